@@ -1,0 +1,42 @@
+"""The errors a user can meet; each says what was seen, what was expected and what to do next."""
+
+
+class GrantlensError(Exception):
+    """Base of every error that grantlens raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What was seen and what was expected, in one sentence.
+    remedy
+        What to do or type next, in one sentence.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        self.message = message
+        self.remedy = remedy
+        super().__init__(f"{message} {remedy}".strip())
+
+
+class StoreError(GrantlensError):
+    """The store cannot be opened, is newer than this version, is locked, or is no store."""
+
+
+class LoadError(GrantlensError):
+    """A log file cannot be read: missing, truncated, binary, unknown, or not what its loader expects."""
+
+
+class RegisterError(GrantlensError):
+    """A register, server or clock file has a mistake; the message names the line."""
+
+
+class CatalogueError(GrantlensError):
+    """A scope catalogue cannot be built or read."""
+
+
+class RuleError(GrantlensError):
+    """A rule or one of its parameters does not exist, or a value does not fit."""
+
+
+class WindowError(GrantlensError):
+    """A window or a time cannot be understood."""

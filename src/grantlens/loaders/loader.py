@@ -1,0 +1,46 @@
+"""What a loader declares: how to recognise a log, which fields to read, and one SELECT for each log.
+
+A loader never touches a file or a database: `ingest` does. Adding a provider is adding one file
+that holds one `LOADER`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Loader:
+    """One provider's log.
+
+    The SELECTs read a relation `record(line_no BIGINT, r STRUCT)` - or the last of `steps` - and give
+    canonical columns by name (see `grantlens.schema`), `line_no` always; columns left out are NULL.
+    `source`, `batch_id` and, where it is NULL, `event_id` are filled in by `ingest`. A row whose
+    required column is NULL is rejected, the reason naming the column.
+
+    Each record must come out of at least one of issuance, usage, revocation, ignored or rejected;
+    one that does not is rejected as "not mapped".
+    """
+
+    name: str
+    """Name of the loader, as in `--loader` and in column `source`."""
+    version: int
+    """Raised whenever the mapping changes."""
+    title: str
+    """What people call the log."""
+    recognise: Callable[[Sequence[Mapping]], bool]
+    """True if these first records of a file are this log. Judges by content."""
+    fields: str
+    """What to parse out of each record: a DuckDB JSON structure, as `from_json` takes it."""
+    carries: tuple[str, ...]
+    """Which of the three logs this stream would show, had something happened. Coverage rests on it."""
+    steps: Mapping[str, str] = field(default_factory=dict)
+    """Named SELECTs that prepare the record, in order; each may read `record` and the ones before it."""
+    issuance: str | None = None
+    usage: str | None = None
+    revocation: str | None = None
+    ignored: str | None = None
+    """Gives (line_no, reason) for records that say nothing about access."""
+    rejected: str | None = None
+    """Gives (line_no, reason) for records that are wrong in a way only this loader knows."""
+    join_note: str = ""
+    """What can be joined with what, and what cannot: one sentence for README and `coverage`."""

@@ -1,0 +1,38 @@
+"""The issuance table: something that creates, renews or widens access."""
+
+from grantlens.schema.evidence import EVIDENCE
+from grantlens.schema.table import Column, Table
+
+ISSUANCE = Table(
+    "issuance",
+    "Something that creates, renews or widens access: a consent, a token, a refresh, an exchange.",
+    (
+        Column("issued_at", "TIMESTAMPTZ", "When it happened, event time, UTC.", required=True),
+        Column("kind", "issuance_kind_t", "consent, token, refresh, exchange, credential or change.", required=True),
+        Column("outcome", "outcome_t", "Only success creates access.", required=True),
+        Column("grant_type", "VARCHAR", "OAuth grant type as logged (RFC 6749 section 4, RFC 8693)."),
+        Column("grant_id", "VARCHAR", "The grant. Derived from source, tenant, client, subject and resource where the log names none; then it begins with 'derived:'."),
+        Column("token_id", "VARCHAR", "Id or hash of the token that came into being; never the token."),
+        Column("token_kind", "token_kind_t", "What kind of token it is."),
+        Column("parent_token_id", "VARCHAR", "The token it was made from: refresh token, subject token of an exchange, code."),
+        Column("session_id", "VARCHAR", "Session of the authorisation server."),
+        Column("client_id", "VARCHAR", "The client: app, agent or tool."),
+        Column("client_name", "VARCHAR", "Display name; written by strangers, never a key."),
+        Column("subject_id", "VARCHAR", "On whose behalf; NULL also where the client acts for itself."),
+        Column("subject_name", "VARCHAR", "Display name of the subject; never a key."),
+        Column("subject_kind", "subject_kind_t", "user, service or agent."),
+        Column("actor_chain", "VARCHAR[]", "Actors of a delegation, the current one first (RFC 8693 section 4.1)."),
+        Column("may_act", "VARCHAR[]", "Who may become actor (RFC 8693 section 4.4)."),
+        Column("scopes_requested", "VARCHAR[]", "Scopes asked for."),
+        Column("scopes", "VARCHAR[]", "Scopes granted; the empty list means none."),
+        Column("audience", "VARCHAR[]", "Resource servers the token is for (RFC 8707)."),
+        Column("authorization_details", "JSON", "Granted rich authorization details (RFC 9396)."),
+        Column("expires_at", "TIMESTAMPTZ", "When the token ends by itself."),
+        Column("consent_actor", "VARCHAR", "Who consented."),
+        Column("consent_kind", "consent_kind_t", "user, admin or policy."),
+        Column("cnf_jkt", "VARCHAR", "Thumbprint of the key the token is bound to (RFC 9449)."),
+        Column("ip", "VARCHAR", "Address of the caller."),
+        Column("user_agent", "VARCHAR", "User agent of the caller, as sent."),
+        *EVIDENCE,
+    ),
+)

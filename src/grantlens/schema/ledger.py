@@ -1,0 +1,78 @@
+"""The tables that account for what was loaded: files, rejected records, and the stretches they cover."""
+
+from grantlens.schema.table import Column, Table
+
+BATCH = Table(
+    "batch",
+    "One loaded file.",
+    (
+        Column("batch_id", "INTEGER", "Key inside this store, ascending with loading.", required=True),
+        Column("path", "VARCHAR", "Path as given.", required=True),
+        Column("sha256", "VARCHAR", "Hash of the file's bytes.", required=True),
+        Column("bytes", "BIGINT", "Size of the file.", required=True),
+        Column("loader", "VARCHAR", "Name of the loader; NULL for an empty file."),
+        Column("loader_version", "INTEGER", "Version of the loader."),
+        Column("records", "BIGINT", "Records in the file.", required=True),
+        Column("issuance", "BIGINT", "Rows kept in issuance.", required=True),
+        Column("usage", "BIGINT", "Rows kept in usage.", required=True),
+        Column("revocation", "BIGINT", "Rows kept in revocation.", required=True),
+        Column("ignored", "BIGINT", "Records that say nothing about access, by the reasons in table ignored.", required=True),
+        Column("duplicates", "BIGINT", "Rows that were already there.", required=True),
+        Column("rejected", "BIGINT", "Records kept aside, see table rejected.", required=True),
+        Column("first_event", "TIMESTAMPTZ", "Earliest event of the file."),
+        Column("last_event", "TIMESTAMPTZ", "Latest event of the file."),
+        Column("loaded_at", "TIMESTAMPTZ", "When it was loaded.", required=True),
+        Column("note", "VARCHAR", "What a reader should know: empty file, truncated at a known cap."),
+    ),
+)
+
+IGNORED = Table(
+    "ignored",
+    "Why records of a file were ignored, counted.",
+    (
+        Column("batch_id", "INTEGER", "See table batch.", required=True),
+        Column("reason", "VARCHAR", "Named reason of the loader.", required=True),
+        Column("records", "BIGINT", "How many.", required=True),
+    ),
+)
+
+REJECTED = Table(
+    "rejected",
+    "One bad record, kept aside.",
+    (
+        Column("batch_id", "INTEGER", "See table batch.", required=True),
+        Column("line_no", "BIGINT", "Line or record number, from 1.", required=True),
+        Column("reason", "VARCHAR", "What is wrong with it.", required=True),
+        Column("excerpt", "VARCHAR", "Its first 200 characters, secrets masked."),
+    ),
+)
+
+COVERAGE = Table(
+    "coverage",
+    "A stretch of time for which a log is really there, or a gap in it. Rebuilt at each load.",
+    (
+        Column("source", "VARCHAR", "The loader.", required=True),
+        Column("tenant", "VARCHAR", "Tenant, as logged."),
+        Column("log", "log_t", "issuance, usage or revocation.", required=True),
+        Column("covered_from", "TIMESTAMPTZ", "Start of the stretch.", required=True),
+        Column("covered_until", "TIMESTAMPTZ", "End of the stretch, exclusive.", required=True),
+        Column("is_gap", "BOOLEAN", "True for a silence too long to be chance (INT-5).", required=True),
+        Column("records", "BIGINT", "Rows of this log in the stretch.", required=True),
+        Column("note", "VARCHAR", "Why it is a gap, or that the stretch ends at a known cap."),
+    ),
+)
+
+CLOCK = Table(
+    "clock",
+    "What is known of the clock behind a source: one row a source, tenant and log.",
+    (
+        Column("source", "VARCHAR", "The loader.", required=True),
+        Column("tenant", "VARCHAR", "Tenant, as logged."),
+        Column("log", "log_t", "issuance, usage or revocation.", required=True),
+        Column("grid_s", "DOUBLE", "Width of the time stamps in seconds: 1 where all are whole seconds, else 0.", required=True),
+        Column("error_s", "DOUBLE", "Error of the clock in seconds; 5 where nobody said better.", required=True),
+        Column("offset_s", "DOUBLE", "Offset that is applied, in seconds; 0 unless most causal pairs agree (INT-6).", required=True),
+        Column("estimated_offset_s", "DOUBLE", "Offset estimated from causal pairs, reported only."),
+        Column("assumed", "BOOLEAN", "True where error_s is the default.", required=True),
+    ),
+)

@@ -1,0 +1,38 @@
+"""The side tables that the organisation brings: register, server, review snapshots."""
+
+from grantlens.schema.table import Column, Table
+
+REGISTER = Table(
+    "register",
+    "The organisation's own list of connections.",
+    (
+        Column("client_id", "VARCHAR", "The client.", required=True),
+        Column("name", "VARCHAR", "What people call it."),
+        Column("kind", "VARCHAR", "integration, agent, mcp_tool, service or other."),
+        Column("owner", "VARCHAR", "Who answers for it."),
+        Column("purpose", "VARCHAR", "What it is for."),
+        Column("approved_operations", "VARCHAR[]", "Operations as findings print them; * is a glob. NULL means none were named."),
+        Column("approved_scopes", "VARCHAR[]", "Scopes it may hold. NULL means none were named."),
+        Column("status", "VARCHAR", "active, retired or planned."),
+        Column("exceptions", "STRUCT(rule VARCHAR, reason VARCHAR, until TIMESTAMPTZ)[]", "Findings accepted for a time, with reason."),
+        Column("registered_at", "TIMESTAMPTZ", "Date of the entry; its age is reported."),
+    ),
+)
+
+SERVER = Table(
+    "server",
+    "What is known of a resource server's enforcement.",
+    (
+        Column("resource_server", "VARCHAR", "As in usage.", required=True),
+        Column("validation", "validation_t", "How it checks tokens."),
+        Column("cache_seconds", "DOUBLE", "How long it caches an introspection answer."),
+        Column("bound_seconds", "DOUBLE", "Documented bound for a revocation to take effect."),
+        Column("leeway_seconds", "DOUBLE", "Leeway after expiry; 60 where not given."),
+    ),
+)
+
+REVIEW_SNAPSHOT = Table(
+    "review_snapshot",
+    "Dates on which an access review read the list of grants.",
+    (Column("reviewed_at", "TIMESTAMPTZ", "When the list was read.", required=True),),
+)
