@@ -1,0 +1,143 @@
+"""DuckDB: the engine of a store on one machine.
+
+All SQL of grantlens runs through `Engine`. Values are bound as `$name` parameters; identifiers go
+through `quote`. Results leave as Arrow tables, since a DuckDB 2 relation runs again at each read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from grantlens.errors import GrantlensError, StoreError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_NAMED = re.compile(r"\$([a-z_][a-z0-9_]*)", re.IGNORECASE)
+
+
+def quote(identifier: str) -> str:
+    """Return an identifier quoted for SQL: the only way a name may become SQL text.
+
+    Examples
+    --------
+    >>> quote('a"b')
+    '"a""b"'
+    """
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+class Engine:
+    """One open DuckDB database.
+
+    Parameters
+    ----------
+    path
+        File of the store, or ":memory:".
+    read_only
+        Open without the right to write; several readers may share a file then.
+    memory_limit
+        DuckDB memory limit such as "2GB"; DuckDB's default (80 % of the machine) if absent.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None) -> None:
+        self.path = str(path)
+        try:
+            self._connection = duckdb.connect(self.path, read_only=read_only)
+        except duckdb.IOException as error:
+            raise _explain_open(self.path, error) from None
+        except duckdb.Error as error:
+            raise StoreError(f"{self.path} cannot be opened as a store: {_first_line(error)}.", "Name a DuckDB file made by grantlens, or a new file.") from None
+        self.execute("SET TimeZone = 'UTC'")
+        self.execute("SET enable_progress_bar = false")
+        if memory_limit:
+            self.execute("SET memory_limit = $limit", {"limit": memory_limit})
+
+    def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
+        """Run one statement; `parameters` may hold more names than the statement uses."""
+        used = _used(sql, parameters)
+        try:
+            return self._connection.execute(sql, used) if used else self._connection.execute(sql)
+        except duckdb.IOException as error:
+            raise _explain_io(error) from None
+
+    def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        """Run one query and return its whole result as an Arrow table."""
+        return self.execute(sql, parameters).to_arrow_table()
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple]:
+        """Run one query and return its rows as tuples; for small answers."""
+        return self.execute(sql, parameters).fetchall()
+
+    def value(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        """Run one query and return the first cell, or None."""
+        row = self.execute(sql, parameters).fetchone()
+        return row[0] if row else None
+
+    def register(self, name: str, table: pa.Table) -> None:
+        """Make an Arrow table readable as a view called `name`."""
+        self._connection.register(name, table)
+
+    def unregister(self, name: str) -> None:
+        """Undo `register`."""
+        self._connection.unregister(name)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: what runs inside is committed together, or not at all."""
+        self.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self.execute("COMMIT")
+
+    def progress(self) -> float:
+        """Percent of the running query, -1 where unknown; to be asked from another thread."""
+        return self._connection.query_progress()
+
+    def interrupt(self) -> None:
+        """Stop the running query."""
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+
+def _used(sql: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Pick the parameters that a statement names: DuckDB refuses the others."""
+    if not parameters:
+        return {}
+    names = set(_NAMED.findall(sql))
+    return {name: value for name, value in parameters.items() if name in names}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".")
+
+
+def _explain_open(path: str, error: duckdb.IOException) -> StoreError:
+    text = str(error)
+    if "lock" in text.lower():
+        return StoreError(f"{path} is held open by another process.", "Close it there (a notebook kernel counts), or work on a copy of the file.")
+    if "not a valid DuckDB" in text or "magic" in text.lower():
+        return StoreError(f"{path} is no DuckDB file.", "Name a store made by grantlens, or a new file name.")
+    if not Path(path).parent.is_dir():
+        return StoreError(f"The folder of {path} does not exist.", f"Make it first: mkdir -p {Path(path).parent}")
+    return StoreError(f"{path} cannot be opened: {_first_line(error)}.")
+
+
+def _explain_io(error: duckdb.IOException) -> GrantlensError:
+    text = str(error)
+    if "No space left" in text or "disk is full" in text.lower():
+        return StoreError("The disk is full; nothing of this step was kept.", "Free some space, then run the same command again.")
+    return GrantlensError(f"DuckDB could not read or write: {_first_line(error)}.")
