@@ -1,0 +1,1 @@
+"""SQL that several rules share, one named step each."""

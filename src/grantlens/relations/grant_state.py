@@ -1,0 +1,123 @@
+"""What a grant allowed, at each moment."""
+
+from grantlens.relations.relation import Relation
+
+RELATION = Relation(
+    "grant_state",
+    "What each grant allowed, as half-open intervals. A consent opens a grant or adds to it, a downgrade "
+    "takes away, a revocation of the grant, its client or its subject ends it, and only a fresh consent "
+    "opens it again - as a new grant interval, also where the provider reuses the id. A grant without any "
+    "consent in the log is opened by its first token and holds what its tokens held.",
+    """
+WITH opening AS (
+    SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_name, subject_kind,
+           issued_at AS changed_at, scopes,
+           kind IN ('consent', 'change') AS is_consent
+    FROM issued
+    WHERE grant_id IS NOT NULL AND kind IN ('consent', 'change', 'token', 'refresh', 'credential', 'exchange')
+    QUALIFY is_consent OR NOT bool_or(kind IN ('consent', 'change')) OVER (PARTITION BY source, grant_id)
+),
+grant_party AS (
+    SELECT source, grant_id, min(tenant) AS tenant, min(client_id) AS client_id, min(client_name) AS client_name,
+           min(subject_id) AS subject_id, min(subject_name) AS subject_name, min(subject_kind) AS subject_kind,
+           bool_or(is_consent) AS by_consent, min(changed_at) AS first_opened_at,
+           -- a grant that named scopes and now holds none holds the empty list; one that never named any is unknown
+           bool_or(scopes IS NOT NULL) AS scopes_known
+    FROM opening
+    GROUP BY source, grant_id
+),
+ending AS (
+    SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event) AS revocation_event
+    FROM effective_revocation r
+    JOIN grant_party p ON p.source = r.source AND p.grant_id = r.grant_id
+    WHERE r.target_kind = 'grant'
+    GROUP BY ALL
+    UNION
+    SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event)
+    FROM effective_revocation r
+    JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id
+        AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
+        AND (r.target_kind = 'client' OR (r.target_kind = 'grant' AND r.grant_id IS NULL AND p.subject_id = r.subject_id))
+    WHERE p.first_opened_at <= r.revoked_at
+    GROUP BY ALL
+    UNION
+    SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event)
+    FROM effective_revocation r
+    JOIN grant_party p ON p.source = r.source AND p.subject_id = r.subject_id
+        AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
+    WHERE r.target_kind = 'subject' AND p.first_opened_at <= r.revoked_at
+    GROUP BY ALL
+),
+-- An interval is opened by the first opening after the end of the one before.
+placed AS (
+    SELECT o.source, o.grant_id, o.changed_at, o.is_consent, max(e.revoked_at) AS after_end
+    FROM (
+        SELECT source, grant_id, changed_at, bool_or(is_consent) AS is_consent
+        FROM opening GROUP BY source, grant_id, changed_at
+    ) o
+    LEFT JOIN ending e ON e.source = o.source AND e.grant_id = o.grant_id AND e.revoked_at <= o.changed_at
+    GROUP BY ALL
+),
+interval_of AS (
+    SELECT s.source, s.grant_id, s.after_end, s.opened_at,
+           min(e.revoked_at) AS ended_at, arg_min(e.revocation_event, e.revoked_at) AS ended_by
+    FROM (
+        SELECT source, grant_id, after_end, min(changed_at) AS opened_at
+        FROM placed
+        WHERE after_end IS NULL OR is_consent  -- tokens after a revocation open nothing: that is REV-2
+        GROUP BY source, grant_id, after_end
+    ) s
+    LEFT JOIN ending e ON e.source = s.source AND e.grant_id = s.grant_id AND e.revoked_at > s.opened_at
+    GROUP BY ALL
+),
+scope_event AS (
+    SELECT source, grant_id, changed_at, unnest(scopes) AS scope, true AS added FROM opening
+    UNION ALL
+    SELECT p.source, p.grant_id, r.revoked_at, unnest(r.scopes_removed), false
+    FROM revocation r
+    JOIN grant_party p ON p.source = r.source
+        AND (p.grant_id = r.grant_id OR (r.grant_id IS NULL AND p.client_id = r.client_id AND p.subject_id IS NOT DISTINCT FROM r.subject_id))
+    WHERE r.kind = 'downgrade' AND r.outcome = 'success'
+),
+-- Only what changes something: one row for each scope at the moment it came or went.
+scope_change AS (
+    SELECT i.source, i.grant_id, i.opened_at, e.scope, e.changed_at, e.added
+    FROM scope_event e
+    JOIN interval_of i ON i.source = e.source AND i.grant_id = e.grant_id
+        AND e.changed_at >= i.opened_at AND (i.ended_at IS NULL OR e.changed_at < i.ended_at)
+    QUALIFY e.added IS DISTINCT FROM lag(e.added) OVER (
+        PARTITION BY i.source, i.grant_id, i.opened_at, e.scope ORDER BY e.changed_at, e.added)
+),
+boundary AS (
+    SELECT source, grant_id, opened_at, changed_at FROM scope_change
+    UNION
+    SELECT source, grant_id, opened_at, opened_at FROM interval_of
+),
+held AS (
+    SELECT b.source, b.grant_id, b.opened_at, b.changed_at, c.scope
+    FROM boundary b
+    JOIN scope_change c USING (source, grant_id, opened_at)
+    WHERE c.changed_at <= b.changed_at
+    GROUP BY ALL
+    HAVING arg_max(c.added, c.changed_at)
+),
+segment AS (
+    SELECT b.source, b.grant_id, b.opened_at, b.changed_at AS valid_from,
+           lead(b.changed_at) OVER (PARTITION BY b.source, b.grant_id, b.opened_at ORDER BY b.changed_at) AS next_change,
+           list(h.scope ORDER BY h.scope) FILTER (h.scope IS NOT NULL) AS scopes
+    FROM boundary b
+    LEFT JOIN held h USING (source, grant_id, opened_at, changed_at)
+    GROUP BY b.source, b.grant_id, b.opened_at, b.changed_at
+)
+SELECT s.source, p.tenant, s.grant_id, p.client_id, p.client_name, p.subject_id, p.subject_name, p.subject_kind,
+       i.opened_at, i.ended_at, i.ended_by,
+       s.valid_from,
+       coalesce(s.next_change, i.ended_at, 'infinity'::TIMESTAMPTZ) AS valid_until,
+       CASE WHEN p.scopes_known THEN coalesce(s.scopes, []) END AS scopes,
+       p.by_consent
+FROM segment s
+JOIN interval_of i USING (source, grant_id, opened_at)
+JOIN grant_party p USING (source, grant_id)
+""",
+    needs=("issued", "effective_revocation"),
+)

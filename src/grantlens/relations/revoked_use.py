@@ -1,0 +1,109 @@
+"""What was tried with a token after its revocation, and how that went."""
+
+from grantlens.relations.relation import Relation
+
+RELATION = Relation(
+    "revoked_use",
+    "For each revocation, covered token (or grant) and resource server: what was tried after the revocation, "
+    "in plain differences of logged times and in bounds widened by the clock errors. A success is proven to "
+    "be after the revocation only if the two clocks' intervals do not touch; one in the same second counts as "
+    "touching. Only a refusal because of the token, before its expiry, is a denial. The bounds describe the "
+    "end of the last success (T2 of an uneven enforcement). allowed_s is the window in which the server is "
+    "documented to go on accepting the token; NULL where nothing says so.",
+    """
+WITH watched AS (
+    SELECT v.*, c.caller_id, c.resource_server, c.validation, 'token' AS join_key,
+           u.before_s AS use_before_s, u.after_s AS use_after_s
+    FROM covered_token v
+    JOIN named_caller c ON c.source = v.source AND c.token_id = v.token_id
+    JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
+    WHERE v.revoked_at >= $since AND v.revoked_at < $until
+    UNION ALL
+    SELECT v.*, c.caller_id, c.resource_server, c.validation, c.join_key, u.before_s, u.after_s
+    FROM covered_token v
+    JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND c.token_id IS NULL
+        AND c.join_key IN ('grant', 'session')
+    JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
+    WHERE v.token_id IS NULL AND v.revoked_at >= $since AND v.revoked_at < $until
+),
+attempt AS (
+    SELECT w.source, w.revocation_event, w.token_id, w.grant_id, w.resource_server,
+           w.revoked_at, w.certain_from, w.before_s, w.after_s, w.use_before_s, w.use_after_s,
+           w.expires_at, w.validation, w.join_key,
+           u.used_at, u.usage_id, u.target_id,
+           u.outcome = 'success' AS success,
+           u.outcome = 'denied' AND u.denial_reason = 'token'
+               AND (w.expires_at IS NULL
+                    OR u.used_at + to_microseconds((w.use_after_s * 1000000)::BIGINT) < w.expires_at) AS denial,
+           u.used_at - to_microseconds((w.use_before_s * 1000000)::BIGINT) > w.certain_from AS proven
+    FROM watched w
+    JOIN usage_row u ON u.caller_id = w.caller_id
+        AND u.used_at >= date_trunc('second', w.revoked_at) AND u.used_at < w.covered_until
+    WHERE u.used_at < $until
+),
+placed AS (
+    SELECT a.*, o.operation_id, coalesce(k.writes, true) AS writes,
+           max(a.used_at) FILTER (a.success) OVER same_key AS last_success_at,
+           min(a.used_at) FILTER (a.success AND a.proven) OVER same_key AS first_proven_success_at
+    FROM attempt a
+    LEFT JOIN usage_operation o ON o.target_id = a.target_id
+    LEFT JOIN operation_class k ON k.operation_id = o.operation_id
+    WINDOW same_key AS (PARTITION BY a.source, a.revocation_event, a.token_id, a.grant_id, a.resource_server)
+),
+summed AS (
+    SELECT source, revocation_event, token_id, grant_id, resource_server,
+           min(join_key) AS join_key,
+           max(use_before_s) AS use_before_s, max(use_after_s) AS use_after_s,
+           CASE WHEN bool_and(coalesce(validation = 'introspection', false)) THEN 'introspection' ELSE max(validation) END AS validation,
+           count(*) AS attempts,
+           count(*) FILTER (success) AS successes,
+           count(*) FILTER (success AND proven) AS uses_after,
+           count(*) FILTER (success AND proven AND writes) AS writes_after,
+           count(*) FILTER (denial) AS denials,
+           min(used_at) AS first_attempt_at, max(used_at) AS last_attempt_at,
+           max(last_success_at) AS last_success_at,
+           max(used_at) FILTER (success AND proven) AS last_proven_success_at,
+           min(first_proven_success_at) AS first_proven_success_at,
+           min(used_at) FILTER (denial) AS first_denial_at,
+           min(used_at) FILTER (denial AND (last_success_at IS NULL OR used_at > last_success_at)) AS denial_after_last_success_at,
+           min(used_at) FILTER (denial AND proven AND used_at > first_proven_success_at) AS denial_between_at,
+           list(usage_id ORDER BY used_at, usage_id) AS usage_ids,
+           list(usage_id ORDER BY used_at, usage_id) FILTER (success) AS success_ids
+    FROM placed
+    GROUP BY source, revocation_event, token_id, grant_id, resource_server
+),
+allowed AS (
+    SELECT s.*, v.tenant, v.revoked_at, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
+           v.batch_id AS revocation_batch_id, v.line_no AS revocation_line_no,
+           v.token_kind, v.client_id, v.subject_id, v.scopes, v.expires_at, v.is_target, v.alive,
+           epoch(v.expires_at - v.revoked_at) AS life_left_s,
+           p.resource_server IS NOT NULL AS server_known,
+           CASE coalesce(p.validation::VARCHAR, CASE WHEN p.bound_seconds IS NOT NULL THEN 'push' END)
+               WHEN 'introspection' THEN coalesce(p.bound_seconds, 0)
+               WHEN 'cached' THEN least(coalesce(p.cache_seconds, p.bound_seconds), epoch(v.expires_at - v.revoked_at))
+               WHEN 'push' THEN p.bound_seconds
+               WHEN 'offline' THEN coalesce(p.bound_seconds, epoch(v.expires_at - v.revoked_at))
+               ELSE CASE WHEN coalesce(p.validation::VARCHAR, s.validation) = 'introspection' THEN 0 END
+           END AS allowed_s,
+           CASE p.validation::VARCHAR WHEN 'cached' THEN 'cache' WHEN 'offline' THEN 'offline_jwt' ELSE 'propagation' END AS explanation
+    FROM summed s
+    JOIN (SELECT DISTINCT ON (source, revocation_event, token_id, grant_id) *
+          FROM covered_token ORDER BY source, revocation_event, token_id, grant_id, issued_at) v
+        ON v.source = s.source AND v.revocation_event = s.revocation_event
+        AND v.token_id IS NOT DISTINCT FROM s.token_id AND v.grant_id IS NOT DISTINCT FROM s.grant_id
+    LEFT JOIN server p ON p.resource_server = s.resource_server
+)
+SELECT *,
+       (epoch_us(last_success_at) - epoch_us(revoked_at)) / 1e6 AS last_success_s,
+       (epoch_us(first_denial_at) - epoch_us(revoked_at)) / 1e6 AS first_denial_s,
+       greatest(0, coalesce((epoch_us(last_success_at) - epoch_us(revoked_at)) / 1e6 - use_before_s - after_s, 0)) AS lag_lower_s,
+       (epoch_us(denial_after_last_success_at) - epoch_us(revoked_at)) / 1e6 + use_after_s + before_s AS lag_upper_s,
+       CASE WHEN denial_after_last_success_at IS NULL THEN 'right' WHEN successes = 0 THEN 'left' ELSE 'no' END AS censored,
+       last_proven_success_at - to_microseconds((use_before_s * 1000000)::BIGINT)
+           > certain_from + to_microseconds((allowed_s * 1000000)::BIGINT) AS beyond_allowed,
+       last_success_at > denial_between_at AS flapped
+FROM allowed
+""",
+    needs=("covered_token", "named_caller", "clock_error", "operation_class"),
+    windowed=True,
+)
