@@ -157,7 +157,9 @@ def parse_time(value: str | date) -> datetime:
             value = _midnight(value)
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
-        raise WindowError(f"{value!r} is no date or time.", f"Write it like {FORMS}; without a zone it is UTC.") from None
+        raise WindowError(
+            f"{value!r} is no date or time.", f"Write it like {FORMS}; without a zone it is UTC."
+        ) from None
 
 
 def format_time(instant: datetime) -> str:

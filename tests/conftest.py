@@ -1,0 +1,78 @@
+"""What tests share: where data lies, stores to play with, and a browser."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).parent.parent
+
+# Time limits of single examples say more about the machine than about the code.
+settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of real logs and catalogues, which lies beside the checkout and is no part of it."""
+    folder = Path(os.environ.get("GRANTLENS_SHARED") or ROOT.parent / "shared")
+    if not folder.is_dir():
+        pytest.skip(f"no real logs at {folder}; set GRANTLENS_SHARED to the folder that holds them")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """Return the folder of sample logs that is part of grantlens."""
+    from grantlens.bundled import samples
+
+    return samples()
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Return a new, empty store."""
+    from grantlens.store import Store
+
+    with Store(tmp_path / "store.duckdb") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def sample_file(samples, tmp_path_factory) -> Path:
+    """Return a store file with samples, catalogue, register and servers; copy it to change it."""
+    from grantlens.cli.demo import load_samples
+
+    path = tmp_path_factory.mktemp("samples") / "samples.duckdb"
+    load_samples(path, samples)
+    return path
+
+
+@pytest.fixture(scope="session")
+def sample_store(sample_file, tmp_path_factory):
+    """Return an open store that holds the samples; read it only, since all tests of a process share it."""
+    from grantlens.store import Store
+
+    copy = shutil.copy(sample_file, tmp_path_factory.mktemp("shared-store") / "samples.duckdb")
+    with Store(copy) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return a headless-capable browser; CI must have one."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    if os.environ.get("CI"):
+        pytest.fail("no Chromium on the CI machine; .ci/run should have installed it")
+    pytest.skip("no Chromium on this machine, so the report is not opened in a browser")

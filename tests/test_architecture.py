@@ -1,0 +1,110 @@
+"""The house rules that a linter of lines cannot see."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+HEAVY = (
+    "pandas",
+    "polars",
+    "altair",
+    "scipy",
+    "pyarrow",
+    "numpy",
+    "IPython",
+    "cyclopts",
+    "rich",
+    "jinja2",
+    "great_tables",
+)
+"""What `import grantlens` must not load: each costs a notebook or a nightly job its start."""
+
+ONLY_IN = {"duckdb": ("engine",), "altair": ("charts", "report"), "jinja2": ("report",), "cyclopts": ("cli",)}
+"""Which rooms may import a library at all."""
+
+LONGEST = 400
+"""Lines after which a file must say here why it is longer."""
+
+LONGER: dict[str, str] = {}
+"""Files that may be longer, with the reason."""
+
+
+def sources(root: Path) -> list[Path]:
+    return sorted((root / "src" / "grantlens").rglob("*.py"))
+
+
+def imported(source: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return {name.partition(".")[0] for name in names}
+
+
+def test_imports_go_down_the_house_only(root, capsys):
+    code = lint_imports(config_filename=str(root / "pyproject.toml"), no_cache=True)
+    assert code == 0, capsys.readouterr().out
+
+
+def test_import_grantlens_is_light():
+    program = "import sys, json, grantlens; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    assert "grantlens" in loaded
+    assert loaded.isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("library", ONLY_IN)
+def test_a_library_stays_in_its_room(root, library):
+    home = root / "src" / "grantlens"
+    strays = [
+        str(source.relative_to(home))
+        for source in sources(root)
+        if library in imported(source) and source.relative_to(home).parts[0] not in ONLY_IN[library]
+    ]
+    assert strays == []
+
+
+def test_files_stay_short(root):
+    lengths = {str(path.relative_to(root)): len(path.read_text().splitlines()) for path in sources(root)}
+    too_long = {path: lines for path, lines in lengths.items() if lines > LONGEST and path not in LONGER}
+    assert too_long == {}, "cut the file where its idea splits, or give the reason in LONGER"
+    assert set(LONGER) <= {path for path, lines in lengths.items() if lines > LONGEST}, (
+        "LONGER names a file that is short"
+    )
+
+
+def test_no_drawer_for_odds_and_ends(root):
+    drawers = {"utils", "util", "helpers", "helper", "common", "misc"}
+    assert [str(path) for path in sources(root) if path.stem in drawers] == []
+
+
+def test_requirements_are_pinned_with_hashes_and_name_no_host(root):
+    text = (root / "requirements.txt").read_text()
+    assert not re.search(r"https?:|--(?:extra-)?index-url|--find-links|--trusted-host| @ ", text)
+    entries = re.split(r"\n(?=\S)", text)
+    pinned = [entry for entry in entries if not entry.startswith("#")]
+    assert len(pinned) > 50
+    assert [entry for entry in pinned if "==" not in entry or "--hash=sha256:" not in entry] == []
+
+
+def test_no_lock_file_with_addresses(root):
+    done = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("not a git checkout")
+    assert [name for name in done.stdout.split() if Path(name).name in {"uv.lock", "poetry.lock", "pdm.lock"}] == []
+
+
+def test_notebooks_are_stripped(root):
+    for path in (root / "notebooks").glob("*.ipynb"):
+        code = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+        kept = [cell for cell in code if cell["outputs"] or cell["execution_count"] is not None]
+        assert kept == [], f"{path.name} holds outputs; strip them"
