@@ -44,3 +44,9 @@ class Loader:
     """Gives (line_no, reason) for records that are wrong in a way only this loader knows."""
     join_note: str = ""
     """What can be joined with what, and what cannot: one sentence for README and `coverage`."""
+    dialect: Callable[[Sequence[Mapping]], "Loader"] | None = None
+    """For a log that comes in several spellings: gives this loader as it fits these first records."""
+
+    def fitted(self, sample: Sequence[Mapping]) -> "Loader":
+        """Return the loader as it fits the first records of a file: `fields`, `steps` and `carries` may differ."""
+        return self.dialect(sample) if self.dialect else self
