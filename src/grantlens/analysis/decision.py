@@ -1,0 +1,129 @@
+"""What to do with a granted scope: keep, remove, replace, ask its owner, or wait for more evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from grantlens.analysis.gamma_poisson import rule_of_three
+
+RARE_TAGS = frozenset({"break_glass", "break-glass", "seasonal"})
+"""Marks of scopes that are meant to be silent for long."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer for one granted scope.
+
+    Parameters
+    ----------
+    state
+        used, unused, insufficient_evidence or not_observable.
+    action
+        keep, remove, replace, ask or wait.
+    reason
+        Why, in one sentence for people.
+    """
+
+    state: str
+    action: str
+    reason: str
+
+
+def decide(
+    *,
+    uses: int,
+    p_needed: float | None,
+    exposure_days: float,
+    sessions: float = 0,
+    coverage_share: float = 1.0,
+    map_share: float = 1.0,
+    observable: bool = True,
+    sensitive: bool = False,
+    tags: Collection[str] = (),
+    replacement: str | None = None,
+    floor_days: float = 30.0,
+    first_use_p95: float | None = None,
+    floor_sessions: float = 60,
+    min_coverage: float = 0.95,
+    min_map: float = 0.90,
+    break_even: float = 0.05,
+    sensitive_action: str = "ask",
+) -> Decision:
+    """Decide about one granted scope: it is called unused only where the evidence carries that.
+
+    Parameters
+    ----------
+    uses
+        Calls that credit the scope.
+    p_needed
+        Probability that it is needed in the next quarter; None falls back to the rule of three over `sessions`.
+    exposure_days, sessions
+        How long, and in how many sessions, the scope was there inside log coverage.
+    coverage_share, map_share
+        Share of the exposure that the logs cover, and share of calls whose operation the catalogue knows.
+    observable
+        False where no log could have shown a use.
+    sensitive
+        True for scopes whose use hurts most: they go to `sensitive_action` rather than to removal.
+    tags
+        `break_glass` and `seasonal` scopes are never called unused.
+    replacement
+        A narrower scope that would do, if there is one.
+    floor_days, first_use_p95, floor_sessions
+        The evidence floor: exposure of at least max(floor_days, first_use_p95), or so many sessions.
+    min_coverage, min_map
+        The least shares that carry a verdict.
+    break_even
+        Removal pays below this probability: cost of a risk kept over cost of a break plus that of a risk kept.
+    sensitive_action
+        "ask" means step-up on demand, agreed with the owner.
+
+    Examples
+    --------
+    >>> decide(uses=0, p_needed=0.02, exposure_days=120).action
+    'remove'
+    >>> decide(uses=0, p_needed=0.3, exposure_days=3).state
+    'insufficient_evidence'
+    """
+    if uses > 0:
+        return Decision("used", "keep", f"Used {uses:,} {'time' if uses == 1 else 'times'} in the window.")
+    if not observable:
+        return Decision("not_observable", "ask", "No log that was loaded could have shown a use of this scope.")
+    rare = sorted(RARE_TAGS.intersection(tags))
+    if rare:
+        return Decision("insufficient_evidence", "ask", f"Marked {rare[0]}: silence is what it is meant for.")
+    if coverage_share < min_coverage:
+        need = f"{_percent(min_coverage)} are needed"
+        return Decision(
+            "insufficient_evidence", "wait", f"The logs cover {_percent(coverage_share)} of the exposure; {need}."
+        )
+    if map_share < min_map:
+        need = f"{_percent(min_map)} are needed"
+        return Decision(
+            "insufficient_evidence", "wait", f"The catalogue knows {_percent(map_share)} of the calls; {need}."
+        )
+    floor = max(floor_days, first_use_p95 or 0.0)
+    if exposure_days < floor and sessions < floor_sessions:
+        return Decision(
+            "insufficient_evidence",
+            "wait",
+            f"No use in {exposure_days:.1f} days and {sessions:,.0f} sessions; "
+            f"{floor:.0f} days or {floor_sessions:,.0f} sessions are needed.",
+        )
+    chance = rule_of_three(sessions) if p_needed is None else p_needed
+    silent = f"No use in {exposure_days:.0f} days; the chance that it is needed in the next quarter is"
+    if chance >= break_even:
+        bound = "cannot be shown to be below" if p_needed is None else f"{_percent(chance)}, not below"
+        return Decision("unused", "ask", f"{silent} {bound} {_percent(break_even)}.")
+    reason = f"{silent} {_percent(chance)}, below {_percent(break_even)}."
+    if sensitive:
+        return Decision("unused", sensitive_action, f"{reason} It is sensitive: grant it on demand only.")
+    if replacement is not None:
+        return Decision("unused", "replace", f"{reason} A narrower scope would do.")
+    return Decision("unused", "remove", reason)
+
+
+def _percent(share: float) -> str:
+    """Print a share without rounding it onto the limit it is compared with: always downward, to a tenth."""
+    return f"{int(share * 1000 + 1e-9) / 10:g} %"

@@ -1,0 +1,179 @@
+"""How likely an unused scope is needed after all, given how long nobody used it.
+
+Model: zero-inflated Gamma-Poisson, empirical Bayes over all grants that hold the scope. A share pi0 never needs it;
+the others use it at a rate drawn from Gamma(alpha, beta). Over an exposure of W days without a use, with
+q = (beta / (beta + W)) ** alpha,
+
+    P(needed in the next H days) = (1 - pi0) q [1 - ((beta + W) / (beta + W + H)) ** alpha] / (pi0 + (1 - pi0) q)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MIN_GRANTS = 20
+"""With fewer grants than this a class of scopes has no history to learn from."""
+
+
+@dataclass(frozen=True)
+class NeedModel:
+    """What the grants of one scope class taught.
+
+    Parameters
+    ----------
+    pi0
+        Share of grants that never need the scope.
+    alpha, beta
+        Shape and rate (in days) of the Gamma distribution of the daily use of the others.
+    grants
+        Number of grants it was fitted on.
+    log_likelihood
+        Of the fit.
+    basis
+        "class" if fitted on the class itself, "pooled" if on all classes together.
+    """
+
+    pi0: float
+    alpha: float
+    beta: float
+    grants: int
+    log_likelihood: float
+    basis: str = "class"
+
+
+def fit(exposure_days: Sequence[float], uses: Sequence[int]) -> NeedModel | None:
+    """Fit the model by maximum likelihood.
+
+    Parameters
+    ----------
+    exposure_days
+        Days each grant held the scope inside log coverage.
+    uses
+        Uses of the scope in that time.
+
+    Returns
+    -------
+    NeedModel or None
+        None where nothing can be learned: fewer than `MIN_GRANTS` grants with exposure, or not one use.
+
+    Examples
+    --------
+    >>> model = fit([90] * 40, [0] * 20 + [1, 2, 3, 5, 8] * 4)
+    >>> 0.3 < model.pi0 < 0.5
+    True
+    >>> fit([90] * 40, [0] * 40) is None
+    True
+    """
+    import numpy as np
+    from scipy.optimize import minimize
+
+    days, count = np.asarray(exposure_days, dtype=float), np.asarray(uses, dtype=float)
+    if days.shape != count.shape:
+        raise ValueError(f"There are {days.size} exposures and {count.size} counts of uses; they must pair up.")
+    days, count = days[days > 0], count[days > 0]
+    if days.size < MIN_GRANTS or not count.any():
+        return None
+    used_rate = float(count.sum() / days[count > 0].sum())
+    share_unused = float(np.clip((count == 0).mean(), 0.05, 0.95))
+    best = None
+    # The likelihood can have a second, worse top where all zeros are blamed on one cause: start from both sides.
+    for pi0, alpha in ((share_unused / 2, 1.0), (share_unused * 0.95, 1.0), (0.05, 0.3)):
+        start = np.array([np.log(pi0 / (1 - pi0)), np.log(alpha), np.log(alpha / used_rate)])
+        answer = minimize(
+            _loss,
+            start,
+            args=(days, count),
+            method="L-BFGS-B",
+            bounds=[(-12, 12), (-6, 6), (-12, 14)],
+        )
+        if best is None or answer.fun < best.fun - 1e-9:
+            best = answer
+    logit, log_alpha, log_beta = best.x
+    return NeedModel(
+        pi0=float(1 / (1 + np.exp(-logit))),
+        alpha=float(np.exp(log_alpha)),
+        beta=float(np.exp(log_beta)),
+        grants=int(days.size),
+        log_likelihood=-float(best.fun),
+    )
+
+
+def _loss(parameters: np.ndarray, days: np.ndarray, count: np.ndarray) -> float:
+    """Return the negative log-likelihood of (logit pi0, log alpha, log beta)."""
+    import numpy as np
+    from scipy.special import gammaln, log_expit
+
+    logit, alpha, beta = parameters[0], np.exp(parameters[1]), np.exp(parameters[2])
+    log_never, log_ever = log_expit(logit), log_expit(-logit)
+    counted = (
+        gammaln(alpha + count)
+        - gammaln(alpha)
+        - gammaln(count + 1)
+        + alpha * (np.log(beta) - np.log(beta + days))
+        + count * (np.log(days) - np.log(beta + days))
+    )
+    each = np.where(count == 0, np.logaddexp(log_never, log_ever + counted), log_ever + counted)
+    return -float(each.sum())
+
+
+def fit_by_class(
+    classes: Sequence[Hashable], exposure_days: Sequence[float], uses: Sequence[int]
+) -> dict[Hashable, NeedModel]:
+    """Fit one model a class; a class too thin borrows the model of all grants together.
+
+    Examples
+    --------
+    >>> models = fit_by_class(["mail"] * 40 + ["rare"], [90] * 41, [0] * 20 + [1, 2, 3, 5, 8] * 4 + [0])
+    >>> models["mail"].basis, models["rare"].basis
+    ('class', 'pooled')
+    """
+    rows: dict[Hashable, list[int]] = {}
+    for row, name in enumerate(classes):
+        rows.setdefault(name, []).append(row)
+    pooled = fit(exposure_days, uses)
+    models = {}
+    for name, members in rows.items():
+        model = fit([exposure_days[row] for row in members], [uses[row] for row in members])
+        if model is not None:
+            models[name] = model
+        elif pooled is not None:
+            models[name] = replace(pooled, basis="pooled")
+    return models
+
+
+def probability_needed(
+    model: NeedModel, exposure_days: float | Sequence[float], horizon: float = 90.0
+) -> float | np.ndarray:
+    """Return the probability that a scope not used in `exposure_days` is needed in the next `horizon` days.
+
+    Examples
+    --------
+    >>> model = NeedModel(pi0=0.5, alpha=1.0, beta=30.0, grants=100, log_likelihood=0.0)
+    >>> round(probability_needed(model, 90), 4)
+    0.0857
+    >>> probability_needed(model, [3, 180]).round(2).tolist()
+    [0.35, 0.04]
+    """
+    import numpy as np
+
+    days = np.asarray(exposure_days, dtype=float)
+    silent = (1 - model.pi0) * np.exp(model.alpha * (np.log(model.beta) - np.log(model.beta + days)))
+    soon = -np.expm1(model.alpha * (np.log(model.beta + days) - np.log(model.beta + days + horizon)))
+    answer = silent * soon / (model.pi0 + silent)
+    return float(answer) if answer.ndim == 0 else answer
+
+
+def rule_of_three(n: float) -> float:
+    """Return the 95 % upper bound on the chance per session of something not seen in n sessions.
+
+    Examples
+    --------
+    >>> rule_of_three(60), rule_of_three(0)
+    (0.05, 1.0)
+    """
+    return min(1.0, 3.0 / n) if n > 0 else 1.0

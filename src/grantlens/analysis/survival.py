@@ -1,0 +1,236 @@
+"""How long access went on working after it was withdrawn: all estimators of revocation lag, in order of trust.
+
+A lag T is never seen itself: the last success says T > lower, the first denial says T <= upper. `quantile_bounds`
+assumes nothing; `turnbull` is the likeliest distribution; `bootstrap` says how much another sample might differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grantlens.analysis.bounds import TAUS, QuantileBound, quantile_bounds
+from grantlens.analysis.intervals import read
+from grantlens.analysis.resample import Band, bootstrap
+from grantlens.analysis.turnbull import Turnbull, turnbull
+
+MIN_EVENTS = 20
+"""Below so many revocations only the assumption-free bounds are shown."""
+
+__all__ = [
+    "MIN_EVENTS",
+    "Band",
+    "LagEstimate",
+    "QuantileBound",
+    "Turnbull",
+    "acceptance_by_minute",
+    "bootstrap",
+    "curve",
+    "estimate",
+    "quantile_bounds",
+    "turnbull",
+]
+
+
+@dataclass(frozen=True)
+class LagEstimate:
+    """Every estimate of one set of lags.
+
+    Parameters
+    ----------
+    n, events
+        Number of intervals, and of revocations behind them.
+    right_share, left_share
+        Share without any denial, and share without any success after the revocation.
+    bounds
+        The assumption-free bounds, one a quantile.
+    npmle
+        (tau, a, b) for the Turnbull estimate, read as (a, b]; None below `MIN_EVENTS` revocations.
+    bands
+        The bootstrap bands; None below `MIN_EVENTS` revocations.
+    """
+
+    n: int
+    events: int
+    right_share: float
+    left_share: float
+    bounds: tuple[QuantileBound, ...]
+    npmle: tuple[tuple[float, float, float | None], ...] | None
+    bands: tuple[Band, ...] | None
+
+    def sentence(self, tau: float = 0.95) -> str:
+        """Return the report line for one of the quantiles that were asked for.
+
+        Examples
+        --------
+        >>> print(estimate([0, 5, 60], [5, 60, None]).sentence(0.5))  # doctest: +NORMALIZE_WHITESPACE
+        p50: assumption-free [5 s, 60 s];
+        n=3 from 3 revocations, 33 % right-, 33 % left-censored; anchor: acknowledgement
+        """
+        if not self.n:
+            return "No revocation with an attempt or a token at risk in this window."
+        spot = [bound.tau for bound in self.bounds].index(tau)
+        bound = self.bounds[spot]
+        free = f"assumption-free [{_seconds(bound.lower)}, {_seconds(bound.upper)}]"
+        tail = (
+            f"n={self.n} from {self.events} revocations, {self.right_share:.0%} right-, "
+            f"{self.left_share:.0%} left-censored; anchor: acknowledgement"
+        ).replace("%", " %")
+        if self.npmle is None or self.bands is None:
+            return f"p{tau * 100:g}: {free}; {tail}"
+        _, a, b = self.npmle[spot]
+        band = self.bands[spot]
+        point = f"> {_seconds(a)}" if b is None else f"= ({_seconds(a)}, {_seconds(b)}]"
+        spread = f"NPMLE; bootstrap 95 % {_seconds(band.lower)} to {_seconds(band.upper)}"
+        return f"p{tau * 100:g} {point} ({spread}); {free}; {tail}"
+
+
+def estimate(
+    lower: Sequence[float | None],
+    upper: Sequence[float | None],
+    taus: Sequence[float] = TAUS,
+    cluster: Sequence[object] | None = None,
+    seed: int = 0,
+    resamples: int = 200,
+    grid: float = 1.0,
+) -> LagEstimate:
+    """Estimate the lag in every way the number of revocations allows.
+
+    Parameters
+    ----------
+    lower, upper
+        Seconds since the revocation: last success and first denial, None where there is none.
+    taus
+        Quantiles wanted.
+    cluster
+        The revocation each interval belongs to; each its own if absent.
+    seed, resamples
+        Of the bootstrap.
+    grid
+        Seconds to which the Turnbull estimate widens times.
+
+    Examples
+    --------
+    >>> answer = estimate(range(30), [second + 5 for second in range(30)], taus=(0.5,))
+    >>> answer.bounds[0].lower, answer.bounds[0].upper
+    (14.0, 19.0)
+    >>> answer.npmle[0][1] >= 14.0
+    True
+    """
+    low, high = read(lower, upper)
+    events = low.size if cluster is None else len(set(cluster))
+    enough = events >= MIN_EVENTS
+    fitted = turnbull(low, high, grid) if enough else None
+    return LagEstimate(
+        n=int(low.size),
+        events=int(events),
+        right_share=float((high == float("inf")).mean()) if low.size else 0.0,
+        left_share=float((low == 0).mean()) if low.size else 0.0,
+        bounds=quantile_bounds(low, high, taus),
+        npmle=tuple((tau, *fitted.quantile(tau)) for tau in taus) if fitted else None,
+        bands=bootstrap(low, high, taus, cluster, resamples, seed, grid=grid) if enough else None,
+    )
+
+
+def curve(
+    lower: Sequence[float | None],
+    upper: Sequence[float | None],
+    points: int = 400,
+    grid: float = 1.0,
+    cluster: Sequence[object] | None = None,
+) -> dict[str, list]:
+    """Tabulate the share of revoked access that still worked after t seconds, for plotting as steps.
+
+    Returns
+    -------
+    dict of lists
+        `t`; `survival_low` and `survival_high`, between which the truth lies whatever happened;
+        `npmle`, the Turnbull estimate (its upper edge), None below `MIN_EVENTS` revocations.
+
+    Examples
+    --------
+    >>> table = curve([0, 10], [10, None])
+    >>> table["t"], table["survival_low"], table["survival_high"]
+    ([0.0, 10.0], [0.5, 0.0], [1.0, 0.5])
+    """
+    import numpy as np
+
+    low, high = read(lower, upper)
+    if low.size == 0:
+        return {"t": [], "survival_low": [], "survival_high": [], "npmle": []}
+    ends = np.unique(np.concatenate(([0.0], low, high[np.isfinite(high)])))
+    if ends.size > points:
+        # Keep steps evenly by rank, so that the crowded stretch of the curve keeps its shape.
+        ends = ends[np.unique(np.linspace(0, ends.size - 1, points).round().astype(int))]
+    sorted_low, sorted_high = np.sort(low), np.sort(high)
+    surely = 1.0 - np.searchsorted(sorted_low, ends, side="right") / low.size
+    possibly = 1.0 - np.searchsorted(sorted_high, ends, side="right") / low.size
+    events = low.size if cluster is None else len(set(cluster))
+    npmle: list[float | None] = [None] * ends.size
+    if events >= MIN_EVENTS:
+        fitted = turnbull(low, high, grid)
+        rights = np.array([np.inf if value is None else value for value in fitted.right])
+        ended = np.concatenate(([0.0], np.cumsum(fitted.mass)))
+        alive = 1.0 - ended[np.searchsorted(rights, ends, side="right")]
+        npmle = np.clip(alive, 0.0, 1.0).tolist()
+    return {"t": ends.tolist(), "survival_low": surely.tolist(), "survival_high": possibly.tolist(), "npmle": npmle}
+
+
+def acceptance_by_minute(seconds: Sequence[float], accepted: Sequence[bool], minutes: int = 60) -> list[dict]:
+    """Count, for each minute after a revocation, the attempts and the share that still succeeded.
+
+    With enforcement on many nodes the share need not fall evenly, and no single lag tells that story.
+
+    Parameters
+    ----------
+    seconds
+        Seconds from the revocation to each attempt.
+    accepted
+        True for a success, False for a denial because of the token.
+    minutes
+        How many minutes to tabulate; later attempts are left out.
+
+    Returns
+    -------
+    list of dict
+        minute, attempts, accepted, share, and its Wilson 95 % interval low, high; minutes without attempts are absent.
+
+    Examples
+    --------
+    >>> acceptance_by_minute([5, 30, 70], [True, False, False])[0]["share"]
+    0.5
+    """
+    import numpy as np
+
+    time = np.asarray(seconds, dtype=float)
+    good = np.asarray(accepted, dtype=bool)
+    inside = (time >= 0) & (time < minutes * 60)
+    minute = (time[inside] // 60).astype(int)
+    attempts = np.bincount(minute, minlength=minutes)
+    successes = np.bincount(minute, good[inside], minlength=minutes)
+    rows = []
+    for spot in np.flatnonzero(attempts):
+        low, high = _wilson(float(successes[spot]), float(attempts[spot]))
+        share = float(successes[spot] / attempts[spot])
+        rows.append(
+            {
+                "minute": int(spot),
+                "attempts": int(attempts[spot]),
+                "accepted": int(successes[spot]),
+                "share": share,
+                "low": low,
+                "high": high,
+            }
+        )
+    return rows
+
+
+def _wilson(successes: float, trials: float, z: float = 1.959964) -> tuple[float, float]:
+    share = successes / trials
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z * ((share * (1 - share) + z * z / (4 * trials)) / trials) ** 0.5 / (1 + z * z / trials)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _seconds(value: float | None) -> str:
+    return "not bounded" if value is None else f"{value:,.3f}".rstrip("0").rstrip(".") + " s"

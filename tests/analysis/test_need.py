@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+
+from grantlens.analysis import need
+
+
+def simulate(n, pi0, alpha, beta, exposure, seed, horizon=90.0):
+    """Draw the uses in the exposure, and whether the scope was needed in the horizon after it."""
+    generator = np.random.default_rng(seed)
+    rate = np.where(generator.random(n) < pi0, 0.0, generator.gamma(alpha, 1 / beta, n))
+    return generator.poisson(rate * exposure), generator.poisson(rate * horizon) > 0
+
+
+@pytest.mark.parametrize("days", [3, 14, 30, 90, 180])
+def test_probability_is_calibrated(days):
+    """Rules 4.2: predicted and actual need within the next quarter, for scopes unused so far."""
+    uses, _needed = simulate(6000, 0.4, 0.6, 30.0, 120.0, seed=days)
+    model = need.fit([120.0] * 6000, uses)
+    later_uses, later_needed = simulate(60_000, 0.4, 0.6, 30.0, float(days), seed=days + 1)
+    unused = later_uses == 0
+    assert need.probability_needed(model, days) == pytest.approx(later_needed[unused].mean(), abs=0.035)
+
+
+def test_fit_finds_what_was_simulated():
+    exposure = np.random.default_rng(77).uniform(30, 300, 8000)
+    uses, _ = simulate(8000, 0.35, 1.2, 20.0, exposure, seed=1)
+    model = need.fit(exposure, uses)
+    assert model.pi0 == pytest.approx(0.35, abs=0.04)
+    assert model.alpha / model.beta == pytest.approx(1.2 / 20, rel=0.1)
+    assert model.grants == 8000
+    assert model.basis == "class"
+
+
+def test_formula_agrees_with_counting():
+    model = need.NeedModel(pi0=0.5, alpha=0.8, beta=40.0, grants=1, log_likelihood=0.0)
+    uses, needed = simulate(400_000, 0.5, 0.8, 40.0, 60.0, seed=2, horizon=30.0)
+    assert need.probability_needed(model, 60, horizon=30) == pytest.approx(needed[uses == 0].mean(), abs=0.005)
+
+
+def test_longer_silence_means_less_need():
+    model = need.NeedModel(pi0=0.2, alpha=0.5, beta=10.0, grants=1, log_likelihood=0.0)
+    chances = need.probability_needed(model, [0, 1, 10, 100, 1000])
+    assert (np.diff(chances) < 0).all()
+
+
+def test_thin_classes_borrow_and_hopeless_ones_are_absent():
+    uses, _ = simulate(60, 0.3, 1.0, 20.0, 100.0, seed=3)
+    models = need.fit_by_class(["a"] * 59 + ["b"], [100.0] * 60, uses)
+    assert models["a"].basis == "class"
+    assert models["b"].basis == "pooled"
+    assert need.fit_by_class(["a", "b"], [100.0] * 2, [1, 0]) == {}
+    assert need.fit([0.0] * 50, [1] * 50) is None
+
+
+def test_uneven_input_is_refused():
+    with pytest.raises(ValueError, match="pair up"):
+        need.fit([1.0], [1, 2])
+
+
+def test_session_model_agrees_with_counting():
+    generator = np.random.default_rng(4)
+    n = 20_000
+    chance = generator.beta(0.4, 6.0, n)
+    used = generator.binomial(40, chance)
+    model = need.fit_sessions([40] * n, used)
+    assert (model.a, model.b) == (pytest.approx(0.4, abs=0.05), pytest.approx(6.0, abs=0.7))
+    needed = generator.binomial(20, chance) > 0
+    assert need.probability_needed_sessions(model, 40, 20) == pytest.approx(needed[used == 0].mean(), abs=0.02)
+    assert need.fit_sessions([5] * 50, [0] * 50) is None
+
+
+def test_rule_of_three():
+    assert [need.rule_of_three(n) for n in (0, 1, 3, 30, 60)] == [1.0, 1.0, 1.0, 0.1, 0.05]
+
+
+def test_good_turing_foretells_new_scopes():
+    generator = np.random.default_rng(5)
+    weight = 1 / np.arange(1, 201) ** 1.3
+    weight /= weight.sum()
+    told, true = [], []
+    for _ in range(200):
+        seen = np.bincount(generator.choice(200, 150, p=weight), minlength=200)
+        told.append(need.good_turing(seen[seen > 0].tolist()))
+        true.append(weight[seen == 0].sum())
+    assert np.mean(told) == pytest.approx(np.mean(true), abs=0.01)
+    assert need.good_turing([]) is None
+
+
+def test_chao_is_above_what_was_seen_and_below_what_exists():
+    generator = np.random.default_rng(6)
+    weight = 1 / np.arange(1, 101) ** 0.5
+    seen = np.bincount(generator.choice(100, 120, p=weight / weight.sum()), minlength=100)
+    counts = seen[seen > 0].tolist()
+    assert len(counts) < need.chao1(counts) < 115
+    assert need.chao1([4, 5]) == 2
+
+
+def test_time_to_first_use_counts_the_censored():
+    generator = np.random.default_rng(7)
+    wait = generator.exponential(10, 4000)
+    wait[generator.random(4000) < 0.5] = np.inf
+    watch = generator.uniform(5, 120, 4000)
+    first = [value if value <= end else None for value, end in zip(wait, watch, strict=True)]
+    answer = need.time_to_first_use_p95(first, watch)
+    assert answer == pytest.approx(10 * np.log(20), rel=0.15)
+    seen = [value for value in first if value is not None]
+    assert answer > np.quantile(seen, 0.95)
+
+
+def decide(**facts):
+    return need.decide(**{"uses": 0, "p_needed": 0.01, "exposure_days": 100.0} | facts)
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "action"),
+    [
+        ({"uses": 3}, "used", "keep"),
+        ({"uses": 3, "observable": False}, "used", "keep"),
+        ({}, "unused", "remove"),
+        ({"replacement": "mail.read"}, "unused", "replace"),
+        ({"sensitive": True}, "unused", "ask"),
+        ({"sensitive": True, "sensitive_action": "replace"}, "unused", "replace"),
+        ({"p_needed": 0.05}, "unused", "ask"),
+        ({"p_needed": 0.0499}, "unused", "remove"),
+        ({"observable": False}, "not_observable", "ask"),
+        ({"tags": ["break_glass"]}, "insufficient_evidence", "ask"),
+        ({"tags": ["seasonal", "x"]}, "insufficient_evidence", "ask"),
+        ({"tags": ["x"]}, "unused", "remove"),
+        ({"coverage_share": 0.9499}, "insufficient_evidence", "wait"),
+        ({"coverage_share": 0.95}, "unused", "remove"),
+        ({"map_share": 0.8999}, "insufficient_evidence", "wait"),
+        ({"map_share": 0.9}, "unused", "remove"),
+        ({"exposure_days": 29.9}, "insufficient_evidence", "wait"),
+        ({"exposure_days": 30.0}, "unused", "remove"),
+        ({"exposure_days": 3.0, "sessions": 59}, "insufficient_evidence", "wait"),
+        ({"exposure_days": 3.0, "sessions": 60}, "unused", "remove"),
+        ({"exposure_days": 40.0, "first_use_p95": 41.0}, "insufficient_evidence", "wait"),
+        ({"exposure_days": 40.0, "first_use_p95": 12.0}, "unused", "remove"),
+        ({"p_needed": None, "sessions": 60}, "unused", "ask"),
+        ({"p_needed": None, "sessions": 61}, "unused", "remove"),
+        ({"p_needed": None}, "unused", "ask"),
+        ({"p_needed": 0.2, "break_even": 0.3}, "unused", "remove"),
+    ],
+)
+def test_decision(facts, state, action):
+    answer = decide(**facts)
+    assert (answer.state, answer.action) == (state, action)
+    assert answer.reason.endswith(".")
+
+
+def test_reasons_never_round_a_share_onto_its_limit():
+    assert "94.9 %" in decide(coverage_share=0.94999).reason
+    assert "4.9 %, below 5 %" in decide(p_needed=0.04999).reason
