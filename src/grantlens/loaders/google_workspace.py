@@ -1,0 +1,264 @@
+"""Google Workspace, Admin SDK Reports API: the applications `token` (users' apps) and `admin` (what admins do about them).
+
+What the mapping decides, and why:
+
+- **Grant**: this log has no token id at all. A grant is one client for one user, so its id is derived from
+  customer, client and user; `authorize`, `activity`, `revoke` and the admin's `REVOKE_3LO_TOKEN` all give the
+  same one. A domain-wide delegation stands for all users of a domain: `@domain` takes the place of the user.
+- **Subject** is the e-mail address in lower case, not the profile id: admin events name the affected user by
+  `USER_EMAIL` alone, and there the actor is the admin.
+- **Operation** is `method_name` as logged, which is the discovery method id (`gmail.users.history.list`,
+  `reports.activities.list`); the resource server is `api_name`.
+- **Event id**: time, qualifier, application and customer name the activity, which holds one to many events.
+  Their place in the list is lost where a collector split it, so a digest of the event takes its place, and two
+  collectors of the same log still give the same ids.
+- **Policy**: to trust an app or a service grants nothing yet, the user's consent has its own record, so it is ignored;
+  to take the trust away narrows access and is kept as a downgrade by policy.
+- `events` may be a list (Reports API), an object (Elastic), or its fields may stand on top (Panther, where
+  `parameters` is an object too).
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.loader import Loader
+
+_FIELDS = """{
+    "id": {"time": "JSON", "uniqueQualifier": "VARCHAR", "applicationName": "VARCHAR", "customerId": "VARCHAR"},
+    "actor": {"email": "VARCHAR"},
+    "ipAddress": "VARCHAR",
+    "events": "JSON",
+    "name": "VARCHAR", "parameters": "JSON",
+    "p_parse_time": "VARCHAR"
+}"""
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """An activity of the Reports API names its application and its qualifier under `id`."""
+
+    def is_activity(record: Mapping) -> bool:
+        identity = record.get("id")
+        return isinstance(identity, Mapping) and {"applicationName", "uniqueQualifier"} <= set(identity)
+
+    return sum(map(is_activity, sample)) * 2 > len(sample)
+
+
+# One activity: when, in which application, by whom. A time is read only if it is written as one.
+_ACTIVITY = """
+SELECT line_no, r.id.applicationName AS application, r.id.customerId AS tenant,
+       r.id.uniqueQualifier AS qualifier, lower(nullif(r.actor.email, '')) AS actor_email, r.ipAddress AS ip,
+       r.id.time IS NOT NULL AS has_time,
+       CASE WHEN json_type(r.id.time) = 'OBJECT' THEN
+                 CASE WHEN TRY_CAST(r.id.time ->> '$.value' AS BIGINT) BETWEEN 0 AND 9999999999999
+                      THEN epoch_ms(TRY_CAST(r.id.time ->> '$.value' AS BIGINT))::TIMESTAMPTZ END
+            WHEN (r.id.time ->> '$') LIKE '____-__-_____:__:__%' AND (r.id.time ->> '$') >= '1'
+                 THEN TRY_CAST(r.id.time ->> '$' AS TIMESTAMPTZ) END AS happened_at,
+       CASE WHEN r.p_parse_time LIKE '____-__-_____:__:__%' AND r.p_parse_time >= '1'
+            THEN TRY_CAST(r.p_parse_time AS TIMESTAMPTZ) END AS received_at,
+       CASE WHEN json_type(r.events) = 'ARRAY' THEN from_json(r.events, '["JSON"]')
+            WHEN json_type(r.events) = 'OBJECT' THEN [r.events]
+            WHEN r.name IS NOT NULL THEN [to_json({'name': r.name, 'parameters': r.parameters})]
+            ELSE [] END AS events
+FROM record
+WHERE r IS NOT NULL
+"""
+
+# One row for each event. `nth_alike` tells events apart that are alike to the last byte.
+_EVENT = """
+SELECT * EXCLUDE (events, event), event ->> '$.name' AS name, event -> '$.parameters' AS written,
+       1 + len(list_filter(list_slice(events, 1, nth - 1), lambda e: e = event)) AS nth_alike
+FROM (SELECT *, unnest(events) AS event, generate_subscripts(events, 1) AS nth FROM activity
+      WHERE happened_at IS NOT NULL AND application IS NOT NULL)
+"""
+
+# Parameters are a list of {name, value | intValue | multiValue | multiMessageValue}, or an object of plain values.
+_PARAMETER = """
+SELECT * EXCLUDE (written),
+       CASE json_type(written)
+            WHEN 'ARRAY' THEN list_transform(
+                from_json(written, '[{"name": "VARCHAR", "value": "VARCHAR", "intValue": "VARCHAR", "multiValue": ["VARCHAR"],
+                    "multiMessageValue": [{"parameter": [{"name": "VARCHAR", "value": "VARCHAR"}]}]}]'),
+                lambda p: {'name': p.name, 'value': coalesce(p.value, p.intValue),
+                           'items': p.multiValue, 'messages': p.multiMessageValue})
+            WHEN 'OBJECT' THEN list_transform(
+                map_entries(from_json(written, '"MAP(VARCHAR, JSON)"')),
+                lambda p: {'name': p.key, 'value': p.value ->> '$',
+                           'items': from_json(p.value, '["VARCHAR"]'),
+                           'messages': from_json(p.value, '[{"parameter": [{"name": "VARCHAR", "value": "VARCHAR"}]}]')})
+       END AS parameters
+FROM event
+"""
+
+_NAMED = """
+SELECT * EXCLUDE (parameters),
+       nullif(list_filter(parameters, lambda p: p.name = 'client_id')[1].value, '') AS client_id,
+       list_filter(parameters, lambda p: p.name = 'app_name')[1].value AS app_name,
+       list_filter(parameters, lambda p: p.name = 'api_name')[1].value AS api_name,
+       list_filter(parameters, lambda p: p.name = 'method_name')[1].value AS method_name,
+       list_filter(parameters, lambda p: p.name = 'product_bucket')[1].value AS product_bucket,
+       TRY_CAST(list_filter(parameters, lambda p: p.name = 'num_response_bytes')[1].value AS BIGINT) AS response_bytes,
+       list_filter(parameters, lambda p: p.name = 'scope')[1] AS scope,
+       list_filter(parameters, lambda p: p.name = 'scope_data')[1].messages AS scope_data,
+       nullif(list_filter(parameters, lambda p: p.name = 'API_CLIENT_NAME')[1].value, '') AS api_client_name,
+       list_filter(parameters, lambda p: p.name = 'API_SCOPES')[1] AS api_scopes,
+       list_filter(parameters, lambda p: p.name = 'DOMAIN_NAME')[1].value AS domain_name,
+       nullif(list_filter(parameters, lambda p: p.name = 'APP_ID')[1].value, '') AS app_id,
+       lower(nullif(list_filter(parameters, lambda p: p.name = 'USER_EMAIL')[1].value, '')) AS user_email,
+       list_filter(parameters, lambda p: p.name = 'ASP_ID')[1].value AS asp_id,
+       list_filter(parameters, lambda p: p.name = 'DEVICE_ID')[1].value AS device_id,
+       list_filter(parameters, lambda p: p.name = 'OAUTH2_APP_ID')[1].value AS policy_app_id,
+       list_filter(parameters, lambda p: p.name = 'OAUTH2_APP_NAME')[1].value AS policy_app_name,
+       list_filter(parameters, lambda p: p.name = 'OAUTH2_SERVICE_NAME')[1].value AS policy_service
+FROM parameter
+"""
+
+_KNOWN = """
+SELECT *,
+       CASE application || ' ' || name
+            WHEN 'token authorize' THEN 'consent'
+            WHEN 'token activity' THEN 'use'
+            WHEN 'token revoke' THEN 'revoke'
+            WHEN 'admin REVOKE_3LO_TOKEN' THEN 'admin revoke'
+            WHEN 'admin REVOKE_3LO_DEVICE_TOKENS' THEN 'device revoke'
+            WHEN 'admin REVOKE_ASP' THEN 'password revoke'
+            WHEN 'admin SUSPEND_USER' THEN 'disable'
+            WHEN 'admin DELETE_USER' THEN 'disable'
+            WHEN 'admin AUTHORIZE_API_CLIENT_ACCESS' THEN 'delegate'
+            WHEN 'admin REMOVE_API_CLIENT_ACCESS' THEN 'end delegation'
+            WHEN 'admin REMOVE_FROM_TRUSTED_OAUTH2_APPS' THEN 'disallow'
+            WHEN 'admin DISALLOW_SERVICE_FOR_OAUTH2_ACCESS' THEN 'disallow' END AS meaning,
+       -- the client and the user that the event is about: in admin events the actor is the admin
+       CASE WHEN meaning IN ('consent', 'use', 'revoke') THEN client_id
+            WHEN meaning = 'admin revoke' THEN app_id
+            WHEN meaning IN ('delegate', 'end delegation') THEN api_client_name
+            WHEN meaning = 'disallow' THEN policy_app_id END AS client,
+       CASE WHEN meaning IN ('consent', 'use', 'revoke') THEN actor_email
+            WHEN meaning IN ('admin revoke', 'device revoke', 'password revoke', 'disable') THEN user_email END AS subject,
+       CASE WHEN meaning IN ('delegate', 'end delegation') THEN '@' || coalesce(lower(domain_name), '')
+            ELSE coalesce(subject, '') END AS holder,
+       CASE WHEN client IS NOT NULL AND meaning <> 'disallow'
+            THEN 'derived:google_workspace|' || coalesce(tenant, '') || '|' || client || '|' || holder END AS grant_id,
+       CASE WHEN name IS NULL THEN 'event without a name'
+            WHEN meaning IN ('consent', 'revoke', 'delegate', 'end delegation', 'admin revoke') AND client IS NULL
+                 THEN name || ' names no client'
+            WHEN meaning IN ('admin revoke', 'device revoke', 'password revoke', 'disable') AND subject IS NULL
+                 THEN name || ' names no user' END AS mistake
+FROM named
+"""
+
+# The event's own id; one digest for the same event in every dialect. Scopes as one list from all places.
+_READ = """
+SELECT *,
+       concat_ws('|', strftime(happened_at, '%Y-%m-%dT%H:%M:%S.%gZ'), coalesce(qualifier, ''), application,
+                 coalesce(tenant, ''),
+                 left(md5(to_json({'name': name, 'client': client, 'subject': subject, 'holder': holder, 'api': api_name,
+                     'method': method_name, 'bytes': response_bytes, 'bucket': product_bucket, 'scopes': scopes,
+                     'asp': asp_id, 'device': device_id, 'service': policy_service})::VARCHAR), 16),
+                 CASE WHEN nth_alike > 1 THEN nth_alike END) AS event_id
+FROM (
+    SELECT *,
+           CASE WHEN meaning = 'consent' AND (scope IS NOT NULL OR scope_data IS NOT NULL) THEN
+                     list_sort(list_distinct(list_concat(
+                         coalesce(scope.items, string_split(scope.value, ' '), []),
+                         coalesce(flatten(list_transform(scope_data, lambda m: list_transform(
+                             list_filter(m.parameter, lambda p: p.name = 'scope_name'), lambda p: p.value))), []))))
+                WHEN meaning = 'delegate' THEN
+                     list_sort(list_distinct(coalesce(api_scopes.items, regexp_split_to_array(api_scopes.value, '[, ]+'))))
+                END AS scopes
+    FROM known
+    WHERE meaning IS NOT NULL AND mistake IS NULL
+)
+"""
+
+_ISSUANCE = """
+SELECT line_no, event_id, tenant, happened_at AS issued_at, received_at,
+       'consent' AS kind, 'success' AS outcome,
+       grant_id, client AS client_id, app_name AS client_name, subject AS subject_id,
+       CASE WHEN subject LIKE '%gserviceaccount.com' THEN 'service' WHEN subject IS NOT NULL THEN 'user' END AS subject_kind,
+       scopes,
+       actor_email AS consent_actor,
+       CASE meaning WHEN 'consent' THEN 'user' ELSE 'admin' END AS consent_kind,
+       ip
+FROM read
+WHERE meaning IN ('consent', 'delegate')
+"""
+
+# A record means that the call happened: this log knows no refusals.
+_USAGE = """
+SELECT line_no, event_id, tenant, happened_at AS used_at, received_at,
+       'success' AS outcome,
+       grant_id, client AS client_id, app_name AS client_name, subject AS subject_id,
+       coalesce(api_name, lower(product_bucket)) AS resource_server,
+       method_name AS operation,
+       response_bytes, ip
+FROM read
+WHERE meaning = 'use'
+"""
+
+_REVOCATION = """
+SELECT line_no, event_id, tenant, happened_at AS revoked_at, received_at,
+       CASE meaning WHEN 'disable' THEN 'disable' WHEN 'disallow' THEN 'downgrade' ELSE 'revoke' END AS kind,
+       'success' AS outcome,
+       CASE WHEN meaning = 'disable' THEN 'subject'
+            WHEN meaning = 'disallow' THEN 'policy'
+            -- tokens of one device, or a password: no token of this log carries a mark of either
+            WHEN meaning IN ('device revoke', 'password revoke') THEN 'credential'
+            ELSE 'grant' END AS target_kind,
+       asp_id AS token_id, grant_id, client AS client_id, coalesce(app_name, policy_app_name) AS client_name,
+       subject AS subject_id,
+       CASE WHEN meaning = 'revoke' THEN 'user' ELSE 'admin' END AS initiator,
+       actor_email AS actor_id,
+       CASE WHEN meaning = 'revoke' THEN NULL ELSE name || coalesce(' ' || device_id, ' ' || policy_service, '') END AS reason
+FROM read
+WHERE meaning IN ('revoke', 'admin revoke', 'device revoke', 'password revoke', 'disable', 'end delegation', 'disallow')
+"""
+
+# A record is ignored if none of its events says anything about access.
+_IGNORED = """
+SELECT line_no,
+       min(CASE WHEN application NOT IN ('token', 'admin') THEN 'other application than token and admin'
+                WHEN application = 'token' THEN 'request for an app, nothing granted'
+                WHEN name LIKE '%OAUTH2%' OR name LIKE '%OAUTH_ACCESS%' OR name IN ('CHANGE_APP_ACCESS', 'CHANGE_API_ACCESS')
+                     THEN 'policy for apps, which grants nothing by itself'
+                ELSE 'administration without bearing on apps' END) AS reason
+FROM known
+GROUP BY line_no
+HAVING bool_and(meaning IS NULL AND mistake IS NULL)
+"""
+
+_REJECTED = """
+SELECT line_no,
+       CASE WHEN NOT has_time THEN 'id.time is missing'
+            WHEN happened_at IS NULL THEN 'id.time is no time'
+            WHEN application IS NULL THEN 'id.applicationName is missing'
+            ELSE 'activity without events' END AS reason
+FROM activity
+WHERE happened_at IS NULL OR application IS NULL OR len(events) = 0
+UNION ALL
+SELECT line_no, min(mistake) FROM known WHERE mistake IS NOT NULL GROUP BY line_no
+"""
+
+LOADER = Loader(
+    name="google_workspace",
+    version=1,
+    title="Google Workspace token and admin audit",
+    recognise=_recognise,
+    fields=_FIELDS,
+    carries=("issuance", "usage", "revocation"),
+    steps={
+        "activity": _ACTIVITY,
+        "event": _EVENT,
+        "parameter": _PARAMETER,
+        "named": _NAMED,
+        "known": _KNOWN,
+        "read": _READ,
+    },
+    issuance=_ISSUANCE,
+    usage=_USAGE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    join_note=(
+        "Consent, use and revocation join on (customer, client, user) only: this log has no token id, so no lag of a "
+        "single token can be told, and refused calls are not logged."
+    ),
+)

@@ -1,0 +1,325 @@
+"""Okta System Log: consents, tokens, refreshes, revocations - and the calls of Okta's own API.
+
+What the mapping decides, and why:
+
+- **Token id** is the id of the target (`target[].id`), not `detailEntry.hash`: issue, revocation and the
+  calls of Okta's API (`transaction.detail.requestApiTokenId`) all carry that id, while the hash stands on
+  issue only and may be empty.
+- **Grant id**: one consent has one ConsentGrant target for each scope. The grant is called by the smallest
+  of their ids, whatever the order of the list; the scopes become one list. A token names no consent: its
+  grant id is derived from client and subject.
+- A failed request is no issuance and no revocation: it is kept with outcome `denied` or `error`.
+- An authorization code may be worth a token to a thief: its id is never kept.
+- Panther writes the outer field names in lower case and the times with a blank. Both are read.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.loader import Loader
+
+_EVENT = """{
+    "uuid": "VARCHAR", "published": "VARCHAR", "p_parse_time": "VARCHAR",
+    "eventType": "VARCHAR", "legacyEventType": "VARCHAR",
+    "outcome": {"result": "VARCHAR", "reason": "VARCHAR"},
+    "actor": {"id": "VARCHAR", "type": "VARCHAR", "alternateId": "VARCHAR", "displayName": "VARCHAR"},
+    "client": {"id": "VARCHAR", "ipAddress": "VARCHAR", "userAgent": {"rawUserAgent": "VARCHAR"}},
+    "request": {"ipChain": [{"ip": "VARCHAR"}]},
+    "authenticationContext": {"externalSessionId": "VARCHAR", "rootSessionId": "VARCHAR"},
+    "debugContext": {"debugData": {
+        "grantType": "VARCHAR", "grantedScopes": "VARCHAR", "requestedScopes": "VARCHAR", "userId": "VARCHAR",
+        "authorizationServer": "VARCHAR", "requestUri": "VARCHAR"}},
+    "transaction": {"detail": {"requestApiTokenId": "VARCHAR", "requestApiTokenClientId": "VARCHAR"}},
+    "target": [{"id": "VARCHAR", "type": "VARCHAR", "alternateId": "VARCHAR", "displayName": "VARCHAR",
+        "detailEntry": {"expires": "VARCHAR", "subject": "VARCHAR", "publicclientapp": "VARCHAR",
+            "authorizationserver": "VARCHAR", "user": "VARCHAR"}}]
+}"""
+
+# The outer names as Panther's lower case has them; the inner ones stay.
+_LOWER = """{
+    "eventtype": "VARCHAR", "legacyeventtype": "VARCHAR",
+    "authenticationcontext": {"externalSessionId": "VARCHAR", "rootSessionId": "VARCHAR"},
+    "debugcontext": {"debugData": {
+        "grantType": "VARCHAR", "grantedScopes": "VARCHAR", "requestedScopes": "VARCHAR", "userId": "VARCHAR",
+        "authorizationServer": "VARCHAR", "requestUri": "VARCHAR"}}
+}"""
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Every Okta event has an eventType and either its legacy twin or its time and actor."""
+
+    def is_event(record: Mapping) -> bool:
+        names = {name.lower() for name in record}
+        return "eventtype" in names and "actor" in names and bool(names & {"published", "legacyeventtype"})
+
+    return sum(map(is_event, sample)) * 2 > len(sample)
+
+
+# Both spellings of the outer names; the second parse runs only where Panther wrote the record.
+_SPELLED = f"""
+SELECT line_no,
+       from_json(r, '{_EVENT}') AS e,
+       from_json(CASE WHEN json_exists(r, '$.eventtype') THEN r END, '{_LOWER}') AS panther
+FROM record
+WHERE json_type(r) = 'OBJECT'
+"""
+
+# A time is read only if it is written as one: nothing is guessed.
+_EVENT_STEP = """
+SELECT line_no, e.uuid AS event_id, e.published AS published,
+       CASE WHEN e.published LIKE '____-__-_____:__:__%' AND e.published >= '1'
+            THEN TRY_CAST(e.published AS TIMESTAMPTZ) END AS happened_at,
+       CASE WHEN e.p_parse_time LIKE '____-__-_____:__:__%' AND e.p_parse_time >= '1'
+            THEN TRY_CAST(e.p_parse_time AS TIMESTAMPTZ) END AS received_at,
+       coalesce(e.eventType, panther.eventtype) AS event_type,
+       coalesce(upper(e.outcome.result),
+                nullif(upper(regexp_extract(coalesce(e.legacyEventType, panther.legacyeventtype),
+                                            '_(success|failure)$', 1)), '')) AS result,
+       e.outcome.reason AS reason,
+       e.actor AS actor, e.client AS client, e.target AS targets, e.transaction.detail AS request,
+       CASE WHEN e.eventType IS NULL THEN panther.debugcontext.debugData
+            ELSE e.debugContext.debugData END AS debug,
+       nullif(CASE WHEN e.eventType IS NULL THEN panther.authenticationcontext.externalSessionId
+                   ELSE e.authenticationContext.externalSessionId END, 'unknown') AS session_id,
+       coalesce(e.client.ipAddress, e.request.ipChain[1].ip) AS ip,
+       e.client.userAgent.rawUserAgent AS user_agent
+FROM spelled
+"""
+
+# What the event means. The org server (app.oauth2.*) and the custom servers (app.oauth2.as.*) speak alike.
+_KNOWN_STEP = """
+SELECT *,
+       regexp_extract(event_type, '^app[.]oauth2[.](?:as[.]|admin[.])?(.+)$', 1) AS oauth,
+       CASE WHEN result IN ('SUCCESS', 'ALLOW') THEN 'success'
+            WHEN result IN ('FAILURE', 'DENY', 'CHALLENGE') THEN 'denied'
+            WHEN result IS NOT NULL THEN 'error' END AS outcome,
+       CASE WHEN event_type IN ('application.lifecycle.deactivate', 'user.lifecycle.deactivate',
+                                'user.lifecycle.suspend') THEN 'disable'
+            WHEN event_type = 'system.api_token.create' THEN 'credential'
+            WHEN event_type = 'system.api_token.revoke' THEN 'credential revoke'
+            WHEN oauth IN ('consent.grant', 'authorize.code') THEN 'consent'
+            WHEN oauth IN ('authorize', 'authorize.scope_denied') AND outcome <> 'success' THEN 'consent'
+            WHEN oauth LIKE 'token.grant%' OR oauth LIKE 'authorize.implicit.%' THEN 'token'
+            WHEN oauth LIKE '%.detect_reuse' THEN 'reuse'
+            WHEN oauth LIKE 'token.revoke%' THEN 'token revoke'
+            WHEN oauth LIKE 'consent.revoke%' THEN 'consent revoke' END AS meaning,
+       request.requestApiTokenId IS NOT NULL AS is_api_call
+FROM event
+WHERE happened_at IS NOT NULL AND event_type IS NOT NULL
+"""
+
+# The targets by what they are.
+_NAMED_STEP = """
+SELECT *,
+       list_filter(targets, lambda t: t.type = 'ConsentGrant' AND t.id IS NOT NULL) AS consents,
+       list_filter(targets, lambda t: t.id IS NOT NULL
+           AND t.type IN ('access_token', 'refresh_token', 'id_token', 'id_jag')) AS tokens,
+       list_filter(targets, lambda t: t.type = 'Token')[1] AS api_token,
+       list_filter(targets, lambda t: t.type = 'User')[1] AS target_user,
+       list_filter(targets, lambda t: t.type IN ('AppInstance', 'PublicClientApp', 'PublicClientAppEntity'))[1] AS target_app,
+       list_filter(targets, lambda t: t.type = 'AuthorizationServer')[1].id AS target_server,
+       coalesce(actor.type LIKE 'PublicClientApp%', false) AS by_app,
+       coalesce(actor.alternateId = 'system@okta.com', false) AS by_system
+FROM known
+WHERE meaning IS NOT NULL OR is_api_call
+"""
+
+# Client, subject and server. The client is the actor where an app acts, else it stands among the targets.
+_PARTY_STEP = """
+SELECT *,
+       coalesce(consents[1].detailEntry.publicclientapp,
+                CASE WHEN by_app THEN actor.id END, target_app.id, client.id) AS client_id,
+       CASE WHEN by_app THEN actor.displayName ELSE target_app.displayName END AS client_name,
+       coalesce(consents[1].detailEntry."user", target_user.id,
+                list_filter(tokens, lambda t: t.detailEntry.subject IS NOT NULL)[1].detailEntry.subject,
+                debug.userId,
+                CASE WHEN meaning = 'consent' AND actor.type = 'User' THEN actor.id END) AS subject_id,
+       CASE WHEN target_user.id = subject_id THEN target_user.displayName
+            WHEN actor.id = subject_id THEN actor.displayName END AS subject_name,
+       coalesce(debug.authorizationServer, consents[1].detailEntry.authorizationserver,
+                nullif(regexp_extract(debug.requestUri, '^/oauth2/([^/]+)/v1/', 1), ''),
+                CASE WHEN starts_with(debug.requestUri, '/oauth2/v1/') THEN 'okta' END) AS audience
+FROM named
+"""
+
+# One consent is one row, however many scopes. A token event is one row for each token of its kind.
+_ISSUED_STEP = """
+SELECT *, unnest(brought) AS token, generate_subscripts(brought, 1) AS nth
+FROM (
+    SELECT *, list_filter(tokens, lambda t: ends_with(oauth, '.' || t.type)) AS of_this_kind,
+           CASE WHEN meaning = 'token' AND len(of_this_kind) > 0 THEN of_this_kind
+                WHEN meaning = 'token' AND len(tokens) > 0 THEN tokens
+                ELSE [NULL] END AS brought
+    FROM party
+    WHERE outcome IS NOT NULL
+      AND (meaning IN ('consent', 'token', 'reuse') OR (meaning = 'credential' AND api_token.id IS NOT NULL))
+)
+"""
+
+_ISSUANCE = """
+SELECT line_no, happened_at AS issued_at, received_at,
+       CASE WHEN nth = 1 THEN event_id ELSE event_id || '#' || nth END AS event_id,
+       CASE WHEN meaning IN ('consent', 'credential') THEN meaning
+            WHEN meaning = 'reuse' OR debug.grantType = 'refresh_token' THEN 'refresh'
+            WHEN debug.grantType = 'urn:ietf:params:oauth:grant-type:token-exchange' THEN 'exchange'
+            ELSE 'token' END AS kind,
+       -- what Okta detects as reuse it refuses, whatever the result of the detection says
+       CASE WHEN meaning = 'reuse' THEN 'denied' ELSE outcome END AS outcome,
+       debug.grantType AS grant_type,
+       CASE WHEN len(consents) > 0 THEN list_min(list_transform(consents, lambda t: t.id))
+            WHEN meaning <> 'credential' AND client_id IS NOT NULL
+            THEN 'derived:okta|' || client_id || '|' || coalesce(subject_id, '') END AS grant_id,
+       CASE WHEN meaning = 'credential' THEN api_token.id
+            WHEN outcome = 'success' THEN token.id END AS token_id,
+       CASE WHEN meaning = 'credential' THEN 'api_key'
+            WHEN token.type = 'id_jag' OR ends_with(oauth, '.id_jag') THEN 'id_jag'
+            WHEN token.type = 'refresh_token' OR ends_with(oauth, '.refresh_token') THEN 'refresh'
+            WHEN token.type = 'id_token' OR ends_with(oauth, '.id_token') THEN 'id'
+            WHEN token.type = 'access_token' OR ends_with(oauth, '.access_token') THEN 'access' END AS token_kind,
+       CASE WHEN meaning = 'reuse' OR (debug.grantType = 'refresh_token' AND token.type <> 'refresh_token')
+            THEN list_filter(tokens, lambda t: t.type = 'refresh_token')[1].id END AS parent_token_id,
+       session_id,
+       CASE WHEN meaning <> 'credential' THEN client_id END AS client_id,
+       CASE WHEN meaning = 'credential' THEN api_token.displayName ELSE client_name END AS client_name,
+       -- an API token acts as the person who made it
+       CASE WHEN meaning = 'credential' THEN actor.id ELSE subject_id END AS subject_id,
+       CASE WHEN meaning = 'credential' THEN actor.displayName ELSE subject_name END AS subject_name,
+       CASE WHEN meaning = 'credential' OR subject_id IS NOT NULL THEN 'user'
+            WHEN debug.grantType = 'client_credentials' THEN 'service' END AS subject_kind,
+       CASE WHEN debug.requestedScopes = '' THEN []
+            ELSE string_split(debug.requestedScopes, ', ') END AS scopes_requested,
+       CASE WHEN len(consents) > 0 THEN list_sort(list_transform(consents, lambda t: t.displayName))
+            WHEN debug.grantedScopes = '' THEN []
+            ELSE string_split(debug.grantedScopes, ', ') END AS scopes,
+       CASE WHEN audience IS NOT NULL THEN [audience] END AS audience,
+       CASE WHEN token.detailEntry.expires LIKE '____-__-_____:__:__%'
+            THEN TRY_CAST(token.detailEntry.expires AS TIMESTAMPTZ) END AS expires_at,
+       CASE WHEN meaning <> 'consent' THEN NULL
+            WHEN by_app THEN subject_id ELSE actor.id END AS consent_actor,
+       CASE WHEN meaning <> 'consent' THEN NULL
+            WHEN starts_with(event_type, 'app.oauth2.admin.') THEN 'admin' ELSE 'user' END AS consent_kind,
+       ip, user_agent
+FROM issued
+"""
+
+# What was ended. `names_target` is false where the event does not say of whom or what.
+_ENDED_STEP = """
+SELECT *,
+       CASE target_kind WHEN 'credential' THEN api_token.id IS NOT NULL
+                        WHEN 'client' THEN ended_client IS NOT NULL
+                        WHEN 'subject' THEN subject_id IS NOT NULL
+                        WHEN 'grant' THEN len(consents) > 0 OR (client_id IS NOT NULL AND subject_id IS NOT NULL)
+                        ELSE true END AS names_target,
+       CASE WHEN target_kind = 'token' AND len(tokens) > 0 THEN tokens ELSE [NULL] END AS ended_tokens
+FROM (
+    SELECT *,
+           CASE WHEN starts_with(event_type, 'user.lifecycle.') THEN 'subject'
+                WHEN starts_with(event_type, 'application.lifecycle.') THEN 'client'
+                WHEN meaning = 'credential revoke' THEN 'credential'
+                WHEN len(consents) > 0 THEN 'grant'
+                WHEN ends_with(oauth, '.implicit.client') THEN 'client'
+                WHEN ends_with(oauth, '.implicit.user') OR oauth = 'consent.revoke.user' THEN 'subject'
+                WHEN oauth LIKE '%.implicit.%' THEN 'policy'
+                WHEN meaning = 'consent revoke' THEN 'grant'
+                ELSE 'token' END AS target_kind,
+           coalesce(target_app.id, client_id) AS ended_client
+    FROM party
+    WHERE outcome IS NOT NULL AND meaning IN ('disable', 'token revoke', 'consent revoke', 'credential revoke')
+)
+"""
+
+_REVOCATION = """
+SELECT line_no, happened_at AS revoked_at, received_at,
+       CASE WHEN nth = 1 THEN event_id ELSE event_id || '#' || nth END AS event_id,
+       -- Okta reports the end of a token's own life as a revocation by its system user
+       CASE WHEN meaning = 'disable' THEN 'disable'
+            WHEN by_system AND oauth = 'token.revoke' THEN 'expiry'
+            ELSE 'revoke' END AS kind,
+       CASE WHEN result = 'FAILURE' THEN 'error' ELSE outcome END AS outcome,
+       target_kind,
+       CASE target_kind WHEN 'credential' THEN api_token.id WHEN 'token' THEN token.id END AS token_id,
+       CASE WHEN target_kind = 'grant' THEN list_min(list_transform(consents, lambda t: t.id)) END AS grant_id,
+       CASE target_kind WHEN 'client' THEN ended_client WHEN 'token' THEN client_id WHEN 'grant' THEN client_id END AS client_id,
+       CASE WHEN target_kind = 'client' THEN coalesce(target_app.displayName, client_name)
+            WHEN target_kind IN ('token', 'grant') THEN client_name END AS client_name,
+       CASE WHEN target_kind IN ('subject', 'token', 'grant') THEN subject_id END AS subject_id,
+       CASE WHEN target_kind IN ('subject', 'token', 'grant') THEN subject_name END AS subject_name,
+       CASE WHEN len(consents) > 0 THEN list_sort(list_transform(consents, lambda t: t.displayName)) END AS scopes_removed,
+       CASE WHEN by_system OR actor.type = 'SystemPrincipal' THEN 'system'
+            WHEN by_app THEN 'client'
+            WHEN actor.type = 'User' AND actor.id = subject_id THEN 'user'
+            WHEN actor.type = 'User' THEN 'admin' END AS initiator,
+       actor.id AS actor_id,
+       coalesce(reason, CASE WHEN target_kind = 'policy' THEN 'authorization server ' || target_server END) AS reason
+FROM (SELECT *, unnest(ended_tokens) AS token, generate_subscripts(ended_tokens, 1) AS nth FROM ended WHERE names_target)
+"""
+
+# Okta's own API names the token that was used. Reads are not logged: a use is shown, its absence is not.
+_USAGE = """
+SELECT line_no, event_id, happened_at AS used_at, received_at,
+       CASE WHEN result = 'FAILURE' THEN 'error' ELSE outcome END AS outcome,
+       request.requestApiTokenId AS token_id,  -- no session: one sign-in serves many clients
+       coalesce(request.requestApiTokenClientId, CASE WHEN by_app THEN actor.id END) AS client_id,
+       CASE WHEN by_app THEN actor.displayName END AS client_name,
+       CASE WHEN actor.type = 'User' THEN actor.id END AS subject_id,
+       CASE WHEN actor.type = 'User' THEN actor.displayName END AS subject_name,
+       'okta' AS resource_server,
+       split_part(debug.requestUri, '?', 1) AS target,
+       event_type AS operation,
+       ip, user_agent
+FROM party
+WHERE is_api_call AND outcome IS NOT NULL
+"""
+
+_IGNORED = """
+SELECT line_no,
+       CASE WHEN oauth <> '' THEN 'OAuth event that neither gives nor takes access'
+            WHEN event_type LIKE 'user.session.%' OR event_type LIKE 'user.authentication.%'
+              OR event_type = 'policy.evaluate_sign_on' THEN 'sign-in of a person'
+            ELSE 'not about delegated access' END AS reason
+FROM known
+WHERE meaning IS NULL AND NOT is_api_call
+"""
+
+_REJECTED = """
+SELECT line_no,
+       CASE WHEN event_type IS NULL THEN 'eventType is missing'
+            WHEN published IS NULL THEN 'published is missing'
+            ELSE 'published is no time' END AS reason
+FROM event
+WHERE happened_at IS NULL OR event_type IS NULL
+UNION ALL
+SELECT line_no, 'outcome.result is missing' FROM party WHERE outcome IS NULL
+UNION ALL
+SELECT line_no, 'names no API token' FROM party
+WHERE outcome IS NOT NULL AND meaning = 'credential' AND api_token.id IS NULL AND NOT is_api_call
+UNION ALL
+SELECT line_no, 'names no ' || target_kind FROM ended WHERE NOT names_target AND NOT is_api_call
+"""
+
+LOADER = Loader(
+    name="okta",
+    version=1,
+    title="Okta System Log",
+    recognise=_recognise,
+    fields='"JSON"',
+    carries=("issuance", "revocation"),
+    steps={
+        "spelled": _SPELLED,
+        "event": _EVENT_STEP,
+        "known": _KNOWN_STEP,
+        "named": _NAMED_STEP,
+        "party": _PARTY_STEP,
+        "issued": _ISSUED_STEP,
+        "ended": _ENDED_STEP,
+    },
+    issuance=_ISSUANCE,
+    usage=_USAGE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    join_note=(
+        "Issue, revocation and Okta's own API calls join on the token id (the hash stands on issue only); a revoked "
+        "consent joins on the ConsentGrant id; tokens join to their consent by client and user. Use of a token at "
+        "any other API is not in this log."
+    ),
+)
