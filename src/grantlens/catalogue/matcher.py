@@ -1,0 +1,187 @@
+"""Say for every logged call which operation of a catalogue it was.
+
+The work is done once for each row of `usage_target`, not for each call, and only for rows that have
+no answer yet. An operation name in the log decides first; then the path: cut into segments, reduced
+to shapes, each shape searched in the trie of its server.
+
+A target row without a row in `usage_operation` was not looked at, which is so while no catalogue is
+in the store: join from the left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from grantlens.catalogue.compiled import Compiled
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from grantlens.engine.duckdb import Engine
+
+STEP = 1_000_000
+"""Target rows that are matched at a time; bounds the memory."""
+
+CONTAINER = r"(?i)(^|/)(\$batch|%24batch|graphql|mcp)/?$|^(https?://[^/]+)?/?batch(/|$)"
+"""Paths that carry other calls inside: OData and Google batches, GraphQL, MCP over HTTP."""
+
+_NEW = """
+SELECT t.target_id, t.resource_server, t.method, t.target, t.operation
+FROM usage_target t
+WHERE t.target_id BETWEEN $first AND $last
+  AND NOT EXISTS (FROM usage_operation o WHERE o.target_id = t.target_id)
+"""
+
+_FIRST_NEW = """
+SELECT min(t.target_id) FROM usage_target t
+WHERE NOT EXISTS (FROM usage_operation o WHERE o.target_id = t.target_id)
+"""
+
+_KEEP = """
+INSERT INTO usage_operation
+SELECT m.target_id, m.op_id, coalesce(m.name, o.label), m.match
+FROM grantlens_matched m LEFT JOIN cat_operation o ON o.op_id = m.op_id
+"""
+
+Progress = Callable[[int, int], None]
+
+
+def match_new(engine: Engine, progress: Progress | None = None) -> int:
+    """Match every target that has no answer yet; inside the caller's transaction. Return how many.
+
+    Without a catalogue in the store, or without new targets, this costs two counts.
+    """
+    if not engine.value("SELECT count(*) FROM cat_meta"):
+        return 0
+    total = engine.value("SELECT count(*) FROM usage_target")
+    done = engine.value("SELECT count(*) FROM usage_operation")
+    if total == done:
+        return 0
+    low, high = engine.rows("SELECT min(target_id), max(target_id) FROM usage_target")[0]
+    if done:  # most of a store is matched already: begin at the first row without an answer
+        low = engine.value(_FIRST_NEW)
+    compiled, matched = Compiled.of(engine), 0
+    for first in range(low, high + 1, STEP):
+        targets = engine.arrow(_NEW, {"first": first, "last": first + STEP - 1}).combine_chunks()
+        if targets.num_rows:
+            engine.register("grantlens_matched", match(compiled, targets))
+            try:
+                engine.execute(_KEEP)
+            finally:
+                engine.unregister("grantlens_matched")
+            matched += targets.num_rows
+        if progress:
+            progress(matched, total - done)
+    return matched
+
+
+def rematch(engine: Engine, progress: Progress | None = None) -> int:
+    """Forget all answers and match again, after the catalogues changed; inside the caller's transaction."""
+    engine.execute("DELETE FROM usage_operation")
+    return match_new(engine, progress)
+
+
+def match(compiled: Compiled, targets: pa.Table) -> pa.Table:
+    """Match target rows: returns target_id, op_id, name (where that is what findings print) and match."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = {name: _whole(targets[name]) for name in targets.column_names}
+    operation = np.full(targets.num_rows, -1, np.int64)
+    by_name = _by_name(compiled, columns, operation)
+    _by_path(compiled, columns, operation)
+    http = pc.and_(pc.is_valid(columns["method"]), pc.is_valid(columns["target"])).to_numpy(zero_copy_only=False)
+    found = operation >= 0
+    container = np.zeros(len(found), bool)
+    rest = np.flatnonzero(~found)
+    if len(rest):
+        texts = columns["target"].take(pa.array(rest))
+        hidden = pc.fill_null(pc.match_substring_regex(texts, CONTAINER), False)
+        posted = pc.fill_null(pc.equal(pc.utf8_upper(columns["method"].take(pa.array(rest))), "POST"), True)
+        unnamed = pc.is_null(columns["operation"].take(pa.array(rest)))
+        container[rest] = pc.and_(pc.and_(hidden, posted), unnamed).to_numpy(zero_copy_only=False)
+    answer = np.select([by_name, found, container], [0, 1, 2], 3)
+    logged = pc.if_else(pa.array((by_name & ~http) | ~found), columns["operation"], None)
+    return pa.table(
+        {
+            "target_id": columns["target_id"],
+            "op_id": pa.array(operation, pa.int32(), mask=~found),
+            "name": logged,
+            "match": pa.DictionaryArray.from_arrays(
+                pa.array(answer, pa.int8()), ["name", "path", "container", "unmatched"]
+            ).cast(pa.string()),
+        }
+    )
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.concat_arrays(column.chunks) if column.num_chunks != 1 else column.chunk(0)
+
+
+def _pairs(first: pa.Array, second: pa.Array) -> tuple[np.ndarray, list[tuple[str | None, str | None]]]:
+    """Return for each row the number of its pair of values, and the distinct pairs."""
+    import numpy as np
+
+    left, right = first.dictionary_encode(), second.dictionary_encode()
+    key = (left.indices.fill_null(-1).to_numpy().astype(np.int64) + 1) * (len(right.dictionary) + 1) + (
+        right.indices.fill_null(-1).to_numpy() + 1
+    )
+    distinct, number = np.unique(key, return_inverse=True)
+    lefts, rights = [None, *left.dictionary.to_pylist()], [None, *right.dictionary.to_pylist()]
+    return number, [(lefts[code // len(rights)], rights[code % len(rights)]) for code in distinct.tolist()]
+
+
+def _by_name(compiled: Compiled, columns: dict[str, pa.Array], operation: np.ndarray) -> np.ndarray:
+    """Fill in the operations that the log names."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    named = np.flatnonzero(pc.is_valid(columns["operation"]).to_numpy(zero_copy_only=False))
+    found = np.zeros(len(operation), bool)
+    if len(named):
+        rows = pa.array(named)
+        names = columns["operation"].take(rows)
+        methods = pc.utf8_upper(columns["method"].take(rows))
+        number, pairs = _pairs(columns["resource_server"].take(rows), names)
+        answer = np.array([compiled.by_name(server, name) for server, name in pairs], np.int64)[number]
+        open_ = np.flatnonzero((answer < 0) & pc.is_valid(methods).to_numpy(zero_copy_only=False))
+        if len(open_):  # a gateway that logs the route apart from the method
+            some = pa.array(open_)
+            routes = pc.binary_join_element_wise(methods.take(some), names.take(some), " ")
+            number, pairs = _pairs(columns["resource_server"].take(rows).take(some), routes)
+            answer[open_] = np.array([compiled.by_name(server, name) for server, name in pairs], np.int64)[number]
+        operation[named] = answer
+        found[named] = answer >= 0
+    return found
+
+
+def _by_path(compiled: Compiled, columns: dict[str, pa.Array], operation: np.ndarray) -> None:
+    """Fill in the operations that the path tells."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rest = np.flatnonzero((operation < 0) & pc.is_valid(columns["target"]).to_numpy(zero_copy_only=False))
+    if not len(rest):
+        return
+    target, method, server = (columns[name].take(pa.array(rest)) for name in ("target", "method", "resource_server"))
+    absolute = pc.match_substring_regex(target, "(?i)^https?://[^/]")
+    if pc.any(absolute).as_py():  # a full address names its server better than the log's column does
+        host = pc.replace_substring_regex(target.filter(absolute), "(?is)^https?://([^/?#]*).*$", r"\1")
+        server = pc.replace_with_mask(server, absolute, host)
+    method = pc.utf8_upper(method)
+    encoded = server.dictionary_encode()
+    servers = [*encoded.dictionary.to_pylist(), None]
+    claims = [compiled.claim(name) for name in servers]
+    claim = np.array(claims, np.int64)[encoded.indices.fill_null(len(servers) - 1).to_numpy()]
+    for number in sorted(set(claims)):
+        here = np.flatnonzero(claim == number)
+        if len(here):
+            rows = pa.array(here)
+            operation[rest[here]] = compiled.find(number, target.take(rows), method.take(rows))

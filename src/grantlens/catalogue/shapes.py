@@ -1,0 +1,113 @@
+"""Reduce millions of paths to their shapes, so that the exact matcher sees each shape once.
+
+A segment that no template spells out can only bind a parameter, so its text does not matter: it
+gets code 0. All that some template could look at keeps a code of its own. Two paths with the same
+codes are the same to the matcher.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grantlens.catalogue.path import Token
+from grantlens.catalogue.trie import SPECIAL
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """All that templates spell out."""
+
+    literals: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    pattern: str
+    odata: bool
+
+    @classmethod
+    def of(cls, templates: Iterable[Iterable[Token]], *, odata: bool = False) -> Vocabulary:
+        """Collect the vocabulary of templates."""
+        words: dict[str, set[str]] = {"literal": set(), "suffix": set(), "rest_suffix": set(), "pattern": set()}
+        for template in templates:
+            for token in template:
+                if token.kind in words:
+                    words[token.kind].add(token.text)
+        patterns = set(words["pattern"])
+        if odata:
+            patterns |= {re.escape(start) + ".*" for start in SPECIAL} | {r".*\)"}
+        return cls(
+            tuple(sorted(words["literal"])),
+            tuple(sorted(words["suffix"] | words["rest_suffix"])),
+            "|".join(f"(?:{pattern})" for pattern in sorted(patterns)),
+            odata,
+        )
+
+
+def shapes(segments: pa.ListArray, methods: pa.Array, vocabulary: Vocabulary) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each path the number of its shape, and for each shape its first path.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> words = Vocabulary.of([[Token("literal", "users"), Token("parameter")]])
+    >>> paths = pa.array([["users", "7"], ["users", "8"], ["teams", "8"]])
+    >>> [numbers.tolist() for numbers in shapes(paths, pa.array(["GET"] * 3), words)]
+    [[0, 0, 1], [0, 2]]
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    codes = _codes(segments.flatten(), vocabulary)
+    offsets = segments.offsets.to_numpy() - segments.offsets[0].as_py()
+    lengths = np.diff(offsets)
+    method = methods.dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64) + 1
+    # One random 64-bit number for each code and odd factor for each place. They are drawn anew each
+    # time, so that no log can be written to make two shapes collide.
+    random = np.random.default_rng()
+    number = random.integers(0, 2**64, size=int(codes.max(initial=0)) + 1, dtype=np.uint64)
+    factor = random.integers(0, 2**63, size=int(lengths.max(initial=0)) + 2, dtype=np.uint64) * np.uint64(
+        2
+    ) + np.uint64(1)
+    place = np.arange(len(codes)) - np.repeat(offsets[:-1], lengths)
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(number[codes] * factor[place], dtype=np.uint64)])
+    by_method = random.integers(0, 2**64, size=int(method.max(initial=0)) + 1, dtype=np.uint64)
+    key = sums[offsets[1:]] - sums[offsets[:-1]] + by_method[method] + factor[-1] * lengths.astype(np.uint64)
+    shape = pa.array(key).dictionary_encode().indices.to_numpy()
+    first = np.empty(int(shape.max(initial=-1)) + 1, np.int64)
+    first[shape[::-1]] = np.arange(len(shape))[::-1]
+    return shape, first
+
+
+def _codes(segments: pa.Array, vocabulary: Vocabulary) -> np.ndarray:
+    """Code each segment: a literal, a suffix, a text that some pattern fits, or 0."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    codes = _lookup(segments, vocabulary.literals) + 1
+    used = len(vocabulary.literals) + 1
+    if vocabulary.suffixes:
+        rows = np.flatnonzero((codes == 0) & pc.match_substring(segments, ":").to_numpy(zero_copy_only=False))
+        verbs = pc.replace_substring_regex(segments.take(pa.array(rows)), r"(?s)^.+:", "")
+        verb = _lookup(verbs, vocabulary.suffixes)
+        codes[rows] = np.where(verb >= 0, verb + used, 0)
+        used += len(vocabulary.suffixes)
+    if vocabulary.pattern:
+        rows = np.flatnonzero((codes == 0) | (codes >= len(vocabulary.literals) + 1))
+        texts = segments.take(pa.array(rows))
+        fits = pc.match_substring_regex(texts, f"(?s)^(?:{vocabulary.pattern})$").to_numpy(zero_copy_only=False)
+        codes[rows[fits]] = texts.filter(pa.array(fits)).dictionary_encode().indices.to_numpy() + used
+    return codes
+
+
+def _lookup(values: pa.Array, words: tuple[str, ...]) -> np.ndarray:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.index_in(values, value_set=pa.array(words, pa.string())).fill_null(-1).to_numpy().astype(np.int64)

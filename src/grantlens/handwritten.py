@@ -1,0 +1,241 @@
+"""Read files that people write by hand - TOML and CSV - so that a mistake can name its line."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grantlens.errors import GrantlensError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of such a file: a TOML table or a CSV row, with the lines its keys stand on."""
+
+    file: str
+    what: str
+    values: Mapping[str, Any]
+    line: int
+    lines: Mapping[str, int] = field(default_factory=dict)
+    error: type[GrantlensError] = GrantlensError
+
+    def mistake(self, text: str, key: str | None = None, remedy: str = "") -> GrantlensError:
+        """Return the error for a mistake in this entry, or in one key of it."""
+        return self.error(f"{self.file} line {self.lines.get(key or '', self.line)}: {text}", remedy)
+
+    def check_keys(self, known: Iterable[str]) -> None:
+        """Refuse a key that is not known, naming the nearest one."""
+        known = tuple(known)
+        for key in self.values:
+            if key not in known:
+                near = nearest(str(key), known)
+                raise self.mistake(
+                    f"{key!r} is no key of a {self.what}.",
+                    key,
+                    f"Did you mean {near!r}?" if near else f"Known are: {', '.join(known)}.",
+                )
+
+    def text(self, key: str, *, required: bool = False, choices: Iterable[str] = ()) -> str | None:
+        """Return a text, or None where there is none."""
+        value = self.values.get(key)
+        if value is None:
+            if required:
+                raise self.mistake(f"a {self.what} needs {key!r}.", None, f"Add {key} to this {self.what}.")
+            return None
+        if not isinstance(value, str) or (required and not value.strip()):
+            raise self.mistake(f"{key!r} must be a text, not {value!r}.", key)
+        options = tuple(choices)
+        if options and value not in options:
+            near = nearest(value, options)
+            raise self.mistake(
+                f"{key!r} cannot be {value!r}.",
+                key,
+                f"Did you mean {near!r}?" if near else f"Say one of: {', '.join(options)}.",
+            )
+        return value
+
+    def texts(self, key: str) -> list[str] | None:
+        """Return a list of texts, or None where there is none; in CSV the items are joined by `;`."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.mistake(f"{key!r} must be a list of texts.", key, f'Write {key} = ["one", "two"].')
+        return value
+
+    def flag(self, key: str, default: bool = False) -> bool:
+        """Return true or false."""
+        value = self.values.get(key, default)
+        if not isinstance(value, bool):
+            raise self.mistake(f"{key!r} must be true or false, not {value!r}.", key)
+        return value
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is nearest to a mistyped one.
+
+    Examples
+    --------
+    >>> nearest("ownr", ["owner", "purpose"])
+    'owner'
+    """
+    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def read_text(path: Path, error: type[GrantlensError]) -> str:
+    """Read a UTF-8 text file."""
+    try:
+        return path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise error(f"{path} does not exist.", "Check the path.") from None
+    except UnicodeDecodeError as bad:
+        line = path.read_bytes()[: bad.start].count(b"\n") + 1
+        raise error(f"{path} line {line}: this is not UTF-8.", "Save the file as UTF-8.") from None
+    except OSError as bad:
+        raise error(f"{path} cannot be read: {bad.strerror or bad}.", "Check the path and its permissions.") from None
+
+
+def read_toml(path: Path, kinds: Mapping[str, str], error: type[GrantlensError]) -> dict[str, list[Entry]]:
+    """Read a TOML file made of tables.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kinds
+        Name of each table that may occur, and what people call one entry of it.
+    error
+        The error to raise on a mistake.
+    """
+    text = read_text(path, error)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as bad:
+        place = re.search(r"\(at line (\d+), column (\d+)\)", str(bad))
+        line = place[1] if place else str(text.count("\n") + 1)
+        raise error(f"{path} line {line}: {str(bad).split(' (at ')[0]}.", "Correct the TOML there.") from None
+    lines = _toml_lines(text)
+    top = Entry(
+        str(path),
+        "file",
+        document,
+        1,
+        lines.get(("", 0), ({}, 1))[0] | {name: where[1] for (name, _), where in reversed(lines.items())},
+        error,
+    )
+    top.check_keys(kinds)
+    entries: dict[str, list[Entry]] = {name: [] for name in kinds}
+    for name, what in kinds.items():
+        tables = document.get(name, [])
+        tables = [tables] if isinstance(tables, dict) else tables
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            raise top.mistake(f"{name!r} must be a table.", name, f"Write [[{name}]].")
+        for index, table in enumerate(tables):
+            keys, line = lines.get((name, index), ({}, 1))
+            entries[name].append(Entry(str(path), what, table, line, keys, error))
+    return entries
+
+
+_HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z0-9_.\"' -]+?)\s*\]\]?\s*(#.*)?$")
+_KEY = re.compile(r"\s*(?:\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+))\s*(?:=|\.)")
+
+
+def _toml_lines(text: str) -> dict[tuple[str, int], tuple[dict[str, int], int]]:
+    """Return for each table, and its number among those of its name, the lines of its keys and its own."""
+    found: dict[tuple[str, int], tuple[dict[str, int], int]] = {("", 0): ({}, 1)}
+    count: dict[str, int] = {}
+    here: tuple[dict[str, int], int] = found[("", 0)]
+    inside = None  # the quotes of a text over several lines
+    depth = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if inside is None and depth == 0:
+            if header := _HEADER.match(line):
+                name = header[1]
+                index = count.get(name, 0)
+                count[name] = index + 1
+                here = ({}, number)
+                found[(name, index)] = here
+                continue
+            if key := _KEY.match(line):
+                here[0].setdefault(key[1] or key[2] or key[3], number)
+        inside, depth = _after(line, inside, depth)
+    return found
+
+
+def _after(line: str, inside: str | None, depth: int) -> tuple[str | None, int]:
+    """Follow quotes and brackets over one line."""
+    position = 0
+    while position < len(line):
+        if inside:
+            end = line.find(inside, position)
+            if end < 0:
+                return inside, depth
+            position, inside = end + 3, None
+            continue
+        if line[position : position + 3] in ('"""', "'''"):
+            inside, position = line[position : position + 3], position + 3
+            continue
+        sign = line[position]
+        if sign == "#":
+            break
+        if sign in "\"'":
+            closed = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'').match(line, position)
+            position = closed.end() if closed else len(line)
+            continue
+        depth += (sign in "[{") - (sign in "]}")
+        position += 1
+    return inside, max(depth, 0)
+
+
+def nested_lines(path: Path, outer: str, inner: str) -> list[tuple[int, int, dict[str, int]]]:
+    """Return for each `[[outer.inner]]` of a TOML file the number of its outer entry, its line and its keys' lines."""
+    lines = _toml_lines(path.read_text("utf-8-sig"))
+    starts = sorted(where[1] for (name, _), where in lines.items() if name == outer)
+    nested = sorted((where[1], where[0]) for (name, _), where in lines.items() if name == f"{outer}.{inner}")
+    return [(sum(start < line for start in starts) - 1, line, keys) for line, keys in nested]
+
+
+def read_csv(
+    path: Path, what: str, known: Iterable[str], error: type[GrantlensError], lists: Iterable[str] = ()
+) -> list[Entry]:
+    """Read a CSV file whose header holds known names; an empty cell is no value, list cells are joined by `;`."""
+    text = read_text(path, error)
+    lists = frozenset(lists)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    entries: list[Entry] = []
+    header: list[str] | None = None
+    try:
+        before = 0
+        for row in reader:
+            line, before = before + 1, reader.line_num
+            if not any(cell.strip() for cell in row):
+                continue
+            if header is None:
+                header = [cell.strip() for cell in row]
+                Entry(str(path), what, dict.fromkeys(header), line, {}, error).check_keys(known)
+                continue
+            if len(row) != len(header):
+                raise error(
+                    f"{path} line {line}: {len(row)} cells, but the header has {len(header)}.",
+                    "Put cells that hold a comma into double quotes.",
+                )
+            values: dict[str, Any] = {}
+            for key, cell in zip(header, row, strict=True):
+                if cell.strip():
+                    values[key] = (
+                        [item.strip() for item in cell.split(";") if item.strip()] if key in lists else cell.strip()
+                    )
+            entries.append(Entry(str(path), what, values, line, {}, error))
+    except csv.Error as bad:
+        raise error(f"{path} line {reader.line_num}: {bad}.", "Correct the quotes there.") from None
+    if header is None:
+        raise error(f"{path} is empty.", "The first line must name the columns.")
+    return entries
