@@ -169,7 +169,8 @@ def _remark(draft: Draft, lists: list[list[str]], rule: str | None, host: str | 
         alike = sum(_looks_any(scopes) for scopes in lists)
         draft.notes.append(
             f"{len(lists)} operations list several scopes and nobody reviewed what that means: they are read as "
-            f"all-of and marked. By their names {alike} of them look like any-of (a hint only). Look, then build again with list_rule."
+            f"all-of and marked. By their names {alike} of them look like any-of, which is a hint only. "
+            "Look, then build again with list_rule."
         )
     if draft.operations and host is None:
         draft.notes.append(

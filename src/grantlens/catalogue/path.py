@@ -42,7 +42,7 @@ def cut(paths: pa.Array, style: Style) -> pa.ListArray:
     >>> cut(pa.array(["/users//7/messages?$top=1"]), Style())[0].as_py()
     ['users', '7', 'messages']
     >>> cut(pa.array(["/v1.0/Users('7')/drive/root:/a/b.txt:/content"]), Style(odata=True, fold_case=True))[0].as_py()
-    ['users', '7', 'drive', 'root:', '{}:', 'content']
+    ['users', '{}', 'drive', 'root:', '{}:', 'content']
     """
     import pyarrow.compute as pc
 
@@ -78,7 +78,7 @@ def _odata(text: pa.Array) -> pa.Array:
 
     def drive(a: pa.Array) -> pa.Array:
         a = pc.replace_substring_regex(a, r":/[^:]*:/", ":/{}\x01/")
-        a = pc.replace_substring_regex(a, r":/[^:]*:?$", ":/{}")
+        a = pc.replace_substring_regex(a, r":/[^:\x01]*:?$", ":/{}")
         return pc.replace_substring(a, "\x01", ":")
 
     text = _where(text, pc.match_substring_regex(text, "(?i)%(2[4789c]|3[ad])"), punctuation)

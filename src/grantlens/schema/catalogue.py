@@ -17,9 +17,23 @@ CAT_META = Table(
         Column("version", "VARCHAR", "Version, revision or commit that the source states."),
         Column("retrieved", "VARCHAR", "Date of retrieval, if the source or the user states one."),
         Column("licence", "VARCHAR", "Licence of the source, if it states one."),
-        Column("sha256", "VARCHAR", "Hash of the source: of its bytes, or of the sorted hashes of its files.", required=True),
-        Column("list_rule", "VARCHAR", "all or any: how lists of several scopes were read; NULL where that was not reviewed or does not arise."),
-        Column("case_sensitive", "BOOLEAN", "False where case means nothing in its scopes and paths (Microsoft Graph).", required=True),
+        Column(
+            "sha256",
+            "VARCHAR",
+            "Hash of the source: of its bytes, or of the sorted hashes of its files.",
+            required=True,
+        ),
+        Column(
+            "list_rule",
+            "VARCHAR",
+            "all or any: how lists of several scopes were read; NULL where that was not reviewed or does not arise.",
+        ),
+        Column(
+            "case_sensitive",
+            "BOOLEAN",
+            "False where case means nothing in its scopes and paths (Microsoft Graph).",
+            required=True,
+        ),
         Column("operations", "BIGINT", "Number of operations.", required=True),
         Column("scopes", "BIGINT", "Number of scopes.", required=True),
         Column("notes", "VARCHAR[]", "What the build noticed: hints about lists, skipped parts."),
@@ -43,7 +57,12 @@ CAT_OPERATION = Table(
         Column("label", "VARCHAR", "METHOD template, or the name: what findings print.", required=True),
         Column("deprecated", "BOOLEAN", "True where the source says so.", required=True),
         Column("complete", "BOOLEAN", "False where the source says that more is needed but not what.", required=True),
-        Column("security", "VARCHAR", "scopes: see cat_requirement; none_required: open to everyone; unknown: the source says nothing, so nothing can be judged.", required=True),
+        Column(
+            "security",
+            "VARCHAR",
+            "scopes: see cat_requirement; none_required: open to everyone; unknown: the source does not say.",
+            required=True,
+        ),
         Column("source_ref", "VARCHAR", "Where in the source it stands."),
     ),
 )
@@ -59,7 +78,12 @@ CAT_REQUIREMENT = Table(
         Column("is_least", "BOOLEAN", "The source calls this alternative the least privileged one.", required=True),
         Column("condition", "VARCHAR", "When it applies, where that depends on query, body or kind of object."),
         Column("certainty", "VARCHAR", "declared, user or observed_challenge.", required=True),
-        Column("ambiguous_list", "BOOLEAN", "An OpenAPI list of several scopes that nobody reviewed, read as all-of.", required=True),
+        Column(
+            "ambiguous_list",
+            "BOOLEAN",
+            "An OpenAPI list of several scopes that nobody reviewed, read as all-of.",
+            required=True,
+        ),
     ),
 )
 
@@ -74,9 +98,24 @@ CAT_SCOPE = Table(
         Column("description", "VARCHAR", "Longer text of the source."),
         Column("admin_consent", "BOOLEAN", "An administrator must consent."),
         Column("deprecated", "BOOLEAN", "True where the source says so.", required=True),
-        Column("is_protocol", "BOOLEAN", "Authorises no API operation (openid, offline_access, .default): never unused.", required=True),
-        Column("resource_limited", "BOOLEAN", "Opens only some objects (Sites.Selected, drive.file): never made needless by a broader scope.", required=True),
-        Column("mappable", "BOOLEAN", "False where no operation of the catalogue names it: its use cannot be seen.", required=True),
+        Column(
+            "is_protocol",
+            "BOOLEAN",
+            "Authorises no API operation (openid, offline_access, .default): never unused.",
+            required=True,
+        ),
+        Column(
+            "resource_limited",
+            "BOOLEAN",
+            "Opens only some objects (Sites.Selected, drive.file): never made needless by a broader scope.",
+            required=True,
+        ),
+        Column(
+            "mappable",
+            "BOOLEAN",
+            "False where no operation of the catalogue names it: its use cannot be seen.",
+            required=True,
+        ),
     ),
 )
 
@@ -97,7 +136,12 @@ CAT_SCOPE_IMPLIES = Table(
     (
         Column("broader", "INTEGER", "See cat_scope.", required=True),
         Column("narrower", "INTEGER", "See cat_scope.", required=True),
-        Column("evidence", "VARCHAR", "declared, documented, containment or name_pattern; the weakest on the way, for steps that follow from others.", required=True),
+        Column(
+            "evidence",
+            "VARCHAR",
+            "declared, documented, containment or name_pattern; of a derived row the weakest on its way.",
+            required=True,
+        ),
         Column("direct", "BOOLEAN", "False where it follows from other rows.", required=True),
     ),
 )
@@ -110,7 +154,12 @@ CAT_SCOPE_RISK = Table(
         Column("principal", "VARCHAR", "As in cat_requirement.", required=True),
         Column("source", "VARCHAR", "Whose opinion: microsoft privilegeLevel, user, name.", required=True),
         Column("class", "VARCHAR", "The source's own label."),
-        Column("rank", "INTEGER", "Neutral rank: 0 identity only, 1 own data read, 2 own data write or basic directory read, 3 tenant-wide read or write, 4 privilege escalation.", required=True),
+        Column(
+            "rank",
+            "INTEGER",
+            "Neutral rank, 0 identity only to 4 privilege escalation: see grantlens.catalogue.risk.",
+            required=True,
+        ),
     ),
 )
 
@@ -120,8 +169,17 @@ USAGE_OPERATION = Table(
     (
         Column("target_id", "INTEGER", "See usage_target.", required=True),
         Column("operation_id", "INTEGER", "op_id of cat_operation; NULL where no catalogue knows it."),
-        Column("label", "VARCHAR", "METHOD template for HTTP, the name where the log gives one; NULL where nothing is known."),
-        Column("match", "VARCHAR", "path, name, container (a batch: its parts are not in this row) or unmatched.", required=True),
+        Column(
+            "label",
+            "VARCHAR",
+            "METHOD template for HTTP, the name where the log gives one; NULL where nothing is known.",
+        ),
+        Column(
+            "match",
+            "VARCHAR",
+            "path, name, container (a batch: its parts are not in this row) or unmatched.",
+            required=True,
+        ),
     ),
 )
 
