@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +49,11 @@ class Engine:
 
     def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None) -> None:
         self.path = str(path)
+        if Path(self.path).is_dir():
+            raise StoreError(f"{self.path} is a folder, not a store.", f"Name a file in it: {Path(self.path) / 'grants.duckdb'}")
         try:
-            self._connection = duckdb.connect(self.path, read_only=read_only)
+            with owner_only():
+                self._connection = duckdb.connect(self.path, read_only=read_only)
         except duckdb.IOException as error:
             raise _explain_open(self.path, error) from None
         except duckdb.Error as error:
@@ -70,7 +73,11 @@ class Engine:
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Run one query and return its whole result as an Arrow table."""
-        return self.execute(sql, parameters).to_arrow_table()
+        used = _used(sql, parameters)
+        try:
+            return self._connection.sql(sql, params=used or None).to_arrow_table()
+        except duckdb.IOException as error:
+            raise _explain_io(error) from None
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple]:
         """Run one query and return its rows as tuples; for small answers."""
@@ -78,8 +85,8 @@ class Engine:
 
     def value(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run one query and return the first cell, or None."""
-        row = self.execute(sql, parameters).fetchone()
-        return row[0] if row else None
+        rows = self.execute(sql, parameters).fetchall()  # a result that is not read to its end blocks the connection
+        return rows[0][0] if rows else None
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table readable as a view called `name`."""
@@ -92,13 +99,15 @@ class Engine:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing: what runs inside is committed together, or not at all."""
-        self.execute("BEGIN")
-        try:
-            yield
-        except BaseException:
-            self._connection.rollback()
-            raise
-        self.execute("COMMIT")
+        with owner_only():
+            self.execute("BEGIN")
+            try:
+                yield
+                self.execute("COMMIT")
+            except BaseException:
+                with suppress(duckdb.Error):  # a failed commit has already rolled back
+                    self._connection.rollback()
+                raise
 
     def progress(self) -> float:
         """Percent of the running query, -1 where unknown; to be asked from another thread."""
@@ -110,7 +119,18 @@ class Engine:
 
     def close(self) -> None:
         """Close the database."""
-        self._connection.close()
+        with owner_only():
+            self._connection.close()
+
+
+@contextmanager
+def owner_only() -> Iterator[None]:
+    """Files made inside (store, write-ahead log, spill) can be read by their owner alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _used(sql: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -131,6 +151,8 @@ def _explain_open(path: str, error: duckdb.IOException) -> StoreError:
         return StoreError(f"{path} is held open by another process.", "Close it there (a notebook kernel counts), or work on a copy of the file.")
     if "not a valid DuckDB" in text or "magic" in text.lower():
         return StoreError(f"{path} is no DuckDB file.", "Name a store made by grantlens, or a new file name.")
+    if "permission denied" in text.lower():
+        return StoreError(f"{path} may not be read or written by this user.", "Ask its owner, or name another file.")
     if not Path(path).parent.is_dir():
         return StoreError(f"The folder of {path} does not exist.", f"Make it first: mkdir -p {Path(path).parent}")
     return StoreError(f"{path} cannot be opened: {_first_line(error)}.")

@@ -1,0 +1,27 @@
+"""One provider, one file: how to recognise it, which fields to read, and a SELECT for each log.
+
+A module in this folder that holds one `LOADER` is a loader; nothing else has to be changed.
+"""
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from grantlens.loaders.loader import Loader
+
+
+@cache
+def loaders() -> dict[str, Loader]:
+    """Return every loader by its name, sorted.
+
+    Examples
+    --------
+    >>> "native" in loaders()
+    True
+    """
+    modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
+    found = (module.LOADER for module in modules if hasattr(module, "LOADER"))
+    return {loader.name: loader for loader in sorted(found, key=lambda loader: loader.name)}
+
+
+__all__ = ["Loader", "loaders"]

@@ -18,7 +18,12 @@ class Loader:
     required column is NULL is rejected, the reason naming the column.
 
     Each record must come out of at least one of issuance, usage, revocation, ignored or rejected;
-    one that does not is rejected as "not mapped".
+    one that does not is rejected as "not mapped". A value that does not fit its canonical type rejects
+    the row and is named in the reason, so give text where a wrong value must be told from a missing one.
+
+    Records are judged one by one: a big file comes in pieces, so no SELECT may look at other records.
+    `line_no` is the key of the record; where several stand on one line, `ingest` puts the line back later.
+    A record that gives several rows of one log names a distinct `event_id` for each.
     """
 
     name: str
@@ -46,6 +51,11 @@ class Loader:
     """What can be joined with what, and what cannot: one sentence for README and `coverage`."""
     dialect: Callable[[Sequence[Mapping]], "Loader"] | None = None
     """For a log that comes in several spellings: gives this loader as it fits these first records."""
+
+    known_keys: frozenset[str] | None = None
+    """If given, a record with any other top-level key is rejected, and the nearest known key is named."""
+    list_cells: tuple[str, ...] = ()
+    """Columns of a CSV file whose cells hold lists joined by `;`."""
 
     def fitted(self, sample: Sequence[Mapping]) -> "Loader":
         """Return the loader as it fits the first records of a file: `fields`, `steps` and `carries` may differ."""

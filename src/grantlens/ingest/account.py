@@ -1,0 +1,113 @@
+"""The account of one file: its number, its counts, its row in `batch`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from grantlens.ingest.content import Content
+from grantlens.ingest.outcome import COUNTS
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+    from grantlens.loaders import Loader
+
+CAPS = {50_000: "Purview search", 100_000: "audit log search"}
+"""Numbers of records at which exports are known to be cut off."""
+
+
+class Account:
+    """What is counted while a file is loaded."""
+
+    def __init__(self, engine: Engine, path: str, loader: Loader | None = None) -> None:
+        self.engine = engine
+        self.path = path
+        self.loader = loader
+        self.batch_id: int = engine.value("SELECT coalesce(max(batch_id), 0) + 1 FROM batch")
+        self.counts = dict.fromkeys(COUNTS, 0)
+        self.first: datetime | None = None
+        self.last: datetime | None = None
+        self.notes: list[str] = []
+
+    def add(self, count: str, number: int) -> None:
+        """Add to one of the counts."""
+        self.counts[count] += number
+
+    def saw(self, first: datetime | None, last: datetime | None) -> None:
+        """Widen the period of the file."""
+        if first is not None:
+            self.first = first if self.first is None else min(self.first, first)
+            self.last = last if self.last is None else max(self.last, last)
+
+    def close(self, content: Content) -> dict[str, Any]:
+        """Write the batch and return it."""
+        cap = CAPS.get(self.counts["records"])
+        if cap:
+            self.notes.append(f"exactly {self.counts['records']} records: a {cap} is cut off there, so events may be missing")
+        sha256 = content.digest()
+        note = "; ".join(self.notes) or None
+        self.engine.execute(
+            "INSERT INTO batch VALUES ($batch_id, $path, $sha256, $bytes, $loader, $version, $records, $issuance, $usage, "
+            "$revocation, $ignored, $duplicates, $rejected, $first, $last, $loaded_at, $note)",
+            {
+                "batch_id": self.batch_id,
+                "path": self.path,
+                "sha256": sha256,
+                "bytes": content.bytes,
+                "loader": self.loader.name if self.loader else None,
+                "version": self.loader.version if self.loader else None,
+                **self.counts,
+                "first": self.first,
+                "last": self.last,
+                "loaded_at": datetime.now(UTC),
+                "note": note,
+            },
+        )
+        return _entry(self.path, self.loader.name if self.loader else None, sha256, self.counts, self.first, self.last, note)
+
+    def close_empty(self, content: Content, note: str) -> dict[str, Any]:
+        """Write the batch of a file without records."""
+        self.notes.append(note)
+        return self.close(content)
+
+
+def already_loaded(engine: Engine, path: str, size: int) -> dict[str, Any] | None:
+    """Return the entry of a file whose bytes are in the store already, else None.
+
+    Only a file of a size that was loaded before is read for it.
+    """
+    if not engine.value("SELECT count(*) FROM batch WHERE bytes = $size", {"size": size}):
+        return None
+    content = Content(path)
+    try:
+        sha256 = content.digest()
+    finally:
+        content.close()
+    found = engine.rows(
+        "SELECT path, loader, records, issuance + usage + revocation + duplicates, ignored, rejected, first_event, last_event "
+        "FROM batch WHERE sha256 = $sha256 ORDER BY batch_id LIMIT 1",
+        {"sha256": sha256},
+    )
+    if not found:
+        return None
+    before, loader, records, rows, ignored, rejected, first, last = found[0]
+    counts = dict.fromkeys(COUNTS, 0) | {"records": records, "duplicates": rows, "ignored": ignored, "rejected": rejected}
+    return _entry(path, loader, sha256, counts, first, last, f"already loaded as {before}: nothing was changed")
+
+
+def _entry(path, loader, sha256, counts, first, last, note) -> dict[str, Any]:  # noqa: ANN001, PLR0913
+    return {
+        "path": path,
+        "loader": loader,
+        "sha256": sha256,
+        **counts,
+        "first": _iso(first),
+        "last": _iso(last),
+        "note": note,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

@@ -1,0 +1,156 @@
+"""The bytes of a file: decompressed by their own magic, hashed and counted while they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from grantlens.errors import LoadError
+
+BLOCK = 4 << 20
+"""Bytes read from disk at once."""
+MAX_RATIO = 250
+"""A file that grows more than this while unpacking is taken for a decompression bomb..."""
+RATIO_FREE = 64 << 20
+"""...once it has grown beyond this many bytes; small files may be as regular as they like."""
+
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_OTHER = {b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7z", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
+
+
+class Content:
+    """One open file: `read` gives unpacked bytes, `sha256` is of the bytes on disk.
+
+    Hashing runs in a thread of its own beside whatever is done with the bytes.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            self._file = open(path, "rb", buffering=0)  # noqa: SIM115
+            self.bytes = os.fstat(self._file.fileno()).st_size
+        except OSError as error:
+            raise LoadError(f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions.") from None
+        self.taken = 0
+        self._hash = hashlib.sha256()
+        self._hasher = ThreadPoolExecutor(1, "hash")
+        self._pending: list[Future] = []
+        magic = os.pread(self._file.fileno(), 8, 0)
+        for start, kind in _OTHER.items():
+            if magic.startswith(start):
+                self.close()
+                raise LoadError(f"{path} is a {kind} archive.", "Unpack it, or pack it with gzip or zstd.")
+        if magic.startswith(_GZIP):
+            self._blocks = self._gunzip()
+        elif magic.startswith(_ZSTD):
+            self._blocks = self._unzstd()
+        else:
+            self._blocks = self._raw()
+
+    def read_some(self) -> bytes:
+        """Return the next unpacked bytes, empty at the end of the file."""
+        return next(self._blocks, b"")
+
+    def read_all(self) -> bytes:
+        """Return everything that is left."""
+        return b"".join(self._blocks)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the whole file; reads what is left of it."""
+        while self._take():
+            pass
+        for pending in self._pending:
+            pending.result()
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._hasher.shutdown(wait=False, cancel_futures=True)
+        self._file.close()
+
+    def _take(self) -> bytes:
+        block = self._file.read(BLOCK)
+        if block:
+            self.taken += len(block)
+            self._pending = [pending for pending in self._pending if not pending.done()]
+            if len(self._pending) > 8:  # the hash is behind: wait, so that memory stays bounded
+                self._pending.pop(0).result()
+            self._pending.append(self._hasher.submit(self._hash.update, block))
+        return block
+
+    def _raw(self) -> Iterator[bytes]:
+        while block := self._take():
+            yield block
+
+    def _gunzip(self) -> Iterator[bytes]:
+        grown = 0
+        member = zlib.decompressobj(31)
+        fresh = True
+        while block := self._take():
+            while block:
+                if member.eof:
+                    block = block.lstrip(b"\0")
+                    if not block:
+                        break
+                    member, fresh = zlib.decompressobj(31), True
+                try:
+                    unpacked = member.decompress(block, BLOCK * 4)
+                except zlib.error as error:
+                    raise LoadError(f"{self.path} is a damaged gzip file: {error}.", "Fetch it again.") from None
+                fresh = False
+                block = member.unused_data if member.eof else member.unconsumed_tail
+                grown += len(unpacked)
+                self._refuse_bomb(grown)
+                if unpacked:
+                    yield unpacked
+        if not member.eof and not fresh:
+            raise LoadError(f"{self.path} is only part of a gzip file: it ends too early.", "Fetch it again.")
+
+    def _unzstd(self) -> Iterator[bytes]:
+        import pyarrow as pa
+
+        grown = 0
+        stream = pa.CompressedInputStream(pa.PythonFile(_Taken(self), mode="r"), "zstd")
+        while True:
+            try:
+                unpacked = stream.read(BLOCK)
+            except (OSError, pa.ArrowException) as error:
+                raise LoadError(f"{self.path} is a damaged zstd file, or only part of one: {error}.", "Fetch it again.") from None
+            if not unpacked:
+                return
+            grown += len(unpacked)
+            self._refuse_bomb(grown)
+            yield unpacked
+
+    def _refuse_bomb(self, grown: int) -> None:
+        if grown > RATIO_FREE and grown > MAX_RATIO * max(self.taken, 1):
+            raise LoadError(
+                f"{self.path} unpacks to more than {MAX_RATIO} times its size: it looks like a decompression bomb.",
+                "If it is a log, unpack it yourself and load the result.",
+            )
+
+
+class _Taken:
+    """A file object over the packed bytes of a `Content`, for pyarrow."""
+
+    closed = False
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        if not self._rest:
+            self._rest = self._content._take()
+        given, self._rest = self._rest[:size], self._rest[size:]
+        return given
+
+    def close(self) -> None:
+        pass
+
+    def readable(self) -> bool:
+        return True

@@ -1,0 +1,94 @@
+"""De-duplication: the same source and event id is one event, within a file and against the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+    from grantlens.ingest.account import Account
+
+KEY = "hash($salt, source, event_id)"
+"""As the migrations compute it, the salt bound."""
+
+
+class Duplicates:
+    """Notes the event keys of a file and settles at its end which rows were there before.
+
+    Usage rows are already written then, so that they are held only once; the few that turn out to
+    be duplicates are deleted again, inside the same transaction.
+    """
+
+    def __init__(self, engine: Engine, account: Account, parameters: dict[str, Any]) -> None:
+        self._engine = engine
+        self._account = account
+        self._parameters = parameters
+        self._run("CREATE OR REPLACE TEMP TABLE usage_key (event_key UBIGINT, usage_id BIGINT)")
+
+    def note_usage(self, shift: int) -> None:
+        """Note the keys of the staged usage rows; their id is `shift` and their row number."""
+        self._run(f"INSERT INTO usage_key SELECT {KEY}, {shift} + rowid FROM stage_usage")
+
+    def settle(self) -> None:
+        """Drop what is there already, and remember what is new."""
+        self._settle_usage()
+        for log in ("issuance", "revocation"):
+            self._settle(log)
+
+    def _settle_usage(self) -> None:
+        rows, different = self._engine.rows("SELECT count(*), count(DISTINCT event_key) FROM usage_key")[0]
+        known = self._engine.value(
+            "SELECT count(*) FROM event_key e SEMI JOIN usage_key n ON n.event_key = e.event_key WHERE e.log = 'usage'"
+        )
+        if rows != different or known:
+            self._drop_usage()
+        self._run("INSERT INTO event_key SELECT 'usage', event_key FROM usage_key ORDER BY usage_id")
+
+    def _drop_usage(self) -> None:
+        """Equal hashes name candidates; equal ids decide."""
+        self._run(
+            "CREATE OR REPLACE TEMP TABLE candidate AS SELECT usage_id, event_key FROM usage_key WHERE event_key IN "
+            "(SELECT event_key FROM usage_key GROUP BY 1 HAVING count(*) > 1) "
+            "OR event_key IN (SELECT event_key FROM event_key WHERE log = 'usage')"
+        )
+        self._run(
+            "CREATE OR REPLACE TEMP TABLE duplicate AS "
+            "WITH mine AS (SELECT u.usage_id, u.used_at, c.source, c.tenant, u.event_id FROM usage_row u JOIN candidate USING (usage_id) "
+            "JOIN usage_caller c USING (caller_id)), "
+            "theirs AS (SELECT DISTINCT c.source, u.event_id FROM usage_row u JOIN usage_caller c USING (caller_id) "
+            "WHERE u.batch_id < $batch AND u.event_id IN (SELECT event_id FROM mine)) "
+            "SELECT usage_id, used_at, source, tenant FROM (SELECT m.*, t.event_id IS NOT NULL AS known, row_number() OVER (PARTITION BY "
+            "m.source, m.event_id ORDER BY m.usage_id) AS nth FROM mine m LEFT JOIN theirs t ON t.source = m.source "
+            "AND t.event_id = m.event_id) WHERE known OR nth > 1"
+        )
+        self._run("DELETE FROM usage_row WHERE usage_id IN (SELECT usage_id FROM duplicate)")
+        self._run("DELETE FROM usage_key WHERE usage_id IN (SELECT usage_id FROM duplicate)")
+        self._forget("usage", "used_at")
+
+    def _settle(self, log: str) -> None:
+        time = "issued_at" if log == "issuance" else "revoked_at"
+        if not self._engine.value(f"SELECT count(*) FROM file_{log}"):
+            return
+        self._run(
+            f"CREATE OR REPLACE TEMP TABLE duplicate AS SELECT row, {time} AS used_at, source, tenant FROM ("
+            f"SELECT f.rowid AS row, f.{time}, f.source, f.tenant, k.event_id IS NOT NULL AS known, row_number() OVER (PARTITION BY "
+            f"f.source, f.event_id ORDER BY f.rowid) AS nth FROM file_{log} f LEFT JOIN (SELECT DISTINCT source, event_id FROM {log}) k "
+            "ON k.source = f.source AND k.event_id = f.event_id) WHERE known OR nth > 1"
+        )
+        self._run(f"DELETE FROM file_{log} WHERE rowid IN (SELECT row FROM duplicate)")
+        self._forget(log, "used_at")
+
+    def _forget(self, log: str, time: str) -> None:
+        """Take the duplicates out of the counts."""
+        number = self._engine.value("SELECT count(*) FROM duplicate")
+        if not number:
+            return
+        self._account.add("duplicates", number)
+        self._account.add(log, -number)
+        self._run(
+            f"INSERT INTO file_activity SELECT source, tenant, '{log}', time_bucket(INTERVAL 1 MINUTE, {time}), -count(*), min({time}), "
+            f"max({time}), true FROM duplicate GROUP BY ALL"
+        )
+
+    def _run(self, sql: str) -> None:
+        self._engine.execute(sql, self._parameters)

@@ -1,0 +1,150 @@
+"""Loading one file, and many: the order of the steps, and the transaction around them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from queue import Full, Queue
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
+
+from grantlens.errors import LoadError
+from grantlens.ingest.account import Account, already_loaded
+from grantlens.ingest.chunk import Chunk
+from grantlens.ingest.content import Content
+from grantlens.ingest.coverage import refresh_coverage
+from grantlens.ingest.files import expand
+from grantlens.ingest.outcome import LoadReport
+from grantlens.ingest.pipeline import Pipeline
+from grantlens.ingest.reading import Reading
+from grantlens.ingest.recognise import choose, recognises
+from grantlens.ingest.unknown_keys import refuse_unknown_columns
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+    from grantlens.loaders import Loader
+
+Progress = Callable[[str, int, int, float], None]
+"""Called with the file being read, the number of files done, the number of all files, and percent of this file."""
+
+
+def load_files(
+    engine: Engine,
+    paths: Iterable[str | os.PathLike[str]],
+    loader: str | Loader | None = None,
+    progress: Progress | None = None,
+) -> LoadReport:
+    """Load files, folders and globs; a bad file is named and does not stop the others.
+
+    Each file is one transaction: it is in the store as a whole, or not at all.
+
+    Parameters
+    ----------
+    engine
+        The open store.
+    paths
+        What to load.
+    loader
+        The loader or its name; recognised by content if absent.
+    progress
+        Called now and then, see `Progress`.
+    """
+    files, missing = expand(paths)
+    report = LoadReport(failed=[(error.message.split(" ")[0], error.message, error.remedy) for error in missing])
+    for done, path in enumerate(files):
+        told = (lambda percent, path=path, done=done: progress(path, done, len(files), percent)) if progress else None
+        if told:
+            told(0.0)
+        try:
+            report.batches.append(load_file(engine, path, loader, told))
+        except LoadError as error:
+            report.failed.append((path, error.message, error.remedy))
+    if progress and files:
+        progress(files[-1], len(files), len(files), 100.0)
+    return report
+
+
+def load_file(
+    engine: Engine,
+    path: str | os.PathLike[str],
+    loader: str | Loader | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> dict[str, Any]:
+    """Load one file in one transaction and return its batch, as `grantlens load --json` prints it.
+
+    Raises
+    ------
+    LoadError
+        If the file cannot be read or no loader knows it; nothing of it is kept then.
+    """
+    name = os.fspath(path)
+    with closing(Content(name)) as content:
+        seen = already_loaded(engine, name, content.bytes)
+        if seen:
+            return seen
+        with engine.transaction():
+            return _load(engine, content, loader, progress)
+
+
+def _load(engine: Engine, content: Content, loader: str | Loader | None, progress: Callable[[float], None] | None) -> dict[str, Any]:
+    reading = Reading(content, engine)
+    hollow = reading.hollow()
+    if hollow:
+        return Account(engine, content.path).close_empty(content, hollow)
+    chosen = choose(reading, loader)
+    refuse_unknown_columns(reading, chosen)
+    account = Account(engine, content.path, chosen)
+    pipeline = Pipeline(engine, chosen, account, reading)
+    chunks = reading.chunks(lambda sample: recognises(chosen, sample), chosen.list_cells)
+    with closing(_beside(chunks) if reading.in_thread else chunks) as ready:
+        for chunk in ready:
+            pipeline.take(chunk)
+            if progress:
+                progress(100.0 * content.taken / max(content.bytes, 1))
+    pipeline.finish()
+    batch = account.close(content)
+    _match_new_targets(engine)
+    refresh_coverage(engine, account.batch_id)
+    return batch
+
+
+def _beside(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Read ahead in a thread: unpacking and cutting lines go on while the database works."""
+    queue: Queue = Queue(1)
+    stop = Event()
+
+    def put(item: object) -> bool:
+        while not stop.is_set():
+            try:
+                queue.put(item, timeout=0.1)
+                return True
+            except Full:
+                continue
+        return False
+
+    def read() -> None:
+        try:
+            for chunk in chunks:
+                if not put(chunk):
+                    return
+            put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again in the reading thread's caller
+            put(error)
+
+    thread = Thread(target=read, name="read", daemon=True)
+    thread.start()
+    try:
+        while (item := queue.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _match_new_targets(engine: Engine) -> None:
+    from grantlens.catalogue.matcher import match_new
+
+    match_new(engine)

@@ -1,0 +1,198 @@
+"""One file, opened: its shape, a sample to recognise it by, and its records in chunks."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from grantlens.errors import LoadError
+from grantlens.ingest.chunk import Chunk, chunks_of
+from grantlens.ingest.content import Content
+from grantlens.ingest.documents import records_of
+from grantlens.ingest.lines import MAX_LINE, line_chunks
+from grantlens.ingest.shape import SAMPLE, is_wrapper, sampled, shape_of
+from grantlens.ingest.tabular import CsvRows, parquet_chunks, parquet_columns
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+HEAD = 1 << 20
+"""Bytes from which the shape is told."""
+
+
+class Reading:
+    """The records of one file.
+
+    Parameters
+    ----------
+    content
+        The opened file.
+    engine
+        Where Parquet rows are turned into records.
+
+    Attributes
+    ----------
+    shape
+        "empty", "lines", "document", "csv" or "parquet".
+    sample
+        The first records, parsed.
+    columns
+        The header of a CSV or Parquet file, None for JSON.
+    shared_lines
+        True where several records stand on one line; chunks then carry `true_line`.
+    """
+
+    def __init__(self, content: Content, engine: Engine) -> None:
+        self.path = content.path
+        self.columns: list[str] | None = None
+        self.shared_lines = False
+        self._content = content
+        self._engine = engine
+        self._rows: CsvRows | None = None
+        self._text: str | None = None
+        self._spool = None
+        head = b""
+        while len(head) < HEAD and (block := content.read_some()):
+            head += block
+        self._head = head
+        self.shape = self._shape(head)
+        self.sample = self._sample()
+
+    def chunks(self, recognised: Callable[[list[dict]], bool], list_cells: tuple[str, ...] = ()) -> Iterator[Chunk]:
+        """Give the records.
+
+        Parameters
+        ----------
+        recognised
+            Whether a loader knows records as they stand; pages are unwrapped only where it does not.
+        list_cells
+            Columns of a CSV file whose cells hold lists joined by `;`.
+        """
+        if self.shape == "empty":
+            return iter(())
+        if self.shape == "parquet":
+            return parquet_chunks(self._engine, self.path, self._spool)
+        if self._rows is not None:
+            self._rows.list_cells = frozenset(list_cells)
+            return chunks_of(self._rows)
+        wrapped = bool(self.sample) and not recognised(self.sample) and any(map(is_wrapper, self.sample))
+        if self.shape == "document":
+            texts = records_of(self._text, self.path, unwrap=not recognised(self.sample))
+            return chunks_of((number, number, text) for number, text in enumerate(texts, 1))
+        if wrapped:
+            self.shared_lines = True
+            return chunks_of(self._unwrapped_lines(), shared_lines=True)
+        return line_chunks(self.path, self._blocks())
+
+    def unwrapped_sample(self) -> list[dict]:
+        """Return the first records, taken out of the pages they stand in."""
+        if self.shape not in ("lines", "document"):
+            return self.sample
+        if self.shape == "lines" and not any(map(is_wrapper, self.sample)):
+            return self.sample
+        if self.shape == "document":
+            texts = records_of(self._text, self.path)
+        else:
+            texts = chain.from_iterable(
+                records_of(line, self.path) for line in self._head_lines() if any(map(is_wrapper, sampled([line])))
+            )
+        return sampled(list(islice(texts, SAMPLE)))
+
+    def hollow(self) -> str | None:
+        """Say why there are no records, None where there are some."""
+        if self.shape == "empty":
+            return "empty file"
+        if self.sample and not all(map(is_wrapper, self.sample)):
+            return None
+        if self.shape in ("csv", "parquet"):
+            return "no rows below the header"
+        if self.shape == "document":
+            return None if next(records_of(self._text, self.path), None) else "empty page"
+        pages = len(self._head) < HEAD and self.sample and not self.unwrapped_sample()
+        return "empty pages" if pages and len(self.sample) == len(self._head_lines()) < SAMPLE else None
+
+    @property
+    def in_thread(self) -> bool:
+        """True if reading ahead needs nothing but the bytes."""
+        return self.shape != "parquet"
+
+    def _blocks(self) -> Iterator[bytes]:
+        yield self._head
+        while block := self._content.read_some():
+            yield block
+
+    def _shape(self, head: bytes) -> str:
+        if head.startswith(b"PAR1"):
+            self._spool_parquet()
+            return "parquet"
+        if head.startswith(b"\xef\xbb\xbf"):
+            head = self._head = head[3:]
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise LoadError(f"{self.path} is UTF-16 text.", "Convert it: iconv -f UTF-16 -t UTF-8")
+        if b"\0" in head[:4096]:
+            raise LoadError(f"{self.path} is a binary file, no log.", "Load JSON, CSV or Parquet, plain or packed with gzip or zstd.")
+        text = head.decode("utf-8", "replace")
+        shape = shape_of(text, whole=len(head) < HEAD)
+        if shape == "unknown":
+            seen = text.lstrip()[:60].splitlines()
+            raise LoadError(
+                f"{self.path} is neither JSON nor CSV nor Parquet; it begins with {seen[0] if seen else 'blanks'!r}.",
+                "Load the log as its provider exports it, or convert it to the native format.",
+            )
+        if shape == "document":
+            try:
+                self._text = b"".join(self._blocks()).decode()
+            except UnicodeDecodeError as error:
+                raise LoadError(f"{self.path} is not UTF-8 text (byte {error.start}).", "Convert it: iconv -t UTF-8") from None
+        elif shape == "csv":
+            self._rows = CsvRows(self.path, self._blocks())
+            self.columns = self._rows.header
+        elif shape == "lines" and b"\n" not in head and len(head) > MAX_LINE:
+            raise LoadError(f"{self.path}, line 1: longer than {MAX_LINE >> 20} MiB, so no log record.", "Check what wrote the file.")
+        return shape
+
+    def _sample(self) -> list[dict]:
+        if self.shape == "lines":
+            return sampled(self._head_lines())
+        if self.shape == "document":
+            return sampled(list(islice(records_of(self._text, self.path, unwrap=False), SAMPLE)))
+        if self.shape == "csv":
+            return sampled(self._rows.peek(SAMPLE))
+        if self.shape == "parquet":
+            self.columns = parquet_columns(self.path, self._spool)
+            first = next(parquet_chunks(self._engine, self.path, self._spool), None)
+            return sampled(first.lines["line"].slice(0, SAMPLE).to_pylist()) if first else []
+        return []
+
+    def _head_lines(self) -> list[str]:
+        lines = self._head.decode("utf-8", "replace").split("\n")
+        if len(self._head) >= HEAD:
+            lines = lines[:-1] or lines  # the last one may be cut
+        return [line for line in lines[: SAMPLE * 2] if line.strip()][:SAMPLE]
+
+    def _unwrapped_lines(self) -> Iterator[tuple[int, int, str]]:
+        key = 0
+        for chunk in line_chunks(self.path, self._blocks()):
+            for line, text in zip(chunk.lines["line_no"].to_pylist(), chunk.lines["line"].to_pylist(), strict=True):
+                try:
+                    records = list(records_of(text, self.path))
+                except LoadError:
+                    records = [text]  # a broken line: rejected as a record of its own
+                for record in records:
+                    key += 1
+                    yield key, line, record
+
+    def _spool_parquet(self) -> None:
+        """Parquet is read from its end: an unpacked copy is needed where the file is packed."""
+        with open(self.path, "rb") as file:
+            plain = file.read(4) == b"PAR1"
+        if plain:
+            self._spool = self.path
+            return
+        self._temporary = tempfile.NamedTemporaryFile(suffix=".parquet")  # noqa: SIM115
+        for block in self._blocks():
+            self._temporary.write(block)
+        self._temporary.flush()
+        self._spool = self._temporary.name

@@ -1,0 +1,79 @@
+"""Which loader reads a file: told by what its first records hold, never by its name."""
+
+from __future__ import annotations
+
+import json
+from difflib import get_close_matches
+
+from grantlens.errors import LoadError
+from grantlens.ingest.reading import Reading
+from grantlens.loaders import Loader, loaders
+
+
+def choose(reading: Reading, wanted: str | Loader | None = None) -> Loader:
+    """Return the loader of a file, fitted to its spelling.
+
+    Parameters
+    ----------
+    reading
+        The opened file.
+    wanted
+        The loader, or its name, if the user named one.
+
+    Raises
+    ------
+    LoadError
+        If no loader knows these records, or none has that name.
+    """
+    if isinstance(wanted, Loader):
+        return wanted.fitted(_sample_for(wanted, reading))
+    known = loaders()
+    if wanted is not None:
+        if wanted not in known:
+            near = get_close_matches(wanted, known, 1)
+            raise LoadError(
+                f"There is no loader {wanted!r}.",
+                f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}.",
+            )
+        return known[wanted].fitted(_sample_for(known[wanted], reading))
+    for sample in (reading.sample, reading.unwrapped_sample()):
+        for loader in known.values():
+            if sample and recognises(loader, sample):
+                return loader.fitted(sample)
+    raise _unknown(reading, known)
+
+
+def recognises(loader: Loader, sample: list[dict]) -> bool:
+    """Ask a loader; records of a shape that it cannot even look at are not its own."""
+    try:
+        return bool(loader.recognise(sample))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return False
+
+
+def _sample_for(loader: Loader, reading: Reading) -> list[dict]:
+    return reading.sample if recognises(loader, reading.sample) else reading.unwrapped_sample()
+
+
+def _unknown(reading: Reading, known: dict[str, Loader]) -> LoadError:
+    sample = reading.unwrapped_sample()
+    if not sample:
+        return LoadError(
+            f"{reading.path}: none of the first records is a JSON object, so no loader can know it.",
+            "Name the loader with --loader, if it is a log at all.",
+        )
+    keys = list(sample[0])
+    shared = {name: len(set(keys) & _fields(loader)) for name, loader in known.items()}
+    nearest = max(shared, key=lambda name: shared[name], default=None)
+    seen = ", ".join(repr(key)[1:-1][:40] for key in keys[:6]) + (", ..." if len(keys) > 6 else "")
+    remedy = "Convert it to the native format, or add a loader."
+    if nearest and shared[nearest]:
+        remedy = f"The nearest is {nearest}; if that is right, name it with --loader. If not, convert the log to the native format."
+    return LoadError(f"{reading.path}: no loader knows these records; the first has the keys {seen}.", remedy)
+
+
+def _fields(loader: Loader) -> set[str]:
+    try:
+        return set(json.loads(loader.fields))
+    except ValueError:
+        return set()

@@ -1,0 +1,114 @@
+"""What shape a file has, told from its first bytes: lines, one JSON document, CSV, Parquet, or nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+WRAPPERS = ("Records", "items", "value", "records", "entries", "data")
+"""Keys under which APIs and collectors wrap an array of records."""
+
+SAMPLE = 50
+"""Records that are looked at to recognise a log."""
+
+_SPACE = " \t\r\n"
+
+
+def shape_of(head: str, whole: bool) -> str:
+    """Return "empty", "lines", "document", "csv" or "unknown".
+
+    Parameters
+    ----------
+    head
+        The first characters of the file.
+    whole
+        True if that is all of it.
+
+    Examples
+    --------
+    >>> shape_of('{"a": 1}\\n{"a": 2}\\n', True), shape_of('[\\n{"a": 1}]', True), shape_of("a,b\\n1,2\\n", True)
+    ('lines', 'document', 'csv')
+    """
+    text = head.lstrip(_SPACE)
+    if not text:
+        return "empty" if whole else "unknown"
+    if text[0] == "[":
+        return "document"
+    if text[0] == "{":
+        return _shape_of_objects(text, whole)
+    header, newline, _ = text.partition("\n")
+    if (newline or whole) and re.fullmatch(r'\s*"?[A-Za-z_@][^"{}]*"?([,;\t]"?[^"{}]*"?)+\s*', header):
+        return "csv"
+    return "unknown"
+
+
+def _shape_of_objects(text: str, whole: bool) -> str:
+    first, newline, rest = text.partition("\n")
+    if _object(first) is not None:
+        return "lines"
+    if newline and _begins_document(text):
+        return "document"
+    if any(_object(line) for line in rest.split("\n")[:SAMPLE]) and first.strip() != "{":
+        return "lines"  # the first line is broken, the others are not
+    if first.strip() == "{" or _wrapped_at(text) is not None or (whole and not newline):
+        return "document"
+    return "lines" if newline else "document"
+
+
+def _begins_document(text: str) -> bool:
+    """True if one JSON value goes on beyond the first line."""
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return "\n" in text[:end]
+
+
+def _object(line: str) -> dict | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and value else None
+
+
+def _wrapped_at(text: str) -> int | None:
+    """Return where the array of records begins in an object whose end may be missing."""
+    decoder = json.JSONDecoder()
+    at = 1
+    try:
+        while True:
+            at = _skip(text, at, _SPACE + ",")
+            if text[at : at + 1] != '"':
+                return None
+            key, at = decoder.raw_decode(text, at)
+            at = _skip(text, at, _SPACE + ":")
+            if key in WRAPPERS and text[at : at + 1] == "[":
+                return at
+            _, at = decoder.raw_decode(text, at)
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_wrapper(record: dict[str, Any]) -> bool:
+    """True if an object is nothing but a page of records.
+
+    Examples
+    --------
+    >>> is_wrapper({"records": [{"a": 1}]}), is_wrapper({"data": {"a": 1}})
+    (True, False)
+    """
+    pages = (record[key] for key in WRAPPERS if isinstance(record.get(key), list))
+    return any(not page or isinstance(page[0], dict) for page in pages)
+
+
+def sampled(lines: list[str]) -> list[dict]:
+    """Parse the lines that are JSON objects."""
+    return [value for value in map(_object, lines) if value]
+
+
+def _skip(text: str, at: int, characters: str) -> int:
+    while text[at : at + 1] and text[at] in characters:
+        at += 1
+    return at

@@ -1,0 +1,139 @@
+"""Reading CSV and Parquet: each row becomes a JSON record, so that loaders see one thing only."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from grantlens.errors import LoadError
+from grantlens.ingest.chunk import RECORDS, Chunk, sliced
+
+if TYPE_CHECKING:
+    import os
+
+    from grantlens.engine.duckdb import Engine
+
+CELL = 16 << 20
+"""Longest cell of a CSV file."""
+
+
+class CsvRows:
+    """The rows of a CSV file as (key, line, JSON text).
+
+    An empty cell means that the log does not say. The line is the one on which the row begins, also
+    where cells hold line breaks.
+    """
+
+    def __init__(self, path: str, blocks: Iterable[bytes]) -> None:
+        self.path = path
+        self.list_cells: frozenset[str] = frozenset()
+        self._text = io.TextIOWrapper(io.BufferedReader(_Blocks(blocks)), encoding="utf-8-sig", newline="")
+        csv.field_size_limit(CELL)
+        try:
+            first = self._text.readline()
+        except UnicodeDecodeError:
+            raise self._no_text(1) from None
+        self._delimiter = max(",;\t", key=first.count)
+        self.header = next(csv.reader([first], delimiter=self._delimiter), [])
+        self._peeked: list[tuple[int, list[str]]] = []
+        self._left = self._rows()
+        twice = sorted({name for name in self.header if self.header.count(name) > 1})
+        if twice:
+            raise LoadError(f"{path}: the header names {', '.join(twice)} twice.", "Give each column one name.")
+
+    def peek(self, count: int) -> list[str]:
+        """Return the first rows as JSON text; they are given again later."""
+        self._peeked = list(islice(self._left, count))
+        return [self._record(row) for _, row in self._peeked]
+
+    def __iter__(self) -> Iterator[tuple[int, int, str]]:
+        for line, row in chain(self._peeked, self._left):
+            yield line, line, self._record(row)
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+        rows = csv.reader(self._text, delimiter=self._delimiter)
+        begins = 2
+        try:
+            for row in rows:
+                line, begins = begins, rows.line_num + 2
+                if row:
+                    yield line, row
+        except csv.Error as error:
+            raise LoadError(f"{self.path}, line {begins}: {error}.", "Check what wrote the file.") from None
+        except UnicodeDecodeError:
+            raise self._no_text(begins) from None
+
+    def _record(self, row: list[str]) -> str:
+        if len(row) != len(self.header):
+            return f"{len(row)} cells, the header has {len(self.header)}: " + self._delimiter.join(row)
+        return json.dumps(
+            {
+                name: [item.strip() for item in cell.split(";") if item.strip()] if name in self.list_cells else cell
+                for name, cell in zip(self.header, row, strict=True)
+                if cell
+            }
+        )
+
+    def _no_text(self, line: int) -> LoadError:
+        return LoadError(f"{self.path}, near line {line}: not UTF-8 text.", "Convert it: iconv -t UTF-8")
+
+
+class _Blocks(io.RawIOBase):
+    """A file object over blocks of bytes."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:  # noqa: ANN001
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = block
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def parquet_columns(path: str, file: str | os.PathLike[str]) -> list[str]:
+    """Return the column names of a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.read_schema(file).names)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from None
+
+
+def parquet_chunks(engine: Engine, path: str, file: str | os.PathLike[str]) -> Iterator[Chunk]:
+    """Give the rows of a Parquet file as JSON records, keyed by their number."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 1
+    try:
+        for batch in pq.ParquetFile(file).iter_batches(RECORDS):
+            engine.register("parquet_row", pa.Table.from_batches([batch]))
+            try:
+                text = engine.arrow("SELECT to_json(parquet_row)::VARCHAR AS line FROM parquet_row")
+            finally:
+                engine.unregister("parquet_row")
+            keys = pa.array(range(number, number + len(batch)), pa.int64())
+            number += len(batch)
+            yield Chunk(sliced(text.append_column("line_no", keys)), len(batch))
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: str, error: Exception) -> LoadError:
+    return LoadError(f"{path} is a damaged Parquet file: {str(error).splitlines()[0]}.", "Fetch it again.")

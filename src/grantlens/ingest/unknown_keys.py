@@ -1,0 +1,74 @@
+"""Columns that the native format does not know: never dropped silently, the nearest known one is named."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from grantlens.errors import LoadError
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+    from grantlens.ingest.reading import Reading
+    from grantlens.loaders import Loader
+
+
+def refuse_unknown_columns(reading: Reading, loader: Loader) -> None:
+    """Refuse a CSV or Parquet file whose header names a column that the loader does not know."""
+    if loader.known_keys is None or reading.columns is None:
+        return
+    for name in reading.columns:
+        if name not in loader.known_keys:
+            raise _refused(reading.path, name, loader.known_keys)
+
+
+def refuse_unknown_keys(engine: Engine, loader: Loader, path: str, *, first: bool) -> None:
+    """Put records of `chunk_line` with unknown keys into `bad_line`; refuse the file if all have one.
+
+    Parameters
+    ----------
+    engine
+        The open store.
+    loader
+        A loader with `known_keys`.
+    path
+        The file, for the message.
+    first
+        True for the first chunk of the file, which decides about the file.
+    """
+    import pyarrow as pa
+
+    combinations = engine.rows("SELECT keys, count(*) FROM (SELECT TRY(json_keys(line)) AS keys FROM chunk_line) GROUP BY keys")
+    unknown: dict[str, int] = {}
+    for keys, records in combinations:
+        for key in set(keys or ()) - loader.known_keys:
+            unknown[key] = unknown.get(key, 0) + records
+    if not unknown:
+        return
+    total = sum(records for _, records in combinations)
+    if first:
+        for key, records in unknown.items():
+            if records == total:
+                raise _refused(path, key, loader.known_keys)
+    reasons = {key: _reason(key, loader.known_keys) for key in sorted(unknown)}
+    engine.register("unknown_key", pa.table({"key": list(reasons), "reason": list(reasons.values())}))
+    try:
+        engine.execute(
+            "INSERT INTO bad_line SELECT line_no, reason FROM "
+            "(SELECT line_no, unnest(TRY(json_keys(line))) AS key FROM chunk_line) JOIN unknown_key USING (key)"
+        )
+    finally:
+        engine.unregister("unknown_key")
+
+
+def _reason(key: str, known: frozenset[str]) -> str:
+    near = get_close_matches(key, sorted(known), 1, 0.5)
+    return f"{key[:60]}: unknown column" + (f", the nearest is {near[0]}" if near else "")
+
+
+def _refused(path: str, key: str, known: frozenset[str]) -> LoadError:
+    near = get_close_matches(key, sorted(known), 1, 0.5)
+    return LoadError(
+        f"{path}: unknown column {key[:60]!r}.",
+        f"Did you mean {near[0]}?" if near else "Leave it out: the native format has exactly the columns of the three tables.",
+    )

@@ -1,0 +1,64 @@
+"""The native format: NDJSON, CSV or Parquet with exactly the canonical column names, plus `log`.
+
+For anyone whose provider has no loader. `grantlens export` writes it, so a load round-trips.
+In CSV, list cells are joined by `;` and an empty cell means that the log does not say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.loader import Loader
+from grantlens.schema import LOGS, TIMES
+
+_OURS = ("batch_id", "line_no")
+_COLUMNS = {
+    log: {column.name: column.type for column in table.columns if column.name not in _OURS} for log, table in LOGS.items()
+}
+_TYPES = {name: type_ for columns in _COLUMNS.values() for name, type_ in columns.items()}
+_LISTS = tuple(name for name, type_ in _TYPES.items() if type_.endswith("[]"))
+_STRUCTURED = (*_LISTS, "authorization_details")
+
+
+def recognise(records: Sequence[Mapping]) -> bool:
+    """True if a record names its log and carries that log's time."""
+    return any(record.get("log") in TIMES and TIMES[record["log"]] in record for record in records)
+
+
+def _select(log: str) -> str:
+    """Every column as text (lists as JSON): `ingest` casts, and names the values that do not fit."""
+    values = ", ".join(f'r."{name}" AS "{name}"' for name in _COLUMNS[log])
+    return f"SELECT line_no, {values} FROM record WHERE r.log = '{log}'"
+
+
+def _rejected() -> str:
+    """Records of no log, and columns that belong to another log than the record's."""
+    selects = [
+        "SELECT line_no, CASE WHEN r.log IS NULL THEN 'log: missing' "
+        "ELSE 'log: ''' || left(r.log, 60) || ''' is none of issuance, usage, revocation' END AS reason "
+        "FROM record WHERE r IS NOT NULL AND (r.log IS NULL OR r.log NOT IN ('issuance', 'usage', 'revocation'))"
+    ]
+    for log, columns in _COLUMNS.items():
+        foreign = [name for name in _TYPES if name not in columns]
+        present = ", ".join(f'r."{name}"::VARCHAR' for name in foreign)
+        which = " ".join(f"WHEN r.\"{name}\" IS NOT NULL THEN '{name}: no column of {log}'" for name in foreign)
+        selects.append(f"SELECT line_no, CASE {which} END FROM record WHERE r.log = '{log}' AND coalesce({present}) IS NOT NULL")
+    return "\nUNION ALL\n".join(selects)
+
+
+LOADER = Loader(
+    name="native",
+    version=1,
+    title="grantlens native format",
+    recognise=recognise,
+    fields=json.dumps({"log": "VARCHAR", **{name: "JSON" if name in _STRUCTURED else "VARCHAR" for name in _TYPES}}),
+    carries=("issuance", "usage", "revocation"),
+    issuance=_select("issuance"),
+    usage=_select("usage"),
+    revocation=_select("revocation"),
+    rejected=_rejected(),
+    join_note="Whatever was exported: the columns are the canonical ones.",
+    known_keys=frozenset({"log", *_TYPES}),
+    list_cells=_LISTS,
+)

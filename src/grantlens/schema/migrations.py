@@ -1,0 +1,123 @@
+"""Making a store, and bringing an older one up to date: ordered steps, each in one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from grantlens.errors import StoreError
+from grantlens.schema import TABLES, VIEWS
+from grantlens.schema.vocabulary import ENUMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from grantlens.engine.duckdb import Engine
+
+VERSION = 1
+"""Version of the schema that this code reads and writes."""
+
+MADE_BY = "grantlens"
+
+MIGRATIONS: dict[int, Callable[[Engine], None]] = {}
+"""Step that leads from the version before to this one; version 1 is made by `create`."""
+
+
+def create(engine: Engine) -> None:
+    """Make every type, table and view in an empty database."""
+    with engine.transaction():
+        for name, values in ENUMS.items():
+            listed = ", ".join(f"'{value}'" for value in values)
+            engine.execute(f"CREATE TYPE {name} AS ENUM ({listed})")
+        for table in TABLES:
+            engine.execute(table.ddl())
+        for view in VIEWS:
+            engine.execute(view)
+        facts = {
+            "made_by": MADE_BY,
+            "schema_version": str(VERSION),
+            "token_key": secrets.token_hex(32),
+            "hash_probe": hash_probe(engine),
+        }
+        for name, value in facts.items():
+            engine.execute("INSERT INTO meta VALUES ($name, $value)", {"name": name, "value": value})
+
+
+def version(engine: Engine) -> int | None:
+    """Return the schema version of a store, None for an empty database.
+
+    Raises
+    ------
+    StoreError
+        If the database holds something that grantlens did not make.
+    """
+    names = {name for (name,) in engine.rows("SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary")}
+    if not names:
+        return None
+    stranger = StoreError(
+        f"{engine.path} is a DuckDB database, but no grantlens store.", "Name a store made by grantlens, or a new file name."
+    )
+    if "meta" not in names:
+        raise stranger
+    columns = engine.rows("SELECT column_name FROM duckdb_columns() WHERE table_name = 'meta' ORDER BY column_index")
+    if columns != [("name",), ("value",)]:
+        raise stranger
+    facts = dict(engine.rows("SELECT name, value FROM meta"))
+    if facts.get("made_by") != MADE_BY or not facts.get("schema_version", "").isdigit():
+        raise stranger
+    return int(facts["schema_version"])
+
+
+def prepare(engine: Engine, *, read_only: bool = False) -> None:
+    """Make the tables of a new store, migrate an older one, refuse a newer one.
+
+    Parameters
+    ----------
+    engine
+        An open database.
+    read_only
+        Nothing may be written; an empty or older store is refused then.
+    """
+    found = version(engine)
+    if found is not None and found > VERSION:
+        raise StoreError(
+            f"{engine.path} was made by a newer grantlens (schema {found}; this one knows {VERSION}).",
+            "Update grantlens: pip install --upgrade grantlens",
+        )
+    if found == VERSION:
+        if not read_only:
+            _renew_hashes(engine)
+        return
+    if read_only:
+        seen = "is empty" if found is None else f"has the older schema {found}"
+        raise StoreError(f"{engine.path} {seen} and was opened for reading only.", "Open it once for writing.")
+    if found is None:
+        create(engine)
+        return
+    for step in range(found + 1, VERSION + 1):
+        with engine.transaction():
+            MIGRATIONS[step](engine)
+            engine.execute(
+                "UPDATE meta SET value = $version WHERE name = 'schema_version'", {"version": str(step)}
+            )
+
+
+def hash_probe(engine: Engine) -> str:
+    """Return DuckDB's hash of a fixed text: it tells whether stored hashes are still comparable."""
+    return str(engine.value("SELECT hash('grantlens', 'probe')"))
+
+
+def _renew_hashes(engine: Engine) -> None:
+    """Compute the stored event keys again where a newer DuckDB hashes differently."""
+    probe = hash_probe(engine)
+    if engine.value("SELECT value FROM meta WHERE name = 'hash_probe'") == probe:
+        return
+    with engine.transaction():
+        engine.execute("DELETE FROM event_key")
+        for log in ("issuance", "usage", "revocation"):
+            engine.execute(f"INSERT INTO event_key SELECT '{log}', {EVENT_KEY_SQL} FROM {log}")
+        engine.execute("UPDATE meta SET value = $probe WHERE name = 'hash_probe'", {"probe": probe})
+
+
+EVENT_KEY_SQL = "hash((SELECT value FROM meta WHERE name = 'token_key'), source, event_id)"
+"""How an event key is computed; the salt keeps strangers from making two ids collide."""

@@ -1,0 +1,92 @@
+"""The store: one DuckDB file that holds the three logs, opened, loaded and asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grantlens.engine.duckdb import Engine
+from grantlens.ingest import LoadReport, load_files
+from grantlens.schema.migrations import prepare
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from grantlens.loaders import Loader
+
+
+class Store:
+    """An open store.
+
+    Parameters
+    ----------
+    path
+        Its file; made, for its owner only, if absent. ":memory:" keeps everything in memory.
+    read_only
+        Open without the right to write.
+    memory_limit
+        DuckDB memory limit such as "2GB".
+
+    Examples
+    --------
+    >>> with Store(":memory:") as store:
+    ...     store.sql("SELECT count(*) AS calls FROM usage").to_pylist()
+    [{'calls': 0}]
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None) -> None:
+        self.path = os.fspath(path)
+        self.engine = Engine(self.path, read_only=read_only, memory_limit=memory_limit)
+        try:
+            prepare(self.engine, read_only=read_only)
+        except BaseException:
+            self.engine.close()
+            raise
+
+    def load(
+        self,
+        *paths: str | os.PathLike[str],
+        loader: str | Loader | None = None,
+        progress: Callable[[str, int, int, float], None] | None = None,
+    ) -> LoadReport:
+        """Load files, folders and globs, each file in one transaction.
+
+        Parameters
+        ----------
+        paths
+            What to load; the provider is recognised by content.
+        loader
+            Name of the loader, to skip recognition.
+        progress
+            Called with (file, files done, files in all, percent of this file).
+        """
+        return load_files(self.engine, paths, loader, progress)
+
+    def add(self, *things: Any) -> None:
+        """Write what the organisation brings: catalogues, registers, servers."""
+        for thing in things:
+            with self.engine.transaction():
+                thing.write_to(self.engine)
+
+    def sql(self, sql: str, **parameters: Any) -> pa.Table:
+        """Run a query, `$name` bound to the keyword, and return an Arrow table."""
+        return self.engine.arrow(sql, parameters)
+
+    def coverage(self) -> pa.Table:
+        """Return the stretches of time for which each log is there."""
+        return self.engine.arrow("SELECT * FROM coverage ORDER BY source, tenant, log, covered_from")
+
+    def close(self) -> None:
+        """Close the file, so that others may open it."""
+        self.engine.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+__all__ = ["Path", "Store"]
