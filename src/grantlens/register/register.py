@@ -1,0 +1,186 @@
+'''The organisation's own list of connections, read from TOML or CSV.
+
+TOML::
+
+    [[client]]
+    client_id = "mail-copilot"            # required
+    name = "Mail copilot"
+    kind = "agent"                        # integration, agent, mcp_tool, service or other
+    owner = "jo@acme.example"
+    purpose = "Summarise incoming mail"
+    approved_operations = ["GET /users/{id}/messages", "GET /users/{id}/messages/*"]   # * is a glob
+    approved_scopes = ["mail.read"]
+    status = "active"                     # active, retired or planned; active where not said
+    registered_at = 2026-01-15            # a date means 00:00 UTC
+
+    [[client.exception]]                  # a finding accepted for a time, of the client above
+    rule = "PRV-1"
+    reason = "quarter-end job, needed in October"
+    until = 2026-12-31
+
+    [[review]]                            # when an access review read the list of grants
+    date = 2026-07-01
+
+CSV: a header with the same names (only client_id is needed). Cells with a list are joined by `;`, and
+column exceptions holds `RULE|until|reason`. An empty cell says nothing.
+
+No approved_operations means that none were named; an empty list in TOML means that nothing is approved.
+'''
+
+from __future__ import annotations
+
+import html
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grantlens.errors import RegisterError
+from grantlens.handwritten import Entry, nested_lines, read_csv, read_toml
+from grantlens.register.moments import moment
+from grantlens.register.rows import replace_rows
+from grantlens.schema.register import REGISTER, REVIEW_SNAPSHOT
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+KINDS = ("integration", "agent", "mcp_tool", "service", "other")
+STATUSES = ("active", "retired", "planned")
+
+_LISTS = ("approved_operations", "approved_scopes", "exceptions")
+_TEXTS = ("client_id", "name", "kind", "owner", "purpose", "status")
+_COLUMNS = (*_TEXTS, "registered_at", *_LISTS)
+
+
+@dataclass(frozen=True, repr=False)
+class Register:
+    """The organisation's own list of connections.
+
+    Parameters
+    ----------
+    clients
+        One row for each connection, in the columns of table register.
+    reviews
+        When access reviews read the list of grants.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "connections.toml")
+    >>> _ = file.write_text("""
+    ... [[client]]
+    ... client_id = "mail-copilot"
+    ... owner = "jo@acme.example"
+    ... """)
+    >>> Register.read(file)
+    <Register: 1 client, 1 with an owner>
+    """
+
+    clients: tuple[dict[str, Any], ...]
+    reviews: tuple[datetime, ...] = field(default=())
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Register:
+        """Read a register from a TOML or CSV file; a mistake names its line."""
+        path = Path(path)
+        if path.suffix.lower() == ".csv":
+            entries, reviews = read_csv(path, "client", _COLUMNS, RegisterError, _LISTS), []
+            exceptions = [_csv_exceptions(entry) for entry in entries]
+        else:
+            tables = read_toml(path, {"client": "client", "review": "review"}, RegisterError)
+            entries, reviews = tables["client"], tables["review"]
+            exceptions = _toml_exceptions(path, entries)
+        clients: dict[str, dict[str, Any]] = {}
+        for entry, accepted in zip(entries, exceptions, strict=True):
+            row = _client(entry) | {"exceptions": accepted}
+            if row["client_id"] in clients:
+                raise entry.mistake(f"the client {row['client_id']!r} stands here a second time.", "client_id", "Make one entry of both.")
+            clients[row["client_id"]] = row
+        if not clients and not reviews:
+            raise RegisterError(f"{path} holds no client.", 'Write [[client]] and client_id = "...", or a CSV with a column client_id.')
+        return cls(tuple(clients.values()), tuple(sorted({_review(entry) for entry in reviews})))
+
+    def write_to(self, engine: Engine) -> None:
+        """Put the register into a store: rows of the same clients are replaced, review dates are added."""
+        with engine.transaction():
+            replace_rows(engine, REGISTER, "client_id", self.clients)
+            replace_rows(engine, REVIEW_SNAPSHOT, "reviewed_at", [{"reviewed_at": moment} for moment in self.reviews])
+
+    def __repr__(self) -> str:
+        owned = sum(bool(client["owner"]) for client in self.clients)
+        return f"<Register: {len(self.clients)} client{'' if len(self.clients) == 1 else 's'}, {owned} with an owner>"
+
+    def _repr_html_(self) -> str:
+        shown = ("client_id", "name", "kind", "owner", "purpose", "status")
+        head = "".join(f"<th>{name}</th>" for name in shown)
+        body = "".join("<tr>" + "".join(f"<td>{html.escape(str(client[name] or ''))}</td>" for name in shown) + "</tr>" for client in self.clients)
+        return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _client(entry: Entry) -> dict[str, Any]:
+    entry.check_keys((*_COLUMNS, "exception") if isinstance(entry.values.get("exception", []), list) else _COLUMNS)
+    registered = entry.values.get("registered_at")
+    return {
+        "client_id": entry.text("client_id", required=True),
+        "name": entry.text("name"),
+        "kind": entry.text("kind", choices=KINDS),
+        "owner": entry.text("owner"),
+        "purpose": entry.text("purpose"),
+        "approved_operations": entry.texts("approved_operations"),
+        "approved_scopes": entry.texts("approved_scopes"),
+        "status": entry.text("status", choices=STATUSES) or "active",
+        "registered_at": None if registered is None else moment(entry, "registered_at"),
+    }
+
+
+def _review(entry: Entry) -> datetime:
+    entry.check_keys(("date",))
+    if "date" not in entry.values:
+        raise entry.mistake("a review needs 'date'.", None, "Write date = 2026-07-01.")
+    return moment(entry, "date")
+
+
+def _toml_exceptions(path: Path, entries: list[Entry]) -> list[list[dict[str, Any]] | None]:
+    places = iter(nested_lines(path, "client", "exception"))
+    found: list[list[dict[str, Any]] | None] = []
+    for entry in entries:
+        given = entry.values.get("exception")
+        if given is None:
+            found.append(None)
+            continue
+        if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+            raise entry.mistake("'exception' must be a table.", "exception", "Write [[client.exception]] below the client.")
+        accepted = []
+        for one in given:
+            _, line, lines = next(places, (0, entry.line, {}))
+            accepted.append(_exception(Entry(str(path), "exception", one, line, lines, RegisterError)))
+        found.append(accepted)
+    return found
+
+
+def _csv_exceptions(entry: Entry) -> list[dict[str, Any]] | None:
+    given = entry.values.get("exceptions")
+    if given is None:
+        return None
+    accepted = []
+    for text in given:
+        parts = [part.strip() for part in text.split("|", 2)]
+        if len(parts) != 3:
+            raise entry.mistake(f"the exception {text!r} is not RULE|until|reason.", None, "For example PRV-1|2026-12-31|quarter-end job.")
+        values = {"rule": parts[0], "until": parts[1], "reason": parts[2]}
+        accepted.append(_exception(Entry(entry.file, "exception", {key: value for key, value in values.items() if value}, entry.line, {}, RegisterError)))
+    return accepted
+
+
+def _exception(entry: Entry) -> dict[str, Any]:
+    entry.check_keys(("rule", "reason", "until"))
+    if "until" not in entry.values:
+        raise entry.mistake("an exception needs 'until'.", None, "Say when it ends: until = 2026-12-31.")
+    return {
+        "rule": entry.text("rule", required=True),
+        "reason": entry.text("reason", required=True),
+        "until": moment(entry, "until"),
+    }
+
+

@@ -1,0 +1,122 @@
+"""How resource servers enforce revocation, read from TOML or CSV.
+
+TOML::
+
+    [[server]]
+    resource_server = "api.mail.example"  # required, as the usage log names it
+    validation = "cached"                 # offline, introspection, cached or push
+    cache_seconds = 300                   # how long it keeps an introspection answer
+    bound_seconds = 300                   # documented bound for a revocation to take effect
+    leeway_seconds = 60                   # after expiry; 60 where not said
+
+CSV: the same names as columns.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grantlens.errors import RegisterError
+from grantlens.handwritten import Entry, read_csv, read_toml
+from grantlens.register.rows import replace_rows
+from grantlens.schema.register import SERVER
+from grantlens.schema.vocabulary import VALIDATION
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+_SECONDS = ("cache_seconds", "bound_seconds", "leeway_seconds")
+DEFAULT_LEEWAY = 60.0
+
+
+@dataclass(frozen=True, repr=False)
+class Servers:
+    """What is known of the enforcement of resource servers.
+
+    Parameters
+    ----------
+    servers
+        One row for each server, in the columns of table server.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "servers.csv")
+    >>> _ = file.write_text("resource_server,validation,cache_seconds\\napi.example,cached,300\\n")
+    >>> Servers.read(file)
+    <Servers: api.example>
+    """
+
+    servers: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Servers:
+        """Read servers from a TOML or CSV file; a mistake names its line."""
+        path = Path(path)
+        if path.suffix.lower() == ".csv":
+            entries = read_csv(path, "server", SERVER.names, RegisterError)
+        else:
+            entries = read_toml(path, {"server": "server"}, RegisterError)["server"]
+        servers: dict[str, dict[str, Any]] = {}
+        for entry in entries:
+            row = _server(entry)
+            if row["resource_server"] in servers:
+                raise entry.mistake(
+                    f"the server {row['resource_server']!r} stands here a second time.",
+                    "resource_server",
+                    "Make one entry of both.",
+                )
+            servers[row["resource_server"]] = row
+        if not servers:
+            raise RegisterError(
+                f"{path} holds no server.", 'Write [[server]] and resource_server = "...", or a CSV with that column.'
+            )
+        return cls(tuple(servers.values()))
+
+    def write_to(self, engine: Engine) -> None:
+        """Put the servers into a store; rows of the same servers are replaced."""
+        with engine.transaction():
+            replace_rows(engine, SERVER, "resource_server", self.servers)
+
+    def __repr__(self) -> str:
+        names = [server["resource_server"] for server in self.servers]
+        return f"<Servers: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}>"
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in SERVER.names)
+        body = "".join(
+            "<tr>"
+            + "".join(f"<td>{html.escape(str('' if row[name] is None else row[name]))}</td>" for name in SERVER.names)
+            + "</tr>"
+            for row in self.servers
+        )
+        return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _server(entry: Entry) -> dict[str, Any]:
+    entry.check_keys(SERVER.names)
+    seconds = {key: _number(entry, key) for key in _SECONDS}
+    return {
+        "resource_server": entry.text("resource_server", required=True),
+        "validation": entry.text("validation", choices=VALIDATION),
+        **seconds,
+        "leeway_seconds": DEFAULT_LEEWAY if seconds["leeway_seconds"] is None else seconds["leeway_seconds"],
+    }
+
+
+def _number(entry: Entry, key: str) -> float | None:
+    value = entry.values.get(key)
+    if value is None:
+        return None
+    try:
+        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise entry.mistake(f"{key!r} must be a number of seconds, not {value!r}.", key)
+    return number
