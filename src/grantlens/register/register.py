@@ -1,4 +1,4 @@
-'''The organisation's own list of connections, read from TOML or CSV.
+"""The organisation's own list of connections, read from TOML or CSV.
 
 TOML::
 
@@ -25,7 +25,7 @@ CSV: a header with the same names (only client_id is needed). Cells with a list 
 column exceptions holds `RULE|until|reason`. An empty cell says nothing.
 
 No approved_operations means that none were named; an empty list in TOML means that nothing is approved.
-'''
+"""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ class Register:
     --------
     >>> import tempfile, pathlib
     >>> file = pathlib.Path(tempfile.mkdtemp(), "connections.toml")
-    >>> _ = file.write_text("""
+    >>> _ = file.write_text('''
     ... [[client]]
     ... client_id = "mail-copilot"
     ... owner = "jo@acme.example"
-    ... """)
+    ... ''')
     >>> Register.read(file)
     <Register: 1 client, 1 with an owner>
     """
@@ -95,10 +95,16 @@ class Register:
         for entry, accepted in zip(entries, exceptions, strict=True):
             row = _client(entry) | {"exceptions": accepted}
             if row["client_id"] in clients:
-                raise entry.mistake(f"the client {row['client_id']!r} stands here a second time.", "client_id", "Make one entry of both.")
+                raise entry.mistake(
+                    f"the client {row['client_id']!r} stands here a second time.",
+                    "client_id",
+                    "Make one entry of both.",
+                )
             clients[row["client_id"]] = row
         if not clients and not reviews:
-            raise RegisterError(f"{path} holds no client.", 'Write [[client]] and client_id = "...", or a CSV with a column client_id.')
+            raise RegisterError(
+                f"{path} holds no client.", 'Write [[client]] and client_id = "...", or a CSV with a column client_id.'
+            )
         return cls(tuple(clients.values()), tuple(sorted({_review(entry) for entry in reviews})))
 
     def write_to(self, engine: Engine) -> None:
@@ -114,7 +120,10 @@ class Register:
     def _repr_html_(self) -> str:
         shown = ("client_id", "name", "kind", "owner", "purpose", "status")
         head = "".join(f"<th>{name}</th>" for name in shown)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(str(client[name] or ''))}</td>" for name in shown) + "</tr>" for client in self.clients)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(str(client[name] or ''))}</td>" for name in shown) + "</tr>"
+            for client in self.clients
+        )
         return f"<table><tr>{head}</tr>{body}</table>"
 
 
@@ -150,7 +159,9 @@ def _toml_exceptions(path: Path, entries: list[Entry]) -> list[list[dict[str, An
             found.append(None)
             continue
         if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
-            raise entry.mistake("'exception' must be a table.", "exception", "Write [[client.exception]] below the client.")
+            raise entry.mistake(
+                "'exception' must be a table.", "exception", "Write [[client.exception]] below the client."
+            )
         accepted = []
         for one in given:
             _, line, lines = next(places, (0, entry.line, {}))
@@ -167,9 +178,24 @@ def _csv_exceptions(entry: Entry) -> list[dict[str, Any]] | None:
     for text in given:
         parts = [part.strip() for part in text.split("|", 2)]
         if len(parts) != 3:
-            raise entry.mistake(f"the exception {text!r} is not RULE|until|reason.", None, "For example PRV-1|2026-12-31|quarter-end job.")
+            raise entry.mistake(
+                f"the exception {text!r} is not RULE|until|reason.",
+                None,
+                "For example PRV-1|2026-12-31|quarter-end job.",
+            )
         values = {"rule": parts[0], "until": parts[1], "reason": parts[2]}
-        accepted.append(_exception(Entry(entry.file, "exception", {key: value for key, value in values.items() if value}, entry.line, {}, RegisterError)))
+        accepted.append(
+            _exception(
+                Entry(
+                    entry.file,
+                    "exception",
+                    {key: value for key, value in values.items() if value},
+                    entry.line,
+                    {},
+                    RegisterError,
+                )
+            )
+        )
     return accepted
 
 
@@ -182,5 +208,3 @@ def _exception(entry: Entry) -> dict[str, Any]:
         "reason": entry.text("reason", required=True),
         "until": moment(entry, "until"),
     }
-
-

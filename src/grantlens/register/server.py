@@ -36,7 +36,7 @@ DEFAULT_LEEWAY = 60.0
 
 @dataclass(frozen=True, repr=False)
 class Servers:
-    """What is known of the enforcement of resource servers.
+    r"""What is known of the enforcement of resource servers.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Servers:
     --------
     >>> import tempfile, pathlib
     >>> file = pathlib.Path(tempfile.mkdtemp(), "servers.csv")
-    >>> _ = file.write_text("resource_server,validation,cache_seconds\\napi.example,cached,300\\n")
+    >>> _ = file.write_text("resource_server,validation,cache_seconds\napi.example,cached,300\n")
     >>> Servers.read(file)
     <Servers: api.example>
     """
