@@ -1,0 +1,6 @@
+"""A seeded population of agents and integrations with known truth: samples, tests, benchmarks, drills."""
+
+from grantlens.simulate.generate import build, generate
+from grantlens.simulate.score import score
+
+__all__ = ["build", "generate", "score"]

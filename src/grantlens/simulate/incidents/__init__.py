@@ -1,0 +1,5 @@
+"""Planted incidents, one function each; `ALL` tells them in this order."""
+
+from grantlens.simulate.incidents import integrity, lag, privilege, scope, stories
+
+ALL = (*stories.ALL, *scope.ALL, *privilege.ALL, *lag.ALL, *integrity.ALL)

@@ -1,0 +1,161 @@
+"""Incidents about the logs themselves and about who answers: INT-1, INT-2, INT-5, GOV-1."""
+
+from datetime import timedelta
+
+from grantlens.simulate.aftermath import unverified
+from grantlens.simulate.apis import CRM, FILES, MAIL, TOOLS, operation
+from grantlens.simulate.incidents.opening import key, opened, resume, where, work
+from grantlens.simulate.population import PEOPLE, Client, Grant, Token
+from grantlens.simulate.truth import iso
+from grantlens.simulate.world import World
+
+
+def _unlogged_token(world: World, slug: str, name: str, person: int, server: str, scopes: tuple[str, ...]) -> Token:
+    """Make a token that was never issued as far as the logs say."""
+    client = Client(slug, name, "integration", approved=tuple((op.server, op.label) for op in _reads(server)))
+    world.clients[slug] = client
+    grant = Grant(f"unlogged-{slug}", client, PEOPLE[person], scopes, server, world.start)
+    return Token(world.next_id("at"), "access", grant, scopes, world.start, None)
+
+
+def _reads(server: str) -> tuple:
+    from grantlens.simulate.apis import OPERATIONS
+
+    return tuple(op for op in OPERATIONS if op.server == server and op.method == "GET")
+
+
+def orphan(world: World) -> None:
+    """Tell the story: calls with a token that nobody issued, in the middle of complete logs."""
+    incident = world.truth.begin(
+        "orphan",
+        "Use of a token without issuance",
+        "partner-feed calls with a token that the issuance log never mentions, in the middle of the period.",
+    )
+    token = _unlogged_token(world, "partner-feed", "Partner Feed", 20, CRM, ("crm.contacts.read",))
+    moment = world.day(0.58, 12, 0)
+    for number in range(4):
+        world.call(
+            token,
+            moment + timedelta(minutes=7 * number),
+            operation(CRM, "GET /v1/contacts"),
+            because=False,
+            repeat_scopes=True,
+        )
+    world.truth.expect(
+        "INT-1", "violation", client_id="partner-feed", subject_id=token.grant.subject_id, token_id=token.token_id
+    )
+    incident.facts = {"token_id": token.token_id, "first_use": iso(moment), "calls": 4}
+
+
+def orphan_at_start(world: World) -> None:
+    """Tell the story: calls in the first minutes of the logs: the token may simply be older than they are."""
+    world.truth.begin(
+        "orphan_at_start",
+        "A token older than the logs",
+        "wall-screen calls in the first minutes of the logs and never again. Its token may have been issued before.",
+    )
+    token = _unlogged_token(world, "wall-screen", "Wall Screen", 21, MAIL, ("mail.read",))
+    for number in range(2):
+        world.call(
+            token,
+            world.start + timedelta(minutes=6 + number),
+            operation(MAIL, "GET /v1/users/{user}/messages"),
+            because=False,
+            repeat_scopes=True,
+        )
+    world.truth.expect(
+        "INT-1", "indeterminate", client_id="wall-screen", subject_id=token.grant.subject_id, token_id=token.token_id
+    )
+
+
+def outlived(world: World) -> None:
+    """Tell the story: a token works after its expiry, far beyond any leeway."""
+    world.truth.begin(
+        "outlived",
+        "Use outside the life of a token",
+        "night-batch uses a token twelve minutes after it expired, and the server answers. "
+        "An hour of another day it is 20 seconds late, which is within the leeway.",
+    )
+    connection = opened(
+        world, "night-batch", "Night Batch", "service", CRM, ("crm.contacts.read",), None, style="service"
+    )
+    work(connection, world.end)
+    late = connection.access(world.day(0.66, 2, 0))
+    connection.call(late, late.issued + timedelta(minutes=20))
+    connection.call(late, late.expires + timedelta(minutes=12))
+    world.truth.expect("INT-2", "violation", client_id="night-batch", subject_id=None, token_id=late.token_id)
+    slack = connection.access(world.day(0.69, 2, 0))
+    connection.call(slack, slack.issued + timedelta(minutes=20))
+    connection.call(slack, slack.expires + timedelta(seconds=20))
+    world.truth.forbid("INT-2", "within the leeway of 60 s", client_id="night-batch", token_id=slack.token_id)
+
+
+def collector_gap(world: World) -> None:
+    """Tell the story: the collector of the usage log is down for a day and a half, and a revocation falls into it."""
+    incident = world.truth.begin(
+        "collector_gap",
+        "A gap in the usage log",
+        "From one morning to the next evening no usage record arrives. A token that was revoked in the gap, and "
+        "expired in it, "
+        "cannot be judged: nobody knows whether it was tried.",
+    )
+    since = world.start + timedelta(days=15, hours=6)
+    until = since + timedelta(hours=36)
+    world.lose_usage(since, until)
+    connection = opened(world, "spare-copy", "Spare Copy", "integration", FILES, ("files.read", "offline_access"), 1)
+    work(connection, since)
+    token = connection.access(since + timedelta(hours=6))
+    revocation = world.revoke(since + timedelta(hours=6, minutes=12), "token", token=token, reason="laptop lost")
+    unverified(connection, revocation, "indeterminate")
+    resume(connection, until)
+    world.truth.expect("INT-5", None, source="native", log="usage", gap_from=iso(since), gap_until=iso(until))
+    incident.facts = {"from": iso(since), "until": iso(until), "hours": 36}
+
+
+def unregistered(world: World) -> None:
+    """Tell the story: a client that nobody registered."""
+    incident = world.truth.begin(
+        "unregistered",
+        "A client that is in no register",
+        "pet-project-gpt reads documents through a tool server. The organisation's register has never heard of it.",
+    )
+    connection = opened(
+        world,
+        "pet-project-gpt",
+        "Pet Project GPT",
+        "agent",
+        TOOLS,
+        ("tools.search",),
+        4,
+        style="agent",
+        registered=False,
+    )
+    work(connection, world.end)
+    world.truth.expect("GOV-1", "violation", client_id="pet-project-gpt")
+    world.truth.forbid("OOS-3", "an unregistered client is GOV-1", **key(connection))
+    incident.facts = where(world, connection)
+
+
+def ownerless(world: World) -> None:
+    """Tell the story: a client in the register whose owner has left and whose purpose is empty."""
+    world.truth.begin(
+        "ownerless",
+        "A client without owner and purpose",
+        "form-catcher stands in the register, but the fields for owner and purpose are empty.",
+    )
+    connection = opened(
+        world,
+        "form-catcher",
+        "Form Catcher",
+        "integration",
+        CRM,
+        ("crm.contacts.write", "offline_access"),
+        12,
+        owner="",
+        purpose="",
+    )
+    work(connection, world.end)
+    world.truth.expect("GOV-1", "violation", client_id="form-catcher")
+
+
+ALL = (orphan, orphan_at_start, outlived, collector_gap, unregistered, ownerless)

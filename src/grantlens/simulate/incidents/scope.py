@@ -1,0 +1,159 @@
+"""Incidents about what the scopes permit: OOS-1, OOS-4, OOS-12, and their harmless twins."""
+
+from datetime import timedelta
+
+from grantlens.simulate.apis import CRM, DESK, FILES, MAIL, Operation, operation
+from grantlens.simulate.incidents.opening import key, opened, resume, where, work
+from grantlens.simulate.world import World
+
+
+def beyond_scope(world: World) -> None:
+    """Tell the story: a server lets a read-only token delete."""
+    incident = world.truth.begin(
+        "beyond_scope",
+        "An action that no granted scope permits",
+        "shelf-cleaner holds files.read and nothing else. The server deletes three files for it all the same.",
+    )
+    connection = opened(
+        world,
+        "shelf-cleaner",
+        "Shelf Cleaner",
+        "agent",
+        FILES,
+        ("files.read",),
+        1,
+        style="agent",
+        purpose="List old files",
+    )
+    work(connection, world.end)
+    moment = world.day(0.55, 3, 12)
+    token = connection.access(moment)
+    delete = operation(FILES, "DELETE /v1/files/{file}")
+    for number in range(3):
+        connection.call(token, moment + timedelta(seconds=6 + 11 * number), delete, because=False)
+    world.truth.expect("OOS-1", "violation", **key(connection), operation=delete.label, events=3)
+    world.truth.forbid("OOS-3", "it looks only at calls that are in scope", **key(connection), operation=delete.label)
+    incident.facts = where(world, connection, moment)
+
+
+def knocking(world: World) -> None:
+    """Tell the story: a client tries what it may not, and is refused each time."""
+    incident = world.truth.begin(
+        "knocking",
+        "Denied attempts out of scope",
+        "note-taker may read mail. It tries to send and to change messages and is refused with insufficient_scope.",
+    )
+    connection = opened(world, "note-taker", "Note Taker", "agent", MAIL, ("mail.read",), 5, style="agent")
+    work(connection, world.end)
+    moment = world.day(0.62, 18, 40)
+    token = connection.access(moment)
+    tried = ("POST /v1/users/{user}/send", "PATCH /v1/users/{user}/messages/{message}")
+    for number in range(6):
+        connection.call(
+            token,
+            moment + timedelta(seconds=8 + 20 * number),
+            operation(MAIL, tried[number % 2]),
+            outcome="denied",
+            status=403,
+            denial="scope",
+        )
+    for label in tried:
+        world.truth.expect("OOS-12", None, **key(connection), operation=label, events=3)
+        world.truth.forbid("OOS-1", "nothing of it succeeded", **key(connection), operation=label)
+    incident.facts = where(world, connection, moment)
+
+
+def widened_refresh(world: World) -> None:
+    """Tell the story: a refresh hands out more than was ever consented."""
+    world.truth.begin(
+        "widened_refresh",
+        "Scope widened at refresh",
+        "dial-assist may read contacts. One refresh returns an access token that may also export in bulk; nobody "
+        "consented.",
+    )
+    connection = opened(
+        world, "dial-assist", "Dial Assist", "integration", CRM, ("crm.contacts.read", "offline_access"), 2
+    )
+    moment = world.day(0.8, 9, 30)
+    work(connection, moment)
+    token = connection.access(moment, scopes=("crm.contacts.read", "crm.export", "offline_access"))
+    connection.call(token, moment + timedelta(minutes=2), operation(CRM, "GET /v1/contacts/{contact}"))
+    world.truth.expect("OOS-4", "violation", **key(connection), token_id=token.token_id)
+    world.truth.leave_open("PRV-1", "nobody granted it", **key(connection), scope="crm.export")
+    resume(connection, moment)
+
+
+def excused_widening(world: World) -> None:
+    """Tell the story: a refresh returns more, after the person consented to more."""
+    world.truth.begin(
+        "excused_widening",
+        "Wider after a consent: nothing wrong",
+        "board-views asks for tickets.write on top of tickets.read, the person consents, and the next refresh holds "
+        "both.",
+    )
+    connection = opened(
+        world,
+        "board-views",
+        "Board Views",
+        "integration",
+        DESK,
+        ("tickets.read", "offline_access"),
+        6,
+        approved=tuple(
+            (DESK, op) for op in ("GET /v1/tickets", "GET /v1/tickets/{ticket}", "POST /v1/tickets/{ticket}/comments")
+        ),
+    )
+    work(connection, world.day(0.3))
+    wider = ("tickets.read", "tickets.write", "offline_access")
+    world.consent(connection.grant, world.day(0.31, 9, 0), wider)
+    connection.grant.scopes = wider
+    connection.ops = (operation(DESK, "POST /v1/tickets/{ticket}/comments"), operation(DESK, "GET /v1/tickets"))
+    connection.live(world.day(0.31, 11, 0), world.end, 190, 2)
+    world.truth.forbid("OOS-4", "a consent lies in between", **key(connection))
+    connection.grant.states["tickets.read"] = "open"  # the broader scope answers for the reads as well
+
+
+def unknown_operation(world: World) -> None:
+    """Tell the story: a call that no catalogue knows."""
+    world.truth.begin(
+        "unknown_operation",
+        "An operation that no catalogue knows",
+        "mail-archiver calls an old address of the mail server. Nobody can say which scope it would need.",
+    )
+    connection = opened(
+        world, "mail-archiver", "Mail Archiver", "integration", MAIL, ("mail.read", "offline_access"), 8
+    )
+    moment = world.day(0.35, 7, 5)
+    work(connection, moment)
+    token = connection.access(moment)
+    legacy = Operation("postbox", MAIL, "GET /legacy/{box}/dump", ((),))
+    for number in range(2):
+        connection.call(token, moment + timedelta(seconds=30 + number * 40), legacy)
+    world.truth.expect("OOS-1", "indeterminate", **key(connection), events=2)
+    resume(connection, moment)
+
+
+def narrowed(world: World) -> None:
+    """Tell the story: a scope is taken away; that is a downgrade, no revocation."""
+    world.truth.begin(
+        "narrowed",
+        "A downgrade is no revocation",
+        "letter-writer loses mail.send in an orderly way: later tokens do not hold it, and nothing is tried.",
+    )
+    connection = opened(
+        world, "letter-writer", "Letter Writer", "integration", MAIL, ("mail.read", "mail.send", "offline_access"), 10
+    )
+    work(connection, world.day(0.5))
+    revocation = world.revoke(
+        world.day(0.51, 9, 0), "grant", grant=connection.grant, kind="downgrade", scopes_removed=("mail.send",)
+    )
+    connection.grant.scopes = ("mail.read", "offline_access")
+    connection.ops = (operation(MAIL, "GET /v1/users/{user}/messages"),)
+    connection.live(world.day(0.52, 11, 0), world.end, 180, 2)
+    world.truth.leave_open("PRV-1", "taken away half-way", **key(connection), scope="mail.send")
+    world.truth.leave_open("OOS-4", "the rotated refresh token holds less than its parent, by order", **key(connection))
+    for rule in ("REV-1", "REV-3", "REV-4", "REV-6"):
+        world.truth.forbid(rule, "a downgrade is no revocation", revocation_event=revocation["event_id"])
+
+
+ALL = (beyond_scope, knocking, widened_refresh, excused_widening, unknown_operation, narrowed)

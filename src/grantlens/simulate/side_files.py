@@ -1,0 +1,97 @@
+"""Writes what the organisation brings beside its logs: catalogue, register, servers, review dates."""
+
+import json
+from collections.abc import Iterable
+from datetime import date
+
+from grantlens.simulate.apis import OPERATIONS, SCOPES
+from grantlens.simulate.enforcement import SERVERS
+from grantlens.simulate.population import Client
+
+RISK = {"read": 1, "write": 2, "export": 3, "delete": 3, "admin": 4}
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def catalogue_toml() -> str:
+    """Return the catalogue of the fictional APIs.
+
+    Examples
+    --------
+    >>> catalogue_toml().splitlines()[0]
+    '[catalogue]'
+    """
+    text = [
+        "[catalogue]",
+        'name = "brightwater"',
+        'version = "2026-09"',
+        'licence = "CC0-1.0"',
+        'retrieved = "2026-09-30"',
+    ]
+    for op in OPERATIONS:
+        text += ["", "[[operation]]"]
+        if op.is_tool:
+            text += [f"name = {_text(op.label)}", 'kind = "tool"']
+        else:
+            text += [f"method = {_text(op.method)}", f"path = {_text(op.template)}"]
+        text += [f"server = {_text(op.server)}", f"requires = {_text([list(alt) for alt in op.needs])}"]
+    for scope in SCOPES:
+        text += ["", "[[scope]]", f"name = {_text(scope.name)}"]
+        if scope.implies:
+            text.append(f"implies = {_text(list(scope.implies))}")
+        text.append(f"risk = {0 if scope.protocol else RISK[scope.risk]}")
+        text.append(f"description = {_text(scope.text)}")
+        if scope.protocol:
+            text.append("protocol = true")
+    return "\n".join(text) + "\n"
+
+
+def register_toml(clients: Iterable[Client], registered: date, reviews: Iterable[date]) -> str:
+    """Return the register: every client that somebody registered, and the dates of the reviews."""
+    text: list[str] = []
+    for client in sorted(clients, key=lambda client: client.client_id):
+        if not client.registered:
+            continue
+        text += [
+            "[[client]]",
+            f"client_id = {_text(client.client_id)}",
+            f"name = {_text(client.name)}",
+            f'kind = "{client.kind}"',
+        ]
+        if client.owner:
+            text.append(f"owner = {_text(client.owner)}")
+        if client.purpose:
+            text.append(f"purpose = {_text(client.purpose)}")
+        approved = sorted({label for _, label in client.approved})
+        text += [
+            f"approved_operations = {_text(approved)}",
+            f'status = "{client.status}"',
+            f"registered_at = {registered}",
+            "",
+        ]
+    for review in reviews:
+        text += ["[[review]]", f"date = {review}", ""]
+    return "\n".join(text)
+
+
+def servers_toml() -> str:
+    """Return what is documented of the resource servers; the archive is missing on purpose.
+
+    Examples
+    --------
+    >>> "archive" in servers_toml()
+    False
+    """
+    text: list[str] = []
+    for server in SERVERS.values():
+        if not server.documented:
+            continue
+        text += ["[[server]]", f'resource_server = "{server.name}"', f'validation = "{server.validation}"']
+        if server.cache_s is not None:
+            text.append(f"cache_seconds = {server.cache_s:g}")
+        if server.bound_s is not None:
+            text.append(f"bound_seconds = {server.bound_s:g}")
+        text += [f"leeway_seconds = {server.leeway_s:g}", ""]
+    return "\n".join(text)

@@ -1,0 +1,142 @@
+"""The true answer: what a perfect detector finds in these logs, noted down while the logs are being made.
+
+Nothing here reads a log. The generator says what it plants (`expect`), what must stay silent (`forbid`), and what even
+a perfect detector may decide either way (`leave_open`). PRV-1 comes from bookkeeping: each call is made because of a
+scope, and the grant counts it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from grantlens.simulate.population import Grant
+
+KEYS = {
+    "OOS-1": ("client_id", "subject_id", "grant_id", "operation"),
+    "OOS-3": ("client_id", "subject_id", "grant_id", "operation"),
+    "OOS-4": ("client_id", "subject_id", "grant_id"),
+    "OOS-12": ("client_id", "subject_id", "grant_id", "operation"),
+    "PRV-1": ("client_id", "subject_id", "grant_id", "scope"),
+    "PRV-3": ("client_id", "subject_id", "grant_id"),
+    "PRV-4": ("client_id", "subject_id", "grant_id", "scope"),
+    "REV-1": ("revocation_event", "token_id", "resource_server"),
+    "REV-2": ("token_id",),
+    "REV-3": ("revocation_event", "token_id", "resource_server"),
+    "REV-4": ("revocation_event", "token_id", "resource_server"),
+    "REV-5": ("revocation_event", "token_id", "resource_server"),
+    "REV-6": ("revocation_event",),
+    "INT-1": ("client_id", "subject_id", "token_id"),
+    "INT-2": ("client_id", "subject_id", "token_id"),
+    "INT-5": ("source", "log"),
+    "GOV-1": ("client_id",),
+}
+"""What makes a finding of each rule one finding (design section 5, rules.md 0.2)."""
+
+ENOUGH_DAYS = 45.0
+"""Exposure from which nobody can doubt that the evidence floor of 30 days is met."""
+TOO_FEW_DAYS = 22.0
+"""Exposure below which nobody can doubt that it is not."""
+PROTOCOL_SCOPES = ("openid", "offline_access")
+
+
+def iso(moment: datetime) -> str:
+    """Return a UTC time as findings print it.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> iso(datetime(2026, 7, 1, 8, 0, 0, 120000, tzinfo=UTC))
+    '2026-07-01T08:00:00.120Z'
+    """
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass
+class Incident:
+    """A planted story and the facts that an investigator should arrive at."""
+
+    name: str
+    title: str
+    story: str
+    where: str = ""
+    facts: dict = field(default_factory=dict)
+    must_not_fire: list[dict] = field(default_factory=list)
+
+
+class Truth:
+    """What is expected of each rule."""
+
+    def __init__(self) -> None:
+        self.expected: list[dict] = []
+        self.open: list[dict] = []
+        self.incidents: list[Incident] = []
+
+    @property
+    def incident(self) -> str | None:
+        """Name of the incident that is being told."""
+        return self.incidents[-1].name if self.incidents else None
+
+    def begin(self, name: str, title: str, story: str) -> Incident:
+        """Start telling an incident: what is expected from here on belongs to it."""
+        self.incidents.append(Incident(name, title, story))
+        return self.incidents[-1]
+
+    def expect(self, rule: str, verdict: str | None, **key: object) -> dict:
+        """Note a finding that must appear. A key part that is not given is null in the finding.
+
+        `verdict` None means that the rule may print any verdict for it.
+        """
+        detail = key.pop("detail", {})
+        explained_by = key.pop("explained_by", None)
+        named = {part: key.pop(part, None) for part in KEYS[rule]}
+        row = {"rule": rule, "verdict": verdict, "incident": self.incident, **named, **key}
+        if detail:
+            row["detail"] = detail
+        if explained_by:
+            row["explained_by"] = explained_by
+        self.expected.append(row)
+        return row
+
+    def forbid(self, rule: str, why: str, **key: object) -> None:
+        """Note a finding that must not appear."""
+        self.incidents[-1].must_not_fire.append({"rule": rule, "why": why, **key})
+
+    def leave_open(self, rule: str, why: str, **key: object) -> None:
+        """Note a finding that may or may not appear: the specification leaves it open, or chance decides."""
+        self.open.append({"rule": rule, "why": why, **key})
+
+    def privileges(self, grants: list[Grant], end: datetime) -> None:
+        """Note PRV-1 for every granted scope, from the bookkeeping of the calls that were made because of it."""
+        for grant in grants:
+            key = {"client_id": grant.client.client_id, "subject_id": grant.subject_id, "grant_id": grant.grant_id}
+            days = ((grant.ended or end) - grant.consented).total_seconds() / 86400
+            for scope in grant.scopes:
+                row = {**key, "scope": scope}
+                state = grant.states.get(scope)
+                if state == "open" or scope in PROTOCOL_SCOPES:
+                    why = (
+                        "protocol scopes authorise no operation"
+                        if scope in PROTOCOL_SCOPES
+                        else "left open by the author"
+                    )
+                    self.leave_open("PRV-1", why, **row)
+                elif state is None and grant.uses.get(scope):
+                    self.expect("PRV-1", "clear", **row, state="used")
+                elif state is None and days <= TOO_FEW_DAYS:
+                    self.expect("PRV-1", "indeterminate", **row, state="insufficient_evidence")
+                elif state is None and (days < ENOUGH_DAYS or grant.ended):
+                    self.leave_open("PRV-1", "exposure near the evidence floor, or the grant is gone", **row)
+                else:
+                    verdict = "indeterminate" if state and state != "unused" else None
+                    self.expect("PRV-1", verdict, **row, state=state or "unused")
+
+    def to_dict(self) -> dict:
+        """Return everything as plain data, sorted."""
+
+        def order(row: dict) -> str:
+            return repr([row["rule"], *(str(row.get(part)) for part in KEYS[row["rule"]])])
+
+        return {
+            "expected": sorted(self.expected, key=order),
+            "open": sorted(self.open, key=order),
+            "incidents": [vars(incident) for incident in self.incidents],
+        }

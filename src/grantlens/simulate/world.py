@@ -1,0 +1,318 @@
+"""The world: a clock, the three logs as canonical rows, and the truth beside them."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+from grantlens.simulate.apis import Operation
+from grantlens.simulate.enforcement import SERVERS
+from grantlens.simulate.population import TENANT, Client, Grant, Person, Token, closure
+from grantlens.simulate.truth import Truth
+
+RUN_IN_DAYS = 30
+"""Days of logs before the period, so that a grant can be quiet for longer than the rule asks."""
+
+
+class World:
+    """Everything that happens, in the order it is told.
+
+    Parameters
+    ----------
+    seed
+        Same seed, same world.
+    days
+        Length of the period, which ends with `end`. The logs begin 30 days before it.
+    connections
+        How many were asked for.
+    end
+        End of the logs, exclusive.
+    """
+
+    def __init__(self, seed: int, days: int, connections: int, end: datetime) -> None:
+        if days < 80:
+            raise ValueError(f"days must be at least 80 for the planted incidents to have room, not {days}")
+        self.seed = seed
+        self.connections = connections
+        self.days = days
+        self.end = end
+        self.begin = end - timedelta(days=days)
+        self.start = self.begin - timedelta(days=RUN_IN_DAYS)
+        self.truth = Truth()
+        self.grants: list[Grant] = []
+        self.clients: dict[str, Client] = {}
+        self.issuance: list[dict] = []
+        self.usage: list[dict] = []
+        self.revocation: list[dict] = []
+        self.gaps: list[tuple[datetime, datetime]] = []
+        self._numbers: dict[str, int] = {}
+
+    def rng(self, *name: object) -> random.Random:
+        """Return the random numbers that belong to a name, the same whatever else happens."""
+        return random.Random(":".join(map(str, (self.seed, *name))))
+
+    def day(self, share: float, hour: int = 10, minute: int = 0) -> datetime:
+        """Return a moment of the period: a share of its days, and a time of day. Shares below 0 lie in the run-in."""
+        return self.begin + timedelta(days=int(share * self.days), hours=hour, minutes=minute)
+
+    def next_id(self, prefix: str) -> str:
+        """Return the next id of a series."""
+        self._numbers[prefix] = self._numbers.get(prefix, 0) + 1
+        return f"{prefix}-{self._numbers[prefix]:04d}"
+
+    # -- issuance ---------------------------------------------------------------------------------------------------
+
+    def _party(self, grant: Grant) -> dict:
+        subject = grant.subject
+        return {
+            "client_id": grant.client.client_id,
+            "client_name": grant.client.name,
+            "subject_id": grant.subject_id,
+            "subject_name": subject.name if subject else None,
+            "tenant": TENANT,
+        }
+
+    def _issue(self, grant: Grant, moment: datetime, **row: object) -> dict:
+        kind = "agent" if grant.client.kind == "agent" and not grant.subject else "user" if grant.subject else "service"
+        if row["kind"] not in ("consent", "exchange") and grant.consented != _ms(moment) and not row.get("ip"):
+            named = {
+                "client_name": None,
+                "subject_name": None,
+            }  # as real logs: names stand where people look, keys elsewhere
+        else:
+            named = {}
+        full = {
+            "issued_at": _ms(moment),
+            "outcome": "success",
+            "grant_id": grant.grant_id,
+            **self._party(grant),
+            "subject_kind": kind,
+            **named,
+            **row,
+            "event_id": self.next_id("is"),
+            "home": grant.home,
+        }
+        self.issuance.append(full)
+        return full
+
+    def grant(
+        self,
+        client: Client,
+        subject: Person | None,
+        server: str,
+        scopes: tuple[str, ...],
+        moment: datetime,
+        *,
+        consent: str | None = "user",
+        actor: str | None = None,
+        home: str = "native",
+        grant_id: str | None = None,
+    ) -> Grant:
+        """Make a grant; with its consent record, unless `consent` is None (client credentials, exchange)."""
+        self.clients.setdefault(client.client_id, client)
+        new = Grant(grant_id or self.next_id("g"), client, subject, scopes, server, _ms(moment), actor, home)
+        self.grants.append(new)
+        if consent:
+            self.consent(new, moment, scopes, consent)
+        return new
+
+    def consent(self, grant: Grant, moment: datetime, scopes: tuple[str, ...], kind: str = "user") -> None:
+        """Log a consent: it opens the grant or adds to it."""
+        who = grant.subject_id if kind == "user" else "u-999-admin"
+        self._issue(
+            grant,
+            moment,
+            kind="consent",
+            scopes=list(scopes),
+            audience=[grant.server],
+            consent_actor=who,
+            consent_kind=kind,
+        )
+
+    def token(
+        self,
+        grant: Grant,
+        moment: datetime,
+        life_s: float | None,
+        *,
+        token_kind: str = "access",
+        kind: str = "token",
+        grant_type: str = "authorization_code",
+        parent: Token | None = None,
+        scopes: tuple[str, ...] | None = None,
+        session: str | None = None,
+        ip: str | None = None,
+        agent: str | None = None,
+    ) -> Token:
+        """Mint a token."""
+        prefix = {"access": "at", "refresh": "rt"}[token_kind]
+        held = grant.scopes if scopes is None else scopes
+        expires = None if life_s is None else _ms(moment) + timedelta(seconds=life_s)
+        token = Token(self.next_id(prefix), token_kind, grant, held, _ms(moment), expires, parent, session)
+        grant.tokens.append(token)
+        self._issue(
+            grant,
+            moment,
+            kind=kind,
+            grant_type=grant_type,
+            token_id=token.token_id,
+            token_kind=token_kind,
+            parent_token_id=parent.token_id if parent else None,
+            scopes=list(held),
+            expires_at=expires,
+            actor_chain=[grant.actor] if grant.actor else None,
+            session_id=session,
+            ip=ip,
+            user_agent=agent,
+        )
+        return token
+
+    def refused_token(self, grant: Grant, moment: datetime, parent: Token | None, grant_type: str) -> None:
+        """Log a refused request for a token: it creates nothing."""
+        self._issue(
+            grant,
+            moment,
+            kind="refresh",
+            outcome="denied",
+            grant_type=grant_type,
+            parent_token_id=parent.token_id if parent else None,
+            scopes=None,
+        )
+
+    # -- usage ------------------------------------------------------------------------------------------------------
+
+    def call(
+        self,
+        token: Token,
+        moment: datetime,
+        op: Operation,
+        *,
+        outcome: str = "success",
+        status: int | None = None,
+        denial: str | None = None,
+        ip: str | None = None,
+        agent: str | None = None,
+        took_s: float | None = None,
+        response_bytes: int | None = None,
+        because: bool = True,
+        keys: str = "token",
+        path: str | None = None,
+        repeat_scopes: bool = False,
+    ) -> dict:
+        """Log a call.
+
+        Parameters
+        ----------
+        because
+            True where the call is made because of the scopes that the operation needs: the grant counts them as used.
+        keys
+            What the log names: token (its id), grant, or pair (client and subject only).
+        """
+        grant = token.grant
+        moment = _ms(moment)
+        rng = self.rng("call", len(self.usage))
+        default_status = {"success": 204 if op.method == "DELETE" else 200, "denied": 401, "error": 500}
+        row = {
+            "used_at": moment,
+            "ended_at": moment + timedelta(seconds=took_s) if took_s else None,
+            "outcome": outcome,
+            "status": status or default_status[outcome],
+            "denial_reason": denial,
+            "token_id": token.token_id if keys == "token" else None,
+            "grant_id": grant.grant_id if keys == "grant" else None,
+            "client_id": grant.client.client_id,
+            "subject_id": grant.subject_id,
+            "actor_chain": [grant.actor] if grant.actor else None,
+            "token_scopes": list(token.scopes) if repeat_scopes else None,
+            "session_id": token.session,
+            "resource_server": op.server,
+            "method": op.method,
+            "target": path or op.path(rng),
+            "operation": op.label if op.is_tool else None,
+            "validation": SERVERS[op.server].validation if op.server in SERVERS else None,
+            "tool_call_id": f"call-{rng.randrange(16**6):06x}" if op.is_tool else None,
+            "response_bytes": response_bytes,
+            "ip": ip or f"192.0.2.{10 + sum(map(ord, grant.client.client_id)) % 200}",
+            "user_agent": agent,
+            "tenant": TENANT,
+            "event_id": self.next_id("us"),
+            "home": grant.home,
+        }
+        self.usage.append(row)
+        if outcome == "success" and because:
+            covering = self._credited(grant, op)
+            for scope in covering:
+                grant.uses[scope] = grant.uses.get(scope, 0) + 1
+        return row
+
+    @staticmethod
+    def _credited(grant: Grant, op: Operation) -> list[str]:
+        """Return the granted scopes that the call is made because of: they are, or include, what it needs."""
+        return [held for held in grant.scopes if set(closure((held,))) & set(op.scopes)]
+
+    # -- revocation -------------------------------------------------------------------------------------------------
+
+    def revoke(
+        self,
+        moment: datetime,
+        target_kind: str,
+        *,
+        grant: Grant | None = None,
+        token: Token | None = None,
+        client: Client | None = None,
+        subject: Person | None = None,
+        session: str | None = None,
+        kind: str = "revoke",
+        outcome: str = "success",
+        initiator: str = "admin",
+        reason: str | None = None,
+        scopes_removed: tuple[str, ...] | None = None,
+        requested_min: float = 1.0,
+        decided_min: float | None = None,
+    ) -> dict:
+        """Log a revocation, stamped in whole seconds as many authorities do."""
+        moment = moment.replace(microsecond=0)
+        owner = token.grant if token else grant
+        row = {
+            "revoked_at": moment,
+            "requested_at": moment - timedelta(minutes=requested_min),
+            "decided_at": moment - timedelta(minutes=decided_min) if decided_min else None,
+            "kind": kind,
+            "outcome": outcome,
+            "target_kind": target_kind,
+            "token_id": token.token_id if token else None,
+            "grant_id": owner.grant_id if owner else None,
+            "client_id": owner.client.client_id if owner else client.client_id if client else None,
+            "subject_id": owner.subject_id if owner else subject.subject_id if subject else None,
+            "session_id": session,
+            "scopes_removed": list(scopes_removed) if scopes_removed else None,
+            "initiator": initiator,
+            "actor_id": "u-999-admin" if initiator == "admin" else None,
+            "reason": reason,
+            "tenant": TENANT,
+            "event_id": self.next_id("rv"),
+            "home": owner.home if owner else "native",
+        }
+        self.revocation.append(row)
+        if outcome == "success" and kind in ("revoke", "disable"):
+            for held in self.grants:
+                if (
+                    (target_kind == "grant" and held is grant)
+                    or (target_kind == "client" and client and held.client.client_id == client.client_id)
+                    or (target_kind == "subject" and subject and held.subject_id == subject.subject_id)
+                ):
+                    held.ended = moment
+        return row
+
+    # -- gaps -------------------------------------------------------------------------------------------------------
+
+    def lose_usage(self, since: datetime, until: datetime) -> None:
+        """Let the collector of the usage log be down: what was called then is in no log."""
+        self.gaps.append((since, until))
+
+    def kept_usage(self) -> list[dict]:
+        """Return the usage rows that reached the log."""
+        return [row for row in self.usage if not any(a <= row["used_at"] < b for a, b in self.gaps)]
+
+
+def _ms(moment: datetime) -> datetime:
+    """Cut to milliseconds, as the logs show it."""
+    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
