@@ -55,12 +55,17 @@ def compare(truth: Mapping, findings: Iterable[Mapping]) -> dict[str, list]:
     """
     index: dict[tuple, list[dict]] = {}
     for row in truth["expected"]:
-        index.setdefault((row["rule"], _handle(row)), []).append(row)
-    unknown_handle = {row["rule"] for row in truth["expected"] if _handle(row) == "*"}
+        index.setdefault((row["rule"], _handle(_key_of_row(row))), []).append(row)
+    unknown_handle = {rule for rule, handle in index if handle == "*"}
     open_rows: dict[str, list[dict]] = {}
     for row in truth["open"]:
         open_rows.setdefault(row["rule"], []).append(row)
     hits, wrong, met = [], [], set()
+
+    def left_open(finding: Mapping, key: Mapping) -> bool:
+        rows = open_rows.get(finding["rule"], ())
+        return finding["verdict"] == "clear" or any(_fits(row, finding, key) for row in rows)
+
     for finding in findings:
         rule = finding["rule"]
         if rule not in KEYS:
@@ -73,12 +78,14 @@ def compare(truth: Mapping, findings: Iterable[Mapping]) -> dict[str, list]:
         if row is not None and _agrees(row, finding):
             hits.append((row, finding))
             met.add(id(row))
-        elif row is not None or (
-            finding["verdict"] != "clear" and not any(_fits(row, finding, key) for row in open_rows.get(rule, ()))
-        ):
+        elif row is not None or not left_open(finding, key):
             wrong.append(finding)
     missed = [row for row in truth["expected"] if id(row) not in met]
     return {"hits": hits, "missed": missed, "wrong": wrong}
+
+
+def _key_of_row(row: Mapping) -> dict:
+    return {part: row.get(part) for part in KEYS[row["rule"]]}
 
 
 def _handle(key: Mapping) -> object:
