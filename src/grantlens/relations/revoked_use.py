@@ -42,7 +42,8 @@ attempt AS (
     WHERE u.used_at < $until
 ),
 placed AS (
-    SELECT a.*, o.operation_id, coalesce(k.writes, true) AS writes,
+    SELECT a.*, coalesce(k.writes, true) AS writes,
+           epoch_us(a.used_at)::HUGEINT * 1099511627776 + a.usage_id AS ref,
            max(a.used_at) FILTER (a.success) OVER same_key AS last_success_at,
            min(a.used_at) FILTER (a.success AND a.proven) OVER same_key AS first_proven_success_at
     FROM attempt a
@@ -67,8 +68,7 @@ summed AS (
            min(used_at) FILTER (denial) AS first_denial_at,
            min(used_at) FILTER (denial AND (last_success_at IS NULL OR used_at > last_success_at)) AS denial_after_last_success_at,
            min(used_at) FILTER (denial AND proven AND used_at > first_proven_success_at) AS denial_between_at,
-           list(usage_id ORDER BY used_at, usage_id) AS usage_ids,
-           list(usage_id ORDER BY used_at, usage_id) FILTER (success) AS success_ids
+           min(ref, 19) || [max(ref)] || coalesce(list(ref) FILTER ($every_call), []) AS refs
     FROM placed
     GROUP BY source, revocation_event, token_id, grant_id, resource_server
 ),

@@ -1,0 +1,67 @@
+"""The rules. One file holds one `RULE`; a new file is a new rule, in code, help, tests and report."""
+
+import importlib
+import pkgutil
+from functools import cache
+from types import MappingProxyType
+
+from grantlens.errors import RuleError
+from grantlens.rules.rule import SEVERITIES, VERDICTS, Example, Parameter, Rule
+
+__all__ = ["SEVERITIES", "VERDICTS", "Example", "Parameter", "Rule", "find", "registry", "text"]
+
+_FAMILIES = ("OOS", "PRV", "REV", "INT", "GOV")
+
+
+@cache
+def registry() -> MappingProxyType[str, Rule]:
+    """Return every rule by its id, in the order of reports.
+
+    Examples
+    --------
+    >>> from grantlens.rules import registry
+    >>> registry()["REV-4"].question
+    'Which revocations never took effect while the token lived?'
+    """
+    modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+    rules = [module.RULE for module in modules if hasattr(module, "RULE")]
+    rules.sort(key=lambda rule: (_FAMILIES.index(rule.family), int(rule.id.split("-")[1])))
+    return MappingProxyType({rule.id: rule for rule in rules})
+
+
+def find(name: str) -> Rule:
+    """Return the rule with this id or name; the id's case does not matter.
+
+    Raises
+    ------
+    RuleError
+        If there is none; the message names the nearest.
+    """
+    import difflib
+
+    rules = registry()
+    for rule in rules.values():
+        if name.upper() == rule.id or name == rule.name:
+            return rule
+    near = difflib.get_close_matches(name.upper(), list(rules), n=1, cutoff=0.4)
+    remedy = f"Did you mean {near[0]}? " if near else ""
+    raise RuleError(f"There is no rule {name!r}.", f"{remedy}The rules are {', '.join(rules)}.")
+
+
+def text(name: str, dialect: str = "duckdb") -> str:
+    """Return the SQL of a rule, ready to paste; $since and $until are left for the reader to fill in.
+
+    Raises
+    ------
+    RuleError
+        If there is no such rule or dialect.
+
+    Examples
+    --------
+    >>> from grantlens import rules
+    >>> print(rules.text("INT-5").splitlines()[0])
+    -- INT-5 (version 1): Where is a log silent for longer than chance explains?
+    """
+    from grantlens.rules.written import translated, written_out
+
+    return translated(written_out(find(name)), dialect)

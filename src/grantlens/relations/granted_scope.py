@@ -1,0 +1,134 @@
+"""Each granted scope with its exposure and its use."""
+
+from grantlens.relations.relation import Relation
+
+RELATION = Relation(
+    "granted_scope",
+    "One row for each grant and scope that it held in the window: for how long it could have been used and "
+    "seen (exposure), in how many sessions, how often it was used, and how much of the grant's calls a "
+    "catalogue can judge.",
+    """
+WITH holding AS (
+    SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_kind, opened_at, unnest(scopes) AS scope,
+           greatest(valid_from, $since) AS held_from, least(valid_until, $until) AS held_until
+    FROM grant_state
+    WHERE valid_from < $until AND valid_until > $since
+),
+seen AS (
+    SELECT h.source, h.grant_id, h.scope,
+           sum(greatest(0, epoch_us(least(c.covered_until, h.held_until)) - epoch_us(greatest(c.covered_from, h.held_from)))) AS covered_us
+    FROM holding h
+    JOIN coverage c ON c.source = h.source AND c.log = 'usage' AND NOT c.is_gap
+        AND (h.tenant IS NULL OR c.tenant IS NULL OR c.tenant = h.tenant)
+        AND c.covered_from < h.held_until AND c.covered_until > h.held_from
+    GROUP BY h.source, h.grant_id, h.scope
+),
+held AS (
+    SELECT h.source, min(h.tenant) AS tenant, h.grant_id, min(h.client_id) AS client_id, min(h.client_name) AS client_name,
+           min(h.subject_id) AS subject_id, min(h.subject_kind) AS subject_kind, h.scope,
+           min(h.held_from) AS held_from, max(h.held_until) AS held_until,
+           sum(epoch_us(h.held_until) - epoch_us(h.held_from)) AS held_us
+    FROM holding h
+    GROUP BY h.source, h.grant_id, h.scope
+),
+-- A scope string may mean one scope in each of several catalogues; it is then credited through any of them.
+known AS (
+    SELECT x.scope, n.scope_id, s.is_protocol, s.mappable, s.catalogue, s.resource_limited
+    FROM (SELECT DISTINCT scope FROM held) x
+    JOIN cat_scope_name n ON n.name = lower(x.scope) AND (n.exact IS NULL OR n.exact = x.scope)
+    JOIN cat_scope s USING (scope_id)
+),
+called_catalogue AS (
+    SELECT DISTINCT o.catalogue FROM usage_operation u JOIN cat_operation o ON o.op_id = u.operation_id
+),
+scope_kind AS (
+    SELECT k.scope, bool_and(k.is_protocol) AS is_protocol, bool_or(k.mappable) AS mappable, bool_or(k.resource_limited) AS resource_limited,
+           bool_or(c.catalogue IS NOT NULL) AS api_logged, max(r.rank) AS rank
+    FROM known k
+    LEFT JOIN called_catalogue c ON c.catalogue = k.catalogue
+    LEFT JOIN cat_scope_risk r ON r.scope_id = k.scope_id
+    GROUP BY k.scope
+),
+call AS (
+    SELECT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id, p.caller_id, p.operation_id, p.segment_id, p.match,
+           p.events, p.first_used_at, p.last_used_at, p.first_ref, p.last_ref, p.every_ref
+    FROM used_pair p
+    JOIN named_caller c ON c.caller_id = p.caller_id
+    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
+    WHERE p.outcome = 'success' AND NOT p.ended
+),
+mapped AS (
+    SELECT source, grant_id, sum(events) AS calls,
+           coalesce(sum(events) FILTER (operation_id IS NOT NULL), 0) AS mapped_calls
+    FROM call WHERE grant_id IS NOT NULL
+    GROUP BY source, grant_id
+),
+-- Calls of the same client and subject that no grant could be found for.
+stray AS (
+    SELECT n.source, n.tenant, n.client_id, n.subject_id, sum(c.events) AS calls
+    FROM call c JOIN named_caller n USING (caller_id)
+    WHERE c.grant_id IS NULL
+    GROUP BY n.source, n.tenant, n.client_id, n.subject_id
+),
+credit AS (
+    SELECT c.source, c.grant_id, k.scope_id,
+           sum(c.events)::BIGINT AS uses, sum(c.events) FILTER (k.ambiguous) AS ambiguous_uses,
+           min(c.first_used_at) AS first_used_at, max(c.last_used_at) AS last_used_at,
+           min(c.first_ref, 19) || [max(c.last_ref)] || coalesce(flatten(list(c.every_ref)), []) AS refs
+    FROM call c
+    JOIN scoped_pair p ON p.caller_id = c.caller_id AND p.segment_id IS NOT DISTINCT FROM c.segment_id
+        AND p.operation_id = c.operation_id
+    JOIN credited_scope k ON k.question_id = p.question_id
+    WHERE c.grant_id IS NOT NULL
+    GROUP BY c.source, c.grant_id, k.scope_id
+),
+used AS (
+    SELECT h.source, h.grant_id, h.scope, sum(c.uses)::BIGINT AS uses, sum(c.ambiguous_uses) AS ambiguous_uses,
+           min(c.first_used_at) AS first_used_at, max(c.last_used_at) AS last_used_at, flatten(list(c.refs)) AS refs
+    FROM held h
+    JOIN known k USING (scope)
+    JOIN credit c ON c.source = h.source AND c.grant_id = h.grant_id AND c.scope_id = k.scope_id
+    GROUP BY h.source, h.grant_id, h.scope
+),
+session AS (
+    SELECT source, grant_id, count(*) AS sessions,
+           count(*) FILTER (kind = 'refresh' AND issued_at >= $since) AS refreshes
+    FROM token
+    WHERE grant_id IS NOT NULL AND issued_at < $until AND coalesce(token_kind, 'access') <> 'refresh'
+    GROUP BY source, grant_id
+),
+record AS (
+    SELECT source, grant_id, min({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id}) AS opening
+    FROM issued WHERE grant_id IS NOT NULL
+    GROUP BY source, grant_id
+)
+SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id, h.subject_kind, h.scope,
+       h.held_from, h.held_until,
+       coalesce(v.covered_us, 0) / 86400e6 AS exposure_days,
+       coalesce(v.covered_us, 0) / nullif(h.held_us, 0) AS coverage_share,
+       coalesce(t.sessions, 0) AS sessions, coalesce(t.refreshes, 0) AS refreshes,
+       coalesce(u.uses, 0) AS uses, coalesce(u.ambiguous_uses, 0) AS ambiguous_uses,
+       u.first_used_at, u.last_used_at,
+       coalesce(m.calls, 0) + coalesce(y.calls, 0) AS calls,
+       CASE WHEN coalesce(m.calls, 0) + coalesce(y.calls, 0) = 0 THEN 1.0
+            ELSE coalesce(m.mapped_calls, 0) / (coalesce(m.calls, 0) + coalesce(y.calls, 0)) END AS map_share,
+       k.scope IS NOT NULL AS known,
+       coalesce(k.is_protocol, lower(h.scope) IN ('openid', 'profile', 'email', 'address', 'phone', 'offline_access', '.default')) AS is_protocol,
+       coalesce(k.mappable, false) AS mappable,
+       coalesce(k.api_logged, false) AS api_logged,
+       coalesce(k.resource_limited, false) AS resource_limited,
+       coalesce(k.rank, 0) AS rank,
+       u.refs, r.opening
+FROM held h
+LEFT JOIN seen v ON v.source = h.source AND v.grant_id = h.grant_id AND v.scope = h.scope
+LEFT JOIN scope_kind k ON k.scope = h.scope
+LEFT JOIN mapped m ON m.source = h.source AND m.grant_id = h.grant_id
+LEFT JOIN stray y ON y.source = h.source AND y.tenant IS NOT DISTINCT FROM h.tenant
+    AND y.client_id = h.client_id AND y.subject_id IS NOT DISTINCT FROM h.subject_id
+LEFT JOIN used u ON u.source = h.source AND u.grant_id = h.grant_id AND u.scope = h.scope
+LEFT JOIN session t ON t.source = h.source AND t.grant_id = h.grant_id
+LEFT JOIN record r ON r.source = h.source AND r.grant_id = h.grant_id
+""",
+    needs=("grant_state", "used_pair", "named_caller", "caller_segment", "scoped_pair", "credited_scope", "token", "issued"),
+    windowed=True,
+)

@@ -1,0 +1,48 @@
+"""PRV-4: scopes that are used, where a narrower one would have been enough."""
+
+from grantlens.rules.rule import Parameter, Rule
+
+RULE = Rule(
+    id="PRV-4",
+    version=1,
+    name="broader_than_needed",
+    question="For which used scopes would a narrower one have been enough for every call seen?",
+    severity="medium",
+    remedy="Replace the scope by the narrower one; the calls behind this finding are those it must still permit.",
+    basis="NIST SP 800-53 AC-6; RFC 9700 section 2.3",
+    needs=("granted_scope", "narrower_scope"),
+    parameters=(
+        Parameter("floor_days", 30, "days", "Least exposure before a replacement is proposed."),
+        Parameter("floor_sessions", 60, "sessions", "Or this many sessions."),
+        Parameter("min_coverage", 0.95, "share", "Least share of the grant's life for which the usage log must be there."),
+        Parameter("min_map", 0.90, "share", "Least share of the grant's calls that a catalogue must know."),
+    ),
+    sql="""
+WITH proposal AS (
+    SELECT g.*, n.replacement, n.operations_before, n.operations_after, n.operations_used,
+           (g.exposure_days >= $floor_days OR g.sessions >= $floor_sessions)
+               AND g.coverage_share >= $min_coverage AND g.map_share >= $min_map AS enough
+    FROM narrower_scope n
+    JOIN cat_scope_name m ON m.scope_id = n.scope_id
+    JOIN granted_scope g ON g.source = n.source AND g.grant_id = n.grant_id
+        AND lower(g.scope) = m.name AND (m.exact IS NULL OR m.exact = g.scope)
+)
+SELECT CASE WHEN enough THEN 'violation' ELSE 'indeterminate' END AS verdict,
+       'medium' AS severity,
+       coalesce(client_name, client_id, 'An unnamed client') || ' holds ' || scope || ' where ' || replacement || ' was enough for every call seen' AS title,
+       source, tenant, client_id, subject_id, grant_id, [scope] AS scopes,
+       first_used_at AS first_seen, last_used_at AS last_seen, uses AS events,
+       to_json({
+           'scope': scope,
+           'replacement': replacement,
+           'uses': uses,
+           'operations_used': operations_used,
+           'operations_before': operations_before,
+           'operations_after': operations_after,
+           'exposure_days': round(exposure_days, 6),
+           'reason': CASE WHEN NOT enough THEN 'watched too short, or too little of it could be judged' END}) AS detail,
+       'grant' AS join_key, refs, [opening] AS records,
+       'usage' AS about_log, held_from AS about_from, held_until AS about_until
+FROM proposal
+""",
+)

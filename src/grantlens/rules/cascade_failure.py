@@ -1,0 +1,39 @@
+"""REV-3: access tokens that outlived their revoked grant or refresh token."""
+
+from grantlens.rules.rule import Rule
+
+RULE = Rule(
+    id="REV-3",
+    version=1,
+    name="cascade_failure",
+    question="Which access tokens went on working after their grant or refresh token was revoked?",
+    severity="high",
+    remedy="Revoke access tokens together with the grant, or keep their life short; RFC 7009 only says SHOULD.",
+    basis="RFC 7009 section 2.1",
+    needs=("revoked_use",),
+    sql="""
+SELECT CASE WHEN u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
+       'high' AS severity,
+       coalesce(u.client_id, 'An unnamed client') || ' kept a working access token after the revocation of its ' || CASE u.target_kind WHEN 'grant' THEN 'grant' ELSE 'refresh token' END AS title,
+       u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
+       u.scopes,
+       u.first_attempt_at AS first_seen, u.last_attempt_at AS last_seen, u.successes + u.denials + 1 AS events,
+       to_json({
+           'revocation_event': u.revocation_event,
+           'last_success_s': round(u.last_success_s, 6),
+           'first_denial_s': round(u.first_denial_s, 6),
+           'lag_lower_s': round(u.lag_lower_s, 6),
+           'lag_upper_s': round(u.lag_upper_s, 6),
+           'uses_after': u.uses_after,
+           'censored': u.censored,
+           'allowed_s': round(u.allowed_s, 6)}) AS detail,
+       u.join_key, u.refs,
+       [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
+       'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
+FROM revoked_use u
+WHERE u.uses_after > 0 AND NOT u.is_target
+  AND u.target_kind IN ('grant', 'token', 'credential')
+  AND coalesce(u.token_kind, 'access') = 'access'
+  AND coalesce(u.beyond_allowed, true)
+""",
+)

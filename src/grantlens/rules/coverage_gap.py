@@ -1,0 +1,27 @@
+"""INT-5: stretches of time for which a log is missing."""
+
+from grantlens.rules.rule import Rule
+
+RULE = Rule(
+    id="INT-5",
+    version=1,
+    name="coverage_gap",
+    question="Where is a log silent for longer than chance explains?",
+    severity="medium",
+    remedy="Fetch the missing stretch from the provider while it is still kept. Until then, absence there proves nothing.",
+    basis="NIST SP 800-53 AU-6, AU-9; SSF 1.0: absence of a signal proves nothing unless the stream is known to be alive",
+    sql="""
+SELECT 'violation' AS verdict, 'medium' AS severity,
+       'The ' || log::VARCHAR || ' log of ' || source || ' is silent for '
+           || round((epoch(covered_until) - epoch(covered_from)) / 3600, 1) || ' hours' AS title,
+       source, tenant,
+       covered_from AS first_seen, covered_until AS last_seen, 0 AS events,
+       to_json({
+           'log': log::VARCHAR,
+           'hours': round((epoch(covered_until) - epoch(covered_from)) / 3600, 3),
+           'note': note}) AS detail,
+       log::VARCHAR AS about_log, covered_from AS about_from, covered_until AS about_until
+FROM coverage
+WHERE is_gap AND covered_until > $since AND covered_from < $until
+""",
+)

@@ -1,0 +1,49 @@
+"""OOS-12: actions beyond scope that were refused."""
+
+from grantlens.rules.rule import Rule
+
+RULE = Rule(
+    id="OOS-12",
+    version=1,
+    name="denied_attempts",
+    question="Which actions beyond their scope did clients try, and were refused?",
+    severity="low",
+    remedy="Nothing got through. Look at trends: listing, counting and sampling often come before a bulk read.",
+    basis="RFC 6750 section 3.1 (insufficient_scope)",
+    needs=("used_pair", "judged_pair", "named_caller", "caller_segment", "operation_class"),
+    sql="""
+WITH refused AS (
+    SELECT p.*, j.verdict AS judgement, j.scopes,
+           c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server,
+           coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key
+    FROM used_pair p
+    JOIN judged_pair j ON j.caller_id = p.caller_id AND j.segment_id IS NOT DISTINCT FROM p.segment_id
+        AND j.operation_id IS NOT DISTINCT FROM p.operation_id AND j.match IS NOT DISTINCT FROM p.match
+    JOIN named_caller c ON c.caller_id = p.caller_id
+    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
+    WHERE p.outcome = 'denied' AND NOT p.ended
+      AND (p.denial_reason = 'scope'
+           OR (j.verdict = 'out_of_scope' AND coalesce(p.denial_reason, 'other') IN ('policy', 'other')))
+)
+SELECT 'clear' AS verdict,
+       CASE WHEN o.writes OR o.sensitive THEN 'low' ELSE 'info' END AS severity,
+       coalesce(max(r.client_name), r.client_id, 'An unnamed client') || ' was refused '
+           || coalesce(o.label, 'an operation that no catalogue knows') || ' for want of scope' AS title,
+       r.source, r.tenant, r.client_id, r.subject_id, r.grant_id,
+       CASE WHEN count(DISTINCT r.token_id) = 1 THEN min(r.token_id) END AS token_id,
+       CASE WHEN count(DISTINCT r.resource_server) = 1 THEN min(r.resource_server) END AS resource_server,
+       o.label AS operation,
+       list_sort(list_distinct(flatten(list(coalesce(r.scopes, []))))) AS scopes,
+       min(r.first_used_at) AS first_seen, max(r.last_used_at) AS last_seen, sum(r.events)::BIGINT AS events,
+       to_json({
+           'said_by_server': sum(r.events) FILTER (r.denial_reason = 'scope'),
+           'judged_by_catalogue': sum(r.events) FILTER (r.judgement = 'out_of_scope'),
+           'days': date_diff('day', min(r.first_used_at), max(r.last_used_at)) + 1}) AS detail,
+       min(r.join_key) AS join_key,
+       min(r.first_ref, 19) || [max(r.last_ref)] || coalesce(flatten(list(r.every_ref)), []) AS refs,
+       'usage' AS about_log, min(r.first_used_at) AS about_from, max(r.last_used_at) AS about_until
+FROM refused r
+LEFT JOIN operation_class o ON o.operation_id = r.operation_id
+GROUP BY r.source, r.tenant, r.client_id, r.subject_id, r.grant_id, r.operation_id, o.label, o.writes, o.sensitive
+""",
+)

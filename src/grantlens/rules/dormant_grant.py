@@ -1,0 +1,104 @@
+"""PRV-3: grants that nobody uses and that live on."""
+
+from grantlens.rules.rule import Parameter, Rule
+
+RULE = Rule(
+    id="PRV-3",
+    version=1,
+    name="dormant_grant",
+    question="Which refreshable grants stand unused, and were never revoked?",
+    severity="high",
+    remedy="Ask the owner, then revoke the grant. A grant that nobody uses serves only a thief.",
+    basis="NIST SP 800-53 AC-2(3); GitHub revokes tokens unused for a year",
+    needs=("grant_state", "token", "used_pair", "named_caller", "caller_segment", "issued", "effective_revocation"),
+    parameters=(
+        Parameter("dormant_days", 90, "days", "Silence from which a grant counts as dormant."),
+        Parameter("min_coverage", 0.95, "share", "Least share of the silence for which the usage log must be there."),
+    ),
+    sql="""
+WITH standing AS (
+    SELECT source, tenant, grant_id, min(client_id) AS client_id, min(client_name) AS client_name, min(subject_id) AS subject_id,
+           max(opened_at) AS opened_at, arg_max(scopes, valid_from) AS scopes
+    FROM grant_state
+    WHERE ended_at IS NULL OR ended_at >= $until
+    GROUP BY source, tenant, grant_id
+),
+refresh AS (
+    SELECT source, grant_id, max(issued_at) AS last_refresh_at,
+           bool_or(expires_at IS NULL OR expires_at > $until) AS alive
+    FROM token
+    WHERE token_kind = 'refresh' AND issued_at < $until
+      AND token_id NOT IN (SELECT token_id FROM effective_revocation WHERE target_kind = 'token' AND token_id IS NOT NULL AND revoked_at < $until)
+    GROUP BY source, grant_id
+),
+refreshable AS (
+    SELECT s.*, r.last_refresh_at
+    FROM standing s
+    LEFT JOIN refresh r ON r.source = s.source AND r.grant_id = s.grant_id
+    WHERE r.alive OR (r.grant_id IS NULL AND len(list_filter(s.scopes, lambda x: lower(x) LIKE '%offline_access')) > 0)
+),
+last_call AS (
+    SELECT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id, max(p.last_used_at) AS last_used_at, max(p.last_ref) AS last_ref
+    FROM used_pair p
+    JOIN named_caller c USING (caller_id)
+    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
+    GROUP BY 1, 2
+),
+stray AS (
+    SELECT c.source, c.tenant, c.client_id, c.subject_id, max(p.last_used_at) AS last_used_at
+    FROM used_pair p
+    JOIN named_caller c USING (caller_id)
+    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
+    WHERE coalesce(s.grant_id, c.grant_id) IS NULL
+    GROUP BY c.source, c.tenant, c.client_id, c.subject_id
+),
+silent AS (
+    SELECT g.*, l.last_used_at, l.last_ref, coalesce(l.last_used_at, g.opened_at) AS silent_from,
+           $until - to_days($dormant_days::INTEGER) AS judged_from,
+           y.last_used_at >= $until - to_days($dormant_days::INTEGER) AS strays
+    FROM refreshable g
+    LEFT JOIN last_call l ON l.source = g.source AND l.grant_id = g.grant_id
+    LEFT JOIN stray y ON y.source = g.source AND y.tenant IS NOT DISTINCT FROM g.tenant
+        AND y.client_id = g.client_id AND y.subject_id IS NOT DISTINCT FROM g.subject_id
+    WHERE coalesce(l.last_used_at, g.opened_at) <= $until - to_days($dormant_days::INTEGER)
+),
+seen AS (
+    SELECT s.source, s.grant_id,
+           sum(greatest(0, epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, s.judged_from)))) AS covered_us
+    FROM silent s
+    JOIN coverage c ON c.source = s.source AND c.log = 'usage' AND NOT c.is_gap
+        AND (s.tenant IS NULL OR c.tenant IS NULL OR c.tenant = s.tenant)
+    GROUP BY s.source, s.grant_id
+),
+opening AS (
+    SELECT source, grant_id, min({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id}) AS record
+    FROM issued WHERE grant_id IS NOT NULL GROUP BY source, grant_id
+),
+judged AS (
+    SELECT s.*, o.record, g.status,
+           coalesce(v.covered_us, 0) / (epoch_us($until) - epoch_us(s.judged_from)) AS share
+    FROM silent s
+    LEFT JOIN seen v ON v.source = s.source AND v.grant_id = s.grant_id
+    LEFT JOIN opening o ON o.source = s.source AND o.grant_id = s.grant_id
+    LEFT JOIN register g ON g.client_id = s.client_id
+)
+SELECT CASE WHEN coalesce(strays, false) OR share < $min_coverage THEN 'indeterminate' ELSE 'violation' END AS verdict,
+       CASE WHEN status = 'retired' THEN 'critical' ELSE 'high' END AS severity,
+       coalesce(client_name, client_id, 'An unnamed client') || ' holds a live grant that was not seen used for '
+           || date_diff('day', silent_from, $until) || ' days' AS title,
+       source, tenant, client_id, subject_id, grant_id, scopes,
+       opened_at AS first_seen, coalesce(last_used_at, opened_at) AS last_seen, 1 AS events,
+       to_json({
+           'last_used_at': strftime(last_used_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
+           'last_refresh_at': strftime(last_refresh_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
+           'silent_days': date_diff('day', silent_from, $until),
+           'retired': coalesce(status = 'retired', false),
+           'reason': CASE WHEN coalesce(strays, false) THEN 'calls of the same client and subject name neither token nor grant'
+                          WHEN share < $min_coverage THEN 'the usage log does not cover the silence' END}) AS detail,
+       'grant' AS join_key,
+       CASE WHEN last_ref IS NOT NULL THEN [last_ref] END AS refs,
+       [record] AS records,
+       'usage' AS about_log, judged_from AS about_from, $until AS about_until
+FROM judged
+""",
+)

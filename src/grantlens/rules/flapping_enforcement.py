@@ -1,0 +1,36 @@
+"""REV-5: servers that refuse, then accept again."""
+
+from grantlens.rules.rule import Rule
+
+RULE = Rule(
+    id="REV-5",
+    version=1,
+    name="flapping_enforcement",
+    question="Where was a revoked token refused and then accepted again?",
+    severity="high",
+    remedy="Some nodes of the server do not know of the revocation: look at replication and per-node caches.",
+    basis="Measured on Google Cloud API keys (Aikido, May 2026): acceptance after deletion falls unevenly",
+    needs=("revoked_use",),
+    sql="""
+SELECT 'violation' AS verdict,
+       'high' AS severity,
+       coalesce(u.client_id, 'An unnamed client') || ' was refused and then let in again after its revocation' AS title,
+       u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
+       u.scopes,
+       u.first_attempt_at AS first_seen, u.last_attempt_at AS last_seen, u.successes + u.denials + 1 AS events,
+       to_json({
+           'revocation_event': u.revocation_event,
+           'last_success_s': round(u.last_success_s, 6),
+           'first_denial_s': round(u.first_denial_s, 6),
+           'lag_lower_s': round(u.lag_lower_s, 6),
+           'lag_upper_s': round(u.lag_upper_s, 6),
+           'uses_after': u.uses_after,
+           'censored': u.censored,
+           'denials': u.denials}) AS detail,
+       u.join_key, u.refs,
+       [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
+       'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
+FROM revoked_use u
+WHERE u.flapped
+""",
+)

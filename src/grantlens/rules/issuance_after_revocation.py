@@ -1,0 +1,78 @@
+"""REV-2: tokens that were issued although their grant was revoked."""
+
+from grantlens.rules.rule import Rule
+
+RULE = Rule(
+    id="REV-2",
+    version=1,
+    name="issuance_after_revocation",
+    question="Which tokens were issued after the revocation of their grant or refresh token?",
+    severity="critical",
+    remedy="The authorisation server itself broke the revocation: revoke the new token, then find the replica or flow that issued it.",
+    basis="RFC 7009 section 2.1; Global Token Revocation draft",
+    needs=("effective_revocation", "covered_token", "token", "issued", "clock_error"),
+    sql="""
+WITH from_grant AS (
+    SELECT r.source, r.revocation_event, t.token_id
+    FROM effective_revocation r
+    JOIN token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.issued_at > r.revoked_at
+    WHERE r.target_kind = 'grant'
+),
+-- Children, and theirs, of a revoked refresh token.
+revoked_refresh AS (
+    SELECT source, revocation_event, revoked_at, token_id
+    FROM covered_token
+    WHERE token_kind = 'refresh' AND target_kind IN ('token', 'credential', 'grant')
+    UNION
+    SELECT r.source, r.revocation_event, r.revoked_at, r.token_id
+    FROM effective_revocation r WHERE r.target_kind IN ('token', 'credential') AND r.token_id IS NOT NULL
+),
+descendant AS (
+    SELECT v.source, v.revocation_event, t.token_id
+    FROM revoked_refresh v
+    JOIN token t ON t.source = v.source AND t.parent_token_id = v.token_id AND t.kind <> 'exchange' AND t.issued_at > v.revoked_at
+),
+lineage AS (
+    SELECT * FROM descendant
+    UNION
+    SELECT d.source, d.revocation_event, t.token_id
+    FROM descendant d
+    JOIN token t ON t.source = d.source AND t.parent_token_id = d.token_id AND t.kind <> 'exchange'
+),
+candidate AS (
+    SELECT * FROM from_grant UNION SELECT * FROM lineage
+),
+timed AS (
+    SELECT c.source, c.token_id, r.revocation_event, r.tenant, r.revoked_at, r.batch_id AS revocation_batch_id, r.line_no AS revocation_line_no,
+           t.client_id, t.client_name, t.subject_id, t.grant_id, t.scopes, t.issued_at, t.batch_id, t.line_no, t.event_id,
+           t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from AS proven
+    FROM candidate c
+    JOIN effective_revocation r ON r.source = c.source AND r.revocation_event = c.revocation_event
+    JOIN token t ON t.source = c.source AND t.token_id = c.token_id
+    JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
+    WHERE t.issued_at >= $since AND t.issued_at < $until
+      -- A fresh consent starts a new grant, also where the provider reuses the id.
+      AND NOT EXISTS (
+          SELECT 1 FROM issued i
+          WHERE i.source = t.source AND i.kind = 'consent'
+            AND (i.grant_id = t.grant_id OR (i.client_id = t.client_id AND i.subject_id IS NOT DISTINCT FROM t.subject_id))
+            AND i.issued_at > r.revoked_at AND i.issued_at <= t.issued_at)
+)
+SELECT CASE WHEN bool_or(proven) THEN 'violation' ELSE 'indeterminate' END AS verdict,
+       'critical' AS severity,
+       coalesce(max(client_name), max(client_id), 'An unnamed client') || ' got a new token after the revocation' AS title,
+       source, max(tenant) AS tenant, max(client_id) AS client_id, max(subject_id) AS subject_id, max(grant_id) AS grant_id, token_id,
+       any_value(scopes) AS scopes,
+       min(revoked_at) AS first_seen, max(issued_at) AS last_seen, 2 AS events,
+       to_json({
+           'revocation_event': arg_min(revocation_event, revoked_at),
+           'issued_after_s': round((epoch_us(max(issued_at)) - epoch_us(min(revoked_at))) / 1e6, 6),
+           'reason': CASE WHEN NOT bool_or(proven) THEN 'the issuance and the revocation are closer than the clocks can tell' END}) AS detail,
+       'token' AS join_key,
+       [{'seen_at': min(revoked_at), 'batch_id': arg_min(revocation_batch_id, revoked_at), 'line_no': arg_min(revocation_line_no, revoked_at), 'event_id': arg_min(revocation_event, revoked_at)},
+        {'seen_at': max(issued_at), 'batch_id': max(batch_id), 'line_no': max(line_no), 'event_id': max(event_id)}] AS records,
+       'issuance' AS about_log, min(revoked_at) AS about_from, max(issued_at) AS about_until
+FROM timed
+GROUP BY source, token_id
+""",
+)

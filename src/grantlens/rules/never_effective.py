@@ -1,0 +1,43 @@
+"""REV-4: revocations that were really the expiry."""
+
+from grantlens.rules.rule import Rule
+
+RULE = Rule(
+    id="REV-4",
+    version=1,
+    name="never_effective",
+    question="Which revocations never took effect while the token lived?",
+    severity="critical",
+    remedy="The server does not check revocation at all: make it, or count on expiry and keep token lives short.",
+    basis="RFC 7009 section 2; RFC 7662 section 4",
+    needs=("revoked_use",),
+    sql="""
+WITH lived AS (
+    SELECT *, least(coalesce(expires_at, $until), $until) AS life_ends_at FROM revoked_use
+)
+SELECT CASE WHEN u.last_proven_success_at >= u.life_ends_at - (u.life_ends_at - u.revoked_at) / 10 THEN 'violation' ELSE 'indeterminate' END AS verdict,
+       CASE WHEN u.allowed_s IS NOT NULL AND NOT u.beyond_allowed THEN 'high' ELSE 'critical' END AS severity,
+       CASE WHEN u.allowed_s IS NOT NULL AND NOT u.beyond_allowed THEN u.explanation END AS explained_by,
+       coalesce(u.client_id, 'An unnamed client') || CASE WHEN u.last_proven_success_at >= u.life_ends_at - (u.life_ends_at - u.revoked_at) / 10
+           THEN ' was never stopped: the revocation had no effect while the token lived'
+           ELSE ' was not seen to be stopped before the token expired' END AS title,
+       u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
+       u.scopes,
+       u.first_attempt_at AS first_seen, u.last_attempt_at AS last_seen, u.successes + u.denials + 1 AS events,
+       to_json({
+           'revocation_event': u.revocation_event,
+           'last_success_s': round(u.last_success_s, 6),
+           'first_denial_s': round(u.first_denial_s, 6),
+           'lag_lower_s': round(u.lag_lower_s, 6),
+           'lag_upper_s': round(u.lag_upper_s, 6),
+           'uses_after': u.uses_after,
+           'censored': u.censored,
+           'life_ends_s': round((epoch_us(u.life_ends_at) - epoch_us(u.revoked_at)) / 1e6, 6),
+           'ends_by': CASE WHEN u.expires_at <= $until THEN 'expiry' ELSE 'end of window' END}) AS detail,
+       u.join_key, u.refs,
+       [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
+       'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
+FROM lived u
+WHERE u.uses_after > 0 AND u.denials = 0 AND u.alive
+""",
+)

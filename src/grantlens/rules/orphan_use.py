@@ -1,0 +1,64 @@
+"""INT-1: calls whose issuance no log shows."""
+
+from grantlens.rules.rule import Parameter, Rule
+
+RULE = Rule(
+    id="INT-1",
+    version=1,
+    name="orphan_use",
+    question="Which calls were made with access that no issuance record explains?",
+    severity="medium",
+    remedy="Look for a missing issuance log first. If it is complete, treat the token as forged or stolen from elsewhere.",
+    basis="RFC 9068 section 2.2 (jti); NIST SP 800-53 AU-6",
+    needs=("used_pair", "named_caller", "caller_segment", "token", "issued"),
+    parameters=(Parameter("default_life_hours", 24, "hours", "How far back an issuance log must reach, where no expiry in it tells the longest token life."),),
+    sql="""
+WITH orphan AS (
+    SELECT c.source, c.tenant, c.token_id, p.*, c.client_id AS client, c.client_name, c.subject_id AS subject, c.resource_server
+    FROM used_pair p
+    JOIN named_caller c USING (caller_id)
+    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
+    WHERE p.outcome = 'success' AND NOT c.token_known
+      AND (c.token_id IS NOT NULL
+           OR NOT EXISTS (SELECT 1 FROM issued i WHERE i.source = c.source
+                          AND (i.grant_id = c.grant_id OR (i.client_id = c.client_id AND i.subject_id IS NOT DISTINCT FROM c.subject_id))))
+),
+keyed AS (
+    SELECT source, tenant, token_id,
+           CASE WHEN token_id IS NULL THEN client END AS client_key, CASE WHEN token_id IS NULL THEN subject END AS subject_key,
+           min(client) AS client_id, min(client_name) AS client_name, min(subject) AS subject_id,
+           CASE WHEN count(DISTINCT resource_server) = 1 THEN min(resource_server) END AS resource_server,
+           min(first_used_at) AS first_seen, max(last_used_at) AS last_seen, sum(events)::BIGINT AS events,
+           min(first_ref, 19) || [max(last_ref)] || coalesce(flatten(list(every_ref)), []) AS refs
+    FROM orphan
+    GROUP BY ALL
+),
+life AS (
+    SELECT source, max(epoch(expires_at) - epoch(issued_at)) AS longest_s FROM token WHERE kind <> 'credential' GROUP BY source
+),
+-- The issuance log is complete if one stretch of it reaches from before the token could have been issued up to its first use.
+judged AS (
+    SELECT k.*, bool_or(c.source IS NOT NULL) AS log_held,
+           bool_or(c.covered_from <= k.first_seen - to_seconds(coalesce(l.longest_s, $default_life_hours * 3600)::BIGINT)
+                   AND c.covered_until >= k.first_seen) AS complete
+    FROM keyed k
+    LEFT JOIN life l USING (source)
+    LEFT JOIN coverage c ON c.source = k.source AND c.log = 'issuance' AND NOT c.is_gap
+        AND (k.tenant IS NULL OR c.tenant IS NULL OR c.tenant = k.tenant)
+    GROUP BY ALL
+)
+SELECT CASE WHEN complete THEN 'violation' ELSE 'indeterminate' END AS verdict,
+       CASE WHEN complete THEN 'critical' ELSE 'medium' END AS severity,
+       coalesce(client_name, client_id, 'An unnamed client') || ' made calls with access that no issuance record explains' AS title,
+       source, tenant, client_id, subject_id, token_id, resource_server,
+       first_seen, last_seen, events,
+       to_json({
+           'issuance_log': CASE WHEN complete THEN 'complete' WHEN log_held THEN 'partial' ELSE 'absent' END,
+           'reason': CASE WHEN NOT log_held THEN 'no issuance log of this source is held'
+                          WHEN NOT coalesce(complete, false) THEN 'the issuance log does not reach back far enough, or ends too early' END}) AS detail,
+       CASE WHEN token_id IS NOT NULL THEN 'token' ELSE 'client_subject' END AS join_key,
+       refs,
+       'issuance' AS about_log, first_seen AS about_from, last_seen AS about_until
+FROM judged
+""",
+)

@@ -1,0 +1,73 @@
+"""OOS-1: actions that no granted scope permitted."""
+
+from grantlens.rules.rule import Rule
+
+RULE = Rule(
+    id="OOS-1",
+    version=1,
+    name="out_of_scope",
+    question="Which actions did no granted scope permit at that moment?",
+    severity="high",
+    remedy="Find out why the resource server let the call pass, then close that gap or grant the scope knowingly.",
+    basis="RFC 6749 section 3.3; RFC 6750 section 3.1; MCP authorization, scope checks",
+    needs=("used_pair", "judged_pair", "named_caller", "caller_segment", "operation_class"),
+    sql="""
+WITH judged AS (
+    SELECT p.*, j.verdict AS judgement, j.why_unknown, j.scopes, j.scopes_from, j.principal, j.ambiguous_list,
+           c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server,
+           coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key
+    FROM used_pair p
+    JOIN judged_pair j ON j.caller_id = p.caller_id AND j.segment_id IS NOT DISTINCT FROM p.segment_id
+        AND j.operation_id IS NOT DISTINCT FROM p.operation_id AND j.match IS NOT DISTINCT FROM p.match
+    JOIN named_caller c ON c.caller_id = p.caller_id
+    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
+    WHERE p.outcome = 'success' AND NOT p.ended AND j.verdict IN ('out_of_scope', 'unknown')
+),
+required AS (
+    SELECT op_id AS operation_id, list(scopes ORDER BY alt) AS required
+    FROM (
+        SELECT r.op_id, r.alt, list(s.scope ORDER BY s.scope) FILTER (s.scope IS NOT NULL) AS scopes
+        FROM cat_requirement r LEFT JOIN cat_scope s ON s.scope_id = r.scope_id
+        WHERE r.op_id IN (SELECT operation_id FROM judged WHERE judgement = 'out_of_scope')
+        GROUP BY r.op_id, r.alt
+    )
+    GROUP BY op_id
+),
+-- What no catalogue knows, or no log gives scopes for, is one finding for each client, subject and grant.
+keyed AS (
+    SELECT *, CASE WHEN judgement = 'out_of_scope' THEN operation_id END AS operation_key FROM judged
+)
+SELECT CASE WHEN k.operation_key IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
+       CASE WHEN o.writes OR o.sensitive THEN 'critical' ELSE 'high' END AS severity,
+       CASE WHEN k.operation_key IS NULL
+            THEN coalesce(max(k.client_name), k.client_id, 'An unnamed client') || ' made calls that cannot be judged against its scopes'
+            ELSE coalesce(max(k.client_name), k.client_id, 'An unnamed client') || ' called ' || any_value(o.label) || ' without a scope that permits it'
+       END AS title,
+       k.source, k.tenant, k.client_id, k.subject_id, k.grant_id,
+       CASE WHEN count(DISTINCT k.token_id) = 1 THEN min(k.token_id) END AS token_id,
+       CASE WHEN count(DISTINCT k.resource_server) = 1 THEN min(k.resource_server) END AS resource_server,
+       any_value(o.label) AS operation,
+       list_sort(list_distinct(flatten(list(coalesce(k.scopes, []))))) AS scopes,
+       min(k.first_used_at) AS first_seen, max(k.last_used_at) AS last_seen, sum(k.events)::BIGINT AS events,
+       CASE WHEN k.operation_key IS NULL THEN to_json({
+                'required': NULL,
+                'held': CASE WHEN bool_and(k.scopes IS NULL) THEN NULL ELSE list_sort(list_distinct(flatten(list(coalesce(k.scopes, []))))) END,
+                'match': CASE WHEN bool_and(k.operation_id IS NULL) THEN coalesce(min(k.match), 'no_catalogue') ELSE 'in_catalogue' END,
+                'reasons': list_sort(list_distinct(list(k.why_unknown)))})
+            ELSE to_json({
+                'required': any_value(r.required),
+                'held': list_sort(list_distinct(flatten(list(coalesce(k.scopes, []))))),
+                'match': 'in_catalogue',
+                'held_from': min(k.scopes_from),
+                'principal': min(k.principal),
+                'ambiguous_list': bool_or(k.ambiguous_list)})
+       END AS detail,
+       min(k.join_key) AS join_key,
+       min(k.first_ref, 19) || [max(k.last_ref)] || coalesce(flatten(list(k.every_ref)), []) AS refs,
+       'usage' AS about_log, min(k.first_used_at) AS about_from, max(k.last_used_at) AS about_until
+FROM keyed k
+LEFT JOIN operation_class o ON o.operation_id = k.operation_key
+LEFT JOIN required r ON r.operation_id = k.operation_key
+GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_key, o.writes, o.sensitive
+""",
+)

@@ -1,0 +1,53 @@
+"""INT-2: calls before the token was issued, or after it expired."""
+
+from grantlens.rules.rule import Rule
+
+RULE = Rule(
+    id="INT-2",
+    version=1,
+    name="outside_life",
+    question="Which tokens worked before they were issued, or after they expired?",
+    severity="high",
+    remedy="Before: look at the clocks. After: the resource server does not check expiry.",
+    basis="RFC 9068 section 4; RFC 7519 section 4.1.4",
+    needs=("named_caller", "clock_error", "token"),
+    sql="""
+WITH watched AS (
+    SELECT c.caller_id, c.source, c.tenant, c.token_id, c.client_id, c.client_name, c.subject_id, c.grant_id, c.resource_server,
+           t.issued_at, t.expires_at, t.scopes, t.batch_id, t.line_no, t.event_id,
+           t.issued_at - to_microseconds(((u.after_s + k.before_s) * 1000000)::BIGINT) AS surely_before,
+           t.expires_at + to_microseconds(((u.before_s + k.after_s + coalesce(s.leeway_seconds, 60)) * 1000000)::BIGINT) AS surely_after
+    FROM named_caller c
+    JOIN token t ON t.source = c.source AND t.token_id = c.token_id
+    JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
+    JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
+    LEFT JOIN server s ON s.resource_server = c.resource_server
+),
+outside AS (
+    SELECT w.*, u.used_at, u.used_at > w.surely_after AS late,
+           epoch_us(u.used_at)::HUGEINT * 1099511627776 + u.usage_id AS ref
+    FROM watched w
+    JOIN usage_row u ON u.caller_id = w.caller_id
+        AND (u.used_at < w.surely_before OR u.used_at > w.surely_after)
+    WHERE u.outcome = 'success' AND u.used_at >= $since AND u.used_at < $until
+)
+SELECT 'violation' AS verdict, 'high' AS severity,
+       coalesce(max(client_name), max(client_id), 'An unnamed client')
+           || CASE WHEN bool_or(late) THEN ' used a token after it had expired' ELSE ' used a token before it was issued' END AS title,
+       source, tenant, max(client_id) AS client_id, max(subject_id) AS subject_id, max(grant_id) AS grant_id, token_id,
+       CASE WHEN count(DISTINCT resource_server) = 1 THEN min(resource_server) END AS resource_server,
+       any_value(scopes) AS scopes,
+       min(used_at) AS first_seen, max(used_at) AS last_seen, count(*) AS events,
+       to_json({
+           'before_issue': count(*) FILTER (NOT late),
+           'after_expiry': count(*) FILTER (late),
+           'earliest_before_issue_s': round(max(epoch_us(issued_at) - epoch_us(used_at)) FILTER (NOT late) / 1e6, 6),
+           'latest_after_expiry_s': round(max(epoch_us(used_at) - epoch_us(expires_at)) FILTER (late) / 1e6, 6)}) AS detail,
+       'token' AS join_key,
+       min(ref, 19) || [max(ref)] || coalesce(list(ref) FILTER ($every_call), []) AS refs,
+       [{'seen_at': min(issued_at), 'batch_id': any_value(batch_id), 'line_no': any_value(line_no), 'event_id': any_value(event_id)}] AS records,
+       'usage' AS about_log, min(used_at) AS about_from, max(used_at) AS about_until
+FROM outside
+GROUP BY source, tenant, token_id
+""",
+)

@@ -1,0 +1,73 @@
+"""OOS-3: actions that were permitted, but not what the connection is for."""
+
+from grantlens.rules.rule import Parameter, Rule
+
+RULE = Rule(
+    id="OOS-3",
+    version=1,
+    name="purpose",
+    question="Which actions were permitted, but outside the purpose the connection was registered for?",
+    severity="medium",
+    remedy="Ask the owner. Then narrow the scopes to the purpose, or write the operation into the register.",
+    basis="Register of connections: map every delegated connection to an owner and a purpose",
+    needs=("used_pair", "judged_pair", "named_caller", "caller_segment", "operation_class"),
+    parameters=(Parameter("bulk_calls", 1000, "calls", "From how many calls of one operation on a finding counts as bulk and is high."),),
+    sql="""
+WITH approved AS (
+    -- Only * is a glob; every other character means itself.
+    SELECT client_id,
+           replace(replace(replace(replace(unnest(approved_operations), '\\', '\\\\'), '%', '\\%'), '_', '\\_'), '*', '%') AS pattern
+    FROM register
+),
+used AS (
+    SELECT p.*, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server,
+           coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key, j.scopes
+    FROM used_pair p
+    JOIN judged_pair j ON j.caller_id = p.caller_id AND j.segment_id IS NOT DISTINCT FROM p.segment_id
+        AND j.operation_id = p.operation_id
+    JOIN named_caller c ON c.caller_id = p.caller_id
+    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
+    WHERE p.outcome = 'success' AND NOT p.ended AND j.verdict IN ('in_scope', 'in_scope_by_implication')
+),
+outside AS (
+    SELECT client_id, operation_id
+    FROM (SELECT DISTINCT u.client_id, u.operation_id FROM used u) u
+    JOIN operation_class o USING (operation_id)
+    JOIN register g USING (client_id)
+    WHERE g.approved_operations IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM approved a WHERE a.client_id = u.client_id AND o.label LIKE a.pattern ESCAPE '\\')
+),
+exception AS (
+    SELECT client_id, min(e.reason) AS reason
+    FROM (SELECT client_id, unnest(exceptions) AS e FROM register)
+    WHERE e.rule = 'OOS-3' AND (e.until IS NULL OR e.until > $until)
+    GROUP BY client_id
+)
+SELECT 'violation' AS verdict,
+       CASE WHEN x.reason IS NOT NULL THEN 'info'
+            WHEN o.destroys OR sum(u.events) >= $bulk_calls THEN 'high' ELSE 'medium' END AS severity,
+       CASE WHEN x.reason IS NOT NULL THEN 'exception' END AS explained_by,
+       coalesce(max(g.name), max(u.client_name), u.client_id) || ' called ' || o.label || ', which its registered purpose does not name' AS title,
+       u.source, u.tenant, u.client_id, u.subject_id, u.grant_id,
+       CASE WHEN count(DISTINCT u.token_id) = 1 THEN min(u.token_id) END AS token_id,
+       CASE WHEN count(DISTINCT u.resource_server) = 1 THEN min(u.resource_server) END AS resource_server,
+       o.label AS operation,
+       list_sort(list_distinct(flatten(list(coalesce(u.scopes, []))))) AS scopes,
+       min(u.first_used_at) AS first_seen, max(u.last_used_at) AS last_seen, sum(u.events)::BIGINT AS events,
+       to_json({
+           'purpose': max(g.purpose),
+           'approved': max(g.approved_operations),
+           'registered_at': strftime(max(g.registered_at), '%Y-%m-%dT%H:%M:%SZ'),
+           'destroys': o.destroys,
+           'exception': x.reason}) AS detail,
+       min(u.join_key) AS join_key,
+       min(u.first_ref, 19) || [max(u.last_ref)] || coalesce(flatten(list(u.every_ref)), []) AS refs,
+       'usage' AS about_log, min(u.first_used_at) AS about_from, max(u.last_used_at) AS about_until
+FROM used u
+JOIN outside USING (client_id, operation_id)
+JOIN operation_class o USING (operation_id)
+JOIN register g USING (client_id)
+LEFT JOIN exception x USING (client_id)
+GROUP BY u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, o.operation_id, o.label, o.destroys, x.reason
+""",
+)

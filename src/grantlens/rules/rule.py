@@ -1,0 +1,81 @@
+"""What a rule is: a question, its severity and remedy, its parameters, one SQL text, and examples."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SEVERITIES = ("info", "low", "medium", "high", "critical")
+"""From the least to the worst."""
+
+VERDICTS = ("clear", "indeterminate", "violation")
+"""From the best to the worst."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One number or word that a rule lets its user choose; bound in the SQL as $name."""
+
+    name: str
+    default: Any
+    unit: str
+    doc: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """A small log with a known answer.
+
+    `records` are native records (design of the canonical tables); `expect` lists the findings that
+    must come out, each as the keys it must have; an empty list means that nothing may come out.
+    """
+
+    title: str
+    records: tuple[Mapping[str, Any], ...]
+    expect: tuple[Mapping[str, Any], ...]
+    register: tuple[Mapping[str, Any], ...] = ()
+    servers: tuple[Mapping[str, Any], ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule.
+
+    The SQL reads the tables of the store and the relations in `needs`, binds $since and $until and the
+    rule's own parameters, and gives one row for each finding, in columns of `findings.frame.COLUMNS`.
+    """
+
+    id: str
+    version: int
+    name: str
+    """As a Python name: the function in `grantlens.detect`."""
+    question: str
+    """What it answers, as a person would ask."""
+    severity: str
+    """Where it starts; the SQL may raise or lower it."""
+    remedy: str
+    """What to do about a finding."""
+    basis: str
+    """The standard, page or paper that it rests on."""
+    sql: str
+    needs: tuple[str, ...] = ()
+    """Relations that the SQL reads."""
+    parameters: tuple[Parameter, ...] = ()
+    fires: tuple[Example, ...] = ()
+    silent: tuple[Example, ...] = ()
+    undecidable: tuple[Example, ...] = ()
+    conclude: Callable[["pa.Table", Mapping[str, Any]], "pa.Table"] | None = None
+    """The part of the answer that is mathematics, not SQL: takes and gives the rows of the SQL."""
+
+    @property
+    def family(self) -> str:
+        """The part of the id before the number: OOS, PRV, REV, INT or GOV."""
+        return self.id.split("-")[0]
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """All examples: those that fire, those that stay silent, those that cannot be decided."""
+        return self.fires + self.silent + self.undecidable

@@ -1,0 +1,60 @@
+"""GOV-1: connections that nobody owns, or that are for nothing."""
+
+from grantlens.rules.rule import Rule
+
+RULE = Rule(
+    id="GOV-1",
+    version=1,
+    name="unowned_client",
+    question="Which clients have no owner or no purpose in the register?",
+    severity="high",
+    remedy="Find the owner and write down the purpose, or revoke the client's grants.",
+    basis="NIST SP 800-53 AC-2; PCI DSS 4.0.1 requirement 7.2.5.1",
+    needs=("used_pair", "named_caller"),
+    sql="""
+WITH issued_to AS (
+    SELECT source, tenant, client_id, max(client_name) AS client_name, min(issued_at) AS first_seen, max(issued_at) AS last_seen, count(*) AS events,
+           list({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id} ORDER BY issued_at, event_id)[1:19] AS records
+    FROM issuance
+    WHERE client_id IS NOT NULL AND issued_at >= $since AND issued_at < $until
+    GROUP BY source, tenant, client_id
+),
+called_by AS (
+    SELECT c.source, c.tenant, c.client_id, max(c.client_name) AS client_name,
+           min(p.first_used_at) AS first_seen, max(p.last_used_at) AS last_seen, sum(p.events)::BIGINT AS events,
+           min(p.first_ref, 19) || [max(p.last_ref)] || coalesce(flatten(list(p.every_ref)), []) AS refs
+    FROM used_pair p JOIN named_caller c USING (caller_id)
+    WHERE c.client_id IS NOT NULL
+    GROUP BY c.source, c.tenant, c.client_id
+),
+client AS (
+    SELECT source, tenant, client_id, coalesce(i.client_name, u.client_name) AS client_name,
+           least(coalesce(i.first_seen, u.first_seen), coalesce(u.first_seen, i.first_seen)) AS first_seen,
+           greatest(coalesce(i.last_seen, u.last_seen), coalesce(u.last_seen, i.last_seen)) AS last_seen,
+           coalesce(i.events, 0) + coalesce(u.events, 0) AS events, i.records, u.refs
+    FROM issued_to i FULL JOIN called_by u USING (source, tenant, client_id)
+),
+lacking AS (
+    SELECT c.*, g.client_id IS NOT NULL AS registered,
+           CASE WHEN g.client_id IS NULL THEN 'no register row'
+                WHEN trim(coalesce(g.owner, '')) = '' THEN 'no owner'
+                WHEN trim(coalesce(g.purpose, '')) = '' THEN 'no purpose' END AS lacks
+    FROM client c LEFT JOIN register g USING (client_id)
+)
+SELECT CASE WHEN (SELECT count(*) FROM register) = 0 THEN 'indeterminate' ELSE 'violation' END AS verdict,
+       'high' AS severity,
+       coalesce(max(client_name), client_id) || ' has ' || min(lacks) AS title,
+       source, min(tenant) AS tenant, client_id,
+       min(first_seen) AS first_seen, max(last_seen) AS last_seen, sum(events)::BIGINT AS events,
+       to_json({
+           'lacks': min(lacks),
+           'reason': CASE WHEN (SELECT count(*) FROM register) = 0 THEN 'no register was brought' END}) AS detail,
+       NULL AS join_key,
+       flatten(list(coalesce(refs, []))) AS refs,
+       flatten(list(coalesce(records, []))) AS records,
+       'usage' AS about_log, min(first_seen) AS about_from, max(last_seen) AS about_until
+FROM lacking
+WHERE lacks IS NOT NULL
+GROUP BY source, client_id
+""",
+)

@@ -1,0 +1,173 @@
+"""PRV-1: granted scopes that nobody needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from grantlens.rules.rule import Parameter, Rule
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def conclude(table: pa.Table, parameters: Mapping[str, Any]) -> pa.Table:
+    """Judge each granted scope: the need model is fitted over all grants that hold it (rules section 4.2)."""
+    from grantlens.analysis import need
+
+    rows = table.to_pylist()
+    facts = [json.loads(row["detail"]) for row in rows]
+    learnable = [
+        index for index, fact in enumerate(facts) if fact["observable"] and not fact["protocol"] and fact["exposure_days"] > 0
+    ]
+    models = need.fit_by_class(
+        [facts[index]["scope"] for index in learnable],
+        [facts[index]["exposure_days"] for index in learnable],
+        [facts[index]["uses"] for index in learnable],
+    )
+    first_use: dict[str, tuple[list[float | None], list[float]]] = {}
+    for index in learnable:
+        times, exposures = first_use.setdefault(facts[index]["scope"], ([], []))
+        times.append(facts[index].pop("first_use_days"))
+        exposures.append(facts[index]["exposure_days"])
+    p95 = {
+        scope: need.time_to_first_use_p95(times, exposures)
+        for scope, (times, exposures) in first_use.items()
+        if len(times) >= need.MIN_GRANTS
+    }
+    for row, fact in zip(rows, facts, strict=True):
+        _judge(row, fact, models.get(fact["scope"]), p95.get(fact["scope"]), parameters)
+    import pyarrow
+
+    return pyarrow.Table.from_pylist(rows, schema=table.schema)
+
+
+def _judge(
+    row: dict[str, Any], fact: dict[str, Any], model: Any, first_use_p95: float | None, parameters: Mapping[str, Any]
+) -> None:
+    """Set verdict, severity, title and detail of one granted scope."""
+    from grantlens.analysis import need
+
+    used = fact["uses"] > 0
+    p_needed = None
+    if not used and fact["observable"] and not fact["protocol"]:
+        p_needed = (
+            need.rule_of_three(fact["sessions"])
+            if model is None
+            else float(need.probability_needed(model, fact["exposure_days"], parameters["horizon_days"]))
+        )
+    decision = need.decide(
+        uses=fact["uses"],
+        p_needed=p_needed,
+        exposure_days=fact["exposure_days"],
+        sessions=fact["sessions"],
+        coverage_share=fact["coverage_share"],
+        map_share=fact["map_share"],
+        observable=fact["observable"],
+        sensitive=fact["rank"] >= 3,
+        tags=("break_glass",) if fact["exception"] else (),
+        floor_days=parameters["floor_days"],
+        first_use_p95=first_use_p95,
+        floor_sessions=parameters["floor_sessions"],
+        min_coverage=parameters["min_coverage"],
+        min_map=parameters["min_map"],
+        break_even=parameters["break_even"],
+        sensitive_action="remove",
+    )
+    action = "replace" if used and fact["replacement"] else decision.action
+    row["verdict"] = (
+        "clear" if used else "violation" if decision.state == "unused" and action in ("remove", "replace") else "indeterminate"
+    )
+    row["severity"] = "info" if used else "high" if fact["rank"] >= 3 else "medium"
+    said = {
+        "used": "uses",
+        "unused": "was not seen to need",
+        "insufficient_evidence": "has not been watched long enough to judge",
+        "not_observable": "holds, and no log here could show the use of,",
+    }[decision.state]
+    row["title"] = f"{row['title']} {said} {fact['scope']}"
+    row["detail"] = json.dumps(
+        {
+            "scope": fact["scope"],
+            "state": decision.state,
+            "exposure_days": round(fact["exposure_days"], 6),
+            "uses": fact["uses"],
+            "p_needed": None if p_needed is None else round(p_needed, 6),
+            "action": action,
+            "replacement": fact["replacement"],
+            "reason": decision.reason,
+            "sessions": fact["sessions"],
+            "coverage_share": round(fact["coverage_share"], 6),
+            "map_share": round(fact["map_share"], 6),
+            "ambiguous_credit": fact["ambiguous_uses"] > 0,
+            "risk_rank": fact["rank"],
+            "basis": None if p_needed is None else "rule of three" if model is None else model.basis,
+        },
+        ensure_ascii=False,
+    )
+
+
+RULE = Rule(
+    id="PRV-1",
+    version=1,
+    name="unused_scope",
+    question="Which granted scopes were never needed, and how sure can we be after this much observation?",
+    severity="medium",
+    remedy="Remove the scope, or let the client ask for it when it needs it; where the answer is 'wait', watch longer.",
+    basis="NIST SP 800-53 AC-6(7); need model: zero-inflated Gamma-Poisson, empirical Bayes per scope",
+    needs=("granted_scope", "narrower_scope"),
+    parameters=(
+        Parameter("horizon_days", 90, "days", "The need is asked for this long a future."),
+        Parameter("floor_days", 30, "days", "Least exposure before a scope may be called unused."),
+        Parameter("floor_sessions", 60, "sessions", "Or this many sessions (rule of three: 3/60 = 5 %)."),
+        Parameter("min_coverage", 0.95, "share", "Least share of the grant's life for which the usage log must be there."),
+        Parameter("min_map", 0.90, "share", "Least share of the grant's calls that a catalogue must know."),
+        Parameter("break_even", 0.05, "probability", "Below this probability of need the scope should go."),
+    ),
+    conclude=conclude,
+    sql="""
+WITH exception AS (
+    SELECT client_id, min(e.reason) AS reason
+    FROM (SELECT client_id, unnest(exceptions) AS e FROM register)
+    WHERE e.rule = 'PRV-1' AND (e.until IS NULL OR e.until > $until)
+    GROUP BY client_id
+),
+replacement AS (
+    SELECT n.source, n.grant_id, s.scope, min(n.replacement) AS replacement
+    FROM narrower_scope n
+    JOIN granted_scope s ON s.source = n.source AND s.grant_id = n.grant_id
+    JOIN cat_scope_name m ON m.name = lower(s.scope) AND (m.exact IS NULL OR m.exact = s.scope) AND m.scope_id = n.scope_id
+    GROUP BY n.source, n.grant_id, s.scope
+)
+SELECT 'indeterminate' AS verdict, 'medium' AS severity,
+       CASE WHEN x.reason IS NOT NULL THEN 'exception' END AS explained_by,
+       coalesce(g.client_name, g.client_id, 'An unnamed client') AS title,
+       g.source, g.tenant, g.client_id, g.subject_id, g.grant_id,
+       [g.scope] AS scopes,
+       coalesce(g.first_used_at, g.held_from) AS first_seen, coalesce(g.last_used_at, g.held_until) AS last_seen,
+       g.uses + 1 AS events,
+       to_json({
+           'scope': g.scope,
+           'uses': CASE WHEN lower(g.scope) LIKE '%offline_access' THEN g.refreshes ELSE g.uses END,
+           'ambiguous_uses': g.ambiguous_uses::BIGINT,
+           'exposure_days': g.exposure_days,
+           'first_use_days': CASE WHEN g.first_used_at IS NOT NULL
+               THEN greatest(0, epoch_us(g.first_used_at) - epoch_us(g.held_from)) / 86400e6 END,
+           'sessions': g.sessions,
+           'coverage_share': coalesce(g.coverage_share, 0),
+           'map_share': g.map_share,
+           'protocol': g.is_protocol,
+           'observable': g.mappable AND g.api_logged AND NOT g.is_protocol AND g.exposure_days > 0,
+           'rank': g.rank,
+           'exception': x.reason,
+           'replacement': r.replacement}) AS detail,
+       'grant' AS join_key,
+       g.refs,
+       [g.opening] AS records,
+       'usage' AS about_log, g.held_from AS about_from, g.held_until AS about_until
+FROM granted_scope g
+LEFT JOIN exception x ON x.client_id = g.client_id
+LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r.scope = g.scope
+""",
+)

@@ -1,0 +1,95 @@
+"""REV-6: revocations that nobody ever tested."""
+
+from grantlens.rules.rule import Parameter, Rule
+
+RULE = Rule(
+    id="REV-6",
+    version=1,
+    name="unverified_revocation",
+    question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
+    severity="medium",
+    remedy="Send a canary: one approved, read-only call with the revoked token, tagged so that other rules skip it.",
+    basis="RFC 7009 section 2.2: a 200 is no proof that anything was revoked",
+    needs=("effective_revocation", "covered_token", "revoked_use", "named_caller"),
+    parameters=(Parameter("min_coverage", 0.95, "share", "Share of the time after the revocation for which a usage log must be there, or the answer is indeterminate."),),
+    sql="""
+WITH alive AS (
+    SELECT c.source, c.revocation_event,
+           count(DISTINCT c.token_id) AS tokens,
+           max(coalesce(c.expires_at, $until)) AS lives_until,
+           bool_or(c.token_id IS NULL) AS only_grant
+    FROM covered_token c
+    WHERE c.alive AND c.revoked_at >= $since AND c.revoked_at < $until
+      -- The grant stands in only where the log has no token of it.
+      AND (c.token_id IS NOT NULL
+           OR NOT EXISTS (SELECT 1 FROM covered_token t
+                          WHERE t.source = c.source AND t.revocation_event = c.revocation_event AND t.token_id IS NOT NULL))
+    GROUP BY c.source, c.revocation_event
+),
+tried AS (
+    SELECT DISTINCT source, revocation_event FROM revoked_use WHERE last_attempt_at >= revoked_at
+),
+refused_refresh AS (
+    SELECT DISTINCT c.source, c.revocation_event
+    FROM covered_token c
+    JOIN issuance i ON i.source = c.source AND i.outcome <> 'success' AND i.issued_at >= c.revoked_at
+        AND (i.parent_token_id = c.token_id OR i.token_id = c.token_id OR i.grant_id = c.grant_id)
+),
+exposed AS (
+    SELECT v.source, v.revocation_event, count(DISTINCT x.token_id) AS children
+    FROM covered_token v
+    JOIN token x ON x.source = v.source AND x.parent_token_id = v.token_id AND x.kind = 'exchange'
+        AND x.issued_at <= v.revoked_at AND (x.expires_at IS NULL OR x.expires_at > v.revoked_at)
+    GROUP BY v.source, v.revocation_event
+),
+untried AS (
+    SELECT r.*, a.tokens, least(a.lives_until, $until) AS lives_until, coalesce(x.children, 0) AS exposed_children
+    FROM effective_revocation r
+    JOIN alive a USING (source, revocation_event)
+    LEFT JOIN exposed x USING (source, revocation_event)
+    WHERE NOT EXISTS (SELECT 1 FROM tried t WHERE t.source = r.source AND t.revocation_event = r.revocation_event)
+      AND NOT EXISTS (SELECT 1 FROM refused_refresh t WHERE t.source = r.source AND t.revocation_event = r.revocation_event)
+),
+-- Calls of the same client and subject that name neither token nor grant could have been tries.
+stray AS (
+    SELECT DISTINCT u.source, u.revocation_event
+    FROM untried u
+    JOIN named_caller c ON c.source = u.source AND c.join_key = 'client_subject'
+        AND c.client_id = u.client_id AND c.subject_id IS NOT DISTINCT FROM u.subject_id
+    JOIN usage_row w ON w.caller_id = c.caller_id AND w.used_at >= u.revoked_at AND w.used_at < u.lives_until
+),
+seen AS (
+    SELECT u.source, u.revocation_event,
+           sum(greatest(0, epoch_us(least(c.covered_until, u.lives_until)) - epoch_us(greatest(c.covered_from, u.revoked_at)))) AS covered_us
+    FROM untried u
+    JOIN coverage c ON c.source = u.source AND c.log = 'usage' AND NOT c.is_gap
+        AND (u.tenant IS NULL OR c.tenant IS NULL OR c.tenant = u.tenant)
+    GROUP BY u.source, u.revocation_event
+),
+judged AS (
+    SELECT u.*, s.revocation_event IS NOT NULL AS strays,
+           coalesce(c.covered_us, 0) / nullif(epoch_us(u.lives_until) - epoch_us(u.revoked_at), 0) AS share
+    FROM untried u
+    LEFT JOIN stray s ON s.source = u.source AND s.revocation_event = u.revocation_event
+    LEFT JOIN seen c ON c.source = u.source AND c.revocation_event = u.revocation_event
+)
+SELECT CASE WHEN strays OR coalesce(share, 0) < $min_coverage THEN 'indeterminate' ELSE 'violation' END AS verdict,
+       'medium' AS severity,
+       'The revocation of ' || coalesce(client_name, client_id, subject_name, subject_id, token_id, grant_id, 'an unnamed target') || ' was never put to the test' AS title,
+       source, tenant, client_id, subject_id, grant_id, token_id,
+       revoked_at AS first_seen, revoked_at AS last_seen, 1 AS events,
+       to_json({
+           'revocation_event': revocation_event,
+           'last_success_s': NULL, 'first_denial_s': NULL, 'lag_lower_s': NULL, 'lag_upper_s': NULL,
+           'uses_after': 0, 'censored': 'right',
+           'tokens_alive': tokens,
+           'exposed_children': exposed_children,
+           'reason': CASE WHEN strays THEN 'calls of the same client and subject name neither token nor grant'
+                          WHEN coalesce(share, 0) = 0 THEN 'no usage log covers the time after the revocation'
+                          WHEN share < $min_coverage THEN 'the usage log has a gap after the revocation' END}) AS detail,
+       CASE WHEN target_kind = 'token' THEN 'token' WHEN target_kind = 'grant' THEN 'grant' ELSE target_kind END AS join_key,
+       [{'seen_at': revoked_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': revocation_event}] AS records,
+       'usage' AS about_log, revoked_at AS about_from, lives_until AS about_until
+FROM judged
+""",
+)

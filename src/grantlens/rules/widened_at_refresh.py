@@ -1,0 +1,84 @@
+"""OOS-4: a refresh that gave more than it had."""
+
+from grantlens.rules.rule import Rule
+
+RULE = Rule(
+    id="OOS-4",
+    version=1,
+    name="widened_at_refresh",
+    question="Which refreshed tokens hold scopes or audiences that their parent did not?",
+    severity="critical",
+    remedy="Treat it as a fault of the authorisation server: no consent lies between parent and child.",
+    basis="RFC 6749 section 6; RFC 9700 section 4.14.2; RFC 8707",
+    needs=("issued", "token", "grant_state"),
+    sql="""
+WITH refreshed AS (
+    SELECT c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.grant_id, c.token_id, c.token_kind,
+           c.issued_at, c.scopes, c.audience, c.batch_id, c.line_no, c.event_id,
+           c.parent_token_id, p.token_id IS NOT NULL AS parent_known, p.token_kind AS parent_kind,
+           p.issued_at AS parent_issued_at, p.scopes AS parent_scopes, p.audience AS parent_audience
+    FROM token c
+    LEFT JOIN token p ON p.source = c.source AND p.token_id = c.parent_token_id
+    WHERE c.kind = 'refresh' AND c.parent_token_id IS NOT NULL
+      AND c.issued_at >= $since AND c.issued_at < $until
+),
+implied AS (
+    SELECT DISTINCT b.name AS broader, n.name AS narrower
+    FROM cat_scope_implies i
+    JOIN cat_scope_name b ON b.scope_id = i.broader
+    JOIN cat_scope_name n ON n.scope_id = i.narrower
+),
+-- The scopes of trap 9 authorise no operation: servers add them as they like.
+protocol AS (
+    SELECT DISTINCT name FROM cat_scope_name JOIN cat_scope USING (scope_id) WHERE is_protocol
+    UNION SELECT unnest(['openid', 'profile', 'email', 'address', 'phone', 'offline_access', '.default'])
+),
+added_scope AS (
+    SELECT r.source, r.token_id, list(r.scope ORDER BY r.scope) AS scopes_added
+    FROM (SELECT source, token_id, parent_scopes, unnest(scopes) AS scope FROM refreshed WHERE parent_scopes IS NOT NULL) r
+    WHERE NOT list_contains(r.parent_scopes, r.scope)
+      AND lower(r.scope) NOT IN (SELECT name FROM protocol)
+      AND NOT EXISTS (
+          SELECT 1 FROM implied i
+          WHERE i.narrower = lower(r.scope) AND list_contains(list_transform(r.parent_scopes, lambda s: lower(s)), i.broader))
+    GROUP BY r.source, r.token_id
+),
+judged AS (
+    SELECT r.*, a.scopes_added,
+           CASE WHEN len(r.parent_audience) > 0 THEN list_filter(r.audience, lambda x: NOT list_contains(r.parent_audience, x)) END AS audience_added
+    FROM refreshed r
+    LEFT JOIN added_scope a ON a.source = r.source AND a.token_id = r.token_id
+    -- A consent in between is a new grant of these scopes, not a widening.
+    WHERE NOT EXISTS (
+        SELECT 1 FROM issued i
+        WHERE i.source = r.source AND i.kind IN ('consent', 'change')
+          AND (i.grant_id = r.grant_id OR (i.client_id = r.client_id AND i.subject_id IS NOT DISTINCT FROM r.subject_id))
+          AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at)
+),
+found AS (
+    SELECT *, CASE WHEN scopes_added IS NOT NULL OR len(audience_added) > 0 THEN 'violation'
+                   WHEN NOT parent_known OR parent_scopes IS NULL OR scopes IS NULL THEN 'indeterminate' END AS verdict
+    FROM judged
+)
+SELECT max(verdict) AS verdict,
+       'critical' AS severity,
+       coalesce(max(client_name), client_id, 'An unnamed client')
+           || CASE WHEN max(verdict) = 'violation' THEN ' got more at refresh than it had before'
+                   ELSE ' refreshed a token whose scopes before are not in the logs' END AS title,
+       source, tenant, client_id, subject_id, grant_id,
+       CASE WHEN count(*) FILTER (verdict = 'violation') = 1 THEN min(token_id) FILTER (verdict = 'violation') END AS token_id,
+       list_sort(list_distinct(flatten(list(coalesce(scopes_added, []))))) AS scopes,
+       min(issued_at) AS first_seen, max(issued_at) AS last_seen, count(*) AS events,
+       to_json({
+           'scopes_added': list_sort(list_distinct(flatten(list(coalesce(scopes_added, []))))),
+           'audience_added': list_sort(list_distinct(flatten(list(coalesce(audience_added, []))))),
+           'tokens': count(*) FILTER (verdict = 'violation'),
+           'parent_unknown': count(*) FILTER (NOT parent_known)}) AS detail,
+       'token' AS join_key,
+       list({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id} ORDER BY verdict DESC, issued_at, token_id) AS records,
+       'issuance' AS about_log, min(issued_at) AS about_from, max(issued_at) AS about_until
+FROM found
+WHERE verdict IS NOT NULL
+GROUP BY source, tenant, client_id, subject_id, grant_id
+""",
+)

@@ -1,0 +1,73 @@
+"""A rule as one SQL text that runs anywhere: what it reads, and itself, with the values written out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from grantlens.errors import RuleError
+from grantlens.relations import ordered
+from grantlens.rules.rule import Rule
+
+_NAMED = re.compile(r"\$([a-z_][a-z0-9_]*)")
+
+
+def defaults(rule: Rule) -> dict[str, Any]:
+    """Return the rule's own parameters with their default values."""
+    return {parameter.name: parameter.default for parameter in rule.parameters}
+
+
+def written_out(rule: Rule, values: Mapping[str, Any] | None = None) -> str:
+    """Return the rule and the relations it reads as one text, for people to read and run elsewhere.
+
+    grantlens itself binds the values and never runs this text. Parameters without a value stay as they are.
+    """
+    given = {"every_call": False, **defaults(rule), **(values or {})}
+    steps = [f"-- {_wrapped(relation.doc)}\n{relation.name} AS ({relation.sql})" for relation in ordered(rule.needs)]
+    head = f"-- {rule.id} (version {rule.version}): {rule.question}\n-- Basis: {rule.basis}\n"
+    body = f"WITH RECURSIVE\n{',\n'.join(steps)}\nSELECT * FROM ({rule.sql})" if steps else rule.sql.strip()
+    return head + _NAMED.sub(lambda match: _literal(given, match), body)
+
+
+def translated(sql: str, dialect: str) -> str:
+    """Translate a text for another database by SQLGlot, which has to be installed.
+
+    Raises
+    ------
+    RuleError
+        If SQLGlot is absent or does not know the dialect.
+    """
+    if dialect == "duckdb":
+        return sql
+    try:
+        import sqlglot
+    except ImportError:
+        raise RuleError("Translation needs SQLGlot.", "Install it: pip install sqlglot") from None
+    try:
+        return sqlglot.transpile(sql, read="duckdb", write=dialect, pretty=True)[0]
+    except ValueError as error:
+        raise RuleError(
+            f"SQLGlot cannot write this for {dialect!r}: {error}", "Known dialects are duckdb, spark, postgres and others."
+        ) from None
+
+
+def _literal(given: Mapping[str, Any], match: re.Match) -> str:
+    name = match.group(1)
+    if name not in given:
+        return match.group(0)
+    value = given[name]
+    if isinstance(value, datetime):
+        return f"TIMESTAMPTZ '{value.isoformat()}'"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return repr(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _wrapped(text: str) -> str:
+    import textwrap
+
+    return "\n-- ".join(textwrap.wrap(text, 110))
