@@ -1,0 +1,30 @@
+"""A review as one offline HTML page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grantlens.report import outline
+from grantlens.report.environment import render
+from grantlens.report.figures import review_figures
+
+
+def review_page(document: dict[str, Any], limits: outline.Limits = outline.PAGE) -> str:
+    """Return the page of a review.
+
+    Parameters
+    ----------
+    document
+        What `Review.to_dict()` gives, or what a review JSON holds.
+    limits
+        How many rows of each kind are shown.
+    """
+    return render(
+        "review.html.j2",
+        document=document,
+        rules=outline.by_rule(document, limits),
+        clients={row["client_id"]: row for row in document["clients"]},
+        decisions=outline.decisions(document),
+        figures=review_figures(document),
+        limits=limits,
+    )

@@ -1,0 +1,224 @@
+"""A review as Markdown: what fits a ticket or a pull request, the same numbers as the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grantlens.report import outline
+from grantlens.report.formats import day, duration, number, plural, share, when
+from grantlens.report.markdown_text import code, plain, table
+
+
+def review_markdown(document: dict[str, Any], limits: outline.Limits = outline.TICKET) -> str:
+    """Return the Markdown of a review.
+
+    Parameters
+    ----------
+    document
+        What `Review.to_dict()` gives, or what a review JSON holds.
+    limits
+        How many rows of each kind are shown.
+    """
+    rules = outline.by_rule(document, limits)
+    lines = [
+        *_top(document),
+        *_coverage(document),
+        *_findings(document, rules),
+        *_clients(document, limits),
+        *_revocations(document, limits),
+        *_proposals(document, limits),
+        *_blind_spot(document),
+        *_end(document),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _top(document: dict[str, Any]) -> list[str]:
+    summary, window = document["summary"], document["window"]
+    counts = ", ".join(f"{number(summary['by_severity'][level])} {level}" for level in outline.LEVELS)
+    lines = [
+        f"# Access review {day(window['since'])} to {day(window['until'])}",
+        "",
+        f"**{plural(summary['violations'], 'violation')}** ({counts}); {number(summary['indeterminate'])} undecided. "
+        f"Judged as of {when(document['now'])} UTC, from {plural(len(document['manifest']['batches']), 'log file')} "
+        f"(manifest `{document['manifest']['sha256'][:16]}`).",
+        "",
+    ]
+    if document["too_thin"]:
+        lines += [f"> {plain(document['too_thin'])}", ""]
+    if document["baseline"]:
+        before = document["baseline"]
+        counts = f"{number(len(before['new_findings']))} new or worse, {number(len(before['gone']))} gone"
+        lines += [f"Against the review before: {counts}.", ""]
+    for answer in document["answers"]:
+        more = "".join(f" {plain(text)}" for text in answer["lines"])
+        lines.append(f"- {answer['question']} **{plain(answer['headline'])}**{more}")
+    return [*lines, ""]
+
+
+def _coverage(document: dict[str, Any]) -> list[str]:
+    rows = [
+        [
+            code(r["source"]),
+            plain(r["tenant"]),
+            r["log"],
+            day(r["from"]),
+            day(r["until"]),
+            share(r["share"]),
+            number(r["records"]),
+            number(len(r["gaps"])),
+        ]
+        for r in document["coverage"]
+    ]
+    mapped, traced = document["map_coverage"], document["attribution"]
+    return [
+        "## What the logs can show",
+        "",
+        *table(["Source", "Tenant", "Log", "From", "Until", "Share of the period", "Rows", "Gaps"], rows),
+        f"A catalogue knows {share(mapped['share'])} of {plural(mapped['calls'], 'call')}; "
+        f"{share(traced['share'])} belong to a grant of the issuance log.",
+        "",
+    ]
+
+
+def _findings(document: dict[str, Any], rules: list[dict[str, Any]]) -> list[str]:
+    overview = [
+        [
+            r["id"],
+            plain(r["question"]),
+            number(r["counts"]["violation"]),
+            r["worst"] or "–",
+            number(r["counts"]["indeterminate"]),
+            number(r["counts"]["clear"]),
+        ]
+        for r in rules
+    ]
+    lines = ["## Findings", "", *table(["Rule", "Question", "Violations", "Worst", "Undecided", "Clear"], overview)]
+    for rule in rules:
+        if not rule["shown"]:
+            continue
+        rows = [
+            [
+                f["severity"] if f["verdict"] == "violation" else "undecided",
+                plain(f["title"]),
+                code(f["client_id"]),
+                code(f["operation"] or f["resource_server"]),
+                number(f["events"]),
+                day(f["last_seen"]),
+                _pointer(f),
+            ]
+            for f in rule["shown"]
+        ]
+        lines += [
+            f"### {rule['id']} {rule['title']}",
+            "",
+            plain(rule["remedy"]),
+            "",
+            *table(["Severity", "Finding", "Client", "What", "Events", "Last", "Evidence"], rows),
+        ]
+        if len(rule["findings"]) > len(rows):
+            lines += [f"{number(len(rows))} of {number(len(rule['findings']))} are shown; the JSON has all.", ""]
+    return lines
+
+
+def _pointer(finding: dict[str, Any]) -> str:
+    first = finding["evidence"][0] if finding["evidence"] else None
+    return f"{code(first['file'])} line {first['line']}" if first else "–"
+
+
+def _clients(document: dict[str, Any], limits: outline.Limits) -> list[str]:
+    rows = [
+        [
+            code(r["client_id"]),
+            plain(r["owner"]) if r["owner"] else "**no owner**",
+            plain(r["purpose"]) if r["purpose"] else "**no purpose**",
+            number(r["grants"]),
+            number(r["live"]),
+            number(r["calls"]),
+            day(r["last_used_at"]),
+        ]
+        for r in document["clients"][: limits.clients]
+    ]
+    return [
+        "## Clients and owners",
+        "",
+        *table(["Client", "Owner", "Purpose", "Grants", "Live at the end", "Calls", "Last use seen"], rows),
+        *_more(rows, document["clients"]),
+    ]
+
+
+def _revocations(document: dict[str, Any], limits: outline.Limits) -> list[str]:
+    lag = document["lag"]
+    rows = [
+        [
+            when(r["revoked_at"]),
+            f"{r['target_kind']} {code(r['target_id'])}",
+            plain(r["initiator"]),
+            duration(r["last_success_s"]),
+            duration(r["first_denial_s"]),
+            plain(r["answer"]),
+        ]
+        for r in document["revocations"][: limits.clients]
+    ]
+    lines = ["## Revocations", ""]
+    if lag["n"]:
+        bounds = [
+            [
+                f"{quantile['tau'] * 100:.0f} %",
+                duration(quantile["lower"]),
+                "not bounded" if quantile["upper"] is None else duration(quantile["upper"]),
+            ]
+            for quantile in lag["quantiles"]
+        ]
+        lines += table(["Had ended after", "At least", "At most"], bounds)
+    if not document["revocations"]:
+        return [*lines, plain(lag["why_empty"]), ""]
+    return [
+        *lines,
+        *table(["Acknowledged", "What ended", "By", "Last success after", "First refusal after", "Effective?"], rows),
+        *_more(rows, document["revocations"]),
+    ]
+
+
+def _proposals(document: dict[str, Any], limits: outline.Limits) -> list[str]:
+    rows = [
+        [
+            r["action"],
+            code(r["client_id"]),
+            code(r["scope"]),
+            number(r["grants"]),
+            number(r["uses"]),
+            share(r["p_needed"]),
+            ", ".join(code(s) for s in r["replacement"] or []) or "–",
+        ]
+        for r in document["proposals"][: limits.clients]
+    ]
+    if not document["proposals"]:
+        return ["## Unused privileges", "", plain(document["privileges"]["why_empty"]), ""]
+    return [
+        "## Unused privileges",
+        "",
+        *table(["Proposal", "Client", "Scope", "Grants", "Uses", "Chance it is needed", "Instead"], rows),
+        *_more(rows, document["proposals"]),
+    ]
+
+
+def _blind_spot(document: dict[str, Any]) -> list[str]:
+    rows = [
+        [f"a review every {r['period']}", share(r["grants"]), share(r["actions"])]
+        for r in document["blind_spot"]["expected"]
+    ]
+    return ["## What a periodic review would never have seen", "", *table(["Rhythm", "Grants", "Calls"], rows)]
+
+
+def _end(document: dict[str, Any]) -> list[str]:
+    limits = [f"- {plain(line)}" for line in document["limitations"]]
+    return ["## Limitations", "", *limits, "", "## How to reproduce", "", f"`{document['reproduce']['command']}`", ""]
+
+
+def _more(rows: list, everything: list) -> list[str]:
+    return (
+        [f"{number(len(rows))} of {number(len(everything))} are shown; the JSON has all.", ""]
+        if len(rows) < len(everything)
+        else []
+    )

@@ -1,0 +1,50 @@
+"""Log values inside Markdown: always text, never a link, never markup, never a second table cell."""
+
+from __future__ import annotations
+
+import re
+
+from grantlens.report.visible import visible
+
+_ACTIVE = re.compile(r"([\\*_\[\]#|~$@:])")
+
+
+def plain(value: object) -> str:
+    r"""Return a value as Markdown that shows it as it is.
+
+    Examples
+    --------
+    >>> plain("a|b <img> [x](http://evil)")
+    'a\\|b &lt;img&gt; \\[x\\](http\\://evil)'
+    """
+    if value is None:
+        return "–"
+    text = visible(str(value), longest=300).replace("\n", " ").replace("\t", " ")
+    text = _ACTIVE.sub(r"\\\1", text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("`", "&#96;")
+    # A bare `www.` becomes a link in some readers even without a scheme.
+    return re.sub(r"(?i)www\.", lambda match: match[0][:-1] + "&#46;", text)
+
+
+def code(value: object) -> str:
+    """Return a value as inline code; one that could break out of it in some reader comes as plain text.
+
+    Examples
+    --------
+    >>> code("GET /v1/users/{id}"), code("a`b<i>"), code(None)
+    ('`GET /v1/users/{id}`', 'a&#96;b&lt;i&gt;', '–')
+    """
+    if value is None:
+        return "–"
+    text = visible(str(value), longest=300).replace("\n", " ").replace("\t", " ").strip()
+    if not text or any(character in text for character in "`<>|\\"):
+        return plain(text)
+    return f"`{text}`"
+
+
+def table(heads: list[str], rows: list[list[str]]) -> list[str]:
+    """Return the lines of a table; cells are Markdown already."""
+    if not rows:
+        return ["None.", ""]
+    body = [f"| {' | '.join(cell if cell else ' ' for cell in row)} |" for row in rows]
+    return [f"| {' | '.join(heads)} |", f"|{'|'.join(' --- ' for _ in heads)}|", *body, ""]

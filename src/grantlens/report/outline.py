@@ -1,0 +1,116 @@
+"""What of a review goes on a page: findings by rule and client, the worst first, cut where a page would burst."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+LEVELS = ("critical", "high", "medium", "low", "info")
+"""Severities, the worst first."""
+
+_RANK = {level: rank for rank, level in enumerate(LEVELS)}
+_VERDICT = {"violation": 0, "indeterminate": 1, "clear": 2}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many rows of each kind a page shows; the JSON always has all."""
+
+    findings: int = 25
+    clients: int = 12
+    rows: int = 100
+    files: int = 200
+    evidence: int = 20
+
+
+PAGE = Limits()
+"""What an HTML page shows."""
+
+TICKET = Limits(findings=10)
+"""What a Markdown text shows."""
+
+
+def by_rule(document: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
+    """Return each rule with its findings counted, grouped by client, and the first of them to show."""
+    found: dict[str, list[dict]] = {rule["id"]: [] for rule in document["rules"]}
+    for finding in document["findings"]:
+        found[finding["rule"]].append(finding)
+    fresh = _fresh(document)
+    outlined = []
+    for rule in document["rules"]:
+        everything = found[rule["id"]]
+        open_ones = sorted((f for f in everything if f["verdict"] != "clear"), key=order)
+        shown = open_ones[: limits.findings]
+        outlined.append(
+            {
+                **rule,
+                "title": rule["name"].replace("_", " "),
+                "findings": open_ones,
+                "shown": [{**finding, "is_new": id(finding) in fresh} for finding in shown],
+                "hidden_clear": len(everything) - len(open_ones),
+                "counts": {v: sum(f["verdict"] == v for f in everything) for v in _VERDICT},
+                "worst": worst(open_ones),
+                "new": sum(id(f) in fresh for f in open_ones),
+                "clients": _clients(open_ones),
+            }
+        )
+    return outlined
+
+
+def order(finding: dict[str, Any]) -> tuple:
+    """Sort key: violations first, then severity, then the number of events."""
+    return (
+        _VERDICT[finding["verdict"]],
+        _RANK[finding["severity"]],
+        -finding["events"],
+        finding["client_id"] or "",
+        finding["title"],
+        finding["first_seen"] or "",
+    )
+
+
+def worst(findings: list[dict[str, Any]]) -> str | None:
+    """Return the highest severity among the violations, None where there is none."""
+    levels = [f["severity"] for f in findings if f["verdict"] == "violation"]
+    return min(levels, key=_RANK.__getitem__) if levels else None
+
+
+def decisions(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the clients somebody must decide about: those with a violation of high severity or above."""
+    rules: dict[str, set[str]] = {}
+    weight: Counter[str] = Counter()
+    for finding in document["findings"]:
+        if finding["verdict"] == "violation" and finding["severity"] in ("critical", "high") and finding["client_id"]:
+            rules.setdefault(finding["client_id"], set()).add(finding["rule"])
+            weight[finding["client_id"]] += 100 if finding["severity"] == "critical" else 1
+    return [
+        {"client_id": client, "rules": sorted(rules[client])} for client in sorted(rules, key=lambda c: (-weight[c], c))
+    ]
+
+
+def _clients(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    groups: dict[str | None, list[dict]] = {}
+    for finding in findings:
+        groups.setdefault(finding["client_id"], []).append(finding)
+    rows = [
+        {
+            "client_id": client,
+            "violation": sum(f["verdict"] == "violation" for f in group),
+            "indeterminate": sum(f["verdict"] == "indeterminate" for f in group),
+            "worst": worst(group),
+            "events": sum(f["events"] for f in group),
+            "last_seen": max((f["last_seen"] for f in group if f["last_seen"]), default=None),
+        }
+        for client, group in groups.items()
+    ]
+    return sorted(
+        rows, key=lambda r: (_RANK.get(r["worst"], 9), -r["violation"], -r["indeterminate"], r["client_id"] or "")
+    )
+
+
+def _fresh(document: dict[str, Any]) -> set[int]:
+    """Return the identity of each finding that the baseline did not have."""
+    if not document["baseline"]:
+        return set()
+    return {id(document["findings"][index]) for index in document["baseline"]["new_findings"]}

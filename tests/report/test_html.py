@@ -1,0 +1,149 @@
+import json
+import re
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from grantlens.report.encode import to_json
+from grantlens.report.html import review_page
+from grantlens.report.markdown import review_markdown
+
+OFFLINE = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)
+
+
+class Page(HTMLParser):
+    """The elements of a page, and every address it names."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.addresses, self.ids, self.handlers = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name in ("src", "href", "srcset", "action", "data", "poster", "formaction", "xlink:href"):
+                self.addresses.append(value)
+            if name == "id":
+                self.ids.append(value)
+            if name.startswith("on"):
+                self.handlers.append(name)
+
+
+def browse(chromium, page, folder, *flags):
+    command = [chromium, *OFFLINE, f"--user-data-dir={folder / 'profile'}", *flags, page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
+
+
+@pytest.fixture(scope="module")
+def hostile(document, finding, nasty):
+    findings = [
+        finding(i, title=f"{nasty} {i}", client_id=nasty, subject_id=nasty, grant_id=nasty, token_id=nasty,
+                operation=nasty, resource_server=nasty, scopes=[nasty], explained_by=nasty, detail={nasty: nasty},
+                evidence=[{"file": nasty, "sha256": "ab" * 32, "line": 1, "event_id": nasty}])
+        for i in range(3)
+    ]  # fmt: skip
+    gone = [{"rule": "OOS-1", "severity": "high", "title": nasty, "client_id": nasty}]
+    window = {"since": "2026-04-01T00:00:00Z", "until": "2026-07-01T00:00:00Z"}
+    return document(findings, nasty, baseline={"window": window, "new_findings": [0], "gone": gone})
+
+
+def test_hostile_names_stay_text(hostile):
+    page = Page(review_page(hostile))
+    assert "script" not in page.tags
+    assert page.handlers == []
+    assert all(address.startswith(("#", "data:image/svg+xml;base64,")) for address in page.addresses)
+
+
+def test_hostile_names_are_shown_not_dropped(hostile):
+    text = review_page(hostile)
+    assert "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;" in text
+    assert "⟨U+202E⟩" in text
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", text)
+
+
+def test_the_browser_runs_nothing_and_asks_nobody(hostile, chromium, tmp_path):
+    page = tmp_path / "report.html"
+    page.write_text(review_page(hostile), encoding="utf-8")
+    log = tmp_path / "net.json"
+    dom = browse(chromium, page, tmp_path, f"--log-net-log={log}", "--dump-dom")
+    assert "<title>Access review 2026-07-01 to 2026-10-01</title>" in dom
+    seen = Page(dom)
+    assert "script" not in seen.tags
+    assert seen.handlers == []
+    assert 'id="reproduce"' in dom
+    asked = set(re.findall(r'"url":"([^"]+)"', log.read_text()))
+    assert {address for address in asked if "invalid" in address} == set()
+    assert {address for address in asked if address.startswith(("http:", "https:", "ws:"))} <= browser_own(asked)
+
+
+def browser_own(asked):
+    """Addresses of the browser's maker: it may ask them by itself, a page cannot make it."""
+    return {address for address in asked if re.match(r"https?://[\w.-]*(google|gvt1|chromium)[\w.-]*/", address)}
+
+
+def test_the_policy_would_stop_a_script_that_came_through(chromium, tmp_path, document):
+    """The second line of defence, tested by breaking the first one on purpose."""
+    attack = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+    page = tmp_path / "report.html"
+    page.write_text(
+        review_page(document()).replace('<main id="content">', '<main id="content">' + attack), encoding="utf-8"
+    )
+    dom = browse(chromium, page, tmp_path, "--dump-dom")
+    assert "<title>Access review" in dom
+    assert "document.title='owned'" in dom
+
+    unguarded = tmp_path / "unguarded.html"
+    unguarded.write_text(
+        re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text()), encoding="utf-8"
+    )
+    assert "<title>owned</title>" in browse(chromium, unguarded, tmp_path, "--dump-dom")
+
+
+def test_every_link_leads_somewhere_and_ids_are_unique(hostile):
+    page = Page(review_page(hostile))
+    assert len(page.ids) == len(set(page.ids))
+    assert {address[1:] for address in page.addresses if address.startswith("#")} <= set(page.ids)
+
+
+def test_nothing_found_reads_as_a_scoped_statement(document):
+    text = review_page(document())
+    assert "No violation was found in the logs held for this period" in text
+    assert "No connection has a finding of high severity or above." in text
+
+
+def test_a_hundred_thousand_findings_do_not_burst_the_page(document, finding):
+    findings = [finding(i, severity=("critical", "high", "medium", "low")[i % 4], events=i) for i in range(100_000)]
+    text = review_page(document(findings))
+    assert len(text) < 1_000_000
+    assert "25 of 100,000 OOS-1 findings are shown" in text
+    assert "100,000 violations" in text
+    markdown = review_markdown(document(findings))
+    assert len(markdown) < 100_000
+    assert "10 of 100,000 are shown" in markdown
+
+
+def test_two_renderings_are_byte_equal(hostile):
+    again = json.loads(to_json(hostile))
+    assert review_page(hostile) == review_page(again)
+    assert review_markdown(hostile) == review_markdown(again)
+
+
+def test_hostile_names_stay_text_in_markdown(hostile):
+    text = review_markdown(hostile)
+    assert "<" not in re.sub(r"`[^`]*`", "", text)
+    assert "\x1b" not in text
+    assert "\u202e" not in text

@@ -1,0 +1,30 @@
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grantlens.report.markdown_text import code, plain, table
+
+
+def cells(row):
+    return re.split(r"(?<!\\)\|", row)
+
+
+@given(st.text(alphabet="ab`|\\<>&[]()*_#!~:/.\n\t wW\u202e"))
+def test_a_value_never_makes_a_second_cell_or_a_tag(value):
+    row = table(["One", "Two"], [[plain(value), code(value)]])[2]
+    assert "\n" not in row
+    assert len(cells(row)) == 4
+    assert "<" not in plain(value)
+
+
+@given(st.text(alphabet="a`\\ <|", min_size=1))
+def test_a_backtick_of_the_log_never_opens_or_closes_code(value):
+    assert code(value).count("`") in (0, 2)
+    assert plain(value).count("`") == 0
+
+
+def test_no_bare_address_becomes_a_link():
+    assert "http://" not in plain("see http://evil.invalid")
+    assert "www." not in plain("www.evil.invalid")
+    assert "@evil" not in plain("mail me@evil.invalid").replace("\\@", "")

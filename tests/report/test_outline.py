@@ -1,0 +1,54 @@
+from grantlens.report import outline
+
+
+def test_counts_are_exact_however_little_is_shown(document, finding):
+    findings = [finding(i, verdict=("violation", "indeterminate", "clear")[i % 3]) for i in range(300)]
+    rule = outline.by_rule(document(findings), outline.Limits(findings=5))[0]
+    assert rule["counts"] == {"violation": 100, "indeterminate": 100, "clear": 100}
+    assert len(rule["shown"]) == 5
+    assert rule["hidden_clear"] == 100
+    assert sum(row["violation"] for row in rule["clients"]) == 100
+
+
+def test_the_worst_comes_first(document, finding):
+    findings = [
+        finding(0, severity="low", events=999),
+        finding(1, severity="critical", verdict="indeterminate"),
+        finding(2, severity="critical", events=1),
+        finding(3, severity="critical", events=5),
+    ]
+    shown = outline.by_rule(document(findings), outline.PAGE)[0]["shown"]
+    assert [f["grant_id"] for f in shown] == ["g-3", "g-2", "g-0", "g-1"]
+
+
+def test_an_undecided_case_is_never_the_worst(finding):
+    assert (
+        outline.worst([finding(0, severity="critical", verdict="indeterminate"), finding(1, severity="low")]) == "low"
+    )
+    assert outline.worst([finding(0, verdict="indeterminate")]) is None
+
+
+def test_a_decision_is_asked_for_each_client_with_a_grave_violation_and_for_no_other(document, finding):
+    findings = [
+        finding(0, client_id="a", severity="high"),
+        finding(1, client_id="b", severity="critical"),
+        finding(2, client_id="c", severity="medium"),
+        finding(3, client_id="d", severity="critical", verdict="indeterminate"),
+        finding(4, client_id=None, severity="critical"),
+        finding(5, client_id="a", rule="REV-1", severity="high"),
+    ]
+    assert outline.decisions(document(findings)) == [
+        {"client_id": "b", "rules": ["OOS-1"]},
+        {"client_id": "a", "rules": ["OOS-1", "REV-1"]},
+    ]
+
+
+def test_new_findings_are_marked_by_the_baseline(document, finding):
+    before = {
+        "window": {"since": "2026-04-01T00:00:00Z", "until": "2026-07-01T00:00:00Z"},
+        "new_findings": [1],
+        "gone": [],
+    }
+    rule = outline.by_rule(document([finding(0), finding(1)], baseline=before), outline.PAGE)[0]
+    assert {f["grant_id"]: f["is_new"] for f in rule["shown"]} == {"g-0": False, "g-1": True}
+    assert rule["new"] == 1

@@ -1,0 +1,35 @@
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grantlens.report.visible import visible
+
+
+@given(st.text())
+def test_nothing_invisible_is_left(text):
+    shown = visible(text)
+    left = {c for c in shown if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"}} - {"\n", "\t"}
+    assert left == set()
+
+
+@given(st.text(alphabet=st.characters(categories=("L", "N", "P", "S")), max_size=500))
+def test_ordinary_text_of_any_language_is_untouched(text):
+    if not set(text) & set("\u115f\u1160\u3164\uffa0\u2800"):
+        assert visible(text) == text
+
+
+def test_each_hidden_character_is_named():
+    assert visible("a\u202eb\u200bc\x1b[0m\ufeff\U000e0041") == "a⟨U+202E⟩b⟨U+200B⟩c⟨U+001B⟩[0m⟨U+FEFF⟩⟨U+E0041⟩"
+
+
+def test_a_lone_surrogate_can_be_written():
+    visible("\ud800").encode()
+
+
+def test_an_endless_name_is_cut_in_the_middle_and_says_so():
+    shown = visible("a" * 5000 + "z" * 5000)
+    assert len(shown) < 2100
+    assert "8,000 characters left out" in shown
+    assert shown.startswith("aaa")
+    assert shown.endswith("zzz")
