@@ -1,0 +1,402 @@
+"""The truth against the logs: each rule decided once more, naively, in plain Python, from nothing but the files.
+
+The generator writes down what it planted; here somebody who knows only the files and `rules.md` 0.2 looks for the same.
+Where the two differ, one of them is wrong.
+"""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from itertools import pairwise
+
+import pytest
+
+CLOCK_S = 5.0
+FAR = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
+
+
+def at(text):
+    return datetime.fromisoformat(text) if text else None
+
+
+class Reader:
+    """The files, indexed."""
+
+    def __init__(self, written):
+        self.servers = written.servers
+        self.now = at(written.truth["now"])
+        self.issued = [row for row in written.logs["issuance"] if row["outcome"] == "success"]
+        self.usage = written.logs["usage"]
+        self.revocations = [
+            row
+            for row in written.logs["revocation"]
+            if row["outcome"] == "success" and row["kind"] in ("revoke", "disable")
+        ]
+        self.tokens = {row["token_id"]: row for row in self.issued if "token_id" in row}
+        self.calls = defaultdict(list)
+        for row in self.usage:
+            if "token_id" in row:
+                self.calls[row["token_id"]].append(row)
+        self.implies = {scope["name"]: scope.get("implies", []) for scope in written.catalogue["scope"]}
+        self.operations = written.catalogue["operation"]
+        self.clients = {row["client_id"]: row for row in written.register["client"]}
+
+    def closure(self, scopes):
+        found, todo = set(), list(scopes)
+        while todo:
+            scope = todo.pop()
+            if scope not in found:
+                found.add(scope)
+                todo += self.implies.get(scope, [])
+        return found
+
+    def operation(self, call):
+        """Return the operation of a call, and its label."""
+        for op in self.operations:
+            if op["server"] != call["resource_server"]:
+                continue
+            if "operation" in call:
+                if op.get("name") == call["operation"]:
+                    return op, op["name"]
+            elif "path" in op and op["method"] == call["method"]:
+                want, have = op["path"].split("/"), call["target"].split("/")
+                if len(want) == len(have) and all(w == h or w.startswith("{") for w, h in zip(want, have, strict=True)):
+                    return op, f"{op['method']} {op['path']}"
+        return None, None
+
+    def grant_of(self, call):
+        if "token_id" in call:
+            return self.tokens.get(call["token_id"], {}).get("grant_id")
+        grants = {
+            row["grant_id"]
+            for row in self.issued
+            if (row["client_id"], row.get("subject_id")) == (call["client_id"], call.get("subject_id"))
+        }
+        return grants.pop() if len(grants) == 1 else None
+
+    def scopes_of(self, call):
+        if call.get("token_id") in self.tokens:
+            return self.tokens[call["token_id"]]["scopes"]
+        if "token_scopes" in call:
+            return call["token_scopes"]
+        grant = self.grant_of(call)
+        return [
+            s for row in self.issued if row["grant_id"] == grant and row["kind"] == "consent" for s in row["scopes"]
+        ]
+
+    def ended(self, call):
+        """Say if the call is proven to lie after the expiry or the revocation of its token."""
+        token = self.tokens.get(call.get("token_id"))
+        if token is None:
+            return False
+        used = at(call["used_at"])
+        ends = [at(token["expires_at"])] + [at(r["revoked_at"]) for r in self.revocations if self.covers(r, token)]
+        return any((used - end).total_seconds() > 2 * CLOCK_S for end in ends)
+
+    def covers(self, revocation, token):
+        if token["kind"] == "exchange" or at(token["issued_at"]) > at(revocation["revoked_at"]):
+            return False
+        kind = revocation["target_kind"]
+        if kind == "token":
+            if revocation["token_id"] == token["token_id"]:
+                return True
+            target = self.tokens[revocation["token_id"]]
+            return target["token_kind"] == "refresh" and target["grant_id"] == token["grant_id"]
+        part = {"grant": "grant_id", "client": "client_id", "subject": "subject_id", "session": "session_id"}[kind]
+        return part in token and token[part] == revocation[part]
+
+    def allowed(self, server, left_s, validation):
+        row = self.servers.get(server)
+        if row is None:
+            return 0.0 if validation == "introspection" else None
+        if row["validation"] == "offline":
+            return left_s
+        if row["validation"] == "cached":
+            return min(row["cache_seconds"], left_s)
+        return row.get("bound_seconds", 0.0)
+
+    def aftermaths(self):
+        """Yield (revocation, token, server, seconds left, tries) for every covered token that was tried."""
+        for revocation in self.revocations:
+            moment = at(revocation["revoked_at"])
+            for token in self.tokens.values():
+                if not self.covers(revocation, token):
+                    continue
+                left = (at(token["expires_at"]) - moment).total_seconds()
+                tries = defaultdict(list)
+                for call in self.calls[token["token_id"]]:
+                    seconds = (at(call["used_at"]) - moment).total_seconds()
+                    if seconds >= 0:
+                        tries[call["resource_server"]].append(
+                            (seconds, call["outcome"], call.get("denial_reason"), call)
+                        )
+                for server, tried in tries.items():
+                    yield revocation, token, server, left, sorted(tried, key=lambda t: t[0])
+
+
+@pytest.fixture(scope="module")
+def reader(written):
+    return Reader(written)
+
+
+def keyed(rows, *parts, verdict=True):
+    return {tuple(row.get(part) for part in parts) + ((row["verdict"],) if verdict else ()) for row in rows}
+
+
+def party(reader, call):
+    return call["client_id"], call.get("subject_id"), reader.grant_of(call)
+
+
+def test_out_of_scope(written, reader):
+    found = {}
+    for call in reader.usage:
+        if call["outcome"] != "success" or reader.ended(call):
+            continue
+        op, label = reader.operation(call)
+        if op is None:
+            found.setdefault((*party(reader, call), None, "indeterminate"), 0)
+        elif not any(set(alt) <= reader.closure(reader.scopes_of(call)) for alt in op["requires"]):
+            found.setdefault((*party(reader, call), label, "violation"), 0)
+    expected = keyed(written.expected("OOS-1"), "client_id", "subject_id", "grant_id", "operation")
+    assert set(found) == expected
+
+
+def test_outside_the_purpose(written, reader):
+    found = set()
+    for call in reader.usage:
+        op, label = reader.operation(call)
+        row = reader.clients.get(call["client_id"])
+        if call["outcome"] != "success" or reader.ended(call) or op is None or row is None:
+            continue
+        in_scope = any(set(alt) <= reader.closure(reader.scopes_of(call)) for alt in op["requires"])
+        if in_scope and not any(fnmatchcase(label, glob) for glob in row["approved_operations"]):
+            found.add((*party(reader, call), label, "violation"))
+    assert found == keyed(written.expected("OOS-3"), "client_id", "subject_id", "grant_id", "operation")
+
+
+def test_denied_attempts(written, reader):
+    found = set()
+    for call in reader.usage:
+        op, label = reader.operation(call)
+        if call["outcome"] == "denied" and op and not reader.ended(call):
+            held = reader.closure(reader.scopes_of(call))
+            if not any(set(alt) <= held for alt in op["requires"]):
+                found.add((*party(reader, call), label))
+    expected = keyed(written.expected("OOS-12"), "client_id", "subject_id", "grant_id", "operation", verdict=False)
+    assert found == expected
+
+
+def test_widened_at_refresh(written, reader):
+    found = set()
+    for row in reader.issued:
+        parent = reader.tokens.get(row.get("parent_token_id"))
+        if row["kind"] != "refresh" or parent is None:
+            continue
+        wider = not set(row["scopes"]) <= reader.closure(parent["scopes"])
+        excused = any(
+            c["kind"] == "consent"
+            and c["grant_id"] == row["grant_id"]
+            and parent["issued_at"] < c["issued_at"] < row["issued_at"]
+            for c in reader.issued
+        )
+        if wider and not excused:
+            found.add((row["client_id"], row.get("subject_id"), row["grant_id"], "violation"))
+    assert found == keyed(written.expected("OOS-4"), "client_id", "subject_id", "grant_id")
+
+
+def test_a_used_scope_has_a_call_that_needs_it_and_an_unused_one_has_none(written, reader):
+    needed = defaultdict(set)
+    for call in reader.usage:
+        op, _ = reader.operation(call)
+        if call["outcome"] == "success" and op:
+            held = reader.scopes_of(call)
+            for alt in op["requires"]:
+                if set(alt) <= reader.closure(held):
+                    needed[reader.grant_of(call)] |= {s for s in held if reader.closure([s]) & set(alt)}
+    states = defaultdict(int)
+    for row in written.expected("PRV-1"):
+        states[row["state"]] += 1
+        assert (row["state"] == "used") == (row["scope"] in needed[row["grant_id"]]), row
+    assert all(states[state] for state in ("used", "unused", "insufficient_evidence", "not_observable"))
+
+
+def test_exposure_of_unused_and_of_too_young_grants(written, reader):
+    for row in written.expected("PRV-1"):
+        opened = min(at(i["issued_at"]) for i in reader.issued if i["grant_id"] == row["grant_id"])
+        days = (reader.now - opened).total_seconds() / 86400
+        if row["state"] == "unused":
+            assert days >= 45
+        if row["state"] == "insufficient_evidence":
+            assert days <= 22
+
+
+def test_every_granted_scope_is_judged_or_left_open(written, reader):
+    granted = {(row["grant_id"], scope) for row in reader.issued for scope in row["scopes"]}
+    named = [row for row in written.truth["expected"] + written.truth["open"] if row["rule"] == "PRV-1"]
+    assert granted <= {(row["grant_id"], row["scope"]) for row in named}
+    assert len({(row["grant_id"], row["scope"]) for row in named}) == len(named)
+
+
+def test_dormant_grants(written, reader):
+    last = defaultdict(lambda: at(written.truth["logs_from"]))
+    for call in reader.usage:
+        grant = reader.grant_of(call)
+        last[grant] = max(last[grant], at(call["used_at"]))
+    dead = {
+        row["grant_id"]
+        for r in reader.revocations
+        for row in reader.issued
+        if r["target_kind"] in ("grant", "client", "subject") and reader.covers(r, {**row, "kind": "consent"})
+    }
+    live = {row["grant_id"] for row in reader.issued if row.get("token_kind") == "refresh"} - dead
+    found = {grant for grant in live if reader.now - last[grant] > timedelta(days=90)}
+    assert found == {row["grant_id"] for row in written.expected("PRV-3")}
+
+
+def test_broader_than_needed(written, reader):
+    least = defaultdict(set)
+    for call in reader.usage:
+        op, _ = reader.operation(call)
+        if call["outcome"] == "success" and op:
+            for held in reader.scopes_of(call):
+                if any(set(alt) <= reader.closure([held]) for alt in op["requires"]):
+                    lower = reader.closure([held]) - {held}
+                    least[reader.grant_of(call), held].add(any(set(alt) <= lower for alt in op["requires"]))
+    found = {(grant, scope) for (grant, scope), lower in least.items() if lower == {True}}
+    assert found == {(row["grant_id"], row["scope"]) for row in written.expected("PRV-4")}
+
+
+def test_use_after_revocation(written, reader):
+    one, three, four, five, details = set(), set(), set(), set(), {}
+    for revocation, token, server, left, tried in reader.aftermaths():
+        key = revocation["event_id"], token["token_id"], server
+        allowed = reader.allowed(server, left, tried[0][3].get("validation"))
+        proven = [s for s, outcome, _, _ in tried if outcome == "success" and s > 2 * CLOCK_S + 1]
+        success = [s for s, outcome, _, _ in tried if outcome == "success"]
+        denied = [s for s, _, reason, _ in tried if reason == "token" and s < left]
+        assert token["token_kind"] == "access"
+        if success:
+            one.add((*key, "violation" if proven and allowed is not None else "indeterminate"))
+        target = reader.tokens.get(revocation.get("token_id"), {})
+        if revocation["target_kind"] == "grant" or target.get("token_kind") == "refresh":
+            if allowed is None and proven:
+                three.add((*key, "indeterminate"))
+            elif any(s > allowed for s in proven):
+                three.add((*key, "violation"))
+        if proven and not denied:
+            four.add((*key, "violation" if max(proven) >= 0.9 * left else "indeterminate"))
+        if any(a < d < b for a in proven for b in proven for d in denied):
+            five.add((*key, "violation"))
+        details[key] = {
+            "last_success_s": max(success, default=None),
+            "first_denial_s": min(denied, default=None),
+            "uses_after": len(proven),
+        }
+    parts = "revocation_event", "token_id", "resource_server"
+    assert one == keyed(written.expected("REV-1"), *parts)
+    assert three == keyed(written.expected("REV-3"), *parts)
+    assert four == keyed(written.expected("REV-4"), *parts)
+    assert five == keyed(written.expected("REV-5"), *parts)
+    for row in written.expected("REV-1"):
+        seen = details[tuple(row[part] for part in parts)]
+        assert {name: row["detail"][name] for name in seen} == seen
+
+
+def test_what_explains_a_success_lies_inside_the_allowed_window(written, reader):
+    explained = {
+        (row["revocation_event"], row["token_id"]): row.get("explained_by") for row in written.expected("REV-1")
+    }
+    for revocation, token, server, left, tried in reader.aftermaths():
+        success = [s for s, outcome, _, _ in tried if outcome == "success"]
+        if success and server in reader.servers and max(success) > 2 * CLOCK_S + 1:
+            inside = max(success) <= reader.allowed(server, left, None)
+            assert inside == bool(explained[revocation["event_id"], token["token_id"]])
+
+
+def test_issuance_after_revocation(written, reader):
+    found = set()
+    for revocation in reader.revocations:
+        moment = at(revocation["revoked_at"])
+        if revocation["target_kind"] != "grant":
+            continue
+        for row in reader.issued:
+            seconds = (at(row["issued_at"]) - moment).total_seconds()
+            if row["grant_id"] != revocation["grant_id"] or seconds <= 0 or "token_id" not in row:
+                continue
+            fresh = any(
+                c["kind"] == "consent"
+                and c["grant_id"] == row["grant_id"]
+                and moment < at(c["issued_at"]) <= at(row["issued_at"])
+                for c in reader.issued
+            )
+            if not fresh:
+                found.add((row["token_id"], "violation" if seconds > 2 * CLOCK_S + 1 else "indeterminate"))
+    assert found == keyed(written.expected("REV-2"), "token_id")
+
+
+def test_unverified_revocations(written, reader):
+    gaps = [(at(row["gap_from"]), at(row["gap_until"])) for row in written.expected("INT-5")]
+    tried = {revocation["event_id"] for revocation, *_ in reader.aftermaths()}
+    found = set()
+    for revocation in reader.revocations:
+        moment = at(revocation["revoked_at"])
+        alive = [t for t in reader.tokens.values() if reader.covers(revocation, t) and at(t["expires_at"]) > moment]
+        if alive and revocation["event_id"] not in tried:
+            last = max(at(t["expires_at"]) for t in alive)
+            blind = any(a <= moment and last <= b for a, b in gaps)
+            found.add((revocation["event_id"], "indeterminate" if blind else "violation"))
+    assert found == keyed(written.expected("REV-6"), "revocation_event")
+
+
+def test_orphans_and_uses_outside_life(written, reader):
+    orphans, outside = set(), set()
+    start = at(written.truth["logs_from"])
+    for call in reader.usage:
+        token = reader.tokens.get(call.get("token_id"))
+        if "token_id" in call and token is None:
+            early = at(call["used_at"]) - start < timedelta(hours=1)
+            orphans.add((call["token_id"], "indeterminate" if early else "violation"))
+        if token and call["outcome"] == "success":
+            late = (at(call["used_at"]) - at(token["expires_at"])).total_seconds()
+            early = (at(token["issued_at"]) - at(call["used_at"])).total_seconds()
+            leeway = reader.servers.get(call["resource_server"], {}).get("leeway_seconds", 60)
+            if late > leeway + 2 * CLOCK_S or early > 2 * CLOCK_S:
+                outside.add((call["token_id"], "violation"))
+    assert orphans == keyed(written.expected("INT-1"), "token_id")
+    assert outside == keyed(written.expected("INT-2"), "token_id")
+
+
+def test_the_gap_is_the_longest_silence_by_far(written, reader):
+    (row,) = written.expected("INT-5")
+    times = [at(call["used_at"]) for call in reader.usage]
+    silences = sorted(((b - a, a, b) for a, b in pairwise(times)), reverse=True)
+    length, since, until = silences[0]
+    assert length > 4 * silences[1][0]
+    assert since < at(row["gap_from"]) < at(row["gap_until"]) < until or length >= timedelta(hours=36)
+
+
+def test_clients_nobody_answers_for(written, reader):
+    seen = {row["client_id"] for row in [*reader.issued, *reader.usage]}
+    found = {c for c in seen if not (reader.clients.get(c, {}).get("owner") and reader.clients[c].get("purpose"))}
+    assert found == {row["client_id"] for row in written.expected("GOV-1")}
+
+
+def test_forbidden_findings_are_not_expected(written):
+    for incident in written.truth["incidents"]:
+        for forbidden in incident["must_not_fire"]:
+            key = {name: value for name, value in forbidden.items() if name not in ("rule", "why")}
+            for row in written.expected(forbidden["rule"]):
+                assert any(row.get(name) != value for name, value in key.items()), (row, forbidden)
+
+
+def test_nothing_is_expected_twice(written):
+    keys = [tuple(sorted((k, str(v)) for k, v in row.items())) for row in written.truth["expected"]]
+    assert len(keys) == len(set(keys))
+
+
+def test_no_call_on_a_covered_token_is_too_close_to_be_read_one_way(reader):
+    """Every call before a revocation lies clearly before it."""
+    for revocation, token, *_ in reader.aftermaths():
+        moment = at(revocation["revoked_at"])
+        before = [at(c["used_at"]) for c in reader.calls[token["token_id"]] if at(c["used_at"]) < moment]
+        assert all((moment - used).total_seconds() > 4 * CLOCK_S for used in before)
