@@ -1,0 +1,112 @@
+"""The commands, and what their help says in common."""
+
+from __future__ import annotations
+
+from cyclopts import App, CycloptsError, Parameter
+
+from grantlens.cli import (
+    case,
+    catalogue,
+    coverage,
+    demo,
+    detect,
+    export,
+    load,
+    notebooks,
+    register,
+    report,
+    server,
+    sql,
+    verify,
+    version,
+)
+from grantlens.cli.help import Columns
+from grantlens.errors import GrantlensError
+
+HELP = """Accountability for delegated OAuth access, from the logs.
+
+Loads issuance, usage and revocation logs into one file, and answers what was done out of scope, which privileges
+nobody needed, and how long revoked access went on working."""
+
+EPILOGUE = """Start here:
+  grantlens demo
+  grantlens load acme.duckdb logs/
+  grantlens detect acme.duckdb
+
+Exit codes: 0 fine; 1 findings at or above --fail-on;
+2 wrong usage, failure, or data too thin to judge."""
+
+COMMANDS = (
+    ("demo", demo.demo, demo.EXAMPLES),
+    ("load", load.load, load.EXAMPLES),
+    ("coverage", coverage.coverage, coverage.EXAMPLES),
+    ("catalogue build", catalogue.build, catalogue.BUILD_EXAMPLES),
+    ("catalogue add", catalogue.add, catalogue.ADD_EXAMPLES),
+    ("register add", register.add, register.EXAMPLES),
+    ("server add", server.add, server.EXAMPLES),
+    ("detect", detect.detect, detect.EXAMPLES),
+    ("report", report.report, report.EXAMPLES),
+    ("case", case.case, case.EXAMPLES),
+    ("sql", sql.sql, sql.EXAMPLES),
+    ("verify", verify.verify, verify.EXAMPLES),
+    ("export", export.export, export.EXAMPLES),
+    ("notebooks copy", notebooks.copy, notebooks.EXAMPLES),
+    ("version", version.version, version.EXAMPLES),
+)
+"""Every command: its words, its function, its examples."""
+
+GROUPS = {
+    "catalogue": "Scope catalogues: which scopes permit which operation.",
+    "register": "The organisation's own list of connections: owner, purpose, approved operations.",
+    "server": "What is known of a resource server's enforcement: validation, cache, documented bound.",
+    "notebooks": "The notebooks that come with grantlens.",
+}
+"""The first word of the commands that have two."""
+
+
+def build() -> App:
+    """Return the application."""
+    app = App(
+        name="grantlens",
+        help=HELP,
+        help_epilogue=EPILOGUE,
+        version=version.line,
+        help_format="plaintext",
+        help_formatter=Columns(),
+        default_parameter=Parameter(negative=(), show_default=False),
+        suppress_keyboard_interrupt=False,
+    )
+    groups = {}
+    for order, (words, function, examples) in enumerate(COMMANDS):
+        first, _, second = words.partition(" ")
+        home = app
+        if second:
+            if first not in groups:
+                groups[first] = App(name=first, help=GROUPS[first], help_epilogue="", sort_key=order, version_flags=[])
+                app.command(groups[first])
+            home = groups[first]
+        home.command(function, name=second or first, sort_key=order, help_epilogue=examples, version_flags=[])
+    return app
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code."""
+    app = build()
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        raise GrantlensError(
+            str(error).strip(), f"See: {' '.join(['grantlens', *_known(arguments), '--help'])}"
+        ) from None
+    return code or 0
+
+
+def _known(arguments: list[str]) -> list[str]:
+    """Return the words at the start of the arguments that name a command."""
+    words = [words.split() for words, _, _ in COMMANDS]
+    known: list[str] = []
+    for argument in arguments:
+        if not any(command[: len(known) + 1] == [*known, argument] for command in words):
+            break
+        known.append(argument)
+    return known

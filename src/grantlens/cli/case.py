@@ -1,0 +1,63 @@
+"""`grantlens case`: one incident, reconstructed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from grantlens.cli.opening import existing
+from grantlens.cli.output import write_json, write_records
+from grantlens.cli.parameters import StorePath
+from grantlens.errors import GrantlensError
+
+EXAMPLES = """Examples:
+  grantlens case acme.duckdb --client mail-copilot
+  grantlens case acme.duckdb --token 9f2c1e --format json
+  grantlens case acme.duckdb --subject ana@acme.example -o case-ana/"""
+
+
+def case(
+    store: StorePath,
+    /,
+    *,
+    client: Annotated[str | None, Parameter(metavar="ID", help="Client id.")] = None,
+    token: Annotated[str | None, Parameter(metavar="ID", help="Token id or hash, as the logs have it.")] = None,
+    subject: Annotated[str | None, Parameter(metavar="ID", help="Subject id.")] = None,
+    grant: Annotated[str | None, Parameter(metavar="ID", help="Grant id.")] = None,
+    out: Annotated[
+        Path | None,
+        Parameter(
+            name=("--out", "-o"), metavar="DIR", help="Folder to write the whole case to: report, timeline, evidence."
+        ),
+    ] = None,
+    format: Annotated[
+        Literal["table", "json"], Parameter(name="--format", metavar="FORM", help="How to print the answers.")
+    ] = "table",
+) -> int:
+    """Tell who granted it, what it did, how it ended, whether that worked, and what cannot be known."""
+    from grantlens.case import Case
+
+    asked = {
+        name: value
+        for name, value in (("client", client), ("token", token), ("subject", subject), ("grant", grant))
+        if value
+    }
+    if len(asked) != 1:
+        raise GrantlensError(
+            "A case is about one thing." if asked else "The case names nothing to look at.",
+            "Give one of --client ID, --token ID, --subject ID, --grant ID.",
+        )
+    with existing(store) as opened:
+        incident = Case(opened, **asked)
+        answers = incident.answers()
+        if out is not None:
+            incident.write(out)
+    if format == "json":
+        write_json(answers)
+    else:
+        write_records([{"question": question, "answer": answer} for question, answer in answers.items()], "table")
+    if out is not None:
+        print(out)
+    return 0

@@ -1,0 +1,50 @@
+"""`grantlens catalogue`: which scopes permit which operation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from grantlens.cli.message import say
+from grantlens.cli.opening import existing
+from grantlens.cli.parameters import StorePath
+
+BUILD_EXAMPLES = """Examples:
+  grantlens catalogue build msgraph permissions.json -o msgraph.parquet
+  grantlens catalogue build google discovery/ -o google.parquet
+  grantlens catalogue build openapi billing-api.yaml -o billing.parquet"""
+
+ADD_EXAMPLES = """Examples:
+  grantlens catalogue add acme.duckdb msgraph.parquet"""
+
+
+def build(
+    source: Annotated[str, Parameter(help="Kind of the source: openapi, msgraph, google, ...")],
+    path: Annotated[Path, Parameter(help="File or folder of the source.")],
+    /,
+    *,
+    out: Annotated[Path, Parameter(name=("--out", "-o"), metavar="FILE", help="File to write.")],
+) -> int:
+    """Build a catalogue from a vendor's own description of its API."""
+    from grantlens.catalogue import Catalogue
+
+    catalogue = Catalogue.build(source, path)
+    catalogue.write(out)
+    say(f"Wrote {out}: {catalogue!r}.")
+    return 0
+
+
+def add(
+    store: StorePath, file: Annotated[Path, Parameter(help="A catalogue made by `grantlens catalogue build`.")], /
+) -> int:
+    """Add a catalogue to a store, and match the operations in the logs with it."""
+    from grantlens.catalogue import Catalogue
+
+    catalogue = Catalogue.read(file)
+    with existing(store) as opened:
+        opened.add(catalogue)
+        known, all_targets = opened.engine.rows("SELECT count(operation_id), count(*) FROM usage_operation")[0]
+    say(f"Added {catalogue!r}; {known} of {all_targets} different targets in the logs are known to a catalogue now.")
+    return 0

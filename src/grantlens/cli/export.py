@@ -1,0 +1,35 @@
+"""`grantlens export`: the logs in the native format, so that a load round-trips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from grantlens.cli.opening import existing
+from grantlens.cli.parameters import StorePath
+
+EXAMPLES = """Examples:
+  grantlens export acme.duckdb -o acme.ndjson
+  grantlens export acme.duckdb -o lake/ --parquet"""
+
+
+def export(
+    store: StorePath,
+    /,
+    *,
+    out: Annotated[
+        Path, Parameter(name=("--out", "-o"), metavar="FILE", help="File to write; a folder with --parquet.")
+    ],
+    parquet: Annotated[
+        bool, Parameter(help="Write one Parquet file for each log, as Spark and others read them.")
+    ] = False,
+) -> int:
+    """Write issuance, usage and revocation in the native format, which `grantlens load` reads again."""
+    from grantlens.ingest.export import write_ndjson, write_parquet
+
+    with existing(store) as opened:
+        for path in (write_parquet if parquet else write_ndjson)(opened.engine, out):
+            print(path)
+    return 0

@@ -1,0 +1,81 @@
+"""Whatever goes wrong ends here: one sentence with its remedy on stderr, and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+from grantlens.cli.message import complain, say
+from grantlens.errors import GrantlensError
+
+FINE = 0
+FINDINGS = 1
+"""There are findings at or above `--fail-on`."""
+FAILED = 2
+"""Wrong usage, failure, or data too thin to judge."""
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+DEBUG = "GRANTLENS_DEBUG"
+"""Environment variable that lets an unexpected error show where it came from."""
+
+
+def guarded(arguments: Sequence[str] | None) -> int:
+    """Run one command; return its exit code and never raise."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A name from a log may hold what this terminal cannot write.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        from grantlens.cli.app import run
+
+        code = run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+        return code
+    except GrantlensError as error:
+        complain(error.message, error.remedy)
+        return FAILED
+    except KeyboardInterrupt:
+        say("\nInterrupted: nothing of the running file was kept. Run the same command again to go on.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_stdout()
+        return BROKEN_PIPE
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            _forget_stdout()
+        complain(*_explain(error))
+        return FAILED
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        complain(
+            f"Something unexpected happened: {type(error).__name__}: {error}.",
+            f"This is a mistake in grantlens; set {DEBUG}=1 and run the command again to see where.",
+        )
+        return FAILED
+
+
+def _forget_stdout() -> None:
+    """Send what is left in the buffer nowhere, so that the interpreter does not fail on it again at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _explain(error: OSError) -> tuple[str, str]:
+    name = error.filename if isinstance(error.filename, str) else "the output"
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return f"There is no room left to write {name}.", "Free some space, then run the same command again."
+        case errno.ENOENT:
+            return f"{name} does not exist.", "Check the path."
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return f"{name} may not be read or written by this user.", "Check its permissions, or name another place."
+        case errno.EISDIR:
+            return f"{name} is a folder.", "Name a file."
+        case errno.ENOTDIR:
+            return f"A part of {name} is a file, not a folder.", "Check the path."
+    return f"{name}: {error.strerror or error}.", ""

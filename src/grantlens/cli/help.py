@@ -1,0 +1,79 @@
+"""How help looks: two aligned columns and wrapped paragraphs, the same on a terminal and in a pipe."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cyclopts.help import HelpEntry, HelpPanel
+    from rich.console import Console, ConsoleOptions
+
+WIDEST = 100
+LEFT = 26
+"""Width of the left column, indent and gap included."""
+
+
+class Columns:
+    """Help formatter in the form that cyclopts asks for."""
+
+    def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        """Write one panel: its title, and a line for each entry."""
+        if panel.entries:
+            _write(console, f"{panel.title}:")
+            for entry in panel.entries:
+                _write(console, _entry(_names(panel, entry), _about(entry), _width(console)))
+            _write(console)
+
+    def render_usage(self, console: Console, options: ConsoleOptions, usage: Any) -> None:
+        """Write how the command is called."""
+        if usage:
+            _write(console, f"Usage: {_text(usage).removeprefix('Usage: ')}\n")
+
+    def render_description(self, console: Console, options: ConsoleOptions, description: Any) -> None:
+        """Write what the command does, each paragraph wrapped."""
+        paragraphs = _text(description).split("\n\n") if description else []
+        for paragraph in paragraphs:
+            _write(console, textwrap.fill(" ".join(paragraph.split()), _width(console)) + "\n")
+
+
+def _names(panel: HelpPanel, entry: HelpEntry) -> str:
+    if panel.format == "parameter":
+        return ", ".join(entry.display_labels_with_metavar)
+    return ", ".join((*entry.positive_names, *entry.positive_shorts))
+
+
+def _about(entry: HelpEntry) -> str:
+    parts = [_text(entry.description)]
+    if entry.choices:
+        parts.append(f"[{', '.join(entry.choices)}]")
+    if entry.required:
+        parts.append("[required]")
+    return " ".join(" ".join(parts).split())
+
+
+def _entry(names: str, about: str, width: int) -> str:
+    left = f"  {names}"
+    if len(left) <= LEFT - 2:
+        return textwrap.fill(about, width, initial_indent=left.ljust(LEFT), subsequent_indent=" " * LEFT)
+    return left + "\n" + textwrap.fill(about, width, initial_indent=" " * LEFT, subsequent_indent=" " * LEFT)
+
+
+def _width(console: Console) -> int:
+    return min(console.width, WIDEST)
+
+
+def _text(value: Any) -> str:
+    """Return the words of what cyclopts hands over, which rich may have wrapped up."""
+    from rich.console import Console
+
+    if not hasattr(value, "__rich_console__"):
+        return str(value or "").strip()
+    plain = Console(width=10_000, force_terminal=False, no_color=True, highlight=False, markup=False, emoji=False)
+    with plain.capture() as capture:
+        plain.print(value)
+    return capture.get().strip()
+
+
+def _write(console: Console, text: str = "") -> None:
+    console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)

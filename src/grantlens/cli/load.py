@@ -1,0 +1,67 @@
+"""`grantlens load`: logs in."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from grantlens.cli.message import complain, say
+from grantlens.cli.opening import anew
+from grantlens.cli.output import write_json, write_records
+from grantlens.cli.parameters import AsJson, StorePath
+from grantlens.errors import GrantlensError
+
+EXAMPLES = """Examples:
+  grantlens load acme.duckdb logs/entra/ 'logs/okta/*.json.gz'
+  grantlens load acme.duckdb audit.csv --loader github
+  grantlens load acme.duckdb logs/ --json"""
+
+COLUMNS = (
+    "path",
+    "loader",
+    "records",
+    "issuance",
+    "usage",
+    "revocation",
+    "ignored",
+    "duplicates",
+    "rejected",
+    "first",
+    "last",
+    "note",
+)
+
+
+def load(
+    store: StorePath,
+    /,
+    *paths: Annotated[
+        str, Parameter(help="Files, folders or quoted globs: NDJSON, JSON, CSV or Parquet, plain, .gz or .zst.")
+    ],
+    loader: Annotated[
+        str | None, Parameter(metavar="NAME", help="Read as this log. Recognised by content, if left out.")
+    ] = None,
+    json: AsJson = False,
+) -> int:
+    """Load logs into a store; loading again changes nothing.
+
+    Each file is loaded whole or not at all. A record that is wrong is kept aside with its reason, and the
+    rest loads. A file that cannot be read is named, the others load, and the exit code is 2.
+    """
+    from grantlens.cli.progress import progress
+
+    if not paths:
+        raise GrantlensError("No log was named.", "Name files, folders or globs: grantlens load acme.duckdb logs/")
+    with anew(store) as opened, progress() as tell:
+        report = opened.load(*paths, loader=loader, progress=tell)
+    if json:
+        write_json({"batches": report.batches})
+    elif report.batches:
+        write_records(report.batches, "table", columns=COLUMNS)
+    rejected = sum(batch["rejected"] for batch in report.batches)
+    if rejected:
+        say(f"{rejected} records were rejected and kept aside; see: grantlens coverage {store}")
+    for path, message, remedy in report.failed:
+        complain(message if path in message else f"{path}: {message}", remedy)
+    return 2 if report.failed else 0

@@ -1,0 +1,59 @@
+"""Opening the store that a command names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grantlens.errors import GrantlensError, StoreError
+
+if TYPE_CHECKING:
+    from grantlens.store import Store
+
+
+def existing(path: Path) -> Store:
+    """Open a store that must be there already; a reading command never makes one.
+
+    Raises
+    ------
+    StoreError
+        If there is no such file; the remedy names the nearest one.
+    """
+    if not path.exists():
+        near = neighbour(path)
+        hint = f"Did you mean {near}?" if near else f"Make it by loading logs: grantlens load {path} LOGS"
+        raise StoreError(f"There is no store at {path}.", hint)
+    return anew(path)
+
+
+def anew(path: Path) -> Store:
+    """Open a store, and make it if it is not there."""
+    from grantlens.store import Store
+
+    return Store(path)
+
+
+def neighbour(path: Path) -> Path | None:
+    """Return the file beside a missing one whose name is nearest to it."""
+    import difflib
+
+    folder = path.parent
+    if not folder.is_dir():
+        return None
+    names = [entry.name for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith(".")]
+    near = difflib.get_close_matches(path.name, names, 1, 0.75)
+    return folder / near[0] if near else None
+
+
+def readable(path: Path) -> Path:
+    """Return the path of a file that must be there.
+
+    Raises
+    ------
+    GrantlensError
+        If there is no such file; the remedy names the nearest one.
+    """
+    if not path.is_file():
+        near = neighbour(path)
+        raise GrantlensError(f"There is no file {path}.", f"Did you mean {near}?" if near else "Check the path.")
+    return path

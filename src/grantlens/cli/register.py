@@ -1,0 +1,32 @@
+"""`grantlens register add`: the organisation's own list of connections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from grantlens.cli.message import say
+from grantlens.cli.opening import existing
+from grantlens.cli.parameters import StorePath
+
+EXAMPLES = """Examples:
+  grantlens register add acme.duckdb connections.toml
+  grantlens register add acme.duckdb connections.csv     lists in a cell are joined by ;"""
+
+
+def add(
+    store: StorePath,
+    file: Annotated[Path, Parameter(help="TOML or CSV: client_id, name, owner, purpose, approved_operations, ...")],
+    /,
+) -> int:
+    """Add the register to a store; an entry replaces an earlier one of the same client."""
+    from grantlens.register import Register
+
+    register = Register.read(file)
+    with existing(store) as opened:
+        opened.add(register)
+        entries = opened.engine.value("SELECT count(*) FROM register")
+    say(f"The register in {store} has {entries} entries now.")
+    return 0

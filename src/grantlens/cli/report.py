@@ -1,0 +1,58 @@
+"""`grantlens report`: every rule over one window, in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from grantlens.cli.gate import exit_code
+from grantlens.cli.opening import existing, readable
+from grantlens.cli.parameters import FailOn, Now, Since, StorePath, Until
+from grantlens.cli.present import ends, present
+from grantlens.errors import GrantlensError
+
+EXAMPLES = """Examples:
+  grantlens report acme.duckdb -o q3.html --since 2026-Q3
+  grantlens report acme.duckdb -o new.json --baseline old.json --fail-on high
+
+The ending of FILE chooses the form: .html, .json or .md."""
+
+WRITERS = {".html": "to_html", ".htm": "to_html", ".json": "to_json", ".md": "to_markdown"}
+"""Ending of the file, and the method of a review that writes it."""
+
+
+def report(
+    store: StorePath,
+    /,
+    *,
+    out: Annotated[Path, Parameter(name=("--out", "-o"), metavar="FILE", help="File to write: .html, .json or .md.")],
+    since: Since = None,
+    until: Until = None,
+    now: Now = None,
+    baseline: Annotated[
+        Path | None,
+        Parameter(
+            metavar="FILE", help="An earlier report as JSON: what is new is marked, and only that counts for --fail-on."
+        ),
+    ] = None,
+    fail_on: FailOn = None,
+) -> int:
+    """Write a report that opens offline: coverage, findings by rule, grants, revocations, privileges, limitations."""
+    from grantlens.review import review
+
+    if out.suffix.lower() not in WRITERS:
+        raise GrantlensError(f"{out} has no ending that says how to write it.", f"Name it *{', *'.join(WRITERS)}.")
+    if not out.parent.is_dir():
+        raise GrantlensError(f"The folder of {out} does not exist.", f"Make it first: mkdir -p {out.parent}")
+    if baseline is not None:
+        readable(baseline)
+    instant = present(now)
+    with existing(store) as opened:
+        window = opened.between(*ends(since, until, instant), now=instant)
+        result = review(opened, window=window, now=instant, baseline=baseline)
+        getattr(result, WRITERS[out.suffix.lower()])(out)
+        code = exit_code(opened, window, result.gated(), fail_on)
+    print(out)
+    return code

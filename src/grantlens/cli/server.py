@@ -1,0 +1,33 @@
+"""`grantlens server add`: what is known of the servers that check tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from grantlens.cli.message import say
+from grantlens.cli.opening import existing
+from grantlens.cli.parameters import StorePath
+
+EXAMPLES = """Examples:
+  grantlens server add acme.duckdb servers.toml"""
+
+
+def add(
+    store: StorePath,
+    file: Annotated[
+        Path, Parameter(help="TOML or CSV: resource_server, validation, cache_seconds, bound_seconds, ...")
+    ],
+    /,
+) -> int:
+    """Add resource servers to a store; an entry replaces an earlier one of the same server."""
+    from grantlens.register import Servers
+
+    servers = Servers.read(file)
+    with existing(store) as opened:
+        opened.add(servers)
+        entries = opened.engine.value("SELECT count(*) FROM server")
+    say(f"The store {store} knows {entries} servers now.")
+    return 0

@@ -1,0 +1,115 @@
+"""The way out: the three logs in the native format, as NDJSON for a load elsewhere or as Parquet for other engines."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grantlens.engine.duckdb import quote
+from grantlens.errors import GrantlensError
+from grantlens.schema import LOGS
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+_HERE = ("batch_id", "line_no")
+"""Columns that mean something inside this store only."""
+
+_ORDER = {
+    "issuance": "batch_id, line_no, issued_at",
+    "usage": "usage_id",
+    "revocation": "batch_id, line_no, revoked_at",
+}
+"""So that the same store gives the same bytes."""
+
+_NDJSON = (".ndjson", ".jsonl", ".json")
+
+
+def write_ndjson(engine: Engine, path: str | os.PathLike[str]) -> list[Path]:
+    """Write all three logs to one NDJSON file; `.gz` and `.zst` at the end of its name compress it.
+
+    Parameters
+    ----------
+    engine
+        Database of the store.
+    path
+        The file; it appears when it is whole.
+
+    Returns
+    -------
+    list of Path
+        The file.
+    """
+    target = Path(path)
+    if not any(suffix in _NDJSON for suffix in target.suffixes):
+        raise GrantlensError(f"{target} does not end like NDJSON.", "Name it *.ndjson, *.ndjson.gz or *.ndjson.zst.")
+    _need_folder(target.parent)
+    parts = [target.with_name(f".{log}-{target.name}") for log in LOGS]
+    whole = target.with_name(f".whole-{target.name}")
+    try:
+        for log, part in zip(LOGS, parts, strict=True):
+            engine.execute(f"COPY ({_select(log, text_times=True)}) TO $path (FORMAT json)", {"path": str(part)})
+        with whole.open("wb") as joined:
+            for part in parts:
+                with part.open("rb") as one:
+                    shutil.copyfileobj(one, joined, 1 << 20)
+        whole.replace(target)
+    finally:
+        for leftover in (*parts, whole):
+            leftover.unlink(missing_ok=True)
+    return [target]
+
+
+def write_parquet(engine: Engine, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write each log to a Parquet file of its own in a folder, made if absent.
+
+    Parameters
+    ----------
+    engine
+        Database of the store.
+    folder
+        Folder of `issuance.parquet`, `usage.parquet` and `revocation.parquet`.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    home = Path(folder)
+    if home.exists() and not home.is_dir():
+        raise GrantlensError(f"{home} is a file.", "Name a folder.")
+    _need_folder(home.parent)
+    home.mkdir(exist_ok=True)
+    written = []
+    for log in LOGS:
+        part, target = home / f".{log}.parquet", home / f"{log}.parquet"
+        try:
+            engine.execute(f"COPY ({_select(log)}) TO $path (FORMAT parquet, COMPRESSION zstd)", {"path": str(part)})
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        written.append(target)
+    return written
+
+
+def _select(log: str, *, text_times: bool = False) -> str:
+    """Return the SELECT of one log: portable types, and in JSON times as everybody writes them."""
+    columns = [f"'{log}' AS log"]
+    for column in LOGS[log].columns:
+        if column.name in _HERE:
+            continue
+        name = quote(column.name)
+        value = name
+        if column.type == "TIMESTAMPTZ" and text_times:
+            value = f"strftime({name}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+        elif column.type.endswith("_t"):
+            value = f"{name}::VARCHAR"
+        columns.append(f"{value} AS {name}")
+    return f"SELECT {', '.join(columns)} FROM {log} ORDER BY {_ORDER[log]}"
+
+
+def _need_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise GrantlensError(f"The folder {folder} does not exist.", f"Make it first: mkdir -p {folder}")

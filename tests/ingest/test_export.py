@@ -1,0 +1,129 @@
+"""What goes out comes in again."""
+
+import json
+
+import pytest
+
+from grantlens.errors import GrantlensError
+from grantlens.ingest.export import write_ndjson, write_parquet
+from grantlens.schema import LOGS
+from grantlens.store import Store
+
+RECORDS = [
+    {
+        "log": "issuance",
+        "issued_at": "2026-07-01T08:00:00.123456Z",
+        "kind": "token",
+        "outcome": "success",
+        "token_id": "t1",
+        "grant_id": "g1",
+        "client_id": 'a "quoted" \u202e name',
+        "scopes": ["mail.read", "mail.send"],
+        "actor_chain": [],
+        "authorization_details": [{"type": "payment", "limit": 3}],
+        "event_id": "i1",
+        "source": "acme-idp",
+        "tenant": "acme",
+    },
+    {
+        "log": "usage",
+        "used_at": "2026-07-01T09:00:00Z",
+        "outcome": "success",
+        "status": 204,
+        "token_id": "t1",
+        "client_id": '=HYPERLINK("http://x")',
+        "method": "GET",
+        "target": "/v1/mail/1",
+        "resource_server": "mail",
+        "event_id": "u1",
+        "response_bytes": 12,
+        "validation": "cached",
+    },
+    {
+        "log": "usage",
+        "used_at": "2026-07-01T09:00:01Z",
+        "outcome": "denied",
+        "denial_reason": "token",
+        "token_id": "t1",
+        "client_id": "c'; DROP TABLE usage; --",
+        "operation": "tools/call",
+        "resource_server": "mcp",
+        "event_id": "u2",
+    },
+    {
+        "log": "revocation",
+        "revoked_at": "2026-07-01T10:00:00Z",
+        "kind": "revoke",
+        "outcome": "success",
+        "target_kind": "token",
+        "token_id": "t1",
+        "scopes_removed": None,
+        "event_id": "r1",
+    },
+]
+
+
+@pytest.fixture
+def loaded(tmp_path, store):
+    path = tmp_path / "in.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
+    report = store.load(path)
+    assert not report.failed
+    assert report.total("rejected") == 0
+    return store
+
+
+def content(store):
+    """Every row of every log, without what depends on the file it came from."""
+    return {
+        log: sorted(
+            store.sql(f"SELECT * EXCLUDE (batch_id, line_no), $log AS log FROM {log}", log=log)
+            .drop_columns(["usage_id", "caller_id", "target_id"] if log == "usage" else [])
+            .to_pylist(),
+            key=repr,
+        )
+        for log in LOGS
+    }
+
+
+@pytest.mark.parametrize("ending", ["ndjson", "ndjson.gz", "ndjson.zst", "parquet"])
+def test_a_load_round_trips(loaded, tmp_path, ending):
+    if ending == "parquet":
+        paths = write_parquet(loaded.engine, tmp_path / "lake")
+        assert [path.name for path in paths] == ["issuance.parquet", "usage.parquet", "revocation.parquet"]
+    else:
+        paths = write_ndjson(loaded.engine, tmp_path / f"out.{ending}")
+    with Store(tmp_path / "again.duckdb") as again:
+        report = again.load(*paths)
+        assert not report.failed
+        assert report.total("rejected") == 0
+        assert content(again) == content(loaded)
+        assert [len(rows) for rows in content(again).values()] == [1, 2, 1]
+
+
+def test_loading_an_export_into_its_own_store_changes_nothing(loaded, tmp_path):
+    before = content(loaded)
+    report = loaded.load(*write_ndjson(loaded.engine, tmp_path / "out.ndjson"))
+    assert report.total("duplicates") == len(RECORDS)
+    assert content(loaded) == before
+
+
+def test_the_same_store_gives_the_same_bytes(loaded, tmp_path):
+    one, other = (write_ndjson(loaded.engine, tmp_path / name)[0].read_bytes() for name in ("a.ndjson", "b.ndjson"))
+    assert one == other
+
+
+def test_nothing_is_left_of_an_export_that_failed(loaded, tmp_path):
+    (tmp_path / "folder.ndjson").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_ndjson(loaded.engine, tmp_path / "folder.ndjson")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("write", "name"), [(write_ndjson, "out.txt"), (write_ndjson, "no/out.ndjson"), (write_parquet, "no/way/lake")]
+)
+def test_a_place_that_cannot_be_is_refused(loaded, tmp_path, write, name):
+    with pytest.raises(GrantlensError) as caught:
+        write(loaded.engine, tmp_path / name)
+    assert caught.value.remedy
