@@ -1,0 +1,266 @@
+"""GitHub: audit log of an organisation or enterprise, security log of a person, webhooks of an app.
+
+What the mapping decides, and why:
+
+- **Token id** is `hashed_token` (base64 of the token's SHA-256), else the number `token_id`; `0` is none.
+- **The end of a token names no token**, only the person and the name of the personal access token, and
+  the name may be used again minutes later. So such a token's grant is called `pat:<person>:<name>` on
+  both sides, and a revocation ends the grant. No token id is ever claimed for it.
+- Whoever makes a personal access token consents by making it: two rows, a consent and the token.
+  So a name that is used again opens a new grant interval.
+- `oauth_access.regenerate` repeats the hash of the creation: a `refresh` of the same token.
+- Any record that names a token is a use of it: `api.request`, `git.*`, and the changes made through the API.
+- Times are milliseconds; in webhooks seconds, or text with an offset. `org` may be a text, a number or a list.
+- Scopes are joined by commas. An empty text means none for tokens that have scopes, and says nothing for the others.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.loader import Loader
+
+_FIELDS = """{
+    "action": "VARCHAR", "_document_id": "VARCHAR",
+    "@timestamp": "VARCHAR", "at_sign_timestamp": "VARCHAR", "created_at": "VARCHAR",
+    "actor": "VARCHAR", "actor_id": "VARCHAR", "actor_is_bot": "BOOLEAN", "actor_is_agent": "BOOLEAN",
+    "user": "VARCHAR", "user_id": "VARCHAR", "org": "VARCHAR", "business": "VARCHAR", "repo": "VARCHAR",
+    "hashed_token": "VARCHAR", "token_id": "VARCHAR", "token_scopes": "VARCHAR",
+    "programmatic_access_type": "VARCHAR", "user_programmatic_access_name": "VARCHAR",
+    "integration": "VARCHAR", "name": "VARCHAR", "application_client_id": "VARCHAR",
+    "oauth_application_id": "VARCHAR", "oauth_application_name": "VARCHAR",
+    "request_method": "VARCHAR", "route": "VARCHAR", "status_code": "INTEGER",
+    "actor_ip": "VARCHAR", "user_agent": "VARCHAR", "explanation": "VARCHAR",
+    "installation": {"id": "VARCHAR", "app_id": "VARCHAR", "app_slug": "VARCHAR", "account": {"login": "VARCHAR"},
+        "permissions": "VARCHAR", "created_at": "VARCHAR", "updated_at": "VARCHAR", "suspended_at": "VARCHAR"},
+    "sender": {"id": "VARCHAR", "login": "VARCHAR"}
+}"""
+
+
+def _is_event(record: Mapping) -> bool:
+    """An audit log event: an action with a dot, an actor by its login, and GitHub's way to tell the time."""
+    action, actor = record.get("action"), record.get("actor", record.get("user"))
+    timed = {"@timestamp", "at_sign_timestamp", "created_at", "_document_id"} & record.keys()
+    return isinstance(action, str) and "." in action and (actor is None or isinstance(actor, str)) and bool(timed)
+
+
+def _is_webhook(record: Mapping) -> bool:
+    """A delivery of `installation` or `github_app_authorization`."""
+    sender, installation = record.get("sender"), record.get("installation")
+    if not isinstance(record.get("action"), str) or not isinstance(sender, Mapping) or "login" not in sender:
+        return False
+    return record["action"] == "revoked" or (isinstance(installation, Mapping) and "app_id" in installation)
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Most of the records are audit events or app webhooks."""
+    return 2 * sum(_is_event(record) or _is_webhook(record) for record in sample) > len(sample)
+
+
+def _moment(text: str) -> str:
+    """Return SQL that reads a time: milliseconds, seconds, or text with its offset."""
+    number = f"TRY_CAST({text} AS BIGINT)"
+    return f"""CASE WHEN {number} BETWEEN 100000000000 AND 99999999999999 THEN make_timestamptz({number} * 1000)
+            WHEN {number} BETWEEN 0 AND 99999999999 THEN make_timestamptz({number} * 1000000)
+            WHEN {text} LIKE '____-__-__%' THEN TRY_CAST({text} AS TIMESTAMPTZ) END"""
+
+
+def _plain(column: str) -> str:
+    """Return SQL for a value that may stand alone or in a list; an empty list is no value."""
+    items = f"TRY(from_json({column}, '[\"VARCHAR\"]'))"
+    return f"nullif(CASE WHEN starts_with({column}, '[') THEN array_to_string({items}, ',') ELSE {column} END, '')"
+
+
+def _listed(actions: Sequence[str]) -> str:
+    return "(" + ", ".join(f"'{action}'" for action in actions) + ")"
+
+
+_TOKENS = ("oauth_access.create", "personal_access_token.create")
+_RENEWALS = ("oauth_access.regenerate", "personal_access_token.credential_regenerated")
+_CONSENTS = (
+    "oauth_authorization.create",
+    "personal_access_token.request_created",
+    "personal_access_token.access_granted",
+    "integration_installation.create",
+    "integration_installation.repositories_added",
+    "org.oauth_app_access_approved",
+    "org_credential_authorization.grant",
+)
+_REFUSALS = ("org.oauth_app_access_denied", "personal_access_token.request_denied")
+_ENDS = (
+    "personal_access_token.access_revoked",
+    "personal_access_token.destroy",
+    "oauth_access.destroy",
+    "oauth_access.revoke",
+    "oauth_authorization.destroy",
+    "org_credential_authorization.revoke",
+    "org_credential_authorization.deauthorize",
+    "integration_installation.destroy",
+)
+
+_EVENT = f"""
+SELECT line_no, r.*,
+       r.installation.app_id IS NOT NULL OR (r.actor IS NULL AND r.sender.login IS NOT NULL) AS is_webhook,
+       CASE WHEN r.installation.app_id IS NOT NULL THEN
+                 CASE WHEN r.action IN ('created', 'unsuspend') THEN 'consent'
+                      WHEN r.action = 'new_permissions_accepted' THEN 'change'
+                      WHEN r.action IN ('suspend', 'deleted') THEN 'disable' END
+            WHEN r.actor IS NULL AND r.sender.login IS NOT NULL THEN CASE WHEN r.action = 'revoked' THEN 'revoked webhook' END
+            WHEN r.action IN {_listed(_TOKENS)} THEN 'token'
+            WHEN r.action IN {_listed(_RENEWALS)} THEN 'refresh'
+            WHEN r.action IN {_listed(_CONSENTS)} THEN 'consent'
+            WHEN r.action IN {_listed(_REFUSALS)} THEN 'refusal'
+            WHEN r.action IN {_listed(_ENDS)} THEN 'revoke'
+            WHEN r.action = 'integration_installation.suspend' THEN 'disable'
+            WHEN r.action IN ('api.request', 'git.clone', 'git.fetch', 'git.push') THEN 'use'
+            WHEN r.hashed_token <> '' OR r.token_id <> '0' THEN 'use' END AS meaning,
+       coalesce(r."@timestamp", r.at_sign_timestamp,
+                CASE WHEN r.installation.app_id IS NULL OR r.created_at IS NOT NULL THEN r.created_at
+                     WHEN r.action = 'created' THEN r.installation.created_at
+                     WHEN r.action IN ('new_permissions_accepted', 'unsuspend') THEN r.installation.updated_at
+                     WHEN r.action = 'suspend' THEN r.installation.suspended_at END) AS logged_at
+FROM record
+"""
+
+_PARTY = f"""
+SELECT *,
+       {_moment("logged_at")} AS happened_at,
+       coalesce({_plain("org")}, {_plain("business")}, installation.account.login) AS tenant,
+       coalesce(nullif(hashed_token, ''), nullif(nullif(token_id, ''), '0')) AS token,
+       coalesce(actor_is_bot, actor LIKE '%[bot]', false) AS is_bot,
+       is_webhook OR action LIKE 'integration_installation.%' AS is_installation,
+       coalesce(nullif(actor_id, ''), sender.id, nullif(actor, '')) AS doer,
+       coalesce(nullif(user_id, ''), nullif("user", ''), nullif(actor_id, ''), nullif(actor, '')) AS person,
+       CASE WHEN user_programmatic_access_name <> '' THEN 'pat:' || coalesce(person, '') || ':' || user_programmatic_access_name END AS pat,
+       programmatic_access_type ILIKE '%(classic)%' OR programmatic_access_type ILIKE 'oauth%' AS has_scopes,
+       coalesce(pat, nullif(application_client_id, ''), nullif(nullif(oauth_application_id, ''), '0'), installation.app_id,
+                nullif(integration, ''), nullif(oauth_application_name, ''),
+                CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
+                CASE WHEN is_bot THEN actor END) AS client_id,
+       coalesce(nullif(user_programmatic_access_name, ''), nullif(oauth_application_name, ''), nullif(integration, ''),
+                CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
+                nullif(installation.app_slug, ''), CASE WHEN is_bot THEN actor END) AS client_name,
+       CASE WHEN is_webhook THEN 'installation:' || installation.id ELSE pat END AS grant_id
+FROM event
+"""
+
+_ISSUED = """
+SELECT *, meaning AS issued_as FROM party WHERE meaning IN ('token', 'refresh', 'consent', 'refusal', 'change')
+UNION ALL
+SELECT *, 'own consent' FROM party WHERE action = 'personal_access_token.create'
+"""
+
+_SCOPES = """CASE WHEN token_scopes = '' THEN CASE WHEN has_scopes THEN []::VARCHAR[] END
+            ELSE string_split(token_scopes, ',') END"""
+_PERMISSIONS = """list_sort(list_transform(map_entries(TRY(from_json(installation.permissions, '"MAP(VARCHAR, VARCHAR)"'))),
+            lambda p: p.key || ':' || p.value))"""
+
+_ISSUANCE = f"""
+SELECT line_no,
+       CASE WHEN issued_as = 'own consent' THEN nullif(_document_id, '') || '#consent' ELSE nullif(_document_id, '') END AS event_id,
+       happened_at AS issued_at,
+       CASE WHEN issued_as IN ('own consent', 'refusal') THEN 'consent' ELSE issued_as END AS kind,
+       CASE WHEN issued_as = 'refusal' THEN 'denied' ELSE 'success' END AS outcome,
+       grant_id,
+       CASE WHEN issued_as IN ('token', 'refresh') THEN token END AS token_id,
+       CASE WHEN issued_as NOT IN ('token', 'refresh') THEN NULL
+            WHEN action LIKE 'personal_access_token.%' OR programmatic_access_type ILIKE '%personal access token%' THEN 'api_key'
+            ELSE 'access' END AS token_kind,
+       client_id, client_name,
+       CASE WHEN NOT is_installation AND action NOT LIKE 'org.%' THEN person END AS subject_id,
+       CASE WHEN NOT is_installation AND action NOT LIKE 'org.%' THEN coalesce(nullif("user", ''), nullif(actor, '')) END AS subject_name,
+       CASE WHEN is_installation OR is_bot THEN 'service'
+            WHEN action LIKE 'org.%' THEN NULL
+            WHEN actor_is_agent THEN 'agent' ELSE 'user' END AS subject_kind,
+       CASE WHEN is_webhook THEN {_PERMISSIONS}
+            WHEN issued_as IN ('token', 'refresh') THEN {_SCOPES} END AS scopes,
+       CASE WHEN issued_as NOT IN ('token', 'refresh') THEN doer END AS consent_actor,
+       CASE WHEN issued_as IN ('token', 'refresh') THEN NULL
+            WHEN is_installation OR action LIKE 'org.%' THEN 'admin'
+            WHEN doer = person THEN 'user' ELSE 'admin' END AS consent_kind,
+       nullif(actor_ip, '') AS ip,
+       nullif(user_agent, '') AS user_agent,
+       tenant
+FROM issued
+"""
+
+_USAGE = f"""
+SELECT line_no,
+       nullif(_document_id, '') AS event_id,
+       happened_at AS used_at,
+       CASE WHEN action <> 'api.request' OR status_code BETWEEN 200 AND 299 THEN 'success'
+            WHEN status_code IN (401, 403, 429) THEN 'denied'
+            WHEN status_code IS NOT NULL THEN 'error' END AS outcome,
+       CASE WHEN status_code BETWEEN 0 AND 32767 THEN status_code::SMALLINT END AS status,
+       CASE status_code WHEN 401 THEN 'token' WHEN 403 THEN 'other' WHEN 429 THEN 'rate' END AS denial_reason,
+       token AS token_id,
+       grant_id,
+       client_id, client_name,
+       CASE WHEN NOT is_bot THEN coalesce(nullif(actor_id, ''), nullif(actor, '')) END AS subject_id,
+       CASE WHEN NOT is_bot THEN nullif(actor, '') END AS subject_name,
+       {_SCOPES} AS token_scopes,
+       CASE WHEN action LIKE 'git.%' THEN 'github.com' ELSE 'api.github.com' END AS resource_server,
+       upper(nullif(request_method, '')) AS method,
+       CASE WHEN action = 'api.request' THEN nullif(route, '') ELSE nullif(repo, '') END AS target,
+       CASE WHEN action <> 'api.request' THEN action END AS operation,
+       nullif(repo, '') AS resource_id,
+       nullif(actor_ip, '') AS ip,
+       nullif(user_agent, '') AS user_agent,
+       tenant
+FROM party
+WHERE meaning = 'use'
+"""
+
+_REVOCATION = """
+SELECT line_no,
+       nullif(_document_id, '') AS event_id,
+       happened_at AS revoked_at,
+       meaning AS kind,
+       'success' AS outcome,
+       CASE WHEN meaning = 'disable' AND tenant IS NOT NULL AND client_id IS NOT NULL THEN 'client' ELSE 'grant' END AS target_kind,
+       grant_id, client_id, client_name,
+       CASE WHEN NOT is_installation THEN person END AS subject_id,
+       CASE WHEN NOT is_installation THEN coalesce(nullif("user", ''), nullif(actor, '')) END AS subject_name,
+       CASE WHEN is_installation THEN 'admin' WHEN doer = person THEN 'user' WHEN doer IS NOT NULL THEN 'admin' END AS initiator,
+       doer AS actor_id,
+       nullif(explanation, '') AS reason,
+       tenant
+FROM party
+WHERE meaning IN ('revoke', 'disable') AND logged_at IS NOT NULL
+"""
+
+_IGNORED = """
+SELECT line_no,
+       CASE WHEN is_webhook THEN 'webhook that neither gives nor takes access'
+            WHEN regexp_matches(action, '^(oauth_|personal_access_token|integration|org_credential)')
+            THEN 'token or app event that neither gives nor takes access'
+            ELSE 'event that names no token' END AS reason
+FROM event
+WHERE meaning IS NULL AND action IS NOT NULL
+"""
+
+_REJECTED = """
+SELECT line_no, 'action is missing' AS reason FROM event WHERE action IS NULL
+UNION ALL
+SELECT line_no, 'webhook tells neither which app nor when: only its delivery knows' FROM event WHERE meaning = 'revoked webhook'
+UNION ALL
+SELECT line_no, 'time is missing' FROM event WHERE meaning IN ('revoke', 'disable') AND logged_at IS NULL
+"""
+
+LOADER = Loader(
+    name="github",
+    version=1,
+    title="GitHub audit log, security log and app webhooks",
+    recognise=_recognise,
+    fields=_FIELDS,
+    carries=("issuance", "usage", "revocation"),
+    steps={"event": _EVENT, "party": _PARTY, "issued": _ISSUED},
+    issuance=_ISSUANCE,
+    usage=_USAGE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    join_note=(
+        "Issue and use join by the token's hash, exactly, in exports that carry it (enterprise streaming). The end of a token "
+        "carries neither hash nor number: a personal access token joins by person and token name, an app by its installation or name, "
+        "so what was ended is known as a grant, never as a token, and a name used again is told apart by time alone."
+    ),
+)

@@ -1,0 +1,59 @@
+"""Usage from MicrosoftGraphActivityLogs and AzureADGraphActivityLogs: one row for each call.
+
+The busiest log of all, so nothing here parses text twice. What the mapping decides:
+
+- A token's scopes are `scopes` (delegated) or `roles` (app-only); an empty text is the log's way to say nothing.
+- The path stays as logged, with the API version; the query is dropped, it may hold anything.
+- `durationMs` is no millisecond count in the records we have seen, so the end of a call stays unknown.
+- 403 alone does not say whether scope, policy or licence was missing: `other`.
+- `$batch` is one call here: the log does not show its parts.
+"""
+
+from grantlens.loaders.microsoft_entra.shape import moment
+from grantlens.loaders.microsoft_entra.token_id import uti
+
+# Azure AD Graph writes ' Group.Read.All,' where Graph writes 'Group.Read.All'.
+_SCOPE_LIST = """CASE WHEN permissions = '' THEN NULL
+            WHEN contains(permissions, ',') OR contains(permissions, '  ') OR permissions <> trim(permissions)
+            THEN nullif(list_filter(string_split(translate(permissions, ',', ' '), ' '), lambda scope: scope <> ''), [])
+            ELSE string_split(permissions, ' ') END"""
+
+ACTIVITY = """
+SELECT line_no, tenant, requestId, timeGenerated, signInActivityId, appId, userId, ip, userAgent,
+       coalesce(nullif(sessionId, ''), c_Sid) AS session,
+       coalesce(nullif(scopes, ''), roles) AS permissions,
+       upper(coalesce(requestMethod, httpMethod)) AS method,
+       split_part(requestUri, '?', 1) AS address,
+       split_part(requestUri, '/', 3) AS host,
+       coalesce(responseStatusCode, httpStatusCode) AS code,
+       responseSizeBytes AS size,
+       category = 'AzureADGraphActivityLogs' OR httpStatusCode IS NOT NULL AS is_aad_graph
+FROM event
+WHERE log_kind = 'activity'
+"""
+
+USAGE = f"""
+SELECT line_no,
+       nullif(requestId, '') AS event_id,
+       {moment("timeGenerated")} AS used_at,
+       CASE WHEN code BETWEEN 200 AND 299 THEN 'success'
+            WHEN code IN (401, 403, 429) THEN 'denied'
+            WHEN code IS NOT NULL THEN 'error' END AS outcome,
+       CASE WHEN code BETWEEN 0 AND 32767 THEN code::SMALLINT END AS status,
+       CASE code WHEN 401 THEN 'token' WHEN 403 THEN 'other' WHEN 429 THEN 'rate' END AS denial_reason,
+       {uti("signInActivityId")} AS token_id,
+       nullif(session, '') AS session_id,
+       nullif(appId, '') AS client_id,
+       nullif(userId, '') AS subject_id,
+       {_SCOPE_LIST} AS token_scopes,
+       CASE WHEN starts_with(address, 'https://') THEN lower(host)
+            WHEN is_aad_graph THEN 'graph.windows.net'
+            ELSE 'graph.microsoft.com' END AS resource_server,
+       method,
+       CASE WHEN starts_with(address, 'https://') THEN substr(address, 9 + length(host)) ELSE address END AS target,
+       CASE WHEN size >= 0 THEN size END AS response_bytes,
+       ip,
+       nullif(userAgent, '') AS user_agent,
+       tenant
+FROM activity
+"""

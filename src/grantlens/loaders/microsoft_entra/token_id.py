@@ -1,0 +1,42 @@
+"""One form for Entra's token ids, so that a sign-in and the calls made with its token meet."""
+
+_NIL = "A" * 22
+
+
+def uti(value: str) -> str:
+    """Return SQL that brings a token id to the form of the `uti` claim: 22 characters of base64url.
+
+    Entra writes one and the same request id in four ways: as base64url of its 16 bytes (the claim, Graph
+    activity), the same with `==` (Azure AD Graph), as a GUID, and as base64 of the GUID's 36 letters
+    (older sign-in logs). The GUID's bytes are in Microsoft's order, the first three groups reversed.
+    The nil id is no id. Anything else stays as it is.
+
+    Parameters
+    ----------
+    value
+        Name of the column that holds the id.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> sql = "SELECT " + uti("v") + " FROM (VALUES ('0421f9d2-c8cd-934a-bb29-ef97100606aa'), ('nonsense')) t(v)"
+    >>> duckdb.sql(sql).fetchall()
+    [('0vkhBM3ISpO7Ke-XEAYGqg',), ('nonsense',)]
+    """
+    return f"""CASE
+            WHEN {value} IS NULL OR {value} = '' OR starts_with({value}, '{_NIL}') THEN NULL
+            WHEN strlen({value}) = 22 THEN {value}
+            WHEN strlen({value}) = 24 AND ends_with({value}, '==') THEN translate({value}[:22], '+/', '-_')
+            WHEN strlen({value}) = 36 THEN {_of_guid(value)}
+            WHEN strlen({value}) = 48 THEN {_of_guid(f"TRY(decode(from_base64({value})))", value)}
+            ELSE {value} END"""
+
+
+def _of_guid(guid: str, otherwise: str | None = None) -> str:
+    """Return SQL that packs a GUID; what is no GUID gives `otherwise`."""
+    pairs = "".join(f"\\{group}" for group in (4, 3, 2, 1, 6, 5, 8, 7, 9))
+    pattern = "^(..)(..)(..)(..)-(..)(..)-(..)(..)-(.{17})$"
+    packed = f"TRY(unhex(replace(regexp_replace({guid}, '{pattern}', '{pairs}'), '-', '')))"
+    return f"""coalesce(CASE WHEN octet_length({packed}) = 16
+                THEN nullif(rtrim(translate(to_base64({packed}), '+/', '-_'), '='), '{_NIL}') ELSE {otherwise or guid} END,
+                CASE WHEN {guid} <> '00000000-0000-0000-0000-000000000000' THEN {otherwise or guid} END)"""
