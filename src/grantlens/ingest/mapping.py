@@ -1,7 +1,7 @@
 """From records to canonical rows: the SQL that is made out of a loader's SELECTs.
 
 Each log is staged in a temporary table with its canonical types. A value that does not fit its
-column, or a required one that is missing, gives the row a `reason`.
+column, or a required one that is missing, gives the row a reason, in `refused`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Staging:
     given
         The canonical columns that the loader gives.
     sql
-        SELECT with `line_no`, the columns in canonical types, and `reason`.
+        SELECT with `line_no`, the columns in canonical types, and `refused`: why the row is none, or NULL.
     """
 
     log: str
@@ -83,7 +83,7 @@ def staging(engine: Engine, loader: Loader, log: str) -> Staging:
     if "source" not in given:
         values.append("$source AS source")
     reason = f"CASE {' '.join(reasons)} END"
-    return Staging(log, given, f"SELECT s.line_no, {', '.join(values)}, {reason} AS reason FROM ({select}) s")
+    return Staging(log, given, f"SELECT s.line_no, {', '.join(values)}, {reason} AS refused FROM ({select}) s")
 
 
 def _value(column: Column, type_: str) -> tuple[str, str | None]:

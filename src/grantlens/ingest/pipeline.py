@@ -113,10 +113,10 @@ class Pipeline:
         self._run(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT *{hashes} FROM ({staged.sql})")
         if self.engine.value("SELECT count(*) FROM bad_line"):
             self._run(f"DELETE FROM {table} WHERE line_no IN (SELECT line_no FROM bad_line)")
-        wrong = self.engine.value(f"SELECT count(reason) FROM {table}")
+        wrong = self.engine.value(f"SELECT count(refused) FROM {table}")
         if wrong:
-            self._run(f"INSERT INTO bad_line SELECT line_no, reason FROM {table} WHERE reason IS NOT NULL")
-            self._run(f"DELETE FROM {table} WHERE reason IS NOT NULL")
+            self._run(f"INSERT INTO bad_line SELECT line_no, refused FROM {table} WHERE refused IS NOT NULL")
+            self._run(f"DELETE FROM {table} WHERE refused IS NOT NULL")
         if "event_id" not in staged.given:
             self._run(f"ALTER TABLE {table} ADD COLUMN event_id VARCHAR")
         if self.engine.value(f"SELECT count(*) FROM {table} WHERE event_id IS NULL"):
