@@ -177,7 +177,7 @@ def _by_path(compiled: Compiled, columns: dict[str, pa.Array], operation: np.nda
         server = pc.replace_with_mask(server, absolute, host)
     method = pc.utf8_upper(method)
     encoded = server.dictionary_encode()
-    servers = [*encoded.dictionary.to_pylist(), None]
+    servers = [*encoded.dictionary.to_pylist(), *([None] if encoded.null_count else [])]
     claims = [compiled.claim(name) for name in servers]
     claim = np.array(claims, np.int64)[encoded.indices.fill_null(len(servers) - 1).to_numpy()]
     for number in sorted(set(claims)):

@@ -172,15 +172,17 @@ class Catalogue:
             ) from None
 
     def write_to(self, engine: Engine) -> None:
-        """Put the catalogue into a store, in place of one with the same name, and match the calls anew."""
+        """Put the catalogue into a store, in place of one with the same name, and match all calls anew.
+
+        Runs inside the caller's transaction, which `Store.add` opens.
+        """
         from grantlens.catalogue.matcher import rematch
 
-        with engine.transaction():
-            self.insert(engine)
-            rematch(engine)
+        self._insert(engine)
+        rematch(engine)
 
-    def insert(self, engine: Engine) -> None:
-        """Replace the rows of this catalogue in a store, inside the caller's transaction."""
+    def _insert(self, engine: Engine) -> None:
+        """Replace the rows of this catalogue in a store."""
         of_scope, of_operation = (
             "(SELECT scope_id FROM cat_scope WHERE catalogue = $name)",
             "(SELECT op_id FROM cat_operation WHERE catalogue = $name)",

@@ -1,15 +1,18 @@
 """Cut paths into comparable segments: templates and logged paths by the same steps.
 
-All steps run on whole Arrow columns, so that a path of a log never becomes a Python object of its
-own. Two styles exist: plain (segments between slashes, case kept as the catalogue says) and OData
-(Microsoft Graph: no case, `/v1.0` and `/beta` alike, keys and functions in parentheses, and
-`root:/any/path:/` addressing).
+The steps run on whole Arrow columns, so that an ordinary path of a log never becomes a Python object
+of its own; one search finds the paths that need care, and only these go further. Two styles exist:
+plain (segments between slashes, case kept as the catalogue says) and OData (Microsoft Graph: keys and
+functions in parentheses, and `root:/any/path:/` addressing).
+
+Empty segments mean nothing: they may remain in the result, and the matcher passes over them.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -19,10 +22,18 @@ if TYPE_CHECKING:
 PLACEHOLDER = "{}"
 """Stands for a value whose text does not matter."""
 
-_ODATA_PUNCTUATION = {"%24": "$", "%27": "'", "%28": "(", "%29": ")", "%2c": ",", "%3a": ":", "%3d": "="}
+VERSIONS = ("v1.0", "beta")
+"""First segments of Microsoft Graph that its catalogue does not tell apart."""
+
+# The escapes that ids are full of (blank + / = @) never spell a literal: they may stay.
+_ESCAPE = "%(?:[0156789a-fA-F]|2[^0BbFf]|3[^Dd]|4[^0])"
+_CARE = rf"[?#]|:/|{_ESCAPE}"
+_SCHEME = r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*"
 _LITERAL_GUID = re.compile(r"[0-9a-f]{8}-")
 _DRIVE_PATH = re.compile(r"(root:/\{[^{}/]*\})/")
 _BARE_KEY = re.compile(r"(?<=/)\(([\w-]+)\)(?=/|$)")
+_QUOTED = re.compile(r"'[^']*'")
+_PARENTHESES = re.compile(r"\(([^()]*)\)")
 
 
 @dataclass(frozen=True)
@@ -39,110 +50,71 @@ def cut(paths: pa.Array, style: Style) -> pa.ListArray:
     Examples
     --------
     >>> import pyarrow as pa
-    >>> cut(pa.array(["/users//7/messages?$top=1"]), Style())[0].as_py()
-    ['users', '7', 'messages']
-    >>> cut(pa.array(["/v1.0/Users('7')/drive/root:/a/b.txt:/content"]), Style(odata=True, fold_case=True))[0].as_py()
-    ['users', '{}', 'drive', 'root:', '{}:', 'content']
+    >>> cut(pa.array(["/users/7/%6Dessages?$top=1"]), Style())[0].as_py()
+    ['', 'users', '7', 'messages']
+    >>> cut(pa.array(["/Users('7')/drive/root:/a/b.txt:/content"]), Style(odata=True, fold_case=True))[0].as_py()
+    ['', 'users', '{}', 'drive', 'root:', '{}:', 'content']
     """
     import pyarrow.compute as pc
 
+    text = pc.ascii_lower(paths) if style.fold_case else paths
+    care = pc.match_substring_regex(text, rf"\(|{_CARE}" if style.odata else _CARE)
+    return pc.split_pattern(_where(text, care, lambda some: _with_care(some, style)), "/")
+
+
+def _with_care(text: pa.Array, style: Style) -> pa.Array:
+    """Bring unusual paths into plain segments."""
+    import pyarrow.compute as pc
+
+    text = pc.replace_substring_regex(pc.replace_substring_regex(text, _SCHEME, ""), r"(?s)[?#].*$", "")
     text = _where(
-        paths,
-        pc.match_substring_regex(paths, r"[?#]|^[A-Za-z][A-Za-z0-9+.-]*://"),
-        lambda a: pc.replace_substring_regex(
-            pc.replace_substring_regex(a, r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", ""), r"(?s)[?#].*$", ""
-        ),
+        text, pc.match_substring_regex(text, _ESCAPE), lambda some: _each(some, lambda path: _decode(path, style))
     )
-    if style.fold_case:
-        text = pc.utf8_lower(text)
     if style.odata:
-        text = _odata(text)
-    text = _where(text, pc.match_substring(text, "//"), lambda a: pc.replace_substring_regex(a, "/{2,}", "/"))
-    lists = pc.split_pattern(pc.utf8_trim(text, "/"), "/")
-    return _segments(lists, style)
+        text = _where(text, pc.match_substring(text, "("), lambda some: _each(some, _plain_parentheses))
+        text = _where(text, pc.match_substring(text, ":/"), _fold_drive_paths)
+    return text
 
 
-def _odata(text: pa.Array) -> pa.Array:
-    """Bring keys, functions and drive paths of OData into plain segments."""
+def _decode(path: str, style: Style) -> str:
+    """Decode percent signs; a slash inside a segment stays escaped."""
+    decoded = "/".join(unquote(segment).replace("/", "%2f") for segment in path.split("/"))
+    return decoded.lower() if style.fold_case else decoded
+
+
+def _plain_parentheses(path: str) -> str:
+    """Make `users('7')` two segments, and bring the arguments of a function into one order without values."""
+    return _PARENTHESES.sub(_arguments, _QUOTED.sub(PLACEHOLDER, path))
+
+
+def _arguments(found: re.Match) -> str:
+    inside = found[1]
+    if "=" not in inside:
+        return f"/{inside}" if inside else ""
+    return f"({','.join(sorted(part.partition('=')[0].strip() for part in inside.split(',')))})"
+
+
+def _fold_drive_paths(text: pa.Array) -> pa.Array:
+    """Make the path between `root:/` and `:/` one segment."""
     import pyarrow.compute as pc
 
-    def punctuation(a: pa.Array) -> pa.Array:
-        for code, sign in _ODATA_PUNCTUATION.items():
-            a = pc.replace_substring_regex(a, f"(?i){code}", sign)
-        return a
-
-    def parentheses(a: pa.Array) -> pa.Array:
-        a = pc.replace_substring_regex(a, r"'[^']*'", PLACEHOLDER)
-        a = pc.replace_substring_regex(a, r"\(([^()=]+)\)", r"/\1")
-        return pc.replace_substring(a, "()", "")
-
-    def drive(a: pa.Array) -> pa.Array:
-        a = pc.replace_substring_regex(a, r":/[^:]*:/", ":/{}\x01/")
-        a = pc.replace_substring_regex(a, r":/[^:\x01]*:?$", ":/{}")
-        return pc.replace_substring(a, "\x01", ":")
-
-    text = _where(text, pc.match_substring_regex(text, "(?i)%(2[4789c]|3[ad])"), punctuation)
-    text = _where(text, pc.match_substring(text, "("), parentheses)
-    text = _where(text, pc.match_substring(text, ":/"), drive)
-    return pc.replace_substring_regex(text, r"^/?(?:v1\.0|beta)(?:/|$)", "/")
+    text = pc.replace_substring_regex(text, r":/[^:]*:/", ":/{}\x01/")
+    text = pc.replace_substring_regex(text, r":/[^:\x01]*:?$", ":/{}")
+    return pc.replace_substring(text, "\x01", ":")
 
 
-def _segments(lists: pa.ListArray, style: Style) -> pa.ListArray:
-    """Decode percent signs and bring function arguments into one order, segment by segment."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    flat = lists.flatten()
-    # The escapes that ids are full of (@, blank, +, /, =) never make a literal: leave those segments as they are.
-    unusual = (
-        pc.match_substring(pc.replace_substring_regex(flat, "%(40|20|2[BbFf]|3[Dd])", ""), "%")
-        if _any(pc.match_substring(flat, "%"))
-        else None
-    )
-    flat = _where(flat, unusual, lambda a: _each_distinct(a, unquote))
-    if style.fold_case:
-        flat = _where(flat, unusual, pc.utf8_lower)
-    if style.odata:
-        flat = _where(
-            flat,
-            pc.match_substring(flat, "("),
-            lambda a: _each_distinct(pc.replace_substring_regex(a, "=[^,()]*", ""), _order_arguments),
-        )
-    return pa.ListArray.from_arrays(_offsets(lists), flat)
-
-
-def _offsets(lists: pa.ListArray) -> pa.Array:
-    """Offsets that begin at 0, also for a slice."""
-    import pyarrow.compute as pc
-
-    offsets = lists.offsets
-    return pc.subtract(offsets, offsets[0]) if len(offsets) and offsets[0].as_py() else offsets
-
-
-def _order_arguments(segment: str) -> str:
-    name, _, arguments = segment.partition("(")
-    return f"{name}({','.join(sorted(part.strip() for part in arguments.rstrip(')').split(',')))})"
-
-
-def _each_distinct(array: pa.Array, function) -> pa.Array:
-    """Apply a Python function to each distinct value."""
+def _each(array: pa.Array, function) -> pa.Array:
+    """Apply a Python function to each value: only for the few that need it."""
     import pyarrow as pa
 
-    encoded = array.dictionary_encode()
-    return pa.array([function(value) for value in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+    return pa.array([function(value) for value in array.to_pylist()], pa.string())
 
 
-def _any(mask: pa.Array) -> bool:
-    import pyarrow.compute as pc
-
-    return bool(pc.any(mask).as_py())
-
-
-def _where(array: pa.Array, mask: pa.Array | None, function) -> pa.Array:
+def _where(array: pa.Array, mask: pa.Array, function) -> pa.Array:
     """Apply a function to the values under a mask, and leave the rest as it is."""
     import pyarrow.compute as pc
 
-    if mask is None or not _any(mask):
+    if not pc.any(mask).as_py():
         return array
     return pc.replace_with_mask(array, mask, function(array.filter(mask)))
 
@@ -171,11 +143,12 @@ def tokens(templates: list[str], style: Style) -> list[tuple[Token, ...]]:
     if style.odata:  # slips in Microsoft's file: /teams/(team-id), root:/{path}/action without the closing colon
         templates = [_DRIVE_PATH.sub(r"\1:/", _BARE_KEY.sub(r"{\1}", template)) for template in templates]
     return [
-        tuple(_token(segment, style) for segment in row)
+        tuple(_token(segment, style) for segment in row if segment)
         for row in cut(pa.array(templates, pa.string()), style).to_pylist()
     ]
 
 
+@lru_cache(maxsize=100_000)
 def _token(segment: str, style: Style) -> Token:
     if segment == "**" or re.fullmatch(r"\{(\+[^{}]*|[^{}]*=\*\*)\}", segment):
         return Token("rest")

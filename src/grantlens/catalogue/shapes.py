@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grantlens.catalogue.path import Token
+from grantlens.catalogue.path import VERSIONS, Token
 from grantlens.catalogue.trie import SPECIAL
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Vocabulary:
                     words[token.kind].add(token.text)
         patterns = set(words["pattern"])
         if odata:
+            words["literal"].update(VERSIONS)
             patterns |= {re.escape(start) + ".*" for start in SPECIAL} | {r".*\)"}
         return cls(
             tuple(sorted(words["literal"])),
@@ -64,7 +65,9 @@ def shapes(segments: pa.ListArray, methods: pa.Array, vocabulary: Vocabulary) ->
 
     codes = _codes(segments.flatten(), vocabulary)
     offsets = segments.offsets.to_numpy() - segments.offsets[0].as_py()
-    lengths = np.diff(offsets)
+    real = codes >= 0
+    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(real)])
+    lengths = np.diff(before[offsets])
     method = methods.dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64) + 1
     # One random 64-bit number for each code and odd factor for each place. They are drawn anew each
     # time, so that no log can be written to make two shapes collide.
@@ -73,8 +76,9 @@ def shapes(segments: pa.ListArray, methods: pa.Array, vocabulary: Vocabulary) ->
     factor = random.integers(0, 2**63, size=int(lengths.max(initial=0)) + 2, dtype=np.uint64) * np.uint64(
         2
     ) + np.uint64(1)
-    place = np.arange(len(codes)) - np.repeat(offsets[:-1], lengths)
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(number[codes] * factor[place], dtype=np.uint64)])
+    place = before[:-1] - np.repeat(before[offsets[:-1]], np.diff(offsets))
+    part = np.where(real, number[codes] * factor[place], np.uint64(0))
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(part, dtype=np.uint64)])
     by_method = random.integers(0, 2**64, size=int(method.max(initial=0)) + 1, dtype=np.uint64)
     key = sums[offsets[1:]] - sums[offsets[:-1]] + by_method[method] + factor[-1] * lengths.astype(np.uint64)
     shape = pa.array(key).dictionary_encode().indices.to_numpy()
@@ -84,7 +88,7 @@ def shapes(segments: pa.ListArray, methods: pa.Array, vocabulary: Vocabulary) ->
 
 
 def _codes(segments: pa.Array, vocabulary: Vocabulary) -> np.ndarray:
-    """Code each segment: a literal, a suffix, a text that some pattern fits, or 0."""
+    """Code each segment: a literal, a suffix, a text that some pattern fits, or 0; -1 for an empty one."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -102,6 +106,7 @@ def _codes(segments: pa.Array, vocabulary: Vocabulary) -> np.ndarray:
         texts = segments.take(pa.array(rows))
         fits = pc.match_substring_regex(texts, f"(?s)^(?:{vocabulary.pattern})$").to_numpy(zero_copy_only=False)
         codes[rows[fits]] = texts.filter(pa.array(fits)).dictionary_encode().indices.to_numpy() + used
+    codes[pc.equal(pc.binary_length(segments), 0).to_numpy(zero_copy_only=False)] = -1
     return codes
 
 

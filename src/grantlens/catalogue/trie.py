@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from grantlens.catalogue.path import Token
+from grantlens.catalogue.path import VERSIONS, Token
 
 MOST_SEGMENTS = 64
 """Longer paths are nobody's template."""
@@ -47,8 +47,11 @@ class Trie:
 
     def find(self, segments: Sequence[str], method: str | None) -> int | None:
         """Return the operation of a path, or None."""
+        segments = [segment for segment in segments if segment]
         if len(segments) > MOST_SEGMENTS:
             return None
+        if self.odata and segments and segments[0] in VERSIONS:
+            del segments[0]
         found = self._find(self.root, segments, 0, method, set())
         if found is None and method == "HEAD":
             return self._find(self.root, segments, 0, "GET", set())

@@ -108,10 +108,12 @@ class Register:
         return cls(tuple(clients.values()), tuple(sorted({_review(entry) for entry in reviews})))
 
     def write_to(self, engine: Engine) -> None:
-        """Put the register into a store: rows of the same clients are replaced, review dates are added."""
-        with engine.transaction():
-            replace_rows(engine, REGISTER, "client_id", self.clients)
-            replace_rows(engine, REVIEW_SNAPSHOT, "reviewed_at", [{"reviewed_at": moment} for moment in self.reviews])
+        """Put the register into a store: rows of the same clients are replaced, review dates are added.
+
+        Runs inside the caller's transaction, which `Store.add` opens.
+        """
+        replace_rows(engine, REGISTER, "client_id", self.clients)
+        replace_rows(engine, REVIEW_SNAPSHOT, "reviewed_at", [{"reviewed_at": date} for date in self.reviews])
 
     def __repr__(self) -> str:
         owned = sum(bool(client["owner"]) for client in self.clients)

@@ -79,9 +79,11 @@ class Servers:
         return cls(tuple(servers.values()))
 
     def write_to(self, engine: Engine) -> None:
-        """Put the servers into a store; rows of the same servers are replaced."""
-        with engine.transaction():
-            replace_rows(engine, SERVER, "resource_server", self.servers)
+        """Put the servers into a store; rows of the same servers are replaced.
+
+        Runs inside the caller's transaction, which `Store.add` opens.
+        """
+        replace_rows(engine, SERVER, "resource_server", self.servers)
 
     def __repr__(self) -> str:
         names = [server["resource_server"] for server in self.servers]
