@@ -1,4 +1,4 @@
-"""Google Workspace, Admin SDK Reports API: the applications `token` (users' apps) and `admin` (what admins do about them).
+"""Google Workspace audit (Reports API): applications `token` (apps of users) and `admin` (what admins do about them).
 
 What the mapping decides, and why:
 
@@ -33,7 +33,7 @@ _FIELDS = """{
 
 
 def _recognise(sample: Sequence[Mapping]) -> bool:
-    """An activity of the Reports API names its application and its qualifier under `id`."""
+    """Tell an activity of the Reports API: under `id` it names its application and its qualifier."""
 
     def is_activity(record: Mapping) -> bool:
         identity = record.get("id")
@@ -54,37 +54,39 @@ SELECT line_no, r.id.applicationName AS application, r.id.customerId AS tenant,
                  THEN TRY_CAST(r.id.time ->> '$' AS TIMESTAMPTZ) END AS happened_at,
        CASE WHEN r.p_parse_time LIKE '____-__-_____:__:__%' AND r.p_parse_time >= '1'
             THEN TRY_CAST(r.p_parse_time AS TIMESTAMPTZ) END AS received_at,
-       CASE WHEN json_type(r.events) = 'ARRAY' THEN from_json(r.events, '["JSON"]')
-            WHEN json_type(r.events) = 'OBJECT' THEN [r.events]
-            WHEN r.name IS NOT NULL THEN [to_json({'name': r.name, 'parameters': r.parameters})]
+       CASE WHEN json_type(r.events) = 'ARRAY' THEN from_json(r.events, '[{"name": "VARCHAR", "parameters": "JSON"}]')
+            WHEN json_type(r.events) = 'OBJECT' THEN [from_json(r.events, '{"name": "VARCHAR", "parameters": "JSON"}')]
+            WHEN r.name IS NOT NULL THEN [{'name': r.name, 'parameters': r.parameters}]
             ELSE [] END AS events
 FROM record
 WHERE r IS NOT NULL
 """
 
-# One row for each event. `nth_alike` tells events apart that are alike to the last byte.
+# One row for each event. `nth_alike` tells apart events of one activity that are alike in everything.
 _EVENT = """
-SELECT * EXCLUDE (events, event), event ->> '$.name' AS name, event -> '$.parameters' AS written,
+SELECT * EXCLUDE (events, event), event.name AS name, event.parameters AS written,
        1 + len(list_filter(list_slice(events, 1, nth - 1), lambda e: e = event)) AS nth_alike
 FROM (SELECT *, unnest(events) AS event, generate_subscripts(events, 1) AS nth FROM activity
       WHERE happened_at IS NOT NULL AND application IS NOT NULL)
 """
 
 # Parameters are a list of {name, value | intValue | multiValue | multiMessageValue}, or an object of plain values.
+# `unnest` keeps the parsed list as a value: without it DuckDB parses anew for each parameter that is read.
 _PARAMETER = """
-SELECT * EXCLUDE (written),
+SELECT * EXCLUDE (written), unnest([
        CASE json_type(written)
             WHEN 'ARRAY' THEN list_transform(
-                from_json(written, '[{"name": "VARCHAR", "value": "VARCHAR", "intValue": "VARCHAR", "multiValue": ["VARCHAR"],
+                from_json(written, '[{"name": "VARCHAR", "value": "VARCHAR", "intValue": "VARCHAR",
+                    "multiValue": ["VARCHAR"],
                     "multiMessageValue": [{"parameter": [{"name": "VARCHAR", "value": "VARCHAR"}]}]}]'),
                 lambda p: {'name': p.name, 'value': coalesce(p.value, p.intValue),
                            'items': p.multiValue, 'messages': p.multiMessageValue})
             WHEN 'OBJECT' THEN list_transform(
                 map_entries(from_json(written, '"MAP(VARCHAR, JSON)"')),
-                lambda p: {'name': p.key, 'value': p.value ->> '$',
-                           'items': from_json(p.value, '["VARCHAR"]'),
-                           'messages': from_json(p.value, '[{"parameter": [{"name": "VARCHAR", "value": "VARCHAR"}]}]')})
-       END AS parameters
+                lambda p: {'name': p.key, 'value': p.value ->> '$', 'items': from_json(p.value, '["VARCHAR"]'),
+                           'messages': from_json(p.value,
+                               '[{"parameter": [{"name": "VARCHAR", "value": "VARCHAR"}]}]')})
+       END]) AS parameters
 FROM event
 """
 
@@ -132,7 +134,8 @@ SELECT *,
             WHEN meaning IN ('delegate', 'end delegation') THEN api_client_name
             WHEN meaning = 'disallow' THEN policy_app_id END AS client,
        CASE WHEN meaning IN ('consent', 'use', 'revoke') THEN actor_email
-            WHEN meaning IN ('admin revoke', 'device revoke', 'password revoke', 'disable') THEN user_email END AS subject,
+            WHEN meaning IN ('admin revoke', 'device revoke', 'password revoke', 'disable') THEN user_email
+            END AS subject,
        CASE WHEN meaning IN ('delegate', 'end delegation') THEN '@' || coalesce(lower(domain_name), '')
             ELSE coalesce(subject, '') END AS holder,
        CASE WHEN client IS NOT NULL AND meaning <> 'disallow'
@@ -150,9 +153,9 @@ _READ = """
 SELECT *,
        concat_ws('|', strftime(happened_at, '%Y-%m-%dT%H:%M:%S.%gZ'), coalesce(qualifier, ''), application,
                  coalesce(tenant, ''),
-                 left(md5(to_json({'name': name, 'client': client, 'subject': subject, 'holder': holder, 'api': api_name,
-                     'method': method_name, 'bytes': response_bytes, 'bucket': product_bucket, 'scopes': scopes,
-                     'asp': asp_id, 'device': device_id, 'service': policy_service})::VARCHAR), 16),
+                 left(md5(to_json({'name': name, 'client': client, 'subject': subject, 'holder': holder,
+                     'api': api_name, 'method': method_name, 'bytes': response_bytes, 'bucket': product_bucket,
+                     'scopes': scopes, 'asp': asp_id, 'device': device_id, 'service': policy_service})::VARCHAR), 16),
                  CASE WHEN nth_alike > 1 THEN nth_alike END) AS event_id
 FROM (
     SELECT *,
@@ -162,8 +165,8 @@ FROM (
                          coalesce(flatten(list_transform(scope_data, lambda m: list_transform(
                              list_filter(m.parameter, lambda p: p.name = 'scope_name'), lambda p: p.value))), []))))
                 WHEN meaning = 'delegate' THEN
-                     list_sort(list_distinct(coalesce(api_scopes.items, regexp_split_to_array(api_scopes.value, '[, ]+'))))
-                END AS scopes
+                     list_sort(list_distinct(coalesce(
+                         api_scopes.items, regexp_split_to_array(api_scopes.value, '[, ]+')))) END AS scopes
     FROM known
     WHERE meaning IS NOT NULL AND mistake IS NULL
 )
@@ -173,7 +176,8 @@ _ISSUANCE = """
 SELECT line_no, event_id, tenant, happened_at AS issued_at, received_at,
        'consent' AS kind, 'success' AS outcome,
        grant_id, client AS client_id, app_name AS client_name, subject AS subject_id,
-       CASE WHEN subject LIKE '%gserviceaccount.com' THEN 'service' WHEN subject IS NOT NULL THEN 'user' END AS subject_kind,
+       CASE WHEN subject LIKE '%gserviceaccount.com' THEN 'service'
+            WHEN subject IS NOT NULL THEN 'user' END AS subject_kind,
        scopes,
        actor_email AS consent_actor,
        CASE meaning WHEN 'consent' THEN 'user' ELSE 'admin' END AS consent_kind,
@@ -207,7 +211,8 @@ SELECT line_no, event_id, tenant, happened_at AS revoked_at, received_at,
        subject AS subject_id,
        CASE WHEN meaning = 'revoke' THEN 'user' ELSE 'admin' END AS initiator,
        actor_email AS actor_id,
-       CASE WHEN meaning = 'revoke' THEN NULL ELSE name || coalesce(' ' || device_id, ' ' || policy_service, '') END AS reason
+       CASE WHEN meaning <> 'revoke'
+            THEN name || coalesce(' ' || device_id, ' ' || policy_service, '') END AS reason
 FROM read
 WHERE meaning IN ('revoke', 'admin revoke', 'device revoke', 'password revoke', 'disable', 'end delegation', 'disallow')
 """
@@ -217,7 +222,8 @@ _IGNORED = """
 SELECT line_no,
        min(CASE WHEN application NOT IN ('token', 'admin') THEN 'other application than token and admin'
                 WHEN application = 'token' THEN 'request for an app, nothing granted'
-                WHEN name LIKE '%OAUTH2%' OR name LIKE '%OAUTH_ACCESS%' OR name IN ('CHANGE_APP_ACCESS', 'CHANGE_API_ACCESS')
+                WHEN name LIKE '%OAUTH2%' OR name LIKE '%OAUTH_ACCESS%'
+                  OR name IN ('CHANGE_APP_ACCESS', 'CHANGE_API_ACCESS')
                      THEN 'policy for apps, which grants nothing by itself'
                 ELSE 'administration without bearing on apps' END) AS reason
 FROM known

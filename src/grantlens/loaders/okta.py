@@ -14,6 +14,7 @@ What the mapping decides, and why:
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from grantlens.loaders.loader import Loader
 
@@ -45,7 +46,7 @@ _LOWER = """{
 
 
 def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Every Okta event has an eventType and either its legacy twin or its time and actor."""
+    """Tell an Okta event: it names its type, its actor, and its time or the older name of the type."""
 
     def is_event(record: Mapping) -> bool:
         names = {name.lower() for name in record}
@@ -54,13 +55,20 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
     return sum(map(is_event, sample)) * 2 > len(sample)
 
 
-# Both spellings of the outer names; the second parse runs only where Panther wrote the record.
+# Both spellings of the outer names. `unnest` keeps the parsed record as a value: without it DuckDB parses anew for each
+# field that is read later.
 _SPELLED = f"""
 SELECT line_no,
-       from_json(r, '{_EVENT}') AS e,
+       unnest([from_json(r, '{_EVENT}')]) AS e,
        from_json(CASE WHEN json_exists(r, '$.eventtype') THEN r END, '{_LOWER}') AS panther
 FROM record
 WHERE json_type(r) = 'OBJECT'
+"""
+
+_AS_OKTA_SPELLS = f"""
+SELECT line_no, r AS e, from_json(NULL, '{_LOWER}') AS panther
+FROM record
+WHERE r IS NOT NULL
 """
 
 # A time is read only if it is written as one: nothing is guessed.
@@ -115,7 +123,8 @@ SELECT *,
            AND t.type IN ('access_token', 'refresh_token', 'id_token', 'id_jag')) AS tokens,
        list_filter(targets, lambda t: t.type = 'Token')[1] AS api_token,
        list_filter(targets, lambda t: t.type = 'User')[1] AS target_user,
-       list_filter(targets, lambda t: t.type IN ('AppInstance', 'PublicClientApp', 'PublicClientAppEntity'))[1] AS target_app,
+       list_filter(targets, lambda t: t.type IN ('AppInstance', 'PublicClientApp', 'PublicClientAppEntity'))[1]
+           AS target_app,
        list_filter(targets, lambda t: t.type = 'AuthorizationServer')[1].id AS target_server,
        coalesce(actor.type LIKE 'PublicClientApp%', false) AS by_app,
        coalesce(actor.alternateId = 'system@okta.com', false) AS by_system
@@ -238,19 +247,22 @@ SELECT line_no, happened_at AS revoked_at, received_at,
        target_kind,
        CASE target_kind WHEN 'credential' THEN api_token.id WHEN 'token' THEN token.id END AS token_id,
        CASE WHEN target_kind = 'grant' THEN list_min(list_transform(consents, lambda t: t.id)) END AS grant_id,
-       CASE target_kind WHEN 'client' THEN ended_client WHEN 'token' THEN client_id WHEN 'grant' THEN client_id END AS client_id,
+       CASE WHEN target_kind = 'client' THEN ended_client
+            WHEN target_kind IN ('token', 'grant') THEN client_id END AS client_id,
        CASE WHEN target_kind = 'client' THEN coalesce(target_app.displayName, client_name)
             WHEN target_kind IN ('token', 'grant') THEN client_name END AS client_name,
        CASE WHEN target_kind IN ('subject', 'token', 'grant') THEN subject_id END AS subject_id,
        CASE WHEN target_kind IN ('subject', 'token', 'grant') THEN subject_name END AS subject_name,
-       CASE WHEN len(consents) > 0 THEN list_sort(list_transform(consents, lambda t: t.displayName)) END AS scopes_removed,
+       CASE WHEN len(consents) > 0 THEN list_sort(list_transform(consents, lambda t: t.displayName))
+            END AS scopes_removed,
        CASE WHEN by_system OR actor.type = 'SystemPrincipal' THEN 'system'
             WHEN by_app THEN 'client'
             WHEN actor.type = 'User' AND actor.id = subject_id THEN 'user'
             WHEN actor.type = 'User' THEN 'admin' END AS initiator,
        actor.id AS actor_id,
        coalesce(reason, CASE WHEN target_kind = 'policy' THEN 'authorization server ' || target_server END) AS reason
-FROM (SELECT *, unnest(ended_tokens) AS token, generate_subscripts(ended_tokens, 1) AS nth FROM ended WHERE names_target)
+FROM (SELECT *, unnest(ended_tokens) AS token, generate_subscripts(ended_tokens, 1) AS nth
+      FROM ended WHERE names_target)
 """
 
 # Okta's own API names the token that was used. Reads are not logged: a use is shown, its absence is not.
@@ -296,12 +308,21 @@ UNION ALL
 SELECT line_no, 'names no ' || target_kind FROM ended WHERE NOT names_target AND NOT is_api_call
 """
 
+
+def _fitted(sample: Sequence[Mapping]) -> Loader:
+    """Parse twice only what Panther wrote: one structure cannot hold names that differ only in case."""
+    if any(name.startswith("p_") or name == "eventtype" for record in sample for name in record):
+        return LOADER
+    return replace(LOADER, fields=_EVENT, steps={**LOADER.steps, "spelled": _AS_OKTA_SPELLS})
+
+
 LOADER = Loader(
     name="okta",
     version=1,
     title="Okta System Log",
     recognise=_recognise,
     fields='"JSON"',
+    dialect=_fitted,
     carries=("issuance", "revocation"),
     steps={
         "spelled": _SPELLED,

@@ -1,0 +1,87 @@
+"""What the tests of loaders share: load records by the real ingest, and read the rows back."""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+LOGS = ("issuance", "usage", "revocation")
+
+
+@dataclass
+class Loaded:
+    """What came of one file: its batch and its rows, as dictionaries in the order of the file."""
+
+    batch: dict
+    rows: dict
+    ignored: dict
+    rejected: list
+
+    def one(self, log):
+        """Return the only row of a log."""
+        (row,) = self.rows[log]
+        return row
+
+    def counts(self):
+        """Return the counts of the batch that tests compare."""
+        names = ("records", "issuance", "usage", "revocation", "ignored", "duplicates", "rejected")
+        return {name: self.batch[name] for name in names if self.batch[name]}
+
+
+def read(path, loader=None) -> Loaded:
+    """Load one file into a new store and read everything back."""
+    from grantlens.store import Store
+
+    with Store(":memory:") as store:
+        report = store.load(path, loader=loader)
+        assert not report.failed, report.failed
+        (batch,) = report
+        rows = {log: store.sql(f"SELECT * FROM {log} ORDER BY line_no, event_id").to_pylist() for log in LOGS}
+        ignored = dict(store.engine.rows("SELECT reason, records FROM ignored ORDER BY reason"))
+        rejected = store.sql("SELECT line_no, reason, excerpt FROM rejected ORDER BY line_no").to_pylist()
+        return Loaded(batch, rows, ignored, rejected)
+
+
+@pytest.fixture(scope="session")
+def load():
+    """Return a function that loads records (or the text of a file) and gives back what came of them."""
+
+    def from_records(records, loader=None) -> Loaded:
+        text = records if isinstance(records, str) else "".join(json.dumps(record) + "\n" for record in records)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "log.ndjson"
+            path.write_text(text)
+            return read(path, loader)
+
+    return from_records
+
+
+@pytest.fixture(scope="session")
+def load_file():
+    """Return a function that loads a file as it lies there."""
+    return read
+
+
+@pytest.fixture(scope="session")
+def foreign_samples(shared):
+    """Return (path, first records) of every real log, of whatever provider."""
+    found = []
+    for path in sorted((shared / "real-logs").rglob("*")):
+        if path.suffix not in (".json", ".ndjson"):
+            continue
+        text = path.read_text()
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = []
+            for line in text.splitlines():
+                try:
+                    value.append(json.loads(line))
+                except json.JSONDecodeError:
+                    continue
+        if isinstance(value, dict):
+            value = next((inner for inner in value.values() if isinstance(inner, list)), [value])
+        found.append((path, [record for record in value if isinstance(record, dict)][:20]))
+    return found
