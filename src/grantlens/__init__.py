@@ -1,1 +1,62 @@
-"""grantlens."""
+"""Accountability for delegated OAuth access, from the logs.
+
+`open` a store, load logs into it, ask `detect`, print a `review`, reconstruct a `Case`. Everything is imported at first use,
+so that `import grantlens` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grantlens import detect
+    from grantlens.access_review import Review, review
+    from grantlens.case import Case
+    from grantlens.catalogue.model import Catalogue
+    from grantlens.errors import GrantlensError
+    from grantlens.register.register import Register
+    from grantlens.register.server import Servers
+    from grantlens.store import Store, open
+    from grantlens.window import Window
+
+__all__ = [
+    "Case",
+    "Catalogue",
+    "GrantlensError",
+    "Register",
+    "Review",
+    "Servers",
+    "Store",
+    "Window",
+    "detect",
+    "open",
+    "review",
+]
+
+_HOMES = {
+    "Case": "grantlens.case",
+    "Catalogue": "grantlens.catalogue.model",
+    "GrantlensError": "grantlens.errors",
+    "Register": "grantlens.register.register",
+    "Review": "grantlens.access_review",
+    "Servers": "grantlens.register.server",
+    "Store": "grantlens.store",
+    "Window": "grantlens.window",
+    "open": "grantlens.store",
+    "review": "grantlens.access_review",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "detect":
+        return importlib.import_module("grantlens.detect")
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"grantlens has no {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return __all__

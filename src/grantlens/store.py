@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import Engine
 from grantlens.ingest import LoadReport, load_files
+from grantlens.relations import install_views
 from grantlens.schema.migrations import prepare
+from grantlens.view import View, view_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +42,8 @@ class Store:
         self.engine = Engine(self.path, read_only=read_only, memory_limit=memory_limit)
         try:
             prepare(self.engine, read_only=read_only)
+            if not read_only:
+                install_views(self.engine)
         except BaseException:
             self.engine.close()
             raise
@@ -78,6 +81,17 @@ class Store:
         """Return the stretches of time for which each log is there."""
         return self.engine.arrow("SELECT * FROM coverage ORDER BY source, tenant, log, covered_from")
 
+    def between(self, since: Any = None, until: Any = None, now: Any = None) -> View:
+        """Return this store seen through a window; see `grantlens.view.view_of`.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store:
+        ...     print(store.between("2026-07-01", "2026-10-01").window)
+        2026-07-01 to 2026-10-01
+        """
+        return view_of(self, since, until, now)
+
     def close(self) -> None:
         """Close the file, so that others may open it."""
         self.engine.close()
@@ -89,4 +103,9 @@ class Store:
         self.close()
 
 
-__all__ = ["Path", "Store"]
+def open(path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None) -> Store:
+    """Open a store; the file is made if absent. See `Store`."""
+    return Store(path, read_only=read_only, memory_limit=memory_limit)
+
+
+__all__ = ["Store", "open"]

@@ -36,7 +36,7 @@ _MASKS = (
 )
 
 
-def masked(record: str) -> str:
+def masked(record: str, length: int = EXCERPT) -> str:
     """Return the start of a record, its secrets masked.
 
     Examples
@@ -46,10 +46,10 @@ def masked(record: str) -> str:
     >>> masked("GET /cb?code=4%2F0AdQt8qh HTTP/1.1")
     'GET /cb?code=*** HTTP/1.1'
     """
-    text = record[: EXCERPT * 20]  # mask before cutting, so that no half of a secret escapes its pattern
+    text = record[: length * 20]  # mask before cutting, so that no half of a secret escapes its pattern
     for pattern, instead in _MASKS:
         text = pattern.sub(instead, text)
-    return text[:EXCERPT]
+    return text[:length]
 
 
 def keyed_hash(token: str, key: str) -> str:

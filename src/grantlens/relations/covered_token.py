@@ -75,7 +75,7 @@ SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.b
        r.target_kind, r.initiator, r.batch_id, r.line_no,
        t.token_id, t.token_kind, t.grant_id, t.client_id, t.subject_id, t.scopes, t.issued_at, t.expires_at,
        'infinity'::TIMESTAMPTZ AS covered_until,
-       t.token_id = r.token_id AS is_target,
+       coalesce(t.token_id = r.token_id, false) AS is_target,
        t.expires_at IS NULL OR t.expires_at > r.revoked_at AS alive
 FROM target x
 JOIN effective_revocation r USING (source, revocation_event)

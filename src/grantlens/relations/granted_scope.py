@@ -33,19 +33,32 @@ held AS (
 ),
 -- A scope string may mean one scope in each of several catalogues; it is then credited through any of them.
 known AS (
-    SELECT x.scope, n.scope_id, s.is_protocol, s.mappable, s.catalogue, s.resource_limited
+    SELECT x.scope, n.scope_id, s.is_protocol, s.resource_limited
     FROM (SELECT DISTINCT scope FROM held) x
     JOIN cat_scope_name n ON n.name = lower(x.scope) AND (n.exact IS NULL OR n.exact = x.scope)
     JOIN cat_scope s USING (scope_id)
 ),
-called_catalogue AS (
-    SELECT DISTINCT o.catalogue FROM usage_operation u JOIN cat_operation o ON o.op_id = u.operation_id
+-- What a scope opens, itself and by implication, and whether calls to that API are in the logs at all.
+opened AS (
+    SELECT DISTINCT k.scope_id, o.catalogue, o.host
+    FROM (SELECT DISTINCT scope_id FROM known) k
+    JOIN scope_closure c USING (scope_id)
+    JOIN cat_requirement q ON q.scope_id = c.implied_scope_id
+    JOIN cat_operation o ON o.op_id = q.op_id
+),
+called_api AS (
+    SELECT DISTINCT o.catalogue, o.host FROM usage_operation u JOIN cat_operation o ON o.op_id = u.operation_id
+),
+opening_of AS (
+    SELECT o.scope_id, bool_or(c.catalogue IS NOT NULL) AS api_logged
+    FROM opened o LEFT JOIN called_api c ON c.catalogue = o.catalogue AND c.host IS NOT DISTINCT FROM o.host
+    GROUP BY o.scope_id
 ),
 scope_kind AS (
-    SELECT k.scope, bool_and(k.is_protocol) AS is_protocol, bool_or(k.mappable) AS mappable, bool_or(k.resource_limited) AS resource_limited,
-           bool_or(c.catalogue IS NOT NULL) AS api_logged, max(r.rank) AS rank
+    SELECT k.scope, bool_and(k.is_protocol) AS is_protocol, bool_or(k.resource_limited) AS resource_limited,
+           bool_or(o.scope_id IS NOT NULL) AS mappable, coalesce(bool_or(o.api_logged), false) AS api_logged, max(r.rank) AS rank
     FROM known k
-    LEFT JOIN called_catalogue c ON c.catalogue = k.catalogue
+    LEFT JOIN opening_of o ON o.scope_id = k.scope_id
     LEFT JOIN cat_scope_risk r ON r.scope_id = k.scope_id
     GROUP BY k.scope
 ),

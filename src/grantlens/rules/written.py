@@ -27,7 +27,8 @@ def written_out(rule: Rule, values: Mapping[str, Any] | None = None) -> str:
     given = {"every_call": False, **defaults(rule), **(values or {})}
     steps = [f"-- {_wrapped(relation.doc)}\n{relation.name} AS ({relation.sql})" for relation in ordered(rule.needs)]
     head = f"-- {rule.id} (version {rule.version}): {rule.question}\n-- Basis: {rule.basis}\n"
-    body = f"WITH RECURSIVE\n{',\n'.join(steps)}\nSELECT * FROM ({rule.sql})" if steps else rule.sql.strip()
+    before = "WITH RECURSIVE\n" + ",\n".join(steps) + "\n"
+    body = f"{before}SELECT * FROM ({rule.sql})" if steps else rule.sql.strip()
     return head + _NAMED.sub(lambda match: _literal(given, match), body)
 
 

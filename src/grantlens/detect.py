@@ -1,0 +1,192 @@
+"""Asks rules of a store: one question a function, or many at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from grantlens import relations
+from grantlens.errors import RuleError
+from grantlens.findings import Findings, RevocationLag, UnusedPrivileges
+from grantlens.findings.frame import gather, relations_of
+from grantlens.findings.intervals import NEEDS, intervals
+from grantlens.rules import find, registry
+from grantlens.rules.rule import Rule
+from grantlens.rules.written import defaults, written_out
+from grantlens.view import View, view_of
+
+if TYPE_CHECKING:
+    from grantlens.store import Store
+
+
+def run(
+    target: Store | View,
+    rules: Iterable[str] | None = None,
+    since: str | datetime | None = None,
+    until: str | datetime | None = None,
+    now: str | datetime | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    evidence: str = "few",
+) -> list[Findings]:
+    """Ask several rules at once: what they share is worked out once.
+
+    Parameters
+    ----------
+    target
+        A store, or `store.between(...)`.
+    rules
+        Ids or names; all rules if left out.
+    since, until, now
+        The window of a store that comes without one: all that the logs cover, up to `now`, if left out.
+    parameters
+        Values for parameters of the rules, by name; those left out keep their defaults.
+    evidence
+        "few" gathers at most 20 events behind each finding, the first and the last always; "all" gathers every one.
+
+    Returns
+    -------
+    list of Findings
+        One a rule, in the order of reports.
+
+    Raises
+    ------
+    RuleError
+        If a rule or parameter does not exist.
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> with gl.open(":memory:") as store:
+    ...     [len(found) for found in gl.detect.run(store, ["OOS-1", "REV-4"], since="2026-07-01", until="2026-10-01")]
+    [0, 0]
+    """
+    view = target if isinstance(target, View) else view_of(target, since, until, now)
+    with asked(view, rules, parameters, evidence) as found:
+        return found
+
+
+@contextmanager
+def asked(
+    view: View,
+    rules: Iterable[str] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    evidence: str = "few",
+    also: Iterable[str] = (),
+) -> Iterator[list[Findings]]:
+    """Ask several rules, and keep what they rest on until the block ends.
+
+    Parameters
+    ----------
+    view, rules, parameters, evidence
+        As for `run`.
+    also
+        More relations to work out; inside the block they are tables of their own names.
+    """
+    chosen = _chosen(rules)
+    given = _given(chosen, parameters)
+    engine = view.store.engine
+    shared = {**view.window.parameters(), "every_call": evidence == "all"}
+    with relations.worked_out(engine, (*relations_of(chosen), *also), shared):
+        yield [_found(view, rule, {**shared, **given[rule.id]}, given[rule.id]) for rule in chosen]
+
+
+def out_of_scope(view: Store | View, **parameters: Any) -> Findings:
+    """Which actions did no granted scope permit at that moment (OOS-1)?
+
+    Parameters
+    ----------
+    view
+        `store.between(...)`, or a store for all that its logs cover.
+    parameters
+        Of the rule.
+    """
+    return run(view, ["OOS-1"], parameters=parameters)[0]
+
+
+def unused_privileges(view: Store | View, **parameters: Any) -> UnusedPrivileges:
+    """Which granted scopes were never needed, and how sure can we be (PRV-1)?
+
+    Parameters
+    ----------
+    view
+        `store.between(...)`, or a store for all that its logs cover.
+    parameters
+        Of the rule: horizon_days, floor_days, floor_sessions, min_coverage, min_map, break_even.
+    """
+    found = run(view, ["PRV-1"], parameters=parameters)[0]
+    assert isinstance(found, UnusedPrivileges)
+    return found
+
+
+def revocation_lag(view: Store | View, **parameters: Any) -> RevocationLag:
+    """After access was withdrawn, how long did it really go on working (REV-1 to REV-6)?
+
+    Parameters
+    ----------
+    view
+        `store.between(...)`, or a store for all that its logs cover.
+    parameters
+        Of the rules.
+    """
+    seen = view if isinstance(view, View) else view_of(view)
+    family = tuple(rule for rule in registry().values() if rule.family == "REV")
+    given = _given(family, parameters)
+    shared = {**seen.window.parameters(), "every_call": False}
+    engine = seen.store.engine
+    with relations.worked_out(engine, (*relations_of(family), *NEEDS), shared):
+        found = tuple(_found(seen, rule, {**shared, **given[rule.id]}, given[rule.id]) for rule in family)
+        table, sql = intervals(engine, shared)
+    return RevocationLag(seen.window, seen.now, table, found, sql)
+
+
+def _found(view: View, rule: Rule, values: Mapping[str, Any], own: Mapping[str, Any]) -> Findings:
+    table = gather(view.store.engine, rule, values)
+    kind = UnusedPrivileges if rule.id == "PRV-1" else Findings
+    why = None if table.num_rows else _why_empty(view.store, rule)
+    return kind(rule, view.window, view.now, dict(own), table, written_out(rule, values), why)
+
+
+def _chosen(rules: Iterable[str] | None) -> tuple[Rule, ...]:
+    if rules is None:
+        return tuple(registry().values())
+    wanted = {find(name).id for name in rules}
+    return tuple(rule for rule in registry().values() if rule.id in wanted)
+
+
+def _given(rules: Iterable[Rule], parameters: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Return each rule's parameters, the given values in place of the defaults."""
+    rules = tuple(rules)
+    known = {name: value for rule in rules for name, value in defaults(rule).items()}
+    for name, value in (parameters or {}).items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(known)) or 'none'}."
+            raise RuleError(f"None of {', '.join(rule.id for rule in rules)} has a parameter {name!r}.", hint)
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise RuleError(f"Parameter {name} takes a number, not {value!r}.", f"Its default is {known[name]}.")
+    return {
+        rule.id: {name: (parameters or {}).get(name, value) for name, value in defaults(rule).items()} for rule in rules
+    }
+
+
+def _why_empty(store: Store, rule: Rule) -> str:
+    """Say why nothing was found: nothing to look at, nothing to judge by, or truly nothing."""
+    counts = store.engine.rows(
+        "SELECT (SELECT count(*) FROM usage_row), (SELECT count(*) FROM revocation), (SELECT count(*) FROM issuance), "
+        "(SELECT count(*) FROM cat_operation), (SELECT count(*) FROM register)"
+    )[0]
+    usage, revocation, issuance, catalogue, register = (count > 0 for count in counts)
+    if rule.family in ("OOS", "REV") and not usage and rule.id != "OOS-4":
+        return "No usage log is in the store."
+    if rule.family == "REV" and not revocation:
+        return "No revocation is in the store."
+    if rule.family == "PRV" and not issuance:
+        return "No issuance log is in the store, so no granted scope is known."
+    if rule.id in ("OOS-3", "OOS-12", "PRV-4") and not catalogue:
+        return "No catalogue is in the store: add one with `grantlens catalogue add`."
+    if rule.id == "OOS-3" and not register:
+        return "No register is in the store: add one with `grantlens register add`."
+    return "Nothing in the logs held for this window answers the question."

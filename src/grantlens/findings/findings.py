@@ -1,0 +1,179 @@
+"""The frozen result of one rule: a table that knows its question, its parameters, its coverage and its evidence."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from grantlens.findings.grid import grid
+from grantlens.findings.records import read_records
+from grantlens.findings.tally import Tally
+from grantlens.rules.rule import Rule
+from grantlens.window import Window, format_time
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow as pa
+
+    from grantlens.charts.chart import Chart
+
+_COLUMNS = ("verdict", "severity", "client_id", "subject_id", "operation", "scopes", "events", "first_seen", "title")
+"""Columns that a notebook cell shows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What one rule found in one window.
+
+    Parameters
+    ----------
+    rule
+        The rule.
+    window
+        The window it looked at.
+    now
+        The instant taken as the present.
+    parameters
+        The rule's parameters, as used.
+    table
+        One row a finding: rule, rule_version, verdict, severity, explained_by, title, source, client_id, subject_id,
+        grant_id, token_id, resource_server, operation, scopes, first_seen, last_seen, events, detail (JSON),
+        join_key, coverage (from, until, share), evidence (file, sha256, line, event_id).
+    sql
+        The SQL with its values, to run elsewhere.
+    why_empty
+        If nothing was found: why; else None.
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> with gl.open(":memory:") as store:
+    ...     found = gl.detect.run(store, ["OOS-1"], since="2026-07-01", until="2026-10-01")[0]
+    >>> len(found), found.why_empty
+    (0, 'No usage log is in the store.')
+    """
+
+    rule: Rule
+    window: Window
+    now: datetime
+    parameters: Mapping[str, Any]
+    table: pa.Table
+    sql: str
+    why_empty: str | None = None
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.to_dicts())
+
+    def to_dicts(self, evidence: str = "few") -> list[dict[str, Any]]:
+        """Return the findings as JSON-ready dictionaries; times are text in UTC, ending in Z.
+
+        Parameters
+        ----------
+        evidence
+            Kept for callers that gathered every event: the table already holds what was asked for.
+        """
+        rows = self.table.to_pylist()
+        for row in rows:
+            row["detail"] = json.loads(row["detail"]) if row["detail"] else {}
+            for name in ("first_seen", "last_seen"):
+                row[name] = _time(row[name])
+            coverage = row["coverage"]
+            row["coverage"] = {
+                "from": _time(coverage["from"]),
+                "until": _time(coverage["until"]),
+                "share": coverage["share"],
+            }
+        return rows
+
+    def arrow(self) -> pa.Table:
+        """Return the findings as an Arrow table."""
+        return self.table
+
+    def pl(self) -> polars.DataFrame:
+        """Return the findings as a Polars frame."""
+        import polars
+
+        return polars.DataFrame(self.table)
+
+    def df(self) -> pandas.DataFrame:
+        """Return the findings as a pandas frame."""
+        return self.table.to_pandas()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def only(self, verdict: str) -> Findings:
+        """Return the findings with this verdict."""
+        import dataclasses
+
+        import pyarrow.compute as compute
+
+        return dataclasses.replace(self, table=self.table.filter(compute.equal(self.table["verdict"], verdict)))
+
+    def by(self, column: str) -> Tally:
+        """Count findings and events for each value of a column; rows of verdict clear are left out."""
+        return Tally.of(self.table, column, what=f"{self.rule.id} findings")
+
+    def evidence(self, index: int) -> list[dict[str, Any]]:
+        """Return the log records behind one finding, read again from the files they came from.
+
+        Parameters
+        ----------
+        index
+            Row of the table, from 0.
+
+        Returns
+        -------
+        list of dict
+            file, sha256, line, event_id, and record: the text of the record, secrets masked, or None where the file
+            is gone or no longer what it was.
+        """
+        return read_records(self.table["evidence"][index].as_py())
+
+    def chart(self) -> Chart:
+        """Draw the findings in the way that fits the rule."""
+        rows = [row for row in self.to_dicts() if row["verdict"] != "clear" or self.rule.family == "PRV"]
+        if self.rule.id == "PRV-1":
+            from grantlens.charts.used_granted import used_granted
+
+            return used_granted(
+                [{**row, **{name: row["detail"][name] for name in ("scope", "state", "uses", "action")}} for row in rows]
+            )
+        if self.rule.family == "OOS":
+            from grantlens.charts.scope_actions import scope_actions
+
+            what = "the registered purpose does not name" if self.rule.id == "OOS-3" else "no granted scope permitted"
+            return scope_actions([{**row, "operation": row["operation"] or "(unknown)"} for row in rows], what=what)
+        return self.by("client_id").chart()
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts().items() if count)
+        return f"{self.rule.id} {self.rule.question} {self.window}: {counts or self.why_empty or 'nothing found'}"
+
+    def counts(self) -> dict[str, int]:
+        """Count the findings of each verdict."""
+        verdicts = self.table["verdict"].to_pylist()
+        return {verdict: verdicts.count(verdict) for verdict in ("violation", "indeterminate", "clear")}
+
+    def _repr_html_(self) -> str:
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts().items() if count) or "none"
+        given = ", ".join(f"{name} = {value}" for name, value in self.parameters.items()) or "none"
+        return (
+            f"<div><p><b>{html.escape(self.rule.id)}</b> {html.escape(self.rule.question)}</p>"
+            f"<p>Window {html.escape(str(self.window))}. Findings: {counts}. Parameters: {html.escape(given)}.</p>"
+            + (f"<p>{html.escape(self.why_empty)}</p>" if self.why_empty else grid(self.table, _COLUMNS))
+            + f"<details><summary>SQL</summary><pre>{html.escape(self.sql)}</pre></details></div>"
+        )
+
+
+def _time(value: datetime | None) -> str | None:
+    return None if value is None else format_time(value)
+

@@ -1,0 +1,36 @@
+"""The interval in which each revocation took effect, for all revocations of a window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from grantlens.engine.duckdb import Engine
+
+NEEDS = ("revoked_use", "covered_token", "effective_revocation")
+"""Relations that must be worked out."""
+
+SQL = """
+SELECT u.revocation_event, u.source, u.client_id, u.subject_id, u.token_id, u.grant_id, u.resource_server, u.revoked_at,
+       u.target_kind, u.initiator, u.last_success_s, u.first_denial_s, u.lag_lower_s, u.lag_upper_s,
+       u.uses_after, u.censored, u.attempts, u.allowed_s, u.join_key
+FROM revoked_use u
+UNION ALL
+-- Nothing was tried afterwards: the lag may be anything. Leaving these out would make every quantile too small.
+SELECT r.revocation_event, r.source, r.client_id, r.subject_id, r.token_id, r.grant_id, NULL, r.revoked_at,
+       r.target_kind, r.initiator, NULL, NULL, 0, NULL, 0, 'right', 0, NULL, NULL
+FROM effective_revocation r
+WHERE r.revoked_at >= $since AND r.revoked_at < $until
+  AND NOT EXISTS (SELECT 1 FROM revoked_use u WHERE u.source = r.source AND u.revocation_event = r.revocation_event)
+  AND EXISTS (SELECT 1 FROM covered_token c
+              WHERE c.source = r.source AND c.revocation_event = r.revocation_event AND c.alive)
+ORDER BY revoked_at, revocation_event, token_id, grant_id, resource_server
+"""
+
+
+def intervals(engine: Engine, values: Mapping[str, Any]) -> tuple[pa.Table, str]:
+    """Return the intervals and their SQL; `values` binds $since and $until."""
+    return engine.arrow(SQL, values), SQL.strip()

@@ -1,0 +1,152 @@
+"""Revocation lag as a distribution."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from grantlens.findings.findings import Findings
+from grantlens.window import Window
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow as pa
+
+    from grantlens.analysis.survival import LagEstimate
+    from grantlens.charts.chart import Chart
+
+TAUS = (0.5, 0.9, 0.95, 0.99)
+"""The quantiles that are reported."""
+
+
+@dataclass(frozen=True, eq=False)
+class RevocationLag:
+    """How long revoked access went on working, over all revocations of a window.
+
+    Parameters
+    ----------
+    window
+        The revocations of this window.
+    now
+        The instant taken as the present.
+    table
+        One row for each revocation, token (or grant) and resource server: revocation_event, source, client_id,
+        subject_id, token_id, grant_id, resource_server, revoked_at, last_success_s, first_denial_s, lag_lower_s,
+        lag_upper_s (None: not bounded), uses_after, censored (no, left, right), attempts, allowed_s, join_key.
+        Revocations after which nothing was tried are in it, as (0, not bounded].
+    rules
+        The findings of REV-1 to REV-6.
+    sql
+        The SQL of the intervals.
+    """
+
+    window: Window
+    now: datetime
+    table: pa.Table
+    rules: tuple[Findings, ...]
+    sql: str
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.table.to_pylist())
+
+    def arrow(self) -> pa.Table:
+        """Return the intervals as an Arrow table."""
+        return self.table
+
+    def pl(self) -> polars.DataFrame:
+        """Return the intervals as a Polars frame."""
+        import polars
+
+        return polars.DataFrame(self.table)
+
+    def df(self) -> pandas.DataFrame:
+        """Return the intervals as a pandas frame."""
+        return self.table.to_pandas()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def at(self, resource_server: str | None) -> RevocationLag:
+        """Return the lag at one resource server: enforcement belongs to the server, not to the provider."""
+        import dataclasses
+
+        import pyarrow.compute as compute
+
+        return dataclasses.replace(self, table=self.table.filter(compute.equal(self.table["resource_server"], resource_server)))
+
+    def servers(self) -> list[str]:
+        """Return the resource servers that occur, by name."""
+        return sorted({name for name in self.table["resource_server"].to_pylist() if name is not None})
+
+    def estimate(self) -> LagEstimate:
+        """Return the quantiles: assumption-free bounds, and the Turnbull estimate where there are enough revocations.
+
+        See `grantlens.analysis.survival.estimate`.
+        """
+        from grantlens.analysis import survival
+
+        return survival.estimate(*self._bounds(), TAUS, cluster=self.table["revocation_event"].to_pylist())
+
+    def curve(self) -> Curve:
+        """Return the survival curve of the lag with its assumption-free bounds."""
+        import pyarrow
+
+        from grantlens.analysis import survival
+
+        return Curve(pyarrow.table(survival.curve(*self._bounds())), self.estimate())
+
+    def _bounds(self) -> tuple[list[float], list[float | None]]:
+        return self.table["lag_lower_s"].to_pylist(), self.table["lag_upper_s"].to_pylist()
+
+    def __repr__(self) -> str:
+        return f"Revocation lag, {self.window}: {self.estimate().sentence() if len(self) else 'no revocation in this window'}"
+
+    def _repr_html_(self) -> str:
+        from grantlens.findings.grid import grid
+
+        rules = "".join(f"<li>{html.escape(repr(findings))}</li>" for findings in self.rules)
+        return f"<div><p>{html.escape(repr(self))}</p><ul>{rules}</ul>{grid(self.table)}</div>"
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The share of revocations whose access still worked after t seconds: at least, at most, and the estimate.
+
+    Parameters
+    ----------
+    table
+        t, survival_low, survival_high, npmle.
+    estimate
+        The quantiles.
+    """
+
+    table: pa.Table
+    estimate: LagEstimate
+
+    def chart(self) -> Chart:
+        """Draw the curve with its bounds."""
+        from grantlens.charts.lag_curve import lag_curve
+
+        known = self.estimate
+        return lag_curve(
+            self.table, n=known.n, events=known.events, right_share=known.right_share, left_share=known.left_share
+        )
+
+    def pl(self) -> polars.DataFrame:
+        """Return the curve as a Polars frame."""
+        import polars
+
+        return polars.DataFrame(self.table)
+
+    def __repr__(self) -> str:
+        return self.estimate.sentence()
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.estimate.sentence())}</p>"

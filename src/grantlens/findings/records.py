@@ -1,0 +1,54 @@
+"""The log records behind a finding, read again from the files they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from grantlens.errors import LoadError
+from grantlens.ingest.content import Content
+from grantlens.ingest.reading import Reading
+from grantlens.ingest.secrecy import masked
+
+_LONGEST = 20_000
+"""Characters of a record that are shown."""
+
+
+def read_records(evidence: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add to each pointer the text of its record, secrets masked; None where the file is gone or changed.
+
+    Parameters
+    ----------
+    evidence
+        Pointers with file, sha256, line and event_id.
+    """
+    pointers = list(evidence)
+    where = {(pointer["file"], pointer["sha256"]) for pointer in pointers}
+    texts = {}
+    for file, sha256 in sorted(where):
+        wanted = {pointer["line"] for pointer in pointers if pointer["file"] == file}
+        texts |= {(file, line): text for line, text in _lines(file, sha256, wanted)}
+    return [{**pointer, "record": texts.get((pointer["file"], pointer["line"]))} for pointer in pointers]
+
+
+def _lines(file: str, sha256: str, wanted: set[int]) -> list[tuple[int, str]]:
+    try:
+        content = Content(file)
+    except LoadError:
+        return []
+    try:
+        found = []
+        for chunk in Reading(content, None).chunks(lambda sample: False):
+            numbers = chunk.lines["true_line" if "true_line" in chunk.lines.column_names else "line_no"].to_pylist()
+            if wanted.isdisjoint(numbers):
+                continue
+            pairs = zip(numbers, chunk.lines["line"].to_pylist(), strict=True)
+            found += [(number, masked(text, _LONGEST)) for number, text in pairs if number in wanted]
+        unchanged = content.digest() == sha256
+    except LoadError:
+        return []
+    finally:
+        content.close()
+    joined = groupby(sorted(found, key=lambda pair: pair[0]), key=lambda pair: pair[0])
+    return [(number, "\n".join(text for _, text in group)) for number, group in joined] if unchanged else []

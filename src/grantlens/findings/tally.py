@@ -1,0 +1,85 @@
+"""Findings counted by one of their columns."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grantlens.errors import RuleError
+
+if TYPE_CHECKING:
+    import polars
+    import pyarrow as pa
+
+    from grantlens.charts.chart import Chart
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """How many findings and events each value of a column has, most findings first.
+
+    Parameters
+    ----------
+    column
+        The column counted by.
+    table
+        The column, verdict, findings, events.
+    what
+        What is counted, for titles.
+    """
+
+    column: str
+    table: pa.Table
+    what: str
+
+    @classmethod
+    def of(cls, findings: pa.Table, column: str, what: str) -> Tally:
+        """Count a table of findings.
+
+        Raises
+        ------
+        RuleError
+            If there is no such column.
+        """
+        import polars
+
+        if column not in findings.column_names:
+            raise RuleError(f"Findings have no column {column!r}.", f"They have {', '.join(findings.column_names)}.")
+        frame = polars.DataFrame(findings.select(list(dict.fromkeys((column, "verdict", "events")))))
+        frame = frame.filter(polars.col("verdict") != "clear") if column != "verdict" else frame
+        keys = list(dict.fromkeys((column, "verdict")))
+        counted = frame.group_by(keys).agg(polars.len().cast(polars.Int64).alias("findings"), polars.col("events").sum())
+        counted = counted.sort(["findings", *keys], descending=[True, *(False for _ in keys)], nulls_last=True)
+        return cls(column, counted.to_arrow(), what)
+
+    def chart(self) -> Chart:
+        """Draw the counts as bars."""
+        from grantlens.charts.tally import tally
+
+        return tally(self.table, by=self.column, value="findings", what=self.what)
+
+    def pl(self) -> polars.DataFrame:
+        """Return the counts as a Polars frame."""
+        import polars
+
+        return polars.DataFrame(self.table)
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def __repr__(self) -> str:
+        return f"{self.what} by {self.column}: {len(self)} rows"
+
+    def _repr_html_(self) -> str:
+        names = self.table.column_names
+        cell = lambda value: "" if value is None else html.escape(str(value))  # noqa: E731
+        head = "".join(f"<th>{name}</th>" for name in names)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{cell(row[name])}</td>" for name in names) + "</tr>"
+            for row in self.table.slice(0, 30).to_pylist()
+        )
+        return f"<table><tr>{head}</tr>{rows}</table>"

@@ -1,0 +1,77 @@
+"""A store seen through a window: what analyses take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from grantlens.window import Window, parse_time
+
+if TYPE_CHECKING:
+    from grantlens.store import Store
+
+
+@dataclass(frozen=True)
+class View:
+    """A store, a window of it, and the instant taken as the present.
+
+    Parameters
+    ----------
+    store
+        The store.
+    window
+        Half-open: what happens at its end does not belong to it.
+    now
+        The present. Nothing reads the clock: left out, it is the end of the window.
+    """
+
+    store: Store
+    window: Window
+    now: datetime
+
+    def __repr__(self) -> str:
+        return f"{self.store.path}, {self.window}"
+
+
+def view_of(
+    store: Store,
+    since: str | datetime | Window | None = None,
+    until: str | datetime | None = None,
+    now: str | datetime | None = None,
+) -> View:
+    """Return a view; without ends it is all that the logs cover, up to `now`.
+
+    Parameters
+    ----------
+    store
+        The store.
+    since
+        First instant, or a whole window such as "2026-Q3" or "last 30 days".
+    until
+        The instant at which the window ends.
+    now
+        The present.
+    """
+    present = None if now is None else parse_time(now)
+    if since is not None and until is None and not isinstance(since, datetime):
+        try:
+            window = Window.parse(since, now=present or _ends(store)[1])
+        except Exception:
+            parse_time(since)
+        else:
+            if window.until - window.since != timedelta(days=1) or isinstance(since, Window):
+                return View(store, window, present or window.until)
+    first, last = _ends(store)
+    end = parse_time(until) if until is not None else min(last, present) if present else last
+    start = parse_time(since) if since is not None else min(first, end - timedelta(microseconds=1))
+    window = Window(start, end)
+    return View(store, window, present or window.until)
+
+
+def _ends(store: Store) -> tuple[datetime, datetime]:
+    """Return where the logs begin and end; a day of nothing for an empty store."""
+    first, last = store.engine.rows("SELECT min(covered_from), max(covered_until) FROM coverage")[0]
+    if first is None:
+        return parse_time("1970-01-01"), parse_time("1970-01-02")
+    return first, last
