@@ -52,7 +52,7 @@ class Pipeline:
         self.reading = reading
         self._salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
         self._parameters = {"source": loader.name, "salt": self._salt, "batch": account.batch_id}
-        self._stagings: dict[str, Staging] | None = None
+        self._stagings: dict[int, dict[str, Staging]] = {}
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
         self._duplicates = Duplicates(engine, account, self._parameters)
         self._run(
@@ -88,22 +88,45 @@ class Pipeline:
 
     def _take(self, chunk: Chunk) -> None:
         self.account.add("records", chunk.records)
-        self._run(record_sql(self.loader))
-        if self._stagings is None:
-            self._stagings = {log: staging(self.engine, self.loader, log) for log in LOGS if getattr(self.loader, log)}
+        self._map(self.loader, first=self.account.counts["records"] == chunk.records)
+
+    def _map(self, loader: Loader, *, first: bool) -> None:
+        """Bring the records of `chunk_line` into the logs, ignored or rejected."""
+        self._run(record_sql(loader))
+        if id(loader) not in self._stagings:
+            logs = [log for log in LOGS if getattr(loader, log)]
+            self._stagings[id(loader)] = {log: staging(self.engine, loader, log) for log in logs}
         self._run("CREATE OR REPLACE TEMP TABLE out_line (line_no BIGINT)")
         self._run("CREATE OR REPLACE TEMP TABLE bad_line (line_no BIGINT, reason VARCHAR)")
-        if self.loader.known_keys is not None:
-            refuse_unknown_keys(self.engine, self.loader, self.reading.path, first=self.account.counts["records"] == chunk.records)
-        if self.loader.rejected:
-            self._run(f"INSERT INTO bad_line SELECT line_no, reason FROM ({with_steps(self.loader, self.loader.rejected)})")
-        for log, staged in self._stagings.items():
+        if loader.known_keys is not None:
+            refuse_unknown_keys(self.engine, loader, self.reading.path, first=first)
+        if loader.rejected:
+            self._run(f"INSERT INTO bad_line SELECT line_no, reason FROM ({with_steps(loader, loader.rejected)})")
+        for log, staged in self._stagings[id(loader)].items():
             self._stage(staged)
             if log == "usage":
                 self._keep_usage(staged)
             else:
                 self._keep(staged)
-        self._account_for_rest()
+        if loader.ignored:
+            self._ignore(loader)
+        if loader.otherwise:
+            self._hand_over(loader.otherwise, first=first)
+        else:
+            self._account_for_rest()
+
+    def _hand_over(self, otherwise: Loader, *, first: bool) -> None:
+        """Give the records that a loader made nothing of to the one it names for them."""
+        rest = self.engine.arrow(
+            "SELECT * FROM chunk_line WHERE line_no NOT IN (SELECT line_no FROM out_line) "
+            "AND line_no NOT IN (SELECT line_no FROM bad_line)"
+        )
+        if self.engine.value("SELECT count(*) FROM bad_line"):
+            self._reject()
+        if len(rest):
+            self.engine.unregister("chunk_line")
+            self.engine.register("chunk_line", rest)
+            self._map(otherwise, first=first)
 
     def _stage(self, staged: Staging) -> None:
         table = f"stage_{staged.log}"
@@ -181,17 +204,18 @@ class Pipeline:
         )
         self.account.add(staged.log, self.engine.value(f"SELECT count(*) FROM {table}"))
 
+    def _ignore(self, loader: Loader) -> None:
+        self._run(
+            "CREATE OR REPLACE TEMP TABLE ignored_line AS SELECT line_no, min(reason) AS reason FROM "
+            f"({with_steps(loader, loader.ignored)}) WHERE line_no NOT IN (SELECT line_no FROM out_line) "
+            "AND line_no NOT IN (SELECT line_no FROM bad_line) GROUP BY line_no"
+        )
+        self._run("INSERT INTO file_ignored SELECT reason, count(*) FROM ignored_line GROUP BY reason")
+        self._run("INSERT INTO out_line SELECT line_no FROM ignored_line")
+        self.account.add("ignored", self.engine.value("SELECT count(*) FROM ignored_line"))
+
     def _account_for_rest(self) -> None:
         """Every record comes out of one of the logs, ignored or rejected; what does not is rejected as not mapped."""
-        if self.loader.ignored:
-            self._run(
-                "CREATE OR REPLACE TEMP TABLE ignored_line AS SELECT line_no, min(reason) AS reason FROM "
-                f"({with_steps(self.loader, self.loader.ignored)}) WHERE line_no NOT IN (SELECT line_no FROM out_line) "
-                "AND line_no NOT IN (SELECT line_no FROM bad_line) GROUP BY line_no"
-            )
-            self._run("INSERT INTO file_ignored SELECT reason, count(*) FROM ignored_line GROUP BY reason")
-            self._run("INSERT INTO out_line SELECT line_no FROM ignored_line")
-            self.account.add("ignored", self.engine.value("SELECT count(*) FROM ignored_line"))
         self._run(
             "INSERT INTO bad_line SELECT line_no, CASE WHEN r IS NULL THEN 'no JSON' ELSE 'not mapped' END FROM record "
             "WHERE line_no NOT IN (SELECT line_no FROM out_line) AND line_no NOT IN (SELECT line_no FROM bad_line)"

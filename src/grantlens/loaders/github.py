@@ -224,7 +224,7 @@ SELECT line_no,
        nullif(explanation, '') AS reason,
        tenant
 FROM party
-WHERE meaning IN ('revoke', 'disable') AND logged_at IS NOT NULL
+WHERE meaning IN ('revoke', 'disable')
 """
 
 _IGNORED = """
@@ -242,7 +242,7 @@ SELECT line_no, 'action is missing' AS reason FROM event WHERE action IS NULL
 UNION ALL
 SELECT line_no, 'webhook tells neither which app nor when: only its delivery knows' FROM event WHERE meaning = 'revoked webhook'
 UNION ALL
-SELECT line_no, 'time is missing' FROM event WHERE meaning IN ('revoke', 'disable') AND logged_at IS NULL
+SELECT line_no, 'time cannot be read' FROM party WHERE meaning IS NOT NULL AND logged_at IS NOT NULL AND happened_at IS NULL
 """
 
 LOADER = Loader(

@@ -51,6 +51,8 @@ class Loader:
     """What can be joined with what, and what cannot: one sentence for README and `coverage`."""
     dialect: Callable[[Sequence[Mapping]], "Loader"] | None = None
     """For a log that comes in several spellings: gives this loader as it fits these first records."""
+    otherwise: "Loader | None" = None
+    """Takes the records of which this loader makes nothing: for a dialect that reads only what the first records held."""
 
     known_keys: frozenset[str] | None = None
     """If given, a record with any other top-level key is rejected, and the nearest known key is named."""

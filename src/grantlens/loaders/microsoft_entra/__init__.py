@@ -54,13 +54,26 @@ _CARRIES = {"sign-in": {"issuance"}, "audit": {"issuance", "revocation"}, "activ
 
 
 def _dialect(sample: Sequence[Mapping]) -> Loader:
-    """Take the spelling of these records, and the logs they belong to."""
-    carried = set().union(*(_CARRIES.get(_kind(record) or "", set()) for record in sample))
+    """Take the spelling of these records, and the logs they belong to.
+
+    A file that begins with nothing but calls is read for calls; whatever else turns up in it is handed over.
+    """
+    kinds = {kind for kind in map(_kind, sample) if kind}
+    carried = set().union(*(_CARRIES.get(kind, set()) for kind in kinds))
+    carries = tuple(log for log in LOADER.carries if log in carried) or LOADER.carries
+    whole = replace(LOADER, fields=structure(sample), steps={**LOADER.steps, "event": event_step(sample)}, carries=carries)
+    if kinds != {"activity"}:
+        return whole
     return replace(
         LOADER,
-        fields=structure(sample),
-        steps={**LOADER.steps, "event": event_step(sample)},
-        carries=tuple(log for log in LOADER.carries if log in carried) or LOADER.carries,
+        fields=structure(sample, calls=True),
+        steps={"event": event_step(sample, calls=True), "activity": graph_activity.ACTIVITY},
+        issuance=None,
+        revocation=None,
+        ignored=None,
+        rejected=None,
+        carries=carries,
+        otherwise=whole,
     )
 
 

@@ -212,7 +212,7 @@ SELECT line_no, 'disable', 'client', NULL, NULL, coalesce(detail_app, {_guid_in(
 FROM named WHERE meaning = 'client off'
 UNION ALL
 SELECT line_no, 'disable', 'subject', NULL, NULL, NULL, NULL, target.id, coalesce(target.userPrincipalName, target.displayName), NULL,
-       CASE WHEN meaning = 'sessions off' THEN {moment("valid_from")} END
+       CASE WHEN meaning = 'sessions off' THEN TRY_CAST({moment("valid_from")} AS TIMESTAMPTZ) END
 FROM (SELECT *, coalesce({_new("StsRefreshTokensValidFrom")}, {_new("StsRefreshTokenValidFrom")}) AS valid_from FROM named)
 WHERE meaning IN ('person off', 'sessions off')
 """

@@ -20,19 +20,18 @@ SIGN_INS = (
 AUDIT = ("AuditLogs",)
 ACTIVITY = ("MicrosoftGraphActivityLogs", "AzureADGraphActivityLogs")
 
-_ENVELOPE = ("time", "category", "operationName", "resultType", "tenantId", "callerIpAddress", "resourceId")
+_ENVELOPE = ("category", "operationName", "resultType", "tenantId", "callerIpAddress", "resourceId")
 _NUMBERS = {"responseStatusCode": "INTEGER", "httpStatusCode": "INTEGER", "responseSizeBytes": "BIGINT"}
-_RECORD = (
-    # sign-ins
-    "id", "createdDateTime", "appId", "appDisplayName", "userId", "userPrincipalName", "servicePrincipalId",
-    "servicePrincipalName", "servicePrincipalCredentialKeyId", "uniqueTokenIdentifier", "incomingTokenType",
-    "authenticationProtocol", "authenticationProcessingDetails", "status", "agent", "sessionId", "ipAddress", "userAgent",
-    # directory audit
-    "activityDateTime", "activityDisplayName", "initiatedBy", "targetResources", "additionalDetails", "result", "resultReason",
-    # Graph and Azure AD Graph activity
-    "requestId", "timeGenerated", "signInActivityId", "c_Sid", "scopes", "roles", "requestMethod", "httpMethod", "requestUri",
-    *_NUMBERS,
+_CALL = (
+    "requestId", "timeGenerated", "signInActivityId", "appId", "userId", "sessionId", "c_Sid", "scopes", "roles",
+    "requestMethod", "httpMethod", "requestUri", *_NUMBERS, "ipAddress", "userAgent",
 )  # fmt: skip
+_SIGN_IN = (
+    "id", "createdDateTime", "appDisplayName", "userPrincipalName", "servicePrincipalName",
+    "servicePrincipalCredentialKeyId", "uniqueTokenIdentifier", "incomingTokenType", "authenticationProtocol",
+    "authenticationProcessingDetails", "status", "agent",
+)  # fmt: skip
+_CHANGE = ("activityDateTime", "activityDisplayName", "initiatedBy", "targetResources", "additionalDetails", "result", "resultReason")
 _ENVELOPED = ("resourceId", "tenantId", "callerIpAddress")
 """Names that mean one thing in the envelope and another below `properties`."""
 _BARE = ("AADTenantId", "resourceIdentity")
@@ -44,22 +43,35 @@ def is_enveloped(sample: Sequence[Mapping]) -> bool:
     return any(isinstance(record.get("properties"), Mapping) for record in sample)
 
 
-def structure(sample: Sequence[Mapping]) -> str:
+def structure(sample: Sequence[Mapping], *, calls: bool = False) -> str:
     """Return the JSON structure to parse, in the spelling of these records.
 
     DuckDB takes names in a structure that differ only in case for the same name, so one structure
     cannot serve `category` and `Category`. Names keep the spelling of diagnostic settings (or, in a
     file of PascalCase, are capitalised) where the sample does not show them.
 
+    Parameters
+    ----------
+    sample
+        The first records of a file.
+    calls
+        Read nothing but calls: each name that a busy log never has would cost time in each of its records.
+
     Examples
     --------
     >>> '"AppId": "VARCHAR"' in structure([{"TimeGenerated": "2026-01-01T00:00:00Z", "OperationName": "x"}])
     True
     """
+    names = _names(calls)
+    envelope = tuple(name for name in _ENVELOPE if not calls or name not in ("operationName", "resultType"))
     if is_enveloped(sample):
         inner = [record["properties"] for record in sample if isinstance(record.get("properties"), Mapping)]
-        return json.dumps(_spelled(_ENVELOPE, sample) | {"properties": _spelled(_RECORD + _ENVELOPED, inner)})
-    return json.dumps(_spelled(tuple(dict.fromkeys(_ENVELOPE + _RECORD + _BARE)), sample))
+        return json.dumps(_spelled(envelope, sample) | {"properties": _spelled(names + _ENVELOPED, inner)})
+    return json.dumps(_spelled(tuple(dict.fromkeys(envelope + names + _BARE)), sample))
+
+
+def _names(calls: bool) -> tuple[str, ...]:
+    return _CALL if calls else _CALL + _SIGN_IN + _CHANGE
 
 
 def _spelled(names: Sequence[str], sample: Sequence[Mapping]) -> dict[str, str]:
@@ -72,27 +84,25 @@ def _spelled(names: Sequence[str], sample: Sequence[Mapping]) -> dict[str, str]:
     return {spell(name): _NUMBERS.get(name, "VARCHAR") for name in names}
 
 
-def event_step(sample: Sequence[Mapping]) -> str:
+def event_step(sample: Sequence[Mapping], *, calls: bool = False) -> str:
     """Return the first step: the same columns, whatever the shape."""
     if is_enveloped(sample):
-        columns = ",\n       ".join(f"r.properties.{name} AS {name}" for name in _RECORD)
-        return f"""
-SELECT line_no, r.category AS category, r.operationName AS operationName, r.resultType AS resultType,
-       {_kind("r.properties.", "r.category IS NULL")} AS log_kind,
-       coalesce(nullif(r.properties.tenantId, ''), nullif(r.tenantId, ''), {_directory("r.resourceId")}) AS tenant,
+        inner = "r.properties."
+        shaped = f"""coalesce(nullif(r.properties.tenantId, ''), nullif(r.tenantId, ''), {_directory("r.resourceId")}) AS tenant,
        nullif(coalesce(nullif(r.properties.ipAddress, ''), nullif(r.properties.callerIpAddress, ''), r.callerIpAddress), '') AS ip,
-       r.properties.resourceId AS resource,
-       {columns}
-FROM record
-"""
-    columns = ",\n       ".join(f"r.{name} AS {name}" for name in _RECORD)
-    return f"""
-SELECT line_no, r.category AS category, r.operationName AS operationName, r.resultType AS resultType,
-       {_kind("r.", "true")} AS log_kind,
-       coalesce(nullif(r.AADTenantId, ''), {_directory("r.resourceId")}) AS tenant,
+       r.properties.resourceId AS resource"""
+    else:
+        inner = "r."
+        shaped = f"""coalesce(nullif(r.AADTenantId, ''), {_directory("r.resourceId")}) AS tenant,
        nullif(coalesce(nullif(r.ipAddress, ''), r.callerIpAddress), '') AS ip,
-       coalesce(r.resourceIdentity, CASE WHEN NOT starts_with(r.resourceId, '/') THEN r.resourceId END) AS resource,
-       {columns}
+       coalesce(r.resourceIdentity, CASE WHEN NOT starts_with(r.resourceId, '/') THEN r.resourceId END) AS resource"""
+    outer = "" if calls else "r.operationName AS operationName, r.resultType AS resultType,\n       "
+    columns = ", ".join(f"{inner}{name} AS {name}" for name in _names(calls) if name != "ipAddress")
+    return f"""
+SELECT line_no, r.category AS category,
+       {_kind(inner, calls)} AS log_kind,
+       {shaped},
+       {outer}{columns}
 FROM record
 """
 
@@ -102,34 +112,37 @@ def _directory(resource_id: str) -> str:
     return f"CASE WHEN lower({resource_id}) LIKE '/tenants/%/providers/%' THEN lower(split_part({resource_id}, '/', 3)) END"
 
 
-def _kind(prefix: str, by_names: str) -> str:
+def _kind(inner: str, calls: bool) -> str:
     """Return SQL that tells which log a record belongs to: by its category, else by the names it has."""
 
     def listed(names: tuple[str, ...]) -> str:
         return "(" + ", ".join(f"'{name}'" for name in names) + ")"
 
-    return f"""CASE WHEN r.category IN {listed(ACTIVITY)} THEN 'activity'
-            WHEN r.category IN {listed(SIGN_INS)} THEN 'sign-in'
-            WHEN r.category IN {listed(AUDIT)} THEN 'audit'
-            WHEN {by_names} AND {prefix}requestUri IS NOT NULL THEN 'activity'
-            WHEN {by_names} AND coalesce({prefix}activityDisplayName, {prefix}targetResources) IS NOT NULL THEN 'audit'
-            WHEN {by_names} AND {prefix}createdDateTime IS NOT NULL AND {prefix}appId IS NOT NULL THEN 'sign-in'
-       END"""
+    # In an envelope any other category is another log; bare records carry the category of the change.
+    unnamed = "r.category IS NULL" if inner == "r.properties." else "true"
+    branches = [f"WHEN r.category IN {listed(ACTIVITY)} THEN 'activity'"]
+    if not calls:
+        branches += [f"WHEN r.category IN {listed(SIGN_INS)} THEN 'sign-in'", f"WHEN r.category IN {listed(AUDIT)} THEN 'audit'"]
+    branches += [f"WHEN {unnamed} AND {inner}requestUri IS NOT NULL THEN 'activity'"]
+    if not calls:
+        branches += [
+            f"WHEN {unnamed} AND coalesce({inner}activityDisplayName, {inner}targetResources) IS NOT NULL THEN 'audit'",
+            f"WHEN {unnamed} AND {inner}createdDateTime IS NOT NULL AND {inner}appId IS NOT NULL THEN 'sign-in'",
+        ]
+    return "CASE " + "\n            ".join(branches) + " END"
 
 
 def moment(column: str) -> str:
-    """Return SQL that reads a time: ISO 8601, or the US text without zone of Azure AD Graph and portal exports, which is UTC.
+    """Return SQL that gives a time as ISO text: Azure AD Graph and portal exports write US text without zone, which is UTC.
 
     Examples
     --------
     >>> import duckdb
-    >>> duckdb.sql("SET TimeZone = 'UTC'")
-    >>> duckdb.sql(f"SELECT ({moment('t')})::VARCHAR FROM (VALUES ('5/7/2026 1:50:39 PM')) x(t)").fetchall()
-    [('2026-05-07 13:50:39+00',)]
+    >>> duckdb.sql(f"SELECT {moment('t')} FROM (VALUES ('5/7/2026 1:50:39 PM'), ('2026-05-07T13:50:39Z'), ('noon')) x(t)").fetchall()
+    [('2026-05-07 13:50:39',), ('2026-05-07T13:50:39Z',), ('noon',)]
     """
     formats = "['%m/%d/%Y %I:%M:%S %p', '%m/%d/%Y, %I:%M:%S.%g %p', '%m/%d/%Y, %I:%M:%S %p']"
-    return f"""coalesce(CASE WHEN {column} LIKE '____-__-__%' THEN TRY_CAST({column} AS TIMESTAMPTZ) END,
-            CASE WHEN {column} LIKE '%M' THEN timezone('UTC', try_strptime({column}, {formats})) END)"""
+    return f"CASE WHEN ends_with({column}, 'M') THEN coalesce(try_strptime({column}, {formats})::VARCHAR, {column}) ELSE {column} END"
 
 
 RESOURCE_SERVERS = {
