@@ -1,0 +1,115 @@
+"""The six questions of the front page, answered in a sentence each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from grantlens.report.formats import number, plural, share
+
+_MOST = 3
+"""Names that an answer gives before it counts."""
+
+
+def answers(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return question, headline, lines and section for each of the six questions."""
+    return [
+        _who(document), _owners(document), _power(document), _purpose(document), _deeds(document), _endings(document),
+    ]  # fmt: skip
+
+
+def _who(document: dict[str, Any]) -> dict[str, Any]:
+    clients = document["clients"]
+    kinds = Counter(row["kind"] or "unknown kind" for row in clients)
+    agents = kinds.get("agent", 0)
+    lines = [", ".join(f"{number(count)} {kind.replace('_', ' ')}" for kind, count in sorted(kinds.items())) + "."]
+    strangers = [row for row in clients if not row["registered"]]
+    if strangers:
+        lines.append(f"In no register: {_names(strangers)}.")
+    return _answer(
+        "Which agents exist?",
+        f"{plural(len(clients), 'client')} with {plural(len(document['grants']), 'grant')}; {plural(agents, 'agent')}",
+        lines if clients else ["No client is seen in issuance or usage in this period."],
+        "grants",
+    )
+
+
+def _owners(document: dict[str, Any]) -> dict[str, Any]:
+    clients = document["clients"]
+    lost = [row for row in clients if not row["owner"]]
+    lines = [f"Nobody answers for {_names(lost)}."] if lost else []
+    live = [row for row in lost if row["live"]]
+    if live:
+        lines.append(f"{plural(len(live), 'of these clients', 'of these clients')} can still act.")
+    return _answer("Who owns them?", f"{_of(clients, lost)} have an owner", lines, "grants")
+
+
+def _power(document: dict[str, Any]) -> dict[str, Any]:
+    privileges = document["privileges"]
+    scopes = {scope for row in document["grants"] for scope in row["scopes"] or ()}
+    unknown = sum(row["scopes"] is None for row in document["grants"])
+    by = privileges["by_action"]
+    lines = []
+    if privileges["scopes"]:
+        lines.append(
+            f"Of {number(privileges['scopes'])} granted scopes {number(by['remove'])} can go, {number(by['replace'])} can be "
+            f"narrowed, {number(by['ask'])} need the owner's word, {number(by['wait'])} need more time."
+        )
+    if unknown:
+        lines.append(f"For {plural(unknown, 'grant')} the log names no scopes.")
+    return _answer("What can they do?", f"{plural(len(scopes), 'different scope')} are held", lines, "privileges")
+
+
+def _purpose(document: dict[str, Any]) -> dict[str, Any]:
+    clients = document["clients"]
+    blank = [row for row in clients if not row["purpose"]]
+    consents = Counter(row["consent_kind"] or "not logged" for row in document["grants"])
+    lines = [f"No purpose is written down for {_names(blank)}."] if blank else []
+    if consents:
+        lines.append("Consent: " + ", ".join(f"{kind} {number(count)}" for kind, count in sorted(consents.items())) + ".")
+    return _answer("Why may they?", f"{_of(clients, blank)} have a purpose", lines, "grants")
+
+
+def _deeds(document: dict[str, Any]) -> dict[str, Any]:
+    calls = document["attribution"]["calls"]
+    counted: Counter[str] = Counter()
+    for finding in document["findings"]:
+        if finding["verdict"] == "violation":
+            counted[finding["rule"]] += finding["events"]
+    lines = [
+        f"{plural(counted['OOS-1'], 'call')} beyond the granted scopes, {number(counted['OOS-3'])} outside the purpose.",
+    ]
+    known = document["map_coverage"]["share"]
+    if known is not None and known < 1:
+        lines.append(f"Only {share(known)} of the calls are known to a catalogue and could be judged.")
+    return _answer("What have they done?", plural(calls, "call"), lines if calls else [], "findings")
+
+
+def _endings(document: dict[str, Any]) -> dict[str, Any]:
+    verdicts = document["lag"]["verdicts"]
+    ended = Counter(row["ended_how"] for row in document["grants"] if row["state"] == "ended")
+    live = sum(row["state"] == "live" for row in document["grants"])
+    lines = [
+        f"{number(verdicts['yes'])} shown to work, {number(verdicts['no'])} did not, "
+        f"{number(verdicts['not_demonstrated'])} were never put to the test."
+    ]
+    parts = [f"{how} {number(count)}" for how, count in sorted(ended.items())]
+    lines.append("Grants: " + ", ".join([*parts, f"still live {number(live)}"]) + ".")
+    count = len(document["revocations"])
+    return _answer("How does access end?", plural(count, "revocation"), lines if count else lines[1:], "revocations")
+
+
+def _answer(question: str, headline: str, lines: list[str], section: str) -> dict[str, Any]:
+    return {"question": question, "headline": headline, "lines": lines, "section": section}
+
+
+def _of(everyone: list, lacking: list) -> str:
+    return f"{number(len(everyone) - len(lacking))} of {number(len(everyone))}"
+
+
+def _names(rows: list[dict[str, Any]]) -> str:
+    names = [row["client_id"] for row in rows[:_MOST]]
+    more = len(rows) - len(names)
+    if more:
+        return ", ".join(names) + f" and {plural(more, 'other')}"
+    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]

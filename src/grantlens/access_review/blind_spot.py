@@ -1,0 +1,123 @@
+"""How much of all this a periodic review of the list of grants would ever have seen (rules section 4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from grantlens.access_review.ask import ask
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+RHYTHMS = (("quarter", 90.0), ("month", 30.0), ("week", 7.0), ("day", 1.0))
+"""How often a review may read the list: name, and days."""
+
+_DAY = 86400.0
+
+STRETCHES = """
+WITH standing AS (
+    SELECT source, grant_id, client_id, subject_id, opened_at AS start_at, closed_at AS end_at, calls, grave_calls
+    FROM review_grant
+    WHERE by_consent AND (closed_at IS NULL OR closed_at > $since)
+),
+-- Without a standing consent access lives as long as its tokens: lives that touch are one stretch.
+life AS (
+    SELECT g.source, g.grant_id, g.client_id, g.subject_id, t.token_id, t.issued_at,
+           least(coalesce(t.expires_at, g.closed_at, 'infinity'::TIMESTAMPTZ), coalesce(g.ended_at, 'infinity'::TIMESTAMPTZ)) AS end_at
+    FROM review_grant g
+    JOIN token t ON t.source = g.source AND t.grant_id = g.grant_id AND t.issued_at >= g.opened_at
+        AND (g.ended_at IS NULL OR t.issued_at < g.ended_at)
+    WHERE NOT g.by_consent AND t.issued_at < $until
+),
+marked AS (
+    SELECT *, coalesce(issued_at > max(end_at) OVER (
+        PARTITION BY source, grant_id ORDER BY issued_at, token_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), true) AS opens
+    FROM life
+),
+numbered AS (
+    SELECT *, count(*) FILTER (opens) OVER (PARTITION BY source, grant_id ORDER BY issued_at, token_id) AS stretch_no
+    FROM marked
+),
+used AS (
+    SELECT c.source, c.token_id, sum(p.events)::BIGINT AS calls,
+           sum(p.events) FILTER (k.writes AND (k.sensitive OR k.destroys))::BIGINT AS grave_calls
+    FROM used_pair p
+    JOIN named_caller c USING (caller_id)
+    LEFT JOIN operation_class k ON k.operation_id = p.operation_id
+    WHERE p.outcome = 'success' AND c.token_id IS NOT NULL
+    GROUP BY c.source, c.token_id
+),
+fleeting AS (
+    SELECT n.source, n.grant_id, n.client_id, n.subject_id, min(n.issued_at) AS start_at, max(n.end_at) AS end_at,
+           coalesce(sum(u.calls), 0)::BIGINT AS calls, coalesce(sum(u.grave_calls), 0)::BIGINT AS grave_calls
+    FROM numbered n
+    LEFT JOIN used u ON u.source = n.source AND u.token_id = n.token_id
+    GROUP BY n.source, n.grant_id, n.client_id, n.subject_id, n.stretch_no
+    HAVING max(n.end_at) > $since
+)
+SELECT source, client_id, subject_id, epoch_us(start_at) / 1e6 AS start_s,
+       CASE WHEN end_at IS NULL OR isinf(end_at) OR end_at > $until THEN NULL ELSE epoch_us(end_at) / 1e6 END AS end_s,
+       calls, grave_calls
+FROM (SELECT * FROM standing UNION ALL SELECT * FROM fleeting)
+WHERE end_at IS NULL OR end_at > start_at
+ORDER BY source, client_id, subject_id, start_s, end_s
+"""
+"""Each stretch of time in which access was open; reads `review_grant`."""
+
+_MEANING = {
+    "stretches of access": "Each time that access was open, whatever its length.",
+    "time of access": "The hours that access was open.",
+    "actions": "Successful calls made in stretches that no review saw.",
+    "grave actions": "Successful calls that destroy, or write what is sensitive.",
+    "entitlements": "Pairs of client and subject that were on no list, even though some came back.",
+}
+
+
+def blind_spot(engine: Engine, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Compare stretches of access with the dates of reviews, known or supposed; reads `review_grant`."""
+    from grantlens.analysis.blindspot import expected_unseen, review_interval, unseen
+
+    rows = engine.arrow(STRETCHES, values).to_pylist()
+    snapshots = ask(
+        engine,
+        "SELECT DISTINCT reviewed_at FROM review_snapshot "
+        "WHERE reviewed_at >= $since AND reviewed_at < $until ORDER BY reviewed_at",
+        values,
+    )
+    dates = [row["reviewed_at"] for row in snapshots]
+    answer: dict[str, Any] = {
+        "intervals": len(rows), "snapshots": dates, "unseen": [], "expected": [], "interval_s": None, "open": 0,
+    }  # fmt: skip
+    if not rows:
+        return answer
+    until = values["until"].timestamp()
+    start = [row["start_s"] for row in rows]
+    end = [until if row["end_s"] is None else row["end_s"] for row in rows]
+    long = [stop - begin for begin, stop in zip(start, end, strict=True)]
+    calls, grave = [row["calls"] for row in rows], [row["grave_calls"] for row in rows]
+    answer["open"] = sum(row["end_s"] is None for row in rows)
+    if dates:
+        spot = unseen(
+            start, end, [datetime.fromisoformat(date).timestamp() for date in dates], calls, grave,
+            [(row["source"], row["client_id"], row["subject_id"]) for row in rows],
+        )  # fmt: skip
+        shares = (spot.grants, spot.access, spot.actions, spot.sensitive, spot.entitlements)
+        answer["unseen"] = [
+            {"by": name, "share": None if share is None else round(share, 6), "meaning": meaning}
+            for (name, meaning), share in zip(_MEANING.items(), shares, strict=True)
+        ]
+    some_calls = any(calls)
+    answer["expected"] = [
+        {
+            "period": name,
+            "period_s": days * _DAY,
+            "grants": round(expected_unseen(long, days * _DAY), 6),
+            "actions": round(expected_unseen(long, days * _DAY, calls), 6) if some_calls else None,
+        }
+        for name, days in RHYTHMS
+    ]
+    interval = review_interval(long, weights=calls) if some_calls else None
+    answer["interval_s"] = None if interval is None else round(interval, 3)
+    return answer

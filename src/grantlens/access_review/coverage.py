@@ -1,0 +1,134 @@
+"""What the logs can show: covered stretches, clocks, calls that a catalogue knows, calls that belong to a grant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from grantlens.access_review.ask import ask
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+MEANING = {
+    "token": "The very token: everything, lag included.",
+    "grant": "The grant, not the token: lag of the grant as a whole.",
+    "session": "The session that issued the token.",
+    "client_subject": "Client and subject while they held exactly one grant: never a claim about one token.",
+    "unattributed": "No grant can be named, or several could: such calls carry no conclusion about a grant.",
+}
+"""What a finding can claim, by the key that joins a call to its grant; the strongest first."""
+
+_STRETCHES = """
+SELECT source, tenant, log::VARCHAR AS log, is_gap, note, records,
+       greatest(covered_from, $since) AS "from", least(covered_until, $until) AS "until",
+       (epoch_us(least(covered_until, $until)) - epoch_us(greatest(covered_from, $since)))
+           / (epoch_us($until::TIMESTAMPTZ) - epoch_us($since::TIMESTAMPTZ)) AS share
+FROM coverage
+WHERE covered_from < $until AND covered_until > $since
+ORDER BY source, tenant, list_position(['issuance', 'usage', 'revocation'], log::VARCHAR), covered_from
+"""
+
+_CLOCKS = """
+SELECT source, tenant, log::VARCHAR AS log, grid_s, error_s, offset_s, estimated_offset_s, assumed
+FROM clock ORDER BY source, tenant, list_position(['issuance', 'usage', 'revocation'], log::VARCHAR)
+"""
+
+_TARGETS = """
+WITH called AS (
+    SELECT target_id, count(*) AS calls
+    FROM usage_row WHERE used_at >= $since AND used_at < $until
+    GROUP BY target_id
+)
+SELECT t.resource_server, o.operation_id IS NOT NULL AS known, coalesce(o.match, 'unmatched') AS match,
+       coalesce(o.label, t.operation, concat_ws(' ', t.method, t.target), 'nothing logged') AS label, sum(c.calls)::BIGINT AS calls
+FROM called c
+JOIN usage_target t USING (target_id)
+LEFT JOIN usage_operation o USING (target_id)
+GROUP BY ALL
+ORDER BY t.resource_server NULLS LAST, calls DESC, label
+"""
+
+_KEYS = """
+SELECT coalesce(s.join_key, CASE WHEN c.token_known THEN 'token' END, 'unattributed') AS join_key,
+       sum(p.events)::BIGINT AS calls
+FROM used_pair p
+LEFT JOIN named_caller c ON c.caller_id = p.caller_id
+LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
+GROUP BY 1
+"""
+
+
+def covered(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return one row for each source, tenant and log, with the gaps inside the window."""
+    rows: dict[tuple, dict[str, Any]] = {}
+    for stretch in ask(engine, _STRETCHES, values):
+        key = (stretch["source"], stretch["tenant"], stretch["log"])
+        row = rows.setdefault(
+            key,
+            {
+                "source": key[0],
+                "tenant": key[1],
+                "log": key[2],
+                "from": stretch["from"],
+                "until": stretch["until"],
+                "share": 0.0,
+                "records": 0,
+                "gaps": [],
+                "notes": [],
+                "stretches": [],
+            },
+        )
+        row["until"] = max(row["until"], stretch["until"])
+        part = {"from": stretch["from"], "until": stretch["until"]}
+        if stretch["is_gap"]:
+            row["gaps"].append({**part, "note": stretch["note"]})
+            continue
+        row["stretches"].append(part)
+        row["share"] += stretch["share"]
+        row["records"] += stretch["records"]
+        if stretch["note"] and stretch["note"] not in row["notes"]:
+            row["notes"].append(stretch["note"])
+    for row in rows.values():
+        row["share"] = min(1.0, round(row["share"], 6))
+    return list(rows.values())
+
+
+def clocks(engine: Engine) -> list[dict[str, Any]]:
+    """Return what is known, or assumed, of each clock."""
+    return ask(engine, _CLOCKS)
+
+
+def map_coverage(engine: Engine, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the share of calls that a catalogue knows, and what it does not know."""
+    servers: dict[str | None, dict[str, Any]] = {}
+    for row in ask(engine, _TARGETS, values):
+        name = row["resource_server"]
+        server = servers.setdefault(name, {"resource_server": name, "calls": 0, "known": 0, "unknown": []})
+        server["calls"] += row["calls"]
+        if row["known"]:
+            server["known"] += row["calls"]
+        elif len(server["unknown"]) < 20:
+            server["unknown"].append({"label": row["label"], "calls": row["calls"], "match": row["match"]})
+    for server in servers.values():
+        server["share"] = _ratio(server["known"], server["calls"])
+    by_server = sorted(servers.values(), key=lambda row: (-row["calls"], row["resource_server"] or ""))
+    calls, known = sum(row["calls"] for row in by_server), sum(row["known"] for row in by_server)
+    return {"calls": calls, "known": known, "share": _ratio(known, calls), "by_server": by_server}
+
+
+def attribution(engine: Engine) -> dict[str, Any]:
+    """Return how many calls belong to a grant, by the key that joins them; reads relation used_pair."""
+    calls = {row["join_key"]: row["calls"] for row in ask(engine, _KEYS)}
+    total = sum(calls.values())
+    attributed = total - calls.get("unattributed", 0)
+    by_key = [
+        {"join_key": key, "calls": calls[key], "share": _ratio(calls[key], total), "meaning": meaning}
+        for key, meaning in MEANING.items()
+        if calls.get(key)
+    ]
+    return {"calls": total, "attributed": attributed, "share": _ratio(attributed, total), "by_key": by_key}
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return round(part / whole, 6) if whole else None

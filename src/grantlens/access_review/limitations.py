@@ -1,0 +1,106 @@
+"""What a review cannot say, in words; each line comes from the data, none is boilerplate that is always there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grantlens.report.formats import day, plural, share
+
+LOGS = ("issuance", "usage", "revocation")
+
+_ABSENT = {
+    "issuance": "grants and scopes are known only as far as calls repeat them",
+    "usage": "nothing can be said about what was done, and no scope can be called unused",
+    "revocation": "nothing can be said about how access ends",
+}
+
+
+def limitations(document: dict[str, Any]) -> list[str]:
+    """Return one sentence for each thing that this review cannot show."""
+    return [*_logs(document), *_judgement(document), *_time(document), *_always(document)]
+
+
+def _logs(document: dict[str, Any]) -> list[str]:
+    lines = []
+    present = {row["log"] for row in document["coverage"]}
+    lines += [f"No {log} log covers any part of the period: {_ABSENT[log]}." for log in LOGS if log not in present]
+    for source in sorted({row["source"] for row in document["coverage"]}):
+        own = {row["log"] for row in document["coverage"] if row["source"] == source}
+        lines += [
+            f"Source {source} gives no {log} log: {_ABSENT[log]}."
+            for log in LOGS
+            if log in present and log not in own and len(own) > 0
+        ]
+    for row in document["coverage"]:
+        if row["share"] < 0.999:
+            gaps = f", with {plural(len(row['gaps']), 'gap')}" if row["gaps"] else ""
+            lines.append(
+                f"The {row['log']} log of {row['source']} covers {share(row['share'])} of the period "
+                f"({day(row['from'])} to {day(row['until'])}{gaps}); outside it silence means nothing."
+            )
+    rejected = sum(row["rejected"] for row in document["manifest"]["batches"])
+    if rejected:
+        lines.append(f"{plural(rejected, 'record')} could not be read and were kept aside; see table rejected of the store.")
+    return lines
+
+
+def _judgement(document: dict[str, Any]) -> list[str]:
+    lines = []
+    mapped, traced = document["map_coverage"], document["attribution"]
+    if mapped["calls"] and not document["reproduce"]["catalogues"]:
+        lines.append("No catalogue is in the store: whether a call was in scope cannot be judged at all.")
+    elif mapped["share"] is not None and mapped["share"] < 1:
+        lines.append(
+            f"{plural(mapped['calls'] - mapped['known'], 'call')} ({share(1 - mapped['share'])}) are known to no catalogue; "
+            "whether they were in scope is undecided."
+        )
+    if traced["share"] is not None and traced["share"] < 1:
+        lines.append(
+            f"{plural(traced['calls'] - traced['attributed'], 'call')} ({share(1 - traced['share'])}) belong to no grant "
+            "that the logs name; they count in no statement about a grant."
+        )
+    weak = next((row for row in traced["by_key"] if row["join_key"] == "client_subject"), None)
+    if weak:
+        lines.append(
+            f"{plural(weak['calls'], 'call')} ({share(weak['share'])}) name neither token nor grant and were attributed by "
+            "client and subject; nothing is said about the lag of a single token from them."
+        )
+    if not document["reproduce"]["register"]["clients"]:
+        lines.append("No register was brought: owner and purpose are unknown, and no call can be called outside its purpose.")
+    return lines
+
+
+def _time(document: dict[str, Any]) -> list[str]:
+    lines = []
+    assumed = sorted({row["source"] for row in document["clocks"] if row["assumed"]})
+    if assumed:
+        lines.append(
+            f"Nobody stated how exact the clocks of {', '.join(assumed)} are; 5 seconds of error were assumed on either side."
+        )
+    lag = document["lag"]
+    if lag["n"] and lag["right_share"]:
+        lines.append(
+            f"{share(lag['right_share'])} of the revoked accesses were not refused in the logs held: for these the lag has "
+            "no upper bound."
+        )
+    if lag.get("untried"):
+        lines.append(
+            f"After {plural(lag['untried'], 'revocation')} nothing was tried; their effect is unproven, "
+            "and they are counted as unbounded."
+        )
+    if document["blind_spot"].get("open"):
+        lines.append(
+            f"{plural(document['blind_spot']['open'], 'stretch of access', 'stretches of access')} were still open when the "
+            "logs end; their length is at least what is shown."
+        )
+    return lines
+
+
+def _always(document: dict[str, Any]) -> list[str]:
+    sources = ", ".join(sorted({row["source"] for row in document["coverage"]})) or "none"
+    window = document["window"]
+    return [
+        f"Every “not seen” speaks of the sources {sources} between {day(window['since'])} and {day(window['until'])} only; "
+        "what a provider does not log, or what was not loaded, is not in it.",
+        "Display names and user agents in logs are written by strangers: they are shown here, and nothing is joined by them.",
+    ]

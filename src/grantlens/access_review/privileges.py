@@ -1,0 +1,80 @@
+"""What to do about each granted scope: keep, remove, replace, ask or wait; one line for grants that agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+ACTIONS = ("remove", "replace", "ask", "wait", "keep")
+"""In the order in which somebody has to act."""
+
+
+def proposals(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the proposals of PRV-1, grants of the same client that agree put together."""
+    groups: dict[tuple, list[dict[str, Any]]] = {}
+    for finding in findings:
+        if finding["rule"] == "PRV-1":
+            detail = finding["detail"]
+            replacement = detail["replacement"]
+            replacement = [replacement] if isinstance(replacement, str) else replacement
+            key = (
+                detail["action"], detail["state"], finding["source"], finding["client_id"], detail["scope"],
+                tuple(replacement) if replacement else None,
+            )  # fmt: skip
+            groups.setdefault(key, []).append(finding)
+    rows = []
+    for (action, state, source, client, scope, replacement), group in groups.items():
+        details = [finding["detail"] for finding in group]
+        chances = [detail["p_needed"] for detail in details if detail["p_needed"] is not None]
+        exposures = [detail["exposure_days"] for detail in details]
+        rows.append(
+            {
+                "action": action,
+                "state": state,
+                "source": source,
+                "client_id": client,
+                "scope": scope,
+                "replacement": list(replacement) if replacement else None,
+                "grants": len({finding["grant_id"] for finding in group}),
+                "uses": sum(detail["uses"] for detail in details),
+                "exposure_min": round(min(exposures), 1),
+                "exposure_max": round(max(exposures), 1),
+                "p_needed": max(chances) if chances else None,
+                "severity": min((finding["severity"] for finding in group), key=_LEVELS.index),
+                "reason": details[0].get("reason") or _REASONS[state],
+            }
+        )
+    return sorted(
+        rows,
+        key=lambda row: (
+            ACTIONS.index(row["action"]), _LEVELS.index(row["severity"]), -row["grants"],
+            row["client_id"] or "", row["scope"], row["source"], row["replacement"] or [],
+        ),
+    )  # fmt: skip
+
+
+def summary(findings: list[dict[str, Any]], rules: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how many grants and scopes were judged, and with which result."""
+    judged = [finding for finding in findings if finding["rule"] == "PRV-1"]
+    counted = Counter(finding["detail"]["action"] for finding in judged)
+    rule = next((rule for rule in rules if rule["id"] == "PRV-1"), None)
+    horizon = next((p["value"] for p in rule["parameters"] if p["name"] == "horizon_days"), 90) if rule else 90
+    return {
+        "grants": len({(finding["source"], finding["grant_id"]) for finding in judged}),
+        "scopes": len(judged),
+        "horizon_days": horizon,
+        "by_action": {action: counted.get(action, 0) for action in ACTIONS},
+        "why_empty": None
+        if judged
+        else (rule and rule["why_empty"]) or "No grant with named scopes was alive in the logs held for this period.",
+    }
+
+
+_LEVELS = ("critical", "high", "medium", "low", "info")
+
+_REASONS = {
+    "used": "It was used.",
+    "unused": "No use is seen in the logs held for this period.",
+    "insufficient_evidence": "It was not watched long enough.",
+    "not_observable": "No log here could have shown its use.",
+}

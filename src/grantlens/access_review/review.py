@@ -1,0 +1,269 @@
+"""Every rule over one window, put together into one document."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grantlens import detect
+from grantlens.access_review import (
+    answers,
+    baseline as former,
+    blind_spot,
+    coverage,
+    limitations,
+    manifest,
+    population,
+    privileges,
+    revocations,
+)
+from grantlens.errors import RuleError
+from grantlens.report.encode import REVIEW_SCHEMA, to_json
+from grantlens.rules.rule import SEVERITIES
+from grantlens.view import View, view_of
+from grantlens.window import format_time
+
+if TYPE_CHECKING:
+    from grantlens.findings import Findings
+    from grantlens.store import Store
+
+RELATIONS = (
+    "used_pair", "named_caller", "caller_segment", "operation_class", "grant_state", "token", "issued",
+    "effective_revocation", "covered_token", "revoked_use",
+)  # fmt: skip
+"""What the sections of a review read beside the findings."""
+
+
+@dataclass(frozen=True, eq=False)
+class Review:
+    """A finished review.
+
+    Parameters
+    ----------
+    findings
+        The findings of each rule, in the order of reports.
+    document
+        Everything the report shows, as plain values (schema `grantlens.review/1`).
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> with gl.open(":memory:") as store:
+    ...     result = gl.review(store, since="2026-07-01", until="2026-10-01")
+    >>> result.worst() is None, result.too_thin
+    (True, 'No log covers any part of this period: nothing can be judged.')
+    """
+
+    findings: tuple[Findings, ...]
+    document: dict[str, Any] = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the review as plain values; what JSON, Markdown and HTML are made from."""
+        return self.document
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Write the review as JSON; return the path, or the text if there is none."""
+        return _write(path, to_json(self.document))
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Write the review as one HTML page that needs no network; return the path, or the text if there is none."""
+        from grantlens.report.html import review_page
+
+        return _write(path, review_page(self.document))
+
+    def to_markdown(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Write the review as Markdown; return the path, or the text if there is none."""
+        from grantlens.report.markdown import review_markdown
+
+        return _write(path, review_markdown(self.document))
+
+    @property
+    def too_thin(self) -> str | None:
+        """Why nothing can be judged at all, None where something can."""
+        return self.document["too_thin"]
+
+    def gated(self) -> list[dict[str, Any]]:
+        """Return the findings that count for a gate: with a baseline, those that are new or worse."""
+        if self.document["baseline"] is None:
+            return list(self.document["findings"])
+        return [self.document["findings"][index] for index in self.document["baseline"]["new_findings"]]
+
+    def at_or_above(self, level: str, new_only: bool = False) -> list[dict[str, Any]]:
+        """Return the violations of this severity or a higher one.
+
+        Parameters
+        ----------
+        level
+            info, low, medium, high or critical.
+        new_only
+            Only what the baseline did not have.
+        """
+        if level not in SEVERITIES:
+            raise RuleError(f"There is no severity {level!r}.", f"Give one of {', '.join(SEVERITIES)}.")
+        least = SEVERITIES.index(level)
+        chosen = self.gated() if new_only else self.document["findings"]
+        return [f for f in chosen if f["verdict"] == "violation" and SEVERITIES.index(f["severity"]) >= least]
+
+    def worst(self, new_only: bool = False) -> str | None:
+        """Return the highest severity among the violations, None where there is none."""
+        found = self.at_or_above(SEVERITIES[0], new_only)
+        return max((f["severity"] for f in found), key=SEVERITIES.index) if found else None
+
+    def summary(self) -> dict[str, Any]:
+        """Return the counts of the front page."""
+        return self.document["summary"]
+
+    def __repr__(self) -> str:
+        summary, window = self.document["summary"], self.document["window"]
+        counts = ", ".join(f"{count} {level}" for level, count in summary["by_severity"].items() if count)
+        return (
+            f"Review {window['since']} to {window['until']}: {summary['violations']} violations"
+            f"{f' ({counts})' if counts else ''}, {summary['indeterminate']} undecided"
+        )
+
+    def _repr_html_(self) -> str:
+        from grantlens.report.card import review_card
+
+        return review_card(self.document)
+
+
+def review(
+    target: Store | View,
+    since: str | datetime | None = None,
+    until: str | datetime | None = None,
+    now: str | datetime | None = None,
+    baseline: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Review:
+    """Ask every rule over one window.
+
+    Parameters
+    ----------
+    target
+        A store, or `store.between(...)`.
+    since, until, now
+        The window of a store that comes without one: all that the logs cover, up to `now`, if left out.
+    baseline
+        A former review as JSON: what is new since then is marked, and what is gone is listed.
+    parameters
+        Values for parameters of the rules, by name.
+    """
+    view = target if isinstance(target, View) else view_of(target, since, until, now)
+    before = None if baseline is None else former.read(baseline)
+    with detect.asked(view, parameters=parameters, also=RELATIONS) as found:
+        document = _document(view, found, before, parameters or {})
+    return Review(tuple(found), document)
+
+
+def _document(
+    view: View, found: list[Findings], before: Mapping[str, Any] | None, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    engine = view.store.engine
+    values = {**view.window.parameters(), "now": view.now}
+    rows = [row for part in found for row in part.to_dicts()]
+    rules = [_rule(part) for part in found]
+    engine.execute(population.GRANT_USE, values)
+    try:
+        revoked = revocations.revocations(engine, values, rows)
+        document: dict[str, Any] = {
+            "schema": REVIEW_SCHEMA,
+            "made_by": manifest.made_by(engine),
+            "window": {"since": format_time(view.window.since), "until": format_time(view.window.until)},
+            "now": format_time(view.now),
+            "too_thin": None,
+            "manifest": manifest.manifest(engine),
+            "summary": {},
+            "answers": [],
+            "coverage": coverage.covered(engine, values),
+            "clocks": coverage.clocks(engine),
+            "map_coverage": coverage.map_coverage(engine, values),
+            "attribution": coverage.attribution(engine),
+            "rules": rules,
+            "findings": rows,
+            "clients": population.clients(engine, values, rows),
+            "grants": population.grants(engine, values),
+            "revocations": revoked,
+            "lag": revocations.lag(engine, values, revoked),
+            "privileges": privileges.summary(rows, rules),
+            "proposals": privileges.proposals(rows),
+            "blind_spot": blind_spot.blind_spot(engine, values),
+            "limitations": [],
+            "baseline": None if before is None else former.compare(rows, before),
+            "reproduce": {"command": _command(view, parameters), **manifest.basis(engine)},
+        }
+    finally:
+        engine.execute("DROP TABLE IF EXISTS temp.review_grant")
+    document["summary"] = _summary(document)
+    document["answers"] = answers.answers(document)
+    document["limitations"] = limitations.limitations(document)
+    if not document["coverage"]:
+        document["too_thin"] = "No log covers any part of this period: nothing can be judged."
+    return document
+
+
+def _rule(part: Findings) -> dict[str, Any]:
+    rule = part.rule
+    return {
+        "id": rule.id,
+        "version": rule.version,
+        "name": rule.name,
+        "family": rule.family,
+        "question": rule.question,
+        "severity": rule.severity,
+        "remedy": rule.remedy,
+        "basis": rule.basis,
+        "parameters": [
+            {
+                "name": parameter.name,
+                "value": part.parameters.get(parameter.name, parameter.default),
+                "default": parameter.default,
+                "unit": parameter.unit,
+                "doc": parameter.doc,
+            }
+            for parameter in rule.parameters
+        ],
+        "counts": part.counts(),
+        "why_empty": part.why_empty,
+        "sql": part.sql,
+    }
+
+
+def _summary(document: dict[str, Any]) -> dict[str, Any]:
+    findings = document["findings"]
+    broken = [finding for finding in findings if finding["verdict"] == "violation"]
+    return {
+        "violations": len(broken),
+        "indeterminate": sum(finding["verdict"] == "indeterminate" for finding in findings),
+        "clear": sum(finding["verdict"] == "clear" for finding in findings),
+        "by_severity": {level: sum(f["severity"] == level for f in broken) for level in reversed(SEVERITIES)},
+        "calls": document["attribution"]["calls"],
+        "events": sum(row["records"] for row in document["coverage"]),
+        "clients": len(document["clients"]),
+        "grants": len(document["grants"]),
+        "revocations": len(document["revocations"]),
+    }
+
+
+def _command(view: View, parameters: Mapping[str, Any]) -> str:
+    """Return the command that makes this report again; STORE stands for the file, wherever it lies."""
+    window = view.window
+    line = (
+        f"grantlens report STORE -o report.html --since {format_time(window.since)} "
+        f"--until {format_time(window.until)} --now {format_time(view.now)}"
+    )
+    if not parameters:
+        return line
+    given = ", ".join(f"{name!r}: {value!r}" for name, value in sorted(parameters.items()))
+    return f"{line}\n# with parameters, in Python: gl.review(store.between(...), parameters={{{given}}})"
+
+
+def _write(path: str | os.PathLike[str] | None, text: str) -> Any:
+    if path is None:
+        return text
+    target = Path(path)
+    target.write_text(text, encoding="utf-8", newline="\n")
+    return target

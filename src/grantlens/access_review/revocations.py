@@ -1,0 +1,188 @@
+"""Every revocation of the window, whether it worked, and how long withdrawn access went on working."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from grantlens.access_review.ask import ask
+from grantlens.findings.intervals import intervals
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+ANSWERS = ("yes", "no", "not_demonstrated")
+"""Was it effective? (rules section 6.7)"""
+
+REVOCATION_SQL = """
+WITH tried AS (
+    SELECT source, revocation_event, count(*) AS cases,
+           max(last_success_s) AS last_success_s, min(first_denial_s) AS first_denial_s, sum(uses_after)::BIGINT AS uses_after,
+           max(lag_lower_s) AS lag_lower_s,
+           CASE WHEN count(*) = count(lag_upper_s) THEN max(lag_upper_s) END AS lag_upper_s,
+           max(last_success_at) FILTER (uses_after > 0 AND denial_after_last_success_at IS NULL) AS still_at,
+           max(denial_after_last_success_at) AS by_at,
+           count(*) FILTER (denial_after_last_success_at IS NOT NULL) AS ended_cases
+    FROM revoked_use
+    GROUP BY source, revocation_event
+),
+ended AS (
+    SELECT source, revocation_event, count(DISTINCT token_id) AS tokens, count(DISTINCT token_id) FILTER (alive) AS tokens_alive,
+           bool_or(alive) AS anything_alive
+    FROM covered_token
+    GROUP BY source, revocation_event
+),
+reissued AS (
+    SELECT unnest($reissued::STRUCT(source VARCHAR, revocation_event VARCHAR)[], recursive := true)
+)
+SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.kind, r.target_kind,
+       CASE r.target_kind WHEN 'token' THEN r.token_id WHEN 'credential' THEN r.token_id WHEN 'grant' THEN r.grant_id
+            WHEN 'session' THEN r.session_id WHEN 'client' THEN r.client_id WHEN 'subject' THEN r.subject_id
+            END AS target_id,
+       r.client_id, r.subject_id, r.grant_id, r.initiator, r.actor_id, r.reason,
+       (epoch_us(r.revoked_at) - epoch_us(r.decided_at)) / 1e6 AS decided_s,
+       (epoch_us(r.revoked_at) - epoch_us(r.requested_at)) / 1e6 AS requested_s,
+       coalesce(e.tokens, 0) AS tokens, coalesce(e.tokens_alive, 0) AS tokens_alive,
+       coalesce(e.anything_alive, false) AS anything_alive,
+       coalesce(t.cases, 0) AS cases, coalesce(t.ended_cases, 0) AS ended_cases,
+       t.last_success_s, t.first_denial_s, coalesce(t.uses_after, 0) AS uses_after, t.lag_lower_s, t.lag_upper_s,
+       t.still_at, t.by_at,
+       CASE WHEN x.revocation_event IS NOT NULL OR t.still_at IS NOT NULL THEN 'no'
+            WHEN t.by_at IS NOT NULL THEN 'yes'
+            ELSE 'not_demonstrated' END AS effective,
+       x.revocation_event IS NOT NULL AS reissued
+FROM effective_revocation r
+LEFT JOIN tried t USING (source, revocation_event)
+LEFT JOIN ended e USING (source, revocation_event)
+LEFT JOIN (SELECT DISTINCT source, revocation_event FROM reissued) x USING (source, revocation_event)
+WHERE r.revoked_at >= $since AND r.revoked_at < $until
+ORDER BY list_position(['no', 'not_demonstrated', 'yes'], effective), coalesce(t.uses_after, 0) DESC, r.revoked_at, r.source, r.revocation_event
+"""
+"""One row for each revocation, with its answer; reads relations and takes $reissued from REV-2."""
+
+def revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return each revocation with `effective` and `answer`; reads relations revoked_use and covered_token."""
+    reissued = [
+        {"source": finding["source"], "revocation_event": finding["detail"]["revocation_event"]}
+        for finding in findings
+        if finding["rule"] == "REV-2" and finding["verdict"] == "violation"
+    ]
+    rows = ask(engine, REVOCATION_SQL, {**values, "reissued": reissued})
+    return [{**row, "answer": answer(row)} for row in rows]
+
+
+def answer(row: Mapping[str, Any]) -> str:
+    """Say whether a revocation was effective, in the words of an answer sheet.
+
+    Examples
+    --------
+    >>> row = {"effective": "yes", "by_at": "2026-07-01T10:05:00Z", "cases": 2, "ended_cases": 1}
+    >>> answer(row)
+    'yes, by 2026-07-01T10:05:00Z (in 1 of 2 places where it was tried)'
+    """
+    if row["effective"] == "yes":
+        whole = row["ended_cases"] == row["cases"]
+        return f"yes, by {row['by_at']}" + (
+            "" if whole else f" (in {row['ended_cases']} of {row['cases']} places where it was tried)"
+        )
+    if row["effective"] == "no":
+        parts = [f"still succeeding at {row['still_at']}"] if row["still_at"] else []
+        parts += ["a new token was issued from what had been revoked"] if row["reissued"] else []
+        return "no, " + " and ".join(parts)
+    if row["cases"]:
+        return "not demonstrated: what was tried afterwards neither succeeded nor was refused because of the token"
+    if not row["anything_alive"]:
+        return "not demonstrated: nothing that was known to be alive was covered by it"
+    return "not demonstrated: no attempt afterwards is in the logs held"
+
+
+def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the bounds on how long revoked access went on working, overall and by resource server.
+
+    A revocation of something alive that nobody tried stands in as (0, unbounded): leaving it out would make every
+    quantile look better than it is.
+    """
+    from grantlens.analysis.survival import MIN_EVENTS, estimate
+
+    cases = [
+        {
+            "source": row["source"],
+            "revocation_event": row["revocation_event"],
+            "resource_server": row["resource_server"],
+            "lower": row["lag_lower_s"],
+            "upper": row["lag_upper_s"],
+            "join_key": row["join_key"],
+            "last_success_s": row["last_success_s"],
+            "uses_after": row["uses_after"],
+            "censored": row["censored"],
+            "tried": row["attempts"] > 0,
+        }
+        for row in intervals(engine, values)[0].to_pylist()
+    ]
+    verdicts = Counter(row["effective"] for row in rows)
+    answer: dict[str, Any] = {
+        "verdicts": {name: verdicts.get(name, 0) for name in ANSWERS},
+        "n": len(cases), "events": 0, "right_share": None, "left_share": None, "confidence": 0.95,
+        "estimated": False, "least": MIN_EVENTS, "untried": sum(not case["tried"] for case in cases), "sentence": None, "quantiles": [],
+        "by_server": _by_server(engine, cases), "intervals": cases,
+        "why_empty": None if rows else "No revocation is recorded in the logs held for this period.",
+    }  # fmt: skip
+    if not cases:
+        return answer
+    found = estimate(
+        [case["lower"] for case in cases],
+        [case["upper"] for case in cases],
+        cluster=[f"{case['source']}/{case['revocation_event']}" for case in cases],
+    )
+    answer |= {
+        "events": found.events, "right_share": found.right_share, "left_share": found.left_share,
+        "estimated": found.npmle is not None, "sentence": found.sentence(), "quantiles": _quantiles(found),
+    }  # fmt: skip
+    return answer
+
+
+def _quantiles(found: Any) -> list[dict[str, Any]]:
+    rows = []
+    for spot, bound in enumerate(found.bounds):
+        likely = found.npmle[spot] if found.npmle else (None, None, None)
+        band = found.bands[spot] if found.bands else None
+        rows.append(
+            {
+                "tau": bound.tau,
+                "lower": bound.lower,
+                "upper": bound.upper,
+                "band_lower": bound.band_lower,
+                "band_upper": bound.band_upper,
+                "likely_lower": likely[1],
+                "likely_upper": likely[2],
+                "boot_lower": band.lower if band else None,
+                "boot_upper": band.upper if band else None,
+            }
+        )
+    return rows
+
+
+def _by_server(engine: Engine, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    from grantlens.analysis.survival import quantile_bounds
+
+    checks = dict(engine.rows("SELECT resource_server, validation::VARCHAR FROM server"))
+    groups: dict[str | None, list[dict[str, Any]]] = {}
+    for case in cases:
+        if case["tried"]:
+            groups.setdefault(case["resource_server"], []).append(case)
+    rows = []
+    for server, group in groups.items():
+        (median,) = quantile_bounds([c["lower"] for c in group], [c["upper"] for c in group], taus=(0.5,))
+        rows.append(
+            {
+                "resource_server": server,
+                "validation": checks.get(server),
+                "n": len(group),
+                "median_lower": median.lower,
+                "median_upper": median.upper,
+                "longest_s": max((c["last_success_s"] for c in group if c["uses_after"]), default=None),
+                "right": sum(c["censored"] == "right" for c in group),
+            }
+        )
+    return sorted(rows, key=lambda row: (-row["n"], row["resource_server"] or ""))
