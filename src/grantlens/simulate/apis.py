@@ -18,6 +18,11 @@ TOOLS = "tools.brightwater.example"
 ARCHIVE = "archive.oldharbour.example"
 PAYROLL = "payroll.brightwater.example"
 METRICS = "metrics.brightwater.example"
+GRAPH = "graph.microsoft.com"
+GITHUB = "api.github.com"
+GMAIL = "gmail"
+DRIVE = "drive"
+GOOGLE = "https://www.googleapis.com/auth/"
 
 
 @dataclass(frozen=True)
@@ -101,117 +106,87 @@ class Operation:
         return re.sub(r"\{(\w+)\}", lambda m: f"{m[1][:2]}-{rng.randrange(1000, 99999)}", self.template)
 
 
-def _ops(api: str, server: str, table: str) -> tuple[Operation, ...]:
-    """Read lines of `label : scope & scope | scope`."""
-    found = []
+_TABLE = f"""
+@postbox {MAIL}
+GET /v1/users/{{user}}/messages : mail.read
+GET /v1/users/{{user}}/messages/{{message}} : mail.read
+PATCH /v1/users/{{user}}/messages/{{message}} : mail.write
+DELETE /v1/users/{{user}}/messages/{{message}} : mail.write
+POST /v1/users/{{user}}/send : mail.send
+@cabinet {FILES}
+GET /v1/files : files.read
+GET /v1/files/{{file}}/content : files.read
+PUT /v1/files/{{file}}/content : files.write
+DELETE /v1/files/{{file}} : files.write
+POST /v1/exports : files.export & files.read
+PUT /v1/folders/{{folder}}/owner : files.admin
+@northlake {CRM}
+GET /v1/contacts/{{contact}} : crm.contacts.read
+GET /v1/contacts : crm.contacts.read
+POST /v1/contacts/{{contact}}/notes : crm.contacts.write
+GET /v1/objects/{{object}}/describe : crm.cases.read
+GET /v1/cases/count : crm.cases.read
+GET /v1/cases : crm.cases.read
+POST /v1/bulk/jobs : crm.export
+GET /v1/bulk/jobs/{{job}}/results : crm.export
+DELETE /v1/bulk/jobs/{{job}} : crm.export
+@ledger {LEDGER}
+GET /v1/accounts/{{account}}/entries : ledger.read
+GET /v1/balances : ledger.read
+POST /v1/entries : ledger.post
+@harborstack {CLOUD}
+GET /v2/domains : domains.manage
+POST /v2/domains/{{domain}}/records : domains.manage
+GET /v2/volumes : volumes.manage
+DELETE /v2/volumes/{{volume}} : volumes.manage
+DELETE /v2/backups/{{backup}} : volumes.manage
+POST /v2/invoices/{{invoice}}/payments : account.all
+@deskline {DESK}
+GET /v1/tickets : tickets.read
+GET /v1/tickets/{{ticket}} : tickets.read
+POST /v1/tickets/{{ticket}}/comments : tickets.write
+@toolbox {TOOLS}
+search_documents : tools.search
+summarise_thread : tools.search
+create_issue : tools.issues
+@archive {ARCHIVE}
+GET /a/{{box}}/items : archive.read
+GET /a/{{box}}/items/{{item}} : archive.read
+@payroll {PAYROLL}
+GET /v1/payslips/{{person}} : payroll.read
+@metrics {METRICS}
+POST /v1/points : metrics.write
+@graph {GRAPH}
+GET /v1.0/me/messages : Mail.Read
+GET /v1.0/me/drive/root/children : Files.Read
+GET /v1.0/me/events : Calendars.Read
+@github {GITHUB}
+GET /repos/{{owner}}/{{repo}}/pulls : repo
+POST /repos/{{owner}}/{{repo}}/releases : repo
+@gmail {GMAIL}
+gmail.users.messages.list : {GOOGLE}gmail.readonly
+gmail.users.messages.get : {GOOGLE}gmail.readonly
+gmail.users.messages.send : {GOOGLE}gmail.send
+@drive {DRIVE}
+drive.files.list : {GOOGLE}drive.readonly
+drive.files.update : {GOOGLE}drive
+"""
+
+
+def _read(table: str) -> tuple[Operation, ...]:
+    """Read lines of `label : scope & scope | scope` below `@api server`."""
+    found, api, server = [], "", ""
     for line in table.strip().splitlines():
-        label, needs = (part.strip() for part in line.rsplit(" : ", 1))
+        if line.startswith("@"):
+            api, server = line[1:].split()
+            continue
+        label, needs = line.rsplit(" : ", 1)
         alternatives = tuple(tuple(s.strip() for s in alt.split("&")) for alt in needs.split("|"))
         found.append(Operation(api, server, label, alternatives))
     return tuple(found)
 
 
-OPERATIONS = (
-    _ops(
-        "postbox",
-        MAIL,
-        """
-        GET /v1/users/{user}/messages : mail.read
-        GET /v1/users/{user}/messages/{message} : mail.read
-        PATCH /v1/users/{user}/messages/{message} : mail.write
-        DELETE /v1/users/{user}/messages/{message} : mail.write
-        POST /v1/users/{user}/send : mail.send
-    """,
-    )
-    + _ops(
-        "cabinet",
-        FILES,
-        """
-        GET /v1/files : files.read
-        GET /v1/files/{file}/content : files.read
-        PUT /v1/files/{file}/content : files.write
-        DELETE /v1/files/{file} : files.write
-        POST /v1/exports : files.export & files.read
-        PUT /v1/folders/{folder}/owner : files.admin
-    """,
-    )
-    + _ops(
-        "northlake",
-        CRM,
-        """
-        GET /v1/contacts/{contact} : crm.contacts.read
-        GET /v1/contacts : crm.contacts.read
-        POST /v1/contacts/{contact}/notes : crm.contacts.write
-        GET /v1/objects/{object}/describe : crm.cases.read
-        GET /v1/cases/count : crm.cases.read
-        GET /v1/cases : crm.cases.read
-        POST /v1/bulk/jobs : crm.export
-        GET /v1/bulk/jobs/{job}/results : crm.export
-        DELETE /v1/bulk/jobs/{job} : crm.export
-    """,
-    )
-    + _ops(
-        "ledger",
-        LEDGER,
-        """
-        GET /v1/accounts/{account}/entries : ledger.read
-        GET /v1/balances : ledger.read
-        POST /v1/entries : ledger.post
-    """,
-    )
-    + _ops(
-        "harborstack",
-        CLOUD,
-        """
-        GET /v2/domains : domains.manage
-        POST /v2/domains/{domain}/records : domains.manage
-        GET /v2/volumes : volumes.manage
-        DELETE /v2/volumes/{volume} : volumes.manage
-        DELETE /v2/backups/{backup} : volumes.manage
-        POST /v2/invoices/{invoice}/payments : account.all
-    """,
-    )
-    + _ops(
-        "deskline",
-        DESK,
-        """
-        GET /v1/tickets : tickets.read
-        GET /v1/tickets/{ticket} : tickets.read
-        POST /v1/tickets/{ticket}/comments : tickets.write
-    """,
-    )
-    + _ops(
-        "toolbox",
-        TOOLS,
-        """
-        search_documents : tools.search
-        summarise_thread : tools.search
-        create_issue : tools.issues
-    """,
-    )
-    + _ops(
-        "archive",
-        ARCHIVE,
-        """
-        GET /a/{box}/items : archive.read
-        GET /a/{box}/items/{item} : archive.read
-    """,
-    )
-    + _ops(
-        "payroll",
-        PAYROLL,
-        """
-        GET /v1/payslips/{person} : payroll.read
-    """,
-    )
-    + _ops(
-        "metrics",
-        METRICS,
-        """
-        POST /v1/points : metrics.write
-    """,
-    )
-)
+OPERATIONS = _read(_TABLE)
 
 SCOPES = (
     Scope("mail.read", "Read mail", "read"),
@@ -238,6 +213,14 @@ SCOPES = (
     Scope("archive.read", "Read the archive", "read"),
     Scope("payroll.read", "Read payslips", "read"),
     Scope("metrics.write", "Send measurements", "write"),
+    Scope("Mail.Read", "Read mail (Microsoft Graph)", "read"),
+    Scope("Files.Read", "Read files (Microsoft Graph)", "read"),
+    Scope("Calendars.Read", "Read calendars (Microsoft Graph)", "read"),
+    Scope("repo", "Repositories (GitHub)", "write"),
+    Scope(f"{GOOGLE}gmail.readonly", "Read mail (Google)", "read"),
+    Scope(f"{GOOGLE}gmail.send", "Send mail (Google)", "write"),
+    Scope(f"{GOOGLE}drive.readonly", "Read files (Google)", "read"),
+    Scope(f"{GOOGLE}drive", "All files (Google)", "write", (f"{GOOGLE}drive.readonly",)),
     Scope("openid", "Sign in", protocol=True),
     Scope("offline_access", "Stay signed in", protocol=True),
 )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from grantlens.simulate.apis import ARCHIVE, CLOUD, CRM, DESK, FILES, LEDGER, MAIL, METRICS, TOOLS
+from grantlens.simulate.apis import ARCHIVE, CLOUD, CRM, DESK, FILES, GITHUB, GRAPH, LEDGER, MAIL, METRICS, TOOLS
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,8 @@ SERVERS = {
         Server(DESK, "push", bound_s=60, node_delays_s=(45.0, 700.0, 130.0)),
         Server(TOOLS, "introspection"),
         Server(METRICS, "introspection"),
+        Server(GRAPH, "push", bound_s=900),
+        Server(GITHUB, "introspection"),
         Server(ARCHIVE, "offline", documented=False),
     )
 }

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from grantlens.simulate import native, side_files
+from grantlens.simulate import entra, github, google, native, okta, side_files
 from grantlens.simulate.aftermath import routine_revocation
 from grantlens.simulate.apis import CRM, DESK, FILES, LEDGER, MAIL
 from grantlens.simulate.incidents import ALL
@@ -86,6 +86,8 @@ def write(world: World, out: Path) -> None:
         [row for row in world.kept_usage() if row["home"] == "native"],
         [row for row in world.revocation if row["home"] == "native"],
     )
+    for provider in (okta, entra, google, github):
+        provider.write(out / "logs" / provider.HOME, world)
     texts = {
         "catalogue.toml": side_files.catalogue_toml(),
         "register.toml": side_files.register_toml(

@@ -137,9 +137,9 @@ def ordinary_connection(world: World, number: int) -> Connection:
     since = world.start + timedelta(hours=rng.uniform(2, 60))
     connection = connect(world, client, person, archetype.server, archetype.scopes, since, style=archetype.style)
     rough = world.day(rng.uniform(0.1, 0.8), hour=rng.randrange(24), minute=rng.randrange(60))
-    connection.live(since, rough, archetype.every_h, archetype.calls)
+    connection.live(since, rough, archetype.every_h * 1.2, archetype.calls)
     _rough_edges(connection, rough)
-    connection.live(rough + timedelta(hours=5), world.end, archetype.every_h, archetype.calls)
+    connection.live(rough + timedelta(hours=5), world.end, archetype.every_h * 1.2, archetype.calls)
     return connection
 
 

@@ -4,8 +4,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from grantlens.simulate.apis import BY_LABEL, CLOUD, CRM, DESK, FILES, LEDGER, MAIL, METRICS, SCOPES, TOOLS
+from grantlens.simulate.ids import guid
 
 TENANT = "brightwater"
+TENANTS = {
+    "native": TENANT,
+    "okta": None,
+    "microsoft_entra": guid("tenant", TENANT),
+    "google_workspace": "C0brightw",
+    "github": TENANT,
+}
+"""The organisation, as each log names it."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +27,7 @@ class Person:
     @property
     def mail(self) -> str:
         """The address in the logs of providers that know people by mail."""
-        return f"{self.subject_id.removeprefix('u-')}@brightwater.example"
+        return f"{self.subject_id.rsplit('-', 1)[-1]}@brightwater.example"
 
 
 _NAMES = (

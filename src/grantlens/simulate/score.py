@@ -31,6 +31,8 @@ def key_of(finding: Mapping) -> dict:
 def _fits(row: Mapping, finding: Mapping, key: Mapping) -> bool:
     """Say if a row of the truth speaks of this finding. `*` in the truth stands for anything."""
     parts = all(row.get(part) in ("*", value) for part, value in key.items())
+    if "*" in row.values() and row.get("client_id") not in (None, "*", finding.get("client_id")):
+        return False
     if parts and row["rule"] == "INT-5":
         return finding["first_seen"] < row["gap_until"] and finding["last_seen"] > row["gap_from"]
     return parts

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import date
 
-from grantlens.simulate.apis import OPERATIONS, SCOPES
+from grantlens.simulate.apis import DRIVE, GMAIL, OPERATIONS, SCOPES
 from grantlens.simulate.enforcement import SERVERS
 from grantlens.simulate.population import Client
 
@@ -33,7 +33,7 @@ def catalogue_toml() -> str:
     for op in OPERATIONS:
         text += ["", "[[operation]]"]
         if op.is_tool:
-            text += [f"name = {_text(op.label)}", 'kind = "tool"']
+            text += [f"name = {_text(op.label)}", f'kind = "{"rpc" if op.server in (GMAIL, DRIVE) else "tool"}"']
         else:
             text += [f"method = {_text(op.method)}", f"path = {_text(op.template)}"]
         text += [f"server = {_text(op.server)}", f"requires = {_text([list(alt) for alt in op.needs])}"]

@@ -108,6 +108,8 @@ class Truth:
         """Note PRV-1 for every granted scope, from the bookkeeping of the calls that were made because of it."""
         for grant in grants:
             key = {"client_id": grant.client.client_id, "subject_id": grant.subject_id, "grant_id": grant.grant_id}
+            if grant.home != "native":
+                key["source"] = grant.home
             days = ((grant.ended or end) - grant.consented).total_seconds() / 86400
             for scope in grant.scopes:
                 row = {**key, "scope": scope}

@@ -3,9 +3,10 @@
 import random
 from datetime import UTC, datetime, timedelta
 
+from grantlens.simulate import ids
 from grantlens.simulate.apis import Operation
 from grantlens.simulate.enforcement import SERVERS
-from grantlens.simulate.population import TENANT, Client, Grant, Person, Token, closure
+from grantlens.simulate.population import TENANTS, Client, Grant, Person, Token, closure
 from grantlens.simulate.truth import Truth
 
 RUN_IN_DAYS = 30
@@ -58,6 +59,10 @@ class World:
         self._numbers[prefix] = self._numbers.get(prefix, 0) + 1
         return f"{prefix}-{self._numbers[prefix]:04d}"
 
+    def _event_id(self, prefix: str, home: str) -> str:
+        number = self.next_id(prefix if home == "native" else f"{home}-{prefix}")
+        return number if home == "native" else ids.event_id(home, self.seed, number)
+
     # -- issuance ---------------------------------------------------------------------------------------------------
 
     def _party(self, grant: Grant) -> dict:
@@ -67,18 +72,15 @@ class World:
             "client_name": grant.client.name,
             "subject_id": grant.subject_id,
             "subject_name": subject.name if subject else None,
-            "tenant": TENANT,
+            "tenant": TENANTS[grant.home],
         }
 
     def _issue(self, grant: Grant, moment: datetime, **row: object) -> dict:
         kind = "agent" if grant.client.kind == "agent" and not grant.subject else "user" if grant.subject else "service"
-        if row["kind"] not in ("consent", "exchange") and grant.consented != _ms(moment) and not row.get("ip"):
-            named = {
-                "client_name": None,
-                "subject_name": None,
-            }  # as real logs: names stand where people look, keys elsewhere
-        else:
-            named = {}
+        named = {}
+        if grant.home == "native" and row["kind"] not in ("consent", "exchange") and grant.consented != _ms(moment):
+            # The native log names people and clients where they first appear, and has keys elsewhere.
+            named = {"client_name": None, "subject_name": None}
         full = {
             "issued_at": _ms(moment),
             "outcome": "success",
@@ -87,7 +89,7 @@ class World:
             "subject_kind": kind,
             **named,
             **row,
-            "event_id": self.next_id("is"),
+            "event_id": self._event_id("is", grant.home),
             "home": grant.home,
         }
         self.issuance.append(full)
@@ -146,7 +148,10 @@ class World:
         prefix = {"access": "at", "refresh": "rt"}[token_kind]
         held = grant.scopes if scopes is None else scopes
         expires = None if life_s is None else _ms(moment) + timedelta(seconds=life_s)
-        token = Token(self.next_id(prefix), token_kind, grant, held, _ms(moment), expires, parent, session)
+        name = self.next_id(prefix if grant.home == "native" else f"{grant.home}-{prefix}")
+        if grant.home != "native":
+            name = ids.token_id(grant.home, token_kind, self.seed, name)
+        token = Token(name, token_kind, grant, held, _ms(moment), expires, parent, session)
         grant.tokens.append(token)
         self._issue(
             grant,
@@ -227,13 +232,13 @@ class World:
             "method": op.method,
             "target": path or op.path(rng),
             "operation": op.label if op.is_tool else None,
-            "validation": SERVERS[op.server].validation if op.server in SERVERS else None,
+            "validation": _logged_validation(op.server),
             "tool_call_id": f"call-{rng.randrange(16**6):06x}" if op.is_tool else None,
             "response_bytes": response_bytes,
             "ip": ip or f"192.0.2.{10 + sum(map(ord, grant.client.client_id)) % 200}",
             "user_agent": agent,
-            "tenant": TENANT,
-            "event_id": self.next_id("us"),
+            "tenant": TENANTS[grant.home],
+            "event_id": self._event_id("us", grant.home),
             "home": grant.home,
         }
         self.usage.append(row)
@@ -287,8 +292,8 @@ class World:
             "initiator": initiator,
             "actor_id": "u-999-admin" if initiator == "admin" else None,
             "reason": reason,
-            "tenant": TENANT,
-            "event_id": self.next_id("rv"),
+            "tenant": TENANTS[owner.home if owner else "native"],
+            "event_id": self._event_id("rv", owner.home if owner else "native"),
             "home": owner.home if owner else "native",
         }
         self.revocation.append(row)
@@ -311,6 +316,12 @@ class World:
     def kept_usage(self) -> list[dict]:
         """Return the usage rows that reached the log."""
         return [row for row in self.usage if not any(a <= row["used_at"] < b for a, b in self.gaps)]
+
+
+def _logged_validation(server: str) -> str | None:
+    """Return how the token was checked, where the log is the only place that says so."""
+    known = SERVERS.get(server)
+    return known.validation if known and not known.documented else None
 
 
 def _ms(moment: datetime) -> datetime:

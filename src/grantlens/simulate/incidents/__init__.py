@@ -1,5 +1,5 @@
 """Planted incidents, one function each; `ALL` tells them in this order."""
 
-from grantlens.simulate.incidents import integrity, lag, privilege, scope, stories
+from grantlens.simulate.incidents import clouds, integrity, lag, privilege, scope, stories
 
-ALL = (*stories.ALL, *scope.ALL, *privilege.ALL, *lag.ALL, *integrity.ALL)
+ALL = (*stories.ALL, *scope.ALL, *privilege.ALL, *lag.ALL, *integrity.ALL, *clouds.ALL)

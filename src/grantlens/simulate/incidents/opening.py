@@ -37,12 +37,12 @@ def opened(
     return connect(world, client, subject, server, scopes, since, style=style, **how)
 
 
-def work(connection: Connection, until: datetime, *, every_h: float = 190.0, calls: int = 2) -> None:
+def work(connection: Connection, until: datetime, *, every_h: float = 230.0, calls: int = 2) -> None:
     """Let it do its ordinary work from its consent until then."""
     connection.live(connection.grant.consented, until, every_h, calls)
 
 
-def resume(connection: Connection, after: datetime, *, every_h: float = 190.0, calls: int = 2) -> None:
+def resume(connection: Connection, after: datetime, *, every_h: float = 230.0, calls: int = 2) -> None:
     """Let it go on with its ordinary work, from a day later to the end of the logs."""
     connection.live(after + timedelta(hours=26), connection.world.end, every_h, calls)
 
