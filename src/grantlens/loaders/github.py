@@ -36,14 +36,14 @@ _FIELDS = """{
 
 
 def _is_event(record: Mapping) -> bool:
-    """An audit log event: an action with a dot, an actor by its login, and GitHub's way to tell the time."""
+    """Tell an audit log event: an action with a dot, an actor by its login, and GitHub's way to tell the time."""
     action, actor = record.get("action"), record.get("actor", record.get("user"))
     timed = {"@timestamp", "at_sign_timestamp", "created_at", "_document_id"} & record.keys()
     return isinstance(action, str) and "." in action and (actor is None or isinstance(actor, str)) and bool(timed)
 
 
 def _is_webhook(record: Mapping) -> bool:
-    """A delivery of `installation` or `github_app_authorization`."""
+    """Tell a delivery of `installation` or `github_app_authorization`."""
     sender, installation = record.get("sender"), record.get("installation")
     if not isinstance(record.get("action"), str) or not isinstance(sender, Mapping) or "login" not in sender:
         return False
@@ -51,7 +51,7 @@ def _is_webhook(record: Mapping) -> bool:
 
 
 def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Most of the records are audit events or app webhooks."""
+    """Ask whether most of the records are audit events or app webhooks."""
     return 2 * sum(_is_event(record) or _is_webhook(record) for record in sample) > len(sample)
 
 
@@ -103,7 +103,8 @@ SELECT line_no, r.*,
                  CASE WHEN r.action IN ('created', 'unsuspend') THEN 'consent'
                       WHEN r.action = 'new_permissions_accepted' THEN 'change'
                       WHEN r.action IN ('suspend', 'deleted') THEN 'disable' END
-            WHEN r.actor IS NULL AND r.sender.login IS NOT NULL THEN CASE WHEN r.action = 'revoked' THEN 'revoked webhook' END
+            WHEN r.actor IS NULL AND r.sender.login IS NOT NULL
+            THEN CASE WHEN r.action = 'revoked' THEN 'revoked webhook' END
             WHEN r.action IN {_listed(_TOKENS)} THEN 'token'
             WHEN r.action IN {_listed(_RENEWALS)} THEN 'refresh'
             WHEN r.action IN {_listed(_CONSENTS)} THEN 'consent'
@@ -129,10 +130,11 @@ SELECT *,
        is_webhook OR action LIKE 'integration_installation.%' AS is_installation,
        coalesce(nullif(actor_id, ''), sender.id, nullif(actor, '')) AS doer,
        coalesce(nullif(user_id, ''), nullif("user", ''), nullif(actor_id, ''), nullif(actor, '')) AS person,
-       CASE WHEN user_programmatic_access_name <> '' THEN 'pat:' || coalesce(person, '') || ':' || user_programmatic_access_name END AS pat,
+       coalesce(nullif("user", ''), nullif(actor, '')) AS person_name,
+       'pat:' || person || ':' || nullif(user_programmatic_access_name, '') AS pat,
        programmatic_access_type ILIKE '%(classic)%' OR programmatic_access_type ILIKE 'oauth%' AS has_scopes,
-       coalesce(pat, nullif(application_client_id, ''), nullif(nullif(oauth_application_id, ''), '0'), installation.app_id,
-                nullif(integration, ''), nullif(oauth_application_name, ''),
+       coalesce(pat, nullif(application_client_id, ''), nullif(nullif(oauth_application_id, ''), '0'),
+                installation.app_id, nullif(integration, ''), nullif(oauth_application_name, ''),
                 CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
                 CASE WHEN is_bot THEN actor END) AS client_id,
        coalesce(nullif(user_programmatic_access_name, ''), nullif(oauth_application_name, ''), nullif(integration, ''),
@@ -150,23 +152,24 @@ SELECT *, 'own consent' FROM party WHERE action = 'personal_access_token.create'
 
 _SCOPES = """CASE WHEN token_scopes = '' THEN CASE WHEN has_scopes THEN []::VARCHAR[] END
             ELSE string_split(token_scopes, ',') END"""
-_PERMISSIONS = """list_sort(list_transform(map_entries(TRY(from_json(installation.permissions, '"MAP(VARCHAR, VARCHAR)"'))),
+_PERMISSIONS = """list_sort(list_transform(
+            map_entries(TRY(from_json(installation.permissions, '"MAP(VARCHAR, VARCHAR)"'))),
             lambda p: p.key || ':' || p.value))"""
 
 _ISSUANCE = f"""
 SELECT line_no,
-       CASE WHEN issued_as = 'own consent' THEN nullif(_document_id, '') || '#consent' ELSE nullif(_document_id, '') END AS event_id,
+       nullif(_document_id, '') || CASE WHEN issued_as = 'own consent' THEN '#consent' ELSE '' END AS event_id,
        happened_at AS issued_at,
        CASE WHEN issued_as IN ('own consent', 'refusal') THEN 'consent' ELSE issued_as END AS kind,
        CASE WHEN issued_as = 'refusal' THEN 'denied' ELSE 'success' END AS outcome,
        grant_id,
        CASE WHEN issued_as IN ('token', 'refresh') THEN token END AS token_id,
        CASE WHEN issued_as NOT IN ('token', 'refresh') THEN NULL
-            WHEN action LIKE 'personal_access_token.%' OR programmatic_access_type ILIKE '%personal access token%' THEN 'api_key'
+            WHEN pat IS NOT NULL OR programmatic_access_type ILIKE '%personal access token%' THEN 'api_key'
             ELSE 'access' END AS token_kind,
        client_id, client_name,
        CASE WHEN NOT is_installation AND action NOT LIKE 'org.%' THEN person END AS subject_id,
-       CASE WHEN NOT is_installation AND action NOT LIKE 'org.%' THEN coalesce(nullif("user", ''), nullif(actor, '')) END AS subject_name,
+       CASE WHEN NOT is_installation AND action NOT LIKE 'org.%' THEN person_name END AS subject_name,
        CASE WHEN is_installation OR is_bot THEN 'service'
             WHEN action LIKE 'org.%' THEN NULL
             WHEN actor_is_agent THEN 'agent' ELSE 'user' END AS subject_kind,
@@ -215,11 +218,14 @@ SELECT line_no,
        happened_at AS revoked_at,
        meaning AS kind,
        'success' AS outcome,
-       CASE WHEN meaning = 'disable' AND tenant IS NOT NULL AND client_id IS NOT NULL THEN 'client' ELSE 'grant' END AS target_kind,
+       -- without a tenant, the app would end everywhere
+       CASE WHEN meaning = 'disable' AND tenant IS NOT NULL AND client_id IS NOT NULL THEN 'client'
+            ELSE 'grant' END AS target_kind,
        grant_id, client_id, client_name,
        CASE WHEN NOT is_installation THEN person END AS subject_id,
-       CASE WHEN NOT is_installation THEN coalesce(nullif("user", ''), nullif(actor, '')) END AS subject_name,
-       CASE WHEN is_installation THEN 'admin' WHEN doer = person THEN 'user' WHEN doer IS NOT NULL THEN 'admin' END AS initiator,
+       CASE WHEN NOT is_installation THEN person_name END AS subject_name,
+       CASE WHEN NOT is_installation AND doer = person THEN 'user'
+            WHEN doer IS NOT NULL THEN 'admin' END AS initiator,
        doer AS actor_id,
        nullif(explanation, '') AS reason,
        tenant
@@ -240,9 +246,11 @@ WHERE meaning IS NULL AND action IS NOT NULL
 _REJECTED = """
 SELECT line_no, 'action is missing' AS reason FROM event WHERE action IS NULL
 UNION ALL
-SELECT line_no, 'webhook tells neither which app nor when: only its delivery knows' FROM event WHERE meaning = 'revoked webhook'
+SELECT line_no, 'webhook tells neither which app nor when: only its delivery knows'
+FROM event WHERE meaning = 'revoked webhook'
 UNION ALL
-SELECT line_no, 'time cannot be read' FROM party WHERE meaning IS NOT NULL AND logged_at IS NOT NULL AND happened_at IS NULL
+SELECT line_no, 'time cannot be read'
+FROM party WHERE meaning IS NOT NULL AND logged_at IS NOT NULL AND happened_at IS NULL
 """
 
 LOADER = Loader(
@@ -259,8 +267,9 @@ LOADER = Loader(
     ignored=_IGNORED,
     rejected=_REJECTED,
     join_note=(
-        "Issue and use join by the token's hash, exactly, in exports that carry it (enterprise streaming). The end of a token "
-        "carries neither hash nor number: a personal access token joins by person and token name, an app by its installation or name, "
-        "so what was ended is known as a grant, never as a token, and a name used again is told apart by time alone."
+        "Issue and use join by the token's hash, exactly, in exports that carry it (enterprise streaming). The end of "
+        "a token carries neither hash nor number: a personal access token joins by person and token name, an app by its "
+        "installation or name, so what was ended is known as a grant, never as a token, and a name used again is told "
+        "apart by time alone."
     ),
 )

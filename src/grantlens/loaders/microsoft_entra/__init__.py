@@ -40,7 +40,11 @@ def _kind(record: Mapping) -> str | None:
         return "audit"
     if {"signinactivityid", "requesturi", "appid"} <= names:
         return "activity"
-    if {"createddatetime", "appid", "status"} <= names and names & {"uniquetokenidentifier", "isinteractive", "resourcedisplayname"}:
+    if {"createddatetime", "appid", "status"} <= names and names & {
+        "uniquetokenidentifier",
+        "isinteractive",
+        "resourcedisplayname",
+    }:
         return "sign-in"
     return None
 
@@ -61,7 +65,9 @@ def _dialect(sample: Sequence[Mapping]) -> Loader:
     kinds = {kind for kind in map(_kind, sample) if kind}
     carried = set().union(*(_CARRIES.get(kind, set()) for kind in kinds))
     carries = tuple(log for log in LOADER.carries if log in carried) or LOADER.carries
-    whole = replace(LOADER, fields=structure(sample), steps={**LOADER.steps, "event": event_step(sample)}, carries=carries)
+    whole = replace(
+        LOADER, fields=structure(sample), steps={**LOADER.steps, "event": event_step(sample)}, carries=carries
+    )
     if kinds != {"activity"}:
         return whole
     return replace(
@@ -97,9 +103,9 @@ LOADER = Loader(
     rejected=_REJECTED,
     join_note=(
         "Sign-in and Graph call join by token id, exactly; a credential joins to the sign-ins made with it. "
-        "Consent and removal of a grant join by (client, resource, person): a removal names no token, so what it ended is known "
-        "by client and person only. Calls with tokens of another tenant, calls inside $batch and first-party tokens without a "
-        "sign-in record cannot be joined."
+        "Consent and removal of a grant join by (client, resource, person): a removal names no token, so what it "
+        "ended is known by client and person only. Calls with tokens of another tenant, calls inside $batch and "
+        "first-party tokens without a sign-in record cannot be joined."
     ),
     dialect=_dialect,
 )

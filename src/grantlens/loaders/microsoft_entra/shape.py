@@ -31,7 +31,15 @@ _SIGN_IN = (
     "servicePrincipalCredentialKeyId", "uniqueTokenIdentifier", "incomingTokenType", "authenticationProtocol",
     "authenticationProcessingDetails", "status", "agent",
 )  # fmt: skip
-_CHANGE = ("activityDateTime", "activityDisplayName", "initiatedBy", "targetResources", "additionalDetails", "result", "resultReason")
+_CHANGE = (
+    "activityDateTime",
+    "activityDisplayName",
+    "initiatedBy",
+    "targetResources",
+    "additionalDetails",
+    "result",
+    "resultReason",
+)
 _ENVELOPED = ("resourceId", "tenantId", "callerIpAddress")
 """Names that mean one thing in the envelope and another below `properties`."""
 _BARE = ("AADTenantId", "resourceIdentity")
@@ -88,8 +96,10 @@ def event_step(sample: Sequence[Mapping], *, calls: bool = False) -> str:
     """Return the first step: the same columns, whatever the shape."""
     if is_enveloped(sample):
         inner = "r.properties."
-        shaped = f"""coalesce(nullif(r.properties.tenantId, ''), nullif(r.tenantId, ''), {_directory("r.resourceId")}) AS tenant,
-       nullif(coalesce(nullif(r.properties.ipAddress, ''), nullif(r.properties.callerIpAddress, ''), r.callerIpAddress), '') AS ip,
+        shaped = f"""coalesce(nullif(r.properties.tenantId, ''), nullif(r.tenantId, ''),
+                {_directory("r.resourceId")}) AS tenant,
+       nullif(coalesce(nullif(r.properties.ipAddress, ''), nullif(r.properties.callerIpAddress, ''),
+                r.callerIpAddress), '') AS ip,
        r.properties.resourceId AS resource"""
     else:
         inner = "r."
@@ -108,8 +118,9 @@ FROM record
 
 
 def _directory(resource_id: str) -> str:
-    """Return SQL for the directory in `/tenants/<id>/providers/Microsoft.aadiam`, which some exports write in capitals."""
-    return f"CASE WHEN lower({resource_id}) LIKE '/tenants/%/providers/%' THEN lower(split_part({resource_id}, '/', 3)) END"
+    """Return SQL for the directory in `/tenants/<id>/providers/Microsoft.aadiam`, in capitals in some exports."""
+    path = f"lower({resource_id})"
+    return f"CASE WHEN {path} LIKE '/tenants/%/providers/%' THEN split_part({path}, '/', 3) END"
 
 
 def _kind(inner: str, calls: bool) -> str:
@@ -122,7 +133,8 @@ def _kind(inner: str, calls: bool) -> str:
     unnamed = "r.category IS NULL" if inner == "r.properties." else "true"
     branches = [f"WHEN r.category IN {listed(ACTIVITY)} THEN 'activity'"]
     if not calls:
-        branches += [f"WHEN r.category IN {listed(SIGN_INS)} THEN 'sign-in'", f"WHEN r.category IN {listed(AUDIT)} THEN 'audit'"]
+        branches += [f"WHEN r.category IN {listed(SIGN_INS)} THEN 'sign-in'"]
+        branches += [f"WHEN r.category IN {listed(AUDIT)} THEN 'audit'"]
     branches += [f"WHEN {unnamed} AND {inner}requestUri IS NOT NULL THEN 'activity'"]
     if not calls:
         branches += [
@@ -133,16 +145,20 @@ def _kind(inner: str, calls: bool) -> str:
 
 
 def moment(column: str) -> str:
-    """Return SQL that gives a time as ISO text: Azure AD Graph and portal exports write US text without zone, which is UTC.
+    """Return SQL that gives a time as ISO text.
+
+    Azure AD Graph and exports of the portal write US text without a zone, which is UTC.
 
     Examples
     --------
     >>> import duckdb
-    >>> duckdb.sql(f"SELECT {moment('t')} FROM (VALUES ('5/7/2026 1:50:39 PM'), ('2026-05-07T13:50:39Z'), ('noon')) x(t)").fetchall()
-    [('2026-05-07 13:50:39',), ('2026-05-07T13:50:39Z',), ('noon',)]
+    >>> times = "(VALUES ('5/7/2026 1:50:39 PM'), ('2026-05-07T13:50:39Z')) x(t)"
+    >>> duckdb.sql(f"SELECT {moment('t')} FROM {times}").fetchall()
+    [('2026-05-07 13:50:39',), ('2026-05-07T13:50:39Z',)]
     """
     formats = "['%m/%d/%Y %I:%M:%S %p', '%m/%d/%Y, %I:%M:%S.%g %p', '%m/%d/%Y, %I:%M:%S %p']"
-    return f"CASE WHEN ends_with({column}, 'M') THEN coalesce(try_strptime({column}, {formats})::VARCHAR, {column}) ELSE {column} END"
+    read = f"coalesce(try_strptime({column}, {formats})::VARCHAR, {column})"
+    return f"CASE WHEN ends_with({column}, 'M') THEN {read} ELSE {column} END"
 
 
 RESOURCE_SERVERS = {

@@ -37,6 +37,5 @@ def _of_guid(guid: str, otherwise: str | None = None) -> str:
     pairs = "".join(f"\\{group}" for group in (4, 3, 2, 1, 6, 5, 8, 7, 9))
     pattern = "^(..)(..)(..)(..)-(..)(..)-(..)(..)-(.{17})$"
     packed = f"TRY(unhex(replace(regexp_replace({guid}, '{pattern}', '{pairs}'), '-', '')))"
-    return f"""coalesce(CASE WHEN octet_length({packed}) = 16
-                THEN nullif(rtrim(translate(to_base64({packed}), '+/', '-_'), '='), '{_NIL}') ELSE {otherwise or guid} END,
-                CASE WHEN {guid} <> '00000000-0000-0000-0000-000000000000' THEN {otherwise or guid} END)"""
+    return f"""nullif(CASE WHEN octet_length({packed}) = 16
+                THEN rtrim(translate(to_base64({packed}), '+/', '-_'), '=') ELSE {otherwise or guid} END, '{_NIL}')"""
