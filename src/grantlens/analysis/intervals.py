@@ -35,6 +35,23 @@ def read(lower: Sequence[float | None], upper: Sequence[float | None]) -> tuple[
     return low, high
 
 
+def natural_grid(high: np.ndarray) -> float:
+    """Return a grid of 1 s, or a finer power of ten where lags are short: widening must not hide them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> natural_grid(np.array([12.5, 400.0, np.inf])), natural_grid(np.array([0.4, 0.9]))
+    (1.0, 0.01)
+    """
+    import numpy as np
+
+    known = high[np.isfinite(high) & (high > 0)]
+    if not known.size:
+        return 1.0
+    return float(min(1.0, max(0.001, 10.0 ** (np.floor(np.log10(np.quantile(known, 0.1))) - 1))))
+
+
 def snap(low: np.ndarray, high: np.ndarray, grid: float) -> tuple[np.ndarray, np.ndarray]:
     """Widen each interval outward to a grid, so that (low, high] is never empty.
 

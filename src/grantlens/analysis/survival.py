@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grantlens.analysis.bounds import TAUS, QuantileBound, quantile_bounds
-from grantlens.analysis.intervals import read
+from grantlens.analysis.intervals import natural_grid, read
 from grantlens.analysis.resample import Band, bootstrap
 from grantlens.analysis.turnbull import Turnbull, turnbull
 
@@ -92,7 +92,7 @@ def estimate(
     cluster: Sequence[object] | None = None,
     seed: int = 0,
     resamples: int = 200,
-    grid: float = 1.0,
+    grid: float | None = None,
 ) -> LagEstimate:
     """Estimate the lag in every way the number of revocations allows.
 
@@ -107,7 +107,7 @@ def estimate(
     seed, resamples
         Of the bootstrap.
     grid
-        Seconds to which the Turnbull estimate widens times.
+        Seconds to which the Turnbull estimate widens times; 1, or less where lags are short, if absent.
 
     Examples
     --------
@@ -118,6 +118,7 @@ def estimate(
     True
     """
     low, high = read(lower, upper)
+    grid = natural_grid(high) if grid is None else grid
     events = low.size if cluster is None else len(set(cluster))
     enough = events >= MIN_EVENTS
     fitted = turnbull(low, high, grid) if enough else None
@@ -136,7 +137,7 @@ def curve(
     lower: Sequence[float | None],
     upper: Sequence[float | None],
     points: int = 400,
-    grid: float = 1.0,
+    grid: float | None = None,
     cluster: Sequence[object] | None = None,
 ) -> dict[str, list]:
     """Tabulate the share of revoked access that still worked after t seconds, for plotting as steps.
@@ -168,11 +169,12 @@ def curve(
     events = low.size if cluster is None else len(set(cluster))
     npmle: list[float | None] = [None] * ends.size
     if events >= MIN_EVENTS:
-        fitted = turnbull(low, high, grid)
+        fitted = turnbull(low, high, natural_grid(high) if grid is None else grid)
         rights = np.array([np.inf if value is None else value for value in fitted.right])
         ended = np.concatenate(([0.0], np.cumsum(fitted.mass)))
         alive = 1.0 - ended[np.searchsorted(rights, ends, side="right")]
-        npmle = np.clip(alive, 0.0, 1.0).tolist()
+        # The grid widened the intervals; the estimate cannot leave what is certain.
+        npmle = np.clip(alive, surely, possibly).tolist()
     return {"t": ends.tolist(), "survival_low": surely.tolist(), "survival_high": possibly.tolist(), "npmle": npmle}
 
 

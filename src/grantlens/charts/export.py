@@ -1,0 +1,89 @@
+"""Charts leave as SVG, PNG or JSON, without network and safe to put into a page.
+
+Altair's own HTML export is never used: a name in the data could close its script element.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grantlens.charts.chart import Chart
+
+VEGALITE = "6.4"
+
+_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_ID = re.compile(r'\bid="([^"]+)"|url\(#([^)]+)\)|xlink:href="#([^"]+)"|(?<![:\w])href="#([^"]+)"')
+
+# Each chart element names its spec and its target; a drawn chart replaces the SVG that stood in for it.
+_EMBED = """
+const draw = (element) => {
+  const target = document.getElementById(element.dataset.target);
+  if (!target) return;
+  const holder = document.createElement("div");
+  const options = {ast: true, actions: false, renderer: "svg", loader: {load: () => Promise.reject("offline")}};
+  vegaEmbed(holder, JSON.parse(element.textContent), options)
+    .then(() => target.replaceChildren(holder))
+    .catch((error) => console.warn("chart kept as picture:", error));
+};
+const drawAll = () => document.querySelectorAll("script.grantlens-chart").forEach(draw);
+document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", drawAll) : drawAll();
+"""
+
+
+def to_svg(chart: Chart) -> str:
+    """Return the chart as SVG, with its text alternative, ready to stand inside an HTML page."""
+    import vl_convert
+
+    svg = vl_convert.vegalite_to_svg(json.dumps(chart.spec), vl_version=VEGALITE, allowed_base_urls=[])
+    mark = hashlib.sha256(spec_json(chart).encode()).hexdigest()[:10]
+    svg = _own_ids(svg, f"c{mark}")
+    head = f'<svg role="img" aria-labelledby="c{mark}-title c{mark}-text" style="max-width:100%;height:auto" '
+    words = (
+        f'<title id="c{mark}-title">{html.escape(chart.title)}</title>'
+        f'<desc id="c{mark}-text">{html.escape(chart.alt)}</desc>'
+    )
+    opening, rest = svg.split(">", 1)
+    return head + opening.removeprefix("<svg ") + ">" + words + rest
+
+
+def _own_ids(svg: str, prefix: str) -> str:
+    """Give ids new names: the converter counts on from chart to chart, and two charts must not share one."""
+    given: dict[str, str] = {}
+
+    def rename(match: re.Match[str]) -> str:
+        old = next(group for group in match.groups() if group is not None)
+        new = given.setdefault(old, f"{prefix}-{len(given)}")
+        return match.group(0).replace(f"#{old}", f"#{new}").replace(f'id="{old}"', f'id="{new}"')
+
+    return _ID.sub(rename, svg)
+
+
+def to_png(chart: Chart, scale: float = 2.0) -> bytes:
+    """Return the chart as PNG."""
+    import vl_convert
+
+    return vl_convert.vegalite_to_png(json.dumps(chart.spec), vl_version=VEGALITE, scale=scale, allowed_base_urls=[])
+
+
+def spec_json(chart: Chart) -> str:
+    """Return the Vega-Lite specification as JSON: equal charts give equal text, safe inside a script element."""
+    text = json.dumps(chart.spec, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return "".join(_UNSAFE.get(sign, sign) for sign in text)
+
+
+@lru_cache(maxsize=1)
+def javascript_bundle() -> str:
+    """Return one script that draws all charts of a page, with Vega inside and without `eval`.
+
+    It draws each `<script type="application/json" class="grantlens-chart" data-target="ID">` into the element with
+    that id, in place of the SVG that stands there.
+    """
+    import vl_convert
+
+    return vl_convert.javascript_bundle(_EMBED, vl_version=VEGALITE)

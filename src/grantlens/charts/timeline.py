@@ -1,0 +1,168 @@
+"""The timeline of a case: what was granted, issued, used and revoked, and what was used after that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from grantlens.charts.chart import Chart, blank, finish
+from grantlens.charts.duration import duration
+from grantlens.charts.label import clean, count, short, wrap
+from grantlens.charts.lanes import LANES, STATES, Lane, Span, clip, lay
+from grantlens.charts.moments import milliseconds, written
+from grantlens.charts.rows import Row, number, rows
+from grantlens.charts.theme import WORDS
+from grantlens.charts.timeline_panel import panel
+
+CLOSE = 0.06
+"""Uses after the revocation that fill less than this share of the axis get a panel of their own."""
+
+
+def timeline(
+    table: Any,
+    *,
+    case: str | None = None,
+    since: Any = None,
+    until: Any = None,
+    max_events: int = 2000,
+) -> Chart:
+    """Draw a case as four lanes over time.
+
+    Parameters
+    ----------
+    table
+        One row a stretch or an event: `lane` (granted, issued, used or revoked), `start`, `end` (None for an event;
+        a grant without an end is still open), `label`, `state` (normal, violation, indeterminate or denied), `count`.
+        Times are datetimes or ISO texts; without a zone they are UTC.
+    case
+        Whose case it is, for the title.
+    since, until
+        The stretch to show; what the rows hold if absent.
+    max_events
+        Above so many marks in a lane they are added up in columns of time.
+
+    Examples
+    --------
+    >>> chart = timeline([
+    ...     {"lane": "granted", "start": "2026-03-01T09:00:00Z", "end": "2026-03-02T09:00:00Z", "label": "mail.read"},
+    ...     {"lane": "revoked", "start": "2026-03-02T09:00:00Z", "label": "by admin"},
+    ...     {"lane": "used", "start": "2026-03-02T09:00:30Z", "label": "GET /mail", "state": "violation"},
+    ... ], case="copilot")
+    >>> chart.title
+    'copilot: 1 use in violation, the last one 30 s after a revocation'
+    """
+    import altair as alt
+
+    every = _read(rows(table))
+    left, right = _period(every, milliseconds(since), milliseconds(until))
+    spans = clip(every, left, right)
+    name = short(clean(case), 60) if case else None
+    if not spans:
+        return blank(f"Nothing about {name} in this window" if name else "Nothing of this case in this window")
+    start, end = _margin(left, right)
+    spans = clip(every, start, end)
+    lanes = lay(spans, start, end, max_events)
+    revoked = sorted(span.start for span in spans if span.lane == "revoked" and span.state in ("normal", "violation"))
+    states = {span.state for span in spans if span.state != "normal" or span.lane == "used"}
+    drawing = panel(lanes, revoked, start, end, states)
+    notes = _notes(lanes)
+    near = _near(spans, revoked, start, end)
+    if near:
+        zoomed = lay(clip(every, *near), *near, max_events)
+        above = panel(zoomed, revoked, *near, states).properties(title=_heading("After the revocation", _notes(zoomed)))
+        drawing = alt.vconcat(above, drawing.properties(title=_heading("The whole time", notes)), spacing=18)
+        drawing, notes = drawing.resolve_scale(color="shared"), ""
+    long = right - left > 5 * 86_400_000
+    said = [
+        f"{written(left, not long)} to {written(right, not long)} UTC." if right > left else f"{written(left)} UTC."
+    ]
+    said += ["Dashed: revocation."] if revoked else []
+    subtitle = " ".join([*said, notes]).strip()
+    return finish(drawing, title=_title(spans, revoked, name), subtitle=subtitle, alt_text=_alt(spans, revoked))
+
+
+def _notes(lanes: list[Lane]) -> str:
+    return " ".join(lane.note for lane in lanes if lane.note)
+
+
+def _heading(text: str, notes: str) -> dict[str, Any]:
+    style = {"fontSize": 12, "fontWeight": "bold", "anchor": "start", "frame": "group", "offset": 20}
+    return {"text": text, **({"subtitle": wrap(notes, 118)} if notes else {}), **style}
+
+
+def _read(found: list[Row]) -> list[Span]:
+    spans = []
+    for row in found:
+        start, end, lane = milliseconds(row.get("start")), milliseconds(row.get("end")), row.get("lane")
+        if start is None or lane not in LANES:
+            continue
+        state = row.get("state")
+        spans.append(
+            Span(
+                lane=lane,
+                start=start,
+                end=start if end is None else max(start, end),
+                state=state if state in STATES else "normal",
+                label=clean(row["label"]) if row.get("label") else "",
+                count=number(row, "count", 1),
+                open=end is None and lane == "granted",
+            )
+        )
+    return spans
+
+
+def _period(spans: list[Span], since: float | None, until: float | None) -> tuple[float, float]:
+    left = min((span.start for span in spans), default=0.0) if since is None else since
+    right = max((span.end for span in spans), default=left) if until is None else until
+    return left, max(left, right)
+
+
+def _margin(left: float, right: float) -> tuple[float, float]:
+    """Leave room at both ends, so that no mark sits on the edge; one moment still needs an axis."""
+    room = (right - left) * 0.015 if right > left else 30_000.0
+    return left - room, right + room
+
+
+def _near(spans: list[Span], revoked: list[float], left: float, right: float) -> tuple[float, float] | None:
+    """Return the stretch around the uses after the last revocation before them, if it is lost in the whole."""
+    wrong = [span.start for span in spans if span.lane == "used" and span.state == "violation"]
+    if not revoked or not wrong:
+        return None
+    before = [moment for moment in revoked if moment <= max(wrong)]
+    if not before:
+        return None
+    start, end = max(before), max(wrong)
+    if end == start or end - start > CLOSE * (right - left):
+        return None
+    # Denials shortly after belong to the story.
+    later = [span.start for span in spans if span.lane == "used" and end < span.start <= end + (end - start)]
+    end = max([end, *later])
+    return start - 0.12 * (end - start), end + 0.08 * (end - start)
+
+
+def _title(spans: list[Span], revoked: list[float], name: str | None) -> str:
+    start = f"{name}: " if name else ""
+    uses = [span for span in spans if span.lane == "used"]
+    wrong = [span for span in uses if span.state == "violation"]
+    if wrong:
+        text = f"{start}{count(sum(span.count for span in wrong), 'use')} in violation"
+        last = max(span.start for span in wrong)
+        before = [moment for moment in revoked if moment <= last]
+        return f"{text}, the last one {duration((last - before[-1]) / 1000)} after a revocation" if before else text
+    done = sum(span.count for span in uses if span.state != "denied")
+    text = f"{start}{count(done, 'use')}" if uses else f"{start}no use seen"
+    return f"{text}; revoked {written(revoked[0])} UTC" if revoked else f"{text}; no revocation seen"
+
+
+def _alt(spans: list[Span], revoked: list[float]) -> str:
+    total: Counter[str] = Counter()
+    states: Counter[str] = Counter()
+    for span in spans:
+        total[span.lane] += span.count
+        if span.lane == "used":
+            states[span.state] += span.count
+    said = f"Numbers: {', '.join(f'{lane} {total[lane]:,.0f}' for lane in LANES)}."
+    if states:
+        uses = [f"{WORDS[state]} {states[state]:,.0f}" for state in STATES if states[state]]
+        said += f" Of the uses: {', '.join(uses)}."
+    return f"{said} First revocation: {written(revoked[0])} UTC." if revoked else said
