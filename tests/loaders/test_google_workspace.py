@@ -1,0 +1,506 @@
+"""The Google Workspace loader against every real record, a second reading in plain Python, and quirk by quirk."""
+
+import copy
+import json
+from datetime import UTC, datetime
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grantlens.loaders.google_workspace import LOADER
+
+CLIENT = "4711.apps.googleusercontent.com"
+MAIL, DRIVE = "https://www.googleapis.com/auth/gmail.readonly", "https://www.googleapis.com/auth/drive"
+
+EXPECTED = {
+    "elastic-admin-oauth.ndjson": (
+        {"records": 8, "issuance": 1, "revocation": 4, "ignored": 3},
+        {"policy for apps, which grants nothing by itself": 3},
+    ),
+    "elastic-token-authorize.ndjson": ({"records": 1, "issuance": 1}, {}),
+    "grove-activities-001.json": ({"records": 1, "ignored": 1}, {"administration without bearing on apps": 1}),
+    "panther-token-authorize.ndjson": ({"records": 2, "issuance": 2}, {}),
+    "reports-api-token-activity.json": ({"records": 1, "usage": 1}, {}),
+}
+
+
+def parameter(name, value):
+    """Write one parameter as the Reports API does: the type of the value chooses its key."""
+    if isinstance(value, int):
+        return {"name": name, "intValue": str(value)}
+    if name == "scope_data":
+        messages = [
+            {"parameter": [{"name": "scope_name", "value": scope}, {"name": "product_bucket", "multiValue": ["OTHER"]}]}
+            for scope in value
+        ]
+        return {"name": name, "multiMessageValue": messages}
+    return {"name": name, "multiValue": value} if isinstance(value, list) else {"name": name, "value": value}
+
+
+def happening(name, type="auth", **parameters):
+    """Write one event."""
+    return {"type": type, "name": name, "parameters": [parameter(*each) for each in parameters.items()]}
+
+
+def activity(*events, application="token", email="Ada@Example.com", qualifier="-6709442587437772138", **more):
+    """Write one item of the Reports API, with its events."""
+    record = {
+        "kind": "admin#reports#activity",
+        "id": {
+            "time": "2026-07-01T10:00:00.123Z",
+            "uniqueQualifier": qualifier,
+            "applicationName": application,
+            "customerId": "C0acme",
+        },
+        "etag": '"e"',
+        "actor": {"callerType": "USER", "email": email, "profileId": "113456549147281770764"},
+        "ipAddress": "198.51.100.7",
+        "events": list(events),
+    }
+    return record | more
+
+
+def authorize(*scopes, **more):
+    """Write the consent of a user."""
+    return happening(
+        "authorize", client_id=CLIENT, app_name="Mail copilot", client_type="WEB", scope=list(scopes), **more
+    )
+
+
+def call(method="gmail.users.messages.get", size=670, **more):
+    """Write a call."""
+    parameters = {"api_name": "gmail", "method_name": method, "client_id": CLIENT, "num_response_bytes": size}
+    return happening("activity", **parameters, product_bucket="GMAIL", app_name="Mail copilot", **more)
+
+
+def revoke():
+    """Write the user's own revocation."""
+    return happening("revoke", client_id=CLIENT, app_name="Mail copilot")
+
+
+def administer(name, type="USER_SETTINGS", **parameters):
+    """Write one item of the admin application."""
+    return activity(happening(name, type, **parameters), application="admin", email="admin@example.com")
+
+
+def as_elastic(record):
+    """Split the item, as Elastic's collector does: `events` is an object; numbers stay numbers."""
+    identity = record["id"] | {"uniqueQualifier": record["id"]["uniqueQualifier"]}
+    return [record | {"id": identity, "events": event} for event in record["events"]]
+
+
+def as_panther(record):
+    """Flatten the item, as Panther's collector does: name on top, `parameters` an object, times with a blank."""
+    flat = []
+    for event in record["events"]:
+        values = {}
+        for each in event["parameters"]:
+            value = each.get("value", each.get("multiValue", each.get("multiMessageValue")))
+            values[each["name"]] = int(each["intValue"]) if "intValue" in each else value
+        identity = record["id"] | {"time": record["id"]["time"].replace("T", " ").removesuffix("Z") + "000000"}
+        rest = {name: value for name, value in record.items() if name not in ("events", "etag")}
+        flat.append(rest | {"id": identity, "name": event["name"], "type": event["type"], "parameters": values})
+    return flat
+
+
+# Every real record.
+
+
+@pytest.fixture(scope="module")
+def real(shared, load_file):
+    """Return a function that gives what came of one real file, loaded once."""
+    return cache(lambda name: load_file(shared / "real-logs/google_workspace" / name))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_real_record_is_accounted_for(real, name):
+    counts, ignored = EXPECTED[name]
+    loaded = real(name)
+    assert loaded.batch["loader"] == "google_workspace"
+    assert loaded.counts() == counts
+    assert loaded.ignored == ignored
+    assert loaded.rejected == []
+
+
+def test_every_real_file_is_expected_here(shared):
+    assert {path.name for path in (shared / "real-logs/google_workspace").iterdir()} - {"PROVENANCE.txt"} == set(
+        EXPECTED
+    )
+
+
+def test_claims_google_and_nothing_else(foreign_samples):
+    claimed = {path.parent.name for path, sample in foreign_samples if LOADER.recognise(sample)}
+    assert claimed == {"google_workspace"}
+    assert all(LOADER.recognise(sample) for path, sample in foreign_samples if path.parent.name == "google_workspace")
+
+
+def valued(parameters):
+    """Read a list of parameters with plain Python."""
+    keys = ("value", "intValue", "multiValue", "multiMessageValue")
+    return {each["name"]: next(each[key] for key in keys if key in each) for each in parameters}
+
+
+def test_the_real_call_agrees_with_a_reading_in_plain_python(shared, real):
+    path = shared / "real-logs/google_workspace/reports-api-token-activity.json"
+    (item,) = json.loads(path.read_text())["items"]
+    values = valued(item["events"][0]["parameters"])
+    row = real(path.name).one("usage")
+    assert row["used_at"] == datetime.fromisoformat(item["id"]["time"])
+    assert (row["tenant"], row["ip"]) == (item["id"]["customerId"], item["ipAddress"])
+    assert row["client_id"] == values["client_id"]
+    assert row["client_name"] == values["app_name"]
+    assert row["subject_id"] == item["actor"]["email"]
+    assert (row["resource_server"], row["operation"]) == (values["api_name"], values["method_name"])
+    assert row["response_bytes"] == int(values["num_response_bytes"])
+    assert (row["outcome"], row["token_id"], row["status"]) == ("success", None, None)
+
+
+def test_the_real_operation_is_the_discovery_method(shared, real):
+    methods = set()
+
+    def walk(node):
+        methods.update(method["id"] for method in node.get("methods", {}).values())
+        for below in node.get("resources", {}).values():
+            walk(below)
+
+    walk(json.loads((shared / "catalogues/google-discovery/admin.reports_v1.json").read_text()))
+    assert real("reports-api-token-activity.json").one("usage")["operation"] in methods
+
+
+def test_the_real_consents_agree_with_a_reading_in_plain_python(shared, real):
+    folder = shared / "real-logs/google_workspace"
+    (split,) = [json.loads(line) for line in (folder / "elastic-token-authorize.ndjson").read_text().splitlines()]
+    values = valued(split["events"]["parameters"])
+    named = {
+        each["value"]
+        for message in values["scope_data"]
+        for each in message["parameter"]
+        if each["name"] == "scope_name"
+    }
+    row = real("elastic-token-authorize.ndjson").one("issuance")
+    assert row["scopes"] == sorted(named | set(values["scope"]))
+    assert row["client_id"] == values["client_id"]
+    assert row["subject_id"] == row["consent_actor"] == split["actor"]["email"]
+    flat = [json.loads(line) for line in (folder / "panther-token-authorize.ndjson").read_text().splitlines()]
+    rows = {row["line_no"]: row for row in real("panther-token-authorize.ndjson").rows["issuance"]}
+    for number, record in enumerate(flat, 1):
+        row = rows[number]
+        assert row["scopes"] == sorted(record["parameters"]["scope"])
+        assert row["client_name"] == record["parameters"]["app_name"]
+        assert row["issued_at"] == datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
+        assert (row["kind"], row["consent_kind"], row["outcome"]) == ("consent", "user", "success")
+
+
+def test_real_admin_records_name_the_user_and_not_the_admin(shared, real):
+    lines = (shared / "real-logs/google_workspace/elastic-admin-oauth.ndjson").read_text().splitlines()
+    records = {json.loads(line)["events"]["name"]: json.loads(line) for line in lines}
+    rows = {row["reason"]: row for row in real("elastic-admin-oauth.ndjson").rows["revocation"]}
+    assert set(rows) == {"REMOVE_API_CLIENT_ACCESS", "REVOKE_3LO_TOKEN", "REVOKE_ASP", "SUSPEND_USER"}
+    for name, row in rows.items():
+        values = valued(records[name]["events"]["parameters"])
+        assert row["subject_id"] == values.get("USER_EMAIL")
+        assert row["client_id"] == values.get("APP_ID", values.get("API_CLIENT_NAME"))
+        assert row["actor_id"] == records[name]["actor"]["email"]
+        assert (row["initiator"], row["outcome"]) == ("admin", "success")
+    assert {name: row["target_kind"] for name, row in rows.items()} == {
+        "REMOVE_API_CLIENT_ACCESS": "grant",
+        "REVOKE_3LO_TOKEN": "grant",
+        "REVOKE_ASP": "credential",
+        "SUSPEND_USER": "subject",
+    }
+    given_ = real("elastic-admin-oauth.ndjson").one("issuance")
+    assert given_["scopes"] == valued(records["AUTHORIZE_API_CLIENT_ACCESS"]["events"]["parameters"])["API_SCOPES"]
+    assert given_["grant_id"] == rows["REMOVE_API_CLIENT_ACCESS"]["grant_id"]
+    assert (given_["consent_kind"], given_["subject_id"]) == ("admin", None)
+
+
+# The grant joins.
+
+
+def test_consent_call_and_both_revocations_are_of_one_grant(load):
+    loaded = load(
+        [
+            activity(authorize(MAIL), qualifier="1"),
+            activity(call(), qualifier="2", email="ada@example.com"),
+            activity(revoke(), qualifier="3", email="ADA@EXAMPLE.COM"),
+            administer("REVOKE_3LO_TOKEN", APP_ID=CLIENT, USER_EMAIL="ada@Example.com"),
+            activity(authorize(MAIL), qualifier="5", email="bob@example.com"),
+        ]
+    )
+    rows = [row for log in loaded.rows.values() for row in log]
+    grants = {row["grant_id"] for row in rows if row["subject_id"] == "ada@example.com"}
+    assert len(rows) == 5
+    assert len(grants) == 1
+    assert grants.pop().startswith("derived:")
+    assert len({row["grant_id"] for row in rows}) == 2
+    by_user, by_admin = sorted(loaded.rows["revocation"], key=lambda row: row["line_no"])
+    assert (by_user["target_kind"], by_user["initiator"], by_user["actor_id"]) == ("grant", "user", "ada@example.com")
+    assert (by_admin["target_kind"], by_admin["initiator"], by_admin["actor_id"]) == (
+        "grant",
+        "admin",
+        "admin@example.com",
+    )
+
+
+def test_a_domain_wide_delegation_and_its_removal_are_of_one_grant(load):
+    given_ = {"API_CLIENT_NAME": "103", "DOMAIN_NAME": "example.com"}
+    loaded = load(
+        [
+            administer("AUTHORIZE_API_CLIENT_ACCESS", "DOMAIN_SETTINGS", **given_, API_SCOPES=[MAIL, DRIVE]),
+            administer("REMOVE_API_CLIENT_ACCESS", "DOMAIN_SETTINGS", **given_),
+            administer(
+                "AUTHORIZE_API_CLIENT_ACCESS", "DOMAIN_SETTINGS", API_CLIENT_NAME="103", DOMAIN_NAME="b.example"
+            ),
+        ]
+    )
+    ours, other = loaded.rows["issuance"]
+    ended = loaded.one("revocation")
+    assert ours["grant_id"] == ended["grant_id"] != other["grant_id"]
+    assert (ours["scopes"], other["scopes"]) == (sorted([MAIL, DRIVE]), None)
+    assert (ended["kind"], ended["target_kind"], ended["client_id"], ended["subject_id"]) == (
+        "revoke",
+        "grant",
+        "103",
+        None,
+    )
+
+
+# Dialects.
+
+
+SAME = [
+    activity(authorize(MAIL, DRIVE, scope_data=[MAIL, DRIVE]), qualifier="1"),
+    activity(call(), call("gmail.users.messages.list", 12), revoke(), qualifier="2"),
+    administer("REVOKE_3LO_TOKEN", APP_ID=CLIENT, USER_EMAIL="ada@example.com"),
+    administer("SUSPEND_USER", USER_EMAIL="ada@example.com"),
+    administer("AUTHORIZE_API_CLIENT_ACCESS", API_CLIENT_NAME="103", DOMAIN_NAME="example.com", API_SCOPES=[MAIL]),
+    activity(happening("view", "access", doc_id="d"), application="drive"),
+]
+
+
+def told(loaded):
+    """Return the rows of all logs without what tells one file from another."""
+    return sorted(
+        (log, sorted((name, str(value)) for name, value in row.items() if name not in ("line_no", "usage_id")))
+        for log, rows in loaded.rows.items()
+        for row in rows
+    )
+
+
+def test_the_same_events_give_the_same_rows_in_every_dialect(load):
+    reports = load(json.dumps({"kind": "admin#reports#activities", "items": SAME, "nextPageToken": "A:1"}))
+    elastic = load([line for record in SAME for line in as_elastic(record)])
+    panther = load([line for record in SAME for line in as_panther(record)])
+    assert reports.counts() == {"records": 6, "issuance": 2, "usage": 2, "revocation": 3, "ignored": 1}
+    assert told(reports) == told(elastic) == told(panther)
+    assert reports.ignored == elastic.ignored == panther.ignored == {"other application than token and admin": 1}
+
+
+def test_two_collectors_of_the_same_log_count_once(load):
+    loaded = load([*SAME, *(line for record in SAME for line in as_panther(record))])
+    assert {log: len(rows) for log, rows in loaded.rows.items()} == {"issuance": 2, "usage": 2, "revocation": 3}
+    assert loaded.batch["duplicates"] == 7
+
+
+def test_a_time_in_milliseconds_is_the_same_time(load):
+    written = activity(call())
+    exported = copy.deepcopy(written)
+    moment = datetime(2026, 7, 1, 10, 0, 0, 123000, tzinfo=UTC)
+    exported["id"]["time"] = {"value": int(moment.timestamp() * 1000), "timeZoneShift": 0, "dateOnly": False}
+    loaded = load([written, exported])
+    assert loaded.one("usage")["used_at"] == moment
+    assert loaded.counts() == {"records": 2, "usage": 1, "duplicates": 1}
+
+
+@pytest.mark.parametrize("qualifier", ["-6709442587437772138", -6709442587437772138])
+def test_the_qualifier_is_a_text_or_a_number(load, qualifier):
+    row = load([activity(call(), qualifier=qualifier)]).one("usage")
+    assert row["event_id"].startswith("2026-07-01T10:00:00.123Z|-6709442587437772138|token|C0acme|")
+
+
+# Quirk by quirk.
+
+
+def test_each_event_of_an_activity_is_a_row(load):
+    calls = [call("gmail.users.messages.get", size) for size in (1, 2, 3)]
+    loaded = load([activity(*calls, authorize(MAIL), revoke())])
+    assert loaded.counts() == {"records": 1, "issuance": 1, "usage": 3, "revocation": 1}
+    ids = [row["event_id"] for rows in loaded.rows.values() for row in rows]
+    assert len(set(ids)) == 5
+    assert {row["line_no"] for rows in loaded.rows.values() for row in rows} == {1}
+
+
+def test_alike_events_of_one_activity_are_still_two(load):
+    record = activity(call(), call())
+    assert load([record]).counts() == {"records": 1, "usage": 2}
+    assert load([record, record]).counts() == {"records": 2, "usage": 2, "duplicates": 2}
+
+
+def test_split_events_that_share_an_id_are_not_duplicates(load):
+    users = [happening("REVOKE_3LO_TOKEN", APP_ID=CLIENT, USER_EMAIL=f"user{n}@example.com") for n in range(3)]
+    lines = as_elastic(activity(*users, application="admin"))
+    assert len({json.dumps(line["id"]) for line in lines}) == 1
+    assert load(lines).counts() == {"records": 3, "revocation": 3}
+
+
+def test_scopes_come_from_both_places_and_none_is_not_unknown(load):
+    expected = {
+        "both": [DRIVE, MAIL],
+        "only scope": [DRIVE, MAIL],
+        "only scope_data": [MAIL],
+        "empty": [],
+        "neither": None,
+        "one text": [DRIVE, MAIL],
+    }
+    parameters = {
+        "both": {"scope": [MAIL], "scope_data": [MAIL, DRIVE]},
+        "only scope": {"scope": [MAIL, DRIVE]},
+        "only scope_data": {"scope_data": [MAIL]},
+        "empty": {"scope": []},
+        "neither": {},
+        "one text": {"scope": f"{MAIL} {DRIVE}"},
+    }
+    records = [
+        activity(happening("authorize", client_id=CLIENT, **parameters[case]), qualifier=str(number))
+        for number, case in enumerate(expected)
+    ]
+    rows = {row["line_no"]: row["scopes"] for row in load(records).rows["issuance"]}
+    assert {case: rows[number] for number, case in enumerate(expected, 1)} == expected
+
+
+def test_type_may_be_missing(load):
+    event = authorize(MAIL)
+    del event["type"]
+    assert load([activity(event)]).counts() == {"records": 1, "issuance": 1}
+
+
+def test_the_number_of_bytes_is_a_text_or_a_number(load):
+    events = [call() for _ in range(3)]
+    for event, value in zip(events, ({"intValue": "670"}, {"intValue": 671}, {"value": 672}), strict=True):
+        event["parameters"] = [each for each in event["parameters"] if each["name"] != "num_response_bytes"]
+        event["parameters"].append({"name": "num_response_bytes", **value})
+    assert sorted(row["response_bytes"] for row in load([activity(*events)]).rows["usage"]) == [670, 671, 672]
+
+
+def test_admin_events_about_people_and_policy(load):
+    loaded = load(
+        [
+            administer("DELETE_USER", USER_EMAIL="Gone@example.com"),
+            administer(
+                "REVOKE_3LO_DEVICE_TOKENS", USER_EMAIL="gone@example.com", DEVICE_ID="d7", DEVICE_TYPE="ANDROID"
+            ),
+            administer("REMOVE_FROM_TRUSTED_OAUTH2_APPS", OAUTH2_APP_ID=CLIENT, OAUTH2_APP_NAME="Mail copilot"),
+            administer("DISALLOW_SERVICE_FOR_OAUTH2_ACCESS", OAUTH2_SERVICE_NAME="GMAIL"),
+            administer("ADD_TO_TRUSTED_OAUTH2_APPS", OAUTH2_APP_ID=CLIENT),
+            administer("CHANGE_PASSWORD", USER_EMAIL="gone@example.com"),
+            activity(happening("request", requester_email="x@example.com")),
+        ]
+    )
+    columns = ("kind", "target_kind", "client_id", "subject_id", "token_id", "grant_id", "reason")
+    assert [
+        tuple(row[name] for name in columns)
+        for row in sorted(loaded.rows["revocation"], key=lambda row: row["line_no"])
+    ] == [
+        ("disable", "subject", None, "gone@example.com", None, None, "DELETE_USER"),
+        ("revoke", "credential", None, "gone@example.com", None, None, "REVOKE_3LO_DEVICE_TOKENS d7"),
+        ("downgrade", "policy", CLIENT, None, None, None, "REMOVE_FROM_TRUSTED_OAUTH2_APPS"),
+        ("downgrade", "policy", None, None, None, None, "DISALLOW_SERVICE_FOR_OAUTH2_ACCESS GMAIL"),
+    ]
+    assert loaded.rows["issuance"] == []
+    assert loaded.ignored == {
+        "administration without bearing on apps": 1,
+        "policy for apps, which grants nothing by itself": 1,
+        "request for an app, nothing granted": 1,
+    }
+
+
+def test_what_is_wrong_is_named(load):
+    def at(time):
+        record = activity(call())
+        record["id"]["time"] = time
+        return record
+
+    nameless = happening("authorize", client_id=CLIENT)
+    del nameless["name"]
+    without_application = activity(call())
+    del without_application["id"]["applicationName"]
+    expected = [
+        ("id.time is no time", at("2020-10-08T18=>08=>41.204Z")),
+        ("id.time is no time", at({"value": "soon"})),
+        ("id.time is no time", at({"value": 10**18})),
+        ("id.time is missing", at(None)),
+        ("id.applicationName is missing", without_application),
+        ("activity without events", activity()),
+        ("event without a name", activity(nameless)),
+        ("authorize names no client", activity(happening("authorize", scope=[MAIL]))),
+        ("revoke names no client", activity(happening("revoke"))),
+        ("REVOKE_3LO_TOKEN names no client", administer("REVOKE_3LO_TOKEN", USER_EMAIL="a@example.com")),
+        ("REVOKE_3LO_TOKEN names no user", administer("REVOKE_3LO_TOKEN", APP_ID=CLIENT)),
+        ("SUSPEND_USER names no user", administer("SUSPEND_USER")),
+    ]
+    loaded = load([record for _, record in expected], loader="google_workspace")
+    assert [row["reason"] for row in loaded.rejected] == [reason for reason, _ in expected]
+    assert loaded.counts() == {"records": len(expected), "rejected": len(expected)}
+
+
+@pytest.mark.parametrize("page", ['{"kind": "admin#reports#activities", "items": []}', "[]", ""])
+def test_an_empty_page_is_normal(load, page):
+    loaded = load(page)
+    assert loaded.counts() == {}
+    assert "empty" in loaded.batch["note"]
+
+
+# Whatever is missing or of a wrong type: nothing fails, and every record is counted.
+
+
+def paths_of(value, path=()):
+    """Yield the path of every value inside a record."""
+    if path:
+        yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, below in inner:
+        yield from paths_of(below, (*path, name))
+
+
+def replaced(record, path, value):
+    """Return a copy with one value replaced, or taken away where `value` is `...`."""
+    changed = copy.deepcopy(record)
+    place = changed
+    for name in path[:-1]:
+        place = place[name]
+    if value is ...:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return changed
+
+
+LINES = [line for record in SAME for line in (record, *as_elastic(record), *as_panther(record))]
+ODD = [..., None, "", "x", 7, -1.5, True, [], {}, [None], ["x"], {"x": 1}, [[{}]], "\u202e\x1b[31m'"]
+
+
+@st.composite
+def damaged(draw):
+    """Draw a record of some kind and dialect with one to three values dropped or of another type."""
+    record = draw(st.sampled_from(LINES))
+    for _ in range(draw(st.integers(1, 3))):
+        record = replaced(record, draw(st.sampled_from(list(paths_of(record)))), draw(st.sampled_from(ODD)))
+    return record
+
+
+@settings(max_examples=8)
+@given(st.lists(damaged(), min_size=20, max_size=60))
+def test_a_damaged_record_never_stops_a_load(load, records):
+    loaded = load(records, loader="google_workspace")
+    counts, rows = loaded.batch, sum(map(len, loaded.rows.values()))
+    touched = {row["line_no"] for log in loaded.rows.values() for row in log}
+    refused = {row["line_no"] for row in loaded.rejected}
+    assert not touched & refused
+    assert counts["records"] == len(records)
+    assert counts["issuance"] + counts["usage"] + counts["revocation"] == rows
+    # a record all of whose events were there before is in no log any more
+    spared = len(records) - len(touched) - len(refused) - counts["ignored"]
+    assert 0 <= spared <= counts["duplicates"]
+    assert not [row for row in loaded.rejected if row["reason"] == "not mapped"]
