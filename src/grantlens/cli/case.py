@@ -37,8 +37,6 @@ def case(
     ] = "table",
 ) -> int:
     """Tell who granted it, what it did, how it ended, whether that worked, and what cannot be known."""
-    from grantlens.case import Case
-
     asked = {
         name: value
         for name, value in (("client", client), ("token", token), ("subject", subject), ("grant", grant))
@@ -49,6 +47,8 @@ def case(
             "A case is about one thing." if asked else "The case names nothing to look at.",
             "Give one of --client ID, --token ID, --subject ID, --grant ID.",
         )
+    from grantlens.case import Case
+
     with existing(store) as opened:
         incident = Case(opened, **asked)
         answers = incident.answers()

@@ -28,7 +28,7 @@ def build(
     out: Annotated[Path, Parameter(name=("--out", "-o"), metavar="FILE", help="File to write.")],
 ) -> int:
     """Build a catalogue from a vendor's own description of its API."""
-    from grantlens.catalogue import Catalogue
+    from grantlens.catalogue.model import Catalogue
 
     catalogue = Catalogue.build(source, path)
     catalogue.write(out)
@@ -40,7 +40,7 @@ def add(
     store: StorePath, file: Annotated[Path, Parameter(help="A catalogue made by `grantlens catalogue build`.")], /
 ) -> int:
     """Add a catalogue to a store, and match the operations in the logs with it."""
-    from grantlens.catalogue import Catalogue
+    from grantlens.catalogue.model import Catalogue
 
     catalogue = Catalogue.read(file)
     with existing(store) as opened:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -10,12 +10,15 @@ from grantlens.cli.gate import exit_code
 from grantlens.cli.opening import existing
 from grantlens.cli.output import write_records
 from grantlens.cli.parameters import FailOn, FormatChoice, Now, Since, StorePath, Until
-from grantlens.cli.present import ends, present
+from grantlens.cli.present import present
+
+if TYPE_CHECKING:
+    from grantlens.findings import Findings
 
 EXAMPLES = """Examples:
   grantlens detect acme.duckdb
   grantlens detect acme.duckdb OOS-1 REV-1 --since 2026-07-01 --until 2026-10-01
-  grantlens detect acme.duckdb --since 'last 30 days' --format ndjson --evidence all
+  grantlens detect acme.duckdb --since 'last 30 days' --format ndjson
   grantlens detect acme.duckdb --fail-on high"""
 
 COLUMNS = (
@@ -51,13 +54,23 @@ def detect(
     what is clear; JSON, NDJSON and CSV hold everything.
     """
     from grantlens.detect import run
+    from grantlens.rules import find
+    from grantlens.view import view_of
 
+    for rule in rules:
+        find(rule)
     instant = present(now)
     with existing(store) as opened:
-        window = opened.between(*ends(since, until, instant), now=instant)
-        results = run(window, list(rules) or None, now=instant)
-        findings = [finding for result in results for finding in result.to_dicts(evidence=evidence)]
-        code = exit_code(opened, window, findings, fail_on)
-    shown = findings if format != "table" else [finding for finding in findings if finding["verdict"] != "clear"]
-    write_records(shown, format, columns=COLUMNS, empty=f"{len(results)} rules found nothing in {window}.")
+        view = view_of(opened, since, until, instant)
+        results = run(view, rules or None, evidence=evidence)
+        findings = [finding for result in results for finding in result.to_dicts(evidence)]
+        code = exit_code(opened, view.window, findings, fail_on)
+    told = findings if format != "table" else [finding for finding in findings if finding["verdict"] != "clear"]
+    write_records(told, format, columns=COLUMNS, empty=_nothing(results, str(view.window)))
     return code
+
+
+def _nothing(results: list[Findings], window: str) -> str:
+    """Say that nothing was found, and for each rule why: an empty answer may mean that nothing could be asked."""
+    why = [f"  {result.rule.id}: {result.why_empty}" for result in results if result.why_empty]
+    return "\n".join([f"Nothing was found from {window}.", *why])

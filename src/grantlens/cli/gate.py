@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.cli.message import say
 from grantlens.rules.rule import SEVERITIES
+from grantlens.schema import LOGS
 
 if TYPE_CHECKING:
     from grantlens.store import Store
@@ -17,32 +18,38 @@ REJECTED_SHARE = 0.05
 
 
 def exit_code(store: Store, window: Window, findings: Iterable[Mapping[str, Any]], fail_on: str | None) -> int:
-    """Return 1 if a violation is as severe as `fail_on`, 2 if the data is too thin to tell, else 0."""
-    if fail_on is None:
+    """Return 1 if a violation is as severe as `fail_on`, 2 if the data is too thin to judge, else 0.
+
+    Without `fail_on` nothing is gated; a window of which no log covers anything is too thin all the same.
+    """
+    if fail_on is not None:
+        gate = SEVERITIES.index(fail_on)
+        broken = sum(
+            finding["verdict"] == "violation" and SEVERITIES.index(finding["severity"]) >= gate for finding in findings
+        )
+        if broken:
+            say(f"{broken} violations are {fail_on} or worse.")
+            return 1
+    if not store.engine.value("SELECT count(*) FROM coverage"):
+        say("Too thin to judge: the store holds no event. Load logs first: grantlens load STORE LOGS")
+        return 2
+    lacks = _lacks(store, window)
+    if fail_on is None and len(lacks) < len(LOGS):
         return 0
-    gate = SEVERITIES.index(fail_on)
-    broken = sum(
-        finding["verdict"] == "violation" and SEVERITIES.index(finding["severity"]) >= gate for finding in findings
-    )
-    if broken:
-        say(f"{broken} violations are {fail_on} or worse.")
-        return 1
-    lacks = list(thin(store, window))
     for lack in lacks:
         say(f"Too thin to judge: {lack}")
     return 2 if lacks else 0
 
 
-def thin(store: Store, window: Window) -> Iterable[str]:
-    """Give each reason why nothing can be concluded from the absence of violations."""
+def _lacks(store: Store, window: Window) -> list[str]:
+    """Return each reason why nothing can be concluded from the absence of violations."""
     covered = store.engine.rows(
         """SELECT DISTINCT log::VARCHAR FROM coverage
         WHERE NOT is_gap AND covered_from < $until AND covered_until > $since""",
         window.parameters(),
     )
-    for log in ("issuance", "usage", "revocation"):
-        if (log,) not in covered:
-            yield f"no {log} log covers any of {window}."
+    lacks = [f"no {log} log covers any of {window}." for log in LOGS if (log,) not in covered]
     share = store.engine.value("SELECT sum(rejected) / nullif(sum(records), 0) FROM batch") or 0.0
     if share > REJECTED_SHARE:
-        yield f"{share:.0%} of all records were rejected; see `grantlens coverage`."
+        lacks.append(f"{share:.0%} of all records were rejected; see `grantlens coverage`.")
+    return lacks

@@ -53,8 +53,11 @@ def load(
 
     if not paths:
         raise GrantlensError("No log was named.", "Name files, folders or globs: grantlens load acme.duckdb logs/")
+    made_here = not store.exists()
     with anew(store) as opened, progress() as tell:
         report = opened.load(*paths, loader=loader, progress=tell)
+    if made_here and not report.batches:
+        store.unlink()
     if json:
         write_json({"batches": report.batches})
     elif report.batches:

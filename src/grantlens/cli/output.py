@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from grantlens.cli.cell import harmless, json_text, shown
 
 Format = Literal["table", "json", "ndjson", "csv"]
 
-SEVERITY_STYLE = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+COLOURS = {"critical": "1;31", "high": "31", "medium": "33", "low": "36"}
+"""Terminal colours of severities."""
+
+NARROWEST = 12
+"""Width below which no text column is cut."""
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 
 def write_records(
@@ -57,35 +65,55 @@ def _write_csv(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> 
         writer.writerow([harmless(record.get(name)) for name in names])
 
 
-def write_table(records: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Write an aligned table; cut to the terminal's width there, whole in a pipe, coloured only for eyes."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def write_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Write an aligned table; columns that are empty are left out.
 
-    terminal = sys.stdout.isatty()
-    colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
-    for name in columns:
-        table.add_column(Text(name.replace("_", " ")), no_wrap=True, overflow="ellipsis")
-    for record in records:
-        style = SEVERITY_STYLE.get(str(record.get("severity")), "") if "severity" in columns else ""
-        cells = [Text(shown(record.get(name)), style if name == "severity" else "") for name in columns]
-        for cell, name in zip(cells, columns, strict=True):
-            if isinstance(record.get(name), (int, float)):
-                cell.justify = "right"
-        table.add_row(*cells)
-    console = Console(
-        file=sys.stdout,
-        color_system="standard" if colour else None,
-        force_terminal=colour,
-        markup=False,
-        highlight=False,
-        emoji=False,
-        soft_wrap=False,
-    )
-    console.width = console.width if terminal else max(console.measure(table).maximum, 1)
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        print(line.rstrip())
+    On a terminal wide texts are cut to its width and severities coloured; a pipe gets everything, plain.
+    """
+    from rich.cells import cell_len, set_cell_size
+
+    kept = [name for name in columns if any(record.get(name) not in (None, "", []) for record in records)]
+    rows = [[_brief(record.get(name)) for name in kept] for record in records]
+    titles = [name.replace("_", " ") for name in kept]
+    number = [all(isinstance(record.get(name), (int, float, type(None))) for record in records) for name in kept]
+    widths = [max(map(cell_len, column)) for column in zip(titles, *rows, strict=True)]
+    if sys.stdout.isatty():
+        _narrow(widths, number, os.get_terminal_size(sys.stdout.fileno()).columns)
+    paint = _paint if _coloured() else lambda text, name: text
+    for row in (titles, *rows):
+        cells = []
+        for text, width, right, name in zip(row, widths, number, kept, strict=True):
+            if cell_len(text) > width:
+                text = set_cell_size(text, width - 1) + "…"
+            room = " " * (width - cell_len(text))
+            painted = text if row is titles else paint(text, name)
+            cells.append(room + painted if right else painted + room)
+        print("  ".join(cells).rstrip())
+
+
+def _brief(value: Any) -> str:
+    """Return a cell; an instant as people read it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        return f"{value[:10]} {value[11:19]}"
+    return shown(value)
+
+
+def _narrow(widths: list[int], number: list[bool], room: int) -> None:
+    """Take from the widest text columns until the line fits, or nothing is left to take."""
+    while sum(widths) + 2 * (len(widths) - 1) > room:
+        texts = [index for index, is_number in enumerate(number) if not is_number]
+        widest = max(texts, key=widths.__getitem__, default=None)
+        if widest is None or widths[widest] <= NARROWEST:
+            return
+        widths[widest] -= 1
+
+
+def _coloured() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _paint(text: str, name: str) -> str:
+    code = COLOURS.get(text.strip()) if name == "severity" else None
+    return f"\x1b[{code}m{text}\x1b[0m" if code else text

@@ -13,7 +13,7 @@ from grantlens.cli.parameters import StorePath
 
 EXAMPLES = """Examples:
   grantlens register add acme.duckdb connections.toml
-  grantlens register add acme.duckdb connections.csv     lists in a cell are joined by ;"""
+  grantlens register add acme.duckdb connections.csv"""
 
 
 def add(
@@ -22,7 +22,7 @@ def add(
     /,
 ) -> int:
     """Add the register to a store; an entry replaces an earlier one of the same client."""
-    from grantlens.register import Register
+    from grantlens.register.register import Register
 
     register = Register.read(file)
     with existing(store) as opened:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from grantlens.cli.gate import exit_code
 from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import FailOn, Now, Since, StorePath, Until
-from grantlens.cli.present import ends, present
+from grantlens.cli.present import present
 from grantlens.errors import GrantlensError
 
 EXAMPLES = """Examples:
@@ -40,7 +40,8 @@ def report(
     fail_on: FailOn = None,
 ) -> int:
     """Write a report that opens offline: coverage, findings by rule, grants, revocations, privileges, limitations."""
-    from grantlens.review import review
+    from grantlens.access_review import review
+    from grantlens.view import view_of
 
     if out.suffix.lower() not in WRITERS:
         raise GrantlensError(f"{out} has no ending that says how to write it.", f"Name it *{', *'.join(WRITERS)}.")
@@ -50,9 +51,9 @@ def report(
         readable(baseline)
     instant = present(now)
     with existing(store) as opened:
-        window = opened.between(*ends(since, until, instant), now=instant)
-        result = review(opened, window=window, now=instant, baseline=baseline)
+        view = view_of(opened, since, until, instant)
+        result = review(view, baseline=baseline)
         getattr(result, WRITERS[out.suffix.lower()])(out)
-        code = exit_code(opened, window, result.gated(), fail_on)
+        code = exit_code(opened, view.window, result.gated(), fail_on)
     print(out)
     return code

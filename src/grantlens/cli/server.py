@@ -23,7 +23,7 @@ def add(
     /,
 ) -> int:
     """Add resource servers to a store; an entry replaces an earlier one of the same server."""
-    from grantlens.register import Servers
+    from grantlens.register.server import Servers
 
     servers = Servers.read(file)
     with existing(store) as opened:

@@ -34,6 +34,10 @@ def quote(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+class MalformedJson(Exception):
+    """A statement met text that is no JSON; the transaction is lost, as with every error in DuckDB."""
+
+
 class Engine:
     """One open DuckDB database.
 
@@ -70,6 +74,16 @@ class Engine:
             return self._connection.execute(sql, used) if used else self._connection.execute(sql)
         except duckdb.IOException as error:
             raise _explain_io(error) from None
+        except duckdb.TransactionException as error:
+            if _no_room(error):  # a commit that the disk refuses
+                raise _explain_io(error) from None
+            raise
+        except duckdb.OutOfMemoryException as error:
+            raise StoreError(f"There is too little memory or disk for this step: {_first_line(error)}.", "Free some, or open the store with a larger memory_limit.") from None
+        except duckdb.InvalidInputException as error:
+            if "Malformed JSON" in str(error):
+                raise MalformedJson(_first_line(error)) from None
+            raise
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Run one query and return its whole result as an Arrow table."""
@@ -158,8 +172,12 @@ def _explain_open(path: str, error: duckdb.IOException) -> StoreError:
     return StoreError(f"{path} cannot be opened: {_first_line(error)}.")
 
 
-def _explain_io(error: duckdb.IOException) -> GrantlensError:
-    text = str(error)
-    if "No space left" in text or "disk is full" in text.lower():
+def _no_room(error: duckdb.Error) -> bool:
+    text = str(error).lower()
+    return any(sign in text for sign in ("no space left", "disk is full", "file too large", "quota exceeded"))
+
+
+def _explain_io(error: duckdb.Error) -> GrantlensError:
+    if _no_room(error):
         return StoreError("The disk is full; nothing of this step was kept.", "Free some space, then run the same command again.")
     return GrantlensError(f"DuckDB could not read or write: {_first_line(error)}.")

@@ -1,0 +1,112 @@
+"""The contract that every command keeps: help, wrong usage, quick start."""
+
+import resource
+import subprocess
+
+import pytest
+
+from grantlens.cli.app import COMMANDS, GROUPS
+
+WORDS = [words for words, _, _ in COMMANDS]
+
+
+@pytest.mark.parametrize(("words", "function", "examples"), COMMANDS, ids=WORDS)
+def test_help_tells_what_it_does_how_it_is_called_and_an_example(run, words, function, examples):
+    ran = run(*words.split(), "--help")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(f"Usage: grantlens {words}")
+    first = " ".join(function.__doc__.split("\n\n")[0].split())
+    assert first in " ".join(ran.out.split())
+    assert examples in ran.out
+    assert f"grantlens {words}" in examples
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_help_explains_every_argument(run, words):
+    lines = run(*words.split(), "--help").out.splitlines()
+    entries = [line for line in lines if line.startswith("  ") and not line.startswith(("   ", "  grantlens"))]
+    for line in entries:
+        names, _, about = line.strip().partition("  ")
+        follows = lines[lines.index(line) + 1] if line is not lines[-1] else ""
+        assert about.strip() or follows.startswith(" " * 26), f"{names} is not explained"
+
+
+def test_help_lists_every_command(run):
+    ran = run("--help")
+    assert all(f"\n  {words.split()[0]} " in ran.out for words in WORDS)
+    assert "Exit codes" in ran.out
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_first_word_alone_shows_its_help(run, group):
+    ran = run(group)
+    assert ran.code == 0
+    assert ran.out.startswith(f"Usage: grantlens {group}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["detct"], "detect"),
+        (["catalogue", "bild"], "build"),
+        (["load", "x.duckdb", "y", "--lodaer", "okta"], "--loader"),
+        (["detect", "x.duckdb", "--format", "jsn"], "json"),
+        (["report", "x.duckdb", "-o", "r.html", "--fail-on", "hihg"], "high"),
+    ],
+)
+def test_a_slip_of_the_pen_gets_the_right_word(run, arguments, expected):
+    ran = run(*arguments)
+    assert ran.failed_well()
+    assert f'Did you mean "{expected}"' in ran.err or f"Did you mean {expected}" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["load"],
+        ["load", "x.duckdb"],
+        ["report", "x.duckdb"],
+        ["case"],
+        ["case", "x.duckdb"],
+        ["case", "x.duckdb", "--client", "a", "--token", "b"],
+        ["register", "add", "x.duckdb"],
+        ["detect", "x.duckdb", "--since"],
+        ["coverage", "x.duckdb", "one-too-many"],
+        ["verify"],
+        ["export", "x.duckdb"],
+        ["notebooks", "copy"],
+        ["catalogue", "build", "openapi", "api.yaml"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_2_and_names_the_help(run, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ran = run(*arguments)
+    assert ran.failed_well()
+    assert "--" in ran.err or "grantlens load acme.duckdb logs/" in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_version_names_what_the_answers_rest_on(run):
+    for arguments in (["version"], ["--version"]):
+        ran = run(*arguments)
+        assert ran.code == 0
+        assert all(word in ran.out for word in ("grantlens 0.", "duckdb 2.", "Python 3.", "schema"))
+
+
+def test_every_command_is_in_the_readme(root):
+    readme = (root / "README.md").read_text()
+    assert [words for words in WORDS if f"grantlens {words}" not in readme] == []
+
+
+def test_help_starts_quickly(command):
+    """Design section 6: half a second. Processor time, so that a busy machine does not fail it; the best of five."""
+
+    def seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([*command, "--help"], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(seconds() for _ in range(5)) < 0.5

@@ -1,0 +1,265 @@
+"""Every bad input of the issue: one clear sentence with its remedy, exit 2, no traceback, nothing half-written."""
+
+import contextlib
+import gzip
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+from grantlens.schema.migrations import VERSION
+from grantlens.store import Store
+
+RECORD = {"log": "usage", "used_at": "2026-07-01T09:00:00Z", "outcome": "success", "client_id": "c", "event_id": "u1"}
+
+READING = {
+    "coverage": (), "detect": ("--now", "2026-10-01"), "verify": (), "case": ("--client", "c"),
+    "report": ("-o", "out.html", "--now", "2026-10-01"), "export": ("-o", "out.ndjson"),
+}  # fmt: skip
+"""The commands that read a store, with what else they need."""
+
+
+@pytest.fixture
+def store_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "acme.duckdb"
+    with Store(path):
+        pass
+    return path
+
+
+def rows(path):
+    with Store(path) as store:
+        return [
+            store.engine.value(f"SELECT count(*) FROM {table}")
+            for table in ("batch", "issuance", "usage", "revocation")
+        ]
+
+
+def lines(count: int) -> bytes:
+    return b"".join(json.dumps({**RECORD, "event_id": f"u{number}"}).encode() + b"\n" for number in range(count))
+
+
+def half_a_gzip(path):
+    whole = gzip.compress(os.urandom(200_000).hex().encode() + lines(5000))
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def binary(path):
+    path.write_bytes(os.urandom(100_000))
+
+
+def picture(path):
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + os.urandom(5000))
+
+
+def log_nobody_knows(path):
+    path.write_text('{"colour": "green", "shape": "round"}\n' * 10)
+
+
+def plain_words(path):
+    path.write_text("Jul  1 09:00:00 gateway sshd[17]: Accepted publickey for root\n" * 10)
+
+
+def not_utf8(path):
+    path.write_bytes(lines(1).replace(b'"c"', b'"caf\xe9"') + "é".encode("utf-16"))
+
+
+def half_a_record(path):
+    path.write_bytes(lines(3)[:-20])
+
+
+@pytest.mark.parametrize("make", [half_a_gzip, binary, picture, log_nobody_knows, plain_words])
+def test_a_file_that_is_no_log(run, store_path, tmp_path, make):
+    path = tmp_path / f"{make.__name__}.ndjson{'.gz' if make is half_a_gzip else ''}"
+    make(path)
+    ran = run("load", store_path, path)
+    assert ran.failed_well(), ran
+    assert path.name in ran.err
+    assert rows(store_path) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("make", [not_utf8, half_a_record])
+def test_a_file_with_a_broken_part_is_refused_or_the_part_is_set_aside(run, store_path, tmp_path, make):
+    path = tmp_path / f"{make.__name__}.ndjson"
+    make(path)
+    ran = run("load", store_path, path, "--json")
+    if ran.code == 2:
+        assert path.name in ran.err
+        assert rows(store_path) == [0, 0, 0, 0]
+    else:
+        assert json.loads(ran.out)["batches"][0]["rejected"] >= 1
+
+
+def test_a_missing_file(run, store_path):
+    ran = run("load", store_path, "logs/gone.ndjson")
+    assert ran.failed_well()
+    assert "logs/gone.ndjson" in ran.err
+
+
+def test_a_load_that_finds_nothing_makes_no_store(run, tmp_path):
+    ran = run("load", tmp_path / "new.duckdb", tmp_path / "gone.ndjson")
+    assert ran.failed_well()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loader_that_does_not_exist(run, store_path, tmp_path):
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(lines(1))
+    ran = run("load", store_path, path, "--loader", "octa")
+    assert ran.failed_well()
+    assert "okta" in ran.err
+
+
+def test_a_line_of_fifty_megabytes(run, store_path, tmp_path):
+    path = tmp_path / "long.ndjson"
+    with path.open("wb") as file:
+        file.write(lines(1))
+        file.write(json.dumps({**RECORD, "event_id": "long", "client_name": "x" * 50_000_000}).encode() + b"\n")
+    ran = run("load", store_path, path)
+    assert ran.failed_well(), ran.err[:400]
+    assert "long.ndjson" in ran.err
+    assert "line" in ran.err
+    assert len(ran.err) < 400
+    assert rows(store_path) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("words", READING)
+def test_no_store_there(run, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    ran = run(words, "nowhere.duckdb", *READING[words])
+    assert ran.code == 2
+    assert "There is no store at nowhere.duckdb. Make it by loading logs: grantlens load nowhere.duckdb LOGS" in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_with_a_name_mistyped(run, store_path):
+    ran = run("coverage", "acne.duckdb")
+    assert ran.failed_well()
+    assert "Did you mean acme.duckdb?" in ran.err
+
+
+@pytest.mark.parametrize("words", ["coverage", "load"])
+@pytest.mark.parametrize("kind", ["words", "sqlite", "folder", "other-duckdb", "other-meta"])
+def test_a_file_that_is_no_store(run, tmp_path, words, kind):
+    path = tmp_path / "notes.duckdb"
+    if kind == "words":
+        path.write_text("not a database\n" * 1000)
+    elif kind == "sqlite":
+        path.write_bytes(b"SQLite format 3\x00" + bytes(4096))
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        with contextlib.closing(duckdb.connect(path)) as connection:
+            connection.execute(
+                "CREATE TABLE meta (name VARCHAR, value VARCHAR)" if kind == "other-meta" else "CREATE TABLE t (a INT)"
+            )
+    before = path.read_bytes() if path.is_file() else None
+    log = tmp_path / "a.ndjson"
+    log.write_bytes(lines(1))
+    ran = run(words, path, *([log] if words == "load" else []))
+    assert ran.failed_well(), ran
+    assert "notes.duckdb" in ran.err
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+@pytest.mark.parametrize("words", READING)
+def test_a_store_from_a_newer_version(run, store_path, words):
+    with Store(store_path) as store:
+        store.engine.execute(
+            "UPDATE meta SET value = $value WHERE name = 'schema_version'", {"value": str(VERSION + 1)}
+        )
+    before = store_path.read_bytes()
+    ran = run(words, store_path, *READING[words])
+    assert ran.code == 2
+    assert "newer" in ran.err
+    assert "Traceback" not in ran.err
+    assert store_path.read_bytes() == before
+
+
+@pytest.mark.parametrize("words", ["coverage", "load"])
+def test_a_store_held_open_by_another_process(run, store_path, tmp_path, words):
+    program = (
+        f"import duckdb, sys; c = duckdb.connect({str(store_path)!r}); print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        log = tmp_path / "a.ndjson"
+        log.write_bytes(lines(1))
+        ran = run(words, store_path, *([log] if words == "load" else []))
+        assert ran.failed_well()
+        assert "held open by another process" in ran.err
+    finally:
+        holder.communicate("")
+
+
+@pytest.mark.parametrize("rule", ["OOS-99", "REV1", "everything"])
+def test_a_rule_that_does_not_exist(run, store_path, rule):
+    for ran in (run("detect", store_path, rule, "--now", "2026-10-01"), run("sql", rule)):
+        assert ran.failed_well()
+        assert "OOS-1" in ran.err
+
+
+@pytest.mark.parametrize("option", ["--since", "--until", "--now"])
+def test_a_time_that_is_none(run, store_path, option):
+    ran = run("detect", store_path, option, "yesterdayish")
+    assert ran.code == 2
+    assert "yesterdayish" in ran.err
+    assert "2026-07-01" in ran.err
+
+
+def limit_file_size():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """Return a folder on a disk of four megabytes, where this user may make one."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    if (
+        not shutil.which("mount")
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]).returncode
+    ):
+        pytest.skip("making a small disk needs the right to mount one")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def big_log(tmp_path):
+    path = tmp_path / "big.ndjson"
+    with path.open("w") as file:
+        for number in range(60_000):
+            file.write(
+                json.dumps({**RECORD, "event_id": os.urandom(16).hex(), "resource_id": os.urandom(60).hex()}) + "\n"
+            )
+    return path
+
+
+def test_a_full_disk(shell, tiny_disk, big_log):
+    store_path = tiny_disk / "acme.duckdb"
+    with Store(store_path):
+        pass
+    ran = shell("load", store_path, big_log)
+    assert ran.failed_well(), ran
+    assert "disk is full" in ran.err or "no room" in ran.err
+    assert rows(store_path) == [0, 0, 0, 0]
+
+
+def test_a_file_that_may_not_grow(shell, store_path, big_log):
+    ran = shell("load", store_path, big_log, preexec_fn=limit_file_size)
+    assert ran.failed_well(), ran
+    assert rows(store_path) == [0, 0, 0, 0]
+
+
+def test_a_report_that_cannot_be_written(run, store_path):
+    for out in ("report.pdf", "nowhere/report.html"):
+        ran = run("report", store_path, "-o", out, "--now", "2026-10-01")
+        assert ran.failed_well()

@@ -1,0 +1,108 @@
+"""`grantlens load`: what it prints, what it counts, and what its exit code says."""
+
+import json
+import stat
+
+import pytest
+
+from grantlens.store import Store
+
+
+def usage(event_id: str, **more: object) -> dict:
+    return {
+        "log": "usage", "used_at": "2026-07-01T09:00:00Z", "outcome": "success", "client_id": "mail-copilot",
+        "token_id": "t1", "method": "GET", "target": "/v1/mail", "event_id": event_id, **more,
+    }  # fmt: skip
+
+
+def write(path, records):
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+@pytest.fixture
+def log(tmp_path):
+    return write(tmp_path / "usage.ndjson", [usage("u1"), usage("u2")])
+
+
+@pytest.fixture
+def store_path(tmp_path):
+    return tmp_path / "acme.duckdb"
+
+
+def test_json_holds_the_keys_of_the_contract(run, store_path, log):
+    ran = run("load", store_path, log, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    (batch,) = json.loads(ran.out)["batches"]
+    assert set(batch) >= {
+        "path", "loader", "sha256", "records", "issuance", "usage", "revocation", "ignored", "duplicates", "rejected",
+        "first", "last", "note",
+    }  # fmt: skip
+    assert (batch["path"], batch["loader"], batch["records"], batch["usage"]) == (str(log), "native", 2, 2)
+    assert batch["first"] == "2026-07-01T09:00:00Z"
+
+
+def test_a_person_gets_one_line_a_file(run, store_path, log):
+    ran = run("load", store_path, log)
+    assert ran.code == 0
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["path", str(log)]
+
+
+def test_loading_again_changes_nothing(run, store_path, log):
+    run("load", store_path, log)
+    ran = run("load", store_path, log, "--json")
+    (batch,) = json.loads(ran.out)["batches"]
+    assert (ran.code, batch["usage"], batch["duplicates"]) == (0, 0, 2)
+    with Store(store_path) as store:
+        assert store.engine.value("SELECT count(*) FROM usage") == 2
+
+
+def test_a_wrong_record_is_set_aside_with_its_reason_and_the_rest_loads(run, store_path, tmp_path):
+    bad = [
+        usage("ok"),
+        usage("when", used_at="the day after"),
+        usage("type", status="many"),
+        {"log": "usage", "event_id": "key"},
+    ]
+    path = write(tmp_path / "mixed.ndjson", bad)
+    ran = run("load", store_path, path, "--json")
+    (batch,) = json.loads(ran.out)["batches"]
+    assert (ran.code, batch["usage"], batch["rejected"]) == (0, 1, 3)
+    assert "3 records were rejected" in ran.err
+    reasons = {row["reason"] for row in json.loads(run("coverage", store_path, "--json").out)["rejected"]}
+    assert len(reasons) == 3
+    assert any("used_at" in reason for reason in reasons)
+    assert any("status" in reason for reason in reasons)
+
+
+def test_one_bad_file_does_not_stop_the_others(run, store_path, log, tmp_path):
+    noise = tmp_path / "noise.ndjson"
+    noise.write_bytes(bytes(range(256)) * 50)
+    other = write(tmp_path / "z.ndjson", [usage("u3")])
+    ran = run("load", store_path, log, noise, tmp_path / "missing.ndjson", other, "--json")
+    assert ran.code == 2
+    assert {batch["path"] for batch in json.loads(ran.out)["batches"]} == {str(log), str(other)}
+    assert [line for line in ran.err.splitlines() if "noise.ndjson" in line]
+    assert [line for line in ran.err.splitlines() if "missing.ndjson" in line]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("empty.ndjson", ""), ("page.json", '{"value": []}'), ("list.json", "[]")]
+)
+def test_an_empty_file_is_normal(run, store_path, tmp_path, name, content):
+    path = tmp_path / name
+    path.write_text(content)
+    ran = run("load", store_path, path, "--json")
+    (batch,) = json.loads(ran.out)["batches"]
+    assert (ran.code, ran.err, batch["records"]) == (0, "", 0)
+    assert batch["note"]
+
+
+def test_the_store_belongs_to_its_maker_only(run, store_path, log):
+    run("load", store_path, log)
+    assert stat.S_IMODE(store_path.stat().st_mode) == 0o600
+
+
+def test_no_progress_in_a_pipe(shell, store_path, log):
+    ran = shell("load", store_path, log)
+    assert (ran.code, ran.err) == (0, "")
