@@ -32,14 +32,17 @@ COLUMNS = {
     "events": "BIGINT",
     "detail": "VARCHAR",
     "join_key": "VARCHAR",
-    "refs": "HUGEINT[]",
+    "firsts": "BIGINT[]",
+    "lasts": "BIGINT[]",
+    "calls": "BIGINT[]",
     "records": "STRUCT(seen_at TIMESTAMPTZ, batch_id INTEGER, line_no BIGINT, event_id VARCHAR)[]",
     "about_log": "VARCHAR",
     "about_from": "TIMESTAMPTZ",
     "about_until": "TIMESTAMPTZ",
 }
-"""What a rule's SQL may give, by name. refs point at calls, records at issuance and revocation; the finding rests on
-the coverage of about_log between about_from and about_until."""
+"""What a rule's SQL may give, by name. Evidence is named by firsts and lasts (numbers of used_pair), calls
+(usage_id) and records (issuance and revocation); the finding rests on the coverage of about_log between about_from and
+about_until."""
 
 _CONCLUDED = "verdict, severity, explained_by, title, detail"
 
@@ -52,10 +55,26 @@ WITH numbered AS (
            ) AS finding_no, *
     FROM finding
 ),
+-- The calls of a pair: all of them, or - where nothing is wrong - the first and the last.
+picked AS (
+    SELECT n.finding_no, p.caller_id, p.segment_id, p.operation_id, p.outcome, p.denial_reason, p.first_used_at AS seen_from,
+           CASE WHEN n.verdict = 'clear' AND NOT $every_call THEN p.first_used_at ELSE p.last_used_at END AS seen_until
+    FROM (SELECT finding_no, verdict, unnest(firsts) AS first_no FROM numbered) n JOIN used_pair p USING (first_no)
+    UNION
+    SELECT n.finding_no, p.caller_id, p.segment_id, p.operation_id, p.outcome, p.denial_reason, p.last_used_at, p.last_used_at
+    FROM (SELECT finding_no, unnest(lasts) AS last_no FROM numbered) n JOIN used_pair p USING (last_no)
+),
 pointer AS (
-    SELECT finding_no, u.used_at AS seen_at, u.batch_id, u.line_no, u.event_id
-    FROM (SELECT DISTINCT finding_no, (unnest(refs) % 1099511627776)::BIGINT AS usage_id FROM numbered) p
-    JOIN usage_row u USING (usage_id)
+    SELECT p.finding_no, u.used_at AS seen_at, u.batch_id, u.line_no, u.event_id
+    FROM picked p
+    JOIN usage_row u ON u.caller_id = p.caller_id AND u.used_at >= p.seen_from AND u.used_at <= p.seen_until
+        AND u.outcome = p.outcome AND u.denial_reason IS NOT DISTINCT FROM p.denial_reason
+    LEFT JOIN usage_operation o ON o.target_id = u.target_id
+    LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
+    WHERE o.operation_id IS NOT DISTINCT FROM p.operation_id AND s.segment_id IS NOT DISTINCT FROM p.segment_id
+    UNION
+    SELECT c.finding_no, u.used_at, u.batch_id, u.line_no, u.event_id
+    FROM (SELECT finding_no, unnest(calls) AS usage_id FROM numbered) c JOIN usage_row u USING (usage_id)
     UNION
     SELECT finding_no, record.seen_at, record.batch_id, record.line_no, record.event_id
     FROM (SELECT finding_no, unnest(records) AS record FROM numbered)
@@ -134,5 +153,6 @@ def _conclude(engine: Engine, rule: Rule, values: Mapping[str, Any]) -> None:
 
 
 def relations_of(rules: tuple[Rule, ...]) -> tuple[str, ...]:
-    """Return the names of all relations that these rules read, in order."""
-    return tuple(relation.name for relation in ordered(name for rule in rules for name in rule.needs))
+    """Return the names of all relations that these rules and their evidence read, in order."""
+    needed = {"used_pair", "caller_segment", *(name for rule in rules for name in rule.needs)}  # evidence needs the two
+    return tuple(relation.name for relation in ordered(sorted(needed)))

@@ -9,15 +9,18 @@ RELATION = Relation(
     "of client and subject is attributed only while exactly one of its grants is alive. phase is 'ended' "
     "between a grant's end and its next consent. Moments without a segment are unattributed.",
     """
-WITH by_key AS (
+WITH state AS (
+    SELECT g.*, x.set_id FROM grant_state g LEFT JOIN scope_set x ON x.scopes = g.scopes
+),
+by_key AS (
     SELECT * FROM named_caller WHERE grant_id IS NOT NULL
 ),
 pair AS (
     SELECT * FROM named_caller WHERE join_key = 'client_subject'
 ),
 pair_edge AS (
-    SELECT DISTINCT g.source, g.tenant, g.client_id, g.subject_id, g.grant_id, g.valid_from, g.valid_until, g.scopes
-    FROM grant_state g
+    SELECT DISTINCT g.source, g.tenant, g.client_id, g.subject_id, g.grant_id, g.valid_from, g.valid_until, g.set_id
+    FROM state g
     JOIN pair p ON p.source = g.source AND p.tenant IS NOT DISTINCT FROM g.tenant
         AND p.client_id = g.client_id AND p.subject_id IS NOT DISTINCT FROM g.subject_id
 ),
@@ -31,7 +34,7 @@ pair_moment AS (
 ),
 pair_segment AS (
     SELECT m.source, m.tenant, m.client_id, m.subject_id, m.moment AS valid_from, m.next_moment AS valid_until,
-           min(e.grant_id) AS grant_id, arg_min(e.scopes, e.grant_id) AS scopes
+           min(e.grant_id) AS grant_id, min(e.set_id) AS set_id
     FROM pair_moment m
     JOIN pair_edge e ON e.source = m.source AND e.tenant IS NOT DISTINCT FROM m.tenant
         AND e.client_id = m.client_id AND e.subject_id IS NOT DISTINCT FROM m.subject_id
@@ -50,36 +53,36 @@ grant_interval AS (
 segment AS (
     -- The token says what it may: for its whole life, whatever becomes of the grant.
     SELECT caller_id, '-infinity'::TIMESTAMPTZ AS valid_from, 'infinity'::TIMESTAMPTZ AS valid_until,
-           grant_id, own_scopes AS scopes, own_scopes_from AS scopes_from, join_key, 'granted' AS phase
+           grant_id, own_set_id AS set_id, own_scopes_from AS scopes_from, join_key, 'granted' AS phase
     FROM by_key
-    WHERE own_scopes IS NOT NULL
+    WHERE own_set_id IS NOT NULL
       AND (token_known OR NOT EXISTS (
           SELECT 1 FROM grant_interval i WHERE i.source = by_key.source AND i.grant_id = by_key.grant_id))
     UNION ALL
     -- The usage log repeats the scopes, and the grant says when they were good.
     SELECT k.caller_id, CASE WHEN i.is_first THEN '-infinity'::TIMESTAMPTZ ELSE i.opened_at END,
-           coalesce(i.ended_at, 'infinity'::TIMESTAMPTZ), k.grant_id, k.own_scopes, k.own_scopes_from, k.join_key, 'granted'
+           coalesce(i.ended_at, 'infinity'::TIMESTAMPTZ), k.grant_id, k.own_set_id, k.own_scopes_from, k.join_key, 'granted'
     FROM by_key k JOIN grant_interval i ON i.source = k.source AND i.grant_id = k.grant_id
-    WHERE k.own_scopes IS NOT NULL AND NOT k.token_known
+    WHERE k.own_set_id IS NOT NULL AND NOT k.token_known
     UNION ALL
-    SELECT k.caller_id, g.valid_from, g.valid_until, g.grant_id, g.scopes, 'grant', k.join_key, 'granted'
-    FROM by_key k JOIN grant_state g ON g.source = k.source AND g.grant_id = k.grant_id
-    WHERE k.own_scopes IS NULL
+    SELECT k.caller_id, g.valid_from, g.valid_until, g.grant_id, g.set_id, 'grant', k.join_key, 'granted'
+    FROM by_key k JOIN state g ON g.source = k.source AND g.grant_id = k.grant_id
+    WHERE k.own_set_id IS NULL
     UNION ALL
     -- After the end of the grant, until it is opened again.
     SELECT k.caller_id, i.ended_at, coalesce(i.reopened_at, 'infinity'::TIMESTAMPTZ), k.grant_id, NULL, NULL, k.join_key, 'ended'
     FROM by_key k JOIN grant_interval i ON i.source = k.source AND i.grant_id = k.grant_id
-    WHERE i.ended_at IS NOT NULL AND NOT (k.token_known AND k.own_scopes IS NOT NULL)
+    WHERE i.ended_at IS NOT NULL AND NOT (k.token_known AND k.own_set_id IS NOT NULL)
     UNION ALL
     SELECT p.caller_id, s.valid_from, s.valid_until, s.grant_id,
-           coalesce(p.own_scopes, s.scopes), coalesce(p.own_scopes_from, 'grant'), 'client_subject', 'granted'
+           coalesce(p.own_set_id, s.set_id), coalesce(p.own_scopes_from, 'grant'), 'client_subject', 'granted'
     FROM pair p
     JOIN pair_segment s ON s.source = p.source AND s.tenant IS NOT DISTINCT FROM p.tenant
         AND s.client_id = p.client_id AND s.subject_id IS NOT DISTINCT FROM p.subject_id
 )
 SELECT row_number() OVER (ORDER BY caller_id, valid_from, grant_id)::INTEGER AS segment_id,
-       caller_id, valid_from, valid_until, grant_id, scopes, scopes_from, join_key, phase
+       caller_id, valid_from, valid_until, grant_id, set_id, scopes_from, join_key, phase
 FROM segment
 """,
-    needs=("named_caller", "grant_state"),
+    needs=("named_caller", "grant_state", "scope_set"),
 )

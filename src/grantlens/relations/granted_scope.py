@@ -63,8 +63,8 @@ scope_kind AS (
     GROUP BY k.scope
 ),
 call AS (
-    SELECT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id, p.caller_id, p.operation_id, p.segment_id, p.match,
-           p.events, p.first_used_at, p.last_used_at, p.first_ref, p.last_ref, p.every_ref
+    SELECT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id, p.caller_id, p.operation_id, p.set_id, p.application,
+           p.events, p.first_used_at, p.last_used_at, p.first_no, p.last_no
     FROM used_pair p
     JOIN named_caller c ON c.caller_id = p.caller_id
     LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
@@ -87,17 +87,16 @@ credit AS (
     SELECT c.source, c.grant_id, k.scope_id,
            sum(c.events)::BIGINT AS uses, sum(c.events) FILTER (k.ambiguous) AS ambiguous_uses,
            min(c.first_used_at) AS first_used_at, max(c.last_used_at) AS last_used_at,
-           min(c.first_ref, 19) || [max(c.last_ref)] || coalesce(flatten(list(c.every_ref)), []) AS refs
+           CASE WHEN $every_call THEN list(c.first_no) ELSE [min(c.first_no)] END AS firsts, max(c.last_no) AS last_no
     FROM call c
-    JOIN scoped_pair p ON p.caller_id = c.caller_id AND p.segment_id IS NOT DISTINCT FROM c.segment_id
-        AND p.operation_id = c.operation_id
-    JOIN credited_scope k ON k.question_id = p.question_id
+    JOIN question q ON q.operation_id = c.operation_id AND q.set_id = c.set_id AND q.application = c.application
+    JOIN credited_scope k ON k.question_id = q.question_id
     WHERE c.grant_id IS NOT NULL
     GROUP BY c.source, c.grant_id, k.scope_id
 ),
 used AS (
     SELECT h.source, h.grant_id, h.scope, sum(c.uses)::BIGINT AS uses, sum(c.ambiguous_uses) AS ambiguous_uses,
-           min(c.first_used_at) AS first_used_at, max(c.last_used_at) AS last_used_at, flatten(list(c.refs)) AS refs
+           min(c.first_used_at) AS first_used_at, max(c.last_used_at) AS last_used_at, flatten(list(c.firsts)) AS firsts, [max(c.last_no)] AS lasts
     FROM held h
     JOIN known k USING (scope)
     JOIN credit c ON c.source = h.source AND c.grant_id = h.grant_id AND c.scope_id = k.scope_id
@@ -131,7 +130,7 @@ SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id,
        coalesce(k.api_logged, false) AS api_logged,
        coalesce(k.resource_limited, false) AS resource_limited,
        coalesce(k.rank, 0) AS rank,
-       u.refs, r.opening
+       u.firsts, u.lasts, r.opening
 FROM held h
 LEFT JOIN seen v ON v.source = h.source AND v.grant_id = h.grant_id AND v.scope = h.scope
 LEFT JOIN scope_kind k ON k.scope = h.scope
@@ -142,6 +141,6 @@ LEFT JOIN used u ON u.source = h.source AND u.grant_id = h.grant_id AND u.scope 
 LEFT JOIN session t ON t.source = h.source AND t.grant_id = h.grant_id
 LEFT JOIN record r ON r.source = h.source AND r.grant_id = h.grant_id
 """,
-    needs=("grant_state", "used_pair", "named_caller", "caller_segment", "scoped_pair", "credited_scope", "token", "issued"),
+    needs=("grant_state", "used_pair", "named_caller", "caller_segment", "question", "credited_scope", "token", "issued"),
     windowed=True,
 )

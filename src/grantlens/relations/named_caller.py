@@ -5,7 +5,9 @@ from grantlens.relations.relation import Relation
 RELATION = Relation(
     "named_caller",
     "Each caller with the strongest key at hand: its token, else the grant that the log names, else its "
-    "session. join_key says which; 'client_subject' means that only the pair is left, see caller_segment.",
+    "session. join_key says which; 'client_subject' means that only the pair is left, see caller_segment. "
+    "own_set_id is the scope set of its token, or the one that the usage log repeats; application is true "
+    "where the client acts for itself.",
     """
 WITH session_grant AS (
     SELECT source, session_id, min(grant_id) AS grant_id
@@ -21,17 +23,18 @@ SELECT c.caller_id, c.source, c.tenant, c.resource_server, c.validation::VARCHAR
        coalesce(c.client_name, t.client_name) AS client_name,
        coalesce(c.subject_id, t.subject_id) AS subject_id,
        coalesce(c.subject_name, t.subject_name) AS subject_name,
-       coalesce(t.subject_kind, CASE WHEN coalesce(c.subject_id, t.subject_id) IS NULL THEN 'service' END) AS subject_kind,
        CASE WHEN t.token_id IS NOT NULL THEN 'token'
             WHEN c.grant_id IS NOT NULL THEN 'grant'
             WHEN s.grant_id IS NOT NULL THEN 'session'
             WHEN c.client_id IS NOT NULL AND c.token_id IS NULL THEN 'client_subject' END AS join_key,
-       coalesce(t.scopes, c.token_scopes) AS own_scopes,
+       coalesce(t.subject_kind = 'service', coalesce(c.subject_id, t.subject_id) IS NULL) AS application,
+       x.set_id AS own_set_id,
        CASE WHEN t.scopes IS NOT NULL THEN 'token' WHEN c.token_scopes IS NOT NULL THEN 'usage' END AS own_scopes_from,
        t.issued_at, t.expires_at, c.ip, c.user_agent, c.resource_tenant
 FROM usage_caller c
 LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
+LEFT JOIN scope_set x ON x.scopes = coalesce(t.scopes, c.token_scopes)
 LEFT JOIN session_grant s ON s.source = c.source AND s.session_id = c.session_id
 """,
-    needs=("token", "issued"),
+    needs=("token", "issued", "scope_set"),
 )

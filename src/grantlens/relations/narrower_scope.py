@@ -11,8 +11,7 @@ RELATION = Relation(
 WITH needed AS (
     SELECT DISTINCT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id, k.scope_id, p.question_id
     FROM used_pair u
-    JOIN scoped_pair p ON p.caller_id = u.caller_id AND p.segment_id IS NOT DISTINCT FROM u.segment_id
-        AND p.operation_id = u.operation_id
+    JOIN question p ON p.operation_id = u.operation_id AND p.set_id = u.set_id AND p.application = u.application
     JOIN credited_scope k ON k.question_id = p.question_id AND k.needed
     JOIN named_caller c ON c.caller_id = u.caller_id
     LEFT JOIN caller_segment s ON s.segment_id = u.segment_id
@@ -68,6 +67,6 @@ LEFT JOIN (SELECT scope_id, max(rank) AS rank FROM cat_scope_risk GROUP BY scope
 WHERE e.questions = t.questions
 QUALIFY row_number() OVER (PARTITION BY e.source, e.grant_id, e.scope_id ORDER BY coalesce(k.rank, 0), coalesce(r.operations, 0), s.scope) = 1
 """,
-    needs=("used_pair", "scoped_pair", "question_alternative", "credited_scope", "named_caller", "caller_segment"),
+    needs=("used_pair", "question", "question_alternative", "credited_scope", "named_caller", "caller_segment"),
     windowed=True,
 )

@@ -8,13 +8,10 @@ RELATION = Relation(
     "scope covers it: itself, or by implication. held_by is NULL where none does; scope_id is NULL for an "
     "alternative that needs no scope.",
     """
-WITH question AS (
-    SELECT DISTINCT question_id, operation_id, principal, scopes FROM scoped_pair WHERE question_id IS NOT NULL
-),
 -- A scope means something only inside the catalogue of the operation.
-held AS (
+WITH held AS (
     SELECT DISTINCT q.question_id, n.scope_id
-    FROM (SELECT question_id, operation_id, unnest(scopes) AS scope FROM question) q
+    FROM (SELECT question_id, operation_id, unnest(x.scopes) AS scope FROM question JOIN scope_set x USING (set_id)) q
     JOIN cat_operation o ON o.op_id = q.operation_id
     JOIN cat_scope_name n ON n.catalogue = o.catalogue AND n.name = lower(q.scope) AND (n.exact IS NULL OR n.exact = q.scope)
 ),
@@ -25,11 +22,11 @@ closed AS (
 SELECT q.question_id, q.operation_id, r.alt, r.scope_id, c.held_by, c.evidence, r.condition, r.ambiguous_list, r.is_least
 FROM question q
 JOIN cat_requirement r ON r.op_id = q.operation_id
-    AND (r.principal IN ('any', q.principal)
-         OR (q.principal = 'delegated' AND r.principal IN ('user', 'delegated_personal'))
-         OR (q.principal = 'application' AND r.principal = 'bot'))
+    AND (r.principal = 'any'
+         OR (q.application AND r.principal IN ('application', 'bot'))
+         OR (NOT q.application AND r.principal IN ('delegated', 'delegated_personal', 'user')))
 LEFT JOIN closed c ON c.question_id = q.question_id AND c.scope_id = r.scope_id
 """,
-    needs=("scoped_pair",),
+    needs=("question", "scope_set"),
     windowed=True,
 )

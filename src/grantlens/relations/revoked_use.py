@@ -43,7 +43,6 @@ attempt AS (
 ),
 placed AS (
     SELECT a.*, coalesce(k.writes, true) AS writes,
-           epoch_us(a.used_at)::HUGEINT * 1099511627776 + a.usage_id AS ref,
            max(a.used_at) FILTER (a.success) OVER same_key AS last_success_at,
            min(a.used_at) FILTER (a.success AND a.proven) OVER same_key AS first_proven_success_at
     FROM attempt a
@@ -68,7 +67,7 @@ summed AS (
            min(used_at) FILTER (denial) AS first_denial_at,
            min(used_at) FILTER (denial AND (last_success_at IS NULL OR used_at > last_success_at)) AS denial_after_last_success_at,
            min(used_at) FILTER (denial AND proven AND used_at > first_proven_success_at) AS denial_between_at,
-           min(ref, 19) || [max(ref)] || coalesce(list(ref) FILTER ($every_call), []) AS refs
+           list(usage_id ORDER BY used_at, usage_id) AS usage_ids
     FROM placed
     GROUP BY source, revocation_event, token_id, grant_id, resource_server
 ),
@@ -94,6 +93,7 @@ allowed AS (
     LEFT JOIN server p ON p.resource_server = s.resource_server
 )
 SELECT *,
+       CASE WHEN $every_call THEN usage_ids ELSE usage_ids[1:19] || usage_ids[-1:] END AS calls,
        (epoch_us(last_success_at) - epoch_us(revoked_at)) / 1e6 AS last_success_s,
        (epoch_us(first_denial_at) - epoch_us(revoked_at)) / 1e6 AS first_denial_s,
        greatest(0, coalesce((epoch_us(last_success_at) - epoch_us(revoked_at)) / 1e6 - use_before_s - after_s, 0)) AS lag_lower_s,

@@ -41,7 +41,7 @@ SELECT CASE WHEN enough THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'operations_after': operations_after,
            'exposure_days': round(exposure_days, 6),
            'reason': CASE WHEN NOT enough THEN 'watched too short, or too little of it could be judged' END}) AS detail,
-       'grant' AS join_key, refs, [opening] AS records,
+       'grant' AS join_key, firsts, lasts, [opening] AS records,
        'usage' AS about_log, held_from AS about_from, held_until AS about_until
 FROM proposal
 """,

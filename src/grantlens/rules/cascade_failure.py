@@ -27,13 +27,13 @@ SELECT CASE WHEN u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END A
            'uses_after': u.uses_after,
            'censored': u.censored,
            'allowed_s': round(u.allowed_s, 6)}) AS detail,
-       u.join_key, u.refs,
+       u.join_key, u.calls,
        [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
 FROM revoked_use u
 WHERE u.uses_after > 0 AND NOT u.is_target
   AND u.target_kind IN ('grant', 'token', 'credential')
-  AND coalesce(u.token_kind, 'access') = 'access'
+  AND coalesce(u.token_kind, 'access') NOT IN ('refresh', 'code', 'id')
   AND coalesce(u.beyond_allowed, true)
 """,
 )

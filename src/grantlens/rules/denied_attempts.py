@@ -10,20 +10,20 @@ RULE = Rule(
     severity="low",
     remedy="Nothing got through. Look at trends: listing, counting and sampling often come before a bulk read.",
     basis="RFC 6750 section 3.1 (insufficient_scope)",
-    needs=("used_pair", "judged_pair", "named_caller", "caller_segment", "operation_class"),
+    needs=("used_pair", "judged_question", "scope_set", "named_caller", "caller_segment", "operation_class"),
     sql="""
 WITH refused AS (
-    SELECT p.*, j.verdict AS judgement, j.scopes,
+    SELECT p.*, j.verdict AS judgement, x.scopes,
            c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server,
            coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key
     FROM used_pair p
-    JOIN judged_pair j ON j.caller_id = p.caller_id AND j.segment_id IS NOT DISTINCT FROM p.segment_id
-        AND j.operation_id IS NOT DISTINCT FROM p.operation_id AND j.match IS NOT DISTINCT FROM p.match
+    LEFT JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application = p.application
+    LEFT JOIN scope_set x ON x.set_id = p.set_id
     JOIN named_caller c ON c.caller_id = p.caller_id
     LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
     WHERE p.outcome = 'denied' AND NOT p.ended
       AND (p.denial_reason = 'scope'
-           OR (j.verdict = 'out_of_scope' AND coalesce(p.denial_reason, 'other') IN ('policy', 'other')))
+           OR (j.verdict = 'out_of_scope' AND (p.denial_reason IS NULL OR p.denial_reason IN ('policy', 'other'))))
 )
 SELECT 'clear' AS verdict,
        CASE WHEN o.writes OR o.sensitive THEN 'low' ELSE 'info' END AS severity,
@@ -40,7 +40,7 @@ SELECT 'clear' AS verdict,
            'judged_by_catalogue': sum(r.events) FILTER (r.judgement = 'out_of_scope'),
            'days': date_diff('day', min(r.first_used_at), max(r.last_used_at)) + 1}) AS detail,
        min(r.join_key) AS join_key,
-       min(r.first_ref, 19) || [max(r.last_ref)] || coalesce(flatten(list(r.every_ref)), []) AS refs,
+       CASE WHEN $every_call THEN list(r.first_no) ELSE min(r.first_no, 19) END AS firsts, [max(r.last_no)] AS lasts,
        'usage' AS about_log, min(r.first_used_at) AS about_from, max(r.last_used_at) AS about_until
 FROM refused r
 LEFT JOIN operation_class o ON o.operation_id = r.operation_id

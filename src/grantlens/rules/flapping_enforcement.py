@@ -27,7 +27,7 @@ SELECT 'violation' AS verdict,
            'uses_after': u.uses_after,
            'censored': u.censored,
            'denials': u.denials}) AS detail,
-       u.join_key, u.refs,
+       u.join_key, u.calls,
        [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
 FROM revoked_use u

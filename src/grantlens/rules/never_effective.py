@@ -34,7 +34,7 @@ SELECT CASE WHEN u.last_proven_success_at >= u.life_ends_at - (u.life_ends_at - 
            'censored': u.censored,
            'life_ends_s': round((epoch_us(u.life_ends_at) - epoch_us(u.revoked_at)) / 1e6, 6),
            'ends_by': CASE WHEN u.expires_at <= $until THEN 'expiry' ELSE 'end of window' END}) AS detail,
-       u.join_key, u.refs,
+       u.join_key, u.calls,
        [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
 FROM lived u

@@ -29,7 +29,7 @@ keyed AS (
            min(client) AS client_id, min(client_name) AS client_name, min(subject) AS subject_id,
            CASE WHEN count(DISTINCT resource_server) = 1 THEN min(resource_server) END AS resource_server,
            min(first_used_at) AS first_seen, max(last_used_at) AS last_seen, sum(events)::BIGINT AS events,
-           min(first_ref, 19) || [max(last_ref)] || coalesce(flatten(list(every_ref)), []) AS refs
+           CASE WHEN $every_call THEN list(first_no) ELSE min(first_no, 19) END AS firsts, [max(last_no)] AS lasts
     FROM orphan
     GROUP BY ALL
 ),
@@ -58,7 +58,7 @@ SELECT CASE WHEN complete THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'reason': CASE WHEN NOT log_held THEN 'no issuance log of this source is held'
                           WHEN NOT coalesce(complete, false) THEN 'the issuance log does not reach back far enough, or ends too early' END}) AS detail,
        CASE WHEN token_id IS NOT NULL THEN 'token' ELSE 'client_subject' END AS join_key,
-       refs,
+       firsts, lasts,
        'issuance' AS about_log, first_seen AS about_from, last_seen AS about_until
 FROM judged
 """,

@@ -10,18 +10,23 @@ RULE = Rule(
     severity="high",
     remedy="Find out why the resource server let the call pass, then close that gap or grant the scope knowingly.",
     basis="RFC 6749 section 3.3; RFC 6750 section 3.1; MCP authorization, scope checks",
-    needs=("used_pair", "judged_pair", "named_caller", "caller_segment", "operation_class"),
+    needs=("used_pair", "judged_question", "scope_set", "named_caller", "caller_segment", "operation_class"),
     sql="""
 WITH judged AS (
-    SELECT p.*, j.verdict AS judgement, j.why_unknown, j.scopes, j.scopes_from, j.principal, j.ambiguous_list,
+    SELECT p.*, coalesce(j.verdict, 'unknown') AS judgement, x.scopes, coalesce(j.ambiguous_list, false) AS ambiguous_list,
+           CASE WHEN p.container THEN 'a batch: what it did is not in this row'
+                WHEN p.operation_id IS NULL THEN 'no catalogue knows the operation'
+                WHEN p.set_id IS NULL THEN 'no log says which scopes were held'
+                ELSE j.why_unknown END AS why_unknown,
            c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server,
-           coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key
+           coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key,
+           coalesce(s.scopes_from, c.own_scopes_from) AS scopes_from
     FROM used_pair p
-    JOIN judged_pair j ON j.caller_id = p.caller_id AND j.segment_id IS NOT DISTINCT FROM p.segment_id
-        AND j.operation_id IS NOT DISTINCT FROM p.operation_id AND j.match IS NOT DISTINCT FROM p.match
+    LEFT JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application = p.application
+    LEFT JOIN scope_set x ON x.set_id = p.set_id
     JOIN named_caller c ON c.caller_id = p.caller_id
     LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
-    WHERE p.outcome = 'success' AND NOT p.ended AND j.verdict IN ('out_of_scope', 'unknown')
+    WHERE p.outcome = 'success' AND NOT p.ended AND coalesce(j.verdict, 'unknown') IN ('out_of_scope', 'unknown')
 ),
 required AS (
     SELECT op_id AS operation_id, list(scopes ORDER BY alt) AS required
@@ -52,18 +57,18 @@ SELECT CASE WHEN k.operation_key IS NULL THEN 'indeterminate' ELSE 'violation' E
        CASE WHEN k.operation_key IS NULL THEN to_json({
                 'required': NULL,
                 'held': CASE WHEN bool_and(k.scopes IS NULL) THEN NULL ELSE list_sort(list_distinct(flatten(list(coalesce(k.scopes, []))))) END,
-                'match': CASE WHEN bool_and(k.operation_id IS NULL) THEN coalesce(min(k.match), 'no_catalogue') ELSE 'in_catalogue' END,
+                'match': CASE WHEN bool_and(k.container) THEN 'container' WHEN bool_and(k.operation_id IS NULL) THEN 'unmatched' ELSE 'in_catalogue' END,
                 'reasons': list_sort(list_distinct(list(k.why_unknown)))})
             ELSE to_json({
                 'required': any_value(r.required),
                 'held': list_sort(list_distinct(flatten(list(coalesce(k.scopes, []))))),
                 'match': 'in_catalogue',
                 'held_from': min(k.scopes_from),
-                'principal': min(k.principal),
+                'principal': CASE WHEN bool_and(k.application) THEN 'application' ELSE 'delegated' END,
                 'ambiguous_list': bool_or(k.ambiguous_list)})
        END AS detail,
        min(k.join_key) AS join_key,
-       min(k.first_ref, 19) || [max(k.last_ref)] || coalesce(flatten(list(k.every_ref)), []) AS refs,
+       CASE WHEN $every_call THEN list(k.first_no) ELSE min(k.first_no, 19) END AS firsts, [max(k.last_no)] AS lasts,
        'usage' AS about_log, min(k.first_used_at) AS about_from, max(k.last_used_at) AS about_until
 FROM keyed k
 LEFT JOIN operation_class o ON o.operation_id = k.operation_key

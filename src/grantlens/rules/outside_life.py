@@ -24,8 +24,7 @@ WITH watched AS (
     LEFT JOIN server s ON s.resource_server = c.resource_server
 ),
 outside AS (
-    SELECT w.*, u.used_at, u.used_at > w.surely_after AS late,
-           epoch_us(u.used_at)::HUGEINT * 1099511627776 + u.usage_id AS ref
+    SELECT w.*, u.used_at, u.used_at > w.surely_after AS late, u.usage_id
     FROM watched w
     JOIN usage_row u ON u.caller_id = w.caller_id
         AND (u.used_at < w.surely_before OR u.used_at > w.surely_after)
@@ -44,7 +43,8 @@ SELECT 'violation' AS verdict, 'high' AS severity,
            'earliest_before_issue_s': round(max(epoch_us(issued_at) - epoch_us(used_at)) FILTER (NOT late) / 1e6, 6),
            'latest_after_expiry_s': round(max(epoch_us(used_at) - epoch_us(expires_at)) FILTER (late) / 1e6, 6)}) AS detail,
        'token' AS join_key,
-       min(ref, 19) || [max(ref)] || coalesce(list(ref) FILTER ($every_call), []) AS refs,
+       CASE WHEN $every_call THEN list(usage_id ORDER BY used_at, usage_id)
+            ELSE list(usage_id ORDER BY used_at, usage_id)[1:19] || list(usage_id ORDER BY used_at, usage_id)[-1:] END AS calls,
        [{'seen_at': min(issued_at), 'batch_id': any_value(batch_id), 'line_no': any_value(line_no), 'event_id': any_value(event_id)}] AS records,
        'usage' AS about_log, min(used_at) AS about_from, max(used_at) AS about_until
 FROM outside

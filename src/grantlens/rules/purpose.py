@@ -10,7 +10,7 @@ RULE = Rule(
     severity="medium",
     remedy="Ask the owner. Then narrow the scopes to the purpose, or write the operation into the register.",
     basis="Register of connections: map every delegated connection to an owner and a purpose",
-    needs=("used_pair", "judged_pair", "named_caller", "caller_segment", "operation_class"),
+    needs=("used_pair", "judged_question", "scope_set", "named_caller", "caller_segment", "operation_class"),
     parameters=(Parameter("bulk_calls", 1000, "calls", "From how many calls of one operation on a finding counts as bulk and is high."),),
     sql="""
 WITH approved AS (
@@ -21,10 +21,10 @@ WITH approved AS (
 ),
 used AS (
     SELECT p.*, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server,
-           coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key, j.scopes
+           coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key, x.scopes
     FROM used_pair p
-    JOIN judged_pair j ON j.caller_id = p.caller_id AND j.segment_id IS NOT DISTINCT FROM p.segment_id
-        AND j.operation_id = p.operation_id
+    JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application = p.application
+    JOIN scope_set x ON x.set_id = p.set_id
     JOIN named_caller c ON c.caller_id = p.caller_id
     LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
     WHERE p.outcome = 'success' AND NOT p.ended AND j.verdict IN ('in_scope', 'in_scope_by_implication')
@@ -61,7 +61,7 @@ SELECT 'violation' AS verdict,
            'destroys': o.destroys,
            'exception': x.reason}) AS detail,
        min(u.join_key) AS join_key,
-       min(u.first_ref, 19) || [max(u.last_ref)] || coalesce(flatten(list(u.every_ref)), []) AS refs,
+       CASE WHEN $every_call THEN list(u.first_no) ELSE min(u.first_no, 19) END AS firsts, [max(u.last_no)] AS lasts,
        'usage' AS about_log, min(u.first_used_at) AS about_from, max(u.last_used_at) AS about_until
 FROM used u
 JOIN outside USING (client_id, operation_id)

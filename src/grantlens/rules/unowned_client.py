@@ -22,7 +22,7 @@ WITH issued_to AS (
 called_by AS (
     SELECT c.source, c.tenant, c.client_id, max(c.client_name) AS client_name,
            min(p.first_used_at) AS first_seen, max(p.last_used_at) AS last_seen, sum(p.events)::BIGINT AS events,
-           min(p.first_ref, 19) || [max(p.last_ref)] || coalesce(flatten(list(p.every_ref)), []) AS refs
+           CASE WHEN $every_call THEN list(p.first_no) ELSE min(p.first_no, 19) END AS firsts, [max(p.last_no)] AS lasts
     FROM used_pair p JOIN named_caller c USING (caller_id)
     WHERE c.client_id IS NOT NULL
     GROUP BY c.source, c.tenant, c.client_id
@@ -31,7 +31,7 @@ client AS (
     SELECT source, tenant, client_id, coalesce(i.client_name, u.client_name) AS client_name,
            least(coalesce(i.first_seen, u.first_seen), coalesce(u.first_seen, i.first_seen)) AS first_seen,
            greatest(coalesce(i.last_seen, u.last_seen), coalesce(u.last_seen, i.last_seen)) AS last_seen,
-           coalesce(i.events, 0) + coalesce(u.events, 0) AS events, i.records, u.refs
+           coalesce(i.events, 0) + coalesce(u.events, 0) AS events, i.records, u.firsts, u.lasts
     FROM issued_to i FULL JOIN called_by u USING (source, tenant, client_id)
 ),
 lacking AS (
@@ -50,9 +50,9 @@ SELECT CASE WHEN (SELECT count(*) FROM register) = 0 THEN 'indeterminate' ELSE '
            'lacks': min(lacks),
            'reason': CASE WHEN (SELECT count(*) FROM register) = 0 THEN 'no register was brought' END}) AS detail,
        NULL AS join_key,
-       flatten(list(coalesce(refs, []))) AS refs,
+       flatten(list(coalesce(firsts, []))) AS firsts, flatten(list(coalesce(lasts, []))) AS lasts,
        flatten(list(coalesce(records, []))) AS records,
-       'usage' AS about_log, min(first_seen) AS about_from, max(last_seen) AS about_until
+       CASE WHEN bool_or(lasts IS NOT NULL) THEN 'usage' ELSE 'issuance' END AS about_log, min(first_seen) AS about_from, max(last_seen) AS about_until
 FROM lacking
 WHERE lacks IS NOT NULL
 GROUP BY source, client_id

@@ -163,7 +163,7 @@ SELECT 'indeterminate' AS verdict, 'medium' AS severity,
            'exception': x.reason,
            'replacement': r.replacement}) AS detail,
        'grant' AS join_key,
-       g.refs,
+       g.firsts, g.lasts,
        [g.opening] AS records,
        'usage' AS about_log, g.held_from AS about_from, g.held_until AS about_until
 FROM granted_scope g

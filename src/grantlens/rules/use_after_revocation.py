@@ -37,7 +37,7 @@ SELECT CASE WHEN u.uses_after = 0 OR u.allowed_s IS NULL THEN 'indeterminate' EL
            'writes_after': u.writes_after,
            'reason': CASE WHEN u.uses_after = 0 THEN 'the success and the revocation are closer than the clocks can tell'
                           WHEN u.allowed_s IS NULL THEN 'nothing says how long this server may go on accepting a revoked token' END}) AS detail,
-       u.join_key, u.refs,
+       u.join_key, u.calls,
        [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
 FROM revoked_use u
