@@ -105,6 +105,7 @@ class Grant:
     ended: datetime | None = None
     uses: dict[str, int] = field(default_factory=dict)
     tokens: list["Token"] = field(default_factory=list)
+    incident: str | None = None
     states: dict[str, str] = field(default_factory=dict)
     """PRV-1 states that the author of an incident knows better than the bookkeeping."""
 

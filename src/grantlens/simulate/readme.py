@@ -26,8 +26,8 @@ def readme(world: World) -> str:
     period = f"{world.begin:%Y-%m-%d} to {world.end:%Y-%m-%d}, end exclusive"
     text = [_HEAD.format(seed=world.seed, days=world.days, connections=world.connections, period=period)]
     for incident in world.truth.incidents:
-        rows = [row for row in world.truth.expected if row["incident"] == incident.name and row["rule"] != "PRV-1"]
-        fires = sorted({f"{row['rule']} ({row['verdict'] or 'counted'})" for row in rows})
+        rows = [row for row in world.truth.expected if row["incident"] == incident.name and row.get("state") != "used"]
+        fires = sorted({f"{row['rule']} ({row.get('state') or row['verdict'] or 'counted'})" for row in rows})
         silent = sorted({row["rule"] for row in incident.must_not_fire})
         text += [f"### {incident.title}", "", incident.story, ""]
         if fires:

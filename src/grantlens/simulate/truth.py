@@ -88,7 +88,7 @@ class Truth:
         detail = key.pop("detail", {})
         explained_by = key.pop("explained_by", None)
         named = {part: key.pop(part, None) for part in KEYS[rule]}
-        row = {"rule": rule, "verdict": verdict, "incident": self.incident, **named, **key}
+        row = {"rule": rule, "verdict": verdict, "incident": key.pop("incident", self.incident), **named, **key}
         if detail:
             row["detail"] = detail
         if explained_by:
@@ -112,7 +112,7 @@ class Truth:
                 key["source"] = grant.home
             days = ((grant.ended or end) - grant.consented).total_seconds() / 86400
             for scope in grant.scopes:
-                row = {**key, "scope": scope}
+                row = {**key, "scope": scope, "incident": grant.incident}
                 state = grant.states.get(scope)
                 if state == "open" or scope in PROTOCOL_SCOPES:
                     why = (

@@ -111,6 +111,7 @@ class World:
         """Make a grant; with its consent record, unless `consent` is None (client credentials, exchange)."""
         self.clients.setdefault(client.client_id, client)
         new = Grant(grant_id or self.next_id("g"), client, subject, scopes, server, _ms(moment), actor, home)
+        new.incident = self.truth.incident
         self.grants.append(new)
         if consent:
             self.consent(new, moment, scopes, consent)
