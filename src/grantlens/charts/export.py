@@ -26,7 +26,8 @@ const draw = (element) => {
   const target = document.getElementById(element.dataset.target);
   if (!target) return;
   const holder = document.createElement("div");
-  const options = {ast: true, actions: false, renderer: "svg", loader: {load: () => Promise.reject("offline")}};
+  const loader = {load: () => Promise.reject("offline")};
+  const options = {ast: true, actions: false, defaultStyle: false, renderer: "svg", loader};
   vegaEmbed(holder, JSON.parse(element.textContent), options)
     .then(() => target.replaceChildren(holder))
     .catch((error) => console.warn("chart kept as picture:", error));

@@ -109,7 +109,7 @@ def percent(share: float) -> str:
     >>> percent(0.125), percent(0.001), percent(0.9996), percent(1)
     ('12 %', 'below 1 %', 'above 99 %', '100 %')
     """
-    if 0 < share < 0.005:
+    if 0 < share <= 0.005:
         return "below 1 %"
     if 0.995 <= share < 1:
         return "above 99 %"

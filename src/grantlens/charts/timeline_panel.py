@@ -90,17 +90,12 @@ def _time(left: float, right: float) -> alt.X:
     import altair as alt
 
     pattern = axis_format(right - left)
-    days = {written(moment, precise=False) for moment in (left, right)}
-    day = "" if "%b" in pattern or "%Y" in pattern else f" on {' and '.join(sorted(days, key=_day))}"
+    days = dict.fromkeys(written(moment, precise=False) for moment in (left, right))
+    day = "" if "%b" in pattern or "%Y" in pattern else f" on {' and '.join(days)}"
     axis = alt.Axis(format=pattern, tickCount=7, labelOverlap=True, labelFlush=False)
     return alt.X(
         "start:T", scale=alt.Scale(type="utc", domain=[left, right], nice=False), title=f"time (UTC){day}", axis=axis
     )
-
-
-def _day(text: str) -> tuple[str, str]:
-    day, month, year = text.split(" ")
-    return year + month, day.zfill(2)
 
 
 def _colour(states: Collection[str]) -> alt.Color:

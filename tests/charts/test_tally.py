@@ -1,0 +1,58 @@
+import pytest
+
+from grantlens.charts.tally import tally
+
+
+def bars(chart):
+    return chart.spec["layer"][0]["data"]["values"]
+
+
+def test_sums_by_verdict():
+    chart = tally(
+        [
+            {"rule": "REV-1", "events": 3, "verdict": "violation"},
+            {"rule": "REV-1", "events": 2, "verdict": "violation"},
+            {"rule": "REV-1", "events": 1, "verdict": "indeterminate"},
+            {"rule": "OOS-1", "events": 2, "verdict": "clear"},
+        ],
+        by="rule",
+        what="event",
+    )
+    assert {(bar["line"], bar["verdict"]): bar["number"] for bar in bars(chart)} == {
+        ("REV-1", "violation"): 5,
+        ("REV-1", "cannot be decided"): 1,
+        ("OOS-1", "clear"): 2,
+    }
+    assert chart.title == "REV-1 has the most events: 6 of 8"
+    assert chart.spec["layer"][0]["encoding"]["y"]["sort"] == ["REV-1", "OOS-1"]
+
+
+def test_rows_count_one_without_a_value():
+    chart = tally([{"client_id": name} for name in "aab"], by="client_id", value="missing")
+    assert {bar["line"]: bar["number"] for bar in bars(chart)} == {"a": 2, "b": 1}
+    assert chart.title == "a has the most findings: 2 of 3"
+
+
+def test_long_tables_are_folded_without_loss():
+    chart = tally([{"client_id": f"c{n % 300}"} for n in range(9000)], by="client_id", top=10)
+    assert sum(bar["number"] for bar in bars(chart)) == 9000
+    assert len({bar["line"] for bar in bars(chart)}) == 11
+    assert chart.title == "9,000 findings by client; the most on one: 30"
+
+
+@pytest.mark.parametrize(
+    ("table", "title"),
+    [
+        ([], "No findings in this window"),
+        ([{"client_id": "a", "events": 1}], "a has 1 finding"),
+        ([{"client_id": None, "events": 2}], "(not in the log) has 2 findings"),
+    ],
+)
+def test_titles(table, title):
+    assert tally(table, by="client_id").title == title
+
+
+def test_one_verdict_needs_no_legend():
+    chart = tally([{"rule": "a", "verdict": "violation"}, {"rule": "b", "verdict": "violation"}], by="rule")
+    assert chart.spec["layer"][0]["encoding"]["color"]["legend"] is None
+    assert "All of them: violation." in chart.subtitle

@@ -1,0 +1,149 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from grantlens.charts.lanes import COLUMNS
+from grantlens.charts.timeline import timeline
+
+START = datetime(2026, 8, 9, 11, 51, 13, tzinfo=UTC)
+
+
+def after(seconds):
+    return START + timedelta(seconds=seconds)
+
+
+def use(seconds, state=None, label="GET /mail"):
+    return {"lane": "used", "start": after(seconds), "label": label, "state": state}
+
+
+def marks(chart):
+    """Collect what was drawn in the lanes, in every panel."""
+    found = []
+
+    def visit(node):
+        if isinstance(node, dict):
+            values = node.get("data", {}).get("values") if isinstance(node.get("data"), dict) else None
+            found.extend(value for value in values or [] if "lane" in value)
+            for child in node.values():
+                visit(child)
+        elif isinstance(node, list):
+            for child in node:
+                visit(child)
+
+    visit(chart.spec)
+    return found
+
+
+CASE = [
+    {"lane": "granted", "start": START, "end": after(86400), "label": "mail.read"},
+    {"lane": "issued", "start": START, "end": after(3600), "label": "token 1"},
+    use(600),
+    {"lane": "revoked", "start": after(86400), "label": "by admin"},
+]
+
+
+def test_every_event_is_drawn_once():
+    drawn = marks(timeline(CASE))
+    assert sorted(value["lane"] for value in drawn) == ["granted", "issued", "revoked", "used"]
+    bars = {value["lane"]: value["end"] - value["start"] for value in drawn}
+    assert bars["granted"] == 86_400_000
+    assert bars["issued"] == 3_600_000
+    assert bars["used"] == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "title"),
+    [
+        ([], "copilot: 1 use; revoked 10 Aug 2026 11:51:13 UTC"),
+        ([use(86430, "violation")], "copilot: 1 use in violation, the last one 30 s after a revocation"),
+        (
+            [use(86400 + 60, "violation"), use(86400 + 5400, "violation"), use(90000, "denied")],
+            "copilot: 2 uses in violation, the last one 1.5 h after a revocation",
+        ),
+        ([use(700, "violation")], "copilot: 1 use in violation"),
+    ],
+)
+def test_titles(more, title):
+    assert timeline(CASE + more, case="copilot").title == title
+
+
+def test_titles_without_revocation_or_use():
+    assert timeline(CASE[:3]).title == "1 use; no revocation seen"
+    assert timeline(CASE[:1]).title == "no use seen; no revocation seen"
+    assert timeline([]).title == "Nothing of this case in this window"
+
+
+def test_a_refused_revocation_is_no_revocation():
+    chart = timeline([*CASE[:3], {"lane": "revoked", "start": after(60), "state": "denied"}])
+    assert chart.title == "1 use; no revocation seen"
+    assert "Dashed" not in chart.subtitle
+
+
+def test_violations_right_after_the_revocation_get_room():
+    chart = timeline([*CASE, use(86430, "violation"), use(86460, "violation")])
+    assert len(chart.spec["vconcat"]) == 2
+    wrong = [value["start"] for value in marks(chart) if value["state"] == "violation"]
+    assert len(wrong) == 4
+    wide = timeline([*CASE, use(86400 * 2, "violation")])
+    assert "vconcat" not in wide.spec
+
+
+def test_many_events_are_added_up_without_loss(dice):
+    uses = [use(dice.uniform(0, 86400), dice.choice(["normal", "denied"])) for _ in range(5000)]
+    chart = timeline([*CASE, *uses], max_events=2000)
+    drawn = [value for value in marks(chart) if value["lane"] == "used"]
+    assert len(drawn) <= 2 * COLUMNS
+    assert sum(value["count"] for value in drawn) == 5001
+    assert "Lane used: columns of" in chart.subtitle
+
+
+def test_one_violation_among_thousands_can_be_seen(dice):
+    uses = [use(dice.gauss(40000, 10)) for _ in range(50_000)]
+    chart = timeline([*uses, use(40000, "violation"), use(0), use(86400)])
+    (wrong,) = [value for value in marks(chart) if value["state"] == "violation"]
+    assert wrong["y2"] - wrong["y"] >= 2
+
+
+def test_a_window_cuts_and_an_open_grant_goes_on():
+    chart = timeline(
+        [{"lane": "granted", "start": START, "label": "x"}, use(50), use(5000)], since=after(10), until=after(100)
+    )
+    drawn = marks(chart)
+    assert [value["lane"] for value in drawn if value["end"] == value["start"]] == ["used"]
+    (grant,) = [value for value in drawn if value["lane"] == "granted"]
+    assert grant["end"] >= after(100).timestamp() * 1000
+
+
+def test_overlapping_stretches_stand_below_each_other(dice):
+    grants = [{"lane": "granted", "start": after(n), "end": after(n + 30), "label": f"g{n}"} for n in range(0, 40, 10)]
+    drawn = [value for value in marks(timeline(grants)) if value["lane"] == "granted"]
+    for one in drawn:
+        for other in drawn:
+            if one is not other and one["start"] < other["end"] and other["start"] < one["end"]:
+                assert one["y2"] <= other["y"] or other["y2"] <= one["y"]
+
+
+@pytest.mark.parametrize("start", [None, "yesterday", float("nan"), 5])
+def test_rows_without_a_time_or_a_lane_are_left_out(start):
+    table = [*CASE, {"lane": "used", "start": start}, {"lane": "other", "start": START}]
+    assert marks(timeline(table)) == marks(timeline(CASE))
+
+
+def test_times_with_and_without_zone_are_utc():
+    texts = ["2026-08-09T11:51:13Z", "2026-08-09T13:51:13+02:00", datetime(2026, 8, 9, 11, 51, 13)]
+    starts = {marks(timeline([{"lane": "used", "start": text}]))[0]["start"] for text in texts}
+    assert starts == {START.timestamp() * 1000}
+
+
+def test_one_moment_still_has_an_axis():
+    chart = timeline([use(0)])
+    assert chart.subtitle == "9 Aug 2026 11:51:13 UTC."
+    assert '"type": "utc"' in json.dumps(chart.spec)
+    assert chart.svg()
+
+
+def test_alternative_text_counts_everything():
+    chart = timeline([*CASE, use(86430, "violation"), use(86500, "denied")])
+    for part in ("granted 1", "used 3", "violation 1", "denied 1", "in order 1", "First revocation: 10 Aug 2026"):
+        assert part in chart.describe()
