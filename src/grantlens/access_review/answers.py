@@ -11,6 +11,16 @@ _MOST = 3
 """Names that an answer gives before it counts."""
 
 
+_KINDS = {
+    "agent": ("agent", "agents"),
+    "integration": ("integration", "integrations"),
+    "mcp_tool": ("MCP tool", "MCP tools"),
+    "service": ("service", "services"),
+    "other": ("of another kind", "of another kind"),
+    "unknown kind": ("of unknown kind", "of unknown kind"),
+}
+
+
 def answers(document: dict[str, Any]) -> list[dict[str, Any]]:
     """Return question, headline, lines and section for each of the six questions."""
     return [
@@ -22,13 +32,13 @@ def _who(document: dict[str, Any]) -> dict[str, Any]:
     clients = document["clients"]
     kinds = Counter(row["kind"] or "unknown kind" for row in clients)
     agents = kinds.get("agent", 0)
-    lines = [", ".join(f"{number(count)} {kind.replace('_', ' ')}" for kind, count in sorted(kinds.items())) + "."]
+    lines = [", ".join(plural(count, *_KINDS.get(kind, (kind, kind))) for kind, count in sorted(kinds.items())) + "."]
     strangers = [row for row in clients if not row["registered"]]
     if strangers:
         lines.append(f"In no register: {_names(strangers)}.")
     return _answer(
         "Which agents exist?",
-        f"{plural(len(clients), 'client')} with {plural(len(document['grants']), 'grant')}; {plural(agents, 'agent')}",
+        f"{plural(agents, 'agent')} among {plural(len(clients), 'client')}, {plural(len(document['grants']), 'grant')}",
         lines if clients else ["No client is seen in issuance or usage in this period."],
         "grants",
     )
@@ -38,9 +48,9 @@ def _owners(document: dict[str, Any]) -> dict[str, Any]:
     clients = document["clients"]
     lost = [row for row in clients if not row["owner"]]
     lines = [f"Nobody answers for {_names(lost)}."] if lost else []
-    live = [row for row in lost if row["live"]]
+    live = sum(row["live"] > 0 for row in lost)
     if live:
-        lines.append(f"{plural(len(live), 'of these clients', 'of these clients')} can still act.")
+        lines.append(f"{number(live)} of them still {'has' if live == 1 else 'have'} live access.")
     return _answer("Who owns them?", f"{_of(clients, lost)} have an owner", lines, "grants")
 
 
@@ -66,7 +76,9 @@ def _purpose(document: dict[str, Any]) -> dict[str, Any]:
     consents = Counter(row["consent_kind"] or "not logged" for row in document["grants"])
     lines = [f"No purpose is written down for {_names(blank)}."] if blank else []
     if consents:
-        lines.append("Consent: " + ", ".join(f"{kind} {number(count)}" for kind, count in sorted(consents.items())) + ".")
+        lines.append(
+            "Consent: " + ", ".join(f"{kind} {number(count)}" for kind, count in sorted(consents.items())) + "."
+        )
     return _answer("Why may they?", f"{_of(clients, blank)} have a purpose", lines, "grants")
 
 
@@ -79,9 +91,12 @@ def _deeds(document: dict[str, Any]) -> dict[str, Any]:
     lines = [
         f"{plural(counted['OOS-1'], 'call')} beyond the granted scopes, {number(counted['OOS-3'])} outside the purpose.",
     ]
-    known = document["map_coverage"]["share"]
-    if known is not None and known < 1:
-        lines.append(f"Only {share(known)} of the calls are known to a catalogue and could be judged.")
+    mapped = document["map_coverage"]
+    if mapped["known"] < mapped["calls"]:
+        lines.append(
+            f"{plural(mapped['calls'] - mapped['known'], 'call')} ({share(1 - mapped['share'])}) are known to no catalogue "
+            "and could not be judged."
+        )
     return _answer("What have they done?", plural(calls, "call"), lines if calls else [], "findings")
 
 

@@ -36,7 +36,9 @@ def read(baseline: str | os.PathLike[str] | Mapping[str, Any]) -> Mapping[str, A
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise GrantlensError(f"The baseline {path} cannot be read: {error.strerror}.", "Name a report in JSON.") from None
+        raise GrantlensError(
+            f"The baseline {path} cannot be read: {error.strerror}.", "Name a report in JSON."
+        ) from None
     except ValueError:
         raise GrantlensError(
             f"The baseline {path} is no JSON.", "Name a file made by `grantlens report STORE -o FILE.json`."

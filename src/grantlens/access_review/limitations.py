@@ -40,7 +40,9 @@ def _logs(document: dict[str, Any]) -> list[str]:
             )
     rejected = sum(row["rejected"] for row in document["manifest"]["batches"])
     if rejected:
-        lines.append(f"{plural(rejected, 'record')} could not be read and were kept aside; see table rejected of the store.")
+        lines.append(
+            f"{plural(rejected, 'record')} could not be read and were kept aside; see table rejected of the store."
+        )
     return lines
 
 
@@ -66,7 +68,9 @@ def _judgement(document: dict[str, Any]) -> list[str]:
             "client and subject; nothing is said about the lag of a single token from them."
         )
     if not document["reproduce"]["register"]["clients"]:
-        lines.append("No register was brought: owner and purpose are unknown, and no call can be called outside its purpose.")
+        lines.append(
+            "No register was brought: owner and purpose are unknown, and no call can be called outside its purpose."
+        )
     return lines
 
 

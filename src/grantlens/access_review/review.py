@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from grantlens import detect
 from grantlens.access_review import (
     answers,
-    baseline as former,
     blind_spot,
     coverage,
     limitations,
@@ -20,6 +19,9 @@ from grantlens.access_review import (
     population,
     privileges,
     revocations,
+)
+from grantlens.access_review import (
+    baseline as former,
 )
 from grantlens.errors import RuleError
 from grantlens.report.encode import REVIEW_SCHEMA, to_json

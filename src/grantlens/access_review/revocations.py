@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
 from grantlens.findings.intervals import intervals
+from grantlens.report.formats import when
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -61,6 +62,7 @@ ORDER BY list_position(['no', 'not_demonstrated', 'yes'], effective), coalesce(t
 """
 """One row for each revocation, with its answer; reads relations and takes $reissued from REV-2."""
 
+
 def revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return each revocation with `effective` and `answer`; reads relations revoked_use and covered_token."""
     reissued = [
@@ -79,15 +81,15 @@ def answer(row: Mapping[str, Any]) -> str:
     --------
     >>> row = {"effective": "yes", "by_at": "2026-07-01T10:05:00Z", "cases": 2, "ended_cases": 1}
     >>> answer(row)
-    'yes, by 2026-07-01T10:05:00Z (in 1 of 2 places where it was tried)'
+    'yes, by 2026-07-01 10:05:00 UTC (in 1 of 2 places where it was tried)'
     """
     if row["effective"] == "yes":
         whole = row["ended_cases"] == row["cases"]
-        return f"yes, by {row['by_at']}" + (
+        return f"yes, by {when(row['by_at'])} UTC" + (
             "" if whole else f" (in {row['ended_cases']} of {row['cases']} places where it was tried)"
         )
     if row["effective"] == "no":
-        parts = [f"still succeeding at {row['still_at']}"] if row["still_at"] else []
+        parts = [f"still succeeding at {when(row['still_at'])} UTC"] if row["still_at"] else []
         parts += ["a new token was issued from what had been revoked"] if row["reissued"] else []
         return "no, " + " and ".join(parts)
     if row["cases"]:

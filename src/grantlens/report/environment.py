@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,8 @@ def environment() -> Environment:
     for name in ("number", "share", "when", "day", "duration", "size", "plural"):
         env.filters[name] = getattr(formats, name)
     env.filters["words"] = words
+    env.filters["place"] = place
+    env.filters["after_verdict"] = after_verdict
     return env
 
 
@@ -46,15 +49,39 @@ def render(template: str, **values: Any) -> str:
 
 
 def words(text: str) -> str:
-    """Return an identifier as words.
+    """Return an identifier as words; the unit of seconds goes, since durations carry theirs.
 
     Examples
     --------
     >>> words("last_success_s"), words("not_demonstrated")
-    ('last success (s)', 'not demonstrated')
+    ('last success', 'not demonstrated')
     """
-    text = text.replace("_", " ")
-    return f"{text[:-2]} (s)" if text.endswith(" s") else text
+    return text.removesuffix("_s").replace("_", " ")
+
+
+def after_verdict(answer: str) -> str:
+    """Return what an answer says after its yes, no or not demonstrated.
+
+    Examples
+    --------
+    >>> after_verdict("yes, by 2026-07-01 10:05:00 UTC"), after_verdict("not demonstrated: nobody tried")
+    ('by 2026-07-01 10:05:00 UTC', 'nobody tried')
+    """
+    for verdict in ("yes, ", "no, ", "not demonstrated: "):
+        answer = answer.removeprefix(verdict)
+    return answer
+
+
+def place(moment: str, window: dict[str, str]) -> int:
+    """Return where a moment lies in a window, in thousandths.
+
+    Examples
+    --------
+    >>> place("2026-07-02T00:00:00Z", {"since": "2026-07-01T00:00:00Z", "until": "2026-07-05T00:00:00Z"})
+    250
+    """
+    since, until, here = (datetime.fromisoformat(text) for text in (window["since"], window["until"], moment))
+    return round(1000 * ((here - since) / (until - since)))
 
 
 def _show(value: Any) -> Any:

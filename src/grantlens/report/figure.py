@@ -21,7 +21,10 @@ class Figure:
     @cached_property
     def uri(self) -> str:
         """The picture as an address that needs no network."""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
+        from markupsafe import Markup
+
+        # Only base64 letters: marked as such, so that it is not cut like a name that never ends.
+        return Markup("data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode())
 
     @property
     def width(self) -> int:

@@ -2,18 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from grantlens.report.figure import Figure
+
+if TYPE_CHECKING:
+    from grantlens.charts.chart import Chart
 
 
 def review_figures(document: dict[str, Any]) -> dict[str, Figure | None]:
     """Return each chart of the page by name, None where there is nothing to draw."""
     return {
-        "coverage": None,
-        "out_of_scope": None,
-        "clients": None,
-        "lag": None,
-        "privileges": None,
-        "blind_spot": None,
+        "out_of_scope": _out_of_scope(document),
+        "lag": _lag(document),
+        "privileges": _privileges(document),
     }
+
+
+def as_figure(chart: Chart, caption: str = "") -> Figure:
+    """Return a chart as a picture of the page; its own sentence is the text alternative."""
+    return Figure(svg=chart.svg(), alt=chart.alt, caption=caption)
+
+
+def _out_of_scope(document: dict[str, Any]) -> Figure | None:
+    from grantlens.charts.scope_actions import scope_actions
+
+    rows = [f for f in document["findings"] if f["rule"] in ("OOS-1", "OOS-3") and f["verdict"] == "violation"]
+    if not rows:
+        return None
+    chart = scope_actions(
+        [{**row, "operation": row["operation"] or "(unknown)"} for row in rows],
+        what="no granted scope permitted, or the registered purpose does not name",
+    )
+    return as_figure(chart, "Rules OOS-1 and OOS-3 together; the lists below tell them apart.")
+
+
+def _lag(document: dict[str, Any]) -> Figure | None:
+    from grantlens.analysis.survival import curve
+    from grantlens.charts.lag_curve import lag_curve
+
+    lag = document["lag"]
+    if not lag["n"]:
+        return None
+    lower, upper = ([case[side] for case in lag["intervals"]] for side in ("lower", "upper"))
+    chart = lag_curve(
+        curve(lower, upper, cluster=[f"{case['source']}/{case['revocation_event']}" for case in lag["intervals"]]),
+        n=lag["n"],
+        events=lag["events"],
+        right_share=lag["right_share"],
+        left_share=lag["left_share"],
+    )
+    return as_figure(chart, "The truth lies between the two steps, whatever happened between the attempts that were logged.")
+
+
+def _privileges(document: dict[str, Any]) -> Figure | None:
+    from grantlens.charts.used_granted import used_granted
+
+    rows = [
+        {**finding, **{name: finding["detail"][name] for name in ("scope", "state", "uses", "action")}}
+        for finding in document["findings"]
+        if finding["rule"] == "PRV-1"
+    ]
+    return as_figure(used_granted(rows), "Held scopes by client; what was used, and what to do.") if rows else None

@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from grantlens.report.formats import duration, number, share
+
 LEVELS = ("critical", "high", "medium", "low", "info")
 """Severities, the worst first."""
 
@@ -47,12 +49,13 @@ def by_rule(document: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
                 **rule,
                 "title": rule["name"].replace("_", " "),
                 "findings": open_ones,
-                "shown": [{**finding, "is_new": id(finding) in fresh} for finding in shown],
+                "shown": [{**finding, "is_new": id(finding) in fresh, "facts": facts(finding)} for finding in shown],
                 "hidden_clear": len(everything) - len(open_ones),
                 "counts": {v: sum(f["verdict"] == v for f in everything) for v in _VERDICT},
                 "worst": worst(open_ones),
                 "new": sum(id(f) in fresh for f in open_ones),
                 "clients": _clients(open_ones),
+                "grouped": 1 < len({f["client_id"] for f in open_ones}) < len(open_ones),
             }
         )
     return outlined
@@ -68,6 +71,25 @@ def order(finding: dict[str, Any]) -> tuple:
         finding["title"],
         finding["first_seen"] or "",
     )
+
+
+def facts(finding: dict[str, Any]) -> list[str]:
+    """Return what tells a finding from its neighbours, in a few words each."""
+    detail, parts = finding["detail"], []
+    if finding["rule"] == "PRV-1":
+        parts.append(f"watched {number(detail['exposure_days'])} days")
+        if detail["p_needed"] is not None:
+            parts.append(f"chance it is needed {share(detail['p_needed'])}")
+        parts.append(f"proposal: {detail['action']}")
+    if finding["rule"].startswith("REV-"):
+        last, refused = detail.get("last_success_s"), detail.get("first_denial_s")
+        if last is not None:
+            parts.append(f"last success {duration(last)} after")
+        if refused is not None:
+            parts.append(f"first refusal {duration(refused)} after")
+    if finding["explained_by"]:
+        parts.append(f"explained by {finding['explained_by'].replace('_', ' ')}")
+    return parts
 
 
 def worst(findings: list[dict[str, Any]]) -> str | None:
