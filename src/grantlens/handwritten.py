@@ -37,7 +37,7 @@ class Entry:
             if key not in known:
                 near = nearest(str(key), known)
                 raise self.mistake(
-                    f"{key!r} is no key of a {self.what}.",
+                    f"{key!r} is no key of {_a(self.what)}.",
                     key,
                     f"Did you mean {near!r}?" if near else f"Known are: {', '.join(known)}.",
                 )
@@ -47,7 +47,7 @@ class Entry:
         value = self.values.get(key)
         if value is None:
             if required:
-                raise self.mistake(f"a {self.what} needs {key!r}.", None, f"Add {key} to this {self.what}.")
+                raise self.mistake(f"{_a(self.what)} needs {key!r}.", None, f"Add {key} to this {self.what}.")
             return None
         if not isinstance(value, str) or (required and not value.strip()):
             raise self.mistake(f"{key!r} must be a text, not {value!r}.", key)
@@ -76,6 +76,10 @@ class Entry:
         if not isinstance(value, bool):
             raise self.mistake(f"{key!r} must be true or false, not {value!r}.", key)
         return value
+
+
+def _a(what: str) -> str:
+    return f"{'an' if what[0] in 'aeio' else 'a'} {what}"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -120,7 +124,7 @@ def read_toml(path: Path, kinds: Mapping[str, str], error: type[GrantlensError])
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as bad:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(bad))
-        line = place[1] if place else str(text.count("\n") + 1)
+        line = _unclosed(text) or (place[1] if place else text.count("\n") + 1)
         raise error(f"{path} line {line}: {str(bad).split(' (at ')[0]}.", "Correct the TOML there.") from None
     lines = _toml_lines(text)
     top = Entry(
@@ -170,6 +174,21 @@ def _toml_lines(text: str) -> dict[tuple[str, int], tuple[dict[str, int], int]]:
     return found
 
 
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'')
+
+
+def _unclosed(text: str) -> int | None:
+    """Return the first line with a quote that it does not close: the parser notices that only much later."""
+    inside, depth = None, 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if inside is None:
+            bare = _QUOTED.sub("", re.sub(r'""".*?"""|\'\'\'.*?\'\'\'', "", line)).split("#")[0]
+            if re.search("[\"']", bare) and not re.search("\"\"\"|'''", bare):
+                return number
+        inside, depth = _after(line, inside, depth)
+    return None
+
+
 def _after(line: str, inside: str | None, depth: int) -> tuple[str | None, int]:
     """Follow quotes and brackets over one line."""
     position = 0
@@ -187,7 +206,7 @@ def _after(line: str, inside: str | None, depth: int) -> tuple[str | None, int]:
         if sign == "#":
             break
         if sign in "\"'":
-            closed = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'').match(line, position)
+            closed = _QUOTED.match(line, position)
             position = closed.end() if closed else len(line)
             continue
         depth += (sign in "[{") - (sign in "]}")

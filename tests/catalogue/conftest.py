@@ -65,7 +65,8 @@ def targets(engine):
         first = engine.value("SELECT count(*) FROM usage_target")
         for number, (server, method, target, operation) in enumerate(rows, first):
             engine.execute(
-                "INSERT INTO usage_target (target_id, resource_server, method, target, operation) VALUES ($n, $s, $m, $t, $o)",
+                "INSERT INTO usage_target (target_id, resource_server, method, target, operation) "
+                "VALUES ($n, $s, $m, $t, $o)",
                 {"n": number, "s": server, "m": method, "t": target, "o": operation},
             )
 
@@ -77,7 +78,8 @@ def answers(engine):
     """Return a function that gives (label, match, catalogue) for each target, in order."""
     return lambda: engine.rows(
         """
-        SELECT u.label, u.match, o.catalogue FROM usage_operation u LEFT JOIN cat_operation o ON o.op_id = u.operation_id
+        SELECT u.label, u.match, o.catalogue
+        FROM usage_operation u LEFT JOIN cat_operation o ON o.op_id = u.operation_id
         ORDER BY target_id
         """
     )

@@ -16,7 +16,9 @@ def methods(resource):
 
 @pytest.fixture
 def documents(shared):
-    return [json.loads(path.read_text()) for path in sorted((shared / "catalogues" / "google-discovery").glob("*.json"))]
+    return [
+        json.loads(path.read_text()) for path in sorted((shared / "catalogues" / "google-discovery").glob("*.json"))
+    ]
 
 
 def test_counts_are_those_of_the_files(google, documents):
@@ -24,14 +26,17 @@ def test_counts_are_those_of_the_files(google, documents):
     uploads = sum(len(method.get("mediaUpload", {}).get("protocols", {})) for method in found)
     assert google.counts["cat_operation"] == len(found) + uploads
     assert google.counts["cat_requirement"] == sum(
-        len(method.get("scopes", [])) * (1 + len(method.get("mediaUpload", {}).get("protocols", {}))) for method in found
+        len(method.get("scopes", [])) * (1 + len(method.get("mediaUpload", {}).get("protocols", {})))
+        for method in found
     )
 
 
 def test_scopes_are_a_choice(google, documents, alternatives):
     gmail = next(document for document in documents if document["id"] == "gmail:v1")
     method = gmail["resources"]["users"]["methods"]["getProfile"]
-    assert alternatives(google, "GET /gmail/v1/users/{userId}/profile") == {("any", frozenset([scope])) for scope in method["scopes"]}
+    assert alternatives(google, "GET /gmail/v1/users/{userId}/profile") == {
+        ("any", frozenset([scope])) for scope in method["scopes"]
+    }
 
 
 def test_paths_with_and_without_flat_path(google):
@@ -64,7 +69,10 @@ def test_short_and_protocol_forms(google):
 
 def test_hierarchy_only_where_the_operations_show_it(google):
     scopes = {row["scope_id"]: row["scope"].rpartition("/auth/")[2] for row in google.tables["cat_scope"].to_pylist()}
-    pairs = {(scopes[row["broader"]], scopes[row["narrower"]]): row["evidence"] for row in google.tables["cat_scope_implies"].to_pylist()}
+    pairs = {
+        (scopes[row["broader"]], scopes[row["narrower"]]): row["evidence"]
+        for row in google.tables["cat_scope_implies"].to_pylist()
+    }
     assert pairs[("drive", "drive.readonly")] == "containment"
     assert pairs[("calendar", "calendar.readonly")] == "containment"
     assert ("drive.readonly", "drive") not in pairs
@@ -105,7 +113,9 @@ def test_a_readonly_scope_is_not_implied_where_its_methods_are_missing(tmp_path)
 
 def test_case_is_kept(tmp_path):
     path = tmp_path / "x.json"
-    path.write_text(json.dumps(document("x", {"a": method("a", ["s"], "v1/Users"), "b": method("b", ["t"], "v1/users")})))
+    path.write_text(
+        json.dumps(document("x", {"a": method("a", ["s"], "v1/Users"), "b": method("b", ["t"], "v1/users")}))
+    )
     assert Catalogue.build("google", path).counts["cat_operation"] == 2
 
 

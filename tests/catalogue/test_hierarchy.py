@@ -5,7 +5,11 @@ from hypothesis import strategies as st
 
 from grantlens.catalogue.hierarchy import STRENGTH, close, documented, google_pairs, graph_pairs
 
-EDGES = st.dictionaries(st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda edge: edge[0] != edge[1]), st.sampled_from(STRENGTH), max_size=20)
+EDGES = st.dictionaries(
+    st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda edge: edge[0] != edge[1]),
+    st.sampled_from(STRENGTH),
+    max_size=20,
+)
 
 
 @given(EDGES)
@@ -43,7 +47,11 @@ def test_graph_readwrite_implies_read_also_where_the_list_has_gaps():
 
 def test_graph_counts(graph, graph_json):
     names = {name.lower() for name in graph_json}
-    pairs = {(name, name.replace("readwrite", "read")) for name in names if "readwrite" in name and name.replace("readwrite", "read") in names}
+    pairs = {
+        (name, name.replace("readwrite", "read"))
+        for name in names
+        if "readwrite" in name and name.replace("readwrite", "read") in names
+    }
     direct = [row for row in graph.tables["cat_scope_implies"].to_pylist() if row["direct"]]
     assert len(direct) == len(pairs)
     assert {row["evidence"] for row in direct} == {"containment", "name_pattern"}
@@ -53,7 +61,9 @@ def test_tiny_scopes_prove_nothing():
     auth = "https://www.googleapis.com/auth/"
     assert google_pairs({auth + "x": frozenset("abcd"), auth + "x.part": frozenset("abc")}) == []
     many = frozenset("abcdef")
-    assert google_pairs({auth + "x": many | {"z"}, auth + "x.part": many}) == [(auth + "x", auth + "x.part", "containment")]
+    assert google_pairs({auth + "x": many | {"z"}, auth + "x.part": many}) == [
+        (auth + "x", auth + "x.part", "containment")
+    ]
     assert google_pairs({auth + "x": many, auth + "x.part": many}) == []  # equal sets are no hierarchy
 
 
@@ -62,8 +72,13 @@ def test_github_is_documented(toml):
     assert len(pairs) == len(set(pairs)) >= 28
     assert ("admin:org", "write:org") in pairs
     assert not any(broader == narrower for broader, narrower in pairs)
-    built = toml('[catalogue]\nname = "mine"\nserver = "api.github.com"\n[[operation]]\nmethod = "GET"\npath = "/user"\nrequires = [["read:user"]]\n')
+    built = toml(
+        '[catalogue]\nname = "mine"\nserver = "api.github.com"\n'
+        '[[operation]]\nmethod = "GET"\npath = "/user"\nrequires = [["read:user"]]\n'
+    )
     names = {row["scope_id"]: row["scope"] for row in built.tables["cat_scope"].to_pylist()}
-    implied = {(names[row["broader"]], names[row["narrower"]]): row for row in built.tables["cat_scope_implies"].to_pylist()}
+    implied = {
+        (names[row["broader"]], names[row["narrower"]]): row for row in built.tables["cat_scope_implies"].to_pylist()
+    }
     assert implied[("admin:org", "read:org")]["direct"] is False
     assert implied[("user", "read:user")]["evidence"] == "documented"

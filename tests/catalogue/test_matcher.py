@@ -4,7 +4,7 @@ import pytest
 
 from grantlens.catalogue import matcher
 from grantlens.catalogue.matcher import match_new
-from grantlens.catalogue.servers import serves, server_key
+from grantlens.catalogue.servers import server_key, serves
 
 MAIL = """
 [catalogue]
@@ -114,7 +114,12 @@ def test_by_name(ask, server, operation, catalogue):
 
 @pytest.mark.parametrize(
     ("method", "target", "operation"),
-    [("GET", "/v1/users/7/messages", "messages.list"), ("GET", None, LIST), (None, None, LIST), ("GET", "/v1/users/7/messages", "/users/{id}/messages")],
+    [
+        ("GET", "/v1/users/7/messages", "messages.list"),
+        ("GET", None, LIST),
+        (None, None, LIST),
+        ("GET", "/v1/users/7/messages", "/users/{id}/messages"),
+    ],
 )
 def test_names_of_http_operations(ask, method, target, operation):
     ((label, match, catalogue),) = ask(("api.mail.example", method, target, operation))
@@ -125,13 +130,17 @@ def test_an_unknown_name_with_a_known_path(ask):
     assert ask(("api.mail.example", "GET", "/v1/users/7/messages", "listMessages")) == [(LIST, "path", "mail")]
 
 
-@pytest.mark.parametrize("target", ["/v1.0/$batch", "/$batch", "/%24batch", "/batch/gmail/v1", "batch", "/graphql", "/mcp", "https://x.example/batch"])
+@pytest.mark.parametrize(
+    "target",
+    ["/v1.0/$batch", "/$batch", "/%24batch", "/batch/gmail/v1", "batch", "/graphql", "/mcp", "https://x.example/batch"],
+)
 def test_containers(ask, target):
     assert ask(("x.example", "POST", target, None)) == [(None, "container", None)]
 
 
 @pytest.mark.parametrize(
-    ("method", "target", "operation"), [("GET", "/graphql", None), ("POST", "/mcp", "search"), ("POST", "/batches/7", None), ("POST", "/a/batch/7", None)]
+    ("method", "target", "operation"),
+    [("GET", "/graphql", None), ("POST", "/mcp", "search"), ("POST", "/batches/7", None), ("POST", "/a/batch/7", None)],
 )
 def test_not_containers(ask, method, target, operation):
     assert ask(("x.example", method, target, operation))[0][1] == "unmatched"
@@ -145,7 +154,10 @@ def test_the_same_name_in_two_catalogues_decides_nothing_unless_the_server_does(
 
 
 def test_without_a_server_two_hosts_that_fit_decide_nothing(toml, add, targets, answers):
-    text = '[catalogue]\nname = "{0}"\nserver = "{0}.example"\n[[operation]]\nmethod = "GET"\npath = "/{1}/{{id}}"\nrequires = [["{0}"]]\n'
+    text = (
+        '[catalogue]\nname = "{0}"\nserver = "{0}.example"\n'
+        '[[operation]]\nmethod = "GET"\npath = "/{1}/{{id}}"\nrequires = [["{0}"]]\n'
+    )
     targets((None, "GET", "/users/1", None), (None, "GET", "/teams/1", None))
     add(toml(text.format("a", "users")), toml(text.format("b", "{x}")))
     assert [catalogue for _, _, catalogue in answers()] == [None, "b"]
@@ -162,7 +174,12 @@ def test_real_catalogues(add, targets, answers, graph, google):
         ("admin", None, None, "reports.activities.list"),
         ("www.googleapis.com", "GET", "/drive/v3/Files", None),
         ("graph.microsoft.com", "GET", "/v1.0/ME/Messages", None),
-        ("graph.microsoft.com", "GET", "/v1.0/communications/callRecords/getPstnCalls(toDateTime=2026-02-01,fromDateTime=2026-01-01)", None),
+        (
+            "graph.microsoft.com",
+            "GET",
+            "/v1.0/communications/callRecords/getPstnCalls(toDateTime=2026-02-01,fromDateTime=2026-01-01)",
+            None,
+        ),
     )
     add(graph, google)
     labels = [label for label, _, _ in answers()]
@@ -184,12 +201,25 @@ def test_every_template_finds_itself(engine, add, targets, answers, graph, googl
     import re
 
     add(graph, google)
-    rows = engine.rows("SELECT label, method, host, base_path || template FROM cat_operation WHERE kind = 'http' AND template NOT LIKE '%?%' ORDER BY op_id")
+    rows = engine.rows(
+        "SELECT label, method, host, base_path || template FROM cat_operation "
+        "WHERE kind = 'http' AND template NOT LIKE '%?%' ORDER BY op_id"
+    )
     slip = re.compile(r"(root:/\{[^{}/]*\})/")
-    calls = [(label, host, method, re.sub(r"\{[^{}]*\}+", "zz9", slip.sub(r"\1:/", path))) for label, method, host, path in rows]
+    calls = [
+        (label, host, method, re.sub(r"\{[^{}]*\}+", "zz9", slip.sub(r"\1:/", path)))
+        for label, method, host, path in rows
+    ]
     import pyarrow as pa
 
-    table = pa.table({"target_id": pa.array(range(len(calls)), pa.int32()), "resource_server": [c[1] for c in calls], "method": [c[2] for c in calls], "target": [c[3] for c in calls]})
+    table = pa.table(
+        {
+            "target_id": pa.array(range(len(calls)), pa.int32()),
+            "resource_server": [c[1] for c in calls],
+            "method": [c[2] for c in calls],
+            "target": [c[3] for c in calls],
+        }
+    )
     engine.register("calls", table)
     engine.execute("INSERT INTO usage_target (target_id, resource_server, method, target) SELECT * FROM calls")
     with engine.transaction():

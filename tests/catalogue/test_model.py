@@ -27,7 +27,9 @@ def test_round_trip(graph, tmp_path):
     path = tmp_path / "graph.parquet"
     graph.write(path)
     again = Catalogue.read(path)
-    assert {name: table.to_pylist() for name, table in again.tables.items()} == {name: table.to_pylist() for name, table in graph.tables.items()}
+    assert {name: table.to_pylist() for name, table in again.tables.items()} == {
+        name: table.to_pylist() for name, table in graph.tables.items()
+    }
     assert path.stat().st_size < 1_500_000
     assert list(tmp_path.iterdir()) == [path]
 
@@ -77,12 +79,16 @@ def content(engine):
     """Return an engine's catalogues in names instead of numbers."""
     return {
         "requirement": engine.rows(
-            "SELECT o.catalogue, o.label, r.principal, s.scope FROM cat_requirement r JOIN cat_operation o USING (op_id) LEFT JOIN cat_scope s USING (scope_id) ORDER BY ALL"
+            "SELECT o.catalogue, o.label, r.principal, s.scope FROM cat_requirement r "
+            "JOIN cat_operation o USING (op_id) LEFT JOIN cat_scope s USING (scope_id) ORDER BY ALL"
         ),
         "implied": engine.rows(
-            "SELECT b.catalogue, b.scope, n.scope FROM cat_scope_implies i JOIN cat_scope b ON b.scope_id = i.broader JOIN cat_scope n ON n.scope_id = i.narrower ORDER BY ALL"
+            "SELECT b.catalogue, b.scope, n.scope FROM cat_scope_implies i JOIN cat_scope b ON b.scope_id = i.broader "
+            "JOIN cat_scope n ON n.scope_id = i.narrower ORDER BY ALL"
         ),
-        "risk": engine.rows("SELECT s.catalogue, s.scope, r.rank FROM cat_scope_risk r JOIN cat_scope s USING (scope_id) ORDER BY ALL"),
+        "risk": engine.rows(
+            "SELECT s.catalogue, s.scope, r.rank FROM cat_scope_risk r JOIN cat_scope s USING (scope_id) ORDER BY ALL"
+        ),
         "meta": engine.rows("SELECT catalogue, operations FROM cat_meta ORDER BY ALL"),
     }
 
@@ -130,7 +136,8 @@ def test_names_of_scopes_resolve_as_the_provider_compares_them(engine, add, grap
     assert resolve("google", "email") == ["https://www.googleapis.com/auth/userinfo.email"]
     assert resolve("google", "https://www.googleapis.com/auth/Drive") == []
     closure = engine.rows(
-        "SELECT n.scope, c.evidence FROM scope_closure c JOIN cat_scope b ON b.scope_id = c.scope_id JOIN cat_scope n ON n.scope_id = c.implied_scope_id WHERE b.scope = 'Mail.ReadWrite'"
+        "SELECT n.scope, c.evidence FROM scope_closure c JOIN cat_scope b ON b.scope_id = c.scope_id "
+        "JOIN cat_scope n ON n.scope_id = c.implied_scope_id WHERE b.scope = 'Mail.ReadWrite'"
     )
     assert ("Mail.ReadWrite", "self") in closure
     assert "Mail.Read" in dict(closure)
@@ -151,7 +158,12 @@ def test_facts_from_outside_are_recorded(toml, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("source", "options", "says"), [("slak", {}, "Known are"), ("toml", {"list_rule": "some"}, "'all' or 'any'"), ("toml", {"path": "gone"}, "does not exist")]
+    ("source", "options", "says"),
+    [
+        ("slak", {}, "Known are"),
+        ("toml", {"list_rule": "some"}, "'all' or 'any'"),
+        ("toml", {"path": "gone"}, "does not exist"),
+    ],
 )
 def test_wrong_use(tmp_path, source, options, says):
     path = tmp_path / options.pop("path", ".")

@@ -35,7 +35,9 @@ def test_counts_are_those_of_the_file(graph, graph_json):
 def test_every_triple_of_the_file_is_an_alternative(graph, graph_json):
     operations = {row["label"].lower(): row["op_id"] for row in graph.tables["cat_operation"].to_pylist()}
     scopes = {row["scope_id"]: row["scope"].lower() for row in graph.tables["cat_scope"].to_pylist()}
-    opened = {(row["op_id"], row["principal"], scopes[row["scope_id"]]) for row in graph.tables["cat_requirement"].to_pylist()}
+    opened = {
+        (row["op_id"], row["principal"], scopes[row["scope_id"]]) for row in graph.tables["cat_requirement"].to_pylist()
+    }
     checked = 0
     for permission, facts in graph_json.items():
         for path_set in facts["pathSets"]:
@@ -106,7 +108,11 @@ def test_me_and_users_are_not_folded(graph, alternatives):
 
 
 def test_permissions_without_paths_are_not_mappable(graph, graph_json):
-    without = {name.lower() for name, facts in graph_json.items() if not any(path_set["paths"] for path_set in facts["pathSets"])}
+    without = {
+        name.lower()
+        for name, facts in graph_json.items()
+        if not any(path_set["paths"] for path_set in facts["pathSets"])
+    }
     assert len(without) == 42
     mappable = {row["scope"].lower() for row in graph.tables["cat_scope"].to_pylist() if row["mappable"]}
     named_by_others = without & mappable  # in AlsoRequires
@@ -116,7 +122,12 @@ def test_permissions_without_paths_are_not_mappable(graph, graph_json):
 
 def test_scopes_that_open_only_some_objects_are_marked(graph):
     limited = {row["scope"] for row in graph.tables["cat_scope"].to_pylist() if row["resource_limited"]}
-    assert {"Sites.Selected", "Files.SelectedOperations.Selected", "Application.ReadWrite.OwnedBy", "Channel.Delete.Group"} <= limited
+    assert {
+        "Sites.Selected",
+        "Files.SelectedOperations.Selected",
+        "Application.ReadWrite.OwnedBy",
+        "Channel.Delete.Group",
+    } <= limited
     assert "Sites.Read.All" not in limited
 
 
@@ -134,7 +145,11 @@ def test_guids_and_addresses_are_aliases(graph, shared):
 
 def test_search_depends_on_the_body_and_filters_on_the_query(graph):
     operations = {row["op_id"]: row["label"] for row in graph.tables["cat_operation"].to_pylist()}
-    conditions = {(operations[row["op_id"]], row["condition"]) for row in graph.tables["cat_requirement"].to_pylist() if row["condition"]}
+    conditions = {
+        (operations[row["op_id"]], row["condition"])
+        for row in graph.tables["cat_requirement"].to_pylist()
+        if row["condition"]
+    }
     assert ("POST /search/query", "body") in conditions
     assert {condition for label, condition in conditions if "?" in label} == {"query"}
 
@@ -152,13 +167,18 @@ def test_protocol_scopes_are_there_and_marked(graph):
     assert "User.Read" not in protocol
 
 
+def one_path(said):
+    path_set = {"schemeKeys": ["Application"], "methods": ["GET"], "paths": {"/x": said}}
+    return json.dumps({"permissions": {"A": {"pathSets": [path_set]}}})
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ('{"permissions": \n', "line 2"),
         ("[]", "no permissions.json"),
-        ('{"permissions": {"A": {"pathSets": [{"schemeKeys": ["Application"], "methods": ["GET"], "paths": {"/x": "most=1"}}]}}}', "'most'"),
-        ('{"permissions": {"A": {"pathSets": [{"schemeKeys": ["Application"], "methods": ["GET"], "paths": {"/x": "AlsoRequires=(B"}}]}}}', "parenthesis"),
+        (one_path("most=1"), "'most'"),
+        (one_path("AlsoRequires=(B"), "parenthesis"),
     ],
 )
 def test_a_broken_file_says_where(tmp_path, text, says):

@@ -8,7 +8,12 @@ import yaml
 from grantlens.catalogue.model import Catalogue
 from grantlens.errors import CatalogueError
 
-FILES = ("okta-openapi/idp-minimal.yaml", "xero-openapi/xero_files.yaml", "xero-openapi/xero-projects.yaml", "figma-openapi/openapi.yaml")
+FILES = (
+    "okta-openapi/idp-minimal.yaml",
+    "xero-openapi/xero_files.yaml",
+    "xero-openapi/xero-projects.yaml",
+    "figma-openapi/openapi.yaml",
+)
 VERBS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 
@@ -16,7 +21,12 @@ VERBS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 def test_counts_are_those_of_the_document(shared, name):
     path = shared / "catalogues" / name
     document = yaml.load(path.read_text(), yaml.CSafeLoader)
-    operations = {(verb.upper(), template): value for template, item in document["paths"].items() for verb, value in item.items() if verb in VERBS}
+    operations = {
+        (verb.upper(), template): value
+        for template, item in document["paths"].items()
+        for verb, value in item.items()
+        if verb in VERBS
+    }
     built = Catalogue.build("openapi", path)
     rows = built.tables["cat_operation"].to_pylist()
     assert {(row["method"], row["template"]) for row in rows} == set(operations)
@@ -49,7 +59,10 @@ def test_a_personal_token_beside_oauth_needs_no_scope_and_permits_nothing(shared
     assert old["deprecated"]
 
 
-OAUTH = {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": "/t", "scopes": {"a": "A", "b": "B", "unused": "U"}}}}
+OAUTH = {
+    "type": "oauth2",
+    "flows": {"clientCredentials": {"tokenUrl": "/t", "scopes": {"a": "A", "b": "B", "unused": "U"}}},
+}
 
 
 @pytest.fixture
@@ -60,7 +73,14 @@ def build(tmp_path):
             "openapi": "3.1.0",
             "info": {"title": "Try", "version": "1"},
             "paths": {"/x/{id}": {"get": operation}},
-            "components": {"securitySchemes": {"o": OAUTH, "key": {"type": "apiKey", "in": "header", "name": "k"}, "bearer": {"type": "http", "scheme": "bearer"}} | (schemes or {})},
+            "components": {
+                "securitySchemes": {
+                    "o": OAUTH,
+                    "key": {"type": "apiKey", "in": "header", "name": "k"},
+                    "bearer": {"type": "http", "scheme": "bearer"},
+                }
+                | (schemes or {})
+            },
         }
         if overall is not ...:
             document["security"] = overall
@@ -106,11 +126,16 @@ def test_unreviewed_lists_are_all_of_and_marked(build, alternatives):
     either = build([{"o": ["a", "b"]}], list_rule="any")
     assert alternatives(either, "GET /x/{id}") == {("any", frozenset("a")), ("any", frozenset("b"))}
     both = build([{"o": ["a", "b"]}], list_rule="all")
-    assert not any(row["ambiguous_list"] for row in either.tables["cat_requirement"].to_pylist() + both.tables["cat_requirement"].to_pylist())
+    assert not any(
+        row["ambiguous_list"]
+        for row in either.tables["cat_requirement"].to_pylist() + both.tables["cat_requirement"].to_pylist()
+    )
 
 
 def test_a_single_scope_is_not_ambiguous(build):
-    assert not any(row["ambiguous_list"] for row in build([{"o": ["a"]}, {"o": ["b"]}]).tables["cat_requirement"].to_pylist())
+    assert not any(
+        row["ambiguous_list"] for row in build([{"o": ["a"]}, {"o": ["b"]}]).tables["cat_requirement"].to_pylist()
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,37 @@ from grantlens.catalogue.risk import by_name
 
 @pytest.mark.parametrize(
     "scope",
-    ["openid", "OpenID", "profile", "email", "address", "phone", "offline_access", ".default", "https://graph.microsoft.com/.default"]
-    + ["api://9b1f/.default", "https://graph.microsoft.com/offline_access", "https://www.googleapis.com/auth/userinfo.profile"],
+    [
+        "openid",
+        "OpenID",
+        "profile",
+        "email",
+        "address",
+        "phone",
+        "offline_access",
+        ".default",
+        "https://graph.microsoft.com/.default",
+        "api://9b1f/.default",
+        "https://graph.microsoft.com/offline_access",
+        "https://www.googleapis.com/auth/userinfo.profile",
+    ],
 )
 def test_protocol(scope):
     assert is_protocol(scope)
     assert by_name(scope) == ("identity", 0)
 
 
-@pytest.mark.parametrize("scope", ["User.Read", "user:email", "mail.default", "https://mail.google.com/", "https://evil.example/openid", "profile.read"])
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "User.Read",
+        "user:email",
+        "mail.default",
+        "https://mail.google.com/",
+        "https://evil.example/openid",
+        "profile.read",
+    ],
+)
 def test_not_protocol(scope):
     assert not is_protocol(scope)
 

@@ -4,7 +4,7 @@ import pytest
 
 from grantlens.errors import CatalogueError
 
-WHOLE = '''
+WHOLE = """
 [catalogue]
 name = "mail"
 version = "3"
@@ -53,7 +53,7 @@ resource_limited = true
 [[scope]]
 name = "mail.login"
 protocol = true
-'''
+"""
 
 
 def test_all_of_it(toml, alternatives):
@@ -75,7 +75,10 @@ def test_all_of_it(toml, alternatives):
     assert scopes["mail.login"]["is_protocol"]
     assert not scopes["mail.login"]["mappable"]
     names = {row["scope_id"]: row["scope"] for row in scopes.values()}
-    implied = {(names[row["broader"]], names[row["narrower"]], row["evidence"]) for row in built.tables["cat_scope_implies"].to_pylist()}
+    implied = {
+        (names[row["broader"]], names[row["narrower"]], row["evidence"])
+        for row in built.tables["cat_scope_implies"].to_pylist()
+    }
     assert implied == {("mail.full", "mail.read", "declared"), ("mail.full", "mail.send", "declared")}
     risk = {names[row["scope_id"]]: (row["source"], row["rank"]) for row in built.tables["cat_scope_risk"].to_pylist()}
     assert risk["mail.full"] == ("user", 3)
@@ -107,7 +110,11 @@ HEAD = '[catalogue]\nname = "m"\n'
         (HEAD + "[[operation]]\nmethod = 'GET'\npath = '/x'\nrequires = [\n  'a',\n]\n", 6, "list of lists"),
         (HEAD + "[[operation]]\nmethod = 'GET'\npath = '/x'\nrequires = [[1]]\n", 6, "list of lists"),
         (HEAD + "[[operation]]\nmethod = 'GET'\npath = '/x'\nrequires = [['a']]\nleast = ['b']\n", 7, "'least'"),
-        (HEAD + "[[operation]]\nmethod = 'GET'\npath = '/x'\nrequires = []\nprincipal = 'delegate'\n", 7, "Did you mean 'delegated'"),
+        (
+            HEAD + "[[operation]]\nmethod = 'GET'\npath = '/x'\nrequires = []\nprincipal = 'delegate'\n",
+            7,
+            "Did you mean 'delegated'",
+        ),
         (HEAD + "[[operation]]\nkind = 'tool'\nrequires = []\n", 3, "has a name"),
         (HEAD + "[[operation]]\nname = 'x'\nrequires = []\nsecurity = 'unknown'\n", 6, "cannot both"),
         (HEAD + "[[scope]]\nname = 'a'\nrisk = 9\n", 5, "0 to 4"),

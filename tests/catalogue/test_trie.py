@@ -12,10 +12,17 @@ from grantlens.catalogue.shapes import Vocabulary, shapes
 from grantlens.catalogue.trie import Trie
 
 WORDS = ("users", "teams", "me", "v1", "items:list", "a.b")
-SEGMENT = st.one_of(st.sampled_from(WORDS), st.sampled_from(["{id}", "{x}", "{id}:cancel", "{id}:get_v2", "{id}:", "pre-{id}", "{a}...{b}"]))
+SEGMENT = st.one_of(
+    st.sampled_from(WORDS),
+    st.sampled_from(["{id}", "{x}", "{id}:cancel", "{id}:get_v2", "{id}:", "pre-{id}", "{a}...{b}"]),
+)
 TEMPLATE = st.lists(SEGMENT, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts))
-REST = st.lists(SEGMENT, min_size=1, max_size=3).flatmap(lambda parts: st.sampled_from(["/" + "/".join(parts) + "/**", "/" + "/".join(parts)]))
-VALUE = st.sampled_from([*WORDS, "7", "x:cancel", "x:get_v2", "x:", "users:cancel", "pre-9", "p...q", "%75sers", "x%2Fy", "x:other"])
+REST = st.lists(SEGMENT, min_size=1, max_size=3).flatmap(
+    lambda parts: st.sampled_from(["/" + "/".join(parts) + "/**", "/" + "/".join(parts)])
+)
+VALUE = st.sampled_from(
+    [*WORDS, "7", "x:cancel", "x:get_v2", "x:", "users:cancel", "pre-9", "p...q", "%75sers", "x%2Fy", "x:other"]
+)
 PATH = st.lists(VALUE, min_size=1, max_size=5).map(lambda parts: "/" + "/".join(parts))
 METHOD = st.sampled_from(["GET", "POST", "DELETE"])
 
@@ -64,7 +71,10 @@ def compiled(templates):
     return trie, Vocabulary.of(cuts)
 
 
-@given(st.lists(st.tuples(st.one_of(TEMPLATE, REST), METHOD), min_size=1, max_size=25), st.lists(st.tuples(METHOD, PATH), min_size=1, max_size=40))
+@given(
+    st.lists(st.tuples(st.one_of(TEMPLATE, REST), METHOD), min_size=1, max_size=25),
+    st.lists(st.tuples(METHOD, PATH), min_size=1, max_size=40),
+)
 def test_trie_and_shapes_agree_with_regular_expressions(templates, calls):
     trie, vocabulary = compiled(templates)
     segments = cut(pa.array([path for _, path in calls]), Style())

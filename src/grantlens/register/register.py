@@ -153,9 +153,10 @@ def _review(entry: Entry) -> datetime:
 
 
 def _toml_exceptions(path: Path, entries: list[Entry]) -> list[list[dict[str, Any]] | None]:
-    places = iter(nested_lines(path, "client", "exception"))
+    places = nested_lines(path, "client", "exception")
     found: list[list[dict[str, Any]] | None] = []
-    for entry in entries:
+    for number, entry in enumerate(entries):
+        here = [(line, lines) for owner, line, lines in places if owner == number]
         given = entry.values.get("exception")
         if given is None:
             found.append(None)
@@ -165,8 +166,8 @@ def _toml_exceptions(path: Path, entries: list[Entry]) -> list[list[dict[str, An
                 "'exception' must be a table.", "exception", "Write [[client.exception]] below the client."
             )
         accepted = []
-        for one in given:
-            _, line, lines = next(places, (0, entry.line, {}))
+        for index, one in enumerate(given):
+            line, lines = here[index] if index < len(here) else (entry.line, {})
             accepted.append(_exception(Entry(str(path), "exception", one, line, lines, RegisterError)))
         found.append(accepted)
     return found
