@@ -1,9 +1,11 @@
+import base64
 import json
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from grantlens.charts.export import javascript_bundle, spec_json, to_png, to_svg
 from grantlens.charts.scope_actions import scope_actions
 from grantlens.charts.tally import tally
 
+ROOT = Path(__file__).parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -70,8 +73,9 @@ def test_equal_inputs_in_another_process_give_equal_bytes(hostile):
         "from grantlens.charts.export import spec_json, to_svg; "
         "print([sha256((spec_json(c) + to_svg(c)).encode()).hexdigest() for c in hostile_charts()])"
     )
-    environment = {"PYTHONHASHSEED": "1", "PYTHONPATH": "."}
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    environment = {"PYTHONHASHSEED": "1"}
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=ROOT)
     assert run.stdout.strip() == str([sha256((spec_json(c) + to_svg(c)).encode()).hexdigest() for c in hostile])
 
 
@@ -92,3 +96,27 @@ def test_png_scales():
     chart = tally([{"client_id": "a"}], by="client_id")
     widths = [int.from_bytes(to_png(chart, scale)[16:20], "big") for scale in (1, 2)]
     assert widths[1] == pytest.approx(2 * widths[0], abs=2)
+
+
+def test_a_page_draws_hostile_charts_without_eval_and_runs_no_script_of_theirs(hostile, chromium, tmp_path):
+    bundle = javascript_bundle()
+    code = base64.b64encode(sha256(bundle.encode()).digest()).decode()
+    policy = f"default-src 'none'; script-src 'sha256-{code}'; style-src 'unsafe-inline'"
+    parts = [
+        f'<div id="c{place}">{to_svg(chart)}</div>'
+        f'<script type="application/json" class="grantlens-chart" data-target="c{place}">{spec_json(chart)}</script>'
+        for place, chart in enumerate(hostile)
+    ]
+    page = tmp_path / "page.html"
+    page.write_text(
+        f'<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"{''.join(parts)}<script>{bundle}</script>",
+        encoding="utf-8",
+    )
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=8000", "--dump-dom"]
+    run = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, check=True, timeout=120)
+    body = re.sub(r"<script.*?</script>", "", run.stdout, flags=re.DOTALL)
+    # Every chart was drawn in the place of its picture, and names made no element.
+    assert body.count('class="vega-embed"') == len(hostile)
+    assert "<img" not in body
+    assert "<svg onload" not in body
