@@ -483,9 +483,11 @@ def test_a_missing_outcome_is_read_from_the_older_name_of_the_type(load):
 
 
 def test_an_authorization_code_is_never_kept(load):
-    code = {"id": "SECRETCODE123", "type": "code", "displayName": "Authorization Code"}
-    loaded = load([event("app.oauth2.as.authorize.code", person(), code)])
-    assert "SECRETCODE123" not in json.dumps(loaded.one("issuance"), default=str)
+    code = {"id": "SECRETCODE123", "type": "code", "alternateId": None, "displayName": "Authorization Code"}
+    kinds = ("authorize.code", "token.grant", "token.detect_reuse")
+    rows = load([event(f"app.oauth2.as.{kind}", person(), code, uuid=kind) for kind in kinds]).rows["issuance"]
+    assert len(rows) == len(kinds)
+    assert "SECRETCODE123" not in json.dumps(rows, default=str)
 
 
 def test_several_tokens_of_one_event_are_several_rows(load):
