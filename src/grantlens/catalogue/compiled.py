@@ -92,7 +92,7 @@ class Compiled:
     def _names(self) -> dict[str, list[Operation]]:
         names: dict[str, list[Operation]] = {}
         for operation in self.operations:
-            for name in {operation.op_name, operation.label} - {None}:
+            for name in {operation.op_name or operation.label, operation.label}:
                 names.setdefault(name, []).append(operation)
         return names
 
@@ -217,11 +217,15 @@ def _stages(operations: list[Operation]) -> list[_Stage]:
 
 def _stage(operations: list[Operation], style: Style, bare: bool) -> list[_Stage]:
     """Compile the operations that have a path. A template with a query is none: logs hold no query."""
-    having = [o for o in operations if o.method and o.template and "?" not in o.template]
+    having = [
+        (o.method, ("" if bare else o.base_path or "") + o.template, o.op_id)
+        for o in operations
+        if o.method and o.template and "?" not in o.template
+    ]
     if not having:
         return []
-    cuts = tokens([o.template if bare else (o.base_path or "") + o.template for o in having], style)
+    cuts = tokens([path for _, path, _ in having], style)
     trie = Trie(odata=style.odata)
-    for operation, template in zip(having, cuts, strict=True):
-        trie.insert(template, operation.method, operation.op_id)
+    for (method, _, op_id), template in zip(having, cuts, strict=True):
+        trie.insert(template, method, op_id)
     return [_Stage(style, trie, Vocabulary.of(cuts, odata=style.odata))]

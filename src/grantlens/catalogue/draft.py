@@ -7,10 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from grantlens.catalogue.hierarchy import close, documented
 from grantlens.catalogue.path import Style, tokens
-from grantlens.catalogue.protocol import is_protocol
-from grantlens.catalogue.risk import by_name
 from grantlens.errors import CatalogueError
 
 if TYPE_CHECKING:
@@ -108,91 +105,9 @@ class Draft:
 
     def finish(self) -> Catalogue:
         """Merge what is the same operation, number everything, and freeze it."""
-        from grantlens.catalogue.model import Catalogue
+        from grantlens.catalogue.frozen import freeze
 
-        merged = self.merged()
-        if not merged and not self.scopes:
-            raise CatalogueError(
-                f"No operation and no scope was found for the catalogue {self.name}.",
-                "Check that the file is what the source's name says.",
-            )
-        for _, alternatives in merged:
-            for alternative in alternatives:
-                for scope in sorted(alternative.scopes):
-                    self.scope(scope)
-        hosts = {facts.get("host") for facts, _ in merged}
-        for broader, narrower in documented(self.name, hosts):
-            self.implies(broader, narrower, "documented")
-        number = {known["scope"]: index for index, known in enumerate(self.scopes.values())}
-        ids = number if self.case_sensitive else {name.lower(): index for name, index in number.items()}
-
-        def scope_id(scope: str) -> int:
-            return ids[scope if self.case_sensitive else scope.lower()]
-
-        named = {
-            scope_id(scope)
-            for _, alternatives in merged
-            for alternative in alternatives
-            for scope in alternative.scopes
-        }
-        rows: dict[str, list[dict[str, Any]]] = {"cat_operation": [], "cat_requirement": []}
-        for op_id, (facts, alternatives) in enumerate(merged):
-            rows["cat_operation"].append(_operation_row(op_id, self.name, facts))
-            for alt, alternative in enumerate(alternatives):
-                for scope in sorted(alternative.scopes) or [None]:
-                    rows["cat_requirement"].append(
-                        {
-                            "op_id": op_id,
-                            "principal": alternative.principal,
-                            "alt": alt,
-                            "scope_id": None if scope is None else scope_id(scope),
-                            "is_least": alternative.is_least,
-                            "condition": alternative.condition,
-                            "certainty": alternative.certainty,
-                            "ambiguous_list": alternative.ambiguous_list,
-                        }
-                    )
-        rows["cat_scope"] = [
-            _scope_row(index, self.name, known, index in named) for index, known in enumerate(self.scopes.values())
-        ]
-        rows["cat_scope_alias"] = [
-            {"catalogue": self.name, "alias": alias, "scope_id": scope_id(scope), "kind": kind}
-            for (alias, kind), scope in sorted(self.aliases.items())
-        ]
-        direct = {
-            (scope_id(broader), scope_id(narrower)): evidence for (broader, narrower), evidence in self.implied.items()
-        }
-        rows["cat_scope_implies"] = [
-            {"broader": broader, "narrower": narrower, "evidence": evidence, "direct": (broader, narrower) in direct}
-            for (broader, narrower), evidence in sorted(close(direct).items())
-        ]
-        rows["cat_scope_risk"] = self._risk_rows(scope_id)
-        rows["cat_meta"] = [
-            {
-                "catalogue": self.name,
-                "source": self.source,
-                "version": self.version,
-                "retrieved": self.retrieved,
-                "licence": self.licence,
-                "sha256": self.sha256,
-                "list_rule": self.list_rule,
-                "case_sensitive": self.case_sensitive,
-                "operations": len(rows["cat_operation"]),
-                "scopes": len(rows["cat_scope"]),
-                "notes": self.notes,
-            }
-        ]
-        return Catalogue.of_rows(rows)
-
-    def _risk_rows(self, scope_id) -> list[dict[str, Any]]:
-        judged = {scope for scope, _, _ in self.risks}
-        for known in self.scopes.values():
-            if known["scope"] not in judged:
-                self.risks[(known["scope"], "any", "name")] = by_name(known["scope"])
-        return [
-            {"scope_id": scope_id(scope), "principal": principal, "source": source, "class": label, "rank": rank}
-            for (scope, principal, source), (label, rank) in sorted(self.risks.items(), key=lambda item: item[0])
-        ]
+        return freeze(self)
 
     def merged(self) -> list[tuple[dict[str, Any], list[Alternative]]]:
         """Merge operations that no log could tell apart; their alternatives add up."""
@@ -239,38 +154,3 @@ def _distinct(alternatives: list[Alternative]) -> list[Alternative]:
         if key not in found or (one.is_least and not found[key].is_least):
             found[key] = one
     return list(found.values())
-
-
-def _operation_row(op_id: int, catalogue: str, facts: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "op_id": op_id,
-        "catalogue": catalogue,
-        "api": facts.get("api"),
-        "api_version": facts.get("api_version"),
-        "op_name": facts["op_name"],
-        "kind": facts["kind"],
-        "method": facts["method"],
-        "host": facts.get("host"),
-        "base_path": facts.get("base_path") or "",
-        "template": facts["template"],
-        "label": facts["label"],
-        "deprecated": bool(facts.get("deprecated")),
-        "complete": facts.get("complete", True),
-        "security": facts["security"],
-        "source_ref": facts.get("source_ref"),
-    }
-
-
-def _scope_row(scope_id: int, catalogue: str, known: dict[str, Any], mappable: bool) -> dict[str, Any]:
-    return {
-        "scope_id": scope_id,
-        "catalogue": catalogue,
-        "scope": known["scope"],
-        "display": known.get("display"),
-        "description": known.get("description"),
-        "admin_consent": known.get("admin_consent"),
-        "deprecated": bool(known.get("deprecated")),
-        "is_protocol": bool(known.get("protocol")) or is_protocol(known["scope"]),
-        "resource_limited": bool(known.get("resource_limited")),
-        "mappable": mappable,
-    }

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from grantlens.catalogue.compiled import Compiled
 
@@ -45,6 +46,13 @@ SELECT m.target_id, m.op_id, coalesce(m.name, o.label), m.match
 FROM grantlens_matched m LEFT JOIN cat_operation o ON o.op_id = m.op_id
 """
 
+_STATE = """
+SELECT count(*), sum(hash(op_id, catalogue, api, op_name, kind, method, host, base_path, template, label)::HUGEINT)
+FROM cat_operation
+"""
+
+_KNOWN: WeakKeyDictionary[Engine, tuple[tuple, Compiled]] = WeakKeyDictionary()
+
 Progress = Callable[[int, int], None]
 
 
@@ -62,7 +70,7 @@ def match_new(engine: Engine, progress: Progress | None = None) -> int:
     low, high = engine.rows("SELECT min(target_id), max(target_id) FROM usage_target")[0]
     if done:  # most of a store is matched already: begin at the first row without an answer
         low = engine.value(_FIRST_NEW)
-    compiled, matched = Compiled.of(engine), 0
+    compiled, matched = _compiled(engine), 0
     for first in range(low, high + 1, STEP):
         targets = engine.arrow(_NEW, {"first": first, "last": first + STEP - 1}).combine_chunks()
         if targets.num_rows:
@@ -75,6 +83,14 @@ def match_new(engine: Engine, progress: Progress | None = None) -> int:
         if progress:
             progress(matched, total - done)
     return matched
+
+
+def _compiled(engine: Engine) -> Compiled:
+    """Compile the catalogues of a store, or take them as they were compiled for the file before."""
+    state = engine.rows(_STATE)[0]
+    if engine not in _KNOWN or _KNOWN[engine][0] != state:
+        _KNOWN[engine] = (state, Compiled.of(engine))
+    return _KNOWN[engine][1]
 
 
 def rematch(engine: Engine, progress: Progress | None = None) -> int:

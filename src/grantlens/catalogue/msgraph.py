@@ -85,7 +85,7 @@ def _parse(file: Path) -> tuple[dict[str, Any], str]:
 
 def _permission(draft: Draft, permission: str, facts: dict[str, Any], levels: dict[tuple[str, str], int]) -> None:
     schemes = facts.get("schemes", {})
-    first = next(iter(schemes.values()), {})
+    first: dict[str, Any] = next(iter(schemes.values()), {})
     limited = (
         facts.get("authorizationType") == "RSC" or "selected" in permission.lower() or permission.endswith(".OwnedBy")
     )

@@ -11,6 +11,7 @@ Empty segments mean nothing: they may remain in the result, and the matcher pass
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -103,14 +104,14 @@ def _fold_drive_paths(text: pa.Array) -> pa.Array:
     return pc.replace_substring(text, "\x01", ":")
 
 
-def _each(array: pa.Array, function) -> pa.Array:
+def _each(array: pa.Array, function: Callable[[str], str]) -> pa.Array:
     """Apply a Python function to each value: only for the few that need it."""
     import pyarrow as pa
 
     return pa.array([function(value) for value in array.to_pylist()], pa.string())
 
 
-def _where(array: pa.Array, mask: pa.Array, function) -> pa.Array:
+def _where(array: pa.Array, mask: pa.Array, function: Callable[[pa.Array], pa.Array]) -> pa.Array:
     """Apply a function to the values under a mask, and leave the rest as it is."""
     import pyarrow.compute as pc
 
