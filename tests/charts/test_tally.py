@@ -52,6 +52,10 @@ def test_titles(table, title):
     assert tally(table, by="client_id").title == title
 
 
+def test_things_may_be_named_in_the_plural():
+    assert tally([{"a": 1}], by="a", what="findings").title == tally([{"a": 1}], by="a", what="finding").title
+
+
 def test_one_verdict_needs_no_legend():
     chart = tally([{"rule": "a", "verdict": "violation"}, {"rule": "b", "verdict": "violation"}], by="rule")
     assert chart.spec["layer"][0]["encoding"]["color"]["legend"] is None

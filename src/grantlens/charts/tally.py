@@ -27,7 +27,7 @@ def tally(table: Any, *, by: str, value: str = "events", what: str = "finding", 
     value
         Column to add up.
     what
-        One of the things counted, in the singular.
+        The things counted, such as "findings".
     top
         How many bars; the others are added up.
 
@@ -37,6 +37,7 @@ def tally(table: Any, *, by: str, value: str = "events", what: str = "finding", 
     'OOS-1 has the most events: 9 of 12'
     """
     found = rows(table)
+    what = what.removesuffix("s")
     heading = by.removesuffix("_id").replace("_", " ")
     if not found:
         return blank(f"No {what}s in this window")

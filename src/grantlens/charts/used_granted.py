@@ -13,6 +13,7 @@ from grantlens.charts.rows import number, rows
 from grantlens.charts.theme import PALETTE, WORDS, on
 
 STATES = ("used", "unused", "insufficient_evidence", "not_observable")
+ACTIONS = ("remove", "replace", "ask", "wait", "keep")
 NOUNS = {"client_id": "client", "client_name": "client", "grant_id": "grant", "subject_id": "subject"}
 
 
@@ -30,12 +31,14 @@ class _Held:
         return next((state for state in STATES if self.states[state]), "not_observable")
 
     @property
+    def advice(self) -> str:
+        return next((action for action in ACTIONS if self.actions[action]), "")
+
+    @property
     def text(self) -> str:
         if self.state == "used":
             return compact(self.uses) if self.uses else "used"
-        if self.state == "not_observable":
-            return "no log"
-        return next((action for action in ("remove", "replace", "ask", "wait", "keep") if self.actions[action]), "")
+        return "no log" if self.state == "not_observable" else self.advice
 
 
 def used_granted(table: Any, *, by: str = "client_id", top_columns: int = 14, top_scopes: int = 24) -> Chart:
@@ -66,8 +69,7 @@ def used_granted(table: Any, *, by: str = "client_id", top_columns: int = 14, to
         cell = held[clean(row.get(by)), clean(row["scope"])]
         cell.states[state if state in STATES else "not_observable"] += 1
         cell.uses += number(row, "uses")
-        if state != "used":
-            cell.actions[row.get("action") or ""] += 1
+        cell.actions[row.get("action") or ""] += 1
     columns = _ranked(held, 0)
     shown = set(columns[:top_columns])
     scopes = _ranked({key: cell for key, cell in held.items() if key[0] in shown}, 1)
@@ -80,13 +82,15 @@ def used_granted(table: Any, *, by: str = "client_id", top_columns: int = 14, to
 
 
 def _ranked(held: dict[tuple[str, str], _Held], side: int) -> list[str]:
-    """Order by scopes without a use, then by scopes held, then by name."""
+    """Order by scopes without a use, then by those that cannot be judged, by scopes held, by name."""
     unused: Counter[str] = Counter()
+    unsure: Counter[str] = Counter()
     granted: Counter[str] = Counter()
     for key, cell in held.items():
         unused[key[side]] += cell.state == "unused"
+        unsure[key[side]] += cell.state not in ("unused", "used")
         granted[key[side]] += 1
-    return sorted(granted, key=lambda name: (-unused[name], -granted[name], name))
+    return sorted(granted, key=lambda name: (-unused[name], -unsure[name], -granted[name], name))
 
 
 def _words(held: dict[tuple[str, str], _Held]) -> tuple[str, str]:
@@ -123,6 +127,7 @@ def _matrix(
                     "scope": scope,
                     "state": WORDS[cell.state],
                     "text": cell.text,
+                    "advice": cell.advice,
                     "ink": on(PALETTE[cell.state]),
                     "uses": cell.uses,
                     "grants": sum(cell.states.values()),
@@ -147,7 +152,7 @@ def _matrix(
             alt.Tooltip("holder:N", title=noun),
             "scope:N",
             "state:N",
-            alt.Tooltip("text:N", title="advice"),
+            "advice:N",
             alt.Tooltip("uses:Q", format=",d"),
             alt.Tooltip("grants:Q", format=",d"),
             alt.Tooltip("grants that used it:Q", format=",d"),
