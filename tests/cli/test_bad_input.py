@@ -236,7 +236,7 @@ def tiny_disk(tmp_path):
 def big_log(tmp_path):
     path = tmp_path / "big.ndjson"
     with path.open("w") as file:
-        for number in range(60_000):
+        for _ in range(60_000):
             file.write(
                 json.dumps({**RECORD, "event_id": os.urandom(16).hex(), "resource_id": os.urandom(60).hex()}) + "\n"
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cyclopts import App, CycloptsError, Parameter
+import re
+
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from grantlens.cli import (
     case,
@@ -91,14 +93,22 @@ def build() -> App:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     app = build()
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        raise GrantlensError(
-            str(error).strip(), f"See: {' '.join(['grantlens', *_known(arguments), '--help'])}"
-        ) from None
+        raise GrantlensError(_wrong(error), f"See: {' '.join(['grantlens', *_known(arguments), '--help'])}") from None
     return code or 0
+
+
+def _wrong(error: CycloptsError) -> str:
+    """Say what is wrong with the usage, in one sentence."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MissingArgumentError) and (match := re.search(r"parameter (\S+) requires", text)):
+        return f"{match[1]} is missing."
+    return text
 
 
 def _known(arguments: list[str]) -> list[str]:

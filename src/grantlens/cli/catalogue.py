@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from grantlens.cli.message import say
-from grantlens.cli.opening import existing
+from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
 
 BUILD_EXAMPLES = """Examples:
@@ -30,7 +30,7 @@ def build(
     """Build a catalogue from a vendor's own description of its API."""
     from grantlens.catalogue.model import Catalogue
 
-    catalogue = Catalogue.build(source, path)
+    catalogue = Catalogue.build(source, readable(path))
     catalogue.write(out)
     say(f"Wrote {out}: {catalogue!r}.")
     return 0
@@ -42,7 +42,7 @@ def add(
     """Add a catalogue to a store, and match the operations in the logs with it."""
     from grantlens.catalogue.model import Catalogue
 
-    catalogue = Catalogue.read(file)
+    catalogue = Catalogue.read(readable(file))
     with existing(store) as opened:
         opened.add(catalogue)
         known, all_targets = opened.engine.rows("SELECT count(operation_id), count(*) FROM usage_operation")[0]

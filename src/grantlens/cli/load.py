@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from grantlens.cli.message import complain, say
-from grantlens.cli.opening import anew
+from grantlens.cli.opening import anew, neighbour
 from grantlens.cli.output import write_json, write_records
 from grantlens.cli.parameters import AsJson, StorePath
 from grantlens.errors import GrantlensError
@@ -66,5 +67,6 @@ def load(
     if rejected:
         say(f"{rejected} records were rejected and kept aside; see: grantlens coverage {store}")
     for path, message, remedy in report.failed:
-        complain(message if path in message else f"{path}: {message}", remedy)
+        near = neighbour(Path(path)) if not Path(path).exists() else None
+        complain(message if path in message else f"{path}: {message}", f"Did you mean {near}?" if near else remedy)
     return 2 if report.failed else 0

@@ -46,14 +46,14 @@ def neighbour(path: Path) -> Path | None:
 
 
 def readable(path: Path) -> Path:
-    """Return the path of a file that must be there.
+    """Return the path of a file or folder that must be there.
 
     Raises
     ------
     GrantlensError
         If there is no such file; the remedy names the nearest one.
     """
-    if not path.is_file():
+    if not path.exists():
         near = neighbour(path)
-        raise GrantlensError(f"There is no file {path}.", f"Did you mean {near}?" if near else "Check the path.")
+        raise GrantlensError(f"{path} does not exist.", f"Did you mean {near}?" if near else "Check the path.")
     return path

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from grantlens.cli.message import say
-from grantlens.cli.opening import existing
+from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
 
 EXAMPLES = """Examples:
@@ -24,7 +24,7 @@ def add(
     """Add the register to a store; an entry replaces an earlier one of the same client."""
     from grantlens.register.register import Register
 
-    register = Register.read(file)
+    register = Register.read(readable(file))
     with existing(store) as opened:
         opened.add(register)
         entries = opened.engine.value("SELECT count(*) FROM register")

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from grantlens.cli.message import say
-from grantlens.cli.opening import existing
+from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
 
 EXAMPLES = """Examples:
@@ -25,7 +25,7 @@ def add(
     """Add resource servers to a store; an entry replaces an earlier one of the same server."""
     from grantlens.register.server import Servers
 
-    servers = Servers.read(file)
+    servers = Servers.read(readable(file))
     with existing(store) as opened:
         opened.add(servers)
         entries = opened.engine.value("SELECT count(*) FROM server")

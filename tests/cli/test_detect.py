@@ -1,0 +1,152 @@
+"""`grantlens detect` on the samples: formats, windows, exit codes."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from grantlens.store import Store
+
+NOW = ("--now", "2026-10-01")
+KEYS = {
+    "rule",
+    "rule_version",
+    "verdict",
+    "severity",
+    "explained_by",
+    "title",
+    "source",
+    "client_id",
+    "subject_id",
+    "grant_id",
+    "token_id",
+    "resource_server",
+    "operation",
+    "scopes",
+    "first_seen",
+    "last_seen",
+    "events",
+    "detail",
+    "join_key",
+    "coverage",
+    "evidence",
+}
+"""Design section 5: keys are always present."""
+
+
+def findings(ran):
+    return json.loads(ran.out)
+
+
+def test_every_finding_has_every_key_and_its_evidence(run, sample_file):
+    ran = run("detect", sample_file, *NOW, "--format", "json")
+    assert (ran.code, ran.err) == (0, "")
+    found = findings(ran)
+    assert len({finding["rule"] for finding in found}) > 10
+    for finding in found:
+        assert set(finding) == KEYS
+        assert set(finding["coverage"]) == {"from", "until", "share"}
+        assert finding["verdict"] in ("violation", "indeterminate", "clear")
+        assert len(finding["evidence"]) <= 20
+        for pointer in finding["evidence"]:
+            assert set(pointer) == {"file", "sha256", "line", "event_id"}
+    assert all(
+        finding["evidence"] for finding in found if finding["verdict"] == "violation" and finding["rule"] != "GOV-1"
+    )
+
+
+def test_all_evidence_is_at_least_the_few(run, sample_file):
+    few = findings(run("detect", sample_file, "OOS-1", "OOS-3", *NOW, "--format", "json"))
+    every = findings(run("detect", sample_file, "OOS-1", "OOS-3", *NOW, "--format", "json", "--evidence", "all"))
+    assert [finding["title"] for finding in few] == [finding["title"] for finding in every]
+    for short, whole in zip(few, every, strict=True):
+        pointers = [tuple(pointer.items()) for pointer in whole["evidence"]]
+        assert {tuple(pointer.items()) for pointer in short["evidence"]} <= set(pointers)
+        assert len(pointers) >= len(short["evidence"])
+
+
+def test_the_formats_say_the_same(run, sample_file):
+    whole = findings(run("detect", sample_file, "REV-1", *NOW, "--format", "json"))
+    lines = run("detect", sample_file, "REV-1", *NOW, "--format", "ndjson").out.splitlines()
+    assert [json.loads(line) for line in lines] == whole
+    rows = list(csv.DictReader(io.StringIO(run("detect", sample_file, "REV-1", *NOW, "--format", "csv").out)))
+    assert [(row["client_id"], int(row["events"])) for row in rows] == [(f["client_id"], f["events"]) for f in whole]
+    table = run("detect", sample_file, "REV-1", *NOW).out.splitlines()
+    assert len(table) == 1 + sum(finding["verdict"] != "clear" for finding in whole)
+
+
+def test_two_runs_are_byte_equal(run, sample_file):
+    arguments = ("detect", sample_file, *NOW, "--format", "json")
+    assert run(*arguments).out == run(*arguments).out
+
+
+def test_a_rule_may_be_named_or_numbered_in_any_case(run, sample_file):
+    by_id = run("detect", sample_file, "oos-3", *NOW, "--format", "json")
+    assert findings(by_id)
+    assert {finding["rule"] for finding in findings(by_id)} == {"OOS-3"}
+
+
+def test_the_window_decides(run, sample_file):
+    july = findings(run("detect", sample_file, "REV-1", "--since", "2026-07", *NOW, "--format", "json"))
+    quarter = findings(run("detect", sample_file, "REV-1", "--since", "2026-Q3", *NOW, "--format", "json"))
+    assert len(july) < len(quarter)
+
+
+def test_without_now_the_clock_is_named_on_stderr(run, sample_file):
+    ran = run("detect", sample_file, "OOS-1", "--format", "json")
+    assert ran.err.startswith("Now is 20")
+    assert json.loads(ran.out) is not None
+
+
+@pytest.mark.parametrize(("level", "code"), [("info", 1), ("critical", 1)])
+def test_fail_on_is_1_where_something_is_that_bad(run, sample_file, level, code):
+    found = findings(run("detect", sample_file, *NOW, "--format", "json"))
+    assert any(finding["severity"] == "critical" and finding["verdict"] == "violation" for finding in found)
+    ran = run("detect", sample_file, *NOW, "--fail-on", level)
+    assert ran.code == code
+    assert "violations are" in ran.err
+
+
+def test_fail_on_is_0_where_nothing_is_that_bad(run, sample_file):
+    found = findings(run("detect", sample_file, "GOV-1", *NOW, "--format", "json"))
+    assert all(finding["severity"] != "critical" for finding in found)
+    ran = run("detect", sample_file, "GOV-1", *NOW, "--fail-on", "critical")
+    assert (ran.code, ran.err) == (0, "")
+
+
+@pytest.mark.parametrize("options", [(), ("--fail-on", "low")])
+def test_a_window_without_logs_is_too_thin_to_judge(run, sample_file, options):
+    ran = run("detect", sample_file, "OOS-1", "--since", "2020-Q1", *NOW, *options)
+    assert ran.code == 2
+    assert "no usage log covers any of 2020-01-01 to 2020-04-01" in ran.err
+    assert "Nothing was found" in ran.out
+
+
+def test_an_empty_store_is_too_thin_to_judge(run, tmp_path):
+    with Store(tmp_path / "empty.duckdb"):
+        pass
+    ran = run("detect", tmp_path / "empty.duckdb", *NOW)
+    assert ran.code == 2
+    assert "holds no event" in ran.err
+    assert "OOS-1: No usage log is in the store." in ran.out
+
+
+def test_a_store_without_revocations_is_too_thin_for_a_gate_only(run, tmp_path):
+    log = tmp_path / "usage.ndjson"
+    record = {
+        "log": "usage",
+        "used_at": "2026-07-01T09:00:00Z",
+        "outcome": "success",
+        "client_id": "c",
+        "event_id": "u1",
+    }
+    log.write_text(
+        json.dumps(record) + "\n" + json.dumps({**record, "used_at": "2026-07-02T09:00:00Z", "event_id": "u2"}) + "\n"
+    )
+    store = tmp_path / "thin.duckdb"
+    assert run("load", store, log).code == 0
+    assert run("detect", store, "OOS-1", *NOW).code == 0
+    ran = run("detect", store, "OOS-1", *NOW, "--fail-on", "high")
+    assert ran.code == 2
+    assert "no revocation log covers" in ran.err

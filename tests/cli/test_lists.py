@@ -1,0 +1,66 @@
+"""What the organisation brings: catalogue, register, servers."""
+
+import pytest
+
+from grantlens.store import Store
+
+
+@pytest.fixture
+def store_path(tmp_path):
+    path = tmp_path / "acme.duckdb"
+    with Store(path):
+        pass
+    return path
+
+
+def count(path, table):
+    with Store(path) as store:
+        return store.engine.value(f"SELECT count(*) FROM {table}")
+
+
+def test_a_catalogue_is_built_and_added(run, store_path, samples, tmp_path):
+    file = tmp_path / "mail.parquet"
+    ran = run("catalogue", "build", "toml", samples / "catalogue.toml", "-o", file)
+    assert (ran.code, ran.out) == (0, "")
+    assert "operations" in ran.err
+    assert run("catalogue", "add", store_path, file).code == 0
+    assert count(store_path, "cat_operation") > 10
+
+
+@pytest.mark.parametrize(
+    ("command", "file", "table"), [("register", "register.toml", "register"), ("server", "servers.toml", "server")]
+)
+def test_a_list_is_added_once(run, store_path, samples, command, file, table):
+    for _ in range(2):
+        ran = run(command, "add", store_path, samples / file)
+        assert (ran.code, ran.out) == (0, "")
+        assert str(count(store_path, table)) in ran.err
+    assert count(store_path, table) == (samples / file).read_text().count(
+        f"[[{'client' if table == 'register' else table}]]"
+    )
+
+
+@pytest.mark.parametrize("command", ["register", "server"])
+def test_a_mistake_names_its_line(run, store_path, tmp_path, command):
+    file = tmp_path / "list.toml"
+    file.write_text('[[server]]\nresource_server = "a"\nvalidation = "sometimes"\n[[client]]\nclient_id = 7\n')
+    ran = run(command, "add", store_path, file)
+    assert ran.failed_well()
+    assert "list.toml line" in ran.err
+    assert count(store_path, command) == 0
+
+
+@pytest.mark.parametrize("words", [("register", "add"), ("server", "add"), ("catalogue", "add")])
+def test_a_name_mistyped_gets_the_right_one(run, store_path, tmp_path, words):
+    (tmp_path / "connections.toml").write_text("")
+    ran = run(*words, store_path, tmp_path / "conections.toml")
+    assert ran.failed_well()
+    assert "Did you mean" in ran.err
+
+
+def test_a_source_nobody_knows(run, tmp_path):
+    (tmp_path / "api.yaml").write_text("openapi: 3.0.0\n")
+    ran = run("catalogue", "build", "opnapi", tmp_path / "api.yaml", "-o", tmp_path / "out.parquet")
+    assert ran.failed_well()
+    assert "openapi" in ran.err
+    assert not (tmp_path / "out.parquet").exists()

@@ -1,0 +1,69 @@
+"""coverage, verify, export, notebooks."""
+
+import json
+import shutil
+
+import pytest
+
+from grantlens.store import Store
+
+
+def test_coverage_lists_stretches_and_what_was_set_aside(run, sample_file):
+    ran = run("coverage", sample_file)
+    assert (ran.code, ran.err) == (0, "")
+    assert {"issuance", "usage", "revocation", "native", "okta", "github"} <= set(ran.out.split())
+    whole = json.loads(run("coverage", sample_file, "--json").out)
+    assert set(whole) == {"coverage", "ignored", "rejected"}
+    for stretch in whole["coverage"]:
+        assert stretch["covered_from"] < stretch["covered_until"]
+    assert any(stretch["is_gap"] for stretch in whole["coverage"]), "the samples have a planted gap"
+
+
+@pytest.fixture
+def evidence(tmp_path):
+    """Return a store and the file that it loaded."""
+    log = tmp_path / "usage.ndjson"
+    log.write_text(
+        '{"log": "usage", "used_at": "2026-07-01T09:00:00Z", "outcome": "success", "client_id": "c", "event_id": "u"}\n'
+    )
+    with Store(tmp_path / "acme.duckdb") as store:
+        store.load(log)
+    return tmp_path / "acme.duckdb", log
+
+
+def test_verify_is_content_with_files_that_are_what_they_were(run, evidence):
+    ran = run("verify", evidence[0])
+    assert (ran.code, ran.out) == (0, "1 files are what they were when they were loaded.\n")
+
+
+@pytest.mark.parametrize("change", ["gone", "changed"])
+def test_verify_names_a_file_that_is_not(run, evidence, change):
+    store, log = evidence
+    log.unlink() if change == "gone" else log.write_text(log.read_text().replace('"c"', '"d"'))
+    ran = run("verify", store)
+    assert ran.code == 2
+    assert "usage.ndjson" in ran.out
+    assert ran.err.startswith("grantlens: 1 problems.")
+
+
+def test_export_round_trips(run, sample_file, tmp_path):
+    ran = run("export", sample_file, "-o", tmp_path / "all.ndjson.gz")
+    assert (ran.code, ran.out) == (0, f"{tmp_path / 'all.ndjson.gz'}\n")
+    loaded = json.loads(run("load", tmp_path / "again.duckdb", tmp_path / "all.ndjson.gz", "--json").out)
+    with Store(shutil.copy(sample_file, tmp_path / "copy.duckdb")) as store:
+        counts = {log: store.engine.value(f"SELECT count(*) FROM {log}") for log in ("issuance", "usage", "revocation")}
+    assert {log: loaded["batches"][0][log] for log in counts} == counts
+    assert loaded["batches"][0]["rejected"] == 0
+
+
+def test_notebooks_are_copied_and_never_overwritten(run, tmp_path):
+    ran = run("notebooks", "copy", tmp_path / "mine")
+    assert ran.code == 0
+    copied = sorted(path.name for path in (tmp_path / "mine").iterdir())
+    assert copied == [line.rsplit("/", 1)[1] for line in ran.out.splitlines()]
+    assert copied
+    first = tmp_path / "mine" / copied[0]
+    first.write_text("my own work")
+    again = run("notebooks", "copy", tmp_path / "mine")
+    assert again.failed_well()
+    assert first.read_text() == "my own work"
