@@ -39,7 +39,7 @@ def aftermath(
         One letter for each attempt, `s` success and `d` denial, where the server does not do what its kind does.
     """
     revoked_at = revocation["revoked_at"]
-    left_s = (token.expires - revoked_at).total_seconds()
+    left_s = (token.ends - revoked_at).total_seconds()
     op = op or connection.ops[0]
     server = SERVERS[op.server]
     seen: list[tuple[float, str]] = []
@@ -147,9 +147,10 @@ def routine_revocation(connection: Connection, revoked_at: datetime, number: int
         token=None if whole_grant else token,
         reason="connection no longer needed",
     )
-    left_s = (token.expires - revocation["revoked_at"]).total_seconds()
+    left_s = (token.ends - revocation["revoked_at"]).total_seconds()
     allowed_s = SERVERS[connection.grant.server].allowed_s(left_s) or 0.0
-    offsets, moment = [], rng.uniform(16, 60)
+    offsets: list[float] = []
+    moment = rng.uniform(16, 60)
     tries = rng.randrange(2, 9)
     while len(offsets) < tries and moment < left_s - 60:
         near = abs(moment - allowed_s) < PROVEN_S + 1 or 0.84 * left_s < moment < 0.94 * left_s

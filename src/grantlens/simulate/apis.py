@@ -85,14 +85,14 @@ class Operation:
         return "/" not in self.label
 
     @property
-    def method(self) -> str | None:
-        """The HTTP method."""
-        return None if self.is_tool else self.label.split(" ", 1)[0]
+    def method(self) -> str:
+        """The HTTP method, empty for a tool."""
+        return "" if self.is_tool else self.label.split(" ", 1)[0]
 
     @property
-    def template(self) -> str | None:
-        """The path template."""
-        return None if self.is_tool else self.label.split(" ", 1)[1]
+    def template(self) -> str:
+        """The path template, empty for a tool."""
+        return "" if self.is_tool else self.label.split(" ", 1)[1]
 
     @property
     def scopes(self) -> tuple[str, ...]:

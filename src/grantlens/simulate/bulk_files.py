@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from grantlens.simulate.population import TENANT, TENANTS
 from grantlens.simulate.truth import iso
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
     from grantlens.simulate.bulk import Drawn
 
 CHUNK = 500_000
@@ -96,7 +100,7 @@ class _Clock:
         self.seconds = [f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}." for s in range(86400)]
         self.milliseconds = [f"{ms:03d}" for ms in range(1000)]
 
-    def texts(self, offsets_ms) -> list[str]:
+    def texts(self, offsets_ms: "np.ndarray") -> list[str]:
         """Return the times of a chunk, without zone."""
         seconds, milliseconds = offsets_ms // 1000, offsets_ms % 1000
         days, of_day, ms = self.days, self.seconds, self.milliseconds
@@ -142,7 +146,7 @@ def ndjson(folder: Path, drawn: "Drawn", files: int) -> None:
     """Write the three logs in the native format."""
     _save(folder / "issuance.ndjson", _native_issuance(drawn))
     _save(folder / "revocation.ndjson", _native_revocation(drawn))
-    pieces = []
+    pieces: list[tuple[str, ...]] = []
     for op in bulk.OPS:
         if op.is_tool:
             pieces.append((f'"operation":"{op.label}"',))
@@ -181,20 +185,19 @@ def ndjson(folder: Path, drawn: "Drawn", files: int) -> None:
     )
 
 
-def _stream(folder: Path, name: str, drawn: "Drawn", files: int, lines, clock: _Clock) -> None:
+def _stream(
+    folder: Path,
+    name: str,
+    drawn: "Drawn",
+    files: int,
+    lines: Callable[[range, list[str]], list[str]],
+    clock: _Clock,
+) -> None:
     """Write the calls chunk by chunk."""
-    open_number, file = -1, None
-    try:
-        for number, calls in _parts(drawn, files):
-            if number != open_number:
-                if file:
-                    file.close()
-                file = (folder / f"{name}-{number:03d}.ndjson").open("w", encoding="utf-8", newline="\n")
-                open_number = number
-            file.write("".join(lines(calls, clock.texts(drawn.call_time[calls.start : calls.stop]))))
-    finally:
-        if file:
-            file.close()
+    for number, chunks in groupby(_parts(drawn, files), key=lambda part: part[0]):
+        with (folder / f"{name}-{number:03d}.ndjson").open("w", encoding="utf-8", newline="\n") as file:
+            for _, calls in chunks:
+                file.write("".join(lines(calls, clock.texts(drawn.call_time[calls.start : calls.stop]))))
 
 
 GRAPH_TEMPLATES = (
@@ -213,7 +216,7 @@ GRAPH_TEMPLATES = (
 
 def graph(folder: Path, drawn: "Drawn", files: int) -> None:
     """Write the calls as Microsoft Graph activity, and the tokens as sign-ins; operations are Graph's, in turn."""
-    tenant = TENANTS["microsoft_entra"]
+    tenant = str(TENANTS["microsoft_entra"])
     names = [ids.token_id("microsoft_entra", "access", "bulk", token) for token in range(drawn.tokens)]
     apps = [ids.guid("app", connection) for connection in range(drawn.connections)]
     people = {
@@ -222,7 +225,7 @@ def graph(folder: Path, drawn: "Drawn", files: int) -> None:
     scopes = "Calendars.Read Files.Read Group.Read.All Mail.Read User.Read.All"
     head = f'"tenantId":"{tenant}","resourceId":"/tenants/{tenant}/providers/Microsoft.aadiam"'
     _save(folder / "signins.ndjson", _sign_ins(drawn, names, apps, people, scopes, tenant))
-    pieces = []
+    pieces: list[tuple[str, ...]] = []
     for number in range(len(bulk.OPS)):
         cut = _cut(GRAPH_TEMPLATES[number % len(GRAPH_TEMPLATES)])
         cut[0] = f'"requestMethod":"GET","requestUri":"https://graph.microsoft.com{cut[0]}'
@@ -307,12 +310,12 @@ def parquet(folder: Path, drawn: "Drawn", files: int) -> None:
     pieces = [pa.array([cut[place] if place < len(cut) else "" for cut in cuts]) for place in range(3)]
     places = np.array([len(cut) - 1 for cut in cuts])
     methods, operations = (
-        pa.array([op.method for op in bulk.OPS]),
+        pa.array([op.method or None for op in bulk.OPS]),
         pa.array([op.label if op.is_tool else None for op in bulk.OPS]),
     )
     outcomes, reasons = pa.array(["success", "denied", "denied"]), pa.array([None, "rate", "token"])
-    writer, open_number = None, -1
-    for number, calls in _parts(drawn, files):
+
+    def table_of(calls: range) -> "pa.Table":
         cut = slice(calls.start, calls.stop)
         op, token, outcome = drawn.call_op[cut], drawn.call_token[cut], drawn.call_outcome[cut]
         texts = [pc.cast(pa.array(drawn.call_ids[place][cut]), pa.string()) for place in range(2)]
@@ -327,7 +330,7 @@ def parquet(folder: Path, drawn: "Drawn", files: int) -> None:
         )
         connection = pa.array(token % drawn.connections)
         numbers = pc.cast(pa.array(np.arange(calls.start, calls.stop)), pa.string())
-        table = pa.table({
+        return pa.table({
             "log": pa.array(["usage"]).take(pa.array(np.zeros(len(calls), dtype=np.int64))),
             "used_at": pa.array(drawn.call_time[cut] * 1000 + epoch_us).cast(pa.timestamp("us", "UTC")),
             "outcome": outcomes.take(pa.array(outcome)),
@@ -343,17 +346,17 @@ def parquet(folder: Path, drawn: "Drawn", files: int) -> None:
             "tenant": pa.array([TENANT]).take(pa.array(np.zeros(len(calls), dtype=np.int64))),
             "event_id": pc.binary_join_element_wise("us-", numbers, ""),
         })  # fmt: skip
-        if number != open_number:
-            if writer:
-                writer.close()
-            writer = pq.ParquetWriter(folder / f"usage-{number:03d}.parquet", table.schema, compression="zstd")
-            open_number = number
-        writer.write_table(table)
-    if writer:
-        writer.close()
+
+    for number, chunks in groupby(_parts(drawn, files), key=lambda part: part[0]):
+        tables = (table_of(calls) for _, calls in chunks)
+        first = next(tables)
+        with pq.ParquetWriter(folder / f"usage-{number:03d}.parquet", first.schema, compression="zstd") as writer:
+            writer.write_table(first)
+            for table in tables:
+                writer.write_table(table)
 
 
-def _with_times(table):
+def _with_times(table: "pa.Table") -> "pa.Table":
     """Turn the columns of times into real ones."""
     import pyarrow as pa
     import pyarrow.compute as pc

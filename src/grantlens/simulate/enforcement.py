@@ -60,7 +60,7 @@ class Server:
         if self.validation == "offline":
             return True
         if self.validation == "cached":
-            return offset_s < self.cache_s - cached_for_s
+            return offset_s < (self.cache_s or 0.0) - cached_for_s
         return False
 
     def allowed_s(self, left_s: float) -> float | None:
@@ -70,7 +70,7 @@ class Server:
         if self.validation == "offline":
             return left_s
         if self.validation == "cached":
-            return min(self.cache_s, left_s)
+            return min(self.cache_s or 0.0, left_s)
         return self.bound_s or 0.0
 
 

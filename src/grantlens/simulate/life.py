@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from grantlens.simulate.apis import Operation, operations_for
 from grantlens.simulate.population import HEARTBEAT, Client, Grant, Person, Token, closure, ordinary
@@ -75,12 +76,18 @@ class Connection:
             )
         return fresh
 
-    def call(self, token: Token, moment: datetime, op: Operation | None = None, **how: object) -> dict:
+    def call(self, token: Token, moment: datetime, op: Operation | None = None, **how: Any) -> dict:
         """Call the next operation in turn, or the one given."""
         if op is None:
             op = self.ops[self._turn % len(self.ops)]
             self._turn += 1
         return self.world.call(token, moment, op, keys=self.keys, **how)
+
+    def refresh_token(self) -> Token:
+        """Return the refresh token that it holds now."""
+        if self.refresh is None:
+            raise ValueError(f"{self.grant.client.client_id} holds no refresh token")
+        return self.refresh
 
     def session(self, moment: datetime, calls: int) -> Token:
         """One working session: a token and some calls, all well inside its life."""
@@ -121,7 +128,7 @@ def connect(
     since: datetime,
     *,
     style: str = "refresh",
-    **how: object,
+    **how: Any,
 ) -> Connection:
     """Open a connection: a grant (with a consent, except for services), ready to be used."""
     consent = {"refresh": "user", "agent": "policy", "service": None}[style]
@@ -164,7 +171,7 @@ def heartbeat(world: World, every_h: float = 6.0) -> None:
     moment = world.start + timedelta(minutes=4)
     token = None
     while moment < world.end:
-        if token is None or moment > token.expires - timedelta(hours=1):
+        if token is None or moment > token.ends - timedelta(hours=1):
             token = connection.access(moment - timedelta(seconds=30))
         connection.call(token, moment + timedelta(seconds=rng.uniform(0, 20)))
         moment += timedelta(hours=every_h)

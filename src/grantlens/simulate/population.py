@@ -128,6 +128,13 @@ class Token:
     parent: "Token | None" = None
     session: str | None = None
 
+    @property
+    def ends(self) -> datetime:
+        """The expiry of a token that has one."""
+        if self.expires is None:
+            raise ValueError(f"{self.token_id} never expires")
+        return self.expires
+
 
 @dataclass(frozen=True)
 class Archetype:

@@ -230,7 +230,7 @@ class World:
             "token_scopes": list(token.scopes) if repeat_scopes else None,
             "session_id": token.session,
             "resource_server": op.server,
-            "method": op.method,
+            "method": op.method or None,
             "target": path or op.path(rng),
             "operation": op.label if op.is_tool else None,
             "validation": _logged_validation(op.server),

@@ -82,11 +82,11 @@ def outlived(world: World) -> None:
     work(connection, world.end)
     late = connection.access(world.day(0.66, 2, 0))
     connection.call(late, late.issued + timedelta(minutes=20))
-    connection.call(late, late.expires + timedelta(minutes=12))
+    connection.call(late, late.ends + timedelta(minutes=12))
     world.truth.expect("INT-2", "violation", client_id="night-batch", subject_id=None, token_id=late.token_id)
     slack = connection.access(world.day(0.69, 2, 0))
     connection.call(slack, slack.issued + timedelta(minutes=20))
-    connection.call(slack, slack.expires + timedelta(seconds=20))
+    connection.call(slack, slack.ends + timedelta(seconds=20))
     world.truth.forbid("INT-2", "within the leeway of 60 s", client_id="night-batch", token_id=slack.token_id)
 
 

@@ -65,7 +65,7 @@ def issued_after(world: World) -> None:
     )
     aftermath(connection, token, revocation, [130.0])
     fresh = connection.access(revoked_at + timedelta(minutes=20))
-    for born in (fresh, connection.refresh):
+    for born in (fresh, connection.refresh_token()):
         world.truth.expect(
             "REV-2", "violation", **key(connection), token_id=born.token_id, revocation_event=revocation["event_id"]
         )
@@ -73,7 +73,7 @@ def issued_after(world: World) -> None:
     world.truth.forbid("REV-1", "issued later: REV-2 says it", token_id=fresh.token_id)
     incident.facts = {
         "revocation_event": revocation["event_id"],
-        "tokens": [fresh.token_id, connection.refresh.token_id],
+        "tokens": [fresh.token_id, connection.refresh_token().token_id],
     }
 
 
@@ -187,7 +187,7 @@ def cascade_failure(world: World) -> None:
     work(connection, revoked_at)
     first = at_work(connection, revoked_at, minutes=25)
     second = at_work(connection, revoked_at, minutes=9)
-    revocation = world.revoke(revoked_at, "token", token=connection.refresh, initiator="user")
+    revocation = world.revoke(revoked_at, "token", token=connection.refresh_token(), initiator="user")
     aftermath(connection, first, revocation, [61.0, 400.0, 1180.0, 1500.0], outcomes="sssd")
     aftermath(connection, second, revocation, [75.0, 431.0, 1211.0, 1530.0], outcomes="sssd")
     incident.facts = {"revocation_event": revocation["event_id"], "tokens": [first.token_id, second.token_id]}

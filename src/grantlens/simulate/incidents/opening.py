@@ -1,6 +1,7 @@
 """How an incident gets its connection."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from grantlens.simulate.life import Connection, connect
 from grantlens.simulate.population import PEOPLE, Client, Person, closure, every_operation_of
@@ -24,7 +25,7 @@ def opened(
     status: str = "active",
     registered: bool = True,
     since: datetime | None = None,
-    **how: object,
+    **how: Any,
 ) -> Connection:
     """Open the connection of an incident; by default everything its scopes are meant for is approved."""
     subject = PEOPLE[person] if isinstance(person, int) else person

@@ -126,7 +126,7 @@ def quiet_drift(world: World) -> None:
         for offset, label, extra in steps:
             moment = begun + timedelta(seconds=offset)
             address = "203.0.113.109" if offset < 400000 else "198.51.100.90"
-            if token is None or moment > token.expires - timedelta(minutes=5):
+            if token is None or moment > token.ends - timedelta(minutes=5):
                 token = connection.access(moment - timedelta(seconds=40))
                 for row in world.issuance[-2:]:
                     row.update(ip=address, user_agent=python)
