@@ -1,4 +1,6 @@
+import base64
 import json
+import re
 
 import pytest
 
@@ -13,8 +15,11 @@ def chart():
 
 
 def test_a_notebook_gets_a_picture_and_words(chart):
-    bundle = chart._repr_mimebundle_()
-    assert set(bundle) == {"image/svg+xml", "text/plain"}
+    bundle, metadata = chart._repr_mimebundle_()
+    assert set(bundle) == {"image/svg+xml", "image/png", "text/plain"}
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    width = float(re.search(r'<svg [^>]*width="([\d.]+)"', bundle["image/svg+xml"]).group(1))
+    assert abs(metadata["image/png"]["width"] - width) <= 1
     assert bundle["image/svg+xml"].startswith("<svg ")
     assert bundle["text/plain"] == chart.alt
 
@@ -22,14 +27,14 @@ def test_a_notebook_gets_a_picture_and_words(chart):
 def test_interactive_on_request_keeps_the_picture(chart):
     offline(False)
     try:
-        bundle = chart._repr_mimebundle_()
+        bundle, _metadata = chart._repr_mimebundle_()
     finally:
         offline()
     interactive = bundle["application/vnd.vegalite.v5+json"]
     assert "v5" in interactive["$schema"]
     assert "image/svg+xml" in bundle
     assert "v6" in chart.spec["$schema"]
-    assert set(chart._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+    assert "application/vnd.vegalite.v5+json" not in chart._repr_mimebundle_()[0]
 
 
 @pytest.mark.parametrize(("ending", "start"), [("svg", b"<svg"), ("PNG", b"\x89PNG"), ("json", b"{")])

@@ -147,3 +147,8 @@ def test_alternative_text_counts_everything():
     chart = timeline([*CASE, use(86430, "violation"), use(86500, "denied")])
     for part in ("granted 1", "used 3", "violation 1", "denied 1", "in order 1", "First revocation: 10 Aug 2026"):
         assert part in chart.describe()
+
+
+def test_the_axis_names_only_days_on_which_something_happened():
+    table = [{"lane": "used", "start": f"2026-08-01T0{hour}:00:00Z"} for hour in range(2)]
+    assert '"time (UTC) on 1 Aug 2026"' in json.dumps(timeline(table).spec)

@@ -14,6 +14,9 @@ from grantlens.charts.theme import PALETTE, SOFT, WORDS
 if TYPE_CHECKING:
     import altair as alt
 
+MARGIN = 0.015 / 1.03
+"""Share of the axis that is margin, at either end."""
+
 OWN = ("granted", "issued", "revoked")
 """Lanes whose normal marks have a colour of their own; the legend explains the others."""
 
@@ -90,7 +93,9 @@ def _time(left: float, right: float) -> alt.X:
     import altair as alt
 
     pattern = axis_format(right - left)
-    days = dict.fromkeys(written(moment, precise=False) for moment in (left, right))
+    # The margins may reach into a day on which nothing happened.
+    inner = (round(left + MARGIN * (right - left)), round(right - MARGIN * (right - left)))
+    days = dict.fromkeys(written(moment, precise=False) for moment in inner)
     day = "" if "%b" in pattern or "%Y" in pattern else f" on {' and '.join(days)}"
     axis = alt.Axis(format=pattern, tickCount=7, labelOverlap=True, labelFlush=False)
     return alt.X(
