@@ -55,20 +55,20 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
     return sum(map(is_event, sample)) * 2 > len(sample)
 
 
+_AS_OKTA_SPELLS = f"""
+SELECT line_no, r AS e, from_json(NULL, '{_LOWER}') AS panther
+FROM record
+WHERE r IS NOT NULL
+"""
+
 # Both spellings of the outer names. `unnest` keeps the parsed record as a value: without it DuckDB parses anew for each
 # field that is read later.
-_SPELLED = f"""
+_AS_PANTHER_SPELLS = f"""
 SELECT line_no,
        unnest([from_json(r, '{_EVENT}')]) AS e,
        from_json(CASE WHEN json_exists(r, '$.eventtype') THEN r END, '{_LOWER}') AS panther
 FROM record
 WHERE json_type(r) = 'OBJECT'
-"""
-
-_AS_OKTA_SPELLS = f"""
-SELECT line_no, r AS e, from_json(NULL, '{_LOWER}') AS panther
-FROM record
-WHERE r IS NOT NULL
 """
 
 # A time is read only if it is written as one: nothing is guessed.
@@ -312,8 +312,8 @@ SELECT line_no, 'names no ' || target_kind FROM ended WHERE NOT names_target AND
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """Parse twice only what Panther wrote: one structure cannot hold names that differ only in case."""
     if any(name.startswith("p_") or name == "eventtype" for record in sample for name in record):
-        return LOADER
-    return replace(LOADER, fields=_EVENT, steps={**LOADER.steps, "spelled": _AS_OKTA_SPELLS})
+        return replace(LOADER, fields='"JSON"', steps={**LOADER.steps, "spelled": _AS_PANTHER_SPELLS})
+    return LOADER
 
 
 LOADER = Loader(
@@ -321,11 +321,11 @@ LOADER = Loader(
     version=1,
     title="Okta System Log",
     recognise=_recognise,
-    fields='"JSON"',
+    fields=_EVENT,
     dialect=_fitted,
     carries=("issuance", "revocation"),
     steps={
-        "spelled": _SPELLED,
+        "spelled": _AS_OKTA_SPELLS,
         "event": _EVENT_STEP,
         "known": _KNOWN_STEP,
         "named": _NAMED_STEP,
