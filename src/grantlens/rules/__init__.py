@@ -6,7 +6,8 @@ from functools import cache
 from types import MappingProxyType
 
 from grantlens.errors import RuleError
-from grantlens.rules.rule import SEVERITIES, VERDICTS, Example, Parameter, Rule
+from grantlens.rules.example import Example
+from grantlens.rules.rule import SEVERITIES, VERDICTS, Parameter, Rule
 
 __all__ = ["SEVERITIES", "VERDICTS", "Example", "Parameter", "Rule", "find", "registry", "text"]
 

@@ -1,5 +1,6 @@
 """PRV-4: scopes that are used, where a narrower one would have been enough."""
 
+from grantlens.rules.example import Example, consent, logs_from_to, token, use
 from grantlens.rules.rule import Parameter, Rule
 
 RULE = Rule(
@@ -14,7 +15,9 @@ RULE = Rule(
     parameters=(
         Parameter("floor_days", 30, "days", "Least exposure before a replacement is proposed."),
         Parameter("floor_sessions", 60, "sessions", "Or this many sessions."),
-        Parameter("min_coverage", 0.95, "share", "Least share of the grant's life for which the usage log must be there."),
+        Parameter(
+            "min_coverage", 0.95, "share", "Least share of the grant's life for which the usage log must be there."
+        ),
         Parameter("min_map", 0.90, "share", "Least share of the grant's calls that a catalogue must know."),
     ),
     sql="""
@@ -45,4 +48,60 @@ SELECT CASE WHEN enough THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'usage' AS about_log, held_from AS about_from, held_until AS about_until
 FROM proposal
 """,
+    fires=(
+        Example(
+            "it writes nothing: reading would do",
+            (
+                consent("01 08:00", ["mail.write"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "scopes": ["mail.write"],
+                    "detail": {"scope": "mail.write", "replacement": "mail.read", "uses": 30},
+                },
+            ),
+        ),
+    ),
+    silent=(
+        Example(
+            "one write needs the broad scope",
+            (
+                consent("01 08:00", ["mail.write"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                use("12 10:00", "DELETE /v1/messages/7", None, grant_id="g1", status=204),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+        Example(
+            "the narrow scope is held as well: the broad one is not needed at all, which is no matter of narrowing",
+            (
+                consent("01 08:00", ["mail.write", "mail.read"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+        Example(
+            "two kinds of use, and no one narrower scope for both",
+            (
+                consent("01 08:00", ["mail.write"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                use("12 10:00", "POST /v1/messages", None, grant_id="g1", status=202),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "two days",
+            (
+                consent("01 08:00", ["mail.write"]),
+                use("01 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+                *logs_from_to("01 08:00", "03 08:00"),
+            ),
+            ({"verdict": "indeterminate", "detail": {"replacement": "mail.read"}},),
+        ),
+    ),
 )

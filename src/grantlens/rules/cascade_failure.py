@@ -1,5 +1,6 @@
 """REV-3: access tokens that outlived their revoked grant or refresh token."""
 
+from grantlens.rules.example import Example, consent, revoked, token, use
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -36,4 +37,63 @@ WHERE u.uses_after > 0 AND NOT u.is_target
   AND coalesce(u.token_kind, 'access') NOT IN ('refresh', 'code', 'id')
   AND coalesce(u.beyond_allowed, true)
 """,
+    fires=(
+        Example(
+            "the grant is gone, its access token works on",
+            (
+                consent("10 09:00", ["mail.read"]),
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00", "grant"),
+                use("10 12:10", "GET /v1/messages/7"),
+            ),
+            ({"verdict": "violation", "severity": "high", "token_id": "t1", "resource_server": "mail.example"},),
+        ),
+        Example(
+            "the refresh token is gone, the access token of its grant works on",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00", token_id="rt1"),
+                use("10 12:10", "GET /v1/messages/7"),
+            ),
+            ({"verdict": "violation", "token_id": "t1"},),
+        ),
+    ),
+    silent=(
+        Example(
+            "inside the server's cache time",
+            (
+                token("10 11:00", "t1", ["files.read"], "10 13:00"),
+                revoked("10 12:00", "grant"),
+                use("10 12:02", "GET /v1/files/7", server="files.example"),
+            ),
+        ),
+        Example(
+            "the access token itself was revoked: that is REV-1",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:10", "GET /v1/messages/7"),
+            ),
+        ),
+        Example(
+            "a client was disabled: that is REV-1",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00", "client", kind="disable"),
+                use("10 12:10", "GET /v1/messages/7"),
+            ),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "a server of which nothing is known",
+            (
+                token("10 11:00", "t1", ["jobs.run"], "10 13:00"),
+                revoked("10 12:00", "grant"),
+                use("10 12:10", "POST /v1/jobs", server="jobs.example"),
+            ),
+            ({"verdict": "indeterminate", "token_id": "t1"},),
+        ),
+    ),
 )

@@ -1,5 +1,6 @@
 """INT-5: stretches of time for which a log is missing."""
 
+from grantlens.rules.example import Example, use
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -24,4 +25,24 @@ SELECT 'violation' AS verdict, 'medium' AS severity,
 FROM coverage
 WHERE is_gap AND covered_until > $since AND covered_from < $until
 """,
+    fires=(
+        Example(
+            "a call each minute, and half a day of nothing",
+            (
+                *(use(f"10 {minute // 60:02}:{minute % 60:02}", "GET /v1/messages/7") for minute in range(0, 720)),
+                *(use(f"11 {minute // 60:02}:{minute % 60:02}", "GET /v1/messages/7") for minute in range(0, 720)),
+            ),
+            ({"verdict": "violation", "severity": "medium", "client_id": None, "detail": {"log": "usage"}},),
+        ),
+    ),
+    silent=(
+        Example(
+            "a call each minute, without a break",
+            tuple(use(f"10 {minute // 60:02}:{minute % 60:02}", "GET /v1/messages/7") for minute in range(0, 1440)),
+        ),
+        Example(
+            "too few calls to call a silence a gap",
+            tuple(use(f"{day:02} 09:00", "GET /v1/messages/7") for day in (1, 2, 3, 6)),
+        ),
+    ),
 )

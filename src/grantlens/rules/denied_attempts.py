@@ -1,5 +1,6 @@
 """OOS-12: actions beyond scope that were refused."""
 
+from grantlens.rules.example import Example, token, use
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -46,4 +47,40 @@ FROM refused r
 LEFT JOIN operation_class o ON o.operation_id = r.operation_id
 GROUP BY r.source, r.tenant, r.client_id, r.subject_id, r.grant_id, r.operation_id, o.label, o.writes, o.sensitive
 """,
+    fires=(
+        Example(
+            "the server refused for want of scope",
+            (
+                token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+                use("10 09:06", "DELETE /v1/messages/7", status=403),
+                use("10 09:07", "DELETE /v1/messages/8", status=403),
+            ),
+            ({"verdict": "clear", "severity": "low", "operation": "DELETE /v1/messages/{id}", "events": 2},),
+        ),
+        Example(
+            "the log says only 'denied', the catalogue says why",
+            (
+                token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+                use("10 09:06", "DELETE /v1/messages/7", status=403, denial_reason="other"),
+            ),
+            ({"verdict": "clear", "detail": {"said_by_server": None, "judged_by_catalogue": 1}},),
+        ),
+    ),
+    silent=(
+        Example(
+            "a dead token is no attempt beyond scope",
+            (token("10 09:01", "t1", ["mail.read"], "10 12:00"), use("10 09:06", "GET /v1/messages/7", status=401)),
+        ),
+        Example(
+            "a rate limit is none either",
+            (token("10 09:01", "t1", ["mail.read"], "10 12:00"), use("10 09:06", "DELETE /v1/messages/7", status=429)),
+        ),
+        Example(
+            "refused although in scope: a role or a licence was missing",
+            (
+                token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+                use("10 09:06", "GET /v1/messages/7", status=403, denial_reason="policy"),
+            ),
+        ),
+    ),
 )

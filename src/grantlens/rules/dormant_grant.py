@@ -1,5 +1,6 @@
 """PRV-3: grants that nobody uses and that live on."""
 
+from grantlens.rules.example import Example, consent, logs_from_to, revoked, token, use
 from grantlens.rules.rule import Parameter, Rule
 
 RULE = Rule(
@@ -101,4 +102,82 @@ SELECT CASE WHEN coalesce(strays, false) OR share < $min_coverage THEN 'indeterm
        'usage' AS about_log, judged_from AS about_from, $until AS about_until
 FROM judged
 """,
+    fires=(
+        Example(
+            "a live refresh token, and ten days of silence",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                token("01 08:01", "rt1", ["mail.read", "offline_access"], token_kind="refresh"),
+                use("02 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            ({"verdict": "violation", "severity": "high", "grant_id": "g1", "detail": {"retired": False}},),
+            parameters={"dormant_days": 10},
+        ),
+        Example(
+            "the integration was retired, its grant was not",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            ({"verdict": "violation", "severity": "critical", "detail": {"retired": True, "last_used_at": None}},),
+            register=({"client_id": "app", "status": "retired"},),
+            parameters={"dormant_days": 10},
+        ),
+    ),
+    silent=(
+        Example(
+            "revoked",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("02 08:00", "grant"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            parameters={"dormant_days": 10},
+        ),
+        Example(
+            "used yesterday",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+                use("19 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            parameters={"dormant_days": 10},
+        ),
+        Example(
+            "its only refresh token has expired",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                token("01 08:01", "rt1", ["mail.read"], "05 08:00", token_kind="refresh"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            parameters={"dormant_days": 10},
+        ),
+        Example(
+            "younger than the silence asked for",
+            (
+                consent("15 08:00", ["mail.read", "offline_access"]),
+                token("15 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            parameters={"dormant_days": 10},
+        ),
+    ),
+    undecidable=(
+        Example(
+            "a call of the same client and subject belongs to one of two grants",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+                consent("01 08:00", ["mail.read"], "g2"),
+                use("19 09:00", "GET /v1/messages/7", None),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            ({"verdict": "indeterminate", "grant_id": "g1"},),
+            parameters={"dormant_days": 10},
+        ),
+    ),
 )

@@ -1,5 +1,6 @@
 """REV-5: servers that refuse, then accept again."""
 
+from grantlens.rules.example import Example, revoked, token, use
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -33,4 +34,70 @@ SELECT 'violation' AS verdict,
 FROM revoked_use u
 WHERE u.flapped
 """,
+    fires=(
+        Example(
+            "in, out, in again",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 14:00"),
+                revoked("10 12:00"),
+                use("10 12:01", "GET /v1/messages/7"),
+                use("10 12:02", "GET /v1/messages/7", status=401),
+                use("10 12:03", "GET /v1/messages/7"),
+                use("10 12:04", "GET /v1/messages/7", status=401),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "high",
+                    "detail": {
+                        "last_success_s": 180.0,
+                        "first_denial_s": 120.0,
+                        "lag_lower_s": 169.0,
+                        "lag_upper_s": 251.0,
+                        "censored": "no",
+                    },
+                },
+            ),
+        ),
+    ),
+    silent=(
+        Example(
+            "in, then out for good",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 14:00"),
+                revoked("10 12:00"),
+                use("10 12:01", "GET /v1/messages/7"),
+                use("10 12:02", "GET /v1/messages/7", status=401),
+            ),
+        ),
+        Example(
+            "a refusal for want of scope in between",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 14:00"),
+                revoked("10 12:00"),
+                use("10 12:01", "GET /v1/messages/7"),
+                use("10 12:02", "DELETE /v1/messages/7", status=403),
+                use("10 12:03", "GET /v1/messages/7"),
+            ),
+        ),
+        Example(
+            "out, then in: no success was proven before the refusal",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 14:00"),
+                revoked("10 12:00"),
+                use("10 12:02", "GET /v1/messages/7", status=401),
+                use("10 12:03", "GET /v1/messages/7"),
+            ),
+        ),
+        Example(
+            "each server for itself",
+            (
+                token("10 11:00", "t1", ["mail.read", "files.read"], "10 14:00"),
+                revoked("10 12:00"),
+                use("10 12:01", "GET /v1/messages/7"),
+                use("10 12:02", "GET /v1/files/7", server="files.example", status=401),
+                use("10 12:03", "GET /v1/messages/7"),
+            ),
+        ),
+    ),
 )

@@ -1,5 +1,6 @@
 """REV-2: tokens that were issued although their grant was revoked."""
 
+from grantlens.rules.example import Example, consent, refreshed, revoked, token
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -75,4 +76,81 @@ SELECT CASE WHEN bool_or(proven) THEN 'violation' ELSE 'indeterminate' END AS ve
 FROM timed
 GROUP BY source, token_id
 """,
+    fires=(
+        Example(
+            "a refresh after the grant's end",
+            (
+                consent("10 09:00", ["mail.read"]),
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("10 12:00", "grant"),
+                refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "critical",
+                    "token_id": "t2",
+                    "resource_server": None,
+                    "detail": {"revocation_event": "r1", "issued_after_s": 3600.0},
+                },
+            ),
+        ),
+        Example(
+            "a child of a revoked refresh token",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("10 12:00", token_id="rt1"),
+                refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+            ),
+            ({"verdict": "violation", "token_id": "t2"},),
+        ),
+        Example(
+            "a grandchild over a rotated refresh token",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                refreshed("10 10:00", "rt2", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("10 12:00", token_id="rt1"),
+                refreshed("10 13:00", "t2", "rt2", ["mail.read"]),
+            ),
+            ({"verdict": "violation", "token_id": "t2"},),
+        ),
+    ),
+    silent=(
+        Example(
+            "a fresh consent starts a new grant, though the id is reused",
+            (
+                consent("10 09:00", ["mail.read"]),
+                revoked("10 12:00", "grant"),
+                consent("10 12:30", ["mail.read"]),
+                token("10 13:00", "t2", ["mail.read"]),
+            ),
+        ),
+        Example(
+            "refused issuance is none",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("10 12:00", "grant"),
+                refreshed("10 13:00", "t2", "rt1", ["mail.read"], outcome="denied"),
+            ),
+        ),
+        Example(
+            "the end of one access token ends no grant",
+            (
+                token("10 09:01", "t1", ["mail.read"]),
+                revoked("10 12:00"),
+                token("10 13:00", "t2", ["mail.read"]),
+            ),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "a refresh in flight at the moment of revocation",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("10 12:00:00.5", "grant"),
+                refreshed("10 12:00:03.5", "t2", "rt1", ["mail.read"]),
+            ),
+            ({"verdict": "indeterminate", "token_id": "t2"},),
+        ),
+    ),
 )

@@ -1,5 +1,6 @@
 """REV-4: revocations that were really the expiry."""
 
+from grantlens.rules.example import Example, logs_from_to, revoked, token, use
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -40,4 +41,79 @@ SELECT CASE WHEN u.last_proven_success_at >= u.life_ends_at - (u.life_ends_at - 
 FROM lived u
 WHERE u.uses_after > 0 AND u.denials = 0 AND u.alive
 """,
+    fires=(
+        Example(
+            "it worked into the last tenth of its life",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:20", "GET /v1/messages/7"),
+                use("10 12:55", "GET /v1/messages/7"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "critical",
+                    "explained_by": None,
+                    "detail": {"ends_by": "expiry", "censored": "right"},
+                },
+            ),
+        ),
+        Example(
+            "a refusal for another reason proves nothing",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:30", "DELETE /v1/messages/7", status=403),
+                use("10 12:55", "GET /v1/messages/7"),
+                use("10 13:10", "GET /v1/messages/7", status=401),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            ({"verdict": "violation", "detail": {"first_denial_s": None}},),
+        ),
+        Example(
+            "an offline server, as documented: still true, less grave",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:58", "GET /v1/messages/7", server="offline.example"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            ({"verdict": "violation", "severity": "high", "explained_by": "offline_jwt"},),
+        ),
+    ),
+    silent=(
+        Example(
+            "refused in the end",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:20", "GET /v1/messages/7"),
+                use("10 12:40", "GET /v1/messages/7", status=401),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+        ),
+        Example(
+            "the token had expired before the revocation",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 10:00"),
+                revoked("10 12:00"),
+                use("10 12:20", "GET /v1/messages/7"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "the last success came early, and nothing after it",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:05", "GET /v1/messages/7"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            ({"verdict": "indeterminate"},),
+        ),
+    ),
 )

@@ -1,5 +1,6 @@
 """INT-1: calls whose issuance no log shows."""
 
+from grantlens.rules.example import Example, logs_from_to, token, use
 from grantlens.rules.rule import Parameter, Rule
 
 RULE = Rule(
@@ -11,7 +12,14 @@ RULE = Rule(
     remedy="Look for a missing issuance log first. If it is complete, treat the token as forged or stolen from elsewhere.",
     basis="RFC 9068 section 2.2 (jti); NIST SP 800-53 AU-6",
     needs=("used_pair", "named_caller", "caller_segment", "token", "issued"),
-    parameters=(Parameter("default_life_hours", 24, "hours", "How far back an issuance log must reach, where no expiry in it tells the longest token life."),),
+    parameters=(
+        Parameter(
+            "default_life_hours",
+            24,
+            "hours",
+            "How far back an issuance log must reach, where no expiry in it tells the longest token life.",
+        ),
+    ),
     sql="""
 WITH orphan AS (
     SELECT c.source, c.tenant, c.token_id, p.*, c.client_id AS client, c.client_name, c.subject_id AS subject, c.resource_server
@@ -62,4 +70,62 @@ SELECT CASE WHEN complete THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'issuance' AS about_log, first_seen AS about_from, last_seen AS about_until
 FROM judged
 """,
+    fires=(
+        Example(
+            "the issuance log is complete, and never saw this token",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 10:00"),
+                use("12 09:06", "GET /v1/messages/7", "t-forged"),
+                *logs_from_to("01 08:00", "20 08:00"),
+                token("20 08:00", "t3", ["mail.read"], "20 09:00"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "critical",
+                    "token_id": "t-forged",
+                    "detail": {"issuance_log": "complete"},
+                },
+            ),
+        ),
+    ),
+    silent=(
+        Example(
+            "the token is known",
+            (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 09:06", "GET /v1/messages/7")),
+        ),
+        Example(
+            "no token, but a grant of this client and subject",
+            (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 09:06", "GET /v1/messages/7", None)),
+        ),
+        Example(
+            "a refused call was no use",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 10:00"),
+                use("10 09:06", "GET /v1/messages/7", "t-forged", status=401),
+            ),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "the token may be older than the issuance log",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 19:00"),
+                use("10 09:06", "GET /v1/messages/7", "t-old"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "severity": "medium",
+                    "token_id": "t-old",
+                    "detail": {"issuance_log": "partial"},
+                },
+            ),
+        ),
+        Example(
+            "there is no issuance log",
+            (use("10 09:06", "GET /v1/messages/7", "t-any"),),
+            ({"verdict": "indeterminate", "detail": {"issuance_log": "absent"}},),
+        ),
+    ),
 )

@@ -1,5 +1,6 @@
 """OOS-1: actions that no granted scope permitted."""
 
+from grantlens.rules.example import Example, consent, logs_from_to, revoked, token, use
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -75,4 +76,118 @@ LEFT JOIN operation_class o ON o.operation_id = k.operation_key
 LEFT JOIN required r ON r.operation_id = k.operation_key
 GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_key, o.writes, o.sensitive
 """,
+    fires=(
+        Example(
+            "a deletion with a token that may only read",
+            (
+                consent("10 09:00", ["mail.read"]),
+                token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+                use("10 09:05", "GET /v1/messages/7"),
+                use("10 09:06", "DELETE /v1/messages/7", status=204),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "critical",
+                    "operation": "DELETE /v1/messages/{id}",
+                    "grant_id": "g1",
+                    "token_id": "t1",
+                    "events": 1,
+                    "join_key": "token",
+                    "detail": {"required": [["mail.write"]], "held": ["mail.read"], "match": "in_catalogue"},
+                },
+            ),
+        ),
+        Example(
+            "half of an all-of is not enough",
+            (
+                token("10 09:01", "t1", ["files.write"], "10 12:00"),
+                use("10 09:06", "POST /v1/shares", server="files.example", status=201),
+            ),
+            ({"verdict": "violation", "detail": {"required": [["files.write", "people.read"], ["admin"]]}},),
+        ),
+        Example(
+            "a token narrower than its grant is judged by its own scopes",
+            (
+                consent("10 09:00", ["mail.read", "mail.send"]),
+                token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+                use("10 09:06", "POST /v1/messages", status=202),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "operation": "POST /v1/messages",
+                    "detail": {"held": ["mail.read"], "held_from": "token"},
+                },
+            ),
+        ),
+        Example(
+            "without a token the grant is judged as it stood at the moment",
+            (
+                consent("10 09:00", ["mail.read"]),
+                use("10 09:30", "POST /v1/messages", None, grant_id="g1"),
+                consent("10 10:00", ["mail.send"]),
+                use("10 10:30", "POST /v1/messages", None, grant_id="g1"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "events": 1,
+                    "join_key": "grant",
+                    "detail": {"held": ["mail.read"], "held_from": "grant"},
+                },
+            ),
+        ),
+    ),
+    silent=(
+        Example(
+            "a broader scope implies the narrower one",
+            (token("10 09:01", "t1", ["mail.write"], "10 12:00"), use("10 09:06", "GET /v1/messages/7")),
+        ),
+        Example(
+            "an operation that needs no scope",
+            (token("10 09:01", "t1", [], "10 12:00"), use("10 09:06", "GET /v1/status", server="jobs.example")),
+        ),
+        Example(
+            "a refused call is no action",
+            (token("10 09:01", "t1", ["mail.read"], "10 12:00"), use("10 09:06", "DELETE /v1/messages/7", status=403)),
+        ),
+        Example(
+            "a call proven to come after the revocation belongs to REV-1",
+            (
+                token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+                revoked("10 09:10"),
+                use("10 09:20", "DELETE /v1/messages/7", status=204),
+            ),
+        ),
+        Example(
+            "the pair of client and subject finds its one grant",
+            (consent("10 09:00", ["mail.read"]), use("10 09:30", "GET /v1/messages/7", None)),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "an operation that no catalogue knows",
+            (
+                token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+                use("10 09:06", "GET /v1/secrets/9"),
+                use("10 09:07", "GET /v1/odd"),
+            ),
+            ({"verdict": "indeterminate", "operation": None, "events": 2, "detail": {"match": "unmatched"}},),
+        ),
+        Example(
+            "a token whose scopes no log names",
+            (token("10 09:01", "t1", None, "10 12:00"), use("10 09:06", "GET /v1/messages/7")),
+            ({"verdict": "indeterminate", "operation": None, "detail": {"held": None}},),
+        ),
+        Example(
+            "two grants of the pair are alive: the call belongs to neither",
+            (
+                consent("10 09:00", ["mail.read"]),
+                consent("10 09:00", ["mail.send"], "g2"),
+                use("10 09:30", "POST /v1/messages", None),
+            ),
+            ({"verdict": "indeterminate", "grant_id": None},),
+        ),
+    ),
 )

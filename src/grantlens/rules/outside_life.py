@@ -1,5 +1,6 @@
 """INT-2: calls before the token was issued, or after it expired."""
 
+from grantlens.rules.example import Example, token, use
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -50,4 +51,37 @@ SELECT 'violation' AS verdict, 'high' AS severity,
 FROM outside
 GROUP BY source, tenant, token_id
 """,
+    fires=(
+        Example(
+            "an hour after expiry",
+            (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 11:00", "GET /v1/messages/7")),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "high",
+                    "token_id": "t1",
+                    "detail": {"after_expiry": 1, "before_issue": 0, "latest_after_expiry_s": 3600.0},
+                },
+            ),
+        ),
+        Example(
+            "a minute before it was issued",
+            (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 08:59", "GET /v1/messages/7")),
+            ({"verdict": "violation", "detail": {"after_expiry": 0, "before_issue": 1}},),
+        ),
+    ),
+    silent=(
+        Example(
+            "within the leeway of sixty seconds and the clock errors",
+            (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 10:01:05", "GET /v1/messages/7")),
+        ),
+        Example(
+            "refused after expiry",
+            (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 11:00", "GET /v1/messages/7", status=401)),
+        ),
+        Example(
+            "in the second of its issuance",
+            (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 09:00", "GET /v1/messages/7")),
+        ),
+    ),
 )

@@ -1,5 +1,6 @@
 """OOS-3: actions that were permitted, but not what the connection is for."""
 
+from grantlens.rules.example import Example, token, use
 from grantlens.rules.rule import Parameter, Rule
 
 RULE = Rule(
@@ -11,7 +12,11 @@ RULE = Rule(
     remedy="Ask the owner. Then narrow the scopes to the purpose, or write the operation into the register.",
     basis="Register of connections: map every delegated connection to an owner and a purpose",
     needs=("used_pair", "judged_question", "scope_set", "named_caller", "caller_segment", "operation_class"),
-    parameters=(Parameter("bulk_calls", 1000, "calls", "From how many calls of one operation on a finding counts as bulk and is high."),),
+    parameters=(
+        Parameter(
+            "bulk_calls", 1000, "calls", "From how many calls of one operation on a finding counts as bulk and is high."
+        ),
+    ),
     sql="""
 WITH approved AS (
     -- Only * is a glob; every other character means itself.
@@ -69,5 +74,126 @@ JOIN operation_class o USING (operation_id)
 JOIN register g USING (client_id)
 LEFT JOIN exception x USING (client_id)
 GROUP BY u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, o.operation_id, o.label, o.destroys, x.reason
+UNION ALL
+-- A client whose row names no operations cannot be judged.
+SELECT 'indeterminate', 'medium', NULL,
+       coalesce(max(g.name), max(u.client_name), u.client_id) || ' cannot be judged by purpose: the register names no operations',
+       u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, NULL, NULL, NULL, NULL,
+       min(u.first_used_at), max(u.last_used_at), sum(u.events)::BIGINT,
+       to_json({
+           'purpose': max(g.purpose),
+           'reason': 'the register names no approved operations for this client'}),
+       min(u.join_key),
+       CASE WHEN $every_call THEN list(u.first_no) ELSE min(u.first_no, 19) END, [max(u.last_no)],
+       'usage', min(u.first_used_at), max(u.last_used_at)
+FROM used u
+JOIN register g USING (client_id)
+WHERE g.approved_operations IS NULL
+GROUP BY u.source, u.tenant, u.client_id, u.subject_id, u.grant_id
 """,
+    fires=(
+        Example(
+            "permitted, destructive and for no registered purpose",
+            (
+                token("10 09:01", "t1", ["mail.write"], "10 12:00"),
+                use("10 09:05", "GET /v1/messages/7"),
+                use("10 09:06", "DELETE /v1/messages/7", status=204),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "high",
+                    "operation": "DELETE /v1/messages/{id}",
+                    "detail": {"destroys": True},
+                },
+            ),
+            register=(
+                {
+                    "client_id": "app",
+                    "owner": "jo@example.org",
+                    "purpose": "reads mail",
+                    "approved_operations": ["GET /v1/messages/*"],
+                },
+            ),
+        ),
+        Example(
+            "many calls are bulk",
+            (
+                token("10 09:01", "t1", ["mail.write"], "10 12:00"),
+                *(use(f"10 09:06:{second:02}", "POST /v1/messages", status=202) for second in range(5)),
+            ),
+            ({"verdict": "violation", "severity": "high", "events": 5, "operation": "POST /v1/messages"},),
+            register=(
+                {
+                    "client_id": "app",
+                    "owner": "jo@example.org",
+                    "purpose": "reads mail",
+                    "approved_operations": ["GET /v1/messages/*"],
+                },
+            ),
+            parameters={"bulk_calls": 5},
+        ),
+        Example(
+            "an accepted exception stays on record",
+            (token("10 09:01", "t1", ["mail.send"], "10 12:00"), use("10 09:06", "POST /v1/messages", status=202)),
+            ({"verdict": "violation", "severity": "info", "explained_by": "exception"},),
+            register=(
+                {
+                    "client_id": "app",
+                    "approved_operations": ["GET /v1/messages/*"],
+                    "exceptions": [{"rule": "OOS-3", "reason": "newsletter of July", "until": None}],
+                },
+            ),
+        ),
+    ),
+    silent=(
+        Example(
+            "the glob covers it",
+            (token("10 09:01", "t1", ["mail.write"], "10 12:00"), use("10 09:05", "GET /v1/messages/7")),
+            register=(
+                {
+                    "client_id": "app",
+                    "owner": "jo@example.org",
+                    "purpose": "reads mail",
+                    "approved_operations": ["GET /v1/messages/*"],
+                },
+            ),
+        ),
+        Example(
+            "only * is a glob: an underscore means itself",
+            (token("10 09:01", "t1", ["mail.send"], "10 12:00"), use("10 09:05", "POST /v1/messages")),
+            register=({"client_id": "app", "approved_operations": ["POST /v1/messages"]},),
+        ),
+        Example(
+            "an unregistered client is a matter of GOV-1",
+            (token("10 09:01", "t1", ["mail.write"], "10 12:00"), use("10 09:06", "DELETE /v1/messages/7")),
+            register=({"client_id": "another", "approved_operations": []},),
+        ),
+        Example(
+            "what is beyond scope is a matter of OOS-1",
+            (token("10 09:01", "t1", ["mail.read"], "10 12:00"), use("10 09:06", "DELETE /v1/messages/7")),
+            register=(
+                {
+                    "client_id": "app",
+                    "owner": "jo@example.org",
+                    "purpose": "reads mail",
+                    "approved_operations": ["GET /v1/messages/*"],
+                },
+            ),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "a register row that names no operations",
+            (token("10 09:01", "t1", ["mail.write"], "10 12:00"), use("10 09:06", "DELETE /v1/messages/7")),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "operation": None,
+                    "detail": {"reason": "the register names no approved operations for this client"},
+                },
+            ),
+            register=({"client_id": "app", "owner": "jo@example.org", "purpose": "mail"},),
+        ),
+    ),
 )

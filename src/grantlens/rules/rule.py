@@ -1,8 +1,10 @@
 """What a rule is: a question, its severity and remedy, its parameters, one SQL text, and examples."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from grantlens.rules.example import Example
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,22 +24,6 @@ class Parameter:
     default: Any
     unit: str
     doc: str
-
-
-@dataclass(frozen=True)
-class Example:
-    """A small log with a known answer.
-
-    `records` are native records (design of the canonical tables); `expect` lists the findings that
-    must come out, each as the keys it must have; an empty list means that nothing may come out.
-    """
-
-    title: str
-    records: tuple[Mapping[str, Any], ...]
-    expect: tuple[Mapping[str, Any], ...]
-    register: tuple[Mapping[str, Any], ...] = ()
-    servers: tuple[Mapping[str, Any], ...] = ()
-    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

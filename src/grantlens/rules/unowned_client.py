@@ -1,5 +1,6 @@
 """GOV-1: connections that nobody owns, or that are for nothing."""
 
+from grantlens.rules.example import Example, token, use
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -57,4 +58,46 @@ FROM lacking
 WHERE lacks IS NOT NULL
 GROUP BY source, client_id
 """,
+    fires=(
+        Example(
+            "a client that nobody registered",
+            (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 09:06", "GET /v1/messages/7")),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "high",
+                    "client_id": "app",
+                    "events": 2,
+                    "detail": {"lacks": "no register row"},
+                },
+            ),
+            register=({"client_id": "another", "owner": "jo", "purpose": "mail"},),
+        ),
+        Example(
+            "a row without an owner",
+            (use("10 09:06", "GET /v1/messages/7"),),
+            ({"verdict": "violation", "detail": {"lacks": "no owner"}},),
+            register=({"client_id": "app", "owner": "  ", "purpose": "mail"},),
+        ),
+        Example(
+            "a row without a purpose",
+            (token("10 09:00", "t1", ["mail.read"], "10 10:00"),),
+            ({"verdict": "violation", "detail": {"lacks": "no purpose"}},),
+            register=({"client_id": "app", "owner": "jo"},),
+        ),
+    ),
+    silent=(
+        Example(
+            "owner and purpose are named",
+            (use("10 09:06", "GET /v1/messages/7"),),
+            register=({"client_id": "app", "owner": "jo", "purpose": "mail"},),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "no register was brought",
+            (use("10 09:06", "GET /v1/messages/7"),),
+            ({"verdict": "indeterminate", "detail": {"lacks": "no register row"}},),
+        ),
+    ),
 )

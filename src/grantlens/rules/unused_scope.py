@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from grantlens.rules.example import Example, consent, logs_from_to, refreshed, token, use
 from grantlens.rules.rule import Parameter, Rule
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ def conclude(table: pa.Table, parameters: Mapping[str, Any]) -> pa.Table:
     rows = table.to_pylist()
     facts = [json.loads(row["detail"]) for row in rows]
     learnable = [
-        index for index, fact in enumerate(facts) if fact["observable"] and not fact["protocol"] and fact["exposure_days"] > 0
+        index
+        for index, fact in enumerate(facts)
+        if fact["observable"] and not fact["protocol"] and fact["exposure_days"] > 0
     ]
     models = need.fit_by_class(
         [facts[index]["scope"] for index in learnable],
@@ -77,7 +80,11 @@ def _judge(
     )
     action = "replace" if used and fact["replacement"] else decision.action
     row["verdict"] = (
-        "clear" if used else "violation" if decision.state == "unused" and action in ("remove", "replace") else "indeterminate"
+        "clear"
+        if used
+        else "violation"
+        if decision.state == "unused" and action in ("remove", "replace")
+        else "indeterminate"
     )
     row["severity"] = "info" if used else "high" if fact["rank"] >= 3 else "medium"
     said = {
@@ -108,6 +115,16 @@ def _judge(
     )
 
 
+_WORK = (
+    consent("01 08:00", ["mail.write", "files.read"]),
+    token("01 08:01", "t1", ["mail.write", "files.read"]),
+    *(use(f"{day:02} 09:00", "GET /v1/messages/7") for day in range(1, 31)),
+    *(use(f"{day:02} 09:05", "DELETE /v1/messages/7", status=204) for day in range(1, 31)),
+    *logs_from_to("01 08:00", "31 23:00"),
+    use("31 12:00", "GET /v1/files/1", "t-bystander", "files.example", client_id="bystander", subject_id=None),
+)
+"""A month in which ann's app reads and deletes mail, and never touches files, though others do."""
+
 RULE = Rule(
     id="PRV-1",
     version=1,
@@ -121,7 +138,9 @@ RULE = Rule(
         Parameter("horizon_days", 90, "days", "The need is asked for this long a future."),
         Parameter("floor_days", 30, "days", "Least exposure before a scope may be called unused."),
         Parameter("floor_sessions", 60, "sessions", "Or this many sessions (rule of three: 3/60 = 5 %)."),
-        Parameter("min_coverage", 0.95, "share", "Least share of the grant's life for which the usage log must be there."),
+        Parameter(
+            "min_coverage", 0.95, "share", "Least share of the grant's life for which the usage log must be there."
+        ),
         Parameter("min_map", 0.90, "share", "Least share of the grant's calls that a catalogue must know."),
         Parameter("break_even", 0.05, "probability", "Below this probability of need the scope should go."),
     ),
@@ -170,4 +189,109 @@ FROM granted_scope g
 LEFT JOIN exception x ON x.client_id = g.client_id
 LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r.scope = g.scope
 """,
+    fires=(
+        Example(
+            "a month without a need, many sessions",
+            (
+                *_WORK,
+                *(
+                    token(f"{day:02} {hour:02}:10", f"t{day}-{hour}", ["mail.write"], f"{day:02} {hour + 1:02}:10")
+                    for day in range(1, 31)
+                    for hour in (9, 14, 18)
+                ),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "medium",
+                    "scopes": ["files.read"],
+                    "grant_id": "g1",
+                    "detail": {"scope": "files.read", "state": "unused", "uses": 0, "action": "remove"},
+                },
+                {"verdict": "clear", "detail": {"scope": "mail.write", "state": "used", "uses": 60, "action": "keep"}},
+            ),
+        ),
+    ),
+    silent=(
+        Example(
+            "every granted scope is used",
+            (
+                consent("01 08:00", ["mail.read"]),
+                use("05 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            ({"verdict": "clear", "detail": {"scope": "mail.read", "state": "used", "uses": 1}},),
+        ),
+        Example(
+            "use by implication is use: the broad scope did it",
+            (
+                consent("01 08:00", ["mail.write"]),
+                use("05 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            (
+                {
+                    "verdict": "clear",
+                    "detail": {"scope": "mail.write", "state": "used", "action": "replace", "replacement": "mail.read"},
+                },
+            ),
+        ),
+        Example(
+            "offline_access is used by a refresh",
+            (
+                consent("01 08:00", ["offline_access"]),
+                token("01 08:01", "rt1", ["offline_access"], token_kind="refresh"),
+                refreshed("05 09:00", "t2", "rt1", []),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            ({"verdict": "clear", "detail": {"scope": "offline_access", "state": "used", "uses": 1}},),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "three days are no evidence",
+            (
+                consent("01 08:00", ["files.read"]),
+                *logs_from_to("01 08:00", "04 08:00"),
+                use(
+                    "03 12:00",
+                    "GET /v1/files/1",
+                    "t-bystander",
+                    "files.example",
+                    client_id="bystander",
+                    subject_id=None,
+                ),
+            ),
+            ({"verdict": "indeterminate", "detail": {"state": "insufficient_evidence", "action": "wait"}},),
+        ),
+        Example(
+            "no log could have shown the use",
+            (consent("01 08:00", ["payroll.read", "openid"]), *logs_from_to("01 08:00", "31 23:00")),
+            (
+                {"verdict": "indeterminate", "detail": {"scope": "payroll.read", "state": "not_observable"}},
+                {"verdict": "indeterminate", "detail": {"scope": "openid", "state": "not_observable"}},
+            ),
+        ),
+        Example(
+            "half of the calls cannot be judged",
+            (
+                consent("01 08:00", ["mail.read", "files.read"]),
+                use("05 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+                use("05 09:01", "GET /v1/odd/7", None, grant_id="g1"),
+                *logs_from_to("01 08:00", "31 23:00"),
+                use(
+                    "31 12:00",
+                    "GET /v1/files/1",
+                    "t-bystander",
+                    "files.example",
+                    client_id="bystander",
+                    subject_id=None,
+                ),
+            ),
+            (
+                {"verdict": "clear", "detail": {"scope": "mail.read"}},
+                {"verdict": "indeterminate", "detail": {"scope": "files.read", "state": "insufficient_evidence"}},
+            ),
+        ),
+    ),
 )

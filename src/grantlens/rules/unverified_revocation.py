@@ -1,5 +1,6 @@
 """REV-6: revocations that nobody ever tested."""
 
+from grantlens.rules.example import Example, consent, logs_from_to, refreshed, revoked, token, use
 from grantlens.rules.rule import Parameter, Rule
 
 RULE = Rule(
@@ -11,7 +12,14 @@ RULE = Rule(
     remedy="Send a canary: one approved, read-only call with the revoked token, tagged so that other rules skip it.",
     basis="RFC 7009 section 2.2: a 200 is no proof that anything was revoked",
     needs=("effective_revocation", "covered_token", "revoked_use", "named_caller"),
-    parameters=(Parameter("min_coverage", 0.95, "share", "Share of the time after the revocation for which a usage log must be there, or the answer is indeterminate."),),
+    parameters=(
+        Parameter(
+            "min_coverage",
+            0.95,
+            "share",
+            "Share of the time after the revocation for which a usage log must be there, or the answer is indeterminate.",
+        ),
+    ),
     sql="""
 WITH alive AS (
     SELECT c.source, c.revocation_event,
@@ -92,4 +100,83 @@ SELECT CASE WHEN strays OR coalesce(share, 0) < $min_coverage THEN 'indeterminat
        'usage' AS about_log, revoked_at AS about_from, lives_until AS about_until
 FROM judged
 """,
+    fires=(
+        Example(
+            "alive, revoked, never tried again",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "medium",
+                    "token_id": "t1",
+                    "resource_server": None,
+                    "detail": {"tokens_alive": 1, "uses_after": 0},
+                },
+            ),
+        ),
+        Example(
+            "a child by exchange lives on and is listed",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                token("10 11:30", "t2", ["mail.read"], "10 13:30", kind="exchange", parent_token_id="t1"),
+                revoked("10 12:00"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            ({"verdict": "violation", "detail": {"exposed_children": 1}},),
+        ),
+    ),
+    silent=(
+        Example(
+            "tried and refused",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:01", "GET /v1/messages/7", status=401),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+        ),
+        Example(
+            "tried at the authorisation server and refused",
+            (
+                token("10 11:00", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("10 12:00", token_id="rt1"),
+                refreshed("10 12:30", "t9", "rt1", ["mail.read"], outcome="denied"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+        ),
+        Example(
+            "nothing it covers was alive",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 10:00"),
+                revoked("10 12:00"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "the usage log ends with the revocation",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                consent("10 23:00", ["mail.read"], "g9", client_id="bystander"),
+            ),
+            ({"verdict": "indeterminate"},),
+        ),
+        Example(
+            "calls that name neither token nor grant could have been tries",
+            (
+                consent("10 09:00", ["mail.read"]),
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:10", "GET /v1/messages/7", None),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            ({"verdict": "indeterminate"},),
+        ),
+    ),
 )

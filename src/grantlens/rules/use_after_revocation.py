@@ -1,5 +1,6 @@
 """REV-1: calls that succeeded after the revocation."""
 
+from grantlens.rules.example import Example, consent, revoked, token, use
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -43,4 +44,196 @@ SELECT CASE WHEN u.uses_after = 0 OR u.allowed_s IS NULL THEN 'indeterminate' EL
 FROM revoked_use u
 WHERE u.successes > 0
 """,
+    fires=(
+        Example(
+            "it went on, and nothing explains it",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:00:30.25", "GET /v1/messages/7"),
+                use("10 12:01", "GET /v1/messages/7", status=401),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "critical",
+                    "explained_by": None,
+                    "token_id": "t1",
+                    "resource_server": "mail.example",
+                    "events": 3,
+                    "join_key": "token",
+                    "detail": {
+                        "revocation_event": "r1",
+                        "last_success_s": 30.25,
+                        "first_denial_s": 60.0,
+                        "lag_lower_s": 19.25,
+                        "lag_upper_s": 70.0,
+                        "uses_after": 1,
+                        "censored": "no",
+                    },
+                },
+            ),
+        ),
+        Example(
+            "inside the server's cache time: a fact, explained",
+            (
+                token("10 11:00", "t1", ["files.read"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:02", "GET /v1/files/7", server="files.example"),
+                use("10 12:06", "GET /v1/files/7", server="files.example", status=401),
+            ),
+            ({"verdict": "violation", "severity": "low", "explained_by": "cache", "detail": {"allowed_s": 300.0}},),
+        ),
+        Example(
+            "the same with a write",
+            (
+                token("10 11:00", "t1", ["files.write"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:02", "PUT /v1/files/7", server="files.example"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "medium",
+                    "explained_by": "cache",
+                    "detail": {"censored": "right", "lag_upper_s": None},
+                },
+            ),
+        ),
+        Example(
+            "a client that goes on with what it had revoked itself",
+            (
+                token("10 11:00", "t1", ["files.read"], "10 13:00"),
+                revoked("10 12:00", initiator="client"),
+                use("10 12:02", "GET /v1/files/7", server="files.example"),
+            ),
+            ({"verdict": "violation", "severity": "high"},),
+        ),
+        Example(
+            "an offline server accepts until the token expires",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:30", "GET /v1/messages/7", server="offline.example"),
+            ),
+            ({"verdict": "violation", "explained_by": "offline_jwt", "detail": {"allowed_s": 3600.0}},),
+        ),
+        Example(
+            "a grant is revoked and the log names no token: the grant stands in",
+            (
+                consent("10 11:00", ["mail.read"]),
+                revoked("10 12:00", "grant"),
+                use("10 12:10", "GET /v1/messages/7", None, grant_id="g1"),
+            ),
+            ({"verdict": "violation", "token_id": None, "grant_id": "g1", "join_key": "grant"},),
+        ),
+        Example(
+            "the subject is disabled: all its tokens are covered",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00", "subject", kind="disable"),
+                use("10 12:10", "GET /v1/messages/7"),
+            ),
+            ({"verdict": "violation", "token_id": "t1"},),
+        ),
+    ),
+    silent=(
+        Example(
+            "refused at once",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                use("10 11:59", "GET /v1/messages/7"),
+                revoked("10 12:00"),
+                use("10 12:00:12", "GET /v1/messages/7", status=401),
+            ),
+        ),
+        Example(
+            "a call that began before and ended after",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                use("10 11:59:50", "GET /v1/messages/7", ended_at="2026-07-10T12:05:00Z"),
+                revoked("10 12:00"),
+            ),
+        ),
+        Example(
+            "a failed revocation ends nothing",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00", outcome="error"),
+                use("10 12:10", "GET /v1/messages/7"),
+            ),
+        ),
+        Example(
+            "a downgrade is no revocation",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00", "grant", kind="downgrade", scopes_removed=["mail.send"]),
+                use("10 12:10", "GET /v1/messages/7"),
+            ),
+        ),
+        Example(
+            "a child by token exchange is never covered",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                token("10 11:30", "t2", ["mail.read"], "10 13:00", kind="exchange", parent_token_id="t1"),
+                revoked("10 12:00", "grant"),
+                use("10 12:10", "GET /v1/messages/7", "t2"),
+            ),
+        ),
+        Example(
+            "a token issued after the revocation of its grant is not covered",
+            (
+                consent("10 11:00", ["mail.read"]),
+                revoked("10 12:00", "grant"),
+                consent("10 12:30", ["mail.read"]),
+                token("10 12:31", "t2", ["mail.read"], "10 13:00"),
+                use("10 12:40", "GET /v1/messages/7", "t2"),
+                use("10 12:41", "GET /v1/messages/7", None, grant_id="g1"),
+            ),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "in the same second",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:00", "GET /v1/messages/7"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "severity": "critical",
+                    "detail": {"uses_after": 0, "last_success_s": 0.0, "lag_lower_s": 0.0},
+                },
+            ),
+        ),
+        Example(
+            "closer than two clocks can tell",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00:00.5"),
+                use("10 12:00:09.5", "GET /v1/messages/7"),
+            ),
+            ({"verdict": "indeterminate", "detail": {"uses_after": 0, "last_success_s": 9.0}},),
+        ),
+        Example(
+            "a server of which nothing is known",
+            (
+                token("10 11:00", "t1", ["jobs.run"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:10", "POST /v1/jobs", server="jobs.example"),
+            ),
+            ({"verdict": "indeterminate", "severity": "high", "detail": {"uses_after": 1, "allowed_s": None}},),
+        ),
+        Example(
+            "the log says 'cached', nobody says how long",
+            (
+                token("10 11:00", "t1", ["jobs.run"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:10", "POST /v1/jobs", server="jobs.example", validation="cached"),
+            ),
+            ({"verdict": "indeterminate", "severity": "high"},),
+        ),
+    ),
 )

@@ -1,5 +1,6 @@
 """OOS-4: a refresh that gave more than it had."""
 
+from grantlens.rules.example import Example, consent, refreshed, token
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -81,4 +82,63 @@ FROM found
 WHERE verdict IS NOT NULL
 GROUP BY source, tenant, client_id, subject_id, grant_id
 """,
+    fires=(
+        Example(
+            "a scope that the parent did not hold",
+            (
+                consent("10 09:00", ["mail.read"]),
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read", "mail.send"]),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "critical",
+                    "grant_id": "g1",
+                    "token_id": "t2",
+                    "operation": None,
+                    "detail": {"scopes_added": ["mail.send"]},
+                },
+            ),
+        ),
+        Example(
+            "an audience that the parent did not have",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh", audience=["mail.example"]),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read"], audience=["files.example"]),
+            ),
+            ({"verdict": "violation", "detail": {"audience_added": ["files.example"]}},),
+        ),
+    ),
+    silent=(
+        Example(
+            "a consent in between",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                consent("10 09:30", ["mail.send"]),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read", "mail.send"]),
+            ),
+        ),
+        Example(
+            "what the parent's scope implies is no more",
+            (
+                token("10 09:01", "rt1", ["mail.write"], token_kind="refresh"),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read"]),
+            ),
+        ),
+        Example(
+            "openid and offline_access never count",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read", "openid", "offline_access"]),
+            ),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "the parent is not in the log",
+            (refreshed("10 10:00", "t2", "rt1", ["mail.read"]),),
+            ({"verdict": "indeterminate", "detail": {"parent_unknown": 1}},),
+        ),
+    ),
 )

@@ -50,7 +50,8 @@ def translated(sql: str, dialect: str) -> str:
         return sqlglot.transpile(sql, read="duckdb", write=dialect, pretty=True)[0]
     except ValueError as error:
         raise RuleError(
-            f"SQLGlot cannot write this for {dialect!r}: {error}", "Known dialects are duckdb, spark, postgres and others."
+            f"SQLGlot cannot write this for {dialect!r}: {error}",
+            "Known dialects are duckdb, spark, postgres and others.",
         ) from None
 
 

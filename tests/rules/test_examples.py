@@ -1,0 +1,91 @@
+"""Every rule, on the examples that it declares."""
+
+import json
+import shutil
+
+import pytest
+
+from grantlens import detect
+from grantlens.catalogue.model import Catalogue
+from grantlens.register.register import Register
+from grantlens.register.server import Servers
+from grantlens.rules import SEVERITIES, registry
+from grantlens.rules.example import BYSTANDER, CATALOGUE, SERVERS
+from grantlens.schema.register import REGISTER, SERVER
+from grantlens.store import Store
+
+KINDS = ("fires", "silent", "undecidable")
+CASES = [
+    pytest.param(rule, kind, example, id=f"{rule.id}-{kind}-{example.title}")
+    for rule in registry().values()
+    for kind in KINDS
+    for example in getattr(rule, kind)
+]
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    """Return a store that knows the world of the examples, and no logs yet."""
+    folder = tmp_path_factory.mktemp("world")
+    (folder / "catalogue.toml").write_text(CATALOGUE)
+    servers = Servers(tuple(dict.fromkeys(SERVER.names) | row for row in SERVERS))
+    with Store(folder / "world.duckdb") as store:
+        store.add(Catalogue.build("toml", folder / "catalogue.toml"), servers)
+    return folder / "world.duckdb"
+
+
+def fits(finding, expected):
+    for name, value in expected.items():
+        if name == "detail":
+            if any(finding["detail"].get(part) != wanted for part, wanted in value.items()):
+                return False
+        elif finding[name] != value:
+            return False
+    return True
+
+
+def answer(rule, example, world, folder):
+    log = folder / "log.ndjson"
+    log.write_text("".join(json.dumps(record) + "\n" for record in example.records))
+    with Store(shutil.copy(world, folder / "store.duckdb")) as store:
+        report = store.load(log)
+        assert report.failed == []
+        assert report.total("rejected") == 0
+        if example.register:
+            store.add(Register(tuple(dict.fromkeys(REGISTER.names) | dict(row) for row in example.register)))
+        found = detect.run(store, [rule.id], parameters=example.parameters)[0].to_dicts()
+    return [finding for finding in found if finding["client_id"] != BYSTANDER]
+
+
+@pytest.mark.parametrize(("rule", "kind", "example"), CASES)
+def test_example(rule, kind, example, world, tmp_path):
+    found = answer(rule, example, world, tmp_path)
+    left = list(found)
+    for expected in example.expect:
+        match = next((finding for finding in left if fits(finding, expected)), None)
+        assert match is not None, f"{expected} is not among {found}"
+        left.remove(match)
+    assert left == []
+    assert all(finding["evidence"] for finding in found if rule.id != "INT-5")
+    verdicts = {finding["verdict"] for finding in found}
+    if kind == "fires":
+        assert example.expect
+        assert "violation" in verdicts or rule.id in ("OOS-12",)
+    elif kind == "silent":
+        assert verdicts <= {"clear"}
+    else:
+        assert "indeterminate" in verdicts
+        assert "violation" not in verdicts
+
+
+@pytest.mark.parametrize("rule", registry().values(), ids=lambda rule: rule.id)
+def test_declaration(rule):
+    assert rule.question.endswith("?")
+    assert rule.severity in SEVERITIES
+    assert rule.remedy
+    assert rule.basis
+    assert rule.fires, "no example that fires"
+    assert rule.silent, "no example that stays silent"
+    assert rule.undecidable or rule.id in ("OOS-12", "INT-5", "INT-2", "REV-5"), "no example that cannot be decided"
+    for parameter in rule.parameters:
+        assert f"${parameter.name}" in rule.sql or rule.conclude is not None
