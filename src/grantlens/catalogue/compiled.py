@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from grantlens.catalogue.path import Style, cut, tokens
+from grantlens.catalogue.path import Style, cut, some, tokens
 from grantlens.catalogue.servers import server_key, serves
 from grantlens.catalogue.shapes import Vocabulary, shapes
 from grantlens.catalogue.trie import Trie
@@ -162,14 +162,12 @@ class Compiled:
     def find(self, claim: int, targets: pa.Array, methods: pa.Array) -> np.ndarray:
         """Return the operation of each path, -1 where none is known."""
         import numpy as np
-        import pyarrow as pa
 
         here = self._stages[claim]
         answer = _first(here.stages, targets, methods)
         rest = np.flatnonzero(answer < 0)
         if len(rest) and here.any_host:
-            rows = pa.array(rest)
-            each = np.stack([_first(stages, targets.take(rows), methods.take(rows)) for stages in here.any_host])
+            each = np.stack([_first(stages, some(targets, rest), some(methods, rest)) for stages in here.any_host])
             answer[rest] = np.where((each >= 0).sum(axis=0) == 1, each.max(axis=0), -1)
         return answer
 
@@ -186,19 +184,13 @@ class _Claim:
 def _first(stages: list[_Stage], targets: pa.Array, methods: pa.Array) -> np.ndarray:
     """Return for each path the answer of the first stage that has one."""
     import numpy as np
-    import pyarrow as pa
 
     answer = np.full(len(targets), -1, np.int64)
     for stage in stages:
         rest = np.flatnonzero(answer < 0)
         if not len(rest):
             break
-        rows = pa.array(rest)
-        answer[rest] = (
-            stage.find(targets.take(rows), methods.take(rows))
-            if len(rest) < len(targets)
-            else stage.find(targets, methods)
-        )
+        answer[rest] = stage.find(some(targets, rest), some(methods, rest))
     return answer
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from grantlens.catalogue.compiled import Compiled
+from grantlens.catalogue.path import some
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,6 +107,8 @@ def match(compiled: Compiled, targets: pa.Table) -> pa.Table:
     import pyarrow.compute as pc
 
     columns = {name: _whole(targets[name]) for name in targets.column_names}
+    columns["method"] = _upper(columns["method"])
+    columns["resource_server"] = columns["resource_server"].dictionary_encode()
     operation = np.full(targets.num_rows, -1, np.int64)
     by_name = _by_name(compiled, columns, operation)
     _by_path(compiled, columns, operation)
@@ -114,10 +117,9 @@ def match(compiled: Compiled, targets: pa.Table) -> pa.Table:
     container = np.zeros(len(found), bool)
     rest = np.flatnonzero(~found)
     if len(rest):
-        texts = columns["target"].take(pa.array(rest))
-        hidden = pc.fill_null(pc.match_substring_regex(texts, CONTAINER), False)
-        posted = pc.fill_null(pc.equal(pc.utf8_upper(columns["method"].take(pa.array(rest))), "POST"), True)
-        unnamed = pc.is_null(columns["operation"].take(pa.array(rest)))
+        hidden = pc.fill_null(pc.match_substring_regex(some(columns["target"], rest), CONTAINER), False)
+        posted = pc.fill_null(pc.equal(some(columns["method"], rest).cast(pa.string()), "POST"), True)
+        unnamed = pc.is_null(some(columns["operation"], rest))
         container[rest] = pc.and_(pc.and_(hidden, posted), unnamed).to_numpy(zero_copy_only=False)
     answer = np.select([by_name, found, container], [0, 1, 2], 3)
     logged = pc.if_else(pa.array((by_name & ~http) | ~found), columns["operation"], None)
@@ -128,9 +130,18 @@ def match(compiled: Compiled, targets: pa.Table) -> pa.Table:
             "name": logged,
             "match": pa.DictionaryArray.from_arrays(
                 pa.array(answer, pa.int8()), ["name", "path", "container", "unmatched"]
-            ).cast(pa.string()),
+            ),
         }
     )
+
+
+def _upper(methods: pa.Array) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    encoded = methods.dictionary_encode()
+    upper = pc.utf8_upper(encoded.dictionary).dictionary_encode()  # get and GET are one
+    return pa.DictionaryArray.from_arrays(upper.indices.take(encoded.indices), upper.dictionary)
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
@@ -161,20 +172,23 @@ def _by_name(compiled: Compiled, columns: dict[str, pa.Array], operation: np.nda
     named = np.flatnonzero(pc.is_valid(columns["operation"]).to_numpy(zero_copy_only=False))
     found = np.zeros(len(operation), bool)
     if len(named):
-        rows = pa.array(named)
-        names = columns["operation"].take(rows)
-        methods = pc.utf8_upper(columns["method"].take(rows))
-        number, pairs = _pairs(columns["resource_server"].take(rows), names)
-        answer = np.array([compiled.by_name(server, name) for server, name in pairs], np.int64)[number]
-        open_ = np.flatnonzero((answer < 0) & pc.is_valid(methods).to_numpy(zero_copy_only=False))
-        if len(open_):  # a gateway that logs the route apart from the method
-            some = pa.array(open_)
-            routes = pc.binary_join_element_wise(methods.take(some), names.take(some), " ")
-            number, pairs = _pairs(columns["resource_server"].take(rows).take(some), routes)
-            answer[open_] = np.array([compiled.by_name(server, name) for server, name in pairs], np.int64)[number]
+        names, servers = some(columns["operation"], named), some(columns["resource_server"], named)
+        methods = some(columns["method"], named)
+        answer = _ask(compiled, servers, names)
+        missing = np.flatnonzero((answer < 0) & pc.is_valid(methods).to_numpy(zero_copy_only=False))
+        if len(missing):  # a gateway that logs the route apart from the method
+            routes = pc.binary_join_element_wise(some(methods, missing).cast(pa.string()), some(names, missing), " ")
+            answer[missing] = _ask(compiled, some(servers, missing), routes)
         operation[named] = answer
         found[named] = answer >= 0
     return found
+
+
+def _ask(compiled: Compiled, servers: pa.Array, names: pa.Array) -> np.ndarray:
+    import numpy as np
+
+    number, pairs = _pairs(servers, names)
+    return np.array([compiled.by_name(server, name) for server, name in pairs], np.int64)[number]
 
 
 def _by_path(compiled: Compiled, columns: dict[str, pa.Array], operation: np.ndarray) -> None:
@@ -186,12 +200,12 @@ def _by_path(compiled: Compiled, columns: dict[str, pa.Array], operation: np.nda
     rest = np.flatnonzero((operation < 0) & pc.is_valid(columns["target"]).to_numpy(zero_copy_only=False))
     if not len(rest):
         return
-    target, method, server = (columns[name].take(pa.array(rest)) for name in ("target", "method", "resource_server"))
-    absolute = pc.match_substring_regex(target, "(?i)^https?://[^/]")
+    target, method, server = (some(columns[name], rest) for name in ("target", "method", "resource_server"))
+    absolute = pc.starts_with(target, "http", ignore_case=True)
     if pc.any(absolute).as_py():  # a full address names its server better than the log's column does
+        absolute = pc.match_substring_regex(target, "(?i)^https?://[^/]")
         host = pc.replace_substring_regex(target.filter(absolute), "(?is)^https?://([^/?#]*).*$", r"\1")
-        server = pc.replace_with_mask(server, absolute, host)
-    method = pc.utf8_upper(method)
+        server = pc.replace_with_mask(server.cast(pa.string()), absolute, host)
     encoded = server.dictionary_encode()
     servers = [*encoded.dictionary.to_pylist(), *([None] if encoded.null_count else [])]
     claims = [compiled.claim(name) for name in servers]
@@ -199,5 +213,4 @@ def _by_path(compiled: Compiled, columns: dict[str, pa.Array], operation: np.nda
     for number in sorted(set(claims)):
         here = np.flatnonzero(claim == number)
         if len(here):
-            rows = pa.array(here)
-            operation[rest[here]] = compiled.find(number, target.take(rows), method.take(rows))
+            operation[rest[here]] = compiled.find(number, some(target, here), some(method, here))

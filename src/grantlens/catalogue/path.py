@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 PLACEHOLDER = "{}"
@@ -118,6 +119,13 @@ def _where(array: pa.Array, mask: pa.Array, function: Callable[[pa.Array], pa.Ar
     if not pc.any(mask).as_py():
         return array
     return pc.replace_with_mask(array, mask, function(array.filter(mask)))
+
+
+def some(array: pa.Array, rows: np.ndarray) -> pa.Array:
+    """Return the values at ascending rows; without a copy where these are all."""
+    import pyarrow as pa
+
+    return array if len(rows) == len(array) else array.take(pa.array(rows))
 
 
 # Templates
