@@ -267,9 +267,9 @@ LOADER = Loader(
     ignored=_IGNORED,
     rejected=_REJECTED,
     join_note=(
-        "Issue and use join by the token's hash, exactly, in exports that carry it (enterprise streaming). The end of "
-        "a token carries neither hash nor number: a personal access token joins by person and token name, an app by its "
-        "installation or name, so what was ended is known as a grant, never as a token, and a name used again is told "
-        "apart by time alone."
+        "Issue and use join by the token's hash, exactly, in exports that carry it (enterprise streaming). The end "
+        "of a token carries neither hash nor number: a personal access token joins by person and token name, an app by "
+        "its installation or name, so what was ended is known as a grant, never as a token, and a name used again is "
+        "told apart by time alone."
     ),
 )

@@ -4,17 +4,16 @@ One file for each log: `signins`, `audit`, `graph_activity`; `shape` brings the 
 are exported to one list of columns, `token_id` the four ways of writing a token's id to one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from grantlens.loaders.loader import Loader
 from grantlens.loaders.microsoft_entra import audit, graph_activity, signins
-from grantlens.loaders.microsoft_entra.shape import ACTIVITY, AUDIT, SIGN_INS, event_step, structure
+from grantlens.loaders.microsoft_entra.shape import CATEGORIES, KINDS, event_step, structure
 
-_IGNORED = f"""
+_IGNORED = """
 SELECT line_no, 'another diagnostic category' AS reason
 FROM event WHERE log_kind IS NULL AND category <> ''
-UNION ALL {audit.IGNORED}
 """
 
 _REJECTED = """
@@ -27,12 +26,9 @@ def _kind(record: Mapping) -> str | None:
     """Tell which log a parsed record belongs to, None if it is not Entra's."""
     names = {str(name).lower() for name in record}
     category = record.get("category") or record.get("Category")
-    if category in ACTIVITY:
-        return "activity"
-    if category in SIGN_INS:
-        return "sign-in"
-    if category in AUDIT:
-        return "audit"
+    for kind, categories in CATEGORIES.items():
+        if category in categories:
+            return kind
     resource = str(record.get("resourceId") or record.get("ResourceId") or "").lower()
     if "properties" in names:
         return "other" if resource.endswith("/providers/microsoft.aadiam") else None
@@ -60,47 +56,48 @@ _CARRIES = {"sign-in": {"issuance"}, "audit": {"issuance", "revocation"}, "activ
 def _dialect(sample: Sequence[Mapping]) -> Loader:
     """Take the spelling of these records, and the logs they belong to.
 
-    A file that begins with nothing but calls is read for calls; whatever else turns up in it is handed over.
+    A file that begins with nothing but calls (or sign-ins, or changes) is read for these alone; whatever
+    else turns up in it is handed over to the loader for all of them.
     """
     kinds = {kind for kind in map(_kind, sample) if kind}
     carried = set().union(*(_CARRIES.get(kind, set()) for kind in kinds))
-    carries = tuple(log for log in LOADER.carries if log in carried) or LOADER.carries
-    whole = replace(
-        LOADER, fields=structure(sample), steps={**LOADER.steps, "event": event_step(sample)}, carries=carries
-    )
-    if kinds != {"activity"}:
-        return whole
+    carries = tuple(log for log in _LOADER.carries if log in carried) or _LOADER.carries
+    whole = _fitted(sample, KINDS, carries)
+    return replace(_fitted(sample, kinds, carries), otherwise=whole) if kinds and kinds < KINDS else whole
+
+
+def _fitted(sample: Sequence[Mapping], kinds: Set[str], carries: tuple[str, ...]) -> Loader:
+    """Return the loader that reads some of the logs."""
+    steps, issuance = {"event": event_step(sample, kinds)}, []
+    if "activity" in kinds:
+        steps["activity"] = graph_activity.ACTIVITY
+    if "sign-in" in kinds:
+        steps["sign_in"] = signins.SIGN_IN
+        issuance.append(signins.ISSUANCE)
+    if "audit" in kinds:
+        steps |= audit.STEPS
+        issuance.append(audit.ISSUANCE)
+    ignored = [audit.IGNORED] * ("audit" in kinds) + [_IGNORED] * (kinds == KINDS)
     return replace(
-        LOADER,
-        fields=structure(sample, calls=True),
-        steps={"event": event_step(sample, calls=True), "activity": graph_activity.ACTIVITY},
-        issuance=None,
-        revocation=None,
-        ignored=None,
-        rejected=None,
+        _LOADER,
+        fields=structure(sample, kinds),
         carries=carries,
-        otherwise=whole,
+        steps=steps,
+        issuance="\nUNION ALL BY NAME\n".join(issuance) or None,
+        usage=graph_activity.USAGE if "activity" in kinds else None,
+        revocation=audit.REVOCATION if "audit" in kinds else None,
+        ignored="\nUNION ALL\n".join(ignored) or None,
+        rejected=_REJECTED if kinds == KINDS else None,
     )
 
 
-LOADER = Loader(
+_LOADER = Loader(
     name="microsoft_entra",
     version=1,
     title="Microsoft Entra sign-ins, directory audit and Graph activity",
     recognise=_recognise,
-    fields=structure([{"properties": {}}]),
+    fields="",
     carries=("issuance", "usage", "revocation"),
-    steps={
-        "event": event_step([{"properties": {}}]),
-        "activity": graph_activity.ACTIVITY,
-        "sign_in": signins.SIGN_IN,
-        **audit.STEPS,
-    },
-    issuance=f"{signins.ISSUANCE}\nUNION ALL BY NAME\n{audit.ISSUANCE}",
-    usage=graph_activity.USAGE,
-    revocation=audit.REVOCATION,
-    ignored=_IGNORED,
-    rejected=_REJECTED,
     join_note=(
         "Sign-in and Graph call join by token id, exactly; a credential joins to the sign-ins made with it. "
         "Consent and removal of a grant join by (client, resource, person): a removal names no token, so what it "
@@ -109,3 +106,5 @@ LOADER = Loader(
     ),
     dialect=_dialect,
 )
+
+LOADER = _fitted([{"properties": {}}], KINDS, _LOADER.carries)

@@ -17,26 +17,23 @@ from grantlens.loaders.microsoft_entra.shape import moment, server
 _GUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
 
-def _value(name: str, side: str) -> str:
-    """Return SQL for one side of a modified property, without the quotes that Entra puts around a text."""
-    return f"nullif(trim(list_filter(changes, lambda c: c.displayName = '{name}')[1].{side}, ' \"'), '')"
+def _side(name: str, side: str) -> str:
+    """Return SQL for one side of a modified property, as it stands."""
+    return f"{side}[list_position(changed, '{name}')]"
 
 
 def _new(name: str) -> str:
-    return _value(name, "newValue")
+    """Return SQL for the new value, without the quotes that Entra puts around a text."""
+    return f"nullif(trim({_side(name, 'new_values')}, ' \"'), '')"
 
 
 def _old(name: str) -> str:
-    return _value(name, "oldValue")
+    return f"nullif(trim({_side(name, 'old_values')}, ' \"'), '')"
 
 
 def _either(name: str) -> str:
     """Return SQL for a property that says the same before and after: an addition has it new, a removal old."""
-    return f"coalesce({_new(name)},\n                {_old(name)})"
-
-
-def _raw(name: str, side: str) -> str:
-    return f"list_filter(changes, lambda c: c.displayName = '{name}')[1].{side}"
+    return f"coalesce({_new(name)}, {_old(name)})"
 
 
 def _words(text: str) -> str:
@@ -44,7 +41,7 @@ def _words(text: str) -> str:
     return f"list_filter(string_split({text}, ' '), lambda s: s <> '')"
 
 
-_PARSED = """
+_AUDIT = """
 SELECT *,
        lower(trim(trim(coalesce(nullif(activityDisplayName, ''), operationName)), '.')) AS activity,
        TRY(from_json(targetResources, '[{
@@ -52,6 +49,9 @@ SELECT *,
            "modifiedProperties": [{"displayName": "VARCHAR", "oldValue": "VARCHAR", "newValue": "VARCHAR"}]}]'))
            AS targets,
        flatten(list_transform(coalesce(targets, []), lambda t: coalesce(t.modifiedProperties, []))) AS changes,
+       list_transform(changes, lambda c: c.displayName) AS changed,
+       list_transform(changes, lambda c: c.oldValue) AS old_values,
+       list_transform(changes, lambda c: c.newValue) AS new_values,
        TRY(from_json(initiatedBy, '{
            "user": {"id": "VARCHAR", "ipAddress": "VARCHAR"},
            "app": {"appId": "VARCHAR", "servicePrincipalId": "VARCHAR"}}')) AS starter,
@@ -79,11 +79,13 @@ SELECT *,
        {_either("ServicePrincipal.DisplayName")} AS client_label,
        {_either("AppRole.Id")} AS role_id,
        {_either("AppRole.Value")} AS role_value,
-       {_raw("KeyDescription", "oldValue")} AS keys_old,
-       {_raw("KeyDescription", "newValue")} AS keys_new,
+       {_side("KeyDescription", "old_values")} AS keys_old,
+       {_side("KeyDescription", "new_values")} AS keys_new,
        {_old("AccountEnabled")} AS enabled_old,
        {_new("AccountEnabled")} AS enabled_new,
-       {_new("StsRefreshTokensValidFrom")} AS valid_from
+       {_new("StsRefreshTokensValidFrom")} AS valid_from,
+       nullif(starter.user.id, '') AS user_by,
+       coalesce(nullif(starter.app.appId, ''), nullif(starter.app.servicePrincipalId, '')) AS app_by
 FROM audit
 """
 
@@ -102,12 +104,12 @@ SELECT *,
             WHEN activity IN ('update stsrefreshtokenvalidfrom timestamp', 'revoke sign in sessions')
             THEN 'sessions off'
        END AS meaning,
-       nullif(starter.user.id, '') AS user_by,
-       coalesce(nullif(starter.app.appId, ''), nullif(starter.app.servicePrincipalId, '')) AS app_by,
+       meaning IN ('assign', 'unassign') AS by_role,
        CASE WHEN lower(result) = 'success' THEN 'success'
             WHEN lower(result) = 'failure'
              AND regexp_matches(lower(resultReason), 'denied|unauthori|forbidden|privilege') THEN 'denied'
-            WHEN result <> '' THEN 'error' END AS outcome
+            WHEN result <> '' THEN 'error' END AS outcome,
+       coalesce(detail_app, target_app, target.id) AS target_client
 FROM property
 """
 
@@ -117,131 +119,109 @@ _ENTRY = ", ".join(
         "client": "ClientId",
         "person": "PrincipalId",
         "resource": "ResourceId",
-        "consent_type": "ConsentType",
+        "type": "ConsentType",
         "scope": "Scope",
     }.items()
 )
 
-# `[[Id: ..., ClientId: ..., ...], ...] => [[Id: ..., ...]]; `: one row for each entry that is new on the right.
-_CONSENTED = f"""
-SELECT line_no, entry.client AS client_sp, entry.resource AS resource_sp,
-       CASE WHEN entry.consent_type = 'AllPrincipals' THEN 'AllPrincipals' ELSE entry.person END AS person,
-       NULL::VARCHAR AS scopes_before, entry.scope AS scopes_after
-FROM (
-    SELECT line_no,
-           list_transform(regexp_extract_all(split_part(permissions, ' => ', 1), '\\[Id: [^\\]]*\\]'),
-               lambda e: struct_pack({_ENTRY})) AS before,
-           list_transform(regexp_extract_all(split_part(permissions, ' => ', 2), '\\[Id: [^\\]]*\\]'),
-               lambda e: struct_pack({_ENTRY})) AS after,
-           unnest(list_filter(after, lambda e: NOT list_contains(before, e))) AS entry
-    FROM named WHERE meaning = 'consent'
-)
+
+def _entries(side: int) -> str:
+    """Return SQL for the grants on one side of `[[Id: ..., ClientId: ..., ...], ...] => [[Id: ..., ...]]; `."""
+    text = f"split_part(permissions, ' => ', {side})"
+    return f"list_transform(regexp_extract_all({text}, '\\[Id: [^\\]]*\\]'), lambda e: struct_pack({_ENTRY}))"
+
+
+def _keys(column: str) -> str:
+    """Return SQL for the key ids of `["[KeyIdentifier=...,KeyType=...,DisplayName=...]", ...]`."""
+    return f"""list_transform(coalesce(TRY(from_json({column}, '["VARCHAR"]')), []),
+           lambda k: nullif(regexp_extract(k, '^\\[KeyIdentifier=([^,\\]]+)', 1), ''))"""
+
+
+# The grants a record speaks of, with what was held before and after, and the keys it makes and ends.
+_GRANT = f"""
+SELECT * EXCLUDE (keys_old, keys_new),
+       CASE WHEN meaning = 'consent' THEN {_entries(1)} END AS consented_before,
+       CASE WHEN meaning = 'consent' THEN {_entries(2)} END AS consented_after,
+       CASE WHEN meaning = 'consent'
+            THEN list_transform(list_filter(consented_after, lambda e: NOT list_contains(consented_before, e)),
+                lambda e: struct_pack(client := e.client, resource := e.resource,
+                    person := CASE WHEN e.type = 'AllPrincipals' THEN e.type ELSE e.person END,
+                    held := NULL::VARCHAR[], holds := {_words("e.scope")}))
+            WHEN meaning IN ('delegate', 'undelegate')
+            THEN [struct_pack(client := coalesce(client_object, targets[2].id), resource := target.id,
+                    person := CASE WHEN consent_type = 'AllPrincipals' THEN consent_type
+                        ELSE coalesce(principal, target_person) END,
+                    held := {_words("scope_old")}, holds := {_words("scope_new")})]
+            WHEN by_role
+            THEN [struct_pack(client := coalesce(client_object, targets[2].id), resource := target.id,
+                    person := 'role/' || coalesce(role_id, role_value),
+                    held := CASE WHEN meaning = 'unassign' THEN [role_value] END,
+                    holds := CASE WHEN meaning = 'assign' THEN [role_value] END)]
+       END AS grants,
+       CASE WHEN meaning = 'keys' THEN {_keys("keys_old")} END AS keys_before,
+       CASE WHEN meaning = 'keys' THEN {_keys("keys_new")} END AS keys_after
+FROM named
 """
 
-_DELEGATED = """
-SELECT line_no, coalesce(client_object, targets[2].id) AS client_sp, target.id AS resource_sp,
-       CASE WHEN consent_type = 'AllPrincipals' THEN 'AllPrincipals'
-            ELSE coalesce(principal, target_person) END AS person,
-       scope_old AS scopes_before, scope_new AS scopes_after
-FROM named WHERE meaning IN ('delegate', 'undelegate')
+_PARTY = """grant_id := 'entra:' || g.client || ':' || g.resource || ':' || g.person, token_id := NULL::VARCHAR,
+               client_id := CASE WHEN meaning = 'consent' THEN coalesce(target_app, detail_app, g.client)
+                   ELSE coalesce(client_app, g.client) END,
+               client_name := CASE WHEN meaning = 'consent' THEN target.displayName
+                   ELSE coalesce(client_label, CASE WHEN targets[2].id = g.client THEN targets[2].displayName END) END,
+               subject_id := CASE WHEN NOT by_role AND g.person <> 'AllPrincipals' THEN g.person END,"""
+
+_LOST = "list_filter(g.held, lambda s: NOT list_contains(coalesce(g.holds, []), s))"
+
+_CHANGE = f"""
+SELECT *,
+       list_transform(
+           list_filter(grants, lambda g: meaning IN ('consent', 'assign')
+               OR (meaning = 'delegate' AND len(g.holds) > 0)),
+           lambda g: struct_pack(kind := 'consent', {_PARTY}
+               scopes := g.holds,
+               audience := [{server("CASE WHEN meaning <> 'consent' THEN target_app END", "g.resource")}],
+               consent_kind := CASE WHEN by_role OR g.person = 'AllPrincipals' THEN 'admin'
+                   WHEN is_admin_consent ILIKE 'true' THEN 'admin'
+                   WHEN meaning = 'consent' OR user_by = g.person THEN 'user'
+                   WHEN user_by IS NOT NULL THEN 'admin' END)) AS granted,
+       -- a consent whose text is left out: who and when are known, what is not
+       CASE WHEN meaning = 'consent' AND permissions IS NULL
+            THEN [struct_pack(kind := 'consent', grant_id := NULL::VARCHAR, token_id := NULL::VARCHAR,
+                client_id := coalesce(target_app, detail_app, target.id), client_name := target.displayName,
+                subject_id := CASE WHEN is_admin_consent ILIKE 'false' THEN user_by END,
+                scopes := NULL::VARCHAR[], audience := NULL::VARCHAR[],
+                consent_kind := CASE WHEN is_admin_consent ILIKE 'true' THEN 'admin'
+                    WHEN is_admin_consent ILIKE 'false' THEN 'user' END)] END AS granted_unsaid,
+       list_transform(list_filter(keys_after, lambda k: NOT list_contains(keys_before, k)),
+           lambda k: struct_pack(kind := 'credential', grant_id := NULL::VARCHAR, token_id := k,
+               client_id := target_client, client_name := target.displayName, subject_id := NULL::VARCHAR,
+               scopes := NULL::VARCHAR[], audience := NULL::VARCHAR[], consent_kind := NULL::VARCHAR)) AS keys_made,
+       list_concat(granted, granted_unsaid, keys_made) AS given,
+       list_transform(
+           list_filter(grants, lambda g: meaning IN ('undelegate', 'unassign')
+               OR (meaning = 'delegate' AND len({_LOST}) > 0)),
+           lambda g: struct_pack(kind := CASE WHEN len(g.holds) > 0 THEN 'downgrade' ELSE 'revoke' END,
+               target_kind := 'grant', {_PARTY}
+               subject_name := NULL::VARCHAR, scopes_removed := nullif({_LOST}, []))) AS ungranted,
+       list_transform(list_filter(keys_before, lambda k: NOT list_contains(keys_after, k)),
+           lambda k: struct_pack(kind := 'revoke', target_kind := 'credential',
+               grant_id := NULL::VARCHAR, token_id := k, client_id := target_client,
+               client_name := target.displayName, subject_id := NULL::VARCHAR,
+               subject_name := NULL::VARCHAR, scopes_removed := NULL::VARCHAR[])) AS keys_ended,
+       CASE WHEN meaning = 'client off'
+            THEN [struct_pack(kind := 'disable', target_kind := 'client', grant_id := NULL::VARCHAR,
+                token_id := NULL::VARCHAR, client_id := target_client, client_name := target.displayName,
+                subject_id := NULL::VARCHAR, subject_name := NULL::VARCHAR, scopes_removed := NULL::VARCHAR[])]
+            WHEN meaning IN ('person off', 'sessions off')
+            THEN [struct_pack(kind := 'disable', target_kind := 'subject', grant_id := NULL::VARCHAR,
+                token_id := NULL::VARCHAR, client_id := NULL::VARCHAR, client_name := NULL::VARCHAR,
+                subject_id := target.id, subject_name := coalesce(target.userPrincipalName, target.displayName),
+                scopes_removed := NULL::VARCHAR[])] END AS disabled,
+       list_concat(ungranted, keys_ended, disabled) AS taken
+FROM grants
 """
 
-_ASSIGNED = """
-SELECT line_no, coalesce(client_object, targets[2].id) AS client_sp, target.id AS resource_sp,
-       'role/' || coalesce(role_id, role_value) AS person,
-       CASE WHEN meaning = 'unassign' THEN role_value END AS scopes_before,
-       CASE WHEN meaning = 'assign' THEN role_value END AS scopes_after
-FROM named WHERE meaning IN ('assign', 'unassign')
-"""
-
-_GRANT_CHANGE = f"""
-SELECT g.*, n.meaning,
-       'entra:' || client_sp || ':' || resource_sp || ':' || person AS grant_id,
-       CASE WHEN person NOT LIKE 'role/%' AND person <> 'AllPrincipals' THEN person END AS subject_id,
-       CASE WHEN meaning IN ('assign', 'unassign') THEN 'service' ELSE 'user' END AS subject_kind,
-       CASE WHEN meaning = 'consent' THEN coalesce(target_app, detail_app, client_sp)
-            ELSE coalesce(client_app, client_sp) END AS client_id,
-       CASE WHEN meaning = 'consent' THEN target.displayName
-            ELSE coalesce(client_label, list_filter(targets, lambda t: t.id = client_sp)[1].displayName)
-       END AS client_name,
-       CASE WHEN meaning = 'consent' THEN resource_sp ELSE coalesce(target_app, resource_sp) END AS resource,
-       CASE WHEN meaning IN ('assign', 'unassign') OR person = 'AllPrincipals' THEN 'admin'
-            WHEN is_admin_consent ILIKE 'true' THEN 'admin'
-            WHEN meaning = 'consent' OR user_by = person THEN 'user'
-            WHEN user_by IS NOT NULL THEN 'admin' END AS consent_kind,
-       {_words("scopes_before")} AS held,
-       {_words("scopes_after")} AS holds,
-       list_filter(held, lambda s: NOT list_contains(coalesce(holds, []), s)) AS lost
-FROM (SELECT * FROM consented UNION ALL SELECT * FROM delegated UNION ALL SELECT * FROM assigned) g
-JOIN named n USING (line_no)
-"""
-
-_KEY_LIST = """
-SELECT line_no, coalesce(detail_app, target_app, target.id) AS client_id, target.displayName AS client_name,
-       list_transform(coalesce(TRY(from_json(keys_old, '["VARCHAR"]')), []),
-           lambda k: nullif(regexp_extract(k, '^\\[KeyIdentifier=([^,\\]]+)', 1), '')) AS before,
-       list_transform(coalesce(TRY(from_json(keys_new, '["VARCHAR"]')), []),
-           lambda k: nullif(regexp_extract(k, '^\\[KeyIdentifier=([^,\\]]+)', 1), '')) AS after
-FROM named WHERE meaning = 'keys'
-"""
-
-_KEY = """
-SELECT line_no, client_id, client_name, true AS made,
-       unnest(list_filter(after, lambda k: NOT list_contains(before, k))) AS key_id
-FROM key_list
-UNION ALL
-SELECT line_no, client_id, client_name, false,
-       unnest(list_filter(before, lambda k: NOT list_contains(after, k)))
-FROM key_list
-"""
-
-_GIVEN = f"""
-SELECT line_no, 'consent' AS kind, grant_id, NULL AS token_id, NULL AS token_kind, client_id, client_name,
-       subject_id, subject_kind, holds AS scopes, [{server("resource")}] AS audience, consent_kind
-FROM grant_change WHERE meaning IN ('consent', 'assign') OR (meaning = 'delegate' AND len(holds) > 0)
-UNION ALL
--- a consent whose text is left out: who and when are known, what is not
-SELECT line_no, 'consent', NULL, NULL, NULL, coalesce(target_app, detail_app, target.id), target.displayName,
-       CASE WHEN is_admin_consent ILIKE 'false' THEN user_by END, 'user', NULL, NULL,
-       CASE WHEN is_admin_consent ILIKE 'true' THEN 'admin' WHEN is_admin_consent ILIKE 'false' THEN 'user' END
-FROM named WHERE meaning = 'consent' AND permissions IS NULL
-UNION ALL
-SELECT line_no, 'credential', NULL, key_id, 'api_key', client_id, client_name, NULL, 'service', NULL, NULL, NULL
-FROM key WHERE made
-"""
-
-_TAKEN = f"""
-SELECT line_no, CASE WHEN len(holds) > 0 THEN 'downgrade' ELSE 'revoke' END AS kind, 'grant' AS target_kind,
-       NULL AS token_id, grant_id, client_id, client_name, subject_id, NULL AS subject_name,
-       nullif(lost, []) AS scopes_removed, NULL::TIMESTAMPTZ AS issued_before
-FROM grant_change WHERE meaning IN ('undelegate', 'unassign') OR (meaning = 'delegate' AND len(lost) > 0)
-UNION ALL
-SELECT line_no, 'revoke', 'credential', key_id, NULL, client_id, client_name, NULL, NULL, NULL, NULL
-FROM key WHERE NOT made
-UNION ALL
-SELECT line_no, 'disable', 'client', NULL, NULL, coalesce(detail_app, target_app, target.id), target.displayName,
-       NULL, NULL, NULL, NULL
-FROM named WHERE meaning = 'client off'
-UNION ALL
-SELECT line_no, 'disable', 'subject', NULL, NULL, NULL, NULL,
-       target.id, coalesce(target.userPrincipalName, target.displayName), NULL,
-       CASE WHEN meaning = 'sessions off' THEN TRY_CAST({moment("valid_from")} AS TIMESTAMPTZ) END
-FROM named WHERE meaning IN ('person off', 'sessions off')
-"""
-
-STEPS = {
-    "audit": _PARSED,
-    "property": _PROPERTY,
-    "named": _NAMED,
-    "consented": _CONSENTED,
-    "delegated": _DELEGATED,
-    "assigned": _ASSIGNED,
-    "grant_change": _GRANT_CHANGE,
-    "key_list": _KEY_LIST,
-    "key": _KEY,
-    "given": _GIVEN,
-    "taken": _TAKEN,
-}
+STEPS = {"audit": _AUDIT, "property": _PROPERTY, "named": _NAMED, "grants": _GRANT, "change": _CHANGE}
 
 _EVENT_ID = "nullif(id, '') || CASE WHEN nth > 1 THEN '#' || nth ELSE '' END"
 
@@ -249,32 +229,35 @@ ISSUANCE = f"""
 SELECT line_no,
        {_EVENT_ID} AS event_id,
        {moment("activityDateTime")} AS issued_at,
-       kind, outcome, NULL::VARCHAR AS grant_type, grant_id, token_id, token_kind,
+       g.kind AS kind, outcome, NULL::VARCHAR AS grant_type, g.grant_id AS grant_id, g.token_id AS token_id,
+       CASE WHEN g.kind = 'credential' THEN 'api_key' END AS token_kind,
        NULL::VARCHAR AS parent_token_id, NULL::VARCHAR AS session_id,
-       client_id, client_name, subject_id, NULL::VARCHAR AS subject_name, subject_kind,
-       g.scopes AS scopes, audience,
-       CASE WHEN kind = 'consent' THEN coalesce(user_by, app_by) END AS consent_actor,
-       consent_kind,
+       g.client_id AS client_id, g.client_name AS client_name,
+       g.subject_id AS subject_id, NULL::VARCHAR AS subject_name,
+       CASE WHEN g.kind = 'credential' OR by_role THEN 'service' ELSE 'user' END AS subject_kind,
+       g.scopes AS scopes, g.audience AS audience,
+       CASE WHEN g.kind = 'consent' THEN coalesce(user_by, app_by) END AS consent_actor,
+       g.consent_kind AS consent_kind,
        coalesce(nullif(starter.user.ipAddress, ''), ip) AS ip,
        nullif(userAgent, '') AS user_agent,
        tenant
-FROM (SELECT *, row_number() OVER (PARTITION BY line_no ORDER BY grant_id, token_id, scopes) AS nth FROM given) g
-JOIN named USING (line_no)
+FROM (SELECT *, unnest(given) AS g, generate_subscripts(given, 1) AS nth FROM change)
 """
 
 REVOCATION = f"""
 SELECT line_no,
        {_EVENT_ID} AS event_id,
        {moment("activityDateTime")} AS revoked_at,
-       kind, outcome, target_kind, token_id, grant_id,
-       client_id, client_name, subject_id, subject_name, scopes_removed, issued_before,
-       CASE WHEN user_by = subject_id THEN 'user' WHEN user_by IS NOT NULL THEN 'admin'
-            WHEN app_by = client_id THEN 'client' WHEN app_by IS NOT NULL THEN 'system' END AS initiator,
+       g.kind AS kind, outcome, g.target_kind AS target_kind, g.token_id AS token_id, g.grant_id AS grant_id,
+       g.client_id AS client_id, g.client_name AS client_name,
+       g.subject_id AS subject_id, g.subject_name AS subject_name, g.scopes_removed AS scopes_removed,
+       CASE WHEN meaning = 'sessions off' THEN TRY_CAST({moment("valid_from")} AS TIMESTAMPTZ) END AS issued_before,
+       CASE WHEN user_by = g.subject_id THEN 'user' WHEN user_by IS NOT NULL THEN 'admin'
+            WHEN app_by = g.client_id THEN 'client' WHEN app_by IS NOT NULL THEN 'system' END AS initiator,
        coalesce(user_by, app_by) AS actor_id,
        nullif(resultReason, '') AS reason,
        tenant
-FROM (SELECT *, row_number() OVER (PARTITION BY line_no ORDER BY grant_id, token_id) AS nth FROM taken)
-JOIN named USING (line_no)
+FROM (SELECT *, unnest(taken) AS g, generate_subscripts(taken, 1) AS nth FROM change)
 """
 
 IGNORED = """
@@ -283,7 +266,6 @@ SELECT line_no,
             WHEN 'keys' THEN 'credentials listed, none added or removed'
             WHEN 'delegate' THEN 'grant without scopes'
             ELSE 'directory change that neither gives nor takes access' END AS reason
-FROM named
-ANTI JOIN given USING (line_no)
-ANTI JOIN taken USING (line_no)
+FROM change
+WHERE len(coalesce(given, [])) = 0 AND len(coalesce(taken, [])) = 0
 """

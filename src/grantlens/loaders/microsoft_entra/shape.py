@@ -8,42 +8,52 @@ Nested parts are taken as text in all three, and read where they are needed: the
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
-SIGN_INS = (
-    "SignInLogs",
-    "NonInteractiveUserSignInLogs",
-    "ServicePrincipalSignInLogs",
-    "ManagedIdentitySignInLogs",
-    "MicrosoftServicePrincipalSignInLogs",
-)
-AUDIT = ("AuditLogs",)
-ACTIVITY = ("MicrosoftGraphActivityLogs", "AzureADGraphActivityLogs")
+CATEGORIES = {
+    "activity": ("MicrosoftGraphActivityLogs", "AzureADGraphActivityLogs"),
+    "audit": ("AuditLogs",),
+    "sign-in": (
+        "SignInLogs",
+        "NonInteractiveUserSignInLogs",
+        "ServicePrincipalSignInLogs",
+        "ManagedIdentitySignInLogs",
+        "MicrosoftServicePrincipalSignInLogs",
+    ),
+}
+"""The diagnostic categories that are read, by the log they belong to."""
+KINDS = frozenset({"sign-in", "audit", "activity"})
 
-_ENVELOPE = ("category", "operationName", "resultType", "tenantId", "callerIpAddress", "resourceId")
-_NUMBERS = {"responseStatusCode": "INTEGER", "httpStatusCode": "INTEGER", "responseSizeBytes": "BIGINT"}
-_CALL = (
-    "requestId", "timeGenerated", "signInActivityId", "appId", "userId", "sessionId", "c_Sid", "scopes", "roles",
-    "requestMethod", "httpMethod", "requestUri", *_NUMBERS, "ipAddress", "userAgent",
-)  # fmt: skip
-_SIGN_IN = (
-    "id", "createdDateTime", "appDisplayName", "userPrincipalName", "servicePrincipalName",
-    "servicePrincipalCredentialKeyId", "uniqueTokenIdentifier", "incomingTokenType", "authenticationProtocol",
-    "authenticationProcessingDetails", "status", "agent",
-)  # fmt: skip
-_CHANGE = (
-    "activityDateTime",
-    "activityDisplayName",
-    "initiatedBy",
-    "targetResources",
-    "additionalDetails",
-    "result",
-    "resultReason",
+_ALL, _SIGN_IN, _AUDIT, _CALL = KINDS, frozenset({"sign-in"}), frozenset({"audit"}), frozenset({"activity"})
+
+
+def _in_logs(names: Mapping[frozenset[str], str]) -> dict[str, frozenset[str]]:
+    return {name: logs for logs, listed in names.items() for name in listed.split()}
+
+
+_ENVELOPE = _in_logs(
+    {_ALL: "category tenantId resourceId callerIpAddress", _AUDIT: "operationName", _SIGN_IN: "resultType"}
 )
-_ENVELOPED = ("resourceId", "tenantId", "callerIpAddress")
+_RECORD = _in_logs(
+    {
+        _ALL: "ipAddress userAgent",
+        _SIGN_IN | _CALL: "appId userId sessionId",
+        _SIGN_IN | _AUDIT: "id",
+        _SIGN_IN: """createdDateTime appDisplayName userPrincipalName servicePrincipalName agent status
+            servicePrincipalCredentialKeyId uniqueTokenIdentifier incomingTokenType authenticationProtocol
+            authenticationProcessingDetails""",
+        _AUDIT: """activityDateTime activityDisplayName initiatedBy targetResources additionalDetails result
+            resultReason""",
+        _CALL: """requestId timeGenerated signInActivityId c_Sid scopes roles requestMethod httpMethod requestUri
+            responseStatusCode httpStatusCode responseSizeBytes""",
+    }
+)
+"""The names that are read, and in which of the logs."""
+_ENVELOPED = _in_logs({_ALL: "tenantId callerIpAddress", _SIGN_IN: "resourceId"})
 """Names that mean one thing in the envelope and another below `properties`."""
-_BARE = ("AADTenantId", "resourceIdentity")
+_BARE = _in_logs({_ALL: "AADTenantId", _SIGN_IN: "resourceIdentity"})
 """Names that only Log Analytics has; its TenantId is the workspace, no directory."""
+_NUMBERS = {"responseStatusCode": "INTEGER", "httpStatusCode": "INTEGER", "responseSizeBytes": "BIGINT"}
 
 
 def is_enveloped(sample: Sequence[Mapping]) -> bool:
@@ -51,7 +61,7 @@ def is_enveloped(sample: Sequence[Mapping]) -> bool:
     return any(isinstance(record.get("properties"), Mapping) for record in sample)
 
 
-def structure(sample: Sequence[Mapping], *, calls: bool = False) -> str:
+def structure(sample: Sequence[Mapping], kinds: Set[str] = KINDS) -> str:
     """Return the JSON structure to parse, in the spelling of these records.
 
     DuckDB takes names in a structure that differ only in case for the same name, so one structure
@@ -62,24 +72,23 @@ def structure(sample: Sequence[Mapping], *, calls: bool = False) -> str:
     ----------
     sample
         The first records of a file.
-    calls
-        Read nothing but calls: each name that a busy log never has would cost time in each of its records.
+    kinds
+        The logs to read: a name that a busy log never has would cost time in each of its records.
 
     Examples
     --------
-    >>> '"AppId": "VARCHAR"' in structure([{"TimeGenerated": "2026-01-01T00:00:00Z", "OperationName": "x"}])
-    True
+    >>> structure([{"Category": "AuditLogs", "OperationName": "x"}], {"audit"})[:44]
+    '{"Category": "VARCHAR", "TenantId": "VARCHAR'
     """
-    names = _names(calls)
-    envelope = tuple(name for name in _ENVELOPE if not calls or name not in ("operationName", "resultType"))
     if is_enveloped(sample):
         inner = [record["properties"] for record in sample if isinstance(record.get("properties"), Mapping)]
-        return json.dumps(_spelled(envelope, sample) | {"properties": _spelled(names + _ENVELOPED, inner)})
-    return json.dumps(_spelled(tuple(dict.fromkeys(envelope + names + _BARE)), sample))
+        properties = _spelled(_read(_RECORD | _ENVELOPED, kinds), inner)
+        return json.dumps(_spelled(_read(_ENVELOPE, kinds), sample) | {"properties": properties})
+    return json.dumps(_spelled(_read(_ENVELOPE | _RECORD | _BARE, kinds), sample))
 
 
-def _names(calls: bool) -> tuple[str, ...]:
-    return _CALL if calls else _CALL + _SIGN_IN + _CHANGE
+def _read(names: Mapping[str, frozenset[str]], kinds: Set[str]) -> list[str]:
+    return [name for name, logs in names.items() if logs & kinds]
 
 
 def _spelled(names: Sequence[str], sample: Sequence[Mapping]) -> dict[str, str]:
@@ -92,29 +101,28 @@ def _spelled(names: Sequence[str], sample: Sequence[Mapping]) -> dict[str, str]:
     return {spell(name): _NUMBERS.get(name, "VARCHAR") for name in names}
 
 
-def event_step(sample: Sequence[Mapping], *, calls: bool = False) -> str:
+def event_step(sample: Sequence[Mapping], kinds: Set[str] = KINDS) -> str:
     """Return the first step: the same columns, whatever the shape."""
     if is_enveloped(sample):
-        inner = "r.properties."
-        shaped = f"""coalesce(nullif(r.properties.tenantId, ''), nullif(r.tenantId, ''),
-                {_directory("r.resourceId")}) AS tenant,
-       nullif(coalesce(nullif(r.properties.ipAddress, ''), nullif(r.properties.callerIpAddress, ''),
-                r.callerIpAddress), '') AS ip,
-       r.properties.resourceId AS resource"""
+        inner, resource = "r.properties.", "r.properties.resourceId"
+        tenant = f"""coalesce(nullif(r.properties.tenantId, ''), nullif(r.tenantId, ''),
+                {_directory("r.resourceId")})"""
+        ip = """nullif(coalesce(nullif(r.properties.ipAddress, ''), nullif(r.properties.callerIpAddress, ''),
+                r.callerIpAddress), '')"""
     else:
         inner = "r."
-        shaped = f"""coalesce(nullif(r.AADTenantId, ''), {_directory("r.resourceId")}) AS tenant,
-       nullif(coalesce(nullif(r.ipAddress, ''), r.callerIpAddress), '') AS ip,
-       coalesce(r.resourceIdentity, CASE WHEN NOT starts_with(r.resourceId, '/') THEN r.resourceId END) AS resource"""
-    outer = "" if calls else "r.operationName AS operationName, r.resultType AS resultType,\n       "
-    columns = ", ".join(f"{inner}{name} AS {name}" for name in _names(calls) if name != "ipAddress")
-    return f"""
-SELECT line_no, r.category AS category,
-       {_kind(inner, calls)} AS log_kind,
-       {shaped},
-       {outer}{columns}
-FROM record
-"""
+        resource = "coalesce(r.resourceIdentity, CASE WHEN NOT starts_with(r.resourceId, '/') THEN r.resourceId END)"
+        tenant = f"coalesce(nullif(r.AADTenantId, ''), {_directory('r.resourceId')})"
+        ip = "nullif(coalesce(nullif(r.ipAddress, ''), r.callerIpAddress), '')"
+    columns = [
+        f"{_kind(inner, kinds)} AS log_kind",
+        f"{tenant} AS tenant",
+        f"{ip} AS ip",
+        *([f"{resource} AS resource"] if "sign-in" in kinds else []),
+        *(f"r.{name} AS {name}" for name in ("category", "operationName", "resultType") if _ENVELOPE[name] & kinds),
+        *(f"{inner}{name} AS {name}" for name in _read(_RECORD, kinds) if name != "ipAddress"),
+    ]
+    return "SELECT line_no,\n       " + ",\n       ".join(columns) + "\nFROM record"
 
 
 def _directory(resource_id: str) -> str:
@@ -123,24 +131,23 @@ def _directory(resource_id: str) -> str:
     return f"CASE WHEN {path} LIKE '/tenants/%/providers/%' THEN split_part({path}, '/', 3) END"
 
 
-def _kind(inner: str, calls: bool) -> str:
+def _kind(inner: str, kinds: Set[str]) -> str:
     """Return SQL that tells which log a record belongs to: by its category, else by the names it has."""
-
-    def listed(names: tuple[str, ...]) -> str:
-        return "(" + ", ".join(f"'{name}'" for name in names) + ")"
-
     # In an envelope any other category is another log; bare records carry the category of the change.
     unnamed = "r.category IS NULL" if inner == "r.properties." else "true"
-    branches = [f"WHEN r.category IN {listed(ACTIVITY)} THEN 'activity'"]
-    if not calls:
-        branches += [f"WHEN r.category IN {listed(SIGN_INS)} THEN 'sign-in'"]
-        branches += [f"WHEN r.category IN {listed(AUDIT)} THEN 'audit'"]
-    branches += [f"WHEN {unnamed} AND {inner}requestUri IS NOT NULL THEN 'activity'"]
-    if not calls:
-        branches += [
-            f"WHEN {unnamed} AND coalesce({inner}activityDisplayName, {inner}targetResources) IS NOT NULL THEN 'audit'",
-            f"WHEN {unnamed} AND {inner}createdDateTime IS NOT NULL AND {inner}appId IS NOT NULL THEN 'sign-in'",
-        ]
+    by_names = {
+        "activity": f"{inner}requestUri IS NOT NULL",
+        "audit": f"coalesce({inner}activityDisplayName, {inner}targetResources) IS NOT NULL",
+        "sign-in": f"{inner}createdDateTime IS NOT NULL AND {inner}appId IS NOT NULL",
+    }
+    read = {kind: categories for kind, categories in CATEGORIES.items() if kind in kinds}
+    branches = [
+        *(
+            f"WHEN r.category IN ({', '.join(map(repr, categories))}) THEN '{kind}'"
+            for kind, categories in read.items()
+        ),
+        *(f"WHEN {unnamed} AND {by_names[kind]} THEN '{kind}'" for kind in read),
+    ]
     return "CASE " + "\n            ".join(branches) + " END"
 
 
@@ -168,7 +175,14 @@ RESOURCE_SERVERS = {
 """Application ids of the two Graphs, and the host under which the activity logs know them."""
 
 
-def server(column: str) -> str:
-    """Return SQL that names a resource server as the usage log names it; other resources keep their id."""
+def server(*columns: str) -> str:
+    """Return SQL that names a resource server as the usage log names it; other resources keep their id.
+
+    Parameters
+    ----------
+    columns
+        Where the id may stand, the best first.
+    """
     cases = " ".join(f"WHEN '{app}' THEN '{host}'" for app, host in RESOURCE_SERVERS.items())
-    return f"CASE lower({column}) {cases} ELSE nullif({column}, '') END"
+    resource = f"coalesce({', '.join(columns)})" if len(columns) > 1 else columns[0]
+    return f"CASE lower({resource}) {cases} ELSE nullif({resource}, '') END"

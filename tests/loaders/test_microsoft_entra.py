@@ -1,0 +1,981 @@
+"""The Entra loader against every real record, against a second reading in plain Python, and quirk by quirk."""
+
+import base64
+import copy
+import json
+import uuid
+from collections import Counter
+from datetime import UTC, datetime
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grantlens.loaders.microsoft_entra import LOADER
+
+TENANT = "9f000000-0000-4000-8000-00000000000a"
+CLIENT, CLIENT_SP = "9f000000-0000-4000-8000-0000000000c1", "9f000000-0000-4000-8000-0000000000c2"
+USER, ADMIN = "9f000000-0000-4000-8000-0000000000b1", "9f000000-0000-4000-8000-0000000000b2"
+GRAPH, GRAPH_SP = "00000003-0000-0000-c000-000000000000", "9f000000-0000-4000-8000-0000000000d2"
+
+HOSTS = {GRAPH: "graph.microsoft.com", "00000002-0000-0000-c000-000000000000": "graph.windows.net"}
+
+NOTHING = "directory change that neither gives nor takes access"
+EXPECTED = {
+    "elastic-aadgraph-activity.ndjson": ({"records": 5, "usage": 5}, {}),
+    "elastic-audit-sample.ndjson": ({"records": 3, "issuance": 1, "ignored": 2}, {NOTHING: 2}),
+    "elastic-graph-activity.ndjson": ({"records": 4, "usage": 4}, {}),
+    "elastic-signin-managed-identity-sample.ndjson": ({"records": 22, "issuance": 22}, {}),
+    "elastic-signin-non-interactive-user-sample.ndjson": ({"records": 10, "issuance": 10}, {}),
+    "elastic-signin-non-interactive-user.ndjson": ({"records": 1, "issuance": 1}, {}),
+    "elastic-signin-service-principal-signinlogs-sample.ndjson": ({"records": 5, "issuance": 5}, {}),
+    "elastic-signin-service-principal.ndjson": ({"records": 1, "issuance": 1}, {}),
+    "elastic-signin-signinlogs-sample.ndjson": ({"records": 2, "issuance": 2}, {}),
+    # one credential was exported twice, once for each property that changed
+    "otrf-loganalytics-auditlogs.ndjson": ({"records": 4, "issuance": 2, "ignored": 1, "duplicates": 1}, {NOTHING: 1}),
+    "tenzir-graphapi-directory-audits.ndjson": ({"records": 2, "ignored": 2}, {NOTHING: 2}),
+}
+SIGN_INS = [name for name in EXPECTED if "signin" in name]
+CALLS = ["elastic-graph-activity.ndjson", "elastic-aadgraph-activity.ndjson"]
+
+
+# Records of our own, in the shape of diagnostic settings.
+
+
+def wrapped(category, properties, **more):
+    """Put a record into the envelope of diagnostic settings."""
+    return {
+        "time": "2026-07-01T10:00:00.1234567Z",
+        "resourceId": f"/tenants/{TENANT}/providers/Microsoft.aadiam",
+        "operationName": properties.get("activityDisplayName", "an operation"),
+        "category": category,
+        "tenantId": TENANT,
+        "properties": properties,
+        **more,
+    }
+
+
+def sign_in(category="NonInteractiveUserSignInLogs", *, number=1, scope_info='["Mail.Read"]', **changes):
+    """Write a sign-in; a change of None leaves the name out."""
+    guid = str(uuid.UUID(int=number, version=4))
+    properties = {
+        "id": guid,
+        "createdDateTime": "2026-07-01T10:00:00.1234567+00:00",
+        "userId": USER,
+        "userPrincipalName": "ada@example.com",
+        "appId": CLIENT,
+        "appDisplayName": "Mail copilot",
+        "ipAddress": "198.51.100.7",
+        "userAgent": "agent/1.0",
+        "status": {"errorCode": 0},
+        "resourceId": GRAPH,
+        "resourceDisplayName": "Microsoft Graph",
+        "uniqueTokenIdentifier": base64.b64encode(guid.encode()).decode(),
+        "incomingTokenType": "none",
+        "authenticationProtocol": "none",
+        "authenticationProcessingDetails": [{"key": "Oauth Scope Info", "value": scope_info}],
+        "isInteractive": False,
+        **changes,
+    }
+    return wrapped(category, {name: value for name, value in properties.items() if value is not None})
+
+
+def call(*, number=1, **changes):
+    """Write a call of Microsoft Graph."""
+    return wrapped(
+        "MicrosoftGraphActivityLogs",
+        {
+            "timeGenerated": "2026-07-01T10:05:00.7654321Z",
+            "requestId": str(uuid.UUID(int=10_000 + number, version=4)),
+            "appId": CLIENT,
+            "userId": USER,
+            "servicePrincipalId": None,
+            "signInActivityId": uti(number),
+            "scopes": "Mail.Read User.Read",
+            "roles": None,
+            "requestMethod": "GET",
+            "requestUri": "https://graph.microsoft.com/v1.0/me/messages?$top=5",
+            "responseStatusCode": 200,
+            "responseSizeBytes": 64,
+            "ipAddress": "198.51.100.7",
+            "userAgent": "agent/1.0",
+            "tenantId": TENANT,
+            **changes,
+        },
+    )
+
+
+def change(activity, *targets, number=1, result="success", by_user=ADMIN, details=(), **more):
+    """Write a directory audit record."""
+    return wrapped(
+        "AuditLogs",
+        {
+            "id": f"Directory_{number}",
+            "activityDateTime": "2026-07-01T09:00:00.1234567+00:00",
+            "activityDisplayName": activity,
+            "result": result,
+            "resultReason": "",
+            "initiatedBy": {
+                "user": {"id": by_user, "userPrincipalName": "admin@example.com", "ipAddress": "203.0.113.9"}
+            },
+            "targetResources": list(targets),
+            "additionalDetails": [{"key": key, "value": value} for key, value in details],
+            **more,
+        },
+    )
+
+
+def target(id, name=None, type="ServicePrincipal", **properties):
+    """Write a target; properties are name=(old, new), with `__` for the dot in their names."""
+    changed = [
+        {"displayName": key.replace("__", "."), "oldValue": quoted(old), "newValue": quoted(new)}
+        for key, (old, new) in properties.items()
+    ]
+    return {"id": id, "displayName": name, "type": type, "modifiedProperties": changed}
+
+
+def quoted(text):
+    """Write a value as Entra does: JSON inside a text."""
+    return None if text is None else text if text.startswith("[") else json.dumps(text)
+
+
+def delegated(before, after, *, consent="AllPrincipals", principal=None, removal=False, **more):
+    """Write the grant of delegated permissions, or its removal."""
+    side = (lambda value: (value, None)) if removal else (lambda value: (None, value))
+    properties = {
+        "DelegatedPermissionGrant__Scope": (before, after),
+        "DelegatedPermissionGrant__ConsentType": side(consent),
+        "ServicePrincipal__ObjectID": side(CLIENT_SP),
+        "ServicePrincipal__AppId": side(CLIENT),
+        "TargetId__ServicePrincipalNames": (None, f"{GRAPH}/ags.windows.net;{GRAPH};https://graph.microsoft.com"),
+    }
+    if principal:
+        properties["DelegatedPermissionGrant__PrincipalId"] = side(principal)
+    activity = f"{'Remove' if removal else 'Add'} delegated permission grant"
+    return change(
+        activity, target(GRAPH_SP, "Microsoft Graph", **properties), target(CLIENT_SP, "Mail copilot"), **more
+    )
+
+
+def consent(before, after, *, admin="False", names=CLIENT, **more):
+    """Write a consent; before and after are lists of (person or None for everyone, scopes)."""
+    properties = {"ConsentContext__IsAdminConsent": (None, admin), "TargetId__ServicePrincipalNames": (None, names)}
+    if after is not None:
+        properties["ConsentAction__Permissions"] = (None, f"{entries(before)} => {entries(after)}; ")
+    # the text begins with a bracket but is no JSON: Entra quotes it all the same
+    written = target(CLIENT_SP, "Mail copilot", **properties)
+    return change("Consent to application", written, **more)
+
+
+def entries(grants):
+    return "[" + ", ".join(entry(*grant) for grant in grants) + "]"
+
+
+def entry(person, scope):
+    kind = "Principal" if person else "AllPrincipals"
+    return (
+        f"[Id: grantid, ClientId: {CLIENT_SP}, PrincipalId: {person or ''}, ResourceId: {GRAPH_SP}, "
+        f"ConsentType: {kind}, Scope: {scope}, CreatedDateTime: , LastModifiedDateTime ]"
+    )
+
+
+def key(id, name="a secret"):
+    """Write one key of a key list."""
+    return f"[KeyIdentifier={id},KeyType=Password,KeyUsage=Verify,DisplayName={name}]"
+
+
+def keys(before, after, activity="Add service principal credentials", **more):
+    """Write a change of a key list."""
+    return change(
+        activity, target(CLIENT_SP, "Mail copilot", KeyDescription=(json.dumps(before), json.dumps(after))), **more
+    )
+
+
+def uti(number):
+    """Return the token id of the sign-in of that number, as the token itself carries it."""
+    return base64.urlsafe_b64encode(uuid.UUID(int=number, version=4).bytes_le).decode().rstrip("=")
+
+
+def grant_id(person):
+    return f"entra:{CLIENT_SP}:{GRAPH_SP}:{person}"
+
+
+def from_graph_api(record):
+    """Write the record as the Graph API gives it: bare."""
+    return record["properties"]
+
+
+def from_log_analytics(record):
+    """Write the record as Log Analytics exports it: PascalCase, nested JSON as text, the workspace as TenantId."""
+    row = {
+        name[0].upper() + name[1:]: json.dumps(value) if isinstance(value, dict | list) else value
+        for name, value in record["properties"].items()
+    }
+    if "ResourceId" in row:
+        row["ResourceIdentity"] = row.pop("ResourceId")
+    row["IPAddress"] = row.pop("IpAddress", None)
+    row.pop("TenantId", None)
+    return row | {
+        "TenantId": "a workspace",
+        "AADTenantId": TENANT,
+        "TimeGenerated": record["properties"].get("timeGenerated", record["time"]),
+        "OperationName": record["operationName"],
+        "Category": record["category"] if record["category"] != "AuditLogs" else "ApplicationManagement",
+        "ResourceId": record["resourceId"],
+        "Type": "a table",
+    }
+
+
+def each(load, log, cases):
+    """Load one record for each case, all in one file, and return a function that gives one column by case."""
+    loaded = load([numbered(record, number) for number, record in enumerate(cases.values())])
+    rows = {row["event_id"]: row for row in loaded.rows[log]}
+    assert loaded.counts() == {"records": len(cases), log: len(cases)}, loaded.rejected
+    return lambda column: {case: rows[f"event {number}"][column] for number, case in enumerate(cases)}
+
+
+def numbered(record, number):
+    record = copy.deepcopy(record)
+    name = "requestId" if "requestId" in record["properties"] else "id"
+    record["properties"][name] = f"event {number}"
+    return record
+
+
+# Every real record.
+
+
+@pytest.fixture(scope="module")
+def real(shared, load_file):
+    """Return a function that gives what came of one real file, loaded once."""
+    return cache(lambda name: load_file(shared / "real-logs/microsoft_entra" / name))
+
+
+@pytest.fixture(scope="module")
+def real_records(shared):
+    """Return a function that reads one real file with json alone."""
+
+    def read(name):
+        text = (shared / "real-logs/microsoft_entra" / name).read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+    return read
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_real_record_is_accounted_for(real, name):
+    counts, ignored = EXPECTED[name]
+    loaded = real(name)
+    assert loaded.batch["loader"] == "microsoft_entra"
+    assert loaded.counts() == counts
+    assert loaded.ignored == ignored
+
+
+def test_every_real_file_is_expected_here(shared):
+    assert {path.name for path in (shared / "real-logs/microsoft_entra").iterdir()} - {"PROVENANCE.txt"} == set(
+        EXPECTED
+    )
+
+
+def test_claims_entra_and_nothing_else(foreign_samples):
+    claimed = {path.parent.name for path, sample in foreign_samples if LOADER.recognise(sample)}
+    assert claimed == {"microsoft_entra"}
+    assert all(LOADER.recognise(sample) for path, sample in foreign_samples if path.parent.name == "microsoft_entra")
+
+
+@pytest.mark.parametrize("name", SIGN_INS)
+def test_real_sign_ins_read_twice(real, real_records, name):
+    for number, (row, record) in enumerate(zip(real(name).rows["issuance"], real_records(name), strict=True), 1):
+        properties = record["properties"]
+        details = {detail["key"]: detail["value"] for detail in properties.get("authenticationProcessingDetails", [])}
+        scope_info = details.get("Oauth Scope Info")
+        person = properties.get("userId")
+        assert row["line_no"] == number
+        assert row["event_id"] == properties["id"]
+        assert row["issued_at"] == moment(properties["createdDateTime"])
+        assert row["outcome"] == {0: "success", 50140: "error"}.get(properties["status"]["errorCode"], "denied")
+        assert row["client_id"] == properties["appId"]
+        assert row["client_name"] == properties.get("appDisplayName", properties.get("servicePrincipalName"))
+        assert (row["subject_id"], row["subject_kind"]) == ((person, "user") if person else (None, "service"))
+        assert row["parent_token_id"] == properties.get("servicePrincipalCredentialKeyId")
+        assert row["audience"] == [HOSTS.get(properties["resourceId"], properties["resourceId"])]
+        assert row["scopes"] == (json.loads(scope_info) if scope_info else None)
+        assert row["ip"] == (properties["ipAddress"] or None)
+        assert row["tenant"] == record["tenantId"]
+        assert row["grant_id"].startswith("derived:")
+
+
+def test_real_token_ids_are_the_sign_ins_themselves(real, real_records):
+    met = 0
+    for name in SIGN_INS:
+        for row, record in zip(real(name).rows["issuance"], real_records(name), strict=True):
+            if "uniqueTokenIdentifier" in record["properties"]:
+                packed = base64.urlsafe_b64decode(row["token_id"] + "==")
+                assert str(uuid.UUID(bytes_le=packed)) == record["properties"]["id"]
+                met += 1
+            else:
+                assert row["token_id"] is None
+    assert met == 39
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_real_calls_read_twice(real, real_records, name):
+    for row, record in zip(real(name).rows["usage"], real_records(name), strict=True):
+        properties = record["properties"]
+        status = properties.get("responseStatusCode", properties.get("httpStatusCode"))
+        token = properties["signInActivityId"].rstrip("=")
+        permissions = (properties["scopes"] or properties["roles"] or "").replace(",", " ").split()
+        address = properties["requestUri"].split("?")[0]
+        host, path = address[8:].split("/", 1) if "://" in address else ("graph.windows.net", address[1:])
+        size = properties["responseSizeBytes"]
+        assert row["event_id"] == properties["requestId"]
+        assert row["used_at"] == moment(properties["timeGenerated"])
+        assert row["status"] == status
+        assert row["outcome"] == ("success" if status // 100 == 2 else "denied" if status in (401, 403) else "error")
+        assert row["token_id"] == (token if token.strip("A") else None)
+        assert row["client_id"] == properties["appId"]
+        assert row["subject_id"] == (properties["userId"] or None)
+        assert row["session_id"] == (properties.get("sessionId") or None)
+        assert row["token_scopes"] == (permissions or None)
+        assert row["method"] == properties.get("requestMethod", properties.get("httpMethod"))
+        assert (row["resource_server"], row["target"]) == (host, "/" + path)
+        assert row["operation"] is None
+        assert row["response_bytes"] == (size if size >= 0 else None)
+        assert row["tenant"] == properties["tenantId"]
+
+
+def test_real_key_list_names_the_key_that_is_new(real, real_records):
+    (changed,) = real_records("elastic-audit-sample.ndjson")[0]["properties"]["targetResources"][0][
+        "modifiedProperties"
+    ][:1]
+    before, after = ({key.split(",")[0] for key in json.loads(changed[side])} for side in ("oldValue", "newValue"))
+    row = real("elastic-audit-sample.ndjson").one("issuance")
+    assert {f"[KeyIdentifier={row['token_id']}"} == after - before
+    assert (row["kind"], row["token_kind"]) == ("credential", "api_key")
+
+
+def test_real_grant_in_log_analytics_shape(real):
+    row = real("otrf-loganalytics-auditlogs.ndjson").rows["issuance"][-1]
+    assert row["scopes"] == ["User.Read", "Mail.ReadWrite"]
+    assert row["audience"] == ["graph.microsoft.com"]
+    assert (
+        row["grant_id"]
+        == "entra:0d2f5969-011b-460d-ac74-3291d227d49f:401dd906-ea4f-4d41-b762-7e936d222368:AllPrincipals"
+    )
+    assert (row["consent_kind"], row["consent_actor"]) == ("admin", "aead923d-498b-4f64-a66c-2af91447a8b6")
+    assert (row["subject_id"], row["tenant"]) == (None, "00000000-0000-0000-0000-000000000000")
+
+
+def moment(text):
+    """Read an ISO time, cutting 100 ns to microseconds."""
+    stamp, _, fraction = text.replace("+00:00", "").rstrip("Z").partition(".")
+    return datetime.fromisoformat(stamp).replace(microsecond=int(fraction[:6].ljust(6, "0") or 0), tzinfo=UTC)
+
+
+# The three shapes.
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [sign_in(), sign_in("ServicePrincipalSignInLogs", number=2, userId=None, scope_info="")],
+        [
+            delegated(None, "Mail.Read"),
+            keys([], [key("k1")], number=2),
+            delegated("Mail.Read", None, removal=True, number=3),
+        ],
+        [call(), call(number=2, userId="", scopes="", roles="User.Read.All")],
+    ],
+    ids=["sign-ins", "audit", "calls"],
+)
+def test_shapes_say_the_same(load, records):
+    enveloped = load(records)
+    for shape in (from_graph_api, from_log_analytics):
+        bare = load([shape(record) for record in records])
+        assert bare.counts() == enveloped.counts()
+        # the API does not say which directory it speaks for, and derived grants hold the directory
+        unknown = {"caller_id", "target_id"} | ({"tenant", "grant_id"} if shape is from_graph_api else set())
+        for log, rows in enveloped.rows.items():
+            for row, other in zip(rows, bare.rows[log], strict=True):
+                assert {name: other[name] for name in row.keys() - unknown} == {
+                    name: row[name] for name in row.keys() - unknown
+                }
+
+
+@pytest.mark.parametrize("wrapper", ["value", "records"])
+def test_pages_are_unwrapped(load, wrapper):
+    records = [sign_in(number=number) for number in (1, 2)]
+    inner = [record["properties"] for record in records] if wrapper == "value" else records
+    assert load(json.dumps({"@odata.context": "x", wrapper: inner})).counts() == {"records": 2, "issuance": 2}
+
+
+def test_calls_of_both_graphs_in_log_analytics_spelling(load):
+    """AADTenantId in one table, AadTenantId in the other."""
+    row = from_log_analytics(call())
+    row["AadTenantId"] = row.pop("AADTenantId")
+    assert load([row]).one("usage")["tenant"] == TENANT
+
+
+def test_a_file_that_begins_with_calls_may_hold_anything(load):
+    calls = [call(number=number) for number in range(80)]
+    rest = [sign_in(), delegated(None, "Mail.Read", number=2), delegated("Mail.Read", None, removal=True, number=3)]
+    odd = [wrapped("ProvisioningLogs", {"id": "x"}), {"properties": {}, "tenantId": TENANT}]
+    loaded = load(calls + rest + odd)
+    assert loaded.counts() == {"records": 85, "usage": 80, "issuance": 2, "revocation": 1, "ignored": 1, "rejected": 1}
+    assert loaded.ignored == {"another diagnostic category": 1}
+    (refused,) = loaded.rejected
+    assert (refused["line_no"], refused["reason"]) == (85, "neither sign-in, audit nor Graph activity")
+
+
+@pytest.mark.parametrize(
+    ("records", "carries"),
+    [
+        ([call()], ("usage",)),
+        ([sign_in()], ("issuance",)),
+        ([change("Add user")], ("issuance", "revocation")),
+        ([call(), change("Add user")], ("issuance", "usage", "revocation")),
+        ([wrapped("ProvisioningLogs", {})], ("issuance", "usage", "revocation")),
+    ],
+)
+def test_carries_what_the_records_belong_to(records, carries):
+    assert LOADER.fitted(records).carries == carries
+
+
+# Token ids.
+
+
+GUID = "9f00aa11-22bb-43cc-8dd4-55ee66ff7788"
+PACKED = base64.urlsafe_b64encode(uuid.UUID(GUID).bytes_le).decode().rstrip("=")
+
+
+FORMS = {
+    PACKED: PACKED,
+    PACKED + "==": PACKED,
+    base64.b64encode(uuid.UUID(GUID).bytes_le).decode(): PACKED,
+    GUID: PACKED,
+    GUID.upper(): PACKED,
+    base64.b64encode(GUID.encode()).decode(): PACKED,
+    "A" * 22: None,
+    "A" * 22 + "==": None,
+    str(uuid.UUID(int=0)): None,
+    base64.b64encode(str(uuid.UUID(int=0)).encode()).decode(): None,
+    "": None,
+    None: None,
+    "sign-in_ActivityId": "sign-in_ActivityId",
+    "x" * 36: "x" * 36,
+    "!" * 48: "!" * 48,
+    "Z" * 48: "Z" * 48,
+}
+
+
+def test_token_ids_take_one_form(load):
+    assert each(load, "usage", {form: call(signInActivityId=form) for form in FORMS})("token_id") == FORMS
+    assert each(load, "issuance", {form: sign_in(uniqueTokenIdentifier=form) for form in FORMS})("token_id") == FORMS
+
+
+def test_a_sign_in_and_its_calls_meet(load):
+    loaded = load(
+        [call(number=n % 3) | {"n": n} for n in (0,)] + [sign_in(number=n) for n in range(3)] + [call(number=7)]
+    )
+    issued = {row["token_id"] for row in loaded.rows["issuance"]}
+    assert [row["token_id"] in issued for row in loaded.rows["usage"]] == [True, False]
+
+
+def test_a_credential_and_its_sign_ins_meet(load):
+    made = keys([], [key("9f00000c-0000-4000-8000-000000000001")])
+    used = sign_in("ServicePrincipalSignInLogs", servicePrincipalCredentialKeyId="9f00000c-0000-4000-8000-000000000001")
+    credential, token = load([made, used]).rows["issuance"]
+    assert credential["token_id"] == token["parent_token_id"]
+
+
+# Sign-ins.
+
+
+def test_scopes_of_a_sign_in_tell_none_from_unknown(load):
+    cases = {
+        "several": sign_in(scope_info='["Mail.Read","User.Read"]'),
+        "none": sign_in(scope_info="[]"),
+        "empty text": sign_in(scope_info=""),
+        "no JSON": sign_in(scope_info="Mail.Read"),
+        "missing": sign_in(authenticationProcessingDetails=[{"key": "Is CAE Token", "value": "False"}]),
+        "no details": sign_in(authenticationProcessingDetails=None),
+    }
+    assert each(load, "issuance", cases)("scopes") == {
+        "several": ["Mail.Read", "User.Read"],
+        "none": [],
+        "empty text": None,
+        "no JSON": None,
+        "missing": None,
+        "no details": None,
+    }
+
+
+def test_outcome_of_a_sign_in(load):
+    cases = {
+        "fine": sign_in(),
+        "expired secret": sign_in(status={"errorCode": 7000222}),
+        "asked to stay": sign_in(status={"errorCode": 50140}),
+        "only in the envelope": sign_in(status=None) | {"resultType": "50126"},
+    }
+    assert each(load, "issuance", cases)("outcome") == {
+        "fine": "success",
+        "expired secret": "denied",
+        "asked to stay": "error",
+        "only in the envelope": "denied",
+    }
+
+
+def test_kind_of_a_sign_in(load):
+    cases = {
+        "nothing": sign_in(),
+        "missing": sign_in(incomingTokenType=None),
+        "refresh": sign_in(incomingTokenType="refreshToken"),
+        "several": sign_in(incomingTokenType="primaryRefreshToken,saml20"),
+        "saml": sign_in(incomingTokenType="saml11"),
+    }
+    read = each(load, "issuance", cases)("kind")
+    assert read == {"nothing": "token", "missing": "token", "refresh": "refresh", "several": "refresh", "saml": "token"}
+
+
+def test_who_signs_in(load):
+    nobody = "00000000-0000-0000-0000-000000000000"
+    cases = {
+        "person": sign_in(),
+        "service": sign_in("ServicePrincipalSignInLogs", userId=None),
+        "managed identity": sign_in("ManagedIdentitySignInLogs", userId="", ipAddress=""),
+        "agent": sign_in("ServicePrincipalSignInLogs", userId=None, agent={"agentType": "agenticAppInstance"}),
+        "no agent": sign_in("ServicePrincipalSignInLogs", userId=None, agent={"agentType": "notAgentic"}),
+        "unknown person": sign_in("SignInLogs", userId=nobody),
+    }
+    column = each(load, "issuance", cases)
+    assert column("subject_kind") == {
+        "person": "user",
+        "service": "service",
+        "managed identity": "service",
+        "agent": "agent",
+        "no agent": "service",
+        "unknown person": "user",
+    }
+    subjects = column("subject_id")
+    assert {case for case, subject in subjects.items() if subject} == {"person"}
+    assert column("ip")["managed identity"] is None
+
+
+def test_the_two_graphs_are_called_by_their_hosts(load):
+    cases = {
+        "graph": sign_in(),
+        "aad graph": sign_in(resourceId="00000002-0000-0000-c000-000000000000"),
+        "other": sign_in(resourceId=CLIENT),
+        "empty": sign_in(resourceId=""),
+    }
+    assert each(load, "issuance", cases)("audience") == {
+        "graph": ["graph.microsoft.com"],
+        "aad graph": ["graph.windows.net"],
+        "other": [CLIENT],
+        "empty": None,
+    }
+
+
+# Calls.
+
+
+def test_permissions_of_a_call(load):
+    cases = {
+        "delegated": call(),
+        "app-only": call(scopes=None, userId=None, roles="Mail.Read.All User.Read.All"),
+        "app-only, empty text": call(scopes="", userId="", roles="Mail.Read.All"),
+        "stray comma": call(scopes="", roles=" Group.Read.All,"),
+        "comma between": call(scopes="", roles=" Group.Read.All, User.Read.All,"),
+        "two blanks": call(scopes="Mail.Read  User.Read"),
+        "nothing": call(scopes=None, roles=None),
+        "empty": call(scopes="", roles=""),
+        "blank": call(scopes=" ", roles=None),
+    }
+    assert each(load, "usage", cases)("token_scopes") == {
+        "delegated": ["Mail.Read", "User.Read"],
+        "app-only": ["Mail.Read.All", "User.Read.All"],
+        "app-only, empty text": ["Mail.Read.All"],
+        "stray comma": ["Group.Read.All"],
+        "comma between": ["Group.Read.All", "User.Read.All"],
+        "two blanks": ["Mail.Read", "User.Read"],
+        "nothing": None,
+        "empty": None,
+        "blank": None,
+    }
+
+
+def test_outcome_of_a_call(load):
+    cases = {status: call(responseStatusCode=status) for status in (200, 204, 299, 302, 401, 403, 404, 429, 500, 99999)}
+    column = each(load, "usage", cases)
+    assert column("outcome") == {
+        **dict.fromkeys((200, 204, 299), "success"),
+        **dict.fromkeys((401, 403, 429), "denied"),
+        **dict.fromkeys((302, 404, 500, 99999), "error"),
+    }
+    reasons = column("denial_reason")
+    assert {status: reason for status, reason in reasons.items() if reason} == {401: "token", 403: "other", 429: "rate"}
+    assert column("status") == {status: status if status < 32768 else None for status in cases}
+
+
+def test_target_of_a_call(load):
+    base = "https://graph.microsoft.com"
+    aad = {"httpMethod": "GET", "httpStatusCode": 200, "requestMethod": None, "responseStatusCode": None}
+    cases = {
+        "query dropped": call(requestUri=f"{base}/v1.0/users?$select=id&code=secret"),
+        "version kept": call(requestUri=f"{base}/beta//users/1/photos/48x48/$value"),
+        "batch": call(requestUri=f"{base}/v1.0/$batch", requestMethod="POST"),
+        "other cloud": call(requestUri="https://Graph.Microsoft.US/v1.0/me"),
+        "aad graph": call(requestUri=f"/v2/{TENANT}/users?api-version=1.6", **aad),
+        "no path": call(requestUri=base),
+        "missing": call(requestUri=None),
+    }
+    column = each(load, "usage", cases)
+    assert column("target") == {
+        "query dropped": "/v1.0/users",
+        "version kept": "/beta//users/1/photos/48x48/$value",
+        "batch": "/v1.0/$batch",
+        "other cloud": "/v1.0/me",
+        "aad graph": f"/v2/{TENANT}/users",
+        "no path": "",
+        "missing": None,
+    }
+    servers = column("resource_server")
+    assert servers["other cloud"] == "graph.microsoft.us"
+    assert servers["aad graph"] == "graph.windows.net"
+    assert {servers[case] for case in ("query dropped", "batch", "no path", "missing")} == {"graph.microsoft.com"}
+
+
+def test_session_is_spelled_in_several_ways(load):
+    lower, other = call(sessionId="s1"), call(number=2, C_Sid="s2")
+    assert load([lower]).one("usage")["session_id"] == "s1"
+    assert load([other]).one("usage")["session_id"] == "s2"
+
+
+def test_a_request_logged_twice_is_one_call(load):
+    """As lines 5 and 6 of the real file, of which we hold the first four, share their request id."""
+    loaded = load([call(), call(responseStatusCode=404), call(number=2)])
+    assert loaded.counts() == {"records": 3, "usage": 2, "duplicates": 1}
+    assert [row["status"] for row in loaded.rows["usage"]] == [200, 200]
+
+
+def test_times(load):
+    cases = {
+        "100 ns": call(timeGenerated="2026-07-01T10:05:00.7654329Z"),
+        "offset": call(timeGenerated="2026-07-01T12:05:00.5+02:00"),
+        "no zone": call(timeGenerated="2026-07-01T10:05:00"),
+        "US text": call(timeGenerated="7/1/2026 1:50:39 PM"),
+        "US text of the portal": call(timeGenerated="7/1/2026, 10:05:00.250 AM"),
+    }
+    assert each(load, "usage", cases)("used_at") == {
+        "100 ns": datetime(2026, 7, 1, 10, 5, 0, 765432, tzinfo=UTC),
+        "offset": datetime(2026, 7, 1, 10, 5, 0, 500000, tzinfo=UTC),
+        "no zone": datetime(2026, 7, 1, 10, 5, tzinfo=UTC),
+        "US text": datetime(2026, 7, 1, 13, 50, 39, tzinfo=UTC),
+        "US text of the portal": datetime(2026, 7, 1, 10, 5, 0, 250000, tzinfo=UTC),
+    }
+
+
+def test_a_broken_record_is_named_and_the_rest_loads(load):
+    broken = [
+        (call(timeGenerated="soon"), "used_at: 'soon' is no time"),
+        (call(timeGenerated="25/25/2026 1:50:39 PM"), "used_at: '25/25/2026 1:50:39 PM' is no time"),
+        (call(timeGenerated=None), "used_at: missing"),
+        (call(timeGenerated="infinity"), "used_at: 'infinity' is no time"),
+        (call(responseStatusCode="none"), "outcome: missing"),
+        (sign_in(createdDateTime="yesterday"), "issued_at: 'yesterday' is no time"),
+        (sign_in(status=None), "outcome: missing"),
+        (delegated(None, "Mail.Read", activityDateTime=""), "issued_at: '' is no time"),
+        (delegated("Mail.Read", None, removal=True, activityDateTime="x"), "revoked_at: 'x' is no time"),
+        (delegated(None, "Mail.Read", result=None), "outcome: missing"),
+    ]
+    good = [call(number=2), sign_in(number=2), delegated("Mail.Read", None, removal=True, number=2)]
+    loaded = load([record for record, _ in broken] + good)
+    assert {row["line_no"]: row["reason"] for row in loaded.rejected} == dict(
+        enumerate((reason for _, reason in broken), 1)
+    )
+    assert loaded.counts() == {"records": 13, "issuance": 1, "usage": 1, "revocation": 1, "rejected": 10}
+
+
+# Directory changes.
+
+
+def test_a_grant_and_its_removal_have_one_name(load):
+    everyone, person = {}, {"consent": "Principal", "principal": USER}
+    unnamed = {"consent": "Principal"}
+    kinds = {"everyone": everyone, "person": person, "unnamed": unnamed}
+    scopes = "Mail.Read User.Read"
+    given = each(load, "issuance", {kind: delegated(None, scopes, **more) for kind, more in kinds.items()})
+    taken = each(
+        load, "revocation", {kind: delegated(scopes, None, removal=True, **more) for kind, more in kinds.items()}
+    )
+    names = {"everyone": grant_id("AllPrincipals"), "person": grant_id(USER), "unnamed": None}
+    assert taken("grant_id") == names
+    derived = given("grant_id")["unnamed"]
+    assert derived.startswith("derived:")
+    assert given("grant_id") == {**names, "unnamed": derived}
+    for read in (given, taken):
+        assert read("subject_id") == {"everyone": None, "person": USER, "unnamed": None}
+        assert set(read("client_id").values()) == {CLIENT}
+    assert set(given("kind").values()) == {"consent"}
+    assert set(map(tuple, given("scopes").values())) == {("Mail.Read", "User.Read")}
+    assert set(taken("kind").values()) == {"revoke"}
+    assert set(taken("target_kind").values()) == {"grant"}
+    assert set(taken("token_id").values()) == {None}
+
+
+def test_a_narrowed_grant_is_a_downgrade(load):
+    loaded = load(
+        [
+            delegated("Mail.Read", "Mail.Read User.Read", number=1),
+            delegated("Mail.Read User.Read", "User.Read", number=2),
+            delegated("Mail.Read User.Read", "User.Read", removal=True, number=3),
+        ]
+    )
+    assert [row["scopes"] for row in loaded.rows["issuance"]] == [["Mail.Read", "User.Read"], ["User.Read"]]
+    assert [(row["line_no"], row["kind"], row["scopes_removed"]) for row in loaded.rows["revocation"]] == [
+        (2, "downgrade", ["Mail.Read"]),
+        (3, "downgrade", ["Mail.Read"]),
+    ]
+    # a record that both gives and takes counts once
+    assert loaded.counts() == {"records": 3, "issuance": 2, "revocation": 2}
+
+
+def test_an_old_removal_without_scopes_ends_the_grant(load):
+    record = delegated(None, None, removal=True)
+    record["properties"]["activityDisplayName"] = "Remove OAuth2PermissionGrant."
+    taken = load([record]).one("revocation")
+    assert (taken["kind"], taken["grant_id"], taken["scopes_removed"]) == ("revoke", grant_id("AllPrincipals"), None)
+
+
+def test_app_roles_are_grants_of_their_own(load):
+    def role(name, side):
+        properties = {
+            "AppRole__Id": side(f"role of {name}"),
+            "AppRole__Value": side(name),
+            "ServicePrincipal__ObjectID": side(CLIENT_SP),
+            "ServicePrincipal__AppId": side(CLIENT),
+            "ServicePrincipal__DisplayName": side("Mail copilot"),
+            "TargetId__ServicePrincipalNames": (None, GRAPH),
+        }
+        return target(GRAPH_SP, "Microsoft Graph", **properties)
+
+    add, remove = "Add app role assignment to service principal", "Remove app role assignment from service principal"
+    loaded = load(
+        [
+            change(add, role("Mail.Read", lambda value: (None, value)), number=1),
+            change(add, role("User.Read.All", lambda value: (None, value)), number=2),
+            change(remove, role("Mail.Read", lambda value: (value, None)), number=3),
+        ]
+    )
+    mail, people = loaded.rows["issuance"]
+    taken = loaded.one("revocation")
+    assert (mail["scopes"], people["scopes"]) == (["Mail.Read"], ["User.Read.All"])
+    assert mail["grant_id"] == taken["grant_id"] == grant_id("role/role of Mail.Read") != people["grant_id"]
+    assert (taken["kind"], taken["scopes_removed"]) == ("revoke", ["Mail.Read"])
+    assert (mail["subject_id"], mail["subject_kind"], mail["consent_kind"]) == (None, "service", "admin")
+    assert (mail["client_id"], mail["client_name"], mail["audience"]) == (
+        CLIENT,
+        "Mail copilot",
+        ["graph.microsoft.com"],
+    )
+
+
+def test_a_consent_is_a_difference_in_text(load):
+    old, new = [(None, "User.Read")], [(None, "User.Read"), (USER, "Mail.Read Files.Read")]
+    cases = {
+        "beside an old one": consent(old, new, by_user=USER),
+        "more scopes": consent([(USER, "User.Read")], [(USER, "Mail.Read User.Read")], admin="True"),
+        "other scopes": consent([(USER, "User.Read")], [(USER, "Mail.Read")]),
+        "text left out": consent(None, None, by_user=USER),
+        "text left out by an admin": consent(None, None, admin="True"),
+    }
+    column = each(load, "issuance", cases)
+    assert column("scopes") == {
+        "beside an old one": ["Mail.Read", "Files.Read"],
+        "more scopes": ["Mail.Read", "User.Read"],
+        "other scopes": ["Mail.Read"],
+        "text left out": None,
+        "text left out by an admin": None,
+    }
+    assert list(column("subject_id").values()) == [USER, USER, USER, USER, None]
+    assert list(column("consent_kind").values()) == ["user", "admin", "user", "user", "admin"]
+    assert set(list(column("grant_id").values())[:3]) == {grant_id(USER)}
+    assert set(column("client_id").values()) == {CLIENT}
+    assert set(column("client_name").values()) == {"Mail copilot"}
+
+
+def test_a_consent_to_several_resources_gives_several_grants(load):
+    loaded = load([consent([], [(USER, "Mail.Read"), (ADMIN, "User.Read")])])
+    assert {row["event_id"]: row["scopes"] for row in loaded.rows["issuance"]} == {
+        "Directory_1": ["Mail.Read"],
+        "Directory_1#2": ["User.Read"],
+    }
+    assert loaded.counts() == {"records": 1, "issuance": 2}
+
+
+def test_operation_names_with_dash_blank_and_full_stop(load):
+    dash = "Update application \N{EN DASH} Certificates and secrets management "
+    stopped = consent([], [(USER, "Mail.Read")])
+    stopped["properties"]["activityDisplayName"] = "Consent to application. "
+    cases = {"dash": keys([], [key("k1")], dash), "stop": stopped, "plain": consent([], [(USER, "Mail.Read")])}
+    assert each(load, "issuance", cases)("kind") == {"dash": "credential", "stop": "consent", "plain": "consent"}
+
+
+def test_a_key_list_is_a_difference_in_text(load):
+    forged = [key("k5", "x,KeyIdentifier=k9"), key("k6", "[KeyIdentifier=k9,KeyType=Password]")]
+    loaded = load(
+        [
+            keys([key("k1"), key("k2")], [key("k3"), key("k2"), key("k4")], details=[("AppId", CLIENT)]),
+            keys([], forged, number=2),
+        ]
+    )
+    assert {row["event_id"]: row["token_id"] for row in loaded.rows["issuance"]} == {
+        "Directory_1": "k3",
+        "Directory_1#2": "k4",
+        "Directory_2": "k5",
+        "Directory_2#2": "k6",
+    }
+    taken = loaded.one("revocation")
+    assert (taken["kind"], taken["target_kind"], taken["token_id"]) == ("revoke", "credential", "k1")
+    assert taken["client_id"] == CLIENT
+
+
+def test_what_disables(load):
+    client = target(CLIENT_SP, "Mail copilot", TargetId__ServicePrincipalNames=(None, CLIENT))
+    off = target(CLIENT_SP, AccountEnabled=("[true]", "[false]"), TargetId__ServicePrincipalNames=(None, CLIENT))
+    person = target(USER, "Ada", "User") | {"userPrincipalName": "ada@example.com"}
+    cut = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(None, "2026-07-01T08:59:59Z"))
+    odd = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(None, "[]"))
+    cases = {
+        "app deleted": change("Delete application", client),
+        "app off": change("Update service principal", off),
+        "account off": change("Disable account", person),
+        "account deleted": change("Delete user", person),
+        "sessions": change("Update StsRefreshTokenValidFrom Timestamp", cut),
+        "sessions, odd time": change("Update StsRefreshTokenValidFrom Timestamp", odd),
+        "sessions of oneself": change("Revoke sign in sessions", person, by_user=USER),
+    }
+    column = each(load, "revocation", cases)
+    assert set(column("kind").values()) == {"disable"}
+    kinds = column("target_kind")
+    assert {case for case, kind in kinds.items() if kind == "client"} == {"app deleted", "app off"}
+    assert set(kinds.values()) == {"client", "subject"}
+    assert column("client_id")["app off"] == CLIENT
+    assert column("subject_id")["account off"] == USER
+    initiators = column("initiator")
+    assert (initiators["account off"], initiators["sessions of oneself"]) == ("admin", "user")
+    cuts = {case: moment for case, moment in column("issued_before").items() if moment}
+    assert cuts == {"sessions": datetime(2026, 7, 1, 8, 59, 59, tzinfo=UTC)}
+
+
+def test_what_changes_nothing_is_ignored(load):
+    def switched(before, after):
+        return change("Update service principal", target(CLIENT_SP, AccountEnabled=(before, after)))
+
+    loaded = load(
+        [
+            consent([(None, "User.Read")], [(None, "User.Read")]),
+            keys([key("k1"), key("k2")], [key("k2"), key("k1")]),
+            delegated(None, ""),
+            switched("[false]", "[true]"),
+            switched("[true]", "[true]"),
+            switched(None, "[false]"),
+        ]
+    )
+    assert loaded.ignored == {
+        "consent repeated, nothing new in it": 1,
+        "credentials listed, none added or removed": 1,
+        "grant without scopes": 1,
+        NOTHING: 3,
+    }
+
+
+def test_what_failed_ends_and_gives_nothing(load):
+    denied = {"result": "failure", "resultReason": "Authorization_RequestDenied: Insufficient privileges"}
+    cases = {"fine": {}, "denied": denied, "failed": {"result": "failure"}, "timed out": {"result": "timeout"}}
+    outcomes = {"fine": "success", "denied": "denied", "failed": "error", "timed out": "error"}
+    given = {case: delegated(None, "Mail.Read", **more) for case, more in cases.items()}
+    taken = {case: delegated("Mail.Read", None, removal=True, **more) for case, more in cases.items()}
+    assert each(load, "issuance", given)("outcome") == outcomes
+    assert each(load, "revocation", taken)("outcome") == outcomes
+
+
+def test_who_ended_it(load):
+    itself = {"app": {"appId": CLIENT, "servicePrincipalId": CLIENT_SP, "displayName": "Mail copilot"}}
+    other = {"app": {"appId": None, "servicePrincipalId": "a provisioning service"}}
+    by = {"itself": itself, "other": other, "nobody": None}
+    cases = {case: delegated("Mail.Read", None, removal=True, initiatedBy=who) for case, who in by.items()}
+    column = each(load, "revocation", cases)
+    assert column("initiator") == {"itself": "client", "other": "system", "nobody": None}
+    assert column("actor_id") == {"itself": CLIENT, "other": "a provisioning service", "nobody": None}
+
+
+# Secrets and strangers.
+
+
+def test_no_query_reaches_the_store(load):
+    loaded = load(
+        [call(requestUri="https://graph.microsoft.com/v1.0/me?access_token=eyJsecret.part.sig&code=0.AXsecret")]
+    )
+    assert "secret" not in str(loaded.rows)
+
+
+def test_a_raw_token_is_not_kept(load):
+    raw = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
+    loaded = load([call(signInActivityId=raw), sign_in(uniqueTokenIdentifier=raw)])
+    assert raw not in str(loaded.rows)
+    assert loaded.one("usage")["token_id"] == loaded.one("issuance")["token_id"] is not None
+
+
+SEEDS = [
+    sign_in(),
+    call(),
+    delegated(None, "Mail.Read"),
+    delegated("Mail.Read", None, removal=True),
+    consent([], [(USER, "Mail.Read")]),
+    keys([key("k1")], [key("k2")]),
+    change("Disable account", target(USER, "Ada", "User")),
+    wrapped("ProvisioningLogs", {"id": "x"}),
+]
+ODD = st.sampled_from(
+    [None, "", "x", "[", "{}", "[]", [], {}, 0, -1, 1e300, True, "\x00", "'; DROP TABLE usage", [None], [[]]]
+)
+
+
+def paths(value, before=()):
+    """Give the path of each value inside a record."""
+    for name, inner in (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    ):
+        yield (*before, name)
+        yield from paths(inner, (*before, name))
+
+
+@st.composite
+def damaged(draw):
+    """Write a record with some parts left out or of another type, in any of the shapes."""
+    record = copy.deepcopy(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(1, 4))):
+        *way, last = draw(st.sampled_from(list(paths(record))))
+        inside = record
+        for name in way:
+            inside = inside[name]
+        if draw(st.booleans()):
+            del inside[last]
+        else:
+            inside[last] = draw(ODD)
+        if not record:
+            break
+    return record
+
+
+@settings(max_examples=12)
+@given(st.lists(damaged(), min_size=60, max_size=80))
+def test_damaged_records_never_raise_and_always_add_up(load, records):
+    loaded = load(records, "microsoft_entra")
+    lines = {row["line_no"] for rows in loaded.rows.values() for row in rows}
+    accounted = len(lines) + loaded.batch["ignored"] + loaded.batch["rejected"]
+    assert loaded.batch["records"] == len(records)
+    assert accounted <= len(records) <= accounted + loaded.batch["duplicates"]
+    assert not lines & {row["line_no"] for row in loaded.rejected}
+    assert Counter(row["reason"] for row in loaded.rejected)["not mapped"] == 0
