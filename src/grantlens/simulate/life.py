@@ -142,7 +142,9 @@ def ordinary_connection(world: World, number: int) -> Connection:
     archetype, client, person = ordinary(number)
     rng = world.rng("ordinary", number)
     since = world.start + timedelta(hours=rng.uniform(2, 60))
-    connection = connect(world, client, person, archetype.server, archetype.scopes, since, style=archetype.style)
+    scopes = archetype.scopes + archetype.spare
+    needed = [op for scope in closure(archetype.scopes) for op in operations_for(archetype.server, scope)]
+    connection = connect(world, client, person, archetype.server, scopes, since, style=archetype.style, ops=needed)
     rough = world.day(rng.uniform(0.1, 0.8), hour=rng.randrange(24), minute=rng.randrange(60))
     connection.live(since, rough, archetype.every_h * 1.2, archetype.calls)
     _rough_edges(connection, rough)

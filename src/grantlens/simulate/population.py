@@ -150,6 +150,8 @@ class Archetype:
     purpose: str
     every_h: float
     calls: int
+    spare: tuple[str, ...] = ()
+    """Scopes that it was granted and never needs."""
 
 
 ARCHETYPES = (
@@ -174,6 +176,7 @@ ARCHETYPES = (
         "Find meeting invitations",
         50,
         2,
+        spare=("mail.send",),
     ),
     Archetype(
         "doc-searcher",
@@ -185,6 +188,7 @@ ARCHETYPES = (
         "Search documents for assistants",
         44,
         3,
+        spare=("tools.issues",),
     ),
     Archetype(
         "issue-filer",
@@ -207,6 +211,7 @@ ARCHETYPES = (
         "Keep contacts in step",
         48,
         3,
+        spare=("crm.cases.read", "crm.export"),
     ),
     Archetype(
         "file-shelf",
@@ -218,6 +223,7 @@ ARCHETYPES = (
         "Keep a copy of team files",
         52,
         2,
+        spare=("files.export",),
     ),
     Archetype("ledger-bot", "Ledger Bot", "agent", LEDGER, ("ledger.post",), "agent", "Post supplier invoices", 64, 2),
     Archetype(
@@ -247,6 +253,7 @@ ARCHETYPES = (
         "Show who is calling",
         58,
         2,
+        spare=("crm.export",),
     ),
     Archetype(
         "month-close", "Month Close", "service", LEDGER, ("ledger.read",), "service", "Reconcile the month", 66, 2

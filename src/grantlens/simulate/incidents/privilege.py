@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from grantlens.simulate.apis import FILES, MAIL, TOOLS, operation
+from grantlens.simulate.apis import CRM, FILES, MAIL, TOOLS, operation
 from grantlens.simulate.incidents.opening import key, opened, work
 from grantlens.simulate.truth import iso
 from grantlens.simulate.world import World
@@ -14,7 +14,7 @@ def unused_scope(world: World) -> None:
         "unused_scope",
         "A granted scope that was never needed",
         "inbox-zero holds mail.send for four months and never sends; quick-finder holds tools.issues and never opens "
-        "one.",
+        "one; voucher-check only ever reads contacts, but may read cases and export in bulk.",
     )
     reading = [
         operation(MAIL, "GET /v1/users/{user}/messages"),
@@ -43,6 +43,17 @@ def unused_scope(world: World) -> None:
         ops=[operation(TOOLS, "search_documents"), operation(TOOLS, "summarise_thread")],
     )
     work(finder, world.end, every_h=110)
+    voucher = opened(
+        world,
+        "voucher-check",
+        "Voucher Check",
+        "integration",
+        CRM,
+        ("crm.contacts.read", "crm.cases.read", "crm.export", "offline_access"),
+        19,
+        ops=[operation(CRM, "GET /v1/contacts/{contact}")],
+    )
+    work(voucher, world.end, every_h=100)
 
 
 def too_young(world: World) -> None:
