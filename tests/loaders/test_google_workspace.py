@@ -280,10 +280,13 @@ SAME = [
 ]
 
 
+KEYS = ("line_no", "usage_id", "caller_id", "target_id")  # of this file, or of this store
+
+
 def told(loaded):
     """Return the rows of all logs without what tells one file from another."""
     return sorted(
-        (log, sorted((name, str(value)) for name, value in row.items() if name not in ("line_no", "usage_id")))
+        (log, sorted((name, str(value)) for name, value in row.items() if name not in KEYS))
         for log, rows in loaded.rows.items()
         for row in rows
     )
