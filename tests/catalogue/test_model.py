@@ -169,3 +169,9 @@ def test_wrong_use(tmp_path, source, options, says):
     path = tmp_path / options.pop("path", ".")
     with pytest.raises(CatalogueError, match=says):
         Catalogue.build(source, path, **options)
+
+
+def test_a_hand_written_one_is_read_as_it_is(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[catalogue]\nname = "x"\n[[scope]]\nname = "a"\n')
+    assert Catalogue.read(path).name == "x"

@@ -119,7 +119,9 @@ class Catalogue:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Catalogue:
-        """Read a catalogue that `write` made."""
+        """Read a catalogue that `write` made; one written by hand in TOML is read as it is."""
+        if Path(path).suffix.lower() == ".toml":
+            return cls.build("toml", path)
         import pyarrow as pa
         import pyarrow.parquet as pq
 

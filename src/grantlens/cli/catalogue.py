@@ -21,18 +21,33 @@ ADD_EXAMPLES = """Examples:
 
 
 def build(
-    source: Annotated[str, Parameter(help="Kind of the source: openapi, msgraph, google, ...")],
+    source: Annotated[str, Parameter(help="Kind of the source: openapi, msgraph, google, toml.")],
     path: Annotated[Path, Parameter(help="File or folder of the source.")],
     /,
     *,
     out: Annotated[Path, Parameter(name=("--out", "-o"), metavar="FILE", help="File to write.")],
+    list_rule: Annotated[str | None, Parameter(help="all or any: what an OpenAPI list of scopes means.")] = None,
+    name: Annotated[str | None, Parameter(help="Name of the catalogue; from the source where absent.")] = None,
+    server: Annotated[str | None, Parameter(help="Host of the API, where the source names none.")] = None,
+    source_version: Annotated[str | None, Parameter(help="Version or commit to record.")] = None,
+    retrieved: Annotated[str | None, Parameter(help="Date of retrieval to record.")] = None,
 ) -> int:
     """Build a catalogue from a vendor's own description of its API."""
     from grantlens.catalogue.model import Catalogue
 
-    catalogue = Catalogue.build(source, readable(path))
+    catalogue = Catalogue.build(
+        source,
+        readable(path),
+        list_rule=list_rule,
+        name=name,
+        server=server,
+        version=source_version,
+        retrieved=retrieved,
+    )
     catalogue.write(out)
     say(f"Wrote {out}: {catalogue!r}.")
+    for note in catalogue.meta["notes"] or []:
+        say(f"Note: {note}")
     return 0
 
 
