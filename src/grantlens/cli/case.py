@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from grantlens.cli.cell import shown
+from grantlens.cli.help import WIDEST
+from grantlens.cli.message import say
 from grantlens.cli.opening import existing
-from grantlens.cli.output import write_json, write_records
+from grantlens.cli.output import write_json
 from grantlens.cli.parameters import StorePath
 from grantlens.errors import GrantlensError
 
@@ -29,7 +33,9 @@ def case(
     out: Annotated[
         Path | None,
         Parameter(
-            name=("--out", "-o"), metavar="DIR", help="Folder to write the whole case to: report, timeline, evidence."
+            name=("--out", "-o"),
+            metavar="DIR",
+            help="Folder to write the whole case to: page, JSON, evidence, custody record.",
         ),
     ] = None,
     format: Annotated[
@@ -52,12 +58,18 @@ def case(
     with existing(store) as opened:
         incident = Case(opened, **asked)
         answers = incident.answers()
-        if out is not None:
-            incident.write(out)
+        written = [] if out is None else incident.write(out)
     if format == "json":
-        write_json(answers)
+        write_json({"about": asked, "answers": answers.to_dicts()})
     else:
-        write_records([{"question": question, "answer": answer} for question, answer in answers.items()], "table")
-    if out is not None:
-        print(out)
+        print("\n\n".join(_told(question, answer) for question, answer in answers.items()))
+    for path in written:
+        say(f"Wrote {path}")
     return 0
+
+
+def _told(question: str, answer: str) -> str:
+    """Return one question with its answer below it, wrapped."""
+    return (
+        textwrap.fill(shown(question), WIDEST) + "\n" + textwrap.indent(textwrap.fill(shown(answer), WIDEST - 2), "  ")
+    )

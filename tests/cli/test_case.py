@@ -1,0 +1,47 @@
+"""`grantlens case`: answers on stdout, the whole case in a folder."""
+
+import hashlib
+import json
+
+import pytest
+
+
+def test_the_answers_are_words(run, sample_file):
+    ran = run("case", sample_file, "--client", "mailbox-mirror")
+    assert (ran.code, ran.err) == (0, "")
+    assert "Who consented to what, and when?" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 100
+    whole = json.loads(run("case", sample_file, "--client", "mailbox-mirror", "--format", "json").out)
+    assert whole["about"] == {"client": "mailbox-mirror"}
+    told = " ".join(ran.out.split())
+    for answer in whole["answers"]:
+        assert answer["question"] in told
+        assert " ".join(answer["answer"].split()) in told
+
+
+def test_the_folder_holds_the_case_and_the_hashes_of_its_files(run, sample_file, tmp_path):
+    ran = run("case", sample_file, "--client", "mailbox-mirror", "-o", tmp_path / "case")
+    assert ran.code == 0
+    files = {path.name: path for path in (tmp_path / "case").iterdir()}
+    assert {"case.html", "case.json", "evidence.ndjson", "custody.json"} == set(files)
+    assert all(f"Wrote {path}" in ran.err for path in files.values())
+    custody = files["custody.json"].read_text()
+    for name in ("case.html", "case.json", "evidence.ndjson"):
+        assert hashlib.sha256(files[name].read_bytes()).hexdigest() in custody
+
+
+def test_two_runs_are_byte_equal(run, sample_file, tmp_path):
+    for name in ("one", "other"):
+        run("case", sample_file, "--client", "mailbox-mirror", "-o", tmp_path / name)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("client", "mailbox-miror"), ("token", "x"), ("subject", "u-0"), ("grant", "g-99999")]
+)
+def test_an_id_that_occurs_nowhere_gets_the_nearest(run, sample_file, kind, name):
+    ran = run("case", sample_file, f"--{kind}", name)
+    assert ran.failed_well()
+    assert f"No {kind} {name} occurs" in ran.err
+    assert "Nearest are" in ran.err
