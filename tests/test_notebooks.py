@@ -1,0 +1,42 @@
+"""The notebooks run from the first cell to the last, on the samples, in a kernel of their own."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def test_all_five_are_there():
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01_tour",
+        "02_out_of_scope",
+        "03_unused_privileges",
+        "04_revocation_lag",
+        "05_incident",
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs(path, tmp_path):
+    nbclient = pytest.importorskip("nbclient", reason="nbclient comes with the extra `notebook`")
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert any("text/html" in output.get("data", {}) for output in outputs), "no result was shown"
+    assert not [output for output in outputs if output.output_type == "error"]
+    shown = json.dumps([output.get("data", {}).get("text/html", "") for output in outputs])
+    assert "<script" not in shown
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_reads_well(path):
+    cells = json.loads(path.read_text())["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", ())]
+    assert len(tagged) == 1, "one cell is tagged `parameters`"
+    assert cells[0]["cell_type"] == "markdown"
+    assert "".join(cells[-1]["source"]).startswith("## What to do next")
