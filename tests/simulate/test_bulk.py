@@ -9,7 +9,8 @@ import pytest
 
 from grantlens.simulate.__main__ import main
 from grantlens.simulate.apis import OPERATIONS
-from grantlens.simulate.bulk import bulk, draw
+from grantlens.simulate.bulk import bulk
+from grantlens.simulate.bulk.drawn import draw
 
 CALLS = 30_000
 

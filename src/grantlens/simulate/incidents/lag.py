@@ -1,12 +1,11 @@
-"""Incidents about revocation: when it worked, when it did not, and when nobody can tell."""
+"""Incidents about how long revoked access went on working: REV-1, REV-3, REV-4, REV-5."""
 
 from datetime import timedelta
 
-from grantlens.simulate.aftermath import aftermath, at_work, unverified
-from grantlens.simulate.apis import ARCHIVE, CRM, DESK, FILES, LEDGER, MAIL, TOOLS
-from grantlens.simulate.incidents.opening import key, opened, resume, work
-from grantlens.simulate.life import Connection
-from grantlens.simulate.population import Client, Person
+from grantlens.simulate.aftermath import aftermath, at_work
+from grantlens.simulate.apis import ARCHIVE, CRM, DESK, FILES, LEDGER, MAIL
+from grantlens.simulate.incidents.opening import opened, resume, work
+from grantlens.simulate.population import Person
 from grantlens.simulate.world import World
 
 READ_MAIL = ("mail.read", "offline_access")
@@ -36,81 +35,6 @@ def never_took_effect(world: World) -> None:
         "last_success_s": seen[-2][0],
         "lag_interval_s": [seen[-2][0], None],
     }
-
-
-def issued_after(world: World) -> None:
-    """Tell the story: a replica of the authority still hands out tokens."""
-    incident = world.truth.begin(
-        "issued_after",
-        "A token issued after the revocation",
-        "lead-scraper's grant is revoked and its access token refused. Twenty minutes later its refresh token still "
-        "fetches a "
-        "new pair of tokens, and the new access token works.",
-    )
-    connection = opened(
-        world,
-        "lead-scraper",
-        "Lead Scraper",
-        "integration",
-        CRM,
-        ("crm.contacts.read", "offline_access"),
-        2,
-        rotate=True,
-    )
-    revoked_at = world.day(0.42, 16, 10)
-    work(connection, revoked_at)
-    token = at_work(connection, revoked_at)
-    revocation = world.revoke(
-        revoked_at, "grant", grant=connection.grant, initiator="user", reason="user withdrew consent"
-    )
-    aftermath(connection, token, revocation, [130.0])
-    fresh = connection.access(revoked_at + timedelta(minutes=20))
-    for born in (fresh, connection.refresh_token()):
-        world.truth.expect(
-            "REV-2", "violation", **key(connection), token_id=born.token_id, revocation_event=revocation["event_id"]
-        )
-    connection.call(fresh, revoked_at + timedelta(minutes=22))
-    world.truth.forbid("REV-1", "issued later: REV-2 says it", token_id=fresh.token_id)
-    incident.facts = {
-        "revocation_event": revocation["event_id"],
-        "tokens": [fresh.token_id, connection.refresh_token().token_id],
-    }
-
-
-def in_flight(world: World) -> None:
-    """Tell the story: a refresh in the very second of the revocation."""
-    world.truth.begin(
-        "in_flight",
-        "A refresh in flight at the moment of revocation",
-        "photo-sorter refreshes in the same second in which its grant is revoked. Which came first cannot be proven.",
-    )
-    connection = opened(world, "photo-sorter", "Photo Sorter", "integration", MAIL, READ_MAIL, 3)
-    revoked_at = world.day(0.48, 10, 0)
-    work(connection, revoked_at)
-    token = at_work(connection, revoked_at)
-    revocation = world.revoke(revoked_at, "grant", grant=connection.grant, initiator="user")
-    born = connection.access(revoked_at + timedelta(seconds=0.6))
-    aftermath(connection, token, revocation, [100.0])
-    world.truth.expect(
-        "REV-2", "indeterminate", **key(connection), token_id=born.token_id, revocation_event=revocation["event_id"]
-    )
-
-
-def refused_refresh(world: World) -> None:
-    """Tell the story: the authority refuses as it should."""
-    world.truth.begin(
-        "refused_refresh",
-        "Refused issuance is none",
-        "map-pins' grant is revoked; its access token and its refresh token are both refused.",
-    )
-    connection = opened(world, "map-pins", "Map Pins", "integration", MAIL, READ_MAIL, 5)
-    revoked_at = world.day(0.53, 13, 0)
-    work(connection, revoked_at)
-    token = at_work(connection, revoked_at)
-    revocation = world.revoke(revoked_at, "grant", grant=connection.grant, initiator="user")
-    aftermath(connection, token, revocation, [60.0])
-    world.refused_token(connection.grant, revoked_at + timedelta(seconds=200), connection.refresh, "refresh_token")
-    world.truth.forbid("REV-2", "refused issuance is none", **key(connection))
 
 
 def cached_lag(world: World) -> None:
@@ -276,73 +200,6 @@ def leaver(world: World) -> None:
     aftermath(books, second, revocation, [300.0, 1200.0])
 
 
-def reconsent(world: World) -> None:
-    """Tell the story: revoked, and granted again under the same id."""
-    world.truth.begin(
-        "reconsent",
-        "A fresh consent starts anew",
-        "meet-notes is revoked, refused, and two days later consented to again. The provider reuses the grant id.",
-    )
-    connection = opened(world, "meet-notes", "Meet Notes", "integration", MAIL, READ_MAIL, 15)
-    revoked_at = world.day(0.45, 9, 0)
-    work(connection, revoked_at)
-    token = at_work(connection, revoked_at)
-    revocation = world.revoke(revoked_at, "grant", grant=connection.grant, initiator="user")
-    aftermath(connection, token, revocation, [60.0])
-    again = revoked_at + timedelta(days=2)
-    world.consent(connection.grant, again, connection.grant.scopes)
-    connection.grant.ended = None
-    connection.refresh = None
-    connection.live(again + timedelta(minutes=1), world.end, 180, 2)
-    world.truth.forbid("REV-2", "a consent lies in between", **key(connection))
-
-
-def exchanged_child(world: World) -> None:
-    """Tell the story: the child of an exchange outlives its parent."""
-    world.truth.begin(
-        "exchanged_child",
-        "A child by token exchange is never covered",
-        "brief-writer exchanges its token for one of brief-search. Its own grant is revoked and refused; the child "
-        "goes on. "
-        "No standard says that it should stop: it is exposed, not in breach.",
-    )
-    parent = opened(world, "brief-writer", "Brief Writer", "agent", MAIL, READ_MAIL, 16, purpose="Write briefings")
-    revoked_at = world.day(0.68, 10, 30)
-    work(parent, revoked_at)
-    token = at_work(parent, revoked_at)
-    tool = Client(
-        "brief-search",
-        "Brief Search",
-        "mcp_tool",
-        purpose="Search for Brief Writer",
-        approved=((TOOLS, "search_documents"), (TOOLS, "summarise_thread")),
-    )
-    grant = world.grant(
-        tool,
-        parent.grant.subject,
-        TOOLS,
-        ("tools.search",),
-        revoked_at - timedelta(minutes=5),
-        consent=None,
-        actor="agent:brief-writer",
-    )
-    child = world.token(
-        grant,
-        revoked_at - timedelta(minutes=5),
-        3600.0,
-        kind="exchange",
-        parent=token,
-        grant_type="urn:ietf:params:oauth:grant-type:token-exchange",
-    )
-    downstream = Connection(world, grant, "agent")
-    downstream.call(child, revoked_at - timedelta(minutes=4))
-    revocation = world.revoke(revoked_at, "grant", grant=parent.grant)
-    aftermath(parent, token, revocation, [60.0])
-    for offset in (200, 420):
-        downstream.call(child, revoked_at + timedelta(seconds=offset))
-    world.truth.forbid("REV-1", "a child by exchange is never covered", token_id=child.token_id)
-
-
 def session_ended(world: World) -> None:
     """Tell the story: one of two sessions is ended."""
     world.truth.begin(
@@ -369,48 +226,8 @@ def session_ended(world: World) -> None:
     resume(connection, revoked_at)
 
 
-def failed_revocation(world: World) -> None:
-    """Tell the story: a request to revoke that failed."""
-    world.truth.begin(
-        "failed_revocation",
-        "A revocation that failed is none",
-        "poll-maker's revocation request is refused by the authority; the connection goes on, rightly.",
-    )
-    connection = opened(world, "poll-maker", "Poll Maker", "integration", MAIL, READ_MAIL, 18)
-    revoked_at = world.day(0.44, 16, 0)
-    work(connection, revoked_at)
-    token = at_work(connection, revoked_at)
-    revocation = world.revoke(revoked_at, "token", token=token, outcome="error", reason="request_missing_token")
-    for offset in (60, 240):
-        connection.call(token, revoked_at + timedelta(seconds=offset))
-    for rule in ("REV-1", "REV-6"):
-        world.truth.forbid(rule, "the revocation failed", revocation_event=revocation["event_id"])
-    resume(connection, revoked_at)
-
-
-def never_tested(world: World) -> None:
-    """Tell the story: revoked, and nobody looked."""
-    world.truth.begin(
-        "never_tested",
-        "An unverified revocation",
-        "guest-list's grant is revoked while its tokens are alive, and nothing is ever tried again: nobody knows if "
-        "it worked.",
-    )
-    connection = opened(
-        world, "guest-list", "Guest List", "integration", CRM, ("crm.contacts.read", "offline_access"), 20
-    )
-    revoked_at = world.day(0.82, 12, 0)
-    work(connection, revoked_at)
-    at_work(connection, revoked_at)
-    revocation = world.revoke(revoked_at, "grant", grant=connection.grant, reason="project ended")
-    unverified(connection, revocation)
-
-
 ALL = (
     never_took_effect,
-    issued_after,
-    in_flight,
-    refused_refresh,
     cached_lag,
     offline_lag,
     flapping,
@@ -419,9 +236,5 @@ ALL = (
     unbounded_offline,
     long_call,
     leaver,
-    reconsent,
-    exchanged_child,
     session_ended,
-    failed_revocation,
-    never_tested,
 )

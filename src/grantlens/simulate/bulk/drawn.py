@@ -1,14 +1,12 @@
-"""Bulk mode: millions of calls for benchmarks, drawn at once with NumPy, with the counts that are true of them.
+"""Draws millions of calls at once with NumPy, and counts what is true of them.
 
 The population is simpler than that of `generate`, but of the same kind: connections with tokens of an hour, calls
 within their scopes, some connections that go beyond them, some scopes that nobody needs, some tokens that are revoked
 half-way, a quarter of which works on.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grantlens.simulate.apis import CRM, DESK, FILES, LEDGER, MAIL, TOOLS, Operation, operation, operations_for
@@ -169,54 +167,6 @@ def draw(usage: int, *, seed: int = 7, days: int = 90, connections: int | None =
     )
 
 
-def bulk(
-    out: str | Path,
-    usage: int,
-    *,
-    seed: int = 7,
-    days: int = 90,
-    connections: int | None = None,
-    form: str = "ndjson",
-    files: int = 1,
-) -> dict:
-    """Write a bulk world: native logs, the side files, and `truth.json` with the counts that are true.
-
-    Parameters
-    ----------
-    out
-        Directory to write to.
-    usage
-        How many calls.
-    form
-        "ndjson", "parquet", or "graph" (calls and sign-ins as Microsoft Entra logs them).
-    files
-        Over how many files the calls are spread, in order of time.
-
-    Returns
-    -------
-    dict
-        The counts: rows of each log, and findings of OOS-1, PRV-1 (state unused), REV-1 and REV-6.
-    """
-    from grantlens.simulate import bulk_files, side_files
-    from grantlens.simulate.population import Client
-
-    out = Path(out)
-    drawn = draw(usage, seed=seed, days=days, connections=connections)
-    writer = {"ndjson": bulk_files.ndjson, "parquet": bulk_files.parquet, "graph": bulk_files.graph}[form]
-    (out / "logs").mkdir(parents=True, exist_ok=True)
-    writer(out / "logs", drawn, files)
-    clients = [Client(client_id(n), f"Connection {n}", approved=_approved(n)) for n in range(drawn.connections)]
-    texts = {
-        "catalogue.toml": side_files.catalogue_toml(),
-        "register.toml": side_files.register_toml(clients, drawn.begin.date(), ()),
-        "servers.toml": side_files.servers_toml(),
-        "truth.json": json.dumps(drawn.truth, indent=1) + "\n",
-    }
-    for name, text in texts.items():
-        (out / name).write_text(text, encoding="utf-8", newline="\n")
-    return drawn.truth
-
-
 def client_id(connection: int) -> str:
     """Return the client of a connection."""
     return f"client-{connection:06d}"
@@ -225,7 +175,3 @@ def client_id(connection: int) -> str:
 def subject_id(connection: int) -> str:
     """Return whose connection it is."""
     return PEOPLE[connection % len(PEOPLE)].subject_id
-
-
-def _approved(connection: int) -> tuple[tuple[str, str], ...]:
-    return tuple((op.server, op.label) for op in KINDS[connection % len(KINDS)].ops)
