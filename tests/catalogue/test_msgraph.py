@@ -158,6 +158,8 @@ def test_privilege_level_becomes_rank_with_its_label(graph):
     scopes = {row["scope_id"]: row["scope"] for row in graph.tables["cat_scope"].to_pylist()}
     risks = {(scopes[row["scope_id"]], row["principal"]): row for row in graph.tables["cat_scope_risk"].to_pylist()}
     assert risks[("AccessReview.Read.All", "application")]["class"] == "3"
+    assert risks[("Mail.Read", "delegated")]["rank"] < risks[("Mail.ReadWrite", "delegated")]["rank"]
+    assert risks[("Mail.ReadWrite", "delegated")]["rank"] < risks[("Mail.ReadWrite", "application")]["rank"]
     assert {row["rank"] for row in risks.values()} <= {0, 1, 2, 3, 4}
 
 

@@ -17,7 +17,7 @@ from grantlens.catalogue.also_requires import also_requires
 from grantlens.catalogue.draft import Alternative, Draft
 from grantlens.catalogue.hierarchy import graph_pairs
 from grantlens.catalogue.model import Catalogue
-from grantlens.catalogue.risk import PRIVILEGE_LEVEL
+from grantlens.catalogue.risk import graph_rank
 from grantlens.errors import CatalogueError
 
 PRINCIPAL = {"DelegatedWork": "delegated", "DelegatedPersonal": "delegated_personal", "Application": "application"}
@@ -101,7 +101,11 @@ def _permission(draft: Draft, permission: str, facts: dict[str, Any], levels: di
         if level is not None and scheme in PRINCIPAL:
             levels[(permission.lower(), PRINCIPAL[scheme])] = level
             draft.risk(
-                permission, PRINCIPAL[scheme], "microsoft privilegeLevel", str(level), PRIVILEGE_LEVEL.get(level, 3)
+                permission,
+                PRINCIPAL[scheme],
+                "microsoft privilegeLevel",
+                str(level),
+                graph_rank(permission, PRINCIPAL[scheme], level),
             )
 
 

@@ -10,9 +10,6 @@ import re
 
 from grantlens.catalogue.protocol import is_protocol
 
-PRIVILEGE_LEVEL = {1: 1, 2: 2, 3: 3, 4: 4, 5: 4}
-"""Rank of Microsoft's privilegeLevel."""
-
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ADMIN = frozenset({"admin", "full", "manage", "all", "root", "owner", "superuser", "cloud", "maintenance"})
 _WRITE = frozenset(
@@ -52,3 +49,28 @@ def by_name(scope: str) -> tuple[str, int]:
     if words & _READ:
         return "read", 1
     return "unnamed", 2
+
+
+def graph_rank(permission: str, principal: str, level: int) -> int:
+    """Rank a Microsoft Graph permission: its privilegeLevel where that decides, else reach and action.
+
+    Most permissions have level 3, own mail and the whole tenant's alike, so the level alone ranks little.
+    A delegated permission without `.All` reaches the user's own data.
+
+    Examples
+    --------
+    >>> graph_rank("Mail.Read", "delegated", 3), graph_rank("Mail.Read", "application", 3)
+    (1, 3)
+    >>> graph_rank("User.ReadBasic.All", "delegated", 2), graph_rank("Application.ReadWrite.All", "application", 4)
+    (2, 4)
+    """
+    words = {word.lower() for part in permission.split(".") for word in re.split(r"(?<=[a-z])(?=[A-Z])", part)}
+    if level >= 4:
+        return 4
+    if level <= 1:
+        return 1
+    if "basic" in words:
+        return 2
+    if principal == "application" or permission.endswith((".All", ".Global", ".Directory")):
+        return 3
+    return 1 if words & _READ and not words & _WRITE else 2
