@@ -21,7 +21,6 @@ HEAVY = (
     "cyclopts",
     "rich",
     "jinja2",
-    "great_tables",
 )
 """What `import grantlens` must not load: each costs a notebook or a nightly job its start."""
 
