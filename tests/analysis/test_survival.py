@@ -265,3 +265,13 @@ def test_acceptance_by_minute_counts():
         assert row["low"] < row["share"] < row["high"]
     assert [row["minute"] for row in rows] == [0, 1, 2, 3, 4]
     assert acceptance_by_minute([], []) == []
+
+
+def test_many_intervals_are_coarsened_outward_only():
+    _, lower, upper = simulate(6000, 20, 3000, seed=12)
+    (fine,) = bootstrap(lower[:4000], upper[:4000], (0.5,), resamples=30, seed=1)
+    (many,) = bootstrap(lower, upper, (0.5,), resamples=30, seed=1)
+    a, b = turnbull(lower, upper).quantile(0.5)
+    assert many.lower <= a
+    assert b <= many.upper
+    assert many.upper - many.lower < 1.5 * (fine.upper - fine.lower)

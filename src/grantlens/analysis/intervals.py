@@ -73,3 +73,22 @@ def snap(low: np.ndarray, high: np.ndarray, grid: float) -> tuple[np.ndarray, np
     exact = high <= low
     low = np.where(exact & (low > 0), low - grid, low)
     return low, np.where(exact & (high <= low), low + grid, high)
+
+
+def coarse(low: np.ndarray, high: np.ndarray, step: float = 0.02) -> tuple[np.ndarray, np.ndarray]:
+    """Widen each interval outward to a grid whose steps grow with time, so that few distinct ones are left.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> low, high = coarse(np.array([0.0, 100.0]), np.array([50.0, np.inf]))
+    >>> low.round(1).tolist(), high.round(1).tolist()
+    ([0.0, 98.9], [50.4, inf])
+    """
+    import numpy as np
+
+    size = np.log1p(step)
+    with np.errstate(divide="ignore"):
+        low = np.where(low > 0, np.exp(np.floor(np.log(low) / size + 1e-9) * size), 0.0)
+        high = np.where(high > 0, np.exp(np.ceil(np.log(high) / size - 1e-9) * size), 0.0)
+    return low, high
