@@ -40,3 +40,7 @@ class RuleError(GrantlensError):
 
 class WindowError(GrantlensError):
     """A window or a time cannot be understood."""
+
+
+class CaseError(GrantlensError):
+    """A case cannot be opened: nothing or several things were named, or the id occurs in no log."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from grantlens.window import format_time
@@ -14,12 +15,16 @@ if TYPE_CHECKING:
 
 def ask(engine: Engine, sql: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """Run a query and return its rows as JSON can hold them."""
-    return [{name: _plain(value) for name, value in row.items()} for row in engine.arrow(sql, values).to_pylist()]
+    answer = engine.execute(sql, values)
+    names = [column[0] for column in answer.description]
+    return [dict(zip(names, map(_plain, row), strict=True)) for row in answer.fetchall()]
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return format_time(value)
+    if isinstance(value, Decimal):
+        return float(value)
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, dict):

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.grid import grid
+from grantlens.findings.plain import plain_rows
 from grantlens.findings.records import read_records
 from grantlens.findings.tally import Tally
 from grantlens.rules.rule import Rule
@@ -80,7 +81,7 @@ class Findings:
         evidence
             Kept for callers that gathered every event: the table already holds what was asked for.
         """
-        rows = self.table.to_pylist()
+        rows = plain_rows(self.table)
         for row in rows:
             row["detail"] = json.loads(row["detail"]) if row["detail"] else {}
             for name in ("first_seen", "last_seen"):

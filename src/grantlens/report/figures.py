@@ -52,7 +52,9 @@ def _lag(document: dict[str, Any]) -> Figure | None:
         right_share=lag["right_share"],
         left_share=lag["left_share"],
     )
-    return as_figure(chart, "The truth lies between the two steps, whatever happened between the attempts that were logged.")
+    return as_figure(
+        chart, "The truth lies between the two steps, whatever happened between the attempts that were logged."
+    )
 
 
 def _privileges(document: dict[str, Any]) -> Figure | None:

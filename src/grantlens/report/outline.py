@@ -24,6 +24,7 @@ class Limits:
     rows: int = 100
     files: int = 200
     evidence: int = 20
+    timeline: int = 300
 
 
 PAGE = Limits()

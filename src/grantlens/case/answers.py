@@ -1,0 +1,341 @@
+"""The standard questions of an incident, answered from its facts, each with what the answer rests on."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from grantlens.case.asked import Asked
+from grantlens.report.formats import number, plural, share, size, when
+from grantlens.report.visible import visible
+
+_FEW = 5
+"""Names that a sentence gives before it counts."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question with its answer.
+
+    Parameters
+    ----------
+    question
+        As people ask it after an incident.
+    answer
+        In a few sentences; what was not seen is always said with its source, time and coverage.
+    facts
+        The rows behind it.
+    logs
+        Which logs it rests on.
+    """
+
+    question: str
+    answer: str
+    facts: tuple[dict[str, Any], ...] = ()
+    logs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All answers of a case, in the order in which they are asked."""
+
+    about: str
+    rows: tuple[Answer, ...] = field(repr=False)
+
+    def __iter__(self) -> Iterator[Answer]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, question: str) -> str:
+        return dict(self.items())[question]
+
+    def items(self) -> list[tuple[str, str]]:
+        """Return (question, answer) pairs."""
+        return [(row.question, row.answer) for row in self.rows]
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the answers as plain values."""
+        return [
+            {"question": row.question, "answer": row.answer, "facts": list(row.facts), "logs": list(row.logs)}
+            for row in self.rows
+        ]
+
+    def __str__(self) -> str:
+        return "\n\n".join(f"{question}\n  {visible(answer)}" for question, answer in self.items())
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left;vertical-align:top'>{html.escape(question)}</th>"
+            f"<td style='text-align:left'>{html.escape(visible(answer))}</td></tr>"
+            for question, answer in self.items()
+        )
+        return f"<div><p><b>Case: {html.escape(visible(self.about))}</b></p><table>{rows}</table></div>"
+
+
+def answer_all(about: Asked, facts: dict[str, Any]) -> Answers:
+    """Answer every standard question."""
+    asks: tuple[Callable[[dict[str, Any]], Answer], ...] = (
+        _consent, _owner, _use, _data, _places, _downstream, _revoked, _effective, _rules, _told, _unknown,
+    )  # fmt: skip
+    return Answers(str(about), tuple(ask(facts) for ask in asks))
+
+
+def _consent(facts: dict[str, Any]) -> Answer:
+    grants = facts["grants"]
+    parts = []
+    for grant in grants[:_FEW]:
+        scopes = (
+            "scopes that the log does not name" if grant["scopes"] is None else _listed(grant["scopes"]) or "no scope"
+        )
+        who = grant["consent_actor"] or grant["subject_id"] or "somebody the log does not name"
+        how = f" ({grant['consent_kind']} consent)" if grant["consent_kind"] else ""
+        verb = "consented" if grant["by_consent"] else "no consent is logged; first token"
+        start = f"{when(grant['opened_at'])} UTC: {verb}"
+        parts.append(
+            f"{start}{f' by {who}{how}' if grant['by_consent'] else ''}, for {grant['client_id'] or 'an unnamed client'}, "
+            f"to {scopes} (grant {grant['grant_id']})"
+        )
+    if len(grants) > _FEW:
+        parts.append(f"and {plural(len(grants) - _FEW, 'more grant')}")
+    issued = facts["issued"]
+    if grants:
+        text = "; ".join(parts) + f". {plural(issued['tokens'], 'token')} came of it."
+    elif issued["tokens"]:
+        text = f"{plural(issued['tokens'], 'token')} were issued, the first at {when(issued['first_issued_at'])} UTC; no grant is named."
+    else:
+        text = f"No issuance is recorded {_scope(facts, 'issuance')}."
+    return Answer("Who consented to what, and when?", text, tuple(grants), ("issuance",))
+
+
+def _owner(facts: dict[str, Any]) -> Answer:
+    rows = facts["register"]
+    if not facts["registered"]:
+        text = "No register was brought, so nobody can be named."
+    elif not rows:
+        text = "The register has no entry for it: nobody answers for it, and no purpose is written down."
+    else:
+        text = ". ".join(
+            f"{row['client_id']}: {row['owner'] or 'no owner'}, for “{row['purpose'] or 'no purpose written down'}”"
+            + (f" (status {row['status']})" if row["status"] and row["status"] != "active" else "")
+            for row in rows[:_FEW]
+        ) + (f". And {plural(len(rows) - _FEW, 'more client')}." if len(rows) > _FEW else ".")
+    return Answer("Who owns it, and what is it for?", text, tuple(rows), ())
+
+
+def _use(facts: dict[str, Any]) -> Answer:
+    used = facts["used"]
+    if not used["calls"]:
+        text = f"No use is recorded {_scope(facts, 'usage')}."
+    elif not used["successes"]:
+        text = (
+            f"No successful use is recorded {_scope(facts, 'usage')}; {plural(used['calls'], 'attempt')} failed, "
+            f"{when(used['first_used_at'])} to {when(used['last_used_at'])} UTC."
+        )
+    else:
+        text = (
+            f"First success {when(used['first_success_at'])} UTC, last {when(used['last_success_at'])} UTC: "
+            f"{plural(used['successes'], 'successful call')}, {number(used['denied'])} refused, {number(used['errors'])} failed."
+        )
+    return Answer("When was it first and last used?", text, (used,), ("usage",))
+
+
+def _data(facts: dict[str, Any]) -> Answer:
+    used, rows = facts["used"], facts["operations"]
+    done = [row for row in rows if row["successes"]]
+    if not done:
+        return Answer(
+            "What data was touched, and how much?",
+            f"No successful call is recorded {_scope(facts, 'usage')}.",
+            tuple(rows),
+            ("usage",),
+        )
+    top = "; ".join(
+        f"{row['operation']} at {row['resource_server'] or 'a server not named'} ({plural(row['successes'], 'call')}"
+        + (f", {plural(row['resources'], 'object')}" if row["resources"] else "")
+        + (", deletes" if row["destroys"] else ", writes" if row["writes"] else "")
+        + ")"
+        for row in done[:_FEW]
+    )
+    more = f"; and {plural(len(done) - _FEW, 'more operation')}" if len(done) > _FEW else ""
+    amount = (
+        f" {size(used['bytes'])} were returned in the {plural(used['sized'], 'call')} whose size is logged."
+        if used["sized"]
+        else " The log does not say how much was returned."
+    )
+    objects = (
+        f" {plural(used['resources'], 'object')} are named." if used["resources"] else " The log names no objects."
+    )
+    return Answer("What data was touched, and how much?", f"{top}{more}.{objects}{amount}", tuple(rows), ("usage",))
+
+
+def _places(facts: dict[str, Any]) -> Answer:
+    rows = facts["places"]
+    named = [row for row in rows if row["ip"]]
+    if not rows:
+        text = f"No use is recorded {_scope(facts, 'usage')}."
+    elif not named:
+        text = "The usage log names no addresses."
+    else:
+        addresses: dict[str, dict[str, Any]] = {}
+        for row in named:
+            known = addresses.setdefault(row["ip"], {"calls": 0, "first": row["first_used_at"]})
+            known["calls"] += row["calls"]
+        listed = "; ".join(
+            f"{ip} ({plural(entry['calls'], 'call')}, first {when(entry['first'])} UTC)"
+            for ip, entry in list(addresses.items())[:_FEW]
+        )
+        more = (
+            f"; and {plural(len(addresses) - _FEW, 'more address', 'more addresses')}" if len(addresses) > _FEW else ""
+        )
+        agents = {row["user_agent"] for row in rows if row["user_agent"]}
+        text = f"From {plural(len(addresses), 'address', 'addresses')}, in order of appearance: {listed}{more}."
+        text += f" {plural(len(agents), 'user agent')}." if agents else " The log names no user agent."
+    return Answer("From where?", text, tuple(rows), ("usage",))
+
+
+def _downstream(facts: dict[str, Any]) -> Answer:
+    rows = facts["children"]
+    if not rows:
+        text = f"No token made from it by exchange is recorded {_scope(facts, 'issuance')}."
+    else:
+        clients = sorted({row["client_id"] or "an unnamed client" for row in rows})
+        calls = sum(row["calls"] for row in rows)
+        text = (
+            f"{plural(len(rows), 'token')} by exchange, for {_listed(clients)}; {plural(calls, 'successful call')} with them. "
+            "No revocation of its own tokens covers these."
+        )
+    return Answer("Was anything minted downstream?", text, tuple(rows), ("issuance", "usage"))
+
+
+def _revoked(facts: dict[str, Any]) -> Answer:
+    rows, other = facts["revocations"], facts["other_revocations"]
+    parts = [
+        f"{when(row['revoked_at'])} UTC: {row['target_kind']} {row['target_id'] or ''} by "
+        f"{row['actor_id'] or row['initiator'] or 'somebody the log does not name'}"
+        + (f" ({row['reason']})" if row["reason"] else "")
+        + _lead_time(row)
+        for row in rows[:_FEW]
+    ]
+    if len(rows) > _FEW:
+        parts.append(f"and {plural(len(rows) - _FEW, 'more revocation')}")
+    text = (
+        "; ".join(parts) + "."
+        if parts
+        else f"No revocation that took anything of it away is recorded {_scope(facts, 'revocation')}."
+    )
+    failed = sum(row["outcome"] != "success" for row in other)
+    narrowed = sum(row["outcome"] == "success" and row["kind"] == "downgrade" for row in other)
+    if failed:
+        text += f" {plural(failed, 'request')} to revoke failed."
+    if narrowed:
+        text += f" {plural(narrowed, 'downgrade')} took scopes away."
+    return Answer("When was it revoked, and by whom?", text, (*rows, *other), ("revocation",))
+
+
+def _lead_time(row: dict[str, Any]) -> str:
+    from grantlens.report.formats import duration
+
+    said = [
+        f"{word} {duration(row[key])} before"
+        for word, key in (("requested", "requested_s"), ("decided", "decided_s"))
+        if row[key]
+    ]
+    return f", {' and '.join(said)}" if said else ""
+
+
+def _effective(facts: dict[str, Any]) -> Answer:
+    rows = facts["revocations"]
+    if not rows:
+        text = "There is no revocation to judge."
+    elif len(rows) == 1:
+        text = rows[0]["answer"] + _after(facts)
+    else:
+        text = "; ".join(f"{when(row['revoked_at'])} UTC: {row['answer']}" for row in rows[:_FEW]) + _after(facts)
+    if rows and any(row["effective"] == "not_demonstrated" for row in rows):
+        text += f" What counts is {_scope(facts, 'usage').removeprefix('in ')}."
+    return Answer("Was it effective?", text, tuple(rows), ("revocation", "usage"))
+
+
+def _after(facts: dict[str, Any]) -> str:
+    used = facts["used"]
+    said = []
+    if used["after_revocation"]:
+        said.append(f"{plural(used['after_revocation'], 'successful call')} proven to be later than the revocation")
+    if used["undecided"]:
+        said.append(f"{number(used['undecided'])} too close to it for the clocks to tell")
+    return f". {' and '.join(said)}." if said else "."
+
+
+def _rules(facts: dict[str, Any]) -> Answer:
+    broken = [f for f in facts["broken"] if f["verdict"] == "violation"]
+    open_ones = [f for f in facts["broken"] if f["verdict"] == "indeterminate"]
+    parts = [f"{f['rule']}: {f['title']} ({f['severity']}, {plural(f['events'], 'event')})" for f in broken[:_FEW]]
+    if len(broken) > _FEW:
+        parts.append(f"and {plural(len(broken) - _FEW, 'more violation')}")
+    text = (
+        "; ".join(parts) + "."
+        if parts
+        else f"Rules {_listed(facts['rules_asked'])} found no violation {_scope(facts, 'usage')}."
+    )
+    if open_ones:
+        text += f" {plural(len(open_ones), 'question')} of theirs could not be decided."
+    text += " The other rules compare it with the rest of the store; they are in the written case."
+    return Answer("Which rules did it break?", text, tuple(facts["broken"]), ("issuance", "usage", "revocation"))
+
+
+def _told(facts: dict[str, Any]) -> Answer:
+    text = "That is not in these logs: issuance, usage and revocation logs record no notifications. Ask the provider and the owner."
+    return Answer("Who was told, and when?", text)
+
+
+def _unknown(facts: dict[str, Any]) -> Answer:
+    lines = []
+    held = {row["log"] for row in facts["coverage"]}
+    lines += [
+        f"no {log} log of these sources is held" for log in ("issuance", "usage", "revocation") if log not in held
+    ]
+    lines += [
+        f"the {row['log']} log of {row['source']} covers {share(row['share'])} of the time from {when(row['from'])} to {when(row['until'])} UTC"
+        for row in facts["coverage"]
+        if row["share"] is not None and row["share"] < 0.999
+    ]
+    keys = {row["join_key"]: row["calls"] for row in facts["keys"]}
+    if keys.get("unattributed"):
+        lines.append(f"{plural(keys['unattributed'], 'call')} belong to no grant that the logs name")
+    if keys.get("client_subject"):
+        lines.append(f"{plural(keys['client_subject'], 'call')} name neither token nor grant: their token is unknown")
+    unknown = sum(row["calls"] for row in facts["operations"] if not row["known"])
+    if unknown:
+        lines.append(f"{plural(unknown, 'call')} are known to no catalogue: what they could touch is unknown")
+    if not facts["used"]["sized"]:
+        lines.append("how much data was returned")
+    lines.append(
+        "what happened at servers whose logs were not loaded, and what was done with data after it was returned"
+    )
+    return Answer("What cannot be known from these logs?", _sentence("; ".join(lines)), (), ())
+
+
+def _scope(facts: dict[str, Any], log: str) -> str:
+    """Return where and when nothing was seen, and how much of that time the log is there."""
+    rows = [row for row in facts["coverage"] if row["log"] == log]
+    if not rows:
+        return f"in these logs, but no {log} log is held, so that means nothing"
+    return "in " + " and ".join(
+        f"the {log} log of {row['source']} between {when(row['from'])} and {when(row['until'])} UTC "
+        f"(coverage {share(row['share'])})"
+        for row in rows
+    )
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) > _FEW:
+        return ", ".join(names[:_FEW]) + f" and {len(names) - _FEW} more"
+    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else ""
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

@@ -1,0 +1,207 @@
+"""One incident, reconstructed: what the three logs say of one client, token, subject or grant."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grantlens import detect
+from grantlens.access_review.manifest import digest, made_by, manifest
+from grantlens.case.answers import Answers, answer_all
+from grantlens.case.asked import asked
+from grantlens.case.custody import custody, custody_text
+from grantlens.case.evidence import pointers, records
+from grantlens.case.facts import collect, drop_facts, lay_facts
+from grantlens.case.focus import RELATIONS, drop_focus, lay_focus
+from grantlens.case.narrowed import narrowed
+from grantlens.case.timeline import Timeline, read_timeline
+from grantlens.errors import CaseError
+from grantlens.report.encode import CASE_SCHEMA, to_json
+from grantlens.view import view_of
+from grantlens.window import format_time
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+    from grantlens.findings import Findings
+    from grantlens.store import Store
+
+LOCAL = ("OOS-1", "OOS-3", "REV-1", "REV-2")
+"""Rules whose answer depends on the rows of the case alone: they cost what the case weighs, not what the store weighs."""
+
+
+class Case:
+    """One incident.
+
+    Parameters
+    ----------
+    store
+        The store.
+    client, token, subject, grant
+        What it is about: exactly one id, as it stands in the logs.
+    now
+        The present; the end of the logs if left out.
+
+    Raises
+    ------
+    CaseError
+        If none or several ids are given, or the id occurs nowhere; the message names the nearest.
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> with gl.open(":memory:") as store:
+    ...     gl.Case(store, client="mail-copilot")
+    Traceback (most recent call last):
+    grantlens.errors.CaseError: No client mail-copilot occurs in the logs of this store. The logs hold no client at all.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        client: str | None = None,
+        token: str | None = None,
+        subject: str | None = None,
+        grant: str | None = None,
+        now: str | datetime | None = None,
+    ) -> None:
+        self.about = asked(client=client, token=token, subject=subject, grant=grant)
+        self.store = store
+        self.view = view_of(store, now=now)
+        self.window = self.view.window
+        self._values = {**self.window.parameters(), "now": self.view.now, "id": self.about.id, "kind": self.about.kind}
+        with self._laid_out(LOCAL) as (engine, found):
+            local = [finding for part in found for finding in part.to_dicts()]
+            self._own = _own_ids(engine, self.about.kind, self.about.id)
+            self.facts = collect(engine, self.about, self._values, local)
+            self.facts["broken"] = [row for row in local if row["verdict"] != "clear" and self._concerns(row)]
+            self.facts["rules_asked"] = list(LOCAL)
+            self._timeline = read_timeline(engine, str(self.about), self.about.column, self.window, self._values)
+
+    def timeline(self) -> Timeline:
+        """Return when access was granted, issued, used and revoked."""
+        return self._timeline
+
+    def answers(self) -> Answers:
+        """Return the standard questions of an incident with their answers."""
+        return answer_all(self.about, self.facts)
+
+    @cached_property
+    def findings(self) -> list[Findings]:
+        """What every rule found about it, over the whole store: this costs what a review costs."""
+        import pyarrow
+
+        chosen = []
+        for part in detect.run(self.view):
+            ids = part.table[self.about.column].to_pylist()
+            rows = [place for place, value in enumerate(ids) if value in self._own]
+            chosen.append(dataclasses.replace(part, table=part.table.take(rows or pyarrow.array([], "int64"))))
+        return [part for part in chosen if len(part)]
+
+    @cached_property
+    def evidence(self) -> list[dict[str, Any]]:
+        """Log, time, file, sha256, line and event_id of every row behind the case, in the order of events."""
+        with self._laid_out(()) as (engine, _):
+            lay_facts(engine, self.about, self._values)
+            return pointers(engine, self.about.column, self._values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole case as plain values (schema `grantlens.case/1`)."""
+        engine = self.store.engine
+        whole = manifest(engine)
+        used = {(row["file"], row["sha256"]) for row in self.evidence}
+        batches = [row for row in whole["batches"] if (row["path"], row["sha256"]) in used]
+        return {
+            "schema": CASE_SCHEMA,
+            "about": {"kind": self.about.kind, "id": self.about.id},
+            "made_by": made_by(engine),
+            "window": {"since": format_time(self.window.since), "until": format_time(self.window.until)},
+            "now": format_time(self.view.now),
+            "manifest": {"sha256": digest(batches), "store_sha256": whole["sha256"], "batches": batches},
+            "answers": self.answers().to_dicts(),
+            "coverage": self.facts["coverage"],
+            "findings": [row for part in self.findings for row in part.to_dicts()],
+            "rules": [
+                {"id": part.rule.id, "question": part.rule.question, "remedy": part.rule.remedy}
+                for part in self.findings
+            ],
+            "timeline": [
+                {name: format_time(value) if isinstance(value, datetime) else value for name, value in row.items()}
+                for row in self._timeline
+            ],
+            "evidence": self.evidence,
+            "reproduce": {"command": f"grantlens case STORE --{self.about.kind} {_shell(self.about.id)} -o DIR"},
+        }
+
+    def write(self, directory: str | os.PathLike[str]) -> list[Path]:
+        """Write the case: case.html, case.json, evidence.ndjson and custody.json, which holds the hashes of the others.
+
+        Parameters
+        ----------
+        directory
+            A folder; made if absent. Files of the same names are replaced.
+        """
+        from grantlens.report.case_page import case_page
+
+        folder = Path(directory)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CaseError(f"The folder {folder} cannot be made: {error.strerror}.", "Name another one.") from None
+        document = self.to_dict()
+        with self._laid_out(()) as (engine, _):
+            lay_facts(engine, self.about, self._values)
+            lines = "".join(f"{line}\n" for line in records(engine, self.about.column, self._values))
+        texts = {
+            "case.html": case_page(document, self._timeline.chart()),
+            "case.json": to_json(document),
+            "evidence.ndjson": lines,
+        }
+        written = [_write(folder / name, text) for name, text in texts.items()]
+        return [*written, _write(folder / "custody.json", custody_text(custody(document, written)))]
+
+    def __repr__(self) -> str:
+        used = self.facts["used"]
+        return f"Case {self.about}: {used['calls']} calls, {len(self.facts['grants'])} grants, {len(self.facts['revocations'])} revocations"
+
+    def _repr_html_(self) -> str:
+        return self.answers()._repr_html_()
+
+    @contextmanager
+    def _laid_out(self, rules: tuple[str, ...]) -> Iterator[tuple[Engine, list[Findings]]]:
+        """Lay the rows of the case over the store, with the relations and the focus worked out."""
+        engine = self.store.engine
+        with narrowed(engine, self.about), detect.asked(self.view, rules, also=RELATIONS) as found:
+            try:
+                lay_focus(engine, self.about)
+                yield engine, found
+            finally:
+                drop_facts(engine)
+                drop_focus(engine)
+
+    def _concerns(self, finding: dict[str, Any]) -> bool:
+        return finding[self.about.column] in self._own
+
+
+def _own_ids(engine: Engine, kind: str, asked_id: str) -> set[str]:
+    """Return the ids by which findings are known to be about the case."""
+    table = {"grant": "focus_grant", "token": "focus_token"}.get(kind)
+    if table is None:
+        return {asked_id}
+    return {asked_id} | {name for (name,) in engine.rows(f"SELECT {kind}_id FROM {table}")}
+
+
+def _shell(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return path

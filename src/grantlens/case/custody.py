@@ -1,0 +1,44 @@
+"""The chain of custody of a written case: from which files, by which version, into which files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SCHEMA = "grantlens.custody/1"
+
+
+def custody(document: Mapping[str, Any], written: list[Path]) -> dict[str, Any]:
+    """Return the custody record of a case.
+
+    Parameters
+    ----------
+    document
+        The case, schema `grantlens.case/1`.
+    written
+        The files that were written; their hashes are taken from the disk.
+    """
+    return {
+        "schema": SCHEMA,
+        "case": document["about"],
+        "window": document["window"],
+        "now": document["now"],
+        "made_by": document["made_by"],
+        "command": document["reproduce"]["command"],
+        "evidence": {"manifest_sha256": document["manifest"]["sha256"], "files": document["manifest"]["batches"]},
+        "written": [
+            {"file": path.name, "bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+            for path in written
+        ],
+        "unchanged": "The files of the evidence were only read. `grantlens verify STORE` checks that they still are what "
+        "they were when they were loaded.",
+        "handed_over": [],
+    }
+
+
+def custody_text(record: Mapping[str, Any]) -> str:
+    """Return the record as text that people can read and add to."""
+    return json.dumps(record, indent=1, ensure_ascii=True) + "\n"

@@ -1,0 +1,68 @@
+"""The rows behind a case in their canonical columns, each with the file, hash and line it came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from grantlens.access_review.ask import ask
+from grantlens.schema import LOGS
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+_CHOSEN = {
+    "issuance": """
+SELECT i.*, i.issued_at AS moment FROM issuance i
+WHERE i.issued_at >= $since AND i.issued_at < $until
+  AND ((i.source, i.token_id) IN (SELECT (source, token_id) FROM focus_token)
+       OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
+       OR (i.source, i.parent_token_id) IN (SELECT (source, token_id) FROM focus_token)
+       OR (i.source, i.token_id) IN (SELECT (source, token_id) FROM focus_child)
+       OR i.{column} = $id)""",
+    "usage": """
+SELECT u.*, c.* EXCLUDE (caller_id, resource_server), t.* EXCLUDE (target_id), u.used_at AS moment
+FROM usage_row u JOIN focus_caller USING (caller_id) JOIN usage_caller c USING (caller_id) JOIN usage_target t USING (target_id)
+WHERE u.used_at >= $since AND u.used_at < $until""",
+    "revocation": """
+SELECT r.*, r.revoked_at AS moment FROM revocation r
+WHERE r.revoked_at >= $since AND r.revoked_at < $until
+  AND ((r.source, r.event_id) IN (SELECT (source, revocation_event) FROM focus_revocation)
+       OR (r.source, r.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
+       OR (r.source, r.token_id) IN (SELECT (source, token_id) FROM focus_token)
+       OR r.{column} = $id)""",
+}
+"""The rows of the case by log; they read the tables of `focus` and `facts`."""
+
+
+def pointers(engine: Engine, column: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return log, file, sha256, line and event_id of each row, in the order of events."""
+    parts = " UNION ALL ".join(
+        f"SELECT '{log}' AS log, moment, event_id, batch_id, line_no FROM ({sql.format(column=column)})"
+        for log, sql in _CHOSEN.items()
+    )
+    return ask(
+        engine,
+        f"""SELECT e.log, e.moment AS "time", b.path AS file, b.sha256, e.line_no AS line, e.event_id
+        FROM ({parts}) e JOIN batch b USING (batch_id)
+        ORDER BY e.moment, e.log, b.path, b.sha256, e.line_no, e.event_id""",
+        values,
+    )
+
+
+def records(engine: Engine, column: str, values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield each row as one JSON line: canonical columns, and under `evidence` where it came from."""
+    for log, sql in _CHOSEN.items():
+        names = ", ".join(f"e.{name}" for name in LOGS[log].names if name not in ("batch_id", "line_no"))
+        rows = ask(
+            engine,
+            f"""SELECT {names}, b.path AS file, b.sha256, e.line_no AS line
+            FROM ({sql.format(column=column)}) e JOIN batch b USING (batch_id)
+            ORDER BY e.moment, b.path, b.sha256, e.line_no, e.event_id""",
+            values,
+        )
+        for row in rows:
+            where = {name: row.pop(name) for name in ("file", "sha256", "line")}
+            kept = {name: value for name, value in row.items() if value is not None}
+            yield json.dumps({"log": log, **kept, "evidence": where}, ensure_ascii=True)

@@ -1,0 +1,212 @@
+"""The facts of a case, each one SELECT over the rows of the case; nothing is concluded here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from grantlens.access_review.ask import ask
+from grantlens.access_review.revocations import revocations
+
+if TYPE_CHECKING:
+    from grantlens.case.asked import Asked
+    from grantlens.engine.duckdb import Engine
+
+MOST = 200
+"""Rows of a list that go into an answer; counts are always exact."""
+
+_GRANTS = """
+WITH consent AS (
+    SELECT i.source, i.grant_id, i.issued_at, i.consent_actor, i.consent_kind, i.scopes, i.scopes_requested, i.grant_type,
+           i.ip, i.user_agent, i.event_id, i.batch_id, i.line_no
+    FROM issued i JOIN focus_grant USING (source, grant_id)
+    WHERE i.kind IN ('consent', 'change')
+)
+SELECT g.source, g.grant_id, min(g.client_id) AS client_id, min(g.client_name) AS client_name, min(g.subject_id) AS subject_id,
+       min(g.subject_name) AS subject_name, min(g.subject_kind) AS subject_kind, g.opened_at, min(g.ended_at) AS ended_at,
+       min(g.ended_by) AS ended_by,
+       CASE WHEN NOT isinf(max(g.valid_until)) THEN max(g.valid_until) END AS closed_at,
+       arg_max(g.scopes, g.valid_from) AS scopes, bool_or(g.by_consent) AS by_consent,
+       min(c.consent_actor) AS consent_actor, min(c.consent_kind) AS consent_kind, min(c.ip) AS consent_ip
+FROM grant_state g
+JOIN focus_grant USING (source, grant_id)
+LEFT JOIN consent c ON c.source = g.source AND c.grant_id = g.grant_id AND c.issued_at = g.opened_at
+GROUP BY g.source, g.grant_id, g.opened_at
+ORDER BY g.opened_at, g.source, g.grant_id
+"""
+
+_ISSUED = """
+SELECT count(*) AS tokens, count(*) FILTER (t.token_kind = 'access') AS access_tokens,
+       count(*) FILTER (t.token_kind = 'refresh') AS refresh_tokens,
+       min(t.issued_at) AS first_issued_at, max(t.issued_at) AS last_issued_at, max(t.expires_at) AS last_expiry,
+       count(*) FILTER (t.expires_at IS NULL) AS endless
+FROM token t JOIN focus_token USING (source, token_id)
+"""
+
+CALLS = """
+WITH revoked AS (
+    SELECT c.caller_id, min(v.revoked_at) AS revoked_at, min(v.certain_from) AS certain_from, max(v.covered_until) AS covered_until
+    FROM named_caller c
+    JOIN focus_caller USING (caller_id)
+    JOIN covered_token v ON v.source = c.source
+        AND (v.token_id = c.token_id OR (v.token_id IS NULL AND c.token_id IS NULL AND v.grant_id = c.grant_id))
+    GROUP BY c.caller_id
+)
+SELECT u.usage_id, u.used_at, u.outcome::VARCHAR AS outcome, u.denial_reason::VARCHAR AS denial_reason, u.status,
+       u.caller_id, u.target_id, u.resource_id, u.response_bytes, u.tool_call_id, u.event_id, u.batch_id, u.line_no,
+       CASE WHEN u.outcome <> 'success' THEN 'denied'
+            WHEN r.caller_id IS NULL OR u.used_at < date_trunc('second', r.revoked_at) OR u.used_at >= r.covered_until THEN 'normal'
+            WHEN u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from THEN 'violation'
+            WHEN u.used_at >= r.revoked_at THEN 'indeterminate'
+            ELSE 'normal' END AS state
+FROM usage_row u
+JOIN focus_caller USING (caller_id)
+JOIN named_caller c USING (caller_id)
+LEFT JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
+LEFT JOIN revoked r USING (caller_id)
+WHERE u.used_at >= $since AND u.used_at < $until
+"""
+"""Every call of the case with its state: normal, denied, violation (proven after the revocation), indeterminate."""
+
+_USED = """
+SELECT count(*) AS calls, count(*) FILTER (outcome = 'success') AS successes, count(*) FILTER (outcome = 'denied') AS denied,
+       count(*) FILTER (outcome = 'error') AS errors, min(used_at) AS first_used_at, max(used_at) AS last_used_at,
+       min(used_at) FILTER (outcome = 'success') AS first_success_at, max(used_at) FILTER (outcome = 'success') AS last_success_at,
+       count(*) FILTER (state = 'violation') AS after_revocation, count(*) FILTER (state = 'indeterminate') AS undecided,
+       count(DISTINCT resource_id) AS resources, sum(response_bytes)::BIGINT AS bytes, count(response_bytes) AS sized,
+       arg_min({'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}, (used_at, usage_id)) AS first_record,
+       arg_max({'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}, (used_at, usage_id)) AS last_record
+FROM case_call
+"""
+
+_OPERATIONS = """
+SELECT t.resource_server, coalesce(o.label, t.operation, concat_ws(' ', t.method, t.target)) AS operation,
+       o.operation_id IS NOT NULL AS known, coalesce(k.writes, false) AS writes, coalesce(k.destroys, false) AS destroys,
+       coalesce(k.sensitive, false) AS sensitive,
+       count(*) AS calls, count(*) FILTER (u.outcome = 'success') AS successes, count(*) FILTER (u.outcome = 'denied') AS denied,
+       count(DISTINCT u.resource_id) AS resources, sum(u.response_bytes)::BIGINT AS bytes,
+       min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at
+FROM case_call u
+JOIN usage_target t USING (target_id)
+LEFT JOIN usage_operation o USING (target_id)
+LEFT JOIN operation_class k ON k.operation_id = o.operation_id
+GROUP BY ALL
+ORDER BY destroys DESC, sensitive DESC, writes DESC, calls DESC, t.resource_server, operation
+"""
+
+_PLACES = """
+SELECT c.ip, c.user_agent, count(*) AS calls, count(*) FILTER (u.outcome = 'success') AS successes,
+       min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at
+FROM case_call u JOIN usage_caller c USING (caller_id)
+GROUP BY c.ip, c.user_agent
+ORDER BY first_used_at, c.ip, c.user_agent
+"""
+
+_CHILDREN = """
+SELECT x.source, x.token_id, x.token_kind, x.kind, x.client_id, x.subject_id, x.from_token_id, x.scopes, x.issued_at, x.expires_at,
+       (SELECT count(*) FROM usage_row u JOIN named_caller c USING (caller_id)
+        WHERE c.source = x.source AND c.token_id = x.token_id AND u.outcome = 'success') AS calls,
+       (SELECT max(u.used_at) FROM usage_row u JOIN named_caller c USING (caller_id)
+        WHERE c.source = x.source AND c.token_id = x.token_id AND u.outcome = 'success') AS last_used_at
+FROM focus_child x
+ORDER BY x.issued_at, x.source, x.token_id
+"""
+
+_ENDED = """
+CREATE OR REPLACE TEMP TABLE focus_revocation AS
+SELECT DISTINCT v.source, v.revocation_event FROM covered_token v JOIN focus_token USING (source, token_id)
+UNION SELECT DISTINCT v.source, v.revocation_event FROM covered_token v JOIN focus_grant USING (source, grant_id) WHERE v.token_id IS NULL
+UNION SELECT source, revocation_event FROM effective_revocation WHERE {column} = $id
+"""
+
+_OTHER_REVOCATIONS = """
+SELECT r.source, r.revoked_at, r.kind::VARCHAR AS kind, r.outcome::VARCHAR AS outcome, r.target_kind::VARCHAR AS target_kind,
+       coalesce(r.token_id, r.grant_id, r.session_id, r.client_id, r.subject_id) AS target_id, r.scopes_removed,
+       r.initiator::VARCHAR AS initiator, r.actor_id, r.reason, r.event_id, r.batch_id, r.line_no
+FROM revocation r
+WHERE (r.outcome <> 'success' OR r.kind NOT IN ('revoke', 'disable'))
+  AND (r.{column} = $id OR (r.source, r.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
+       OR (r.source, r.token_id) IN (SELECT (source, token_id) FROM focus_token))
+ORDER BY r.revoked_at, r.source, r.event_id
+"""
+
+_REFUSED = """
+SELECT i.source, i.issued_at, i.kind::VARCHAR AS kind, i.outcome::VARCHAR AS outcome, i.grant_id, i.parent_token_id
+FROM issuance i
+WHERE i.outcome <> 'success'
+  AND (i.{column} = $id OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
+       OR (i.source, i.parent_token_id) IN (SELECT (source, token_id) FROM focus_token))
+ORDER BY i.issued_at, i.source, i.event_id
+"""
+
+_COVERAGE = """
+WITH sourced AS (
+    SELECT DISTINCT source FROM issuance UNION SELECT DISTINCT source FROM usage_caller UNION SELECT DISTINCT source FROM revocation
+)
+SELECT c.source, c.log::VARCHAR AS log, min(greatest(c.covered_from, $since)) AS "from", max(least(c.covered_until, $until)) AS "until",
+       least(1.0, round(sum((epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, $since)))
+           / (epoch_us($until::TIMESTAMPTZ) - epoch_us($since::TIMESTAMPTZ))) FILTER (NOT c.is_gap), 6)) AS share
+FROM coverage c JOIN sourced USING (source)
+WHERE c.covered_from < $until AND c.covered_until > $since
+GROUP BY c.source, c.log
+ORDER BY c.source, list_position(['issuance', 'usage', 'revocation'], c.log::VARCHAR)
+"""
+
+_REGISTER = """
+SELECT r.client_id, r.name, r.kind, nullif(trim(r.owner), '') AS owner, nullif(trim(r.purpose), '') AS purpose, r.status, r.registered_at
+FROM register r
+WHERE r.client_id IN (SELECT client_id FROM grant_state JOIN focus_grant USING (source, grant_id)
+                      UNION SELECT client_id FROM named_caller JOIN focus_caller USING (caller_id)
+                      UNION SELECT $id WHERE $kind = 'client')
+ORDER BY r.client_id
+"""
+
+_KEYS = """
+SELECT coalesce(CASE WHEN c.token_known THEN 'token' END, s.join_key, 'unattributed') AS join_key, count(*) AS calls
+FROM case_call u
+JOIN named_caller c USING (caller_id)
+LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
+GROUP BY 1 ORDER BY 1
+"""
+
+
+def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the facts; reads the relations and the focus tables.
+
+    It leaves `case_call` and `focus_revocation` behind. `reissued` holds the findings of REV-2.
+    """
+    lay_facts(engine, about, values)
+    return {
+        "grants": ask(engine, _GRANTS, values),
+        "issued": ask(engine, _ISSUED, values)[0],
+        "used": ask(engine, _USED, values)[0],
+        "operations": ask(engine, _OPERATIONS, values),
+        "places": ask(engine, _PLACES, values),
+        "children": ask(engine, _CHILDREN, values),
+        "revocations": _revocations(engine, values, reissued),
+        "other_revocations": ask(engine, _OTHER_REVOCATIONS.format(column=about.column), values),
+        "refused": ask(engine, _REFUSED.format(column=about.column), values),
+        "coverage": ask(engine, _COVERAGE, values),
+        "register": ask(engine, _REGISTER, values),
+        "keys": ask(engine, _KEYS, values),
+        "registered": bool(engine.value("SELECT count(*) FROM register")),
+    }
+
+
+def lay_facts(engine: Engine, about: Asked, values: Mapping[str, Any]) -> None:
+    """Make the tables case_call and focus_revocation."""
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE case_call AS {CALLS}", values)
+    engine.execute(_ENDED.format(column=about.column), values)
+
+
+def _revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the revocations that end something of the case, with the same verdicts as a review gives."""
+    own = {(row["source"], row["revocation_event"]) for row in ask(engine, "SELECT * FROM focus_revocation")}
+    rows = [row for row in revocations(engine, values, findings) if (row["source"], row["revocation_event"]) in own]
+    return sorted(rows, key=lambda row: (row["revoked_at"], row["source"], row["revocation_event"]))
+
+
+def drop_facts(engine: Engine) -> None:
+    """Drop what `collect` left behind."""
+    for name in ("case_call", "focus_revocation"):
+        engine.execute(f"DROP TABLE IF EXISTS temp.{name}")

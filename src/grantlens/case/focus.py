@@ -1,0 +1,85 @@
+"""Which grants, tokens and callers are the case itself, among the rows that came along to judge it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grantlens.case.asked import Asked
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+RELATIONS = (
+    "issued", "token", "grant_state", "named_caller", "caller_segment", "effective_revocation", "covered_token",
+    "clock_error", "operation_class", "revoked_use",
+)  # fmt: skip
+"""What the questions of a case read."""
+
+_GRANTS = {
+    "client": "SELECT DISTINCT source, grant_id FROM grant_state WHERE client_id = $id",
+    "subject": "SELECT DISTINCT source, grant_id FROM grant_state WHERE subject_id = $id",
+    # The id as logged, or the one that the relations gave to the row.
+    "grant": """
+SELECT DISTINCT i.source, i.grant_id FROM issued i
+WHERE i.grant_id = $id OR i.event_id IN (SELECT event_id FROM issuance WHERE grant_id = $id)
+UNION SELECT source, $id FROM usage_caller WHERE grant_id = $id
+UNION SELECT source, $id FROM revocation WHERE grant_id = $id""",
+    "token": """
+SELECT DISTINCT source, grant_id FROM token
+WHERE token_id IN (SELECT token_id FROM focus_token) AND grant_id IS NOT NULL""",
+}
+
+_TOKENS = {
+    "client": "SELECT DISTINCT source, token_id FROM token WHERE client_id = $id",
+    "subject": "SELECT DISTINCT source, token_id FROM token WHERE subject_id = $id",
+    "grant": "SELECT DISTINCT source, token_id FROM token JOIN focus_grant USING (source, grant_id)",
+    # The token and what was refreshed from it; what another client got by exchange is downstream.
+    "token": """
+WITH RECURSIVE own AS (
+    SELECT source, token_id FROM token WHERE token_id = $id
+    UNION SELECT source, token_id FROM usage_caller WHERE token_id = $id
+    UNION SELECT source, token_id FROM revocation WHERE token_id = $id
+    UNION
+    SELECT t.source, t.token_id FROM own o
+    JOIN token t ON t.source = o.source AND t.parent_token_id = o.token_id AND t.kind <> 'exchange'
+)
+SELECT DISTINCT source, token_id FROM own""",
+}
+
+_CALLERS = {
+    "client": "SELECT caller_id FROM named_caller WHERE client_id = $id",
+    "subject": "SELECT caller_id FROM named_caller WHERE subject_id = $id",
+    "grant": """
+SELECT c.caller_id FROM named_caller c JOIN focus_grant g ON g.source = c.source AND g.grant_id = c.grant_id
+UNION SELECT s.caller_id FROM caller_segment s JOIN named_caller c USING (caller_id)
+JOIN focus_grant g ON g.source = c.source AND g.grant_id = s.grant_id""",
+    "token": "SELECT c.caller_id FROM named_caller c JOIN focus_token t USING (source, token_id)",
+}
+
+_DOWNSTREAM = """
+WITH RECURSIVE child AS (
+    SELECT t.*, f.token_id AS from_token_id FROM token t JOIN focus_token f ON f.source = t.source AND f.token_id = t.parent_token_id
+    WHERE t.kind = 'exchange' AND NOT EXISTS (SELECT 1 FROM focus_token x WHERE x.source = t.source AND x.token_id = t.token_id)
+    UNION
+    SELECT t.*, c.from_token_id FROM child c JOIN token t ON t.source = c.source AND t.parent_token_id = c.token_id
+    WHERE NOT EXISTS (SELECT 1 FROM focus_token x WHERE x.source = t.source AND x.token_id = t.token_id)
+)
+SELECT DISTINCT ON (source, token_id) * FROM child ORDER BY source, token_id, from_token_id"""
+
+_NAMES = ("focus_grant", "focus_token", "focus_caller", "focus_child")
+
+
+def lay_focus(engine: Engine, about: Asked) -> None:
+    """Make the tables focus_grant, focus_token, focus_caller and focus_child; reads `RELATIONS`."""
+    steps = {"focus_grant": _GRANTS, "focus_token": _TOKENS}
+    order = ("focus_token", "focus_grant") if about.kind == "token" else ("focus_grant", "focus_token")
+    for name in order:
+        engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {steps[name][about.kind]}", {"id": about.id})
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE focus_caller AS {_CALLERS[about.kind]}", {"id": about.id})
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE focus_child AS {_DOWNSTREAM}")
+
+
+def drop_focus(engine: Engine) -> None:
+    """Drop what `lay_focus` made."""
+    for name in _NAMES:
+        engine.execute(f"DROP TABLE IF EXISTS temp.{name}")

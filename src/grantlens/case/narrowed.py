@@ -1,0 +1,155 @@
+"""The part of a store that a case is about, laid over the whole.
+
+Inside the block the tables of the three logs hold the rows of the case only, so relations cost what the case weighs
+and not what the store weighs. Everything that shares client and subject with the case comes along, and the tokens
+before and after its own: the relations decide over all grants of a pair, and over lineage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from grantlens.case.asked import Asked, unknown
+from grantlens.engine.duckdb import quote
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+_STEPS = 16
+"""Exchanges and rotations that lineage is followed through, in either direction."""
+
+_PAIR = {
+    "client": "SELECT DISTINCT client_id, subject_id FROM issuance WHERE client_id = $id",
+    "subject": "SELECT DISTINCT client_id, subject_id FROM issuance WHERE subject_id = $id",
+    "grant": """
+SELECT client_id, subject_id FROM issuance WHERE grant_id = $id
+UNION SELECT client_id, subject_id FROM usage_caller WHERE grant_id = $id
+UNION SELECT client_id, subject_id FROM revocation WHERE grant_id = $id""",
+    "token": """
+SELECT client_id, subject_id FROM issuance WHERE token_id = $id OR parent_token_id = $id
+UNION SELECT client_id, subject_id FROM usage_caller WHERE token_id = $id
+UNION SELECT client_id, subject_id FROM revocation WHERE token_id = $id""",
+}
+"""Whose rows to take: a token or a grant brings the client and subject that it belongs to."""
+
+_BY_ID = "SELECT rowid AS row_no FROM issuance WHERE {column} = $id"
+
+_BY_PAIR = """
+SELECT i.rowid AS row_no FROM issuance i
+JOIN case_pair p ON p.client_id = i.client_id AND p.subject_id IS NOT DISTINCT FROM i.subject_id
+UNION SELECT rowid FROM issuance WHERE token_id = $id OR parent_token_id = $id OR grant_id = $id"""
+
+_LINEAGE = """
+SELECT DISTINCT i.rowid AS row_no FROM issuance i
+WHERE (i.parent_token_id IN (SELECT token_id FROM case_token)
+       OR i.token_id IN (SELECT parent_token_id FROM case_token WHERE parent_token_id IS NOT NULL))
+  AND i.rowid NOT IN (SELECT row_no FROM case_issuance)"""
+
+_CALLERS = """
+SELECT caller_id FROM usage_caller WHERE {column} = $id
+UNION SELECT c.caller_id FROM usage_caller c JOIN case_token t ON t.token_id = c.token_id
+UNION SELECT c.caller_id FROM usage_caller c JOIN case_pair p ON p.client_id = c.client_id
+    AND p.subject_id IS NOT DISTINCT FROM c.subject_id
+WHERE c.token_id IS NULL"""
+
+_USED_TOKENS = """
+SELECT i.rowid AS row_no FROM issuance i
+WHERE i.token_id IN (SELECT token_id FROM usage_caller JOIN case_caller USING (caller_id) WHERE token_id IS NOT NULL)
+  AND i.rowid NOT IN (SELECT row_no FROM case_issuance)"""
+
+_REVOCATIONS = """
+WITH ours AS (SELECT * FROM issuance WHERE rowid IN (SELECT row_no FROM case_issuance))
+SELECT r.* FROM revocation r
+WHERE r.{column} = $id
+   OR r.token_id IN (SELECT token_id FROM ours WHERE token_id IS NOT NULL)
+   OR r.grant_id IN (SELECT grant_id FROM ours WHERE grant_id IS NOT NULL)
+   OR r.session_id IN (SELECT session_id FROM ours WHERE session_id IS NOT NULL)
+   OR (r.client_id IN (SELECT client_id FROM case_pair)
+       AND (r.subject_id IS NULL OR r.subject_id IN (SELECT subject_id FROM case_pair)))
+   OR (r.target_kind = 'subject' AND r.subject_id IN (SELECT subject_id FROM case_pair WHERE subject_id IS NOT NULL))
+   OR r.target_kind = 'policy'"""
+
+# caller_first says which files hold a caller, so that only these are read.
+_CALLS = """
+SELECT u.* FROM usage_row u
+WHERE u.caller_id IN (SELECT caller_id FROM case_caller)
+  AND u.batch_id IN (SELECT batch_id FROM caller_first WHERE caller_id IN (SELECT caller_id FROM case_caller))"""
+
+_NOTES = ("case_pair", "case_issuance", "case_token", "case_caller")
+
+
+@contextmanager
+def narrowed(engine: Engine, about: Asked) -> Iterator[None]:
+    """Lay the rows of a case over the tables of the store until the block ends.
+
+    Raises
+    ------
+    CaseError
+        If the id occurs nowhere.
+    """
+    laid: list[str] = []
+
+    try:
+        _note(engine, about)
+        whole = quote(engine.value("SELECT current_database()"))
+        parts = {
+            "issuance": "SELECT * FROM issuance WHERE rowid IN (SELECT row_no FROM case_issuance)",
+            "usage_caller": "SELECT * FROM usage_caller WHERE caller_id IN (SELECT caller_id FROM case_caller)",
+            "revocation": _REVOCATIONS.format(column=about.column),
+            "usage_row": _CALLS,
+        }
+        # All are chosen before the first is laid over its table: one choice reads the others.
+        for table, sql in parts.items():
+            engine.execute(f"CREATE OR REPLACE TEMP TABLE case_part_{table} AS {sql}", {"id": about.id})
+        for table in parts:
+            engine.execute(f"ALTER TABLE temp.case_part_{table} RENAME TO {table}")
+            laid.append(table)
+        for table, key in (("cat_operation", "op_id"), ("cat_requirement", "op_id")):
+            engine.execute(
+                f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM {whole}.main.{table} WHERE {key} IN ("
+                "SELECT o.operation_id FROM usage_operation o "
+                "WHERE o.target_id IN (SELECT DISTINCT target_id FROM temp.usage_row))"
+            )
+            laid.append(table)
+        yield
+    finally:
+        for name in (
+            *laid,
+            *_NOTES,
+            *(f"case_part_{table}" for table in ("issuance", "usage_caller", "revocation", "usage_row")),
+        ):
+            engine.execute(f"DROP TABLE IF EXISTS temp.{name}")
+
+
+def _note(engine: Engine, about: Asked) -> None:
+    """Note which rows belong to the case."""
+    values = {"id": about.id}
+    first = _BY_ID.format(column=about.column) if about.kind in ("client", "subject") else _BY_PAIR
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE case_pair AS {_PAIR[about.kind]}", values)
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE case_issuance AS {first}", values)
+    _follow(engine)
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE case_caller AS {_CALLERS.format(column=about.column)}", values)
+    # Tokens that this client used though they were issued to another.
+    engine.execute(f"INSERT INTO case_issuance {_USED_TOKENS}")
+    found = engine.value(
+        "SELECT (SELECT count(*) FROM case_issuance) + (SELECT count(*) FROM case_caller) "
+        f"+ (SELECT count(*) FROM revocation WHERE {about.column} = $id)",
+        values,
+    )
+    if not found:
+        raise unknown(engine, about)
+
+
+def _follow(engine: Engine) -> None:
+    """Add the tokens that the case's tokens were made from, and those made from them."""
+    for _ in range(_STEPS):
+        engine.execute(
+            "CREATE OR REPLACE TEMP TABLE case_token AS SELECT DISTINCT token_id, parent_token_id FROM issuance "
+            "WHERE token_id IS NOT NULL AND rowid IN (SELECT row_no FROM case_issuance)"
+        )
+        before = engine.value("SELECT count(*) FROM case_issuance")
+        engine.execute(f"INSERT INTO case_issuance {_LINEAGE}")
+        if engine.value("SELECT count(*) FROM case_issuance") == before:
+            return

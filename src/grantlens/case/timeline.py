@@ -1,0 +1,155 @@
+"""The timeline of a case: when access was granted, issued, used and revoked, as one table and one chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from grantlens.findings.plain import plain_rows
+from grantlens.window import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from grantlens.charts.chart import Chart
+    from grantlens.engine.duckdb import Engine
+
+MOST = 2000
+"""More events than this in a lane are added up, one row for each stretch of time and state."""
+
+STRETCHES = 400
+"""Stretches that a lane is cut into then."""
+
+_LANES = """
+WITH granted AS (
+    SELECT 'granted' AS lane, g.valid_from AS start, CASE WHEN NOT isinf(g.valid_until) THEN g.valid_until END AS "end",
+           coalesce(array_to_string(g.scopes, ' '), 'scopes not logged') || ' (' || g.grant_id || ')' AS label,
+           'normal' AS state, 1::BIGINT AS count, NULL::INTEGER AS batch_id, NULL::BIGINT AS line_no, NULL AS event_id
+    FROM grant_state g JOIN focus_grant USING (source, grant_id)
+    WHERE g.valid_from < $until
+),
+issued_one AS (
+    SELECT i.issued_at AS moment, i.outcome = 'success' AS well,
+           concat_ws(' ', i.kind::VARCHAR, i.token_kind::VARCHAR, CASE WHEN i.outcome <> 'success' THEN 'refused' END,
+                     CASE WHEN i.consent_actor IS NOT NULL THEN 'by ' || i.consent_actor END,
+                     array_to_string(i.scopes, ' ')) AS label,
+           i.batch_id, i.line_no, i.event_id
+    FROM issuance i
+    WHERE i.issued_at >= $since AND i.issued_at < $until
+      AND ((i.source, i.token_id) IN (SELECT (source, token_id) FROM focus_token)
+           OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
+           OR (i.source, i.parent_token_id) IN (SELECT (source, token_id) FROM focus_token)
+           OR i.{column} = $id)
+),
+used_one AS (
+    SELECT u.used_at AS moment, u.state, t.resource_server,
+           coalesce(o.label, t.operation, concat_ws(' ', t.method, t.target), 'a call') AS label,
+           u.batch_id, u.line_no, u.event_id
+    FROM case_call u JOIN usage_target t USING (target_id) LEFT JOIN usage_operation o USING (target_id)
+),
+revoked AS (
+    SELECT 'revoked' AS lane, r.revoked_at AS start, NULL::TIMESTAMPTZ AS "end",
+           concat_ws(' ', r.kind::VARCHAR, r.target_kind::VARCHAR, CASE WHEN r.outcome <> 'success' THEN 'failed' END,
+                     CASE WHEN r.initiator IS NOT NULL THEN 'by ' || r.initiator::VARCHAR END, r.reason) AS label,
+           CASE WHEN r.outcome = 'success' THEN 'normal' ELSE 'denied' END AS state, 1::BIGINT AS count,
+           r.batch_id, r.line_no, r.event_id
+    FROM revocation r
+    WHERE r.revoked_at >= $since AND r.revoked_at < $until
+      AND ((r.source, r.event_id) IN (SELECT (source, revocation_event) FROM focus_revocation)
+           OR (r.source, r.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
+           OR (r.source, r.token_id) IN (SELECT (source, token_id) FROM focus_token)
+           OR r.{column} = $id)
+),
+issued_row AS (
+    {issued}
+),
+used_row AS (
+    {used}
+)
+SELECT lane, start, "end", label, state, count, event_id, b.path AS file, b.sha256, line_no AS line
+FROM (SELECT * FROM granted UNION ALL SELECT * FROM issued_row UNION ALL SELECT * FROM used_row UNION ALL SELECT * FROM revoked)
+LEFT JOIN batch b USING (batch_id)
+ORDER BY start, list_position(['granted', 'issued', 'used', 'revoked'], lane), label, state, event_id
+"""
+
+_ISSUED_EACH = """
+SELECT 'issued' AS lane, moment AS start, NULL::TIMESTAMPTZ AS "end", label, CASE WHEN well THEN 'normal' ELSE 'denied' END AS state,
+       1::BIGINT AS count, batch_id, line_no, event_id FROM issued_one"""
+
+_ISSUED_SUM = """
+SELECT 'issued', min(moment), max(moment), count(*) || ' issued', CASE WHEN well THEN 'normal' ELSE 'denied' END, count(*),
+       NULL::INTEGER, NULL::BIGINT, NULL FROM issued_one
+GROUP BY time_bucket($step, moment), well"""
+
+_USED_EACH = """
+SELECT 'used' AS lane, moment AS start, NULL::TIMESTAMPTZ AS "end", concat_ws(' at ', label, resource_server) AS label, state,
+       1::BIGINT AS count, batch_id, line_no, event_id FROM used_one"""
+
+_USED_SUM = """
+SELECT 'used', min(moment), max(moment),
+       count(*) || ' calls, ' || CASE WHEN count(DISTINCT label) = 1 THEN min(label) ELSE count(DISTINCT label) || ' operations' END,
+       state, count(*), NULL::INTEGER, NULL::BIGINT, NULL FROM used_one
+GROUP BY time_bucket($step, moment), state"""
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """The timeline of a case.
+
+    Parameters
+    ----------
+    about
+        What the case is about.
+    window
+        The time that was looked at.
+    table
+        One row an event or stretch: lane (granted, issued, used, revoked), start, end, label, state (normal,
+        violation, indeterminate, denied), count, and - where it is one event - event_id, file, sha256, line.
+    """
+
+    about: str
+    window: Window
+    table: pa.Table = field(repr=False)
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(plain_rows(self.table))
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def pl(self) -> Any:
+        """Return the table as a Polars frame."""
+        import polars
+
+        return polars.DataFrame(self.table)
+
+    def df(self) -> Any:
+        """Return the table as a pandas frame."""
+        return self.table.to_pandas()
+
+    def chart(self) -> Chart:
+        """Draw the four lanes over time."""
+        from grantlens.charts.timeline import timeline
+
+        return timeline(self.table, case=self.about)
+
+    def _repr_html_(self) -> str:
+        from grantlens.findings.grid import grid
+
+        return grid(self.table, ("lane", "start", "end", "label", "state", "count", "file", "line"))
+
+
+def read_timeline(engine: Engine, about: str, column: str, window: Window, values: Mapping[str, Any]) -> Timeline:
+    """Return the timeline; reads the relations, the focus tables, `case_call` and `focus_revocation`."""
+    calls, issued = engine.rows("SELECT (SELECT count(*) FROM case_call), (SELECT count(*) FROM issuance)")[0]
+    sql = _LANES.format(
+        column=column,
+        issued=_ISSUED_SUM if issued > MOST else _ISSUED_EACH,
+        used=_USED_SUM if calls > MOST else _USED_EACH,
+    )
+    step = (window.until - window.since) / STRETCHES
+    return Timeline(about, window, engine.arrow(sql, {**values, "step": step}))

@@ -1,0 +1,39 @@
+"""Rows of an Arrow table as Python values, without pandas."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Return the rows; times are datetimes in UTC.
+
+    Arrow asks pandas for the zone of a time, which costs a second at the first row. All our times are UTC, so the
+    zone is put back here.
+    """
+    import pyarrow
+
+    schema = pyarrow.schema([field.with_type(_zoneless(field.type)) for field in table.schema])
+    return [{name: _zoned(value) for name, value in row.items()} for row in table.cast(schema).to_pylist()]
+
+
+def _zoneless(kind: pa.DataType) -> pa.DataType:
+    import pyarrow
+
+    if pyarrow.types.is_timestamp(kind):
+        return pyarrow.timestamp(kind.unit)
+    if pyarrow.types.is_struct(kind):
+        return pyarrow.struct([field.with_type(_zoneless(field.type)) for field in kind])
+    return kind
+
+
+def _zoned(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC)
+    if isinstance(value, dict):
+        return {name: _zoned(item) for name, item in value.items()}
+    return value

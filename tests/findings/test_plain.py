@@ -1,0 +1,32 @@
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from grantlens.findings.plain import plain_rows
+
+MOMENT = datetime(2026, 7, 1, 12, 0, 0, 250000, tzinfo=UTC)
+
+
+def test_values_are_those_of_arrow_itself():
+    kind = pa.timestamp("us", tz="UTC")
+    table = pa.table(
+        {
+            "seen": pa.array([MOMENT, None], kind),
+            "coverage": pa.array(
+                [{"from": MOMENT, "share": 0.5}, None], pa.struct([("from", kind), ("share", pa.float64())])
+            ),
+            "scopes": pa.array([["a", "b"], []], pa.list_(pa.string())),
+        }
+    )
+    assert plain_rows(table) == table.to_pylist()
+
+
+def test_pandas_stays_away():
+    program = (
+        "import sys, duckdb; from grantlens.findings.plain import plain_rows;"
+        "plain_rows(duckdb.sql(\"SELECT TIMESTAMPTZ '2026-07-01' AS seen\").to_arrow_table()); print('pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
