@@ -1,12 +1,201 @@
-"""Coverage: the stretches of time for which a log is really there."""
+"""Coverage: the stretches of time for which a log is really there, and what its clock is worth.
+
+Both are worked out from counts per minute (table activity), which each load adds for its own file only: adding a day to
+a year costs the day.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from grantlens.schema import TIMES
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
+MIN_EVENTS = 1000
+"""Events below which a silence says nothing: no gap is looked for."""
 
-def refresh_coverage(engine: Engine, batch_id: int) -> None:
-    """Compute coverage again for the streams that a batch touched."""
+TAIL_SHARE = 0.001
+"""The longest silences that are taken for chance: one in a thousand (the 99.9th percentile)."""
+
+GAP_FACTOR = 2.0
+"""How much longer than the longest chance silence a gap must be."""
+
+MIN_GAP_SECONDS = 3600.0
+"""No silence shorter than this is a gap."""
+
+DEFAULT_ERROR_SECONDS = 5.0
+"""Error of a clock of which nobody said better (rules 0.2.1)."""
+
+MIN_PAIRS = 5
+"""Causal pairs that an hour needs before it says anything about a clock."""
+
+
+def refresh_coverage(engine: Engine, batch_id: int, carries: Iterable[str], *, by_presence: bool) -> None:
+    """Count a new file's events, and work out coverage and clocks of the streams that it touched.
+
+    Parameters
+    ----------
+    engine
+        The store, inside the load's transaction.
+    batch_id
+        The new file.
+    carries
+        The logs that the file would show, had something happened.
+    by_presence
+        True where a file covers only the logs that it holds rows of: the native format, which may mix or split them.
+    """
+    values = {
+        "batch": batch_id,
+        "carries": list(carries),
+        "by_presence": by_presence,
+        "min_events": MIN_EVENTS,
+        "tail": TAIL_SHARE,
+        "factor": GAP_FACTOR,
+        "min_gap": MIN_GAP_SECONDS,
+        "error": DEFAULT_ERROR_SECONDS,
+        "min_pairs": MIN_PAIRS,
+    }
+    for log, time in TIMES.items():
+        rows = "usage_row JOIN usage_caller USING (caller_id)" if log == "usage" else log
+        engine.execute(_COUNT.format(log=log, time=time, rows=rows), values)
+    engine.execute(_MARK_ENDS, values)
+    engine.execute(_FIRST_USES, values)
+    engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _TOUCHED, values)
+    for statement in (_DROP_COVERAGE, _COVERAGE, _KEEP_CLOCK, _DROP_CLOCK, _CLOCK):
+        engine.execute(statement, values)
+    engine.execute("DROP TABLE temp.touched")
+    engine.execute("DROP TABLE temp.known_clock")
+
+
+_COUNT = """
+INSERT INTO activity
+SELECT batch_id, source, tenant, '{log}', date_trunc('minute', {time}), count(*), min({time}), max({time}),
+       bool_and(epoch_us({time}) % 1000000 = 0)
+FROM {rows}
+WHERE batch_id = $batch
+GROUP BY ALL
+"""
+
+# A stream that lives shows that a log it carries had nothing to say: its ends are marked with zero records.
+_MARK_ENDS = """
+INSERT INTO activity
+WITH ends AS (
+    SELECT source, tenant, min(first_event) AS first_event, max(last_event) AS last_event
+    FROM activity WHERE batch_id = $batch GROUP BY source, tenant
+),
+carried AS (
+    SELECT e.*, unnest($carries) AS log FROM ends e
+)
+SELECT $batch, c.source, c.tenant, c.log, date_trunc('minute', m.moment), 0, m.moment, m.moment, true
+FROM carried c, LATERAL (SELECT unnest([c.first_event, c.last_event]) AS moment) m
+WHERE NOT $by_presence
+   OR EXISTS (SELECT 1 FROM activity a WHERE a.batch_id = $batch AND a.source = c.source
+              AND a.tenant IS NOT DISTINCT FROM c.tenant AND a.log::VARCHAR = c.log AND a.records > 0)
+"""
+
+_FIRST_USES = """
+INSERT INTO caller_first
+SELECT $batch, caller_id, min(used_at) FROM usage_row WHERE batch_id = $batch GROUP BY caller_id
+"""
+
+_TOUCHED = "SELECT DISTINCT source, tenant FROM activity WHERE batch_id = $batch"
+
+_DROP_COVERAGE = """
+DELETE FROM coverage c USING touched t WHERE c.source = t.source AND c.tenant IS NOT DISTINCT FROM t.tenant
+"""
+
+_COVERAGE = """
+INSERT INTO coverage
+WITH minute AS (
+    SELECT a.source, a.tenant, a.log, a.minute, sum(a.records) AS records, min(a.first_event) AS first_event, max(a.last_event) AS last_event
+    FROM activity a JOIN touched t ON t.source = a.source AND t.tenant IS NOT DISTINCT FROM a.tenant
+    GROUP BY ALL
+),
+silence AS (
+    SELECT *, lag(last_event) OVER stream AS silent_from,
+           epoch(first_event) - epoch(lag(last_event) OVER stream) AS silent_s,
+           sum(records) OVER (PARTITION BY source, tenant, log) AS total
+    FROM minute
+    WINDOW stream AS (PARTITION BY source, tenant, log ORDER BY minute)
+),
+-- The 99.9th percentile of all silences: those inside a minute are shorter than any between minutes.
+chance AS (
+    SELECT source, tenant, log, list(silent_s ORDER BY silent_s DESC)[floor(any_value(total) * $tail)::BIGINT + 1] AS longest_s
+    FROM silence WHERE silent_s IS NOT NULL
+    GROUP BY source, tenant, log
+),
+judged AS (
+    SELECT s.*, s.total >= $min_events AND s.silent_s > greatest($min_gap, $factor * coalesce(c.longest_s, 0)) AS after_gap
+    FROM silence s
+    LEFT JOIN chance c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant AND c.log = s.log
+),
+numbered AS (
+    SELECT *, sum(CASE WHEN after_gap THEN 1 ELSE 0 END) OVER (PARTITION BY source, tenant, log ORDER BY minute) AS stretch
+    FROM judged
+)
+SELECT source, tenant, log, min(first_event), max(last_event) + to_microseconds(1), false, sum(records), NULL
+FROM numbered
+GROUP BY source, tenant, log, stretch
+UNION ALL
+SELECT source, tenant, log, silent_from + to_microseconds(1), first_event, true, 0, 'silent for longer than chance explains'
+FROM numbered
+WHERE after_gap
+"""
+
+# What somebody said of a clock stays.
+_KEEP_CLOCK = """
+CREATE OR REPLACE TEMP TABLE known_clock AS
+SELECT k.* FROM clock k JOIN touched t ON t.source = k.source AND t.tenant IS NOT DISTINCT FROM k.tenant WHERE NOT k.assumed
+"""
+
+_DROP_CLOCK = """
+DELETE FROM clock c USING touched t WHERE c.source = t.source AND c.tenant IS NOT DISTINCT FROM t.tenant
+"""
+
+# A token is issued before it is used. Where most pairs of an hour say the opposite, the usage clock runs behind (INT-6);
+# the offset is applied only if most of the hours that can tell agree, else it is only reported.
+_CLOCK = """
+INSERT INTO clock
+WITH issued AS (
+    SELECT source, token_id, min(issued_at) AS issued_at
+    FROM issuance WHERE token_id IS NOT NULL AND outcome = 'success'
+    GROUP BY source, token_id
+),
+pair AS (
+    SELECT c.source, c.tenant, i.issued_at, epoch(min(f.first_used_at)) - epoch(i.issued_at) AS apart_s
+    FROM caller_first f
+    JOIN usage_caller c USING (caller_id)
+    JOIN touched t ON t.source = c.source AND t.tenant IS NOT DISTINCT FROM c.tenant
+    JOIN issued i ON i.source = c.source AND i.token_id = c.token_id
+    GROUP BY c.source, c.tenant, c.token_id, i.issued_at
+),
+hour AS (
+    SELECT source, tenant, count(*) FILTER (apart_s < -$error) > count(*) / 2 AS behind
+    FROM pair
+    GROUP BY source, tenant, date_trunc('hour', issued_at)
+    HAVING count(*) >= $min_pairs
+),
+agreement AS (
+    SELECT source, tenant, count(*) FILTER (behind) > count(*) / 2 AS agreed FROM hour GROUP BY source, tenant
+),
+estimate AS (
+    SELECT source, tenant, median(apart_s) AS offset_s FROM pair WHERE apart_s < 0 GROUP BY source, tenant
+),
+stamp AS (
+    SELECT a.source, a.tenant, a.log, bool_and(a.whole_seconds) AS whole
+    FROM activity a JOIN touched t ON t.source = a.source AND t.tenant IS NOT DISTINCT FROM a.tenant
+    WHERE a.records > 0
+    GROUP BY a.source, a.tenant, a.log
+)
+SELECT s.source, s.tenant, s.log, CASE WHEN s.whole THEN 1.0 ELSE 0.0 END, coalesce(k.error_s, $error),
+       CASE WHEN k.source IS NOT NULL THEN k.offset_s WHEN s.log = 'usage' AND g.agreed THEN e.offset_s ELSE 0.0 END,
+       CASE WHEN s.log = 'usage' THEN e.offset_s END,
+       k.source IS NULL
+FROM stamp s
+LEFT JOIN known_clock k ON k.source = s.source AND k.tenant IS NOT DISTINCT FROM s.tenant AND k.log = s.log
+LEFT JOIN agreement g ON g.source = s.source AND g.tenant IS NOT DISTINCT FROM s.tenant
+LEFT JOIN estimate e ON e.source = s.source AND e.tenant IS NOT DISTINCT FROM s.tenant
+"""

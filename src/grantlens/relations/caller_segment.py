@@ -16,7 +16,7 @@ by_key AS (
     SELECT * FROM named_caller WHERE grant_id IS NOT NULL
 ),
 pair AS (
-    SELECT * FROM named_caller WHERE join_key = 'client_subject'
+    SELECT * FROM named_caller WHERE join_key = 'client_subject' AND grant_id IS NULL
 ),
 pair_edge AS (
     SELECT DISTINCT g.source, g.tenant, g.client_id, g.subject_id, g.grant_id, g.valid_from, g.valid_until, g.set_id

@@ -24,6 +24,7 @@ SELECT c.caller_id, c.source, c.tenant, c.resource_server, c.validation::VARCHAR
        coalesce(c.subject_id, t.subject_id) AS subject_id,
        coalesce(c.subject_name, t.subject_name) AS subject_name,
        CASE WHEN t.token_id IS NOT NULL THEN 'token'
+            WHEN c.grant_id LIKE 'derived:%' THEN 'client_subject'
             WHEN c.grant_id IS NOT NULL THEN 'grant'
             WHEN s.grant_id IS NOT NULL THEN 'session'
             WHEN c.client_id IS NOT NULL AND c.token_id IS NULL THEN 'client_subject' END AS join_key,

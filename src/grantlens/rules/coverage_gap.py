@@ -21,7 +21,7 @@ SELECT 'violation' AS verdict, 'medium' AS severity,
            'log': log::VARCHAR,
            'hours': round((epoch(covered_until) - epoch(covered_from)) / 3600, 3),
            'note': note}) AS detail,
-       log::VARCHAR AS about_log, covered_from AS about_from, covered_until AS about_until
+       NULL AS about_log, covered_from AS about_from, covered_until AS about_until
 FROM coverage
 WHERE is_gap AND covered_until > $since AND covered_from < $until
 """,

@@ -62,7 +62,7 @@ untried AS (
 stray AS (
     SELECT DISTINCT u.source, u.revocation_event
     FROM untried u
-    JOIN named_caller c ON c.source = u.source AND c.join_key = 'client_subject'
+    JOIN named_caller c ON c.source = u.source AND c.join_key = 'client_subject' AND c.grant_id IS NULL
         AND c.client_id = u.client_id AND c.subject_id IS NOT DISTINCT FROM u.subject_id
     JOIN usage_row w ON w.caller_id = c.caller_id AND w.used_at >= u.revoked_at AND w.used_at < u.lives_until
 ),
