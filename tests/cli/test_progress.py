@@ -1,8 +1,11 @@
 """Progress: seen by people, not by pipes."""
 
+import fcntl
 import os
 import pty
+import struct
 import subprocess
+import termios
 
 
 def test_a_terminal_sees_a_bar_on_stderr_and_nothing_of_it_in_the_result(command, tmp_path):
@@ -11,6 +14,7 @@ def test_a_terminal_sees_a_bar_on_stderr_and_nothing_of_it_in_the_result(command
     line = '{"log": "usage", "used_at": "2026-07-01", "outcome": "success", "client_id": "c", "event_id": "%d"}\n'
     log.write_text("".join(line % number for number in range(2000)))
     mine, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     process = subprocess.Popen(
         [*command, "load", tmp_path / "s.duckdb", log, "--json"], stdout=subprocess.PIPE, stderr=theirs
     )
