@@ -963,7 +963,7 @@ def damaged(draw):
         if draw(st.booleans()):
             del inside[last]
         else:
-            inside[last] = draw(ODD)
+            inside[last] = copy.deepcopy(draw(ODD))
         if not record:
             break
     return record

@@ -131,13 +131,17 @@ SELECT *,
        coalesce(nullif(actor_id, ''), sender.id, nullif(actor, '')) AS doer,
        coalesce(nullif(user_id, ''), nullif("user", ''), nullif(actor_id, ''), nullif(actor, '')) AS person,
        coalesce(nullif("user", ''), nullif(actor, '')) AS person_name,
-       'pat:' || person || ':' || nullif(user_programmatic_access_name, '') AS pat,
+       -- somebody may have pasted the token itself as its name
+       CASE WHEN regexp_matches(user_programmatic_access_name, 'gh[pousr]_[A-Za-z0-9]{{16}}|github_pat_')
+            THEN 'sha256:' || sha256(user_programmatic_access_name)
+            ELSE nullif(user_programmatic_access_name, '') END AS pat_name,
+       'pat:' || person || ':' || pat_name AS pat,
        programmatic_access_type ILIKE '%(classic)%' OR programmatic_access_type ILIKE 'oauth%' AS has_scopes,
        coalesce(pat, nullif(application_client_id, ''), nullif(nullif(oauth_application_id, ''), '0'),
                 installation.app_id, nullif(integration, ''), nullif(oauth_application_name, ''),
                 CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
                 CASE WHEN is_bot THEN actor END) AS client_id,
-       coalesce(nullif(user_programmatic_access_name, ''), nullif(oauth_application_name, ''), nullif(integration, ''),
+       coalesce(pat_name, nullif(oauth_application_name, ''), nullif(integration, ''),
                 CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
                 nullif(installation.app_slug, ''), CASE WHEN is_bot THEN actor END) AS client_name,
        CASE WHEN is_webhook THEN 'installation:' || installation.id ELSE pat END AS grant_id

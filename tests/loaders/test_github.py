@@ -1,0 +1,641 @@
+"""The GitHub loader against every real record, against a second reading in plain Python, and quirk by quirk."""
+
+import base64
+import copy
+import hashlib
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grantlens.loaders.github import LOADER
+
+NO_TOKEN = "event that names no token"
+EXPECTED = {
+    "elastic-api-request.ndjson": ({"records": 2, "usage": 1, "ignored": 1}, {NO_TOKEN: 1}, {}),
+    "elastic-org-audit.ndjson": ({"records": 189, "issuance": 2, "usage": 2, "ignored": 185}, {NO_TOKEN: 185}, {}),
+    # the two personal access tokens give two rows each: whoever makes one consents by making it
+    "sentinel-security-log-tokens.ndjson": (
+        {"records": 11, "issuance": 10, "revocation": 2, "ignored": 1},
+        {NO_TOKEN: 1},
+        {},
+    ),
+    "webhook-github_app_authorization-revoked.json": (
+        {"records": 1, "rejected": 1},
+        {},
+        {1: "webhook tells neither which app nor when: only its delivery knows"},
+    ),
+    "webhook-installation-created.json": ({"records": 1, "issuance": 1}, {}, {}),
+    "webhook-installation-new_permissions_accepted.json": ({"records": 1, "issuance": 1}, {}, {}),
+    "webhook-installation-suspend.json": ({"records": 1, "revocation": 1}, {}, {}),
+}
+TOKENS = "sentinel-security-log-tokens.ndjson"
+
+START = 1_782_900_000_000
+HASH = base64.b64encode(hashlib.sha256(b"a token").digest()).decode()
+
+
+# Records of our own.
+
+
+def event(action, *, number=1, at=START, **changes):
+    """Write one audit log event; a change of None leaves the name out."""
+    record = {
+        "@timestamp": at,
+        "_document_id": f"document {number}",
+        "action": action,
+        "actor": "ada",
+        "actor_id": 7,
+        "actor_is_bot": False,
+        "created_at": at,
+        "org": "acme",
+        "org_id": 70,
+        "business": "acme-group",
+        "user_agent": "agent/1.0",
+        **changes,
+    }
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def request(*, number=1, **changes):
+    """Write one call of the REST API."""
+    own = {
+        "request_method": "GET",
+        "route": "/repos/{owner}/{repo}/pulls",
+        "status_code": 200,
+        "hashed_token": HASH,
+        "token_id": 99,
+        "token_scopes": "repo,read:org",
+        "programmatic_access_type": "OAuth access token",
+    }
+    return event("api.request", number=number, **(own | changes))
+
+
+def token_event(action, *, number=1, **changes):
+    """Write an event about a personal access token."""
+    own = {
+        "user": "ada",
+        "user_id": 7,
+        "user_programmatic_access_name": "nightly",
+        "programmatic_access_type": "Fine-grained personal access token",
+    }
+    return event(action, number=number, **(own | changes))
+
+
+def webhook(action, *, at="2026-07-01T10:00:00Z", permissions=(("contents", "write"), ("metadata", "read")), **more):
+    """Write the delivery of an installation event."""
+    return {
+        "action": action,
+        "installation": {
+            "id": 42,
+            "account": {"login": "acme", "id": 70},
+            "app_id": 1234,
+            "app_slug": "reviewer",
+            "permissions": dict(permissions),
+            "created_at": "2026-06-01T12:00:00.000+02:00",
+            "updated_at": at,
+            "suspended_at": at if action == "suspend" else None,
+        },
+        "sender": {"login": "ada", "id": 7, "type": "User"},
+        **more,
+    }
+
+
+def each(load, log, cases):
+    """Load one record for each case, all in one file, and return a function that gives one column by case."""
+    records = [record | {"_document_id": f"event {number}"} for number, record in enumerate(cases.values())]
+    loaded = load(records)
+    rows = {row["event_id"]: row for row in loaded.rows[log]}
+    assert loaded.counts() == {"records": len(cases), log: len(cases)}, (loaded.counts(), loaded.rejected)
+    return lambda column: {case: rows[f"event {number}"][column] for number, case in enumerate(cases)}
+
+
+# Every real record.
+
+
+@pytest.fixture(scope="module")
+def real(shared, load_file):
+    """Return a function that gives what came of one real file, loaded once."""
+    return cache(lambda name: load_file(shared / "real-logs/github" / name))
+
+
+@pytest.fixture(scope="module")
+def real_records(shared):
+    """Return a function that reads one real file with json alone."""
+
+    def read(name):
+        text = (shared / "real-logs/github" / name).read_text()
+        return [json.loads(text)] if name.startswith("webhook") else [json.loads(line) for line in text.splitlines()]
+
+    return read
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_real_record_is_accounted_for(real, name):
+    counts, ignored, rejected = EXPECTED[name]
+    loaded = real(name)
+    assert loaded.batch["loader"] == "github"
+    assert loaded.counts() == counts
+    assert loaded.ignored == ignored
+    assert {row["line_no"]: row["reason"] for row in loaded.rejected} == rejected
+
+
+def test_every_real_file_is_expected_here(shared):
+    assert {path.name for path in (shared / "real-logs/github").iterdir()} - {"PROVENANCE.txt"} == set(EXPECTED)
+
+
+def test_claims_github_and_nothing_else(foreign_samples, real_records):
+    claimed = {path.parent.name for path, sample in foreign_samples if LOADER.recognise(sample)}
+    assert claimed == {"github"}
+    assert all(LOADER.recognise(real_records(name)) for name in EXPECTED)
+
+
+def test_real_token_events_read_twice(real, real_records):
+    kinds = {
+        "oauth_authorization.create": {"consent"},
+        "oauth_access.create": {"token"},
+        "oauth_access.regenerate": {"refresh"},
+        "personal_access_token.create": {"consent", "token"},
+        "personal_access_token.request_created": {"consent"},
+        "personal_access_token.access_granted": {"consent"},
+        "integration_installation.repositories_added": {"consent"},
+    }
+    for number, record in enumerate(real_records(TOKENS), 1):
+        rows = [row for row in real(TOKENS).rows["issuance"] if row["line_no"] == number]
+        assert {row["kind"] for row in rows} == kinds.get(record["action"], set())
+        for row in rows:
+            has_token = row["kind"] in ("token", "refresh")
+            assert row["event_id"].split("#")[0] == record["_document_id"]
+            assert row["issued_at"] == moment(record["@timestamp"])
+            assert row["token_id"] == (record["hashed_token"] if has_token else None)
+            assert row["subject_id"] == (None if "integration" in record else str(record["user_id"]))
+            assert row["consent_actor"] == (None if has_token else str(record["actor_id"]))
+            assert row["tenant"] == (record.get("org") or None)
+            assert row["client_name"] == record.get("user_programmatic_access_name", record.get("integration"))
+            assert row["user_agent"] == record["user_agent"]
+
+
+def test_real_regeneration_repeats_the_hash(real, real_records):
+    hashes = [record["hashed_token"] for record in real_records(TOKENS) if record["action"].startswith("oauth_access")]
+    rows = [row for row in real(TOKENS).rows["issuance"] if row["token_id"] == hashes[0]]
+    assert hashes == [hashes[0]] * 2
+    assert {row["kind"]: row["issued_at"] for row in rows} == {
+        "token": datetime(2024, 3, 12, 9, 30, 18, 432000, tzinfo=UTC),
+        "refresh": datetime(2024, 3, 12, 9, 30, 18, 466000, tzinfo=UTC),
+    }
+
+
+def test_real_end_of_a_token_is_the_end_of_its_grant(real, real_records):
+    """One name, made, ended and made again within seven minutes: no token is claimed for the end, time tells."""
+    rows = real(TOKENS).rows
+    made = [row for row in rows["issuance"] if (row["grant_id"] or "").startswith("pat:")]
+    about_one = [r for r in real_records(TOKENS) if r["action"].startswith("personal_access_token")]
+    (name,) = {record["user_programmatic_access_name"] for record in about_one}
+    (owner,) = {record["user_id"] for record in about_one}
+    assert {row["grant_id"] for row in made + rows["revocation"]} == {f"pat:{owner}:{name}"}
+    assert {(row["kind"], row["target_kind"], row["token_id"]) for row in rows["revocation"]} == {
+        ("revoke", "grant", None)
+    }
+    ended = [row["revoked_at"] for row in rows["revocation"]]
+    tokens = sorted(row["issued_at"] for row in made if row["kind"] == "token")
+    consents = sorted(row["issued_at"] for row in made if row["kind"] == "consent")
+    assert tokens[0] < min(ended) < max(ended) < tokens[1] == consents[-1]
+
+
+def test_real_call_read_twice(real, real_records):
+    record = real_records("elastic-api-request.ndjson")[0]
+    row = real("elastic-api-request.ndjson").one("usage")
+    assert row["used_at"] == moment(record["created_at"])
+    assert row["token_id"] == record["hashed_token"]
+    assert row["token_scopes"] == record["token_scopes"].split(",")
+    assert (row["method"], row["target"], row["operation"]) == (record["request_method"], record["route"], None)
+    assert (row["status"], row["outcome"]) == (record["status_code"], "success")
+    assert (row["subject_id"], row["tenant"]) == (str(record["actor_id"]), record["org"])
+    assert row["resource_server"] == "api.github.com"
+
+
+def test_real_uses_without_a_call(real, real_records):
+    records = {record["action"]: record for record in real_records("elastic-org-audit.ndjson")}
+    cloned, hooked = real("elastic-org-audit.ndjson").rows["usage"]
+    assert (cloned["operation"], cloned["target"]) == ("git.clone", records["git.clone"]["repo"])
+    assert (cloned["client_id"], cloned["subject_id"]) == (records["git.clone"]["actor"], None)
+    assert (hooked["operation"], hooked["token_id"]) == ("hook.create", records["hook.create"]["hashed_token"])
+    assert hooked["token_scopes"] == ["repo"]
+
+
+def test_real_webhooks_read_twice(real, real_records):
+    for name in ("webhook-installation-created.json", "webhook-installation-new_permissions_accepted.json"):
+        installation = real_records(name)[0]["installation"]
+        row = real(name).one("issuance")
+        assert row["scopes"] == sorted(f"{key}:{level}" for key, level in installation["permissions"].items())
+        assert row["issued_at"] == moment(installation["created_at"] * 1000)
+        assert (row["client_id"], row["grant_id"]) == (
+            str(installation["app_id"]),
+            f"installation:{installation['id']}",
+        )
+        assert row["kind"] == ("consent" if "created" in name else "change")
+    suspended = real("webhook-installation-suspend.json").one("revocation")
+    assert (suspended["kind"], suspended["target_kind"], suspended["tenant"]) == ("disable", "client", "Codertocat")
+    assert suspended["revoked_at"] == datetime(2021, 4, 29, 2, 32, 50, tzinfo=UTC)
+
+
+def moment(milliseconds):
+    """Read GitHub's milliseconds."""
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)
+
+
+# Times, tenants, tokens.
+
+
+def test_times(load):
+    cases = {
+        "milliseconds": request(at=1_782_900_000_123),
+        "milliseconds as text": request(at="1782900000123"),
+        "only created_at": request(**{"@timestamp": None}),
+        "text": request(at="2026-07-01T10:00:00.5Z"),
+        "text of a collector": request(**{"@timestamp": None, "at_sign_timestamp": "2026-07-01 10:00:00.500"}),
+    }
+    assert each(load, "usage", cases)("used_at") == {
+        "milliseconds": moment(1_782_900_000_123),
+        "milliseconds as text": moment(1_782_900_000_123),
+        "only created_at": moment(START),
+        "text": datetime(2026, 7, 1, 10, 0, 0, 500000, tzinfo=UTC),
+        "text of a collector": datetime(2026, 7, 1, 10, 0, 0, 500000, tzinfo=UTC),
+    }
+
+
+def test_a_broken_record_is_named_and_the_rest_loads(load):
+    broken = {
+        1: (request(at="soon"), "time cannot be read"),
+        2: (request(at=-5), "time cannot be read"),
+        3: (request(at=10**18), "time cannot be read"),
+        4: (request(at="infinity"), "time cannot be read"),
+        5: (request(**{"@timestamp": None, "created_at": None}), "used_at: missing"),
+        6: (
+            token_event("personal_access_token.destroy", **{"@timestamp": None, "created_at": None}),
+            "revoked_at: missing",
+        ),
+        7: (request(status_code="none"), "outcome: missing"),
+        8: (event("x") | {"action": None}, "action is missing"),
+        9: (webhook("deleted"), "revoked_at: missing"),
+    }
+    loaded = load([record for record, _ in broken.values()] + [request(number=2)], "github")
+    assert {row["line_no"]: row["reason"] for row in loaded.rejected} == {
+        line: reason for line, (_, reason) in broken.items()
+    }
+    assert loaded.counts() == {"records": 10, "usage": 1, "rejected": 9}
+
+
+def test_org_is_written_in_many_ways(load):
+    cases = {
+        "text": request(org="acme"),
+        "number": request(org=70),
+        "empty list": request(org=[]),
+        "list of one": request(org=["acme"]),
+        "list of two": request(org=["acme", "other"]),
+        "empty": request(org=""),
+        "missing": request(org=None),
+        "nowhere": request(org=None, business=None),
+        "business in a list": request(org=[], business=["acme-group"]),
+    }
+    assert each(load, "usage", cases)("tenant") == {
+        "text": "acme",
+        "number": "70",
+        "empty list": "acme-group",
+        "list of one": "acme",
+        "list of two": "acme,other",
+        "empty": "acme-group",
+        "missing": "acme-group",
+        "nowhere": None,
+        "business in a list": "acme-group",
+    }
+
+
+def test_which_token(load):
+    cases = {
+        "hash": request(),
+        "number": request(hashed_token=None),
+        "number as text": request(hashed_token="", token_id="99"),
+        "zero": request(hashed_token=None, token_id=0),
+        "zero as text": request(hashed_token=None, token_id="0"),
+        "nothing": request(hashed_token=None, token_id=None),
+    }
+    assert each(load, "usage", cases)("token_id") == {
+        "hash": HASH,
+        "number": "99",
+        "number as text": "99",
+        "zero": None,
+        "zero as text": None,
+        "nothing": None,
+    }
+
+
+def test_scopes_tell_none_from_unknown(load):
+    cases = {
+        "several": request(),
+        "one": request(token_scopes="repo"),
+        "none, of a token that has scopes": request(token_scopes=""),
+        "none, of a classic token": request(
+            token_scopes="", programmatic_access_type="Personal access token (classic)"
+        ),
+        "empty, of a fine-grained token": request(
+            token_scopes="", programmatic_access_type="Fine-grained personal access token"
+        ),
+        "empty, of an app": request(token_scopes="", programmatic_access_type="GitHub App server-to-server token"),
+        "missing": request(token_scopes=None),
+    }
+    assert each(load, "usage", cases)("token_scopes") == {
+        "several": ["repo", "read:org"],
+        "one": ["repo"],
+        "none, of a token that has scopes": [],
+        "none, of a classic token": [],
+        "empty, of a fine-grained token": None,
+        "empty, of an app": None,
+        "missing": None,
+    }
+
+
+# Uses.
+
+
+def test_outcome_of_a_call(load):
+    cases = {status: request(status_code=status) for status in (200, 201, 299, 304, 401, 403, 404, 429, 500, 99999)}
+    column = each(load, "usage", cases)
+    assert column("outcome") == {
+        **dict.fromkeys((200, 201, 299), "success"),
+        **dict.fromkeys((401, 403, 429), "denied"),
+        **dict.fromkeys((304, 404, 500, 99999), "error"),
+    }
+    reasons = {status: reason for status, reason in column("denial_reason").items() if reason}
+    assert reasons == {401: "token", 403: "other", 429: "rate"}
+
+
+def test_what_is_a_use(load):
+    cases = {
+        "call": request(),
+        "clone": event("git.clone", repo="acme/app", transport_protocol_name="http"),
+        "push": event("git.push", repo="acme/app", hashed_token=HASH),
+        "change through the API": event("hook.create", repo="acme/app", hashed_token=HASH, token_scopes="repo"),
+        "known by number": event("hook.create", repo="acme/app", token_id=99),
+    }
+    column = each(load, "usage", cases)
+    assert column("operation") == {
+        "call": None,
+        "clone": "git.clone",
+        "push": "git.push",
+        "change through the API": "hook.create",
+        "known by number": "hook.create",
+    }
+    assert column("resource_server") == dict.fromkeys(cases, "api.github.com") | dict.fromkeys(
+        ("clone", "push"), "github.com"
+    )
+    assert set(column("outcome").values()) == {"success"}
+    ignored = load([event("hook.create"), event("hook.create", number=2, token_id=0, hashed_token="")])
+    assert ignored.ignored == {NO_TOKEN: 2}
+
+
+def test_who_calls(load):
+    cases = {
+        "person": request(),
+        "person without number": request(actor_id=None),
+        "bot": request(actor="reviewer[bot]", actor_is_bot=True),
+        "bot by its name": request(actor="reviewer[bot]", actor_is_bot=None),
+        "OAuth app": request(oauth_application_id=55, oauth_application_name="Deployer"),
+        "app by client id": request(application_client_id="Iv1.abc", oauth_application_id=55),
+        "app by name": request(integration="Reviewer"),
+        "personal access token": request(user_programmatic_access_name="nightly"),
+    }
+    column = each(load, "usage", cases)
+    assert column("client_id") == {
+        "person": None,
+        "person without number": None,
+        "bot": "reviewer[bot]",
+        "bot by its name": "reviewer[bot]",
+        "OAuth app": "55",
+        "app by client id": "Iv1.abc",
+        "app by name": "Reviewer",
+        "personal access token": "pat:7:nightly",
+    }
+    subjects = dict.fromkeys(cases, "7") | {"person without number": "ada", "bot": None, "bot by its name": None}
+    assert column("subject_id") == subjects
+
+
+def test_a_token_and_its_uses_meet(load):
+    loaded = load([request(), event("oauth_access.create", number=2, hashed_token=HASH, user="ada", user_id=7)])
+    assert loaded.one("usage")["token_id"] == loaded.one("issuance")["token_id"]
+
+
+# Giving and taking.
+
+
+def test_what_gives(load):
+    consents = {
+        "oauth_authorization.create": "user",
+        "personal_access_token.request_created": "user",
+        "personal_access_token.access_granted": "user",
+        "integration_installation.create": "admin",
+        "integration_installation.repositories_added": "admin",
+        "org.oauth_app_access_approved": "admin",
+        "org_credential_authorization.grant": "user",
+    }
+    tokens = {"oauth_access.create": "token", "oauth_access.regenerate": "refresh"}
+    cases = {action: event(action, user="ada", user_id=7, hashed_token=HASH) for action in (*consents, *tokens)}
+    column = each(load, "issuance", cases)
+    assert column("kind") == dict.fromkeys(consents, "consent") | tokens
+    assert column("consent_kind") == consents | dict.fromkeys(tokens)
+    # the hash of a consent is the token it was given with
+    assert column("token_id") == dict.fromkeys(consents) | dict.fromkeys(tokens, HASH)
+    by_nobody = {action for action, subject in column("subject_id").items() if subject is None}
+    assert by_nobody == {action for action in consents if action.startswith(("integration_", "org."))}
+
+
+def test_access_granted_by_another_is_an_admins(load):
+    row = load([token_event("personal_access_token.access_granted", actor="grace", actor_id=8)]).one("issuance")
+    assert (row["consent_kind"], row["consent_actor"], row["subject_id"]) == ("admin", "8", "7")
+
+
+def test_making_a_personal_access_token_is_a_consent_too(load):
+    rows = load([token_event("personal_access_token.create", hashed_token=HASH)]).rows["issuance"]
+    assert {row["event_id"]: (row["kind"], row["token_id"]) for row in rows} == {
+        "document 1": ("token", HASH),
+        "document 1#consent": ("consent", None),
+    }
+    assert {row["grant_id"] for row in rows} == {"pat:7:nightly"}
+    assert [row["token_kind"] for row in rows if row["kind"] == "token"] == ["api_key"]
+
+
+def test_what_is_refused_gives_nothing(load):
+    cases = {
+        "app": event("org.oauth_app_access_denied", oauth_application_name="Deployer"),
+        "token": token_event("personal_access_token.request_denied"),
+    }
+    column = each(load, "issuance", cases)
+    assert column("outcome") == {"app": "denied", "token": "denied"}
+    assert column("kind") == {"app": "consent", "token": "consent"}
+
+
+def test_what_takes(load):
+    actions = (
+        "personal_access_token.access_revoked",
+        "personal_access_token.destroy",
+        "oauth_access.destroy",
+        "oauth_access.revoke",
+        "oauth_authorization.destroy",
+        "org_credential_authorization.revoke",
+        "org_credential_authorization.deauthorize",
+        "integration_installation.destroy",
+    )
+    # the hash beside an end is the token it was done with, never the one that ended
+    cases = {
+        action: event(action, user="ada", user_id=7, hashed_token=HASH, explanation="web_user") for action in actions
+    }
+    column = each(load, "revocation", cases)
+    assert set(column("kind").values()) == {"revoke"}
+    assert set(column("target_kind").values()) == {"grant"}
+    assert set(column("token_id").values()) == {None}
+    assert set(column("reason").values()) == {"web_user"}
+    assert set(column("initiator").values()) == {"user", "admin"}
+
+
+def test_names_of_personal_access_tokens(load):
+    cases = {
+        "by number": token_event("personal_access_token.destroy"),
+        "by login": token_event("personal_access_token.destroy", user_id=None),
+        "of another": token_event("personal_access_token.destroy", user="grace", user_id=8),
+        "without name": token_event("personal_access_token.destroy", user_programmatic_access_name=""),
+        "of nobody": token_event("personal_access_token.destroy", user=None, user_id=None, actor=None, actor_id=None),
+    }
+    assert each(load, "revocation", cases)("grant_id") == {
+        "by number": "pat:7:nightly",
+        "by login": "pat:ada:nightly",
+        "of another": "pat:8:nightly",
+        "without name": None,
+        "of nobody": None,
+    }
+
+
+def test_installations_in_webhooks(load):
+    loaded = load(
+        [
+            webhook("created"),
+            webhook("new_permissions_accepted", permissions=[("contents", "read")]),
+            webhook("suspend"),
+            webhook("unsuspend", at="2026-07-02T10:00:00Z"),
+            webhook("deleted", created_at="2026-07-03T10:00:00Z"),
+            webhook("renamed"),
+        ]
+    )
+    assert [(row["kind"], row["scopes"], row["issued_at"].isoformat()) for row in loaded.rows["issuance"]] == [
+        ("consent", ["contents:write", "metadata:read"], "2026-06-01T10:00:00+00:00"),
+        ("change", ["contents:read"], "2026-07-01T10:00:00+00:00"),
+        ("consent", ["contents:write", "metadata:read"], "2026-07-02T10:00:00+00:00"),
+    ]
+    assert [(row["kind"], row["target_kind"], row["revoked_at"].day) for row in loaded.rows["revocation"]] == [
+        ("disable", "client", 1),
+        ("disable", "client", 3),
+    ]
+    every = loaded.rows["issuance"] + loaded.rows["revocation"]
+    assert {(row["grant_id"], row["client_id"], row["tenant"]) for row in every} == {
+        ("installation:42", "1234", "acme")
+    }
+    assert loaded.ignored == {"webhook that neither gives nor takes access": 1}
+
+
+def test_an_app_suspended_nobody_knows_where_ends_its_installation_only(load):
+    record = webhook("suspend")
+    del record["installation"]["account"]
+    row = load([record]).one("revocation")
+    assert (row["target_kind"], row["grant_id"]) == ("grant", "installation:42")
+
+
+def test_permissions_that_are_no_map_are_unknown(load):
+    records = [webhook("created") for _ in range(4)]
+    for record, odd in zip(records, (None, [], "all", {}), strict=True):
+        record["installation"]["permissions"] = odd
+    assert [row["scopes"] for row in load(records).rows["issuance"]] == [None, None, None, []]
+
+
+def test_an_event_delivered_twice_is_one(load):
+    assert load([request(), request()]).counts() == {"records": 2, "usage": 1, "duplicates": 1}
+    nameless = {name: value for name, value in request().items() if name != "_document_id"}
+    assert load([nameless, nameless, nameless | {"status_code": 404}]).counts() == {
+        "records": 3,
+        "usage": 2,
+        "duplicates": 1,
+    }
+
+
+# Secrets and strangers.
+
+
+def test_raw_tokens_are_not_kept(load):
+    raw = "ghp_" + "a1B2" * 9
+    loaded = load(
+        [
+            request(hashed_token=raw),
+            token_event("personal_access_token.create", number=2, user_programmatic_access_name=raw, hashed_token=HASH),
+            token_event("personal_access_token.destroy", number=3, user_programmatic_access_name=raw),
+        ]
+    )
+    assert loaded.counts() == {"records": 3, "usage": 1, "issuance": 2, "revocation": 1}
+    assert raw not in str(loaded.rows)
+    assert loaded.one("revocation")["grant_id"] == loaded.rows["issuance"][0]["grant_id"]
+
+
+SEEDS = [
+    request(),
+    event("git.clone", repo="acme/app"),
+    event("repo.create"),
+    token_event("personal_access_token.create", hashed_token=HASH),
+    token_event("personal_access_token.destroy"),
+    event("integration_installation.create", integration="Reviewer", name="Reviewer"),
+    webhook("created"),
+    webhook("suspend"),
+    {"action": "revoked", "sender": {"login": "ada", "id": 7}},
+]
+ODD = st.sampled_from(
+    [None, "", "x", "[", "{}", "[]", [], {}, 0, -1, 10**30, 1e300, True, "\x00", "'; DROP TABLE usage", [None], [[]]]
+)
+
+
+def paths(value, before=()):
+    """Give the path of each value inside a record."""
+    for name, inner in (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    ):
+        yield (*before, name)
+        yield from paths(inner, (*before, name))
+
+
+@st.composite
+def damaged(draw):
+    """Write a record with some parts left out or of another type."""
+    record = copy.deepcopy(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(1, 4))):
+        *way, last = draw(st.sampled_from(list(paths(record))))
+        inside = record
+        for name in way:
+            inside = inside[name]
+        if draw(st.booleans()):
+            del inside[last]
+        else:
+            inside[last] = copy.deepcopy(draw(ODD))
+        if not record:
+            break
+    return record
+
+
+@settings(max_examples=12)
+@given(st.lists(damaged(), min_size=60, max_size=80))
+def test_damaged_records_never_raise_and_always_add_up(load, records):
+    loaded = load(records, "github")
+    lines = {row["line_no"] for rows in loaded.rows.values() for row in rows}
+    accounted = len(lines) + loaded.batch["ignored"] + loaded.batch["rejected"]
+    assert loaded.batch["records"] == len(records)
+    assert accounted <= len(records) <= accounted + loaded.batch["duplicates"]
+    assert not lines & {row["line_no"] for row in loaded.rejected}
+    assert Counter(row["reason"] for row in loaded.rejected)["not mapped"] == 0
