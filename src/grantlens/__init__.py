@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from grantlens.access_review import Review, review
     from grantlens.case import Case
     from grantlens.catalogue.model import Catalogue
+    from grantlens.charts.chart import offline
     from grantlens.errors import GrantlensError
     from grantlens.register.register import Register
     from grantlens.register.server import Servers
@@ -30,6 +31,7 @@ __all__ = [
     "Store",
     "Window",
     "detect",
+    "offline",
     "open",
     "review",
 ]
@@ -43,6 +45,7 @@ _HOMES = {
     "Servers": "grantlens.register.server",
     "Store": "grantlens.store",
     "Window": "grantlens.window",
+    "offline": "grantlens.charts.chart",
     "open": "grantlens.store",
     "review": "grantlens.access_review",
 }

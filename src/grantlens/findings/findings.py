@@ -152,7 +152,7 @@ class Findings:
             from grantlens.charts.scope_actions import scope_actions
 
             what = "the registered purpose does not name" if self.rule.id == "OOS-3" else "no granted scope permitted"
-            return scope_actions([{**row, "operation": row["operation"] or "(unknown)"} for row in rows], what=what)
+            return scope_actions(rows, what=what)
         return self.by("client_id").chart()
 
     def __repr__(self) -> str:

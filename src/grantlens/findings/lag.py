@@ -100,7 +100,8 @@ class RevocationLag:
 
         from grantlens.analysis import survival
 
-        return Curve(pyarrow.table(survival.curve(*self._bounds())), self.estimate())
+        events = self.table["revocation_event"].to_pylist()
+        return Curve(pyarrow.table(survival.curve(*self._bounds(), cluster=events)), self.estimate())
 
     def _bounds(self) -> tuple[list[float], list[float | None]]:
         return self.table["lag_lower_s"].to_pylist(), self.table["lag_upper_s"].to_pylist()
