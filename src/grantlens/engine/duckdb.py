@@ -35,7 +35,7 @@ def quote(identifier: str) -> str:
 
 
 class MalformedJson(Exception):
-    """A statement met text that is no JSON; the transaction is lost, as with every error in DuckDB."""
+    """A statement met text that is no JSON, or not the JSON it expects; the transaction is lost, as with every error in DuckDB."""
 
 
 class Engine:
@@ -63,7 +63,7 @@ class Engine:
         except duckdb.Error as error:
             raise StoreError(f"{self.path} cannot be opened as a store: {_first_line(error)}.", "Name a DuckDB file made by grantlens, or a new file.") from None
         self.execute("SET TimeZone = 'UTC'")
-        self.execute("SET enable_progress_bar = false")
+        self.execute("SET enable_external_file_cache = false")  # a load reads one path again with new content
         if memory_limit:
             self.execute("SET memory_limit = $limit", {"limit": memory_limit})
 
@@ -81,7 +81,7 @@ class Engine:
         except duckdb.OutOfMemoryException as error:
             raise StoreError(f"There is too little memory or disk for this step: {_first_line(error)}.", "Free some, or open the store with a larger memory_limit.") from None
         except duckdb.InvalidInputException as error:
-            if "Malformed JSON" in str(error):
+            if "JSON" in str(error) or "maximum_object_size" in str(error):
                 raise MalformedJson(_first_line(error)) from None
             raise
 
@@ -121,7 +121,22 @@ class Engine:
             except BaseException:
                 with suppress(duckdb.Error):  # a failed commit has already rolled back
                     self._connection.rollback()
+                self._connection.execute("SET disabled_optimizers = ''")
                 raise
+
+    @contextmanager
+    def filters_in_place(self) -> Iterator[None]:
+        """Statements inside filter where they say so.
+
+        DuckDB moves a filter below the projection it reads, and so works out the projection twice: that
+        doubles the cost where it is the parsing of JSON.
+        """
+        self.execute("SET disabled_optimizers = 'filter_pushdown'")
+        try:
+            yield
+        finally:
+            with suppress(duckdb.Error):  # a lost transaction refuses every statement
+                self._connection.execute("SET disabled_optimizers = ''")
 
     def progress(self) -> float:
         """Percent of the running query, -1 where unknown; to be asked from another thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -71,18 +72,15 @@ class Account:
         return self.close(content)
 
 
-def already_loaded(engine: Engine, path: str, size: int) -> dict[str, Any] | None:
+def already_loaded(engine: Engine, path: str) -> dict[str, Any] | None:
     """Return the entry of a file whose bytes are in the store already, else None.
 
     Only a file of a size that was loaded before is read for it.
     """
-    if not engine.value("SELECT count(*) FROM batch WHERE bytes = $size", {"size": size}):
-        return None
-    content = Content(path)
-    try:
+    with closing(Content(path)) as content:
+        if not engine.value("SELECT count(*) FROM batch WHERE bytes = $size", {"size": content.bytes}):
+            return None
         sha256 = content.digest()
-    finally:
-        content.close()
     found = engine.rows(
         "SELECT path, loader, records, issuance + usage + revocation + duplicates, ignored, rejected, first_event, last_event "
         "FROM batch WHERE sha256 = $sha256 ORDER BY batch_id LIMIT 1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 RECORDS = 50_000
 """Records in one piece, where a reader counts records and not bytes."""
 
-SLICE = 20_480
+SLICE = 8_192
 """Records in one Arrow batch: DuckDB reads the batches of a piece in parallel."""
 
 
@@ -27,10 +27,27 @@ class Chunk:
         where several records share a line of the file.
     records
         Number of records.
+    doubtful
+        True if some record may be no JSON object.
+    file
+        Where the same lines can be read as a file, if every line is a record.
+    size
+        Bytes of the records in that file, without line ends.
+    check
+        Refuses the file if its text is no UTF-8; to be called before the database sees `lines`.
     """
 
     lines: pa.Table
     records: int
+    doubtful: bool = False
+    file: str | None = None
+    size: int = 0
+    check: Callable[[], None] | None = None
+
+    @property
+    def first_line(self) -> int:
+        """Number of the first record."""
+        return self.lines["line_no"][0].as_py()
 
 
 def chunks_of(records: Iterable[tuple[int, int, str]], *, shared_lines: bool = False) -> Iterator[Chunk]:

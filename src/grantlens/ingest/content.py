@@ -23,7 +23,7 @@ _OTHER = {b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7z", b"BZh": "bzip2", b"\xfd7zXZ
 
 
 class Content:
-    """One open file: `read` gives unpacked bytes, `sha256` is of the bytes on disk.
+    """One open file: `blocks` and `fill` give unpacked bytes, `sha256` is of the bytes on disk.
 
     Hashing runs in a thread of its own beside whatever is done with the bytes.
     """
@@ -38,7 +38,9 @@ class Content:
         self.taken = 0
         self._hash = hashlib.sha256()
         self._hasher = ThreadPoolExecutor(1, "hash")
-        self._pending: list[Future] = []
+        self._hashing: Future | None = None
+        self._unread = b""
+        self.plain = False
         magic = os.pread(self._file.fileno(), 8, 0)
         for start, kind in _OTHER.items():
             if magic.startswith(start):
@@ -49,22 +51,45 @@ class Content:
         elif magic.startswith(_ZSTD):
             self._blocks = self._unzstd()
         else:
+            self.plain = True
             self._blocks = self._raw()
+
+    def blocks(self) -> Iterator[bytes]:
+        """Give the unpacked bytes that are left."""
+        while block := self.read_some():
+            yield block
 
     def read_some(self) -> bytes:
         """Return the next unpacked bytes, empty at the end of the file."""
+        if self._unread:
+            block, self._unread = self._unread, b""
+            return block
         return next(self._blocks, b"")
 
-    def read_all(self) -> bytes:
-        """Return everything that is left."""
-        return b"".join(self._blocks)
+    def unread(self, block: bytes) -> None:
+        """Put bytes back: they are the next ones again."""
+        self._unread = block + self._unread
+
+    def fill(self, room: memoryview) -> int:
+        """Put the next unpacked bytes where there is room for them, and return how many; 0 at the end."""
+        if self._unread or not self.plain:
+            block = self.read_some()
+            size = min(len(block), len(room))
+            room[:size] = block[:size]
+            self._unread = block[size:] + self._unread
+            return size
+        self._await_hash()
+        size = self._file.readinto(room[:BLOCK])
+        if size:
+            self.taken += size
+            self._hashing = self._hasher.submit(self._hash.update, room[:size])
+        return size
 
     def digest(self) -> str:
         """Return the SHA-256 of the whole file; reads what is left of it."""
         while self._take():
             pass
-        for pending in self._pending:
-            pending.result()
+        self._await_hash()
         return self._hash.hexdigest()
 
     def close(self) -> None:
@@ -76,11 +101,15 @@ class Content:
         block = self._file.read(BLOCK)
         if block:
             self.taken += len(block)
-            self._pending = [pending for pending in self._pending if not pending.done()]
-            if len(self._pending) > 8:  # the hash is behind: wait, so that memory stays bounded
-                self._pending.pop(0).result()
-            self._pending.append(self._hasher.submit(self._hash.update, block))
+            self._await_hash()
+            self._hashing = self._hasher.submit(self._hash.update, block)
         return block
+
+    def _await_hash(self) -> None:
+        """Let the hash catch up: it may be one block behind, so that memory stays bounded."""
+        if self._hashing is not None:
+            self._hashing.result()
+            self._hashing = None
 
     def _raw(self) -> Iterator[bytes]:
         while block := self._take():

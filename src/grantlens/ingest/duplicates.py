@@ -8,10 +8,6 @@ if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.account import Account
 
-KEY = "hash($salt, source, event_id)"
-"""As the migrations compute it, the salt bound."""
-
-
 class Duplicates:
     """Notes the event keys of a file and settles at its end which rows were there before.
 
@@ -25,9 +21,9 @@ class Duplicates:
         self._parameters = parameters
         self._run("CREATE OR REPLACE TEMP TABLE usage_key (event_key UBIGINT, usage_id BIGINT)")
 
-    def note_usage(self, shift: int) -> None:
+    def note_usage(self, source: str, shift: int) -> None:
         """Note the keys of the staged usage rows; their id is `shift` and their row number."""
-        self._run(f"INSERT INTO usage_key SELECT {KEY}, {shift} + rowid FROM stage_usage")
+        self._run(f"INSERT INTO usage_key SELECT hash($salt, {source}, event_id), {shift} + row FROM stage_usage")
 
     def settle(self) -> None:
         """Drop what is there already, and remember what is new."""
@@ -42,7 +38,7 @@ class Duplicates:
         )
         if rows != different or known:
             self._drop_usage()
-        self._run("INSERT INTO event_key SELECT 'usage', event_key FROM usage_key ORDER BY usage_id")
+        self._run("INSERT INTO event_key SELECT 'usage', event_key FROM usage_key")
 
     def _drop_usage(self) -> None:
         """Equal hashes name candidates; equal ids decide."""
@@ -53,42 +49,37 @@ class Duplicates:
         )
         self._run(
             "CREATE OR REPLACE TEMP TABLE duplicate AS "
-            "WITH mine AS (SELECT u.usage_id, u.used_at, c.source, c.tenant, u.event_id FROM usage_row u JOIN candidate USING (usage_id) "
+            "WITH mine AS (SELECT u.usage_id, c.source, u.event_id FROM usage_row u JOIN candidate USING (usage_id) "
             "JOIN usage_caller c USING (caller_id)), "
             "theirs AS (SELECT DISTINCT c.source, u.event_id FROM usage_row u JOIN usage_caller c USING (caller_id) "
             "WHERE u.batch_id < $batch AND u.event_id IN (SELECT event_id FROM mine)) "
-            "SELECT usage_id, used_at, source, tenant FROM (SELECT m.*, t.event_id IS NOT NULL AS known, row_number() OVER (PARTITION BY "
+            "SELECT usage_id FROM (SELECT m.*, t.event_id IS NOT NULL AS known, row_number() OVER (PARTITION BY "
             "m.source, m.event_id ORDER BY m.usage_id) AS nth FROM mine m LEFT JOIN theirs t ON t.source = m.source "
             "AND t.event_id = m.event_id) WHERE known OR nth > 1"
         )
         self._run("DELETE FROM usage_row WHERE usage_id IN (SELECT usage_id FROM duplicate)")
         self._run("DELETE FROM usage_key WHERE usage_id IN (SELECT usage_id FROM duplicate)")
-        self._forget("usage", "used_at")
+        self._forget("usage")
 
     def _settle(self, log: str) -> None:
-        time = "issued_at" if log == "issuance" else "revoked_at"
         if not self._engine.value(f"SELECT count(*) FROM file_{log}"):
             return
         self._run(
-            f"CREATE OR REPLACE TEMP TABLE duplicate AS SELECT row, {time} AS used_at, source, tenant FROM ("
-            f"SELECT f.rowid AS row, f.{time}, f.source, f.tenant, k.event_id IS NOT NULL AS known, row_number() OVER (PARTITION BY "
+            f"CREATE OR REPLACE TEMP TABLE duplicate AS SELECT row FROM ("
+            f"SELECT f.rowid AS row, k.event_id IS NOT NULL AS known, row_number() OVER (PARTITION BY "
             f"f.source, f.event_id ORDER BY f.rowid) AS nth FROM file_{log} f LEFT JOIN (SELECT DISTINCT source, event_id FROM {log}) k "
             "ON k.source = f.source AND k.event_id = f.event_id) WHERE known OR nth > 1"
         )
         self._run(f"DELETE FROM file_{log} WHERE rowid IN (SELECT row FROM duplicate)")
-        self._forget(log, "used_at")
+        self._forget(log)
 
-    def _forget(self, log: str, time: str) -> None:
+    def _forget(self, log: str) -> None:
         """Take the duplicates out of the counts."""
         number = self._engine.value("SELECT count(*) FROM duplicate")
         if not number:
             return
         self._account.add("duplicates", number)
         self._account.add(log, -number)
-        self._run(
-            f"INSERT INTO file_activity SELECT source, tenant, '{log}', time_bucket(INTERVAL 1 MINUTE, {time}), -count(*), min({time}), "
-            f"max({time}), true FROM duplicate GROUP BY ALL"
-        )
 
     def _run(self, sql: str) -> None:
         self._engine.execute(sql, self._parameters)

@@ -1,88 +1,150 @@
-"""Reading line formats: whole blocks are cut at newlines, so that line numbers are exact and cost nothing."""
+"""Reading line formats: whole blocks are cut at newlines, so that line numbers are exact and cost nothing.
+
+The text is never copied line by line: Arrow points into the block that was read. The blocks are few
+and used again and again, since fetching fresh memory costs more than reading.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from grantlens.errors import LoadError
 from grantlens.ingest.chunk import Chunk, sliced
+from grantlens.ingest.shelf import Shelf
 
-CHUNK_BYTES = 64 << 20
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from grantlens.ingest.content import Content
+
+CHUNK_BYTES = 48 << 20
 """Bytes of one piece: large enough that statements cost nothing, small enough for memory."""
 
 MAX_LINE = 32 << 20
 """A longer line is no log record."""
 
-_NEWLINE = 10
+IN_FLIGHT = 3
+"""Pieces that exist at once: one is filled, one waits, one is worked on. The rest of the load counts on it."""
+
+_NEWLINE, _OPEN, _CLOSE, _RETURN = b"\n{}\r"
 _BLANKS = (9, 10, 13, 32)
 
 
-def line_chunks(path: str, blocks: Iterable[bytes]) -> Iterator[Chunk]:
+def line_chunks(content: Content) -> Iterator[Chunk]:
     """Cut unpacked bytes into lines, keyed by their true line number; blank lines are left out.
 
-    Examples
-    --------
-    >>> [chunk.lines.to_pydict() for chunk in line_chunks("a", [b'{"a":1}\\n\\n{"a"', b':2}'])]
-    [{'line_no': [1, 3], 'line': ['{"a":1}', '{"a":2}']}]
+    A chunk is good until `IN_FLIGHT` - 1 more were given, then its memory is used again.
     """
-    held: list[bytes] = []
-    size = 0
-    line = 1
-    for block in blocks:
-        held.append(block)
-        size += len(block)
-        if size >= CHUNK_BYTES:
-            data = b"".join(held)
-            cut = data.rfind(b"\n") + 1
-            if cut:
-                chunk, line = _chunk(path, data[:cut], line)
-                if chunk:
-                    yield chunk
-            held, size = [data[cut:]], len(data) - cut
-            if size > MAX_LINE:
-                raise _too_long(path, line)
-    data = b"".join(held)
-    if data:
-        chunk, line = _chunk(path, data if data.endswith(b"\n") else data + b"\n", line)
-        if chunk:
+    cutters = [_Cutter(content.path, min(CHUNK_BYTES, _size_for(content))) for _ in range(IN_FLIGHT)]
+    line, turn, carried = 1, 0, b""
+    while True:
+        cutter = cutters[turn % IN_FLIGHT]
+        turn += 1
+        chunk, following, carried = cutter.cut(content, carried, line)
+        if following == line:
+            return
+        line = following
+        if chunk is not None:
             yield chunk
 
 
-def _chunk(path: str, data: bytes, first_line: int) -> tuple[Chunk | None, int]:
-    import numpy as np
+def _size_for(content: Content) -> int:
+    """Room for the whole file where that is little and plain."""
+    return max(content.bytes + 1, 1 << 16) if content.plain else CHUNK_BYTES
+
+
+class _Cutter:
+    """One block of memory, and what is needed to cut it into lines."""
+
+    def __init__(self, path: str, size: int) -> None:
+        self._path = path
+        self._size = size
+        self._block: np.ndarray | None = None
+        self._mask: np.ndarray | None = None
+        self._shelf = Shelf()
+
+    def cut(self, content: Content, carried: bytes, first_line: int) -> tuple[Chunk | None, int, bytes]:
+        """Fill the block; return its lines, the number of the next line, and the bytes of a line cut short."""
+        import numpy as np
+
+        if self._block is None:
+            self._block, self._mask = np.empty(self._size + 1, np.uint8), np.empty(self._size + 1, bool)
+        room = memoryview(self._block)[: self._size]
+        held = len(carried)
+        room[:held] = carried
+        while held < self._size:
+            got = content.fill(room[held:])
+            if not got:
+                break
+            held += got
+        if not held:
+            return None, first_line, b""
+        if held < self._size and self._block[held - 1] != _NEWLINE:  # the last line of the file may lack its end
+            self._block[held] = _NEWLINE
+            held += 1
+        letters = self._block[:held]
+        ends = np.flatnonzero(np.equal(letters, _NEWLINE, out=self._mask[:held]))
+        if not len(ends):
+            raise _too_long(self._path, first_line)
+        starts = np.zeros(len(ends) + 1, np.int32)
+        np.add(ends, 1, out=starts[1:], casting="unsafe")
+        rest = bytes(room[starts[-1] : held]) if held <= self._size else b""
+        if len(rest) > MAX_LINE:
+            raise _too_long(self._path, first_line + len(ends))
+        return self._chunk(letters, starts, first_line), first_line + len(ends), rest
+
+    def _chunk(self, letters: np.ndarray, starts: np.ndarray, first_line: int) -> Chunk | None:
+        import numpy as np
+        import pyarrow as pa
+
+        count, size = len(starts) - 1, int(starts[-1])
+        lengths = np.diff(starts)
+        if lengths.max() > MAX_LINE:
+            raise _too_long(self._path, first_line + int(lengths.argmax()))
+        text = pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(starts), pa.py_buffer(self._block)])
+        table = pa.table({"line_no": np.arange(first_line, first_line + count, dtype=np.int64), "line": text})
+        begins, finishes = letters[starts[:-1]], letters[np.maximum(starts[1:] - 2, 0)]
+        odd = np.flatnonzero((begins != _OPEN) | ((finishes != _CLOSE) & (finishes != _RETURN)))
+        blank = [at for at in odd.tolist() if begins[at] in _BLANKS and not letters[starts[at] : starts[at + 1]].tobytes().strip()]
+        if blank:
+            keep = np.ones(count, bool)
+            keep[blank] = False
+            table = table.filter(pa.array(keep))
+        if not len(table):
+            return None
+        doubtful = len(odd) > len(blank)
+        whole = not doubtful and not blank
+        ends = count + int(np.count_nonzero(finishes == _RETURN))
+        return Chunk(
+            sliced(table),
+            len(table),
+            doubtful=doubtful,
+            file=self._shelf.put(memoryview(self._block)[:size]) if whole else None,
+            size=size - ends,
+            check=lambda: _check_text(self._path, text, first_line),
+        )
+
+
+def _too_long(path: str, line: int) -> LoadError:
+    return LoadError(
+        f"{path}, line {line}: longer than {MAX_LINE >> 20} MiB, so no log record.", "Check what wrote the file."
+    )
+
+
+def _check_text(path: str, text: pa.Array, first_line: int) -> None:
+    """Refuse what is no UTF-8: DuckDB trusts Arrow to have looked."""
     import pyarrow as pa
 
-    letters = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(letters == _NEWLINE)
-    starts = np.empty(len(ends) + 1, np.int32)
-    starts[0] = 0
-    np.add(ends, 1, out=starts[1:], casting="unsafe")
-    lengths = np.diff(starts)
-    if lengths.max() > MAX_LINE:
-        raise _too_long(path, first_line + int(lengths.argmax()))
-    numbers = np.arange(first_line, first_line + len(ends), dtype=np.int64)
-    text = pa.Array.from_buffers(pa.string(), len(ends), [None, pa.py_buffer(starts), pa.py_buffer(data)])
     try:
         text.validate(full=True)
     except pa.ArrowInvalid:
         raise _not_text(path, text, first_line) from None
-    table = pa.table({"line_no": numbers, "line": text})
-    doubtful = np.flatnonzero(np.isin(letters[starts[:-1]], _BLANKS))
-    if len(doubtful):
-        blank = [at for at in doubtful.tolist() if not data[starts[at] : starts[at + 1]].strip()]
-        if blank:
-            keep = np.ones(len(ends), bool)
-            keep[blank] = False
-            table = table.filter(pa.array(keep))
-    following = first_line + len(ends)
-    return (Chunk(sliced(table), len(table)) if len(table) else None), following
 
 
-def _too_long(path: str, line: int) -> LoadError:
-    return LoadError(f"{path}, line {line}: longer than {MAX_LINE >> 20} MiB, so no log record.", "Check what wrote the file.")
-
-
-def _not_text(path: str, text, first_line: int) -> LoadError:  # noqa: ANN001
+def _not_text(path: str, text: pa.Array, first_line: int) -> LoadError:
+    """Find the line by halving."""
     import pyarrow as pa
 
     low, high = 0, len(text)

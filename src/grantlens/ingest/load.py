@@ -9,6 +9,7 @@ from queue import Full, Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
+from grantlens.engine.duckdb import MalformedJson
 from grantlens.errors import LoadError
 from grantlens.ingest.account import Account, already_loaded
 from grantlens.ingest.chunk import Chunk
@@ -79,15 +80,30 @@ def load_file(
         If the file cannot be read or no loader knows it; nothing of it is kept then.
     """
     name = os.fspath(path)
-    with closing(Content(name)) as content:
-        seen = already_loaded(engine, name, content.bytes)
-        if seen:
-            return seen
-        with engine.transaction():
-            return _load(engine, content, loader, progress)
+    seen = already_loaded(engine, name)
+    if seen:
+        return seen
+    try:
+        return _attempt(engine, name, loader, progress, tolerant=False)
+    except MalformedJson:  # the rest loads, a little slower
+        return _attempt(engine, name, loader, progress, tolerant=True)
 
 
-def _load(engine: Engine, content: Content, loader: str | Loader | None, progress: Callable[[float], None] | None) -> dict[str, Any]:
+def _attempt(
+    engine: Engine, path: str, loader: str | Loader | None, progress: Callable[[float], None] | None, *, tolerant: bool
+) -> dict[str, Any]:
+    with closing(Content(path)) as content, engine.transaction():
+        return _load(engine, content, loader, progress, tolerant=tolerant)
+
+
+def _load(
+    engine: Engine,
+    content: Content,
+    loader: str | Loader | None,
+    progress: Callable[[float], None] | None,
+    *,
+    tolerant: bool,
+) -> dict[str, Any]:
     reading = Reading(content, engine)
     hollow = reading.hollow()
     if hollow:
@@ -95,7 +111,7 @@ def _load(engine: Engine, content: Content, loader: str | Loader | None, progres
     chosen = choose(reading, loader)
     refuse_unknown_columns(reading, chosen)
     account = Account(engine, content.path, chosen)
-    pipeline = Pipeline(engine, chosen, account, reading)
+    pipeline = Pipeline(engine, chosen, account, reading, tolerant=tolerant)
     chunks = reading.chunks(lambda sample: recognises(chosen, sample), chosen.list_cells)
     with closing(_beside(chunks) if reading.in_thread else chunks) as ready:
         for chunk in ready:
@@ -105,7 +121,7 @@ def _load(engine: Engine, content: Content, loader: str | Loader | None, progres
     pipeline.finish()
     batch = account.close(content)
     _match_new_targets(engine)
-    refresh_coverage(engine, account.batch_id)
+    refresh_coverage(engine, account.batch_id, chosen.carries, by_presence=chosen.name == "native")
     return batch
 
 

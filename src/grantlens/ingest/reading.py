@@ -56,6 +56,8 @@ class Reading:
         head = b""
         while len(head) < HEAD and (block := content.read_some()):
             head += block
+        head = head.removeprefix(b"\xef\xbb\xbf")
+        content.unread(head)
         self._head = head
         self.shape = self._shape(head)
         self.sample = self._sample()
@@ -84,7 +86,7 @@ class Reading:
         if wrapped:
             self.shared_lines = True
             return chunks_of(self._unwrapped_lines(), shared_lines=True)
-        return line_chunks(self.path, self._blocks())
+        return line_chunks(self._content)
 
     def unwrapped_sample(self) -> list[dict]:
         """Return the first records, taken out of the pages they stand in."""
@@ -118,17 +120,10 @@ class Reading:
         """True if reading ahead needs nothing but the bytes."""
         return self.shape != "parquet"
 
-    def _blocks(self) -> Iterator[bytes]:
-        yield self._head
-        while block := self._content.read_some():
-            yield block
-
     def _shape(self, head: bytes) -> str:
         if head.startswith(b"PAR1"):
             self._spool_parquet()
             return "parquet"
-        if head.startswith(b"\xef\xbb\xbf"):
-            head = self._head = head[3:]
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise LoadError(f"{self.path} is UTF-16 text.", "Convert it: iconv -f UTF-16 -t UTF-8")
         if b"\0" in head[:4096]:
@@ -143,11 +138,11 @@ class Reading:
             )
         if shape == "document":
             try:
-                self._text = b"".join(self._blocks()).decode()
+                self._text = b"".join(self._content.blocks()).decode()
             except UnicodeDecodeError as error:
                 raise LoadError(f"{self.path} is not UTF-8 text (byte {error.start}).", "Convert it: iconv -t UTF-8") from None
         elif shape == "csv":
-            self._rows = CsvRows(self.path, self._blocks())
+            self._rows = CsvRows(self.path, self._content.blocks())
             self.columns = self._rows.header
         elif shape == "lines" and b"\n" not in head and len(head) > MAX_LINE:
             raise LoadError(f"{self.path}, line 1: longer than {MAX_LINE >> 20} MiB, so no log record.", "Check what wrote the file.")
@@ -174,7 +169,7 @@ class Reading:
 
     def _unwrapped_lines(self) -> Iterator[tuple[int, int, str]]:
         key = 0
-        for chunk in line_chunks(self.path, self._blocks()):
+        for chunk in line_chunks(self._content):
             for line, text in zip(chunk.lines["line_no"].to_pylist(), chunk.lines["line"].to_pylist(), strict=True):
                 try:
                     records = list(records_of(text, self.path))
@@ -192,7 +187,7 @@ class Reading:
             self._spool = self.path
             return
         self._temporary = tempfile.NamedTemporaryFile(suffix=".parquet")  # noqa: SIM115
-        for block in self._blocks():
+        for block in self._content.blocks():
             self._temporary.write(block)
         self._temporary.flush()
         self._spool = self._temporary.name

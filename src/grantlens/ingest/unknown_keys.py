@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 def refuse_unknown_columns(reading: Reading, loader: Loader) -> None:
     """Refuse a CSV or Parquet file whose header names a column that the loader does not know."""
-    if loader.known_keys is None or reading.columns is None:
+    known = (loader.otherwise or loader).known_keys
+    if known is None or reading.columns is None:
         return
     for name in reading.columns:
-        if name not in loader.known_keys:
-            raise _refused(reading.path, name, loader.known_keys)
+        if name not in known:
+            raise _refused(reading.path, name, known)
 
 
 def refuse_unknown_keys(engine: Engine, loader: Loader, path: str, *, first: bool) -> None:

@@ -24,6 +24,11 @@ class Loader:
     Records are judged one by one: a big file comes in pieces, so no SELECT may look at other records.
     `line_no` is the key of the record; where several stand on one line, `ingest` puts the line back later.
     A record that gives several rows of one log names a distinct `event_id` for each.
+
+    A loader that gives nothing but usage is read the fast way: it gives at most one row for a record. Beside
+    the canonical columns it may give INTEGER `accounted`, the bytes of a record as it would stand in JSON with
+    the columns that were read and nothing else, and `gaps`, the spaces that some writers add. A record that is
+    longer holds something unread: it is handed to `otherwise`.
     """
 
     name: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from grantlens.loaders.loader import Loader
 from grantlens.schema import LOGS, TIMES
@@ -18,6 +19,8 @@ _COLUMNS = {
 }
 _TYPES = {name: type_ for columns in _COLUMNS.values() for name, type_ in columns.items()}
 _LISTS = tuple(name for name, type_ in _TYPES.items() if type_.endswith("[]"))
+_BARE = (*_LISTS, *(name for name, type_ in _TYPES.items() if type_ in ("SMALLINT", "BIGINT")))
+"""Columns that JSON writes without quotes."""
 _STRUCTURED = (*_LISTS, "authorization_details")
 
 
@@ -47,6 +50,40 @@ def _rejected() -> str:
     return "\nUNION ALL\n".join(selects)
 
 
+def dialect(records: Sequence[Mapping]) -> Loader:
+    """Read a file that begins with nothing but calls for calls, and only the columns that it has.
+
+    A record is taken that way only if these columns account for its every byte, so that nothing in it can
+    go unseen. Any other record is handed to the whole loader, which looks at each column.
+    """
+    names = sorted({name for record in records for name in record})
+    if any(record.get("log") != "usage" for record in records) or not {*names} <= {"log", *_COLUMNS["usage"]}:
+        return LOADER
+    always = {name for name in names if all(record.get(name) is not None for record in records)}
+
+    def bytes_of(name: str, around: int) -> str:
+        size = f'strlen(r."{name}")+{len(name) + around}'
+        return f"+{size}" if name in always else f"+coalesce({size},0)"
+
+    compact = "1" + "".join(bytes_of(name, 4 if name in _BARE else 6) for name in names)
+    spaces = "-1" + "".join("+2" if name in always else f'+2*(r."{name}" IS NOT NULL)::INT' for name in names)
+    commas = "".join(
+        f'+coalesce(strlen(r."{name}")-strlen(replace(r."{name}",\',\',\'\')),0)' for name in names if name in _STRUCTURED
+    )
+    values = ", ".join(f'r."{name}" AS "{name}"' for name in names if name != "log")
+    return replace(
+        LOADER,
+        fields=json.dumps({name: "JSON" if name in _STRUCTURED else "VARCHAR" for name in names}),
+        usage=f"SELECT line_no, {values}, ({compact})::INT AS accounted, ({spaces}{commas})::INT AS gaps "
+        "FROM record WHERE r.log = 'usage'",
+        issuance=None,
+        revocation=None,
+        rejected=None,
+        known_keys=None,
+        otherwise=LOADER,
+    )
+
+
 LOADER = Loader(
     name="native",
     version=1,
@@ -61,4 +98,5 @@ LOADER = Loader(
     join_note="Whatever was exported: the columns are the canonical ones.",
     known_keys=frozenset({"log", *_TYPES}),
     list_cells=_LISTS,
+    dialect=dialect,
 )
