@@ -569,6 +569,24 @@ def test_an_event_delivered_twice_is_one(load):
     }
 
 
+def test_a_name_used_again_is_a_new_grant(tmp_path):
+    """Newest first, as GitHub exports: made, ended, made again under the same name."""
+    from grantlens.store import Store
+
+    life = ["personal_access_token.create", "personal_access_token.destroy", "personal_access_token.create"]
+    records = [
+        token_event(action, number=n, at=START + n * 60_000, hashed_token=f"h{n}") for n, action in enumerate(life)
+    ]
+    path = tmp_path / "audit.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in reversed(records)))
+    with Store(":memory:") as store:
+        store.load(path)
+        intervals = store.engine.rows(
+            "SELECT epoch_ms(opened_at), epoch_ms(ended_at) FROM grant_state ORDER BY opened_at"
+        )
+    assert intervals == [(START, START + 60_000), (START + 120_000, None)]
+
+
 # Secrets and strangers.
 
 
