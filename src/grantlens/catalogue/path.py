@@ -34,7 +34,6 @@ _SCHEME = r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*"
 _LITERAL_GUID = re.compile(r"[0-9a-f]{8}-")
 _DRIVE_PATH = re.compile(r"(root:/\{[^{}/]*\})/")
 _BARE_KEY = re.compile(r"(?<=/)\(([\w-]+)\)(?=/|$)")
-_QUOTED = re.compile(r"'[^']*'")
 _PARENTHESES = re.compile(r"\(([^()]*)\)")
 
 
@@ -61,19 +60,22 @@ def cut(paths: pa.Array, style: Style) -> pa.ListArray:
 
     text = pc.ascii_lower(paths) if style.fold_case else paths
     care = pc.match_substring_regex(text, rf"\(|{_CARE}" if style.odata else _CARE)
-    return pc.split_pattern(_where(text, care, lambda some: _with_care(some, style)), "/")
+    return pc.split_pattern(_where(text, care, lambda part: _with_care(part, style)), "/")
 
 
 def _with_care(text: pa.Array, style: Style) -> pa.Array:
     """Bring unusual paths into plain segments."""
     import pyarrow.compute as pc
 
-    text = pc.replace_substring_regex(pc.replace_substring_regex(text, _SCHEME, ""), r"(?s)[?#].*$", "")
+    text = _where(text, pc.match_substring(text, "://"), lambda part: pc.replace_substring_regex(part, _SCHEME, ""))
     text = _where(
-        text, pc.match_substring_regex(text, _ESCAPE), lambda some: _each(some, lambda path: _decode(path, style))
+        text, pc.match_substring_regex(text, "[?#]"), lambda part: pc.replace_substring_regex(part, r"(?s)[?#].*$", "")
+    )
+    text = _where(
+        text, pc.match_substring_regex(text, _ESCAPE), lambda part: _each(part, lambda path: _decode(path, style))
     )
     if style.odata:
-        text = _where(text, pc.match_substring(text, "("), lambda some: _each(some, _plain_parentheses))
+        text = _where(text, pc.match_substring(text, "("), _plain_parentheses)
         text = _where(text, pc.match_substring(text, ":/"), _fold_drive_paths)
     return text
 
@@ -84,16 +86,19 @@ def _decode(path: str, style: Style) -> str:
     return decoded.lower() if style.fold_case else decoded
 
 
-def _plain_parentheses(path: str) -> str:
-    """Make `users('7')` two segments, and bring the arguments of a function into one order without values."""
-    return _PARENTHESES.sub(_arguments, _QUOTED.sub(PLACEHOLDER, path))
+def _plain_parentheses(text: pa.Array) -> pa.Array:
+    """Make `users('7')` two segments, and take the values out of a function's arguments."""
+    import pyarrow.compute as pc
+
+    text = pc.replace_substring_regex(text, "'[^']*'", PLACEHOLDER)
+    text = pc.replace_substring(pc.replace_substring_regex(text, r"\(([^()=]+)\)", r"/\1"), "()", "")
+    text = pc.replace_substring_regex(text, r" *=[^,()/]*([,)])", r"\1")
+    return _where(text, pc.match_substring_regex(text, r"\([^()]*,"), lambda part: _each(part, _order_arguments))
 
 
-def _arguments(found: re.Match) -> str:
-    inside = found[1]
-    if "=" not in inside:
-        return f"/{inside}" if inside else ""
-    return f"({','.join(sorted(part.partition('=')[0].strip() for part in inside.split(',')))})"
+def _order_arguments(path: str) -> str:
+    """Bring the arguments of functions into one order."""
+    return _PARENTHESES.sub(lambda found: f"({','.join(sorted(part.strip() for part in found[1].split(',')))})", path)
 
 
 def _fold_drive_paths(text: pa.Array) -> pa.Array:
@@ -123,9 +128,14 @@ def _where(array: pa.Array, mask: pa.Array, function: Callable[[pa.Array], pa.Ar
 
 def some(array: pa.Array, rows: np.ndarray) -> pa.Array:
     """Return the values at ascending rows; without a copy where these are all."""
+    import numpy as np
     import pyarrow as pa
 
-    return array if len(rows) == len(array) else array.take(pa.array(rows))
+    if len(rows) == len(array):
+        return array
+    mask = np.zeros(len(array), bool)
+    mask[rows] = True
+    return array.filter(pa.array(mask))  # copies runs; `take` copies value by value
 
 
 # Templates

@@ -7,12 +7,12 @@ codes are the same to the matcher.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
-from grantlens.catalogue.path import VERSIONS, Token
+from grantlens.catalogue.path import VERSIONS, Token, some
 from grantlens.catalogue.trie import SPECIAL
 
 if TYPE_CHECKING:
@@ -37,14 +37,12 @@ class Vocabulary:
             for token in template:
                 if token.kind in words:
                     words[token.kind].add(token.text)
-        patterns = set(words["pattern"])
         if odata:
             words["literal"].update(VERSIONS)
-            patterns |= {re.escape(start) + ".*" for start in SPECIAL} | {r".*\)"}
         return cls(
             tuple(sorted(words["literal"])),
             tuple(sorted(words["suffix"] | words["rest_suffix"])),
-            "|".join(f"(?:{pattern})" for pattern in sorted(patterns)),
+            "|".join(f"(?:{pattern})" for pattern in sorted(words["pattern"])),
             odata,
         )
 
@@ -76,7 +74,7 @@ def shapes(segments: pa.ListArray, methods: pa.Array, vocabulary: Vocabulary) ->
     factor = random.integers(0, 2**63, size=int(lengths.max(initial=0)) + 2, dtype=np.uint64) * np.uint64(
         2
     ) + np.uint64(1)
-    place = before[:-1] - np.repeat(before[offsets[:-1]], np.diff(offsets))
+    place = (before[:-1] - np.repeat(before[offsets[:-1]], np.diff(offsets))).astype(np.int32)
     part = np.where(real, number[codes] * factor[place], np.uint64(0))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(part, dtype=np.uint64)])
     by_method = random.integers(0, 2**64, size=int(method.max(initial=0)) + 1, dtype=np.uint64)
@@ -90,24 +88,37 @@ def shapes(segments: pa.ListArray, methods: pa.Array, vocabulary: Vocabulary) ->
 def _codes(segments: pa.Array, vocabulary: Vocabulary) -> np.ndarray:
     """Code each segment: a literal, a suffix, a text that some pattern fits, or 0; -1 for an empty one."""
     import numpy as np
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     codes = _lookup(segments, vocabulary.literals) + 1
     used = len(vocabulary.literals) + 1
+    rows = np.flatnonzero(codes == 0)
+    others = some(segments, rows)
     if vocabulary.suffixes:
-        rows = np.flatnonzero((codes == 0) & pc.match_substring(segments, ":").to_numpy(zero_copy_only=False))
-        verbs = pc.replace_substring_regex(segments.take(pa.array(rows)), r"(?s)^.+:", "")
-        verb = _lookup(verbs, vocabulary.suffixes)
-        codes[rows] = np.where(verb >= 0, verb + used, 0)
+        colon = np.flatnonzero(pc.match_substring(others, ":").to_numpy(zero_copy_only=False))
+        verb = _lookup(pc.replace_substring_regex(some(others, colon), r"(?s)^.+:", ""), vocabulary.suffixes)
+        codes[rows[colon]] = np.where(verb >= 0, verb + used, 0)
         used += len(vocabulary.suffixes)
-    if vocabulary.pattern:
-        rows = np.flatnonzero((codes == 0) | (codes >= len(vocabulary.literals) + 1))
-        texts = segments.take(pa.array(rows))
-        fits = pc.match_substring_regex(texts, f"(?s)^(?:{vocabulary.pattern})$").to_numpy(zero_copy_only=False)
-        codes[rows[fits]] = texts.filter(pa.array(fits)).dictionary_encode().indices.to_numpy() + used
+    looked_at = np.flatnonzero(_looked_at(others, vocabulary))
+    codes[rows[looked_at]] = some(others, looked_at).dictionary_encode().indices.to_numpy() + used
     codes[pc.equal(pc.binary_length(segments), 0).to_numpy(zero_copy_only=False)] = -1
     return codes
+
+
+def _looked_at(segments: pa.Array, vocabulary: Vocabulary) -> np.ndarray:
+    """Return which segments a template may look into: by a pattern, or as OData reads them."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    found = []
+    if vocabulary.pattern:
+        found.append(pc.match_substring_regex(segments, f"(?s)^(?:{vocabulary.pattern})$"))
+    if vocabulary.odata:
+        found += [pc.starts_with(segments, start) for start in SPECIAL]
+        found.append(pc.ends_with(segments, ")"))
+    if not found:
+        return np.zeros(len(segments), bool)
+    return reduce(pc.or_, found).to_numpy(zero_copy_only=False)
 
 
 def _lookup(values: pa.Array, words: tuple[str, ...]) -> np.ndarray:
