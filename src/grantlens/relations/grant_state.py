@@ -70,14 +70,19 @@ interval_of AS (
     LEFT JOIN ending e ON e.source = s.source AND e.grant_id = s.grant_id AND e.revoked_at > s.opened_at
     GROUP BY ALL
 ),
+-- What is given and taken away at one moment is held.
 scope_event AS (
-    SELECT source, grant_id, changed_at, unnest(scopes) AS scope, true AS added FROM opening
-    UNION ALL
-    SELECT p.source, p.grant_id, r.revoked_at, unnest(r.scopes_removed), false
-    FROM revocation r
-    JOIN grant_party p ON p.source = r.source
-        AND (p.grant_id = r.grant_id OR (r.grant_id IS NULL AND p.client_id = r.client_id AND p.subject_id IS NOT DISTINCT FROM r.subject_id))
-    WHERE r.kind = 'downgrade' AND r.outcome = 'success'
+    SELECT source, grant_id, changed_at, scope, bool_or(added) AS added
+    FROM (
+        SELECT source, grant_id, changed_at, unnest(scopes) AS scope, true AS added FROM opening
+        UNION ALL
+        SELECT p.source, p.grant_id, r.revoked_at, unnest(r.scopes_removed), false
+        FROM revocation r
+        JOIN grant_party p ON p.source = r.source
+            AND (p.grant_id = r.grant_id OR (r.grant_id IS NULL AND p.client_id = r.client_id AND p.subject_id IS NOT DISTINCT FROM r.subject_id))
+        WHERE r.kind = 'downgrade' AND r.outcome = 'success'
+    )
+    GROUP BY source, grant_id, changed_at, scope
 ),
 -- Only what changes something: one row for each scope at the moment it came or went.
 scope_change AS (
@@ -86,7 +91,7 @@ scope_change AS (
     JOIN interval_of i ON i.source = e.source AND i.grant_id = e.grant_id
         AND e.changed_at >= i.opened_at AND (i.ended_at IS NULL OR e.changed_at < i.ended_at)
     QUALIFY e.added IS DISTINCT FROM lag(e.added) OVER (
-        PARTITION BY i.source, i.grant_id, i.opened_at, e.scope ORDER BY e.changed_at, e.added)
+        PARTITION BY i.source, i.grant_id, i.opened_at, e.scope ORDER BY e.changed_at)
 ),
 boundary AS (
     SELECT source, grant_id, opened_at, changed_at FROM scope_change

@@ -1,0 +1,159 @@
+"""What a grant allowed at each moment, told again as a story in plain Python."""
+
+from collections import defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+OPENERS = ("consent", "change")
+
+
+def issued(world):
+    """Return successful issuance; a derived grant is the one named grant of its client and subject, if there is one."""
+    named = defaultdict(set)
+    for row in world["issuance"]:
+        if row["outcome"] == "success" and row["grant_id"] and not row["grant_id"].startswith("derived:"):
+            named[row["client_id"], row["subject_id"]].add(row["grant_id"])
+    rows = []
+    for row in world["issuance"]:
+        if row["outcome"] == "success":
+            found = named[row["client_id"], row["subject_id"]]
+            derived = row["grant_id"] and row["grant_id"].startswith("derived:") and len(found) == 1
+            rows.append({**row, "grant_id": min(found) if derived else row["grant_id"]})
+    return rows
+
+
+def allowed(world, grant, moment):
+    """Return the scopes a grant allows at a moment: None while it is closed, "unknown" where no log names any."""
+    mine = [row for row in issued(world) if row["grant_id"] == grant]
+    by_consent = any(row["kind"] in OPENERS for row in mine)
+    openings = [row for row in mine if row["kind"] in OPENERS or not by_consent]
+    if not openings:
+        return None
+    client, subject = openings[0]["client_id"], openings[0]["subject_id"]
+    first = min(row["issued_at"] for row in openings)
+    steps = [(row["issued_at"], 2, row) for row in openings]
+    for row in world["revocation"]:
+        if row["outcome"] != "success":
+            continue
+        if row["kind"] == "downgrade":
+            pair = row["grant_id"] is None and row["client_id"] == client and row["subject_id"] == subject
+            if row["grant_id"] == grant or pair:
+                steps.append((row["revoked_at"], 1, row))
+        elif row["kind"] in ("revoke", "disable"):
+            on_pair = row.get("grant_id") is None and row["client_id"] == client and subject and row["subject_id"] == subject
+            named = row["target_kind"] == "grant" and (row.get("grant_id") == grant or (on_pair and first <= row["revoked_at"]))
+            client_gone = row["target_kind"] == "client" and row["client_id"] == client and first <= row["revoked_at"]
+            subject_gone = (
+                row["target_kind"] == "subject"
+                and subject is not None
+                and row["subject_id"] == subject
+                and first <= row["revoked_at"]
+            )
+            if named or client_gone or subject_gone:
+                steps.append((row["revoked_at"], 0, row))
+    # At one moment the end comes first, then what is taken away, then what is given.
+    open_, ended_before, held = False, False, set()
+    for stamp, what, row in sorted(steps, key=lambda step: step[:2]):
+        if stamp > moment:
+            break
+        if what == 0:
+            open_, ended_before, held = False, True, set()
+        elif what == 1:
+            held -= set(row["scopes_removed"])
+        elif row["kind"] in OPENERS or not ended_before:
+            open_ = True
+            held |= set(row["scopes"] or [])
+        elif open_:
+            held |= set(row["scopes"] or [])
+    if not open_:
+        return None
+    return sorted(held) if any(row["scopes"] is not None for row in openings) else "unknown"
+
+
+def told(rows, source, grant, moment):
+    holding = [
+        row
+        for row in rows
+        if row["source"] == source and row["grant_id"] == grant and row["valid_from"] <= moment < row["valid_until"]
+    ]
+    assert len(holding) <= 1, f"two states at one moment: {holding}"
+    if not holding:
+        return None
+    return "unknown" if holding[0]["scopes"] is None else holding[0]["scopes"]
+
+
+@settings(max_examples=6)
+@given(seed=st.integers(0, 10**6))
+def test_what_it_allows_at_every_moment(bench, worlds, moments, seed):
+    laid = worlds(seed)
+    bench.lay(laid)
+    rows = bench.answers("grant_state")
+    for world in laid:
+        for grant in {row["grant_id"] for row in issued(world)} - {None}:
+            for moment in moments(world):
+                expected, said = allowed(world, grant, moment), told(rows, world["source"], grant, moment)
+                assert said == expected, f"{world['source']} {grant} at {moment}: {said}, not {expected}\n{world}"
+
+
+@settings(max_examples=4)
+@given(seed=st.integers(0, 10**6))
+def test_its_intervals_are_half_open_and_follow_each_other(bench, worlds, seed):
+    bench.lay(worlds(seed))
+    rows = bench.answers("grant_state")
+    intervals = defaultdict(list)
+    for row in rows:
+        assert row["opened_at"] <= row["valid_from"] < row["valid_until"]
+        assert row["ended_at"] is None or row["valid_until"] <= row["ended_at"]
+        assert (row["ended_at"] is None) == (row["ended_by"] is None)
+        intervals[row["source"], row["grant_id"]].append((row["valid_from"], row["valid_until"], row["ended_at"]))
+    for parts in intervals.values():
+        parts.sort()
+        for (_, until, ended), (then, _, _) in zip(parts, parts[1:], strict=False):
+            assert until <= then
+            assert until == then or ended == until, "a hole inside a grant that nobody ended"
+
+
+SECOND = 1_000_000
+NOON = 1_783_684_800 * SECOND  # 2026-07-10 12:00 UTC
+
+
+def tale(*steps):
+    """Write a world of one grant: ("consent", 0, ["r"]), ("revoke", 60), ("downgrade", 30, ["w"])."""
+    issuance, revocation = [], []
+    for number, (kind, second, *scopes) in enumerate(steps):
+        who = {"event_id": f"e{number}", "outcome": "success", "grant_id": "g", "client_id": "a", "subject_id": "x", "kind": kind}
+        if kind in ("revoke", "downgrade"):
+            removed = scopes[0] if scopes else None
+            revocation.append({**who, "revoked_at": NOON + second * SECOND, "target_kind": "grant", "scopes_removed": removed})
+        else:
+            token = {"token_id": f"t{number}", "token_kind": "access"} if kind == "token" else {}
+            issuance.append({**who, **token, "issued_at": NOON + second * SECOND, "scopes": scopes[0]})
+    return {"source": "tale", "issuance": issuance, "usage": [], "revocation": revocation, "clock": {}, "server": {}}
+
+
+@pytest.mark.parametrize(
+    ("steps", "second", "expected"),
+    [
+        ([("consent", 0, ["r"])], -1, None),
+        ([("consent", 0, ["r"])], 0, ["r"]),
+        ([("consent", 0, ["r"]), ("consent", 60, ["w"])], 60, ["r", "w"]),
+        ([("consent", 0, ["r", "w"]), ("downgrade", 30, ["w"])], 30, ["r"]),
+        ([("consent", 0, ["r"]), ("downgrade", 30, ["r"])], 31, []),
+        ([("consent", 0, ["r"]), ("revoke", 60)], 59, ["r"]),
+        ([("consent", 0, ["r"]), ("revoke", 60)], 60, None),
+        ([("consent", 0, ["r"]), ("revoke", 60), ("token", 70, ["r"])], 80, None),
+        ([("consent", 0, ["r"]), ("revoke", 60), ("consent", 90, ["w"])], 95, ["w"]),
+        ([("token", 0, ["r"]), ("token", 10, ["w"])], 20, ["r", "w"]),
+        ([("token", 0, ["r"]), ("revoke", 60), ("token", 70, ["w"])], 80, None),
+        ([("consent", 0, ["r", "w"]), ("downgrade", 30, ["w"]), ("consent", 30, ["w"])], 31, ["r", "w"]),
+    ],
+)
+def test_tales(bench, steps, second, expected):
+    world = tale(*steps)
+    bench.lay([world])
+    rows = bench.answers("grant_state")
+    moment = NOON + second * SECOND
+    assert told(rows, "tale", "g", moment) == expected
+    assert allowed(world, "g", moment) == expected, "the oracle itself"
