@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
+from grantlens.ingest.mapping import told_apart
 from grantlens.ingest.raw_tokens import hash_tokens
 from grantlens.schema import USAGE_CALLER, USAGE_TARGET
 
@@ -114,7 +115,8 @@ class Dictionary:
         engine.execute(f"UPDATE {self.chunk} SET id = k.id FROM {self.seen} k WHERE k.hash = {self.chunk}.hash AND {self.chunk}.id IS NULL")
 
     def _hash_sql(self) -> str:
-        return f"hash($salt, {', '.join(map(quote, self.columns))})"
+        columns = (column for column in self.table.columns if column.name != self.key)
+        return f"hash($salt, {', '.join(map(told_apart, columns))})"
 
     def _refuse(self, engine: Engine) -> None:
         if not engine.value("SELECT count(refused) FROM new_entry"):

@@ -45,7 +45,7 @@ class Staging:
     entries
         For usage: by the name of a hash, the SELECT with the hash, the columns that were hashed and `refused`.
     accounted
-        True if there are columns `accounted` and `gaps`, see `Loader`.
+        True if there is a column `accounted`, see `Loader`.
     """
 
     log: str
@@ -136,7 +136,7 @@ def staging(engine: Engine, loader: Loader, log: str, record: str | None, again:
     types = {name: type_ for name, type_, *_ in engine.rows(f"DESCRIBE {select}", file)}
     table = {column.name: column for column in LOGS[log].columns}
     accounted = "accounted" in types
-    strange = [name for name in types if name not in table and name not in ("accounted", "gaps")]
+    strange = [name for name in types if name not in table and name != "accounted"]
     if strange:
         raise ValueError(f"Loader {loader.name} gives {strange} for {log}: no such columns.")
     given = tuple(name for name in table if name in types and name not in ("batch_id", "line_no"))
@@ -149,10 +149,10 @@ def staging(engine: Engine, loader: Loader, log: str, record: str | None, again:
     apart = {column for columns in hashed.values() for column in columns if column not in (*USAGE_ROW.names, *_SHARED)}
     staged = [table[name] for name in given if name not in apart]
     hashes = {
-        name: f"hash($salt || '{' '.join(columns)}', {', '.join(f's.{quote(c)}' for c in columns) or '0'})"
+        name: f"hash($salt || '{' '.join(columns)}', {', '.join(told_apart(table[c], 's.') for c in columns) or '0'})"
         for name, columns in hashed.items()
     }
-    extra = "".join(f", {sql} AS {name}" for name, sql in hashes.items()) + (", s.accounted, s.gaps" if accounted else "")
+    extra = "".join(f", {sql} AS {name}" for name, sql in hashes.items()) + (", s.accounted" if accounted else "")
     return Staging(
         log,
         given,
@@ -163,6 +163,19 @@ def staging(engine: Engine, loader: Loader, log: str, record: str | None, again:
         },
         accounted,
     )
+
+
+def told_apart(column: Column, before: str = "") -> str:
+    """Return a column as it goes into a hash: DuckDB gives NULL and the empty list the same one.
+
+    Examples
+    --------
+    >>> from grantlens.schema.table import Column
+    >>> told_apart(Column("token_scopes", "VARCHAR[]", "Scopes."), "s.")
+    's."token_scopes", s."token_scopes" IS NULL'
+    """
+    name = before + quote(column.name)
+    return f"{name}, {name} IS NULL" if column.type.endswith("[]") else name
 
 
 def _entry(loader: Loader, hashed: str, columns: list[Column], types: dict[str, str], entry: Table, again: str) -> str:

@@ -12,11 +12,14 @@ The busiest log of all, so nothing here parses text twice. What the mapping deci
 from grantlens.loaders.microsoft_entra.shape import moment
 from grantlens.loaders.microsoft_entra.token_id import uti
 
+# The list is given as text and becomes one where it is new: the same scopes return in millions of calls.
 # Azure AD Graph writes ' Group.Read.All,' where Graph writes 'Group.Read.All'.
 _SCOPE_LIST = """CASE WHEN permissions = '' THEN NULL
-            WHEN contains(permissions, ',') OR contains(permissions, '  ') OR permissions <> trim(permissions)
-            THEN nullif(list_filter(string_split(translate(permissions, ',', ' '), ' '), lambda scope: scope <> ''), [])
-            ELSE string_split(permissions, ' ') END"""
+            WHEN contains(permissions, ',') OR contains(permissions, '  ') OR contains(permissions, '"')
+              OR contains(permissions, '\\') OR starts_with(permissions, ' ') OR ends_with(permissions, ' ')
+            THEN to_json(nullif(list_filter(string_split(translate(permissions, ',', ' '), ' '),
+                lambda scope: scope <> ''), []))::VARCHAR
+            ELSE '["' || replace(permissions, ' ', '","') || '"]' END"""
 
 ACTIVITY = """
 SELECT line_no, tenant, requestId, timeGenerated, signInActivityId, appId, userId, ip, userAgent,
