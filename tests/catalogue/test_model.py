@@ -1,6 +1,13 @@
 """One file for a catalogue, and its place in a store."""
 
+import json
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from grantlens.catalogue.model import Catalogue
 from grantlens.errors import CatalogueError
@@ -175,3 +182,68 @@ def test_a_hand_written_one_is_read_as_it_is(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('[catalogue]\nname = "x"\n[[scope]]\nname = "a"\n')
     assert Catalogue.read(path).name == "x"
+
+
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.sampled_from(["3.0.0", "GET", "/x/{id}", "least=Application", "discovery#restDescription"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "openapi",
+                    "paths",
+                    "get",
+                    "security",
+                    "components",
+                    "securitySchemes",
+                    "servers",
+                    "url",
+                    "permissions",
+                    "pathSets",
+                    "schemes",
+                    "schemeKeys",
+                    "methods",
+                    "kind",
+                    "rootUrl",
+                    "servicePath",
+                    "resources",
+                    "auth",
+                    "oauth2",
+                    "scopes",
+                    "id",
+                    "httpMethod",
+                    "/x",
+                    "A",
+                ]
+            ),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=30,
+)
+
+
+@given(ODD, st.sampled_from(["openapi", "msgraph", "google"]))
+@settings(max_examples=150)
+def test_no_document_ends_in_a_traceback(document, source):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "x.json")
+        extra = {"openapi": {"openapi": "3.1.0"}, "msgraph": {}, "google": {"kind": "discovery#restDescription"}}[
+            source
+        ]
+        path.write_text(json.dumps((document | extra) if isinstance(document, dict) else document))
+        with suppress(CatalogueError):
+            Catalogue.build(source, path)
+
+
+def test_a_document_too_deep_to_read(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text('{"openapi": "3.0.0", "x": ' + "[" * 200_000 + "]" * 200_000 + "}")
+    with pytest.raises(CatalogueError, match="RecursionError"):
+        Catalogue.build("openapi", path)

@@ -98,6 +98,11 @@ class Catalogue:
             raise CatalogueError(
                 f"{path} cannot be read: {error.strerror or error}.", "Check the path and its permissions."
             ) from None
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise CatalogueError(
+                f"{path} is not laid out as a source of kind {source}: {type(error).__name__} {error}.",
+                "Check that it is the file that the source's name says, and whole.",
+            ) from error
         return built._noting(version=version, retrieved=retrieved)
 
     def _noting(self, **facts: str | None) -> Catalogue:
