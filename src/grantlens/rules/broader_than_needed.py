@@ -1,6 +1,6 @@
 """PRV-4: scopes that are used, where a narrower one would have been enough."""
 
-from grantlens.rules.example import Example, consent, logs_from_to, token, use
+from grantlens.rules.example import Example, consent, logs_from_to, use
 from grantlens.rules.rule import Parameter, Rule
 
 RULE = Rule(

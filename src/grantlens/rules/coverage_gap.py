@@ -29,8 +29,8 @@ WHERE is_gap AND covered_until > $since AND covered_from < $until
         Example(
             "a call each minute, and half a day of nothing",
             (
-                *(use(f"10 {minute // 60:02}:{minute % 60:02}", "GET /v1/messages/7") for minute in range(0, 720)),
-                *(use(f"11 {minute // 60:02}:{minute % 60:02}", "GET /v1/messages/7") for minute in range(0, 720)),
+                *(use(f"10 {minute // 60:02}:{minute % 60:02}", "GET /v1/messages/7") for minute in range(720)),
+                *(use(f"11 {minute // 60:02}:{minute % 60:02}", "GET /v1/messages/7") for minute in range(720)),
             ),
             ({"verdict": "violation", "severity": "medium", "client_id": None, "detail": {"log": "usage"}},),
         ),
@@ -38,7 +38,7 @@ WHERE is_gap AND covered_until > $since AND covered_from < $until
     silent=(
         Example(
             "a call each minute, without a break",
-            tuple(use(f"10 {minute // 60:02}:{minute % 60:02}", "GET /v1/messages/7") for minute in range(0, 1440)),
+            tuple(use(f"10 {minute // 60:02}:{minute % 60:02}", "GET /v1/messages/7") for minute in range(1440)),
         ),
         Example(
             "too few calls to call a silence a gap",

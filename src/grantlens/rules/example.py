@@ -140,7 +140,7 @@ def _row(log: str, defaults: Mapping[str, Any], more: Mapping[str, Any]) -> dict
 
 
 def consent(when: str, scopes: tuple[str, ...] | list[str], grant: str | None = "g1", **more: Any) -> dict[str, Any]:
-    """A consent of ann to client app."""
+    """Write a consent of ann to client app."""
     defaults = {
         "issued_at": moment(when),
         "kind": "consent",
@@ -158,7 +158,7 @@ def consent(when: str, scopes: tuple[str, ...] | list[str], grant: str | None = 
 def token(
     when: str, token_id: str, scopes: tuple[str, ...] | list[str] | None, until: str | None = None, **more: Any
 ) -> dict[str, Any]:
-    """A token of grant g1, an access token if nothing else is said."""
+    """Write a token of grant g1, an access token if nothing else is said."""
     defaults = {
         "issued_at": moment(when),
         "kind": "token",
@@ -178,14 +178,14 @@ def token(
 def refreshed(
     when: str, token_id: str, parent: str, scopes: list[str], until: str | None = None, **more: Any
 ) -> dict[str, Any]:
-    """A token that came from a refresh token."""
+    """Write a token that came from a refresh token."""
     return token(when, token_id, scopes, until, **{"kind": "refresh", "parent_token_id": parent, **more})
 
 
 def use(
     when: str, call: str, token_id: str | None = "t1", server: str = "mail.example", status: int = 200, **more: Any
 ) -> dict[str, Any]:
-    """A call such as "GET /v1/messages/7"; 401 is a denial of the token, 403 of the scope."""
+    """Write a call such as "GET /v1/messages/7"; 401 is a denial of the token, 403 of the scope."""
     method, _, target = call.partition(" ")
     outcome = "success" if status < 300 else "denied" if status in (401, 403, 429) else "error"
     defaults = {
@@ -204,7 +204,7 @@ def use(
 
 
 def revoked(when: str, target_kind: str = "token", **more: Any) -> dict[str, Any]:
-    """A revocation r1, acknowledged; of token t1 if nothing else is said."""
+    """Write a revocation r1, acknowledged; of token t1 if nothing else is said."""
     names = {"token": {"token_id": "t1"}, "grant": {"grant_id": "g1"}, "client": {}, "subject": {}}.get(target_kind, {})
     who = {
         "client_id": None if target_kind == "subject" else "app",
@@ -224,11 +224,11 @@ def revoked(when: str, target_kind: str = "token", **more: Any) -> dict[str, Any
 
 
 def logs_from_to(first: str, last: str) -> tuple[dict[str, Any], ...]:
-    """Records of the bystander that make the logs reach from one moment to another."""
+    """Write records of the bystander that make the logs reach from one moment to another."""
     who = {"client_id": BYSTANDER, "subject_id": None, "subject_kind": "service"}
     return (
         consent(first, ["jobs.run"], "g-bystander", **who),
         token(first, "t-bystander", ["jobs.run"], **{**who, "grant_id": "g-bystander"}),
-        use(first, "GET /v1/status", "t-bystander", "jobs.example", **{"client_id": BYSTANDER, "subject_id": None}),
-        use(last, "GET /v1/status", "t-bystander", "jobs.example", **{"client_id": BYSTANDER, "subject_id": None}),
+        use(first, "GET /v1/status", "t-bystander", "jobs.example", client_id=BYSTANDER, subject_id=None),
+        use(last, "GET /v1/status", "t-bystander", "jobs.example", client_id=BYSTANDER, subject_id=None),
     )

@@ -42,7 +42,7 @@ keyed AS (
     GROUP BY ALL
 ),
 life AS (
-    SELECT source, max(epoch(expires_at) - epoch(issued_at)) AS longest_s 
+    SELECT source, max(epoch(expires_at) - epoch(issued_at)) AS longest_s
     FROM token WHERE coalesce(token_kind, 'access') NOT IN ('refresh', 'api_key') GROUP BY source
 ),
 -- The issuance log is complete if one stretch of it reaches from before the token could have been issued up to its first use.

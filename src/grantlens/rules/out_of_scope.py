@@ -1,6 +1,6 @@
 """OOS-1: actions that no granted scope permitted."""
 
-from grantlens.rules.example import Example, consent, logs_from_to, revoked, token, use
+from grantlens.rules.example import Example, consent, revoked, token, use
 from grantlens.rules.rule import Rule
 
 RULE = Rule(

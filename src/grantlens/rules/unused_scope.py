@@ -87,13 +87,13 @@ def _judge(
         else "indeterminate"
     )
     row["severity"] = "info" if used else "high" if fact["rank"] >= 3 else "medium"
-    said = {
-        "used": "uses",
-        "unused": "was not seen to need",
-        "insufficient_evidence": "has not been watched long enough to judge",
-        "not_observable": "holds, and no log here could show the use of,",
+    client, scope = row["title"], fact["scope"]
+    row["title"] = {
+        "used": f"{client} uses {scope}",
+        "unused": f"{client} was not seen to need {scope}",
+        "insufficient_evidence": f"{client} has not been watched long enough to judge {scope}",
+        "not_observable": f"No log here could show whether {client} needs {scope}",
     }[decision.state]
-    row["title"] = f"{row['title']} {said} {fact['scope']}"
     row["detail"] = json.dumps(
         {
             "scope": fact["scope"],
