@@ -62,7 +62,8 @@ def _power(document: dict[str, Any]) -> dict[str, Any]:
     lines = []
     if privileges["scopes"]:
         lines.append(
-            f"Of {number(privileges['scopes'])} granted scopes {number(by['remove'])} can go, {number(by['replace'])} can be "
+            f"Of {number(privileges['scopes'])} granted scopes {number(by['remove'])} can go, "
+            f"{number(by['replace'])} can be "
             f"narrowed, {number(by['ask'])} need the owner's word, {number(by['wait'])} need more time."
         )
     if unknown:
@@ -89,12 +90,14 @@ def _deeds(document: dict[str, Any]) -> dict[str, Any]:
         if finding["verdict"] == "violation":
             counted[finding["rule"]] += finding["events"]
     lines = [
-        f"{plural(counted['OOS-1'], 'call')} beyond the granted scopes, {number(counted['OOS-3'])} outside the purpose.",
+        f"{plural(counted['OOS-1'], 'call')} beyond the granted scopes, {number(counted['OOS-3'])} "
+        f"outside the purpose.",
     ]
     mapped = document["map_coverage"]
     if mapped["known"] < mapped["calls"]:
         lines.append(
-            f"{plural(mapped['calls'] - mapped['known'], 'call')} ({share(1 - mapped['share'])}) are known to no catalogue "
+            f"{plural(mapped['calls'] - mapped['known'], 'call')} ({share(1 - mapped['share'])}) are "
+            f"known to no catalogue "
             "and could not be judged."
         )
     return _answer("What have they done?", plural(calls, "call"), lines if calls else [], "findings")

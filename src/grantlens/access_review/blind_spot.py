@@ -25,7 +25,8 @@ WITH standing AS (
 -- Without a standing consent access lives as long as its tokens: lives that touch are one stretch.
 life AS (
     SELECT g.source, g.grant_id, g.client_id, g.subject_id, t.token_id, t.issued_at,
-           least(coalesce(t.expires_at, g.closed_at, 'infinity'::TIMESTAMPTZ), coalesce(g.ended_at, 'infinity'::TIMESTAMPTZ)) AS end_at
+           least(coalesce(t.expires_at, g.closed_at, 'infinity'::TIMESTAMPTZ), coalesce(g.ended_at,
+               'infinity'::TIMESTAMPTZ)) AS end_at
     FROM review_grant g
     JOIN token t ON t.source = g.source AND t.grant_id = g.grant_id AND t.issued_at >= g.opened_at
         AND (g.ended_at IS NULL OR t.issued_at < g.ended_at)
@@ -33,7 +34,8 @@ life AS (
 ),
 marked AS (
     SELECT *, coalesce(issued_at > max(end_at) OVER (
-        PARTITION BY source, grant_id ORDER BY issued_at, token_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), true) AS opens
+        PARTITION BY source, grant_id ORDER BY issued_at, token_id ROWS BETWEEN UNBOUNDED PRECEDING
+            AND 1 PRECEDING), true) AS opens
     FROM life
 ),
 numbered AS (

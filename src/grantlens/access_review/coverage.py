@@ -41,7 +41,8 @@ WITH called AS (
     GROUP BY target_id
 )
 SELECT t.resource_server, o.operation_id IS NOT NULL AS known, coalesce(o.match, 'unmatched') AS match,
-       coalesce(o.label, t.operation, concat_ws(' ', t.method, t.target), 'nothing logged') AS label, sum(c.calls)::BIGINT AS calls
+       coalesce(o.label, t.operation, concat_ws(' ', t.method, t.target), 'nothing logged') AS label,
+       sum(c.calls)::BIGINT AS calls
 FROM called c
 JOIN usage_target t USING (target_id)
 LEFT JOIN usage_operation o USING (target_id)

@@ -53,18 +53,21 @@ def _judgement(document: dict[str, Any]) -> list[str]:
         lines.append("No catalogue is in the store: whether a call was in scope cannot be judged at all.")
     elif mapped["share"] is not None and mapped["share"] < 1:
         lines.append(
-            f"{plural(mapped['calls'] - mapped['known'], 'call')} ({share(1 - mapped['share'])}) are known to no catalogue; "
+            f"{plural(mapped['calls'] - mapped['known'], 'call')} ({share(1 - mapped['share'])}) are "
+            f"known to no catalogue; "
             "whether they were in scope is undecided."
         )
     if traced["share"] is not None and traced["share"] < 1:
         lines.append(
-            f"{plural(traced['calls'] - traced['attributed'], 'call')} ({share(1 - traced['share'])}) belong to no grant "
+            f"{plural(traced['calls'] - traced['attributed'], 'call')} ({share(1 - traced['share'])}) "
+            f"belong to no grant "
             "that the logs name; they count in no statement about a grant."
         )
     weak = next((row for row in traced["by_key"] if row["join_key"] == "client_subject"), None)
     if weak:
         lines.append(
-            f"{plural(weak['calls'], 'call')} ({share(weak['share'])}) name neither token nor grant and were attributed by "
+            f"{plural(weak['calls'], 'call')} ({share(weak['share'])}) name neither token nor grant "
+            f"and were attributed by "
             "client and subject; nothing is said about the lag of a single token from them."
         )
     if not document["reproduce"]["register"]["clients"]:
@@ -79,12 +82,14 @@ def _time(document: dict[str, Any]) -> list[str]:
     assumed = sorted({row["source"] for row in document["clocks"] if row["assumed"]})
     if assumed:
         lines.append(
-            f"Nobody stated how exact the clocks of {', '.join(assumed)} are; 5 seconds of error were assumed on either side."
+            f"Nobody stated how exact the clocks of {', '.join(assumed)} are; 5 seconds of error were "
+            f"assumed on either side."
         )
     lag = document["lag"]
     if lag["n"] and lag["right_share"]:
         lines.append(
-            f"{share(lag['right_share'])} of the revoked accesses were not refused in the logs held: for these the lag has "
+            f"{share(lag['right_share'])} of the revoked accesses were not refused in the logs held: "
+            f"for these the lag has "
             "no upper bound."
         )
     if lag.get("untried"):
@@ -94,7 +99,8 @@ def _time(document: dict[str, Any]) -> list[str]:
         )
     if document["blind_spot"].get("open"):
         lines.append(
-            f"{plural(document['blind_spot']['open'], 'stretch of access', 'stretches of access')} were still open when the "
+            f"{plural(document['blind_spot']['open'], 'stretch of access', 'stretches of access')} "
+            f"were still open when the "
             "logs end; their length is at least what is shown."
         )
     return lines
@@ -104,7 +110,9 @@ def _always(document: dict[str, Any]) -> list[str]:
     sources = ", ".join(sorted({row["source"] for row in document["coverage"]})) or "none"
     window = document["window"]
     return [
-        f"Every “not seen” speaks of the sources {sources} between {day(window['since'])} and {day(window['until'])} only; "
+        f"Every “not seen” speaks of the sources {sources} between {day(window['since'])} and "
+        f"{day(window['until'])} only; "
         "what a provider does not log, or what was not loaded, is not in it.",
-        "Display names and user agents in logs are written by strangers: they are shown here, and nothing is joined by them.",
+        "Display names and user agents in logs are written by strangers: they are shown here, and "
+        "nothing is joined by them.",
     ]

@@ -19,7 +19,8 @@ def manifest(engine: Engine) -> dict[str, Any]:
     """
     batches = ask(
         engine,
-        "SELECT path, sha256, bytes, loader, loader_version, records, issuance, usage, revocation, ignored, duplicates, "
+        "SELECT path, sha256, bytes, loader, loader_version, records, issuance, usage, revocation, "
+        "ignored, duplicates, "
         'rejected, first_event AS "first", last_event AS "last", note FROM batch ORDER BY path, sha256',
     )
     return {"sha256": digest(batches), "batches": batches}

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 GRANT_USE = """
 CREATE OR REPLACE TEMP TABLE review_grant AS
 WITH state AS (
-    SELECT source, min(tenant) AS tenant, grant_id, opened_at, min(client_id) AS client_id, min(client_name) AS client_name,
+    SELECT source, min(tenant) AS tenant, grant_id, opened_at, min(client_id) AS client_id,
+           min(client_name) AS client_name,
            min(subject_id) AS subject_id, min(subject_name) AS subject_name, min(subject_kind) AS subject_kind,
            min(ended_at) AS ended_at, min(ended_by) AS ended_by, bool_or(by_consent) AS by_consent,
            max(valid_until) AS valid_until,
@@ -22,7 +23,8 @@ WITH state AS (
     GROUP BY source, grant_id, opened_at
 ),
 placed AS (
-    SELECT *, lead(opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER (PARTITION BY source, grant_id ORDER BY opened_at) AS reopened_at
+    SELECT *, lead(opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER (PARTITION BY source,
+           grant_id ORDER BY opened_at) AS reopened_at
     FROM state
 ),
 token_of AS (
@@ -52,7 +54,8 @@ use_of AS (
     GROUP BY ALL
 )
 SELECT p.* EXCLUDE (valid_until, reopened_at),
-       -- Access ends by revocation, by the date on the grant, or - where there is no standing consent - with the last token.
+       -- Access ends by revocation, by the date on the grant,
+           or - where there is no standing consent - with the last token.
        CASE WHEN p.ended_at IS NOT NULL THEN p.ended_at
             WHEN NOT isinf(p.valid_until) THEN p.valid_until
             WHEN NOT p.by_consent AND t.endless = 0 THEN t.last_expiry END AS closed_at,
@@ -74,7 +77,8 @@ WITH consent AS (
         AND i.issued_at >= g.opened_at AND (g.ended_at IS NULL OR i.issued_at <= g.ended_at)
     GROUP BY ALL
 )
-SELECT g.source, g.tenant, g.grant_id, g.client_id, g.subject_id, g.subject_kind, r.owner, r.purpose, g.scopes, g.opened_at,
+SELECT g.source, g.tenant, g.grant_id, g.client_id, g.subject_id, g.subject_kind, r.owner, r.purpose, g.scopes,
+       g.opened_at,
        c.consent_kind, c.consent_actor, g.by_consent AS standing, g.tokens, g.calls, g.first_used_at, g.last_used_at,
        CASE WHEN g.closed_at <= least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) THEN 'ended' ELSE 'live' END AS state,
        CASE WHEN g.closed_at <= least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) THEN g.closed_at END AS ended_at,

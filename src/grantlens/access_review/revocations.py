@@ -19,7 +19,8 @@ ANSWERS = ("yes", "no", "not_demonstrated")
 REVOCATION_SQL = """
 WITH tried AS (
     SELECT source, revocation_event, count(*) AS cases,
-           max(last_success_s) AS last_success_s, min(first_denial_s) AS first_denial_s, sum(uses_after)::BIGINT AS uses_after,
+           max(last_success_s) AS last_success_s, min(first_denial_s) AS first_denial_s,
+           sum(uses_after)::BIGINT AS uses_after,
            max(lag_lower_s) AS lag_lower_s,
            CASE WHEN count(*) = count(lag_upper_s) THEN max(lag_upper_s) END AS lag_upper_s,
            max(last_success_at) FILTER (uses_after > 0 AND denial_after_last_success_at IS NULL) AS still_at,
@@ -29,7 +30,8 @@ WITH tried AS (
     GROUP BY source, revocation_event
 ),
 ended AS (
-    SELECT source, revocation_event, count(DISTINCT token_id) AS tokens, count(DISTINCT token_id) FILTER (alive) AS tokens_alive,
+    SELECT source, revocation_event, count(DISTINCT token_id) AS tokens,
+           count(DISTINCT token_id) FILTER (alive) AS tokens_alive,
            bool_or(alive) AS anything_alive
     FROM covered_token
     GROUP BY source, revocation_event
@@ -58,7 +60,8 @@ LEFT JOIN tried t USING (source, revocation_event)
 LEFT JOIN ended e USING (source, revocation_event)
 LEFT JOIN (SELECT DISTINCT source, revocation_event FROM reissued) x USING (source, revocation_event)
 WHERE r.revoked_at >= $since AND r.revoked_at < $until
-ORDER BY list_position(['no', 'not_demonstrated', 'yes'], effective), coalesce(t.uses_after, 0) DESC, r.revoked_at, r.source, r.revocation_event
+ORDER BY list_position(['no', 'not_demonstrated', 'yes'], effective), coalesce(t.uses_after, 0) DESC, r.revoked_at,
+r.source, r.revocation_event
 """
 """One row for each revocation, with its answer; reads relations and takes $reissued from REV-2."""
 
@@ -126,7 +129,8 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
     answer: dict[str, Any] = {
         "verdicts": {name: verdicts.get(name, 0) for name in ANSWERS},
         "n": len(cases), "events": 0, "right_share": None, "left_share": None, "confidence": 0.95,
-        "estimated": False, "least": MIN_EVENTS, "untried": sum(not case["tried"] for case in cases), "sentence": None, "quantiles": [],
+        "estimated": False, "least": MIN_EVENTS, "untried": sum(not case["tried"] for case in cases),
+        "sentence": None, "quantiles": [],
         "by_server": _by_server(engine, cases), "intervals": cases,
         "why_empty": None if rows else "No revocation is recorded in the logs held for this period.",
     }  # fmt: skip

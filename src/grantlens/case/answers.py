@@ -96,7 +96,8 @@ def _consent(facts: dict[str, Any]) -> Answer:
         verb = "consented" if grant["by_consent"] else "no consent is logged; first token"
         start = f"{when(grant['opened_at'])} UTC: {verb}"
         parts.append(
-            f"{start}{f' by {who}{how}' if grant['by_consent'] else ''}, for {grant['client_id'] or 'an unnamed client'}, "
+            f"{start}{f' by {who}{how}' if grant['by_consent'] else ''}, for "
+            f"{grant['client_id'] or 'an unnamed client'}, "
             f"to {scopes} (grant {grant['grant_id']})"
         )
     if len(grants) > _FEW:
@@ -105,7 +106,10 @@ def _consent(facts: dict[str, Any]) -> Answer:
     if grants:
         text = "; ".join(parts) + f". {plural(issued['tokens'], 'token')} came of it."
     elif issued["tokens"]:
-        text = f"{plural(issued['tokens'], 'token')} were issued, the first at {when(issued['first_issued_at'])} UTC; no grant is named."
+        text = (
+            f"{plural(issued['tokens'], 'token')} were issued, the first at "
+            f"{when(issued['first_issued_at'])} UTC; no grant is named."
+        )
     else:
         text = f"No issuance is recorded {_scope(facts, 'issuance')}."
     return Answer("Who consented to what, and when?", text, tuple(grants), ("issuance",))
@@ -138,7 +142,8 @@ def _use(facts: dict[str, Any]) -> Answer:
     else:
         text = (
             f"First success {when(used['first_success_at'])} UTC, last {when(used['last_success_at'])} UTC: "
-            f"{plural(used['successes'], 'successful call')}, {number(used['denied'])} refused, {number(used['errors'])} failed."
+            f"{plural(used['successes'], 'successful call')}, {number(used['denied'])} refused, "
+            f"{number(used['errors'])} failed."
         )
     return Answer("When was it first and last used?", text, (used,), ("usage",))
 
@@ -205,7 +210,8 @@ def _downstream(facts: dict[str, Any]) -> Answer:
         clients = sorted({row["client_id"] or "an unnamed client" for row in rows})
         calls = sum(row["calls"] for row in rows)
         text = (
-            f"{plural(len(rows), 'token')} by exchange, for {_listed(clients)}; {plural(calls, 'successful call')} with them. "
+            f"{plural(len(rows), 'token')} by exchange, for {_listed(clients)}; "
+            f"{plural(calls, 'successful call')} with them. "
             "No revocation of its own tokens covers these."
         )
     return Answer("Was anything minted downstream?", text, tuple(rows), ("issuance", "usage"))
@@ -288,7 +294,10 @@ def _rules(facts: dict[str, Any]) -> Answer:
 
 
 def _told(facts: dict[str, Any]) -> Answer:
-    text = "That is not in these logs: issuance, usage and revocation logs record no notifications. Ask the provider and the owner."
+    text = (
+        "That is not in these logs: issuance, usage and revocation logs record no notifications. "
+        "Ask the provider and the owner."
+    )
     return Answer("Who was told, and when?", text)
 
 
@@ -299,7 +308,8 @@ def _unknown(facts: dict[str, Any]) -> Answer:
         f"no {log} log of these sources is held" for log in ("issuance", "usage", "revocation") if log not in held
     ]
     lines += [
-        f"the {row['log']} log of {row['source']} covers {share(row['share'])} of the time from {when(row['from'])} to {when(row['until'])} UTC"
+        f"the {row['log']} log of {row['source']} covers {share(row['share'])} of the time from "
+        f"{when(row['from'])} to {when(row['until'])} UTC"
         for row in facts["coverage"]
         if row["share"] is not None and row["share"] < 0.999
     ]

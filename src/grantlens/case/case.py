@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from grantlens.store import Store
 
 LOCAL = ("OOS-1", "OOS-3", "REV-1", "REV-2")
-"""Rules whose answer depends on the rows of the case alone: they cost what the case weighs, not what the store weighs."""
+"""Rules whose answer depends on the rows of the case alone: they cost what the case weighs."""
 
 
 class Case:
@@ -167,7 +167,10 @@ class Case:
 
     def __repr__(self) -> str:
         used = self.facts["used"]
-        return f"Case {self.about}: {used['calls']} calls, {len(self.facts['grants'])} grants, {len(self.facts['revocations'])} revocations"
+        return (
+            f"Case {self.about}: {used['calls']} calls, {len(self.facts['grants'])} grants, "
+            f"{len(self.facts['revocations'])} revocations"
+        )
 
     def _repr_html_(self) -> str:
         return self.answers()._repr_html_()

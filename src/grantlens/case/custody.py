@@ -33,7 +33,8 @@ def custody(document: Mapping[str, Any], written: list[Path]) -> dict[str, Any]:
             {"file": path.name, "bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
             for path in written
         ],
-        "unchanged": "The files of the evidence were only read. `grantlens verify STORE` checks that they still are what "
+        "unchanged": "The files of the evidence were only read. `grantlens verify STORE` checks that "
+        "they still are what "
         "they were when they were loaded.",
         "handed_over": [],
     }

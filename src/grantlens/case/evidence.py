@@ -23,7 +23,8 @@ WHERE i.issued_at >= $since AND i.issued_at < $until
        OR i.{column} = $id)""",
     "usage": """
 SELECT u.*, c.* EXCLUDE (caller_id, resource_server), t.* EXCLUDE (target_id), u.used_at AS moment
-FROM usage_row u JOIN focus_caller USING (caller_id) JOIN usage_caller c USING (caller_id) JOIN usage_target t USING (target_id)
+FROM usage_row u JOIN focus_caller USING (caller_id) JOIN usage_caller c USING (caller_id)
+    JOIN usage_target t USING (target_id)
 WHERE u.used_at >= $since AND u.used_at < $until""",
     "revocation": """
 SELECT r.*, r.revoked_at AS moment FROM revocation r

@@ -17,13 +17,16 @@ MOST = 200
 
 _GRANTS = """
 WITH consent AS (
-    SELECT i.source, i.grant_id, i.issued_at, i.consent_actor, i.consent_kind, i.scopes, i.scopes_requested, i.grant_type,
+    SELECT i.source, i.grant_id, i.issued_at, i.consent_actor, i.consent_kind, i.scopes, i.scopes_requested,
+           i.grant_type,
            i.ip, i.user_agent, i.event_id, i.batch_id, i.line_no
     FROM issued i JOIN focus_grant USING (source, grant_id)
     WHERE i.kind IN ('consent', 'change')
 )
-SELECT g.source, g.grant_id, min(g.client_id) AS client_id, min(g.client_name) AS client_name, min(g.subject_id) AS subject_id,
-       min(g.subject_name) AS subject_name, min(g.subject_kind) AS subject_kind, g.opened_at, min(g.ended_at) AS ended_at,
+SELECT g.source, g.grant_id, min(g.client_id) AS client_id, min(g.client_name) AS client_name,
+       min(g.subject_id) AS subject_id,
+       min(g.subject_name) AS subject_name, min(g.subject_kind) AS subject_kind, g.opened_at,
+       min(g.ended_at) AS ended_at,
        min(g.ended_by) AS ended_by,
        CASE WHEN NOT isinf(max(g.valid_until)) THEN max(g.valid_until) END AS closed_at,
        arg_max(g.scopes, g.valid_from) AS scopes, bool_or(g.by_consent) AS by_consent,
@@ -45,7 +48,8 @@ FROM token t JOIN focus_token USING (source, token_id)
 
 CALLS = """
 WITH revoked AS (
-    SELECT c.caller_id, min(v.revoked_at) AS revoked_at, min(v.certain_from) AS certain_from, max(v.covered_until) AS covered_until
+    SELECT c.caller_id, min(v.revoked_at) AS revoked_at, min(v.certain_from) AS certain_from,
+           max(v.covered_until) AS covered_until
     FROM named_caller c
     JOIN focus_caller USING (caller_id)
     JOIN covered_token v ON v.source = c.source
@@ -55,7 +59,8 @@ WITH revoked AS (
 SELECT u.usage_id, u.used_at, u.outcome::VARCHAR AS outcome, u.denial_reason::VARCHAR AS denial_reason, u.status,
        u.caller_id, u.target_id, u.resource_id, u.response_bytes, u.tool_call_id, u.event_id, u.batch_id, u.line_no,
        CASE WHEN u.outcome <> 'success' THEN 'denied'
-            WHEN r.caller_id IS NULL OR u.used_at < date_trunc('second', r.revoked_at) OR u.used_at >= r.covered_until THEN 'normal'
+            WHEN r.caller_id IS NULL OR u.used_at < date_trunc('second', r.revoked_at)
+                OR u.used_at >= r.covered_until THEN 'normal'
             WHEN u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from THEN 'violation'
             WHEN u.used_at >= r.revoked_at THEN 'indeterminate'
             ELSE 'normal' END AS state
@@ -69,10 +74,13 @@ WHERE u.used_at >= $since AND u.used_at < $until
 """Every call of the case with its state: normal, denied, violation (proven after the revocation), indeterminate."""
 
 _USED = """
-SELECT count(*) AS calls, count(*) FILTER (outcome = 'success') AS successes, count(*) FILTER (outcome = 'denied') AS denied,
+SELECT count(*) AS calls, count(*) FILTER (outcome = 'success') AS successes,
+       count(*) FILTER (outcome = 'denied') AS denied,
        count(*) FILTER (outcome = 'error') AS errors, min(used_at) AS first_used_at, max(used_at) AS last_used_at,
-       min(used_at) FILTER (outcome = 'success') AS first_success_at, max(used_at) FILTER (outcome = 'success') AS last_success_at,
-       count(*) FILTER (state = 'violation') AS after_revocation, count(*) FILTER (state = 'indeterminate') AS undecided,
+       min(used_at) FILTER (outcome = 'success') AS first_success_at,
+       max(used_at) FILTER (outcome = 'success') AS last_success_at,
+       count(*) FILTER (state = 'violation') AS after_revocation,
+       count(*) FILTER (state = 'indeterminate') AS undecided,
        count(DISTINCT resource_id) AS resources, sum(response_bytes)::BIGINT AS bytes, count(response_bytes) AS sized,
        arg_min({'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}, (used_at, usage_id)) AS first_record,
        arg_max({'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}, (used_at, usage_id)) AS last_record
@@ -81,9 +89,11 @@ FROM case_call
 
 _OPERATIONS = """
 SELECT t.resource_server, coalesce(o.label, t.operation, concat_ws(' ', t.method, t.target)) AS operation,
-       o.operation_id IS NOT NULL AS known, coalesce(k.writes, false) AS writes, coalesce(k.destroys, false) AS destroys,
+       o.operation_id IS NOT NULL AS known, coalesce(k.writes, false) AS writes, coalesce(k.destroys,
+           false) AS destroys,
        coalesce(k.sensitive, false) AS sensitive,
-       count(*) AS calls, count(*) FILTER (u.outcome = 'success') AS successes, count(*) FILTER (u.outcome = 'denied') AS denied,
+       count(*) AS calls, count(*) FILTER (u.outcome = 'success') AS successes,
+       count(*) FILTER (u.outcome = 'denied') AS denied,
        count(DISTINCT u.resource_id) AS resources, sum(u.response_bytes)::BIGINT AS bytes,
        min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at
 FROM case_call u
@@ -103,7 +113,8 @@ ORDER BY first_used_at, c.ip, c.user_agent
 """
 
 _CHILDREN = """
-SELECT x.source, x.token_id, x.token_kind, x.kind, x.client_id, x.subject_id, x.from_token_id, x.scopes, x.issued_at, x.expires_at,
+SELECT x.source, x.token_id, x.token_kind, x.kind, x.client_id, x.subject_id, x.from_token_id, x.scopes,
+       x.issued_at, x.expires_at,
        (SELECT count(*) FROM usage_row u JOIN named_caller c USING (caller_id)
         WHERE c.source = x.source AND c.token_id = x.token_id AND u.outcome = 'success') AS calls,
        (SELECT max(u.used_at) FROM usage_row u JOIN named_caller c USING (caller_id)
@@ -115,12 +126,14 @@ ORDER BY x.issued_at, x.source, x.token_id
 _ENDED = """
 CREATE OR REPLACE TEMP TABLE focus_revocation AS
 SELECT DISTINCT v.source, v.revocation_event FROM covered_token v JOIN focus_token USING (source, token_id)
-UNION SELECT DISTINCT v.source, v.revocation_event FROM covered_token v JOIN focus_grant USING (source, grant_id) WHERE v.token_id IS NULL
+UNION SELECT DISTINCT v.source, v.revocation_event FROM covered_token v JOIN focus_grant USING (source,
+    grant_id) WHERE v.token_id IS NULL
 UNION SELECT source, revocation_event FROM effective_revocation WHERE {column} = $id
 """
 
 _OTHER_REVOCATIONS = """
-SELECT r.source, r.revoked_at, r.kind::VARCHAR AS kind, r.outcome::VARCHAR AS outcome, r.target_kind::VARCHAR AS target_kind,
+SELECT r.source, r.revoked_at, r.kind::VARCHAR AS kind, r.outcome::VARCHAR AS outcome,
+       r.target_kind::VARCHAR AS target_kind,
        coalesce(r.token_id, r.grant_id, r.session_id, r.client_id, r.subject_id) AS target_id, r.scopes_removed,
        r.initiator::VARCHAR AS initiator, r.actor_id, r.reason, r.event_id, r.batch_id, r.line_no
 FROM revocation r
@@ -141,9 +154,11 @@ ORDER BY i.issued_at, i.source, i.event_id
 
 _COVERAGE = """
 WITH sourced AS (
-    SELECT DISTINCT source FROM issuance UNION SELECT DISTINCT source FROM usage_caller UNION SELECT DISTINCT source FROM revocation
+    SELECT DISTINCT source FROM issuance UNION SELECT DISTINCT source FROM usage_caller
+           UNION SELECT DISTINCT source FROM revocation
 )
-SELECT c.source, c.log::VARCHAR AS log, min(greatest(c.covered_from, $since)) AS "from", max(least(c.covered_until, $until)) AS "until",
+SELECT c.source, c.log::VARCHAR AS log, min(greatest(c.covered_from, $since)) AS "from", max(least(c.covered_until,
+       $until)) AS "until",
        least(1.0, round(sum((epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, $since)))
            / (epoch_us($until::TIMESTAMPTZ) - epoch_us($since::TIMESTAMPTZ))) FILTER (NOT c.is_gap), 6)) AS share
 FROM coverage c JOIN sourced USING (source)
@@ -153,7 +168,8 @@ ORDER BY c.source, list_position(['issuance', 'usage', 'revocation'], c.log::VAR
 """
 
 _REGISTER = """
-SELECT r.client_id, r.name, r.kind, nullif(trim(r.owner), '') AS owner, nullif(trim(r.purpose), '') AS purpose, r.status, r.registered_at
+SELECT r.client_id, r.name, r.kind, nullif(trim(r.owner), '') AS owner, nullif(trim(r.purpose), '') AS purpose,
+       r.status, r.registered_at
 FROM register r
 WHERE r.client_id IN (SELECT client_id FROM grant_state JOIN focus_grant USING (source, grant_id)
                       UNION SELECT client_id FROM named_caller JOIN focus_caller USING (caller_id)

@@ -58,8 +58,10 @@ JOIN focus_grant g ON g.source = c.source AND g.grant_id = s.grant_id""",
 
 _DOWNSTREAM = """
 WITH RECURSIVE child AS (
-    SELECT t.*, f.token_id AS from_token_id FROM token t JOIN focus_token f ON f.source = t.source AND f.token_id = t.parent_token_id
-    WHERE t.kind = 'exchange' AND NOT EXISTS (SELECT 1 FROM focus_token x WHERE x.source = t.source AND x.token_id = t.token_id)
+    SELECT t.*, f.token_id AS from_token_id FROM token t JOIN focus_token f ON f.source = t.source
+           AND f.token_id = t.parent_token_id
+    WHERE t.kind = 'exchange' AND NOT EXISTS (SELECT 1 FROM focus_token x WHERE x.source = t.source
+        AND x.token_id = t.token_id)
     UNION
     SELECT t.*, c.from_token_id FROM child c JOIN token t ON t.source = c.source AND t.parent_token_id = c.token_id
     WHERE NOT EXISTS (SELECT 1 FROM focus_token x WHERE x.source = t.source AND x.token_id = t.token_id)

@@ -68,29 +68,34 @@ used_row AS (
     {used}
 )
 SELECT lane, start, "end", label, state, count, event_id, b.path AS file, b.sha256, line_no AS line
-FROM (SELECT * FROM granted UNION ALL SELECT * FROM issued_row UNION ALL SELECT * FROM used_row UNION ALL SELECT * FROM revoked)
+FROM (SELECT * FROM granted UNION ALL SELECT * FROM issued_row UNION ALL SELECT * FROM used_row
+    UNION ALL SELECT * FROM revoked)
 LEFT JOIN batch b USING (batch_id)
 ORDER BY start, list_position(['granted', 'issued', 'used', 'revoked'], lane), label, state, event_id
 """
 
 _ISSUED_EACH = """
-SELECT 'issued' AS lane, moment AS start, NULL::TIMESTAMPTZ AS "end", label, CASE WHEN well THEN 'normal' ELSE 'denied' END AS state,
+SELECT 'issued' AS lane, moment AS start, NULL::TIMESTAMPTZ AS "end", label, CASE WHEN well
+       THEN 'normal' ELSE 'denied' END AS state,
        1::BIGINT AS count, batch_id, line_no, event_id FROM issued_one"""
 
 _ISSUED_SUM = """
-SELECT 'issued', min(moment), max(moment), count(*) || ' issued', CASE WHEN well THEN 'normal' ELSE 'denied' END, count(*),
+SELECT 'issued', min(moment), max(moment), count(*) || ' issued', CASE WHEN well THEN 'normal' ELSE 'denied' END,
+       count(*),
        NULL::INTEGER, NULL::BIGINT, NULL FROM issued_one
-GROUP BY time_bucket($step, moment), well"""
+GROUP BY (epoch_us(moment) - epoch_us($since)) // $step_us, well"""
 
 _USED_EACH = """
-SELECT 'used' AS lane, moment AS start, NULL::TIMESTAMPTZ AS "end", concat_ws(' at ', label, resource_server) AS label, state,
+SELECT 'used' AS lane, moment AS start, NULL::TIMESTAMPTZ AS "end", concat_ws(' at ', label,
+       resource_server) AS label, state,
        1::BIGINT AS count, batch_id, line_no, event_id FROM used_one"""
 
 _USED_SUM = """
 SELECT 'used', min(moment), max(moment),
-       count(*) || ' calls, ' || CASE WHEN count(DISTINCT label) = 1 THEN min(label) ELSE count(DISTINCT label) || ' operations' END,
+       count(*) || ' calls, ' || CASE WHEN count(DISTINCT label) = 1
+           THEN min(label) ELSE count(DISTINCT label) || ' operations' END,
        state, count(*), NULL::INTEGER, NULL::BIGINT, NULL FROM used_one
-GROUP BY time_bucket($step, moment), state"""
+GROUP BY (epoch_us(moment) - epoch_us($since)) // $step_us, state"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,5 +156,5 @@ def read_timeline(engine: Engine, about: str, column: str, window: Window, value
         issued=_ISSUED_SUM if issued > MOST else _ISSUED_EACH,
         used=_USED_SUM if calls > MOST else _USED_EACH,
     )
-    step = (window.until - window.since) / STRETCHES
-    return Timeline(about, window, engine.arrow(sql, {**values, "step": step}))
+    step = max(1, int((window.until - window.since).total_seconds() * 1_000_000 / STRETCHES))
+    return Timeline(about, window, engine.arrow(sql, {**values, "step_us": step}))

@@ -1,0 +1,54 @@
+import pytest
+
+import grantlens as gl
+from grantlens.case import timeline
+
+
+@pytest.fixture(scope="module")
+def case(sample_store):
+    return gl.Case(sample_store, client="mailbox-mirror")
+
+
+def test_four_lanes_in_order_of_time(case):
+    rows = list(case.timeline())
+    assert {row["lane"] for row in rows} == {"granted", "issued", "used", "revoked"}
+    assert [row["start"] for row in rows] == sorted(row["start"] for row in rows)
+
+
+def test_calls_after_the_revocation_are_marked(case):
+    rows = list(case.timeline())
+    revoked = next(row["start"] for row in rows if row["lane"] == "revoked")
+    after = [row for row in rows if row["lane"] == "used" and row["start"] > revoked and row["state"] != "denied"]
+    assert after
+    assert {row["state"] for row in after} == {"violation"}
+    before = [row for row in rows if row["lane"] == "used" and row["start"] < revoked]
+    assert {row["state"] for row in before} == {"normal"}
+
+
+def test_every_single_event_points_at_its_line(case):
+    for row in case.timeline():
+        if row["lane"] != "granted":
+            assert row["file"]
+            assert row["line"] > 0
+            assert len(row["sha256"]) == 64
+
+
+def test_a_long_lane_is_added_up_without_losing_a_call(sample_store, case, monkeypatch):
+    monkeypatch.setattr(timeline, "MOST", 5)
+    monkeypatch.setattr(timeline, "STRETCHES", 8)
+    rows = list(gl.Case(sample_store, client="mailbox-mirror").timeline())
+    used = [row for row in rows if row["lane"] == "used"]
+    each = [row for row in case.timeline() if row["lane"] == "used"]
+    assert len(used) < len(each)
+    for state in ("normal", "violation", "denied"):
+        assert sum(r["count"] for r in used if r["state"] == state) == sum(
+            r["count"] for r in each if r["state"] == state
+        )
+
+
+def test_a_chart_is_drawn(case):
+    assert case.timeline().chart().svg().startswith("<svg")
+
+
+def test_other_libraries_can_read_it(case):
+    assert case.timeline().pl().height == len(case.timeline())
