@@ -30,7 +30,8 @@ def findings(folder: Path, truth: dict[str, Any]) -> list[dict[str, Any]]:
         path = Path(scratch) / "scored.duckdb"
         load_samples(path, folder)
         with Store(path) as store:
-            found = detect.run(store, since=truth["period_from"], until=truth["until"], now=truth["now"])
+            # The truth speaks of all that the logs cover, run-in included.
+            found = detect.run(store, now=truth["now"])
             return [finding for result in found for finding in result.to_dicts()]
 
 

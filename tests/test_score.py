@@ -9,7 +9,7 @@ from grantlens.simulate.score import compare
 from grantlens.simulate.truth import KEYS
 
 
-@pytest.fixture(scope="module", params=[7, 11, 404])
+@pytest.fixture(scope="module", params=[7, 404])
 def scored(request, tmp_path_factory):
     import grantlens as gl
 
