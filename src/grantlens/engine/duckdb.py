@@ -70,28 +70,14 @@ class Engine:
     def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
         """Run one statement; `parameters` may hold more names than the statement uses."""
         used = _used(sql, parameters)
-        try:
+        with _explained():
             return self._connection.execute(sql, used) if used else self._connection.execute(sql)
-        except duckdb.IOException as error:
-            raise _explain_io(error) from None
-        except duckdb.TransactionException as error:
-            if _no_room(error):  # a commit that the disk refuses
-                raise _explain_io(error) from None
-            raise
-        except duckdb.OutOfMemoryException as error:
-            raise StoreError(f"There is too little memory or disk for this step: {_first_line(error)}.", "Free some, or open the store with a larger memory_limit.") from None
-        except duckdb.InvalidInputException as error:
-            if "JSON" in str(error) or "maximum_object_size" in str(error):
-                raise MalformedJson(_first_line(error)) from None
-            raise
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Run one query and return its whole result as an Arrow table."""
         used = _used(sql, parameters)
-        try:
+        with _explained():
             return self._connection.sql(sql, params=used or None).to_arrow_table()
-        except duckdb.IOException as error:
-            raise _explain_io(error) from None
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple]:
         """Run one query and return its rows as tuples; for small answers."""
@@ -108,7 +94,8 @@ class Engine:
 
     def unregister(self, name: str) -> None:
         """Undo `register`."""
-        self._connection.unregister(name)
+        with suppress(duckdb.TransactionException):  # an aborted transaction forgets the name by itself
+            self._connection.unregister(name)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -150,6 +137,32 @@ class Engine:
         """Close the database."""
         with owner_only():
             self._connection.close()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what DuckDB says of disk, memory, input and interrupts into errors that a user can act on."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise _explain_io(error) from None
+    except duckdb.TransactionException as error:
+        if _no_room(error):  # a commit that the disk refuses
+            raise _explain_io(error) from None
+        raise
+    except duckdb.OutOfMemoryException as error:
+        raise StoreError(
+            f"There is too little memory or disk for this step: {_first_line(error)}.",
+            "Free some, or open the store with a larger memory_limit.",
+        ) from None
+    except duckdb.InvalidInputException as error:
+        if "JSON" in str(error) or "maximum_object_size" in str(error):
+            raise MalformedJson(_first_line(error)) from None
+        raise
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # how DuckDB hands on a signal that came during a query
+            raise KeyboardInterrupt from None
+        raise
 
 
 @contextmanager
