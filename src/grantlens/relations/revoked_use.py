@@ -53,7 +53,7 @@ summed AS (
     SELECT source, revocation_event, token_id, grant_id, resource_server,
            min(join_key) AS join_key,
            max(use_before_s) AS use_before_s, max(use_after_s) AS use_after_s,
-           CASE WHEN bool_and(coalesce(validation = 'introspection', false)) THEN 'introspection' ELSE max(validation) END AS validation,
+           CASE WHEN min(validation) = max(validation) THEN min(validation) END AS validation,  -- calls that contradict each other say nothing
            count(*) AS attempts,
            count(*) FILTER (success) AS successes,
            count(*) FILTER (success AND proven) AS uses_after,
@@ -78,7 +78,8 @@ allowed AS (
            p.resource_server IS NOT NULL AS server_known,
            CASE coalesce(p.validation::VARCHAR, CASE WHEN p.bound_seconds IS NOT NULL THEN 'push' END)
                WHEN 'introspection' THEN coalesce(p.bound_seconds, 0)
-               WHEN 'cached' THEN least(coalesce(p.cache_seconds, p.bound_seconds), epoch(v.expires_at - v.revoked_at))
+               WHEN 'cached' THEN CASE WHEN coalesce(p.cache_seconds, p.bound_seconds) IS NOT NULL
+                   THEN least(coalesce(p.cache_seconds, p.bound_seconds), epoch(v.expires_at - v.revoked_at)) END
                WHEN 'push' THEN p.bound_seconds
                WHEN 'offline' THEN coalesce(p.bound_seconds, epoch(v.expires_at - v.revoked_at))
                ELSE CASE WHEN coalesce(p.validation::VARCHAR, s.validation) = 'introspection' THEN 0 END

@@ -1,0 +1,251 @@
+"""What was tried after a revocation, and how long it went on working: rules section 0.2, call by call."""
+
+from collections import defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+SECOND = 1_000_000
+START = 1_783_684_800 * SECOND
+FOREVER = 2**63 - 1
+
+
+def clock(world, log):
+    said = world["clock"].get(log, {"error_s": 5.0, "grid_s": 0.0, "offset_s": 0.0})
+    before = said["error_s"] + said["offset_s"]
+    after = said["error_s"] + said["grid_s"] - said["offset_s"]
+    return round(before * SECOND), round(after * SECOND)
+
+
+def allowed_window(server, said, life):
+    """Return the seconds a server may go on accepting a revoked token; None where nothing says so."""
+    if server is not None:
+        bound = server.get("bound_seconds")
+        mode = server.get("validation") or ("push" if bound is not None else None)
+        if mode == "introspection":
+            return bound or 0
+        if mode == "cached":
+            ttl = server.get("cache_seconds", bound)
+            return None if ttl is None else ttl if life is None else min(ttl, life)
+        if mode == "push":
+            return bound
+        if mode == "offline":
+            return bound if bound is not None else life
+    modes = {mode for mode in said if mode is not None}
+    return 0 if modes == {"introspection"} else None
+
+
+def followed(world, covered, callers, until):
+    """Return what was tried after each revocation of one world, by (revocation, token, grant, server)."""
+    late, early = clock(world, "usage")
+    revocation_late, revocation_early = clock(world, "revocation")
+    by_caller = defaultdict(list)
+    for row in world["usage"]:
+        by_caller[row["caller_id"]].append(row)
+    tries = defaultdict(list)
+    for cover in covered:
+        for caller in callers:
+            if cover["token_id"] is not None:
+                if caller["token_id"] != cover["token_id"]:
+                    continue
+            elif caller["token_id"] is not None or caller["grant_id"] != cover["grant_id"]:
+                continue
+            key = (cover["revocation_event"], cover["token_id"], cover["grant_id"], caller["resource_server"])
+            for row in by_caller[caller["caller_id"]]:
+                if cover["revoked_at"] // SECOND * SECOND <= row["used_at"] < min(cover["covered_until"], until):
+                    tries[key].append((row, caller, cover))
+    answers = {}
+    for key, rows in tries.items():
+        cover = rows[0][2]
+        revoked_at, expires_at = cover["revoked_at"], cover["expires_at"]
+        proven_from = revoked_at + revocation_early + late
+        good = sorted(row["used_at"] for row, _, _ in rows if row["outcome"] == "success")
+        after = [stamp for stamp in good if stamp > proven_from]
+        refused = sorted(
+            row["used_at"]
+            for row, _, _ in rows
+            if row["outcome"] == "denied"
+            and row["denial_reason"] == "token"
+            and (expires_at is None or row["used_at"] + early < expires_at)
+        )
+        last = good[-1] if good else None
+        end = next((stamp for stamp in refused if last is None or stamp > last), None)
+        life = None if expires_at is None else (expires_at - revoked_at) / SECOND
+        allowed = allowed_window(
+            world["server"].get(key[3]), {caller["validation"] for _, caller, _ in rows}, life
+        )
+        between = [
+            refusal for refusal in refused if refusal > proven_from and after and after[0] < refusal and last > refusal
+        ]
+        answers[key] = {
+            "attempts": len(rows),
+            "successes": len(good),
+            "uses_after": len(after),
+            "writes_after": sum(
+                row["outcome"] == "success" and row["used_at"] > proven_from and row["call"] != "GET /r" for row, _, _ in rows
+            ),
+            "denials": len(refused),
+            "last_success_s": None if last is None else (last - revoked_at) / SECOND,
+            "first_denial_s": (refused[0] - revoked_at) / SECOND if refused else None,
+            "lag_lower_s": 0 if last is None else max(0, (last - revoked_at - late - revocation_early) / SECOND),
+            "lag_upper_s": None if end is None else (end - revoked_at + early + revocation_late) / SECOND,
+            "censored": "right" if end is None else "left" if last is None else "no",
+            "allowed_s": allowed,
+            "beyond_allowed": None if allowed is None or not after else after[-1] > proven_from + round(allowed * SECOND),
+            "flapped": bool(between),
+            "calls": [row["usage_id"] for row, _, _ in sorted(rows, key=lambda r: (r[0]["used_at"], r[0]["usage_id"]))],
+        }
+    return answers
+
+
+@settings(max_examples=8)
+@given(seed=st.integers(0, 10**6), until=st.sampled_from([86400, 86400, 100]))
+def test_what_was_tried_after_each_revocation(bench, worlds, seed, until):
+    laid = worlds(seed)
+    bench.lay(laid)
+    ends = START + until * SECOND
+    told = defaultdict(dict)
+    for row in bench.answers("revoked_use", until=ends):
+        key = (row["revocation_event"], row["token_id"], row["grant_id"], row["resource_server"])
+        assert key not in told[row["source"]]
+        told[row["source"]][key] = row
+    covered, callers = bench.answers("covered_token"), bench.answers("named_caller")
+    for world in laid:
+        expected = followed(
+            world,
+            [row for row in covered if row["source"] == world["source"] and row["revoked_at"] < ends],
+            [row for row in callers if row["source"] == world["source"]],
+            ends,
+        )
+        said = told[world["source"]]
+        assert set(said) == set(expected)
+        for key, answer in expected.items():
+            for name, value in answer.items():
+                found = said[key][name]
+                if name in ("flapped", "beyond_allowed"):
+                    found, value = bool(found), bool(value)
+                if name == "lag_lower_s" or isinstance(value, float):
+                    assert found == pytest.approx(value, abs=1e-6), (key, name, world)
+                else:
+                    assert found == value, (key, name, world)
+
+
+def one_token(*calls, expires=4000, **server):
+    """Write a world with one token, revoked at 100.25 s, and calls (second, "success" | "denied" | "scope")."""
+    who = {"client_id": "a", "subject_id": "x", "token_id": "t"}
+    issuance = {
+        **who,
+        "event_id": "i",
+        "issued_at": START,
+        "kind": "token",
+        "outcome": "success",
+        "grant_id": "g",
+        "token_kind": "access",
+        "expires_at": None if expires is None else START + expires * SECOND,
+    }
+    revocation = {
+        "event_id": "r",
+        "revoked_at": START + 100 * SECOND + 250_000,
+        "kind": "revoke",
+        "outcome": "success",
+        "target_kind": "token",
+        "token_id": "t",
+    }
+    usage = [
+        {
+            **who,
+            "event_id": f"u{number}",
+            "used_at": START + round(second * SECOND),
+            "outcome": "success" if outcome == "success" else "denied",
+            "denial_reason": {"denied": "token", "scope": "scope"}.get(outcome),
+            "resource_server": "api",
+            "validation": server.get("says"),
+            "call": "GET /r",
+        }
+        for number, (second, outcome) in enumerate(calls)
+    ]
+    table = {name: value for name, value in server.items() if name != "says"}
+    return {
+        "source": "s",
+        "issuance": [issuance],
+        "usage": usage,
+        "revocation": [revocation],
+        "clock": {},
+        "server": {"api": table} if table else {},
+    }
+
+
+def asked(bench, world):
+    bench.lay([world])
+    rows = bench.answers("revoked_use")
+    return rows[0] if rows else None
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected"),
+    [
+        # A plain difference of logged times, exact to the microsecond.
+        (
+            [(130.500001, "success"), (140, "denied")],
+            {"last_success_s": 30.250001, "first_denial_s": 39.75, "lag_lower_s": 20.250001, "lag_upper_s": 49.75, "censored": "no"},
+        ),
+        ([(140, "denied")], {"last_success_s": None, "censored": "left", "lag_lower_s": 0.0, "lag_upper_s": 49.75}),
+        ([(130, "success")], {"first_denial_s": None, "censored": "right", "lag_upper_s": None}),
+        # The last success of all, the first denial of all; the bounds describe the last success.
+        (
+            [(130, "success"), (140, "denied"), (150, "success"), (160, "denied")],
+            {"last_success_s": 49.75, "first_denial_s": 39.75, "lag_lower_s": 39.75, "lag_upper_s": 69.75, "flapped": True},
+        ),
+        ([(130, "success"), (140, "scope")], {"first_denial_s": None, "censored": "right", "denials": 0}),
+        # After its expiry a refusal proves nothing.
+        ([(130, "success"), (5000, "denied")], {"first_denial_s": None, "censored": "right"}),
+        # Ten seconds apart two clocks of five seconds still touch; a microsecond more and they do not.
+        ([(110.25, "success")], {"uses_after": 0, "successes": 1}),
+        ([(110.250001, "success")], {"uses_after": 1, "successes": 1}),
+        # The same second is reported, though nothing is proven.
+        ([(100, "success")], {"uses_after": 0, "last_success_s": -0.25, "lag_lower_s": 0.0}),
+    ],
+)
+def test_one_token(bench, calls, expected):
+    row = asked(bench, one_token(*calls))
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_a_call_before_the_second_of_the_revocation_is_none_of_its_matter(bench):
+    assert asked(bench, one_token((99.999999, "success"))) is None
+
+
+@pytest.mark.parametrize(
+    ("server", "expires", "allowed"),
+    [
+        ({}, 4000, None),
+        ({"says": "introspection"}, 4000, 0),
+        ({"says": "cached"}, 4000, None),
+        ({"says": "offline"}, 4000, None),
+        ({"validation": "introspection"}, 4000, 0),
+        ({"validation": "introspection", "bound_seconds": 9.0}, 4000, 9),
+        ({"validation": "cached", "cache_seconds": 300.0}, 4000, 300),
+        ({"validation": "cached", "cache_seconds": 300.0}, None, 300),
+        ({"validation": "cached", "cache_seconds": 300.0}, 200, 99.75),
+        ({"validation": "cached"}, 4000, None),
+        ({"validation": "offline"}, 4000, 3899.75),
+        ({"validation": "offline"}, None, None),
+        ({"validation": "push"}, 4000, None),
+        ({"bound_seconds": 60.0}, 4000, 60),
+        ({"leeway_seconds": 5.0, "says": "introspection"}, 4000, 0),
+    ],
+)
+def test_the_allowed_window(bench, server, expires, allowed):
+    assert asked(bench, one_token((130, "success"), expires=expires, **server))["allowed_s"] == allowed
+
+
+@pytest.mark.parametrize(
+    ("modes", "allowed"),
+    [(["introspection", None], 0), (["introspection", "cached"], None), (["introspection", "offline"], None), ([None], None)],
+)
+def test_calls_that_say_different_things_of_their_server(bench, modes, allowed):
+    world = one_token(*((130 + number, "success") for number in range(len(modes))))
+    for row, mode in zip(world["usage"], modes, strict=True):
+        row["validation"] = mode
+    assert asked(bench, world)["allowed_s"] == allowed

@@ -1,0 +1,121 @@
+"""Calls counted in pairs: every call of the window in exactly one, and nothing lost."""
+
+from collections import defaultdict
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+SECOND = 1_000_000
+START = 1_783_684_800 * SECOND
+FOREVER = 2**63 - 1
+
+
+def clock(world, log):
+    """Return (seconds a stamp may be too late, seconds it may be too early) in microseconds."""
+    said = world["clock"].get(log, {"error_s": 5.0, "grid_s": 0.0, "offset_s": 0.0})
+    before = said["error_s"] + said["offset_s"]
+    after = said["error_s"] + said["grid_s"] - said["offset_s"]
+    return round(before * SECOND), round(after * SECOND)
+
+
+@settings(max_examples=3)
+@given(seed=st.integers(0, 10**6))
+def test_clock_errors(bench, worlds, seed):
+    laid = worlds(seed)
+    bench.lay(laid)
+    rows = bench.answers("clock_error")
+    told = {(row["source"], row["log"]): (round(row["before_s"] * SECOND), round(row["after_s"] * SECOND)) for row in rows}
+    assert len(told) == len(rows)
+    expected = {
+        (world["source"], log): clock(world, log) for world in laid for log in ("issuance", "usage", "revocation") if world[log]
+    }
+    assert told == expected
+
+
+@settings(max_examples=4)
+@given(seed=st.integers(0, 10**6))
+def test_the_end_of_a_caller(bench, worlds, seed):
+    laid = worlds(seed)
+    bench.lay(laid)
+    ends = {row["caller_id"]: row["ended_at"] for row in bench.answers("caller_end")}
+    covered, tokens = bench.answers("covered_token"), bench.answers("token")
+    callers = bench.rows("SELECT * FROM usage_caller")
+    for world in laid:
+        late, _ = clock(world, "usage")
+        for caller in callers:
+            if caller["source"] != world["source"] or caller["token_id"] is None:
+                continue
+            moments = []
+            for row in covered:
+                if row["source"] == world["source"] and row["token_id"] == caller["token_id"]:
+                    moments.append(row["revoked_at"] + clock(world, "revocation")[1])
+            for token in tokens:
+                if token["source"] == world["source"] and token["token_id"] == caller["token_id"] and token["expires_at"]:
+                    leeway = world["server"].get(caller["resource_server"], {}).get("leeway_seconds", 60)
+                    moments.append(token["expires_at"] + clock(world, "issuance")[1] + round(leeway * SECOND))
+            assert ends.get(caller["caller_id"]) == (min(moments) + late if moments else None), caller
+
+
+def placed(row, segments, ends, sets, own):
+    """Return the key of the pair that a call belongs to."""
+    segment = next((s for s in segments[row["caller_id"]] if s["valid_from"] <= row["used_at"] < s["valid_until"]), None)
+    operation = {"GET /r": 1, "DELETE /w": 2}.get(row["call"])
+    ended = bool(segment and segment["phase"] == "ended") or row["used_at"] > ends.get(row["caller_id"], FOREVER)
+    return (
+        row["caller_id"],
+        segment["segment_id"] if segment else None,
+        operation,
+        "batch" in row["call"],
+        row["outcome"],
+        row["denial_reason"],
+        ended,
+        sets.get(segment["set_id"] if segment else own[row["caller_id"]]),
+    )
+
+
+@settings(max_examples=5)
+@given(
+    seed=st.integers(0, 10**6),
+    window=st.sampled_from([(-3600, 86400), (0, 60), (20, 100), (100, 101)]),
+)
+def test_every_call_of_the_window_is_in_one_pair(bench, worlds, seed, window):
+    laid = worlds(seed)
+    bench.lay(laid)
+    since, until = (START + edge * SECOND for edge in window)
+    pairs = bench.answers("used_pair", since, until)
+    sets = {row["set_id"]: tuple(row["scopes"]) for row in bench.answers("scope_set")}
+    segments = defaultdict(list)
+    for row in bench.answers("caller_segment"):
+        segments[row["caller_id"]].append(row)
+    ends = {row["caller_id"]: row["ended_at"] for row in bench.answers("caller_end")}
+    own = {row["caller_id"]: row["own_set_id"] for row in bench.answers("named_caller")}
+    expected = defaultdict(list)
+    for world in laid:
+        for row in world["usage"]:
+            if since <= row["used_at"] < until:
+                expected[placed(row, segments, ends, sets, own)].append(row["used_at"])
+    told = {
+        (
+            pair["caller_id"],
+            pair["segment_id"],
+            pair["operation_id"],
+            pair["container"],
+            pair["outcome"],
+            pair["denial_reason"],
+            pair["ended"],
+            sets.get(pair["set_id"]),
+        ): pair
+        for pair in pairs
+    }
+    assert len(told) == len(pairs)
+    assert set(told) == set(expected)
+    for key, stamps in expected.items():
+        pair = told[key]
+        assert (pair["events"], pair["first_used_at"], pair["last_used_at"]) == (len(stamps), min(stamps), max(stamps))
+    assert sum(pair["events"] for pair in pairs) == sum(map(len, expected.values()))
+    by_first = sorted(pairs, key=lambda pair: pair["first_no"])
+    assert [pair["first_no"] for pair in by_first] == list(range(1, len(pairs) + 1))
+    assert [pair["first_used_at"] for pair in by_first] == sorted(pair["first_used_at"] for pair in pairs)
+    by_last = sorted(pairs, key=lambda pair: pair["last_no"])
+    assert [pair["last_no"] for pair in by_last] == list(range(1, len(pairs) + 1))
+    assert [pair["last_used_at"] for pair in by_last] == sorted(pair["last_used_at"] for pair in pairs)
