@@ -54,8 +54,7 @@ use_of AS (
     GROUP BY ALL
 )
 SELECT p.* EXCLUDE (valid_until, reopened_at),
-       -- Access ends by revocation, by the date on the grant,
-           or - where there is no standing consent - with the last token.
+       -- Access ends by revocation, by the date on the grant, or - without a standing consent - with the last token.
        CASE WHEN p.ended_at IS NOT NULL THEN p.ended_at
             WHEN NOT isinf(p.valid_until) THEN p.valid_until
             WHEN NOT p.by_consent AND t.endless = 0 THEN t.last_expiry END AS closed_at,

@@ -24,6 +24,8 @@ def conclude(table: pa.Table, parameters: Mapping[str, Any]) -> pa.Table:
         for index, fact in enumerate(facts)
         if fact["observable"] and not fact["protocol"] and fact["exposure_days"] > 0
     ]
+    # The rows come in no order, and the sums of a fit depend on it in their last digits.
+    learnable.sort(key=lambda index: (facts[index]["scope"], facts[index]["exposure_days"], facts[index]["uses"]))
     models = need.fit_by_class(
         [facts[index]["scope"] for index in learnable],
         [facts[index]["exposure_days"] for index in learnable],

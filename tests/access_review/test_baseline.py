@@ -1,0 +1,94 @@
+import json
+
+import pytest
+
+from grantlens.access_review.baseline import compare, key, read
+from grantlens.errors import GrantlensError
+
+WINDOW = {"since": "2026-04-01T00:00:00Z", "until": "2026-07-01T00:00:00Z"}
+
+
+def row(number, **changes):
+    finding = {
+        "rule": "REV-1", "verdict": "violation", "severity": "high", "title": f"finding {number}", "source": "native",
+        "client_id": "c", "subject_id": "u", "grant_id": f"g-{number}", "token_id": None, "resource_server": "api",
+        "operation": None, "events": 3, "first_seen": "x", "last_seen": "2026-05-01T00:00:00Z",
+        "detail": {"revocation_event": "r1"},
+    }  # fmt: skip
+    return finding | changes
+
+
+def before(*findings):
+    return {"schema": "grantlens.review/1", "window": WINDOW, "manifest": {"sha256": "aa"}, "findings": list(findings)}
+
+
+def test_the_same_finding_with_more_events_is_no_news():
+    change = compare([row(1, events=99, title="worded anew", last_seen="2026-08-01T00:00:00Z")], before(row(1)))
+    assert change["new_findings"] == []
+    assert change["gone"] == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"severity": "critical"},
+        {"grant_id": "g-9"},
+        {"resource_server": "other"},
+        {"detail": {"revocation_event": "r2"}},
+        {"client_id": None},
+    ],
+)
+def test_what_is_worse_or_about_something_else_is_new(changes):
+    assert compare([row(1, **changes)], before(row(1)))["new_findings"] == [0]
+
+
+def test_what_was_undecided_and_is_now_certain_is_new():
+    assert compare([row(1)], before(row(1, verdict="indeterminate")))["new_findings"] == [0]
+
+
+def test_what_was_certain_and_is_now_undecided_is_neither_new_nor_gone():
+    change = compare([row(1, verdict="indeterminate")], before(row(1)))
+    assert (change["new_findings"], change["gone"]) == ([], [])
+
+
+def test_what_is_no_longer_found_is_gone_the_worst_first():
+    change = compare([row(3, verdict="clear")], before(row(1, severity="low"), row(2), row(3, severity="critical")))
+    assert change["new_findings"] == []
+    assert [gone["title"] for gone in change["gone"]] == ["finding 3", "finding 2", "finding 1"]
+
+
+def test_clear_was_never_a_finding():
+    change = compare([], before(row(1, verdict="clear")))
+    assert change["gone"] == []
+
+
+def test_two_scopes_of_one_grant_are_two_findings():
+    one, two = (row(1, rule="PRV-1", detail={"scope": scope}) for scope in ("mail.read", "mail.send"))
+    assert key(one) != key(two)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("not json", "is no JSON"),
+        ("[]", "is no review"),
+        ('{"schema": "grantlens.review/99"}', "it says 'grantlens.review/99'"),
+        ('{"findings": []}', "says nothing of the kind"),
+    ],
+)
+def test_a_file_that_is_no_review_is_named(tmp_path, content, said):
+    path = tmp_path / "old.json"
+    path.write_text(content)
+    with pytest.raises(GrantlensError, match=said):
+        read(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(GrantlensError, match="cannot be read"):
+        read(tmp_path / "absent.json")
+
+
+def test_a_dict_is_taken_as_it_is(tmp_path):
+    value = before(row(1))
+    (tmp_path / "old.json").write_text(json.dumps(value))
+    assert read(value) == read(tmp_path / "old.json")
