@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+
+    from grantlens.ingest.mapping import Staging
 
 RECORDS = 50_000
 """Records in one piece, where a reader counts records and not bytes."""
 
 SLICE = 8_192
 """Records in one Arrow batch: DuckDB reads the batches of a piece in parallel."""
+
+
+@dataclass(frozen=True)
+class Calls:
+    """The staged calls of a chunk, one for each record, and how they were staged."""
+
+    table: pa.Table
+    staging: Staging
 
 
 @dataclass(frozen=True)
@@ -27,27 +38,22 @@ class Chunk:
         where several records share a line of the file.
     records
         Number of records.
-    doubtful
-        True if some record may be no JSON object.
     file
         Where the same lines can be read as a file, if every line is a record.
     size
         Bytes of the records in that file, without line ends.
     check
         Refuses the file if its text is no UTF-8; to be called before the database sees `lines`.
+    calls
+        The staged calls, if the chunk could be read the fast way.
     """
 
     lines: pa.Table
     records: int
-    doubtful: bool = False
     file: str | None = None
     size: int = 0
     check: Callable[[], None] | None = None
-
-    @property
-    def first_line(self) -> int:
-        """Number of the first record."""
-        return self.lines["line_no"][0].as_py()
+    calls: Calls | None = None
 
 
 def chunks_of(records: Iterable[tuple[int, int, str]], *, shared_lines: bool = False) -> Iterator[Chunk]:
@@ -58,19 +64,17 @@ def chunks_of(records: Iterable[tuple[int, int, str]], *, shared_lines: bool = F
     >>> [chunk.records for chunk in chunks_of([(1, 1, "{}"), (2, 2, "{}")])]
     [2]
     """
-    import pyarrow as pa
-
     held: list[tuple[int, int, str]] = []
     size = 0
 
     def chunk() -> Chunk:
         columns = {
-            "line_no": pa.array([each[0] for each in held], pa.int64()),
-            "line": pa.array([each[2] for each in held], pa.string()),
+            "line_no": int_array([key for key, _, _ in held]),
+            "line": text_array([text for _, _, text in held]),
         }
         if shared_lines:
-            columns["true_line"] = pa.array([each[1] for each in held], pa.int64())
-        return Chunk(sliced(pa.table(columns)), len(held))
+            columns["true_line"] = int_array([line for _, line, _ in held])
+        return Chunk(sliced(columns), len(held))
 
     for record in records:
         held.append(record)
@@ -82,8 +86,29 @@ def chunks_of(records: Iterable[tuple[int, int, str]], *, shared_lines: bool = F
         yield chunk()
 
 
-def sliced(table: pa.Table) -> pa.Table:
-    """Cut a table into batches that DuckDB can read in parallel."""
+def sliced(columns: dict[str, pa.Array]) -> pa.Table:
+    """Make a table of batches that DuckDB can read in parallel."""
     import pyarrow as pa
 
-    return pa.Table.from_batches(table.combine_chunks().to_batches(max_chunksize=SLICE), schema=table.schema)
+    whole = pa.record_batch(list(columns.values()), names=list(columns))
+    return pa.Table.from_batches([whole.slice(at, SLICE) for at in range(0, len(whole), SLICE)], schema=whole.schema)
+
+
+def int_array(numbers: Sequence[int] | np.ndarray) -> pa.Array:
+    """Return an Arrow array of integers; `pyarrow.array` would import pandas for it, which takes a second."""
+    import numpy as np
+    import pyarrow as pa
+
+    values = np.ascontiguousarray(numbers, np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values)])
+
+
+def text_array(texts: Sequence[str]) -> pa.Array:
+    """Return an Arrow array of texts, see `int_array`."""
+    import numpy as np
+    import pyarrow as pa
+
+    encoded = [text.encode("utf-8", "replace") for text in texts]
+    ends = np.zeros(len(encoded) + 1, np.int32)
+    np.cumsum([len(each) for each in encoded], out=ends[1:])
+    return pa.Array.from_buffers(pa.string(), len(encoded), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))])

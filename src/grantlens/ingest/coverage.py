@@ -59,7 +59,7 @@ def refresh_coverage(engine: Engine, batch_id: int, carries: Iterable[str], *, b
         "min_pairs": MIN_PAIRS,
     }
     for log, time in TIMES.items():
-        rows = "usage_row JOIN usage_caller USING (caller_id)" if log == "usage" else log
+        rows = _CALLS if log == "usage" else log
         engine.execute(_COUNT.format(log=log, time=time, rows=rows), values)
     engine.execute(_MARK_ENDS, values)
     engine.execute(_FIRST_USES, values)

@@ -73,17 +73,18 @@ class Dictionary:
         )
         engine.execute(f"CREATE OR REPLACE TEMP TABLE {self.seen} (hash UBIGINT, id INTEGER)")
 
-    def encode(self, engine: Engine, staged: Staging, parameters: dict[str, Any]) -> None:
+    def encode(self, engine: Engine, staged: Staging, stage: str, parameters: dict[str, Any]) -> bool:
         """Leave the keys of the staged rows in `chunk_<table>(hash, id)`, adding new entries.
 
-        Rows whose entry does not fit its columns go to `bad_line` and leave the stage.
+        Rows whose entry does not fit its columns go to `bad_line` and leave the stage; if `stage` is not
+        the table `staged_usage`, nothing can leave it: False says so then, and nothing was done.
         """
         engine.execute(
             f"CREATE OR REPLACE TEMP TABLE {self.chunk} AS SELECT h.hash, k.id, h.example FROM (SELECT {self.hash} AS hash, "
-            f"min(line_no) AS example FROM stage_usage GROUP BY 1) h LEFT JOIN {self.seen} k USING (hash)"
+            f"min(line_no) AS example FROM {stage} GROUP BY 1) h LEFT JOIN {self.seen} k USING (hash)"
         )
         if not engine.value(f"SELECT count(*) FROM {self.chunk} WHERE id IS NULL"):
-            return
+            return True
         engine.execute(f"CREATE OR REPLACE TEMP TABLE example AS SELECT hash, example FROM {self.chunk} WHERE id IS NULL")
         with engine.filters_in_place():
             engine.execute(
@@ -91,7 +92,10 @@ class Dictionary:
                 "WHERE seen IN (SELECT hash FROM example) QUALIFY row_number() OVER (PARTITION BY seen) = 1",
                 parameters,
             )
-        self._refuse(engine)
+        if engine.value("SELECT count(refused) FROM new_entry"):
+            if stage != "staged_usage":
+                return False
+            self._refuse(engine)
         self._cleanse(engine, parameters["salt"])
         # What was cleansed may be stored already, or twice among the new: hash again, number what is left.
         engine.execute(
@@ -113,16 +117,15 @@ class Dictionary:
         engine.execute(f"INSERT INTO {self.stored} SELECT hash, id FROM numbered_entry")
         engine.execute(f"INSERT INTO {self.seen} SELECT e.seen, k.id FROM hashed_entry e JOIN {self.stored} k USING (hash)")
         engine.execute(f"UPDATE {self.chunk} SET id = k.id FROM {self.seen} k WHERE k.hash = {self.chunk}.hash AND {self.chunk}.id IS NULL")
+        return True
 
     def _hash_sql(self) -> str:
         columns = (column for column in self.table.columns if column.name != self.key)
         return f"hash($salt, {', '.join(map(told_apart, columns))})"
 
     def _refuse(self, engine: Engine) -> None:
-        if not engine.value("SELECT count(refused) FROM new_entry"):
-            return
         engine.execute(
-            f"INSERT INTO bad_line SELECT s.line_no, e.refused FROM stage_usage s JOIN new_entry e ON e.seen = s.{self.hash} "
+            f"INSERT INTO bad_line SELECT s.line_no, e.refused FROM staged_usage s JOIN new_entry e ON e.seen = s.{self.hash} "
             "WHERE e.refused IS NOT NULL"
         )
         engine.execute(f"DELETE FROM staged_usage WHERE {self.hash} IN (SELECT seen FROM new_entry WHERE refused IS NOT NULL)")

@@ -21,9 +21,9 @@ class Duplicates:
         self._parameters = parameters
         self._run("CREATE OR REPLACE TEMP TABLE usage_key (event_key UBIGINT, usage_id BIGINT)")
 
-    def note_usage(self, source: str, shift: int) -> None:
-        """Note the keys of the staged usage rows; their id is `shift` and their row number."""
-        self._run(f"INSERT INTO usage_key SELECT hash($salt, {source}, event_id), {shift} + row FROM stage_usage")
+    def note_usage(self, stage: str, source: str, usage_id: str) -> None:
+        """Note the keys of staged calls; `source` and `usage_id` are SQL."""
+        self._run(f"INSERT INTO usage_key SELECT hash($salt, {source}, event_id), {usage_id} FROM {stage}")
 
     def settle(self) -> None:
         """Drop what is there already, and remember what is new."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from grantlens.errors import LoadError
-from grantlens.ingest.chunk import Chunk, sliced
+from grantlens.ingest.chunk import Chunk, int_array, sliced
 from grantlens.ingest.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from grantlens.ingest.content import Content
 
-CHUNK_BYTES = 48 << 20
+CHUNK_BYTES = 40 << 20
 """Bytes of one piece: large enough that statements cost nothing, small enough for memory."""
 
 MAX_LINE = 32 << 20
@@ -27,6 +27,9 @@ MAX_LINE = 32 << 20
 
 IN_FLIGHT = 3
 """Pieces that exist at once: one is filled, one waits, one is worked on. The rest of the load counts on it."""
+
+STEP = 1 << 20
+"""Bytes that are searched for line ends at once."""
 
 _NEWLINE, _OPEN, _CLOSE, _RETURN = b"\n{}\r"
 _BLANKS = (9, 10, 13, 32)
@@ -61,16 +64,17 @@ class _Cutter:
     def __init__(self, path: str, size: int) -> None:
         self._path = path
         self._size = size
+        self._shelf: Shelf | None = None
         self._block: np.ndarray | None = None
-        self._mask: np.ndarray | None = None
-        self._shelf = Shelf()
 
     def cut(self, content: Content, carried: bytes, first_line: int) -> tuple[Chunk | None, int, bytes]:
         """Fill the block; return its lines, the number of the next line, and the bytes of a line cut short."""
         import numpy as np
 
-        if self._block is None:
-            self._block, self._mask = np.empty(self._size + 1, np.uint8), np.empty(self._size + 1, bool)
+        if self._shelf is None:
+            self._shelf = Shelf(self._size + 1)
+            self._block = np.frombuffer(self._shelf.block, np.uint8)
+        self._shelf.clear()
         room = memoryview(self._block)[: self._size]
         held = len(carried)
         room[:held] = carried
@@ -85,7 +89,7 @@ class _Cutter:
             self._block[held] = _NEWLINE
             held += 1
         letters = self._block[:held]
-        ends = np.flatnonzero(np.equal(letters, _NEWLINE, out=self._mask[:held]))
+        ends = _newlines(letters)
         if not len(ends):
             raise _too_long(self._path, first_line)
         starts = np.zeros(len(ends) + 1, np.int32)
@@ -104,27 +108,35 @@ class _Cutter:
         if lengths.max() > MAX_LINE:
             raise _too_long(self._path, first_line + int(lengths.argmax()))
         text = pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(starts), pa.py_buffer(self._block)])
-        table = pa.table({"line_no": np.arange(first_line, first_line + count, dtype=np.int64), "line": text})
+        numbers = int_array(np.arange(first_line, first_line + count))
         begins, finishes = letters[starts[:-1]], letters[np.maximum(starts[1:] - 2, 0)]
         odd = np.flatnonzero((begins != _OPEN) | ((finishes != _CLOSE) & (finishes != _RETURN)))
         blank = [at for at in odd.tolist() if begins[at] in _BLANKS and not letters[starts[at] : starts[at + 1]].tobytes().strip()]
         if blank:
             keep = np.ones(count, bool)
             keep[blank] = False
-            table = table.filter(pa.array(keep))
-        if not len(table):
+            picked = int_array(np.flatnonzero(keep))
+            text, numbers = text.take(picked), numbers.take(picked)
+        if not len(text):
             return None
-        doubtful = len(odd) > len(blank)
-        whole = not doubtful and not blank
         ends = count + int(np.count_nonzero(finishes == _RETURN))
         return Chunk(
-            sliced(table),
-            len(table),
-            doubtful=doubtful,
-            file=self._shelf.put(memoryview(self._block)[:size]) if whole else None,
+            sliced({"line_no": numbers, "line": text}),
+            len(text),
+            file=self._shelf.end_at(size) if not len(odd) else None,
             size=size - ends,
-            check=lambda: _check_text(self._path, text, first_line),
+            check=lambda: _check_text(self._path, text, numbers),
         )
+
+
+def _newlines(letters: np.ndarray) -> np.ndarray:
+    """Return where lines end; looked at piece by piece, so that the answers stay near."""
+    import numpy as np
+
+    found = [
+        np.flatnonzero(letters[at : at + STEP] == _NEWLINE) + at for at in range(0, len(letters), STEP)
+    ]
+    return np.concatenate(found)
 
 
 def _too_long(path: str, line: int) -> LoadError:
@@ -133,17 +145,17 @@ def _too_long(path: str, line: int) -> LoadError:
     )
 
 
-def _check_text(path: str, text: pa.Array, first_line: int) -> None:
+def _check_text(path: str, text: pa.Array, numbers: pa.Array) -> None:
     """Refuse what is no UTF-8: DuckDB trusts Arrow to have looked."""
     import pyarrow as pa
 
     try:
         text.validate(full=True)
     except pa.ArrowInvalid:
-        raise _not_text(path, text, first_line) from None
+        raise _not_text(path, text, numbers) from None
 
 
-def _not_text(path: str, text: pa.Array, first_line: int) -> LoadError:
+def _not_text(path: str, text: pa.Array, numbers: pa.Array) -> LoadError:
     """Find the line by halving."""
     import pyarrow as pa
 
@@ -155,4 +167,4 @@ def _not_text(path: str, text: pa.Array, first_line: int) -> LoadError:
             low = middle
         except pa.ArrowInvalid:
             high = middle
-    return LoadError(f"{path}, line {first_line + low}: not UTF-8 text.", "Convert it: iconv -t UTF-8")
+    return LoadError(f"{path}, line {numbers[low].as_py()}: not UTF-8 text.", "Convert it: iconv -t UTF-8")

@@ -9,7 +9,6 @@ from queue import Full, Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from grantlens.engine.duckdb import MalformedJson
 from grantlens.errors import LoadError
 from grantlens.ingest.account import Account, already_loaded
 from grantlens.ingest.chunk import Chunk
@@ -83,26 +82,12 @@ def load_file(
     seen = already_loaded(engine, name)
     if seen:
         return seen
-    try:
-        return _attempt(engine, name, loader, progress, tolerant=False)
-    except MalformedJson:  # the rest loads, a little slower
-        return _attempt(engine, name, loader, progress, tolerant=True)
-
-
-def _attempt(
-    engine: Engine, path: str, loader: str | Loader | None, progress: Callable[[float], None] | None, *, tolerant: bool
-) -> dict[str, Any]:
-    with closing(Content(path)) as content, engine.transaction():
-        return _load(engine, content, loader, progress, tolerant=tolerant)
+    with closing(Content(name)) as content, engine.transaction():
+        return _load(engine, content, loader, progress)
 
 
 def _load(
-    engine: Engine,
-    content: Content,
-    loader: str | Loader | None,
-    progress: Callable[[float], None] | None,
-    *,
-    tolerant: bool,
+    engine: Engine, content: Content, loader: str | Loader | None, progress: Callable[[float], None] | None
 ) -> dict[str, Any]:
     reading = Reading(content, engine)
     hollow = reading.hollow()
@@ -111,9 +96,11 @@ def _load(
     chosen = choose(reading, loader)
     refuse_unknown_columns(reading, chosen)
     account = Account(engine, content.path, chosen)
-    pipeline = Pipeline(engine, chosen, account, reading, tolerant=tolerant)
+    pipeline = Pipeline(engine, chosen, account, reading)
     chunks = reading.chunks(lambda sample: recognises(chosen, sample), chosen.list_cells)
-    with closing(_beside(chunks) if reading.in_thread else chunks) as ready:
+    if reading.in_thread:
+        chunks = _beside(map(pipeline.calls.read, chunks))
+    with closing(pipeline.calls), closing(chunks) as ready:
         for chunk in ready:
             pipeline.take(chunk)
             if progress:

@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
-from grantlens.ingest.chunk import Chunk
+from grantlens.ingest.calls import AGAIN, CallReader
+from grantlens.ingest.chunk import Calls, Chunk
 from grantlens.ingest.dictionary import CALLERS, TARGETS
 from grantlens.ingest.duplicates import Duplicates
-from grantlens.ingest.mapping import Staging, parsed, parsed_file, reads_calls_only, staging, with_steps
+from grantlens.ingest.mapping import Staging, parsed, reads_calls_only, staging, with_steps
 from grantlens.ingest.raw_tokens import hash_tokens
 from grantlens.ingest.secrecy import masked
 from grantlens.ingest.unknown_keys import refuse_unknown_keys
@@ -43,20 +44,17 @@ class Pipeline:
         Where everything is counted.
     reading
         The opened file.
-    tolerant
-        Whether text that is no JSON is expected: slower. Otherwise it ends the load with `MalformedJson`.
     """
 
-    def __init__(self, engine: Engine, loader: Loader, account: Account, reading: Reading, *, tolerant: bool = False) -> None:  # noqa: PLR0913
+    def __init__(self, engine: Engine, loader: Loader, account: Account, reading: Reading) -> None:
         self.engine = engine
         self.loader = loader
         self.account = account
         self.reading = reading
-        self.tolerant = tolerant
         salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
         self._parameters = {"source": loader.name, "salt": salt, "batch": account.batch_id}
-        self._fast: Staging | None = None
-        self._stagings: dict[tuple[int, bool], list[Staging]] = {}
+        self.calls = CallReader(loader, {"source": loader.name, "salt": salt})
+        self._stagings: dict[int, list[Staging]] = {}
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
         self._duplicates = Duplicates(engine, account, self._parameters)
         self._run("CREATE OR REPLACE TEMP TABLE file_ignored (reason VARCHAR, records BIGINT)")
@@ -72,10 +70,10 @@ class Pipeline:
         self.account.add("records", chunk.records)
         self.engine.register("chunk_line", chunk.lines)
         try:
-            if not self._take_fast(chunk):
+            if chunk.calls is None or not self._take_calls(chunk.calls):
                 if chunk.check:
                     chunk.check()
-                self._map(self.loader, tolerant=self.tolerant or chunk.doubtful, first=first)
+                self._map(self.loader, first=first)
         finally:
             self.engine.unregister("chunk_line")
 
@@ -86,43 +84,17 @@ class Pipeline:
             self._run(f"INSERT INTO {log} SELECT * FROM file_{log}")
         self._run("INSERT INTO ignored SELECT $batch, reason, sum(records) FROM file_ignored GROUP BY reason ORDER BY reason")
 
-    def _take_fast(self, chunk: Chunk) -> bool:
-        """Take a chunk in which every line is one call that was read whole; False if it is not so.
+    def _take_calls(self, calls: Calls) -> bool:
+        """Keep calls that were staged beside the store; False if one of them has to be read with care."""
+        self.engine.register("chunk_call", calls.table)
+        try:
+            return self._keep_usage(calls.staging, "chunk_call", row="line_no")
+        finally:
+            self.engine.unregister("chunk_call")
 
-        DuckDB reads the lines as a file then, twice as fast as text by text. That gives no line numbers, but
-        keeps the order: as there is a row for each line, the row's number tells the line.
-        """
-        if self.tolerant or chunk.file is None or not reads_calls_only(self.loader):
-            return False
-        if self._fast is None:
-            file = {"file": chunk.file}
-            again = self._again(self.loader, tolerant=False)
-            self._run("CREATE OR REPLACE TEMP TABLE bad_line (line_no BIGINT, reason VARCHAR)")
-            self._fast = staging(self.engine, self.loader, "usage", parsed_file(self.loader), again, file)
-        staged = self._fast
-        with self.engine.filters_in_place():
-            self.engine.execute(f"CREATE OR REPLACE TEMP TABLE staged_usage AS {staged.sql}", self._parameters | {"file": chunk.file})
-        accounted = "sum(accounted), sum(accounted + gaps)" if staged.accounted else "$size, $size"
-        named = "count(event_id)" if "event_id" in staged.given else "0"
-        rows, good, names, compact, spaced, row = self.engine.rows(
-            f"SELECT count(*), count(*) - count(refused), {named}, {accounted}, min(rowid) FROM staged_usage", {"size": chunk.size}
-        )[0]
-        if not rows == good == names == chunk.records or chunk.size not in (compact, spaced):
-            return False
-        self._view_stage(f"{chunk.first_line} + rowid - {row}")
-        self._keep_usage(staged)
-        if self.engine.value("SELECT count(*) FROM bad_line"):
-            self._reject()
-            self._run("TRUNCATE bad_line")
-        return True
-
-    def _view_stage(self, line_no: str) -> None:
-        """Show the staged calls with their line and row number."""
-        self._run(f"CREATE OR REPLACE TEMP VIEW stage_usage AS SELECT rowid AS row, * REPLACE ({line_no} AS line_no) FROM staged_usage")
-
-    def _map(self, loader: Loader, *, tolerant: bool, first: bool) -> None:
+    def _map(self, loader: Loader, *, first: bool) -> None:
         """Bring the records of `chunk_line` into the logs, ignored or rejected."""
-        record = parsed(loader, "chunk_line", tolerant=tolerant)
+        record = parsed(loader, "chunk_line")
         calls_only = reads_calls_only(loader)
         if not calls_only:
             self._run(f"CREATE OR REPLACE TEMP TABLE record AS {record}")
@@ -132,33 +104,27 @@ class Pipeline:
             refuse_unknown_keys(self.engine, loader, self.reading.path, first=first)
         if loader.rejected:
             self._run(f"INSERT INTO bad_line SELECT line_no, reason FROM ({with_steps(loader, loader.rejected)})")
-        for staged in self._stagings_of(loader, record if calls_only else None, tolerant=tolerant):
+        for staged in self._stagings_of(loader, record if calls_only else None):
             self._stage(staged)
             if staged.log == "usage":
-                self._view_stage("line_no")
-                self._keep_usage(staged)
+                self._keep_usage(staged, "staged_usage", row="rowid")
                 self._run("INSERT INTO out_line SELECT line_no FROM staged_usage")
             else:
                 self._keep(staged)
                 self._run(f"INSERT INTO out_line SELECT line_no FROM staged_{staged.log}")
         if loader.ignored:
             self._ignore(loader)
-        self._hand_over(loader, tolerant=tolerant, first=first)
+        self._hand_over(loader, first=first)
 
-    def _stagings_of(self, loader: Loader, record: str | None, *, tolerant: bool) -> list[Staging]:
-        key = (id(loader), tolerant)
+    def _stagings_of(self, loader: Loader, record: str | None) -> list[Staging]:
+        key = id(loader)
         if key not in self._stagings:
-            again = self._again(loader, tolerant=tolerant)
+            again = parsed(loader, AGAIN)
             logs = [log for log in LOGS if getattr(loader, log)]
             self._stagings[key] = [staging(self.engine, loader, log, record, again) for log in logs]
         return self._stagings[key]
 
-    def _again(self, loader: Loader, *, tolerant: bool) -> str:
-        """Return the SELECT that parses the records which the dictionaries want to see again."""
-        lines = "(SELECT line_no, line FROM chunk_line WHERE line_no IN (SELECT example FROM example))"
-        return parsed(loader, lines, tolerant=tolerant)
-
-    def _hand_over(self, loader: Loader, *, tolerant: bool, first: bool) -> None:
+    def _hand_over(self, loader: Loader, *, first: bool) -> None:
         """Give the records that a loader made nothing of to the one it names for them, or reject them."""
         rest = self.engine.arrow(
             "SELECT * FROM chunk_line WHERE line_no NOT IN (SELECT line_no FROM out_line) "
@@ -174,7 +140,7 @@ class Pipeline:
         if len(rest) and loader.otherwise:
             self.engine.unregister("chunk_line")
             self.engine.register("chunk_line", rest)
-            self._map(loader.otherwise, tolerant=tolerant, first=first)
+            self._map(loader.otherwise, first=first)
 
     def _stage(self, staged: Staging) -> None:
         """Stage a log, and set aside the rows that do not fit."""
@@ -184,7 +150,7 @@ class Pipeline:
         if staged.accounted:
             self._run(
                 f"DELETE FROM {table} WHERE line_no IN (SELECT s.line_no FROM {table} s JOIN chunk_line l USING (line_no) "
-                "WHERE strlen(rtrim(l.line, chr(13) || chr(10))) NOT IN (s.accounted, s.accounted + s.gaps))"
+                "WHERE strlen(rtrim(l.line, chr(13) || chr(10))) <> s.accounted)"
             )
         if self.engine.value("SELECT count(*) FROM bad_line"):
             self._run(f"DELETE FROM {table} WHERE line_no IN (SELECT line_no FROM bad_line)")
@@ -197,13 +163,11 @@ class Pipeline:
         if nameless:
             self._name_events(table)
 
-    def _count(self, staged: Staging) -> int:
+    def _count(self, log: str, table: str) -> int:
         """Count a staged log, and when its events were."""
-        table, time = f"staged_{staged.log}", TIMES[staged.log]
-        rows, first, last = self.engine.rows(f"SELECT count(*), min({time}), max({time}) FROM {table}")[0]
-        if rows:
-            self.account.add(staged.log, rows)
-            self.account.saw(first, last)
+        rows, first, last = self.engine.rows(f"SELECT count(*), min({TIMES[log]}), max({TIMES[log]}) FROM {table}")[0]
+        self.account.add(log, rows)
+        self.account.saw(first, last)
         return rows
 
     def _name_events(self, table: str) -> None:
@@ -216,34 +180,36 @@ class Pipeline:
             f") n WHERE {table}.rowid = n.row"
         )
 
-    def _keep_usage(self, staged: Staging) -> None:
+    def _keep_usage(self, staged: Staging, stage: str, *, row: str) -> bool:
+        """Write staged calls; `row` numbers them. False if nothing was done, since some do not fit."""
         for dictionary in (CALLERS, TARGETS):
-            dictionary.encode(self.engine, staged, self._parameters)
-        rows = self._count(staged)
-        if not rows:
-            return
-        first, last = self.engine.rows("SELECT min(row), max(row) FROM stage_usage")[0]
+            if not dictionary.encode(self.engine, staged, stage, self._parameters):
+                return False
+        if not self._count("usage", stage):
+            return True
+        first, last = self.engine.rows(f"SELECT min({row}), max({row}) FROM {stage}")[0]
         shift = self._usage_id + 1 - first  # row ids of an uncommitted table begin anywhere
         self._usage_id = shift + last
         types = {column.name: column.type for column in USAGE_ROW.columns}
         special = {
-            "usage_id": f"{shift} + s.row",
+            "usage_id": f"{shift} + s.{row}",
             "caller_id": "c.id",
             "target_id": "t.id",
             "batch_id": "$batch",
             "line_no": self._line("s"),
             "event_id": "s.event_id",
         }
-        values = ", ".join(special.get(name) or staged.column(name, types[name]) for name in USAGE_ROW.names)
+        values = ", ".join(special.get(name) or f"{staged.column(name, types[name])}::{types[name]}" for name in USAGE_ROW.names)
         self._run(
-            f"INSERT INTO usage_row SELECT {values} FROM stage_usage s JOIN {CALLERS.chunk} c ON c.hash = s.{CALLERS.hash} "
+            f"INSERT INTO usage_row SELECT {values} FROM {stage} s JOIN {CALLERS.chunk} c ON c.hash = s.{CALLERS.hash} "
             f"JOIN {TARGETS.chunk} t ON t.hash = s.{TARGETS.hash}{self._true_lines()}"
         )
-        self._duplicates.note_usage(staged.column("source", "VARCHAR"), shift)
+        self._duplicates.note_usage(stage, staged.column("source", "VARCHAR"), f"{shift} + {row}")
+        return True
 
     def _keep(self, staged: Staging) -> None:
         table = f"staged_{staged.log}"
-        if not self._count(staged):
+        if not self._count(staged.log, table):
             return
         hash_tokens(self.engine, table, [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["salt"])
         special = {"batch_id": "$batch", "line_no": self._line("s"), "event_id": "s.event_id"}
@@ -265,8 +231,6 @@ class Pipeline:
         self.account.add("ignored", self.engine.value("SELECT count(*) FROM ignored_line"))
 
     def _reject(self) -> None:
-        import pyarrow as pa
-
         line = "l.true_line" if self.reading.shared_lines else "l.line_no"
         bad = self.engine.rows(
             f"SELECT {line}, b.reason, l.line FROM (SELECT line_no, string_agg(DISTINCT reason, '; ' ORDER BY reason) AS reason "
@@ -274,16 +238,15 @@ class Pipeline:
         )
         self.account.add("rejected", len(bad))
         bad = [(number, reason, text.strip()) for number, reason, text in bad]
-        columns = {
-            "line_no": [number for number, _, _ in bad],
-            "reason": [_explained(reason, text) for _, reason, text in bad],
-            "excerpt": [masked(text) for _, _, text in bad],
-        }
-        self.engine.register("rejected_record", pa.table(columns))
-        try:
-            self._run("INSERT INTO rejected SELECT $batch, line_no, reason, excerpt FROM rejected_record")
-        finally:
-            self.engine.unregister("rejected_record")
+        self.engine.execute(
+            "INSERT INTO rejected SELECT $batch, unnest($lines), unnest($reasons), unnest($excerpts)",
+            {
+                "batch": self.account.batch_id,
+                "lines": [number for number, _, _ in bad],
+                "reasons": [_explained(reason, text) for _, reason, text in bad],
+                "excerpts": [masked(text) for _, _, text in bad],
+            },
+        )
 
     def _line(self, alias: str) -> str:
         return "l.true_line" if self.reading.shared_lines else f"{alias}.line_no"

@@ -26,8 +26,6 @@ def hash_tokens(engine: Engine, table: str, columns: Iterable[str], key: str) ->
     key
         The store's random key, in hexadecimal.
     """
-    import pyarrow as pa
-
     for column in columns:
         name = quote(column)
         raw = engine.rows(
@@ -36,8 +34,8 @@ def hash_tokens(engine: Engine, table: str, columns: Iterable[str], key: str) ->
         if not raw:
             continue
         tokens = [token for (token,) in raw]
-        engine.register("raw_token", pa.table({"token": tokens, "hashed": [keyed_hash(token, key) for token in tokens]}))
-        try:
-            engine.execute(f"UPDATE {quote(table)} SET {name} = raw_token.hashed FROM raw_token WHERE {name} = raw_token.token")
-        finally:
-            engine.unregister("raw_token")
+        engine.execute(
+            f"UPDATE {quote(table)} SET {name} = r.hashed FROM (SELECT unnest($tokens) AS token, unnest($hashes) AS hashed) r "
+            f"WHERE {name} = r.token",
+            {"tokens": tokens, "hashes": [keyed_hash(token, key) for token in tokens]},
+        )

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from grantlens.errors import LoadError
-from grantlens.ingest.chunk import RECORDS, Chunk, sliced
+from grantlens.ingest.chunk import RECORDS, Chunk, int_array, sliced
 
 if TYPE_CHECKING:
     import os
@@ -128,9 +128,9 @@ def parquet_chunks(engine: Engine, path: str, file: str | os.PathLike[str]) -> I
                 text = engine.arrow("SELECT to_json(parquet_row)::VARCHAR AS line FROM parquet_row")
             finally:
                 engine.unregister("parquet_row")
-            keys = pa.array(range(number, number + len(batch)), pa.int64())
+            keys = int_array(range(number, number + len(batch)))
             number += len(batch)
-            yield Chunk(sliced(text.append_column("line_no", keys)), len(batch))
+            yield Chunk(sliced({"line_no": keys, "line": text["line"].combine_chunks()}), len(batch))
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from None
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def refuse_unknown_columns(reading: Reading, loader: Loader) -> None:
     """Refuse a CSV or Parquet file whose header names a column that the loader does not know."""
-    known = (loader.otherwise or loader).known_keys
+    while loader.otherwise:
+        loader = loader.otherwise
+    known = loader.known_keys
     if known is None or reading.columns is None:
         return
     for name in reading.columns:
@@ -37,8 +39,6 @@ def refuse_unknown_keys(engine: Engine, loader: Loader, path: str, *, first: boo
     first
         True for the first chunk of the file, which decides about the file.
     """
-    import pyarrow as pa
-
     combinations = engine.rows("SELECT keys, count(*) FROM (SELECT TRY(json_keys(line)) AS keys FROM chunk_line) GROUP BY keys")
     unknown: dict[str, int] = {}
     for keys, records in combinations:
@@ -52,14 +52,12 @@ def refuse_unknown_keys(engine: Engine, loader: Loader, path: str, *, first: boo
             if records == total:
                 raise _refused(path, key, loader.known_keys)
     reasons = {key: _reason(key, loader.known_keys) for key in sorted(unknown)}
-    engine.register("unknown_key", pa.table({"key": list(reasons), "reason": list(reasons.values())}))
-    try:
-        engine.execute(
-            "INSERT INTO bad_line SELECT line_no, reason FROM "
-            "(SELECT line_no, unnest(TRY(json_keys(line))) AS key FROM chunk_line) JOIN unknown_key USING (key)"
-        )
-    finally:
-        engine.unregister("unknown_key")
+    engine.execute(
+        "INSERT INTO bad_line SELECT line_no, reason FROM "
+        "(SELECT line_no, unnest(TRY(json_keys(line))) AS key FROM chunk_line) "
+        "JOIN (SELECT unnest($keys) AS key, unnest($reasons) AS reason) USING (key)",
+        {"keys": list(reasons), "reasons": list(reasons.values())},
+    )
 
 
 def _reason(key: str, known: frozenset[str]) -> str:

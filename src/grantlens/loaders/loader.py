@@ -27,8 +27,8 @@ class Loader:
 
     A loader that gives nothing but usage is read the fast way: it gives at most one row for a record. Beside
     the canonical columns it may give INTEGER `accounted`, the bytes of a record as it would stand in JSON with
-    the columns that were read and nothing else, and `gaps`, the spaces that some writers add. A record that is
-    longer holds something unread: it is handed to `otherwise`.
+    the columns that were read and nothing else. A record that is longer holds something unread: it is handed
+    to `otherwise`.
     """
 
     name: str

@@ -59,28 +59,29 @@ def dialect(records: Sequence[Mapping]) -> Loader:
     names = sorted({name for record in records for name in record})
     if any(record.get("log") != "usage" for record in records) or not {*names} <= {"log", *_COLUMNS["usage"]}:
         return LOADER
+    spaced = _calls(records, names, spaced=True)
+    return replace(_calls(records, names, spaced=False), otherwise=replace(spaced, otherwise=LOADER))
+
+
+def _calls(records: Sequence[Mapping], names: list[str], *, spaced: bool) -> Loader:
+    """Read calls with these columns, as compact writers or as Python's `json` with its spaces put them down."""
     always = {name for name in names if all(record.get(name) is not None for record in records)}
-
-    def bytes_of(name: str, around: int) -> str:
-        size = f'strlen(r."{name}")+{len(name) + around}'
-        return f"+{size}" if name in always else f"+coalesce({size},0)"
-
-    compact = "1" + "".join(bytes_of(name, 4 if name in _BARE else 6) for name in names)
-    spaces = "-1" + "".join("+2" if name in always else f'+2*(r."{name}" IS NOT NULL)::INT' for name in names)
-    commas = "".join(
-        f'+coalesce(strlen(r."{name}")-strlen(replace(r."{name}",\',\',\'\')),0)' for name in names if name in _STRUCTURED
-    )
+    around = {name: len(name) + (4 if name in _BARE else 6) + (2 if spaced else 0) for name in names}
+    bytes_ = [str((0 if spaced else 1) + sum(around[name] for name in always))]
+    for name in names:
+        size = f'strlen(r."{name}")' if name in always else f'coalesce(strlen(r."{name}")+{around[name]},0)'
+        bytes_.append(size)
+        if spaced and name in _STRUCTURED:
+            bytes_.append(f'coalesce(strlen(r."{name}")-strlen(replace(r."{name}",\',\',\'\')),0)')
     values = ", ".join(f'r."{name}" AS "{name}"' for name in names if name != "log")
     return replace(
         LOADER,
         fields=json.dumps({name: "JSON" if name in _STRUCTURED else "VARCHAR" for name in names}),
-        usage=f"SELECT line_no, {values}, ({compact})::INT AS accounted, ({spaces}{commas})::INT AS gaps "
-        "FROM record WHERE r.log = 'usage'",
+        usage=f"SELECT line_no, {values}, ({'+'.join(bytes_)})::INT AS accounted FROM record WHERE r.log = 'usage'",
         issuance=None,
         revocation=None,
         rejected=None,
         known_keys=None,
-        otherwise=LOADER,
     )
 
 

@@ -26,9 +26,7 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {}
 def create(engine: Engine) -> None:
     """Make every type, table and view in an empty database."""
     with engine.transaction():
-        for name, values in ENUMS.items():
-            listed = ", ".join(f"'{value}'" for value in values)
-            engine.execute(f"CREATE TYPE {name} AS ENUM ({listed})")
+        make_types(engine)
         for table in TABLES:
             engine.execute(table.ddl())
         for view in VIEWS:
@@ -41,6 +39,13 @@ def create(engine: Engine) -> None:
         }
         for name, value in facts.items():
             engine.execute("INSERT INTO meta VALUES ($name, $value)", {"name": name, "value": value})
+
+
+def make_types(engine: Engine) -> None:
+    """Make the closed vocabularies as types."""
+    for name, values in ENUMS.items():
+        listed = ", ".join(f"'{value}'" for value in values)
+        engine.execute(f"CREATE TYPE {name} AS ENUM ({listed})")
 
 
 def version(engine: Engine) -> int | None:
