@@ -21,13 +21,14 @@ _SCOPE_LIST = """CASE WHEN permissions = '' THEN NULL
                 lambda scope: scope <> ''), []))::VARCHAR
             ELSE '["' || replace(permissions, ' ', '","') || '"]' END"""
 
+_GRAPH = "https://graph.microsoft.com"
+
 ACTIVITY = """
 SELECT line_no, tenant, requestId, timeGenerated, signInActivityId, appId, userId, ip, userAgent,
        coalesce(nullif(sessionId, ''), c_Sid) AS session,
        coalesce(nullif(scopes, ''), roles) AS permissions,
        upper(coalesce(requestMethod, httpMethod)) AS method,
        split_part(requestUri, '?', 1) AS address,
-       split_part(requestUri, '/', 3) AS host,
        coalesce(responseStatusCode, httpStatusCode) AS code,
        responseSizeBytes AS size,
        category = 'AzureADGraphActivityLogs' OR httpStatusCode IS NOT NULL AS is_aad_graph
@@ -49,11 +50,14 @@ SELECT line_no,
        nullif(appId, '') AS client_id,
        nullif(userId, '') AS subject_id,
        {_SCOPE_LIST} AS token_scopes,
-       CASE WHEN starts_with(address, 'https://') THEN lower(host)
+       CASE WHEN starts_with(address, '{_GRAPH}/') THEN 'graph.microsoft.com'
+            WHEN starts_with(address, 'https://') THEN lower(split_part(address, '/', 3))
             WHEN is_aad_graph THEN 'graph.windows.net'
             ELSE 'graph.microsoft.com' END AS resource_server,
        method,
-       CASE WHEN starts_with(address, 'https://') THEN substr(address, 9 + length(host)) ELSE address END AS target,
+       CASE WHEN starts_with(address, '{_GRAPH}/') THEN substr(address, {len(_GRAPH) + 1})
+            WHEN starts_with(address, 'https://') THEN substr(address, 9 + length(split_part(address, '/', 3)))
+            ELSE address END AS target,
        CASE WHEN size >= 0 THEN size END AS response_bytes,
        ip,
        nullif(userAgent, '') AS user_agent,
