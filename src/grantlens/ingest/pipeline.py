@@ -150,7 +150,7 @@ class Pipeline:
         if staged.accounted:
             self._run(
                 f"DELETE FROM {table} WHERE line_no IN (SELECT s.line_no FROM {table} s JOIN chunk_line l USING (line_no) "
-                "WHERE strlen(rtrim(l.line, chr(13) || chr(10))) <> s.accounted)"
+                "WHERE strlen(rtrim(l.line, chr(13) || chr(10))) IS DISTINCT FROM s.accounted)"
             )
         if self.engine.value("SELECT count(*) FROM bad_line"):
             self._run(f"DELETE FROM {table} WHERE line_no IN (SELECT line_no FROM bad_line)")
