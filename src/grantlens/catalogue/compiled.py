@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from grantlens.catalogue.arrays import numbers
 from grantlens.catalogue.path import Style, cut, some, tokens
 from grantlens.catalogue.servers import server_key, serves
 from grantlens.catalogue.shapes import Vocabulary, shapes
@@ -64,13 +65,11 @@ class _Stage:
     def find(self, targets: pa.Array, methods: pa.Array) -> np.ndarray:
         """Return the operation of each path, -1 where none is known."""
         import numpy as np
-        import pyarrow as pa
 
         segments = cut(targets, self.style)
         shape, first = shapes(segments, methods, self.vocabulary)
-        samples = zip(
-            segments.take(pa.array(first)).to_pylist(), methods.take(pa.array(first)).to_pylist(), strict=True
-        )
+        rows = numbers(first)
+        samples = zip(segments.take(rows).to_pylist(), methods.take(rows).to_pylist(), strict=True)
         found = (self.trie.find(*sample) for sample in samples)
         return np.array([-1 if operation is None else operation for operation in found], np.int64)[shape]
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from grantlens.catalogue.arrays import numbers, texts, to_flags, to_known, to_numbers
 from grantlens.catalogue.compiled import Compiled
 from grantlens.catalogue.path import some
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from grantlens.engine.duckdb import Engine
+
+MATCHES = ("name", "path", "container", "unmatched")
+"""What column match of usage_operation may say."""
 
 STEP = 1_000_000
 """Target rows that are matched at a time; bounds the memory."""
@@ -112,27 +116,42 @@ def match(compiled: Compiled, targets: pa.Table) -> pa.Table:
     operation = np.full(targets.num_rows, -1, np.int64)
     by_name = _by_name(compiled, columns, operation)
     _by_path(compiled, columns, operation)
-    http = pc.and_(pc.is_valid(columns["method"]), pc.is_valid(columns["target"])).to_numpy(zero_copy_only=False)
+    http = to_known(columns["method"]) & to_known(columns["target"])
     found = operation >= 0
     container = np.zeros(len(found), bool)
     rest = np.flatnonzero(~found)
     if len(rest):
-        hidden = pc.fill_null(pc.match_substring_regex(some(columns["target"], rest), CONTAINER), False)
-        posted = pc.fill_null(pc.equal(some(columns["method"], rest).cast(pa.string()), "POST"), True)
-        unnamed = pc.is_null(some(columns["operation"], rest))
-        container[rest] = pc.and_(pc.and_(hidden, posted), unnamed).to_numpy(zero_copy_only=False)
-    answer = np.select([by_name, found, container], [0, 1, 2], 3)
-    logged = pc.if_else(pa.array((by_name & ~http) | ~found), columns["operation"], None)
+        hidden = to_flags(pc.match_substring_regex(some(columns["target"], rest), CONTAINER))
+        unnamed = ~to_known(some(columns["operation"], rest))
+        container[rest] = hidden & unnamed & _posted(some(columns["method"], rest))
+    answer = np.select([by_name, found, container], [0, 1, 2], 3).astype(np.int8)
+    logged = to_known(columns["operation"]) & ((by_name & ~http) | ~found)
     return pa.table(
         {
             "target_id": columns["target_id"],
-            "op_id": pa.array(operation, pa.int32(), mask=~found),
-            "name": logged,
-            "match": pa.DictionaryArray.from_arrays(
-                pa.array(answer, pa.int8()), ["name", "path", "container", "unmatched"]
-            ),
+            "op_id": numbers(operation.astype(np.int32), found),
+            "name": _only(columns["operation"], logged),
+            "match": pa.DictionaryArray.from_arrays(numbers(answer), texts(MATCHES)),
         }
     )
+
+
+def _posted(methods: pa.Array) -> np.ndarray:
+    """Return which calls were a POST, or may have been one."""
+    import numpy as np
+
+    names = methods.dictionary.to_pylist()
+    return np.array([*(name == "POST" for name in names), True], bool)[to_numbers(methods.indices)]
+
+
+def _only(values: pa.Array, wanted: np.ndarray) -> pa.Array:
+    """Return the values where they are wanted, null elsewhere."""
+    import numpy as np
+    import pyarrow as pa
+
+    if not wanted.any():
+        return pa.nulls(len(values), pa.string())
+    return values.take(numbers(np.arange(len(values)), wanted))
 
 
 def _upper(methods: pa.Array) -> pa.Array:
@@ -155,9 +174,7 @@ def _pairs(first: pa.Array, second: pa.Array) -> tuple[np.ndarray, list[tuple[st
     import numpy as np
 
     left, right = first.dictionary_encode(), second.dictionary_encode()
-    key = (left.indices.fill_null(-1).to_numpy().astype(np.int64) + 1) * (len(right.dictionary) + 1) + (
-        right.indices.fill_null(-1).to_numpy() + 1
-    )
+    key = (to_numbers(left.indices) + 1) * (len(right.dictionary) + 1) + to_numbers(right.indices) + 1
     distinct, number = np.unique(key, return_inverse=True)
     lefts, rights = [None, *left.dictionary.to_pylist()], [None, *right.dictionary.to_pylist()]
     return number, [(lefts[code // len(rights)], rights[code % len(rights)]) for code in distinct.tolist()]
@@ -169,15 +186,17 @@ def _by_name(compiled: Compiled, columns: dict[str, pa.Array], operation: np.nda
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    named = np.flatnonzero(pc.is_valid(columns["operation"]).to_numpy(zero_copy_only=False))
+    named = np.flatnonzero(to_known(columns["operation"]))
     found = np.zeros(len(operation), bool)
     if len(named):
         names, servers = some(columns["operation"], named), some(columns["resource_server"], named)
         methods = some(columns["method"], named)
         answer = _ask(compiled, servers, names)
-        missing = np.flatnonzero((answer < 0) & pc.is_valid(methods).to_numpy(zero_copy_only=False))
+        missing = np.flatnonzero((answer < 0) & to_known(methods))
         if len(missing):  # a gateway that logs the route apart from the method
-            routes = pc.binary_join_element_wise(some(methods, missing).cast(pa.string()), some(names, missing), " ")
+            routes = pc.binary_join_element_wise(
+                some(methods, missing).cast(pa.string()), some(names, missing), texts([" "] * len(missing))
+            )
             answer[missing] = _ask(compiled, some(servers, missing), routes)
         operation[named] = answer
         found[named] = answer >= 0
@@ -197,7 +216,7 @@ def _by_path(compiled: Compiled, columns: dict[str, pa.Array], operation: np.nda
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    rest = np.flatnonzero((operation < 0) & pc.is_valid(columns["target"]).to_numpy(zero_copy_only=False))
+    rest = np.flatnonzero((operation < 0) & to_known(columns["target"]))
     if not len(rest):
         return
     target, method, server = (some(columns[name], rest) for name in ("target", "method", "resource_server"))
@@ -209,7 +228,7 @@ def _by_path(compiled: Compiled, columns: dict[str, pa.Array], operation: np.nda
     encoded = server.dictionary_encode()
     servers = [*encoded.dictionary.to_pylist(), *([None] if encoded.null_count else [])]
     claims = [compiled.claim(name) for name in servers]
-    claim = np.array(claims, np.int64)[encoded.indices.fill_null(len(servers) - 1).to_numpy()]
+    claim = np.array(claims, np.int64)[to_numbers(encoded.indices)]
     for number in sorted(set(claims)):
         here = np.flatnonzero(claim == number)
         if len(here):

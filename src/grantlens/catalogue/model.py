@@ -107,20 +107,14 @@ class Catalogue:
 
     def _noting(self, **facts: str | None) -> Catalogue:
         """Return the catalogue with facts about its source added."""
-        import pyarrow as pa
-
         known = {key: value for key, value in facts.items() if value is not None}
-        meta = pa.Table.from_pylist([self.meta | known], schema=_schema("cat_meta"))
+        meta = _table("cat_meta", [self.meta | known])
         return Catalogue({**self.tables, "cat_meta": meta})
 
     @classmethod
     def of_rows(cls, rows: Mapping[str, list[dict[str, Any]]]) -> Catalogue:
         """Make a catalogue of rows, table by table."""
-        import pyarrow as pa
-
-        return cls(
-            {table.name: pa.Table.from_pylist(rows.get(table.name, []), schema=_schema(table.name)) for table in TABLES}
-        )
+        return cls({table.name: _table(table.name, rows.get(table.name, [])) for table in TABLES})
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Catalogue:
@@ -132,7 +126,8 @@ class Catalogue:
 
         remedy = "Build it again: grantlens catalogue build SOURCE PATH -o FILE."
         try:
-            whole = pq.read_table(os.fspath(path))
+            with pq.ParquetFile(os.fspath(path)) as file:
+                whole = file.read()
         except FileNotFoundError:
             raise CatalogueError(f"{path} does not exist.", remedy) from None
         except (pa.ArrowInvalid, OSError) as error:
@@ -265,8 +260,18 @@ def _flat(column: pa.ChunkedArray) -> pa.Array:
         if column.num_chunks == 1
         else pa.concat_arrays(column.chunks)
         if column.num_chunks
-        else pa.array([], column.type)
+        else pa.nulls(0, column.type)
     )
+
+
+def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
+    import pyarrow as pa
+
+    from grantlens.catalogue.arrays import column
+
+    schema = _schema(name)
+    columns = [column([row.get(field.name) for row in rows], field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _schema(name: str) -> pa.Schema:

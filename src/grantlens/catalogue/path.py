@@ -17,6 +17,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from grantlens.catalogue.arrays import flags, texts
+
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
@@ -50,10 +52,9 @@ def cut(paths: pa.Array, style: Style) -> pa.ListArray:
 
     Examples
     --------
-    >>> import pyarrow as pa
-    >>> cut(pa.array(["/users/7/%6Dessages?$top=1"]), Style())[0].as_py()
+    >>> cut(texts(["/users/7/%6Dessages?$top=1"]), Style())[0].as_py()
     ['', 'users', '7', 'messages']
-    >>> cut(pa.array(["/Users('7')/drive/root:/a/b.txt:/content"]), Style(odata=True, fold_case=True))[0].as_py()
+    >>> cut(texts(["/Users('7')/drive/root:/a/b.txt:/content"]), Style(odata=True, fold_case=True))[0].as_py()
     ['', 'users', '{}', 'drive', 'root:', '{}:', 'content']
     """
     import pyarrow.compute as pc
@@ -112,9 +113,7 @@ def _fold_drive_paths(text: pa.Array) -> pa.Array:
 
 def _each(array: pa.Array, function: Callable[[str], str]) -> pa.Array:
     """Apply a Python function to each value: only for the few that need it."""
-    import pyarrow as pa
-
-    return pa.array([function(value) for value in array.to_pylist()], pa.string())
+    return texts([function(value) for value in array.to_pylist()])
 
 
 def _where(array: pa.Array, mask: pa.Array, function: Callable[[pa.Array], pa.Array]) -> pa.Array:
@@ -129,13 +128,12 @@ def _where(array: pa.Array, mask: pa.Array, function: Callable[[pa.Array], pa.Ar
 def some(array: pa.Array, rows: np.ndarray) -> pa.Array:
     """Return the values at ascending rows; without a copy where these are all."""
     import numpy as np
-    import pyarrow as pa
 
     if len(rows) == len(array):
         return array
     mask = np.zeros(len(array), bool)
     mask[rows] = True
-    return array.filter(pa.array(mask))  # copies runs; `take` copies value by value
+    return array.filter(flags(mask))  # copies runs; `take` copies value by value
 
 
 # Templates
@@ -157,13 +155,10 @@ def tokens(templates: list[str], style: Style) -> list[tuple[Token, ...]]:
     >>> [token.kind for token in tokens(["/v1/{name}:cancel"], Style())[0]]
     ['literal', 'suffix']
     """
-    import pyarrow as pa
-
     if style.odata:  # slips in Microsoft's file: /teams/(team-id), root:/{path}/action without the closing colon
         templates = [_DRIVE_PATH.sub(r"\1:/", _BARE_KEY.sub(r"{\1}", template)) for template in templates]
     return [
-        tuple(_token(segment, style) for segment in row if segment)
-        for row in cut(pa.array(templates, pa.string()), style).to_pylist()
+        tuple(_token(segment, style) for segment in row if segment) for row in cut(texts(templates), style).to_pylist()
     ]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from grantlens.catalogue.arrays import numbers, texts, to_flags, to_numbers
 from grantlens.catalogue.path import VERSIONS, Token, some
 from grantlens.catalogue.trie import SPECIAL
 
@@ -59,27 +60,27 @@ def shapes(segments: pa.ListArray, methods: pa.Array, vocabulary: Vocabulary) ->
     [[0, 0, 1], [0, 2]]
     """
     import numpy as np
-    import pyarrow as pa
 
     codes = _codes(segments.flatten(), vocabulary)
-    offsets = segments.offsets.to_numpy() - segments.offsets[0].as_py()
+    offsets = to_numbers(segments.offsets)
+    offsets -= offsets[0]
     real = codes >= 0
     before = np.concatenate([np.zeros(1, np.int64), np.cumsum(real)])
     lengths = np.diff(before[offsets])
-    method = methods.dictionary_encode().indices.fill_null(-1).to_numpy().astype(np.int64) + 1
+    method = to_numbers(methods.dictionary_encode().indices) + 1
     # One random 64-bit number for each code and odd factor for each place. They are drawn anew each
     # time, so that no log can be written to make two shapes collide.
     random = np.random.default_rng()
-    number = random.integers(0, 2**64, size=int(codes.max(initial=0)) + 1, dtype=np.uint64)
+    drawn = random.integers(0, 2**64, size=int(codes.max(initial=0)) + 1, dtype=np.uint64)
     factor = random.integers(0, 2**63, size=int(lengths.max(initial=0)) + 2, dtype=np.uint64) * np.uint64(
         2
     ) + np.uint64(1)
     place = (before[:-1] - np.repeat(before[offsets[:-1]], np.diff(offsets))).astype(np.int32)
-    part = np.where(real, number[codes] * factor[place], np.uint64(0))
+    part = np.where(real, drawn[codes] * factor[place], np.uint64(0))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(part, dtype=np.uint64)])
     by_method = random.integers(0, 2**64, size=int(method.max(initial=0)) + 1, dtype=np.uint64)
     key = sums[offsets[1:]] - sums[offsets[:-1]] + by_method[method] + factor[-1] * lengths.astype(np.uint64)
-    shape = pa.array(key).dictionary_encode().indices.to_numpy()
+    shape = to_numbers(numbers(key).dictionary_encode().indices)
     first = np.empty(int(shape.max(initial=-1)) + 1, np.int64)
     first[shape[::-1]] = np.arange(len(shape))[::-1]
     return shape, first
@@ -95,13 +96,13 @@ def _codes(segments: pa.Array, vocabulary: Vocabulary) -> np.ndarray:
     rows = np.flatnonzero(codes == 0)
     others = some(segments, rows)
     if vocabulary.suffixes:
-        colon = np.flatnonzero(pc.match_substring(others, ":").to_numpy(zero_copy_only=False))
+        colon = np.flatnonzero(to_flags(pc.match_substring(others, ":")))
         verb = _lookup(pc.replace_substring_regex(some(others, colon), r"(?s)^.+:", ""), vocabulary.suffixes)
         codes[rows[colon]] = np.where(verb >= 0, verb + used, 0)
         used += len(vocabulary.suffixes)
     looked_at = np.flatnonzero(_looked_at(others, vocabulary))
-    codes[rows[looked_at]] = some(others, looked_at).dictionary_encode().indices.to_numpy() + used
-    codes[pc.equal(pc.binary_length(segments), 0).to_numpy(zero_copy_only=False)] = -1
+    codes[rows[looked_at]] = to_numbers(some(others, looked_at).dictionary_encode().indices) + used
+    codes[to_numbers(pc.binary_length(segments)) == 0] = -1
     return codes
 
 
@@ -118,12 +119,10 @@ def _looked_at(segments: pa.Array, vocabulary: Vocabulary) -> np.ndarray:
         found.append(pc.ends_with(segments, ")"))
     if not found:
         return np.zeros(len(segments), bool)
-    return reduce(pc.or_, found).to_numpy(zero_copy_only=False)
+    return to_flags(reduce(pc.or_, found))
 
 
 def _lookup(values: pa.Array, words: tuple[str, ...]) -> np.ndarray:
-    import numpy as np
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.index_in(values, value_set=pa.array(words, pa.string())).fill_null(-1).to_numpy().astype(np.int64)
+    return to_numbers(pc.index_in(values, value_set=texts(words)))
