@@ -63,6 +63,8 @@ class Engine:
         except duckdb.Error as error:
             raise StoreError(f"{self.path} cannot be opened as a store: {_first_line(error)}.", "Name a DuckDB file made by grantlens, or a new file.") from None
         self.execute("SET TimeZone = 'UTC'")
+        self.execute("SET enable_progress_bar = true")  # so that `progress` knows
+        self.execute("SET enable_progress_bar_print = false")
         self.execute("SET enable_external_file_cache = false")  # a load reads one path again with new content
         if memory_limit:
             self.execute("SET memory_limit = $limit", {"limit": memory_limit})
