@@ -26,10 +26,3 @@ def test_no_value_is_lost(native, log):
     written = Counter(name for row in rows[log] for name in row)
     stored = store.sql(f"SELECT {', '.join(f'count({name}) AS {name}' for name in written)} FROM {log}").to_pylist()[0]
     assert stored == dict(written)
-
-
-@pytest.fixture(scope="module")
-def samples():
-    from grantlens.bundled import samples
-
-    return samples()
