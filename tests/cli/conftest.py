@@ -48,7 +48,7 @@ def run(capsys, monkeypatch):
     return call
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def command() -> list[str]:
     """Return the words that start grantlens as a process of its own."""
     return [str(Path(sys.executable).parent / "grantlens")]
@@ -67,3 +67,10 @@ def shell(command):
         return Ran(done.returncode, done.stdout, done.stderr)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def detected(command, sample_file) -> str:
+    """Return the JSON that `grantlens detect` prints of every rule on the samples; asked once, for it takes seconds."""
+    arguments = ["detect", str(sample_file), "--now", "2026-10-01", "--format", "json"]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=True).stdout
