@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import Engine
 from grantlens.ingest import LoadReport, load_files
+from grantlens.ingest.card import coverage_card
+from grantlens.ingest.export import write_ndjson, write_parquet
+from grantlens.ingest.verification import differences
 from grantlens.relations import install_views
 from grantlens.schema.migrations import prepare
 from grantlens.view import View, view_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
     from grantlens.loaders import Loader
@@ -81,6 +86,29 @@ class Store:
         """Return the stretches of time for which each log is there."""
         return self.engine.arrow("SELECT * FROM coverage ORDER BY source, tenant, log, covered_from")
 
+    def verify(self) -> list[str]:
+        """Return one sentence for each loaded file that is gone or was changed; empty if all are what they were.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store:
+        ...     store.verify()
+        []
+        """
+        return differences(self.engine)
+
+    def export(self, path: str | os.PathLike[str], *, parquet: bool = False) -> list[Path]:
+        """Write the three logs in the native format, so that a load of it gives them again.
+
+        Parameters
+        ----------
+        path
+            An NDJSON file (`.gz` and `.zst` at its end compress it); with `parquet` a folder for one file a log.
+        parquet
+            Write Parquet, as other engines read it.
+        """
+        return write_parquet(self.engine, path) if parquet else write_ndjson(self.engine, path)
+
     def between(self, since: Any = None, until: Any = None, now: Any = None) -> View:
         """Return this store seen through a window; see `grantlens.view.view_of`.
 
@@ -95,6 +123,13 @@ class Store:
     def close(self) -> None:
         """Close the file, so that others may open it."""
         self.engine.close()
+
+    def __repr__(self) -> str:
+        files, records = self.engine.rows("SELECT count(*), coalesce(sum(records), 0) FROM batch")[0]
+        return f"Store({self.path!r}): {files} files, {records} records"
+
+    def _repr_html_(self) -> str:
+        return coverage_card(self.engine, self.path)
 
     def __enter__(self) -> Store:
         return self
