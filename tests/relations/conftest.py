@@ -78,7 +78,8 @@ class Bench:
             issuance += [{**where, **row} for row in world["issuance"]]
             revocation += [{**where, **row} for row in world["revocation"]]
             clock += [
-                {"source": world["source"], "log": log, "assumed": False, **said} for log, said in world["clock"].items()
+                {"source": world["source"], "log": log, "assumed": False, **said}
+                for log, said in world["clock"].items()
             ]
             servers |= world["server"]
             for row in world["usage"]:
@@ -218,13 +219,17 @@ def world(rng, source):
         tokens.append(row)
         issuance.append(row)
         if rng.random() < 0.1:  # reported again, with another expiry
-            issuance.append({**row, "event_id": event("i"), "issued_at": issued_at + 8 * SECOND, "expires_at": moment()})
+            issuance.append(
+                {**row, "event_id": event("i"), "issued_at": issued_at + 8 * SECOND, "expires_at": moment()}
+            )
     revocation = []
     for _ in range(rng.randrange(0, 5)):
         grant = rng.choice(grants)
         client, subject = holder[grant]
         kind = rng.choice(["revoke", "revoke", "revoke", "disable", "downgrade", "expiry", "signal"])
-        target = rng.choice(["token", "token", "grant", "grant", "client", "subject", "session", "credential", "policy"])
+        target = rng.choice(
+            ["token", "token", "grant", "grant", "client", "subject", "session", "credential", "policy"]
+        )
         if kind == "downgrade":
             target = "grant"
         row = {

@@ -36,9 +36,7 @@ def behind(caller, token, sessions, states, moment):
     own_from = "token" if token and token["scopes"] is not None else "usage" if own is not None else None
 
     def state_of(name):
-        return next(
-            (s for s in states if s["grant_id"] == name and s["valid_from"] <= moment < s["valid_until"]), None
-        )
+        return next((s for s in states if s["grant_id"] == name and s["valid_from"] <= moment < s["valid_until"]), None)
 
     if grant:
         mine = [state for state in states if state["grant_id"] == grant]
@@ -46,7 +44,11 @@ def behind(caller, token, sessions, states, moment):
         if own is not None and (token or not mine):
             return grant, own, own_from, key, "granted"
         if now:
-            return (grant, now["scopes"], "grant", key, "granted") if own is None else (grant, own, own_from, key, "granted")
+            return (
+                (grant, now["scopes"], "grant", key, "granted")
+                if own is None
+                else (grant, own, own_from, key, "granted")
+            )
         if any(state["ended_at"] is not None and state["ended_at"] <= moment for state in mine):
             return grant, None, None, key, "ended"
         # The call stands before the first opening in the log: scopes that the call itself names are as good as any.

@@ -42,8 +42,12 @@ def allowed(world, grant, moment):
             if row["grant_id"] == grant or pair:
                 steps.append((row["revoked_at"], 1, row))
         elif row["kind"] in ("revoke", "disable"):
-            on_pair = row.get("grant_id") is None and row["client_id"] == client and subject and row["subject_id"] == subject
-            named = row["target_kind"] == "grant" and (row.get("grant_id") == grant or (on_pair and first <= row["revoked_at"]))
+            on_pair = (
+                row.get("grant_id") is None and row["client_id"] == client and subject and row["subject_id"] == subject
+            )
+            named = row["target_kind"] == "grant" and (
+                row.get("grant_id") == grant or (on_pair and first <= row["revoked_at"])
+            )
             client_gone = row["target_kind"] == "client" and row["client_id"] == client and first <= row["revoked_at"]
             subject_gone = (
                 row["target_kind"] == "subject"
@@ -123,10 +127,19 @@ def tale(*steps):
     """Write a world of one grant: ("consent", 0, ["r"]), ("revoke", 60), ("downgrade", 30, ["w"])."""
     issuance, revocation = [], []
     for number, (kind, second, *scopes) in enumerate(steps):
-        who = {"event_id": f"e{number}", "outcome": "success", "grant_id": "g", "client_id": "a", "subject_id": "x", "kind": kind}
+        who = {
+            "event_id": f"e{number}",
+            "outcome": "success",
+            "grant_id": "g",
+            "client_id": "a",
+            "subject_id": "x",
+            "kind": kind,
+        }
         if kind in ("revoke", "downgrade"):
             removed = scopes[0] if scopes else None
-            revocation.append({**who, "revoked_at": NOON + second * SECOND, "target_kind": "grant", "scopes_removed": removed})
+            revocation.append(
+                {**who, "revoked_at": NOON + second * SECOND, "target_kind": "grant", "scopes_removed": removed}
+            )
         else:
             token = {"token_id": f"t{number}", "token_kind": "access"} if kind == "token" else {}
             issuance.append({**who, **token, "issued_at": NOON + second * SECOND, "scopes": scopes[0]})

@@ -38,8 +38,12 @@ def catalogue(rng):
         security = rng.choice(["scopes"] * 8 + ["none_required", "unknown"])
         alternatives = [
             {
-                "principal": rng.choice(["delegated", "delegated", "application", "any", "user", "bot", "delegated_personal"]),
-                "scopes": rng.choice([[None]] + [sorted(rng.sample(range(SCOPES), rng.randrange(1, 4))) for _ in range(9)]),
+                "principal": rng.choice(
+                    ["delegated", "delegated", "application", "any", "user", "bot", "delegated_personal"]
+                ),
+                "scopes": rng.choice(
+                    [[None]] + [sorted(rng.sample(range(SCOPES), rng.randrange(1, 4))) for _ in range(9)]
+                ),
                 "condition": rng.choice([None] * 9 + ["if shared"]),
                 "ambiguous_list": rng.random() < 0.1,
             }
@@ -59,7 +63,14 @@ def catalogue(rng):
 def lay(bench, known, grants):
     """Put a catalogue into the store, and a question of every set to every operation."""
     bench.clear()
-    one = {"catalogue": "c", "source": "toml", "sha256": "0", "case_sensitive": known["exact"], "operations": 0, "scopes": 0}
+    one = {
+        "catalogue": "c",
+        "source": "toml",
+        "sha256": "0",
+        "case_sensitive": known["exact"],
+        "operations": 0,
+        "scopes": 0,
+    }
     bench.insert(CAT_META, [one])
     bench.insert(
         CAT_SCOPE,
@@ -129,14 +140,18 @@ def lay(bench, known, grants):
     names = [[spelled(known, scope, number) for scope in scopes] for number, scopes in enumerate(known["sets"])]
     bench.engine.execute("CREATE OR REPLACE TEMP TABLE scope_set (set_id BIGINT, scopes VARCHAR[])")
     for number, scopes in enumerate(names):
-        bench.engine.execute("INSERT INTO scope_set VALUES ($number, $scopes)", {"number": number, "scopes": [*scopes, "alien"]})
+        bench.engine.execute(
+            "INSERT INTO scope_set VALUES ($number, $scopes)", {"number": number, "scopes": [*scopes, "alien"]}
+        )
     bench.engine.execute(
         "CREATE OR REPLACE TEMP TABLE question AS SELECT row_number() OVER () AS question_id, o::INTEGER AS operation_id, "
         "s::BIGINT AS set_id, a AS application "
         f"FROM range({OPERATIONS}) t(o), range({len(names)}) u(s), (VALUES (true), (false)) v(a)"
     )
     # Each grant holds one set, and made these calls.
-    bench.engine.execute("CREATE OR REPLACE TEMP TABLE named_caller (caller_id INTEGER, source VARCHAR, grant_id VARCHAR)")
+    bench.engine.execute(
+        "CREATE OR REPLACE TEMP TABLE named_caller (caller_id INTEGER, source VARCHAR, grant_id VARCHAR)"
+    )
     bench.engine.execute("CREATE OR REPLACE TEMP TABLE caller_segment (segment_id INTEGER, grant_id VARCHAR)")
     bench.engine.execute(
         "CREATE OR REPLACE TEMP TABLE used_pair (caller_id INTEGER, segment_id INTEGER, operation_id INTEGER, set_id BIGINT, "
@@ -287,7 +302,11 @@ def test_every_answer_is_that_of_brute_force(bench, seed):
     told = {(row["grant_id"], row["scope_id"]): row["replacement"] for row in proposals}
     expected = {}
     for number, (set_id, calls) in enumerate(grants):
-        asked = {(operation, application) for operation, application, outcome, ended in calls if outcome == "success" and not ended}
+        asked = {
+            (operation, application)
+            for operation, application, outcome, ended in calls
+            if outcome == "success" and not ended
+        }
         for scope, replacement in narrowest(known, known["sets"][set_id], asked).items():
             expected[f"g{number}", scope] = f"S{replacement}"
     assert told == expected

@@ -72,9 +72,7 @@ def followed(world, covered, callers, until):
         last = good[-1] if good else None
         end = next((stamp for stamp in refused if last is None or stamp > last), None)
         life = None if expires_at is None else (expires_at - revoked_at) / SECOND
-        allowed = allowed_window(
-            world["server"].get(key[3]), {caller["validation"] for _, caller, _ in rows}, life
-        )
+        allowed = allowed_window(world["server"].get(key[3]), {caller["validation"] for _, caller, _ in rows}, life)
         between = [
             refusal for refusal in refused if refusal > proven_from and after and after[0] < refusal and last > refusal
         ]
@@ -83,7 +81,8 @@ def followed(world, covered, callers, until):
             "successes": len(good),
             "uses_after": len(after),
             "writes_after": sum(
-                row["outcome"] == "success" and row["used_at"] > proven_from and row["call"] != "GET /r" for row, _, _ in rows
+                row["outcome"] == "success" and row["used_at"] > proven_from and row["call"] != "GET /r"
+                for row, _, _ in rows
             ),
             "denials": len(refused),
             "last_success_s": None if last is None else (last - revoked_at) / SECOND,
@@ -92,7 +91,9 @@ def followed(world, covered, callers, until):
             "lag_upper_s": None if end is None else (end - revoked_at + early + revocation_late) / SECOND,
             "censored": "right" if end is None else "left" if last is None else "no",
             "allowed_s": allowed,
-            "beyond_allowed": None if allowed is None or not after else after[-1] > proven_from + round(allowed * SECOND),
+            "beyond_allowed": None
+            if allowed is None or not after
+            else after[-1] > proven_from + round(allowed * SECOND),
             "flapped": bool(between),
             "calls": [row["usage_id"] for row, _, _ in sorted(rows, key=lambda r: (r[0]["used_at"], r[0]["usage_id"]))],
         }
@@ -188,14 +189,26 @@ def asked(bench, world):
         # A plain difference of logged times, exact to the microsecond.
         (
             [(130.500001, "success"), (140, "denied")],
-            {"last_success_s": 30.250001, "first_denial_s": 39.75, "lag_lower_s": 20.250001, "lag_upper_s": 49.75, "censored": "no"},
+            {
+                "last_success_s": 30.250001,
+                "first_denial_s": 39.75,
+                "lag_lower_s": 20.250001,
+                "lag_upper_s": 49.75,
+                "censored": "no",
+            },
         ),
         ([(140, "denied")], {"last_success_s": None, "censored": "left", "lag_lower_s": 0.0, "lag_upper_s": 49.75}),
         ([(130, "success")], {"first_denial_s": None, "censored": "right", "lag_upper_s": None}),
         # The last success of all, the first denial of all; the bounds describe the last success.
         (
             [(130, "success"), (140, "denied"), (150, "success"), (160, "denied")],
-            {"last_success_s": 49.75, "first_denial_s": 39.75, "lag_lower_s": 39.75, "lag_upper_s": 69.75, "flapped": True},
+            {
+                "last_success_s": 49.75,
+                "first_denial_s": 39.75,
+                "lag_lower_s": 39.75,
+                "lag_upper_s": 69.75,
+                "flapped": True,
+            },
         ),
         ([(130, "success"), (140, "scope")], {"first_denial_s": None, "censored": "right", "denials": 0}),
         # After its expiry a refusal proves nothing.
@@ -242,7 +255,12 @@ def test_the_allowed_window(bench, server, expires, allowed):
 
 @pytest.mark.parametrize(
     ("modes", "allowed"),
-    [(["introspection", None], 0), (["introspection", "cached"], None), (["introspection", "offline"], None), ([None], None)],
+    [
+        (["introspection", None], 0),
+        (["introspection", "cached"], None),
+        (["introspection", "offline"], None),
+        ([None], None),
+    ],
 )
 def test_calls_that_say_different_things_of_their_server(bench, modes, allowed):
     world = one_token(*((130 + number, "success") for number in range(len(modes))))

@@ -54,7 +54,9 @@ def covered(revocation, tokens):
                 more = {
                     name
                     for name, token in tokens.items()
-                    if token["parent_token_id"] in family and token["token_kind"] == "refresh" and token["kind"] != "exchange"
+                    if token["parent_token_id"] in family
+                    and token["token_kind"] == "refresh"
+                    and token["kind"] != "exchange"
                 }
                 if more <= family:
                     break
@@ -77,7 +79,11 @@ def covered(revocation, tokens):
             or (target == "grant" and revocation["grant_id"] is None and same_client and same_subject)
             or (target == "client" and same_client)
             or (target == "subject" and same_subject)
-            or (target == "session" and token["session_id"] is not None and token["session_id"] == revocation["session_id"])
+            or (
+                target == "session"
+                and token["session_id"] is not None
+                and token["session_id"] == revocation["session_id"]
+            )
         ):
             ends.add(name)
         if target == "policy" and token["issued_at"] < revocation["issued_before"]:
@@ -102,7 +108,16 @@ def test_a_token_is_its_first_record_and_its_last_expiry(bench, worlds, seed):
     expected = {(world["source"], name): token for world in laid for name, token in tokens_of(world).items()}
     assert set(told) == set(expected)
     for key, token in expected.items():
-        for name in ("issued_at", "expires_at", "grant_id", "parent_token_id", "scopes", "token_kind", "kind", "event_id"):
+        for name in (
+            "issued_at",
+            "expires_at",
+            "grant_id",
+            "parent_token_id",
+            "scopes",
+            "token_kind",
+            "kind",
+            "event_id",
+        ):
             assert told[key][name] == token[name], (key, name)
 
 
@@ -168,7 +183,17 @@ NOON = 1_783_684_800 * SECOND
 def family():
     """Return a refresh token that rotated once, their access tokens, an exchanged child, and a stranger."""
 
-    def born(token_id, second, kind="token", token_kind="access", parent=None, grant="g", client="a", subject="x", session="s"):
+    def born(
+        token_id,
+        second,
+        kind="token",
+        token_kind="access",
+        parent=None,
+        grant="g",
+        client="a",
+        subject="x",
+        session="s",
+    ):
         return {
             "event_id": f"e-{token_id}",
             "issued_at": NOON + second * SECOND,

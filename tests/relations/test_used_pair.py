@@ -24,10 +24,15 @@ def test_clock_errors(bench, worlds, seed):
     laid = worlds(seed)
     bench.lay(laid)
     rows = bench.answers("clock_error")
-    told = {(row["source"], row["log"]): (round(row["before_s"] * SECOND), round(row["after_s"] * SECOND)) for row in rows}
+    told = {
+        (row["source"], row["log"]): (round(row["before_s"] * SECOND), round(row["after_s"] * SECOND)) for row in rows
+    }
     assert len(told) == len(rows)
     expected = {
-        (world["source"], log): clock(world, log) for world in laid for log in ("issuance", "usage", "revocation") if world[log]
+        (world["source"], log): clock(world, log)
+        for world in laid
+        for log in ("issuance", "usage", "revocation")
+        if world[log]
     }
     assert told == expected
 
@@ -50,7 +55,11 @@ def test_the_end_of_a_caller(bench, worlds, seed):
                 if row["source"] == world["source"] and row["token_id"] == caller["token_id"]:
                     moments.append(row["revoked_at"] + clock(world, "revocation")[1])
             for token in tokens:
-                if token["source"] == world["source"] and token["token_id"] == caller["token_id"] and token["expires_at"]:
+                if (
+                    token["source"] == world["source"]
+                    and token["token_id"] == caller["token_id"]
+                    and token["expires_at"]
+                ):
                     leeway = world["server"].get(caller["resource_server"], {}).get("leeway_seconds", 60)
                     moments.append(token["expires_at"] + clock(world, "issuance")[1] + round(leeway * SECOND))
             assert ends.get(caller["caller_id"]) == (min(moments) + late if moments else None), caller
@@ -58,7 +67,9 @@ def test_the_end_of_a_caller(bench, worlds, seed):
 
 def placed(row, segments, ends, sets, own):
     """Return the key of the pair that a call belongs to."""
-    segment = next((s for s in segments[row["caller_id"]] if s["valid_from"] <= row["used_at"] < s["valid_until"]), None)
+    segment = next(
+        (s for s in segments[row["caller_id"]] if s["valid_from"] <= row["used_at"] < s["valid_until"]), None
+    )
     operation = {"GET /r": 1, "DELETE /w": 2}.get(row["call"])
     ended = bool(segment and segment["phase"] == "ended") or row["used_at"] > ends.get(row["caller_id"], FOREVER)
     return (

@@ -83,7 +83,7 @@ pointer AS (
 ranked AS (
     SELECT *, row_number() OVER first_to_last AS place, count(*) OVER (PARTITION BY finding_no) AS places
     FROM pointer
-    WINDOW first_to_last AS (PARTITION BY finding_no ORDER BY seen_at, batch_id, line_no, event_id)
+    WINDOW first_to_last AS (PARTITION BY finding_no ORDER BY seen_at, event_id, batch_id, line_no)
 ),
 evidence AS (
     SELECT finding_no,

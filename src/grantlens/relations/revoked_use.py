@@ -29,7 +29,7 @@ attempt AS (
     SELECT w.source, w.revocation_event, w.token_id, w.grant_id, w.resource_server,
            w.revoked_at, w.certain_from, w.before_s, w.after_s, w.use_before_s, w.use_after_s,
            w.expires_at, w.validation, w.join_key,
-           u.used_at, u.usage_id, u.target_id,
+           u.used_at, u.usage_id, u.event_id, u.target_id,
            u.outcome = 'success' AS success,
            u.outcome = 'denied' AND u.denial_reason = 'token'
                AND (w.expires_at IS NULL
@@ -66,7 +66,9 @@ summed AS (
            min(used_at) FILTER (denial) AS first_denial_at,
            min(used_at) FILTER (denial AND (last_success_at IS NULL OR used_at > last_success_at)) AS denial_after_last_success_at,
            min(used_at) FILTER (denial AND proven AND used_at > first_proven_success_at) AS denial_between_at,
-           list(usage_id ORDER BY used_at, usage_id) AS usage_ids
+           -- What a finding counts: successes and denials, not calls that failed for another reason.
+           min(used_at) FILTER (success OR denial) AS first_event_at, max(used_at) FILTER (success OR denial) AS last_event_at,
+           list(usage_id ORDER BY used_at, event_id) FILTER (success OR denial) AS usage_ids
     FROM placed
     GROUP BY source, revocation_event, token_id, grant_id, resource_server
 ),

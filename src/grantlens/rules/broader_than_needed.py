@@ -34,7 +34,7 @@ SELECT CASE WHEN enough THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'medium' AS severity,
        coalesce(client_name, client_id, 'An unnamed client') || ' holds ' || scope || ' where ' || replacement || ' was enough for every call seen' AS title,
        source, tenant, client_id, subject_id, grant_id, [scope] AS scopes,
-       first_used_at AS first_seen, last_used_at AS last_seen, uses AS events,
+       first_used_at AS first_seen, last_used_at AS last_seen, uses + 1 AS events,  -- the calls, and what opened the grant
        to_json({
            'scope': scope,
            'replacement': replacement,

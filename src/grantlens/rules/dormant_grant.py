@@ -88,7 +88,7 @@ SELECT CASE WHEN coalesce(strays, false) OR share < $min_coverage THEN 'indeterm
        coalesce(client_name, client_id, 'An unnamed client') || ' holds a live grant that was not seen used for '
            || date_diff('day', silent_from, $until) || ' days' AS title,
        source, tenant, client_id, subject_id, grant_id, scopes,
-       opened_at AS first_seen, coalesce(last_used_at, opened_at) AS last_seen, 1 AS events,
+       opened_at AS first_seen, coalesce(last_used_at, opened_at) AS last_seen, 1 + (last_no IS NOT NULL)::BIGINT AS events,
        to_json({
            'last_used_at': strftime(last_used_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
            'last_refresh_at': strftime(last_refresh_at, '%Y-%m-%dT%H:%M:%S.%fZ'),

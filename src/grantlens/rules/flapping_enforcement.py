@@ -18,7 +18,7 @@ SELECT 'violation' AS verdict,
        coalesce(u.client_id, 'An unnamed client') || ' was refused and then let in again after its revocation' AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
        u.scopes,
-       u.first_attempt_at AS first_seen, u.last_attempt_at AS last_seen, u.successes + u.denials + 1 AS events,
+       u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.successes + u.denials + 1 AS events,
        to_json({
            'revocation_event': u.revocation_event,
            'last_success_s': round(u.last_success_s, 6),

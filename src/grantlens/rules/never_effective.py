@@ -24,7 +24,7 @@ SELECT CASE WHEN u.last_proven_success_at >= u.life_ends_at - (u.life_ends_at - 
            ELSE ' was not seen to be stopped before the token expired' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
        u.scopes,
-       u.first_attempt_at AS first_seen, u.last_attempt_at AS last_seen, u.successes + u.denials + 1 AS events,
+       u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.successes + u.denials + 1 AS events,
        to_json({
            'revocation_event': u.revocation_event,
            'last_success_s': round(u.last_success_s, 6),

@@ -25,7 +25,7 @@ WITH watched AS (
     LEFT JOIN server s ON s.resource_server = c.resource_server
 ),
 outside AS (
-    SELECT w.*, u.used_at, u.used_at > w.surely_after AS late, u.usage_id
+    SELECT w.*, u.used_at, u.used_at > w.surely_after AS late, u.usage_id, u.event_id AS call_event
     FROM watched w
     JOIN usage_row u ON u.caller_id = w.caller_id
         AND (u.used_at < w.surely_before OR u.used_at > w.surely_after)
@@ -37,15 +37,15 @@ SELECT 'violation' AS verdict, 'high' AS severity,
        source, tenant, max(client_id) AS client_id, max(subject_id) AS subject_id, max(grant_id) AS grant_id, token_id,
        CASE WHEN count(DISTINCT resource_server) = 1 THEN min(resource_server) END AS resource_server,
        any_value(scopes) AS scopes,
-       min(used_at) AS first_seen, max(used_at) AS last_seen, count(*) AS events,
+       min(used_at) AS first_seen, max(used_at) AS last_seen, count(*) + 1 AS events,  -- the calls, and the issuance
        to_json({
            'before_issue': count(*) FILTER (NOT late),
            'after_expiry': count(*) FILTER (late),
            'earliest_before_issue_s': round(max(epoch_us(issued_at) - epoch_us(used_at)) FILTER (NOT late) / 1e6, 6),
            'latest_after_expiry_s': round(max(epoch_us(used_at) - epoch_us(expires_at)) FILTER (late) / 1e6, 6)}) AS detail,
        'token' AS join_key,
-       CASE WHEN $every_call THEN list(usage_id ORDER BY used_at, usage_id)
-            ELSE list(usage_id ORDER BY used_at, usage_id)[1:19] || list(usage_id ORDER BY used_at, usage_id)[-1:] END AS calls,
+       CASE WHEN $every_call THEN list(usage_id ORDER BY used_at, call_event)
+            ELSE list(usage_id ORDER BY used_at, call_event)[1:19] || list(usage_id ORDER BY used_at, call_event)[-1:] END AS calls,
        [{'seen_at': min(issued_at), 'batch_id': any_value(batch_id), 'line_no': any_value(line_no), 'event_id': any_value(event_id)}] AS records,
        'usage' AS about_log, min(used_at) AS about_from, max(used_at) AS about_until
 FROM outside

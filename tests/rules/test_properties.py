@@ -1,0 +1,172 @@
+"""What holds for every rule on every log."""
+
+import hashlib
+import json
+from collections import Counter
+
+import pytest
+
+from grantlens import detect
+from grantlens.rules import SEVERITIES, VERDICTS, registry
+
+SEEDS = range(4)
+
+
+def found(store, evidence="few"):
+    """Return the findings of every rule, by rule."""
+    return {each.rule.id: each.to_dicts() for each in detect.run(store, evidence=evidence)}
+
+
+def key(finding):
+    """Return what makes a finding one finding (design section 5, rules 0.2.7 and 0.2.17)."""
+    rule, detail = finding["rule"], finding["detail"]
+    names = {
+        "OOS-1": ("client_id", "subject_id", "grant_id", "operation"),
+        "OOS-3": ("client_id", "subject_id", "grant_id", "operation"),
+        "OOS-4": ("client_id", "subject_id", "grant_id"),
+        "OOS-12": ("client_id", "subject_id", "grant_id", "operation"),
+        "PRV-1": ("grant_id",),
+        "PRV-3": ("grant_id",),
+        "PRV-4": ("grant_id",),
+        "REV-1": ("token_id", "grant_id", "resource_server"),
+        "REV-2": ("token_id",),
+        "REV-3": ("token_id", "grant_id", "resource_server"),
+        "REV-4": ("token_id", "grant_id", "resource_server"),
+        "REV-5": ("token_id", "grant_id", "resource_server"),
+        "REV-6": (),
+        "INT-1": ("token_id",) if finding["token_id"] else ("client_id", "subject_id"),
+        "INT-2": ("token_id",),
+        "INT-5": ("first_seen",),
+        "GOV-1": ("client_id",),
+    }[rule]
+    more = {"REV": detail.get("revocation_event"), "PRV": detail.get("scope"), "INT": detail.get("log")}
+    return (
+        rule,
+        finding["source"],
+        *(finding[name] for name in names),
+        None if rule == "REV-2" else more.get(rule[:3]),
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_finding_stands_on_its_evidence(desk, log_of, kept_going, seed):
+    files = [
+        desk.write("one.ndjson", log_of(seed, calls=120)),
+        desk.write("two.ndjson", [*log_of(seed, "helper"), *kept_going]),
+    ]
+    lines = {str(path): path.read_text().splitlines() for path in files}
+    digests = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    with desk.store(*files) as store:
+        few, every = found(store), found(store, "all")
+    assert few.keys() == registry().keys()
+
+    def moment(pointer):
+        record = json.loads(lines[pointer["file"]][pointer["line"] - 1])
+        return next(record[name] for name in ("issued_at", "used_at", "revoked_at") if name in record)
+
+    for rule, findings in few.items():
+        assert max(Counter(map(key, findings)).values(), default=1) == 1, f"{rule}: two findings of one key"
+        assert [key(finding) for finding in findings] == [key(finding) for finding in every[rule]]
+        for finding, whole in zip(findings, every[rule], strict=True):
+            about = (rule, key(finding))
+            assert finding["verdict"] in VERDICTS
+            assert finding["severity"] in SEVERITIES
+            assert 0 <= finding["coverage"]["share"] <= 1
+            assert finding["first_seen"] <= finding["last_seen"]
+            pointers, all_pointers = finding["evidence"], whole["evidence"]
+            if rule == "INT-5":
+                continue
+            assert pointers, f"{about}: a verdict without evidence"
+            assert len(pointers) <= 20, about
+            assert {**finding, "evidence": None} == {**whole, "evidence": None}
+            assert finding["events"] == len(all_pointers), (
+                f"{about}: {finding['events']} events, {len(all_pointers)} listed"
+            )
+            ends = [moment(each[place]) for each in (pointers, all_pointers) for place in (0, -1)]
+            assert ends[:2] == ends[2:], f"{about}: the first or the last event is not listed"
+            assert all(pointer in all_pointers for pointer in pointers)
+            if finding["verdict"] != "clear" and not rule.startswith("PRV"):
+                assert len(pointers) == min(20, len(all_pointers)), about
+            for pointer in all_pointers:
+                assert pointer["sha256"] == digests[pointer["file"]]
+                assert json.loads(lines[pointer["file"]][pointer["line"] - 1])["event_id"] == pointer["event_id"]
+
+
+def plain(findings):
+    return json.dumps(findings, sort_keys=True)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:2])
+def test_the_order_of_loading_changes_nothing(desk, log_of, kept_going, seed):
+    records = [*log_of(seed, calls=80), *kept_going]
+    files = [
+        desk.write(f"{log}.ndjson", [record for record in records if record["log"] == log])
+        for log in ("issuance", "usage", "revocation")
+    ]
+    files = [path for path in files if path.stat().st_size]
+    with desk.store(*files) as store:
+        first = found(store)
+        assert plain(first) == plain(found(store)), "asked twice, answered differently"
+    with desk.store(*reversed(files)) as store:
+        second = found(store)
+    for rule in first:
+        assert plain(first[rule]) == plain(second[rule]), rule
+
+
+@pytest.mark.parametrize("seed", SEEDS[:2])
+def test_an_unrelated_client_changes_nothing(desk, log_of, kept_going, seed):
+    path = desk.write("one.ndjson", [*log_of(seed), *kept_going])
+    stranger = [
+        {
+            **record,
+            "client_id": "stranger",
+            "subject_id": "sue",
+            **({"scopes": ["jobs.run"]} if "scopes" in record else {}),
+            **(
+                {"target": "/v1/jobs", "method": "POST", "resource_server": "jobs.example"}
+                if record["log"] == "usage"
+                else {}
+            ),
+        }
+        for record in log_of(seed, "stranger")
+        if record.get("target_kind") not in ("client", "subject")
+    ]
+    with desk.store(path) as store:
+        alone = found(store)
+        together_path = desk.write("stranger.ndjson", stranger)
+        store.load(together_path)
+        together = found(store)
+    for rule in alone:
+        others = [finding for finding in together[rule] if finding["client_id"] != "stranger"]
+        others = [finding for finding in others if not str(finding["token_id"]).startswith("stranger")]
+        assert plain(alone[rule]) == plain(others), rule
+
+
+@pytest.mark.parametrize("seed", SEEDS[:2])
+def test_without_an_issuance_log_nothing_becomes_clear(desk, log_of, kept_going, seed):
+    records = [*log_of(seed), *kept_going]
+    with desk.store(desk.write("all.ndjson", records)) as store:
+        whole = {key(finding): finding for findings in found(store).values() for finding in findings}
+    with desk.store(desk.write("rest.ndjson", [record for record in records if record["log"] != "issuance"])) as store:
+        rest = [finding for findings in found(store).values() for finding in findings]
+    for finding in rest:
+        assert finding["rule"] not in ("PRV-1", "PRV-3", "PRV-4"), "a privilege that no log grants"
+        if finding["verdict"] == "clear" and finding["rule"] != "OOS-12":
+            assert whole[key(finding)]["verdict"] == "clear", finding
+
+
+@pytest.mark.parametrize("seed", SEEDS[:2])
+def test_without_a_usage_log_nothing_is_unused_or_out_of_scope(desk, log_of, kept_going, seed):
+    records = [record for record in (*log_of(seed), *kept_going) if record["log"] != "usage"]
+    with desk.store(desk.write("rest.ndjson", records)) as store:
+        rest = found(store)
+    assert rest["OOS-1"] == rest["OOS-3"] == rest["OOS-12"] == []
+    assert all(finding["verdict"] != "violation" for finding in (*rest["PRV-1"], *rest["PRV-3"], *rest["REV-6"]))
+    # Only a refresh is use that the issuance log itself shows.
+    assert {finding["detail"]["scope"] for finding in rest["PRV-1"] if finding["verdict"] == "clear"} <= {
+        "offline_access"
+    }
+    assert all(finding["detail"]["state"] != "unused" for finding in rest["PRV-1"])
+    assert rest["PRV-1"], "the log grants something"
+    for rule in ("REV-1", "REV-3", "REV-4", "REV-5", "INT-1", "INT-2"):
+        assert rest[rule] == []
