@@ -274,6 +274,8 @@ def make_document(findings=(), text=None, **changes):
             "estimated": False,
             "least": 20,
             "why_empty": None,
+            "untried": 0,
+            "sentence": None,
             "quantiles": [
                 {
                     "tau": t,
@@ -299,7 +301,20 @@ def make_document(findings=(), text=None, **changes):
                     "right": 0,
                 }
             ],
-            "intervals": [{"resource_server": name, "lower": 236.5, "upper": 305.0, "revocation_event": "r1"}],
+            "intervals": [
+                {
+                    "source": "native",
+                    "revocation_event": "r1",
+                    "resource_server": name,
+                    "lower": 236.5,
+                    "upper": 305.0,
+                    "join_key": "token",
+                    "last_success_s": 241.5,
+                    "uses_after": 4,
+                    "censored": "no",
+                    "tried": True,
+                }
+            ],
         },
         "privileges": {
             "grants": 2,

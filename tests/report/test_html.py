@@ -1,7 +1,9 @@
+import base64
 import json
 import re
 import subprocess
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 
@@ -147,3 +149,13 @@ def test_hostile_names_stay_text_in_markdown(hostile):
     assert "<" not in re.sub(r"`[^`]*`", "", text)
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_charts_are_whole_pictures_with_words(hostile):
+    page = review_page(hostile)
+    pictures = re.findall(r'<img src="data:image/svg\+xml;base64,([^"]*)" alt="([^"]*)"', page)
+    assert len(pictures) == 2  # out of scope, and lag: the made-up review has no granted scope
+    for picture, words in pictures:
+        root = ElementTree.fromstring(base64.b64decode(picture, validate=True))
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert len(words) > 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from grantlens.report.figure import Figure
@@ -27,13 +28,16 @@ def as_figure(chart: Chart, caption: str = "") -> Figure:
 def _out_of_scope(document: dict[str, Any]) -> Figure | None:
     from grantlens.charts.scope_actions import scope_actions
 
-    rows = [f for f in document["findings"] if f["rule"] in ("OOS-1", "OOS-3") and f["verdict"] == "violation"]
+    calls: Counter[tuple[str | None, str]] = Counter()
+    for finding in document["findings"]:
+        if finding["rule"] in ("OOS-1", "OOS-3") and finding["verdict"] == "violation":
+            calls[finding["client_id"], finding["operation"] or "(unknown)"] += finding["events"]
+    rows = [
+        {"client_id": client, "operation": operation, "events": count} for (client, operation), count in calls.items()
+    ]
     if not rows:
         return None
-    chart = scope_actions(
-        [{**row, "operation": row["operation"] or "(unknown)"} for row in rows],
-        what="no granted scope permitted, or the registered purpose does not name",
-    )
+    chart = scope_actions(rows, what="no granted scope permitted, or the registered purpose does not name")
     return as_figure(chart, "Rules OOS-1 and OOS-3 together; the lists below tell them apart.")
 
 
@@ -60,8 +64,9 @@ def _lag(document: dict[str, Any]) -> Figure | None:
 def _privileges(document: dict[str, Any]) -> Figure | None:
     from grantlens.charts.used_granted import used_granted
 
+    names = ("scope", "state", "uses", "action")
     rows = [
-        {**finding, **{name: finding["detail"][name] for name in ("scope", "state", "uses", "action")}}
+        {"client_id": finding["client_id"], **{name: finding["detail"][name] for name in names}}
         for finding in document["findings"]
         if finding["rule"] == "PRV-1"
     ]
