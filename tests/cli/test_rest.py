@@ -33,7 +33,7 @@ def evidence(tmp_path):
 
 def test_verify_is_content_with_files_that_are_what_they_were(run, evidence):
     ran = run("verify", evidence[0])
-    assert (ran.code, ran.out) == (0, "1 files are what they were when they were loaded.\n")
+    assert (ran.code, ran.out) == (0, "1 of 1 loaded files are what they were.\n")
 
 
 @pytest.mark.parametrize("change", ["gone", "changed"])
@@ -43,7 +43,7 @@ def test_verify_names_a_file_that_is_not(run, evidence, change):
     ran = run("verify", store)
     assert ran.code == 2
     assert "usage.ndjson" in ran.out
-    assert ran.err.startswith("grantlens: 1 problems.")
+    assert ran.err.startswith("grantlens: The evidence is not whole.")
 
 
 def test_export_round_trips(run, sample_file, tmp_path):

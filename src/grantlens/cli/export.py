@@ -27,9 +27,7 @@ def export(
     ] = False,
 ) -> int:
     """Write issuance, usage and revocation in the native format, which `grantlens load` reads again."""
-    from grantlens.ingest.export import write_ndjson, write_parquet
-
     with existing(store) as opened:
-        for path in (write_parquet if parquet else write_ndjson)(opened.engine, out):
+        for path in opened.export(out, parquet=parquet):
             print(path)
     return 0

@@ -12,7 +12,7 @@ EXAMPLES = """Examples:
 
 
 def verify(store: StorePath, /) -> int:
-    """Check that each loaded file still has the hash it had, and that the store is whole.
+    """Check that each loaded file still has the hash it had when it was loaded.
 
     Evidence points to file and line; it stands only as long as the files do. Exits with 2 if something differs.
     """
@@ -23,9 +23,9 @@ def verify(store: StorePath, /) -> int:
         print(shown(problem))
     if problems:
         complain(
-            f"{len(problems)} problems.",
+            "The evidence is not whole.",
             "Put the original files back, or treat the evidence of these files as unproven.",
         )
         return 2
-    print(f"{files} files are what they were when they were loaded.")
+    print(f"{files} of {files} loaded files are what they were.")
     return 0
