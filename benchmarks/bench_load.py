@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -101,7 +102,8 @@ def native_line(population: Population) -> str:
 
 
 def graph_line(population: Population) -> str:
-    moment, event, (token, client, subject, address, session), path, status = population.call()
+    moment, event, (guid, client, subject, address, session), path, status = population.call()
+    token = urlsafe_b64encode(bytes.fromhex(guid.replace("-", ""))).decode().rstrip("=")  # as real calls carry it
     tenant, stamp = "9f1c2a34-0000-4000-8000-000000000001", f"{moment:%Y-%m-%dT%H:%M:%S.%f}1Z"
     return (
         f'{{"Level":4,"callerIpAddress":"{address}","category":"MicrosoftGraphActivityLogs","correlationId":"{event}",'
@@ -136,6 +138,7 @@ def bare(file: Path, shape: str, database: Path) -> int:
     columns = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in SHAPES[shape][1]().items()) + "}"
     connection = duckdb.connect(str(database))
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
     connection.execute(f"CREATE TABLE t AS SELECT * FROM read_json('{file}', format = 'newline_delimited', columns = {columns})")
     rows = connection.execute("SELECT count(*) FROM t").fetchall()[0][0]
     connection.close()

@@ -82,7 +82,9 @@ def measured(who: str, folder: Path, truth: dict[str, int]) -> dict[str, float]:
     return result
 
 
-def compare(folder: Path, truth: dict[str, int], rounds: int, askers: tuple[str, ...] = ASKERS) -> dict[str, dict[str, float]]:
+def compare(
+    folder: Path, truth: dict[str, int], rounds: int, askers: tuple[str, ...] = ASKERS
+) -> dict[str, dict[str, float]]:
     """Let everyone answer in turns; return the median seconds and the greatest memory of each."""
     runs: dict[str, list[dict[str, float]]] = {who: [] for who in askers}
     for number in range(rounds):
@@ -90,7 +92,11 @@ def compare(folder: Path, truth: dict[str, int], rounds: int, askers: tuple[str,
             if number == 0 or who != "pandas":  # once is enough to see what it is
                 runs[who].append(measured(who, folder, truth))
     return {
-        who: {"seconds": median(run["seconds"] for run in done), "busy": median(run["busy"] for run in done), "gib": max(run["gib"] for run in done)}
+        who: {
+            "seconds": median(run["seconds"] for run in done),
+            "busy": median(run["busy"] for run in done),
+            "gib": max(run["gib"] for run in done),
+        }
         for who, done in runs.items()
     }
 
@@ -100,8 +106,14 @@ def table(calls: int, results: dict[str, dict[str, float]], smallest: dict[str, 
     own, lines = results["grantlens"], []
     for who, result in results.items():
         growth = f"{result['seconds'] / smallest[who]['seconds']:8.1f}" if smallest else f"{'':8}"
-        shares = f"{own['seconds'] / result['seconds']:8.2f}{own['gib'] / result['gib']:8.2f}" if who != "grantlens" else f"{'':16}"
-        lines.append(f"{calls:>12,}  {who:<10}{result['seconds']:9.2f}{result['busy']:11.2f}{result['gib']:10.2f}{shares}{growth}")
+        shares = (
+            f"{own['seconds'] / result['seconds']:8.2f}{own['gib'] / result['gib']:8.2f}"
+            if who != "grantlens"
+            else f"{'':16}"
+        )
+        lines.append(
+            f"{calls:>12,}  {who:<10}{result['seconds']:9.2f}{result['busy']:11.2f}{result['gib']:10.2f}{shares}{growth}"
+        )
     return "\n".join(lines)
 
 
@@ -118,7 +130,9 @@ def main(arguments: list[str] | None = None) -> int:
         one(given.one, given.folder)
         return 0
     print(machine())
-    print("Loaded logs are asked; a path finds its operation at load with grantlens, inside the question with the others.")
+    print(
+        "Loaded logs are asked; a path finds its operation at load with grantlens, inside the question with the others."
+    )
     print("time, memory: grantlens as a share of that row; growth: seconds against the smallest size.", HEAD, sep="\n")
     smallest = None
     for calls in sorted(given.calls):
@@ -136,7 +150,9 @@ def verdict(results: dict[str, dict[str, float]]) -> int:
     own, plain = results["grantlens"], results["duckdb"]
     time_share, memory_share = own["seconds"] / plain["seconds"], own["gib"] / plain["gib"]
     met = time_share < GOAL and memory_share <= 1
-    print(f"goal {'met' if met else 'MISSED'}: {time_share:.2f} of DuckDB's time (under {GOAL}), {memory_share:.2f} of its memory (at most 1)")
+    print(
+        f"goal {'met' if met else 'MISSED'}: {time_share:.2f} of DuckDB's time (under {GOAL}), {memory_share:.2f} of its memory (at most 1)"
+    )
     return 0 if met else 1
 
 

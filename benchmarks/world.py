@@ -144,7 +144,9 @@ def write(folder: Path, calls: int) -> dict[str, int]:
 def _catalogue(operations: list[tuple[str, str, str, list[str]]]) -> str:
     text = ['[catalogue]\nname = "benchmark"\nversion = "1"\n']
     for host, method, template, accepted in operations:
-        text.append(f'[[operation]]\nmethod = "{method}"\npath = "{template}"\nserver = "{host}"\nrequires = [["{accepted[0]}"]]\n')
+        text.append(
+            f'[[operation]]\nmethod = "{method}"\npath = "{template}"\nserver = "{host}"\nrequires = [["{accepted[0]}"]]\n'
+        )
     for scope in sorted({f"{api}.{thing}" for api in APIS for thing in THINGS}):
         text.append(f'[[scope]]\nname = "{scope}.read"\nrisk = 1\n')
         text.append(f'[[scope]]\nname = "{scope}.write"\nrisk = 2\nimplies = ["{scope}.read"]\n')

@@ -21,7 +21,14 @@ def ask(logs: dict[str, pl.LazyFrame]) -> dict[str, float]:
     held = issuance.filter(pl.col("kind") == "token").select("token_id", "grant_id", "scopes")
     matched = (
         usage.filter(pl.col("outcome") == "success")
-        .select("used_at", "client_id", "token_id", "resource_server", "method", shape=pl.col("target").str.replace_all(ID, "/{}"))
+        .select(
+            "used_at",
+            "client_id",
+            "token_id",
+            "resource_server",
+            "method",
+            shape=pl.col("target").str.replace_all(ID, "/{}"),
+        )
         .join(operation, left_on=["resource_server", "method", "shape"], right_on=["host", "method", "shape"])
         .join(held, on="token_id")
         .select("used_at", "client_id", "grant_id", "op", "accepted", "scopes")
@@ -31,7 +38,13 @@ def ask(logs: dict[str, pl.LazyFrame]) -> dict[str, float]:
         .group_by("client_id", "op")
         .agg(pl.len().alias("calls"), pl.min("used_at").alias("first_used_at"), pl.max("used_at").alias("last_used_at"))
     )
-    used = matched.select("grant_id", "op").unique().join(operation, on="op").explode("accepted").select("grant_id", scope="accepted")
+    used = (
+        matched.select("grant_id", "op")
+        .unique()
+        .join(operation, on="op")
+        .explode("accepted")
+        .select("grant_id", scope="accepted")
+    )
     granted = issuance.filter(pl.col("kind") == "consent").select("grant_id", scope="scopes").explode("scope")
     unused = granted.join(used, on=["grant_id", "scope"], how="anti")
     after = (
@@ -43,7 +56,10 @@ def ask(logs: dict[str, pl.LazyFrame]) -> dict[str, float]:
         .agg(
             pl.len().alias("tries"),
             pl.col("after_s").filter(pl.col("outcome") == "success").max().alias("last_success_s"),
-            pl.col("after_s").filter((pl.col("outcome") == "denied") & (pl.col("denial_reason") == "token")).min().alias("first_denial_s"),
+            pl.col("after_s")
+            .filter((pl.col("outcome") == "denied") & (pl.col("denial_reason") == "token"))
+            .min()
+            .alias("first_denial_s"),
         )
     )
     beyond, unused, after = pl.collect_all([beyond, unused, after], engine="streaming")

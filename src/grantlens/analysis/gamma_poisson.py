@@ -9,9 +9,11 @@ q = (beta / (beta + W)) ** alpha,
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from grantlens.analysis.newton import climb
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +72,6 @@ def fit(exposure_days: Sequence[float], uses: Sequence[int]) -> NeedModel | None
     True
     """
     import numpy as np
-    from scipy.optimize import minimize
 
     days, count = np.asarray(exposure_days, dtype=float), np.asarray(uses, dtype=float)
     if days.shape != count.shape:
@@ -80,45 +81,63 @@ def fit(exposure_days: Sequence[float], uses: Sequence[int]) -> NeedModel | None
         return None
     used_rate = float(count.sum() / days[count > 0].sum())
     share_unused = float(np.clip((count == 0).mean(), 0.05, 0.95))
-    best = None
+    likelihood = _likelihood(days, count)
+    low, high = np.array([-12.0, -6.0, -12.0]), np.array([12.0, 6.0, 14.0])
+    best, place = -np.inf, low
     # The likelihood can have a second, worse top where all zeros are blamed on one cause: start from both sides.
     for pi0, alpha in ((share_unused / 2, 1.0), (share_unused * 0.95, 1.0), (0.05, 0.3)):
         start = np.array([np.log(pi0 / (1 - pi0)), np.log(alpha), np.log(alpha / used_rate)])
-        answer = minimize(
-            _loss,
-            start,
-            args=(days, count),
-            method="L-BFGS-B",
-            bounds=[(-12, 12), (-6, 6), (-12, 14)],
-        )
-        if best is None or answer.fun < best.fun - 1e-9:
-            best = answer
-    logit, log_alpha, log_beta = best.x
+        reached, height = climb(likelihood, start, low, high)
+        if height > best + 1e-9:
+            best, place = height, reached
+    logit, log_alpha, log_beta = place
     return NeedModel(
         pi0=float(1 / (1 + np.exp(-logit))),
         alpha=float(np.exp(log_alpha)),
         beta=float(np.exp(log_beta)),
         grants=int(days.size),
-        log_likelihood=-float(best.fun),
+        log_likelihood=best,
     )
 
 
-def _loss(parameters: np.ndarray, days: np.ndarray, count: np.ndarray) -> float:
-    """Return the negative log-likelihood of (logit pi0, log alpha, log beta)."""
+def _likelihood(days: np.ndarray, count: np.ndarray) -> Callable[[np.ndarray], tuple[float, np.ndarray, np.ndarray]]:
+    """Return the log-likelihood of (logit pi0, log alpha, log beta) with its first and second derivatives."""
     import numpy as np
-    from scipy.special import gammaln, log_expit
+    from scipy.special import expit, gammaln, polygamma, psi
 
-    logit, alpha, beta = parameters[0], np.exp(parameters[1]), np.exp(parameters[2])
-    log_never, log_ever = log_expit(logit), log_expit(-logit)
-    counted = (
-        gammaln(alpha + count)
-        - gammaln(alpha)
-        - gammaln(count + 1)
-        + alpha * (np.log(beta) - np.log(beta + days))
-        + count * (np.log(days) - np.log(beta + days))
-    )
-    each = np.where(count == 0, np.logaddexp(log_never, log_ever + counted), log_ever + counted)
-    return -float(each.sum())
+    silent = count == 0
+    fixed = count * np.log(days) - gammaln(count + 1)
+    used, back = np.unique(count, return_inverse=True)  # the functions of Gamma are dear, and counts repeat
+
+    def surface(place: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        logit, alpha, beta = place[0], np.exp(place[1]), np.exp(place[2])
+        never = expit(logit)
+        together = beta + days
+        here = np.log(beta) - np.log(together)
+        counted = fixed + (gammaln(alpha + used) - gammaln(alpha))[back] + alpha * here - count * np.log(together)
+        # Of each silent grant: the chance that it needs the scope all the same.
+        needs = np.where(silent, expit(counted - logit), 1.0)
+        each = np.where(silent, np.logaddexp(logit, counted), counted)
+        by_alpha = alpha * ((psi(alpha + used) - psi(alpha))[back] + here)
+        by_beta = alpha - (alpha + count) * beta / together
+        doubt = needs * (1 - needs)
+        gradient = [(1 - needs).sum() - days.size * never, (needs * by_alpha).sum(), (needs * by_beta).sum()]
+        bend = by_alpha + alpha**2 * (polygamma(1, alpha + used) - polygamma(1, alpha))[back]
+        logit_alpha, logit_beta = -(doubt * by_alpha).sum(), -(doubt * by_beta).sum()
+        alpha_beta = (doubt * by_alpha * by_beta + needs * alpha * days / together).sum()
+        curve = [
+            [doubt.sum() - days.size * never * (1 - never), logit_alpha, logit_beta],
+            [logit_alpha, (doubt * by_alpha**2 + needs * bend).sum(), alpha_beta],
+            [
+                logit_beta,
+                alpha_beta,
+                (doubt * by_beta**2 - needs * (alpha + count) * beta * days / together**2).sum(),
+            ],
+        ]
+        height = float(each.sum() - days.size * np.logaddexp(0.0, logit))
+        return height, np.array(gradient), np.array(curve)
+
+    return surface
 
 
 def fit_by_class(
@@ -135,15 +154,15 @@ def fit_by_class(
     rows: dict[Hashable, list[int]] = {}
     for row, name in enumerate(classes):
         rows.setdefault(name, []).append(row)
-    pooled = fit(exposure_days, uses)
-    models = {}
-    for name, members in rows.items():
-        model = fit([exposure_days[row] for row in members], [uses[row] for row in members])
-        if model is not None:
-            models[name] = model
-        elif pooled is not None:
-            models[name] = replace(pooled, basis="pooled")
-    return models
+    models = {
+        name: fit([exposure_days[row] for row in members], [uses[row] for row in members])
+        for name, members in rows.items()
+    }
+    if None in models.values():
+        pooled = fit(exposure_days, uses)
+        borrowed = None if pooled is None else replace(pooled, basis="pooled")
+        models = {name: model or borrowed for name, model in models.items()}
+    return {name: model for name, model in models.items() if model is not None}
 
 
 def probability_needed(

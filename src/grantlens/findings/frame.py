@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,8 @@ COLUMNS = {
 (usage_id) and records (issuance and revocation); the finding rests on the coverage of about_log between about_from and
 about_until."""
 
-_CONCLUDED = "verdict, severity, explained_by, title, detail"
+_CONCLUDED_COLUMNS = ("verdict", "severity", "explained_by", "title", "detail")
+_CONCLUDED = ", ".join(_CONCLUDED_COLUMNS)
 
 _FINISH = """
 WITH numbered AS (
@@ -141,15 +143,20 @@ def gather(engine: Engine, rule: Rule, values: Mapping[str, Any]) -> pa.Table:
 def _conclude(engine: Engine, rule: Rule, values: Mapping[str, Any]) -> None:
     """Replace the columns that a rule's mathematics decides."""
     assert rule.conclude is not None
-    rows = engine.arrow(f"SELECT row_number() OVER () AS row_no, {_CONCLUDED} FROM finding")
-    engine.register("concluded", rule.conclude(rows, values))
+    rows = engine.arrow(f"SELECT row_number() OVER () AS row_no, {_CONCLUDED} FROM finding").to_pylist()
+    rule.conclude(rows, values)
+    # As text: pyarrow would import pandas before it looks at the first row.
     engine.execute(
         "CREATE OR REPLACE TEMP TABLE finding AS "
         "SELECT f.* EXCLUDE (row_no) REPLACE (c.verdict AS verdict, c.severity AS severity, "
         "c.explained_by AS explained_by, c.title AS title, c.detail AS detail) "
-        "FROM (SELECT row_number() OVER () AS row_no, * FROM finding) f JOIN concluded c USING (row_no)"
+        "FROM (SELECT row_number() OVER () AS row_no, * FROM finding) f "
+        "JOIN (SELECT unnest(from_json($rows, $shape), recursive := true)) c USING (row_no)",
+        {
+            "rows": json.dumps(rows),
+            "shape": json.dumps([{"row_no": "BIGINT", **dict.fromkeys(_CONCLUDED_COLUMNS, "VARCHAR")}]),
+        },
     )
-    engine.unregister("concluded")
 
 
 def relations_of(rules: tuple[Rule, ...]) -> tuple[str, ...]:

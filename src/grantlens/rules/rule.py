@@ -2,12 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grantlens.rules.example import Example
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 """From the least to the worst."""
@@ -53,8 +50,9 @@ class Rule:
     fires: tuple[Example, ...] = ()
     silent: tuple[Example, ...] = ()
     undecidable: tuple[Example, ...] = ()
-    conclude: Callable[["pa.Table", Mapping[str, Any]], "pa.Table"] | None = None
-    """The part of the answer that is mathematics, not SQL: takes and gives the rows of the SQL."""
+    conclude: Callable[[list[dict[str, Any]], Mapping[str, Any]], None] | None = None
+    """The part of the answer that is mathematics, not SQL: sets verdict, severity, explained_by, title and detail in
+    the rows of the SQL."""
 
     @property
     def family(self) -> str:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grantlens.rules.example import Example, consent, logs_from_to, refreshed, token, use
 from grantlens.rules.rule import Parameter, Rule
 
-if TYPE_CHECKING:
-    import pyarrow as pa
 
-
-def conclude(table: pa.Table, parameters: Mapping[str, Any]) -> pa.Table:
+def conclude(rows: list[dict[str, Any]], parameters: Mapping[str, Any]) -> None:
     """Judge each granted scope: the need model is fitted over all grants that hold it (rules section 4.2)."""
     from grantlens.analysis import need
 
-    rows = table.to_pylist()
     facts = [json.loads(row["detail"]) for row in rows]
     learnable = [
         index
@@ -43,9 +39,6 @@ def conclude(table: pa.Table, parameters: Mapping[str, Any]) -> pa.Table:
     }
     for row, fact in zip(rows, facts, strict=True):
         _judge(row, fact, models.get(fact["scope"]), p95.get(fact["scope"]), parameters)
-    import pyarrow
-
-    return pyarrow.Table.from_pylist(rows, schema=table.schema)
 
 
 def _judge(
