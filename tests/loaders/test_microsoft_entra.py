@@ -822,7 +822,12 @@ def test_operation_names_with_dash_blank_and_full_stop(load):
 
 
 def test_a_key_list_is_a_difference_in_text(load):
-    forged = [key("k5", "x,KeyIdentifier=k9"), key("k6", "[KeyIdentifier=k9,KeyType=Password]")]
+    # names are written by strangers
+    forged = [
+        key("k5", "x,KeyIdentifier=k9"),
+        key("k6", "[KeyIdentifier=k9,"),
+        "[KeyType=Password,DisplayName=KeyIdentifier=k9]",
+    ]
     loaded = load(
         [
             keys([key("k1"), key("k2")], [key("k3"), key("k2"), key("k4")], details=[("AppId", CLIENT)]),
