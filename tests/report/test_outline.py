@@ -52,3 +52,12 @@ def test_new_findings_are_marked_by_the_baseline(document, finding):
     rule = outline.by_rule(document([finding(0), finding(1)], baseline=before), outline.PAGE)[0]
     assert {f["grant_id"]: f["is_new"] for f in rule["shown"]} == {"g-0": False, "g-1": True}
     assert rule["new"] == 1
+
+
+def test_clocks_that_agree_share_a_row(document):
+    (one,) = document()["clocks"]
+    rows = [one | {"log": "issuance"}, one | {"log": "usage"}, one | {"log": "revocation", "grid_s": 0.0}]
+    assert [(row["logs"], row["grid_s"]) for row in outline.clocks(document(clocks=rows))] == [
+        (["issuance", "usage"], 1.0),
+        (["revocation"], 0.0),
+    ]

@@ -24,6 +24,7 @@ def review_page(document: dict[str, Any], limits: outline.Limits = outline.PAGE)
         document=document,
         rules=outline.by_rule(document, limits),
         clients={row["client_id"]: row for row in document["clients"]},
+        clocks=outline.clocks(document),
         decisions=outline.decisions(document),
         figures=review_figures(document),
         limits=limits,

@@ -112,6 +112,15 @@ def decisions(document: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def clocks(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the clocks, logs of one source that agree put together."""
+    rows: dict[tuple, dict[str, Any]] = {}
+    for clock in document["clocks"]:
+        rest = {name: value for name, value in clock.items() if name != "log"}
+        rows.setdefault(tuple(rest.values()), {**rest, "logs": []})["logs"].append(clock["log"])
+    return list(rows.values())
+
+
 def _clients(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     groups: dict[str | None, list[dict]] = {}
     for finding in findings:
