@@ -53,7 +53,7 @@ def solve(
             rows.append(({column[scope]: 1.0, column_of[alternative]: -1.0}, 0.0))
     cost = np.array([price[scope] for scope in scopes] + [0.0] * len(joint))
 
-    def run(objective: np.ndarray, extra: Sequence[tuple[dict[int, float], float]] = ()):
+    def run(objective: np.ndarray, extra: Sequence[tuple[dict[int, float], float]] = ()) -> Any:
         system = [*rows, *extra]
         place = [(row, spot, value) for row, (terms, _) in enumerate(system) for spot, value in sorted(terms.items())]
         row, spot, value = (np.array(part) for part in zip(*place, strict=True))
@@ -66,7 +66,7 @@ def solve(
             options={"time_limit": time_limit, "mip_rel_gap": 0.0},
         )
 
-    def read(result) -> frozenset[str] | None:
+    def read(result: Any) -> frozenset[str] | None:
         if result.x is None:
             return None
         return frozenset(scope for place, scope in enumerate(scopes) if result.x[place] > 0.5)

@@ -34,7 +34,9 @@ def climb(
     Examples
     --------
     >>> import numpy as np
-    >>> hill = lambda x: (-(x[0] ** 4) - (x[1] - 3) ** 2, np.array([-4 * x[0] ** 3, 6 - 2 * x[1]]), np.diag([-12 * x[0] ** 2, -2.0]))
+    >>> def hill(x):
+    ...     gradient, curve = [-4 * x[0] ** 3, 6 - 2 * x[1]], [-12 * x[0] ** 2, -2.0]
+    ...     return -(x[0] ** 4) - (x[1] - 3) ** 2, np.array(gradient), np.diag(curve)
     >>> place, height = climb(hill, np.array([1.0, 0.0]), np.array([-1.0, -1.0]), np.array([1.0, 2.0]))
     >>> [round(float(x), 2) + 0.0 for x in place], round(height, 2)
     ([0.0, 2.0], -1.0)
