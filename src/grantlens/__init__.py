@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from grantlens import detect
-    from grantlens.access_review import Review, review
+    from grantlens.access_review import Review, review  # type: ignore[no-redef]
     from grantlens.case import Case
     from grantlens.catalogue.model import Catalogue
     from grantlens.charts.chart import offline

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from grantlens.errors import WindowError
 from grantlens.window import Window, parse_time
 
 if TYPE_CHECKING:
@@ -54,19 +55,23 @@ def view_of(
         The present.
     """
     present = None if now is None else parse_time(now)
-    if since is not None and until is None and not isinstance(since, datetime):
-        try:
-            window = Window.parse(since, now=present or _ends(store)[1])
-        except Exception:
-            parse_time(since)
-        else:
-            if window.until - window.since != timedelta(days=1) or isinstance(since, Window):
-                return View(store, window, present or window.until)
+    if isinstance(since, Window) or (isinstance(since, str) and until is None and not _is_time(since)):
+        window = Window.parse(since, until, now=present or _ends(store)[1])
+        return View(store, window, present or window.until)
     first, last = _ends(store)
     end = parse_time(until) if until is not None else min(last, present) if present else last
     start = parse_time(since) if since is not None else min(first, end - timedelta(microseconds=1))
     window = Window(start, end)
     return View(store, window, present or window.until)
+
+
+def _is_time(text: str) -> bool:
+    """Tell an instant, which begins a window, from an expression that is a whole window."""
+    try:
+        parse_time(text)
+    except WindowError:
+        return False
+    return True
 
 
 def _ends(store: Store) -> tuple[datetime, datetime]:

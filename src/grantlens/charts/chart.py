@@ -79,7 +79,7 @@ class Chart:
 
         return spec_json(self)
 
-    def altair(self) -> alt.Chart:
+    def altair(self) -> alt.Chart:  # type: ignore[name-defined]
         """Return an Altair chart to build on."""
         import altair as alt
 

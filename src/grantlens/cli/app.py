@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
@@ -38,7 +39,7 @@ EPILOGUE = """Start here:
 Exit codes: 0 fine; 1 findings at or above --fail-on;
 2 wrong usage, failure, or data too thin to judge."""
 
-COMMANDS = (
+COMMANDS: tuple[tuple[str, Callable[..., int], str], ...] = (
     ("demo", demo.demo, demo.EXAMPLES),
     ("load", load.load, load.EXAMPLES),
     ("coverage", coverage.coverage, coverage.EXAMPLES),
@@ -78,7 +79,7 @@ def build() -> App:
         default_parameter=Parameter(negative=(), show_default=False),
         suppress_keyboard_interrupt=False,
     )
-    groups = {}
+    groups: dict[str, App] = {}
     for order, (words, function, examples) in enumerate(COMMANDS):
         first, _, second = words.partition(" ")
         home = app

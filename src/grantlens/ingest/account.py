@@ -44,7 +44,9 @@ class Account:
         """Write the batch and return it."""
         cap = CAPS.get(self.counts["records"])
         if cap:
-            self.notes.append(f"exactly {self.counts['records']} records: a {cap} is cut off there, so events may be missing")
+            self.notes.append(
+                f"exactly {self.counts['records']} records: a {cap} is cut off there, so events may be missing"
+            )
         sha256 = content.digest()
         note = "; ".join(self.notes) or None
         self.engine.execute(
@@ -64,7 +66,9 @@ class Account:
                 "note": note,
             },
         )
-        return _entry(self.path, self.loader.name if self.loader else None, sha256, self.counts, self.first, self.last, note)
+        return _entry(
+            self.path, self.loader.name if self.loader else None, sha256, self.counts, self.first, self.last, note
+        )
 
     def close_empty(self, content: Content, note: str) -> dict[str, Any]:
         """Write the batch of a file without records."""
@@ -89,11 +93,18 @@ def already_loaded(engine: Engine, path: str) -> dict[str, Any] | None:
     if not found:
         return None
     before, loader, records, rows, ignored, rejected, first, last = found[0]
-    counts = dict.fromkeys(COUNTS, 0) | {"records": records, "duplicates": rows, "ignored": ignored, "rejected": rejected}
+    counts = dict.fromkeys(COUNTS, 0) | {
+        "records": records,
+        "duplicates": rows,
+        "ignored": ignored,
+        "rejected": rejected,
+    }
     return _entry(path, loader, sha256, counts, first, last, f"already loaded as {before}: nothing was changed")
 
 
-def _entry(path, loader, sha256, counts, first, last, note) -> dict[str, Any]:  # noqa: ANN001, PLR0913
+def _entry(
+    path: str, loader: str | None, sha256: str, counts: dict[str, int], first: Any, last: Any, note: str | None
+) -> dict[str, Any]:
     return {
         "path": path,
         "loader": loader,

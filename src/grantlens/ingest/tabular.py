@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import LoadError
 from grantlens.ingest.chunk import RECORDS, Chunk, int_array, sliced
@@ -92,7 +92,7 @@ class _Blocks(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:  # noqa: ANN001
+    def readinto(self, buffer: Any) -> int:
         while not self._rest:
             block = next(self._blocks, None)
             if block is None:

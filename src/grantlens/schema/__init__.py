@@ -9,6 +9,8 @@ Examples
 ['issuance', 'usage_row', 'usage_caller']
 """
 
+from types import ModuleType
+
 from grantlens.schema import catalogue, ledger, register
 from grantlens.schema.bookkeeping import ACTIVITY, CALLER_FIRST, EVENT_KEY, META
 from grantlens.schema.issuance import ISSUANCE
@@ -23,7 +25,7 @@ TIMES = {"issuance": "issued_at", "usage": "used_at", "revocation": "revoked_at"
 """The column that holds the event time of each log."""
 
 
-def _declared(module) -> tuple[Table, ...]:
+def _declared(module: ModuleType) -> tuple[Table, ...]:
     return tuple(value for value in vars(module).values() if isinstance(value, Table))
 
 
