@@ -133,8 +133,10 @@ def _entries(side: int) -> str:
 
 def _keys(column: str) -> str:
     """Return SQL for the key ids of `["[KeyIdentifier=...,KeyType=...,DisplayName=...]", ...]`."""
-    return f"""list_transform(coalesce(TRY(from_json({column}, '["VARCHAR"]')), []),
-           lambda k: nullif(regexp_extract(k, '^\\[KeyIdentifier=([^,\\]]+)', 1), ''))"""
+    texts = f"""coalesce(TRY(from_json({column}, '["VARCHAR"]')), [])"""
+    return f"""list_filter(
+               list_transform({texts}, lambda k: regexp_extract(k, '^\\[KeyIdentifier=([^,\\]]+)', 1)),
+               lambda k: k <> '')"""
 
 
 # The grants a record speaks of, with what was held before and after, and the keys it makes and ends.
