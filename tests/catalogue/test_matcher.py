@@ -230,6 +230,7 @@ def test_every_template_finds_itself(engine, add, targets, answers, graph, googl
 
 def test_only_new_targets_are_matched(engine, toml, add, targets, answers, monkeypatch):
     monkeypatch.setattr(matcher, "STEP", 2)
+    monkeypatch.setattr(matcher, "PIECE", 1)
     add(toml(MAIL))
     targets(*[("api.mail.example", "GET", f"/v1/users/{n}/messages", None) for n in range(5)])
     seen = []

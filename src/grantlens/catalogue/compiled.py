@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from grantlens.catalogue.arrays import numbers
+from grantlens.catalogue.arrays import numbers, to_numbers
 from grantlens.catalogue.path import Style, cut, some, tokens
 from grantlens.catalogue.servers import server_key, serves
-from grantlens.catalogue.shapes import Vocabulary, shapes
+from grantlens.catalogue.shapes import Shapes, Vocabulary
 from grantlens.catalogue.trie import Trie
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from grantlens.engine.duckdb import Engine
+
+MOST_ANSWERS = 2_000_000
+"""Shapes that a stage keeps in mind; then it begins anew."""
 
 _OPERATIONS = """
 SELECT o.op_id, o.catalogue, o.api, o.op_name, o.kind, o.method, o.host, o.base_path, o.template, o.label,
@@ -54,24 +57,35 @@ class Operation:
         return Style(self.odata, self.fold_case)
 
 
-@dataclass(frozen=True)
 class _Stage:
-    """Templates of one style, as a trie."""
+    """Templates of one style, as a trie, with the answers it gave so far."""
 
-    style: Style
-    trie: Trie
-    vocabulary: Vocabulary
+    def __init__(self, style: Style, trie: Trie, vocabulary: Vocabulary) -> None:
+        self._style, self._trie, self._vocabulary = style, trie, vocabulary
+        self._forget()
+
+    def _forget(self) -> None:
+        self._shapes = Shapes(self._vocabulary)
+        self._answers: dict[int, int] = {}
 
     def find(self, targets: pa.Array, methods: pa.Array) -> np.ndarray:
         """Return the operation of each path, -1 where none is known."""
         import numpy as np
 
-        segments = cut(targets, self.style)
-        shape, first = shapes(segments, methods, self.vocabulary)
-        rows = numbers(first)
-        samples = zip(segments.take(rows).to_pylist(), methods.take(rows).to_pylist(), strict=True)
-        found = (self.trie.find(*sample) for sample in samples)
-        return np.array([-1 if operation is None else operation for operation in found], np.int64)[shape]
+        if len(self._answers) > MOST_ANSWERS:
+            self._forget()
+        segments = cut(targets, self._style)
+        encoded = numbers(self._shapes.of(segments, methods)).dictionary_encode()
+        number, keys = to_numbers(encoded.indices), encoded.dictionary.to_pylist()
+        first = np.empty(len(keys), np.int64)
+        first[number[::-1]] = np.arange(len(number))[::-1]
+        new = np.array([index for index, key in enumerate(keys) if key not in self._answers], np.int64)
+        rows = numbers(first[new])
+        samples = zip(new.tolist(), segments.take(rows).to_pylist(), methods.take(rows).to_pylist(), strict=True)
+        for index, path, method in samples:
+            found = self._trie.find(path, method)
+            self._answers[keys[index]] = -1 if found is None else found
+        return np.array([self._answers[key] for key in keys], np.int64)[number]
 
 
 @dataclass

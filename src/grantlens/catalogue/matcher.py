@@ -28,7 +28,10 @@ MATCHES = ("name", "path", "container", "unmatched")
 """What column match of usage_operation may say."""
 
 STEP = 1_000_000
-"""Target rows that are matched at a time; bounds the memory."""
+"""Target rows that are fetched at a time; bounds the memory."""
+
+PIECE = 200_000
+"""Target rows that are matched at a time; their columns fit where memory is used again, not asked for anew."""
 
 CONTAINER = r"(?i)(^|/)(\$batch|%24batch|graphql|mcp)/?$|^(https?://[^/]+)?/?batch(/|$)"
 """Paths that carry other calls inside: OData and Google batches, GraphQL, MCP over HTTP."""
@@ -37,7 +40,7 @@ _NEW = """
 SELECT t.target_id, t.resource_server, t.method, t.target, t.operation
 FROM usage_target t
 WHERE t.target_id BETWEEN $first AND $last
-  AND NOT EXISTS (FROM usage_operation o WHERE o.target_id = t.target_id)
+  AND NOT EXISTS (FROM usage_operation o WHERE o.target_id = t.target_id AND o.target_id BETWEEN $first AND $last)
 """
 
 _FIRST_NEW = """
@@ -79,7 +82,7 @@ def match_new(engine: Engine, progress: Progress | None = None) -> int:
     for first in range(low, high + 1, STEP):
         targets = engine.arrow(_NEW, {"first": first, "last": first + STEP - 1}).combine_chunks()
         if targets.num_rows:
-            engine.register("grantlens_matched", match(compiled, targets))
+            engine.register("grantlens_matched", _in_pieces(compiled, targets))
             try:
                 engine.execute(_KEEP)
             finally:
@@ -102,6 +105,13 @@ def rematch(engine: Engine, progress: Progress | None = None) -> int:
     """Forget all answers and match again, after the catalogues changed; inside the caller's transaction."""
     engine.execute("DELETE FROM usage_operation")
     return match_new(engine, progress)
+
+
+def _in_pieces(compiled: Compiled, targets: pa.Table) -> pa.Table:
+    import pyarrow as pa
+
+    pieces = [match(compiled, targets.slice(first, PIECE)) for first in range(0, targets.num_rows, PIECE)]
+    return pa.concat_tables(pieces)
 
 
 def match(compiled: Compiled, targets: pa.Table) -> pa.Table:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from grantlens.catalogue.arrays import numbers, texts, to_flags, to_numbers
+from grantlens.catalogue.arrays import texts, to_flags, to_numbers
 from grantlens.catalogue.path import VERSIONS, Token, some
-from grantlens.catalogue.trie import SPECIAL
+from grantlens.catalogue.trie import MOST_SEGMENTS, SPECIAL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,62 +48,97 @@ class Vocabulary:
         )
 
 
-def shapes(segments: pa.ListArray, methods: pa.Array, vocabulary: Vocabulary) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each path the number of its shape, and for each shape its first path.
+class Shapes:
+    """Keys of shapes: 64-bit numbers that are equal where the matcher cannot see a difference.
+
+    Each code has a random number, each place in a path a random odd factor; the key is their sum of
+    products. They are drawn anew in each process, so that no log can be written to make two shapes
+    share a key. The keys of one object stay the same from call to call.
 
     Examples
     --------
-    >>> import pyarrow as pa
-    >>> words = Vocabulary.of([[Token("literal", "users"), Token("parameter")]])
-    >>> paths = pa.array([["users", "7"], ["users", "8"], ["teams", "8"]])
-    >>> [numbers.tolist() for numbers in shapes(paths, pa.array(["GET"] * 3), words)]
-    [[0, 0, 1], [0, 2]]
+    >>> from grantlens.catalogue.arrays import lists
+    >>> keys = Shapes(Vocabulary.of([[Token("literal", "users"), Token("parameter")]]))
+    >>> paths = lists([["users", "7"], ["users", "8"], ["teams", "8"]])
+    >>> one, two, three = keys.of(paths, texts(["GET"] * 3)).tolist()
+    >>> one == two, one == three
+    (True, False)
     """
-    import numpy as np
 
-    codes = _codes(segments.flatten(), vocabulary)
-    offsets = to_numbers(segments.offsets)
-    offsets -= offsets[0]
-    real = codes >= 0
-    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(real)])
-    lengths = np.diff(before[offsets])
-    method = to_numbers(methods.dictionary_encode().indices) + 1
-    # One random 64-bit number for each code and odd factor for each place. They are drawn anew each
-    # time, so that no log can be written to make two shapes collide.
-    random = np.random.default_rng()
-    drawn = random.integers(0, 2**64, size=int(codes.max(initial=0)) + 1, dtype=np.uint64)
-    factor = random.integers(0, 2**63, size=int(lengths.max(initial=0)) + 2, dtype=np.uint64) * np.uint64(
-        2
-    ) + np.uint64(1)
-    place = (before[:-1] - np.repeat(before[offsets[:-1]], np.diff(offsets))).astype(np.int32)
-    part = np.where(real, drawn[codes] * factor[place], np.uint64(0))
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(part, dtype=np.uint64)])
-    by_method = random.integers(0, 2**64, size=int(method.max(initial=0)) + 1, dtype=np.uint64)
-    key = sums[offsets[1:]] - sums[offsets[:-1]] + by_method[method] + factor[-1] * lengths.astype(np.uint64)
-    shape = to_numbers(numbers(key).dictionary_encode().indices)
-    first = np.empty(int(shape.max(initial=-1)) + 1, np.int64)
-    first[shape[::-1]] = np.arange(len(shape))[::-1]
-    return shape, first
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        import numpy as np
 
+        self._vocabulary = vocabulary
+        self._literals, self._suffixes = texts(vocabulary.literals), texts(vocabulary.suffixes)
+        self._seen: dict[str, int] = {}
+        self._methods: dict[str | None, int] = {}
+        self._random = np.random.default_rng()
+        self._number = self._draw(len(vocabulary.literals) + len(vocabulary.suffixes) + 1)
+        self._factor = self._draw(MOST_SEGMENTS + 2) | np.uint64(1)
+        self._too_long = self._draw(1)[0]
 
-def _codes(segments: pa.Array, vocabulary: Vocabulary) -> np.ndarray:
-    """Code each segment: a literal, a suffix, a text that some pattern fits, or 0; -1 for an empty one."""
-    import numpy as np
-    import pyarrow.compute as pc
+    def of(self, segments: pa.ListArray, methods: pa.Array) -> np.ndarray:
+        """Return the key of each path with its method."""
+        import numpy as np
 
-    codes = _lookup(segments, vocabulary.literals) + 1
-    used = len(vocabulary.literals) + 1
-    rows = np.flatnonzero(codes == 0)
-    others = some(segments, rows)
-    if vocabulary.suffixes:
-        colon = np.flatnonzero(to_flags(pc.match_substring(others, ":")))
-        verb = _lookup(pc.replace_substring_regex(some(others, colon), r"(?s)^.+:", ""), vocabulary.suffixes)
-        codes[rows[colon]] = np.where(verb >= 0, verb + used, 0)
-        used += len(vocabulary.suffixes)
-    looked_at = np.flatnonzero(_looked_at(others, vocabulary))
-    codes[rows[looked_at]] = to_numbers(some(others, looked_at).dictionary_encode().indices) + used
-    codes[to_numbers(pc.binary_length(segments)) == 0] = -1
-    return codes
+        codes = self._codes(segments.flatten())
+        offsets = to_numbers(segments.offsets)
+        offsets -= offsets[0]
+        real = codes >= 0
+        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(real)])
+        lengths = np.diff(before[offsets])
+        place = np.minimum(before[:-1] - np.repeat(before[offsets[:-1]], np.diff(offsets)), MOST_SEGMENTS)
+        part = np.where(real, self._number[codes] * self._factor[place], np.uint64(0))
+        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(part, dtype=np.uint64)])
+        key = sums[offsets[1:]] - sums[offsets[:-1]] + self._factor[-1] * lengths.astype(np.uint64)
+        key += self._by_method(methods)
+        key[lengths > MOST_SEGMENTS] = self._too_long
+        return key
+
+    def _draw(self, count: int) -> np.ndarray:
+        import numpy as np
+
+        return self._random.integers(0, 2**64, size=count, dtype=np.uint64)
+
+    def _by_method(self, methods: pa.Array) -> np.ndarray:
+        import numpy as np
+
+        encoded = methods.dictionary_encode()
+        for method in [*encoded.dictionary.to_pylist(), None]:
+            self._methods.setdefault(method, int(self._draw(1)[0]))
+        each = [self._methods[method] for method in [*encoded.dictionary.to_pylist(), None]]
+        return np.array(each, np.uint64)[to_numbers(encoded.indices)]
+
+    def _codes(self, segments: pa.Array) -> np.ndarray:
+        """Code each segment: a literal, a suffix, a text that some pattern fits, or 0; -1 for an empty one."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        codes = to_numbers(pc.index_in(segments, value_set=self._literals)) + 1
+        rows = np.flatnonzero(codes == 0)
+        others = some(segments, rows)
+        if self._vocabulary.suffixes:
+            colon = np.flatnonzero(to_flags(pc.match_substring(others, ":")))
+            verbs = pc.replace_substring_regex(some(others, colon), r"(?s)^.+:", "")
+            verb = to_numbers(pc.index_in(verbs, value_set=self._suffixes))
+            codes[rows[colon]] = np.where(verb >= 0, verb + len(self._vocabulary.literals) + 1, 0)
+        looked_at = np.flatnonzero(_looked_at(others, self._vocabulary))
+        if len(looked_at):
+            codes[rows[looked_at]] = self._as_they_are(some(others, looked_at))
+        codes[to_numbers(pc.binary_length(segments)) == 0] = -1
+        return codes
+
+    def _as_they_are(self, segments: pa.Array) -> np.ndarray:
+        """Give each different text a code of its own."""
+        import numpy as np
+
+        encoded = segments.dictionary_encode()
+        first = len(self._vocabulary.literals) + len(self._vocabulary.suffixes) + 1
+        codes = [self._seen.setdefault(text, first + len(self._seen)) for text in encoded.dictionary.to_pylist()]
+        missing = first + len(self._seen) - len(self._number)
+        if missing > 0:
+            self._number = np.concatenate([self._number, self._draw(max(missing, len(self._number)))])
+        return np.array(codes, np.int64)[to_numbers(encoded.indices)]
 
 
 def _looked_at(segments: pa.Array, vocabulary: Vocabulary) -> np.ndarray:
@@ -120,9 +155,3 @@ def _looked_at(segments: pa.Array, vocabulary: Vocabulary) -> np.ndarray:
     if not found:
         return np.zeros(len(segments), bool)
     return to_flags(reduce(pc.or_, found))
-
-
-def _lookup(values: pa.Array, words: tuple[str, ...]) -> np.ndarray:
-    import pyarrow.compute as pc
-
-    return to_numbers(pc.index_in(values, value_set=texts(words)))
