@@ -1,0 +1,176 @@
+"""A store is made whole, for its owner only; what is no store of this version is refused and left alone."""
+
+import os
+import stat
+import subprocess
+import sys
+from contextlib import closing
+
+import duckdb
+import pytest
+
+from grantlens.engine.duckdb import Engine
+from grantlens.errors import StoreError
+from grantlens.schema import LOGS, TABLES, migrations
+from grantlens.store import Store
+
+
+def test_every_table_has_its_documented_columns(tmp_path):
+    with Store(tmp_path / "s.duckdb") as store:
+        for table in TABLES:
+            found = store.engine.rows(
+                "SELECT column_name FROM duckdb_columns() WHERE table_name = $name AND NOT internal ORDER BY column_index",
+                {"name": table.name},
+            )
+            assert [name for (name,) in found] == list(table.names)
+
+
+def test_the_view_of_usage_has_the_canonical_columns_and_the_keys():
+    with Store(":memory:") as store:
+        found = [name for name, *_ in store.engine.rows("DESCRIBE usage")]
+        assert found == [*LOGS["usage"].names, "usage_id", "caller_id", "target_id"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX")
+def test_store_and_write_ahead_log_are_for_the_owner_only(tmp_path):
+    before = os.umask(0o000)
+    try:
+        path = tmp_path / "s.duckdb"
+        store = Store(path)
+        with store.engine.transaction():
+            store.engine.execute("INSERT INTO review_snapshot VALUES (TIMESTAMPTZ '2026-01-01')")
+        for file in tmp_path.iterdir():
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+        store.close()
+    finally:
+        os.umask(before)
+
+
+def test_two_stores_have_different_token_keys(tmp_path):
+    keys = set()
+    for name in "ab":
+        with Store(tmp_path / f"{name}.duckdb") as store:
+            keys.add(store.engine.value("SELECT value FROM meta WHERE name = 'token_key'"))
+    assert len(keys) == 2
+    assert all(len(key) == 64 for key in keys)
+
+
+def test_a_newer_store_is_refused_and_not_touched(tmp_path):
+    path = tmp_path / "s.duckdb"
+    Store(path).close()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("UPDATE meta SET value = '999' WHERE name = 'schema_version'")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"newer grantlens \(schema 999"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_an_older_store_is_brought_up_to_date(tmp_path, monkeypatch):
+    path = tmp_path / "s.duckdb"
+    Store(path).close()
+    monkeypatch.setattr(migrations, "VERSION", migrations.VERSION + 2)
+    done = []
+    for step in (1, 2):
+        number = migrations.VERSION - 2 + step
+        monkeypatch.setitem(migrations.MIGRATIONS, number, lambda engine, number=number: done.append(number))
+    with Store(path) as store:
+        assert store.engine.value("SELECT value FROM meta WHERE name = 'schema_version'") == str(migrations.VERSION)
+    assert done == [migrations.VERSION - 1, migrations.VERSION]
+
+
+def test_a_failed_step_leaves_the_version_it_had(tmp_path, monkeypatch):
+    path = tmp_path / "s.duckdb"
+    Store(path).close()
+    monkeypatch.setattr(migrations, "VERSION", migrations.VERSION + 1)
+
+    def fail(engine):
+        engine.execute("CREATE TABLE half_done (x INTEGER)")
+        raise RuntimeError("no")
+
+    monkeypatch.setitem(migrations.MIGRATIONS, migrations.VERSION, fail)
+    with pytest.raises(RuntimeError):
+        Store(path)
+    with closing(Engine(path)) as engine:
+        assert engine.value("SELECT value FROM meta WHERE name = 'schema_version'") == str(migrations.VERSION - 1)
+        assert not engine.value("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'half_done'")
+
+
+def test_event_keys_are_computed_again_when_duckdb_hashes_differently(tmp_path):
+    path = tmp_path / "s.duckdb"
+    log = tmp_path / "a.ndjson"
+    log.write_text('{"log":"usage","event_id":"e1","used_at":"2026-01-01T00:00:00Z","outcome":"success","client_id":"c"}\n')
+    with Store(path) as store:
+        store.load(log)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("UPDATE meta SET value = '1' WHERE name = 'hash_probe'")
+        connection.execute("UPDATE event_key SET event_key = 7")
+    again = tmp_path / "b.ndjson"
+    again.write_text(log.read_text() + log.read_text().replace("e1", "e2"))
+    with Store(path) as store:
+        assert store.load(again).total("duplicates") == 1
+
+
+def _text_file(path):
+    path.write_text("this is no database at all, but long enough to be looked at\n" * 100)
+
+
+def _other_database(path):
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE meta (name VARCHAR, value VARCHAR)")
+
+
+def _empty_file(path):
+    path.touch()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [(_text_file, "no DuckDB file"), (_empty_file, "no DuckDB file"), (_other_database, "no grantlens store")],
+)
+def test_what_is_no_store_is_refused_and_not_touched(tmp_path, make, says):
+    path = tmp_path / "s.duckdb"
+    make(path)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=says) as caught:
+        Store(path)
+    assert caught.value.remedy
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["s.duckdb"]
+
+
+def test_a_folder_is_no_store(tmp_path):
+    with pytest.raises(StoreError, match="is a folder"):
+        Store(tmp_path)
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(StoreError, match="does not exist") as caught:
+        Store(tmp_path / "no" / "s.duckdb")
+    assert "mkdir -p" in caught.value.remedy
+
+
+def test_a_store_held_by_another_process_is_named(tmp_path):
+    path = tmp_path / "s.duckdb"
+    Store(path).close()
+    code = (
+        "import sys, duckdb; connection = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        try:
+            assert other.stdout.readline().strip() == "open"
+            with pytest.raises(StoreError, match="held open by another process"):
+                Store(path)
+        finally:
+            other.stdin.close()
+
+
+def test_a_store_can_be_read_only(tmp_path):
+    path = tmp_path / "s.duckdb"
+    with pytest.raises(StoreError):
+        Store(path, read_only=True)
+    Store(path).close()
+    with Store(path, read_only=True) as store:
+        assert store.sql("SELECT count(*) AS n FROM usage").to_pylist() == [{"n": 0}]
