@@ -1,0 +1,226 @@
+import dataclasses
+import hashlib
+import json
+import re
+import subprocess
+import sys
+
+import duckdb
+import pandas
+import polars
+import pytest
+
+from grantlens.errors import RuleError
+from grantlens.rules import registry
+
+KEYS = [
+    "rule",
+    "rule_version",
+    "verdict",
+    "severity",
+    "explained_by",
+    "title",
+    "source",
+    "client_id",
+    "subject_id",
+    "grant_id",
+    "token_id",
+    "resource_server",
+    "operation",
+    "scopes",
+    "first_seen",
+    "last_seen",
+    "events",
+    "detail",
+    "join_key",
+    "coverage",
+    "evidence",
+]
+TIME = re.compile(r"2026-07-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
+SPEAKING = ("OOS-1", "OOS-12", "PRV-1", "REV-1", "REV-6", "INT-1", "GOV-1")
+
+
+@pytest.mark.parametrize("rule", registry())
+def test_a_finding_is_the_json_that_others_build_on(scene, rule):
+    for row in scene.found[rule].to_dicts():
+        assert list(row) == KEYS
+        assert json.loads(json.dumps(row)) == row, "not JSON-ready"
+        assert TIME.fullmatch(row["first_seen"])
+        assert TIME.fullmatch(row["last_seen"])
+        assert list(row["coverage"]) == ["from", "until", "share"]
+        assert TIME.fullmatch(row["coverage"]["from"])
+        assert TIME.fullmatch(row["coverage"]["until"])
+        assert isinstance(row["detail"], dict)
+        assert isinstance(row["scopes"], list)
+        assert isinstance(row["events"], int)
+        assert row["evidence"]
+        assert all(list(pointer) == ["file", "sha256", "line", "event_id"] for pointer in row["evidence"])
+
+
+def test_the_scene_speaks(scene):
+    assert all(len(scene.found[rule]) for rule in SPEAKING)
+
+
+def test_the_details_that_others_compute_with(scene):
+    details = {rule: found.to_dicts()[0]["detail"] for rule, found in scene.found.items() if len(found)}
+    assert list(details["OOS-1"])[:3] == ["required", "held", "match"]
+    assert {"scope", "state", "exposure_days", "uses", "p_needed", "action", "replacement"} <= set(details["PRV-1"])
+    lag = [
+        "revocation_event",
+        "last_success_s",
+        "first_denial_s",
+        "lag_lower_s",
+        "lag_upper_s",
+        "uses_after",
+        "censored",
+    ]
+    assert list(details["REV-1"])[:7] == lag
+    assert list(details["REV-6"])[:7] == lag
+    said = details["REV-1"]
+    assert (said["last_success_s"], said["first_denial_s"], said["uses_after"], said["censored"]) == (
+        30.25,
+        60.0,
+        1,
+        "no",
+    )
+
+
+def test_worst_first(scene):
+    order = {"violation": 0, "indeterminate": 1, "clear": 2}
+    for found in scene.found.values():
+        verdicts = [order[row["verdict"]] for row in found]
+        assert verdicts == sorted(verdicts)
+
+
+def test_counts_add_up(scene):
+    for found in scene.found.values():
+        assert sum(found.counts().values()) == len(found)
+        for verdict, count in found.counts().items():
+            part = found.only(verdict)
+            assert len(part) == count
+            assert {row["verdict"] for row in part} <= {verdict}
+            assert part.rule is found.rule
+
+
+def test_it_is_frozen(scene):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        scene.found["OOS-1"].sql = ""
+
+
+def test_frames(scene):
+    found = scene.found["OOS-1"]
+    columns = list(KEYS)
+    assert found.arrow().column_names == columns
+    assert found.pl().columns == columns
+    assert isinstance(found.pl(), polars.DataFrame)
+    assert list(found.df().columns) == columns
+    assert isinstance(found.df(), pandas.DataFrame)
+    assert len(found.pl()) == len(found.df()) == len(found)
+    assert found.pl()["first_seen"].dtype == polars.Datetime("us", "UTC")
+
+
+def test_others_take_it_as_a_stream(scene):
+    found = scene.found["PRV-1"]
+    assert polars.DataFrame(found).shape == (len(found), len(KEYS))
+    assert pandas.DataFrame.from_arrow(found).shape == (len(found), len(KEYS))
+    with duckdb.connect() as engine:
+        engine.register("found", found.arrow())
+        assert engine.execute("SELECT count(*) FROM found WHERE rule = 'PRV-1'").fetchone() == (len(found),)
+
+
+def test_duckdb_reads_the_object_itself(scene):
+    found = scene.found["PRV-1"]  # noqa: F841 - DuckDB finds it by its name
+    assert duckdb.sql("SELECT count(DISTINCT detail) FROM found").fetchall() == [(len(scene.found["PRV-1"]),)]
+
+
+def test_tallies(scene):
+    found = scene.found["PRV-1"]
+    open_ = [row for row in found if row["verdict"] != "clear"]
+    tally = found.by("client_id")
+    rows = polars.DataFrame(tally).to_dicts()
+    assert list(rows[0]) == ["client_id", "verdict", "findings", "events"]
+    assert sum(row["findings"] for row in rows) == len(open_)
+    assert sum(row["events"] for row in rows) == sum(row["events"] for row in open_)
+    assert [row["findings"] for row in rows] == sorted((row["findings"] for row in rows), reverse=True)
+    assert sum(row["findings"] for row in found.by("verdict").pl().to_dicts()) == len(found)
+    with pytest.raises(RuleError, match="no column 'clientid'"):
+        found.by("clientid")
+
+
+@pytest.mark.parametrize("rule", ["OOS-1", "OOS-12", "PRV-1", "REV-1", "INT-1", "GOV-1"])
+def test_every_family_draws(scene, hostile, rule):
+    chart = scene.found[rule].chart()
+    drawn = json.loads(chart.json())
+    assert drawn["$schema"].startswith("https://vega.github.io/schema/vega-lite")
+    assert chart.describe()
+
+
+def test_an_empty_finding_draws_and_says_why(scene):
+    nothing = scene.found["REV-2"]
+    assert len(nothing) == 0
+    assert nothing.to_dicts() == []
+    assert nothing.why_empty in repr(nothing)
+    assert nothing.why_empty in nothing._repr_html_()
+    assert nothing.chart().json()
+
+
+@pytest.mark.parametrize("rule", SPEAKING)
+def test_a_notebook_shows_hostile_names_as_text(scene, hostile, rule):
+    for shown in (
+        scene.found[rule]._repr_html_(),
+        scene.found[rule].by("client_id")._repr_html_(),
+        scene.lag._repr_html_(),
+    ):
+        assert "<img" not in shown
+        assert "</script" not in shown
+    assert "&lt;img src=x onerror=alert(1)&gt;" in scene.found[rule]._repr_html_()
+
+
+def test_the_evidence_is_read_again(scene):
+    for rule in SPEAKING:
+        found = scene.found[rule]
+        lines = scene.log.read_text().splitlines()
+        for index, row in enumerate(found.to_dicts()):
+            for pointer, record in zip(row["evidence"], found.evidence(index), strict=True):
+                assert {**record, "record": None} == {**pointer, "record": None}
+                assert json.loads(record["record"]) == json.loads(lines[pointer["line"] - 1])
+                assert json.loads(record["record"])["event_id"] == pointer["event_id"]
+
+
+def test_a_file_that_changed_is_no_evidence(scene):
+    found = scene.found["REV-1"]
+    before = scene.log.read_bytes()
+    assert found.to_dicts()[0]["evidence"][0]["sha256"] == hashlib.sha256(before).hexdigest()
+    try:
+        scene.log.write_bytes(before.replace(b"mail.write", b"mail.wrote"))
+        assert {each["record"] for each in found.evidence(0)} == {None}
+        scene.log.unlink()
+        assert {each["record"] for each in found.evidence(0)} == {None}
+    finally:
+        scene.log.write_bytes(before)
+    assert None not in {each["record"] for each in found.evidence(0)}
+
+
+def test_the_sql_shown_is_runnable_and_names_its_values(scene):
+    found = scene.found["GOV-1"]
+    assert "TIMESTAMPTZ '2026-07-01" in found.sql
+    assert "$" not in re.sub(r"--.*", "", found.sql)
+    assert len(scene.store.engine.rows(found.sql)) == len(found)
+
+
+def test_dictionaries_need_no_pandas(scene):
+    program = (
+        "import sys, grantlens as gl\n"
+        f"store = gl.open({scene.store.path!r}, read_only=True)\n"
+        "rows = gl.detect.run(store, ['GOV-1'])[0].to_dicts()\n"
+        "assert rows\n"
+        "print('pandas' in sys.modules)"
+    )
+    scene.store.engine.execute("CHECKPOINT")
+    copy = scene.store.path + ".copy"
+    with open(scene.store.path, "rb") as source, open(copy, "wb") as target:
+        target.write(source.read())
+    done = subprocess.run(
+        [sys.executable, "-c", program.replace(scene.store.path, copy)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "False", done.stderr

@@ -1,0 +1,69 @@
+import duckdb
+import pandas
+import polars
+
+COLUMNS = (
+    "revocation_event source client_id subject_id token_id grant_id resource_server revoked_at target_kind initiator "
+    "last_success_s first_denial_s lag_lower_s lag_upper_s uses_after censored attempts allowed_s join_key"
+)
+
+
+def test_one_row_for_each_revocation_token_and_server(scene):
+    rows = list(scene.lag)
+    assert scene.lag.arrow().column_names == COLUMNS.split()
+    assert [(row["revocation_event"], row["token_id"], row["resource_server"]) for row in rows] == [
+        (scene.lag.arrow()["revocation_event"][0].as_py(), "t1", "mail.example"),
+        ("r2", "t2", None),
+    ]
+    tried = rows[0]
+    assert (tried["last_success_s"], tried["first_denial_s"]) == (30.25, 60.0)
+    assert tried["lag_lower_s"] < 30.25 < 60.0 < tried["lag_upper_s"]
+
+
+def test_a_revocation_that_nobody_tried_stays_in(scene):
+    untried = list(scene.lag)[-1]
+    assert (untried["lag_lower_s"], untried["lag_upper_s"], untried["censored"], untried["attempts"]) == (
+        0,
+        None,
+        "right",
+        0,
+    )
+    assert scene.lag.estimate().n == 2
+    assert scene.lag.estimate().right_share == 0.5
+
+
+def test_the_curve_falls_and_keeps_its_bounds(scene):
+    curve = scene.lag.curve()
+    frame = curve.pl()
+    assert (frame["survival_low"] <= frame["survival_high"]).all()
+    assert frame["t"].is_sorted()
+    assert frame["survival_low"].is_sorted(descending=True)
+    assert frame["survival_high"].is_sorted(descending=True)
+    assert curve.chart().json()
+    assert repr(curve) == scene.lag.estimate().sentence()
+    assert repr(curve) in repr(scene.lag)
+
+
+def test_one_server(scene):
+    assert scene.lag.servers() == ["mail.example"]
+    assert [row["resource_server"] for row in scene.lag.at("mail.example")] == ["mail.example"]
+    assert len(scene.lag.at("files.example")) == 0
+    assert "no revocation in this window" in repr(scene.lag.at("files.example"))
+
+
+def test_it_carries_the_six_rules(scene):
+    assert [found.rule.id for found in scene.lag.rules] == [f"REV-{number}" for number in range(1, 7)]
+    for found in scene.lag.rules:
+        assert found.to_dicts() == scene.found[found.rule.id].to_dicts()
+
+
+def test_frames(scene):
+    lag = scene.lag
+    assert (
+        len(lag.pl())
+        == len(lag.df())
+        == len(polars.DataFrame(lag))
+        == len(pandas.DataFrame.from_arrow(lag))
+        == len(lag)
+    )
+    assert duckdb.sql("SELECT count(*) FROM lag").fetchall() == [(len(lag),)]
