@@ -18,7 +18,7 @@ def conclude(rows: list[dict[str, Any]], parameters: Mapping[str, Any]) -> None:
     learnable = [
         index
         for index, fact in enumerate(facts)
-        if fact["observable"] and not fact["protocol"] and fact["exposure_days"] > 0
+        if fact["observable"] and not fact["protocol"] and fact["exposure_days"] >= parameters["learn_days"]
     ]
     # The rows come in no order, and the sums of a fit depend on it in their last digits.
     learnable.sort(key=lambda index: (facts[index]["scope"], facts[index]["exposure_days"], facts[index]["uses"]))
@@ -132,6 +132,12 @@ RULE = Rule(
     parameters=(
         Parameter("horizon_days", 90, "days", "The need is asked for this long a future."),
         Parameter("floor_days", 30, "days", "Least exposure before a scope may be called unused."),
+        Parameter(
+            "learn_days",
+            7,
+            "days",
+            "Grants watched for less teach nothing: the need of an agent that lives for minutes has no rate per day.",
+        ),
         Parameter("floor_sessions", 60, "sessions", "Or this many sessions (rule of three: 3/60 = 5 %)."),
         Parameter(
             "min_coverage", 0.95, "share", "Least share of the grant's life for which the usage log must be there."
