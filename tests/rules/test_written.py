@@ -1,0 +1,113 @@
+"""The printed SQL of a rule is the rule: it runs anywhere and gives the same rows."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from grantlens import detect, relations
+from grantlens.rules import registry, text
+from grantlens.rules.written import defaults, translated, written_out
+
+SINCE, UNTIL = datetime(2026, 7, 3, tzinfo=UTC), datetime(2026, 7, 18, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def store(prepared, log_of, kept_going, tmp_path_factory):
+    """Return a store with a busy log; read it only."""
+    import json
+    import shutil
+
+    from grantlens.store import Store
+
+    folder = tmp_path_factory.mktemp("written")
+    log = folder / "log.ndjson"
+    log.write_text(
+        "".join(json.dumps(record) + "\n" for record in (*log_of(3, calls=150), *log_of(1, "helper"), *kept_going))
+    )
+    with Store(shutil.copy(prepared, folder / "store.duckdb")) as opened:
+        opened.load(log)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def bound(store):
+    """Return the rows of each rule as grantlens runs it: relations worked out, values bound."""
+    rows = {}
+    for rule in registry().values():
+        values = {"since": SINCE, "until": UNTIL, "every_call": False, **defaults(rule)}
+        with relations.worked_out(store.engine, rule.needs, values):
+            rows[rule.id] = sorted(map(repr, store.engine.arrow(rule.sql, values).to_pylist()))
+    return rows
+
+
+@pytest.mark.parametrize("rule", registry().values(), ids=lambda rule: rule.id)
+def test_the_printed_text_gives_the_same_rows(store, bound, rule):
+    filled_in = written_out(rule, {"since": SINCE, "until": UNTIL})
+    assert sorted(map(repr, store.engine.arrow(filled_in).to_pylist())) == bound[rule.id]
+
+
+def test_the_log_of_this_test_speaks(bound):
+    silent = {rule for rule, rows in bound.items() if not rows}
+    assert silent <= {"INT-5", "PRV-3", "REV-5", "REV-2", "REV-6"}, "nothing to compare"
+
+
+@pytest.mark.parametrize("rule", ["REV-1", "OOS-1"])
+def test_left_open_it_takes_values_by_name(store, bound, rule):
+    rows = store.sql(text(rule), since=SINCE, until=UNTIL).to_pylist()
+    assert sorted(map(repr, rows)) == bound[rule]
+
+
+@pytest.mark.parametrize("rule", registry().values(), ids=lambda rule: rule.id)
+def test_it_says_what_it_asks_and_leaves_only_the_window_open(rule):
+    printed = text(rule.id)
+    assert printed.startswith(f"-- {rule.id} (version {rule.version}): {rule.question}\n-- Basis: {rule.basis}\n")
+    code = "\n".join(line.split("--")[0] for line in printed.splitlines())
+    import re
+
+    assert set(re.findall(r"\$(\w+)", code)) <= {"since", "until"}
+    for relation in relations.ordered(rule.needs):
+        assert f"\n{relation.name} AS (" in printed
+
+
+def test_a_value_cannot_become_sql():
+    hostile = "0') OR true; DROP TABLE usage_row; --"
+    printed = written_out(registry()["PRV-3"], {"dormant_days": hostile})
+    assert "'0'') OR true; DROP TABLE usage_row; --'" in printed
+    assert hostile not in printed
+
+
+def test_what_detect_shows_is_what_it_ran(store):
+    for found in detect.run(store, ["OOS-1", "REV-1", "GOV-1"], since=SINCE, until=UNTIL):
+        assert len(store.engine.rows(found.sql)) == len(found) > 0
+
+
+@pytest.mark.parametrize("name", relations.registry())
+def test_relations_stand_in_the_store(store, name):
+    relation = relations.registry()[name]
+    views = {view for (view,) in store.engine.rows("SELECT view_name FROM duckdb_views() WHERE NOT internal")}
+    assert (name in views) is not relation.windowed
+    if not relation.windowed:
+        assert store.engine.value(f"SELECT count(*) FROM {name}") > 0 or name in ("effective_revocation",)
+    assert relation.doc
+    for needed in relation.needs:
+        assert needed in relations.registry()
+
+
+def test_a_relation_needs_what_it_reads():
+    import re
+
+    names = set(relations.registry())
+    for relation in relations.registry().values():
+        code = "\n".join(line.split("--")[0] for line in relation.sql.splitlines())
+        read = {name for name in re.findall(r"(?:FROM|JOIN)\s+(\w+)", code) if name in names}
+        inside = set(re.findall(r"(\w+) AS \(", code))
+        assert read - inside <= {each.name for each in relations.ordered([relation.name])} - {relation.name}
+    for rule in registry().values():
+        code = "\n".join(line.split("--")[0] for line in rule.sql.splitlines())
+        read = {name for name in re.findall(r"(?:FROM|JOIN)\s+(\w+)", code) if name in names}
+        inside = set(re.findall(r"(\w+) AS \(", code))
+        assert read - inside <= {each.name for each in relations.ordered(rule.needs)}, rule.id
+
+
+def test_other_dialects():
+    assert translated("SELECT 1", "duckdb") == "SELECT 1"

@@ -1,0 +1,184 @@
+"""Rules asked of a store: what may be asked, with which values, and what an empty answer says."""
+
+import inspect
+import json
+import shutil
+
+import pytest
+
+import grantlens as gl
+from grantlens import detect
+from grantlens.errors import RuleError
+from grantlens.rules import registry
+from grantlens.rules.example import consent, logs_from_to, revoked, token, use
+from grantlens.rules.written import defaults
+from grantlens.store import Store
+
+ONE_CALL = (token("10 09:00", "t1", ["mail.read"], "10 12:00"), use("10 09:06", "GET /v1/messages/7"))
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """Return what gives a store with these records; each call a new one."""
+    folder = tmp_path_factory.mktemp("detect")
+    with Store(folder / "empty.duckdb"):
+        pass
+    made = []
+
+    def of(*records):
+        number = len(made)
+        made.append(Store(shutil.copy(folder / "empty.duckdb", folder / f"{number}.duckdb")))
+        if records:
+            log = folder / f"{number}.ndjson"
+            log.write_text("".join(json.dumps(record) + "\n" for record in records))
+            assert made[-1].load(log).total("rejected") == 0
+        return made[-1]
+
+    yield of
+    for store in made:
+        store.close()
+
+
+@pytest.fixture(scope="module")
+def empty(loaded):
+    """Return an empty store."""
+    return loaded()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [("REV-11", "REV-1"), ("OOS1", "OOS-1"), ("rev_4", "REV-4"), ("PRV-33", "PRV-3")],
+)
+def test_an_unknown_rule_names_the_nearest(empty, wrong, near):
+    with pytest.raises(RuleError, match=f"no rule '{wrong}'") as raised:
+        detect.run(empty, [wrong])
+    assert f"Did you mean {near}" in raised.value.remedy
+
+
+def test_a_rule_unlike_any_lists_them_all(empty):
+    with pytest.raises(RuleError) as raised:
+        detect.run(empty, ["quantum"])
+    assert ", ".join(registry()) in raised.value.remedy
+
+
+def test_an_unknown_parameter_names_the_nearest(empty):
+    with pytest.raises(RuleError, match="has a parameter 'dormant_day'") as raised:
+        detect.run(empty, ["PRV-3"], parameters={"dormant_day": 9})
+    assert "dormant_days" in raised.value.remedy
+
+
+def test_a_parameter_of_another_rule_is_unknown_here(empty):
+    with pytest.raises(RuleError, match="OOS-1 has a parameter 'dormant_days'"):
+        detect.out_of_scope(empty, dormant_days=9)
+
+
+@pytest.mark.parametrize("value", ["9", None, True, [9]])
+def test_a_parameter_takes_a_number(empty, value):
+    with pytest.raises(RuleError, match="takes a number") as raised:
+        detect.run(empty, ["PRV-3"], parameters={"dormant_days": value})
+    assert "90" in raised.value.remedy
+
+
+def test_rules_come_in_the_order_of_reports(empty):
+    assert [found.rule.id for found in detect.run(empty)] == list(registry())
+    asked = [found.rule.id for found in detect.run(empty, ["gov-1", "rev-4", "out_of_scope", "REV-4"])]
+    assert asked == ["OOS-1", "REV-4", "GOV-1"]
+
+
+@pytest.mark.parametrize(
+    ("records", "rule", "why"),
+    [
+        ((), "OOS-1", "No usage log"),
+        ((), "REV-1", "No usage log"),
+        ((), "PRV-1", "No issuance log"),
+        ((), "OOS-4", "Nothing in the logs"),
+        (ONE_CALL, "REV-1", "No revocation"),
+        (ONE_CALL, "OOS-12", "No catalogue"),
+        (ONE_CALL, "OOS-3", "No catalogue"),
+        (ONE_CALL, "INT-1", "Nothing in the logs"),
+    ],
+)
+def test_an_empty_answer_says_why(loaded, records, rule, why):
+    store = loaded(*records)
+    (found,) = detect.run(store, [rule])
+    assert len(found) == 0
+    assert why in found.why_empty
+
+
+def test_a_full_answer_does_not(loaded):
+    (found,) = detect.run(loaded(*ONE_CALL), ["GOV-1"])
+    assert len(found) == 1
+    assert found.why_empty is None
+
+
+def test_without_a_window_it_is_all_that_the_logs_cover(loaded):
+    store = loaded(*logs_from_to("01 08:00", "20 08:00"), *ONE_CALL)
+    (found,) = detect.run(store, ["GOV-1"])
+    assert str(found.window) == "2026-07-01T08:00:00Z to 2026-07-20T08:00:00.000001Z"
+    assert found.now == found.window.until
+    assert {row["client_id"]: row["events"] for row in found} == {"app": 2, "bystander": 4}
+    (found,) = detect.run(store, ["GOV-1"], now="2026-07-10T09:05:00Z")
+    assert {row["client_id"]: row["events"] for row in found} == {"app": 1, "bystander": 3}
+
+
+def test_the_window_is_half_open(loaded):
+    store = loaded(*ONE_CALL)
+
+    def clients(since, until):
+        return [row["events"] for row in detect.run(store, ["GOV-1"], since=since, until=until)[0]]
+
+    assert clients("2026-07-10T09:06:00Z", "2026-07-10T09:07:00Z") == [1]
+    assert clients("2026-07-10T09:05:00Z", "2026-07-10T09:06:00Z") == []
+    assert clients("2026-07-10T09:00:00Z", "2026-07-10T09:06:00.000001Z") == [2]
+
+
+def test_parameters_take_effect_and_are_told(loaded):
+    store = loaded(
+        consent("01 08:00", ["mail.read", "offline_access"]),
+        token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+        *logs_from_to("01 08:00", "20 08:00"),
+    )
+    (usual,) = detect.run(store, ["PRV-3"])
+    assert (len(usual), usual.parameters) == (0, defaults(registry()["PRV-3"]))
+    (strict,) = detect.run(store, ["PRV-3"], parameters={"dormant_days": 10})
+    assert (len(strict), strict.parameters["dormant_days"]) == (1, 10)
+    assert "to_days(10::INTEGER)" in strict.sql
+
+
+def test_short_names_ask_the_same(loaded):
+    store = loaded(*ONE_CALL, revoked("10 10:00"), use("10 10:05", "GET /v1/messages/7"))
+    view = store.between("2026-07-10", "2026-07-11")
+    assert detect.out_of_scope(view).to_dicts() == detect.run(view, ["OOS-1"])[0].to_dicts() != []
+    assert detect.unused_privileges(view).to_dicts() == detect.run(view, ["PRV-1"])[0].to_dicts()
+    lag = detect.revocation_lag(view)
+    assert [each.to_dicts() for each in lag.rules] == [
+        each.to_dicts() for each in detect.run(view, [f"REV-{number}" for number in range(1, 7)])
+    ]
+    assert len(lag) == 1
+
+
+def temporary(store):
+    return {name for (name,) in store.engine.rows("SELECT table_name FROM duckdb_tables() WHERE temporary")}
+
+
+def test_nothing_is_left_behind(loaded):
+    store = loaded(*ONE_CALL)
+    before = temporary(store)  # a load leaves its own
+    detect.run(store)
+    with pytest.raises(RuleError):
+        detect.run(store, ["PRV-3"], parameters={"floor": 1})
+    assert temporary(store) == before
+
+
+def test_what_a_block_keeps(loaded):
+    store = loaded(*ONE_CALL)
+    before = temporary(store)
+    with detect.asked(store.between(), ["OOS-1"], also=["granted_scope"]) as found:
+        assert [each.rule.id for each in found] == ["OOS-1"]
+        assert store.engine.value("SELECT count(*) FROM temp.granted_scope") == 1
+    assert temporary(store) == before
+
+
+def test_the_facade(empty):
+    assert gl.detect is detect
+    assert list(inspect.signature(detect.run).parameters)[:2] == ["target", "rules"]
