@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from grantlens import relations
 from grantlens.errors import RuleError
 from grantlens.findings import Findings, RevocationLag, UnusedPrivileges
-from grantlens.findings.frame import gather, relations_of
+from grantlens.findings.frame import gather
 from grantlens.findings.intervals import NEEDS, intervals
+from grantlens.findings.pointers import relations_of
 from grantlens.rules import find, registry
 from grantlens.rules.rule import Rule
 from grantlens.rules.written import defaults, written_out

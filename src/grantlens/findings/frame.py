@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from grantlens.relations import ordered
+from grantlens.findings.pointers import pointers
 from grantlens.rules.rule import Rule
 
 if TYPE_CHECKING:
@@ -57,30 +57,7 @@ WITH numbered AS (
            ) AS finding_no, *
     FROM finding
 ),
--- The calls of a pair: all of them, or - where nothing is wrong - the first and the last.
-picked AS (
-    SELECT n.finding_no, p.caller_id, p.segment_id, p.operation_id, p.outcome, p.denial_reason, p.first_used_at AS seen_from,
-           CASE WHEN n.verdict = 'clear' AND NOT $every_call THEN p.first_used_at ELSE p.last_used_at END AS seen_until
-    FROM (SELECT finding_no, verdict, unnest(firsts) AS first_no FROM numbered) n JOIN used_pair p USING (first_no)
-    UNION
-    SELECT n.finding_no, p.caller_id, p.segment_id, p.operation_id, p.outcome, p.denial_reason, p.last_used_at, p.last_used_at
-    FROM (SELECT finding_no, unnest(lasts) AS last_no FROM numbered) n JOIN used_pair p USING (last_no)
-),
-pointer AS (
-    SELECT p.finding_no, u.used_at AS seen_at, u.batch_id, u.line_no, u.event_id
-    FROM picked p
-    JOIN usage_row u ON u.caller_id = p.caller_id AND u.used_at >= p.seen_from AND u.used_at <= p.seen_until
-        AND u.outcome = p.outcome AND u.denial_reason IS NOT DISTINCT FROM p.denial_reason
-    LEFT JOIN usage_operation o ON o.target_id = u.target_id
-    LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
-    WHERE o.operation_id IS NOT DISTINCT FROM p.operation_id AND s.segment_id IS NOT DISTINCT FROM p.segment_id
-    UNION
-    SELECT c.finding_no, u.used_at, u.batch_id, u.line_no, u.event_id
-    FROM (SELECT finding_no, unnest(calls) AS usage_id FROM numbered) c JOIN usage_row u USING (usage_id)
-    UNION
-    SELECT finding_no, record.seen_at, record.batch_id, record.line_no, record.event_id
-    FROM (SELECT finding_no, unnest(records) AS record FROM numbered)
-    WHERE record.batch_id IS NOT NULL
+pointer AS (__pointers__
 ),
 ranked AS (
     SELECT *, row_number() OVER first_to_last AS place, count(*) OVER (PARTITION BY finding_no) AS places
@@ -135,7 +112,8 @@ def gather(engine: Engine, rule: Rule, values: Mapping[str, Any]) -> pa.Table:
     engine.execute(f"INSERT INTO finding BY NAME {rule.sql}", values)
     if rule.conclude is not None:
         _conclude(engine, rule, values)
-    table = engine.arrow(_FINISH, {**values, "rule": rule.id, "rule_version": rule.version})
+    finish = _FINISH.replace("__pointers__", pointers(rule))
+    table = engine.arrow(finish, {**values, "rule": rule.id, "rule_version": rule.version})
     engine.execute("DROP TABLE temp.finding")
     return table
 
@@ -157,9 +135,3 @@ def _conclude(engine: Engine, rule: Rule, values: Mapping[str, Any]) -> None:
             "shape": json.dumps([{"row_no": "BIGINT", **dict.fromkeys(_CONCLUDED_COLUMNS, "VARCHAR")}]),
         },
     )
-
-
-def relations_of(rules: tuple[Rule, ...]) -> tuple[str, ...]:
-    """Return the names of all relations that these rules and their evidence read, in order."""
-    needed = {"used_pair", "caller_segment", *(name for rule in rules for name in rule.needs)}  # evidence needs the two
-    return tuple(relation.name for relation in ordered(sorted(needed)))
