@@ -77,7 +77,7 @@ def random_log(seed, name="app", calls=60):
         until = rng.choice((None, f"{min(day + 3, 19):02} 12:00", f"{day:02} 12:30"))
         records.append(token(born, token_id, rng.choice((None, some(), some())), until, **more))
         tokens.append(token_id)
-    for _ in range(rng.randrange(5)):
+    for _ in range(rng.randrange(1, 5)):
         target = rng.choice(("token", "token", "grant", "grant", "client", "subject"))
         mine = party()
         more = {"event_id": event(), "client_id": None if target == "subject" else name}
@@ -89,7 +89,22 @@ def random_log(seed, name="app", calls=60):
                 more |= {"kind": "downgrade", "scopes_removed": some(2)}
         elif target == "subject":
             more["subject_id"] = f"nobody-of-{name}"
-        records.append(revoked(stamp(3, 16), target, **more))
+        when = stamp(3, 16)
+        records.append(revoked(when, target, **more))
+        if target == "token" and rng.random() < 0.6:  # tried again and again
+            call, server = rng.choice(CALLS)
+            for minute in (1, 2, 3, 50):
+                later = f"{when[:3]}12:{minute:02}"
+                status = rng.choice((200, 200, 401))
+                records.append(use(later, call, more["token_id"], server, status, client_id=name, event_id=event()))
+    # A grant that nobody uses, and a token whose revocation nobody puts to the test.
+    idle = {**who, "grant_id": f"{name}-idle", "subject_id": "cid"}
+    party_of_idle = {name: value for name, value in idle.items() if name != "grant_id"}
+    records.append(consent("02 08:00", ["offline_access"], idle["grant_id"], **party_of_idle, event_id=event()))
+    for kind in ("refresh", "access"):
+        more = {**idle, "token_kind": kind, "event_id": event()}
+        records.append(token("02 09:00", f"{name}-{kind}", ["mail.read"], "19 12:00", **more))
+    records.append(revoked("05 10:00", token_id=f"{name}-access", **{**idle, "event_id": event()}))
     ends = [record["revoked_at"] for record in records if record["log"] == "revocation"]
     for _ in range(calls):
         call, server = rng.choice(CALLS)
@@ -127,7 +142,14 @@ def logs_kept_going():
         subject_id=None,
         grant_id="g-bystander",
     )
-    return [{**record, "event_id": f"bystander-{number}"} for number, record in enumerate((*kept, late))]
+    # No log has whole seconds only, so that no clock depends on what else is loaded.
+    who = {"client_id": "bystander", "subject_id": None}
+    fine = (
+        token("01 08:00:00.5", "t-bystander-3", ["jobs.run"], "21 08:00", grant_id="g-bystander", **who),
+        use("01 08:00:01.5", "GET /v1/status", "t-bystander-3", "jobs.example", **who),
+        revoked("01 08:00:02.5", kind="expiry", token_id="t-bystander-3", **who),
+    )
+    return [{**record, "event_id": f"bystander-{number}"} for number, record in enumerate((*kept, late, *fine))]
 
 
 REGISTERED = (
