@@ -34,18 +34,18 @@ class Duplicates:
     def _settle_usage(self) -> None:
         rows, different = self._engine.rows("SELECT count(*), count(DISTINCT event_key) FROM usage_key")[0]
         known = self._engine.value(
-            "SELECT count(*) FROM event_key e SEMI JOIN usage_key n ON n.event_key = e.event_key WHERE e.log = 'usage'"
+            "SELECT count(*) FROM event_key e SEMI JOIN usage_key n ON n.event_key = e.event_key"
         )
         if rows != different or known:
             self._drop_usage()
-        self._run("INSERT INTO event_key SELECT 'usage', event_key FROM usage_key")
+        self._run("INSERT INTO event_key SELECT event_key FROM usage_key")
 
     def _drop_usage(self) -> None:
         """Equal hashes name candidates; equal ids decide."""
         self._run(
             "CREATE OR REPLACE TEMP TABLE candidate AS SELECT usage_id, event_key FROM usage_key WHERE event_key IN "
             "(SELECT event_key FROM usage_key GROUP BY 1 HAVING count(*) > 1) "
-            "OR event_key IN (SELECT event_key FROM event_key WHERE log = 'usage')"
+            "OR event_key IN (SELECT event_key FROM event_key)"
         )
         self._run(
             "CREATE OR REPLACE TEMP TABLE duplicate AS "

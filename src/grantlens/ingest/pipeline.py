@@ -13,6 +13,7 @@ from grantlens.ingest.duplicates import Duplicates
 from grantlens.ingest.mapping import Staging, parsed, reads_calls_only, staging, with_steps
 from grantlens.ingest.raw_tokens import hash_tokens
 from grantlens.ingest.secrecy import masked
+from grantlens.ingest.tabular import ODD_ROW
 from grantlens.ingest.unknown_keys import refuse_unknown_keys
 from grantlens.schema import LOGS, TIMES, USAGE_ROW
 
@@ -114,7 +115,7 @@ class Pipeline:
                 self._run(f"INSERT INTO out_line SELECT line_no FROM staged_{staged.log}")
         if loader.ignored:
             self._ignore(loader)
-        self._hand_over(loader, first=first)
+        self._hand_over(loader)
 
     def _stagings_of(self, loader: Loader, record: str | None) -> list[Staging]:
         key = id(loader)
@@ -124,7 +125,7 @@ class Pipeline:
             self._stagings[key] = [staging(self.engine, loader, log, record, again) for log in logs]
         return self._stagings[key]
 
-    def _hand_over(self, loader: Loader, *, first: bool) -> None:
+    def _hand_over(self, loader: Loader) -> None:
         """Give the records that a loader made nothing of to the one it names for them, or reject them."""
         rest = self.engine.arrow(
             "SELECT * FROM chunk_line WHERE line_no NOT IN (SELECT line_no FROM out_line) "
@@ -140,7 +141,7 @@ class Pipeline:
         if len(rest) and loader.otherwise:
             self.engine.unregister("chunk_line")
             self.engine.register("chunk_line", rest)
-            self._map(loader.otherwise, first=first)
+            self._map(loader.otherwise, first=False)
 
     def _stage(self, staged: Staging) -> None:
         """Stage a log, and set aside the rows that do not fit."""
@@ -244,7 +245,7 @@ class Pipeline:
                 "batch": self.account.batch_id,
                 "lines": [number for number, _, _ in bad],
                 "reasons": [_explained(reason, text) for _, reason, text in bad],
-                "excerpts": [masked(text) for _, _, text in bad],
+                "excerpts": [masked(text.removeprefix(ODD_ROW)) for _, _, text in bad],
             },
         )
 
@@ -265,6 +266,8 @@ def _explained(reason: str, text: str) -> str:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
+        if text.startswith(ODD_ROW):
+            return text.partition(": ")[0].removeprefix(ODD_ROW)
         return f"no JSON: {error.msg} at column {error.colno}"
     except RecursionError:
         return "no JSON: nested too deeply"

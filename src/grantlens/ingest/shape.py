@@ -40,7 +40,7 @@ def shape_of(head: str, whole: bool) -> str:
     header, newline, _ = text.partition("\n")
     if (newline or whole) and re.fullmatch(r'\s*"?[A-Za-z_@][^"{}]*"?([,;\t]"?[^"{}]*"?)+\s*', header):
         return "csv"
-    return "unknown"
+    return "lines" if any(map(_object, text.split("\n")[1:SAMPLE])) else "unknown"  # only the first lines are no JSON
 
 
 def _shape_of_objects(text: str, whole: bool) -> str:

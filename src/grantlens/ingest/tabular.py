@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
+ODD_ROW = "\x00row of "
+"""Begins the text of a row that does not fit the header: no JSON, so it is rejected, and says why."""
+
 CELL = 16 << 20
 """Longest cell of a CSV file."""
 
@@ -69,7 +72,7 @@ class CsvRows:
 
     def _record(self, row: list[str]) -> str:
         if len(row) != len(self.header):
-            return f"{len(row)} cells, the header has {len(self.header)}: " + self._delimiter.join(row)
+            return f"{ODD_ROW}{len(row)} cells, the header has {len(self.header)}: " + self._delimiter.join(row)
         return json.dumps(
             {
                 name: [item.strip() for item in cell.split(";") if item.strip()] if name in self.list_cells else cell

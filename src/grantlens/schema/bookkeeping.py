@@ -16,9 +16,8 @@ META = Table(
 
 EVENT_KEY = Table(
     "event_key",
-    "64-bit hash of (source, event id) of each kept row: finds duplicates without reading the ids of all rows.",
+    "64-bit hash of (source, event id) of each kept call: finds duplicates without reading the ids of all rows.",
     (
-        Column("log", "log_t", "issuance, usage or revocation.", required=True),
         Column("event_key", "UBIGINT", "Hash, salted with the store's own key.", required=True),
     ),
 )

@@ -119,8 +119,7 @@ def _renew_hashes(engine: Engine) -> None:
         return
     with engine.transaction():
         engine.execute("DELETE FROM event_key")
-        for log in ("issuance", "usage", "revocation"):
-            engine.execute(f"INSERT INTO event_key SELECT '{log}', {EVENT_KEY_SQL} FROM {log}")
+        engine.execute(f"INSERT INTO event_key SELECT {EVENT_KEY_SQL} FROM usage")
         engine.execute("UPDATE meta SET value = $probe WHERE name = 'hash_probe'", {"probe": probe})
 
 

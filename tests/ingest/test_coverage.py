@@ -1,0 +1,216 @@
+"""Stretches that a log really covers, gaps in them, and what its clock is worth."""
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from grantlens.ingest.coverage import DEFAULT_ERROR_SECONDS, GAP_FACTOR, MIN_EVENTS, MIN_GAP_SECONDS, TAIL_SHARE
+from grantlens.store import Store
+
+START = datetime(2026, 7, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def at(seconds):
+    return START + timedelta(microseconds=round(seconds * 1_000_000))
+
+
+def call(seconds, **more):
+    row = {"log": "usage", "used_at": at(seconds).isoformat(), "outcome": "success", "token_id": "t", "client_id": "a"}
+    return row | {"resource_server": "api", "operation": "read"} | more
+
+
+def issue(seconds, token="t", **more):
+    row = {"log": "issuance", "issued_at": at(seconds).isoformat(), "kind": "token", "outcome": "success"}
+    return row | {"token_id": token, "client_id": "a"} | more
+
+
+def end(seconds, **more):
+    row = {"log": "revocation", "revoked_at": at(seconds).isoformat(), "kind": "revoke", "outcome": "success"}
+    return row | {"target_kind": "token", "token_id": "t"} | more
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Return what loads files, each a list of records, into one new store."""
+    opened = []
+
+    def of(*files):
+        store = Store(":memory:")
+        opened.append(store)
+        for records in files:
+            add(store, records)
+        return store
+
+    def add(store, records):
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.ndjson"
+        numbered = ({"event_id": f"{path.stem}-{number}", **row} for number, row in enumerate(records))
+        path.write_text("".join(json.dumps(row) + "\n" for row in numbered))
+        assert store.load(path).total("rejected") == 0
+
+    of.add = add
+    yield of
+    for store in opened:
+        store.close()
+
+
+def stretches(store, log="usage", tenant=None):
+    rows = store.coverage().to_pylist()
+    return [
+        (row["covered_from"], row["covered_until"], row["is_gap"], row["records"])
+        for row in rows
+        if row["log"] == log and row["tenant"] == tenant
+    ]
+
+
+def clock(store, log="usage"):
+    rows = store.sql("SELECT * FROM clock WHERE log::VARCHAR = $log", log=log).to_pylist()
+    assert len(rows) == 1
+    return rows[0]
+
+
+def expected(moments):
+    """Return the stretches and gaps of one stream, from its events alone (rules INT-5)."""
+    moments = sorted(moments)
+    silences = [later - sooner for sooner, later in pairwise(moments)]
+    longest_by_chance = sorted(silences, reverse=True)[int(len(moments) * TAIL_SHARE)]
+    told, first, records = [], moments[0], 1
+    for sooner, later in pairwise(moments):
+        if len(moments) >= MIN_EVENTS and later - sooner > max(MIN_GAP_SECONDS, GAP_FACTOR * longest_by_chance):
+            told.append((at(first), at(sooner) + MICROSECOND, False, records))
+            told.append((at(sooner) + MICROSECOND, at(later), True, 0))
+            first, records = later, 0
+        records += 1
+    told.append((at(first), at(moments[-1]) + MICROSECOND, False, records))
+    return told
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_gaps_are_silences_longer_than_chance(load, seed):
+    rng = random.Random(seed)
+    second, moments = 0.0, []
+    for _ in range(MIN_EVENTS + rng.choice((-1, 0, 500))):
+        second += rng.expovariate(1 / 90)
+        if rng.random() < 0.002:
+            second += rng.choice((1800, 5000, 20_000, 90_000))
+        moments.append(round(second, 6))
+    cut = rng.randrange(1, len(moments))
+    store = load([call(moment) for moment in moments])
+    told = expected(moments)
+    assert sorted(stretches(store)) == sorted(told)
+    # In two files, the later one first: the same.
+    assert sorted(
+        stretches(load([call(moment) for moment in moments[cut:]], [call(moment) for moment in moments[:cut]]))
+    ) == sorted(told)
+
+
+def test_the_oracle_meets_gaps_and_none():
+    steady = [60.0 * number for number in range(MIN_EVENTS)]
+    broken = steady + [60.0 * MIN_EVENTS + 50_000 + 60 * number for number in range(10)]
+    assert [part[2] for part in expected(steady)] == [False]
+    assert [part[2] for part in expected(broken)] == [False, True, False]
+
+
+def test_an_hour_is_no_gap_and_more_is(load):
+    steady = [60.0 * number for number in range(MIN_EVENTS)]
+    for pause, gaps in ((3600.0, 0), (3601.0, 1)):
+        store = load([call(moment) for moment in (*steady, steady[-1] + pause, steady[-1] + pause + 60)])
+        assert sum(part[2] for part in stretches(store)) == gaps
+
+
+def test_a_native_file_covers_the_logs_it_holds(load):
+    store = load([call(0), issue(600), call(1200)])
+    whole = (at(0), at(1200) + MICROSECOND, False)
+    assert [part[:3] for part in stretches(store)] == [whole]
+    # It holds issuance, so it would have shown more of it; it holds no revocation, and says nothing of that log.
+    assert [part[:3] for part in stretches(store, "issuance")] == [whole]
+    assert stretches(store, "issuance")[0][3] == 1
+    assert stretches(store, "revocation") == []
+
+
+def test_the_end_is_exclusive(load):
+    assert stretches(load([call(5)])) == [(at(5), at(5) + MICROSECOND, False, 1)]
+
+
+def test_tenants_are_apart(load):
+    store = load([call(0, tenant="x"), call(10, tenant="y"), call(20)])
+    assert [part[:2] for part in stretches(store, tenant="x")] == [(at(0), at(0) + MICROSECOND)]
+    assert [part[:2] for part in stretches(store, tenant="y")] == [(at(10), at(10) + MICROSECOND)]
+    assert [part[:2] for part in stretches(store)] == [(at(20), at(20) + MICROSECOND)]
+
+
+def test_another_file_widens_only_what_it_holds(load):
+    store = load([call(0), issue(1)])
+    load.add(store, [call(500)])
+    assert stretches(store) == [(at(0), at(500) + MICROSECOND, False, 2)]
+    assert stretches(store, "issuance")[0][1] == at(1) + MICROSECOND
+
+
+def test_loading_again_changes_nothing(load, tmp_path):
+    store = load([call(0), call(60), issue(0), end(90)])
+    before = store.coverage().to_pylist()
+    again = next(tmp_path.iterdir())
+    store.load(again)
+    assert store.coverage().to_pylist() == before
+
+
+@pytest.mark.parametrize(("seconds", "grid"), [((0, 60, 61), 1.0), ((0, 60, 61.5), 0.0), ((0.000001,), 0.0)])
+def test_the_grid_is_that_of_the_stamps(load, seconds, grid):
+    told = clock(load([call(second) for second in seconds]))
+    assert told["grid_s"] == grid
+    assert (told["error_s"], told["offset_s"], told["assumed"]) == (DEFAULT_ERROR_SECONDS, 0.0, True)
+
+
+def test_a_grid_is_lost_by_one_finer_stamp_in_another_file(load):
+    store = load([call(0), call(60)])
+    assert clock(store)["grid_s"] == 1.0
+    load.add(store, [call(90.25)])
+    assert clock(store)["grid_s"] == 0.0
+
+
+def pairs(apart, hours=3, in_hour=6):
+    """Return tokens issued in several hours, each first used so many seconds after (before, if negative)."""
+    rows = []
+    for number in range(hours * in_hour):
+        second = number // in_hour * 3600 + number % in_hour * 60 + 600
+        rows += [issue(second, f"t{number}"), call(second + apart(number), token_id=f"t{number}")]
+    return rows
+
+
+def test_a_clock_that_runs_behind_is_set_right(load):
+    told = clock(load(pairs(lambda number: -30 - number % 3)))
+    assert (told["offset_s"], told["estimated_offset_s"]) == (-31.0, -31.0)
+
+
+@pytest.mark.parametrize(
+    "apart",
+    [
+        lambda number: 30,  # as it should be
+        lambda number: -3,  # inside the error of a clock
+        lambda number: -30 if number % 6 < 2 else 30,  # a third of each hour: the tokens are odd, not the clock
+        lambda number: -30 if number < 6 else 30,  # one hour of three
+    ],
+)
+def test_pairs_that_disagree_set_no_clock(load, apart):
+    assert clock(load(pairs(apart)))["offset_s"] == 0.0
+
+
+def test_too_few_pairs_set_no_clock(load):
+    told = clock(load(pairs(lambda number: -30, hours=3, in_hour=4)))
+    assert (told["offset_s"], told["estimated_offset_s"]) == (0.0, -30.0)
+
+
+def test_the_issuance_clock_is_the_one_that_others_are_measured_by(load):
+    store = load(pairs(lambda number: -30))
+    assert (clock(store, "issuance")["offset_s"], clock(store, "issuance")["estimated_offset_s"]) == (0.0, None)
+
+
+def test_what_somebody_said_of_a_clock_stays(load):
+    store = load([call(0)])
+    store.engine.execute("UPDATE clock SET error_s = 0.5, offset_s = 2, assumed = false")
+    load.add(store, [call(60.5)])
+    told = clock(store)
+    assert (told["error_s"], told["offset_s"], told["assumed"], told["grid_s"]) == (0.5, 2.0, False, 0.0)

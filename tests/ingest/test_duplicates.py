@@ -1,0 +1,78 @@
+"""The same event is kept once: within a file, across files, in any order; loading again changes nothing."""
+
+import random
+
+from grantlens.store import Store
+
+from .oracle import content, issuance, ndjson, revocation, usage
+
+
+def test_loading_the_same_file_again_changes_nothing(tmp_path):
+    path = ndjson(tmp_path / "a.ndjson", [*map(usage, range(20)), *map(issuance, range(5)), {"log": "x"}])
+    with Store(":memory:") as store:
+        first = store.load(path).batches[0]
+        before = _everything(store)
+        again = store.load(path).batches[0]
+        assert _everything(store) == before
+        assert (again["usage"], again["issuance"], again["duplicates"]) == (0, 0, 25)
+        assert again["records"] == first["records"] == again["duplicates"] + again["rejected"]
+        assert "already loaded" in again["note"]
+
+
+def test_overlapping_files_give_what_one_file_would(tmp_path):
+    records = [*map(usage, range(60)), *map(issuance, range(20)), *map(revocation, range(9))]
+    random.Random(1).shuffle(records)
+    whole = ndjson(tmp_path / "whole.ndjson", records)
+    parts = [ndjson(tmp_path / f"part{at}.ndjson", records[at : at + 40]) for at in (0, 20, 49)]
+    with Store(":memory:") as one, Store(":memory:") as many:
+        one.load(whole)
+        report = many.load(*reversed(parts))
+        assert content(many, pointers=False) == content(one, pointers=False)
+        assert report.total("duplicates") == 120 - 89
+        rows = sum(report.total(log) for log in ("usage", "issuance", "revocation"))
+        assert rows == 89
+        assert many.engine.value("SELECT count(*) FROM event_key") == 60
+        assert many.engine.value("SELECT sum(records) FROM activity") == 89
+
+
+def test_within_a_file_the_first_is_kept(tmp_path):
+    path = ndjson(tmp_path / "a.ndjson", [usage(1), usage(2), usage(1, status=500), usage(1)])
+    with Store(":memory:") as store:
+        batch = store.load(path).batches[0]
+        assert (batch["usage"], batch["duplicates"]) == (2, 2)
+        assert store.engine.rows("SELECT event_id, line_no, status FROM usage ORDER BY 1") == [("u1", 1, 200), ("u2", 2, 200)]
+
+
+def test_the_same_id_of_another_source_or_log_is_another_event(tmp_path):
+    path = ndjson(
+        tmp_path / "a.ndjson",
+        [usage(1), usage(1, source="okta"), usage(1, source="okta"), issuance(1, event_id="u1"), revocation(1, event_id="u1")],
+    )
+    with Store(":memory:") as store:
+        batch = store.load(path).batches[0]
+        assert (batch["usage"], batch["issuance"], batch["revocation"], batch["duplicates"]) == (2, 1, 1, 1)
+
+
+def test_without_an_id_the_record_itself_decides(tmp_path):
+    same = {name: value for name, value in usage(1).items() if name != "event_id"}
+    ndjson(tmp_path / "a.ndjson", [same, same, same | {"status": 201}])
+    ndjson(tmp_path / "b.ndjson", [same], spaced=True)
+    with Store(":memory:") as store:
+        report = store.load(tmp_path)
+        assert (report.total("usage"), report.total("duplicates")) == (2, 2)
+        assert all(event.startswith("md5:") for (event,) in store.engine.rows("SELECT event_id FROM usage"))
+
+
+def test_equal_hashes_of_different_ids_are_different_events(tmp_path):
+    first = ndjson(tmp_path / "a.ndjson", [usage(1)])
+    second = ndjson(tmp_path / "b.ndjson", [usage(2)])
+    with Store(":memory:") as store:
+        store.load(first)
+        salted = "hash((SELECT value FROM meta WHERE name = 'token_key'), 'native', 'u2')"
+        store.engine.execute(f"UPDATE event_key SET event_key = {salted}")  # as if u1 hashed like u2
+        assert store.load(second).total("usage") == 1
+
+
+def _everything(store):
+    tables = store.engine.rows("SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY 1")
+    return {name: sorted(map(str, store.engine.rows(f"SELECT * FROM {name}"))) for (name,) in tables}

@@ -1,0 +1,143 @@
+"""The native format: exactly the canonical columns, and nothing dropped without a word."""
+
+import csv
+import json
+
+import pytest
+
+from grantlens.loaders import loaders
+from grantlens.schema import LOGS, TIMES
+from grantlens.schema.vocabulary import ENUMS
+from grantlens.store import Store
+
+OURS = ("batch_id", "line_no")
+VALUES = {
+    "VARCHAR": "text",
+    "VARCHAR[]": ["one", "two"],
+    "TIMESTAMPTZ": "2026-01-02T03:04:05.678901Z",
+    "SMALLINT": 204,
+    "BIGINT": 12345678901,
+    "JSON": [{"type": "payment", "actions": ["read"]}],
+} | {name: values[0] for name, values in ENUMS.items()}
+
+
+def full(log):
+    """A record with every column of its log."""
+    return {"log": log} | {c.name: VALUES[c.type] for c in LOGS[log].columns if c.name not in OURS}
+
+
+def load(tmp_path, records, name="a.ndjson"):
+    path = tmp_path / name
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    store = Store(":memory:")
+    return store, store.load(path)
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_every_column_arrives_as_it_was(tmp_path, log):
+    store, report = load(tmp_path, [full(log)])
+    assert report.total(log) == 1
+    (row,) = store.sql(f"SELECT * FROM {log}").to_pylist()
+    for column in LOGS[log].columns:
+        if column.name in OURS:
+            continue
+        got = row[column.name]
+        if column.type == "TIMESTAMPTZ":
+            got = got.isoformat().replace("+00:00", "Z")
+        elif column.type == "JSON":
+            got = json.loads(got)
+        assert got == VALUES[column.type], column.name
+    assert row["line_no"] == 1
+    assert row["source"] == "text"
+
+
+@pytest.mark.parametrize("log", LOGS)
+def test_what_is_not_there_is_null_and_an_empty_list_is_none(tmp_path, log):
+    required = {"log": log} | {
+        c.name: VALUES[c.type] for c in LOGS[log].columns if c.required and c.name not in (*OURS, "source", "event_id")
+    }
+    lists = [c.name for c in LOGS[log].columns if c.type == "VARCHAR[]"]
+    store, report = load(tmp_path, [required | {"event_id": "a"}, required | {"event_id": "b"} | {name: [] for name in lists}])
+    assert report.total(log) == 2
+    rows = {row["event_id"]: row for row in store.sql(f"SELECT * FROM {log}").to_pylist()}
+    for name in lists:
+        assert rows["a"][name] is None
+        assert rows["b"][name] == []
+    assert rows["a"]["source"] == "native"
+    given = {*required, "event_id", "source", *OURS}
+    assert all(value is None for name, value in rows["a"].items() if name in LOGS[log].names and name not in given)
+
+
+BAD = [
+    ({"used_at": "2026-13-01T00:00:00Z"}, "used_at: '2026-13-01T00:00:00Z' is no time"),
+    ({"used_at": 17}, "used_at: '17' is no time"),
+    ({"used_at": "infinity"}, "used_at: 'infinity' is no time"),
+    ({"used_at": None}, "used_at: missing"),
+    ({"outcome": "ok"}, "outcome: 'ok' is none of success, denied, error"),
+    ({"ended_at": "later"}, "ended_at: 'later' is no time"),
+    ({"status": "many"}, "status: 'many' is no number that fits"),
+    ({"status": 99999999}, "status: '99999999' is no number that fits"),
+    ({"actor_chain": "a b"}, "actor_chain: '\"a b\"' is no list"),
+    ({"token_scopes": {"a": 1}}, "token_scopes: '{\"a\":1}' is no list"),
+    ({"validation": "magic"}, "validation: 'magic' is none of offline, introspection, cached, push"),
+    ({"issued_at": "2026-01-01T00:00:00Z"}, "issued_at: no column of usage"),
+    ({"revoked_at": "2026-01-01T00:00:00Z"}, "revoked_at: no column of usage"),
+    ({"clientid": "c"}, "clientid: unknown column, the nearest is client_id"),
+    ({"log": "calls"}, "log: 'calls' is none of issuance, usage, revocation"),
+    ({"log": None}, "log: missing"),
+]
+
+
+@pytest.mark.parametrize(("change", "reason"), BAD)
+def test_a_bad_record_is_rejected_by_name_and_the_rest_loads(tmp_path, change, reason):
+    good = {"log": "usage", "event_id": "good", "used_at": "2026-01-01T00:00:00Z", "outcome": "success"}
+    store, report = load(tmp_path, [good, good | {"event_id": "bad"} | change])
+    assert (report.total("usage"), report.total("rejected")) == (1, 1)
+    assert store.sql("SELECT line_no, reason FROM rejected").to_pylist() == [{"line_no": 2, "reason": reason}]
+
+
+def test_a_column_unknown_in_the_whole_file_refuses_the_file(tmp_path):
+    record = {"log": "usage", "used_at": "2026-01-01T00:00:00Z", "outcome": "success", "clientid": "c"}
+    store, report = load(tmp_path, [record, record])
+    ((_, message, remedy),) = report.failed
+    assert "unknown column 'clientid'" in message
+    assert remedy == "Did you mean client_id?"
+    assert store.engine.value("SELECT count(*) FROM batch") == 0
+
+
+def test_a_csv_with_an_unknown_column_is_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("log,used_at,outcome,client_idd\nusage,2026-01-01T00:00:00Z,success,\n")
+    with Store(":memory:") as store:
+        ((_, message, remedy),) = store.load(path).failed
+        assert "client_idd" in message
+        assert "client_id?" in remedy
+
+
+def test_csv_cells_of_lists_are_joined_by_semicolons(tmp_path):
+    path = tmp_path / "a.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["log", "used_at", "outcome", "token_scopes", "target"])
+        writer.writerow(["usage", "2026-01-01T00:00:00Z", "success", "Mail.Read; User.Read", "/a;b"])
+        writer.writerow(["usage", "2026-01-01T00:00:01Z", "success", "", "/a"])
+    with Store(":memory:") as store:
+        assert store.load(path).total("usage") == 2
+        rows = store.sql("SELECT token_scopes, target FROM usage ORDER BY used_at").to_pylist()
+        assert rows == [{"token_scopes": ["Mail.Read", "User.Read"], "target": "/a;b"}, {"token_scopes": None, "target": "/a"}]
+
+
+def test_times_with_offsets_are_the_same_moment(tmp_path):
+    texts = ["2026-01-01T02:00:00+02:00", "2026-01-01T00:00:00Z", "2026-01-01 00:00:00", "2025-12-31T19:00:00-05:00"]
+    records = [{"log": "usage", "event_id": str(n), "used_at": text, "outcome": "success"} for n, text in enumerate(texts)]
+    store, _ = load(tmp_path, records)
+    assert store.engine.value("SELECT count(DISTINCT used_at) FROM usage") == 1
+
+
+def test_recognised_only_by_log_and_its_time():
+    recognise = loaders()["native"].recognise
+    for log, time in TIMES.items():
+        assert recognise([{"log": log, time: "x"}])
+        assert not recognise([{"log": log}])
+    assert not recognise([{"used_at": "x"}])
+    assert not recognise([])
