@@ -1,0 +1,66 @@
+"""Which grant an issuance belongs to where the log names none."""
+
+import json
+
+import pytest
+
+EVERYONE, PERSONAL, APP = "g-everyone", "g-personal", "g-app"
+
+
+def consent(grant, subject, kind, audience, at="2026-07-01T09:00:00Z"):
+    return {
+        "log": "issuance", "kind": "consent", "outcome": "success", "issued_at": at, "event_id": f"c {grant}",
+        "source": "x", "tenant": "t", "client_id": "bot", "grant_id": grant, "audience": audience,
+        "subject_id": subject, "subject_kind": kind, "scopes": ["read"],
+    }  # fmt: skip
+
+
+def token(name, subject, kind, audience):
+    return {
+        "log": "issuance", "kind": "token", "outcome": "success", "issued_at": "2026-07-01T10:00:00Z", "event_id": name,
+        "source": "x", "tenant": "t", "client_id": "bot", "token_id": name, "token_kind": "access",
+        "subject_id": subject, "subject_kind": kind, "audience": audience, "scopes": ["read"],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def grants_of(store, tmp_path):
+    """Return a function that loads rows and gives the grant of each token, None where it is a derived one."""
+
+    def read(rows):
+        path = tmp_path / "log.ndjson"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        assert not store.load(path).failed
+        found = dict(store.engine.rows("SELECT token_id, grant_id FROM issued WHERE token_id IS NOT NULL"))
+        return {name: None if grant.startswith("derived:") else grant for name, grant in found.items()}
+
+    return read
+
+
+def test_a_grant_for_everyone_holds_the_tokens_of_each_person_on_its_resource(grants_of):
+    rows = [
+        consent(EVERYONE, None, "user", ["mail"]),
+        consent(PERSONAL, "ada", "user", ["mail"]),
+        consent(APP, None, "service", ["mail"]),
+        token("of ada", "ada", "user", ["mail"]),
+        token("of grace", "grace", "user", ["mail"]),
+        token("of grace, elsewhere", "grace", "user", ["files"]),
+        token("of the app", None, "service", ["mail"]),
+    ]
+    assert grants_of(rows) == {
+        "of ada": PERSONAL,
+        "of grace": EVERYONE,
+        "of grace, elsewhere": None,
+        "of the app": APP,
+    }
+
+
+def test_a_grant_for_everyone_is_not_the_apps_own(grants_of):
+    assert grants_of([consent(EVERYONE, None, "user", ["mail"]), token("own", None, "service", ["mail"])]) == {
+        "own": None
+    }
+
+
+def test_two_grants_for_everyone_on_one_resource_leave_it_open(grants_of):
+    rows = [consent(EVERYONE, None, "user", ["mail"]), consent("another", None, "user", ["mail"])]
+    assert grants_of([*rows, token("of grace", "grace", "user", ["mail"])]) == {"of grace": None}
