@@ -1,8 +1,8 @@
 """A bench for relations: many small random logs in one store, laid straight into the tables, and read back plainly.
 
-A world is one small log: {"source", "issuance", "usage", "revocation", "clock", "server"}, rows as dicts. Worlds lie side
-by side in one store, told apart by their source, so that one run of the SQL answers for all of them. Times are whole
-microseconds, on a grid so coarse that ties are common.
+A world is one small log: {"source", "issuance", "usage", "revocation", "clock", "server"}, rows as dicts. Worlds lie
+side by side in one store, told apart by their source, so that one run of the SQL answers for all of them. Times are
+whole microseconds, on a grid so coarse that ties are common.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ SECOND = 1_000_000
 START = int(datetime(2026, 7, 10, 12, tzinfo=UTC).timestamp()) * SECOND
 FOREVER = 2**63 - 1
 CLEARED = (
-    "issuance usage_row usage_caller usage_target revocation clock server usage_operation cat_meta cat_operation "
-    "cat_requirement cat_scope cat_scope_alias cat_scope_implies cat_scope_risk"
-).split()
+    *("issuance", "usage_row", "usage_caller", "usage_target", "revocation", "clock", "server", "usage_operation"),
+    *("cat_meta", "cat_operation", "cat_requirement"),
+    *("cat_scope", "cat_scope_alias", "cat_scope_implies", "cat_scope_risk"),
+)
 OPERATIONS = {"GET /r": 1, "DELETE /w": 2, "GET /odd": None, "POST /$batch": None}
 
 
@@ -69,7 +70,7 @@ class Bench:
             self.engine.execute(f"DELETE FROM {name}")
 
     def lay(self, worlds):
-        """Put these worlds into the store, in place of what was there; their usage rows learn usage_id and caller_id."""
+        """Put these worlds into the store, in place of what was there; calls learn usage_id and caller_id."""
         self.clear()
         issuance, revocation, clock, servers, rows = [], [], [], {}, []
         callers, targets = {}, {}
@@ -104,8 +105,8 @@ class Bench:
         )
         self.insert(USAGE_ROW, rows)
         self.engine.execute(
-            "INSERT INTO cat_operation BY NAME SELECT * FROM (VALUES (1, 'c', 'http', 'GET', 'GET /r', false, true, 'scopes'), "
-            "(2, 'c', 'http', 'DELETE', 'DELETE /w', false, true, 'scopes')) "
+            "INSERT INTO cat_operation BY NAME SELECT * FROM "
+            "(VALUES (1, 'c', 'http', 'GET', 'GET /r', false, true, 'scopes'), (2, 'c', 'http', 'DELETE', 'DELETE /w', false, true, 'scopes')) "
             "v(op_id, catalogue, kind, method, label, deprecated, complete, security)"
         )
         for (_, call), number in targets.items():

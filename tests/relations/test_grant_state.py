@@ -1,6 +1,7 @@
 """What a grant allowed at each moment, told again as a story in plain Python."""
 
 from collections import defaultdict
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -114,7 +115,7 @@ def test_its_intervals_are_half_open_and_follow_each_other(bench, worlds, seed):
         intervals[row["source"], row["grant_id"]].append((row["valid_from"], row["valid_until"], row["ended_at"]))
     for parts in intervals.values():
         parts.sort()
-        for (_, until, ended), (then, _, _) in zip(parts, parts[1:], strict=False):
+        for (_, until, ended), (then, _, _) in pairwise(parts):
             assert until <= then
             assert until == then or ended == until, "a hole inside a grant that nobody ended"
 

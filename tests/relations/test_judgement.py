@@ -25,7 +25,7 @@ APPLICATION = ("application", "bot", "any")
 
 
 def catalogue(rng):
-    """Return a random catalogue: implied (transitive, without loops), risk, operations with alternatives by principal."""
+    """Return a random catalogue: its hierarchy is transitive and without loops."""
     direct = {(low, high) for low in range(SCOPES) for high in range(low) if rng.random() < 0.25}
     implied = set(direct)
     while True:
@@ -149,12 +149,10 @@ def lay(bench, known, grants):
         f"FROM range({OPERATIONS}) t(o), range({len(names)}) u(s), (VALUES (true), (false)) v(a)"
     )
     # Each grant holds one set, and made these calls.
-    bench.engine.execute(
-        "CREATE OR REPLACE TEMP TABLE named_caller (caller_id INTEGER, source VARCHAR, grant_id VARCHAR)"
-    )
+    bench.engine.execute("CREATE OR REPLACE TEMP TABLE named_caller (caller_id INT, source VARCHAR, grant_id VARCHAR)")
     bench.engine.execute("CREATE OR REPLACE TEMP TABLE caller_segment (segment_id INTEGER, grant_id VARCHAR)")
     bench.engine.execute(
-        "CREATE OR REPLACE TEMP TABLE used_pair (caller_id INTEGER, segment_id INTEGER, operation_id INTEGER, set_id BIGINT, "
+        "CREATE OR REPLACE TEMP TABLE used_pair (caller_id INT, segment_id INT, operation_id INT, set_id BIGINT, "
         "application BOOLEAN, outcome VARCHAR, ended BOOLEAN)"
     )
     for number, (set_id, calls) in enumerate(grants):
