@@ -83,6 +83,12 @@ class Review:
 
         return _write(path, review_markdown(self.document))
 
+    def to_sarif(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Write the open findings as SARIF 2.1.0, for code hosts; return the path, or the text if there is none."""
+        from grantlens.report.sarif import review_sarif
+
+        return _write(path, review_sarif(self.document))
+
     @property
     def too_thin(self) -> str | None:
         """Why nothing can be judged at all, None where something can."""

@@ -17,9 +17,9 @@ EXAMPLES = """Examples:
   grantlens report acme.duckdb -o q3.html --since 2026-Q3
   grantlens report acme.duckdb -o new.json --baseline old.json --fail-on high
 
-The ending of FILE chooses the form: .html, .json or .md."""
+The ending of FILE chooses the form: .html, .json, .md or .sarif."""
 
-WRITERS = {".html": "to_html", ".htm": "to_html", ".json": "to_json", ".md": "to_markdown"}
+WRITERS = {".html": "to_html", ".htm": "to_html", ".json": "to_json", ".md": "to_markdown", ".sarif": "to_sarif"}
 """Ending of the file, and the method of a review that writes it."""
 
 
@@ -27,7 +27,9 @@ def report(
     store: StorePath,
     /,
     *,
-    out: Annotated[Path, Parameter(name=("--out", "-o"), metavar="FILE", help="File to write: .html, .json or .md.")],
+    out: Annotated[
+        Path, Parameter(name=("--out", "-o"), metavar="FILE", help="File to write: .html, .json, .md or .sarif.")
+    ],
     since: Since = None,
     until: Until = None,
     now: Now = None,

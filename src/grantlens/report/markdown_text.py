@@ -6,7 +6,7 @@ import re
 
 from grantlens.report.visible import visible
 
-_ACTIVE = re.compile(r"([\\*_\[\]#|~$@:])")
+_ACTIVE = re.compile(r"([\\*_\[\]#|~$@])")
 
 
 def plain(value: object) -> str:
@@ -15,13 +15,19 @@ def plain(value: object) -> str:
     Examples
     --------
     >>> plain("a|b <img> [x](http://evil)")
-    'a\\|b &lt;img&gt; \\[x\\](http\\://evil)'
+    'a\\|b &lt;img&gt; \\[x\\](http:&#47;/evil)'
     """
     if value is None:
         return "–"
     text = visible(str(value), longest=300).replace("\n", " ").replace("\t", " ")
     text = _ACTIVE.sub(r"\\\1", text)
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("`", "&#96;")
+    text = (
+        text.replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+        .replace("`", "&#96;")
+        .replace("://", ":&#47;/")
+    )
     # A bare `www.` becomes a link in some readers even without a scheme.
     return re.sub(r"(?i)www\.", lambda match: match[0][:-1] + "&#46;", text)
 

@@ -1,0 +1,122 @@
+"""A review as SARIF 2.1.0, which code hosts show beside the lines of the log files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from grantlens.report.encode import line
+from grantlens.report.visible import visible
+
+_LEVEL = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}
+_SCORE = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0", "info": "1.0"}
+"""Numbers by which code hosts sort (`security-severity`)."""
+
+
+def review_sarif(document: dict[str, Any]) -> str:
+    """Return the SARIF text of a review; what is clear is left out, what is undecided is kind `review`.
+
+    Parameters
+    ----------
+    document
+        What `Review.to_dict()` gives, or what a review JSON holds.
+    """
+    rules = document["rules"]
+    place = {rule["id"]: index for index, rule in enumerate(rules)}
+    fresh = set(document["baseline"]["new_findings"]) if document["baseline"] else None
+    results = [
+        _result(finding, place[finding["rule"]], None if fresh is None else index in fresh)
+        for index, finding in enumerate(document["findings"])
+        if finding["verdict"] != "clear"
+    ]
+    run = {
+        "tool": {
+            "driver": {
+                "name": "grantlens",
+                "version": document["made_by"]["grantlens"],
+                "rules": [_rule(rule) for rule in rules],
+            }
+        },
+        "columnKind": "unicodeCodePoints",
+        "artifacts": [
+            {"location": {"uri": _uri(batch["path"])}, "length": batch["bytes"], "hashes": {"sha-256": batch["sha256"]}}
+            for batch in document["manifest"]["batches"]
+        ],
+        "properties": {
+            "window": document["window"],
+            "now": document["now"],
+            "manifest": document["manifest"]["sha256"],
+        },
+    }
+    head = json.dumps(run, ensure_ascii=True)[:-1]
+    body = ",\n".join(line(result) for result in results)
+    schema = "https://json.schemastore.org/sarif-2.1.0.json"
+    return f'{{"$schema": "{schema}", "version": "2.1.0", "runs": [{head}, "results": [\n{body}\n]}}]}}\n'
+
+
+def _rule(rule: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": rule["id"],
+        "name": "".join(part.capitalize() for part in rule["name"].split("_")),
+        "shortDescription": {"text": rule["question"]},
+        "help": {"text": f"{rule['remedy']} Basis: {rule['basis']}." if rule["basis"] else rule["remedy"]},
+        "defaultConfiguration": {"level": _LEVEL[rule["severity"]]},
+        "properties": {"security-severity": _SCORE[rule["severity"]], "version": rule["version"]},
+    }
+
+
+def _result(finding: dict[str, Any], rule_index: int, is_new: bool | None) -> dict[str, Any]:
+    undecided = finding["verdict"] == "indeterminate"
+    result: dict[str, Any] = {
+        "ruleId": finding["rule"],
+        "ruleIndex": rule_index,
+        "kind": "review" if undecided else "fail",
+        "level": "none" if undecided else _LEVEL[finding["severity"]],
+        "message": {"text": visible(finding["title"])},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": _uri(record["file"])},
+                    "region": {"startLine": max(1, record["line"])},
+                }
+            }
+            for record in finding["evidence"][:1]
+        ],
+        "relatedLocations": [
+            {
+                "id": number,
+                "physicalLocation": {
+                    "artifactLocation": {"uri": _uri(record["file"])},
+                    "region": {"startLine": max(1, record["line"])},
+                },
+            }
+            for number, record in enumerate(finding["evidence"][1:], 1)
+        ],
+        "partialFingerprints": {"grantlens/1": _fingerprint(finding)},
+        "properties": {
+            name: finding[name]
+            for name in (
+                "verdict", "severity", "explained_by", "source", "client_id", "subject_id", "grant_id",
+                "resource_server", "operation", "first_seen", "last_seen", "events",
+            )
+        },
+    }  # fmt: skip
+    if is_new is not None:
+        result["baselineState"] = "new" if is_new else "unchanged"
+    return result
+
+
+def _fingerprint(finding: dict[str, Any]) -> str:
+    """Return what stays the same when the same finding comes again: what it is about, not its counts."""
+    about = [finding[name] for name in (
+        "rule", "source", "client_id", "subject_id", "grant_id", "token_id", "resource_server", "operation",
+    )] + [finding["detail"].get(name) for name in ("revocation_event", "scope")]  # fmt: skip
+    return hashlib.sha256(json.dumps(about, ensure_ascii=True).encode()).hexdigest()
+
+
+def _uri(path: str) -> str:
+    """Return a path as a relative reference; strangers name log files too."""
+    from urllib.parse import quote
+
+    return quote(path.encode("utf-8", "surrogateescape"), safe="/")

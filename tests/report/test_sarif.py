@@ -1,0 +1,53 @@
+import json
+import re
+
+from grantlens.report.sarif import review_sarif
+
+
+def read(document):
+    value = json.loads(review_sarif(document))
+    assert value["version"] == "2.1.0"
+    (run,) = value["runs"]
+    return run
+
+
+def test_each_open_finding_is_a_result_of_its_rule(document, finding):
+    verdicts = ("violation", "indeterminate", "clear")
+    run = read(document([finding(i, verdict=verdicts[i % 3], rule=("OOS-1", "REV-1")[i % 2]) for i in range(12)]))
+    rules = run["tool"]["driver"]["rules"]
+    assert len(run["results"]) == 8
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert (result["kind"], result["level"]) in {("fail", "error"), ("review", "none")}
+
+
+def test_it_points_at_file_and_line(document, finding):
+    (result,) = read(document([finding(0)]))["results"]
+    place = result["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("logs/usage.ndjson", 7)
+
+
+def test_a_finding_keeps_its_fingerprint_while_it_grows(document, finding):
+    def mark(**changes):
+        return read(document([finding(0, **changes)]))["results"][0]["partialFingerprints"]
+
+    assert mark(events=99, title="worded anew", last_seen="2026-09-30T00:00:00Z") == mark()
+    assert mark(grant_id="another") != mark()
+    assert mark(detail={"scope": "another"}) != mark()
+
+
+def test_the_baseline_says_what_is_new(document, finding):
+    before = {"window": {}, "new_findings": [1], "gone": []}
+    run = read(document([finding(0), finding(1)], baseline=before))
+    assert [result["baselineState"] for result in run["results"]] == ["unchanged", "new"]
+
+
+def test_hostile_names_stay_text(document, finding, nasty):
+    text = review_sarif(document([finding(0, title=nasty, client_id=nasty)], nasty))
+    assert text.isascii()
+    assert not re.search(r'"uri": "[^"]*[<>]', text)
+    assert "\\u202e" not in json.loads(text)["runs"][0]["results"][0]["message"]["text"]
+
+
+def test_nothing_found_is_an_empty_list(document):
+    assert read(document())["results"] == []
