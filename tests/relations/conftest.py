@@ -15,6 +15,7 @@ import pytest
 
 from grantlens import relations
 from grantlens.schema import ISSUANCE, REVOCATION, USAGE_CALLER, USAGE_ROW, USAGE_TARGET
+from grantlens.schema.catalogue import CAT_OPERATION
 from grantlens.schema.ledger import CLOCK
 from grantlens.schema.register import SERVER
 from grantlens.store import Store
@@ -104,10 +105,11 @@ class Bench:
             ],
         )
         self.insert(USAGE_ROW, rows)
-        self.engine.execute(
-            "INSERT INTO cat_operation BY NAME SELECT * FROM "
-            "(VALUES (1, 'c', 'http', 'GET', 'GET /r', false, true, 'scopes'), (2, 'c', 'http', 'DELETE', 'DELETE /w', false, true, 'scopes')) "
-            "v(op_id, catalogue, kind, method, label, deprecated, complete, security)"
+        known = {"catalogue": "c", "kind": "http", "deprecated": False, "complete": True, "security": "scopes"}
+        named = [(number, call) for call, number in OPERATIONS.items() if number]
+        self.insert(
+            CAT_OPERATION,
+            [{**known, "op_id": number, "method": call.split()[0], "label": call} for number, call in named],
         )
         for (_, call), number in targets.items():
             match = "container" if "batch" in call else "path" if OPERATIONS[call] else "unmatched"

@@ -144,8 +144,8 @@ def lay(bench, known, grants):
             "INSERT INTO scope_set VALUES ($number, $scopes)", {"number": number, "scopes": [*scopes, "alien"]}
         )
     bench.engine.execute(
-        "CREATE OR REPLACE TEMP TABLE question AS SELECT row_number() OVER () AS question_id, o::INTEGER AS operation_id, "
-        "s::BIGINT AS set_id, a AS application "
+        "CREATE OR REPLACE TEMP TABLE question AS "
+        "SELECT row_number() OVER () AS question_id, o::INTEGER AS operation_id, s::BIGINT AS set_id, a AS application "
         f"FROM range({OPERATIONS}) t(o), range({len(names)}) u(s), (VALUES (true), (false)) v(a)"
     )
     # Each grant holds one set, and made these calls.

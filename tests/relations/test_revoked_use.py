@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 SECOND = 1_000_000
 START = 1_783_684_800 * SECOND
-FOREVER = 2**63 - 1
+REFUSED = ("denied", "token", True)
 
 
 def clock(world, log):
@@ -95,7 +95,12 @@ def followed(world, covered, callers, until):
             if allowed is None or not after
             else after[-1] > proven_from + round(allowed * SECOND),
             "flapped": bool(between),
-            "calls": [row["usage_id"] for row, _, _ in sorted(rows, key=lambda r: (r[0]["used_at"], r[0]["usage_id"]))],
+            "calls": [
+                row["usage_id"]
+                for row in sorted((row for row, _, _ in rows), key=lambda row: (row["used_at"], row["event_id"]))
+                if row["outcome"] == "success"
+                or (row["outcome"], row["denial_reason"], row["used_at"] in refused) == REFUSED
+            ],
         }
     return answers
 
