@@ -139,7 +139,9 @@ def bare(file: Path, shape: str, database: Path) -> int:
     connection = duckdb.connect(str(database))
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
-    connection.execute(f"CREATE TABLE t AS SELECT * FROM read_json('{file}', format = 'newline_delimited', columns = {columns})")
+    connection.execute(
+        f"CREATE TABLE t AS SELECT * FROM read_json('{file}', format = 'newline_delimited', columns = {columns})"
+    )
     rows = connection.execute("SELECT count(*) FROM t").fetchall()[0][0]
     connection.close()
     return rows
@@ -160,7 +162,9 @@ def measured(what: str, file: Path, shape: str) -> dict[str, float]:
     """Run one measurement in a process of its own."""
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
         command = [sys.executable, "-m", "benchmarks.bench_load", "--one", what, "--file", str(file), "--shape", shape]
-        done = subprocess.run([*command, "--database", f"{folder}/t.duckdb"], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*command, "--database", f"{folder}/t.duckdb"], capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise SystemExit(done.stderr)
         return json.loads(done.stdout) | {"size": os.path.getsize(f"{folder}/t.duckdb")}
@@ -171,7 +175,7 @@ def one(what: str, file: Path, shape: str, database: Path) -> None:
     import resource
 
     import duckdb  # noqa: F401 - not part of the measurement
-    import numpy  # noqa: F401, ICN001
+    import numpy  # noqa: F401
     import pyarrow.parquet  # noqa: F401
 
     import grantlens.store  # noqa: F401
@@ -179,7 +183,9 @@ def one(what: str, file: Path, shape: str, database: Path) -> None:
     begun = time.perf_counter()
     rows = {"bare": bare, "load": load}[what](file, shape, database)
     seconds = time.perf_counter() - begun
-    print(json.dumps({"rows": rows, "seconds": seconds, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(
+        json.dumps({"rows": rows, "seconds": seconds, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+    )
 
 
 def compare(shape: str, records: int, rounds: int, folder: Path) -> dict[str, float]:

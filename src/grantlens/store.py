@@ -42,7 +42,9 @@ class Store:
     [{'calls': 0}]
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None
+    ) -> None:
         self.path = os.fspath(path)
         self.engine = Engine(self.path, read_only=read_only, memory_limit=memory_limit)
         try:

@@ -70,10 +70,14 @@ def content(store: Store, *, pointers: bool = True) -> dict[str, list[tuple]]:
     """Everything in the three logs, independent of keys; without file and line if `pointers` is false."""
     found = {}
     for log in CANONICAL:
-        names = [name for name, *_ in store.engine.rows(f"DESCRIBE {log}") if name not in ("usage_id", "caller_id", "target_id")]
+        names = [
+            name
+            for name, *_ in store.engine.rows(f"DESCRIBE {log}")
+            if name not in ("usage_id", "caller_id", "target_id")
+        ]
         wanted = [name for name in names if pointers or name not in ("batch_id", "line_no")]
         rows = store.engine.rows(f"SELECT {', '.join(wanted)} FROM {log}")
-        found[log] = sorted((tuple(map(str, row)) for row in rows))
+        found[log] = sorted(tuple(map(str, row)) for row in rows)
     return found
 
 

@@ -14,7 +14,9 @@ from .oracle import CANONICAL, issuance, ndjson, revocation, usage
 TIMES = {"usage": "used_at", "issuance": "issued_at", "revocation": "revoked_at"}
 
 GOOD = st.one_of(
-    st.builds(usage, st.integers(0, 30)), st.builds(issuance, st.integers(0, 30)), st.builds(revocation, st.integers(0, 30))
+    st.builds(usage, st.integers(0, 30)),
+    st.builds(issuance, st.integers(0, 30)),
+    st.builds(revocation, st.integers(0, 30)),
 )
 
 
@@ -41,7 +43,11 @@ def bad(draw):
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(records=st.lists(st.one_of(GOOD, GOOD, bad()), min_size=1, max_size=30).filter(lambda each: isinstance(each[0], dict)))
+@given(
+    records=st.lists(st.one_of(GOOD, GOOD, bad()), min_size=1, max_size=30).filter(
+        lambda each: isinstance(each[0], dict)
+    )
+)
 def test_counts_are_those_of_plain_python(tmp_path, records):
     path = ndjson(tmp_path / "a.ndjson", [usage(1000), *records])
     records = [usage(1000), *records]
@@ -112,7 +118,9 @@ def test_rows_of_one_record_without_an_id_are_told_apart(tmp_path):
         usage="SELECT line_no, TIMESTAMPTZ '2026-01-01' AS used_at, 'success' AS outcome, unnest(r.events) AS operation FROM record",
         ignored="SELECT line_no, 'nothing' AS reason FROM record WHERE len(r.events) = 0",
     )
-    path = ndjson(tmp_path / "a.ndjson", [{"events": ["a", "b"]}, {"events": ["a"]}, {"events": ["a", "b"]}, {"events": []}])
+    path = ndjson(
+        tmp_path / "a.ndjson", [{"events": ["a", "b"]}, {"events": ["a"]}, {"events": ["a", "b"]}, {"events": []}]
+    )
     with Store(":memory:") as store:
         batch = load_file(store.engine, path, loader)
         assert (batch["records"], batch["usage"], batch["duplicates"], batch["ignored"]) == (4, 3, 2, 1)

@@ -58,7 +58,7 @@ def test_plain_calls_go_the_fast_way_and_give_the_same(tmp_path, taken, spaced):
 ODD = {
     "unknown key": '{"log":"usage","event_id":"x","used_at":"2026-03-01T00:00:00Z","outcome":"success","secret_extra":"1"}',
     "key of another log": json.dumps(usage(999, issued_at="2026-01-01T00:00:00Z")),
-    "escaped text": json.dumps(usage(999, client_name="M\u00fcller \u2028 \"x\" \\ \u0007")),
+    "escaped text": json.dumps(usage(999, client_name='M\u00fcller \u2028 "x" \\ \u0007')),
     "wrong type": json.dumps(usage(999, token_scopes="a b")),
     "number for text": json.dumps(usage(999, client_id=17)),
     "null": json.dumps(usage(999, session_id=None)),
@@ -68,7 +68,9 @@ ODD = {
     "no JSON": '{"log":"usage",',
     "no object": "17",
     "blank": "   ",
-    "issuance": json.dumps({"log": "issuance", "issued_at": "2026-01-01T00:00:00Z", "kind": "token", "outcome": "success"}),
+    "issuance": json.dumps(
+        {"log": "issuance", "issued_at": "2026-01-01T00:00:00Z", "kind": "token", "outcome": "success"}
+    ),
     "twice the same key": '{"log":"usage","used_at":"2026-03-01T00:00:00Z","outcome":"success","used_at":"2026-03-01T00:00:01Z"}',
     "raw token": json.dumps(usage(999, token_id="eyJhbGciOi.eyJzdWIiOiIx.c2ln")),
     "query": json.dumps(usage(999, target="/a?code=1234567890")),

@@ -40,13 +40,22 @@ def test_within_a_file_the_first_is_kept(tmp_path):
     with Store(":memory:") as store:
         batch = store.load(path).batches[0]
         assert (batch["usage"], batch["duplicates"]) == (2, 2)
-        assert store.engine.rows("SELECT event_id, line_no, status FROM usage ORDER BY 1") == [("u1", 1, 200), ("u2", 2, 200)]
+        assert store.engine.rows("SELECT event_id, line_no, status FROM usage ORDER BY 1") == [
+            ("u1", 1, 200),
+            ("u2", 2, 200),
+        ]
 
 
 def test_the_same_id_of_another_source_or_log_is_another_event(tmp_path):
     path = ndjson(
         tmp_path / "a.ndjson",
-        [usage(1), usage(1, source="okta"), usage(1, source="okta"), issuance(1, event_id="u1"), revocation(1, event_id="u1")],
+        [
+            usage(1),
+            usage(1, source="okta"),
+            usage(1, source="okta"),
+            issuance(1, event_id="u1"),
+            revocation(1, event_id="u1"),
+        ],
     )
     with Store(":memory:") as store:
         batch = store.load(path).batches[0]

@@ -49,7 +49,16 @@ def _state(store):
     batches = store.engine.rows("SELECT * EXCLUDE (loaded_at) FROM batch ORDER BY batch_id")
     others = {
         name: sorted(map(str, store.engine.rows(f"SELECT * FROM {name}")))
-        for name in ("rejected", "ignored", "coverage", "clock", "activity", "usage_row", "usage_caller", "usage_target")
+        for name in (
+            "rejected",
+            "ignored",
+            "coverage",
+            "clock",
+            "activity",
+            "usage_row",
+            "usage_caller",
+            "usage_target",
+        )
     }
     return content(store), batches, others
 

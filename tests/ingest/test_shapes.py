@@ -44,14 +44,15 @@ SHAPES = {
     "array": json.dumps,
     "pretty array": lambda records: json.dumps(records, indent=2),
     "pretty objects": lambda records: "\n".join(json.dumps(record, indent=1) for record in records),
-    "pages as lines": lambda records: "".join(json.dumps({"records": records[at : at + 9]}) + "\n" for at in range(0, 50, 9)),
+    "pages as lines": lambda records: "".join(
+        json.dumps({"records": records[at : at + 9]}) + "\n" for at in range(0, 50, 9)
+    ),
     "csv": _csv,
     "parquet": _parquet,
 } | {
     f"wrapped in {key}": lambda records, key=key: json.dumps({"kind": "page", "next": None, key: records})
     for key in WRAPPERS
 }
-
 
 
 def _zstd(data):
@@ -94,7 +95,9 @@ def test_one_pretty_record_is_one_record(tmp_path):
         assert store.load(path).total("usage") == 1
 
 
-@pytest.mark.parametrize("text", ["", "\n \n", "[]", '{"items":[]}', '{"records": []}\n{"records": []}\n', "log,used_at\n"])
+@pytest.mark.parametrize(
+    "text", ["", "\n \n", "[]", '{"items":[]}', '{"records": []}\n{"records": []}\n', "log,used_at\n"]
+)
 def test_an_empty_page_is_normal(tmp_path, text):
     path = tmp_path / "empty.json"
     path.write_text(text)
@@ -120,7 +123,9 @@ def test_lines_are_the_true_lines(tmp_path):
 
 def test_records_of_a_page_share_its_line(tmp_path):
     path = tmp_path / "a.ndjson"
-    path.write_text(json.dumps({"records": [usage(1), usage(2)]}) + "\n\n" + json.dumps({"records": [usage(3), {"log": "x"}]}))
+    path.write_text(
+        json.dumps({"records": [usage(1), usage(2)]}) + "\n\n" + json.dumps({"records": [usage(3), {"log": "x"}]})
+    )
     with Store(":memory:") as store:
         assert store.load(path).total("records") == 4
         assert store.engine.rows("SELECT event_id, line_no FROM usage ORDER BY 1") == [("u1", 1), ("u2", 1), ("u3", 3)]

@@ -57,7 +57,9 @@ def test_what_is_not_there_is_null_and_an_empty_list_is_none(tmp_path, log):
         c.name: VALUES[c.type] for c in LOGS[log].columns if c.required and c.name not in (*OURS, "source", "event_id")
     }
     lists = [c.name for c in LOGS[log].columns if c.type == "VARCHAR[]"]
-    store, report = load(tmp_path, [required | {"event_id": "a"}, required | {"event_id": "b"} | {name: [] for name in lists}])
+    store, report = load(
+        tmp_path, [required | {"event_id": "a"}, required | {"event_id": "b"} | {name: [] for name in lists}]
+    )
     assert report.total(log) == 2
     rows = {row["event_id"]: row for row in store.sql(f"SELECT * FROM {log}").to_pylist()}
     for name in lists:
@@ -124,12 +126,17 @@ def test_csv_cells_of_lists_are_joined_by_semicolons(tmp_path):
     with Store(":memory:") as store:
         assert store.load(path).total("usage") == 2
         rows = store.sql("SELECT token_scopes, target FROM usage ORDER BY used_at").to_pylist()
-        assert rows == [{"token_scopes": ["Mail.Read", "User.Read"], "target": "/a;b"}, {"token_scopes": None, "target": "/a"}]
+        assert rows == [
+            {"token_scopes": ["Mail.Read", "User.Read"], "target": "/a;b"},
+            {"token_scopes": None, "target": "/a"},
+        ]
 
 
 def test_times_with_offsets_are_the_same_moment(tmp_path):
     texts = ["2026-01-01T02:00:00+02:00", "2026-01-01T00:00:00Z", "2026-01-01 00:00:00", "2025-12-31T19:00:00-05:00"]
-    records = [{"log": "usage", "event_id": str(n), "used_at": text, "outcome": "success"} for n, text in enumerate(texts)]
+    records = [
+        {"log": "usage", "event_id": str(n), "used_at": text, "outcome": "success"} for n, text in enumerate(texts)
+    ]
     store, _ = load(tmp_path, records)
     assert store.engine.value("SELECT count(DISTINCT used_at) FROM usage") == 1
 

@@ -99,7 +99,9 @@ def test_a_failed_step_leaves_the_version_it_had(tmp_path, monkeypatch):
 def test_event_keys_are_computed_again_when_duckdb_hashes_differently(tmp_path):
     path = tmp_path / "s.duckdb"
     log = tmp_path / "a.ndjson"
-    log.write_text('{"log":"usage","event_id":"e1","used_at":"2026-01-01T00:00:00Z","outcome":"success","client_id":"c"}\n')
+    log.write_text(
+        '{"log":"usage","event_id":"e1","used_at":"2026-01-01T00:00:00Z","outcome":"success","client_id":"c"}\n'
+    )
     with Store(path) as store:
         store.load(log)
     with duckdb.connect(str(path)) as connection:
@@ -153,9 +155,7 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
 def test_a_store_held_by_another_process_is_named(tmp_path):
     path = tmp_path / "s.duckdb"
     Store(path).close()
-    code = (
-        "import sys, duckdb; connection = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
-    )
+    code = "import sys, duckdb; connection = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:

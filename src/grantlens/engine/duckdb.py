@@ -51,17 +51,24 @@ class Engine:
         DuckDB memory limit such as "2GB"; DuckDB's default (80 % of the machine) if absent.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None
+    ) -> None:
         self.path = str(path)
         if Path(self.path).is_dir():
-            raise StoreError(f"{self.path} is a folder, not a store.", f"Name a file in it: {Path(self.path) / 'grants.duckdb'}")
+            raise StoreError(
+                f"{self.path} is a folder, not a store.", f"Name a file in it: {Path(self.path) / 'grants.duckdb'}"
+            )
         try:
             with owner_only():
                 self._connection = duckdb.connect(self.path, read_only=read_only)
         except duckdb.IOException as error:
             raise _explain_open(self.path, error) from None
         except duckdb.Error as error:
-            raise StoreError(f"{self.path} cannot be opened as a store: {_first_line(error)}.", "Name a DuckDB file made by grantlens, or a new file.") from None
+            raise StoreError(
+                f"{self.path} cannot be opened as a store: {_first_line(error)}.",
+                "Name a DuckDB file made by grantlens, or a new file.",
+            ) from None
         self.execute("SET TimeZone = 'UTC'")
         self.execute("SET enable_progress_bar = true")  # so that `progress` knows
         self.execute("SET enable_progress_bar_print = false")
@@ -192,7 +199,10 @@ def _first_line(error: Exception) -> str:
 def _explain_open(path: str, error: duckdb.IOException) -> StoreError:
     text = str(error)
     if "lock" in text.lower():
-        return StoreError(f"{path} is held open by another process.", "Close it there (a notebook kernel counts), or work on a copy of the file.")
+        return StoreError(
+            f"{path} is held open by another process.",
+            "Close it there (a notebook kernel counts), or work on a copy of the file.",
+        )
     if "not a valid DuckDB" in text or "magic" in text.lower():
         return StoreError(f"{path} is no DuckDB file.", "Name a store made by grantlens, or a new file name.")
     if "permission denied" in text.lower():
@@ -209,5 +219,7 @@ def _no_room(error: duckdb.Error) -> bool:
 
 def _explain_io(error: duckdb.Error) -> GrantlensError:
     if _no_room(error):
-        return StoreError("The disk is full; nothing of this step was kept.", "Free some space, then run the same command again.")
+        return StoreError(
+            "The disk is full; nothing of this step was kept.", "Free some space, then run the same command again."
+        )
     return GrantlensError(f"DuckDB could not read or write: {_first_line(error)}.")

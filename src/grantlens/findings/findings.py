@@ -146,7 +146,10 @@ class Findings:
             from grantlens.charts.used_granted import used_granted
 
             return used_granted(
-                [{**row, **{name: row["detail"][name] for name in ("scope", "state", "uses", "action")}} for row in rows]
+                [
+                    {**row, **{name: row["detail"][name] for name in ("scope", "state", "uses", "action")}}
+                    for row in rows
+                ]
             )
         if self.rule.family == "OOS":
             from grantlens.charts.scope_actions import scope_actions
@@ -177,4 +180,3 @@ class Findings:
 
 def _time(value: datetime | None) -> str | None:
     return None if value is None else format_time(value)
-

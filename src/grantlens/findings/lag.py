@@ -79,7 +79,9 @@ class RevocationLag:
 
         import pyarrow.compute as compute
 
-        return dataclasses.replace(self, table=self.table.filter(compute.equal(self.table["resource_server"], resource_server)))
+        return dataclasses.replace(
+            self, table=self.table.filter(compute.equal(self.table["resource_server"], resource_server))
+        )
 
     def servers(self) -> list[str]:
         """Return the resource servers that occur, by name."""

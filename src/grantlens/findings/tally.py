@@ -49,7 +49,9 @@ class Tally:
         frame = polars.DataFrame(findings.select(list(dict.fromkeys((column, "verdict", "events")))))
         frame = frame.filter(polars.col("verdict") != "clear") if column != "verdict" else frame
         keys = list(dict.fromkeys((column, "verdict")))
-        counted = frame.group_by(keys).agg(polars.len().cast(polars.Int64).alias("findings"), polars.col("events").sum())
+        counted = frame.group_by(keys).agg(
+            polars.len().cast(polars.Int64).alias("findings"), polars.col("events").sum()
+        )
         counted = counted.sort(["findings", *keys], descending=[True, *(False for _ in keys)], nulls_last=True)
         return cls(column, counted.to_arrow(), what)
 

@@ -15,7 +15,9 @@ SELECT source, tenant, log::VARCHAR, min(covered_from) FILTER (NOT is_gap), max(
 FROM coverage GROUP BY source, tenant, log ORDER BY source, tenant, log
 """
 
-_LOADED = "SELECT count(*), coalesce(sum(records), 0), coalesce(sum(rejected), 0), coalesce(sum(duplicates), 0) FROM batch"
+_LOADED = (
+    "SELECT count(*), coalesce(sum(records), 0), coalesce(sum(rejected), 0), coalesce(sum(duplicates), 0) FROM batch"
+)
 
 _REASONS = "SELECT reason, count(*) FROM rejected GROUP BY reason ORDER BY count(*) DESC, reason LIMIT 5"
 
@@ -44,7 +46,8 @@ def coverage_card(engine: Engine, path: str) -> str:
 def _table(names: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     head = "".join(f"<th>{name}</th>" for name in names)
     body = "".join(
-        "<tr>" + "".join(f"<td>{'' if cell is None else escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td>{'' if cell is None else escape(str(cell))}</td>" for cell in row) + "</tr>"
+        for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

@@ -34,7 +34,9 @@ class Content:
             self._file = open(path, "rb", buffering=0)  # noqa: SIM115
             self.bytes = os.fstat(self._file.fileno()).st_size
         except OSError as error:
-            raise LoadError(f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions.") from None
+            raise LoadError(
+                f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."
+            ) from None
         self.taken = 0
         self._hash = hashlib.sha256()
         self._hasher = ThreadPoolExecutor(1, "hash")
@@ -148,7 +150,9 @@ class Content:
             try:
                 unpacked = stream.read(BLOCK)
             except (OSError, pa.ArrowException) as error:
-                raise LoadError(f"{self.path} is a damaged zstd file, or only part of one: {error}.", "Fetch it again.") from None
+                raise LoadError(
+                    f"{self.path} is a damaged zstd file, or only part of one: {error}.", "Fetch it again."
+                ) from None
             if not unpacked:
                 return
             grown += len(unpacked)

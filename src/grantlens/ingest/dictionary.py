@@ -85,7 +85,9 @@ class Dictionary:
         )
         if not engine.value(f"SELECT count(*) FROM {self.chunk} WHERE id IS NULL"):
             return True
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE example AS SELECT hash, example FROM {self.chunk} WHERE id IS NULL")
+        engine.execute(
+            f"CREATE OR REPLACE TEMP TABLE example AS SELECT hash, example FROM {self.chunk} WHERE id IS NULL"
+        )
         with engine.filters_in_place():
             engine.execute(
                 f"CREATE OR REPLACE TEMP TABLE new_entry AS SELECT * FROM ({staged.entries[self.hash]}) e "
@@ -115,8 +117,12 @@ class Dictionary:
             "FROM numbered_entry n JOIN hashed_entry e USING (hash, seen) ORDER BY n.id"
         )
         engine.execute(f"INSERT INTO {self.stored} SELECT hash, id FROM numbered_entry")
-        engine.execute(f"INSERT INTO {self.seen} SELECT e.seen, k.id FROM hashed_entry e JOIN {self.stored} k USING (hash)")
-        engine.execute(f"UPDATE {self.chunk} SET id = k.id FROM {self.seen} k WHERE k.hash = {self.chunk}.hash AND {self.chunk}.id IS NULL")
+        engine.execute(
+            f"INSERT INTO {self.seen} SELECT e.seen, k.id FROM hashed_entry e JOIN {self.stored} k USING (hash)"
+        )
+        engine.execute(
+            f"UPDATE {self.chunk} SET id = k.id FROM {self.seen} k WHERE k.hash = {self.chunk}.hash AND {self.chunk}.id IS NULL"
+        )
         return True
 
     def _hash_sql(self) -> str:
@@ -128,7 +134,9 @@ class Dictionary:
             f"INSERT INTO bad_line SELECT s.line_no, e.refused FROM staged_usage s JOIN new_entry e ON e.seen = s.{self.hash} "
             "WHERE e.refused IS NOT NULL"
         )
-        engine.execute(f"DELETE FROM staged_usage WHERE {self.hash} IN (SELECT seen FROM new_entry WHERE refused IS NOT NULL)")
+        engine.execute(
+            f"DELETE FROM staged_usage WHERE {self.hash} IN (SELECT seen FROM new_entry WHERE refused IS NOT NULL)"
+        )
         engine.execute("DELETE FROM new_entry WHERE refused IS NOT NULL")
 
     def _cleanse(self, engine: Engine, salt: str) -> None:

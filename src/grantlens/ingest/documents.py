@@ -51,7 +51,9 @@ def records_of(text: str, path: str, *, unwrap: bool = True) -> Iterator[str]:
         except json.JSONDecodeError as error:
             raise _broken(path, text, number, error) from None
         except RecursionError:
-            raise LoadError(f"{path}, record {number}: nested too deeply to be a log record.", "Check what wrote the file.") from None
+            raise LoadError(
+                f"{path}, record {number}: nested too deeply to be a log record.", "Check what wrote the file."
+            ) from None
         at = _BETWEEN.match(text, at).end()
 
 
@@ -86,7 +88,9 @@ def _comma(text: str, at: int) -> int:
 
 def _broken(path: str, text: str, number: int, error: json.JSONDecodeError) -> LoadError:
     if error.pos >= len(text.rstrip()):
-        return LoadError(f"{path} ends in the middle of record {max(number, 1)}: only part of the file is there.", "Fetch it again.")
+        return LoadError(
+            f"{path} ends in the middle of record {max(number, 1)}: only part of the file is there.", "Fetch it again."
+        )
     return LoadError(
         f"{path}, record {max(number, 1)}: no valid JSON at line {error.lineno}, column {error.colno} ({error.msg}).",
         "Mend or fetch it again; a file with one record a line would lose only the bad record.",

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.account import Account
 
+
 class Duplicates:
     """Notes the event keys of a file and settles at its end which rows were there before.
 

@@ -111,7 +111,11 @@ class _Cutter:
         numbers = int_array(np.arange(first_line, first_line + count))
         begins, finishes = letters[starts[:-1]], letters[np.maximum(starts[1:] - 2, 0)]
         odd = np.flatnonzero((begins != _OPEN) | ((finishes != _CLOSE) & (finishes != _RETURN)))
-        blank = [at for at in odd.tolist() if begins[at] in _BLANKS and not letters[starts[at] : starts[at + 1]].tobytes().strip()]
+        blank = [
+            at
+            for at in odd.tolist()
+            if begins[at] in _BLANKS and not letters[starts[at] : starts[at + 1]].tobytes().strip()
+        ]
         if blank:
             keep = np.ones(count, bool)
             keep[blank] = False
@@ -133,9 +137,7 @@ def _newlines(letters: np.ndarray) -> np.ndarray:
     """Return where lines end; looked at piece by piece, so that the answers stay near."""
     import numpy as np
 
-    found = [
-        np.flatnonzero(letters[at : at + STEP] == _NEWLINE) + at for at in range(0, len(letters), STEP)
-    ]
+    found = [np.flatnonzero(letters[at : at + STEP] == _NEWLINE) + at for at in range(0, len(letters), STEP)]
     return np.concatenate(found)
 
 

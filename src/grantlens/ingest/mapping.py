@@ -109,7 +109,9 @@ def reads_calls_only(loader: Loader) -> bool:
     return not any((loader.issuance, loader.revocation, loader.ignored, loader.rejected, loader.known_keys))
 
 
-def staging(engine: Engine, loader: Loader, log: str, record: str | None, again: str, file: dict[str, str] | None = None) -> Staging:
+def staging(
+    engine: Engine, loader: Loader, log: str, record: str | None, again: str, file: dict[str, str] | None = None
+) -> Staging:
     """Work out how a log is staged.
 
     Parameters

@@ -38,7 +38,10 @@ class LoadReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as `grantlens load --json` prints it."""
-        return {"batches": self.batches, "failed": [dict(zip(("path", "message", "remedy"), each, strict=True)) for each in self.failed]}
+        return {
+            "batches": self.batches,
+            "failed": [dict(zip(("path", "message", "remedy"), each, strict=True)) for each in self.failed],
+        }
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.batches)
@@ -61,7 +64,9 @@ class LoadReport:
         failed = "".join(
             f"<li>{html.escape(f'{path}: {message} {remedy}')}</li>" for path, message, remedy in self.failed
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" + (f"<ul>{failed}</ul>" if failed else "")
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" + (
+            f"<ul>{failed}</ul>" if failed else ""
+        )
 
 
 def _shown(value: Any) -> str:

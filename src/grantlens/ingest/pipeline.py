@@ -83,7 +83,9 @@ class Pipeline:
         self._duplicates.settle()
         for log in ("issuance", "revocation"):
             self._run(f"INSERT INTO {log} SELECT * FROM file_{log}")
-        self._run("INSERT INTO ignored SELECT $batch, reason, sum(records) FROM file_ignored GROUP BY reason ORDER BY reason")
+        self._run(
+            "INSERT INTO ignored SELECT $batch, reason, sum(records) FROM file_ignored GROUP BY reason ORDER BY reason"
+        )
 
     def _take_calls(self, calls: Calls) -> bool:
         """Keep calls that were staged beside the store; False if one of them has to be read with care."""
@@ -200,7 +202,9 @@ class Pipeline:
             "line_no": self._line("s"),
             "event_id": "s.event_id",
         }
-        values = ", ".join(special.get(name) or f"{staged.column(name, types[name])}::{types[name]}" for name in USAGE_ROW.names)
+        values = ", ".join(
+            special.get(name) or f"{staged.column(name, types[name])}::{types[name]}" for name in USAGE_ROW.names
+        )
         self._run(
             f"INSERT INTO usage_row SELECT {values} FROM {stage} s JOIN {CALLERS.chunk} c ON c.hash = s.{CALLERS.hash} "
             f"JOIN {TARGETS.chunk} t ON t.hash = s.{TARGETS.hash}{self._true_lines()}"
@@ -212,10 +216,14 @@ class Pipeline:
         table = f"staged_{staged.log}"
         if not self._count(staged.log, table):
             return
-        hash_tokens(self.engine, table, [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["salt"])
+        hash_tokens(
+            self.engine, table, [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["salt"]
+        )
         special = {"batch_id": "$batch", "line_no": self._line("s"), "event_id": "s.event_id"}
         columns = LOGS[staged.log].columns
-        values = ", ".join(f"{special.get(c.name) or staged.column(c.name, c.type)} AS {quote(c.name)}" for c in columns)
+        values = ", ".join(
+            f"{special.get(c.name) or staged.column(c.name, c.type)} AS {quote(c.name)}" for c in columns
+        )
         derived = f" REPLACE ({DERIVED_GRANT} AS grant_id)" if staged.log == "issuance" else ""
         self._run(
             f"INSERT INTO file_{staged.log} SELECT *{derived} FROM (SELECT {values} FROM {table} s{self._true_lines()})"

@@ -29,7 +29,8 @@ def hash_tokens(engine: Engine, table: str, columns: Iterable[str], key: str) ->
     for column in columns:
         name = quote(column)
         raw = engine.rows(
-            f"SELECT DISTINCT {name} FROM {quote(table)} WHERE regexp_full_match({name}, $pattern)", {"pattern": RAW_TOKEN}
+            f"SELECT DISTINCT {name} FROM {quote(table)} WHERE regexp_full_match({name}, $pattern)",
+            {"pattern": RAW_TOKEN},
         )
         if not raw:
             continue

@@ -127,7 +127,10 @@ class Reading:
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise LoadError(f"{self.path} is UTF-16 text.", "Convert it: iconv -f UTF-16 -t UTF-8")
         if b"\0" in head[:4096]:
-            raise LoadError(f"{self.path} is a binary file, no log.", "Load JSON, CSV or Parquet, plain or packed with gzip or zstd.")
+            raise LoadError(
+                f"{self.path} is a binary file, no log.",
+                "Load JSON, CSV or Parquet, plain or packed with gzip or zstd.",
+            )
         text = head.decode("utf-8", "replace")
         shape = shape_of(text, whole=len(head) < HEAD)
         if shape == "unknown":
@@ -140,12 +143,17 @@ class Reading:
             try:
                 self._text = b"".join(self._content.blocks()).decode()
             except UnicodeDecodeError as error:
-                raise LoadError(f"{self.path} is not UTF-8 text (byte {error.start}).", "Convert it: iconv -t UTF-8") from None
+                raise LoadError(
+                    f"{self.path} is not UTF-8 text (byte {error.start}).", "Convert it: iconv -t UTF-8"
+                ) from None
         elif shape == "csv":
             self._rows = CsvRows(self.path, self._content.blocks())
             self.columns = self._rows.header
         elif shape == "lines" and b"\n" not in head and len(head) > MAX_LINE:
-            raise LoadError(f"{self.path}, line 1: longer than {MAX_LINE >> 20} MiB, so no log record.", "Check what wrote the file.")
+            raise LoadError(
+                f"{self.path}, line 1: longer than {MAX_LINE >> 20} MiB, so no log record.",
+                "Check what wrote the file.",
+            )
         return shape
 
     def _sample(self) -> list[dict]:

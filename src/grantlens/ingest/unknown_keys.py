@@ -39,7 +39,9 @@ def refuse_unknown_keys(engine: Engine, loader: Loader, path: str, *, first: boo
     first
         True for the first chunk of the file, which decides about the file.
     """
-    combinations = engine.rows("SELECT keys, count(*) FROM (SELECT TRY(json_keys(line)) AS keys FROM chunk_line) GROUP BY keys")
+    combinations = engine.rows(
+        "SELECT keys, count(*) FROM (SELECT TRY(json_keys(line)) AS keys FROM chunk_line) GROUP BY keys"
+    )
     unknown: dict[str, int] = {}
     for keys, records in combinations:
         for key in set(keys or ()) - loader.known_keys:
@@ -69,5 +71,7 @@ def _refused(path: str, key: str, known: frozenset[str]) -> LoadError:
     near = get_close_matches(key, sorted(known), 1, 0.5)
     return LoadError(
         f"{path}: unknown column {key[:60]!r}.",
-        f"Did you mean {near[0]}?" if near else "Leave it out: the native format has exactly the columns of the three tables.",
+        f"Did you mean {near[0]}?"
+        if near
+        else "Leave it out: the native format has exactly the columns of the three tables.",
     )

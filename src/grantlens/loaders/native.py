@@ -15,7 +15,8 @@ from grantlens.schema import LOGS, TIMES
 
 _OURS = ("batch_id", "line_no")
 _COLUMNS = {
-    log: {column.name: column.type for column in table.columns if column.name not in _OURS} for log, table in LOGS.items()
+    log: {column.name: column.type for column in table.columns if column.name not in _OURS}
+    for log, table in LOGS.items()
 }
 _TYPES = {name: type_ for columns in _COLUMNS.values() for name, type_ in columns.items()}
 _LISTS = tuple(name for name, type_ in _TYPES.items() if type_.endswith("[]"))
@@ -46,7 +47,9 @@ def _rejected() -> str:
         foreign = [name for name in _TYPES if name not in columns]
         present = ", ".join(f'r."{name}"::VARCHAR' for name in foreign)
         which = " ".join(f"WHEN r.\"{name}\" IS NOT NULL THEN '{name}: no column of {log}'" for name in foreign)
-        selects.append(f"SELECT line_no, CASE {which} END FROM record WHERE r.log = '{log}' AND coalesce({present}) IS NOT NULL")
+        selects.append(
+            f"SELECT line_no, CASE {which} END FROM record WHERE r.log = '{log}' AND coalesce({present}) IS NOT NULL"
+        )
     return "\nUNION ALL\n".join(selects)
 
 
@@ -72,7 +75,7 @@ def _calls(records: Sequence[Mapping], names: list[str], *, spaced: bool) -> Loa
         size = f'strlen(r."{name}")' if name in always else f'coalesce(strlen(r."{name}")+{around[name]},0)'
         bytes_.append(size)
         if spaced and name in _STRUCTURED:
-            bytes_.append(f'coalesce(strlen(r."{name}")-strlen(replace(r."{name}",\',\',\'\')),0)')
+            bytes_.append(f"coalesce(strlen(r.\"{name}\")-strlen(replace(r.\"{name}\",',','')),0)")
     values = ", ".join(f'r."{name}" AS "{name}"' for name in names if name != "log")
     return replace(
         LOADER,

@@ -141,6 +141,15 @@ LEFT JOIN used u ON u.source = h.source AND u.grant_id = h.grant_id AND u.scope 
 LEFT JOIN session t ON t.source = h.source AND t.grant_id = h.grant_id
 LEFT JOIN record r ON r.source = h.source AND r.grant_id = h.grant_id
 """,
-    needs=("grant_state", "used_pair", "named_caller", "caller_segment", "question", "credited_scope", "token", "issued"),
+    needs=(
+        "grant_state",
+        "used_pair",
+        "named_caller",
+        "caller_segment",
+        "question",
+        "credited_scope",
+        "token",
+        "issued",
+    ),
     windowed=True,
 )

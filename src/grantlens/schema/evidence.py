@@ -8,10 +8,20 @@ ORIGIN = (
 )
 
 POINTER = (
-    Column("event_id", "VARCHAR", "The log's own id of the event; 'md5:' and the record's hash where it has none.", required=True),
+    Column(
+        "event_id",
+        "VARCHAR",
+        "The log's own id of the event; 'md5:' and the record's hash where it has none.",
+        required=True,
+    ),
     Column("received_at", "TIMESTAMPTZ", "When the record was delivered, if known."),
     Column("batch_id", "INTEGER", "The loaded file, see table batch.", required=True),
-    Column("line_no", "BIGINT", "Line in the file; the record's number where the file is no line format. From 1.", required=True),
+    Column(
+        "line_no",
+        "BIGINT",
+        "Line in the file; the record's number where the file is no line format. From 1.",
+        required=True,
+    ),
 )
 
 EVIDENCE = ORIGIN + POINTER

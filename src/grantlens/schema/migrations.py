@@ -56,11 +56,14 @@ def version(engine: Engine) -> int | None:
     StoreError
         If the database holds something that grantlens did not make.
     """
-    names = {name for (name,) in engine.rows("SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary")}
+    names = {
+        name for (name,) in engine.rows("SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary")
+    }
     if not names:
         return None
     stranger = StoreError(
-        f"{engine.path} is a DuckDB database, but no grantlens store.", "Name a store made by grantlens, or a new file name."
+        f"{engine.path} is a DuckDB database, but no grantlens store.",
+        "Name a store made by grantlens, or a new file name.",
     )
     if "meta" not in names:
         raise stranger
@@ -102,9 +105,7 @@ def prepare(engine: Engine, *, read_only: bool = False) -> None:
     for step in range(found + 1, VERSION + 1):
         with engine.transaction():
             MIGRATIONS[step](engine)
-            engine.execute(
-                "UPDATE meta SET value = $version WHERE name = 'schema_version'", {"version": str(step)}
-            )
+            engine.execute("UPDATE meta SET value = $version WHERE name = 'schema_version'", {"version": str(step)})
 
 
 def hash_probe(engine: Engine) -> str:

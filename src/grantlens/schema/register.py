@@ -11,10 +11,18 @@ REGISTER = Table(
         Column("kind", "VARCHAR", "integration, agent, mcp_tool, service or other."),
         Column("owner", "VARCHAR", "Who answers for it."),
         Column("purpose", "VARCHAR", "What it is for."),
-        Column("approved_operations", "VARCHAR[]", "Operations as findings print them; * is a glob. NULL means none were named."),
+        Column(
+            "approved_operations",
+            "VARCHAR[]",
+            "Operations as findings print them; * is a glob. NULL means none were named.",
+        ),
         Column("approved_scopes", "VARCHAR[]", "Scopes it may hold. NULL means none were named."),
         Column("status", "VARCHAR", "active, retired or planned."),
-        Column("exceptions", "STRUCT(rule VARCHAR, reason VARCHAR, until TIMESTAMPTZ)[]", "Findings accepted for a time, with reason."),
+        Column(
+            "exceptions",
+            "STRUCT(rule VARCHAR, reason VARCHAR, until TIMESTAMPTZ)[]",
+            "Findings accepted for a time, with reason.",
+        ),
         Column("registered_at", "TIMESTAMPTZ", "Date of the entry; its age is reported."),
     ),
 )

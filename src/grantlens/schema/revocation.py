@@ -12,7 +12,9 @@ REVOCATION = Table(
         Column("decided_at", "TIMESTAMPTZ", "When the need arose: the incident, the leaver."),
         Column("kind", "revocation_kind_t", "revoke, disable, downgrade, expiry or signal.", required=True),
         Column("outcome", "outcome_t", "Only success ends access.", required=True),
-        Column("target_kind", "target_kind_t", "What was ended; this alone says which tokens are covered.", required=True),
+        Column(
+            "target_kind", "target_kind_t", "What was ended; this alone says which tokens are covered.", required=True
+        ),
         Column("token_id", "VARCHAR", "The token or credential ended."),
         Column("grant_id", "VARCHAR", "The grant ended."),
         Column("session_id", "VARCHAR", "The session ended."),

@@ -40,8 +40,5 @@ class Table:
 
     def ddl(self) -> str:
         """Return the CREATE TABLE statement."""
-        lines = [
-            f"    {column.name} {column.type}{' NOT NULL' if column.required else ''}"
-            for column in self.columns
-        ]
+        lines = [f"    {column.name} {column.type}{' NOT NULL' if column.required else ''}" for column in self.columns]
         return f"CREATE TABLE {self.name} (\n" + ",\n".join(lines) + "\n)"

@@ -38,7 +38,9 @@ _RESOURCE = (
     Column("resource_tenant", "VARCHAR", "Tenant the object belongs to."),
 )
 _BINDING = (
-    Column("validation", "validation_t", "How the resource server checked the token: offline, introspection, cached, push."),
+    Column(
+        "validation", "validation_t", "How the resource server checked the token: offline, introspection, cached, push."
+    ),
     Column("dpop_jkt", "VARCHAR", "Thumbprint of the key that proved possession (RFC 9449)."),
 )
 _MEASURE = (
@@ -64,7 +66,11 @@ USAGE_CALLER = Table(
         Column("caller_id", "INTEGER", "Key inside this store.", required=True),
         *ORIGIN,
         *_CALLER,
-        Column("resource_server", "VARCHAR", "The API that was called, as in usage_target: lag and validation belong to it."),
+        Column(
+            "resource_server",
+            "VARCHAR",
+            "The API that was called, as in usage_target: lag and validation belong to it.",
+        ),
         *_BINDING,
         Column("resource_tenant", "VARCHAR", "Tenant the object belongs to."),
         *_PLACE,
