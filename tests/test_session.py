@@ -48,7 +48,7 @@ def test_session_runs_as_printed(tmp_path, samples, monkeypatch):
     workplace(tmp_path, samples)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    exec(compile(printed_session(), "README.md", "exec"), names)  # noqa: S102
+    exec(compile(printed_session(), "README.md", "exec"), names)
     store = names["store"]
     assert {row["source"] for row in store.coverage().to_pylist()} >= {"microsoft_entra", "okta", "native"}
     assert len(names["idle"]) > 0

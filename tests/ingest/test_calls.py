@@ -90,7 +90,7 @@ def test_an_odd_record_among_calls(tmp_path, odd, where):
     careful_batches, careful = _careful(path)
     strip = {name: [_without_key(row) for row in rows] for name, rows in fast.items()}
     assert strip == {name: [_without_key(row) for row in rows] for name, rows in careful.items()}
-    assert {k: v for k, v in batch.items()} == careful_batches[0]
+    assert dict(batch) == careful_batches[0]
     assert batch["records"] == (120 if odd == "blank" else 121)
     assert batch["usage"] >= 120
     assert len(event) == 1

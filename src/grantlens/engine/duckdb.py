@@ -34,7 +34,7 @@ def quote(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
-class MalformedJson(Exception):
+class MalformedJson(Exception):  # noqa: N818
     """A statement met text that is no JSON, or not the JSON it expects; the transaction is lost, as with every error in DuckDB."""
 
 

@@ -132,7 +132,7 @@ def _beside(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
                 if not put(chunk):
                     return
             put(None)
-        except BaseException as error:  # noqa: BLE001 - raised again in the reading thread's caller
+        except BaseException as error:
             put(error)
 
     thread = Thread(target=read, name="read", daemon=True)

@@ -16,7 +16,7 @@ _SPACE = " \t\r\n"
 
 
 def shape_of(head: str, whole: bool) -> str:
-    """Return "empty", "lines", "document", "csv" or "unknown".
+    r"""Return "empty", "lines", "document", "csv" or "unknown".
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def shape_of(head: str, whole: bool) -> str:
 
     Examples
     --------
-    >>> shape_of('{"a": 1}\\n{"a": 2}\\n', True), shape_of('[\\n{"a": 1}]', True), shape_of("a,b\\n1,2\\n", True)
+    >>> shape_of('{"a": 1}\n{"a": 2}\n', True), shape_of('[\n{"a": 1}]', True), shape_of("a,b\n1,2\n", True)
     ('lines', 'document', 'csv')
     """
     text = head.lstrip(_SPACE)
