@@ -212,3 +212,16 @@ def test_the_notebook_shows_answers_and_hides_nothing_invisible(store, tmp_path)
     page = (tmp_path / "case" / "case.html").read_text()
     assert "<img src=x" not in page
     assert "\u202e" not in page
+
+
+def test_a_long_case_lists_the_first_pointers_and_writes_every_record(sample_store, monkeypatch, tmp_path):
+    from grantlens.case import case as module
+
+    monkeypatch.setattr(module, "MOST_POINTERS", 5)
+    incident = gl.Case(sample_store, client="file-lens")
+    incident.__dict__["findings"] = []
+    incident.write(tmp_path)
+    document = json.loads((tmp_path / "case.json").read_text())
+    lines = (tmp_path / "evidence.ndjson").read_text().splitlines()
+    assert document["evidence"] == incident.evidence[:5]
+    assert document["records"] == len(lines) == len(incident.evidence) > 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,21 @@ if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
 
+_AT_ONCE = 5000
+
+
 def ask(engine: Engine, sql: str, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """Run a query and return its rows as JSON can hold them."""
+    return list(stream(engine, sql, values))
+
+
+def stream(engine: Engine, sql: str, values: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    """Run a query and yield its rows as JSON can hold them, a few thousand at a time."""
     answer = engine.execute(sql, values)
     names = [column[0] for column in answer.description]
-    return [dict(zip(names, map(_plain, row), strict=True)) for row in answer.fetchall()]
+    while rows := answer.fetchmany(_AT_ONCE):
+        for row in rows:
+            yield dict(zip(names, map(_plain, row), strict=True))
 
 
 def _plain(value: Any) -> Any:

@@ -41,7 +41,7 @@ def proposals(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "exposure_max": round(max(exposures), 1),
                 "p_needed": max(chances) if chances else None,
                 "severity": min((finding["severity"] for finding in group), key=_LEVELS.index),
-                "reason": details[0].get("reason") or _REASONS[state],
+                "reason": _reason(action, state, details, replacement),
             }
         )
     return sorted(
@@ -51,6 +51,12 @@ def proposals(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
             row["client_id"] or "", row["scope"], row["source"], row["replacement"] or [],
         ),
     )  # fmt: skip
+
+
+def _reason(action: str, state: str, details: list[dict[str, Any]], replacement: tuple[str, ...] | None) -> str:
+    if action == "replace" and replacement and state == "used":
+        return f"{' and '.join(replacement)} would have permitted every call that was seen."
+    return details[0].get("reason") or _REASONS[state]
 
 
 def summary(findings: list[dict[str, Any]], rules: list[dict[str, Any]]) -> dict[str, Any]:

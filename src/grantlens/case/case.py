@@ -16,7 +16,7 @@ from grantlens.access_review.manifest import digest, made_by, manifest
 from grantlens.case.answers import Answers, answer_all
 from grantlens.case.asked import asked
 from grantlens.case.custody import custody, custody_text
-from grantlens.case.evidence import pointers, records
+from grantlens.case.evidence import files, pointers, records
 from grantlens.case.facts import collect, drop_facts, lay_facts
 from grantlens.case.focus import RELATIONS, drop_focus, lay_focus
 from grantlens.case.narrowed import narrowed
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 LOCAL = ("OOS-1", "OOS-3", "REV-1", "REV-2")
 """Rules whose answer depends on the rows of the case alone: they cost what the case weighs."""
+
+MOST_POINTERS = 10_000
+"""Pointers that case.json lists; evidence.ndjson has every record."""
 
 
 class Case:
@@ -112,9 +115,11 @@ class Case:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole case as plain values (schema `grantlens.case/1`)."""
-        engine = self.store.engine
+        with self._laid_out(()) as (engine, _):
+            lay_facts(engine, self.about, self._values)
+            count, used = files(engine, self.about.column, self._values)
+            first = pointers(engine, self.about.column, self._values, MOST_POINTERS)
         whole = manifest(engine)
-        used = {(row["file"], row["sha256"]) for row in self.evidence}
         batches = [row for row in whole["batches"] if (row["path"], row["sha256"]) in used]
         return {
             "schema": CASE_SCHEMA,
@@ -134,7 +139,8 @@ class Case:
                 {name: format_time(value) if isinstance(value, datetime) else value for name, value in row.items()}
                 for row in self._timeline
             ],
-            "evidence": self.evidence,
+            "records": count,
+            "evidence": first,
             "reproduce": {"command": f"grantlens case STORE --{self.about.kind} {_shell(self.about.id)} -o DIR"},
         }
 
@@ -154,15 +160,12 @@ class Case:
         except OSError as error:
             raise CaseError(f"The folder {folder} cannot be made: {error.strerror}.", "Name another one.") from None
         document = self.to_dict()
-        with self._laid_out(()) as (engine, _):
-            lay_facts(engine, self.about, self._values)
-            lines = "".join(f"{line}\n" for line in records(engine, self.about.column, self._values))
-        texts = {
-            "case.html": case_page(document, self._timeline.chart()),
-            "case.json": to_json(document),
-            "evidence.ndjson": lines,
-        }
+        texts = {"case.html": case_page(document, self._timeline.chart()), "case.json": to_json(document)}
         written = [_write(folder / name, text) for name, text in texts.items()]
+        written.append(folder / "evidence.ndjson")
+        with self._laid_out(()) as (engine, _), written[-1].open("w", encoding="utf-8", newline="\n") as out:
+            lay_facts(engine, self.about, self._values)
+            out.writelines(f"{line}\n" for line in records(engine, self.about.column, self._values))
         return [*written, _write(folder / "custody.json", custody_text(custody(document, written)))]
 
     def __repr__(self) -> str:

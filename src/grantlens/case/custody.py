@@ -29,10 +29,7 @@ def custody(document: Mapping[str, Any], written: list[Path]) -> dict[str, Any]:
         "made_by": document["made_by"],
         "command": document["reproduce"]["command"],
         "evidence": {"manifest_sha256": document["manifest"]["sha256"], "files": document["manifest"]["batches"]},
-        "written": [
-            {"file": path.name, "bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-            for path in written
-        ],
+        "written": [{"file": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)} for path in written],
         "unchanged": "The files of the evidence were only read. `grantlens verify STORE` checks that "
         "they still are what "
         "they were when they were loaded.",
@@ -43,3 +40,8 @@ def custody(document: Mapping[str, Any], written: list[Path]) -> dict[str, Any]:
 def custody_text(record: Mapping[str, Any]) -> str:
     """Return the record as text that people can read and add to."""
     return json.dumps(record, indent=1, ensure_ascii=True) + "\n"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

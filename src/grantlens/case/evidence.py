@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from grantlens.access_review.ask import ask
+from grantlens.access_review.ask import ask, stream
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:
@@ -37,18 +37,30 @@ WHERE r.revoked_at >= $since AND r.revoked_at < $until
 """The rows of the case by log; they read the tables of `focus` and `facts`."""
 
 
-def pointers(engine: Engine, column: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return log, file, sha256, line and event_id of each row, in the order of events."""
-    parts = " UNION ALL ".join(
-        f"SELECT '{log}' AS log, moment, event_id, batch_id, line_no FROM ({sql.format(column=column)})"
-        for log, sql in _CHOSEN.items()
-    )
+def pointers(engine: Engine, column: str, values: Mapping[str, Any], most: int | None = None) -> list[dict[str, Any]]:
+    """Return log, time, file, sha256, line and event_id of each row, in the order of events; the first `most` only."""
     return ask(
         engine,
         f"""SELECT e.log, e.moment AS "time", b.path AS file, b.sha256, e.line_no AS line, e.event_id
-        FROM ({parts}) e JOIN batch b USING (batch_id)
-        ORDER BY e.moment, e.log, b.path, b.sha256, e.line_no, e.event_id""",
-        values,
+        FROM ({_parts(column)}) e JOIN batch b USING (batch_id)
+        ORDER BY e.moment, e.log, b.path, b.sha256, e.line_no, e.event_id
+        LIMIT $most""",
+        {**values, "most": most},
+    )
+
+
+def files(engine: Engine, column: str, values: Mapping[str, Any]) -> tuple[int, set[tuple[str, str]]]:
+    """Return how many rows there are, and the files (path, sha256) they come from."""
+    counts = engine.rows(
+        f"SELECT b.path, b.sha256, count(*) FROM ({_parts(column)}) JOIN batch b USING (batch_id) GROUP BY ALL", values
+    )
+    return sum(count for _, _, count in counts), {(path, sha256) for path, sha256, _ in counts}
+
+
+def _parts(column: str) -> str:
+    return " UNION ALL ".join(
+        f"SELECT '{log}' AS log, moment, event_id, batch_id, line_no FROM ({sql.format(column=column)})"
+        for log, sql in _CHOSEN.items()
     )
 
 
@@ -56,7 +68,7 @@ def records(engine: Engine, column: str, values: Mapping[str, Any]) -> Iterator[
     """Yield each row as one JSON line: canonical columns, and under `evidence` where it came from."""
     for log, sql in _CHOSEN.items():
         names = ", ".join(f"e.{name}" for name in LOGS[log].names if name not in ("batch_id", "line_no"))
-        rows = ask(
+        rows = stream(
             engine,
             f"""SELECT {names}, b.path AS file, b.sha256, e.line_no AS line
             FROM ({sql.format(column=column)}) e JOIN batch b USING (batch_id)
