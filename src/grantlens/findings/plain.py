@@ -17,6 +17,8 @@ def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
     """
     import pyarrow
 
+    if not table.num_rows:
+        return []
     schema = pyarrow.schema([field.with_type(_zoneless(field.type)) for field in table.schema])
     return [{name: _zoned(value) for name, value in row.items()} for row in table.cast(schema).to_pylist()]
 
