@@ -10,14 +10,18 @@ RELATION = Relation(
     "their first call, last_no by their last: a rule keeps the numbers of its evidence.",
     """
 WITH counted AS (
-    SELECT u.caller_id, s.segment_id, s.set_id, o.operation_id, coalesce(o.match = 'container', false) AS container,
+    SELECT u.caller_id, s.segment_id, s.set_id, o.operation_id, coalesce(o.container, false) AS container,
            u.outcome, u.denial_reason,
            coalesce(s.phase = 'ended', false) OR coalesce(u.used_at > e.ended_at, false) AS ended,
            count(*) AS events, min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at
     FROM usage_row u
     LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
     LEFT JOIN caller_end e ON e.caller_id = u.caller_id
-    LEFT JOIN usage_operation o ON o.target_id = u.target_id
+    -- There may be as many targets as calls: what is joined is kept narrow.
+    LEFT JOIN (
+        SELECT target_id, operation_id, match = 'container' AS container FROM usage_operation
+        WHERE operation_id IS NOT NULL OR match = 'container'
+    ) o ON o.target_id = u.target_id
     WHERE u.used_at >= $since AND u.used_at < $until
     GROUP BY ALL
 )
