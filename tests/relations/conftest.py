@@ -202,7 +202,8 @@ def world(rng, source):
         client, subject = holder[grant]
         kind = rng.choice(["token", "token", "refresh", "refresh", "exchange", "credential"])
         issued_at = moment(30)
-        parent = rng.choice(tokens)["token_id"] if tokens and kind != "token" and rng.random() < 0.9 else None
+        parents = [token for token in tokens if token["token_kind"] == "refresh" or rng.random() < 0.3]
+        parent = rng.choice(parents)["token_id"] if parents and kind != "token" and rng.random() < 0.9 else None
         row = {
             "event_id": event("i"),
             "issued_at": issued_at,
@@ -247,7 +248,8 @@ def world(rng, source):
             "scopes_removed": sorted(rng.sample(scopes, 2)) if kind == "downgrade" else None,
         }
         if target in ("token", "credential"):
-            row["token_id"] = rng.choice([f"t{rng.randrange(9)}", "t-unseen"])
+            refreshing = [token["token_id"] for token in tokens if token["token_kind"] == "refresh"]
+            row["token_id"] = rng.choice([f"t{rng.randrange(9)}", "t-unseen", *refreshing])
         elif target == "grant":
             row["grant_id"] = rng.choice([grant, grant, grant, "g-unseen", None])
         elif target == "session":
@@ -283,11 +285,33 @@ def world(rng, source):
                 "call": rng.choice(list(OPERATIONS)),
             }
         )
+    for row in revocation:  # tried again and again
+        token_id = row.get("token_id") or (rng.choice(tokens)["token_id"] if rng.random() < 0.5 else None)
+        server, validation = rng.choice(["cached", "intro", "push", "odd"]), rng.choice([None, "introspection"])
+        for _ in range(rng.randrange(6)):
+            outcome, reason = rng.choice([("success", None), ("denied", "token"), ("denied", "token"), ("error", None)])
+            usage.append(
+                {
+                    "event_id": event("u"),
+                    "used_at": row["revoked_at"] // SECOND * SECOND + rng.randrange(8) * 4 * SECOND,
+                    "outcome": outcome,
+                    "denial_reason": reason,
+                    "token_id": token_id,
+                    "grant_id": None if token_id else row.get("grant_id"),
+                    "session_id": None,
+                    "client_id": None,
+                    "subject_id": None,
+                    "token_scopes": None,
+                    "resource_server": server,
+                    "validation": validation,
+                    "call": rng.choice(list(OPERATIONS)),
+                }
+            )
     clock = {}
     if rng.random() < 0.5:
         for log in ("issuance", "usage", "revocation"):
             clock[log] = {
-                "error_s": rng.choice([0.0, 1.5, 5.0]),
+                "error_s": rng.choice([0.0, 2.0, 4.0]),  # so that two errors often meet the grid
                 "grid_s": rng.choice([0.0, 1.0]),
                 "offset_s": rng.choice([0.0, 0.0, -7.0]) if log == "usage" else 0.0,
             }

@@ -26,7 +26,7 @@ APPLICATION = ("application", "bot", "any")
 
 def catalogue(rng):
     """Return a random catalogue: its hierarchy is transitive and without loops."""
-    direct = {(low, high) for low in range(SCOPES) for high in range(low) if rng.random() < 0.25}
+    direct = {(low, high) for low in range(SCOPES) for high in range(low) if rng.random() < 0.4}
     implied = set(direct)
     while True:
         more = {(a, d) for (a, b), (c, d) in product(implied, implied) if b == c} - implied
@@ -55,7 +55,7 @@ def catalogue(rng):
         "implied": implied,
         "risk": {scope: rng.randrange(5) for scope in range(SCOPES) if rng.random() < 0.8},
         "operations": operations,
-        "sets": [sorted(rng.sample(range(SCOPES), rng.randrange(0, 5))) for _ in range(8)],
+        "sets": [sorted(rng.sample(range(SCOPES), rng.randrange(0, 4))) for _ in range(8)],
         "exact": rng.random() < 0.5,
     }
 
@@ -157,11 +157,11 @@ def lay(bench, known, grants):
     )
     for number, (set_id, calls) in enumerate(grants):
         bench.engine.execute("INSERT INTO named_caller VALUES ($n, 's', $g)", {"n": number, "g": f"g{number}"})
-        for operation, application, outcome, ended in calls:
-            bench.engine.execute(
-                "INSERT INTO used_pair VALUES ($n, NULL, $o, $s, $a, $outcome, $ended)",
-                {"n": number, "o": operation, "s": set_id, "a": application, "outcome": outcome, "ended": ended},
-            )
+        told = [{"o": o, "a": a, "outcome": outcome, "ended": ended} for o, a, outcome, ended in calls]
+        bench.engine.execute(
+            "INSERT INTO used_pair SELECT $n, NULL, c.o, $s, c.a, c.outcome, c.ended FROM (SELECT unnest($calls) AS c)",
+            {"n": number, "s": set_id, "calls": told},
+        )
 
 
 def spelled(known, scope, number):
@@ -277,10 +277,10 @@ def test_every_answer_is_that_of_brute_force(bench, seed):
                     rng.choice(["success", "success", "success", "denied"]),
                     rng.random() < 0.1,
                 )
-                for _ in range(rng.randrange(0, 6))
+                for _ in range(rng.randrange(0, 9))
             ],
         )
-        for _ in range(12)
+        for _ in range(30)
     ]
     lay(bench, known, grants)
     with worked_out(bench, "question_alternative", "judged_question", "credited_scope", "narrower_scope"):

@@ -100,7 +100,8 @@ def followed(world, covered, callers, until):
                 for row in sorted((row for row, _, _ in rows), key=lambda row: (row["used_at"], row["event_id"]))
                 if row["outcome"] == "success"
                 or (row["outcome"], row["denial_reason"], row["used_at"] in refused) == REFUSED
-            ],
+            ]
+            or None,
         }
     return answers
 
@@ -218,6 +219,9 @@ def asked(bench, world):
         ([(130, "success"), (140, "scope")], {"first_denial_s": None, "censored": "right", "denials": 0}),
         # After its expiry a refusal proves nothing.
         ([(130, "success"), (5000, "denied")], {"first_denial_s": None, "censored": "right"}),
+        # So close to its expiry that the clock cannot tell, neither.
+        ([(3995, "denied")], {"denials": 0, "censored": "right"}),
+        ([(3994.999999, "denied")], {"denials": 1, "censored": "left"}),
         # Ten seconds apart two clocks of five seconds still touch; a microsecond more and they do not.
         ([(110.25, "success")], {"uses_after": 0, "successes": 1}),
         ([(110.250001, "success")], {"uses_after": 1, "successes": 1}),
