@@ -8,6 +8,9 @@ these a quarter works on, a quarter works for five minutes more. Everything is d
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -104,6 +107,15 @@ FROM token JOIN connection USING (c) WHERE revoked""",
     "operation": "SELECT * FROM operation",
 }
 
+_LINES = """
+SELECT '{"log":"usage","used_at":"' || strftime(used_at, '%Y-%m-%dT%H:%M:%S.%gZ') || '","outcome":"' || outcome || '","status":' || status
+    || coalesce(',"denial_reason":"' || denial_reason || '"', '') || ',"token_id":"' || token_id || '","client_id":"' || client_id
+    || '","subject_id":"' || subject_id || '","resource_server":"' || resource_server || '","method":"' || method || '","target":"' || target
+    || '","ip":"' || ip || '","user_agent":"' || user_agent || '","tenant":"' || tenant || '","event_id":"' || event_id || '"}'
+FROM '{folder}/usage.parquet'
+"""
+"""The calls as lines of JSON, put together from pieces: DuckDB would write each NULL out."""
+
 _TRUTH = """
 SELECT count(DISTINCT (client_id, op)) FILTER (stray AND refused = 0) AS out_of_scope,
        count(*) FILTER (stray AND refused = 0) AS out_of_scope_calls,
@@ -116,7 +128,7 @@ FROM call
 
 
 def write(folder: Path, calls: int) -> dict[str, int]:
-    """Write the three logs and the operations as Parquet, and the catalogue; return what is true of them."""
+    """Write the logs and the operations as Parquet, the calls as NDJSON too, and the catalogue; return what is true."""
     sizes = {
         "calls": calls,
         "tokens": calls // CALLS_PER_TOKEN,
@@ -127,11 +139,15 @@ def write(folder: Path, calls: int) -> dict[str, int]:
     }
     database = folder / "drawn.duckdb"
     connection = duckdb.connect(str(database))
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     for sql in (_OPERATIONS, _CONNECTIONS, _TOKENS, _CALLS):
         connection.execute(sql, {name: value for name, value in sizes.items() if f"${name}" in sql})
     for name, sql in _LOGS.items():
         connection.execute(f"COPY ({sql}) TO '{folder}/{name}.parquet' (FORMAT parquet, COMPRESSION zstd)")
+    lines = _LINES.replace("{folder}", str(folder))
+    connection.execute(
+        f"COPY ({lines}) TO '{folder}/usage.ndjson' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
+    )
     answer = connection.execute(_TRUTH)
     truth = dict(zip((column[0] for column in answer.description), answer.fetchall()[0], strict=True))
     operations = connection.execute("SELECT host, method, template, accepted FROM operation ORDER BY op").fetchall()
@@ -160,10 +176,20 @@ def load(folder: Path) -> None:
 
     with open_store(folder / "store.duckdb") as store:
         store.add(Catalogue.build("toml", folder / "catalogue.toml"))
-        report = store.load(*(folder / f"{log}.parquet" for log in ("issuance", "revocation", "usage")))
-        assert not report.failed, report
-        assert not report.total("rejected"), report
+        report = store.load(*(folder / name for name in ("issuance.parquet", "revocation.parquet", "usage.ndjson")))
+        assert not report.failed, report.failed
+        assert report.total("rejected") == 0
     connection = duckdb.connect(str(folder / "plain.duckdb"))
+    connection.execute("SET enable_progress_bar = false")
     for name in _LOGS:
         connection.execute(f"CREATE TABLE {name} AS FROM '{folder}/{name}.parquet'")
     connection.close()
+
+
+@contextmanager
+def loaded(calls: int) -> Iterator[tuple[Path, dict[str, int]]]:
+    """Write and load a world of this size; yield its folder and its truth, and delete it in the end."""
+    with tempfile.TemporaryDirectory(prefix="grantlens-bench-") as name:
+        truth = write(Path(name), calls)
+        load(Path(name))
+        yield Path(name), truth
