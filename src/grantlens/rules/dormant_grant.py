@@ -1,6 +1,6 @@
 """PRV-3: grants that nobody uses and that live on."""
 
-from grantlens.rules.example import Example, consent, logs_from_to, revoked, token, use
+from grantlens.rules.example import Example, consent, logs_from_to, refreshed, revoked, token, use
 from grantlens.rules.rule import Parameter, Rule
 
 RULE = Rule(
@@ -11,7 +11,7 @@ RULE = Rule(
     severity="high",
     remedy="Ask the owner, then revoke the grant. A grant that nobody uses serves only a thief.",
     basis="NIST SP 800-53 AC-2(3); GitHub revokes tokens unused for a year",
-    needs=("grant_state", "token", "used_pair", "named_caller", "caller_segment", "issued", "effective_revocation"),
+    needs=("grant_state", "token", "used_pair", "named_caller", "caller_segment", "issued", "covered_token"),
     parameters=(
         Parameter("dormant_days", 90, "days", "Silence from which a grant counts as dormant."),
         Parameter("min_coverage", 0.95, "share", "Least share of the silence for which the usage log must be there."),
@@ -25,12 +25,13 @@ WITH standing AS (
     GROUP BY source, tenant, grant_id
 ),
 refresh AS (
-    SELECT source, grant_id, max(issued_at) AS last_refresh_at,
-           bool_or(expires_at IS NULL OR expires_at > $until) AS alive
-    FROM token
-    WHERE token_kind = 'refresh' AND issued_at < $until
-      AND token_id NOT IN (SELECT token_id FROM effective_revocation WHERE target_kind = 'token' AND token_id IS NOT NULL AND revoked_at < $until)
-    GROUP BY source, grant_id
+    SELECT t.source, t.grant_id, max(t.issued_at) AS last_refresh_at,
+           bool_or(c.token_id IS NULL AND (t.expires_at IS NULL OR t.expires_at > $until)) AS alive
+    FROM token t
+    LEFT JOIN (SELECT DISTINCT source, token_id FROM covered_token WHERE revoked_at < $until) c
+        ON c.source = t.source AND c.token_id = t.token_id
+    WHERE t.token_kind = 'refresh' AND t.issued_at < $until
+    GROUP BY t.source, t.grant_id
 ),
 refreshable AS (
     SELECT s.*, r.last_refresh_at
@@ -152,6 +153,17 @@ FROM judged
             (
                 consent("01 08:00", ["mail.read", "offline_access"]),
                 token("01 08:01", "rt1", ["mail.read"], "05 08:00", token_kind="refresh"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            parameters={"dormant_days": 10},
+        ),
+        Example(
+            "its refresh token was revoked, and so was the one that took its place",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+                refreshed("01 09:00", "rt2", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("02 08:00", token_id="rt1"),
                 *logs_from_to("01 08:00", "20 08:00"),
             ),
             parameters={"dormant_days": 10},

@@ -16,7 +16,8 @@ RULE = Rule(
 WITH from_grant AS (
     SELECT r.source, r.revocation_event, t.token_id
     FROM effective_revocation r
-    JOIN token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.issued_at > r.revoked_at
+    JOIN token t ON t.source = r.source AND t.issued_at > r.revoked_at
+        AND (t.grant_id = r.grant_id OR (r.grant_id IS NULL AND t.client_id = r.client_id AND t.subject_id = r.subject_id))
     WHERE r.target_kind = 'grant'
 ),
 -- Children, and theirs, of a revoked refresh token.
@@ -94,6 +95,15 @@ GROUP BY source, token_id
                     "detail": {"revocation_event": "r1", "issued_after_s": 3600.0},
                 },
             ),
+        ),
+        Example(
+            "the log names the revoked grant by its client and subject only",
+            (
+                consent("10 09:00", ["mail.read"]),
+                revoked("10 12:00", "grant", grant_id=None),
+                token("10 13:00", "t2", ["mail.read"]),
+            ),
+            ({"verdict": "violation", "token_id": "t2"},),
         ),
         Example(
             "a child of a revoked refresh token",
