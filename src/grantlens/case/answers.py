@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -279,11 +280,13 @@ def _after(facts: dict[str, Any]) -> str:
 def _rules(facts: dict[str, Any]) -> Answer:
     broken = [f for f in facts["broken"] if f["verdict"] == "violation"]
     open_ones = [f for f in facts["broken"] if f["verdict"] == "indeterminate"]
-    parts = [f"{f['rule']}: {f['title']} ({f['severity']}, {plural(f['events'], 'event')})" for f in broken[:_FEW]]
-    if len(broken) > _FEW:
-        parts.append(f"and {plural(len(broken) - _FEW, 'more violation')}")
+    events: Counter[tuple[str, str, str]] = Counter()
+    for finding in broken:
+        events[finding["rule"], finding["title"], finding["severity"]] += finding["events"]
+    parts = [f"{rule}: {title} ({level}, {plural(count, 'event')})" for (rule, title, level), count in events.items()]
+    more = f"; and {number(len(parts) - _FEW)} more" if len(parts) > _FEW else ""
     text = (
-        "; ".join(parts) + "."
+        "; ".join(parts[:_FEW]) + f"{more}."
         if parts
         else f"Rules {_listed(facts['rules_asked'])} found no violation {_scope(facts, 'usage')}."
     )
@@ -309,7 +312,7 @@ def _unknown(facts: dict[str, Any]) -> Answer:
     ]
     lines += [
         f"the {row['log']} log of {row['source']} covers {share(row['share'])} of the time from "
-        f"{when(row['from'])} to {when(row['until'])} UTC"
+        f"{when(row['from'])[:19]} to {when(row['until'])[:19]} UTC"
         for row in facts["coverage"]
         if row["share"] is not None and row["share"] < 0.999
     ]
@@ -335,7 +338,7 @@ def _scope(facts: dict[str, Any], log: str) -> str:
     if not rows:
         return f"in these logs, but no {log} log is held, so that means nothing"
     return "in " + " and ".join(
-        f"the {log} log of {row['source']} between {when(row['from'])} and {when(row['until'])} UTC "
+        f"the {log} log of {row['source']} between {when(row['from'])[:19]} and {when(row['until'])[:19]} UTC "
         f"(coverage {share(row['share'])})"
         for row in rows
     )
