@@ -1,0 +1,222 @@
+"""Whole rules beside plain Python that reads the same log line by line."""
+
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+
+import pytest
+
+from grantlens import detect
+
+SEEDS = range(5)
+ERROR = timedelta(seconds=5)
+LEEWAY = timedelta(seconds=60)
+PERMITS = {
+    ("GET /v1/messages/7", "mail.example"): ("GET /v1/messages/{id}", [{"mail.read"}]),
+    ("POST /v1/messages", "mail.example"): ("POST /v1/messages", [{"mail.send"}]),
+    ("DELETE /v1/messages/7", "mail.example"): ("DELETE /v1/messages/{id}", [{"mail.write"}]),
+    ("GET /v1/files/7", "files.example"): ("GET /v1/files/{id}", [{"files.read"}]),
+    ("PUT /v1/files/7", "files.example"): ("PUT /v1/files/{id}", [{"files.write"}]),
+    ("POST /v1/shares", "files.example"): ("POST /v1/shares", [{"files.write", "people.read"}, {"admin"}]),
+    ("POST /v1/jobs", "jobs.example"): ("POST /v1/jobs", [{"jobs.run"}]),
+    ("GET /v1/status", "jobs.example"): ("GET /v1/status", [set()]),
+}
+IMPLIED = {
+    "mail.write": {"mail.read", "mail.send"},
+    "files.write": {"files.read"},
+    "admin": {"mail.write", "mail.read", "mail.send", "files.write", "files.read"},
+}
+
+
+def stamp(record):
+    text = next(record[name] for name in ("issued_at", "used_at", "revoked_at") if name in record)
+    return datetime.fromisoformat(text)
+
+
+class Log:
+    """A log, read for the questions below."""
+
+    def __init__(self, records):
+        self.issuance = [record for record in records if record["log"] == "issuance"]
+        self.usage = [record for record in records if record["log"] == "usage"]
+        self.tokens = {record["token_id"]: record for record in self.issuance if "token_id" in record}
+        self.revocations = [
+            record for record in records if record["log"] == "revocation" and record["kind"] in ("revoke", "disable")
+        ]
+
+    def expiry(self, token):
+        return datetime.fromisoformat(token["expires_at"]) if "expires_at" in token else None
+
+    def covered(self, revocation):
+        """Return the ids of the tokens that a revocation ends."""
+        target, ends = revocation["target_kind"], set()
+        if target == "token":
+            ends = {revocation["token_id"]} & set(self.tokens)
+            if any(self.tokens[name]["token_kind"] == "refresh" for name in ends):
+                family, before = set(ends), None
+                while family != before:
+                    before = set(family)
+                    family |= {
+                        name
+                        for name, token in self.tokens.items()
+                        if token.get("parent_token_id") in before
+                        and token["token_kind"] == "refresh"
+                        and token["kind"] != "exchange"
+                    }
+                grants = {self.tokens[name]["grant_id"] for name in family}
+                ends = family | {
+                    name
+                    for name, token in self.tokens.items()
+                    if token["grant_id"] in grants and token["token_kind"] == "access" and token["kind"] != "exchange"
+                }
+        else:
+            key = f"{target}_id"
+            ends = {
+                name
+                for name, token in self.tokens.items()
+                if token.get(key) == revocation[key] and token["kind"] != "exchange"
+            }
+        return {name for name in ends if stamp(self.tokens[name]) <= stamp(revocation)}
+
+    def ended(self, call):
+        """Tell whether a call is proven to come after the end of its token."""
+        token = self.tokens.get(call.get("token_id"))
+        ends = [stamp(each) + ERROR for each in self.revocations if token and token["token_id"] in self.covered(each)]
+        if token and self.expiry(token):
+            ends.append(self.expiry(token) + ERROR + LEEWAY)
+        return bool(ends) and stamp(call) > min(ends) + ERROR
+
+
+@pytest.fixture(params=SEEDS)
+def told(request, desk, log_of, kept_going):
+    """Return a log of calls with tokens only, and a function that asks one rule of it."""
+    records = [*log_of(request.param, calls=120), *log_of(request.param, "helper"), *kept_going]
+    unknown = {record["token_id"] for record in records if "token_id" in record and record.get("scopes") is None}
+    unknown &= {record["token_id"] for record in records if record["log"] == "issuance" and "token_id" in record}
+    records = [
+        record
+        for record in records
+        if record["log"] != "usage" or ("token_id" in record and record["token_id"] not in unknown)
+    ]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        yield Log(records), {found.rule.id: found.to_dicts() for found in detect.run(store, RULES)}
+
+
+RULES = ("OOS-1", "REV-2", "REV-6", "INT-2", "GOV-1")
+
+
+def test_rules_beside_plain_python(told):
+    log, found = told
+    assert out_of_scope(log) == {
+        (row["verdict"], row["client_id"], row["subject_id"], row["grant_id"], row["operation"]): row["events"]
+        for row in found["OOS-1"]
+    }
+    assert issued_after(log) == {row["token_id"]: row["verdict"] for row in found["REV-2"]}
+    of_tokens = {each["event_id"] for each in log.revocations if each["target_kind"] == "token"}
+    untested = {row["detail"]["revocation_event"] for row in found["REV-6"]} & of_tokens
+    assert untested == never_tried(log)
+    assert outside_life(log) == {
+        row["token_id"]: (row["detail"]["before_issue"], row["detail"]["after_expiry"]) for row in found["INT-2"]
+    }
+    assert unowned(log) == {row["client_id"]: row["events"] for row in found["GOV-1"]}
+
+
+def out_of_scope(log):
+    counts = Counter()
+    for call in log.usage:
+        if call["outcome"] != "success" or log.ended(call):
+            continue
+        token = log.tokens.get(call["token_id"])
+        held = set(token["scopes"]) if token else None
+        operation, ways = PERMITS.get((f"{call['method']} {call['target']}", call["resource_server"]), (None, None))
+        client = call.get("client_id") or (token or {}).get("client_id")
+        subject = call.get("subject_id") or (token or {}).get("subject_id")
+        key = (client, subject, token["grant_id"] if token else None)
+        if operation is None or (held is None and ways != [set()]):
+            counts["indeterminate", *key, None] += 1
+        elif held is not None:
+            whole = held.union(*(IMPLIED.get(scope, set()) for scope in held))
+            if not any(way <= whole for way in ways):
+                counts["violation", *key, operation] += 1
+    return dict(counts)
+
+
+def issued_after(log):
+    verdicts = {}
+    for revocation in log.revocations:
+        ended_at = stamp(revocation)
+        late = {name for name, token in log.tokens.items() if stamp(token) > ended_at}
+        found = set()
+        if revocation["target_kind"] == "grant":
+            found = {name for name in late if log.tokens[name]["grant_id"] == revocation["grant_id"]}
+        if revocation["target_kind"] in ("grant", "token"):
+            roots = {name for name in log.covered(revocation) if log.tokens[name]["token_kind"] == "refresh"}
+            roots |= {revocation.get("token_id")} - {None}
+
+            def children(parents):
+                return {
+                    name
+                    for name, token in log.tokens.items()
+                    if token.get("parent_token_id") in parents and token["kind"] != "exchange"
+                }
+
+            line = children(roots) & late
+            while not children(line) <= line:
+                line |= children(line)
+            found |= line
+        for name in found:
+            token = log.tokens[name]
+            excused = any(
+                record["kind"] == "consent"
+                and ended_at < stamp(record) <= stamp(token)
+                and (
+                    record["grant_id"] == token["grant_id"]
+                    or (record["client_id"], record.get("subject_id")) == (token["client_id"], token.get("subject_id"))
+                )
+                for record in log.issuance
+            )
+            if not excused:
+                proven = stamp(token) - ERROR > ended_at + ERROR
+                verdicts[name] = "violation" if proven or verdicts.get(name) == "violation" else "indeterminate"
+    return verdicts
+
+
+def never_tried(log):
+    untried = set()
+    for revocation in log.revocations:
+        if revocation["target_kind"] != "token":
+            continue
+        covered = log.covered(revocation)
+        alive = [
+            name for name in covered if (log.expiry(log.tokens[name]) or stamp(revocation) + ERROR) > stamp(revocation)
+        ]
+        tried = any(
+            call["token_id"] in covered | {revocation["token_id"]} and stamp(call) >= stamp(revocation)
+            for call in log.usage
+        )
+        if (alive or revocation["token_id"] not in log.tokens) and not tried:
+            untried.add(revocation["event_id"])
+    return untried
+
+
+def outside_life(log):
+    counts = defaultdict(lambda: (0, 0))
+    for call in log.usage:
+        token = log.tokens.get(call["token_id"])
+        if call["outcome"] != "success" or token is None:
+            continue
+        early, late = counts.get(call["token_id"], (0, 0))
+        expiry = log.expiry(token)
+        if stamp(call) < stamp(token) - 2 * ERROR:
+            counts[call["token_id"]] = (early + 1, late)
+        elif expiry and stamp(call) > expiry + 2 * ERROR + LEEWAY:
+            counts[call["token_id"]] = (early, late + 1)
+    return dict(counts)
+
+
+def unowned(log):
+    counts = Counter(record["client_id"] for record in log.issuance)
+    for call in log.usage:
+        client = call.get("client_id") or log.tokens.get(call["token_id"], {}).get("client_id")
+        if client:
+            counts[client] += 1
+    return {client: count for client, count in counts.items() if client not in ("app", "bystander")}
