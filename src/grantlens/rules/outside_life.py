@@ -25,7 +25,7 @@ WITH watched AS (
     LEFT JOIN server s ON s.resource_server = c.resource_server
 ),
 outside AS (
-    SELECT w.*, u.used_at, u.used_at > w.surely_after AS late, u.usage_id, u.event_id AS call_event
+    SELECT w.*, u.used_at, coalesce(u.used_at > w.surely_after, false) AS late, u.usage_id, u.event_id AS call_event
     FROM watched w
     JOIN usage_row u ON u.caller_id = w.caller_id
         AND (u.used_at < w.surely_before OR u.used_at > w.surely_after)
