@@ -81,7 +81,7 @@ def followed(world, covered, callers, until):
             "successes": len(good),
             "uses_after": len(after),
             "writes_after": sum(
-                row["outcome"] == "success" and row["used_at"] > proven_from and row["call"] != "GET /r"
+                row["outcome"] == "success" and row["used_at"] > proven_from and not row["call"].startswith("GET ")
                 for row, _, _ in rows
             ),
             "denials": len(refused),

@@ -41,10 +41,11 @@ attempt AS (
     WHERE u.used_at < $until
 ),
 placed AS (
-    SELECT a.*, coalesce(k.writes, true) AS writes,
+    SELECT a.*, coalesce(k.writes, g.method NOT IN ('GET', 'HEAD', 'OPTIONS'), true) AS writes,
            max(a.used_at) FILTER (a.success) OVER same_key AS last_success_at,
            min(a.used_at) FILTER (a.success AND a.proven) OVER same_key AS first_proven_success_at
     FROM attempt a
+    JOIN usage_target g ON g.target_id = a.target_id
     LEFT JOIN usage_operation o ON o.target_id = a.target_id
     LEFT JOIN operation_class k ON k.operation_id = o.operation_id
     WINDOW same_key AS (PARTITION BY a.source, a.revocation_event, a.token_id, a.grant_id, a.resource_server)
