@@ -91,7 +91,7 @@ def asked(
     engine = view.store.engine
     shared = {**view.window.parameters(), "every_call": evidence == "all"}
     with relations.worked_out(engine, (*relations_of(chosen), *also), shared):
-        yield [_found(view, rule, {**shared, **given[rule.id]}, given[rule.id]) for rule in chosen]
+        yield _found(view, chosen, shared, given)
 
 
 def out_of_scope(view: Store | View, **parameters: Any) -> Findings:
@@ -138,16 +138,21 @@ def revocation_lag(view: Store | View, **parameters: Any) -> RevocationLag:
     shared = {**seen.window.parameters(), "every_call": False}
     engine = seen.store.engine
     with relations.worked_out(engine, (*relations_of(family), *NEEDS), shared):
-        found = tuple(_found(seen, rule, {**shared, **given[rule.id]}, given[rule.id]) for rule in family)
+        found = tuple(_found(seen, family, shared, given))
         table, sql = intervals(engine, shared)
     return RevocationLag(seen.window, seen.now, table, found, sql)
 
 
-def _found(view: View, rule: Rule, values: Mapping[str, Any], own: Mapping[str, Any]) -> Findings:
-    table = gather(view.store.engine, rule, values)
-    kind = UnusedPrivileges if rule.id == "PRV-1" else Findings
-    why = None if table.num_rows else _why_empty(view.store, rule)
-    return kind(rule, view.window, view.now, dict(own), table, written_out(rule, values), why)
+def _found(
+    view: View, rules: tuple[Rule, ...], shared: Mapping[str, Any], given: Mapping[str, Mapping[str, Any]]
+) -> list[Findings]:
+    asked = [(rule, {**shared, **given[rule.id]}) for rule in rules]
+    found = []
+    for (rule, values), table in zip(asked, gather(view.store.engine, asked), strict=True):
+        kind = UnusedPrivileges if rule.id == "PRV-1" else Findings
+        why = None if table.num_rows else _why_empty(view.store, rule)
+        found.append(kind(rule, view.window, view.now, dict(given[rule.id]), table, written_out(rule, values), why))
+    return found
 
 
 def _chosen(rules: Iterable[str] | None) -> tuple[Rule, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.pointers import pointers
@@ -45,13 +45,12 @@ COLUMNS = {
 (usage_id) and records (issuance and revocation); the finding rests on the coverage of about_log between about_from and
 about_until."""
 
-_CONCLUDED_COLUMNS = ("verdict", "severity", "explained_by", "title", "detail")
-_CONCLUDED = ", ".join(_CONCLUDED_COLUMNS)
+_CONCLUDED = ("verdict", "severity", "explained_by", "title", "detail")
 
 _FINISH = """
 WITH numbered AS (
     SELECT row_number() OVER (
-               ORDER BY list_position(['violation', 'indeterminate', 'clear'], verdict),
+               ORDER BY rule, list_position(['violation', 'indeterminate', 'clear'], verdict),
                         list_position(['critical', 'high', 'medium', 'low', 'info'], severity),
                         source, client_id, subject_id, grant_id, token_id, resource_server, operation, first_seen, scopes, detail, tenant
            ) AS finding_no, *
@@ -90,7 +89,7 @@ rested AS (
     LEFT JOIN seen s USING (finding_no)
     LEFT JOIN evidence e USING (finding_no)
 )
-SELECT $rule AS rule, $rule_version::INTEGER AS rule_version,
+SELECT rule, rule_version,
        -- Where no log covers what the verdict rests on, there is no verdict.
        CASE WHEN verdict = 'violation' AND about_log IS NOT NULL AND share = 0 THEN 'indeterminate' ELSE verdict END AS verdict,
        severity, explained_by, title, source, client_id, subject_id, grant_id, token_id, resource_server, operation,
@@ -102,36 +101,45 @@ ORDER BY finding_no
 """
 
 
-def gather(engine: Engine, rule: Rule, values: Mapping[str, Any]) -> pa.Table:
-    """Run one rule, whose relations are worked out already, and return its finished table.
+def gather(engine: Engine, asked: Sequence[tuple[Rule, Mapping[str, Any]]]) -> list[pa.Table]:
+    """Run rules, whose relations are worked out already, and return the finished table of each.
 
-    `values` binds $since, $until, $every_call and the rule's own parameters.
+    With each rule go its values: $since, $until, $every_call - the same for all - and the rule's own parameters. The
+    evidence is looked up for all of them at once, since that reads the calls.
     """
-    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    if not asked:
+        return []
+    columns = ", ".join(
+        f"{name} {kind}" for name, kind in {"rule": "VARCHAR", "rule_version": "INTEGER", **COLUMNS}.items()
+    )
     engine.execute(f"CREATE OR REPLACE TEMP TABLE finding ({columns})")
-    engine.execute(f"INSERT INTO finding BY NAME {rule.sql}", values)
-    if rule.conclude is not None:
-        _conclude(engine, rule, values)
-    finish = _FINISH.replace("__pointers__", pointers(rule))
-    table = engine.arrow(finish, {**values, "rule": rule.id, "rule_version": rule.version})
+    for rule, values in asked:
+        named = {**values, "rule": rule.id, "rule_version": rule.version}
+        engine.execute(
+            f"INSERT INTO finding BY NAME SELECT $rule AS rule, $rule_version AS rule_version, * FROM ({rule.sql})",
+            named,
+        )
+        if rule.conclude is not None:
+            _conclude(engine, rule, values)
+    finish = _FINISH.replace("__pointers__", pointers(rule for rule, _ in asked))
+    table = engine.arrow(finish, asked[0][1])
+    counts = dict(engine.rows("SELECT rule, count(*) FROM finding GROUP BY rule"))
     engine.execute("DROP TABLE temp.finding")
-    return table
+    tables = {}
+    for rule in sorted(counts):  # as the table is
+        tables[rule] = table.slice(sum(part.num_rows for part in tables.values()), counts[rule])
+    return [tables.get(rule.id, table.slice(0, 0)) for rule, _ in asked]
 
 
 def _conclude(engine: Engine, rule: Rule, values: Mapping[str, Any]) -> None:
     """Replace the columns that a rule's mathematics decides."""
     assert rule.conclude is not None
-    rows = engine.arrow(f"SELECT row_number() OVER () AS row_no, {_CONCLUDED} FROM finding").to_pylist()
+    found = "SELECT rowid AS row_no, verdict, severity, explained_by, title, detail FROM finding WHERE rule = $rule ORDER BY rowid"
+    rows = engine.arrow(found, {"rule": rule.id}).to_pylist()
     rule.conclude(rows, values)
     # As text: pyarrow would import pandas before it looks at the first row.
     engine.execute(
-        "CREATE OR REPLACE TEMP TABLE finding AS "
-        "SELECT f.* EXCLUDE (row_no) REPLACE (c.verdict AS verdict, c.severity AS severity, "
-        "c.explained_by AS explained_by, c.title AS title, c.detail AS detail) "
-        "FROM (SELECT row_number() OVER () AS row_no, * FROM finding) f "
-        "JOIN (SELECT unnest(from_json($rows, $shape), recursive := true)) c USING (row_no)",
-        {
-            "rows": json.dumps(rows),
-            "shape": json.dumps([{"row_no": "BIGINT", **dict.fromkeys(_CONCLUDED_COLUMNS, "VARCHAR")}]),
-        },
+        "UPDATE finding SET verdict = c.verdict, severity = c.severity, explained_by = c.explained_by, title = c.title, "
+        "detail = c.detail FROM (SELECT unnest(from_json($rows, $shape), recursive := true)) c WHERE finding.rowid = c.row_no",
+        {"rows": json.dumps(rows), "shape": json.dumps([{"row_no": "BIGINT", **dict.fromkeys(_CONCLUDED, "VARCHAR")}])},
     )

@@ -1,4 +1,4 @@
-"""Which log records stand behind a finding: what its rule named, as places in the logs."""
+"""Which log records stand behind findings: what their rules named, as places in the logs."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _PAIRS = """
     WHERE o.operation_id IS NOT DISTINCT FROM p.operation_id AND s.segment_id IS NOT DISTINCT FROM p.segment_id"""
 
 
-def pointers(rule: Rule) -> str:
+def pointers(rules: Iterable[Rule]) -> str:
     """Return the SELECT of finding_no, seen_at, batch_id, line_no and event_id; it reads `numbered`."""
-    return "\n    UNION".join((_RECORDS, _CALLS, _PAIRS) if _counts_pairs((rule,)) else (_RECORDS, _CALLS))
+    return "\n    UNION".join((_RECORDS, _CALLS, _PAIRS) if _counts_pairs(rules) else (_RECORDS, _CALLS))
 
 
 def relations_of(rules: Iterable[Rule]) -> tuple[str, ...]:
