@@ -17,7 +17,7 @@ WITH issued_to AS (
     SELECT source, tenant, client_id, max(client_name) AS client_name, min(issued_at) AS first_seen, max(issued_at) AS last_seen, count(*) AS events,
            min({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}, 19)
                || [max({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no})] AS ends,
-           CASE WHEN $every_call THEN list({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}) ELSE ends END AS records
+           coalesce(list({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}) FILTER ($every_call), ends) AS records
     FROM issuance
     WHERE client_id IS NOT NULL AND issued_at >= $since AND issued_at < $until
     GROUP BY source, tenant, client_id
