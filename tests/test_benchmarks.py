@@ -1,0 +1,36 @@
+"""The benchmark of questions asks everyone for the same thing, and everyone knows the answer."""
+
+import pytest
+from benchmarks import bench_case, bench_questions, world
+
+
+@pytest.fixture(scope="module")
+def small():
+    with world.loaded(50_000) as (folder, truth):
+        yield folder, truth
+
+
+def test_every_incident_is_planted(small):
+    _, truth = small
+    assert all(count > 0 for count in truth.values())
+
+
+@pytest.mark.parametrize("who", bench_questions.ASKERS)
+def test_everyone_finds_what_was_planted(small, who):
+    folder, truth = small
+    ask = bench_questions.of_grantlens(folder) if who == "grantlens" else bench_questions.of_yardstick(who, folder)
+    assert ask() == truth
+
+
+def test_the_table_states_shares_and_growth(small, capsys):
+    folder, truth = small
+    results = {
+        "grantlens": {"seconds": 2.0, "busy": 3.0, "gib": 0.5},
+        "duckdb": {"seconds": 8.0, "busy": 9.0, "gib": 1.0},
+    }
+    smallest = {who: {**result, "seconds": result["seconds"] / 4} for who, result in results.items()}
+    own, plain = bench_questions.table(10_000_000, results, smallest).splitlines()
+    assert own.split() == ["10,000,000", "grantlens", "2.00", "3.00", "0.50", "4.0"]
+    assert plain.split() == ["10,000,000", "duckdb", "8.00", "9.00", "1.00", "0.25", "0.50", "4.0"]
+    bench_case.measure(folder, truth["out_of_scope"], clients=1)
+    assert "case: median" in capsys.readouterr().out
