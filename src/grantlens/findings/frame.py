@@ -125,7 +125,7 @@ def gather(engine: Engine, asked: Sequence[tuple[Rule, Mapping[str, Any]]]) -> l
     table = engine.arrow(finish, asked[0][1])
     counts = dict(engine.rows("SELECT rule, count(*) FROM finding GROUP BY rule"))
     engine.execute("DROP TABLE temp.finding")
-    tables = {}
+    tables: dict[str, pa.Table] = {}
     for rule in sorted(counts):  # as the table is
         tables[rule] = table.slice(sum(part.num_rows for part in tables.values()), counts[rule])
     return [tables.get(rule.id, table.slice(0, 0)) for rule, _ in asked]
