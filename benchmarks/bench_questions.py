@@ -33,7 +33,7 @@ HEAD = (
 
 def of_grantlens(folder: Path) -> Callable[[], dict[str, float]]:
     """Return what answers the questions, everything it needs imported and open."""
-    import pyarrow.compute as compute
+    import pyarrow  # noqa: F401
     import scipy.special  # noqa: F401
 
     from grantlens import detect
@@ -47,12 +47,13 @@ def of_grantlens(folder: Path) -> Callable[[], dict[str, float]]:
     def ask() -> dict[str, float]:
         with detect.asked(view, rules, also=NEEDS) as found:  # together, as a review asks them
             lag = intervals(view.store.engine, {**view.window.parameters(), "every_call": False})[0]
-        beyond, unused = found[0].only("violation").table, found[1].table
+        verdicts, calls = (found[0].table[name].to_pylist() for name in ("verdict", "events"))
+        beyond = [events for verdict, events in zip(verdicts, calls, strict=True) if verdict == "violation"]
         return {
-            "out_of_scope": beyond.num_rows,
-            "out_of_scope_calls": compute.sum(beyond["events"]).as_py(),
-            "unused_scopes": sum('"uses": 0,' in text for text in unused["detail"].to_pylist()),
-            "tried_after": compute.sum(compute.greater(lag["attempts"], 0)).as_py(),
+            "out_of_scope": len(beyond),
+            "out_of_scope_calls": sum(beyond),
+            "unused_scopes": sum('"uses": 0,' in text for text in found[1].table["detail"].to_pylist()),
+            "tried_after": sum(attempts > 0 for attempts in lag["attempts"].to_pylist()),
             "worked_after": lag.num_rows - lag["last_success_s"].null_count,
             "refused_after": lag.num_rows - lag["first_denial_s"].null_count,
         }
