@@ -2,8 +2,8 @@
 
 A caller or target is known by a 64-bit hash of its columns, salted with the store's own key so that
 nobody outside can make two of them collide. By chance, two of a million callers do with a
-probability of 3e-8. The hashes live in a temporary table for the session; those of stored entries are
-computed from their columns, so that the store itself depends on no hash function.
+probability of 3e-8. Hashes live for the session only; those of stored entries are computed from
+their columns, so that the store itself depends on no hash function.
 
 There are two hashes: of what a loader gave, and of what is stored. They differ where a raw token was
 replaced, a query cut off, or a text became a list.
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
+from grantlens.ingest.chunk import int_array, numbers_of
 from grantlens.ingest.mapping import told_apart
 from grantlens.ingest.raw_tokens import hash_tokens
 from grantlens.schema import USAGE_CALLER, USAGE_TARGET
@@ -22,9 +23,40 @@ from grantlens.schema import USAGE_CALLER, USAGE_TARGET
 if TYPE_CHECKING:
     from typing import Any
 
+    import numpy as np
+
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.mapping import Staging
     from grantlens.schema import Table
+
+
+class Seen:
+    """The hashes that were met in this file, and their keys."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._hashes = np.empty(0, np.uint64)
+        self._keys = np.empty(0, np.int32)
+
+    def keys_of(self, hashes: np.ndarray) -> np.ndarray:
+        """Return the key of each hash, 0 where it was not met."""
+        import numpy as np
+
+        if not len(self._hashes):
+            return np.zeros(len(hashes), np.int32)
+        at = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
+        return np.where(self._hashes[at] == hashes, self._keys[at], 0)
+
+    def add(self, hashes: np.ndarray, keys: np.ndarray) -> None:
+        """Remember hashes that were not met before."""
+        import numpy as np
+
+        order = np.argsort(hashes)
+        hashes, keys = hashes[order], keys[order]
+        at = np.searchsorted(self._hashes, hashes)
+        self._hashes = np.insert(self._hashes, at, hashes)
+        self._keys = np.insert(self._keys, at, keys)
 
 
 @dataclass(frozen=True)
@@ -46,19 +78,9 @@ class Dictionary:
     hash: str
 
     @property
-    def chunk(self) -> str:
-        """Name of the temporary table that maps the hashes of the staged rows to keys."""
-        return f"chunk_{self.table.name}"
-
-    @property
     def stored(self) -> str:
         """Name of the temporary table that maps hashes of stored entries to keys."""
         return f"stored_{self.table.name}"
-
-    @property
-    def seen(self) -> str:
-        """Name of the temporary table that maps hashes of what loaders gave in this file to keys."""
-        return f"seen_{self.table.name}"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -66,50 +88,83 @@ class Dictionary:
         return tuple(name for name in self.table.names if name != self.key)
 
     def open(self, engine: Engine, parameters: dict[str, Any]) -> None:
-        """Compute the hashes of the stored entries, once a session; begin a file."""
+        """Compute the hashes of the stored entries, once a session."""
         engine.execute(
             f"CREATE TEMP TABLE IF NOT EXISTS {self.stored} AS SELECT {self._hash_sql()} AS hash, {self.key} AS id FROM {self.table.name}",
             parameters,
         )
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE {self.seen} (hash UBIGINT, id INTEGER)")
 
-    def encode(self, engine: Engine, staged: Staging, stage: str, parameters: dict[str, Any]) -> bool:
-        """Leave the keys of the staged rows in `chunk_<table>(hash, id)`, adding new entries.
+    def keys(
+        self,
+        engine: Engine,
+        staged: Staging,
+        hashes: np.ndarray,
+        lines: np.ndarray,
+        seen: Seen,
+        parameters: dict[str, Any],
+    ) -> np.ndarray | None:
+        """Return the key of each staged row, adding entries for what is new.
 
-        Rows whose entry does not fit its columns go to `bad_line` and leave the stage; if `stage` is not
-        the table `staged_usage`, nothing can leave it: False says so then, and nothing was done.
+        Parameters
+        ----------
+        engine
+            The open store, with the lines in `chunk_line`.
+        staged
+            How the rows were staged.
+        hashes, lines
+            Hash and line of each row.
+        seen
+            What was met in this file; what is new is added.
+        parameters
+            What the staging binds.
+
+        Returns
+        -------
+        numpy.ndarray or None
+            None if some entries do not fit their columns: `new_entry` has them, nothing was added.
         """
-        engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE {self.chunk} AS SELECT h.hash, k.id, h.example FROM (SELECT {self.hash} AS hash, "
-            f"min(line_no) AS example FROM {stage} GROUP BY 1) h LEFT JOIN {self.seen} k USING (hash)"
-        )
-        if not engine.value(f"SELECT count(*) FROM {self.chunk} WHERE id IS NULL"):
-            return True
-        engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE example AS SELECT hash, example FROM {self.chunk} WHERE id IS NULL"
-        )
-        with engine.filters_in_place():
-            engine.execute(
-                f"CREATE OR REPLACE TEMP TABLE new_entry AS SELECT * FROM ({staged.entries[self.hash]}) e "
-                "WHERE seen IN (SELECT hash FROM example) QUALIFY row_number() OVER (PARTITION BY seen) = 1",
-                parameters,
-            )
+        import numpy as np
+
+        unique, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        keys = seen.keys_of(unique)
+        new = keys == 0
+        if new.any():
+            added = self._add(engine, staged, unique[new], lines[first[new]], parameters)
+            if added is None:
+                return None
+            seen.add(*added)
+            keys = seen.keys_of(unique)
+        return keys[inverse]
+
+    def _add(
+        self, engine: Engine, staged: Staging, hashes: np.ndarray, lines: np.ndarray, parameters: dict[str, Any]
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        import pyarrow as pa
+
+        seen = pa.Array.from_buffers(pa.uint64(), len(hashes), [None, pa.py_buffer(hashes)])
+        engine.register("example", pa.Table.from_arrays([seen, int_array(lines)], names=["seen", "example"]))
+        try:
+            with engine.filters_in_place():
+                engine.execute(
+                    f"CREATE OR REPLACE TEMP TABLE new_entry AS SELECT e.*, x.example FROM ({staged.entries[self.hash]}) e "
+                    "JOIN example x USING (seen) QUALIFY row_number() OVER (PARTITION BY seen) = 1",
+                    parameters,
+                )
+        finally:
+            engine.unregister("example")
         if engine.value("SELECT count(refused) FROM new_entry"):
-            if stage != "staged_usage":
-                return False
-            self._refuse(engine)
+            return None
         self._cleanse(engine, parameters["salt"])
         # What was cleansed may be stored already, or twice among the new: hash again, number what is left.
         engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE hashed_entry AS SELECT {self._hash_sql()} AS hash, x.example, e.* "
-            "FROM new_entry e JOIN example x ON x.hash = e.seen",
+            f"CREATE OR REPLACE TEMP TABLE hashed_entry AS SELECT {self._hash_sql()} AS hash, * FROM new_entry",
             parameters,
         )
         engine.execute(
             f"CREATE OR REPLACE TEMP TABLE numbered_entry AS SELECT hash, seen, "
             f"((SELECT coalesce(max({self.key}), 0) FROM {self.table.name}) + row_number() OVER (ORDER BY example, seen))::INTEGER AS id "
-            f"FROM (SELECT hash, min(example) AS example, arg_min(seen, (example, seen)) AS seen FROM hashed_entry "
-            f"WHERE hash NOT IN (SELECT hash FROM {self.stored}) GROUP BY hash)"
+            "FROM (SELECT hash, min(example) AS example, arg_min(seen, (example, seen)) AS seen FROM hashed_entry "
+            f"ANTI JOIN {self.stored} USING (hash) GROUP BY hash)"
         )
         engine.execute(
             f"INSERT INTO {self.table.name} ({self.key}, {', '.join(map(quote, self.columns))}) "
@@ -117,27 +172,12 @@ class Dictionary:
             "FROM numbered_entry n JOIN hashed_entry e USING (hash, seen) ORDER BY n.id"
         )
         engine.execute(f"INSERT INTO {self.stored} SELECT hash, id FROM numbered_entry")
-        engine.execute(
-            f"INSERT INTO {self.seen} SELECT e.seen, k.id FROM hashed_entry e JOIN {self.stored} k USING (hash)"
-        )
-        engine.execute(
-            f"UPDATE {self.chunk} SET id = k.id FROM {self.seen} k WHERE k.hash = {self.chunk}.hash AND {self.chunk}.id IS NULL"
-        )
-        return True
+        found = engine.arrow(f"SELECT e.seen, k.id FROM hashed_entry e JOIN {self.stored} k USING (hash)")
+        return numbers_of(found["seen"], "uint64"), numbers_of(found["id"], "int32")
 
     def _hash_sql(self) -> str:
         columns = (column for column in self.table.columns if column.name != self.key)
         return f"hash($salt, {', '.join(map(told_apart, columns))})"
-
-    def _refuse(self, engine: Engine) -> None:
-        engine.execute(
-            f"INSERT INTO bad_line SELECT s.line_no, e.refused FROM staged_usage s JOIN new_entry e ON e.seen = s.{self.hash} "
-            "WHERE e.refused IS NOT NULL"
-        )
-        engine.execute(
-            f"DELETE FROM staged_usage WHERE {self.hash} IN (SELECT seen FROM new_entry WHERE refused IS NOT NULL)"
-        )
-        engine.execute("DELETE FROM new_entry WHERE refused IS NOT NULL")
 
     def _cleanse(self, engine: Engine, salt: str) -> None:
         if "token_id" in self.columns:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from grantlens.ingest.content import Content
 
-CHUNK_BYTES = 40 << 20
+CHUNK_BYTES = 128 << 20
 """Bytes of one piece: large enough that statements cost nothing, small enough for memory."""
 
 MAX_LINE = 32 << 20

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
 from grantlens.ingest.calls import AGAIN, CallReader
-from grantlens.ingest.chunk import Calls, Chunk
-from grantlens.ingest.dictionary import CALLERS, TARGETS
+from grantlens.ingest.chunk import Calls, Chunk, numbers_of
+from grantlens.ingest.dictionary import CALLERS, TARGETS, Dictionary, Seen
 from grantlens.ingest.duplicates import Duplicates
 from grantlens.ingest.mapping import Staging, parsed, reads_calls_only, staging, with_steps
 from grantlens.ingest.raw_tokens import hash_tokens
@@ -18,6 +18,8 @@ from grantlens.ingest.unknown_keys import refuse_unknown_keys
 from grantlens.schema import LOGS, TIMES, USAGE_ROW
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.account import Account
     from grantlens.ingest.reading import Reading
@@ -55,11 +57,11 @@ class Pipeline:
         salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
         self._parameters = {"source": loader.name, "salt": salt, "batch": account.batch_id}
         self.calls = CallReader(loader, {"source": loader.name, "salt": salt})
+        self._seen = {dictionary.key: Seen() for dictionary in (CALLERS, TARGETS)}
         self._stagings: dict[int, list[Staging]] = {}
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
         self._duplicates = Duplicates(engine, account, self._parameters)
         self._run("CREATE OR REPLACE TEMP TABLE file_ignored (reason VARCHAR, records BIGINT)")
-        self._run("CREATE OR REPLACE TEMP TABLE example (hash UBIGINT, example BIGINT)")
         for log in ("issuance", "revocation"):
             self._run(f"CREATE OR REPLACE TEMP TABLE file_{log} AS SELECT * FROM {log} LIMIT 0")
         for dictionary in (CALLERS, TARGETS):
@@ -89,11 +91,65 @@ class Pipeline:
 
     def _take_calls(self, calls: Calls) -> bool:
         """Keep calls that were staged beside the store; False if one of them has to be read with care."""
-        self.engine.register("chunk_call", calls.table)
+        table = calls.table
+        for dictionary in (CALLERS, TARGETS):
+            keys = self._keys(dictionary, calls.staging, table)
+            if keys is None:
+                return False
+            table = table.drop_columns([dictionary.hash]).append_column(dictionary.key, keys)
+        self.engine.register("chunk_call", table)
         try:
-            return self._keep_usage(calls.staging, "chunk_call", row="line_no")
+            self._keep_usage(calls.staging, "chunk_call", number="line_no")
         finally:
             self.engine.unregister("chunk_call")
+        return True
+
+    def _take_staged_calls(self, staged: Staging) -> None:
+        """Keep the calls in `staged_usage`, but for those whose caller or target does not fit its columns."""
+        import pyarrow as pa
+
+        keys: list[pa.Array] = []
+        rows = None
+        while len(keys) < len((CALLERS, TARGETS)):
+            dictionary = (CALLERS, TARGETS)[len(keys)]
+            if rows is None:
+                rows = self.engine.arrow("SELECT rowid AS number, line_no, caller_hash, target_hash FROM staged_usage")
+            found = self._keys(dictionary, staged, rows)
+            if found is None:
+                self._refuse_entries(dictionary)
+                keys, rows = [], None
+            else:
+                keys.append(found)
+        key_table = pa.Table.from_arrays([rows["number"], *keys], names=["number", CALLERS.key, TARGETS.key])
+        self.engine.register("call_key", key_table)
+        try:
+            self._keep_usage(
+                staged, "(SELECT * FROM staged_usage s JOIN call_key k ON k.number = s.rowid)", number="number"
+            )
+        finally:
+            self.engine.unregister("call_key")
+
+    def _keys(self, dictionary: Dictionary, staged: Staging, table: pa.Table) -> pa.Array | None:
+        """Return the keys of staged rows as an Arrow array."""
+        import numpy as np
+        import pyarrow as pa
+
+        hashes, lines = numbers_of(table[dictionary.hash], "uint64"), numbers_of(table["line_no"], "int64")
+        keys = dictionary.keys(self.engine, staged, hashes, lines, self._seen[dictionary.key], self._parameters)
+        if keys is None:
+            return None
+        keys = np.ascontiguousarray(keys, np.int32)
+        return pa.Array.from_buffers(pa.int32(), len(keys), [None, pa.py_buffer(keys)])
+
+    def _refuse_entries(self, dictionary: Dictionary) -> None:
+        """Set aside the calls of entries that do not fit their columns."""
+        self._run(
+            f"INSERT INTO bad_line SELECT s.line_no, e.refused FROM staged_usage s JOIN new_entry e ON e.seen = s.{dictionary.hash} "
+            "WHERE e.refused IS NOT NULL"
+        )
+        self._run(
+            f"DELETE FROM staged_usage WHERE {dictionary.hash} IN (SELECT seen FROM new_entry WHERE refused IS NOT NULL)"
+        )
 
     def _map(self, loader: Loader, *, first: bool) -> None:
         """Bring the records of `chunk_line` into the logs, ignored or rejected."""
@@ -110,7 +166,7 @@ class Pipeline:
         for staged in self._stagings_of(loader, record if calls_only else None):
             self._stage(staged)
             if staged.log == "usage":
-                self._keep_usage(staged, "staged_usage", row="rowid")
+                self._take_staged_calls(staged)
                 self._run("INSERT INTO out_line SELECT line_no FROM staged_usage")
             else:
                 self._keep(staged)
@@ -183,34 +239,27 @@ class Pipeline:
             f") n WHERE {table}.rowid = n.row"
         )
 
-    def _keep_usage(self, staged: Staging, stage: str, *, row: str) -> bool:
-        """Write staged calls; `row` numbers them. False if nothing was done, since some do not fit."""
-        for dictionary in (CALLERS, TARGETS):
-            if not dictionary.encode(self.engine, staged, stage, self._parameters):
-                return False
+    def _keep_usage(self, staged: Staging, stage: str, *, number: str) -> None:
+        """Write calls that have their keys; `number` tells the rows apart."""
         if not self._count("usage", stage):
-            return True
-        first, last = self.engine.rows(f"SELECT min({row}), max({row}) FROM {stage}")[0]
+            return
+        first, last = self.engine.rows(f"SELECT min({number}), max({number}) FROM {stage}")[0]
         shift = self._usage_id + 1 - first  # row ids of an uncommitted table begin anywhere
         self._usage_id = shift + last
-        types = {column.name: column.type for column in USAGE_ROW.columns}
         special = {
-            "usage_id": f"{shift} + s.{row}",
-            "caller_id": "c.id",
-            "target_id": "t.id",
+            "usage_id": f"{shift} + s.{number}",
+            "caller_id": "s.caller_id",
+            "target_id": "s.target_id",
             "batch_id": "$batch",
             "line_no": self._line("s"),
             "event_id": "s.event_id",
         }
         values = ", ".join(
-            special.get(name) or f"{staged.column(name, types[name])}::{types[name]}" for name in USAGE_ROW.names
+            special.get(column.name) or f"{staged.column(column.name, column.type)}::{column.type}"
+            for column in USAGE_ROW.columns
         )
-        self._run(
-            f"INSERT INTO usage_row SELECT {values} FROM {stage} s JOIN {CALLERS.chunk} c ON c.hash = s.{CALLERS.hash} "
-            f"JOIN {TARGETS.chunk} t ON t.hash = s.{TARGETS.hash}{self._true_lines()}"
-        )
-        self._duplicates.note_usage(stage, staged.column("source", "VARCHAR"), f"{shift} + {row}")
-        return True
+        self._run(f"INSERT INTO usage_row SELECT {values} FROM {stage} s{self._true_lines()}")
+        self._duplicates.note_usage(stage, staged.column("source", "VARCHAR"), f"{shift} + {number}")
 
     def _keep(self, staged: Staging) -> None:
         table = f"staged_{staged.log}"
