@@ -70,8 +70,8 @@ class Engine:
                 "Name a DuckDB file made by grantlens, or a new file.",
             ) from None
         self.execute("SET TimeZone = 'UTC'")
-        self.execute("SET enable_progress_bar = true")  # so that `progress` knows
-        self.execute("SET enable_progress_bar_print = false")
+        with suppress(duckdb.Error):  # in a notebook without ipywidgets DuckDB refuses the word, and shows no bar anyway
+            self._connection.execute("SET enable_progress_bar = false")
         self.execute("SET enable_external_file_cache = false")  # a load reads one path again with new content
         if memory_limit:
             self.execute("SET memory_limit = $limit", {"limit": memory_limit})
@@ -133,10 +133,6 @@ class Engine:
         finally:
             with suppress(duckdb.Error):  # a lost transaction refuses every statement
                 self._connection.execute("SET disabled_optimizers = ''")
-
-    def progress(self) -> float:
-        """Percent of the running query, -1 where unknown; to be asked from another thread."""
-        return self._connection.query_progress()
 
     def interrupt(self) -> None:
         """Stop the running query."""

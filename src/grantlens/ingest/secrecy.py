@@ -58,6 +58,6 @@ def keyed_hash(token: str, key: str) -> str:
     Examples
     --------
     >>> keyed_hash("ya29.a0AfH6SMBx", "00ff")[:9]
-    'hmac:3f4d'
+    'hmac:e7a5'
     """
     return "hmac:" + hmac.new(bytes.fromhex(key), token.encode(), hashlib.sha256).hexdigest()
