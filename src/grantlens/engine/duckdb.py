@@ -134,10 +134,6 @@ class Engine:
             with suppress(duckdb.Error):  # a lost transaction refuses every statement
                 self._connection.execute("SET disabled_optimizers = ''")
 
-    def interrupt(self) -> None:
-        """Stop the running query."""
-        self._connection.interrupt()
-
     def close(self) -> None:
         """Close the database."""
         with owner_only():
