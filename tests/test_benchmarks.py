@@ -1,6 +1,7 @@
 """The benchmark of questions asks everyone for the same thing, and everyone knows the answer."""
 
 import pytest
+
 from benchmarks import bench_case, bench_questions, world
 
 
