@@ -70,7 +70,8 @@ class Engine:
                 "Name a DuckDB file made by grantlens, or a new file.",
             ) from None
         self.execute("SET TimeZone = 'UTC'")
-        with suppress(duckdb.Error):  # in a notebook without ipywidgets DuckDB refuses the word, and shows no bar anyway
+        # In a notebook without ipywidgets DuckDB refuses the word, and shows no bar anyway.
+        with suppress(duckdb.Error):
             self._connection.execute("SET enable_progress_bar = false")
         self.execute("SET enable_external_file_cache = false")  # a load reads one path again with new content
         if memory_limit:
