@@ -87,7 +87,7 @@ def _comma(text: str, at: int) -> int:
 
 
 def _broken(path: str, text: str, number: int, error: json.JSONDecodeError) -> LoadError:
-    if error.pos >= len(text.rstrip()):
+    if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
         return LoadError(
             f"{path} ends in the middle of record {max(number, 1)}: only part of the file is there.", "Fetch it again."
         )

@@ -133,7 +133,12 @@ def staging(
     types = {name: type_ for name, type_, *_ in engine.rows(f"DESCRIBE {select}", file)}
     table = {column.name: column for column in LOGS[log].columns}
     accounted = "accounted" in types
-    strange = [name for name in types if name not in table and name != "accounted"]
+    inputs = {
+        name: [each for each in types if each.startswith(f"{name.removesuffix('_hash')}_input_")] for name in ENTRIES
+    }
+    strange = [
+        name for name in types if name not in (*table, "accounted", *inputs["caller_hash"], *inputs["target_hash"])
+    ]
     if strange:
         raise ValueError(f"Loader {loader.name} gives {strange} for {log}: no such columns.")
     given = tuple(name for name in table if name in types and name not in ("batch_id", "line_no"))
@@ -146,7 +151,9 @@ def staging(
     apart = {column for columns in hashed.values() for column in columns if column not in (*USAGE_ROW.names, *_SHARED)}
     staged = [table[name] for name in given if name not in apart]
     hashes = {
-        name: f"hash($salt || '{' '.join(columns)}', {', '.join(told_apart(table[c], 's.') for c in columns) or '0'})"
+        name: _hash(
+            inputs[name] or columns, [told_apart(table[c], "s.") for c in columns] if not inputs[name] else None
+        )
         for name, columns in hashed.items()
     }
     extra = "".join(f", {sql} AS {name}" for name, sql in hashes.items()) + (", s.accounted" if accounted else "")
@@ -160,6 +167,11 @@ def staging(
         },
         accounted,
     )
+
+
+def _hash(names: list[str], values: list[str] | None) -> str:
+    """Return the SQL of a hash over columns; their names take part, so that no two of them are mixed up."""
+    return f"hash($salt || {_literal(' '.join(names))}, {', '.join(values or [f's.{quote(name)}' for name in names]) or '0'})"
 
 
 def told_apart(column: Column, before: str = "") -> str:

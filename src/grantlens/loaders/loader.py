@@ -29,6 +29,10 @@ class Loader:
     the canonical columns it may give INTEGER `accounted`, the bytes of a record as it would stand in JSON with
     the columns that were read and nothing else. A record that is longer holds something unread: it is handed
     to `otherwise`.
+
+    Usage may also give columns `caller_input_*` and `target_input_*`: what the columns of `usage_caller` or
+    `usage_target` are worked out from, and nothing else. Calls with equal inputs share one caller or target,
+    so that costly expressions run once for each of these instead of once for each call.
     """
 
     name: str

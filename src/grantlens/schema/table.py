@@ -17,12 +17,15 @@ class Column:
         What the value means, and what NULL means where that is not "the log does not say".
     required
         True where a row without a value is no row of this table.
+    storage
+        How DuckDB keeps it, where that is not left to DuckDB.
     """
 
     name: str
     type: str
     doc: str
     required: bool = False
+    storage: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,5 +43,8 @@ class Table:
 
     def ddl(self) -> str:
         """Return the CREATE TABLE statement."""
-        lines = [f"    {column.name} {column.type}{' NOT NULL' if column.required else ''}" for column in self.columns]
+        lines = []
+        for column in self.columns:
+            storage = f" USING COMPRESSION {column.storage}" if column.storage else ""
+            lines.append(f"    {column.name} {column.type}{storage}{' NOT NULL' if column.required else ''}")
         return f"CREATE TABLE {self.name} (\n" + ",\n".join(lines) + "\n)"

@@ -61,6 +61,20 @@ SELECT line_no,
        CASE WHEN size >= 0 THEN size END AS response_bytes,
        ip,
        nullif(userAgent, '') AS user_agent,
-       tenant
+       tenant,
+       tenant AS caller_input_tenant,
+       signInActivityId AS caller_input_token,
+       session AS caller_input_session,
+       appId AS caller_input_client,
+       userId AS caller_input_subject,
+       permissions AS caller_input_permissions,
+       CASE WHEN NOT starts_with(address, '{_GRAPH}/') THEN split_part(address, '/', 3) END AS caller_input_host,
+       starts_with(address, 'https://') AS caller_input_has_host,
+       ip AS caller_input_ip,
+       userAgent AS caller_input_agent,
+       is_aad_graph AS caller_input_is_aad_graph,
+       method AS target_input_method,
+       address AS target_input_address,
+       is_aad_graph AS target_input_is_aad_graph
 FROM activity
 """

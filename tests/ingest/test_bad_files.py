@@ -1,0 +1,125 @@
+"""A bad file is one clear error; nothing of it is kept, and the others load."""
+
+import gzip
+import json
+
+import pyarrow as pa
+import pytest
+
+from grantlens.errors import LoadError
+from grantlens.ingest import content as content_module
+from grantlens.ingest import lines, load_file
+from grantlens.store import Store
+
+from .oracle import ndjson, usage
+
+GOOD = "".join(json.dumps(usage(n)) + "\n" for n in range(5)).encode()
+
+
+def _half_zstd():
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as packed:
+        packed.write(GOOD * 200)
+    data = sink.getvalue().to_pybytes()
+    return data[: len(data) // 2]
+
+
+def _bomb():
+    line = json.dumps(usage(1)).encode() + b"\n"
+    return gzip.compress(line * 40_000, 9)
+
+
+BAD = {
+    "half a gzip": (gzip.compress(GOOD * 50)[:-20], "only part of a gzip"),
+    "damaged gzip": (gzip.compress(GOOD)[:12] + b"\xff" * 40, "damaged gzip"),
+    "half a zstd": (_half_zstd(), "zstd"),
+    "zip": (b"PK\x03\x04" + b"x" * 50, "zip archive"),
+    "binary": (bytes(range(256)) * 10, "binary"),
+    "UTF-16": ('{"log": "usage"}\n'.encode("utf-16"), "UTF-16"),
+    "no UTF-8": (
+        GOOD + b'{"log":"usage","used_at":"2026-01-01T00:00:00Z","outcome":"success","client_id":"\xff\xfe"}\n',
+        "line 6: not UTF-8",
+    ),
+    "plain text": (b"hello there, this is no log: {}\n" * 3, "neither JSON nor CSV"),
+    "unknown log": (
+        b'{"colour": "red", "size": 3}\n',
+        "no loader knows these records; the first has the keys colour, size",
+    ),
+    "cut array": (json.dumps([usage(1), usage(2)]).encode()[:-30], "only part of the file"),
+    "broken array": (b'[{"log": "usage"},\n {"log": }]', "record 2: no valid JSON at line 2"),
+    "deep nesting": (b"[" * 100_000, "nested too deeply"),
+    "damaged parquet": (b"PAR1" + b"\0" * 200, "damaged Parquet"),
+    "bomb": (_bomb(), "decompression bomb"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_file_is_one_error_and_the_others_load(tmp_path, kind, monkeypatch):
+    monkeypatch.setattr(content_module, "RATIO_FREE", 1 << 20)
+    monkeypatch.setattr(content_module, "MAX_RATIO", 100)
+    data, says = BAD[kind]
+    (tmp_path / "a.ndjson").write_bytes(GOOD)
+    (tmp_path / "b").write_bytes(data)
+    ndjson(tmp_path / "c.ndjson", [usage(77)])
+    with Store(":memory:") as store:
+        report = store.load(tmp_path)
+        assert [batch["path"] for batch in report] == [str(tmp_path / "a.ndjson"), str(tmp_path / "c.ndjson")]
+        ((path, message, remedy),) = report.failed
+        assert path == str(tmp_path / "b")
+        assert says in message
+        assert remedy
+        assert store.engine.value("SELECT count(*) FROM usage") == 6
+        assert store.engine.value("SELECT count(*) FROM batch") == 2
+
+
+def test_an_error_late_in_a_file_keeps_nothing_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "_size_for", lambda content: 2000)
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(GOOD * 10 + b"\xff\xfe\n")
+    with Store(":memory:") as store:
+        with pytest.raises(LoadError, match="line 51: not UTF-8"):
+            load_file(store.engine, path)
+        tables = ("usage_row", "usage_caller", "usage_target", "batch", "rejected", "event_key", "activity", "coverage")
+        assert all(store.engine.value(f"SELECT count(*) FROM {name}") == 0 for name in tables)
+        path.write_bytes(GOOD)
+        assert load_file(store.engine, path)["usage"] == 5
+
+
+def test_a_line_that_is_too_long_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "MAX_LINE", 1000)
+    path = ndjson(tmp_path / "a.ndjson", [usage(1), usage(2, client_name="x" * 2000), usage(3)])
+    with Store(":memory:") as store, pytest.raises(LoadError, match="line 2: longer than"):
+        load_file(store.engine, path)
+
+
+def test_missing_paths_are_named_and_the_rest_loads(tmp_path):
+    good = ndjson(tmp_path / "a.ndjson", [usage(1)])
+    (tmp_path / "empty folder").mkdir()
+    with Store(":memory:") as store:
+        report = store.load(tmp_path / "none.json", tmp_path / "*.gz", tmp_path / "empty folder", good)
+        assert [message.split(str(tmp_path))[-1] for _, message, _ in report.failed] == [
+            "/none.json does not exist.",
+            "/*.gz.",
+            "/empty folder holds no file.",
+        ]
+        assert report.total("usage") == 1
+
+
+def test_a_loader_that_does_not_exist_is_named_with_the_nearest(tmp_path):
+    path = ndjson(tmp_path / "a.ndjson", [usage(1)])
+    with Store(":memory:") as store:
+        with pytest.raises(LoadError, match="no loader 'nativ'") as caught:
+            load_file(store.engine, path, "nativ")
+        assert caught.value.remedy == "Did you mean native?"
+
+
+def test_globs_and_folders_are_read_in_order_and_once(tmp_path):
+    for number, name in enumerate(["b.ndjson", "a.ndjson", "deep/c.ndjson", ".hidden"]):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        ndjson(tmp_path / name, [usage(number)])
+    seen = []
+    with Store(":memory:") as store:
+        report = store.load(tmp_path, tmp_path / "*.ndjson", progress=lambda path, *_: seen.append(path))
+        names = [batch["path"].removeprefix(str(tmp_path) + "/") for batch in report]
+        assert names == ["a.ndjson", "b.ndjson", "deep/c.ndjson"]
+    assert list(dict.fromkeys(seen)) == [str(tmp_path / name) for name in names]

@@ -1,0 +1,101 @@
+"""Raw tokens are never stored, and secrets never shown."""
+
+import json
+
+import pytest
+
+from grantlens.ingest.secrecy import EXCERPT, keyed_hash, masked
+from grantlens.store import Store
+
+from .oracle import issuance, ndjson, revocation, usage
+
+TOKENS = [
+    "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtYWlsLWNvcGlsb3QifQ.c2lnbmF0dXJl",
+    "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+    "github_pat_11ABCDEFG0abcdefghijkl_mnopqrstuvwxyz",
+    "ya29.a0AfH6SMBxxxxxxxxxxxxxxxx",
+    "xoxb-123456789012-abcdefghijkl",
+    "sk-proj-abcdefghijklmnopqrstuvwx",
+    "IQoJb3JpZ2luX2VjE" + "A" * 300,
+]
+IDS = ["7bf11436-cdf3-d4fa-090e-48d825ea44f7", "AT.0mJAgkGvwl6f5Cs", "sha256:ab12", "t1"]
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_raw_token_is_stored_as_keyed_hash_everywhere(tmp_path, token):
+    path = ndjson(
+        tmp_path / "a.ndjson",
+        [usage(1, token_id=token), issuance(1, token_id=token, parent_token_id=token), revocation(1, token_id=token)],
+    )
+    file = tmp_path / "s.duckdb"
+    with Store(file) as store:
+        assert store.load(path).total("rejected") == 0
+        key = store.engine.value("SELECT value FROM meta WHERE name = 'token_key'")
+        expected = keyed_hash(token, key)
+        for log in ("usage", "issuance", "revocation"):
+            assert store.engine.value(f"SELECT token_id FROM {log}") == expected
+        assert store.engine.value("SELECT parent_token_id FROM issuance") == expected
+    assert token.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("token", IDS)
+def test_an_id_stays_as_it_is(tmp_path, token):
+    path = ndjson(tmp_path / "a.ndjson", [usage(1, token_id=token)])
+    with Store(":memory:") as store:
+        store.load(path)
+        assert store.engine.value("SELECT token_id FROM usage") == token
+
+
+def test_the_same_raw_token_is_one_caller_also_across_files(tmp_path):
+    ndjson(
+        tmp_path / "a.ndjson",
+        [usage(1, token_id=TOKENS[0], client_id="c"), usage(4, token_id=TOKENS[0], client_id="c")],
+    )
+    ndjson(tmp_path / "b.ndjson", [usage(7, token_id=TOKENS[0], client_id="c")])
+    file = tmp_path / "s.duckdb"
+    for name in ("a", "b"):
+        with Store(file) as store:  # a session for each: hashes are computed again
+            store.load(tmp_path / f"{name}.ndjson")
+    with Store(file) as store:
+        assert store.engine.value("SELECT count(*) FROM usage") == 3
+        assert store.engine.value("SELECT count(*) FROM usage_caller") == 1
+
+
+def test_queries_are_cut_from_targets(tmp_path):
+    path = ndjson(
+        tmp_path / "a.ndjson", [usage(1, target="/cb?code=4/0AdQt8qh"), usage(2, target="/cb"), usage(3, target="?x")]
+    )
+    with Store(":memory:") as store:
+        store.load(path)
+        assert sorted(row for (row,) in store.engine.rows("SELECT target FROM usage")) == ["", "/cb", "/cb"]
+        assert store.engine.value("SELECT count(*) FROM usage_target") == 2
+
+
+SECRETS = [
+    ('{"authorization": "Bearer abcdef.ghijkl-mnop"}', "abcdef.ghijkl-mnop"),
+    ('{"client_secret":"s3cr3t-value"}', "s3cr3t-value"),
+    ("grant_type=authorization_code&code=SplxlOBeZQQYbYS6WxSbIA&x=1", "SplxlOBeZQQYbYS6WxSbIA"),
+    ('{"sessionToken": "IQoJb3JpZ2luX2VjEAAAAAAAAA"}', "IQoJb3JpZ2luX2VjEAAAAAAAAA"),
+    ('{"a": "' + TOKENS[1] + '"}', TOKENS[1]),
+    ("refresh_token=8xLOxBtZp8", "8xLOxBtZp8"),
+]
+
+
+@pytest.mark.parametrize(("text", "secret"), SECRETS)
+def test_excerpts_show_no_secret(text, secret):
+    assert secret not in masked(text)
+    assert "***" in masked(text)
+
+
+def test_an_excerpt_is_short_and_begins_with_the_record():
+    text = json.dumps({"a": "x" * 5000})
+    assert masked(text) == text[:EXCERPT]
+
+
+def test_a_rejected_record_is_kept_without_its_secrets(tmp_path):
+    path = ndjson(tmp_path / "a.ndjson", [usage(1), usage(2, used_at=f"Bearer {TOKENS[0]}", token_id=TOKENS[0])])
+    with Store(":memory:") as store:
+        store.load(path)
+        (row,) = store.engine.rows("SELECT reason, excerpt FROM rejected")
+        assert row[0].startswith("used_at: ")
+        assert "eyJ" not in row[0] + row[1]

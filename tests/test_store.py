@@ -1,0 +1,130 @@
+"""The store as people use it: load, ask, cover, verify, export, show."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from grantlens.store import Store
+from tests.ingest.oracle import content, issuance, ndjson, revocation, usage
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\0"), max_size=10)
+
+
+@pytest.fixture
+def log(tmp_path):
+    return ndjson(tmp_path / "a.ndjson", [*map(usage, range(30)), *map(issuance, range(9)), *map(revocation, range(4))])
+
+
+def test_values_are_bound(log):
+    with Store(":memory:") as store:
+        store.load(log)
+        found = store.sql(
+            "SELECT count(*) AS n FROM usage WHERE client_id = $client", client="c1'; DROP TABLE usage_row; --"
+        )
+        assert found.to_pylist() == [{"n": 0}]
+        assert store.sql("SELECT count(*) AS n FROM usage WHERE client_id = $client", client="c1").to_pylist() == [
+            {"n": 10}
+        ]
+
+
+def test_verify_names_what_was_changed_and_what_is_gone(tmp_path, log):
+    other = ndjson(tmp_path / "b.ndjson", [usage(99)])
+    longer = ndjson(tmp_path / "c.ndjson", [usage(100)])
+    with Store(":memory:") as store:
+        store.load(log, other, longer)
+        assert store.verify() == []
+        text = log.read_bytes()
+        log.write_bytes(text.replace(b"Mail.Read", b"Mail.Reap", 1))
+        other.unlink()
+        longer.write_bytes(longer.read_bytes() + b"\n")
+        found = store.verify()
+        assert len(found) == 3
+        assert f"{other} is gone." in found
+        assert any("SHA-256 differs" in each and str(log) in each for each in found)
+        assert any(str(longer) in each and "bytes" in each for each in found)
+        log.write_bytes(text)
+        assert len(store.verify()) == 2
+
+
+@pytest.mark.parametrize("name", ["out.ndjson", "out.ndjson.gz", "out.ndjson.zst", None])
+def test_export_and_load_give_the_same_again(tmp_path, log, name):
+    with Store(":memory:") as first, Store(":memory:") as second:
+        first.load(log)
+        written = first.export(tmp_path / name) if name else first.export(tmp_path / "out", parquet=True)
+        report = second.load(*written)
+        assert not report.failed
+        assert report.total("rejected") == 0
+        assert content(second, pointers=False) == content(first, pointers=False)
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    calls=st.lists(
+        st.builds(
+            usage,
+            st.integers(0, 99),
+            client_name=st.none() | NAMES,
+            target=NAMES,
+            token_scopes=st.none() | st.lists(NAMES, max_size=3),
+        ),
+        max_size=12,
+    ),
+    tokens=st.lists(
+        st.builds(
+            issuance, st.integers(0, 99), grant_id=st.none() | NAMES, scopes=st.none() | st.lists(NAMES, max_size=3)
+        ),
+        max_size=5,
+    ),
+)
+def test_anything_that_loads_survives_an_export(tmp_path, calls, tokens):
+    path = ndjson(tmp_path / "in.ndjson", [usage(1000), *calls, *tokens])
+    with Store(":memory:") as first, Store(":memory:") as second:
+        assert first.load(path).total("rejected") == 0
+        report = second.load(*first.export(tmp_path / "again.ndjson"))
+        assert report.total("rejected") == 0
+        assert content(second, pointers=False) == content(first, pointers=False)
+
+
+HOSTILE = "</script><img src=x onerror=alert(1)>"
+
+
+def test_the_card_escapes_everything(tmp_path):
+    path = ndjson(
+        tmp_path / "<b>.ndjson", [usage(1, tenant=HOSTILE, source=HOSTILE), usage(2, outcome=HOSTILE, source=HOSTILE)]
+    )
+    with Store(":memory:") as store:
+        report = store.load(path)
+        for card in (store._repr_html_(), report._repr_html_()):
+            assert "<img" not in card
+            assert "<b>.ndjson" not in card
+        assert "&lt;img" in store._repr_html_()
+        assert "outcome:" in store._repr_html_()
+
+
+def test_an_empty_store_says_what_to_do():
+    with Store(":memory:") as store:
+        assert "store.load(" in store._repr_html_()
+        assert repr(store) == "Store(':memory:'): 0 files, 0 records"
+        assert store.coverage().num_rows == 0
+
+
+def test_a_grant_is_derived_only_where_a_client_is_known(tmp_path):
+    rows = [
+        issuance(1),
+        issuance(2),
+        issuance(3, audience=["another.example.com"]),
+        issuance(4, subject_id="someone else"),
+        issuance(5, client_id=None),
+        issuance(6, grant_id="g"),
+    ]
+    for row in rows[:4]:
+        row["client_id"] = "c"
+    path = ndjson(tmp_path / "a.ndjson", rows)
+    with Store(":memory:") as store:
+        store.load(path)
+        grants = dict(store.engine.rows("SELECT event_id, grant_id FROM issuance"))
+        assert grants["i1"] == grants["i2"]
+        assert grants["i1"].startswith("derived:")
+        assert len({grants[f"i{n}"] for n in (1, 4)}) == 2
+        assert grants["i5"] is None
+        assert grants["i6"] == "g"
