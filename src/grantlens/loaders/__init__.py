@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from grantlens.loaders.loader import Loader
+from grantlens.loaders.loader import STRENGTHS, Join, Loader
 
 
 @cache
@@ -24,4 +24,4 @@ def loaders() -> dict[str, Loader]:
     return {loader.name: loader for loader in sorted(found, key=lambda loader: loader.name)}
 
 
-__all__ = ["Loader", "loaders"]
+__all__ = ["STRENGTHS", "Join", "Loader", "loaders"]

@@ -16,7 +16,7 @@ What the mapping decides, and why:
 
 from collections.abc import Mapping, Sequence
 
-from grantlens.loaders.loader import Loader
+from grantlens.loaders.loader import Join, Loader
 
 _FIELDS = """{
     "action": "VARCHAR", "_document_id": "VARCHAR",
@@ -270,6 +270,11 @@ LOADER = Loader(
     revocation=_REVOCATION,
     ignored=_IGNORED,
     rejected=_REJECTED,
+    joins=(
+        Join("issuance", "usage", "token", "hashed_token", "in exports that carry it: enterprise streaming"),
+        Join("issuance", "revocation", "grant", "user_id, user_programmatic_access_name", "a name may be used again"),
+        Join("usage", "revocation", "grant", "user_id, user_programmatic_access_name", "by way of the issue"),
+    ),
     join_note=(
         "Issue and use join by the token's hash, exactly, in exports that carry it (enterprise streaming). The end "
         "of a token carries neither hash nor number: a personal access token joins by person and token name, an app by "

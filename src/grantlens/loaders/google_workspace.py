@@ -20,7 +20,7 @@ What the mapping decides, and why:
 
 from collections.abc import Mapping, Sequence
 
-from grantlens.loaders.loader import Loader
+from grantlens.loaders.loader import Join, Loader
 
 _FIELDS = """{
     "id": {"time": "JSON", "uniqueQualifier": "VARCHAR", "applicationName": "VARCHAR", "customerId": "VARCHAR"},
@@ -263,6 +263,11 @@ LOADER = Loader(
     revocation=_REVOCATION,
     ignored=_IGNORED,
     rejected=_REJECTED,
+    joins=(
+        Join("issuance", "usage", "client and subject", "client_id, actor.email"),
+        Join("issuance", "revocation", "client and subject", "client_id, actor.email"),
+        Join("usage", "revocation", "client and subject", "client_id, actor.email", "refused calls are not logged"),
+    ),
     join_note=(
         "Consent, use and revocation join on (customer, client, user) only: this log has no token id, so no lag of a "
         "single token can be told, and refused calls are not logged."

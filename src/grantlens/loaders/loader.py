@@ -7,6 +7,31 @@ that holds one `LOADER`.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+STRENGTHS = ("token", "session", "grant", "client and subject", "none")
+"""How surely two rows belong together, from the very token to not at all."""
+
+
+@dataclass(frozen=True)
+class Join:
+    """How rows of two of the three logs are known to belong together.
+
+    Examples
+    --------
+    >>> Join("issuance", "usage", "token", "accessKeyId").strength
+    'token'
+    """
+
+    first: str
+    """issuance or usage."""
+    second: str
+    """usage or revocation."""
+    strength: str
+    """One of `STRENGTHS`: the strongest that this pair of logs allows."""
+    key: str = ""
+    """What joins, as the provider's records call it."""
+    note: str = ""
+    """Where it does not hold, or what it leaves open: half a sentence."""
+
 
 @dataclass(frozen=True)
 class Loader:
@@ -56,6 +81,8 @@ class Loader:
     """Gives (line_no, reason) for records that say nothing about access."""
     rejected: str | None = None
     """Gives (line_no, reason) for records that are wrong in a way only this loader knows."""
+    joins: tuple[Join, ...] = ()
+    """How the logs that this loader gives join: one for each pair of them, "none" said where they do not."""
     join_note: str = ""
     """What can be joined with what, and what cannot: one sentence for README and `coverage`."""
     dialect: Callable[[Sequence[Mapping]], "Loader"] | None = None

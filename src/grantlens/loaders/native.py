@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.loader import Loader
+from grantlens.loaders.loader import Join, Loader
 from grantlens.schema import LOGS, TIMES
 
 _OURS = ("batch_id", "line_no")
@@ -99,6 +99,11 @@ LOADER = Loader(
     usage=_select("usage"),
     revocation=_select("revocation"),
     rejected=_rejected(),
+    joins=(
+        Join("issuance", "usage", "token", "token_id", "as far as the export names it"),
+        Join("issuance", "revocation", "token", "token_id", "as far as the export names it"),
+        Join("usage", "revocation", "token", "token_id", "as far as the export names it"),
+    ),
     join_note="Whatever was exported: the columns are the canonical ones.",
     known_keys=frozenset({"log", *_TYPES}),
     list_cells=_LISTS,

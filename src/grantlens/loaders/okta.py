@@ -16,7 +16,7 @@ What the mapping decides, and why:
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.loader import Loader
+from grantlens.loaders.loader import Join, Loader
 
 _EVENT = """{
     "uuid": "VARCHAR", "published": "VARCHAR", "p_parse_time": "VARCHAR",
@@ -338,6 +338,11 @@ LOADER = Loader(
     revocation=_REVOCATION,
     ignored=_IGNORED,
     rejected=_REJECTED,
+    joins=(
+        Join("issuance", "usage", "token", "target.id, requestApiTokenId", "only calls of Okta's own API"),
+        Join("issuance", "revocation", "token", "target.id", "a revoked consent joins by its ConsentGrant id"),
+        Join("usage", "revocation", "token", "requestApiTokenId, target.id", "only calls of Okta's own API"),
+    ),
     join_note=(
         "Issue, revocation and Okta's own API calls join on the token id (the hash stands on issue only); a revoked "
         "consent joins on the ConsentGrant id; tokens join to their consent by client and user. Use of a token at "

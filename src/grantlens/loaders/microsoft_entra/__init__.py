@@ -7,7 +7,7 @@ are exported to one list of columns, `token_id` the four ways of writing a token
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
-from grantlens.loaders.loader import Loader
+from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.microsoft_entra import audit, graph_activity, signins
 from grantlens.loaders.microsoft_entra.shape import CATEGORIES, KINDS, event_step, structure
 
@@ -98,6 +98,23 @@ _LOADER = Loader(
     recognise=_recognise,
     fields="",
     carries=("issuance", "usage", "revocation"),
+    joins=(
+        Join(
+            "issuance",
+            "usage",
+            "token",
+            "uniqueTokenIdentifier, SignInActivityId",
+            "not inside $batch, not for first-party tokens",
+        ),
+        Join(
+            "issuance",
+            "revocation",
+            "client and subject",
+            "servicePrincipalId, user id",
+            "a removed grant names no token",
+        ),
+        Join("usage", "revocation", "client and subject", "appId, user id", "a removed grant names no token"),
+    ),
     join_note=(
         "Sign-in and Graph call join by token id, exactly; a credential joins to the sign-ins made with it. "
         "Consent and removal of a grant join by (client, resource, person): a removal names no token, so what it "
