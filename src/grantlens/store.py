@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from grantlens.loaders import Loader
+    from grantlens.loaders import Loader, Settings
 
 
 class Store:
@@ -60,6 +60,7 @@ class Store:
         *paths: str | os.PathLike[str],
         loader: str | Loader | None = None,
         progress: Callable[[str, int, int, float], None] | None = None,
+        settings: Settings | None = None,
     ) -> LoadReport:
         """Load files, folders and globs, each file in one transaction.
 
@@ -71,8 +72,10 @@ class Store:
             Name of the loader, to skip recognition.
         progress
             Called with (file, files done, files in all, percent of this file).
+        settings
+            What the logs do not say themselves, such as the time zone of their clock.
         """
-        return load_files(self.engine, paths, loader, progress)
+        return load_files(self.engine, paths, loader, progress, settings)
 
     def add(self, *things: Any) -> None:
         """Write what the organisation brings: catalogues, registers, servers."""

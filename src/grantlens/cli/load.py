@@ -12,10 +12,12 @@ from grantlens.cli.opening import anew, neighbour
 from grantlens.cli.output import write_json, write_records
 from grantlens.cli.parameters import AsJson, StorePath
 from grantlens.errors import GrantlensError
+from grantlens.loaders.settings import Settings, key_set
 
 EXAMPLES = """Examples:
   grantlens load acme.duckdb logs/entra/ 'logs/okta/*.json.gz'
   grantlens load acme.duckdb audit.csv --loader github
+  grantlens load acme.duckdb server.log --time-zone Europe/Berlin
   grantlens load acme.duckdb logs/ --json"""
 
 COLUMNS = (
@@ -43,6 +45,15 @@ def load(
     loader: Annotated[
         str | None, Parameter(metavar="NAME", help="Read as this log. Recognised by content, if left out.")
     ] = None,
+    time_zone: Annotated[
+        str | None, Parameter(metavar="ZONE", help="The zone of a log that writes local time, such as Europe/Berlin.")
+    ] = None,
+    jwks: Annotated[
+        Path | None, Parameter(metavar="FILE", help="The key set (JWKS) against which signed records are verified.")
+    ] = None,
+    unverified: Annotated[
+        bool, Parameter(negative="", help="Take signed records although nothing verifies who wrote them.")
+    ] = False,
     json: AsJson = False,
 ) -> int:
     """Load logs into a store; loading again changes nothing.
@@ -54,9 +65,10 @@ def load(
 
     if not paths:
         raise GrantlensError("No log was named.", "Name files, folders or globs: grantlens load acme.duckdb logs/")
+    settings = Settings(time_zone, key_set(jwks) if jwks else None, unverified)
     made_here = not store.exists()
     with anew(store) as opened, progress() as tell:
-        report = opened.load(*paths, loader=loader, progress=tell)
+        report = opened.load(*paths, loader=loader, progress=tell, settings=settings)
     if made_here and not report.batches:
         store.unlink()
     if json:

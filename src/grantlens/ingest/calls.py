@@ -66,7 +66,7 @@ class CallReader:
             if self._staging is None:
                 again = parsed(self._loader, AGAIN)
                 record = parsed_file(self._loader)
-                self._staging = staging(self._engine, self._loader, "usage", record, again, {"file": chunk.file})
+                self._staging = staging(self._engine, self._loader, "usage", record, again, parameters)
             with self._engine.filters_in_place():
                 table = self._engine.arrow(self._staging.sql, parameters)
         except MalformedJson:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from difflib import get_close_matches
 from queue import Full, Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from grantlens.ingest.unknown_keys import refuse_unknown_columns
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
-    from grantlens.loaders import Loader
+    from grantlens.loaders import Loader, Settings
 
 Progress = Callable[[str, int, int, float], None]
 """Called with the file being read, the number of files done, the number of all files, and percent of this file."""
@@ -34,6 +35,7 @@ def load_files(
     paths: Iterable[str | os.PathLike[str]],
     loader: str | Loader | None = None,
     progress: Progress | None = None,
+    settings: Settings | None = None,
 ) -> LoadReport:
     """Load files, folders and globs; a bad file is named and does not stop the others.
 
@@ -49,7 +51,11 @@ def load_files(
         The loader or its name; recognised by content if absent.
     progress
         Called now and then, see `Progress`.
+    settings
+        What the user said of the logs.
     """
+    if settings and settings.time_zone:
+        _require_zone(engine, settings.time_zone)
     files, missing = expand(paths)
     report = LoadReport(failed=[(error.message.split(" ")[0], error.message, error.remedy) for error in missing])
     for done, path in enumerate(files):
@@ -57,7 +63,7 @@ def load_files(
         if told:
             told(0.0)
         try:
-            report.batches.append(load_file(engine, path, loader, told))
+            report.batches.append(load_file(engine, path, loader, told, settings))
         except LoadError as error:
             report.failed.append((path, error.message, error.remedy))
     if progress and files:
@@ -70,6 +76,7 @@ def load_file(
     path: str | os.PathLike[str],
     loader: str | Loader | None = None,
     progress: Callable[[float], None] | None = None,
+    settings: Settings | None = None,
 ) -> dict[str, Any]:
     """Load one file in one transaction and return its batch, as `grantlens load --json` prints it.
 
@@ -83,17 +90,21 @@ def load_file(
     if seen:
         return seen
     with closing(Content(name)) as content, engine.transaction():
-        return _load(engine, content, loader, progress)
+        return _load(engine, content, loader, progress, settings)
 
 
 def _load(
-    engine: Engine, content: Content, loader: str | Loader | None, progress: Callable[[float], None] | None
+    engine: Engine,
+    content: Content,
+    loader: str | Loader | None,
+    progress: Callable[[float], None] | None,
+    settings: Settings | None,
 ) -> dict[str, Any]:
     reading = Reading(content, engine)
     hollow = reading.hollow()
     if hollow:
         return Account(engine, content.path).close_empty(content, hollow)
-    chosen = choose(reading, loader)
+    chosen = choose(reading, loader, settings)
     refuse_unknown_columns(reading, chosen)
     account = Account(engine, content.path, chosen)
     pipeline = Pipeline(engine, chosen, account, reading)
@@ -145,6 +156,16 @@ def _beside(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
     finally:
         stop.set()
         thread.join()
+
+
+def _require_zone(engine: Engine, zone: str) -> None:
+    known = [name for (name,) in engine.rows("SELECT name FROM pg_timezone_names() ORDER BY name")]
+    if zone not in known:
+        near = get_close_matches(zone, known, 1)
+        raise LoadError(
+            f"There is no time zone {zone!r}.",
+            f"Did you mean {near[0]}?" if near else "Give an IANA name, such as Europe/Berlin or UTC.",
+        )
 
 
 def _match_new_targets(engine: Engine) -> None:

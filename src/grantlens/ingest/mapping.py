@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import quote
 from grantlens.schema import LOGS, USAGE_CALLER, USAGE_ROW, USAGE_TARGET
 from grantlens.schema.vocabulary import ENUMS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from grantlens.engine.duckdb import Engine
     from grantlens.loaders import Loader
     from grantlens.schema import Column, Table
@@ -63,6 +65,8 @@ class Staging:
 
 def parsed(loader: Loader, lines: str) -> str:
     """Return the SELECT that parses each record of `lines` once; one that is no JSON is NULL."""
+    if loader.text:
+        return f"SELECT line_no, rtrim(line, chr(13) || chr(10)) AS r FROM {lines}"
     return f"SELECT line_no, TRY(from_json(line, {_literal(loader.fields)})) AS r FROM {lines}"
 
 
@@ -105,12 +109,22 @@ def with_steps(loader: Loader, select: str, record: str | None = None) -> str:
 
 
 def reads_calls_only(loader: Loader) -> bool:
-    """True if one SELECT is all there is: then nothing has to be kept of a record but that."""
-    return not any((loader.issuance, loader.revocation, loader.ignored, loader.rejected, loader.known_keys))
+    """True if one SELECT of JSON is all there is: then nothing has to be kept of a record but that."""
+    return not any(
+        (
+            loader.text,
+            loader.decode,
+            loader.issuance,
+            loader.revocation,
+            loader.ignored,
+            loader.rejected,
+            loader.known_keys,
+        )
+    )
 
 
 def staging(
-    engine: Engine, loader: Loader, log: str, record: str | None, again: str, file: dict[str, str] | None = None
+    engine: Engine, loader: Loader, log: str, record: str | None, again: str, parameters: Mapping[str, Any]
 ) -> Staging:
     """Work out how a log is staged.
 
@@ -126,11 +140,11 @@ def staging(
         SELECT that gives the records, None where table `record` does.
     again
         SELECT that gives the records which the dictionaries want to see again.
-    file
-        The parameter of `parsed_file`, where that gives the records.
+    parameters
+        What the SELECTs bind.
     """
     select = with_steps(loader, getattr(loader, log), record)
-    types = {name: type_ for name, type_, *_ in engine.rows(f"DESCRIBE {select}", file)}
+    types = {name: type_ for name, type_, *_ in engine.rows(f"DESCRIBE {select}", parameters)}
     table = {column.name: column for column in LOGS[log].columns}
     accounted = "accounted" in types
     inputs = {

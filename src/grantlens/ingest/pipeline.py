@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
 from grantlens.ingest.calls import AGAIN, CallReader
 from grantlens.ingest.chunk import Calls, Chunk, numbers_of
+from grantlens.ingest.decoding import decoded
 from grantlens.ingest.dictionary import CALLERS, TARGETS, Dictionary, Seen
 from grantlens.ingest.duplicates import Duplicates
 from grantlens.ingest.mapping import Staging, parsed, reads_calls_only, staging, with_steps
@@ -18,6 +20,8 @@ from grantlens.ingest.unknown_keys import refuse_unknown_keys
 from grantlens.schema import LOGS, TIMES, USAGE_ROW
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from grantlens.engine.duckdb import Engine
@@ -55,8 +59,9 @@ class Pipeline:
         self.account = account
         self.reading = reading
         salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
-        self._parameters = {"source": loader.name, "salt": salt, "batch": account.batch_id}
-        self.calls = CallReader(loader, {"source": loader.name, "salt": salt})
+        given = {**loader.parameters, "file_name": os.path.basename(reading.path), "source": loader.name, "salt": salt}
+        self._parameters = {**given, "batch": account.batch_id}
+        self.calls = CallReader(loader, given)
         self._seen = {dictionary.key: Seen() for dictionary in (CALLERS, TARGETS)}
         self._stagings: dict[int, list[Staging]] = {}
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
@@ -71,12 +76,13 @@ class Pipeline:
         """Stage one chunk and keep its rows."""
         first = not self.account.counts["records"]
         self.account.add("records", chunk.records)
-        self.engine.register("chunk_line", chunk.lines)
+        lines, refused = decoded(chunk.lines, self.loader.decode) if self.loader.decode else (chunk.lines, [])
+        self.engine.register("chunk_line", lines)
         try:
             if chunk.calls is None or not self._take_calls(chunk.calls):
                 if chunk.check:
                     chunk.check()
-                self._map(self.loader, first=first)
+                self._map(self.loader, first=first, refused=refused)
         finally:
             self.engine.unregister("chunk_line")
 
@@ -151,7 +157,7 @@ class Pipeline:
             f"DELETE FROM staged_usage WHERE {dictionary.hash} IN (SELECT seen FROM new_entry WHERE refused IS NOT NULL)"
         )
 
-    def _map(self, loader: Loader, *, first: bool) -> None:
+    def _map(self, loader: Loader, *, first: bool, refused: Sequence[tuple[int, str]] = ()) -> None:
         """Bring the records of `chunk_line` into the logs, ignored or rejected."""
         record = parsed(loader, "chunk_line")
         calls_only = reads_calls_only(loader)
@@ -159,6 +165,11 @@ class Pipeline:
             self._run(f"CREATE OR REPLACE TEMP TABLE record AS {record}")
         self._run("CREATE OR REPLACE TEMP TABLE out_line (line_no BIGINT)")
         self._run("CREATE OR REPLACE TEMP TABLE bad_line (line_no BIGINT, reason VARCHAR)")
+        if refused:
+            self.engine.execute(
+                "INSERT INTO bad_line SELECT unnest($lines), unnest($reasons)",
+                {"lines": [line for line, _ in refused], "reasons": [text for _, text in refused]},
+            )
         if loader.known_keys is not None:
             refuse_unknown_keys(self.engine, loader, self.reading.path, first=first)
         if loader.rejected:
@@ -180,7 +191,7 @@ class Pipeline:
         if key not in self._stagings:
             again = parsed(loader, AGAIN)
             logs = [log for log in LOGS if getattr(loader, log)]
-            self._stagings[key] = [staging(self.engine, loader, log, record, again) for log in logs]
+            self._stagings[key] = [staging(self.engine, loader, log, record, again, self._parameters) for log in logs]
         return self._stagings[key]
 
     def _hand_over(self, loader: Loader) -> None:
@@ -301,7 +312,9 @@ class Pipeline:
             {
                 "batch": self.account.batch_id,
                 "lines": [number for number, _, _ in bad],
-                "reasons": [_explained(reason, text) for _, reason, text in bad],
+                "reasons": [
+                    masked(reason) if self.loader.text else _explained(reason, text) for _, reason, text in bad
+                ],
                 "excerpts": [masked(text.removeprefix(ODD_ROW)) for _, _, text in bad],
             },
         )

@@ -35,9 +35,9 @@ class Reading:
     Attributes
     ----------
     shape
-        "empty", "lines", "document", "csv" or "parquet".
+        "empty", "lines", "document", "csv", "text" or "parquet".
     sample
-        The first records, parsed.
+        The first records, parsed; of text the first lines, each as `{"line": ...}`.
     columns
         The header of a CSV or Parquet file, None for JSON.
     shared_lines
@@ -58,7 +58,6 @@ class Reading:
             head += block
         head = head.removeprefix(b"\xef\xbb\xbf")
         content.unread(head)
-        self._head = head
         self.shape = self._shape(head)
         self.sample = self._sample()
 
@@ -115,6 +114,14 @@ class Reading:
         pages = len(self._head) < HEAD and self.sample and not self.unwrapped_sample()
         return "empty pages" if pages and len(self.sample) == len(self._head_lines()) < SAMPLE else None
 
+    def unreadable(self) -> LoadError:
+        """Say that this is no log that any loader can read."""
+        seen = self._head[: 1 << 12].decode("utf-8", "replace").lstrip()[:60].splitlines()
+        return LoadError(
+            f"{self.path} is neither JSON nor CSV nor Parquet; it begins with {seen[0] if seen else 'blanks'!r}.",
+            "Load the log as its provider exports it, or say with --mapping FILE.toml which text stands for what.",
+        )
+
     @property
     def in_thread(self) -> bool:
         """True if reading ahead needs nothing but the bytes."""
@@ -133,12 +140,9 @@ class Reading:
             )
         text = head.decode("utf-8", "replace")
         shape = shape_of(text, whole=len(head) < HEAD)
+        self._head = head
         if shape == "unknown":
-            seen = text.lstrip()[:60].splitlines()
-            raise LoadError(
-                f"{self.path} is neither JSON nor CSV nor Parquet; it begins with {seen[0] if seen else 'blanks'!r}.",
-                "Load the log as its provider exports it, or convert it to the native format.",
-            )
+            raise self.unreadable()
         if shape == "document":
             try:
                 self._text = b"".join(self._content.blocks()).decode()
@@ -159,6 +163,8 @@ class Reading:
     def _sample(self) -> list[dict]:
         if self.shape == "lines":
             return sampled(self._head_lines())
+        if self.shape == "text":
+            return [{"line": line.rstrip("\r")} for line in self._head_lines()]
         if self.shape == "document":
             return sampled(list(islice(records_of(self._text, self.path, unwrap=False), SAMPLE)))
         if self.shape == "csv":

@@ -7,11 +7,11 @@ from difflib import get_close_matches
 
 from grantlens.errors import LoadError
 from grantlens.ingest.reading import Reading
-from grantlens.loaders import Loader, loaders
+from grantlens.loaders import Loader, Settings, loaders
 
 
-def choose(reading: Reading, wanted: str | Loader | None = None) -> Loader:
-    """Return the loader of a file, fitted to its spelling.
+def choose(reading: Reading, wanted: str | Loader | None = None, settings: Settings | None = None) -> Loader:
+    """Return the loader of a file, fitted to its spelling and to what the user said of it.
 
     Parameters
     ----------
@@ -19,12 +19,21 @@ def choose(reading: Reading, wanted: str | Loader | None = None) -> Loader:
         The opened file.
     wanted
         The loader, or its name, if the user named one.
+    settings
+        What the user said of the log.
 
     Raises
     ------
     LoadError
-        If no loader knows these records, or none has that name.
+        If no loader knows these records, none has that name, or the log needs a setting that was not given.
     """
+    chosen = _chosen(reading, wanted).configured(settings or Settings())
+    if reading.shape == "text" and not (chosen.text or chosen.decode):
+        raise reading.unreadable()
+    return chosen
+
+
+def _chosen(reading: Reading, wanted: str | Loader | None) -> Loader:
     if isinstance(wanted, Loader):
         return wanted.fitted(_sample_for(wanted, reading))
     known = loaders()
@@ -56,6 +65,8 @@ def _sample_for(loader: Loader, reading: Reading) -> list[dict]:
 
 
 def _unknown(reading: Reading, known: dict[str, Loader]) -> LoadError:
+    if reading.shape == "text":
+        return reading.unreadable()
     sample = reading.unwrapped_sample()
     if not sample:
         return LoadError(

@@ -13,10 +13,12 @@ SAMPLE = 50
 """Records that are looked at to recognise a log."""
 
 _SPACE = " \t\r\n"
+_DATED = re.compile(r"\[\d{4}-\d\d-\d\d[T ]")
+_PAIR = re.compile(r"(?:^|[\s,])[A-Za-z_][\w.]*=\S")
 
 
 def shape_of(head: str, whole: bool) -> str:
-    r"""Return "empty", "lines", "document", "csv" or "unknown".
+    r"""Return "empty", "lines", "document", "csv", "text" or "unknown".
 
     Parameters
     ----------
@@ -34,13 +36,17 @@ def shape_of(head: str, whole: bool) -> str:
     if not text:
         return "empty" if whole else "unknown"
     if text[0] == "[":
-        return "document"
+        return "text" if _DATED.match(text) else "document"
     if text[0] == "{":
         return _shape_of_objects(text, whole)
     header, newline, _ = text.partition("\n")
+    if len(_PAIR.findall(header)) > 1 and not _object(header):
+        return "text"
     if (newline or whole) and re.fullmatch(r'\s*"?[A-Za-z_@][^"{}]*"?([,;\t]"?[^"{}]*"?)+\s*', header):
         return "csv"
-    return "lines" if any(map(_object, text.split("\n")[1:SAMPLE])) else "unknown"  # only the first lines are no JSON
+    if any(map(_object, text.split("\n")[1:SAMPLE])):
+        return "lines"  # only the first lines are no JSON
+    return "text" if header.isprintable() or "\t" in header else "unknown"
 
 
 def _shape_of_objects(text: str, whole: bool) -> str:

@@ -8,6 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from grantlens.loaders.loader import STRENGTHS, Join, Loader
+from grantlens.loaders.settings import Settings
 
 
 @cache
@@ -24,4 +25,4 @@ def loaders() -> dict[str, Loader]:
     return {loader.name: loader for loader in sorted(found, key=lambda loader: loader.name)}
 
 
-__all__ = ["STRENGTHS", "Join", "Loader", "loaders"]
+__all__ = ["STRENGTHS", "Join", "Loader", "Settings", "loaders"]

@@ -6,6 +6,9 @@ that holds one `LOADER`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from grantlens.loaders.settings import Settings
 
 STRENGTHS = ("token", "session", "grant", "client and subject", "none")
 """How surely two rows belong together, from the very token to not at all."""
@@ -85,6 +88,14 @@ class Loader:
     """How the logs that this loader gives join: one for each pair of them, "none" said where they do not."""
     join_note: str = ""
     """What can be joined with what, and what cannot: one sentence for README and `coverage`."""
+    text: bool = False
+    """The log is lines of text: `r` is the line, VARCHAR, and `recognise` is given `{"line": ...}` for each."""
+    decode: Callable[[str], str] | None = None
+    """Turns a line into the JSON of its record; a ValueError says why it is none, and rejects it."""
+    configure: Callable[["Loader", Settings], "Loader"] | None = None
+    """Gives the loader as it fits what the user said of the log; a LoadError says what is needed and was not said."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """Bound in the SELECTs as $name. Always there: $file_name, the last part of the file's path."""
     dialect: Callable[[Sequence[Mapping]], "Loader"] | None = None
     """For a log that comes in several spellings: gives this loader as it fits these first records."""
     otherwise: "Loader | None" = None
@@ -98,3 +109,7 @@ class Loader:
     def fitted(self, sample: Sequence[Mapping]) -> "Loader":
         """Return the loader as it fits the first records of a file: `fields`, `steps` and `carries` may differ."""
         return self.dialect(sample) if self.dialect else self
+
+    def configured(self, settings: Settings) -> "Loader":
+        """Return the loader as it fits what the user said of the log."""
+        return self.configure(self, settings) if self.configure else self
