@@ -1,0 +1,34 @@
+"""SQL that reads the ways in which logs write a moment; whatever is written otherwise gives NULL.
+
+Text is a date and a time of day, with `T` or a blank between them. Without an offset it is UTC, as all services
+write whose loaders read their times here.
+"""
+
+
+def text_moment(text: str) -> str:
+    """Return SQL that reads a moment written as text.
+
+    Examples
+    --------
+    >>> text_moment("created")[:48]
+    "CASE WHEN created LIKE '____-__-_____:__:__%' AN"
+    """
+    # DuckDB would also read 'infinity', 'epoch' and dates alone; the year 0001 is how Go writes "no time"
+    return (
+        f"CASE WHEN {text} LIKE '____-__-_____:__:__%' AND {text} >= '1' AND left({text}, 4) NOT LIKE '%-%' "
+        f"THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
+    )
+
+
+def moment(text: str) -> str:
+    """Return SQL that reads a moment written as seconds, as milliseconds or as text.
+
+    Examples
+    --------
+    >>> "make_timestamptz" in moment("created")
+    True
+    """
+    number = f"TRY_CAST({text} AS DECIMAL(20, 6))"
+    return f"""CASE WHEN {number} BETWEEN 100000000 AND 99999999999 THEN make_timestamptz(({number} * 1000000)::BIGINT)
+            WHEN {number} BETWEEN 100000000000 AND 99999999999999 THEN make_timestamptz(({number} * 1000)::BIGINT)
+            ELSE {text_moment(text)} END"""

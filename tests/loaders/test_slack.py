@@ -1,0 +1,240 @@
+"""The Slack loader against every real record, and quirk by quirk."""
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from functools import cache
+
+import pytest
+
+from grantlens.loaders.slack import LOADER
+
+NO_TIME = "date_create is missing"
+EXPECTED = {
+    "elastic-audit.ndjson": (
+        {"records": 4, "ignored": 4},
+        {"sign-in of a person": 1, "not about delegated access": 3},
+        {},
+    ),
+    "grove-audit-page.json": ({"records": 1, "ignored": 1}, {"sign-in of a person": 1}, {}),
+    # three records share one id, since their publisher copied it: the log's id is what makes an event the same
+    "panther-audit-apps.ndjson": (
+        {"records": 9, "issuance": 2, "revocation": 2, "duplicates": 2, "rejected": 3},
+        {},
+        {4: NO_TIME, 8: NO_TIME, 9: NO_TIME},
+    ),
+}
+START = 1_760_000_000
+
+
+def event(action, *, number=1, at=START, entity=None, details=None, **changes):
+    """Write one audit event; a change of None leaves the name out."""
+    record = {
+        "id": f"event {number}",
+        "date_create": at,
+        "action": action,
+        "actor": {"type": "user", "user": {"id": "U1", "name": "Ada", "email": "ada@example.com", "team": "T1"}},
+        "entity": entity or app(),
+        "context": {
+            "location": {"type": "workspace", "id": "T1", "name": "Acme", "domain": "acme"},
+            "ua": "agent/1.0",
+            "ip_address": "192.0.2.7",
+            "session_id": 913,
+        },
+        "details": details or {},
+        **changes,
+    }
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def app(**changes):
+    """Write the entity of an app."""
+    return {"type": "app", "app": {"id": "A1", "name": "Bot", "scopes": ["chat:write", "users:read"]} | changes}
+
+
+def person(number="U2"):
+    """Write the entity of a person."""
+    return {"type": "user", "user": {"id": number, "name": "Bob", "email": "bob@example.com"}}
+
+
+@pytest.fixture(scope="module")
+def real(shared, load_file):
+    return cache(lambda name: load_file(shared / "real-logs/slack" / name))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_real_record_is_accounted_for(real, name):
+    counts, ignored, rejected = EXPECTED[name]
+    loaded = real(name)
+    assert loaded.batch["loader"] == "slack"
+    assert loaded.counts() == counts
+    assert loaded.ignored == ignored
+    assert {row["line_no"]: row["reason"] for row in loaded.rejected} == rejected
+
+
+def test_every_real_file_is_expected_here(shared):
+    assert {path.name for path in (shared / "real-logs/slack").iterdir()} - {"PROVENANCE.txt"} == set(EXPECTED)
+
+
+def test_claims_slack_and_nothing_else(foreign_samples):
+    assert {path.parent.name for path, sample in foreign_samples if LOADER.recognise(sample)} == {"slack"}
+
+
+def test_real_app_events_read_twice(real, shared):
+    text = (shared / "real-logs/slack/panther-audit-apps.ndjson").read_text()
+    records = dict(enumerate(map(json.loads, text.splitlines()), 1))
+    rows = real("panther-audit-apps.ndjson").rows
+    seen = Counter(records[row["line_no"]]["action"] for log in rows for row in rows[log])
+    assert seen == Counter(("app_scopes_expanded", "app_installed", "app_restricted", "org_app_workspace_removed"))
+    for row in rows["issuance"] + rows["revocation"]:
+        record = records[row["line_no"]]
+        named = record["entity"].get("app", {})
+        at = datetime.fromisoformat(record["date_create"]).replace(tzinfo=UTC)
+        assert row.get("issued_at", row.get("revoked_at")) == at
+        assert (row["client_id"], row["tenant"]) == (named.get("id"), record["context"]["location"]["id"])
+        if "scopes" in row:
+            assert row["scopes"] == named.get("scopes", record["details"].get("new_scopes"))
+
+
+def test_times(load):
+    cases = [START, str(START), START * 1000, "2025-10-09 08:53:20", "2025-10-09T08:53:20Z"]
+    loaded = load([event("app_installed", number=number, at=at) for number, at in enumerate(cases)])
+    assert {row["issued_at"] for row in loaded.rows["issuance"]} == {datetime.fromtimestamp(START, UTC)}
+    assert loaded.batch["issuance"] == len(cases)
+
+
+def test_installation_is_a_consent_of_the_workspace(load):
+    row = load([event("app_installed")]).one("issuance")
+    assert (row["kind"], row["outcome"], row["client_id"], row["client_name"]) == ("consent", "success", "A1", "Bot")
+    assert row["scopes"] == ["chat:write", "users:read"]
+    assert (row["subject_id"], row["subject_kind"]) == (None, "service")
+    assert (row["consent_actor"], row["consent_kind"], row["tenant"]) == ("U1", "user", "T1")
+    assert row["grant_id"].startswith("derived:")
+    assert (row["ip"], row["user_agent"]) == ("192.0.2.7", "agent/1.0")
+
+
+def test_no_scopes_are_not_unknown_scopes(load):
+    given, unknown = load(
+        [event("app_installed", entity=app(scopes=[])), event("app_installed", number=2, entity=app(scopes=None))]
+    ).rows["issuance"]
+    assert (given["scopes"], unknown["scopes"]) == ([], None)
+
+
+def test_approval_opens_nothing(load):
+    loaded = load([event("app_approved")])
+    assert loaded.ignored == {"approval of an app that is not installed": 1}
+
+
+def test_widening_without_an_app_guesses_none(load):
+    workspace = {"type": "workspace", "workspace": {"id": "T1", "name": "Acme"}}
+    details = {"new_scopes": ["chat:write", "files:read"], "previous_scopes": ["chat:write"]}
+    nameless = load([event("app_scopes_expanded", entity=workspace, details=details)]).one("issuance")
+    assert (nameless["kind"], nameless["client_id"], nameless["grant_id"]) == ("change", None, None)
+    assert nameless["scopes"] == ["chat:write", "files:read"]
+    named = load([event("app_scopes_expanded", details=details)]).one("issuance")
+    assert (named["client_id"], named["scopes"]) == ("A1", ["chat:write", "files:read"])
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "outcome", "target"),
+    [
+        ("app_uninstalled", "revoke", "success", "client"),
+        ("org_app_workspace_removed", "revoke", "success", "client"),
+        ("app_deleted", "disable", "success", "client"),
+        ("app_restricted", "signal", "success", "client"),
+        ("app_removed_from_whitelist", "signal", "success", "client"),
+        ("app_token_preserved", "revoke", "denied", "client"),
+    ],
+)
+def test_ends_of_apps(load, action, kind, outcome, target):
+    row = load([event(action)]).one("revocation")
+    assert (row["kind"], row["outcome"], row["target_kind"]) == (kind, outcome, target)
+    assert (row["client_id"], row["tenant"], row["token_id"], row["reason"]) == ("A1", "T1", None, action)
+
+
+def test_removal_without_a_workspace_does_not_end_the_app_everywhere(load):
+    assert load([event("app_uninstalled", context={})]).one("revocation")["target_kind"] == "grant"
+
+
+def test_installation_and_removal_meet(tmp_path):
+    from grantlens.store import Store
+
+    records = [event("app_installed"), event("app_uninstalled", number=2, at=START + 60)]
+    path = tmp_path / "slack.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        store.load(path)
+        (state,) = store.sql("SELECT client_id, ended_at, scopes FROM grant_state").to_pylist()
+    assert (state["client_id"], state["scopes"]) == ("A1", ["chat:write", "users:read"])
+    assert state["ended_at"] == datetime.fromtimestamp(START + 60, UTC)
+
+
+def test_sessions_and_people(load):
+    loaded = load(
+        [
+            event("user_session_invalidated", entity=person()),
+            event("user_session_reset_by_admin", number=2, entity=person("U1")),
+            event("user_deactivated", number=3, entity=person()),
+        ]
+    )
+    ended = [
+        (row["kind"], row["target_kind"], row["subject_id"], row["session_id"], row["initiator"])
+        for row in loaded.rows["revocation"]
+    ]
+    assert ended == [
+        ("revoke", "session", "U2", None, "admin"),
+        ("revoke", "session", "U1", None, "user"),
+        ("disable", "subject", "U2", None, "admin"),
+    ]
+    assert {row["client_id"] for row in loaded.rows["revocation"]} == {None}
+
+
+def test_call_of_an_ai_app(load):
+    row = load([event("mcp_slack_read_channel_tool_called")]).one("usage")
+    assert (row["client_id"], row["subject_id"], row["session_id"]) == ("A1", "U1", "913")
+    assert (row["operation"], row["outcome"]) == ("mcp_slack_read_channel_tool_called", "success")
+
+
+def test_what_is_ignored(load):
+    actions = ("user_login", "external_auth_oauth2_token_fetched", "app_manifest_updated", "canvas_created")
+    loaded = load([event(action, number=number) for number, action in enumerate(actions)])
+    assert loaded.ignored == {
+        "sign-in of a person": 1,
+        "token of a service outside Slack": 1,
+        "app event that neither gives nor takes access": 1,
+        "not about delegated access": 1,
+    }
+
+
+def test_broken_records_are_named_and_the_rest_loads(load):
+    loaded = load(
+        [
+            event("app_installed", at="soon"),
+            event("app_installed", at=None),
+            event("app_installed", at="infinity"),
+            event("app_installed", entity={"type": "workspace"}),
+            event("user_session_invalidated", entity={"type": "user"}),
+            event("app_installed") | {"action": None},
+            event("app_installed", number=9),
+        ],
+        "slack",
+    )
+    assert {row["line_no"]: row["reason"] for row in loaded.rejected} == {
+        1: "date_create is no time",
+        2: NO_TIME,
+        3: "date_create is no time",
+        4: "names no app",
+        5: "names no person",
+        6: "action is missing",
+    }
+    assert loaded.batch["issuance"] == 1
+
+
+def test_twice_is_a_duplicate_and_the_page_gives_the_same_rows(load):
+    records = [event("app_installed"), event("app_uninstalled", number=2)]
+    assert load(records + records).batch["duplicates"] == 2
+    page = json.dumps({"entries": records, "response_metadata": {"next_cursor": ""}}, indent=1)
+    by_line, by_page = load(records).rows, load(page).rows
+    for log in by_line:
+        lines, pages = ([row | {"line_no": 0} for row in rows[log]] for rows in (by_line, by_page))
+        assert lines == pages
