@@ -1,0 +1,543 @@
+"""The Auth0 loader against every real record, against a second reading in plain Python, and quirk by quirk."""
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+
+from grantlens.loaders.auth0 import LOADER
+from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
+
+CLIENT, USER, ADMIN = (
+    "cliMailCopilot000000000000000001",
+    "auth0|user00000000000000000001",
+    "auth0|admin0000000000000000001",
+)
+GRANT = "62b0000000000000000000a1"
+
+EXPECTED = {
+    "elastic-login-failure.ndjson": ({"records": 4, "issuance": 2, "ignored": 2}, {"sign-in of a person": 2}),
+    "elastic-login-success.ndjson": ({"records": 15, "issuance": 5, "ignored": 10}, {"sign-in of a person": 10}),
+    "elastic-logout-success.ndjson": ({"records": 2, "ignored": 2}, {"sign-out of a person": 2}),
+    # one record is there twice, as streams may deliver it
+    "elastic-mgmt-api-success.ndjson": (
+        {"records": 28, "issuance": 1, "usage": 27, "revocation": 1, "duplicates": 1},
+        {},
+    ),
+    "elastic-token-xchg-success.ndjson": ({"records": 14, "issuance": 13, "duplicates": 1}, {}),
+}
+
+
+def event(code, *, id="1", details=None, **more):
+    """Write one event as the Management API gives it."""
+    return {
+        "date": "2026-07-01T10:00:00.123Z",
+        "type": code,
+        "description": "",
+        "connection_id": "",
+        "client_id": CLIENT,
+        "client_name": "Mail copilot",
+        "ip": "198.51.100.7",
+        "user_agent": "agent/1.0",
+        "details": details or {},
+        "user_id": USER,
+        "user_name": "ada@example.com",
+        "log_id": f"9002026070110000012300000000000000000000000000000000{id}",
+        **more,
+    }
+
+
+def streamed(record):
+    """Write the event as a log stream delivers it."""
+    return {"log_id": record.get("log_id"), "data": record}
+
+
+def call(method, path, *, id="1", status=200, code="sapi", body=None, answer=None, query=None, user=ADMIN, **more):
+    """Write a call of the Management API."""
+    request = {
+        "method": method,
+        "path": path,
+        "query": query or {},
+        "body": body or {},
+        "channel": "https://manage.auth0.com/",
+        "auth": {
+            "user": {"user_id": user, "name": "admin@example.com"} if user else {},
+            "strategy": "jwt",
+            "credentials": {"jti": "a1b2c3", "scopes": ["read:users", "delete:grants"]},
+        },
+    }
+    details = {"request": request, "response": {"statusCode": status, "body": answer or {}}}
+    return event(code, id=id, details=details, client_id="cliDashboard", client_name="", user_id=user or "", **more)
+
+
+def login(*grants, **more):
+    """Write a login during which these were consented to."""
+    prompts = [{"name": "login", "completedAt": 1, "elapsedTime": 7}]
+    prompts += [{"name": "consent", "grantInfo": grant, "elapsedTime": 7} for grant in grants]
+    return event("s", details={"prompts": prompts, "session_id": "sess1"}, **more)
+
+
+def given_(id=GRANT, scope="openid mail.read"):
+    return {"id": id, "audience": "https://api.example.com/", "scope": scope, "expiration": None}
+
+
+# Every real record.
+
+
+@pytest.fixture(scope="module")
+def real(shared, load_file):
+    """Return a function that gives what came of one real file, loaded once."""
+    return cache(lambda name: load_file(shared / "real-logs/auth0" / name))
+
+
+def records_of(shared, name):
+    """Read a real file with json alone: the events, each once."""
+    lines = (shared / "real-logs/auth0" / name).read_text().splitlines()
+    return list({record["log_id"]: record["data"] for record in map(json.loads, lines)}.values())
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_real_record_is_accounted_for(real, name):
+    counts, ignored = EXPECTED[name]
+    loaded = real(name)
+    assert loaded.batch["loader"] == "auth0"
+    assert loaded.counts() == counts
+    assert loaded.ignored == ignored
+    assert loaded.rejected == []
+
+
+def test_every_real_file_is_expected_here(shared):
+    assert {path.name for path in (shared / "real-logs/auth0").iterdir()} - {"PROVENANCE.txt"} == set(EXPECTED)
+
+
+def test_claims_auth0_and_nothing_else(foreign_samples):
+    claimed = {path.parent.name for path, sample in foreign_samples if LOADER.recognise(sample)}
+    assert claimed == {"auth0"}
+    assert all(LOADER.recognise(sample) for path, sample in foreign_samples if path.parent.name == "auth0")
+
+
+def test_real_consents_agree_with_a_reading_in_plain_python(shared, real):
+    name = "elastic-login-success.ndjson"
+    expected = {
+        prompt["grantInfo"]["id"]: (record, prompt["grantInfo"])
+        for record in records_of(shared, name)
+        for prompt in record["details"]["prompts"]
+        if "grantInfo" in prompt
+    }
+    rows = real(name).rows["issuance"]
+    assert {row["grant_id"] for row in rows} == set(expected)
+    assert len(rows) == 5
+    for row in rows:
+        record, info = expected[row["grant_id"]]
+        assert row["issued_at"] == datetime.fromisoformat(record["date"])
+        assert (row["client_id"], row["subject_id"]) == (record["client_id"], record["user_id"])
+        assert row["scopes"] == info["scope"].split(" ")
+        assert row["audience"] == [info["audience"]]
+        assert row["session_id"] == record["details"]["session_id"]
+        assert (row["kind"], row["outcome"], row["consent_kind"]) == ("consent", "success", "user")
+
+
+def test_each_real_consent_is_followed_by_a_token_of_its_client_and_user(shared, real):
+    consents = real("elastic-login-success.ndjson").rows["issuance"]
+    tokens = real("elastic-token-xchg-success.ndjson").rows["issuance"]
+    assert {row["token_id"] for row in tokens} == {None}  # what an exchange gave, the log does not say
+    for consent in consents:
+        later = [
+            (token["issued_at"] - consent["issued_at"]).total_seconds()
+            for token in tokens
+            if (token["client_id"], token["subject_id"]) == (consent["client_id"], consent["subject_id"])
+        ]
+        assert any(0 < seconds < 2 for seconds in later)
+
+
+def test_real_calls_agree_with_a_reading_in_plain_python(shared, real):
+    name = "elastic-mgmt-api-success.ndjson"
+    records = records_of(shared, name)
+    rows = {row["event_id"]: row for row in real(name).rows["usage"]}
+    assert set(rows) == {record["log_id"] for record in records}
+    for record in records:
+        request, row = record["details"]["request"], rows[record["log_id"]]
+        assert row["token_id"] == request["auth"]["credentials"]["jti"]
+        assert row["token_scopes"] == request["auth"]["credentials"].get("scopes")
+        assert row["subject_id"] == request["auth"]["user"]["user_id"]
+        assert (row["method"], row["target"]) == (request["method"].upper(), request["path"])
+        assert (row["status"], row["outcome"]) == (record["details"]["response"]["statusCode"], "success")
+
+
+def test_the_real_client_grant_and_the_end_of_its_client_join(shared, real):
+    name = "elastic-mgmt-api-success.ndjson"
+    (posted,) = [r for r in records_of(shared, name) if r["details"]["request"]["path"] == "/api/v2/client-grants"]
+    (deleted,) = [
+        r
+        for r in records_of(shared, name)
+        if r["details"]["request"]["method"] == "delete" and "/clients/" in r["details"]["request"]["path"]
+    ]
+    body = posted["details"]["request"]["body"]
+    granted, ended = real(name).one("issuance"), real(name).one("revocation")
+    assert granted["client_id"] == ended["client_id"] == body["client_id"]
+    assert granted["scopes"] == granted["scopes_requested"] == body["scope"]
+    assert len(granted["scopes"]) > 100
+    assert granted["audience"] == [body["audience"]]
+    assert granted["consent_actor"] == posted["user_id"]
+    assert granted["grant_id"].startswith("derived:")  # the answer left the id out
+    assert (ended["kind"], ended["target_kind"]) == ("disable", "client")
+    assert ended["revoked_at"] == datetime.fromisoformat(deleted["date"]) > granted["issued_at"]
+
+
+def test_real_refused_authorization_requests_are_no_consent(shared, real):
+    name = "elastic-login-failure.ndjson"
+    refused = [record for record in records_of(shared, name) if "qs" in record["details"]]
+    rows = real(name).rows["issuance"]
+    assert [row["event_id"] for row in rows] == [record["log_id"] for record in refused]
+    for record, row in zip(refused, rows, strict=True):
+        assert row["client_id"] == record["details"]["qs"]["client_id"]
+        assert row["scopes_requested"] == record["details"]["qs"]["scope"].split()
+        assert (row["kind"], row["outcome"], row["scopes"]) == ("consent", "denied", None)
+
+
+def test_no_authorization_code_is_kept_of_real_records(shared, real):
+    codes = [record["details"]["code"] for record in records_of(shared, "elastic-token-xchg-success.ndjson")]
+    text = json.dumps(real("elastic-token-xchg-success.ndjson").rows, default=str)
+    assert codes
+    assert not [code for code in codes if code in text]
+
+
+# What joins.
+
+
+def test_a_consent_and_the_deletion_of_its_grant_join_on_the_id(load):
+    loaded = load([login(given_(), id="1"), call("delete", f"/api/v2/grants/{GRANT}", id="2", status=204)])
+    consent, ended = loaded.one("issuance"), loaded.one("revocation")
+    assert consent["grant_id"] == ended["grant_id"] == GRANT
+    assert (ended["target_kind"], ended["initiator"], ended["actor_id"]) == ("grant", "admin", ADMIN)
+    assert loaded.one("usage")["target"] == f"/api/v2/grants/{GRANT}"
+
+
+def test_several_consents_of_one_login_are_several_rows(load):
+    loaded = load([login(given_("a"), given_("b"))])
+    assert [row["grant_id"] for row in loaded.rows["issuance"]] == ["a", "b"]
+    assert len({row["event_id"] for row in loaded.rows["issuance"]}) == 2
+
+
+def test_a_client_grant_is_called_by_its_id_where_the_answer_gives_it(load):
+    body = {"client_id": CLIENT, "audience": "https://api.example.com/", "scope": ["read:mail", "send:mail"]}
+    less = {"client_id": CLIENT, "audience": "https://api.example.com/", "scope": ["read:mail"], "id": "cgr_1"}
+    loaded = load(
+        [
+            call("post", "/api/v2/client-grants", id="1", status=201, body=body, answer=body | {"id": "cgr_1"}),
+            call("patch", "/api/v2/client-grants/cgr_1", id="2", body={"scope": ["read:mail"]}, answer=less),
+            call("delete", "/api/v2/client-grants/cgr_1", id="3", status=204),
+        ]
+    )
+    granted, changed = loaded.rows["issuance"]
+    assert granted["grant_id"] == changed["grant_id"] == loaded.one("revocation")["grant_id"] == "cgr_1"
+    assert (granted["kind"], changed["kind"]) == ("consent", "change")
+    assert (granted["scopes"], changed["scopes"]) == (["read:mail", "send:mail"], ["read:mail"])
+    assert (granted["client_id"], changed["client_id"]) == (CLIENT, CLIENT)
+    assert {row["subject_kind"] for row in (granted, changed)} == {"service"}
+    assert {row["subject_id"] for row in (granted, changed)} == {None}
+
+
+ENDS = {
+    ("delete", "/api/v2/refresh-tokens/rt_1"): ("revoke", "token", "rt_1"),
+    ("delete", "/api/v2/device-credentials/dcr_1"): ("revoke", "token", "dcr_1"),
+    ("delete", "/api/v2/grants/" + GRANT): ("revoke", "grant", GRANT),
+    ("delete", "/api/v2/client-grants/cgr_1"): ("revoke", "grant", "cgr_1"),
+    ("post", "/api/v2/sessions/sess1/revoke"): ("revoke", "session", "sess1"),
+    ("delete", "/api/v2/users/auth0%7Cuser00000000000000000001/refresh-tokens"): ("revoke", "subject", USER),
+    ("delete", "/api/v2/users/auth0%7Cuser00000000000000000001"): ("disable", "subject", USER),
+    ("delete", f"/api/v2/clients/{CLIENT}"): ("disable", "client", CLIENT),
+}
+
+
+@pytest.mark.parametrize(("method", "path"), ENDS)
+def test_what_a_call_ends_is_told_by_its_path(load, method, path):
+    row = load([call(method, path, status=204)]).one("revocation")
+    named = {
+        "token": "token_id",
+        "grant": "grant_id",
+        "session": "session_id",
+        "client": "client_id",
+        "subject": "subject_id",
+    }
+    kind, target, id = ENDS[method, path]
+    assert (row["kind"], row["target_kind"], row["outcome"]) == (kind, target, "success")
+    assert {target: row[column] for target, column in named.items() if row[column]} == {target: id}
+
+
+def test_a_call_that_ends_several_tokens_is_several_rows(load):
+    loaded = load([call("post", "/api/v2/refresh-tokens/revoke", status=202, body={"ids": ["rt_1", "rt_2"]})])
+    assert [(row["token_id"], row["target_kind"]) for row in loaded.rows["revocation"]] == [
+        ("rt_1", "token"),
+        ("rt_2", "token"),
+    ]
+
+
+BULK = {
+    (USER, CLIENT): ("grant", USER, CLIENT),
+    (USER, None): ("subject", USER, None),
+    (None, CLIENT): ("client", None, CLIENT),
+}
+
+
+@pytest.mark.parametrize(("user", "client"), BULK)
+def test_a_bulk_revocation_ends_what_its_body_names(load, user, client):
+    body = {"user_id": user, "client_id": client}
+    row = load([call("post", "/api/v2/refresh-tokens/revoke", body=body)]).one("revocation")
+    assert (row["target_kind"], row["subject_id"], row["client_id"]) == BULK[user, client]
+
+
+def test_deleting_the_grants_of_a_user_names_the_user_in_the_query(load):
+    row = load([call("delete", "/api/v2/grants", query={"user_id": USER}, status=204)]).one("revocation")
+    assert (row["target_kind"], row["subject_id"], row["grant_id"]) == ("subject", USER, None)
+
+
+def test_a_blocked_user_is_disabled_and_one_set_free_is_not(load):
+    path = "/api/v2/users/auth0%7Cuser00000000000000000001"
+    loaded = load([call("patch", path, id=str(b), body={"blocked": b}) for b in (True, False)])
+    assert (loaded.one("revocation")["kind"], loaded.one("revocation")["subject_id"]) == ("disable", USER)
+    assert loaded.counts() == {"records": 2, "usage": 2, "revocation": 1}
+
+
+def test_reading_a_grant_or_a_client_ends_nothing(load):
+    calls = [call("get", path, id=path[-1], code="mgmt_api_read") for path in ("/api/v2/grants/a", "/api/v2/clients/b")]
+    assert load(calls).counts() == {"records": 2, "usage": 2}
+
+
+def test_a_machine_acts_for_itself(load):
+    loaded = load([call("delete", f"/api/v2/grants/{GRANT}", user=None, status=204)])
+    usage, ended = loaded.one("usage"), loaded.one("revocation")
+    assert (usage["client_id"], usage["subject_id"], usage["token_id"]) == ("cliDashboard", None, "a1b2c3")
+    assert (ended["initiator"], ended["actor_id"]) == ("client", "cliDashboard")
+
+
+# What failed gives and ends nothing.
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "reason"),
+    [
+        (401, "denied", "token"),
+        (403, "denied", "other"),
+        (429, "denied", "rate"),
+        (400, "error", None),
+        (None, "error", None),
+    ],
+)
+def test_a_failed_call_is_no_success_in_any_log(load, status, outcome, reason):
+    body = {"client_id": CLIENT, "audience": "https://api.example.com/", "scope": ["read:mail"]}
+    loaded = load(
+        [
+            call("post", "/api/v2/client-grants", id="1", status=status, code="fapi", body=body),
+            call("delete", f"/api/v2/grants/{GRANT}", id="2", status=status, code="fapi"),
+        ]
+    )
+    assert {row["outcome"] for rows in loaded.rows.values() for row in rows} == {outcome}
+    assert {row["denial_reason"] for row in loaded.rows["usage"]} == {reason}
+    assert loaded.one("issuance")["scopes"] is None
+    assert loaded.counts() == {"records": 2, "issuance": 1, "usage": 2, "revocation": 1}
+
+
+EXCHANGES = {
+    "seacft": ("token", "success", "authorization_code"),
+    "seccft": ("token", "success", "client_credentials"),
+    "sepft": ("token", "success", "password"),
+    "sertft": ("refresh", "success", "refresh_token"),
+    "sede": ("token", "success", "urn:ietf:params:oauth:grant-type:device_code"),
+    "sens": ("exchange", "success", "urn:ietf:params:oauth:grant-type:token-exchange"),
+    "secte": ("exchange", "success", "urn:ietf:params:oauth:grant-type:token-exchange"),
+    "seta": ("exchange", "success", None),
+    "idjag_exchange_succeeded": ("exchange", "success", None),
+    "feacft": ("token", "denied", "authorization_code"),
+    "feccft": ("token", "denied", "client_credentials"),
+    "feoobft": ("token", "denied", None),
+    "fertft": ("refresh", "denied", "refresh_token"),
+    "ferrt": ("refresh", "denied", "refresh_token"),
+    "fecte": ("exchange", "denied", "urn:ietf:params:oauth:grant-type:token-exchange"),
+    "idjag_exchange_failed": ("exchange", "denied", None),
+    "jwt_bearer_exchange_failed": ("exchange", "denied", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+}
+
+
+def test_each_code_of_an_exchange_tells_kind_and_outcome(load):
+    loaded = load([event(code, id=str(number)) for number, code in enumerate(EXCHANGES)])
+    rows = loaded.rows["issuance"]
+    assert {
+        code: (row["kind"], row["outcome"], row["grant_type"]) for code, row in zip(EXCHANGES, rows, strict=True)
+    } == EXCHANGES
+    assert loaded.counts() == {"records": len(EXCHANGES), "issuance": len(EXCHANGES)}
+
+
+def test_a_user_who_does_not_confirm_a_device_consents_to_nothing(load):
+    row = load([event("fdecc")]).one("issuance")
+    assert (row["kind"], row["outcome"], row["client_id"]) == ("consent", "denied", CLIENT)
+
+
+def test_codes_that_end_access(load):
+    expected = {
+        "srrt": ("revoke", "token", "success", CLIENT),
+        "resource_cleanup": ("revoke", "token", "success", CLIENT),
+        "universal_logout_succeeded": ("revoke", "subject", "success", None),
+        "universal_logout_failed": ("revoke", "subject", "error", None),
+        "sdu": ("disable", "subject", "success", None),
+        "fdu": ("disable", "subject", "error", None),
+    }
+    rows = load([event(code, id=str(number)) for number, code in enumerate(expected)]).rows["revocation"]
+    assert [(r["kind"], r["target_kind"], r["outcome"], r["client_id"]) for r in rows] == list(expected.values())
+    assert {row["subject_id"] for row in rows} == {USER}
+
+
+def test_an_end_that_names_nobody_is_rejected(load):
+    loaded = load([event("sdu", user_id="")])
+    assert [row["reason"] for row in loaded.rejected] == ["names no subject"]
+
+
+# Quirk by quirk.
+
+
+def test_scopes_are_parted_by_blanks_or_a_list_and_empty_is_not_none(load):
+    expected = {"openid mail.read": ["openid", "mail.read"], "": None, None: None}
+    listed = {'["a", "b"]': ["a", "b"], "[]": []}
+    cases = [event("sertft", id=str(n), scope=scope) for n, scope in enumerate(expected)]
+    cases += [event("sertft", id=f"x{n}", scope=json.loads(text)) for n, text in enumerate(listed)]
+    rows = load(cases).rows["issuance"]
+    assert [row["scopes"] for row in rows] == [*expected.values(), *listed.values()]
+
+
+def test_empty_names_are_unknown(load):
+    row = load([event("seccft", user_id="", user_name="", client_name="")]).one("issuance")
+    assert (row["subject_id"], row["subject_name"], row["client_name"], row["subject_kind"]) == (
+        None,
+        None,
+        None,
+        "service",
+    )
+
+
+def test_an_agent_stands_in_the_chain_of_actors(load):
+    assert load([event("secte", agent_id="agt_1")]).one("issuance")["actor_chain"] == ["agt_1"]
+
+
+def test_no_secret_is_kept(load):
+    secrets = {
+        "code": "SECRETcode",
+        "password": "SECRETpass",
+        "client_secret": "SECRETclient",
+        "refresh_token": "SECRETrefresh",
+    }
+    body = {"client_id": CLIENT, **secrets, "audience": "https://api.example.com/", "scope": ["a"]}
+    loaded = load(
+        [
+            event("seacft", id="1", details=secrets),
+            event("srrt", id="2", details={"body": secrets, "request": {"body": secrets}}),
+            call("post", "/api/v2/client-grants", id="3", body=body, answer=body),
+            call("post", "/api/v2/device-credentials", id="4", body=body, answer={**secrets, "id": "dcr_1"}),
+        ]
+    )
+    assert loaded.counts() == {"records": 4, "issuance": 3, "usage": 2, "revocation": 1}
+    assert "SECRET" not in json.dumps(loaded.rows, default=str)
+
+
+def test_a_broken_time_is_rejected_and_nothing_is_guessed(load):
+    expected = {
+        "redacted": "date is no time",
+        "2026-02-30T10:00:00.000Z": "date is no time",
+        "2026-07-01": "date is no time",
+        1602180521204: "date is no time",
+        None: "date is missing",
+    }
+    loaded = load([event("seacft", id=str(n), date=date) for n, date in enumerate(expected)], loader="auth0")
+    assert [row["reason"] for row in loaded.rejected] == list(expected.values())
+
+
+def test_a_record_without_type_is_rejected(load):
+    assert [row["reason"] for row in load([event(None)], loader="auth0").rejected] == ["type is missing"]
+
+
+def test_loading_an_event_twice_counts_once_whatever_its_shape(load):
+    record = event("seacft")
+    assert load([record, record]).counts() == {"records": 2, "issuance": 1, "duplicates": 1}
+    assert load([streamed(record), record]).counts() == {"records": 2, "issuance": 1, "duplicates": 1}
+
+
+EVERY_KIND = [
+    login(given_("a"), given_("b"), id="1"),
+    event(
+        "seacft",
+        id="2",
+        details={"code": "*****abc"},
+        audience="https://api.example.com/",
+        scope="openid",
+        tenant_name="t1",
+    ),
+    event("ferrt", id="3"),
+    event("srrt", id="4"),
+    event("sdu", id="5"),
+    event("slo", id="6", details={"session_id": "sess1"}),
+    event(
+        "f",
+        id="7",
+        details={"qs": {"client_id": CLIENT, "scope": "a b", "response_type": "code"}, "error": {"oauthError": "no"}},
+    ),
+    call("post", "/api/v2/client-grants", id="8", body={"client_id": CLIENT, "audience": "https://x", "scope": ["a"]}),
+    call("delete", f"/api/v2/grants/{GRANT}", id="9"),
+    call("patch", "/api/v2/users/auth0%7C1", id="10", body={"blocked": True}),
+    call("post", "/api/v2/refresh-tokens/revoke", id="11", body={"ids": ["rt_1", "rt_2"]}),
+]
+SHAPES = {
+    "stream": streamed,
+    "eventbridge": lambda r: {
+        "version": "0",
+        "id": "x",
+        "detail-type": "Auth0 log",
+        "time": "2026-07-01T10:00:09Z",
+        "detail": streamed(r),
+    },
+    "elastic input": lambda r: {"json": streamed(r)},
+    "elastic stored": lambda r: {"@timestamp": "2026-07-01T10:00:05Z", "event": {"original": json.dumps(streamed(r))}},
+    "elastic message": lambda r: {"@timestamp": "2026-07-01T10:00:05Z", "message": json.dumps(streamed(r))},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_gives_the_same_rows(load, shape):
+    bare, wrapped = load(EVERY_KIND), load([SHAPES[shape](record) for record in EVERY_KIND])
+    assert bare.batch["loader"] == wrapped.batch["loader"] == "auth0"
+    assert bare.counts() == wrapped.counts()
+    assert bare.ignored == wrapped.ignored
+    delivered = datetime(2026, 7, 1, 10, 0, 9, tzinfo=UTC) if shape == "eventbridge" else None
+    for log, rows in bare.rows.items():
+        assert rows, log
+        assert {row["received_at"] for row in wrapped.rows[log]} == {delivered}
+        for mine, theirs in zip(rows, wrapped.rows[log], strict=True):
+            assert mine == theirs | {"received_at": None}
+
+
+def test_pages_of_the_api_are_unwrapped(load_file, tmp_path):
+    path = tmp_path / "page.json"
+    path.write_text(json.dumps(EVERY_KIND))
+    assert load_file(path).batch["records"] == len(EVERY_KIND)
+
+
+def test_shapes_may_be_mixed_in_one_file(load):
+    wraps = [*SHAPES.values(), lambda record: record]
+    mixed = [wraps[number % len(wraps)](record) for number, record in enumerate(EVERY_KIND)]
+    assert load(mixed).counts() == load(EVERY_KIND).counts()
+
+
+# Whatever is missing or of a wrong type: nothing fails, and every record is counted.
+
+
+@settings(max_examples=6)
+@given(lists_of_damaged([*EVERY_KIND, *map(streamed, EVERY_KIND), *map(SHAPES["elastic stored"], EVERY_KIND)]))
+def test_a_damaged_record_never_stops_a_load(load, records):
+    assert_all_accounted_for(load, records, "auth0")
+
+
+def test_the_kinds_of_records_here_show_every_log(load):
+    assert Counter(load(EVERY_KIND).counts()) == Counter(
+        {"records": 11, "issuance": 6, "usage": 4, "revocation": 6, "ignored": 1}
+    )
