@@ -125,11 +125,20 @@ _EXCHANGES = "sens secte seta sd idjag_exchange_succeeded"
 _REFUSED_TOKENS = "feacft feccft fepft feoobft feotpft fepotpft fercft fede"
 _REFUSED_EXCHANGES = "fens fecte feta fd idjag_exchange_failed jwt_bearer_exchange_failed"
 
+# Empty texts are unknown. What follows reads these columns only: each one more would be copied for each record.
 _EVENT_STEP = f"""
-SELECT line_no, e.*, coalesce(nullif(e.log_id, ''), nullif(outer_id, ''), nullif(e._id, '')) AS event_id,
-       {_moment("e.date")} AS happened_at,
-       {_moment("delivered")} AS received_at,
-       e.details.request AS request, e.details.response AS response, TRY_CAST(e.details.response.statusCode AS INTEGER) AS status,
+SELECT line_no, e.type AS type, coalesce(nullif(e.log_id, ''), nullif(outer_id, ''), nullif(e._id, '')) AS event_id,
+       e.date AS date, {_moment("e.date")} AS happened_at, {_moment("delivered")} AS received_at,
+       nullif(e.client_id, '') AS client_id, nullif(e.client_name, '') AS client_name, nullif(e.user_id, '') AS user_id,
+       nullif(e.user_name, '') AS user_name, nullif(e.agent_id, '') AS agent_id, nullif(e.description, '') AS description,
+       nullif(e.ip, '') AS ip, nullif(e.user_agent, '') AS user_agent, nullif(e.tenant_name, '') AS tenant,
+       e.scope AS scope, e.audience AS audience, nullif(e.details.session_id, '') AS session_id,
+       e.details.qs AS qs, e.details.prompts AS prompts, e.details.request AS request, e.details.response.body AS answer,
+       nullif(e.details.request.auth.user.user_id, '') AS caller_user,
+       TRY_CAST(e.details.response.statusCode AS INTEGER) AS status,
+       CASE WHEN status IN (401, 403, 429) THEN 'denied'
+            WHEN e.type <> 'fapi' AND (status IS NULL OR status BETWEEN 200 AND 299) THEN 'success' ELSE 'error' END AS call_outcome,
+       upper(nullif(e.details.request.method, '')) AS verb,
        CASE WHEN e.type IN {_listed(_TOKENS)} OR e.type IN {_listed(_REFUSED_TOKENS)} THEN 'token'
             WHEN e.type IN {_listed(_EXCHANGES)} OR e.type IN {_listed(_REFUSED_EXCHANGES)} THEN 'exchange'
             WHEN e.type IN ('sertft', 'fertft', 'ferrt') THEN 'refresh'
@@ -145,16 +154,9 @@ SELECT line_no, e.*, coalesce(nullif(e.log_id, ''), nullif(outer_id, ''), nullif
 FROM shaped
 """
 
-# What a call did, by its path. `what` is its end of a token, grant, client or subject, or its consent.
-_CALL_STEP = """
+# What a call did, by its path: a consent, or the end of a token, grant, client or subject. Most calls do neither.
+_ACT_STEP = """
 SELECT *,
-       upper(nullif(request.method, '')) AS verb,
-       string_split(regexp_extract(request.path, '^/api/v2/([^?]+?)/?([?].*)?$', 1), '/') AS place,
-       place[1] AS kind, nullif(url_decode(place[2]), '') AS place_id, place[3] AS below,
-       CASE WHEN type = 'fapi' THEN CASE WHEN status IN (401, 403, 429) THEN 'denied' ELSE 'error' END
-            WHEN status IS NULL OR status BETWEEN 200 AND 299 THEN 'success'
-            WHEN status IN (401, 403, 429) THEN 'denied' ELSE 'error' END AS call_outcome,
-       nullif(request.auth.user.user_id, '') AS caller_user,
        CASE WHEN kind = 'client-grants' AND verb = 'POST' AND place_id IS NULL THEN 'client grant'
             WHEN kind = 'client-grants' AND verb = 'PATCH' AND place_id IS NOT NULL THEN 'client grant change'
             WHEN kind = 'device-credentials' AND verb = 'POST' AND place_id IS NULL THEN 'credential'
@@ -173,8 +175,15 @@ SELECT *,
             THEN 'disable subject'
             WHEN kind = 'clients' AND verb = 'DELETE' AND place_id IS NOT NULL AND below IS NULL THEN 'disable client'
        END AS what
-FROM event
-WHERE happened_at IS NOT NULL AND meaning = 'call'
+FROM (
+    SELECT *, string_split(regexp_extract(request.path, '^/api/v2/([^?]+?)/?([?].*)?$', 1), '/') AS place,
+           place[1] AS kind, nullif(url_decode(place[2]), '') AS place_id, place[3] AS below
+    FROM event
+    WHERE meaning = 'call' AND happened_at IS NOT NULL
+      AND ((verb = 'DELETE' AND regexp_matches(request.path, '^/api/v2/(client-grants|grants|refresh-|device-|users|clients)'))
+        OR (verb = 'POST' AND regexp_matches(request.path, '^/api/v2/(client-grants|device-|refresh-|sessions)'))
+        OR (verb = 'PATCH' AND regexp_matches(request.path, '^/api/v2/(client-grants|users)')))
+)
 """
 
 _ISSUED = f"""
@@ -189,14 +198,12 @@ SELECT line_no, happened_at AS issued_at, received_at, event_id, meaning AS kind
             WHEN type IN ('secte', 'fecte', 'sens', 'fens') THEN 'urn:ietf:params:oauth:grant-type:token-exchange' END AS grant_type,
        NULL::VARCHAR AS grant_id, NULL::VARCHAR AS token_id,
        CASE WHEN starts_with(type, 'idjag_') THEN 'id_jag' ELSE 'access' END AS token_kind,
-       nullif(details.session_id, '') AS session_id,
-       nullif(client_id, '') AS client_id, nullif(client_name, '') AS client_name,
-       nullif(user_id, '') AS subject_id, nullif(user_name, '') AS subject_name,
-       CASE WHEN nullif(user_id, '') IS NOT NULL THEN 'user' WHEN type IN ('seccft', 'feccft') THEN 'service' END AS subject_kind,
-       CASE WHEN agent_id <> '' THEN [agent_id] END AS actor_chain,
+       session_id, client_id, client_name, user_id AS subject_id, user_name AS subject_name,
+       CASE WHEN user_id IS NOT NULL THEN 'user' WHEN type IN ('seccft', 'feccft') THEN 'service' END AS subject_kind,
+       CASE WHEN agent_id IS NOT NULL THEN [agent_id] END AS actor_chain,
        NULL::VARCHAR[] AS scopes_requested, {_scopes("scope")} AS scopes, {_scopes("audience")} AS audience,
        NULL::VARCHAR AS consent_actor, NULL::VARCHAR AS consent_kind,
-       nullif(ip, '') AS ip, nullif(user_agent, '') AS user_agent, nullif(tenant_name, '') AS tenant
+       ip, user_agent, tenant
 FROM event
 WHERE happened_at IS NOT NULL AND meaning IN ('token', 'exchange', 'refresh')
 """
@@ -205,20 +212,20 @@ _CONSENTED = f"""
 SELECT line_no, happened_at AS issued_at, received_at,
        CASE WHEN nth = 1 THEN event_id ELSE event_id || '#' || nth END AS event_id,
        'consent' AS kind, CASE WHEN meaning = 'refusal' THEN 'denied' ELSE 'success' END AS outcome, NULL AS grant_type,
-       given.id AS grant_id, NULL AS token_id, NULL AS token_kind, nullif(details.session_id, '') AS session_id,
-       coalesce(nullif(client_id, ''), nullif(details.qs.client_id, '')) AS client_id, nullif(client_name, '') AS client_name,
-       nullif(user_id, '') AS subject_id, nullif(user_name, '') AS subject_name,
-       CASE WHEN nullif(user_id, '') IS NOT NULL THEN 'user' END AS subject_kind, NULL AS actor_chain,
-       {_scopes("details.qs.scope")} AS scopes_requested,
+       given.id AS grant_id, NULL AS token_id, NULL AS token_kind, session_id,
+       coalesce(client_id, nullif(qs.client_id, '')) AS client_id, client_name,
+       user_id AS subject_id, user_name AS subject_name,
+       CASE WHEN user_id IS NOT NULL THEN 'user' END AS subject_kind, NULL AS actor_chain,
+       {_scopes("qs.scope")} AS scopes_requested,
        CASE WHEN meaning = 'consent' THEN {_scopes("given.scope")} END AS scopes,
-       {_scopes("coalesce(given.audience, details.qs.audience)")} AS audience,
-       CASE WHEN meaning = 'consent' THEN nullif(user_id, '') END AS consent_actor, 'user' AS consent_kind,
-       nullif(ip, '') AS ip, nullif(user_agent, '') AS user_agent, nullif(tenant_name, '') AS tenant
+       {_scopes("coalesce(given.audience, qs.audience)")} AS audience,
+       CASE WHEN meaning = 'consent' THEN user_id END AS consent_actor, 'user' AS consent_kind,
+       ip, user_agent, tenant
 FROM (
     SELECT *, unnest(givens) AS given, generate_subscripts(givens, 1) AS nth
     FROM (
         SELECT *, CASE WHEN meaning = 'refusal' THEN [NULL]
-                       ELSE list_transform(list_filter(details.prompts, lambda p: p.grantInfo.id IS NOT NULL), lambda p: p.grantInfo)
+                       ELSE list_transform(list_filter(prompts, lambda p: p.grantInfo.id IS NOT NULL), lambda p: p.grantInfo)
                   END AS givens
         FROM event
         WHERE happened_at IS NOT NULL AND meaning IN ('consent', 'refusal')
@@ -231,19 +238,19 @@ _GIVEN_BY_CALL = f"""
 SELECT line_no, happened_at AS issued_at, received_at, event_id,
        CASE what WHEN 'client grant' THEN 'consent' WHEN 'client grant change' THEN 'change' ELSE 'credential' END AS kind,
        call_outcome AS outcome, NULL AS grant_type,
-       CASE WHEN what <> 'credential' THEN coalesce(place_id, nullif(response.body.id, '')) END AS grant_id,
-       CASE WHEN what = 'credential' THEN nullif(response.body.id, '') END AS token_id,
+       CASE WHEN what <> 'credential' THEN coalesce(place_id, nullif(answer.id, '')) END AS grant_id,
+       CASE WHEN what = 'credential' THEN nullif(answer.id, '') END AS token_id,
        CASE WHEN what = 'credential' THEN 'api_key' END AS token_kind, NULL AS session_id,
-       coalesce(nullif(request.body.client_id, ''), nullif(response.body.client_id, '')) AS client_id, NULL AS client_name,
+       coalesce(nullif(request.body.client_id, ''), nullif(answer.client_id, '')) AS client_id, NULL AS client_name,
        CASE WHEN what = 'credential' THEN caller_user END AS subject_id, NULL AS subject_name,
        CASE WHEN what = 'credential' THEN 'user' ELSE 'service' END AS subject_kind, NULL AS actor_chain,
        {_scopes("request.body.scope")} AS scopes_requested,
-       CASE WHEN call_outcome = 'success' THEN {_scopes("coalesce(response.body.scope, request.body.scope)")} END AS scopes,
-       {_scopes("coalesce(nullif(request.body.audience, ''), response.body.audience)")} AS audience,
-       CASE WHEN what <> 'credential' THEN coalesce(caller_user, nullif(client_id, '')) END AS consent_actor,
+       CASE WHEN call_outcome = 'success' THEN {_scopes("coalesce(answer.scope, request.body.scope)")} END AS scopes,
+       {_scopes("coalesce(nullif(request.body.audience, ''), answer.audience)")} AS audience,
+       CASE WHEN what <> 'credential' THEN coalesce(caller_user, client_id) END AS consent_actor,
        CASE WHEN what <> 'credential' THEN 'admin' END AS consent_kind,
-       nullif(ip, '') AS ip, nullif(user_agent, '') AS user_agent, nullif(tenant_name, '') AS tenant
-FROM call
+       ip, user_agent, tenant
+FROM act
 WHERE what IN ('client grant', 'client grant change', 'credential')
 """
 
@@ -252,12 +259,13 @@ SELECT line_no, event_id, happened_at AS used_at, received_at, call_outcome AS o
        CASE WHEN status BETWEEN 0 AND 32767 THEN status::SMALLINT END AS status,
        CASE status WHEN 401 THEN 'token' WHEN 403 THEN 'other' WHEN 429 THEN 'rate' END AS denial_reason,
        nullif(request.auth.credentials.jti, '') AS token_id,
-       nullif(client_id, '') AS client_id, nullif(client_name, '') AS client_name,
+       client_id, client_name,
        caller_user AS subject_id, nullif(request.auth.user.name, '') AS subject_name,
        {_scopes("request.auth.credentials.scopes")} AS token_scopes,
        'auth0' AS resource_server, verb AS method, nullif(split_part(request.path, '?', 1), '') AS target,
-       nullif(ip, '') AS ip, nullif(user_agent, '') AS user_agent, nullif(tenant_name, '') AS tenant
-FROM call
+       ip, user_agent, tenant
+FROM event
+WHERE happened_at IS NOT NULL AND meaning = 'call'
 """
 
 _REVOCATION = """
@@ -266,13 +274,13 @@ SELECT line_no, happened_at AS revoked_at, received_at, event_id,
        CASE WHEN type IN ('fdu', 'universal_logout_failed') THEN 'error' ELSE 'success' END AS outcome,
        CASE WHEN meaning = 'token revoke' THEN 'token' ELSE 'subject' END AS target_kind,
        NULL::VARCHAR AS token_id, NULL::VARCHAR AS grant_id, NULL::VARCHAR AS session_id,
-       CASE WHEN meaning = 'token revoke' THEN nullif(client_id, '') END AS client_id,
-       CASE WHEN meaning = 'token revoke' THEN nullif(client_name, '') END AS client_name,
-       nullif(user_id, '') AS subject_id, nullif(user_name, '') AS subject_name,
+       CASE WHEN meaning = 'token revoke' THEN client_id END AS client_id,
+       CASE WHEN meaning = 'token revoke' THEN client_name END AS client_name,
+       user_id AS subject_id, user_name AS subject_name,
        CASE WHEN type = 'resource_cleanup' THEN 'policy' WHEN type = 'srrt' THEN 'client' END AS initiator,
-       NULL::VARCHAR AS actor_id, nullif(description, '') AS reason, nullif(tenant_name, '') AS tenant
+       NULL::VARCHAR AS actor_id, description AS reason, tenant
 FROM event
-WHERE happened_at IS NOT NULL AND (meaning = 'token revoke' OR (meaning LIKE 'subject %' AND user_id <> ''))
+WHERE happened_at IS NOT NULL AND (meaning = 'token revoke' OR (meaning LIKE 'subject %' AND user_id IS NOT NULL))
 UNION ALL
 SELECT line_no, happened_at, received_at,
        CASE WHEN nth = 1 THEN event_id ELSE event_id || '#' || nth END,
@@ -283,7 +291,7 @@ SELECT line_no, happened_at, received_at,
        CASE WHEN target_kind = 'client' THEN ended WHEN what = 'end pair' THEN request.body.client_id END, NULL,
        CASE WHEN target_kind = 'subject' THEN ended WHEN what = 'end pair' THEN request.body.user_id END, NULL,
        CASE WHEN caller_user IS NULL THEN 'client' WHEN target_kind = 'subject' AND caller_user = ended THEN 'user' ELSE 'admin' END,
-       coalesce(caller_user, nullif(client_id, '')), nullif(description, ''), nullif(tenant_name, '')
+       coalesce(caller_user, client_id), description, tenant
 FROM (
     SELECT *, unnest(all_ended) AS ended, generate_subscripts(all_ended, 1) AS nth
     FROM (
@@ -295,7 +303,7 @@ FROM (
                     WHEN kind = 'grants' THEN [request.query.user_id]
                     WHEN what = 'end client' THEN [request.body.client_id]
                     ELSE [request.body.user_id] END AS all_ended
-        FROM call
+        FROM act
         WHERE starts_with(what, 'end ') OR starts_with(what, 'disable ')
     )
 )
@@ -319,7 +327,7 @@ FROM event
 WHERE happened_at IS NULL OR type IS NULL
 UNION ALL
 SELECT line_no, 'names no subject' FROM event
-WHERE happened_at IS NOT NULL AND meaning LIKE 'subject %' AND nullif(user_id, '') IS NULL
+WHERE happened_at IS NOT NULL AND meaning LIKE 'subject %' AND user_id IS NULL
 """
 
 
@@ -342,7 +350,7 @@ LOADER = Loader(
     fields='"JSON"',
     dialect=_fitted,
     carries=("issuance", "revocation"),
-    steps={"shaped": _ANY_SHAPE, "event": _EVENT_STEP, "call": _CALL_STEP},
+    steps={"shaped": _ANY_SHAPE, "event": _EVENT_STEP, "act": _ACT_STEP},
     issuance=f"{_ISSUED}UNION ALL{_CONSENTED}UNION ALL{_GIVEN_BY_CALL}",
     usage=_USAGE,
     revocation=_REVOCATION,
