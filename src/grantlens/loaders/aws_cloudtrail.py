@@ -1,0 +1,308 @@
+"""AWS CloudTrail: calls, the sessions and access keys that STS and IAM issue, and what ends them.
+
+What the mapping decides, and why:
+
+- **Token id** is the access key id, never a secret: it stands at issue, use and end. The session token and the
+  secret key are not even parsed.
+- **Client** is the identity whose permissions count, as ARN without path: the user, or the role of a session.
+  IAM calls name users and roles without their path, and a name is unique in an account.
+- **Subject** is whom a session acts for, where the record says so: source identity, web or SAML identity, federated
+  user, user of the Identity Center. An identity that acts for itself has none.
+- **A session of STS is kind `token`**, with the calling key as parent and the caller as actor. It is no `exchange`: what
+  ends a role ends the sessions of the role, however they came about.
+- **One record may be two rows**: the use of the calling key, and the issue or the end that it brought about.
+- **A call that crosses accounts is recorded in both**, with one `sharedEventID`. Both records are kept, each under its own
+  `eventID`: only the caller's names the key, only the owner's may be at hand. The tenant tells them apart.
+- **A policy** says more than scopes can: it is kept as authorization detail, and the scopes stay unknown. What takes a
+  policy away is a downgrade. A policy that denies by `aws:TokenIssueTime` (the console calls it AWSRevokeOlderSessions)
+  is a revocation of every session issued before; to delete that policy is a change that brings them back.
+- **A key made active again** is issued again; nothing in the log says that it is another key.
+- Throttling refuses nobody: it is an error. `AccessDenied` and its like are denied.
+- A service that uses a caller's key is an actor, not an address. What a service does for itself is ignored.
+- The time of delivery stands in the name of the delivered file only.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from grantlens.loaders.loader import Join, Loader
+
+_EVENT = """{
+    "eventID": "VARCHAR", "eventTime": "VARCHAR", "eventSource": "VARCHAR", "eventName": "VARCHAR",
+    "eventType": "VARCHAR", "eventCategory": "VARCHAR", "sourceIPAddress": "VARCHAR", "userAgent": "VARCHAR",
+    "errorCode": "VARCHAR", "errorMessage": "VARCHAR", "recipientAccountId": "VARCHAR",
+    "userIdentity": {"type": "VARCHAR", "principalId": "VARCHAR", "arn": "VARCHAR", "accountId": "VARCHAR",
+        "accessKeyId": "VARCHAR", "userName": "VARCHAR", "invokedBy": "VARCHAR", "credentialId": "VARCHAR",
+        "onBehalfOf": {"userId": "VARCHAR"},
+        "sessionContext": {"sourceIdentity": "VARCHAR", "sessionIssuer": {"arn": "VARCHAR"}}},
+    "requestParameters": {"userName": "VARCHAR", "roleName": "VARCHAR", "roleArn": "VARCHAR", "accessKeyId": "VARCHAR",
+        "serviceSpecificCredentialId": "VARCHAR", "status": "VARCHAR", "policyName": "VARCHAR", "policyArn": "VARCHAR",
+        "policyDocument": "VARCHAR", "assumeRolePolicyDocument": "VARCHAR", "policy": "VARCHAR", "groupName": "VARCHAR",
+        "sourceIdentity": "VARCHAR", "targetPrincipal": "VARCHAR"},
+    "responseElements": {"credentials": {"accessKeyId": "VARCHAR", "expiration": "VARCHAR"},
+        "accessKey": {"accessKeyId": "VARCHAR", "userName": "VARCHAR"},
+        "serviceSpecificCredential": {"serviceSpecificCredentialId": "VARCHAR", "userName": "VARCHAR"},
+        "assumedRoleUser": {"arn": "VARCHAR"}, "federatedUser": {"arn": "VARCHAR"}, "sourceIdentity": "VARCHAR",
+        "subjectFromWebIdentityToken": "VARCHAR", "subject": "VARCHAR", "ConsoleLogin": "VARCHAR"},
+    "resources": [{"ARN": "VARCHAR", "accountId": "VARCHAR"}]
+}"""
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Tell a CloudTrail event: who, which service, which call; bare, as EventBridge or as CloudWatch Logs delivers it."""
+
+    def is_event(record: Mapping) -> bool:
+        detail = record.get("detail")
+        message = record.get("message")
+        if isinstance(message, str) and message.startswith("{") and '"eventVersion"' in message:
+            return all(f'"{name}"' in message for name in ("userIdentity", "eventSource", "eventName"))
+        event = detail if isinstance(detail, Mapping) and "detail-type" in record else record
+        return {"userIdentity", "eventSource", "eventName", "eventTime"} <= event.keys()
+
+    return 2 * sum(map(is_event, sample)) > len(sample)
+
+
+def _principal(arn: str) -> str:
+    """Return SQL that gives the ARN of the user or role, without path and session, from any ARN that names it."""
+    role = f"regexp_replace({arn}, '^arn:([^:]*):sts::([^:]*):assumed-role/([^/]+).*$', 'arn:\\1:iam::\\2:role/\\3')"
+    bare = f"regexp_replace({role}, '^(arn:[^:]*:iam::[^:]*:(?:user|role))/.*/([^/]+)$', '\\1/\\2')"
+    return f"CASE WHEN {arn} LIKE '%/%/%' THEN {bare} ELSE {arn} END"
+
+
+_SPELLED = "SELECT line_no, r AS e FROM record WHERE r IS NOT NULL"
+
+_REFUSALS = (
+    "^(Client[.])?(AccessDenied|AccessDeniedException|UnauthorizedOperation|UnauthorizedAccess|UnauthorizedException"
+    "|NotAuthorized|NotAuthorizedException|Forbidden|ForbiddenException|AuthorizationError|ExplicitDeny)$"
+)
+_BAD_TOKENS = (
+    "^(Client[.])?(ExpiredToken|ExpiredTokenException|InvalidClientTokenId|UnrecognizedClientException|InvalidToken"
+    "|InvalidAccessKeyId|SignatureDoesNotMatch|AuthFailure|RequestExpired|InvalidIdentityToken|IDPRejectedClaim"
+    "|InvalidIdentityTokenException|ExpiredTokenExceptions|MissingAuthenticationToken)$"
+)
+
+# A time is read only if it is written as one: nothing is guessed. Names of calls may end in the version of the API.
+_EVENT_STEP = """
+SELECT line_no, e.eventID AS event_id, e.eventTime AS logged_at, e.eventSource AS server, e.eventName AS logged_name,
+       CASE WHEN e.eventName LIKE '%20%' THEN regexp_replace(e.eventName, '20\\d\\d_?\\d\\d_?\\d\\d(v\\d+)?$', '')
+            ELSE e.eventName END AS call,
+       CASE WHEN e.eventTime LIKE '____-__-_____:__:__%' AND e.eventTime >= '1'
+            THEN TRY_CAST(e.eventTime AS TIMESTAMPTZ) END AS happened_at,
+       TRY_CAST(regexp_replace($file_name, '^.*_CloudTrail_.*_(\\d{4})(\\d\\d)(\\d\\d)T(\\d\\d)(\\d\\d)Z_.*$',
+                               '\\1-\\2-\\3 \\4:\\5:00Z') AS TIMESTAMPTZ) AS received_at,
+       e.userIdentity AS who, e.requestParameters AS asked, e.responseElements AS got,
+       coalesce(nullif(e.userIdentity.accessKeyId, ''), nullif(e.userIdentity.credentialId, '')) AS token_id,
+       e.recipientAccountId AS recipient, e.eventCategory AS category, e.eventType AS event_type,
+       e.errorCode AS error, e.errorMessage AS message,
+       CASE WHEN regexp_full_match(e.sourceIPAddress, '[0-9A-Fa-f.:]+') THEN e.sourceIPAddress END AS ip,
+       e.userAgent AS user_agent, e.resources AS resources
+FROM spelled
+"""
+
+_KNOWN_STEP = f"""
+SELECT *,
+       CASE WHEN regexp_matches(error, '{_REFUSALS}') OR regexp_matches(error, '{_BAD_TOKENS}') THEN 'denied'
+            WHEN got.ConsoleLogin = 'Failure' THEN 'denied'
+            WHEN error IS NOT NULL OR message IS NOT NULL THEN 'error' ELSE 'success' END AS outcome,
+       {_principal("coalesce(who.sessionContext.sessionIssuer.arn, who.arn)")} AS named_principal,
+       coalesce(named_principal,
+                CASE WHEN who."type" = 'IAMUser' THEN 'arn:aws:iam::' || who.accountId || ':user/' || who.userName
+                     WHEN who."type" = 'Root' THEN 'arn:aws:iam::' || who.accountId || ':root'
+                     WHEN who."type" IN ('AWSAccount', 'Unknown') AND who.accountId <> 'ANONYMOUS_PRINCIPAL'
+                     THEN coalesce(nullif(split_part(who.principalId, ':', 1), ''), who.accountId) END) AS caller,
+       coalesce(nullif(regexp_extract(who.arn, '^arn:([^:]+):', 1), ''), 'aws') AS part,
+       nullif(coalesce(who.accountId, recipient), '') AS account,
+       CASE WHEN server = 'iam.amazonaws.com' THEN
+                 CASE WHEN call IN ('CreateAccessKey', 'CreateServiceSpecificCredential', 'CreateLoginProfile') THEN 'credential'
+                      WHEN call IN ('UpdateAccessKey', 'UpdateServiceSpecificCredential')
+                      THEN CASE lower(asked.status) WHEN 'active' THEN 'credential' WHEN 'inactive' THEN 'switch off' END
+                      WHEN call IN ('DeleteAccessKey', 'DeleteServiceSpecificCredential', 'DeleteLoginProfile') THEN 'end'
+                      WHEN call IN ('DeleteUser', 'DeleteRole') THEN 'remove'
+                      WHEN call IN ('CreateRole', 'UpdateAssumeRolePolicy') THEN 'trust'
+                      WHEN call IN ('AttachRolePolicy', 'AttachUserPolicy') AND regexp_matches(asked.policyArn,
+                          ':policy/(AWSCompromisedKeyQuarantine.*|AWSDenyAll)$') THEN 'narrow'
+                      WHEN call IN ('AttachRolePolicy', 'AttachUserPolicy', 'AddUserToGroup') THEN 'widen'
+                      WHEN call IN ('DeleteRolePolicy', 'DeleteUserPolicy') AND asked.policyName = 'AWSRevokeOlderSessions' THEN 'widen'
+                      WHEN call IN ('DetachRolePolicy', 'DeleteRolePolicy', 'DetachUserPolicy', 'DeleteUserPolicy',
+                                    'RemoveUserFromGroup') THEN 'narrow'
+                      WHEN call NOT IN ('PutRolePolicy', 'PutUserPolicy') THEN NULL
+                      WHEN asked.policyName = 'AWSRevokeOlderSessions' OR (asked.policyDocument LIKE '%aws:TokenIssueTime%'
+                          AND asked.policyDocument LIKE '%DateLessThan%' AND asked.policyDocument LIKE '%Deny%') THEN 'cut off'
+                      WHEN asked.policyDocument LIKE '%Deny%' AND asked.policyDocument NOT LIKE '%Allow%' THEN 'narrow'
+                      ELSE 'widen' END
+            WHEN got.credentials.accessKeyId <> '' THEN 'session'
+            WHEN server = 'sts.amazonaws.com' AND (starts_with(call, 'AssumeRo') OR call IN ('GetSessionToken',
+                'GetFederationToken')) THEN 'session' END AS meaning,
+       coalesce(event_type, '') NOT IN ('AwsServiceEvent', 'AwsVpceEvent', 'AwsCloudTrailInsight')
+           AND coalesce(category, '') <> 'Insight'
+           AND (token_id IS NOT NULL
+                OR (server <> 'signin.amazonaws.com' AND coalesce(caller, who.onBehalfOf.userId) IS NOT NULL
+                    AND coalesce(who."type", '') IN ('IAMUser', 'AssumedRole', 'Root', 'FederatedUser', 'IdentityCenterUser',
+                                                     'AWSAccount'))) AS is_use,
+       coalesce(nullif(who.sessionContext.sourceIdentity, ''), who.onBehalfOf.userId,
+                CASE WHEN who."type" = 'FederatedUser' THEN who.arn END) AS behalf,
+       list_filter([who.invokedBy, CASE WHEN who."type" IN ('AssumedRole', 'FederatedUser') THEN who.arn
+                                        WHEN who.invokedBy IS NOT NULL THEN caller END], lambda a: a IS NOT NULL) AS actors
+FROM event
+WHERE happened_at IS NOT NULL AND server IS NOT NULL AND logged_name IS NOT NULL
+"""
+
+# A policy document may have been written with blanks, or as a list of one.
+_MEANT_STEP = f"""
+SELECT *, regexp_extract(owner, '[^/:]+$') AS owner_name
+FROM (
+    SELECT *,
+           coalesce(asked.policyDocument, asked.assumeRolePolicyDocument, asked.policy) AS written,
+           CASE WHEN json_valid(written) THEN written::JSON END AS document,
+           coalesce(asked.userName, got.accessKey.userName, got.serviceSpecificCredential.userName, '') AS user_name,
+           CASE WHEN meaning = 'session'
+                THEN coalesce({_principal("coalesce(asked.roleArn, got.assumedRoleUser.arn, asked.targetPrincipal)")},
+                              {_principal("refused_at")},
+                              CASE WHEN starts_with(call, 'AssumeRo') THEN {_principal("resources[1].ARN")} ELSE caller END)
+                WHEN asked.roleName <> '' THEN 'arn:' || part || ':iam::' || account || ':role/' || asked.roleName
+                WHEN user_name <> '' THEN 'arn:' || part || ':iam::' || account || ':user/' || user_name
+                WHEN outcome <> 'success' AND asked IS NULL THEN {_principal("refused_at")}
+                WHEN meaning IN ('credential', 'switch off', 'end') THEN caller END AS owner,
+           CASE WHEN meaning = 'session'
+                THEN coalesce(nullif(asked.sourceIdentity, ''), nullif(got.sourceIdentity, ''), got.federatedUser.arn,
+                              got.subjectFromWebIdentityToken, got.subject,
+                              CASE WHEN who."type" IN ('WebIdentityUser', 'SAMLUser') THEN who.userName END, behalf) END AS for_whom,
+           coalesce(asked.policyArn, asked.policyName, 'group ' || asked.groupName) AS policy
+    FROM (SELECT *, nullif(regexp_extract(message, ' on resource: (arn:[^ ]+:(?:role|user)/[^ ]+)', 1), '') AS refused_at
+          FROM known WHERE meaning IS NOT NULL)
+)
+"""
+
+_ISSUANCE = """
+SELECT line_no, event_id, happened_at AS issued_at, received_at,
+       CASE meaning WHEN 'session' THEN 'token' WHEN 'credential' THEN 'credential' ELSE 'change' END AS kind,
+       outcome,
+       CASE WHEN outcome <> 'success' THEN NULL
+            WHEN meaning = 'session' THEN got.credentials.accessKeyId
+            WHEN meaning = 'credential' THEN coalesce(got.accessKey.accessKeyId, asked.accessKeyId,
+                got.serviceSpecificCredential.serviceSpecificCredentialId, asked.serviceSpecificCredentialId) END AS token_id,
+       CASE WHEN meaning = 'session' THEN 'session'
+            WHEN meaning = 'credential' AND call <> 'CreateLoginProfile' THEN 'api_key' END AS token_kind,
+       CASE WHEN meaning = 'session' THEN token_id END AS parent_token_id,
+       owner AS client_id, owner_name AS client_name,
+       for_whom AS subject_id,
+       CASE WHEN for_whom IS NULL AND who."type" = 'AWSService' THEN 'service'
+            WHEN who."type" = 'SAMLUser' OR behalf = for_whom OR asked.sourceIdentity = for_whom THEN 'user' END AS subject_kind,
+       CASE WHEN meaning = 'session' THEN list_filter([coalesce(who.arn, caller, who.invokedBy, who.principalId), behalf],
+                                                      lambda a: a IS NOT NULL) END AS actor_chain,
+       -- the values of each Principal: a text that no colon follows
+       CASE WHEN meaning = 'trust' THEN list_sort(list_distinct(regexp_extract_all(
+            to_json(json_extract(document, '$..Principal'))::VARCHAR, '"([^"]*)"(?:[],}]|$)', 1))) END AS may_act,
+       CASE WHEN meaning IN ('widen', 'session') THEN coalesce(document, CASE WHEN policy IS NOT NULL
+            THEN to_json({'policy': policy, 'change': logged_name}) END) END AS authorization_details,
+       coalesce(TRY_CAST(CASE WHEN got.credentials.expiration LIKE '____-__-__T__:__:__%' THEN got.credentials.expiration END AS TIMESTAMPTZ),
+                make_timestamptz(epoch_us(try_strptime(regexp_replace(got.credentials.expiration, '[\\x{202f}\\x{a0}]', ' ', 'g'),
+                    ['%b %d, %Y, %I:%M:%S %p', '%b %d, %Y %I:%M:%S %p'])))) AS expires_at,
+       CASE WHEN meaning <> 'session' THEN coalesce(caller, who.invokedBy) END AS consent_actor,
+       CASE WHEN meaning = 'session' THEN NULL WHEN caller = owner THEN 'user' ELSE 'admin' END AS consent_kind,
+       ip, user_agent,
+       -- a session belongs to the account of its role, whoever assumed it from wherever
+       coalesce(nullif(regexp_extract(owner, '^arn:[^:]*:[^:]*::([^:]+):', 1), ''), recipient, account) AS tenant
+FROM meant
+WHERE meaning IN ('session', 'credential', 'widen', 'trust')
+"""
+
+_USAGE = f"""
+SELECT line_no, event_id, happened_at AS used_at, received_at, outcome,
+       CASE WHEN outcome <> 'denied' THEN NULL
+            WHEN regexp_matches(error, '{_BAD_TOKENS}') THEN 'token'
+            WHEN message ILIKE '%explicit deny%' OR message ILIKE '%control policy%' THEN 'policy'
+            WHEN regexp_matches(error, '{_REFUSALS}') THEN 'scope' ELSE 'other' END AS denial_reason,
+       token_id, caller AS client_id,
+       coalesce(nullif(regexp_extract(caller, '[^/:]+$'), ''), who.userName) AS client_name,
+       behalf AS subject_id,
+       CASE WHEN len(actors) > 0 THEN actors END AS actor_chain,
+       server AS resource_server,
+       split_part(server, '.', 1) || ':' || call AS operation,
+       resources[1].ARN AS resource_id,
+       nullif(coalesce(resources[1].accountId, recipient), '') AS resource_tenant,
+       ip, user_agent, coalesce(recipient, account) AS tenant
+FROM known
+WHERE is_use
+"""
+
+_REVOCATION = """
+SELECT line_no, event_id, happened_at AS revoked_at, received_at,
+       CASE meaning WHEN 'narrow' THEN 'downgrade' WHEN 'remove' THEN 'disable' WHEN 'switch off' THEN 'disable' ELSE 'revoke' END AS kind,
+       outcome,
+       CASE meaning WHEN 'narrow' THEN 'grant' WHEN 'remove' THEN 'client' WHEN 'cut off' THEN 'policy' ELSE 'credential' END AS target_kind,
+       CASE WHEN meaning IN ('end', 'switch off')
+            THEN coalesce(asked.accessKeyId, asked.serviceSpecificCredentialId) END AS token_id,
+       owner AS client_id, owner_name AS client_name,
+       CASE WHEN meaning = 'cut off' THEN nullif(regexp_extract(to_json(json_extract(document, '$..aws:TokenIssueTime'))::VARCHAR,
+            '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d[.0-9]*(?:Z|[+-]\\d\\d:?\\d\\d)'), '') END AS issued_before,
+       CASE WHEN who."type" = 'AWSService' OR caller IS NULL THEN 'system'
+            WHEN caller = owner AND who."type" = 'AssumedRole' THEN 'client'
+            WHEN caller = owner THEN 'user' ELSE 'admin' END AS initiator,
+       coalesce(caller, who.invokedBy) AS actor_id,
+       policy AS reason, coalesce(recipient, account) AS tenant
+FROM meant
+WHERE meaning IN ('end', 'switch off', 'remove', 'narrow', 'cut off')
+"""
+
+_IGNORED = """
+SELECT line_no,
+       CASE WHEN server = 'signin.amazonaws.com' THEN 'sign-in of a person'
+            WHEN category = 'Insight' OR event_type = 'AwsCloudTrailInsight' THEN 'insight, no call'
+            WHEN who."type" = 'AWSService' OR (who."type" IS NULL AND who.invokedBy IS NOT NULL)
+              OR event_type IN ('AwsServiceEvent', 'AwsVpceEvent') THEN 'AWS service acting for itself'
+            ELSE 'call that names no caller of an account' END AS reason
+FROM known
+WHERE meaning IS NULL AND NOT is_use
+"""
+
+_REJECTED = """
+SELECT line_no,
+       CASE WHEN logged_name IS NULL THEN 'eventName is missing'
+            WHEN server IS NULL THEN 'eventSource is missing'
+            WHEN logged_at IS NULL THEN 'eventTime is missing'
+            ELSE 'eventTime is no time' END AS reason
+FROM event
+WHERE happened_at IS NULL OR server IS NULL OR logged_name IS NULL
+"""
+
+
+def _fitted(sample: Sequence[Mapping]) -> Loader:
+    """Look for the event where EventBridge or CloudWatch Logs puts it; a bare one among them is read all the same."""
+    if any("detail-type" in record for record in sample):
+        nested = f'{{"detail": {_EVENT}}}'
+        spelled = "SELECT line_no, r.detail AS e FROM record WHERE r.detail IS NOT NULL"
+    elif any("eventSource" not in record and isinstance(record.get("message"), str) for record in sample):
+        nested = '{"message": "VARCHAR"}'
+        spelled = f"""SELECT line_no, unnest([TRY(from_json(r.message, '{_EVENT}'))]) AS e
+                      FROM record WHERE json_valid(r.message)"""
+    else:
+        return LOADER
+    return replace(LOADER, fields=nested, steps={**LOADER.steps, "spelled": spelled}, otherwise=LOADER, dialect=None)
+
+
+LOADER = Loader(
+    name="aws_cloudtrail",
+    version=1,
+    title="AWS CloudTrail",
+    recognise=_recognise,
+    fields=_EVENT,
+    dialect=_fitted,
+    carries=("issuance", "usage", "revocation"),
+    steps={"spelled": _SPELLED, "event": _EVENT_STEP, "known": _KNOWN_STEP, "meant": _MEANT_STEP},
+    issuance=_ISSUANCE,
+    usage=_USAGE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    joins=(
+        Join("issuance", "usage", "token", "accessKeyId", "keys of the console have no issue in the log"),
+        Join("issuance", "revocation", "token", "accessKeyId", "sessions are ended by their role and time of issue"),
+        Join("usage", "revocation", "token", "accessKeyId", "sessions are ended by their role and time of issue"),
+    ),
+    join_note=(
+        "Issue, use and end of a key join on the access key id, exactly. A session of STS cannot be ended by its id: a "
+        "policy ends all sessions of a role that were issued before it. Keys of console sessions and of services are used "
+        "without an issue in the log."
+    ),
+)

@@ -1,0 +1,729 @@
+"""The CloudTrail loader against every real record, against a second reading in plain Python, and quirk by quirk."""
+
+import gzip
+import json
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+
+from grantlens import detect
+from grantlens.loaders.aws_cloudtrail import LOADER
+from grantlens.store import Store
+from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
+
+ACCOUNT, OTHER = "111122223333", "444455556666"
+USER, ROLE = f"arn:aws:iam::{ACCOUNT}:user/ada", f"arn:aws:iam::{ACCOUNT}:role/deploy"
+
+EXPECTED = {
+    "elastic-assume-role.ndjson": ({"records": 1, "issuance": 1, "usage": 1}, {}),
+    "elastic-console-login.ndjson": ({"records": 3, "usage": 1, "ignored": 2}, {"sign-in of a person": 2}),
+    "elastic-create-access-key.ndjson": ({"records": 1, "issuance": 1, "usage": 1}, {}),
+    "elastic-delete-access-key.ndjson": ({"records": 1, "usage": 1, "revocation": 1}, {}),
+    "elastic-update-access-key.ndjson": ({"records": 1, "usage": 1, "revocation": 1}, {}),
+}
+
+
+def user(name="ada", key="AKIAADAKEY0000000001", **more):
+    """Write the identity of an IAM user."""
+    arn = f"arn:aws:iam::{ACCOUNT}:user/{name}"
+    identity = {"type": "IAMUser", "principalId": "AIDAEXAMPLE", "arn": arn, "accountId": ACCOUNT, "userName": name}
+    return {**identity, "accessKeyId": key, **more}
+
+
+def session(role="deploy", name="s1", key="ASIASESSION000000001", path="", **context):
+    """Write the identity of a role session."""
+    issuer = {
+        "type": "Role",
+        "arn": f"arn:aws:iam::{ACCOUNT}:role/{path}{role}",
+        "accountId": ACCOUNT,
+        "userName": role,
+    }
+    return {
+        "type": "AssumedRole",
+        "principalId": f"AROAEXAMPLE:{name}",
+        "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{name}",
+        "accountId": ACCOUNT,
+        "accessKeyId": key,
+        "sessionContext": {"sessionIssuer": issuer, "webIdFederationData": {}, "attributes": {}, **context},
+    }
+
+
+def call(name, source="iam", who=None, asked=None, got=None, error=None, time="2026-07-01T10:00:00Z", **more):
+    """Write one CloudTrail record."""
+    record = {
+        "eventVersion": "1.09",
+        "userIdentity": who or user(),
+        "eventTime": time,
+        "eventSource": f"{source}.amazonaws.com",
+        "eventName": name,
+        "awsRegion": "us-east-1",
+        "sourceIPAddress": "198.51.100.7",
+        "userAgent": "aws-cli/2.0",
+        "requestParameters": asked,
+        "responseElements": got,
+        "requestID": "r-1",
+        "eventID": f"e-{name}",
+        "readOnly": False,
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": ACCOUNT,
+        "eventCategory": "Management",
+    }
+    failed = {"errorCode": error[0], "errorMessage": error[1]} if error else {}
+    return {**record, **failed, **more}
+
+
+def assumed(key="ASIASESSION000000001", role="deploy", expiration="Jul 1, 2026, 1:04:10 PM", **more):
+    """Write an AssumeRole that succeeded."""
+    credentials = {"accessKeyId": key, "sessionToken": "FwoGZXIvYXdzSECRETTOKEN", "expiration": expiration}
+    got = {
+        "credentials": {**credentials, "secretAccessKey": "SECRETKEY"},
+        "assumedRoleUser": {"arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/s1"},
+    }
+    asked = {"roleArn": f"arn:aws:iam::{ACCOUNT}:role/{role}", "roleSessionName": "s1", **more.pop("asked", {})}
+    return call("AssumeRole", "sts", asked=asked, got=got | more.pop("got", {}), **more)
+
+
+def cut_off(role="deploy", time="2026-07-01T10:30:00Z", before="2026-07-01T10:29:58.000Z", **more):
+    """Write the policy that the console puts on a role to revoke its older sessions."""
+    condition = {"DateLessThan": {"aws:TokenIssueTime": before}}
+    statement = {"Effect": "Deny", "Action": ["*"], "Resource": ["*"], "Condition": condition}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    asked = {"roleName": role, "policyName": "AWSRevokeOlderSessions", "policyDocument": document}
+    return call("PutRolePolicy", asked=asked, time=time, **more)
+
+
+# Every real record.
+
+
+def delivered(shared):
+    """Read the 38 delivered files with json alone: (file name, record)."""
+    found = []
+    for path in sorted((shared / "real-logs/aws_cloudtrail/invictus").iterdir()):
+        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        found += [(path.name, record) for record in json.loads(text)["Records"]]
+    return found
+
+
+@pytest.fixture(scope="module")
+def invictus(shared):
+    """Return the records of the attacked account, and a store that holds them."""
+    files = sorted((shared / "real-logs/aws_cloudtrail/invictus").iterdir())
+    with Store(":memory:") as store:
+        report = store.load(*files)
+        assert not report.failed
+        assert len(report) == len(files) == 38
+        assert {batch["loader"] for batch in report} == {"aws_cloudtrail"}
+        yield delivered(shared), store, report
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_single_record_is_accounted_for(shared, load_file, name):
+    loaded = load_file(shared / "real-logs/aws_cloudtrail" / name)
+    assert loaded.batch["loader"] == "aws_cloudtrail"
+    assert (loaded.counts(), loaded.ignored, loaded.rejected) == (*EXPECTED[name], [])
+
+
+def test_every_real_file_is_expected_here(shared):
+    names = {path.name for path in (shared / "real-logs/aws_cloudtrail").iterdir()}
+    assert names - {"PROVENANCE.txt", "invictus"} == set(EXPECTED)
+
+
+def test_every_delivered_record_is_accounted_for(invictus):
+    records, store, report = invictus
+    totals = {
+        name: report.total(name) for name in ("records", "issuance", "usage", "revocation", "ignored", "rejected")
+    }
+    assert totals == {
+        "records": 2190,
+        "issuance": 64,
+        "usage": 2144,
+        "revocation": 26,
+        "ignored": 28,
+        "rejected": 0,
+    }
+    ignored = dict(store.engine.rows("SELECT reason, sum(records)::INT FROM ignored GROUP BY 1"))
+    assert ignored == {"AWS service acting for itself": 25, "sign-in of a person": 3}
+    assert len(records) == 2190
+
+
+def test_what_is_used_agrees_with_a_reading_in_plain_python(invictus):
+    records, store, _ = invictus
+    expected = {}
+    for name, record in records:
+        who = record["userIdentity"]
+        if who.get("accessKeyId") or who.get("type") == "AssumedRole":
+            code = record.get("errorCode")
+            refused = code in ("AccessDenied", "Client.UnauthorizedOperation")
+            issuer = who.get("sessionContext", {}).get("sessionIssuer", {}).get("arn")
+            owner = issuer or who["arn"]
+            expected[record["eventID"]] = (
+                datetime.fromisoformat(record["eventTime"]),
+                datetime.strptime(name.split("_")[3], "%Y%m%dT%H%MZ").replace(tzinfo=UTC),
+                who.get("accessKeyId"),
+                owner.split("/")[0] + "/" + owner.split("/")[-1],
+                "denied" if refused else "error" if code else "success",
+                record["eventSource"],
+                record["eventSource"].split(".")[0] + ":" + record["eventName"],
+            )
+    seen = {
+        row[0]: row[1:]
+        for row in store.engine.rows(
+            "SELECT event_id, used_at, received_at, token_id, client_id, outcome::VARCHAR, resource_server, operation FROM usage"
+        )
+    }
+    dated = {"lambda:GetAccountSettings20160819", "lambda:ListFunctions20150331"}
+    assert len(expected) == len(seen) == 2144
+    for event, row in expected.items():
+        if row[-1] not in dated:
+            assert seen[event][:-1] == row[:-1]
+    unlike = {
+        (theirs[-1], mine[-1])
+        for theirs, mine in ((row, seen[event]) for event, row in expected.items())
+        if theirs != mine
+    }
+    assert all(theirs.startswith(mine) and theirs[len(mine) :][:2] == "20" for theirs, mine in unlike)
+
+
+def test_throttling_is_no_denial_in_real_records(invictus):
+    records, store, _ = invictus
+    throttled = [record["eventID"] for _, record in records if record.get("errorCode") == "ThrottlingException"]
+    outcomes = dict(store.engine.rows("SELECT event_id, outcome::VARCHAR FROM usage"))
+    assert len(throttled) == 75
+    assert {outcomes[event] for event in throttled} == {"error"}
+    denied = Counter(store.engine.rows("SELECT denial_reason::VARCHAR FROM usage WHERE outcome = 'denied'"))
+    assert sum(denied.values()) == 29 + 12 == denied[("scope",)]
+
+
+def keys_of(records):
+    """Return, from the records alone: when each key was issued, when used, when ended; and the file of each."""
+    issued, used, ended = {}, defaultdict(list), {}
+    for name, record in records:
+        when = datetime.fromisoformat(record["eventTime"])
+        response = record.get("responseElements") or {}
+        for part in ("credentials", "accessKey"):
+            key = (response.get(part) or {}).get("accessKeyId")
+            if key:
+                issued[key] = (when, name)
+        if record["userIdentity"].get("accessKeyId"):
+            used[record["userIdentity"]["accessKeyId"]].append((when, name))
+        if record["eventName"] == "DeleteAccessKey" and "errorCode" not in record:
+            ended[record["requestParameters"]["accessKeyId"]] = (when, name)
+    return issued, used, ended
+
+
+def test_keys_join_as_a_reading_in_plain_python_says(invictus):
+    records, store, _ = invictus
+    issued, used, ended = keys_of(records)
+    mine_issued = dict(store.engine.rows("SELECT token_id, issued_at FROM issuance WHERE token_id IS NOT NULL"))
+    assert mine_issued == {key: when for key, (when, _) in issued.items()}
+    mine_used = dict(store.engine.rows("SELECT token_id, count(*) FROM usage WHERE token_id IS NOT NULL GROUP BY 1"))
+    assert mine_used == {key: len(calls) for key, calls in used.items()}
+    both = store.engine.rows("SELECT DISTINCT token_id FROM usage JOIN issuance USING (token_id)")
+    assert {key for (key,) in both} == issued.keys() & used.keys()
+    assert (len(issued), len(issued.keys() & used.keys()), len(used.keys() - issued.keys())) == (28, 7, 103)
+    pairs = store.engine.rows(
+        "SELECT token_id, epoch(revoked_at - issued_at)::INT FROM issuance JOIN revocation USING (token_id) ORDER BY 2"
+    )
+    assert dict(pairs) == {key: int((when - issued[key][0]).total_seconds()) for key, (when, _) in ended.items()}
+    assert [seconds for _, seconds in pairs] == [214, 235]
+
+
+def test_a_use_that_was_delivered_before_its_issue_joins_all_the_same(invictus):
+    records, store, _ = invictus
+    issued, used, _ = keys_of(records)
+    early = [
+        key
+        for key, (_, name) in issued.items()
+        if any(file.split("_")[3] < name.split("_")[3] for _, file in used.get(key, ()))
+    ]
+    (key,) = [key for key in early if key.endswith("7TITDFL2")]
+    rows = store.engine.rows(
+        "SELECT u.used_at, u.received_at, u.batch_id, i.issued_at, i.received_at, i.batch_id, i.client_id = u.client_id "
+        "FROM usage u JOIN issuance i USING (token_id) WHERE token_id = $key ORDER BY 1, 2 LIMIT 1",
+        {"key": key},
+    )
+    ((used_at, use_came, use_batch, issued_at, issue_came, issue_batch, same_client),) = rows
+    assert use_came == datetime(2023, 7, 10, 12, 10, tzinfo=UTC)
+    assert issue_came == datetime(2023, 7, 10, 12, 15, tzinfo=UTC)
+    assert use_batch != issue_batch
+    assert issued_at <= used_at
+    assert same_client
+
+
+def test_real_sessions_expire_when_their_text_says(invictus):
+    records, store, _ = invictus
+    expected = {}
+    for _, record in records:
+        credentials = (record.get("responseElements") or {}).get("credentials")
+        if credentials:
+            read = datetime.strptime(credentials["expiration"], "%b %d, %Y, %I:%M:%S %p").replace(tzinfo=UTC)
+            expected[credentials["accessKeyId"]] = (read, record["userIdentity"].get("accessKeyId"))
+    rows = store.engine.rows(
+        "SELECT token_id, expires_at, parent_token_id FROM issuance WHERE token_kind = 'session' AND outcome = 'success'"
+    )
+    assert {key: (expires, parent) for key, expires, parent in rows} == expected
+    assert len(expected) == 26
+
+
+def test_the_real_end_of_users_and_roles(invictus):
+    records, store, _ = invictus
+    names = (
+        "DeleteUser",
+        "DeleteRole",
+        "DeleteLoginProfile",
+        "DeleteAccessKey",
+        "DetachRolePolicy",
+        "DetachUserPolicy",
+        "DeleteRolePolicy",
+    )
+    expected = Counter(
+        (record["eventName"], "error" if record.get("errorCode") else "success")
+        for _, record in records
+        if record["eventName"] in names
+    )
+    events = {record["eventID"]: record["eventName"] for _, record in records}
+    rows = store.engine.rows("SELECT event_id, outcome::VARCHAR FROM revocation")
+    assert Counter((events[event], outcome) for event, outcome in rows) == expected
+
+
+def test_claims_cloudtrail_and_nothing_else(foreign_samples):
+    claimed = {
+        path.parts[path.parts.index("real-logs") + 1] for path, sample in foreign_samples if LOADER.recognise(sample)
+    }
+    assert claimed == {"aws_cloudtrail"}
+
+
+# A key's life.
+
+
+def test_a_role_chain_names_its_parent_key_and_its_actor(load):
+    first = assumed(who=user(), eventID="e1")
+    second = assumed("ASIASESSION000000002", "admin", who=session(sourceIdentity="ada@example.com"), eventID="e2")
+    one, two = load([first, second]).rows["issuance"]
+    assert (one["token_id"], one["parent_token_id"], one["client_id"]) == (
+        "ASIASESSION000000001",
+        "AKIAADAKEY0000000001",
+        ROLE,
+    )
+    assert (one["kind"], one["token_kind"], one["actor_chain"]) == ("token", "session", [USER])
+    assert two["parent_token_id"] == one["token_id"]
+    assert two["client_id"] == f"arn:aws:iam::{ACCOUNT}:role/admin"
+    assert two["actor_chain"] == [f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/s1", "ada@example.com"]
+    assert (two["subject_id"], two["subject_kind"]) == ("ada@example.com", "user")
+
+
+def test_the_use_of_a_session_belongs_to_its_role_whatever_the_path(load):
+    used = call(
+        "GetObject", "s3", who=session(path="teams/ops/"), resources=[{"ARN": "arn:aws:s3:::b/k", "accountId": OTHER}]
+    )
+    loaded = load([assumed(asked={"roleArn": f"arn:aws:iam::{ACCOUNT}:role/teams/ops/deploy"}), used])
+    row = loaded.rows["usage"][1]
+    assert row["client_id"] == loaded.one("issuance")["client_id"] == ROLE
+    assert row["token_id"] == loaded.one("issuance")["token_id"]
+    assert (row["operation"], row["resource_server"]) == ("s3:GetObject", "s3.amazonaws.com")
+    assert (row["resource_id"], row["resource_tenant"], row["tenant"]) == ("arn:aws:s3:::b/k", OTHER, ACCOUNT)
+    assert row["actor_chain"] == [f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/s1"]
+
+
+def test_an_access_key_lives_from_its_creation_to_its_end(load):
+    key = {"accessKeyId": "AKIANEW0000000000001", "status": "Active", "userName": "bob"}
+    named = {"userName": "bob", "accessKeyId": "AKIANEW0000000000001"}
+    loaded = load(
+        [
+            call("CreateAccessKey", asked={"userName": "bob"}, got={"accessKey": key}),
+            call("UpdateAccessKey", asked=named | {"status": "Inactive"}),
+            call("UpdateAccessKey", asked=named | {"status": "Active"}, eventID="e-again"),
+            call("DeleteAccessKey", asked=named),
+        ]
+    )
+    made, again = loaded.rows["issuance"]
+    assert (made["kind"], made["token_kind"], made["consent_kind"], made["consent_actor"]) == (
+        "credential",
+        "api_key",
+        "admin",
+        USER,
+    )
+    assert made["parent_token_id"] is None  # the key that called may end: this one stays
+    assert again["token_id"] == made["token_id"]
+    off, gone = loaded.rows["revocation"]
+    assert [off["kind"], gone["kind"]] == ["disable", "revoke"]
+    assert {off["target_kind"], gone["target_kind"]} == {"credential"}
+    assert {row["token_id"] for row in (made, off, gone)} == {"AKIANEW0000000000001"}
+    assert {row["client_id"] for row in (made, again, off, gone)} == {f"arn:aws:iam::{ACCOUNT}:user/bob"}
+    assert len(loaded.rows["usage"]) == 4  # each is a use of the calling key as well
+
+
+def test_without_a_name_iam_means_the_caller(load):
+    loaded = load([call("DeleteAccessKey", asked={"accessKeyId": "AKIAADAKEY0000000001"})])
+    row = loaded.one("revocation")
+    assert (row["client_id"], row["initiator"], row["actor_id"]) == (USER, "user", USER)
+
+
+def test_older_sessions_are_revoked_by_a_cut_off(load):
+    row = load([cut_off()]).one("revocation")
+    assert (row["kind"], row["target_kind"], row["client_id"], row["outcome"]) == ("revoke", "policy", ROLE, "success")
+    assert row["issued_before"] == datetime(2026, 7, 1, 10, 29, 58, tzinfo=UTC)
+    assert row["initiator"] == "admin"
+
+
+def test_the_cut_off_is_told_by_what_the_policy_says_not_by_its_name(load):
+    policy = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+    before = policy | {"Condition": {"DateLessThan": {"aws:TokenIssueTime": ["2026-07-01T10:29:58Z"]}}}
+    named = [
+        call(
+            "PutUserPolicy",
+            asked={"userName": "ada", "policyName": "stop", "policyDocument": json.dumps({"Statement": statement})},
+            eventID=f"e{number}",
+        )
+        for number, statement in enumerate((before, policy, policy | {"Effect": "Allow"}))
+    ]
+    loaded = load(named)
+    cut, narrowed = loaded.rows["revocation"]
+    assert (cut["target_kind"], cut["client_id"], cut["issued_before"]) == (
+        "policy",
+        USER,
+        datetime(2026, 7, 1, 10, 29, 58, tzinfo=UTC),
+    )
+    assert (narrowed["kind"], narrowed["target_kind"], narrowed["issued_before"]) == ("downgrade", "grant", None)
+    assert loaded.one("issuance")["kind"] == "change"
+
+
+def test_to_delete_the_cut_off_brings_the_sessions_back(load):
+    asked = {"roleName": "deploy", "policyName": "AWSRevokeOlderSessions"}
+    loaded = load([call("DeleteRolePolicy", asked=asked)])
+    assert loaded.one("issuance")["kind"] == "change"
+    assert not loaded.rows["revocation"]
+
+
+def test_use_after_the_cut_off_is_found_and_a_newer_session_is_not(tmp_path):
+    lines = [
+        assumed(time="2026-07-01T10:00:00Z", eventID="i1"),
+        cut_off(),
+        assumed("ASIASESSION000000002", time="2026-07-01T10:40:00Z", eventID="i2"),
+        call("GetObject", "s3", who=session(), time="2026-07-01T11:00:00Z", eventID="u1"),
+        call("GetObject", "s3", who=session(key="ASIASESSION000000002"), time="2026-07-01T11:00:00Z", eventID="u2"),
+    ]
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"Records": lines}))
+    with Store(":memory:") as store:
+        store.load(path)
+        (found,) = detect.run(store, ["REV-1"])
+        assert [row["token_id"] for row in found.to_dicts()] == ["ASIASESSION000000001"]
+
+
+def test_the_end_of_a_role_or_user_ends_what_is_below(load):
+    loaded = load([call("DeleteRole", asked={"roleName": "deploy"}), call("DeleteUser", asked={"userName": "ada"})])
+    rows = [(row["kind"], row["target_kind"], row["client_id"]) for row in loaded.rows["revocation"]]
+    assert rows == [("disable", "client", ROLE), ("disable", "client", USER)]
+
+
+def test_policies_widen_and_narrow(load):
+    arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    quarantine = "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV2"
+    loaded = load(
+        [
+            call("AttachRolePolicy", asked={"roleName": "deploy", "policyArn": arn}),
+            call("DetachRolePolicy", asked={"roleName": "deploy", "policyArn": arn}),
+            call("AttachUserPolicy", asked={"userName": "ada", "policyArn": quarantine}),
+            call("AddUserToGroup", asked={"userName": "ada", "groupName": "admins"}),
+        ]
+    )
+    attached, joined = loaded.rows["issuance"]
+    assert (attached["kind"], attached["client_id"], attached["scopes"]) == ("change", ROLE, None)
+    assert json.loads(attached["authorization_details"]) == {"policy": arn, "change": "AttachRolePolicy"}
+    assert json.loads(joined["authorization_details"])["policy"] == "group admins"
+    reasons = [(row["kind"], row["client_id"], row["reason"]) for row in loaded.rows["revocation"]]
+    assert reasons == [("downgrade", ROLE, arn), ("downgrade", USER, quarantine)]
+
+
+def test_who_may_assume_a_role(load):
+    principal = {"AWS": [OTHER, f"arn:aws:iam::{ACCOUNT}:root"], "Service": "ec2.amazonaws.com"}
+    statements = [
+        {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"},
+        {"Effect": "Allow", "Principal": "*"},
+    ]
+    document = json.dumps({"Statement": statements})
+    row = load([call("UpdateAssumeRolePolicy", asked={"roleName": "deploy", "policyDocument": document})]).one(
+        "issuance"
+    )
+    assert row["may_act"] == ["*", OTHER, f"arn:aws:iam::{ACCOUNT}:root", "ec2.amazonaws.com"]
+    assert (row["kind"], row["client_id"]) == ("change", ROLE)
+
+
+def test_federation_names_whom_the_session_is_for(load):
+    web = {
+        "type": "WebIdentityUser",
+        "principalId": "p:aud:repo:acme/app:ref:main",
+        "userName": "repo:acme/app:ref:main",
+    }
+    named = f"arn:aws:sts::{ACCOUNT}:federated-user/bob"
+    records = [
+        assumed(who=web, got={"subjectFromWebIdentityToken": "repo:acme/app:ref:main"})
+        | {"eventName": "AssumeRoleWithWebIdentity"},
+        call(
+            "GetFederationToken",
+            "sts",
+            got={"credentials": {"accessKeyId": "ASIAFED"}, "federatedUser": {"arn": named}},
+            asked={"name": "bob", "policy": '{"Statement": []}'},
+        ),
+        call("GetSessionToken", "sts", got={"credentials": {"accessKeyId": "ASIAOWN"}}, eventID="e3"),
+    ]
+    loaded = load(records)
+    by_web, federated, own = loaded.rows["issuance"]
+    assert (by_web["client_id"], by_web["subject_id"], by_web["parent_token_id"]) == (
+        ROLE,
+        "repo:acme/app:ref:main",
+        None,
+    )
+    assert (federated["client_id"], federated["subject_id"], federated["token_id"]) == (USER, named, "ASIAFED")
+    assert json.loads(federated["authorization_details"]) == {"Statement": []}
+    assert (own["client_id"], own["subject_id"], own["token_id"]) == (USER, None, "ASIAOWN")
+    assert len(loaded.rows["usage"]) == 2  # the web identity holds no key
+
+
+# Failed, refused, not ours.
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            ("AccessDenied", "User: x is not authorized to perform: y because no identity-based policy allows"),
+            ("denied", "scope"),
+        ),
+        (("Client.UnauthorizedOperation", "You are not authorized"), ("denied", "scope")),
+        (
+            ("AccessDeniedException", "x is not authorized: with an explicit deny in a service control policy"),
+            ("denied", "policy"),
+        ),
+        (("ExpiredToken", "The security token included in the request is expired"), ("denied", "token")),
+        (("InvalidClientTokenId", "The security token included in the request is invalid"), ("denied", "token")),
+        (("ThrottlingException", "Rate exceeded"), ("error", None)),
+        (("NoSuchBucketPolicy", "The bucket policy does not exist"), ("error", None)),
+        (None, ("success", None)),
+    ],
+)
+def test_what_an_error_means(load, error, expected):
+    row = load([call("ListBuckets", "s3", error=error)]).one("usage")
+    assert (row["outcome"], row["denial_reason"]) == expected
+
+
+def test_failed_issue_and_failed_end_are_kept_as_failed(load):
+    refused = ("AccessDenied", f"User: {USER} is not authorized to perform: sts:AssumeRole on resource: {ROLE}")
+    records = [
+        call("AssumeRole", "sts", error=refused),
+        call("CreateAccessKey", asked={"userName": "bob"}, error=("LimitExceededException", "too many keys")),
+        call(
+            "DeleteAccessKey", asked={"userName": "bob", "accessKeyId": "AKIA"}, error=("NoSuchEntityException", "none")
+        ),
+        call(
+            "DeleteUser",
+            error=("AccessDenied", "User: x is not authorized to perform: iam:DeleteUser on resource: user bob"),
+        ),
+    ]
+    loaded = load(records)
+    assert [(row["outcome"], row["token_id"]) for row in loaded.rows["issuance"]] == [("denied", None), ("error", None)]
+    assert loaded.rows["issuance"][0]["client_id"] == ROLE  # the message alone names the role
+    assert [(row["outcome"], row["client_id"]) for row in loaded.rows["revocation"]] == [
+        ("error", f"arn:aws:iam::{ACCOUNT}:user/bob"),
+        ("denied", None),
+    ]
+
+
+def test_the_expiration_is_text_of_the_united_states_in_utc(load):
+    expected = {
+        "Jul 1, 2026, 1:04:10 PM": datetime(2026, 7, 1, 13, 4, 10, tzinfo=UTC),
+        "Jul 1, 2026 12:04:10 AM": datetime(2026, 7, 1, 0, 4, 10, tzinfo=UTC),
+        "Jul 1, 2026, 1:04:10\u202fPM": datetime(2026, 7, 1, 13, 4, 10, tzinfo=UTC),
+        "2026-07-01T13:04:10Z": datetime(2026, 7, 1, 13, 4, 10, tzinfo=UTC),
+        "tomorrow": None,
+        None: None,
+    }
+    loaded = load([assumed(expiration=text, eventID=str(text)) for text in expected])
+    assert [row["expires_at"] for row in loaded.rows["issuance"]] == [
+        expected[None if r["event_id"] == "None" else r["event_id"]] for r in loaded.rows["issuance"]
+    ]
+
+
+def test_services(load):
+    forward = call(
+        "Decrypt",
+        "kms",
+        who=user(invokedBy="secretsmanager.amazonaws.com"),
+        sourceIPAddress="secretsmanager.amazonaws.com",
+    )
+    by_role = session(key=None) | {"invokedBy": "rds.amazonaws.com"}
+    service = {"type": "AWSService", "invokedBy": "rds.amazonaws.com"}
+    records = [
+        forward,
+        call("DescribeSubnets", "ec2", who=by_role, sourceIPAddress="rds.amazonaws.com"),
+        assumed(who=service),
+        call("GetBucketAcl", "s3", who=service),
+        call(
+            "EndSecretVersionDelete",
+            "secretsmanager",
+            who={"accountId": ACCOUNT, "invokedBy": "x"},
+            eventType="AwsServiceEvent",
+        ),
+    ]
+    loaded = load(records)
+    assert loaded.counts() == {"records": 5, "issuance": 1, "usage": 2, "ignored": 2}
+    assert loaded.ignored == {"AWS service acting for itself": 2}
+    for_user, for_role = loaded.rows["usage"]
+    assert (for_user["token_id"], for_user["client_id"], for_user["ip"]) == ("AKIAADAKEY0000000001", USER, None)
+    assert for_user["actor_chain"] == ["secretsmanager.amazonaws.com", USER]
+    assert (for_role["token_id"], for_role["client_id"]) == (None, ROLE)
+    assert loaded.one("issuance")["actor_chain"] == ["rds.amazonaws.com"]
+    assert (loaded.one("issuance")["parent_token_id"], loaded.one("issuance")["subject_kind"]) == (None, "service")
+
+
+def test_a_sign_in_without_a_key_is_ignored_and_one_with_a_key_is_its_use(load):
+    console = {"eventType": "AwsConsoleSignIn"}
+    loaded = load(
+        [
+            call("ConsoleLogin", "signin", who=user(key=""), got={"ConsoleLogin": "Success"}, **console),
+            call("ConsoleLogin", "signin", who=session(), got={"ConsoleLogin": "Failure"}, eventID="e2", **console),
+            call("GetObject", "s3", who={"type": "AWSAccount", "accountId": "ANONYMOUS_PRINCIPAL"}),
+        ]
+    )
+    assert loaded.ignored == {"sign-in of a person": 1, "call that names no caller of an account": 1}
+    assert (loaded.one("usage")["outcome"], loaded.one("usage")["client_id"]) == ("denied", ROLE)
+
+
+def test_a_call_between_accounts_is_kept_in_both(load):
+    shared_id = {"sharedEventID": "shared-1"}
+    foreign = {"type": "AWSAccount", "principalId": "AIDAEXAMPLE", "accountId": ACCOUNT}
+    role = {"roleArn": f"arn:aws:iam::{OTHER}:role/vendor"}
+    mine = assumed(asked=role, eventID="e-mine", **shared_id)
+    theirs = assumed(asked=role, who=foreign, eventID="e-theirs", recipientAccountId=OTHER, **shared_id)
+    loaded = load([mine, theirs])
+    assert loaded.counts() == {"records": 2, "issuance": 2, "usage": 2}
+    assert [row["tenant"] for row in loaded.rows["usage"]] == [ACCOUNT, OTHER]
+    assert [row["client_id"] for row in loaded.rows["usage"]] == [USER, "AIDAEXAMPLE"]
+    assert {row["grant_id"] for row in loaded.rows["issuance"]} == {
+        loaded.rows["issuance"][0]["grant_id"]
+    }  # one role, one grant
+    assert {row["tenant"] for row in loaded.rows["issuance"]} == {OTHER}
+    assert [row["parent_token_id"] for row in loaded.rows["issuance"]] == ["AKIAADAKEY0000000001", None]
+
+
+def test_a_user_of_the_identity_center_is_the_subject(load):
+    who = {"type": "IdentityCenterUser", "accountId": ACCOUNT, "onBehalfOf": {"userId": "u-1"}, "credentialId": "c-1"}
+    row = load([call("GenerateCompletions", "codewhisperer", who=who)]).one("usage")
+    assert (row["client_id"], row["subject_id"], row["token_id"]) == (None, "u-1", "c-1")
+
+
+def test_the_version_of_the_api_is_no_part_of_the_operation(load):
+    names = {
+        "ListFunctions20150331": "lambda:ListFunctions",
+        "CreateFunction20150331v2": "lambda:CreateFunction",
+        "Invoke": "lambda:Invoke",
+    }
+    names |= {"GetDistribution2020_05_31": "lambda:GetDistribution"}
+    loaded = load([call(name, "lambda") for name in names])
+    assert [row["operation"] for row in loaded.rows["usage"]] == list(names.values())
+
+
+def test_the_name_of_the_file_tells_the_delivery_and_only_if_aws_gave_it(tmp_path, load_file):
+    for name, expected in (
+        (f"{ACCOUNT}_CloudTrail_eu-west-1_20260701T1005Z_AbCdEf.json", datetime(2026, 7, 1, 10, 5, tzinfo=UTC)),
+        ("events.json", None),
+        ("x_CloudTrail_eu_20269999T9999Z_y.json", None),
+    ):
+        (tmp_path / name).write_text(json.dumps({"Records": [call("ListBuckets", "s3")]}))
+        assert load_file(tmp_path / name).one("usage")["received_at"] == expected
+
+
+# Dialects, damage, secrets.
+
+
+EVERY_KIND = [
+    assumed(who=session(), eventID="k1"),
+    cut_off(eventID="k2"),
+    call(
+        "CreateAccessKey", asked={"userName": "bob"}, got={"accessKey": {"accessKeyId": "AKIANEW", "userName": "bob"}}
+    ),
+    call("DeleteAccessKey", asked={"userName": "bob", "accessKeyId": "AKIANEW"}),
+    call("UpdateAccessKey", asked={"userName": "bob", "accessKeyId": "AKIANEW", "status": "Inactive"}),
+    call(
+        "UpdateAssumeRolePolicy",
+        asked={"roleName": "deploy", "policyDocument": '{"Statement": {"Principal": {"AWS": "*"}}}'},
+    ),
+    call("DetachRolePolicy", asked={"roleName": "deploy", "policyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}),
+    call("DeleteUser", asked={"userName": "bob"}, error=("AccessDenied", "no")),
+    call("GetObject", "s3", who=session(), resources=[{"ARN": "arn:aws:s3:::b/k", "accountId": ACCOUNT}]),
+    call("ConsoleLogin", "signin", who=user(key=""), got={"ConsoleLogin": "Success"}),
+    call("GetBucketAcl", "s3", who={"type": "AWSService", "invokedBy": "cloudtrail.amazonaws.com"}),
+]
+
+
+def as_eventbridge(record):
+    """Wrap a record as EventBridge does."""
+    head = {
+        "version": "0",
+        "id": "x",
+        "detail-type": "AWS API Call via CloudTrail",
+        "source": "aws.iam",
+        "time": record["eventTime"],
+    }
+    return {**head, "detail": record}
+
+
+def as_cloudwatch(record):
+    """Wrap a record as an export of CloudWatch Logs does."""
+    return {"timestamp": 1782900000000, "message": json.dumps(record), "ingestionTime": 1782900300000}
+
+
+def as_panther(record):
+    """Write the time with a blank and add the collector's own fields."""
+    time = record["eventTime"].replace("T", " ").removesuffix("Z") + ".000000000"
+    return record | {"eventTime": time, "p_log_type": "AWS.CloudTrail", "p_event_time": time}
+
+
+@pytest.mark.parametrize("written", [as_eventbridge, as_cloudwatch, as_panther])
+def test_a_dialect_gives_the_same_rows(load, written):
+    plain, other = load(EVERY_KIND), load([written(record) for record in EVERY_KIND])
+    assert other.batch["loader"] == "aws_cloudtrail"
+    assert plain.counts() == other.counts()
+    assert plain.ignored == other.ignored
+    assert plain.rows == other.rows
+    mixed = load([written(record) if number % 2 else record for number, record in enumerate(EVERY_KIND)])
+    assert mixed.counts() == plain.counts()
+
+
+def test_a_record_given_twice_counts_once(load):
+    loaded = load([assumed(), assumed()])
+    assert loaded.counts() == {"records": 2, "issuance": 1, "usage": 1, "duplicates": 2}
+
+
+def test_a_broken_record_is_rejected_with_its_reason(load):
+    expected = {
+        "eventName is missing": call(None),
+        "eventSource is missing": call("GetUser") | {"eventSource": None},
+        "eventTime is missing": call("GetUser", time=None),
+        "eventTime is no time": call("GetUser", time="2026-07-01"),
+    }
+    loaded = load(list(expected.values()), loader="aws_cloudtrail")
+    assert [row["reason"] for row in loaded.rejected] == list(expected)
+
+
+def test_no_secret_comes_through(load):
+    text = json.dumps(load(EVERY_KIND).rows, default=str)
+    assert "SECRET" in json.dumps(EVERY_KIND)
+    assert "SECRET" not in text
+    assert "FwoG" not in text
+
+
+@settings(max_examples=8)
+@given(lists_of_damaged([*EVERY_KIND, *map(as_panther, EVERY_KIND)]))
+def test_a_damaged_record_never_stops_a_load(load, records):
+    assert_all_accounted_for(load, records, "aws_cloudtrail")
+
+
+@settings(max_examples=4)
+@given(lists_of_damaged([as_eventbridge(record) for record in EVERY_KIND]))
+def test_a_damaged_wrapping_never_stops_a_load(load, records):
+    assert_all_accounted_for(load, [*map(as_eventbridge, EVERY_KIND), *records], "aws_cloudtrail")
