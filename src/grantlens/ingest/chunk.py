@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 RECORDS = 50_000
 """Records in one piece, where a reader counts records and not bytes."""
 
-SLICE = 8_192
+SLICE = 32_768
 """Records in one Arrow batch: DuckDB reads the batches of a piece in parallel."""
 
 

@@ -8,6 +8,7 @@ who called and what was called are hashed, and read again only where the hash is
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from grantlens.schema import LOGS, USAGE_CALLER, USAGE_ROW, USAGE_TARGET
 from grantlens.schema.vocabulary import ENUMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from grantlens.engine.duckdb import Engine
     from grantlens.loaders import Loader
@@ -101,11 +102,59 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def with_steps(loader: Loader, select: str, record: str | None = None) -> str:
-    """Return one of the loader's SELECTs, its steps before it, and `record` before these if given."""
-    before = {"record": record} if record else {}
-    steps = ", ".join(f"{quote(name)} AS ({_bare(step)})" for name, step in (before | dict(loader.steps)).items())
+def kept_steps(loader: Loader) -> dict[str, str]:
+    """Return, in order, the SELECT of each step that is read from several places: worked out once, kept in a table.
+
+    Examples
+    --------
+    >>> from grantlens.loaders import loaders
+    >>> [step for step in kept_steps(loaders()["okta"])]
+    ['event', 'known', 'party', 'ended']
+    """
+    selects = [select for name in (*LOGS, "ignored", "rejected") if (select := getattr(loader, name))]
+    kept: dict[str, str] = {}
+    for step, text in loader.steps.items():
+        others = [other for name, other in loader.steps.items() if name != step]
+        if sum(_reads(reader, step) for reader in (*selects, *others)) > 1:
+            kept[step] = with_steps(loader, text, kept=kept)
+    return kept
+
+
+def with_steps(loader: Loader, select: str, record: str | None = None, kept: Iterable[str] = ()) -> str:
+    """Return one of the loader's SELECTs with the steps that it reads before it.
+
+    Parameters
+    ----------
+    loader
+        The loader.
+    select
+        The SELECT.
+    record
+        What gives the records, where table `record` does not.
+    kept
+        Steps that were worked out before, see `kept_steps`.
+    """
+    texts = {"record": record} if record else {}
+    texts |= {step: f"FROM {quote(step_table(step))}" if step in kept else text for step, text in loader.steps.items()}
+    needed, wanted = [], [select]
+    for step in reversed(texts):
+        if any(_reads(text, step) for text in wanted):
+            wanted.append(texts[step])
+            needed.append(step)
+    steps = ", ".join(
+        f"{quote(step)} AS {'NOT MATERIALIZED ' if step in kept else ''}({_bare(texts[step])})"
+        for step in reversed(needed)
+    )
     return f"WITH {steps} SELECT * FROM ({_bare(select)})" if steps else f"SELECT * FROM ({_bare(select)})"
+
+
+def step_table(step: str) -> str:
+    """Return the name of the table in which a step is kept."""
+    return f"step_{step}"
+
+
+def _reads(text: str, relation: str) -> bool:
+    return re.search(rf"\b{re.escape(relation)}\b", text) is not None
 
 
 def reads_calls_only(loader: Loader) -> bool:
@@ -124,7 +173,13 @@ def reads_calls_only(loader: Loader) -> bool:
 
 
 def staging(
-    engine: Engine, loader: Loader, log: str, record: str | None, again: str, parameters: Mapping[str, Any]
+    engine: Engine,
+    loader: Loader,
+    log: str,
+    record: str | None,
+    again: str,
+    parameters: Mapping[str, Any],
+    kept: Iterable[str] = (),
 ) -> Staging:
     """Work out how a log is staged.
 
@@ -142,8 +197,10 @@ def staging(
         SELECT that gives the records which the dictionaries want to see again.
     parameters
         What the SELECTs bind.
+    kept
+        Steps that are worked out before.
     """
-    select = with_steps(loader, getattr(loader, log), record)
+    select = with_steps(loader, getattr(loader, log), record, kept)
     types = {name: type_ for name, type_, *_ in engine.rows(f"DESCRIBE {select}", parameters)}
     table = {column.name: column for column in LOGS[log].columns}
     accounted = "accounted" in types

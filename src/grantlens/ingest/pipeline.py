@@ -12,7 +12,7 @@ from grantlens.ingest.chunk import Calls, Chunk, numbers_of
 from grantlens.ingest.decoding import decoded
 from grantlens.ingest.dictionary import CALLERS, TARGETS, Dictionary, Seen
 from grantlens.ingest.duplicates import Duplicates
-from grantlens.ingest.mapping import Staging, parsed, reads_calls_only, staging, with_steps
+from grantlens.ingest.mapping import Staging, kept_steps, parsed, reads_calls_only, staging, step_table, with_steps
 from grantlens.ingest.raw_tokens import hash_tokens
 from grantlens.ingest.secrecy import masked
 from grantlens.ingest.tabular import ODD_ROW
@@ -20,7 +20,7 @@ from grantlens.ingest.unknown_keys import refuse_unknown_keys
 from grantlens.schema import LOGS, TIMES, USAGE_ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -163,6 +163,10 @@ class Pipeline:
         calls_only = reads_calls_only(loader)
         if not calls_only:
             self._run(f"CREATE OR REPLACE TEMP TABLE record AS {record}")
+        kept = {} if calls_only else kept_steps(loader)
+        for step, select in kept.items():
+            with self.engine.filters_in_place():
+                self._run(f"CREATE OR REPLACE TEMP TABLE {quote(step_table(step))} AS {select}")
         self._run("CREATE OR REPLACE TEMP TABLE out_line (line_no BIGINT)")
         self._run("CREATE OR REPLACE TEMP TABLE bad_line (line_no BIGINT, reason VARCHAR)")
         if refused:
@@ -173,8 +177,10 @@ class Pipeline:
         if loader.known_keys is not None:
             refuse_unknown_keys(self.engine, loader, self.reading.path, first=first)
         if loader.rejected:
-            self._run(f"INSERT INTO bad_line SELECT line_no, reason FROM ({with_steps(loader, loader.rejected)})")
-        for staged in self._stagings_of(loader, record if calls_only else None):
+            self._run(
+                f"INSERT INTO bad_line SELECT line_no, reason FROM ({with_steps(loader, loader.rejected, kept=kept)})"
+            )
+        for staged in self._stagings_of(loader, record if calls_only else None, kept):
             self._stage(staged)
             if staged.log == "usage":
                 self._take_staged_calls(staged)
@@ -183,15 +189,17 @@ class Pipeline:
                 self._keep(staged)
                 self._run(f"INSERT INTO out_line SELECT line_no FROM staged_{staged.log}")
         if loader.ignored:
-            self._ignore(loader)
+            self._ignore(loader, kept)
         self._hand_over(loader)
 
-    def _stagings_of(self, loader: Loader, record: str | None) -> list[Staging]:
+    def _stagings_of(self, loader: Loader, record: str | None, kept: Mapping[str, str]) -> list[Staging]:
         key = id(loader)
         if key not in self._stagings:
             again = parsed(loader, AGAIN)
             logs = [log for log in LOGS if getattr(loader, log)]
-            self._stagings[key] = [staging(self.engine, loader, log, record, again, self._parameters) for log in logs]
+            self._stagings[key] = [
+                staging(self.engine, loader, log, record, again, self._parameters, kept) for log in logs
+            ]
         return self._stagings[key]
 
     def _hand_over(self, loader: Loader) -> None:
@@ -289,10 +297,10 @@ class Pipeline:
             f"INSERT INTO file_{staged.log} SELECT *{derived} FROM (SELECT {values} FROM {table} s{self._true_lines()})"
         )
 
-    def _ignore(self, loader: Loader) -> None:
+    def _ignore(self, loader: Loader, kept: Mapping[str, str]) -> None:
         self._run(
             "CREATE OR REPLACE TEMP TABLE ignored_line AS SELECT line_no, min(reason) AS reason FROM "
-            f"({with_steps(loader, loader.ignored)}) WHERE line_no NOT IN (SELECT line_no FROM out_line) "
+            f"({with_steps(loader, loader.ignored, kept=kept)}) WHERE line_no NOT IN (SELECT line_no FROM out_line) "
             "AND line_no NOT IN (SELECT line_no FROM bad_line) GROUP BY line_no"
         )
         self._run("INSERT INTO file_ignored SELECT reason, count(*) FROM ignored_line GROUP BY reason")

@@ -1,0 +1,232 @@
+"""How fast each provider's log is loaded, beside a bare DuckDB `read_json(columns=...)` of the same file.
+
+The files are grown from the real records that the tests read (see `grown`), at least 200 MB each. Bare reads the very fields
+that the loader reads, into a table; where a loader takes the record as it comes, bare reads every column that DuckDB sees.
+The two take turns, each in a process of its own with a fresh store on disk.
+
+    python -m benchmarks.bench_loaders --mib 200 --rounds 3 --loader okta
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.grown import grown, real_lines
+
+GOAL = 0.7
+PAGE = 8 << 20
+"""Bytes of records in one CloudTrail page before it is packed."""
+SHARED = Path(os.environ.get("GRANTLENS_SHARED", Path(__file__).parents[2] / "shared"))
+HEAD = (
+    f"{'log':24} {'MB':>5} {'records':>9} {'bare s':>7} {'load s':>7} {'ratio':>6} {'MB/s':>6} {'GiB':>5}  bare reads"
+)
+
+
+def sources() -> dict[str, list[Path]]:
+    """Return the real files of each loader, told by content."""
+    from grantlens.engine.duckdb import Engine
+    from grantlens.errors import LoadError
+    from grantlens.ingest.content import Content
+    from grantlens.ingest.reading import Reading
+    from grantlens.ingest.recognise import recognises
+    from grantlens.loaders import loaders
+
+    found: dict[str, list[Path]] = {}
+    engine = Engine(":memory:")
+    for path in sorted((SHARED / "real-logs").rglob("*")):
+        if path.suffix not in (".json", ".ndjson", ".log", ".gz"):
+            continue
+        try:
+            reading = Reading(Content(str(path)), engine)
+        except LoadError:
+            continue
+        for sample in (reading.sample, reading.unwrapped_sample()):
+            name = next((each.name for each in loaders().values() if sample and recognises(each, sample)), None)
+            if name:
+                found.setdefault(name, []).append(path)
+                break
+    engine.close()
+    return found
+
+
+def write(name: str, paths: list[Path], size: int, folder: Path) -> Path:
+    """Write a grown log and return the path to load."""
+    from grantlens.store import Store
+
+    with Store(":memory:") as store:
+        store.load(*paths, loader=name)
+        known = store.engine.rows(
+            "SELECT event_id FROM issuance UNION SELECT event_id FROM usage UNION SELECT event_id FROM revocation"
+        )
+    events = {part for (event,) in known for part in (event, event.partition("#")[0], event.partition(":")[0])}
+    lines = [line for path in paths if path.suffix != ".gz" for line in real_lines(path)]
+    if name != "aws_cloudtrail":
+        file = folder / f"{name}.ndjson"
+        with file.open("w") as out:
+            out.writelines(line + "\n" for line in grown(lines, events, size))
+        return file
+    held: list[str] = []
+    pages = 0
+    (folder / name).mkdir()
+    for line in [*grown(lines, events, size), None]:
+        if line is None or (sum(map(len, held[-1:])) and len(held) * 2000 > PAGE):
+            pages += 1
+            with gzip.open(folder / name / f"{pages:04}.json.gz", "wt", compresslevel=5) as out:
+                out.write('{"Records":[' + ",".join(held) + "]}")
+            held = []
+        if line is not None:
+            held.append(line)
+    return folder / name
+
+
+def bare(name: str, path: Path, database: Path) -> int:
+    """Read the log into one table, as plain DuckDB would."""
+    import duckdb
+
+    from grantlens.ingest.mapping import _sql_type
+    from grantlens.loaders import loaders
+
+    connection = duckdb.connect(str(database))
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")
+    columns = fitted_fields(name, path)
+    if path.is_dir():
+        assert isinstance(columns, dict)
+        record = _sql_type(columns)
+        connection.execute(
+            f"CREATE TABLE t AS SELECT unnest(Records, max_depth := 2) FROM read_json('{path}/*.json.gz', "
+            f"columns = {{Records: '{record}[]'}}, maximum_object_size = {PAGE * 4})"
+        )
+    elif isinstance(columns, dict):
+        told = ", ".join(f"'{key}': '{_sql_type(kind)}'" for key, kind in columns.items())
+        connection.execute(
+            f"CREATE TABLE t AS FROM read_json('{path}', format = 'newline_delimited', columns = {{{told}}}, "
+            "ignore_errors = true, maximum_object_size = 33554432)"
+        )
+    else:
+        connection.execute(
+            f"CREATE TABLE t AS FROM read_json('{path}', format = 'newline_delimited', ignore_errors = true, "
+            "maximum_object_size = 33554432)"
+        )
+    assert loaders()[name]
+    rows = connection.execute("SELECT count(*) FROM t").fetchall()[0][0]
+    connection.close()
+    return rows
+
+
+def fitted_fields(name: str, path: Path) -> Any:
+    """Return the fields that the loader reads of this file: a structure, or "JSON"."""
+    from grantlens.loaders import loaders
+
+    if path.is_dir():
+        with gzip.open(sorted(path.iterdir())[0], "rt") as file:
+            sample = json.load(file)["Records"][:50]
+    else:
+        with path.open() as file:
+            sample = [json.loads(next(file)) for _ in range(50)]
+    return json.loads(loaders()[name].fitted(sample).fields)
+
+
+def load(name: str, path: Path, database: Path) -> int:
+    """Load the log into a store."""
+    from grantlens.loaders import Settings
+    from grantlens.store import Store
+
+    with Store(database) as store:
+        report = store.load(path, loader=name, settings=Settings(time_zone="UTC", unverified=True))
+        if report.failed:
+            raise SystemExit(f"{name}: {report.failed}")
+        return report.total("records")
+
+
+def one(what: str, name: str, path: Path, database: Path) -> None:
+    """Do one measurement and print it as JSON."""
+    import duckdb  # noqa: F401 - not part of the measurement
+    import numpy  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+
+    import grantlens.store  # noqa: F401
+    from benchmarks.machine import peak_gib
+
+    begun, busy = time.perf_counter(), time.process_time()
+    rows = {"bare": bare, "load": load}[what](name, path, database)
+    seconds, busy = time.perf_counter() - begun, time.process_time() - busy
+    print(json.dumps({"rows": rows, "seconds": seconds, "busy": busy, "gib": peak_gib()}))
+
+
+def measured(what: str, name: str, path: Path, folder: Path) -> dict[str, float]:
+    """Run one measurement in a process of its own."""
+    with tempfile.TemporaryDirectory(dir=folder) as inner:
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.bench_loaders",
+            "--one",
+            what,
+            "--loader",
+            name,
+            "--file",
+            str(path),
+        ]
+        command += ["--database", f"{inner}/t.duckdb"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        return json.loads(done.stdout)
+
+
+def compare(name: str, paths: list[Path], size: int, rounds: int) -> float:
+    """Measure both in turns, print the line of the table, and return bare / load."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        path = write(name, paths, size, folder)
+        runs: dict[str, list[dict[str, float]]] = {"bare": [], "load": []}
+        for _ in range(rounds):
+            for what, done in runs.items():
+                done.append(measured(what, name, path, folder))
+        seconds = {what: median(run["seconds"] for run in done) for what, done in runs.items()}
+        busy = {what: median(run["busy"] for run in done) for what, done in runs.items()}
+        ratio = seconds["bare"] / seconds["load"]
+        fields = "its fields" if isinstance(fitted_fields(name, path), dict) else "every column"
+        print(
+            f"{name:24} {size / 1e6:5.0f} {runs['load'][0]['rows']:9,} {seconds['bare']:7.2f} {seconds['load']:7.2f} {ratio:6.2f} "
+            f"{size / 1e6 / seconds['load']:6.0f} {max(run['gib'] for run in runs['load']):5.2f}  {fields}; "
+            f"processor {busy['bare']:.1f} against {busy['load']:.1f} s",
+            flush=True,
+        )
+        return ratio
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mib", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--loader", action="append")
+    parser.add_argument("--one", choices=("bare", "load"))
+    parser.add_argument("--file", type=Path)
+    parser.add_argument("--database", type=Path)
+    given = parser.parse_args(arguments)
+    if given.one:
+        one(given.one, given.loader[0], given.file, given.database)
+        return 0
+    found = sources()
+    if not found:
+        print("No real logs are beside this checkout, so there is nothing to grow; see GRANTLENS_SHARED.")
+        return 0
+    print(HEAD, flush=True)
+    ratios = [compare(name, found[name], given.mib << 20, given.rounds) for name in given.loader or found]
+    return 0 if min(ratios) >= GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

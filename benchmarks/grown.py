@@ -1,0 +1,102 @@
+"""Large logs of real shape: the real records of a provider, repeated with other ids and other times.
+
+Ids that tell one event from another change with each copy, as times do; every other id (clients, people, tokens) changes
+with each hundredth copy, so that the population grows with the file and what joined still joins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+COPIES = 100
+"""Copies of a record that share their clients, people and tokens."""
+
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:)\d\d:\d\d")
+_EPOCH = re.compile(r"\b(1[4-9]\d{3})\d{5}(\d{3})?\b")
+_ID = re.compile(r"[A-Za-z0-9_]{3,}-?[A-Za-z0-9_-]*\d[A-Za-z0-9_-]{8,}")
+
+
+def real_lines(path: Path) -> list[str]:
+    """Return the records of a real log, each as one line."""
+    text = path.read_text()
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return [line for line in text.splitlines() if line.strip()]
+    if isinstance(value, dict):
+        value = next((inner for inner in value.values() if isinstance(inner, list) and inner), [value])
+    return [json.dumps(record, separators=(",", ":")) for record in value]
+
+
+def grown(lines: list[str], events: set[str], size: int) -> Iterator[str]:
+    """Give lines until they make `size` bytes; `events` are the ids of the events in `lines`."""
+    writers = [writer for line in lines for writer in [_writer(line, events)]]
+    written, copy = 0, 0
+    while written < size:
+        for write in writers:
+            line = write(copy)
+            written += len(line) + 1
+            yield line
+        copy += 1
+
+
+def _writer(line: str, events: set[str]) -> Callable[[int], str]:
+    """Return a function that writes a copy of the line: its changing parts are found once."""
+    parts: list[tuple[str, str]] = []
+    at = 0
+    spans = sorted(
+        [(found.start(), found.end(), "iso") for found in _ISO.finditer(line)]
+        + [(found.start(), found.end(), "epoch") for found in _EPOCH.finditer(line)]
+        + [(found.start(), found.end(), "id") for found in _ID.finditer(line)],
+        key=lambda span: (span[0], -span[1]),
+    )
+    for start, end, kind in spans:
+        if start < at:
+            continue
+        text = line[start:end]
+        if kind == "id":
+            kind = "event" if text in events else "id"
+        parts += [("plain", line[at:start]), (kind, text)]
+        at = end
+    parts.append(("plain", line[at:]))
+    worlds: dict[tuple[str, int], str] = {}
+
+    def write(copy: int) -> str:
+        told = []
+        for kind, text in parts:
+            if kind == "plain":
+                told.append(text)
+            elif kind == "iso":
+                told.append(f"{text[:14]}{copy // 60 % 60:02}:{copy % 60:02}")
+            elif kind == "epoch":
+                told.append(f"{text[:5]}{copy % 100_000:05}{text[10:]}")
+            else:
+                world = copy if kind == "event" else -1 - copy // COPIES
+                if kind == "event":
+                    told.append(_other(text, world))
+                else:
+                    key = (text, world)
+                    if key not in worlds:
+                        worlds[key] = _other(text, world)
+                    told.append(worlds[key])
+        return "".join(told)
+
+    return write
+
+
+def _other(text: str, world: int) -> str:
+    """Return another id of the same form: the same letters for the same id in the same world."""
+    drawn = iter(hashlib.blake2b(f"{world} {text}".encode(), digest_size=64).hexdigest())
+    hexadecimal = re.fullmatch(r"[0-9a-f-]+", text) is not None
+
+    def character(old: str) -> str:
+        if old.isdigit():
+            new = next(drawn, "7")
+            return new if hexadecimal else str(int(new, 16) % 10)
+        return (next(drawn, "7") if hexadecimal else old) if old.isalpha() else old
+
+    return "".join(character(old) for old in text)
