@@ -1,0 +1,288 @@
+"""Keycloak: lines of the server's log, the JSON that listeners write, and the events of the admin API.
+
+What the mapping decides, and why:
+
+- **Time.** A line tells the server's local time without a zone: it has to be named (`--time-zone`). A time that the
+  zone knows twice (the clock is put back) or never is rejected, not guessed; load such an hour by itself with a fixed
+  zone, such as Etc/GMT-2. A time of day without a date is rejected, unless a collector wrote date and zone before it.
+- **Token id** is the `jti` of the token, as it stands there, prefix included (`onrtac:...`). The refresh token that
+  comes with it is a row of its own.
+- **Session** is `sessionId`; versions that log none have the session's id in `code_id` and, at logout, in
+  `authSessionParentId`.
+- A sign-in gives no token but for the password grant, which logs it as LOGIN. Consent refused is LOGIN_ERROR.
+- A refused event has a type that ends in `_ERROR`, or an `error`: outcome `denied`.
+- Introspection: the client that asks is the resource server; the one that the token is for stands in newer events.
+- **Admin events** name a client by its inner id, not by its `clientId`: it joins only where an identities file says so.
+  In the log their realm is that of the admin, so such a row has no tenant. An UPDATE disables only if the
+  representation says so; where none is logged it is a `signal`. A logout by an admin ends what was issued before;
+  offline tokens may outlive it.
+- Never read: `redirect_uri`, request URIs, cookies, and of a representation all but `enabled` and `clientId`.
+
+Success is logged at DEBUG by default and refusals at WARN, so many logs hold refusals only: their silence says nothing.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from grantlens.errors import LoadError
+from grantlens.loaders.keycloak.lines import EVENT, TIMED, TOLD, WRITTEN
+from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.settings import Settings
+
+_LINE = re.compile(r"\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\s+[A-Z]+\s+\[org\.keycloak\.")
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?=\s+[A-Z]+\s+\[|$)")
+_SUCCESS = re.compile(r"\[org\.keycloak\.events\].*?type\W{1,3}[A-Z0-9_]+", re.I)
+_TYPE = re.compile(r"[A-Z][A-Z0-9_]{3,}")
+
+
+def _is_event(record: Mapping) -> bool:
+    """Tell an event in JSON: a user's, an admin's, or a line of the server's log written as JSON."""
+    if str(record.get("loggerName", "")).startswith("org.keycloak."):
+        return True
+    who = {"realmId", "realmName", "authDetails"} & record.keys()
+    if "operationType" in record and "resourceType" in record:
+        return bool(who)
+    told = {"clientId", "userId", "details"} & record.keys()
+    return bool(_TYPE.fullmatch(str(record.get("type")))) and bool(who) and len(told) > 1
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Ask whether one line is Keycloak's, or most records are its events."""
+    if "line" in sample[0]:
+        return any(_LINE.search(str(record.get("line"))) for record in sample)
+    return 2 * sum(map(_is_event, sample)) > len(sample)
+
+
+def _local_time(record: Mapping) -> str | None:
+    """Return a time without a zone, as it is written there."""
+    times = (record.get(name) for name in ("line", "time", "timestamp", "@timestamp"))
+    found = next((match for text in times if (match := _LOCAL.search(str(text)))), None)
+    return found.group() if found else None
+
+
+def _shows_success(record: Mapping) -> bool:
+    if "line" in record or "message" in record:
+        said = _SUCCESS.search(str(record.get("line") or f"[{record.get('loggerName')}] {record.get('message')}"))
+        return said is not None and not said.group().upper().endswith("_ERROR")
+    return not record.get("error") and not str(record.get("type")).endswith("_ERROR")
+
+
+def _fitted(sample: Sequence[Mapping]) -> Loader:
+    """Find out whether a zone is needed, and whether the log shows more than refusals."""
+    seen = next(filter(None, map(_local_time, sample)), None)
+    carries = ("issuance", "revocation") if any(map(_shows_success, sample)) else ()
+    text = any("line" in record for record in sample)
+
+    def configure(loader: Loader, settings: Settings) -> Loader:
+        if seen and not settings.time_zone:
+            raise LoadError(
+                f"Keycloak wrote local time without a zone: {seen}.",
+                "Name the zone of the server: --time-zone Europe/Berlin (or UTC).",
+            )
+        return replace(loader, parameters={"zone": settings.time_zone, "text": text})
+
+    return replace(LOADER, carries=carries, configure=configure)
+
+
+_ISSUING = {
+    "CODE_TO_TOKEN": "token",
+    "CLIENT_LOGIN": "token",
+    "OAUTH2_DEVICE_CODE_TO_TOKEN": "token",
+    "AUTHREQID_TO_TOKEN": "token",
+    "JWT_BEARER": "token",
+    "OAUTH2_EXTENSION_GRANT": "token",
+    "PERMISSION_TOKEN": "token",
+    "REFRESH_TOKEN": "refresh",
+    "TOKEN_EXCHANGE": "exchange",
+    "GRANT_CONSENT": "consent",
+    "UPDATE_CONSENT": "consent",
+}
+_KIND = " ".join(f"WHEN '{name}' THEN '{kind}'" for name, kind in _ISSUING.items())
+
+_MEANT = f"""
+SELECT *,
+       CASE WHEN operationType IS NULL THEN regexp_replace(type, '_ERROR$', '') END AS happening,
+       coalesce(ends_with(type, '_ERROR'), false) OR error IS NOT NULL AS refused,
+       CASE WHEN operationType IS NULL THEN CASE happening {_KIND}
+                WHEN 'LOGIN' THEN CASE WHEN token_id IS NOT NULL OR grant_type = 'password' THEN 'token'
+                                       WHEN error = 'rejected_by_user' THEN 'consent' END
+                WHEN 'INTROSPECT_TOKEN' THEN 'use' WHEN 'USER_INFO_REQUEST' THEN 'use' WHEN 'VALIDATE_ACCESS_TOKEN' THEN 'use'
+                WHEN 'REVOKE_GRANT' THEN 'revoke' WHEN 'LOGOUT' THEN 'logout'
+                WHEN 'USER_DISABLED_BY_PERMANENT_LOCKOUT' THEN 'disable user' WHEN 'DELETE_ACCOUNT' THEN 'disable user'
+                WHEN 'CLIENT_DELETE' THEN 'disable client' END
+            WHEN operationType = 'DELETE' AND regexp_full_match(resourcePath, 'users/[^/]+') THEN 'disable user'
+            WHEN operationType = 'DELETE' AND regexp_full_match(resourcePath, 'clients/[^/]+') THEN 'disable client'
+            WHEN operationType = 'DELETE' AND regexp_full_match(resourcePath, 'sessions/[^/]+') THEN 'end session'
+            WHEN operationType = 'DELETE' AND regexp_full_match(resourcePath, 'users/[^/]+/consents/[^/]+') THEN 'end consent'
+            WHEN operationType = 'ACTION' AND regexp_full_match(resourcePath, 'users/[^/]+/logout') THEN 'end sessions'
+            WHEN operationType = 'UPDATE' AND regexp_full_match(resourcePath, '(users|clients)/[^/]+')
+            THEN CASE WHEN changed.enabled = 'false' THEN 'disable ' || split_part(resourcePath, 's/', 1)
+                      WHEN NOT shows_change THEN 'signal ' || split_part(resourcePath, 's/', 1) END END AS meaning,
+       split_part(resourcePath, '/', 2) AS resource_id,
+       -- in lines, the realm of an admin event is the admin's own
+       CASE WHEN operationType IS NULL OR NOT is_text THEN coalesce(realmId, realmName) END AS tenant
+FROM event_at
+"""
+
+# The refresh token that comes with a token is a row of its own.
+_ISSUED = """
+SELECT *, generate_subscripts(brought, 1) AS nth, unnest(brought) AS token
+FROM (
+    SELECT *,
+           CASE WHEN meaning = 'consent' OR refused THEN [NULL]
+                ELSE list_filter([{'id': token_id, 'kind': 'access'},
+                                  {'id': CASE WHEN meaning = 'refresh' THEN updated_refresh_token_id
+                                              ELSE refresh_token_id END, 'kind': 'refresh'}],
+                                 lambda t: t.kind = 'access' OR t.id IS NOT NULL) END AS brought
+    FROM meant
+    WHERE meaning IN ('token', 'refresh', 'exchange', 'consent') AND time_fault IS NULL AND NOT is_cut
+)
+"""
+
+_ISSUANCE = """
+SELECT line_no, CASE WHEN nth = 1 THEN id ELSE id || '#' || nth END AS event_id, tenant,
+       happened_at AS issued_at, received_at,
+       meaning AS kind,
+       CASE WHEN refused THEN 'denied' ELSE 'success' END AS outcome,
+       coalesce(grant_type, CASE happening WHEN 'CODE_TO_TOKEN' THEN 'authorization_code'
+                                           WHEN 'CLIENT_LOGIN' THEN 'client_credentials'
+                                           WHEN 'REFRESH_TOKEN' THEN 'refresh_token' END) AS grant_type,
+       token.id AS token_id, token.kind AS token_kind,
+       CASE WHEN meaning = 'refresh' THEN refresh_token_id END AS parent_token_id,
+       coalesce(sessionId, code_id) AS session_id,
+       clientId AS client_id,
+       userId AS subject_id, username AS subject_name,
+       CASE WHEN happening = 'CLIENT_LOGIN' THEN 'service' WHEN userId IS NOT NULL THEN 'user' END AS subject_kind,
+       CASE WHEN scope = '' THEN [] ELSE string_split(trim(scope), ' ') END AS scopes,
+       CASE WHEN audience IS NOT NULL THEN string_split(audience, ' ') END AS audience,
+       CASE WHEN meaning = 'consent' THEN userId END AS consent_actor,
+       CASE WHEN meaning = 'consent' THEN 'user' END AS consent_kind,
+       ipAddress AS ip
+FROM issued
+"""
+
+_USAGE = """
+SELECT line_no, id AS event_id, tenant, happened_at AS used_at, received_at,
+       CASE WHEN refused THEN 'denied' ELSE 'success' END AS outcome,
+       CASE WHEN NOT refused THEN NULL WHEN error IN ('invalid_token', 'expired_code', 'session_expired',
+                 'user_session_not_found') THEN 'token'
+            WHEN error = 'insufficient_scope' THEN 'scope' ELSE 'other' END AS denial_reason,
+       token_id, sessionId AS session_id,
+       CASE WHEN happening = 'USER_INFO_REQUEST' THEN clientId ELSE token_issued_for END AS client_id,
+       userId AS subject_id, username AS subject_name,
+       CASE WHEN scope = '' THEN [] ELSE string_split(trim(scope), ' ') END AS token_scopes,
+       CASE WHEN happening = 'USER_INFO_REQUEST' THEN 'keycloak' ELSE clientId END AS resource_server,
+       lower(happening) AS operation,
+       CASE WHEN happening <> 'USER_INFO_REQUEST' THEN 'introspection' END AS validation,
+       ipAddress AS ip
+FROM meant
+WHERE meaning = 'use' AND time_fault IS NULL AND NOT is_cut
+"""
+
+_ENDED = """
+SELECT *,
+       CASE WHEN meaning = 'logout' OR meaning = 'end session' THEN 'session'
+            WHEN meaning = 'end sessions' THEN 'policy'
+            WHEN meaning = 'end consent' THEN 'grant'
+            WHEN meaning = 'revoke' THEN CASE WHEN coalesce(token_id, refresh_token_id) IS NOT NULL THEN 'token' ELSE 'grant' END
+            WHEN ends_with(meaning, 'client') THEN 'client' ELSE 'subject' END AS target_kind,
+       CASE WHEN meaning = 'revoke' THEN coalesce(revoked_client, clientId)
+            WHEN meaning = 'end consent' THEN split_part(resourcePath, '/', 4)
+            WHEN target_kind = 'client' THEN CASE WHEN operationType IS NULL THEN clientId
+                                                  ELSE coalesce(changed.clientId, resource_id) END END AS ended_client,
+       CASE WHEN operationType IS NULL THEN userId
+            WHEN starts_with(resourcePath, 'users/') THEN resource_id END AS ended_subject
+FROM meant
+WHERE meaning IN ('revoke', 'logout', 'end session', 'end sessions', 'end consent')
+   OR starts_with(meaning, 'disable ') OR starts_with(meaning, 'signal ')
+"""
+
+_REVOCATION = """
+SELECT line_no, id AS event_id, tenant, happened_at AS revoked_at, received_at,
+       CASE WHEN starts_with(meaning, 'disable') THEN 'disable' WHEN starts_with(meaning, 'signal') THEN 'signal'
+            ELSE 'revoke' END AS kind,
+       CASE WHEN refused THEN 'denied' ELSE 'success' END AS outcome,
+       target_kind,
+       CASE WHEN target_kind = 'token' THEN coalesce(token_id, refresh_token_id) END AS token_id,
+       CASE WHEN meaning = 'end session' THEN resource_id
+            WHEN meaning = 'logout' THEN coalesce(sessionId, authSessionParentId, code_id)
+            WHEN target_kind = 'token' THEN sessionId END AS session_id,
+       CASE WHEN target_kind IN ('token', 'grant', 'client') THEN ended_client END AS client_id,
+       CASE WHEN target_kind <> 'client' THEN ended_subject END AS subject_id,
+       CASE WHEN operationType IS NULL THEN username END AS subject_name,
+       CASE WHEN meaning = 'end sessions' THEN happened_at END AS issued_before,
+       CASE WHEN operationType IS NOT NULL THEN 'admin'
+            WHEN happening = 'USER_DISABLED_BY_PERMANENT_LOCKOUT' THEN 'policy'
+            WHEN meaning = 'revoke' AND revoked_client IS DISTINCT FROM clientId AND revoked_client IS NOT NULL THEN 'user'
+            WHEN meaning IN ('revoke', 'disable client') THEN 'client'
+            WHEN userId IS NOT NULL THEN 'user' END AS initiator,
+       CASE WHEN operationType IS NOT NULL THEN admin_id
+            WHEN initiator = 'client' THEN clientId ELSE userId END AS actor_id,
+       coalesce(error, CASE WHEN starts_with(meaning, 'signal') THEN 'changed, the log does not say how' END) AS reason
+FROM ended
+WHERE time_fault IS NULL AND NOT is_cut
+"""
+
+_IGNORED = """
+SELECT line_no, CASE WHEN operationType IS NOT NULL THEN 'admin event that does not end access'
+                     WHEN happening IN ('LOGIN', 'REGISTER', 'CODE_TO_TOKEN', 'IMPERSONATE') OR happening LIKE '%LOGIN%'
+                     THEN 'sign-in of a person'
+                     ELSE 'event that neither gives nor takes access' END AS reason
+FROM meant
+WHERE meaning IS NULL AND coalesce(type, operationType) IS NOT NULL AND NOT is_cut
+UNION ALL
+SELECT line_no, 'server message that is no event' FROM told WHERE logger <> 'org.keycloak.events'
+UNION ALL
+SELECT line_no, 'continuation of a server message' FROM told
+WHERE logger IS NULL AND is_text AND $text AND NOT regexp_matches(line, '\\b(type|operationType)="?[A-Z_]+"?, realm')
+"""
+
+_REJECTED = """
+SELECT line_no, 'line is cut: a quoted value has no end' AS reason FROM meant WHERE is_cut
+UNION ALL
+SELECT line_no, 'type is missing' FROM meant WHERE coalesce(type, operationType) IS NULL AND NOT is_cut
+UNION ALL
+SELECT line_no, time_fault FROM meant WHERE meaning IS NOT NULL AND time_fault IS NOT NULL AND NOT is_cut
+UNION ALL
+SELECT line_no, 'event without the head of its line' FROM told
+WHERE logger IS NULL AND is_text AND $text AND regexp_matches(line, '\\b(type|operationType)="?[A-Z_]+"?, realm')
+UNION ALL
+SELECT line_no, 'no JSON object' FROM told WHERE (is_text AND logger IS NULL AND NOT $text) OR (NOT is_text AND j IS NULL)
+"""
+
+LOADER = Loader(
+    name="keycloak",
+    version=1,
+    title="Keycloak events: server log, JSON listeners and admin API",
+    recognise=_recognise,
+    fields="",
+    text=True,
+    dialect=_fitted,
+    parameters={"zone": None, "text": True},
+    carries=("issuance", "revocation"),
+    steps={
+        "told": TOLD,
+        "written": WRITTEN,
+        "event": EVENT,
+        "event_at": TIMED,
+        "meant": _MEANT,
+        "issued": _ISSUED,
+        "ended": _ENDED,
+    },
+    issuance=_ISSUANCE,
+    usage=_USAGE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    joins=(
+        Join("issuance", "usage", "token", "token_id", "only introspection and userinfo; other APIs know it as jti"),
+        Join("issuance", "revocation", "token", "token_id, refresh_token_id", "a logout joins by the session"),
+        Join("usage", "revocation", "token", "token_id", "only introspection and userinfo"),
+    ),
+    join_note=(
+        "Issue and revocation join by the token's jti, a logout by the session, a withdrawn consent by client and user. "
+        "Use at other APIs is not in this log: it joins where they log the jti. A server that logs only warnings shows "
+        "refusals alone."
+    ),
+)
