@@ -68,8 +68,7 @@ def text(page) -> str:
 
 
 def test_each_loader_has_a_page_or_a_place_on_the_page_of_many():
-    several = FOLDER / "saas.md"
-    known = several.read_text() if several.exists() else ""
+    known = (FOLDER / "saas.md").read_text()
     known += "".join(page.read_text().partition("\n")[0] for page in PAGES)
     assert [name for name in loaders() if name not in OF_NO_PROVIDER and f"`{name}`" not in known] == []
 
@@ -78,9 +77,9 @@ def test_the_headings_are_there_in_order(text):
     assert tuple(sections(text)) == HEADINGS
 
 
-def test_a_page_is_short(text):
+def test_a_page_is_short(page, text):
     lines = [line for line in text.splitlines() if line.strip()]
-    assert 25 <= len(lines) <= 80
+    assert 25 <= len(lines) <= (120 if page.stem == "saas" else 80)
 
 
 def test_every_fact_has_a_source_or_says_that_it_was_not_checked(text):
@@ -250,7 +249,8 @@ def test_each_loop_over_pages_is_one_that_the_test_above_knows():
 def test_the_index_names_every_page_and_every_loader():
     index = (FOLDER / "README.md").read_text()
     assert [page.name for page in PAGES if f"({page.name})" not in index] == []
-    assert [name for name in loaders() if name not in OF_NO_PROVIDER and f"`{name}`" not in index] == []
+    several = (FOLDER / "saas.md").read_text()
+    assert [name for name in loaders() if name not in OF_NO_PROVIDER and f"`{name}`" not in index + several] == []
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.parent.rglob("*.md")), ids=lambda path: path.stem)
