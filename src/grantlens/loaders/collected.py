@@ -1,0 +1,56 @@
+"""What collectors put around a record: Elastic and Filebeat keep the provider's own event inside theirs, as text or object."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from grantlens.loaders.loader import Loader
+
+OPENED = """CASE WHEN json_type(r, '$.json') = 'OBJECT' THEN r -> '$.json'
+                 WHEN json_type(r, '$.event.original') = 'VARCHAR' AND (r ->> '$.event.original') LIKE '{%'
+                 THEN TRY_CAST(r ->> '$.event.original' AS JSON)
+                 WHEN json_type(r, '$.message') = 'VARCHAR' AND (r ->> '$.message') LIKE '{%'
+                 THEN TRY_CAST(r ->> '$.message' AS JSON)
+                 ELSE r END"""
+"""SQL for the provider's event in the JSON `r`, whether something is around it or not."""
+
+
+def opened(record: Mapping) -> Mapping:
+    """Return the provider's event, as `OPENED` finds it.
+
+    Examples
+    --------
+    >>> opened({"event": {"original": '{"id": 1}'}})
+    {'id': 1}
+    >>> opened({"id": 1})
+    {'id': 1}
+    """
+    if isinstance(record.get("json"), Mapping):
+        return record["json"]
+    event = record.get("event")
+    for text in (event.get("original") if isinstance(event, Mapping) else None, record.get("message")):
+        if isinstance(text, str) and text.startswith("{"):
+            try:
+                inner = json.loads(text)
+            except ValueError:
+                return record
+            return inner if isinstance(inner, Mapping) else record
+    return record
+
+
+def most(sample: Sequence[Mapping], is_event: Callable[[Mapping], bool]) -> bool:
+    """Ask whether most of the records hold an event of the kind that `is_event` knows."""
+    return 2 * sum(bool(is_event(opened(record))) for record in sample) > len(sample)
+
+
+def with_envelopes(loader: Loader, mark: str) -> Loader:
+    """Return the loader with a first step `shaped(line_no, e)`: the event, out of whatever is around it.
+
+    Records that hold the event bare are told by `mark`, SQL on `r`. They are parsed once and fast, the others again with care.
+    """
+    plain = f"SELECT line_no, r AS e FROM record WHERE {mark}"
+    # `unnest` keeps the parsed record as a value: without it DuckDB parses anew for each field that is read later
+    careful = f"""SELECT line_no, unnest([from_json({OPENED}, '{loader.fields}')]) AS e
+        FROM record WHERE json_type(r) = 'OBJECT'"""
+    rest = replace(loader, fields='"JSON"', steps={"shaped": careful, **loader.steps})
+    return replace(loader, steps={"shaped": plain, **loader.steps}, otherwise=rest)

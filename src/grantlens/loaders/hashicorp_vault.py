@@ -1,0 +1,229 @@
+"""HashiCorp Vault audit device: logins, tokens and leases, their use, their revocation.
+
+What the mapping decides, and why:
+
+- **A request and its response are one event**, joined by `request.id`. The response carries the row: it alone tells what
+  came of it and which token was made. The request is ignored by name. A file of nothing but requests gives no rows:
+  whether a request was fulfilled stands in no request.
+- The event is called by `request.id`: several audit devices tell the same event, and it counts once.
+- **Token id** is the accessor: on use (`request.client_token_accessor`), on issue (`response.auth.accessor`), on revocation
+  by accessor (`request.data.accessor`). Vault keys these hashes for each audit device: they join inside one device only.
+  With `hmac_accessor=false` the accessor is bare but for `request.data`, so such revocations join nothing.
+- A revocation by token names the token's own hash, which is no accessor: it is kept, and joins nothing.
+- `token_issue_time` on a use tells when its token was made, but no issue is made up from it: the login stands in this log
+  or in an older one, and would be counted twice.
+- Policies are the scopes. The client is the role of the login, else the display name; the subject is the entity.
+- A lease is a credential and named in the clear on issue; its revocation names it in the path, or hashed in the body.
+- `permission denied` is a lack of policy if the token is known, else the token is bad. A refused login is a denied issue.
+- Proven on real records: uses, denials, times of 8 and 9 digits. Logins, leases and revocations follow Vault's source and pages.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.collected import most, with_envelopes
+from grantlens.loaders.loader import Join, Loader
+
+_AUTH = """{
+    "accessor": "VARCHAR", "display_name": "VARCHAR", "policies": ["VARCHAR"], "entity_id": "VARCHAR", "token_type": "VARCHAR",
+    "token_ttl": "VARCHAR", "authorization_details": "JSON",
+    "metadata": {"role": "VARCHAR", "role_name": "VARCHAR", "email": "VARCHAR", "username": "VARCHAR",
+        "service_account_name": "VARCHAR"}
+}"""
+
+_FIELDS = f"""{{
+    "time": "VARCHAR", "type": "VARCHAR", "error": "VARCHAR", "auth": {_AUTH},
+    "request": {{"id": "VARCHAR", "operation": "VARCHAR", "path": "VARCHAR", "client_token_accessor": "VARCHAR",
+        "remote_address": "VARCHAR", "namespace": {{"id": "VARCHAR"}}, "headers": {{"user-agent": ["VARCHAR"]}},
+        "data": {{"accessor": "VARCHAR", "token": "VARCHAR", "lease_id": "VARCHAR", "secret_id_accessor": "VARCHAR",
+            "disabled": "VARCHAR"}}}},
+    "response": {{"auth": {_AUTH}, "secret": {{"lease_id": "VARCHAR"}}, "wrap_info": {{"wrapped_accessor": "VARCHAR"}},
+        "data": {{"error": "VARCHAR", "secret_id_accessor": "VARCHAR"}}}}
+}}"""
+
+
+def _is_event(record: Mapping) -> bool:
+    """Tell an entry: request or response, and a request that has an operation, a path and an id."""
+    request = record.get("request")
+    named = isinstance(request, Mapping) and {"operation", "path", "id"} <= request.keys()
+    return named and record.get("type") in ("request", "response")
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Ask whether most of the records are entries of an audit device."""
+    return most(sample, _is_event)
+
+
+def _who(auth: str, name: str) -> str:
+    """Return SQL for client and subject of a token, by what Vault keeps with it."""
+    return f"""coalesce(nullif({auth}.metadata.role, ''), nullif({auth}.metadata.role_name, ''), nullif({auth}.display_name, ''))
+           AS {name}_client,
+       nullif({auth}.display_name, '') AS {name}_client_name,
+       nullif({auth}.entity_id, '') AS {name}_subject,
+       coalesce(nullif({auth}.metadata.email, ''), nullif({auth}.metadata.username, ''), nullif({auth}.metadata.service_account_name, ''))
+           AS {name}_subject_name,
+       CASE WHEN {auth}.metadata.service_account_name <> '' OR {auth}.metadata.role_name <> '' THEN 'service'
+            WHEN {auth}.metadata.email <> '' OR {auth}.metadata.username <> '' THEN 'user' END AS {name}_subject_kind"""
+
+
+_EVENT = """
+SELECT line_no, e.type AS type, e.time AS logged_at,
+       -- nanoseconds; a time is read only if it is written as one
+       CASE WHEN e.time LIKE '____-__-__T__:__:__%' AND e.time >= '1' THEN TRY_CAST(e.time AS TIMESTAMPTZ) END AS happened_at,
+       nullif(e.request.id, '') AS event_id, coalesce(e.request.path, '') AS path, e.request.operation AS operation,
+       e.request.data AS body, e.response.data AS answer, e.auth AS auth, e.response.auth AS made,
+       nullif(e.request.remote_address, '') AS ip, e.request.headers."user-agent"[1] AS user_agent,
+       nullif(e.request.namespace.id, '') AS tenant,
+       nullif(e.response.secret.lease_id, '') AS lease_id, nullif(e.response.wrap_info.wrapped_accessor, '') AS wrapped,
+       coalesce(nullif(e.request.client_token_accessor, ''), nullif(e.auth.accessor, '')) AS accessor,
+       nullif(e.error, '') AS error, error IS NOT NULL OR e.response.data.error IS NOT NULL AS failed,
+       CASE WHEN NOT failed THEN 'success'
+            WHEN error ILIKE '%permission denied%' OR error ILIKE '%quota%' THEN 'denied' ELSE 'error' END AS outcome
+FROM shaped
+"""
+
+_CALL = """
+SELECT *,
+       coalesce(made.accessor <> '', false) OR made.policies IS NOT NULL OR wrapped IS NOT NULL AS makes_token,
+       starts_with(path, 'auth/') AND NOT starts_with(path, 'auth/token/') AS is_auth,
+       regexp_matches(path, '^auth/(token/(create|renew)|.+/(login|callback)(/|$))') AS asks_token,
+       CASE WHEN makes_token OR (failed AND asks_token) THEN CASE WHEN path LIKE 'auth/token/renew%' THEN 'refresh' ELSE 'token' END
+            WHEN lease_id IS NOT NULL THEN CASE WHEN starts_with(path, 'sys/leases/renew') OR starts_with(path, 'sys/renew')
+                 THEN 'lease refresh' ELSE 'lease' END
+            WHEN answer.secret_id_accessor <> '' AND starts_with(path, 'auth/') AND regexp_matches(path, '/(custom-)?secret-id$')
+            THEN 'secret id'
+            WHEN starts_with(path, 'identity/oidc/') AND NOT failed
+            THEN CASE WHEN starts_with(path, 'identity/oidc/token/') THEN 'id token'
+                      WHEN regexp_matches(path, '^identity/oidc/provider/[^/]+/token$') THEN 'provider token' END END AS gives,
+       CASE WHEN starts_with(path, 'auth/token/revoke') THEN 'token'
+            WHEN starts_with(path, 'sys/leases/revoke-') OR starts_with(path, 'sys/revoke-') THEN 'policy'
+            WHEN starts_with(path, 'sys/leases/revoke') OR starts_with(path, 'sys/revoke') THEN 'credential'
+            WHEN starts_with(path, 'auth/') AND regexp_matches(path, '/secret-id(-accessor)?/destroy/?$') THEN 'credential'
+            WHEN operation = 'delete' AND (starts_with(path, 'sys/auth/') OR starts_with(path, 'sys/mounts/')) THEN 'policy'
+            WHEN starts_with(path, 'identity/entity/id/') AND (operation = 'delete' OR body.disabled = 'true')
+            THEN 'subject' END AS ends,
+       (accessor IS NOT NULL OR auth.policies IS NOT NULL OR failed) AND NOT (is_auth AND (makes_token OR (failed AND asks_token)))
+           AS is_use
+FROM event
+WHERE type = 'response' AND happened_at IS NOT NULL
+"""
+
+_GIVEN = f"""
+SELECT *, {_who("owner", "own")}
+FROM (
+    SELECT *, CASE WHEN gives IN ('token', 'refresh') AND made.policies IS NOT NULL THEN made
+                   WHEN gives NOT IN ('token', 'refresh') OR NOT is_auth THEN auth END AS owner
+    FROM call
+    WHERE gives IS NOT NULL
+)
+"""
+
+_ISSUANCE = """
+SELECT line_no, event_id, happened_at AS issued_at,
+       CASE WHEN gives IN ('refresh', 'lease refresh') THEN 'refresh' WHEN gives IN ('lease', 'secret id') THEN 'credential'
+            ELSE 'token' END AS kind,
+       CASE WHEN failed AND is_auth THEN 'denied' ELSE outcome END AS outcome,
+       CASE WHEN gives IN ('lease', 'lease refresh') THEN lease_id WHEN gives = 'secret id' THEN answer.secret_id_accessor
+            WHEN gives IN ('token', 'refresh') THEN coalesce(nullif(made.accessor, ''), wrapped) END AS token_id,
+       CASE gives WHEN 'id token' THEN 'id' WHEN 'lease' THEN 'api_key' WHEN 'lease refresh' THEN 'api_key'
+                  WHEN 'secret id' THEN 'api_key' ELSE 'access' END AS token_kind,
+       CASE WHEN gives = 'token' AND NOT is_auth THEN accessor END AS parent_token_id,
+       CASE gives WHEN 'id token' THEN split_part(path, '/', 4) WHEN 'provider token' THEN NULL
+                  WHEN 'secret id' THEN regexp_extract(path, '/role/([^/]+)/', 1) ELSE own_client END AS client_id,
+       CASE WHEN gives NOT IN ('id token', 'provider token', 'secret id') THEN own_client_name END AS client_name,
+       CASE WHEN gives <> 'secret id' THEN own_subject END AS subject_id,
+       CASE WHEN gives <> 'secret id' THEN own_subject_name END AS subject_name,
+       CASE WHEN gives = 'secret id' THEN 'service' ELSE own_subject_kind END AS subject_kind,
+       CASE WHEN gives IN ('token', 'refresh') AND NOT failed THEN made.policies END AS scopes,
+       CASE WHEN gives IN ('lease', 'id token') THEN [path] END AS audience,
+       CASE WHEN gives IN ('token', 'refresh') THEN made.authorization_details END AS authorization_details,
+       CASE WHEN gives IN ('token', 'refresh') AND TRY_CAST(made.token_ttl AS BIGINT) BETWEEN 1 AND 100000000000
+            THEN happened_at + to_seconds(TRY_CAST(made.token_ttl AS BIGINT)) END AS expires_at,
+       ip, user_agent, tenant
+FROM given
+"""
+
+_USAGE = f"""
+SELECT line_no, event_id, happened_at AS used_at, outcome,
+       CASE WHEN outcome <> 'denied' THEN NULL WHEN error ILIKE '%quota%' THEN 'rate' WHEN accessor IS NULL THEN 'token'
+            ELSE 'scope' END AS denial_reason,
+       accessor AS token_id,
+       use_client AS client_id, use_client_name AS client_name, use_subject AS subject_id, use_subject_name AS subject_name,
+       auth.policies AS token_scopes, 'vault' AS resource_server, path AS target, operation, ip, user_agent, tenant
+FROM (SELECT *, {_who("auth", "use")} FROM call WHERE is_use)
+"""
+
+_REVOCATION = f"""
+SELECT line_no, event_id, happened_at AS revoked_at,
+       CASE WHEN ends = 'subject' THEN 'disable' ELSE 'revoke' END AS kind, outcome, ends AS target_kind,
+       CASE WHEN ends = 'token'
+            THEN CASE WHEN path = 'auth/token/revoke-self' THEN accessor
+                      WHEN starts_with(path, 'auth/token/revoke-accessor') THEN nullif(body.accessor, '')
+                      -- a device that logs raw values would give the token itself
+                      WHEN body.token LIKE 'hmac-%' THEN body.token END
+            WHEN ends = 'credential'
+            THEN coalesce(nullif(body.secret_id_accessor, ''), nullif(body.lease_id, ''),
+                          nullif(regexp_extract(path, '^sys/(leases/)?revoke/(.+)$', 2), '')) END AS token_id,
+       CASE WHEN path = 'auth/token/revoke-self' THEN do_client END AS client_id,
+       CASE WHEN path = 'auth/token/revoke-self' THEN do_subject
+            WHEN ends = 'subject' THEN nullif(split_part(path, '/', 4), '') END AS subject_id,
+       CASE WHEN path = 'auth/token/revoke-self' THEN 'client' WHEN ends = 'subject' AND do_subject = split_part(path, '/', 4) THEN 'user'
+            ELSE 'admin' END AS initiator,
+       coalesce(do_subject, do_client) AS actor_id,
+       CASE WHEN ends = 'policy' THEN path END AS reason, tenant
+FROM (SELECT *, {_who("auth", "do")} FROM call WHERE ends IS NOT NULL)
+"""
+
+_IGNORED = """
+SELECT line_no, 'request: its response tells what came of it' AS reason FROM event WHERE type = 'request'
+UNION ALL
+SELECT line_no, 'call without a token' FROM call WHERE NOT is_use AND gives IS NULL AND ends IS NULL
+"""
+
+_REJECTED = """
+SELECT line_no,
+       CASE WHEN type IS NULL THEN 'type is missing' WHEN type <> 'response' THEN 'type is neither request nor response'
+            WHEN logged_at IS NULL THEN 'time is missing' ELSE 'time is no time' END AS reason
+FROM event
+WHERE type IS NULL OR (type <> 'request' AND (type <> 'response' OR happened_at IS NULL))
+"""
+
+LOADER = with_envelopes(
+    Loader(
+        name="hashicorp_vault",
+        version=1,
+        title="HashiCorp Vault audit device",
+        recognise=_recognise,
+        fields=_FIELDS,
+        carries=("issuance", "usage", "revocation"),
+        steps={"event": _EVENT, "call": _CALL, "given": _GIVEN},
+        issuance=_ISSUANCE,
+        usage=_USAGE,
+        revocation=_REVOCATION,
+        ignored=_IGNORED,
+        rejected=_REJECTED,
+        joins=(
+            Join(
+                "issuance", "usage", "token", "response.auth.accessor, client_token_accessor", "inside one audit device"
+            ),
+            Join(
+                "issuance",
+                "revocation",
+                "token",
+                "accessor, lease_id",
+                "a revocation by token or hashed lease joins nothing",
+            ),
+            Join(
+                "usage",
+                "revocation",
+                "token",
+                "client_token_accessor, accessor",
+                "not where the token itself was given",
+            ),
+        ),
+        join_note=(
+            "Issue, use and revocation join by the accessor, whose hash is keyed for each audit device: load the logs of one "
+            "device. A revocation that was given the token instead of its accessor, or a lease in the body, joins nothing."
+        ),
+    ),
+    mark="r.type IS NOT NULL AND r.request.path IS NOT NULL",
+)
