@@ -7,6 +7,7 @@ import pytest
 from grantlens.catalogue.model import Catalogue
 from grantlens.engine.duckdb import Engine
 from grantlens.schema.migrations import prepare
+from tests.catalogue.judging import Judge
 
 
 @pytest.fixture(scope="session")
@@ -102,3 +103,11 @@ def alternatives(catalogue, label, principal=None):
 @pytest.fixture(name="alternatives")
 def _alternatives():
     return alternatives
+
+
+@pytest.fixture
+def judge(tmp_path, capsys):
+    """Return a function that takes a source, its file and logs through the commands to the findings of OOS-1."""
+    folder = tmp_path / "judge"
+    folder.mkdir()
+    return Judge(folder, capsys)
