@@ -22,7 +22,15 @@ TABLES = tuple(table for table in CATALOGUE_TABLES if table is not USAGE_OPERATI
 FORMAT = b"1"
 """Version of the Parquet layout."""
 
-SOURCES = {"openapi": "openapi", "msgraph": "msgraph", "google": "google", "toml": "toml"}
+SOURCES = {
+    "openapi": "openapi",
+    "msgraph": "msgraph",
+    "google": "google",
+    "slack": "slack",
+    "github": "github",
+    "okta": "okta",
+    "toml": "toml",
+}
 """Source, and the converter that reads it."""
 
 _TYPES = {"VARCHAR": "string", "INTEGER": "int32", "BIGINT": "int64", "BOOLEAN": "bool_"}
@@ -72,9 +80,9 @@ class Catalogue:
         Parameters
         ----------
         source
-            openapi, msgraph, google or toml.
+            One of `SOURCES`.
         path
-            The file; for google and msgraph also a folder.
+            The file; for most sources also a folder of files.
         list_rule
             "all" or "any": what a list of several scopes in an OpenAPI document means, once somebody
             looked. Without it, and for no provider we know, lists are read as all-of and marked.

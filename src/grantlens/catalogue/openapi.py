@@ -37,8 +37,15 @@ REVIEWED = {
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
-def build(path: Path, *, list_rule: str | None = None, name: str | None = None, server: str | None = None) -> Catalogue:
-    """Convert one OpenAPI 3 document."""
+def build(
+    path: Path,
+    *,
+    list_rule: str | None = None,
+    name: str | None = None,
+    server: str | None = None,
+    source: str = "openapi",
+) -> Catalogue:
+    """Convert one OpenAPI 3 document; source is the name under which it is recorded."""
     raw = path.read_bytes()
     document = _parse(path, raw)
     info = _mapping(document.get("info"))
@@ -47,7 +54,7 @@ def build(path: Path, *, list_rule: str | None = None, name: str | None = None, 
     rule = list_rule or _reviewed(default[0], title)
     draft = Draft(
         name or _slug(title),
-        "openapi",
+        source,
         hashlib.sha256(raw).hexdigest(),
         version=_text(info.get("version")),
         licence=_text(_mapping(info.get("license")).get("name")),

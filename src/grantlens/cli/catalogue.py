@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from grantlens.catalogue.model import SOURCES
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
@@ -14,6 +15,7 @@ from grantlens.cli.parameters import StorePath
 BUILD_EXAMPLES = """Examples:
   grantlens catalogue build msgraph permissions.json -o msgraph.parquet
   grantlens catalogue build google discovery/ -o google.parquet
+  grantlens catalogue build slack slack-api-ref/ -o slack.parquet
   grantlens catalogue build openapi billing-api.yaml -o billing.parquet"""
 
 ADD_EXAMPLES = """Examples:
@@ -21,7 +23,7 @@ ADD_EXAMPLES = """Examples:
 
 
 def build(
-    source: Annotated[str, Parameter(help="Kind of the source: openapi, msgraph, google, toml.")],
+    source: Annotated[str, Parameter(help=f"Kind of the source: {', '.join(SOURCES)}.")],
     path: Annotated[Path, Parameter(help="File or folder of the source.")],
     /,
     *,
