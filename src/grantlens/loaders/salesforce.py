@@ -1,0 +1,265 @@
+"""Salesforce: event log files (CSV or JSON), login events of the stream, and the setup audit trail.
+
+What the mapping decides, and why:
+
+- **A session is the token**: SESSION_KEY stands for it (Salesforce logs no session id in clear), so it is the token id.
+  LOGIN_KEY ties all that follows one login together, so it is the session id. A login often has the one or the other.
+- Every login opens a session that can call the API, so every login is an issuance; one that failed is denied. Of an
+  OAuth login (`Remote Access`) the app is known by its name alone. Calls and the audit trail name apps by name, too:
+  so the name is the client's id, and CONNECTED_APP_ID stands in only where no name is given.
+- User ids come with 15 characters or with 18. All are brought to 18: the last three are a checksum of the case.
+- `TIMESTAMP` is yyyyMMddHHmmss.SSS in UTC. `TIMESTAMP_DERIVED` is the same as ISO text, and is preferred.
+- No record of an event log file has an id of its own (a REQUEST_ID holds several). One is made of the columns that
+  tell events apart, the same for CSV and JSON.
+- A file holds one type of events, so what it carries depends on its first records. Only ApiTotalUsage sees all calls.
+- The end of a user's OAuth token is not logged. The audit trail knows when an app is installed, blocked, deleted; it
+  names the app in its text, and only texts of known wording are read.
+
+Proven on real records: Login (CSV and JSON), LoginEvent, insertConnectedApplication, the list of log files. Logout, API
+events and the other actions are those of collectors' column lists and of a public list of audit actions.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.written_time import text_moment
+
+_FIELDS = """{
+    "EVENT_TYPE": "VARCHAR", "TIMESTAMP": "VARCHAR", "TIMESTAMP_DERIVED": "VARCHAR", "REQUEST_ID": "VARCHAR",
+    "ORGANIZATION_ID": "VARCHAR", "USER_ID": "VARCHAR", "USER_ID_DERIVED": "VARCHAR", "USER_NAME": "VARCHAR",
+    "SESSION_KEY": "VARCHAR", "LOGIN_KEY": "VARCHAR", "LOGIN_STATUS": "VARCHAR", "USER_INITIATED_LOGOUT": "VARCHAR",
+    "URI": "VARCHAR", "METHOD": "VARCHAR", "HTTP_METHOD": "VARCHAR", "METHOD_NAME": "VARCHAR", "API_RESOURCE": "VARCHAR",
+    "OPERATION_TYPE": "VARCHAR", "ENTITY_NAME": "VARCHAR", "ENTITY_TYPE": "VARCHAR", "JOB_ID": "VARCHAR",
+    "BATCH_ID": "VARCHAR", "STATUS_CODE": "VARCHAR", "REQUEST_STATUS": "VARCHAR", "SUCCESS": "VARCHAR",
+    "JOB_STATUS": "VARCHAR", "EXCEPTION_MESSAGE": "VARCHAR", "RUN_TIME": "VARCHAR", "CPU_TIME": "VARCHAR",
+    "CONNECTED_APP_ID": "VARCHAR", "CONNECTED_APP_NAME": "VARCHAR", "CLIENT_NAME": "VARCHAR",
+    "CLIENT_IP": "VARCHAR", "SOURCE_IP": "VARCHAR", "BROWSER_TYPE": "VARCHAR", "USER_AGENT": "VARCHAR",
+    "attributes": {"type": "VARCHAR"},
+    "EventIdentifier": "VARCHAR", "EventDate": "VARCHAR", "CreatedDate": "VARCHAR", "LoginType": "VARCHAR",
+    "Application": "VARCHAR", "LoginKey": "VARCHAR", "SessionKey": "VARCHAR", "Status": "VARCHAR",
+    "PolicyOutcome": "VARCHAR", "UserId": "VARCHAR", "Username": "VARCHAR", "SourceIp": "VARCHAR", "Browser": "VARCHAR",
+    "Id": "VARCHAR", "Action": "VARCHAR", "CreatedById": "VARCHAR", "Display": "VARCHAR", "EventType": "VARCHAR"
+}"""
+
+_CALLS = ("API", "RestApi", "BulkApi", "BulkApi2", "BulkApiRequest", "ApexRestApi", "ApexSoap", "ApiTotalUsage")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return "(" + ", ".join(f"'{name}'" for name in names) + ")"
+
+
+def _kind(record: Mapping) -> str | None:
+    """Tell the stream of a record: the type of a log file's event, `LoginEvent`, `SetupAuditTrail`, `EventLogFile`."""
+    if isinstance(record.get("EVENT_TYPE"), str) and {"TIMESTAMP", "TIMESTAMP_DERIVED"} & record.keys():
+        return record["EVENT_TYPE"]
+    attributes = record.get("attributes")
+    named = attributes.get("type") if isinstance(attributes, Mapping) else None
+    if "EventIdentifier" in record and "EventDate" in record:
+        return named if isinstance(named, str) else "LoginEvent" if "LoginType" in record else "event"
+    if {"Action", "CreatedById", "Section"} <= record.keys():
+        return "SetupAuditTrail"
+    return named if named in ("EventLogFile", "SetupAuditTrail") else None
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Ask whether most of the records are of one of Salesforce's streams."""
+    return 2 * sum(_kind(record) is not None for record in sample) > len(sample)
+
+
+def _eighteen(user: str) -> str:
+    """Return SQL for a user id of 18 characters: one letter for each five of the 15 tells which are capitals."""
+    letters = " || ".join(
+        "substr('ABCDEFGHIJKLMNOPQRSTUVWXYZ012345', 1"
+        + "".join(f" + {2**n} * (substr({user}, {start + n}, 1) BETWEEN 'A' AND 'Z')::INT" for n in range(5))
+        + ", 1)"
+        for start in (1, 6, 11)
+    )
+    return f"CASE WHEN length({user}) = 15 THEN {user} || {letters} ELSE {user} END"
+
+
+_EVENT = f"""
+SELECT line_no, r.*,
+       CASE WHEN r.EVENT_TYPE = 'Login' THEN 'file login'
+            WHEN r.EVENT_TYPE = 'Logout' THEN 'logout'
+            WHEN r.EVENT_TYPE IN {_listed(_CALLS)} THEN 'call'
+            WHEN r.EVENT_TYPE IS NOT NULL THEN 'other event'
+            WHEN r.LoginType IS NOT NULL OR starts_with(r.attributes.type, 'LoginEvent') THEN 'stream login'
+            WHEN starts_with(r.attributes.type, 'LogoutEvent') THEN 'stream logout'
+            WHEN r.EventIdentifier IS NOT NULL THEN 'other event'
+            WHEN r.Action IN ('insertConnectedApplication', 'unblockConnectedApplication') THEN 'consent'
+            WHEN r.Action = 'changeOauthDefaultScope' THEN 'change'
+            WHEN r.Action IN ('deleteConnectedApplication', 'deleteApplication', 'blockConnectedApplication') THEN 'end'
+            WHEN r.Action IS NOT NULL THEN 'other action'
+            WHEN r.EventType IS NOT NULL AND r.attributes.type = 'EventLogFile' THEN 'index' END AS meaning
+FROM record
+WHERE r IS NOT NULL
+"""
+
+_KNOWN = f"""
+SELECT *,
+       CASE WHEN meaning LIKE '%login' THEN 'login' WHEN meaning LIKE '%logout' THEN 'logout' ELSE meaning END AS means,
+       starts_with(meaning, 'stream') AS is_stream,
+       meaning IN ('consent', 'change', 'end') AS is_setup,
+       CASE WHEN is_stream THEN EventDate WHEN is_setup THEN CreatedDate
+            ELSE coalesce(nullif(TIMESTAMP_DERIVED, ''), "TIMESTAMP") END AS written,
+       coalesce({text_moment("written")},
+                CASE WHEN written LIKE '______________.___'
+                     THEN timezone('UTC', try_strptime(written, '%Y%m%d%H%M%S.%g')) END) AS happened_at,
+       CASE WHEN is_stream THEN {text_moment("CreatedDate")} END AS received_at,
+       CASE WHEN is_stream THEN EventIdentifier WHEN is_setup THEN Id
+            ELSE 'elf:' || md5(to_json([EVENT_TYPE, "TIMESTAMP", nullif(REQUEST_ID, ''), nullif(USER_ID, ''),
+                nullif(SESSION_KEY, ''), nullif(LOGIN_KEY, ''), nullif(URI, ''), nullif(METHOD_NAME, ''),
+                nullif(ENTITY_NAME, ''), nullif(JOB_ID, ''), nullif(BATCH_ID, ''), nullif(API_RESOURCE, ''),
+                nullif(RUN_TIME, ''), nullif(CPU_TIME, '')])::VARCHAR) END AS event_id,
+       nullif(ORGANIZATION_ID, '') AS tenant,
+       coalesce(nullif(SessionKey, ''), nullif(SESSION_KEY, '')) AS key_of_session,
+       coalesce(nullif(LoginKey, ''), nullif(LOGIN_KEY, '')) AS key_of_login,
+       coalesce(nullif(CASE WHEN is_setup THEN CreatedById WHEN is_stream THEN UserId END, ''),
+                nullif(USER_ID_DERIVED, ''), nullif(USER_ID, '')) AS written_user,
+       {_eighteen("written_user")} AS person,
+       coalesce(nullif(Username, ''), nullif(USER_NAME, '')) AS person_name,
+       nullif(CASE WHEN is_setup THEN regexp_extract(Display,
+                       '^(?:Installed|Uninstalled|Unblocked|Blocked|Deleted) Connected App (.+?)(?: to Salesforce)?$', 1)
+                   WHEN is_stream THEN CASE WHEN LoginType LIKE 'Remote Access%' THEN Application END
+                   ELSE coalesce(CONNECTED_APP_NAME, CONNECTED_APP_ID) END, '') AS named_client,
+       CASE WHEN meaning = 'change' THEN nullif(regexp_extract(Display, '^Changed connected app (.+) scopes from ', 1), '')
+            ELSE named_client END AS client_id,
+       coalesce(nullif(SourceIp, ''), nullif(CLIENT_IP, ''), nullif(SOURCE_IP, '')) AS ip,
+       TRY_CAST(STATUS_CODE AS INTEGER) AS http_status
+FROM event
+WHERE meaning NOT LIKE 'other%' AND meaning <> 'index'
+"""
+
+_ISSUANCE = """
+SELECT line_no, event_id, happened_at AS issued_at, received_at, tenant,
+       CASE WHEN means = 'login' THEN 'token' ELSE means END AS kind,
+       CASE WHEN is_setup THEN 'success'
+            WHEN is_stream THEN CASE WHEN PolicyOutcome = 'Block' THEN 'denied' WHEN Status = 'Success' THEN 'success'
+                                     WHEN Status <> '' THEN 'denied' END
+            WHEN LOGIN_STATUS = 'LOGIN_NO_ERROR' THEN 'success'
+            WHEN LOGIN_STATUS <> '' THEN 'denied'
+            WHEN REQUEST_STATUS IN ('S', 'Success') THEN 'success'
+            WHEN REQUEST_STATUS <> '' THEN 'denied' END AS outcome,
+       CASE WHEN means = 'login' AND outcome = 'success' THEN key_of_session END AS token_id,
+       CASE WHEN means <> 'login' THEN NULL WHEN LoginType LIKE 'Remote Access%' THEN 'access' ELSE 'session' END
+           AS token_kind,
+       CASE WHEN means = 'login' THEN key_of_login END AS session_id,
+       client_id, client_id AS client_name,
+       CASE WHEN means = 'login' THEN person END AS subject_id,
+       CASE WHEN means = 'login' THEN person_name END AS subject_name,
+       CASE WHEN means = 'login' THEN 'user' ELSE 'service' END AS subject_kind,
+       CASE WHEN means = 'change' THEN list_transform(
+            string_split(nullif(regexp_extract(Display, ' scopes from .* to (.+)$', 1), ''), ','), lambda s: trim(s))
+            END AS scopes,
+       CASE WHEN is_setup THEN person END AS consent_actor,
+       CASE WHEN is_setup THEN 'admin' END AS consent_kind,
+       ip, coalesce(nullif(Browser, 'Unknown'), nullif(BROWSER_TYPE, '')) AS user_agent
+FROM known
+WHERE means IN ('login', 'consent', 'change')
+"""
+
+# SOAP calls have no status: one that failed has a message.
+_USAGE = """
+SELECT line_no, event_id, happened_at AS used_at, tenant,
+       CASE WHEN http_status BETWEEN 200 AND 299 THEN 'success'
+            WHEN http_status IN (401, 403, 429) THEN 'denied'
+            WHEN http_status IS NOT NULL THEN 'error'
+            WHEN REQUEST_STATUS IN ('S', 'Success') THEN 'success'
+            WHEN REQUEST_STATUS = 'A' THEN 'denied'
+            WHEN REQUEST_STATUS <> '' THEN 'error'
+            WHEN SUCCESS IN ('1', 'true') OR JOB_STATUS = 'JobComplete' THEN 'success'
+            WHEN SUCCESS <> '' OR JOB_STATUS IN ('Failed', 'Aborted') THEN 'error'
+            WHEN EVENT_TYPE = 'API' THEN CASE WHEN EXCEPTION_MESSAGE <> '' THEN 'error' ELSE 'success' END END AS outcome,
+       CASE WHEN http_status BETWEEN 0 AND 999 THEN http_status::SMALLINT END AS status,
+       CASE http_status WHEN 401 THEN 'token' WHEN 403 THEN 'other' WHEN 429 THEN 'rate' END AS denial_reason,
+       key_of_session AS token_id, key_of_login AS session_id,
+       client_id, coalesce(nullif(CONNECTED_APP_NAME, ''), nullif(CLIENT_NAME, '')) AS client_name,
+       person AS subject_id, person_name AS subject_name,
+       'salesforce' AS resource_server,
+       upper(coalesce(nullif(HTTP_METHOD, ''), nullif(METHOD, ''))) AS method,
+       split_part(coalesce(nullif(API_RESOURCE, ''), nullif(URI, '')), '?', 1) AS target,
+       coalesce(nullif(METHOD_NAME, ''), nullif(OPERATION_TYPE, '')) AS operation,
+       coalesce(nullif(JOB_ID, ''), nullif(ENTITY_NAME, ''), nullif(ENTITY_TYPE, '')) AS resource_id,
+       ip, coalesce(nullif(USER_AGENT, ''), nullif(BROWSER_TYPE, '')) AS user_agent
+FROM known
+WHERE means = 'call'
+"""
+
+_REVOCATION = """
+SELECT line_no, event_id, happened_at AS revoked_at, received_at, tenant,
+       CASE WHEN Action IN ('deleteApplication', 'blockConnectedApplication') THEN 'disable'
+            WHEN USER_INITIATED_LOGOUT = '0' THEN 'expiry' ELSE 'revoke' END AS kind,
+       'success' AS outcome,
+       CASE WHEN is_setup THEN 'client' WHEN key_of_login IS NULL THEN 'token' ELSE 'session' END AS target_kind,
+       CASE WHEN NOT is_setup THEN key_of_session END AS token_id,
+       CASE WHEN NOT is_setup THEN key_of_login END AS session_id,
+       CASE WHEN is_setup THEN client_id END AS client_id,
+       CASE WHEN is_setup THEN client_id END AS client_name,
+       CASE WHEN NOT is_setup THEN person END AS subject_id,
+       CASE WHEN NOT is_setup THEN person_name END AS subject_name,
+       CASE WHEN is_setup THEN 'admin' WHEN USER_INITIATED_LOGOUT = '0' THEN 'system'
+            WHEN USER_INITIATED_LOGOUT = '1' THEN 'user' END AS initiator,
+       person AS actor_id,
+       coalesce(Action, EVENT_TYPE, attributes.type) AS reason
+FROM known
+WHERE means IN ('logout', 'end')
+"""
+
+_IGNORED = """
+SELECT line_no,
+       CASE meaning WHEN 'index' THEN 'list of log files'
+                    WHEN 'other action' THEN 'change of setup that neither gives nor takes access'
+                    ELSE 'event that is neither login nor call of the API' END AS reason
+FROM event
+WHERE meaning LIKE 'other%' OR meaning = 'index'
+"""
+
+_REJECTED = """
+SELECT line_no, 'names no type of event' AS reason FROM event WHERE meaning IS NULL
+UNION ALL
+SELECT line_no, 'time cannot be read' FROM known WHERE written <> '' AND happened_at IS NULL
+"""
+
+
+def _fitted(sample: Sequence[Mapping]) -> Loader:
+    """Carry only what the streams of these records show."""
+    kinds = {_kind(record) for record in sample}
+    shown = {
+        "issuance": {"Login", "LoginEvent"},
+        "usage": {"ApiTotalUsage"},
+        "revocation": {"Logout", "LogoutEvent", "SetupAuditTrail"},
+    }
+    return replace(LOADER, carries=tuple(log for log, types in shown.items() if kinds & types))
+
+
+LOADER = Loader(
+    name="salesforce",
+    version=1,
+    title="Salesforce event log files, login events and setup audit trail",
+    recognise=_recognise,
+    fields=_FIELDS,
+    dialect=_fitted,
+    carries=("issuance", "usage", "revocation"),
+    steps={"event": _EVENT, "known": _KNOWN},
+    issuance=_ISSUANCE,
+    usage=_USAGE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    joins=(
+        Join("issuance", "usage", "token", "SESSION_KEY", "a login without it joins by LOGIN_KEY, its session"),
+        Join(
+            "issuance",
+            "revocation",
+            "session",
+            "LOGIN_KEY",
+            "a removed app joins by its name; revoked tokens are not logged",
+        ),
+        Join("usage", "revocation", "session", "LOGIN_KEY", "logouts; the end of a user's OAuth token is not logged"),
+    ),
+    join_note=(
+        "Logins, calls and logouts join by SESSION_KEY and LOGIN_KEY. A connected app is known by its name; that an "
+        "app was removed is in the setup audit trail, that a user's token was revoked is in no log."
+    ),
+)

@@ -1,0 +1,341 @@
+"""The Salesforce loader against every real record of its three streams, and quirk by quirk."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import pytest
+
+from grantlens.loaders.salesforce import LOADER
+from grantlens.store import Store
+
+EXPECTED = {
+    "elastic-eventlogfile-login.json": ({"records": 1, "issuance": 1}, {}),
+    "elastic-loginevent-stream.json": ({"records": 1, "issuance": 1}, {}),
+    "elastic-setupaudittrail.json": ({"records": 1, "issuance": 1}, {}),
+    "grove-eventlogfile-index.json": ({"records": 1, "ignored": 1}, {"list of log files": 1}),
+    "grove-eventlogfile-login.csv": ({"records": 2, "issuance": 2}, {}),
+}
+START = datetime(2026, 7, 1, 10, 0, tzinfo=UTC)
+
+
+def moment(seconds=0, milliseconds=0):
+    return START + timedelta(seconds=seconds, milliseconds=milliseconds)
+
+
+def line(kind, *, seconds=0, **changes):
+    """Write one record of an event log file, as JSON has it; a change of None leaves the column out."""
+    record = {
+        "EVENT_TYPE": kind,
+        "TIMESTAMP": f"{moment(seconds):%Y%m%d%H%M%S}.250",
+        "TIMESTAMP_DERIVED": f"{moment(seconds):%Y-%m-%dT%H:%M:%S}.250Z",
+        "REQUEST_ID": f"request {seconds}",
+        "ORGANIZATION_ID": "00D000000000001",
+        "USER_ID": "005aB0000000Cde",
+        "SESSION_KEY": "session key",
+        "LOGIN_KEY": "login key",
+        "CLIENT_IP": "192.0.2.7",
+        "USER_NAME": "ada@example.com",
+        **changes,
+    }
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def login(**changes):
+    return line("Login", **({"LOGIN_STATUS": "LOGIN_NO_ERROR", "REQUEST_STATUS": "", "URI": "Api"} | changes))
+
+
+def stream(**changes):
+    """Write one LoginEvent of the stream."""
+    record = {
+        "EventIdentifier": "event 1",
+        "EventDate": "2026-07-01T10:00:00.250Z",
+        "CreatedDate": "2026-07-01T10:00:08Z",
+        "LoginType": "Remote Access 2.0",
+        "Application": "Nightly",
+        "LoginKey": "login key",
+        "SessionKey": "session key",
+        "Status": "Success",
+        "PolicyOutcome": "Notified",
+        "UserId": "005aB0000000CdeQAE",
+        "Username": "ada@example.com",
+        "SourceIp": "192.0.2.7",
+        "Browser": "Unknown",
+    }
+    return record | changes
+
+
+def setup(action, display="", *, number=1, **changes):
+    """Write one record of the setup audit trail."""
+    return {
+        "attributes": {"type": "SetupAuditTrail"},
+        "Id": f"0Ym {number}",
+        "Action": action,
+        "CreatedById": "005aB0000000CdeQAE",
+        "CreatedDate": "2026-07-01T10:00:00.000+0000",
+        "Display": display,
+        "Section": "Connected Apps",
+        "DelegateUser": None,
+        **changes,
+    }
+
+
+def as_csv(records):
+    """Write records as Salesforce writes a log file: every value quoted."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(records[0]), quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue()
+
+
+@pytest.fixture(scope="module")
+def real(shared, load_file):
+    return cache(lambda name: load_file(shared / "real-logs/salesforce" / name))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_real_record_is_accounted_for(real, name):
+    counts, ignored = EXPECTED[name]
+    loaded = real(name)
+    assert loaded.batch["loader"] == "salesforce"
+    assert loaded.counts() == counts
+    assert loaded.ignored == ignored
+
+
+def test_every_real_file_is_expected_here(shared):
+    assert {path.name for path in (shared / "real-logs/salesforce").iterdir()} - {"PROVENANCE.txt"} == set(EXPECTED)
+
+
+def test_claims_salesforce_and_nothing_else(foreign_samples):
+    assert {path.parent.name for path, sample in foreign_samples if LOADER.recognise(sample)} == {"salesforce"}
+
+
+def test_real_log_file_read_twice(real, shared):
+    text = (shared / "real-logs/salesforce/grove-eventlogfile-login.csv").read_text()
+    for record, row in zip(
+        csv.DictReader(io.StringIO(text)), real("grove-eventlogfile-login.csv").rows["issuance"], strict=True
+    ):
+        assert row["issued_at"] == datetime.fromisoformat(record["TIMESTAMP_DERIVED"])
+        assert (row["token_id"], row["session_id"]) == (record["SESSION_KEY"], record["LOGIN_KEY"])
+        assert (row["subject_id"], row["tenant"]) == (record["USER_ID_DERIVED"], record["ORGANIZATION_ID"])
+        assert (row["outcome"], row["token_kind"], row["client_id"]) == ("success", "session", None)
+
+
+def test_real_short_user_id_is_the_long_one(real, load, shared):
+    """Salesforce wrote both forms of one id: the long one must follow from the short one."""
+    record = json.loads((shared / "real-logs/salesforce/elastic-eventlogfile-login.json").read_text())
+    short = load([{name: value for name, value in record.items() if name != "USER_ID_DERIVED"}]).one("issuance")
+    assert short["subject_id"] == record["USER_ID_DERIVED"] != record["USER_ID"]
+    assert real("elastic-eventlogfile-login.json").one("issuance")["subject_id"] == record["USER_ID_DERIVED"]
+
+
+def test_real_stream_login_read_twice(real, shared):
+    record = json.loads((shared / "real-logs/salesforce/elastic-loginevent-stream.json").read_text())
+    row = real("elastic-loginevent-stream.json").one("issuance")
+    assert (row["event_id"], row["token_id"], row["session_id"]) == (
+        record["EventIdentifier"],
+        record["SessionKey"],
+        record["LoginKey"],
+    )
+    assert row["issued_at"] == datetime.fromisoformat(record["EventDate"])
+    assert row["received_at"] == datetime.fromisoformat(record["CreatedDate"])
+    assert (row["client_id"], row["subject_id"]) == (record["Application"], record["UserId"])
+    assert (row["token_kind"], row["outcome"]) == ("access", "success")
+
+
+def test_real_setup_action_whose_text_names_no_app_guesses_none(real):
+    row = real("elastic-setupaudittrail.json").one("issuance")
+    assert (row["kind"], row["client_id"], row["consent_kind"]) == ("consent", None, "admin")
+
+
+def test_both_ways_to_write_the_time(load):
+    derived, plain = load([login(), login(seconds=1, TIMESTAMP_DERIVED=None)]).rows["issuance"]
+    assert derived["issued_at"] == moment(0, 250)
+    assert plain["issued_at"] == moment(1, 250)
+
+
+def test_csv_and_json_are_the_same_events(load):
+    records = [login(), login(seconds=5, SESSION_KEY=""), line("Logout", seconds=9, USER_INITIATED_LOGOUT="1")]
+    by_json = load(records[:2]).rows["issuance"]
+    by_csv = load(as_csv(records[:2])).rows["issuance"]
+    assert [row | {"line_no": 0} for row in by_csv] == [row | {"line_no": 0} for row in by_json]
+    assert [row["token_id"] for row in by_csv] == ["session key", None]
+    assert load(records + records).batch["duplicates"] == len(records)
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({}, "success"),
+        ({"LOGIN_STATUS": "LOGIN_ERROR_INVALID_PASSWORD", "REQUEST_STATUS": "Success"}, "denied"),
+        ({"LOGIN_STATUS": "", "REQUEST_STATUS": "S"}, "success"),
+        ({"LOGIN_STATUS": None, "REQUEST_STATUS": "F"}, "denied"),
+    ],
+)
+def test_outcome_of_a_login(load, changes, outcome):
+    row = load([login(**changes)]).one("issuance")
+    assert row["outcome"] == outcome
+    assert (row["token_id"] is None) == (outcome != "success"), "a login that failed gave no session"
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "client"),
+    [
+        ({}, "success", "Nightly"),
+        ({"Status": "Invalid Password"}, "denied", "Nightly"),
+        ({"PolicyOutcome": "Block"}, "denied", "Nightly"),
+        ({"LoginType": "Application", "Application": "Browser"}, "success", None),
+    ],
+)
+def test_stream_logins(load, changes, outcome, client):
+    row = load([stream(**changes)]).one("issuance")
+    assert (row["outcome"], row["client_id"]) == (outcome, client)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "outcome", "denial"),
+    [
+        ("RestApi", {"STATUS_CODE": "200"}, "success", None),
+        ("RestApi", {"STATUS_CODE": "401"}, "denied", "token"),
+        ("RestApi", {"STATUS_CODE": "403"}, "denied", "other"),
+        ("ApiTotalUsage", {"STATUS_CODE": "500"}, "error", None),
+        ("API", {}, "success", None),
+        ("API", {"EXCEPTION_MESSAGE": "INVALID_FIELD"}, "error", None),
+        ("BulkApi", {"SUCCESS": "1"}, "success", None),
+        ("BulkApi", {"SUCCESS": "0"}, "error", None),
+        ("ApexRestApi", {"REQUEST_STATUS": "A"}, "denied", None),
+    ],
+)
+def test_outcome_of_a_call(load, kind, changes, outcome, denial):
+    row = load([line(kind, **changes)]).one("usage")
+    assert (row["outcome"], row["denial_reason"]) == (outcome, denial)
+
+
+def test_call(load):
+    row = load(
+        [
+            line(
+                "RestApi",
+                STATUS_CODE="200",
+                METHOD="get",
+                URI="/services/data/v64.0/query?q=SELECT",
+                CONNECTED_APP_ID="0H4000000000001",
+                CONNECTED_APP_NAME="Nightly",
+                ENTITY_NAME="Account",
+                USER_AGENT="agent/1.0",
+            )
+        ]
+    ).one("usage")
+    assert (row["method"], row["target"], row["status"]) == ("GET", "/services/data/v64.0/query", 200)
+    assert (row["client_id"], row["resource_id"], row["user_agent"]) == ("Nightly", "Account", "agent/1.0")
+    assert (row["token_id"], row["session_id"]) == ("session key", "login key")
+    assert row["subject_id"] == "005aB0000000CdeQAE"
+
+
+def test_call_of_an_app_without_a_name_has_its_id(load):
+    assert load([line("RestApi", STATUS_CODE="200", CONNECTED_APP_ID="0H4")]).one("usage")["client_id"] == "0H4"
+
+
+def test_login_call_and_logout_meet(tmp_path):
+    """A call after the logout of its session is found, by SESSION_KEY and LOGIN_KEY alone."""
+    records = {
+        "login": [login(SESSION_KEY="key A")],
+        "call": [line("RestApi", seconds=s, STATUS_CODE="200", SESSION_KEY="key A", URI="/x") for s in (10, 90)],
+        "logout": [line("Logout", seconds=30, SESSION_KEY="", USER_INITIATED_LOGOUT="1")],
+    }
+    with Store(":memory:") as store:
+        for name, lines in records.items():
+            path = tmp_path / f"{name}.csv"
+            path.write_text(as_csv(lines))
+            store.load(path)
+        covered = store.sql("SELECT token_id, target_kind FROM covered_token").to_pylist()
+        after = store.sql(
+            "SELECT u.used_at FROM usage u JOIN covered_token c USING (source, token_id) WHERE u.used_at > c.revoked_at"
+        ).to_pylist()
+    assert covered == [{"token_id": "key A", "target_kind": "session"}]
+    assert after == [{"used_at": moment(90, 250)}]
+
+
+@pytest.mark.parametrize(("flag", "kind", "initiator"), [("1", "revoke", "user"), ("0", "expiry", "system")])
+def test_logout_or_timeout(load, flag, kind, initiator):
+    row = load([line("Logout", USER_INITIATED_LOGOUT=flag)]).one("revocation")
+    assert (row["kind"], row["initiator"], row["target_kind"]) == (kind, initiator, "session")
+    assert row["session_id"] == "login key"
+
+
+def test_logout_of_the_stream(load):
+    record = stream(attributes={"type": "LogoutEvent"})
+    for name in ("LoginType", "Status", "Application"):
+        del record[name]
+    row = load([record], "salesforce").one("revocation")
+    assert (row["kind"], row["session_id"], row["event_id"]) == ("revoke", "login key", "event 1")
+
+
+@pytest.mark.parametrize(
+    ("action", "display", "log", "kind", "client"),
+    [
+        ("insertConnectedApplication", "Installed Connected App My App to Salesforce", "issuance", "consent", "My App"),
+        (
+            "unblockConnectedApplication",
+            "Unblocked Connected App My App to Salesforce",
+            "issuance",
+            "consent",
+            "My App",
+        ),
+        ("deleteConnectedApplication", "Uninstalled Connected App My App", "revocation", "revoke", "My App"),
+        ("deleteApplication", "Deleted Connected App My App", "revocation", "disable", "My App"),
+        ("blockConnectedApplication", "Blocked Connected App My App", "revocation", "disable", "My App"),
+        ("deleteApplication", "Something else", "revocation", "disable", None),
+    ],
+)
+def test_setup_actions(load, action, display, log, kind, client):
+    row = load([setup(action, display)]).one(log)
+    assert (row["kind"], row["client_id"]) == (kind, client)
+
+
+def test_scopes_of_an_app_changed(load):
+    display = "Changed connected app My App scopes from null to full, refresh_token"
+    row = load([setup("changeOauthDefaultScope", display)]).one("issuance")
+    assert (row["kind"], row["client_id"], row["scopes"]) == ("change", "My App", ["full", "refresh_token"])
+
+
+def test_what_a_file_carries():
+    assert LOADER.fitted([login()]).carries == ("issuance",)
+    assert LOADER.fitted([line("RestApi")]).carries == ()
+    assert LOADER.fitted([line("ApiTotalUsage")]).carries == ("usage",)
+    assert LOADER.fitted([line("Logout")]).carries == ("revocation",)
+    assert LOADER.fitted([stream()]).carries == ("issuance",)
+    assert LOADER.fitted([setup("x")]).carries == ("revocation",)
+
+
+def test_ignored_and_broken_records_are_named(load):
+    loaded = load(
+        [
+            line("Report"),
+            setup("changedUserEmail"),
+            login(TIMESTAMP="soon", TIMESTAMP_DERIVED=None),
+            login(TIMESTAMP="20269901100000.000", TIMESTAMP_DERIVED="infinity"),
+            login(TIMESTAMP=None, TIMESTAMP_DERIVED=None),
+            login(LOGIN_STATUS=None, REQUEST_STATUS=None),
+            line("RestApi", STATUS_CODE="none"),
+            {"Name": "something"},
+            login(seconds=3),
+        ],
+        "salesforce",
+    )
+    assert loaded.ignored == {
+        "event that is neither login nor call of the API": 1,
+        "change of setup that neither gives nor takes access": 1,
+    }
+    assert {row["line_no"]: row["reason"] for row in loaded.rejected} == {
+        3: "time cannot be read",
+        4: "time cannot be read",
+        5: "issued_at: missing",
+        6: "outcome: missing",
+        7: "outcome: missing",
+        8: "names no type of event",
+    }
+    assert loaded.batch["issuance"] == 1
