@@ -1,0 +1,171 @@
+"""OpenAI audit log of an organisation: API keys and service accounts made, changed and deleted.
+
+What the mapping decides, and why:
+
+- **Token id** is the tracking id of the key (`key-...`): made, changed and deleted keys carry it, and so does an actor
+  that used one (`actor.api_key.id`). The payload stands under the name of the type, with a dot (API) or with `_`
+  (collectors), and may be missing: then a key came into being of which nobody knows the id.
+- Whatever is done with a key is a use of that key. Only changes of the organisation are logged, no call of a model.
+- A key that makes a key is a delegation: the first is the parent of the second, its owner the actor.
+- A key made in a session acts as the person of that session. Whose key it is that a key makes is not said.
+- `api_key.updated` gives the scopes that hold from then on, and not which were there before: a change.
+- `service_account.deleted` and `user.deleted` end everything below them. The log names no organisation.
+
+Proven on records that a collector published as tests: api_key.*, login.*, role.assignment.created, ip_allowlist.*,
+scim.disabled. The other types are those of OpenAI's API reference.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.written_time import moment
+
+_PAYLOAD = """{"id": "VARCHAR", "data": {"name": "VARCHAR", "scopes": "VARCHAR"},
+        "changes_requested": {"scopes": "VARCHAR"}}"""
+
+_FIELDS = f"""{{
+    "id": "VARCHAR", "type": "VARCHAR", "effective_at": "VARCHAR", "p_parse_time": "VARCHAR",
+    "actor": {{"type": "VARCHAR",
+        "session": {{"user": {{"id": "VARCHAR", "email": "VARCHAR"}}, "ip_address": "VARCHAR", "user_agent": "VARCHAR"}},
+        "api_key": {{"id": "VARCHAR", "type": "VARCHAR", "user": {{"id": "VARCHAR", "email": "VARCHAR"}},
+            "service_account": {{"id": "VARCHAR"}}}}}},
+    "api_key.created": {_PAYLOAD}, "api_key_created": {_PAYLOAD},
+    "api_key.updated": {_PAYLOAD}, "api_key_updated": {_PAYLOAD},
+    "api_key.deleted": {{"id": "VARCHAR"}}, "api_key_deleted": {{"id": "VARCHAR"}},
+    "service_account.created": {{"id": "VARCHAR"}}, "service_account_created": {{"id": "VARCHAR"}},
+    "service_account.deleted": {{"id": "VARCHAR"}}, "service_account_deleted": {{"id": "VARCHAR"}},
+    "user.deleted": {{"id": "VARCHAR"}}, "user_deleted": {{"id": "VARCHAR"}}
+}}"""
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Tell an OpenAI audit event: a type with a dot, the moment it took effect, and an actor."""
+
+    def is_event(record: Mapping) -> bool:
+        return (
+            isinstance(record.get("type"), str)
+            and "." in record["type"]
+            and "effective_at" in record
+            and isinstance(record.get("actor"), Mapping)
+        )
+
+    return 2 * sum(map(is_event, sample)) > len(sample)
+
+
+_EVENT = f"""
+SELECT line_no, r.*,
+       CASE r.type WHEN 'api_key.created' THEN 'credential' WHEN 'api_key.updated' THEN 'change'
+                   WHEN 'api_key.deleted' THEN 'key end' WHEN 'service_account.created' THEN 'consent'
+                   WHEN 'service_account.deleted' THEN 'account end' WHEN 'user.deleted' THEN 'user end' END AS meaning,
+       r.actor.api_key.id IS NOT NULL AS by_key,
+       {moment("r.effective_at")} AS happened_at, {moment("r.p_parse_time")} AS received_at
+FROM record
+WHERE r IS NOT NULL
+"""
+
+_PARTY = """
+SELECT *,
+       CASE meaning WHEN 'credential' THEN coalesce("api_key.created", api_key_created).id
+                    WHEN 'change' THEN coalesce("api_key.updated", api_key_updated).id
+                    WHEN 'key end' THEN coalesce("api_key.deleted", api_key_deleted).id
+                    WHEN 'consent' THEN coalesce("service_account.created", service_account_created).id
+                    WHEN 'account end' THEN coalesce("service_account.deleted", service_account_deleted).id
+                    WHEN 'user end' THEN coalesce("user.deleted", user_deleted).id END AS named,
+       coalesce("api_key.created", api_key_created) AS made,
+       coalesce("api_key.updated", api_key_updated) AS changed,
+       coalesce(actor.session."user".id, actor.api_key."user".id, actor.api_key.service_account.id) AS doer
+FROM event
+WHERE meaning IS NOT NULL OR by_key
+"""
+
+_ISSUANCE = """
+SELECT line_no, id AS event_id, happened_at AS issued_at, received_at,
+       meaning AS kind, 'success' AS outcome,
+       CASE WHEN meaning <> 'consent' THEN named END AS token_id,
+       CASE WHEN meaning = 'credential' THEN 'api_key' END AS token_kind,
+       CASE WHEN meaning = 'credential' THEN actor.api_key.id END AS parent_token_id,
+       CASE WHEN meaning = 'credential' AND by_key AND doer IS NOT NULL THEN [doer] END AS actor_chain,
+       CASE WHEN meaning = 'consent' THEN named END AS client_id,
+       CASE WHEN meaning = 'credential' THEN made.data.name END AS client_name,
+       CASE WHEN meaning = 'credential' THEN actor.session."user".id END AS subject_id,
+       CASE WHEN meaning = 'credential' THEN actor.session."user".email END AS subject_name,
+       CASE WHEN meaning = 'consent' THEN 'service'
+            WHEN meaning = 'credential' AND actor.session."user".id IS NOT NULL THEN 'user' END AS subject_kind,
+       TRY(from_json(CASE meaning WHEN 'credential' THEN made.data.scopes
+                                  WHEN 'change' THEN coalesce(changed.changes_requested.scopes, changed.data.scopes) END,
+                     '["VARCHAR"]')) AS scopes,
+       CASE WHEN meaning <> 'credential' THEN doer END AS consent_actor,
+       CASE WHEN meaning = 'consent' THEN 'admin' END AS consent_kind,
+       actor.session.ip_address AS ip, actor.session.user_agent AS user_agent
+FROM party
+WHERE meaning IN ('credential', 'change', 'consent')
+"""
+
+_USAGE = """
+SELECT line_no, id AS event_id, happened_at AS used_at, received_at,
+       CASE WHEN ends_with(type, '.failed') THEN 'denied' ELSE 'success' END AS outcome,
+       actor.api_key.id AS token_id,
+       actor.api_key.service_account.id AS client_id,
+       actor.api_key."user".id AS subject_id, actor.api_key."user".email AS subject_name,
+       'api.openai.com' AS resource_server,
+       type AS operation,
+       named AS resource_id
+FROM party
+WHERE by_key
+"""
+
+_REVOCATION = """
+SELECT line_no, id AS event_id, happened_at AS revoked_at, received_at,
+       CASE WHEN meaning = 'key end' THEN 'revoke' ELSE 'disable' END AS kind,
+       'success' AS outcome,
+       CASE meaning WHEN 'key end' THEN 'credential' WHEN 'account end' THEN 'client' ELSE 'subject' END AS target_kind,
+       CASE WHEN meaning = 'key end' THEN named END AS token_id,
+       CASE WHEN meaning = 'account end' THEN named END AS client_id,
+       CASE WHEN meaning = 'user end' THEN named END AS subject_id,
+       CASE WHEN by_key THEN 'client' WHEN meaning <> 'key end' AND doer IS NOT NULL THEN 'admin' END AS initiator,
+       doer AS actor_id
+FROM party
+WHERE meaning IN ('key end', 'account end', 'user end')
+"""
+
+_IGNORED = """
+SELECT line_no,
+       CASE WHEN starts_with(type, 'login.') OR starts_with(type, 'logout.') THEN 'sign-in of a person'
+            WHEN type IN ('project.archived', 'project.deleted') THEN 'end of a project that does not name its keys'
+            WHEN starts_with(type, 'role.') THEN 'role of a person, group or account'
+            ELSE 'not about delegated access' END AS reason
+FROM event
+WHERE meaning IS NULL AND NOT by_key AND type IS NOT NULL
+"""
+
+_REJECTED = """
+SELECT line_no, 'type is missing' AS reason FROM event WHERE type IS NULL
+UNION ALL
+SELECT line_no, 'effective_at is no time' FROM party WHERE effective_at IS NOT NULL AND happened_at IS NULL
+"""
+
+LOADER = Loader(
+    name="openai_audit",
+    version=1,
+    title="OpenAI audit log",
+    recognise=_recognise,
+    fields=_FIELDS,
+    carries=("issuance", "revocation"),
+    steps={"event": _EVENT, "party": _PARTY},
+    issuance=_ISSUANCE,
+    usage=_USAGE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    joins=(
+        Join("issuance", "usage", "token", "api_key_created.id, actor.api_key.id", "only changes of the organisation"),
+        Join("issuance", "revocation", "token", "api_key_created.id, api_key_deleted.id", "where the payload is there"),
+        Join(
+            "usage", "revocation", "token", "actor.api_key.id, api_key_deleted.id", "only changes of the organisation"
+        ),
+    ),
+    join_note=(
+        "Keys join by their tracking id, from creation over changes that they made to deletion, where the record has "
+        "its payload; a key made by a key names its parent. Calls of models are not in this log."
+    ),
+)
