@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from grantlens.ingest.mapper import Mapped
     from grantlens.ingest.mapping import Staging
 
 RECORDS = 50_000
@@ -46,6 +47,8 @@ class Chunk:
         Refuses the file if its text is no UTF-8; to be called before the database sees `lines`.
     calls
         The staged calls, if the chunk could be read the fast way.
+    mapped
+        What the loader made of it otherwise, and the loaders that it hands records on to.
     """
 
     lines: pa.Table
@@ -54,6 +57,7 @@ class Chunk:
     size: int = 0
     check: Callable[[], None] | None = None
     calls: Calls | None = None
+    mapped: tuple[Mapped, ...] = ()
 
 
 def chunks_of(records: Iterable[tuple[int, int, str]], *, shared_lines: bool = False) -> Iterator[Chunk]:

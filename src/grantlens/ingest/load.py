@@ -110,8 +110,8 @@ def _load(
     pipeline = Pipeline(engine, chosen, account, reading)
     chunks = reading.chunks(lambda sample: recognises(chosen, sample), chosen.list_cells)
     if reading.in_thread:
-        chunks = _beside(map(pipeline.calls.read, chunks))
-    with closing(pipeline.calls), closing(chunks) as ready:
+        chunks = _beside(map(pipeline.mapper.read, chunks))
+    with closing(pipeline), closing(chunks) as ready:
         for chunk in ready:
             pipeline.take(chunk)
             if progress:

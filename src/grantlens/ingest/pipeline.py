@@ -1,26 +1,25 @@
-"""One file on its way through the store: parse each chunk once, stage it, keep what is good, account for the rest."""
+"""One file on its way into the store: keep what came of each chunk, account for the rest."""
 
 from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
-from grantlens.ingest.calls import AGAIN, CallReader
-from grantlens.ingest.chunk import Calls, Chunk, numbers_of
-from grantlens.ingest.decoding import decoded
+from grantlens.ingest.chunk import Calls, Chunk, int_array, numbers_of
 from grantlens.ingest.dictionary import CALLERS, TARGETS, Dictionary, Seen
 from grantlens.ingest.duplicates import Duplicates
-from grantlens.ingest.mapping import Staging, kept_steps, parsed, reads_calls_only, staging, step_table, with_steps
+from grantlens.ingest.mapper import Mapped, Mapper
+from grantlens.ingest.mapping import Staging
 from grantlens.ingest.raw_tokens import hash_tokens
 from grantlens.ingest.secrecy import masked
 from grantlens.ingest.tabular import ODD_ROW
-from grantlens.ingest.unknown_keys import refuse_unknown_keys
 from grantlens.schema import LOGS, TIMES, USAGE_ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator
 
     import pyarrow as pa
 
@@ -61,9 +60,9 @@ class Pipeline:
         salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
         given = {**loader.parameters, "file_name": os.path.basename(reading.path), "source": loader.name, "salt": salt}
         self._parameters = {**given, "batch": account.batch_id}
-        self.calls = CallReader(loader, given)
+        self.mapper = Mapper(loader, reading.path, given)
+        self._again = Mapper(loader, reading.path, given)  # the other one is at work in its own thread
         self._seen = {dictionary.key: Seen() for dictionary in (CALLERS, TARGETS)}
-        self._stagings: dict[int, list[Staging]] = {}
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
         self._duplicates = Duplicates(engine, account, self._parameters)
         self._run("CREATE OR REPLACE TEMP TABLE file_ignored (reason VARCHAR, records BIGINT)")
@@ -73,16 +72,13 @@ class Pipeline:
             dictionary.open(engine, self._parameters)
 
     def take(self, chunk: Chunk) -> None:
-        """Stage one chunk and keep its rows."""
-        first = not self.account.counts["records"]
+        """Keep what came of one chunk."""
         self.account.add("records", chunk.records)
-        lines, refused = decoded(chunk.lines, self.loader.decode) if self.loader.decode else (chunk.lines, [])
-        self.engine.register("chunk_line", lines)
+        self.engine.register("chunk_line", chunk.lines)
         try:
             if chunk.calls is None or not self._take_calls(chunk.calls):
-                if chunk.check:
-                    chunk.check()
-                self._map(self.loader, first=first, refused=refused)
+                for mapped in chunk.mapped or self._again.map(chunk).mapped:
+                    self._keep_mapped(mapped)
         finally:
             self.engine.unregister("chunk_line")
 
@@ -95,9 +91,14 @@ class Pipeline:
             "INSERT INTO ignored SELECT $batch, reason, sum(records) FROM file_ignored GROUP BY reason ORDER BY reason"
         )
 
+    def close(self) -> None:
+        """Free the memory of the mappers."""
+        self.mapper.close()
+        self._again.close()
+
     def _take_calls(self, calls: Calls) -> bool:
         """Keep calls that were staged beside the store; False if one of them has to be read with care."""
-        table = calls.table
+        table = numbered(calls.table)
         for dictionary in (CALLERS, TARGETS):
             keys = self._keys(dictionary, calls.staging, table)
             if keys is None:
@@ -105,7 +106,7 @@ class Pipeline:
             table = table.drop_columns([dictionary.hash]).append_column(dictionary.key, keys)
         self.engine.register("chunk_call", table)
         try:
-            self._keep_usage(calls.staging, "chunk_call", number="line_no")
+            self._keep_usage(calls.staging, "chunk_call", number="number")
         finally:
             self.engine.unregister("chunk_call")
         return True
@@ -157,89 +158,32 @@ class Pipeline:
             f"DELETE FROM staged_usage WHERE {dictionary.hash} IN (SELECT seen FROM new_entry WHERE refused IS NOT NULL)"
         )
 
-    def _map(self, loader: Loader, *, first: bool, refused: Sequence[tuple[int, str]] = ()) -> None:
-        """Bring the records of `chunk_line` into the logs, ignored or rejected."""
-        record = parsed(loader, "chunk_line")
-        calls_only = reads_calls_only(loader)
-        if not calls_only:
-            self._run(f"CREATE OR REPLACE TEMP TABLE record AS {record}")
-        kept = {} if calls_only else kept_steps(loader)
-        for step, select in kept.items():
-            with self.engine.filters_in_place():
-                self._run(f"CREATE OR REPLACE TEMP TABLE {quote(step_table(step))} AS {select}")
-        self._run("CREATE OR REPLACE TEMP TABLE out_line (line_no BIGINT)")
-        self._run("CREATE OR REPLACE TEMP TABLE bad_line (line_no BIGINT, reason VARCHAR)")
-        if refused:
-            self.engine.execute(
-                "INSERT INTO bad_line SELECT unnest($lines), unnest($reasons)",
-                {"lines": [line for line, _ in refused], "reasons": [text for _, text in refused]},
-            )
-        if loader.known_keys is not None:
-            refuse_unknown_keys(self.engine, loader, self.reading.path, first=first)
-        if loader.rejected:
-            self._run(
-                f"INSERT INTO bad_line SELECT line_no, reason FROM ({with_steps(loader, loader.rejected, kept=kept)})"
-            )
-        for staged in self._stagings_of(loader, record if calls_only else None, kept):
-            self._stage(staged)
+    def _keep_mapped(self, mapped: Mapped) -> None:
+        """Keep the rows, count what was ignored, put aside what is rejected."""
+        with self._registered("mapped_bad", mapped.bad):
+            self._run("CREATE OR REPLACE TEMP TABLE bad_line AS FROM mapped_bad")
+        for staged, table in mapped.staged:
+            if not len(table) or (staged.log == "usage" and self._take_calls(Calls(table, staged))):
+                continue
+            with self._registered("mapped_row", table):
+                self._run(f"CREATE OR REPLACE TEMP TABLE staged_{staged.log} AS FROM mapped_row")
             if staged.log == "usage":
                 self._take_staged_calls(staged)
-                self._run("INSERT INTO out_line SELECT line_no FROM staged_usage")
             else:
                 self._keep(staged)
-                self._run(f"INSERT INTO out_line SELECT line_no FROM staged_{staged.log}")
-        if loader.ignored:
-            self._ignore(loader, kept)
-        self._hand_over(loader)
-
-    def _stagings_of(self, loader: Loader, record: str | None, kept: Mapping[str, str]) -> list[Staging]:
-        key = id(loader)
-        if key not in self._stagings:
-            again = parsed(loader, AGAIN)
-            logs = [log for log in LOGS if getattr(loader, log)]
-            self._stagings[key] = [
-                staging(self.engine, loader, log, record, again, self._parameters, kept) for log in logs
-            ]
-        return self._stagings[key]
-
-    def _hand_over(self, loader: Loader) -> None:
-        """Give the records that a loader made nothing of to the one it names for them, or reject them."""
-        rest = self.engine.arrow(
-            "SELECT * FROM chunk_line WHERE line_no NOT IN (SELECT line_no FROM out_line) "
-            "AND line_no NOT IN (SELECT line_no FROM bad_line)"
-        )
-        if len(rest) and not loader.otherwise:
-            self._run(
-                "INSERT INTO bad_line SELECT line_no, 'not mapped' FROM chunk_line "
-                "WHERE line_no NOT IN (SELECT line_no FROM out_line) AND line_no NOT IN (SELECT line_no FROM bad_line)"
-            )
+        with self._registered("mapped_ignored", mapped.ignored):
+            self._run("INSERT INTO file_ignored FROM mapped_ignored")
+        self.account.add("ignored", sum(mapped.ignored["records"].to_pylist()))
         if self.engine.value("SELECT count(*) FROM bad_line"):
             self._reject()
-        if len(rest) and loader.otherwise:
-            self.engine.unregister("chunk_line")
-            self.engine.register("chunk_line", rest)
-            self._map(loader.otherwise, first=False)
 
-    def _stage(self, staged: Staging) -> None:
-        """Stage a log, and set aside the rows that do not fit."""
-        table = f"staged_{staged.log}"
-        with self.engine.filters_in_place():
-            self._run(f"CREATE OR REPLACE TEMP TABLE {table} AS {staged.sql}")
-        if staged.accounted:
-            self._run(
-                f"DELETE FROM {table} WHERE line_no IN (SELECT s.line_no FROM {table} s JOIN chunk_line l USING (line_no) "
-                "WHERE strlen(rtrim(l.line, chr(13) || chr(10))) IS DISTINCT FROM s.accounted)"
-            )
-        if self.engine.value("SELECT count(*) FROM bad_line"):
-            self._run(f"DELETE FROM {table} WHERE line_no IN (SELECT line_no FROM bad_line)")
-        if "event_id" not in staged.given:
-            self._run(f"ALTER TABLE {table} ADD COLUMN event_id VARCHAR")
-        refused, nameless = self.engine.rows(f"SELECT count(refused), count(*) - count(event_id) FROM {table}")[0]
-        if refused:
-            self._run(f"INSERT INTO bad_line SELECT line_no, refused FROM {table} WHERE refused IS NOT NULL")
-            self._run(f"DELETE FROM {table} WHERE refused IS NOT NULL")
-        if nameless:
-            self._name_events(table)
+    @contextmanager
+    def _registered(self, name: str, table: pa.Table) -> Iterator[None]:
+        self.engine.register(name, table)
+        try:
+            yield
+        finally:
+            self.engine.unregister(name)
 
     def _count(self, log: str, table: str) -> int:
         """Count a staged log, and when its events were."""
@@ -247,16 +191,6 @@ class Pipeline:
         self.account.add(log, rows)
         self.account.saw(first, last)
         return rows
-
-    def _name_events(self, table: str) -> None:
-        """Where the log names no event, the hash of the record does; several rows of one record are numbered."""
-        self._run(
-            f"UPDATE {table} SET event_id = n.name FROM ("
-            "SELECT s.rowid AS row, 'md5:' || md5(coalesce(TRY(json(l.line))::VARCHAR, l.line)) || "
-            "CASE WHEN count(*) OVER same > 1 THEN '#' || row_number() OVER (PARTITION BY s.line_no ORDER BY s.rowid) ELSE '' END AS name "
-            f"FROM {table} s JOIN chunk_line l USING (line_no) WHERE s.event_id IS NULL WINDOW same AS (PARTITION BY s.line_no)"
-            f") n WHERE {table}.rowid = n.row"
-        )
 
     def _keep_usage(self, staged: Staging, stage: str, *, number: str) -> None:
         """Write calls that have their keys; `number` tells the rows apart."""
@@ -297,16 +231,6 @@ class Pipeline:
             f"INSERT INTO file_{staged.log} SELECT *{derived} FROM (SELECT {values} FROM {table} s{self._true_lines()})"
         )
 
-    def _ignore(self, loader: Loader, kept: Mapping[str, str]) -> None:
-        self._run(
-            "CREATE OR REPLACE TEMP TABLE ignored_line AS SELECT line_no, min(reason) AS reason FROM "
-            f"({with_steps(loader, loader.ignored, kept=kept)}) WHERE line_no NOT IN (SELECT line_no FROM out_line) "
-            "AND line_no NOT IN (SELECT line_no FROM bad_line) GROUP BY line_no"
-        )
-        self._run("INSERT INTO file_ignored SELECT reason, count(*) FROM ignored_line GROUP BY reason")
-        self._run("INSERT INTO out_line SELECT line_no FROM ignored_line")
-        self.account.add("ignored", self.engine.value("SELECT count(*) FROM ignored_line"))
-
     def _reject(self) -> None:
         line = "l.true_line" if self.reading.shared_lines else "l.line_no"
         bad = self.engine.rows(
@@ -335,6 +259,13 @@ class Pipeline:
 
     def _run(self, sql: str) -> None:
         self.engine.execute(sql, self._parameters)
+
+
+def numbered(table: pa.Table) -> pa.Table:
+    """Return the table with a column `number` that tells its rows apart."""
+    import numpy as np
+
+    return table.append_column("number", int_array(np.arange(len(table))))
 
 
 def _explained(reason: str, text: str) -> str:

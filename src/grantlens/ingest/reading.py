@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -42,12 +42,15 @@ class Reading:
         The header of a CSV or Parquet file, None for JSON.
     shared_lines
         True where several records stand on one line; chunks then carry `true_line`.
+    split
+        Takes the records out of the text of one that holds many, where the loader says so.
     """
 
     def __init__(self, content: Content, engine: Engine) -> None:
         self.path = content.path
         self.columns: list[str] | None = None
         self.shared_lines = False
+        self.split: Callable[[str], Iterable[str]] | None = None
         self._content = content
         self._engine = engine
         self._rows: CsvRows | None = None
@@ -71,6 +74,13 @@ class Reading:
         list_cells
             Columns of a CSV file whose cells hold lists joined by `;`.
         """
+        chunks = self._whole_chunks(recognised, list_cells)
+        if self.split is None:
+            return chunks
+        self.shared_lines = True
+        return chunks_of(self._split_records(self.split, chunks), shared_lines=True)
+
+    def _whole_chunks(self, recognised: Callable[[list[dict]], bool], list_cells: tuple[str, ...]) -> Iterator[Chunk]:
         if self.shape == "empty":
             return iter(())
         if self.shape == "parquet":
@@ -190,6 +200,20 @@ class Reading:
                 except LoadError:
                     records = [text]  # a broken line: rejected as a record of its own
                 for record in records:
+                    key += 1
+                    yield key, line, record
+
+    @staticmethod
+    def _split_records(
+        split: Callable[[str], Iterable[str]], chunks: Iterable[Chunk]
+    ) -> Iterator[tuple[int, int, str]]:
+        key = 0
+        for chunk in chunks:
+            lines = chunk.lines["true_line" if "true_line" in chunk.lines.column_names else "line_no"]
+            if chunk.check:
+                chunk.check()
+            for line, text in zip(lines.to_pylist(), chunk.lines["line"].to_pylist(), strict=True):
+                for record in split(text):
                     key += 1
                     yield key, line, record
 

@@ -30,6 +30,7 @@ def choose(reading: Reading, wanted: str | Loader | None = None, settings: Setti
     chosen = _chosen(reading, wanted).configured(settings or Settings())
     if reading.shape == "text" and not (chosen.text or chosen.decode):
         raise reading.unreadable()
+    reading.split = chosen.split
     return chosen
 
 

@@ -146,6 +146,7 @@ SELECT *,
                 nullif(installation.app_slug, ''), CASE WHEN is_bot THEN actor END) AS client_name,
        CASE WHEN is_webhook THEN 'installation:' || installation.id ELSE pat END AS grant_id
 FROM event
+WHERE meaning IS NOT NULL
 """
 
 _ISSUED = """

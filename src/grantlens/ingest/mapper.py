@@ -1,0 +1,214 @@
+"""What a loader makes of a chunk: worked out in a database of its own, in memory, while the store writes what came before.
+
+The store gets narrow tables: the rows of each log, the records ignored and those rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from grantlens.engine.duckdb import Engine, quote
+from grantlens.ingest.calls import AGAIN, CallReader
+from grantlens.ingest.decoding import decoded
+from grantlens.ingest.mapping import (
+    Staging,
+    kept_steps,
+    parsed,
+    reads_calls_only,
+    staging,
+    step_table,
+    with_steps,
+)
+from grantlens.ingest.unknown_keys import refuse_unknown_keys
+from grantlens.schema import LOGS
+from grantlens.schema.migrations import make_types
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from grantlens.ingest.chunk import Chunk
+    from grantlens.loaders import Loader
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What one loader made of a chunk.
+
+    Parameters
+    ----------
+    staged
+        How each log was staged, and its rows.
+    ignored, bad
+        `line_no` and `reason` of the records that were ignored, and of those that are rejected.
+    """
+
+    staged: list[tuple[Staging, pa.Table]]
+    ignored: pa.Table
+    bad: pa.Table
+
+
+class Mapper:
+    """Turns chunks of records into rows.
+
+    Parameters
+    ----------
+    loader
+        The loader of the file.
+    path
+        The file, for messages.
+    parameters
+        What the SELECTs bind.
+    """
+
+    def __init__(self, loader: Loader, path: str, parameters: dict[str, Any]) -> None:
+        self._loader = loader
+        self._path = path
+        self._parameters = parameters
+        self._calls = CallReader(loader, parameters)
+        self._stagings: dict[int, list[Staging]] = {}
+        self._kept: dict[int, dict[str, str]] = {}
+        self._first = True
+        self._engine: Engine | None = None
+
+    def read(self, chunk: Chunk) -> Chunk:
+        """Return the chunk with its calls where it holds nothing else, or with what was made of it."""
+        chunk = self._calls.read(chunk)
+        if chunk.calls is not None:
+            self._first = False
+            return chunk
+        return self.map(chunk)
+
+    def map(self, chunk: Chunk) -> Chunk:
+        """Return the chunk with what was made of it."""
+        if self._engine is None:
+            self._engine = Engine(":memory:")
+            make_types(self._engine)
+        if chunk.check:
+            chunk.check()
+        refused: list[tuple[int, str]] = []
+        if self._loader.decode:
+            lines, refused = decoded(chunk.lines, self._loader.decode)
+            chunk = replace(chunk, lines=lines)
+        self._engine.register("chunk_line", chunk.lines)
+        mapped: list[Mapped] = []
+        loader: Loader | None = self._loader
+        try:
+            while loader is not None:
+                mapped.append(self._map(loader, refused))
+                rest = self._rest() if loader.otherwise else None
+                loader = loader.otherwise if rest is not None and len(rest) else None
+                if loader is not None:
+                    self._engine.unregister("chunk_line")
+                    self._engine.register("chunk_line", rest)
+                    refused = []
+        finally:
+            self._engine.unregister("chunk_line")
+        self._first = False
+        return replace(chunk, mapped=tuple(mapped))
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._calls.close()
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def _map(self, loader: Loader, refused: list[tuple[int, str]]) -> Mapped:
+        record = parsed(loader, "chunk_line")
+        calls_only = reads_calls_only(loader)
+        if not calls_only:
+            self._run(f"CREATE OR REPLACE TEMP TABLE record AS {record}")
+        if id(loader) not in self._kept:
+            self._kept[id(loader)] = {} if calls_only else kept_steps(loader)
+        kept = self._kept[id(loader)]
+        for step, select in kept.items():
+            with self._engine.filters_in_place():
+                self._run(f"CREATE OR REPLACE TEMP TABLE {quote(step_table(step))} AS {select}")
+        self._run("CREATE OR REPLACE TEMP TABLE out_line (line_no BIGINT)")
+        self._run("CREATE OR REPLACE TEMP TABLE bad_line (line_no BIGINT, reason VARCHAR)")
+        if refused:
+            self._engine.execute(
+                "INSERT INTO bad_line SELECT unnest($lines), unnest($reasons)",
+                {"lines": [line for line, _ in refused], "reasons": [reason for _, reason in refused]},
+            )
+        if loader.known_keys is not None:
+            refuse_unknown_keys(self._engine, loader, self._path, first=self._first and loader is self._loader)
+        if loader.rejected:
+            self._run(
+                f"INSERT INTO bad_line SELECT line_no, reason FROM ({with_steps(loader, loader.rejected, kept=kept)})"
+            )
+        staged = []
+        for each in self._stagings_of(loader, record if calls_only else None, kept):
+            self._stage(each)
+            staged.append((each, self._engine.arrow(f"FROM staged_{each.log} ORDER BY rowid")))
+            self._run(f"INSERT INTO out_line SELECT line_no FROM staged_{each.log}")
+        ignored = self._ignored(loader, kept)
+        if loader.otherwise is None:
+            self._run(
+                "INSERT INTO bad_line SELECT line_no, 'not mapped' FROM chunk_line "
+                "WHERE line_no NOT IN (SELECT line_no FROM out_line) AND line_no NOT IN (SELECT line_no FROM bad_line)"
+            )
+        return Mapped(staged, ignored, self._engine.arrow("FROM bad_line"))
+
+    def _stagings_of(self, loader: Loader, record: str | None, kept: Mapping[str, str]) -> list[Staging]:
+        key = id(loader)
+        if key not in self._stagings:
+            again = parsed(loader, AGAIN)
+            logs = [log for log in LOGS if getattr(loader, log)]
+            self._stagings[key] = [
+                staging(self._engine, loader, log, record, again, self._parameters, kept) for log in logs
+            ]
+        return self._stagings[key]
+
+    def _stage(self, staged: Staging) -> None:
+        """Stage a log, and set aside the rows that do not fit."""
+        table = f"staged_{staged.log}"
+        with self._engine.filters_in_place():
+            self._run(f"CREATE OR REPLACE TEMP TABLE {table} AS {staged.sql}")
+        if staged.accounted:
+            self._run(
+                f"DELETE FROM {table} WHERE line_no IN (SELECT s.line_no FROM {table} s JOIN chunk_line l USING (line_no) "
+                "WHERE strlen(rtrim(l.line, chr(13) || chr(10))) IS DISTINCT FROM s.accounted)"
+            )
+        if self._engine.value("SELECT count(*) FROM bad_line"):
+            self._run(f"DELETE FROM {table} WHERE line_no IN (SELECT line_no FROM bad_line)")
+        if "event_id" not in staged.given:
+            self._run(f"ALTER TABLE {table} ADD COLUMN event_id VARCHAR")
+        refused, nameless = self._engine.rows(f"SELECT count(refused), count(*) - count(event_id) FROM {table}")[0]
+        if refused:
+            self._run(f"INSERT INTO bad_line SELECT line_no, refused FROM {table} WHERE refused IS NOT NULL")
+            self._run(f"DELETE FROM {table} WHERE refused IS NOT NULL")
+        if nameless:
+            self._name_events(table)
+
+    def _name_events(self, table: str) -> None:
+        """Where the log names no event, the hash of the record does; several rows of one record are numbered."""
+        self._run(
+            f"UPDATE {table} SET event_id = n.name FROM ("
+            "SELECT s.rowid AS row, 'md5:' || md5(coalesce(TRY(json(l.line))::VARCHAR, l.line)) || "
+            "CASE WHEN count(*) OVER same > 1 THEN '#' || row_number() OVER (PARTITION BY s.line_no ORDER BY s.rowid) ELSE '' END AS name "
+            f"FROM {table} s JOIN chunk_line l USING (line_no) WHERE s.event_id IS NULL WINDOW same AS (PARTITION BY s.line_no)"
+            f") n WHERE {table}.rowid = n.row"
+        )
+
+    def _ignored(self, loader: Loader, kept: Mapping[str, str]) -> pa.Table:
+        select = with_steps(loader, loader.ignored, kept=kept) if loader.ignored else "FROM bad_line LIMIT 0"
+        self._run(
+            f"CREATE OR REPLACE TEMP TABLE ignored_line AS SELECT line_no, min(reason) AS reason FROM ({select}) "
+            "WHERE line_no NOT IN (SELECT line_no FROM out_line) AND line_no NOT IN (SELECT line_no FROM bad_line) "
+            "GROUP BY line_no"
+        )
+        self._run("INSERT INTO out_line SELECT line_no FROM ignored_line")
+        return self._engine.arrow("SELECT reason, count(*) AS records FROM ignored_line GROUP BY reason")
+
+    def _rest(self) -> pa.Table:
+        """Return the records of which nothing was made."""
+        return self._engine.arrow(
+            "SELECT * FROM chunk_line WHERE line_no NOT IN (SELECT line_no FROM out_line) "
+            "AND line_no NOT IN (SELECT line_no FROM bad_line)"
+        )
+
+    def _run(self, sql: str) -> None:
+        self._engine.execute(sql, self._parameters)
