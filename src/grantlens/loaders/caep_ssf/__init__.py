@@ -1,0 +1,227 @@
+"""Security Event Tokens (RFC 8417): what an issuer tells by CAEP, RISC and the OAuth event types over SSF.
+
+What the mapping decides, and why:
+
+- **Who wrote it.** Compact JWS are verified against the issuer's key set (`--jwks`). Decoded tokens carry no signature.
+  What nothing verifies is refused, whole, unless `--unverified` says to take it.
+- **Event id** is issuer, `jti` and event type: a `jti` is unique for its issuer only, and one token may hold several events.
+- **Time** is `event_timestamp`, else `toe`, else `iat`. Seconds by the profile; some senders write milliseconds, and no
+  number means both: seconds of our time have ten digits, milliseconds thirteen.
+- A revoked **session** is that session. Where only a person is named, all sessions are over: what was issued to the
+  person before is ended, and no consent is.
+- **A raw token** (`token_identifier_alg` `plain`, or none) becomes the store's keyed hash; a prefix of one is dropped.
+  Hashes that the sender made are kept, under which another log may know the token.
+- Changed claims, device compliance, assurance and risk end nothing by themselves: kind `signal`.
+- A person's credential (password, passkey) that was deleted or revoked ends no token: a revocation of a credential
+  that names no token. A new credential is no revocation.
+- In the OAuth event types the client is the audience; with several audiences it is not known.
+- A subject of another issuer than the token's is known as `issuer|subject`: equal numbers of two issuers are two people.
+
+Not read: RFC 8936 poll answers (`{"sets": {...}}`); keep one token a line.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from grantlens.errors import LoadError
+from grantlens.loaders.caep_ssf.signature import opener, parts_of, usable_keys
+from grantlens.loaders.loader import Loader
+from grantlens.loaders.settings import Settings
+
+
+def _is_set(claims: Mapping) -> bool:
+    """Tell a Security Event Token: an issuer, and events under URIs."""
+    events = claims.get("events")
+    return (
+        isinstance(events, Mapping) and bool(events) and "iss" in claims and all("://" in str(name) for name in events)
+    )
+
+
+def _is_signed_set(line: str) -> bool:
+    """Tell a compact JWS that says of itself that it is one, or holds one."""
+    try:
+        header, claims = parts_of(line.strip())
+    except ValueError:
+        return False
+    return "secevent+jwt" in str(header.get("typ")).lower() or _is_set(claims)
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Ask whether most of the records are Security Event Tokens, packed or not."""
+    known = (_is_signed_set(record["line"]) if set(record) == {"line"} else _is_set(record) for record in sample)
+    return 2 * sum(known) > len(sample)
+
+
+def _fitted(sample: Sequence[Mapping]) -> Loader:
+    """Find out whether the tokens are signed: what is needed to take them depends on it."""
+    signed = any(set(record) == {"line"} for record in sample)
+
+    def configure(loader: Loader, settings: Settings) -> Loader:
+        keys = usable_keys(settings.jwks) if settings.jwks else []
+        if settings.jwks and not keys:
+            raise LoadError("The key set holds no public key that verifies signatures.", "Save the issuer's jwks_uri.")
+        if not settings.unverified and not signed:
+            raise LoadError(
+                "These Security Event Tokens are decoded: they carry no signature, so nothing says who wrote them.",
+                "Load them as they were delivered (compact JWS) with --jwks FILE, or say --unverified to take them.",
+            )
+        if not settings.unverified and not keys:
+            raise LoadError(
+                "These Security Event Tokens are signed, and no key is there to verify them.",
+                "Name the issuer's key set: --jwks FILE, or say --unverified to take them.",
+            )
+        return replace(loader, decode=opener(keys, unverified=settings.unverified))
+
+    return replace(LOADER, configure=configure)
+
+
+_FIELDS = """{"iss": "VARCHAR", "jti": "VARCHAR", "iat": "VARCHAR", "toe": "VARCHAR", "aud": "VARCHAR", "sub_id": "VARCHAR",
+              "events": "VARCHAR"}"""
+_NAME = """{"format": "VARCHAR", "subject_type": "VARCHAR", "id": "VARCHAR", "iss": "VARCHAR", "sub": "VARCHAR",
+            "email": "VARCHAR", "phone_number": "VARCHAR", "uri": "VARCHAR", "url": "VARCHAR", "jti": "VARCHAR"}"""
+_SUBJECT = f"""{_NAME[:-1]}, "token": "VARCHAR", "token_identifier_alg": "VARCHAR", "identifiers": "VARCHAR",
+              "user": "VARCHAR", "session": "VARCHAR", "application": "VARCHAR", "device": "VARCHAR"}}"""
+_BODY = """{"event_timestamp": "VARCHAR", "initiating_entity": "VARCHAR", "reason_admin": "VARCHAR", "subject": "VARCHAR",
+            "token_subject": "VARCHAR", "change_type": "VARCHAR", "credential_type": "VARCHAR", "current_level": "VARCHAR",
+            "current_status": "VARCHAR"}"""
+
+# One row for each event of a token.
+_EVENT = f"""
+SELECT line_no, iss, jti, iat, toe, aud, sub_id, uri,
+       regexp_extract(uri, '/event-type/([^/]+)$', 1) AS name,
+       CASE WHEN contains(uri, '/secevent/oauth/') THEN 'oauth' WHEN contains(uri, '/secevent/risc/') THEN 'risc'
+            WHEN contains(uri, '/secevent/caep/') THEN 'caep' ELSE 'other' END AS family,
+       unnest([CASE WHEN TRY(json_type(body)) = 'OBJECT' THEN TRY(from_json(body, '{_BODY}')) END]) AS b
+FROM (SELECT line_no, r.* EXCLUDE (events), entry.key AS uri, entry.value AS body
+      FROM (SELECT line_no, r,
+                   unnest(map_entries(TRY(from_json(r.events, '"MAP(VARCHAR, VARCHAR)"')))) AS entry
+            FROM record WHERE r IS NOT NULL AND r.iss IS NOT NULL))
+"""
+
+# When, and about what. The older spelling has the subject inside the event, and other names for its kind.
+_ABOUT = f"""
+SELECT * EXCLUDE (s),
+       CASE WHEN number BETWEEN 100000000 AND 99999999999 THEN make_timestamptz((number * 1000000)::BIGINT)
+            WHEN number BETWEEN 100000000000 AND 99999999999999 THEN make_timestamptz((number * 1000)::BIGINT)
+            END AS happened_at,
+       CASE WHEN kind = 'complex' OR kind = '' THEN TRY(from_json(s."user", '{_NAME}'))
+            WHEN kind = 'aliases' THEN TRY(from_json(s.identifiers, '[{_NAME}]'))[1]
+            WHEN kind IN ('oauth_token', 'jwt_id') OR (kind = 'opaque' AND name = 'session-revoked') THEN NULL
+            ELSE {{'format': s.format, 'subject_type': s.subject_type, 'id': s.id, 'iss': s.iss, 'sub': s.sub, 'email': s.email,
+                   'phone_number': s.phone_number, 'uri': s.uri, 'url': s.url, 'jti': s.jti}} END AS person,
+       CASE WHEN kind = 'opaque' AND name = 'session-revoked' THEN s.id
+            ELSE TRY(from_json(s.session, '{_NAME}')).id END AS session_id,
+       TRY(from_json(s.application, '{_NAME}')) AS application,
+       CASE WHEN kind = 'jwt_id' THEN s.jti
+            WHEN s.token_identifier_alg LIKE 'hash%' THEN s.token
+            WHEN s.token_identifier_alg = 'prefix' THEN NULL
+            ELSE s.token END AS named_token,
+       kind <> 'jwt_id' AND s.token IS NOT NULL AND coalesce(s.token_identifier_alg, '') NOT LIKE 'hash%' AS is_raw
+FROM (SELECT *, coalesce(replace(coalesce(s.format, s.subject_type), '-', '_'), '') AS kind,
+             TRY_CAST(coalesce(b.event_timestamp, toe, iat) AS DECIMAL(20, 6)) AS number
+      FROM (SELECT *, TRY(from_json(coalesce(sub_id, b.subject), '{_SUBJECT}')) AS s,
+                   TRY(from_json(b.token_subject, '{_NAME}')) AS owner
+            FROM event))
+"""
+
+
+def _id_of(name: str) -> str:
+    """Return SQL for the id of a subject; of one that another issuer names, with that issuer."""
+    return (
+        f"coalesce(CASE WHEN {name}.iss IS NOT NULL AND {name}.iss <> iss THEN {name}.iss || '|' || {name}.sub "
+        f"ELSE {name}.sub END, {name}.email, {name}.phone_number, {name}.uri, {name}.url, {name}.id)"
+    )
+
+
+# The store's keyed hash (HMAC-SHA-256, RFC 2104), as of every raw token.
+_PADDED = (
+    "unhex(array_to_string(list_transform(range(32), lambda n: printf('%02x', "
+    "xor(('0x' || substr($salt::VARCHAR, 2 * n + 1, 2))::INTEGER, {pad}))), '') || repeat('{hex}', 32))"
+)
+_KEYED = (
+    f"'hmac:' || sha256({_PADDED.format(pad=92, hex='5c')} || unhex(sha256({_PADDED.format(pad=54, hex='36')} "
+    "|| encode(named_token))))"
+)
+
+_MEANT = f"""
+SELECT * EXCLUDE (named_token, is_raw),
+       CASE WHEN is_raw THEN {_KEYED} ELSE named_token END AS token_id,
+       coalesce({_id_of("owner")}, {_id_of("person")}) AS subject_id,
+       CASE WHEN family = 'oauth' AND NOT starts_with(aud, '[') THEN aud
+            WHEN family = 'oauth' AND len(TRY(from_json(aud, '["VARCHAR"]'))) = 1 THEN TRY(from_json(aud, '["VARCHAR"]'))[1]
+            WHEN family <> 'oauth' THEN {_id_of("application")} END AS client_id,
+       CASE WHEN family = 'caep' AND name = 'session-revoked' OR family = 'risc' AND name = 'sessions-revoked'
+            THEN CASE WHEN session_id IS NOT NULL THEN 'session' ELSE 'sessions' END
+            WHEN family = 'caep' AND name = 'credential-change' AND b.change_type IN ('revoke', 'delete') THEN 'credential'
+            WHEN family = 'caep' AND name = 'token-claims-change' THEN 'claims'
+            WHEN family = 'caep' AND name IN ('device-compliance-change', 'assurance-level-change', 'risk-level-change')
+            THEN 'signal'
+            WHEN family = 'risc' AND name IN ('credential-compromise', 'account-credential-change-required') THEN 'signal'
+            WHEN family = 'risc' AND name IN ('account-disabled', 'account-purged') THEN 'account'
+            WHEN family = 'oauth' AND name = 'token-revoked' THEN 'token'
+            WHEN family = 'oauth' AND name = 'tokens-revoked' THEN 'tokens'
+            WHEN family = 'oauth' AND name = 'client-disabled' THEN 'client' END AS meaning,
+       CASE WHEN meaning IN ('account', 'tokens', 'credential', 'sessions') AND subject_id IS NULL THEN 'subject'
+            WHEN meaning IN ('client', 'tokens') AND client_id IS NULL THEN 'client'
+            WHEN meaning = 'token' AND kind NOT IN ('oauth_token', 'jwt_id') THEN 'token' END AS lacks
+FROM about
+"""
+
+_REVOCATION = """
+SELECT line_no, iss || '|' || jti || '|' || name AS event_id, iss AS tenant, happened_at AS revoked_at,
+       CASE WHEN meaning IN ('claims', 'signal') THEN 'signal' WHEN meaning IN ('account', 'client') THEN 'disable'
+            ELSE 'revoke' END AS kind,
+       'success' AS outcome,
+       CASE meaning WHEN 'sessions' THEN 'policy' WHEN 'account' THEN 'subject' WHEN 'tokens' THEN 'grant'
+                    WHEN 'claims' THEN 'token' WHEN 'signal' THEN 'subject' ELSE meaning END AS target_kind,
+       token_id, session_id, client_id, subject_id,
+       CASE WHEN meaning = 'sessions' THEN happened_at END AS issued_before,
+       CASE WHEN b.initiating_entity IN ('admin', 'user', 'policy', 'system') THEN b.initiating_entity END AS initiator,
+       coalesce(json_extract_string(CASE WHEN json_valid(b.reason_admin) THEN b.reason_admin END, '$.en'),
+                json_extract_string(CASE WHEN json_valid(b.reason_admin) THEN b.reason_admin END, '$.*')[1],
+                b.reason_admin, name || coalesce(': ' || coalesce(b.current_level, b.current_status), '')) AS reason
+FROM meant
+WHERE meaning IS NOT NULL AND lacks IS NULL
+"""
+
+_IGNORED = """
+SELECT line_no,
+       CASE WHEN name IN ('verification', 'stream-updated') THEN 'state of the stream itself'
+            WHEN name IN ('session-established', 'session-presented') THEN 'session that was made or shown'
+            WHEN name = 'credential-change' THEN 'credential that was made or changed'
+            ELSE 'event that ends no access' END AS reason
+FROM meant
+WHERE meaning IS NULL AND b IS NOT NULL
+"""
+
+_REJECTED = """
+SELECT line_no, CASE WHEN r.iss IS NULL THEN 'iss is missing' ELSE 'events are missing' END AS reason FROM record
+WHERE r IS NOT NULL AND (r.iss IS NULL OR coalesce(len(map_entries(TRY(from_json(r.events, '"MAP(VARCHAR, VARCHAR)"')))), 0) = 0)
+UNION ALL
+SELECT line_no, 'event is no object' FROM event WHERE b IS NULL
+UNION ALL
+SELECT line_no, 'names no ' || lacks FROM meant WHERE lacks IS NOT NULL AND b IS NOT NULL
+UNION ALL
+SELECT line_no, CASE WHEN coalesce(b.event_timestamp, toe, iat) IS NULL THEN 'time is missing' ELSE 'time cannot be read' END
+FROM meant WHERE meaning IS NOT NULL AND happened_at IS NULL
+UNION ALL
+SELECT line_no, 'jti is missing' FROM meant WHERE meaning IS NOT NULL AND jti IS NULL
+"""
+
+LOADER = Loader(
+    name="caep_ssf",
+    version=1,
+    title="Security Event Tokens: CAEP, RISC and OAuth events over SSF",
+    recognise=_recognise,
+    fields=_FIELDS,
+    dialect=_fitted,
+    carries=("revocation",),
+    steps={"event": _EVENT, "about": _ABOUT, "meant": _MEANT},
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    join_note=(
+        "Revocations only: they name a session, a token (its jti or hash), a person or a client of the issuer. They join "
+        "with another provider's log only through an identities file, since ids of two sources are not compared."
+    ),
+)
