@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from grantlens.catalogue.model import Catalogue
     from grantlens.charts.chart import offline
     from grantlens.errors import GrantlensError
+    from grantlens.loaders.mapped import mapping
     from grantlens.register.register import Register
     from grantlens.register.server import Servers
     from grantlens.store import Store, open
@@ -31,6 +32,7 @@ __all__ = [
     "Store",
     "Window",
     "detect",
+    "mapping",
     "offline",
     "open",
     "review",
@@ -45,6 +47,7 @@ _HOMES = {
     "Servers": "grantlens.register.server",
     "Store": "grantlens.store",
     "Window": "grantlens.window",
+    "mapping": "grantlens.loaders.mapped",
     "offline": "grantlens.charts.chart",
     "open": "grantlens.store",
     "review": "grantlens.access_review",

@@ -107,18 +107,37 @@ def read_text(path: Path, error: type[GrantlensError]) -> str:
         raise error(f"{path} cannot be read: {bad.strerror or bad}.", "Check the path and its permissions.") from None
 
 
-def read_toml(path: Path, kinds: Mapping[str, str], error: type[GrantlensError]) -> dict[str, list[Entry]]:
-    """Read a TOML file made of tables.
+@dataclass(frozen=True)
+class Document:
+    """A parsed TOML file: what stands outside of its tables, and where each table and key stands."""
 
-    Parameters
-    ----------
-    path
-        The file.
-    kinds
-        Name of each table that may occur, and what people call one entry of it.
-    error
-        The error to raise on a mistake.
-    """
+    top: Entry
+    _places: Mapping[tuple[str, int], tuple[dict[str, int], int]]
+
+    def tables(self, name: str, what: str) -> list[Entry]:
+        """Return the tables called `name`; `what` is what people call one of them."""
+        tables = self.top.values.get(name, [])
+        tables = [tables] if isinstance(tables, dict) else tables
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            raise self.top.mistake(f"{name!r} must be a table.", name, f"Write [[{name}]].")
+        return [self._entry(what, table, *self._places.get((name, at), ({}, 1))) for at, table in enumerate(tables)]
+
+    def inside(self, entry: Entry, name: str, key: str, what: str) -> Entry:
+        """Return the table under a key of an entry of the tables called `name`, however it is written."""
+        values = entry.values[key]
+        line = entry.lines.get(key)
+        if line is None:  # [name.key], below the entry
+            found = [at for (each, _), at in self._places.items() if each == f"{name}.{key}" and at[1] > entry.line]
+            keys, line = min(found, key=lambda at: at[1], default=({}, entry.line))
+            return self._entry(what, values, keys, line)
+        return self._entry(what, values, {}, line)
+
+    def _entry(self, what: str, values: Mapping[str, Any], keys: Mapping[str, int], line: int) -> Entry:
+        return Entry(self.top.file, what, values, line, keys, self.top.error)
+
+
+def read_document(path: Path, error: type[GrantlensError]) -> Document:
+    """Read a TOML file; `error` is raised where it is none."""
     text = read_text(path, error)
     try:
         document = tomllib.loads(text)
@@ -135,17 +154,24 @@ def read_toml(path: Path, kinds: Mapping[str, str], error: type[GrantlensError])
         lines.get(("", 0), ({}, 1))[0] | {name: where[1] for (name, _), where in reversed(lines.items())},
         error,
     )
-    top.check_keys(kinds)
-    entries: dict[str, list[Entry]] = {name: [] for name in kinds}
-    for name, what in kinds.items():
-        tables = document.get(name, [])
-        tables = [tables] if isinstance(tables, dict) else tables
-        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            raise top.mistake(f"{name!r} must be a table.", name, f"Write [[{name}]].")
-        for index, table in enumerate(tables):
-            keys, line = lines.get((name, index), ({}, 1))
-            entries[name].append(Entry(str(path), what, table, line, keys, error))
-    return entries
+    return Document(top, lines)
+
+
+def read_toml(path: Path, kinds: Mapping[str, str], error: type[GrantlensError]) -> dict[str, list[Entry]]:
+    """Read a TOML file made of tables.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kinds
+        Name of each table that may occur, and what people call one entry of it.
+    error
+        The error to raise on a mistake.
+    """
+    document = read_document(path, error)
+    document.top.check_keys(kinds)
+    return {name: document.tables(name, what) for name, what in kinds.items()}
 
 
 _HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z0-9_.\"' -]+?)\s*\]\]?\s*(#.*)?$")

@@ -4,7 +4,7 @@ A loader never touches a file or a database: `ingest` does. Adding a provider is
 that holds one `LOADER`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,8 @@ class Loader:
     """The log is lines of text: `r` is the line, VARCHAR, and `recognise` is given `{"line": ...}` for each."""
     decode: Callable[[str], str] | None = None
     """Turns a line into the JSON of its record; a ValueError says why it is none, and rejects it."""
+    split: Callable[[str], Iterable[str]] | None = None
+    """Takes the records out of the text of one that holds many; gives the text itself where it holds none."""
     configure: Callable[["Loader", Settings], "Loader"] | None = None
     """Gives the loader as it fits what the user said of the log; a LoadError says what is needed and was not said."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -100,6 +102,9 @@ class Loader:
     """For a log that comes in several spellings: gives this loader as it fits these first records."""
     otherwise: "Loader | None" = None
     """Takes the records of which this loader makes nothing: for a dialect that reads only what the first records held."""
+
+    origins: Callable[[Mapping], Mapping[str, Mapping[str, Sequence[str]]]] | None = None
+    """Tells of a record, by log and column, the paths from which its value came; for `grantlens load --explain`."""
 
     known_keys: frozenset[str] | None = None
     """If given, a record with any other top-level key is rejected, and the nearest known key is named."""

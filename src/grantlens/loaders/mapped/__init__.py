@@ -1,0 +1,163 @@
+"""Loaders that are written in TOML: which place of a record fills which canonical column.
+
+`mapping(path)` reads such a file; `shipped()` gives those that come with grantlens, from `loaders/mappings/`.
+docs/mapping.md teaches how to write one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from grantlens.loaders.loader import Loader
+from grantlens.loaders.mapped.place import text_of
+from grantlens.loaders.mapped.reading import read
+from grantlens.loaders.mapped.rule import Mapped, Recognise, Rule, matches
+from grantlens.loaders.mapped.sql import Writer
+from grantlens.loaders.mapped.unpacking import Splitter, decoded, pairs_of
+from grantlens.loaders.settings import Settings
+from grantlens.schema import TIMES
+
+SHIPPED = Path(__file__).parent.parent / "mappings"
+"""Where the mappings lie that come with grantlens."""
+
+
+def mapping(path: str | os.PathLike[str]) -> Loader:
+    """Read a mapping, so that `store.load(path, loader=...)` can use it.
+
+    Parameters
+    ----------
+    path
+        A TOML file.
+
+    Raises
+    ------
+    LoadError
+        If the file has a mistake; the message names the line.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "acme.toml")
+    >>> _ = file.write_text('''
+    ... name = "acme_gateway"
+    ... [usage]
+    ... used_at = "time"
+    ... client_id = "app.id"
+    ... operation = "tool"
+    ... outcome = { path = "status", values = { "ok" = "success" }, otherwise = "error" }
+    ... ''')
+    >>> mapping(file).name
+    'acme_gateway'
+    """
+    return loader_of(read(Path(path)))
+
+
+def shipped() -> Iterator[Loader]:
+    """Give the loaders of the mappings that come with grantlens."""
+    for path in sorted(SHIPPED.glob("*.toml")):
+        yield mapping(path)
+
+
+def loader_of(mapped: Mapped) -> Loader:
+    """Return the loader that does what a mapping says."""
+    writer = Writer(mapped)
+    splitter = Splitter(mapped.lists, mapped.pairs) if mapped.lists or mapped.pairs else None
+    selects = {log: writer.log(log) for log in TIMES}
+    ignored = writer.ignored()
+    return Loader(
+        name=mapped.name,
+        version=mapped.version,
+        title=mapped.title,
+        recognise=lambda sample: recognises(mapped, sample),
+        fields=writer.fields,
+        carries=mapped.carries,
+        steps=writer.steps,
+        issuance=selects["issuance"],
+        usage=selects["usage"],
+        revocation=selects["revocation"],
+        ignored=ignored,
+        joins=mapped.joins,
+        join_note=mapped.join_note,
+        parameters={**writer.parameters, "zone": mapped.zone},
+        configure=_configured,
+        dialect=lambda sample: _fitted(mapped, sample),
+        split=splitter,
+        origins=lambda record: origins(mapped, record),
+    )
+
+
+def origins(mapped: Mapped, record: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """Return for each log that a parsed record fills, by column, the places that its value came from."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for part in mapped.parts:
+        if part.log not in found and part.only.holds(record):
+            found[part.log] = {name: _origin(mapped, rules, record) for name, rules in part.columns.items()}
+    return found
+
+
+def _origin(mapped: Mapped, rules: Sequence[Rule], record: Mapping[str, Any]) -> list[str]:
+    for rule in rules:
+        if not rule.only.holds(record):
+            continue
+        if rule.constant is not None:
+            return []
+        if rule.parts:
+            return [place.text for place in rule.parts]
+        for place in rule.places:
+            value = text_of(place.find(record))
+            if value is not None and value not in (*rule.absent, *mapped.absent):
+                last = rule is rules[-1] or rule.otherwise is not None
+                if not rule.values or last or any(matches(value, (key,)) for key in rule.values):
+                    return [place.text]
+                break
+    return []
+
+
+def recognises(mapped: Mapped, sample: Sequence[Mapping[str, Any]]) -> bool:
+    """True if these first records of a file look like the log of a mapping."""
+    records = list(records_of(mapped, sample))
+    how = mapped.recognise
+    if how is None:
+        times = [rule for part in mapped.parts for rule in part.columns[TIMES[part.log]]]
+        return any(place.find(record) is not None for record in records for rule in times for place in rule.places)
+    known = sum(all(key.there(record) for key in how.keys) and how.only.holds(record) for record in records)
+    return 2 * known > len(records) and (not how.any_of or _some(how, records))
+
+
+def records_of(mapped: Mapped, sample: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Give the records as the mapping sees them: lines of text read, lists taken apart."""
+    splitter = Splitter(mapped.lists, mapped.pairs)
+    for record in sample:
+        if is_text(record):
+            try:
+                yield pairs_of(record["line"])
+            except ValueError:
+                continue
+        elif splitter.lists or splitter.pairs:
+            yield from splitter.records(record)
+        else:
+            yield record
+
+
+def is_text(record: Mapping[str, Any]) -> bool:
+    """True if a record of a sample is a line of text."""
+    return list(record) == ["line"] and isinstance(record["line"], str)
+
+
+def _some(how: Recognise, records: Sequence[Mapping[str, Any]]) -> bool:
+    return any(place.find(record) is not None for record in records for place in how.any_of)
+
+
+def _fitted(mapped: Mapped, sample: Sequence[Mapping[str, Any]]) -> Loader:
+    """Read lines of text where the file holds some."""
+    loader = loader_of(mapped)
+    return replace(loader, decode=decoded, split=None) if any(map(is_text, sample)) else loader
+
+
+def _configured(loader: Loader, settings: Settings) -> Loader:
+    zone = settings.time_zone or loader.parameters["zone"]
+    return replace(loader, parameters={**loader.parameters, "zone": zone})

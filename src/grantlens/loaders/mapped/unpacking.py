@@ -1,0 +1,152 @@
+"""Logs whose records are not simply JSON objects: `key=value` text, and lines that hold many records."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_WORD = re.compile(
+    r"(?P<key>[A-Za-z_@:][\w.@:/-]*)=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>[^\s\"]\S*)?)(?=[\s,]|$)|(?P<word>\S+)"
+)
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]?")
+
+
+def pairs_of(line: str) -> dict[str, str]:
+    r"""Read a line of `key=value` text.
+
+    Words without `=` are called `#1`, `#2` and so on; the first that begins like a date is called `#time` too.
+
+    Raises
+    ------
+    ValueError
+        If a key stands there twice, with different values: then nobody can say which one the writer meant.
+
+    Examples
+    --------
+    >>> pairs_of('2026-07-01T10:00:00Z info tool=send error="no \\"scope\\"" empty=')
+    {'#1': '2026-07-01T10:00:00Z', '#time': '2026-07-01T10:00:00Z', '#2': 'info', 'tool': 'send', 'error': 'no "scope"', 'empty': ''}
+    """
+    found: dict[str, str] = {}
+    words = 0
+    for match in _WORD.finditer(line):
+        key, quoted, bare, word = match.groups()
+        if key is None:
+            words += 1
+            word = word.strip("[]").rstrip(",")
+            found[f"#{words}"] = word
+            if _MOMENT.match(word):
+                found.setdefault("#time", word)
+            continue
+        value = (bare or "").rstrip(",") if quoted is None else _ESCAPE.sub(_unescaped, quoted)
+        if found.setdefault(key, value) != value:
+            raise ValueError("a key stands there twice")
+    return found
+
+
+def decoded(line: str) -> str:
+    """Return a line of `key=value` text as the JSON of its record; JSON stays what it is."""
+    if line.startswith("{"):
+        return line
+    return json.dumps(pairs_of(line))
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return _ESCAPES.get(match[1], match[1])
+
+
+class Splitter:
+    """Takes the records out of the lists in which they stand.
+
+    Parameters
+    ----------
+    lists
+        The keys of the lists, from the outermost on; empty if a line is a record.
+    pairs
+        Keys that lead to lists of `{key, value}`, which become objects.
+    """
+
+    def __init__(self, lists: tuple[str, ...], pairs: tuple[tuple[str, ...], ...]) -> None:
+        self.lists = lists
+        self.pairs = pairs
+
+    def __call__(self, line: str) -> Iterator[str]:
+        """Give the JSON of each record; a line that holds none of the lists is given as it is."""
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            yield line
+            return
+        empty = True
+        for record in self.records(value):
+            empty = False
+            yield json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+        if empty:
+            yield line
+
+    def records(self, value: Any) -> Iterator[Any]:
+        """Give the records of a parsed line.
+
+        What stands around a list can be read in each of its records, if they have no key of that name.
+
+        Examples
+        --------
+        >>> list(Splitter(("batches", "calls"), ()).records({"batches": [{"app": "a", "calls": [{"id": 1}, {"id": 2}]}]}))
+        [{'app': 'a', 'id': 1}, {'app': 'a', 'id': 2}]
+        """
+        for record in _inside(value, self.lists):
+            if isinstance(record, dict):
+                for way in self.pairs:
+                    _join(record, way)
+            yield record
+
+
+def _inside(value: Any, lists: tuple[str, ...]) -> Iterator[Any]:
+    if not lists:
+        yield value
+        return
+    items = value.get(lists[0]) if isinstance(value, Mapping) else None
+    around = {key: each for key, each in value.items() if key != lists[0]} if isinstance(items, list) else {}
+    for item in items if isinstance(items, list) else ():
+        yield from _inside(around | item if isinstance(item, dict) else item, lists[1:])
+
+
+def _join(record: dict[str, Any], way: tuple[str, ...]) -> None:
+    """Turn a list of pairs into an object, in a copy of what holds it: records of a line share what is around them."""
+    holder = record
+    for key in way[:-1]:
+        inner = holder.get(key)
+        if not isinstance(inner, dict):
+            return
+        holder[key] = dict(inner)
+        holder = holder[key]
+    items = holder.get(way[-1])
+    if isinstance(items, list) and all(isinstance(item, dict) and "key" in item for item in items):
+        joined: dict[str, Any] = {}
+        for item in items:
+            joined.setdefault(str(item["key"]), _bare(item.get("value")))
+        holder[way[-1]] = joined
+
+
+def _bare(value: Any) -> Any:
+    """Take a value out of the wrapping in which protocol buffers write it: `{"stringValue": "x"}`.
+
+    Examples
+    --------
+    >>> _bare({"intValue": "200"}), _bare({"arrayValue": {"values": [{"stringValue": "a"}]}}), _bare({"city": "Bern"})
+    ('200', ['a'], {'city': 'Bern'})
+    """
+    if not isinstance(value, dict) or len(value) != 1:
+        return value
+    ((kind, inner),) = value.items()
+    if kind in ("stringValue", "intValue", "boolValue", "doubleValue", "bytesValue"):
+        return inner
+    if kind == "arrayValue" and isinstance(inner, dict):
+        return [_bare(item) for item in inner.get("values") or []]
+    if kind == "kvlistValue" and isinstance(inner, dict):
+        items = [item for item in inner.get("values") or [] if isinstance(item, dict)]
+        return {str(item.get("key")): _bare(item.get("value")) for item in items}
+    return value

@@ -1,0 +1,632 @@
+"""Loaders written in TOML: what a mapping says is done, whatever shape the log has, and a mistake names its line."""
+
+import json
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import grantlens as gl
+from grantlens.errors import LoadError
+from grantlens.loaders import Settings
+from grantlens.loaders.mapped import mapping
+from grantlens.loaders.mapped.place import place, written
+from grantlens.loaders.mapped.unpacking import pairs_of
+
+ACME = """
+name = "acme_gateway"
+title = "Acme gateway"
+carries = ["usage"]
+
+[recognise]
+keys = ["acme_event", "time"]
+
+[usage]
+when = { "acme_event" = ["tool.called", "tool.failed"] }
+used_at = "time"
+event_id = "id"
+client_id = "app.id"
+operation = "tool.name"
+status = "code"
+outcome = { path = "status", values = { "ok" = "success", "denied" = "denied" }, otherwise = "error" }
+resource_server = { constant = "acme" }
+target = "path"
+
+[[ignored]]
+reason = "page shown"
+when = { "acme_event" = "page.*" }
+"""
+
+
+def call(**more):
+    return {
+        "acme_event": "tool.called",
+        "time": "2026-07-01T10:00:00.123Z",
+        "id": "e1",
+        "app": {"id": "mail"},
+        "tool": {"name": "send"},
+        "status": "ok",
+        "code": 200,
+        "path": "/mcp",
+        **more,
+    }
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Return a function that reads a mapping from its text."""
+
+    def read(text=ACME):
+        file = tmp_path / "acme.toml"
+        file.write_text(text)
+        return mapping(file)
+
+    return read
+
+
+@pytest.fixture
+def usage(load, make):
+    """Return a function that loads records by a `[usage]` table of these lines, and gives back what came of them."""
+
+    def read(lines, *records, top=""):
+        outcome = "" if "outcome" in lines else 'outcome = { constant = "success" }\n'
+        at = "" if "used_at" in lines else 'used_at = "time"\n'
+        return load(list(records), make(f'name = "acme_gateway"\n{top}\n[usage]\n{at}{outcome}{lines}'))
+
+    return read
+
+
+def test_what_the_mapping_says_is_done(load, make):
+    records = [
+        call(),
+        call(id="e2", acme_event="tool.failed", status="denied", code=403),
+        call(id="e3", status="crashed", code=200),
+        call(id="e4", acme_event="page.view"),
+        call(id="e5", acme_event="other"),
+        call(id="e6", time="yesterday"),
+        call(),
+    ]
+    loaded = load(records, make())
+    assert loaded.counts() == {"records": 7, "usage": 3, "ignored": 1, "duplicates": 1, "rejected": 2}
+    assert loaded.ignored == {"page shown": 1}
+    reasons = {row["line_no"]: row["reason"] for row in loaded.rejected}
+    assert reasons == {5: "not mapped", 6: "used_at: 'yesterday as ISO 8601' is no time"}
+    rows = loaded.rows["usage"]
+    assert [row["outcome"] for row in rows] == ["success", "denied", "error"]
+    assert rows[0] | {
+        "source": "acme_gateway", "event_id": "e1", "client_id": "mail", "operation": "send", "status": 200,
+        "resource_server": "acme", "target": "/mcp", "used_at": datetime(2026, 7, 1, 10, 0, 0, 123000, UTC),
+    } == rows[0]  # fmt: skip
+
+
+def test_a_200_with_an_error_inside_is_an_error(load, make):
+    assert load([call(status="error", code=200)], make()).one("usage")["outcome"] == "error"
+
+
+def test_the_fast_way_and_the_careful_way_give_the_same(load, make):
+    """Without ignored records a mapping is read the fast way."""
+    text = ACME[: ACME.index("[[ignored]]")]
+    records = [call(id=f"e{number}", code=200 + number, app={"id": f"app{number % 3}"}) for number in range(40)]
+    fast, careful = load(records, make(text)), load(records, make())
+    assert fast.counts() == careful.counts() == {"records": 40, "usage": 40}
+    assert fast.rows == careful.rows
+
+
+# --- places ---
+
+
+@pytest.mark.parametrize(
+    ("path", "record", "value"),
+    [
+        ("a.b", {"a": {"b": "x"}}, "x"),
+        ("a.b", {"a.b": "x"}, "x"),
+        ("a.b", {"a.b": "exact", "a": {"b": "nested"}}, "exact"),
+        ("a.b.c", {"a": {"b.c": "x"}}, "x"),
+        ("a.b.c", {"a": {"b": {"c": "x"}}}, "x"),
+        ("'a.b'.c", {"a.b": {"c": "x"}, "a": {"b": {"c": "y"}}}, "x"),
+        ("a[1].b", {"a": [{"b": "x"}, {"b": "y"}]}, "y"),
+        ("a[0]", {"a": ["x"]}, "x"),
+        ("ID", {"ID": "x", "id": "y"}, "x"),
+        ("$p0", {"$p0": "x"}, "x"),
+        ("a/b~c", {"a/b~c": "x"}, "x"),
+        ("'it''s'", None, None),
+        ("a.0", {"a": {"0": "x"}}, "x"),
+        ("ünïcödé.ключ", {"ünïcödé": {"ключ": "x"}}, "x"),
+    ],
+)
+def test_a_path_is_found(usage, path, record, value):
+    if record is None:
+        with pytest.raises(LoadError):
+            usage(f'client_id = "{path}"', {})
+        return
+    loaded = usage(f'client_id = "{path}"', {"time": "2026-07-01T10:00:00Z", **record})
+    assert loaded.one("usage")["client_id"] == value
+    assert place(path).find(record) == value, "recognition and --explain see the same"
+
+
+def test_keys_that_differ_in_case_only_are_two_keys(usage):
+    loaded = usage('client_id = "ID"\nsubject_id = "id"', {"time": "2026-07-01T10:00:00Z", "ID": "app", "id": "jo"})
+    row = loaded.one("usage")
+    assert (row["client_id"], row["subject_id"]) == ("app", "jo")
+
+
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="[]\"'", codec="utf-8", min_codepoint=32), min_size=1),
+        min_size=1,
+        max_size=3,
+    )
+)
+@settings(max_examples=30)
+def test_a_written_path_leads_back_to_its_value(keys):
+    record = "x"
+    for key in reversed(keys):
+        record = {key: record}
+    assert place(written(keys)).find(record) == "x"
+
+
+def test_the_first_path_that_has_a_value_counts(usage):
+    time = {"time": "2026-07-01T10:00:00Z"}
+    loaded = usage('client_id = ["app.id", "client"]', time | {"app": {"id": None}, "client": "a"}, time | {"app": {"id": ""}, "client": "b"},
+                   time | {"app": "no object", "client": "c"}, time | {"app": {"id": 5}})  # fmt: skip
+    assert [row["client_id"] for row in loaded.rows["usage"]] == ["a", "b", "c", "5"]
+
+
+@pytest.mark.parametrize("odd", [None, 5, "x", [1], {"deep": {"er": 1}}, True])
+@pytest.mark.parametrize("key", ["app", "tool", "status", "id", "code", "path"])
+def test_a_value_of_another_type_never_drops_the_record(load, make, key, odd):
+    loaded = load([call(**{key: odd}), call(id="e2")], make())
+    assert loaded.counts()["usage"] + loaded.counts().get("rejected", 0) == 2
+    assert "not mapped" not in {row["reason"] for row in loaded.rejected}
+
+
+# --- values ---
+
+
+@pytest.mark.parametrize(
+    ("rule", "given", "hour"),
+    [
+        ('"time"', "2026-07-01T10:00:00Z", "10:00:00.000000"),
+        ('"time"', "2026-07-01 12:00:00.5+02:00", "10:00:00.500000"),
+        ('"time"', "2026-07-01 10:00:00 UTC", "10:00:00.000000"),
+        ('{ path = "time", zone = "Europe/Berlin" }', "2026-07-01 12:00:00,250", "10:00:00.250000"),
+        ('{ path = "time", unit = "s" }', 1782900000.25, "10:00:00.250000"),
+        ('{ path = "time", unit = "ms" }', 1782900000250, "10:00:00.250000"),
+        ('{ path = "time", unit = "us" }', "1782900000250000", "10:00:00.250000"),
+        ('{ path = "time", unit = "ns" }', "1782900000250000123", "10:00:00.250000"),
+        ('{ path = "time", format = "%d/%b/%Y:%H:%M:%S %z" }', "01/Jul/2026:12:00:00 +0200", "10:00:00.000000"),
+        ('{ path = "time", format = "%b %d %Y %H:%M:%S", zone = "UTC" }', "Jul 01 2026 10:00:00", "10:00:00.000000"),
+    ],
+)
+def test_times(usage, rule, given, hour):
+    row = usage(f"used_at = {rule}", {"time": given}).one("usage")
+    assert row["used_at"].strftime("%F %T.%f") == f"2026-07-01 {hour}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "given", "reason"),
+    [
+        ('"time"', "2026-07-01 10:00:00", "used_at: '2026-07-01 10:00:00 without a zone' is no time"),
+        ('"time"', "infinity", "used_at: 'infinity as ISO 8601' is no time"),
+        ('"time"', "2026-07-01", "used_at: '2026-07-01 as ISO 8601' is no time"),
+        ('"time"', "0001-01-01T00:00:00Z", "used_at: '0001-01-01T00:00:00Z as ISO 8601' is no time"),
+        ('"time"', "2026-13-01T00:00:00Z", "used_at: '2026-13-01T00:00:00Z' is no time"),
+        ('{ path = "time", unit = "s" }', 1782900000250, "used_at: '1782900000250 as unix s' is no time"),
+        ('{ path = "time", unit = "ms" }', 1782900000, "used_at: '1782900000 as unix ms' is no time"),
+        ('{ path = "time", unit = "ms" }', "2026-07-01T10:00:00Z", "used_at: '2026-07-01T10:00:00Z as unix ms' is no time"),
+        ('{ path = "time", unit = "ns" }', "9" * 30, f"used_at: '{'9' * 30} as unix ns' is no time"),
+        ('{ path = "time", format = "%d.%m.%Y" }', "01.07.2026", "used_at: '01.07.2026 without a zone' is no time"),
+        ('{ path = "time", format = "%d.%m.%Y %z" }', "2026", "used_at: '2026 in this format' is no time"),
+        ('"time"', None, "used_at: missing"),
+    ],
+)  # fmt: skip
+def test_a_time_is_never_guessed(usage, rule, given, reason):
+    (rejected,) = usage(f"used_at = {rule}", {"time": given}).rejected
+    assert rejected["reason"] == reason
+
+
+def test_the_user_may_say_the_zone(make, tmp_path):
+    log = tmp_path / "local.ndjson"
+    log.write_text('{"time": "2026-07-01 12:00:00"}\n')
+    loader = make('name = "local"\n[usage]\nused_at = "time"\noutcome = { constant = "success" }')
+    with gl.open(":memory:") as store:
+        store.load(log, loader=loader, settings=Settings(time_zone="Europe/Berlin"))
+        assert store.engine.value("SELECT used_at::VARCHAR FROM usage") == "2026-07-01 10:00:00+00"
+
+
+@pytest.mark.parametrize(
+    ("rule", "given", "scopes"),
+    [
+        ('"scope"', ["a", "b, c"], ["a", "b, c"]),
+        ('"scope"', "a b", ["a b"]),
+        ('{ path = "scope", split = " " }', " a  b ", ["a", "b"]),
+        ('{ path = "scope", split = "," }', "a, b", ["a", "b"]),
+        ('{ path = "scope", split = " " }', ["a", "b"], ["a", "b"]),
+        ('{ path = "scope", split = " " }', "", []),
+        ('"scope"', [], []),
+        ('"scope"', None, None),
+        ('{ path = "scope", absent = ["", "-"], split = " " }', "-", None),
+        ('{ path = "scope", absent = ["", "-"], split = " " }', "", None),
+        ('"scope[*].name"', [{"name": "a"}, {"other": 1}, {"name": "b"}], ["a", "b"]),
+        ('"scope[*].name"', "none", None),
+        ('{ constant = ["a", "b"] }', None, ["a", "b"]),
+        ('"scope"', "[not json", ["[not json"]),
+    ],
+)
+def test_lists(usage, rule, given, scopes):
+    row = usage(f"token_scopes = {rule}", {"time": "2026-07-01T10:00:00Z", "scope": given}).one("usage")
+    assert row["token_scopes"] == scopes
+
+
+@pytest.mark.parametrize(
+    ("rule", "given", "outcome"),
+    [
+        ('{ path = "code", values = { "2*" = "success", "401" = "denied" }, otherwise = "error" }', 204, "success"),
+        ('{ path = "code", values = { "2*" = "success", "401" = "denied" }, otherwise = "error" }', 401, "denied"),
+        ('{ path = "code", values = { "2*" = "success", "401" = "denied" }, otherwise = "error" }', 500, "error"),
+        ('{ path = "code", values = { true = "success", false = "error" } }', True, "success"),
+        ('"code"', "denied", "denied"),
+        ('[{ path = "code", values = { "500" = "error" } }, { constant = "success" }]', 500, "error"),
+        ('[{ path = "code", values = { "500" = "error" } }, { constant = "success" }]', 200, "success"),
+        ('[{ constant = "denied", when = { code = "4*" } }, { constant = "success" }]', 403, "denied"),
+        ('[{ constant = "denied", unless = { code = "2*" } }, { constant = "success" }]', 200, "success"),
+    ],
+)
+def test_values(usage, rule, given, outcome):
+    assert (
+        usage(f"outcome = {rule}", {"time": "2026-07-01T10:00:00Z", "code": given}).one("usage")["outcome"] == outcome
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("odd", "outcome: 'odd' is none of success, denied, error"),
+        (None, "outcome: missing"),
+        ({"a": 1}, "outcome: '{\"a\":1}' is none of success, denied, error"),
+    ],
+)
+def test_a_value_without_a_meaning_is_named(usage, given, reason):
+    (rejected,) = usage(
+        'outcome = { path = "code", values = { "ok" = "success" } }', {"time": "2026-07-01T10:00:00Z", "code": given}
+    ).rejected
+    assert rejected["reason"] == reason
+
+
+def test_other_values_may_leave_a_column_empty(usage):
+    row = usage(
+        'denial_reason = { path = "code", values = { "429" = "rate" }, otherwise = false }',
+        {"time": "2026-07-01T10:00:00Z", "code": 403},
+    )
+    assert row.one("usage")["denial_reason"] is None
+
+
+def test_parts_patterns_queries_and_secrets(usage):
+    record = {
+        "time": "2026-07-01T10:00:00Z",
+        "trace": "t",
+        "span": "s",
+        "addr": "[2001:db8::1]:443",
+        "url": "/mcp?code=4%2F0Ad",
+        "key": "opaque-key",
+    }
+    lines = """
+event_id = { parts = ["trace", "span"], between = "-" }
+resource_id = { parts = ["trace", "not there"], between = "-" }
+ip = { path = "addr", pattern = '^\\[?(.+?)\\]?:\\d+$' }
+target = "url"
+token_id = { path = "key", hash = true }
+"""
+    loaded = usage(lines, record, record | {"span": "s2", "addr": "10.0.0.1:5"})
+    first, second = loaded.rows["usage"]
+    assert (first["event_id"], first["resource_id"], first["ip"], first["target"]) == (
+        "t-s",
+        None,
+        "2001:db8::1",
+        "/mcp",
+    )
+    assert second["ip"] == "10.0.0.1"
+    assert re.fullmatch("sha256:[0-9a-f]{64}", first["token_id"])
+    assert first["token_id"] == second["token_id"]
+    assert "opaque-key" not in str(loaded.rows)
+    assert "4%2F0Ad" not in str(loaded.rows)
+
+
+def test_values_that_mean_nothing_are_missing(usage):
+    loaded = usage(
+        'client_id = ["a", "b"]\nsubject_id = "a"',
+        {"time": "2026-07-01T10:00:00Z", "a": "-", "b": "app"},
+        top='absent = ["-", "unknown"]',
+    )
+    assert (loaded.one("usage")["client_id"], loaded.one("usage")["subject_id"]) == ("app", None)
+
+
+def test_a_mapping_may_fill_all_three_logs(load, make):
+    text = """
+name = "three"
+carries = ["issuance", "usage", "revocation"]
+[issuance]
+when = { event = "token.issued" }
+issued_at = "time"
+kind = { constant = "token" }
+outcome = { constant = "success" }
+token_id = "jti"
+scopes = { path = "scope", split = " " }
+expires_at = { path = "exp", unit = "s" }
+[[usage]]
+when = { event = "call" }
+used_at = "time"
+outcome = { constant = "success" }
+token_id = "jti"
+[[usage]]
+when = { event = "*", jti = "*" }
+unless = [{ event = "token.*" }, { event = "audit" }]
+used_at = "time"
+outcome = { constant = "error" }
+operation = "event"
+[revocation]
+when = { event = "token.revoked" }
+revoked_at = "time"
+kind = { constant = "revoke" }
+outcome = { constant = "success" }
+target_kind = { constant = "token" }
+token_id = "jti"
+[[join]]
+first = "issuance"
+second = "usage"
+strength = "token"
+key = "jti"
+"""
+    loader = make(text)
+    records = [
+        {"time": f"2026-07-01T10:00:0{number}Z", "event": event, "jti": "t1", "scope": "a b", "exp": 1782903600}
+        for number, event in enumerate(("token.issued", "call", "odd", "token.revoked", "audit"))
+    ]
+    loaded = load(records, loader)
+    assert loaded.counts() == {"records": 5, "issuance": 1, "usage": 2, "revocation": 1, "rejected": 1}
+    assert loaded.one("issuance")["scopes"] == ["a", "b"]
+    assert loaded.one("issuance")["expires_at"] == datetime(2026, 7, 1, 11, tzinfo=UTC)
+    assert [(row["outcome"], row["operation"], row["token_id"]) for row in loaded.rows["usage"]] == [
+        ("success", None, "t1"),
+        ("error", "odd", None),
+    ]
+    assert [(join.first, join.second, join.strength) for join in loader.joins] == [
+        ("issuance", "usage", "token"),
+        ("issuance", "revocation", "none"),
+        ("usage", "revocation", "none"),
+    ]
+
+
+# --- shapes ---
+
+FLAT = """
+name = "flat"
+[usage]
+used_at = ["time", "#time"]
+client_id = "app"
+operation = "mcp.tool"
+status = "code"
+outcome = { path = "code", values = { "2*" = "success" }, otherwise = "error" }
+[[ignored]]
+reason = "start"
+when = { "#2" = "starting" }
+"""
+RECORD = {"time": "2026-07-01T10:00:00Z", "app": "mail app", "mcp.tool": 'say "hi"', "code": "500"}
+SHAPES = {
+    "lines": json.dumps(RECORD) + "\n",
+    "array": json.dumps([RECORD], indent=1),
+    "page": json.dumps({"items": [RECORD], "next": None}),
+    "pages": json.dumps({"items": [RECORD]}) + "\n" + json.dumps({"items": []}) + "\n",
+    "csv": 'time,app,mcp.tool,code\n2026-07-01T10:00:00Z,mail app,"say ""hi""",500\n',
+    "tsv": 'time\tapp\tmcp.tool\tcode\n2026-07-01T10:00:00Z\tmail app\t"say ""hi"""\t500\n',
+    "text": '2026-07-01T10:00:00Z info app="mail app" mcp.tool="say \\"hi\\"" code=500\n',
+    "bracketed text": '[2026-07-01T10:00:00Z] INFO app="mail app", mcp.tool="say \\"hi\\"", code=500,\n',
+    "text behind a prefix": 'gate-1  | 2026-07-01T10:00:00Z app="mail app" mcp.tool="say \\"hi\\"" code=500\r\n',
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_gives_the_same_row(load, make, shape):
+    row = load(SHAPES[shape], make(FLAT)).one("usage")
+    assert row | {
+        "used_at": datetime(2026, 7, 1, 10, tzinfo=UTC), "client_id": "mail app", "operation": 'say "hi"', "status": 500, "outcome": "error",
+    } == row  # fmt: skip
+
+
+def test_lines_of_text_are_rows_ignored_or_rejected(load, make):
+    text = (
+        "2026-07-01T10:00:00Z a app=mail code=200\n"
+        "2026-07-01T10:00:01Z starting up\n"
+        "2026-07-01T10:00:02Z a app=mail app=calendar code=200\n"
+        "2026-07-01T10:00:03Z a app=mail code=\n"
+        "no time app=x code=200\n"
+    )
+    loaded = load(text, make(FLAT))
+    assert loaded.counts() == {"records": 5, "usage": 1, "ignored": 1, "rejected": 3}
+    reasons = {row["line_no"]: row["reason"] for row in loaded.rejected}
+    assert reasons == {3: "a key stands there twice", 4: "outcome: missing", 5: "used_at: missing"}
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z][a-z.]{0,8}", fullmatch=True), st.text(max_size=12), max_size=5))
+@settings(max_examples=30)
+def test_text_is_read_as_it_was_written(pairs):
+    escapes = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+    line = " ".join(f'{key}="{value.translate(escapes)}"' for key, value in pairs.items())
+    assert pairs_of(line) == pairs
+
+
+NESTED = """
+name = "nested"
+records = "batches.calls"
+pairs = ["attributes", "source.attributes"]
+[usage]
+used_at = "time"
+event_id = "id"
+client_id = "source.attributes.service.name"
+operation = "attributes.tool.name"
+outcome = { path = "attributes.ok", values = { true = "success" }, otherwise = "error" }
+"""
+
+
+def pair(key, **value):
+    return {"key": key, "value": value}
+
+
+def test_records_that_stand_in_lists(load, make):
+    calls = [
+        {
+            "id": "1",
+            "time": "2026-07-01T10:00:00Z",
+            "attributes": [pair("tool.name", stringValue="send"), pair("ok", boolValue=True)],
+        },
+        {"id": "2", "time": "2026-07-01T10:00:01Z", "attributes": [pair("ok", boolValue=False)]},
+        {"id": "3", "time": "never", "attributes": []},
+    ]
+    source = {"attributes": [pair("service.name", stringValue="agent")]}
+    export = {"batches": [{"source": source, "calls": calls}, {"calls": [calls[0] | {"id": "4"}]}]}
+    loaded = load([export, {"batches": []}, {"else": 1}], make(NESTED))
+    assert loaded.counts() == {"records": 6, "usage": 3, "ignored": 1, "rejected": 2}
+    assert [
+        (row["line_no"], row["event_id"], row["client_id"], row["operation"], row["outcome"])
+        for row in loaded.rows["usage"]
+    ] == [
+        (1, "1", "agent", "send", "success"),
+        (1, "2", "agent", None, "error"),
+        (1, "4", None, "send", "success"),
+    ]
+    assert loaded.ignored == {"holds no record": 1}
+    assert [(row["line_no"], row["reason"]) for row in loaded.rejected] == [
+        (1, "used_at: 'never as ISO 8601' is no time"),
+        (3, "used_at: missing"),
+    ]
+
+
+# --- strangers ---
+
+HOSTILE = [
+    "'; DROP TABLE usage; --",
+    'a"b',
+    "\x1b[31mred\x1b[0m",
+    "\u202egnp",
+    "$p0 $salt $zone",
+    "{{x}}",
+    "\\",
+    "%",
+    "'||(SELECT 1)||'",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_logs_are_values_only(load, make, text):
+    row = load([call(app={"id": text}, tool={"name": text}, path="/" + text)], make()).one("usage")
+    assert (row["client_id"], row["operation"]) == (text, text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_mappings_are_values_only(load, make, text):
+    quoted = json.dumps(text)
+    toml = f"""
+name = "hostile"
+[usage]
+when = {{ {quoted} = [{quoted}, "yes"] }}
+used_at = "time"
+outcome = {{ path = "o", values = {{ {quoted} = "denied" }}, otherwise = "error" }}
+client_id = {{ constant = {quoted} }}
+subject_id = {{ path = "s", absent = [{quoted}] }}
+token_scopes = {{ path = "scope", split = {quoted} }}
+[[ignored]]
+reason = {quoted}
+when = {{ drop = {quoted} }}
+"""
+    record = {text: "yes", "time": "2026-07-01T10:00:00Z", "o": text, "s": text, "scope": f"a{text}b"}
+    if set(text) & set("[]\"'"):
+        toml = toml.replace(f"when = {{ {quoted} = [", 'when = { "k" = [')
+        record["k"] = "yes"
+    loaded = load([record, {"drop": text}], make(toml))
+    row = loaded.one("usage")
+    assert (row["client_id"], row["outcome"], row["subject_id"], row["token_scopes"]) == (
+        text,
+        "denied",
+        None,
+        ["a", "b"],
+    )
+    assert loaded.ignored == {text: 1}
+
+
+# --- mistakes ---
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says", "remedy"),
+    [
+        ('name = "acme_gateway"', 'nam = "acme_gateway"', 2, "'nam' is no key", "Did you mean 'name'?"),
+        ('name = "acme_gateway"', 'name = "Acme Gateway"', 2, "'name' cannot be 'Acme Gateway'", "small letters"),
+        ('name = "acme_gateway"', 'name = "okta"', 2, "part of grantlens", "my_okta"),
+        ('carries = ["usage"]', 'carries = ["usages"]', 4, "cannot name 'usages'", "Did you mean 'usage'?"),
+        ('carries = ["usage"]', 'carries = ["revocation"]', 4, "fills no revocation", "Write [revocation]"),
+        ('carries = ["usage"]', "carries = 'usage'", 4, "must be a list", ""),
+        ("[recognise]", "[recognize]", 6, "'recognize' is no key", "Did you mean 'recognise'?"),
+        ('keys = ["acme_event", "time"]', 'kyes = ["acme_event"]', 7, "'kyes' is no key", "Did you mean 'keys'?"),
+        ("[usage]", "[usages]", 9, "'usages' is no key", "Did you mean 'usage'?"),
+        ("client_id =", "clientid =", 13, "'clientid' is no column of usage", "Did you mean 'client_id'?"),
+        ("client_id =", "issued_at =", 13, "'issued_at' is no column of usage", ""),
+        ('used_at = "time"', 'ended_at = "time"', 9, "usage needs 'used_at'", 'used_at = "time"'),
+        ('"app.id"', '"app..id"', 13, "nothing between two dots", "dots between"),
+        ('"app.id"', '"app[id"', 13, "is no path", ""),
+        ('"app.id"', "5", 13, "'client_id' cannot be 5", "{ constant = ... }"),
+        ('"app.id"', '{ pth = "app.id" }', 13, "'pth' is no key", "Did you mean 'path'?"),
+        ('"app.id"', '{ path = "app", constant = "x" }', 13, "several sources", ""),
+        ('"app.id"', "{ absent = ['-'] }", 13, "no source", ""),
+        ('"app.id"', '{ path = "app.id", unit = "ms" }', 13, "'unit' is for columns that hold a time", "Leave unit out"),
+        ('"app.id"', '{ path = "app.id", split = " " }', 13, "'split' is for columns that hold a list", ""),
+        ('"app.id"', '"apps[*].id"', 13, "[*] gives a list", "[0] is the first"),
+        ('"app.id"', "{ path = 'app', pattern = '(' }", 13, "no regular expression", ""),
+        ('"app.id"', "{ path = 'app', pattern = '(?=a)' }", 13, "neither lookaround", ""),
+        ('"time"\nevent', '{ path = "time", unit = "milli" }\nevent', 11, "'unit' cannot be 'milli'", "s, ms, us, ns"),
+        ('"time"\nevent', '{ path = "time", zone = "Europe/Berln" }\nevent', 11, "no time zone", "Did you mean 'Europe/Berlin'?"),
+        ('"ok" = "success"', '"ok" = "sucess"', 16, "outcome cannot be 'sucess'", "Did you mean 'success'?"),
+        ('otherwise = "error"', 'otherwise = "eror"', 16, "outcome cannot be 'eror'", "Did you mean 'error'?"),
+        ("page.*\" }", "page.*\" }\nwhenn = 1", 23, "'whenn' is no key", "Did you mean 'when'?"),
+        ('reason = "page shown"', "", 20, "needs 'reason'", ""),
+        ('when = { "acme_event" = "page.*" }', 'when = "page"', 22, "'when' must say which values", ""),
+        ('when = { "acme_event" = "page.*" }', 'when = { "acme_event" = [] }', 22, "must be compared", ""),
+        ('"acme"', '"acme', 17, "", "Correct the TOML"),
+    ],
+)  # fmt: skip
+def test_a_mistake_names_its_line_and_the_nearest_name(make, old, new, line, says, remedy):
+    assert old in ACME
+    with pytest.raises(LoadError) as error:
+        make(ACME.replace(old, new, 1))
+    assert f"acme.toml line {line}: " in error.value.message
+    assert says in error.value.message
+    assert remedy in error.value.remedy
+
+
+def test_a_rule_may_be_a_table_of_its_own(load, make):
+    text = ACME.replace(
+        'outcome = { path = "status", values = { "ok" = "success", "denied" = "denied" }, otherwise = "error" }\n', ""
+    )
+    text = text.replace(
+        "[[ignored]]",
+        '[usage.outcome]\npath = "status"\notherwise = "error"\n[usage.outcome.values]\nok = "success"\n\n[[ignored]]',
+    )
+    assert [row["outcome"] for row in load([call(), call(id="e2", status="x")], make(text)).rows["usage"]] == [
+        "success",
+        "error",
+    ]
+    with pytest.raises(LoadError, match="line 23: outcome cannot be 'sucess'"):
+        make(text.replace('ok = "success"', 'ok = "sucess"'))
+    with pytest.raises(LoadError, match="line 20: 'pth' is no key"):
+        make(text.replace('path = "status"', 'pth = "status"'))
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(LoadError, match="does not exist"):
+        mapping(tmp_path / "no.toml")
+
+
+def test_gl_mapping_reads_one(make):
+    make()
+    assert gl.mapping is mapping
