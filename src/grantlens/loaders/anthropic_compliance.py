@@ -1,0 +1,208 @@
+"""Anthropic Compliance API, activity feed: keys, tokens, integrations and MCP servers of an organisation.
+
+What the mapping decides, and why:
+
+- **Token id** is the key's or token's own id, where the activity names one. Published samples of key activities name
+  none: they become rows without a token id, and join with nothing. A key is called `admin_api_key_...` where it is made
+  and `apikey_...` where it acts; both are brought to the second.
+- Whatever a key or a service account does is a use of it; one that failed is denied. Only what the feed knows of: calls
+  of models are not in it, so usage is not carried.
+- A key that makes a key is the parent of it.
+- An integration that a person connects is a consent of that person, an MCP server or integration that an admin adds one
+  for all people; the client is the server's id or the kind of the integration.
+- Roles of people are not delegated access. What a person consents to (`user_consent_recorded`) may be terms: ignored.
+- Exports write `actor` and `scopes` as JSON inside a text; both ways are read. `TimeGenerated` is their delivery.
+
+Proven on records that a collector published as tests: admin_api_key_created, admin_api_key_updated, service_key_revoked,
+integration_user_connected, mcp_server_deleted, claude_chat_access_failed by a key. The other types and all ids of keys
+and tokens are those of Anthropic's API reference.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.written_time import moment
+
+_ACTOR = """{"type": "VARCHAR", "user_id": "VARCHAR", "email_address": "VARCHAR", "api_key_id": "VARCHAR",
+    "admin_api_key_id": "VARCHAR", "service_account_id": "VARCHAR", "ip_address": "VARCHAR", "user_agent": "VARCHAR"}"""
+
+_FIELDS = """{
+    "id": "VARCHAR", "type": "VARCHAR", "created_at": "VARCHAR", "TimeGenerated": "VARCHAR", "p_parse_time": "VARCHAR",
+    "organization_id": "VARCHAR", "organization_uuid": "VARCHAR", "actor": "VARCHAR",
+    "api_key_id": "VARCHAR", "admin_api_key_id": "VARCHAR", "service_key_id": "VARCHAR", "token_id": "VARCHAR",
+    "tunnel_token_id": "VARCHAR", "token_name": "VARCHAR", "api_key_name": "VARCHAR", "scopes": "VARCHAR",
+    "grant_type": "VARCHAR", "integration_type": "VARCHAR", "mcp_server_id": "VARCHAR", "mcp_server_name": "VARCHAR",
+    "ghe_configuration_id": "VARCHAR", "service_account_id": "VARCHAR", "user_id": "VARCHAR", "account_id": "VARCHAR",
+    "claude_chat_id": "VARCHAR", "claude_project_id": "VARCHAR", "claude_file_id": "VARCHAR"
+}"""
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Tell an activity: a type, when it was created, and an actor whose type ends in `_actor`."""
+
+    def is_activity(record: Mapping) -> bool:
+        actor = record.get("actor")
+        kind = actor.get("type") if isinstance(actor, Mapping) else actor
+        return (
+            isinstance(record.get("type"), str)
+            and "created_at" in record
+            and isinstance(kind, str)
+            and "_actor" in kind
+        )
+
+    return 2 * sum(map(is_activity, sample)) > len(sample)
+
+
+_EVENT = """
+SELECT line_no, r.*,
+       CASE WHEN r.type IN ('admin_api_key_created', 'api_key_created', 'platform_api_key_created',
+                            'service_key_created') THEN 'credential'
+            WHEN r.type IN ('environment_token_minted', 'tunnel_token_minted') THEN 'token'
+            WHEN r.type = 'tunnel_token_rotated' THEN 'refresh'
+            WHEN r.type IN ('admin_api_key_updated', 'scoped_api_key_updated', 'platform_api_key_updated') THEN 'change'
+            WHEN r.type IN ('integration_user_connected', 'ghe_user_connected') THEN 'own consent'
+            WHEN r.type IN ('mcp_server_created', 'claude_gdrive_integration_created',
+                            'claude_github_integration_created') THEN 'consent for all'
+            WHEN r.type IN ('admin_api_key_deleted', 'scoped_api_key_deleted', 'service_key_revoked',
+                            'environment_token_revoked', 'tunnel_token_revoked') THEN 'key end'
+            WHEN r.type IN ('integration_user_disconnected', 'ghe_user_disconnected') THEN 'own end'
+            WHEN r.type IN ('mcp_server_deleted', 'claude_gdrive_integration_deleted',
+                            'claude_github_integration_deleted', 'platform_service_account_archived') THEN 'client end'
+            WHEN r.type IN ('org_user_deleted', 'org_user_left', 'account_deleted', 'scim_user_deleted') THEN 'person end'
+            WHEN r.type = 'session_revoked' THEN 'session end' END AS meaning,
+       r.actor LIKE '%api_actor%' OR r.actor LIKE '%admin_api_key_actor%' OR r.actor LIKE '%service_account_actor%'
+           AS by_machine
+FROM record
+WHERE r IS NOT NULL
+"""
+
+_ACTING = f"""
+SELECT * EXCLUDE (actor), unnest([TRY(from_json(actor, '{_ACTOR}'))]) AS who
+FROM event
+WHERE meaning IS NOT NULL OR by_machine
+"""
+
+_PARTY = f"""
+SELECT *,
+       {moment("created_at")} AS happened_at,
+       {moment('coalesce("TimeGenerated", p_parse_time)')} AS received_at,
+       coalesce(organization_id, organization_uuid) AS tenant,
+       regexp_replace(coalesce(who.admin_api_key_id, who.api_key_id), '^admin_api_key_', 'apikey_') AS own_key,
+       regexp_replace(coalesce(admin_api_key_id, api_key_id, service_key_id, tunnel_token_id, token_id),
+                      '^admin_api_key_', 'apikey_') AS named,
+       coalesce(who.user_id, own_key, who.service_account_id) AS doer,
+       CASE WHEN meaning IN ('own consent', 'own end') THEN coalesce(integration_type, ghe_configuration_id)
+            WHEN type LIKE 'mcp@_server@_%' ESCAPE '@' THEN mcp_server_id
+            WHEN type LIKE 'platform@_service@_account@_%' ESCAPE '@' THEN service_account_id
+            WHEN meaning IN ('consent for all', 'client end')
+            THEN regexp_extract(type, '^claude_([a-z]+)_integration_', 1) END AS client_id,
+       CASE WHEN meaning IN ('own consent', 'own end') OR type IN ('org_user_left', 'session_revoked')
+            THEN coalesce(user_id, who.user_id)
+            WHEN meaning = 'person end' THEN coalesce(user_id, account_id) END AS person
+FROM acting
+"""
+
+_ISSUANCE = """
+SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
+       CASE WHEN ends_with(meaning, 'consent') OR meaning = 'consent for all' THEN 'consent' ELSE meaning END AS kind,
+       'success' AS outcome, grant_type,
+       CASE WHEN meaning IN ('credential', 'token', 'refresh', 'change') THEN named END AS token_id,
+       CASE WHEN meaning IN ('token', 'refresh') THEN 'access' WHEN meaning = 'credential' THEN 'api_key' END AS token_kind,
+       CASE WHEN meaning IN ('credential', 'token') THEN own_key END AS parent_token_id,
+       CASE WHEN meaning IN ('credential', 'token') AND by_machine AND doer IS NOT NULL THEN [doer] END AS actor_chain,
+       client_id,
+       CASE WHEN meaning IN ('own consent', 'consent for all') THEN coalesce(mcp_server_name, client_id)
+            ELSE coalesce(token_name, api_key_name) END AS client_name,
+       CASE WHEN meaning = 'own consent' THEN person
+            WHEN meaning IN ('credential', 'token') THEN who.user_id END AS subject_id,
+       CASE WHEN meaning IN ('own consent', 'credential', 'token') THEN who.email_address END AS subject_name,
+       CASE WHEN meaning IN ('own consent', 'consent for all') OR (meaning = 'credential' AND who.user_id IS NOT NULL)
+            THEN 'user' END AS subject_kind,
+       TRY(from_json(scopes, '["VARCHAR"]')) AS scopes,
+       CASE WHEN meaning IN ('own consent', 'consent for all', 'change') THEN doer END AS consent_actor,
+       CASE meaning WHEN 'own consent' THEN 'user' WHEN 'consent for all' THEN 'admin' END AS consent_kind,
+       who.ip_address AS ip, who.user_agent AS user_agent
+FROM party
+WHERE meaning IN ('credential', 'token', 'refresh', 'change', 'own consent', 'consent for all')
+"""
+
+_USAGE = """
+SELECT line_no, id AS event_id, happened_at AS used_at, received_at, tenant,
+       CASE WHEN ends_with(type, '_failed') THEN 'denied' ELSE 'success' END AS outcome,
+       own_key AS token_id,
+       who.service_account_id AS client_id,
+       'api.anthropic.com' AS resource_server,
+       type AS operation,
+       coalesce(claude_chat_id, claude_project_id, claude_file_id, mcp_server_id, named) AS resource_id,
+       who.ip_address AS ip, who.user_agent AS user_agent
+FROM party
+WHERE by_machine
+"""
+
+_REVOCATION = """
+SELECT line_no, id AS event_id, happened_at AS revoked_at, received_at, tenant,
+       CASE WHEN meaning = 'person end' OR type = 'platform_service_account_archived' THEN 'disable' ELSE 'revoke' END
+           AS kind,
+       'success' AS outcome,
+       CASE meaning WHEN 'key end' THEN 'credential' WHEN 'own end' THEN 'grant' WHEN 'client end' THEN 'client'
+                    WHEN 'person end' THEN 'subject' ELSE 'session' END AS target_kind,
+       CASE WHEN meaning = 'key end' THEN named END AS token_id,
+       client_id,
+       CASE WHEN meaning IN ('own end', 'client end') THEN coalesce(mcp_server_name, client_id) END AS client_name,
+       person AS subject_id,
+       CASE WHEN by_machine THEN 'client' WHEN doer = person THEN 'user'
+            WHEN meaning <> 'key end' AND who.user_id IS NOT NULL THEN 'admin'
+            WHEN who.type IN ('anthropic_actor', 'system_actor', 'scim_directory_sync_actor') THEN 'system' END
+           AS initiator,
+       doer AS actor_id
+FROM party
+WHERE ends_with(meaning, ' end') AND NOT (meaning = 'person end' AND person IS NULL)
+"""
+
+_IGNORED = """
+SELECT line_no,
+       CASE WHEN type LIKE '%login%' OR type = 'user_logged_out' THEN 'sign-in of a person'
+            WHEN type LIKE '%role%' THEN 'role of a person or group'
+            WHEN starts_with(type, 'user_consent_') THEN 'consent that names no app'
+            ELSE 'not about delegated access' END AS reason
+FROM event
+WHERE meaning IS NULL AND by_machine IS DISTINCT FROM true AND type IS NOT NULL
+"""
+
+_REJECTED = """
+SELECT line_no, 'type is missing' AS reason FROM event WHERE type IS NULL
+UNION ALL
+SELECT line_no, 'names no person' FROM party WHERE meaning = 'person end' AND person IS NULL
+UNION ALL
+SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL AND happened_at IS NULL
+"""
+
+LOADER = Loader(
+    name="anthropic_compliance",
+    version=1,
+    title="Anthropic Compliance API activity feed",
+    recognise=_recognise,
+    fields=_FIELDS,
+    carries=("issuance", "revocation"),
+    steps={"event": _EVENT, "acting": _ACTING, "party": _PARTY},
+    issuance=_ISSUANCE,
+    usage=_USAGE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    joins=(
+        Join("issuance", "usage", "token", "api_key_id, actor.api_key_id", "where the activity names the key"),
+        Join(
+            "issuance",
+            "revocation",
+            "token",
+            "api_key_id, token_id",
+            "where the activity names it; published samples do not",
+        ),
+        Join("usage", "revocation", "token", "actor.api_key_id, api_key_id", "where the activity names the key"),
+    ),
+    join_note=(
+        "Keys and tokens join by their id where the activity names it, which published samples of key activities do "
+        "not; integrations join by kind and person, MCP servers by their id. Calls of models are not in this log."
+    ),
+)

@@ -1,0 +1,251 @@
+"""The Anthropic loader against every real record, and quirk by quirk."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from grantlens.loaders.anthropic_compliance import LOADER
+from grantlens.store import Store
+
+NAME = "panther-activity.ndjson"
+# the publisher wrote few ids again and again: what shares an id within one log counts as one event
+COUNTS = {"records": 26, "issuance": 2, "usage": 1, "revocation": 2, "ignored": 18, "duplicates": 3}
+IGNORED = {"not about delegated access": 15, "role of a person or group": 1, "sign-in of a person": 2}
+START = datetime(2026, 5, 7, 10, tzinfo=UTC)
+
+LOG_OF = {
+    "admin_api_key_created": "issuance",
+    "admin_api_key_updated": "issuance",
+    "integration_user_connected": "issuance",
+    "mcp_server_deleted": "revocation",
+    "service_key_revoked": "revocation",
+}
+
+
+def person(number="user_1"):
+    return {
+        "type": "user_actor",
+        "user_id": number,
+        "email_address": "ada@example.com",
+        "ip_address": "192.0.2.7",
+        "user_agent": "a/1",
+    }
+
+
+def key(number="apikey_1"):
+    return {"type": "api_actor", "api_key_id": number, "ip_address": "192.0.2.8"}
+
+
+def activity(kind, *, number=1, seconds=0, actor=None, **more):
+    """Write one activity."""
+    record = {
+        "id": f"activity_{number}",
+        "created_at": f"{START + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}",
+        "organization_id": "org_1",
+        "type": kind,
+        "actor": actor or person(),
+    }
+    return record | more
+
+
+@pytest.fixture(scope="module")
+def real(shared, load_file):
+    return load_file(shared / "real-logs/anthropic_compliance" / NAME)
+
+
+@pytest.fixture(scope="module")
+def records(shared):
+    text = (shared / "real-logs/anthropic_compliance" / NAME).read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_every_real_record_is_accounted_for(real, shared):
+    assert {path.name for path in (shared / "real-logs/anthropic_compliance").iterdir()} == {NAME, "PROVENANCE.txt"}
+    assert real.batch["loader"] == "anthropic_compliance"
+    assert (real.counts(), real.ignored, real.rejected) == (COUNTS, IGNORED, [])
+
+
+def test_claims_anthropic_and_nothing_else(foreign_samples):
+    assert {path.parent.name for path, sample in foreign_samples if LOADER.recognise(sample)} == {
+        "anthropic_compliance"
+    }
+
+
+def test_real_records_with_an_id_of_their_own(load, records):
+    """Each record is what its type says, once the copied ids are told apart."""
+    loaded = load([record | {"id": f"own {number}"} for number, record in enumerate(records, 1)])
+    assert "duplicates" not in loaded.counts()
+    for log, rows in loaded.rows.items():
+        seen = {row["line_no"] for row in rows}
+        expected = {
+            number
+            for number, record in enumerate(records, 1)
+            if (record["actor"]["type"] == "api_actor" if log == "usage" else LOG_OF.get(record["type"]) == log)
+        }
+        assert seen == expected, log
+    (connected,) = (row for row in loaded.rows["issuance"] if row["kind"] == "consent")
+    record = records[connected["line_no"] - 1]
+    assert (connected["client_id"], connected["subject_id"]) == (record["integration_type"], record["actor"]["user_id"])
+    (server,) = (row for row in loaded.rows["revocation"] if row["target_kind"] == "client")
+    record = records[server["line_no"] - 1]
+    assert (server["client_id"], server["client_name"]) == (record["mcp_server_id"], record["mcp_server_name"])
+
+
+def test_real_key_activities_name_no_key(real, records):
+    assert all(row["token_id"] is None for row in real.rows["issuance"] + real.rows["revocation"])
+    used = real.one("usage")
+    assert used["token_id"] == records[used["line_no"] - 1]["actor"]["api_key_id"]
+    assert (used["outcome"], used["operation"]) == ("denied", records[used["line_no"] - 1]["type"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "named", "log", "row_kind"),
+    [
+        ("admin_api_key_created", "admin_api_key_id", "issuance", "credential"),
+        ("api_key_created", "api_key_id", "issuance", "credential"),
+        ("service_key_created", "service_key_id", "issuance", "credential"),
+        ("tunnel_token_minted", "token_id", "issuance", "token"),
+        ("tunnel_token_rotated", "tunnel_token_id", "issuance", "refresh"),
+        ("scoped_api_key_updated", "api_key_id", "issuance", "change"),
+        ("admin_api_key_deleted", "admin_api_key_id", "revocation", "revoke"),
+        ("service_key_revoked", "service_key_id", "revocation", "revoke"),
+        ("environment_token_revoked", "token_id", "revocation", "revoke"),
+    ],
+)
+def test_keys_and_tokens(load, kind, named, log, row_kind):
+    row = load([activity(kind, **{named: "id_1"})]).one(log)
+    assert (row["kind"], row["token_id"], row["tenant"]) == (row_kind, "id_1", "org_1")
+
+
+def test_scopes_and_names(load):
+    row = load(
+        [activity("api_key_created", api_key_id="apikey_1", api_key_name="Nightly", scopes=["read:compliance"])]
+    ).one("issuance")
+    assert (row["scopes"], row["client_name"], row["subject_id"]) == (["read:compliance"], "Nightly", "user_1")
+
+
+def test_one_key_under_two_prefixes_and_its_use_after_the_end(tmp_path):
+    log = [
+        activity("admin_api_key_created", admin_api_key_id="admin_api_key_9"),
+        activity("compliance_api_accessed", number=2, seconds=5, actor=key("apikey_9")),
+        activity("admin_api_key_deleted", number=3, seconds=60, admin_api_key_id="admin_api_key_9"),
+        activity("compliance_api_accessed", number=4, seconds=90, actor=key("apikey_9")),
+    ]
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"data": log, "has_more": False}, indent=1))
+    with Store(":memory:") as store:
+        store.load(path)
+        after = store.sql(
+            "SELECT u.event_id FROM usage u JOIN covered_token c USING (source, token_id) WHERE u.used_at > c.revoked_at"
+        ).to_pylist()
+    assert after == [{"event_id": "activity_4"}]
+
+
+def test_key_made_by_a_key(load):
+    loaded = load([activity("platform_api_key_created", api_key_id="apikey_2", actor=key())])
+    row = loaded.one("issuance")
+    assert (row["token_id"], row["parent_token_id"], row["actor_chain"]) == ("apikey_2", "apikey_1", ["apikey_1"])
+    assert loaded.one("usage")["token_id"] == "apikey_1"
+
+
+def test_service_account_acts_without_a_key(load):
+    actor = {"type": "service_account_actor", "service_account_id": "svac_1", "ip_address": "192.0.2.9"}
+    row = load([activity("platform_file_uploaded", actor=actor)]).one("usage")
+    assert (row["client_id"], row["token_id"], row["outcome"]) == ("svac_1", None, "success")
+
+
+def test_integration_of_a_person(load):
+    loaded = load(
+        [
+            activity("integration_user_connected", integration_type="github"),
+            activity("integration_user_disconnected", number=2, seconds=9, integration_type="github"),
+        ]
+    )
+    given, taken = loaded.one("issuance"), loaded.one("revocation")
+    assert (given["kind"], given["client_id"], given["subject_id"], given["consent_kind"]) == (
+        "consent",
+        "github",
+        "user_1",
+        "user",
+    )
+    assert (taken["target_kind"], taken["client_id"], taken["subject_id"]) == ("grant", "github", "user_1")
+    assert taken["initiator"] == "user"
+
+
+def test_server_for_all(load):
+    row = load([activity("mcp_server_created", mcp_server_id="mcpsrv_1", mcp_server_name="Wiki")]).one("issuance")
+    assert (row["client_id"], row["client_name"], row["subject_id"], row["subject_kind"], row["consent_kind"]) == (
+        "mcpsrv_1",
+        "Wiki",
+        None,
+        "user",
+        "admin",
+    )
+
+
+def test_people_and_sessions(load):
+    loaded = load(
+        [
+            activity("org_user_deleted", user_id="user_2"),
+            activity("org_user_left", number=2),
+            activity("session_revoked", number=3),
+            activity("org_user_deleted", number=4),
+        ]
+    )
+    assert [(row["kind"], row["target_kind"], row["subject_id"]) for row in loaded.rows["revocation"]] == [
+        ("disable", "subject", "user_2"),
+        ("disable", "subject", "user_1"),
+        ("revoke", "session", "user_1"),
+    ]
+    assert [row["reason"] for row in loaded.rejected] == ["names no person"]
+
+
+def test_export_with_json_inside_text(load):
+    """A CSV export writes the actor and the scopes as text, and knows when the record was delivered."""
+    made = activity("api_key_created", api_key_id="apikey_1", scopes=["a", "b"])
+    cells = made | {
+        "actor": json.dumps(made["actor"]),
+        "scopes": json.dumps(made["scopes"]),
+        "TimeGenerated": "2026-05-07T10:03:00Z",
+    }
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(cells))
+    writer.writeheader()
+    writer.writerow(cells)
+    exported, plain = load(text.getvalue()).one("issuance"), load([made]).one("issuance")
+    assert exported.pop("received_at") == START + timedelta(minutes=3)
+    del plain["received_at"]
+    assert exported | {"line_no": 1} == plain
+
+
+def test_ignored_broken_and_double_records(load):
+    made = activity("api_key_created", number=9, api_key_id="k")
+    loaded = load(
+        [
+            activity("sso_login_failed", actor={"type": "unauthenticated_user_actor"}),
+            activity("rbac_role_assigned"),
+            activity("user_consent_recorded"),
+            activity("claude_chat_created"),
+            activity("api_key_created") | {"created_at": "soon"},
+            activity("api_key_created") | {"created_at": None},
+            activity("x") | {"type": None},
+            made,
+            made,
+        ],
+        "anthropic_compliance",
+    )
+    assert loaded.ignored == {
+        "sign-in of a person": 1,
+        "role of a person or group": 1,
+        "consent that names no app": 1,
+        "not about delegated access": 1,
+    }
+    assert {row["line_no"]: row["reason"] for row in loaded.rejected} == {
+        5: "created_at is no time",
+        6: "issued_at: missing",
+        7: "type is missing",
+    }
+    assert (loaded.batch["issuance"], loaded.batch["duplicates"]) == (1, 1)
