@@ -130,7 +130,8 @@ class Compiled:
         """Return the operation that a log calls by name on a server, or -1.
 
         The nearest wins: same host, then same API or catalogue, then an operation of any host. A
-        tool belongs to its server; where two catalogues are equally near, none is taken.
+        tool belongs to its server; where two catalogues are equally near, none is taken, nor one of several hosts
+        where the log names no server.
         """
         key = server_key(server)
         near: dict[int, list[Operation]] = {}
@@ -138,6 +139,8 @@ class Compiled:
             near.setdefault(self._distance(operation, key), []).append(operation)
         best = near.get(min(near)) if near and min(near) < _FAR else None
         if not best or len({operation.catalogue for operation in best}) > 1:
+            return -1
+        if key is None and len({operation.host for operation in best}) > 1:
             return -1
         return best[0].op_id
 

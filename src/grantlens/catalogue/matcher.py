@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 from grantlens.catalogue.arrays import numbers, texts, to_flags, to_known, to_numbers
 from grantlens.catalogue.compiled import Compiled
 from grantlens.catalogue.path import some
+from grantlens.catalogue.pattern import expand_patterns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +72,7 @@ def match_new(engine: Engine, progress: Progress | None = None) -> int:
     """
     if not engine.value("SELECT count(*) FROM cat_meta"):
         return 0
+    expand_patterns(engine)
     total = engine.value("SELECT count(*) FROM usage_target")
     done = engine.value("SELECT count(*) FROM usage_operation")
     if total == done:

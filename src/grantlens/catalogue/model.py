@@ -29,6 +29,7 @@ SOURCES = {
     "slack": "slack",
     "github": "github",
     "okta": "okta",
+    "aws": "aws",
     "toml": "toml",
 }
 """Source, and the converter that reads it."""
