@@ -91,12 +91,12 @@ def _writer(line: str, events: set[str]) -> Callable[[int], str]:
 def _other(text: str, world: int) -> str:
     """Return another id of the same form: the same letters for the same id in the same world."""
     drawn = iter(hashlib.blake2b(f"{world} {text}".encode(), digest_size=64).hexdigest())
-    hexadecimal = re.fullmatch(r"[0-9a-f-]+", text) is not None
+    hexadecimal = re.fullmatch(r"[0-9a-f-]*[a-f][0-9a-f-]*", text) is not None
 
     def character(old: str) -> str:
         if old.isdigit():
             new = next(drawn, "7")
-            return new if hexadecimal else str(int(new, 16) % 10)
+            return new if hexadecimal else str(1 + int(new, 16) % 9)  # a number may not begin with 0
         return (next(drawn, "7") if hexadecimal else old) if old.isalpha() else old
 
     return "".join(character(old) for old in text)
