@@ -1,0 +1,177 @@
+"""authentik events: applications authorised, tokens made and deleted, revoked tokens that were tried.
+
+**Not proven on a real record.** Written from authentik's page "Event actions", its list of actions and the records that
+this page shows as examples (login, login_failed, logout, user_write, authorize_application).
+
+What the mapping decides, and why:
+
+- `authorize_application` is a consent to the application named in the context; its scopes are separated by blanks. By
+  a flow of implicit consent nobody was asked: policy. The tokens that follow are not logged.
+- A made or deleted token is a `model_created` or `model_deleted` whose model is a token; its `pk` is the token id.
+- `suspicious_request` is a use that was refused because of the token, if it names one.
+- While an admin impersonates a person, `user` is the admin, and the person stands in `on_behalf_of`.
+- The end of a consent (`userconsent`) says neither whose nor for what. A brand is a face of one installation: no tenant.
+- authentik masks secrets. What may be a masked text instead of an object is read with care, and secrets are not read.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.written_time import text_moment
+
+_MODEL = '{"pk": "VARCHAR", "name": "VARCHAR", "model_name": "VARCHAR"}'
+
+_FIELDS = """{
+    "pk": "VARCHAR", "action": "VARCHAR", "created": "VARCHAR", "client_ip": "VARCHAR",
+    "user": {"pk": "VARCHAR", "username": "VARCHAR", "on_behalf_of": {"pk": "VARCHAR", "username": "VARCHAR"}},
+    "context": {"scopes": "VARCHAR", "authorized_application": "VARCHAR", "model": "VARCHAR", "token": "VARCHAR",
+        "secret": "VARCHAR", "provider": "VARCHAR", "http_request": {"path": "VARCHAR", "user_agent": "VARCHAR"}}
+}"""
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Tell an authentik event: its key, action, app, context and address."""
+
+    def is_event(record: Mapping) -> bool:
+        return isinstance(record.get("action"), str) and {"pk", "app", "context", "created"} <= record.keys()
+
+    return 2 * sum(map(is_event, sample)) > len(sample)
+
+
+_EVENT = f"""
+SELECT line_no, r.*,
+       unnest([TRY(from_json(coalesce(r.context.model, r.context.token, r.context.secret), '{_MODEL}'))]) AS model,
+       unnest([TRY(from_json(r.context.authorized_application, '{_MODEL}'))]) AS app,
+       unnest([TRY(from_json(r.context.provider, '{_MODEL}'))]) AS provider
+FROM record
+WHERE r IS NOT NULL
+"""
+
+_KNOWN = f"""
+SELECT *, {text_moment("created")} AS happened_at,
+       coalesce("user".on_behalf_of.pk, CASE WHEN "user".username <> 'AnonymousUser' THEN "user".pk END) AS person,
+       coalesce("user".on_behalf_of.username, nullif("user".username, 'AnonymousUser')) AS person_name,
+       CASE WHEN "user".on_behalf_of.pk IS NOT NULL THEN ["user".pk] END AS actors,
+       CASE lower(model.model_name) WHEN 'token' THEN 'api_key' WHEN 'accesstoken' THEN 'access'
+                                    WHEN 'refreshtoken' THEN 'refresh' END AS token_kind,
+       CASE WHEN action = 'authorize_application' THEN 'consent'
+            WHEN action = 'model_created' AND token_kind = 'api_key' THEN 'credential'
+            WHEN action = 'model_created' AND token_kind IS NOT NULL THEN 'token'
+            WHEN action = 'secret_rotate' THEN 'refresh'
+            WHEN action = 'suspicious_request' AND model.pk IS NOT NULL THEN 'use'
+            WHEN action <> 'model_deleted' THEN NULL
+            WHEN token_kind IS NOT NULL THEN 'token end'
+            WHEN lower(model.model_name) = 'application' THEN 'client end'
+            WHEN lower(model.model_name) = 'user' THEN 'person end'
+            WHEN lower(model.model_name) = 'authenticatedsession' THEN 'session end' END AS meaning,
+       CASE WHEN meaning = 'consent' AND app.pk IS NULL THEN 'application'
+            WHEN meaning IN ('credential', 'token', 'refresh', 'token end') AND model.pk IS NULL THEN 'token'
+            WHEN meaning IN ('client end', 'person end', 'session end') AND model.pk IS NULL THEN 'object' END AS lacks
+FROM event
+"""
+
+_ISSUANCE = """
+SELECT line_no, pk AS event_id, happened_at AS issued_at,
+       meaning AS kind, 'success' AS outcome,
+       CASE WHEN meaning <> 'consent' THEN model.pk END AS token_id,
+       CASE WHEN meaning = 'refresh' THEN 'api_key' WHEN meaning <> 'consent' THEN token_kind END AS token_kind,
+       CASE WHEN meaning = 'consent' THEN app.pk END AS client_id,
+       CASE WHEN meaning = 'consent' THEN app.name END AS client_name,
+       CASE WHEN meaning <> 'refresh' THEN person END AS subject_id,
+       CASE WHEN meaning <> 'refresh' THEN person_name END AS subject_name,
+       CASE WHEN meaning <> 'refresh' AND person IS NOT NULL THEN 'user' END AS subject_kind,
+       actors AS actor_chain,
+       CASE WHEN meaning = 'consent' AND context.scopes = '' THEN []
+            WHEN meaning = 'consent' THEN string_split(context.scopes, ' ') END AS scopes,
+       CASE WHEN meaning = 'consent' THEN coalesce(actors[1], person) END AS consent_actor,
+       CASE WHEN meaning <> 'consent' THEN NULL
+            WHEN context.http_request.path LIKE '%implicit-consent%' THEN 'policy' ELSE 'user' END AS consent_kind,
+       client_ip AS ip, context.http_request.user_agent AS user_agent
+FROM known
+WHERE meaning IN ('consent', 'credential', 'token', 'refresh') AND lacks IS NULL
+"""
+
+_USAGE = """
+SELECT line_no, pk AS event_id, happened_at AS used_at,
+       'denied' AS outcome, 'token' AS denial_reason,
+       model.pk AS token_id, provider.name AS client_name,
+       person AS subject_id, person_name AS subject_name,
+       'authentik' AS resource_server,
+       split_part(context.http_request.path, '?', 1) AS target, action AS operation,
+       client_ip AS ip, context.http_request.user_agent AS user_agent
+FROM known
+WHERE meaning = 'use'
+"""
+
+_REVOCATION = """
+SELECT line_no, pk AS event_id, happened_at AS revoked_at,
+       CASE WHEN meaning IN ('client end', 'person end') THEN 'disable' ELSE 'revoke' END AS kind,
+       'success' AS outcome,
+       CASE WHEN meaning = 'token end' AND token_kind = 'api_key' THEN 'credential'
+            WHEN meaning = 'token end' THEN 'token'
+            WHEN meaning = 'client end' THEN 'client'
+            WHEN meaning = 'person end' THEN 'subject' ELSE 'session' END AS target_kind,
+       CASE WHEN meaning = 'token end' THEN model.pk END AS token_id,
+       CASE WHEN meaning = 'session end' THEN model.pk END AS session_id,
+       CASE WHEN meaning = 'client end' THEN model.pk END AS client_id,
+       CASE WHEN meaning = 'client end' THEN model.name END AS client_name,
+       CASE WHEN meaning = 'person end' THEN model.pk END AS subject_id,
+       CASE WHEN meaning = 'person end' THEN model.name END AS subject_name,
+       CASE WHEN meaning IN ('client end', 'person end') AND person IS NOT NULL THEN 'admin' END AS initiator,
+       coalesce(actors[1], person) AS actor_id
+FROM known
+WHERE ends_with(meaning, ' end') AND lacks IS NULL
+"""
+
+_IGNORED = """
+SELECT line_no,
+       CASE WHEN action IN ('login', 'login_failed', 'logout', 'password_set', 'source_linked') THEN 'sign-in of a person'
+            WHEN starts_with(action, 'impersonation_') THEN 'impersonation by an admin'
+            WHEN action = 'secret_view' THEN 'view of a secret'
+            WHEN action = 'suspicious_request' THEN 'suspicious request that names no token'
+            WHEN action = 'model_deleted' AND lower(model.model_name) = 'userconsent'
+            THEN 'end of a consent that does not say whose'
+            ELSE 'not about delegated access' END AS reason
+FROM known
+WHERE meaning IS NULL AND action IS NOT NULL
+"""
+
+_REJECTED = """
+SELECT line_no, 'action is missing' AS reason FROM known WHERE action IS NULL
+UNION ALL
+SELECT line_no, 'names no ' || lacks FROM known WHERE lacks IS NOT NULL
+UNION ALL
+SELECT line_no, 'created is no time' FROM known WHERE meaning IS NOT NULL AND created IS NOT NULL AND happened_at IS NULL
+"""
+
+LOADER = Loader(
+    name="authentik",
+    version=1,
+    title="authentik events",
+    recognise=_recognise,
+    fields=_FIELDS,
+    carries=("issuance", "revocation"),
+    steps={"event": _EVENT, "known": _KNOWN},
+    issuance=_ISSUANCE,
+    usage=_USAGE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    joins=(
+        Join(
+            "issuance", "usage", "token", "context.model.pk, context.token.pk", "only refused uses of tokens are logged"
+        ),
+        Join("issuance", "revocation", "token", "context.model.pk", "a consent has no end in the log"),
+        Join(
+            "usage",
+            "revocation",
+            "token",
+            "context.token.pk, context.model.pk",
+            "only refused uses of tokens are logged",
+        ),
+    ),
+    join_note=(
+        "Tokens join by their key from making to deleting. Consents name the application and the person, but their end "
+        "names neither; of uses only those with a revoked token are logged. Not proven on a real record."
+    ),
+)

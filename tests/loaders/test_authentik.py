@@ -1,0 +1,160 @@
+"""The authentik loader, quirk by quirk: there is no real record of it, so all are written after the vendor's page."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from grantlens.loaders.authentik import LOADER
+
+
+def event(action, context=None, *, number=1, at="2026-07-01T10:00:00.250000Z", user=None):
+    """Write one event."""
+    return {
+        "pk": f"event {number}",
+        "user": user or {"pk": 5, "email": "ada@example.com", "username": "ada"},
+        "action": action,
+        "app": "authentik.events.middleware",
+        "context": {"http_request": {"args": {"query": ""}, "path": "/api/v3/x/", "method": "GET"}} | (context or {}),
+        "client_ip": "192.0.2.7",
+        "created": at,
+        "expires": "2027-07-01T10:00:00Z",
+        "brand": {"pk": "b", "app": "authentik_brands", "name": "Brand", "model_name": "brand"},
+    }
+
+
+def model(name, number="m1", app="authentik_core"):
+    return {"model": {"pk": number, "app": app, "name": f"a {name}", "model_name": name}}
+
+
+def authorisation(scopes="openid email", path="/flow/default-provider-authorization-explicit-consent/"):
+    return {
+        "scopes": scopes,
+        "authorized_application": {"pk": "app-1", "app": "authentik_core", "name": "Wiki", "model_name": "application"},
+        "http_request": {"path": path, "method": "GET"},
+    }
+
+
+def test_no_real_record_is_claimed(foreign_samples):
+    assert not any(LOADER.recognise(sample) for _, sample in foreign_samples)
+    assert LOADER.recognise([event("login")])
+
+
+@pytest.mark.parametrize(
+    ("scopes", "expected"), [("openid email", ["openid", "email"]), ("", []), (None, None), ("openid", ["openid"])]
+)
+def test_authorisation_is_a_consent(load, scopes, expected):
+    row = load([event("authorize_application", authorisation(scopes))]).one("issuance")
+    assert (row["kind"], row["client_id"], row["client_name"]) == ("consent", "app-1", "Wiki")
+    assert (row["subject_id"], row["subject_name"], row["consent_kind"]) == ("5", "ada", "user")
+    assert row["scopes"] == expected
+    assert row["issued_at"] == datetime(2026, 7, 1, 10, 0, 0, 250000, tzinfo=UTC)
+
+
+def test_implicit_consent_is_policy(load):
+    path = "/api/v3/flows/executor/default-provider-authorization-implicit-consent/"
+    row = load([event("authorize_application", authorisation(path=path))]).one("issuance")
+    assert row["consent_kind"] == "policy"
+
+
+def test_impersonated_person_is_the_subject(load):
+    user = {"pk": 1, "username": "admin", "on_behalf_of": {"pk": 5, "username": "ada"}}
+    row = load([event("authorize_application", authorisation(), user=user)]).one("issuance")
+    assert (row["subject_id"], row["subject_name"], row["actor_chain"], row["consent_actor"]) == (
+        "5",
+        "ada",
+        ["1"],
+        "1",
+    )
+
+
+def test_token_from_making_over_a_refused_use_to_deleting(load):
+    loaded = load(
+        [
+            event("model_created", model("token", "t1")),
+            event("secret_rotate", {"token": model("token", "t1")["model"]}, number=2),
+            event("model_deleted", model("token", "t1"), number=3),
+            event(
+                "suspicious_request",
+                {"token": model("refreshtoken", "t1")["model"], "message": "Revoked token was used"},
+                number=4,
+                user={"pk": 2, "username": "AnonymousUser"},
+            ),
+        ]
+    )
+    kinds = [(row["kind"], row["token_id"], row["token_kind"]) for row in loaded.rows["issuance"]]
+    assert kinds == [("credential", "t1", "api_key"), ("refresh", "t1", "api_key")]
+    ended, used = loaded.one("revocation"), loaded.one("usage")
+    assert (ended["target_kind"], ended["token_id"]) == ("credential", "t1")
+    assert (used["outcome"], used["denial_reason"], used["token_id"], used["subject_id"]) == (
+        "denied",
+        "token",
+        "t1",
+        None,
+    )
+
+
+def test_ends(load):
+    names = ("accesstoken", "application", "user", "authenticatedsession")
+    loaded = load([event("model_deleted", model(name), number=number) for number, name in enumerate(names)])
+    assert [(row["kind"], row["target_kind"]) for row in loaded.rows["revocation"]] == [
+        ("revoke", "token"),
+        ("disable", "client"),
+        ("disable", "subject"),
+        ("revoke", "session"),
+    ]
+    token, app, person, session = loaded.rows["revocation"]
+    assert token["token_id"] == app["client_id"] == person["subject_id"] == session["session_id"] == "m1"
+
+
+def test_masked_values_are_no_objects(load):
+    loaded = load(
+        [
+            event("secret_rotate", {"token": "********************"}),
+            event("suspicious_request", {"token": "********************"}, number=2),
+        ],
+        "authentik",
+    )
+    assert [row["reason"] for row in loaded.rejected] == ["names no token"]
+    assert loaded.ignored == {"suspicious request that names no token": 1}
+
+
+def test_what_is_ignored(load):
+    events = [
+        event("login"),
+        event("impersonation_started"),
+        event("secret_view", {"secret": model("token")["model"]}),
+        event("model_deleted", model("userconsent")),
+        event("model_created", model("group")),
+        event("custom_thing"),
+    ]
+    assert load(events).ignored == {
+        "sign-in of a person": 1,
+        "impersonation by an admin": 1,
+        "view of a secret": 1,
+        "end of a consent that does not say whose": 1,
+        "not about delegated access": 2,
+    }
+
+
+def test_broken_and_double_records(load):
+    good = event("model_created", model("token", "t1"), number=9)
+    loaded = load(
+        [
+            event("authorize_application", {"authorized_application": None}),
+            event("authorize_application", authorisation(), at="soon"),
+            event("authorize_application", authorisation(), at=None),
+            event(None),
+            event("model_created", {"model": {"model_name": "token"}}),
+            good,
+            good,
+        ],
+        "authentik",
+    )
+    assert {row["line_no"]: row["reason"] for row in loaded.rejected} == {
+        1: "names no application",
+        2: "created is no time",
+        3: "issued_at: missing",
+        4: "action is missing",
+        5: "names no token",
+    }
+    assert (loaded.batch["issuance"], loaded.batch["duplicates"]) == (1, 1)
