@@ -1,6 +1,7 @@
 """One provider, one file: how to recognise it, which fields to read, and a SELECT for each log.
 
-A module in this folder that holds one `LOADER` is a loader; nothing else has to be changed.
+A module in this folder that holds one `LOADER` is a loader, and so is a mapping in `mappings/`; nothing else has to
+be changed.
 """
 
 from functools import cache
@@ -20,9 +21,11 @@ def loaders() -> dict[str, Loader]:
     >>> "native" in loaders()
     True
     """
+    from grantlens.loaders.mapped import shipped
+
     modules = (import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
-    found = (module.LOADER for module in modules if hasattr(module, "LOADER"))
-    return {loader.name: loader for loader in sorted(found, key=lambda loader: loader.name)}
+    found = [module.LOADER for module in modules if hasattr(module, "LOADER")]
+    return {loader.name: loader for loader in sorted([*found, *shipped()], key=lambda loader: loader.name)}
 
 
 __all__ = ["STRENGTHS", "Join", "Loader", "Settings", "loaders"]

@@ -1,0 +1,348 @@
+"""The mappings that come with grantlens: MCP and model gateways, and OpenTelemetry spans of agents."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from grantlens.loaders import loaders
+from grantlens.loaders.mapped import SHIPPED, shipped
+from grantlens.loaders.mapped.unpacking import pairs_of
+
+NAMES = ("agentgateway", "envoy_ai_gateway", "otel_genai")
+
+EXPECTED = {
+    "envoy-ai-gateway-access.ndjson": ("envoy_ai_gateway", {"records": 2, "usage": 2}, {}),
+    "agentgateway-a2a.log": ("agentgateway", {"records": 2, "usage": 2}, {}),
+}
+
+
+def test_each_is_a_loader_of_its_own():
+    assert [loader.name for loader in shipped()] == [path.stem for path in sorted(SHIPPED.glob("*.toml"))] == [*NAMES]
+    assert set(NAMES) <= set(loaders())
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_real_records(shared, load_file, name):
+    loader, counts, ignored = EXPECTED[name]
+    loaded = load_file(shared / "real-logs" / "mcp_gateway" / name)
+    assert (loaded.batch["loader"], loaded.counts(), loaded.ignored) == (loader, counts, ignored)
+
+
+def test_real_envoy_records_against_a_second_reading(shared, load_file):
+    path = shared / "real-logs" / "mcp_gateway" / "envoy-ai-gateway-access.ndjson"
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    for record, row in zip(records, load_file(path).rows["usage"], strict=True):
+        assert row["used_at"] == datetime.fromisoformat(record["start_time"])
+        assert row["operation"] == record.get("mcp.method.name")
+        assert row["resource_server"] == (record.get("mcp.provider.name") or record[":authority"])
+        assert row["resource_id"] == record["gen_ai.request.model"]
+        assert (row["status"], row["response_bytes"]) == (record["response_code"], record["bytes_sent"])
+        assert row["ip"] == record["downstream_remote_address"].split(":")[0]
+        assert row["outcome"] == "success"
+        assert (row["client_id"], row["token_id"], row["subject_id"]) == (None, None, None), "the log does not say"
+    assert sum(row.get("mcp.method.name") == "tools/call" for row in records) == 1, "a call of an unknown tool is kept"
+
+
+def test_real_agentgateway_records_against_a_second_reading(shared, load_file):
+    path = shared / "real-logs" / "mcp_gateway" / "agentgateway-a2a.log"
+    lines = path.read_text().splitlines()
+    rows = load_file(path).rows["usage"]
+    for line, row in zip(lines, rows, strict=True):
+        record = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        assert row["used_at"] == datetime.fromisoformat(line.split()[0])
+        assert (row["operation"], row["session_id"]) == (record["a2a.method"], record.get("a2a.context.id"))
+        assert (row["status"], row["method"], row["target"]) == (200, record["http.method"], record["http.path"])
+        assert row["outcome"] == record["a2a.response.outcome"], "HTTP 200 with an error inside is an error"
+        assert row["ip"] == record["src.addr"].split(":")[0]
+    assert [row["outcome"] for row in rows] == ["success", "error"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_recognises_no_other_real_log(name, foreign_samples):
+    loader = loaders()[name]
+    claimed = [path for path, records in foreign_samples if records and loader.recognise(records)]
+    assert [path.name for path in claimed] == [
+        file for file, (own, *_) in EXPECTED.items() if own == name and file.endswith("json")
+    ]
+
+
+def test_no_other_loader_recognises_a_gateway(shared):
+    for file, (own, *_) in EXPECTED.items():
+        text = (shared / "real-logs" / "mcp_gateway" / file).read_text().splitlines()
+        sample = [json.loads(line) if line.startswith("{") else {"line": line} for line in text]
+        claimed = []
+        for name, loader in loaders().items():
+            try:
+                claimed += [name] if loader.recognise(sample) else []
+            except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+                continue
+        assert claimed == [own]
+
+
+# --- Envoy AI Gateway ---
+
+
+def envoy(**more):
+    return {
+        "start_time": "2026-07-01T10:00:00.250Z",
+        "response_code": 200,
+        "method": "POST",
+        "x-envoy-origin-path": "/mcp?session=1",
+        "bytes_sent": 512,
+        "downstream_remote_address": "[2001:db8::7]:50412",
+        "user-agent": "agent/1",
+        "x-request-id": "0d5f3a3e-0000-4000-8000-000000000001",
+        "mcp.provider.name": "tickets",
+        "mcp.method.name": "tools/call",
+        "mcp.session.id": "s1",
+        "gen_ai.request.model": None,
+        **more,
+    }
+
+
+def test_envoy_in_both_spellings_gives_the_same_row(load):
+    new = envoy()
+    names = {"mcp.provider.name": "mcp_backend", "mcp.method.name": "mcp_method", "mcp.session.id": "mcp_session_id",
+             "gen_ai.request.model": "genai_model_name"}  # fmt: skip
+    old = {names.get(key, key): value for key, value in new.items()}
+    first, second = (load([record]).one("usage") for record in (new, old))
+    evidence = ("event_id", "batch_id")
+    assert {k: v for k, v in first.items() if k not in evidence} == {
+        k: v for k, v in second.items() if k not in evidence
+    }
+    assert (first["ip"], first["target"], first["session_id"]) == ("2001:db8::7", "/mcp", "s1")
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "outcome", "why"),
+    [
+        (204, {}, "success", None),
+        (401, {}, "denied", "token"),
+        (403, {}, "denied", None),
+        (429, {}, "denied", "rate"),
+        (0, {}, "error", None),
+        (503, {}, "error", None),
+        (200, {"error.type": "tool_error"}, "error", None),
+        ("200", {}, "success", None),
+    ],
+)
+def test_envoy_outcomes(load, code, more, outcome, why):
+    row = load([envoy(response_code=code, **more)]).one("usage")
+    assert (row["outcome"], row["denial_reason"], row["status"]) == (outcome, why, int(code))
+
+
+def test_a_tool_that_is_named_is_the_operation_and_one_that_is_not_stays_a_call(load):
+    rows = load(
+        [envoy(**{"mcp.tool.name": "close_ticket"}), envoy(), envoy(**{"mcp.method.name": "-", "bytes_sent": 1})]
+    ).rows["usage"]
+    assert [row["operation"] for row in rows] == ["close_ticket", "tools/call", None]
+
+
+def test_two_hops_of_one_request_are_two_records_and_the_same_record_twice_is_one(load):
+    loaded = load([envoy(), envoy(downstream_remote_address="127.0.0.1:9"), envoy()])
+    assert loaded.counts() == {"records": 3, "usage": 2, "duplicates": 1}
+
+
+@pytest.mark.parametrize(
+    "name", ["start_time", "response_code", "mcp.method.name", "downstream_remote_address", "bytes_sent"]
+)
+@pytest.mark.parametrize("odd", [None, {"a": 1}, [], "x", True, -1])
+def test_odd_values_reject_or_stay(load, name, odd):
+    loaded = load([envoy(), envoy(**{name: odd})], "envoy_ai_gateway")
+    assert loaded.counts()["usage"] + loaded.counts().get("rejected", 0) == 2
+    assert "not mapped" not in {row["reason"] for row in loaded.rejected}
+
+
+# --- agentgateway ---
+
+LINE = (
+    "2026-07-01T10:00:00.250000Z info request gateway=default/gw listener=l0 route=default/r0 src.addr=[2001:db8::7]:50412 "
+    "http.method=POST http.host=mcp.example http.path=/mcp http.version=HTTP/1.1 http.status=200 jwt.sub=auth0|jo "
+    "protocol=mcp mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket mcp.session.id=s1 duration=4ms"
+)
+
+
+def test_text_and_json_give_the_same_row(load):
+    record = {"level": "info", "time": "2026-07-01T10:00:00.250000Z", "scope": "request"}
+    record |= {key: value for key, value in pairs_of(LINE).items() if not key.startswith("#")} | {"http.status": 200}
+    text, packed = (load(each).one("usage") for each in (LINE + "\n", [record]))
+    evidence = ("event_id", "batch_id")
+    assert {k: v for k, v in text.items() if k not in evidence} == {
+        k: v for k, v in packed.items() if k not in evidence
+    }
+    assert text | {
+        "used_at": datetime(2026, 7, 1, 10, 0, 0, 250000, UTC), "operation": "close_ticket", "resource_server": "tickets",
+        "subject_id": "auth0|jo", "session_id": "s1", "ip": "2001:db8::7", "target": "/mcp", "outcome": "success",
+    } == text  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("gen_ai.tool.name=close_ticket ", "", {"operation": "tools/call"}),
+        ("mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket",
+         "mcp.method=tools/call", {"operation": "tools/call"}),
+        ("http.status=200", 'http.status=401 error="authentication failure: no bearer token found" reason=JwtAuth',
+         {"outcome": "denied", "denial_reason": "token"}),
+        ("http.status=200", 'http.status=200 error="upstream closed"', {"outcome": "error"}),
+        ("http.status=200", "http.status=500", {"outcome": "error", "status": 500}),
+        ("http.status=200 ", "", {"outcome": "error", "status": None}),
+        ("protocol=mcp", "a2a.response.outcome=failed", {"outcome": "error", "status": 200}),
+        ("2026-07-01T10:00:00.250000Z info", "gw-1  | 2026-07-01T10:00:00.250000Z info", {"outcome": "success"}),
+    ],
+)  # fmt: skip
+def test_what_a_line_says(load, old, new, changes):
+    assert old in LINE
+    row = load(LINE.replace(old, new) + "\n" + LINE + "\n").rows["usage"][0]
+    assert {name: row[name] for name in changes} == changes
+
+
+def test_lines_of_the_gateway_itself_are_ignored_and_noise_is_rejected(load):
+    text = (
+        LINE + "\n2026-07-01T10:00:00Z info state_manager loaded config from File\n"
+        "2026-07-01T10:00:00Z info request gateway=gw listener=l0 src.addr=10.0.0.1:1 protocol=tcp duration=1ms\n" + LINE.replace("s1", "s2")
+        + "\nnoise\n"
+    )  # fmt: skip
+    loaded = load(text)
+    assert loaded.counts() == {"records": 5, "usage": 2, "ignored": 2, "rejected": 1}
+    assert loaded.ignored == {"connection without a request": 1, "message of the gateway itself": 1}
+    assert [(row["line_no"], row["reason"]) for row in loaded.rejected] == [(5, "not mapped")]
+
+
+# --- OpenTelemetry ---
+
+
+def attributes(**values):
+    kinds = {str: "stringValue", int: "intValue", bool: "boolValue"}
+    return [
+        {"key": key.replace("__", "."), "value": {kinds[type(value)]: str(value) if type(value) is int else value}}
+        for key, value in values.items()
+    ]
+
+
+def span(number=1, kind=3, status=None, **values):
+    return {
+        "traceId": "0af7651916cd43dd8448eb211c80319c",
+        "spanId": f"{number:016x}",
+        "name": "tools/call close_ticket",
+        "kind": kind,
+        "startTimeUnixNano": "1782900000250000123",
+        "endTimeUnixNano": "1782900001250000123",
+        "attributes": attributes(**values),
+        **({} if status is None else {"status": {"code": status}}),
+    }
+
+
+def export(*spans, service="planner"):
+    resource = {"attributes": attributes(service__name=service)}
+    return {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": "mcp"}, "spans": list(spans)}]}]}
+
+
+CALL = {
+    "mcp__method__name": "tools/call",
+    "gen_ai__tool__name": "close_ticket",
+    "gen_ai__operation__name": "execute_tool",
+}
+
+
+def test_a_line_of_spans_becomes_calls(load):
+    spans = [
+        span(
+            1,
+            mcp__session__id="s1",
+            server__address="mcp.example",
+            gen_ai__tool__call__id="call-1",
+            http__response__status_code=200,
+            **CALL,
+        ),
+        span(2, mcp__method__name="tools/call"),
+        span(3, gen_ai__operation__name="invoke_agent"),
+        span(4, http__request__method="GET"),
+        span(
+            5,
+            gen_ai__operation__name="chat",
+            gen_ai__request__model="m-1",
+            gen_ai__provider__name="acme.ai",
+            user__id="jo",
+        ),
+    ]
+    loaded = load(
+        [export(*spans), export(span(6, kind=2, **CALL), service="tickets"), export(), export(span(1, **CALL))]
+    )
+    assert loaded.batch["loader"] == "otel_genai"
+    assert loaded.counts() == {"records": 8, "usage": 4, "ignored": 3, "duplicates": 1}
+    assert loaded.ignored == {"span of something else": 1, "step of an agent, no call": 1, "holds no record": 1}
+    first, unknown, chat, server = loaded.rows["usage"]
+    assert first | {
+        "used_at": datetime(2026, 7, 1, 10, 0, 0, 250000, UTC), "ended_at": datetime(2026, 7, 1, 10, 0, 1, 250000, UTC),
+        "event_id": "0af7651916cd43dd8448eb211c80319c-0000000000000001", "session_id": "s1", "operation": "close_ticket",
+        "client_id": "planner", "resource_server": "mcp.example", "tool_call_id": "call-1", "status": 200, "outcome": "success", "line_no": 1,
+    } == first  # fmt: skip
+    assert (unknown["operation"], unknown["outcome"]) == ("tools/call", "success"), "a call of an unknown tool is kept"
+    assert (chat["operation"], chat["resource_id"], chat["resource_server"], chat["subject_id"]) == (
+        "chat",
+        "m-1",
+        "acme.ai",
+        "jo",
+    )
+    assert (server["client_id"], server["resource_server"], server["line_no"]) == (None, "tickets", 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "outcome", "why"),
+    [
+        (None, {}, "success", None),
+        (0, {}, "success", None),
+        (1, {}, "success", None),
+        (2, {"http__response__status_code": 200}, "error", None),
+        ("STATUS_CODE_ERROR", {}, "error", None),
+        (None, {"error__type": "tool_error"}, "error", None),
+        (2, {"error__type": "401"}, "denied", "token"),
+        (2, {"http__response__status_code": 429}, "denied", "rate"),
+        (2, {"http__response__status_code": 403, "error__type": "403"}, "denied", None),
+        (None, {"http__response__status_code": 500}, "error", None),
+    ],
+)
+def test_outcomes_of_spans(load, status, more, outcome, why):
+    row = load([export(span(1, status=status, **CALL, **more))]).one("usage")
+    assert (row["outcome"], row["denial_reason"]) == (outcome, why)
+
+
+def test_a_pretty_printed_export_reads_alike(load):
+    loaded = load(json.dumps(export(span(1, **CALL), span(2, **CALL)), indent=2))
+    assert loaded.counts() == {"records": 2, "usage": 2}
+
+
+def test_a_bad_span_spoils_no_other(load):
+    bad = span(2, **CALL) | {"startTimeUnixNano": "1782900000"}
+    loaded = load([export(span(1, **CALL), bad, span(3, **CALL))])
+    assert loaded.counts() == {"records": 3, "usage": 2, "rejected": 1}
+    assert loaded.rejected[0]["reason"] == "used_at: '1782900000 as unix ns' is no time"
+
+
+@pytest.mark.parametrize("odd", [None, 5, "x", {"a": 1}, [], [1], [{"key": "k"}], [{"value": {"stringValue": "v"}}]])
+@pytest.mark.parametrize("key", ["attributes", "status", "kind", "traceId", "endTimeUnixNano"])
+def test_odd_spans_are_accounted_for(load, key, odd):
+    loaded = load([export(span(1, **CALL), span(2, **CALL) | {key: odd})], "otel_genai")
+    counts = loaded.counts()
+    assert counts["usage"] + counts.get("rejected", 0) + counts.get("ignored", 0) == 2
+    assert "not mapped" not in {row["reason"] for row in loaded.rejected}
+
+
+def test_prompts_and_results_are_not_kept(load):
+    secret = "the whole conversation"
+    row = load([export(span(1, gen_ai__tool__call__arguments=secret, gen_ai__tool__call__result=secret, **CALL))]).one(
+        "usage"
+    )
+    assert secret not in str(row)
+
+
+def test_a_copied_mapping_may_add_what_the_operator_logs(load, tmp_path):
+    from grantlens.loaders.mapped import mapping
+
+    copy = tmp_path / "mine.toml"
+    text = (SHIPPED / "otel_genai.toml").read_text().replace('name = "otel_genai"', 'name = "my_spans"')
+    copy.write_text(text.replace("[usage]\n", '[usage]\ntoken_id = "attributes.acme.token.id"\n', 1))
+    row = load([export(span(1, acme__token__id="jti-1", **CALL))], mapping(copy)).one("usage")
+    assert (row["token_id"], row["source"]) == ("jti-1", "my_spans")
