@@ -239,8 +239,10 @@ def _actions(entries: Any) -> Iterator[str]:
 
 
 def _tagged(draft: Draft, tags: Any) -> None:
-    named = {scope.lower() for _, needs in draft.operations for one in needs for scope in one.scopes}
+    named = {scope.lower() for _, needs in draft.operations for one in needs for scope in one.scopes} | set(
+        draft.scopes
+    )
     for tag, listed in (tags.get("iam") or {}).items():
         for scope in listed:
-            if tag in TAGS and scope.lower() in named | draft.scopes.keys():
+            if tag in TAGS and scope.lower() in named:
                 draft.risk(scope, "any", f"iam-dataset {tag}", tag, TAGS[tag])

@@ -30,6 +30,7 @@ SOURCES = {
     "github": "github",
     "okta": "okta",
     "aws": "aws",
+    "mcp": "mcp",
     "toml": "toml",
 }
 """Source, and the converter that reads it."""
