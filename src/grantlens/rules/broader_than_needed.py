@@ -1,5 +1,6 @@
 """PRV-4: scopes that are used, where a narrower one would have been enough."""
 
+from grantlens.rules.evidence import ISSUE_USE, PAIR, Evidence, Way
 from grantlens.rules.example import Example, consent, logs_from_to, use
 from grantlens.rules.rule import Parameter, Rule
 
@@ -19,6 +20,19 @@ RULE = Rule(
             "min_coverage", 0.95, "share", "Least share of the grant's life for which the usage log must be there."
         ),
         Parameter("min_map", 0.90, "share", "Least share of the grant's calls that a catalogue must know."),
+    ),
+    # Enough for every call: an absence of calls that need more.
+    rests_on=Evidence(
+        (Way(ISSUE_USE, {ISSUE_USE: PAIR}, ("issuance.scopes",), silence=("usage",), brought=("catalogue",)),),
+        (
+            Way(
+                ISSUE_USE,
+                {ISSUE_USE: PAIR},
+                ("issuance.scopes",),
+                brought=("catalogue",),
+                leaves_open="a narrower scope is enough for the calls seen, others may have needed more",
+            ),
+        ),
     ),
     sql="""
 WITH proposal AS (

@@ -1,5 +1,6 @@
 """REV-3: access tokens that outlived their revoked grant or refresh token."""
 
+from grantlens.rules.evidence import after_the_end, with_a_server
 from grantlens.rules.example import Example, consent, revoked, token, use
 from grantlens.rules.rule import Rule
 
@@ -12,6 +13,8 @@ RULE = Rule(
     remedy="Revoke access tokens together with the grant, or keep their life short; RFC 7009 only says SHOULD.",
     basis="RFC 7009 section 2.1",
     needs=("revoked_use",),
+    # A token that was itself revoked is REV-1: here the issue must tell which tokens stand behind the grant.
+    rests_on=with_a_server(after_the_end(of_a_grant=True)),
     sql="""
 SELECT CASE WHEN u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,

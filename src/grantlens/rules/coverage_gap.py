@@ -1,5 +1,6 @@
 """INT-5: stretches of time for which a log is missing."""
 
+from grantlens.rules.evidence import Evidence, Way
 from grantlens.rules.example import Example, use
 from grantlens.rules.rule import Rule
 
@@ -11,6 +12,8 @@ RULE = Rule(
     severity="medium",
     remedy="Fetch the missing stretch from the provider while it is still kept. Until then, absence there proves nothing.",
     basis="NIST SP 800-53 AU-6, AU-9; SSF 1.0: absence of a signal proves nothing unless the stream is known to be alive",
+    # Any log will do, with a thousand events or more.
+    rests_on=Evidence((Way(),)),
     sql="""
 SELECT 'violation' AS verdict, 'medium' AS severity,
        'The ' || log::VARCHAR || ' log of ' || source || ' is silent for '

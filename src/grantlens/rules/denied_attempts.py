@@ -1,5 +1,6 @@
 """OOS-12: actions beyond scope that were refused."""
 
+from grantlens.rules.evidence import Evidence, Way, scopes_of_a_call
 from grantlens.rules.example import Example, token, use
 from grantlens.rules.rule import Rule
 
@@ -12,6 +13,13 @@ RULE = Rule(
     remedy="Nothing got through. Look at trends: listing, counting and sampling often come before a bulk read.",
     basis="RFC 6750 section 3.1 (insufficient_scope)",
     needs=("used_pair", "judged_question", "scope_set", "named_caller", "caller_segment", "operation_class"),
+    # The server says why it refused, or the catalogue finds that no scope held would have done.
+    rests_on=Evidence(
+        (
+            Way(("usage",), says=("usage.denial_reason=scope",)),
+            *scopes_of_a_call("catalogue", says=("usage.outcome=denied",)),
+        )
+    ),
     sql="""
 WITH refused AS (
     SELECT p.*, j.verdict AS judgement, x.scopes,

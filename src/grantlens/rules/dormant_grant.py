@@ -1,7 +1,10 @@
 """PRV-3: grants that nobody uses and that live on."""
 
+from grantlens.rules.evidence import ISSUE_USE, PAIR, Evidence, Way
 from grantlens.rules.example import Example, consent, logs_from_to, refreshed, revoked, token, use
 from grantlens.rules.rule import Parameter, Rule
+
+_STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
@@ -15,6 +18,23 @@ RULE = Rule(
     parameters=(
         Parameter("dormant_days", 90, "days", "Silence from which a grant counts as dormant."),
         Parameter("min_coverage", 0.95, "share", "Least share of the silence for which the usage log must be there."),
+    ),
+    # Nobody used the grant: an absence, of the grant as a whole.
+    rests_on=Evidence(
+        (
+            Way(ISSUE_USE, {ISSUE_USE: PAIR}, ("issuance.token_kind=refresh",), silence=("usage",)),
+            Way(
+                ISSUE_USE,
+                {ISSUE_USE: PAIR},
+                ("issuance.scopes",),
+                silence=("usage",),
+                leaves_open="only of grants with offline_access: no refresh token is named",
+            ),
+        ),
+        (
+            Way(("issuance",), says=("issuance.token_kind=refresh",), leaves_open=_STANDING),
+            Way(("issuance",), says=("issuance.scopes",), leaves_open=_STANDING),
+        ),
     ),
     sql="""
 WITH standing AS (

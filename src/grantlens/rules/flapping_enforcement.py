@@ -1,5 +1,6 @@
 """REV-5: servers that refuse, then accept again."""
 
+from grantlens.rules.evidence import after_the_end
 from grantlens.rules.example import Example, revoked, token, use
 from grantlens.rules.rule import Rule
 
@@ -12,6 +13,8 @@ RULE = Rule(
     remedy="Some nodes of the server do not know of the revocation: look at replication and per-node caches.",
     basis="Measured on Google Cloud API keys (Aikido, May 2026): acceptance after deletion falls unevenly",
     needs=("revoked_use",),
+    # Success, refusal, success of one token: told of a grant, two of its tokens may have done it.
+    rests_on=after_the_end(("usage.denial_reason=token",)),
     sql="""
 SELECT 'violation' AS verdict,
        'high' AS severity,

@@ -1,5 +1,6 @@
 """REV-2: tokens that were issued although their grant was revoked."""
 
+from grantlens.rules.evidence import GRANT, ISSUE_END, NAMED, PAIR, TOKEN, Evidence, Way
 from grantlens.rules.example import Example, consent, refreshed, revoked, token
 from grantlens.rules.rule import Rule
 
@@ -12,6 +13,19 @@ RULE = Rule(
     remedy="The authorisation server itself broke the revocation: revoke the new token, then find the replica or flow that issued it.",
     basis="RFC 7009 section 2.1; Global Token Revocation draft",
     needs=("effective_revocation", "covered_token", "token", "issued", "clock_error"),
+    # A new token of the grant that ended, or one made from the refresh token that ended.
+    rests_on=Evidence(
+        (
+            Way(ISSUE_END, {ISSUE_END: GRANT}, (NAMED, "revocation.target_kind=grant")),
+            Way(ISSUE_END, {ISSUE_END: TOKEN}, (NAMED, "issuance.parent_token_id")),
+            Way(
+                ISSUE_END,
+                {ISSUE_END: PAIR},
+                (NAMED, "revocation.target_kind=grant"),
+                leaves_open="any new token of the client for the subject counts, unless a consent came before it",
+            ),
+        )
+    ),
     sql="""
 WITH from_grant AS (
     SELECT r.source, r.revocation_event, t.token_id

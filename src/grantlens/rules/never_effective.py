@@ -1,5 +1,6 @@
 """REV-4: revocations that were really the expiry."""
 
+from grantlens.rules.evidence import after_the_end
 from grantlens.rules.example import Example, logs_from_to, revoked, token, use
 from grantlens.rules.rule import Rule
 
@@ -12,6 +13,8 @@ RULE = Rule(
     remedy="The server does not check revocation at all: make it, or count on expiry and keep token lives short.",
     basis="RFC 7009 section 2; RFC 7662 section 4",
     needs=("revoked_use",),
+    # It rests on a success late in the token's life, which is a presence.
+    rests_on=after_the_end(),
     sql="""
 WITH lived AS (
     SELECT *, least(coalesce(expires_at, $until), $until) AS life_ends_at FROM revoked_use

@@ -1,5 +1,6 @@
 """INT-1: calls whose issuance no log shows."""
 
+from grantlens.rules.evidence import ISSUE_USE, PAIR, TOKEN, Evidence, Way
 from grantlens.rules.example import Example, logs_from_to, token, use
 from grantlens.rules.rule import Parameter, Rule
 
@@ -18,6 +19,26 @@ RULE = Rule(
             24,
             "hours",
             "How far back an issuance log must reach, where no expiry in it tells the longest token life.",
+        ),
+    ),
+    # That nothing was issued is an absence in the issuance log; the call itself is a presence.
+    rests_on=Evidence(
+        (
+            Way(
+                ISSUE_USE,
+                {ISSUE_USE: TOKEN},
+                ("usage.token_id",),
+                silence=("issuance",),
+                leaves_open="a key that is older than the log looks as if it had never been issued",
+            ),
+        ),
+        (
+            Way(
+                ISSUE_USE,
+                {ISSUE_USE: PAIR},
+                silence=("issuance",),
+                leaves_open="told of a client and subject without any issuance, never of a token",
+            ),
         ),
     ),
     sql="""

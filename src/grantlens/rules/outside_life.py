@@ -1,5 +1,6 @@
 """INT-2: calls before the token was issued, or after it expired."""
 
+from grantlens.rules.evidence import ISSUE_USE, TOKEN, Evidence, Way
 from grantlens.rules.example import Example, token, use
 from grantlens.rules.rule import Rule
 
@@ -12,6 +13,18 @@ RULE = Rule(
     remedy="Before: look at the clocks. After: the resource server does not check expiry.",
     basis="RFC 9068 section 4; RFC 7519 section 4.1.4",
     needs=("named_caller", "clock_error", "token"),
+    # The life is the token's own: nothing but the token joins.
+    rests_on=Evidence(
+        (
+            Way(ISSUE_USE, {ISSUE_USE: TOKEN}, ("usage.token_id", "issuance.expires_at")),
+            Way(
+                ISSUE_USE,
+                {ISSUE_USE: TOKEN},
+                ("usage.token_id",),
+                leaves_open="only of calls before the issue: no expiry is logged",
+            ),
+        )
+    ),
     sql="""
 WITH watched AS (
     SELECT c.caller_id, c.source, c.tenant, c.token_id, c.client_id, c.client_name, c.subject_id, c.grant_id, c.resource_server,

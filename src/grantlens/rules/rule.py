@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from grantlens.rules.evidence import UNDECLARED, Evidence
 from grantlens.rules.example import Example
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
@@ -50,6 +51,8 @@ class Rule:
     fires: tuple[Example, ...] = ()
     silent: tuple[Example, ...] = ()
     undecidable: tuple[Example, ...] = ()
+    rests_on: Evidence = UNDECLARED
+    """What it must see for a verdict, and what for less: docs/conclude.md and `grantlens coverage --explain` follow from it."""
     conclude: Callable[[list[dict[str, Any]], Mapping[str, Any]], None] | None = None
     """The part of the answer that is mathematics, not SQL: sets verdict, severity, explained_by, title and detail in
     the rows of the SQL."""

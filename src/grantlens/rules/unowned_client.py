@@ -1,5 +1,6 @@
 """GOV-1: connections that nobody owns, or that are for nothing."""
 
+from grantlens.rules.evidence import Evidence, Way
 from grantlens.rules.example import Example, token, use
 from grantlens.rules.rule import Rule
 
@@ -12,6 +13,13 @@ RULE = Rule(
     remedy="Find the owner and write down the purpose, or revoke the client's grants.",
     basis="NIST SP 800-53 AC-2; PCI DSS 4.0.1 requirement 7.2.5.1",
     needs=("used_pair", "named_caller"),
+    # A client that was seen at all; without any register the answer is undecided.
+    rests_on=Evidence(
+        (
+            Way(("issuance",), says=("issuance.client_id",), brought=("register",)),
+            Way(("usage",), says=("usage.client_id",), brought=("register",)),
+        )
+    ),
     sql="""
 WITH issued_to AS (
     SELECT source, tenant, client_id, max(client_name) AS client_name, min(issued_at) AS first_seen, max(issued_at) AS last_seen, count(*) AS events,

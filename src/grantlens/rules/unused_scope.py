@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from grantlens.rules.evidence import ISSUE_USE, PAIR, Evidence, Way
 from grantlens.rules.example import Example, consent, logs_from_to, refreshed, token, use
 from grantlens.rules.rule import Parameter, Rule
 
@@ -144,6 +145,19 @@ RULE = Rule(
         ),
         Parameter("min_map", 0.90, "share", "Least share of the grant's calls that a catalogue must know."),
         Parameter("break_even", 0.05, "probability", "Below this probability of need the scope should go."),
+    ),
+    # The grant is judged, so the pair of client and subject is enough; that nothing was used is an absence.
+    rests_on=Evidence(
+        (Way(ISSUE_USE, {ISSUE_USE: PAIR}, ("issuance.scopes",), silence=("usage",), brought=("catalogue",)),),
+        (
+            Way(
+                ISSUE_USE,
+                {ISSUE_USE: PAIR},
+                ("issuance.scopes",),
+                brought=("catalogue",),
+                leaves_open="a use shows that a scope is needed, of the others nothing is known",
+            ),
+        ),
     ),
     conclude=conclude,
     sql="""

@@ -1,5 +1,6 @@
 """REV-6: revocations that nobody ever tested."""
 
+from grantlens.rules.evidence import ALL_THREE, ISSUE_END, ISSUE_USE, PAIR, USE_END, Evidence, Way
 from grantlens.rules.example import Example, consent, logs_from_to, refreshed, revoked, token, use
 from grantlens.rules.rule import Parameter, Rule
 
@@ -19,6 +20,14 @@ RULE = Rule(
             "share",
             "Share of the time after the revocation for which a usage log must be there, or the answer is indeterminate.",
         ),
+    ),
+    # Nothing was tried: an absence. If the pair tried nothing, none of its tokens was tried: the pair is enough.
+    rests_on=Evidence(
+        (
+            Way(USE_END, {USE_END: PAIR}, silence=("usage",)),
+            Way(ALL_THREE, {ISSUE_USE: PAIR, ISSUE_END: PAIR}, silence=("usage",)),
+        ),
+        (Way(("revocation",), leaves_open="it lists revocations, and cannot say that one went untested"),),
     ),
     sql="""
 WITH alive AS (

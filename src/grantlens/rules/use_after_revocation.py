@@ -1,5 +1,6 @@
 """REV-1: calls that succeeded after the revocation."""
 
+from grantlens.rules.evidence import after_the_end, with_a_server
 from grantlens.rules.example import Example, consent, revoked, token, use
 from grantlens.rules.rule import Rule
 
@@ -12,6 +13,8 @@ RULE = Rule(
     remedy="Shorten the cache or the token life, or let the server ask at each call; where it is unexplained, cut the connection at the server.",
     basis="RFC 7009 section 2; RFC 7662 section 4",
     needs=("revoked_use",),
+    # Without a bound of the server, from its row or from the call, every finding is undecided.
+    rests_on=with_a_server(after_the_end()),
     sql="""
 SELECT CASE WHEN u.uses_after = 0 OR u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        CASE WHEN u.uses_after = 0 THEN 'critical'

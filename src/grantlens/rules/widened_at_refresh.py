@@ -1,7 +1,10 @@
 """OOS-4: a refresh that gave more than it had."""
 
+from grantlens.rules.evidence import NAMED, Evidence, Way
 from grantlens.rules.example import Example, consent, refreshed, token
 from grantlens.rules.rule import Rule
+
+_REFRESHED = ("issuance.kind=refresh", NAMED, "issuance.parent_token_id")
 
 RULE = Rule(
     id="OOS-4",
@@ -12,6 +15,13 @@ RULE = Rule(
     remedy="Treat it as a fault of the authorisation server: no consent lies between parent and child.",
     basis="RFC 6749 section 6; RFC 9700 section 4.14.2; RFC 8707",
     needs=("issued", "token", "grant_state"),
+    # Parent and child are both issuance: no join between logs.
+    rests_on=Evidence(
+        (
+            Way(("issuance",), says=(*_REFRESHED, "issuance.scopes")),
+            Way(("issuance",), says=(*_REFRESHED, "issuance.audience"), leaves_open="told of audiences alone"),
+        )
+    ),
     sql="""
 WITH refreshed AS (
     SELECT c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.grant_id, c.token_id, c.token_kind,

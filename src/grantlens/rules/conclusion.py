@@ -1,0 +1,167 @@
+"""What can be concluded: which rules give verdicts on a log, which only bounds, which nothing, and why.
+
+Nothing here knows a provider: all follows from what its loader declares and what the rules declare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from grantlens.loaders import STRENGTHS
+from grantlens.rules.evidence import NAMED, NOTHING, TOKEN, Way
+from grantlens.rules.given import given
+from grantlens.schema import LOGS
+
+if TYPE_CHECKING:
+    from grantlens.loaders import Join, Loader
+    from grantlens.rules.rule import Rule
+
+LEVELS = ("verdict", "bounds", "no")
+"""From the most that can be concluded to the least."""
+
+BROUGHT = ("catalogue", "register", "server")
+"""What a user adds to a store, in the order of reports."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is known of a log: as its loader declares it, or as a store holds it."""
+
+    name: str
+    title: str
+    logs: tuple[str, ...]
+    """Those it shows, be it in part."""
+    carries: tuple[str, ...]
+    """Those whose silence means something."""
+    joins: tuple[Join, ...]
+    says: frozenset[str]
+    """What it tells: "usage.token_id", "usage.denial_reason=token"."""
+    brought: tuple[str, ...] = BROUGHT
+    """Of what a user may bring, what is there: all of it where no store is asked."""
+    wants: Mapping[str, str] = field(default_factory=dict)
+    """For a store: what to say of something that is not there, by log, column or thing brought."""
+
+    def join(self, first: str, second: str) -> Join | None:
+        """Return how a pair of logs joins, None where one of them is missing."""
+        return next((join for join in self.joins if (join.first, join.second) == (first, second)), None)
+
+
+def source_of(loader: Loader) -> Source:
+    """Return what a loader declares of its provider.
+
+    Examples
+    --------
+    >>> from grantlens.loaders import loaders
+    >>> source_of(loaders()["okta"]).carries
+    ('issuance', 'revocation')
+    """
+    shown = tuple(log for log in LOGS if getattr(loader, log) or log in loader.carries)
+    carried = tuple(log for log in LOGS if log in loader.carries)
+    says = given(loader)
+    if any(join.first == "issuance" and join.strength == TOKEN for join in loader.joins):
+        says |= {NAMED}
+    return Source(loader.name, loader.title, shown, carried, loader.joins, says)
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What a rule can say of a log."""
+
+    rule: str
+    level: str
+    """One of `LEVELS`."""
+    reason: str
+    """Why it is not more, or what it leaves open; empty where nothing is missing."""
+    brought: tuple[str, ...] = ()
+    """What must be brought for it."""
+
+    @property
+    def sentence(self) -> str:
+        """The reason as a sentence, with what must be brought."""
+        start = {"verdict": "Gives verdicts", "bounds": "Gives bounds only", "no": "Says nothing"}[self.level]
+        brought = f" with a {' and a '.join(self.brought)}" if self.brought else ""
+        return f"{start}{brought}{': ' if self.reason else ''}{self.reason}."
+
+
+def conclude(rule: Rule, source: Source) -> Conclusion:
+    """Work out what a rule can say of a log, from what both declare.
+
+    Examples
+    --------
+    >>> from grantlens.loaders import loaders
+    >>> from grantlens.rules import find
+    >>> conclude(find("PRV-1"), source_of(loaders()["okta"])).level
+    'bounds'
+    """
+    rests_on = rule.rests_on
+    if not (rests_on.verdict or rests_on.bounds):
+        return Conclusion(rule.id, "no", "the rule does not declare what it rests on")
+    for way in rests_on.verdict:
+        if not lacking(way, source):
+            return Conclusion(rule.id, "verdict", way.leaves_open, way.brought)
+    for way in rests_on.bounds:
+        if not lacking(way, source):
+            lacks = _nearest(rests_on.verdict, source)
+            reason = "; ".join(filter(None, (", ".join(lacks), way.leaves_open)))
+            return Conclusion(rule.id, "bounds", reason, way.brought)
+    return Conclusion(rule.id, "no", ", ".join(_nearest(rests_on.bounds + rests_on.verdict, source)))
+
+
+def lacking(way: Way, source: Source) -> list[str]:
+    """Return what a way needs and the log does not have, in words; empty where all is there."""
+    missing = [log for log in way.logs if log not in source.logs]
+    lacks = [source.wants.get(log, f"no {log} is logged") for log in missing]
+    for log in way.silence:
+        if log in source.logs and log not in source.carries:
+            lacks.append(f"not every {log} is logged, so its absence shows nothing")
+    for (first, second), least in way.joins.items():
+        if not {first, second} & set(missing):
+            join = source.join(first, second)
+            strength = join.strength if join else NOTHING
+            if STRENGTHS.index(strength) > STRENGTHS.index(least):
+                lacks.append(_no_join(first, second, strength))
+    for said in way.says:
+        if said.partition(".")[0] not in missing and said not in source.says:
+            lacks.append(source.wants.get(said, UNSAID.get(said, f"{said} is not logged")))
+    lacks += [
+        source.wants.get(thing, f"no {thing} was brought") for thing in way.brought if thing not in source.brought
+    ]
+    return lacks
+
+
+def _no_join(first: str, second: str, strength: str) -> str:
+    if strength == NOTHING:
+        return f"nothing joins {first} and {second}"
+    return f"{first} and {second} join by {strength} only"
+
+
+def _nearest(ways: Iterable[Way], source: Source) -> list[str]:
+    """Return what the way that comes nearest lacks."""
+    return min((lacking(way, source) for way in ways), key=len, default=[])
+
+
+UNSAID = {
+    "issuance.scopes": "no issuance names scopes",
+    "issuance.audience": "no issuance names an audience",
+    "issuance.token_id": "no issuance names a token",
+    NAMED: "issued tokens have no id",
+    "issuance.parent_token_id": "no token names the one it came from",
+    "issuance.expires_at": "no expiry is logged",
+    "issuance.client_id": "no issuance names a client",
+    "issuance.kind=refresh": "no refresh is logged",
+    "issuance.token_kind=refresh": "no refresh token is named",
+    "usage.token_id": "no call names a token",
+    "usage.grant_id": "no call names a grant",
+    "usage.session_id": "no call names a session",
+    "issuance.session_id": "no issuance names a session",
+    "usage.token_scopes": "no call repeats its scopes",
+    "usage.client_id": "no call names a client",
+    "usage.outcome=denied": "no refused call is logged",
+    "usage.denial_reason=token": "no call is logged as refused because of its token",
+    "usage.denial_reason=scope": "no call is logged as refused for want of scope",
+    "usage.validation=introspection": "no call tells how the server checked the token",
+    "revocation.target_kind=grant": "no end of a grant is logged",
+}
+"""How it reads that a log never tells this."""

@@ -1,0 +1,133 @@
+"""What a rule must be able to see before it says anything: logs, joins, columns, and what is brought beside them.
+
+A rule may know in several ways. In a way all that it names must be there. Of the ways to a verdict one is enough; the
+ways to bounds are asked where there is none. `grantlens.rules.conclusion` asks them of a provider or a store.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+ISSUE_USE = ("issuance", "usage")
+ISSUE_END = ("issuance", "revocation")
+USE_END = ("usage", "revocation")
+
+NAMED = "issuance.token_id=named"
+"""The tokens themselves have ids at issue, not only keys and other credentials."""
+
+TOKEN, SESSION, GRANT, PAIR, NOTHING = "token", "session", "grant", "client and subject", "none"
+"""`grantlens.loaders.STRENGTHS`, for declarations."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to know.
+
+    Examples
+    --------
+    >>> Way(("usage",), says=("usage.token_scopes",), brought=("catalogue",)).brought
+    ('catalogue',)
+    """
+
+    logs: tuple[str, ...] = ()
+    """The provider's log must show these, be it in part."""
+    joins: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """The least strength with which a pair of logs must join."""
+    says: tuple[str, ...] = ()
+    """What the log must tell: "issuance.scopes", or "usage.denial_reason=token" for one word of a vocabulary."""
+    silence: tuple[str, ...] = ()
+    """Logs from whose silence something is concluded: a loader must carry them, to show a row now and then is not enough."""
+    brought: tuple[str, ...] = ()
+    """What the user adds to the store: catalogue, register or server."""
+    leaves_open: str = ""
+    """What cannot be told in this way."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a rule rests on: ways to a verdict, and ways to less, each list from the surest to the weakest."""
+
+    verdict: tuple[Way, ...] = ()
+    """In one of these ways the rule says violation or clear, and it holds."""
+    bounds: tuple[Way, ...] = ()
+    """In one of these it says less: indeterminate, or something about the whole grant and never about a token."""
+
+
+UNDECLARED = Evidence()
+"""Of a rule that does not say what it rests on: nothing can be said of what it can conclude."""
+
+
+def scopes_of_a_call(*brought: str, says: tuple[str, ...] = ()) -> tuple[Way, ...]:
+    """Return the ways to know which scopes were held at a call: by its token, by its grant, or from the call itself."""
+    issued = Way(ISSUE_USE, {ISSUE_USE: TOKEN}, ("issuance.scopes", *says), brought=brought)
+    return (
+        issued,
+        replace(
+            issued,
+            joins={ISSUE_USE: PAIR},
+            leaves_open="judged by the scopes of the grant, not of the token; undecided while client and subject hold "
+            "several grants",
+        ),
+        Way(("usage",), says=("usage.token_scopes", *says), brought=brought),
+    )
+
+
+ALL_THREE = ("issuance", "usage", "revocation")
+
+
+def after_the_end(says: tuple[str, ...] = (), *, of_a_grant: bool = False) -> Evidence:
+    """Return the ways to know that a call came after the end of its access.
+
+    Parameters
+    ----------
+    says
+        What else the log must tell.
+    of_a_grant
+        True where only the end of a grant or refresh token counts, and the access tokens behind it.
+    """
+    if of_a_grant:
+        refreshed = Way(ALL_THREE, {ISSUE_USE: TOKEN, ISSUE_END: TOKEN}, (*says, "issuance.token_kind=refresh"))
+        says = (*says, "revocation.target_kind=grant")
+    by_token = Way(USE_END, {USE_END: TOKEN}, says)
+    by_issue = Way(
+        ALL_THREE,
+        {ISSUE_USE: TOKEN, ISSUE_END: PAIR},
+        says,
+        leaves_open="calls are known by their token, what was ended by its grant, session, client or subject: all tokens behind it",
+    )
+    by_grant = Way(
+        USE_END,
+        {USE_END: PAIR},
+        ("usage.grant_id", *says),
+        leaves_open="told of the grant as a whole, never of one token: a lag is that of whichever token worked last",
+    )
+    through_issue = replace(by_grant, logs=ALL_THREE, joins={ISSUE_USE: PAIR, ISSUE_END: PAIR})
+    by_session = replace(
+        through_issue,
+        joins={ISSUE_USE: SESSION, ISSUE_END: PAIR},
+        says=("usage.session_id", "issuance.session_id", *says),
+    )
+    return Evidence(
+        (refreshed, by_issue) if of_a_grant else (by_token, by_issue), (by_grant, through_issue, by_session)
+    )
+
+
+def with_a_server(evidence: Evidence) -> Evidence:
+    """Return the evidence of a rule that gives no verdict until something says how the resource server checks tokens."""
+    said = tuple(replace(way, says=(*way.says, "usage.validation=introspection")) for way in evidence.verdict)
+    told = tuple(replace(way, brought=(*way.brought, "server")) for way in evidence.verdict)
+    unexplained = tuple(
+        replace(way, leaves_open=_and(way.leaves_open, "whether the server was allowed to go on accepting it"))
+        for way in evidence.verdict
+    )
+    return Evidence(said + told, unexplained + evidence.bounds)
+
+
+def _and(*parts: str) -> str:
+    return "; ".join(filter(None, parts))
+
+
+def every_word(rests_on: Iterable[Evidence]) -> frozenset[str]:
+    """Return all that these want a log to tell."""
+    return frozenset(
+        word for evidence in rests_on for way in (*evidence.verdict, *evidence.bounds) for word in way.says
+    )
