@@ -10,6 +10,7 @@ from grantlens.engine.duckdb import Engine
 from grantlens.ingest import LoadReport, load_files
 from grantlens.ingest.card import coverage_card
 from grantlens.ingest.export import write_ndjson, write_parquet
+from grantlens.ingest.summary import providers
 from grantlens.ingest.verification import differences
 from grantlens.relations import install_views
 from grantlens.schema.migrations import prepare
@@ -90,6 +91,17 @@ class Store:
     def coverage(self) -> pa.Table:
         """Return the stretches of time for which each log is there."""
         return self.engine.arrow("SELECT * FROM coverage ORDER BY source, tenant, log, covered_from")
+
+    def providers(self) -> pa.Table:
+        """Return what became of the records of each loader, and the share of its usage that an issuance stands behind.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store:
+        ...     store.providers().num_rows
+        0
+        """
+        return providers(self.engine)
 
     def verify(self) -> list[str]:
         """Return one sentence for each loaded file that is gone or was changed; empty if all are what they were.

@@ -1,0 +1,49 @@
+"""What became of each provider's records, and how much of its usage an issuance stands behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from grantlens.engine.duckdb import Engine
+
+# A call is attributed if its token was seen being issued, or if its grant (or session, or the pair of client and subject)
+# was alive at that moment.
+_SUMMARY = """
+WITH loaded AS (
+    SELECT loader, count(*) AS files, sum(records)::BIGINT AS records, sum(issuance)::BIGINT AS issuance,
+           sum(usage)::BIGINT AS usage, sum(revocation)::BIGINT AS revocation, sum(ignored)::BIGINT AS ignored,
+           sum(duplicates)::BIGINT AS duplicates, sum(rejected)::BIGINT AS rejected
+    FROM batch
+    WHERE loader IS NOT NULL
+    GROUP BY loader
+),
+standing AS (
+    SELECT u.batch_id, u.usage_id, k.join_key
+    FROM usage_row u JOIN named_caller k USING (caller_id)
+    WHERE k.join_key = 'token'
+    UNION
+    SELECT u.batch_id, u.usage_id, s.join_key
+    FROM usage_row u JOIN caller_segment s ON s.caller_id = u.caller_id
+        AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
+    WHERE EXISTS (SELECT 1 FROM issued i WHERE i.grant_id = s.grant_id)
+),
+attributed AS (
+    SELECT b.loader, count(DISTINCT a.usage_id) AS calls
+    FROM standing a JOIN batch b USING (batch_id)
+    GROUP BY b.loader
+)
+SELECT l.*, CASE WHEN l.usage > 0 THEN coalesce(a.calls, 0) / l.usage END AS attributed
+FROM loaded l LEFT JOIN attributed a USING (loader)
+ORDER BY l.loader
+"""
+
+
+def providers(engine: Engine) -> pa.Table:
+    """Return one row for each loader: files, records, rows of each log, what was set aside, share of usage attributed.
+
+    `usage` counts rows that are stored, duplicates left out; `attributed` is NULL where there is no usage.
+    """
+    return engine.arrow(_SUMMARY)
