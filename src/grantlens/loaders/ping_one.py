@@ -1,0 +1,178 @@
+"""PingOne audit activities: which application may ask which resource for scopes, and who reached an application.
+
+What the mapping decides, and why:
+
+- `recordedAt` is when it happened, `createdAt` when PingOne stored it: the time of receipt. A few records lack the latter.
+- **The id alone is no key**: exports for others have every id replaced by one and the same. The event is called by its id
+  and its time, which stays the same however often it is delivered.
+- **Grant**: PingOne's grant lets an application ask a resource for scopes; which, the log does not say. It has no id here,
+  but its text names both, and there is one for each pair: it is called `grant:<application>:<resource>`.
+- An application that is deleted, or updated `with disabled state`, ends for everybody; a deleted user likewise.
+- `Updated enabled for User` does not say whether on or off: ignored by name, nothing is guessed.
+- `USER.ACCESS_ALLOWED` is a user who reached an application: a use, as near as this log comes to one. No token is ever named.
+- Reading a client's secret is neither issue nor use: ignored by name, so that it is counted.
+- Proven on real records: all but `GRANT.CREATED`, `USER.ACCESS_DENIED` and failures, which follow Ping's list of events.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.collected import most, with_envelopes
+from grantlens.loaders.loader import Join, Loader
+
+_FIELDS = """{
+    "id": "VARCHAR", "recordedAt": "VARCHAR", "createdAt": "VARCHAR", "action": {"type": "VARCHAR"},
+    "actors": {"client": {"id": "VARCHAR", "name": "VARCHAR", "environment": {"id": "VARCHAR"}},
+        "user": {"id": "VARCHAR", "name": "VARCHAR"}},
+    "resources": [{"type": "VARCHAR", "id": "VARCHAR", "name": "VARCHAR", "environment": {"id": "VARCHAR"}}],
+    "result": {"status": "VARCHAR", "description": "VARCHAR"},
+    "source": {"ipAddress": "VARCHAR", "userAgent": "VARCHAR"}
+}"""
+
+
+def _is_event(record: Mapping) -> bool:
+    """Tell an activity: recorded at, an action whose type has a dot, a result."""
+    action = record.get("action")
+    kind = action.get("type") if isinstance(action, Mapping) else None
+    return (
+        "recordedAt" in record and isinstance(kind, str) and "." in kind and isinstance(record.get("result"), Mapping)
+    )
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Ask whether most of the records are activities."""
+    return most(sample, _is_event)
+
+
+def _moment(text: str) -> str:
+    """Return SQL that reads a time only if it is written as one."""
+    return f"CASE WHEN {text} LIKE '____-__-__T__:__:__%' AND {text} >= '1' THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
+
+
+_EVENT = f"""
+SELECT line_no, e.action.type AS action, e.recordedAt AS recorded, {_moment("e.recordedAt")} AS happened_at,
+       {_moment("e.createdAt")} AS received_at, nullif(e.id, '') || '@' || e.recordedAt AS event_id,
+       e.actors AS actors, e.resources AS resources, e.result.description AS told,
+       CASE upper(e.result.status) WHEN 'SUCCESS' THEN 'success' ELSE CASE WHEN e.result.status IS NOT NULL THEN 'error' END END AS outcome,
+       coalesce(nullif(e.resources[1].environment.id, ''), nullif(e.actors.client.environment.id, '')) AS tenant,
+       nullif(e.source.ipAddress, '') AS ip, nullif(e.source.userAgent, '') AS user_agent,
+       CASE WHEN action IN ('GRANT.CREATED', 'GRANT.UPDATED') THEN 'give'
+            WHEN action = 'GRANT.DELETED' THEN 'end grant'
+            WHEN action IN ('USER.ACCESS_ALLOWED', 'USER.ACCESS_DENIED') THEN 'use'
+            WHEN action = 'APPLICATION.DELETED' OR (action = 'APPLICATION.UPDATED' AND ends_with(told, ' with disabled state'))
+            THEN 'end application'
+            WHEN action = 'USER.DELETED' THEN 'end user'
+            WHEN action = 'SCOPE.DELETED' THEN 'end scope' END AS meaning
+FROM shaped
+"""
+
+_KNOWN = """
+SELECT *, nullif(coalesce(application.id, CASE WHEN meaning IN ('give', 'end grant') THEN pair.application END), '') AS client_id,
+       nullif(application.name, '') AS client_name, nullif(one_user.id, '') AS user_id, nullif(one_user.name, '') AS user_name,
+       'grant:' || client_id || ':' || nullif(pair.resource, '') AS grant_id,
+       coalesce(nullif(actors.user.id, ''), nullif(actors.client.id, '')) AS actor,
+       CASE meaning WHEN 'end grant' THEN client_id WHEN 'end application' THEN client_id WHEN 'end user' THEN user_id
+                    WHEN 'end scope' THEN nullif(one_scope.name, '') END AS ended
+FROM (
+    SELECT *, list_filter(resources, lambda r: r.type = 'APPLICATION')[1] AS application,
+           list_filter(resources, lambda r: r.type = 'USER')[1] AS one_user,
+           list_filter(resources, lambda r: r.type = 'SCOPE')[1] AS one_scope,
+           regexp_extract(told, '^[A-Z][a-z]+ Grant for application ''([^'']+)'' to resource ''([^'']+)''$', ['application', 'resource'])
+               AS pair
+    FROM event
+    WHERE meaning IS NOT NULL AND happened_at IS NOT NULL AND outcome IS NOT NULL
+)
+"""
+
+_ISSUANCE = """
+SELECT line_no, event_id, happened_at AS issued_at, received_at,
+       CASE action WHEN 'GRANT.CREATED' THEN 'consent' ELSE 'change' END AS kind, outcome,
+       grant_id, client_id, client_name, 'service' AS subject_kind,
+       CASE WHEN pair.resource <> '' THEN [pair.resource] END AS audience,
+       actor AS consent_actor, 'admin' AS consent_kind, ip, user_agent, tenant
+FROM known
+WHERE meaning = 'give'
+"""
+
+_USAGE = """
+SELECT line_no, event_id, happened_at AS used_at, received_at,
+       CASE WHEN action = 'USER.ACCESS_DENIED' THEN 'denied' ELSE outcome END AS outcome,
+       CASE WHEN action = 'USER.ACCESS_DENIED' THEN 'policy' END AS denial_reason,
+       nullif(actors.client.id, '') AS client_id, nullif(actors.client.name, '') AS client_name,
+       coalesce(nullif(actors.user.id, ''), user_id) AS subject_id, coalesce(nullif(actors.user.name, ''), user_name) AS subject_name,
+       'pingone' AS resource_server, action AS operation, ip, user_agent, tenant
+FROM known
+WHERE meaning = 'use'
+"""
+
+_REVOCATION = """
+SELECT line_no, event_id, happened_at AS revoked_at, received_at,
+       CASE meaning WHEN 'end grant' THEN 'revoke' WHEN 'end scope' THEN 'downgrade' ELSE 'disable' END AS kind, outcome,
+       CASE meaning WHEN 'end grant' THEN 'grant' WHEN 'end application' THEN 'client' WHEN 'end user' THEN 'subject'
+                    ELSE 'policy' END AS target_kind,
+       CASE WHEN meaning = 'end grant' THEN grant_id END AS grant_id,
+       CASE WHEN meaning IN ('end grant', 'end application') THEN client_id END AS client_id,
+       CASE WHEN meaning IN ('end grant', 'end application') THEN client_name END AS client_name,
+       CASE WHEN meaning = 'end user' THEN user_id END AS subject_id,
+       CASE WHEN meaning = 'end user' THEN user_name END AS subject_name,
+       CASE WHEN meaning = 'end scope' THEN [ended] END AS scopes_removed,
+       CASE WHEN actor IS NOT NULL THEN 'admin' END AS initiator, actor AS actor_id, told AS reason, tenant
+FROM known
+WHERE starts_with(meaning, 'end ') AND ended IS NOT NULL
+"""
+
+_IGNORED = """
+SELECT line_no,
+       CASE WHEN action LIKE '%SECRET.%' THEN 'secret of a client shown or renewed'
+            WHEN action LIKE 'TOKEN%' THEN 'token event of a kind not known'
+            WHEN action = 'USER.UPDATED' AND told ILIKE 'updated enabled for %' THEN 'user switched on or off: not said which'
+            WHEN starts_with(action, 'FLOW.') OR starts_with(action, 'PASSWORD.') OR starts_with(action, 'SESSION.')
+              OR starts_with(action, 'MFA_') THEN 'sign-in of a person'
+            ELSE 'not about delegated access' END AS reason
+FROM event
+WHERE meaning IS NULL AND happened_at IS NOT NULL AND action IS NOT NULL
+"""
+
+_REJECTED = """
+SELECT line_no,
+       CASE WHEN action IS NULL THEN 'action.type is missing' WHEN recorded IS NULL THEN 'recordedAt is missing'
+            ELSE 'recordedAt is no time' END AS reason
+FROM event
+WHERE happened_at IS NULL OR action IS NULL
+UNION ALL
+SELECT line_no, 'result.status is missing' FROM event WHERE meaning IS NOT NULL AND happened_at IS NOT NULL AND outcome IS NULL
+UNION ALL
+SELECT line_no, 'names no ' || split_part(meaning, ' ', 2) FROM known WHERE starts_with(meaning, 'end ') AND ended IS NULL
+"""
+
+LOADER = with_envelopes(
+    Loader(
+        name="ping_one",
+        version=1,
+        title="PingOne audit activities",
+        recognise=_recognise,
+        fields=_FIELDS,
+        carries=("issuance", "revocation"),
+        steps={"event": _EVENT, "known": _KNOWN},
+        issuance=_ISSUANCE,
+        usage=_USAGE,
+        revocation=_REVOCATION,
+        ignored=_IGNORED,
+        rejected=_REJECTED,
+        joins=(
+            Join(
+                "issuance",
+                "usage",
+                "client and subject",
+                "actors.client.id",
+                "by the application alone: a grant has no user",
+            ),
+            Join("issuance", "revocation", "grant", "application and resource", "as the result's text names them"),
+            Join("usage", "revocation", "client and subject", "actors.client.id, actors.user.id", "no token is named"),
+        ),
+        join_note=(
+            "A grant and its end join by application and resource, which the result's text names; who reached an application "
+            "joins by application and user. Tokens and scopes are not in this log."
+        ),
+    ),
+    mark="r.action.type IS NOT NULL",
+)
