@@ -22,7 +22,7 @@ def records(path):
     except ValueError:
         return [json.loads(line) for line in text.splitlines() if line.strip()]
     if isinstance(value, dict):
-        return value["Records"] if "Records" in value else [value]
+        return value.get("Records", [value])
     return value
 
 
@@ -151,4 +151,4 @@ FACTS = {
 if __name__ == "__main__":
     for provider, fact in FACTS.items():
         for what, value in fact(Path(sys.argv[1])).items():
-            print(f"{provider:18} {what:46} {value}")
+            sys.stdout.write(f"{provider:18} {what:46} {value}\n")
