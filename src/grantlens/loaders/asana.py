@@ -1,0 +1,140 @@
+"""Asana audit log: service accounts, and what was done through the API.
+
+What the mapping decides, and why:
+
+- A service account comes with its token and is known by its own id: making one is a credential of that client, deleting
+  it ends the client. No token id is ever logged.
+- `context.api_authentication_method` says that an event came through the API, and by what: an OAuth app is known by its
+  name only, a personal access token by its owner, a service account by itself. Such an event is a use. Reads are not
+  logged, so usage is not carried.
+- A person who is deprovisioned loses everything below them.
+
+Proven on records that a collector published as tests: service_account_created, user_login_failed, user_login_succeeded,
+workspace_require_app_approvals_of_type_changed. The context of API calls is that of Asana's API schema
+(AuditLogEventContext); service_account_deleted and user_deprovisioned are named by analogy and not proven.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.written_time import text_moment
+
+_FIELDS = """{
+    "gid": "VARCHAR", "created_at": "VARCHAR", "event_type": "VARCHAR", "event_category": "VARCHAR",
+    "p_parse_time": "VARCHAR",
+    "actor": {"actor_type": "VARCHAR", "gid": "VARCHAR", "name": "VARCHAR"},
+    "context": {"client_ip_address": "VARCHAR", "user_agent": "VARCHAR", "api_authentication_method": "VARCHAR",
+        "oauth_app_name": "VARCHAR"},
+    "resource": {"gid": "VARCHAR", "name": "VARCHAR", "resource_type": "VARCHAR"}
+}"""
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Tell an Asana event: its type, its category, and an actor that says of which type it is."""
+
+    def is_event(record: Mapping) -> bool:
+        actor = record.get("actor")
+        return (
+            {"event_type", "event_category"} <= record.keys() and isinstance(actor, Mapping) and "actor_type" in actor
+        )
+
+    return 2 * sum(map(is_event, sample)) > len(sample)
+
+
+_EVENT = f"""
+SELECT line_no, r.*, {text_moment("r.created_at")} AS happened_at, {text_moment("r.p_parse_time")} AS received_at,
+       CASE r.event_type WHEN 'service_account_created' THEN 'credential'
+                         WHEN 'service_account_deleted' THEN 'client end'
+                         WHEN 'user_deprovisioned' THEN 'person end' END AS meaning,
+       coalesce(r.context.api_authentication_method IN ('oauth', 'personal_access_token', 'service_account'), false)
+           AS by_api
+FROM record
+WHERE r IS NOT NULL
+"""
+
+_ISSUANCE = """
+SELECT line_no, gid AS event_id, happened_at AS issued_at, received_at,
+       'credential' AS kind, 'success' AS outcome, 'api_key' AS token_kind,
+       resource.gid AS client_id, resource.name AS client_name, 'service' AS subject_kind,
+       actor.gid AS consent_actor, 'admin' AS consent_kind,
+       context.client_ip_address AS ip, context.user_agent AS user_agent
+FROM event
+WHERE meaning = 'credential' AND resource.gid IS NOT NULL
+"""
+
+_USAGE = """
+SELECT line_no, gid AS event_id, happened_at AS used_at, received_at,
+       'success' AS outcome,
+       CASE context.api_authentication_method WHEN 'oauth' THEN context.oauth_app_name
+                                              WHEN 'service_account' THEN actor.gid END AS client_id,
+       CASE context.api_authentication_method WHEN 'oauth' THEN context.oauth_app_name
+                                              WHEN 'service_account' THEN actor.name END AS client_name,
+       CASE WHEN context.api_authentication_method <> 'service_account' THEN actor.gid END AS subject_id,
+       CASE WHEN context.api_authentication_method <> 'service_account' THEN actor.name END AS subject_name,
+       'app.asana.com' AS resource_server,
+       event_type AS operation, resource.resource_type AS target, resource.gid AS resource_id,
+       context.client_ip_address AS ip, context.user_agent AS user_agent
+FROM event
+WHERE by_api AND event_type IS NOT NULL
+"""
+
+_REVOCATION = """
+SELECT line_no, gid AS event_id, happened_at AS revoked_at, received_at,
+       'disable' AS kind, 'success' AS outcome,
+       CASE WHEN meaning = 'client end' THEN 'client' ELSE 'subject' END AS target_kind,
+       CASE WHEN meaning = 'client end' THEN resource.gid END AS client_id,
+       CASE WHEN meaning = 'client end' THEN resource.name END AS client_name,
+       CASE WHEN meaning = 'person end' THEN resource.gid END AS subject_id,
+       CASE WHEN meaning = 'person end' THEN resource.name END AS subject_name,
+       'admin' AS initiator, actor.gid AS actor_id
+FROM event
+WHERE ends_with(meaning, ' end') AND resource.gid IS NOT NULL
+"""
+
+_IGNORED = """
+SELECT line_no,
+       CASE WHEN event_category = 'logins' THEN 'sign-in of a person'
+            WHEN event_type LIKE '%app_approval%' THEN 'setting about apps'
+            ELSE 'not about delegated access' END AS reason
+FROM event
+WHERE meaning IS NULL AND NOT by_api AND event_type IS NOT NULL
+"""
+
+_REJECTED = """
+SELECT line_no, 'event_type is missing' AS reason FROM event WHERE event_type IS NULL
+UNION ALL
+SELECT line_no, 'names no resource' FROM event WHERE meaning IS NOT NULL AND resource.gid IS NULL
+UNION ALL
+SELECT line_no, 'created_at is no time'
+FROM event WHERE (meaning IS NOT NULL OR by_api) AND created_at IS NOT NULL AND happened_at IS NULL
+"""
+
+LOADER = Loader(
+    name="asana",
+    version=1,
+    title="Asana audit log",
+    recognise=_recognise,
+    fields=_FIELDS,
+    carries=("issuance", "revocation"),
+    steps={"event": _EVENT},
+    issuance=_ISSUANCE,
+    usage=_USAGE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    joins=(
+        Join(
+            "issuance",
+            "usage",
+            "client and subject",
+            "resource.gid, actor.gid",
+            "service accounts; reads are not logged",
+        ),
+        Join("issuance", "revocation", "grant", "resource.gid", "service accounts as such, never a token"),
+        Join("usage", "revocation", "client and subject", "actor.gid, resource.gid", "service accounts and people"),
+    ),
+    join_note=(
+        "A service account joins by its id from making over changes through the API to deleting; no token is ever "
+        "named. OAuth apps are known by name, and by their changes only."
+    ),
+)

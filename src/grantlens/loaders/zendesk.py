@@ -1,0 +1,107 @@
+"""Zendesk audit log: API tokens, OAuth tokens and apps made and destroyed.
+
+What the mapping decides, and why:
+
+- **Token id** is `source_id` of an `api_token` (`apitoken` on Zendesk's page): made, changed and destroyed alike.
+- A Zendesk API token signs in for any agent of the account. So it acts for nobody in particular: no subject.
+- A change of a token says in free text what was changed. It is kept as a change, and the text is not read.
+- The account is the host of `url`: the record has no other name of it.
+- No call of the API is in this log.
+
+Proven on records that a collector published as tests: create and update of api_token, update of user, account_setting.
+`apitoken`, `zendesk/app_market/app` and the actions are those of Zendesk's page "Audit Logs"; OAuth sources are taken
+for what their name says, and not proven.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.written_time import text_moment
+
+_FIELDS = """{
+    "id": "VARCHAR", "url": "VARCHAR", "action": "VARCHAR", "source_type": "VARCHAR", "source_id": "VARCHAR",
+    "source_label": "VARCHAR", "actor_id": "VARCHAR", "actor_name": "VARCHAR", "ip_address": "VARCHAR",
+    "created_at": "VARCHAR"
+}"""
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Tell a Zendesk record: an action on a source, told by its type and label."""
+
+    def is_record(record: Mapping) -> bool:
+        return {"action", "source_type", "source_label", "change_description", "actor_id"} <= record.keys()
+
+    return 2 * sum(map(is_record, sample)) > len(sample)
+
+
+_EVENT = f"""
+SELECT line_no, r.*, {text_moment("r.created_at")} AS happened_at,
+       nullif(regexp_extract(r.url, '^https?://([^/]+)/', 1), '') AS tenant,
+       CASE WHEN r.source_type IN ('api_token', 'apitoken') THEN 'credential'
+            WHEN r.source_type ILIKE '%oauth%token%' THEN 'token'
+            WHEN r.source_type ILIKE '%oauth%client%' OR r.source_type = 'zendesk/app_market/app' THEN 'client' END AS about
+FROM record
+WHERE r IS NOT NULL
+"""
+
+_ISSUANCE = """
+SELECT line_no, id AS event_id, happened_at AS issued_at, tenant,
+       CASE WHEN action = 'update' THEN 'change' WHEN about = 'client' THEN 'consent' ELSE about END AS kind,
+       'success' AS outcome,
+       CASE WHEN about <> 'client' THEN source_id END AS token_id,
+       CASE about WHEN 'credential' THEN 'api_key' WHEN 'token' THEN 'access' END AS token_kind,
+       CASE WHEN about = 'client' THEN source_id END AS client_id,
+       source_label AS client_name,
+       'service' AS subject_kind,
+       actor_id AS consent_actor, 'admin' AS consent_kind,
+       ip_address AS ip
+FROM event
+WHERE about IS NOT NULL AND action IN ('create', 'update') AND source_id IS NOT NULL
+"""
+
+_REVOCATION = """
+SELECT line_no, id AS event_id, happened_at AS revoked_at, tenant,
+       CASE WHEN about = 'client' THEN 'disable' ELSE 'revoke' END AS kind, 'success' AS outcome,
+       about AS target_kind,
+       CASE WHEN about <> 'client' THEN source_id END AS token_id,
+       CASE WHEN about = 'client' THEN source_id END AS client_id,
+       source_label AS client_name,
+       'admin' AS initiator, actor_id
+FROM event
+WHERE about IS NOT NULL AND action = 'destroy' AND source_id IS NOT NULL
+"""
+
+_IGNORED = """
+SELECT line_no,
+       CASE WHEN about IS NOT NULL THEN 'token or app event that neither gives nor takes access'
+            WHEN action = 'login' THEN 'sign-in of a person'
+            ELSE 'not about delegated access' END AS reason
+FROM event
+WHERE source_type IS NOT NULL AND action IS NOT NULL
+    AND (about IS NULL OR action NOT IN ('create', 'update', 'destroy'))
+"""
+
+_REJECTED = """
+SELECT line_no, 'action or source_type is missing' AS reason FROM event WHERE source_type IS NULL OR action IS NULL
+UNION ALL
+SELECT line_no, 'names no source'
+FROM event WHERE about IS NOT NULL AND action IN ('create', 'update', 'destroy') AND source_id IS NULL
+UNION ALL
+SELECT line_no, 'created_at is no time' FROM event WHERE about IS NOT NULL AND created_at IS NOT NULL AND happened_at IS NULL
+"""
+
+LOADER = Loader(
+    name="zendesk",
+    version=1,
+    title="Zendesk audit log",
+    recognise=_recognise,
+    fields=_FIELDS,
+    carries=("issuance", "revocation"),
+    steps={"event": _EVENT},
+    issuance=_ISSUANCE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    joins=(Join("issuance", "revocation", "token", "source_id"),),
+    join_note="Tokens and apps join by their id from making to destroying. Calls of the API are not in this log.",
+)
