@@ -28,7 +28,7 @@ MOST_ANSWERS = 2_000_000
 
 _OPERATIONS = """
 SELECT o.op_id, o.catalogue, o.api, o.op_name, o.kind, o.method, o.host, o.base_path, o.template, o.label,
-       m.source = 'msgraph' AS odata, NOT m.case_sensitive AS fold_case
+       m.source = 'msgraph' AS odata, NOT m.case_sensitive AS fold_case, m.source = 'gcp' AS observed
 FROM cat_operation o JOIN cat_meta m USING (catalogue)
 ORDER BY o.op_id
 """
@@ -50,6 +50,8 @@ class Operation:
     label: str
     odata: bool = False
     fold_case: bool = False
+    observed: bool = False
+    """Learned from what the provider itself logged: believed before any other catalogue."""
 
     @property
     def style(self) -> Style:
@@ -138,6 +140,7 @@ class Compiled:
         for operation in self._names.get(name or "", ()):
             near.setdefault(self._distance(operation, key), []).append(operation)
         best = near.get(min(near)) if near and min(near) < _FAR else None
+        best = [operation for operation in best or () if operation.observed] or best
         if not best or len({operation.catalogue for operation in best}) > 1:
             return -1
         if key is None and len({operation.host for operation in best}) > 1:

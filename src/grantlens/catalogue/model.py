@@ -31,6 +31,7 @@ SOURCES = {
     "okta": "okta",
     "aws": "aws",
     "mcp": "mcp",
+    "gcp": "gcp",
     "toml": "toml",
 }
 """Source, and the converter that reads it."""

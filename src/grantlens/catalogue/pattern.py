@@ -1,9 +1,10 @@
-"""Spell out granted wildcards: `s3:Get*` stands for the actions of the catalogue that it matches.
+"""Spell out what is granted in bulk: `s3:Get*` stands for the actions of the catalogue that it matches.
 
 Some systems grant patterns, and a catalogue knows only what they match. So each pattern that a log grants becomes a
 scope of the catalogue in the store, and implies what it matches there, as the catalogue is now. `*` is any text,
-`?` one character. A pattern that matches nothing says nothing. It is done whenever calls are matched: when a catalogue is
-added, and after each log that is loaded.
+`?` one character. OAuth scopes stand for permissions of Google Cloud in the same way: see `oauth_cap.py`. A pattern that
+matches nothing says nothing. It is done whenever calls are matched: when a catalogue is added, and after each log that
+is loaded.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from grantlens.catalogue.oauth_cap import PREFIX, lets_through
+
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
-SOURCES = ("aws", "kubernetes")
-"""Sources of catalogues whose scopes are granted as patterns."""
+SOURCES = ("aws", "kubernetes", "gcp")
+"""Sources of catalogues whose scopes are granted in bulk."""
 
-_CATALOGUES = "SELECT catalogue, case_sensitive FROM cat_meta WHERE list_contains($sources, source) ORDER BY catalogue"
+_CATALOGUES = """
+SELECT catalogue, source, case_sensitive FROM cat_meta WHERE list_contains($sources, source) ORDER BY catalogue
+"""
 
 _GRANTED = """
 SELECT DISTINCT scope
@@ -27,7 +32,7 @@ FROM (
     UNION ALL
     SELECT unnest(token_scopes) FROM (SELECT DISTINCT token_scopes FROM usage_caller WHERE token_scopes IS NOT NULL)
 )
-WHERE regexp_matches(scope, '[*?]')
+WHERE regexp_matches(scope, '[*?]') OR starts_with(scope, $oauth)
 ORDER BY scope
 """
 
@@ -56,23 +61,24 @@ VALUES ($scope_id, 'any', 'pattern', 'the riskiest that it matches', $rank)
 
 
 def expand_patterns(engine: Engine) -> int:
-    """Make scopes of the patterns that logs grant, in each catalogue that has some; return how many are new."""
+    """Make scopes of what logs grant in bulk, in each catalogue that has such scopes; return how many are new."""
     catalogues = engine.rows(_CATALOGUES, {"sources": list(SOURCES)})
-    patterns = [scope for (scope,) in engine.rows(_GRANTED)] if catalogues else []
-    if not patterns:
+    granted = [scope for (scope,) in engine.rows(_GRANTED, {"oauth": PREFIX})] if catalogues else []
+    if not granted:
         return 0
-    return sum(_expand(engine, name, patterns, case_sensitive) for name, case_sensitive in catalogues)
+    return sum(_expand(engine, name, source, granted, case_sensitive) for name, source, case_sensitive in catalogues)
 
 
-def _expand(engine: Engine, catalogue: str, patterns: list[str], case_sensitive: bool) -> int:
+def _expand(engine: Engine, catalogue: str, source: str, granted: list[str], case_sensitive: bool) -> int:
     scopes = engine.rows(_SCOPES, {"catalogue": catalogue})
     known = {scope if case_sensitive else scope.lower() for _, scope, _ in scopes}
-    plain = [row for row in scopes if not re.search(r"[*?]", row[1])]
+    plain = [row for row in scopes if not re.search(r"[*?]", row[1]) and not row[1].startswith(PREFIX)]
     added = 0
-    for pattern in patterns:
+    for pattern in granted:
         key = pattern if case_sensitive else pattern.lower()
-        fits = matcher(pattern, case_sensitive=case_sensitive)
-        matched = [] if key in known else [(scope_id, rank) for scope_id, scope, rank in plain if fits(scope)]
+        fits = lets_through(pattern) if source == "gcp" else matcher(pattern, case_sensitive=case_sensitive)
+        new = fits is not None and key not in known
+        matched = [(scope_id, rank) for scope_id, scope, rank in plain if new and fits and fits(scope)]
         if not matched:
             continue
         known.add(key)
