@@ -44,8 +44,9 @@ def _is_event(record: Mapping) -> bool:
     if {"ActionType", "ActionResult", "When"} <= record.keys():
         return True
     action, actor = record.get("action"), record.get("actor")
-    known = isinstance(action, Mapping) and isinstance(actor, Mapping) and {"type", "result"} <= action.keys()
-    return known and ("when" in record or "time" in action)
+    if not isinstance(action, Mapping) or not isinstance(actor, Mapping):
+        return False
+    return {"type", "result"} <= action.keys() and ("when" in record or "time" in action)
 
 
 def _recognise(sample: Sequence[Mapping]) -> bool:
