@@ -89,10 +89,7 @@ def test_every_method_of_the_real_logs_needs_what_plain_python_says(shared):
     assert found == wanted
     assert {key for key, said in certainty.items() if said == "observed"} == set(enough)
     assert (len(wanted), len(enough), len(scopes)) == (27, 21, 31)
-    assert built.meta["notes"] == [
-        "Learned from 39 audit records: a method that no record calls is not known.",
-        "1 records with no service were passed over.",
-    ]
+    assert built.meta["notes"] == ["Learned from 40 audit records: a method that no record calls is not known."]
     assert (built.meta["source"], built.meta["list_rule"]) == ("gcp", "all")
 
 
@@ -123,6 +120,14 @@ def test_a_refusal_counts_only_where_nothing_went_through(tmp_path, alternatives
     assert security["error"] == "unknown"  # not found: whether it would have been enough nobody knows
     _, built = learned(tmp_path, refused, entry("delete", ("a.delete", True)))
     assert alternatives(built, "delete") == {("any", frozenset(["a.delete"]))}
+
+
+def test_a_method_of_no_service_is_passed_over(tmp_path):
+    security, built = learned(
+        tmp_path, entry("list", ("a.list", True)), entry("SetIamPolicy", ("a.x", True), service=None)
+    )
+    assert set(security) == {"list"}
+    assert built.meta["notes"][1] == "1 records with no service were passed over."
 
 
 def test_wrapped_compressed_and_listed_records(tmp_path):

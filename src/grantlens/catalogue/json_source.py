@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -44,6 +45,13 @@ def record_files(path: Path) -> list[Path]:
 
 def records(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Return each record of a file with its place: one a line, a list, a page of a collector, or a single one."""
+    try:
+        yield from _records(file)
+    except (EOFError, zlib.error):
+        raise CatalogueError(f"{file} is cut off or damaged.", "Copy the compressed file again.") from None
+
+
+def _records(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     with _opened(file) as stream:
         lines = iter(enumerate(stream, 1))
         for number, line in lines:
