@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from grantlens.charts.chart import offline
     from grantlens.errors import GrantlensError
     from grantlens.loaders.mapped import mapping
+    from grantlens.register.identities import Identities
     from grantlens.register.register import Register
     from grantlens.register.server import Servers
     from grantlens.store import Store, open
@@ -26,6 +27,7 @@ __all__ = [
     "Case",
     "Catalogue",
     "GrantlensError",
+    "Identities",
     "Register",
     "Review",
     "Servers",
@@ -42,6 +44,7 @@ _HOMES = {
     "Case": "grantlens.case",
     "Catalogue": "grantlens.catalogue.model",
     "GrantlensError": "grantlens.errors",
+    "Identities": "grantlens.register.identities",
     "Register": "grantlens.register.register",
     "Review": "grantlens.access_review",
     "Servers": "grantlens.register.server",

@@ -79,6 +79,28 @@ def test_an_older_store_is_brought_up_to_date(tmp_path, monkeypatch):
     assert done == [migrations.VERSION - 1, migrations.VERSION]
 
 
+def test_a_store_of_version_1_gets_the_table_of_identities_and_keeps_its_rows(tmp_path):
+    path = tmp_path / "s.duckdb"
+    log = tmp_path / "a.ndjson"
+    log.write_text(
+        '{"log":"usage","event_id":"e1","used_at":"2026-01-01T00:00:00Z","outcome":"success","client_id":"c"}\n'
+    )
+    with Store(path) as store:
+        store.load(log)
+    with duckdb.connect(str(path)) as connection:
+        for (view,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
+            connection.execute(f"DROP VIEW {view}")
+        connection.execute("DROP TABLE identity")
+        connection.execute("UPDATE meta SET value = '1' WHERE name = 'schema_version'")
+    with pytest.raises(StoreError, match="older schema 1"):
+        Store(path, read_only=True)
+    fresh = "SELECT column_name, data_type, is_nullable FROM duckdb_columns() WHERE table_name = 'identity' ORDER BY column_index"
+    with Store(path) as store, Store(":memory:") as new:
+        assert store.engine.rows(fresh) == new.engine.rows(fresh) != []
+        assert store.sql("SELECT name FROM canonical_identity").num_rows == 1
+        assert store.engine.value("SELECT value FROM meta WHERE name = 'schema_version'") == "2"
+
+
 def test_a_failed_step_leaves_the_version_it_had(tmp_path, monkeypatch):
     path = tmp_path / "s.duckdb"
     Store(path).close()

@@ -321,6 +321,11 @@ def _unknown(facts: dict[str, Any]) -> Answer:
         lines.append(f"{plural(keys['unattributed'], 'call')} belong to no grant that the logs name")
     if keys.get("client_subject"):
         lines.append(f"{plural(keys['client_subject'], 'call')} name neither token nor grant: their token is unknown")
+    lines += [
+        f"which token the revocation at {when(row['revoked_at'])} UTC ended: it names “{row['token_name']}”, as "
+        f"{plural(len(row['token_ids']), 'token')} were called, {len(row['issued_before'] or ())} of them issued before"
+        for row in facts["ambiguous"][:_FEW]
+    ]
     unknown = sum(row["calls"] for row in facts["operations"] if not row["known"])
     if unknown:
         lines.append(f"{plural(unknown, 'call')} are known to no catalogue: what they could touch is unknown")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import CaseError
 
@@ -26,11 +26,67 @@ class Asked:
 
     kind: str
     id: str
+    ids: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """The (source, id) pairs that it is, where it has several; empty where the id alone says all."""
+    known_as: str | None = field(default=None, repr=False)
+    """The name that the identities file gives it."""
 
     @property
     def column(self) -> str:
         """The column that holds such ids, in all three logs."""
         return f"{self.kind}_id"
+
+    def into(self, sql: str, **more: str) -> str:
+        """Fill in what asks whether a row is about it: `{own}`, or `{own_i}` and `{own_r}` for tables so called; and more.
+
+        Examples
+        --------
+        >>> Asked("client", "mail-copilot").into("SELECT 1 FROM issuance i WHERE {own_i}")
+        'SELECT 1 FROM issuance i WHERE i.client_id = $id'
+        """
+        places = {"own": "", "own_i": "i.", "own_r": "r."}
+        return sql.format(**{name: self._is_it(before) for name, before in places.items()}, **more)
+
+    def _is_it(self, before: str) -> str:
+        if not self.ids:
+            return f"{before}{self.column} = $id"
+        return f"({before}source, {before}{self.column}) IN (SELECT (source, id) FROM case_id)"
+
+    def is_it(self, source: str | None, id: str | None) -> bool:
+        """Tell whether an id of a source is what the case is about."""
+        if not self.ids:
+            return id == self.id
+        return (source, id) in self.ids or (source is None and id in {own for _, own in self.ids})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values: kind and id, and the name and all ids where there are more."""
+        more: dict[str, Any] = {"name": self.known_as} if self.known_as is not None else {}
+        if self.ids:
+            more["ids"] = [{"source": source, "id": id} for source, id in self.ids]
+        return {"kind": self.kind, "id": self.id, **more}
+
+    def told(self) -> str | None:
+        """Return the sentence that says which ids are meant, None where the id says all.
+
+        Examples
+        --------
+        >>> Asked("client", "Mail copilot", (("github", "Iv1.8a"), ("okta", "0oa1")), "Mail copilot").told()
+        'The client Mail copilot is Iv1.8a in github, 0oa1 in okta.'
+        >>> Asked("client", "0oa1", known_as="Mail copilot").told()
+        'The identities file calls this client Mail copilot; a case of that name gathers all its ids.'
+        """
+        listed = ", ".join(f"{id} in {source}" for source, id in self.ids)
+        if self.known_as == self.id and self.ids:
+            return f"The {self.kind} {self.id} is {listed}."
+        also = (
+            ""
+            if self.known_as is None
+            else (
+                f"The identities file calls this {self.kind} {self.known_as}; a case of that name gathers all its ids."
+            )
+        )
+        same = f"Its provider knows this {self.kind} by several ids: {listed}." if self.ids else ""
+        return " ".join(filter(None, (same, also))) or None
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
@@ -56,17 +112,49 @@ def asked(**ids: str | None) -> Asked:
     return given[0]
 
 
+def resolved(engine: Engine, about: Asked) -> Asked:
+    """Return it with all its ids: a name out of the identities file has those that the file gives it.
+
+    An id that a provider writes in two ways has both. An id that the file only names is taken as it stands; the name
+    is told.
+    """
+    if about.kind not in ("client", "subject"):
+        return about
+    named = engine.rows(
+        "SELECT source, id FROM identity WHERE kind = $kind AND name = $id", {"kind": about.kind, "id": about.id}
+    )
+    pairs = set(named) or {(source, about.id) for (source,) in engine.rows("SELECT DISTINCT source FROM activity")}
+    more = _other_spellings(engine, pairs) if about.kind == "client" else set()
+    known = engine.rows(
+        "SELECT DISTINCT name FROM identity WHERE kind = $kind AND id = $id", {"kind": about.kind, "id": about.id}
+    )
+    return replace(
+        about,
+        ids=tuple(sorted(pairs | more)) if named or more else (),
+        known_as=about.id if named else known[0][0] if len(known) == 1 else None,
+    )
+
+
+def _other_spellings(engine: Engine, pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the ids under which a provider's own logs know the same clients."""
+    if not engine.value("SELECT count(*) FROM activity WHERE source IN ('microsoft_entra', 'microsoft_365')"):
+        return set()
+    found = engine.rows("SELECT source, id, app_id FROM same_client")
+    apps = {app for source, id, app in found if (source, id) in pairs or (source, app) in pairs}
+    return {(source, spelling) for source, id, app in found if app in apps for spelling in (id, app)} - pairs
+
+
 def unknown(engine: Engine, about: Asked) -> CaseError:
     """Return the error for an id that occurs nowhere; it names the nearest ids that do."""
     column = about.column
     near = engine.rows(
         f"""SELECT id FROM (
             SELECT {column} AS id FROM issuance UNION SELECT {column} FROM usage_caller
-            UNION SELECT {column} FROM revocation)
+            UNION SELECT {column} FROM revocation UNION SELECT name FROM identity WHERE kind = $kind)
         WHERE id IS NOT NULL
         ORDER BY jaro_winkler_similarity(lower(id), lower($id)) DESC, id
         LIMIT 3""",
-        {"id": about.id},
+        {"id": about.id, "kind": about.kind},
     )
     remedy = f"Nearest are {', '.join(name for (name,) in near)}." if near else f"The logs hold no {about.kind} at all."
     return CaseError(f"No {about} occurs in the logs of this store.", remedy)

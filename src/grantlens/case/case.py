@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens import detect
 from grantlens.access_review.manifest import digest, made_by, manifest
 from grantlens.case.answers import Answers, answer_all
-from grantlens.case.asked import asked
+from grantlens.case.asked import Asked, asked, resolved
 from grantlens.case.custody import custody, custody_text
 from grantlens.case.evidence import files, pointers, records
 from grantlens.case.facts import collect, drop_facts, lay_facts
@@ -46,7 +46,8 @@ class Case:
     store
         The store.
     client, token, subject, grant
-        What it is about: exactly one id, as it stands in the logs.
+        What it is about: exactly one id, as it stands in the logs. A client or subject may also be a name out of the
+        identities file: then the case gathers all its ids, of all sources.
     now
         The present; the end of the logs if left out.
 
@@ -73,18 +74,18 @@ class Case:
         grant: str | None = None,
         now: str | datetime | None = None,
     ) -> None:
-        self.about = asked(client=client, token=token, subject=subject, grant=grant)
+        self.about = resolved(store.engine, asked(client=client, token=token, subject=subject, grant=grant))
         self.store = store
         self.view = view_of(store, now=now)
         self.window = self.view.window
         self._values = {**self.window.parameters(), "now": self.view.now, "id": self.about.id, "kind": self.about.kind}
         with self._laid_out(LOCAL) as (engine, found):
             local = [finding for part in found for finding in part.to_dicts()]
-            self._own = _own_ids(engine, self.about.kind, self.about.id)
+            self._own = _own_ids(engine, self.about)
             self.facts = collect(engine, self.about, self._values, local)
             self.facts["broken"] = [row for row in local if row["verdict"] != "clear" and self._concerns(row)]
             self.facts["rules_asked"] = list(LOCAL)
-            self._timeline = read_timeline(engine, str(self.about), self.about.column, self.window, self._values)
+            self._timeline = read_timeline(engine, self.about, self.window, self._values)
 
     def timeline(self) -> Timeline:
         """Return when access was granted, issued, used and revoked."""
@@ -101,8 +102,8 @@ class Case:
 
         chosen = []
         for part in detect.run(self.view):
-            ids = part.table[self.about.column].to_pylist()
-            rows = [place for place, value in enumerate(ids) if value in self._own]
+            pairs = zip(part.table["source"].to_pylist(), part.table[self.about.column].to_pylist(), strict=True)
+            rows = [place for place, (source, value) in enumerate(pairs) if self._is_own(source, value)]
             chosen.append(dataclasses.replace(part, table=part.table.take(rows or pyarrow.array([], "int64"))))
         return [part for part in chosen if len(part)]
 
@@ -111,19 +112,19 @@ class Case:
         """Log, time, file, sha256, line and event_id of every row behind the case, in the order of events."""
         with self._laid_out(()) as (engine, _):
             lay_facts(engine, self.about, self._values)
-            return pointers(engine, self.about.column, self._values)
+            return pointers(engine, self.about, self._values)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole case as plain values (schema `grantlens.case/1`)."""
         with self._laid_out(()) as (engine, _):
             lay_facts(engine, self.about, self._values)
-            count, used = files(engine, self.about.column, self._values)
-            first = pointers(engine, self.about.column, self._values, MOST_POINTERS)
+            count, used = files(engine, self.about, self._values)
+            first = pointers(engine, self.about, self._values, MOST_POINTERS)
         whole = manifest(engine)
         batches = [row for row in whole["batches"] if (row["path"], row["sha256"]) in used]
         return {
             "schema": CASE_SCHEMA,
-            "about": {"kind": self.about.kind, "id": self.about.id},
+            "about": self.about.to_dict(),
             "made_by": made_by(engine),
             "window": {"since": format_time(self.window.since), "until": format_time(self.window.until)},
             "now": format_time(self.view.now),
@@ -165,7 +166,7 @@ class Case:
         written.append(folder / "evidence.ndjson")
         with self._laid_out(()) as (engine, _), written[-1].open("w", encoding="utf-8", newline="\n") as out:
             lay_facts(engine, self.about, self._values)
-            out.writelines(f"{line}\n" for line in records(engine, self.about.column, self._values))
+            out.writelines(f"{line}\n" for line in records(engine, self.about, self._values))
         return [*written, _write(folder / "custody.json", custody_text(custody(document, written)))]
 
     def __repr__(self) -> str:
@@ -191,15 +192,19 @@ class Case:
                 drop_focus(engine)
 
     def _concerns(self, finding: dict[str, Any]) -> bool:
-        return finding[self.about.column] in self._own
+        return self._is_own(finding["source"], finding[self.about.column])
+
+    def _is_own(self, source: str | None, value: str | None) -> bool:
+        """Tell whether a finding's id is one of the case."""
+        return self.about.is_it(source, value) if self.about.ids else value in self._own
 
 
-def _own_ids(engine: Engine, kind: str, asked_id: str) -> set[str]:
+def _own_ids(engine: Engine, about: Asked) -> set[str]:
     """Return the ids by which findings are known to be about the case."""
-    table = {"grant": "focus_grant", "token": "focus_token"}.get(kind)
+    table = {"grant": "focus_grant", "token": "focus_token"}.get(about.kind)
     if table is None:
-        return {asked_id}
-    return {asked_id} | {name for (name,) in engine.rows(f"SELECT {kind}_id FROM {table}")}
+        return {about.id}
+    return {about.id} | {name for (name,) in engine.rows(f"SELECT {about.column} FROM {table}")}
 
 
 def _shell(text: str) -> str:

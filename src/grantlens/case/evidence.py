@@ -10,6 +10,7 @@ from grantlens.access_review.ask import ask, stream
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:
+    from grantlens.case.asked import Asked
     from grantlens.engine.duckdb import Engine
 
 _CHOSEN = {
@@ -20,7 +21,7 @@ WHERE i.issued_at >= $since AND i.issued_at < $until
        OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
        OR (i.source, i.parent_token_id) IN (SELECT (source, token_id) FROM focus_token)
        OR (i.source, i.token_id) IN (SELECT (source, token_id) FROM focus_child)
-       OR i.{column} = $id)""",
+       OR {own_i})""",
     "usage": """
 SELECT u.*, c.* EXCLUDE (caller_id, resource_server), t.* EXCLUDE (target_id), u.used_at AS moment
 FROM usage_row u JOIN focus_caller USING (caller_id) JOIN usage_caller c USING (caller_id)
@@ -32,46 +33,46 @@ WHERE r.revoked_at >= $since AND r.revoked_at < $until
   AND ((r.source, r.event_id) IN (SELECT (source, revocation_event) FROM focus_revocation)
        OR (r.source, r.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
        OR (r.source, r.token_id) IN (SELECT (source, token_id) FROM focus_token)
-       OR r.{column} = $id)""",
+       OR {own_r})""",
 }
 """The rows of the case by log; they read the tables of `focus` and `facts`."""
 
 
-def pointers(engine: Engine, column: str, values: Mapping[str, Any], most: int | None = None) -> list[dict[str, Any]]:
+def pointers(engine: Engine, about: Asked, values: Mapping[str, Any], most: int | None = None) -> list[dict[str, Any]]:
     """Return log, time, file, sha256, line and event_id of each row, in the order of events; the first `most` only."""
     return ask(
         engine,
         f"""SELECT e.log, e.moment AS "time", b.path AS file, b.sha256, e.line_no AS line, e.event_id
-        FROM ({_parts(column)}) e JOIN batch b USING (batch_id)
+        FROM ({_parts(about)}) e JOIN batch b USING (batch_id)
         ORDER BY e.moment, e.log, b.path, b.sha256, e.line_no, e.event_id
         LIMIT $most""",
         {**values, "most": most},
     )
 
 
-def files(engine: Engine, column: str, values: Mapping[str, Any]) -> tuple[int, set[tuple[str, str]]]:
+def files(engine: Engine, about: Asked, values: Mapping[str, Any]) -> tuple[int, set[tuple[str, str]]]:
     """Return how many rows there are, and the files (path, sha256) they come from."""
     counts = engine.rows(
-        f"SELECT b.path, b.sha256, count(*) FROM ({_parts(column)}) JOIN batch b USING (batch_id) GROUP BY ALL", values
+        f"SELECT b.path, b.sha256, count(*) FROM ({_parts(about)}) JOIN batch b USING (batch_id) GROUP BY ALL", values
     )
     return sum(count for _, _, count in counts), {(path, sha256) for path, sha256, _ in counts}
 
 
-def _parts(column: str) -> str:
+def _parts(about: Asked) -> str:
     return " UNION ALL ".join(
-        f"SELECT '{log}' AS log, moment, event_id, batch_id, line_no FROM ({sql.format(column=column)})"
+        f"SELECT '{log}' AS log, moment, event_id, batch_id, line_no FROM ({about.into(sql)})"
         for log, sql in _CHOSEN.items()
     )
 
 
-def records(engine: Engine, column: str, values: Mapping[str, Any]) -> Iterator[str]:
+def records(engine: Engine, about: Asked, values: Mapping[str, Any]) -> Iterator[str]:
     """Yield each row as one JSON line: canonical columns, and under `evidence` where it came from."""
     for log, sql in _CHOSEN.items():
         names = ", ".join(f"e.{name}" for name in LOGS[log].names if name not in ("batch_id", "line_no"))
         rows = stream(
             engine,
             f"""SELECT {names}, b.path AS file, b.sha256, e.line_no AS line
-            FROM ({sql.format(column=column)}) e JOIN batch b USING (batch_id)
+            FROM ({about.into(sql)}) e JOIN batch b USING (batch_id)
             ORDER BY e.moment, b.path, b.sha256, e.line_no, e.event_id""",
             values,
         )

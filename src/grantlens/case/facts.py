@@ -128,7 +128,7 @@ CREATE OR REPLACE TEMP TABLE focus_revocation AS
 SELECT DISTINCT v.source, v.revocation_event FROM covered_token v JOIN focus_token USING (source, token_id)
 UNION SELECT DISTINCT v.source, v.revocation_event FROM covered_token v JOIN focus_grant USING (source,
     grant_id) WHERE v.token_id IS NULL
-UNION SELECT source, revocation_event FROM effective_revocation WHERE {column} = $id
+UNION SELECT source, revocation_event FROM effective_revocation WHERE {own}
 """
 
 _OTHER_REVOCATIONS = """
@@ -138,7 +138,7 @@ SELECT r.source, r.revoked_at, r.kind::VARCHAR AS kind, r.outcome::VARCHAR AS ou
        r.initiator::VARCHAR AS initiator, r.actor_id, r.reason, r.event_id, r.batch_id, r.line_no
 FROM revocation r
 WHERE (r.outcome <> 'success' OR r.kind NOT IN ('revoke', 'disable'))
-  AND (r.{column} = $id OR (r.source, r.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
+  AND ({own_r} OR (r.source, r.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
        OR (r.source, r.token_id) IN (SELECT (source, token_id) FROM focus_token))
 ORDER BY r.revoked_at, r.source, r.event_id
 """
@@ -147,7 +147,7 @@ _REFUSED = """
 SELECT i.source, i.issued_at, i.kind::VARCHAR AS kind, i.outcome::VARCHAR AS outcome, i.grant_id, i.parent_token_id
 FROM issuance i
 WHERE i.outcome <> 'success'
-  AND (i.{column} = $id OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
+  AND ({own_i} OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
        OR (i.source, i.parent_token_id) IN (SELECT (source, token_id) FROM focus_token))
 ORDER BY i.issued_at, i.source, i.event_id
 """
@@ -173,7 +173,8 @@ SELECT r.client_id, r.name, r.kind, nullif(trim(r.owner), '') AS owner, nullif(t
 FROM register r
 WHERE r.client_id IN (SELECT client_id FROM grant_state JOIN focus_grant USING (source, grant_id)
                       UNION SELECT client_id FROM named_caller JOIN focus_caller USING (caller_id)
-                      UNION SELECT $id WHERE $kind = 'client')
+                      UNION SELECT $id WHERE $kind = 'client'
+                      UNION SELECT id FROM case_id WHERE $kind = 'client')
 ORDER BY r.client_id
 """
 
@@ -183,6 +184,15 @@ FROM case_call u
 JOIN named_caller c USING (caller_id)
 LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
 GROUP BY 1 ORDER BY 1
+"""
+
+
+_AMBIGUOUS = """
+SELECT a.token_name, a.grant_id, a.revoked_at, a.revocation_event, list(a.token_id ORDER BY a.issued_at, a.token_id) AS token_ids,
+       list(a.token_id ORDER BY a.issued_at, a.token_id) FILTER (a.issued_before) AS issued_before
+FROM ambiguous_revocation a
+WHERE (a.source, a.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
+GROUP BY ALL ORDER BY a.revoked_at, a.revocation_event
 """
 
 
@@ -200,11 +210,12 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: l
         "places": ask(engine, _PLACES, values),
         "children": ask(engine, _CHILDREN, values),
         "revocations": _revocations(engine, values, reissued),
-        "other_revocations": ask(engine, _OTHER_REVOCATIONS.format(column=about.column), values),
-        "refused": ask(engine, _REFUSED.format(column=about.column), values),
+        "other_revocations": ask(engine, about.into(_OTHER_REVOCATIONS), values),
+        "refused": ask(engine, about.into(_REFUSED), values),
         "coverage": ask(engine, _COVERAGE, values),
         "register": ask(engine, _REGISTER, values),
         "keys": ask(engine, _KEYS, values),
+        "ambiguous": ask(engine, _AMBIGUOUS, values),
         "registered": bool(engine.value("SELECT count(*) FROM register")),
     }
 
@@ -212,7 +223,7 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: l
 def lay_facts(engine: Engine, about: Asked, values: Mapping[str, Any]) -> None:
     """Make the tables case_call and focus_revocation."""
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_call AS {CALLS}", values)
-    engine.execute(_ENDED.format(column=about.column), values)
+    engine.execute(about.into(_ENDED), values)
 
 
 def _revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 RELATIONS = (
     "issued", "token", "grant_state", "named_caller", "caller_segment", "effective_revocation", "covered_token",
-    "clock_error", "operation_class", "revoked_use",
+    "clock_error", "operation_class", "revoked_use", "ambiguous_revocation",
 )  # fmt: skip
 """What the questions of a case read."""
 
 _GRANTS = {
-    "client": "SELECT DISTINCT source, grant_id FROM grant_state WHERE client_id = $id",
-    "subject": "SELECT DISTINCT source, grant_id FROM grant_state WHERE subject_id = $id",
+    "client": "SELECT DISTINCT source, grant_id FROM grant_state WHERE {own}",
+    "subject": "SELECT DISTINCT source, grant_id FROM grant_state WHERE {own}",
     # The id as logged, or the one that the relations gave to the row.
     "grant": """
 SELECT DISTINCT i.source, i.grant_id FROM issued i
@@ -30,8 +30,8 @@ WHERE token_id IN (SELECT token_id FROM focus_token) AND grant_id IS NOT NULL"""
 }
 
 _TOKENS = {
-    "client": "SELECT DISTINCT source, token_id FROM token WHERE client_id = $id",
-    "subject": "SELECT DISTINCT source, token_id FROM token WHERE subject_id = $id",
+    "client": "SELECT DISTINCT source, token_id FROM token WHERE {own}",
+    "subject": "SELECT DISTINCT source, token_id FROM token WHERE {own}",
     "grant": "SELECT DISTINCT source, token_id FROM token JOIN focus_grant USING (source, grant_id)",
     # The token and what was refreshed from it; what another client got by exchange is downstream.
     "token": """
@@ -47,8 +47,8 @@ SELECT DISTINCT source, token_id FROM own""",
 }
 
 _CALLERS = {
-    "client": "SELECT caller_id FROM named_caller WHERE client_id = $id",
-    "subject": "SELECT caller_id FROM named_caller WHERE subject_id = $id",
+    "client": "SELECT caller_id FROM named_caller WHERE {own}",
+    "subject": "SELECT caller_id FROM named_caller WHERE {own}",
     "grant": """
 SELECT c.caller_id FROM named_caller c JOIN focus_grant g ON g.source = c.source AND g.grant_id = c.grant_id
 UNION SELECT s.caller_id FROM caller_segment s JOIN named_caller c USING (caller_id)
@@ -76,8 +76,10 @@ def lay_focus(engine: Engine, about: Asked) -> None:
     steps = {"focus_grant": _GRANTS, "focus_token": _TOKENS}
     order = ("focus_token", "focus_grant") if about.kind == "token" else ("focus_grant", "focus_token")
     for name in order:
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {steps[name][about.kind]}", {"id": about.id})
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE focus_caller AS {_CALLERS[about.kind]}", {"id": about.id})
+        engine.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS {about.into(steps[name][about.kind])}", {"id": about.id}
+        )
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE focus_caller AS {about.into(_CALLERS[about.kind])}", {"id": about.id})
     engine.execute(f"CREATE OR REPLACE TEMP TABLE focus_child AS {_DOWNSTREAM}")
 
 

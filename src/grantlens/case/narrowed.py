@@ -21,8 +21,8 @@ _STEPS = 16
 """Exchanges and rotations that lineage is followed through, in either direction."""
 
 _PAIR = {
-    "client": "SELECT DISTINCT client_id, subject_id FROM issuance WHERE client_id = $id",
-    "subject": "SELECT DISTINCT client_id, subject_id FROM issuance WHERE subject_id = $id",
+    "client": "SELECT DISTINCT client_id, subject_id FROM issuance WHERE {own}",
+    "subject": "SELECT DISTINCT client_id, subject_id FROM issuance WHERE {own}",
     "grant": """
 SELECT client_id, subject_id FROM issuance WHERE grant_id = $id
 UNION SELECT client_id, subject_id FROM usage_caller WHERE grant_id = $id
@@ -34,7 +34,7 @@ UNION SELECT client_id, subject_id FROM revocation WHERE token_id = $id""",
 }
 """Whose rows to take: a token or a grant brings the client and subject that it belongs to."""
 
-_BY_ID = "SELECT rowid AS row_no FROM issuance WHERE {column} = $id"
+_BY_ID = "SELECT rowid AS row_no FROM issuance WHERE {own}"
 
 _BY_PAIR = """
 SELECT i.rowid AS row_no FROM issuance i
@@ -48,7 +48,7 @@ WHERE (i.parent_token_id IN (SELECT token_id FROM case_token)
   AND i.rowid NOT IN (SELECT row_no FROM case_issuance)"""
 
 _CALLERS = """
-SELECT caller_id FROM usage_caller WHERE {column} = $id
+SELECT caller_id FROM usage_caller WHERE {own}
 UNION SELECT c.caller_id FROM usage_caller c JOIN case_token t ON t.token_id = c.token_id
 UNION SELECT c.caller_id FROM usage_caller c JOIN case_pair p ON p.client_id = c.client_id
     AND p.subject_id IS NOT DISTINCT FROM c.subject_id
@@ -62,7 +62,7 @@ WHERE i.token_id IN (SELECT token_id FROM usage_caller JOIN case_caller USING (c
 _REVOCATIONS = """
 WITH ours AS (SELECT * FROM issuance WHERE rowid IN (SELECT row_no FROM case_issuance))
 SELECT r.* FROM revocation r
-WHERE r.{column} = $id
+WHERE {own_r}
    OR r.token_id IN (SELECT token_id FROM ours WHERE token_id IS NOT NULL)
    OR r.grant_id IN (SELECT grant_id FROM ours WHERE grant_id IS NOT NULL)
    OR r.session_id IN (SELECT session_id FROM ours WHERE session_id IS NOT NULL)
@@ -74,7 +74,7 @@ WHERE r.{column} = $id
 # Callers are numbered as they appear, so DuckDB skips the stretches of the log that hold none of them.
 _CALLS = "SELECT * FROM usage_row WHERE caller_id IN (SELECT caller_id FROM case_caller)"
 
-_NOTES = ("case_pair", "case_issuance", "case_token", "case_caller")
+_NOTES = ("case_id", "case_pair", "case_issuance", "case_token", "case_caller")
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def narrowed(engine: Engine, about: Asked) -> Iterator[None]:
         parts = {
             "issuance": "SELECT * FROM issuance WHERE rowid IN (SELECT row_no FROM case_issuance)",
             "usage_caller": "SELECT * FROM usage_caller WHERE caller_id IN (SELECT caller_id FROM case_caller)",
-            "revocation": _REVOCATIONS.format(column=about.column),
+            "revocation": about.into(_REVOCATIONS),
             "usage_row": _CALLS,
         }
         # All are chosen before the first is laid over its table: one choice reads the others.
@@ -123,16 +123,20 @@ def narrowed(engine: Engine, about: Asked) -> Iterator[None]:
 def _note(engine: Engine, about: Asked) -> None:
     """Note which rows belong to the case."""
     values = {"id": about.id}
-    first = _BY_ID.format(column=about.column) if about.kind in ("client", "subject") else _BY_PAIR
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE case_pair AS {_PAIR[about.kind]}", values)
+    engine.execute("CREATE OR REPLACE TEMP TABLE case_id (source VARCHAR, id VARCHAR)")
+    if about.ids:
+        pairs = {"sources": [source for source, _ in about.ids], "ids": [id for _, id in about.ids]}
+        engine.execute("INSERT INTO case_id SELECT unnest($sources), unnest($ids)", pairs)
+    first = about.into(_BY_ID) if about.kind in ("client", "subject") else _BY_PAIR
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE case_pair AS {about.into(_PAIR[about.kind])}", values)
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_issuance AS {first}", values)
     _follow(engine)
-    engine.execute(f"CREATE OR REPLACE TEMP TABLE case_caller AS {_CALLERS.format(column=about.column)}", values)
+    engine.execute(f"CREATE OR REPLACE TEMP TABLE case_caller AS {about.into(_CALLERS)}", values)
     # Tokens that this client used though they were issued to another.
     engine.execute(f"INSERT INTO case_issuance {_USED_TOKENS}")
     found = engine.value(
         "SELECT (SELECT count(*) FROM case_issuance) + (SELECT count(*) FROM case_caller) "
-        f"+ (SELECT count(*) FROM revocation WHERE {about.column} = $id)",
+        + about.into("+ (SELECT count(*) FROM revocation WHERE {own})"),
         values,
     )
     if not found:

@@ -12,6 +12,7 @@ from grantlens.window import Window
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from grantlens.case.asked import Asked
     from grantlens.charts.chart import Chart
     from grantlens.engine.duckdb import Engine
 
@@ -40,7 +41,7 @@ issued_one AS (
       AND ((i.source, i.token_id) IN (SELECT (source, token_id) FROM focus_token)
            OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
            OR (i.source, i.parent_token_id) IN (SELECT (source, token_id) FROM focus_token)
-           OR i.{column} = $id)
+           OR {own_i})
 ),
 used_one AS (
     SELECT u.used_at AS moment, u.state, t.resource_server,
@@ -59,7 +60,7 @@ revoked AS (
       AND ((r.source, r.event_id) IN (SELECT (source, revocation_event) FROM focus_revocation)
            OR (r.source, r.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
            OR (r.source, r.token_id) IN (SELECT (source, token_id) FROM focus_token)
-           OR r.{column} = $id)
+           OR {own_r})
 ),
 issued_row AS (
     {issued}
@@ -148,13 +149,13 @@ class Timeline:
         return grid(self.table, ("lane", "start", "end", "label", "state", "count", "file", "line"))
 
 
-def read_timeline(engine: Engine, about: str, column: str, window: Window, values: Mapping[str, Any]) -> Timeline:
+def read_timeline(engine: Engine, about: Asked, window: Window, values: Mapping[str, Any]) -> Timeline:
     """Return the timeline; reads the relations, the focus tables, `case_call` and `focus_revocation`."""
     calls, issued = engine.rows("SELECT (SELECT count(*) FROM case_call), (SELECT count(*) FROM issuance)")[0]
-    sql = _LANES.format(
-        column=column,
+    sql = about.into(
+        _LANES,
         issued=_ISSUED_SUM if issued > MOST else _ISSUED_EACH,
         used=_USED_SUM if calls > MOST else _USED_EACH,
     )
     step = max(1, int((window.until - window.since).total_seconds() * 1_000_000 / STRETCHES))
-    return Timeline(about, window, engine.arrow(sql, {**values, "step_us": step}))
+    return Timeline(str(about), window, engine.arrow(sql, {**values, "step_us": step}))

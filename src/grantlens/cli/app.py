@@ -14,6 +14,7 @@ from grantlens.cli import (
     demo,
     detect,
     export,
+    identities,
     load,
     notebooks,
     register,
@@ -47,6 +48,7 @@ COMMANDS: tuple[tuple[str, Callable[..., int], str], ...] = (
     ("catalogue add", catalogue.add, catalogue.ADD_EXAMPLES),
     ("register add", register.add, register.EXAMPLES),
     ("server add", server.add, server.EXAMPLES),
+    ("identities add", identities.add, identities.EXAMPLES),
     ("detect", detect.detect, detect.EXAMPLES),
     ("report", report.report, report.EXAMPLES),
     ("case", case.case, case.EXAMPLES),
@@ -62,6 +64,7 @@ GROUPS = {
     "catalogue": "Scope catalogues: which scopes permit which operation.",
     "register": "The organisation's own list of connections: owner, purpose, approved operations.",
     "server": "What is known of a resource server's enforcement: validation, cache, documented bound.",
+    "identities": "Which ids of which logs are one client or one person.",
     "notebooks": "The notebooks that come with grantlens.",
 }
 """The first word of the commands that have two."""

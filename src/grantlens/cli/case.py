@@ -18,6 +18,7 @@ from grantlens.errors import GrantlensError
 
 EXAMPLES = """Examples:
   grantlens case acme.duckdb --client mail-copilot
+  grantlens case acme.duckdb --client "Mail copilot" # all its ids
   grantlens case acme.duckdb --token 9f2c1e --format json
   grantlens case acme.duckdb --subject ana@acme.example -o case-ana/"""
 
@@ -26,9 +27,11 @@ def case(
     store: StorePath,
     /,
     *,
-    client: Annotated[str | None, Parameter(metavar="ID", help="Client id.")] = None,
+    client: Annotated[str | None, Parameter(metavar="ID", help="Client id, or a name of the identities file.")] = None,
     token: Annotated[str | None, Parameter(metavar="ID", help="Token id or hash, as the logs have it.")] = None,
-    subject: Annotated[str | None, Parameter(metavar="ID", help="Subject id.")] = None,
+    subject: Annotated[
+        str | None, Parameter(metavar="ID", help="Subject id, or a name of the identities file.")
+    ] = None,
     grant: Annotated[str | None, Parameter(metavar="ID", help="Grant id.")] = None,
     out: Annotated[
         Path | None,
@@ -60,8 +63,17 @@ def case(
         answers = incident.answers()
         written = [] if out is None else incident.write(out)
     if format == "json":
-        write_json({"about": asked, "answers": answers.to_dicts()})
+        about = incident.about.to_dict()
+        write_json(
+            {
+                "about": asked | {name: about[name] for name in ("name", "ids") if name in about},
+                "answers": answers.to_dicts(),
+            }
+        )
     else:
+        meant = incident.about.told()
+        if meant:
+            print(textwrap.fill(shown(meant), WIDEST), end="\n\n")
         print("\n\n".join(_told(question, answer) for question, answer in answers.items()))
     for path in written:
         say(f"Wrote {path}")

@@ -14,12 +14,20 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 1
+VERSION = 2
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
 
-MIGRATIONS: dict[int, Callable[[Engine], None]] = {}
+
+def _add_identity(engine: Engine) -> None:
+    """Add the table of identities; written out, so that what this step makes does not change with later columns."""
+    engine.execute(
+        "CREATE TABLE identity (kind VARCHAR NOT NULL, name VARCHAR NOT NULL, source VARCHAR NOT NULL, id VARCHAR NOT NULL)"
+    )
+
+
+MIGRATIONS: dict[int, Callable[[Engine], None]] = {2: _add_identity}
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 
 

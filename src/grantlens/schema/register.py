@@ -1,4 +1,4 @@
-"""The side tables that the organisation brings: register, server, review snapshots."""
+"""The side tables that the organisation brings: register, server, identities, review snapshots."""
 
 from grantlens.schema.table import Column, Table
 
@@ -36,6 +36,17 @@ SERVER = Table(
         Column("cache_seconds", "DOUBLE", "How long it caches an introspection answer."),
         Column("bound_seconds", "DOUBLE", "Documented bound for a revocation to take effect."),
         Column("leeway_seconds", "DOUBLE", "Leeway after expiry; 60 where not given."),
+    ),
+)
+
+IDENTITY = Table(
+    "identity",
+    "Which ids of which logs are one client or one person: ids of two sources are equal only if a row here says so.",
+    (
+        Column("kind", "VARCHAR", "client or subject.", required=True),
+        Column("name", "VARCHAR", "The one name under which the ids are known.", required=True),
+        Column("source", "VARCHAR", "The source that knows the id, as in the logs.", required=True),
+        Column("id", "VARCHAR", "The client_id or subject_id, as that source's log has it.", required=True),
     ),
 )
 

@@ -1,0 +1,143 @@
+"""Which ids of which logs are the same client or person, read from TOML or CSV.
+
+TOML::
+
+    [[identity]]
+    source = "okta"                       # required, as column source of the logs has it
+    kind = "client"                       # required: client or subject
+    id = "0oa1gjh63g214q0Hq0g4"           # required, as that log has it
+    same_as = "Mail copilot"              # required: the name that all ids of this client share
+
+    [[identity]]
+    source = "github"
+    kind = "client"
+    id = "Iv1.8a61f9b3a7aba766"
+    same_as = "Mail copilot"
+
+CSV: the same names as columns. One id has one name; a name may have many ids, also of one source. Without such a file
+ids of two sources are never taken for equal, however alike they look.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grantlens.errors import RegisterError
+from grantlens.handwritten import Entry, read_csv, read_toml
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+KINDS = ("client", "subject")
+_KEYS = ("source", "kind", "id", "same_as")
+
+
+@dataclass(frozen=True, repr=False)
+class Identities:
+    r"""Ids that are one client or person under one name.
+
+    Parameters
+    ----------
+    rows
+        One row for each id, in the columns of table identity.
+    lines
+        By (kind, source, id) where the row was written, for messages.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "identities.csv")
+    >>> _ = file.write_text("source,kind,id,same_as\nokta,client,0oa1,Mail copilot\ngithub,client,Iv1.8a,Mail copilot\n")
+    >>> Identities.read(file)
+    <Identities: 2 ids of 1 client and 0 subjects>
+    """
+
+    rows: tuple[dict[str, Any], ...]
+    lines: dict[tuple[str, str, str], str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Identities:
+        """Read identities from a TOML or CSV file; a mistake names its line, a contradiction both of its lines."""
+        path = Path(path)
+        if path.suffix.lower() == ".csv":
+            entries = read_csv(path, "identity", _KEYS, RegisterError)
+        else:
+            entries = read_toml(path, {"identity": "identity"}, RegisterError)["identity"]
+        found: dict[tuple[str, str, str], tuple[dict[str, Any], Entry]] = {}
+        for entry in entries:
+            row = _row(entry)
+            key = (row["kind"], row["source"], row["id"])
+            if key in found:
+                raise _twice(row, entry, *found[key])
+            found[key] = (row, entry)
+        if not found:
+            raise RegisterError(
+                f"{path} holds no identity.",
+                "Write [[identity]] with source, kind, id and same_as, or a CSV with these columns.",
+            )
+        lines = {key: f"{entry.file} line {entry.line}" for key, (_, entry) in found.items()}
+        return cls(tuple(row for row, _ in found.values()), lines)
+
+    def write_to(self, engine: Engine) -> None:
+        """Put the identities into a store; the ids of the names that stand here are replaced, other names stay.
+
+        Runs inside the caller's transaction, which `Store.add` opens.
+
+        Raises
+        ------
+        RegisterError
+            If the store already knows one of the ids under a name that does not stand here.
+        """
+        for kind, name in sorted({(row["kind"], row["name"]) for row in self.rows}):
+            engine.execute("DELETE FROM identity WHERE kind = $kind AND name = $name", {"kind": kind, "name": name})
+        for row in self.rows:
+            place = {name: row[name] for name in ("kind", "source", "id")}
+            other = engine.value(
+                "SELECT min(name) FROM identity WHERE kind = $kind AND source = $source AND id = $id", place
+            )
+            if other is not None:
+                where = self.lines.get((row["kind"], row["source"], row["id"]), "These identities")
+                raise RegisterError(
+                    f"{where}: {row['kind']} {row['id']!r} of {row['source']} is {row['name']!r} here and "
+                    f"{other!r} in the store.",
+                    f"One id has one name: bring the entries of {other!r} too, corrected.",
+                )
+            engine.execute("INSERT INTO identity VALUES ($kind, $name, $source, $id)", row)
+
+    def __repr__(self) -> str:
+        names = {kind: len({row["name"] for row in self.rows if row["kind"] == kind}) for kind in KINDS}
+        counted = " and ".join(f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in names.items())
+        return f"<Identities: {len(self.rows)} id{'' if len(self.rows) == 1 else 's'} of {counted}>"
+
+    def _repr_html_(self) -> str:
+        shown = ("name", "kind", "source", "id")
+        head = "".join(f"<th>{name}</th>" for name in shown)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(row[name])}</td>" for name in shown) + "</tr>" for row in self.rows
+        )
+        return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    entry.check_keys(_KEYS)
+    return {
+        "kind": entry.text("kind", required=True, choices=KINDS),
+        "name": str(entry.text("same_as", required=True)).strip(),
+        "source": str(entry.text("source", required=True)).strip(),
+        "id": entry.text("id", required=True),
+    }
+
+
+def _twice(row: dict[str, Any], entry: Entry, before: dict[str, Any], earlier: Entry) -> Exception:
+    what = f"{row['kind']} {row['id']!r} of {row['source']}"
+    if row["name"] == before["name"]:
+        return entry.mistake(f"{what} stands here a second time, after line {earlier.line}.", "id", "Leave one out.")
+    return entry.mistake(
+        f"{what} is {row['name']!r} here and {before['name']!r} on line {earlier.line}.",
+        "same_as",
+        "One id has one name.",
+    )
