@@ -46,7 +46,7 @@ BAD = {
         "no loader knows these records; the first has the keys colour, size",
     ),
     "cut array": (json.dumps([usage(1), usage(2)]).encode()[:-30], "only part of the file"),
-    "broken array": (b'[{"log": "usage"},\n {"log": }]', "record 2: no valid JSON at line 2"),
+    "broken array": (b'[{"log": "usage"},\n {"log": "usage"} oops]', "record 2: no valid JSON at line 2"),
     "deep nesting": (b"[" * 100_000, "nested too deeply"),
     "damaged parquet": (b"PAR1" + b"\0" * 200, "damaged Parquet"),
     "bomb": (_bomb(), "decompression bomb"),

@@ -12,6 +12,7 @@ from grantlens.ingest.chunk import Chunk, chunks_of
 from grantlens.ingest.content import Content
 from grantlens.ingest.documents import records_of
 from grantlens.ingest.lines import MAX_LINE, line_chunks
+from grantlens.ingest.pages import Page, page_of
 from grantlens.ingest.shape import SAMPLE, is_wrapper, sampled, shape_of
 from grantlens.ingest.tabular import CsvRows, parquet_chunks, parquet_columns
 
@@ -55,6 +56,7 @@ class Reading:
         self._engine = engine
         self._rows: CsvRows | None = None
         self._text: str | None = None
+        self._page: Page | None = None
         self._spool = None
         head = b""
         while len(head) < HEAD and (block := content.read_some()):
@@ -90,7 +92,11 @@ class Reading:
             return chunks_of(self._rows)
         wrapped = bool(self.sample) and not recognised(self.sample) and any(map(is_wrapper, self.sample))
         if self.shape == "document":
-            texts = records_of(self._text, self.path, unwrap=not recognised(self.sample))
+            whole = recognised(self.sample)
+            if self._page and not (whole and self._page.key):
+                self._text = None
+                return self._page.chunks()
+            texts = records_of(self._text, self.path, unwrap=not whole)
             return chunks_of((number, number, text) for number, text in enumerate(texts, 1))
         if wrapped:
             self.shared_lines = True
@@ -103,6 +109,8 @@ class Reading:
             return self.sample
         if self.shape == "lines" and not any(map(is_wrapper, self.sample)):
             return self.sample
+        if self._page:
+            return sampled(self._page.texts(SAMPLE))
         if self.shape == "document":
             texts = records_of(self._text, self.path)
         else:
@@ -119,6 +127,8 @@ class Reading:
             return None
         if self.shape in ("csv", "parquet"):
             return "no rows below the header"
+        if self.shape == "document" and self._page:
+            return None
         if self.shape == "document":
             return None if next(records_of(self._text, self.path), None) else "empty page"
         pages = len(self._head) < HEAD and self.sample and not self.unwrapped_sample()
@@ -129,7 +139,7 @@ class Reading:
         seen = self._head[: 1 << 12].decode("utf-8", "replace").lstrip()[:60].splitlines()
         return LoadError(
             f"{self.path} is neither JSON nor CSV nor Parquet; it begins with {seen[0] if seen else 'blanks'!r}.",
-            "Load the log as its provider exports it, or say with --mapping FILE.toml which text stands for what.",
+            f"Load the log as its provider exports it, or begin a mapping: grantlens load --explain {self.path}",
         )
 
     @property
@@ -154,8 +164,10 @@ class Reading:
         if shape == "unknown":
             raise self.unreadable()
         if shape == "document":
+            data = b"".join(self._content.blocks())
+            self._page = page_of(data)
             try:
-                self._text = b"".join(self._content.blocks()).decode()
+                self._text = data.decode()
             except UnicodeDecodeError as error:
                 raise LoadError(
                     f"{self.path} is not UTF-8 text (byte {error.start}).", "Convert it: iconv -t UTF-8"
@@ -175,6 +187,9 @@ class Reading:
             return sampled(self._head_lines())
         if self.shape == "text":
             return [{"line": line.rstrip("\r")} for line in self._head_lines()]
+        if self._page:
+            records = sampled(self._page.texts(SAMPLE))
+            return records if self._page.frame is None else [self._page.frame | {self._page.key: records}]
         if self.shape == "document":
             return sampled(list(islice(records_of(self._text, self.path, unwrap=False), SAMPLE)))
         if self.shape == "csv":
@@ -195,8 +210,9 @@ class Reading:
         key = 0
         for chunk in line_chunks(self._content):
             for line, text in zip(chunk.lines["line_no"].to_pylist(), chunk.lines["line"].to_pylist(), strict=True):
+                page = page_of(text.encode())
                 try:
-                    records = list(records_of(text, self.path))
+                    records = page.texts(len(page)) if page else list(records_of(text, self.path))
                 except LoadError:
                     records = [text]  # a broken line: rejected as a record of its own
                 for record in records:

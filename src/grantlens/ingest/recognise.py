@@ -78,9 +78,9 @@ def _unknown(reading: Reading, known: dict[str, Loader]) -> LoadError:
     shared = {name: len(set(keys) & _fields(loader)) for name, loader in known.items()}
     nearest = max(shared, key=lambda name: shared[name], default=None)
     seen = ", ".join(repr(key)[1:-1][:40] for key in keys[:6]) + (", ..." if len(keys) > 6 else "")
-    remedy = "Convert it to the native format, or add a loader."
+    remedy = f"Begin a mapping: grantlens load --explain {reading.path}"
     if nearest and shared[nearest]:
-        remedy = f"The nearest is {nearest}; if that is right, name it with --loader. If not, convert the log to the native format."
+        remedy = f"The nearest is {nearest}; if that is right, name it with --loader. If not, begin a mapping: grantlens load --explain {reading.path}"
     return LoadError(f"{reading.path}: no loader knows these records; the first has the keys {seen}.", remedy)
 
 

@@ -57,7 +57,7 @@ def _shape_of_objects(text: str, whole: bool) -> str:
         return "document"
     if any(_object(line) for line in rest.split("\n")[:SAMPLE]) and first.strip() != "{":
         return "lines"  # the first line is broken, the others are not
-    if first.strip() == "{" or _wrapped_at(text) is not None or (whole and not newline):
+    if first.strip() == "{" or wrapped_at(text) is not None or (whole and not newline):
         return "document"
     return "lines" if newline else "document"
 
@@ -79,7 +79,7 @@ def _object(line: str) -> dict | None:
     return value if isinstance(value, dict) and value else None
 
 
-def _wrapped_at(text: str) -> int | None:
+def wrapped_at(text: str) -> int | None:
     """Return where the array of records begins in an object whose end may be missing."""
     decoder = json.JSONDecoder()
     at = 1
