@@ -8,16 +8,20 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from grantlens.cli.message import complain, say
-from grantlens.cli.opening import anew, neighbour
+from grantlens.cli.opening import anew, neighbour, readable
 from grantlens.cli.output import write_json, write_records
 from grantlens.cli.parameters import AsJson, StorePath
 from grantlens.errors import GrantlensError
+from grantlens.loaders import Loader
+from grantlens.loaders.mapped import mapping as read_mapping
 from grantlens.loaders.settings import Settings, key_set
 
 EXAMPLES = """Examples:
   grantlens load acme.duckdb logs/entra/ 'logs/okta/*.json.gz'
   grantlens load acme.duckdb audit.csv --loader github
   grantlens load acme.duckdb server.log --time-zone Europe/Berlin
+  grantlens load --explain gateway.log
+  grantlens load acme.duckdb gateway.log --mapping gateway.toml
   grantlens load acme.duckdb logs/ --json"""
 
 COLUMNS = (
@@ -37,13 +41,22 @@ COLUMNS = (
 
 
 def load(
-    store: StorePath,
+    store: StorePath | None = None,
     /,
     *paths: Annotated[
         str, Parameter(help="Files, folders or quoted globs: NDJSON, JSON, CSV or Parquet, plain, .gz or .zst.")
     ],
     loader: Annotated[
         str | None, Parameter(metavar="NAME", help="Read as this log. Recognised by content, if left out.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, Parameter(metavar="FILE", help="Read as this TOML says: which path fills which column.")
+    ] = None,
+    explain: Annotated[
+        Path | None,
+        Parameter(
+            metavar="FILE", help="Show what the first records of FILE become, and what is left over; write nothing."
+        ),
     ] = None,
     time_zone: Annotated[
         str | None, Parameter(metavar="ZONE", help="The zone of a log that writes local time, such as Europe/Berlin.")
@@ -63,12 +76,20 @@ def load(
     """
     from grantlens.cli.progress import progress
 
-    if not paths:
-        raise GrantlensError("No log was named.", "Name files, folders or globs: grantlens load acme.duckdb logs/")
     settings = Settings(time_zone, key_set(jwks) if jwks else None, unverified)
+    if mapping and loader:
+        raise GrantlensError("--loader and --mapping both say how to read.", "Leave one of them out.")
+    wanted = read_mapping(readable(mapping)) if mapping else loader
+    if explain:
+        return _explain(explain, wanted, settings, as_json=json)
+    if store is None or not paths:
+        raise GrantlensError(
+            "No store was named." if store is None else "No log was named.",
+            "Name a store, and files, folders or globs: grantlens load acme.duckdb logs/",
+        )
     made_here = not store.exists()
     with anew(store) as opened, progress() as tell:
-        report = opened.load(*paths, loader=loader, progress=tell, settings=settings)
+        report = opened.load(*paths, loader=wanted, progress=tell, settings=settings)
     if made_here and not report.batches:
         store.unlink()
     if json:
@@ -82,3 +103,15 @@ def load(
         near = neighbour(Path(path)) if not Path(path).exists() else None
         complain(message if path in message else f"{path}: {message}", f"Did you mean {near}?" if near else remedy)
     return 2 if report.failed else 0
+
+
+def _explain(path: Path, loader: str | Loader | None, settings: Settings, *, as_json: bool) -> int:
+    from grantlens.cli.explain import write
+    from grantlens.ingest.explain import explain
+
+    explanation = explain(readable(path), loader, settings)
+    if as_json:
+        write_json(explanation.as_dict())
+    else:
+        write(explanation)
+    return 0

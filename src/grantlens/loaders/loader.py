@@ -104,7 +104,7 @@ class Loader:
     """Takes the records of which this loader makes nothing: for a dialect that reads only what the first records held."""
 
     origins: Callable[[Mapping], Mapping[str, Mapping[str, Sequence[str]]]] | None = None
-    """Tells of a record, by log and column, the paths from which its value came; for `grantlens load --explain`."""
+    """Tells of a record, by log and column, the paths from which its value came, and under `when` what decided."""
 
     known_keys: frozenset[str] | None = None
     """If given, a record with any other top-level key is rejected, and the nearest known key is named."""

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from grantlens.loaders.loader import Loader
-from grantlens.loaders.mapped.place import text_of
+from grantlens.loaders.mapped.origin import origins
 from grantlens.loaders.mapped.reading import read
-from grantlens.loaders.mapped.rule import Mapped, Recognise, Rule, matches
+from grantlens.loaders.mapped.rule import Mapped, Recognise
 from grantlens.loaders.mapped.sql import Writer
 from grantlens.loaders.mapped.unpacking import Splitter, decoded, pairs_of
 from grantlens.loaders.settings import Settings
@@ -88,33 +88,6 @@ def loader_of(mapped: Mapped) -> Loader:
         split=splitter,
         origins=lambda record: origins(mapped, record),
     )
-
-
-def origins(mapped: Mapped, record: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
-    """Return for each log that a parsed record fills, by column, the places that its value came from."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for part in mapped.parts:
-        if part.log not in found and part.only.holds(record):
-            found[part.log] = {name: _origin(mapped, rules, record) for name, rules in part.columns.items()}
-    return found
-
-
-def _origin(mapped: Mapped, rules: Sequence[Rule], record: Mapping[str, Any]) -> list[str]:
-    for rule in rules:
-        if not rule.only.holds(record):
-            continue
-        if rule.constant is not None:
-            return []
-        if rule.parts:
-            return [place.text for place in rule.parts]
-        for place in rule.places:
-            value = text_of(place.find(record))
-            if value is not None and value not in (*rule.absent, *mapped.absent):
-                last = rule is rules[-1] or rule.otherwise is not None
-                if not rule.values or last or any(matches(value, (key,)) for key in rule.values):
-                    return [place.text]
-                break
-    return []
 
 
 def recognises(mapped: Mapped, sample: Sequence[Mapping[str, Any]]) -> bool:

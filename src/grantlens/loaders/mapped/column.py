@@ -42,6 +42,12 @@ _KEYS = (
 _NOT_RE2 = re.compile(r"\(\?(?![:imsU-]|P<)|\\[1-9ZGK]|[*+?}]\+|\{\d{4,}")
 """What Python's expressions have and DuckDB's have not: lookaround, backreferences, possessive repeats."""
 
+_SECRET = re.compile(
+    r"(?i)(.*[_.-])?(secret|client_?secret|pass(word|wd)|(access|refresh|id|session|bearer|subject|actor)_?token|api_?key"
+    r"|private_?key|secret_?access_?key|authorization|(client_?)?assertion|code_?verifier|cookie)"
+)
+"""How keys are called that hold what must not be kept as it is."""
+
 Conditions = Callable[[Document, str, Entry], When]
 
 
@@ -66,6 +72,7 @@ def column(document: Document, log: str, entry: Entry, target: Column, condition
     if isinstance(texts, list) and texts and all(isinstance(each, str) for each in texts):
         places = tuple(read_place(entry, target.name, each) for each in texts)
         _check_lists(entry, target.name, places, target)
+        _check_secrets(entry, target.name, places)
         return (Rule(places, absent=_nothing(target)),)
     if isinstance(given, dict):
         where = document.inside(entry, log, target.name, f"{target.name} rule")
@@ -107,6 +114,8 @@ def _rule(document: Document, name: str, entry: Entry, target: Column, condition
             )
     places, parts = (_places(entry, key) for key in ("path", "parts"))
     _check_lists(entry, sources[0], (*places, *parts), target)
+    if not entry.flag("hash"):
+        _check_secrets(entry, sources[0], (*places, *parts))
     zone = entry.text("zone")
     check_zone(entry, "zone", zone)
     if "format" in entry.values and "unit" in entry.values:
@@ -132,6 +141,27 @@ def _rule(document: Document, name: str, entry: Entry, target: Column, condition
 def _check_lists(entry: Entry, key: str, places: Iterable[Place], target: Column) -> None:
     if not target.type.endswith("[]") and any(each.lists for each in places):
         raise entry.mistake(f"[*] gives a list, and {target.name} holds none.", key, "Take one item: [0] is the first.")
+
+
+def _check_secrets(entry: Entry, key: str, places: Iterable[Place]) -> None:
+    for each in places:
+        if holds_secret(each.text):
+            raise entry.mistake(
+                f"{each.text!r} sounds like a secret, and a store keeps none.",
+                key,
+                f'Keep its hash: {{ path = "{each.text}", hash = true }}.',
+            )
+
+
+def holds_secret(path: str) -> bool:
+    """True if the last key of a path is called as secrets are.
+
+    Examples
+    --------
+    >>> holds_secret("headers.authorization"), holds_secret("accessToken"), holds_secret("token_id"), holds_secret("app.id")
+    (True, True, False, False)
+    """
+    return _SECRET.fullmatch(re.split(r"[.\[\]\"\']+", path.rstrip("]\"'"))[-1]) is not None
 
 
 def _nothing(target: Column) -> tuple[str, ...]:

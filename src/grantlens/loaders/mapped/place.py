@@ -46,6 +46,10 @@ class Place:
                 return found
         return None
 
+    def way(self, record: Any) -> tuple[str | int, ...] | None:
+        """Return the keys that lead to the value in a parsed record, None where there is none."""
+        return next((way for way in self.ways if _walk(record, way) is not None), None)
+
     def there(self, record: Any) -> bool:
         """True if the key is there, whatever it holds."""
         return any(_there(record, way) for way in self.ways)

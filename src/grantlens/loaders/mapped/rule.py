@@ -36,6 +36,11 @@ class When:
         """True if a parsed record fulfils it."""
         return (self.when is None or self.when.holds(record)) and not (self.unless and self.unless.holds(record))
 
+    def places(self) -> list[Place]:
+        """Return the places that are looked at."""
+        conditions = [each for each in (self.when, self.unless) if each]
+        return [place for each in conditions for one in each.any_of for place, _ in one]
+
 
 ALWAYS = When()
 

@@ -252,17 +252,11 @@ def _one_structure(tops: Iterable[Any]) -> bool:
 
 def _places_of(mapped: Mapped) -> Iterator[Place]:
     for part in mapped.parts:
-        yield from _places_in(part.only)
+        yield from part.only.places()
         for rules in part.columns.values():
             for rule in rules:
-                yield from (*rule.places, *rule.parts, *_places_in(rule.only))
+                yield from (*rule.places, *rule.parts, *rule.only.places())
     for each in mapped.ignored:
-        yield from _places_in(each.only)
+        yield from each.only.places()
     for key in mapped.lists[:1]:
         yield Place(key, ((key,),))
-
-
-def _places_in(when: When) -> Iterator[Place]:
-    for condition in (when.when, when.unless):
-        for one in condition.any_of if condition else ():
-            yield from (place for place, _ in one)
