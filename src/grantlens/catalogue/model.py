@@ -32,6 +32,7 @@ SOURCES = {
     "aws": "aws",
     "mcp": "mcp",
     "gcp": "gcp",
+    "kubernetes": "kubernetes",
     "toml": "toml",
 }
 """Source, and the converter that reads it."""
