@@ -225,6 +225,11 @@ def test_times_are_seconds_nanoseconds_or_text(load, when):
         assert load([record]).one("issuance")["issued_at"] == AT
 
 
+def test_an_envelope_whose_event_is_cut_off_is_rejected(load):
+    cut = {"@timestamp": "2026-07-01T10:00:05Z", "message": json.dumps(event("login"))[:40]}
+    assert [row["reason"] for row in load([cut], loader="cloudflare").rejected] == ["action.type is missing"]
+
+
 def test_hashes_of_token_values_are_not_kept(load):
     rolled = event("token_roll", token_tag=TAG, old_token_hash="SECRET", new_token_hash="SECRET", token="SECRET")
     loaded = load([rolled | {"newValue": "SECRET", "oldValue": "SECRET"}])

@@ -76,7 +76,7 @@ _LOGPUSH_SHAPE = f"SELECT line_no, {_columns('r', flat=True)} FROM record WHERE 
 _ANY_SHAPE = f"""
 SELECT line_no, {_columns("e")}
 FROM (SELECT line_no, unnest([from_json({OPENED}, '{_EVENT}')]) AS e
-      FROM record WHERE json_type(r) = 'OBJECT' AND NOT json_exists({OPENED}, '$.ActionType'))
+      FROM record WHERE json_type(r) = 'OBJECT' AND NOT coalesce(json_exists({OPENED}, '$.ActionType'), false))
 UNION ALL
 SELECT line_no, {_columns("e", flat=True)}
 FROM (SELECT line_no, unnest([from_json({OPENED}, '{_LOGPUSH}')]) AS e
