@@ -163,3 +163,20 @@ def test_a_token_name_that_was_used_again_is_told_as_unknown(tmp_path):
         opened.load(tmp_path / "log.ndjson")
         unknown = gl.Case(opened, grant=name).answers()["What cannot be known from these logs?"]
     assert "it names “deploy”, as 2 tokens were called, 2 of them issued before" in unknown
+
+
+def test_calls_elsewhere_after_a_revocation_are_told_and_not_judged(tmp_path):
+    records = [use("okta", "0oa1", "00u1", second, f"u{second}") for second in (10, 30, 40)]
+    records.append(ended("github", "r1", target_kind="subject", subject_id="7", revoked_at="2026-07-01T10:00:20Z"))
+    records.append(ended("github", "r2", target_kind="subject", subject_id="8", revoked_at="2026-07-01T10:00:00Z"))
+    (tmp_path / "log.ndjson").write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as opened:
+        opened.load(tmp_path / "log.ndjson")
+        opened.add(IDENTITIES)
+        named, plain = gl.Case(opened, subject="Ada Byron"), gl.Case(opened, subject="00u1")
+    (row,) = named.facts["elsewhere"]
+    assert (row["source"], row["used_in"], row["revocation_event"]) == ("github", "okta", "r1")
+    assert row["calls"] == 2
+    assert "2 calls succeeded after it" in named.answers()["What cannot be known from these logs?"]
+    assert named.facts["used"]["after_revocation"] == 0
+    assert plain.facts["elsewhere"] == []

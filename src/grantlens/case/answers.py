@@ -326,6 +326,12 @@ def _unknown(facts: dict[str, Any]) -> Answer:
         f"{plural(len(row['token_ids']), 'token')} were called, {len(row['issued_before'] or ())} of them issued before"
         for row in facts["ambiguous"][:_FEW]
     ]
+    lines += [
+        f"whether the revocation in {row['source']} at {when(row['revoked_at'])} UTC was meant to reach {row['used_in']}, "
+        f"where {plural(row['calls'], 'call')} succeeded after it, the last at {when(row['last_used_at'])} UTC: they are "
+        "one by the identities file or the provider, and tokens of two sources are not joined"
+        for row in facts["elsewhere"][:_FEW]
+    ]
     unknown = sum(row["calls"] for row in facts["operations"] if not row["known"])
     if unknown:
         lines.append(f"{plural(unknown, 'call')} are known to no catalogue: what they could touch is unknown")

@@ -196,6 +196,17 @@ GROUP BY ALL ORDER BY a.revoked_at, a.revocation_event
 """
 
 
+# A revocation ends what its own source issued. Calls elsewhere by the same client or person are told, not judged.
+_ELSEWHERE = """
+SELECT r.source, r.revoked_at, r.revocation_event, c.source AS used_in, count(*) AS calls, max(u.used_at) AS last_used_at
+FROM effective_revocation r
+JOIN case_call u ON u.outcome = 'success' AND u.used_at > r.certain_from
+JOIN named_caller c ON c.caller_id = u.caller_id AND c.source <> r.source
+WHERE r.target_kind IN ('client', 'subject', 'policy') AND {own_r}
+GROUP BY ALL ORDER BY r.revoked_at, r.revocation_event, c.source
+"""
+
+
 def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the facts; reads the relations and the focus tables.
 
@@ -216,6 +227,7 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: l
         "register": ask(engine, _REGISTER, values),
         "keys": ask(engine, _KEYS, values),
         "ambiguous": ask(engine, _AMBIGUOUS, values),
+        "elsewhere": ask(engine, about.into(_ELSEWHERE), values) if about.ids else [],
         "registered": bool(engine.value("SELECT count(*) FROM register")),
     }
 
