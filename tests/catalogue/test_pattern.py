@@ -25,12 +25,12 @@ def test_brackets_mean_nothing():
     assert not matcher("a.b")("axb")
 
 
-def grant(engine, *scopes):
+def grant(engine, *scopes, batch=1):
     """Put an issuance with these scopes into a store."""
     engine.execute(
         "INSERT INTO issuance (batch_id, line_no, event_id, issued_at, kind, outcome, source, scopes) "
-        "VALUES (0, 1, 'e1', now(), 'token', 'success', 'x', $scopes)",
-        {"scopes": list(scopes)},
+        "VALUES ($batch, 1, 'e1', now(), 'token', 'success', 'x', $scopes)",
+        {"scopes": list(scopes), "batch": batch},
     )
 
 
@@ -60,6 +60,25 @@ def test_a_pattern_stands_for_what_it_matches_once(tmp_path, engine, add):
     add(aws(tmp_path, "GetOne", "GetThree"))  # a newer catalogue: the pattern is spelled out anew
     assert implied(engine) == [("acme:Get*", ["acme:GetOne", "acme:GetThree"])]
     assert engine.value("SELECT count(*) FROM cat_scope WHERE scope LIKE '%*%'") == 1
+
+
+def test_patterns_of_later_batches_and_of_a_catalogue_added_again(tmp_path, engine, add):
+    grant(engine, "acme:Get*")
+    catalogue = aws(tmp_path, "GetOne", "PutA")
+    add(catalogue)
+    grant(engine, "acme:P*", batch=2)
+    assert expand_patterns(engine) == 1
+    grant(engine, "acme:G*", batch=2)  # the last batch was taken back, and another has its number
+    assert expand_patterns(engine) == 1
+    assert expand_patterns(engine) == 0
+    add(catalogue)  # the same once more: what earlier batches granted is not forgotten
+    assert [pattern for pattern, _ in implied(engine)] == ["acme:G*", "acme:Get*", "acme:P*"]
+
+
+def test_what_a_log_of_calls_repeats_is_spelled_out(tmp_path, engine, add):
+    add(aws(tmp_path, "GetOne"))
+    engine.execute("INSERT INTO usage_caller (caller_id, source, token_scopes) VALUES (7, 'x', ['acme:G*'])")
+    assert expand_patterns(engine) == 1
 
 
 def test_a_pattern_is_as_risky_as_the_riskiest_it_matches(tmp_path, engine, add):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from grantlens.catalogue.oauth_cap import PREFIX, lets_through
 
@@ -22,15 +23,27 @@ SOURCES = ("aws", "kubernetes", "gcp")
 """Sources of catalogues whose scopes are granted in bulk."""
 
 _CATALOGUES = """
-SELECT catalogue, source, case_sensitive FROM cat_meta WHERE list_contains($sources, source) ORDER BY catalogue
+SELECT m.catalogue, m.source, m.case_sensitive, m.sha256, count(s.scope_id)
+FROM cat_meta m LEFT JOIN cat_scope s ON s.catalogue = m.catalogue
+WHERE list_contains($sources, m.source)
+GROUP BY m.catalogue, m.source, m.case_sensitive, m.sha256
+ORDER BY m.catalogue
+"""
+
+_LAST = """
+SELECT (SELECT coalesce(max(batch_id), 0) FROM issuance), (SELECT coalesce(max(caller_id), 0) FROM usage_caller)
 """
 
 _GRANTED = """
 SELECT DISTINCT scope
 FROM (
-    SELECT unnest(scopes) AS scope FROM (SELECT DISTINCT scopes FROM issuance WHERE scopes IS NOT NULL)
+    SELECT unnest(scopes) AS scope FROM (
+        SELECT DISTINCT scopes FROM issuance WHERE scopes IS NOT NULL AND batch_id >= $batch_id
+    )
     UNION ALL
-    SELECT unnest(token_scopes) FROM (SELECT DISTINCT token_scopes FROM usage_caller WHERE token_scopes IS NOT NULL)
+    SELECT unnest(token_scopes) FROM (
+        SELECT DISTINCT token_scopes FROM usage_caller WHERE token_scopes IS NOT NULL AND caller_id >= $caller_id
+    )
 )
 WHERE regexp_matches(scope, '[*?]') OR starts_with(scope, $oauth)
 ORDER BY scope
@@ -60,36 +73,63 @@ VALUES ($scope_id, 'any', 'pattern', 'the riskiest that it matches', $rank)
 """
 
 
+_SEEN: WeakKeyDictionary[Engine, tuple[list, tuple[int, int]]] = WeakKeyDictionary()
+"""Of each store: its catalogues with the number of their scopes, and the last batch and caller that were looked at."""
+
+
 def expand_patterns(engine: Engine) -> int:
-    """Make scopes of what logs grant in bulk, in each catalogue that has such scopes; return how many are new."""
-    catalogues = engine.rows(_CATALOGUES, {"sources": list(SOURCES)})
-    granted = [scope for (scope,) in engine.rows(_GRANTED, {"oauth": PREFIX})] if catalogues else []
-    if not granted:
+    """Make scopes of what logs grant in bulk, in each catalogue that has such scopes; return how many are new.
+
+    Only what came since the last time is looked at, the last batch once more: it may have been taken back and written anew.
+    """
+    catalogues = _catalogues(engine)
+    if not catalogues:
         return 0
-    return sum(_expand(engine, name, source, granted, case_sensitive) for name, source, case_sensitive in catalogues)
-
-
-def _expand(engine: Engine, catalogue: str, source: str, granted: list[str], case_sensitive: bool) -> int:
-    scopes = engine.rows(_SCOPES, {"catalogue": catalogue})
-    known = {scope if case_sensitive else scope.lower() for _, scope, _ in scopes}
-    plain = [row for row in scopes if not re.search(r"[*?]", row[1]) and not row[1].startswith(PREFIX)]
+    seen, last = _SEEN.get(engine, ([], (0, 0)))
+    batch_id, caller_id = last if seen == catalogues else (0, 0)
+    granted = engine.rows(_GRANTED, {"oauth": PREFIX, "batch_id": batch_id, "caller_id": caller_id})
     added = 0
-    for pattern in granted:
-        key = pattern if case_sensitive else pattern.lower()
-        fits = lets_through(pattern) if source == "gcp" else matcher(pattern, case_sensitive=case_sensitive)
-        new = fits is not None and key not in known
-        matched = [(scope_id, rank) for scope_id, scope, rank in plain if new and fits and fits(scope)]
-        if not matched:
-            continue
-        known.add(key)
-        scope_id = engine.value("SELECT coalesce(max(scope_id) + 1, 0) FROM cat_scope")
-        what = f"Stands for {len(matched)} scopes of this catalogue."
-        row = {"scope_id": scope_id, "catalogue": catalogue, "scope": pattern, "description": what}
-        engine.execute(_ADD_SCOPE, row)
-        engine.execute(_ADD_IMPLIED, {"scope_id": scope_id, "narrower": [one for one, _ in matched]})
-        engine.execute(_ADD_RISK, {"scope_id": scope_id, "rank": max(rank for _, rank in matched)})
-        added += 1
+    if granted:
+        for catalogue, source, case_sensitive, _, _ in catalogues:
+            scopes = _Scopes(engine, catalogue, case_sensitive)
+            for (scope,) in granted:
+                fits = lets_through(scope) if source == "gcp" else matcher(scope, case_sensitive=case_sensitive)
+                added += fits is not None and scopes.add(scope, fits)
+    _SEEN[engine] = (_catalogues(engine), engine.rows(_LAST)[0])
     return added
+
+
+def _catalogues(engine: Engine) -> list:
+    return engine.rows(_CATALOGUES, {"sources": list(SOURCES)})
+
+
+class _Scopes:
+    """The scopes of one catalogue in a store."""
+
+    def __init__(self, engine: Engine, catalogue: str, case_sensitive: bool) -> None:
+        self._engine, self._catalogue, self._case_sensitive = engine, catalogue, case_sensitive
+        scopes = engine.rows(_SCOPES, {"catalogue": catalogue})
+        self._known = {self._key(scope) for _, scope, _ in scopes}
+        self._plain = [row for row in scopes if not re.search(r"[*?]", row[1]) and not row[1].startswith(PREFIX)]
+
+    def _key(self, scope: str) -> str:
+        return scope if self._case_sensitive else scope.lower()
+
+    def add(self, pattern: str, fits: Callable[[str], bool]) -> bool:
+        """Add a pattern that is not known yet and fits some scope; return whether it was added."""
+        if self._key(pattern) in self._known:
+            return False
+        matched = [(scope_id, rank) for scope_id, scope, rank in self._plain if fits(scope)]
+        if not matched:
+            return False
+        self._known.add(self._key(pattern))
+        scope_id = self._engine.value("SELECT coalesce(max(scope_id) + 1, 0) FROM cat_scope")
+        what = f"Stands for {len(matched)} scopes of this catalogue."
+        row = {"scope_id": scope_id, "catalogue": self._catalogue, "scope": pattern, "description": what}
+        self._engine.execute(_ADD_SCOPE, row)
+        self._engine.execute(_ADD_IMPLIED, {"scope_id": scope_id, "narrower": [one for one, _ in matched]})
+        self._engine.execute(_ADD_RISK, {"scope_id": scope_id, "rank": max(rank for _, rank in matched)})
+        return True
 
 
 def matcher(pattern: str, *, case_sensitive: bool = True) -> Callable[[str], bool]:
