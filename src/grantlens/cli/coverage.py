@@ -1,23 +1,50 @@
-"""`grantlens coverage`: where each log is really there."""
+"""`grantlens coverage`: where each log is really there, and what can be concluded from it."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
 from grantlens.cli.opening import existing
 from grantlens.cli.output import write_json, write_table
-from grantlens.cli.parameters import AsJson, StorePath
+from grantlens.cli.parameters import AsJson
+from grantlens.errors import GrantlensError
 
 EXAMPLES = """Examples:
   grantlens coverage acme.duckdb
-  grantlens coverage acme.duckdb --json"""
+  grantlens coverage acme.duckdb --json
+  grantlens coverage acme.duckdb --explain
+  grantlens coverage --explain"""
 
 COLUMNS = ("source", "tenant", "log", "covered_from", "covered_until", "is_gap", "records", "note")
 
 
-def coverage(store: StorePath, /, *, json: AsJson = False) -> int:
+def coverage(
+    store: Annotated[
+        Path | None,
+        Parameter(help="The store: a DuckDB file made by `grantlens load`. With --explain it may be left out."),
+    ] = None,
+    /,
+    *,
+    explain: Annotated[
+        bool, Parameter(help="Tell for each source how its logs join, and which rules can therefore say what.")
+    ] = False,
+    json: AsJson = False,
+) -> int:
     """Show for each source, tenant and log the stretches that are really there, and the gaps.
 
     Nothing can be concluded about a time that no log covers. Also counts, by reason, what was ignored and rejected.
+    With --explain: what can be concluded from the sources in the store or, without a store, from every log that
+    grantlens reads.
     """
+    if store is None:
+        if not explain:
+            raise GrantlensError("STORE is missing.", "See: grantlens coverage --help")
+        return _every_provider(json)
+    if explain:
+        return _explained(store, json)
     with existing(store) as opened:
         stretches = opened.coverage().to_pylist()
         aside = [
@@ -31,7 +58,7 @@ def coverage(store: StorePath, /, *, json: AsJson = False) -> int:
         )
         return 0
     if not stretches:
-        print("The store holds no event, so it covers nothing.")
+        print(NOTHING)
     else:
         write_table(stretches, COLUMNS)
     if aside:
@@ -39,6 +66,8 @@ def coverage(store: StorePath, /, *, json: AsJson = False) -> int:
         write_table(aside, ("what", "loader", "reason", "records"))
     return 0
 
+
+NOTHING = "The store holds no event, so it covers nothing."
 
 ASIDE = {
     "ignored": """
@@ -50,5 +79,31 @@ ASIDE = {
 }
 
 
-def _without(row: dict) -> dict:
+def _every_provider(json: bool) -> int:
+    from grantlens.cli import explained
+    from grantlens.loaders import loaders
+    from grantlens.rules.conclusion import source_of
+
+    sources = [source_of(loader) for loader in loaders().values()]
+    if json:
+        write_json({"sources": [explained.provider_json(source) for source in sources]})
+    else:
+        print(explained.of_providers(sources))
+    return 0
+
+
+def _explained(store: Path, json: bool) -> int:
+    from grantlens.cli import explained
+    from grantlens.rules.held import held
+
+    with existing(store) as opened:
+        sources = held(opened)
+    if json:
+        write_json({"sources": [explained.store_json(source) for source in sources]})
+    else:
+        print(explained.of_store(sources) if sources else NOTHING)
+    return 0
+
+
+def _without(row: dict) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "what"}

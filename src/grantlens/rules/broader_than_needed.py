@@ -1,6 +1,6 @@
 """PRV-4: scopes that are used, where a narrower one would have been enough."""
 
-from grantlens.rules.evidence import ISSUE_USE, PAIR, Evidence, Way
+from grantlens.rules.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
 from grantlens.rules.example import Example, consent, logs_from_to, use
 from grantlens.rules.rule import Parameter, Rule
 
@@ -23,12 +23,12 @@ RULE = Rule(
     ),
     # Enough for every call: an absence of calls that need more.
     rests_on=Evidence(
-        (Way(ISSUE_USE, {ISSUE_USE: PAIR}, ("issuance.scopes",), silence=("usage",), brought=("catalogue",)),),
+        (Way(ISSUE_USE, {ISSUE_USE: PAIR}, ("issuance.scopes", WORKED), silence=("usage",), brought=("catalogue",)),),
         (
             Way(
                 ISSUE_USE,
                 {ISSUE_USE: PAIR},
-                ("issuance.scopes",),
+                ("issuance.scopes", WORKED),
                 brought=("catalogue",),
                 leaves_open="a narrower scope is enough for the calls seen, others may have needed more",
             ),

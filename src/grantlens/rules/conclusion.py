@@ -10,7 +10,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from grantlens.loaders import STRENGTHS
-from grantlens.rules.evidence import NAMED, NOTHING, TOKEN, Way
+from grantlens.rules.evidence import (
+    ENDED,
+    ENDED_GRANT,
+    ISSUE_END,
+    ISSUE_USE,
+    NAMED,
+    NOTHING,
+    REFUSED_OTHERWISE,
+    TOKEN,
+    USE_END,
+    WORKED,
+    Way,
+)
 from grantlens.rules.given import given
 from grantlens.schema import LOGS
 
@@ -23,6 +35,8 @@ LEVELS = ("verdict", "bounds", "no")
 
 BROUGHT = ("catalogue", "register", "server")
 """What a user adds to a store, in the order of reports."""
+
+LOG_PAIRS = (ISSUE_USE, ISSUE_END, USE_END)
 
 
 @dataclass(frozen=True)
@@ -72,10 +86,17 @@ class Conclusion:
     rule: str
     level: str
     """One of `LEVELS`."""
-    reason: str
-    """Why it is not more, or what it leaves open; empty where nothing is missing."""
+    lacks: tuple[str, ...] = ()
+    """What the log does not have for more; empty for a verdict."""
+    leaves_open: str = ""
+    """What cannot be told all the same."""
     brought: tuple[str, ...] = ()
     """What must be brought for it."""
+
+    @property
+    def reason(self) -> str:
+        """Why it is not more, and what it leaves open; empty where nothing is missing."""
+        return "; ".join(filter(None, (", ".join(self.lacks), self.leaves_open)))
 
     @property
     def sentence(self) -> str:
@@ -97,33 +118,50 @@ def conclude(rule: Rule, source: Source) -> Conclusion:
     """
     rests_on = rule.rests_on
     if not (rests_on.verdict or rests_on.bounds):
-        return Conclusion(rule.id, "no", "the rule does not declare what it rests on")
+        return Conclusion(rule.id, "no", ("the rule does not declare what it rests on",))
     for way in rests_on.verdict:
         if not lacking(way, source):
-            return Conclusion(rule.id, "verdict", way.leaves_open, way.brought)
+            return Conclusion(rule.id, "verdict", (), way.leaves_open, way.brought)
     for way in rests_on.bounds:
         if not lacking(way, source):
-            lacks = _nearest(rests_on.verdict, source)
-            reason = "; ".join(filter(None, (", ".join(lacks), way.leaves_open)))
-            return Conclusion(rule.id, "bounds", reason, way.brought)
-    return Conclusion(rule.id, "no", ", ".join(_nearest(rests_on.bounds + rests_on.verdict, source)))
+            return Conclusion(rule.id, "bounds", _nearest(rests_on.verdict, source), way.leaves_open, way.brought)
+    return Conclusion(rule.id, "no", _nearest(rests_on.bounds + rests_on.verdict, source))
 
 
-def lacking(way: Way, source: Source) -> list[str]:
-    """Return what a way needs and the log does not have, in words; empty where all is there."""
+def together(conclusions: Iterable[Conclusion]) -> list[tuple[str, list[tuple[str, list[Conclusion]]]]]:
+    """Return conclusions by what their log lacks, then by what they leave open; what lacks nothing comes first."""
+    found: dict[str, dict[str, list[Conclusion]]] = {}
+    for conclusion in conclusions:
+        by_open = found.setdefault(", ".join(conclusion.lacks), {})
+        by_open.setdefault(conclusion.leaves_open, []).append(conclusion)
+    return [
+        (lacks, sorted(by_open.items(), key=lambda item: bool(item[0])))
+        for lacks, by_open in sorted(found.items(), key=lambda item: bool(item[0]))
+    ]
+
+
+def lacking(way: Way, source: Source, *, repeat: bool = False) -> list[str]:
+    """Return what a way needs and the log does not have, in words; empty where all is there.
+
+    A key that is missing is not named beside the join that fails for want of it, unless `repeat` asks for that.
+    """
     missing = [log for log in way.logs if log not in source.logs]
     lacks = [source.wants.get(log, f"no {log} is logged") for log in missing]
     for log in way.silence:
         if log in source.logs and log not in source.carries:
-            lacks.append(f"not every {log} is logged, so its absence shows nothing")
+            lacks.append(f"{log} is logged in part, so its absence shows nothing")
+    apart = []
     for (first, second), least in way.joins.items():
         if not {first, second} & set(missing):
             join = source.join(first, second)
             strength = join.strength if join else NOTHING
             if STRENGTHS.index(strength) > STRENGTHS.index(least):
-                lacks.append(_no_join(first, second, strength))
+                apart.append(_no_join(first, second, strength))
+    lacks += apart
     for said in way.says:
-        if said.partition(".")[0] not in missing and said not in source.says:
+        if apart and said in KEYS and not repeat:
+            continue
+        if said.partition(".")[0] not in missing and source.says.isdisjoint(said.split(" or ")):
             lacks.append(source.wants.get(said, UNSAID.get(said, f"{said} is not logged")))
     lacks += [
         source.wants.get(thing, f"no {thing} was brought") for thing in way.brought if thing not in source.brought
@@ -137,10 +175,14 @@ def _no_join(first: str, second: str, strength: str) -> str:
     return f"{first} and {second} join by {strength} only"
 
 
-def _nearest(ways: Iterable[Way], source: Source) -> list[str]:
+def _nearest(ways: Iterable[Way], source: Source) -> tuple[str, ...]:
     """Return what the way that comes nearest lacks."""
-    return min((lacking(way, source) for way in ways), key=len, default=[])
+    nearest = min(ways, key=lambda way: len(lacking(way, source, repeat=True)), default=Way())
+    return tuple(lacking(nearest, source))
 
+
+KEYS = frozenset({NAMED, "usage.token_id", "usage.grant_id", "usage.session_id", "issuance.session_id"})
+"""What must be told because logs join by it."""
 
 UNSAID = {
     "issuance.scopes": "no issuance names scopes",
@@ -158,10 +200,16 @@ UNSAID = {
     "issuance.session_id": "no issuance names a session",
     "usage.token_scopes": "no call repeats its scopes",
     "usage.client_id": "no call names a client",
+    WORKED: "no call that worked is logged",
     "usage.outcome=denied": "no refused call is logged",
     "usage.denial_reason=token": "no call is logged as refused because of its token",
     "usage.denial_reason=scope": "no call is logged as refused for want of scope",
-    "usage.validation=introspection": "no call tells how the server checked the token",
-    "revocation.target_kind=grant": "no end of a grant is logged",
+    REFUSED_OTHERWISE: "every refused call is logged as refused for another reason",
+    "usage.validation=introspection": "nothing says how the servers check tokens",
+    ENDED: "what is logged narrows access, and ends none",
+    ENDED_GRANT[0]: "no end of a grant is logged",
+    ENDED_GRANT[1]: "no end of a grant says whose it was",
+    "revocation.token_id": "no revocation names a token",
+    "revocation.grant_id": "no revocation names a grant",
 }
 """How it reads that a log never tells this."""

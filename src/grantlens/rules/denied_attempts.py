@@ -1,6 +1,6 @@
 """OOS-12: actions beyond scope that were refused."""
 
-from grantlens.rules.evidence import Evidence, Way, scopes_of_a_call
+from grantlens.rules.evidence import REFUSED_OTHERWISE, Evidence, Way, scopes_of_a_call
 from grantlens.rules.example import Example, token, use
 from grantlens.rules.rule import Rule
 
@@ -16,8 +16,8 @@ RULE = Rule(
     # The server says why it refused, or the catalogue finds that no scope held would have done.
     rests_on=Evidence(
         (
-            Way(("usage",), says=("usage.denial_reason=scope",)),
-            *scopes_of_a_call("catalogue", says=("usage.outcome=denied",)),
+            Way(("usage",), says=("usage.outcome=denied", "usage.denial_reason=scope")),
+            *scopes_of_a_call("catalogue", says=("usage.outcome=denied", REFUSED_OTHERWISE)),
         )
     ),
     sql="""

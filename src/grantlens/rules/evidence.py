@@ -11,6 +11,18 @@ ISSUE_USE = ("issuance", "usage")
 ISSUE_END = ("issuance", "revocation")
 USE_END = ("usage", "revocation")
 
+WORKED = "usage.outcome=success"
+"""Calls that worked are logged, not only those that were refused."""
+
+REFUSED_OTHERWISE = "usage.denial_reason=unknown or usage.denial_reason=policy or usage.denial_reason=other"
+"""Calls are refused for something that may have been a missing scope."""
+
+ENDED = "revocation.kind=revoke or revocation.kind=disable"
+"""What is logged ends access, and not only narrows or announces."""
+
+ENDED_GRANT = ("revocation.target_kind=grant", "revocation.grant_id or revocation.subject_id")
+"""Grants end in the log, and it says which or whose."""
+
 NAMED = "issuance.token_id=named"
 """The tokens themselves have ids at issue, not only keys and other credentials."""
 
@@ -33,7 +45,8 @@ class Way:
     joins: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """The least strength with which a pair of logs must join."""
     says: tuple[str, ...] = ()
-    """What the log must tell: "issuance.scopes", or "usage.denial_reason=token" for one word of a vocabulary."""
+    """What the log must tell: "issuance.scopes", or "usage.denial_reason=token" for one word of a vocabulary. Where one of
+    several is enough, " or " stands between them."""
     silence: tuple[str, ...] = ()
     """Logs from whose silence something is concluded: a loader must carry them, to show a row now and then is not enough."""
     brought: tuple[str, ...] = ()
@@ -84,15 +97,16 @@ def after_the_end(says: tuple[str, ...] = (), *, of_a_grant: bool = False) -> Ev
     of_a_grant
         True where only the end of a grant or refresh token counts, and the access tokens behind it.
     """
+    says = (WORKED, ENDED, *says)
     if of_a_grant:
         refreshed = Way(ALL_THREE, {ISSUE_USE: TOKEN, ISSUE_END: TOKEN}, (*says, "issuance.token_kind=refresh"))
-        says = (*says, "revocation.target_kind=grant")
+        says = (*says, *ENDED_GRANT)
     by_token = Way(USE_END, {USE_END: TOKEN}, says)
     by_issue = Way(
         ALL_THREE,
         {ISSUE_USE: TOKEN, ISSUE_END: PAIR},
         says,
-        leaves_open="calls are known by their token, what was ended by its grant, session, client or subject: all tokens behind it",
+        leaves_open="which token called is sure, what was ended is known by its grant, session, client or subject: all tokens behind it",
     )
     by_grant = Way(
         USE_END,
@@ -122,6 +136,13 @@ def with_a_server(evidence: Evidence) -> Evidence:
     return Evidence(said + told, unexplained + evidence.bounds)
 
 
+def with_an_expiry(evidence: Evidence, otherwise: str) -> Evidence:
+    """Return the evidence of a rule that asks for the end of a token's life; `otherwise` tells what holds without one."""
+    told = tuple(replace(way, says=(*way.says, "issuance.expires_at")) for way in evidence.verdict)
+    untold = tuple(replace(way, leaves_open=_and(way.leaves_open, otherwise)) for way in evidence.verdict)
+    return Evidence(told + untold, evidence.bounds)
+
+
 def _and(*parts: str) -> str:
     return "; ".join(filter(None, parts))
 
@@ -129,5 +150,9 @@ def _and(*parts: str) -> str:
 def every_word(rests_on: Iterable[Evidence]) -> frozenset[str]:
     """Return all that these want a log to tell."""
     return frozenset(
-        word for evidence in rests_on for way in (*evidence.verdict, *evidence.bounds) for word in way.says
+        word
+        for evidence in rests_on
+        for way in (*evidence.verdict, *evidence.bounds)
+        for said in way.says
+        for word in said.split(" or ")
     )

@@ -17,6 +17,9 @@ from grantlens.loaders import Loader
 from grantlens.schema import LOGS
 from grantlens.schema.vocabulary import ENUMS
 
+UNKNOWN = "unknown"
+"""The word for a column that may stay empty."""
+
 _NOTHING = "(SELECT 0::BIGINT AS line_no, ''::VARCHAR AS line)"
 
 
@@ -44,12 +47,19 @@ def _told(engine: Engine, loader: Loader, log: str) -> Iterator[str]:
     tree = json.loads(engine.value("SELECT json_serialize_sql($sql::VARCHAR)", {"sql": sql}))
     named: dict[str, list[dict]] = {}
     _collect(tree, named)
+    for name, value in loader.parameters.items():
+        named[f"${name}"] = [{"class": "CONSTANT", "literal": {"kind": "STRING", "text": value}}]
     for column in LOGS[log].columns:
         if column.name in columns:
             yield f"{log}.{column.name}"
-            if words := ENUMS.get(column.type):
-                said = _words(named, column.name, frozenset())
-                yield from (f"{log}.{column.name}={word}" for word in words if said is None or word in said)
+        if column.type in ENUMS and not column.required:
+            said = _words(named, column.name, frozenset()) if column.name in columns else {UNKNOWN}
+            words = (*ENUMS[column.type], UNKNOWN)
+        elif column.type in ENUMS:
+            said, words = _words(named, column.name, frozenset()), ENUMS[column.type]
+        else:
+            continue
+        yield from (f"{log}.{column.name}={word}" for word in words if said is None or word in said)
 
 
 def _collect(node: Any, named: dict[str, list[dict]]) -> None:
@@ -83,12 +93,14 @@ def _results(node: Any, named: dict[str, list[dict]], above: frozenset[str]) -> 
     if not isinstance(node, dict):
         return set()
     if node.get("class") == "CONSTANT":
-        return {node["literal"]["text"]} if node["literal"]["kind"] == "STRING" else set()
+        return {node["literal"]["text"] if node["literal"]["kind"] == "STRING" else UNKNOWN}
     if node.get("class") == "CASE":
         branches = [check["then_expr"] for check in node["case_checks"]]
         return _results([*branches, node["else_expr"]], named, above)
     if node.get("class") == "COLUMN_REF":
         return _words(named, node["column_names"][-1], above)
+    if node.get("class") == "PARAMETER":
+        return _words(named, f"${node['identifier']}", above)
     return _either(_results(part, named, above) for part in node.values())
 
 

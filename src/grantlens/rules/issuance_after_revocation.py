@@ -1,6 +1,6 @@
 """REV-2: tokens that were issued although their grant was revoked."""
 
-from grantlens.rules.evidence import GRANT, ISSUE_END, NAMED, PAIR, TOKEN, Evidence, Way
+from grantlens.rules.evidence import ENDED, ENDED_GRANT, GRANT, ISSUE_END, NAMED, PAIR, TOKEN, Evidence, Way
 from grantlens.rules.example import Example, consent, refreshed, revoked, token
 from grantlens.rules.rule import Rule
 
@@ -16,13 +16,19 @@ RULE = Rule(
     # A new token of the grant that ended, or one made from the refresh token that ended.
     rests_on=Evidence(
         (
-            Way(ISSUE_END, {ISSUE_END: GRANT}, (NAMED, "revocation.target_kind=grant")),
-            Way(ISSUE_END, {ISSUE_END: TOKEN}, (NAMED, "issuance.parent_token_id")),
+            Way(ISSUE_END, {ISSUE_END: GRANT}, (NAMED, ENDED, *ENDED_GRANT)),
+            Way(ISSUE_END, {ISSUE_END: TOKEN}, (NAMED, ENDED, "issuance.parent_token_id")),
             Way(
                 ISSUE_END,
                 {ISSUE_END: PAIR},
-                (NAMED, "revocation.target_kind=grant"),
+                (NAMED, ENDED, *ENDED_GRANT),
                 leaves_open="any new token of the client for the subject counts, unless a consent came before it",
+            ),
+            Way(
+                ISSUE_END,
+                {ISSUE_END: PAIR},
+                ("issuance.token_id", ENDED, *ENDED_GRANT),
+                leaves_open="only of new keys: issued tokens have no id",
             ),
         )
     ),

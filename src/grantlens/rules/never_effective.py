@@ -1,6 +1,6 @@
 """REV-4: revocations that were really the expiry."""
 
-from grantlens.rules.evidence import after_the_end
+from grantlens.rules.evidence import after_the_end, with_an_expiry
 from grantlens.rules.example import Example, logs_from_to, revoked, token, use
 from grantlens.rules.rule import Rule
 
@@ -14,7 +14,7 @@ RULE = Rule(
     basis="RFC 7009 section 2; RFC 7662 section 4",
     needs=("revoked_use",),
     # It rests on a success late in the token's life, which is a presence.
-    rests_on=after_the_end(),
+    rests_on=with_an_expiry(after_the_end(), "no expiry is logged: a token counts as alive to the end of the window"),
     sql="""
 WITH lived AS (
     SELECT *, least(coalesce(expires_at, $until), $until) AS life_ends_at FROM revoked_use

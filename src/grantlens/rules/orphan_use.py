@@ -1,6 +1,6 @@
 """INT-1: calls whose issuance no log shows."""
 
-from grantlens.rules.evidence import ISSUE_USE, PAIR, TOKEN, Evidence, Way
+from grantlens.rules.evidence import ISSUE_USE, PAIR, TOKEN, WORKED, Evidence, Way
 from grantlens.rules.example import Example, logs_from_to, token, use
 from grantlens.rules.rule import Parameter, Rule
 
@@ -27,7 +27,7 @@ RULE = Rule(
             Way(
                 ISSUE_USE,
                 {ISSUE_USE: TOKEN},
-                ("usage.token_id",),
+                ("usage.token_id", WORKED),
                 silence=("issuance",),
                 leaves_open="a key that is older than the log looks as if it had never been issued",
             ),
@@ -36,6 +36,7 @@ RULE = Rule(
             Way(
                 ISSUE_USE,
                 {ISSUE_USE: PAIR},
+                (WORKED,),
                 silence=("issuance",),
                 leaves_open="told of a client and subject without any issuance, never of a token",
             ),

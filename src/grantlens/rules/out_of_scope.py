@@ -1,6 +1,6 @@
 """OOS-1: actions that no granted scope permitted."""
 
-from grantlens.rules.evidence import Evidence, scopes_of_a_call
+from grantlens.rules.evidence import WORKED, Evidence, scopes_of_a_call
 from grantlens.rules.example import Example, consent, revoked, token, use
 from grantlens.rules.rule import Rule
 
@@ -14,7 +14,7 @@ RULE = Rule(
     basis="RFC 6749 section 3.3; RFC 6750 section 3.1; MCP authorization, scope checks",
     needs=("used_pair", "judged_question", "scope_set", "named_caller", "caller_segment", "operation_class"),
     # The token's own scopes, else those the call repeats, else the grant's at that moment; unknown scopes or operations are undecided.
-    rests_on=Evidence(scopes_of_a_call("catalogue")),
+    rests_on=Evidence(scopes_of_a_call("catalogue", says=(WORKED,))),
     sql="""
 WITH judged AS (
     SELECT p.*, coalesce(j.verdict, 'unknown') AS judgement, x.scopes, coalesce(j.ambiguous_list, false) AS ambiguous_list,

@@ -1,6 +1,6 @@
 """INT-2: calls before the token was issued, or after it expired."""
 
-from grantlens.rules.evidence import ISSUE_USE, TOKEN, Evidence, Way
+from grantlens.rules.evidence import ISSUE_USE, TOKEN, WORKED, Evidence, Way
 from grantlens.rules.example import Example, token, use
 from grantlens.rules.rule import Rule
 
@@ -16,11 +16,11 @@ RULE = Rule(
     # The life is the token's own: nothing but the token joins.
     rests_on=Evidence(
         (
-            Way(ISSUE_USE, {ISSUE_USE: TOKEN}, ("usage.token_id", "issuance.expires_at")),
+            Way(ISSUE_USE, {ISSUE_USE: TOKEN}, ("usage.token_id", WORKED, "issuance.expires_at")),
             Way(
                 ISSUE_USE,
                 {ISSUE_USE: TOKEN},
-                ("usage.token_id",),
+                ("usage.token_id", WORKED),
                 leaves_open="only of calls before the issue: no expiry is logged",
             ),
         )

@@ -1,6 +1,6 @@
 """OOS-3: actions that were permitted, but not what the connection is for."""
 
-from grantlens.rules.evidence import Evidence, scopes_of_a_call
+from grantlens.rules.evidence import WORKED, Evidence, scopes_of_a_call
 from grantlens.rules.example import Example, token, use
 from grantlens.rules.rule import Parameter, Rule
 
@@ -19,7 +19,7 @@ RULE = Rule(
         ),
     ),
     # It looks only at calls that are in scope, so it needs all that OOS-1 needs.
-    rests_on=Evidence(scopes_of_a_call("catalogue", "register")),
+    rests_on=Evidence(scopes_of_a_call("catalogue", "register", says=(WORKED,))),
     sql="""
 WITH approved AS (
     -- Only * is a glob; every other character means itself.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from grantlens.rules.evidence import ISSUE_USE, PAIR, Evidence, Way
+from grantlens.rules.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
 from grantlens.rules.example import Example, consent, logs_from_to, refreshed, token, use
 from grantlens.rules.rule import Parameter, Rule
 
@@ -148,12 +148,12 @@ RULE = Rule(
     ),
     # The grant is judged, so the pair of client and subject is enough; that nothing was used is an absence.
     rests_on=Evidence(
-        (Way(ISSUE_USE, {ISSUE_USE: PAIR}, ("issuance.scopes",), silence=("usage",), brought=("catalogue",)),),
+        (Way(ISSUE_USE, {ISSUE_USE: PAIR}, ("issuance.scopes", WORKED), silence=("usage",), brought=("catalogue",)),),
         (
             Way(
                 ISSUE_USE,
                 {ISSUE_USE: PAIR},
-                ("issuance.scopes",),
+                ("issuance.scopes", WORKED),
                 brought=("catalogue",),
                 leaves_open="a use shows that a scope is needed, of the others nothing is known",
             ),

@@ -1,8 +1,10 @@
 """REV-6: revocations that nobody ever tested."""
 
-from grantlens.rules.evidence import ALL_THREE, ISSUE_END, ISSUE_USE, PAIR, USE_END, Evidence, Way
+from grantlens.rules.evidence import ALL_THREE, ENDED, ISSUE_END, ISSUE_USE, PAIR, USE_END, Evidence, Way
 from grantlens.rules.example import Example, consent, logs_from_to, refreshed, revoked, token, use
 from grantlens.rules.rule import Parameter, Rule
+
+_LISTED = "it lists revocations, and cannot say that one went untested"
 
 RULE = Rule(
     id="REV-6",
@@ -24,10 +26,13 @@ RULE = Rule(
     # Nothing was tried: an absence. If the pair tried nothing, none of its tokens was tried: the pair is enough.
     rests_on=Evidence(
         (
-            Way(USE_END, {USE_END: PAIR}, silence=("usage",)),
-            Way(ALL_THREE, {ISSUE_USE: PAIR, ISSUE_END: PAIR}, silence=("usage",)),
+            Way(USE_END, {USE_END: PAIR}, (ENDED,), silence=("usage",)),
+            Way(ALL_THREE, {ISSUE_USE: PAIR, ISSUE_END: PAIR}, (ENDED,), silence=("usage",)),
         ),
-        (Way(("revocation",), leaves_open="it lists revocations, and cannot say that one went untested"),),
+        (
+            Way(("revocation",), says=(ENDED, "revocation.token_id or revocation.grant_id"), leaves_open=_LISTED),
+            Way(ISSUE_END, {ISSUE_END: PAIR}, (ENDED,), leaves_open=_LISTED),
+        ),
     ),
     sql="""
 WITH alive AS (

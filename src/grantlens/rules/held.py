@@ -1,0 +1,238 @@
+"""What a store really holds of each source: its logs, the keys its rows carry, and what was brought to judge them by.
+
+A pair of logs joins in a store at most as well as the loader declares, and as the keys in the rows of both sides allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from grantlens.engine.duckdb import quote
+from grantlens.loaders import STRENGTHS, Join, loaders
+from grantlens.rules import registry
+from grantlens.rules.conclusion import BROUGHT, LOG_PAIRS, UNSAID, Source, source_of
+from grantlens.rules.evidence import NAMED, TOKEN, every_word
+from grantlens.schema import LOGS, USAGE_CALLER
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+    from grantlens.store import Store
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What is there of one log of a source."""
+
+    log: str
+    records: int
+    first_event: datetime
+    last_event: datetime
+    gaps: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """A source as a store holds it."""
+
+    provider: Source
+    """What its loader declares; of a loader that is not known any more, what the store shows."""
+    source: Source
+    """What is there of it."""
+    stretches: tuple[Stretch, ...]
+    calls: Mapping[str, int]
+    """How many calls find their issuance by which key; "none" those that find none."""
+    known: Mapping[str, tuple[int, int]]
+    """Of what was brought: how many calls, clients or resource servers it knows, out of how many."""
+
+
+def held(store: Store) -> list[Held]:
+    """Return what a store holds of each source.
+
+    Examples
+    --------
+    >>> from grantlens.store import Store
+    >>> with Store(":memory:") as store:
+    ...     held(store)
+    []
+    """
+    engine = store.engine
+    stretches: dict[str, list[Stretch]] = {}
+    for name, *stretch in engine.rows(_STRETCHES):
+        stretches.setdefault(name, []).append(Stretch(*stretch))
+    keys = {(name, log): key for log, sql in _KEYS.items() for name, key in engine.rows(sql, {"log": log})}
+    filled = _filled(engine)
+    calls: dict[str, dict[str, int]] = {}
+    for name, key, count in engine.rows(_CALLS):
+        calls.setdefault(name, {})[key] = count
+    known = {thing: {name: (some, all_) for name, some, all_ in engine.rows(sql)} for thing, sql in _KNOWN.items()}
+    there = {thing: engine.value(sql) > 0 for thing, sql in _THERE.items()}
+    return [
+        _held(
+            name,
+            tuple(stretches[name]),
+            keys,
+            filled.get(name, frozenset()),
+            calls.get(name, {}),
+            {thing: known[thing].get(name, (0, 0)) for thing in BROUGHT},
+            there,
+        )
+        for name in stretches
+    ]
+
+
+def _held(
+    name: str,
+    stretches: tuple[Stretch, ...],
+    keys: Mapping[tuple[str, str], str],
+    filled: frozenset[str],
+    calls: Mapping[str, int],
+    known: Mapping[str, tuple[int, int]],
+    there: Mapping[str, bool],
+) -> Held:
+    loader = loaders().get(name)
+    logs = tuple(stretch.log for stretch in stretches)
+    rows = {stretch.log for stretch in stretches if stretch.records}
+    provider = source_of(loader) if loader else _unknown(name, logs, filled)
+    # A column that no row fills is not there, whatever the loader could give; a word may still come, so it stays.
+    says = frozenset(
+        said for said in provider.says if said.partition(".")[0] not in rows or said not in _COLUMNS or said in filled
+    )
+    joins = tuple(
+        replace(
+            join, strength=_weaker(join.strength, *(keys.get((name, log), "none") for log in rows & {*_pair(join)}))
+        )
+        for join in provider.joins
+        if {*_pair(join)} <= {*logs}
+    )
+    brought = tuple(
+        thing for thing in BROUGHT if there[thing] and (thing == "register" or known[thing][0] or not known[thing][1])
+    )
+    return Held(
+        provider,
+        replace(
+            provider,
+            logs=logs,
+            carries=tuple(log for log in provider.carries if log in logs),
+            joins=joins,
+            says=says,
+            brought=brought,
+            wants=_wants(provider, there),
+        ),
+        stretches,
+        calls,
+        known,
+    )
+
+
+def _unknown(name: str, logs: tuple[str, ...], filled: frozenset[str]) -> Source:
+    """Return a source whose loader is not known: the rows say how it joins, and no silence means anything."""
+    joins = tuple(Join(first, second, TOKEN, "what the rows name") for first, second in LOG_PAIRS)
+    words = frozenset(word for word in every_word(rule.rests_on for rule in registry().values()) if "=" in word)
+    return Source(name, "a loader that is not known here", logs, (), joins, filled | (words - {NAMED}))
+
+
+def _wants(provider: Source, there: Mapping[str, bool]) -> dict[str, str]:
+    """Return how to say that something is not there, where the provider could give it."""
+    wants = {log: f"the store holds no {log} of it" for log in provider.logs}
+    wants |= {
+        said: f"{text} in this store"
+        for said, text in UNSAID.items()
+        if not provider.says.isdisjoint(said.split(" or "))
+    }
+    for thing, text in _KNOWS_NOTHING.items():
+        wants[thing] = (
+            text if there[thing] else f"no {'table of servers' if thing == 'server' else thing} is in the store"
+        )
+    return wants
+
+
+def _filled(engine: Engine) -> dict[str, frozenset[str]]:
+    """Return, by source, which of the columns that rules rest on are filled at all."""
+    filled: dict[str, set[str]] = {}
+    for table, log in (("issuance", "issuance"), ("usage_caller", "usage"), ("revocation", "revocation")):
+        columns = [said for said in _COLUMNS if said.startswith(f"{log}.")]
+        if not columns:
+            continue
+        counts = ", ".join(f"count({quote(said.partition('.')[2].partition('=')[0])})" for said in columns)
+        for name, *found in engine.rows(f"SELECT source, {counts} FROM {table} GROUP BY source"):
+            filled.setdefault(name, set()).update(said for said, count in zip(columns, found, strict=True) if count)
+    return {name: frozenset(found) for name, found in filled.items()}
+
+
+def _pair(join: Join) -> tuple[str, str]:
+    return join.first, join.second
+
+
+def _weaker(*strengths: str) -> str:
+    return max(strengths, key=STRENGTHS.index)
+
+
+def _columns() -> tuple[str, ...]:
+    """Return the columns that rules rest on, and that a row may leave empty."""
+    words = every_word(rule.rests_on for rule in registry().values())
+    known = {f"usage.{name}" for name in USAGE_CALLER.names} | {
+        f"{log}.{name}" for log in ("issuance", "revocation") for name in LOGS[log].names
+    }
+    return tuple(sorted(word for word in words if word in known or word == NAMED))
+
+
+_COLUMNS: tuple[Any, ...] = _columns()
+
+_KNOWS_NOTHING = {
+    "catalogue": "no catalogue in the store knows its calls",
+    "register": "no register is in the store",
+    "server": "the store does not say how the servers it called check tokens",
+}
+
+# Counted as they were loaded: a log that is shown in part has rows, and need not have coverage.
+_STRETCHES = """
+SELECT a.source, a.log::VARCHAR, sum(a.records)::BIGINT, min(a.first_event), max(a.last_event),
+       (SELECT count(*) FROM coverage c WHERE c.source = a.source AND c.log = a.log AND c.is_gap)
+FROM activity a
+GROUP BY a.source, a.log
+ORDER BY a.source, a.log
+"""
+
+# The strongest key that any row carries. A derived grant is no key of its own: it is client and subject again.
+_STRONGEST = """
+CASE WHEN count(token_id) > 0 THEN 'token' WHEN count(session_id) > 0 THEN 'session'
+     WHEN count(*) FILTER (grant_id NOT LIKE 'derived:%') > 0 THEN 'grant'
+     WHEN count(client_id) + count(subject_id) > 0 THEN 'client and subject' ELSE 'none' END
+"""
+
+_KEYS = {
+    "issuance": f"SELECT source, {_STRONGEST} FROM issuance GROUP BY source",
+    "usage": f"SELECT source, {_STRONGEST} FROM usage_caller GROUP BY source",
+    "revocation": f"SELECT source, {_STRONGEST} FROM revocation GROUP BY source",
+}
+
+_CALLS = """
+SELECT c.source, CASE WHEN c.token_known THEN 'token' WHEN c.token_id IS NOT NULL THEN 'none'
+                      ELSE replace(coalesce(c.join_key, 'none'), '_', ' and ') END AS found_by, count(*)
+FROM usage_row u JOIN named_caller c USING (caller_id)
+GROUP BY ALL
+"""
+
+_KNOWN = {
+    "catalogue": """
+        SELECT c.source, count(*) FILTER (o.operation_id IS NOT NULL), count(*)
+        FROM usage_row u JOIN usage_caller c USING (caller_id) LEFT JOIN usage_operation o ON o.target_id = u.target_id
+        GROUP BY c.source""",
+    "register": """
+        SELECT source, count(DISTINCT client_id) FILTER (client_id IN (SELECT client_id FROM register)), count(DISTINCT client_id)
+        FROM (SELECT source, client_id FROM issuance UNION SELECT source, client_id FROM usage_caller)
+        WHERE client_id IS NOT NULL GROUP BY source""",
+    "server": """
+        SELECT source, count(DISTINCT resource_server) FILTER (resource_server IN (SELECT resource_server FROM server)),
+               count(DISTINCT resource_server)
+        FROM usage_caller WHERE resource_server IS NOT NULL GROUP BY source""",
+}
+
+_THERE = {
+    "catalogue": "SELECT count(*) FROM cat_operation",
+    "register": "SELECT count(*) FROM register",
+    "server": "SELECT count(*) FROM server",
+}
