@@ -1,0 +1,91 @@
+"""Tailscale configuration audit log: API keys and OAuth clients made and ended.
+
+What the mapping decides, and why:
+
+- **Token id** is the id of the target: it names the key from its making to its end. A key acts for the person who made it.
+- **Event id**: one action of a person may be several events with one `eventGroupID`, so action and target are part of it.
+- The event lies under `event` where Tailscale streams it, and stands bare where its API gives it.
+- No use of a key is in this log.
+
+Proven on one record that a collector published as a test: CREATE of an API_KEY. OAUTH_CLIENT and the actions that end a key
+are taken for what their names say, and not proven.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.written_time import text_moment
+
+_EVENT = """{"action": "VARCHAR", "eventGroupID": "VARCHAR", "eventTime": "VARCHAR",
+    "actor": {"id": "VARCHAR", "loginName": "VARCHAR", "type": "VARCHAR"},
+    "target": {"id": "VARCHAR", "name": "VARCHAR", "type": "VARCHAR"}}"""
+_FIELDS = f'{{"event": {_EVENT}, "time": "VARCHAR", "p_parse_time": "VARCHAR", {_EVENT[1:]}'
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Tell an event: it belongs to a group of events, and has an actor, an action and a target."""
+    events = [inner if isinstance(inner := record.get("event"), Mapping) else record for record in sample]
+    return 2 * sum({"eventGroupID", "actor", "action", "target"} <= set(event) for event in events) > len(sample)
+
+
+_STEPS = {
+    "bare": """
+SELECT line_no, coalesce(r.event.eventGroupID, r.eventGroupID) AS group_id, coalesce(r.event.action, r.action) AS action,
+       coalesce(r.event.actor, r.actor) AS actor, coalesce(r.event.target, r.target) AS target,
+       coalesce(r.event.eventTime, r.eventTime, r.time) AS written, r.p_parse_time AS parsed
+FROM record
+WHERE r IS NOT NULL
+""",
+    "known": f"""
+SELECT *, {text_moment("written")} AS happened_at, {text_moment("parsed")} AS received_at,
+       concat_ws('|', group_id, action, target.id) AS event_id,
+       CASE WHEN target.type NOT IN ('API_KEY', 'OAUTH_CLIENT') OR target.type IS NULL THEN NULL
+            WHEN action = 'CREATE' THEN 'issue'
+            WHEN action IN ('DELETE', 'REVOKE', 'EXPIRE') THEN 'end' END AS meaning
+FROM bare
+WHERE action IS NOT NULL AND target IS NOT NULL
+""",
+}
+
+_ISSUANCE = """
+SELECT line_no, event_id, happened_at AS issued_at, received_at, 'credential' AS kind, 'success' AS outcome,
+       target.id AS token_id, 'api_key' AS token_kind, target.name AS client_name,
+       CASE WHEN actor.type = 'USER' THEN actor.id END AS subject_id,
+       CASE WHEN actor.type = 'USER' THEN actor.loginName END AS subject_name,
+       CASE WHEN actor.type = 'USER' THEN 'user' END AS subject_kind
+FROM known WHERE meaning = 'issue' AND target.id IS NOT NULL
+"""
+
+_REVOCATION = """
+SELECT line_no, event_id, happened_at AS revoked_at, received_at,
+       CASE action WHEN 'EXPIRE' THEN 'expiry' ELSE 'revoke' END AS kind, 'success' AS outcome,
+       'credential' AS target_kind, target.id AS token_id, target.name AS client_name, actor.id AS actor_id,
+       CASE WHEN actor.type = 'USER' THEN 'admin' ELSE 'system' END AS initiator
+FROM known WHERE meaning = 'end' AND target.id IS NOT NULL
+"""
+
+_IGNORED = """
+SELECT line_no, 'not about delegated access' AS reason FROM known WHERE meaning IS NULL
+"""
+
+_REJECTED = """
+SELECT line_no, 'action or target is missing' AS reason FROM bare WHERE action IS NULL OR target IS NULL
+UNION ALL
+SELECT line_no, 'names no target' FROM known WHERE meaning IS NOT NULL AND target.id IS NULL
+"""
+
+LOADER = Loader(
+    name="tailscale",
+    version=1,
+    title="Tailscale configuration audit log",
+    recognise=_recognise,
+    fields=_FIELDS,
+    carries=("issuance", "revocation"),
+    steps=_STEPS,
+    issuance=_ISSUANCE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    joins=(Join("issuance", "revocation", "token", "target.id"),),
+    join_note="A key joins by its id from its making to its end. Calls made with it are not in this log.",
+)

@@ -1,0 +1,61 @@
+"""The Tailscale loader against every real record, and quirk by quirk."""
+
+import json
+
+from grantlens.loaders.tailscale import LOADER
+
+ADA = {"id": "u1CNTRL", "loginName": "ada@example.com", "displayName": "Ada", "type": "USER"}
+
+
+def event(action, target="k1CNTRL", type_="API_KEY", **more):
+    """Write an event as the stream gives it."""
+    inner = {
+        "action": action,
+        "actor": ADA,
+        "eventGroupID": "g1",
+        "target": {"id": target, "name": "API key", "type": type_},
+    }
+    return {"event": inner, "fields": {"recorded": "2026-07-01 10:00:01"}, "time": "2026-07-01T10:00:00Z", **more}
+
+
+def test_every_real_record_is_accounted_for(shared, load_file):
+    loaded = load_file(shared / "real-logs/saas_misc/panther-tailscale.ndjson")
+    assert loaded.counts() == {"records": 3, "issuance": 1, "ignored": 2}
+    assert loaded.ignored == {"not about delegated access": 2}
+    lines = (shared / "real-logs/saas_misc/panther-tailscale.ndjson").read_text().splitlines()
+    (key,) = [inner for line in lines if (inner := json.loads(line)["event"])["target"]["type"] == "API_KEY"]
+    row = loaded.one("issuance")
+    assert (row["token_id"], row["subject_id"]) == (key["target"]["id"], key["actor"]["id"])
+    assert str(row["issued_at"]) == "2023-07-19 16:11:41.601000+00:00"
+    assert str(row["received_at"]) == "2023-07-19 16:14:56.865276+00:00"
+
+
+def test_claims_tailscale_and_nothing_else(foreign_samples):
+    assert [path.name for path, sample in foreign_samples if LOADER.recognise(sample)] == ["panther-tailscale.ndjson"]
+
+
+def test_a_key_joins_from_its_making_to_its_end(load):
+    loaded = load(
+        [event("CREATE"), event("REVOKE", time="2026-07-01T10:05:00Z"), event("DISABLE", "example.com", "TAILNET")]
+    )
+    assert loaded.counts() == {"records": 3, "issuance": 1, "revocation": 1, "ignored": 1}
+    assert loaded.one("issuance")["token_id"] == loaded.one("revocation")["token_id"] == "k1CNTRL"
+
+
+def test_what_the_api_gives_bare_gives_the_same_rows(load):
+    streamed = event("CREATE")
+    bare = streamed["event"] | {"eventTime": streamed["time"], "type": "CONFIG", "origin": "ADMIN_CONSOLE"}
+    places = ("batch_id",)
+    one, other = load([streamed]).one("issuance"), load([bare]).one("issuance")
+    assert {k: v for k, v in one.items() if k not in places} == {k: v for k, v in other.items() if k not in places}
+
+
+def test_a_broken_record_is_rejected_with_its_reason(load):
+    nameless, timeless, empty = event("CREATE", None), event("CREATE", time="soon"), event("CREATE")
+    del empty["event"]["target"]
+    loaded = load([nameless, timeless, empty], loader="tailscale")
+    assert [row["reason"] for row in loaded.rejected] == [
+        "names no target",
+        "issued_at: missing",
+        "action or target is missing",
+    ]
