@@ -133,7 +133,6 @@ SELECT line_no, e.type AS type, coalesce(nullif(e.log_id, ''), nullif(outer_id, 
        nullif(e.user_name, '') AS user_name, nullif(e.agent_id, '') AS agent_id, nullif(e.description, '') AS description,
        nullif(e.ip, '') AS ip, nullif(e.user_agent, '') AS user_agent, nullif(e.tenant_name, '') AS tenant,
        e.scope AS scope, e.audience AS audience, nullif(e.details.session_id, '') AS session_id,
-       e.details.qs AS qs, e.details.prompts AS prompts, e.details.request AS request, e.details.response.body AS answer,
        nullif(e.details.request.auth.user.user_id, '') AS caller_user,
        TRY_CAST(e.details.response.statusCode AS INTEGER) AS status,
        CASE WHEN status IN (401, 403, 429) THEN 'denied'
@@ -150,7 +149,11 @@ SELECT line_no, e.type AS type, coalesce(nullif(e.log_id, ''), nullif(outer_id, 
             WHEN e.type IN ('sapi', 'fapi', 'mgmt_api_read') THEN 'call'
             WHEN e.type IN ('srrt', 'resource_cleanup') THEN 'token revoke'
             WHEN e.type IN ('universal_logout_succeeded', 'universal_logout_failed') THEN 'subject revoke'
-            WHEN e.type IN ('sdu', 'fdu', 'du') THEN 'subject disable' END AS meaning
+            WHEN e.type IN ('sdu', 'fdu', 'du') THEN 'subject disable' END AS meaning,
+       -- copying costs more than asking
+       CASE WHEN meaning = 'refusal' THEN e.details.qs END AS qs, CASE WHEN meaning = 'consent' THEN e.details.prompts END AS prompts,
+       CASE WHEN meaning = 'call' THEN e.details.request END AS request,
+       CASE WHEN meaning = 'call' THEN e.details.response.body END AS answer
 FROM shaped
 """
 

@@ -72,7 +72,6 @@ SELECT line_no, coalesce(e.serviceName, e.service_name) AS service, coalesce(e.a
        nullif(coalesce(e.userIdentity.email, e.user_identity.email), '') AS actor,
        nullif(coalesce(e.sourceIPAddress, e.source_ip_address), '') AS ip, nullif(coalesce(e.userAgent, e.user_agent), '') AS user_agent,
        TRY_CAST(coalesce(e.response.statusCode, e.response.status_code) AS INTEGER) AS status,
-       CASE WHEN e.actionName IS NULL THEN e.request_params ELSE e.requestParams END AS p,
        CASE WHEN action = 'IpAccessDenied' OR status IN (401, 403, 429) THEN 'denied'
             WHEN status BETWEEN 200 AND 299 THEN 'success' WHEN status IS NOT NULL THEN 'error' END AS outcome,
        CASE WHEN action IN ('generateDbToken', 'reachMaxQuotaDbToken') THEN 'issue token'
@@ -90,7 +89,8 @@ SELECT line_no, coalesce(e.serviceName, e.service_name) AS service, coalesce(e.a
             WHEN service = 'servicePrincipalCredentials' AND action = 'delete' THEN 'end secret'
             WHEN service LIKE 'accounts%' AND (action = 'deactivateUser' OR (action = 'delete'
                  AND coalesce(e.requestParams.endpoint, e.request_params.endpoint) IS NOT NULL))
-            THEN 'end user' END AS meaning
+            THEN 'end user' END AS meaning,
+       CASE WHEN meaning IS NOT NULL THEN CASE WHEN e.actionName IS NULL THEN e.request_params ELSE e.requestParams END END AS p
 FROM shaped
 """
 

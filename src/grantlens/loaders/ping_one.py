@@ -51,7 +51,7 @@ def _moment(text: str) -> str:
 _EVENT = f"""
 SELECT line_no, e.action.type AS action, e.recordedAt AS recorded, {_moment("e.recordedAt")} AS happened_at,
        {_moment("e.createdAt")} AS received_at, nullif(e.id, '') || '@' || e.recordedAt AS event_id,
-       e.actors AS actors, e.resources AS resources, e.result.description AS told,
+       e.result.description AS told,
        CASE upper(e.result.status) WHEN 'SUCCESS' THEN 'success' ELSE CASE WHEN e.result.status IS NOT NULL THEN 'error' END END AS outcome,
        coalesce(nullif(e.resources[1].environment.id, ''), nullif(e.actors.client.environment.id, '')) AS tenant,
        nullif(e.source.ipAddress, '') AS ip, nullif(e.source.userAgent, '') AS user_agent,
@@ -61,7 +61,9 @@ SELECT line_no, e.action.type AS action, e.recordedAt AS recorded, {_moment("e.r
             WHEN action = 'APPLICATION.DELETED' OR (action = 'APPLICATION.UPDATED' AND ends_with(told, ' with disabled state'))
             THEN 'end application'
             WHEN action = 'USER.DELETED' THEN 'end user'
-            WHEN action = 'SCOPE.DELETED' THEN 'end scope' END AS meaning
+            WHEN action = 'SCOPE.DELETED' THEN 'end scope' END AS meaning,
+       -- most activities are ignored: copying costs more than asking
+       CASE WHEN meaning IS NOT NULL THEN e.actors END AS actors, CASE WHEN meaning IS NOT NULL THEN e.resources END AS resources
 FROM shaped
 """
 
