@@ -1,0 +1,149 @@
+"""Box enterprise events: access tokens made, keys of apps added and deleted, support let in, and what apps did.
+
+What the mapping decides, and why:
+
+- An event that names a service in `additional_details` (`service_id`) was done through that app: a use by it for the
+  person in `created_by`. The details come as an object or as JSON inside a text; both are read.
+- `USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE` is a token of that service for that person, without an id.
+- `ACCESS_GRANTED` lets Box's technical support into the account of a person, `ACCESS_REVOKED` ends that: a consent, and
+  its end, of a client that has no id of its own and is called by its name.
+- `ENTERPRISE_APP_AUTHORIZATION_UPDATE` does not say which way an authorisation went: ignored under a reason of its own.
+
+Proven on records that a collector published as tests: which events are ignored, and ACCESS_GRANTED - none of these
+records has a time, so that one is rejected. The types are those of Box's own SDK.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.written_time import text_moment
+
+_FIELDS = """{
+    "type": "VARCHAR", "event_type": "VARCHAR", "event_id": "VARCHAR", "created_at": "VARCHAR", "recorded_at": "VARCHAR",
+    "p_parse_time": "VARCHAR", "session_id": "VARCHAR", "ip_address": "VARCHAR",
+    "created_by": {"id": "VARCHAR", "name": "VARCHAR"}, "source": "VARCHAR", "additional_details": "VARCHAR"
+}"""
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Tell a Box event: it calls itself an event, and its type is in capitals."""
+
+    def is_event(record: Mapping) -> bool:
+        kind = record.get("event_type")
+        return record.get("type") == "event" and isinstance(kind, str) and kind.isupper()
+
+    return 2 * sum(map(is_event, sample)) > len(sample)
+
+
+_EVENT = """
+SELECT line_no, r.*,
+       CASE r.event_type WHEN 'USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE' THEN 'token'
+                         WHEN 'ACCESS_GRANTED' THEN 'support in' WHEN 'ACCESS_REVOKED' THEN 'support out'
+                         WHEN 'APPLICATION_PUBLIC_KEY_ADDED' THEN 'key' WHEN 'APPLICATION_PUBLIC_KEY_DELETED' THEN 'key end'
+                         WHEN 'DELETE_USER' THEN 'person end' END AS meaning,
+       coalesce(r.additional_details LIKE '%service_id%', false) AS names_service
+FROM record
+WHERE r IS NOT NULL
+"""
+
+_DETAILED = """
+SELECT * EXCLUDE (additional_details, source),
+       unnest([TRY(from_json(additional_details, '{"service_id": "VARCHAR", "service_name": "VARCHAR"}'))]) AS service,
+       unnest([TRY(from_json(source,
+           '{"id": "VARCHAR", "type": "VARCHAR", "name": "VARCHAR", "item_id": "VARCHAR"}'))]) AS object
+FROM event
+WHERE meaning IS NOT NULL OR names_service
+"""
+
+_PARTY = f"""
+SELECT *, {text_moment("created_at")} AS happened_at,
+       coalesce({text_moment("recorded_at")}, {text_moment("p_parse_time")}) AS received_at,
+       meaning IS NULL AND service.service_id IS NOT NULL AS is_use
+FROM detailed
+"""
+
+_ISSUANCE = """
+SELECT line_no, event_id, happened_at AS issued_at, received_at,
+       CASE meaning WHEN 'support in' THEN 'consent' WHEN 'key' THEN 'credential' ELSE 'token' END AS kind,
+       'success' AS outcome,
+       CASE meaning WHEN 'token' THEN 'access' WHEN 'key' THEN 'api_key' END AS token_kind,
+       CASE WHEN meaning = 'key' THEN object.id END AS token_id,
+       CASE WHEN meaning = 'support in' THEN 'Box technical support' ELSE service.service_id END AS client_id,
+       CASE WHEN meaning = 'support in' THEN 'Box technical support' ELSE service.service_name END AS client_name,
+       CASE WHEN meaning <> 'key' THEN created_by.id END AS subject_id,
+       CASE WHEN meaning <> 'key' THEN created_by.name END AS subject_name,
+       CASE WHEN meaning = 'key' THEN 'service' ELSE 'user' END AS subject_kind,
+       CASE WHEN meaning <> 'token' THEN created_by.id END AS consent_actor,
+       CASE WHEN meaning = 'support in' THEN 'user' END AS consent_kind,
+       session_id, ip_address AS ip
+FROM party
+WHERE meaning IN ('token', 'support in', 'key')
+"""
+
+_USAGE = """
+SELECT line_no, event_id, happened_at AS used_at, received_at,
+       'success' AS outcome,
+       service.service_id AS client_id, service.service_name AS client_name,
+       created_by.id AS subject_id, created_by.name AS subject_name,
+       session_id, 'api.box.com' AS resource_server, event_type AS operation,
+       coalesce(object.item_id, object.id) AS resource_id, ip_address AS ip
+FROM party
+WHERE is_use
+"""
+
+_REVOCATION = """
+SELECT line_no, event_id, happened_at AS revoked_at, received_at,
+       CASE WHEN meaning = 'person end' THEN 'disable' ELSE 'revoke' END AS kind, 'success' AS outcome,
+       CASE meaning WHEN 'support out' THEN 'grant' WHEN 'key end' THEN 'credential' ELSE 'subject' END AS target_kind,
+       CASE WHEN meaning = 'key end' THEN object.id END AS token_id,
+       CASE meaning WHEN 'support out' THEN 'Box technical support' WHEN 'key end' THEN service.service_id END AS client_id,
+       CASE meaning WHEN 'support out' THEN created_by.id WHEN 'person end' THEN object.id END AS subject_id,
+       CASE meaning WHEN 'support out' THEN 'user' WHEN 'person end' THEN 'admin' END AS initiator,
+       created_by.id AS actor_id
+FROM party
+WHERE meaning IN ('support out', 'key end') OR (meaning = 'person end' AND object.id IS NOT NULL)
+"""
+
+_IGNORED = """
+SELECT e.line_no,
+       CASE WHEN e.event_type IN ('LOGIN', 'ADMIN_LOGIN', 'FAILED_LOGIN') OR e.event_type LIKE '%DEVICE%'
+            THEN 'sign-in of a person'
+            WHEN e.event_type = 'ENTERPRISE_APP_AUTHORIZATION_UPDATE' THEN 'authorisation of an app, which way is not said'
+            ELSE 'not about delegated access' END AS reason
+FROM event e
+WHERE e.meaning IS NULL AND e.event_type IS NOT NULL
+    AND (NOT e.names_service OR e.line_no IN (SELECT line_no FROM party WHERE NOT is_use))
+"""
+
+_REJECTED = """
+SELECT line_no, 'event_type is missing' AS reason FROM event WHERE event_type IS NULL
+UNION ALL
+SELECT line_no, 'names no person' FROM party WHERE meaning = 'person end' AND object.id IS NULL
+UNION ALL
+SELECT line_no, CASE WHEN created_at IS NULL THEN 'created_at is missing' ELSE 'created_at is no time' END
+FROM party WHERE (meaning IS NOT NULL OR is_use) AND happened_at IS NULL
+"""
+
+LOADER = Loader(
+    name="box",
+    version=1,
+    title="Box enterprise events",
+    recognise=_recognise,
+    fields=_FIELDS,
+    carries=("issuance", "revocation"),
+    steps={"event": _EVENT, "detailed": _DETAILED, "party": _PARTY},
+    issuance=_ISSUANCE,
+    usage=_USAGE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    joins=(
+        Join("issuance", "usage", "client and subject", "service_id, created_by.id", "no event names a token"),
+        Join("issuance", "revocation", "grant", "created_by.id", "support; keys by the id of the object"),
+        Join("usage", "revocation", "client and subject", "created_by.id", "people who were deleted"),
+    ),
+    join_note=(
+        "Tokens and what was done with them join by service and person; no event names a token. The end of a user's "
+        "token is not among the events."
+    ),
+)

@@ -1,0 +1,131 @@
+"""The Box loader against every real record, and quirk by quirk."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from grantlens.loaders.box import LOADER
+
+NAME = "panther-box.ndjson"
+SERVICE = {"service_id": "5432", "service_name": "Box Sync"}
+
+
+def event(kind, details=None, *, number=1, at="2026-07-01T03:00:00-07:00", **changes):
+    """Write one enterprise event."""
+    return {
+        "type": "event",
+        "event_type": kind,
+        "event_id": f"event {number}",
+        "created_at": at,
+        "created_by": {"id": "7", "type": "user", "name": "Ada", "login": "ada@example.com"},
+        "source": {"item_id": "99", "item_type": "file", "item_name": "plan.pdf"},
+        "additional_details": details,
+        "ip_address": "192.0.2.7",
+        "session_id": None,
+    } | changes
+
+
+def test_every_real_record_is_accounted_for(shared, load_file):
+    loaded = load_file(shared / "real-logs/saas_misc" / NAME)
+    assert loaded.batch["loader"] == "box"
+    assert loaded.counts() == {"records": 10, "ignored": 9, "rejected": 1}
+    assert loaded.ignored == {"not about delegated access": 8, "sign-in of a person": 1}
+    assert [(row["line_no"], row["reason"]) for row in loaded.rejected] == [(2, "created_at is missing")]
+
+
+def test_real_access_granted_once_it_has_a_time(shared, load):
+    record = json.loads((shared / "real-logs/saas_misc" / NAME).read_text().splitlines()[1])
+    row = load([record | {"created_at": "2026-07-01T10:00:00Z"}]).one("issuance")
+    assert (row["kind"], row["subject_id"], row["client_id"]) == (
+        "consent",
+        record["created_by"]["id"],
+        "Box technical support",
+    )
+
+
+def test_claims_box_and_nothing_else(foreign_samples):
+    assert {path.name for path, sample in foreign_samples if LOADER.recognise(sample)} == {NAME}
+
+
+def test_token_of_a_service_for_a_person(load):
+    row = load([event("USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE", SERVICE)]).one("issuance")
+    assert (row["kind"], row["token_kind"], row["token_id"]) == ("token", "access", None)
+    assert (row["client_id"], row["client_name"], row["subject_id"]) == ("5432", "Box Sync", "7")
+    assert row["issued_at"] == datetime(2026, 7, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("details", [SERVICE, json.dumps(SERVICE)])
+def test_what_came_through_a_service_is_a_use(load, details):
+    row = load([event("DOWNLOAD", details)]).one("usage")
+    assert (row["client_id"], row["subject_id"], row["operation"], row["resource_id"]) == (
+        "5432",
+        "7",
+        "DOWNLOAD",
+        "99",
+    )
+
+
+@pytest.mark.parametrize("details", [None, {"key": "value"}, "no json, but service_id", ["service_id"]])
+def test_what_names_no_service_is_none(load, details):
+    assert load([event("DOWNLOAD", details)]).ignored == {"not about delegated access": 1}
+
+
+def test_support_in_and_out(load):
+    loaded = load([event("ACCESS_GRANTED"), event("ACCESS_REVOKED", number=2)])
+    given, taken = loaded.one("issuance"), loaded.one("revocation")
+    assert given["client_id"] == taken["client_id"] == "Box technical support"
+    assert given["subject_id"] == taken["subject_id"] == "7"
+    assert (given["consent_kind"], taken["target_kind"], taken["initiator"]) == ("user", "grant", "user")
+
+
+def test_keys_of_apps_and_people_who_leave(load):
+    key = {"id": "key-1", "type": "key"}
+    loaded = load(
+        [
+            event("APPLICATION_PUBLIC_KEY_ADDED", SERVICE, source=key),
+            event("APPLICATION_PUBLIC_KEY_DELETED", SERVICE, number=2, source=key),
+            event("DELETE_USER", number=3, source={"id": "8", "type": "user", "name": "Bob"}),
+        ]
+    )
+    made = loaded.one("issuance")
+    assert (made["kind"], made["token_id"], made["client_id"], made["subject_id"]) == (
+        "credential",
+        "key-1",
+        "5432",
+        None,
+    )
+    ended, gone = loaded.rows["revocation"]
+    assert (ended["target_kind"], ended["token_id"]) == ("credential", "key-1")
+    assert (gone["kind"], gone["target_kind"], gone["subject_id"]) == ("disable", "subject", "8")
+
+
+def test_what_is_ignored(load):
+    loaded = load([event("LOGIN"), event("ENTERPRISE_APP_AUTHORIZATION_UPDATE"), event("SHARE")])
+    assert loaded.ignored == {
+        "sign-in of a person": 1,
+        "authorisation of an app, which way is not said": 1,
+        "not about delegated access": 1,
+    }
+
+
+def test_broken_and_double_records(load):
+    good = event("DOWNLOAD", SERVICE, number=9)
+    loaded = load(
+        [
+            event("DOWNLOAD", SERVICE, at="soon"),
+            event("ACCESS_GRANTED", at=None),
+            event("DELETE_USER", source={}),
+            event(None),
+            good,
+            good,
+        ],
+        "box",
+    )
+    assert {row["line_no"]: row["reason"] for row in loaded.rejected} == {
+        1: "created_at is no time",
+        2: "created_at is missing",
+        3: "names no person",
+        4: "event_type is missing",
+    }
+    assert (loaded.batch["usage"], loaded.batch["duplicates"]) == (1, 1)
