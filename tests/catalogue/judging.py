@@ -19,6 +19,10 @@ class Judged:
         """Return (operation, verdict) of each finding; calls in scope have none."""
         return {(finding["operation"], finding["verdict"]) for finding in self.findings}
 
+    def by_client(self):
+        """Return (operation, verdict) of the finding of each client that has one."""
+        return {finding["client_id"]: (finding["operation"], finding["verdict"]) for finding in self.findings}
+
 
 class Judge:
     """Runs commands in one folder."""

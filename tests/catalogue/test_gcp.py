@@ -16,14 +16,14 @@ ACCOUNT = "ci@acme.iam.gserviceaccount.com"
 SERVICE = "storage.googleapis.com"
 
 
-def entry(method, *checks, service=SERVICE, code=None, number=1, minute=30, **more):
+def entry(method, *checks, service=SERVICE, code=None, number=1, minute=30, account=ACCOUNT, **more):
     """Write an entry of Cloud Audit Logs, of real shape; a check is (permission, granted)."""
     payload = {
         "@type": "type.googleapis.com/google.cloud.audit.AuditLog",
         "serviceName": service,
         "methodName": method,
         "resourceName": "projects/_/buckets/b/objects/o",
-        "authenticationInfo": {"principalEmail": ACCOUNT},
+        "authenticationInfo": {"principalEmail": account},
         "authorizationInfo": [
             {"permission": permission, "resource": "b", **({} if granted is None else {"granted": granted})}
             for permission, granted in checks
@@ -154,9 +154,6 @@ def test_any_records_teach_what_plain_python_says(tmp_path, alternatives, drawn)
         assert {group for _, group in alternatives(built, method)} == groups
 
 
-WHO = {"client_id": ACCOUNT, "subject_id": None, "source": "gcp_audit", "grant_id": None, "tenant": "acme"}
-
-
 @pytest.fixture
 def taught(tmp_path):
     """Return a log that teaches what three methods need."""
@@ -168,27 +165,29 @@ def taught(tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    ("scopes", "method", "found"),
-    [
-        (["storage.objects.get"], "storage.objects.get", set()),
-        (["storage.objects.get"], "storage.objects.delete", {("storage.objects.delete", "violation")}),
-        (["storage.objects.get"], "storage.buckets.get", {(None, "indeterminate")}),
-        # OAuth scopes are a cap: what they let through is not out of scope
-        (["https://www.googleapis.com/auth/cloud-platform"], "storage.objects.delete", set()),
-        (["https://www.googleapis.com/auth/devstorage.read_only"], "storage.objects.get", set()),
-        (
-            ["https://www.googleapis.com/auth/devstorage.read_only"],
-            "storage.objects.delete",
-            {("storage.objects.delete", "violation")},
-        ),
-        (["https://www.googleapis.com/auth/compute"], "storage.objects.get", {("storage.objects.get", "violation")}),
-    ],
+OAUTH = "https://www.googleapis.com/auth/"
+GET, DELETE = "storage.objects.get", "storage.objects.delete"
+CASES = (
+    (GET, GET, None),
+    (GET, DELETE, (DELETE, "violation")),
+    (GET, "storage.buckets.get", (None, "indeterminate")),
+    # OAuth scopes are a cap: what they let through is not out of scope
+    (OAUTH + "cloud-platform", DELETE, None),
+    (OAUTH + "devstorage.read_only", GET, None),
+    (OAUTH + "devstorage.read_only", DELETE, (DELETE, "violation")),
+    (OAUTH + "compute", GET, (GET, "violation")),
 )
-def test_an_account_is_judged(judge, taught, scopes, method, found):
-    issued = token("10 09:00", None, scopes, kind="exchange", **WHO)
-    call = entry(method, (method, True))
-    assert judge("gcp", taught, [issued], [call]).verdicts() == found
+"""What an account was granted, its call, and what is found."""
+
+
+def test_accounts_are_judged(judge, taught):
+    grants, calls = [], []
+    for number, (scope, method, _) in enumerate(CASES):
+        who = {"client_id": f"a{number}", "subject_id": None, "grant_id": None, "tenant": "acme", "source": "gcp_audit"}
+        grants.append(token("10 09:00", None, [scope], kind="exchange", **who))
+        calls.append(entry(method, (method, True), number=number, account=f"a{number}"))
+    found = judge("gcp", taught, grants, calls).by_client()
+    assert found == {f"a{number}": found for number, (_, _, found) in enumerate(CASES) if found}
 
 
 def test_it_is_believed_before_googles_own_description(judge, shared, tmp_path, taught, engine, add, targets, answers):

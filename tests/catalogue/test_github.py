@@ -98,16 +98,27 @@ def test_write_implies_read(github):
     assert pairs[("repo", "public_repo")] == "documented"  # classic scopes keep their hierarchy
 
 
-def webhook(**permissions):
+CASES = (
+    ({"contents": "read"}, "GET /repos/acme/site/contents/a.txt", None),
+    ({"contents": "write"}, "GET /repos/acme/site/contents/a.txt", None),
+    ({"issues": "write"}, "POST /repos/acme/site/issues/7/comments", None),
+    ({"contents": "read"}, "PUT /repos/acme/site/contents/a.txt", "violation"),
+    ({"contents": "write"}, "POST /repos/acme/site/issues/7/comments", "violation"),
+    ({"contents": "write"}, "GET /made/up", "indeterminate"),
+)
+"""Permissions of an installation, its call, and the verdict where it is not in scope."""
+
+
+def webhook(number, permissions):
     """Write a delivery of `installation`, of GitHub's shape."""
     return {
         "action": "created",
         "installation": {
-            "id": 77,
-            "app_id": 4711,
+            "id": number,
+            "app_id": 4000 + number,
             "app_slug": "builder",
             "account": {"login": "acme", "id": 5},
-            "permissions": permissions,
+            "permissions": {"metadata": "read", **permissions},
             "created_at": "2026-07-10T09:00:00Z",
             "updated_at": "2026-07-10T09:00:00Z",
         },
@@ -115,27 +126,15 @@ def webhook(**permissions):
     }
 
 
-def call(method, target, **more):
-    """Write a call of that installation, as a gateway logs it."""
-    who = {"client_id": "4711", "grant_id": "installation:77", "subject_id": None, "source": "github", "tenant": "acme"}
-    return use("10 09:30", f"{method} {target}", None, "api.github.com", **{**who, **more})
-
-
-@pytest.mark.parametrize(
-    ("permissions", "method", "target", "found"),
-    [
-        ({"contents": "read"}, "GET", "/repos/acme/site/contents/a.txt", None),
-        ({"contents": "write"}, "GET", "/repos/acme/site/contents/a.txt", None),
-        ({"issues": "write"}, "POST", "/repos/acme/site/issues/7/comments", None),
-        ({"contents": "read"}, "PUT", "/repos/acme/site/contents/a.txt", "violation"),
-        ({"contents": "write"}, "POST", "/repos/acme/site/issues/7/comments", "violation"),
-        ({"contents": "write"}, "GET", "/made/up", "indeterminate"),
-    ],
-)
-def test_an_installation_of_a_real_webhook_is_judged(judge, file, permissions, method, target, found):
-    installed = [webhook(metadata="read", **permissions)]
-    judged = judge("github", file, installed, [call(method, target)])
-    assert {verdict for _, verdict in judged.verdicts()} == ({found} if found else set())
+def test_installations_of_real_webhooks_are_judged(judge, file):
+    installed = [webhook(number, permissions) for number, (permissions, _, _) in enumerate(CASES)]
+    calls = []
+    for number, (_, call, _) in enumerate(CASES):
+        who = {"client_id": str(4000 + number), "grant_id": f"installation:{number}", "subject_id": None}
+        calls.append(use("10 09:30", call, None, "api.github.com", source="github", tenant="acme", **who))
+    found = judge("github", file, installed, calls).by_client()
+    wanted = {str(4000 + number): verdict for number, (_, _, verdict) in enumerate(CASES) if verdict}
+    assert {client: verdict for client, (_, verdict) in found.items()} == wanted
 
 
 def test_a_call_for_a_person_may_have_classic_scopes(judge, file):

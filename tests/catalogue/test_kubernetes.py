@@ -191,23 +191,25 @@ def bound(*scopes, client=ACCOUNT):
     return consent("10 09:00", scopes, None, **who)
 
 
-@pytest.mark.parametrize(
-    ("scopes", "call", "found"),
-    [
-        (["ClusterRole/view"], event("get", "pods"), None),
-        (["ClusterRole/view"], event("delete", "pods"), "delete core/pods"),
-        (["ClusterRole/edit"], event("delete", "pods"), None),
-        (["ClusterRole/edit"], event("create", "jobs", "batch"), "create batch/jobs"),
-        (["delete core/pods"], event("delete", "pods"), None),
-        (["* core/*"], event("delete", "pods"), None),
-        (["get core/*"], event("delete", "pods"), "delete core/pods"),
-        (["ClusterRole/scale"], event("get", uri="/healthz"), None),
-        (["ClusterRole/view"], event("get", uri="/healthz"), "get /healthz"),
-    ],
+CASES = (
+    ("ClusterRole/view", {"verb": "get", "resource": "pods"}, None),
+    ("ClusterRole/view", {"verb": "delete", "resource": "pods"}, "delete core/pods"),
+    ("ClusterRole/edit", {"verb": "delete", "resource": "pods"}, None),
+    ("ClusterRole/edit", {"verb": "create", "resource": "jobs", "group": "batch"}, "create batch/jobs"),
+    ("delete core/pods", {"verb": "delete", "resource": "pods"}, None),
+    ("* core/*", {"verb": "delete", "resource": "pods"}, None),
+    ("get core/*", {"verb": "delete", "resource": "pods"}, "delete core/pods"),
+    ("ClusterRole/scale", {"verb": "get", "uri": "/healthz"}, None),
+    ("ClusterRole/view", {"verb": "get", "uri": "/healthz"}, "get /healthz"),
 )
-def test_an_account_is_judged_by_its_roles(judge, cluster, scopes, call, found):
-    judged = judge("kubernetes", cluster, [bound(*scopes)], [call])
-    assert judged.verdicts() == ({(found, "violation")} if found else set())
+"""What was bound to an account, its call, and the operation where that is a violation."""
+
+
+def test_accounts_are_judged_by_their_roles(judge, cluster):
+    grants = [bound(scope, client=f"a{number}") for number, (scope, _, _) in enumerate(CASES)]
+    calls = [event(**call, user=f"a{number}", number=number) for number, (_, call, _) in enumerate(CASES)]
+    found = judge("kubernetes", cluster, grants, calls).by_client()
+    assert found == {f"a{number}": (found, "violation") for number, (_, _, found) in enumerate(CASES) if found}
 
 
 def test_a_refused_call_and_one_that_no_file_knows(judge, cluster):

@@ -172,28 +172,33 @@ def test_any_capture_says_what_plain_python_says(tmp_path, tools):
         assert found == {frozenset(group) for group in wanted}
 
 
-def call(name, server=SERVER, token_id="t1"):
+def call(name, server=SERVER, token_id="t1", **who):
     """Write a call of a tool, as a gateway that knows the token logs it."""
-    return use("10 09:05", "POST /mcp", token_id, server, operation=name)
+    return use("10 09:05", "POST /mcp", token_id, server, operation=name, **who)
 
 
-@pytest.mark.parametrize(
-    ("scopes", "called", "found"),
-    [
-        (["files:read"], "read_file", set()),
-        (["people:read"], "read_file", {("read_file", "violation")}),
-        (["files:read", "people:read"], "share", set()),
-        (["files:read"], "share", {("share", "violation")}),
-        (["admin"], "share", set()),
-        ([], "search", set()),
-        (["files:read"], "old", {(None, "indeterminate")}),
-        (["files:read"], "unheard_of", {(None, "indeterminate")}),
-        (["files:read"], "tools/call", {(None, "indeterminate")}),  # the log does not say which tool
-    ],
+UNKNOWN = (None, "indeterminate")
+CASES = (
+    (["files:read"], "read_file", None),
+    (["people:read"], "read_file", ("read_file", "violation")),
+    (["files:read", "people:read"], "share", None),
+    (["files:read"], "share", ("share", "violation")),
+    (["admin"], "share", None),
+    ([], "search", None),
+    (["files:read"], "old", UNKNOWN),
+    (["files:read"], "unheard_of", UNKNOWN),
+    (["files:read"], "tools/call", UNKNOWN),  # the log does not say which tool
 )
-def test_a_call_of_a_tool_is_judged(judge, captured, scopes, called, found):
-    records = [token("10 09:00", "t1", scopes, "10 12:00"), call(called)]
-    assert judge("mcp", captured, records, options=("--server", SERVER)).verdicts() == found
+"""Scopes of a token, the tool it called, and what is found."""
+
+
+def test_calls_of_tools_are_judged(judge, captured):
+    records = []
+    for number, (scopes, called, _) in enumerate(CASES):
+        records.append(token("10 09:00", f"t{number}", scopes, "10 12:00", client_id=f"c{number}", grant_id=None))
+        records.append(call(called, token_id=f"t{number}", client_id=f"c{number}"))
+    found = judge("mcp", captured, records, options=("--server", SERVER)).by_client()
+    assert found == {f"c{number}": found for number, (_, _, found) in enumerate(CASES) if found}
 
 
 def test_a_tool_of_another_server_is_another_tool(judge, captured):

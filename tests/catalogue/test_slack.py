@@ -63,31 +63,30 @@ def test_scopes_of_one_kind_of_conversation_open_only_some_objects(slack):
     assert {"chat:write", "users:read", "search:read"}.isdisjoint(limited)
 
 
-BOT = {"subject_id": None, "subject_kind": "service"}
+VIOLATION = "violation"
+CASES = {
+    "posts": (["chat:write"], "POST /api/chat.postMessage", None),
+    "posts by GET": (["chat:write"], "GET /api/chat.postMessage", None),
+    "deletes": (["chat:write"], "POST /api/files.delete", ("POST /api/files.delete", VIOLATION)),
+    "needs nothing": (["chat:write"], "POST /api/auth.test", None),
+    # any kind of conversation would do, and none is held
+    "reads": (["chat:write"], "GET /api/conversations.history", ("GET /api/conversations.history", VIOLATION)),
+    "reads messages": (["im:history"], "GET /api/conversations.history", None),
+    # only for people: search.messages has no list for bots
+    "searches": (["search:read"], "GET /api/search.messages", ("GET /api/search.messages", VIOLATION)),
+    "unknown": (["chat:write"], "POST /api/made.up", (None, "indeterminate")),
+}
+"""Scopes of a bot, its call, and what is found."""
 
 
-@pytest.mark.parametrize(
-    ("scopes", "call", "found"),
-    [
-        (["chat:write"], "POST /api/chat.postMessage", set()),
-        (["chat:write"], "GET /api/chat.postMessage", set()),
-        (["chat:write"], "POST /api/files.delete", {("POST /api/files.delete", "violation")}),
-        (["chat:write"], "POST /api/auth.test", set()),
-        # any kind of conversation would do, and none is held
-        (["chat:write"], "GET /api/conversations.history", {("GET /api/conversations.history", "violation")}),
-        (["im:history"], "GET /api/conversations.history", set()),
-        # only for people: search.messages has no list for bots
-        (["search:read"], "GET /api/search.messages", {("GET /api/search.messages", "violation")}),
-        (["chat:write"], "POST /api/made.up", {(None, "indeterminate")}),
-    ],
-)
-def test_a_bot_is_judged(judge, folder, scopes, call, found):
-    who = {"client_id": "A1", **BOT}
-    records = [
-        token("10 09:00", "t1", scopes, "10 12:00", **who),
-        use("10 09:05", call, "t1", "slack.com", client_id="A1", subject_id=None),
-    ]
-    assert judge("slack", folder, records).verdicts() == found
+def test_bots_are_judged(judge, folder):
+    records = []
+    for client, (scopes, call, _) in CASES.items():
+        bot = {"client_id": client, "subject_id": None}
+        records.append(token("10 09:00", f"t {client}", scopes, grant_id=None, subject_kind="service", **bot))
+        records.append(use("10 09:05", call, f"t {client}", "slack.com", **bot))
+    found = judge("slack", folder, records).by_client()
+    assert found == {client: found for client, (_, _, found) in CASES.items() if found}
 
 
 def test_a_person_may_search_and_a_name_is_enough(judge, folder):
