@@ -2,12 +2,15 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import product
 
 import pytest
+from hypothesis import given, settings
 
 from grantlens.loaders import loaders
 from grantlens.loaders.mapped import SHIPPED, shipped
 from grantlens.loaders.mapped.unpacking import pairs_of
+from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 NAMES = ("agentgateway", "envoy_ai_gateway", "otel_genai")
 
@@ -144,14 +147,10 @@ def test_two_hops_of_one_request_are_two_records_and_the_same_record_twice_is_on
     assert loaded.counts() == {"records": 3, "usage": 2, "duplicates": 1}
 
 
-@pytest.mark.parametrize(
-    "name", ["start_time", "response_code", "mcp.method.name", "downstream_remote_address", "bytes_sent"]
-)
-@pytest.mark.parametrize("odd", [None, {"a": 1}, [], "x", True, -1])
-def test_odd_values_reject_or_stay(load, name, odd):
-    loaded = load([envoy(), envoy(**{name: odd})], "envoy_ai_gateway")
-    assert loaded.counts()["usage"] + loaded.counts().get("rejected", 0) == 2
-    assert "not mapped" not in {row["reason"] for row in loaded.rejected}
+@given(lists_of_damaged([envoy(), envoy(response_code=401), envoy(**{"mcp.tool.name": "close_ticket"})]))
+@settings(max_examples=10)
+def test_damaged_envoy_records_are_accounted_for(load, records):
+    assert_all_accounted_for(load, records, "envoy_ai_gateway")
 
 
 # --- agentgateway ---
@@ -207,7 +206,16 @@ def test_lines_of_the_gateway_itself_are_ignored_and_noise_is_rejected(load):
     loaded = load(text)
     assert loaded.counts() == {"records": 5, "usage": 2, "ignored": 2, "rejected": 1}
     assert loaded.ignored == {"connection without a request": 1, "message of the gateway itself": 1}
-    assert [(row["line_no"], row["reason"]) for row in loaded.rejected] == [(5, "not mapped")]
+    assert [(row["line_no"], row["reason"]) for row in loaded.rejected] == [(5, "used_at: missing")]
+
+
+PACKED = {"level": "info", "time": "2026-07-01T10:00:00Z", **{k: v for k, v in pairs_of(LINE).items() if k[0] != "#"}}
+
+
+@given(lists_of_damaged([PACKED]))
+@settings(max_examples=10)
+def test_damaged_agentgateway_records_are_accounted_for(load, records):
+    assert_all_accounted_for(load, records, "agentgateway")
 
 
 # --- OpenTelemetry ---
@@ -321,13 +329,20 @@ def test_a_bad_span_spoils_no_other(load):
     assert loaded.rejected[0]["reason"] == "used_at: '1782900000 as unix ns' is no time"
 
 
-@pytest.mark.parametrize("odd", [None, 5, "x", {"a": 1}, [], [1], [{"key": "k"}], [{"value": {"stringValue": "v"}}]])
-@pytest.mark.parametrize("key", ["attributes", "status", "kind", "traceId", "endTimeUnixNano"])
-def test_odd_spans_are_accounted_for(load, key, odd):
-    loaded = load([export(span(1, **CALL), span(2, **CALL) | {key: odd})], "otel_genai")
+def test_odd_spans_are_accounted_for(load):
+    odd = [None, 5, "x", {"a": 1}, [], [1], [{"key": "k"}], [{"value": {"stringValue": "v"}}]]
+    keys = ["attributes", "status", "kind", "traceId", "endTimeUnixNano"]
+    spans = [span(number, **CALL) | {key: value} for number, (key, value) in enumerate(product(keys, odd))]
+    loaded = load([export(span(99, **CALL), *spans)], "otel_genai")
     counts = loaded.counts()
-    assert counts["usage"] + counts.get("rejected", 0) + counts.get("ignored", 0) == 2
+    assert counts["records"] == 41 == sum(counts.get(each, 0) for each in ("usage", "rejected", "ignored"))
     assert "not mapped" not in {row["reason"] for row in loaded.rejected}
+    assert {row["reason"] for row in loaded.rejected} == {
+        "ended_at: '5 as unix ns' is no time", "ended_at: 'x as unix ns' is no time", "ended_at: '{\"a\":1} as unix ns' is no time",
+        "ended_at: '[] as unix ns' is no time", "ended_at: '[1] as unix ns' is no time",
+        "ended_at: '[{\"key\":\"k\"}] as unix ns' is no time", "ended_at: '[{\"value\":{\"stringValue\":\"v\"}}] as unix ns' is no time",
+    }  # fmt: skip
+    assert loaded.ignored == {"span of something else": 8}
 
 
 def test_prompts_and_results_are_not_kept(load):
