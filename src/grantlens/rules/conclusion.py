@@ -125,7 +125,7 @@ def conclude(rule: Rule, source: Source) -> Conclusion:
     for way in rests_on.bounds:
         if not lacking(way, source):
             return Conclusion(rule.id, "bounds", _nearest(rests_on.verdict, source), way.leaves_open, way.brought)
-    return Conclusion(rule.id, "no", _nearest(rests_on.bounds + rests_on.verdict, source))
+    return Conclusion(rule.id, "no", _nearest(rests_on.bounds[::-1] + rests_on.verdict, source))
 
 
 def together(conclusions: Iterable[Conclusion]) -> list[tuple[str, list[tuple[str, list[Conclusion]]]]]:
