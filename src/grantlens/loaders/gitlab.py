@@ -9,7 +9,7 @@ What the mapping decides, and why:
 - The message is GitLab's own text, but the name of a deploy token inside it is anybody's: what is read stands behind it.
 - Each token is a client of its own; an OAuth application is one by its id. What is attempted and fails gives and ends nothing.
 - `api_json.log` names the token of each call, and of a refused one where it was known (`meta.auth_fail_token_id`). Its `time` is
-  when the call ended. In a file of calls the absence of a use says something, in a file of audit events it does not.
+  when the call ended. Git over HTTP is logged elsewhere, so that no use seen there is no proof of no use.
 - `created_at` is when it happened, `time` when it was written down. An audit event in the file has no id, so the same one
   loaded from file and stream counts twice.
 - An audited API request does not say what came of it: ignored by name, `api_json.log` tells it.
@@ -215,9 +215,9 @@ FROM known WHERE starts_with(meaning, 'end ') AND ended IS NULL
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """A file of calls would show a use, had there been one; a file of audit events would show issue and revocation."""
+    """A file of calls shows neither issue nor revocation, nor every use: Git over HTTP is logged elsewhere."""
     if 2 * sum(_is_call(opened(record)) for record in sample) > len(sample):
-        return replace(LOADER, carries=("usage",), dialect=None)
+        return replace(LOADER, carries=(), dialect=None)
     return LOADER
 
 
