@@ -1,0 +1,157 @@
+"""Teleport audit log: certificates, join tokens, locks and people.
+
+What the mapping decides, and why:
+
+- **A certificate is the token**, and has no id in this log: `cert.create` tells for whom (`identity.user`), by whom
+  (`identity.impersonator`), with which roles, for which cluster, until when. Roles are its scopes. One that somebody
+  gets for another user is an exchange, and that somebody the actor. A bot is a service and its own client; a person's
+  certificate has no client.
+- The name of a join token is the secret itself: it is not read. Roles and end of life are.
+- `lock.created` shuts out a user at once: the subject is disabled. Locks of roles, nodes, devices are policies that
+  name no subject. A lock that was lifted gives back what there was, and is no issuance: ignored by name.
+- A failed `auth` is a certificate that was refused; refused for its principals, the scope was wrong.
+- Go writes "no time" as the year 0001: no end of life.
+- What is done in a session of a person is no use of a delegated credential.
+
+Proven on records that a collector published as tests: cert.create, lock.created, auth, and that user.login,
+role.created, session.command, session.network are ignored. The other events are Teleport's, as known, not proven.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.written_time import text_moment
+
+_FIELDS = """{
+    "event": "VARCHAR", "code": "VARCHAR", "time": "VARCHAR", "uid": "VARCHAR", "cluster_name": "VARCHAR",
+    "user": "VARCHAR", "success": "VARCHAR", "error": "VARCHAR", "updated_by": "VARCHAR", "expires": "VARCHAR",
+    "addr.remote": "VARCHAR", "user_agent": "VARCHAR", "name": "VARCHAR", "roles": "VARCHAR", "target": "VARCHAR",
+    "cert_type": "VARCHAR",
+    "identity": {"user": "VARCHAR", "impersonator": "VARCHAR", "expires": "VARCHAR", "roles": "VARCHAR",
+        "route_to_cluster": "VARCHAR", "bot_name": "VARCHAR", "client_ip": "VARCHAR"}
+}"""
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Tell a Teleport event: its name, and its code, a T with digits or letters and a level."""
+
+    def is_event(record: Mapping) -> bool:
+        code = record.get("code")
+        coded = isinstance(code, str) and code[:1] == "T" and code[-1:] in ("I", "W", "E")
+        return coded and "event" in record and "uid" in record
+
+    return 2 * sum(map(is_event, sample)) > len(sample)
+
+
+_EVENT = f"""
+SELECT line_no, r.*,
+       CASE r.event WHEN 'cert.create' THEN 'token' WHEN 'join_token.create' THEN 'credential'
+                    WHEN 'lock.created' THEN 'lock' WHEN 'user.delete' THEN 'person end' WHEN 'bot.delete' THEN 'bot end'
+                    WHEN 'auth' THEN CASE WHEN r.success = 'false' THEN 'use' END END AS meaning,
+       {text_moment("r.time")} AS happened_at
+FROM record
+WHERE r IS NOT NULL
+"""
+
+_PARTY = """
+SELECT *,
+       nullif(nullif(identity.impersonator, identity."user"), '') AS other,
+       coalesce(starts_with(identity."user", 'bot-') OR identity.bot_name <> '', false) AS is_bot,
+       TRY(from_json(target, '{"user": "VARCHAR"}'))."user" AS locked
+FROM event
+WHERE meaning IS NOT NULL
+"""
+
+_ISSUANCE = f"""
+SELECT line_no, uid AS event_id, happened_at AS issued_at, cluster_name AS tenant,
+       CASE WHEN meaning = 'token' AND other IS NOT NULL THEN 'exchange' ELSE meaning END AS kind,
+       'success' AS outcome,
+       CASE WHEN meaning = 'token' THEN 'access' ELSE 'api_key' END AS token_kind,
+       CASE WHEN meaning = 'token' AND is_bot THEN identity."user" END AS client_id,
+       CASE WHEN meaning = 'token' THEN identity."user" END AS subject_id,
+       CASE WHEN meaning = 'credential' OR is_bot THEN 'service' ELSE 'user' END AS subject_kind,
+       CASE WHEN meaning = 'token' AND other IS NOT NULL THEN [other] END AS actor_chain,
+       TRY(from_json(CASE WHEN meaning = 'token' THEN identity.roles ELSE roles END, '["VARCHAR"]')) AS scopes,
+       CASE WHEN nullif(identity.route_to_cluster, '') IS NOT NULL THEN [identity.route_to_cluster] END AS audience,
+       CASE WHEN meaning = 'token' THEN {text_moment("identity.expires")} ELSE {text_moment("expires")} END AS ends_at,
+       CASE WHEN ends_at >= TIMESTAMPTZ '1970-01-01 00:00:00Z' THEN ends_at END AS expires_at,
+       CASE WHEN meaning = 'credential' THEN "user" END AS consent_actor,
+       identity.client_ip AS ip, user_agent
+FROM party
+WHERE (meaning = 'token' AND identity."user" IS NOT NULL) OR meaning = 'credential'
+"""
+
+_USAGE = """
+SELECT line_no, uid AS event_id, happened_at AS used_at, cluster_name AS tenant,
+       'denied' AS outcome,
+       CASE WHEN error LIKE '%not in the set of valid principals%' THEN 'scope' ELSE 'other' END AS denial_reason,
+       CASE WHEN starts_with("user", 'bot-') THEN "user" END AS client_id, "user" AS subject_id, 'teleport' AS resource_server, event AS operation,
+       "addr.remote" AS ip
+FROM party
+WHERE meaning = 'use'
+"""
+
+_REVOCATION = """
+SELECT line_no, uid AS event_id, happened_at AS revoked_at, cluster_name AS tenant,
+       'disable' AS kind, 'success' AS outcome,
+       CASE WHEN meaning = 'lock' AND locked IS NULL THEN 'policy' ELSE 'subject' END AS target_kind,
+       CASE meaning WHEN 'lock' THEN locked WHEN 'person end' THEN name ELSE 'bot-' || name END AS subject_id,
+       'admin' AS initiator,
+       coalesce(updated_by, "user") AS actor_id
+FROM party
+WHERE meaning = 'lock' OR (meaning IN ('person end', 'bot end') AND name IS NOT NULL)
+"""
+
+_IGNORED = """
+SELECT line_no,
+       CASE WHEN event = 'lock.deleted' THEN 'lock that was lifted'
+            WHEN event = 'user.login' OR event = 'auth' THEN 'sign-in of a person'
+            WHEN starts_with(event, 'session.') OR event IN ('exec', 'scp', 'kube.request') OR event LIKE '%.session.%'
+            THEN 'act in a session'
+            ELSE 'not about delegated access' END AS reason
+FROM event
+WHERE meaning IS NULL AND event IS NOT NULL
+"""
+
+_REJECTED = """
+SELECT line_no, 'event is missing' AS reason FROM event WHERE event IS NULL
+UNION ALL
+SELECT line_no, 'names no user' FROM party
+WHERE (meaning = 'token' AND identity."user" IS NULL) OR (meaning IN ('person end', 'bot end') AND name IS NULL)
+UNION ALL
+SELECT line_no, 'time is no time' FROM party WHERE "time" IS NOT NULL AND happened_at IS NULL
+"""
+
+LOADER = Loader(
+    name="teleport",
+    version=1,
+    title="Teleport audit log",
+    recognise=_recognise,
+    fields=_FIELDS,
+    carries=("issuance", "revocation"),
+    steps={"event": _EVENT, "party": _PARTY},
+    issuance="SELECT * EXCLUDE (ends_at) FROM (" + _ISSUANCE + ")",
+    usage=_USAGE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    joins=(
+        Join(
+            "issuance", "usage", "client and subject", "identity.user, user", "bots, and only refused authentications"
+        ),
+        Join(
+            "issuance",
+            "revocation",
+            "client and subject",
+            "identity.user, target.user",
+            "bots: certificates have no id, and those of people no client",
+        ),
+        Join(
+            "usage", "revocation", "client and subject", "user, target.user", "bots, and only refused authentications"
+        ),
+    ),
+    join_note=(
+        "Certificates have no id in this log: those of bots join with locks and deletions by the bot, those of "
+        "people are only known. Of uses, refused authentications are read."
+    ),
+)

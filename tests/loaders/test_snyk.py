@@ -1,0 +1,98 @@
+"""The Snyk loader against every real record, and quirk by quirk."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from grantlens.loaders.snyk import LOADER
+
+NAME = "panther-snyk.ndjson"
+ACCOUNT = {"serviceAccountPublicId": "sa-1", "serviceAccountName": "ci"}
+
+
+def event(kind, content=None, *, at="2026-07-01T10:00:00.250Z", **changes):
+    """Write one audit event."""
+    own = {"event": kind, "created": at, "userId": "u-1", "orgId": "o-1", "groupId": "g-1"}
+    return own | ({"content": content} if content is not None else {}) | changes
+
+
+def test_every_real_record_is_accounted_for(shared, load_file):
+    loaded = load_file(shared / "real-logs/saas_misc" / NAME)
+    assert loaded.batch["loader"] == "snyk"
+    assert loaded.counts() == {"records": 10, "ignored": 10}
+    assert loaded.ignored == {"not about delegated access": 8, "role or membership of a person": 2}
+    lines = (shared / "real-logs/saas_misc" / NAME).read_text().splitlines()
+    assert sum(".user." in json.loads(line)["event"] for line in lines) == 2
+
+
+def test_claims_snyk_and_nothing_else(foreign_samples):
+    assert {path.name for path, sample in foreign_samples if LOADER.recognise(sample)} == {NAME}
+
+
+@pytest.mark.parametrize("level", ["org", "group"])
+def test_service_account_from_making_to_deleting(load, level):
+    loaded = load(
+        [
+            event(f"{level}.service_account.create", ACCOUNT),
+            event(f"{level}.service_account.edit", ACCOUNT, at="2026-07-02 10:00:00"),
+            event(f"{level}.service_account.delete", ACCOUNT, at="2026-07-03T10:00:00Z"),
+        ]
+    )
+    made, changed = loaded.rows["issuance"]
+    assert [made["kind"], changed["kind"]] == ["consent", "change"]
+    assert (made["client_id"], made["client_name"], made["subject_id"], made["tenant"]) == ("sa-1", "ci", None, "o-1")
+    assert made["issued_at"] == datetime(2026, 7, 1, 10, 0, 0, 250000, tzinfo=UTC)
+    ended = loaded.one("revocation")
+    assert (ended["kind"], ended["target_kind"], ended["client_id"]) == ("disable", "client", "sa-1")
+
+
+def test_account_of_a_group_has_the_group_as_tenant(load):
+    record = event("group.service_account.create", ACCOUNT)
+    del record["orgId"]
+    assert load([record]).one("issuance")["tenant"] == "g-1"
+
+
+def test_call_of_the_api(load):
+    row = load([event("api.access", {"url": "/api/v1/user/me?x=1", "method": "get"})]).one("usage")
+    assert (row["subject_id"], row["method"], row["target"], row["operation"]) == (
+        "u-1",
+        "GET",
+        "/api/v1/user/me",
+        None,
+    )
+    assert load([event("api.access")]).one("usage")["operation"] == "api.access"
+
+
+def test_what_is_ignored(load):
+    kinds = ("org.service_account.read", "org.app_bot.create", "org.user.add", "org.policy.edit")
+    assert load([event(kind) for kind in kinds]).ignored == {
+        "service account event that neither gives nor takes access": 1,
+        "app event that does not say which app": 1,
+        "role or membership of a person": 1,
+        "not about delegated access": 1,
+    }
+
+
+def test_broken_and_double_records(load):
+    good = event("org.service_account.create", ACCOUNT)
+    loaded = load(
+        [
+            event("org.service_account.create", ACCOUNT, at="soon"),
+            event("org.service_account.create", ACCOUNT, at=None),
+            event("org.service_account.delete", {}),
+            event("org.service_account.create", "text"),
+            event(None),
+            good,
+            good,
+        ],
+        "snyk",
+    )
+    assert {row["line_no"]: row["reason"] for row in loaded.rejected} == {
+        1: "created is no time",
+        2: "issued_at: missing",
+        3: "names no service account",
+        4: "names no service account",
+        5: "event is missing",
+    }
+    assert (loaded.batch["issuance"], loaded.batch["duplicates"]) == (1, 1)

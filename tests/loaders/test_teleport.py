@@ -1,0 +1,149 @@
+"""The Teleport loader against every real record, and quirk by quirk."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from grantlens.loaders.teleport import LOADER
+from grantlens.store import Store
+
+NAME = "panther-teleport.ndjson"
+
+
+def event(kind, *, number=1, code="T1000I", at="2026-07-01T10:00:00.123456Z", **changes):
+    """Write one audit event."""
+    own = {"event": kind, "code": code, "time": at, "uid": f"uid {number}", "cluster_name": "acme", "user": "admin"}
+    return own | changes
+
+
+def certificate(user="ada", impersonator=None, *, expires="2026-07-01T22:00:00.444444428Z", **more):
+    """Write the creation of a certificate."""
+    identity = {
+        "user": user,
+        "impersonator": impersonator,
+        "roles": ["access", "editor"],
+        "expires": expires,
+        "route_to_cluster": "acme",
+    }
+    return event("cert.create", code="TC000I", cert_type="user", identity=identity, **more)
+
+
+@pytest.fixture(scope="module")
+def real(shared, load_file):
+    return load_file(shared / "real-logs/saas_misc" / NAME)
+
+
+def test_every_real_record_is_accounted_for(real):
+    assert real.batch["loader"] == "teleport"
+    assert real.counts() == {"records": 10, "issuance": 1, "usage": 1, "revocation": 1, "ignored": 7}
+    assert real.ignored == {"act in a session": 4, "not about delegated access": 1, "sign-in of a person": 2}
+
+
+def test_real_records_read_twice(real, shared):
+    lines = (shared / "real-logs/saas_misc" / NAME).read_text().splitlines()
+    records = {record["event"]: record for record in map(json.loads, lines)}
+    made, refused, locked = real.one("issuance"), real.one("usage"), real.one("revocation")
+    identity = records["cert.create"]["identity"]
+    assert (made["subject_id"], made["scopes"]) == (identity["user"], identity["roles"])
+    assert identity["impersonator"] == identity["user"]
+    assert (made["kind"], made["actor_chain"], made["client_id"]) == ("token", None, identity["user"])
+    assert (made["expires_at"].year, made["subject_kind"]) == (2043, "service")
+    assert (refused["outcome"], refused["denial_reason"], refused["subject_id"]) == (
+        "denied",
+        "scope",
+        records["auth"]["user"],
+    )
+    assert (locked["target_kind"], locked["subject_id"]) == ("subject", records["lock.created"]["target"]["user"])
+    assert locked["actor_id"] == records["lock.created"]["updated_by"]
+
+
+def test_claims_teleport_and_nothing_else(foreign_samples):
+    assert {path.name for path, sample in foreign_samples if LOADER.recognise(sample)} == {NAME}
+
+
+def test_certificate_for_another_user_is_an_exchange(load):
+    row = load([certificate("ada", "bot-deploy")]).one("issuance")
+    assert (row["kind"], row["subject_id"], row["actor_chain"]) == ("exchange", "ada", ["bot-deploy"])
+    assert (row["client_id"], row["token_id"], row["subject_kind"]) == (None, None, "user")
+    assert (row["scopes"], row["audience"], row["tenant"]) == (["access", "editor"], ["acme"], "acme")
+    assert row["expires_at"] == datetime(2026, 7, 1, 22, 0, 0, 444444, tzinfo=UTC)
+
+
+def test_the_year_one_is_no_time(load):
+    assert load([certificate(expires="0001-01-01T00:00:00Z")]).one("issuance")["expires_at"] is None
+
+
+def test_name_of_a_join_token_is_a_secret(load):
+    loaded = load([event("join_token.create", name="hunter2", roles=["Node"], expires="2026-07-01T11:00:00Z")])
+    row = loaded.one("issuance")
+    assert (row["kind"], row["token_id"], row["scopes"]) == ("credential", None, ["Node"])
+    assert row["expires_at"] == datetime(2026, 7, 1, 11, tzinfo=UTC)
+    assert "hunter2" not in str(loaded.rows)
+
+
+def test_locks_and_deletions(load):
+    loaded = load(
+        [
+            event("lock.created", target={"user": "ada"}),
+            event("lock.created", number=2, target={"role": "editor"}),
+            event("user.delete", number=3, name="ada"),
+            event("bot.delete", number=4, name="deploy"),
+            event("lock.deleted", number=5, name="x"),
+        ]
+    )
+    assert [(row["target_kind"], row["subject_id"]) for row in loaded.rows["revocation"]] == [
+        ("subject", "ada"),
+        ("policy", None),
+        ("subject", "ada"),
+        ("subject", "bot-deploy"),
+    ]
+    assert loaded.ignored == {"lock that was lifted": 1}
+
+
+def test_locked_bot_loses_its_grant(tmp_path):
+    path = tmp_path / "log.ndjson"
+    records = [
+        certificate("bot-deploy"),
+        event("lock.created", number=2, at="2026-07-01T12:00:00Z", target={"user": "bot-deploy"}),
+    ]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        store.load(path)
+        (state,) = store.sql("SELECT client_id, ended_at FROM grant_state").to_pylist()
+    assert state == {"client_id": "bot-deploy", "ended_at": datetime(2026, 7, 1, 12, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize(
+    ("error", "denial"),
+    [('principal "x" not in the set of valid principals for given certificate', "scope"), ("expired", "other")],
+)
+def test_refused_authentication(load, error, denial):
+    row = load([event("auth", success=False, error=error, user="ada")]).one("usage")
+    assert (row["outcome"], row["denial_reason"], row["subject_id"]) == ("denied", denial, "ada")
+
+
+def test_broken_and_double_records(load):
+    good = certificate(number=9)
+    loaded = load(
+        [
+            certificate(at="2026-07-01T10:00:000.0Z"),
+            certificate(at=None),
+            certificate(user=None),
+            event("user.delete"),
+            event(None),
+            event("role.created", at="no time, but nobody asks"),
+            good,
+            good,
+        ],
+        "teleport",
+    )
+    assert {row["line_no"]: row["reason"] for row in loaded.rejected} == {
+        1: "time is no time",
+        2: "issued_at: missing",
+        3: "names no user",
+        4: "names no user",
+        5: "event is missing",
+    }
+    assert loaded.ignored == {"not about delegated access": 1}
+    assert (loaded.batch["issuance"], loaded.batch["duplicates"]) == (1, 1)
