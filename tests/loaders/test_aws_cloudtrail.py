@@ -683,7 +683,17 @@ def as_panther(record):
     return record | {"eventTime": time, "p_log_type": "AWS.CloudTrail", "p_event_time": time}
 
 
-@pytest.mark.parametrize("written", [as_eventbridge, as_cloudwatch, as_panther])
+def as_elastic(record):
+    """Keep the record as text, as Elastic does."""
+    return {"@timestamp": record["eventTime"], "event": {"original": json.dumps(record), "kind": "event"}}
+
+
+def as_looked_up(record):
+    """Write a record as `lookup-events` gives it."""
+    return {"EventId": record["eventID"], "EventName": record["eventName"], "CloudTrailEvent": json.dumps(record)}
+
+
+@pytest.mark.parametrize("written", [as_eventbridge, as_cloudwatch, as_panther, as_elastic, as_looked_up])
 def test_a_dialect_gives_the_same_rows(load, written):
     plain, other = load(EVERY_KIND), load([written(record) for record in EVERY_KIND])
     assert other.batch["loader"] == "aws_cloudtrail"

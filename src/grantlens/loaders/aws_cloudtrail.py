@@ -48,18 +48,28 @@ _EVENT = """{
 }"""
 
 
+def _is_event(record: Mapping) -> bool:
+    return {"userIdentity", "eventSource", "eventName", "eventTime"} <= record.keys()
+
+
+def _place(record: Mapping) -> str | None:
+    """Return where a record of another tool keeps the event, a name of `_NESTED`."""
+    event, detail = record.get("event"), record.get("detail")
+    if "detail-type" in record and isinstance(detail, Mapping) and _is_event(detail):
+        return "detail"
+    texts = {
+        "message": record.get("message"),
+        "event": event.get("original") if isinstance(event, Mapping) else None,
+        "CloudTrailEvent": record.get("CloudTrailEvent"),
+    }
+    names = ('"userIdentity"', '"eventSource"', '"eventName"', '"eventTime"')
+    found = (place for place, text in texts.items() if isinstance(text, str) and all(name in text for name in names))
+    return next(found, None)
+
+
 def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Tell a CloudTrail event: who, which service, which call; bare, as EventBridge or as CloudWatch Logs delivers it."""
-
-    def is_event(record: Mapping) -> bool:
-        detail = record.get("detail")
-        message = record.get("message")
-        if isinstance(message, str) and message.startswith("{") and '"eventVersion"' in message:
-            return all(f'"{name}"' in message for name in ("userIdentity", "eventSource", "eventName"))
-        event = detail if isinstance(detail, Mapping) and "detail-type" in record else record
-        return {"userIdentity", "eventSource", "eventName", "eventTime"} <= event.keys()
-
-    return 2 * sum(map(is_event, sample)) > len(sample)
+    """Tell a CloudTrail event by who, which service, which call and when, bare or inside what a tool wrote."""
+    return 2 * sum(_is_event(record) or _place(record) is not None for record in sample) > len(sample)
 
 
 def _principal(arn: str) -> str:
@@ -267,18 +277,28 @@ WHERE happened_at IS NULL OR server IS NULL OR logged_name IS NULL
 """
 
 
+def _text(place: str) -> str:
+    """Return the SELECT that reads an event which is text."""
+    return f"""SELECT line_no, unnest([TRY(from_json({place}, '{_EVENT}'))]) AS e
+FROM record WHERE json_valid({place}) AND json_type({place}) = 'OBJECT'"""
+
+
+_NESTED = {
+    "detail": (f'{{"detail": {_EVENT}}}', "SELECT line_no, r.detail AS e FROM record WHERE r.detail IS NOT NULL"),
+    "message": ('{"message": "VARCHAR"}', _text("r.message")),
+    "event": ('{"event": {"original": "VARCHAR"}}', _text("r.event.original")),
+    "CloudTrailEvent": ('{"CloudTrailEvent": "VARCHAR"}', _text("r.CloudTrailEvent")),
+}
+"""Where EventBridge, CloudWatch Logs, Elastic and `lookup-events` put the event."""
+
+
 def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Look for the event where EventBridge or CloudWatch Logs puts it; a bare one among them is read all the same."""
-    if any("detail-type" in record for record in sample):
-        nested = f'{{"detail": {_EVENT}}}'
-        spelled = "SELECT line_no, r.detail AS e FROM record WHERE r.detail IS NOT NULL"
-    elif any("eventSource" not in record and isinstance(record.get("message"), str) for record in sample):
-        nested = '{"message": "VARCHAR"}'
-        spelled = f"""SELECT line_no, unnest([TRY(from_json(r.message, '{_EVENT}'))]) AS e
-                      FROM record WHERE json_valid(r.message)"""
-    else:
+    """Look for the event where it is; one that lies bare among others is read all the same."""
+    place = next(filter(None, map(_place, (record for record in sample if not _is_event(record)))), None)
+    if place is None:
         return LOADER
-    return replace(LOADER, fields=nested, steps={**LOADER.steps, "spelled": spelled}, otherwise=LOADER, dialect=None)
+    fields, spelled = _NESTED[place]
+    return replace(LOADER, fields=fields, steps={**LOADER.steps, "spelled": spelled}, otherwise=LOADER, dialect=None)
 
 
 LOADER = Loader(
@@ -301,8 +321,8 @@ LOADER = Loader(
         Join("usage", "revocation", "token", "accessKeyId", "sessions are ended by their role and time of issue"),
     ),
     join_note=(
-        "Issue, use and end of a key join on the access key id, exactly. A session of STS cannot be ended by its id: a "
-        "policy ends all sessions of a role that were issued before it. Keys of console sessions and of services are used "
-        "without an issue in the log."
+        "Issue, use and end of a key join on the access key id, exactly; sessions of STS are ended by their role and time of issue. "
+        "Keys of console sessions and of services are used without an issue in the log, and data events are there only if the "
+        "trail was told to log them."
     ),
 )
