@@ -177,8 +177,18 @@ def test_a_wrapped_login_names_the_accessor_inside(load):
     wrapped = response(
         "auth/approle/login", caller=None, response={"wrap_info": {"wrapped_accessor": CHILD, "token": "x"}}
     )
-    row = load([wrapped]).one("issuance")
-    assert (row["kind"], row["token_id"], row["outcome"]) == ("token", CHILD, "success")
+    known = wrapped | {"auth": auth(CHILD, "mail")}
+    for record, client, scopes in ((wrapped, None, None), (known, "mailer", ["mail"])):
+        loaded = load([record])
+        row = loaded.one("issuance")
+        assert (row["kind"], row["token_id"], row["outcome"]) == ("token", CHILD, "success")
+        assert (row["client_id"], row["scopes"]) == (client, scopes)
+        assert loaded.rows["usage"] == []
+
+
+def test_a_login_that_a_second_factor_completes_is_no_use(load):
+    loaded = load([response("sys/mfa/validate", caller=None, made=auth())])
+    assert loaded.counts() == {"records": 1, "issuance": 1}
 
 
 def test_a_lease_is_a_credential_and_ends_by_its_path(load):

@@ -86,7 +86,7 @@ FROM shaped
 _CALL = """
 SELECT *,
        coalesce(made.accessor <> '', false) OR made.policies IS NOT NULL OR wrapped IS NOT NULL AS makes_token,
-       starts_with(path, 'auth/') AND NOT starts_with(path, 'auth/token/') AS is_auth,
+       (starts_with(path, 'auth/') AND NOT starts_with(path, 'auth/token/')) OR path = 'sys/mfa/validate' AS is_auth,
        regexp_matches(path, '^auth/(token/(create|renew)|.+/(login|callback)(/|$))') AS asks_token,
        CASE WHEN makes_token OR (failed AND asks_token) THEN CASE WHEN path LIKE 'auth/token/renew%' THEN 'refresh' ELSE 'token' END
             WHEN lease_id IS NOT NULL THEN CASE WHEN starts_with(path, 'sys/leases/renew') OR starts_with(path, 'sys/renew')
@@ -112,8 +112,8 @@ WHERE type = 'response' AND happened_at IS NOT NULL
 _GIVEN = f"""
 SELECT *, {_who("owner", "own")}
 FROM (
-    SELECT *, CASE WHEN gives IN ('token', 'refresh') AND made.policies IS NOT NULL THEN made
-                   WHEN gives NOT IN ('token', 'refresh') OR NOT is_auth THEN auth END AS owner
+    -- of a login that is wrapped, the entry's own part tells whose the new token is
+    SELECT *, CASE WHEN gives IN ('token', 'refresh') AND made.policies IS NOT NULL THEN made ELSE auth END AS owner
     FROM call
     WHERE gives IS NOT NULL
 )
@@ -135,7 +135,8 @@ SELECT line_no, event_id, happened_at AS issued_at,
        CASE WHEN gives <> 'secret id' THEN own_subject END AS subject_id,
        CASE WHEN gives <> 'secret id' THEN own_subject_name END AS subject_name,
        CASE WHEN gives = 'secret id' THEN 'service' ELSE own_subject_kind END AS subject_kind,
-       CASE WHEN gives IN ('token', 'refresh') AND NOT failed THEN made.policies END AS scopes,
+       CASE WHEN gives IN ('token', 'refresh') AND NOT failed
+            THEN coalesce(made.policies, CASE WHEN is_auth THEN auth.policies END) END AS scopes,
        CASE WHEN gives IN ('lease', 'id token') THEN [path] END AS audience,
        CASE WHEN gives IN ('token', 'refresh') THEN made.authorization_details END AS authorization_details,
        CASE WHEN gives IN ('token', 'refresh') AND TRY_CAST(made.token_ttl AS BIGINT) BETWEEN 1 AND 100000000000
