@@ -39,7 +39,13 @@ def _write_record(record: Explained, *, by_value: bool) -> None:
             (" or ".join(each.paths) if by_value else " + ".join(each.paths), each.column, each.value)
             for each in columns
         ]
-        _write_aligned([(path or "(worked out)", "->", column, "=", value) for path, column, value in rows], "    ")
+        _write_aligned(
+            [
+                (path or ("(worked out)" if by_value else "(constant)"), "->", column, "=", value)
+                for path, column, value in rows
+            ],
+            "    ",
+        )
     if record.decided_by:
         print(f"  decided by: {shown(', '.join(record.decided_by))}")
     for title, read in (("read, but in no column", True), ("not read" if by_value else "left over", False)):

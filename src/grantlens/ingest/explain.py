@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 RECORDS = 5
 """Records that are explained."""
 
+LOOKED_AT = 50
+"""Records among which these are looked for."""
+
 _OURS = ("source", "batch_id", "line_no", "usage_id", "caller_id", "target_id")
 
 
@@ -139,7 +142,7 @@ def explain(
             return Explanation(name, reading.shape, suggestion=suggest(name, [each for each in records if each]))
         chosen = choose(reading, loader, settings)
         chunks = reading.chunks(lambda sample: recognises(chosen, sample), chosen.list_cells)
-        first = [_explained(engine, reading, chosen, *record) for record in islice(_records(chunks), RECORDS)]
+        first = [_explained(engine, reading, chosen, *record) for record in _unlike(chosen, _records(chunks))]
         return Explanation(name, reading.shape, chosen.name, chosen.title, chosen.origins is None, first)
 
 
@@ -155,6 +158,18 @@ def _records(chunks: Iterator[Any]) -> Iterator[tuple[int, str]]:
         lines = chunk.lines["true_line" if "true_line" in chunk.lines.column_names else "line_no"]
         for number in range(chunk.records):
             yield lines[number].as_py(), chunk.lines["line"][number].as_py().rstrip("\r\n")
+
+
+def _unlike(loader: Loader, records: Iterator[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Pick the first records, those before all that hold other fields than the ones before them."""
+    looked_at = list(islice(records, LOOKED_AT))
+    kinds: dict[Any, int] = {}
+    for number, (_, text) in enumerate(looked_at):
+        record = _parsed(loader, text)
+        kinds.setdefault(None if record is None else tuple(sorted(path for path, _ in leaves(record))), number)
+    picked = list(kinds.values())[:RECORDS]
+    picked += [number for number in range(len(looked_at)) if number not in picked][: RECORDS - len(picked)]
+    return [looked_at[number] for number in sorted(picked)]
 
 
 class _Undone(Exception):  # noqa: N818
