@@ -4,6 +4,7 @@ Real records are damaged at random: fields dropped, retyped, nested, swapped, wi
 `GRANTLENS_FUZZ` sets the number of damaged files for each loader.
 """
 
+import copy
 import json
 import os
 
@@ -114,7 +115,7 @@ def damaged(line, chance):
         if how == "drop":
             del container[key]
         elif how == "retype":
-            container[key] = chance.choice(VALUES)
+            container[key] = copy.deepcopy(chance.choice(VALUES))
         elif how == "nest":
             container[key] = chance.choice(({"value": container[key]}, [container[key]], json.dumps(container[key])))
         elif how == "swap":
