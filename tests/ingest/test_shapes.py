@@ -157,6 +157,7 @@ def test_csv_rows_point_at_the_line_where_they_begin(tmp_path):
         ('{"Records": [{"a": 1},\n{"a": 2}]}', "document"),
         ("2026-01-01 INFO [org] hello", "text"),
         ('name-1  | {"a": 1}', "text"),
+        ("keycloak-1  | 2026-01-01 10:00:00,000 INFO  [org.keycloak] (main) hello\n", "text"),
         ("[2026-01-01T10:00:00Z] GET /mail", "text"),
         ("level=info msg=called, status=200", "text"),
         ("eyJhbGciOiJFUzI1NiJ9.eyJldmVudHMiOnt9fQ.c2ln", "text"),

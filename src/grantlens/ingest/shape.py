@@ -42,7 +42,7 @@ def shape_of(head: str, whole: bool) -> str:
     header, newline, _ = text.partition("\n")
     if len(_PAIR.findall(header)) > 1 and not _object(header):
         return "text"
-    if (newline or whole) and re.fullmatch(r'\s*"?[A-Za-z_@][^"{}]*"?([,;\t]"?[^"{}]*"?)+\s*', header):
+    if (newline or whole) and re.fullmatch(r'\s*"?[A-Za-z_@][^"{}|\[\]]*"?([,;\t]"?[^"{}|\[\]]*"?)+\s*', header):
         return "csv"
     if any(map(_object, text.split("\n")[1:SAMPLE])):
         return "lines"  # only the first lines are no JSON
