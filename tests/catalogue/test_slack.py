@@ -120,11 +120,36 @@ def test_any_lists_give_one_alternative_for_each_scope(tmp_path, alternatives, l
     assert security == {"none_required" if free else "scopes" if wanted else "unknown"}
 
 
-def test_a_scope_of_another_kind_of_token_is_a_text(tmp_path, alternatives):
+@pytest.mark.parametrize(
+    ("said", "wanted", "security"),
+    [
+        ({"scope": "connections:write"}, {("any", frozenset(["connections:write"]))}, "scopes"),
+        ({"scope": "reminders:write", "user_scope_only": True}, {("user", frozenset(["reminders:write"]))}, "scopes"),
+        ({"scope": "a, b"}, {("any", frozenset("a")), ("any", frozenset("b"))}, "scopes"),
+        ({"scope": ["a"]}, {("any", frozenset("a"))}, "scopes"),
+        ({"scope": "none"}, set(), "none_required"),
+        ({"scope": ""}, set(), "unknown"),
+        ({}, set(), "unknown"),
+    ],
+)
+def test_a_text_instead_of_lists(tmp_path, alternatives, said, wanted, security):
     path = tmp_path / "apps.open.json"
-    path.write_text('{"http_method": "POST", "scope": "connections:write"}')
-    found = alternatives(Catalogue.build("slack", path), "POST /api/apps.open")
-    assert found == {("any", frozenset(["connections:write"]))}
+    path.write_text(json.dumps({"http_method": "POST", **said}))
+    built = Catalogue.build("slack", path)
+    assert alternatives(built, "POST /api/apps.open") == wanted
+    assert {row["security"] for row in built.tables["cat_operation"].to_pylist()} == {security}
+
+
+def test_the_scope_of_an_identity_has_the_name_that_is_granted(judge, tmp_path):
+    path = tmp_path / "users.identity.json"
+    path.write_text('{"http_method": "GET", "scope": "identity.read", "user_scope_only": true}')
+    records = [
+        token("10 09:00", "t1", ["identity.basic"], "10 12:00"),
+        use("10 09:05", "GET /api/users.identity", "t1", "slack.com"),
+    ]
+    judged = judge("slack", path, records)
+    assert judged.calls == {"GET /api/users.identity": "GET /api/users.identity"}
+    assert judged.verdicts() == set()
 
 
 @pytest.mark.parametrize(
@@ -132,7 +157,8 @@ def test_a_scope_of_another_kind_of_token_is_a_text(tmp_path, alternatives):
     [
         ('{\n"scope": \n', "line 3"),
         ('{"openapi": "3.0.0"}', "describes no method of Slack"),
-        ('{"args": {}, "scope": ["chat:write"]}', "for each kind of token"),
+        ('{"args": {}, "scope": 7}', "for each kind of token"),
+        ('{"args": {}, "scope": [7]}', "for each kind of token"),
         ('{"args": {}, "scope": {"bot": "chat:write"}}', "for each kind of token"),
     ],
 )

@@ -8,7 +8,9 @@
   of the lists is closed to the other kind. Other tokens (app configuration, app-level) are read as any.
 - **A method may be called as GET or POST**, whatever its page says: both are operations. Only one carries the
   method's name, which logs may give instead of a path.
-- Without a list, and without `no_scope_required`, nothing is known of a method.
+- **Some files have a text instead of lists:** `none`, or scopes of whatever token, of a user's where
+  `user_scope_only` says so. Without any, and without `no_scope_required`, nothing is known of a method.
+- `users.identity` calls its scope `identity.read`, which nobody can ask for: `identity.basic` is another name for it.
 """
 
 from __future__ import annotations
@@ -58,6 +60,8 @@ def build(path: Path, *, list_rule: str | None = None, name: str | None = None, 
     for scope in sorted({scope for _, needs in draft.operations for one in needs for scope in one.scopes}):
         kind = KINDS.get(scope.partition(":")[0])
         draft.scope(scope, display=kind, resource_limited=True if kind or scope.startswith("search:read.") else None)
+    if "identity.read" in draft.scopes:
+        draft.alias("identity.basic", "identity.read", "old_name")
     draft.notes.append(
         f"{several} methods list several scopes for one kind of token, one for each kind of conversation or content. "
         "The log does not show the kind: any one of them is read as enough."
@@ -89,17 +93,23 @@ def _method(file: Path) -> dict[str, Any]:
 def _needs(file: Path, facts: dict[str, Any], any_of: bool) -> tuple[list[Alternative], str]:
     """Return the alternatives of a method, and what may be said of its security."""
     scope = facts.get("scope") or {}
-    lists = {"any": [scope]} if isinstance(scope, str) else scope
-    if not isinstance(lists, dict) or not all(
-        isinstance(listed, list) and all(isinstance(one, str) and one for one in listed) for listed in lists.values()
+    if isinstance(scope, str):
+        scope = [one for one in re.split(r"[,\s]+", scope) if one and one != "none"]
+        free = not scope
+    else:
+        free = False
+    if isinstance(scope, list):
+        scope = {"user" if facts.get("user_scope_only") is True else "any": scope}
+    if not isinstance(scope, dict) or not all(
+        isinstance(listed, list) and all(isinstance(one, str) and one for one in listed) for listed in scope.values()
     ):
         raise CatalogueError(
             f"{file}: 'scope' must hold a list of scopes for each kind of token.", "Give the file as it is published."
         )
-    if facts.get("no_scope_required") is True:
+    if free or facts.get("no_scope_required") is True:
         return [], "none_required"
     alternatives = []
-    for token, listed in lists.items():
+    for token, listed in scope.items():
         groups = [[one] for one in listed] if any_of else [listed] if listed else []
         alternatives += [Alternative(frozenset(group), PRINCIPAL.get(token, "any")) for group in groups]
     return alternatives, "scopes" if alternatives else "unknown"
