@@ -53,16 +53,17 @@ FROM record
 WHERE r IS NOT NULL
 """
 
-_PARTY = """
+_PARTY = f"""
 SELECT *,
        nullif(nullif(identity.impersonator, identity."user"), '') AS other,
        coalesce(starts_with(identity."user", 'bot-') OR identity.bot_name <> '', false) AS is_bot,
-       TRY(from_json(target, '{"user": "VARCHAR"}'))."user" AS locked
+       TRY(from_json(target, '{{"user": "VARCHAR"}}'))."user" AS locked,
+       CASE WHEN meaning = 'token' THEN {text_moment("identity.expires")} ELSE {text_moment("expires")} END AS ends_at
 FROM event
 WHERE meaning IS NOT NULL
 """
 
-_ISSUANCE = f"""
+_ISSUANCE = """
 SELECT line_no, uid AS event_id, happened_at AS issued_at, cluster_name AS tenant,
        CASE WHEN meaning = 'token' AND other IS NOT NULL THEN 'exchange' ELSE meaning END AS kind,
        'success' AS outcome,
@@ -73,7 +74,6 @@ SELECT line_no, uid AS event_id, happened_at AS issued_at, cluster_name AS tenan
        CASE WHEN meaning = 'token' AND other IS NOT NULL THEN [other] END AS actor_chain,
        TRY(from_json(CASE WHEN meaning = 'token' THEN identity.roles ELSE roles END, '["VARCHAR"]')) AS scopes,
        CASE WHEN nullif(identity.route_to_cluster, '') IS NOT NULL THEN [identity.route_to_cluster] END AS audience,
-       CASE WHEN meaning = 'token' THEN {text_moment("identity.expires")} ELSE {text_moment("expires")} END AS ends_at,
        CASE WHEN ends_at >= TIMESTAMPTZ '1970-01-01 00:00:00Z' THEN ends_at END AS expires_at,
        CASE WHEN meaning = 'credential' THEN "user" END AS consent_actor,
        identity.client_ip AS ip, user_agent
@@ -130,7 +130,7 @@ LOADER = Loader(
     fields=_FIELDS,
     carries=("issuance", "revocation"),
     steps={"event": _EVENT, "party": _PARTY},
-    issuance="SELECT * EXCLUDE (ends_at) FROM (" + _ISSUANCE + ")",
+    issuance=_ISSUANCE,
     usage=_USAGE,
     revocation=_REVOCATION,
     ignored=_IGNORED,

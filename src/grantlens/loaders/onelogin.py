@@ -1,0 +1,85 @@
+"""OneLogin events: what was done with an access token of the API; sign-ins and changes of people are ignored.
+
+What the mapping decides, and why:
+
+- `client_id` is, as OneLogin's page "Event Resource" says, the client whose access token made the call that generated
+  the event: a use by that client. Its token is not named, and neither making nor ending of one is among the event types
+  that are known here.
+- The type is a number, or a text that holds a number. Only the types whose meaning was checked are named.
+- Collectors may leave out `created_at`: then `p_event_time` is the time of the event.
+
+Proven on records that a collector published as tests: that they name no client, so all are ignored.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from grantlens.loaders.loader import Loader
+from grantlens.loaders.written_time import text_moment
+
+_FIELDS = """{
+    "id": "VARCHAR", "uuid": "VARCHAR", "p_row_id": "VARCHAR", "account_id": "VARCHAR", "event_type_id": "VARCHAR",
+    "created_at": "VARCHAR", "p_event_time": "VARCHAR", "p_parse_time": "VARCHAR", "client_id": "VARCHAR",
+    "actor_user_id": "VARCHAR", "actor_user_name": "VARCHAR", "user_id": "VARCHAR", "ipaddr": "VARCHAR"
+}"""
+
+
+def _recognise(sample: Sequence[Mapping]) -> bool:
+    """Tell a OneLogin event: a type by its number, and who acted."""
+
+    def is_event(record: Mapping) -> bool:
+        return "event_type_id" in record and bool({"actor_user_id", "actor_system", "user_id"} & record.keys())
+
+    return 2 * sum(map(is_event, sample)) > len(sample)
+
+
+_EVENT = f"""
+SELECT line_no, r.*, nullif(r.client_id, '') AS client,
+       coalesce(r.created_at, r.p_event_time) AS written,
+       {text_moment("coalesce(r.created_at, r.p_event_time)")} AS happened_at,
+       {text_moment("r.p_parse_time")} AS received_at
+FROM record
+WHERE r IS NOT NULL
+"""
+
+_USAGE = """
+SELECT line_no, coalesce(id, uuid, p_row_id) AS event_id, happened_at AS used_at, received_at, account_id AS tenant,
+       'success' AS outcome,
+       client AS client_id, actor_user_id AS subject_id, actor_user_name AS subject_name,
+       'api.onelogin.com' AS resource_server, 'event_type_' || event_type_id AS operation, user_id AS resource_id,
+       ipaddr AS ip
+FROM event
+WHERE client IS NOT NULL AND event_type_id IS NOT NULL
+"""
+
+_IGNORED = """
+SELECT line_no,
+       CASE WHEN event_type_id IN ('5', '6') THEN 'sign-in of a person'
+            WHEN event_type_id = '3' THEN 'impersonation by an admin'
+            ELSE 'not about delegated access' END AS reason
+FROM event
+WHERE client IS NULL AND event_type_id IS NOT NULL
+"""
+
+_REJECTED = """
+SELECT line_no, 'event_type_id is missing' AS reason FROM event WHERE event_type_id IS NULL
+UNION ALL
+SELECT line_no, 'created_at is no time'
+FROM event WHERE client IS NOT NULL AND written IS NOT NULL AND happened_at IS NULL
+"""
+
+LOADER = Loader(
+    name="onelogin",
+    version=1,
+    title="OneLogin events",
+    recognise=_recognise,
+    fields=_FIELDS,
+    carries=(),
+    steps={"event": _EVENT},
+    usage=_USAGE,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    join_note=(
+        "Changes that a client made through the API are known by the client; tokens, and how they came and went, are "
+        "not in this log."
+    ),
+)

@@ -1,0 +1,101 @@
+"""The 1Password loader against every real record, and quirk by quirk."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from grantlens.loaders.onepassword import LOADER
+
+NAME = "panther-onepassword.ndjson"
+
+
+def audit(action, kind, *, number=1, at="2026-07-01T10:00:00.250Z", **changes):
+    """Write one audit event."""
+    return {
+        "uuid": f"uuid {number}",
+        "timestamp": at,
+        "actor_uuid": "u-1",
+        "actor_details": {"uuid": "u-1", "name": "Ada", "email": "ada@example.com"},
+        "action": action,
+        "object_type": kind,
+        "object_uuid": "object-1",
+        "aux_uuid": "sa-1",
+        "aux_info": "deploy",
+        "session": {"uuid": "s", "ip": "192.0.2.7"},
+    } | changes
+
+
+def test_every_real_record_is_accounted_for(shared, load_file):
+    loaded = load_file(shared / "real-logs/saas_misc" / NAME)
+    assert loaded.batch["loader"] == "onepassword"
+    assert loaded.counts() == {"records": 10, "ignored": 7, "rejected": 3}
+    assert loaded.ignored == {"sign-in of a person": 4, "use of an item by a person": 3}
+    lines = (shared / "real-logs/saas_misc" / NAME).read_text().splitlines()
+    foreign = [number for number, line in enumerate(lines, 1) if json.loads(line)["p_log_type"].startswith("Okta.")]
+    assert [row["line_no"] for row in loaded.rejected] == foreign
+    assert {row["reason"] for row in loaded.rejected} == {"is no event of 1Password"}
+
+
+def test_claims_1password_and_nothing_else(foreign_samples):
+    assert {path.name for path, sample in foreign_samples if LOADER.recognise(sample)} == {NAME}
+
+
+@pytest.mark.parametrize("end", ["delete", "revoke"])
+def test_token_of_a_service_account(load, end):
+    loaded = load([audit("create", "satoken"), audit(end, "satoken", number=2)])
+    made, ended = loaded.one("issuance"), loaded.one("revocation")
+    assert (made["kind"], made["token_kind"], made["token_id"], made["client_id"]) == (
+        "credential",
+        "api_key",
+        "object-1",
+        "sa-1",
+    )
+    assert (made["subject_id"], made["subject_kind"], made["consent_actor"]) == (None, "service", "u-1")
+    assert (ended["kind"], ended["target_kind"], ended["token_id"]) == ("revoke", "credential", "object-1")
+    assert made["issued_at"] == datetime(2026, 7, 1, 10, 0, 0, 250000, tzinfo=UTC)
+
+
+def test_accounts_and_people(load):
+    loaded = load(
+        [
+            audit("create", "sa"),
+            audit("delete", "sa", number=2),
+            audit("suspend", "user", number=3),
+            audit("create", "vault", number=4),
+        ]
+    )
+    made = loaded.one("issuance")
+    assert (made["kind"], made["client_id"], made["client_name"], made["token_id"]) == (
+        "consent",
+        "object-1",
+        "deploy",
+        None,
+    )
+    assert [(row["kind"], row["target_kind"]) for row in loaded.rows["revocation"]] == [
+        ("disable", "client"),
+        ("disable", "subject"),
+    ]
+    assert loaded.ignored == {"not about delegated access": 1}
+
+
+def test_broken_and_double_records(load):
+    good = audit("create", "satoken", number=9)
+    loaded = load(
+        [
+            audit("create", "satoken", at="soon"),
+            audit("create", "satoken", at=None),
+            audit("delete", "satoken", object_uuid=None),
+            {"uuid": "x", "timestamp": "2026-07-01T10:00:00Z"},
+            good,
+            good,
+        ],
+        "onepassword",
+    )
+    assert {row["line_no"]: row["reason"] for row in loaded.rejected} == {
+        1: "timestamp is no time",
+        2: "issued_at: missing",
+        3: "names no object",
+        4: "is no event of 1Password",
+    }
+    assert (loaded.batch["issuance"], loaded.batch["duplicates"]) == (1, 1)
