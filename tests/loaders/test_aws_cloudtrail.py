@@ -484,6 +484,47 @@ def test_federation_names_whom_the_session_is_for(load):
     assert len(loaded.rows["usage"]) == 2  # the web identity holds no key
 
 
+@pytest.mark.parametrize(
+    ("statement", "more", "expected"),
+    [
+        (
+            [{"Effect": "Allow", "Action": ["s3:Get*", "ec2:RunInstances"]}, {"Effect": "Deny", "Action": "s3:*"}],
+            {},
+            ["ec2:RunInstances", "s3:Get*"],
+        ),
+        ({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}, {}, ["s3:GetObject"]),
+        ({"Effect": "Deny", "Action": "s3:GetObject"}, {}, []),
+        ({"Effect": "Allow", "NotAction": "iam:*"}, {}, None),
+        (
+            {"Effect": "Allow", "Action": "s3:GetObject"},
+            {"policyArns": [{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}]},
+            None,
+        ),
+        ("no statement", {}, []),
+    ],
+)
+def test_a_session_policy_is_all_that_a_session_may_have(load, statement, more, expected):
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement}, indent=2)
+    row = load([assumed(asked={"policy": policy, **more})]).one("issuance")
+    assert row["scopes"] == expected
+    assert json.loads(row["authorization_details"])["Statement"] == statement
+    assert load([assumed()]).one("issuance")["scopes"] is None
+
+
+def test_the_scopes_of_real_sessions_are_the_actions_of_their_policy(invictus):
+    records, store, _ = invictus
+    expected = {}
+    for _, record in records:
+        asked = record.get("requestParameters") or {}
+        if "policy" in asked and (record.get("responseElements") or {}).get("credentials"):
+            actions = [
+                action for statement in json.loads(asked["policy"])["Statement"] for action in statement["Action"]
+            ]
+            expected[record["responseElements"]["credentials"]["accessKeyId"]] = sorted(set(actions))
+    assert len(expected) == 4
+    assert dict(store.engine.rows("SELECT token_id, scopes FROM issuance WHERE scopes IS NOT NULL")) == expected
+
+
 # Failed, refused, not ours.
 
 

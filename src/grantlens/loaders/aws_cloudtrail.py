@@ -13,8 +13,9 @@ What the mapping decides, and why:
 - **One record may be two rows**: the use of the calling key, and the issue or the end that it brought about.
 - **A call that crosses accounts is recorded in both**, with one `sharedEventID`. Both records are kept, each under its own
   `eventID`: only the caller's names the key, only the owner's may be at hand. The tenant tells them apart.
-- **A policy** says more than scopes can: it is kept as authorization detail, and the scopes stay unknown. What takes a
-  policy away is a downgrade. A policy that denies by `aws:TokenIssueTime` (the console calls it AWSRevokeOlderSessions)
+- **A policy of a role or user** is one of several, and says more than scopes can: it is kept as authorization detail, and the
+  scopes stay unknown. **A session policy** is all that a session may have: the actions it allows are its scopes, if no policy
+  is only named beside it. What takes a policy away is a downgrade. A policy that denies by `aws:TokenIssueTime` (the console calls it AWSRevokeOlderSessions)
   is a revocation of every session issued before; to delete that policy is a change that brings them back.
 - **A key made active again** is issued again; nothing in the log says that it is another key.
 - Throttling refuses nobody: it is an error. `AccessDenied` and its like are denied.
@@ -38,7 +39,7 @@ _EVENT = """{
     "requestParameters": {"userName": "VARCHAR", "roleName": "VARCHAR", "roleArn": "VARCHAR", "accessKeyId": "VARCHAR",
         "serviceSpecificCredentialId": "VARCHAR", "status": "VARCHAR", "policyName": "VARCHAR", "policyArn": "VARCHAR",
         "policyDocument": "VARCHAR", "assumeRolePolicyDocument": "VARCHAR", "policy": "VARCHAR", "groupName": "VARCHAR",
-        "sourceIdentity": "VARCHAR", "targetPrincipal": "VARCHAR"},
+        "policyArns": "VARCHAR", "sourceIdentity": "VARCHAR", "targetPrincipal": "VARCHAR"},
     "responseElements": {"credentials": {"accessKeyId": "VARCHAR", "expiration": "VARCHAR"},
         "accessKey": {"accessKeyId": "VARCHAR", "userName": "VARCHAR"},
         "serviceSpecificCredential": {"serviceSpecificCredentialId": "VARCHAR", "userName": "VARCHAR"},
@@ -164,6 +165,10 @@ FROM (
     SELECT *,
            coalesce(asked.policyDocument, asked.assumeRolePolicyDocument, asked.policy) AS written,
            CASE WHEN json_valid(written) THEN written::JSON END AS document,
+           CASE WHEN meaning = 'session' AND nullif(asked.policyArns, '[]') IS NULL AND document IS NOT NULL
+                THEN list_filter(from_json(CASE WHEN json_type(document, '$.Statement') = 'ARRAY'
+                     THEN json_extract(document, '$.Statement') ELSE json_array(json_extract(document, '$.Statement')) END,
+                     '[{{"Effect": "VARCHAR", "Action": "VARCHAR", "NotAction": "VARCHAR"}}]'), lambda s: s.Effect = 'Allow') END AS allowed,
            coalesce(asked.userName, got.accessKey.userName, got.serviceSpecificCredential.userName, '') AS user_name,
            CASE WHEN meaning = 'session'
                 THEN coalesce({_principal("coalesce(asked.roleArn, got.assumedRoleUser.arn, asked.targetPrincipal)")},
@@ -200,6 +205,10 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
             WHEN who."type" = 'SAMLUser' OR behalf = for_whom OR asked.sourceIdentity = for_whom THEN 'user' END AS subject_kind,
        CASE WHEN meaning = 'session' THEN list_filter([coalesce(who.arn, caller, who.invokedBy, who.principalId), behalf],
                                                       lambda a: a IS NOT NULL) END AS actor_chain,
+       -- a statement that allows all but some actions names none
+       CASE WHEN len(list_filter(allowed, lambda s: s.Action IS NULL)) = 0
+            THEN list_sort(list_distinct(flatten(list_transform(allowed, lambda s: CASE WHEN starts_with(s.Action, '[')
+                 THEN coalesce(TRY(from_json(s.Action, '["VARCHAR"]')), []) ELSE [s.Action] END)))) END AS scopes,
        -- the values of each Principal: a text that no colon follows
        CASE WHEN meaning = 'trust' THEN list_sort(list_distinct(regexp_extract_all(
             to_json(json_extract(document, '$..Principal'))::VARCHAR, '"([^"]*)"(?:[],}]|$)', 1))) END AS may_act,
