@@ -38,7 +38,8 @@ RULE = Rule(
                 {ISSUE_USE: PAIR},
                 (WORKED,),
                 silence=("issuance",),
-                leaves_open="told of a client and subject without any issuance, never of a token",
+                leaves_open="told of a client and subject without any issuance, never of a token; a consent older than the log "
+                "looks the same",
             ),
         ),
     ),

@@ -1,0 +1,140 @@
+"""`grantlens coverage --explain`."""
+
+import json
+import re
+
+from grantlens.loaders import loaders
+from grantlens.rules import registry
+from grantlens.rules.conclusion import LEVELS, conclude, source_of
+from grantlens.store import Store
+
+RULE = re.compile(r"\b[A-Z]{3}-\d+\b")
+PARTS = ("verdicts", "bounds", "not yet", "cannot")
+
+
+def blocks(text):
+    """Return the blocks of an answer by source: the lines of each part, the word at their left as key."""
+    found = {}
+    for block in text.strip().split("\n\n")[:-1]:
+        head, *lines = block.splitlines()
+        parts, part = {}, None
+        for line in lines:
+            word = line[2:12].strip()
+            part = word or part
+            parts.setdefault(part, []).append(line[12:])
+        found[head.split(" · ")[0]] = parts
+    return found
+
+
+def rules_in(lines):
+    """Return the rules that lines begin with, not those that a reason may mention."""
+    return [
+        rule
+        for line in lines
+        for rule in RULE.findall(re.match(r"(?:- )?((?:[A-Z]{3}-\d+(?:\[\w+\])? ?)*)", line.strip())[1])
+    ]
+
+
+def test_every_log_is_explained_in_a_hundred_columns(run):
+    ran = run("coverage", "--explain")
+    assert (ran.code, ran.err) == (0, "")
+    assert max(map(len, ran.out.splitlines())) <= 100
+    told = blocks(ran.out)
+    assert list(told) == list(loaders())
+    for name in ("okta", "google_workspace", "slack", "native"):
+        source = source_of(loaders()[name])
+        levels = {
+            rule: level
+            for level, part in zip(LEVELS, ("verdicts", "bounds", "cannot"), strict=True)
+            for rule in rules_in(told[name].get(part, []))
+        }
+        assert levels == {rule.id: conclude(rule, source).level for rule in registry().values()}
+    for parts in told.values():
+        assert sorted(rules_in(line for part in PARTS for line in parts.get(part, []))) == sorted(registry())
+
+
+def test_the_same_for_programs(run):
+    sources = json.loads(run("coverage", "--explain", "--json").out)["sources"]
+    assert [source["source"] for source in sources] == list(loaders())
+    for source in sources:
+        assert [rule["rule"] for rule in source["rules"]] == list(registry())
+        assert {rule["level"] for rule in source["rules"]} <= set(LEVELS)
+        assert all(rule["lacks"] for rule in source["rules"] if rule["level"] == "no")
+        assert set(source["logs"]) == {"issuance", "usage", "revocation"}
+    okta = next(source for source in sources if source["source"] == "okta")
+    assert okta["logs"] == {"issuance": "carried", "usage": "in part", "revocation": "carried"}
+    assert okta["joins"][0]["strength"] == "token"
+
+
+def test_a_store_is_told_by_what_it_holds(run, sample_file):
+    ran = run("coverage", sample_file, "--explain")
+    assert (ran.code, ran.err) == (0, "")
+    assert max(map(len, ran.out.splitlines())) <= 100
+    told = blocks(ran.out)
+    assert set(told) == {"github", "google_workspace", "microsoft_entra", "native", "okta"}
+    for parts in told.values():
+        assert sorted(rules_in(line for part in PARTS for line in parts.get(part, []))) == sorted(registry())
+    okta = told["okta"]
+    assert any(line.split() == ["usage", "-", "not", "in", "this", "store"] for line in okta["logs"])
+    assert {"OOS-1", "REV-1", "INT-2"} <= set(rules_in(okta["not yet"])), "could, but the store holds no usage"
+    assert rules_in(okta["cannot"]) == ["REV-5"], "not with this provider"
+    assert "no" not in {word for line in told["native"]["verdicts"] for word in line.split()}
+    with Store(sample_file, read_only=True) as store:
+        by_token = store.engine.value(
+            "SELECT count(*) FROM usage u WHERE source = 'native' AND EXISTS (SELECT 1 FROM issuance i WHERE "
+            "i.source = u.source AND i.token_id = u.token_id AND i.outcome = 'success' AND "
+            "i.kind IN ('token', 'refresh', 'exchange', 'credential'))"
+        )
+    assert f"{by_token:,} by token" in " ".join(told["native"]["calls"])
+
+
+def test_a_store_for_programs(run, sample_file):
+    sources = {
+        source["source"]: source
+        for source in json.loads(run("coverage", sample_file, "--explain", "--json").out)["sources"]
+    }
+    okta = sources["okta"]
+    assert okta["logs"]["usage"] == {
+        "provider": "in part",
+        "records": None,
+        "first_event": None,
+        "last_event": None,
+        "gaps": None,
+    }
+    rules = {rule["rule"]: rule for rule in okta["rules"]}
+    assert (rules["REV-1"]["level"], rules["REV-1"]["provider_level"]) == ("no", "verdict")
+    assert (rules["REV-5"]["level"], rules["REV-5"]["provider_level"]) == ("no", "no")
+    with Store(sample_file, read_only=True) as store:
+        for name, source in sources.items():
+            for log, told in source["logs"].items():
+                count = store.engine.value(f"SELECT count(*) FROM {log} WHERE source = $name", {"name": name})
+                assert (told["records"] or 0) == count
+
+
+def test_what_is_not_brought_is_named(run, tmp_path, samples):
+    store = tmp_path / "bare.duckdb"
+    assert run("load", store, samples / "logs" / "google_workspace").code == 0
+    ran = run("coverage", store, "--explain")
+    parts = blocks(ran.out)["google_workspace"]
+    assert "no catalogue is in the store" in " ".join(" ".join(parts["not yet"]).split())
+    assert "GOV-1: no register is in the store" in " ".join(parts["not yet"])
+    assert "OOS-1" in rules_in(parts["not yet"])
+
+
+def test_an_empty_store_explains_nothing(run, tmp_path):
+    with Store(tmp_path / "empty.duckdb"):
+        pass
+    ran = run("coverage", tmp_path / "empty.duckdb", "--explain")
+    assert (ran.code, ran.out) == (0, "The store holds no event, so it covers nothing.\n")
+    assert json.loads(run("coverage", tmp_path / "empty.duckdb", "--explain", "--json").out) == {"sources": []}
+
+
+def test_without_explain_the_store_must_be_named(run):
+    ran = run("coverage")
+    assert ran.failed_well()
+    assert "STORE is missing" in ran.err
+
+
+def test_a_store_that_is_not_there(run, tmp_path):
+    assert run("coverage", tmp_path / "none.duckdb", "--explain").failed_well()
+    assert not (tmp_path / "none.duckdb").exists()
