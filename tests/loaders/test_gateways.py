@@ -94,6 +94,7 @@ def envoy(**more):
         "x-envoy-origin-path": "/mcp?session=1",
         "bytes_sent": 512,
         "downstream_remote_address": "[2001:db8::7]:50412",
+        "duration": 12,
         "user-agent": "agent/1",
         "x-request-id": "0d5f3a3e-0000-4000-8000-000000000001",
         "mcp.provider.name": "tickets",

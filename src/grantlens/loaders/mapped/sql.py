@@ -59,8 +59,9 @@ class Writer:
     def ignored(self) -> str | None:
         """Return the SELECT of the records that say nothing about access, None if the mapping names none."""
         which = "".join(f" WHEN {holds} THEN {reason}" for holds, reason in self._ignored())
-        if not which and not self._whole:
-            return None
+        named = all("event_id" in part.columns for part in self._mapped.parts)
+        if not which and named and not self._whole:
+            return None  # nothing but calls that have their ids: these are read the fast way
         which = f"CASE{which} END" if which else "NULL::VARCHAR"
         return f"SELECT line_no, reason FROM (SELECT line_no, {which} AS reason FROM place) WHERE reason IS NOT NULL"
 
