@@ -137,9 +137,8 @@ def test_envoy_outcomes(load, code, more, outcome, why):
 
 
 def test_a_tool_that_is_named_is_the_operation_and_one_that_is_not_stays_a_call(load):
-    rows = load(
-        [envoy(**{"mcp.tool.name": "close_ticket"}), envoy(), envoy(**{"mcp.method.name": "-", "bytes_sent": 1})]
-    ).rows["usage"]
+    tools = ({"mcp.tool.name": "close_ticket"}, {}, {"mcp.method.name": "-"})
+    rows = load([envoy(**more, duration=number) for number, more in enumerate(tools)]).rows["usage"]
     assert [row["operation"] for row in rows] == ["close_ticket", "tools/call", None]
 
 
