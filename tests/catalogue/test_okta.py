@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections import Counter
 
 import pytest
 import yaml
@@ -36,8 +35,11 @@ def operations(file):
 def test_counts_are_those_of_the_file(file, operations):
     built = Catalogue.build("okta", file)
     scopes = [scope for _, _, security in operations for one in security or [] for s in one.values() for scope in s]
-    assert len(operations) == built.counts["cat_operation"] == 40
-    assert built.counts["cat_requirement"] == len(scopes) == 39
+    assert (len(operations), len(scopes)) == (40, 39)
+    rows = built.tables["cat_operation"].to_pylist()
+    assert sum(row["method"] is not None for row in rows) == 40
+    of_methods = {row["op_id"] for row in rows if row["method"]}
+    assert sum(row["op_id"] in of_methods for row in built.tables["cat_requirement"].to_pylist()) == 39
     assert built.counts["cat_scope"] == 18
     meta = built.meta
     assert (meta["catalogue"], meta["source"], meta["list_rule"]) == ("okta", "okta", "all")
@@ -121,12 +123,47 @@ def test_it_is_a_violation_without_the_scope(judge, tmp_path):
     assert found.verdicts() == {("POST /api/v1/users/{id}/lifecycle/suspend", "violation")}
 
 
-def test_a_path_with_several_operations_stays_unknown(judge, tmp_path):
+CASES = (
+    # several methods change it, and need the same
+    ("/api/v1/groups/{id}", {"get": "r", "put": "m", "delete": "m"}, "m", None),
+    ("/api/v1/groups/{id}", {"get": "r", "put": "m", "delete": "m"}, "r", "violation"),
+    ("/api/v1/users/{id}", {"get": "r", "post": "m"}, "r", "violation"),
+    # they need different scopes: nobody knows which method it was
+    ("/api/v1/apps/{id}", {"put": "m", "delete": "d"}, "m", "indeterminate"),
+    # nothing changes it: then why was it logged?
+    ("/api/v1/logs/{id}", {"get": "r", "head": "r"}, "m", "indeterminate"),
+)
+"""A path, the scope of each of its methods, the scope of a token, and the verdict where it is not in scope."""
+
+
+@pytest.mark.parametrize(("template", "by_verb", "held", "verdict"), CASES)
+def test_a_change_is_judged_where_all_methods_need_the_same(judge, tmp_path, template, by_verb, held, verdict):
     path = tmp_path / "spec.json"
-    lists = {"get": [["okta.users.read"]], "post": [["okta.users.manage"]]}
-    path.write_text(json.dumps(document(lists, "/api/v1/users/{id}")))
-    found = judge("okta", path, [issued(["okta.users.read"])], [event("/api/v1/users/00u1")])
-    assert found.verdicts() == {(None, "indeterminate")}
+    path.write_text(json.dumps(document({verb: [[scope]] for verb, scope in by_verb.items()}, template)))
+    found = judge("okta", path, [issued([held])], [event(template.replace("{id}", "00g1"))])
+    label = f"change of {template}" if verdict == "violation" else None
+    assert found.verdicts() == ({(label, verdict)} if verdict else set())
+
+
+def test_a_notice_about_a_rate_limit_is_no_change(judge, tmp_path):
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(document({"get": [["r"]], "put": [["m"]]}, "/api/v1/groups/{id}")))
+    notice = event("/api/v1/groups/00g1", eventType="system.org.rate_limit.warning")
+    assert judge("okta", path, [issued(["r"])], [notice]).verdicts() == {(None, "indeterminate")}
+
+
+def test_calls_of_the_real_log_find_their_change(judge, tmp_path, shared):
+    """With the paths that the real events name, as Okta's document has them."""
+    manage, read = [["okta.groups.manage"]], [["okta.groups.read"]]
+    spec = document({"get": read, "put": manage, "delete": manage}, "/api/v1/groups/{groupId}")
+    spec["paths"] |= document({"put": manage, "delete": manage}, "/api/v1/groups/{groupId}/users/{userId}")["paths"]
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(spec))
+    judged = judge("okta", path, shared / "real-logs" / "okta" / "tenzir-system-log.ndjson")
+    assert judged.calls == {
+        "group.lifecycle.delete": "change of /api/v1/groups/{groupId}",
+        "group.user_membership.add": "change of /api/v1/groups/{groupId}/users/{userId}",
+    }
 
 
 def test_with_the_method_the_same_path_is_judged(judge, tmp_path):
@@ -144,9 +181,20 @@ def test_with_the_method_the_same_path_is_judged(judge, tmp_path):
     assert {finding["events"] for finding in found.findings} <= {1, 2}
 
 
-def test_how_many_paths_are_certain_without_a_method(operations):
-    of_path = Counter(re.sub(r"\{[^}]*\}", "{}", path) for _, path, _ in operations)
-    assert (sum(count == 1 for count in of_path.values()), len(of_path)) == (18, 28)
+def test_how_many_paths_are_certain_without_a_method(file, operations):
+    of_path = {}
+    for verb, path, security in operations:
+        of_path.setdefault(re.sub(r"\{[^}]*\}", "{}", path), {})[verb] = json.dumps(security)
+    single = [path for path, by_verb in of_path.items() if len(by_verb) == 1]
+    agreeing = [
+        path
+        for path, by_verb in of_path.items()
+        if len(by_verb) > 1 and len({security for verb, security in by_verb.items() if verb != "GET"}) == 1
+    ]
+    assert (len(single), len(agreeing), len(of_path)) == (18, 9, 28)
+    rows = Catalogue.build("okta", file).tables["cat_operation"].to_pylist()
+    added = {row["label"] for row in rows if row["method"] is None and row["kind"] == "http"}
+    assert {re.sub(r"\{[^}]*\}", "{}", label.removeprefix("change of ")) for label in added} == set(agreeing)
 
 
 def test_a_broken_file_says_where(tmp_path):

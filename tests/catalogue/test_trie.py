@@ -196,3 +196,13 @@ def test_odata_spellings_that_are_something_else(template, path):
     trie = Trie(odata=True)
     trie.insert(tokens([template], ODATA)[0], "GET", 0)
     assert trie.find(cut(pa.array([path]), ODATA)[0].as_py(), "GET") is None
+
+
+def test_an_operation_without_a_method_answers_calls_that_name_none():
+    trie = Trie()
+    template = [Token("literal", "groups"), Token("parameter")]
+    for method, operation in (("GET", 1), ("PUT", 2)):
+        trie.insert(template, method, operation)
+    assert trie.find(["groups", "7"], None) is None  # which of the two?
+    trie.insert(template, None, 3)
+    assert [trie.find(["groups", "7"], method) for method in (None, "GET", "PUT", "POST")] == [3, 1, 2, None]

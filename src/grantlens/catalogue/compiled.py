@@ -231,7 +231,7 @@ def _stage(operations: list[Operation], style: Style, bare: bool) -> list[_Stage
     having = [
         (o.method, ("" if bare else o.base_path or "") + o.template, o.op_id)
         for o in operations
-        if o.method and o.template and "?" not in o.template
+        if o.kind == "http" and o.template and "?" not in o.template
     ]
     if not having:
         return []

@@ -37,15 +37,13 @@ REVIEWED = {
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
-def build(
-    path: Path,
-    *,
-    list_rule: str | None = None,
-    name: str | None = None,
-    server: str | None = None,
-    source: str = "openapi",
-) -> Catalogue:
-    """Convert one OpenAPI 3 document; source is the name under which it is recorded."""
+def build(path: Path, *, list_rule: str | None = None, name: str | None = None, server: str | None = None) -> Catalogue:
+    """Convert one OpenAPI 3 document."""
+    return drafted(path, "openapi", list_rule=list_rule, name=name, server=server).finish()
+
+
+def drafted(path: Path, source: str, *, list_rule: str | None, name: str | None, server: str | None) -> Draft:
+    """Read one OpenAPI 3 document, for a converter that has more to say of it."""
     raw = path.read_bytes()
     document = _parse(path, raw)
     info = _mapping(document.get("info"))
@@ -92,7 +90,7 @@ def build(
             source_ref=f"paths.{template}.{method}",
         )
     _remark(draft, lists, rule, default[0])
-    return draft.finish()
+    return draft
 
 
 def _parse(path: Path, raw: bytes) -> dict[str, Any]:

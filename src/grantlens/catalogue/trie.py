@@ -37,8 +37,8 @@ class Trie:
         self.root = _Node()
         self.has_rest = False
 
-    def insert(self, template: Iterable[Token], method: str, operation: int) -> None:
-        """Add one template; of two equal ones the first stays."""
+    def insert(self, template: Iterable[Token], method: str | None, operation: int) -> None:
+        """Add one template; of two equal ones the first stays. Without a method it answers calls that name none."""
         node = self.root
         for token in template:
             node = node.child(token)
@@ -139,7 +139,7 @@ class _Node:
         self.parameter: _Node | None = None
         self.rest: _Node | None = None
         self.rest_suffixes: dict[str, _Node] = {}
-        self.operations: dict[str, int] = {}
+        self.operations: dict[str | None, int] = {}
 
     def child(self, token: Token) -> _Node:
         if token.kind == "literal":
@@ -163,6 +163,6 @@ class _Node:
         return node
 
     def operation(self, method: str | None) -> int | None:
-        if method is None:  # the log gives no method: only a path with one operation is certain
+        if method is None and None not in self.operations:  # only a path with one operation is certain
             return next(iter(self.operations.values())) if len(self.operations) == 1 else None
         return self.operations.get(method)
