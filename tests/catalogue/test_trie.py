@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantlens.catalogue.path import Style, cut, tokens
+from grantlens.catalogue.path import Style, Token, cut, tokens
 from grantlens.catalogue.shapes import Shapes, Vocabulary
 from grantlens.catalogue.trie import Trie
 
