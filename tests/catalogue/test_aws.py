@@ -242,6 +242,31 @@ def test_a_pattern_may_come_after_the_catalogue(judge, file):
     assert judged.verdicts() == {("s3:PutObject", "violation")}
 
 
+def test_a_session_is_judged_by_its_session_policy(judge, file):
+    """From CloudTrail alone: the policy stands at issue, its wildcard is spelled out."""
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:Get*", "Resource": "*"}]}
+    role = "arn:aws:iam::123456789012:role/job"
+    issue = event(
+        "AssumeRole",
+        "sts.amazonaws.com",
+        eventTime="2026-07-10T09:00:00Z",
+        requestParameters={"roleArn": role, "roleSessionName": "s", "policy": json.dumps(policy)},
+        responseElements={"credentials": {"accessKeyId": "ASIAjob", "expiration": "Jul 10, 2026, 8:00:00 PM"}},
+    )
+    session = {
+        "type": "AssumedRole",
+        "principalId": "AROAEXAMPLE:s",
+        "arn": "arn:aws:sts::123456789012:assumed-role/job/s",
+        "accountId": "123456789012",
+        "accessKeyId": "ASIAjob",
+        "sessionContext": {"sessionIssuer": {"type": "Role", "arn": role}},
+    }
+    calls = [event(name, user="job", userIdentity=session) for name in ("GetObject", "PutObject")]
+    judged = judge("aws", file.parent, [issue, *calls])
+    assert ("s3:PutObject", "violation") in judged.verdicts()
+    assert {operation for operation, verdict in judged.verdicts() if verdict == "violation"} == {"s3:PutObject"}
+
+
 def test_an_event_that_no_catalogue_knows(judge, file):
     judged = judge("aws", file.parent, [granted(["*"])], [event("RunInstances", "ec2.amazonaws.com")])
     assert judged.verdicts() == {(None, "indeterminate")}
