@@ -120,7 +120,7 @@ SLACK = [
     slack.event("mcp_slack_read_channel_tool_called", number=4, at=slack.START + 1200),
 ]
 
-# AWS: a key by its id, and no scopes anywhere.
+# AWS: a key by its id. Only sessions with a policy of their own have scopes, and none is here.
 
 AWS_KEY = {"accessKeyId": "AKIAGRANTLENS0000001", "userName": "bob"}
 BOB = aws.user("bob", AWS_KEY["accessKeyId"])
@@ -170,7 +170,6 @@ TOLD = {
     "entra: nobody tries again": (ENTRA_SILENT, "microsoft_entra", "REV-6", "verdict", None),
     "github: a token after the end of its grant": (GITHUB, "github", "REV-1", "verdict", github.HASH),
     "aws: a key after its end": (AWS, "aws_cloudtrail", "REV-1", "verdict", AWS_KEY["accessKeyId"]),
-    "aws: no scopes anywhere": (AWS, "aws_cloudtrail", "OOS-1", "no", None),
     "auth0: no call names a grant": (AUTH0, "auth0", "REV-1", "no", None),
     "slack: nothing joins": (SLACK, "slack", "REV-1", "no", None),
 }
@@ -244,6 +243,17 @@ def test_a_store_says_less_where_its_rows_do(holding):
     concluded = conclude(find("INT-2"), source.source)
     assert (concluded.level, concluded.lacks) == ("no", ("issuance and usage join by grant only",))
     assert detect.run(store, ["INT-2"], **WINDOW)[0].to_dicts() == []
+
+
+def test_scopes_that_no_row_names_judge_nothing(holding):
+    store = holding(AWS)
+    (source,) = held(store)
+    assert conclude(find("OOS-1"), source.provider).level == "verdict"
+    concluded = conclude(find("OOS-1"), source.source)
+    assert concluded.level == "no"
+    assert "no issuance names scopes in this store" in concluded.lacks
+    found = detect.run(store, ["OOS-1"], **WINDOW)[0].to_dicts()
+    assert {finding["verdict"] for finding in found} == {"indeterminate"}
 
 
 def test_what_a_store_does_not_hold_is_told_from_what_a_provider_never_logs(holding):

@@ -121,6 +121,8 @@ def as_logged(record, source):
     log = record["log"]
     if log not in source.logs:
         return None
+    if record.get("token_kind") == "refresh" and "issuance.token_kind=refresh" not in source.says:
+        return None
     record = dict(record)
     for column in LOGS[log].columns:
         if column.required and column.type in ENUMS and column.name in record:

@@ -71,17 +71,13 @@ UNDECLARED = Evidence()
 
 def scopes_of_a_call(*brought: str, says: tuple[str, ...] = ()) -> tuple[Way, ...]:
     """Return the ways to know which scopes were held at a call: by its token, by its grant, or from the call itself."""
-    issued = Way(ISSUE_USE, {ISSUE_USE: TOKEN}, ("issuance.scopes", *says), brought=brought)
-    return (
-        issued,
-        replace(
-            issued,
-            joins={ISSUE_USE: PAIR},
-            leaves_open="judged by the scopes of the grant, not of the token; undecided while client and subject hold "
-            "several grants",
-        ),
-        Way(("usage",), says=("usage.token_scopes", *says), brought=brought),
+    by_token = Way(ISSUE_USE, {ISSUE_USE: TOKEN}, ("issuance.scopes", *says), brought=brought)
+    by_grant = replace(
+        by_token,
+        joins={ISSUE_USE: PAIR},
+        leaves_open="judged by the scopes of the grant, not of the token; undecided while client and subject hold several grants",
     )
+    return by_token, Way(("usage",), says=("usage.token_scopes", *says), brought=brought), by_grant
 
 
 ALL_THREE = ("issuance", "usage", "revocation")

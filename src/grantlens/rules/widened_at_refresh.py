@@ -4,7 +4,7 @@ from grantlens.rules.evidence import NAMED, Evidence, Way
 from grantlens.rules.example import Example, consent, refreshed, token
 from grantlens.rules.rule import Rule
 
-_REFRESHED = ("issuance.kind=refresh", NAMED, "issuance.parent_token_id")
+_REFRESHED = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", "issuance.parent_token_id")
 
 RULE = Rule(
     id="OOS-4",
