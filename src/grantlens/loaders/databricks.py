@@ -97,7 +97,7 @@ FROM shaped
 _KNOWN = """
 SELECT *, coalesce(nullif(p.tokenHash, ''), nullif(p.tokenId, '')) AS token,
        nullif(actor, 'System-User') AS person,
-       CASE WHEN meaning = 'end token' THEN coalesce(nullif(p.tokenHash, ''), nullif(p.tokenId, ''))
+       CASE WHEN meaning = 'end token' THEN token
             WHEN meaning = 'end secret' THEN nullif(p.secret_id, '')
             WHEN meaning = 'end recipient' THEN nullif(p.name, '')
             WHEN meaning = 'end client' THEN coalesce(nullif(p.custom_app_id, ''), nullif(p.integration_id, ''))

@@ -120,7 +120,7 @@ SELECT *,
            CASE WHEN meaning LIKE '%deploy token' AND NOT failed
                 THEN nullif(regexp_extract(told, '(?s)^.*with token_id: ([0-9]+) with scopes: ', 1), '')
                 ELSE nullif(regexp_extract(told, '^[A-Za-z ]+ token with (?:token_id:|id) ([0-9]+)', 1), '') END,
-           CASE WHEN target_type = table_name AND target_id <> '0' THEN target_id END) AS token,
+           CASE WHEN target_type = table_name THEN target_id END) AS token,
        CASE WHEN meaning LIKE '%token' AND NOT failed AND told LIKE '% with scopes: [%'
             THEN regexp_extract_all(regexp_extract(told, '(?s)^.* with scopes: (\\[[^\\]]*\\])', 1), '[a-z][a-z0-9_]*') END AS told_scopes,
        CASE WHEN target_type = 'User' THEN target_id END AS target_user,
