@@ -1,7 +1,10 @@
 """The loaders of hosted services against damaged records of every kind that they know: all are accounted for.
 
 `test_fuzz` damages real records. Many kinds are in no real record: here each loader's own test records are damaged.
+`GRANTLENS_FUZZ` sets the number of damaged files for each loader.
 """
+
+import os
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,6 +31,7 @@ from tests.loaders import test_zendesk as zendesk
 from tests.loaders import test_zoom as zoom
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
+FILES = int(os.environ.get("GRANTLENS_FUZZ", "3"))
 RECORDS = {
     "anthropic_compliance": [
         anthropic.activity("admin_api_key_created", admin_api_key_id="admin_api_key_1", scopes=["a"]),
@@ -147,7 +151,7 @@ def test_each_record_is_its_loaders_own(name):
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_damaged_records_are_accounted_for(load, name):
-    @settings(max_examples=3, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=FILES, suppress_health_check=list(HealthCheck))
     @given(lists_of_damaged(RECORDS[name]), st.just(name))
     def check(records, loader):
         assert_all_accounted_for(load, records, loader)
