@@ -68,8 +68,9 @@ def test_both_spellings_are_one_event(load):
     assert (loaded.batch["issuance"], loaded.batch["duplicates"]) == (1, 1)
 
 
-def test_link_and_unlink_of_a_member(load):
-    loaded = load([event("app_link_member"), event("app_unlink_member", at="2026-07-02T10:00:00Z")])
+@pytest.mark.parametrize("called", ["member", "user"])
+def test_link_and_unlink_of_a_member(load, called):
+    loaded = load([event(f"app_link_{called}"), event(f"app_unlink_{called}", at="2026-07-02T10:00:00Z")])
     given, taken = loaded.one("issuance"), loaded.one("revocation")
     assert (given["kind"], given["client_id"], given["subject_id"]) == ("consent", "app-1", "dbmid:1")
     assert (taken["kind"], taken["target_kind"], taken["client_id"], taken["subject_id"]) == (

@@ -11,7 +11,7 @@ What the mapping decides, and why:
 
 Proven on records that a collector published as tests: service_account_created, user_login_failed, user_login_succeeded,
 workspace_require_app_approvals_of_type_changed. The context of API calls is that of Asana's API schema
-(AuditLogEventContext); service_account_deleted and user_deprovisioned are named by analogy and not proven.
+(AuditLogEventContext); service_account_deleted and user_deprovisioned are named by analogy, and not proven.
 """
 
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,7 @@
 
 What the mapping decides, and why:
 
-- `app_link_member` is a consent of the member, `app_link_team` one of an admin for everybody in the team. The client is
+- `app_link_member` (`app_link_user` in Dropbox's SDK) is a consent of the member, `app_link_team` one of an admin for everybody in the team. The client is
   `details.app_info.app_id`. Scopes and tokens are not in this log.
 - An event that an app did (`actor` is an app) is a use by that app; it says for whom in `context`. What a person did is
   told with the access method, which names no app: no use.
@@ -11,7 +11,8 @@ What the mapping decides, and why:
 - A member who is removed or suspended loses everything below them.
 
 Proven on records that a collector published as tests: app_link_member, app_link_team, sign_in_as_session_start,
-tfa_change_status and events of files. The other types are those of Dropbox's team log API, as known, not proven.
+tfa_change_status and events of files. Links and unlinks are those of Dropbox's SDK; integrations and the status of
+members are of its team log as known, and not proven.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,8 +45,10 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
 
 _EVENT = """
 SELECT line_no, r.*, coalesce(r.event_type.".tag", r.event_type."_tag") AS kind_of_event,
-       CASE WHEN kind_of_event IN ('app_link_member', 'app_link_team', 'integration_connected') THEN 'consent'
-            WHEN kind_of_event IN ('app_unlink_member', 'app_unlink_team', 'integration_disconnected') THEN 'app end'
+       CASE WHEN kind_of_event IN ('app_link_member', 'app_link_user', 'app_link_team', 'integration_connected')
+            THEN 'consent'
+            WHEN kind_of_event IN ('app_unlink_member', 'app_unlink_user', 'app_unlink_team',
+                                   'integration_disconnected') THEN 'app end'
             WHEN kind_of_event = 'member_change_status'
                 AND regexp_matches(r.details.new_value, '"(removed|suspended)"') THEN 'person end' END AS meaning,
        r.actor.app.app_id IS NOT NULL AS by_app
@@ -61,7 +64,7 @@ SELECT *, {text_moment("timestamp")} AS happened_at, {text_moment("p_parse_time"
                 actor.admin.account_id) AS doer,
        coalesce(actor."user".display_name, actor.admin.display_name) AS doer_name,
        coalesce(context.team_member_id, context.account_id) AS person,
-       kind_of_event LIKE '%_member' AS of_member,
+       regexp_matches(kind_of_event, '_(member|user)$') AS of_member,
        'dropbox:' || md5(to_json([happened_at::VARCHAR, kind_of_event, doer, actor.app.app_id, client_id, person,
                                   origin.access_method.request_id])::VARCHAR) AS event_id
 FROM event

@@ -14,7 +14,8 @@ What the mapping decides, and why:
 - What is done in a session of a person is no use of a delegated credential.
 
 Proven on records that a collector published as tests: cert.create, lock.created, auth, and that user.login,
-role.created, session.command, session.network are ignored. The other events are Teleport's, as known, not proven.
+role.created, session.command, session.network are ignored. join_token.create is in the list of events of Teleport's web
+client; lock.deleted and the deletions of users and bots are Teleport's as known, and not proven.
 """
 
 from collections.abc import Mapping, Sequence
