@@ -16,7 +16,7 @@ from grantlens.store import Store
 
 GATE = {
     "ts": 1782900000250,
-    "app": {"id": "mail", "secret": "hunter2-hunter2"},
+    "app": {"id": "mail", "secret": "hunter2-hunter2", "token": "t1"},
     "user": {"id": "u1", "name": "Jo\x1b[31m"},
     "tool": "send",
     "result": "ok",

@@ -339,6 +339,12 @@ token_id = { path = "key", hash = true }
     assert "4%2F0Ad" not in str(loaded.rows)
 
 
+def test_what_may_be_a_token_is_kept_if_the_mapping_says_that_it_is_an_id(usage):
+    record = {"time": "2026-07-01T10:00:00Z", "token": "id-7"}
+    assert usage('token_id = { path = "token", hash = false }', record).one("usage")["token_id"] == "id-7"
+    assert usage('token_id = { path = "token", hash = true }', record).one("usage")["token_id"].startswith("sha256:")
+
+
 def test_values_that_mean_nothing_are_missing(usage):
     loaded = usage(
         'client_id = ["a", "b"]\nsubject_id = "a"',
@@ -591,6 +597,14 @@ when = {{ drop = {quoted} }}
         ('"app.id"', "{ path = 'app', pattern = '(?=a)' }", 13, "neither lookaround", ""),
         ('"time"\nevent', '{ path = "time", unit = "milli" }\nevent', 11, "'unit' cannot be 'milli'", "s, ms, us, ns"),
         ('"time"\nevent', '{ path = "time", zone = "Europe/Berln" }\nevent', 11, "no time zone", "Did you mean 'Europe/Berlin'?"),
+        ('"time"\nevent', '{ path = "time", format = "%Q" }\nevent', 11, "'format' cannot hold '%Q'", "%Y"),
+        ('"time"\nevent', '{ path = "time", format = "%d %" }\nevent', 11, "'format' cannot hold '%'", "%Y"),
+        ('"time"\nevent', '{ path = "time", format = "%b %d %H:%M:%S" }\nevent', 11, "has no year", "%Y"),
+        ('"time"\nevent', '{ path = "time", zone = "localtime" }\nevent', 11, "no time zone", "IANA"),
+        ('"app.id"', '"auth.token"', 13, "may hold a token itself", "hash = false"),
+        ('"app.id"', '{ path = "password", hash = false }', 13, "sounds like a secret", "hash = true"),
+        ('"app.id"', '"client_secret"', 13, "sounds like a secret", "hash = true"),
+        ('"app.id"', '["app.id", "headers.authorization"]', 13, "sounds like a secret", "hash = true"),
         ('"ok" = "success"', '"ok" = "sucess"', 16, "outcome cannot be 'sucess'", "Did you mean 'success'?"),
         ('otherwise = "error"', 'otherwise = "eror"', 16, "outcome cannot be 'eror'", "Did you mean 'error'?"),
         ("page.*\" }", "page.*\" }\nwhenn = 1", 23, "'whenn' is no key", "Did you mean 'when'?"),

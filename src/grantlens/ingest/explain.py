@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +17,16 @@ from grantlens.engine.duckdb import Engine
 from grantlens.ingest.account import Account
 from grantlens.ingest.chunk import chunks_of
 from grantlens.ingest.content import Content
-from grantlens.ingest.leaves import leaves, safe
+from grantlens.ingest.leaves import leaves
 from grantlens.ingest.pipeline import Pipeline
+from grantlens.ingest.provenance import Filled, Leftover, by_mapping, by_value, left_over
 from grantlens.ingest.reading import Reading
 from grantlens.ingest.recognise import choose, recognises
 from grantlens.ingest.suggestion import Suggestion, suggest
 from grantlens.loaders import loaders
 from grantlens.loaders.mapped.unpacking import pairs_of
-from grantlens.schema import LOGS, TIMES
+from grantlens.schema import TIMES
 from grantlens.schema.migrations import prepare
-from grantlens.schema.vocabulary import ENUMS
 
 if TYPE_CHECKING:
     from grantlens.loaders import Loader, Settings
@@ -38,26 +36,6 @@ RECORDS = 5
 
 LOOKED_AT = 50
 """Records among which these are looked for."""
-
-_OURS = ("source", "batch_id", "line_no", "usage_id", "caller_id", "target_id")
-
-
-@dataclass(frozen=True)
-class Filled:
-    """One column, its value, and the paths from which it came; none where it was worked out."""
-
-    column: str
-    value: str
-    paths: list[str]
-
-
-@dataclass(frozen=True)
-class Leftover:
-    """A value that stands in no column; `read` tells that a loader written in SQL looks at it all the same."""
-
-    path: str
-    value: str
-    read: bool
 
 
 @dataclass(frozen=True)
@@ -195,20 +173,12 @@ def _explained(engine: Engine, reading: Reading, loader: Loader, line: int, text
         pass
     record = _parsed(loader, text)
     if loader.origins is not None and record is not None:
-        filled, decided, taken = _by_mapping(loader, record, rows)
+        filled, decided, taken = by_mapping(loader, record, rows)
     else:
-        filled, decided, taken = _by_value(record or {}, rows)
-    return Explained(line, filled, reasons["ignored"], reasons["rejected"], decided, _left(loader, record or {}, taken))
-
-
-def _left(loader: Loader, record: dict[str, Any], taken: Sequence[str]) -> list[Leftover]:
-    read = _reads(loader)
-    moment = record.get("#time")
-    return [
-        Leftover(path, safe(path, value), loader.origins is None and read(path))
-        for path, value in leaves(record)
-        if not _within(path, taken) and not (path.startswith("#") and value == moment)
-    ]
+        filled, decided, taken = by_value(record or {}, rows)
+    return Explained(
+        line, filled, reasons["ignored"], reasons["rejected"], decided, left_over(loader, record or {}, taken)
+    )
 
 
 def _parsed(loader: Loader, text: str) -> dict[str, Any] | None:
@@ -230,116 +200,3 @@ def _seen(record: dict[str, Any]) -> dict[str, Any]:
         return dict(pairs_of(record["line"]))
     except ValueError:
         return {}
-
-
-def _by_mapping(
-    loader: Loader, record: dict[str, Any], rows: dict[str, list[dict[str, Any]]]
-) -> tuple[list[tuple[str, list[Filled]]], list[str], list[str]]:
-    filled: list[tuple[str, list[Filled]]] = []
-    decided: list[str] = []
-    taken: list[str] = []
-    values = {re.sub(r"\[\d+\]", "[*]", path): value for path, value in reversed(leaves(record))}
-    for log, columns in (loader.origins(record) if loader.origins else {}).items():
-        decided += columns.get("when", [])
-        row = next(iter(rows.get(log, [])), None)
-        found = []
-        for column, paths in columns.items():
-            if column == "when":
-                continue
-            value = row[column] if row else values.get(re.sub(r"\[\d+\]", "[*]", paths[0])) if paths else None
-            if value is not None:
-                found.append(Filled(column, _shown(column, value), list(paths)))
-                taken += paths
-        if log in LOGS:
-            filled.append((log, found))
-    return filled, list(dict.fromkeys(decided)), [*taken, *decided]
-
-
-def _by_value(
-    record: dict[str, Any], rows: dict[str, list[dict[str, Any]]]
-) -> tuple[list[tuple[str, list[Filled]]], list[str], list[str]]:
-    filled: list[tuple[str, list[Filled]]] = []
-    taken: list[str] = []
-    single = leaves(record)
-    types = {column.name: column.type for table in LOGS.values() for column in table.columns}
-    for log, found in rows.items():
-        for row in found:
-            columns = []
-            for column, value in row.items():
-                if column in _OURS or value is None or str(value).startswith(("md5:", "derived:")):
-                    continue
-                alike = [] if types[column] in ENUMS else [path for path, each in single if _same(each, value)]
-                columns.append(Filled(column, _shown(column, value), alike[:3]))
-                taken += alike
-            filled.append((log, columns))
-    return filled, [], taken
-
-
-def _same(logged: Any, value: Any) -> bool:
-    """True if a logged value is the one that stands in the column.
-
-    Examples
-    --------
-    >>> _same("200", 200), _same("a b", ["a", "b"]), _same("2026-07-01T10:00:00Z", datetime.fromisoformat("2026-07-01T12:00:00+02:00"))
-    (True, True, True)
-    """
-    if isinstance(value, datetime):
-        return _moment(logged, value)
-    if isinstance(value, list):
-        items = logged if isinstance(logged, list) else re.split(r"[\s,;]+", str(logged))
-        return bool(value) and sorted(map(str, items)) == sorted(map(str, value))
-    return not isinstance(logged, (list, bool)) and len(str(value)) > 1 and str(logged) == str(value)
-
-
-def _moment(logged: Any, value: datetime) -> bool:
-    try:
-        number = float(logged)
-    except (TypeError, ValueError):
-        try:
-            moment = datetime.fromisoformat(str(logged).strip())
-        except ValueError:
-            return False
-        return moment == value if moment.tzinfo else moment == value.replace(tzinfo=None)
-    return any(abs(number / unit - value.timestamp()) < 0.001 for unit in (1, 1e3, 1e6, 1e9))
-
-
-def _shown(column: str, value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return safe(column, value)
-
-
-def _within(path: str, taken: Sequence[str]) -> bool:
-    general = re.sub(r"\[\d+\]", "[*]", path)
-    return any(
-        each in (path, general)
-        or path.startswith((each + ".", each + "["))
-        or general.startswith((each + ".", each + "["))
-        for each in taken
-    )
-
-
-def _reads(loader: Loader) -> Any:
-    """Return what tells whether a loader looks at a path at all, as far as it declares what it parses."""
-    try:
-        fields = json.loads(loader.fields)
-    except ValueError:
-        return lambda path: True
-    if not isinstance(fields, dict):
-        return lambda path: True
-    return lambda path: _declared(
-        fields, re.findall(r"\"[^\"]+\"|'[^']+'|[^.\[\]]+", re.sub(r"\[[\d*]+\]", "", path)), path
-    )
-
-
-def _declared(fields: Any, keys: list[str], path: str) -> bool:
-    if isinstance(fields, list):
-        return _declared(fields[0], keys, path) if fields else False
-    if not isinstance(fields, dict):
-        return True
-    if path in fields:
-        return True
-    if not keys:
-        return True
-    key = keys[0].strip("\"'")
-    return key in fields and _declared(fields[key], keys[1:], "\0")

@@ -11,9 +11,9 @@ from pathlib import PurePath
 from typing import Any
 
 from grantlens.ingest.leaves import leaves, safe
-from grantlens.loaders.mapped.column import holds_secret
 from grantlens.loaders.mapped.place import place
 from grantlens.loaders.mapped.rule import UNITS
+from grantlens.loaders.mapped.secret import holds_secret, may_hold_token
 
 SHOWN_VALUES = 8
 """Different values of a field up to which it is taken for a closed vocabulary."""
@@ -189,7 +189,7 @@ def _columns(values: Mapping[str, Sequence[Any]]) -> dict[str, str]:
 
 def _may_be_named(path: str, value: Any) -> bool:
     """True if a mapping can name this path: it is one of a single value, can be read back, and holds no secret."""
-    if "[" in path or safe(path, value) == "***" or holds_secret(path):
+    if "[" in path or safe(path, value) == "***" or holds_secret(path) or may_hold_token(path):
         return False
     try:
         place(path)

@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from grantlens.handwritten import Document, Entry, nearest
 from grantlens.loaders.mapped.place import Place, place
 from grantlens.loaders.mapped.rule import UNITS, Rule, When
+from grantlens.loaders.mapped.secret import check_secrets
 from grantlens.schema import LOGS, Column
 from grantlens.schema.vocabulary import ENUMS
 
@@ -42,11 +43,8 @@ _KEYS = (
 _NOT_RE2 = re.compile(r"\(\?(?![:imsU-]|P<)|\\[1-9ZGK]|[*+?}]\+|\{\d{4,}")
 """What Python's expressions have and DuckDB's have not: lookaround, backreferences, possessive repeats."""
 
-_SECRET = re.compile(
-    r"(?i)(.*[_.-])?(secret|client_?secret|pass(word|wd)|(access|refresh|id|session|bearer|subject|actor)_?token|api_?key"
-    r"|private_?key|secret_?access_?key|authorization|(client_?)?assertion|code_?verifier|cookie)"
-)
-"""How keys are called that hold what must not be kept as it is."""
+_SPECIFIERS = {f"%{letter}" for letter in "aAbBcdfgGhHIjmMnpSTuUVwWxXyYzZ%"} | {f"%-{letter}" for letter in "dHIjmMSy"}
+"""What `format` may hold."""
 
 Conditions = Callable[[Document, str, Entry], When]
 
@@ -72,7 +70,7 @@ def column(document: Document, log: str, entry: Entry, target: Column, condition
     if isinstance(texts, list) and texts and all(isinstance(each, str) for each in texts):
         places = tuple(read_place(entry, target.name, each) for each in texts)
         _check_lists(entry, target.name, places, target)
-        _check_secrets(entry, target.name, places)
+        check_secrets(entry, target.name, places)
         return (Rule(places, absent=_nothing(target)),)
     if isinstance(given, dict):
         where = document.inside(entry, log, target.name, f"{target.name} rule")
@@ -114,8 +112,7 @@ def _rule(document: Document, name: str, entry: Entry, target: Column, condition
             )
     places, parts = (_places(entry, key) for key in ("path", "parts"))
     _check_lists(entry, sources[0], (*places, *parts), target)
-    if not entry.flag("hash"):
-        _check_secrets(entry, sources[0], (*places, *parts))
+    check_secrets(entry, sources[0], (*places, *parts))
     zone = entry.text("zone")
     check_zone(entry, "zone", zone)
     if "format" in entry.values and "unit" in entry.values:
@@ -130,7 +127,7 @@ def _rule(document: Document, name: str, entry: Entry, target: Column, condition
         absent=tuple(entry.texts("absent") or ()) if "absent" in entry.values else _nothing(target),
         pattern=_pattern(entry),
         unit=entry.text("unit", choices=UNITS),
-        format=entry.text("format"),
+        format=_format(entry),
         zone=zone,
         split=_separator(entry),
         hash=entry.flag("hash"),
@@ -141,27 +138,6 @@ def _rule(document: Document, name: str, entry: Entry, target: Column, condition
 def _check_lists(entry: Entry, key: str, places: Iterable[Place], target: Column) -> None:
     if not target.type.endswith("[]") and any(each.lists for each in places):
         raise entry.mistake(f"[*] gives a list, and {target.name} holds none.", key, "Take one item: [0] is the first.")
-
-
-def _check_secrets(entry: Entry, key: str, places: Iterable[Place]) -> None:
-    for each in places:
-        if holds_secret(each.text):
-            raise entry.mistake(
-                f"{each.text!r} sounds like a secret, and a store keeps none.",
-                key,
-                f'Keep its hash: {{ path = "{each.text}", hash = true }}.',
-            )
-
-
-def holds_secret(path: str) -> bool:
-    """True if the last key of a path is called as secrets are.
-
-    Examples
-    --------
-    >>> holds_secret("headers.authorization"), holds_secret("accessToken"), holds_secret("token_id"), holds_secret("app.id")
-    (True, True, False, False)
-    """
-    return _SECRET.fullmatch(re.split(r"[.\[\]\"\']+", path.rstrip("]\"'"))[-1]) is not None
 
 
 def _nothing(target: Column) -> tuple[str, ...]:
@@ -252,6 +228,22 @@ def _pattern(entry: Entry) -> str | None:
     return text
 
 
+def _format(entry: Entry) -> str | None:
+    text = entry.text("format")
+    if text is None:
+        return None
+    unknown = [each for each in re.findall(r"%-?.?", text) if each not in _SPECIFIERS]
+    if unknown:
+        raise entry.mistake(
+            f"'format' cannot hold {unknown[0]!r}.", "format", f"There are: {' '.join(sorted(_SPECIFIERS))}."
+        )
+    if not re.search(r"%(-?y|Y|c|x|G)", text):
+        raise entry.mistake(
+            "'format' has no year, so no time can be told from it.", "format", "For example %d/%b/%Y:%H:%M:%S %z."
+        )
+    return text
+
+
 def _separator(entry: Entry) -> str | None:
     text = entry.text("split")
     if text == "":
@@ -271,7 +263,7 @@ def read_place(entry: Entry, key: str, text: str) -> Place:
 
 def check_zone(entry: Entry, key: str, zone: str | None) -> None:
     """Refuse a time zone that does not exist."""
-    known: Iterable[str] = available_timezones() if zone is not None else ()
+    known: Iterable[str] = available_timezones() - {"localtime"} if zone is not None else ()
     if zone is not None and known and zone not in known:
         near = nearest(zone, known) or nearest(zone, {each.lower(): each for each in known})
         proper = next((each for each in known if near and each.lower() == near.lower()), None)

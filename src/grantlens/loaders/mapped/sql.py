@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -189,7 +190,7 @@ class Writer:
             return f"coalesce({read}, {value} || ' as unix {rule.unit}')"
         if rule.format:
             read = f"try_strptime({value}, {self._bind(rule.format)})"
-            if "%z" not in rule.format.lower():
+            if not {"%z", "%Z"} & set(re.findall("%-?.", rule.format)):
                 read = f"timezone(CAST({zone} AS VARCHAR), {read}::TIMESTAMP)"
                 return f"coalesce({read}::VARCHAR, {value} || CASE WHEN CAST({zone} AS VARCHAR) IS NULL THEN ' without a zone' ELSE ' in this format' END)"
             return f"coalesce({read}::VARCHAR, {value} || ' in this format')"
