@@ -96,6 +96,8 @@ RECORDS = {
     "salesforce": [
         salesforce.login(),
         salesforce.stream(),
+        salesforce.ended(),
+        salesforce.ended(ApiType="REST", Operation="Query"),
         salesforce.line("RestApi", STATUS_CODE="200", URI="/x", METHOD="GET"),
         salesforce.line("Logout", USER_INITIATED_LOGOUT="1"),
         salesforce.setup("changeOauthDefaultScope", "Changed connected app A scopes from null to full"),

@@ -152,9 +152,14 @@ def test_real_setup_action_whose_text_names_no_app_guesses_none(real):
 
 
 def test_both_ways_to_write_the_time(load):
-    derived, plain = load([login(), login(seconds=1, TIMESTAMP_DERIVED=None)]).rows["issuance"]
-    assert derived["issued_at"] == moment(0, 250)
-    assert plain["issued_at"] == moment(1, 250)
+    loaded = load(
+        [
+            login(),
+            login(seconds=1, TIMESTAMP_DERIVED=None),
+            login(seconds=2, TIMESTAMP_DERIVED="", TIMESTAMP="20260701100002.1"),
+        ]
+    )
+    assert [row["issued_at"] for row in loaded.rows["issuance"]] == [moment(0, 250), moment(1, 250), moment(2, 100)]
 
 
 def test_csv_and_json_are_the_same_events(load):
@@ -266,12 +271,32 @@ def test_logout_or_timeout(load, flag, kind, initiator):
     assert row["session_id"] == "login key"
 
 
-def test_logout_of_the_stream(load):
-    record = stream(attributes={"type": "LogoutEvent"})
-    for name in ("LoginType", "Status", "Application"):
-        del record[name]
-    row = load([record], "salesforce").one("revocation")
-    assert (row["kind"], row["session_id"], row["event_id"]) == ("revoke", "login key", "event 1")
+def ended(**changes):
+    """Write one logout of the stream: it has no type."""
+    names = ("EventIdentifier", "EventDate", "CreatedDate", "LoginKey", "SessionKey", "UserId", "Username", "SourceIp")
+    return {name: value for name, value in stream().items() if name in names} | {"SessionLevel": "STANDARD"} | changes
+
+
+@pytest.mark.parametrize("named", [{}, {"attributes": {"type": "LogoutEvent"}}])
+def test_logout_of_the_stream(load, named):
+    row = load([ended(**named)]).one("revocation")
+    assert (row["kind"], row["target_kind"], row["session_id"]) == ("revoke", "session", "login key")
+    assert (row["event_id"], row["reason"], row["initiator"]) == ("event 1", "LogoutEvent", None)
+
+
+@pytest.mark.parametrize("other", ["Score", "RecordId", "DelegatedUsername", "FileAction", "QueriedEntities"])
+def test_other_events_of_the_stream_are_no_logout(load, other):
+    assert load([ended(**{other: "x"})]).ignored == {"event that is neither login nor call of the API": 1}
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome", "denial"), [("Notified", "success", None), ("Block", "denied", "policy")]
+)
+def test_call_of_the_stream(load, policy, outcome, denial):
+    call = {"ApiType": "REST", "Operation": "Query", "QueriedEntities": "Contact", "Application": "Nightly"}
+    row = load([ended(**call, PolicyOutcome=policy, Query="SELECT Name FROM Contact")]).one("usage")
+    assert (row["outcome"], row["denial_reason"], row["operation"]) == (outcome, denial, "Query")
+    assert (row["client_id"], row["resource_id"], row["token_id"]) == ("Nightly", "Contact", "session key")
 
 
 @pytest.mark.parametrize(
@@ -308,6 +333,7 @@ def test_what_a_file_carries():
     assert LOADER.fitted([line("ApiTotalUsage")]).carries == ("usage",)
     assert LOADER.fitted([line("Logout")]).carries == ("revocation",)
     assert LOADER.fitted([stream()]).carries == ("issuance",)
+    assert LOADER.fitted([ended()]).carries == ("revocation",)
     assert LOADER.fitted([setup("x")]).carries == ("revocation",)
 
 

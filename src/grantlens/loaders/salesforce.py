@@ -8,15 +8,18 @@ What the mapping decides, and why:
   OAuth login (`Remote Access`) the app is known by its name alone. Calls and the audit trail name apps by name, too:
   so the name is the client's id, and CONNECTED_APP_ID stands in only where no name is given.
 - User ids come with 15 characters or with 18. All are brought to 18: the last three are a checksum of the case.
-- `TIMESTAMP` is yyyyMMddHHmmss.SSS in UTC. `TIMESTAMP_DERIVED` is the same as ISO text, and is preferred.
+- `TIMESTAMP` is yyyyMMddHHmmss.SSS in UTC, its last zeros left out. `TIMESTAMP_DERIVED` is ISO text, and preferred.
+- Events of the stream carry no type. A login says how, a call of the API which operation; a logout has its session and
+  nothing that the other events have.
 - No record of an event log file has an id of its own (a REQUEST_ID holds several). One is made of the columns that
   tell events apart, the same for CSV and JSON.
 - A file holds one type of events, so what it carries depends on its first records. Only ApiTotalUsage sees all calls.
 - The end of a user's OAuth token is not logged. The audit trail knows when an app is installed, blocked, deleted; it
   names the app in its text, and only texts of known wording are read.
 
-Proven on real records: Login (CSV and JSON), LoginEvent, insertConnectedApplication, the list of log files. Logout, API
-events and the other actions are those of collectors' column lists and of a public list of audit actions.
+Proven on real records: Login (CSV and JSON), LoginEvent, insertConnectedApplication, the list of log files. Both kinds of
+logout are written after a collector's test records, API events after collectors' lists of columns, the other actions
+after a public list of audit actions; ApiEvent is as known, and not proven.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,9 +41,24 @@ _FIELDS = """{
     "attributes": {"type": "VARCHAR"},
     "EventIdentifier": "VARCHAR", "EventDate": "VARCHAR", "CreatedDate": "VARCHAR", "LoginType": "VARCHAR",
     "Application": "VARCHAR", "LoginKey": "VARCHAR", "SessionKey": "VARCHAR", "Status": "VARCHAR",
-    "PolicyOutcome": "VARCHAR", "UserId": "VARCHAR", "Username": "VARCHAR", "SourceIp": "VARCHAR", "Browser": "VARCHAR",
+    "SessionLevel": "VARCHAR", "Operation": "VARCHAR", "ApiType": "VARCHAR", "QueriedEntities": "VARCHAR",
+    "RecordId": "VARCHAR", "Score": "VARCHAR", "DelegatedUsername": "VARCHAR", "FileAction": "VARCHAR",
+    "ConnectedAppId": "VARCHAR", "UserAgent": "VARCHAR", "PolicyOutcome": "VARCHAR",
+    "UserId": "VARCHAR", "Username": "VARCHAR", "SourceIp": "VARCHAR", "Browser": "VARCHAR",
     "Id": "VARCHAR", "Action": "VARCHAR", "CreatedById": "VARCHAR", "Display": "VARCHAR", "EventType": "VARCHAR"
 }"""
+
+_NOT_A_LOGOUT = (
+    "LoginType",
+    "Operation",
+    "ApiType",
+    "QueriedEntities",
+    "RecordId",
+    "Score",
+    "DelegatedUsername",
+    "FileAction",
+)
+"""What other events of the stream have: a logout has no type and nothing but its session."""
 
 _CALLS = ("API", "RestApi", "BulkApi", "BulkApi2", "BulkApiRequest", "ApexRestApi", "ApexSoap", "ApiTotalUsage")
 
@@ -56,7 +74,10 @@ def _kind(record: Mapping) -> str | None:
     attributes = record.get("attributes")
     named = attributes.get("type") if isinstance(attributes, Mapping) else None
     if "EventIdentifier" in record and "EventDate" in record:
-        return named if isinstance(named, str) else "LoginEvent" if "LoginType" in record else "event"
+        if isinstance(named, str):
+            return named
+        logout = "SessionLevel" in record and not set(_NOT_A_LOGOUT) & record.keys()
+        return "LoginEvent" if "LoginType" in record else "LogoutEvent" if logout else "event"
     if {"Action", "CreatedById", "Section"} <= record.keys():
         return "SetupAuditTrail"
     return named if named in ("EventLogFile", "SetupAuditTrail") else None
@@ -85,7 +106,10 @@ SELECT line_no, r.*,
             WHEN r.EVENT_TYPE IN {_listed(_CALLS)} THEN 'call'
             WHEN r.EVENT_TYPE IS NOT NULL THEN 'other event'
             WHEN r.LoginType IS NOT NULL OR starts_with(r.attributes.type, 'LoginEvent') THEN 'stream login'
-            WHEN starts_with(r.attributes.type, 'LogoutEvent') THEN 'stream logout'
+            WHEN starts_with(r.attributes.type, 'LogoutEvent')
+              OR (r.EventIdentifier IS NOT NULL AND r.SessionLevel IS NOT NULL AND r.attributes.type IS NULL
+                  AND coalesce({", ".join(f"r.{name}" for name in _NOT_A_LOGOUT)}) IS NULL) THEN 'stream logout'
+            WHEN r.EventIdentifier IS NOT NULL AND r.ApiType IS NOT NULL AND r.Operation IS NOT NULL THEN 'stream call'
             WHEN r.EventIdentifier IS NOT NULL THEN 'other event'
             WHEN r.Action IN ('insertConnectedApplication', 'unblockConnectedApplication') THEN 'consent'
             WHEN r.Action = 'changeOauthDefaultScope' THEN 'change'
@@ -98,14 +122,14 @@ WHERE r IS NOT NULL
 
 _KNOWN = f"""
 SELECT *,
-       CASE WHEN meaning LIKE '%login' THEN 'login' WHEN meaning LIKE '%logout' THEN 'logout' ELSE meaning END AS means,
+       regexp_replace(meaning, '^(file|stream) ', '') AS means,
        starts_with(meaning, 'stream') AS is_stream,
        meaning IN ('consent', 'change', 'end') AS is_setup,
        CASE WHEN is_stream THEN EventDate WHEN is_setup THEN CreatedDate
             ELSE coalesce(nullif(TIMESTAMP_DERIVED, ''), "TIMESTAMP") END AS written,
        coalesce({text_moment("written")},
-                CASE WHEN written LIKE '______________.___'
-                     THEN timezone('UTC', try_strptime(written, '%Y%m%d%H%M%S.%g')) END) AS happened_at,
+                CASE WHEN regexp_matches(written, '^[0-9]{{14}}[.][0-9]{{1,3}}$')  -- zeros at the end are left out
+                     THEN timezone('UTC', try_strptime(rpad(written, 18, '0'), '%Y%m%d%H%M%S.%g')) END) AS happened_at,
        CASE WHEN is_stream THEN {text_moment("CreatedDate")} END AS received_at,
        CASE WHEN is_stream THEN EventIdentifier WHEN is_setup THEN Id
             ELSE 'elf:' || md5(to_json([EVENT_TYPE, "TIMESTAMP", nullif(REQUEST_ID, ''), nullif(USER_ID, ''),
@@ -121,7 +145,8 @@ SELECT *,
        coalesce(nullif(Username, ''), nullif(USER_NAME, '')) AS person_name,
        nullif(CASE WHEN is_setup THEN regexp_extract(Display,
                        '^(?:Installed|Uninstalled|Unblocked|Blocked|Deleted) Connected App (.+?)(?: to Salesforce)?$', 1)
-                   WHEN is_stream THEN CASE WHEN LoginType LIKE 'Remote Access%' THEN Application END
+                   WHEN is_stream THEN CASE WHEN LoginType LIKE 'Remote Access%' THEN Application
+                                            WHEN means = 'call' THEN coalesce(Application, ConnectedAppId) END
                    ELSE coalesce(CONNECTED_APP_NAME, CONNECTED_APP_ID) END, '') AS named_client,
        CASE WHEN meaning = 'change' THEN nullif(regexp_extract(Display, '^Changed connected app (.+) scopes from ', 1), '')
             ELSE named_client END AS client_id,
@@ -161,8 +186,9 @@ WHERE means IN ('login', 'consent', 'change')
 
 # SOAP calls have no status: one that failed has a message.
 _USAGE = """
-SELECT line_no, event_id, happened_at AS used_at, tenant,
-       CASE WHEN http_status BETWEEN 200 AND 299 THEN 'success'
+SELECT line_no, event_id, happened_at AS used_at, received_at, tenant,
+       CASE WHEN is_stream THEN CASE WHEN PolicyOutcome = 'Block' THEN 'denied' ELSE 'success' END
+            WHEN http_status BETWEEN 200 AND 299 THEN 'success'
             WHEN http_status IN (401, 403, 429) THEN 'denied'
             WHEN http_status IS NOT NULL THEN 'error'
             WHEN REQUEST_STATUS IN ('S', 'Success') THEN 'success'
@@ -172,16 +198,20 @@ SELECT line_no, event_id, happened_at AS used_at, tenant,
             WHEN SUCCESS <> '' OR JOB_STATUS IN ('Failed', 'Aborted') THEN 'error'
             WHEN EVENT_TYPE = 'API' THEN CASE WHEN EXCEPTION_MESSAGE <> '' THEN 'error' ELSE 'success' END END AS outcome,
        CASE WHEN http_status BETWEEN 0 AND 999 THEN http_status::SMALLINT END AS status,
-       CASE http_status WHEN 401 THEN 'token' WHEN 403 THEN 'other' WHEN 429 THEN 'rate' END AS denial_reason,
+       CASE WHEN is_stream AND PolicyOutcome = 'Block' THEN 'policy'
+            WHEN http_status = 401 THEN 'token' WHEN http_status = 403 THEN 'other' WHEN http_status = 429 THEN 'rate'
+            END AS denial_reason,
        key_of_session AS token_id, key_of_login AS session_id,
-       client_id, coalesce(nullif(CONNECTED_APP_NAME, ''), nullif(CLIENT_NAME, '')) AS client_name,
+       client_id,
+       coalesce(CASE WHEN is_stream THEN Application END, nullif(CONNECTED_APP_NAME, ''), nullif(CLIENT_NAME, ''))
+           AS client_name,
        person AS subject_id, person_name AS subject_name,
        'salesforce' AS resource_server,
        upper(coalesce(nullif(HTTP_METHOD, ''), nullif(METHOD, ''))) AS method,
        split_part(coalesce(nullif(API_RESOURCE, ''), nullif(URI, '')), '?', 1) AS target,
-       coalesce(nullif(METHOD_NAME, ''), nullif(OPERATION_TYPE, '')) AS operation,
-       coalesce(nullif(JOB_ID, ''), nullif(ENTITY_NAME, ''), nullif(ENTITY_TYPE, '')) AS resource_id,
-       ip, coalesce(nullif(USER_AGENT, ''), nullif(BROWSER_TYPE, '')) AS user_agent
+       coalesce(Operation, nullif(METHOD_NAME, ''), nullif(OPERATION_TYPE, '')) AS operation,
+       coalesce(QueriedEntities, nullif(JOB_ID, ''), nullif(ENTITY_NAME, ''), nullif(ENTITY_TYPE, '')) AS resource_id,
+       ip, coalesce(UserAgent, nullif(USER_AGENT, ''), nullif(BROWSER_TYPE, '')) AS user_agent
 FROM known
 WHERE means = 'call'
 """
@@ -201,7 +231,7 @@ SELECT line_no, event_id, happened_at AS revoked_at, received_at, tenant,
        CASE WHEN is_setup THEN 'admin' WHEN USER_INITIATED_LOGOUT = '0' THEN 'system'
             WHEN USER_INITIATED_LOGOUT = '1' THEN 'user' END AS initiator,
        person AS actor_id,
-       coalesce(Action, EVENT_TYPE, attributes.type) AS reason
+       coalesce(Action, EVENT_TYPE, 'LogoutEvent') AS reason
 FROM known
 WHERE means IN ('logout', 'end')
 """
