@@ -93,6 +93,13 @@ def test_token_from_making_over_a_refused_use_to_deleting(load):
     )
 
 
+def test_rotation_by_authentik_itself_has_no_user(load):
+    row = load(
+        [event("secret_rotate", {"token": model("token", "t1")["model"]}) | {"user": {}, "client_ip": None}]
+    ).one("issuance")
+    assert (row["kind"], row["token_id"], row["subject_id"], row["actor_chain"]) == ("refresh", "t1", None, None)
+
+
 def test_ends(load):
     names = ("accesstoken", "application", "user", "authenticatedsession")
     loaded = load([event("model_deleted", model(name), number=number) for number, name in enumerate(names)])

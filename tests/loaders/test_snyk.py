@@ -53,6 +53,15 @@ def test_account_of_a_group_has_the_group_as_tenant(load):
     assert load([record]).one("issuance")["tenant"] == "g-1"
 
 
+def test_names_of_the_newer_api_are_the_same_rows(load):
+    old = event("org.service_account.create", ACCOUNT)
+    new = {{"userId": "user_id", "orgId": "org_id", "groupId": "group_id"}.get(k, k): v for k, v in old.items()}
+    rows = [load([record]).one("issuance") for record in (old, new)]
+    for row in rows:
+        assert row.pop("event_id").startswith("md5:")
+    assert rows[0] == rows[1]
+
+
 def test_call_of_the_api(load):
     row = load([event("api.access", {"url": "/api/v1/user/me?x=1", "method": "get"})]).one("usage")
     assert (row["subject_id"], row["method"], row["target"], row["operation"]) == (

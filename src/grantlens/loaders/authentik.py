@@ -1,7 +1,9 @@
 """authentik events: applications authorised, tokens made and deleted, revoked tokens that were tried.
 
-**Not proven on a real record.** Written from authentik's page "Event actions", its list of actions and the records that
-this page shows as examples (login, login_failed, logout, user_write, authorize_application).
+**Not proven on a real record.** Written from authentik's page "Event actions" and the records that it shows as examples,
+and held against the shape of a collector's test records (authorize_application, secret_rotate, model_created,
+model_deleted, impersonation_started and others), which are not at hand here. The models of tokens, consents and sessions
+and suspicious_request are as known.
 
 What the mapping decides, and why:
 

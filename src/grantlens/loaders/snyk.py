@@ -6,6 +6,7 @@ What the mapping decides, and why:
   that client, deleting it ends the client. No key id is logged.
 - `api.access` is a call with the key of the user that it names. Only some calls are logged, so usage is not carried.
 - The organisation is the tenant, else the group: a service account of a group stands above organisations.
+- The older API writes `orgId`, the newer one `org_id`: both are read, and so for users and groups.
 - Roles and memberships of people are no delegated access. The log has no ids of events.
 
 Proven on records that a collector published as tests: that ten types of events are ignored. The events of service
@@ -19,8 +20,11 @@ from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
     "event": "VARCHAR", "created": "VARCHAR", "userId": "VARCHAR", "orgId": "VARCHAR", "groupId": "VARCHAR",
-    "p_parse_time": "VARCHAR", "content": "VARCHAR"
+    "user_id": "VARCHAR", "org_id": "VARCHAR", "group_id": "VARCHAR", "p_parse_time": "VARCHAR", "content": "VARCHAR"
 }"""
+
+
+_PLACES = {"orgId", "groupId", "org_id", "group_id"}
 
 
 def _recognise(sample: Sequence[Mapping]) -> bool:
@@ -28,7 +32,7 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
 
     def is_event(record: Mapping) -> bool:
         event = record.get("event")
-        return isinstance(event, str) and "." in event and bool({"orgId", "groupId"} & record.keys())
+        return isinstance(event, str) and "." in event and bool(_PLACES & record.keys())
 
     return 2 * sum(map(is_event, sample)) > len(sample)
 
@@ -45,7 +49,7 @@ WHERE r IS NOT NULL
 
 _DETAILED = f"""
 SELECT * EXCLUDE (content), {text_moment("created")} AS happened_at, {text_moment("p_parse_time")} AS received_at,
-       coalesce(orgId, groupId) AS tenant,
+       coalesce(orgId, org_id, groupId, group_id) AS tenant, coalesce(userId, user_id) AS doer,
        unnest([TRY(from_json(content, '{{"serviceAccountPublicId": "VARCHAR", "serviceAccountName": "VARCHAR",
            "url": "VARCHAR", "method": "VARCHAR"}}'))]) AS named
 FROM event
@@ -56,14 +60,14 @@ _ISSUANCE = """
 SELECT line_no, happened_at AS issued_at, received_at, tenant,
        meaning AS kind, 'success' AS outcome,
        named.serviceAccountPublicId AS client_id, named.serviceAccountName AS client_name, 'service' AS subject_kind,
-       userId AS consent_actor, 'admin' AS consent_kind
+       doer AS consent_actor, 'admin' AS consent_kind
 FROM detailed
 WHERE meaning IN ('consent', 'change') AND named.serviceAccountPublicId IS NOT NULL
 """
 
 _USAGE = """
 SELECT line_no, happened_at AS used_at, received_at, tenant,
-       'success' AS outcome, userId AS subject_id,
+       'success' AS outcome, doer AS subject_id,
        'api.snyk.io' AS resource_server, upper(named.method) AS method,
        nullif(split_part(named.url, '?', 1), '') AS target, CASE WHEN named.url IS NULL THEN event END AS operation
 FROM detailed
@@ -74,7 +78,7 @@ _REVOCATION = """
 SELECT line_no, happened_at AS revoked_at, received_at, tenant,
        'disable' AS kind, 'success' AS outcome, 'client' AS target_kind,
        named.serviceAccountPublicId AS client_id, named.serviceAccountName AS client_name,
-       'admin' AS initiator, userId AS actor_id
+       'admin' AS initiator, doer AS actor_id
 FROM detailed
 WHERE meaning = 'end' AND named.serviceAccountPublicId IS NOT NULL
 """

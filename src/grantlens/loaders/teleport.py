@@ -9,13 +9,15 @@ What the mapping decides, and why:
 - The name of a join token is the secret itself: it is not read. Roles and end of life are.
 - `lock.created` shuts out a user at once: the subject is disabled. Locks of roles, nodes, devices are policies that
   name no subject. A lock that was lifted gives back what there was, and is no issuance: ignored by name.
+- An access request is no issuance: what it gives is in the roles of the certificates that follow.
 - A failed `auth` is a certificate that was refused; refused for its principals, the scope was wrong.
 - Go writes "no time" as the year 0001: no end of life.
 - What is done in a session of a person is no use of a delegated credential.
 
 Proven on records that a collector published as tests: cert.create, lock.created, auth, and that user.login,
 role.created, session.command, session.network are ignored. join_token.create is in the list of events of Teleport's web
-client; lock.deleted and the deletions of users and bots are Teleport's as known, and not proven.
+client, user.delete and access requests are in a collector's test records; lock.deleted and bot.delete are Teleport's as
+known, and not proven.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +41,7 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
     def is_event(record: Mapping) -> bool:
         code = record.get("code")
         coded = isinstance(code, str) and code[:1] == "T" and code[-1:] in ("I", "W", "E")
-        return coded and "event" in record and "uid" in record
+        return coded and "event" in record and "time" in record
 
     return 2 * sum(map(is_event, sample)) > len(sample)
 
@@ -106,6 +108,7 @@ WHERE meaning = 'lock' OR (meaning IN ('person end', 'bot end') AND name IS NOT 
 _IGNORED = """
 SELECT line_no,
        CASE WHEN event = 'lock.deleted' THEN 'lock that was lifted'
+            WHEN starts_with(event, 'access_request.') THEN 'request for roles, before any certificate'
             WHEN event = 'user.login' OR event = 'auth' THEN 'sign-in of a person'
             WHEN starts_with(event, 'session.') OR event IN ('exec', 'scp', 'kube.request') OR event LIKE '%.session.%'
             THEN 'act in a session'
