@@ -216,6 +216,7 @@ def test_any_lists_are_a_choice_and_levels_a_ladder(tmp_path, alternatives, need
         ('{"paths": {"/x": {"GET": {"permission": "a", "access": "some"}}}}', "GET /x: the access 'some'"),
         ('{"paths": {"/x": {"GET": {"permission": "", "access": "read"}}}}', "GET /x names no permission"),
         ('{"openapi": "3.0.0"}', "not laid out"),
+        ('{"a": {"b": 1}}', "lists no permissions"),
     ],
 )
 def test_a_broken_file_says_where(tmp_path, text, says):
@@ -226,5 +227,5 @@ def test_a_broken_file_says_where(tmp_path, text, says):
 
 
 def test_a_folder_without_a_list(tmp_path):
-    with pytest.raises(CatalogueError, match="holds no list"):
+    with pytest.raises(CatalogueError, match="lists no permissions"):
         Catalogue.build("github", tmp_path)

@@ -1,10 +1,14 @@
-"""Convert what GitHub Apps may call: the JSON of octokit/app-permissions, or that of github/docs.
+"""Convert what GitHub's API needs: permissions of apps, and classic OAuth scopes.
+
+Up to three kinds of files are read, a single one or all that a folder holds: the JSON of octokit/app-permissions, that of
+github/docs, and GitHub's OpenAPI document (octokit/openapi, github/rest-api-description).
 
 - **A permission is written as webhooks write it**, with its level: `contents:write`. Write implies read, admin
   implies write.
 - **An app is judged by its installation's permissions** (principal application). A call for a person may come by
-  a token of an app, or by one with classic OAuth scopes, which no list here knows: permissions that are met are in
-  scope, anything else stays unknown.
+  a token of an app, or by one with classic scopes: either is enough. Where only one of the two is known, what is met is
+  in scope, and anything else stays unknown - but for a person's call to an operation of which the classic scopes are known.
+- **Classic scopes stand in sentences** of the OpenAPI document: see `github_prose.py`. What has none is unknown.
 - **Where an operation stands under several permissions, any one is enough**: issues are also opened by
   `pull_requests`. GitHub does not say where it needs them all; a few operations do, so that is read too mildly there.
 - octokit/app-permissions covers about a third of the API; its content is of 2023. It has two lists: `paths` keeps one
@@ -19,11 +23,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from grantlens.catalogue.draft import Alternative, Draft
+from grantlens.catalogue.github_prose import Needs, classic_needs
 from grantlens.catalogue.json_source import document, sha256
 from grantlens.catalogue.model import Catalogue
 from grantlens.errors import CatalogueError
@@ -34,48 +40,88 @@ LEVELS = ("read", "write", "admin")
 ARCHIVES = ("tarball", "zipball")
 _WITH_SLASHES = re.compile(r"(/contents|/git/refs?|/git/matching-refs|/tarball|/zipball)/\{(\w+)\}$")
 BY_TOKEN = "token: whether it has permissions or classic scopes"
-_REMEDY = "Give generated/api.github.com.json of octokit/app-permissions, or the permissions JSON of github/docs."
+METHODS = ("get", "put", "post", "delete", "patch")
+_REMEDY = (
+    "Give generated/api.github.com.json of octokit/app-permissions, the permissions JSON of github/docs, or GitHub's OpenAPI "
+    "document."
+)
 
 Rule = tuple[str, str, str, str, bool]
 """Method, template, permission, level, and whether that is all that is needed."""
 
 
 def build(path: Path, *, list_rule: str | None = None, name: str | None = None, server: str | None = None) -> Catalogue:
-    """Convert one JSON file of permissions, or a folder that holds it."""
-    file = _file(path)
-    found = document(file)
-    if not isinstance(found, dict):
-        raise CatalogueError(f"{file} lists no permissions of GitHub.", _REMEDY)
-    rules = list(dict.fromkeys(_octokit(file, found) if isinstance(found.get("paths"), dict) else _docs(file, found)))
-    if not rules:
-        raise CatalogueError(f"{file} lists no permissions of GitHub.", _REMEDY)
-    draft = Draft(name or "github", "github", sha256([file]), licence="MIT", list_rule="any")
+    """Convert one JSON file, or all that a folder holds."""
+    files, rules, classic = _read(path)
+    draft = Draft(name or "github", "github", sha256(files), licence="MIT", list_rule="any")
     for permission, level in sorted({(permission, level) for _, _, permission, level, _ in rules}):
         held = [f"{permission}:{one}" for one in LEVELS[: LEVELS.index(level) + 1]]
         for narrower, broader in pairwise(held):
             draft.implies(broader, narrower, "documented")
+    told = {_place(method, template) for (method, template), needs in classic.items() if needs}
     for method, template, permission, level, complete in rules:
         scope = frozenset([f"{permission}:{level}"])
-        draft.operation(
-            [Alternative(scope, "application"), Alternative(scope, "delegated", condition=BY_TOKEN)],
-            method=method,
-            template=_WITH_SLASHES.sub(r"\1/{+\2}", template),
-            host=server or HOST,
-            api="github",
-            complete=complete,
-            source_ref=permission,
+        condition = None if _place(method, template) in told else BY_TOKEN
+        alternatives = [Alternative(scope, "application"), Alternative(scope, "delegated", condition=condition)]
+        _add(draft, alternatives, method, template, server, complete=complete, source_ref=permission)
+    ruled = {_place(method, template) for method, template, _, _, _ in rules}
+    for (method, template), needs in classic.items():
+        alternatives = [
+            Alternative(scopes, "delegated", condition=condition, certainty="parsed_prose")
+            for scopes, condition in needs
+        ]
+        if _place(method, template) not in ruled:  # what an app needs is not known
+            alternatives += [replace(one, principal="application", condition=BY_TOKEN) for one in alternatives]
+        _add(draft, alternatives, method, template, server, source_ref="description")
+    if classic:
+        with_scopes = sum(map(bool, classic.values()))
+        draft.notes.append(
+            f"{with_scopes} of {len(classic)} operations tell their classic scopes; of the others nothing is known."
         )
     return draft.finish()
 
 
-def _file(path: Path) -> Path:
-    if not path.is_dir():
-        return path
-    names = ("api.github.com.json", "generated/api.github.com.json", "server-to-server-permissions.json")
-    found = next((path / name for name in names if (path / name).is_file()), None)
-    if found is None:
-        raise CatalogueError(f"{path} holds no list of permissions of GitHub.", _REMEDY)
-    return found
+def _add(
+    draft: Draft, alternatives: list[Alternative], method: str, template: str, server: str | None, **facts: Any
+) -> None:
+    template = _WITH_SLASHES.sub(r"\1/{+\2}", template)
+    draft.operation(alternatives, method=method, template=template, host=server or HOST, api="github", **facts)
+
+
+def _place(method: str, template: str) -> tuple[str, str]:
+    """Return what two lists agree on: they may name a parameter differently."""
+    return method, re.sub(r"\{[^{}]*\}", "{}", template)
+
+
+def _read(path: Path) -> tuple[list[Path], list[Rule], dict[tuple[str, str], Needs]]:
+    """Return the files that say something, the rules for apps, and what each operation says of classic scopes."""
+    listed = [*path.glob("*.json"), *path.glob("generated/api.github.com.json")] if path.is_dir() else [path]
+    files, rules, classic = [], list[Rule](), dict[tuple[str, str], Needs]()
+    for file in sorted(listed):
+        found = document(file)
+        if not isinstance(found, dict):
+            continue
+        if "openapi" in found:
+            classic |= _classic(found)
+        elif isinstance(found.get("paths"), dict):
+            rules += _octokit(file, found)
+        elif any(isinstance(group, dict) and "permissions" in group for group in found.values()):
+            rules += _docs(file, found)
+        else:
+            continue
+        files.append(file)
+    if not rules and not classic:
+        raise CatalogueError(f"{path} lists no permissions of GitHub.", _REMEDY)
+    return files, list(dict.fromkeys(rules)), classic
+
+
+def _classic(found: dict[str, Any]) -> dict[tuple[str, str], Needs]:
+    return {
+        (method.upper(), template): classic_needs(str(item[method].get("description") or ""))
+        for template, item in found["paths"].items()
+        for method in METHODS
+        if method in item
+    }
 
 
 def _octokit(file: Path, found: dict[str, Any]) -> Iterator[Rule]:
