@@ -87,6 +87,27 @@ def test_the_copy_in_meta_and_a_pretty_printed_file(tmp_path, alternatives):
     assert alternatives(Catalogue.build("mcp", path, server="s"), "x") == {("any", frozenset(["a"]))}
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_an_event_stream_as_servers_answer(tmp_path, alternatives, end):
+    progress = {"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progress": 1}}
+    whole = json.dumps(ANSWER)
+    lines = ["", "event: message", f"data: {json.dumps(progress)}", "", "id: 7", "event: message"]
+    comma = whole.index(", ") + 1
+    lines += [f"data: {whole[:comma]}", f"data:{whole[comma:]}"]  # one event may have several lines
+    path = tmp_path / "answer.txt"
+    path.write_text(end.join(lines), newline="")
+    built = Catalogue.build("mcp", path, server=SERVER)
+    assert built.counts["cat_operation"] == 5
+    assert alternatives(built, "read_file") == {("any", frozenset(["files:read"]))}
+
+
+def test_an_event_stream_that_is_cut(tmp_path):
+    path = tmp_path / "answer.txt"
+    path.write_text('event: message\ndata: {"result": {"tools": [\n')
+    with pytest.raises(CatalogueError, match="line 2"):
+        Catalogue.build("mcp", path, server=SERVER)
+
+
 def test_the_same_name_on_two_servers_is_two_tools(tmp_path):
     lists = [{"server": "a.example", "tools": [tool("x", ["a"])]}, {"server": "b.example", "tools": [tool("x", ["b"])]}]
     built = Catalogue.build("mcp", write(tmp_path / "tools.ndjson", *lists))

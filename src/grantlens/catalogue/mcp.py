@@ -3,9 +3,10 @@
 Two kinds of records are read, from one file or a folder, and may be mixed:
 
 - **An answer to `tools/list`**: the whole message, its `result`, or `{"server": ..., "tools": [...]}`; several are pages
-  or servers. What a tool needs stands in its `securitySchemes`, or in the copy of them in `_meta`. One of the schemes is
-  enough, and all scopes of that one are needed; `noauth`, or `oauth2` without scopes, needs no scope. A tool without
-  schemes follows the policy of its server, which nobody told us: unknown.
+  or servers. An event stream, as servers answer over HTTP, is read as it is; its other messages are passed over. What a
+  tool needs stands in its `securitySchemes`, or in the copy of them in `_meta`. One of the schemes is enough, and all
+  scopes of that one are needed; `noauth`, or `oauth2` without scopes, needs no scope. A tool without schemes follows
+  the policy of its server, which nobody told us: unknown.
 - **A refusal**: `{"server": ..., "tool": ..., "www_authenticate": ...}` with `error="insufficient_scope"` (RFC 6750,
   section 3.1; MCP authorization, scope challenges). What the server really asked for beats what the tool declares.
   Servers may add scopes that the client held already, so of several refusals only the scopes that all of them
@@ -52,7 +53,7 @@ def build(path: Path, *, list_rule: str | None = None, name: str | None = None, 
     seen: dict[Tool, _Seen] = {}
     silent = other = 0
     for file in files:
-        for place, record in records(file):
+        for place, record in _messages(file):
             if "www_authenticate" in record:
                 tool, asked = _refusal(place, record, server)
                 if asked:
@@ -86,6 +87,28 @@ def build(path: Path, *, list_rule: str | None = None, name: str | None = None, 
     if other:
         draft.notes.append(f"{other} refusals are not about scopes: nothing can be learned of them.")
     return draft.finish()
+
+
+def _messages(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return the records of a file; of an event stream those that list tools."""
+    with file.open("rb") as stream:
+        first = next((line for line in stream if line.strip()), b"")
+    if not re.match(rb"\s*(event|data|id|retry)?:", first):
+        yield from records(file)
+        return
+    event: list[bytes] = []
+    for number, line in enumerate([*file.read_bytes().splitlines(), b""], 1):
+        if line.startswith(b"data:"):
+            event.append(line[5:])
+        elif not line.strip() and event:
+            text, event = b"\n".join(event), []
+            try:
+                message = json.loads(text)
+            except ValueError as bad:
+                raise CatalogueError(f"{file} line {number - 1}: {bad}.", "Capture the whole answer.") from None
+            result = message.get("result") if isinstance(message, Mapping) else None
+            if isinstance(result, Mapping) and "tools" in result:
+                yield f"{file} line {number - 1}", message
 
 
 def _needed(one: _Seen) -> list[frozenset[str]]:
