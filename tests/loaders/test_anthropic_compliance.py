@@ -120,6 +120,73 @@ def test_keys_and_tokens(load, kind, named, log, row_kind):
     assert (row["kind"], row["token_id"], row["tenant"]) == (row_kind, "id_1", "org_1")
 
 
+def updates(status):
+    return [
+        {"type": "name", "previous_value": "old", "current_value": "new"},
+        {"type": "status", "previous_value": "active", "current_value": status},
+    ]
+
+
+@pytest.mark.parametrize("kind", ["admin_api_key_updated", "scoped_api_key_updated", "platform_api_key_updated"])
+def test_key_that_is_switched_off_has_ended(load, kind):
+    row = load([activity(kind, api_key_id="apikey_1", updates=updates("inactive"))]).one("revocation")
+    assert (row["kind"], row["target_kind"], row["token_id"]) == ("disable", "credential", "apikey_1")
+
+
+@pytest.mark.parametrize("given", [updates("active"), updates("active")[:1], [], "text", None])
+def test_any_other_update_is_a_change(load, given):
+    row = load([activity("admin_api_key_updated", admin_api_key_id="admin_key_1", updates=given)]).one("issuance")
+    assert (row["kind"], row["token_id"]) == ("change", "apikey_1")
+
+
+def test_service_account_that_is_switched_off(load):
+    row = load([activity("platform_service_account_updated", service_account_id="s", updates=updates("inactive"))]).one(
+        "revocation"
+    )
+    assert (row["kind"], row["target_kind"], row["client_id"]) == ("disable", "client", "s")
+
+
+def test_service_and_its_keys(load):
+    loaded = load(
+        [
+            activity("service_created", service_name="export"),
+            activity("service_key_created", number=2, service_name="export", service_key_id="k", key_name="first"),
+            activity("service_key_revoked", number=3, service_name="export", service_key_id="k"),
+            activity("service_deleted", number=4, service_name="export"),
+        ]
+    )
+    made = [
+        (row["kind"], row["client_id"], row["client_name"], row["token_id"], row["subject_id"], row["consent_actor"])
+        for row in loaded.rows["issuance"]
+    ]
+    assert made == [
+        ("consent", "export", "export", None, None, "user_1"),
+        ("credential", "export", "first", "k", None, "user_1"),
+    ]
+    assert [(row["kind"], row["target_kind"], row["client_id"]) for row in loaded.rows["revocation"]] == [
+        ("revoke", "credential", "export"),
+        ("disable", "client", "export"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "denial"),
+    [(200, "success", None), (401, "denied", "token"), (403, "denied", "other"), (404, "error", None)],
+)
+def test_call_of_the_compliance_api(load, status, outcome, denial):
+    call = {
+        "url": "https://api.anthropic.com/v1/compliance/activities?limit=100",
+        "request_method": "get",
+        "status_code": status,
+        "request_body": "hunter2",
+    }
+    loaded = load([activity("compliance_api_accessed", actor=key(), **call)])
+    row = loaded.one("usage")
+    assert (row["method"], row["target"], row["operation"]) == ("GET", "/v1/compliance/activities", None)
+    assert (row["status"], row["outcome"], row["denial_reason"]) == (status, outcome, denial)
+    assert "hunter2" not in str(loaded.rows)
+
+
 def test_scopes_and_names(load):
     row = load(
         [activity("api_key_created", api_key_id="apikey_1", api_key_name="Nightly", scopes=["read:compliance"])]
@@ -127,11 +194,12 @@ def test_scopes_and_names(load):
     assert (row["scopes"], row["client_name"], row["subject_id"]) == (["read:compliance"], "Nightly", "user_1")
 
 
-def test_one_key_under_two_prefixes_and_its_use_after_the_end(tmp_path):
+@pytest.mark.parametrize("prefix", ["admin_api_key", "admin_key"])
+def test_one_key_under_two_prefixes_and_its_use_after_the_end(tmp_path, prefix):
     log = [
-        activity("admin_api_key_created", admin_api_key_id="admin_api_key_9"),
+        activity("admin_api_key_created", admin_api_key_id=f"{prefix}_9"),
         activity("compliance_api_accessed", number=2, seconds=5, actor=key("apikey_9")),
-        activity("admin_api_key_deleted", number=3, seconds=60, admin_api_key_id="admin_api_key_9"),
+        activity("admin_api_key_deleted", number=3, seconds=60, admin_api_key_id=f"{prefix}_9"),
         activity("compliance_api_accessed", number=4, seconds=90, actor=key("apikey_9")),
     ]
     path = tmp_path / "log.json"

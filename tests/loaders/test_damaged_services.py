@@ -40,6 +40,9 @@ RECORDS = {
         anthropic.activity("mcp_server_deleted", mcp_server_id="mcpsrv_1", mcp_server_name="Wiki"),
         anthropic.activity("org_user_deleted", user_id="user_2"),
         anthropic.activity("session_revoked"),
+        anthropic.activity("scoped_api_key_updated", api_key_id="apikey_1", updates=anthropic.updates("inactive")),
+        anthropic.activity("service_key_created", service_name="export", service_key_id="k"),
+        anthropic.activity("compliance_api_accessed", actor=anthropic.key(), url="/v1/x", status_code=403),
         anthropic.activity("claude_chat_created"),
     ],
     "asana": [
@@ -133,7 +136,7 @@ RECORDS = {
     ],
     "tines": [
         tines.record("AuthenticationTokenCreation", {"isServiceToken": True, "name": "x"}),
-        tines.record("AuthenticationTokenDeletion", {"id": 5}),
+        tines.record("AuthenticationTokenDeletion", {"authenticationTokenId": 5}),
         tines.record("Login"),
     ],
     "zendesk": [

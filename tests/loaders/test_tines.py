@@ -51,7 +51,7 @@ def test_key_of_the_tenant_or_of_a_person(load, service, subject, kind):
     assert row["issued_at"] == datetime(2026, 7, 1, 10, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("inputs", "token"), [({"id": 5}, "5"), (None, None)])
+@pytest.mark.parametrize(("inputs", "token"), [({"authenticationTokenId": 693}, "693"), (None, None)])
 def test_deleted_key(load, inputs, token):
     row = load([record("AuthenticationTokenDeletion", inputs)]).one("revocation")
     assert (row["kind"], row["target_kind"], row["token_id"], row["actor_id"]) == ("revoke", "credential", token, "17")

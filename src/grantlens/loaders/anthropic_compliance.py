@@ -5,8 +5,11 @@ What the mapping decides, and why:
 - **Token id** is the key's or token's own id, where the activity names one. Published samples of key activities name
   none: they become rows without a token id, and join with nothing. A key is called `admin_api_key_...` where it is made
   and `apikey_...` where it acts; both are brought to the second.
-- Whatever a key or a service account does is a use of it; one that failed is denied. Only what the feed knows of: calls
-  of models are not in it, so usage is not carried.
+- A key that an update switches off has ended: disabled. Any other update is a change.
+- A service is known by its name; its keys act for it, and for no person.
+- Whatever a key or a service account does is a use of it; one that failed is denied. Calls of the
+  Compliance API have method, address and status; the body of a request is not read. Calls of models are not in the feed,
+  so usage is not carried.
 - A key that makes a key is the parent of it.
 - An integration that a person connects is a consent of that person, an MCP server or integration that an admin adds one
   for all people; the client is the server's id or the kind of the integration.
@@ -14,8 +17,8 @@ What the mapping decides, and why:
 - Exports write `actor` and `scopes` as JSON inside a text; both ways are read. `TimeGenerated` is their delivery.
 
 Proven on records that a collector published as tests: admin_api_key_created, admin_api_key_updated, service_key_revoked,
-integration_user_connected, mcp_server_deleted, claude_chat_access_failed by a key. The other types and all ids of keys
-and tokens are those of Anthropic's API reference.
+integration_user_connected, mcp_server_deleted, claude_chat_access_failed by a key. The other types are those of
+Anthropic's API reference; ids, names, updates and calls are as a collector generated them for its tests.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +36,9 @@ _FIELDS = """{
     "tunnel_token_id": "VARCHAR", "token_name": "VARCHAR", "api_key_name": "VARCHAR", "scopes": "VARCHAR",
     "grant_type": "VARCHAR", "integration_type": "VARCHAR", "mcp_server_id": "VARCHAR", "mcp_server_name": "VARCHAR",
     "ghe_configuration_id": "VARCHAR", "service_account_id": "VARCHAR", "user_id": "VARCHAR", "account_id": "VARCHAR",
-    "claude_chat_id": "VARCHAR", "claude_project_id": "VARCHAR", "claude_file_id": "VARCHAR"
+    "service_name": "VARCHAR", "key_name": "VARCHAR", "updates": "VARCHAR",
+    "url": "VARCHAR", "request_method": "VARCHAR", "status_code": "VARCHAR",
+    "claude_chat_id": "VARCHAR", "claude_project_id": "VARCHAR", "claude_file_id": "VARCHAR", "file_id": "VARCHAR"
 }"""
 
 
@@ -53,13 +58,20 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
     return 2 * sum(map(is_activity, sample)) > len(sample)
 
 
-_EVENT = """
+# A key that is switched off is no change of its scopes.
+_SWITCHED_OFF = """len(list_filter(TRY(from_json(r.updates, '[{"type": "VARCHAR", "current_value": "VARCHAR"}]')),
+                lambda u: u.type = 'status' AND u.current_value IN ('inactive', 'disabled', 'archived'))) > 0"""
+
+_EVENT = f"""
 SELECT line_no, r.*,
        CASE WHEN r.type IN ('admin_api_key_created', 'api_key_created', 'platform_api_key_created',
                             'service_key_created') THEN 'credential'
             WHEN r.type IN ('environment_token_minted', 'tunnel_token_minted') THEN 'token'
             WHEN r.type = 'tunnel_token_rotated' THEN 'refresh'
-            WHEN r.type IN ('admin_api_key_updated', 'scoped_api_key_updated', 'platform_api_key_updated') THEN 'change'
+            WHEN r.type IN ('admin_api_key_updated', 'scoped_api_key_updated', 'platform_api_key_updated')
+            THEN CASE WHEN {_SWITCHED_OFF} THEN 'key end' ELSE 'change' END
+            WHEN r.type = 'platform_service_account_updated' AND {_SWITCHED_OFF} THEN 'client end'
+            WHEN r.type = 'service_created' THEN 'service'
             WHEN r.type IN ('integration_user_connected', 'ghe_user_connected') THEN 'own consent'
             WHEN r.type IN ('mcp_server_created', 'claude_gdrive_integration_created',
                             'claude_github_integration_created') THEN 'consent for all'
@@ -67,7 +79,8 @@ SELECT line_no, r.*,
                             'environment_token_revoked', 'tunnel_token_revoked') THEN 'key end'
             WHEN r.type IN ('integration_user_disconnected', 'ghe_user_disconnected') THEN 'own end'
             WHEN r.type IN ('mcp_server_deleted', 'claude_gdrive_integration_deleted',
-                            'claude_github_integration_deleted', 'platform_service_account_archived') THEN 'client end'
+                            'claude_github_integration_deleted', 'platform_service_account_archived',
+                            'service_deleted') THEN 'client end'
             WHEN r.type IN ('org_user_deleted', 'org_user_left', 'account_deleted', 'scim_user_deleted') THEN 'person end'
             WHEN r.type = 'session_revoked' THEN 'session end' END AS meaning,
        r.actor LIKE '%api_actor%' OR r.actor LIKE '%admin_api_key_actor%' OR r.actor LIKE '%service_account_actor%'
@@ -87,15 +100,17 @@ SELECT *,
        {moment("created_at")} AS happened_at,
        {moment('coalesce("TimeGenerated", p_parse_time)')} AS received_at,
        coalesce(organization_id, organization_uuid) AS tenant,
-       regexp_replace(coalesce(who.admin_api_key_id, who.api_key_id), '^admin_api_key_', 'apikey_') AS own_key,
+       regexp_replace(coalesce(who.admin_api_key_id, who.api_key_id), '^(admin_api_key|admin_key)_', 'apikey_') AS own_key,
        regexp_replace(coalesce(admin_api_key_id, api_key_id, service_key_id, tunnel_token_id, token_id),
-                      '^admin_api_key_', 'apikey_') AS named,
+                      '^(admin_api_key|admin_key)_', 'apikey_') AS named,
        coalesce(who.user_id, own_key, who.service_account_id) AS doer,
        CASE WHEN meaning IN ('own consent', 'own end') THEN coalesce(integration_type, ghe_configuration_id)
+            WHEN starts_with(type, 'service_') THEN service_name
             WHEN type LIKE 'mcp@_server@_%' ESCAPE '@' THEN mcp_server_id
             WHEN type LIKE 'platform@_service@_account@_%' ESCAPE '@' THEN service_account_id
             WHEN meaning IN ('consent for all', 'client end')
             THEN regexp_extract(type, '^claude_([a-z]+)_integration_', 1) END AS client_id,
+       TRY_CAST(status_code AS INTEGER) AS http_status,
        CASE WHEN meaning IN ('own consent', 'own end') OR type IN ('org_user_left', 'session_revoked')
             THEN coalesce(user_id, who.user_id)
             WHEN meaning = 'person end' THEN coalesce(user_id, account_id) END AS person
@@ -104,7 +119,7 @@ FROM acting
 
 _ISSUANCE = """
 SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
-       CASE WHEN ends_with(meaning, 'consent') OR meaning = 'consent for all' THEN 'consent' ELSE meaning END AS kind,
+       CASE WHEN meaning IN ('own consent', 'consent for all', 'service') THEN 'consent' ELSE meaning END AS kind,
        'success' AS outcome, grant_type,
        CASE WHEN meaning IN ('credential', 'token', 'refresh', 'change') THEN named END AS token_id,
        CASE WHEN meaning IN ('token', 'refresh') THEN 'access' WHEN meaning = 'credential' THEN 'api_key' END AS token_kind,
@@ -112,28 +127,37 @@ SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
        CASE WHEN meaning IN ('credential', 'token') AND by_machine AND doer IS NOT NULL THEN [doer] END AS actor_chain,
        client_id,
        CASE WHEN meaning IN ('own consent', 'consent for all') THEN coalesce(mcp_server_name, client_id)
-            ELSE coalesce(token_name, api_key_name) END AS client_name,
+            ELSE coalesce(token_name, api_key_name, key_name, service_name) END AS client_name,
        CASE WHEN meaning = 'own consent' THEN person
-            WHEN meaning IN ('credential', 'token') THEN who.user_id END AS subject_id,
-       CASE WHEN meaning IN ('own consent', 'credential', 'token') THEN who.email_address END AS subject_name,
-       CASE WHEN meaning IN ('own consent', 'consent for all') OR (meaning = 'credential' AND who.user_id IS NOT NULL)
+            WHEN meaning IN ('credential', 'token') AND NOT starts_with(type, 'service_') THEN who.user_id END AS subject_id,
+       CASE WHEN subject_id IS NOT NULL THEN who.email_address END AS subject_name,
+       CASE WHEN starts_with(type, 'service_') THEN 'service'
+            WHEN meaning IN ('own consent', 'consent for all') OR (meaning = 'credential' AND who.user_id IS NOT NULL)
             THEN 'user' END AS subject_kind,
        TRY(from_json(scopes, '["VARCHAR"]')) AS scopes,
-       CASE WHEN meaning IN ('own consent', 'consent for all', 'change') THEN doer END AS consent_actor,
-       CASE meaning WHEN 'own consent' THEN 'user' WHEN 'consent for all' THEN 'admin' END AS consent_kind,
+       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'change') OR starts_with(type, 'service_')
+            THEN doer END AS consent_actor,
+       CASE meaning WHEN 'own consent' THEN 'user' WHEN 'consent for all' THEN 'admin' WHEN 'service' THEN 'admin' END
+           AS consent_kind,
        who.ip_address AS ip, who.user_agent AS user_agent
 FROM party
-WHERE meaning IN ('credential', 'token', 'refresh', 'change', 'own consent', 'consent for all')
+WHERE meaning IN ('credential', 'token', 'refresh', 'change', 'own consent', 'consent for all', 'service')
 """
 
 _USAGE = """
 SELECT line_no, id AS event_id, happened_at AS used_at, received_at, tenant,
-       CASE WHEN ends_with(type, '_failed') THEN 'denied' ELSE 'success' END AS outcome,
+       CASE WHEN http_status IN (401, 403, 429) OR (status_code IS NULL AND ends_with(type, '_failed')) THEN 'denied'
+            WHEN http_status BETWEEN 200 AND 299 OR status_code IS NULL THEN 'success'
+            WHEN http_status IS NOT NULL THEN 'error' END AS outcome,
+       CASE WHEN http_status BETWEEN 0 AND 999 THEN http_status::SMALLINT END AS status,
+       CASE http_status WHEN 401 THEN 'token' WHEN 403 THEN 'other' WHEN 429 THEN 'rate' END AS denial_reason,
        own_key AS token_id,
        who.service_account_id AS client_id,
        'api.anthropic.com' AS resource_server,
-       type AS operation,
-       coalesce(claude_chat_id, claude_project_id, claude_file_id, mcp_server_id, named) AS resource_id,
+       upper(request_method) AS method,
+       nullif(regexp_extract(url, '^(?:https?://[^/?]*)?([^?#]+)', 1), '') AS target,
+       CASE WHEN url IS NULL THEN type END AS operation,
+       coalesce(claude_chat_id, claude_project_id, claude_file_id, file_id, mcp_server_id, named) AS resource_id,
        who.ip_address AS ip, who.user_agent AS user_agent
 FROM party
 WHERE by_machine
@@ -141,8 +165,8 @@ WHERE by_machine
 
 _REVOCATION = """
 SELECT line_no, id AS event_id, happened_at AS revoked_at, received_at, tenant,
-       CASE WHEN meaning = 'person end' OR type = 'platform_service_account_archived' THEN 'disable' ELSE 'revoke' END
-           AS kind,
+       CASE WHEN meaning = 'person end' OR type LIKE 'platform@_service@_account@_%' ESCAPE '@' OR ends_with(type, '_updated')
+              OR type = 'service_deleted' THEN 'disable' ELSE 'revoke' END AS kind,
        'success' AS outcome,
        CASE meaning WHEN 'key end' THEN 'credential' WHEN 'own end' THEN 'grant' WHEN 'client end' THEN 'client'
                     WHEN 'person end' THEN 'subject' ELSE 'session' END AS target_kind,

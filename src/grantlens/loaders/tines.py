@@ -2,14 +2,14 @@
 
 What the mapping decides, and why:
 
-- Making an API key names the key, not its id; deleting it names neither its scope nor, in what collectors report, more
-  than an id. So the two do not join: the rows say that, and by whom.
+- Making an API key says its name and no id; deleting it says its id (`authenticationTokenId`) and no name. So the two do
+  not join.
 - A key of the tenant (`isServiceToken`) acts for nobody in particular; any other acts as the person who made it.
 - Credentials that Tines keeps for other services are not keys of Tines: ignored.
 - `inputs` may hold secrets. Only the name, the id and the kind of a key are read.
 
 Proven on records that a collector published as tests: AuthenticationTokenCreation and eight other operations.
-AuthenticationTokenDeletion is named in the list of operations of a public client; its inputs are not proven.
+AuthenticationTokenDeletion is written after another collector's test record.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
 _EVENT = f"""
 SELECT line_no, r.* EXCLUDE (inputs), {text_moment("r.created_at")} AS happened_at,
        unnest([CASE WHEN r.operation_name LIKE 'AuthenticationToken%' THEN TRY(from_json(r.inputs,
-           '{{"inputs": {{"id": "VARCHAR", "name": "VARCHAR", "isServiceToken": "VARCHAR"}}}}')).inputs END]) AS named
+           '{{"inputs": {{"authenticationTokenId": "VARCHAR", "name": "VARCHAR", "isServiceToken": "VARCHAR"}}}}')).inputs END]) AS named
 FROM record
 WHERE r IS NOT NULL
 """
@@ -56,7 +56,7 @@ WHERE operation_name = 'AuthenticationTokenCreation'
 _REVOCATION = """
 SELECT line_no, id AS event_id, happened_at AS revoked_at, tenant_id AS tenant,
        'revoke' AS kind, 'success' AS outcome, 'credential' AS target_kind,
-       named.id AS token_id, user_id AS actor_id
+       named.authenticationTokenId AS token_id, user_id AS actor_id
 FROM event
 WHERE operation_name = 'AuthenticationTokenDeletion'
 """
