@@ -30,7 +30,15 @@ REGISTERED = {"owner": "jo", "purpose": "reads mail", "approved_operations": ["G
 
 # Beside the examples of the rules, which mostly name tokens: the same planted in logs that name none.
 PLANTED = {
-    "OOS-3": [(consent("10 09:00", ["mail.write"]), use("10 09:06", DELETE))],
+    "OOS-1": [(use("10 09:06", DELETE, token_scopes=["mail.read"]),)],
+    "OOS-3": [
+        (consent("10 09:00", ["mail.write"]), use("10 09:06", DELETE, None)),
+        (use("10 09:06", DELETE, token_scopes=["mail.write"]),),
+    ],
+    "OOS-12": [
+        (use("10 09:06", DELETE, status=403, denial_reason=reason, token_scopes=["mail.read"]),)
+        for reason in ("policy", "other")
+    ],
     "PRV-1": [
         (
             token("01 08:00", "t1", ["mail.write", "files.read"], kind=kind),
@@ -110,7 +118,10 @@ def joins_by(source, log, strength):
     return any(join.strength == strength for join in source.joins if log in (join.first, join.second))
 
 
-OTHERWISE = {"target_kind": ("credential", "grant", "client"), "kind": ("credential", "consent", "change", "disable")}
+OTHERWISE = {
+    "target_kind": ("credential", "grant", "client", "subject"),
+    "kind": ("credential", "consent", "change", "disable"),
+}
 """What may stand for a word that a log does not have: a token's end is that of a key, and its issue that of one."""
 
 WORDS = {log: {column.name for column in table.columns if column.type in ENUMS} for log, table in LOGS.items()}
@@ -138,10 +149,8 @@ def as_logged(record, source):
     kept = {}
     for name, value in record.items():
         told = f"{log}.{name}" in source.says and (name not in WORDS[log] or f"{log}.{name}={value}" in source.says)
-        if name == "token_id":
-            told = told and (
-                joins_by(source, log, "token") or record.get("kind") == "credential" or len(source.logs) == 1
-            )
+        if name == "token_id" and not joins_by(source, log, "token") and record.get("kind") != "credential":
+            value = f"{value} as {log} calls it"  # an id of its own, which is found nowhere else
         if name == "grant_id" and not all(f"{each}.grant_id" in source.says for each in source.logs):
             told = told and joins_by(source, log, "grant")
         if (
@@ -172,7 +181,7 @@ def answers(source, prepared, folder):
     logged = [kept for record in records if (kept := as_logged(record, source))]
     (folder / "log.ndjson").write_text("".join(json.dumps(record) + "\n" for record in logged))
     rows = [dict.fromkeys(REGISTER.names) | REGISTERED | {"client_id": f"OOS-3.{n}"} for n in range(9)]
-    shape = replace(loaders()["native"], name="shape", carries=source.carries, joins=source.joins)
+    shape = replace(loaders()["native"], name="shape", carries=source.carries, dialect=None)
     with Store(shutil.copy(prepared, folder / "store.duckdb")) as store:
         store.add(Register(tuple(rows)))
         report = store.load(folder / "log.ndjson", loader=shape)
@@ -194,9 +203,12 @@ def rests_on_absence_in_part(conclusion, source):
     return conclusion.rule in ("PRV-1", "PRV-3", "PRV-4", "REV-6") and "usage" not in source.carries
 
 
-def joins_nothing(conclusion, source):
+def looks_for_what_cannot_be_found(conclusion, source):
+    """Tell INT-1 where nothing joins, or where calls name tokens and issuance does not."""
     join = source.join("issuance", "usage")
-    return conclusion.rule == "INT-1" and join is not None and join.strength == "none"
+    if conclusion.rule != "INT-1" or join is None or join.strength == "token":
+        return False
+    return join.strength == "none" or "usage.token_id" in source.says
 
 
 ASKED = [rule for rule in registry().values() if rule.id != "INT-5"]  # which asks for events, of whatever shape
@@ -209,7 +221,7 @@ def test_a_planted_case_gets_what_is_said_of_the_provider(name, said_of):
     for rule in ASKED:
         conclusion, found = conclude(rule, source), said[rule.id]
         violations = [finding for finding in found if finding["verdict"] == "violation"]
-        if rests_on_absence_in_part(conclusion, source) or joins_nothing(conclusion, source):
+        if rests_on_absence_in_part(conclusion, source) or looks_for_what_cannot_be_found(conclusion, source):
             continue
         holds = {
             "verdict": bool(found if rule.id == "OOS-12" else violations),  # a refusal is no violation
@@ -235,9 +247,12 @@ def test_silence_in_a_log_that_is_shown_in_part_is_no_verdict(name, said_of):
 
 
 @pytest.mark.xfail(strict=True, reason="INT-1 misses an issuance also where no issuance could be found")
-def test_where_nothing_joins_no_call_is_an_orphan(said_of):
-    assert conclude(find("INT-1"), source_of(loaders()["slack"])).level == "no"
-    assert [finding for finding in said_of("slack")["INT-1"] if finding["verdict"] == "violation"] == []
+@pytest.mark.parametrize("name", ["slack", "auth0", "microsoft_365"])
+def test_where_nothing_joins_no_call_is_an_orphan(name, said_of):
+    source = source_of(loaders()[name])
+    assert looks_for_what_cannot_be_found(conclude(find("INT-1"), source), source)
+    violations = [finding for finding in said_of(name)["INT-1"] if finding["verdict"] == "violation"]
+    assert [finding for finding in violations if finding["token_id"] or name == "slack"] == []
 
 
 # What rules declare.

@@ -72,13 +72,18 @@ UNDECLARED = Evidence()
 def scopes_of_a_call(*brought: str, says: tuple[str, ...] = ()) -> tuple[Way, ...]:
     """Return the ways to know which scopes were held at a call: by its token, by its grant, or from the call itself."""
     by_token = Way(ISSUE_USE, {ISSUE_USE: TOKEN}, ("issuance.scopes", *says), brought=brought)
-    by_grant = replace(
-        by_token,
-        joins={ISSUE_USE: PAIR},
-        leaves_open="judged by the scopes of the grant, not of the token; undecided while client and subject hold several grants",
+    by_grant = replace(by_token, joins={ISSUE_USE: PAIR}, leaves_open=_BY_GRANT)
+    astray = replace(
+        by_grant,
+        says=("usage.token_id", *by_grant.says),
+        leaves_open=f"{_BY_GRANT}, and where a call names a token, which no issuance does",
     )
-    return by_token, Way(("usage",), says=("usage.token_scopes", *says), brought=brought), by_grant
+    return by_token, Way(("usage",), says=("usage.token_scopes", *says), brought=brought), astray, by_grant
 
+
+_BY_GRANT = (
+    "judged by the scopes of the grant, not of the token; undecided while client and subject hold several grants"
+)
 
 ALL_THREE = ("issuance", "usage", "revocation")
 
