@@ -18,6 +18,7 @@ def event(action, context=(), *, number=1, at="2026-07-01T10:00:00.250Z"):
             "time": at,
             "actor": {"id": "u-1", "name": "Ada", "email": "ada@example.com"},
             "context": list(context),
+            "location": {"ip": "192.0.2.7", "countryName": "x"},
             "container": [{"id": "site-1", "type": "sites", "attributes": {"siteName": "acme"}}],
         },
         "message": {"content": "x", "format": "simple"},
@@ -51,6 +52,7 @@ def test_token_from_making_to_revoking(load):
     )
     assert (ended["kind"], ended["target_kind"], ended["token_id"]) == ("revoke", "credential", "t-1")
     assert made["tenant"] == ended["tenant"] == "site-1"
+    assert made["ip"] == "192.0.2.7"
     assert made["issued_at"] == datetime(2026, 7, 1, 10, 0, 0, 250000, tzinfo=UTC)
 
 

@@ -113,6 +113,23 @@ def test_ends(load):
     assert token["token_id"] == app["client_id"] == person["subject_id"] == session["session_id"] == "m1"
 
 
+@pytest.mark.parametrize(
+    ("diff", "ends"),
+    [
+        ({"is_active": {"new_value": False, "previous_value": True}}, True),
+        ({"is_active": {"new_value": True, "previous_value": False}}, False),
+        ({"name": {"new_value": "x", "previous_value": "y"}}, False),
+        ("text", False),
+        (None, False),
+    ],
+)
+def test_person_set_inactive(load, diff, ends):
+    loaded = load([event("model_updated", model("user", 7) | {"diff": diff})])
+    rows = [(row["kind"], row["target_kind"], row["subject_id"]) for row in loaded.rows["revocation"]]
+    assert rows == ([("disable", "subject", "7")] if ends else [])
+    assert loaded.batch["ignored"] == (not ends)
+
+
 def test_masked_values_are_no_objects(load):
     loaded = load(
         [

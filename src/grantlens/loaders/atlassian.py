@@ -20,7 +20,7 @@ from grantlens.loaders.written_time import text_moment
 _FIELDS = """{
     "id": "VARCHAR", "p_parse_time": "VARCHAR",
     "attributes": {"action": "VARCHAR", "time": "VARCHAR", "actor": {"id": "VARCHAR", "name": "VARCHAR"},
-        "context": "VARCHAR", "container": "VARCHAR", "location": "VARCHAR"}
+        "context": "VARCHAR", "container": "VARCHAR", "location": {"ip": "VARCHAR"}}
 }"""
 
 
@@ -36,7 +36,7 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
 
 _EVENT = """
 SELECT line_no, r.id AS id, r.attributes.action AS action, r.attributes.time AS written, r.attributes.actor AS actor,
-       r.attributes.context AS context, r.attributes.container AS container, r.p_parse_time AS p_parse_time,
+       r.attributes.context AS context, r.attributes.container AS container, r.attributes.location.ip AS ip, r.p_parse_time AS p_parse_time,
        CASE WHEN regexp_matches(action, 'api_?token') AND regexp_matches(action, '(_|^)creat') THEN 'credential'
             WHEN regexp_matches(action, 'api_?token') AND regexp_matches(action, '(_|^)(revok|delet)') THEN 'token end'
             WHEN regexp_matches(action, '(^|_)app_uninstall(ed)?$') THEN 'app end'
@@ -68,7 +68,8 @@ SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
        CASE WHEN meaning = 'credential' THEN actor.name END AS subject_name,
        CASE WHEN meaning = 'credential' THEN 'user' ELSE 'service' END AS subject_kind,
        CASE WHEN meaning = 'consent' THEN actor.id END AS consent_actor,
-       CASE WHEN meaning = 'consent' THEN 'admin' END AS consent_kind
+       CASE WHEN meaning = 'consent' THEN 'admin' END AS consent_kind,
+       ip
 FROM party
 WHERE meaning IN ('credential', 'consent')
 """

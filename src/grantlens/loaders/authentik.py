@@ -10,6 +10,7 @@ What the mapping decides, and why:
 - `authorize_application` is a consent to the application named in the context; its scopes are separated by blanks. By
   a flow of implicit consent nobody was asked: policy. The tokens that follow are not logged.
 - A made or deleted token is a `model_created` or `model_deleted` whose model is a token; its `pk` is the token id.
+- A person who is deleted, or set inactive where the log tells what was changed (`context.diff`), is disabled.
 - `suspicious_request` is a use that was refused because of the token, if it names one.
 - While an admin impersonates a person, `user` is the admin, and the person stands in `on_behalf_of`.
 - The end of a consent (`userconsent`) says neither whose nor for what. A brand is a face of one installation: no tenant.
@@ -26,7 +27,7 @@ _MODEL = '{"pk": "VARCHAR", "name": "VARCHAR", "model_name": "VARCHAR"}'
 _FIELDS = """{
     "pk": "VARCHAR", "action": "VARCHAR", "created": "VARCHAR", "client_ip": "VARCHAR",
     "user": {"pk": "VARCHAR", "username": "VARCHAR", "on_behalf_of": {"pk": "VARCHAR", "username": "VARCHAR"}},
-    "context": {"scopes": "VARCHAR", "authorized_application": "VARCHAR", "model": "VARCHAR", "token": "VARCHAR",
+    "context": {"scopes": "VARCHAR", "authorized_application": "VARCHAR", "model": "VARCHAR", "diff": "VARCHAR", "token": "VARCHAR",
         "secret": "VARCHAR", "provider": "VARCHAR", "http_request": {"path": "VARCHAR", "user_agent": "VARCHAR"}}
 }"""
 
@@ -61,6 +62,9 @@ SELECT *, {text_moment("created")} AS happened_at,
             WHEN action = 'model_created' AND token_kind IS NOT NULL THEN 'token'
             WHEN action = 'secret_rotate' THEN 'refresh'
             WHEN action = 'suspicious_request' AND model.pk IS NOT NULL THEN 'use'
+            WHEN action = 'model_updated' AND lower(model.model_name) = 'user'
+                AND TRY(from_json(context.diff, '{{"is_active": {{"new_value": "VARCHAR"}}}}')).is_active.new_value = 'false'
+            THEN 'person end'
             WHEN action <> 'model_deleted' THEN NULL
             WHEN token_kind IS NOT NULL THEN 'token end'
             WHEN lower(model.model_name) = 'application' THEN 'client end'
