@@ -12,14 +12,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import Engine, MalformedJson
-from grantlens.ingest.chunk import Calls, Chunk
-from grantlens.ingest.mapping import Staging, parsed, parsed_file, reads_calls_only, staging
+from grantlens.ingest.chunk import Chunk, Rows
+from grantlens.ingest.mapping import WANTED, Staging, parsed, parsed_file, reads_calls_only, staging
 from grantlens.schema.migrations import make_types
 
 if TYPE_CHECKING:
     from grantlens.loaders import Loader
 
-AGAIN = "(SELECT line_no, line FROM chunk_line WHERE line_no IN (SELECT example FROM example))"
+AGAIN = f"(SELECT line_no, line FROM chunk_line WHERE {WANTED})"
 """The records that the dictionaries want to see again."""
 
 
@@ -57,7 +57,7 @@ class CallReader:
             self._engine.close()
             self._engine = None
 
-    def _calls(self, chunk: Chunk) -> Calls | None:
+    def _calls(self, chunk: Chunk) -> Rows | None:
         parameters = self._parameters | {"file": chunk.file}
         if self._engine is None:
             self._engine = Engine(":memory:")
@@ -78,7 +78,7 @@ class CallReader:
         if self._staging.accounted and _total(table["accounted"]) != chunk.size:
             return None
         table = table.drop_columns(["line_no", "refused"]).append_column("line_no", chunk.lines["line_no"])
-        return Calls(table, self._staging)
+        return Rows(table, self._staging)
 
 
 def _total(numbers: Any) -> int | None:

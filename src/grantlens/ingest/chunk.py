@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,11 +21,22 @@ SLICE = 32_768
 
 
 @dataclass(frozen=True)
-class Calls:
-    """The staged calls of a chunk, one for each record, and how they were staged."""
+class Rows:
+    """Staged rows of one log.
+
+    Parameters
+    ----------
+    table
+        The rows; of usage with hashes of caller and target.
+    staging
+        How they were staged.
+    entries
+        By the name of a hash, what each of them stands for; those that are missing are read again from the lines.
+    """
 
     table: pa.Table
     staging: Staging
+    entries: dict[str, pa.Table] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,7 @@ class Chunk:
     file: str | None = None
     size: int = 0
     check: Callable[[], None] | None = None
-    calls: Calls | None = None
+    calls: Rows | None = None
     mapped: tuple[Mapped, ...] = ()
 
 

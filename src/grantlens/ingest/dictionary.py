@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     import numpy as np
+    import pyarrow as pa
 
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.mapping import Staging
@@ -102,6 +103,7 @@ class Dictionary:
         lines: np.ndarray,
         seen: Seen,
         parameters: dict[str, Any],
+        entries: pa.Table | None = None,
     ) -> np.ndarray | None:
         """Return the key of each staged row, adding entries for what is new.
 
@@ -117,6 +119,8 @@ class Dictionary:
             What was met in this file; what is new is added.
         parameters
             What the staging binds.
+        entries
+            What each hash stands for, as far as it was worked out; else it is read from the lines.
 
         Returns
         -------
@@ -129,7 +133,7 @@ class Dictionary:
         keys = seen.keys_of(unique)
         new = keys == 0
         if new.any():
-            added = self._add(engine, staged, unique[new], lines[first[new]], parameters)
+            added = self._add(engine, staged, unique[new], lines[first[new]], parameters, entries)
             if added is None:
                 return None
             seen.add(*added)
@@ -137,21 +141,32 @@ class Dictionary:
         return keys[inverse]
 
     def _add(
-        self, engine: Engine, staged: Staging, hashes: np.ndarray, lines: np.ndarray, parameters: dict[str, Any]
+        self,
+        engine: Engine,
+        staged: Staging,
+        hashes: np.ndarray,
+        lines: np.ndarray,
+        parameters: dict[str, Any],
+        entries: pa.Table | None,
     ) -> tuple[np.ndarray, np.ndarray] | None:
         import pyarrow as pa
 
         seen = pa.Array.from_buffers(pa.uint64(), len(hashes), [None, pa.py_buffer(hashes)])
         engine.register("example", pa.Table.from_arrays([seen, int_array(lines)], names=["seen", "example"]))
+        if entries is not None:
+            engine.register("given_entry", entries)
+        select = staged.entries[self.hash] if entries is None else "FROM given_entry"
         try:
             with engine.filters_in_place():
                 engine.execute(
-                    f"CREATE OR REPLACE TEMP TABLE new_entry AS SELECT e.*, x.example FROM ({staged.entries[self.hash]}) e "
+                    f"CREATE OR REPLACE TEMP TABLE new_entry AS SELECT e.*, x.example FROM ({select}) e "
                     "JOIN example x USING (seen) QUALIFY row_number() OVER (PARTITION BY seen) = 1",
                     parameters,
                 )
         finally:
             engine.unregister("example")
+            if entries is not None:
+                engine.unregister("given_entry")
         if engine.value("SELECT count(refused) FROM new_entry"):
             return None
         self._cleanse(engine, parameters["salt"])

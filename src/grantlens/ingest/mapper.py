@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import Engine, quote
 from grantlens.ingest.calls import AGAIN, CallReader
+from grantlens.ingest.chunk import Chunk, Rows
 from grantlens.ingest.decoding import decoded
 from grantlens.ingest.mapping import (
     Staging,
@@ -28,7 +29,6 @@ from grantlens.schema.migrations import make_types
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from grantlens.ingest.chunk import Chunk
     from grantlens.loaders import Loader
 
 
@@ -39,12 +39,12 @@ class Mapped:
     Parameters
     ----------
     staged
-        How each log was staged, and its rows.
+        The rows of each log.
     ignored, bad
         `line_no` and `reason` of the records that were ignored, and of those that are rejected.
     """
 
-    staged: list[tuple[Staging, pa.Table]]
+    staged: list[Rows]
     ignored: pa.Table
     bad: pa.Table
 
@@ -142,7 +142,8 @@ class Mapper:
         staged = []
         for each in self._stagings_of(loader, record if calls_only else None, kept):
             self._stage(each)
-            staged.append((each, self._engine.arrow(f"FROM staged_{each.log} ORDER BY rowid")))
+            table = self._engine.arrow(f"FROM staged_{each.log} ORDER BY rowid")
+            staged.append(Rows(table, each, {name: self._entries(each, name) for name in each.entries if len(table)}))
             self._run(f"INSERT INTO out_line SELECT line_no FROM staged_{each.log}")
         ignored = self._ignored(loader, kept)
         if loader.otherwise is None:
@@ -182,6 +183,18 @@ class Mapper:
             self._run(f"DELETE FROM {table} WHERE refused IS NOT NULL")
         if nameless:
             self._name_events(table)
+
+    def _entries(self, staged: Staging, name: str) -> pa.Table:
+        """Return what each hash of the staged calls stands for, each told by its first record."""
+        self._run(
+            f"CREATE OR REPLACE TEMP TABLE example AS SELECT {name} AS seen, min(line_no) AS example FROM staged_usage GROUP BY ALL"
+        )
+        with self._engine.filters_in_place():
+            return self._engine.arrow(
+                f"SELECT e.* FROM ({staged.entries[name]}) e SEMI JOIN example x USING (seen) "
+                "QUALIFY row_number() OVER (PARTITION BY seen) = 1",
+                self._parameters,
+            )
 
     def _name_events(self, table: str) -> None:
         """Where the log names no event, the hash of the record does; several rows of one record are numbered."""

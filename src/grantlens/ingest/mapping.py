@@ -29,6 +29,9 @@ FILLED = ("source", "event_id", "batch_id", "line_no")
 ENTRIES = {"caller_hash": USAGE_CALLER, "target_hash": USAGE_TARGET}
 """Staged hash, and the dictionary that holds what was hashed."""
 
+WANTED = "line_no IN (SELECT example FROM example)"
+"""The records that show what a new hash stands for."""
+
 _SHARED = ("source",)
 """Column of a caller that is staged all the same: it is part of what makes an event the same event."""
 
@@ -120,7 +123,9 @@ def kept_steps(loader: Loader) -> dict[str, str]:
     return kept
 
 
-def with_steps(loader: Loader, select: str, record: str | None = None, kept: Iterable[str] = ()) -> str:
+def with_steps(
+    loader: Loader, select: str, record: str | None = None, kept: Iterable[str] = (), where: str | None = None
+) -> str:
     """Return one of the loader's SELECTs with the steps that it reads before it.
 
     Parameters
@@ -133,9 +138,14 @@ def with_steps(loader: Loader, select: str, record: str | None = None, kept: Ite
         What gives the records, where table `record` does not.
     kept
         Steps that were worked out before, see `kept_steps`.
+    where
+        What to take of these.
     """
+    only = f" WHERE {where}" if where else ""
     texts = {"record": record} if record else {}
-    texts |= {step: f"FROM {quote(step_table(step))}" if step in kept else text for step, text in loader.steps.items()}
+    texts |= {
+        step: f"FROM {quote(step_table(step))}{only}" if step in kept else text for step, text in loader.steps.items()
+    }
     needed, wanted = [], [select]
     for step in reversed(texts):
         if any(_reads(text, step) for text in wanted):
@@ -233,7 +243,7 @@ def staging(
         given,
         f"SELECT s.line_no{_values(staged, types)}{extra}, {_refused(staged, types)} AS refused FROM ({select}) s",
         {
-            name: _entry(loader, hashes[name], [table[c] for c in columns], types, ENTRIES[name], again)
+            name: _entry(loader, hashes[name], [table[c] for c in columns], types, ENTRIES[name], again, kept)
             for name, columns in hashed.items()
         },
         accounted,
@@ -258,8 +268,16 @@ def told_apart(column: Column, before: str = "") -> str:
     return f"{name}, {name} IS NULL" if column.type.endswith("[]") else name
 
 
-def _entry(loader: Loader, hashed: str, columns: list[Column], types: dict[str, str], entry: Table, again: str) -> str:
-    select = with_steps(loader, loader.usage, again)
+def _entry(
+    loader: Loader,
+    hashed: str,
+    columns: list[Column],
+    types: dict[str, str],
+    entry: Table,
+    again: str,
+    kept: Iterable[str],
+) -> str:
+    select = with_steps(loader, loader.usage, *((None, kept, WANTED) if kept else (again,)))
     given = {column.name for column in columns}
     absent = "".join(
         f", {'$source' if column.name == 'source' else f'NULL::{column.type}'} AS {quote(column.name)}"

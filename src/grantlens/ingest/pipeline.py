@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
-from grantlens.ingest.chunk import Calls, Chunk, int_array, numbers_of
+from grantlens.ingest.chunk import Chunk, Rows, int_array, numbers_of
 from grantlens.ingest.dictionary import CALLERS, TARGETS, Dictionary, Seen
 from grantlens.ingest.duplicates import Duplicates
 from grantlens.ingest.mapper import Mapped, Mapper
@@ -96,11 +96,11 @@ class Pipeline:
         self.mapper.close()
         self._again.close()
 
-    def _take_calls(self, calls: Calls) -> bool:
+    def _take_calls(self, calls: Rows) -> bool:
         """Keep calls that were staged beside the store; False if one of them has to be read with care."""
         table = numbered(calls.table)
         for dictionary in (CALLERS, TARGETS):
-            keys = self._keys(dictionary, calls.staging, table)
+            keys = self._keys(dictionary, calls, table)
             if keys is None:
                 return False
             table = table.drop_columns([dictionary.hash]).append_column(dictionary.key, keys)
@@ -111,7 +111,7 @@ class Pipeline:
             self.engine.unregister("chunk_call")
         return True
 
-    def _take_staged_calls(self, staged: Staging) -> None:
+    def _take_staged_calls(self, calls: Rows) -> None:
         """Keep the calls in `staged_usage`, but for those whose caller or target does not fit its columns."""
         import pyarrow as pa
 
@@ -121,7 +121,7 @@ class Pipeline:
             dictionary = (CALLERS, TARGETS)[len(keys)]
             if rows is None:
                 rows = self.engine.arrow("SELECT rowid AS number, line_no, caller_hash, target_hash FROM staged_usage")
-            found = self._keys(dictionary, staged, rows)
+            found = self._keys(dictionary, calls, rows)
             if found is None:
                 self._refuse_entries(dictionary)
                 keys, rows = [], None
@@ -131,18 +131,19 @@ class Pipeline:
         self.engine.register("call_key", key_table)
         try:
             self._keep_usage(
-                staged, "(SELECT * FROM staged_usage s JOIN call_key k ON k.number = s.rowid)", number="number"
+                calls.staging, "(SELECT * FROM staged_usage s JOIN call_key k ON k.number = s.rowid)", number="number"
             )
         finally:
             self.engine.unregister("call_key")
 
-    def _keys(self, dictionary: Dictionary, staged: Staging, table: pa.Table) -> pa.Array | None:
+    def _keys(self, dictionary: Dictionary, calls: Rows, table: pa.Table) -> pa.Array | None:
         """Return the keys of staged rows as an Arrow array."""
         import numpy as np
         import pyarrow as pa
 
         hashes, lines = numbers_of(table[dictionary.hash], "uint64"), numbers_of(table["line_no"], "int64")
-        keys = dictionary.keys(self.engine, staged, hashes, lines, self._seen[dictionary.key], self._parameters)
+        seen, entries = self._seen[dictionary.key], calls.entries.get(dictionary.hash)
+        keys = dictionary.keys(self.engine, calls.staging, hashes, lines, seen, self._parameters, entries)
         if keys is None:
             return None
         keys = np.ascontiguousarray(keys, np.int32)
@@ -162,15 +163,16 @@ class Pipeline:
         """Keep the rows, count what was ignored, put aside what is rejected."""
         with self._registered("mapped_bad", mapped.bad):
             self._run("CREATE OR REPLACE TEMP TABLE bad_line AS FROM mapped_bad")
-        for staged, table in mapped.staged:
-            if not len(table) or (staged.log == "usage" and self._take_calls(Calls(table, staged))):
+        for rows in mapped.staged:
+            log = rows.staging.log
+            if not len(rows.table) or (log == "usage" and self._take_calls(rows)):
                 continue
-            with self._registered("mapped_row", table):
-                self._run(f"CREATE OR REPLACE TEMP TABLE staged_{staged.log} AS FROM mapped_row")
-            if staged.log == "usage":
-                self._take_staged_calls(staged)
+            with self._registered("mapped_row", rows.table):
+                self._run(f"CREATE OR REPLACE TEMP TABLE staged_{log} AS FROM mapped_row")
+            if log == "usage":
+                self._take_staged_calls(rows)
             else:
-                self._keep(staged)
+                self._keep(rows.staging)
         with self._registered("mapped_ignored", mapped.ignored):
             self._run("INSERT INTO file_ignored FROM mapped_ignored")
         self.account.add("ignored", sum(mapped.ignored["records"].to_pylist()))
