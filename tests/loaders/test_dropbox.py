@@ -105,7 +105,9 @@ def test_what_an_app_did_is_a_use(load):
     assert (row["client_id"], row["subject_id"], row["operation"]) == ("app-1", "dbmid:2", "file_delete")
 
 
-@pytest.mark.parametrize(("status", "ends"), [("removed", True), ("suspended", True), ("active", False)])
+@pytest.mark.parametrize(
+    ("status", "ends"), [("removed", True), ("suspended", True), ("moved_to_another_team", True), ("active", False)]
+)
 def test_member_who_leaves(load, status, ends):
     loaded = load([event("member_change_status", context=member(), details={"new_value": {".tag": status}})])
     subjects = [(row["kind"], row["target_kind"], row["subject_id"]) for row in loaded.rows["revocation"]]

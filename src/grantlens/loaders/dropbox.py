@@ -2,17 +2,17 @@
 
 What the mapping decides, and why:
 
-- `app_link_member` (`app_link_user` in Dropbox's SDK) is a consent of the member, `app_link_team` one of an admin for everybody in the team. The client is
-  `details.app_info.app_id`. Scopes and tokens are not in this log.
+- `app_link_member` (`app_link_user` in Dropbox's SDK) is a consent of the member, `app_link_team` one of an admin for
+  everybody in the team. The client is `details.app_info.app_id`. Scopes and tokens are not in this log.
 - An event that an app did (`actor` is an app) is a use by that app; it says for whom in `context`. What a person did is
   told with the access method, which names no app: no use.
 - The log has no ids of events. One is made of time, type, actor, app and request, so that both spellings of a record
   (`.tag` of Dropbox, `_tag` of a collector) give the same one.
-- A member who is removed or suspended loses everything below them.
+- A member who is removed, suspended or moved to another team loses everything below them.
 
 Proven on records that a collector published as tests: app_link_member, app_link_team, sign_in_as_session_start,
-tfa_change_status and events of files. Links and unlinks are those of Dropbox's SDK; integrations and the status of
-members are of its team log as known, and not proven.
+tfa_change_status and events of files. Links and unlinks are those of Dropbox's SDK, the status of members is written after a
+collector's test record; integrations are of its team log as known, and not proven.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ SELECT line_no, r.*, coalesce(r.event_type.".tag", r.event_type."_tag") AS kind_
             WHEN kind_of_event IN ('app_unlink_member', 'app_unlink_user', 'app_unlink_team',
                                    'integration_disconnected') THEN 'app end'
             WHEN kind_of_event = 'member_change_status'
-                AND regexp_matches(r.details.new_value, '"(removed|suspended)"') THEN 'person end' END AS meaning,
+                AND regexp_matches(r.details.new_value, '"(removed|suspended|moved_to_another_team)"') THEN 'person end' END AS meaning,
        r.actor.app.app_id IS NOT NULL AS by_app
 FROM record
 WHERE r IS NOT NULL
