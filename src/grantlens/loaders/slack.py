@@ -8,7 +8,8 @@ What the mapping decides, and why:
 - `app_token_preserved` says that a token outlived its owner: a revocation that did not happen, so it is denied.
 - `app_scopes_expanded` names the workspace and often no app. Then the row has scopes and no client: nobody guesses which.
 - An ended session of a person ends no token of an app, so it is the end of a session, of which the log gives no id.
-- Calls that an AI app makes for a person through Slack's MCP server are logged; other calls of apps are not. So usage is not carried.
+- Calls that an AI app makes for a person through Slack's MCP server are logged; other calls of apps are not. So usage
+  is not carried.
 
 Proven on real records: user_login, user_created, file_downloaded, anomaly. On records that a collector published as
 tests: app_installed, app_scopes_expanded, app_resources_granted, app_restricted, org_app_workspace_removed. The other
