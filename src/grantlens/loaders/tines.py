@@ -91,5 +91,5 @@ LOADER = Loader(
     ignored=_IGNORED,
     rejected=_REJECTED,
     joins=(Join("issuance", "revocation", "none", note="making a key names no id, deleting it no name"),),
-    join_note="That keys were made and deleted is known, and by whom; which ones were deleted is not.",
+    join_note="That keys were made and deleted is known, and by whom: making names no id and deleting no name, so nothing joins.",
 )
