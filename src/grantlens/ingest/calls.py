@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from grantlens.engine.duckdb import Engine, MalformedJson
+from grantlens.engine.duckdb import MalformedJson
 from grantlens.ingest.chunk import Chunk, Rows
 from grantlens.ingest.mapping import WANTED, Staging, parsed, parsed_file, reads_calls_only, staging
-from grantlens.schema.migrations import make_types
 
 if TYPE_CHECKING:
+    from grantlens.ingest.workbench import Workbench
     from grantlens.loaders import Loader
 
 AGAIN = f"(SELECT line_no, line FROM chunk_line WHERE {WANTED})"
@@ -32,12 +32,14 @@ class CallReader:
         The loader of the file.
     parameters
         What the staging binds: source and salt.
+    bench
+        Where it works.
     """
 
-    def __init__(self, loader: Loader, parameters: dict[str, Any]) -> None:
+    def __init__(self, loader: Loader, parameters: dict[str, Any], bench: Workbench) -> None:
         self._loader = loader
         self._parameters = parameters
-        self._engine: Engine | None = None
+        self._bench = bench
         self._staging: Staging | None = None
 
     def read(self, chunk: Chunk) -> Chunk:
@@ -51,24 +53,16 @@ class CallReader:
             self._loader, self._staging = self._loader.otherwise, None  # another way of writing the same
         return chunk
 
-    def close(self) -> None:
-        """Free the memory."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
-
     def _calls(self, chunk: Chunk) -> Rows | None:
         parameters = self._parameters | {"file": chunk.file}
-        if self._engine is None:
-            self._engine = Engine(":memory:")
-            make_types(self._engine)
+        engine = self._bench.engine
         try:
             if self._staging is None:
                 again = parsed(self._loader, AGAIN)
                 record = parsed_file(self._loader)
-                self._staging = staging(self._engine, self._loader, "usage", record, again, parameters)
-            with self._engine.filters_in_place():
-                table = self._engine.arrow(self._staging.sql, parameters)
+                self._staging = staging(engine, self._loader, "usage", record, again, parameters)
+            with engine.filters_in_place():
+                table = engine.arrow(self._staging.sql, parameters)
         except MalformedJson:
             return None
         if len(table) != chunk.records or table["refused"].null_count < len(table):

@@ -23,6 +23,7 @@ from grantlens.ingest.provenance import Filled, Leftover, by_mapping, by_value, 
 from grantlens.ingest.reading import Reading
 from grantlens.ingest.recognise import choose, recognises
 from grantlens.ingest.suggestion import Suggestion, suggest
+from grantlens.ingest.workbench import Workbench
 from grantlens.loaders import loaders
 from grantlens.loaders.mapped.unpacking import pairs_of
 from grantlens.schema import TIMES
@@ -120,7 +121,10 @@ def explain(
             return Explanation(name, reading.shape, suggestion=suggest(name, [each for each in records if each]))
         chosen = choose(reading, loader, settings)
         chunks = reading.chunks(lambda sample: recognises(chosen, sample), chosen.list_cells)
-        first = [_explained(engine, reading, chosen, *record) for record in _unlike(chosen, _records(chunks))]
+        with closing(Workbench()) as bench:
+            first = [
+                _explained(engine, reading, chosen, *record, bench) for record in _unlike(chosen, _records(chunks))
+            ]
         return Explanation(name, reading.shape, chosen.name, chosen.title, chosen.origins is None, first)
 
 
@@ -154,12 +158,12 @@ class _Undone(Exception):  # noqa: N818
     """Takes back what was done in a transaction."""
 
 
-def _explained(engine: Engine, reading: Reading, loader: Loader, line: int, text: str) -> Explained:
+def _explained(engine: Engine, reading: Reading, loader: Loader, line: int, text: str, bench: Workbench) -> Explained:
     rows: dict[str, list[dict[str, Any]]] = {}
     reasons: dict[str, str | None] = {}
     try:
         with engine.transaction():
-            pipeline = Pipeline(engine, loader, Account(engine, reading.path, loader), reading)
+            pipeline = Pipeline(engine, loader, Account(engine, reading.path, loader), reading, bench)
             with closing(pipeline):
                 for chunk in chunks_of([(1, line, text)], shared_lines=reading.shared_lines):
                     pipeline.take(pipeline.mapper.read(chunk))

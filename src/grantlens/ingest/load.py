@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from difflib import get_close_matches
+from functools import partial
 from queue import Full, Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from grantlens.ingest.pipeline import Pipeline
 from grantlens.ingest.reading import Reading
 from grantlens.ingest.recognise import choose, recognises
 from grantlens.ingest.unknown_keys import refuse_unknown_columns
+from grantlens.ingest.workbench import Workbench
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -58,14 +60,15 @@ def load_files(
         _require_zone(engine, settings.time_zone)
     files, missing = expand(paths)
     report = LoadReport(failed=[(error.message.split(" ")[0], error.message, error.remedy) for error in missing])
-    for done, path in enumerate(files):
-        told = (lambda percent, path=path, done=done: progress(path, done, len(files), percent)) if progress else None
-        if told:
-            told(0.0)
-        try:
-            report.batches.append(load_file(engine, path, loader, told, settings))
-        except LoadError as error:
-            report.failed.append((path, error.message, error.remedy))
+    with closing(Workbench()) as bench:
+        for done, path in enumerate(files):
+            told = partial(progress, path, done, len(files)) if progress else None
+            if told:
+                told(0.0)
+            try:
+                report.batches.append(load_file(engine, path, loader, told, settings, bench))
+            except LoadError as error:
+                report.failed.append((path, error.message, error.remedy))
     if progress and files:
         progress(files[-1], len(files), len(files), 100.0)
     return report
@@ -77,6 +80,7 @@ def load_file(
     loader: str | Loader | None = None,
     progress: Callable[[float], None] | None = None,
     settings: Settings | None = None,
+    bench: Workbench | None = None,
 ) -> dict[str, Any]:
     """Load one file in one transaction and return its batch, as `grantlens load --json` prints it.
 
@@ -90,7 +94,7 @@ def load_file(
     if seen:
         return seen
     with closing(Content(name)) as content, engine.transaction():
-        return _load(engine, content, loader, progress, settings)
+        return _load(engine, content, loader, progress, settings, bench or Workbench())
 
 
 def _load(
@@ -99,6 +103,7 @@ def _load(
     loader: str | Loader | None,
     progress: Callable[[float], None] | None,
     settings: Settings | None,
+    bench: Workbench,
 ) -> dict[str, Any]:
     reading = Reading(content, engine)
     hollow = reading.hollow()
@@ -107,7 +112,7 @@ def _load(
     chosen = choose(reading, loader, settings)
     refuse_unknown_columns(reading, chosen)
     account = Account(engine, content.path, chosen)
-    pipeline = Pipeline(engine, chosen, account, reading)
+    pipeline = Pipeline(engine, chosen, account, reading, bench)
     chunks = reading.chunks(lambda sample: recognises(chosen, sample), chosen.list_cells)
     if reading.in_thread:
         chunks = _beside(map(pipeline.mapper.read, chunks))

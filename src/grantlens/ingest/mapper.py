@@ -23,8 +23,8 @@ from grantlens.ingest.mapping import (
     with_steps,
 )
 from grantlens.ingest.unknown_keys import refuse_unknown_keys
+from grantlens.ingest.workbench import Workbench
 from grantlens.schema import LOGS
-from grantlens.schema.migrations import make_types
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,17 +60,17 @@ class Mapper:
         The file, for messages.
     parameters
         What the SELECTs bind.
+    bench
+        Where it works.
     """
 
-    def __init__(self, loader: Loader, path: str, parameters: dict[str, Any]) -> None:
+    def __init__(self, loader: Loader, path: str, parameters: dict[str, Any], bench: Workbench) -> None:
         self._loader = loader
         self._path = path
         self._parameters = parameters
-        self._calls = CallReader(loader, parameters)
-        self._stagings: dict[int, list[Staging]] = {}
-        self._kept: dict[int, dict[str, str]] = {}
+        self._bench = bench
+        self._calls = CallReader(loader, parameters, bench)
         self._first = True
-        self._engine: Engine | None = None
 
     def read(self, chunk: Chunk) -> Chunk:
         """Return the chunk with its calls where it holds nothing else, or with what was made of it."""
@@ -82,9 +82,6 @@ class Mapper:
 
     def map(self, chunk: Chunk) -> Chunk:
         """Return the chunk with what was made of it."""
-        if self._engine is None:
-            self._engine = Engine(":memory:")
-            make_types(self._engine)
         if chunk.check:
             chunk.check()
         refused: list[tuple[int, str]] = []
@@ -108,21 +105,13 @@ class Mapper:
         self._first = False
         return replace(chunk, mapped=tuple(mapped))
 
-    def close(self) -> None:
-        """Free the memory."""
-        self._calls.close()
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
-
     def _map(self, loader: Loader, refused: list[tuple[int, str]]) -> Mapped:
         record = parsed(loader, "chunk_line")
         calls_only = reads_calls_only(loader)
         if not calls_only:
             self._run(f"CREATE OR REPLACE TEMP TABLE record AS {record}")
-        if id(loader) not in self._kept:
-            self._kept[id(loader)] = {} if calls_only else kept_steps(loader)
-        kept = self._kept[id(loader)]
+        known = self._bench.known(loader)
+        kept = known[0] if known else {} if calls_only else kept_steps(loader)
         for step, select in kept.items():
             with self._engine.filters_in_place():
                 self._run(f"CREATE OR REPLACE TEMP TABLE {quote(step_table(step))} AS {select}")
@@ -140,7 +129,7 @@ class Mapper:
                 f"INSERT INTO bad_line SELECT line_no, reason FROM ({with_steps(loader, loader.rejected, kept=kept)})"
             )
         staged = []
-        for each in self._stagings_of(loader, record if calls_only else None, kept):
+        for each in known[1] if known else self._stagings_of(loader, record if calls_only else None, kept):
             self._stage(each)
             table = self._engine.arrow(f"FROM staged_{each.log} ORDER BY rowid")
             staged.append(Rows(table, each, {name: self._entries(each, name) for name in each.entries if len(table)}))
@@ -153,15 +142,12 @@ class Mapper:
             )
         return Mapped(staged, ignored, self._engine.arrow("FROM bad_line"))
 
-    def _stagings_of(self, loader: Loader, record: str | None, kept: Mapping[str, str]) -> list[Staging]:
-        key = id(loader)
-        if key not in self._stagings:
-            again = parsed(loader, AGAIN)
-            logs = [log for log in LOGS if getattr(loader, log)]
-            self._stagings[key] = [
-                staging(self._engine, loader, log, record, again, self._parameters, kept) for log in logs
-            ]
-        return self._stagings[key]
+    def _stagings_of(self, loader: Loader, record: str | None, kept: dict[str, str]) -> list[Staging]:
+        again = parsed(loader, AGAIN)
+        logs = [log for log in LOGS if getattr(loader, log)]
+        stagings = [staging(self._engine, loader, log, record, again, self._parameters, kept) for log in logs]
+        self._bench.learn(loader, kept, stagings)
+        return stagings
 
     def _stage(self, staged: Staging) -> None:
         """Stage a log, and set aside the rows that do not fit."""
@@ -222,6 +208,10 @@ class Mapper:
             "SELECT * FROM chunk_line WHERE line_no NOT IN (SELECT line_no FROM out_line) "
             "AND line_no NOT IN (SELECT line_no FROM bad_line)"
         )
+
+    @property
+    def _engine(self) -> Engine:
+        return self._bench.engine
 
     def _run(self, sql: str) -> None:
         self._engine.execute(sql, self._parameters)

@@ -16,6 +16,7 @@ from grantlens.ingest.mapping import Staging
 from grantlens.ingest.raw_tokens import hash_tokens
 from grantlens.ingest.secrecy import masked
 from grantlens.ingest.tabular import ODD_ROW
+from grantlens.ingest.workbench import Workbench
 from grantlens.schema import LOGS, TIMES, USAGE_ROW
 
 if TYPE_CHECKING:
@@ -50,9 +51,11 @@ class Pipeline:
         Where everything is counted.
     reading
         The opened file.
+    bench
+        Where its records are mapped.
     """
 
-    def __init__(self, engine: Engine, loader: Loader, account: Account, reading: Reading) -> None:
+    def __init__(self, engine: Engine, loader: Loader, account: Account, reading: Reading, bench: Workbench) -> None:
         self.engine = engine
         self.loader = loader
         self.account = account
@@ -60,8 +63,9 @@ class Pipeline:
         salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
         given = {**loader.parameters, "file_name": os.path.basename(reading.path), "source": loader.name, "salt": salt}
         self._parameters = {**given, "batch": account.batch_id}
-        self.mapper = Mapper(loader, reading.path, given)
-        self._again = Mapper(loader, reading.path, given)  # the other one is at work in its own thread
+        self.mapper = Mapper(loader, reading.path, given, bench)
+        self._spare = Workbench()  # the other one is in use in the reading thread
+        self._again = Mapper(loader, reading.path, given, self._spare)
         self._seen = {dictionary.key: Seen() for dictionary in (CALLERS, TARGETS)}
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
         self._duplicates = Duplicates(engine, account, self._parameters)
@@ -92,9 +96,8 @@ class Pipeline:
         )
 
     def close(self) -> None:
-        """Free the memory of the mappers."""
-        self.mapper.close()
-        self._again.close()
+        """Free the memory."""
+        self._spare.close()
 
     def _take_calls(self, calls: Rows) -> bool:
         """Keep calls that were staged beside the store; False if one of them has to be read with care."""
