@@ -6,23 +6,29 @@ prints each fact; `test_store_agrees.py` asks the store for the same.
 """
 
 import base64
+import csv
 import gzip
+import io
 import json
 import sys
 from datetime import datetime
 from pathlib import Path
 
+PAGES = ("Records", "items", "entries", "data", "Resources")
+
 
 def records(path):
-    """Return the records of a file: one a line, an array, or a page."""
+    """Return the records of a file: one a line, an array, a page, or rows below a header."""
     raw = path.read_bytes()
     text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
+    if path.suffix == ".csv":
+        return list(csv.DictReader(io.StringIO(text)))
     try:
         value = json.loads(text)
     except ValueError:
         return [json.loads(line) for line in text.splitlines() if line.strip()]
     if isinstance(value, dict):
-        return value.get("Records", [value])
+        return next((value[key] for key in PAGES if isinstance(value.get(key), list)), [value])
     return value
 
 

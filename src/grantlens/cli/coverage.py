@@ -18,6 +18,10 @@ EXAMPLES = """Examples:
   grantlens coverage acme.duckdb --explain
   grantlens coverage --explain"""
 
+PROVIDERS = (
+    *("loader", "files", "records", "issuance", "usage", "revocation"),
+    *("ignored", "duplicates", "rejected", "attributed"),
+)
 COLUMNS = ("source", "tenant", "log", "covered_from", "covered_until", "is_gap", "records", "note")
 
 
@@ -35,7 +39,8 @@ def coverage(
 ) -> int:
     """Show for each source, tenant and log the stretches that are really there, and the gaps.
 
-    Nothing can be concluded about a time that no log covers. Also counts, by reason, what was ignored and rejected.
+    Nothing can be concluded about a time that no log covers. First comes what became of each provider's records, and
+    the share of its usage that an issuance stands behind; last, by reason, what was ignored and rejected.
     With --explain: what can be concluded from the sources in the store or, without a store, from every log that
     grantlens reads.
     """
@@ -46,6 +51,7 @@ def coverage(
     if explain:
         return _explained(store, json)
     with existing(store) as opened:
+        providers = opened.providers().to_pylist()
         stretches = opened.coverage().to_pylist()
         aside = [
             {"what": what, "loader": loader, "reason": reason, "records": records}
@@ -54,9 +60,16 @@ def coverage(
         ]
     if json:
         write_json(
-            {"coverage": stretches, **{what: [_without(row) for row in aside if row["what"] == what] for what in ASIDE}}
+            {
+                "providers": providers,
+                "coverage": stretches,
+                **{what: [_without(row) for row in aside if row["what"] == what] for what in ASIDE},
+            }
         )
         return 0
+    if providers:
+        write_table([row | {"attributed": _share(row["attributed"])} for row in providers], PROVIDERS)
+        print()
     if not stretches:
         print(NOTHING)
     else:
@@ -77,6 +90,14 @@ ASIDE = {
         SELECT loader, reason, count(*)::BIGINT FROM rejected JOIN batch USING (batch_id)
         GROUP BY ALL ORDER BY ALL""",
 }
+
+
+def _share(part: float | None) -> str:
+    """Write a share in percent; nothing where there is no usage, never 100 % where something is missing."""
+    if part is None:
+        return ""
+    percent = 100 * part
+    return f"{percent:.0f} %" if percent in (0, 100) else f"{min(max(percent, 0.1), 99.9):.1f} %"
 
 
 def _every_provider(json: bool) -> int:

@@ -6,7 +6,10 @@ import json
 import re
 from typing import Any
 
-WRAPPERS = ("Records", "items", "value", "records", "entries", "data")
+WRAPPERS = (
+    *("Records", "items", "value", "records", "entries", "data"),
+    *("logs", "result", "results", "events", "activities", "audit_logs", "operation_logs"),
+)
 """Keys under which APIs and collectors wrap an array of records."""
 
 SAMPLE = 50
