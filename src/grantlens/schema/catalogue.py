@@ -13,7 +13,7 @@ CAT_META = Table(
     "One catalogue in the store, and where it came from.",
     (
         Column("catalogue", "VARCHAR", "Name of the catalogue.", required=True),
-        Column("source", "VARCHAR", "What it was built from: openapi, msgraph, google, toml.", required=True),
+        Column("source", "VARCHAR", "What it was built from, as `grantlens catalogue build` calls it.", required=True),
         Column("version", "VARCHAR", "Version, revision or commit that the source states."),
         Column("retrieved", "VARCHAR", "Date of retrieval, if the source or the user states one."),
         Column("licence", "VARCHAR", "Licence of the source, if it states one."),
@@ -50,7 +50,7 @@ CAT_OPERATION = Table(
         Column("api_version", "VARCHAR", "Its version."),
         Column("op_name", "VARCHAR", "Method id, RPC, tool or operation id."),
         Column("kind", "VARCHAR", "http, rpc or tool.", required=True),
-        Column("method", "VARCHAR", "HTTP method, upper case; NULL for rpc and tool."),
+        Column("method", "VARCHAR", "HTTP method, upper case; NULL for rpc and tool, and where the log tells none."),
         Column("host", "VARCHAR", "Host or server the operation lives on; NULL means any."),
         Column("base_path", "VARCHAR", "What stands before the template in a real path, '' where nothing does."),
         Column("template", "VARCHAR", "Path template, verbatim from the source."),
@@ -77,7 +77,13 @@ CAT_REQUIREMENT = Table(
         Column("scope_id", "INTEGER", "See cat_scope; NULL means that this alternative needs no scope."),
         Column("is_least", "BOOLEAN", "The source calls this alternative the least privileged one.", required=True),
         Column("condition", "VARCHAR", "When it applies, where that depends on query, body or kind of object."),
-        Column("certainty", "VARCHAR", "declared, user or observed_challenge.", required=True),
+        Column(
+            "certainty",
+            "VARCHAR",
+            "declared by the source; parsed_prose: read from its sentences; observed: in a log, a call that worked; "
+            "observed_challenge: in a log, a refusal that named it; user: written by hand.",
+            required=True,
+        ),
         Column(
             "ambiguous_list",
             "BOOLEAN",
