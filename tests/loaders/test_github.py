@@ -1,18 +1,16 @@
 """The GitHub loader against every real record, against a second reading in plain Python, and quirk by quirk."""
 
 import base64
-import copy
 import hashlib
 import json
-from collections import Counter
 from datetime import UTC, datetime
 from functools import cache
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from grantlens.loaders.github import LOADER
+from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 NO_TOKEN = "event that names no token"
 EXPECTED = {
@@ -615,45 +613,9 @@ SEEDS = [
     webhook("suspend"),
     {"action": "revoked", "sender": {"login": "ada", "id": 7}},
 ]
-ODD = st.sampled_from(
-    [None, "", "x", "[", "{}", "[]", [], {}, 0, -1, 10**30, 1e300, True, "\x00", "'; DROP TABLE usage", [None], [[]]]
-)
-
-
-def paths(value, before=()):
-    """Give the path of each value inside a record."""
-    for name, inner in (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    ):
-        yield (*before, name)
-        yield from paths(inner, (*before, name))
-
-
-@st.composite
-def damaged(draw):
-    """Write a record with some parts left out or of another type."""
-    record = copy.deepcopy(draw(st.sampled_from(SEEDS)))
-    for _ in range(draw(st.integers(1, 4))):
-        *way, last = draw(st.sampled_from(list(paths(record))))
-        inside = record
-        for name in way:
-            inside = inside[name]
-        if draw(st.booleans()):
-            del inside[last]
-        else:
-            inside[last] = copy.deepcopy(draw(ODD))
-        if not record:
-            break
-    return record
 
 
 @settings(max_examples=12)
-@given(st.lists(damaged(), min_size=60, max_size=80))
+@given(lists_of_damaged(SEEDS))
 def test_damaged_records_never_raise_and_always_add_up(load, records):
-    loaded = load(records, "github")
-    lines = {row["line_no"] for rows in loaded.rows.values() for row in rows}
-    accounted = len(lines) + loaded.batch["ignored"] + loaded.batch["rejected"]
-    assert loaded.batch["records"] == len(records)
-    assert accounted <= len(records) <= accounted + loaded.batch["duplicates"]
-    assert not lines & {row["line_no"] for row in loaded.rejected}
-    assert Counter(row["reason"] for row in loaded.rejected)["not mapped"] == 0
+    assert_all_accounted_for(load, records, "github")

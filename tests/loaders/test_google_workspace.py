@@ -7,9 +7,9 @@ from functools import cache
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from grantlens.loaders.google_workspace import LOADER
+from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 CLIENT = "4711.apps.googleusercontent.com"
 MAIL, DRIVE = "https://www.googleapis.com/auth/gmail.readonly", "https://www.googleapis.com/auth/drive"
@@ -458,52 +458,10 @@ def test_an_empty_page_is_normal(load, page):
 # Whatever is missing or of a wrong type: nothing fails, and every record is counted.
 
 
-def paths_of(value, path=()):
-    """Yield the path of every value inside a record."""
-    if path:
-        yield path
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, below in inner:
-        yield from paths_of(below, (*path, name))
-
-
-def replaced(record, path, value):
-    """Return a copy with one value replaced, or taken away where `value` is `...`."""
-    changed = copy.deepcopy(record)
-    place = changed
-    for name in path[:-1]:
-        place = place[name]
-    if value is ...:
-        del place[path[-1]]
-    else:
-        place[path[-1]] = value
-    return changed
-
-
 LINES = [line for record in SAME for line in (record, *as_elastic(record), *as_panther(record))]
-ODD = [..., None, "", "x", 7, -1.5, True, [], {}, [None], ["x"], {"x": 1}, [[{}]], "\u202e\x1b[31m'"]
-
-
-@st.composite
-def damaged(draw):
-    """Draw a record of some kind and dialect with one to three values dropped or of another type."""
-    record = draw(st.sampled_from(LINES))
-    for _ in range(draw(st.integers(1, 3))):
-        record = replaced(record, draw(st.sampled_from(list(paths_of(record)))), draw(st.sampled_from(ODD)))
-    return record
 
 
 @settings(max_examples=8)
-@given(st.lists(damaged(), min_size=20, max_size=60))
+@given(lists_of_damaged(LINES))
 def test_a_damaged_record_never_stops_a_load(load, records):
-    loaded = load(records, loader="google_workspace")
-    counts, rows = loaded.batch, sum(map(len, loaded.rows.values()))
-    touched = {row["line_no"] for log in loaded.rows.values() for row in log}
-    refused = {row["line_no"] for row in loaded.rejected}
-    assert not touched & refused
-    assert counts["records"] == len(records)
-    assert counts["issuance"] + counts["usage"] + counts["revocation"] == rows
-    # a record all of whose events were there before is in no log any more
-    spared = len(records) - len(touched) - len(refused) - counts["ignored"]
-    assert 0 <= spared <= counts["duplicates"]
-    assert not [row for row in loaded.rejected if row["reason"] == "not mapped"]
+    assert_all_accounted_for(load, records, "google_workspace")

@@ -4,15 +4,14 @@ import base64
 import copy
 import json
 import uuid
-from collections import Counter
 from datetime import UTC, datetime
 from functools import cache
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from grantlens.loaders.microsoft_entra import LOADER
+from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 TENANT = "9f000000-0000-4000-8000-00000000000a"
 CLIENT, CLIENT_SP = "9f000000-0000-4000-8000-0000000000c1", "9f000000-0000-4000-8000-0000000000c2"
@@ -942,45 +941,9 @@ SEEDS = [
     change("Disable account", target(USER, "Ada", "User")),
     wrapped("ProvisioningLogs", {"id": "x"}),
 ]
-ODD = st.sampled_from(
-    [None, "", "x", "[", "{}", "[]", [], {}, 0, -1, 1e300, True, "\x00", "'; DROP TABLE usage", [None], [[]]]
-)
-
-
-def paths(value, before=()):
-    """Give the path of each value inside a record."""
-    for name, inner in (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    ):
-        yield (*before, name)
-        yield from paths(inner, (*before, name))
-
-
-@st.composite
-def damaged(draw):
-    """Write a record with some parts left out or of another type, in any of the shapes."""
-    record = copy.deepcopy(draw(st.sampled_from(SEEDS)))
-    for _ in range(draw(st.integers(1, 4))):
-        *way, last = draw(st.sampled_from(list(paths(record))))
-        inside = record
-        for name in way:
-            inside = inside[name]
-        if draw(st.booleans()):
-            del inside[last]
-        else:
-            inside[last] = copy.deepcopy(draw(ODD))
-        if not record:
-            break
-    return record
 
 
 @settings(max_examples=12)
-@given(st.lists(damaged(), min_size=60, max_size=80))
+@given(lists_of_damaged(SEEDS))
 def test_damaged_records_never_raise_and_always_add_up(load, records):
-    loaded = load(records, "microsoft_entra")
-    lines = {row["line_no"] for rows in loaded.rows.values() for row in rows}
-    accounted = len(lines) + loaded.batch["ignored"] + loaded.batch["rejected"]
-    assert loaded.batch["records"] == len(records)
-    assert accounted <= len(records) <= accounted + loaded.batch["duplicates"]
-    assert not lines & {row["line_no"] for row in loaded.rejected}
-    assert Counter(row["reason"] for row in loaded.rejected)["not mapped"] == 0
+    assert_all_accounted_for(load, records, "microsoft_entra")

@@ -1,16 +1,14 @@
 """The Okta loader against every real record, against a second reading in plain Python, and quirk by quirk."""
 
-import copy
 import json
-from collections import Counter
 from datetime import UTC, datetime
 from functools import cache
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from grantlens.loaders.okta import LOADER
+from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 CLIENT, USER, SERVER = "0oaClient00000000001", "00uUser0000000000001", "aus0000000000000001"
 
@@ -531,50 +529,8 @@ def test_both_spellings_may_stand_in_one_file(load):
 # Whatever is missing or of a wrong type: nothing fails, and every record is counted.
 
 
-def paths_of(value, path=()):
-    """Yield the path of every value inside a record."""
-    if path:
-        yield path
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, below in inner:
-        yield from paths_of(below, (*path, name))
-
-
-def replaced(record, path, value):
-    """Return a copy with one value replaced, or taken away where `value` is `...`."""
-    changed = copy.deepcopy(record)
-    place = changed
-    for name in path[:-1]:
-        place = place[name]
-    if value is ...:
-        del place[path[-1]]
-    else:
-        place[path[-1]] = value
-    return changed
-
-
-ODD = [..., None, "", "x", 7, -1.5, True, [], {}, [None], ["x"], {"x": 1}, [[{}]], "\u202e\x1b[31m'"]
-
-
-@st.composite
-def damaged(draw):
-    """Draw a record of some kind and spelling with one to three values dropped or of another type."""
-    record = draw(st.sampled_from(EVERY_KIND))
-    if draw(st.booleans()):
-        record = as_panther(record)
-    for _ in range(draw(st.integers(1, 3))):
-        path = draw(st.sampled_from(list(paths_of(record))))
-        record = replaced(record, path, draw(st.sampled_from(ODD)))
-    return record
-
-
 @settings(max_examples=8)
-@given(st.lists(damaged(), min_size=20, max_size=60))
+@given(lists_of_damaged([*EVERY_KIND, *map(as_panther, EVERY_KIND)]))
 def test_a_damaged_record_never_stops_a_load(load, records):
     records = [record | {"uuid": f"u{number}"} for number, record in enumerate(records)]  # so that none is a duplicate
-    loaded = load(records, loader="okta")
-    touched = {row["line_no"] for rows in loaded.rows.values() for row in rows}
-    refused = {row["line_no"] for row in loaded.rejected}
-    assert not touched & refused
-    assert len(touched) + len(refused) + sum(loaded.ignored.values()) == len(records) == loaded.batch["records"]
-    assert Counter(row["reason"] for row in loaded.rejected)["not mapped"] == 0
+    assert_all_accounted_for(load, records, "okta")
