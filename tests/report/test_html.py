@@ -138,6 +138,14 @@ def test_a_hundred_thousand_findings_do_not_burst_the_page(document, finding):
     assert "10 of 100,000 are shown" in markdown
 
 
+def test_the_logs_of_many_tenants_do_not_push_the_findings_away(document):
+    one, *_ = document()["coverage"]
+    text = review_page(document(coverage=[one | {"tenant": f"tenant-{number}"} for number in range(50)]))
+    shown, folded = text[: text.index("14 more logs")], text[text.index("14 more logs") :]
+    assert all(f">tenant-{number}<" in shown for number in range(36))
+    assert all(f">tenant-{number}<" in folded[: folded.index("</details>")] for number in range(36, 50))
+
+
 def test_two_renderings_are_byte_equal(hostile):
     again = json.loads(to_json(hostile))
     assert review_page(hostile) == review_page(again)
