@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.engine.duckdb import Engine
 from grantlens.ingest import LoadReport, load_files
 from grantlens.ingest.card import coverage_card
+from grantlens.ingest.declared import note_undeclared
 from grantlens.ingest.export import write_ndjson, write_parquet
 from grantlens.ingest.summary import providers
 from grantlens.ingest.verification import differences
@@ -52,6 +53,7 @@ class Store:
             prepare(self.engine, read_only=read_only)
             if not read_only:
                 install_views(self.engine)
+                note_undeclared(self.engine)
         except BaseException:
             self.engine.close()
             raise

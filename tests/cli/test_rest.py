@@ -13,7 +13,7 @@ def test_coverage_lists_stretches_and_what_was_set_aside(run, sample_file):
     assert (ran.code, ran.err) == (0, "")
     assert {"issuance", "usage", "revocation", "native", "okta", "github"} <= set(ran.out.split())
     whole = json.loads(run("coverage", sample_file, "--json").out)
-    assert set(whole) == {"coverage", "ignored", "rejected"}
+    assert set(whole) == {"providers", "coverage", "ignored", "rejected"}
     for stretch in whole["coverage"]:
         assert stretch["covered_from"] < stretch["covered_until"]
     assert any(stretch["is_gap"] for stretch in whole["coverage"]), "the samples have a planted gap"

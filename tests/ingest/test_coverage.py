@@ -2,12 +2,14 @@
 
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from grantlens.ingest.coverage import DEFAULT_ERROR_SECONDS, GAP_FACTOR, MIN_EVENTS, MIN_GAP_SECONDS, TAIL_SHARE
+from grantlens.loaders import Join, loaders
 from grantlens.store import Store
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
@@ -45,11 +47,11 @@ def load(tmp_path):
             add(store, records)
         return store
 
-    def add(store, records):
+    def add(store, records, loader=None):
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.ndjson"
         numbered = ({"event_id": f"{path.stem}-{number}", **row} for number, row in enumerate(records))
         path.write_text("".join(json.dumps(row) + "\n" for row in numbered))
-        assert store.load(path).total("rejected") == 0
+        assert store.load(path, loader=loader).total("rejected") == 0
 
     of.add = add
     yield of
@@ -214,3 +216,53 @@ def test_what_somebody_said_of_a_clock_stays(load):
     load.add(store, [call(60.5)])
     told = clock(store)
     assert (told["error_s"], told["offset_s"], told["assumed"], told["grid_s"]) == (0.5, 2.0, False, 0.0)
+
+
+def declaring(*carries, **more):
+    """Return a loader that reads native records and carries these logs only."""
+    return replace(loaders()["native"], name="other", dialect=None, carries=carries, **more)
+
+
+def other_stretches(store, log):
+    rows = [row for row in store.coverage().to_pylist() if row["log"] == log and row["source"] == "other"]
+    return [(row["covered_from"], row["covered_until"], row["in_part"], row["records"]) for row in rows]
+
+
+def test_rows_of_a_log_that_is_not_carried_are_covered_in_part(load):
+    store = load()
+    load.add(store, [call(0), issue(60), call(120)], declaring("issuance", "revocation"))
+    end_of_all = at(120) + MICROSECOND
+    assert other_stretches(store, "usage") == [(at(0), end_of_all, True, 2)]
+    assert other_stretches(store, "issuance") == [(at(0), end_of_all, False, 1)]
+    assert other_stretches(store, "revocation") == [(at(0), end_of_all, False, 0)]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_file_that_carries_a_log_and_one_that_does_not_stay_apart(load, order):
+    files = [([call(0), call(100)], declaring("usage")), ([call(200), call(300), issue(400)], declaring("issuance"))]
+    store = load()
+    for number in order:
+        load.add(store, *files[number])
+    assert sorted(other_stretches(store, "usage")) == [
+        (at(0), at(100) + MICROSECOND, False, 2),
+        (at(200), at(300) + MICROSECOND, True, 2),
+    ]
+    assert other_stretches(store, "issuance") == [(at(200), at(400) + MICROSECOND, False, 1)]
+
+
+def test_what_a_loader_declares_is_kept_with_its_source(load):
+    store = load([call(0)])
+    load.add(store, [call(0)], declaring("usage", joins=(Join("issuance", "usage", "session"),), keys_end=False))
+    declared = {row.pop("source"): row for row in store.sql("SELECT * FROM declared").to_pylist()}
+    assert declared["native"]["issuance_usage"] == "token"
+    assert declared["native"]["keys_end"]
+    assert declared["other"] == {
+        "issuance_usage": "session",
+        "issuance_revocation": None,
+        "usage_revocation": None,
+        "keys_end": False,
+    }
+    load.add(store, [call(60)], declaring("usage", joins=(Join("issuance", "usage", "none"),)))
+    assert store.sql("SELECT issuance_usage FROM declared WHERE source = 'other'").to_pylist() == [
+        {"issuance_usage": "none"}
+    ]

@@ -114,6 +114,7 @@ def make_document(findings=(), text=None, **changes):
                 "until": "2026-10-01T00:00:00Z",
                 "share": 0.96,
                 "records": 300,
+                "in_part": False,
                 "gaps": [{"from": "2026-08-01T00:00:00Z", "until": "2026-08-04T12:00:00Z", "note": None}],
                 "notes": [],
                 "stretches": [

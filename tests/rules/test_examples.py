@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from grantlens import detect
 from grantlens.catalogue.model import Catalogue
+from grantlens.loaders import loaders
 from grantlens.register.register import Register
 from grantlens.register.server import Servers
 from grantlens.rules import SEVERITIES, registry
@@ -48,7 +50,9 @@ def answer(rule, example, world, folder):
     log = folder / "log.ndjson"
     log.write_text("".join(json.dumps(record) + "\n" for record in example.records))
     with Store(shutil.copy(world, folder / "store.duckdb")) as store:
-        report = store.load(log)
+        native = loaders()["native"]
+        declared = replace(native, name="declared", dialect=None, **example.declared) if example.declared else None
+        report = store.load(log, loader=declared)
         assert report.failed == []
         assert report.total("rejected") == 0
         if example.register:

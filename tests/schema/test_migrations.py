@@ -5,12 +5,14 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 
 import duckdb
 import pytest
 
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import StoreError
+from grantlens.loaders import loaders
 from grantlens.schema import LOGS, TABLES, migrations
 from grantlens.store import Store
 
@@ -79,26 +81,56 @@ def test_an_older_store_is_brought_up_to_date(tmp_path, monkeypatch):
     assert done == [migrations.VERSION - 1, migrations.VERSION]
 
 
-def test_a_store_of_version_1_gets_the_table_of_identities_and_keeps_its_rows(tmp_path):
-    path = tmp_path / "s.duckdb"
-    log = tmp_path / "a.ndjson"
-    log.write_text(
-        '{"log":"usage","event_id":"e1","used_at":"2026-01-01T00:00:00Z","outcome":"success","client_id":"c"}\n'
-    )
-    with Store(path) as store:
-        store.load(log)
+CALL = '{"log":"usage","event_id":"e1","used_at":"2026-01-01T00:00:00Z","outcome":"success","client_id":"c"}\n'
+
+
+def as_version_1(path):
     with duckdb.connect(str(path)) as connection:
         for (view,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
             connection.execute(f"DROP VIEW {view}")
         connection.execute("DROP TABLE identity")
+        connection.execute("DROP TABLE declared")
+        connection.execute("ALTER TABLE coverage DROP COLUMN in_part")
         connection.execute("UPDATE meta SET value = '1' WHERE name = 'schema_version'")
+
+
+def test_a_store_of_version_1_gets_what_version_2_has_and_keeps_its_rows(tmp_path):
+    path = tmp_path / "s.duckdb"
+    log = tmp_path / "a.ndjson"
+    log.write_text(CALL)
+    with Store(path) as store:
+        store.load(log)
+    as_version_1(path)
     with pytest.raises(StoreError, match="older schema 1"):
         Store(path, read_only=True)
-    fresh = "SELECT column_name, data_type, is_nullable FROM duckdb_columns() WHERE table_name = 'identity' ORDER BY column_index"
+    fresh = (
+        "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() WHERE NOT internal AND table_name IN "
+        "('identity', 'declared', 'coverage') ORDER BY table_name, column_index"
+    )
     with Store(path) as store, Store(":memory:") as new:
         assert store.engine.rows(fresh) == new.engine.rows(fresh) != []
         assert store.sql("SELECT name FROM canonical_identity").num_rows == 1
         assert store.engine.value("SELECT value FROM meta WHERE name = 'schema_version'") == "2"
+        assert store.engine.rows("SELECT source, issuance_usage, keys_end FROM declared") == [("native", "token", True)]
+
+
+@pytest.mark.parametrize(
+    ("files", "in_part"), [(("issuance",), True), (("usage",), False), (("usage", "issuance"), True), ((), False)]
+)
+def test_coverage_of_version_1_is_in_part_where_a_file_did_not_carry_the_log(tmp_path, files, in_part):
+    path = tmp_path / "s.duckdb"
+    with Store(path) as store:
+        for number, carried in enumerate(files or (None,)):
+            log = tmp_path / f"{number}.ndjson"
+            log.write_text(CALL.replace("e1", f"e{number}"))
+            native = loaders()["native"]
+            store.load(
+                log, loader=replace(native, name="other", dialect=None, carries=(carried,)) if carried else native
+            )
+    as_version_1(path)
+    with Store(path) as store:
+        told = set(store.engine.rows("SELECT in_part FROM coverage WHERE log = 'usage'"))
+    assert told == {(in_part,)}
 
 
 def test_a_failed_step_leaves_the_version_it_had(tmp_path, monkeypatch):

@@ -20,13 +20,13 @@ MEANING = {
 """What a finding can claim, by the key that joins a call to its grant; the strongest first."""
 
 _STRETCHES = """
-SELECT source, tenant, log::VARCHAR AS log, is_gap, note, records,
+SELECT source, tenant, log::VARCHAR AS log, in_part, is_gap, note, records,
        greatest(covered_from, $since) AS "from", least(covered_until, $until) AS "until",
        (epoch_us(least(covered_until, $until)) - epoch_us(greatest(covered_from, $since)))
            / (epoch_us($until::TIMESTAMPTZ) - epoch_us($since::TIMESTAMPTZ)) AS share
 FROM coverage
 WHERE covered_from < $until AND covered_until > $since
-ORDER BY source, tenant, list_position(['issuance', 'usage', 'revocation'], log::VARCHAR), covered_from
+ORDER BY source, tenant, list_position(['issuance', 'usage', 'revocation'], log::VARCHAR), in_part, covered_from
 """
 
 _CLOCKS = """
@@ -61,16 +61,20 @@ GROUP BY 1
 
 
 def covered(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return one row for each source, tenant and log, with the gaps inside the window."""
+    """Return one row for each source, tenant and log, with the gaps inside the window.
+
+    What a log shows only in part has a row of its own: its share is no time in which silence means anything.
+    """
     rows: dict[tuple, dict[str, Any]] = {}
     for stretch in ask(engine, _STRETCHES, values):
-        key = (stretch["source"], stretch["tenant"], stretch["log"])
+        key = (stretch["source"], stretch["tenant"], stretch["log"], stretch["in_part"])
         row = rows.setdefault(
             key,
             {
                 "source": key[0],
                 "tenant": key[1],
                 "log": key[2],
+                "in_part": key[3],
                 "from": stretch["from"],
                 "until": stretch["until"],
                 "share": 0.0,

@@ -32,7 +32,12 @@ def _logs(document: dict[str, Any]) -> list[str]:
             if log in present and log not in own and len(own) > 0
         ]
     for row in document["coverage"]:
-        if row["share"] < 0.999:
+        if row["in_part"]:
+            lines.append(
+                f"The {row['log']} log of {row['source']} shows only some of what happened ({day(row['from'])} to "
+                f"{day(row['until'])}): a row is a fact, and silence means nothing."
+            )
+        elif row["share"] < 0.999:
             gaps = f", with {plural(len(row['gaps']), 'gap')}" if row["gaps"] else ""
             lines.append(
                 f"The {row['log']} log of {row['source']} covers {share(row['share'])} of the period "

@@ -314,7 +314,12 @@ def _unknown(facts: dict[str, Any]) -> Answer:
         f"the {row['log']} log of {row['source']} covers {share(row['share'])} of the time from "
         f"{when(row['from'])[:19]} to {when(row['until'])[:19]} UTC"
         for row in facts["coverage"]
-        if row["share"] is not None and row["share"] < 0.999
+        if row["share"] is not None and row["share"] < 0.999 and not row["in_part"]
+    ]
+    lines += [
+        f"what the {row['log']} log of {row['source']} does not show: it shows only some of what happened"
+        for row in facts["coverage"]
+        if row["in_part"]
     ]
     keys = {row["join_key"]: row["calls"] for row in facts["keys"]}
     if keys.get("unattributed"):
@@ -350,7 +355,7 @@ def _scope(facts: dict[str, Any], log: str) -> str:
         return f"in these logs, but no {log} log is held, so that means nothing"
     return "in " + " and ".join(
         f"the {log} log of {row['source']} between {when(row['from'])[:19]} and {when(row['until'])[:19]} UTC "
-        f"(coverage {share(row['share'])})"
+        + ("(in part: its silence proves nothing)" if row["in_part"] else f"(coverage {share(row['share'])})")
         for row in rows
     )
 

@@ -22,7 +22,7 @@ PROVIDERS = (
     *("loader", "files", "records", "issuance", "usage", "revocation"),
     *("ignored", "duplicates", "rejected", "attributed"),
 )
-COLUMNS = ("source", "tenant", "log", "covered_from", "covered_until", "is_gap", "records", "note")
+COLUMNS = ("source", "tenant", "log", "covered_from", "covered_until", "is_gap", "in_part", "records", "note")
 
 
 def coverage(
@@ -39,7 +39,8 @@ def coverage(
 ) -> int:
     """Show for each source, tenant and log the stretches that are really there, and the gaps.
 
-    Nothing can be concluded about a time that no log covers. First comes what became of each provider's records, and
+    Nothing can be concluded about a time that no log covers, and nothing from the silence of a log that shows only some
+    of what happened (in_part). First comes what became of each provider's records, and
     the share of its usage that an issuance stands behind; last, by reason, what was ignored and rejected.
     With --explain: what can be concluded from the sources in the store or, without a store, from every log that
     grantlens reads.

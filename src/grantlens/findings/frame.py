@@ -43,7 +43,7 @@ COLUMNS = {
 }
 """What a rule's SQL may give, by name. Evidence is named by firsts and lasts (numbers of used_pair), calls
 (usage_id) and records (issuance and revocation); the finding rests on the coverage of about_log between about_from and
-about_until."""
+about_until: a log that is shown in part has no share in it."""
 
 _CONCLUDED = ("verdict", "severity", "explained_by", "title", "detail")
 
@@ -72,8 +72,11 @@ evidence AS (
 ),
 seen AS (
     SELECT n.finding_no,
-           sum(greatest(0, epoch_us(least(c.covered_until, n.about_until)) - epoch_us(greatest(c.covered_from, n.about_from)))) AS covered_us,
-           bool_or(c.covered_from <= n.about_from AND c.covered_until >= n.about_from) AS touched
+           coalesce(sum(greatest(0, epoch_us(least(c.covered_until, n.about_until)) - epoch_us(greatest(c.covered_from, n.about_from))))
+               FILTER (NOT c.in_part), 0) AS covered_us,
+           coalesce(bool_or(c.covered_from <= n.about_from AND c.covered_until >= n.about_from) FILTER (NOT c.in_part), false) AS touched,
+           bool_or(least(c.covered_until, n.about_until) > greatest(c.covered_from, n.about_from)
+                   OR n.about_until <= n.about_from AND c.covered_from <= n.about_from AND c.covered_until >= n.about_from) AS held
     FROM numbered n
     JOIN coverage c ON c.source = n.source AND c.log::VARCHAR = n.about_log AND NOT c.is_gap
         AND (n.tenant IS NULL OR c.tenant IS NULL OR c.tenant = n.tenant)
@@ -82,6 +85,7 @@ seen AS (
 ),
 rested AS (
     SELECT n.*, e.evidence,
+           coalesce(s.held, false) AS held,
            CASE WHEN s.finding_no IS NULL THEN 0.0
                 WHEN n.about_until <= n.about_from THEN CASE WHEN s.touched THEN 1.0 ELSE 0.0 END
                 ELSE least(1.0, round(s.covered_us / (epoch_us(n.about_until) - epoch_us(n.about_from)), 6)) END AS share
@@ -90,8 +94,8 @@ rested AS (
     LEFT JOIN evidence e USING (finding_no)
 )
 SELECT rule, rule_version,
-       -- Where no log covers what the verdict rests on, there is no verdict.
-       CASE WHEN verdict = 'violation' AND about_log IS NOT NULL AND share = 0 THEN 'indeterminate' ELSE verdict END AS verdict,
+       -- Where no log covers what the verdict rests on, not even in part, there is no verdict.
+       CASE WHEN verdict = 'violation' AND about_log IS NOT NULL AND NOT held THEN 'indeterminate' ELSE verdict END AS verdict,
        severity, explained_by, title, source, client_id, subject_id, grant_id, token_id, resource_server, operation,
        coalesce(scopes, []) AS scopes, first_seen, last_seen, coalesce(events, 0) AS events, detail, join_key,
        {'from': coalesce(about_from, first_seen), 'until': coalesce(about_until, last_seen), 'share': share} AS coverage,

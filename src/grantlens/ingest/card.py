@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 _COVERED = """
 SELECT source, tenant, log::VARCHAR, min(covered_from) FILTER (NOT is_gap), max(covered_until) FILTER (NOT is_gap),
-       count(*) FILTER (is_gap), sum(records)
-FROM coverage GROUP BY source, tenant, log ORDER BY source, tenant, log
+       count(*) FILTER (is_gap), sum(records), CASE WHEN in_part THEN 'in part' END
+FROM coverage GROUP BY source, tenant, log, in_part ORDER BY source, tenant, log, in_part
 """
 
 _LOADED = (
@@ -33,7 +33,7 @@ def coverage_card(engine: Engine, path: str) -> str:
     parts = [
         f"<b>{escape(path)}</b>",
         f"<p>{files:,} files, {records:,} records, {duplicates:,} duplicates, {rejected:,} rejected</p>",
-        _table(("source", "tenant", "log", "from", "until", "gaps", "rows"), covered),
+        _table(("source", "tenant", "log", "from", "until", "gaps", "rows", ""), covered),
     ]
     if rejected:
         parts.append("<p>Rejected, by reason:</p>" + _table(("reason", "records"), engine.rows(_REASONS)))

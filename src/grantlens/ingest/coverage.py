@@ -126,40 +126,48 @@ _DROP_COVERAGE = """
 DELETE FROM coverage c USING touched t WHERE c.source = t.source AND c.tenant IS NOT DISTINCT FROM t.tenant
 """
 
+# A file that carries a log marked its ends. Rows of a log that a file does not carry are facts, and its silence is none:
+# they make stretches of their own, beside those of the files that do carry it.
 _COVERAGE = """
 INSERT INTO coverage
-WITH minute AS (
-    SELECT a.source, a.tenant, a.log, a.minute, sum(a.records) AS records, min(a.first_event) AS first_event, max(a.last_event) AS last_event
+WITH counted AS (
+    SELECT a.*, NOT bool_or(a.records = 0) OVER (PARTITION BY a.batch_id, a.source, a.tenant, a.log) AS in_part
     FROM activity a JOIN touched t ON t.source = a.source AND t.tenant IS NOT DISTINCT FROM a.tenant
+),
+minute AS (
+    SELECT source, tenant, log, in_part, minute, sum(records) AS records, min(first_event) AS first_event, max(last_event) AS last_event
+    FROM counted
     GROUP BY ALL
 ),
 silence AS (
     SELECT *, lag(last_event) OVER stream AS silent_from,
            epoch(first_event) - epoch(lag(last_event) OVER stream) AS silent_s,
-           sum(records) OVER (PARTITION BY source, tenant, log) AS total
+           sum(records) OVER (PARTITION BY source, tenant, log, in_part) AS total
     FROM minute
-    WINDOW stream AS (PARTITION BY source, tenant, log ORDER BY minute)
+    WINDOW stream AS (PARTITION BY source, tenant, log, in_part ORDER BY minute)
 ),
 -- The 99.9th percentile of all silences: those inside a minute are shorter than any between minutes.
 chance AS (
-    SELECT source, tenant, log, list(silent_s ORDER BY silent_s DESC)[floor(any_value(total) * $tail)::BIGINT + 1] AS longest_s
+    SELECT source, tenant, log, in_part,
+           list(silent_s ORDER BY silent_s DESC)[floor(any_value(total) * $tail)::BIGINT + 1] AS longest_s
     FROM silence WHERE silent_s IS NOT NULL
-    GROUP BY source, tenant, log
+    GROUP BY source, tenant, log, in_part
 ),
 judged AS (
     SELECT s.*, s.total >= $min_events AND s.silent_s > greatest($min_gap, $factor * coalesce(c.longest_s, 0)) AS after_gap
     FROM silence s
-    LEFT JOIN chance c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant AND c.log = s.log
+    LEFT JOIN chance c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant AND c.log = s.log AND c.in_part = s.in_part
 ),
 numbered AS (
-    SELECT *, sum(CASE WHEN after_gap THEN 1 ELSE 0 END) OVER (PARTITION BY source, tenant, log ORDER BY minute) AS stretch
+    SELECT *, sum(CASE WHEN after_gap THEN 1 ELSE 0 END) OVER (PARTITION BY source, tenant, log, in_part ORDER BY minute) AS stretch
     FROM judged
 )
-SELECT source, tenant, log, min(first_event), max(last_event) + to_microseconds(1), false, sum(records), NULL
+SELECT source, tenant, log, min(first_event), max(last_event) + to_microseconds(1), false, sum(records),
+       CASE WHEN in_part THEN 'shown in part: its silence proves nothing' END, in_part
 FROM numbered
-GROUP BY source, tenant, log, stretch
+GROUP BY source, tenant, log, in_part, stretch
 UNION ALL
-SELECT source, tenant, log, silent_from + to_microseconds(1), first_event, true, 0, 'silent for longer than chance explains'
+SELECT source, tenant, log, silent_from + to_microseconds(1), first_event, true, 0, 'silent for longer than chance explains', in_part
 FROM numbered
 WHERE after_gap
 """

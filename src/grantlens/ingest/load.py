@@ -16,6 +16,7 @@ from grantlens.ingest.account import Account, already_loaded
 from grantlens.ingest.chunk import Chunk
 from grantlens.ingest.content import Content
 from grantlens.ingest.coverage import refresh_coverage
+from grantlens.ingest.declared import note_declared
 from grantlens.ingest.files import expand
 from grantlens.ingest.outcome import LoadReport
 from grantlens.ingest.pipeline import Pipeline
@@ -124,6 +125,7 @@ def _load(
     pipeline.finish()
     batch = account.close(content)
     _match_new_targets(engine)
+    note_declared(engine, chosen)
     refresh_coverage(engine, account.batch_id, chosen.carries, by_presence=chosen.name == "native")
     return batch
 

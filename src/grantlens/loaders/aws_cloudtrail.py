@@ -317,7 +317,8 @@ LOADER = Loader(
     recognise=_recognise,
     fields=_EVENT,
     dialect=_fitted,
-    carries=("issuance", "usage", "revocation"),
+    # Of issuance not the keys of console sessions, nor those that another account's trail holds.
+    carries=("usage", "revocation"),
     steps={"spelled": _SPELLED, "event": _EVENT_STEP, "known": _KNOWN_STEP, "meant": _MEANT_STEP},
     issuance=_ISSUANCE,
     usage=_USAGE,

@@ -275,7 +275,8 @@ LOADER = Loader(
     recognise=_recognise,
     fields=_ENTRY,
     dialect=_fitted,
-    carries=("issuance", "revocation"),
+    # Of issuance only tokens and keys of service accounts: those of people and of machines inside the cloud are not logged.
+    carries=("revocation",),
     steps={
         "spelled": _AS_GOOGLE_SPELLS,
         "event": _EVENT_STEP,

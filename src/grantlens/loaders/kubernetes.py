@@ -208,7 +208,8 @@ LOADER = Loader(
     recognise=_recognise,
     fields=_EVENT,
     dialect=_fitted,
-    carries=("issuance", "usage", "revocation"),
+    # Of issuance only tokens that the API server made: certificates and tokens from elsewhere are not logged.
+    carries=("usage", "revocation"),
     steps={"spelled": _SPELLED, "request": _REQUEST_STEP, "known": _KNOWN_STEP, "meant": _MEANT_STEP},
     issuance=_ISSUANCE,
     usage=_USAGE,

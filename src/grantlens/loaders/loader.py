@@ -86,6 +86,9 @@ class Loader:
     """Gives (line_no, reason) for records that are wrong in a way only this loader knows."""
     joins: tuple[Join, ...] = ()
     """How the logs that this loader gives join: one for each pair of them, "none" said where they do not."""
+    keys_end: bool = False
+    """True if no call of this log can name a key or token that has no end: one that is older than the log looks as if it had
+    never been issued."""
     join_note: str = ""
     """What can be joined with what, and what cannot: one sentence for README and `coverage`."""
     text: bool = False

@@ -6,7 +6,7 @@ RELATION = Relation(
     "granted_scope",
     "One row for each grant and scope that it held in the window: for how long it could have been used and "
     "seen (exposure), in how many sessions, how often it was used, and how much of the grant's calls a "
-    "catalogue can judge.",
+    "catalogue can judge. in_part is true where the usage log shows only some calls: nothing was exposed to it then.",
     """
 WITH holding AS (
     SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_kind, opened_at, unnest(scopes) AS scope,
@@ -16,7 +16,8 @@ WITH holding AS (
 ),
 seen AS (
     SELECT h.source, h.grant_id, h.scope,
-           sum(greatest(0, epoch_us(least(c.covered_until, h.held_until)) - epoch_us(greatest(c.covered_from, h.held_from)))) AS covered_us
+           bool_and(c.in_part) AS in_part,
+           sum(CASE WHEN NOT c.in_part THEN greatest(0, epoch_us(least(c.covered_until, h.held_until)) - epoch_us(greatest(c.covered_from, h.held_from))) ELSE 0 END) AS covered_us
     FROM holding h
     JOIN coverage c ON c.source = h.source AND c.log = 'usage' AND NOT c.is_gap
         AND (h.tenant IS NULL OR c.tenant IS NULL OR c.tenant = h.tenant)
@@ -118,6 +119,7 @@ SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id,
        h.held_from, h.held_until,
        coalesce(v.covered_us, 0) / 86400e6 AS exposure_days,
        coalesce(v.covered_us, 0) / nullif(h.held_us, 0) AS coverage_share,
+       coalesce(v.in_part, false) AS in_part,
        coalesce(t.sessions, 0) AS sessions, coalesce(t.refreshes, 0) AS refreshes,
        coalesce(u.uses, 0) AS uses, coalesce(u.ambiguous_uses, 0) AS ambiguous_uses,
        u.first_used_at, u.last_used_at,

@@ -64,7 +64,7 @@ def _coverage(document: dict[str, Any]) -> list[str]:
             r["log"],
             day(r["from"]),
             day(r["until"]),
-            share(r["share"]),
+            "in part" if r["in_part"] else share(r["share"]),
             number(r["records"]),
             number(len(r["gaps"])),
         ]

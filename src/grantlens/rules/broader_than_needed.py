@@ -1,7 +1,7 @@
 """PRV-4: scopes that are used, where a narrower one would have been enough."""
 
 from grantlens.rules.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rules.example import Example, consent, logs_from_to, use
+from grantlens.rules.example import IN_PART, Example, consent, logs_from_to, use
 from grantlens.rules.rule import Parameter, Rule
 
 RULE = Rule(
@@ -37,8 +37,8 @@ RULE = Rule(
     sql="""
 WITH proposal AS (
     SELECT g.*, n.replacement, n.operations_before, n.operations_after, n.operations_used,
-           (g.exposure_days >= $floor_days OR g.sessions >= $floor_sessions)
-               AND g.coverage_share >= $min_coverage AND g.map_share >= $min_map AS enough
+           coalesce((g.exposure_days >= $floor_days OR g.sessions >= $floor_sessions)
+               AND g.coverage_share >= $min_coverage AND g.map_share >= $min_map, false) AS enough
     FROM narrower_scope n
     JOIN cat_scope_name m ON m.scope_id = n.scope_id
     JOIN granted_scope g ON g.source = n.source AND g.grant_id = n.grant_id
@@ -57,7 +57,8 @@ SELECT CASE WHEN enough THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'operations_before': operations_before,
            'operations_after': operations_after,
            'exposure_days': round(exposure_days, 6),
-           'reason': CASE WHEN NOT enough THEN 'watched too short, or too little of it could be judged' END}) AS detail,
+           'reason': CASE WHEN in_part THEN 'the usage log shows only some of the calls: others may have needed more'
+                          WHEN NOT enough THEN 'watched too short, or too little of it could be judged' END}) AS detail,
        'grant' AS join_key, firsts, lasts, [opening] AS records,
        'usage' AS about_log, held_from AS about_from, held_until AS about_until
 FROM proposal
@@ -108,6 +109,21 @@ FROM proposal
         ),
     ),
     undecidable=(
+        Example(
+            "a month, of a log that shows only some calls",
+            (
+                consent("01 08:00", ["mail.write"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"reason": "the usage log shows only some of the calls: others may have needed more"},
+                },
+            ),
+            declared=IN_PART,
+        ),
         Example(
             "two days",
             (

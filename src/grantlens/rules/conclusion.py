@@ -15,6 +15,7 @@ from grantlens.rules.evidence import (
     ENDED_GRANT,
     ISSUE_END,
     ISSUE_USE,
+    KEYS_END,
     NAMED,
     NOTHING,
     REFUSED_OTHERWISE,
@@ -76,6 +77,8 @@ def source_of(loader: Loader) -> Source:
     says = given(loader)
     if any(join.first == "issuance" and join.strength == TOKEN for join in loader.joins):
         says |= {NAMED}
+    if loader.keys_end:
+        says |= {KEYS_END}
     return Source(loader.name, loader.title, shown, carried, loader.joins, says)
 
 
@@ -189,6 +192,7 @@ UNSAID = {
     "issuance.audience": "no issuance names an audience",
     "issuance.token_id": "no issuance names a token",
     NAMED: "issued tokens have no id",
+    KEYS_END: "calls may name keys that never end, and may be older than the log",
     "issuance.parent_token_id": "no token names the one it came from",
     "issuance.expires_at": "no expiry is logged",
     "issuance.client_id": "no issuance names a client",

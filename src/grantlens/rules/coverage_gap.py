@@ -1,7 +1,7 @@
 """INT-5: stretches of time for which a log is missing."""
 
 from grantlens.rules.evidence import Evidence, Way
-from grantlens.rules.example import Example, use
+from grantlens.rules.example import IN_PART, Example, use
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -15,7 +15,7 @@ RULE = Rule(
     # Any log will do, with a thousand events or more.
     rests_on=Evidence((Way(),)),
     sql="""
-SELECT 'violation' AS verdict, 'medium' AS severity,
+SELECT CASE WHEN in_part THEN 'indeterminate' ELSE 'violation' END AS verdict, 'medium' AS severity,
        'The ' || log::VARCHAR || ' log of ' || source || ' is silent for '
            || round((epoch(covered_until) - epoch(covered_from)) / 3600, 1) || ' hours' AS title,
        source, tenant,
@@ -23,7 +23,8 @@ SELECT 'violation' AS verdict, 'medium' AS severity,
        to_json({
            'log': log::VARCHAR,
            'hours': round((epoch(covered_until) - epoch(covered_from)) / 3600, 3),
-           'note': note}) AS detail,
+           'note': note,
+           'reason': CASE WHEN in_part THEN 'the log shows only some of what happened: there may have been nothing to show' END}) AS detail,
        NULL AS about_log, covered_from AS about_from, covered_until AS about_until
 FROM coverage
 WHERE is_gap AND covered_until > $since AND covered_from < $until
@@ -36,6 +37,18 @@ WHERE is_gap AND covered_until > $since AND covered_from < $until
                 *(use(f"11 {minute // 60:02}:{minute % 60:02}", "GET /v1/messages/7") for minute in range(720)),
             ),
             ({"verdict": "violation", "severity": "medium", "client_id": None, "detail": {"log": "usage"}},),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "the same, in a log that shows only some calls",
+            tuple(
+                use(f"{day} {minute // 60:02}:{minute % 60:02}", "GET /v1/messages/7")
+                for day in (10, 11)
+                for minute in range(720)
+            ),
+            ({"verdict": "indeterminate", "detail": {"log": "usage"}},),
+            declared=IN_PART,
         ),
     ),
     silent=(

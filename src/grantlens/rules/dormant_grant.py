@@ -1,7 +1,7 @@
 """PRV-3: grants that nobody uses and that live on."""
 
 from grantlens.rules.evidence import ISSUE_USE, PAIR, Evidence, Way
-from grantlens.rules.example import Example, consent, logs_from_to, refreshed, revoked, token, use
+from grantlens.rules.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
 from grantlens.rules.rule import Parameter, Rule
 
 _STANDING = "which grants stand, not whether anybody uses them"
@@ -86,7 +86,9 @@ silent AS (
 ),
 seen AS (
     SELECT s.source, s.grant_id,
-           sum(greatest(0, epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, s.judged_from)))) AS covered_us
+           bool_and(c.in_part) AS in_part,
+           sum(CASE WHEN NOT c.in_part THEN greatest(0, epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, s.judged_from)))
+                    ELSE 0 END) AS covered_us
     FROM silent s
     JOIN coverage c ON c.source = s.source AND c.log = 'usage' AND NOT c.is_gap
         AND (s.tenant IS NULL OR c.tenant IS NULL OR c.tenant = s.tenant)
@@ -97,7 +99,7 @@ opening AS (
     FROM issued WHERE grant_id IS NOT NULL GROUP BY source, grant_id
 ),
 judged AS (
-    SELECT s.*, o.record, g.status,
+    SELECT s.*, o.record, g.status, coalesce(v.in_part, false) AS in_part,
            coalesce(v.covered_us, 0) / (epoch_us($until) - epoch_us(s.judged_from)) AS share
     FROM silent s
     LEFT JOIN seen v ON v.source = s.source AND v.grant_id = s.grant_id
@@ -116,6 +118,7 @@ SELECT CASE WHEN coalesce(strays, false) OR share < $min_coverage THEN 'indeterm
            'silent_days': date_diff('day', silent_from, $until),
            'retired': coalesce(status = 'retired', false),
            'reason': CASE WHEN coalesce(strays, false) THEN 'calls of the same client and subject name neither token nor grant'
+                          WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence' END}) AS detail,
        'grant' AS join_key,
        CASE WHEN last_no IS NOT NULL THEN [last_no] END AS lasts,
@@ -199,6 +202,23 @@ FROM judged
         ),
     ),
     undecidable=(
+        Example(
+            "a log that shows only some calls is silent",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                token("01 08:01", "rt1", ["mail.read", "offline_access"], token_kind="refresh"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "grant_id": "g1",
+                    "detail": {"reason": "the usage log shows only some of the calls, so its silence proves nothing"},
+                },
+            ),
+            parameters={"dormant_days": 10},
+            declared=IN_PART,
+        ),
         Example(
             "a call of the same client and subject belongs to one of two grants",
             (

@@ -26,6 +26,12 @@ ENDED_GRANT = ("revocation.target_kind=grant", "revocation.grant_id or revocatio
 NAMED = "issuance.token_id=named"
 """The tokens themselves have ids at issue, not only keys and other credentials."""
 
+KEYS_END = "usage.token_id=ends"
+"""No call names a key that has no end, and may be older than any log."""
+
+OWN_WORDS = frozenset({NAMED, KEYS_END})
+"""What loaders declare in other ways than by a column or its word."""
+
 TOKEN, SESSION, GRANT, PAIR, NOTHING = "token", "session", "grant", "client and subject", "none"
 """`grantlens.loaders.STRENGTHS`, for declarations."""
 

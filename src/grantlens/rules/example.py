@@ -111,6 +111,8 @@ class Example:
         Rows of the register.
     parameters
         Parameters of the rule.
+    declared
+        What the loader of these logs declares, where it is not what the native one does: fields of `Loader`.
     """
 
     title: str
@@ -118,6 +120,11 @@ class Example:
     expect: tuple[Mapping[str, Any], ...] = ()
     register: tuple[Mapping[str, Any], ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    declared: Mapping[str, Any] = field(default_factory=dict)
+
+
+IN_PART = {"carries": ("issuance", "revocation")}
+"""What is declared by the loader of a log that shows calls now and then, and not all of them."""
 
 
 def moment(text: str) -> str:

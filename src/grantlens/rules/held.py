@@ -14,7 +14,7 @@ from grantlens.engine.duckdb import quote
 from grantlens.loaders import STRENGTHS, Join, loaders
 from grantlens.rules import registry
 from grantlens.rules.conclusion import BROUGHT, LOG_PAIRS, UNSAID, Source, source_of
-from grantlens.rules.evidence import NAMED, TOKEN, every_word
+from grantlens.rules.evidence import KEYS_END, NAMED, OWN_WORDS, TOKEN, every_word
 from grantlens.schema import LOGS, USAGE_CALLER
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ def held(store: Store) -> list[Held]:
         stretches.setdefault(name, []).append(Stretch(*stretch))
     keys = {(name, log): key for log, sql in _KEYS.items() for name, key in engine.rows(sql, {"log": log})}
     filled = _filled(engine)
+    carried: dict[str, set[str]] = {}
+    for name, log in engine.rows(_CARRIED):
+        carried.setdefault(name, set()).add(log)
+    endless = {name for (name,) in engine.rows(_ENDLESS)}
     calls: dict[str, dict[str, int]] = {}
     for name, key, count in engine.rows(_CALLS):
         calls.setdefault(name, {})[key] = count
@@ -75,6 +79,8 @@ def held(store: Store) -> list[Held]:
             tuple(stretches[name]),
             keys,
             filled.get(name, frozenset()),
+            frozenset(carried.get(name, ())),
+            name in endless,
             calls.get(name, {}),
             {thing: known[thing].get(name, (0, 0)) for thing in BROUGHT},
             there,
@@ -88,6 +94,8 @@ def _held(
     stretches: tuple[Stretch, ...],
     keys: Mapping[tuple[str, str], str],
     filled: frozenset[str],
+    carried: frozenset[str],
+    endless: bool,
     calls: Mapping[str, int],
     known: Mapping[str, tuple[int, int]],
     there: Mapping[str, bool],
@@ -99,7 +107,7 @@ def _held(
     # A column that no row fills is not there, whatever the loader could give; a word may still come, so it stays.
     says = frozenset(
         said for said in provider.says if said.partition(".")[0] not in rows or said not in _COLUMNS or said in filled
-    )
+    ) - (frozenset({KEYS_END}) if endless else frozenset())
     joins = tuple(
         replace(
             join, strength=_weaker(join.strength, *(keys.get((name, log), "none") for log in rows & {*_pair(join)}))
@@ -115,7 +123,7 @@ def _held(
         replace(
             provider,
             logs=logs,
-            carries=tuple(log for log in provider.carries if log in logs),
+            carries=tuple(log for log in provider.carries if log in carried),
             joins=joins,
             says=says,
             brought=brought,
@@ -131,7 +139,7 @@ def _unknown(name: str, logs: tuple[str, ...], filled: frozenset[str]) -> Source
     """Return a source whose loader is not known: the rows say how it joins, and no silence means anything."""
     joins = tuple(Join(first, second, TOKEN, "what the rows name") for first, second in LOG_PAIRS)
     words = frozenset(word for word in every_word(rule.rests_on for rule in registry().values()) if "=" in word)
-    return Source(name, "a loader that is not known here", logs, (), joins, filled | (words - {NAMED}))
+    return Source(name, "a loader that is not known here", logs, (), joins, filled | (words - OWN_WORDS))
 
 
 def _wants(provider: Source, there: Mapping[str, bool]) -> dict[str, str]:
@@ -187,13 +195,20 @@ _KNOWS_NOTHING = {
     "server": "the store does not say how the servers it called check tokens",
 }
 
-# Counted as they were loaded: a log that is shown in part has rows, and need not have coverage.
+# Counted as they were loaded, whatever the coverage.
 _STRETCHES = """
 SELECT a.source, a.log::VARCHAR, sum(a.records)::BIGINT, min(a.first_event), max(a.last_event),
        (SELECT count(*) FROM coverage c WHERE c.source = a.source AND c.log = a.log AND c.is_gap)
 FROM activity a
 GROUP BY a.source, a.log
 ORDER BY a.source, a.log
+"""
+
+_CARRIED = "SELECT DISTINCT source, log::VARCHAR FROM coverage WHERE NOT is_gap AND NOT in_part"
+
+_ENDLESS = """
+SELECT DISTINCT source FROM issuance
+WHERE outcome = 'success' AND expires_at IS NULL AND (kind = 'credential' OR token_kind IN ('api_key', 'session'))
 """
 
 # The strongest key that any row carries. A derived grant is no key of its own: it is client and subject again.

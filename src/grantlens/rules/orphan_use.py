@@ -1,8 +1,29 @@
 """INT-1: calls whose issuance no log shows."""
 
-from grantlens.rules.evidence import ISSUE_USE, PAIR, TOKEN, WORKED, Evidence, Way
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from grantlens.loaders import Join
+from grantlens.rules.evidence import ISSUE_USE, KEYS_END, PAIR, TOKEN, WORKED, Evidence, Way
 from grantlens.rules.example import Example, logs_from_to, token, use
 from grantlens.rules.rule import Parameter, Rule
+
+_FORGED = (
+    token("10 09:00", "t1", ["mail.read"], "10 10:00"),
+    use("12 09:06", "GET /v1/messages/7", "t-forged"),
+    *logs_from_to("01 08:00", "20 08:00"),
+    token("20 08:00", "t3", ["mail.read"], "20 09:00"),
+)
+"""A call with a token that was not issued, in the midst of three weeks of issuance."""
+
+
+def _undecided(title: str, *records: Mapping[str, Any], reason: str, **declared: Any) -> Example:
+    """Return the example with more records, or as another provider logs it: a finding that decides nothing."""
+    expected = {"verdict": "indeterminate", "severity": "medium", "token_id": "t-forged", "detail": {"reason": reason}}
+    return Example(title, (*_FORGED, *records), (expected,), declared=declared)
+
 
 RULE = Rule(
     id="INT-1",
@@ -23,71 +44,94 @@ RULE = Rule(
     ),
     # That nothing was issued is an absence in the issuance log; the call itself is a presence.
     rests_on=Evidence(
-        (
-            Way(
-                ISSUE_USE,
-                {ISSUE_USE: TOKEN},
-                ("usage.token_id", WORKED),
-                silence=("issuance",),
-                leaves_open="a key that is older than the log looks as if it had never been issued",
-            ),
-        ),
+        (Way(ISSUE_USE, {ISSUE_USE: TOKEN}, ("usage.token_id", WORKED, KEYS_END), silence=("issuance",)),),
         (
             Way(
                 ISSUE_USE,
                 {ISSUE_USE: PAIR},
                 (WORKED,),
-                silence=("issuance",),
-                leaves_open="told of a client and subject without any issuance, never of a token; a consent older than the log "
+                leaves_open="which calls no issuance explains, not whether there was none: a key or consent older than the log "
                 "looks the same",
             ),
         ),
     ),
     sql="""
-WITH orphan AS (
-    SELECT c.source, c.tenant, c.token_id, p.*, c.client_id AS client, c.client_name, c.subject_id AS subject, c.resource_server
+WITH session AS (
+    SELECT DISTINCT source, session_id FROM issued WHERE session_id IS NOT NULL
+),
+orphan AS (
+    SELECT c.source, c.tenant, c.token_id, p.*, c.client_id AS client, c.client_name, c.subject_id AS subject, c.resource_server,
+           x.session_id IS NOT NULL AS session_known
     FROM used_pair p
     JOIN named_caller c USING (caller_id)
-    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
+    JOIN usage_caller k USING (caller_id)
+    LEFT JOIN session x ON x.source = c.source AND x.session_id = k.session_id
     WHERE p.outcome = 'success' AND NOT c.token_known
       AND (c.token_id IS NOT NULL
-           OR NOT EXISTS (SELECT 1 FROM issued i WHERE i.source = c.source
-                          AND (i.grant_id = c.grant_id OR (i.client_id = c.client_id AND i.subject_id IS NOT DISTINCT FROM c.subject_id))))
+           OR (x.session_id IS NULL
+               AND NOT EXISTS (SELECT 1 FROM issued i WHERE i.source = c.source
+                               AND (i.grant_id = c.grant_id OR (i.client_id = c.client_id AND i.subject_id IS NOT DISTINCT FROM c.subject_id)))))
 ),
 keyed AS (
     SELECT source, tenant, token_id,
            CASE WHEN token_id IS NULL THEN client END AS client_key, CASE WHEN token_id IS NULL THEN subject END AS subject_key,
            min(client) AS client_id, min(client_name) AS client_name, min(subject) AS subject_id,
            CASE WHEN count(DISTINCT resource_server) = 1 THEN min(resource_server) END AS resource_server,
+           bool_or(session_known) AS session_known,
            min(first_used_at) AS first_seen, max(last_used_at) AS last_seen, sum(events)::BIGINT AS events,
            CASE WHEN $every_call THEN list(first_no) ELSE min(first_no, 19) END AS firsts, [max(last_no)] AS lasts
     FROM orphan
     GROUP BY ALL
 ),
+-- The longest life of a token that a call could name; an access token of which no end is told has the default.
 life AS (
-    SELECT source, max(epoch(expires_at) - epoch(issued_at)) AS longest_s
-    FROM token WHERE coalesce(token_kind, 'access') NOT IN ('refresh', 'api_key') GROUP BY source
+    SELECT source, max(CASE WHEN expires_at IS NOT NULL THEN epoch(expires_at) - epoch(issued_at)
+                            WHEN token_kind = 'access' THEN $default_life_hours * 3600 END) AS longest_s
+    FROM token WHERE coalesce(token_kind, '') <> 'refresh' GROUP BY source
+),
+-- Keys of which no end is told may be older than any log.
+endless AS (
+    SELECT DISTINCT source FROM issued
+    WHERE expires_at IS NULL AND (kind = 'credential' OR token_kind IN ('api_key', 'session'))
 ),
 -- The issuance log is complete if one stretch of it reaches from before the token could have been issued up to its first use.
-judged AS (
-    SELECT k.*, bool_or(c.source IS NOT NULL) AS log_held,
-           bool_or(c.covered_from <= k.first_seen - to_seconds(coalesce(l.longest_s, $default_life_hours * 3600)::BIGINT)
-                   AND c.covered_until >= k.first_seen) AS complete
+covered AS (
+    SELECT k.*, bool_or(c.source IS NOT NULL) AS log_held, bool_or(NOT c.in_part) AS log_carried, any_value(l.longest_s) AS longest_s,
+           coalesce(bool_or(NOT c.in_part AND c.covered_from <= k.first_seen - to_seconds(l.longest_s::BIGINT)
+                            AND c.covered_until >= k.first_seen), false) AS reaches
     FROM keyed k
     LEFT JOIN life l USING (source)
     LEFT JOIN coverage c ON c.source = k.source AND c.log = 'issuance' AND NOT c.is_gap
         AND (k.tenant IS NULL OR c.tenant IS NULL OR c.tenant = k.tenant)
     GROUP BY ALL
+),
+judged AS (
+    SELECT v.*,
+           CASE WHEN NOT v.log_held THEN 'no issuance log of this source is held'
+                WHEN d.issuance_usage IS NULL THEN 'how issuance and usage of this source join is not known'
+                WHEN d.issuance_usage = 'none' THEN 'nothing joins issuance and usage of this source'
+                WHEN v.token_id IS NULL THEN 'a consent or key that is older than the log looks as if it had never been issued'
+                WHEN d.issuance_usage <> 'token' OR v.longest_s IS NULL AND e.source IS NULL
+                    THEN 'nothing in the issuance log of this source names the token of a call'
+                WHEN NOT coalesce(v.log_carried, false) THEN 'the issuance log shows only some of what was issued'
+                WHEN v.session_known THEN 'the session that the call names was issued, which token is not told'
+                WHEN NOT d.keys_end OR e.source IS NOT NULL
+                    THEN 'keys of this source need not end: one that is older than the log looks as if it had never been issued'
+                WHEN NOT v.reaches THEN 'the issuance log does not reach back far enough, or ends too early' END AS reason
+    FROM covered v
+    LEFT JOIN declared d USING (source)
+    LEFT JOIN endless e USING (source)
 )
-SELECT CASE WHEN complete THEN 'violation' ELSE 'indeterminate' END AS verdict,
-       CASE WHEN complete THEN 'critical' ELSE 'medium' END AS severity,
+SELECT CASE WHEN reason IS NULL THEN 'violation' ELSE 'indeterminate' END AS verdict,
+       CASE WHEN reason IS NULL THEN 'critical' ELSE 'medium' END AS severity,
        coalesce(client_name, client_id, 'An unnamed client') || ' made calls with access that no issuance record explains' AS title,
        source, tenant, client_id, subject_id, token_id, resource_server,
        first_seen, last_seen, events,
        to_json({
-           'issuance_log': CASE WHEN complete THEN 'complete' WHEN log_held THEN 'partial' ELSE 'absent' END,
-           'reason': CASE WHEN NOT log_held THEN 'no issuance log of this source is held'
-                          WHEN NOT coalesce(complete, false) THEN 'the issuance log does not reach back far enough, or ends too early' END}) AS detail,
+           'issuance_log': CASE WHEN NOT log_held THEN 'absent'
+                                WHEN NOT coalesce(log_carried, false) THEN 'in part'
+                                WHEN reaches THEN 'complete' ELSE 'partial' END,
+           'reason': reason}) AS detail,
        CASE WHEN token_id IS NOT NULL THEN 'token' ELSE 'client_subject' END AS join_key,
        firsts, lasts,
        'issuance' AS about_log, first_seen AS about_from, last_seen AS about_until
@@ -96,12 +140,7 @@ FROM judged
     fires=(
         Example(
             "the issuance log is complete, and never saw this token",
-            (
-                token("10 09:00", "t1", ["mail.read"], "10 10:00"),
-                use("12 09:06", "GET /v1/messages/7", "t-forged"),
-                *logs_from_to("01 08:00", "20 08:00"),
-                token("20 08:00", "t3", ["mail.read"], "20 09:00"),
-            ),
+            _FORGED,
             (
                 {
                     "verdict": "violation",
@@ -130,6 +169,54 @@ FROM judged
         ),
     ),
     undecidable=(
+        _undecided(
+            "the provider logs only some of what it issues",
+            carries=("usage", "revocation"),
+            reason="the issuance log shows only some of what was issued",
+        ),
+        _undecided(
+            "issuance and usage have no id of a token in common",
+            joins=(Join("issuance", "usage", "client and subject"),),
+            reason="nothing in the issuance log of this source names the token of a call",
+        ),
+        _undecided(
+            "issuance and usage have nothing in common",
+            joins=(Join("issuance", "usage", "none"),),
+            reason="nothing joins issuance and usage of this source",
+        ),
+        _undecided(
+            "the provider has keys that never end",
+            keys_end=False,
+            reason="keys of this source need not end: one that is older than the log looks as if it had never been issued",
+        ),
+        _undecided(
+            "a key without an end was issued, so there may be older ones",
+            token("15 09:00", "k1", ["mail.read"], kind="credential", token_kind="api_key"),
+            reason="keys of this source need not end: one that is older than the log looks as if it had never been issued",
+        ),
+        Example(
+            "the session of the call was issued",
+            (
+                *_FORGED[2:],
+                token("12 09:00", "t1", ["mail.read"], "12 10:00", session_id="s1"),
+                use("12 09:06", "GET /v1/messages/7", "t-other", session_id="s1"),
+            ),
+            ({"verdict": "indeterminate", "token_id": "t-other"},),
+        ),
+        Example(
+            "a consent of this client and subject may be older than any log",
+            (*_FORGED[2:], use("12 09:06", "GET /v1/messages/7", None, subject_id="bob")),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "subject_id": "bob",
+                    "join_key": "client_subject",
+                    "detail": {
+                        "reason": "a consent or key that is older than the log looks as if it had never been issued"
+                    },
+                },
+            ),
+        ),
         Example(
             "the token may be older than the issuance log",
             (

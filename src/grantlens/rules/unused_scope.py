@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from grantlens.rules.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rules.example import Example, consent, logs_from_to, refreshed, token, use
+from grantlens.rules.example import IN_PART, Example, consent, logs_from_to, refreshed, token, use
 from grantlens.rules.rule import Parameter, Rule
+
+IN_PART_REASON = "The usage log shows only some of the calls: that it shows no use of this scope proves nothing."
 
 
 def conclude(rows: list[dict[str, Any]], parameters: Mapping[str, Any]) -> None:
@@ -74,7 +76,7 @@ def _judge(
         break_even=parameters["break_even"],
         sensitive_action="remove",
     )
-    action = "replace" if used and fact["replacement"] else decision.action
+    action = "replace" if used and fact["replacement"] and not fact["in_part"] else decision.action
     row["verdict"] = (
         "clear"
         if used
@@ -99,7 +101,7 @@ def _judge(
             "p_needed": None if p_needed is None else round(p_needed, 6),
             "action": action,
             "replacement": fact["replacement"],
-            "reason": decision.reason,
+            "reason": IN_PART_REASON if fact["in_part"] and not used else decision.reason,
             "sessions": fact["sessions"],
             "coverage_share": round(fact["coverage_share"], 6),
             "map_share": round(fact["map_share"], 6),
@@ -194,6 +196,7 @@ SELECT 'indeterminate' AS verdict, 'medium' AS severity,
            'protocol': g.is_protocol,
            'observable': g.mappable AND g.api_logged AND NOT g.is_protocol AND g.exposure_days > 0,
            'rank': g.rank,
+           'in_part': g.in_part,
            'exception': x.reason,
            'replacement': r.replacement}) AS detail,
        'grant' AS join_key,
@@ -263,6 +266,18 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
         ),
     ),
     undecidable=(
+        Example(
+            "the usage log shows only some calls: what it does not show may have been",
+            (*_WORK, *(token(f"{day:02} 09:10", f"t{day}", ["mail.write"], f"{day:02} 10:10") for day in range(1, 31))),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"scope": "files.read", "state": "not_observable", "reason": IN_PART_REASON},
+                },
+                {"verdict": "clear", "detail": {"scope": "mail.write", "state": "used", "action": "keep"}},
+            ),
+            declared=IN_PART,
+        ),
         Example(
             "three days are no evidence",
             (

@@ -1,7 +1,7 @@
 """REV-6: revocations that nobody ever tested."""
 
 from grantlens.rules.evidence import ALL_THREE, ENDED, ISSUE_END, ISSUE_USE, PAIR, USE_END, Evidence, Way
-from grantlens.rules.example import Example, consent, logs_from_to, refreshed, revoked, token, use
+from grantlens.rules.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
 from grantlens.rules.rule import Parameter, Rule
 
 _LISTED = "it lists revocations, and cannot say that one went untested"
@@ -82,14 +82,16 @@ stray AS (
 ),
 seen AS (
     SELECT u.source, u.revocation_event,
-           sum(greatest(0, epoch_us(least(c.covered_until, u.lives_until)) - epoch_us(greatest(c.covered_from, u.revoked_at)))) AS covered_us
+           bool_and(c.in_part) AS in_part,
+           sum(CASE WHEN NOT c.in_part THEN greatest(0, epoch_us(least(c.covered_until, u.lives_until)) - epoch_us(greatest(c.covered_from, u.revoked_at)))
+                    ELSE 0 END) AS covered_us
     FROM untried u
     JOIN coverage c ON c.source = u.source AND c.log = 'usage' AND NOT c.is_gap
         AND (u.tenant IS NULL OR c.tenant IS NULL OR c.tenant = u.tenant)
     GROUP BY u.source, u.revocation_event
 ),
 judged AS (
-    SELECT u.*, s.revocation_event IS NOT NULL AS strays,
+    SELECT u.*, s.revocation_event IS NOT NULL AS strays, coalesce(c.in_part, false) AS in_part,
            coalesce(c.covered_us, 0) / nullif(epoch_us(u.lives_until) - epoch_us(u.revoked_at), 0) AS share
     FROM untried u
     LEFT JOIN stray s ON s.source = u.source AND s.revocation_event = u.revocation_event
@@ -107,6 +109,7 @@ SELECT CASE WHEN strays OR coalesce(share, 0) < $min_coverage THEN 'indeterminat
            'tokens_alive': tokens,
            'exposed_children': exposed_children,
            'reason': CASE WHEN strays THEN 'calls of the same client and subject name neither token nor grant'
+                          WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN coalesce(share, 0) = 0 THEN 'no usage log covers the time after the revocation'
                           WHEN share < $min_coverage THEN 'the usage log has a gap after the revocation' END}) AS detail,
        CASE WHEN target_kind = 'token' THEN 'token' WHEN target_kind = 'grant' THEN 'grant' ELSE target_kind END AS join_key,
@@ -172,6 +175,21 @@ FROM judged
         ),
     ),
     undecidable=(
+        Example(
+            "a log that shows only some calls shows no try",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"reason": "the usage log shows only some of the calls, so its silence proves nothing"},
+                },
+            ),
+            declared=IN_PART,
+        ),
         Example(
             "the usage log ends with the revocation",
             (

@@ -64,6 +64,24 @@ COVERAGE = Table(
         Column("is_gap", "BOOLEAN", "True for a silence too long to be chance (INT-5).", required=True),
         Column("records", "BIGINT", "Rows of this log in the stretch.", required=True),
         Column("note", "VARCHAR", "Why it is a gap, or that the stretch ends at a known cap."),
+        Column(
+            "in_part",
+            "BOOLEAN",
+            "True where the log shows only some of what happened: a row is a fact, its silence proves nothing.",
+            required=True,
+        ),
+    ),
+)
+
+DECLARED = Table(
+    "declared",
+    "What the loader of a source declares of its logs, written at each load: how surely rows of two of them belong together.",
+    (
+        Column("source", "VARCHAR", "The loader.", required=True),
+        Column("issuance_usage", "VARCHAR", "token, session, grant, client and subject, or none; NULL if not said."),
+        Column("issuance_revocation", "VARCHAR", "The same of issuance and revocation."),
+        Column("usage_revocation", "VARCHAR", "The same of usage and revocation."),
+        Column("keys_end", "BOOLEAN", "True if no call can name a key that has no end.", required=True),
     ),
 )
 

@@ -20,14 +20,36 @@ VERSION = 2
 MADE_BY = "grantlens"
 
 
-def _add_identity(engine: Engine) -> None:
-    """Add the table of identities; written out, so that what this step makes does not change with later columns."""
-    engine.execute(
-        "CREATE TABLE identity (kind VARCHAR NOT NULL, name VARCHAR NOT NULL, source VARCHAR NOT NULL, id VARCHAR NOT NULL)"
-    )
+def _to_version_2(engine: Engine) -> None:
+    """Add identities, what loaders declare, and whether a log is covered in part.
+
+    Written out, so that what this step makes does not change with later columns. A stretch to which some file added
+    rows of a log that it does not carry counts as covered in part, until the next load works it out anew.
+    """
+    for statement in (
+        "CREATE TABLE identity (kind VARCHAR NOT NULL, name VARCHAR NOT NULL, source VARCHAR NOT NULL, id VARCHAR NOT NULL)",
+        "CREATE TABLE declared (source VARCHAR NOT NULL, issuance_usage VARCHAR, issuance_revocation VARCHAR, "
+        "usage_revocation VARCHAR, keys_end BOOLEAN NOT NULL)",
+        "ALTER TABLE coverage RENAME TO coverage_before",
+        "CREATE TABLE coverage (source VARCHAR NOT NULL, tenant VARCHAR, log log_t NOT NULL, covered_from TIMESTAMPTZ NOT NULL, "
+        "covered_until TIMESTAMPTZ NOT NULL, is_gap BOOLEAN NOT NULL, records BIGINT NOT NULL, note VARCHAR, in_part BOOLEAN NOT NULL)",
+        """
+        INSERT INTO coverage
+        SELECT c.*, EXISTS (
+            SELECT 1 FROM activity a
+            WHERE a.source = c.source AND a.tenant IS NOT DISTINCT FROM c.tenant AND a.log = c.log
+              AND NOT EXISTS (
+                  SELECT 1 FROM activity m
+                  WHERE m.batch_id = a.batch_id AND m.source = a.source AND m.tenant IS NOT DISTINCT FROM a.tenant
+                    AND m.log = a.log AND m.records = 0))
+        FROM coverage_before c
+        """,
+        "DROP TABLE coverage_before",
+    ):
+        engine.execute(statement)
 
 
-MIGRATIONS: dict[int, Callable[[Engine], None]] = {2: _add_identity}
+MIGRATIONS: dict[int, Callable[[Engine], None]] = {2: _to_version_2}
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 
 

@@ -1,0 +1,47 @@
+"""What loaders declare of their logs, kept in the store: rules are SQL, and must see what joins at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+    from grantlens.loaders import Loader
+
+
+def note_declared(engine: Engine, loader: Loader) -> None:
+    """Write down what a loader declares of its source, in place of what was known of it.
+
+    Examples
+    --------
+    >>> from grantlens.loaders import loaders
+    >>> from grantlens.store import Store
+    >>> with Store(":memory:") as store:
+    ...     note_declared(store.engine, loaders()["slack"])
+    ...     store.engine.rows("SELECT source, issuance_usage FROM declared")
+    [('slack', 'none')]
+    """
+    strengths = {f"{join.first}_{join.second}": join.strength for join in loader.joins}
+    values = {
+        "source": loader.name,
+        "issuance_usage": strengths.get("issuance_usage"),
+        "issuance_revocation": strengths.get("issuance_revocation"),
+        "usage_revocation": strengths.get("usage_revocation"),
+        "keys_end": loader.keys_end,
+    }
+    engine.execute("DELETE FROM declared WHERE source = $source", {"source": loader.name})
+    engine.execute(
+        "INSERT INTO declared VALUES ($source, $issuance_usage, $issuance_revocation, $usage_revocation, $keys_end)",
+        values,
+    )
+
+
+def note_undeclared(engine: Engine) -> None:
+    """Write down what is declared of the sources of a store that an older version made."""
+    undeclared = engine.rows("SELECT DISTINCT source FROM activity ANTI JOIN declared USING (source)")
+    if undeclared:
+        from grantlens.loaders import loaders
+
+        for (source,) in undeclared:
+            if source in loaders():
+                note_declared(engine, loaders()[source])
