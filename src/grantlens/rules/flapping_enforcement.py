@@ -1,7 +1,7 @@
 """REV-5: servers that refuse, then accept again."""
 
 from grantlens.rules.evidence import after_the_end
-from grantlens.rules.example import Example, revoked, token, use
+from grantlens.rules.example import Example, consent, revoked, token, use
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -16,7 +16,7 @@ RULE = Rule(
     # Success, refusal, success of one token: told of a grant, two of its tokens may have done it.
     rests_on=after_the_end(("usage.denial_reason=token",)),
     sql="""
-SELECT 'violation' AS verdict,
+SELECT CASE WHEN u.token_id IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,
        coalesce(u.client_id, 'An unnamed client') || ' was refused and then let in again after its revocation' AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
@@ -30,7 +30,8 @@ SELECT 'violation' AS verdict,
            'lag_upper_s': round(u.lag_upper_s, 6),
            'uses_after': u.uses_after,
            'censored': u.censored,
-           'denials': u.denials}) AS detail,
+           'denials': u.denials,
+           'reason': CASE WHEN u.token_id IS NULL THEN 'no call names a token: one may have been refused, and another let in' END}) AS detail,
        u.join_key, u.calls,
        [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
@@ -100,6 +101,40 @@ WHERE u.flapped
                 use("10 12:01", "GET /v1/messages/7"),
                 use("10 12:02", "GET /v1/files/7", server="files.example", status=401),
                 use("10 12:03", "GET /v1/messages/7"),
+            ),
+        ),
+        Example(
+            "two tokens of one grant: one is let in, the other refused",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 14:00"),
+                token("10 11:01", "t2", ["mail.read"], "10 14:00"),
+                revoked("10 12:00", "grant"),
+                use("10 12:01", "GET /v1/messages/7"),
+                use("10 12:02", "GET /v1/messages/7", "t2", status=401),
+                use("10 12:03", "GET /v1/messages/7"),
+            ),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "a grant was let in, refused and let in: which of its tokens, no call tells",
+            (
+                consent("10 11:00", ["mail.read"]),
+                revoked("10 12:00", "grant"),
+                use("10 12:01", "GET /v1/messages/7", None, grant_id="g1"),
+                use("10 12:02", "GET /v1/messages/7", None, grant_id="g1", status=401),
+                use("10 12:03", "GET /v1/messages/7", None, grant_id="g1"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "token_id": None,
+                    "grant_id": "g1",
+                    "detail": {
+                        "last_success_s": 180.0,
+                        "reason": "no call names a token: one may have been refused, and another let in",
+                    },
+                },
             ),
         ),
     ),

@@ -72,13 +72,34 @@ untried AS (
     WHERE NOT EXISTS (SELECT 1 FROM tried t WHERE t.source = r.source AND t.revocation_event = r.revocation_event)
       AND NOT EXISTS (SELECT 1 FROM refused_refresh t WHERE t.source = r.source AND t.revocation_event = r.revocation_event)
 ),
--- Calls of the same client and subject that name neither token nor grant could have been tries.
-stray AS (
-    SELECT DISTINCT u.source, u.revocation_event
+-- Whose access the revocation ended: as it says itself, where what it leaves out may be anybody, or as the issuance says.
+party AS (
+    SELECT source, revocation_event, client_id, subject_id, subject_id IS NULL AS any_subject
+    FROM untried WHERE coalesce(client_id, subject_id) IS NOT NULL
+    UNION
+    SELECT u.source, u.revocation_event, c.client_id, c.subject_id, false
+    FROM untried u JOIN covered_token c USING (source, revocation_event)
+    WHERE c.alive AND c.client_id IS NOT NULL
+),
+-- Calls could have been tries where they name neither token nor grant, or a token of which no issuance is known: it may have
+-- another name there, or be older than the log.
+suspect AS (
+    SELECT p.source, p.revocation_event, c.caller_id, c.token_id IS NOT NULL AS unknown_token
+    FROM party p
+    JOIN named_caller c ON c.source = p.source AND c.grant_id IS NULL AND NOT c.token_known
+        AND (p.client_id IS NULL OR c.client_id = p.client_id) AND (p.any_subject OR c.subject_id IS NOT DISTINCT FROM p.subject_id)
+    UNION
+    SELECT u.source, u.revocation_event, c.caller_id, true
     FROM untried u
-    JOIN named_caller c ON c.source = u.source AND c.join_key = 'client_subject' AND c.grant_id IS NULL
-        AND c.client_id = u.client_id AND c.subject_id IS NOT DISTINCT FROM u.subject_id
-    JOIN usage_row w ON w.caller_id = c.caller_id AND w.used_at >= u.revoked_at AND w.used_at < u.lives_until
+    JOIN covered_token v USING (source, revocation_event)
+    JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND c.token_id IS NOT NULL AND NOT c.token_known
+),
+stray AS (
+    SELECT u.source, u.revocation_event, bool_or(s.unknown_token) AS unknown_token
+    FROM untried u
+    JOIN suspect s USING (source, revocation_event)
+    JOIN usage_row w ON w.caller_id = s.caller_id AND w.used_at >= u.revoked_at AND w.used_at < u.lives_until
+    GROUP BY u.source, u.revocation_event
 ),
 seen AS (
     SELECT u.source, u.revocation_event,
@@ -91,7 +112,7 @@ seen AS (
     GROUP BY u.source, u.revocation_event
 ),
 judged AS (
-    SELECT u.*, s.revocation_event IS NOT NULL AS strays, coalesce(c.in_part, false) AS in_part,
+    SELECT u.*, s.revocation_event IS NOT NULL AS strays, s.unknown_token, coalesce(c.in_part, false) AS in_part,
            coalesce(c.covered_us, 0) / nullif(epoch_us(u.lives_until) - epoch_us(u.revoked_at), 0) AS share
     FROM untried u
     LEFT JOIN stray s ON s.source = u.source AND s.revocation_event = u.revocation_event
@@ -108,7 +129,8 @@ SELECT CASE WHEN strays OR coalesce(share, 0) < $min_coverage THEN 'indeterminat
            'uses_after': 0, 'censored': 'right',
            'tokens_alive': tokens,
            'exposed_children': exposed_children,
-           'reason': CASE WHEN strays THEN 'calls of the same client and subject name neither token nor grant'
+           'reason': CASE WHEN unknown_token THEN 'calls of the same client and subject name a token of which no issuance is known'
+                          WHEN strays THEN 'calls of the same client and subject name neither token nor grant'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN coalesce(share, 0) = 0 THEN 'no usage log covers the time after the revocation'
                           WHEN share < $min_coverage THEN 'the usage log has a gap after the revocation' END}) AS detail,
@@ -198,6 +220,23 @@ FROM judged
                 consent("10 23:00", ["mail.read"], "g9", client_id="bystander"),
             ),
             ({"verdict": "indeterminate"},),
+        ),
+        Example(
+            "calls with a token that was never seen issued could have been tries",
+            (
+                consent("10 09:00", ["mail.read"]),
+                revoked("10 12:00", "grant"),
+                use("10 12:10", "GET /v1/messages/7", "t-unseen"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "reason": "calls of the same client and subject name a token of which no issuance is known"
+                    },
+                },
+            ),
         ),
         Example(
             "calls that name neither token nor grant could have been tries",
