@@ -62,17 +62,32 @@ FROM record
 WHERE r IS NOT NULL
 """
 
-# One row for each event. `nth_alike` tells apart events of one activity that are alike in everything.
+# One row for each event, and what it means: nothing more is read of one that means nothing here.
+# `nth_alike` tells apart events of one activity that are alike in everything.
 _EVENT = """
 SELECT * EXCLUDE (events, event), event.name AS name, event.parameters AS written,
-       1 + len(list_filter(list_slice(events, 1, nth - 1), lambda e: e = event)) AS nth_alike
+       CASE WHEN len(events) = 1 THEN 1
+            ELSE 1 + len(list_filter(list_slice(events, 1, nth - 1), lambda e: e = event)) END AS nth_alike,
+       CASE application || ' ' || event.name
+            WHEN 'token authorize' THEN 'consent'
+            WHEN 'token activity' THEN 'use'
+            WHEN 'token revoke' THEN 'revoke'
+            WHEN 'admin REVOKE_3LO_TOKEN' THEN 'admin revoke'
+            WHEN 'admin REVOKE_3LO_DEVICE_TOKENS' THEN 'device revoke'
+            WHEN 'admin REVOKE_ASP' THEN 'password revoke'
+            WHEN 'admin SUSPEND_USER' THEN 'disable'
+            WHEN 'admin DELETE_USER' THEN 'disable'
+            WHEN 'admin AUTHORIZE_API_CLIENT_ACCESS' THEN 'delegate'
+            WHEN 'admin REMOVE_API_CLIENT_ACCESS' THEN 'end delegation'
+            WHEN 'admin REMOVE_FROM_TRUSTED_OAUTH2_APPS' THEN 'disallow'
+            WHEN 'admin DISALLOW_SERVICE_FOR_OAUTH2_ACCESS' THEN 'disallow' END AS meaning
 FROM (SELECT *, unnest(events) AS event, generate_subscripts(events, 1) AS nth FROM activity
       WHERE happened_at IS NOT NULL AND application IS NOT NULL)
 """
 
 # Parameters are a list of {name, value | intValue | multiValue | multiMessageValue}, or an object of plain values.
 # `unnest` keeps the parsed list as a value: without it DuckDB parses anew for each parameter that is read.
-_PARAMETER = """
+_GIVEN = """
 SELECT * EXCLUDE (written), unnest([
        CASE json_type(written)
             WHEN 'ARRAY' THEN list_transform(
@@ -88,46 +103,37 @@ SELECT * EXCLUDE (written), unnest([
                                '[{"parameter": [{"name": "VARCHAR", "value": "VARCHAR"}]}]')})
        END]) AS parameters
 FROM event
+WHERE meaning IS NOT NULL
 """
 
+# What was given under each name: the first, where there are several.
 _NAMED = """
-SELECT * EXCLUDE (parameters),
-       nullif(list_filter(parameters, lambda p: p.name = 'client_id')[1].value, '') AS client_id,
-       list_filter(parameters, lambda p: p.name = 'app_name')[1].value AS app_name,
-       list_filter(parameters, lambda p: p.name = 'api_name')[1].value AS api_name,
-       list_filter(parameters, lambda p: p.name = 'method_name')[1].value AS method_name,
-       list_filter(parameters, lambda p: p.name = 'product_bucket')[1].value AS product_bucket,
-       TRY_CAST(list_filter(parameters, lambda p: p.name = 'num_response_bytes')[1].value AS BIGINT) AS response_bytes,
-       list_filter(parameters, lambda p: p.name = 'scope')[1] AS scope,
-       list_filter(parameters, lambda p: p.name = 'scope_data')[1].messages AS scope_data,
-       nullif(list_filter(parameters, lambda p: p.name = 'API_CLIENT_NAME')[1].value, '') AS api_client_name,
-       list_filter(parameters, lambda p: p.name = 'API_SCOPES')[1] AS api_scopes,
-       list_filter(parameters, lambda p: p.name = 'DOMAIN_NAME')[1].value AS domain_name,
-       nullif(list_filter(parameters, lambda p: p.name = 'APP_ID')[1].value, '') AS app_id,
-       lower(nullif(list_filter(parameters, lambda p: p.name = 'USER_EMAIL')[1].value, '')) AS user_email,
-       list_filter(parameters, lambda p: p.name = 'ASP_ID')[1].value AS asp_id,
-       list_filter(parameters, lambda p: p.name = 'DEVICE_ID')[1].value AS device_id,
-       list_filter(parameters, lambda p: p.name = 'OAUTH2_APP_ID')[1].value AS policy_app_id,
-       list_filter(parameters, lambda p: p.name = 'OAUTH2_APP_NAME')[1].value AS policy_app_name,
-       list_filter(parameters, lambda p: p.name = 'OAUTH2_SERVICE_NAME')[1].value AS policy_service
-FROM parameter
+SELECT * EXCLUDE (names, texts, parameters),
+       nullif(texts[list_position(names, 'client_id')], '') AS client_id,
+       texts[list_position(names, 'app_name')] AS app_name,
+       texts[list_position(names, 'api_name')] AS api_name,
+       texts[list_position(names, 'method_name')] AS method_name,
+       texts[list_position(names, 'product_bucket')] AS product_bucket,
+       TRY_CAST(texts[list_position(names, 'num_response_bytes')] AS BIGINT) AS response_bytes,
+       CASE WHEN meaning = 'consent' THEN parameters[list_position(names, 'scope')] END AS scope,
+       CASE WHEN meaning = 'consent' THEN parameters[list_position(names, 'scope_data')].messages END AS scope_data,
+       nullif(texts[list_position(names, 'API_CLIENT_NAME')], '') AS api_client_name,
+       CASE WHEN meaning = 'delegate' THEN parameters[list_position(names, 'API_SCOPES')] END AS api_scopes,
+       texts[list_position(names, 'DOMAIN_NAME')] AS domain_name,
+       nullif(texts[list_position(names, 'APP_ID')], '') AS app_id,
+       lower(nullif(texts[list_position(names, 'USER_EMAIL')], '')) AS user_email,
+       texts[list_position(names, 'ASP_ID')] AS asp_id,
+       texts[list_position(names, 'DEVICE_ID')] AS device_id,
+       texts[list_position(names, 'OAUTH2_APP_ID')] AS policy_app_id,
+       texts[list_position(names, 'OAUTH2_APP_NAME')] AS policy_app_name,
+       texts[list_position(names, 'OAUTH2_SERVICE_NAME')] AS policy_service
+FROM (SELECT *, unnest([list_transform(parameters, lambda p: p.name)]) AS names,
+             unnest([list_transform(parameters, lambda p: p.value)]) AS texts
+      FROM given)
 """
 
 _KNOWN = """
 SELECT *,
-       CASE application || ' ' || name
-            WHEN 'token authorize' THEN 'consent'
-            WHEN 'token activity' THEN 'use'
-            WHEN 'token revoke' THEN 'revoke'
-            WHEN 'admin REVOKE_3LO_TOKEN' THEN 'admin revoke'
-            WHEN 'admin REVOKE_3LO_DEVICE_TOKENS' THEN 'device revoke'
-            WHEN 'admin REVOKE_ASP' THEN 'password revoke'
-            WHEN 'admin SUSPEND_USER' THEN 'disable'
-            WHEN 'admin DELETE_USER' THEN 'disable'
-            WHEN 'admin AUTHORIZE_API_CLIENT_ACCESS' THEN 'delegate'
-            WHEN 'admin REMOVE_API_CLIENT_ACCESS' THEN 'end delegation'
-            WHEN 'admin REMOVE_FROM_TRUSTED_OAUTH2_APPS' THEN 'disallow'
-            WHEN 'admin DISALLOW_SERVICE_FOR_OAUTH2_ACCESS' THEN 'disallow' END AS meaning,
        -- the client and the user that the event is about: in admin events the actor is the admin
        CASE WHEN meaning IN ('consent', 'use', 'revoke') THEN client_id
             WHEN meaning = 'admin revoke' THEN app_id
@@ -140,8 +146,7 @@ SELECT *,
             ELSE coalesce(subject, '') END AS holder,
        CASE WHEN client IS NOT NULL AND meaning <> 'disallow'
             THEN 'derived:google_workspace|' || coalesce(tenant, '') || '|' || client || '|' || holder END AS grant_id,
-       CASE WHEN name IS NULL THEN 'event without a name'
-            WHEN meaning IN ('consent', 'revoke', 'delegate', 'end delegation', 'admin revoke') AND client IS NULL
+       CASE WHEN meaning IN ('consent', 'revoke', 'delegate', 'end delegation', 'admin revoke') AND client IS NULL
                  THEN name || ' names no client'
             WHEN meaning IN ('admin revoke', 'device revoke', 'password revoke', 'disable') AND subject IS NULL
                  THEN name || ' names no user' END AS mistake
@@ -168,7 +173,7 @@ FROM (
                      list_sort(list_distinct(coalesce(
                          api_scopes.items, regexp_split_to_array(api_scopes.value, '[, ]+')))) END AS scopes
     FROM known
-    WHERE meaning IS NOT NULL AND mistake IS NULL
+    WHERE mistake IS NULL
 )
 """
 
@@ -226,9 +231,9 @@ SELECT line_no,
                   OR name IN ('CHANGE_APP_ACCESS', 'CHANGE_API_ACCESS')
                      THEN 'policy for apps, which grants nothing by itself'
                 ELSE 'administration without bearing on apps' END) AS reason
-FROM known
+FROM event
 GROUP BY line_no
-HAVING bool_and(meaning IS NULL AND mistake IS NULL)
+HAVING bool_and(meaning IS NULL AND name IS NOT NULL)
 """
 
 _REJECTED = """
@@ -240,7 +245,10 @@ SELECT line_no,
 FROM activity
 WHERE happened_at IS NULL OR application IS NULL OR len(events) = 0
 UNION ALL
-SELECT line_no, min(mistake) FROM known WHERE mistake IS NOT NULL GROUP BY line_no
+SELECT line_no, min(mistake)
+FROM (SELECT line_no, mistake FROM known UNION ALL
+      SELECT line_no, 'event without a name' FROM event WHERE name IS NULL)
+WHERE mistake IS NOT NULL GROUP BY line_no
 """
 
 LOADER = Loader(
@@ -253,7 +261,7 @@ LOADER = Loader(
     steps={
         "activity": _ACTIVITY,
         "event": _EVENT,
-        "parameter": _PARAMETER,
+        "given": _GIVEN,
         "named": _NAMED,
         "known": _KNOWN,
         "read": _READ,

@@ -1,6 +1,7 @@
 """One form for Entra's token ids, so that a sign-in and the calls made with its token meet."""
 
 _NIL = "A" * 22
+_GUID = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 
 
 def uti(value: str) -> str:
@@ -27,15 +28,19 @@ def uti(value: str) -> str:
             WHEN {value} IS NULL OR {value} = '' OR starts_with({value}, '{_NIL}') THEN NULL
             WHEN strlen({value}) = 22 THEN {value}
             WHEN strlen({value}) = 24 AND ends_with({value}, '==') THEN translate({value}[:22], '+/', '-_')
-            WHEN strlen({value}) = 36 THEN {_of_guid(value)}
-            WHEN strlen({value}) = 48 THEN {_of_guid(f"TRY(decode(from_base64({value})))", value)}
+            WHEN strlen({value}) = 36 THEN {_of_guid(value, value)}
+            WHEN strlen({value}) = 48 AND regexp_full_match({value}, '[A-Za-z0-9+/]*')
+                THEN {_of_guid(f"decode(from_base64({value}), 'replace')", value)}
             ELSE {value} END"""
 
 
-def _of_guid(guid: str, otherwise: str | None = None) -> str:
-    """Return SQL that packs a GUID; what is no GUID gives `otherwise`."""
+def _of_guid(guid: str, otherwise: str) -> str:
+    """Return SQL that packs a GUID; what is no GUID gives `otherwise`.
+
+    It is looked at before it is unpacked: `TRY` would go through the rows one by one wherever it meets another form.
+    """
     pairs = "".join(f"\\{group}" for group in (4, 3, 2, 1, 6, 5, 8, 7, 9))
     pattern = "^(..)(..)(..)(..)-(..)(..)-(..)(..)-(.{17})$"
-    packed = f"TRY(unhex(replace(regexp_replace({guid}, '{pattern}', '{pairs}'), '-', '')))"
-    return f"""nullif(CASE WHEN octet_length({packed}) = 16
-                THEN rtrim(translate(to_base64({packed}), '+/', '-_'), '=') ELSE {otherwise or guid} END, '{_NIL}')"""
+    packed = f"unhex(replace(regexp_replace({guid}, '{pattern}', '{pairs}'), '-', ''))"
+    return f"""nullif(CASE WHEN regexp_full_match({guid}, '{_GUID}')
+                THEN rtrim(translate(to_base64({packed}), '+/', '-_'), '=') ELSE {otherwise} END, '{_NIL}')"""
