@@ -6,7 +6,8 @@ RELATION = Relation(
     "granted_scope",
     "One row for each grant and scope that it held in the window: for how long it could have been used and "
     "seen (exposure), in how many sessions, how often it was used, and how much of the grant's calls a "
-    "catalogue can judge. in_part is true where the usage log shows only some calls: nothing was exposed to it then.",
+    "catalogue can judge. in_part is true where the usage log shows only some calls: nothing was exposed to it then. join_key "
+    "is the weakest key by which a call or the issuance came to the grant.",
     """
 WITH holding AS (
     SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_kind, opened_at, unnest(scopes) AS scope,
@@ -64,7 +65,7 @@ scope_kind AS (
     GROUP BY k.scope
 ),
 call AS (
-    SELECT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id, p.caller_id, p.operation_id, p.set_id, p.application,
+    SELECT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key, p.caller_id, p.operation_id, p.set_id, p.application,
            p.events, p.first_used_at, p.last_used_at, p.first_no, p.last_no
     FROM used_pair p
     JOIN named_caller c ON c.caller_id = p.caller_id
@@ -73,7 +74,8 @@ call AS (
 ),
 mapped AS (
     SELECT source, grant_id, sum(events) AS calls,
-           coalesce(sum(events) FILTER (operation_id IS NOT NULL), 0) AS mapped_calls
+           coalesce(sum(events) FILTER (operation_id IS NOT NULL), 0) AS mapped_calls,
+           bool_or(join_key = 'client_subject') AS by_pair
     FROM call WHERE grant_id IS NOT NULL
     GROUP BY source, grant_id
 ),
@@ -119,6 +121,7 @@ SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id,
        h.held_from, h.held_until,
        coalesce(v.covered_us, 0) / 86400e6 AS exposure_days,
        coalesce(v.covered_us, 0) / nullif(h.held_us, 0) AS coverage_share,
+       CASE WHEN m.by_pair OR h.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,
        coalesce(v.in_part, false) AS in_part,
        coalesce(t.sessions, 0) AS sessions, coalesce(t.refreshes, 0) AS refreshes,
        coalesce(u.uses, 0) AS uses, coalesce(u.ambiguous_uses, 0) AS ambiguous_uses,

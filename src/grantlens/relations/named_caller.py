@@ -5,7 +5,8 @@ from grantlens.relations.relation import Relation
 RELATION = Relation(
     "named_caller",
     "Each caller with the strongest key at hand: its token, else the grant that the log names, else its "
-    "session. join_key says which; 'client_subject' means that only the pair is left, see caller_segment. "
+    "session. join_key says which, and the words' order in the alphabet is that of their strength, the weakest first: "
+    "the least of several is the weakest; 'client_subject' means that only the pair is left, see caller_segment. "
     "own_set_id is the scope set of its token, or the one that the usage log repeats; application is true "
     "where the client acts for itself.",
     """

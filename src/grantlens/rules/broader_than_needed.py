@@ -59,7 +59,7 @@ SELECT CASE WHEN enough THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'exposure_days': round(exposure_days, 6),
            'reason': CASE WHEN in_part THEN 'the usage log shows only some of the calls: others may have needed more'
                           WHEN NOT enough THEN 'watched too short, or too little of it could be judged' END}) AS detail,
-       'grant' AS join_key, firsts, lasts, [opening] AS records,
+       join_key, firsts, lasts, [opening] AS records,
        'usage' AS about_log, held_from AS about_from, held_until AS about_until
 FROM proposal
 """,
@@ -75,9 +75,20 @@ FROM proposal
                 {
                     "verdict": "violation",
                     "scopes": ["mail.write"],
+                    "join_key": "grant",
                     "detail": {"scope": "mail.write", "replacement": "mail.read", "uses": 30},
                 },
             ),
+        ),
+        Example(
+            "one of its calls names neither token nor grant: the finding says so",
+            (
+                consent("01 08:00", ["mail.write"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 30)),
+                use("30 09:00", "GET /v1/messages/7", None),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            ({"verdict": "violation", "join_key": "client_subject", "detail": {"uses": 30}},),
         ),
     ),
     silent=(

@@ -39,7 +39,7 @@ SELECT 'clear' AS verdict,
        coalesce(max(r.client_name), r.client_id, 'An unnamed client') || ' was refused '
            || coalesce(o.label, 'an operation that no catalogue knows') || ' for want of scope' AS title,
        r.source, r.tenant, r.client_id, r.subject_id, r.grant_id,
-       CASE WHEN count(DISTINCT r.token_id) = 1 THEN min(r.token_id) END AS token_id,
+       CASE WHEN count(DISTINCT r.token_id) = 1 AND count(r.token_id) = count(*) THEN min(r.token_id) END AS token_id,
        CASE WHEN count(DISTINCT r.resource_server) = 1 THEN min(r.resource_server) END AS resource_server,
        o.label AS operation,
        list_sort(list_distinct(flatten(list(coalesce(r.scopes, []))))) AS scopes,

@@ -60,7 +60,8 @@ refreshable AS (
     WHERE r.alive OR (r.grant_id IS NULL AND len(list_filter(s.scopes, lambda x: lower(x) LIKE '%offline_access')) > 0)
 ),
 last_call AS (
-    SELECT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id, max(p.last_used_at) AS last_used_at, max(p.last_no) AS last_no
+    SELECT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id,
+           bool_or(coalesce(s.join_key, c.join_key) = 'client_subject') AS by_pair, max(p.last_used_at) AS last_used_at, max(p.last_no) AS last_no
     FROM used_pair p
     JOIN named_caller c USING (caller_id)
     LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
@@ -75,7 +76,7 @@ stray AS (
     GROUP BY c.source, c.tenant, c.client_id, c.subject_id
 ),
 silent AS (
-    SELECT g.*, l.last_used_at, l.last_no, coalesce(l.last_used_at, g.opened_at) AS silent_from,
+    SELECT g.*, l.last_used_at, l.last_no, l.by_pair, coalesce(l.last_used_at, g.opened_at) AS silent_from,
            $until - to_days($dormant_days::INTEGER) AS judged_from,
            y.last_used_at >= $until - to_days($dormant_days::INTEGER) AS strays
     FROM refreshable g
@@ -120,7 +121,7 @@ SELECT CASE WHEN coalesce(strays, false) OR share < $min_coverage THEN 'indeterm
            'reason': CASE WHEN coalesce(strays, false) THEN 'calls of the same client and subject name neither token nor grant'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence' END}) AS detail,
-       'grant' AS join_key,
+       CASE WHEN by_pair OR grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,
        CASE WHEN last_no IS NOT NULL THEN [last_no] END AS lasts,
        [record] AS records,
        'usage' AS about_log, judged_from AS about_from, $until AS about_until

@@ -34,7 +34,8 @@ RULE = Rule(
     ),
     sql="""
 WITH from_grant AS (
-    SELECT r.source, r.revocation_event, t.token_id
+    SELECT r.source, r.revocation_event, t.token_id,
+           CASE WHEN r.grant_id IS NULL OR r.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key
     FROM effective_revocation r
     JOIN token t ON t.source = r.source AND t.issued_at > r.revoked_at
         AND (t.grant_id = r.grant_id OR (r.grant_id IS NULL AND t.client_id = r.client_id AND t.subject_id = r.subject_id))
@@ -62,10 +63,13 @@ lineage AS (
     JOIN token t ON t.source = d.source AND t.parent_token_id = d.token_id AND t.kind <> 'exchange'
 ),
 candidate AS (
-    SELECT * FROM from_grant UNION SELECT * FROM lineage
+    SELECT source, revocation_event, token_id, join_key
+    FROM from_grant ANTI JOIN lineage USING (source, revocation_event, token_id)
+    UNION
+    SELECT source, revocation_event, token_id, 'token' FROM lineage
 ),
 timed AS (
-    SELECT c.source, c.token_id, r.revocation_event, r.tenant, r.revoked_at, r.batch_id AS revocation_batch_id, r.line_no AS revocation_line_no,
+    SELECT c.source, c.token_id, c.join_key, r.revocation_event, r.tenant, r.revoked_at, r.batch_id AS revocation_batch_id, r.line_no AS revocation_line_no,
            t.client_id, t.client_name, t.subject_id, t.grant_id, t.scopes, t.issued_at, t.batch_id, t.line_no, t.event_id,
            t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from AS proven
     FROM candidate c
@@ -90,7 +94,7 @@ SELECT CASE WHEN bool_or(proven) THEN 'violation' ELSE 'indeterminate' END AS ve
            'revocation_event': arg_min(revocation_event, revoked_at),
            'issued_after_s': round((epoch_us(max(issued_at)) - epoch_us(min(revoked_at))) / 1e6, 6),
            'reason': CASE WHEN NOT bool_or(proven) THEN 'the issuance and the revocation are closer than the clocks can tell' END}) AS detail,
-       'token' AS join_key,
+       arg_min(join_key, revoked_at) AS join_key,
        [{'seen_at': min(revoked_at), 'batch_id': arg_min(revocation_batch_id, revoked_at), 'line_no': arg_min(revocation_line_no, revoked_at), 'event_id': arg_min(revocation_event, revoked_at)},
         {'seen_at': max(issued_at), 'batch_id': max(batch_id), 'line_no': max(line_no), 'event_id': max(event_id)}] AS records,
        'issuance' AS about_log, min(revoked_at) AS about_from, max(issued_at) AS about_until
@@ -108,6 +112,7 @@ GROUP BY source, token_id
             ),
             (
                 {
+                    "join_key": "token",
                     "verdict": "violation",
                     "severity": "critical",
                     "token_id": "t2",
@@ -123,7 +128,7 @@ GROUP BY source, token_id
                 revoked("10 12:00", "grant", grant_id=None),
                 token("10 13:00", "t2", ["mail.read"]),
             ),
-            ({"verdict": "violation", "token_id": "t2"},),
+            ({"verdict": "violation", "token_id": "t2", "join_key": "client_subject"},),
         ),
         Example(
             "a child of a revoked refresh token",

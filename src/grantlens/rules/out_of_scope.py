@@ -53,7 +53,7 @@ SELECT CASE WHEN k.operation_key IS NULL THEN 'indeterminate' ELSE 'violation' E
             ELSE coalesce(max(k.client_name), k.client_id, 'An unnamed client') || ' called ' || any_value(o.label) || ' without a scope that permits it'
        END AS title,
        k.source, k.tenant, k.client_id, k.subject_id, k.grant_id,
-       CASE WHEN count(DISTINCT k.token_id) = 1 THEN min(k.token_id) END AS token_id,
+       CASE WHEN count(DISTINCT k.token_id) = 1 AND count(k.token_id) = count(*) THEN min(k.token_id) END AS token_id,
        CASE WHEN count(DISTINCT k.resource_server) = 1 THEN min(k.resource_server) END AS resource_server,
        any_value(o.label) AS operation,
        list_sort(list_distinct(flatten(list(coalesce(k.scopes, []))))) AS scopes,
@@ -100,6 +100,16 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
                     "detail": {"required": [["mail.write"]], "held": ["mail.read"], "match": "in_catalogue"},
                 },
             ),
+        ),
+        Example(
+            "two calls, one of which names no token: the finding is told of the grant",
+            (
+                consent("10 09:00", ["mail.read"]),
+                token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+                use("10 09:05", "DELETE /v1/messages/7", status=204),
+                use("10 09:06", "DELETE /v1/messages/7", None, grant_id="g1", status=204),
+            ),
+            ({"verdict": "violation", "grant_id": "g1", "token_id": None, "events": 2, "join_key": "grant"},),
         ),
         Example(
             "half of an all-of is not enough",

@@ -199,7 +199,7 @@ SELECT 'indeterminate' AS verdict, 'medium' AS severity,
            'in_part': g.in_part,
            'exception': x.reason,
            'replacement': r.replacement}) AS detail,
-       'grant' AS join_key,
+       g.join_key,
        g.firsts, g.lasts,
        [g.opening] AS records,
        'usage' AS about_log, g.held_from AS about_from, g.held_until AS about_until
