@@ -3,6 +3,7 @@
 from grantlens.rules.evidence import Evidence, Way
 from grantlens.rules.example import IN_PART, Example, use
 from grantlens.rules.rule import Rule
+from grantlens.schema import LOGS
 
 RULE = Rule(
     id="INT-5",
@@ -12,8 +13,15 @@ RULE = Rule(
     severity="medium",
     remedy="Fetch the missing stretch from the provider while it is still kept. Until then, absence there proves nothing.",
     basis="NIST SP 800-53 AU-6, AU-9; SSF 1.0: absence of a signal proves nothing unless the stream is known to be alive",
-    # Any log will do, with a thousand events or more.
-    rests_on=Evidence((Way(),)),
+    # Any log will do that would show what happens, with a thousand events or more.
+    rests_on=Evidence(
+        tuple(Way((log,), silence=(log,)) for log in LOGS),
+        (
+            Way(
+                leaves_open="the log shows only some of what happened: where it is silent, there may have been nothing to show"
+            ),
+        ),
+    ),
     sql="""
 SELECT CASE WHEN in_part THEN 'indeterminate' ELSE 'violation' END AS verdict, 'medium' AS severity,
        'The ' || log::VARCHAR || ' log of ' || source || ' is silent for '
