@@ -12,10 +12,34 @@ RULE = Rule(
     severity="critical",
     remedy="Shorten the cache or the token life, or let the server ask at each call; where it is unexplained, cut the connection at the server.",
     basis="RFC 7009 section 2; RFC 7662 section 4",
-    needs=("revoked_use",),
+    needs=("revoked_use", "covered_token", "grant_state", "named_caller", "clock_error"),
     # Without a bound of the server, from its row or from the call, every finding is undecided.
     rests_on=with_a_server(after_the_end()),
     sql="""
+WITH sole_grant AS (
+    SELECT source, tenant, client_id, subject_id, min(grant_id) AS grant_id
+    FROM grant_state
+    GROUP BY source, tenant, client_id, subject_id
+    HAVING count(DISTINCT grant_id) = 1
+),
+-- Calls that name neither token nor grant, of a client and subject whose only known grant had ended: rules 0.2.16.
+paired AS (
+    SELECT v.source, v.tenant, v.revocation_event, v.grant_id, c.resource_server, any_value(v.revoked_at) AS revoked_at,
+           any_value(v.batch_id) AS batch_id, any_value(v.line_no) AS line_no, any_value(v.client_id) AS client_id,
+           any_value(v.subject_id) AS subject_id, any_value(v.scopes) AS scopes,
+           count(*) AS uses_after, min(w.used_at) AS first_used_at, max(w.used_at) AS last_used_at,
+           list(w.usage_id ORDER BY w.used_at, w.event_id) AS usage_ids
+    FROM covered_token v
+    JOIN sole_grant g ON g.source = v.source AND g.grant_id = v.grant_id
+    JOIN named_caller c ON c.source = g.source AND c.tenant IS NOT DISTINCT FROM g.tenant AND c.client_id = g.client_id
+        AND c.subject_id IS NOT DISTINCT FROM g.subject_id AND c.join_key = 'client_subject' AND c.grant_id IS NULL
+    JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
+    JOIN usage_row w ON w.caller_id = c.caller_id AND w.outcome = 'success'
+        AND w.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > v.certain_from
+        AND w.used_at < v.covered_until AND w.used_at < $until
+    WHERE v.token_id IS NULL AND v.revoked_at >= $since AND v.revoked_at < $until
+    GROUP BY v.source, v.tenant, v.revocation_event, v.grant_id, c.resource_server
+)
 SELECT CASE WHEN u.uses_after = 0 OR u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        CASE WHEN u.uses_after = 0 THEN 'critical'
             WHEN u.allowed_s IS NULL THEN 'high'
@@ -46,6 +70,29 @@ SELECT CASE WHEN u.uses_after = 0 OR u.allowed_s IS NULL THEN 'indeterminate' EL
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
 FROM revoked_use u
 WHERE u.successes > 0
+UNION ALL
+SELECT 'indeterminate', 'high', NULL,
+       coalesce(p.client_id, 'An unnamed client') || ' may have used access after its revocation',
+       p.source, p.tenant, p.client_id, p.subject_id, p.grant_id, NULL, p.resource_server,
+       p.scopes,
+       p.first_used_at, p.last_used_at, p.uses_after + 1,
+       to_json({
+           'revocation_event': p.revocation_event,
+           'last_success_s': round((epoch_us(p.last_used_at) - epoch_us(p.revoked_at)) / 1e6, 6),
+           'first_denial_s': NULL,
+           'lag_lower_s': NULL, 'lag_upper_s': NULL,
+           'uses_after': p.uses_after,
+           'censored': 'right',
+           'allowed_s': NULL,
+           'writes_after': NULL,
+           'reason': 'the calls name neither token nor grant: their client and subject had no other grant that is known'}),
+       'client_subject', CASE WHEN $every_call THEN p.usage_ids ELSE p.usage_ids[1:19] || p.usage_ids[20:][-1:] END,
+       [{'seen_at': p.revoked_at, 'batch_id': p.batch_id, 'line_no': p.line_no, 'event_id': p.revocation_event}],
+       'usage', p.revoked_at, p.last_used_at
+FROM paired p
+-- Where calls name the grant, they tell more.
+ANTI JOIN revoked_use u ON u.source = p.source AND u.revocation_event = p.revocation_event AND u.token_id IS NULL
+    AND u.grant_id = p.grant_id AND u.resource_server IS NOT DISTINCT FROM p.resource_server AND u.successes > 0
 """,
     fires=(
         Example(
@@ -142,6 +189,15 @@ WHERE u.successes > 0
     ),
     silent=(
         Example(
+            "calls that name neither token nor grant, while another grant of client and subject lives",
+            (
+                consent("10 11:00", ["mail.read"]),
+                consent("10 11:00", ["files.read"], "g2"),
+                revoked("10 12:00", "grant"),
+                use("10 12:10", "GET /v1/messages/7", None),
+            ),
+        ),
+        Example(
             "refused at once",
             (
                 token("10 11:00", "t1", ["mail.read"], "10 13:00"),
@@ -196,6 +252,25 @@ WHERE u.successes > 0
         ),
     ),
     undecidable=(
+        Example(
+            "calls that name neither token nor grant, after the end of the only grant of their client and subject",
+            (
+                consent("10 11:00", ["mail.read"]),
+                revoked("10 12:00", "grant"),
+                use("10 11:30", "GET /v1/messages/7", None),
+                use("10 12:10", "GET /v1/messages/7", None),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "token_id": None,
+                    "grant_id": "g1",
+                    "events": 2,
+                    "join_key": "client_subject",
+                    "detail": {"last_success_s": 600.0, "uses_after": 1},
+                },
+            ),
+        ),
         Example(
             "in the same second",
             (
