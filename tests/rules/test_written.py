@@ -11,6 +11,16 @@ from grantlens.rules.written import defaults, translated, written_out
 SINCE, UNTIL = datetime(2026, 7, 3, tzinfo=UTC), datetime(2026, 7, 18, 12, tzinfo=UTC)
 CHOSEN = {"dormant_days": 3}
 
+ISSUED = {"log": "issuance", "issued_at": "2026-07-04T09:00:00Z", "kind": "credential", "outcome": "success"}
+OF_PROVIDERS = (
+    {**ISSUED, "source": "github", "event_id": "pat-1", "grant_id": "pat:7:ci", "token_id": "hash-1", "client_id": "pat"},
+    {**ISSUED, "source": "github", "event_id": "pat-2", "grant_id": "pat:7:ci", "token_id": "hash-2", "client_id": "pat"},
+    {"log": "revocation", "source": "github", "event_id": "pat-3", "grant_id": "pat:7:ci", "target_kind": "grant",
+     "revoked_at": "2026-07-05T09:00:00Z", "kind": "revoke", "outcome": "success"},
+    {**ISSUED, "source": "microsoft_entra", "event_id": "sp-1", "grant_id": "entra:object:graph", "client_id": "app-id"},
+)  # fmt: skip
+"""What only some providers write: a token's name that is used again, and an object that stands for an application."""
+
 
 @pytest.fixture(scope="module")
 def store(prepared, log_of, kept_going, tmp_path_factory):
@@ -23,7 +33,7 @@ def store(prepared, log_of, kept_going, tmp_path_factory):
     folder = tmp_path_factory.mktemp("written")
     log = folder / "log.ndjson"
     records = [record for seed in (1, 5, 8) for record in log_of(seed, f"n{seed}")]
-    log.write_text("".join(json.dumps(record) + "\n" for record in (*records, *log_of(0), *kept_going)))
+    log.write_text("".join(json.dumps(record) + "\n" for record in (*records, *log_of(0), *kept_going, *OF_PROVIDERS)))
     with Store(shutil.copy(prepared, folder / "store.duckdb")) as opened:
         opened.load(log)
         yield opened
