@@ -1,10 +1,12 @@
 """Raw tokens are never stored, and secrets never shown."""
 
 import json
+import random
 
 import pytest
 
-from grantlens.ingest.secrecy import EXCERPT, keyed_hash, masked
+from grantlens.ingest import secrecy
+from grantlens.ingest.secrecy import EXCERPT, keyed_hash, masked, nothing_to_mask
 from grantlens.store import Store
 
 from .oracle import issuance, ndjson, revocation, usage
@@ -99,3 +101,39 @@ def test_a_rejected_record_is_kept_without_its_secrets(tmp_path):
         (row,) = store.engine.rows("SELECT reason, excerpt FROM rejected")
         assert row[0].startswith("used_at: ")
         assert "eyJ" not in row[0] + row[1]
+
+
+PIECES = [
+    *'",}{:=&?\n .',
+    "code",
+    "token",
+    "key",
+    "Secret",
+    "Bearer",
+    "basic ",
+    "password",
+    'client_secret": "',
+    "abcdefgh",
+]
+PIECES += ["x" * 30, "é", "ſecret=abcdef", *TOKENS, "y" * 250]
+
+
+def test_what_is_taken_to_hold_nothing_to_mask_is_shown_as_it_would_be_masked():
+    """And masking only the beginning gives what masking all that was looked at gives."""
+    chance = random.Random(5)
+    texts = ["{" + "".join(chance.choices(PIECES, k=chance.randrange(1, 40))) + "}" for _ in range(5_000)]
+    texts += [
+        "{" + "".join(chance.choices(["abc", ",", ":", " "], k=chance.randrange(1, 400))) + "}" for _ in range(500)
+    ]
+    with Store(":memory:") as store:
+        plain = store.engine.rows(
+            f"SELECT {nothing_to_mask('record', 'reason')} FROM (SELECT unnest($texts) AS record, 'is wrong' AS reason)",
+            {"texts": texts},
+        )
+    assert 500 < sum(each for (each,) in plain) < 2_000
+    for text, (is_plain,) in zip(texts, plain, strict=True):
+        whole = text[: EXCERPT * 20]
+        for pattern, instead in secrecy._MASKS:
+            whole = pattern.sub(instead, whole)
+        assert masked(text) == whole[:EXCERPT]
+        assert not is_plain or masked(text) == text[:EXCERPT]

@@ -22,6 +22,7 @@ from grantlens.ingest.mapping import (
     step_table,
     with_steps,
 )
+from grantlens.ingest.raw_tokens import hash_tokens
 from grantlens.ingest.unknown_keys import refuse_unknown_keys
 from grantlens.ingest.workbench import Workbench
 from grantlens.schema import LOGS
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from grantlens.loaders import Loader
+
+TOKEN_COLUMNS = ("token_id", "parent_token_id", "session_id")
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,6 @@ class Mapper:
     def _map(self, loader: Loader, refused: list[tuple[int, str]]) -> Mapped:
         record = parsed(loader, "chunk_line")
         calls_only = reads_calls_only(loader)
-        if not calls_only:
-            self._run(f"CREATE OR REPLACE TEMP TABLE record AS {record}")
         known = self._bench.known(loader)
         kept = known[0] if known else {} if calls_only else kept_steps(loader)
         for step, select in kept.items():
@@ -131,7 +132,7 @@ class Mapper:
         staged = []
         for each in known[1] if known else self._stagings_of(loader, record if calls_only else None, kept):
             self._stage(each)
-            table = self._engine.arrow(f"FROM staged_{each.log} ORDER BY rowid")
+            table = self._engine.arrow(f"FROM staged_{each.log}")
             staged.append(Rows(table, each, {name: self._entries(each, name) for name in each.entries if len(table)}))
             self._run(f"INSERT INTO out_line SELECT line_no FROM staged_{each.log}")
         ignored = self._ignored(loader, kept)
@@ -169,6 +170,10 @@ class Mapper:
             self._run(f"DELETE FROM {table} WHERE refused IS NOT NULL")
         if nameless:
             self._name_events(table)
+        if staged.log != "usage":  # of calls the dictionaries hash what they hold
+            hash_tokens(
+                self._engine, table, [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["salt"]
+            )
 
     def _entries(self, staged: Staging, name: str) -> pa.Table:
         """Return what each hash of the staged calls stands for, each told by its first record."""

@@ -71,6 +71,8 @@ def parsed(loader: Loader, lines: str) -> str:
     """Return the SELECT that parses each record of `lines` once; one that is no JSON is NULL."""
     if loader.text:
         return f"SELECT line_no, rtrim(line, chr(13) || chr(10)) AS r FROM {lines}"
+    if loader.fields == '"JSON"':
+        return f"SELECT line_no, TRY_CAST(line AS JSON) AS r FROM {lines}"
     return f"SELECT line_no, TRY(from_json(line, {_literal(loader.fields)})) AS r FROM {lines}"
 
 
@@ -108,6 +110,9 @@ def _literal(text: str) -> str:
 def kept_steps(loader: Loader) -> dict[str, str]:
     """Return, in order, the SELECT of each step that is read from several places: worked out once, kept in a table.
 
+    The parsed `record` is one of them, unless a single step reads it: that one parses what it reads, since a table of
+    whole records costs about as much to write as the parsing.
+
     Examples
     --------
     >>> from grantlens.loaders import loaders
@@ -115,12 +120,21 @@ def kept_steps(loader: Loader) -> dict[str, str]:
     ['event', 'known', 'party', 'ended']
     """
     selects = [select for name in (*LOGS, "ignored", "rejected") if (select := getattr(loader, name))]
-    kept: dict[str, str] = {}
-    for step, text in loader.steps.items():
+    shared = []
+    for step in loader.steps:
         others = [other for name, other in loader.steps.items() if name != step]
         if sum(_reads(reader, step) for reader in (*selects, *others)) > 1:
-            kept[step] = with_steps(loader, text, kept=kept)
-    return kept
+            shared.append(step)
+    record = parsed(loader, "chunk_line")
+    whole = [with_steps(loader, text, kept=shared) for text in selects]
+    whole += [_kept_step(loader, step, shared) for step in shared]
+    if sum(_reads(text, "record") for text in whole) == 1 and not _reads(" ".join(whole[: len(selects)]), "record"):
+        return {step: _kept_step(loader, step, shared, record) for step in shared}
+    return {"record": record} | {step: _kept_step(loader, step, shared) for step in shared}
+
+
+def _kept_step(loader: Loader, step: str, shared: list[str], record: str | None = None) -> str:
+    return with_steps(loader, loader.steps[step], record, shared[: shared.index(step)])
 
 
 def with_steps(
@@ -160,7 +174,7 @@ def with_steps(
 
 def step_table(step: str) -> str:
     """Return the name of the table in which a step is kept."""
-    return f"step_{step}"
+    return step if step == "record" else f"step_{step}"
 
 
 def _reads(text: str, relation: str) -> bool:
@@ -277,7 +291,7 @@ def _entry(
     again: str,
     kept: Iterable[str],
 ) -> str:
-    select = with_steps(loader, loader.usage, *((None, kept, WANTED) if kept else (again,)))
+    select = with_steps(loader, loader.usage, *((None, kept, WANTED) if set(kept) - {"record"} else (again,)))
     given = {column.name for column in columns}
     absent = "".join(
         f", {'$source' if column.name == 'source' else f'NULL::{column.type}'} AS {quote(column.name)}"

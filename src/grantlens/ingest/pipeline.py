@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -13,9 +12,7 @@ from grantlens.ingest.dictionary import CALLERS, TARGETS, Dictionary, Seen
 from grantlens.ingest.duplicates import Duplicates
 from grantlens.ingest.mapper import Mapped, Mapper
 from grantlens.ingest.mapping import Staging
-from grantlens.ingest.raw_tokens import hash_tokens
-from grantlens.ingest.secrecy import masked
-from grantlens.ingest.tabular import ODD_ROW
+from grantlens.ingest.rejection import keep_rejected
 from grantlens.ingest.workbench import Workbench
 from grantlens.schema import LOGS, TIMES, USAGE_ROW
 
@@ -34,8 +31,6 @@ DERIVED_GRANT = (
     "array_to_string(list_sort(audience), ' ')])::VARCHAR) ELSE grant_id END"
 )
 """Where the provider names no grant: (source, tenant, client, subject, resource)."""
-
-TOKEN_COLUMNS = ("token_id", "parent_token_id", "session_id")
 
 
 class Pipeline:
@@ -171,11 +166,11 @@ class Pipeline:
             if not len(rows.table) or (log == "usage" and self._take_calls(rows)):
                 continue
             with self._registered("mapped_row", rows.table):
-                self._run(f"CREATE OR REPLACE TEMP TABLE staged_{log} AS FROM mapped_row")
-            if log == "usage":
-                self._take_staged_calls(rows)
-            else:
-                self._keep(rows.staging)
+                if log != "usage":
+                    self._keep(rows.staging, "mapped_row")
+                    continue
+                self._run("CREATE OR REPLACE TEMP TABLE staged_usage AS FROM mapped_row")
+            self._take_staged_calls(rows)
         with self._registered("mapped_ignored", mapped.ignored):
             self._run("INSERT INTO file_ignored FROM mapped_ignored")
         self.account.add("ignored", sum(mapped.ignored["records"].to_pylist()))
@@ -219,13 +214,9 @@ class Pipeline:
         self._run(f"INSERT INTO usage_row SELECT {values} FROM {stage} s{self._true_lines()}")
         self._duplicates.note_usage(stage, staged.column("source", "VARCHAR"), f"{shift} + {number}")
 
-    def _keep(self, staged: Staging) -> None:
-        table = f"staged_{staged.log}"
+    def _keep(self, staged: Staging, table: str) -> None:
         if not self._count(staged.log, table):
             return
-        hash_tokens(
-            self.engine, table, [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["salt"]
-        )
         special = {"batch_id": "$batch", "line_no": self._line("s"), "event_id": "s.event_id"}
         columns = LOGS[staged.log].columns
         values = ", ".join(
@@ -238,23 +229,7 @@ class Pipeline:
 
     def _reject(self) -> None:
         line = "l.true_line" if self.reading.shared_lines else "l.line_no"
-        bad = self.engine.rows(
-            f"SELECT {line}, b.reason, l.line FROM (SELECT line_no, string_agg(DISTINCT reason, '; ' ORDER BY reason) AS reason "
-            "FROM bad_line GROUP BY line_no) b JOIN chunk_line l USING (line_no) ORDER BY 1"
-        )
-        self.account.add("rejected", len(bad))
-        bad = [(number, reason, text.strip()) for number, reason, text in bad]
-        self.engine.execute(
-            "INSERT INTO rejected SELECT $batch, unnest($lines), unnest($reasons), unnest($excerpts)",
-            {
-                "batch": self.account.batch_id,
-                "lines": [number for number, _, _ in bad],
-                "reasons": [
-                    masked(reason) if self.loader.text else _explained(reason, text) for _, reason, text in bad
-                ],
-                "excerpts": [masked(text.removeprefix(ODD_ROW)) for _, _, text in bad],
-            },
-        )
+        self.account.add("rejected", keep_rejected(self.engine, self.account.batch_id, line, text=self.loader.text))
 
     def _line(self, alias: str) -> str:
         return "l.true_line" if self.reading.shared_lines else f"{alias}.line_no"
@@ -271,20 +246,3 @@ def numbered(table: pa.Table) -> pa.Table:
     import numpy as np
 
     return table.append_column("number", int_array(np.arange(len(table))))
-
-
-def _explained(reason: str, text: str) -> str:
-    """Say where a record is no JSON, and what it is instead of an object."""
-    if reason != "not mapped" and not reason.endswith(": missing"):
-        return masked(reason)
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        if text.startswith(ODD_ROW):
-            return text.partition(": ")[0].removeprefix(ODD_ROW)
-        return f"no JSON: {error.msg} at column {error.colno}"
-    except RecursionError:
-        return "no JSON: nested too deeply"
-    if not isinstance(value, dict):
-        return "no JSON object"
-    return reason

@@ -1,0 +1,75 @@
+"""Records of which nothing could be made: kept by line, reason and the start of their text, secrets masked."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from grantlens.ingest.secrecy import EXCERPT, masked, nothing_to_mask
+from grantlens.ingest.tabular import ODD_ROW
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+
+def keep_rejected(engine: Engine, batch_id: int, line: str, *, text: bool) -> int:
+    """Write the records of `bad_line`, whose text is in `chunk_line`, and return how many there are.
+
+    Most hold nothing to mask and stay in the database; the others are looked at one by one.
+
+    Parameters
+    ----------
+    engine
+        The open store.
+    batch_id
+        The batch they belong to.
+    line
+        SQL for the true line of a record, `l` being its row of `chunk_line`.
+    text
+        True if the records are lines of text, and no JSON is missing.
+    """
+    reason = "string_agg(DISTINCT reason, '; ' ORDER BY reason)"
+    no_fault = "true" if text else "reason <> 'not mapped' AND NOT ends_with(reason, ': missing')"
+    engine.execute(
+        "CREATE OR REPLACE TEMP TABLE bad_record AS "  # never the text of one that may hold a secret
+        f"SELECT key, line_no, reason, plain, CASE WHEN plain THEN left(record, {EXCERPT}) END AS excerpt "
+        f"FROM (SELECT *, {no_fault} AND {nothing_to_mask('record', 'reason')} AS plain "
+        f"FROM (SELECT l.line_no AS key, {line} AS line_no, b.reason, rtrim(l.line, ' ' || chr(13) || chr(10)) AS record "
+        f"FROM (SELECT line_no, {reason} AS reason FROM bad_line GROUP BY line_no) b JOIN chunk_line l USING (line_no))) "
+        "ORDER BY line_no"
+    )
+    engine.execute(
+        "INSERT INTO rejected SELECT $batch, line_no, reason, excerpt FROM bad_record WHERE plain", {"batch": batch_id}
+    )
+    odd = engine.rows(
+        "SELECT b.line_no, b.reason, l.line FROM bad_record b JOIN chunk_line l ON l.line_no = b.key WHERE NOT b.plain ORDER BY 1"
+    )
+    odd = [(number, reason, record.strip()) for number, reason, record in odd]
+    told = {reason: masked(reason) for reason in {reason for _, reason, _ in odd}}  # most are the same
+    engine.execute(
+        "INSERT INTO rejected SELECT $batch, unnest($lines), unnest($reasons), unnest($excerpts)",
+        {
+            "batch": batch_id,
+            "lines": [number for number, _, _ in odd],
+            "reasons": [(None if text else _fault(reason, record)) or told[reason] for _, reason, record in odd],
+            "excerpts": [masked(record.removeprefix(ODD_ROW)) for _, _, record in odd],
+        },
+    )
+    rejected = engine.value("SELECT count(*) FROM bad_record")
+    engine.execute("DROP TABLE bad_record")
+    return rejected
+
+
+def _fault(reason: str, text: str) -> str | None:
+    """Say of a record from which something is missing why it is no JSON, or what else than an object; else None."""
+    if reason != "not mapped" and not reason.endswith(": missing"):
+        return None
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        if text.startswith(ODD_ROW):
+            return text.partition(": ")[0].removeprefix(ODD_ROW)
+        return f"no JSON: {error.msg} at column {error.colno}"
+    except RecursionError:
+        return "no JSON: nested too deeply"
+    return None if isinstance(value, dict) else "no JSON object"
