@@ -155,7 +155,7 @@ FROM named
 
 # The event's own id; one digest for the same event in every dialect. Scopes as one list from all places.
 _READ = """
-SELECT *,
+SELECT * EXCLUDE (scope, scope_data, api_scopes),
        concat_ws('|', strftime(happened_at, '%Y-%m-%dT%H:%M:%S.%gZ'), coalesce(qualifier, ''), application,
                  coalesce(tenant, ''),
                  left(md5(to_json({'name': name, 'client': client, 'subject': subject, 'holder': holder,
@@ -173,7 +173,6 @@ FROM (
                      list_sort(list_distinct(coalesce(
                          api_scopes.items, regexp_split_to_array(api_scopes.value, '[, ]+')))) END AS scopes
     FROM known
-    WHERE mistake IS NULL
 )
 """
 
@@ -188,7 +187,7 @@ SELECT line_no, event_id, tenant, happened_at AS issued_at, received_at,
        CASE meaning WHEN 'consent' THEN 'user' ELSE 'admin' END AS consent_kind,
        ip
 FROM read
-WHERE meaning IN ('consent', 'delegate')
+WHERE meaning IN ('consent', 'delegate') AND mistake IS NULL
 """
 
 # A record means that the call happened: this log knows no refusals.
@@ -200,7 +199,7 @@ SELECT line_no, event_id, tenant, happened_at AS used_at, received_at,
        method_name AS operation,
        response_bytes, ip
 FROM read
-WHERE meaning = 'use'
+WHERE meaning = 'use' AND mistake IS NULL
 """
 
 _REVOCATION = """
@@ -219,7 +218,7 @@ SELECT line_no, event_id, tenant, happened_at AS revoked_at, received_at,
        CASE WHEN meaning <> 'revoke'
             THEN name || coalesce(' ' || device_id, ' ' || policy_service, '') END AS reason
 FROM read
-WHERE meaning IN ('revoke', 'admin revoke', 'device revoke', 'password revoke', 'disable', 'end delegation', 'disallow')
+WHERE meaning NOT IN ('consent', 'delegate', 'use') AND mistake IS NULL
 """
 
 # A record is ignored if none of its events says anything about access.
@@ -246,7 +245,7 @@ FROM activity
 WHERE happened_at IS NULL OR application IS NULL OR len(events) = 0
 UNION ALL
 SELECT line_no, min(mistake)
-FROM (SELECT line_no, mistake FROM known UNION ALL
+FROM (SELECT line_no, mistake FROM read UNION ALL
       SELECT line_no, 'event without a name' FROM event WHERE name IS NULL)
 WHERE mistake IS NOT NULL GROUP BY line_no
 """
