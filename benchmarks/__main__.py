@@ -1,6 +1,6 @@
-"""All benchmarks, one after the other, in about ten minutes on two cores: `make bench`.
+"""All benchmarks, one after the other, in about ten minutes on two cores and half an hour more for the providers' logs: `make bench`.
 
-python -m benchmarks --load 1000000 --targets 500000 --calls 1000000 10000000 --rounds 3
+python -m benchmarks --load 1000000 --mib 200 --targets 500000 --calls 1000000 10000000 --rounds 3
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ def main() -> int:
     """Run each benchmark; the exit code says whether every goal was met."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--load", type=int, default=1_000_000, help="records of a load")
+    parser.add_argument("--mib", type=int, default=200, help="size of each provider's log; 0 leaves them out")
     parser.add_argument("--targets", type=int, default=500_000, help="distinct targets to match")
     parser.add_argument(
         "--calls", type=int, nargs="+", default=[1_000_000, 10_000_000], help="calls that are asked about"
@@ -29,6 +30,9 @@ def main() -> int:
     print(machine(), flush=True)
     print("\n# Load, beside a bare read_json of the same file", flush=True)
     met = [apart("bench_load", "--records", given.load, "--rounds", given.rounds)]
+    if given.mib:
+        print("\n# Each provider's log, beside a bare read_json of the same file", flush=True)
+        met.append(apart("bench_loaders", "--mib", given.mib, "--rounds", given.rounds))
     print("\n# Which operation a path is", flush=True)
     met.append(apart("bench_matcher", "--targets", given.targets))
     print(f"\n# The three main questions\n{bench_questions.HEAD}", flush=True)

@@ -87,24 +87,36 @@ def write(name: str, paths: list[Path], size: int, folder: Path) -> Path:
 
 
 def bare(path: Path, database: Path) -> tuple[int, float, float]:
-    """Read the log into one table, as plain DuckDB would: every column, in the type that DuckDB sees in the first records."""
+    """Read the log into one table, as plain DuckDB would: every column, in the type that DuckDB sees in the first records.
+
+    Of a log that is text nothing is parsed: its lines are all that plain DuckDB can read.
+    """
     import duckdb
 
     connection = duckdb.connect(str(database))
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
     pages = path.is_dir()
-    source = f"'{path}/*.json.gz', format = 'unstructured'" if pages else f"'{path}', format = 'newline_delimited'"
-    source += f", ignore_errors = {not pages}, maximum_object_size = {PAGE * 4}"
-    first = sorted(path.iterdir())[0] if pages else path
-    seen = connection.execute(f"DESCRIBE FROM read_json('{first}', maximum_object_size = {PAGE * 4})").fetchall()
-    columns = ", ".join(f"{_quoted(column)}: {_quoted(kind)}" for column, kind, *_ in seen)
+    if pages or _is_json(path):
+        source = f"'{path}/*.json.gz', format = 'unstructured'" if pages else f"'{path}', format = 'newline_delimited'"
+        options = f"ignore_errors = {not pages}, maximum_object_size = {PAGE * 4}"
+        first = sorted(path.iterdir())[0] if pages else path
+        seen = connection.execute(f"DESCRIBE FROM read_json('{first}', {options})").fetchall()
+        columns = ", ".join(f"{_quoted(column)}: {_quoted(kind)}" for column, kind, *_ in seen)
+        read = f"read_json({source}, {options}, columns = {{{columns}}})"
+    else:
+        read = f"read_csv('{path}', header = false, delim = '\x01', quote = '', escape = '', columns = {{'line': 'VARCHAR'}})"
     wanted = "unnest(Records, recursive := true)" if pages else "*"
     begun, busy = time.perf_counter(), time.process_time()
-    connection.execute(f"CREATE TABLE t AS SELECT {wanted} FROM read_json({source}, columns = {{{columns}}})")
+    connection.execute(f"CREATE TABLE t AS SELECT {wanted} FROM {read}")
     rows = connection.execute("SELECT count(*) FROM t").fetchall()[0][0]
     connection.close()
     return rows, time.perf_counter() - begun, time.process_time() - busy
+
+
+def _is_json(path: Path) -> bool:
+    with path.open() as file:
+        return all(line.startswith("{") for _, line in zip(range(1000), file, strict=False))
 
 
 def _quoted(text: str) -> str:
@@ -196,8 +208,10 @@ def main(arguments: list[str] | None = None) -> int:
         print("No real logs are beside this checkout, so there is nothing to grow; see GRANTLENS_SHARED.")
         return 0
     print(HEAD, flush=True)
-    ratios = [compare(name, found[name], given.mib << 20, given.rounds) for name in given.loader or found]
-    return 0 if min(ratios) >= GOAL else 1
+    ratios = {name: compare(name, found[name], given.mib << 20, given.rounds) for name in given.loader or found}
+    missed = [name for name, ratio in ratios.items() if ratio < GOAL]
+    print(f"Goal {GOAL}; {f'missed by {len(missed)}: ' + ', '.join(missed) if missed else 'met by all'}.")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
