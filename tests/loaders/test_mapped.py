@@ -358,6 +358,7 @@ def test_a_mapping_may_fill_all_three_logs(load, make):
     text = """
 name = "three"
 carries = ["issuance", "usage", "revocation"]
+keys_end = true
 [issuance]
 when = { event = "token.issued" }
 issued_at = "time"
@@ -408,6 +409,8 @@ key = "jti"
         ("issuance", "revocation", "none"),
         ("usage", "revocation", "none"),
     ]
+    assert loader.keys_end
+    assert not make(text.replace("keys_end = true", "")).keys_end
 
 
 # --- shapes ---
@@ -578,6 +581,7 @@ when = {{ drop = {quoted} }}
         ('carries = ["usage"]', 'carries = ["usages"]', 4, "cannot name 'usages'", "Did you mean 'usage'?"),
         ('carries = ["usage"]', 'carries = ["revocation"]', 4, "fills no revocation", "Write [revocation]"),
         ('carries = ["usage"]', "carries = 'usage'", 4, "must be a list", ""),
+        ('carries = ["usage"]', 'keys_end = "yes"', 4, "must be true or false, not 'yes'", "keys_end = true"),
         ("[recognise]", "[recognize]", 6, "'recognize' is no key", "Did you mean 'recognise'?"),
         ('keys = ["acme_event", "time"]', 'kyes = ["acme_event"]', 7, "'kyes' is no key", "Did you mean 'keys'?"),
         ("[usage]", "[usages]", 9, "'usages' is no key", "Did you mean 'usage'?"),

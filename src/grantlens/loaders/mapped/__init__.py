@@ -81,6 +81,7 @@ def loader_of(mapped: Mapped) -> Loader:
         revocation=selects["revocation"],
         ignored=ignored,
         joins=mapped.joins,
+        keys_end=mapped.keys_end,
         join_note=mapped.join_note,
         parameters={**writer.parameters, "zone": mapped.zone},
         configure=_configured,

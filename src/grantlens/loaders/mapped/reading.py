@@ -25,6 +25,7 @@ _TOP = (
     "absent",
     "records",
     "pairs",
+    "keys_end",
     "join_note",
     "recognise",
     "ignored",
@@ -73,6 +74,7 @@ def read(path: Path) -> Mapped:
         lists=_keys(top, "records", top.text("records")) if "records" in top.values else (),
         pairs=tuple(_keys(top, "pairs", text) for text in top.texts("pairs") or ()),
         joins=_joins(document, filled, carries),
+        keys_end=_keys_end(top),
         join_note=top.text("join_note") or "",
     )
 
@@ -95,6 +97,13 @@ def _version(top: Entry) -> int:
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise top.mistake(f"'version' must be a number from 1 on, not {version!r}.", "version", "Write version = 1.")
     return version
+
+
+def _keys_end(top: Entry) -> bool:
+    keys_end = top.values.get("keys_end", False)
+    if not isinstance(keys_end, bool):
+        raise top.mistake(f"'keys_end' must be true or false, not {keys_end!r}.", "keys_end", "Write keys_end = true.")
+    return keys_end
 
 
 def _part(document: Document, log: str, entry: Entry) -> Part:

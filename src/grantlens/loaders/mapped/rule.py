@@ -133,6 +133,7 @@ class Mapped:
     lists: tuple[str, ...] = ()
     pairs: tuple[tuple[str, ...], ...] = ()
     joins: tuple[Join, ...] = ()
+    keys_end: bool = False
     join_note: str = ""
 
 
