@@ -91,6 +91,7 @@ def as_version_1(path):
         connection.execute("DROP TABLE identity")
         connection.execute("DROP TABLE declared")
         connection.execute("ALTER TABLE coverage DROP COLUMN in_part")
+        connection.execute("DELETE FROM meta WHERE name = 'relations'")
         connection.execute("UPDATE meta SET value = '1' WHERE name = 'schema_version'")
 
 

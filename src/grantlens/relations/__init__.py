@@ -6,6 +6,7 @@ run, the relations they need are worked out once and kept as temporary tables of
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -46,9 +47,22 @@ def ordered(names: Iterable[str]) -> tuple[Relation, ...]:
 
 
 def install_views(engine: Engine) -> None:
-    """Write the relations without parameters into the store, as views."""
-    for relation in ordered(name for name, relation in registry().items() if not relation.windowed):
-        engine.execute(f"CREATE OR REPLACE VIEW {relation.name} AS {relation.sql}")
+    """Write the relations without parameters into the store, as views, unless they stand there as they are now.
+
+    DuckDB works out the columns of a view when it is made, and of all that it reads: most of the time of opening a store.
+    """
+    views = [
+        f"CREATE OR REPLACE VIEW {relation.name} AS {relation.sql}"
+        for relation in ordered(name for name, relation in registry().items() if not relation.windowed)
+    ]
+    digest = hashlib.sha256("\n".join(views).encode()).hexdigest()
+    if engine.value("SELECT value FROM meta WHERE name = 'relations'") == digest:
+        return
+    with engine.transaction():
+        for view in views:
+            engine.execute(view)
+        engine.execute("DELETE FROM meta WHERE name = 'relations'")
+        engine.execute("INSERT INTO meta VALUES ('relations', $digest)", {"digest": digest})
 
 
 @contextmanager

@@ -1,0 +1,39 @@
+"""The relations stand in the store as views, and are written again only when they are others."""
+
+from dataclasses import replace
+
+from grantlens import relations
+from grantlens.store import Store
+
+
+def written(engine):
+    return dict(engine.rows("SELECT view_name, sql FROM duckdb_views() WHERE NOT internal"))
+
+
+def test_every_relation_without_a_window_is_a_view(tmp_path):
+    with Store(tmp_path / "s.duckdb") as store:
+        views = written(store.engine)
+    assert {name for name, relation in relations.registry().items() if not relation.windowed} <= set(views)
+
+
+def test_opening_again_writes_nothing(tmp_path):
+    path = tmp_path / "s.duckdb"
+    Store(path).close()
+    before = path.read_bytes()
+    Store(path).close()
+    assert path.read_bytes() == before
+
+
+def test_a_relation_that_reads_otherwise_is_written_again(tmp_path, monkeypatch):
+    path = tmp_path / "s.duckdb"
+    with Store(path) as store:
+        before = written(store.engine)
+    old = relations.registry()
+    changed = replace(
+        old["token"], sql=f"{old['token'].sql} -- changed\n".replace("issued_at,", "issued_at, 1 AS more,", 1)
+    )
+    monkeypatch.setattr(relations, "registry", lambda: {**old, "token": changed})
+    with Store(path) as store:
+        after = written(store.engine)
+        assert store.sql("SELECT more FROM token").num_rows == 0
+    assert {name for name in after if after[name] != before[name]} == {"token"}
