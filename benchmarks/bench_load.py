@@ -180,12 +180,11 @@ def one(what: str, file: Path, shape: str, database: Path) -> None:
 
     import grantlens.store  # noqa: F401
 
-    begun = time.perf_counter()
+    begun, busy = time.perf_counter(), time.process_time()
     rows = {"bare": bare, "load": load}[what](file, shape, database)
-    seconds = time.perf_counter() - begun
-    print(
-        json.dumps({"rows": rows, "seconds": seconds, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
-    )
+    seconds, busy = time.perf_counter() - begun, time.process_time() - busy
+    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"rows": rows, "seconds": seconds, "busy": busy, "mib": mib}))
 
 
 def compare(shape: str, records: int, rounds: int, folder: Path) -> dict[str, float]:
@@ -198,6 +197,7 @@ def compare(shape: str, records: int, rounds: int, folder: Path) -> dict[str, fl
             for what in runs:
                 runs[what].append(measured(what, file, shape))
         seconds = {what: median(run["seconds"] for run in done) for what, done in runs.items()}
+        busy = {what: median(run["busy"] for run in done) for what, done in runs.items()}
         assert {run["rows"] for done in runs.values() for run in done} == {records}
         return {
             "shape": shape,
@@ -206,6 +206,7 @@ def compare(shape: str, records: int, rounds: int, folder: Path) -> dict[str, fl
             "bare_s": seconds["bare"],
             "load_s": seconds["load"],
             "ratio": seconds["bare"] / seconds["load"],
+            "busy_ratio": busy["bare"] / busy["load"],
             "peak_gib": max(run["mib"] for run in runs["load"]) / 1024,
             "bare_gib": max(run["mib"] for run in runs["bare"]) / 1024,
             "store_mib": runs["load"][0]["size"] / 2**20,
@@ -234,7 +235,8 @@ def main(arguments: list[str] | None = None) -> int:
             worst = min(worst, result["ratio"])
             print(
                 f"load {shape}: {result['records']:,} records, {result['bytes'] / 2**20:.0f} MiB; bare {result['bare_s']:.2f} s, "
-                f"grantlens {result['load_s']:.2f} s, ratio {result['ratio']:.2f} (goal {GOAL}, floor {FLOOR}); peak memory "
+                f"grantlens {result['load_s']:.2f} s, ratio {result['ratio']:.2f} (goal {GOAL}, floor {FLOOR}; of processor seconds "
+                f"{result['busy_ratio']:.2f}); peak memory "
                 f"{result['peak_gib']:.2f} GiB (limit {MEMORY_GIB}), bare {result['bare_gib']:.2f}; store {result['store_mib']:.0f} MiB, "
                 f"bare {result['bare_mib']:.0f}",
                 flush=True,
