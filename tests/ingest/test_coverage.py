@@ -258,8 +258,6 @@ def test_what_a_loader_declares_is_kept_with_its_source(load):
     assert declared["native"]["keys_end"]
     assert declared["other"] == {
         "issuance_usage": "session",
-        "issuance_revocation": None,
-        "usage_revocation": None,
         "keys_end": False,
     }
     load.add(store, [call(60)], declaring("usage", joins=(Join("issuance", "usage", "none"),)))

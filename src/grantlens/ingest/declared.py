@@ -21,19 +21,14 @@ def note_declared(engine: Engine, loader: Loader) -> None:
     ...     store.engine.rows("SELECT source, issuance_usage FROM declared")
     [('slack', 'none')]
     """
-    strengths = {f"{join.first}_{join.second}": join.strength for join in loader.joins}
+    strengths = {(join.first, join.second): join.strength for join in loader.joins}
     values = {
         "source": loader.name,
-        "issuance_usage": strengths.get("issuance_usage"),
-        "issuance_revocation": strengths.get("issuance_revocation"),
-        "usage_revocation": strengths.get("usage_revocation"),
+        "issuance_usage": strengths.get(("issuance", "usage")),
         "keys_end": loader.keys_end,
     }
     engine.execute("DELETE FROM declared WHERE source = $source", {"source": loader.name})
-    engine.execute(
-        "INSERT INTO declared VALUES ($source, $issuance_usage, $issuance_revocation, $usage_revocation, $keys_end)",
-        values,
-    )
+    engine.execute("INSERT INTO declared VALUES ($source, $issuance_usage, $keys_end)", values)
 
 
 def note_undeclared(engine: Engine) -> None:

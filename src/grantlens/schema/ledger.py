@@ -75,12 +75,14 @@ COVERAGE = Table(
 
 DECLARED = Table(
     "declared",
-    "What the loader of a source declares of its logs, written at each load: how surely rows of two of them belong together.",
+    "What the loader of a source declares of its logs, written at each load: what rules could not see otherwise.",
     (
         Column("source", "VARCHAR", "The loader.", required=True),
-        Column("issuance_usage", "VARCHAR", "token, session, grant, client and subject, or none; NULL if not said."),
-        Column("issuance_revocation", "VARCHAR", "The same of issuance and revocation."),
-        Column("usage_revocation", "VARCHAR", "The same of usage and revocation."),
+        Column(
+            "issuance_usage",
+            "VARCHAR",
+            "How surely a call joins its issue: token, session, grant, client and subject, or none; NULL if not said.",
+        ),
         Column("keys_end", "BOOLEAN", "True if no call can name a key that has no end.", required=True),
     ),
 )

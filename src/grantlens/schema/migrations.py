@@ -28,8 +28,7 @@ def _to_version_2(engine: Engine) -> None:
     """
     for statement in (
         "CREATE TABLE identity (kind VARCHAR NOT NULL, name VARCHAR NOT NULL, source VARCHAR NOT NULL, id VARCHAR NOT NULL)",
-        "CREATE TABLE declared (source VARCHAR NOT NULL, issuance_usage VARCHAR, issuance_revocation VARCHAR, "
-        "usage_revocation VARCHAR, keys_end BOOLEAN NOT NULL)",
+        "CREATE TABLE declared (source VARCHAR NOT NULL, issuance_usage VARCHAR, keys_end BOOLEAN NOT NULL)",
         "ALTER TABLE coverage RENAME TO coverage_before",
         "CREATE TABLE coverage (source VARCHAR NOT NULL, tenant VARCHAR, log log_t NOT NULL, covered_from TIMESTAMPTZ NOT NULL, "
         "covered_until TIMESTAMPTZ NOT NULL, is_gap BOOLEAN NOT NULL, records BIGINT NOT NULL, note VARCHAR, in_part BOOLEAN NOT NULL)",
