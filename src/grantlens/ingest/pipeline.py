@@ -73,13 +73,11 @@ class Pipeline:
     def take(self, chunk: Chunk) -> None:
         """Keep what came of one chunk."""
         self.account.add("records", chunk.records)
-        self.engine.register("chunk_line", chunk.lines)
-        try:
-            if chunk.calls is None or not self._take_calls(chunk.calls):
-                for mapped in chunk.mapped or self._again.map(chunk).mapped:
-                    self._keep_mapped(mapped)
-        finally:
-            self.engine.unregister("chunk_line")
+        if chunk.calls is not None and self._take_calls(chunk.calls, chunk.lines):
+            return
+        with self._registered("chunk_line", chunk.lines):
+            for mapped in chunk.mapped or self._again.map(chunk).mapped:
+                self._keep_mapped(mapped, chunk.lines)
 
     def finish(self) -> None:
         """Drop duplicates, write the logs that were held back."""
@@ -94,11 +92,11 @@ class Pipeline:
         """Free the memory."""
         self._spare.close()
 
-    def _take_calls(self, calls: Rows) -> bool:
+    def _take_calls(self, calls: Rows, lines: pa.Table) -> bool:
         """Keep calls that were staged beside the store; False if one of them has to be read with care."""
         table = numbered(calls.table)
         for dictionary in (CALLERS, TARGETS):
-            keys = self._keys(dictionary, calls, table)
+            keys = self._keys(dictionary, calls, table, lines)
             if keys is None:
                 return False
             table = table.drop_columns([dictionary.hash]).append_column(dictionary.key, keys)
@@ -109,7 +107,7 @@ class Pipeline:
             self.engine.unregister("chunk_call")
         return True
 
-    def _take_staged_calls(self, calls: Rows) -> None:
+    def _take_staged_calls(self, calls: Rows, lines: pa.Table) -> None:
         """Keep the calls in `staged_usage`, but for those whose caller or target does not fit its columns."""
         import pyarrow as pa
 
@@ -119,7 +117,7 @@ class Pipeline:
             dictionary = (CALLERS, TARGETS)[len(keys)]
             if rows is None:
                 rows = self.engine.arrow("SELECT rowid AS number, line_no, caller_hash, target_hash FROM staged_usage")
-            found = self._keys(dictionary, calls, rows)
+            found = self._keys(dictionary, calls, rows, lines)
             if found is None:
                 self._refuse_entries(dictionary)
                 keys, rows = [], None
@@ -134,14 +132,16 @@ class Pipeline:
         finally:
             self.engine.unregister("call_key")
 
-    def _keys(self, dictionary: Dictionary, calls: Rows, table: pa.Table) -> pa.Array | None:
+    def _keys(self, dictionary: Dictionary, calls: Rows, table: pa.Table, lines: pa.Table) -> pa.Array | None:
         """Return the keys of staged rows as an Arrow array."""
         import numpy as np
         import pyarrow as pa
 
-        hashes, lines = numbers_of(table[dictionary.hash], "uint64"), numbers_of(table["line_no"], "int64")
+        hashes, line_nos = numbers_of(table[dictionary.hash], "uint64"), numbers_of(table["line_no"], "int64")
         seen, entries = self._seen[dictionary.key], calls.entries.get(dictionary.hash)
-        keys = dictionary.keys(self.engine, calls.staging, hashes, lines, seen, self._parameters, entries)
+        keys = dictionary.keys(
+            self.engine, calls.staging, hashes, line_nos, seen, self._parameters, entries=entries, records=lines
+        )
         if keys is None:
             return None
         keys = np.ascontiguousarray(keys, np.int32)
@@ -157,20 +157,20 @@ class Pipeline:
             f"DELETE FROM staged_usage WHERE {dictionary.hash} IN (SELECT seen FROM new_entry WHERE refused IS NOT NULL)"
         )
 
-    def _keep_mapped(self, mapped: Mapped) -> None:
+    def _keep_mapped(self, mapped: Mapped, lines: pa.Table) -> None:
         """Keep the rows, count what was ignored, put aside what is rejected."""
         with self._registered("mapped_bad", mapped.bad):
             self._run("CREATE OR REPLACE TEMP TABLE bad_line AS FROM mapped_bad")
         for rows in mapped.staged:
             log = rows.staging.log
-            if not len(rows.table) or (log == "usage" and self._take_calls(rows)):
+            if not len(rows.table) or (log == "usage" and self._take_calls(rows, lines)):
                 continue
             with self._registered("mapped_row", rows.table):
                 if log != "usage":
                     self._keep(rows.staging, "mapped_row")
                     continue
                 self._run("CREATE OR REPLACE TEMP TABLE staged_usage AS FROM mapped_row")
-            self._take_staged_calls(rows)
+            self._take_staged_calls(rows, lines)
         with self._registered("mapped_ignored", mapped.ignored):
             self._run("INSERT INTO file_ignored FROM mapped_ignored")
         self.account.add("ignored", sum(mapped.ignored["records"].to_pylist()))
