@@ -31,16 +31,16 @@ _PARAMETERS = """{
     "service_principal": "VARCHAR", "secret_id": "VARCHAR"
 }"""
 
-_FIELDS = f"""{{
+_FIELDS = """{
     "timestamp": "VARCHAR", "event_time": "VARCHAR", "p_parse_time": "VARCHAR",
     "serviceName": "VARCHAR", "service_name": "VARCHAR", "actionName": "VARCHAR", "action_name": "VARCHAR",
     "event_id": "VARCHAR", "requestId": "VARCHAR", "request_id": "VARCHAR",
     "workspaceId": "VARCHAR", "workspace_id": "VARCHAR", "accountId": "VARCHAR", "account_id": "VARCHAR",
-    "userIdentity": {{"email": "VARCHAR"}}, "user_identity": {{"email": "VARCHAR"}},
+    "userIdentity": {"email": "VARCHAR"}, "user_identity": {"email": "VARCHAR"},
     "sourceIPAddress": "VARCHAR", "source_ip_address": "VARCHAR", "userAgent": "VARCHAR", "user_agent": "VARCHAR",
-    "response": {{"statusCode": "VARCHAR", "status_code": "VARCHAR"}},
-    "requestParams": {_PARAMETERS}, "request_params": {_PARAMETERS}
-}}"""
+    "response": {"statusCode": "VARCHAR", "status_code": "VARCHAR"},
+    "requestParams": "JSON", "request_params": "JSON"
+}"""
 
 
 def _is_event(record: Mapping) -> bool:
@@ -88,13 +88,15 @@ SELECT line_no, coalesce(e.serviceName, e.service_name) AS service, coalesce(e.a
             WHEN action IN ('deleteCustomAppIntegration', 'deletePublishedAppIntegration') THEN 'end client'
             WHEN service = 'servicePrincipalCredentials' AND action = 'delete' THEN 'end secret'
             WHEN service LIKE 'accounts%' AND (action = 'deactivateUser' OR (action = 'delete'
-                 AND coalesce(e.requestParams.endpoint, e.request_params.endpoint) IS NOT NULL))
+                 AND coalesce(from_json(e.requestParams, '{{"endpoint": "VARCHAR"}}').endpoint,
+                              from_json(e.request_params, '{{"endpoint": "VARCHAR"}}').endpoint) IS NOT NULL))
             THEN 'end user' END AS meaning,
-       CASE WHEN meaning IS NOT NULL THEN CASE WHEN e.actionName IS NULL THEN e.request_params ELSE e.requestParams END END AS p
+       CASE WHEN meaning IS NOT NULL THEN CASE WHEN e.actionName IS NULL THEN e.request_params ELSE e.requestParams END END AS written
 FROM shaped
 """
 
-_KNOWN = """
+# Parameters are read of what has a meaning only. `unnest` keeps them as a value, else they are parsed anew for each that is read.
+_KNOWN = f"""
 SELECT *, coalesce(nullif(p.tokenHash, ''), nullif(p.tokenId, '')) AS token,
        nullif(actor, 'System-User') AS person,
        CASE WHEN meaning = 'end token' THEN token
@@ -102,8 +104,8 @@ SELECT *, coalesce(nullif(p.tokenHash, ''), nullif(p.tokenId, '')) AS token,
             WHEN meaning = 'end recipient' THEN nullif(p.name, '')
             WHEN meaning = 'end client' THEN coalesce(nullif(p.custom_app_id, ''), nullif(p.integration_id, ''))
             WHEN meaning = 'end user' THEN nullif(p.targetUserName, '') END AS ended
-FROM event
-WHERE meaning IS NOT NULL AND happened_at IS NOT NULL AND outcome IS NOT NULL
+FROM (SELECT * EXCLUDE (written), unnest([from_json(written, '{_PARAMETERS}')]) AS p FROM event
+      WHERE meaning IS NOT NULL AND happened_at IS NOT NULL AND outcome IS NOT NULL)
 """
 
 _ISSUANCE = """
