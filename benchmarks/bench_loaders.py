@@ -31,7 +31,6 @@ HEAD = f"{'log':24} {'MB':>5} {'records':>9} {'bare s':>7} {'load s':>7} {'ratio
 
 def sources() -> dict[str, list[Path]]:
     """Return the real files of each loader, told by content."""
-    from grantlens.engine.duckdb import Engine
     from grantlens.errors import LoadError
     from grantlens.ingest.content import Content
     from grantlens.ingest.reading import Reading
@@ -39,12 +38,11 @@ def sources() -> dict[str, list[Path]]:
     from grantlens.loaders import loaders
 
     found: dict[str, list[Path]] = {}
-    engine = Engine(":memory:")
     for path in sorted((SHARED / "real-logs").rglob("*")):
         if path.suffix not in (".json", ".ndjson", ".log", ".gz"):
             continue
         try:
-            reading = Reading(Content(str(path)), engine)
+            reading = Reading(Content(str(path)))
         except LoadError:
             continue
         for sample in (reading.sample, reading.unwrapped_sample()):
@@ -52,7 +50,6 @@ def sources() -> dict[str, list[Path]]:
             if name:
                 found.setdefault(name, []).append(path)
                 break
-    engine.close()
     return found
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from grantlens.engine.duckdb import Engine
 from grantlens.errors import LoadError
 from grantlens.ingest.content import Content
 from grantlens.ingest.reading import Reading
@@ -38,10 +37,9 @@ def _lines(file: str, sha256: str, wanted: set[int]) -> list[tuple[int, str]]:
         content = Content(file)
     except LoadError:
         return []
-    engine = Engine(":memory:")  # reads Parquet; the store itself may be busy or gone
     try:
         found = []
-        for chunk in Reading(content, engine).chunks(lambda sample: False):
+        for chunk in Reading(content).chunks(lambda sample: False):
             numbers = chunk.lines["true_line" if "true_line" in chunk.lines.column_names else "line_no"].to_pylist()
             if wanted.isdisjoint(numbers):
                 continue
@@ -52,6 +50,5 @@ def _lines(file: str, sha256: str, wanted: set[int]) -> list[tuple[int, str]]:
         return []
     finally:
         content.close()
-        engine.close()
     joined = groupby(sorted(found, key=lambda pair: pair[0]), key=lambda pair: pair[0])
     return [(number, "\n".join(text for _, text in group)) for number, group in joined] if unchanged else []

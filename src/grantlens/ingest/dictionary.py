@@ -131,8 +131,6 @@ class Dictionary:
         numpy.ndarray or None
             None if some entries do not fit their columns: `new_entry` has them, nothing was added.
         """
-        import numpy as np
-
         unique, first, inverse = _different(hashes)
         keys = seen.keys_of(unique)
         new = keys == 0

@@ -112,7 +112,7 @@ def explain(
     name = os.fspath(path)
     with closing(Content(name)) as content, closing(Engine(":memory:")) as engine:
         prepare(engine)
-        reading = Reading(content, engine)
+        reading = Reading(content)
         hollow = reading.hollow()
         if hollow:
             return Explanation(name, reading.shape, note=hollow)
@@ -164,10 +164,9 @@ def _explained(engine: Engine, reading: Reading, loader: Loader, line: int, text
     try:
         with engine.transaction():
             pipeline = Pipeline(engine, loader, Account(engine, reading.path, loader), reading, bench)
-            with closing(pipeline):
-                for chunk in chunks_of([(1, line, text)], shared_lines=reading.shared_lines):
-                    pipeline.take(pipeline.mapper.read(chunk))
-                pipeline.finish()
+            for chunk in chunks_of([(1, line, text)], shared_lines=reading.shared_lines):
+                pipeline.take(chunk)
+            pipeline.finish()
             for log in TIMES:
                 rows[log] = engine.arrow(f"SELECT * FROM {log} ORDER BY event_id").to_pylist()
             for what in ("ignored", "rejected"):

@@ -25,8 +25,11 @@ CHUNK_BYTES = 128 << 20
 MAX_LINE = 32 << 20
 """A longer line is no log record."""
 
-IN_FLIGHT = 3
-"""Pieces that exist at once: one is filled, one waits, one is worked on. The rest of the load counts on it."""
+FIRST_BYTES = MAX_LINE + (1 << 20)
+"""Bytes of the first piece: the sooner it is there, the sooner all threads have work."""
+
+IN_FLIGHT = 5
+"""Pieces that exist at once: filled, waiting, mapped, waiting, written. The rest of the load counts on it."""
 
 STEP = 1 << 20
 """Bytes that are searched for line ends at once."""
@@ -40,10 +43,12 @@ def line_chunks(content: Content) -> Iterator[Chunk]:
 
     A chunk is good until `IN_FLIGHT` - 1 more were given, then its memory is used again.
     """
-    cutters = [_Cutter(content.path, min(CHUNK_BYTES, _size_for(content))) for _ in range(IN_FLIGHT)]
+    size = _size_for(content)
+    cutters = [_Cutter(content.path, min(CHUNK_BYTES, size)) for _ in range(IN_FLIGHT)]
+    cutters.append(_Cutter(content.path, min(FIRST_BYTES, size)))
     line, turn, carried = 1, 0, b""
     while True:
-        cutter = cutters[turn % IN_FLIGHT]
+        cutter = cutters[turn % IN_FLIGHT if turn else -1]
         turn += 1
         chunk, following, carried = cutter.cut(content, carried, line)
         if following == line:

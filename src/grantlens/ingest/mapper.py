@@ -5,6 +5,7 @@ The store gets narrow tables: the rows of each log, the records ignored and thos
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,11 @@ class Mapped:
     bad: pa.Table
 
 
+def bound(loader: Loader, path: str, salt: str) -> dict[str, Any]:
+    """Return what the SELECTs of a loader bind: its own parameters, and the file's name, source and salt."""
+    return {**loader.parameters, "file_name": os.path.basename(path), "source": loader.name, "salt": salt}
+
+
 class Mapper:
     """Turns chunks of records into rows.
 
@@ -61,18 +67,18 @@ class Mapper:
         The loader of the file.
     path
         The file, for messages.
-    parameters
-        What the SELECTs bind.
+    salt
+        The store's random key.
     bench
         Where it works.
     """
 
-    def __init__(self, loader: Loader, path: str, parameters: dict[str, Any], bench: Workbench) -> None:
+    def __init__(self, loader: Loader, path: str, salt: str, bench: Workbench) -> None:
         self._loader = loader
         self._path = path
-        self._parameters = parameters
+        self._parameters = bound(loader, path, salt)
         self._bench = bench
-        self._calls = CallReader(loader, parameters, bench)
+        self._calls = CallReader(loader, self._parameters, bench)
         self._first = True
 
     def read(self, chunk: Chunk) -> Chunk:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,9 @@ from grantlens.engine.duckdb import quote
 from grantlens.ingest.chunk import Chunk, Rows, int_array, numbers_of
 from grantlens.ingest.dictionary import CALLERS, TARGETS, Dictionary, Seen
 from grantlens.ingest.duplicates import Duplicates
-from grantlens.ingest.mapper import Mapped, Mapper
+from grantlens.ingest.mapper import Mapped, Mapper, bound
 from grantlens.ingest.mapping import Staging
 from grantlens.ingest.rejection import keep_rejected
-from grantlens.ingest.workbench import Workbench
 from grantlens.schema import LOGS, TIMES, USAGE_ROW
 
 if TYPE_CHECKING:
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.account import Account
     from grantlens.ingest.reading import Reading
+    from grantlens.ingest.workbench import Workbench
     from grantlens.loaders import Loader
 
 DERIVED_GRANT = (
@@ -47,7 +46,7 @@ class Pipeline:
     reading
         The opened file.
     bench
-        Where its records are mapped.
+        Where a chunk is mapped that does not come mapped.
     """
 
     def __init__(self, engine: Engine, loader: Loader, account: Account, reading: Reading, bench: Workbench) -> None:
@@ -56,11 +55,8 @@ class Pipeline:
         self.account = account
         self.reading = reading
         salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
-        given = {**loader.parameters, "file_name": os.path.basename(reading.path), "source": loader.name, "salt": salt}
-        self._parameters = {**given, "batch": account.batch_id}
-        self.mapper = Mapper(loader, reading.path, given, bench)
-        self._spare = Workbench()  # the other one is in use in the reading thread
-        self._again = Mapper(loader, reading.path, given, self._spare)
+        self._parameters = {**bound(loader, reading.path, salt), "batch": account.batch_id}
+        self._again = Mapper(loader, reading.path, salt, bench)
         self._seen = {dictionary.key: Seen() for dictionary in (CALLERS, TARGETS)}
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
         self._duplicates = Duplicates(engine, account, self._parameters)
@@ -87,10 +83,6 @@ class Pipeline:
         self._run(
             "INSERT INTO ignored SELECT $batch, reason, sum(records) FROM file_ignored GROUP BY reason ORDER BY reason"
         )
-
-    def close(self) -> None:
-        """Free the memory."""
-        self._spare.close()
 
     def _take_calls(self, calls: Rows, lines: pa.Table) -> bool:
         """Keep calls that were staged beside the store; False if one of them has to be read with care."""

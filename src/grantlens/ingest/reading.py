@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING
 
 from grantlens.errors import LoadError
 from grantlens.ingest.chunk import Chunk, chunks_of
@@ -15,9 +14,6 @@ from grantlens.ingest.lines import MAX_LINE, line_chunks
 from grantlens.ingest.pages import Page, page_of
 from grantlens.ingest.shape import SAMPLE, is_wrapper, sampled, shape_of
 from grantlens.ingest.tabular import CsvRows, parquet_chunks, parquet_columns
-
-if TYPE_CHECKING:
-    from grantlens.engine.duckdb import Engine
 
 HEAD = 1 << 20
 """Bytes from which the shape is told."""
@@ -30,8 +26,6 @@ class Reading:
     ----------
     content
         The opened file.
-    engine
-        Where Parquet rows are turned into records.
 
     Attributes
     ----------
@@ -47,13 +41,12 @@ class Reading:
         Takes the records out of the text of one that holds many, where the loader says so.
     """
 
-    def __init__(self, content: Content, engine: Engine) -> None:
+    def __init__(self, content: Content) -> None:
         self.path = content.path
         self.columns: list[str] | None = None
         self.shared_lines = False
         self.split: Callable[[str], Iterable[str]] | None = None
         self._content = content
-        self._engine = engine
         self._rows: CsvRows | None = None
         self._text: str | None = None
         self._page: Page | None = None
@@ -86,7 +79,7 @@ class Reading:
         if self.shape == "empty":
             return iter(())
         if self.shape == "parquet":
-            return parquet_chunks(self._engine, self.path, self._spool)
+            return parquet_chunks(self.path, self._spool)
         if self._rows is not None:
             self._rows.list_cells = frozenset(list_cells)
             return chunks_of(self._rows)
@@ -142,11 +135,6 @@ class Reading:
             f"Load the log as its provider exports it, or begin a mapping: grantlens load --explain {self.path}",
         )
 
-    @property
-    def in_thread(self) -> bool:
-        """True if reading ahead needs nothing but the bytes."""
-        return self.shape != "parquet"
-
     def _shape(self, head: bytes) -> str:
         if head.startswith(b"PAR1"):
             self._spool_parquet()
@@ -196,7 +184,7 @@ class Reading:
             return sampled(self._rows.peek(SAMPLE))
         if self.shape == "parquet":
             self.columns = parquet_columns(self.path, self._spool)
-            first = next(parquet_chunks(self._engine, self.path, self._spool), None)
+            first = next(parquet_chunks(self.path, self._spool), None)
             return sampled(first.lines["line"].slice(0, SAMPLE).to_pylist()) if first else []
         return []
 

@@ -6,16 +6,17 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from grantlens.engine.duckdb import Engine
 from grantlens.errors import LoadError
 from grantlens.ingest.chunk import RECORDS, Chunk, int_array, sliced
 
 if TYPE_CHECKING:
     import os
 
-    from grantlens.engine.duckdb import Engine
 
 ODD_ROW = "\x00row of "
 """Begins the text of a row that does not fit the header: no JSON, so it is rejected, and says why."""
@@ -118,22 +119,21 @@ def parquet_columns(path: str, file: str | os.PathLike[str]) -> list[str]:
         raise _damaged(path, error) from None
 
 
-def parquet_chunks(engine: Engine, path: str, file: str | os.PathLike[str]) -> Iterator[Chunk]:
+def parquet_chunks(path: str, file: str | os.PathLike[str]) -> Iterator[Chunk]:
     """Give the rows of a Parquet file as JSON records, keyed by their number."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     number = 1
     try:
-        for batch in pq.ParquetFile(file).iter_batches(RECORDS):
-            engine.register("parquet_row", pa.Table.from_batches([batch]))
-            try:
+        with closing(Engine(":memory:")) as engine:
+            for batch in pq.ParquetFile(file).iter_batches(RECORDS):
+                engine.register("parquet_row", pa.Table.from_batches([batch]))
                 text = engine.arrow("SELECT to_json(parquet_row)::VARCHAR AS line FROM parquet_row")
-            finally:
                 engine.unregister("parquet_row")
-            keys = int_array(range(number, number + len(batch)))
-            number += len(batch)
-            yield Chunk(sliced({"line_no": keys, "line": text["line"].combine_chunks()}), len(batch))
+                keys = int_array(range(number, number + len(batch)))
+                number += len(batch)
+                yield Chunk(sliced({"line_no": keys, "line": text["line"].combine_chunks()}), len(batch))
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from None
 

@@ -1,0 +1,144 @@
+"""Opening files in their turn, and a small one ahead of it.
+
+Thousands of small files are the rule for some logs. While the store writes one of them, the next is unpacked, cut and mapped.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grantlens.errors import LoadError
+from grantlens.ingest.beside import Beside
+from grantlens.ingest.content import Content
+from grantlens.ingest.mapper import Mapper
+from grantlens.ingest.reading import Reading
+from grantlens.ingest.recognise import choose, recognises
+from grantlens.ingest.unknown_keys import refuse_unknown_columns
+from grantlens.ingest.workbench import Workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from grantlens.engine.duckdb import Engine
+    from grantlens.ingest.chunk import Chunk
+    from grantlens.loaders import Loader, Settings
+
+SMALL = 16 << 20
+"""Bytes on disk up to which a file is opened ahead; the chunks of a larger one keep all threads busy."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file that is being read.
+
+    Parameters
+    ----------
+    content, reading
+        Its bytes and its records.
+    loader
+        Who reads it.
+    chunks
+        Its records, mapped.
+    closer
+        Ends the threads and closes the file.
+    hollow
+        Why there are no records, None where there are some.
+    """
+
+    content: Content
+    reading: Reading
+    loader: Loader | None
+    chunks: Iterable[Chunk]
+    closer: ExitStack
+    hollow: str | None = None
+
+    def close(self) -> None:
+        """End the threads and close the file."""
+        self.closer.close()
+
+
+class Opener:
+    """Opens the files of one load.
+
+    Parameters
+    ----------
+    engine
+        The open store.
+    loader
+        The loader or its name; recognised by content if absent.
+    settings
+        What the user said of the logs.
+
+    Attributes
+    ----------
+    spare
+        Where a chunk is mapped a second time: the other places may be in use by their threads.
+    """
+
+    def __init__(self, engine: Engine, loader: str | Loader | None, settings: Settings | None) -> None:
+        self._loader = loader
+        self._settings = settings
+        self._salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
+        self._benches = [Workbench(), Workbench()]
+        self.spare = Workbench()
+        self._thread = ThreadPoolExecutor(1, "open")
+        self._ahead: tuple[str, Future[Opened]] | None = None
+
+    def open(self, path: str) -> Opened:
+        """Open a file, or hand over what was opened ahead.
+
+        Raises
+        ------
+        LoadError
+            If the file cannot be read or no loader knows it.
+        """
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == path:
+            return ahead[1].result()
+        _discard(ahead)
+        return self._open(path)
+
+    def open_ahead(self, path: str) -> None:
+        """Begin with the file that comes next, if it is small."""
+        try:
+            small = os.path.getsize(path) <= SMALL
+        except OSError:
+            return  # its turn will tell
+        if small:
+            self._ahead = path, self._thread.submit(self._open, path)
+
+    def close(self) -> None:
+        """Free the memory."""
+        ahead, self._ahead = self._ahead, None
+        _discard(ahead)
+        self._thread.shutdown()
+        for bench in (*self._benches, self.spare):
+            bench.close()
+
+    def _open(self, path: str) -> Opened:
+        self._benches.reverse()  # the file before this one may still be using the other
+        with ExitStack() as opened:
+            content = opened.enter_context(closing(Content(path)))
+            reading = Reading(content)
+            hollow = reading.hollow()
+            if hollow:
+                return Opened(content, reading, None, (), opened.pop_all(), hollow)
+            loader = choose(reading, self._loader, self._settings)
+            refuse_unknown_columns(reading, loader)
+            mapper = Mapper(loader, path, self._salt, self._benches[0])
+            chunks = reading.chunks(lambda sample: recognises(loader, sample), loader.list_cells)
+            cut = opened.enter_context(closing(Beside(chunks, "cut")))
+            mapped = opened.enter_context(closing(Beside(map(mapper.read, cut), "map")))
+            return Opened(content, reading, loader, mapped, opened.pop_all())
+
+
+def _discard(ahead: tuple[str, Future[Opened]] | None) -> None:
+    """Close what was opened ahead and is not wanted."""
+    if ahead is None:
+        return
+    with suppress(LoadError):  # its turn would have told
+        ahead[1].result().close()
