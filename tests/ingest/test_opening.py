@@ -84,15 +84,12 @@ def _noted(open_, opened):
 
 
 def test_what_stops_a_load_ends_its_threads(folder, tmp_path):
-    class Stop(Exception):
-        pass
-
     def stop(path, done, files, percent):
         if done == 1 and percent:
-            raise Stop
+            raise KeyboardInterrupt
 
     with Store(tmp_path / "s.duckdb") as store:
-        with pytest.raises(Stop):
+        with pytest.raises(KeyboardInterrupt):
             store.load(folder, progress=stop)
         assert not _threads()
         assert store.engine.value("SELECT count(*) FROM batch") == 1
@@ -111,4 +108,5 @@ def test_work_ahead_raises_where_the_piece_would_have_come_and_stops_when_told()
     endless = Beside(count(), "map")
     assert next(iter(endless)) == 0
     endless.close()
-    assert seen == [1, 2] and not _threads()
+    assert seen == [1, 2]
+    assert not _threads()
