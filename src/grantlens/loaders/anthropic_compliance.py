@@ -62,8 +62,9 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
 _SWITCHED_OFF = """len(list_filter(TRY(from_json(r.updates, '[{"type": "VARCHAR", "current_value": "VARCHAR"}]')),
                 lambda u: u.type = 'status' AND u.current_value IN ('inactive', 'disabled', 'archived'))) > 0"""
 
+# Most activities mean nothing here: of these a table of all columns would cost as much as the parsing. A list holds the others.
 _EVENT = f"""
-SELECT line_no, r.*,
+SELECT line_no, r.type AS type,
        CASE WHEN r.type IN ('admin_api_key_created', 'api_key_created', 'platform_api_key_created',
                             'service_key_created') THEN 'credential'
             WHEN r.type IN ('environment_token_minted', 'tunnel_token_minted') THEN 'token'
@@ -84,15 +85,15 @@ SELECT line_no, r.*,
             WHEN r.type IN ('org_user_deleted', 'org_user_left', 'account_deleted', 'scim_user_deleted') THEN 'person end'
             WHEN r.type = 'session_revoked' THEN 'session end' END AS meaning,
        r.actor LIKE '%api_actor%' OR r.actor LIKE '%admin_api_key_actor%' OR r.actor LIKE '%service_account_actor%'
-           AS by_machine
+           AS by_machine,
+       CASE WHEN meaning IS NOT NULL OR by_machine THEN [r] END AS held
 FROM record
 WHERE r IS NOT NULL
 """
 
 _ACTING = f"""
-SELECT * EXCLUDE (actor), unnest([TRY(from_json(actor, '{_ACTOR}'))]) AS who
-FROM event
-WHERE meaning IS NOT NULL OR by_machine
+SELECT line_no, meaning, by_machine, a.* EXCLUDE (actor), unnest([TRY(from_json(a.actor, '{_ACTOR}'))]) AS who
+FROM (SELECT line_no, meaning, by_machine, unnest(held) AS a FROM event)
 """
 
 _PARTY = f"""
