@@ -178,8 +178,11 @@ def one(what: str, file: Path, shape: str, database: Path) -> None:
     import numpy  # noqa: F401
     import pyarrow.parquet  # noqa: F401
 
+    import grantlens.catalogue.matcher
     import grantlens.store  # noqa: F401
+    from grantlens.loaders import loaders
 
+    loaders()
     begun, busy = time.perf_counter(), time.process_time()
     rows = {"bare": bare, "load": load}[what](file, shape, database)
     seconds, busy = time.perf_counter() - begun, time.process_time() - busy

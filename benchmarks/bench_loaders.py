@@ -139,9 +139,12 @@ def one(what: str, name: str, path: Path, database: Path) -> None:
     import numpy  # noqa: F401
     import pyarrow.parquet  # noqa: F401
 
+    import grantlens.catalogue.matcher
     import grantlens.store  # noqa: F401
     from benchmarks.machine import peak_gib
+    from grantlens.loaders import loaders
 
+    loaders()
     rows, seconds, busy = bare(path, database) if what == "bare" else load(name, path, database)
     print(json.dumps({"rows": rows, "seconds": seconds, "busy": busy, "gib": peak_gib()}))
 
