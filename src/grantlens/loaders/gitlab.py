@@ -61,7 +61,7 @@ def _told(name: str) -> str:
     return f"coalesce(nullif(e.{name}, ''), nullif(e.details.{name}, ''))"
 
 
-_EVENT = f"""
+_WRITTEN = f"""
 SELECT line_no, e.route IS NOT NULL AND e.author_id IS NULL AS is_call,
        coalesce(nullif(e.event_type, ''), nullif(e.event_name, ''), nullif(e.details.event_name, '')) AS action,
        coalesce(e.custom_message, e.details.custom_message) AS told,
@@ -80,20 +80,13 @@ SELECT line_no, e.route IS NOT NULL AND e.author_id IS NULL AS is_call,
 FROM shaped
 """
 
-_CALL = """
-SELECT *,
-       CASE WHEN status BETWEEN 200 AND 299 THEN 'success' WHEN status IN (401, 403, 429) THEN 'denied' ELSE 'error' END AS outcome,
-       coalesce(nullif(call.token_type, '') || '/' || nullif(call.token_id, ''),
-                CASE WHEN status IN (401, 403) THEN nullif(call.fail_token, '') END) AS token
-FROM (SELECT *, call.status AS status FROM event WHERE is_call AND happened_at IS NOT NULL)
-WHERE status IS NOT NULL
-"""
-
-# What an audit event is about: by its type, or by the message that GitLab writes.
-_AUDIT = """
-SELECT *,
+# What an audit event is about: by its type, or by the message that GitLab writes. Most are about nothing that counts here: a table
+# of all columns would cost as much as the parsing, so a list holds the columns of the others.
+_EVENT = """
+SELECT line_no, is_call, action, logged_at, happened_at, author_id, is_sign_in,
        coalesce(told LIKE 'Attempted to %' OR action LIKE '%_failed', false) AS failed,
-       CASE WHEN action IN ('personal_access_token_created', 'project_access_token_created', 'group_access_token_created',
+       CASE WHEN is_call THEN NULL
+            WHEN action IN ('personal_access_token_created', 'project_access_token_created', 'group_access_token_created',
                             'project_access_token_creation_failed', 'group_access_token_creation_failed')
               OR regexp_matches(told, '^(Created|Attempted to create) (personal|project|group) (access )?token ') THEN 'access token'
             WHEN action IN ('deploy_token_created', 'group_deploy_token_created', 'deploy_token_creation_failed',
@@ -107,9 +100,18 @@ SELECT *,
             WHEN action IN ('deploy_token_revoked', 'deploy_token_destroyed', 'group_deploy_token_revoked', 'group_deploy_token_destroyed')
               OR regexp_matches(told, '^(Revoked|Destroyed) (project|group) deploy token ') THEN 'end deploy token'
             WHEN action IN ('user_blocked', 'user_destroyed', 'user_deactivate')
-              OR (action = 'ban_user' AND regexp_matches(told, '^(Banned|Blocked)')) THEN 'end user' END AS meaning
-FROM event
-WHERE NOT is_call AND happened_at IS NOT NULL AND author_id IS NOT NULL
+              OR (action = 'ban_user' AND regexp_matches(told, '^(Banned|Blocked)')) THEN 'end user' END AS meaning,
+       CASE WHEN is_call OR meaning IS NOT NULL THEN [w] END AS held
+FROM written w
+"""
+
+_CALL = """
+SELECT *,
+       CASE WHEN status BETWEEN 200 AND 299 THEN 'success' WHEN status IN (401, 403, 429) THEN 'denied' ELSE 'error' END AS outcome,
+       coalesce(nullif(call.token_type, '') || '/' || nullif(call.token_id, ''),
+                CASE WHEN status IN (401, 403) THEN nullif(call.fail_token, '') END) AS token
+FROM (SELECT w.*, w.call.status AS status FROM (SELECT unnest(held) AS w FROM event WHERE is_call AND happened_at IS NOT NULL))
+WHERE status IS NOT NULL
 """
 
 _KNOWN = """
@@ -125,8 +127,9 @@ SELECT *,
             THEN regexp_extract_all(regexp_extract(told, '(?s)^.* with scopes: (\\[[^\\]]*\\])', 1), '[a-z][a-z0-9_]*') END AS told_scopes,
        CASE WHEN target_type = 'User' THEN target_id END AS target_user,
        CASE meaning WHEN 'end user' THEN target_user WHEN 'end access token' THEN token WHEN 'end deploy token' THEN token END AS ended
-FROM audit
-WHERE meaning IS NOT NULL
+FROM (SELECT w.*, failed, meaning
+      FROM (SELECT failed, meaning, unnest(held) AS w FROM event
+            WHERE meaning IS NOT NULL AND happened_at IS NOT NULL AND author_id IS NOT NULL))
 """
 
 _ISSUANCE = """
@@ -196,8 +199,8 @@ SELECT line_no,
             WHEN action LIKE '%token%' OR action LIKE 'oauth_%' THEN 'token or app event that neither gives nor takes access'
             WHEN is_sign_in OR action LIKE 'authenticated_with_%' OR action LIKE 'login_failed_%' THEN 'sign-in of a person'
             ELSE 'not about delegated access' END
-FROM audit
-WHERE meaning IS NULL
+FROM event
+WHERE meaning IS NULL AND NOT is_call AND happened_at IS NOT NULL AND author_id IS NOT NULL
 """
 
 _REJECTED = """
@@ -207,7 +210,7 @@ SELECT line_no,
 FROM event
 WHERE happened_at IS NULL OR (NOT is_call AND author_id IS NULL)
 UNION ALL
-SELECT line_no, 'status is missing' FROM event WHERE is_call AND happened_at IS NOT NULL AND call.status IS NULL
+SELECT line_no, 'status is missing' FROM event WHERE is_call AND happened_at IS NOT NULL AND held[1].call.status IS NULL
 UNION ALL
 SELECT line_no, 'names no ' || CASE meaning WHEN 'end user' THEN 'user' ELSE 'token' END
 FROM known WHERE starts_with(meaning, 'end ') AND ended IS NULL
@@ -230,7 +233,7 @@ LOADER = with_envelopes(
         fields=_FIELDS,
         dialect=_fitted,
         carries=("issuance", "revocation"),
-        steps={"event": _EVENT, "call": _CALL, "audit": _AUDIT, "known": _KNOWN},
+        steps={"written": _WRITTEN, "event": _EVENT, "call": _CALL, "known": _KNOWN},
         issuance=_ISSUANCE,
         usage=_USAGE,
         revocation=_REVOCATION,
