@@ -38,14 +38,21 @@ _NEWLINE, _OPEN, _CLOSE, _RETURN = b"\n{}\r"
 _BLANKS = (9, 10, 13, 32)
 
 
-def line_chunks(content: Content) -> Iterator[Chunk]:
+def line_chunks(content: Content, *, as_files: bool = False) -> Iterator[Chunk]:
     """Cut unpacked bytes into lines, keyed by their true line number; blank lines are left out.
 
     A chunk is good until `IN_FLIGHT` - 1 more were given, then its memory is used again.
+
+    Parameters
+    ----------
+    content
+        The opened file.
+    as_files
+        Whether each chunk can be read as a file too.
     """
     size = _size_for(content)
-    cutters = [_Cutter(content.path, min(CHUNK_BYTES, size)) for _ in range(IN_FLIGHT)]
-    cutters.append(_Cutter(content.path, min(FIRST_BYTES, size)))
+    cutters = [_Cutter(content.path, min(CHUNK_BYTES, size), as_files) for _ in range(IN_FLIGHT)]
+    cutters.append(_Cutter(content.path, min(FIRST_BYTES, size), as_files))
     line, turn, carried = 1, 0, b""
     while True:
         cutter = cutters[turn % IN_FLIGHT if turn else -1]
@@ -66,9 +73,10 @@ def _size_for(content: Content) -> int:
 class _Cutter:
     """One block of memory, and what is needed to cut it into lines."""
 
-    def __init__(self, path: str, size: int) -> None:
+    def __init__(self, path: str, size: int, as_file: bool) -> None:
         self._path = path
         self._size = size
+        self._as_file = as_file
         self._shelf: Shelf | None = None
         self._block: np.ndarray | None = None
 
@@ -76,10 +84,13 @@ class _Cutter:
         """Fill the block; return its lines, the number of the next line, and the bytes of a line cut short."""
         import numpy as np
 
-        if self._shelf is None:
+        if self._block is None and self._as_file:
             self._shelf = Shelf(self._size + 1)
             self._block = np.frombuffer(self._shelf.block, np.uint8)
-        self._shelf.clear()
+        elif self._block is None:
+            self._block = np.empty(self._size + 1, np.uint8)  # in large pages, which are fetched far quicker
+        if self._shelf is not None:
+            self._shelf.clear()
         room = memoryview(self._block)[: self._size]
         held = len(carried)
         room[:held] = carried
@@ -132,7 +143,7 @@ class _Cutter:
         return Chunk(
             sliced({"line_no": numbers, "line": text}),
             len(text),
-            file=self._shelf.end_at(size) if not len(odd) else None,
+            file=self._shelf.end_at(size) if self._shelf is not None and not len(odd) else None,
             size=size - ends,
             check=lambda: _check_text(self._path, text, numbers),
         )

@@ -15,6 +15,7 @@ from grantlens.errors import LoadError
 from grantlens.ingest.beside import Beside
 from grantlens.ingest.content import Content
 from grantlens.ingest.mapper import Mapper
+from grantlens.ingest.mapping import reads_calls_only
 from grantlens.ingest.reading import Reading
 from grantlens.ingest.recognise import choose, recognises
 from grantlens.ingest.unknown_keys import refuse_unknown_columns
@@ -130,7 +131,9 @@ class Opener:
             loader = choose(reading, self._loader, self._settings)
             refuse_unknown_columns(reading, loader)
             mapper = Mapper(loader, path, self._salt, self._benches[0])
-            chunks = reading.chunks(lambda sample: recognises(loader, sample), loader.list_cells)
+            chunks = reading.chunks(
+                lambda sample: recognises(loader, sample), loader.list_cells, as_files=reads_calls_only(loader)
+            )
             cut = opened.enter_context(closing(Beside(chunks, "cut")))
             mapped = opened.enter_context(closing(Beside(map(mapper.read, cut), "map")))
             return Opened(content, reading, loader, mapped, opened.pop_all())

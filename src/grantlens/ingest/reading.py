@@ -59,7 +59,9 @@ class Reading:
         self.shape = self._shape(head)
         self.sample = self._sample()
 
-    def chunks(self, recognised: Callable[[list[dict]], bool], list_cells: tuple[str, ...] = ()) -> Iterator[Chunk]:
+    def chunks(
+        self, recognised: Callable[[list[dict]], bool], list_cells: tuple[str, ...] = (), *, as_files: bool = False
+    ) -> Iterator[Chunk]:
         """Give the records.
 
         Parameters
@@ -68,14 +70,18 @@ class Reading:
             Whether a loader knows records as they stand; pages are unwrapped only where it does not.
         list_cells
             Columns of a CSV file whose cells hold lists joined by `;`.
+        as_files
+            Whether chunks of lines are wanted that can be read as files too.
         """
-        chunks = self._whole_chunks(recognised, list_cells)
+        chunks = self._whole_chunks(recognised, list_cells, as_files)
         if self.split is None:
             return chunks
         self.shared_lines = True
         return chunks_of(self._split_records(self.split, chunks), shared_lines=True)
 
-    def _whole_chunks(self, recognised: Callable[[list[dict]], bool], list_cells: tuple[str, ...]) -> Iterator[Chunk]:
+    def _whole_chunks(
+        self, recognised: Callable[[list[dict]], bool], list_cells: tuple[str, ...], as_files: bool
+    ) -> Iterator[Chunk]:
         if self.shape == "empty":
             return iter(())
         if self.shape == "parquet":
@@ -94,7 +100,7 @@ class Reading:
         if wrapped:
             self.shared_lines = True
             return chunks_of(self._unwrapped_lines(), shared_lines=True)
-        return line_chunks(self._content)
+        return line_chunks(self._content, as_files=as_files)
 
     def unwrapped_sample(self) -> list[dict]:
         """Return the first records, taken out of the pages they stand in."""
