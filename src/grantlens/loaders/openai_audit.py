@@ -20,22 +20,21 @@ from collections.abc import Mapping, Sequence
 from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.written_time import moment
 
-_PAYLOAD = """{"id": "VARCHAR", "data": {"name": "VARCHAR", "scopes": "VARCHAR"},
-        "changes_requested": {"scopes": "VARCHAR"}}"""
-
-_FIELDS = f"""{{
+# Payloads are JSON: one stands in a record at most, and to look for the fields of all of them costs more than to parse that one.
+_FIELDS = """{
     "id": "VARCHAR", "type": "VARCHAR", "effective_at": "VARCHAR", "p_parse_time": "VARCHAR",
-    "actor": {{"type": "VARCHAR",
-        "session": {{"user": {{"id": "VARCHAR", "email": "VARCHAR"}}, "ip_address": "VARCHAR", "user_agent": "VARCHAR"}},
-        "api_key": {{"id": "VARCHAR", "type": "VARCHAR", "user": {{"id": "VARCHAR", "email": "VARCHAR"}},
-            "service_account": {{"id": "VARCHAR"}}}}}},
-    "api_key.created": {_PAYLOAD}, "api_key_created": {_PAYLOAD},
-    "api_key.updated": {_PAYLOAD}, "api_key_updated": {_PAYLOAD},
-    "api_key.deleted": {{"id": "VARCHAR"}}, "api_key_deleted": {{"id": "VARCHAR"}},
-    "service_account.created": {{"id": "VARCHAR"}}, "service_account_created": {{"id": "VARCHAR"}},
-    "service_account.deleted": {{"id": "VARCHAR"}}, "service_account_deleted": {{"id": "VARCHAR"}},
-    "user.deleted": {{"id": "VARCHAR"}}, "user_deleted": {{"id": "VARCHAR"}}
-}}"""
+    "actor": {"type": "VARCHAR",
+        "session": {"user": {"id": "VARCHAR", "email": "VARCHAR"}, "ip_address": "VARCHAR", "user_agent": "VARCHAR"},
+        "api_key": {"id": "VARCHAR", "type": "VARCHAR", "user": {"id": "VARCHAR", "email": "VARCHAR"},
+            "service_account": {"id": "VARCHAR"}}},
+    "api_key.created": "JSON", "api_key_created": "JSON", "api_key.updated": "JSON", "api_key_updated": "JSON",
+    "api_key.deleted": "JSON", "api_key_deleted": "JSON",
+    "service_account.created": "JSON", "service_account_created": "JSON",
+    "service_account.deleted": "JSON", "service_account_deleted": "JSON",
+    "user.deleted": "JSON", "user_deleted": "JSON"
+}"""
+
+_PAYLOAD = """{"id": "VARCHAR", "data": {"name": "VARCHAR", "scopes": "VARCHAR"}, "changes_requested": {"scopes": "VARCHAR"}}"""
 
 
 def _recognise(sample: Sequence[Mapping]) -> bool:
@@ -52,52 +51,51 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
     return 2 * sum(map(is_event, sample)) > len(sample)
 
 
+def _payload(name: str) -> str:
+    """Return SQL for the payload that belongs to a type, in both of its spellings."""
+    dotted, other = (f"from_json(r.\"{each}\", '{_PAYLOAD}')" for each in (name, name.replace(".", "_")))
+    return f"coalesce({dotted}, {other})"
+
+
 _EVENT = f"""
-SELECT line_no, r.*,
+SELECT line_no, r.id AS id, r.type AS type,
        CASE r.type WHEN 'api_key.created' THEN 'credential' WHEN 'api_key.updated' THEN 'change'
                    WHEN 'api_key.deleted' THEN 'key end' WHEN 'service_account.created' THEN 'consent'
                    WHEN 'service_account.deleted' THEN 'account end' WHEN 'user.deleted' THEN 'user end' END AS meaning,
        r.actor.api_key.id IS NOT NULL AS by_key,
-       {moment("r.effective_at")} AS happened_at, {moment("r.p_parse_time")} AS received_at
+       meaning IS NOT NULL OR by_key AS counts,
+       CASE WHEN counts THEN r.effective_at END AS effective_at,
+       {moment("effective_at")} AS happened_at, CASE WHEN counts THEN {moment("r.p_parse_time")} END AS received_at,
+       CASE WHEN counts THEN r.actor END AS actor,
+       CASE meaning WHEN 'credential' THEN {_payload("api_key.created")} WHEN 'change' THEN {_payload("api_key.updated")}
+                    WHEN 'key end' THEN {_payload("api_key.deleted")} WHEN 'consent' THEN {_payload("service_account.created")}
+                    WHEN 'account end' THEN {_payload("service_account.deleted")}
+                    WHEN 'user end' THEN {_payload("user.deleted")} END AS payload,
+       CASE WHEN counts THEN coalesce(r.actor.session."user".id, r.actor.api_key."user".id, r.actor.api_key.service_account.id) END AS doer
 FROM record
 WHERE r IS NOT NULL
-"""
-
-_PARTY = """
-SELECT *,
-       CASE meaning WHEN 'credential' THEN coalesce("api_key.created", api_key_created).id
-                    WHEN 'change' THEN coalesce("api_key.updated", api_key_updated).id
-                    WHEN 'key end' THEN coalesce("api_key.deleted", api_key_deleted).id
-                    WHEN 'consent' THEN coalesce("service_account.created", service_account_created).id
-                    WHEN 'account end' THEN coalesce("service_account.deleted", service_account_deleted).id
-                    WHEN 'user end' THEN coalesce("user.deleted", user_deleted).id END AS named,
-       coalesce("api_key.created", api_key_created) AS made,
-       coalesce("api_key.updated", api_key_updated) AS changed,
-       coalesce(actor.session."user".id, actor.api_key."user".id, actor.api_key.service_account.id) AS doer
-FROM event
-WHERE meaning IS NOT NULL OR by_key
 """
 
 _ISSUANCE = """
 SELECT line_no, id AS event_id, happened_at AS issued_at, received_at,
        meaning AS kind, 'success' AS outcome,
-       CASE WHEN meaning <> 'consent' THEN named END AS token_id,
+       CASE WHEN meaning <> 'consent' THEN payload.id END AS token_id,
        CASE WHEN meaning = 'credential' THEN 'api_key' END AS token_kind,
        CASE WHEN meaning = 'credential' THEN actor.api_key.id END AS parent_token_id,
        CASE WHEN meaning = 'credential' AND by_key AND doer IS NOT NULL THEN [doer] END AS actor_chain,
-       CASE WHEN meaning = 'consent' THEN named END AS client_id,
-       CASE WHEN meaning = 'credential' THEN made.data.name END AS client_name,
+       CASE WHEN meaning = 'consent' THEN payload.id END AS client_id,
+       CASE WHEN meaning = 'credential' THEN payload.data.name END AS client_name,
        CASE WHEN meaning = 'credential' THEN actor.session."user".id END AS subject_id,
        CASE WHEN meaning = 'credential' THEN actor.session."user".email END AS subject_name,
        CASE WHEN meaning = 'consent' THEN 'service'
             WHEN meaning = 'credential' AND actor.session."user".id IS NOT NULL THEN 'user' END AS subject_kind,
-       TRY(from_json(CASE meaning WHEN 'credential' THEN made.data.scopes
-                                  WHEN 'change' THEN coalesce(changed.changes_requested.scopes, changed.data.scopes) END,
+       TRY(from_json(CASE meaning WHEN 'credential' THEN payload.data.scopes
+                                  WHEN 'change' THEN coalesce(payload.changes_requested.scopes, payload.data.scopes) END,
                      '["VARCHAR"]')) AS scopes,
        CASE WHEN meaning <> 'credential' THEN doer END AS consent_actor,
        CASE WHEN meaning = 'consent' THEN 'admin' END AS consent_kind,
        actor.session.ip_address AS ip, actor.session.user_agent AS user_agent
-FROM party
+FROM event
 WHERE meaning IN ('credential', 'change', 'consent')
 """
 
@@ -109,8 +107,8 @@ SELECT line_no, id AS event_id, happened_at AS used_at, received_at,
        actor.api_key."user".id AS subject_id, actor.api_key."user".email AS subject_name,
        'api.openai.com' AS resource_server,
        type AS operation,
-       named AS resource_id
-FROM party
+       payload.id AS resource_id
+FROM event
 WHERE by_key
 """
 
@@ -119,12 +117,12 @@ SELECT line_no, id AS event_id, happened_at AS revoked_at, received_at,
        CASE WHEN meaning = 'key end' THEN 'revoke' ELSE 'disable' END AS kind,
        'success' AS outcome,
        CASE meaning WHEN 'key end' THEN 'credential' WHEN 'account end' THEN 'client' ELSE 'subject' END AS target_kind,
-       CASE WHEN meaning = 'key end' THEN named END AS token_id,
-       CASE WHEN meaning = 'account end' THEN named END AS client_id,
-       CASE WHEN meaning = 'user end' THEN named END AS subject_id,
+       CASE WHEN meaning = 'key end' THEN payload.id END AS token_id,
+       CASE WHEN meaning = 'account end' THEN payload.id END AS client_id,
+       CASE WHEN meaning = 'user end' THEN payload.id END AS subject_id,
        CASE WHEN by_key THEN 'client' WHEN meaning <> 'key end' AND doer IS NOT NULL THEN 'admin' END AS initiator,
        doer AS actor_id
-FROM party
+FROM event
 WHERE meaning IN ('key end', 'account end', 'user end')
 """
 
@@ -141,7 +139,7 @@ WHERE meaning IS NULL AND NOT by_key AND type IS NOT NULL
 _REJECTED = """
 SELECT line_no, 'type is missing' AS reason FROM event WHERE type IS NULL
 UNION ALL
-SELECT line_no, 'effective_at is no time' FROM party WHERE effective_at IS NOT NULL AND happened_at IS NULL
+SELECT line_no, 'effective_at is no time' FROM event WHERE effective_at IS NOT NULL AND happened_at IS NULL
 """
 
 LOADER = Loader(
@@ -151,7 +149,7 @@ LOADER = Loader(
     recognise=_recognise,
     fields=_FIELDS,
     carries=("issuance", "revocation"),
-    steps={"event": _EVENT, "party": _PARTY},
+    steps={"event": _EVENT},
     issuance=_ISSUANCE,
     usage=_USAGE,
     revocation=_REVOCATION,
