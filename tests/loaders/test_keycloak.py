@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -166,6 +167,86 @@ def test_bare_quoted_and_rest_spellings_give_the_same_rows(loaded):
     assert len(first) == 2
     assert first == second == third
     assert first[0]["issued_at"] == datetime(2026, 7, 1, 10, 0, 0, 250000, UTC)
+
+
+def test_a_message_that_can_be_read_at_once_says_what_a_careful_reading_says(loaded):
+    chance = Random(7)
+    types = [
+        "LOGIN",
+        "LOGIN_ERROR",
+        "CODE_TO_TOKEN",
+        "REFRESH_TOKEN",
+        "LOGOUT",
+        "REVOKE_GRANT",
+        "REGISTER",
+        "INTROSPECT_TOKEN",
+    ]
+    plain = ["null", "abc", "a b", "openid profile", "x/y", "password", "rejected_by_user", "users/a", "sessions/s"]
+    odd = [
+        "",
+        "a=b",
+        "a,b",
+        "a, b",
+        "a,",
+        " a",
+        "a ",
+        "'a b'",
+        "'a",
+        "o'b",
+        "'a, userId=evil'",
+        "x, userId=evil",
+        "a\\b",
+        "\t",
+        'a"b',
+    ]
+    names = [
+        "realmId",
+        "clientId",
+        "userId",
+        "sessionId",
+        "error",
+        "token_id",
+        "refresh_token_id",
+        "grant_type",
+        "scope",
+        "x.y",
+    ]
+
+    def message():
+        first = [("type", chance.choice(types))]
+        if chance.random() < 0.3:
+            first = [
+                ("operationType", chance.choice(["UPDATE", "DELETE", "CREATE"])),
+                ("resourcePath", chance.choice(plain)),
+            ]
+        pairs = first + [(chance.choice(names), chance.choice(plain * 3 + odd)) for _ in range(chance.randint(1, 6))]
+        quoted, some = chance.random() < 0.5, chance.random() < 0.2
+        return ", ".join(
+            f'{name}="{value}"' if quoted != (some and chance.random() < 0.3) else f"{name}={value}"
+            for name, value in pairs
+        )
+
+    messages = [message() for _ in range(1500)]
+    at_once = loaded(*(head() + each for each in messages))
+    with_care = loaded(*(head() + each + ", letter=\u00e9" for each in messages))  # reads on from a value beyond ASCII
+    assert at_once.ignored == with_care.ignored
+    assert [(each["line_no"], each["reason"]) for each in at_once.rejected] == [
+        (each["line_no"], each["reason"]) for each in with_care.rejected
+    ]
+    for log in ("issuance", "usage", "revocation"):
+        seen, expected = (
+            [
+                {
+                    name: value
+                    for name, value in row.items()
+                    if not name.endswith(("event_id", "_at", "usage_id", "caller_id", "target_id"))
+                }
+                for row in rows
+            ]
+            for rows in (at_once.rows[log], with_care.rows[log])
+        )
+        assert seen == expected
+        assert seen
 
 
 def test_only_quoted_values_may_hold_comma_and_blank(loaded):

@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grantlens.errors import LoadError
-from grantlens.loaders.keycloak.lines import EVENT, TIMED, TOLD, WRITTEN
+from grantlens.loaders.keycloak.lines import ADMIN, EVENT, MEANINGS, NEITHER, SIGN_IN, TIMED, TOLD, WRITTEN
 from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.settings import Settings
 
@@ -85,20 +85,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
     return replace(LOADER, carries=carries, configure=configure)
 
 
-_ISSUING = {
-    "CODE_TO_TOKEN": "token",
-    "CLIENT_LOGIN": "token",
-    "OAUTH2_DEVICE_CODE_TO_TOKEN": "token",
-    "AUTHREQID_TO_TOKEN": "token",
-    "JWT_BEARER": "token",
-    "OAUTH2_EXTENSION_GRANT": "token",
-    "PERMISSION_TOKEN": "token",
-    "REFRESH_TOKEN": "refresh",
-    "TOKEN_EXCHANGE": "exchange",
-    "GRANT_CONSENT": "consent",
-    "UPDATE_CONSENT": "consent",
-}
-_KIND = " ".join(f"WHEN '{name}' THEN '{kind}'" for name, kind in _ISSUING.items())
+_KIND = " ".join(f"WHEN '{name}' THEN '{meaning}'" for name, meaning in MEANINGS.items())
 
 _MEANT = f"""
 SELECT *,
@@ -106,11 +93,7 @@ SELECT *,
        coalesce(ends_with(type, '_ERROR'), false) OR error IS NOT NULL AS refused,
        CASE WHEN operationType IS NULL THEN CASE happening {_KIND}
                 WHEN 'LOGIN' THEN CASE WHEN token_id IS NOT NULL OR grant_type = 'password' THEN 'token'
-                                       WHEN error = 'rejected_by_user' THEN 'consent' END
-                WHEN 'INTROSPECT_TOKEN' THEN 'use' WHEN 'USER_INFO_REQUEST' THEN 'use' WHEN 'VALIDATE_ACCESS_TOKEN' THEN 'use'
-                WHEN 'REVOKE_GRANT' THEN 'revoke' WHEN 'LOGOUT' THEN 'logout'
-                WHEN 'USER_DISABLED_BY_PERMANENT_LOCKOUT' THEN 'disable user' WHEN 'DELETE_ACCOUNT' THEN 'disable user'
-                WHEN 'CLIENT_DELETE' THEN 'disable client' END
+                                       WHEN error = 'rejected_by_user' THEN 'consent' END END
             WHEN operationType = 'DELETE' AND regexp_full_match(resourcePath, 'users/[^/]+') THEN 'disable user'
             WHEN operationType = 'DELETE' AND regexp_full_match(resourcePath, 'clients/[^/]+') THEN 'disable client'
             WHEN operationType = 'DELETE' AND regexp_full_match(resourcePath, 'sessions/[^/]+') THEN 'end session'
@@ -224,11 +207,12 @@ FROM ended
 WHERE time_fault IS NULL AND NOT is_cut
 """
 
-_IGNORED = """
-SELECT line_no, CASE WHEN operationType IS NOT NULL THEN 'admin event that does not end access'
+_IGNORED = f"""
+SELECT line_no, dull AS reason FROM told WHERE dull IS NOT NULL
+UNION ALL
+SELECT line_no, CASE WHEN operationType IS NOT NULL THEN '{ADMIN}'
                      WHEN happening IN ('LOGIN', 'REGISTER', 'CODE_TO_TOKEN', 'IMPERSONATE') OR happening LIKE '%LOGIN%'
-                     THEN 'sign-in of a person'
-                     ELSE 'event that neither gives nor takes access' END AS reason
+                     THEN '{SIGN_IN}' ELSE '{NEITHER}' END
 FROM meant
 WHERE meaning IS NULL AND coalesce(type, operationType) IS NOT NULL AND NOT is_cut
 UNION ALL
@@ -264,7 +248,7 @@ LOADER = Loader(
     steps={
         "told": TOLD,
         "written": WRITTEN,
-        "event": EVENT,
+        "told_event": EVENT,
         "event_at": TIMED,
         "meant": _MEANT,
         "issued": _ISSUED,

@@ -49,36 +49,111 @@ _JSON = _structure(
 )
 _AUTH = _structure(("realmId", "clientId", "userId", "ipAddress"))
 
-# A line is `<prefix> <time> LEVEL [logger] (thread) message`; the prefix is a collector's or a container's.
+MEANINGS = {
+    "CODE_TO_TOKEN": "token",
+    "CLIENT_LOGIN": "token",
+    "OAUTH2_DEVICE_CODE_TO_TOKEN": "token",
+    "AUTHREQID_TO_TOKEN": "token",
+    "JWT_BEARER": "token",
+    "OAUTH2_EXTENSION_GRANT": "token",
+    "PERMISSION_TOKEN": "token",
+    "REFRESH_TOKEN": "refresh",
+    "TOKEN_EXCHANGE": "exchange",
+    "GRANT_CONSENT": "consent",
+    "UPDATE_CONSENT": "consent",
+    "INTROSPECT_TOKEN": "use",
+    "USER_INFO_REQUEST": "use",
+    "VALIDATE_ACCESS_TOKEN": "use",
+    "REVOKE_GRANT": "revoke",
+    "LOGOUT": "logout",
+    "USER_DISABLED_BY_PERMANENT_LOCKOUT": "disable user",
+    "DELETE_ACCOUNT": "disable user",
+    "CLIENT_DELETE": "disable client",
+}
+"""What an event of a user means by its type alone. A LOGIN may mean something by what else it says."""
+
+SIGN_IN = "sign-in of a person"
+ADMIN = "admin event that does not end access"
+NEITHER = "event that neither gives nor takes access"
+
+_HEAD = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d\d\d +[A-Z]+ +\[[\w.$-]+\] \("
+"""How most lines begin: with date and time to the millisecond, without a zone, and nothing before them."""
+
+_QUOTED = r"""^[A-Za-z_][\w.-]*="[^"\\]*"(?:, [A-Za-z_][\w.-]*="[^"\\]*")* *$"""
+"""A message of which every value is quoted, and holds no quote: none is cut."""
+
+_BARE = r"""[^ -~]|["\\]| ,|,,|= |='|[ ,]$"""
+"""What a message of bare values lacks where each value goes from the equals sign to the next comma and blank."""
+
+# A line is `<prefix> <time> LEVEL [logger] (thread) message`; the prefix is a collector's or a container's. Most lines tell by
+# the first pair of their message that they say nothing of access (`dull`): of these nothing else is read.
 TOLD = rf"""
-SELECT *,
-       CASE WHEN NOT is_text THEN j.loggerName
-            ELSE nullif(regexp_extract(line, '{_OWN}\s+[A-Z]+\s+\[([\w.$-]+)\]', 1), '') END AS logger,
-       CASE WHEN NOT is_text THEN j.message
-            WHEN contains(line, '[org.keycloak.events]')
-            THEN regexp_extract(line, '\[org\.keycloak\.events\] \([^)]*\) (.*)$', 1) END AS message
-FROM (SELECT line_no, r AS line, NOT coalesce(starts_with(ltrim(r), '{{'), false) AS is_text,
-             CASE WHEN NOT is_text THEN TRY(from_json(r, '{_JSON}')) END AS j
-      FROM record)
+SELECT * REPLACE (CASE WHEN logger IS NULL OR (logger = 'org.keycloak.events' AND dull IS NULL) THEN line END AS line,
+                  CASE WHEN dull IS NULL THEN message END AS message)
+FROM (SELECT *,
+             CASE WHEN logger IS DISTINCT FROM 'org.keycloak.events' THEN NULL
+                  WHEN contains(message, '"') AND NOT regexp_matches(message, '{_QUOTED}') THEN NULL
+                  WHEN regexp_matches(message, '^operationType="?[A-Z]+"?(, |$)')
+                  THEN CASE WHEN NOT regexp_matches(message, '^operationType="?(DELETE|ACTION|UPDATE)')
+                              OR NOT regexp_matches(message, 'resourcePath=["'']?(users|clients|sessions)/') THEN '{ADMIN}' END
+                  WHEN NOT regexp_matches(message, '^type="?[A-Z0-9_]+"?(, |$)') OR contains(message, 'operationType=')
+                    OR regexp_matches(message, '^type="?({"|".join(MEANINGS)})(_ERROR)?"?(, |$)') THEN NULL
+                  WHEN regexp_matches(message, '^type="?LOGIN(_ERROR)?"?(, |$)')
+                  THEN CASE WHEN NOT (contains(message, 'token_id=') OR contains(message, 'grant_type=')
+                                  OR contains(message, 'rejected_by_user')) THEN '{SIGN_IN}' END
+                  WHEN regexp_matches(message, '^type="?([A-Z0-9_]*LOGIN|(REGISTER|IMPERSONATE)(_ERROR)?"?(, |$))') THEN '{SIGN_IN}'
+                  ELSE '{NEITHER}' END AS dull
+      FROM (
+          SELECT *,
+                 CASE WHEN NOT is_text THEN j.loggerName
+                      WHEN has_plain_head THEN split_part(split_part(line, '[', 2), ']', 1)
+                      ELSE nullif(regexp_extract(line, '{_OWN}\s+[A-Z]+\s+\[([\w.$-]+)\]', 1), '') END AS logger,
+                 CASE WHEN NOT is_text THEN j.message
+                      WHEN has_plain_head AND strpos(line, ')') = strpos(line, ') ')
+                      THEN CASE WHEN logger = 'org.keycloak.events' THEN substr(line, strpos(line, ') ') + 2) END
+                      WHEN contains(line, '[org.keycloak.events]')
+                      THEN regexp_extract(line, '\[org\.keycloak\.events\] \([^)]*\) (.*)$', 1) END AS message
+          FROM (SELECT line_no, r AS line, NOT coalesce(starts_with(ltrim(r), '{{'), false) AS is_text,
+                       is_text AND coalesce(regexp_matches(r, '{_HEAD}'), false) AS has_plain_head,
+                       CASE WHEN NOT is_text THEN TRY(from_json(r, '{_JSON}')) END AS j
+                FROM record)
+      ))
 """
 
 # The text of an event, and when it was: the last time before the level is the line's own, one before it the collector's.
+# Where the pairs of a message can be told without care, it becomes JSON by replacing what is between them.
 WRITTEN = rf"""
-SELECT line_no, line, is_text, event,
-       CASE WHEN event IS NULL AND message IS NOT NULL THEN regexp_extract_all(', ' || message, '{PAIR.replace("'", "''")}', 1)
-            END AS keys,
-       CASE WHEN event IS NULL AND message IS NOT NULL THEN regexp_extract_all(', ' || message, '{PAIR.replace("'", "''")}', 2)
-            END AS raw,
-       CASE WHEN is_text THEN nullif(regexp_extract(head, '({_OWN})\s+[A-Z]+\s+$', 1), '')
-            END AS own_time,
-       CASE WHEN is_text THEN nullif(regexp_extract(head, '({_ZONED})', 1), '') END AS collector_time,
+SELECT line_no, line, is_text, event, pairs,
+       CASE WHEN is_odd THEN regexp_extract_all(', ' || message, '{PAIR.replace("'", "''")}', 1) END AS keys,
+       CASE WHEN is_odd THEN regexp_extract_all(', ' || message, '{PAIR.replace("'", "''")}', 2) END AS raw,
+       CASE WHEN has_plain_head THEN left(line, 23)
+            WHEN is_text THEN nullif(regexp_extract(head, '({_OWN})\s+[A-Z]+\s+$', 1), '') END AS own_time,
+       CASE WHEN is_text AND NOT has_plain_head THEN nullif(regexp_extract(head, '({_ZONED})', 1), '') END AS collector_time,
        coalesce(event.time, event.timestamp, event."@timestamp", j.time, j.timestamp, j."@timestamp") AS json_time
-FROM (SELECT *,
-             CASE WHEN is_text THEN regexp_extract(line, '^(.*?)\[org\.keycloak\.events\]', 1) END AS head,
-             CASE WHEN starts_with(message, 'JSON_EVENT::') THEN TRY(from_json(substr(message, 13), '{_JSON}'))
-                  WHEN NOT is_text AND logger IS NULL THEN j END AS event
-      FROM told
-      WHERE logger = 'org.keycloak.events' OR (NOT is_text AND logger IS NULL AND j IS NOT NULL))
+FROM (
+    SELECT *, TRY(from_json(as_json, '{_structure((*_OUTER, *_DETAILS, "representation"))}')) AS pairs,
+           event IS NULL AND pairs IS NULL AND message IS NOT NULL AS is_odd
+    FROM (
+        SELECT *,
+               CASE WHEN event IS NOT NULL THEN NULL
+                    WHEN NOT regexp_matches(bare, '{_BARE.replace("'", "''")}')
+                    THEN '{{"' || replace(replace(bare, ', ', '","'), '=', '":"') || '"}}'
+                    WHEN regexp_matches(message, '{_QUOTED}')
+                    THEN '{{"' || replace(replace(message, '="', '":"'), '", ', '","') || '}}' END AS as_json
+        FROM (
+            SELECT *,
+                   CASE WHEN is_text AND NOT has_plain_head
+                        THEN regexp_extract(line, '^(.*?)\[org\.keycloak\.events\]', 1) END AS head,
+                   CASE WHEN contains(message, '=''')
+                        THEN regexp_replace(rtrim(message), '=''([^'',]*)''(, |$)', '=\1\2', 'g')
+                        ELSE rtrim(message) END AS bare,
+                   CASE WHEN starts_with(message, 'JSON_EVENT::') THEN TRY(from_json(substr(message, 13), '{_JSON}'))
+                        WHEN NOT is_text AND logger IS NULL THEN j END AS event
+            FROM told
+            WHERE (logger = 'org.keycloak.events' OR (NOT is_text AND logger IS NULL AND j IS NOT NULL)) AND dull IS NULL
+        )
+    )
+)
 """
 
 
@@ -97,7 +172,11 @@ def _value(name: str) -> str:
     return f"nullif(texts[list_position(keys, '{name}')], 'null') AS \"{name}\""
 
 
-_KEPT = "line_no, line, is_text, own_time, collector_time, json_time"
+def _pair(name: str) -> str:
+    return f'nullif(pairs."{name}", \'null\') AS "{name}"'
+
+
+_KEPT = "line_no, is_text, own_time, collector_time, json_time"
 
 EVENT = f"""
 SELECT {_KEPT}, false AS is_cut,
@@ -110,6 +189,13 @@ FROM (SELECT *, TRY(from_json(event.details, '{_structure(_DETAILS)}')) AS detai
              TRY(json_extract_string(line, '$.representation')) AS representation
       FROM written WHERE event IS NOT NULL)
 UNION ALL
+SELECT {_KEPT}, false,
+       {", ".join(_pair(name) for name in (*_OUTER, *_DETAILS))},
+       nullif(pairs.userId, 'null'),
+       TRY(from_json(pairs.representation, '{{"enabled": "VARCHAR", "clientId": "VARCHAR"}}')),
+       pairs.representation IS NOT NULL
+FROM written WHERE event IS NULL AND pairs IS NOT NULL
+UNION ALL
 SELECT {_KEPT}, len(list_filter(raw, lambda v: starts_with(v, '"') AND (len(v) = 1 OR NOT ends_with(v, '"')))) > 0,
        {", ".join(_value(name) for name in (*_OUTER, *_DETAILS))},
        nullif(texts[list_position(keys, 'userId')], 'null'),
@@ -119,7 +205,7 @@ FROM (SELECT *, list_transform(raw, lambda v: CASE WHEN starts_with(v, '"') AND 
                                                    THEN replace(v[2:-2], '\\"', '"')
                                                    WHEN starts_with(v, '''') AND ends_with(v, '''') AND len(v) > 1
                                                    THEN v[2:-2] ELSE trim(v) END) AS texts
-      FROM written WHERE event IS NULL)
+      FROM written WHERE event IS NULL AND pairs IS NULL)
 """
 
 # A local time is an instant only if the zone knows it once. Its offset a day before and a day after are the two that it
@@ -153,7 +239,7 @@ FROM (
                timezone('UTC', local_time) AS as_utc,
                as_utc - (timezone($zone::VARCHAR, as_utc - INTERVAL 1 DAY) - (local_time - INTERVAL 1 DAY)) AS first_guess,
                as_utc - (timezone($zone::VARCHAR, as_utc + INTERVAL 1 DAY) - (local_time + INTERVAL 1 DAY)) AS second_guess
-        FROM (SELECT *, coalesce(json_time, own_time) AS written_time FROM event)
+        FROM (SELECT *, coalesce(json_time, own_time) AS written_time FROM told_event)
     )
 )
 """
