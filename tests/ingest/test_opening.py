@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import threading
 from itertools import count
 
@@ -110,3 +111,13 @@ def test_work_ahead_raises_where_the_piece_would_have_come_and_stops_when_told()
     endless.close()
     assert seen == [1, 2]
     assert not _threads()
+
+
+def test_the_rights_of_new_files_are_as_before(folder, tmp_path):
+    before = os.umask(0o022)
+    try:
+        with Store(tmp_path / "s.duckdb") as store:
+            store.load(folder)
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)

@@ -169,7 +169,10 @@ def _explained() -> Iterator[None]:
 
 @contextmanager
 def owner_only() -> Iterator[None]:
-    """Files made inside (store, write-ahead log, spill) can be read by their owner alone."""
+    """Files made inside (store, write-ahead log, spill) can be read by their owner alone.
+
+    That is a setting of the whole process: what starts threads that open databases is to hold it until they have ended.
+    """
     before = os.umask(0o077)
     try:
         yield

@@ -1,6 +1,6 @@
 """Reading calls the fast way: DuckDB parses a chunk of lines as a file, beside the store.
 
-A second database, in memory, parses in the reading thread while the store writes; what it gives is
+A second database, in memory, parses in the mapping thread while the store writes; what it gives is
 narrow: what differs from call to call, and hashes of the rest (see `mapping`). It is twice as fast as
 parsing text by text, and strict: a chunk counts only if each of its lines came out as one good row that
 was read whole. The order is kept, so the row's number tells the line. Any other chunk goes the careful way.

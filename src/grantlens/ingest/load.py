@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from grantlens.engine.duckdb import owner_only
 from grantlens.errors import LoadError
 from grantlens.ingest.account import Account, already_loaded
 from grantlens.ingest.coverage import refresh_coverage
@@ -55,7 +56,7 @@ def load_files(
         _require_zone(engine, settings.time_zone)
     files, missing = expand(paths)
     report = LoadReport(failed=[(error.message.split(" ")[0], error.message, error.remedy) for error in missing])
-    with closing(Opener(engine, loader, settings)) as opener:
+    with owner_only(), closing(Opener(engine, loader, settings)) as opener:
         for done, path in enumerate(files):
             told = partial(progress, path, done, len(files)) if progress else None
             if told:
@@ -84,7 +85,7 @@ def load_file(
     LoadError
         If the file cannot be read or no loader knows it; nothing of it is kept then.
     """
-    with closing(Opener(engine, loader, settings)) as opener:
+    with owner_only(), closing(Opener(engine, loader, settings)) as opener:
         return _load_next(engine, opener, os.fspath(path), None, progress)
 
 

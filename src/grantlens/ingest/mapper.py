@@ -137,10 +137,10 @@ class Mapper:
             )
         staged = []
         for each in known[1] if known else self._stagings_of(loader, record if calls_only else None, kept):
-            self._stage(each)
-            table = self._engine.arrow(f"FROM staged_{each.log}")
-            staged.append(Rows(table, each, {name: self._entries(each, name) for name in each.entries if len(table)}))
-            self._run(f"INSERT INTO out_line SELECT line_no FROM staged_{each.log}")
+            if self._stage(each):
+                table = self._engine.arrow(f"FROM staged_{each.log}")
+                staged.append(Rows(table, each, {name: self._entries(each, name) for name in each.entries}))
+                self._run(f"INSERT INTO out_line SELECT line_no FROM staged_{each.log}")
         ignored = self._ignored(loader, kept)
         if loader.otherwise is None:
             self._run(
@@ -156,8 +156,8 @@ class Mapper:
         self._bench.learn(loader, kept, stagings)
         return stagings
 
-    def _stage(self, staged: Staging) -> None:
-        """Stage a log, and set aside the rows that do not fit."""
+    def _stage(self, staged: Staging) -> bool:
+        """Stage a log, and set aside the rows that do not fit; False if there are no others."""
         table = f"staged_{staged.log}"
         with self._engine.filters_in_place():
             self._run(f"CREATE OR REPLACE TEMP TABLE {table} AS {staged.sql}")
@@ -168,18 +168,21 @@ class Mapper:
             )
         if self._engine.value("SELECT count(*) FROM bad_line"):
             self._run(f"DELETE FROM {table} WHERE line_no IN (SELECT line_no FROM bad_line)")
-        if "event_id" not in staged.given:
-            self._run(f"ALTER TABLE {table} ADD COLUMN event_id VARCHAR")
-        refused, nameless = self._engine.rows(f"SELECT count(refused), count(*) - count(event_id) FROM {table}")[0]
+        rows, refused = self._engine.rows(f"SELECT count(*), count(refused) FROM {table}")[0]
         if refused:
             self._run(f"INSERT INTO bad_line SELECT line_no, refused FROM {table} WHERE refused IS NOT NULL")
             self._run(f"DELETE FROM {table} WHERE refused IS NOT NULL")
-        if nameless:
+        if rows == refused:
+            return False
+        if "event_id" not in staged.given:
+            self._run(f"ALTER TABLE {table} ADD COLUMN event_id VARCHAR")
+        if self._engine.value(f"SELECT count(*) - count(event_id) FROM {table}"):
             self._name_events(table)
         if staged.log != "usage":  # of calls the dictionaries hash what they hold
             hash_tokens(
                 self._engine, table, [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["salt"]
             )
+        return True
 
     def _entries(self, staged: Staging, name: str) -> pa.Table:
         """Return what each hash of the staged calls stands for, each told by its first record."""

@@ -26,14 +26,16 @@ def hash_tokens(engine: Engine, table: str, columns: Iterable[str], key: str) ->
     key
         The store's random key, in hexadecimal.
     """
-    for column in columns:
-        name = quote(column)
+    names = [quote(column) for column in columns]
+    if not names:
+        return
+    seen = ", ".join(f"bool_or(regexp_full_match({name}, $pattern))" for name in names)
+    found = engine.rows(f"SELECT {seen} FROM {quote(table)}", {"pattern": RAW_TOKEN})[0]
+    for name in (name for name, raw in zip(names, found, strict=True) if raw):
         raw = engine.rows(
             f"SELECT DISTINCT {name} FROM {quote(table)} WHERE regexp_full_match({name}, $pattern)",
             {"pattern": RAW_TOKEN},
         )
-        if not raw:
-            continue
         tokens = [token for (token,) in raw]
         engine.execute(
             f"UPDATE {quote(table)} SET {name} = r.hashed FROM (SELECT unnest($tokens) AS token, unnest($hashes) AS hashed) r "
