@@ -73,7 +73,7 @@ class LagEstimate:
         bound = self.bounds[spot]
         free = f"assumption-free [{_seconds(bound.lower)}, {_seconds(bound.upper)}]"
         tail = (
-            f"n={self.n} from {self.events} revocations, {self.right_share:.0%} right-, "
+            f"n={self.n} from {self.events} revocation{'s' * (self.events != 1)}, {self.right_share:.0%} right-, "
             f"{self.left_share:.0%} left-censored; anchor: acknowledgement"
         ).replace("%", " %")
         if self.npmle is None or self.bands is None:
