@@ -57,23 +57,27 @@ def _payload(name: str) -> str:
     return f"coalesce({dotted}, {other})"
 
 
-_EVENT = f"""
-SELECT line_no, r.id AS id, r.type AS type,
+_MEANT = """
+SELECT line_no, r,
        CASE r.type WHEN 'api_key.created' THEN 'credential' WHEN 'api_key.updated' THEN 'change'
                    WHEN 'api_key.deleted' THEN 'key end' WHEN 'service_account.created' THEN 'consent'
                    WHEN 'service_account.deleted' THEN 'account end' WHEN 'user.deleted' THEN 'user end' END AS meaning,
-       r.actor.api_key.id IS NOT NULL AS by_key,
-       meaning IS NOT NULL OR by_key AS counts,
-       CASE WHEN counts THEN r.effective_at END AS effective_at,
-       {moment("effective_at")} AS happened_at, CASE WHEN counts THEN {moment("r.p_parse_time")} END AS received_at,
-       CASE WHEN counts THEN r.actor END AS actor,
+       r.actor.api_key.id IS NOT NULL AS by_key
+FROM record
+WHERE r IS NOT NULL
+"""
+
+_EVENT = f"""
+SELECT line_no, r.id AS id, r.type AS type, meaning, by_key,
+       r.effective_at AS effective_at, r.actor AS actor,
+       CASE WHEN counts THEN {moment("r.effective_at")} END AS happened_at,
+       CASE WHEN counts THEN {moment("r.p_parse_time")} END AS received_at,
        CASE meaning WHEN 'credential' THEN {_payload("api_key.created")} WHEN 'change' THEN {_payload("api_key.updated")}
                     WHEN 'key end' THEN {_payload("api_key.deleted")} WHEN 'consent' THEN {_payload("service_account.created")}
                     WHEN 'account end' THEN {_payload("service_account.deleted")}
                     WHEN 'user end' THEN {_payload("user.deleted")} END AS payload,
-       CASE WHEN counts THEN coalesce(r.actor.session."user".id, r.actor.api_key."user".id, r.actor.api_key.service_account.id) END AS doer
-FROM record
-WHERE r IS NOT NULL
+       coalesce(r.actor.session."user".id, r.actor.api_key."user".id, r.actor.api_key.service_account.id) AS doer
+FROM (SELECT *, meaning IS NOT NULL OR by_key AS counts FROM meant)
 """
 
 _ISSUANCE = """
@@ -139,7 +143,8 @@ WHERE meaning IS NULL AND NOT by_key AND type IS NOT NULL
 _REJECTED = """
 SELECT line_no, 'type is missing' AS reason FROM event WHERE type IS NULL
 UNION ALL
-SELECT line_no, 'effective_at is no time' FROM event WHERE effective_at IS NOT NULL AND happened_at IS NULL
+SELECT line_no, 'effective_at is no time' FROM event
+WHERE (meaning IS NOT NULL OR by_key) AND effective_at IS NOT NULL AND happened_at IS NULL
 """
 
 LOADER = Loader(
@@ -149,7 +154,7 @@ LOADER = Loader(
     recognise=_recognise,
     fields=_FIELDS,
     carries=("issuance", "revocation"),
-    steps={"event": _EVENT},
+    steps={"meant": _MEANT, "event": _EVENT},
     issuance=_ISSUANCE,
     usage=_USAGE,
     revocation=_REVOCATION,
