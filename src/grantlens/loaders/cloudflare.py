@@ -117,9 +117,9 @@ SELECT *,
             THEN coalesce(nullif(regexp_extract(info, 'key digest: ([0-9a-f]+)', 1), ''),
                           CASE WHEN action = 'API_key_created' THEN nullif(resource_id, '') END)
             ELSE coalesce(nullif(metadata.token_tag, ''), nullif(place.id, ''),
-                          CASE WHEN meaning = 'create token' AND place.kind <> '' THEN nullif(resource_id, '') END) END AS token
+                          CASE WHEN meaning = 'create token' AND place.kind <> '' THEN nullif(resource_id, '') END) END AS token,
+       happened_at IS NOT NULL AND action IS NOT NULL AS is_whole
 FROM timed
-WHERE happened_at IS NOT NULL AND action IS NOT NULL
 """
 
 _ISSUANCE = """
@@ -131,7 +131,7 @@ SELECT line_no, nullif(id, '') AS event_id, happened_at AS issued_at,
        CASE WHEN actor_type = 'user' THEN 'user' WHEN actor_type IN ('system', 'account') THEN 'service' END AS subject_kind,
        nullif(ip, '') AS ip, nullif(user_agent, '') AS user_agent, nullif(account, '') AS tenant
 FROM event
-WHERE outcome IS NOT NULL AND meaning <> 'revoke token'
+WHERE is_whole AND outcome IS NOT NULL AND meaning <> 'revoke token'
 """
 
 _USAGE = """
@@ -143,7 +143,7 @@ SELECT line_no, nullif(id, '') AS event_id, happened_at AS used_at, outcome,
        upper(nullif(method, '')) AS method, nullif(split_part(uri, '?', 1), '') AS target,
        nullif(ip, '') AS ip, nullif(user_agent, '') AS user_agent, nullif(account, '') AS tenant
 FROM event
-WHERE outcome IS NOT NULL AND is_call
+WHERE is_whole AND outcome IS NOT NULL AND is_call
 """
 
 _REVOCATION = """
@@ -153,7 +153,7 @@ SELECT line_no, nullif(id, '') AS event_id, happened_at AS revoked_at, 'revoke' 
        END AS initiator,
        nullif(actor_id, '') AS actor_id, nullif(metadata.new_token_status, '') AS reason, nullif(account, '') AS tenant
 FROM event
-WHERE outcome IS NOT NULL AND meaning = 'revoke token' AND token IS NOT NULL
+WHERE is_whole AND outcome IS NOT NULL AND meaning = 'revoke token' AND token IS NOT NULL
 """
 
 _IGNORED = """
@@ -163,20 +163,20 @@ SELECT line_no,
             WHEN starts_with(action, 'token_') OR action ILIKE '%api_key%' THEN 'token or key event that neither gives nor takes access'
             ELSE 'not about delegated access' END AS reason
 FROM event
-WHERE meaning IS NULL AND NOT coalesce(is_call, false)
+WHERE is_whole AND meaning IS NULL AND NOT coalesce(is_call, false)
 """
 
 _REJECTED = """
 SELECT line_no,
        CASE WHEN action IS NULL THEN 'action.type is missing' WHEN logged_at IS NULL THEN 'when is missing' ELSE 'when is no time' END
        AS reason
-FROM timed
-WHERE happened_at IS NULL OR action IS NULL
+FROM event
+WHERE NOT is_whole
 UNION ALL
-SELECT line_no, 'action.result is missing' FROM event WHERE outcome IS NULL AND (meaning IS NOT NULL OR is_call)
+SELECT line_no, 'action.result is missing' FROM event WHERE is_whole AND outcome IS NULL AND (meaning IS NOT NULL OR is_call)
 UNION ALL
 SELECT line_no, 'names no token' FROM event
-WHERE outcome IS NOT NULL AND meaning = 'revoke token' AND token IS NULL AND NOT coalesce(is_call, false)
+WHERE is_whole AND outcome IS NOT NULL AND meaning = 'revoke token' AND token IS NULL AND NOT coalesce(is_call, false)
 """
 
 
