@@ -9,14 +9,21 @@ RELATION = Relation(
     "of client and subject is attributed only while exactly one of its grants is alive. phase is 'ended' "
     "between a grant's end and its next consent. Moments without a segment are unattributed.",
     """
-WITH state AS (
-    SELECT g.*, x.set_id FROM grant_state g LEFT JOIN scope_set x ON x.scopes = g.scopes
+-- Two are named once: DuckDB works out the columns of a view anew wherever it stands.
+WITH any_state AS NOT MATERIALIZED (
+    FROM grant_state
+),
+any_caller AS NOT MATERIALIZED (
+    FROM named_caller
+),
+state AS (
+    SELECT g.*, x.set_id FROM any_state g LEFT JOIN scope_set x ON x.scopes = g.scopes
 ),
 by_key AS (
-    SELECT * FROM named_caller WHERE grant_id IS NOT NULL
+    SELECT * FROM any_caller WHERE grant_id IS NOT NULL
 ),
 pair AS (
-    SELECT * FROM named_caller WHERE join_key = 'client_subject' AND grant_id IS NULL
+    SELECT * FROM any_caller WHERE join_key = 'client_subject' AND grant_id IS NULL
 ),
 pair_edge AS (
     SELECT DISTINCT g.source, g.tenant, g.client_id, g.subject_id, g.grant_id, g.valid_from, g.valid_until, g.set_id
@@ -47,7 +54,7 @@ grant_interval AS (
     SELECT source, grant_id, opened_at, min(ended_at) AS ended_at,
            lead(opened_at) OVER (PARTITION BY source, grant_id ORDER BY opened_at) AS reopened_at,
            row_number() OVER (PARTITION BY source, grant_id ORDER BY opened_at) = 1 AS is_first
-    FROM grant_state
+    FROM any_state
     GROUP BY source, grant_id, opened_at
 ),
 segment AS (

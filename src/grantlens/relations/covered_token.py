@@ -10,54 +10,64 @@ RELATION = Relation(
     "then. A child by token exchange is never covered, it is listed as exposed (RFC 7009 section 2.1, RFC 8693). "
     "Where the log has no token id the grant stands in (token_id NULL), from the revocation to the next consent.",
     """
-WITH RECURSIVE rotated AS (
+-- Each of the three is named once: DuckDB works out the columns of a view anew wherever it stands.
+WITH RECURSIVE known_token AS NOT MATERIALIZED (
+    FROM token
+),
+ended AS NOT MATERIALIZED (
+    FROM effective_revocation
+),
+state AS NOT MATERIALIZED (
+    FROM grant_state
+),
+rotated AS (
     SELECT r.source, r.revocation_event, t.token_id, t.grant_id, t.tenant
-    FROM effective_revocation r
-    JOIN token t ON t.source = r.source AND t.token_id = r.token_id AND t.token_kind = 'refresh'
+    FROM ended r
+    JOIN known_token t ON t.source = r.source AND t.token_id = r.token_id AND t.token_kind = 'refresh'
     WHERE r.target_kind IN ('token', 'credential')
     UNION
     SELECT p.source, p.revocation_event, t.token_id, t.grant_id, t.tenant
     FROM rotated p
-    JOIN token t ON t.source = p.source AND t.parent_token_id = p.token_id
+    JOIN known_token t ON t.source = p.source AND t.parent_token_id = p.token_id
         AND t.token_kind = 'refresh' AND t.kind <> 'exchange'
 ),
 target AS (
     SELECT r.source, r.revocation_event, t.token_id
-    FROM effective_revocation r
-    JOIN token t ON t.source = r.source AND t.token_id = r.token_id
+    FROM ended r
+    JOIN known_token t ON t.source = r.source AND t.token_id = r.token_id
     WHERE r.target_kind IN ('token', 'credential')
     UNION
     SELECT source, revocation_event, token_id FROM rotated
     UNION
     SELECT p.source, p.revocation_event, t.token_id
     FROM rotated p
-    JOIN token t ON t.source = p.source AND t.grant_id = p.grant_id AND t.token_kind = 'access' AND t.kind <> 'exchange'
+    JOIN known_token t ON t.source = p.source AND t.grant_id = p.grant_id AND t.token_kind = 'access' AND t.kind <> 'exchange'
     UNION
     SELECT r.source, r.revocation_event, t.token_id
-    FROM effective_revocation r
-    JOIN token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.kind <> 'exchange'
+    FROM ended r
+    JOIN known_token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.kind <> 'exchange'
     WHERE r.target_kind = 'grant'
     UNION
     SELECT r.source, r.revocation_event, t.token_id
-    FROM effective_revocation r
-    JOIN token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind <> 'exchange'
+    FROM ended r
+    JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind <> 'exchange'
         AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
     WHERE r.target_kind = 'client' OR (r.target_kind = 'grant' AND r.grant_id IS NULL AND t.subject_id = r.subject_id)
     UNION
     SELECT r.source, r.revocation_event, t.token_id
-    FROM effective_revocation r
-    JOIN token t ON t.source = r.source AND t.subject_id = r.subject_id AND t.kind <> 'exchange'
+    FROM ended r
+    JOIN known_token t ON t.source = r.source AND t.subject_id = r.subject_id AND t.kind <> 'exchange'
         AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
     WHERE r.target_kind = 'subject'
     UNION
     SELECT r.source, r.revocation_event, t.token_id
-    FROM effective_revocation r
-    JOIN token t ON t.source = r.source AND t.session_id = r.session_id AND t.kind <> 'exchange'
+    FROM ended r
+    JOIN known_token t ON t.source = r.source AND t.session_id = r.session_id AND t.kind <> 'exchange'
     WHERE r.target_kind = 'session'
     UNION
     SELECT r.source, r.revocation_event, t.token_id
-    FROM effective_revocation r
-    JOIN token t ON t.source = r.source AND t.kind <> 'exchange' AND t.issued_at < r.issued_before
+    FROM ended r
+    JOIN known_token t ON t.source = r.source AND t.kind <> 'exchange' AND t.issued_at < r.issued_before
         AND coalesce(r.client_id, r.subject_id, r.grant_id) IS NOT NULL
         AND (r.client_id IS NULL OR t.client_id = r.client_id)
         AND (r.subject_id IS NULL OR t.subject_id = r.subject_id)
@@ -66,8 +76,8 @@ target AS (
 ),
 reopened AS (
     SELECT r.source, r.revocation_event, g.grant_id, min(g.opened_at) AS reopened_at
-    FROM effective_revocation r
-    JOIN grant_state g ON g.source = r.source AND g.opened_at > r.revoked_at
+    FROM ended r
+    JOIN state g ON g.source = r.source AND g.opened_at > r.revoked_at
         AND (g.grant_id = r.grant_id OR g.client_id = r.client_id OR g.subject_id = r.subject_id)
     GROUP BY ALL
 )
@@ -78,8 +88,8 @@ SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.b
        coalesce(t.token_id = r.token_id, false) AS is_target,
        t.expires_at IS NULL OR t.expires_at > r.revoked_at AS alive
 FROM target x
-JOIN effective_revocation r USING (source, revocation_event)
-JOIN token t ON t.source = x.source AND t.token_id = x.token_id
+JOIN ended r USING (source, revocation_event)
+JOIN known_token t ON t.source = x.source AND t.token_id = x.token_id
 WHERE t.issued_at <= r.revoked_at
 UNION ALL
 -- The token that a revocation names, though its issuance is not in the log.
@@ -87,8 +97,8 @@ SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.b
        r.target_kind, r.initiator, r.batch_id, r.line_no,
        r.token_id, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
        'infinity'::TIMESTAMPTZ, true, true
-FROM effective_revocation r
-ANTI JOIN token t ON t.source = r.source AND t.token_id = r.token_id
+FROM ended r
+ANTI JOIN known_token t ON t.source = r.source AND t.token_id = r.token_id
 WHERE r.target_kind IN ('token', 'credential') AND r.token_id IS NOT NULL
 UNION ALL
 -- The grant, for calls that name no token.
@@ -96,8 +106,8 @@ SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_
        r.target_kind, r.initiator, r.batch_id, r.line_no,
        NULL::VARCHAR, NULL::VARCHAR, g.grant_id, g.client_id, g.subject_id, NULL::VARCHAR[], g.opened_at, NULL::TIMESTAMPTZ,
        coalesce(o.reopened_at, 'infinity'::TIMESTAMPTZ), false, true
-FROM effective_revocation r
-JOIN grant_state g ON g.source = r.source AND g.ended_by = r.revocation_event
+FROM ended r
+JOIN state g ON g.source = r.source AND g.ended_by = r.revocation_event
 LEFT JOIN reopened o ON o.source = r.source AND o.revocation_event = r.revocation_event AND o.grant_id = g.grant_id
 UNION ALL
 -- The grant that a revocation names, though its issuance is not in the log.
@@ -105,8 +115,8 @@ SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.b
        r.target_kind, r.initiator, r.batch_id, r.line_no,
        NULL, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
        'infinity'::TIMESTAMPTZ, false, true
-FROM effective_revocation r
-ANTI JOIN grant_state g ON g.source = r.source AND g.grant_id = r.grant_id
+FROM ended r
+ANTI JOIN state g ON g.source = r.source AND g.grant_id = r.grant_id
 WHERE r.target_kind = 'grant' AND r.grant_id IS NOT NULL
 """,
     needs=("effective_revocation", "token", "grant_state"),
