@@ -65,14 +65,15 @@ def _who(auth: str, name: str) -> str:
             WHEN {auth}.metadata.email <> '' OR {auth}.metadata.username <> '' THEN 'user' END AS {name}_subject_kind"""
 
 
-_EVENT = """
+_NOTED = """
 SELECT line_no, e.type AS type, e.time AS logged_at,
        -- nanoseconds; a time is read only if it is written as one
        CASE WHEN e.time LIKE '____-__-__T__:__:__%' AND e.time >= '1' THEN TRY_CAST(e.time AS TIMESTAMPTZ) END AS happened_at,
-       nullif(e.request.id, '') AS event_id, coalesce(e.request.path, '') AS path, e.request.operation AS operation,
-       e.request.data AS body, e.response.data AS answer, e.response.auth AS made,
+       nullif(e.request.id, '') AS event_id, e.request.operation AS operation,
        -- half of the entries are requests, which are ignored: copying costs more than asking
-       CASE WHEN e.type = 'response' THEN e.auth END AS auth,
+       CASE WHEN e.type = 'response' THEN coalesce(e.request.path, '') END AS path,
+       CASE WHEN e.type = 'response' THEN e.request.data END AS body, CASE WHEN e.type = 'response' THEN e.response.data END AS answer,
+       CASE WHEN e.type = 'response' THEN e.response.auth END AS made, CASE WHEN e.type = 'response' THEN e.auth END AS auth,
        nullif(e.request.remote_address, '') AS ip, e.request.headers."user-agent"[1] AS user_agent,
        nullif(e.request.namespace.id, '') AS tenant,
        nullif(e.response.secret.lease_id, '') AS lease_id, nullif(e.response.wrap_info.wrapped_accessor, '') AS wrapped,
@@ -104,9 +105,9 @@ SELECT *,
             WHEN starts_with(path, 'identity/entity/id/') AND (operation = 'delete' OR body.disabled = 'true')
             THEN 'subject' END AS ends,
        (accessor IS NOT NULL OR auth.policies IS NOT NULL OR failed) AND NOT (is_auth AND (makes_token OR (failed AND asks_token)))
-           AS is_use
-FROM event
-WHERE type = 'response' AND happened_at IS NOT NULL
+           AS is_use,
+       coalesce(type = 'response' AND happened_at IS NOT NULL, false) AS counts
+FROM noted
 """
 
 _GIVEN = f"""
@@ -115,7 +116,7 @@ FROM (
     -- of a login that is wrapped, the entry's own part tells whose the new token is
     SELECT *, CASE WHEN gives IN ('token', 'refresh') AND made.policies IS NOT NULL THEN made ELSE auth END AS owner
     FROM call
-    WHERE gives IS NOT NULL
+    WHERE counts AND gives IS NOT NULL
 )
 """
 
@@ -152,7 +153,7 @@ SELECT line_no, event_id, happened_at AS used_at, outcome,
        accessor AS token_id,
        use_client AS client_id, use_client_name AS client_name, use_subject AS subject_id, use_subject_name AS subject_name,
        auth.policies AS token_scopes, 'vault' AS resource_server, path AS target, operation, ip, user_agent, tenant
-FROM (SELECT *, {_who("auth", "use")} FROM call WHERE is_use)
+FROM (SELECT *, {_who("auth", "use")} FROM call WHERE counts AND is_use)
 """
 
 _REVOCATION = f"""
@@ -173,20 +174,20 @@ SELECT line_no, event_id, happened_at AS revoked_at,
             ELSE 'admin' END AS initiator,
        coalesce(do_subject, do_client) AS actor_id,
        CASE WHEN ends = 'policy' THEN path END AS reason, tenant
-FROM (SELECT *, {_who("auth", "do")} FROM call WHERE ends IS NOT NULL)
+FROM (SELECT *, {_who("auth", "do")} FROM call WHERE counts AND ends IS NOT NULL)
 """
 
 _IGNORED = """
-SELECT line_no, 'request: its response tells what came of it' AS reason FROM event WHERE type = 'request'
+SELECT line_no, 'request: its response tells what came of it' AS reason FROM call WHERE type = 'request'
 UNION ALL
-SELECT line_no, 'call without a token' FROM call WHERE NOT is_use AND gives IS NULL AND ends IS NULL
+SELECT line_no, 'call without a token' FROM call WHERE counts AND NOT is_use AND gives IS NULL AND ends IS NULL
 """
 
 _REJECTED = """
 SELECT line_no,
        CASE WHEN type IS NULL THEN 'type is missing' WHEN type <> 'response' THEN 'type is neither request nor response'
             WHEN logged_at IS NULL THEN 'time is missing' ELSE 'time is no time' END AS reason
-FROM event
+FROM call
 WHERE type IS NULL OR (type <> 'request' AND (type <> 'response' OR happened_at IS NULL))
 """
 
@@ -198,7 +199,7 @@ LOADER = with_envelopes(
         recognise=_recognise,
         fields=_FIELDS,
         carries=("issuance", "usage", "revocation"),
-        steps={"event": _EVENT, "call": _CALL, "given": _GIVEN},
+        steps={"noted": _NOTED, "call": _CALL, "given": _GIVEN},
         issuance=_ISSUANCE,
         usage=_USAGE,
         revocation=_REVOCATION,
