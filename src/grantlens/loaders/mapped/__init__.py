@@ -17,7 +17,7 @@ from grantlens.loaders.mapped.origin import origins
 from grantlens.loaders.mapped.reading import read
 from grantlens.loaders.mapped.rule import Mapped, Recognise
 from grantlens.loaders.mapped.sql import Writer
-from grantlens.loaders.mapped.unpacking import Splitter, decoded, pairs_of
+from grantlens.loaders.mapped.unpacking import Splitter, Unpacker, pairs_of
 from grantlens.loaders.settings import Settings
 from grantlens.schema import TIMES
 
@@ -129,7 +129,7 @@ def _some(how: Recognise, records: Sequence[Mapping[str, Any]]) -> bool:
 def _fitted(mapped: Mapped, sample: Sequence[Mapping[str, Any]]) -> Loader:
     """Read lines of text where the file holds some."""
     loader = loader_of(mapped)
-    return replace(loader, decode=decoded, split=None) if any(map(is_text, sample)) else loader
+    return replace(loader, decode=Unpacker(), split=None) if any(map(is_text, sample)) else loader
 
 
 def _configured(loader: Loader, settings: Settings) -> Loader:
