@@ -11,6 +11,20 @@ from grantlens.ingest.tabular import ODD_ROW
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
+_REASONS = (
+    "ends AS (SELECT line_no, min(reason) AS first, max(reason) AS last FROM bad_line GROUP BY line_no), "
+    "several AS (SELECT line_no, string_agg(DISTINCT reason, '; ' ORDER BY reason) AS listed FROM bad_line "
+    "WHERE line_no IN (SELECT line_no FROM ends WHERE first <> last) GROUP BY line_no), "
+    "reasons AS (SELECT line_no, coalesce(listed, first) AS reason FROM ends LEFT JOIN several USING (line_no))"
+)
+"""The reasons of each line: most have one, and listing is dear."""
+
+_RECORD = (
+    "CASE WHEN ends_with(l.line, '}' || chr(10)) THEN left(l.line, length(l.line) - 1) "
+    "ELSE rtrim(l.line, ' ' || chr(13) || chr(10)) END"
+)
+"""The text of a record without the end of its line; trimming looks at every letter."""
+
 
 def keep_rejected(engine: Engine, batch_id: int, line: str, *, text: bool) -> int:
     """Write the records of `bad_line`, whose text is in `chunk_line`, and return how many there are.
@@ -28,15 +42,14 @@ def keep_rejected(engine: Engine, batch_id: int, line: str, *, text: bool) -> in
     text
         True if the records are lines of text, and no JSON is missing.
     """
-    reason = "string_agg(DISTINCT reason, '; ' ORDER BY reason)"
     no_fault = "true" if text else "reason <> 'not mapped' AND NOT ends_with(reason, ': missing')"
     engine.execute(
         "CREATE OR REPLACE TEMP TABLE bad_record AS "  # never the text of one that may hold a secret
+        f"WITH {_REASONS} "
         f"SELECT key, line_no, reason, plain, CASE WHEN plain THEN left(record, {EXCERPT}) END AS excerpt "
         f"FROM (SELECT *, {no_fault} AND {nothing_to_mask('record', 'reason')} AS plain "
-        f"FROM (SELECT l.line_no AS key, {line} AS line_no, b.reason, rtrim(l.line, ' ' || chr(13) || chr(10)) AS record "
-        f"FROM (SELECT line_no, {reason} AS reason FROM bad_line GROUP BY line_no) b JOIN chunk_line l USING (line_no))) "
-        "ORDER BY line_no"
+        f"FROM (SELECT l.line_no AS key, {line} AS line_no, b.reason, {_RECORD} AS record "
+        "FROM reasons b JOIN chunk_line l USING (line_no))) ORDER BY line_no"
     )
     engine.execute(
         "INSERT INTO rejected SELECT $batch, line_no, reason, excerpt FROM bad_record WHERE plain", {"batch": batch_id}
