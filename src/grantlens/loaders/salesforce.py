@@ -124,16 +124,11 @@ WHERE r IS NOT NULL
 _READ = """"TIMESTAMP", TIMESTAMP_DERIVED, REQUEST_ID, ORGANIZATION_ID, USER_ID, USER_ID_DERIVED, USER_NAME, SESSION_KEY, LOGIN_KEY,
     BATCH_ID, STATUS_CODE, RUN_TIME, CPU_TIME, CONNECTED_APP_ID, CLIENT_IP, SOURCE_IP, attributes, EventIdentifier, EventDate,
     CreatedDate, LoginKey, SessionKey, SessionLevel, ApiType, RecordId, Score, DelegatedUsername, FileAction, ConnectedAppId,
-    UserId, Username, SourceIp, Id, CreatedById, EventType"""
+    UserId, Username, SourceIp, Id, CreatedById, EventType, is_file, written_user, named_client"""
 
+# Inside stands what is asked for many times: written out beside it, it would be worked out as often.
 _KNOWN = f"""
 SELECT * EXCLUDE ({_READ}),
-       regexp_replace(meaning, '^(file|stream) ', '') AS means,
-       starts_with(meaning, 'stream') AS is_stream,
-       meaning IN ('consent', 'change', 'end') AS is_setup,
-       meaning IN ('file login', 'logout', 'call') AS is_file,
-       CASE WHEN is_stream THEN EventDate WHEN is_setup THEN CreatedDate
-            WHEN is_file THEN coalesce(nullif(TIMESTAMP_DERIVED, ''), "TIMESTAMP") END AS written,
        coalesce({text_moment("written")},
                 CASE WHEN regexp_matches(written, '^[0-9]{{14}}[.][0-9]{{1,3}}$')  -- zeros at the end are left out
                      THEN timezone('UTC', try_strptime(rpad(written, 18, '0'), '%Y%m%d%H%M%S.%g')) END) AS happened_at,
@@ -146,20 +141,29 @@ SELECT * EXCLUDE ({_READ}),
        nullif(ORGANIZATION_ID, '') AS tenant,
        coalesce(nullif(SessionKey, ''), nullif(SESSION_KEY, '')) AS key_of_session,
        coalesce(nullif(LoginKey, ''), nullif(LOGIN_KEY, '')) AS key_of_login,
-       coalesce(nullif(CASE WHEN is_setup THEN CreatedById WHEN is_stream THEN UserId END, ''),
-                nullif(USER_ID_DERIVED, ''), nullif(USER_ID, '')) AS written_user,
        CASE WHEN is_stream OR is_setup OR is_file THEN {_eighteen("written_user")} END AS person,
        coalesce(nullif(Username, ''), nullif(USER_NAME, '')) AS person_name,
-       nullif(CASE WHEN is_setup THEN regexp_extract(Display,
-                       '^(?:Installed|Uninstalled|Unblocked|Blocked|Deleted) Connected App (.+?)(?: to Salesforce)?$', 1)
-                   WHEN is_stream THEN CASE WHEN LoginType LIKE 'Remote Access%' THEN Application
-                                            WHEN means = 'call' THEN coalesce(Application, ConnectedAppId) END
-                   ELSE coalesce(CONNECTED_APP_NAME, CONNECTED_APP_ID) END, '') AS named_client,
        CASE WHEN meaning = 'change' THEN nullif(regexp_extract(Display, '^Changed connected app (.+) scopes from ', 1), '')
-            ELSE named_client END AS client_id,
+            ELSE nullif(named_client, '') END AS client_id,
        coalesce(nullif(SourceIp, ''), nullif(CLIENT_IP, ''), nullif(SOURCE_IP, '')) AS ip,
        TRY_CAST(STATUS_CODE AS INTEGER) AS http_status
-FROM typed
+FROM (
+    SELECT *,
+           CASE WHEN is_stream THEN EventDate WHEN is_setup THEN CreatedDate
+                WHEN is_file THEN coalesce(nullif(TIMESTAMP_DERIVED, ''), "TIMESTAMP") END AS written,
+           coalesce(nullif(CASE WHEN is_setup THEN CreatedById WHEN is_stream THEN UserId END, ''),
+                    nullif(USER_ID_DERIVED, ''), nullif(USER_ID, '')) AS written_user,
+           CASE WHEN is_setup THEN regexp_extract(Display,
+                     '^(?:Installed|Uninstalled|Unblocked|Blocked|Deleted) Connected App (.+?)(?: to Salesforce)?$', 1)
+                WHEN is_stream THEN CASE WHEN LoginType LIKE 'Remote Access%' THEN Application
+                                         WHEN means = 'call' THEN coalesce(Application, ConnectedAppId) END
+                ELSE coalesce(CONNECTED_APP_NAME, CONNECTED_APP_ID) END AS named_client
+    FROM (
+        SELECT *, regexp_replace(meaning, '^(file|stream) ', '') AS means, starts_with(meaning, 'stream') AS is_stream,
+               meaning IN ('consent', 'change', 'end') AS is_setup, meaning IN ('file login', 'logout', 'call') AS is_file
+        FROM typed
+    )
+)
 """
 
 _ISSUANCE = """
