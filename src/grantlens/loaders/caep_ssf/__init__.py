@@ -87,7 +87,7 @@ _BODY = """{"event_timestamp": "VARCHAR", "initiating_entity": "VARCHAR", "reaso
 
 # One row for each event of a token.
 _EVENT = f"""
-SELECT line_no, iss, jti, iat, toe, aud, sub_id, uri,
+SELECT line_no, iss, jti, iat, toe, aud, sub_id,
        regexp_extract(uri, '/event-type/([^/]+)$', 1) AS name,
        CASE WHEN contains(uri, '/secevent/oauth/') THEN 'oauth' WHEN contains(uri, '/secevent/risc/') THEN 'risc'
             WHEN contains(uri, '/secevent/caep/') THEN 'caep' ELSE 'other' END AS family,
@@ -118,7 +118,7 @@ SELECT * EXCLUDE (s),
             ELSE s.token END AS named_token,
        kind <> 'jwt_id' AND s.token IS NOT NULL AND coalesce(s.token_identifier_alg, '') NOT LIKE 'hash%' AS is_raw
 FROM (SELECT *, coalesce(replace(coalesce(s.format, s.subject_type), '-', '_'), '') AS kind,
-             TRY_CAST(coalesce(b.event_timestamp, toe, iat) AS DECIMAL(20, 6)) AS number
+             coalesce(b.event_timestamp, toe, iat) AS written_time, TRY_CAST(written_time AS DECIMAL(20, 6)) AS number
       FROM (SELECT *, TRY(from_json(coalesce(sub_id, b.subject), '{_SUBJECT}')) AS s,
                    TRY(from_json(b.token_subject, '{_NAME}')) AS owner
             FROM event))
@@ -144,7 +144,7 @@ _KEYED = (
 )
 
 _MEANT = f"""
-SELECT * EXCLUDE (named_token, is_raw),
+SELECT line_no, iss, jti, name, b, happened_at, session_id, written_time,
        CASE WHEN is_raw THEN {_KEYED} ELSE named_token END AS token_id,
        coalesce({_id_of("owner")}, {_id_of("person")}) AS subject_id,
        CASE WHEN family = 'oauth' AND NOT starts_with(aud, '[') THEN aud
@@ -196,13 +196,13 @@ WHERE meaning IS NULL AND b IS NOT NULL
 
 _REJECTED = """
 SELECT line_no, CASE WHEN r.iss IS NULL THEN 'iss is missing' ELSE 'events are missing' END AS reason FROM record
-WHERE r IS NOT NULL AND (r.iss IS NULL OR coalesce(len(map_entries(TRY(from_json(r.events, '"MAP(VARCHAR, VARCHAR)"')))), 0) = 0)
+WHERE r IS NOT NULL AND line_no NOT IN (SELECT line_no FROM event)
 UNION ALL
 SELECT line_no, 'event is no object' FROM event WHERE b IS NULL
 UNION ALL
 SELECT line_no, 'names no ' || lacks FROM meant WHERE lacks IS NOT NULL AND b IS NOT NULL
 UNION ALL
-SELECT line_no, CASE WHEN coalesce(b.event_timestamp, toe, iat) IS NULL THEN 'time is missing' ELSE 'time cannot be read' END
+SELECT line_no, CASE WHEN written_time IS NULL THEN 'time is missing' ELSE 'time cannot be read' END
 FROM meant WHERE meaning IS NOT NULL AND happened_at IS NULL
 UNION ALL
 SELECT line_no, 'jti is missing' FROM meant WHERE meaning IS NOT NULL AND jti IS NULL
