@@ -63,36 +63,43 @@ def _moment(text: str) -> str:
             WHEN {text} LIKE '____-__-_____:__:__%' AND {text} >= '1' THEN TRY_CAST({text} AS TIMESTAMPTZ) END"""
 
 
+# Inside stands what is asked for many times: written out beside it, it would be worked out as often.
 _EVENT = f"""
-SELECT line_no, coalesce(e.serviceName, e.service_name) AS service, coalesce(e.actionName, e.action_name) AS action,
-       coalesce(e.timestamp, e.event_time) AS logged_at, {_moment("logged_at")} AS happened_at, {_moment("e.p_parse_time")} AS received_at,
+SELECT * EXCLUDE (e), {_moment("logged_at")} AS happened_at, {_moment("e.p_parse_time")} AS received_at,
        coalesce(nullif(e.event_id, ''), coalesce(nullif(e.requestId, ''), nullif(e.request_id, '')) || ':' || action) AS event_id,
        coalesce(nullif(nullif(coalesce(e.workspaceId, e.workspace_id), '0'), ''), nullif(coalesce(e.accountId, e.account_id), ''))
            AS tenant,
        nullif(coalesce(e.userIdentity.email, e.user_identity.email), '') AS actor,
        nullif(coalesce(e.sourceIPAddress, e.source_ip_address), '') AS ip, nullif(coalesce(e.userAgent, e.user_agent), '') AS user_agent,
-       TRY_CAST(coalesce(e.response.statusCode, e.response.status_code) AS INTEGER) AS status,
        CASE WHEN action = 'IpAccessDenied' OR status IN (401, 403, 429) THEN 'denied'
             WHEN status BETWEEN 200 AND 299 THEN 'success' WHEN status IS NOT NULL THEN 'error' END AS outcome,
-       CASE WHEN action IN ('generateDbToken', 'reachMaxQuotaDbToken') THEN 'issue token'
-            WHEN action = 'mintOAuthToken' THEN 'issue oauth'
-            WHEN action = 'mintOAuthAuthorizationCode' THEN 'issue consent'
-            WHEN action LIKE 'generateTemporary%Credential%' THEN 'issue exchange'
-            WHEN action IN ('createRecipient', 'rotateRecipientToken') THEN 'issue recipient'
-            WHEN service = 'servicePrincipalCredentials' AND action = 'create' THEN 'issue secret'
-            WHEN action IN ('tokenLogin', 'oidcTokenAuthorization', 'aadTokenLogin', 'accountInHouseOAuthClientAuthentication',
-                            'IpAccessDenied') THEN 'use'
-            WHEN starts_with(action, 'deltaSharing') THEN 'use share'
-            WHEN action IN ('revokeDbToken', 'garbageCollectDbToken') THEN 'end token'
-            WHEN action = 'deleteRecipient' THEN 'end recipient'
-            WHEN action IN ('deleteCustomAppIntegration', 'deletePublishedAppIntegration') THEN 'end client'
-            WHEN service = 'servicePrincipalCredentials' AND action = 'delete' THEN 'end secret'
-            WHEN service LIKE 'accounts%' AND (action = 'deactivateUser' OR (action = 'delete'
-                 AND coalesce(from_json(e.requestParams, '{{"endpoint": "VARCHAR"}}').endpoint,
-                              from_json(e.request_params, '{{"endpoint": "VARCHAR"}}').endpoint) IS NOT NULL))
-            THEN 'end user' END AS meaning,
        CASE WHEN meaning IS NOT NULL THEN CASE WHEN e.actionName IS NULL THEN e.request_params ELSE e.requestParams END END AS written
-FROM shaped
+FROM (
+    SELECT *,
+           CASE WHEN action IN ('generateDbToken', 'reachMaxQuotaDbToken') THEN 'issue token'
+                WHEN action = 'mintOAuthToken' THEN 'issue oauth'
+                WHEN action = 'mintOAuthAuthorizationCode' THEN 'issue consent'
+                WHEN action LIKE 'generateTemporary%Credential%' THEN 'issue exchange'
+                WHEN action IN ('createRecipient', 'rotateRecipientToken') THEN 'issue recipient'
+                WHEN service = 'servicePrincipalCredentials' AND action = 'create' THEN 'issue secret'
+                WHEN action IN ('tokenLogin', 'oidcTokenAuthorization', 'aadTokenLogin', 'accountInHouseOAuthClientAuthentication',
+                                'IpAccessDenied') THEN 'use'
+                WHEN starts_with(action, 'deltaSharing') THEN 'use share'
+                WHEN action IN ('revokeDbToken', 'garbageCollectDbToken') THEN 'end token'
+                WHEN action = 'deleteRecipient' THEN 'end recipient'
+                WHEN action IN ('deleteCustomAppIntegration', 'deletePublishedAppIntegration') THEN 'end client'
+                WHEN service = 'servicePrincipalCredentials' AND action = 'delete' THEN 'end secret'
+                WHEN service LIKE 'accounts%' AND (action = 'deactivateUser' OR (action = 'delete'
+                     AND coalesce(from_json(e.requestParams, '{{"endpoint": "VARCHAR"}}').endpoint,
+                                  from_json(e.request_params, '{{"endpoint": "VARCHAR"}}').endpoint) IS NOT NULL))
+                THEN 'end user' END AS meaning
+    FROM (
+        SELECT line_no, e, coalesce(e.serviceName, e.service_name) AS service, coalesce(e.actionName, e.action_name) AS action,
+               coalesce(e.timestamp, e.event_time) AS logged_at,
+               TRY_CAST(coalesce(e.response.statusCode, e.response.status_code) AS INTEGER) AS status
+        FROM shaped
+    )
+)
 """
 
 # Parameters are read of what has a meaning only. `unnest` keeps them as a value, else they are parsed anew for each that is read.
