@@ -126,35 +126,39 @@ _REFUSED_TOKENS = "feacft feccft fepft feoobft feotpft fepotpft fercft fede"
 _REFUSED_EXCHANGES = "fens fecte feta fd idjag_exchange_failed jwt_bearer_exchange_failed"
 
 # Empty texts are unknown. What follows reads these columns only: each one more would be copied for each record.
+# The meaning stands inside: written out beside the columns that ask for it, it would be worked out for each of them.
 _EVENT_STEP = f"""
-SELECT line_no, e.type AS type, coalesce(nullif(e.log_id, ''), nullif(outer_id, ''), nullif(e._id, '')) AS event_id,
-       e.date AS date, {_moment("e.date")} AS happened_at, {_moment("delivered")} AS received_at,
+SELECT * EXCLUDE (e, delivered), {_moment("date")} AS happened_at, {_moment("delivered")} AS received_at,
        nullif(e.client_id, '') AS client_id, nullif(e.client_name, '') AS client_name, nullif(e.user_id, '') AS user_id,
        nullif(e.user_name, '') AS user_name, nullif(e.agent_id, '') AS agent_id, nullif(e.description, '') AS description,
        nullif(e.ip, '') AS ip, nullif(e.user_agent, '') AS user_agent, nullif(e.tenant_name, '') AS tenant,
        e.scope AS scope, e.audience AS audience, nullif(e.details.session_id, '') AS session_id,
        nullif(e.details.request.auth.user.user_id, '') AS caller_user,
-       TRY_CAST(e.details.response.statusCode AS INTEGER) AS status,
        CASE WHEN status IN (401, 403, 429) THEN 'denied'
-            WHEN e.type <> 'fapi' AND (status IS NULL OR status BETWEEN 200 AND 299) THEN 'success' ELSE 'error' END AS call_outcome,
+            WHEN type <> 'fapi' AND (status IS NULL OR status BETWEEN 200 AND 299) THEN 'success' ELSE 'error' END AS call_outcome,
        upper(nullif(e.details.request.method, '')) AS verb,
-       CASE WHEN e.type IN {_listed(_TOKENS)} OR e.type IN {_listed(_REFUSED_TOKENS)} THEN 'token'
-            WHEN e.type IN {_listed(_EXCHANGES)} OR e.type IN {_listed(_REFUSED_EXCHANGES)} THEN 'exchange'
-            WHEN e.type IN ('sertft', 'fertft', 'ferrt') THEN 'refresh'
-            WHEN e.type IN ('s', 'ssa') AND list_any_value(list_transform(e.details.prompts, lambda p: p.grantInfo.id))
-                 IS NOT NULL THEN 'consent'
-            WHEN e.type = 'fdecc' THEN 'refusal'
-            WHEN e.type IN ('f', 'fsa') AND e.details.qs.response_type IS NOT NULL AND e.details.error.oauthError IS NOT NULL
-            THEN 'refusal'
-            WHEN e.type IN ('sapi', 'fapi', 'mgmt_api_read') THEN 'call'
-            WHEN e.type IN ('srrt', 'resource_cleanup') THEN 'token revoke'
-            WHEN e.type IN ('universal_logout_succeeded', 'universal_logout_failed') THEN 'subject revoke'
-            WHEN e.type IN ('sdu', 'fdu', 'du') THEN 'subject disable' END AS meaning,
        -- copying costs more than asking
        CASE WHEN meaning = 'refusal' THEN e.details.qs END AS qs, CASE WHEN meaning = 'consent' THEN e.details.prompts END AS prompts,
        CASE WHEN meaning = 'call' THEN e.details.request END AS request,
        CASE WHEN meaning = 'call' THEN e.details.response.body END AS answer
-FROM shaped
+FROM (
+    SELECT line_no, e, delivered, e.type AS type, e.date AS date,
+           coalesce(nullif(e.log_id, ''), nullif(outer_id, ''), nullif(e._id, '')) AS event_id,
+           TRY_CAST(e.details.response.statusCode AS INTEGER) AS status,
+           CASE WHEN e.type IN {_listed(_TOKENS)} OR e.type IN {_listed(_REFUSED_TOKENS)} THEN 'token'
+                WHEN e.type IN {_listed(_EXCHANGES)} OR e.type IN {_listed(_REFUSED_EXCHANGES)} THEN 'exchange'
+                WHEN e.type IN ('sertft', 'fertft', 'ferrt') THEN 'refresh'
+                WHEN e.type IN ('s', 'ssa') AND list_any_value(list_transform(e.details.prompts, lambda p: p.grantInfo.id))
+                     IS NOT NULL THEN 'consent'
+                WHEN e.type = 'fdecc' THEN 'refusal'
+                WHEN e.type IN ('f', 'fsa') AND e.details.qs.response_type IS NOT NULL AND e.details.error.oauthError IS NOT NULL
+                THEN 'refusal'
+                WHEN e.type IN ('sapi', 'fapi', 'mgmt_api_read') THEN 'call'
+                WHEN e.type IN ('srrt', 'resource_cleanup') THEN 'token revoke'
+                WHEN e.type IN ('universal_logout_succeeded', 'universal_logout_failed') THEN 'subject revoke'
+                WHEN e.type IN ('sdu', 'fdu', 'du') THEN 'subject disable' END AS meaning
+    FROM shaped
+)
 """
 
 # What a call did, by its path: a consent, or the end of a token, grant, client or subject. Most calls do neither.
