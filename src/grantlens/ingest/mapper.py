@@ -198,9 +198,12 @@ class Mapper:
 
     def _name_events(self, table: str) -> None:
         """Where the log names no event, the hash of the record does; several rows of one record are numbered."""
+        same = "coalesce(TRY(json(l.line))::VARCHAR, l.line)"
+        if self._loader.text:  # to try what is mostly no JSON costs more than to ask first
+            same = "CASE WHEN json_valid(l.line) THEN json(l.line)::VARCHAR ELSE l.line END"
         self._run(
             f"UPDATE {table} SET event_id = n.name FROM ("
-            "SELECT s.rowid AS row, 'md5:' || md5(coalesce(TRY(json(l.line))::VARCHAR, l.line)) || "
+            f"SELECT s.rowid AS row, 'md5:' || md5({same}) || "
             "CASE WHEN count(*) OVER same > 1 THEN '#' || row_number() OVER (PARTITION BY s.line_no ORDER BY s.rowid) ELSE '' END AS name "
             f"FROM {table} s JOIN chunk_line l USING (line_no) WHERE s.event_id IS NULL WINDOW same AS (PARTITION BY s.line_no)"
             f") n WHERE {table}.rowid = n.row"
