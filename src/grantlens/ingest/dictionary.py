@@ -221,10 +221,20 @@ def _different(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _of_lines(records: pa.Table, lines: np.ndarray) -> pa.Table:
-    """Return the records that stand on these lines."""
-    import numpy as np
+    """Return the records that stand on these lines.
 
-    return records.take(int_array(np.searchsorted(numbers_of(records["line_no"], "int64"), lines)))
+    Taken batch by batch: Arrow would first put the whole text of the table together.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    found, begin = [], 0
+    places = np.searchsorted(numbers_of(records["line_no"], "int64"), lines)
+    for batch in records.to_batches():
+        here = places[(places >= begin) & (places < begin + len(batch))] - begin
+        found.append(batch.take(int_array(here)))
+        begin += len(batch)
+    return pa.Table.from_batches(found, records.schema)
 
 
 CALLERS = Dictionary(USAGE_CALLER, "caller_id", "caller_hash")
