@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import quote
@@ -181,7 +182,19 @@ def step_table(step: str) -> str:
 
 
 def _reads(text: str, relation: str) -> bool:
-    return re.search(rf"\b{re.escape(relation)}\b", text) is not None
+    return re.search(rf"\b{re.escape(relation)}\b", _code(text)) is not None
+
+
+@cache
+def _code(sql: str) -> str:
+    r"""Return SQL without its comments and texts, in which the name of a step is a word as any other.
+
+    Examples
+    --------
+    >>> _code("SELECT 'no event' AS reason -- it's none\nFROM call")
+    'SELECT  AS reason \nFROM call'
+    """
+    return re.sub(r"--[^\n]*|'(?:[^']|'')*'", "", sql)
 
 
 def reads_calls_only(loader: Loader) -> bool:
