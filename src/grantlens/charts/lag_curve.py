@@ -77,7 +77,9 @@ def lag_curve(
     ]
     facts = []
     if n is not None:
-        facts.append(f"n={n:,}" + (f" from {events:,} revocation{'s' * (events != 1)}" if events not in (None, n) else ""))
+        facts.append(
+            f"n={n:,}" + (f" from {events:,} revocation{'s' * (events != 1)}" if events not in (None, n) else "")
+        )
     if right_share is not None:
         facts.append(f"{percent(right_share)} never seen denied (right-censored)")
     if left_share is not None:
