@@ -22,7 +22,7 @@ def decoded(lines: pa.Table, decode: Callable[[str], str]) -> tuple[pa.Table, li
     plain = _plain(lines, getattr(decode, "plain", None))
     at_once = getattr(decode, "at_once", None)
     for at, line in enumerate(lines["line"].to_pylist()):
-        text = at_once(line) if plain is not None and plain[at] else None
+        text = at_once(line) if at_once is not None and plain is not None and plain[at] else None
         if text is None:
             try:
                 text = decode(line.strip())

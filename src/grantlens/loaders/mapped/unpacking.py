@@ -98,7 +98,7 @@ class Unpacker:
         if form == "":
             if len(self._forms) >= FORMS:
                 self._forms.clear()
-            form = self._forms[keys] = _form(*keys)
+            form = self._forms[keys] = _form(len(words), first, *parts[1::2])
         return form and form % (words[0], *words, *parts[::2])
 
 
