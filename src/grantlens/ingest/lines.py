@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 128 << 20
 """Bytes of one piece: large enough that statements cost nothing, small enough for memory."""
 
+FILE_BYTES = 64 << 20
+"""Bytes of one that is read as a file, which holds calls alone. More of them than DuckDB keeps in one row group (122,880),
+and it writes them to disk twice: the store nearly doubles."""
+
 MAX_LINE = 32 << 20
 """A longer line is no log record."""
 
@@ -51,7 +55,8 @@ def line_chunks(content: Content, *, as_files: bool = False) -> Iterator[Chunk]:
         Whether each chunk can be read as a file too.
     """
     size = _size_for(content)
-    cutters = [_Cutter(content.path, min(CHUNK_BYTES, size), as_files) for _ in range(IN_FLIGHT)]
+    usual = FILE_BYTES if as_files else CHUNK_BYTES
+    cutters = [_Cutter(content.path, min(usual, size), as_files) for _ in range(IN_FLIGHT)]
     cutters.append(_Cutter(content.path, min(FIRST_BYTES, size), as_files))
     line, turn, carried = 1, 0, b""
     while True:
