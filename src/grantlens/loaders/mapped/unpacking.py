@@ -13,7 +13,7 @@ _WORD = re.compile(
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 FORMS = 4096
-"""Different lines of keys that are remembered at once; a log has a few dozen."""
+"""Different sets of keys that are remembered at once; a log has a few dozen."""
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]?")
 
