@@ -6,11 +6,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grantlens.ingest import calls, lines
+from grantlens.ingest import calls, lines, opening, scan
 from grantlens.ingest.calls import CallReader
+from grantlens.ingest.content import Content
+from grantlens.ingest.mapper import Mapper
 from grantlens.store import Store
 
 from .oracle import content, ndjson, usage
+
+
+@pytest.fixture(params=["held", "in place"], autouse=True)
+def way(request, monkeypatch):
+    """A file is held in memory chunk by chunk, as a small one is, or read in place by the database, as a large one."""
+    if request.param == "in place":
+        monkeypatch.setattr(opening, "FIRST_BYTES", 0)
+        for name, small in {"BLOCK": 4096, "ROWS": 50, "FIRST_ROWS": 20}.items():
+            monkeypatch.setattr(scan, name, small)
+    return request.param
 
 
 @pytest.fixture
@@ -29,15 +41,16 @@ def taken(monkeypatch):
 
 
 def _careful(path):
-    """Load without the fast way."""
-    read = CallReader.read
+    """Load without the fast way, and without the database reading in place."""
+    read, first = CallReader.read, opening.FIRST_BYTES
     CallReader.read = lambda self, chunk: chunk
+    opening.FIRST_BYTES = 1 << 60
     try:
         with Store(":memory:") as store:
             report = store.load(path)
             return report.batches, content(store)
     finally:
-        CallReader.read = read
+        CallReader.read, opening.FIRST_BYTES = read, first
 
 
 def _fast(path):
@@ -47,10 +60,11 @@ def _fast(path):
 
 
 @pytest.mark.parametrize("spaced", [False, True])
-def test_plain_calls_go_the_fast_way_and_give_the_same(tmp_path, taken, spaced):
+def test_plain_calls_go_the_fast_way_and_give_the_same(tmp_path, taken, way, spaced):
     path = ndjson(tmp_path / "a.ndjson", [usage(n) for n in range(300)], spaced=spaced)
     fast = _fast(path)
-    assert taken == [True]
+    assert all(taken)
+    assert (len(taken) > 1) is (way == "in place")
     assert fast == _careful(path)
     assert fast[0][0]["usage"] == 300
 
@@ -146,3 +160,114 @@ def test_chunks_are_cut_anywhere(tmp_path, monkeypatch, size, count):
         expected = [(f"e{n}", n + 1) for n in range(count)]
         assert sorted(store.engine.rows("SELECT event_id, line_no FROM usage"), key=lambda row: row[1]) == expected
         assert store.engine.value("SELECT count(DISTINCT usage_id) FROM usage_row") == count
+
+
+def test_what_follows_an_odd_record_goes_the_fast_way_again(tmp_path, taken, way):
+    """A value that does not fit costs its chunk the fast way, and a record that is no call or no JSON not more than that and the next ones."""
+    records = [json.dumps(usage(n), separators=(",", ":")) for n in range(600)]
+    records[250] = json.dumps(usage(250, used_at="yesterday"), separators=(",", ":"))
+    report = _fast(ndjson(tmp_path / "a.ndjson", records))[0][0]
+    assert (report["usage"], report["rejected"]) == (599, 1)
+    if way == "in place":
+        assert taken.count(False) == 1
+        assert len(taken) > 9
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n", "\n   \n"])
+def test_any_end_of_a_file_gives_the_same(tmp_path, end):
+    path = tmp_path / "a.ndjson"
+    path.write_bytes("\n".join(json.dumps(usage(n)) for n in range(200)).encode() + end.encode())
+    fast = _fast(path)
+    assert fast == _careful(path)
+    assert fast[0][0]["usage"] == 200
+
+
+@pytest.mark.parametrize("line", ["\r\n", "\n"])
+@pytest.mark.parametrize("begin", [b"", b"\xef\xbb\xbf", b"\n"])
+def test_any_line_end_and_beginning_gives_the_same(tmp_path, begin, line):
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(begin + "".join(json.dumps(usage(n)) + line for n in range(200)).encode())
+    fast = _fast(path)
+    assert fast == _careful(path)
+    assert fast[0][0]["usage"] == 200
+
+
+def test_a_line_longer_than_a_block_gives_the_same(tmp_path):
+    path = ndjson(tmp_path / "a.ndjson", [usage(n, client_name="x" * (9000 if n == 77 else 5)) for n in range(200)])
+    fast = _fast(path)
+    assert fast == _careful(path)
+    assert fast[0][0]["usage"] == 200
+
+
+def test_a_file_that_is_no_utf8_is_refused_either_way(tmp_path, way):
+    path = tmp_path / "a.ndjson"
+    lines_ = [json.dumps(usage(n)).encode() for n in range(200)]
+    lines_[150] = lines_[150].replace(b"c0", b"c\xff").replace(b"c1", b"c\xff").replace(b"c2", b"c\xff")
+    path.write_bytes(b"\n".join(lines_) + b"\n")
+    with Store(":memory:") as store:
+        report = store.load(path)
+        assert [message for _, message, _ in report.failed] == [f"{path}, line 151: not UTF-8 text."]
+        assert store.engine.value("SELECT count(*) FROM batch") == 0
+
+
+def _while_it_is_read(monkeypatch, change):
+    """Do something to the file when its second chunk is about to be mapped."""
+    read, seen = Mapper.read, []
+
+    def changing(self, chunk):
+        seen.append(chunk)
+        if len(seen) == 2:
+            change()
+        return read(self, chunk)
+
+    monkeypatch.setattr(Mapper, "read", changing)
+
+
+@pytest.mark.parametrize("change", ["grows", "is written anew", "is touched"])
+def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path, monkeypatch, way, change):
+    """Its hash is that of the rows that were kept, whatever happened meanwhile."""
+    if way == "held":
+        pytest.skip("a file that is held is read once in any case")
+    path = ndjson(tmp_path / "a.ndjson", [usage(n) for n in range(400)])
+    more = ndjson(tmp_path / "more.ndjson", [usage(n) for n in range(1000, 1400)]).read_text()
+    once = path.read_text()
+
+    def happen():
+        if change == "grows":
+            with path.open("a") as file:
+                file.write(more)
+        else:
+            path.write_text(more if change == "is written anew" else once)
+
+    _while_it_is_read(monkeypatch, happen)
+    opened = []
+    open_ = opening.Opener.open
+    monkeypatch.setattr(
+        opening.Opener,
+        "open",
+        lambda self, path, *, once=False: opened.append(once) or open_(self, path, once=once),
+    )
+    with Store(":memory:") as store:
+        batch = store.load(path).batches[0]
+        events = {event for (event,) in store.engine.rows("SELECT event_id FROM usage")}
+    with Store(":memory:") as other:
+        assert other.load(path).batches[0]["sha256"] == batch["sha256"]
+        assert {event for (event,) in other.engine.rows("SELECT event_id FROM usage")} == events
+    assert opened[:2] == [False, True]
+
+
+def test_a_file_that_is_cut_off_while_it_is_read_stops_nothing(tmp_path, monkeypatch, way):
+    path = ndjson(tmp_path / "a.ndjson", [usage(n) for n in range(4000)])
+    _while_it_is_read(monkeypatch, lambda: path.write_text(path.read_text()[:3000]))
+    other = ndjson(tmp_path / "b.ndjson", [usage(n) for n in range(5000, 5010)])
+    with Store(":memory:") as store:
+        report = store.load(path, other)
+        assert report.batches[-1]["usage"] == 10
+        assert store.engine.value("SELECT count(*) FROM usage") == report.total("usage")
+
+
+def test_a_name_that_reads_as_a_pattern_names_one_file(tmp_path, way):
+    ndjson(tmp_path / "a1.ndjson", [usage(n) for n in range(100)])
+    path = ndjson(tmp_path / "a[1].ndjson", [usage(n) for n in range(500, 600)])
+    assert _fast(path) == _careful(path)
+    assert Content(str(path)).name != str(path)

@@ -77,9 +77,9 @@ def test_a_large_file_waits_for_its_turn(folder, tmp_path, monkeypatch):
 
 
 def _noted(open_, opened):
-    def noted(self, path):
+    def noted(self, path, *, once=False):
         opened.append((path, threading.current_thread().name))
-        return open_(self, path)
+        return open_(self, path, once=once)
 
     return noted
 

@@ -37,7 +37,7 @@ def test_a_page_is_cut_as_it_is_parsed(records, frame, wrapped, indent, after, s
     cut = page.texts(len(page))
     assert [json.loads(each) for each in cut] == records
     assert cut == list(records_of(text, "page.json"))
-    assert [line.strip() for chunk in page.chunks() for line in chunk.lines["line"].to_pylist()] == cut
+    assert [line.strip() for chunk in page.chunks() for line in chunk.lines.texts.to_pylist()] == cut
     assert (page.key, page.frame) == (("items", frame) if wrapped else (None, None))
 
 
@@ -76,7 +76,7 @@ def test_chunks_number_the_records_by_their_place(monkeypatch):
     monkeypatch.setattr(pages, "CHUNK_BYTES", 40)
     chunks = list(page_of(json.dumps([{"n": n} for n in range(20)]).encode()).chunks())
     assert len(chunks) > 3
-    assert [number for chunk in chunks for number in chunk.lines["line_no"].to_pylist()] == list(range(1, 21))
+    assert [number for chunk in chunks for number in chunk.lines.keys.to_pylist()] == list(range(1, 21))
 
 
 def test_a_record_of_a_page_that_is_no_json_is_rejected_alone(tmp_path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,6 +89,22 @@ class Engine:
         with _explained():
             return self._connection.sql(sql, params=used or None).to_arrow_table()
 
+    def batches(self, sql: str, parameters: Mapping[str, Any] | None = None, *, size: int) -> Generator[pa.RecordBatch]:
+        """Run one query beside others and give its result while it runs, `size` rows at a time and in order.
+
+        It works ahead no further than DuckDB's small buffer, and ends where the iterator is closed.
+        """
+        cursor = self._connection.cursor()
+        try:
+            with _explained():
+                reader = cursor.sql(sql, params=_used(sql, parameters) or None).to_arrow_reader(size)
+            try:
+                yield from reader
+            except OSError as error:  # what pyarrow makes of an error of DuckDB
+                raise MalformedJson(_first_line(error)) from None
+        finally:
+            cursor.close()
+
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple]:
         """Run one query and return its rows as tuples; for small answers."""
         return self.execute(sql, parameters).fetchall()
@@ -119,6 +135,7 @@ class Engine:
                 with suppress(duckdb.Error):  # a failed commit has already rolled back
                     self._connection.rollback()
                 self._connection.execute("SET disabled_optimizers = ''")
+                self._connection.execute("RESET threads")
                 raise
 
     @contextmanager
@@ -134,6 +151,17 @@ class Engine:
         finally:
             with suppress(duckdb.Error):  # a lost transaction refuses every statement
                 self._connection.execute("SET disabled_optimizers = ''")
+
+    @contextmanager
+    def sharing(self) -> Iterator[None]:
+        """Statements inside leave half of the processor to others that work beside them."""
+        threads = self.value("SELECT current_setting('threads')")
+        self.execute("SET threads = $threads", {"threads": max(1, threads // 2)})
+        try:
+            yield
+        finally:
+            with suppress(duckdb.Error):  # a lost transaction refuses every statement
+                self._connection.execute("RESET threads")
 
     def close(self) -> None:
         """Close the database."""

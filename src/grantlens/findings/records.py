@@ -40,10 +40,10 @@ def _lines(file: str, sha256: str, wanted: set[int]) -> list[tuple[int, str]]:
     try:
         found = []
         for chunk in Reading(content).chunks(lambda sample: False):
-            numbers = chunk.lines["true_line" if "true_line" in chunk.lines.column_names else "line_no"].to_pylist()
+            numbers = chunk.lines.places.to_pylist()
             if wanted.isdisjoint(numbers):
                 continue
-            pairs = zip(numbers, chunk.lines["line"].to_pylist(), strict=True)
+            pairs = zip(numbers, chunk.lines.texts.to_pylist(), strict=True)
             found += [(number, masked(text, _LONGEST)) for number, text in pairs if number in wanted]
         unchanged = content.digest() == sha256
     except LoadError:

@@ -1,21 +1,29 @@
-"""Reading calls the fast way: DuckDB parses a chunk of lines as a file, beside the store.
+"""Reading calls the fast way: DuckDB parses lines as a file, beside the store.
 
 A second database, in memory, parses in the mapping thread while the store writes; what it gives is
-narrow: what differs from call to call, and hashes of the rest (see `mapping`). It is twice as fast as
-parsing text by text, and strict: a chunk counts only if each of its lines came out as one good row that
+narrow: what differs from call to call, and hashes of the rest (see `mapping`). It is more than twice as fast
+as parsing text by text, and strict: a chunk counts only if each of its lines came out as one good row that
 was read whole. The order is kept, so the row's number tells the line. Any other chunk goes the careful way.
+
+A large plain file DuckDB reads itself, from end to end, and each chunk takes its rows from what comes. Where a
+file is packed, or DuckDB could not go on, each chunk is a file of its own.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import MalformedJson
-from grantlens.ingest.chunk import Chunk, Rows
+from grantlens.ingest.chunk import SLICE, Chunk, Rows
+from grantlens.ingest.content import Content, FileChanged
 from grantlens.ingest.mapping import WANTED, Staging, parsed, parsed_file, reads_calls_only, staging
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    import pyarrow as pa
+
     from grantlens.ingest.workbench import Workbench
     from grantlens.loaders import Loader
 
@@ -34,48 +42,160 @@ class CallReader:
         What the staging binds: source and salt.
     bench
         Where it works.
+    whole
+        The file, if DuckDB may read it itself.
     """
 
-    def __init__(self, loader: Loader, parameters: dict[str, Any], bench: Workbench) -> None:
-        self._loader = loader
+    def __init__(self, loader: Loader, parameters: dict[str, Any], bench: Workbench, whole: Content | None) -> None:
         self._parameters = parameters
         self._bench = bench
-        self._staging: Staging | None = None
+        self._ways: list[_Way] = []  # of writing the same; the one that was met last comes first
+        way: Loader | None = loader
+        while way is not None and reads_calls_only(way):
+            self._ways.append(_Way(way))
+            way = way.otherwise
+        self._whole = whole if self._ways else None
+        self._rows: _Rows | None = None
+
+    def reads_whole(self) -> bool:
+        """True while the database reads the file itself."""
+        return self._whole is not None
+
+    def wants_files(self) -> bool:
+        """True if a chunk should be readable as a file."""
+        return bool(self._ways) and self._whole is None
 
     def read(self, chunk: Chunk) -> Chunk:
         """Return the chunk with its calls, or as it was if it has to be read with care."""
-        while chunk.file is not None and reads_calls_only(self._loader):
-            calls = self._calls(chunk)
-            if calls is not None:
-                return replace(chunk, calls=calls)
-            if self._loader.otherwise is None or not reads_calls_only(self._loader.otherwise):
-                break
-            self._loader, self._staging = self._loader.otherwise, None  # another way of writing the same
-        return chunk
+        calls = None
+        if not chunk.plain:
+            self._whole = None
+        elif self._whole is not None:
+            calls = self._of_whole(chunk, self._whole)
+        elif chunk.file is not None:
+            calls = self._of_file(chunk, chunk.file)
+        return chunk if calls is None else replace(chunk, calls=calls)
 
-    def _calls(self, chunk: Chunk) -> Rows | None:
-        parameters = self._parameters | {"file": chunk.file}
-        engine = self._bench.engine
+    def settle(self, content: Content) -> None:
+        """Make sure that what DuckDB read was what the lines were cut from.
+
+        Raises
+        ------
+        FileChanged
+            If it was not.
+        """
+        if self._rows is not None and (content.changed() or (self._whole is not None and not self._rows.ended())):
+            raise FileChanged
+
+    def close(self) -> None:
+        """End what DuckDB still reads."""
+        if self._rows is not None:
+            self._rows.close()
+
+    def _of_whole(self, chunk: Chunk, whole: Content) -> Rows | None:
+        """Take the rows of a chunk from those of the file; where these end too early, chunks are to be files again."""
+        if self._rows is not None:
+            table = self._rows.take(chunk.records)
+            if table is None:
+                self._whole = None
+            return _good(table, chunk, self._ways[0].staging)
+        for way in self._ways:
+            rows = _Rows(self._bench.engine.batches(*self._statement(way, whole.name), size=SLICE))
+            calls = _good(rows.take(chunk.records), chunk, way.staging)
+            if calls is not None:
+                self._rows = rows
+                self._prefer(way)
+                return calls
+            rows.close()
+        self._whole = None
+        return None
+
+    def _of_file(self, chunk: Chunk, file: str) -> Rows | None:
+        """Parse a chunk that is a file of its own."""
+        for way in self._ways:
+            try:
+                with self._bench.engine.filters_in_place():
+                    table = self._bench.engine.arrow(*self._statement(way, file))
+            except MalformedJson:
+                continue
+            calls = _good(table, chunk, way.staging)
+            if calls is not None:
+                self._prefer(way)
+                return calls
+        return None
+
+    def _statement(self, way: _Way, file: str) -> tuple[str, dict[str, Any]]:
+        """Return the SELECT that stages the calls of a file, and what it binds."""
+        parameters = self._parameters | {"file": file}
+        if way.staging is None:
+            record, again = parsed_file(way.loader), parsed(way.loader, AGAIN)
+            way.staging = staging(self._bench.engine, way.loader, "usage", record, again, parameters)
+        return way.staging.sql, parameters
+
+    def _prefer(self, way: _Way) -> None:
+        self._ways.sort(key=lambda each: each is not way)
+
+
+@dataclass
+class _Way:
+    """A way of writing calls, and how they are staged; that is worked out when it is first met."""
+
+    loader: Loader
+    staging: Staging | None = None
+
+
+class _Rows:
+    """The rows that a query gives while it runs, taken some at a time."""
+
+    def __init__(self, batches: Generator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self._held: list[pa.RecordBatch] = []
+
+    def take(self, rows: int) -> pa.Table | None:
+        """Return the next rows, None if there are too few or the query failed."""
+        import pyarrow as pa
+
+        taken: list[pa.RecordBatch] = []
+        while rows:
+            batch = self._next()
+            if batch is None:
+                return None
+            taken.append(batch.slice(0, rows))
+            if len(batch) > rows:
+                self._held.append(batch.slice(rows))
+            rows -= len(taken[-1])
+        return pa.Table.from_batches(taken)
+
+    def ended(self) -> bool:
+        """True if there are no more rows."""
+        return not self._held and self._next() is None
+
+    def close(self) -> None:
+        """End the query."""
+        self._batches.close()
+
+    def _next(self) -> pa.RecordBatch | None:
+        if self._held:
+            return self._held.pop()
         try:
-            if self._staging is None:
-                again = parsed(self._loader, AGAIN)
-                record = parsed_file(self._loader)
-                self._staging = staging(engine, self._loader, "usage", record, again, parameters)
-            with engine.filters_in_place():
-                table = engine.arrow(self._staging.sql, parameters)
+            return next(self._batches, None)
         except MalformedJson:
             return None
-        if len(table) != chunk.records or table["refused"].null_count < len(table):
-            return None
-        if "event_id" not in table.column_names or table["event_id"].null_count:
-            return None
-        if self._staging.accounted and _total(table["accounted"]) != chunk.size:
-            return None
-        table = table.drop_columns(["line_no", "refused"]).append_column("line_no", chunk.lines["line_no"])
-        return Rows(table, self._staging)
 
 
-def _total(numbers: Any) -> int | None:
+def _good(table: pa.Table | None, chunk: Chunk, staged: Staging) -> Rows | None:
+    """Return the rows if each line came out as one and was read whole."""
+    if table is None or len(table) != chunk.records or table["refused"].null_count < len(table):
+        return None
+    if "event_id" not in table.column_names or table["event_id"].null_count:
+        return None
+    if staged.accounted and _total(table["accounted"]) != chunk.size:
+        return None
+    table = table.drop_columns(["line_no", "refused"]).append_column("line_no", chunk.lines.keys)
+    return Rows(table, staged)
+
+
+def _total(numbers: pa.ChunkedArray) -> int | None:
     import pyarrow.compute as pc
 
     return None if numbers.null_count else pc.sum(numbers).as_py()

@@ -39,6 +39,56 @@ class Rows:
     entries: dict[str, pa.Table] = field(default_factory=dict)
 
 
+class Lines:
+    """The records of a chunk.
+
+    Parameters
+    ----------
+    table
+        Columns `line_no` (unique key of the record, rising) and `line` (its JSON text); with `true_line` beside them
+        where several records share a line of the file.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    @property
+    def table(self) -> pa.Table:
+        """All of them."""
+        return self._table
+
+    @property
+    def keys(self) -> pa.ChunkedArray:
+        """Their unique keys."""
+        return self.table["line_no"]
+
+    @property
+    def places(self) -> pa.ChunkedArray:
+        """The lines of the file on which they stand."""
+        return self.table["true_line" if "true_line" in self.table.column_names else "line_no"]
+
+    @property
+    def texts(self) -> pa.ChunkedArray:
+        """Their JSON text."""
+        return self.table["line"]
+
+    def of(self, keys: np.ndarray) -> pa.Table:
+        """Return those with some keys.
+
+        Taken batch by batch: Arrow would first put the whole text of the table together.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        found, begin = [], 0
+        rows = np.searchsorted(numbers_of(self.keys, "int64"), keys)
+        for batch in self.table.to_batches():
+            here = rows[(rows >= begin) & (rows < begin + len(batch))] - begin
+            found.append(batch.take(int_array(here)))
+            begin += len(batch)
+        return pa.Table.from_batches(found, self.table.schema)
+
+
 @dataclass(frozen=True)
 class Chunk:
     """Some records of a file.
@@ -46,14 +96,15 @@ class Chunk:
     Parameters
     ----------
     lines
-        Columns `line_no` (unique key of the record) and `line` (its JSON text); with `true_line` beside them
-        where several records share a line of the file.
+        The records.
     records
         Number of records.
+    plain
+        True if every line looks like a record: none is blank, each begins and ends as an object does.
     file
-        Where the same lines can be read as a file, if every line is a record.
+        Where the same lines can be read as a file, if they are plain.
     size
-        Bytes of the records in that file, without line ends.
+        Bytes of plain lines, without their ends.
     check
         Refuses the file if its text is no UTF-8; to be called before the database sees `lines`.
     calls
@@ -62,8 +113,9 @@ class Chunk:
         What the loader made of it otherwise, and the loaders that it hands records on to.
     """
 
-    lines: pa.Table
+    lines: Lines
     records: int
+    plain: bool = False
     file: str | None = None
     size: int = 0
     check: Callable[[], None] | None = None
@@ -89,7 +141,7 @@ def chunks_of(records: Iterable[tuple[int, int, str]], *, shared_lines: bool = F
         }
         if shared_lines:
             columns["true_line"] = int_array([line for _, line, _ in held])
-        return Chunk(sliced(columns), len(held))
+        return Chunk(Lines(sliced(columns)), len(held))
 
     for record in records:
         held.append(record)
@@ -120,10 +172,14 @@ def int_array(numbers: Sequence[int] | np.ndarray) -> pa.Array:
 
 def text_array(texts: Sequence[str]) -> pa.Array:
     """Return an Arrow array of texts, see `int_array`."""
+    return bytes_array([text.encode("utf-8", "replace") for text in texts])
+
+
+def bytes_array(encoded: Sequence[bytes]) -> pa.Array:
+    """Return an Arrow array of texts that are encoded already."""
     import numpy as np
     import pyarrow as pa
 
-    encoded = [text.encode("utf-8", "replace") for text in texts]
     ends = np.zeros(len(encoded) + 1, np.int32)
     np.cumsum([len(each) for each in encoded], out=ends[1:])
     return pa.Array.from_buffers(pa.string(), len(encoded), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))])

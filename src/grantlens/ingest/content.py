@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import zlib
@@ -22,6 +23,10 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _OTHER = {b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7z", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 
 
+class FileChanged(Exception):  # noqa: N818
+    """A file changed while the database read it too: nothing of it counts, and it has to be read once only."""
+
+
 class Content:
     """One open file: `blocks` and `fill` give unpacked bytes, `sha256` is of the bytes on disk.
 
@@ -32,11 +37,13 @@ class Content:
         self.path = path
         try:
             self._file = open(path, "rb", buffering=0)  # noqa: SIM115
-            self.bytes = os.fstat(self._file.fileno()).st_size
+            found = os.fstat(self._file.fileno())
         except OSError as error:
             raise LoadError(
                 f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."
             ) from None
+        self.bytes = found.st_size
+        self._version = _version(found)
         self.taken = 0
         self._hash = hashlib.sha256()
         self._hasher = ThreadPoolExecutor(1, "hash")
@@ -55,6 +62,40 @@ class Content:
         else:
             self.plain = True
             self._blocks = self._raw()
+
+    @property
+    def name(self) -> str | None:
+        """A name under which the database finds the same plain bytes, None if there is none."""
+        if not self.plain:
+            return None
+        if os.path.isdir("/proc/self/fd"):
+            return f"/proc/self/fd/{self._file.fileno()}"
+        return self.path if glob.escape(self.path) == self.path else None
+
+    @property
+    def offset(self) -> int:
+        """Where in a plain file the next byte stands."""
+        return self.taken - len(self._unread)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Read part of a plain file again.
+
+        Raises
+        ------
+        FileChanged
+            If it is no longer that long.
+        """
+        got = os.pread(self._file.fileno(), size, offset)
+        if len(got) < size:
+            raise FileChanged
+        return got
+
+    def changed(self) -> bool:
+        """True if the file under `name` is not as it was when it was opened."""
+        try:
+            return _version(os.stat(self.name or self.path)) != self._version
+        except OSError:
+            return True
 
     def blocks(self) -> Iterator[bytes]:
         """Give the unpacked bytes that are left."""
@@ -165,6 +206,10 @@ class Content:
                 f"{self.path} unpacks to more than {MAX_RATIO} times its size: it looks like a decompression bomb.",
                 "If it is a log, unpack it yourself and load the result.",
             )
+
+
+def _version(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class _Taken:

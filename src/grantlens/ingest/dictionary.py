@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from grantlens.engine.duckdb import Engine
+    from grantlens.ingest.chunk import Lines
     from grantlens.ingest.mapping import Staging
     from grantlens.schema import Table
 
@@ -46,8 +47,12 @@ class Seen:
 
         if not len(self._hashes):
             return np.zeros(len(hashes), np.int32)
-        at = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
-        return np.where(self._hashes[at] == hashes, self._keys[at], 0)
+        order = np.argsort(hashes)  # what is looked for in order is found near what was found before
+        wanted = hashes[order]
+        at = np.minimum(np.searchsorted(self._hashes, wanted), len(self._hashes) - 1)
+        keys = np.empty(len(hashes), np.int32)
+        keys[order] = np.where(self._hashes[at] == wanted, self._keys[at], 0)
+        return keys
 
     def add(self, hashes: np.ndarray, keys: np.ndarray) -> None:
         """Remember hashes that were not met before."""
@@ -105,7 +110,7 @@ class Dictionary:
         parameters: dict[str, Any],
         *,
         entries: pa.Table | None,
-        records: pa.Table,
+        records: Lines,
     ) -> np.ndarray | None:
         """Return the key of each staged row, adding entries for what is new.
 
@@ -124,7 +129,7 @@ class Dictionary:
         entries
             What each hash stands for, if that was worked out; else it is read from the records.
         records
-            The records of the chunk, in the order of their lines.
+            The records of the chunk.
 
         Returns
         -------
@@ -136,7 +141,7 @@ class Dictionary:
         new = keys == 0
         if new.any():
             examples = lines[first[new]]
-            wanted = None if entries is not None else _of_lines(records, examples)
+            wanted = None if entries is not None else records.of(examples)
             added = self._add(engine, staged, unique[new], examples, parameters, entries, wanted)
             if added is None:
                 return None
@@ -218,23 +223,6 @@ def _different(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     which = np.frombuffer(found.indices.buffers()[1], np.int32)[: len(values)]
     first = np.flatnonzero(np.diff(np.maximum.accumulate(which), prepend=-1))
     return values[first], first, which
-
-
-def _of_lines(records: pa.Table, lines: np.ndarray) -> pa.Table:
-    """Return the records that stand on these lines.
-
-    Taken batch by batch: Arrow would first put the whole text of the table together.
-    """
-    import numpy as np
-    import pyarrow as pa
-
-    found, begin = [], 0
-    places = np.searchsorted(numbers_of(records["line_no"], "int64"), lines)
-    for batch in records.to_batches():
-        here = places[(places >= begin) & (places < begin + len(batch))] - begin
-        found.append(batch.take(int_array(here)))
-        begin += len(batch)
-    return pa.Table.from_batches(found, records.schema)
 
 
 CALLERS = Dictionary(USAGE_CALLER, "caller_id", "caller_hash")

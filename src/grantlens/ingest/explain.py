@@ -137,9 +137,9 @@ def _records(chunks: Iterator[Any]) -> Iterator[tuple[int, str]]:
     for chunk in chunks:
         if chunk.check:
             chunk.check()
-        lines = chunk.lines["true_line" if "true_line" in chunk.lines.column_names else "line_no"]
+        places, texts = chunk.lines.places, chunk.lines.texts
         for number in range(chunk.records):
-            yield lines[number].as_py(), chunk.lines["line"][number].as_py().rstrip("\r\n")
+            yield places[number].as_py(), texts[number].as_py().rstrip("\r\n")
 
 
 def _unlike(loader: Loader, records: Iterator[tuple[int, str]]) -> list[tuple[int, str]]:

@@ -6,11 +6,11 @@ and used again and again, since fetching fresh memory costs more than reading.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from grantlens.errors import LoadError
-from grantlens.ingest.chunk import Chunk, int_array, sliced
+from grantlens.ingest.chunk import Chunk, Lines, int_array, sliced
 from grantlens.ingest.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 128 << 20
 """Bytes of one piece: large enough that statements cost nothing, small enough for memory."""
 
-FILE_BYTES = 64 << 20
-"""Bytes of one that is read as a file, which holds calls alone. More of them than DuckDB keeps in one row group (122,880),
-and it writes them to disk twice: the store nearly doubles."""
+CALL_BYTES = 64 << 20
+"""Bytes of one that holds calls alone. More of them than DuckDB keeps in one row group (122,880), and it writes them to disk
+twice: the store nearly doubles."""
 
 MAX_LINE = 32 << 20
 """A longer line is no log record."""
@@ -42,7 +42,14 @@ _NEWLINE, _OPEN, _CLOSE, _RETURN = b"\n{}\r"
 _BLANKS = (9, 10, 13, 32)
 
 
-def line_chunks(content: Content, *, as_files: bool = False) -> Iterator[Chunk]:
+def line_chunks(
+    content: Content,
+    *,
+    usual: int = CHUNK_BYTES,
+    as_files: Callable[[], bool] = lambda: False,
+    line: int = 1,
+    carried: bytes = b"",
+) -> Iterator[Chunk]:
     """Cut unpacked bytes into lines, keyed by their true line number; blank lines are left out.
 
     A chunk is good until `IN_FLIGHT` - 1 more were given, then its memory is used again.
@@ -51,14 +58,17 @@ def line_chunks(content: Content, *, as_files: bool = False) -> Iterator[Chunk]:
     ----------
     content
         The opened file.
+    usual
+        Bytes of one chunk.
     as_files
-        Whether each chunk can be read as a file too.
+        Whether the next chunk is wanted so that it can be read as a file too.
+    line, carried
+        Number of the next line, and what was read of it and more.
     """
     size = _size_for(content)
-    usual = FILE_BYTES if as_files else CHUNK_BYTES
     cutters = [_Cutter(content.path, min(usual, size), as_files) for _ in range(IN_FLIGHT)]
     cutters.append(_Cutter(content.path, min(FIRST_BYTES, size), as_files))
-    line, turn, carried = 1, 0, b""
+    turn = 0
     while True:
         cutter = cutters[turn % IN_FLIGHT if turn else -1]
         turn += 1
@@ -78,10 +88,10 @@ def _size_for(content: Content) -> int:
 class _Cutter:
     """One block of memory, and what is needed to cut it into lines."""
 
-    def __init__(self, path: str, size: int, as_file: bool) -> None:
+    def __init__(self, path: str, size: int, as_files: Callable[[], bool]) -> None:
         self._path = path
         self._size = size
-        self._as_file = as_file
+        self._as_files = as_files
         self._shelf: Shelf | None = None
         self._block: np.ndarray | None = None
 
@@ -89,7 +99,7 @@ class _Cutter:
         """Fill the block; return its lines, the number of the next line, and the bytes of a line cut short."""
         import numpy as np
 
-        if self._block is None and self._as_file:
+        if self._shelf is None and self._as_files():
             self._shelf = Shelf(self._size + 1)
             self._block = np.frombuffer(self._shelf.block, np.uint8)
         elif self._block is None:
@@ -146,11 +156,12 @@ class _Cutter:
             return None
         ends = count + int(np.count_nonzero(finishes == _RETURN))
         return Chunk(
-            sliced({"line_no": numbers, "line": text}),
+            Lines(sliced({"line_no": numbers, "line": text})),
             len(text),
+            plain=not len(odd),
             file=self._shelf.end_at(size) if self._shelf is not None and not len(odd) else None,
             size=size - ends,
-            check=lambda: _check_text(self._path, text, numbers),
+            check=lambda: check_text(self._path, text, numbers),
         )
 
 
@@ -168,7 +179,7 @@ def _too_long(path: str, line: int) -> LoadError:
     )
 
 
-def _check_text(path: str, text: pa.Array, numbers: pa.Array) -> None:
+def check_text(path: str, text: pa.Array | pa.ChunkedArray, numbers: pa.Array) -> None:
     """Refuse what is no UTF-8: DuckDB trusts Arrow to have looked."""
     import pyarrow as pa
 
@@ -178,7 +189,7 @@ def _check_text(path: str, text: pa.Array, numbers: pa.Array) -> None:
         raise _not_text(path, text, numbers) from None
 
 
-def _not_text(path: str, text: pa.Array, numbers: pa.Array) -> LoadError:
+def _not_text(path: str, text: pa.Array | pa.ChunkedArray, numbers: pa.Array) -> LoadError:
     """Find the line by halving."""
     import pyarrow as pa
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.engine.duckdb import owner_only
 from grantlens.errors import LoadError
 from grantlens.ingest.account import Account, already_loaded
+from grantlens.ingest.content import FileChanged
 from grantlens.ingest.coverage import refresh_coverage
 from grantlens.ingest.declared import note_declared
 from grantlens.ingest.files import expand
@@ -96,10 +97,14 @@ def _load_next(
     seen = already_loaded(engine, path)
     if seen:
         return seen
-    with closing(opener.open(path)) as opened, engine.transaction():
-        if following is not None:
-            opener.open_ahead(following)
-        return _load(engine, opened, opener.spare, progress)
+    try:
+        with closing(opener.open(path)) as opened, engine.transaction():
+            if following is not None:
+                opener.open_ahead(following)
+            return _load(engine, opened, opener.spare, progress)
+    except FileChanged:
+        with closing(opener.open(path, once=True)) as opened, engine.transaction():
+            return _load(engine, opened, opener.spare, progress)
 
 
 def _load(engine: Engine, opened: Opened, spare: Workbench, progress: Callable[[float], None] | None) -> dict[str, Any]:
@@ -108,10 +113,11 @@ def _load(engine: Engine, opened: Opened, spare: Workbench, progress: Callable[[
     if loader is None:
         return account.close_empty(content, opened.hollow)
     pipeline = Pipeline(engine, loader, account, opened.reading, spare)
-    for chunk in opened.chunks:
-        pipeline.take(chunk)
-        if progress:
-            progress(100.0 * content.taken / max(content.bytes, 1))
+    with engine.sharing():
+        for chunk in opened.chunks:
+            pipeline.take(chunk)
+            if progress:
+                progress(100.0 * content.taken / max(content.bytes, 1))
     pipeline.finish()
     batch = account.close(content)
     _match_new_targets(engine)

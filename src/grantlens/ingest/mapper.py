@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import Engine, quote
 from grantlens.ingest.calls import AGAIN, CallReader
-from grantlens.ingest.chunk import Chunk, Rows
+from grantlens.ingest.chunk import Chunk, Lines, Rows
 from grantlens.ingest.decoding import decoded
 from grantlens.ingest.mapping import (
     Staging,
@@ -31,6 +31,7 @@ from grantlens.schema import LOGS
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from grantlens.ingest.content import Content
     from grantlens.loaders import Loader
 
 TOKEN_COLUMNS = ("token_id", "parent_token_id", "session_id")
@@ -71,19 +72,21 @@ class Mapper:
         The store's random key.
     bench
         Where it works.
+    whole
+        The file, if the database may read it itself.
     """
 
-    def __init__(self, loader: Loader, path: str, salt: str, bench: Workbench) -> None:
+    def __init__(self, loader: Loader, path: str, salt: str, bench: Workbench, whole: Content | None = None) -> None:
         self._loader = loader
         self._path = path
         self._parameters = bound(loader, path, salt)
         self._bench = bench
-        self._calls = CallReader(loader, self._parameters, bench)
+        self.calls = CallReader(loader, self._parameters, bench, whole)
         self._first = True
 
     def read(self, chunk: Chunk) -> Chunk:
         """Return the chunk with its calls where it holds nothing else, or with what was made of it."""
-        chunk = self._calls.read(chunk)
+        chunk = self.calls.read(chunk)
         if chunk.calls is not None:
             self._first = False
             return chunk
@@ -95,9 +98,9 @@ class Mapper:
             chunk.check()
         refused: list[tuple[int, str]] = []
         if self._loader.decode:
-            lines, refused = decoded(chunk.lines, self._loader.decode)
-            chunk = replace(chunk, lines=lines)
-        self._engine.register("chunk_line", chunk.lines)
+            lines, refused = decoded(chunk.lines.table, self._loader.decode)
+            chunk = replace(chunk, lines=Lines(lines))
+        self._engine.register("chunk_line", chunk.lines.table)
         mapped: list[Mapped] = []
         loader: Loader | None = self._loader
         try:

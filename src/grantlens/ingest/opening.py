@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from grantlens.errors import LoadError
 from grantlens.ingest.beside import Beside
 from grantlens.ingest.content import Content
+from grantlens.ingest.lines import CALL_BYTES, CHUNK_BYTES, FIRST_BYTES
 from grantlens.ingest.mapper import Mapper
 from grantlens.ingest.mapping import reads_calls_only
 from grantlens.ingest.reading import Reading
@@ -22,7 +23,7 @@ from grantlens.ingest.unknown_keys import refuse_unknown_columns
 from grantlens.ingest.workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.chunk import Chunk
@@ -89,8 +90,15 @@ class Opener:
         self._thread = ThreadPoolExecutor(1, "open")
         self._ahead: tuple[str, Future[Opened]] | None = None
 
-    def open(self, path: str) -> Opened:
+    def open(self, path: str, *, once: bool = False) -> Opened:
         """Open a file, or hand over what was opened ahead.
+
+        Parameters
+        ----------
+        path
+            The file.
+        once
+            Whether its bytes are to be read once: the database then does not read it itself.
 
         Raises
         ------
@@ -101,7 +109,7 @@ class Opener:
         if ahead is not None and ahead[0] == path:
             return ahead[1].result()
         _discard(ahead)
-        return self._open(path)
+        return self._open(path, once=once)
 
     def open_ahead(self, path: str) -> None:
         """Begin with the file that comes next, if it is small."""
@@ -120,7 +128,7 @@ class Opener:
         for bench in (*self._benches, self.spare):
             bench.close()
 
-    def _open(self, path: str) -> Opened:
+    def _open(self, path: str, *, once: bool = False) -> Opened:
         self._benches.reverse()  # the file before this one may still be using the other
         with ExitStack() as opened:
             content = opened.enter_context(closing(Content(path)))
@@ -130,13 +138,24 @@ class Opener:
                 return Opened(content, reading, None, (), opened.pop_all(), hollow)
             loader = choose(reading, self._loader, self._settings)
             refuse_unknown_columns(reading, loader)
-            mapper = Mapper(loader, path, self._salt, self._benches[0])
+            direct = not once and reading.shape == "lines" and content.bytes > FIRST_BYTES and content.name is not None
+            mapper = Mapper(loader, path, self._salt, self._benches[0], content if direct else None)
             chunks = reading.chunks(
-                lambda sample: recognises(loader, sample), loader.list_cells, as_files=reads_calls_only(loader)
+                lambda sample: recognises(loader, sample),
+                loader.list_cells,
+                usual=CALL_BYTES if reads_calls_only(loader) else CHUNK_BYTES,
+                as_files=mapper.calls.wants_files,
+                in_place=mapper.calls.reads_whole,
             )
             cut = opened.enter_context(closing(Beside(chunks, "cut")))
-            mapped = opened.enter_context(closing(Beside(map(mapper.read, cut), "map")))
+            opened.enter_context(closing(mapper.calls))
+            mapped = opened.enter_context(closing(Beside(_mapped(mapper, cut, content), "map")))
             return Opened(content, reading, loader, mapped, opened.pop_all())
+
+
+def _mapped(mapper: Mapper, chunks: Iterable[Chunk], content: Content) -> Iterator[Chunk]:
+    yield from map(mapper.read, chunks)
+    mapper.calls.settle(content)
 
 
 def _discard(ahead: tuple[str, Future[Opened]] | None) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from grantlens.ingest.chunk import Chunk, int_array, sliced
+from grantlens.ingest.chunk import Chunk, Lines, int_array, sliced
 from grantlens.ingest.shape import WRAPPERS, wrapped_at
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Page:
             text = pa.py_buffer(memoryview(self.data)[begin:end])
             lines = pa.Array.from_buffers(pa.string(), last - first, [None, pa.py_buffer(offsets), text])
             numbers = int_array(np.arange(first + 1, last + 1))
-            yield Chunk(sliced({"line_no": numbers, "line": lines}), last - first)
+            yield Chunk(Lines(sliced({"line_no": numbers, "line": lines})), last - first)
             first = last
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
-from grantlens.ingest.chunk import Chunk, Rows, int_array, numbers_of
+from grantlens.ingest.chunk import Chunk, Lines, Rows, int_array, numbers_of
 from grantlens.ingest.dictionary import CALLERS, TARGETS, Dictionary, Seen
 from grantlens.ingest.duplicates import Duplicates
 from grantlens.ingest.mapper import Mapped, Mapper, bound
@@ -71,7 +71,7 @@ class Pipeline:
         self.account.add("records", chunk.records)
         if chunk.calls is not None and self._take_calls(chunk.calls, chunk.lines):
             return
-        with self._registered("chunk_line", chunk.lines):
+        with self._registered("chunk_line", chunk.lines.table):
             for mapped in chunk.mapped or self._again.map(chunk).mapped:
                 self._keep_mapped(mapped, chunk.lines)
 
@@ -84,7 +84,7 @@ class Pipeline:
             "INSERT INTO ignored SELECT $batch, reason, sum(records) FROM file_ignored GROUP BY reason ORDER BY reason"
         )
 
-    def _take_calls(self, calls: Rows, lines: pa.Table) -> bool:
+    def _take_calls(self, calls: Rows, lines: Lines) -> bool:
         """Keep calls that were staged beside the store; False if one of them has to be read with care."""
         table = numbered(calls.table)
         for dictionary in (CALLERS, TARGETS):
@@ -99,7 +99,7 @@ class Pipeline:
             self.engine.unregister("chunk_call")
         return True
 
-    def _take_staged_calls(self, calls: Rows, lines: pa.Table) -> None:
+    def _take_staged_calls(self, calls: Rows, lines: Lines) -> None:
         """Keep the calls in `staged_usage`, but for those whose caller or target does not fit its columns."""
         import pyarrow as pa
 
@@ -124,7 +124,7 @@ class Pipeline:
         finally:
             self.engine.unregister("call_key")
 
-    def _keys(self, dictionary: Dictionary, calls: Rows, table: pa.Table, lines: pa.Table) -> pa.Array | None:
+    def _keys(self, dictionary: Dictionary, calls: Rows, table: pa.Table, lines: Lines) -> pa.Array | None:
         """Return the keys of staged rows as an Arrow array."""
         import numpy as np
         import pyarrow as pa
@@ -149,7 +149,7 @@ class Pipeline:
             f"DELETE FROM staged_usage WHERE {dictionary.hash} IN (SELECT seen FROM new_entry WHERE refused IS NOT NULL)"
         )
 
-    def _keep_mapped(self, mapped: Mapped, lines: pa.Table) -> None:
+    def _keep_mapped(self, mapped: Mapped, lines: Lines) -> None:
         """Keep the rows, count what was ignored, put aside what is rejected."""
         with self._registered("mapped_bad", mapped.bad):
             self._run("CREATE OR REPLACE TEMP TABLE bad_line AS FROM mapped_bad")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain, islice
 
 from grantlens.errors import LoadError
 from grantlens.ingest.chunk import Chunk, chunks_of
 from grantlens.ingest.content import Content
 from grantlens.ingest.documents import records_of
-from grantlens.ingest.lines import MAX_LINE, line_chunks
+from grantlens.ingest.lines import CHUNK_BYTES, MAX_LINE, line_chunks
 from grantlens.ingest.pages import Page, page_of
+from grantlens.ingest.scan import scanned
 from grantlens.ingest.shape import SAMPLE, is_wrapper, sampled, shape_of
 from grantlens.ingest.tabular import CsvRows, parquet_chunks, parquet_columns
 
@@ -60,7 +62,13 @@ class Reading:
         self.sample = self._sample()
 
     def chunks(
-        self, recognised: Callable[[list[dict]], bool], list_cells: tuple[str, ...] = (), *, as_files: bool = False
+        self,
+        recognised: Callable[[list[dict]], bool],
+        list_cells: tuple[str, ...] = (),
+        *,
+        usual: int = CHUNK_BYTES,
+        as_files: Callable[[], bool] = lambda: False,
+        in_place: Callable[[], bool] = lambda: False,
     ) -> Iterator[Chunk]:
         """Give the records.
 
@@ -70,17 +78,22 @@ class Reading:
             Whether a loader knows records as they stand; pages are unwrapped only where it does not.
         list_cells
             Columns of a CSV file whose cells hold lists joined by `;`.
-        as_files
-            Whether chunks of lines are wanted that can be read as files too.
+        usual, as_files
+            Bytes of a chunk of lines, and whether it is wanted so that it can be read as a file too.
+        in_place
+            Whether the lines of a plain file may stay there, as long as all of them look like records.
         """
-        chunks = self._whole_chunks(recognised, list_cells, as_files)
+        chunks = self._whole_chunks(recognised, list_cells, partial(self._lines, usual, as_files, in_place))
         if self.split is None:
             return chunks
         self.shared_lines = True
         return chunks_of(self._split_records(self.split, chunks), shared_lines=True)
 
     def _whole_chunks(
-        self, recognised: Callable[[list[dict]], bool], list_cells: tuple[str, ...], as_files: bool
+        self,
+        recognised: Callable[[list[dict]], bool],
+        list_cells: tuple[str, ...],
+        lines: Callable[[], Iterator[Chunk]],
     ) -> Iterator[Chunk]:
         if self.shape == "empty":
             return iter(())
@@ -100,7 +113,11 @@ class Reading:
         if wrapped:
             self.shared_lines = True
             return chunks_of(self._unwrapped_lines(), shared_lines=True)
-        return line_chunks(self._content, as_files=as_files)
+        return lines()
+
+    def _lines(self, usual: int, as_files: Callable[[], bool], in_place: Callable[[], bool]) -> Iterator[Chunk]:
+        line, carried = (yield from scanned(self._content, in_place)) if in_place() else (1, b"")
+        yield from line_chunks(self._content, usual=usual, as_files=as_files, line=line, carried=carried)
 
     def unwrapped_sample(self) -> list[dict]:
         """Return the first records, taken out of the pages they stand in."""
@@ -191,7 +208,7 @@ class Reading:
         if self.shape == "parquet":
             self.columns = parquet_columns(self.path, self._spool)
             first = next(parquet_chunks(self.path, self._spool), None)
-            return sampled(first.lines["line"].slice(0, SAMPLE).to_pylist()) if first else []
+            return sampled(first.lines.texts.slice(0, SAMPLE).to_pylist()) if first else []
         return []
 
     def _head_lines(self) -> list[str]:
@@ -203,7 +220,7 @@ class Reading:
     def _unwrapped_lines(self) -> Iterator[tuple[int, int, str]]:
         key = 0
         for chunk in line_chunks(self._content):
-            for line, text in zip(chunk.lines["line_no"].to_pylist(), chunk.lines["line"].to_pylist(), strict=True):
+            for line, text in zip(chunk.lines.keys.to_pylist(), chunk.lines.texts.to_pylist(), strict=True):
                 page = page_of(text.encode())
                 try:
                     records = page.texts(len(page)) if page else list(records_of(text, self.path))
@@ -219,10 +236,9 @@ class Reading:
     ) -> Iterator[tuple[int, int, str]]:
         key = 0
         for chunk in chunks:
-            lines = chunk.lines["true_line" if "true_line" in chunk.lines.column_names else "line_no"]
             if chunk.check:
                 chunk.check()
-            for line, text in zip(lines.to_pylist(), chunk.lines["line"].to_pylist(), strict=True):
+            for line, text in zip(chunk.lines.places.to_pylist(), chunk.lines.texts.to_pylist(), strict=True):
                 for record in split(text):
                     key += 1
                     yield key, line, record

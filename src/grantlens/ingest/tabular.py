@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import LoadError
-from grantlens.ingest.chunk import RECORDS, Chunk, int_array, sliced
+from grantlens.ingest.chunk import RECORDS, Chunk, Lines, int_array, sliced
 
 if TYPE_CHECKING:
     import os
@@ -133,7 +133,8 @@ def parquet_chunks(path: str, file: str | os.PathLike[str]) -> Iterator[Chunk]:
                 engine.unregister("parquet_row")
                 keys = int_array(range(number, number + len(batch)))
                 number += len(batch)
-                yield Chunk(sliced({"line_no": keys, "line": text["line"].combine_chunks()}), len(batch))
+                lines = Lines(sliced({"line_no": keys, "line": text["line"].combine_chunks()}))
+                yield Chunk(lines, len(batch))
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from None
 
