@@ -132,6 +132,16 @@ def test_records_of_a_page_share_its_line(tmp_path):
         assert store.engine.rows("SELECT line_no FROM rejected") == [(3,)]
 
 
+def test_a_record_with_an_empty_list_is_no_page_among_records(tmp_path):
+    """Such a list bears the name under which pages wrap their records; the record is rejected, not lost."""
+    records = [{"a": 1}, {"kind": "x", "result": []}, {"a": 2}]
+    path = tmp_path / "a.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        batch = store.load(path, loader="ping_one").batches[0]
+    assert batch["records"] == batch["rejected"] + batch["ignored"] == 3
+
+
 def test_csv_rows_point_at_the_line_where_they_begin(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text(

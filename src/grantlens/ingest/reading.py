@@ -218,7 +218,7 @@ class Reading:
         return [line for line in lines[: SAMPLE * 2] if line.strip()][:SAMPLE]
 
     def _unwrapped_lines(self) -> Iterator[tuple[int, int, str]]:
-        key = 0
+        key, pages_only = 0, all(map(is_wrapper, self.sample))
         for chunk in line_chunks(self._content):
             for line, text in zip(chunk.lines.keys.to_pylist(), chunk.lines.texts.to_pylist(), strict=True):
                 page = page_of(text.encode())
@@ -226,6 +226,8 @@ class Reading:
                     records = page.texts(len(page)) if page else list(records_of(text, self.path))
                 except LoadError:
                     records = [text]  # a broken line: rejected as a record of its own
+                if not records and not pages_only:
+                    records = [text]  # among records, one in which an empty list bears the name of a page
                 for record in records:
                     key += 1
                     yield key, line, record
