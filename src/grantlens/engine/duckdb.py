@@ -124,6 +124,15 @@ class Engine:
             self._connection.unregister(name)
 
     @contextmanager
+    def registered(self, name: str, table: pa.Table) -> Iterator[None]:
+        """Statements inside may read an Arrow table as a view called `name`."""
+        self.register(name, table)
+        try:
+            yield
+        finally:
+            self.unregister(name)
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing: what runs inside is committed together, or not at all."""
         with owner_only():

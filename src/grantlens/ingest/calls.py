@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import MalformedJson
-from grantlens.ingest.chunk import SLICE, Chunk, Rows
+from grantlens.ingest.chunk import SLICE, Chunk, Rows, distinct
 from grantlens.ingest.content import Content, FileChanged
-from grantlens.ingest.mapping import WANTED, Staging, parsed, parsed_file, reads_calls_only, staging
+from grantlens.ingest.mapping import Staging, parsed_file, reads_calls_only, staging
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
     from grantlens.ingest.workbench import Workbench
     from grantlens.loaders import Loader
-
-AGAIN = f"(SELECT line_no, line FROM chunk_line WHERE {WANTED})"
-"""The records that the dictionaries want to see again."""
 
 
 class CallReader:
@@ -128,8 +125,8 @@ class CallReader:
         """Return the SELECT that stages the calls of a file, and what it binds."""
         parameters = self._parameters | {"file": file}
         if way.staging is None:
-            record, again = parsed_file(way.loader), parsed(way.loader, AGAIN)
-            way.staging = staging(self._bench.engine, way.loader, "usage", record, again, parameters)
+            record = parsed_file(way.loader)
+            way.staging = staging(self._bench.engine, way.loader, "usage", record, record, parameters)
         return way.staging.sql, parameters
 
     def _prefer(self, way: _Way) -> None:
@@ -192,7 +189,7 @@ def _good(table: pa.Table | None, chunk: Chunk, staged: Staging) -> Rows | None:
     if staged.accounted and _total(table["accounted"]) != chunk.size:
         return None
     table = table.drop_columns(["line_no", "refused"]).append_column("line_no", chunk.lines.keys)
-    return Rows(table, staged)
+    return Rows(table, staged, told_apart={name: distinct(table[name]) for name in staged.entries})
 
 
 def _total(numbers: pa.ChunkedArray) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,29 @@ SLICE = 32_768
 """Records in one Arrow batch: DuckDB reads the batches of a piece in parallel."""
 
 
+class Distinct(NamedTuple):
+    """The different hashes in a column, in the order of first appearance; where each is met first; which stands in each place."""
+
+    hashes: np.ndarray
+    first: np.ndarray
+    which: np.ndarray
+
+
+def distinct(hashes: pa.ChunkedArray) -> Distinct:
+    """Tell the hashes in a column apart.
+
+    As `numpy.unique` does, but without sorting, which takes about a third of the time.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    values = np.ascontiguousarray(numbers_of(hashes, "uint64"))
+    found = pa.Array.from_buffers(pa.uint64(), len(values), [None, pa.py_buffer(values)]).dictionary_encode()
+    which = np.frombuffer(found.indices.buffers()[1], np.int32)[: len(values)]
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(which), prepend=-1))
+    return Distinct(values[first], first, which)
+
+
 @dataclass(frozen=True)
 class Rows:
     """Staged rows of one log.
@@ -32,11 +55,14 @@ class Rows:
         How they were staged.
     entries
         By the name of a hash, what each of them stands for; those that are missing are read again from the lines.
+    told_apart
+        By the name of a hash, the different ones, where that was worked out.
     """
 
     table: pa.Table
     staging: Staging
     entries: dict[str, pa.Table] = field(default_factory=dict)
+    told_apart: dict[str, Distinct] = field(default_factory=dict)
 
 
 class Lines:
@@ -72,21 +98,18 @@ class Lines:
         """Their JSON text."""
         return self.table["line"]
 
-    def of(self, keys: np.ndarray) -> pa.Table:
-        """Return those with some keys.
-
-        Taken batch by batch: Arrow would first put the whole text of the table together.
-        """
+    def bytes_of(self, keys: np.ndarray) -> Iterator[bytes | memoryview]:
+        """Give the text of those with some keys, in rising order and with the ends of their lines."""
         import numpy as np
-        import pyarrow as pa
 
-        found, begin = [], 0
+        begin = 0
         rows = np.searchsorted(numbers_of(self.keys, "int64"), keys)
-        for batch in self.table.to_batches():
+        for batch in self.table.to_batches():  # Arrow would first put the whole text of the table together
             here = rows[(rows >= begin) & (rows < begin + len(batch))] - begin
-            found.append(batch.take(int_array(here)))
+            taken = batch["line"].take(int_array(here))
+            ends = np.frombuffer(taken.buffers()[1], np.int32)
+            yield memoryview(taken.buffers()[2])[ends[0] : ends[len(taken)]]
             begin += len(batch)
-        return pa.Table.from_batches(found, self.table.schema)
 
 
 @dataclass(frozen=True)
@@ -172,14 +195,10 @@ def int_array(numbers: Sequence[int] | np.ndarray) -> pa.Array:
 
 def text_array(texts: Sequence[str]) -> pa.Array:
     """Return an Arrow array of texts, see `int_array`."""
-    return bytes_array([text.encode("utf-8", "replace") for text in texts])
-
-
-def bytes_array(encoded: Sequence[bytes]) -> pa.Array:
-    """Return an Arrow array of texts that are encoded already."""
     import numpy as np
     import pyarrow as pa
 
+    encoded = [text.encode("utf-8", "replace") for text in texts]
     ends = np.zeros(len(encoded) + 1, np.int32)
     np.cumsum([len(each) for each in encoded], out=ends[1:])
     return pa.Array.from_buffers(pa.string(), len(encoded), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))])

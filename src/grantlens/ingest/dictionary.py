@@ -18,6 +18,7 @@ from grantlens.engine.duckdb import quote
 from grantlens.ingest.chunk import int_array, numbers_of
 from grantlens.ingest.mapping import told_apart
 from grantlens.ingest.raw_tokens import hash_tokens
+from grantlens.ingest.shelf import written
 from grantlens.schema import USAGE_CALLER, USAGE_TARGET
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from grantlens.engine.duckdb import Engine
-    from grantlens.ingest.chunk import Lines
+    from grantlens.ingest.chunk import Distinct, Lines
     from grantlens.ingest.mapping import Staging
     from grantlens.schema import Table
 
@@ -104,7 +105,7 @@ class Dictionary:
         self,
         engine: Engine,
         staged: Staging,
-        hashes: np.ndarray,
+        hashes: Distinct,
         lines: np.ndarray,
         seen: Seen,
         parameters: dict[str, Any],
@@ -120,8 +121,10 @@ class Dictionary:
             The open store.
         staged
             How the rows were staged.
-        hashes, lines
-            Hash and line of each row.
+        hashes
+            The hashes of the rows.
+        lines
+            The line of each row.
         seen
             What was met in this file; what is new is added.
         parameters
@@ -136,46 +139,35 @@ class Dictionary:
         numpy.ndarray or None
             None if some entries do not fit their columns: `new_entry` has them, nothing was added.
         """
-        unique, first, inverse = _different(hashes)
-        keys = seen.keys_of(unique)
+        keys = seen.keys_of(hashes.hashes)
         new = keys == 0
         if new.any():
-            examples = lines[first[new]]
-            wanted = None if entries is not None else records.of(examples)
-            added = self._add(engine, staged, unique[new], examples, parameters, entries, wanted)
+            found, examples = hashes.hashes[new], lines[hashes.first[new]]
+            if entries is None:
+                with written(records.bytes_of(examples)) as file:
+                    added = self._add(engine, staged.entries[self.hash], found, examples, parameters | {"file": file})
+            else:
+                with engine.registered("given_entry", entries):
+                    added = self._add(engine, "FROM given_entry", found, examples, parameters)
             if added is None:
                 return None
             seen.add(*added)
-            keys = seen.keys_of(unique)
-        return keys[inverse]
+            keys = seen.keys_of(hashes.hashes)
+        return keys[hashes.which]
 
     def _add(
-        self,
-        engine: Engine,
-        staged: Staging,
-        hashes: np.ndarray,
-        lines: np.ndarray,
-        parameters: dict[str, Any],
-        entries: pa.Table | None,
-        records: pa.Table | None,
+        self, engine: Engine, select: str, hashes: np.ndarray, lines: np.ndarray, parameters: dict[str, Any]
     ) -> tuple[np.ndarray, np.ndarray] | None:
+        """Add what `select` gives of these hashes, each of which is met on one of the lines; return hashes and keys."""
         import pyarrow as pa
 
         seen = pa.Array.from_buffers(pa.uint64(), len(hashes), [None, pa.py_buffer(hashes)])
-        engine.register("example", pa.Table.from_arrays([seen, int_array(lines)], names=["seen", "example"]))
-        name, told = ("given_entry", entries) if entries is not None else ("chunk_line", records)
-        engine.register(name, told)
-        select = staged.entries[self.hash] if entries is None else "FROM given_entry"
-        try:
-            with engine.filters_in_place():
-                engine.execute(
-                    f"CREATE OR REPLACE TEMP TABLE new_entry AS SELECT e.*, x.example FROM ({select}) e "
-                    "JOIN example x USING (seen) QUALIFY row_number() OVER (PARTITION BY seen) = 1",
-                    parameters,
-                )
-        finally:
-            engine.unregister("example")
-            engine.unregister(name)
+        examples = pa.Table.from_arrays([seen, int_array(lines)], names=["seen", "example"])
+        with engine.registered("example", examples), engine.filters_in_place():
+            engine.execute(
+                f"CREATE OR REPLACE TEMP TABLE new_entry AS SELECT e.*, x.example FROM ({select}) e JOIN example x USING (seen)",
+                parameters,
+            )
         if engine.value("SELECT count(refused) FROM new_entry"):
             return None
         self._cleanse(engine, parameters["salt"])
@@ -208,21 +200,6 @@ class Dictionary:
             hash_tokens(engine, "new_entry", ("token_id", "session_id"), salt)
         if "target" in self.columns:
             engine.execute("UPDATE new_entry SET target = split_part(target, '?', 1) WHERE contains(target, '?')")
-
-
-def _different(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the different hashes, where each is met first, and which of them stands in each place.
-
-    As `numpy.unique` does, in the order of first appearance and without sorting, which takes about a third of the time.
-    """
-    import numpy as np
-    import pyarrow as pa
-
-    values = np.ascontiguousarray(hashes)
-    found = pa.Array.from_buffers(pa.uint64(), len(values), [None, pa.py_buffer(values)]).dictionary_encode()
-    which = np.frombuffer(found.indices.buffers()[1], np.int32)[: len(values)]
-    first = np.flatnonzero(np.diff(np.maximum.accumulate(which), prepend=-1))
-    return values[first], first, which
 
 
 CALLERS = Dictionary(USAGE_CALLER, "caller_id", "caller_hash")

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import Engine, quote
-from grantlens.ingest.calls import AGAIN, CallReader
+from grantlens.ingest.calls import CallReader
 from grantlens.ingest.chunk import Chunk, Lines, Rows
 from grantlens.ingest.decoding import decoded
 from grantlens.ingest.mapping import (
+    WANTED,
     Staging,
     kept_steps,
     parsed,
@@ -153,7 +154,7 @@ class Mapper:
         return Mapped(staged, ignored, self._engine.arrow("FROM bad_line"))
 
     def _stagings_of(self, loader: Loader, record: str | None, kept: dict[str, str]) -> list[Staging]:
-        again = parsed(loader, AGAIN)
+        again = parsed(loader, f"(SELECT line_no, line FROM chunk_line WHERE {WANTED})")
         logs = [log for log in LOGS if getattr(loader, log)]
         stagings = [staging(self._engine, loader, log, record, again, self._parameters, kept) for log in logs]
         self._bench.learn(loader, kept, stagings)

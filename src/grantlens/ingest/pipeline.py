@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
-from grantlens.ingest.chunk import Chunk, Lines, Rows, int_array, numbers_of
+from grantlens.ingest.chunk import Chunk, Distinct, Lines, Rows, distinct, int_array, numbers_of
 from grantlens.ingest.dictionary import CALLERS, TARGETS, Dictionary, Seen
 from grantlens.ingest.duplicates import Duplicates
 from grantlens.ingest.mapper import Mapped, Mapper, bound
@@ -15,8 +14,6 @@ from grantlens.ingest.rejection import keep_rejected
 from grantlens.schema import LOGS, TIMES, USAGE_ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import pyarrow as pa
 
     from grantlens.engine.duckdb import Engine
@@ -71,7 +68,7 @@ class Pipeline:
         self.account.add("records", chunk.records)
         if chunk.calls is not None and self._take_calls(chunk.calls, chunk.lines):
             return
-        with self._registered("chunk_line", chunk.lines.table):
+        with self.engine.registered("chunk_line", chunk.lines.table):
             for mapped in chunk.mapped or self._again.map(chunk).mapped:
                 self._keep_mapped(mapped, chunk.lines)
 
@@ -88,15 +85,12 @@ class Pipeline:
         """Keep calls that were staged beside the store; False if one of them has to be read with care."""
         table = numbered(calls.table)
         for dictionary in (CALLERS, TARGETS):
-            keys = self._keys(dictionary, calls, table, lines)
+            keys = self._keys(dictionary, calls, table, lines, calls.told_apart.get(dictionary.hash))
             if keys is None:
                 return False
             table = table.drop_columns([dictionary.hash]).append_column(dictionary.key, keys)
-        self.engine.register("chunk_call", table)
-        try:
+        with self.engine.registered("chunk_call", table):
             self._keep_usage(calls.staging, "chunk_call", number="number")
-        finally:
-            self.engine.unregister("chunk_call")
         return True
 
     def _take_staged_calls(self, calls: Rows, lines: Lines) -> None:
@@ -109,27 +103,26 @@ class Pipeline:
             dictionary = (CALLERS, TARGETS)[len(keys)]
             if rows is None:
                 rows = self.engine.arrow("SELECT rowid AS number, line_no, caller_hash, target_hash FROM staged_usage")
-            found = self._keys(dictionary, calls, rows, lines)
+            found = self._keys(dictionary, calls, rows, lines, None)
             if found is None:
                 self._refuse_entries(dictionary)
                 keys, rows = [], None
             else:
                 keys.append(found)
         key_table = pa.Table.from_arrays([rows["number"], *keys], names=["number", CALLERS.key, TARGETS.key])
-        self.engine.register("call_key", key_table)
-        try:
+        with self.engine.registered("call_key", key_table):
             self._keep_usage(
                 calls.staging, "(SELECT * FROM staged_usage s JOIN call_key k ON k.number = s.rowid)", number="number"
             )
-        finally:
-            self.engine.unregister("call_key")
 
-    def _keys(self, dictionary: Dictionary, calls: Rows, table: pa.Table, lines: Lines) -> pa.Array | None:
+    def _keys(
+        self, dictionary: Dictionary, calls: Rows, table: pa.Table, lines: Lines, hashes: Distinct | None
+    ) -> pa.Array | None:
         """Return the keys of staged rows as an Arrow array."""
         import numpy as np
         import pyarrow as pa
 
-        hashes, line_nos = numbers_of(table[dictionary.hash], "uint64"), numbers_of(table["line_no"], "int64")
+        hashes, line_nos = hashes or distinct(table[dictionary.hash]), numbers_of(table["line_no"], "int64")
         seen, entries = self._seen[dictionary.key], calls.entries.get(dictionary.hash)
         keys = dictionary.keys(
             self.engine, calls.staging, hashes, line_nos, seen, self._parameters, entries=entries, records=lines
@@ -151,31 +144,23 @@ class Pipeline:
 
     def _keep_mapped(self, mapped: Mapped, lines: Lines) -> None:
         """Keep the rows, count what was ignored, put aside what is rejected."""
-        with self._registered("mapped_bad", mapped.bad):
+        with self.engine.registered("mapped_bad", mapped.bad):
             self._run("CREATE OR REPLACE TEMP TABLE bad_line AS FROM mapped_bad")
         for rows in mapped.staged:
             log = rows.staging.log
             if not len(rows.table) or (log == "usage" and self._take_calls(rows, lines)):
                 continue
-            with self._registered("mapped_row", rows.table):
+            with self.engine.registered("mapped_row", rows.table):
                 if log != "usage":
                     self._keep(rows.staging, "mapped_row")
                     continue
                 self._run("CREATE OR REPLACE TEMP TABLE staged_usage AS FROM mapped_row")
             self._take_staged_calls(rows, lines)
-        with self._registered("mapped_ignored", mapped.ignored):
+        with self.engine.registered("mapped_ignored", mapped.ignored):
             self._run("INSERT INTO file_ignored FROM mapped_ignored")
         self.account.add("ignored", sum(mapped.ignored["records"].to_pylist()))
         if self.engine.value("SELECT count(*) FROM bad_line"):
             self._reject()
-
-    @contextmanager
-    def _registered(self, name: str, table: pa.Table) -> Iterator[None]:
-        self.engine.register(name, table)
-        try:
-            yield
-        finally:
-            self.engine.unregister(name)
 
     def _count(self, log: str, table: str) -> int:
         """Count a staged log, and when its events were."""

@@ -6,11 +6,11 @@ searched and hashed; to hold the file in memory piece by piece would cost about 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from grantlens.ingest.chunk import Chunk, Lines, bytes_array, int_array, sliced
+from grantlens.ingest.chunk import Chunk, Lines, int_array, sliced
 from grantlens.ingest.lines import check_text
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BLOCK = 2 << 20
 """Bytes read at once, and the longest line that is read this way."""
 
-ROWS = 90_000
+ROWS = 90000
 """Records of one chunk, but for those of its last block: together fewer than DuckDB keeps in one row group (122,880). Of more
 it writes those to disk twice, and the store nearly doubles."""
 
@@ -72,14 +72,11 @@ class FileLines(Lines):
 
         return int_array(np.arange(self._first, self._first + len(self._starts) - 1))
 
-    def of(self, keys: np.ndarray) -> pa.Table:
-        """Return those with some numbers."""
-        import pyarrow as pa
-
-        rows = (keys - self._first).tolist()
-        begins, ends = self._starts[rows].tolist(), self._starts[1:][rows].tolist()
-        texts = [self._content.read_at(begin, end - begin) for begin, end in zip(begins, ends, strict=True)]
-        return pa.table({"line_no": int_array(keys), "line": bytes_array(texts)})
+    def bytes_of(self, keys: np.ndarray) -> Iterator[bytes]:
+        """Give the text of those with some numbers."""
+        rows = keys - self._first
+        for begin, end in zip(self._starts[rows].tolist(), self._starts[rows + 1].tolist(), strict=True):
+            yield self._content.read_at(begin, end - begin)
 
 
 def scanned(content: Content, wanted: Callable[[], bool]) -> Generator[Chunk, None, tuple[int, bytes]]:
