@@ -14,8 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grantlens.engine.duckdb import quote
+from grantlens.engine.duckdb import MalformedJson, quote
 from grantlens.ingest.chunk import int_array, numbers_of
+from grantlens.ingest.content import FileChanged
 from grantlens.ingest.mapping import told_apart
 from grantlens.ingest.raw_tokens import hash_tokens
 from grantlens.ingest.shelf import written
@@ -145,7 +146,11 @@ class Dictionary:
             found, examples = hashes.hashes[new], lines[hashes.first[new]]
             if entries is None:
                 with written(records.bytes_of(examples)) as file:
-                    added = self._add(engine, staged.entries[self.hash], found, examples, parameters | {"file": file})
+                    select, parameters = staged.entries[self.hash], parameters | {"file": file}
+                    try:
+                        added = self._add(engine, select, found, examples, parameters)
+                    except MalformedJson:  # these lines were parsed before
+                        raise FileChanged from None
             else:
                 with engine.registered("given_entry", entries):
                     added = self._add(engine, "FROM given_entry", found, examples, parameters)
