@@ -214,11 +214,11 @@ def _while_it_is_read(monkeypatch, change):
     """Do something to the file when its second chunk is about to be mapped."""
     read, seen = Mapper.read, []
 
-    def changing(self, chunk):
+    def changing(self, chunk, **rest):
         seen.append(chunk)
         if len(seen) == 2:
             change()
-        return read(self, chunk)
+        return read(self, chunk, **rest)
 
     monkeypatch.setattr(Mapper, "read", changing)
 

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from grantlens.ingest import load_file, opening
+from grantlens.ingest import lines, load_file, opening
 from grantlens.ingest.beside import Beside
+from grantlens.ingest.mapper import Mapper
 from grantlens.store import Store
 
-from .oracle import issuance, ndjson, usage
+from .oracle import content, issuance, ndjson, revocation, usage
 
 
 def _threads():
@@ -95,6 +96,31 @@ def test_what_stops_a_load_ends_its_threads(folder, tmp_path):
         assert not _threads()
         assert store.engine.value("SELECT count(*) FROM batch") == 1
         assert load_file(store.engine, folder / "b.json.gz")["issuance"] == 9
+
+
+@pytest.mark.parametrize("mappers", [1, 2, 3])
+def test_chunks_that_are_mapped_side_by_side_give_what_one_gives(tmp_path, monkeypatch, mappers):
+    records = [issuance(n) if n % 3 else revocation(n) if n % 2 else usage(n) for n in range(300)]
+    records[40:60] = [
+        {**record, "strange": 1} for record in records[40:60]
+    ]  # a whole chunk: the first alone decides for the file
+    records[100] = {"log": "usage"}
+    path = ndjson(tmp_path / "a.ndjson", records)
+    with Store(":memory:") as store:
+        whole = store.load(path).batches[0], content(store)
+    monkeypatch.setattr(opening, "MAPPERS", mappers)
+    monkeypatch.setattr(lines, "_size_for", lambda content: 2000)
+    chunks = []
+    map_ = Mapper.map
+    monkeypatch.setattr(
+        Mapper, "map", lambda self, chunk, *, first: chunks.append((self, first)) or map_(self, chunk, first=first)
+    )
+    with Store(":memory:") as store:
+        assert (store.load(path).batches[0], content(store)) == whole
+    assert len(chunks) > 20
+    assert len({mapper for mapper, _ in chunks}) == mappers
+    assert [first for _, first in chunks].count(True) == 1
+    assert whole[0]["rejected"] == 21
 
 
 def test_work_ahead_raises_where_the_piece_would_have_come_and_stops_when_told():

@@ -19,12 +19,9 @@ if TYPE_CHECKING:
 
     from grantlens.ingest.content import Content
 
-CHUNK_BYTES = 128 << 20
-"""Bytes of one piece: large enough that statements cost nothing, small enough for memory."""
-
-CALL_BYTES = 64 << 20
-"""Bytes of one that holds calls alone. More of them than DuckDB keeps in one row group (122,880), and it writes them to disk
-twice: the store nearly doubles."""
+CHUNK_BYTES = 64 << 20
+"""Bytes of one piece: large enough that statements cost little, small enough for memory, and of most logs fewer calls than
+DuckDB keeps in one row group (122,880). Of more it writes those to disk twice, and the store nearly doubles."""
 
 MAX_LINE = 32 << 20
 """A longer line is no log record."""
@@ -32,8 +29,8 @@ MAX_LINE = 32 << 20
 FIRST_BYTES = MAX_LINE + (1 << 20)
 """Bytes of the first piece: the sooner it is there, the sooner all threads have work."""
 
-IN_FLIGHT = 5
-"""Pieces that exist at once: filled, waiting, mapped, waiting, written. The rest of the load counts on it."""
+IN_FLIGHT = 6
+"""Pieces that exist at once: filled, waiting, two mapped, waiting, written. The rest of the load counts on it."""
 
 STEP = 1 << 20
 """Bytes that are searched for line ends at once."""
@@ -45,7 +42,6 @@ _BLANKS = (9, 10, 13, 32)
 def line_chunks(
     content: Content,
     *,
-    usual: int = CHUNK_BYTES,
     as_files: Callable[[], bool] = lambda: False,
     line: int = 1,
     carried: bytes = b"",
@@ -58,15 +54,13 @@ def line_chunks(
     ----------
     content
         The opened file.
-    usual
-        Bytes of one chunk.
     as_files
         Whether the next chunk is wanted so that it can be read as a file too.
     line, carried
         Number of the next line, and what was read of it and more.
     """
     size = _size_for(content)
-    cutters = [_Cutter(content.path, min(usual, size), as_files) for _ in range(IN_FLIGHT)]
+    cutters = [_Cutter(content.path, min(CHUNK_BYTES, size), as_files) for _ in range(IN_FLIGHT)]
     cutters.append(_Cutter(content.path, min(FIRST_BYTES, size), as_files))
     turn = 0
     while True:

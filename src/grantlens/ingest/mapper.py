@@ -25,6 +25,7 @@ from grantlens.ingest.mapping import (
     with_steps,
 )
 from grantlens.ingest.raw_tokens import hash_tokens
+from grantlens.ingest.rejection import rejected
 from grantlens.ingest.unknown_keys import refuse_unknown_keys
 from grantlens.ingest.workbench import Workbench
 from grantlens.schema import LOGS
@@ -46,13 +47,18 @@ class Mapped:
     ----------
     staged
         The rows of each log.
-    ignored, bad
-        `line_no` and `reason` of the records that were ignored, and of those that are rejected.
+    ignored
+        The reasons why records were ignored, and how many by each.
+    bad
+        `line_no` and `reason` of the records that are rejected, a row for each reason.
+    rejected
+        The same records as they are kept: `line_no`, `reason` and `excerpt`.
     """
 
     staged: list[Rows]
     ignored: pa.Table
     bad: pa.Table
+    rejected: pa.Table
 
 
 def bound(loader: Loader, path: str, salt: str) -> dict[str, Any]:
@@ -83,17 +89,21 @@ class Mapper:
         self._parameters = bound(loader, path, salt)
         self._bench = bench
         self.calls = CallReader(loader, self._parameters, bench, whole)
-        self._first = True
 
-    def read(self, chunk: Chunk) -> Chunk:
-        """Return the chunk with its calls where it holds nothing else, or with what was made of it."""
+    def read(self, chunk: Chunk, *, first: bool = False) -> Chunk:
+        """Return the chunk with its calls where it holds nothing else, or with what was made of it.
+
+        Parameters
+        ----------
+        chunk
+            The chunk.
+        first
+            Whether it is the first one of the file, which may decide that the file is none for this loader.
+        """
         chunk = self.calls.read(chunk)
-        if chunk.calls is not None:
-            self._first = False
-            return chunk
-        return self.map(chunk)
+        return self.map(chunk, first=first) if chunk.calls is None else chunk
 
-    def map(self, chunk: Chunk) -> Chunk:
+    def map(self, chunk: Chunk, *, first: bool = False) -> Chunk:
         """Return the chunk with what was made of it."""
         if chunk.check:
             chunk.check()
@@ -106,7 +116,7 @@ class Mapper:
         loader: Loader | None = self._loader
         try:
             while loader is not None:
-                mapped.append(self._map(loader, refused))
+                mapped.append(self._map(loader, refused, first=first and loader is self._loader))
                 rest = self._rest() if loader.otherwise else None
                 loader = loader.otherwise if rest is not None and len(rest) else None
                 if loader is not None:
@@ -115,10 +125,9 @@ class Mapper:
                     refused = []
         finally:
             self._engine.unregister("chunk_line")
-        self._first = False
         return replace(chunk, mapped=tuple(mapped))
 
-    def _map(self, loader: Loader, refused: list[tuple[int, str]]) -> Mapped:
+    def _map(self, loader: Loader, refused: list[tuple[int, str]], *, first: bool) -> Mapped:
         record = parsed(loader, "chunk_line")
         calls_only = reads_calls_only(loader)
         known = self._bench.known(loader)
@@ -134,7 +143,7 @@ class Mapper:
                 {"lines": [line for line, _ in refused], "reasons": [reason for _, reason in refused]},
             )
         if loader.known_keys is not None:
-            refuse_unknown_keys(self._engine, loader, self._path, first=self._first and loader is self._loader)
+            refuse_unknown_keys(self._engine, loader, self._path, first=first)
         if loader.rejected:
             self._run(
                 f"INSERT INTO bad_line SELECT line_no, reason FROM ({with_steps(loader, loader.rejected, kept=kept)})"
@@ -151,7 +160,8 @@ class Mapper:
                 "INSERT INTO bad_line SELECT line_no, 'not mapped' FROM chunk_line "
                 "WHERE line_no NOT IN (SELECT line_no FROM out_line) AND line_no NOT IN (SELECT line_no FROM bad_line)"
             )
-        return Mapped(staged, ignored, self._engine.arrow("FROM bad_line"))
+        bad = self._engine.arrow("FROM bad_line")
+        return Mapped(staged, ignored, bad, rejected(self._engine, text=loader.text) if len(bad) else bad)
 
     def _stagings_of(self, loader: Loader, record: str | None, kept: dict[str, str]) -> list[Staging]:
         again = parsed(loader, f"(SELECT line_no, line FROM chunk_line WHERE {WANTED})")

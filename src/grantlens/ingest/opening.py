@@ -6,15 +6,17 @@ Thousands of small files are the rule for some logs. While the store writes one 
 from __future__ import annotations
 
 import os
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from grantlens.errors import LoadError
 from grantlens.ingest.beside import Beside
 from grantlens.ingest.content import Content
-from grantlens.ingest.lines import CALL_BYTES, CHUNK_BYTES, FIRST_BYTES
+from grantlens.ingest.lines import FIRST_BYTES
 from grantlens.ingest.mapper import Mapper
 from grantlens.ingest.mapping import reads_calls_only
 from grantlens.ingest.reading import Reading
@@ -23,7 +25,7 @@ from grantlens.ingest.unknown_keys import refuse_unknown_columns
 from grantlens.ingest.workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.chunk import Chunk
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 
 SMALL = 16 << 20
 """Bytes on disk up to which a file is opened ahead; the chunks of a larger one keep all threads busy."""
+
+
+MAPPERS = 2
+"""Chunks of a file that are mapped at once, each on a workbench of its own: most steps of a chunk keep one thread busy."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class Opener:
         self._loader = loader
         self._settings = settings
         self._salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
-        self._benches = [Workbench(), Workbench()]
+        self._benches = [[Workbench() for _ in range(MAPPERS)] for _ in range(2)]
         self.spare = Workbench()
         self._thread = ThreadPoolExecutor(1, "open")
         self._ahead: tuple[str, Future[Opened]] | None = None
@@ -125,11 +131,11 @@ class Opener:
         ahead, self._ahead = self._ahead, None
         _discard(ahead)
         self._thread.shutdown()
-        for bench in (*self._benches, self.spare):
+        for bench in (*chain.from_iterable(self._benches), self.spare):
             bench.close()
 
     def _open(self, path: str, *, once: bool = False) -> Opened:
-        self._benches.reverse()  # the file before this one may still be using the other
+        self._benches.reverse()  # the file before this one may still be using the others
         with ExitStack() as opened:
             content = opened.enter_context(closing(Content(path)))
             reading = Reading(content)
@@ -139,23 +145,37 @@ class Opener:
             loader = choose(reading, self._loader, self._settings)
             refuse_unknown_columns(reading, loader)
             direct = not once and reading.shape == "lines" and content.bytes > FIRST_BYTES and content.name is not None
-            mapper = Mapper(loader, path, self._salt, self._benches[0], content if direct else None)
+            in_turn = reads_calls_only(loader)  # what the database reads itself comes in one stream
+            mappers = [
+                Mapper(loader, path, self._salt, bench, content if direct else None)
+                for bench in self._benches[0][: 1 if in_turn else MAPPERS]
+            ]
+            calls = mappers[0].calls
             chunks = reading.chunks(
                 lambda sample: recognises(loader, sample),
                 loader.list_cells,
-                usual=CALL_BYTES if reads_calls_only(loader) else CHUNK_BYTES,
-                as_files=mapper.calls.wants_files,
-                in_place=mapper.calls.reads_whole,
+                as_files=calls.wants_files,
+                in_place=calls.reads_whole,
             )
             cut = opened.enter_context(closing(Beside(chunks, "cut")))
-            opened.enter_context(closing(mapper.calls))
-            mapped = opened.enter_context(closing(Beside(_mapped(mapper, cut, content), "map")))
+            opened.enter_context(closing(calls))
+            pool = opened.enter_context(ThreadPoolExecutor(len(mappers), "map"))
+            mapped = opened.enter_context(closing(Beside(_mapped(mappers, pool, cut, content), "mapped")))
             return Opened(content, reading, loader, mapped, opened.pop_all())
 
 
-def _mapped(mapper: Mapper, chunks: Iterable[Chunk], content: Content) -> Iterator[Chunk]:
-    yield from map(mapper.read, chunks)
-    mapper.calls.settle(content)
+def _mapped(
+    mappers: Sequence[Mapper], pool: ThreadPoolExecutor, chunks: Iterable[Chunk], content: Content
+) -> Iterator[Chunk]:
+    """Give the chunks mapped and in their order, by as many mappers at once as there are."""
+    waiting: deque[Future[Chunk]] = deque()
+    for number, chunk in enumerate(chunks):
+        waiting.append(pool.submit(mappers[number % len(mappers)].read, chunk, first=number == 0))
+        if len(waiting) == len(mappers):
+            yield waiting.popleft().result()
+    for last in waiting:
+        yield last.result()
+    mappers[0].calls.settle(content)
 
 
 def _discard(ahead: tuple[str, Future[Opened]] | None) -> None:

@@ -10,7 +10,7 @@ from grantlens.ingest.dictionary import CALLERS, TARGETS, Dictionary, Seen
 from grantlens.ingest.duplicates import Duplicates
 from grantlens.ingest.mapper import Mapped, Mapper, bound
 from grantlens.ingest.mapping import Staging
-from grantlens.ingest.rejection import keep_rejected
+from grantlens.ingest.rejection import rejected
 from grantlens.schema import LOGS, TIMES, USAGE_ROW
 
 if TYPE_CHECKING:
@@ -144,8 +144,7 @@ class Pipeline:
 
     def _keep_mapped(self, mapped: Mapped, lines: Lines) -> None:
         """Keep the rows, count what was ignored, put aside what is rejected."""
-        with self.engine.registered("mapped_bad", mapped.bad):
-            self._run("CREATE OR REPLACE TEMP TABLE bad_line AS FROM mapped_bad")
+        self._run("CREATE OR REPLACE TEMP TABLE bad_line (line_no BIGINT, reason VARCHAR)")
         for rows in mapped.staged:
             log = rows.staging.log
             if not len(rows.table) or (log == "usage" and self._take_calls(rows, lines)):
@@ -159,8 +158,17 @@ class Pipeline:
         with self.engine.registered("mapped_ignored", mapped.ignored):
             self._run("INSERT INTO file_ignored FROM mapped_ignored")
         self.account.add("ignored", sum(mapped.ignored["records"].to_pylist()))
-        if self.engine.value("SELECT count(*) FROM bad_line"):
-            self._reject()
+        bad = mapped.rejected
+        if self.engine.value("SELECT count(*) FROM bad_line"):  # of entries that do not fit: told with the others
+            with self.engine.registered("mapped_bad", mapped.bad):
+                self._run("INSERT INTO bad_line FROM mapped_bad")
+            bad = rejected(self.engine, text=self.loader.text)
+        if len(bad):
+            with self.engine.registered("bad_record", bad):
+                self._run(
+                    f"INSERT INTO rejected SELECT $batch, {self._line('s')}, s.reason, s.excerpt FROM bad_record s{self._true_lines()}"
+                )
+            self.account.add("rejected", len(bad))
 
     def _count(self, log: str, table: str) -> int:
         """Count a staged log, and when its events were."""
@@ -203,10 +211,6 @@ class Pipeline:
         self._run(
             f"INSERT INTO file_{staged.log} SELECT *{derived} FROM (SELECT {values} FROM {table} s{self._true_lines()})"
         )
-
-    def _reject(self) -> None:
-        line = "l.true_line" if self.reading.shared_lines else "l.line_no"
-        self.account.add("rejected", keep_rejected(self.engine, self.account.batch_id, line, text=self.loader.text))
 
     def _line(self, alias: str) -> str:
         return "l.true_line" if self.reading.shared_lines else f"{alias}.line_no"

@@ -11,7 +11,7 @@ from grantlens.errors import LoadError
 from grantlens.ingest.chunk import Chunk, chunks_of
 from grantlens.ingest.content import Content
 from grantlens.ingest.documents import records_of
-from grantlens.ingest.lines import CHUNK_BYTES, MAX_LINE, line_chunks
+from grantlens.ingest.lines import MAX_LINE, line_chunks
 from grantlens.ingest.pages import Page, page_of
 from grantlens.ingest.scan import scanned
 from grantlens.ingest.shape import SAMPLE, is_wrapper, sampled, shape_of
@@ -66,7 +66,6 @@ class Reading:
         recognised: Callable[[list[dict]], bool],
         list_cells: tuple[str, ...] = (),
         *,
-        usual: int = CHUNK_BYTES,
         as_files: Callable[[], bool] = lambda: False,
         in_place: Callable[[], bool] = lambda: False,
     ) -> Iterator[Chunk]:
@@ -78,12 +77,12 @@ class Reading:
             Whether a loader knows records as they stand; pages are unwrapped only where it does not.
         list_cells
             Columns of a CSV file whose cells hold lists joined by `;`.
-        usual, as_files
-            Bytes of a chunk of lines, and whether it is wanted so that it can be read as a file too.
+        as_files
+            Whether the next chunk of lines is wanted so that it can be read as a file too.
         in_place
             Whether the lines of a plain file may stay there, as long as all of them look like records.
         """
-        chunks = self._whole_chunks(recognised, list_cells, partial(self._lines, usual, as_files, in_place))
+        chunks = self._whole_chunks(recognised, list_cells, partial(self._lines, as_files, in_place))
         if self.split is None:
             return chunks
         self.shared_lines = True
@@ -115,9 +114,9 @@ class Reading:
             return chunks_of(self._unwrapped_lines(), shared_lines=True)
         return lines()
 
-    def _lines(self, usual: int, as_files: Callable[[], bool], in_place: Callable[[], bool]) -> Iterator[Chunk]:
+    def _lines(self, as_files: Callable[[], bool], in_place: Callable[[], bool]) -> Iterator[Chunk]:
         line, carried = (yield from scanned(self._content, in_place)) if in_place() else (1, b"")
-        yield from line_chunks(self._content, usual=usual, as_files=as_files, line=line, carried=carried)
+        yield from line_chunks(self._content, as_files=as_files, line=line, carried=carried)
 
     def unwrapped_sample(self) -> list[dict]:
         """Return the first records, taken out of the pages they stand in."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from grantlens.ingest.chunk import int_array, text_array
 from grantlens.ingest.secrecy import EXCERPT, masked, nothing_to_mask
 from grantlens.ingest.tabular import ODD_ROW
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from grantlens.engine.duckdb import Engine
 
 _REASONS = (
@@ -26,51 +29,41 @@ _RECORD = (
 """The text of a record without the end of its line; trimming looks at every letter."""
 
 
-def keep_rejected(engine: Engine, batch_id: int, line: str, *, text: bool) -> int:
-    """Write the records of `bad_line`, whose text is in `chunk_line`, and return how many there are.
+def rejected(engine: Engine, *, text: bool) -> pa.Table:
+    """Return `line_no`, `reason` and `excerpt` of the records in `bad_line`, whose text is in `chunk_line`.
 
     Most hold nothing to mask and stay in the database; the others are looked at one by one.
 
     Parameters
     ----------
     engine
-        The open store.
-    batch_id
-        The batch they belong to.
-    line
-        SQL for the true line of a record, `l` being its row of `chunk_line`.
+        Where these two tables are.
     text
         True if the records are lines of text, and no JSON is missing.
     """
+    import pyarrow as pa
+
     no_fault = "true" if text else "reason <> 'not mapped' AND NOT ends_with(reason, ': missing')"
     engine.execute(
         "CREATE OR REPLACE TEMP TABLE bad_record AS "  # never the text of one that may hold a secret
         f"WITH {_REASONS} "
-        f"SELECT key, line_no, reason, plain, CASE WHEN plain THEN left(record, {EXCERPT}) END AS excerpt "
+        f"SELECT line_no, reason, plain, CASE WHEN plain THEN left(record, {EXCERPT}) END AS excerpt "
         f"FROM (SELECT *, {no_fault} AND {nothing_to_mask('record', 'reason')} AS plain "
-        f"FROM (SELECT l.line_no AS key, {line} AS line_no, b.reason, {_RECORD} AS record "
-        "FROM reasons b JOIN chunk_line l USING (line_no))) ORDER BY line_no"
+        f"FROM (SELECT line_no, b.reason, {_RECORD} AS record FROM reasons b JOIN chunk_line l USING (line_no))) ORDER BY line_no"
     )
-    engine.execute(
-        "INSERT INTO rejected SELECT $batch, line_no, reason, excerpt FROM bad_record WHERE plain", {"batch": batch_id}
-    )
+    plain = engine.arrow("SELECT line_no, reason, excerpt FROM bad_record WHERE plain")
     odd = engine.rows(
-        "SELECT b.line_no, b.reason, l.line FROM bad_record b JOIN chunk_line l ON l.line_no = b.key WHERE NOT b.plain ORDER BY 1"
+        "SELECT line_no, b.reason, l.line FROM bad_record b JOIN chunk_line l USING (line_no) WHERE NOT b.plain ORDER BY 1"
     )
-    odd = [(number, reason, record.strip()) for number, reason, record in odd]
-    told = {reason: masked(reason) for reason in {reason for _, reason, _ in odd}}  # most are the same
-    engine.execute(
-        "INSERT INTO rejected SELECT $batch, unnest($lines), unnest($reasons), unnest($excerpts)",
-        {
-            "batch": batch_id,
-            "lines": [number for number, _, _ in odd],
-            "reasons": [(None if text else _fault(reason, record)) or told[reason] for _, reason, record in odd],
-            "excerpts": [masked(record.removeprefix(ODD_ROW)) for _, _, record in odd],
-        },
-    )
-    rejected = engine.value("SELECT count(*) FROM bad_record")
     engine.execute("DROP TABLE bad_record")
-    return rejected
+    odd = [(key, reason, record.strip()) for key, reason, record in odd]
+    told = {reason: masked(reason) for reason in {reason for _, reason, _ in odd}}  # most are the same
+    looked_at = [
+        int_array([key for key, _, _ in odd]),
+        text_array([(None if text else _fault(reason, record)) or told[reason] for _, reason, record in odd]),
+        text_array([masked(record.removeprefix(ODD_ROW)) for _, _, record in odd]),
+    ]
+    return pa.concat_tables([plain, pa.Table.from_arrays(looked_at, schema=plain.schema)])
 
 
 def _fault(reason: str, text: str) -> str | None:
