@@ -50,12 +50,12 @@ class Duplicates:
         )
         self._run(
             "CREATE OR REPLACE TEMP TABLE duplicate AS "
-            "WITH mine AS (SELECT u.usage_id, c.source, u.event_id FROM usage_row u JOIN candidate USING (usage_id) "
+            "WITH mine AS (SELECT u.usage_id, u.line_no, c.source, u.event_id FROM usage_row u JOIN candidate USING (usage_id) "
             "JOIN usage_caller c USING (caller_id)), "
             "theirs AS (SELECT DISTINCT c.source, u.event_id FROM usage_row u JOIN usage_caller c USING (caller_id) "
             "WHERE u.batch_id < $batch AND u.event_id IN (SELECT event_id FROM mine)) "
             "SELECT usage_id FROM (SELECT m.*, t.event_id IS NOT NULL AS known, row_number() OVER (PARTITION BY "
-            "m.source, m.event_id ORDER BY m.usage_id) AS nth FROM mine m LEFT JOIN theirs t ON t.source = m.source "
+            "m.source, m.event_id ORDER BY m.line_no, m.usage_id) AS nth FROM mine m LEFT JOIN theirs t ON t.source = m.source "
             "AND t.event_id = m.event_id) WHERE known OR nth > 1"
         )
         self._run("DELETE FROM usage_row WHERE usage_id IN (SELECT usage_id FROM duplicate)")
@@ -68,7 +68,7 @@ class Duplicates:
         self._run(
             f"CREATE OR REPLACE TEMP TABLE duplicate AS SELECT row FROM ("
             f"SELECT f.rowid AS row, k.event_id IS NOT NULL AS known, row_number() OVER (PARTITION BY "
-            f"f.source, f.event_id ORDER BY f.rowid) AS nth FROM file_{log} f LEFT JOIN (SELECT DISTINCT source, event_id FROM {log}) k "
+            f"f.source, f.event_id ORDER BY f.line_no, f.rowid) AS nth FROM file_{log} f LEFT JOIN (SELECT DISTINCT source, event_id FROM {log}) k "
             "ON k.source = f.source AND k.event_id = f.event_id) WHERE known OR nth > 1"
         )
         self._run(f"DELETE FROM file_{log} WHERE rowid IN (SELECT row FROM duplicate)")
