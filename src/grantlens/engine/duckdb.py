@@ -164,13 +164,19 @@ class Engine:
     @contextmanager
     def sharing(self) -> Iterator[None]:
         """Statements inside leave half of the processor to others that work beside them."""
-        threads = self.value("SELECT current_setting('threads')")
-        self.execute("SET threads = $threads", {"threads": max(1, threads // 2)})
+        self.share(2)
         try:
             yield
         finally:
             with suppress(duckdb.Error):  # a lost transaction refuses every statement
-                self._connection.execute("RESET threads")
+                self.share(1)
+
+    def share(self, parts: int) -> None:
+        """From here on use one of so many parts of the processor."""
+        self.execute("RESET threads")
+        if parts > 1:
+            threads = self.value("SELECT current_setting('threads')")
+            self.execute("SET threads = $threads", {"threads": max(1, threads // parts)})
 
     def close(self) -> None:
         """Close the database."""

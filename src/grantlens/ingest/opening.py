@@ -146,10 +146,9 @@ class Opener:
             refuse_unknown_columns(reading, loader)
             direct = not once and reading.shape == "lines" and content.bytes > FIRST_BYTES and content.name is not None
             in_turn = reads_calls_only(loader)  # what the database reads itself comes in one stream
-            mappers = [
-                Mapper(loader, path, self._salt, bench, content if direct else None)
-                for bench in self._benches[0][: 1 if in_turn else MAPPERS]
-            ]
+            benches = self._benches[0][: 1 if in_turn else MAPPERS]
+            whole = content if direct else None
+            mappers = [Mapper(loader, path, self._salt, bench, whole, len(benches)) for bench in benches]
             calls = mappers[0].calls
             chunks = reading.chunks(
                 lambda sample: recognises(loader, sample),

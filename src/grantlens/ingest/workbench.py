@@ -17,10 +17,17 @@ class Workbench:
 
     Thousands of small files are the rule for some logs: opening a database and looking at a loader's SELECTs would cost
     more than each of them.
+
+    Attributes
+    ----------
+    parts
+        How many such work at once, each with its part of the processor.
     """
 
     def __init__(self) -> None:
+        self.parts = 1
         self._engine: Engine | None = None
+        self._parts = 1
         self._stagings: list[tuple[Loader, dict[str, str], list[Staging]]] = []
 
     @property
@@ -29,6 +36,9 @@ class Workbench:
         if self._engine is None:
             self._engine = Engine(":memory:")
             make_types(self._engine)
+        if self.parts != self._parts:
+            self._engine.share(self.parts)
+            self._parts = self.parts
         return self._engine
 
     def known(self, loader: Loader) -> tuple[dict[str, str], list[Staging]] | None:
