@@ -91,10 +91,12 @@ def test_what_stops_a_load_ends_its_threads(folder, tmp_path):
             raise KeyboardInterrupt
 
     with Store(tmp_path / "s.duckdb") as store:
+        threads = store.engine.value("SELECT current_setting('threads')")
         with pytest.raises(KeyboardInterrupt):
             store.load(folder, progress=stop)
         assert not _threads()
         assert store.engine.value("SELECT count(*) FROM batch") == 1
+        assert store.engine.value("SELECT current_setting('threads')") == threads
         assert load_file(store.engine, folder / "b.json.gz")["issuance"] == 9
 
 

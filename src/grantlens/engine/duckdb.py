@@ -92,11 +92,12 @@ class Engine:
     def batches(self, sql: str, parameters: Mapping[str, Any] | None = None, *, size: int) -> Generator[pa.RecordBatch]:
         """Run one query beside others and give its result while it runs, `size` rows at a time and in order.
 
-        It works ahead no further than DuckDB's small buffer, and ends where the iterator is closed.
+        It works ahead no further than DuckDB's small buffer, and ends where the iterator is closed. It filters as in
+        `filters_in_place`.
         """
         cursor = self._connection.cursor()
         try:
-            with _explained():
+            with _explained(), self.filters_in_place():
                 reader = cursor.sql(sql, params=_used(sql, parameters) or None).to_arrow_reader(size)
             try:
                 yield from reader

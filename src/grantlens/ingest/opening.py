@@ -1,6 +1,7 @@
 """Opening files in their turn, and a small one ahead of it.
 
 Thousands of small files are the rule for some logs. While the store writes one of them, the next is unpacked, cut and mapped.
+Of a large one, chunks are cut in one thread and mapped in others, while the store writes those before them.
 """
 
 from __future__ import annotations

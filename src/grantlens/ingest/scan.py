@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 BLOCK = 2 << 20
 """Bytes read at once, and the longest line that is read this way."""
 
-ROWS = 90000
-"""Records of one chunk, but for those of its last block: together fewer than DuckDB keeps in one row group (122,880). Of more
-it writes those to disk twice, and the store nearly doubles."""
+ROWS = 120_000
+"""Records of one chunk at most: fewer than DuckDB keeps in one row group (122,880). Of more it writes those to disk twice, and
+the store nearly doubles."""
 
 FIRST_ROWS = 20_000
 """Records of the first one: the sooner it is there, the sooner all threads have work."""
@@ -107,13 +107,14 @@ def scanned(content: Content, wanted: Callable[[], bool]) -> Generator[Chunk, No
         got = content.fill(room[held : held + BLOCK])
         letters = blocks[0][: held + got]
         ends = np.flatnonzero(letters[held:] == _NEWLINE) + held
+        if found.records + len(ends) > (ROWS if found.first > 1 else FIRST_ROWS) or found.bytes > BYTES:
+            if found.records:
+                yield found.chunk(content)
+            found = _Found(found.starts[-1][-1], found.first + found.records)
         plain = found.add(begin, letters, ends)
         carried = bytes(letters[ends[-1] + 1 :] if plain and len(ends) else letters)
         if not got or not plain:
             break
-        if found.records >= (ROWS if found.first > 1 else FIRST_ROWS) or found.bytes > BYTES:
-            yield found.chunk(content)
-            found = _Found(found.starts[-1][-1], found.first + found.records)
     if found.records:
         yield found.chunk(content)
     return found.first + found.records, carried
