@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from grantlens.ingest.chunk import Chunk, Lines, int_array, sliced
@@ -29,8 +30,11 @@ the store nearly doubles."""
 FIRST_ROWS = 20_000
 """Records of the first one: the sooner it is there, the sooner all threads have work."""
 
-BYTES = 128 << 20
+BYTES = 256 << 20
 """Bytes of one chunk at most, but for its last block: it may have to be held all the same."""
+
+NEAR = 8 << 10
+"""Bytes between two lines that are read rather than left out."""
 
 _NEWLINE, _OPEN, _CLOSE, _RETURN = b"\n{}\r"
 
@@ -72,11 +76,18 @@ class FileLines(Lines):
 
         return int_array(np.arange(self._first, self._first + len(self._starts) - 1))
 
-    def bytes_of(self, keys: np.ndarray) -> Iterator[bytes]:
-        """Give the text of those with some numbers."""
-        rows = keys - self._first
-        for begin, end in zip(self._starts[rows].tolist(), self._starts[rows + 1].tolist(), strict=True):
-            yield self._content.read_at(begin, end - begin)
+    def bytes_of(self, keys: np.ndarray) -> Iterator[memoryview]:
+        """Give the text of those with some numbers; lines that are near each other are read together."""
+        import numpy as np
+
+        begins, ends = self._starts[keys - self._first], self._starts[keys - self._first + 1]
+        apart = (begins[1:] - ends[:-1] > NEAR) | (begins[1:] // BLOCK != begins[:-1] // BLOCK)
+        firsts = np.concatenate([[0], np.flatnonzero(apart) + 1, [len(keys)]]).tolist()
+        for first, last in pairwise(firsts):
+            offset = int(begins[first])
+            read = memoryview(self._content.read_at(offset, int(ends[last - 1]) - offset))
+            places = zip((begins[first:last] - offset).tolist(), (ends[first:last] - offset).tolist(), strict=True)
+            yield from (read[begin:end] for begin, end in places)
 
 
 def scanned(content: Content, wanted: Callable[[], bool]) -> Generator[Chunk, None, tuple[int, bytes]]:
