@@ -7,11 +7,10 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 from grantlens.errors import LoadError
 
-BLOCK = 4 << 20
+BLOCK = 1 << 20
 """Bytes read from disk at once."""
 MAX_RATIO = 250
 """A file that grows more than this while unpacking is taken for a decompression bomb..."""
@@ -28,9 +27,9 @@ class FileChanged(Exception):  # noqa: N818
 
 
 class Content:
-    """One open file: `blocks` and `fill` give unpacked bytes, `sha256` is of the bytes on disk.
+    """One open file: `blocks` and `fill` give unpacked bytes, `digest` is of the bytes on disk.
 
-    Hashing runs in a thread of its own beside whatever is done with the bytes.
+    They are hashed as they are read, while they are in the processor's cache.
     """
 
     def __init__(self, path: str) -> None:
@@ -46,8 +45,6 @@ class Content:
         self._version = _version(found)
         self.taken = 0
         self._hash = hashlib.sha256()
-        self._hasher = ThreadPoolExecutor(1, "hash")
-        self._hashing: Future | None = None
         self._unread = b""
         self.plain = False
         magic = os.pread(self._file.fileno(), 8, 0)
@@ -121,38 +118,26 @@ class Content:
             room[:size] = block[:size]
             self._unread = block[size:] + self._unread
             return size
-        self._await_hash()
         size = self._file.readinto(room[:BLOCK])
-        if size:
-            self.taken += size
-            self._hashing = self._hasher.submit(self._hash.update, room[:size])
+        self.taken += size
+        self._hash.update(room[:size])
         return size
 
     def digest(self) -> str:
         """Return the SHA-256 of the whole file; reads what is left of it."""
         while self._take():
             pass
-        self._await_hash()
         return self._hash.hexdigest()
 
     def close(self) -> None:
         """Close the file."""
-        self._hasher.shutdown(wait=False, cancel_futures=True)
         self._file.close()
 
     def _take(self) -> bytes:
         block = self._file.read(BLOCK)
-        if block:
-            self.taken += len(block)
-            self._await_hash()
-            self._hashing = self._hasher.submit(self._hash.update, block)
+        self.taken += len(block)
+        self._hash.update(block)
         return block
-
-    def _await_hash(self) -> None:
-        """Let the hash catch up: it may be one block behind, so that memory stays bounded."""
-        if self._hashing is not None:
-            self._hashing.result()
-            self._hashing = None
 
     def _raw(self) -> Iterator[bytes]:
         while block := self._take():

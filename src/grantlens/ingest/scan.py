@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from grantlens.ingest.content import Content
 
-BLOCK = 2 << 20
+BLOCK = 1 << 20
 """Bytes read at once, and the longest line that is read this way."""
 
 ROWS = 120_000
@@ -107,16 +107,16 @@ def scanned(content: Content, wanted: Callable[[], bool]) -> Generator[Chunk, No
     """
     import numpy as np
 
-    blocks = [np.empty(2 * BLOCK, np.uint8) for _ in range(2)]  # one is hashed while the other is filled
+    block = np.empty(2 * BLOCK, np.uint8)
+    room = memoryview(block)
     found = _Found(content.offset, 1)
     carried = b""
     while wanted() and len(carried) <= BLOCK:
-        blocks.reverse()
-        room, held = memoryview(blocks[0]), len(carried)
+        held = len(carried)
         room[:held] = carried
         begin = content.offset - held
         got = content.fill(room[held : held + BLOCK])
-        letters = blocks[0][: held + got]
+        letters = block[: held + got]
         ends = np.flatnonzero(letters[held:] == _NEWLINE) + held
         if found.records + len(ends) > (ROWS if found.first > 1 else FIRST_ROWS) or found.bytes > BYTES:
             if found.records:
