@@ -1,7 +1,9 @@
 """The same event is kept once: within a file, across files, in any order; loading again changes nothing."""
 
 import random
+from dataclasses import replace
 
+from grantlens.loaders.native import LOADER
 from grantlens.store import Store
 
 from .oracle import content, issuance, ndjson, revocation, usage
@@ -44,6 +46,17 @@ def test_within_a_file_the_first_is_kept(tmp_path):
             ("u1", 1, 200),
             ("u2", 2, 200),
         ]
+
+
+def test_the_first_line_is_kept_in_whatever_order_the_rows_come(tmp_path):
+    records = [usage(1), issuance(1), usage(1, status=500), issuance(1, client_id="other"), usage(2)]
+    path = ndjson(tmp_path / "a.ndjson", records)
+    backwards = {log: f"{getattr(LOADER, log)} ORDER BY line_no DESC" for log in ("usage", "issuance")}
+    with Store(":memory:") as store:
+        batch = store.load(path, loader=replace(LOADER, dialect=None, **backwards)).batches[0]
+        assert (batch["usage"], batch["issuance"], batch["duplicates"]) == (2, 1, 2)
+        assert store.engine.rows("SELECT line_no, status FROM usage ORDER BY 1") == [(1, 200), (5, 200)]
+        assert store.engine.rows("SELECT line_no, client_id FROM issuance") == [(2, "c1")]
 
 
 def test_the_same_id_of_another_source_or_log_is_another_event(tmp_path):

@@ -100,7 +100,7 @@ def test_what_stops_a_load_ends_its_threads(folder, tmp_path):
         assert load_file(store.engine, folder / "b.json.gz")["issuance"] == 9
 
 
-@pytest.mark.parametrize("mappers", [1, 2, 3])
+@pytest.mark.parametrize("mappers", [1, opening.MAPPERS])
 def test_chunks_that_are_mapped_side_by_side_give_what_one_gives(tmp_path, monkeypatch, mappers):
     records = [issuance(n) if n % 3 else revocation(n) if n % 2 else usage(n) for n in range(300)]
     records[40:60] = [

@@ -145,7 +145,7 @@ class Engine:
                 with suppress(duckdb.Error):  # a failed commit has already rolled back
                     self._connection.rollback()
                 self._connection.execute("SET disabled_optimizers = ''")
-                self._connection.execute("RESET threads")
+                self.share(1)
                 raise
 
     @contextmanager

@@ -66,7 +66,7 @@ class CallReader:
         """Return the chunk with its calls, or as it was if it has to be read with care."""
         calls = None
         if not chunk.plain:
-            self._whole = None
+            self._read_no_further()
         elif self._whole is not None:
             calls = self._of_whole(chunk, self._whole)
         elif chunk.file is not None:
@@ -90,11 +90,11 @@ class CallReader:
             self._rows.close()
 
     def _of_whole(self, chunk: Chunk, whole: Content) -> Rows | None:
-        """Take the rows of a chunk from those of the file; where these end too early, chunks are to be files again."""
+        """Take the rows of a chunk from those of the file."""
         if self._rows is not None:
             table = self._rows.take(chunk.records)
             if table is None:
-                self._whole = None
+                self._read_no_further()
             return _good(table, chunk, self._ways[0].staging)
         for way in self._ways:
             rows = _Rows(self._bench.engine.batches(*self._statement(way, whole.name), size=SLICE))
@@ -104,8 +104,13 @@ class CallReader:
                 self._prefer(way)
                 return calls
             rows.close()
-        self._whole = None
+        self._read_no_further()
         return None
+
+    def _read_no_further(self) -> None:
+        """Leave the rest of the file to others: chunks are to be files again."""
+        self._whole = None
+        self.close()
 
     def _of_file(self, chunk: Chunk, file: str) -> Rows | None:
         """Parse a chunk that is a file of its own."""

@@ -29,8 +29,11 @@ MAX_LINE = 32 << 20
 FIRST_BYTES = MAX_LINE + (1 << 20)
 """Bytes of the first piece: the sooner it is there, the sooner all threads have work."""
 
-IN_FLIGHT = 6
-"""Pieces that exist at once: filled, waiting, two mapped, waiting, written. The rest of the load counts on it."""
+MAPPERS = 2
+"""Pieces that are mapped at once, each on a workbench of its own: most steps of a piece keep one thread busy."""
+
+IN_FLIGHT = 4 + MAPPERS
+"""Pieces that exist at once: filled, waiting, mapped, waiting, written. The rest of the load counts on it."""
 
 STEP = 1 << 20
 """Bytes that are searched for line ends at once."""

@@ -52,13 +52,13 @@ class Mapped:
     bad
         `line_no` and `reason` of the records that are rejected, a row for each reason.
     rejected
-        The same records as they are kept: `line_no`, `reason` and `excerpt`.
+        The same records as they are kept: `line_no`, `reason` and `excerpt`; None if there are none.
     """
 
     staged: list[Rows]
     ignored: pa.Table
     bad: pa.Table
-    rejected: pa.Table
+    rejected: pa.Table | None
 
 
 def bound(loader: Loader, path: str, salt: str) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class Mapper:
                 "WHERE line_no NOT IN (SELECT line_no FROM out_line) AND line_no NOT IN (SELECT line_no FROM bad_line)"
             )
         bad = self._engine.arrow("FROM bad_line")
-        return Mapped(staged, ignored, bad, rejected(self._engine, text=loader.text) if len(bad) else bad)
+        return Mapped(staged, ignored, bad, rejected(self._engine, text=loader.text) if len(bad) else None)
 
     def _stagings_of(self, loader: Loader, record: str | None, kept: dict[str, str]) -> list[Staging]:
         again = parsed(loader, f"(SELECT line_no, line FROM chunk_line WHERE {WANTED})")

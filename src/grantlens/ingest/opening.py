@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from grantlens.errors import LoadError
 from grantlens.ingest.beside import Beside
 from grantlens.ingest.content import Content
-from grantlens.ingest.lines import FIRST_BYTES
+from grantlens.ingest.lines import FIRST_BYTES, MAPPERS
 from grantlens.ingest.mapper import Mapper
 from grantlens.ingest.mapping import reads_calls_only
 from grantlens.ingest.reading import Reading
@@ -34,10 +34,6 @@ if TYPE_CHECKING:
 
 SMALL = 16 << 20
 """Bytes on disk up to which a file is opened ahead; the chunks of a larger one keep all threads busy."""
-
-
-MAPPERS = 2
-"""Chunks of a file that are mapped at once, each on a workbench of its own: most steps of a chunk keep one thread busy."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +141,7 @@ class Opener:
                 return Opened(content, reading, None, (), opened.pop_all(), hollow)
             loader = choose(reading, self._loader, self._settings)
             refuse_unknown_columns(reading, loader)
+            # A file that fits the first piece is held whole as it is.
             direct = not once and reading.shape == "lines" and content.bytes > FIRST_BYTES and content.name is not None
             in_turn = reads_calls_only(loader)  # what the database reads itself comes in one stream
             benches = self._benches[0][: 1 if in_turn else MAPPERS]

@@ -163,7 +163,7 @@ class Pipeline:
             with self.engine.registered("mapped_bad", mapped.bad):
                 self._run("INSERT INTO bad_line FROM mapped_bad")
             bad = rejected(self.engine, text=self.loader.text)
-        if len(bad):
+        if bad is not None:
             with self.engine.registered("bad_record", bad):
                 self._run(
                     f"INSERT INTO rejected SELECT $batch, {self._line('s')}, s.reason, s.excerpt FROM bad_record s{self._true_lines()}"
