@@ -1,9 +1,14 @@
 """The store as people use it: load, ask, cover, verify, export, show."""
 
+from unittest.mock import Mock
+
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from grantlens.errors import StoreError
+from grantlens.relations import registry
 from grantlens.store import Store
 from tests.ingest.oracle import content, issuance, ndjson, revocation, usage
 
@@ -128,3 +133,28 @@ def test_a_grant_is_derived_only_where_a_client_is_known(tmp_path):
         assert len({grants[f"i{n}"] for n in (1, 4)}) == 2
         assert grants["i5"] is None
         assert grants["i6"] == "g"
+
+
+@pytest.mark.parametrize("loads", [[], ["there"], ["not there"], ["not there", "there"]])
+def test_the_relations_are_views_in_the_file_whatever_was_done_with_it(tmp_path, log, loads):
+    path = tmp_path / "s.duckdb"
+    with Store(path) as store:
+        for load in loads:
+            store.load(log if load == "there" else tmp_path / "missing.ndjson")
+    with duckdb.connect(str(path), read_only=True) as plain:
+        views = {
+            name for (name,) in plain.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+        }
+        assert views >= {name for name, relation in registry().items() if not relation.windowed}
+        assert bool(plain.execute("FROM caller_segment").fetchall()) == ("there" in loads)
+
+
+def test_views_that_could_not_be_made_are_made_the_next_time(tmp_path, monkeypatch):
+    path = tmp_path / "s.duckdb"
+    store = Store(path)
+    with monkeypatch.context() as broken:
+        broken.setattr("grantlens.store.install_views", Mock(side_effect=StoreError("The disk is full.")))
+        with pytest.raises(StoreError):
+            store.close()
+    with Store(path) as again:
+        assert again.sql("SELECT count(*) AS n FROM issued").to_pylist() == [{"n": 0}]

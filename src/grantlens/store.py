@@ -13,7 +13,7 @@ from grantlens.ingest.declared import note_undeclared
 from grantlens.ingest.export import write_ndjson, write_parquet
 from grantlens.ingest.summary import providers
 from grantlens.ingest.verification import differences
-from grantlens.relations import install_views
+from grantlens.relations import install_views, views_stand
 from grantlens.schema.migrations import prepare
 from grantlens.view import View, view_of
 
@@ -48,15 +48,26 @@ class Store:
         self, path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None
     ) -> None:
         self.path = os.fspath(path)
-        self.engine = Engine(self.path, read_only=read_only, memory_limit=memory_limit)
+        self._engine = Engine(self.path, read_only=read_only, memory_limit=memory_limit)
         try:
-            prepare(self.engine, read_only=read_only)
+            prepare(self._engine, read_only=read_only)
+            self._views_due = not read_only and not views_stand(self._engine)
             if not read_only:
-                install_views(self.engine)
-                note_undeclared(self.engine)
+                note_undeclared(self._engine)
         except BaseException:
-            self.engine.close()
+            self._engine.close()
             raise
+
+    @property
+    def engine(self) -> Engine:
+        """The open database, with the relations in it as views."""
+        self._make_views()
+        return self._engine
+
+    def _make_views(self) -> None:
+        if self._views_due:
+            install_views(self._engine)
+            self._views_due = False
 
     def load(
         self,
@@ -78,7 +89,7 @@ class Store:
         settings
             What the logs do not say themselves, such as the time zone of their clock.
         """
-        return load_files(self.engine, paths, loader, progress, settings)
+        return load_files(self._engine, paths, loader, progress, settings, meanwhile=self._make_views)
 
     def add(self, *things: Any) -> None:
         """Write what the organisation brings: catalogues, registers, servers."""
@@ -141,7 +152,10 @@ class Store:
 
     def close(self) -> None:
         """Close the file, so that others may open it."""
-        self.engine.close()
+        try:
+            self.engine.close()
+        finally:
+            self._engine.close()  # where the views could not be made
 
     def __repr__(self) -> str:
         files, records = self.engine.rows("SELECT count(*), coalesce(sum(records), 0) FROM batch")[0]

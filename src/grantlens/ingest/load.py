@@ -35,6 +35,7 @@ def load_files(
     loader: str | Loader | None = None,
     progress: Progress | None = None,
     settings: Settings | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> LoadReport:
     """Load files, folders and globs; a bad file is named and does not stop the others.
 
@@ -52,6 +53,8 @@ def load_files(
         Called now and then, see `Progress`.
     settings
         What the user said of the logs.
+    meanwhile
+        Called while the first pieces of a file are mapped, before its transaction begins: the engine has nothing to do then.
     """
     if settings and settings.time_zone:
         _require_zone(engine, settings.time_zone)
@@ -64,7 +67,7 @@ def load_files(
                 told(0.0)
             following = files[done + 1] if done + 1 < len(files) else None
             try:
-                report.batches.append(_load_next(engine, opener, path, following, told))
+                report.batches.append(_load_next(engine, opener, path, following, told, meanwhile))
             except LoadError as error:
                 report.failed.append((path, error.message, error.remedy))
     if progress and files:
@@ -91,17 +94,24 @@ def load_file(
 
 
 def _load_next(
-    engine: Engine, opener: Opener, path: str, following: str | None, progress: Callable[[float], None] | None
+    engine: Engine,
+    opener: Opener,
+    path: str,
+    following: str | None,
+    progress: Callable[[float], None] | None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Load a file, and begin with the one that follows."""
     seen = already_loaded(engine, path)
     if seen:
         return seen
     try:
-        with closing(opener.open(path)) as opened, engine.transaction():
-            if following is not None:
-                opener.open_ahead(following)
-            return _load(engine, opened, opener.spare, progress)
+        with closing(opener.open(path)) as opened:
+            meanwhile()
+            with engine.transaction():
+                if following is not None:
+                    opener.open_ahead(following)
+                return _load(engine, opened, opener.spare, progress)
     except FileChanged:
         with closing(opener.open(path, once=True)) as opened, engine.transaction():
             return _load(engine, opened, opener.spare, progress)

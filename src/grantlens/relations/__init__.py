@@ -20,7 +20,7 @@ from grantlens.relations.relation import Relation
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
-__all__ = ["Relation", "install_views", "ordered", "registry", "worked_out"]
+__all__ = ["Relation", "install_views", "ordered", "registry", "views_stand", "worked_out"]
 
 
 @cache
@@ -46,23 +46,31 @@ def ordered(names: Iterable[str]) -> tuple[Relation, ...]:
     return tuple(placed.values())
 
 
-def install_views(engine: Engine) -> None:
-    """Write the relations without parameters into the store, as views, unless they stand there as they are now.
+def views_stand(engine: Engine) -> bool:
+    """True if the relations without parameters stand in the store, as they are now."""
+    return engine.value("SELECT value FROM meta WHERE name = 'relations'") == _digest()
 
-    DuckDB works out the columns of a view when it is made, and of all that it reads: most of the time of opening a store.
+
+def install_views(engine: Engine) -> None:
+    """Write the relations without parameters into the store, as views.
+
+    DuckDB works out the columns of a view when it is made, and of all that it reads: most of the time of opening a new store.
     """
-    views = [
-        f"CREATE OR REPLACE VIEW {relation.name} AS {relation.sql}"
-        for relation in ordered(name for name, relation in registry().items() if not relation.windowed)
-    ]
-    digest = hashlib.sha256("\n".join(views).encode()).hexdigest()
-    if engine.value("SELECT value FROM meta WHERE name = 'relations'") == digest:
-        return
     with engine.transaction():
-        for view in views:
+        for view in _views():
             engine.execute(view)
         engine.execute("DELETE FROM meta WHERE name = 'relations'")
-        engine.execute("INSERT INTO meta VALUES ('relations', $digest)", {"digest": digest})
+        engine.execute("INSERT INTO meta VALUES ('relations', $digest)", {"digest": _digest()})
+
+
+@cache
+def _views() -> tuple[str, ...]:
+    names = [name for name, relation in registry().items() if not relation.windowed]
+    return tuple(f"CREATE OR REPLACE VIEW {relation.name} AS {relation.sql}" for relation in ordered(names))
+
+
+def _digest() -> str:
+    return hashlib.sha256("\n".join(_views()).encode()).hexdigest()
 
 
 @contextmanager
