@@ -58,8 +58,6 @@ class Pipeline:
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
         self._duplicates = Duplicates(engine, account, self._parameters)
         self._run("CREATE OR REPLACE TEMP TABLE file_ignored (reason VARCHAR, records BIGINT)")
-        for log in ("issuance", "revocation"):
-            self._run(f"CREATE OR REPLACE TEMP TABLE file_{log} AS SELECT * FROM {log} LIMIT 0")
         for dictionary in (CALLERS, TARGETS):
             dictionary.open(engine, self._parameters)
 
@@ -73,10 +71,8 @@ class Pipeline:
                 self._keep_mapped(mapped, chunk.lines)
 
     def finish(self) -> None:
-        """Drop duplicates, write the logs that were held back."""
+        """Drop duplicates, write down what was ignored."""
         self._duplicates.settle()
-        for log in ("issuance", "revocation"):
-            self._run(f"INSERT INTO {log} SELECT * FROM file_{log}")
         self._run(
             "INSERT INTO ignored SELECT $batch, reason, sum(records) FROM file_ignored GROUP BY reason ORDER BY reason"
         )
@@ -209,7 +205,7 @@ class Pipeline:
         )
         derived = f" REPLACE ({DERIVED_GRANT} AS grant_id)" if staged.log == "issuance" else ""
         self._run(
-            f"INSERT INTO file_{staged.log} SELECT *{derived} FROM (SELECT {values} FROM {table} s{self._true_lines()})"
+            f"INSERT INTO {staged.log} SELECT *{derived} FROM (SELECT {values} FROM {table} s{self._true_lines()})"
         )
 
     def _line(self, alias: str) -> str:
