@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from grantlens.engine.duckdb import Engine, quote
+from grantlens.engine.duckdb import Engine, MalformedJson, quote
 from grantlens.ingest.calls import CallReader
 from grantlens.ingest.chunk import Chunk, Lines, Rows
 from grantlens.ingest.decoding import decoded
@@ -93,6 +93,7 @@ class Mapper:
         self._parameters = bound(loader, path, salt)
         self._bench = bench
         self._bench.parts = parts
+        self._all_json = True
         self.calls = CallReader(loader, self._parameters, bench, whole)
 
     def read(self, chunk: Chunk, *, first: bool = False) -> Chunk:
@@ -137,9 +138,7 @@ class Mapper:
         calls_only = reads_calls_only(loader)
         known = self._bench.known(loader)
         kept = known[0] if known else {} if calls_only else kept_steps(loader)
-        for step, select in kept.items():
-            with self._engine.filters_in_place():
-                self._run(f"CREATE OR REPLACE TEMP TABLE {quote(step_table(step))} AS {select}")
+        self._keep_steps(loader, kept)
         self._run("CREATE OR REPLACE TEMP TABLE out_line (line_no BIGINT)")
         self._run("CREATE OR REPLACE TEMP TABLE bad_line (line_no BIGINT, reason VARCHAR)")
         if refused:
@@ -167,6 +166,20 @@ class Mapper:
             )
         bad = self._engine.arrow("FROM bad_line")
         return Mapped(staged, ignored, bad, rejected(self._engine, text=loader.text) if len(bad) else None)
+
+    def _keep_steps(self, loader: Loader, kept: dict[str, str]) -> None:
+        """Work out the steps; once a record of the file was no JSON, in the way that bears it."""
+        if not self._all_json:
+            kept = kept_steps(loader, strict=False)
+        try:
+            for step, select in kept.items():
+                with self._engine.filters_in_place():
+                    self._run(f"CREATE OR REPLACE TEMP TABLE {quote(step_table(step))} AS {select}")
+        except MalformedJson:
+            if not self._all_json:
+                raise
+            self._all_json = False
+            self._keep_steps(loader, kept)
 
     def _stagings_of(self, loader: Loader, record: str | None, kept: dict[str, str]) -> list[Staging]:
         again = parsed(loader, f"(SELECT line_no, line FROM chunk_line WHERE {WANTED})")
