@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from grantlens.ingest.chunk import Chunk, Lines, int_array, sliced
-from grantlens.ingest.lines import check_text
+from grantlens.ingest.lines import check_text, line_ends
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,7 @@ BYTES = 256 << 20
 NEAR = 8 << 10
 """Bytes between two lines that are read rather than left out."""
 
-_NEWLINE, _OPEN, _CLOSE, _RETURN = b"\n{}\r"
+_OPEN, _CLOSE, _RETURN = b"{}\r"
 
 
 class FileLines(Lines):
@@ -117,7 +117,7 @@ def scanned(content: Content, wanted: Callable[[], bool]) -> Generator[Chunk, No
         begin = content.offset - held
         got = content.fill(room[held : held + BLOCK])
         letters = block[: held + got]
-        ends = np.flatnonzero(letters[held:] == _NEWLINE) + held
+        ends = line_ends(letters[held:]) + held
         if found.records + len(ends) > (ROWS if found.first > 1 else FIRST_ROWS) or found.bytes > BYTES:
             if found.records:
                 yield found.chunk(content)
