@@ -158,3 +158,16 @@ def test_views_that_could_not_be_made_are_made_the_next_time(tmp_path, monkeypat
             store.close()
     with Store(path) as again:
         assert again.sql("SELECT count(*) AS n FROM issued").to_pylist() == [{"n": 0}]
+
+
+def test_a_load_leaves_nothing_in_the_write_ahead_log(tmp_path, log):
+    path = tmp_path / "s.duckdb"
+    more = [ndjson(tmp_path / f"{number}.ndjson", [usage(number)]) for number in (70, 71)]
+    with Store(path) as store:
+        for files in ([log], more):
+            store.load(*files)
+            ahead = path.with_name(path.name + ".wal")
+            assert not ahead.exists() or not ahead.stat().st_size
+        assert (
+            store.engine.value("SELECT current_setting('wal_autocheckpoint')") == "16.0 MiB"
+        )  # for what else is written

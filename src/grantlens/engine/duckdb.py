@@ -134,12 +134,18 @@ class Engine:
             self.unregister(name)
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing: what runs inside is committed together, or not at all."""
+    def transaction(self, *, last: bool = False) -> Iterator[None]:
+        """All or nothing: what runs inside is committed together, or not at all.
+
+        Where it is the last of several, it is written where it stays: a commit else writes to the write-ahead log,
+        unless it is large, and closing the file writes it once more.
+        """
         with owner_only():
             self.execute("BEGIN")
             try:
                 yield
+                if last:
+                    self.execute("SET wal_autocheckpoint = '0B'")
                 self.execute("COMMIT")
             except BaseException:
                 with suppress(duckdb.Error):  # a failed commit has already rolled back
@@ -147,6 +153,9 @@ class Engine:
                 self._connection.execute("SET disabled_optimizers = ''")
                 self.share(1)
                 raise
+            finally:
+                if last:
+                    self._connection.execute("RESET wal_autocheckpoint")
 
     @contextmanager
     def filters_in_place(self) -> Iterator[None]:

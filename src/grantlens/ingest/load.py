@@ -22,7 +22,6 @@ from grantlens.ingest.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
-    from grantlens.ingest.workbench import Workbench
     from grantlens.loaders import Loader, Settings
 
 Progress = Callable[[str, int, int, float], None]
@@ -108,26 +107,30 @@ def _load_next(
     try:
         with closing(opener.open(path)) as opened:
             meanwhile()
-            with engine.transaction():
+            with engine.transaction(last=following is None):
                 if following is not None:
                     opener.open_ahead(following)
-                return _load(engine, opened, opener.spare, progress)
+                return _load(engine, opened, opener, progress, last=following is None)
     except FileChanged:
-        with closing(opener.open(path, once=True)) as opened, engine.transaction():
-            return _load(engine, opened, opener.spare, progress)
+        with closing(opener.open(path, once=True)) as opened, engine.transaction(last=following is None):
+            return _load(engine, opened, opener, progress, last=following is None)
 
 
-def _load(engine: Engine, opened: Opened, spare: Workbench, progress: Callable[[float], None] | None) -> dict[str, Any]:
+def _load(
+    engine: Engine, opened: Opened, opener: Opener, progress: Callable[[float], None] | None, *, last: bool
+) -> dict[str, Any]:
     content, loader = opened.content, opened.loader
     account = Account(engine, content.path, loader)
     if loader is None:
         return account.close_empty(content, opened.hollow)
-    pipeline = Pipeline(engine, loader, account, opened.reading, spare)
+    pipeline = Pipeline(engine, loader, account, opened.reading, opener.spare)
     with engine.sharing():
         for chunk in opened.chunks:
             pipeline.take(chunk)
             if progress:
                 progress(100.0 * content.taken / max(content.bytes, 1))
+    if last:
+        opener.retire()
     pipeline.finish()
     batch = account.close(content)
     _match_new_targets(engine)

@@ -123,13 +123,18 @@ class Opener:
         if small:
             self._ahead = path, self._thread.submit(self._open, path)
 
+    def retire(self) -> None:
+        """Begin to free the memory, since nothing is mapped any more: that takes as long as a small commit."""
+        for bench in chain.from_iterable(self._benches):
+            self._thread.submit(bench.close)
+
     def close(self) -> None:
         """Free the memory."""
         ahead, self._ahead = self._ahead, None
         _discard(ahead)
+        self.retire()
         self._thread.shutdown()
-        for bench in (*chain.from_iterable(self._benches), self.spare):
-            bench.close()
+        self.spare.close()
 
     def _open(self, path: str, *, once: bool = False) -> Opened:
         self._benches.reverse()  # the file before this one may still be using the others

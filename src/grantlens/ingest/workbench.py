@@ -54,3 +54,4 @@ class Workbench:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
+            self._parts = 1
