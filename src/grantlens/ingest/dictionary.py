@@ -35,36 +35,55 @@ if TYPE_CHECKING:
 
 
 class Seen:
-    """The hashes that were met in this file, and their keys."""
+    """The hashes that were met in this file, and their keys: a hash table whose free places hold key 0.
+
+    A hash stands at the place that its last bits name, or at the next one that is free.
+    """
 
     def __init__(self) -> None:
-        import numpy as np
-
-        self._hashes = np.empty(0, np.uint64)
-        self._keys = np.empty(0, np.int32)
+        self._count = 0
+        self._make(1 << 12)
 
     def keys_of(self, hashes: np.ndarray) -> np.ndarray:
         """Return the key of each hash, 0 where it was not met."""
-        import numpy as np
-
-        if not len(self._hashes):
-            return np.zeros(len(hashes), np.int32)
-        order = np.argsort(hashes)  # what is looked for in order is found near what was found before
-        wanted = hashes[order]
-        at = np.minimum(np.searchsorted(self._hashes, wanted), len(self._hashes) - 1)
-        keys = np.empty(len(hashes), np.int32)
-        keys[order] = np.where(self._hashes[at] == wanted, self._keys[at], 0)
-        return keys
+        return self._keys[self._places(hashes)]
 
     def add(self, hashes: np.ndarray, keys: np.ndarray) -> None:
-        """Remember hashes that were not met before."""
+        """Remember different hashes that were not met before."""
+        self._count += len(hashes)
+        if 2 * self._count > len(self._keys):
+            met = self._keys > 0
+            before = self._hashes[met], self._keys[met]
+            self._make(1 << (4 * self._count).bit_length())
+            self._fill(*before)
+        self._fill(hashes, keys)
+
+    def _make(self, places: int) -> None:
         import numpy as np
 
-        order = np.argsort(hashes)
-        hashes, keys = hashes[order], keys[order]
-        at = np.searchsorted(self._hashes, hashes)
-        self._hashes = np.insert(self._hashes, at, hashes)
-        self._keys = np.insert(self._keys, at, keys)
+        self._hashes = np.zeros(places, np.uint64)
+        self._keys = np.zeros(places, np.int32)
+
+    def _fill(self, hashes: np.ndarray, keys: np.ndarray) -> None:
+        while len(hashes):
+            places = self._places(hashes)
+            self._hashes[places] = hashes  # of several that want one place, the last has it
+            placed = self._hashes[places] == hashes
+            self._keys[places[placed]] = keys[placed]
+            hashes, keys = hashes[~placed], keys[~placed]
+
+    def _places(self, hashes: np.ndarray) -> np.ndarray:
+        """Return where each hash stands, or would."""
+        import numpy as np
+
+        last = len(self._keys) - 1
+        places = (hashes & np.uint64(last)).astype(np.int64)
+        elsewhere = np.flatnonzero((self._hashes[places] != hashes) & (self._keys[places] > 0))
+        while len(elsewhere):
+            further = places[elsewhere] + 1 & last
+            places[elsewhere] = further
+            elsewhere = elsewhere[(self._hashes[further] != hashes[elsewhere]) & (self._keys[further] > 0)]
+        return places
 
 
 @dataclass(frozen=True)

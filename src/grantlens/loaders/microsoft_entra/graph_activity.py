@@ -24,7 +24,7 @@ _SCOPE_LIST = """CASE WHEN permissions = '' THEN NULL
 _GRAPH = "https://graph.microsoft.com"
 
 ACTIVITY = """
-SELECT line_no, tenant, requestId, timeGenerated, signInActivityId, appId, userId, ip, userAgent,
+SELECT *,
        coalesce(nullif(sessionId, ''), c_Sid) AS session,
        coalesce(nullif(scopes, ''), roles) AS permissions,
        upper(coalesce(requestMethod, httpMethod)) AS method,
@@ -62,19 +62,19 @@ SELECT line_no,
        ip,
        nullif(userAgent, '') AS user_agent,
        tenant,
-       tenant AS caller_input_tenant,
+       -- As it was logged, though more of it may come to the same: to hash that costs less than to work out what is told of it.
+       tenant_and_ip_input AS caller_input_tenant_and_ip,
        signInActivityId AS caller_input_token,
-       session AS caller_input_session,
+       sessionId AS caller_input_session, c_Sid AS caller_input_other_session,
        appId AS caller_input_client,
        userId AS caller_input_subject,
-       permissions AS caller_input_permissions,
-       CASE WHEN NOT starts_with(address, '{_GRAPH}/') THEN split_part(address, '/', 3) END AS caller_input_host,
-       starts_with(address, 'https://') AS caller_input_has_host,
-       ip AS caller_input_ip,
+       scopes AS caller_input_scopes, roles AS caller_input_roles,
+       CASE WHEN starts_with(address, '{_GRAPH}/') THEN NULL
+            WHEN starts_with(address, 'https://') THEN split_part(address, '/', 3) ELSE '/' END AS caller_input_host,
        userAgent AS caller_input_agent,
-       is_aad_graph AS caller_input_is_aad_graph,
-       method AS target_input_method,
+       category AS caller_input_category, httpStatusCode IS NULL AS caller_input_no_http_status,
+       requestMethod AS target_input_method, httpMethod AS target_input_other_method,
        address AS target_input_address,
-       is_aad_graph AS target_input_is_aad_graph
+       category AS target_input_category, httpStatusCode IS NULL AS target_input_no_http_status
 FROM activity
 """
