@@ -130,3 +130,41 @@ def test_an_export_cut_off_at_a_known_cap_is_noted(tmp_path):
     path = ndjson(tmp_path / "a.ndjson", [usage(n, event_id=f"e{n}") for n in range(50_000)])
     with Store(":memory:") as store:
         assert "cut off" in store.load(path).batches[0]["note"]
+
+
+SEVERAL = Loader(
+    name="several",
+    version=1,
+    title="Records that are ignored for several reasons",
+    recognise=lambda sample: True,
+    fields='{"id": "VARCHAR", "at": "VARCHAR", "why": ["VARCHAR"]}',
+    carries=("usage",),
+    usage="SELECT line_no, r.id AS event_id, r.at AS used_at, 'success' AS outcome FROM record WHERE r.at IS NOT NULL",
+    ignored="SELECT line_no, unnest(r.why) AS reason FROM record",
+    rejected="SELECT line_no, 'wrong' AS reason FROM record WHERE r.id = 'bad'",
+)
+
+
+@given(
+    records=st.lists(
+        st.tuples(st.sampled_from(["good", "bad", "mute"]), st.lists(st.sampled_from("abc"), max_size=3)),
+        min_size=1,
+        max_size=12,
+    )
+)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_record_is_ignored_once_for_the_first_of_its_reasons(tmp_path, records):
+    path = tmp_path / "a.ndjson"
+    lines = [
+        {"id": f"e{number}" if kind == "good" else kind, "at": "2026-01-01" if kind == "good" else None, "why": why}
+        for number, (kind, why) in enumerate(records)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    ignored = [min(why) for kind, why in records if kind == "mute" and why]
+    with Store(":memory:") as store:
+        batch = load_file(store.engine, path, SEVERAL)
+        assert batch["usage"] == sum(kind == "good" for kind, _ in records)
+        assert batch["ignored"] == len(ignored)
+        assert batch["rejected"] == sum(kind == "bad" or (kind == "mute" and not why) for kind, why in records)
+        found = dict(store.engine.rows("SELECT reason, records FROM ignored"))
+        assert found == {reason: ignored.count(reason) for reason in set(ignored)}

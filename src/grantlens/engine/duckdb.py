@@ -55,6 +55,7 @@ class Engine:
         self, path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None
     ) -> None:
         self.path = str(path)
+        self._threads: int | None = None  # all that it may use, once some of them are left to others
         if Path(self.path).is_dir():
             raise StoreError(
                 f"{self.path} is a folder, not a store.", f"Name a file in it: {Path(self.path) / 'grants.duckdb'}"
@@ -183,10 +184,9 @@ class Engine:
 
     def share(self, parts: int) -> None:
         """From here on use one of so many parts of the processor."""
-        self.execute("RESET threads")
-        if parts > 1:
-            threads = self.value("SELECT current_setting('threads')")
-            self.execute("SET threads = $threads", {"threads": max(1, threads // parts)})
+        if self._threads is None:
+            self._threads = self.value("SELECT current_setting('threads')")
+        self.execute("SET threads = $threads", {"threads": max(1, self._threads // parts)})
 
     def close(self) -> None:
         """Close the database."""

@@ -117,23 +117,26 @@ class Mapper:
         if self._loader.decode:
             lines, refused = decoded(chunk.lines.table, self._loader.decode)
             chunk = replace(chunk, lines=Lines(lines))
-        self._engine.register("chunk_line", chunk.lines.table)
+        lines = chunk.lines.table
+        self._engine.register("chunk_line", lines)
         mapped: list[Mapped] = []
         loader: Loader | None = self._loader
         try:
             while loader is not None:
-                mapped.append(self._map(loader, refused, first=first and loader is self._loader))
-                rest = self._rest() if loader.otherwise else None
-                loader = loader.otherwise if rest is not None and len(rest) else None
+                made, all_told = self._map(loader, len(lines), refused, first=first and loader is self._loader)
+                mapped.append(made)
+                loader = None if all_told else loader.otherwise
                 if loader is not None:
+                    lines, refused = self._rest(), []
                     self._engine.unregister("chunk_line")
-                    self._engine.register("chunk_line", rest)
-                    refused = []
+                    self._engine.register("chunk_line", lines)
+                    loader = loader if len(lines) else None
         finally:
             self._engine.unregister("chunk_line")
         return replace(chunk, mapped=tuple(mapped))
 
-    def _map(self, loader: Loader, refused: list[tuple[int, str]], *, first: bool) -> Mapped:
+    def _map(self, loader: Loader, records: int, refused: list[tuple[int, str]], *, first: bool) -> tuple[Mapped, bool]:
+        """Return what one loader makes of the records, and whether it had an answer for all of them."""
         record = parsed(loader, "chunk_line")
         calls_only = reads_calls_only(loader)
         known = self._bench.known(loader)
@@ -159,13 +162,15 @@ class Mapper:
                 staged.append(Rows(table, each, {name: self._entries(each, name) for name in each.entries}))
                 self._run(f"INSERT INTO out_line SELECT line_no FROM staged_{each.log}")
         ignored = self._ignored(loader, kept)
-        if loader.otherwise is None:
+        all_told = self._all_told(records)
+        if loader.otherwise is None and not all_told:
             self._run(
                 "INSERT INTO bad_line SELECT line_no, 'not mapped' FROM chunk_line "
                 "WHERE line_no NOT IN (SELECT line_no FROM out_line) AND line_no NOT IN (SELECT line_no FROM bad_line)"
             )
         bad = self._engine.arrow("FROM bad_line")
-        return Mapped(staged, ignored, bad, rejected(self._engine, text=loader.text) if len(bad) else None)
+        made = Mapped(staged, ignored, bad, rejected(self._engine, text=loader.text) if len(bad) else None)
+        return made, all_told
 
     def _keep_steps(self, loader: Loader, kept: dict[str, str]) -> None:
         """Work out the steps; once a record of the file was no JSON, in the way that bears it."""
@@ -242,14 +247,26 @@ class Mapper:
         )
 
     def _ignored(self, loader: Loader, kept: Mapping[str, str]) -> pa.Table:
+        """Set aside the records that the loader ignores, and count them by reason."""
         select = with_steps(loader, loader.ignored, kept=kept) if loader.ignored else "FROM bad_line LIMIT 0"
-        self._run(
-            f"CREATE OR REPLACE TEMP TABLE ignored_line AS SELECT line_no, min(reason) AS reason FROM ({select}) "
-            "WHERE line_no NOT IN (SELECT line_no FROM out_line) AND line_no NOT IN (SELECT line_no FROM bad_line) "
-            "GROUP BY line_no"
+        others = [table for table in ("out_line", "bad_line") if self._engine.value(f"SELECT count(*) FROM {table}")]
+        where = " AND ".join(f"line_no NOT IN (SELECT line_no FROM {table})" for table in others) or "true"
+        self._run(f"CREATE OR REPLACE TEMP TABLE ignored_line AS SELECT line_no, reason FROM ({select}) WHERE {where}")
+        rising = (
+            "SELECT bool_and(line_no > before) FROM (SELECT line_no, lag(line_no) OVER () AS before FROM ignored_line)"
         )
+        if self._engine.value(rising) is False:  # else no record is there twice, which is dearer to ask
+            self._run(
+                "CREATE OR REPLACE TEMP TABLE ignored_line AS SELECT line_no, min(reason) AS reason FROM ignored_line GROUP BY line_no"
+            )
         self._run("INSERT INTO out_line SELECT line_no FROM ignored_line")
         return self._engine.arrow("SELECT reason, count(*) AS records FROM ignored_line GROUP BY reason")
+
+    def _all_told(self, records: int) -> bool:
+        """True if each of so many records gave rows or is ignored: then nobody has to look for those that are left."""
+        if self._engine.value("SELECT count(*) FROM out_line") < records:
+            return False
+        return self._engine.value("SELECT count(DISTINCT line_no) FROM out_line") == records
 
     def _rest(self) -> pa.Table:
         """Return the records of which nothing was made."""
