@@ -48,8 +48,9 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
     return 2 * sum(map(is_event, sample)) > len(sample)
 
 
+# Most events are ignored: copying costs more than asking.
 _EVENT = """
-SELECT line_no, r.*,
+SELECT line_no, r.action AS action,
        CASE WHEN r.action IN ('app_installed', 'org_app_workspace_added', 'org_app_upgraded_to_org_install')
             THEN 'consent'
             WHEN r.action IN ('app_scopes_expanded', 'app_resources_granted', 'app_resources_added',
@@ -64,7 +65,8 @@ SELECT line_no, r.*,
             WHEN r.action IN ('user_deactivated', 'guest_deactivated', 'guest_expired') THEN 'person'
             WHEN r.action LIKE 'mcp@_slack@_%@_tool@_called' ESCAPE '@'
               OR r.action IN ('app_agentforce_execute_slack_action', 'app_flows_execute_slack_action')
-            THEN 'use' END AS meaning
+            THEN 'use' END AS meaning,
+       CASE WHEN meaning IS NOT NULL THEN r END AS e
 FROM record
 WHERE r IS NOT NULL
 """
@@ -76,8 +78,7 @@ SELECT *, {moment("date_create")} AS happened_at, {moment("p_parse_time")} AS re
        nullif(context.location.id, '') AS tenant,
        CASE WHEN meaning IN ('consent', 'removal', 'deletion', 'restriction') AND client_id IS NULL THEN 'app'
             WHEN meaning IN ('session', 'person') AND person IS NULL THEN 'person' END AS lacks
-FROM event
-WHERE meaning IS NOT NULL
+FROM (SELECT line_no, meaning, e.* FROM event WHERE meaning IS NOT NULL)
 """
 
 _ISSUANCE = """

@@ -15,9 +15,12 @@ def text_moment(text: str) -> str:
     """
     # DuckDB would also read 'infinity', 'epoch' and dates alone; the year 0001 is how Go writes "no time"
     return (
-        f"CASE WHEN {text} LIKE '____-__-_____:__:__%' AND {text} >= '1' AND left({text}, 4) NOT LIKE '%-%' "
+        f"CASE WHEN {text} LIKE {_WRITTEN} AND {text} >= '1' AND strpos({text}, '-') = 5 "
         f"THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
     )
+
+
+_WRITTEN = "'____-__-_____:__:__%'"
 
 
 def moment(text: str) -> str:
@@ -30,6 +33,7 @@ def moment(text: str) -> str:
     """
     number = f"TRY_CAST({text} AS DECIMAL(20, 6))"
     # text first: to find out that it is no number costs four times as much
-    return f"""CASE WHEN {text} LIKE '____-__-_____:__:__%' THEN {text_moment(text)}
+    return f"""CASE WHEN {text} LIKE {_WRITTEN}
+            THEN CASE WHEN {text} >= '1' AND strpos({text}, '-') = 5 THEN TRY_CAST({text} AS TIMESTAMPTZ) END
             WHEN {number} BETWEEN 100000000 AND 99999999999 THEN make_timestamptz(({number} * 1000000)::BIGINT)
             WHEN {number} BETWEEN 100000000000 AND 99999999999999 THEN make_timestamptz(({number} * 1000)::BIGINT) END"""
