@@ -72,10 +72,10 @@ def nothing_to_mask(record: str, reason: str) -> str:
         Columns with the text of a record and with what is said of it. Only ASCII is judged: elsewhere more letters count
         as equal and more characters as blanks.
     """
-    text = f"concat({reason}, chr(10), left({record}, {3 * EXCERPT}))"
+    text = f"concat({reason}, chr(10), left({record}, {2 * EXCERPT}))"
     return (
         f"starts_with({record}, '{{') AND ends_with({record}, '}}') AND length({reason}) <= {EXCERPT} "
-        f"AND (length({record}) <= {EXCERPT} OR regexp_matches(substring({record}, {EXCERPT + 1}, {2 * EXCERPT}), '[,}}]')) "
+        f"AND (length({record}) <= {EXCERPT} OR regexp_matches(substring({record}, {EXCERPT + 1}, {EXCERPT}), '[,}}]')) "
         f"AND strlen({text}) = length({text}) AND NOT regexp_matches({text}, '{_ANY_MASK}')"
     )
 
