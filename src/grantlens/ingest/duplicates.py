@@ -63,7 +63,7 @@ class Duplicates:
         self._forget("usage")
 
     def _settle(self, log: str) -> None:
-        """Equal hashes say here too that there may be some: to number all events takes longer, and few files have any."""
+        """Equal hashes say here too that there may be some: to group all events takes longer, and few files have any."""
         mine, theirs = f"FROM {log} WHERE batch_id = $batch", f"FROM {log} WHERE batch_id < $batch"
         rows, different = self._engine.rows(
             f"SELECT count(*), count(DISTINCT hash(source, event_id)) {mine}", self._parameters
@@ -75,11 +75,11 @@ class Duplicates:
         if rows == different and not known:
             return
         self._run(
-            f"CREATE OR REPLACE TEMP TABLE duplicate AS SELECT row FROM ("
-            f"SELECT f.row, k.event_id IS NOT NULL AS known, row_number() OVER (PARTITION BY "
-            f"f.source, f.event_id ORDER BY f.line_no, f.row) AS nth FROM (SELECT rowid AS row, source, event_id, line_no {mine}) f "
-            f"LEFT JOIN (SELECT DISTINCT source, event_id {theirs}) k "
-            "ON k.source = f.source AND k.event_id = f.event_id) WHERE known OR nth > 1"
+            "CREATE OR REPLACE TEMP TABLE duplicate AS "
+            f"WITH kept AS (SELECT arg_min(rowid, (line_no, rowid)) AS row {mine} GROUP BY source, event_id) "
+            f"SELECT f.row FROM (SELECT rowid AS row, source, event_id {mine}) f "
+            f"LEFT JOIN (SELECT DISTINCT source, event_id {theirs}) k ON k.source = f.source AND k.event_id = f.event_id "
+            "WHERE k.event_id IS NOT NULL OR f.row NOT IN (FROM kept)"
         )
         self._run(f"DELETE FROM {log} WHERE rowid IN (SELECT row FROM duplicate)")
         self._forget(log)
