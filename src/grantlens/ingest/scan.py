@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from grantlens.ingest.chunk import Chunk, Lines, int_array, sliced
@@ -76,18 +75,25 @@ class FileLines(Lines):
 
         return int_array(np.arange(self._first, self._first + len(self._starts) - 1))
 
-    def bytes_of(self, keys: np.ndarray) -> Iterator[memoryview]:
+    def bytes_of(self, keys: np.ndarray) -> Iterator[bytes | memoryview]:
         """Give the text of those with some numbers; lines that are near each other are read together."""
         import numpy as np
 
         begins, ends = self._starts[keys - self._first], self._starts[keys - self._first + 1]
         apart = (begins[1:] - ends[:-1] > NEAR) | (begins[1:] // BLOCK != begins[:-1] // BLOCK)
-        firsts = np.concatenate([[0], np.flatnonzero(apart) + 1, [len(keys)]]).tolist()
-        for first, last in pairwise(firsts):
-            offset = int(begins[first])
-            read = memoryview(self._content.read_at(offset, int(ends[last - 1]) - offset))
-            places = zip((begins[first:last] - offset).tolist(), (ends[first:last] - offset).tolist(), strict=True)
-            yield from (read[begin:end] for begin, end in places)
+        firsts = np.concatenate([[0], np.flatnonzero(apart) + 1])
+        offsets, sizes = begins[firsts], ends[np.append(firsts[1:], len(keys)) - 1] - begins[firsts]
+        counts = np.diff(firsts, append=len(keys))
+        for first, count, offset, size in zip(
+            *(each.tolist() for each in (firsts, counts, offsets, sizes)), strict=True
+        ):
+            read = self._content.read_at(offset, size)
+            if count == 1:
+                yield read
+                continue
+            lines = slice(first, first + count)
+            places = zip((begins[lines] - offset).tolist(), (ends[lines] - offset).tolist(), strict=True)
+            yield from (memoryview(read)[begin:end] for begin, end in places)
 
 
 def scanned(content: Content, wanted: Callable[[], bool]) -> Generator[Chunk, None, tuple[int, bytes]]:
