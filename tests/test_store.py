@@ -160,14 +160,16 @@ def test_views_that_could_not_be_made_are_made_the_next_time(tmp_path, monkeypat
         assert again.sql("SELECT count(*) AS n FROM issued").to_pylist() == [{"n": 0}]
 
 
-def test_a_load_leaves_nothing_in_the_write_ahead_log(tmp_path, log):
+@pytest.mark.parametrize("small", [0, 1 << 20])
+def test_what_a_large_file_brings_does_not_go_through_the_write_ahead_log(tmp_path, log, monkeypatch, small):
+    monkeypatch.setattr("grantlens.ingest.load.SMALL", small)
     path = tmp_path / "s.duckdb"
-    more = [ndjson(tmp_path / f"{number}.ndjson", [usage(number)]) for number in (70, 71)]
     with Store(path) as store:
-        for files in ([log], more):
-            store.load(*files)
-            ahead = path.with_name(path.name + ".wal")
-            assert not ahead.exists() or not ahead.stat().st_size
+        store.load(log)
+        ahead = path.with_name(path.name + ".wal")
+        assert (ahead.exists() and ahead.stat().st_size > 0) == (small > 0)
+        store.load(ndjson(tmp_path / "b.ndjson", [usage(70)]))
+        assert store.sql("SELECT count(*) AS n FROM usage").to_pylist() == [{"n": 31}]
         assert (
             store.engine.value("SELECT current_setting('wal_autocheckpoint')") == "16.0 MiB"
         )  # for what else is written

@@ -135,17 +135,20 @@ class Engine:
             self.unregister(name)
 
     @contextmanager
-    def transaction(self, *, last: bool = False) -> Iterator[None]:
+    def transaction(self, *, large: bool = False) -> Iterator[None]:
         """All or nothing: what runs inside is committed together, or not at all.
 
-        Where it is the last of several, it is written where it stays: a commit else writes to the write-ahead log,
-        unless it is large, and closing the file writes it once more.
+        Parameters
+        ----------
+        large
+            Whether much is written: it is then written where it stays. Else it may go to the write-ahead log, and from there
+            to its place when the file is closed: good for little, of which much more may follow, but twice the work.
         """
         with owner_only():
             self.execute("BEGIN")
             try:
                 yield
-                if last:
+                if large:
                     self.execute("SET wal_autocheckpoint = '0B'")
                 self.execute("COMMIT")
             except BaseException:
@@ -155,7 +158,7 @@ class Engine:
                 self.share(1)
                 raise
             finally:
-                if last:
+                if large:
                     self._connection.execute("RESET wal_autocheckpoint")
 
     @contextmanager

@@ -16,7 +16,7 @@ from grantlens.ingest.content import FileChanged
 from grantlens.ingest.coverage import refresh_coverage
 from grantlens.ingest.declared import note_declared
 from grantlens.ingest.files import expand
-from grantlens.ingest.opening import Opened, Opener
+from grantlens.ingest.opening import SMALL, Opened, Opener
 from grantlens.ingest.outcome import LoadReport
 from grantlens.ingest.pipeline import Pipeline
 
@@ -107,12 +107,12 @@ def _load_next(
     try:
         with closing(opener.open(path)) as opened:
             meanwhile()
-            with engine.transaction(last=following is None):
+            with engine.transaction(large=opened.content.bytes > SMALL):
                 if following is not None:
                     opener.open_ahead(following)
                 return _load(engine, opened, opener, progress, last=following is None)
     except FileChanged:
-        with closing(opener.open(path, once=True)) as opened, engine.transaction(last=following is None):
+        with closing(opener.open(path, once=True)) as opened, engine.transaction(large=True):
             return _load(engine, opened, opener, progress, last=following is None)
 
 
