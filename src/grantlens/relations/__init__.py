@@ -63,10 +63,9 @@ def install_views(engine: Engine) -> None:
         engine.execute("INSERT INTO meta VALUES ('relations', $digest)", {"digest": _digest()})
 
 
-@cache
-def _views() -> tuple[str, ...]:
+def _views() -> list[str]:
     names = [name for name, relation in registry().items() if not relation.windowed]
-    return tuple(f"CREATE OR REPLACE VIEW {relation.name} AS {relation.sql}" for relation in ordered(names))
+    return [f"CREATE OR REPLACE VIEW {relation.name} AS {relation.sql}" for relation in ordered(names)]
 
 
 def _digest() -> str:
