@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -124,7 +124,7 @@ def _load(
     if loader is None:
         return account.close_empty(content, opened.hollow)
     pipeline = Pipeline(engine, loader, account, opened.reading, opener.spare)
-    with engine.sharing():
+    with engine.sharing() if content.bytes > SMALL else nullcontext():  # to start and end threads takes a few milliseconds
         for chunk in opened.chunks:
             pipeline.take(chunk)
             if progress:
