@@ -124,7 +124,9 @@ def _load(
     if loader is None:
         return account.close_empty(content, opened.hollow)
     pipeline = Pipeline(engine, loader, account, opened.reading, opener.spare)
-    with engine.sharing() if content.bytes > SMALL else nullcontext():  # to start and end threads takes a few milliseconds
+    with (
+        engine.sharing() if content.bytes > SMALL else nullcontext()
+    ):  # to start and end threads takes a few milliseconds
         for chunk in opened.chunks:
             pipeline.take(chunk)
             if progress:
