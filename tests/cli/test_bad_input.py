@@ -221,22 +221,32 @@ def limit_file_size():
 @pytest.fixture
 def tiny_disk(tmp_path):
     """Return a folder on a disk of four megabytes, where this user may make one."""
-    folder = tmp_path / "tiny"
+    with disk_of(tmp_path / "tiny", "4m") as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def disk_of(folder, size):
     folder.mkdir()
     if (
         not shutil.which("mount")
-        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]).returncode
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]).returncode
     ):
         pytest.skip("making a small disk needs the right to mount one")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 @pytest.fixture
 def big_log(tmp_path):
-    path = tmp_path / "big.ndjson"
+    return log_of(tmp_path / "big.ndjson", 60_000)
+
+
+def log_of(path, records):
     with path.open("w") as file:
-        for _ in range(60_000):
+        for _ in range(records):
             file.write(
                 json.dumps({**RECORD, "event_id": os.urandom(16).hex(), "resource_id": os.urandom(60).hex()}) + "\n"
             )
@@ -251,6 +261,24 @@ def test_a_full_disk(shell, tiny_disk, big_log):
     assert ran.failed_well(), ran
     assert "disk is full" in ran.err or "no room" in ran.err
     assert rows(store_path) == [0, 0, 0, 0]
+
+
+def test_a_disk_that_is_full_at_the_commit(shell, tmp_path):
+    log = log_of(tmp_path / "large.ndjson", 150_000)
+    told = []
+    for size in (15, 16, 17, 18, 19, 20):  # rows fit sooner or later, and what the commit writes of them a little later
+        with disk_of(tmp_path / f"disk{size}", f"{size}m") as folder:
+            ran = shell("load", folder / "acme.duckdb", log)
+            if ran.code == 0:
+                break
+            assert ran.failed_well(), ran
+            assert "disk is full" in ran.err
+            whole = "as a whole or not at all" in ran.err
+            assert rows(folder / "acme.duckdb") in ([[0, 0, 0, 0], [1, 0, 150_000, 0]] if whole else [[0, 0, 0, 0]])
+            told.append(whole)
+    assert ran.code == 0
+    assert told[0] is False
+    assert told[-1] is True
 
 
 def test_a_file_that_may_not_grow(shell, store_path, big_log):

@@ -154,12 +154,14 @@ class Engine:
             except BaseException:
                 with suppress(duckdb.Error):  # a failed commit has already rolled back
                     self._connection.rollback()
-                self._connection.execute("SET disabled_optimizers = ''")
-                self.share(1)
+                with suppress(duckdb.Error, GrantlensError):  # where the disk was full, the database takes nothing more
+                    self._connection.execute("SET disabled_optimizers = ''")
+                    self.share(1)
                 raise
             finally:
                 if large:
-                    self._connection.execute("RESET wal_autocheckpoint")
+                    with suppress(duckdb.Error):
+                        self._connection.execute("RESET wal_autocheckpoint")
 
     @contextmanager
     def filters_in_place(self) -> Iterator[None]:
@@ -182,7 +184,7 @@ class Engine:
         try:
             yield
         finally:
-            with suppress(duckdb.Error):  # a lost transaction refuses every statement
+            with suppress(duckdb.Error, GrantlensError):  # a lost transaction refuses every statement
                 self.share(1)
 
     def share(self, parts: int) -> None:
@@ -207,6 +209,13 @@ def _explained() -> Iterator[None]:
     except duckdb.TransactionException as error:
         if _no_room(error):  # a commit that the disk refuses
             raise _explain_io(error) from None
+        raise
+    except duckdb.FatalException as error:
+        if _no_room(error):  # a commit that may stand in the write-ahead log, and could not be written to its place
+            raise StoreError(
+                "The disk is full; what was being written is kept as a whole or not at all.",
+                "Free some space, then run the same command again: it adds nothing that is there.",
+            ) from None
         raise
     except duckdb.OutOfMemoryException as error:
         raise StoreError(

@@ -54,7 +54,7 @@ class Seen:
         if 2 * self._count > len(self._keys):
             met = self._keys > 0
             before = self._hashes[met], self._keys[met]
-            self._make(1 << (4 * self._count).bit_length())
+            self._make(1 << (2 * self._count).bit_length())
             self._fill(*before)
         self._fill(hashes, keys)
 

@@ -11,16 +11,17 @@ def text_moment(text: str) -> str:
     Examples
     --------
     >>> text_moment("created")[:48]
-    "CASE WHEN created LIKE '____-__-_____:__:__%' AN"
+    "CASE WHEN created LIKE '____-__-_____:__:__%' TH"
     """
-    # DuckDB would also read 'infinity', 'epoch' and dates alone; the year 0001 is how Go writes "no time"
-    return (
-        f"CASE WHEN {text} LIKE {_WRITTEN} AND {text} >= '1' AND strpos({text}, '-') = 5 "
-        f"THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
-    )
+    return f"CASE WHEN {text} LIKE {_WRITTEN} THEN {_read(text)} END"
 
 
 _WRITTEN = "'____-__-_____:__:__%'"
+
+
+def _read(text: str) -> str:
+    # DuckDB would also read 'infinity', 'epoch' and dates alone; the year 0001 is how Go writes "no time"
+    return f"CASE WHEN {text} >= '1' AND strpos({text}, '-') = 5 THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
 
 
 def moment(text: str) -> str:
@@ -33,7 +34,6 @@ def moment(text: str) -> str:
     """
     number = f"TRY_CAST({text} AS DECIMAL(20, 6))"
     # text first: to find out that it is no number costs four times as much
-    return f"""CASE WHEN {text} LIKE {_WRITTEN}
-            THEN CASE WHEN {text} >= '1' AND strpos({text}, '-') = 5 THEN TRY_CAST({text} AS TIMESTAMPTZ) END
+    return f"""CASE WHEN {text} LIKE {_WRITTEN} THEN {_read(text)}
             WHEN {number} BETWEEN 100000000 AND 99999999999 THEN make_timestamptz(({number} * 1000000)::BIGINT)
             WHEN {number} BETWEEN 100000000000 AND 99999999999999 THEN make_timestamptz(({number} * 1000)::BIGINT) END"""
