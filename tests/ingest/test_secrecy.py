@@ -3,6 +3,7 @@
 import json
 import random
 
+import pyarrow as pa
 import pytest
 
 from grantlens.ingest import secrecy
@@ -125,13 +126,9 @@ def test_what_is_taken_to_hold_nothing_to_mask_is_shown_as_it_would_be_masked():
     texts += [
         "{" + "".join(chance.choices(["abc", ",", ":", " "], k=chance.randrange(1, 400))) + "}" for _ in range(500)
     ]
-    with Store(":memory:") as store:
-        plain = store.engine.rows(
-            f"SELECT {nothing_to_mask('record', 'reason')} FROM (SELECT unnest($texts) AS record, 'is wrong' AS reason)",
-            {"texts": texts},
-        )
-    assert 500 < sum(each for (each,) in plain) < 2_000
-    for text, (is_plain,) in zip(texts, plain, strict=True):
+    plain = nothing_to_mask(pa.array(texts)).to_pylist()
+    assert 500 < sum(plain) < 2_000
+    for text, is_plain in zip(texts, plain, strict=True):
         whole = text[: EXCERPT * 20]
         for pattern, instead in secrecy._MASKS:
             whole = pattern.sub(instead, whole)

@@ -204,11 +204,13 @@ def text_array(texts: Sequence[str]) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(encoded), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))])
 
 
-def numbers_of(column: pa.ChunkedArray, kind: str) -> np.ndarray:
+def numbers_of(column: pa.Array | pa.ChunkedArray, kind: str) -> np.ndarray:
     """Return a column of integers without NULLs as numpy sees it; `to_numpy` would import pandas."""
     import numpy as np
+    import pyarrow as pa
 
     pieces = [
-        np.frombuffer(piece.buffers()[1], kind)[piece.offset : piece.offset + len(piece)] for piece in column.chunks
+        np.frombuffer(piece.buffers()[1], kind)[piece.offset : piece.offset + len(piece)]
+        for piece in ([column] if isinstance(column, pa.Array) else column.chunks)
     ]
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces or [np.empty(0, kind)])

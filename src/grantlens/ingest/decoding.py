@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from grantlens.ingest.chunk import text_array
+from grantlens.ingest.chunk import int_array, text_array
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def decoded(lines: pa.Table, decode: Callable[[str], str]) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """Return the lines decoded, and (line_no, reason) of those that could not be, which stay as they are.
+def decoded(lines: pa.Table, decode: Callable[[str], str]) -> tuple[pa.Table, pa.Table]:
+    """Return the lines decoded, and `line_no` and `reason` of those that could not be, which stay as they are.
 
     Where `decode` names an RE2 pattern of plain lines, as `plain`, it has a quicker way to decode these: `at_once`, which
     may give None for one that has to be decoded with care all the same.
     """
+    import pyarrow as pa
+
     texts: list[str] = []
-    refused = []
+    refused: dict[int, str] = {}
     plain = _plain(lines, getattr(decode, "plain", None))
     at_once = getattr(decode, "at_once", None)
     for at, line in enumerate(lines["line"].to_pylist()):
@@ -28,10 +30,14 @@ def decoded(lines: pa.Table, decode: Callable[[str], str]) -> tuple[pa.Table, li
                 text = decode(line.strip())
             except ValueError as error:
                 text = line
-                refused.append((lines["line_no"][at].as_py(), str(error)))
+                refused[at] = str(error)
         texts.append(text)
     column = lines.schema.get_field_index("line")
-    return lines.set_column(column, lines.schema.field(column), text_array(texts)), refused
+    bad = [lines["line_no"].take(int_array(list(refused))), text_array(list(refused.values()))]
+    return (
+        lines.set_column(column, lines.schema.field(column), text_array(texts)),
+        pa.Table.from_arrays(bad, names=["line_no", "reason"]),
+    )
 
 
 def _plain(lines: pa.Table, pattern: str | None) -> list[bool] | None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import Engine, MalformedJson, quote
+from grantlens.ingest.answers import Answers
 from grantlens.ingest.calls import CallReader
-from grantlens.ingest.chunk import Chunk, Lines, Rows
+from grantlens.ingest.chunk import Chunk, Lines, Rows, int_array, numbers_of
 from grantlens.ingest.decoding import decoded
 from grantlens.ingest.mapping import (
     WANTED,
@@ -26,11 +27,12 @@ from grantlens.ingest.mapping import (
 )
 from grantlens.ingest.raw_tokens import hash_tokens
 from grantlens.ingest.rejection import rejected
-from grantlens.ingest.unknown_keys import refuse_unknown_keys
+from grantlens.ingest.unknown_keys import unknown_keys
 from grantlens.ingest.workbench import Workbench
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from grantlens.ingest.content import Content
@@ -48,16 +50,16 @@ class Mapped:
     staged
         The rows of each log.
     ignored
-        The reasons why records were ignored, and how many by each.
+        The reasons why records were ignored, and how many by each; None if it ignores none.
     bad
-        `line_no` and `reason` of the records that are rejected, a row for each reason.
+        `line_no` and `reason` of the records that are rejected, a row for each reason; None if there are none.
     rejected
-        The same records as they are kept: `line_no`, `reason` and `excerpt`; None if there are none.
+        The same records as they are kept: `line_no`, `reason` and `excerpt`.
     """
 
     staged: list[Rows]
-    ignored: pa.Table
-    bad: pa.Table
+    ignored: pa.Table | None
+    bad: pa.Table | None
     rejected: pa.Table | None
 
 
@@ -113,64 +115,54 @@ class Mapper:
         """Return the chunk with what was made of it."""
         if chunk.check:
             chunk.check()
-        refused: list[tuple[int, str]] = []
+        refused: pa.Table | None = None
         if self._loader.decode:
-            lines, refused = decoded(chunk.lines.table, self._loader.decode)
-            chunk = replace(chunk, lines=Lines(lines))
-        lines = chunk.lines.table
-        self._engine.register("chunk_line", lines)
+            decoded_lines, refused = decoded(chunk.lines.table, self._loader.decode)
+            chunk = replace(chunk, lines=Lines(decoded_lines))
+        lines: Lines = chunk.lines
         mapped: list[Mapped] = []
         loader: Loader | None = self._loader
-        try:
-            while loader is not None:
-                made, all_told = self._map(loader, len(lines), refused, first=first and loader is self._loader)
-                mapped.append(made)
-                loader = None if all_told else loader.otherwise
-                if loader is not None:
-                    lines, refused = self._rest(), []
-                    self._engine.unregister("chunk_line")
-                    self._engine.register("chunk_line", lines)
-                    loader = loader if len(lines) else None
-        finally:
-            self._engine.unregister("chunk_line")
+        while loader is not None:
+            with self._engine.registered("chunk_line", lines.table):
+                made, missing = self._map(loader, lines, refused, first=first and loader is self._loader)
+            mapped.append(made)
+            loader, refused = loader.otherwise if len(missing) else None, None
+            if loader is not None:
+                lines = Lines(lines.table.take(int_array(missing)))
         return replace(chunk, mapped=tuple(mapped))
 
-    def _map(self, loader: Loader, records: int, refused: list[tuple[int, str]], *, first: bool) -> tuple[Mapped, bool]:
-        """Return what one loader makes of the records, and whether it had an answer for all of them."""
+    def _map(self, loader: Loader, lines: Lines, refused: pa.Table | None, *, first: bool) -> tuple[Mapped, np.ndarray]:
+        """Return what one loader makes of the records, and where those stand for which it had no answer."""
+        import numpy as np
+
         record = parsed(loader, "chunk_line")
         calls_only = reads_calls_only(loader)
         known = self._bench.known(loader)
         kept = known[0] if known else {} if calls_only else kept_steps(loader)
         self._keep_steps(loader, kept)
-        self._run("CREATE OR REPLACE TEMP TABLE out_line (line_no BIGINT)")
-        self._run("CREATE OR REPLACE TEMP TABLE bad_line (line_no BIGINT, reason VARCHAR)")
-        if refused:
-            self._engine.execute(
-                "INSERT INTO bad_line SELECT unnest($lines), unnest($reasons)",
-                {"lines": [line for line, _ in refused], "reasons": [reason for _, reason in refused]},
-            )
+        answers = Answers(numbers_of(lines.keys, "int64"))
+        answers.reject(refused)
         if loader.known_keys is not None:
-            refuse_unknown_keys(self._engine, loader, self._path, first=first)
+            answers.reject(unknown_keys(self._engine, loader, self._path, first=first))
         if loader.rejected:
-            self._run(
-                f"INSERT INTO bad_line SELECT line_no, reason FROM ({with_steps(loader, loader.rejected, kept=kept)})"
-            )
+            answers.reject(self._said(loader, loader.rejected, kept))
         staged = []
         for each in known[1] if known else self._stagings_of(loader, record if calls_only else None, kept):
-            if self._stage(each):
-                table = self._engine.arrow(f"FROM staged_{each.log}")
+            table = self._stage(each, answers)
+            if table is not None:
                 staged.append(Rows(table, each, {name: self._entries(each, name) for name in each.entries}))
-                self._run(f"INSERT INTO out_line SELECT line_no FROM staged_{each.log}")
-        ignored = self._ignored(loader, kept)
-        all_told = self._all_told(records)
-        if loader.otherwise is None and not all_told:
-            self._run(
-                "INSERT INTO bad_line SELECT line_no, 'not mapped' FROM chunk_line "
-                "WHERE line_no NOT IN (SELECT line_no FROM out_line) AND line_no NOT IN (SELECT line_no FROM bad_line)"
-            )
-        bad = self._engine.arrow("FROM bad_line")
-        made = Mapped(staged, ignored, bad, rejected(self._engine, text=loader.text) if len(bad) else None)
-        return made, all_told
+                answers.give(numbers_of(table["line_no"], "int64"))
+        ignored = answers.ignore(self._said(loader, loader.ignored, kept)) if loader.ignored else None
+        missing = np.flatnonzero(answers.missing())
+        if loader.otherwise is None:
+            answers.reject_missing("not mapped")
+        bad = answers.rejected()
+        return Mapped(staged, ignored, bad, bad and rejected(lines, bad, text=loader.text)), missing
+
+    def _said(self, loader: Loader, select: str, kept: Mapping[str, str]) -> pa.Table:
+        """Return what the loader says of records."""
+        sql = f"SELECT line_no, reason FROM ({with_steps(loader, select, kept=kept)})"
+        return self._engine.arrow(sql, self._parameters)
 
     def _keep_steps(self, loader: Loader, kept: dict[str, str]) -> None:
         """Work out the steps; once a record of the file was no JSON, in the way that bears it."""
@@ -193,8 +185,8 @@ class Mapper:
         self._bench.learn(loader, kept, stagings)
         return stagings
 
-    def _stage(self, staged: Staging) -> bool:
-        """Stage a log, and set aside the rows that do not fit; False if there are no others."""
+    def _stage(self, staged: Staging, answers: Answers) -> pa.Table | None:
+        """Stage a log, reject the rows that do not fit, and return the others; None if there are none."""
         table = f"staged_{staged.log}"
         with self._engine.filters_in_place():
             self._run(f"CREATE OR REPLACE TEMP TABLE {table} AS {staged.sql}")
@@ -203,14 +195,17 @@ class Mapper:
                 f"DELETE FROM {table} WHERE line_no IN (SELECT s.line_no FROM {table} s JOIN chunk_line l USING (line_no) "
                 "WHERE strlen(rtrim(l.line, chr(13) || chr(10))) IS DISTINCT FROM s.accounted)"
             )
-        if self._engine.value("SELECT count(*) FROM bad_line"):
-            self._run(f"DELETE FROM {table} WHERE line_no IN (SELECT line_no FROM bad_line)")
+        bad = answers.rejected()
+        if bad is not None:
+            with self._engine.registered("bad_line", bad):
+                self._run(f"DELETE FROM {table} WHERE line_no IN (SELECT line_no FROM bad_line)")
         rows, refused = self._engine.rows(f"SELECT count(*), count(refused) FROM {table}")[0]
         if refused:
-            self._run(f"INSERT INTO bad_line SELECT line_no, refused FROM {table} WHERE refused IS NOT NULL")
+            said = f"SELECT line_no, refused AS reason FROM {table} WHERE refused IS NOT NULL"
+            answers.reject(self._engine.arrow(said))
             self._run(f"DELETE FROM {table} WHERE refused IS NOT NULL")
         if rows == refused:
-            return False
+            return None
         if "event_id" not in staged.given:
             self._run(f"ALTER TABLE {table} ADD COLUMN event_id VARCHAR")
         if self._engine.value(f"SELECT count(*) - count(event_id) FROM {table}"):
@@ -219,7 +214,7 @@ class Mapper:
             hash_tokens(
                 self._engine, table, [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["salt"]
             )
-        return True
+        return self._engine.arrow(f"FROM {table}")
 
     def _entries(self, staged: Staging, name: str) -> pa.Table:
         """Return what each hash of the staged calls stands for, each told by its first record."""
@@ -244,35 +239,6 @@ class Mapper:
             "CASE WHEN count(*) OVER same > 1 THEN '#' || row_number() OVER (PARTITION BY s.line_no ORDER BY s.rowid) ELSE '' END AS name "
             f"FROM {table} s JOIN chunk_line l USING (line_no) WHERE s.event_id IS NULL WINDOW same AS (PARTITION BY s.line_no)"
             f") n WHERE {table}.rowid = n.row"
-        )
-
-    def _ignored(self, loader: Loader, kept: Mapping[str, str]) -> pa.Table:
-        """Set aside the records that the loader ignores, and count them by reason."""
-        select = with_steps(loader, loader.ignored, kept=kept) if loader.ignored else "FROM bad_line LIMIT 0"
-        others = [table for table in ("out_line", "bad_line") if self._engine.value(f"SELECT count(*) FROM {table}")]
-        where = " AND ".join(f"line_no NOT IN (SELECT line_no FROM {table})" for table in others) or "true"
-        self._run(f"CREATE OR REPLACE TEMP TABLE ignored_line AS SELECT line_no, reason FROM ({select}) WHERE {where}")
-        rising = (
-            "SELECT bool_and(line_no > before) FROM (SELECT line_no, lag(line_no) OVER () AS before FROM ignored_line)"
-        )
-        if self._engine.value(rising) is False:  # else no record is there twice, which is dearer to ask
-            self._run(
-                "CREATE OR REPLACE TEMP TABLE ignored_line AS SELECT line_no, min(reason) AS reason FROM ignored_line GROUP BY line_no"
-            )
-        self._run("INSERT INTO out_line SELECT line_no FROM ignored_line")
-        return self._engine.arrow("SELECT reason, count(*) AS records FROM ignored_line GROUP BY reason")
-
-    def _all_told(self, records: int) -> bool:
-        """True if each of so many records gave rows or is ignored: then nobody has to look for those that are left."""
-        if self._engine.value("SELECT count(*) FROM out_line") < records:
-            return False
-        return self._engine.value("SELECT count(DISTINCT line_no) FROM out_line") == records
-
-    def _rest(self) -> pa.Table:
-        """Return the records of which nothing was made."""
-        return self._engine.arrow(
-            "SELECT * FROM chunk_line WHERE line_no NOT IN (SELECT line_no FROM out_line) "
-            "AND line_no NOT IN (SELECT line_no FROM bad_line)"
         )
 
     @property

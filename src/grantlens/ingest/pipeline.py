@@ -89,10 +89,14 @@ class Pipeline:
             self._keep_usage(calls.staging, "chunk_call", number="number")
         return True
 
-    def _take_staged_calls(self, calls: Rows, lines: Lines) -> None:
-        """Keep the calls in `staged_usage`, but for those whose caller or target does not fit its columns."""
+    def _take_staged_calls(self, calls: Rows, lines: Lines) -> list[pa.Table]:
+        """Keep the calls in `staged_usage`, but for those whose caller or target does not fit its columns.
+
+        Return `line_no` and `reason` of these.
+        """
         import pyarrow as pa
 
+        refused: list[pa.Table] = []
         keys: list[pa.Array] = []
         rows = None
         while len(keys) < len((CALLERS, TARGETS)):
@@ -101,7 +105,7 @@ class Pipeline:
                 rows = self.engine.arrow("SELECT rowid AS number, line_no, caller_hash, target_hash FROM staged_usage")
             found = self._keys(dictionary, calls, rows, lines, None)
             if found is None:
-                self._refuse_entries(dictionary)
+                refused.append(self._refuse_entries(dictionary))
                 keys, rows = [], None
             else:
                 keys.append(found)
@@ -110,6 +114,7 @@ class Pipeline:
             self._keep_usage(
                 calls.staging, "(SELECT * FROM staged_usage s JOIN call_key k ON k.number = s.rowid)", number="number"
             )
+        return refused
 
     def _keys(
         self, dictionary: Dictionary, calls: Rows, table: pa.Table, lines: Lines, hashes: Distinct | None
@@ -128,19 +133,22 @@ class Pipeline:
         keys = np.ascontiguousarray(keys, np.int32)
         return pa.Array.from_buffers(pa.int32(), len(keys), [None, pa.py_buffer(keys)])
 
-    def _refuse_entries(self, dictionary: Dictionary) -> None:
-        """Set aside the calls of entries that do not fit their columns."""
-        self._run(
-            f"INSERT INTO bad_line SELECT s.line_no, e.refused FROM staged_usage s JOIN new_entry e ON e.seen = s.{dictionary.hash} "
+    def _refuse_entries(self, dictionary: Dictionary) -> pa.Table:
+        """Set aside the calls of entries that do not fit their columns; return `line_no` and `reason` of them."""
+        refused = self.engine.arrow(
+            f"SELECT s.line_no, e.refused AS reason FROM staged_usage s JOIN new_entry e ON e.seen = s.{dictionary.hash} "
             "WHERE e.refused IS NOT NULL"
         )
         self._run(
             f"DELETE FROM staged_usage WHERE {dictionary.hash} IN (SELECT seen FROM new_entry WHERE refused IS NOT NULL)"
         )
+        return refused
 
     def _keep_mapped(self, mapped: Mapped, lines: Lines) -> None:
         """Keep the rows, count what was ignored, put aside what is rejected."""
-        self._run("CREATE OR REPLACE TEMP TABLE bad_line (line_no BIGINT, reason VARCHAR)")
+        import pyarrow as pa
+
+        refused: list[pa.Table] = []
         for rows in mapped.staged:
             log = rows.staging.log
             if not len(rows.table) or (log == "usage" and self._take_calls(rows, lines)):
@@ -150,15 +158,15 @@ class Pipeline:
                     self._keep(rows.staging, "mapped_row")
                     continue
                 self._run("CREATE OR REPLACE TEMP TABLE staged_usage AS FROM mapped_row")
-            self._take_staged_calls(rows, lines)
-        with self.engine.registered("mapped_ignored", mapped.ignored):
-            self._run("INSERT INTO file_ignored FROM mapped_ignored")
-        self.account.add("ignored", sum(mapped.ignored["records"].to_pylist()))
+            refused += self._take_staged_calls(rows, lines)
+        if mapped.ignored:
+            with self.engine.registered("mapped_ignored", mapped.ignored):
+                self._run("INSERT INTO file_ignored FROM mapped_ignored")
+            self.account.add("ignored", sum(mapped.ignored["records"].to_pylist()))
         bad = mapped.rejected
-        if self.engine.value("SELECT count(*) FROM bad_line"):  # of entries that do not fit: told with the others
-            with self.engine.registered("mapped_bad", mapped.bad):
-                self._run("INSERT INTO bad_line FROM mapped_bad")
-            bad = rejected(self.engine, text=self.loader.text)
+        if refused:  # calls of entries that do not fit: told with the others
+            said = pa.concat_tables([*refused, *filter(None, [mapped.bad])])
+            bad = rejected(lines, said, text=self.loader.text)
         if bad is not None:
             with self.engine.registered("bad_record", bad):
                 self._run(

@@ -5,65 +5,125 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from grantlens.ingest.chunk import int_array, text_array
-from grantlens.ingest.secrecy import EXCERPT, masked, nothing_to_mask
+from grantlens.ingest.answers import Reasons, by_record
+from grantlens.ingest.chunk import int_array, numbers_of, text_array
+from grantlens.ingest.secrecy import EXCERPT, masked, nothing_to_mask, part
 from grantlens.ingest.tabular import ODD_ROW
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
     import pyarrow as pa
 
-    from grantlens.engine.duckdb import Engine
+    from grantlens.ingest.chunk import Lines
 
-_REASONS = (
-    "ends AS (SELECT line_no, min(reason) AS first, max(reason) AS last FROM bad_line GROUP BY line_no), "
-    "several AS (SELECT line_no, string_agg(DISTINCT reason, '; ' ORDER BY reason) AS listed FROM bad_line "
-    "WHERE line_no IN (SELECT line_no FROM ends WHERE first <> last) GROUP BY line_no), "
-    "reasons AS (SELECT line_no, coalesce(listed, first) AS reason FROM ends LEFT JOIN several USING (line_no))"
-)
-"""The reasons of each line: most have one, and listing is dear."""
-
-_RECORD = (
-    "CASE WHEN ends_with(l.line, '}' || chr(10)) THEN left(l.line, length(l.line) - 1) "
-    "ELSE rtrim(l.line, ' ' || chr(13) || chr(10)) END"
-)
-"""The text of a record without the end of its line; trimming looks at every letter."""
+_COLUMNS = ["line_no", "reason", "excerpt"]
 
 
-def rejected(engine: Engine, *, text: bool) -> pa.Table:
-    """Return `line_no`, `reason` and `excerpt` of the records in `bad_line`, whose text is in `chunk_line`.
+def rejected(lines: Lines, said: pa.Table, *, text: bool) -> pa.Table:
+    """Return `line_no`, `reason` and `excerpt` of the records that are rejected.
 
-    Most hold nothing to mask and stay in the database; the others are looked at one by one.
+    Most hold nothing to mask, which is asked of all at once; the others are looked at one by one.
 
     Parameters
     ----------
-    engine
-        Where these two tables are.
+    lines
+        The records.
+    said
+        Columns `line_no` and `reason`, a row for each reason.
     text
         True if the records are lines of text, and no JSON is missing.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    no_fault = "true" if text else "reason <> 'not mapped' AND NOT ends_with(reason, ': missing')"
-    engine.execute(
-        "CREATE OR REPLACE TEMP TABLE bad_record AS "  # never the text of one that may hold a secret
-        f"WITH {_REASONS} "
-        f"SELECT line_no, reason, plain, CASE WHEN plain THEN left(record, {EXCERPT}) END AS excerpt "
-        f"FROM (SELECT *, {no_fault} AND {nothing_to_mask('record', 'reason')} AS plain "
-        f"FROM (SELECT line_no, b.reason, {_RECORD} AS record FROM reasons b JOIN chunk_line l USING (line_no))) ORDER BY line_no"
+    keys = numbers_of(lines.keys, "int64")
+    places, which, reasons = _joined(by_record(said, keys))
+    plain_reasons = _plain_reasons(reasons, text=text)
+    parts: list[pa.RecordBatch] = []
+    for here, records in _texts(lines, places):
+        reason = int_array(which[here])
+        plain = pc.and_(plain_reasons.take(reason), _plain_records(records))
+        known = [int_array(keys[places[here]]), reasons.take(reason), records]
+        rows = pa.record_batch(known, names=["line_no", "reason", "record"])
+        parts += [_as_they_stand(rows.filter(plain)), _looked_at(rows.filter(pc.invert(plain)), text=text)]
+    return pa.Table.from_batches(parts)
+
+
+def _joined(reasons: Reasons) -> Reasons:
+    """Put the reasons of each record into one text."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    places, which, texts = reasons
+    first = np.flatnonzero(np.diff(places, prepend=-1))
+    if len(first) == len(places):
+        return reasons
+    ends = pa.py_buffer(np.append(first, len(places)).astype(np.int32))
+    each = pa.ListArray.from_arrays(
+        pa.Array.from_buffers(pa.int32(), len(first) + 1, [None, ends]), texts.take(int_array(which))
     )
-    plain = engine.arrow("SELECT line_no, reason, excerpt FROM bad_record WHERE plain")
-    odd = engine.rows(
-        "SELECT line_no, b.reason, l.line FROM bad_record b JOIN chunk_line l USING (line_no) WHERE NOT b.plain ORDER BY 1"
-    )
-    engine.execute("DROP TABLE bad_record")
-    odd = [(key, reason, record.strip()) for key, reason, record in odd]
-    told = {reason: masked(reason) for reason in {reason for _, reason, _ in odd}}  # most are the same
-    looked_at = [
-        int_array([key for key, _, _ in odd]),
-        text_array([(None if text else _fault(reason, record)) or told[reason] for _, reason, record in odd]),
-        text_array([masked(record.removeprefix(ODD_ROW)) for _, _, record in odd]),
-    ]
-    return pa.concat_tables([plain, pa.Table.from_arrays(looked_at, schema=plain.schema)])
+    together = pc.binary_join(each, "; ").dictionary_encode()
+    return Reasons(places[first], numbers_of(together.indices, "int32"), together.dictionary)
+
+
+def _texts(lines: Lines, places: np.ndarray) -> Iterator[tuple[slice, pa.Array]]:
+    """Give the text of the records in some places, and which of them they are: a batch at a time, for they are copied."""
+    import numpy as np
+
+    begin = done = 0
+    for batch in lines.table.to_batches():
+        end = int(np.searchsorted(places, begin + len(batch)))
+        yield slice(done, end), batch["line"].take(int_array(places[done:end] - begin))
+        begin, done = begin + len(batch), end
+
+
+def _plain_reasons(reasons: pa.Array, *, text: bool) -> pa.Array:
+    """Return for each reason whether it can be shown as it is, and says all that there is to say."""
+    import pyarrow.compute as pc
+
+    plain = pc.and_(pc.less_equal(pc.binary_length(reasons), EXCERPT), nothing_to_mask(reasons))
+    if text:
+        return plain
+    vague = pc.or_(pc.equal(reasons, "not mapped"), pc.ends_with(reasons, ": missing"))
+    return pc.and_not(plain, vague)
+
+
+def _plain_records(records: pa.Array) -> pa.Array:
+    """Return for each record whether it is an object, at least by its ends, and can be shown as it is."""
+    import pyarrow.compute as pc
+
+    closed = pc.ends_with(records, "}\n")
+    for end in ("}", "}\r\n"):
+        closed = pc.or_(closed, pc.ends_with(records, end))
+    return pc.and_(pc.and_(closed, pc.starts_with(records, "{")), nothing_to_mask(records))
+
+
+def _as_they_stand(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the starts of the records, without the ends of their lines."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    line_nos, reasons, records = rows.columns
+    start = part(records, 0, 2 * EXCERPT)
+    shown = pc.if_else(pc.less(pc.binary_length(start), 2 * EXCERPT), pc.ascii_rtrim(start, "\r\n"), start)
+    return pa.record_batch([line_nos, reasons, part(shown, 0, EXCERPT)], names=_COLUMNS)
+
+
+def _looked_at(rows: pa.RecordBatch, *, text: bool) -> pa.RecordBatch:
+    """Return what is to be said of records that may hold a secret, and what can be shown of them."""
+    import pyarrow as pa
+
+    line_nos, *columns = rows.columns
+    reasons, records = (column.to_pylist() for column in columns)
+    records = [record.strip() for record in records]
+    told = {reason: masked(reason) for reason in set(reasons)}  # most are the same
+    faults = [None if text else _fault(*each) for each in zip(reasons, records, strict=True)]
+    said = [fault or told[reason] for fault, reason in zip(faults, reasons, strict=True)]
+    shown = [masked(record.removeprefix(ODD_ROW)) for record in records]
+    return pa.record_batch([line_nos, text_array(said), text_array(shown)], names=_COLUMNS)
 
 
 def _fault(reason: str, text: str) -> str | None:

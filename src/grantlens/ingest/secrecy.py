@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 EXCERPT = 200
 """Characters kept of a rejected record."""
@@ -63,21 +67,26 @@ def masked(record: str, length: int = EXCERPT) -> str:
         size *= 2
 
 
-def nothing_to_mask(record: str, reason: str) -> str:
-    """Return SQL that is true only of records whose `masked` is their plain start; asking it is far quicker than masking.
+def part(texts: pa.Array, begin: int, end: int) -> pa.Array:
+    """Return some bytes of each text; where they begin and end there may be part of a character."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    Parameters
-    ----------
-    record, reason
-        Columns with the text of a record and with what is said of it. Only ASCII is judged: elsewhere more letters count
-        as equal and more characters as blanks.
+    return pc.binary_slice(texts.view(pa.binary()), begin, end).view(pa.string())
+
+
+def nothing_to_mask(texts: pa.Array) -> pa.Array:
+    """Return for each text whether `masked` gives its plain start; asking that is far quicker than masking.
+
+    Only the first 2 * `EXCERPT` bytes are looked at, and only ASCII is judged: elsewhere more letters count as equal and
+    more characters as blanks.
     """
-    text = f"concat({reason}, chr(10), left({record}, {2 * EXCERPT}))"
-    return (
-        f"starts_with({record}, '{{') AND ends_with({record}, '}}') AND length({reason}) <= {EXCERPT} "
-        f"AND (length({record}) <= {EXCERPT} OR regexp_matches(substring({record}, {EXCERPT + 1}, {EXCERPT}), '[,}}]')) "
-        f"AND strlen({text}) = length({text}) AND NOT regexp_matches({text}, '{_ANY_MASK}')"
-    )
+    import pyarrow.compute as pc
+
+    start, rest = part(texts, 0, 2 * EXCERPT), part(texts, EXCERPT, 2 * EXCERPT)
+    between = pc.or_(pc.match_substring(rest, ","), pc.match_substring(rest, "}"))
+    known = pc.or_(pc.less_equal(pc.binary_length(texts), EXCERPT), between)
+    return pc.and_(pc.and_(pc.string_is_ascii(start), known), pc.invert(pc.match_substring_regex(start, _ANY_MASK)))
 
 
 def keyed_hash(token: str, key: str) -> str:

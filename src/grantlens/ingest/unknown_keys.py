@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from grantlens.errors import LoadError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.reading import Reading
     from grantlens.loaders import Loader
@@ -25,8 +27,10 @@ def refuse_unknown_columns(reading: Reading, loader: Loader) -> None:
             raise _refused(reading.path, name, known)
 
 
-def refuse_unknown_keys(engine: Engine, loader: Loader, path: str, *, first: bool) -> None:
-    """Put records of `chunk_line` with unknown keys into `bad_line`; refuse the file if all have one.
+def unknown_keys(engine: Engine, loader: Loader, path: str, *, first: bool) -> pa.Table | None:
+    """Return `line_no` and `reason` of the records in `chunk_line` with unknown keys, None if no record has one.
+
+    If all have one, the file is refused.
 
     Parameters
     ----------
@@ -47,15 +51,15 @@ def refuse_unknown_keys(engine: Engine, loader: Loader, path: str, *, first: boo
         for key in set(keys or ()) - loader.known_keys:
             unknown[key] = unknown.get(key, 0) + records
     if not unknown:
-        return
+        return None
     total = sum(records for _, records in combinations)
     if first:
         for key, records in unknown.items():
             if records == total:
                 raise _refused(path, key, loader.known_keys)
     reasons = {key: _reason(key, loader.known_keys) for key in sorted(unknown)}
-    engine.execute(
-        "INSERT INTO bad_line SELECT line_no, reason FROM "
+    return engine.arrow(
+        "SELECT line_no, reason FROM "
         "(SELECT line_no, unnest(TRY(json_keys(line))) AS key FROM chunk_line) "
         "JOIN (SELECT unnest($keys) AS key, unnest($reasons) AS reason) USING (key)",
         {"keys": list(reasons), "reasons": list(reasons.values())},
