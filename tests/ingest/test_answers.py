@@ -1,5 +1,8 @@
 """Which records have an answer, and what is kept of those that are rejected: compared with plain Python."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import given
@@ -91,3 +94,26 @@ def test_of_rejected_records_all_reasons_and_a_masked_start_are_kept(records, sa
             assert row["reason"].startswith("no JSON")
         elif not (fault and record.endswith("z" * 192)):
             assert row["reason"] == masked(reason)
+
+
+SCRIPT = """
+import sys
+from grantlens.loaders import Loader
+from grantlens.store import Store
+
+loader = Loader("made_up", 1, "Made up", lambda sample: True, carries=("usage",), usage="SELECT line_no, line_no::VARCHAR AS event_id, r.at::TIMESTAMPTZ AS used_at, "
+    "'success' AS outcome FROM record WHERE r.at > '2'", ignored="SELECT line_no, 'old' AS reason FROM record WHERE r.at < '2'",
+    fields='{"at": "VARCHAR"}')
+with Store(":memory:") as store:
+    report = store.load(sys.argv[1], loader=loader)
+    print([report.total(name) for name in ("usage", "ignored", "rejected")], "pandas" in sys.modules)
+"""
+
+
+def test_no_pandas_is_imported(tmp_path):
+    """It takes longer to import than most files to load."""
+    path = tmp_path / "a.ndjson"
+    path.write_text('{"at": "2026-07-01T00:00:00Z"}\n{"at": "1999-07-01"}\n{"token": "abcdefghij"}\n{"b": 1}\n7\n')
+    command = [sys.executable, "-c", SCRIPT, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[1, 1, 3] False", done.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from grantlens.ingest.chunk import int_array, numbers_of
+from grantlens.ingest.chunk import int_array, numbers_of, repeated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,8 +64,8 @@ class Answers:
 
         keys = self._keys[np.flatnonzero(self.missing())]
         if len(keys):
-            same = pa.repeat(pa.scalar(reason), len(keys))
-            self.reject(pa.Table.from_arrays([int_array(keys), same], names=["line_no", "reason"]))
+            columns = [int_array(keys), repeated(reason, len(keys))]
+            self.reject(pa.Table.from_arrays(columns, names=["line_no", "reason"]))
 
     def ignore(self, said: pa.Table) -> pa.Table:
         """These records are ignored, where they have no other answer; return how many by each reason.
@@ -107,14 +107,13 @@ def by_record(said: pa.Table, keys: np.ndarray) -> Reasons:
     import numpy as np
     import pyarrow.compute as pc
 
+    if said["reason"].null_count:
+        said = said.filter(said["reason"].is_valid())
     found = said["reason"].combine_chunks().dictionary_encode()
     order = pc.sort_indices(found.dictionary)
     rank = np.argsort(numbers_of(order, "uint64"))
-    codes = numbers_of(found.indices.fill_null(-1), "int32")
     places = places_of(numbers_of(said["line_no"], "int64"), keys)
-    if codes.min(initial=0) < 0:
-        places, codes = places[codes >= 0], codes[codes >= 0]
-    together = places * max(len(rank), 1) + rank[codes]
+    together = places * max(len(rank), 1) + rank[numbers_of(found.indices, "int32")]
     if np.diff(together).min(initial=1) <= 0:
         together = np.unique(together)
     places, which = np.divmod(together, max(len(rank), 1))

@@ -204,6 +204,13 @@ def text_array(texts: Sequence[str]) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(encoded), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))])
 
 
+def repeated(text: str, times: int) -> pa.Array:
+    """Return an Arrow array of the same text; what turns one value of Python into Arrow would import pandas, too."""
+    import numpy as np
+
+    return text_array([text]).take(int_array(np.zeros(times, np.int64)))
+
+
 def numbers_of(column: pa.Array | pa.ChunkedArray, kind: str) -> np.ndarray:
     """Return a column of integers without NULLs as numpy sees it; `to_numpy` would import pandas."""
     import numpy as np

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from grantlens.ingest.answers import Reasons, by_record
-from grantlens.ingest.chunk import int_array, numbers_of, text_array
-from grantlens.ingest.secrecy import EXCERPT, masked, nothing_to_mask, part
+from grantlens.ingest.chunk import int_array, numbers_of, repeated, text_array
+from grantlens.ingest.secrecy import EXCERPT, fits, masked, nothing_to_mask, part
 from grantlens.ingest.tabular import ODD_ROW
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _joined(reasons: Reasons) -> Reasons:
     each = pa.ListArray.from_arrays(
         pa.Array.from_buffers(pa.int32(), len(first) + 1, [None, ends]), texts.take(int_array(which))
     )
-    together = pc.binary_join(each, "; ").dictionary_encode()
+    together = pc.binary_join(each, repeated("; ", len(first))).dictionary_encode()
     return Reasons(places[first], numbers_of(together.indices, "int32"), together.dictionary)
 
 
@@ -84,10 +84,10 @@ def _plain_reasons(reasons: pa.Array, *, text: bool) -> pa.Array:
     """Return for each reason whether it can be shown as it is, and says all that there is to say."""
     import pyarrow.compute as pc
 
-    plain = pc.and_(pc.less_equal(pc.binary_length(reasons), EXCERPT), nothing_to_mask(reasons))
+    plain = pc.and_(fits(reasons, EXCERPT), nothing_to_mask(reasons))
     if text:
         return plain
-    vague = pc.or_(pc.equal(reasons, "not mapped"), pc.ends_with(reasons, ": missing"))
+    vague = pc.or_(pc.match_like(reasons, "not mapped"), pc.ends_with(reasons, ": missing"))
     return pc.and_not(plain, vague)
 
 
@@ -108,7 +108,7 @@ def _as_they_stand(rows: pa.RecordBatch) -> pa.RecordBatch:
 
     line_nos, reasons, records = rows.columns
     start = part(records, 0, 2 * EXCERPT)
-    shown = pc.if_else(pc.less(pc.binary_length(start), 2 * EXCERPT), pc.ascii_rtrim(start, "\r\n"), start)
+    shown = pc.if_else(fits(records, 2 * EXCERPT), pc.ascii_rtrim(start, "\r\n"), start)
     return pa.record_batch([line_nos, reasons, part(shown, 0, EXCERPT)], names=_COLUMNS)
 
 
