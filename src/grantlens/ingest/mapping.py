@@ -80,8 +80,9 @@ def parsed(loader: Loader, lines: str, *, strict: bool = False) -> str:
         )
     if loader.fields == '"JSON"':
         return f"SELECT line_no, TRY_CAST(line AS JSON) AS r FROM {lines}"
-    record = f"from_json(line, {_literal(loader.fields)})"
-    return f"SELECT line_no, {record if strict else f'TRY({record})'} AS r FROM {lines}"
+    record = f"from_json(line, {_literal(loader.glance or loader.fields)})"
+    beside = ", line" if loader.glance else ""
+    return f"SELECT line_no, {record if strict else f'TRY({record})'} AS r{beside} FROM {lines}"
 
 
 def parsed_file(loader: Loader) -> str:
@@ -214,6 +215,7 @@ def reads_calls_only(loader: Loader) -> bool:
         (
             loader.text,
             loader.decode,
+            loader.glance,
             loader.issuance,
             loader.revocation,
             loader.ignored,

@@ -62,7 +62,6 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
 _SWITCHED_OFF = """len(list_filter(TRY(from_json(r.updates, '[{"type": "VARCHAR", "current_value": "VARCHAR"}]')),
                 lambda u: u.type = 'status' AND u.current_value IN ('inactive', 'disabled', 'archived'))) > 0"""
 
-# Most activities mean nothing here: of these a table of all columns would cost as much as the parsing. A list holds the others.
 _EVENT = f"""
 SELECT line_no, r.type AS type,
        CASE WHEN r.type IN ('admin_api_key_created', 'api_key_created', 'platform_api_key_created',
@@ -84,16 +83,16 @@ SELECT line_no, r.type AS type,
                             'service_deleted') THEN 'client end'
             WHEN r.type IN ('org_user_deleted', 'org_user_left', 'account_deleted', 'scim_user_deleted') THEN 'person end'
             WHEN r.type = 'session_revoked' THEN 'session end' END AS meaning,
-       r.actor LIKE '%api_actor%' OR r.actor LIKE '%admin_api_key_actor%' OR r.actor LIKE '%service_account_actor%'
+       contains(r.actor, 'api_actor') OR contains(r.actor, 'admin_api_key_actor') OR contains(r.actor, 'service_account_actor')
            AS by_machine,
-       CASE WHEN meaning IS NOT NULL OR by_machine THEN [r] END AS held
+       CASE WHEN meaning IS NOT NULL OR by_machine THEN line END AS held
 FROM record
 WHERE r IS NOT NULL
 """
 
 _ACTING = f"""
 SELECT line_no, meaning, by_machine, a.* EXCLUDE (actor), unnest([TRY(from_json(a.actor, '{_ACTOR}'))]) AS who
-FROM (SELECT line_no, meaning, by_machine, unnest(held) AS a FROM event)
+FROM (SELECT line_no, meaning, by_machine, unnest([from_json(held, '{_FIELDS}')]) AS a FROM event WHERE held IS NOT NULL)
 """
 
 _PARTY = f"""
@@ -208,6 +207,7 @@ LOADER = Loader(
     title="Anthropic Compliance API activity feed",
     recognise=_recognise,
     fields=_FIELDS,
+    glance='{"type": "VARCHAR", "actor": "VARCHAR", "updates": "VARCHAR"}',
     carries=("issuance", "revocation"),
     steps={"event": _EVENT, "acting": _ACTING, "party": _PARTY},
     issuance=_ISSUANCE,

@@ -75,6 +75,10 @@ class Loader:
     """What to parse out of each record: a DuckDB JSON structure, as `from_json` takes it."""
     carries: tuple[str, ...]
     """Which of the three logs this stream would show, had something happened. Coverage rests on it."""
+    glance: str = ""
+    """The few of these fields that tell which records mean something, in a log of which most mean nothing: `r` has no others
+    then, and `record` has the text beside it, as `line`. A step keeps that text of the records that mean something, and the
+    next parses all `fields` out of it. One step reads `record`."""
     steps: Mapping[str, str] = field(default_factory=dict)
     """Named SELECTs that prepare the record, in order; each may read `record` and the ones before it."""
     issuance: str | None = None

@@ -32,14 +32,16 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
     return 2 * sum(map(is_event, sample)) > len(sample)
 
 
-# Most events are ignored: copying costs more than asking.
-_EVENT = f"""
+_EVENT = """
 SELECT line_no, r.event_type_id AS event_type_id, nullif(r.client_id, '') AS client,
-       CASE WHEN client IS NOT NULL THEN r END AS e,
-       CASE WHEN client IS NOT NULL THEN coalesce(r.created_at, r.p_event_time) END AS written,
-       {text_moment("written")} AS happened_at
+       CASE WHEN client IS NOT NULL THEN line END AS held
 FROM record
 WHERE r IS NOT NULL
+"""
+
+_CALL = f"""
+SELECT line_no, event_type_id, client, e, coalesce(e.created_at, e.p_event_time) AS written, {text_moment("written")} AS happened_at
+FROM (SELECT *, from_json(held, '{_FIELDS}') AS e FROM event WHERE held IS NOT NULL)
 """
 
 _USAGE = f"""
@@ -48,8 +50,8 @@ SELECT line_no, coalesce(e.id, e.uuid, e.p_row_id) AS event_id, happened_at AS u
        client AS client_id, e.actor_user_id AS subject_id, e.actor_user_name AS subject_name,
        'api.onelogin.com' AS resource_server, 'event_type_' || event_type_id AS operation, e.user_id AS resource_id,
        e.ipaddr AS ip
-FROM event
-WHERE client IS NOT NULL AND event_type_id IS NOT NULL
+FROM call
+WHERE event_type_id IS NOT NULL
 """
 
 _IGNORED = """
@@ -64,8 +66,7 @@ WHERE client IS NULL AND event_type_id IS NOT NULL
 _REJECTED = """
 SELECT line_no, 'event_type_id is missing' AS reason FROM event WHERE event_type_id IS NULL
 UNION ALL
-SELECT line_no, 'created_at is no time'
-FROM event WHERE client IS NOT NULL AND written IS NOT NULL AND happened_at IS NULL
+SELECT line_no, 'created_at is no time' FROM call WHERE written IS NOT NULL AND happened_at IS NULL
 """
 
 LOADER = Loader(
@@ -74,8 +75,9 @@ LOADER = Loader(
     title="OneLogin events",
     recognise=_recognise,
     fields=_FIELDS,
+    glance='{"event_type_id": "VARCHAR", "client_id": "VARCHAR"}',
     carries=(),
-    steps={"event": _EVENT},
+    steps={"event": _EVENT, "call": _CALL},
     usage=_USAGE,
     ignored=_IGNORED,
     rejected=_REJECTED,
