@@ -153,10 +153,10 @@ class Pipeline:
             log = rows.staging.log
             if not len(rows.table) or (log == "usage" and self._take_calls(rows, lines)):
                 continue
+            if log != "usage":
+                self._keep(rows.staging, rows.table)
+                continue
             with self.engine.registered("mapped_row", rows.table):
-                if log != "usage":
-                    self._keep(rows.staging, "mapped_row")
-                    continue
                 self._run("CREATE OR REPLACE TEMP TABLE staged_usage AS FROM mapped_row")
             refused += self._take_staged_calls(rows, lines)
         if mapped.ignored:
@@ -203,18 +203,23 @@ class Pipeline:
         self._run(f"INSERT INTO usage_row SELECT {values} FROM {stage} s{self._true_lines()}")
         self._duplicates.note_usage(stage, staged.column("source", "VARCHAR"), f"{shift} + {number}")
 
-    def _keep(self, staged: Staging, table: str) -> None:
-        if not self._count(staged.log, table):
-            return
+    def _keep(self, staged: Staging, table: pa.Table) -> None:
+        with self.engine.registered("mapped_row", table):
+            rows = self._count(staged.log, "mapped_row")
+        if "source" not in staged.given:  # else it takes part in what makes an event the same
+            table = first_of_each(table)
+            self.account.add(staged.log, len(table) - rows)
+            self.account.add("duplicates", rows - len(table))
         special = {"batch_id": "$batch", "line_no": self._line("s"), "event_id": "s.event_id"}
         columns = LOGS[staged.log].columns
         values = ", ".join(
             f"{special.get(c.name) or staged.column(c.name, c.type)} AS {quote(c.name)}" for c in columns
         )
         derived = f" REPLACE ({DERIVED_GRANT} AS grant_id)" if staged.log == "issuance" else ""
-        self._run(
-            f"INSERT INTO {staged.log} SELECT *{derived} FROM (SELECT {values} FROM {table} s{self._true_lines()})"
-        )
+        with self.engine.registered("mapped_row", table):
+            self._run(
+                f"INSERT INTO {staged.log} SELECT *{derived} FROM (SELECT {values} FROM mapped_row s{self._true_lines()})"
+            )
 
     def _line(self, alias: str) -> str:
         return "l.true_line" if self.reading.shared_lines else f"{alias}.line_no"
@@ -224,6 +229,24 @@ class Pipeline:
 
     def _run(self, sql: str) -> None:
         self.engine.execute(sql, self._parameters)
+
+
+def first_of_each(table: pa.Table) -> pa.Table:
+    """Return the first row of each event: to write one that is there already and to delete it again takes far longer.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> first_of_each(pa.table({"line_no": [1, 2, 3], "event_id": ["a", "b", "a"]})).to_pylist()
+    [{'line_no': 1, 'event_id': 'a'}, {'line_no': 2, 'event_id': 'b'}]
+    """
+    import numpy as np
+
+    events = numbers_of(table["event_id"].combine_chunks().dictionary_encode().indices, "int32")
+    first = np.flatnonzero(np.diff(np.maximum.accumulate(events), prepend=-1))
+    if len(first) == len(table) or np.diff(numbers_of(table["line_no"], "int64")).min(initial=0) < 0:
+        return table
+    return table.take(int_array(first))
 
 
 def numbered(table: pa.Table) -> pa.Table:
