@@ -48,7 +48,6 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
     return 2 * sum(map(is_event, sample)) > len(sample)
 
 
-# Most events are ignored: copying costs more than asking.
 _EVENT = """
 SELECT line_no, r.action AS action,
        CASE WHEN r.action IN ('app_installed', 'org_app_workspace_added', 'org_app_upgraded_to_org_install')
@@ -66,7 +65,7 @@ SELECT line_no, r.action AS action,
             WHEN r.action LIKE 'mcp@_slack@_%@_tool@_called' ESCAPE '@'
               OR r.action IN ('app_agentforce_execute_slack_action', 'app_flows_execute_slack_action')
             THEN 'use' END AS meaning,
-       CASE WHEN meaning IS NOT NULL THEN r END AS e
+       CASE WHEN meaning IS NOT NULL THEN line END AS held
 FROM record
 WHERE r IS NOT NULL
 """
@@ -78,7 +77,7 @@ SELECT *, {moment("date_create")} AS happened_at, {moment("p_parse_time")} AS re
        nullif(context.location.id, '') AS tenant,
        CASE WHEN meaning IN ('consent', 'removal', 'deletion', 'restriction') AND client_id IS NULL THEN 'app'
             WHEN meaning IN ('session', 'person') AND person IS NULL THEN 'person' END AS lacks
-FROM (SELECT line_no, meaning, e.* FROM event WHERE meaning IS NOT NULL)
+FROM (SELECT line_no, meaning, e.* FROM (SELECT *, unnest([from_json(held, '{_FIELDS}')]) AS e FROM event WHERE held IS NOT NULL))
 """
 
 _ISSUANCE = """
@@ -158,6 +157,7 @@ LOADER = Loader(
     title="Slack Audit Logs API",
     recognise=_recognise,
     fields=_FIELDS,
+    glance='{"action": "VARCHAR"}',
     carries=("issuance", "revocation"),
     steps={"event": _EVENT, "party": _PARTY},
     issuance=_ISSUANCE,
