@@ -101,9 +101,11 @@ import sys
 from grantlens.loaders import Loader
 from grantlens.store import Store
 
-loader = Loader("made_up", 1, "Made up", lambda sample: True, carries=("usage",), usage="SELECT line_no, line_no::VARCHAR AS event_id, r.at::TIMESTAMPTZ AS used_at, "
-    "'success' AS outcome FROM record WHERE r.at > '2'", ignored="SELECT line_no, 'old' AS reason FROM record WHERE r.at < '2'",
-    fields='{"at": "VARCHAR"}')
+loader = Loader(
+    "made_up", 1, "Made up", lambda sample: True, carries=("usage",), fields='{"at": "VARCHAR"}',
+    usage="SELECT line_no, line_no::VARCHAR AS event_id, r.at AS used_at, 'success' AS outcome FROM record WHERE r.at > '2'",
+    ignored="SELECT line_no, 'old' AS reason FROM record WHERE r.at < '2'",
+)
 with Store(":memory:") as store:
     report = store.load(sys.argv[1], loader=loader)
     print([report.total(name) for name in ("usage", "ignored", "rejected")], "pandas" in sys.modules)
