@@ -39,8 +39,22 @@ def distinct(hashes: pa.ChunkedArray) -> Distinct:
     values = np.ascontiguousarray(numbers_of(hashes, "uint64"))
     found = pa.Array.from_buffers(pa.uint64(), len(values), [None, pa.py_buffer(values)]).dictionary_encode()
     which = np.frombuffer(found.indices.buffers()[1], np.int32)[: len(values)]
-    first = np.flatnonzero(np.diff(np.maximum.accumulate(which), prepend=-1))
+    first = first_places(which)
     return Distinct(values[first], first, which)
+
+
+def first_places(which: np.ndarray) -> np.ndarray:
+    """Return where each number is met first, of numbers that count up from 0 in the order of first appearance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> first_places(np.array([0, 1, 0, 2])).tolist()
+    [0, 1, 3]
+    """
+    import numpy as np
+
+    return np.flatnonzero(np.diff(np.maximum.accumulate(which), prepend=-1))
 
 
 @dataclass(frozen=True)
@@ -98,18 +112,23 @@ class Lines:
         """Their JSON text."""
         return self.table["line"]
 
+    def taken(self, places: np.ndarray) -> Iterator[pa.Array]:
+        """Give the text of the records in some places, in rising order: a batch at a time, for they are copied."""
+        import numpy as np
+
+        begin = done = 0
+        for batch in self.table.to_batches():  # Arrow would first put the whole text of the table together
+            end = int(np.searchsorted(places, begin + len(batch)))
+            yield batch["line"].take(int_array(places[done:end] - begin))
+            begin, done = begin + len(batch), end
+
     def bytes_of(self, keys: np.ndarray) -> Iterator[bytes | memoryview]:
         """Give the text of those with some keys, in rising order and with the ends of their lines."""
         import numpy as np
 
-        begin = 0
-        rows = np.searchsorted(numbers_of(self.keys, "int64"), keys)
-        for batch in self.table.to_batches():  # Arrow would first put the whole text of the table together
-            here = rows[(rows >= begin) & (rows < begin + len(batch))] - begin
-            taken = batch["line"].take(int_array(here))
-            ends = np.frombuffer(taken.buffers()[1], np.int32)
-            yield memoryview(taken.buffers()[2])[ends[0] : ends[len(taken)]]
-            begin += len(batch)
+        for texts in self.taken(np.searchsorted(numbers_of(self.keys, "int64"), keys)):
+            ends = np.frombuffer(texts.buffers()[1], np.int32)
+            yield memoryview(texts.buffers()[2])[ends[0] : ends[len(texts)]]
 
 
 @dataclass(frozen=True)

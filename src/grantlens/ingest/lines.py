@@ -167,7 +167,7 @@ def _room(size: int) -> np.ndarray:
     """Return fresh memory, in small pages.
 
     numpy would ask for large ones. A virtual machine gives those back to its host when they are free, and fetching them
-    anew took up to a third of a load.
+    anew took up to a quarter of a load.
     """
     import numpy as np
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
-from grantlens.ingest.chunk import Chunk, Distinct, Lines, Rows, distinct, int_array, numbers_of
+from grantlens.ingest.chunk import Chunk, Distinct, Lines, Rows, distinct, first_places, int_array, numbers_of
 from grantlens.ingest.dictionary import CALLERS, TARGETS, Dictionary, Seen
 from grantlens.ingest.duplicates import Duplicates
 from grantlens.ingest.mapper import Mapped, Mapper, bound
@@ -243,7 +243,7 @@ def first_of_each(table: pa.Table) -> pa.Table:
     import numpy as np
 
     events = numbers_of(table["event_id"].combine_chunks().dictionary_encode().indices, "int32")
-    first = np.flatnonzero(np.diff(np.maximum.accumulate(events), prepend=-1))
+    first = first_places(events)
     if len(first) == len(table) or np.diff(numbers_of(table["line_no"], "int64")).min(initial=0) < 0:
         return table
     return table.take(int_array(first))

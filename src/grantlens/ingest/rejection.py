@@ -11,9 +11,6 @@ from grantlens.ingest.secrecy import EXCERPT, fits, masked, nothing_to_mask, par
 from grantlens.ingest.tabular import ODD_ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import numpy as np
     import pyarrow as pa
 
     from grantlens.ingest.chunk import Lines
@@ -42,7 +39,9 @@ def rejected(lines: Lines, said: pa.Table, *, text: bool) -> pa.Table:
     places, which, reasons = _joined(by_record(said, keys))
     plain_reasons = _plain_reasons(reasons, text=text)
     parts: list[pa.RecordBatch] = []
-    for here, records in _texts(lines, places):
+    done = 0
+    for records in lines.taken(places):
+        here = slice(done, done := done + len(records))
         reason = int_array(which[here])
         plain = pc.and_(plain_reasons.take(reason), _plain_records(records))
         known = [int_array(keys[places[here]]), reasons.take(reason), records]
@@ -67,17 +66,6 @@ def _joined(reasons: Reasons) -> Reasons:
     )
     together = pc.binary_join(each, repeated("; ", len(first))).dictionary_encode()
     return Reasons(places[first], numbers_of(together.indices, "int32"), together.dictionary)
-
-
-def _texts(lines: Lines, places: np.ndarray) -> Iterator[tuple[slice, pa.Array]]:
-    """Give the text of the records in some places, and which of them they are: a batch at a time, for they are copied."""
-    import numpy as np
-
-    begin = done = 0
-    for batch in lines.table.to_batches():
-        end = int(np.searchsorted(places, begin + len(batch)))
-        yield slice(done, end), batch["line"].take(int_array(places[done:end] - begin))
-        begin, done = begin + len(batch), end
 
 
 def _plain_reasons(reasons: pa.Array, *, text: bool) -> pa.Array:
