@@ -3,6 +3,9 @@
 import random
 from dataclasses import replace
 
+import pyarrow as pa
+
+from grantlens.ingest.pipeline import first_of_each
 from grantlens.loaders.native import LOADER
 from grantlens.store import Store
 
@@ -98,3 +101,10 @@ def test_equal_hashes_of_different_ids_are_different_events(tmp_path):
 def _everything(store):
     tables = store.engine.rows("SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY 1")
     return {name: sorted(map(str, store.engine.rows(f"SELECT * FROM {name}"))) for (name,) in tables}
+
+
+def test_rows_out_of_order_are_left_to_the_end_of_the_file():
+    """Which of two rows of an event is the first one is told by its line, not by where it stands."""
+    rows = pa.table({"line_no": [3, 1, 2], "event_id": ["a", "a", "b"]})
+    assert first_of_each(rows) is rows
+    assert first_of_each(rows.sort_by("line_no"))["line_no"].to_pylist() == [1, 2]
