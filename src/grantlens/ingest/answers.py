@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from grantlens.ingest.chunk import int_array, numbers_of, repeated
+from grantlens.ingest.chunk import int_array, numbers_of, repeated, text_array
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,6 +109,8 @@ def by_record(said: pa.Table, keys: np.ndarray) -> Reasons:
 
     if said["reason"].null_count:
         said = said.filter(said["reason"].is_valid())
+    if not len(said):  # to put together no pieces would import pandas
+        return Reasons(np.empty(0, np.int64), np.empty(0, np.int64), text_array([]))
     found = said["reason"].combine_chunks().dictionary_encode()
     order = pc.sort_indices(found.dictionary)
     rank = np.argsort(numbers_of(order, "uint64"))

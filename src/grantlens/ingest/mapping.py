@@ -139,7 +139,7 @@ def kept_steps(loader: Loader, *, strict: bool = True) -> dict[str, str]:
     shared = []
     for step in loader.steps:
         others = [other for name, other in loader.steps.items() if name != step]
-        if sum(_reads(reader, step) for reader in (*selects, *others)) > 1:
+        if sum(_times_read(reader, step) for reader in (*selects, *others)) > 1:
             shared.append(step)
     record = parsed(loader, "chunk_line", strict=strict)
     whole = [with_steps(loader, text, kept=shared) for text in selects]
@@ -194,7 +194,11 @@ def step_table(step: str) -> str:
 
 
 def _reads(text: str, relation: str) -> bool:
-    return re.search(rf"\b{re.escape(relation)}\b", _code(text)) is not None
+    return _times_read(text, relation) > 0
+
+
+def _times_read(text: str, relation: str) -> int:
+    return len(re.findall(rf"\b{re.escape(relation)}\b", _code(text)))
 
 
 @cache

@@ -220,10 +220,10 @@ SELECT *,
                 subject_id := target.id, subject_name := coalesce(target.userPrincipalName, target.displayName),
                 scopes_removed := NULL::VARCHAR[])] END AS disabled,
        list_concat(ungranted, keys_ended, disabled) AS taken
-FROM grants
+FROM holding
 """
 
-STEPS = {"audit": _AUDIT, "property": _PROPERTY, "named": _NAMED, "grants": _GRANT, "change": _CHANGE}
+STEPS = {"audit": _AUDIT, "property": _PROPERTY, "named": _NAMED, "holding": _GRANT, "change": _CHANGE}
 
 _EVENT_ID = "nullif(id, '') || CASE WHEN nth > 1 THEN '#' || nth ELSE '' END"
 
