@@ -51,6 +51,22 @@ class Answers:
         """Rows came of these records."""
         self._given[places_of(keys, self._keys)] = True
 
+    def fitting(self, rows: pa.Table) -> pa.Table:
+        """Return the rows of no rejected record that fit their columns; the records of those that say `refused` are rejected."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        bad = self._bad[places_of(numbers_of(rows["line_no"], "int64"), self._keys)]
+        if bad.any():
+            rows = rows.take(int_array(np.flatnonzero(~bad)))
+        if rows["refused"].null_count < len(rows):
+            refused, fit = (
+                pc.indices_nonzero(found) for found in (pc.is_valid(rows["refused"]), pc.is_null(rows["refused"]))
+            )
+            self.reject(rows.select(["line_no", "refused"]).rename_columns(["line_no", "reason"]).take(refused))
+            rows = rows.take(fit)
+        return rows
+
     def reject(self, said: pa.Table | None) -> None:
         """These records are rejected; columns `line_no` and `reason`, one row for each reason."""
         if said:

@@ -221,7 +221,13 @@ class Dictionary:
 
     def _cleanse(self, engine: Engine, salt: str) -> None:
         if "token_id" in self.columns:
-            hash_tokens(engine, "new_entry", ("token_id", "session_id"), salt)
+            named = engine.arrow("SELECT rowid AS row, token_id, session_id FROM new_entry")
+            hashed = hash_tokens(named, ("token_id", "session_id"), salt)
+            if hashed is not named:
+                with engine.registered("hashed_token", hashed):
+                    engine.execute(
+                        "UPDATE new_entry SET token_id = h.token_id, session_id = h.session_id FROM hashed_token h WHERE new_entry.rowid = h.row"
+                    )
         if "target" in self.columns:
             engine.execute("UPDATE new_entry SET target = split_part(target, '?', 1) WHERE contains(target, '?')")
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from grantlens.engine.duckdb import Engine, MalformedJson, quote
 from grantlens.ingest.answers import Answers
 from grantlens.ingest.calls import CallReader
-from grantlens.ingest.chunk import Chunk, Lines, Rows, int_array, numbers_of
+from grantlens.ingest.chunk import Chunk, Lines, Rows, distinct, int_array, numbers_of
 from grantlens.ingest.decoding import decoded
+from grantlens.ingest.event_names import named
 from grantlens.ingest.mapping import (
     WANTED,
     Staging,
@@ -150,7 +151,7 @@ class Mapper:
         for each in known[1] if known else self._stagings_of(loader, record if calls_only else None, kept):
             table = self._stage(each, answers)
             if table is not None:
-                staged.append(Rows(table, each, {name: self._entries(each, name) for name in each.entries}))
+                staged.append(Rows(table, each, {name: self._entries(each, table, name) for name in each.entries}))
                 answers.give(numbers_of(table["line_no"], "int64"))
         ignored = answers.ignore(self._said(loader, loader.ignored, kept)) if loader.ignored else None
         missing = np.flatnonzero(answers.missing())
@@ -195,51 +196,27 @@ class Mapper:
                 f"DELETE FROM {table} WHERE line_no IN (SELECT s.line_no FROM {table} s JOIN chunk_line l USING (line_no) "
                 "WHERE strlen(rtrim(l.line, chr(13) || chr(10))) IS DISTINCT FROM s.accounted)"
             )
-        bad = answers.rejected()
-        if bad is not None:
-            with self._engine.registered("bad_line", bad):
-                self._run(f"DELETE FROM {table} WHERE line_no IN (SELECT line_no FROM bad_line)")
-        rows, refused = self._engine.rows(f"SELECT count(*), count(refused) FROM {table}")[0]
-        if refused:
-            said = f"SELECT line_no, refused AS reason FROM {table} WHERE refused IS NOT NULL"
-            answers.reject(self._engine.arrow(said))
-            self._run(f"DELETE FROM {table} WHERE refused IS NOT NULL")
-        if rows == refused:
+        rows = answers.fitting(self._engine.arrow(f"FROM {table}"))
+        if not len(rows):
             return None
-        if "event_id" not in staged.given:
-            self._run(f"ALTER TABLE {table} ADD COLUMN event_id VARCHAR")
-        if self._engine.value(f"SELECT count(*) - count(event_id) FROM {table}"):
-            self._name_events(table)
-        if staged.log != "usage":  # of calls the dictionaries hash what they hold
-            hash_tokens(
-                self._engine, table, [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["salt"]
-            )
-        return self._engine.arrow(f"FROM {table}")
+        rows = named(self._engine, rows, text=self._loader.text)
+        if staged.log == "usage":  # of calls the dictionaries hash what they hold
+            return rows
+        return hash_tokens(rows, [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["salt"])
 
-    def _entries(self, staged: Staging, name: str) -> pa.Table:
+    def _entries(self, staged: Staging, rows: pa.Table, name: str) -> pa.Table:
         """Return what each hash of the staged calls stands for, each told by its first record."""
-        self._run(
-            f"CREATE OR REPLACE TEMP TABLE example AS SELECT {name} AS seen, min(line_no) AS example FROM staged_usage GROUP BY ALL"
-        )
-        with self._engine.filters_in_place():
+        import pyarrow as pa
+
+        hashes = rows[name].combine_chunks()
+        first = int_array(distinct(hashes).first)
+        examples = pa.Table.from_arrays([hashes.take(first), rows["line_no"].take(first)], names=["seen", "example"])
+        with self._engine.registered("example", examples), self._engine.filters_in_place():
             return self._engine.arrow(
                 f"SELECT e.* FROM ({staged.entries[name]}) e SEMI JOIN example x USING (seen) "
                 "QUALIFY row_number() OVER (PARTITION BY seen) = 1",
                 self._parameters,
             )
-
-    def _name_events(self, table: str) -> None:
-        """Where the log names no event, the hash of the record does; several rows of one record are numbered."""
-        same = "coalesce(TRY(json(l.line))::VARCHAR, l.line)"
-        if self._loader.text:  # to try what is mostly no JSON costs more than to ask first
-            same = "CASE WHEN json_valid(l.line) THEN json(l.line)::VARCHAR ELSE l.line END"
-        self._run(
-            f"UPDATE {table} SET event_id = n.name FROM ("
-            f"SELECT s.rowid AS row, 'md5:' || md5({same}) || "
-            "CASE WHEN count(*) OVER same > 1 THEN '#' || row_number() OVER (PARTITION BY s.line_no ORDER BY s.rowid) ELSE '' END AS name "
-            f"FROM {table} s JOIN chunk_line l USING (line_no) WHERE s.event_id IS NULL WINDOW same AS (PARTITION BY s.line_no)"
-            f") n WHERE {table}.rowid = n.row"
-        )
 
     @property
     def _engine(self) -> Engine:

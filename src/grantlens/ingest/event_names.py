@@ -1,0 +1,90 @@
+"""The name of an event to which the log gives none: the hash of its record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grantlens.ingest.chunk import int_array, numbers_of, repeated
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from grantlens.engine.duckdb import Engine
+
+
+def named(engine: Engine, rows: pa.Table, *, text: bool) -> pa.Table:
+    """Return the staged rows with an `event_id` in each of them; several rows of one record are numbered.
+
+    Parameters
+    ----------
+    engine
+        Where the records are, in `chunk_line`.
+    rows
+        The staged rows, at least one.
+    text
+        Whether the records are lines of text.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if "event_id" not in rows.column_names:
+        return rows.append_column("event_id", _names(engine, numbers_of(rows["line_no"], "int64"), text=text))
+    given = rows["event_id"].combine_chunks()
+    if not given.null_count:
+        return rows
+    nameless = numbers_of(pc.indices_nonzero(given.is_null()), "uint64")
+    places = _counted(len(rows))
+    places[nameless] = len(rows) + _counted(len(nameless))
+    names = _names(engine, numbers_of(rows["line_no"], "int64")[nameless], text=text)
+    names = pa.concat_arrays([given, names]).take(int_array(places))
+    return rows.set_column(rows.column_names.index("event_id"), "event_id", names)
+
+
+def _names(engine: Engine, line_nos: np.ndarray, *, text: bool) -> pa.Array:
+    """Return a name for each of these rows."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    records, which = line_nos, _counted(len(line_nos))
+    if np.diff(line_nos).min(initial=1) <= 0:
+        records, which = np.unique(line_nos, return_inverse=True)
+    names = _hashes(engine, records, text=text).take(int_array(which))
+    rows_of = np.bincount(which, minlength=len(records))
+    several = np.flatnonzero(rows_of[which] > 1)
+    if not len(several):
+        return names
+    order = np.argsort(which[several], kind="stable")
+    nth = np.empty(len(several), np.int64)
+    sizes = rows_of[rows_of > 1]
+    nth[order] = _counted(len(several)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + 1
+    numbered = pc.binary_join_element_wise(
+        names.take(int_array(several)), int_array(nth).cast(pa.string()), repeated("#", len(several))
+    )
+    places = _counted(len(names))
+    places[several] = len(names) + _counted(len(several))
+    return pa.concat_arrays([names, numbered]).take(int_array(places))
+
+
+def _hashes(engine: Engine, line_nos: np.ndarray, *, text: bool) -> pa.Array:
+    """Return the hashes of these records, the same however their JSON is spaced."""
+    import numpy as np
+    import pyarrow as pa
+
+    same = "coalesce(TRY(json(line))::VARCHAR, line)"
+    if text:  # to try what is mostly no JSON costs more than to ask first
+        same = "CASE WHEN json_valid(line) THEN json(line)::VARCHAR ELSE line END"
+    with engine.registered("nameless", pa.Table.from_arrays([int_array(line_nos)], names=["line_no"])):
+        hashed = engine.arrow(
+            f"SELECT line_no, 'md5:' || md5({same}) AS name FROM chunk_line SEMI JOIN nameless USING (line_no)"
+        )
+    names = hashed["name"].combine_chunks()
+    found = numbers_of(hashed["line_no"], "int64")
+    return names if np.array_equal(found, line_nos) else names.take(int_array(np.argsort(found)))
+
+
+def _counted(size: int) -> np.ndarray:
+    import numpy as np
+
+    return np.arange(size)
