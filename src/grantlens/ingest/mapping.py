@@ -75,8 +75,8 @@ def parsed(loader: Loader, lines: str, *, strict: bool = False) -> str:
     """
     if loader.text:  # `rtrim` looks at every letter, and most lines end in a plain newline
         return (
-            "SELECT line_no, CASE WHEN ends_with(line, chr(10)) AND NOT ends_with(line, chr(13) || chr(10)) "
-            f"THEN left(line, length(line) - 1) ELSE rtrim(line, chr(13) || chr(10)) END AS r FROM {lines}"
+            "SELECT line_no, CASE WHEN strlen(start) + 1 = strlen(line) AND NOT ends_with(start, chr(13)) THEN start "
+            f"ELSE rtrim(line, chr(13) || chr(10)) END AS r FROM (SELECT *, split_part(line, chr(10), 1) AS start FROM {lines})"
         )
     if loader.fields == '"JSON"':
         return f"SELECT line_no, TRY_CAST(line AS JSON) AS r FROM {lines}"

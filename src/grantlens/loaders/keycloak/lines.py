@@ -47,6 +47,7 @@ def _structure(names: tuple[str, ...], more: str = "") -> str:
 _JSON = _structure(
     (*_OUTER, *_DETAILS, "time", "timestamp", "@timestamp", "loggerName", "message", "details", "authDetails")
 )
+_SAID = _structure(("loggerName", "message"))
 _AUTH = _structure(("realmId", "clientId", "userId", "ipAddress"))
 
 MEANINGS = {
@@ -115,7 +116,7 @@ FROM (SELECT *,
                       THEN regexp_extract(line, '\[org\.keycloak\.events\] \([^)]*\) (.*)$', 1) END AS message
           FROM (SELECT line_no, r AS line, NOT coalesce(starts_with(ltrim(r), '{{'), false) AS is_text,
                        is_text AND coalesce(regexp_matches(r, '{_HEAD}'), false) AS has_plain_head,
-                       CASE WHEN NOT is_text THEN TRY(from_json(r, '{_JSON}')) END AS j
+                       CASE WHEN NOT is_text THEN TRY(from_json(r, '{_SAID}')) END AS j
                 FROM record)
       ))
 """
@@ -146,11 +147,11 @@ FROM (
                         THEN regexp_extract(line, '^(.*?)\[org\.keycloak\.events\]', 1) END AS head,
                    CASE WHEN contains(message, '=''')
                         THEN regexp_replace(rtrim(message), '=''([^'',]*)''(, |$)', '=\1\2', 'g')
-                        ELSE rtrim(message) END AS bare,
+                        WHEN ends_with(message, ' ') THEN rtrim(message) ELSE message END AS bare,
                    CASE WHEN starts_with(message, 'JSON_EVENT::') THEN TRY(from_json(substr(message, 13), '{_JSON}'))
                         WHEN NOT is_text AND logger IS NULL THEN j END AS event
-            FROM told
-            WHERE (logger = 'org.keycloak.events' OR (NOT is_text AND logger IS NULL AND j IS NOT NULL)) AND dull IS NULL
+            FROM (SELECT * REPLACE (CASE WHEN NOT is_text THEN TRY(from_json(line, '{_JSON}')) END AS j) FROM told
+                  WHERE (logger = 'org.keycloak.events' OR (NOT is_text AND logger IS NULL AND j IS NOT NULL)) AND dull IS NULL)
         )
     )
 )
