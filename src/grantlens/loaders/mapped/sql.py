@@ -164,9 +164,10 @@ class Writer:
         return values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
 
     def _present(self, value: str, absent: tuple[str, ...]) -> str:
-        if absent == ("",):
-            return f"nullif({value}, '')"
-        return f"CASE WHEN NOT list_contains({self._bind(list(absent))}, {value}) THEN {value} END" if absent else value
+        for each in absent:
+            nothing = self._bind(each) if each else "''"
+            value = f"nullif({value}, {nothing})"
+        return value
 
     def _meaning(self, value: str, rule: Rule, *, last: bool) -> str:
         cases = " ".join(
