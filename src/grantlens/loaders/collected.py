@@ -47,10 +47,12 @@ def with_envelopes(loader: Loader, mark: str) -> Loader:
     """Return the loader with a first step `shaped(line_no, e)`: the event, out of whatever is around it.
 
     Records that hold the event bare are told by `mark`, SQL on `r`. They are parsed once and fast, the others again with care.
+    Of a loader that glances, `e` has the few fields only, and the event stands beside it as JSON text, `line`.
     """
-    plain = f"SELECT line_no, r AS e FROM record WHERE {mark}"
+    fields, beside = (loader.glance, ", line") if loader.glance else (loader.fields, "")
+    plain = f"SELECT line_no, r AS e{beside} FROM record WHERE {mark}"
     # `unnest` keeps the parsed record as a value: without it DuckDB parses anew for each field that is read later
-    careful = f"""SELECT line_no, unnest([from_json({OPENED}, '{loader.fields}')]) AS e
-        FROM record WHERE json_type(r) = 'OBJECT'"""
-    rest = replace(loader, fields='"JSON"', steps={"shaped": careful, **loader.steps})
+    careful = f"""SELECT line_no, unnest([from_json(event, '{fields}')]) AS e{", event AS line" if beside else ""}
+        FROM (SELECT *, {OPENED} AS event FROM record WHERE json_type(r) = 'OBJECT')"""
+    rest = replace(loader, fields='"JSON"', glance="", steps={"shaped": careful, **loader.steps})
     return replace(loader, steps={"shaped": plain, **loader.steps}, otherwise=rest)

@@ -29,6 +29,11 @@ _FIELDS = """{
 }"""
 
 
+_GLANCE = """{
+    "recordedAt": "VARCHAR", "action": {"type": "VARCHAR"}, "result": {"status": "VARCHAR", "description": "VARCHAR"}
+}"""
+
+
 def _is_event(record: Mapping) -> bool:
     """Tell an activity: recorded at, an action whose type has a dot, a result."""
     action = record.get("action")
@@ -50,11 +55,8 @@ def _moment(text: str) -> str:
 
 _EVENT = f"""
 SELECT line_no, e.action.type AS action, e.recordedAt AS recorded, {_moment("e.recordedAt")} AS happened_at,
-       {_moment("e.createdAt")} AS received_at, nullif(e.id, '') || '@' || e.recordedAt AS event_id,
        e.result.description AS told,
        CASE upper(e.result.status) WHEN 'SUCCESS' THEN 'success' ELSE CASE WHEN e.result.status IS NOT NULL THEN 'error' END END AS outcome,
-       coalesce(nullif(e.resources[1].environment.id, ''), nullif(e.actors.client.environment.id, '')) AS tenant,
-       nullif(e.source.ipAddress, '') AS ip, nullif(e.source.userAgent, '') AS user_agent,
        CASE WHEN action IN ('GRANT.CREATED', 'GRANT.UPDATED') THEN 'give'
             WHEN action = 'GRANT.DELETED' THEN 'end grant'
             WHEN action IN ('USER.ACCESS_ALLOWED', 'USER.ACCESS_DENIED') THEN 'use'
@@ -62,12 +64,12 @@ SELECT line_no, e.action.type AS action, e.recordedAt AS recorded, {_moment("e.r
             THEN 'end application'
             WHEN action = 'USER.DELETED' THEN 'end user'
             WHEN action = 'SCOPE.DELETED' THEN 'end scope' END AS meaning,
-       -- most activities are ignored: copying costs more than asking
-       CASE WHEN meaning IS NOT NULL THEN e.actors END AS actors, CASE WHEN meaning IS NOT NULL THEN e.resources END AS resources
+       CASE WHEN meaning IS NOT NULL THEN line END AS held
 FROM shaped
 """
 
-_KNOWN = """
+# `unnest` keeps the parsed record as a value: without it DuckDB parses anew for each field that is read.
+_KNOWN = f"""
 SELECT *, nullif(coalesce(application.id, CASE WHEN meaning IN ('give', 'end grant') THEN pair.application END), '') AS client_id,
        nullif(application.name, '') AS client_name, nullif(one_user.id, '') AS user_id, nullif(one_user.name, '') AS user_name,
        'grant:' || client_id || ':' || nullif(pair.resource, '') AS grant_id,
@@ -75,13 +77,17 @@ SELECT *, nullif(coalesce(application.id, CASE WHEN meaning IN ('give', 'end gra
        CASE meaning WHEN 'end grant' THEN client_id WHEN 'end application' THEN client_id WHEN 'end user' THEN user_id
                     WHEN 'end scope' THEN nullif(one_scope.name, '') END AS ended
 FROM (
-    SELECT *, list_filter(resources, lambda r: r.type = 'APPLICATION')[1] AS application,
-           list_filter(resources, lambda r: r.type = 'USER')[1] AS one_user,
-           list_filter(resources, lambda r: r.type = 'SCOPE')[1] AS one_scope,
+    SELECT line_no, action, meaning, happened_at, outcome, told, e.actors AS actors,
+           {_moment("e.createdAt")} AS received_at, nullif(e.id, '') || '@' || recorded AS event_id,
+           coalesce(nullif(e.resources[1].environment.id, ''), nullif(e.actors.client.environment.id, '')) AS tenant,
+           nullif(e.source.ipAddress, '') AS ip, nullif(e.source.userAgent, '') AS user_agent,
+           list_filter(e.resources, lambda r: r.type = 'APPLICATION')[1] AS application,
+           list_filter(e.resources, lambda r: r.type = 'USER')[1] AS one_user,
+           list_filter(e.resources, lambda r: r.type = 'SCOPE')[1] AS one_scope,
            regexp_extract(told, '^[A-Z][a-z]+ Grant for application ''([^'']+)'' to resource ''([^'']+)''$', ['application', 'resource'])
                AS pair
-    FROM event
-    WHERE meaning IS NOT NULL AND happened_at IS NOT NULL AND outcome IS NOT NULL
+    FROM (SELECT *, unnest([from_json(held, '{_FIELDS}')]) AS e FROM event
+          WHERE meaning IS NOT NULL AND happened_at IS NOT NULL AND outcome IS NOT NULL)
 )
 """
 
@@ -153,6 +159,7 @@ LOADER = with_envelopes(
         title="PingOne audit activities",
         recognise=_recognise,
         fields=_FIELDS,
+        glance=_GLANCE,
         carries=("issuance", "revocation"),
         steps={"event": _EVENT, "known": _KNOWN},
         issuance=_ISSUANCE,
