@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,12 +94,11 @@ class Engine:
     def batches(self, sql: str, parameters: Mapping[str, Any] | None = None, *, size: int) -> Generator[pa.RecordBatch]:
         """Run one query beside others and give its result while it runs, `size` rows at a time and in order.
 
-        It works ahead no further than DuckDB's small buffer, and ends where the iterator is closed. It filters as in
-        `filters_in_place`.
+        It works ahead no further than DuckDB's small buffer, and ends where the iterator is closed.
         """
         cursor = self._connection.cursor()
         try:
-            with _explained(), self.filters_in_place():
+            with _explained():
                 reader = cursor.sql(sql, params=_used(sql, parameters) or None).to_arrow_reader(size)
             try:
                 yield from reader
@@ -115,6 +115,13 @@ class Engine:
         """Run one query and return the first cell, or None."""
         rows = self.execute(sql, parameters).fetchall()  # a result that is not read to its end blocks the connection
         return rows[0][0] if rows else None
+
+    def cursor(self) -> Engine:
+        """Return another connection to the same database, with transactions, temporary tables and registered names of its own."""
+        other = copy(self)
+        other._connection = self._connection.cursor()
+        other.execute("SET TimeZone = 'UTC'")
+        return other
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table readable as a view called `name`."""
@@ -163,14 +170,18 @@ class Engine:
                     with suppress(duckdb.Error):
                         self._connection.execute("RESET wal_autocheckpoint")
 
-    @contextmanager
-    def filters_in_place(self) -> Iterator[None]:
-        """Statements inside filter where they say so.
+    def leave_filters(self) -> None:
+        """From here on filter where the statements say so, in all connections to this database.
 
         DuckDB moves a filter below the projection it reads, and so works out the projection twice: that
         doubles the cost where it is the parsing of JSON.
         """
         self.execute("SET disabled_optimizers = 'filter_pushdown'")
+
+    @contextmanager
+    def filters_in_place(self) -> Iterator[None]:
+        """Statements inside filter where they say so, see `leave_filters`."""
+        self.leave_filters()
         try:
             yield
         finally:

@@ -116,8 +116,7 @@ class CallReader:
         """Parse a chunk that is a file of its own."""
         for way in self._ways:
             try:
-                with self._bench.engine.filters_in_place():
-                    table = self._bench.engine.arrow(*self._statement(way, file))
+                table = self._bench.engine.arrow(*self._statement(way, file))
             except MalformedJson:
                 continue
             calls = _good(table, chunk, way.staging)

@@ -23,7 +23,7 @@ from grantlens.ingest.provenance import Filled, Leftover, by_mapping, by_value, 
 from grantlens.ingest.reading import Reading
 from grantlens.ingest.recognise import choose, recognises
 from grantlens.ingest.suggestion import Suggestion, suggest
-from grantlens.ingest.workbench import Workbench
+from grantlens.ingest.workbench import Workbench, Workshop
 from grantlens.loaders import loaders
 from grantlens.loaders.mapped.unpacking import pairs_of
 from grantlens.schema import TIMES
@@ -121,7 +121,7 @@ def explain(
             return Explanation(name, reading.shape, suggestion=suggest(name, [each for each in records if each]))
         chosen = choose(reading, loader, settings)
         chunks = reading.chunks(lambda sample: recognises(chosen, sample), chosen.list_cells)
-        with closing(Workbench()) as bench:
+        with closing(Workshop()) as shop, closing(Workbench(shop)) as bench:
             first = [
                 _explained(engine, reading, chosen, *record, bench) for record in _unlike(chosen, _records(chunks))
             ]

@@ -138,7 +138,7 @@ class Mapper:
 
         record = parsed(loader, "chunk_line")
         calls_only = reads_calls_only(loader)
-        known = self._bench.known(loader)
+        known = self._bench.shop.known(loader)
         kept = known[0] if known else {} if calls_only else kept_steps(loader)
         self._keep_steps(loader, kept)
         answers = Answers(numbers_of(lines.keys, "int64"))
@@ -171,8 +171,7 @@ class Mapper:
             kept = kept_steps(loader, strict=False)
         try:
             for step, select in kept.items():
-                with self._engine.filters_in_place():
-                    self._run(f"CREATE OR REPLACE TEMP TABLE {quote(step_table(step))} AS {select}")
+                self._run(f"CREATE OR REPLACE TEMP TABLE {quote(step_table(step))} AS {select}")
         except MalformedJson:
             if not self._all_json:
                 raise
@@ -183,14 +182,13 @@ class Mapper:
         again = parsed(loader, f"(SELECT line_no, line FROM chunk_line WHERE {WANTED})")
         logs = [log for log in LOGS if getattr(loader, log)]
         stagings = [staging(self._engine, loader, log, record, again, self._parameters, kept) for log in logs]
-        self._bench.learn(loader, kept, stagings)
+        self._bench.shop.learn(loader, kept, stagings)
         return stagings
 
     def _stage(self, staged: Staging, answers: Answers) -> pa.Table | None:
         """Stage a log, reject the rows that do not fit, and return the others; None if there are none."""
         table = f"staged_{staged.log}"
-        with self._engine.filters_in_place():
-            self._run(f"CREATE OR REPLACE TEMP TABLE {table} AS {staged.sql}")
+        self._run(f"CREATE OR REPLACE TEMP TABLE {table} AS {staged.sql}")
         if staged.accounted:
             self._run(
                 f"DELETE FROM {table} WHERE line_no IN (SELECT s.line_no FROM {table} s JOIN chunk_line l USING (line_no) "
@@ -211,7 +209,7 @@ class Mapper:
         hashes = rows[name].combine_chunks()
         first = int_array(distinct(hashes).first)
         examples = pa.Table.from_arrays([hashes.take(first), rows["line_no"].take(first)], names=["seen", "example"])
-        with self._engine.registered("example", examples), self._engine.filters_in_place():
+        with self._engine.registered("example", examples):
             return self._engine.arrow(
                 f"SELECT e.* FROM ({staged.entries[name]}) e SEMI JOIN example x USING (seen) "
                 "QUALIFY row_number() OVER (PARTITION BY seen) = 1",

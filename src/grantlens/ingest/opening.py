@@ -23,7 +23,7 @@ from grantlens.ingest.mapping import reads_calls_only
 from grantlens.ingest.reading import Reading
 from grantlens.ingest.recognise import choose, recognises
 from grantlens.ingest.unknown_keys import refuse_unknown_columns
-from grantlens.ingest.workbench import Workbench
+from grantlens.ingest.workbench import Workbench, Workshop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -88,8 +88,9 @@ class Opener:
         self._loader = loader
         self._settings = settings
         self._salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
-        self._benches = [[Workbench() for _ in range(MAPPERS)] for _ in range(2)]
-        self.spare = Workbench()
+        self._shop = Workshop()
+        self._benches = [[Workbench(self._shop) for _ in range(MAPPERS)] for _ in range(2)]
+        self.spare = Workbench(self._shop)
         self._thread = ThreadPoolExecutor(1, "open")
         self._ahead: tuple[str, Future[Opened]] | None = None
 
@@ -125,8 +126,8 @@ class Opener:
 
     def retire(self) -> None:
         """Begin to free the memory, since nothing is mapped any more: that takes as long as a small commit."""
-        for bench in chain.from_iterable(self._benches):
-            self._thread.submit(bench.close)
+        for place in (*chain.from_iterable(self._benches), self.spare, self._shop):
+            self._thread.submit(place.close)
 
     def close(self) -> None:
         """Free the memory."""
@@ -134,7 +135,6 @@ class Opener:
         _discard(ahead)
         self.retire()
         self._thread.shutdown()
-        self.spare.close()
 
     def _open(self, path: str, *, once: bool = False) -> Opened:
         self._benches.reverse()  # the file before this one may still be using the others

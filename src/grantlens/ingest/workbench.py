@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import Engine
@@ -12,34 +13,26 @@ if TYPE_CHECKING:
     from grantlens.loaders import Loader
 
 
-class Workbench:
+class Workshop:
     """One such database, opened when it is first needed, and what was learnt about the loaders that worked in it.
 
     Thousands of small files are the rule for some logs: opening a database and looking at a loader's SELECTs would cost
     more than each of them.
-
-    Attributes
-    ----------
-    parts
-        How many such work at once, each with its part of the processor.
     """
 
     def __init__(self) -> None:
-        self.parts = 1
         self._engine: Engine | None = None
-        self._parts = 1
+        self._lock = Lock()
         self._stagings: list[tuple[Loader, dict[str, str], list[Staging]]] = []
 
-    @property
-    def engine(self) -> Engine:
-        """The database."""
-        if self._engine is None:
-            self._engine = Engine(":memory:")
-            make_types(self._engine)
-        if self.parts != self._parts:
-            self._engine.share(self.parts)
-            self._parts = self.parts
-        return self._engine
+    def connection(self) -> Engine:
+        """Return another connection to the database."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = Engine(":memory:")
+                self._engine.leave_filters()
+                make_types(self._engine)
+            return self._engine.cursor()
 
     def known(self, loader: Loader) -> tuple[dict[str, str], list[Staging]] | None:
         """Return the steps that are kept and how each log is staged, if this loader was here before."""
@@ -50,7 +43,44 @@ class Workbench:
         self._stagings.append((loader, kept, stagings))
 
     def close(self) -> None:
-        """Free the memory."""
+        """Free the memory, once nobody works here."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+
+class Workbench:
+    """The place of one mapper, with temporary tables of its own.
+
+    Parameters
+    ----------
+    shop
+        Where it stands.
+
+    Attributes
+    ----------
+    parts
+        How many work at once, each with its part of the processor.
+    """
+
+    def __init__(self, shop: Workshop) -> None:
+        self.shop = shop
+        self.parts = 1
+        self._engine: Engine | None = None
+        self._parts = 1
+
+    @property
+    def engine(self) -> Engine:
+        """A connection to the database."""
+        if self._engine is None:
+            self._engine = self.shop.connection()
+        if self.parts != self._parts:
+            self._engine.share(self.parts)
+            self._parts = self.parts
+        return self._engine
+
+    def close(self) -> None:
+        """Free the temporary tables."""
         if self._engine is not None:
             self._engine.close()
             self._engine = None
