@@ -151,7 +151,7 @@ class Mapper:
         for each in known[1] if known else self._stagings_of(loader, record if calls_only else None, kept):
             table = self._stage(each, answers)
             if table is not None:
-                staged.append(Rows(table, each, {name: self._entries(each, table, name) for name in each.entries}))
+                staged.append(Rows(table, each, self._entries(each, table)))
                 answers.give(numbers_of(table["line_no"], "int64"))
         ignored = answers.ignore(self._said(loader, loader.ignored, kept)) if loader.ignored else None
         missing = np.flatnonzero(answers.missing())
@@ -202,19 +202,24 @@ class Mapper:
             return rows
         return hash_tokens(rows, [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["salt"])
 
-    def _entries(self, staged: Staging, rows: pa.Table, name: str) -> pa.Table:
-        """Return what each hash of the staged calls stands for, each told by its first record."""
+    def _entries(self, staged: Staging, rows: pa.Table) -> dict[str, pa.Table]:
+        """Return by the name of each hash what those of the staged calls stand for, each told by its first record."""
+        import numpy as np
         import pyarrow as pa
 
-        hashes = rows[name].combine_chunks()
-        first = int_array(distinct(hashes).first)
-        examples = pa.Table.from_arrays([hashes.take(first), rows["line_no"].take(first)], names=["seen", "example"])
+        if not staged.entries:
+            return {}
+        first = np.unique(np.concatenate([distinct(rows[name]).first for name in staged.entries]))
+        examples = pa.Table.from_arrays([rows["line_no"].take(int_array(first))], names=["example"])
         with self._engine.registered("example", examples):
-            return self._engine.arrow(
-                f"SELECT e.* FROM ({staged.entries[name]}) e SEMI JOIN example x USING (seen) "
-                "QUALIFY row_number() OVER (PARTITION BY seen) = 1",
-                self._parameters,
-            )
+            shown = self._engine.arrow(staged.examples, self._parameters)
+        entries = {}
+        for name in staged.entries:
+            found = shown[name].combine_chunks()
+            columns = [column.name for column in found.type]
+            table = pa.Table.from_arrays(found.flatten(), names=columns)
+            entries[name] = table.take(int_array(distinct(table["seen"]).first))
+        return entries
 
     @property
     def _engine(self) -> Engine:

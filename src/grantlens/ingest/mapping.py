@@ -50,7 +50,9 @@ class Staging:
     sql
         SELECT with `line_no`, the columns in canonical types, and `refused`: why the row is none, or NULL.
     entries
-        For usage: by the name of a hash, the SELECT with the hash, the columns that were hashed and `refused`.
+        For usage: by the name of a hash, the SELECT with the hash as `seen`, the columns that were hashed and `refused`.
+    examples
+        For usage: the SELECT that gives all of these, each as a structure by the name of its hash.
     accounted
         True if there is a column `accounted`, see `Loader`.
     """
@@ -59,6 +61,7 @@ class Staging:
     given: tuple[str, ...]
     sql: str
     entries: dict[str, str]
+    examples: str
     accounted: bool = False
 
     def column(self, name: str, type_: str) -> str:
@@ -285,14 +288,26 @@ def staging(
         for name, columns in hashed.items()
     }
     extra = "".join(f", {sql} AS {name}" for name, sql in hashes.items()) + (", s.accounted" if accounted else "")
+    values = "".join(f", {value} AS {quote(name)}" for name, value in _values(staged, types).items())
+    entries = {
+        name: _entry(hashes[name], [table[c] for c in columns], types, ENTRIES[name])
+        for name, columns in hashed.items()
+    }
+    wanted = (None, kept, WANTED) if set(kept) - {"record"} else (again,)
+    shown = with_steps(loader, loader.usage, *wanted) if log == "usage" else ""
+    packed = ", ".join(
+        f"struct_pack({', '.join(f'{quote(column)} := {value}' for column, value in entry.items())}) AS {name}"
+        for name, entry in entries.items()
+    )
     return Staging(
         log,
         given,
-        f"SELECT s.line_no{_values(staged, types)}{extra}, {_refused(staged, types)} AS refused FROM ({select}) s",
+        f"SELECT s.line_no{values}{extra}, {_refused(staged, types)} AS refused FROM ({select}) s",
         {
-            name: _entry(loader, hashes[name], [table[c] for c in columns], types, ENTRIES[name], again, kept)
-            for name, columns in hashed.items()
+            name: f"SELECT {', '.join(f'{value} AS {quote(column)}' for column, value in entry.items())} FROM ({shown}) s"
+            for name, entry in entries.items()
         },
+        f"SELECT {packed} FROM ({shown}) s",
         accounted,
     )
 
@@ -315,34 +330,21 @@ def told_apart(column: Column, before: str = "") -> str:
     return f"{name}, {name} IS NULL" if column.type.endswith("[]") else name
 
 
-def _entry(
-    loader: Loader,
-    hashed: str,
-    columns: list[Column],
-    types: dict[str, str],
-    entry: Table,
-    again: str,
-    kept: Iterable[str],
-) -> str:
-    select = with_steps(loader, loader.usage, *((None, kept, WANTED) if set(kept) - {"record"} else (again,)))
+def _entry(hashed: str, columns: list[Column], types: dict[str, str], entry: Table) -> dict[str, str]:
+    """Return the columns of an entry, by name the SQL of each."""
     given = {column.name for column in columns}
-    absent = "".join(
-        f", {'$source' if column.name == 'source' else f'NULL::{column.type}'} AS {quote(column.name)}"
+    absent = {
+        column.name: "$source" if column.name == "source" else f"NULL::{column.type}"
         for column in entry.columns[1:]
         if column.name not in given
-    )
-    return f"SELECT {hashed} AS seen{_values(columns, types)}{absent}, {_refused(columns, types)} AS refused FROM ({select}) s"
+    }
+    return {"seen": hashed} | _values(columns, types) | absent | {"refused": _refused(columns, types)}
 
 
-def _values(columns: list[Column], types: dict[str, str]) -> str:
-    """Return each column in its canonical type, with a comma before it."""
-    values = ""
-    for column in columns:
-        value = _cast(column, types[column.name])
-        if column.name == "source":
-            value = f"coalesce({value}, $source)"
-        values += f", {value} AS {quote(column.name)}"
-    return values
+def _values(columns: list[Column], types: dict[str, str]) -> dict[str, str]:
+    """Return by name the SQL of each column in its canonical type."""
+    values = {column.name: _cast(column, types[column.name]) for column in columns}
+    return {name: f"coalesce({value}, $source)" if name == "source" else value for name, value in values.items()}
 
 
 def _refused(columns: list[Column], types: dict[str, str]) -> str:

@@ -126,8 +126,9 @@ class Opener:
 
     def retire(self) -> None:
         """Begin to free the memory, since nothing is mapped any more: that takes as long as a small commit."""
-        for place in (*chain.from_iterable(self._benches), self.spare, self._shop):
-            self._thread.submit(place.close)
+        for bench in (*chain.from_iterable(self._benches), self.spare):
+            self._thread.submit(bench.close)
+        self._thread.submit(self._shop.close)
 
     def close(self) -> None:
         """Free the memory."""
