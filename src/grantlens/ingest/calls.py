@@ -193,7 +193,7 @@ def _good(table: pa.Table | None, chunk: Chunk, staged: Staging) -> Rows | None:
     if staged.accounted and _total(table["accounted"]) != chunk.size:
         return None
     table = table.drop_columns(["line_no", "refused"]).append_column("line_no", chunk.lines.keys)
-    return Rows(table, staged, told_apart={name: distinct(table[name]) for name in staged.entries})
+    return Rows(table, staged, told_apart={name: distinct(table[name]) for name in staged.hashes})
 
 
 def _total(numbers: pa.ChunkedArray) -> int | None:

@@ -14,12 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grantlens.engine.duckdb import MalformedJson, quote
-from grantlens.ingest.chunk import int_array, numbers_of
+from grantlens.engine.duckdb import quote
+from grantlens.ingest.chunk import distinct, int_array, numbers_of
 from grantlens.ingest.content import FileChanged
 from grantlens.ingest.mapping import told_apart
 from grantlens.ingest.raw_tokens import hash_tokens
-from grantlens.ingest.shelf import written
 from grantlens.schema import USAGE_CALLER, USAGE_TARGET
 
 if TYPE_CHECKING:
@@ -29,9 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from grantlens.engine.duckdb import Engine
-    from grantlens.ingest.chunk import Distinct, Lines
-    from grantlens.ingest.mapping import Staging
-    from grantlens.schema import Table
+    from grantlens.schema import Column, Table
 
 
 class Seen:
@@ -86,6 +83,23 @@ class Seen:
         return places
 
 
+class Unfit(Exception):  # noqa: N818
+    """Some entries do not fit their columns; nothing was added.
+
+    Parameters
+    ----------
+    hash
+        The column of the staged rows that holds their hashes.
+    entries
+        Columns `seen` and `refused` of them.
+    """
+
+    def __init__(self, hash: str, entries: pa.Table) -> None:
+        super().__init__(f"{len(entries)} entries of {hash} do not fit")
+        self.hash = hash
+        self.entries = entries
+
+
 @dataclass(frozen=True)
 class Dictionary:
     """One of the two dictionaries.
@@ -109,11 +123,6 @@ class Dictionary:
         """Name of the temporary table that maps hashes of stored entries to keys."""
         return f"stored_{self.table.name}"
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns of an entry, without its key."""
-        return tuple(name for name in self.table.names if name != self.key)
-
     def open(self, engine: Engine, parameters: dict[str, Any]) -> None:
         """Compute the hashes of the stored entries, once a session."""
         engine.execute(
@@ -121,116 +130,123 @@ class Dictionary:
             parameters,
         )
 
-    def keys(
-        self,
-        engine: Engine,
-        staged: Staging,
-        hashes: Distinct,
-        lines: np.ndarray,
-        seen: Seen,
-        parameters: dict[str, Any],
-        *,
-        entries: pa.Table | None,
-        records: Lines,
-    ) -> np.ndarray | None:
-        """Return the key of each staged row, adding entries for what is new.
+    def add(
+        self, engine: Engine, entries: pa.Table, hashes: np.ndarray, lines: np.ndarray, seen: Seen, salt: str
+    ) -> None:
+        """Give a key to each of some hashes, adding entries for what is not stored.
 
         Parameters
         ----------
         engine
             The open store.
-        staged
-            How the rows were staged.
-        hashes
-            The hashes of the rows.
-        lines
-            The line of each row.
-        seen
-            What was met in this file; what is new is added.
-        parameters
-            What the staging binds.
         entries
-            What each hash stands for, if that was worked out; else it is read from the records.
-        records
-            The records of the chunk.
+            What hashes stand for: `seen`, the columns of an entry, and `refused`.
+        hashes
+            Different hashes that are new in this file.
+        lines
+            The line on which each is met.
+        seen
+            What was met in this file; these are added.
+        salt
+            The store's random key.
 
-        Returns
-        -------
-        numpy.ndarray or None
-            None if some entries do not fit their columns: `new_entry` has them, nothing was added.
+        Raises
+        ------
+        Unfit
+            If some of them do not fit their columns.
         """
-        keys = seen.keys_of(hashes.hashes)
-        new = keys == 0
-        if new.any():
-            found, examples = hashes.hashes[new], lines[hashes.first[new]]
-            if entries is None:
-                with written(records.bytes_of(examples)) as file:
-                    select, parameters = staged.entries[self.hash], parameters | {"file": file}
-                    try:
-                        added = self._add(engine, select, found, examples, parameters)
-                    except MalformedJson:  # these lines were parsed before
-                        raise FileChanged from None
-            else:
-                with engine.registered("given_entry", entries):
-                    added = self._add(engine, "FROM given_entry", found, examples, parameters)
-            if added is None:
-                return None
-            seen.add(*added)
-            keys = seen.keys_of(hashes.hashes)
-        return keys[hashes.which]
+        import numpy as np
+        import pyarrow.compute as pc
 
-    def _add(
-        self, engine: Engine, select: str, hashes: np.ndarray, lines: np.ndarray, parameters: dict[str, Any]
-    ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Add what `select` gives of these hashes, each of which is met on one of the lines; return hashes and keys."""
-        import pyarrow as pa
-
-        seen = pa.Array.from_buffers(pa.uint64(), len(hashes), [None, pa.py_buffer(hashes)])
-        examples = pa.Table.from_arrays([seen, int_array(lines)], names=["seen", "example"])
-        with engine.registered("example", examples), engine.filters_in_place():
-            engine.execute(
-                f"CREATE OR REPLACE TEMP TABLE new_entry AS SELECT e.*, x.example FROM ({select}) e JOIN example x USING (seen)",
-                parameters,
-            )
-        if engine.value("SELECT count(refused) FROM new_entry"):
-            return None
-        self._cleanse(engine, parameters["salt"])
+        rows = entries.take(int_array(places_among(hashes, numbers_of(entries["seen"], "uint64"))))
+        if rows["refused"].null_count < len(rows):
+            unfit = rows.select(["seen", "refused"]).take(pc.indices_nonzero(pc.is_valid(rows["refused"])))
+            raise Unfit(self.hash, unfit)
         # What was cleansed may be stored already, or twice among the new: hash again, number what is left.
-        engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE hashed_entry AS SELECT {self._hash_sql()} AS hash, * FROM new_entry",
-            parameters,
-        )
-        engine.execute(
-            f"CREATE OR REPLACE TEMP TABLE numbered_entry AS SELECT hash, seen, "
-            f"((SELECT coalesce(max({self.key}), 0) FROM {self.table.name}) + row_number() OVER (ORDER BY example, seen))::INTEGER AS id "
-            "FROM (SELECT hash, min(example) AS example, arg_min(seen, (example, seen)) AS seen FROM hashed_entry "
-            f"ANTI JOIN {self.stored} USING (hash) GROUP BY hash)"
-        )
-        engine.execute(
-            f"INSERT INTO {self.table.name} ({self.key}, {', '.join(map(quote, self.columns))}) "
-            f"SELECT n.id, {', '.join('e.' + quote(name) for name in self.columns)} "
-            "FROM numbered_entry n JOIN hashed_entry e USING (hash, seen) ORDER BY n.id"
-        )
-        engine.execute(f"INSERT INTO {self.stored} SELECT hash, id FROM numbered_entry")
-        found = engine.arrow(f"SELECT e.seen, k.id FROM hashed_entry e JOIN {self.stored} k USING (hash)")
-        return numbers_of(found["seen"], "uint64"), numbers_of(found["id"], "int32")
+        rows = self._cleansed(rows, salt).append_column("row", int_array(np.arange(len(rows))))
+        typed = ", ".join(f"{quote(each.name)}::{each.type} AS {quote(each.name)}" for each in self._columns())
+        with engine.registered("new_entry", rows):
+            found = engine.arrow(
+                f"SELECT hash, coalesce(s.id, 0) AS id FROM (SELECT *, {self._hash_sql()} AS hash FROM (SELECT row, {typed} FROM new_entry)) "
+                f"LEFT JOIN {self.stored} s USING (hash) ORDER BY row",
+                {"salt": salt},
+            )
+        own, keys = numbers_of(found["hash"], "uint64"), numbers_of(found["id"], "int32").copy()
+        absent = np.flatnonzero(keys == 0)
+        if len(absent):
+            absent = absent[np.lexsort((hashes[absent], lines[absent]))]
+            _, first, which = np.unique(own[absent], return_index=True, return_inverse=True)
+            last = engine.value(f"SELECT coalesce(max({self.key}), 0) FROM {self.table.name}")
+            keys[absent] = last + 1 + np.argsort(np.argsort(first))[which]
+            self._insert(engine, rows, found, absent[np.sort(first)], last)
+        seen.add(hashes, keys)
+
+    def _insert(self, engine: Engine, rows: pa.Table, found: pa.Table, places: np.ndarray, last: int) -> None:
+        """Write the entries in some places, the first of them with the key after the last one."""
+        import numpy as np
+
+        taken = int_array(places)
+        new = rows.take(taken).append_column("id", int_array(last + 1 + np.arange(len(places))))
+        with engine.registered("new_entry", new.append_column("hash", found["hash"].take(taken))):
+            names = ", ".join(quote(each.name) for each in self._columns())
+            engine.execute(f"INSERT INTO {self.table.name} ({self.key}, {names}) SELECT id, {names} FROM new_entry")
+            engine.execute(f"INSERT INTO {self.stored} SELECT hash, id FROM new_entry")
+
+    def _columns(self) -> list[Column]:
+        """Return the columns of an entry, without its key."""
+        return [column for column in self.table.columns if column.name != self.key]
 
     def _hash_sql(self) -> str:
-        columns = (column for column in self.table.columns if column.name != self.key)
-        return f"hash($salt, {', '.join(map(told_apart, columns))})"
+        return f"hash($salt, {', '.join(map(told_apart, self._columns()))})"
 
-    def _cleanse(self, engine: Engine, salt: str) -> None:
-        if "token_id" in self.columns:
-            named = engine.arrow("SELECT rowid AS row, token_id, session_id FROM new_entry")
-            hashed = hash_tokens(named, ("token_id", "session_id"), salt)
-            if hashed is not named:
-                with engine.registered("hashed_token", hashed):
-                    engine.execute(
-                        "UPDATE new_entry SET token_id = h.token_id, session_id = h.session_id FROM hashed_token h WHERE new_entry.rowid = h.row"
-                    )
-        if "target" in self.columns:
-            engine.execute("UPDATE new_entry SET target = split_part(target, '?', 1) WHERE contains(target, '?')")
+    def _cleansed(self, rows: pa.Table, salt: str) -> pa.Table:
+        """Return the entries without raw tokens and without the query of a target."""
+        import pyarrow.compute as pc
+
+        if "token_id" in self.table.names:
+            rows = hash_tokens(rows, ("token_id", "session_id"), salt)
+        if "target" in self.table.names and len(pc.indices_nonzero(pc.match_substring(rows["target"], "?"))):
+            paths = pc.replace_substring_regex(rows["target"], r"(?s)\?.*", "")
+            rows = rows.set_column(rows.column_names.index("target"), "target", paths)
+        return rows
 
 
-CALLERS = Dictionary(USAGE_CALLER, "caller_id", "caller_hash")
-TARGETS = Dictionary(USAGE_TARGET, "target_id", "target_hash")
+def places_among(hashes: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return where each of the hashes stands among others.
+
+    Raises
+    ------
+    FileChanged
+        If one of them does not: the records were read twice, and were not the same.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> places_among(np.array([7, 9], np.uint64), np.array([9, 8, 7], np.uint64)).tolist()
+    [2, 0]
+    """
+    import numpy as np
+
+    order = np.argsort(among, kind="stable")
+    places = order[np.minimum(np.searchsorted(among, hashes, sorter=order), len(order) - 1)] if len(order) else order
+    if not np.array_equal(among[places], hashes):
+        raise FileChanged
+    return places
+
+
+def entries_of(shown: pa.Table) -> dict[str, pa.Table]:
+    """Return by the name of each hash what those of them stand for that a staging's `examples` gave."""
+    import pyarrow as pa
+
+    entries = {}
+    for name in shown.column_names:
+        found = shown[name].combine_chunks()
+        table = pa.Table.from_arrays(found.flatten(), names=[column.name for column in found.type])
+        entries[name] = table.take(int_array(distinct(table["seen"]).first))
+    return entries
+
+
+DICTIONARIES = (
+    Dictionary(USAGE_CALLER, "caller_id", "caller_hash"),
+    Dictionary(USAGE_TARGET, "target_id", "target_hash"),
+)

@@ -15,6 +15,7 @@ from grantlens.ingest.answers import Answers
 from grantlens.ingest.calls import CallReader
 from grantlens.ingest.chunk import Chunk, Lines, Rows, distinct, int_array, numbers_of
 from grantlens.ingest.decoding import decoded
+from grantlens.ingest.dictionary import entries_of
 from grantlens.ingest.event_names import named
 from grantlens.ingest.mapping import (
     WANTED,
@@ -207,19 +208,13 @@ class Mapper:
         import numpy as np
         import pyarrow as pa
 
-        if not staged.entries:
+        if not staged.hashes:
             return {}
-        first = np.unique(np.concatenate([distinct(rows[name]).first for name in staged.entries]))
+        first = np.unique(np.concatenate([distinct(rows[name]).first for name in staged.hashes]))
         examples = pa.Table.from_arrays([rows["line_no"].take(int_array(first))], names=["example"])
         with self._engine.registered("example", examples):
             shown = self._engine.arrow(staged.examples, self._parameters)
-        entries = {}
-        for name in staged.entries:
-            found = shown[name].combine_chunks()
-            columns = [column.name for column in found.type]
-            table = pa.Table.from_arrays(found.flatten(), names=columns)
-            entries[name] = table.take(int_array(distinct(table["seen"]).first))
-        return entries
+        return entries_of(shown)
 
     @property
     def _engine(self) -> Engine:

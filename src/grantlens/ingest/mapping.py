@@ -49,10 +49,11 @@ class Staging:
         The canonical columns that the loader gives.
     sql
         SELECT with `line_no`, the columns in canonical types, and `refused`: why the row is none, or NULL.
-    entries
-        For usage: by the name of a hash, the SELECT with the hash as `seen`, the columns that were hashed and `refused`.
+    hashes
+        For usage: the hashes of caller and target.
     examples
-        For usage: the SELECT that gives all of these, each as a structure by the name of its hash.
+        For usage: the SELECT that gives what these stand for, each as a structure of that name: the hash as `seen`, the columns
+        that were hashed, and `refused`.
     accounted
         True if there is a column `accounted`, see `Loader`.
     """
@@ -60,7 +61,7 @@ class Staging:
     log: str
     given: tuple[str, ...]
     sql: str
-    entries: dict[str, str]
+    hashes: tuple[str, ...]
     examples: str
     accounted: bool = False
 
@@ -303,10 +304,7 @@ def staging(
         log,
         given,
         f"SELECT s.line_no{values}{extra}, {_refused(staged, types)} AS refused FROM ({select}) s",
-        {
-            name: f"SELECT {', '.join(f'{value} AS {quote(column)}' for column, value in entry.items())} FROM ({shown}) s"
-            for name, entry in entries.items()
-        },
+        tuple(entries),
         f"SELECT {packed} FROM ({shown}) s",
         accounted,
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from grantlens.engine.duckdb import quote
-from grantlens.ingest.chunk import Chunk, Distinct, Lines, Rows, distinct, first_places, int_array, numbers_of
-from grantlens.ingest.dictionary import CALLERS, TARGETS, Dictionary, Seen
+from grantlens.engine.duckdb import MalformedJson, quote
+from grantlens.ingest.chunk import Chunk, Lines, Rows, distinct, first_places, int_array, numbers_of
+from grantlens.ingest.content import FileChanged
+from grantlens.ingest.dictionary import DICTIONARIES, Seen, Unfit, entries_of, places_among
 from grantlens.ingest.duplicates import Duplicates
 from grantlens.ingest.mapper import Mapped, Mapper, bound
 from grantlens.ingest.mapping import Staging
 from grantlens.ingest.rejection import rejected
+from grantlens.ingest.shelf import written
 from grantlens.schema import LOGS, TIMES, USAGE_ROW
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from grantlens.engine.duckdb import Engine
@@ -54,11 +58,11 @@ class Pipeline:
         salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
         self._parameters = {**bound(loader, reading.path, salt), "batch": account.batch_id}
         self._again = Mapper(loader, reading.path, salt, bench)
-        self._seen = {dictionary.key: Seen() for dictionary in (CALLERS, TARGETS)}
+        self._seen = {dictionary.key: Seen() for dictionary in DICTIONARIES}
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
         self._duplicates = Duplicates(engine, account, self._parameters)
         self._run("CREATE OR REPLACE TEMP TABLE file_ignored (reason VARCHAR, records BIGINT)")
-        for dictionary in (CALLERS, TARGETS):
+        for dictionary in DICTIONARIES:
             dictionary.open(engine, self._parameters)
 
     def take(self, chunk: Chunk) -> None:
@@ -79,70 +83,66 @@ class Pipeline:
 
     def _take_calls(self, calls: Rows, lines: Lines) -> bool:
         """Keep calls that were staged beside the store; False if one of them has to be read with care."""
-        table = numbered(calls.table)
-        for dictionary in (CALLERS, TARGETS):
-            keys = self._keys(dictionary, calls, table, lines, calls.told_apart.get(dictionary.hash))
-            if keys is None:
-                return False
-            table = table.drop_columns([dictionary.hash]).append_column(dictionary.key, keys)
-        with self.engine.registered("chunk_call", table):
-            self._keep_usage(calls.staging, "chunk_call", number="number")
+        try:
+            self._keep_usage(calls, self._keyed(calls, lines))
+        except Unfit:
+            return False
         return True
 
     def _take_staged_calls(self, calls: Rows, lines: Lines) -> list[pa.Table]:
-        """Keep the calls in `staged_usage`, but for those whose caller or target does not fit its columns.
+        """Keep staged calls, but for those whose caller or target does not fit its columns.
 
         Return `line_no` and `reason` of these.
         """
-        import pyarrow as pa
-
         refused: list[pa.Table] = []
-        keys: list[pa.Array] = []
-        rows = None
-        while len(keys) < len((CALLERS, TARGETS)):
-            dictionary = (CALLERS, TARGETS)[len(keys)]
-            if rows is None:
-                rows = self.engine.arrow("SELECT rowid AS number, line_no, caller_hash, target_hash FROM staged_usage")
-            found = self._keys(dictionary, calls, rows, lines, None)
-            if found is None:
-                refused.append(self._refuse_entries(dictionary))
-                keys, rows = [], None
-            else:
-                keys.append(found)
-        key_table = pa.Table.from_arrays([rows["number"], *keys], names=["number", CALLERS.key, TARGETS.key])
-        with self.engine.registered("call_key", key_table):
-            self._keep_usage(
-                calls.staging, "(SELECT * FROM staged_usage s JOIN call_key k ON k.number = s.rowid)", number="number"
-            )
+        while len(calls.table):
+            try:
+                self._keep_usage(calls, self._keyed(calls, lines))
+                break
+            except Unfit as unfit:
+                said, fitting = _told_unfit(calls.table, unfit)
+                refused.append(said)
+                calls = replace(calls, table=fitting)
         return refused
 
-    def _keys(
-        self, dictionary: Dictionary, calls: Rows, table: pa.Table, lines: Lines, hashes: Distinct | None
-    ) -> pa.Array | None:
-        """Return the keys of staged rows as an Arrow array."""
+    def _keyed(self, calls: Rows, lines: Lines) -> pa.Table:
+        """Return the staged calls with keys in place of hashes, adding what is new to the dictionaries.
+
+        Raises
+        ------
+        Unfit
+            If a caller or a target does not fit its columns.
+        """
         import numpy as np
         import pyarrow as pa
 
-        hashes, line_nos = hashes or distinct(table[dictionary.hash]), numbers_of(table["line_no"], "int64")
-        seen, entries = self._seen[dictionary.key], calls.entries.get(dictionary.hash)
-        keys = dictionary.keys(
-            self.engine, calls.staging, hashes, line_nos, seen, self._parameters, entries=entries, records=lines
-        )
-        if keys is None:
-            return None
-        keys = np.ascontiguousarray(keys, np.int32)
-        return pa.Array.from_buffers(pa.int32(), len(keys), [None, pa.py_buffer(keys)])
+        table, line_nos = calls.table, numbers_of(calls.table["line_no"], "int64")
+        hashes = {each.hash: calls.told_apart.get(each.hash) or distinct(table[each.hash]) for each in DICTIONARIES}
+        new = {
+            each.hash: np.flatnonzero(self._seen[each.key].keys_of(hashes[each.hash].hashes) == 0)
+            for each in DICTIONARIES
+        }
+        examples = np.unique(np.concatenate([hashes[name].first[places] for name, places in new.items()]))
+        entries = calls.entries
+        if len(examples) and not entries:
+            entries = self._shown(calls.staging, lines, line_nos[examples])
+        for each in DICTIONARIES:
+            apart, seen = hashes[each.hash], self._seen[each.key]
+            found, first = apart.hashes[new[each.hash]], apart.first[new[each.hash]]
+            if len(found):
+                each.add(self.engine, entries[each.hash], found, line_nos[first], seen, self._parameters["salt"])
+            keys = np.ascontiguousarray(seen.keys_of(apart.hashes)[apart.which], np.int32)
+            column = pa.Array.from_buffers(pa.int32(), len(keys), [None, pa.py_buffer(keys)])
+            table = table.drop_columns([each.hash]).append_column(each.key, column)
+        return table.append_column("number", int_array(np.arange(len(table))))
 
-    def _refuse_entries(self, dictionary: Dictionary) -> pa.Table:
-        """Set aside the calls of entries that do not fit their columns; return `line_no` and `reason` of them."""
-        refused = self.engine.arrow(
-            f"SELECT s.line_no, e.refused AS reason FROM staged_usage s JOIN new_entry e ON e.seen = s.{dictionary.hash} "
-            "WHERE e.refused IS NOT NULL"
-        )
-        self._run(
-            f"DELETE FROM staged_usage WHERE {dictionary.hash} IN (SELECT seen FROM new_entry WHERE refused IS NOT NULL)"
-        )
-        return refused
+    def _shown(self, staged: Staging, lines: Lines, line_nos: np.ndarray) -> dict[str, pa.Table]:
+        """Read again from the records what hashes stand for."""
+        with written(lines.bytes_of(line_nos)) as file, self.engine.filters_in_place():
+            try:
+                return entries_of(self.engine.arrow(staged.examples, self._parameters | {"file": file}))
+            except MalformedJson:  # these lines were parsed before
+                raise FileChanged from None
 
     def _keep_mapped(self, mapped: Mapped, lines: Lines) -> None:
         """Keep the rows, count what was ignored, put aside what is rejected."""
@@ -151,14 +151,10 @@ class Pipeline:
         refused: list[pa.Table] = []
         for rows in mapped.staged:
             log = rows.staging.log
-            if not len(rows.table) or (log == "usage" and self._take_calls(rows, lines)):
-                continue
-            if log != "usage":
+            if log == "usage":
+                refused += self._take_staged_calls(rows, lines)
+            else:
                 self._keep(rows.staging, rows.table)
-                continue
-            with self.engine.registered("mapped_row", rows.table):
-                self._run("CREATE OR REPLACE TEMP TABLE staged_usage AS FROM mapped_row")
-            refused += self._take_staged_calls(rows, lines)
         if mapped.ignored:
             with self.engine.registered("mapped_ignored", mapped.ignored):
                 self._run("INSERT INTO file_ignored FROM mapped_ignored")
@@ -181,15 +177,12 @@ class Pipeline:
         self.account.saw(first, last)
         return rows
 
-    def _keep_usage(self, staged: Staging, stage: str, *, number: str) -> None:
-        """Write calls that have their keys; `number` tells the rows apart."""
-        if not self._count("usage", stage):
-            return
-        first, last = self.engine.rows(f"SELECT min({number}), max({number}) FROM {stage}")[0]
-        shift = self._usage_id + 1 - first  # row ids of an uncommitted table begin anywhere
-        self._usage_id = shift + last
+    def _keep_usage(self, calls: Rows, table: pa.Table) -> None:
+        """Write calls that have their keys; `number` counts them."""
+        staged, shift = calls.staging, self._usage_id + 1
+        self._usage_id += len(table)
         special = {
-            "usage_id": f"{shift} + s.{number}",
+            "usage_id": f"{shift} + s.number",
             "caller_id": "s.caller_id",
             "target_id": "s.target_id",
             "batch_id": "$batch",
@@ -200,8 +193,10 @@ class Pipeline:
             special.get(column.name) or f"{staged.column(column.name, column.type)}::{column.type}"
             for column in USAGE_ROW.columns
         )
-        self._run(f"INSERT INTO usage_row SELECT {values} FROM {stage} s{self._true_lines()}")
-        self._duplicates.note_usage(stage, staged.column("source", "VARCHAR"), f"{shift} + {number}")
+        with self.engine.registered("chunk_call", table):
+            self._count("usage", "chunk_call")
+            self._run(f"INSERT INTO usage_row SELECT {values} FROM chunk_call s{self._true_lines()}")
+            self._duplicates.note_usage("chunk_call", staged.column("source", "VARCHAR"), f"{shift} + number")
 
     def _keep(self, staged: Staging, table: pa.Table) -> None:
         with self.engine.registered("mapped_row", table):
@@ -249,8 +244,14 @@ def first_of_each(table: pa.Table) -> pa.Table:
     return table.take(int_array(first))
 
 
-def numbered(table: pa.Table) -> pa.Table:
-    """Return the table with a column `number` that tells its rows apart."""
+def _told_unfit(calls: pa.Table, unfit: Unfit) -> tuple[pa.Table, pa.Table]:
+    """Return `line_no` and `reason` of the calls whose caller or target does not fit, and the other calls."""
     import numpy as np
+    import pyarrow as pa
 
-    return table.append_column("number", int_array(np.arange(len(table))))
+    hashes, wrong = numbers_of(calls[unfit.hash], "uint64"), numbers_of(unfit.entries["seen"], "uint64")
+    concerned = np.isin(hashes, wrong)
+    told = int_array(np.flatnonzero(concerned))
+    reasons = unfit.entries["refused"].take(int_array(places_among(hashes[concerned], wrong)))
+    said = pa.Table.from_arrays([calls["line_no"].take(told), reasons], names=["line_no", "reason"])
+    return said, calls.take(int_array(np.flatnonzero(~concerned)))
