@@ -6,7 +6,7 @@ a year costs the day.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from grantlens.schema import TIMES
@@ -33,7 +33,9 @@ MIN_PAIRS = 5
 """Causal pairs that an hour needs before it says anything about a clock."""
 
 
-def refresh_coverage(engine: Engine, batch_id: int, carries: Iterable[str], *, by_presence: bool) -> None:
+def refresh_coverage(
+    engine: Engine, batch_id: int, carries: Iterable[str], holds: Collection[str], *, by_presence: bool
+) -> None:
     """Count a new file's events, and work out coverage and clocks of the streams that it touched.
 
     Parameters
@@ -44,9 +46,13 @@ def refresh_coverage(engine: Engine, batch_id: int, carries: Iterable[str], *, b
         The new file.
     carries
         The logs that the file would show, had something happened.
+    holds
+        The logs of which it has rows: without any it has no time, so it shows nothing.
     by_presence
         True where a file covers only the logs that it holds rows of: the native format, which may mix or split them.
     """
+    if not holds:
+        return
     values = {
         "batch": batch_id,
         "carries": list(carries),
@@ -58,10 +64,12 @@ def refresh_coverage(engine: Engine, batch_id: int, carries: Iterable[str], *, b
         "error": DEFAULT_ERROR_SECONDS,
         "min_pairs": MIN_PAIRS,
     }
-    engine.execute(_FIRST_USES, values)
-    engine.execute(_COUNT_CALLS, values)
-    for log in ("issuance", "revocation"):
-        engine.execute(_COUNT.format(log=log, time=TIMES[log]), values)
+    for log in holds:
+        if log == "usage":
+            engine.execute(_FIRST_USES, values)
+            engine.execute(_COUNT_CALLS, values)
+        else:
+            engine.execute(_COUNT.format(log=log, time=TIMES[log]), values)
     engine.execute(_MARK_ENDS, values)
     engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _TOUCHED, values)
     for statement in (_DROP_COVERAGE, _COVERAGE, _KEEP_CLOCK, _DROP_CLOCK, _CLOCK):

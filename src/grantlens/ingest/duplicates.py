@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from grantlens.schema import LOGS
+
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.account import Account
@@ -28,9 +30,13 @@ class Duplicates:
 
     def settle(self) -> None:
         """Drop what is there already, and remember what is new."""
-        self._settle_usage()
-        for log in ("issuance", "revocation"):
-            self._settle(log)
+        for log in LOGS:
+            if not self._account.counts[log]:
+                continue
+            if log == "usage":
+                self._settle_usage()
+            else:
+                self._settle(log)
 
     def _settle_usage(self) -> None:
         rows, different = self._engine.rows("SELECT count(*), count(DISTINCT event_key) FROM usage_key")[0]

@@ -19,6 +19,7 @@ from grantlens.ingest.files import expand
 from grantlens.ingest.opening import SMALL, Opened, Opener
 from grantlens.ingest.outcome import LoadReport
 from grantlens.ingest.pipeline import Pipeline
+from grantlens.schema import LOGS
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -137,7 +138,8 @@ def _load(
     batch = account.close(content)
     _match_new_targets(engine)
     note_declared(engine, loader)
-    refresh_coverage(engine, account.batch_id, loader.carries, by_presence=loader.name == "native")
+    holds = [log for log in LOGS if account.counts[log]]
+    refresh_coverage(engine, account.batch_id, loader.carries, holds, by_presence=loader.name == "native")
     return batch
 
 
