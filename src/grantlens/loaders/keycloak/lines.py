@@ -107,14 +107,15 @@ FROM (SELECT *,
       FROM (
           SELECT *,
                  CASE WHEN NOT is_text THEN j.loggerName
-                      WHEN has_plain_head THEN split_part(split_part(line, '[', 2), ']', 1)
+                      WHEN has_plain_head
+                      THEN CASE WHEN strpos(line, '[org.keycloak.events]') = strpos(line, '[') THEN 'org.keycloak.events' ELSE 'another' END
                       ELSE nullif(regexp_extract(line, '{_OWN}\s+[A-Z]+\s+\[([\w.$-]+)\]', 1), '') END AS logger,
                  CASE WHEN NOT is_text THEN j.message
                       WHEN has_plain_head AND strpos(line, ')') = strpos(line, ') ')
                       THEN CASE WHEN logger = 'org.keycloak.events' THEN substr(line, strpos(line, ') ') + 2) END
                       WHEN contains(line, '[org.keycloak.events]')
                       THEN regexp_extract(line, '\[org\.keycloak\.events\] \([^)]*\) (.*)$', 1) END AS message
-          FROM (SELECT line_no, r AS line, NOT coalesce(starts_with(ltrim(r), '{{'), false) AS is_text,
+          FROM (SELECT line_no, r AS line, NOT coalesce(regexp_matches(r, '^ *\{{'), false) AS is_text,
                        is_text AND coalesce(regexp_matches(r, '{_HEAD}'), false) AS has_plain_head,
                        CASE WHEN NOT is_text THEN TRY(from_json(r, '{_SAID}')) END AS j
                 FROM record)
