@@ -91,8 +91,8 @@ WHERE r IS NOT NULL
 """
 
 _ACTING = f"""
-SELECT line_no, meaning, by_machine, a.* EXCLUDE (actor), unnest([TRY(from_json(a.actor, '{_ACTOR}'))]) AS who
-FROM (SELECT line_no, meaning, by_machine, unnest([from_json(held, '{_FIELDS}')]) AS a FROM event WHERE held IS NOT NULL)
+SELECT line_no, meaning, by_machine, a.* EXCLUDE (actor), TRY(from_json(a.actor, '{_ACTOR}')) AS who
+FROM (SELECT line_no, meaning, by_machine, from_json(held, '{_FIELDS}') AS a FROM event WHERE held IS NOT NULL)
 """
 
 _PARTY = f"""

@@ -83,9 +83,8 @@ FROM record
 WHERE r.type IS NOT NULL AND r.date IS NOT NULL
 """
 
-# `unnest` keeps the parsed record as a value: without it DuckDB parses anew for each field that is read later.
 _ANY_SHAPE = f"""
-SELECT line_no, outer_id, delivered, unnest([from_json(event, '{_EVENT}')]) AS e
+SELECT line_no, outer_id, delivered, from_json(event, '{_EVENT}') AS e
 FROM (
     SELECT line_no, delivered, inside ->> '$.log_id' AS outer_id,
            CASE WHEN json_type(inside, '$.data') = 'OBJECT' THEN inside -> '$.data' ELSE inside END AS event

@@ -43,9 +43,9 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
 
 _EVENT = f"""
 SELECT line_no, r.*,
-       unnest([TRY(from_json(coalesce(r.context.model, r.context.token, r.context.secret), '{_MODEL}'))]) AS model,
-       unnest([TRY(from_json(r.context.authorized_application, '{_MODEL}'))]) AS app,
-       unnest([TRY(from_json(r.context.provider, '{_MODEL}'))]) AS provider
+       TRY(from_json(coalesce(r.context.model, r.context.token, r.context.secret), '{_MODEL}')) AS model,
+       TRY(from_json(r.context.authorized_application, '{_MODEL}')) AS app,
+       TRY(from_json(r.context.provider, '{_MODEL}')) AS provider
 FROM record
 WHERE r IS NOT NULL
 """

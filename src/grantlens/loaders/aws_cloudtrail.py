@@ -288,7 +288,7 @@ WHERE happened_at IS NULL OR server IS NULL OR logged_name IS NULL
 
 def _text(place: str) -> str:
     """Return the SELECT that reads an event which is text."""
-    return f"""SELECT line_no, unnest([TRY(from_json({place}, '{_EVENT}'))]) AS e
+    return f"""SELECT line_no, TRY(from_json({place}, '{_EVENT}')) AS e
 FROM record WHERE json_valid({place}) AND json_type({place}) = 'OBJECT'"""
 
 

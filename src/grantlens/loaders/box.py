@@ -48,9 +48,9 @@ WHERE r IS NOT NULL
 
 _DETAILED = """
 SELECT * EXCLUDE (additional_details, source),
-       unnest([TRY(from_json(additional_details, '{"service_id": "VARCHAR", "service_name": "VARCHAR"}'))]) AS service,
-       unnest([TRY(from_json(source,
-           '{"id": "VARCHAR", "type": "VARCHAR", "name": "VARCHAR", "item_id": "VARCHAR"}'))]) AS object
+       TRY(from_json(additional_details, '{"service_id": "VARCHAR", "service_name": "VARCHAR"}')) AS service,
+       TRY(from_json(source,
+           '{"id": "VARCHAR", "type": "VARCHAR", "name": "VARCHAR", "item_id": "VARCHAR"}')) AS object
 FROM event
 WHERE meaning IS NOT NULL OR names_service
 """

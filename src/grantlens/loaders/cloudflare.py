@@ -72,14 +72,13 @@ def _columns(e: str, *, flat: bool = False) -> str:
 _API_SHAPE = f"SELECT line_no, {_columns('r')} FROM record WHERE r.action.type IS NOT NULL"
 _LOGPUSH_SHAPE = f"SELECT line_no, {_columns('r', flat=True)} FROM record WHERE r.ActionType IS NOT NULL"
 
-# `unnest` keeps the parsed record as a value: without it DuckDB parses anew for each field that is read later.
 _ANY_SHAPE = f"""
 SELECT line_no, {_columns("e")}
-FROM (SELECT line_no, unnest([from_json({OPENED}, '{_EVENT}')]) AS e
+FROM (SELECT line_no, from_json({OPENED}, '{_EVENT}') AS e
       FROM record WHERE json_type(r) = 'OBJECT' AND NOT coalesce(json_exists({OPENED}, '$.ActionType'), false))
 UNION ALL
 SELECT line_no, {_columns("e", flat=True)}
-FROM (SELECT line_no, unnest([from_json({OPENED}, '{_LOGPUSH}')]) AS e
+FROM (SELECT line_no, from_json({OPENED}, '{_LOGPUSH}') AS e
       FROM record WHERE json_type(r) = 'OBJECT' AND json_exists({OPENED}, '$.ActionType'))
 """
 

@@ -51,8 +51,7 @@ def with_envelopes(loader: Loader, mark: str) -> Loader:
     """
     fields, beside = (loader.glance, ", line") if loader.glance else (loader.fields, "")
     plain = f"SELECT line_no, r AS e{beside} FROM record WHERE {mark}"
-    # `unnest` keeps the parsed record as a value: without it DuckDB parses anew for each field that is read later
-    careful = f"""SELECT line_no, unnest([from_json(event, '{fields}')]) AS e{", event AS line" if beside else ""}
+    careful = f"""SELECT line_no, from_json(event, '{fields}') AS e{", event AS line" if beside else ""}
         FROM (SELECT *, {OPENED} AS event FROM record WHERE json_type(r) = 'OBJECT')"""
     rest = replace(loader, fields='"JSON"', glance="", steps={"shaped": careful, **loader.steps})
     return replace(loader, steps={"shaped": plain, **loader.steps}, otherwise=rest)

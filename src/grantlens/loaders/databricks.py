@@ -102,7 +102,7 @@ FROM (
 )
 """
 
-# Parameters are read of what has a meaning only. `unnest` keeps them as a value, else they are parsed anew for each that is read.
+# Parameters are read of what has a meaning only.
 _KNOWN = f"""
 SELECT *, coalesce(nullif(p.tokenHash, ''), nullif(p.tokenId, '')) AS token,
        nullif(actor, 'System-User') AS person,
@@ -111,7 +111,7 @@ SELECT *, coalesce(nullif(p.tokenHash, ''), nullif(p.tokenId, '')) AS token,
             WHEN meaning = 'end recipient' THEN nullif(p.name, '')
             WHEN meaning = 'end client' THEN coalesce(nullif(p.custom_app_id, ''), nullif(p.integration_id, ''))
             WHEN meaning = 'end user' THEN nullif(p.targetUserName, '') END AS ended
-FROM (SELECT * EXCLUDE (written), unnest([from_json(written, '{_PARAMETERS}')]) AS p FROM event
+FROM (SELECT * EXCLUDE (written), from_json(written, '{_PARAMETERS}') AS p FROM event
       WHERE meaning IS NOT NULL AND happened_at IS NOT NULL AND outcome IS NOT NULL)
 """
 

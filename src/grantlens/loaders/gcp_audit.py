@@ -67,9 +67,8 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
 
 
 _AS_GOOGLE_SPELLS = f"SELECT line_no, r AS e, from_json(NULL, '{_LOWER}') AS lower FROM record WHERE r IS NOT NULL"
-# `unnest` keeps the parsed entry as a value: without it DuckDB parses anew for each field that is read later.
 _AS_PANTHER_SPELLS = f"""
-SELECT line_no, unnest([from_json(r, '{_ENTRY}')]) AS e, unnest([from_json(r, '{_LOWER}')]) AS lower
+SELECT line_no, from_json(r, '{_ENTRY}') AS e, from_json(r, '{_LOWER}') AS lower
 FROM record
 WHERE json_type(r) = 'OBJECT'
 """
@@ -243,7 +242,7 @@ WHERE happened_at IS NULL OR (method_name IS NULL AND p IS NOT NULL)
 """
 
 
-_ENTRY_IN = """SELECT line_no, unnest([TRY(from_json({0}, '{1}'))]) AS e, unnest([TRY(from_json({0}, '{2}'))]) AS lower
+_ENTRY_IN = """SELECT line_no, TRY(from_json({0}, '{1}')) AS e, TRY(from_json({0}, '{2}')) AS lower
 FROM record WHERE json_valid({0}) AND json_type({0}) = 'OBJECT'"""
 
 

@@ -86,9 +86,8 @@ FROM (SELECT *, unnest(events) AS event, generate_subscripts(events, 1) AS nth F
 """
 
 # Parameters are a list of {name, value | intValue | multiValue | multiMessageValue}, or an object of plain values.
-# `unnest` keeps the parsed list as a value: without it DuckDB parses anew for each parameter that is read.
 _GIVEN = """
-SELECT * EXCLUDE (written), unnest([
+SELECT * EXCLUDE (written),
        CASE json_type(written)
             WHEN 'ARRAY' THEN list_transform(
                 from_json(written, '[{"name": "VARCHAR", "value": "VARCHAR", "intValue": "VARCHAR",
@@ -101,7 +100,7 @@ SELECT * EXCLUDE (written), unnest([
                 lambda p: {'name': p.key, 'value': p.value ->> '$', 'items': from_json(p.value, '["VARCHAR"]'),
                            'messages': from_json(p.value,
                                '[{"parameter": [{"name": "VARCHAR", "value": "VARCHAR"}]}]')})
-       END]) AS parameters
+       END AS parameters
 FROM event
 WHERE meaning IS NOT NULL
 """
@@ -127,8 +126,8 @@ SELECT * EXCLUDE (names, texts, parameters),
        texts[list_position(names, 'OAUTH2_APP_ID')] AS policy_app_id,
        texts[list_position(names, 'OAUTH2_APP_NAME')] AS policy_app_name,
        texts[list_position(names, 'OAUTH2_SERVICE_NAME')] AS policy_service
-FROM (SELECT *, unnest([list_transform(parameters, lambda p: p.name)]) AS names,
-             unnest([list_transform(parameters, lambda p: p.value)]) AS texts
+FROM (SELECT *, list_transform(parameters, lambda p: p.name) AS names,
+             list_transform(parameters, lambda p: p.value) AS texts
       FROM given)
 """
 

@@ -196,7 +196,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
     if found is None:
         return LOADER
     fields, text = _WRAPPED[found[0]]
-    spelled = f"""SELECT line_no, unnest([TRY(from_json({text}, '{_EVENT}'))]) AS e
+    spelled = f"""SELECT line_no, TRY(from_json({text}, '{_EVENT}')) AS e
                   FROM record WHERE json_valid({text}) AND json_type({text}) = 'OBJECT'"""
     return replace(LOADER, fields=fields, steps={**LOADER.steps, "spelled": spelled}, otherwise=LOADER, dialect=None)
 

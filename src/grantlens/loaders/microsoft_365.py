@@ -328,7 +328,7 @@ FROM event
 WHERE happened_at IS NULL OR coalesce(activity, '') = ''
 """
 
-_TEXT = f"""SELECT line_no, unnest([TRY(from_json({{text}}, '{_RECORD.replace("{", "{{").replace("}", "}}")}'))]) AS e
+_TEXT = f"""SELECT line_no, TRY(from_json({{text}}, '{_RECORD.replace("{", "{{").replace("}", "}}")}')) AS e
 FROM record WHERE json_valid({{text}}) AND json_type({{text}}) = 'OBJECT'"""
 
 _NESTED = {

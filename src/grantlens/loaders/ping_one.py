@@ -68,7 +68,6 @@ SELECT line_no, e.action.type AS action, e.recordedAt AS recorded, {_moment("e.r
 FROM shaped
 """
 
-# `unnest` keeps the parsed record as a value: without it DuckDB parses anew for each field that is read.
 _KNOWN = f"""
 SELECT *, nullif(coalesce(application.id, CASE WHEN meaning IN ('give', 'end grant') THEN pair.application END), '') AS client_id,
        nullif(application.name, '') AS client_name, nullif(one_user.id, '') AS user_id, nullif(one_user.name, '') AS user_name,
@@ -86,7 +85,7 @@ FROM (
            list_filter(e.resources, lambda r: r.type = 'SCOPE')[1] AS one_scope,
            regexp_extract(told, '^[A-Z][a-z]+ Grant for application ''([^'']+)'' to resource ''([^'']+)''$', ['application', 'resource'])
                AS pair
-    FROM (SELECT *, unnest([from_json(held, '{_FIELDS}')]) AS e FROM event
+    FROM (SELECT *, from_json(held, '{_FIELDS}') AS e FROM event
           WHERE meaning IS NOT NULL AND happened_at IS NOT NULL AND outcome IS NOT NULL)
 )
 """

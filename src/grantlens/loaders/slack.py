@@ -77,7 +77,7 @@ SELECT *, {moment("date_create")} AS happened_at, {moment("p_parse_time")} AS re
        nullif(context.location.id, '') AS tenant,
        CASE WHEN meaning IN ('consent', 'removal', 'deletion', 'restriction') AND client_id IS NULL THEN 'app'
             WHEN meaning IN ('session', 'person') AND person IS NULL THEN 'person' END AS lacks
-FROM (SELECT line_no, meaning, e.* FROM (SELECT *, unnest([from_json(held, '{_FIELDS}')]) AS e FROM event WHERE held IS NOT NULL))
+FROM (SELECT line_no, meaning, e.* FROM (SELECT *, from_json(held, '{_FIELDS}') AS e FROM event WHERE held IS NOT NULL))
 """
 
 _ISSUANCE = """

@@ -50,8 +50,8 @@ WHERE r IS NOT NULL
 _DETAILED = f"""
 SELECT * EXCLUDE (content), {text_moment("created")} AS happened_at, {text_moment("p_parse_time")} AS received_at,
        coalesce(orgId, org_id, groupId, group_id) AS tenant, coalesce(userId, user_id) AS doer,
-       unnest([TRY(from_json(content, '{{"serviceAccountPublicId": "VARCHAR", "serviceAccountName": "VARCHAR",
-           "url": "VARCHAR", "method": "VARCHAR"}}'))]) AS named
+       TRY(from_json(content, '{{"serviceAccountPublicId": "VARCHAR", "serviceAccountName": "VARCHAR",
+           "url": "VARCHAR", "method": "VARCHAR"}}')) AS named
 FROM event
 WHERE meaning IS NOT NULL
 """

@@ -34,8 +34,8 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
 
 _EVENT = f"""
 SELECT line_no, r.* EXCLUDE (inputs), {text_moment("r.created_at")} AS happened_at,
-       unnest([CASE WHEN r.operation_name LIKE 'AuthenticationToken%' THEN TRY(from_json(r.inputs,
-           '{{"inputs": {{"authenticationTokenId": "VARCHAR", "name": "VARCHAR", "isServiceToken": "VARCHAR"}}}}')).inputs END]) AS named
+       CASE WHEN r.operation_name LIKE 'AuthenticationToken%' THEN TRY(from_json(r.inputs,
+           '{{"inputs": {{"authenticationTokenId": "VARCHAR", "name": "VARCHAR", "isServiceToken": "VARCHAR"}}}}')).inputs END AS named
 FROM record
 WHERE r IS NOT NULL
 """

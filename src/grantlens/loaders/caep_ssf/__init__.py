@@ -91,7 +91,7 @@ SELECT line_no, iss, jti, iat, toe, aud, sub_id,
        regexp_extract(uri, '/event-type/([^/]+)$', 1) AS name,
        CASE WHEN contains(uri, '/secevent/oauth/') THEN 'oauth' WHEN contains(uri, '/secevent/risc/') THEN 'risc'
             WHEN contains(uri, '/secevent/caep/') THEN 'caep' ELSE 'other' END AS family,
-       unnest([CASE WHEN TRY(json_type(body)) = 'OBJECT' THEN TRY(from_json(body, '{_BODY}')) END]) AS b
+       CASE WHEN TRY(json_type(body)) = 'OBJECT' THEN TRY(from_json(body, '{_BODY}')) END AS b
 FROM (SELECT line_no, r.* EXCLUDE (events), entry.key AS uri, entry.value AS body
       FROM (SELECT line_no, r,
                    unnest(map_entries(TRY(from_json(r.events, '"MAP(VARCHAR, VARCHAR)"')))) AS entry

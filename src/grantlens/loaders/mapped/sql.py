@@ -77,7 +77,7 @@ class Writer:
     def _steps(self) -> dict[str, str]:
         values = [f"{self._value(place)} AS {column}" for place, column in self._columns.items()]
         texts = [
-            f"unnest([json_extract_string({self._base(top)}, {self._bind(paths)})]) AS n{self._at[top]}"
+            f"json_extract_string({self._base(top)}, {self._bind(paths)}) AS n{self._at[top]}"
             for top, paths in self._nested.items()
             if paths
         ]
