@@ -85,18 +85,13 @@ class Mapper:
         Where it works.
     whole
         The file, if the database may read it itself.
-    parts
-        How many such work at once, each with its part of the processor.
     """
 
-    def __init__(
-        self, loader: Loader, path: str, salt: str, bench: Workbench, whole: Content | None = None, parts: int = 1
-    ) -> None:
+    def __init__(self, loader: Loader, path: str, salt: str, bench: Workbench, whole: Content | None = None) -> None:
         self._loader = loader
         self._path = path
         self._parameters = bound(loader, path, salt)
         self._bench = bench
-        self._bench.parts = parts
         self._all_json = True
         self.calls = CallReader(loader, self._parameters, bench, whole)
 

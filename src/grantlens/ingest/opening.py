@@ -152,7 +152,7 @@ class Opener:
             in_turn = reads_calls_only(loader)  # what the database reads itself comes in one stream
             benches = self._benches[0][: 1 if in_turn else MAPPERS]
             whole = content if direct else None
-            mappers = [Mapper(loader, path, self._salt, bench, whole, len(benches)) for bench in benches]
+            mappers = [Mapper(loader, path, self._salt, bench, whole) for bench in benches]
             calls = mappers[0].calls
             chunks = reading.chunks(
                 lambda sample: recognises(loader, sample),
@@ -161,6 +161,7 @@ class Opener:
                 in_place=calls.reads_whole,
             )
             cut = opened.enter_context(closing(Beside(chunks, "cut")))
+            self._shop.share(len(benches))
             opened.enter_context(closing(calls))
             pool = opened.enter_context(ThreadPoolExecutor(len(mappers), "map"))
             mapped = opened.enter_context(closing(Beside(_mapped(mappers, pool, cut, content), "mapped")))

@@ -22,17 +22,21 @@ class Workshop:
 
     def __init__(self) -> None:
         self._engine: Engine | None = None
+        self._parts = 1
         self._lock = Lock()
         self._stagings: list[tuple[Loader, dict[str, str], list[Staging]]] = []
 
     def connection(self) -> Engine:
         """Return another connection to the database."""
         with self._lock:
-            if self._engine is None:
-                self._engine = Engine(":memory:")
-                self._engine.leave_filters()
-                make_types(self._engine)
-            return self._engine.cursor()
+            return self._open().cursor()
+
+    def share(self, parts: int) -> None:
+        """Let so many work here at once, each with its part of the processor."""
+        with self._lock:
+            if parts != self._parts:
+                self._open().share(parts)
+                self._parts = parts
 
     def known(self, loader: Loader) -> tuple[dict[str, str], list[Staging]] | None:
         """Return the steps that are kept and how each log is staged, if this loader was here before."""
@@ -47,6 +51,14 @@ class Workshop:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
+            self._parts = 1
+
+    def _open(self) -> Engine:
+        if self._engine is None:
+            self._engine = Engine(":memory:")
+            self._engine.leave_filters()
+            make_types(self._engine)
+        return self._engine
 
 
 class Workbench:
@@ -56,27 +68,17 @@ class Workbench:
     ----------
     shop
         Where it stands.
-
-    Attributes
-    ----------
-    parts
-        How many work at once, each with its part of the processor.
     """
 
     def __init__(self, shop: Workshop) -> None:
         self.shop = shop
-        self.parts = 1
         self._engine: Engine | None = None
-        self._parts = 1
 
     @property
     def engine(self) -> Engine:
         """A connection to the database."""
         if self._engine is None:
             self._engine = self.shop.connection()
-        if self.parts != self._parts:
-            self._engine.share(self.parts)
-            self._parts = self.parts
         return self._engine
 
     def close(self) -> None:
@@ -84,4 +86,3 @@ class Workbench:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
-            self._parts = 1

@@ -1,0 +1,42 @@
+"""The database in which records are mapped: one for all mappers, and a place for each."""
+
+import pytest
+
+from grantlens.ingest.workbench import Workbench, Workshop
+
+
+@pytest.fixture
+def shop():
+    shop = Workshop()
+    yield shop
+    shop.close()
+
+
+def threads(bench):
+    return bench.engine.value("SELECT current_setting('threads')")
+
+
+def test_each_bench_has_temporary_tables_of_its_own(shop):
+    first, second = Workbench(shop), Workbench(shop)
+    first.engine.execute("CREATE TEMP TABLE step AS SELECT 1 AS n")
+    second.engine.execute("CREATE TEMP TABLE step AS SELECT 2 AS n")
+    assert [bench.engine.value("FROM step") for bench in (first, second)] == [1, 2]
+    second.close()
+    assert first.engine.value("FROM step") == 1
+
+
+def test_the_processor_is_shared_by_all_that_work_there(shop):
+    first, second = Workbench(shop), Workbench(shop)
+    first.engine.execute("SET threads = 8")
+    for parts, each in ((2, 4), (1, 8), (2, 4), (4, 2)):
+        shop.share(parts)
+        assert threads(first) == threads(second) == each
+
+
+def test_a_shop_that_was_closed_opens_again(shop):
+    shop.share(2)
+    bench = Workbench(shop)
+    assert bench.engine.value("SELECT 1") == 1
+    bench.close()
+    shop.close()
+    assert bench.engine.value("SELECT 'success'::outcome_t::VARCHAR") == "success"
