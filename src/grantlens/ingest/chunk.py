@@ -19,7 +19,7 @@ RECORDS = 50_000
 SLICE = 32_768
 """Records in one Arrow batch: DuckDB reads the batches of a piece in parallel."""
 
-COPIED = 2_048
+COPIED = 8_192
 """Records that are copied at once: the same little memory serves for all of them, where fetching more costs more than copying."""
 
 
