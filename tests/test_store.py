@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from grantlens.engine.duckdb import Engine
 from grantlens.errors import StoreError
 from grantlens.relations import registry
 from grantlens.store import Store
@@ -173,3 +174,18 @@ def test_what_a_large_file_brings_does_not_go_through_the_write_ahead_log(tmp_pa
         assert (
             store.engine.value("SELECT current_setting('wal_autocheckpoint')") == "16.0 MiB"
         )  # for what else is written
+
+
+def test_an_interrupt_while_duckdb_asks_python_is_an_interrupt(monkeypatch):
+    """The signal may come while DuckDB counts the rows of a registered table: it hands that on as a mistake of the table's."""
+
+    class Interrupted:
+        def execute(self, sql, parameters=None):
+            raise duckdb.InvalidInputException(
+                "Invalid Input Error: counting the rows of the object registered as 'chunk_call' failed: KeyboardInterrupt: "
+            )
+
+    engine = Engine(":memory:")
+    monkeypatch.setattr(engine, "_connection", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        engine.execute("FROM chunk_call")

@@ -21,6 +21,8 @@ from grantlens.errors import GrantlensError, StoreError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_INTERRUPTED = re.compile(r"object registered as '\w+' failed: KeyboardInterrupt")
+
 _NAMED = re.compile(r"\$([a-z_][a-z0-9_]*)", re.IGNORECASE)
 
 
@@ -234,6 +236,8 @@ def _explained() -> Iterator[None]:
             "Free some, or open the store with a larger memory_limit.",
         ) from None
     except duckdb.InvalidInputException as error:
+        if _INTERRUPTED.search(str(error)):  # a signal that came while DuckDB asked Python for a registered table
+            raise KeyboardInterrupt from None
         if "JSON" in str(error) or "maximum_object_size" in str(error):
             raise MalformedJson(_first_line(error)) from None
         raise
