@@ -117,32 +117,28 @@ class Pipeline:
         import pyarrow as pa
 
         table, line_nos = calls.table, numbers_of(calls.table["line_no"], "int64")
-        hashes = {each.hash: calls.told_apart.get(each.hash) or distinct(table[each.hash]) for each in DICTIONARIES}
-        new = {
-            each.hash: np.flatnonzero(self._seen[each.key].keys_of(hashes[each.hash].hashes) == 0)
-            for each in DICTIONARIES
-        }
-        examples = np.unique(np.concatenate([hashes[name].first[places] for name, places in new.items()]))
-        entries = calls.entries
-        if len(examples) and not entries:
-            entries = self._shown(calls.staging, lines, line_nos[examples])
         for each in DICTIONARIES:
-            apart, seen = hashes[each.hash], self._seen[each.key]
-            found, first = apart.hashes[new[each.hash]], apart.first[new[each.hash]]
-            if len(found):
-                each.add(self.engine, entries[each.hash], found, line_nos[first], seen, self._parameters["salt"])
+            apart, seen = calls.told_apart.get(each.hash) or distinct(table[each.hash]), self._seen[each.key]
+            new = np.flatnonzero(seen.keys_of(apart.hashes) == 0)
+            if len(new):
+                found, examples = apart.hashes[new], line_nos[apart.first[new]]
+                entries = calls.entries.get(each.hash)
+                if entries is None:
+                    entries = self._shown(each.hash, calls.staging, lines, examples)
+                each.add(self.engine, entries, found, examples, seen, self._parameters["salt"])
             keys = np.ascontiguousarray(seen.keys_of(apart.hashes)[apart.which], np.int32)
             column = pa.Array.from_buffers(pa.int32(), len(keys), [None, pa.py_buffer(keys)])
             table = table.drop_columns([each.hash]).append_column(each.key, column)
         return table.append_column("number", int_array(np.arange(len(table))))
 
-    def _shown(self, staged: Staging, lines: Lines, line_nos: np.ndarray) -> dict[str, pa.Table]:
-        """Read again from the records what hashes stand for."""
+    def _shown(self, name: str, staged: Staging, lines: Lines, line_nos: np.ndarray) -> pa.Table:
+        """Read again from the records what hashes stand for: not what the others on these lines do, which takes longer."""
         with written(lines.bytes_of(line_nos)) as file, self.engine.filters_in_place():
             try:
-                return entries_of(self.engine.arrow(staged.examples, self._parameters | {"file": file}))
+                shown = self.engine.arrow(f"SELECT {name} FROM ({staged.examples})", self._parameters | {"file": file})
             except MalformedJson:  # these lines were parsed before
                 raise FileChanged from None
+        return entries_of(shown)[name]
 
     def _keep_mapped(self, mapped: Mapped, lines: Lines) -> None:
         """Keep the rows, count what was ignored, put aside what is rejected."""
