@@ -227,6 +227,24 @@ def text_array(texts: Sequence[str]) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(encoded), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))])
 
 
+def replaced(rows: pa.Table, name: str, places: np.ndarray, texts: pa.Array) -> pa.Table:
+    """Return the rows with other texts in some places of a column.
+
+    Examples
+    --------
+    >>> import numpy as np, pyarrow as pa
+    >>> replaced(pa.table({"a": ["x", None, "z"]}), "a", np.array([1]), text_array(["y"])).to_pylist()
+    [{'a': 'x'}, {'a': 'y'}, {'a': 'z'}]
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    order = np.arange(len(rows))
+    order[places] = len(rows) + np.arange(len(places))
+    column = pa.concat_arrays([rows[name].combine_chunks(), texts]).take(int_array(order))
+    return rows.set_column(rows.column_names.index(name), name, column)
+
+
 def repeated(text: str, times: int) -> pa.Array:
     """Return an Arrow array of the same text; what turns one value of Python into Arrow would import pandas, too."""
     import numpy as np

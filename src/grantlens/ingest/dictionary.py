@@ -171,14 +171,14 @@ class Dictionary:
                 f"LEFT JOIN {self.stored} s USING (hash) ORDER BY row",
                 {"salt": salt},
             )
-        own, keys = numbers_of(found["hash"], "uint64"), numbers_of(found["id"], "int32").copy()
+        keys = numbers_of(found["id"], "int32").copy()
         absent = np.flatnonzero(keys == 0)
         if len(absent):
             absent = absent[np.lexsort((hashes[absent], lines[absent]))]
-            _, first, which = np.unique(own[absent], return_index=True, return_inverse=True)
+            apart = distinct(found["hash"].take(int_array(absent)))
             last = engine.value(f"SELECT coalesce(max({self.key}), 0) FROM {self.table.name}")
-            keys[absent] = last + 1 + np.argsort(np.argsort(first))[which]
-            self._insert(engine, rows, found, absent[np.sort(first)], last)
+            keys[absent] = last + 1 + apart.which
+            self._insert(engine, rows, found, absent[apart.first], last)
         seen.add(hashes, keys)
 
     def _insert(self, engine: Engine, rows: pa.Table, found: pa.Table, places: np.ndarray, last: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grantlens.ingest.chunk import int_array, numbers_of, repeated
+from grantlens.ingest.chunk import int_array, numbers_of, repeated, replaced
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,32 +25,28 @@ def named(engine: Engine, rows: pa.Table, *, text: bool) -> pa.Table:
     text
         Whether the records are lines of text.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
+    line_nos = numbers_of(rows["line_no"], "int64")
     if "event_id" not in rows.column_names:
-        return rows.append_column("event_id", _names(engine, numbers_of(rows["line_no"], "int64"), text=text))
-    given = rows["event_id"].combine_chunks()
-    if not given.null_count:
+        return rows.append_column("event_id", _names(engine, line_nos, text=text)["name"])
+    if not rows["event_id"].null_count:
         return rows
-    nameless = numbers_of(pc.indices_nonzero(given.is_null()), "uint64")
-    places = _counted(len(rows))
-    places[nameless] = len(rows) + _counted(len(nameless))
-    names = _names(engine, numbers_of(rows["line_no"], "int64")[nameless], text=text)
-    names = pa.concat_arrays([given, names]).take(int_array(places))
-    return rows.set_column(rows.column_names.index("event_id"), "event_id", names)
+    nameless = numbers_of(pc.indices_nonzero(rows["event_id"].is_null()), "uint64")
+    names = _names(engine, line_nos[nameless], text=text)["name"].combine_chunks()
+    return replaced(rows, "event_id", nameless, names)
 
 
-def _names(engine: Engine, line_nos: np.ndarray, *, text: bool) -> pa.Array:
-    """Return a name for each of these rows."""
+def _names(engine: Engine, line_nos: np.ndarray, *, text: bool) -> pa.Table:
+    """Return a `name` for each of these rows."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    records, which = line_nos, _counted(len(line_nos))
+    records, which = line_nos, np.arange(len(line_nos))
     if np.diff(line_nos).min(initial=1) <= 0:
         records, which = np.unique(line_nos, return_inverse=True)
-    names = _hashes(engine, records, text=text).take(int_array(which))
+    names = pa.Table.from_arrays([_hashes(engine, records, text=text).take(int_array(which))], names=["name"])
     rows_of = np.bincount(which, minlength=len(records))
     several = np.flatnonzero(rows_of[which] > 1)
     if not len(several):
@@ -58,13 +54,13 @@ def _names(engine: Engine, line_nos: np.ndarray, *, text: bool) -> pa.Array:
     order = np.argsort(which[several], kind="stable")
     nth = np.empty(len(several), np.int64)
     sizes = rows_of[rows_of > 1]
-    nth[order] = _counted(len(several)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + 1
+    nth[order] = np.arange(len(several)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + 1
     numbered = pc.binary_join_element_wise(
-        names.take(int_array(several)), int_array(nth).cast(pa.string()), repeated("#", len(several))
+        names["name"].combine_chunks().take(int_array(several)),
+        int_array(nth).cast(pa.string()),
+        repeated("#", len(several)),
     )
-    places = _counted(len(names))
-    places[several] = len(names) + _counted(len(several))
-    return pa.concat_arrays([names, numbered]).take(int_array(places))
+    return replaced(names, "name", several, numbered)
 
 
 def _hashes(engine: Engine, line_nos: np.ndarray, *, text: bool) -> pa.Array:
@@ -82,9 +78,3 @@ def _hashes(engine: Engine, line_nos: np.ndarray, *, text: bool) -> pa.Array:
     names = hashed["name"].combine_chunks()
     found = numbers_of(hashed["line_no"], "int64")
     return names if np.array_equal(found, line_nos) else names.take(int_array(np.argsort(found)))
-
-
-def _counted(size: int) -> np.ndarray:
-    import numpy as np
-
-    return np.arange(size)
