@@ -1,9 +1,12 @@
 """The notebooks run from the first cell to the last, on the samples, in a kernel of their own."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+
+from grantlens.rules import registry
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -40,3 +43,12 @@ def test_notebook_reads_well(path):
     assert len(tagged) == 1, "one cell is tagged `parameters`"
     assert cells[0]["cell_type"] == "markdown"
     assert "".join(cells[-1]["source"]).startswith("## What to do next")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_answers_are_named_in_the_order_in_which_they_come(path):
+    """`detect.run` answers in the order of reports, whatever the order in which rules are named."""
+    code = "\n".join("".join(cell["source"]) for cell in json.loads(path.read_text())["cells"])
+    for listed in re.findall(r"detect\.run\(\w+, (\[[^\]]*\])", code):
+        asked = json.loads(listed)
+        assert asked == sorted(asked, key=list(registry()).index)
