@@ -449,7 +449,7 @@ def test_what_lacks_its_names_is_rejected(loaded):
         "names no subject": token(CAEP + "session-revoked", None),
         "event is no object": token(CAEP + "session-revoked", PERSON) | {"events": {CAEP + "session-revoked": 7}},
         "names no token": token(OAUTH + "token-revoked", PERSON),
-        "no JSON object": "{broken",
+        "no JSON: Expecting property name enclosed in double quotes at column 2": "{broken",
     }
     got = loaded(*[REVOKED | {"jti": str(n)} for n in range(9)], *expected.values())
     assert [row["reason"] for row in got.rejected] == list(expected)

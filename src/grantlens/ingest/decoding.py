@@ -11,14 +11,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def decoded(lines: pa.Table, decode: Callable[[str], str]) -> tuple[pa.Table, pa.Table]:
+def decoded(lines: pa.Table, decode: Callable[[str], str], *, keeps_json: bool = False) -> tuple[pa.Table, pa.Table]:
     """Return the lines decoded, and `line_no` and `reason` of those that could not be, which stay as they are.
 
     Where `decode` names an RE2 pattern of plain lines, as `plain`, it has a quicker way to decode these: `at_once`, which
-    may give None for one that has to be decoded with care all the same.
+    may give None for one that has to be decoded with care all the same. Where it `keeps_json`, lines that are all JSON
+    already are not looked at one by one.
     """
-    import pyarrow as pa
+    import pyarrow.compute as pc
 
+    if keeps_json and pc.all(pc.starts_with(lines["line"], "{")).as_py():
+        return lines, _refused(lines, {})
     texts: list[str] = []
     refused: dict[int, str] = {}
     plain = _plain(lines, getattr(decode, "plain", None))
@@ -33,11 +36,14 @@ def decoded(lines: pa.Table, decode: Callable[[str], str]) -> tuple[pa.Table, pa
                 refused[at] = str(error)
         texts.append(text)
     column = lines.schema.get_field_index("line")
-    bad = [lines["line_no"].take(int_array(list(refused))), text_array(list(refused.values()))]
-    return (
-        lines.set_column(column, lines.schema.field(column), text_array(texts)),
-        pa.Table.from_arrays(bad, names=["line_no", "reason"]),
-    )
+    return lines.set_column(column, lines.schema.field(column), text_array(texts)), _refused(lines, refused)
+
+
+def _refused(lines: pa.Table, reasons: dict[int, str]) -> pa.Table:
+    import pyarrow as pa
+
+    columns = [lines["line_no"].take(int_array(list(reasons))), text_array(list(reasons.values()))]
+    return pa.Table.from_arrays(columns, names=["line_no", "reason"])
 
 
 def _plain(lines: pa.Table, pattern: str | None) -> list[bool] | None:

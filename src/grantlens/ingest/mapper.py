@@ -114,7 +114,7 @@ class Mapper:
             chunk.check()
         refused: pa.Table | None = None
         if self._loader.decode:
-            decoded_lines, refused = decoded(chunk.lines.table, self._loader.decode)
+            decoded_lines, refused = decoded(chunk.lines.table, self._loader.decode, keeps_json=self._loader.keeps_json)
             chunk = replace(chunk, lines=Lines(decoded_lines))
         lines: Lines = chunk.lines
         mapped: list[Mapped] = []

@@ -99,6 +99,8 @@ class Loader:
     """The log is lines of text: `r` is the line, VARCHAR, and `recognise` is given `{"line": ...}` for each."""
     decode: Callable[[str], str] | None = None
     """Turns a line into the JSON of its record; a ValueError says why it is none, and rejects it."""
+    keeps_json: bool = False
+    """`decode` gives a line that begins as an object back as it is."""
     split: Callable[[str], Iterable[str]] | None = None
     """Takes the records out of the text of one that holds many; gives the text itself where it holds none."""
     configure: Callable[["Loader", Settings], "Loader"] | None = None

@@ -70,13 +70,14 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
                 "These Security Event Tokens are signed, and no key is there to verify them.",
                 "Name the issuer's key set: --jwks FILE, or say --unverified to take them.",
             )
-        return replace(loader, decode=opener(keys, unverified=settings.unverified))
+        opened = opener(keys, unverified=settings.unverified)
+        return replace(loader, decode=opened, keeps_json=settings.unverified)
 
     return replace(LOADER, configure=configure)
 
 
 _FIELDS = """{"iss": "VARCHAR", "jti": "VARCHAR", "iat": "VARCHAR", "toe": "VARCHAR", "aud": "VARCHAR", "sub_id": "VARCHAR",
-              "events": "VARCHAR"}"""
+              "events": "MAP(VARCHAR, VARCHAR)"}"""
 _NAME = """{"format": "VARCHAR", "subject_type": "VARCHAR", "id": "VARCHAR", "iss": "VARCHAR", "sub": "VARCHAR",
             "email": "VARCHAR", "phone_number": "VARCHAR", "uri": "VARCHAR", "url": "VARCHAR", "jti": "VARCHAR"}"""
 _SUBJECT = f"""{_NAME[:-1]}, "token": "VARCHAR", "token_identifier_alg": "VARCHAR", "identifiers": "VARCHAR",
@@ -91,11 +92,9 @@ SELECT line_no, iss, jti, iat, toe, aud, sub_id,
        regexp_extract(uri, '/event-type/([^/]+)$', 1) AS name,
        CASE WHEN contains(uri, '/secevent/oauth/') THEN 'oauth' WHEN contains(uri, '/secevent/risc/') THEN 'risc'
             WHEN contains(uri, '/secevent/caep/') THEN 'caep' ELSE 'other' END AS family,
-       CASE WHEN TRY(json_type(body)) = 'OBJECT' THEN TRY(from_json(body, '{_BODY}')) END AS b
+       CASE WHEN starts_with(body, '{{') THEN TRY(from_json(body, '{_BODY}')) END AS b
 FROM (SELECT line_no, r.* EXCLUDE (events), entry.key AS uri, entry.value AS body
-      FROM (SELECT line_no, r,
-                   unnest(map_entries(TRY(from_json(r.events, '"MAP(VARCHAR, VARCHAR)"')))) AS entry
-            FROM record WHERE r IS NOT NULL AND r.iss IS NOT NULL))
+      FROM (SELECT line_no, r, unnest(map_entries(r.events)) AS entry FROM record WHERE r IS NOT NULL AND r.iss IS NOT NULL))
 """
 
 # When, and about what. The older spelling has the subject inside the event, and other names for its kind.

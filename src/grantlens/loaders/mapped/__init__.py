@@ -129,7 +129,7 @@ def _some(how: Recognise, records: Sequence[Mapping[str, Any]]) -> bool:
 def _fitted(mapped: Mapped, sample: Sequence[Mapping[str, Any]]) -> Loader:
     """Read lines of text where the file holds some."""
     loader = loader_of(mapped)
-    return replace(loader, decode=Unpacker(), split=None) if any(map(is_text, sample)) else loader
+    return replace(loader, decode=Unpacker(), keeps_json=True, split=None) if any(map(is_text, sample)) else loader
 
 
 def _configured(loader: Loader, settings: Settings) -> Loader:
