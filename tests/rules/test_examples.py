@@ -12,7 +12,7 @@ from grantlens.loaders import loaders
 from grantlens.register.register import Register
 from grantlens.register.server import Servers
 from grantlens.rules import SEVERITIES, registry
-from grantlens.rules.example import BYSTANDER, CATALOGUE, SERVERS
+from grantlens.rules.example import BYSTANDER, CATALOGUE, SERVERS, moment
 from grantlens.schema.register import REGISTER, SERVER
 from grantlens.store import Store
 
@@ -57,7 +57,8 @@ def answer(rule, example, world, folder):
         assert report.total("rejected") == 0
         if example.register:
             store.add(Register(tuple(dict.fromkeys(REGISTER.names) | dict(row) for row in example.register)))
-        found = detect.run(store, [rule.id], parameters=example.parameters)[0].to_dicts()
+        since = example.since and moment(example.since)
+        found = detect.run(store, [rule.id], since=since, parameters=example.parameters)[0].to_dicts()
     return [finding for finding in found if finding["client_id"] != BYSTANDER]
 
 

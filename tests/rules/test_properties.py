@@ -8,6 +8,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.rules import SEVERITIES, VERDICTS, registry
+from grantlens.rules.example import token
 
 SEEDS = range(4)
 
@@ -171,3 +172,22 @@ def test_without_a_usage_log_nothing_is_unused_or_out_of_scope(desk, log_of, kep
     assert rest["PRV-1"], "the log grants something"
     for rule in ("REV-1", "REV-3", "REV-4", "REV-5", "INT-1", "INT-2"):
         assert rest[rule] == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_silence_is_the_same_wherever_the_window_begins(desk, log_of, kept_going, seed):
+    lives_on = [record for record in log_of(seed, calls=12) if record["log"] != "revocation"]
+    refreshable = [
+        token("02 08:00", f"app-rt-{grant}", ["mail.read"], token_kind="refresh", grant_id=f"app-{grant}")
+        for grant in ("g1", "g2")
+    ]
+    with desk.store(desk.write("all.ndjson", [*lives_on, *refreshable, *kept_going])) as store:
+        told = [
+            [
+                {name: value for name, value in finding.items() if name != "evidence"}
+                for finding in detect.run(store, ["PRV-3"], since=since, parameters={"dormant_days": 1})[0].to_dicts()
+            ]
+            for since in (None, "2026-07-05T00:00:00Z", "2026-07-12T10:00:00Z", "2026-07-19T00:00:00Z")
+        ]
+    assert told[0]
+    assert all(each == told[0] for each in told)

@@ -59,24 +59,45 @@ refreshable AS (
     LEFT JOIN refresh r ON r.source = s.source AND r.grant_id = s.grant_id
     WHERE r.alive OR (r.grant_id IS NULL AND len(list_filter(s.scopes, lambda x: lower(x) LIKE '%offline_access')) > 0)
 ),
-last_call AS (
-    SELECT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id,
-           bool_or(coalesce(s.join_key, c.join_key) = 'client_subject') AS by_pair, max(p.last_used_at) AS last_used_at, max(p.last_no) AS last_no
-    FROM used_pair p
+-- The silence may have begun before the window: what was called until then is read too, of who may speak for these grants.
+spoken_for AS (
+    SELECT c.caller_id FROM named_caller c JOIN refreshable g ON g.source = c.source AND g.grant_id = c.grant_id
+    UNION
+    SELECT c.caller_id FROM named_caller c JOIN refreshable g ON g.source = c.source AND g.client_id = c.client_id
+    UNION
+    SELECT s.caller_id FROM caller_segment s JOIN named_caller c USING (caller_id)
+    JOIN refreshable g ON g.source = c.source AND g.grant_id = s.grant_id
+),
+earlier AS (
+    SELECT u.caller_id, s.segment_id, max(u.used_at) AS last_used_at, arg_max(u.usage_id, u.used_at) AS usage_id
+    FROM usage_row u
+    SEMI JOIN spoken_for USING (caller_id)
+    LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
+    WHERE u.used_at < $since
+    GROUP BY u.caller_id, s.segment_id
+),
+called AS (
+    SELECT p.last_used_at, p.last_no, p.usage_id, c.source, c.tenant, c.client_id, c.subject_id,
+           coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) = 'client_subject' AS by_pair
+    FROM (SELECT caller_id, segment_id, last_used_at, last_no, NULL AS usage_id FROM used_pair
+          UNION ALL SELECT caller_id, segment_id, last_used_at, NULL, usage_id FROM earlier) p
     JOIN named_caller c USING (caller_id)
     LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
-    GROUP BY 1, 2
+),
+last_call AS (
+    SELECT source, grant_id, bool_or(by_pair) AS by_pair, max(last_used_at) AS last_used_at, max(last_no) AS last_no,
+           arg_max(usage_id, last_used_at) AS last_usage_id
+    FROM called
+    GROUP BY source, grant_id
 ),
 stray AS (
-    SELECT c.source, c.tenant, c.client_id, c.subject_id, max(p.last_used_at) AS last_used_at
-    FROM used_pair p
-    JOIN named_caller c USING (caller_id)
-    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
-    WHERE coalesce(s.grant_id, c.grant_id) IS NULL
-    GROUP BY c.source, c.tenant, c.client_id, c.subject_id
+    SELECT source, tenant, client_id, subject_id, max(last_used_at) AS last_used_at
+    FROM called
+    WHERE grant_id IS NULL
+    GROUP BY source, tenant, client_id, subject_id
 ),
 silent AS (
-    SELECT g.*, l.last_used_at, l.last_no, l.by_pair, coalesce(l.last_used_at, g.opened_at) AS silent_from,
+    SELECT g.*, l.last_used_at, l.last_no, CASE WHEN l.last_no IS NULL THEN l.last_usage_id END AS last_usage_id, l.by_pair, coalesce(l.last_used_at, g.opened_at) AS silent_from,
            $until - to_days($dormant_days::INTEGER) AS judged_from,
            y.last_used_at >= $until - to_days($dormant_days::INTEGER) AS strays
     FROM refreshable g
@@ -112,7 +133,7 @@ SELECT CASE WHEN coalesce(strays, false) OR share < $min_coverage THEN 'indeterm
        coalesce(client_name, client_id, 'An unnamed client') || ' holds a live grant that was not seen used for '
            || date_diff('day', silent_from, $until) || ' days' AS title,
        source, tenant, client_id, subject_id, grant_id, scopes,
-       opened_at AS first_seen, coalesce(last_used_at, opened_at) AS last_seen, 1 + (last_no IS NOT NULL)::BIGINT AS events,
+       opened_at AS first_seen, coalesce(last_used_at, opened_at) AS last_seen, 1 + (last_used_at IS NOT NULL)::BIGINT AS events,
        to_json({
            'last_used_at': strftime(last_used_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
            'last_refresh_at': strftime(last_refresh_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
@@ -122,7 +143,7 @@ SELECT CASE WHEN coalesce(strays, false) OR share < $min_coverage THEN 'indeterm
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence' END}) AS detail,
        CASE WHEN by_pair OR grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,
-       CASE WHEN last_no IS NOT NULL THEN [last_no] END AS lasts,
+       CASE WHEN last_no IS NOT NULL THEN [last_no] END AS lasts, CASE WHEN last_usage_id IS NOT NULL THEN [last_usage_id] END AS calls,
        [record] AS records,
        'usage' AS about_log, judged_from AS about_from, $until AS about_until
 FROM judged
@@ -138,6 +159,25 @@ FROM judged
             ),
             ({"verdict": "violation", "severity": "high", "grant_id": "g1", "detail": {"retired": False}},),
             parameters={"dormant_days": 10},
+        ),
+        Example(
+            "a window of one day: the silence counts from the last call, which was before it",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                token("01 08:01", "rt1", ["mail.read", "offline_access"], token_kind="refresh"),
+                use("02 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "events": 2,
+                    "last_seen": "2026-07-02T09:00:00Z",
+                    "detail": {"silent_days": 18, "last_used_at": "2026-07-02T09:00:00.000000Z"},
+                },
+            ),
+            parameters={"dormant_days": 10},
+            since="19 00:00",
         ),
         Example(
             "the integration was retired, its grant was not",
@@ -171,6 +211,17 @@ FROM judged
                 *logs_from_to("01 08:00", "20 08:00"),
             ),
             parameters={"dormant_days": 10},
+        ),
+        Example(
+            "used five days before a window that is shorter than the silence asked for",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+                use("15 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            parameters={"dormant_days": 10},
+            since="19 00:00",
         ),
         Example(
             "its only refresh token has expired",

@@ -113,6 +113,8 @@ class Example:
         Parameters of the rule.
     declared
         What the loader of these logs declares, where it is not what the native one does: fields of `Loader`.
+    since
+        When the window begins, as "28 00:00"; with the logs, if left out.
     """
 
     title: str
@@ -121,6 +123,7 @@ class Example:
     register: tuple[Mapping[str, Any], ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     declared: Mapping[str, Any] = field(default_factory=dict)
+    since: str | None = None
 
 
 IN_PART = {"carries": ("issuance", "revocation")}
