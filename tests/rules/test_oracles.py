@@ -146,10 +146,10 @@ def issued_after(log):
     for revocation in log.revocations:
         ended_at = stamp(revocation)
         late = {name for name, token in log.tokens.items() if stamp(token) > ended_at}
-        found = set()
+        found, line = set(), set()
         if revocation["target_kind"] == "grant":
             found = {name for name in late if log.tokens[name]["grant_id"] == revocation["grant_id"]}
-        if revocation["target_kind"] in ("grant", "token"):
+        if revocation["target_kind"] in ("grant", "token") or revocation["kind"] == "revoke":
             roots = {name for name in log.covered(revocation) if log.tokens[name]["token_kind"] == "refresh"}
             roots |= {revocation.get("token_id")} - {None}
 
@@ -166,13 +166,10 @@ def issued_after(log):
             found |= line
         for name in found:
             token = log.tokens[name]
-            excused = any(
+            excused = name not in line and any(
                 record["kind"] == "consent"
                 and ended_at < stamp(record) <= stamp(token)
-                and (
-                    record["grant_id"] == token["grant_id"]
-                    or (record["client_id"], record.get("subject_id")) == (token["client_id"], token.get("subject_id"))
-                )
+                and record["grant_id"] == token["grant_id"]
                 for record in log.issuance
             )
             if not excused:

@@ -105,11 +105,20 @@ used AS (
     JOIN credit c ON c.source = h.source AND c.grant_id = h.grant_id AND c.scope_id = k.scope_id
     GROUP BY h.source, h.grant_id, h.scope
 ),
+-- Tokens with which the scope could have been used: made while it was held, and not known to lack it.
 session AS (
-    SELECT source, grant_id, count(*) AS sessions,
-           count(*) FILTER (kind = 'refresh' AND issued_at >= $since) AS refreshes
+    SELECT h.source, h.grant_id, h.scope, count(*) AS sessions
+    FROM held h
+    JOIN token t ON t.source = h.source AND t.grant_id = h.grant_id
+    WHERE t.issued_at >= h.held_from AND t.issued_at < h.held_until
+      AND coalesce(t.token_kind, 'access') NOT IN ('refresh', 'id', 'code')
+      AND (t.scopes IS NULL OR list_contains(t.scopes, h.scope))
+    GROUP BY h.source, h.grant_id, h.scope
+),
+refreshed AS (
+    SELECT source, grant_id, count(*) AS refreshes
     FROM token
-    WHERE grant_id IS NOT NULL AND issued_at < $until AND coalesce(token_kind, 'access') <> 'refresh'
+    WHERE kind = 'refresh' AND issued_at >= $since AND issued_at < $until AND coalesce(token_kind, 'access') <> 'refresh'
     GROUP BY source, grant_id
 ),
 record AS (
@@ -123,7 +132,7 @@ SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id,
        coalesce(v.covered_us, 0) / nullif(h.held_us, 0) AS coverage_share,
        CASE WHEN m.by_pair OR h.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,
        coalesce(v.in_part, false) AS in_part,
-       coalesce(t.sessions, 0) AS sessions, coalesce(t.refreshes, 0) AS refreshes,
+       coalesce(t.sessions, 0) AS sessions, coalesce(f.refreshes, 0) AS refreshes,
        coalesce(u.uses, 0) AS uses, coalesce(u.ambiguous_uses, 0) AS ambiguous_uses,
        u.first_used_at, u.last_used_at,
        coalesce(m.calls, 0) + coalesce(y.calls, 0) AS calls,
@@ -143,7 +152,8 @@ LEFT JOIN mapped m ON m.source = h.source AND m.grant_id = h.grant_id
 LEFT JOIN stray y ON y.source = h.source AND y.tenant IS NOT DISTINCT FROM h.tenant
     AND y.client_id = h.client_id AND y.subject_id IS NOT DISTINCT FROM h.subject_id
 LEFT JOIN used u ON u.source = h.source AND u.grant_id = h.grant_id AND u.scope = h.scope
-LEFT JOIN session t ON t.source = h.source AND t.grant_id = h.grant_id
+LEFT JOIN session t ON t.source = h.source AND t.grant_id = h.grant_id AND t.scope = h.scope
+LEFT JOIN refreshed f ON f.source = h.source AND f.grant_id = h.grant_id
 LEFT JOIN record r ON r.source = h.source AND r.grant_id = h.grant_id
 """,
     needs=(

@@ -33,7 +33,7 @@ RULE = Rule(
         )
     ),
     sql="""
-WITH from_grant AS (
+WITH RECURSIVE from_grant AS (
     SELECT r.source, r.revocation_event, t.token_id,
            CASE WHEN r.grant_id IS NULL OR r.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key
     FROM effective_revocation r
@@ -41,25 +41,23 @@ WITH from_grant AS (
         AND (t.grant_id = r.grant_id OR (r.grant_id IS NULL AND t.client_id = r.client_id AND t.subject_id = r.subject_id))
     WHERE r.target_kind = 'grant'
 ),
--- Children, and theirs, of a revoked refresh token.
+-- Children, and theirs, of a revoked refresh token. A client or person that was disabled may be enabled again, its tokens with it.
 revoked_refresh AS (
-    SELECT source, revocation_event, revoked_at, token_id
-    FROM covered_token
-    WHERE token_kind = 'refresh' AND target_kind IN ('token', 'credential', 'grant')
+    SELECT c.source, c.revocation_event, c.revoked_at, c.token_id
+    FROM covered_token c
+    JOIN effective_revocation r USING (source, revocation_event)
+    WHERE c.token_kind = 'refresh' AND (r.target_kind NOT IN ('client', 'subject') OR r.kind = 'revoke')
     UNION
     SELECT r.source, r.revocation_event, r.revoked_at, r.token_id
     FROM effective_revocation r WHERE r.target_kind IN ('token', 'credential') AND r.token_id IS NOT NULL
 ),
-descendant AS (
+lineage AS (
     SELECT v.source, v.revocation_event, t.token_id
     FROM revoked_refresh v
     JOIN token t ON t.source = v.source AND t.parent_token_id = v.token_id AND t.kind <> 'exchange' AND t.issued_at > v.revoked_at
-),
-lineage AS (
-    SELECT * FROM descendant
     UNION
     SELECT d.source, d.revocation_event, t.token_id
-    FROM descendant d
+    FROM lineage d
     JOIN token t ON t.source = d.source AND t.parent_token_id = d.token_id AND t.kind <> 'exchange'
 ),
 candidate AS (
@@ -77,12 +75,13 @@ timed AS (
     JOIN token t ON t.source = c.source AND t.token_id = c.token_id
     JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
     WHERE t.issued_at >= $since AND t.issued_at < $until
-      -- A fresh consent starts a new grant, also where the provider reuses the id.
-      AND NOT EXISTS (
+      -- A fresh consent starts a new grant, also where the provider reuses the id. It brings no refresh token back to life.
+      AND (c.join_key = 'token' OR NOT EXISTS (
           SELECT 1 FROM issued i
           WHERE i.source = t.source AND i.kind = 'consent'
-            AND (i.grant_id = t.grant_id OR (i.client_id = t.client_id AND i.subject_id IS NOT DISTINCT FROM t.subject_id))
-            AND i.issued_at > r.revoked_at AND i.issued_at <= t.issued_at)
+            AND (i.grant_id = t.grant_id OR (i.client_id = t.client_id AND i.subject_id IS NOT DISTINCT FROM t.subject_id
+                                             AND (i.grant_id IS NULL OR r.grant_id IS NULL)))
+            AND i.issued_at > r.revoked_at AND i.issued_at <= t.issued_at))
 )
 SELECT CASE WHEN bool_or(proven) THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'critical' AS severity,
@@ -149,6 +148,46 @@ GROUP BY source, token_id
             ),
             ({"verdict": "violation", "token_id": "t2"},),
         ),
+        Example(
+            "the whole line of a revoked refresh token, however long",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("10 12:00", token_id="rt1"),
+                refreshed("10 13:00", "rt2", "rt1", ["mail.read"], token_kind="refresh"),
+                refreshed("10 14:00", "rt3", "rt2", ["mail.read"], token_kind="refresh"),
+                refreshed("10 15:00", "t4", "rt3", ["mail.read"]),
+            ),
+            tuple({"verdict": "violation", "token_id": name} for name in ("rt2", "rt3", "t4")),
+        ),
+        Example(
+            "all sessions of a person were revoked, and a refresh token of them still works",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("10 12:00", "subject"),
+                refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+            ),
+            ({"verdict": "violation", "token_id": "t2", "join_key": "token"},),
+        ),
+        Example(
+            "a fresh consent brings no revoked refresh token back to life",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("10 12:00", token_id="rt1"),
+                consent("10 12:30", ["mail.read"]),
+                refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+            ),
+            ({"verdict": "violation", "token_id": "t2"},),
+        ),
+        Example(
+            "consent to another grant of the same client and person revives none",
+            (
+                consent("10 09:00", ["mail.read"]),
+                revoked("10 12:00", "grant"),
+                consent("10 12:30", ["mail.read"], "g2"),
+                token("10 13:00", "t2", ["mail.read"]),
+            ),
+            ({"verdict": "violation", "token_id": "t2", "join_key": "grant"},),
+        ),
     ),
     silent=(
         Example(
@@ -166,6 +205,14 @@ GROUP BY source, token_id
                 token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
                 revoked("10 12:00", "grant"),
                 refreshed("10 13:00", "t2", "rt1", ["mail.read"], outcome="denied"),
+            ),
+        ),
+        Example(
+            "a person who was disabled may have been enabled again, and the refresh token with him",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("10 12:00", "subject", kind="disable"),
+                refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
             ),
         ),
         Example(

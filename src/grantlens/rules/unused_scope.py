@@ -213,7 +213,7 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
             (
                 *_WORK,
                 *(
-                    token(f"{day:02} {hour:02}:10", f"t{day}-{hour}", ["mail.write"], f"{day:02} {hour + 1:02}:10")
+                    token(f"{day:02} {hour:02}:10", f"t{day}-{hour}", ["files.read", "mail.write"], f"{day:02} {hour + 1:02}:10")
                     for day in range(1, 31)
                     for hour in (9, 14, 18)
                 ),
@@ -277,6 +277,41 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
                 {"verdict": "clear", "detail": {"scope": "mail.write", "state": "used", "action": "keep"}},
             ),
             declared=IN_PART,
+        ),
+        Example(
+            "many sessions, none of which could have used it: their tokens lacked it, or only said who somebody is",
+            (
+                *_WORK,
+                *(
+                    token(f"{day:02} {hour:02}:{minute}", f"t{day}-{hour}-{minute}", scopes, token_kind=kind)
+                    for day in range(1, 31)
+                    for hour in (9, 14, 18)
+                    for minute, kind, scopes in ((10, "access", ["mail.write"]), (11, "id", None), (12, "code", None))
+                ),
+            ),
+            (
+                {"verdict": "indeterminate", "detail": {"scope": "files.read", "action": "ask", "sessions": 1}},
+                {"verdict": "clear", "detail": {"scope": "mail.write", "state": "used", "sessions": 91}},
+            ),
+        ),
+        Example(
+            "many sessions, all before a window of four days",
+            (
+                consent("01 08:00", ["files.read"]),
+                *(token(f"10 09:{minute}", f"t{minute}", ["files.read"], f"10 10:{minute}") for minute in range(10, 60)),
+                *(token(f"11 09:{minute}", f"u{minute}", ["files.read"], f"11 10:{minute}") for minute in range(10, 60)),
+                *logs_from_to("01 08:00", "31 23:00"),
+                use(
+                    "29 12:00",
+                    "GET /v1/files/1",
+                    "t-bystander",
+                    "files.example",
+                    client_id="bystander",
+                    subject_id=None,
+                ),
+            ),
+            ({"verdict": "indeterminate", "detail": {"state": "insufficient_evidence", "sessions": 0}},),
+            since="28 00:00",
         ),
         Example(
             "three days are no evidence",
