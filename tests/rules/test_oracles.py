@@ -190,6 +190,9 @@ def never_tried(log):
         tried = any(
             call["token_id"] in covered | {revocation["token_id"]} and stamp(call) >= stamp(revocation)
             for call in log.usage
+        ) or any(
+            record.get("parent_token_id") in covered | {revocation["token_id"]} and stamp(record) >= stamp(revocation)
+            for record in log.issuance
         )
         if (alive or revocation["token_id"] not in log.tokens) and not tried:
             untried.add(revocation["event_id"])

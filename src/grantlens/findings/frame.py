@@ -78,8 +78,7 @@ seen AS (
            bool_or(least(c.covered_until, n.about_until) > greatest(c.covered_from, n.about_from)
                    OR n.about_until <= n.about_from AND c.covered_from <= n.about_from AND c.covered_until >= n.about_from) AS held
     FROM numbered n
-    JOIN coverage c ON c.source = n.source AND c.log::VARCHAR = n.about_log AND NOT c.is_gap
-        AND (n.tenant IS NULL OR c.tenant IS NULL OR c.tenant = n.tenant)
+    JOIN covered_time c ON c.source = n.source AND c.log::VARCHAR = n.about_log AND c.tenant IS NOT DISTINCT FROM n.tenant
         AND c.covered_from <= n.about_until AND c.covered_until >= n.about_from
     GROUP BY n.finding_no
 ),

@@ -20,8 +20,7 @@ seen AS (
            bool_and(c.in_part) AS in_part,
            sum(CASE WHEN NOT c.in_part THEN greatest(0, epoch_us(least(c.covered_until, h.held_until)) - epoch_us(greatest(c.covered_from, h.held_from))) ELSE 0 END) AS covered_us
     FROM holding h
-    JOIN coverage c ON c.source = h.source AND c.log = 'usage' AND NOT c.is_gap
-        AND (h.tenant IS NULL OR c.tenant IS NULL OR c.tenant = h.tenant)
+    JOIN covered_time c ON c.source = h.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM h.tenant
         AND c.covered_from < h.held_until AND c.covered_until > h.held_from
     GROUP BY h.source, h.grant_id, h.scope
 ),
@@ -70,7 +69,8 @@ call AS (
     FROM used_pair p
     JOIN named_caller c ON c.caller_id = p.caller_id
     LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
-    WHERE p.outcome = 'success' AND NOT p.ended
+    -- A call with a token that is over still shows a need, unless the grant itself was over.
+    WHERE p.outcome = 'success' AND s.phase IS DISTINCT FROM 'ended'
 ),
 mapped AS (
     SELECT source, grant_id, sum(events) AS calls,
@@ -79,12 +79,15 @@ mapped AS (
     FROM call WHERE grant_id IS NOT NULL
     GROUP BY source, grant_id
 ),
--- Calls of the same client and subject that no grant could be found for.
+-- Calls that may be of this grant, and that no grant could be found for.
 stray AS (
-    SELECT n.source, n.tenant, n.client_id, n.subject_id, sum(c.events) AS calls
-    FROM call c JOIN named_caller n USING (caller_id)
+    SELECT g.source, g.grant_id, sum(c.events) AS calls
+    FROM call c
+    JOIN named_caller n USING (caller_id)
+    JOIN possible_grant g ON g.source = n.source AND g.tenant IS NOT DISTINCT FROM n.tenant
+        AND g.client_id IS NOT DISTINCT FROM n.client_id AND g.subject_id IS NOT DISTINCT FROM n.subject_id
     WHERE c.grant_id IS NULL
-    GROUP BY n.source, n.tenant, n.client_id, n.subject_id
+    GROUP BY g.source, g.grant_id
 ),
 credit AS (
     SELECT c.source, c.grant_id, k.scope_id,
@@ -149,8 +152,7 @@ FROM held h
 LEFT JOIN seen v ON v.source = h.source AND v.grant_id = h.grant_id AND v.scope = h.scope
 LEFT JOIN scope_kind k ON k.scope = h.scope
 LEFT JOIN mapped m ON m.source = h.source AND m.grant_id = h.grant_id
-LEFT JOIN stray y ON y.source = h.source AND y.tenant IS NOT DISTINCT FROM h.tenant
-    AND y.client_id = h.client_id AND y.subject_id IS NOT DISTINCT FROM h.subject_id
+LEFT JOIN stray y ON y.source = h.source AND y.grant_id = h.grant_id
 LEFT JOIN used u ON u.source = h.source AND u.grant_id = h.grant_id AND u.scope = h.scope
 LEFT JOIN session t ON t.source = h.source AND t.grant_id = h.grant_id AND t.scope = h.scope
 LEFT JOIN refreshed f ON f.source = h.source AND f.grant_id = h.grant_id
@@ -161,6 +163,8 @@ LEFT JOIN record r ON r.source = h.source AND r.grant_id = h.grant_id
         "used_pair",
         "named_caller",
         "caller_segment",
+        "possible_grant",
+        "covered_time",
         "question",
         "credited_scope",
         "token",

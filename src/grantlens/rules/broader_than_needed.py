@@ -1,7 +1,7 @@
 """PRV-4: scopes that are used, where a narrower one would have been enough."""
 
 from grantlens.rules.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rules.example import IN_PART, Example, consent, logs_from_to, use
+from grantlens.rules.example import IN_PART, Example, consent, logs_from_to, token, use
 from grantlens.rules.rule import Parameter, Rule
 
 RULE = Rule(
@@ -98,6 +98,16 @@ FROM proposal
                 consent("01 08:00", ["mail.write"]),
                 *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
                 use("12 10:00", "DELETE /v1/messages/7", None, grant_id="g1", status=204),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+        Example(
+            "one write with a token that was over shows the need as well, while the grant lives",
+            (
+                consent("01 08:00", ["mail.write"]),
+                token("01 08:01", "t1", ["mail.write"], "01 10:00"),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                use("12 10:00", "DELETE /v1/messages/7", status=204),
                 *logs_from_to("01 08:00", "31 23:00"),
             ),
         ),

@@ -14,7 +14,17 @@ RULE = Rule(
     severity="high",
     remedy="Ask the owner, then revoke the grant. A grant that nobody uses serves only a thief.",
     basis="NIST SP 800-53 AC-2(3); GitHub revokes tokens unused for a year",
-    needs=("grant_state", "token", "used_pair", "named_caller", "caller_segment", "issued", "covered_token"),
+    needs=(
+        "grant_state",
+        "token",
+        "used_pair",
+        "named_caller",
+        "caller_segment",
+        "possible_grant",
+        "issued",
+        "covered_token",
+        "covered_time",
+    ),
     parameters=(
         Parameter("dormant_days", 90, "days", "Silence from which a grant counts as dormant."),
         Parameter("min_coverage", 0.95, "share", "Least share of the silence for which the usage log must be there."),
@@ -63,7 +73,10 @@ refreshable AS (
 spoken_for AS (
     SELECT c.caller_id FROM named_caller c JOIN refreshable g ON g.source = c.source AND g.grant_id = c.grant_id
     UNION
-    SELECT c.caller_id FROM named_caller c JOIN refreshable g ON g.source = c.source AND g.client_id = c.client_id
+    SELECT c.caller_id FROM named_caller c
+    JOIN possible_grant p ON p.source = c.source AND p.tenant IS NOT DISTINCT FROM c.tenant
+        AND p.client_id IS NOT DISTINCT FROM c.client_id AND p.subject_id IS NOT DISTINCT FROM c.subject_id
+    JOIN refreshable g ON g.source = p.source AND g.grant_id = p.grant_id
     UNION
     SELECT s.caller_id FROM caller_segment s JOIN named_caller c USING (caller_id)
     JOIN refreshable g ON g.source = c.source AND g.grant_id = s.grant_id
@@ -91,10 +104,12 @@ last_call AS (
     GROUP BY source, grant_id
 ),
 stray AS (
-    SELECT source, tenant, client_id, subject_id, max(last_used_at) AS last_used_at
-    FROM called
-    WHERE grant_id IS NULL
-    GROUP BY source, tenant, client_id, subject_id
+    SELECT g.source, g.grant_id, max(c.last_used_at) AS last_used_at
+    FROM called c
+    JOIN possible_grant g ON g.source = c.source AND g.tenant IS NOT DISTINCT FROM c.tenant
+        AND g.client_id IS NOT DISTINCT FROM c.client_id AND g.subject_id IS NOT DISTINCT FROM c.subject_id
+    WHERE c.grant_id IS NULL
+    GROUP BY g.source, g.grant_id
 ),
 silent AS (
     SELECT g.*, l.last_used_at, l.last_no, CASE WHEN l.last_no IS NULL THEN l.last_usage_id END AS last_usage_id, l.by_pair, coalesce(l.last_used_at, g.opened_at) AS silent_from,
@@ -102,8 +117,7 @@ silent AS (
            y.last_used_at >= $until - to_days($dormant_days::INTEGER) AS strays
     FROM refreshable g
     LEFT JOIN last_call l ON l.source = g.source AND l.grant_id = g.grant_id
-    LEFT JOIN stray y ON y.source = g.source AND y.tenant IS NOT DISTINCT FROM g.tenant
-        AND y.client_id = g.client_id AND y.subject_id IS NOT DISTINCT FROM g.subject_id
+    LEFT JOIN stray y ON y.source = g.source AND y.grant_id = g.grant_id
     WHERE coalesce(l.last_used_at, g.opened_at) <= $until - to_days($dormant_days::INTEGER)
 ),
 seen AS (
@@ -112,8 +126,7 @@ seen AS (
            sum(CASE WHEN NOT c.in_part THEN greatest(0, epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, s.judged_from)))
                     ELSE 0 END) AS covered_us
     FROM silent s
-    JOIN coverage c ON c.source = s.source AND c.log = 'usage' AND NOT c.is_gap
-        AND (s.tenant IS NULL OR c.tenant IS NULL OR c.tenant = s.tenant)
+    JOIN covered_time c ON c.source = s.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM s.tenant
     GROUP BY s.source, s.grant_id
 ),
 opening AS (
@@ -139,7 +152,7 @@ SELECT CASE WHEN coalesce(strays, false) OR share < $min_coverage THEN 'indeterm
            'last_refresh_at': strftime(last_refresh_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
            'silent_days': date_diff('day', silent_from, $until),
            'retired': coalesce(status = 'retired', false),
-           'reason': CASE WHEN coalesce(strays, false) THEN 'calls of the same client and subject name neither token nor grant'
+           'reason': CASE WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither token nor grant'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence' END}) AS detail,
        CASE WHEN by_pair OR grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,
@@ -270,6 +283,16 @@ FROM judged
             ),
             parameters={"dormant_days": 10},
             declared=IN_PART,
+        ),
+        Example(
+            "a call of the client does not say for whom it was made",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                use("19 09:00", "GET /v1/messages/7", None, subject_id=None),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            ({"verdict": "indeterminate", "grant_id": "g1"},),
+            parameters={"dormant_days": 10},
         ),
         Example(
             "a call of the same client and subject belongs to one of two grants",

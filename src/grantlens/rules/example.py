@@ -65,6 +65,7 @@ requires = []
 
 [[scope]]
 name = "mail.write"
+aliases = ["https://mail.example/mail.write"]
 implies = ["mail.read", "mail.send"]
 risk = 2
 

@@ -213,7 +213,12 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
             (
                 *_WORK,
                 *(
-                    token(f"{day:02} {hour:02}:10", f"t{day}-{hour}", ["files.read", "mail.write"], f"{day:02} {hour + 1:02}:10")
+                    token(
+                        f"{day:02} {hour:02}:10",
+                        f"t{day}-{hour}",
+                        ["files.read", "mail.write"],
+                        f"{day:02} {hour + 1:02}:10",
+                    )
                     for day in range(1, 31)
                     for hour in (9, 14, 18)
                 ),
@@ -236,6 +241,16 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
             (
                 consent("01 08:00", ["mail.read"]),
                 use("05 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            ({"verdict": "clear", "detail": {"scope": "mail.read", "state": "used", "uses": 1}},),
+        ),
+        Example(
+            "use with a token that is over is use, while the grant lives",
+            (
+                consent("01 08:00", ["mail.read"]),
+                token("01 08:01", "t1", ["mail.read"], "01 10:00"),
+                use("05 09:00", "GET /v1/messages/7"),
                 *logs_from_to("01 08:00", "31 23:00"),
             ),
             ({"verdict": "clear", "detail": {"scope": "mail.read", "state": "used", "uses": 1}},),
@@ -298,8 +313,14 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
             "many sessions, all before a window of four days",
             (
                 consent("01 08:00", ["files.read"]),
-                *(token(f"10 09:{minute}", f"t{minute}", ["files.read"], f"10 10:{minute}") for minute in range(10, 60)),
-                *(token(f"11 09:{minute}", f"u{minute}", ["files.read"], f"11 10:{minute}") for minute in range(10, 60)),
+                *(
+                    token(f"10 09:{minute}", f"t{minute}", ["files.read"], f"10 10:{minute}")
+                    for minute in range(10, 60)
+                ),
+                *(
+                    token(f"11 09:{minute}", f"u{minute}", ["files.read"], f"11 10:{minute}")
+                    for minute in range(10, 60)
+                ),
                 *logs_from_to("01 08:00", "31 23:00"),
                 use(
                     "29 12:00",
@@ -312,6 +333,20 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
             ),
             ({"verdict": "indeterminate", "detail": {"state": "insufficient_evidence", "sessions": 0}},),
             since="28 00:00",
+        ),
+        Example(
+            "as many calls of the client do not say for whom: one of them may have needed it",
+            (
+                *_WORK,
+                *(
+                    use(f"{day:02} 12:00", "GET /v1/files/1", None, "files.example", subject_id=None)
+                    for day in range(1, 31)
+                ),
+            ),
+            (
+                {"verdict": "indeterminate", "detail": {"scope": "files.read", "state": "insufficient_evidence"}},
+                {"verdict": "clear", "detail": {"scope": "mail.write", "state": "used", "uses": 60}},
+            ),
         ),
         Example(
             "three days are no evidence",

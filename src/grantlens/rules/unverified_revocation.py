@@ -14,7 +14,7 @@ RULE = Rule(
     severity="medium",
     remedy="Send a canary: one approved, read-only call with the revoked token, tagged so that other rules skip it.",
     basis="RFC 7009 section 2.2: a 200 is no proof that anything was revoked",
-    needs=("effective_revocation", "covered_token", "revoked_use", "named_caller"),
+    needs=("effective_revocation", "covered_token", "revoked_use", "named_caller", "covered_time"),
     parameters=(
         Parameter(
             "min_coverage",
@@ -51,11 +51,12 @@ WITH alive AS (
 tried AS (
     SELECT DISTINCT source, revocation_event FROM revoked_use WHERE last_attempt_at >= revoked_at
 ),
-refused_refresh AS (
+-- A refresh is a try too, refused or not.
+refresh_tried AS (
     SELECT DISTINCT c.source, c.revocation_event
     FROM covered_token c
-    JOIN issuance i ON i.source = c.source AND i.outcome <> 'success' AND i.issued_at >= c.revoked_at
-        AND (i.parent_token_id = c.token_id OR i.token_id = c.token_id OR i.grant_id = c.grant_id)
+    JOIN issuance i ON i.source = c.source AND i.issued_at >= c.revoked_at
+        AND (i.parent_token_id = c.token_id OR (i.outcome <> 'success' AND (i.token_id = c.token_id OR i.grant_id = c.grant_id)))
 ),
 exposed AS (
     SELECT v.source, v.revocation_event, count(DISTINCT x.token_id) AS children
@@ -70,7 +71,7 @@ untried AS (
     JOIN alive a USING (source, revocation_event)
     LEFT JOIN exposed x USING (source, revocation_event)
     WHERE NOT EXISTS (SELECT 1 FROM tried t WHERE t.source = r.source AND t.revocation_event = r.revocation_event)
-      AND NOT EXISTS (SELECT 1 FROM refused_refresh t WHERE t.source = r.source AND t.revocation_event = r.revocation_event)
+      AND NOT EXISTS (SELECT 1 FROM refresh_tried t WHERE t.source = r.source AND t.revocation_event = r.revocation_event)
 ),
 -- Whose access the revocation ended: as it says itself, where what it leaves out may be anybody, or as the issuance says.
 party AS (
@@ -87,12 +88,14 @@ suspect AS (
     SELECT p.source, p.revocation_event, c.caller_id, c.token_id IS NOT NULL AS unknown_token
     FROM party p
     JOIN named_caller c ON c.source = p.source AND c.grant_id IS NULL AND NOT c.token_known
-        AND (p.client_id IS NULL OR c.client_id = p.client_id) AND (p.any_subject OR c.subject_id IS NOT DISTINCT FROM p.subject_id)
+        AND coalesce(c.client_id, c.subject_id) IS NOT NULL
+        AND (p.client_id IS NULL OR c.client_id IS NULL OR c.client_id = p.client_id)
+        AND (p.any_subject OR c.subject_id IS NULL OR c.subject_id IS NOT DISTINCT FROM p.subject_id)
     UNION
-    SELECT u.source, u.revocation_event, c.caller_id, true
+    SELECT u.source, u.revocation_event, c.caller_id, c.token_id IS NOT NULL
     FROM untried u
     JOIN covered_token v USING (source, revocation_event)
-    JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND c.token_id IS NOT NULL AND NOT c.token_known
+    JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
 ),
 stray AS (
     SELECT u.source, u.revocation_event, bool_or(s.unknown_token) AS unknown_token
@@ -107,8 +110,7 @@ seen AS (
            sum(CASE WHEN NOT c.in_part THEN greatest(0, epoch_us(least(c.covered_until, u.lives_until)) - epoch_us(greatest(c.covered_from, u.revoked_at)))
                     ELSE 0 END) AS covered_us
     FROM untried u
-    JOIN coverage c ON c.source = u.source AND c.log = 'usage' AND NOT c.is_gap
-        AND (u.tenant IS NULL OR c.tenant IS NULL OR c.tenant = u.tenant)
+    JOIN covered_time c ON c.source = u.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM u.tenant
     GROUP BY u.source, u.revocation_event
 ),
 judged AS (
@@ -130,7 +132,7 @@ SELECT CASE WHEN strays OR coalesce(share, 0) < $min_coverage THEN 'indeterminat
            'tokens_alive': tokens,
            'exposed_children': exposed_children,
            'reason': CASE WHEN unknown_token THEN 'calls of the same client and subject name a token of which no issuance is known'
-                          WHEN strays THEN 'calls of the same client and subject name neither token nor grant'
+                          WHEN strays THEN 'calls of the same grant, or of the same client and subject, do not say with which token'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN coalesce(share, 0) = 0 THEN 'no usage log covers the time after the revocation'
                           WHEN share < $min_coverage THEN 'the usage log has a gap after the revocation' END}) AS detail,
@@ -170,6 +172,15 @@ FROM judged
     ),
     silent=(
         Example(
+            "the revoked refresh token was tried: it still worked, which REV-2 tells",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("10 12:00", token_id="rt1"),
+                refreshed("10 13:00", "t2", "rt1", ["mail.read"], "10 14:00"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+        ),
+        Example(
             "tried and refused",
             (
                 token("10 11:00", "t1", ["mail.read"], "10 13:00"),
@@ -197,6 +208,26 @@ FROM judged
         ),
     ),
     undecidable=(
+        Example(
+            "a call of the client, which does not say for whom, could have been a try",
+            (
+                token("10 09:01", "t1", ["mail.read"], "10 17:00"),
+                revoked("10 12:00"),
+                use("10 12:30", "GET /v1/messages/7", None, subject_id=None),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            ({"verdict": "indeterminate", "token_id": "t1"},),
+        ),
+        Example(
+            "a call that names the grant of the token could have been a try",
+            (
+                token("10 09:01", "t1", ["mail.read"], "10 17:00"),
+                revoked("10 12:00"),
+                use("10 12:30", "GET /v1/messages/7", None, grant_id="g1"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            ({"verdict": "indeterminate", "token_id": "t1"},),
+        ),
         Example(
             "a log that shows only some calls shows no try",
             (

@@ -33,11 +33,14 @@ WITH refreshed AS (
     WHERE c.kind = 'refresh' AND c.parent_token_id IS NOT NULL
       AND c.issued_at >= $since AND c.issued_at < $until
 ),
+-- Also the other names of the same scope.
 implied AS (
-    SELECT DISTINCT b.name AS broader, n.name AS narrower
+    SELECT b.name AS broader, n.name AS narrower
     FROM cat_scope_implies i
     JOIN cat_scope_name b ON b.scope_id = i.broader
     JOIN cat_scope_name n ON n.scope_id = i.narrower
+    UNION
+    SELECT b.name, n.name FROM cat_scope_name b JOIN cat_scope_name n USING (scope_id)
 ),
 -- The scopes of trap 9 authorise no operation: servers add them as they like.
 protocol AS (
@@ -134,6 +137,13 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
             (
                 token("10 09:01", "rt1", ["mail.write"], token_kind="refresh"),
                 refreshed("10 10:00", "t2", "rt1", ["mail.read"]),
+            ),
+        ),
+        Example(
+            "another name of the same scope is no more",
+            (
+                token("10 09:01", "rt1", ["mail.write"], token_kind="refresh"),
+                refreshed("10 10:00", "t2", "rt1", ["https://mail.example/mail.write"]),
             ),
         ),
         Example(

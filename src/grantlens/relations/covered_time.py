@@ -1,0 +1,32 @@
+"""When each log was there, told for each tenant."""
+
+from grantlens.relations.relation import Relation
+
+RELATION = Relation(
+    "covered_time",
+    "When each log of a source was there: coverage, its gaps left out, as stretches that neither touch nor overlap. Of a "
+    "tenant it is the coverage of that tenant and what names none; where tenant is NULL, that of all. in_part is true of "
+    "stretches in which the log showed only some events; those may overlap the others.",
+    """
+WITH whose AS (
+    SELECT source, tenant FROM coverage UNION SELECT source, NULL FROM coverage
+),
+part AS (
+    SELECT w.source, w.tenant, c.log, c.in_part, c.covered_from, c.covered_until,
+           max(c.covered_until) OVER (
+               PARTITION BY w.source, w.tenant, c.log, c.in_part ORDER BY c.covered_from, c.covered_until
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached
+    FROM whose w
+    JOIN coverage c ON c.source = w.source AND NOT c.is_gap AND (w.tenant IS NULL OR c.tenant IS NULL OR c.tenant = w.tenant)
+),
+placed AS (
+    SELECT *, count(*) FILTER (reached IS NULL OR reached < covered_from) OVER (
+        PARTITION BY source, tenant, log, in_part ORDER BY covered_from, covered_until
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stretch
+    FROM part
+)
+SELECT source, tenant, log, in_part, min(covered_from) AS covered_from, max(covered_until) AS covered_until
+FROM placed
+GROUP BY source, tenant, log, in_part, stretch
+""",
+)
