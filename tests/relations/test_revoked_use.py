@@ -49,7 +49,7 @@ def followed(world, covered, callers, until):
             if cover["token_id"] is not None:
                 if caller["token_id"] != cover["token_id"]:
                     continue
-            elif caller["token_id"] is not None or caller["grant_id"] != cover["grant_id"]:
+            elif caller["token_known"] or caller["grant_id"] != cover["grant_id"]:
                 continue
             key = (cover["revocation_event"], cover["token_id"], cover["grant_id"], caller["resource_server"])
             for row in by_caller[caller["caller_id"]]:

@@ -86,7 +86,7 @@ def covered(revocation, tokens):
             )
         ):
             ends.add(name)
-        if target == "policy" and token["issued_at"] < revocation["issued_before"]:
+        if target == "policy" and token["kind"] != "credential" and token["issued_at"] < revocation["issued_before"]:
             asked = [
                 same
                 for key, same in (("client_id", same_client), ("subject_id", same_subject), ("grant_id", same_grant))

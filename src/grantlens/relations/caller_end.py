@@ -11,7 +11,7 @@ RELATION = Relation(
 WITH end_of_token AS (
     SELECT source, token_id, min(certain_from) AS ended_at
     FROM covered_token
-    WHERE token_id IS NOT NULL
+    WHERE token_id IS NOT NULL AND covered_until = 'infinity'
     GROUP BY source, token_id
 )
 SELECT c.caller_id,

@@ -6,9 +6,9 @@ RELATION = Relation(
     "covered_token",
     "Which tokens each revocation ends. Its target kind alone decides: an access token is itself; a refresh "
     "token is itself, its rotated successors and the access tokens of its grant; a grant, client or subject "
-    "is all their tokens, a session all that carry it, a policy all issued before its cut-off - issued up to "
+    "is all their tokens, a session all that carry it, a policy all issued before its cut-off but for keys - issued up to "
     "then. A child by token exchange is never covered, it is listed as exposed (RFC 7009 section 2.1, RFC 8693). "
-    "Where the log has no token id the grant stands in (token_id NULL), from the revocation to the next consent.",
+    "A key that is issued again - switched off, and on - is covered until then. Where the log has no token id the grant stands in (token_id NULL), from the revocation to the next consent.",
     """
 -- Each of the three is named once: DuckDB works out the columns of a view anew wherever it stands.
 WITH RECURSIVE known_token AS NOT MATERIALIZED (
@@ -67,12 +67,19 @@ target AS (
     UNION
     SELECT r.source, r.revocation_event, t.token_id
     FROM ended r
-    JOIN known_token t ON t.source = r.source AND t.kind <> 'exchange' AND t.issued_at < r.issued_before
+    JOIN known_token t ON t.source = r.source AND t.kind NOT IN ('exchange', 'credential') AND t.issued_at < r.issued_before
         AND coalesce(r.client_id, r.subject_id, r.grant_id) IS NOT NULL
         AND (r.client_id IS NULL OR t.client_id = r.client_id)
         AND (r.subject_id IS NULL OR t.subject_id = r.subject_id)
         AND (r.grant_id IS NULL OR t.grant_id = r.grant_id)
     WHERE r.target_kind = 'policy'
+),
+renewed AS (
+    SELECT x.source, x.revocation_event, x.token_id, min(i.issued_at) AS renewed_at
+    FROM target x
+    JOIN ended r USING (source, revocation_event)
+    JOIN issued i ON i.source = x.source AND i.token_id = x.token_id AND i.kind = 'credential' AND i.issued_at > r.revoked_at
+    GROUP BY ALL
 ),
 reopened AS (
     SELECT r.source, r.revocation_event, g.grant_id, min(g.opened_at) AS reopened_at
@@ -84,12 +91,13 @@ reopened AS (
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.batch_id, r.line_no,
        t.token_id, t.token_kind, t.grant_id, t.client_id, t.subject_id, t.scopes, t.issued_at, t.expires_at,
-       'infinity'::TIMESTAMPTZ AS covered_until,
+       coalesce(n.renewed_at, 'infinity'::TIMESTAMPTZ) AS covered_until,
        coalesce(t.token_id = r.token_id, false) AS is_target,
        t.expires_at IS NULL OR t.expires_at > r.revoked_at AS alive
 FROM target x
 JOIN ended r USING (source, revocation_event)
 JOIN known_token t ON t.source = x.source AND t.token_id = x.token_id
+LEFT JOIN renewed n ON n.source = x.source AND n.revocation_event = x.revocation_event AND n.token_id = x.token_id
 WHERE t.issued_at <= r.revoked_at
 UNION ALL
 -- The token that a revocation names, though its issuance is not in the log.
@@ -119,5 +127,5 @@ FROM ended r
 ANTI JOIN state g ON g.source = r.source AND g.grant_id = r.grant_id
 WHERE r.target_kind = 'grant' AND r.grant_id IS NOT NULL
 """,
-    needs=("effective_revocation", "token", "grant_state"),
+    needs=("effective_revocation", "token", "issued", "grant_state"),
 )

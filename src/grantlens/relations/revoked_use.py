@@ -21,7 +21,7 @@ WITH watched AS (
     UNION ALL
     SELECT v.*, c.caller_id, c.resource_server, c.validation, c.join_key, u.before_s, u.after_s
     FROM covered_token v
-    JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND c.token_id IS NULL
+    JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     WHERE v.token_id IS NULL AND v.revoked_at >= $since AND v.revoked_at < $until
 ),

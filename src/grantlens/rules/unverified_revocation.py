@@ -38,7 +38,7 @@ RULE = Rule(
 WITH alive AS (
     SELECT c.source, c.revocation_event,
            count(DISTINCT c.token_id) AS tokens,
-           max(coalesce(c.expires_at, $until)) AS lives_until,
+           max(least(coalesce(c.expires_at, $until), c.covered_until)) AS lives_until,
            bool_or(c.token_id IS NULL) AS only_grant
     FROM covered_token c
     WHERE c.alive AND c.revoked_at >= $since AND c.revoked_at < $until

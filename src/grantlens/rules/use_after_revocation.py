@@ -96,6 +96,26 @@ ANTI JOIN revoked_use u ON u.source = p.source AND u.revocation_event = p.revoca
 """,
     fires=(
         Example(
+            "a key that worked while it was switched off",
+            (
+                token("10 09:00", "t1", None, kind="credential", token_kind="api_key"),
+                revoked("10 12:00", kind="disable"),
+                use("10 12:30", "GET /v1/messages/7"),
+                token("10 13:00", "t1", None, kind="credential", token_kind="api_key"),
+                use("10 14:00", "GET /v1/messages/7"),
+            ),
+            ({"verdict": "violation", "token_id": "t1", "events": 2, "detail": {"last_success_s": 1800.0}},),
+        ),
+        Example(
+            "the call names the revoked grant, and a token of which no issuance is known",
+            (
+                consent("10 09:00", ["mail.read"]),
+                revoked("10 12:00", "grant"),
+                use("10 12:30", "GET /v1/messages/7", "t9", grant_id="g1"),
+            ),
+            ({"verdict": "violation", "grant_id": "g1", "token_id": None, "join_key": "grant"},),
+        ),
+        Example(
             "it went on, and nothing explains it",
             (
                 token("10 11:00", "t1", ["mail.read"], "10 13:00"),
@@ -188,6 +208,15 @@ ANTI JOIN revoked_use u ON u.source = p.source AND u.revocation_event = p.revoca
         ),
     ),
     silent=(
+        Example(
+            "a key that was switched on again is good again",
+            (
+                token("10 09:00", "t1", None, kind="credential", token_kind="api_key"),
+                revoked("10 12:00", kind="disable"),
+                token("10 13:00", "t1", None, kind="credential", token_kind="api_key"),
+                use("10 14:00", "GET /v1/messages/7"),
+            ),
+        ),
         Example(
             "calls that name neither token nor grant, while another grant of client and subject lives",
             (
