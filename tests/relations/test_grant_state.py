@@ -28,8 +28,8 @@ def issued(world):
 def allowed(world, grant, moment):
     """Return the scopes a grant allows at a moment: None while it is closed, "unknown" where no log names any."""
     mine = [row for row in issued(world) if row["grant_id"] == grant]
-    by_consent = any(row["kind"] in OPENERS for row in mine)
-    openings = [row for row in mine if row["kind"] in OPENERS or not by_consent]
+    consented = min((row["issued_at"] for row in mine if row["kind"] in OPENERS), default=None)
+    openings = [row for row in mine if row["kind"] in OPENERS or consented is None or row["issued_at"] < consented]
     if not openings:
         return None
     client, subject = openings[0]["client_id"], openings[0]["subject_id"]
@@ -59,22 +59,24 @@ def allowed(world, grant, moment):
             if named or client_gone or subject_gone:
                 steps.append((row["revoked_at"], 0, row))
     # At one moment the end comes first, then what is taken away, then what is given.
-    open_, ended_before, held = False, False, set()
+    open_, ended_before, vague, held = False, False, False, set()
     for stamp, what, row in sorted(steps, key=lambda step: step[:2]):
         if stamp > moment:
             break
         if what == 0:
-            open_, ended_before, held = False, True, set()
+            open_, ended_before, vague, held = False, True, False, set()
         elif what == 1:
             held -= set(row["scopes_removed"])
         elif row["kind"] in OPENERS or not ended_before:
             open_ = True
+            vague |= row["kind"] == "consent" and row["scopes"] is None
             held |= set(row["scopes"] or [])
         elif open_:
             held |= set(row["scopes"] or [])
     if not open_:
         return None
-    return sorted(held) if any(row["scopes"] is not None for row in openings) else "unknown"
+    known = not vague and any(row["scopes"] is not None for row in openings)
+    return sorted(held) if known else "unknown"
 
 
 def told(rows, source, grant, moment):

@@ -6,16 +6,18 @@ RELATION = Relation(
     "grant_state",
     "What each grant allowed, as half-open intervals. A consent opens a grant or adds to it, a downgrade "
     "takes away, a revocation of the grant, its client or its subject ends it, and only a fresh consent "
-    "opens it again - as a new grant interval, also where the provider reuses the id. A grant without any "
-    "consent in the log is opened by its first token and holds what its tokens held.",
+    "opens it again - as a new grant interval, also where the provider reuses the id. A grant that is older than its first "
+    "consent in the log is opened by its first token and holds what its tokens held. From a consent that does not say to what, "
+    "the scopes are not known.",
     """
 WITH opening AS (
     SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_name, subject_kind,
            issued_at AS changed_at, scopes,
-           kind IN ('consent', 'change') AS is_consent
+           kind IN ('consent', 'change') AS is_consent, kind = 'consent' AND scopes IS NULL AS is_vague
     FROM issued
     WHERE grant_id IS NOT NULL AND kind IN ('consent', 'change', 'token', 'refresh', 'credential', 'exchange')
-    QUALIFY is_consent OR NOT bool_or(kind IN ('consent', 'change')) OVER (PARTITION BY source, grant_id)
+    QUALIFY is_consent OR issued_at < coalesce(
+        min(issued_at) FILTER (kind IN ('consent', 'change')) OVER (PARTITION BY source, grant_id), 'infinity'::TIMESTAMPTZ)
 ),
 grant_party AS (
     SELECT source, grant_id, min(tenant) AS tenant, min(client_id) AS client_id, min(client_name) AS client_name,
@@ -93,8 +95,18 @@ scope_change AS (
     QUALIFY e.added IS DISTINCT FROM lag(e.added) OVER (
         PARTITION BY i.source, i.grant_id, i.opened_at, e.scope ORDER BY e.changed_at)
 ),
+vague AS (
+    SELECT i.source, i.grant_id, i.opened_at, min(o.changed_at) AS vague_from
+    FROM opening o
+    JOIN interval_of i ON i.source = o.source AND i.grant_id = o.grant_id
+        AND o.changed_at >= i.opened_at AND (i.ended_at IS NULL OR o.changed_at < i.ended_at)
+    WHERE o.is_vague
+    GROUP BY i.source, i.grant_id, i.opened_at
+),
 boundary AS (
     SELECT source, grant_id, opened_at, changed_at FROM scope_change
+    UNION
+    SELECT source, grant_id, opened_at, vague_from FROM vague
     UNION
     SELECT source, grant_id, opened_at, opened_at FROM interval_of
 ),
@@ -118,11 +130,12 @@ SELECT s.source, p.tenant, s.grant_id, p.client_id, p.client_name, p.subject_id,
        i.opened_at, i.ended_at, i.ended_by,
        s.valid_from,
        coalesce(s.next_change, i.ended_at, 'infinity'::TIMESTAMPTZ) AS valid_until,
-       CASE WHEN p.scopes_known THEN coalesce(s.scopes, []) END AS scopes,
+       CASE WHEN p.scopes_known AND s.valid_from < coalesce(v.vague_from, 'infinity'::TIMESTAMPTZ) THEN coalesce(s.scopes, []) END AS scopes,
        p.by_consent
 FROM segment s
 JOIN interval_of i USING (source, grant_id, opened_at)
 JOIN grant_party p USING (source, grant_id)
+LEFT JOIN vague v USING (source, grant_id, opened_at)
 """,
     needs=("issued", "effective_revocation"),
 )

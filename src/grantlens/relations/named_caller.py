@@ -8,7 +8,8 @@ RELATION = Relation(
     "session. join_key says which, and the words' order in the alphabet is that of their strength, the weakest first: "
     "the least of several is the weakest; 'client_subject' means that only the pair is left, see caller_segment. "
     "own_set_id is the scope set of its token, or the one that the usage log repeats; application is true "
-    "where the client acts for itself.",
+    "where the client acts for itself: so says the issuance of its token, of its grant or of anything to that subject, or "
+    "else no log names a subject.",
     """
 WITH session_grant AS (
     SELECT source, session_id, min(grant_id) AS grant_id
@@ -16,6 +17,20 @@ WITH session_grant AS (
     WHERE session_id IS NOT NULL AND grant_id IS NOT NULL
     GROUP BY source, session_id
     HAVING count(DISTINCT grant_id) = 1
+),
+kind_of_grant AS (
+    SELECT source, grant_id, min(subject_kind) AS subject_kind, bool_or(subject_id IS NOT NULL) AS has_subject
+    FROM issued
+    WHERE grant_id IS NOT NULL
+    GROUP BY source, grant_id
+    HAVING count(DISTINCT subject_kind) <= 1
+),
+kind_of_subject AS (
+    SELECT source, subject_id, min(subject_kind) AS subject_kind
+    FROM issued
+    WHERE subject_id IS NOT NULL
+    GROUP BY source, subject_id
+    HAVING count(DISTINCT subject_kind) = 1
 )
 SELECT c.caller_id, c.source, c.tenant, c.resource_server, c.validation::VARCHAR AS validation, c.token_id,
        t.token_id IS NOT NULL AS token_known,
@@ -29,7 +44,8 @@ SELECT c.caller_id, c.source, c.tenant, c.resource_server, c.validation::VARCHAR
             WHEN c.grant_id IS NOT NULL THEN 'grant'
             WHEN s.grant_id IS NOT NULL THEN 'session'
             WHEN c.client_id IS NOT NULL AND c.token_id IS NULL THEN 'client_subject' END AS join_key,
-       coalesce(t.subject_kind = 'service', coalesce(c.subject_id, t.subject_id) IS NULL) AS application,
+       coalesce(coalesce(t.subject_kind, g.subject_kind, k.subject_kind) = 'service',
+                coalesce(c.subject_id, t.subject_id) IS NULL AND NOT coalesce(g.has_subject, false)) AS application,
        x.set_id AS own_set_id,
        CASE WHEN t.scopes IS NOT NULL THEN 'token' WHEN c.token_scopes IS NOT NULL THEN 'usage' END AS own_scopes_from,
        t.issued_at, t.expires_at, c.ip, c.user_agent, c.resource_tenant
@@ -37,6 +53,8 @@ FROM usage_caller c
 LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
 LEFT JOIN scope_set x ON x.scopes = coalesce(t.scopes, c.token_scopes)
 LEFT JOIN session_grant s ON s.source = c.source AND s.session_id = c.session_id
+LEFT JOIN kind_of_grant g ON g.source = c.source AND g.grant_id = coalesce(t.grant_id, c.grant_id, s.grant_id)
+LEFT JOIN kind_of_subject k ON k.source = c.source AND k.subject_id = coalesce(c.subject_id, t.subject_id)
 """,
     needs=("token", "issued", "scope_set"),
 )

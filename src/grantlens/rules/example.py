@@ -35,6 +35,20 @@ requires = [["mail.write"]]
 
 [[operation]]
 method = "GET"
+path = "/v1/people"
+server = "mail.example"
+requires = [["people.read"]]
+principal = "application"
+
+[[operation]]
+method = "GET"
+path = "/v1/people"
+server = "mail.example"
+requires = [["people.mine"]]
+principal = "delegated"
+
+[[operation]]
+method = "GET"
 path = "/v1/files/{id}"
 server = "files.example"
 requires = [["files.read"]]
@@ -150,7 +164,9 @@ def _row(log: str, defaults: Mapping[str, Any], more: Mapping[str, Any]) -> dict
     return {name: value for name, value in row.items() if value is not None}
 
 
-def consent(when: str, scopes: tuple[str, ...] | list[str], grant: str | None = "g1", **more: Any) -> dict[str, Any]:
+def consent(
+    when: str, scopes: tuple[str, ...] | list[str] | None, grant: str | None = "g1", **more: Any
+) -> dict[str, Any]:
     """Write a consent of ann to client app."""
     defaults = {
         "issued_at": moment(when),
@@ -160,7 +176,7 @@ def consent(when: str, scopes: tuple[str, ...] | list[str], grant: str | None = 
         "client_id": "app",
         "subject_id": "ann",
         "subject_kind": "user",
-        "scopes": list(scopes),
+        "scopes": None if scopes is None else list(scopes),
         "consent_kind": "user",
     }
     return _row("issuance", defaults, more)

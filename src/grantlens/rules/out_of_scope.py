@@ -135,6 +135,14 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
             ),
         ),
         Example(
+            "a call for a person, though the call does not say for whom: the grant does",
+            (
+                consent("10 09:00", ["people.read"]),
+                use("10 09:30", "GET /v1/people", None, subject_id=None, grant_id="g1"),
+            ),
+            ({"verdict": "violation", "operation": "GET /v1/people", "detail": {"held": ["people.read"]}},),
+        ),
+        Example(
             "without a token the grant is judged as it stood at the moment",
             (
                 consent("10 09:00", ["mail.read"]),
@@ -160,6 +168,22 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
         Example(
             "an operation that needs no scope",
             (token("10 09:01", "t1", [], "10 12:00"), use("10 09:06", "GET /v1/status", server="jobs.example")),
+        ),
+        Example(
+            "a client that acts for itself, by grant and by pair",
+            (
+                consent("10 09:00", ["people.read"], subject_id="robot", subject_kind="service"),
+                use("10 09:30", "GET /v1/people", None, subject_id="robot", grant_id="g1"),
+                use("10 09:40", "GET /v1/people", None, subject_id="robot"),
+            ),
+        ),
+        Example(
+            "a grant that is older than the log holds what its token held, too",
+            (
+                token("10 09:00", "t0", ["mail.read"], "10 12:00"),
+                consent("10 10:00", ["mail.send"]),
+                use("10 10:30", "GET /v1/messages/7", None, grant_id="g1"),
+            ),
         ),
         Example(
             "a refused call is no action",
@@ -192,6 +216,15 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
             "a token whose scopes no log names",
             (token("10 09:01", "t1", None, "10 12:00"), use("10 09:06", "GET /v1/messages/7")),
             ({"verdict": "indeterminate", "operation": None, "detail": {"held": None}},),
+        ),
+        Example(
+            "a consent that does not say to what, before one that does",
+            (
+                consent("10 09:00", None),
+                use("10 09:30", "DELETE /v1/messages/7", None, grant_id="g1"),
+                consent("10 10:00", ["mail.read"]),
+            ),
+            ({"verdict": "indeterminate", "detail": {"held": None}},),
         ),
         Example(
             "two grants of the pair are alive: the call belongs to neither",
