@@ -67,7 +67,7 @@ def followed(world, covered, callers, until):
             for row, _, _ in rows
             if row["outcome"] == "denied"
             and row["denial_reason"] == "token"
-            and (expires_at is None or row["used_at"] + early < expires_at)
+            and (expires_at is None or row["used_at"] + early + clock(world, "issuance")[0] < expires_at)
         )
         last = good[-1] if good else None
         end = next((stamp for stamp in refused if last is None or stamp > last), None)
@@ -219,9 +219,9 @@ def asked(bench, world):
         ([(130, "success"), (140, "scope")], {"first_denial_s": None, "censored": "right", "denials": 0}),
         # After its expiry a refusal proves nothing.
         ([(130, "success"), (5000, "denied")], {"first_denial_s": None, "censored": "right"}),
-        # So close to its expiry that the clock cannot tell, neither.
-        ([(3995, "denied")], {"denials": 0, "censored": "right"}),
-        ([(3994.999999, "denied")], {"denials": 1, "censored": "left"}),
+        # So close to its expiry that the two clocks cannot tell, neither.
+        ([(3990, "denied")], {"denials": 0, "censored": "right"}),
+        ([(3989.999999, "denied")], {"denials": 1, "censored": "left"}),
         # Ten seconds apart two clocks of five seconds still touch; a microsecond more and they do not.
         ([(110.25, "success")], {"uses_after": 0, "successes": 1}),
         ([(110.250001, "success")], {"uses_after": 1, "successes": 1}),

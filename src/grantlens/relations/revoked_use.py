@@ -13,13 +13,15 @@ RELATION = Relation(
     """
 WITH watched AS (
     SELECT v.*, c.caller_id, c.resource_server, c.validation, 'token' AS join_key,
-           u.before_s AS use_before_s, u.after_s AS use_after_s
+           u.before_s AS use_before_s, u.after_s AS use_after_s,
+           coalesce(i.before_s, 0) AS issue_before_s
     FROM covered_token v
     JOIN named_caller c ON c.source = v.source AND c.token_id = v.token_id
+    LEFT JOIN clock_error i ON i.source = v.source AND i.tenant IS NOT DISTINCT FROM v.tenant AND i.log = 'issuance'
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     WHERE v.revoked_at >= $since AND v.revoked_at < $until
     UNION ALL
-    SELECT v.*, c.caller_id, c.resource_server, c.validation, c.join_key, u.before_s, u.after_s
+    SELECT v.*, c.caller_id, c.resource_server, c.validation, c.join_key, u.before_s, u.after_s, 0
     FROM covered_token v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
@@ -33,7 +35,7 @@ attempt AS (
            u.outcome = 'success' AS success,
            u.outcome = 'denied' AND u.denial_reason = 'token'
                AND (w.expires_at IS NULL
-                    OR u.used_at + to_microseconds((w.use_after_s * 1000000)::BIGINT) < w.expires_at) AS denial,
+                    OR u.used_at + to_microseconds(((w.use_after_s + w.issue_before_s) * 1000000)::BIGINT) < w.expires_at) AS denial,
            u.used_at - to_microseconds((w.use_before_s * 1000000)::BIGINT) > w.certain_from AS proven
     FROM watched w
     JOIN usage_row u ON u.caller_id = w.caller_id
