@@ -159,10 +159,10 @@ WITH sourced AS (
 )
 SELECT c.source, c.log::VARCHAR AS log, c.in_part, min(greatest(c.covered_from, $since)) AS "from", max(least(c.covered_until,
        $until)) AS "until",
-       least(1.0, round(sum((epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, $since)))
-           / (epoch_us($until::TIMESTAMPTZ) - epoch_us($since::TIMESTAMPTZ))) FILTER (NOT c.is_gap), 6)) AS share
-FROM coverage c JOIN sourced USING (source)
-WHERE c.covered_from < $until AND c.covered_until > $since
+       round(sum((epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, $since)))
+           / (epoch_us($until::TIMESTAMPTZ) - epoch_us($since::TIMESTAMPTZ))), 6) AS share
+FROM covered_time c JOIN sourced USING (source)
+WHERE c.tenant IS NULL AND c.covered_from < $until AND c.covered_until > $since
 GROUP BY c.source, c.log, c.in_part
 ORDER BY c.source, list_position(['issuance', 'usage', 'revocation'], c.log::VARCHAR), c.in_part
 """
