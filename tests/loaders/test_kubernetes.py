@@ -225,6 +225,41 @@ def test_a_deletion_that_failed_ends_nothing(load):
     )
 
 
+# Dry runs.
+
+
+def test_a_dry_run_is_a_use_and_nothing_else(load):
+    account = {"ref": {"name": "robot"}}
+    dry = [
+        binding(requestURI="/apis/x/rolebindings?fieldManager=kubectl-create&dryRun=All"),
+        request("delete", "serviceaccounts", requestURI="/api/v1/x?dryRun=All&gracePeriodSeconds=0", **account),
+        request("delete", "serviceaccounts", auditID="body", requestObject={"dryRun": ["All"]}, **account),
+    ]
+    assert load(dry).counts() == {"records": 3, "usage": 3}
+
+
+def test_what_only_looks_like_a_dry_run_counts(load):
+    account = {"ref": {"name": "robot"}}
+    query = {"requestURI": "/api/v1/namespaces/shop/serviceaccounts/robot?dryRun=All"}
+    loaded = load(
+        [
+            # the query of a deletion means nothing beside a body
+            request("delete", "serviceaccounts", requestObject={"kind": "DeleteOptions"}, **account, **query),
+            # a value that somebody wrote into another parameter
+            request("delete", "serviceaccounts", auditID="2", requestURI="/x?fieldManager=dryRun=All", **account),
+            request("delete", "serviceaccounts", auditID="3", requestURI=None, **account),
+            # a body that names a field of deletions
+            binding() | {"requestObject": binding()["requestObject"] | {"dryRun": ["All"]}},
+        ]
+    )
+    assert loaded.counts() == {"records": 4, "issuance": 3, "usage": 4, "revocation": 3}
+
+
+def test_a_token_is_issued_by_a_dry_run_too(load):
+    path = "/api/v1/namespaces/shop/serviceaccounts/robot/token?dryRun=All"
+    assert load([token_request(requestURI=path)]).one("issuance")["token_id"] == JTI
+
+
 # Requests.
 
 

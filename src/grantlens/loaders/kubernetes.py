@@ -12,6 +12,10 @@ What the mapping decides, and why:
 - **Token id** is the id of the credential: the JTI of a token of a service account, the same at issue and use; the hash of a client
   certificate; the access key by which EKS knows the caller.
 - **Target of an issue** is the service account, spelled as it appears as a user: `system:serviceaccount:<namespace>:<name>`.
+- **A dry run** of a binding or a deletion keeps nothing: it is a use, and gives or ends no access. `dryRun=All` in the query
+  tells it; of a deletion the body alone, where it was logged, as the API server reads the query only where there is no body.
+  A deletion that asks for a dry run in a body that the level Metadata leaves out looks like any other.
+  A token that was asked for as a dry run is issued all the same, and works.
 - A token has no end in the log but that of its account. Which secret held a token, its deletion does not say.
 - **A binding** gives a role, not scopes: it is kept as authorization detail. Only the level Request shows its subjects.
 - **Outcome**: 401 and 403 are denied - by policy where authorization allowed and admission refused -, 429 is an error.
@@ -32,7 +36,7 @@ _EVENT = """{
     "sourceIPs": ["VARCHAR"], "userAgent": "VARCHAR",
     "objectRef": {"resource": "VARCHAR", "subresource": "VARCHAR", "namespace": "VARCHAR", "name": "VARCHAR", "apiGroup": "VARCHAR"},
     "responseStatus": {"code": "VARCHAR"},
-    "requestObject": {"spec": {"audiences": ["VARCHAR"], "expirationSeconds": "VARCHAR"},
+    "requestObject": {"dryRun": ["VARCHAR"], "spec": {"audiences": ["VARCHAR"], "expirationSeconds": "VARCHAR"},
         "roleRef": {"kind": "VARCHAR", "name": "VARCHAR"},
         "subjects": [{"kind": "VARCHAR", "name": "VARCHAR", "namespace": "VARCHAR"}]},
     "responseObject": {"metadata": {"name": "VARCHAR"}, "status": {"expirationTimestamp": "VARCHAR"}},
@@ -80,7 +84,7 @@ SELECT line_no, e.auditID AS audit_id, e.stage AS stage, e.verb AS verb,
        regexp_replace(coalesce(e."user".extra."authentication.kubernetes.io/credential-id"[1], e."user".extra.accessKeyId[1]), '^JTI=', '')
            AS credential,
        e.sourceIPs[-1] AS ip, nullif(e.userAgent, '') AS user_agent,
-       e.objectRef AS o, split_part(e.requestURI, '?', 1) AS path, nullif(e.responseStatus.code, '') AS code,
+       e.objectRef AS o, e.requestURI AS uri, nullif(e.responseStatus.code, '') AS code,
        e.requestObject AS asked, e.responseObject AS got,
        e.annotations."authorization.k8s.io/decision" AS decision,
        regexp_replace(coalesce(e.annotations."authentication.kubernetes.io/issued-credential-id",
@@ -96,7 +100,7 @@ SELECT *,
             WHEN stage = 'Panic' OR NOT regexp_full_match(code, '[123]\\d\\d') THEN 'error' ELSE 'success' END AS outcome,
        CASE WHEN o.resource <> '' THEN verb || ' ' || coalesce(nullif(o.apiGroup, ''), 'core') || '/' || o.resource
                                        || coalesce('/' || nullif(o.subresource, ''), '')
-            ELSE verb || ' ' || coalesce(nullif(path, ''), '/') END AS operation,
+            ELSE verb || ' ' || coalesce(nullif(split_part(uri, '?', 1), ''), '/') END AS operation,
        coalesce(impersonated, username) AS authority,
        CASE WHEN verb = 'create' AND o.resource = 'serviceaccounts' AND o.subresource = 'token' THEN 'token'
             WHEN verb = 'delete' AND o.resource = 'serviceaccounts' AND coalesce(o.subresource, '') = '' THEN 'remove'
@@ -105,6 +109,9 @@ SELECT *,
 FROM request
 WHERE happened_at IS NOT NULL AND verb <> '' AND (code IS NOT NULL OR decision = 'forbid' OR stage = 'Panic')
 """
+
+_DRY_RUN = """coalesce(CASE WHEN verb = 'delete' AND asked IS NOT NULL THEN list_contains(asked.dryRun, 'All')
+                             ELSE regexp_matches(uri, '[?&]dryRun=All(&|$)') END, false)"""
 
 _ACCOUNT = "'system:serviceaccount:' || {0} || ':' || {1}"
 
@@ -116,7 +123,8 @@ SELECT *, event_id || CASE WHEN nth > 1 THEN '#' || nth ELSE '' END AS part_id,
             WHEN member.kind = 'Group' THEN 'group:' || member.name
             ELSE member.name END AS account
 FROM (SELECT *, unnest(members) AS member, generate_subscripts(members, 1) AS nth
-      FROM (SELECT *, CASE WHEN meaning = 'bind' THEN asked.subjects ELSE [NULL] END AS members FROM known WHERE meaning IS NOT NULL))
+      FROM (SELECT *, CASE WHEN meaning = 'bind' THEN asked.subjects ELSE [NULL] END AS members
+            FROM known WHERE meaning IS NOT NULL AND (meaning = 'token' OR NOT {_DRY_RUN})))
 """
 
 _ISSUANCE = f"""
@@ -203,7 +211,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="kubernetes",
-    version=1,
+    version=2,
     title="Kubernetes audit log",
     recognise=_recognise,
     fields=_EVENT,
