@@ -480,8 +480,6 @@ def test_what_takes(load):
     actions = (
         "personal_access_token.access_revoked",
         "personal_access_token.destroy",
-        "oauth_access.destroy",
-        "oauth_access.revoke",
         "oauth_authorization.destroy",
         "org_credential_authorization.revoke",
         "org_credential_authorization.deauthorize",
@@ -497,6 +495,40 @@ def test_what_takes(load):
     assert set(column("token_id").values()) == {None}
     assert set(column("reason").values()) == {"web_user"}
     assert set(column("initiator").values()) == {"user", "admin"}
+
+
+@pytest.mark.parametrize("action", ["oauth_access.destroy", "oauth_access.revoke"])
+def test_the_end_of_an_oauth_token_names_none_and_ends_no_grant(load, action):
+    about = {"user": "ada", "user_id": 7, "oauth_application_id": 55, "hashed_token": HASH, "token_id": 99}
+    reasons = ("max_for_app", "expired", None)
+    cases = {reason: event(action, explanation=reason, **about) for reason in reasons}
+    column = each(load, "revocation", cases)
+    assert column("kind") == {"max_for_app": "revoke", "expired": "expiry", None: "revoke"}
+    assert column("reason") == {reason: reason for reason in reasons}
+    for name, expected in {"target_kind": "token", "token_id": None, "client_id": "55", "subject_id": "7"}.items():
+        assert set(column(name).values()) == {expected}
+
+
+def test_the_tokens_beside_a_deleted_one_are_not_ended(tmp_path):
+    """The eleventh token of an app deletes the first: neither the grant nor any token is taken for ended."""
+    from grantlens.store import Store
+
+    about = {"user": "ada", "user_id": 7, "oauth_application_id": 55, "oauth_application_name": "Deployer"}
+    records = [
+        event("oauth_authorization.create", number=1, **about),
+        event("oauth_access.create", number=2, hashed_token="h1", **about),
+        event("oauth_access.create", number=3, hashed_token="h2", at=START + 1000, **about),
+        event("oauth_access.destroy", number=4, at=START + 2000, explanation="max_for_app", **about),
+        event("oauth_authorization.destroy", number=5, at=START + 3000, **about),
+    ]
+    path = tmp_path / "audit.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        store.load(path)
+        covered = store.engine.rows("SELECT DISTINCT revocation_event, token_id FROM covered_token ORDER BY ALL")
+        ends = store.engine.rows("SELECT epoch_ms(ended_at) FROM grant_state")
+    assert covered == [("document 5", "h1"), ("document 5", "h2"), ("document 5", None)]
+    assert ends == [(START + 3000,)]
 
 
 def test_names_of_personal_access_tokens(load):

@@ -6,6 +6,9 @@ What the mapping decides, and why:
 - **The end of a token names no token**, only the person and the name of the personal access token, and
   the name may be used again minutes later. So such a token's grant is called `pat:<person>:<name>` on
   both sides, and a revocation ends the grant. No token id is ever claimed for it.
+- **`oauth_access.destroy` and `.revoke` end one token** of an app and a person, who may have several: GitHub deletes one of
+  more than ten (`max_for_app`). Which one is not said, so the row's target is a token without an id, and covers nothing: neither
+  the grant, which only `oauth_authorization.destroy` ends, nor the token whose hash stands in the record. `expired` is an expiry.
 - Whoever makes a personal access token consents by making it: two rows, a consent and the token.
   So a name that is used again opens a new grant interval.
 - `oauth_access.regenerate` repeats the hash of the creation: a `refresh` of the same token.
@@ -88,13 +91,12 @@ _REFUSALS = ("org.oauth_app_access_denied", "personal_access_token.request_denie
 _ENDS = (
     "personal_access_token.access_revoked",
     "personal_access_token.destroy",
-    "oauth_access.destroy",
-    "oauth_access.revoke",
     "oauth_authorization.destroy",
     "org_credential_authorization.revoke",
     "org_credential_authorization.deauthorize",
     "integration_installation.destroy",
 )
+_TOKEN_ENDS = ("oauth_access.destroy", "oauth_access.revoke")
 
 _EVENT = f"""
 SELECT line_no, r.*,
@@ -110,6 +112,7 @@ SELECT line_no, r.*,
             WHEN r.action IN {_listed(_CONSENTS)} THEN 'consent'
             WHEN r.action IN {_listed(_REFUSALS)} THEN 'refusal'
             WHEN r.action IN {_listed(_ENDS)} THEN 'revoke'
+            WHEN r.action IN {_listed(_TOKEN_ENDS)} THEN CASE WHEN r.explanation = 'expired' THEN 'expiry' ELSE 'token end' END
             WHEN r.action = 'integration_installation.suspend' THEN 'disable'
             WHEN r.action IN ('api.request', 'git.clone', 'git.fetch', 'git.push') THEN 'use'
             WHEN r.hashed_token <> '' OR r.token_id <> '0' THEN 'use' END AS meaning,
@@ -221,10 +224,11 @@ _REVOCATION = """
 SELECT line_no,
        nullif(_document_id, '') AS event_id,
        happened_at AS revoked_at,
-       meaning AS kind,
+       CASE WHEN meaning = 'token end' THEN 'revoke' ELSE meaning END AS kind,
        'success' AS outcome,
        -- without a tenant, the app would end everywhere
-       CASE WHEN meaning = 'disable' AND tenant IS NOT NULL AND client_id IS NOT NULL THEN 'client'
+       CASE WHEN meaning IN ('token end', 'expiry') THEN 'token'
+            WHEN meaning = 'disable' AND tenant IS NOT NULL AND client_id IS NOT NULL THEN 'client'
             ELSE 'grant' END AS target_kind,
        grant_id, client_id, client_name,
        CASE WHEN NOT is_installation THEN person END AS subject_id,
@@ -235,7 +239,7 @@ SELECT line_no,
        nullif(explanation, '') AS reason,
        tenant
 FROM party
-WHERE meaning IN ('revoke', 'disable')
+WHERE meaning IN ('revoke', 'disable', 'token end', 'expiry')
 """
 
 _IGNORED = """
@@ -260,7 +264,7 @@ FROM party WHERE meaning IS NOT NULL AND logged_at IS NOT NULL AND happened_at I
 
 LOADER = Loader(
     name="github",
-    version=1,
+    version=2,
     title="GitHub audit log, security log and app webhooks",
     recognise=_recognise,
     fields=_FIELDS,
@@ -280,6 +284,6 @@ LOADER = Loader(
         "Issue and use join by the token's hash, exactly, in exports that carry it (enterprise streaming). The end "
         "of a token carries neither hash nor number: a personal access token joins by person and token name, an app by "
         "its installation or name, so what was ended is known as a grant, never as a token, and a name used again is "
-        "told apart by time alone."
+        "told apart by time alone. Of an app's tokens the log says that one ended, not which."
     ),
 )
