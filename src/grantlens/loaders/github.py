@@ -11,6 +11,8 @@ What the mapping decides, and why:
   the grant, which only `oauth_authorization.destroy` ends, nor the token whose hash stands in the record. `expired` is an expiry.
 - Whoever makes a personal access token consents by making it: two rows, a consent and the token.
   So a name that is used again opens a new grant interval.
+- A request for access that an organisation must approve (`personal_access_token.request_created`) gives nothing, nor does taking
+  it back: the approval (`access_granted`) is the consent.
 - `oauth_access.regenerate` repeats the hash of the creation: a `refresh` of the same token.
 - Any record that names a token is a use of it: `api.request`, `git.*`, and the changes made through the API.
 - Times are milliseconds; in webhooks seconds, or text with an offset. `org` may be a text, a number or a list.
@@ -80,13 +82,13 @@ _TOKENS = ("oauth_access.create", "personal_access_token.create")
 _RENEWALS = ("oauth_access.regenerate", "personal_access_token.credential_regenerated")
 _CONSENTS = (
     "oauth_authorization.create",
-    "personal_access_token.request_created",
     "personal_access_token.access_granted",
     "integration_installation.create",
     "integration_installation.repositories_added",
     "org.oauth_app_access_approved",
     "org_credential_authorization.grant",
 )
+_REQUESTS = ("personal_access_token.request_created", "personal_access_token.request_cancelled")
 _REFUSALS = ("org.oauth_app_access_denied", "personal_access_token.request_denied")
 _ENDS = (
     "personal_access_token.access_revoked",
@@ -114,6 +116,7 @@ SELECT line_no, r.*,
             WHEN r.action IN {_listed(_ENDS)} THEN 'revoke'
             WHEN r.action IN {_listed(_TOKEN_ENDS)} THEN CASE WHEN r.explanation = 'expired' THEN 'expiry' ELSE 'token end' END
             WHEN r.action = 'integration_installation.suspend' THEN 'disable'
+            WHEN r.action IN {_listed(_REQUESTS)} THEN NULL
             WHEN r.action IN ('api.request', 'git.clone', 'git.fetch', 'git.push') THEN 'use'
             WHEN r.hashed_token <> '' OR r.token_id <> '0' THEN 'use' END AS meaning,
        coalesce(r."@timestamp", r.at_sign_timestamp,
@@ -245,6 +248,8 @@ WHERE meaning IN ('revoke', 'disable', 'token end', 'expiry')
 _IGNORED = """
 SELECT line_no,
        CASE WHEN is_webhook THEN 'webhook that neither gives nor takes access'
+            WHEN action = 'personal_access_token.request_created' THEN 'request for access that awaits approval'
+            WHEN action = 'personal_access_token.request_cancelled' THEN 'request for access taken back'
             WHEN regexp_matches(action, '^(oauth_|personal_access_token|integration|org_credential)')
             THEN 'token or app event that neither gives nor takes access'
             ELSE 'event that names no token' END AS reason
