@@ -435,6 +435,7 @@ def test_what_gives(load):
         "oauth_authorization.create": "user",
         "personal_access_token.access_granted": "user",
         "integration_installation.create": "admin",
+        "integration_installation.unsuspend": "admin",
         "integration_installation.repositories_added": "admin",
         "org.oauth_app_access_approved": "admin",
         "org_credential_authorization.grant": "user",

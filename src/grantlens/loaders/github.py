@@ -84,6 +84,7 @@ _CONSENTS = (
     "oauth_authorization.create",
     "personal_access_token.access_granted",
     "integration_installation.create",
+    "integration_installation.unsuspend",
     "integration_installation.repositories_added",
     "org.oauth_app_access_approved",
     "org_credential_authorization.grant",
