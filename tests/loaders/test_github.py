@@ -541,6 +541,32 @@ def test_the_tokens_beside_a_deleted_one_are_not_ended(tmp_path):
     assert ends == [(START + 3000,)]
 
 
+def test_an_oauth_app_that_is_deleted_is_switched_off(load):
+    # beside the app stands the token with which it was deleted
+    about = {
+        "oauth_application": "Deployer",
+        "oauth_application_id": 55,
+        "application_client_id": "Iv1.abc",
+        "user_programmatic_access_name": "nightly",
+        "hashed_token": HASH,
+    }
+    cases = {
+        "deleted": event("oauth_application.destroy", **about),
+        "of a person": event("oauth_application.destroy", **about, org=None, business=None),
+        "not named": event("oauth_application.destroy", **about | {"oauth_application_id": 0}),
+        "all tokens": event("oauth_application.revoke_all_tokens", **about),
+        "some tokens": event("oauth_application.revoke_tokens", **about),
+    }
+    column = each(load, "revocation", cases)
+    assert column("kind") == dict.fromkeys(cases, "disable") | {"all tokens": "signal", "some tokens": "revoke"}
+    assert column("target_kind") == dict.fromkeys(cases, "client") | {"some tokens": "token"}
+    assert column("client_id") == dict.fromkeys(cases, "55") | {"not named": None}
+    for name, expected in {"client_name": "Deployer", "initiator": "admin", "actor_id": "7"}.items():
+        assert set(column(name).values()) == {expected}
+    for name in ("subject_id", "grant_id", "token_id"):
+        assert set(column(name).values()) == {None}
+
+
 def test_names_of_personal_access_tokens(load):
     cases = {
         "by number": token_event("personal_access_token.destroy"),

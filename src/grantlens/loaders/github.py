@@ -11,6 +11,9 @@ What the mapping decides, and why:
   the grant, which only `oauth_authorization.destroy` ends, nor the token whose hash stands in the record. `expired` is an expiry.
 - Whoever makes a personal access token consents by making it: two rows, a consent and the token.
   So a name that is used again opens a new grant interval.
+- **An OAuth app that is deleted** (`oauth_application.destroy`) is switched off: its id says which. That all its
+  tokens shall be revoked (`revoke_all_tokens`) is a request, and kept as a signal; that some were (`revoke_tokens`) does not
+  say which. The token with which it was done is no part of it.
 - A request for access that an organisation must approve (`personal_access_token.request_created`) gives nothing, nor does taking
   it back: the approval (`access_granted`) is the consent.
 - `oauth_access.regenerate` repeats the hash of the creation: a `refresh` of the same token.
@@ -32,6 +35,7 @@ _FIELDS = """{
     "programmatic_access_type": "VARCHAR", "user_programmatic_access_name": "VARCHAR",
     "integration": "VARCHAR", "name": "VARCHAR", "application_client_id": "VARCHAR",
     "oauth_application_id": "VARCHAR", "oauth_application_name": "VARCHAR",
+    "oauth_application": "VARCHAR",
     "request_method": "VARCHAR", "route": "VARCHAR", "status_code": "INTEGER",
     "actor_ip": "VARCHAR", "user_agent": "VARCHAR", "explanation": "VARCHAR",
     "installation": {"id": "VARCHAR", "app_id": "VARCHAR", "app_slug": "VARCHAR", "account": {"login": "VARCHAR"},
@@ -99,7 +103,9 @@ _ENDS = (
     "org_credential_authorization.deauthorize",
     "integration_installation.destroy",
 )
-_TOKEN_ENDS = ("oauth_access.destroy", "oauth_access.revoke")
+_TOKEN_ENDS = ("oauth_access.destroy", "oauth_access.revoke", "oauth_application.revoke_tokens")
+_APP_ENDS = ("oauth_application.destroy", "oauth_application.revoke_tokens", "oauth_application.revoke_all_tokens")
+_DISABLES = ("integration_installation.suspend", "oauth_application.destroy")
 
 _EVENT = f"""
 SELECT line_no, r.*,
@@ -116,7 +122,8 @@ SELECT line_no, r.*,
             WHEN r.action IN {_listed(_REFUSALS)} THEN 'refusal'
             WHEN r.action IN {_listed(_ENDS)} THEN 'revoke'
             WHEN r.action IN {_listed(_TOKEN_ENDS)} THEN CASE WHEN r.explanation = 'expired' THEN 'expiry' ELSE 'token end' END
-            WHEN r.action = 'integration_installation.suspend' THEN 'disable'
+            WHEN r.action IN {_listed(_DISABLES)} THEN 'disable'
+            WHEN r.action = 'oauth_application.revoke_all_tokens' THEN 'signal'
             WHEN r.action IN {_listed(_REQUESTS)} THEN NULL
             WHEN r.action IN ('api.request', 'git.clone', 'git.fetch', 'git.push') THEN 'use'
             WHEN r.hashed_token <> '' OR r.token_id <> '0' THEN 'use' END AS meaning,
@@ -135,6 +142,7 @@ SELECT *,
        coalesce(nullif(hashed_token, ''), nullif(nullif(token_id, ''), '0')) AS token,
        coalesce(actor_is_bot, actor LIKE '%[bot]', false) AS is_bot,
        is_webhook OR action LIKE 'integration_installation.%' AS is_installation,
+       action IN {_listed(_APP_ENDS)} AS is_application,
        coalesce(nullif(actor_id, ''), sender.id, nullif(actor, '')) AS doer,
        coalesce(nullif(user_id, ''), nullif("user", ''), nullif(actor_id, ''), nullif(actor, '')) AS person,
        coalesce(nullif("user", ''), nullif(actor, '')) AS person_name,
@@ -144,14 +152,16 @@ SELECT *,
             ELSE nullif(user_programmatic_access_name, '') END AS pat_name,
        'pat:' || person || ':' || pat_name AS pat,
        programmatic_access_type ILIKE '%(classic)%' OR programmatic_access_type ILIKE 'oauth%' AS has_scopes,
-       coalesce(pat, nullif(application_client_id, ''), nullif(nullif(oauth_application_id, ''), '0'),
-                installation.app_id, nullif(integration, ''), nullif(oauth_application_name, ''),
-                CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
-                CASE WHEN is_bot THEN actor END) AS client_id,
-       coalesce(pat_name, nullif(oauth_application_name, ''), nullif(integration, ''),
-                CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
-                nullif(installation.app_slug, ''), CASE WHEN is_bot THEN actor END) AS client_name,
-       CASE WHEN is_webhook THEN 'installation:' || installation.id ELSE pat END AS grant_id
+       CASE WHEN is_application THEN nullif(nullif(oauth_application_id, ''), '0')
+            ELSE coalesce(pat, nullif(application_client_id, ''), nullif(nullif(oauth_application_id, ''), '0'),
+                          installation.app_id, nullif(integration, ''), nullif(oauth_application_name, ''),
+                          CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
+                          CASE WHEN is_bot THEN actor END) END AS client_id,
+       CASE WHEN is_application THEN nullif(oauth_application, '')
+            ELSE coalesce(pat_name, nullif(oauth_application_name, ''), nullif(integration, ''),
+                          CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
+                          nullif(installation.app_slug, ''), CASE WHEN is_bot THEN actor END) END AS client_name,
+       CASE WHEN is_application THEN NULL WHEN is_webhook THEN 'installation:' || installation.id ELSE pat END AS grant_id
 FROM event
 WHERE meaning IS NOT NULL
 """
@@ -230,20 +240,21 @@ SELECT line_no,
        happened_at AS revoked_at,
        CASE WHEN meaning = 'token end' THEN 'revoke' ELSE meaning END AS kind,
        'success' AS outcome,
-       -- without a tenant, the app would end everywhere
        CASE WHEN meaning IN ('token end', 'expiry') THEN 'token'
+            WHEN is_application THEN 'client'
+            -- without a tenant, the app would end everywhere
             WHEN meaning = 'disable' AND tenant IS NOT NULL AND client_id IS NOT NULL THEN 'client'
             ELSE 'grant' END AS target_kind,
        grant_id, client_id, client_name,
-       CASE WHEN NOT is_installation THEN person END AS subject_id,
-       CASE WHEN NOT is_installation THEN person_name END AS subject_name,
-       CASE WHEN NOT is_installation AND doer = person THEN 'user'
+       CASE WHEN NOT is_installation AND NOT is_application THEN person END AS subject_id,
+       CASE WHEN NOT is_installation AND NOT is_application THEN person_name END AS subject_name,
+       CASE WHEN NOT is_installation AND NOT is_application AND doer = person THEN 'user'
             WHEN doer IS NOT NULL THEN 'admin' END AS initiator,
        doer AS actor_id,
        nullif(explanation, '') AS reason,
        tenant
 FROM party
-WHERE meaning IN ('revoke', 'disable', 'token end', 'expiry')
+WHERE meaning IN ('revoke', 'disable', 'token end', 'expiry', 'signal')
 """
 
 _IGNORED = """
