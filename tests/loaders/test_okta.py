@@ -375,14 +375,16 @@ def test_the_systems_revocation_of_a_token_is_its_expiry(load):
 
 def test_what_is_switched_off_ends_everything_below_it(load):
     copilot = {"id": CLIENT, "type": "AppInstance", "displayName": "Copilot"}
+    public = {"id": CLIENT, "type": "PublicClientApp", "displayName": "Copilot"}
     expected = {
+        "app.oauth2.client.lifecycle.deactivate": ("client", CLIENT, None),
+        "app.oauth2.client.lifecycle.delete": ("client", CLIENT, None),
         "application.lifecycle.deactivate": ("client", CLIENT, None),
         "user.lifecycle.deactivate": ("subject", None, USER),
         "user.lifecycle.suspend": ("subject", None, USER),
     }
-    cases = {
-        name: event(name, copilot if "application" in name else person(), actor=person("00uAdmin")) for name in expected
-    }
+    targets = {"app": public, "application": copilot, "user": person()}
+    cases = {name: event(name, targets[name.split(".")[0]], actor=person("00uAdmin")) for name in expected}
     rows = each(load, "revocation", cases, ("target_kind", "client_id", "subject_id", "kind", "initiator", "actor_id"))
     assert {name: tuple(row.values())[:3] for name, row in rows.items()} == expected
     assert {tuple(row.values())[3:] for row in rows.values()} == {("disable", "admin", "00uAdmin")}
@@ -455,6 +457,8 @@ def test_what_does_not_say_of_whom_is_rejected(load):
     expected = {
         "names no subject": event("user.lifecycle.suspend", actor=admin),
         "names no client": event("application.lifecycle.deactivate", actor=admin),
+        # the app that did it is not the one that ends
+        "names no client ": event("app.oauth2.client.lifecycle.delete", actor=app()),
         "names no grant": event("app.oauth2.as.consent.revoke.user.client", actor=admin),
         "names no credential": event("system.api_token.revoke", actor=admin),
         "names no API token": event("system.api_token.create", actor=admin),
@@ -462,8 +466,8 @@ def test_what_does_not_say_of_whom_is_rejected(load):
         "eventType is missing": event(None, token()),
     }
     loaded = load(list(expected.values()), loader="okta")
-    assert [row["reason"] for row in loaded.rejected] == list(expected)
-    assert loaded.counts() == {"records": 7, "rejected": 7}
+    assert [row["reason"] for row in loaded.rejected] == [reason.strip() for reason in expected]
+    assert loaded.counts() == {"records": 8, "rejected": 8}
 
 
 def test_without_uuid_the_record_itself_names_the_event(load):

@@ -99,6 +99,7 @@ SELECT *,
             WHEN result IS NOT NULL THEN 'error' END AS outcome,
        CASE WHEN event_type IN ('application.lifecycle.deactivate', 'user.lifecycle.deactivate',
                                 'user.lifecycle.suspend') THEN 'disable'
+            WHEN oauth IN ('client.lifecycle.deactivate', 'client.lifecycle.delete') THEN 'disable'
             WHEN event_type = 'system.api_token.create' THEN 'credential'
             WHEN event_type = 'system.api_token.revoke' THEN 'credential revoke'
             WHEN oauth IN ('consent.grant', 'authorize.code') THEN 'consent'
@@ -219,7 +220,7 @@ SELECT *,
 FROM (
     SELECT *,
            CASE WHEN starts_with(event_type, 'user.lifecycle.') THEN 'subject'
-                WHEN starts_with(event_type, 'application.lifecycle.') THEN 'client'
+                WHEN meaning = 'disable' THEN 'client'
                 WHEN meaning = 'credential revoke' THEN 'credential'
                 WHEN len(consents) > 0 THEN 'grant'
                 WHEN ends_with(oauth, '.implicit.client') THEN 'client'
@@ -227,7 +228,8 @@ FROM (
                 WHEN oauth LIKE '%.implicit.%' THEN 'policy'
                 WHEN meaning = 'consent revoke' THEN 'grant'
                 ELSE 'token' END AS target_kind,
-           coalesce(target_app.id, client_id) AS ended_client
+           -- an app that switches another off is not the one that ends
+           CASE WHEN meaning = 'disable' THEN target_app.id ELSE coalesce(target_app.id, client_id) END AS ended_client
     FROM party
     WHERE outcome IS NOT NULL AND meaning IN ('disable', 'token revoke', 'consent revoke', 'credential revoke')
 )
@@ -315,7 +317,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="okta",
-    version=1,
+    version=2,
     title="Okta System Log",
     recognise=_recognise,
     fields=_EVENT,
