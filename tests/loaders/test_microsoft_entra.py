@@ -849,6 +849,8 @@ def test_what_disables(load):
     off = target(CLIENT_SP, AccountEnabled=("[true]", "[false]"), TargetId__ServicePrincipalNames=(None, CLIENT))
     person = target(USER, "Ada", "User") | {"userPrincipalName": "ada@example.com"}
     cut = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(None, "2026-07-01T08:59:59Z"))
+    before, after = '["2026-06-30T08:00:00Z"]', '["2026-07-01T08:59:59Z"]'
+    listed = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(before, after))
     odd = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(None, "[]"))
     cases = {
         "app deleted": change("Delete application", client),
@@ -856,6 +858,7 @@ def test_what_disables(load):
         "account off": change("Disable account", person),
         "account deleted": change("Delete user", person),
         "sessions": change("Update StsRefreshTokenValidFrom Timestamp", cut),
+        "sessions, time in a list": change("Update StsRefreshTokenValidFrom Timestamp", listed),
         "sessions, odd time": change("Update StsRefreshTokenValidFrom Timestamp", odd),
         "sessions of oneself": change("Revoke sign in sessions", person, by_user=USER),
     }
@@ -869,7 +872,8 @@ def test_what_disables(load):
     initiators = column("initiator")
     assert (initiators["account off"], initiators["sessions of oneself"]) == ("admin", "user")
     cuts = {case: moment for case, moment in column("issued_before").items() if moment}
-    assert cuts == {"sessions": datetime(2026, 7, 1, 8, 59, 59, tzinfo=UTC)}
+    since = datetime(2026, 7, 1, 8, 59, 59, tzinfo=UTC)
+    assert cuts == dict.fromkeys(("sessions", "sessions, time in a list"), since)
 
 
 def test_what_changes_nothing_is_ignored(load):

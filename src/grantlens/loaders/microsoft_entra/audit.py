@@ -9,6 +9,7 @@ one, else the object id of its service principal.
 - Operation names come with and without a final full stop or blank, and with an en dash: compared trimmed.
 - A key list is text, old against new: an id only in the new one is a credential made, only in the old one ended.
 - A consent is text, before against after: only what is new in it counts; a consent repeated gives nothing.
+- The time from which on sessions are valid stands bare, or in a list of one.
 - A record can both give and take; its second row of one log is called `<event id>#2`, and so on.
 """
 
@@ -83,7 +84,7 @@ SELECT *,
        {_side("KeyDescription", "new_values")} AS keys_new,
        {_old("AccountEnabled")} AS enabled_old,
        {_new("AccountEnabled")} AS enabled_new,
-       {_new("StsRefreshTokensValidFrom")} AS valid_from,
+       trim({_side("StsRefreshTokensValidFrom", "new_values")}, '[]" ') AS valid_from,
        nullif(starter.user.id, '') AS user_by,
        coalesce(nullif(starter.app.appId, ''), nullif(starter.app.servicePrincipalId, '')) AS app_by
 FROM audit
