@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from grantlens.loaders.microsoft_365 import LOADER
+from grantlens.store import Store
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 TENANT = "b0000000-0000-4000-8000-000000000001"
@@ -166,6 +167,11 @@ def test_duplicates_agree_with_a_reading_in_plain_python(shared, real):
     assert set(kept) < once.keys()
 
 
+def named(grant_id):
+    """Return a grant's name, if the record gave it one."""
+    return None if grant_id.startswith("derived:") else grant_id
+
+
 def test_real_grants_agree_with_a_reading_in_plain_python(shared, real):
     once, _ = different(shared)
     expected = {}
@@ -187,10 +193,12 @@ def test_real_grants_agree_with_a_reading_in_plain_python(shared, real):
         elif record["Operation"] == "Add OAuth2PermissionGrant.":
             client = new["ServicePrincipal.ObjectID"]
             assert new["ServicePrincipal.AppId"] == ""
-            expected[record["Id"]] = ("consent", when, f"m365:{client}:{object_id}", client, None)
+            # neither ConsentType nor PrincipalId: whose grant it was is not said
+            assert not any(name.startswith("DelegatedPermissionGrant.") for name in new)
+            expected[record["Id"]] = ("consent", when, None, client, None)
     loaded = real("elastic-ual-azuread.ndjson")
     seen = {
-        row["event_id"]: (row["kind"], row["issued_at"], row["grant_id"], row["client_id"], row["scopes"])
+        row["event_id"]: (row["kind"], row["issued_at"], named(row["grant_id"]), row["client_id"], row["scopes"])
         for row in loaded.rows["issuance"]
         if row["kind"] == "consent"
     }
@@ -214,8 +222,11 @@ def test_the_real_key_is_known_by_its_id_alone(shared, real):
 # A grant's life.
 
 
+EVERYBODY = {"DelegatedPermissionGrant.ConsentType": "AllPrincipals"}
+
+
 def test_consent_and_removal_join_by_client_and_resource(load):
-    loaded = load([consent(), on_graph("Remove OAuth2PermissionGrant.", app="")])
+    loaded = load([consent(), on_graph("Remove OAuth2PermissionGrant.", app="", changes=EVERYBODY)])
     given_, taken = loaded.one("issuance"), loaded.one("revocation")
     assert given_["grant_id"] == taken["grant_id"] == GRANT
     assert (given_["client_id"], given_["client_name"]) == (APP, "Mail copilot")
@@ -231,6 +242,36 @@ def test_consent_and_removal_join_by_client_and_resource(load):
     )
     assert given_["issued_at"] == datetime(2026, 7, 1, 10, tzinfo=UTC)  # not the finer time, which other records lack
     assert (given_["tenant"], given_["ip"], given_["event_id"]) == (TENANT, "198.51.100.7", "r-Consent to application.")
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ({}, None),
+        ({"DelegatedPermissionGrant.ConsentType": "Principal"}, None),
+        ({"DelegatedPermissionGrant.PrincipalId": BOB}, f"{GRANT}:{BOB}"),
+        (EVERYBODY, GRANT),
+    ],
+)
+def test_a_grant_that_is_not_said_to_be_for_everybody_is_not(load, said, name):
+    added, removed = (on_graph(f"{word} OAuth2PermissionGrant.", changes=said) for word in ("Add", "Remove"))
+    loaded = load([added, removed])
+    given_, taken = loaded.one("issuance"), loaded.one("revocation")
+    assert (taken["grant_id"], taken["kind"], taken["target_kind"]) == (name, "revoke", "grant")
+    assert given_["grant_id"] == name or (name is None and given_["grant_id"].startswith("derived:"))
+    assert taken["subject_id"] == said.get("DelegatedPermissionGrant.PrincipalId")
+
+
+def test_a_removal_that_does_not_say_whose_grant_ends_no_grant_that_is_known(tmp_path):
+    mine = consent(after=entry("Mail.Read", ADA, "Principal"), Id="r2")
+    gone = on_graph("Remove OAuth2PermissionGrant.", CreationTime="2026-07-01T12:00:00")
+    path = tmp_path / "audit.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in [consent(), mine, gone]))
+    with Store(":memory:") as store:
+        store.load(path)
+        states = dict(store.engine.rows("SELECT grant_id, ended_at FROM grant_state"))
+        assert store.engine.rows("SELECT count(*) FROM covered_token") == [(0,)]
+    assert states == {GRANT: None, f"{GRANT}:{ADA}": None}
 
 
 def test_a_consent_of_one_person_is_a_grant_of_its_own(load):

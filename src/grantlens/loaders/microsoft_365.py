@@ -5,10 +5,10 @@ What the mapping decides, and why:
 - **Event id** is `Id`. The same record is delivered again and again; only `Id` tells.
 - **Time** is `CreationTime`, UTC without saying so, whole seconds. A finer time stands in some records only; one clock
   for all is worth more.
-- **Grant id**: `m365:<client>:<resource>`, both as object ids of service principals, then the person, or `role/<role>`, where
-  the record says which. A removed grant names neither its id nor its scopes nor its person: it ends the grant that is named
-  by client and resource alone, which is the one for everybody. An assigned role that is not named is one of several: its
-  removal narrows, it does not end.
+- **Grant id**: `m365:<client>:<resource>`, both as object ids of service principals, for everybody; then the person, or
+  `role/<role>`, where the record says which. Where a grant is added or removed, older records say neither the person nor that
+  it is for everybody: which grant it was is not known, it has no id, and its removal ends none that is known. An assigned role
+  that is not named is one of several: its removal narrows, it does not end.
 - **Client id** is the application id where the record has one, else the object id of its service principal.
   In a consent `ObjectId` is the client; where a grant is added or removed it is the resource, under all its names.
 - **A consent is a text, before against after**: only what is new in it counts, a consent repeated gives nothing.
@@ -186,8 +186,9 @@ def _keys(column: str) -> str:
     return f"""coalesce(list_filter(regexp_extract_all({column}, '\\[KeyIdentifier=([^,\\]]+)', 1), lambda k: k <> ''), [])"""
 
 
-# Where the log does not say for whom, client and resource alone name the grant.
-_GRANT_ID = "'m365:' || g.client || ':' || g.resource || coalesce(':' || g.whom, '')"
+# Where the log says neither for whom nor that it is for everybody, the grant has no name.
+_GRANT_ID = """CASE WHEN g.whom IS NOT NULL OR g.everybody
+                      THEN 'm365:' || g.client || ':' || g.resource || coalesce(':' || g.whom, '') END"""
 
 # What is new in a consent, or one grant or role; the keys that came and went.
 _CHANGE_STEP = f"""
@@ -197,12 +198,13 @@ SELECT *,
             WHEN 'consent' THEN list_transform(
                 list_filter(consented_after, lambda p: NOT list_contains(consented_before, p)),
                 lambda p: struct_pack(client := p.client, app := coalesce(target_app, p.client), app_name := target_name,
-                    resource := p.resource, whom := CASE WHEN p.type <> 'AllPrincipals' THEN p.person END,
+                    resource := p.resource, whom := CASE WHEN p.type IS DISTINCT FROM 'AllPrincipals' THEN p.person END,
                     person := p.person, everybody := p.type = 'AllPrincipals', holds := {_words("p.scope")}, held := NULL::VARCHAR[]))
             WHEN 'change' THEN NULL
             ELSE [struct_pack(client := client_object, app := coalesce(client_app, client_object), app_name := client_label,
                 resource := target_object,
-                whom := CASE WHEN is_role THEN 'role' || coalesce('/' || role, '') WHEN consent_type <> 'AllPrincipals' THEN principal END,
+                whom := CASE WHEN is_role THEN 'role' || coalesce('/' || role, '')
+                             WHEN consent_type IS DISTINCT FROM 'AllPrincipals' THEN principal END,
                 person := CASE WHEN NOT is_role THEN principal END, everybody := NOT is_role AND consent_type = 'AllPrincipals',
                 holds := CASE WHEN NOT is_role THEN {_words("scope_new")} WHEN meaning = 'assign' THEN [role_value] END,
                 held := CASE WHEN NOT is_role THEN {_words("scope_old")} WHEN meaning = 'unassign' THEN [role_value] END)] END AS grants,
@@ -356,7 +358,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=1,
+    version=2,
     title="Microsoft 365 unified audit log",
     recognise=_recognise,
     fields=_RECORD,
@@ -383,7 +385,7 @@ LOADER = Loader(
             "revocation",
             "grant",
             "ServicePrincipal.ObjectID, Target",
-            "a removal does not say whose grant it was",
+            "older records of a removal do not say whose grant it was",
         ),
         Join(
             "usage",
@@ -394,7 +396,7 @@ LOADER = Loader(
         ),
     ),
     join_note=(
-        "Consent and removal join by the service principals of client and resource: a removal carries neither the grant's id "
-        "nor scopes nor person. Use joins by application and sign-in name. Tokens are not issued in this log."
+        "Consent and removal join by the service principals of client and resource and by the person, where the removal says whose "
+        "grant it was: older records do not, and end no grant that is known. Use joins by application and sign-in name. Tokens are not issued in this log."
     ),
 )
