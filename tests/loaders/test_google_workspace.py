@@ -448,6 +448,27 @@ def test_what_is_wrong_is_named(load):
     assert loaded.counts() == {"records": len(expected), "rejected": len(expected)}
 
 
+def test_an_unsound_event_does_not_take_the_sound_ones_beside_it_along(load):
+    nameless = {"type": "auth", "parameters": []}
+    odd = happening("revoke")  # names no client
+    dull = happening("CREATE_USER", USER_EMAIL="a@example.com")
+    loaded = load(
+        [
+            activity(authorize(MAIL), odd, revoke(), nameless, qualifier="1"),
+            activity(call(), odd, qualifier="2"),
+            activity(odd, nameless, qualifier="3"),
+            # beside it stands one that says nothing about access: it would go without a trace
+            activity(dull, odd, qualifier="4"),
+        ]
+    )
+    assert loaded.counts() == {"records": 4, "issuance": 1, "usage": 1, "revocation": 1, "rejected": 2}
+    assert {row["line_no"]: row["reason"] for row in loaded.rejected} == {
+        3: "event without a name",
+        4: "revoke names no client",
+    }
+    assert [loaded.one(log)["line_no"] for log in ("issuance", "usage", "revocation")] == [1, 2, 1]
+
+
 @pytest.mark.parametrize("page", ['{"kind": "admin#reports#activities", "items": []}', "[]", ""])
 def test_an_empty_page_is_normal(load, page):
     loaded = load(page)

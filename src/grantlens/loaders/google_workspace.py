@@ -12,6 +12,8 @@ What the mapping decides, and why:
 - **Event id**: time, qualifier, application and customer name the activity, which holds one to many events.
   Their place in the list is lost where a collector split it, so a digest of the event takes its place, and two
   collectors of the same log still give the same ids.
+- **An unsound event** - one without a name, or one that names no client or user where it must - is left out if its activity
+  holds a sound one about access; an activity that holds none is rejected.
 - **Policy**: to trust an app or a service grants nothing yet, the user's consent has its own record, so it is ignored;
   to take the trust away narrows access and is kept as a downgrade by policy.
 - `events` may be a list (Reports API), an object (Elastic), or its fields may stand on top (Panther, where
@@ -246,12 +248,13 @@ UNION ALL
 SELECT line_no, min(mistake)
 FROM (SELECT line_no, mistake FROM read UNION ALL
       SELECT line_no, 'event without a name' FROM event WHERE name IS NULL)
-WHERE mistake IS NOT NULL GROUP BY line_no
+GROUP BY line_no
+HAVING bool_and(mistake IS NOT NULL)
 """
 
 LOADER = Loader(
     name="google_workspace",
-    version=1,
+    version=2,
     title="Google Workspace token and admin audit",
     recognise=_recognise,
     fields=_FIELDS,
