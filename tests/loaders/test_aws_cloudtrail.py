@@ -391,6 +391,20 @@ def test_the_cut_off_is_told_by_what_the_policy_says_not_by_its_name(load):
     assert loaded.one("issuance")["kind"] == "change"
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_what_a_cut_off_allows_beside_is_a_change(load, indent):
+    record = cut_off()
+    document = json.loads(record["requestParameters"]["policyDocument"])
+    document["Statement"].insert(0, {"Effect": "Allow", "Action": "*", "Resource": "*"})
+    record["requestParameters"]["policyDocument"] = json.dumps(document, indent=indent)
+    loaded = load([record])
+    changed, ended = loaded.one("issuance"), loaded.one("revocation")
+    assert (changed["kind"], changed["client_id"], changed["scopes"]) == ("change", ended["client_id"], None)
+    assert json.loads(changed["authorization_details"]) == document
+    assert (ended["target_kind"], ended["issued_before"].second) == ("policy", 58)
+    assert load([cut_off()]).rows["issuance"] == []
+
+
 def test_to_delete_the_cut_off_brings_the_sessions_back(load):
     asked = {"roleName": "deploy", "policyName": "AWSRevokeOlderSessions"}
     loaded = load([call("DeleteRolePolicy", asked=asked)])

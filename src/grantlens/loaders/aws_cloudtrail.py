@@ -16,7 +16,8 @@ What the mapping decides, and why:
 - **A policy of a role or user** is one of several, and says more than scopes can: it is kept as authorization detail, and the
   scopes stay unknown. **A session policy** is all that a session may have: the actions it allows are its scopes, if no policy
   is only named beside it. What takes a policy away is a downgrade. A policy that denies by `aws:TokenIssueTime` (the console calls it AWSRevokeOlderSessions)
-  is a revocation of every session issued before; to delete that policy is a change that brings them back.
+  is a revocation of every session issued before; to delete that policy is a change that brings them back. What else such a
+  policy allows is a change beside the revocation.
 - **A key made active again** is issued again; nothing in the log says that it is another key.
 - Throttling refuses nobody: it is an error. `AccessDenied` and its like are denied.
 - A service that uses a caller's key is an actor, not an address. What a service does for itself is ignored.
@@ -212,7 +213,7 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
        -- the values of each Principal: a text that no colon follows
        CASE WHEN meaning = 'trust' THEN list_sort(list_distinct(regexp_extract_all(
             to_json(json_extract(document, '$..Principal'))::VARCHAR, '"([^"]*)"(?:[],}]|$)', 1))) END AS may_act,
-       CASE WHEN meaning IN ('widen', 'session') THEN coalesce(document, CASE WHEN policy IS NOT NULL
+       CASE WHEN meaning IN ('widen', 'session', 'cut off') THEN coalesce(document, CASE WHEN policy IS NOT NULL
             THEN to_json({'policy': policy, 'change': logged_name}) END) END AS authorization_details,
        coalesce(TRY_CAST(CASE WHEN got.credentials.expiration LIKE '____-__-__T__:__:__%' THEN got.credentials.expiration END AS TIMESTAMPTZ),
                 make_timestamptz(epoch_us(try_strptime(regexp_replace(got.credentials.expiration, '[\\x{202f}\\x{a0}]', ' ', 'g'),
@@ -224,6 +225,7 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
        coalesce(nullif(regexp_extract(owner, '^arn:[^:]*:[^:]*::([^:]+):', 1), ''), recipient, account) AS tenant
 FROM meant
 WHERE meaning IN ('session', 'credential', 'widen', 'trust')
+   OR (meaning = 'cut off' AND regexp_matches(written, '"Effect"\\s*:\\s*"Allow"'))
 """
 
 _USAGE = f"""
@@ -312,7 +314,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="aws_cloudtrail",
-    version=1,
+    version=2,
     title="AWS CloudTrail",
     recognise=_recognise,
     fields=_EVENT,
