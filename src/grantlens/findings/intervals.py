@@ -18,6 +18,7 @@ SELECT u.revocation_event, u.source, u.client_id, u.subject_id, u.token_id, u.gr
        u.target_kind, u.initiator, u.last_success_s, u.first_denial_s, u.lag_lower_s, u.lag_upper_s,
        u.uses_after, u.censored, u.attempts, u.allowed_s, u.join_key
 FROM revoked_use u
+WHERE u.revoked_at >= $since
 UNION ALL
 -- Nothing was tried afterwards: the lag may be anything. Leaving these out would make every quantile too small.
 SELECT r.revocation_event, r.source, r.client_id, r.subject_id, r.token_id, r.grant_id, NULL, r.revoked_at,

@@ -9,9 +9,15 @@ RELATION = Relation(
     "be after the revocation only if the two clocks' intervals do not touch; one in the same second counts as "
     "touching. Only a refusal because of the token, before its expiry, is a denial. The bounds describe the "
     "end of the last success (T2 of an uneven enforcement). allowed_s is the window in which the server is "
-    "documented to go on accepting the token; NULL where nothing says so.",
+    "documented to go on accepting the token; NULL where nothing says so. A revocation from before the window is here only if "
+    "what it ended worked within the window.",
     """
-WITH watched AS (
+WITH recent AS (
+    SELECT DISTINCT c.source, c.token_id, c.grant_id, c.token_known
+    FROM named_caller c
+    SEMI JOIN (SELECT caller_id FROM usage_row WHERE outcome = 'success' AND used_at >= $since AND used_at < $until) USING (caller_id)
+),
+watched AS (
     SELECT v.*, c.caller_id, c.resource_server, c.validation, 'token' AS join_key,
            u.before_s AS use_before_s, u.after_s AS use_after_s,
            coalesce(i.before_s, 0) AS issue_before_s
@@ -19,13 +25,16 @@ WITH watched AS (
     JOIN named_caller c ON c.source = v.source AND c.token_id = v.token_id
     LEFT JOIN clock_error i ON i.source = v.source AND i.tenant IS NOT DISTINCT FROM v.tenant AND i.log = 'issuance'
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
-    WHERE v.revoked_at >= $since AND v.revoked_at < $until
+    WHERE v.revoked_at < $until
+      AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.token_id = v.token_id))
     UNION ALL
     SELECT v.*, c.caller_id, c.resource_server, c.validation, c.join_key, u.before_s, u.after_s, 0
     FROM covered_token v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
-    WHERE v.token_id IS NULL AND v.revoked_at >= $since AND v.revoked_at < $until
+    WHERE v.token_id IS NULL AND v.revoked_at < $until
+      AND (v.revoked_at >= $since
+           OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.grant_id = v.grant_id AND NOT n.token_known))
 ),
 attempt AS (
     SELECT w.source, w.revocation_event, w.token_id, w.grant_id, w.resource_server,
@@ -108,6 +117,7 @@ SELECT *,
            > certain_from + to_microseconds((allowed_s * 1000000)::BIGINT) AS beyond_allowed,
        last_success_at > denial_between_at AS flapped
 FROM allowed
+WHERE revoked_at >= $since OR last_success_at >= $since
 """,
     needs=("covered_token", "named_caller", "clock_error", "operation_class"),
     windowed=True,

@@ -37,8 +37,9 @@ paired AS (
     JOIN usage_row w ON w.caller_id = c.caller_id AND w.outcome = 'success'
         AND w.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > v.certain_from
         AND w.used_at < v.covered_until AND w.used_at < $until
-    WHERE v.token_id IS NULL AND v.revoked_at >= $since AND v.revoked_at < $until
+    WHERE v.token_id IS NULL AND v.revoked_at < $until
     GROUP BY v.source, v.tenant, v.revocation_event, v.grant_id, c.resource_server
+    HAVING any_value(v.revoked_at) >= $since OR max(w.used_at) >= $since
 )
 SELECT CASE WHEN u.uses_after = 0 OR u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        CASE WHEN u.uses_after = 0 THEN 'critical'
@@ -95,6 +96,17 @@ ANTI JOIN revoked_use u ON u.source = p.source AND u.revocation_event = p.revoca
     AND u.grant_id = p.grant_id AND u.resource_server IS NOT DISTINCT FROM p.resource_server AND u.successes > 0
 """,
     fires=(
+        Example(
+            "it was revoked before the window, and worked within it",
+            (
+                token("10 11:00", "t1", ["mail.read"], "12 13:00"),
+                revoked("10 12:00"),
+                use("10 12:10", "GET /v1/messages/7", status=401),
+                use("12 09:00", "GET /v1/messages/7"),
+            ),
+            ({"verdict": "violation", "token_id": "t1", "events": 3, "detail": {"first_denial_s": 600.0}},),
+            since="12 00:00",
+        ),
         Example(
             "a key that worked while it was switched off",
             (
@@ -208,6 +220,16 @@ ANTI JOIN revoked_use u ON u.source = p.source AND u.revocation_event = p.revoca
         ),
     ),
     silent=(
+        Example(
+            "it was revoked, and worked, before the window",
+            (
+                token("10 11:00", "t1", ["mail.read"], "12 13:00"),
+                revoked("10 12:00"),
+                use("11 09:00", "GET /v1/messages/7"),
+                use("12 09:00", "GET /v1/messages/7", status=401),
+            ),
+            since="12 00:00",
+        ),
         Example(
             "a key that was switched on again is good again",
             (
