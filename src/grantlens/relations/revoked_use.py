@@ -45,7 +45,10 @@ attempt AS (
            u.outcome = 'denied' AND u.denial_reason = 'token'
                AND (w.expires_at IS NULL
                     OR u.used_at + to_microseconds(((w.use_after_s + w.issue_before_s) * 1000000)::BIGINT) < w.expires_at) AS denial,
-           u.used_at - to_microseconds((w.use_before_s * 1000000)::BIGINT) > w.certain_from AS proven
+           u.used_at - to_microseconds((w.use_before_s * 1000000)::BIGINT) > w.certain_from AS proven,
+           -- An answer to the token: neither a fault, nor a refusal for haste or for its age.
+           u.used_at >= w.revoked_at AND (success OR (u.outcome = 'denied' AND u.denial_reason IS DISTINCT FROM 'rate'
+               AND (w.expires_at IS NULL OR u.used_at < w.expires_at))) AS tells
     FROM watched w
     JOIN usage_row u ON u.caller_id = w.caller_id
         AND u.used_at >= date_trunc('second', w.revoked_at) AND u.used_at < w.covered_until
@@ -71,6 +74,7 @@ summed AS (
            count(*) FILTER (success AND proven) AS uses_after,
            count(*) FILTER (success AND proven AND writes) AS writes_after,
            count(*) FILTER (denial) AS denials,
+           count(*) FILTER (tells) AS tests,
            min(used_at) AS first_attempt_at, max(used_at) AS last_attempt_at,
            max(last_success_at) AS last_success_at,
            max(used_at) FILTER (success AND proven) AS last_proven_success_at,

@@ -49,7 +49,7 @@ WITH alive AS (
     GROUP BY c.source, c.revocation_event
 ),
 tried AS (
-    SELECT DISTINCT source, revocation_event FROM revoked_use WHERE last_attempt_at >= revoked_at
+    SELECT DISTINCT source, revocation_event FROM revoked_use WHERE tests > 0
 ),
 -- A refresh is a try too, refused or not.
 refresh_tried AS (
@@ -142,6 +142,18 @@ SELECT CASE WHEN strays OR coalesce(share, 0) < $min_coverage THEN 'indeterminat
 FROM judged
 """,
     fires=(
+        Example(
+            "tried too often, on a server that failed, and after its expiry: none of these answers tells",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00"),
+                use("10 12:10", "GET /v1/messages/7", status=429),
+                use("10 12:20", "GET /v1/messages/7", status=500),
+                use("10 13:10", "GET /v1/messages/7", status=401),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            ({"verdict": "violation", "token_id": "t1"},),
+        ),
         Example(
             "alive, revoked, never tried again",
             (
