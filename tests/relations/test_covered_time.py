@@ -64,18 +64,25 @@ def test_a_call_may_belong_to_the_grants_of_whom_it_names():
     with Store(":memory:") as store:
         engine = store.engine
         engine.execute(
-            "CREATE TEMP TABLE named_caller (source VARCHAR, tenant VARCHAR, client_id VARCHAR, subject_id VARCHAR)"
+            "CREATE TEMP TABLE named_caller (caller_id INTEGER, source VARCHAR, tenant VARCHAR, client_id VARCHAR, subject_id VARCHAR)"
         )
         engine.execute(
             "CREATE TEMP TABLE grant_state (source VARCHAR, tenant VARCHAR, grant_id VARCHAR, client_id VARCHAR, subject_id VARCHAR)"
         )
         for number, party in enumerate(parties):
-            engine.execute("INSERT INTO named_caller VALUES ('s', $t, $c, $u)", dict(zip("tcu", party, strict=True)))
+            engine.execute(
+                "INSERT INTO named_caller VALUES ($n, 's', $t, $c, $u)",
+                dict(zip("tcu", party, strict=True)) | {"n": number},
+            )
             engine.execute(
                 "INSERT INTO grant_state VALUES ('s', $t, $g, $c, $u)",
                 dict(zip("tcu", party, strict=True)) | {"g": str(number)},
             )
-        found = engine.rows(registry()["possible_grant"].sql)
+        engine.execute(
+            "CREATE TEMP TABLE usage_row AS SELECT caller_id, $at AS used_at FROM named_caller", {"at": START}
+        )
+        found = engine.rows(registry()["possible_grant"].sql, {"until": START + timedelta(hours=1)})
+        assert engine.rows(registry()["possible_grant"].sql, {"until": START}) == []
     assert len(set(found)) == len(found)
     expected = {
         ("s", *party, str(number))

@@ -11,23 +11,27 @@ RELATION = Relation(
     "where the client acts for itself: so says the issuance of its token, of its grant or of anything to that subject, or "
     "else no log names a subject.",
     """
-WITH session_grant AS (
-    SELECT source, session_id, min(grant_id) AS grant_id
+-- Named once: DuckDB works out the columns of a view anew wherever it stands.
+WITH given AS NOT MATERIALIZED (
     FROM issued
+),
+session_grant AS (
+    SELECT source, session_id, min(grant_id) AS grant_id
+    FROM given
     WHERE session_id IS NOT NULL AND grant_id IS NOT NULL
     GROUP BY source, session_id
     HAVING count(DISTINCT grant_id) = 1
 ),
 kind_of_grant AS (
     SELECT source, grant_id, min(subject_kind) AS subject_kind, bool_or(subject_id IS NOT NULL) AS has_subject
-    FROM issued
+    FROM given
     WHERE grant_id IS NOT NULL
     GROUP BY source, grant_id
     HAVING count(DISTINCT subject_kind) <= 1
 ),
 kind_of_subject AS (
     SELECT source, subject_id, min(subject_kind) AS subject_kind
-    FROM issued
+    FROM given
     WHERE subject_id IS NOT NULL
     GROUP BY source, subject_id
     HAVING count(DISTINCT subject_kind) = 1

@@ -4,11 +4,14 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "possible_grant",
-    "For each client and subject, as callers name them, the grants to which calls of theirs may belong where no grant could be "
+    "For each client and subject that called before the end of the window, as the calls name them, the grants to which calls of theirs may belong where no grant could be "
     "found: those of the same client and subject. What one of the two leaves out may be anybody, but somebody it must name.",
     """
 WITH party AS (
-    SELECT DISTINCT source, tenant, client_id, subject_id FROM named_caller WHERE coalesce(client_id, subject_id) IS NOT NULL
+    SELECT DISTINCT source, tenant, client_id, subject_id
+    FROM named_caller
+    SEMI JOIN (SELECT caller_id FROM usage_row WHERE used_at < $until) USING (caller_id)
+    WHERE coalesce(client_id, subject_id) IS NOT NULL
 ),
 held_by AS (
     SELECT DISTINCT source, tenant, grant_id, client_id, subject_id FROM grant_state
@@ -33,4 +36,5 @@ FROM alike
 WHERE tenant IS NULL OR grant_tenant IS NULL OR tenant = grant_tenant
 """,
     needs=("named_caller", "grant_state"),
+    windowed=True,
 )
