@@ -168,6 +168,34 @@ def test_a_file_that_is_no_store(run, tmp_path, words, kind):
     assert (path.read_bytes() if path.is_file() else None) == before
 
 
+@pytest.mark.parametrize("name", ["okta.ndjson", "issuance.ndjson", "okta.json", "okta.csv"])
+@pytest.mark.parametrize("words", [*READING, "load"])
+def test_a_log_that_stands_where_the_store_belongs(run, store_path, words, name):
+    taken = store_path.with_name(name)
+    taken.write_bytes(lines(2))
+    log = store_path.with_name("other.ndjson")
+    log.write_bytes(lines(1))
+    ran = run(words, name, *READING.get(words, (log,)))
+    assert ran.code == 2
+    assert ran.out == ""
+    assert f"grantlens: {name} is no store: it is no DuckDB file. The first argument is the store" in ran.err
+    assert f"grantlens load acme.duckdb {name}\n" in ran.err
+    assert "unexpected" not in ran.err
+    assert taken.read_bytes() == lines(2)
+    assert sorted(path.name for path in store_path.parent.iterdir()) == sorted(["acme.duckdb", name, "other.ndjson"])
+
+
+def test_a_log_that_is_not_there_makes_no_store(run, store_path):
+    log = store_path.with_name("other.ndjson")
+    log.write_bytes(lines(1))
+    ran = run("load", "gone.ndjson", log)
+    assert ran.failed_well(), ran
+    assert "The first argument is the store" in ran.err
+    ran = run("verify", "gone.ndjson")
+    assert "There is no store at gone.ndjson. Make it by loading logs: grantlens load acme.duckdb LOGS" in ran.err
+    assert sorted(path.name for path in store_path.parent.iterdir()) == ["acme.duckdb", "other.ndjson"]
+
+
 @pytest.mark.parametrize("words", READING)
 def test_a_store_from_a_newer_version(run, store_path, words):
     with Store(store_path) as store:

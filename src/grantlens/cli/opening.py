@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,11 @@ def existing(path: Path) -> Store:
         If there is no such file; the remedy names the nearest one.
     """
     if not path.exists():
-        near = neighbour(path)
-        hint = f"Did you mean {near}?" if near else f"Make it by loading logs: grantlens load {path} LOGS"
+        from grantlens.engine.opening import named_like_a_log
+
+        near = neighbour(path, among=lambda name: not named_like_a_log(name))
+        name = "acme.duckdb" if named_like_a_log(path) else path
+        hint = f"Did you mean {near}?" if near else f"Make it by loading logs: grantlens load {name} LOGS"
         raise StoreError(f"There is no store at {path}.", hint)
     return anew(path)
 
@@ -33,15 +37,15 @@ def anew(path: Path) -> Store:
     return Store(path)
 
 
-def neighbour(path: Path) -> Path | None:
-    """Return the file beside a missing one whose name is nearest to it."""
+def neighbour(path: Path, *, among: Callable[[str], bool] = lambda name: True) -> Path | None:
+    """Return the file beside a missing one whose name is nearest to it, among those that may be meant."""
     import difflib
 
     folder = path.parent
     if not folder.is_dir():
         return None
     names = [entry.name for entry in folder.iterdir() if entry.is_file() and not entry.name.startswith(".")]
-    near = difflib.get_close_matches(path.name, names, 1, 0.75)
+    near = difflib.get_close_matches(path.name, filter(among, names), 1, 0.75)
     return folder / near[0] if near else None
 
 

@@ -11,11 +11,11 @@ import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import copy
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from grantlens.engine.opening import connect, first_line
 from grantlens.errors import GrantlensError, StoreError
 
 if TYPE_CHECKING:
@@ -59,20 +59,8 @@ class Engine:
     ) -> None:
         self.path = str(path)
         self._threads: int | None = None  # all that it may use, once some of them are left to others
-        if Path(self.path).is_dir():
-            raise StoreError(
-                f"{self.path} is a folder, not a store.", f"Name a file in it: {Path(self.path) / 'grants.duckdb'}"
-            )
-        try:
-            with owner_only():
-                self._connection = duckdb.connect(self.path, read_only=read_only)
-        except duckdb.IOException as error:
-            raise _explain_open(self.path, error) from None
-        except duckdb.Error as error:
-            raise StoreError(
-                f"{self.path} cannot be opened as a store: {_first_line(error)}.",
-                "Name a DuckDB file made by grantlens, or a new file.",
-            ) from None
+        with owner_only():
+            self._connection = connect(self.path, read_only=read_only)
         self.execute("SET TimeZone = 'UTC'")
         # In a notebook without ipywidgets DuckDB refuses the word, and shows no bar anyway.
         with suppress(duckdb.Error):
@@ -105,7 +93,7 @@ class Engine:
             try:
                 yield from reader
             except OSError as error:  # what pyarrow makes of an error of DuckDB
-                raise MalformedJson(_first_line(error)) from None
+                raise MalformedJson(first_line(error)) from None
         finally:
             cursor.close()
 
@@ -232,14 +220,14 @@ def _explained() -> Iterator[None]:
         raise
     except duckdb.OutOfMemoryException as error:
         raise StoreError(
-            f"There is too little memory or disk for this step: {_first_line(error)}.",
+            f"There is too little memory or disk for this step: {first_line(error)}.",
             "Free some, or open the store with a larger memory_limit.",
         ) from None
     except duckdb.InvalidInputException as error:
         if _INTERRUPTED.search(str(error)):  # a signal that came while DuckDB asked Python for a registered table
             raise KeyboardInterrupt from None
         if "JSON" in str(error) or "maximum_object_size" in str(error):
-            raise MalformedJson(_first_line(error)) from None
+            raise MalformedJson(first_line(error)) from None
         raise
     except RuntimeError as error:
         if str(error) == "Query interrupted":  # how DuckDB hands on a signal that came during a query
@@ -268,26 +256,6 @@ def _used(sql: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name in names}
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(".")
-
-
-def _explain_open(path: str, error: duckdb.IOException) -> StoreError:
-    text = str(error)
-    if "lock" in text.lower():
-        return StoreError(
-            f"{path} is held open by another process.",
-            "Close it there (a notebook kernel counts), or work on a copy of the file.",
-        )
-    if "not a valid DuckDB" in text or "magic" in text.lower():
-        return StoreError(f"{path} is no DuckDB file.", "Name a store made by grantlens, or a new file name.")
-    if "permission denied" in text.lower():
-        return StoreError(f"{path} may not be read or written by this user.", "Ask its owner, or name another file.")
-    if not Path(path).parent.is_dir():
-        return StoreError(f"The folder of {path} does not exist.", f"Make it first: mkdir -p {Path(path).parent}")
-    return StoreError(f"{path} cannot be opened: {_first_line(error)}.")
-
-
 def _no_room(error: duckdb.Error) -> bool:
     text = str(error).lower()
     return any(sign in text for sign in ("no space left", "disk is full", "file too large", "quota exceeded"))
@@ -298,4 +266,4 @@ def _explain_io(error: duckdb.Error) -> GrantlensError:
         return StoreError(
             "The disk is full; nothing of this step was kept.", "Free some space, then run the same command again."
         )
-    return GrantlensError(f"DuckDB could not read or write: {_first_line(error)}.")
+    return GrantlensError(f"DuckDB could not read or write: {first_line(error)}.")

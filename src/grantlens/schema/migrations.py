@@ -92,7 +92,7 @@ def version(engine: Engine) -> int | None:
         return None
     stranger = StoreError(
         f"{engine.path} is a DuckDB database, but no grantlens store.",
-        "Name a store made by grantlens, or a new file name.",
+        "Name a store made by grantlens; loading logs makes one: grantlens load acme.duckdb LOGS",
     )
     if "meta" not in names:
         raise stranger

@@ -1,0 +1,103 @@
+"""Opening the file of a database, and saying why it is none.
+
+DuckDB opens data files as well: it makes a database in memory that shows their rows. A store must be a file that
+keeps what is written, so what DuckDB opened is asked after it. The first bytes of the file would tell as much, but a
+process that opens and closes a file gives up the lock that it holds on it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from grantlens.errors import StoreError
+
+MEMORY = ":memory:"
+
+LOG_ENDINGS = frozenset(
+    (".ndjson", ".jsonl", ".json", ".csv", ".tsv", ".parquet", ".log", ".txt", ".gz", ".zst", ".bz2", ".xz", ".zip")
+)
+"""How the names of logs end; a new store is not given such a name."""
+
+
+def connect(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open a database file, or make it.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be opened, is no database, or would be a new one with the name of a log.
+    """
+    if not path.startswith(MEMORY):
+        if Path(path).is_dir():
+            raise _folder(path)
+        if named_like_a_log(path) and not Path(path).exists():
+            raise StoreError(
+                f"There is no {path}, and no new store is given a name that ends like a log's.", _put(path)
+            )
+    try:
+        connection = duckdb.connect(path, read_only=read_only)
+    except duckdb.IOException as error:
+        raise _explain(path, error) from None
+    except duckdb.Error as error:
+        if named_like_a_log(path):
+            raise _no_database(path) from None
+        raise StoreError(
+            f"{path} cannot be opened as a store: {first_line(error)}.", "Name a store made by grantlens."
+        ) from None
+    kept = connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchall()
+    if not path.startswith(MEMORY) and kept == [(None,)]:
+        connection.close()
+        raise _no_database(path)
+    return connection
+
+
+def named_like_a_log(path: str | Path) -> bool:
+    """Tell whether a name ends like that of a log.
+
+    Examples
+    --------
+    >>> named_like_a_log("okta.json.gz"), named_like_a_log("acme.duckdb")
+    (True, False)
+    """
+    return Path(path).suffix.lower() in LOG_ENDINGS
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what DuckDB says, without its full stop."""
+    return str(error).splitlines()[0].rstrip(".")
+
+
+def _explain(path: str, error: duckdb.IOException) -> StoreError:
+    text = str(error)
+    if "lock" in text.lower():
+        return StoreError(
+            f"{path} is held open by another process.",
+            "Close it there (a notebook kernel counts), or work on a copy of the file.",
+        )
+    if "not a valid DuckDB" in text or "magic" in text.lower():
+        return _no_database(path)
+    if "permission denied" in text.lower():
+        return StoreError(f"{path} may not be read or written by this user.", "Ask its owner, or name another file.")
+    if not Path(path).parent.is_dir():
+        return StoreError(f"The folder of {path} does not exist.", f"Make it first: mkdir -p {Path(path).parent}")
+    return StoreError(f"{path} cannot be opened: {first_line(error)}.")
+
+
+def _no_database(path: str) -> StoreError:
+    return StoreError(f"{path} is no store: it is no DuckDB file.", _put(path))
+
+
+def _put(path: str) -> str:
+    return f"The first argument is the store; a log is loaded into it: grantlens load acme.duckdb {path}"
+
+
+def _folder(path: str) -> StoreError:
+    stores = sorted(str(file) for file in Path(path).glob("*.duckdb") if file.is_file())
+    if stores:
+        return StoreError(f"{path} is a folder, not a store.", f"Name a file in it: {', '.join(stores[:5])}")
+    return StoreError(
+        f"{path} is a folder, not a store, and holds no *.duckdb file.",
+        f"Make a store by loading logs: grantlens load {Path(path) / 'grants.duckdb'} LOGS",
+    )

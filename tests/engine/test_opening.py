@@ -1,0 +1,92 @@
+"""Opening a store: what is no store is refused and not touched, whatever DuckDB could read of it."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from grantlens.engine.duckdb import Engine
+from grantlens.errors import StoreError
+from grantlens.store import Store
+
+LINES = b"".join(json.dumps({"log": "usage", "client_id": f"c{number}"}).encode() + b"\n" for number in range(3))
+
+
+def logs(folder):
+    """Write one file of every kind that DuckDB opens as a database in memory, and some that it does not."""
+    for name in ("a.ndjson", "a.json", "a.jsonl", "issuance.ndjson", "a.log", "a.txt", "a.duckdb", "A.JSON"):
+        (folder / name).write_bytes(LINES)
+    for name in ("a.csv", "a.tsv"):
+        (folder / name).write_text("client_id,target\nc,/v1\n".replace(",", "\t" if name == "a.tsv" else ","))
+    for name in ("a.json.gz", "a.csv.gz"):
+        (folder / name).write_bytes(gzip.compress(LINES if "json" in name else b"a,b\n1,2\n"))
+    pq.write_table(pa.table({"client_id": ["c"]}), folder / "a.parquet")
+    (folder / "half.json").write_text('{"log":')
+    (folder / "empty.json").touch()
+    (folder / "noise.csv").write_bytes(os.urandom(3000))
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_log_is_no_store(tmp_path, read_only):
+    files = logs(tmp_path)
+    before = {file: file.read_bytes() for file in files}
+    for file in files:
+        with pytest.raises(StoreError, match="is no store: it is no DuckDB file") as caught:
+            Engine(file, read_only=read_only)
+        assert f"grantlens load acme.duckdb {file}" in caught.value.remedy
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "name", ["new.ndjson", "new.json", "new.CSV", "new.parquet", "new.json.gz", "new.zst", "new.log"]
+)
+def test_a_new_store_is_not_named_like_a_log(tmp_path, name):
+    with pytest.raises(StoreError, match="ends like a log's") as caught:
+        Engine(tmp_path / name)
+    assert "The first argument is the store" in caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["store.json", "store.log"])
+def test_a_store_that_has_the_name_of_a_log_opens(tmp_path, name):
+    with Store(tmp_path / "store.duckdb"):
+        pass
+    (tmp_path / "store.duckdb").rename(tmp_path / name)
+    with Store(tmp_path / name) as store:
+        assert store.engine.value("SELECT count(*) FROM usage") == 0
+
+
+@pytest.mark.parametrize("name", ["acme.duckdb", "acme.db", "acme", "acme.v2"])
+def test_other_names_are_free(tmp_path, name):
+    with closing(Engine(tmp_path / name)) as engine:
+        engine.execute("CREATE TABLE t AS SELECT 1 AS a")
+    assert (tmp_path / name).read_bytes()[8:12] == b"DUCK"
+
+
+def test_a_folder_names_the_stores_in_it(tmp_path):
+    with pytest.raises(StoreError, match=r"holds no \*.duckdb file") as caught:
+        Engine(tmp_path)
+    assert caught.value.remedy == f"Make a store by loading logs: grantlens load {tmp_path / 'grants.duckdb'} LOGS"
+    for name in ("b.duckdb", "a.duckdb"):
+        Engine(tmp_path / name).close()
+    with pytest.raises(StoreError, match="is a folder, not a store") as caught:
+        Engine(tmp_path)
+    assert caught.value.remedy == f"Name a file in it: {tmp_path / 'a.duckdb'}, {tmp_path / 'b.duckdb'}"
+
+
+def test_opening_twice_in_one_process_keeps_the_lock(tmp_path):
+    """Whoever reads the first bytes of a file by itself and closes it gives the lock of the whole process away."""
+    path = tmp_path / "acme.duckdb"
+    with closing(Engine(path)), closing(Engine(path)):
+        code = "import duckdb, sys; duckdb.connect(sys.argv[1])"
+        other = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert "lock" in other.stderr
+    duckdb.connect(str(path)).close()
