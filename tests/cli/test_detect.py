@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from grantlens.cli.detect import _nothing
 from grantlens.store import Store
 
 NOW = ("--now", "2026-10-01")
@@ -71,6 +72,16 @@ def test_the_formats_say_the_same(run, sample_file):
     assert [(row["client_id"], int(row["events"])) for row in rows] == [(f["client_id"], f["events"]) for f in whole]
     table = run("detect", sample_file, "REV-1", *NOW).out.splitlines()
     assert len(table) == 1 + sum(finding["verdict"] != "clear" for finding in whole)
+
+
+def test_what_is_clear_is_counted_where_the_table_is_empty(run, sample_file):
+    clear = findings(run("detect", sample_file, "OOS-12", *NOW, "--format", "json"))
+    assert [finding["verdict"] for finding in clear] == ["clear", "clear"]
+    ran = run("detect", sample_file, "OOS-12", *NOW)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("No violation was found from 2026-")
+    assert ran.out.endswith("; 2 findings are clear: --format json lists them.\n")
+    assert "; 1 finding is clear: " in _nothing([], "a window", 1)
 
 
 def test_two_runs_are_byte_equal(run, sample_file, detected):

@@ -66,11 +66,14 @@ def detect(
         findings = [finding for result in results for finding in result.to_dicts(evidence)]
         code = exit_code(opened, view.window, findings, fail_on)
     told = findings if format != "table" else [finding for finding in findings if finding["verdict"] != "clear"]
-    write_records(told, format, columns=COLUMNS, empty=_nothing(results, str(view.window)))
+    write_records(told, format, columns=COLUMNS, empty=_nothing(results, str(view.window), len(findings)))
     return code
 
 
-def _nothing(results: list[Findings], window: str) -> str:
+def _nothing(results: list[Findings], window: str, clear: int) -> str:
     """Say that nothing was found, and for each rule why: an empty answer may mean that nothing could be asked."""
-    why = [f"  {result.rule.id}: {result.why_empty}" for result in results if result.why_empty]
-    return "\n".join([f"Nothing was found from {window}.", *why])
+    found = f"Nothing was found from {window}."
+    if clear:
+        are = "1 finding is" if clear == 1 else f"{clear} findings are"
+        found = f"No violation was found from {window}; {are} clear: --format json lists them."
+    return "\n".join([found, *(f"  {each.rule.id}: {each.why_empty}" for each in results if each.why_empty)])
