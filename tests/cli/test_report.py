@@ -32,6 +32,17 @@ def test_the_same_store_in_another_place_gives_the_same_report(run, sample_file,
     assert (tmp_path / "other.json").read_bytes() == before.read_bytes()
 
 
+def test_a_report_does_not_replace_what_was_loaded(run, tmp_path):
+    record = {"log": "usage", "used_at": "2026-07-05T09:00:00Z", "outcome": "success", "client_id": "c"}
+    log = tmp_path / "usage.json"
+    log.write_text(json.dumps(record) + "\n")
+    run("load", tmp_path / "s.duckdb", log)
+    ran = run("report", tmp_path / "s.duckdb", "-o", log, *PERIOD)
+    assert ran.failed_well(), ran
+    assert f"{log} was loaded into this store: it is evidence, and is not written over." in ran.err
+    assert json.loads(log.read_text()) == record
+
+
 def test_with_a_baseline_only_what_is_new_counts(run, sample_file, before, tmp_path):
     gate = (*PERIOD, "--fail-on", "high", "--baseline")
     ran = run("report", sample_file, "-o", tmp_path / "same.md", *gate, before)

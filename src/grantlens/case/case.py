@@ -22,6 +22,7 @@ from grantlens.case.focus import RELATIONS, drop_focus, lay_focus
 from grantlens.case.narrowed import narrowed
 from grantlens.case.timeline import Timeline, read_timeline
 from grantlens.errors import CaseError
+from grantlens.ingest.overwriting import keep_evidence
 from grantlens.report.encode import CASE_SCHEMA, to_json
 from grantlens.view import view_of
 from grantlens.window import format_time
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 LOCAL = ("OOS-1", "OOS-3", "REV-1", "REV-2")
 """Rules whose answer depends on the rows of the case alone: they cost what the case weighs."""
+
+WRITTEN = PAGE, DOCUMENT, EVIDENCE, CUSTODY = "case.html", "case.json", "evidence.ndjson", "custody.json"
+"""The files of a written case."""
 
 MOST_POINTERS = 10_000
 """Pointers that case.json lists; evidence.ndjson has every record."""
@@ -156,18 +160,19 @@ class Case:
         from grantlens.report.case_page import case_page
 
         folder = Path(directory)
+        keep_evidence(self.store.engine, [folder / name for name in WRITTEN])
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CaseError(f"The folder {folder} cannot be made: {error.strerror}.", "Name another one.") from None
         document = self.to_dict()
-        texts = {"case.html": case_page(document, self._timeline.chart()), "case.json": to_json(document)}
+        texts = {PAGE: case_page(document, self._timeline.chart()), DOCUMENT: to_json(document)}
         written = [_write(folder / name, text) for name, text in texts.items()]
-        written.append(folder / "evidence.ndjson")
+        written.append(folder / EVIDENCE)
         with self._laid_out(()) as (engine, _), written[-1].open("w", encoding="utf-8", newline="\n") as out:
             lay_facts(engine, self.about, self._values)
             out.writelines(f"{line}\n" for line in records(engine, self.about, self._values))
-        return [*written, _write(folder / "custody.json", custody_text(custody(document, written)))]
+        return [*written, _write(folder / CUSTODY, custody_text(custody(document, written)))]
 
     def __repr__(self) -> str:
         used = self.facts["used"]

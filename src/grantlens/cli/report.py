@@ -43,6 +43,7 @@ def report(
 ) -> int:
     """Write a report that opens offline: coverage, findings by rule, grants, revocations, privileges, limitations."""
     from grantlens.access_review import review
+    from grantlens.ingest.overwriting import keep_evidence
     from grantlens.view import view_of
 
     if out.suffix.lower() not in WRITERS:
@@ -53,6 +54,7 @@ def report(
         readable(baseline)
     instant = present(now)
     with existing(store) as opened:
+        keep_evidence(opened.engine, [out])
         view = view_of(opened, since, until, instant)
         result = review(view, baseline=baseline)
         getattr(result, WRITERS[out.suffix.lower()])(out)

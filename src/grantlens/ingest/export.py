@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
 from grantlens.errors import GrantlensError
+from grantlens.ingest.overwriting import keep_evidence
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def write_ndjson(engine: Engine, path: str | os.PathLike[str]) -> list[Path]:
     if not any(suffix in _NDJSON for suffix in target.suffixes):
         raise GrantlensError(f"{target} does not end like NDJSON.", "Name it *.ndjson, *.ndjson.gz or *.ndjson.zst.")
     _need_folder(target.parent)
+    keep_evidence(engine, [target])
     parts = [target.with_name(f".{log}-{target.name}") for log in LOGS]
     whole = target.with_name(f".whole-{target.name}")
     try:
@@ -81,6 +83,7 @@ def write_parquet(engine: Engine, folder: str | os.PathLike[str]) -> list[Path]:
     if home.exists() and not home.is_dir():
         raise GrantlensError(f"{home} is a file.", "Name a folder.")
     _need_folder(home.parent)
+    keep_evidence(engine, [home / f"{log}.parquet" for log in LOGS])
     home.mkdir(exist_ok=True)
     written = []
     for log in LOGS:
