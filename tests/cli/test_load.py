@@ -57,6 +57,52 @@ def test_loading_again_changes_nothing(run, store_path, log):
         assert store.engine.value("SELECT count(*) FROM usage") == 2
 
 
+def test_a_file_that_was_read_by_another_loader_says_how_to_correct_it(run, store_path, log):
+    ran = run("load", store_path, log, "--loader", "github")
+    assert ran.code == 0
+    assert ran.err.splitlines() == [
+        f"2 records were rejected and kept aside; see: grantlens coverage {store_path}",
+        f"Nothing of {log} could be read as github. See what it holds: grantlens load --explain {log}",
+        "This store takes the file for loaded: load it without --loader into a new store.",
+    ]
+    for loader, note in (
+        ("native", "to read it as native, load it into a new store"),
+        ("github", "nothing was changed"),
+    ):
+        (batch,) = json.loads(run("load", store_path, log, "--loader", loader, "--json").out)["batches"]
+        assert batch["note"].startswith(f"already loaded as {log}: nothing was changed")
+        assert batch["note"].endswith(note)
+    (batch,) = json.loads(run("load", store_path, log, "--json").out)["batches"]
+    assert batch["note"] == f"already loaded as {log}: nothing was changed"
+    ran = run("load", store_path, log, "--loader", "octa")
+    assert ran.code == 2
+    assert "There is no loader 'octa'. Did you mean okta?" in ran.err
+    (batch,) = json.loads(run("load", store_path.with_name("new.duckdb"), log, "--json").out)["batches"]
+    assert (batch["loader"], batch["usage"]) == ("native", 2)
+
+
+def test_a_file_of_which_something_was_read_is_not_called_misread(run, store_path, tmp_path):
+    path = write(tmp_path / "half.ndjson", [usage("u1"), usage("u2", used_at="never")])
+    ran = run("load", store_path, path, "--loader", "native")
+    assert ran.err == f"1 record was rejected and kept aside; see: grantlens coverage {store_path}\n"
+    empty = tmp_path / "empty.ndjson"
+    empty.touch()
+    assert run("load", store_path, empty, "--loader", "native").err == ""
+
+
+def test_a_mapping_that_fits_no_record_is_named(run, store_path, tmp_path):
+    log = write(tmp_path / "gateway.ndjson", [{"when": "no time", "who": "app"}] * 2)
+    mapping = tmp_path / "gateway.toml"
+    mapping.write_text(
+        'name = "gateway"\ntitle = "Gateway"\n\n[recognise]\nkeys = ["when"]\n\n'
+        '[usage]\nused_at = "when"\nclient_id = "who"\noutcome = { constant = "success" }\n'
+    )
+    ran = run("load", store_path, log, "--mapping", mapping)
+    assert ran.code == 0, ran
+    assert f"See what it holds: grantlens load --explain {log} --mapping {mapping}\n" in ran.err
+    assert "load it with a better mapping into a new store." in ran.err
+
+
 def test_a_wrong_record_is_set_aside_with_its_reason_and_the_rest_loads(run, store_path, tmp_path):
     bad = [
         usage("ok"),

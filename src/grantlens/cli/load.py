@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -98,11 +98,26 @@ def load(
         write_records(report.batches, "table", columns=COLUMNS)
     rejected = sum(batch["rejected"] for batch in report.batches)
     if rejected:
-        say(f"{rejected} records were rejected and kept aside; see: grantlens coverage {store}")
+        were = "1 record was" if rejected == 1 else f"{rejected} records were"
+        say(f"{were} rejected and kept aside; see: grantlens coverage {store}")
+    for batch in report.batches if wanted else ():
+        if batch["records"] and batch["rejected"] == batch["records"]:
+            say(_misread(batch, mapping))
     for path, message, remedy in report.failed:
         near = neighbour(Path(path)) if not Path(path).exists() else None
         complain(message if path in message else f"{path}: {message}", f"Did you mean {near}?" if near else remedy)
     return 2 if report.failed else 0
+
+
+def _misread(batch: dict[str, Any], mapping: Path | None) -> str:
+    """Say that a file was not read at all as what the user named, and how to read it otherwise."""
+    path = batch["path"]
+    look = f"grantlens load --explain {path}{f' --mapping {mapping}' if mapping else ''}"
+    return (
+        f"Nothing of {path} could be read as {batch['loader']}. See what it holds: {look}\n"
+        f"This store takes the file for loaded: load it {'with a better mapping' if mapping else 'without --loader'} "
+        "into a new store."
+    )
 
 
 def _explain(path: Path, loader: str | Loader | None, settings: Settings, *, as_json: bool) -> int:

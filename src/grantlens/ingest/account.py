@@ -102,6 +102,21 @@ def already_loaded(engine: Engine, path: str) -> dict[str, Any] | None:
     return _entry(path, loader, sha256, counts, first, last, f"already loaded as {before}: nothing was changed")
 
 
+def noting_other_loader(entry: dict[str, Any], wanted: str | None) -> dict[str, Any]:
+    """Return the entry of a file that is in the store, with a note if it was read by another loader than is wanted now.
+
+    Examples
+    --------
+    >>> noting_other_loader({"loader": "github", "note": "already loaded"}, "okta")["note"]
+    'already loaded; it was read as github: to read it as okta, load it into a new store'
+    """
+    read_as = entry["loader"]
+    if wanted is None or read_as is None or wanted == read_as:
+        return entry
+    note = f"{entry['note']}; it was read as {read_as}: to read it as {wanted}, load it into a new store"
+    return {**entry, "note": note}
+
+
 def _entry(
     path: str, loader: str | None, sha256: str, counts: dict[str, int], first: Any, last: Any, note: str | None
 ) -> dict[str, Any]:

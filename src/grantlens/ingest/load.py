@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import owner_only
 from grantlens.errors import LoadError
-from grantlens.ingest.account import Account, already_loaded
+from grantlens.ingest.account import Account, already_loaded, noting_other_loader
 from grantlens.ingest.content import FileChanged
 from grantlens.ingest.coverage import refresh_coverage
 from grantlens.ingest.declared import note_declared
@@ -104,7 +104,7 @@ def _load_next(
     """Load a file, and begin with the one that follows."""
     seen = already_loaded(engine, path)
     if seen:
-        return seen
+        return noting_other_loader(seen, opener.wanted())
     try:
         with closing(opener.open(path)) as opened:
             meanwhile()

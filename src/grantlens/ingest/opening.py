@@ -21,7 +21,7 @@ from grantlens.ingest.lines import FIRST_BYTES, MAPPERS
 from grantlens.ingest.mapper import Mapper
 from grantlens.ingest.mapping import reads_calls_only
 from grantlens.ingest.reading import Reading
-from grantlens.ingest.recognise import choose, recognises
+from grantlens.ingest.recognise import choose, named, recognises
 from grantlens.ingest.unknown_keys import refuse_unknown_columns
 from grantlens.ingest.workbench import Workbench, Workshop
 
@@ -93,6 +93,12 @@ class Opener:
         self.spare = Workbench(self._shop)
         self._thread = ThreadPoolExecutor(1, "open")
         self._ahead: tuple[str, Future[Opened]] | None = None
+
+    def wanted(self) -> str | None:
+        """Return the name of the loader that the user named, None if it is recognised by content."""
+        if isinstance(self._loader, str):
+            return named(self._loader).name
+        return None if self._loader is None else self._loader.name
 
     def open(self, path: str, *, once: bool = False) -> Opened:
         """Open a file, or hand over what was opened ahead.

@@ -37,20 +37,33 @@ def choose(reading: Reading, wanted: str | Loader | None = None, settings: Setti
 def _chosen(reading: Reading, wanted: str | Loader | None) -> Loader:
     if isinstance(wanted, Loader):
         return wanted.fitted(_sample_for(wanted, reading))
-    known = loaders()
     if wanted is not None:
-        if wanted not in known:
-            near = get_close_matches(wanted, known, 1)
-            raise LoadError(
-                f"There is no loader {wanted!r}.",
-                f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}.",
-            )
-        return known[wanted].fitted(_sample_for(known[wanted], reading))
+        loader = named(wanted)
+        return loader.fitted(_sample_for(loader, reading))
+    known = loaders()
     for sample in (reading.sample, reading.unwrapped_sample()):
         for loader in known.values():
             if sample and recognises(loader, sample):
                 return loader.fitted(sample)
     raise _unknown(reading, known)
+
+
+def named(name: str) -> Loader:
+    """Return the loader of a name, or raise an error that tells the nearest.
+
+    Examples
+    --------
+    >>> named("okta").name
+    'okta'
+    """
+    known = loaders()
+    if name not in known:
+        near = get_close_matches(name, known, 1)
+        raise LoadError(
+            f"There is no loader {name!r}.",
+            f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}.",
+        )
+    return known[name]
 
 
 def recognises(loader: Loader, sample: list[dict]) -> bool:
