@@ -88,6 +88,24 @@ def test_wrong_usage_is_2_and_names_the_help(run, arguments, tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["detect", "x.duckdb", "REV-2", "--since"], "--since needs a value: TIME. See: grantlens detect --help"),
+        (["detect", "x.duckdb", "--since", "--until", "2026"], "--since needs a value: TIME."),
+        (["report", "x.duckdb", "-o"], "-o needs a value: FILE."),
+        (["report", "x.duckdb"], "--out is missing."),
+        (["detect", "x.duckdb", "--format"], "--format needs a value: FORM."),
+        (["catalogue", "build", "openapi", "x.yaml", "-o", "y", "--name"], "--name needs a value."),
+        (["verify"], "STORE is missing."),
+    ],
+)
+def test_an_option_without_its_value_is_not_called_missing(run, arguments, says):
+    ran = run(*arguments)
+    assert ran.failed_well()
+    assert says in ran.err
+
+
 def test_version_names_what_the_answers_rest_on(run):
     for arguments in (["version"], ["--version"]):
         ran = run(*arguments)

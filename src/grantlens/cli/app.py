@@ -111,7 +111,10 @@ def _wrong(error: CycloptsError) -> str:
     """Say what is wrong with the usage, in one sentence."""
     text = " ".join(str(error).split())
     if isinstance(error, MissingArgumentError) and (match := re.search(r"parameter (\S+) requires", text)):
-        return f"{match[1]} is missing."
+        if error.keyword is None:
+            return f"{match[1]} is missing."
+        kind = error.argument.parameter.metavar if error.argument else None
+        return f"{match[1]} needs a value{f': {kind}' if kind else ''}."
     return text
 
 
