@@ -197,6 +197,29 @@ def test_a_log_that_is_not_there_makes_no_store(run, store_path):
 
 
 @pytest.mark.parametrize("words", READING)
+def test_a_folder_tells_a_reading_command_the_stores_in_it(run, store_path, words):
+    ran = run(words, ".", *READING[words])
+    assert ran.code == 2
+    assert "grantlens: . is a folder, not a store. Name a file in it: acme.duckdb\n" in ran.err
+    store_path.unlink()
+    ran = run(words, ".", *READING[words])
+    assert ". is a folder, not a store, and holds no *.duckdb file. Make a store by loading logs: " in ran.err
+    assert "grantlens load grants.duckdb LOGS\n" in ran.err
+
+
+def test_no_command_that_reads_advises_a_new_file(run, store_path):
+    (store_path.parent / "notes.duckdb").write_text("no database\n" * 1000)
+    with contextlib.closing(duckdb.connect(store_path.parent / "strange.duckdb")) as connection:
+        connection.execute("CREATE TABLE t (a INT)")
+    for words, more in READING.items():
+        for name in ("notes.duckdb", "strange.duckdb"):
+            ran = run(words, name, *more)
+            assert (ran.code, ran.out) == (2, "")
+            assert "new file" not in ran.err
+            assert "grantlens load acme.duckdb " in ran.err
+
+
+@pytest.mark.parametrize("words", READING)
 def test_a_store_from_a_newer_version(run, store_path, words):
     with Store(store_path) as store:
         store.engine.execute(

@@ -220,7 +220,7 @@ def test_an_empty_file_is_no_riddle(run, write):
         (("--explain", "gate.ndjson", "--mapping", "gate.toml"), "gate.toml line 1: 'nam' is no key"),
         (("acme.duckdb", "gate.ndjson", "--mapping", "gate.toml", "--loader", "okta"), "both say how to read"),
         ((), "No store was named."),
-        (("acme.duckdb",), "No log was named."),
+        (("logs",), "logs was taken for the store; no log was named."),
     ],
 )
 def test_mistakes(run, write, tmp_path, arguments, says):

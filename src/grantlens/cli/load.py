@@ -84,7 +84,7 @@ def load(
         return _explain(explain, wanted, settings, as_json=json)
     if store is None or not paths:
         raise GrantlensError(
-            "No store was named." if store is None else "No log was named.",
+            "No store was named." if store is None else f"{store} was taken for the store; no log was named.",
             "Name a store, and files, folders or globs: grantlens load acme.duckdb logs/",
         )
     made_here = not store.exists()
