@@ -1,7 +1,10 @@
 """`grantlens sql`: what it prints can be pasted and gives the same rows."""
 
 import json
+import re
+from datetime import UTC, datetime
 
+import duckdb
 import pytest
 
 from grantlens.rules import registry
@@ -30,8 +33,34 @@ def test_pasted_it_gives_the_rows_that_detect_gives(run, sample_file, sample_sto
     assert sorted(row["client_id"] for row in rows) == sorted(finding["client_id"] for finding in found)
 
 
+@pytest.mark.parametrize("rule", registry())
+def test_its_first_lines_name_what_is_to_be_bound(run, rule):
+    lines = run("sql", rule).out.splitlines()
+    told = [line for line in lines if line.startswith("-- Bind ")]
+    body = "\n".join(line for line in lines if not line.startswith("--"))
+    assert told == ["-- Bind since and until, the instants at which the window begins and ends."]
+    assert set(re.findall(r"\$(\w+)", body)) == {"since", "until"}
+    assert lines.index(told[0]) < 5
+
+
+def test_the_way_that_is_shown_for_the_shell_works(run, sample_file):
+    found = json.loads(run("detect", sample_file, "OOS-3", "--now", "2026-10-01", "--since", "2026-07-01", "--until",
+                           "2026-10-01", "--format", "json").out)  # fmt: skip
+    text = run("sql", "OOS-3").out
+    (execute,) = re.findall(r"^--   (EXECUTE .*;)$", text, re.MULTILINE)
+    with duckdb.connect(str(sample_file), read_only=True) as plain:
+        plain.execute(f"PREPARE rule AS {text};")
+        rows = plain.execute(execute).fetchall()
+        window = {"since": datetime(2026, 7, 1, tzinfo=UTC), "until": datetime(2026, 10, 1, tzinfo=UTC)}
+        assert sorted(map(str, plain.execute(text, window).fetchall())) == sorted(map(str, rows))
+    assert len(rows) == len(found) > 0
+
+
 def test_another_dialect(run):
-    assert run("sql", "OOS-1", "--dialect", "spark").code == 0
+    ran = run("sql", "OOS-1", "--dialect", "spark")
+    assert ran.code == 0
+    assert ran.out.splitlines()[2] == "-- Bind since and until, the instants at which the window begins and ends."
+    assert "DuckDB" not in ran.out
     ran = run("sql", "OOS-1", "--dialect", "sprk")
     assert ran.failed_well()
     assert "spark" in ran.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -13,6 +14,14 @@ EXAMPLES = """Examples:
   grantlens sql REV-1
   grantlens sql OOS-1 --dialect spark"""
 
+HOW_TO_BIND = (
+    "-- Bind since and until, the instants at which the window begins and ends.",
+    "-- In the shell of DuckDB: PREPARE rule AS ...this text...;",
+    "--   EXECUTE rule(since := TIMESTAMPTZ '2026-07-01 00:00Z', until := TIMESTAMPTZ '2026-10-01 00:00Z');",
+    '-- In Python: connection.execute(text, {"since": ..., "until": ...}), each a datetime with its zone.',
+)
+"""What the reader has to fill in; every rule leaves these two open."""
+
 
 def sql(
     rule: Annotated[str | None, Parameter(help="A rule such as REV-1. All are listed, if left out.")] = None,
@@ -20,7 +29,10 @@ def sql(
     *,
     dialect: Annotated[str, Parameter(metavar="NAME", help="Database to write it for: duckdb, spark, ...")] = "duckdb",
 ) -> int:
-    """Print the SQL of a rule, ready to paste; without a rule, list the rules and their questions."""
+    """Print the SQL of a rule; without a rule, list the rules and their questions.
+
+    It runs on the tables and views of a store. The window is left open: bind since and until, as its first lines show.
+    """
     from grantlens import rules
 
     if rule is None:
@@ -30,5 +42,13 @@ def sql(
         ]
         write_table(listed, ("rule", "severity", "question"))
         return 0
-    print(rules.text(rule, dialect=dialect))
+    head, body = _parted(rules.text(rule, dialect=dialect))
+    print("\n".join([*head, *(HOW_TO_BIND if dialect == "duckdb" else HOW_TO_BIND[:1]), *body]))
     return 0
+
+
+def _parted(text: str) -> tuple[list[str], list[str]]:
+    """Part a text into the comments at its beginning, and the rest."""
+    lines = text.split("\n")
+    comments = list(takewhile(lambda line: line.startswith(("--", "/*")), lines))
+    return comments, lines[len(comments) :]
