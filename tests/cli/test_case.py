@@ -19,6 +19,19 @@ def test_the_answers_are_words(run, sample_file):
         assert " ".join(answer["answer"].split()) in told
 
 
+def test_the_terminal_says_where_the_other_rules_are_and_the_written_case_does_not(run, sample_file, tmp_path):
+    hint = "Their findings are in the whole case: -o DIR writes it."
+    told = " ".join(run("case", sample_file, "--client", "mailbox-mirror").out.split())
+    assert "Asked were OOS-1, OOS-3, REV-1 and REV-2. The other rules compare it with the rest of the store." in told
+    assert hint in told
+    ran = run("case", sample_file, "--client", "mailbox-mirror", "-o", tmp_path / "case")
+    assert hint not in " ".join(ran.out.split())
+    written = json.loads((tmp_path / "case" / "case.json").read_text())
+    (answer,) = [row["answer"] for row in written["answers"] if row["question"] == "Which rules did it break?"]
+    assert answer.endswith("The other rules compare it with the rest of the store.")
+    assert {"REV-1", "REV-3", "REV-4"} <= {finding["rule"] for finding in written["findings"]}
+
+
 def test_the_folder_holds_the_case_and_the_hashes_of_its_files(run, sample_file, tmp_path):
     for name in ("case", "again"):
         ran = run("case", sample_file, "--client", "mailbox-mirror", "-o", tmp_path / name)

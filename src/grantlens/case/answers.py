@@ -15,6 +15,9 @@ from grantlens.report.visible import visible
 _FEW = 5
 """Names that a sentence gives before it counts."""
 
+BROKEN = "Which rules did it break?"
+"""The question whose answer names a few rules only."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -285,15 +288,16 @@ def _rules(facts: dict[str, Any]) -> Answer:
         events[finding["rule"], finding["title"], finding["severity"]] += finding["events"]
     parts = [f"{rule}: {title} ({level}, {plural(count, 'event')})" for (rule, title, level), count in events.items()]
     more = f"; and {number(len(parts) - _FEW)} more" if len(parts) > _FEW else ""
+    asked = _listed(facts["rules_asked"])
     text = (
-        "; ".join(parts[:_FEW]) + f"{more}."
+        "; ".join(parts[:_FEW]) + f"{more}. Asked were {asked}."
         if parts
-        else f"Rules {_listed(facts['rules_asked'])} found no violation {_scope(facts, 'usage')}."
+        else f"Rules {asked} found no violation {_scope(facts, 'usage')}."
     )
     if open_ones:
         text += f" {plural(len(open_ones), 'question')} of theirs could not be decided."
-    text += " The other rules compare it with the rest of the store; they are in the written case."
-    return Answer("Which rules did it break?", text, tuple(facts["broken"]), ("issuance", "usage", "revocation"))
+    text += " The other rules compare it with the rest of the store."
+    return Answer(BROKEN, text, tuple(facts["broken"]), ("issuance", "usage", "revocation"))
 
 
 def _told(facts: dict[str, Any]) -> Answer:

@@ -57,6 +57,7 @@ def case(
             "Give one of --client ID, --token ID, --subject ID, --grant ID.",
         )
     from grantlens.case import Case
+    from grantlens.case.answers import BROKEN
 
     with existing(store) as opened:
         incident = Case(opened, **asked)
@@ -74,7 +75,9 @@ def case(
         meant = incident.about.told()
         if meant:
             print(textwrap.fill(shown(meant), WIDEST), end="\n\n")
-        print("\n\n".join(_told(question, answer) for question, answer in answers.items()))
+        more = {BROKEN: " Their findings are in the whole case: -o DIR writes it."} if out is None else {}
+        told = [_told(question, answer + more.get(question, "")) for question, answer in answers.items()]
+        print("\n\n".join(told))
     for path in written:
         say(f"Wrote {path}")
     return 0
