@@ -39,6 +39,7 @@ def workplace(folder: Path, samples: Path) -> None:
     (okta / "mail-copilot.ndjson").write_text("".join(json.dumps(record) + "\n" for record in records))
     gl.Catalogue.build("toml", samples / "catalogue.toml").write(folder / "msgraph.parquet")
     shutil.copy(samples / "register.toml", folder / "connections.toml")
+    (folder / "servers.toml").write_text('[[server]]\nresource_server = "mail.example"\nvalidation = "introspection"\n')
     with gl.open(folder / "before.duckdb") as store:
         store.load(entra)
         gl.review(store.between("2026-06-01", "2026-07-01")).to_json(folder / "q2.json")
@@ -53,6 +54,13 @@ def test_session_runs_as_printed(tmp_path, samples, monkeypatch):
     assert {row["source"] for row in store.coverage().to_pylist()} >= {"microsoft_entra", "okta", "native"}
     assert len(names["idle"]) > 0
     assert any(finding["client_id"] == "mail-copilot" for rule in names["lag"].rules for finding in rule)
+    verdicts = {
+        f["verdict"]
+        for rule in names["lag"].rules
+        for f in rule
+        if (f["rule"], f["client_id"]) == ("REV-1", "mail-copilot")
+    }
+    assert verdicts == {"violation"}
     assert any("no, still succeeding" in json.dumps(answer, default=str) for answer in names["case"].answers())
     assert (tmp_path / "q3.html").stat().st_size > 10_000
     assert os.stat(tmp_path / "acme.duckdb").st_mode & 0o077 == 0
@@ -65,6 +73,7 @@ def test_session_is_the_one_of_the_design():
         'store = gl.open("acme.duckdb")',
         'store.load("logs/entra/*.json.gz", "logs/okta/")',
         'store.add(gl.Catalogue.read("msgraph.parquet"), gl.Register.read("connections.toml"))',
+        'store.add(gl.Servers.read("servers.toml"))',
         'q3 = store.between("2026-07-01", "2026-10-01")',
         "over = gl.detect.out_of_scope(q3)",
         'over.by("client_id").chart()',

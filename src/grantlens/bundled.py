@@ -36,5 +36,5 @@ def _folder(installed: str, checkout: str) -> Path:
             return folder
     raise GrantlensError(
         f"The bundled {installed} are missing from this installation.",
-        "Install it again: pip install --force-reinstall grantlens",
+        "Install it again, in a clone: pip install --force-reinstall .",
     )

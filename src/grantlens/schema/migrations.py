@@ -119,7 +119,7 @@ def prepare(engine: Engine, *, read_only: bool = False) -> None:
     if found is not None and found > VERSION:
         raise StoreError(
             f"{engine.path} was made by a newer grantlens (schema {found}; this one knows {VERSION}).",
-            "Update grantlens: pip install --upgrade grantlens",
+            "Update your clone of grantlens, and install it again: pip install .",
         )
     if found == VERSION:
         if not read_only:
