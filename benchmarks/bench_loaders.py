@@ -207,6 +207,14 @@ def main(arguments: list[str] | None = None) -> int:
     if not found:
         print("No real logs are beside this checkout, so there is nothing to grow; see GRANTLENS_SHARED.")
         return 0
+    absent = [name for name in given.loader or () if name not in found]
+    if absent:
+        print(
+            f"No file below {SHARED / 'real-logs'} holds records that {', '.join(absent)} reads, so there is nothing to grow. "
+            f"There are records of {', '.join(sorted(found))}.",
+            file=sys.stderr,
+        )
+        return 2
     print(HEAD, flush=True)
     ratios = {name: compare(name, found[name], given.mib << 20, given.rounds) for name in given.loader or found}
     missed = [name for name, ratio in ratios.items() if ratio < GOAL]

@@ -34,6 +34,10 @@ LONGER: dict[str, str] = {}
 """Files that may be longer, with the reason."""
 
 
+QUESTIONS = ("run", "out_of_scope", "unused_privileges", "revocation_lag")
+"""What notebooks ask of `grantlens.detect`."""
+
+
 def sources(root: Path) -> list[Path]:
     return sorted((root / "src" / "grantlens").rglob("*.py"))
 
@@ -84,6 +88,18 @@ def test_files_stay_short(root):
 def test_no_drawer_for_odds_and_ends(root):
     drawers = {"utils", "util", "helpers", "helper", "common", "misc"}
     assert [str(path) for path in sources(root) if path.stem in drawers] == []
+
+
+def test_every_public_name_has_an_example():
+    import inspect
+
+    import grantlens as gl
+    from grantlens import detect
+
+    public = [(name, getattr(gl, name)) for name in gl.__all__ if name != "detect"]
+    public += [(f"detect.{name}", getattr(detect, name)) for name in QUESTIONS]
+    bare = [name for name, thing in public if ">>> " not in (inspect.getdoc(thing) or "")]
+    assert bare == []
 
 
 def test_requirements_are_pinned_with_hashes_and_name_no_host(root):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import bench_case, bench_questions, world
+from benchmarks import bench_case, bench_loaders, bench_questions, world
 
 
 @pytest.fixture(scope="module")
@@ -14,6 +14,15 @@ def small():
 def test_every_incident_is_planted(small):
     _, truth = small
     assert all(count > 0 for count in truth.values())
+
+
+def test_a_loader_without_real_records_is_named(capsys, monkeypatch):
+    monkeypatch.setattr(bench_loaders, "sources", lambda: {"okta": [], "github": []})
+    assert bench_loaders.main(["--loader", "acme"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "holds records that acme reads" in told.err
+    assert "There are records of github, okta." in told.err
 
 
 @pytest.mark.parametrize("who", bench_questions.ASKERS)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 import types
 
 import pytest
@@ -20,6 +21,13 @@ def shown(root) -> dict[str, types.SimpleNamespace]:
         exec(compile(block, "CONTRIBUTING.md", "exec"), names)
         found.update({name: names[name] for name in ("LOADER", "RULE") if name in names})
     return found
+
+
+def test_the_order_of_the_rooms_is_the_one_that_is_checked(root):
+    settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in settings if contract["type"] == "layers"]
+    (told,) = re.findall(r"`(cli > [^`]*)`", (root / "CONTRIBUTING.md").read_text())
+    assert " ".join(told.split()) == " > ".join(layers)
 
 
 def test_the_loader_loads(shown, store, tmp_path):

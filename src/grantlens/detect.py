@@ -103,6 +103,13 @@ def out_of_scope(view: Store | View, **parameters: Any) -> Findings:
         `store.between(...)`, or a store for all that its logs cover.
     parameters
         Of the rule.
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> with gl.open(":memory:") as store:
+    ...     len(gl.detect.out_of_scope(store.between("2026-07-01", "2026-10-01")))
+    0
     """
     return run(view, ["OOS-1"], parameters=parameters)[0]
 
@@ -116,6 +123,13 @@ def unused_privileges(view: Store | View, **parameters: Any) -> UnusedPrivileges
         `store.between(...)`, or a store for all that its logs cover.
     parameters
         Of the rule: horizon_days, floor_days, floor_sessions, min_coverage, min_map, break_even.
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> with gl.open(":memory:") as store:
+    ...     len(gl.detect.unused_privileges(store.between("2026-07-01", "2026-10-01")))
+    0
     """
     found = run(view, ["PRV-1"], parameters=parameters)[0]
     assert isinstance(found, UnusedPrivileges)
@@ -131,6 +145,13 @@ def revocation_lag(view: Store | View, **parameters: Any) -> RevocationLag:
         `store.between(...)`, or a store for all that its logs cover.
     parameters
         Of the rules.
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> with gl.open(":memory:") as store:
+    ...     [len(found) for found in gl.detect.revocation_lag(store.between("2026-07-01", "2026-10-01")).rules]
+    [0, 0, 0, 0, 0, 0]
     """
     seen = view if isinstance(view, View) else view_of(view)
     family = tuple(rule for rule in registry().values() if rule.family == "REV")

@@ -10,6 +10,15 @@ class GrantlensError(Exception):
         What was seen and what was expected, in one sentence.
     remedy
         What to do or type next, in one sentence.
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> try:
+    ...     gl.Register.read("conections.toml")
+    ... except gl.GrantlensError as error:
+    ...     print(error.message)
+    conections.toml does not exist.
     """
 
     def __init__(self, message: str, remedy: str = "") -> None:

@@ -172,7 +172,20 @@ class Store:
 
 
 def open(path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None) -> Store:
-    """Open a store; the file is made if absent. See `Store`."""
+    """Open a store; the file is made if absent.
+
+    Parameters
+    ----------
+    path, read_only, memory_limit
+        As for `Store`.
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> with gl.open(":memory:") as store:
+    ...     store
+    Store(':memory:'): 0 files, 0 records
+    """
     return Store(path, read_only=read_only, memory_limit=memory_limit)
 
 

@@ -159,6 +159,13 @@ def review(
         A former review as JSON: what is new since then is marked, and what is gone is listed.
     parameters
         Values for parameters of the rules, by name.
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> with gl.open(":memory:") as store:
+    ...     gl.review(store.between("2026-07-01", "2026-10-01")).too_thin
+    'No log covers any part of this period: nothing can be judged.'
     """
     view = target if isinstance(target, View) else view_of(target, since, until, now)
     before = None if baseline is None else former.read(baseline)

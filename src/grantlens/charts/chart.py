@@ -31,6 +31,12 @@ def offline(only: bool = True) -> None:
     ----------
     only
         True for pictures only.
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> gl.offline(False)  # charts that can be moved, where the notebook can show them
+    >>> gl.offline()
     """
     global _interactive
     _interactive = not only
