@@ -13,7 +13,9 @@ from grantlens.cli.parameters import StorePath
 
 EXAMPLES = """Examples:
   grantlens identities add acme.duckdb identities.toml
-  grantlens identities add acme.duckdb identities.csv"""
+  grantlens identities add acme.duckdb identities.csv
+
+Every column, and a whole file as an example: docs/files.md in the repository."""
 
 
 def add(

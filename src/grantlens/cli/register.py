@@ -13,7 +13,9 @@ from grantlens.cli.parameters import StorePath
 
 EXAMPLES = """Examples:
   grantlens register add acme.duckdb connections.toml
-  grantlens register add acme.duckdb connections.csv"""
+  grantlens register add acme.duckdb connections.csv
+
+Every column, and a whole file as an example: docs/files.md in the repository."""
 
 
 def add(

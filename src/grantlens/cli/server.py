@@ -12,7 +12,9 @@ from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
 
 EXAMPLES = """Examples:
-  grantlens server add acme.duckdb servers.toml"""
+  grantlens server add acme.duckdb servers.toml
+
+Every column, and a whole file as an example: docs/files.md in the repository."""
 
 
 def add(
