@@ -18,8 +18,8 @@ from grantlens.store import Store
 RECORD = {"log": "usage", "used_at": "2026-07-01T09:00:00Z", "outcome": "success", "client_id": "c", "event_id": "u1"}
 
 READING = {
-    "coverage": (), "detect": ("--now", "2026-10-01"), "verify": (), "case": ("--client", "c"),
-    "report": ("-o", "out.html", "--now", "2026-10-01"), "export": ("-o", "out.ndjson"),
+    "coverage": (), "detect": (), "verify": (), "case": ("--client", "c"),
+    "report": ("-o", "out.html"), "export": ("-o", "out.ndjson"),
 }  # fmt: skip
 """The commands that read a store, with what else they need."""
 
@@ -108,6 +108,13 @@ def test_a_load_that_finds_nothing_makes_no_store(run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_lines_of_text_are_named_where_a_file_is_no_log(run, store_path, tmp_path):
+    assert "lines of text" in " ".join(run("load", "--help").out.split())
+    for make in (picture, plain_words):
+        make(tmp_path / make.__name__)
+        assert "lines of text" in run("load", store_path, tmp_path / make.__name__).err
+
+
 def test_a_loader_that_does_not_exist(run, store_path, tmp_path):
     path = tmp_path / "a.ndjson"
     path.write_bytes(lines(1))
@@ -134,6 +141,7 @@ def test_no_store_there(run, tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
     ran = run(words, "nowhere.duckdb", *READING[words])
     assert ran.code == 2
+    assert ran.err.startswith("grantlens: There is no store"), "not even what the clock said"
     assert "There is no store at nowhere.duckdb. Make it by loading logs: grantlens load nowhere.duckdb LOGS" in ran.err
     assert list(tmp_path.iterdir()) == []
 

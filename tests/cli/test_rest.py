@@ -33,7 +33,7 @@ def evidence(tmp_path):
 
 def test_verify_is_content_with_files_that_are_what_they_were(run, evidence):
     ran = run("verify", evidence[0])
-    assert (ran.code, ran.out) == (0, "1 of 1 loaded files are what they were.\n")
+    assert (ran.code, ran.out) == (0, "The loaded file is what it was.\n")
 
 
 @pytest.mark.parametrize("change", ["gone", "changed"])
@@ -54,6 +54,51 @@ def test_export_round_trips(run, sample_file, tmp_path):
         counts = {log: store.engine.value(f"SELECT count(*) FROM {log}") for log in ("issuance", "usage", "revocation")}
     assert {log: loaded["batches"][0][log] for log in counts} == counts
     assert loaded["batches"][0]["rejected"] == 0
+
+
+@pytest.mark.parametrize("command", [("notebooks", "copy"), ("demo", "-o"), ("case", "{store}", "--client", "c", "-o")])
+def test_a_file_where_a_folder_is_needed_gets_a_next_step(run, evidence, command):
+    store, log = evidence
+    before = log.read_bytes()
+    ran = run(*(word.format(store=store) for word in command), log)
+    assert ran.code == 2
+    assert "Name another" in ran.err
+    assert "unexpected" not in ran.err
+    assert log.read_bytes() == before
+
+
+def test_one_is_not_spoken_of_as_many(run, evidence, tmp_path):
+    store, _ = evidence
+    one = {"register": 'client]]\nclient_id = "c"', "server": 'server]]\nresource_server = "s"'}
+    for words, text in one.items():
+        (tmp_path / f"{words}.toml").write_text(f"[[{text}\n")
+        told = run(words, "add", store, tmp_path / f"{words}.toml").err
+        assert told.endswith({"register": "has 1 entry now.\n", "server": "knows 1 server now.\n"}[words])
+
+
+def test_a_note_on_a_catalogue_names_the_options_of_the_command(run, tmp_path):
+    scheme = {"type": "oauth2", "flows": {"implicit": {"authorizationUrl": "https://a.example", "scopes": {}}}}
+    operation = {"security": [{"o": ["mail.read", "mail.write"]}], "responses": {}}
+    (tmp_path / "api.json").write_text(
+        json.dumps(
+            {
+                "openapi": "3.0.0",
+                "info": {"title": "Mail", "version": "1"},
+                "paths": {"/mail": {"get": operation}},
+                "components": {"securitySchemes": {"o": scheme}},
+            }
+        )
+    )
+    ran = run("catalogue", "build", "openapi", tmp_path / "api.json", "-o", tmp_path / "api.parquet")
+    assert ran.code == 0, ran
+    assert "1 operation lists several scopes" in ran.err
+    assert "build again with --list-rule all or --list-rule any." in ran.err
+    assert "Give --server to bind them to one." in ran.err
+    ran = run(
+        "catalogue", "build", "openapi", tmp_path / "api.json", "-o", tmp_path / "api.parquet", "--list-rule", "any",
+        "--server", "mail.example",
+    )  # fmt: skip
+    assert "Note" not in ran.err
 
 
 def test_notebooks_are_copied_and_never_overwritten(run, tmp_path):

@@ -172,15 +172,16 @@ def _remark(draft: Draft, lists: list[list[str]], rule: str | None, host: str | 
     """Note what the user should look at."""
     if lists and rule is None:
         alike = sum(_looks_any(scopes) for scopes in lists)
+        listing = "1 operation lists" if len(lists) == 1 else f"{len(lists)} operations list"
         draft.notes.append(
-            f"{len(lists)} operations list several scopes and nobody reviewed what that means: they are read as "
-            f"all-of and marked. By their names {alike} of them look like any-of, which is a hint only. "
-            "Look, then build again with list_rule."
+            f"{listing} several scopes and nobody reviewed what that means: they are read as all-of and marked. "
+            f"By their names {alike} of them look{'s' if alike == 1 else ''} like any-of, which is a hint only. "
+            "Look, then build again with --list-rule all or --list-rule any."
         )
     if draft.operations and host is None:
         draft.notes.append(
             "The document names no fixed host: its operations match calls to any server. "
-            "Give server to bind them to one."
+            "Give --server to bind them to one."
         )
 
 

@@ -10,7 +10,7 @@ from grantlens.cli.gate import exit_code
 from grantlens.cli.opening import existing
 from grantlens.cli.output import write_records
 from grantlens.cli.parameters import FailOn, FormatChoice, Now, Since, StorePath, Until
-from grantlens.cli.present import present
+from grantlens.cli.present import present, tell_present
 
 if TYPE_CHECKING:
     from grantlens.findings import Findings
@@ -62,6 +62,7 @@ def detect(
     instant = present(now)
     with existing(store) as opened:
         view = view_of(opened, since, until, instant)
+        tell_present(now, instant)
         results = run(view, rules or None, evidence=evidence)
         findings = [finding for result in results for finding in result.to_dicts(evidence)]
         code = exit_code(opened, view.window, findings, fail_on)

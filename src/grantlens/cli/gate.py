@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from grantlens.cli.message import say
+from grantlens.report.formats import plural
 from grantlens.rules.rule import SEVERITIES
 from grantlens.schema import LOGS
 
@@ -28,7 +29,7 @@ def exit_code(store: Store, window: Window, findings: Iterable[Mapping[str, Any]
             finding["verdict"] == "violation" and SEVERITIES.index(finding["severity"]) >= gate for finding in findings
         )
         if broken:
-            say(f"{broken} violations are {fail_on} or worse.")
+            say(f"{plural(broken, 'violation')} {'is' if broken == 1 else 'are'} {fail_on} or worse.")
             return 1
     if not store.engine.value("SELECT count(*) FROM coverage"):
         say("Too thin to judge: the store holds no event. Load logs first: grantlens load STORE LOGS")

@@ -74,6 +74,8 @@ def _explain(error: OSError) -> tuple[str, str]:
             return f"{name} does not exist.", "Check the path."
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return f"{name} may not be read or written by this user.", "Check its permissions, or name another place."
+        case errno.EEXIST:
+            return f"{name} is a file where a folder is needed.", "Name another folder, or move the file away first."
         case errno.EISDIR:
             return f"{name} is a folder.", "Name a file."
         case errno.ENOTDIR:

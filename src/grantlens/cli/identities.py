@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
+from grantlens.report.formats import plural
 
 EXAMPLES = """Examples:
   grantlens identities add acme.duckdb identities.toml
@@ -35,11 +36,7 @@ def add(
             FROM (SELECT DISTINCT source FROM identity) i
             ANTI JOIN activity a USING (source) ORDER BY i.source"""
         )
-    say(f"The store {store} knows {_plural(names, 'name')} for {_plural(ids, 'id')} now.")
+    say(f"The store {store} knows {plural(names, 'name')} for {plural(ids, 'id')} now.")
     for source, near in strange:
         say(f"No log of source {source!r} is in the store{f'; nearest is {near!r}' if near else ''}.")
     return 0
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -15,6 +15,7 @@ from grantlens.errors import GrantlensError
 from grantlens.loaders import Loader
 from grantlens.loaders.mapped import mapping as read_mapping
 from grantlens.loaders.settings import Settings, key_set
+from grantlens.report.formats import plural
 
 EXAMPLES = """Examples:
   grantlens load acme.duckdb logs/entra/ 'logs/okta/*.json.gz'
@@ -44,7 +45,10 @@ def load(
     store: StorePath | None = None,
     /,
     *paths: Annotated[
-        str, Parameter(help="Files, folders or quoted globs: NDJSON, JSON, CSV or Parquet, plain, .gz or .zst.")
+        str,
+        Parameter(
+            help="Files, folders or quoted globs: NDJSON, JSON, CSV, Parquet or lines of text; plain, .gz or .zst."
+        ),
     ],
     loader: Annotated[
         str | None, Parameter(metavar="NAME", help="Read as this log. Recognised by content, if left out.")
@@ -98,8 +102,9 @@ def load(
         write_records(report.batches, "table", columns=COLUMNS)
     rejected = sum(batch["rejected"] for batch in report.batches)
     if rejected:
-        were = "1 record was" if rejected == 1 else f"{rejected} records were"
-        say(f"{were} rejected and kept aside; see: grantlens coverage {store}")
+        say(
+            f"{plural(rejected, 'record')} {'was' if rejected == 1 else 'were'} rejected and kept aside; see: grantlens coverage {store}"
+        )
     for batch in report.batches if wanted else ():
         if batch["records"] and batch["rejected"] == batch["records"]:
             say(_misread(batch, mapping))

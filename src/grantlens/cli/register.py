@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
+from grantlens.report.formats import plural
 
 EXAMPLES = """Examples:
   grantlens register add acme.duckdb connections.toml
@@ -30,5 +31,5 @@ def add(
     with existing(store) as opened:
         opened.add(register)
         entries = opened.engine.value("SELECT count(*) FROM register")
-    say(f"The register in {store} has {entries} entries now.")
+    say(f"The register in {store} has {plural(entries, 'entry', 'entries')} now.")
     return 0

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from grantlens.cli.gate import exit_code
 from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import FailOn, Now, Since, StorePath, Until
-from grantlens.cli.present import present
+from grantlens.cli.present import present, tell_present
 from grantlens.errors import GrantlensError
 
 EXAMPLES = """Examples:
@@ -56,6 +56,7 @@ def report(
     with existing(store) as opened:
         keep_evidence(opened.engine, [out])
         view = view_of(opened, since, until, instant)
+        tell_present(now, instant)
         result = review(view, baseline=baseline)
         getattr(result, WRITERS[out.suffix.lower()])(out)
         code = exit_code(opened, view.window, result.gated(), fail_on)

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
+from grantlens.report.formats import plural
 
 EXAMPLES = """Examples:
   grantlens server add acme.duckdb servers.toml
@@ -31,5 +32,5 @@ def add(
     with existing(store) as opened:
         opened.add(servers)
         entries = opened.engine.value("SELECT count(*) FROM server")
-    say(f"The store {store} knows {entries} servers now.")
+    say(f"The store {store} knows {plural(entries, 'server')} now.")
     return 0

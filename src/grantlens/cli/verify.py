@@ -27,5 +27,5 @@ def verify(store: StorePath, /) -> int:
             "Put the original files back, or treat the evidence of these files as unproven.",
         )
         return 2
-    print(f"{files} of {files} loaded files are what they were.")
+    print("The loaded file is what it was." if files == 1 else f"{files} of {files} loaded files are what they were.")
     return 0

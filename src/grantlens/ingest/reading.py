@@ -153,7 +153,8 @@ class Reading:
         """Say that this is no log that any loader can read."""
         seen = self._head[: 1 << 12].decode("utf-8", "replace").lstrip()[:60].splitlines()
         return LoadError(
-            f"{self.path} is neither JSON nor CSV nor Parquet; it begins with {seen[0] if seen else 'blanks'!r}.",
+            f"{self.path} is neither JSON nor CSV nor Parquet, nor lines of text that a loader knows; "
+            f"it begins with {seen[0] if seen else 'blanks'!r}.",
             f"Load the log as its provider exports it, or begin a mapping: grantlens load --explain {self.path}",
         )
 
@@ -166,7 +167,7 @@ class Reading:
         if b"\0" in head[:4096]:
             raise LoadError(
                 f"{self.path} is a binary file, no log.",
-                "Load JSON, CSV or Parquet, plain or packed with gzip or zstd.",
+                "Load JSON, CSV, Parquet or lines of text, plain or packed with gzip or zstd.",
             )
         text = head.decode("utf-8", "replace")
         shape = shape_of(text, whole=len(head) < HEAD)
