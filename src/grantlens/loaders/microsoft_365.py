@@ -187,8 +187,7 @@ def _keys(column: str) -> str:
 
 
 # Where the log says neither for whom nor that it is for everybody, the grant has no name.
-_GRANT_ID = """CASE WHEN g.whom IS NOT NULL OR g.everybody
-                      THEN 'm365:' || g.client || ':' || g.resource || coalesce(':' || g.whom, '') END"""
+_GRANT_ID = "CASE WHEN g.whom IS NOT NULL OR g.everybody THEN 'm365:' || g.client || ':' || g.resource || coalesce(':' || g.whom, '') END"
 
 # What is new in a consent, or one grant or role; the keys that came and went.
 _CHANGE_STEP = f"""
@@ -203,8 +202,7 @@ SELECT *,
             WHEN 'change' THEN NULL
             ELSE [struct_pack(client := client_object, app := coalesce(client_app, client_object), app_name := client_label,
                 resource := target_object,
-                whom := CASE WHEN is_role THEN 'role' || coalesce('/' || role, '')
-                             WHEN consent_type IS DISTINCT FROM 'AllPrincipals' THEN principal END,
+                whom := CASE WHEN is_role THEN 'role' || coalesce('/' || role, '') WHEN consent_type IS DISTINCT FROM 'AllPrincipals' THEN principal END,
                 person := CASE WHEN NOT is_role THEN principal END, everybody := NOT is_role AND consent_type = 'AllPrincipals',
                 holds := CASE WHEN NOT is_role THEN {_words("scope_new")} WHEN meaning = 'assign' THEN [role_value] END,
                 held := CASE WHEN NOT is_role THEN {_words("scope_old")} WHEN meaning = 'unassign' THEN [role_value] END)] END AS grants,
