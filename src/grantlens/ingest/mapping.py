@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import quote
-from grantlens.schema import LOGS, USAGE_CALLER, USAGE_ROW, USAGE_TARGET
+from grantlens.schema import LOGS, TIMES, USAGE_CALLER, USAGE_ROW, USAGE_TARGET
 from grantlens.schema.vocabulary import ENUMS
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ ENTRIES = {"caller_hash": USAGE_CALLER, "target_hash": USAGE_TARGET}
 
 WANTED = "line_no IN (SELECT example FROM example)"
 """The records that show what a new hash stands for."""
+
+TELLABLE = "BETWEEN TIMESTAMPTZ '0001-01-02 00:00:00+00' AND TIMESTAMPTZ '9999-12-30 23:59:59.999999+00'"
+"""Times of events that Python can hold, with a day to spare at each end: a window ends after its last event."""
 
 _SHARED = ("source",)
 """Column of a caller that is staged all the same: it is part of what makes an event the same event."""
@@ -353,7 +356,9 @@ def _refused(columns: list[Column], types: dict[str, str]) -> str:
         if column.required and column.name not in FILLED:
             reasons += f" WHEN {name} IS NULL THEN '{column.name}: missing'"
         seen = f"'{column.name}: ''' || left({name}::VARCHAR, 60) || ''' is {_expected(column.type)}'"
-        if column.type == "TIMESTAMPTZ":
+        if column.name in TIMES.values():
+            reasons += f" WHEN {name} IS NOT NULL AND ({value} IS NULL OR {value} NOT {TELLABLE}) THEN {seen}"
+        elif column.type == "TIMESTAMPTZ":
             reasons += f" WHEN {name} IS NOT NULL AND ({value} IS NULL OR NOT isfinite({value})) THEN {seen}"
         elif value != name:
             reasons += f" WHEN {name} IS NOT NULL AND {value} IS NULL THEN {seen}"
