@@ -1,5 +1,16 @@
 """The errors a user can meet; each says what was seen, what was expected and what to do next."""
 
+import errno
+
+DEBUG = "GRANTLENS_DEBUG"
+"""Environment variable that lets an unexpected error show where it came from."""
+
+MISTAKE = f"This is a mistake in grantlens; set {DEBUG}=1 and run the command again to see where."
+"""The remedy of an error that nobody foresaw."""
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where nothing more can be written."""
+
 
 class GrantlensError(Exception):
     """Base of every error that grantlens raises on purpose.

@@ -5,6 +5,7 @@ import stat
 
 import pytest
 
+from grantlens.ingest.reading import Reading
 from grantlens.store import Store
 
 
@@ -130,6 +131,18 @@ def test_one_bad_file_does_not_stop_the_others(run, store_path, log, tmp_path):
     assert {batch["path"] for batch in json.loads(ran.out)["batches"]} == {str(log), str(other)}
     assert [line for line in ran.err.splitlines() if "noise.ndjson" in line]
     assert [line for line in ran.err.splitlines() if "missing.ndjson" in line]
+
+
+def test_json_comes_also_if_a_file_meets_a_mistake_of_ours(run, store_path, tmp_path, log, monkeypatch):
+    strange = write(tmp_path / "a.ndjson", [usage("u9")])
+    hollow = Reading.hollow
+    monkeypatch.setattr(Reading, "hollow", lambda each: (each.path == str(strange) and {}["gone"]) or hollow(each))
+    ran = run("load", store_path, strange, log, "--json")
+    assert ran.code == 2
+    assert [batch["path"] for batch in json.loads(ran.out)["batches"]] == [str(log)]
+    assert ran.err.startswith(
+        f"grantlens: {strange}: Something unexpected happened: KeyError: 'gone'. This is a mistake"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,17 @@
 """A bad file is one clear error; nothing of it is kept, and the others load."""
 
+import errno
 import gzip
 import json
+import os
 
 import pyarrow as pa
 import pytest
 
-from grantlens.errors import LoadError
+from grantlens.errors import LoadError, StoreError
 from grantlens.ingest import content as content_module
 from grantlens.ingest import lines, load_file
+from grantlens.ingest.reading import Reading
 from grantlens.store import Store
 
 from .oracle import ndjson, usage
@@ -123,3 +126,71 @@ def test_globs_and_folders_are_read_in_order_and_once(tmp_path):
         names = [batch["path"].removeprefix(str(tmp_path) + "/") for batch in report]
         assert names == ["a.ndjson", "b.ndjson", "deep/c.ndjson"]
     assert list(dict.fromkeys(seen)) == [str(tmp_path / name) for name in names]
+
+
+def test_a_name_that_is_not_utf8_is_one_error_and_the_others_load(tmp_path):
+    ndjson(tmp_path / "a.ndjson", [usage(1)])
+    name = os.fsencode(tmp_path / "b") + b"\xff.ndjson"
+    try:
+        with open(name, "wb") as file:
+            file.write(GOOD)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    ndjson(tmp_path / "c.ndjson", [usage(2)])
+    with Store(":memory:") as store:
+        report = store.load(tmp_path)
+        assert [os.path.basename(batch["path"]) for batch in report] == ["a.ndjson", "c.ndjson"]
+        ((path, message, remedy),) = report.failed
+        assert os.fsencode(path) == name
+        assert "not UTF-8" in message
+        assert "Rename it" in remedy
+
+
+@pytest.fixture
+def failing(tmp_path, monkeypatch):
+    """Return a function that lets the second of three files end in an error, and loads them."""
+    monkeypatch.delenv("GRANTLENS_DEBUG", raising=False)
+    for number, name in enumerate("abc"):
+        ndjson(tmp_path / f"{name}.ndjson", [usage(number)])
+    hollow = Reading.hollow
+
+    def load(store, error):
+        def fail(reading):
+            if reading.path.endswith("b.ndjson"):
+                raise error
+            return hollow(reading)
+
+        monkeypatch.setattr(Reading, "hollow", fail)
+        return store.load(tmp_path)
+
+    return load
+
+
+def test_a_mistake_of_ours_is_named_and_the_other_files_load(failing):
+    with Store(":memory:") as store:
+        report = failing(store, ZeroDivisionError("Bearer abcdefghijkl\nmore"))
+        assert [os.path.basename(batch["path"]) for batch in report] == ["a.ndjson", "c.ndjson"]
+        ((path, message, remedy),) = report.failed
+        assert path.endswith("b.ndjson")
+        assert message == "Something unexpected happened: ZeroDivisionError: Bearer ***."
+        assert "a mistake in grantlens" in remedy
+
+
+def test_a_file_that_the_disk_does_not_give_is_named(failing):
+    with Store(":memory:") as store:
+        ((_, message, _),) = failing(store, OSError(errno.EIO, os.strerror(errno.EIO))).failed
+        assert message == f"It cannot be read: {os.strerror(errno.EIO)}."
+
+
+@pytest.mark.parametrize("error", [StoreError("full"), OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+def test_what_concerns_all_files_ends_the_load(failing, error):
+    with Store(":memory:") as store:
+        with pytest.raises(type(error)):
+            failing(store, error)
+        assert store.engine.value("SELECT count(*) FROM batch") == 1
+
+
+def test_a_mistake_of_ours_shows_where_it_came_from_on_request(failing, monkeypatch):
+    monkeypatch.setenv("GRANTLENS_DEBUG", "1")
+    with Store(":memory:") as store, pytest.raises(ZeroDivisionError):
+        failing(store, ZeroDivisionError())

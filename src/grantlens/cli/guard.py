@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from grantlens.cli.message import complain, say
-from grantlens.errors import GrantlensError
+from grantlens.errors import DEBUG, MISTAKE, NO_ROOM, GrantlensError
 
 FINE = 0
 FINDINGS = 1
@@ -18,9 +18,6 @@ FAILED = 2
 """Wrong usage, failure, or data too thin to judge."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-
-DEBUG = "GRANTLENS_DEBUG"
-"""Environment variable that lets an unexpected error show where it came from."""
 
 
 def guarded(arguments: Sequence[str] | None) -> int:
@@ -45,17 +42,14 @@ def guarded(arguments: Sequence[str] | None) -> int:
         _forget_stdout()
         return BROKEN_PIPE
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in NO_ROOM:
             _forget_stdout()
         complain(*_explain(error))
         return FAILED
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        complain(
-            f"Something unexpected happened: {type(error).__name__}: {error}.",
-            f"This is a mistake in grantlens; set {DEBUG}=1 and run the command again to see where.",
-        )
+        complain(f"Something unexpected happened: {type(error).__name__}: {error}.", MISTAKE)
         return FAILED
 
 

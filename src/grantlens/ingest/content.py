@@ -34,6 +34,8 @@ class Content:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        if not _is_utf8(path):
+            raise LoadError(f"{path} has a name that is not UTF-8.", "Rename it, or the folder that it is in.")
         try:
             self._file = open(path, "rb", buffering=0)  # noqa: SIM115
             found = os.fstat(self._file.fileno())
@@ -191,6 +193,15 @@ class Content:
                 f"{self.path} unpacks to more than {MAX_RATIO} times its size: it looks like a decompression bomb.",
                 "If it is a log, unpack it yourself and load the result.",
             )
+
+
+def _is_utf8(path: str) -> bool:
+    """True unless Python had to put something else in place of bytes that are no UTF-8."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _version(found: os.stat_result) -> tuple[int, ...]:

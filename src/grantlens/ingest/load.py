@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import owner_only
-from grantlens.errors import LoadError
+from grantlens.errors import DEBUG, MISTAKE, NO_ROOM, GrantlensError, LoadError, StoreError
 from grantlens.ingest.account import Account, already_loaded, noting_other_loader
 from grantlens.ingest.content import FileChanged
 from grantlens.ingest.coverage import refresh_coverage
@@ -19,6 +19,7 @@ from grantlens.ingest.files import expand
 from grantlens.ingest.opening import SMALL, Opened, Opener
 from grantlens.ingest.outcome import LoadReport
 from grantlens.ingest.pipeline import Pipeline
+from grantlens.ingest.secrecy import masked
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:
@@ -68,8 +69,12 @@ def load_files(
             following = files[done + 1] if done + 1 < len(files) else None
             try:
                 report.batches.append(_load_next(engine, opener, path, following, told, meanwhile))
-            except LoadError as error:
+            except StoreError:
+                raise  # the next file would meet it too
+            except GrantlensError as error:
                 report.failed.append((path, error.message, error.remedy))
+            except Exception as error:
+                report.failed.append((path, *_unforeseen(error)))
     if progress and files:
         progress(files[-1], len(files), len(files), 100.0)
     return report
@@ -141,6 +146,17 @@ def _load(
     holds = [log for log in LOGS if account.counts[log]]
     refresh_coverage(engine, account.batch_id, loader.carries, holds, by_presence=loader.name == "native")
     return batch
+
+
+def _unforeseen(error: Exception) -> tuple[str, str]:
+    """Return message and remedy of what went wrong with one file, and nobody foresaw; raise what concerns all files."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in NO_ROOM or os.environ.get(DEBUG):
+        raise error
+    if number is not None:
+        return f"It cannot be read: {os.strerror(number)}.", "Check the file, and the disk that it is on."
+    said = masked(str(error).partition("\n")[0])
+    return f"Something unexpected happened: {type(error).__name__}: {said}.", MISTAKE
 
 
 def _require_zone(engine: Engine, zone: str) -> None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from grantlens.errors import LoadError
 from grantlens.ingest.beside import Beside
 from grantlens.ingest.content import Content
 from grantlens.ingest.lines import FIRST_BYTES, MAPPERS
@@ -192,5 +191,5 @@ def _discard(ahead: tuple[str, Future[Opened]] | None) -> None:
     """Close what was opened ahead and is not wanted."""
     if ahead is None:
         return
-    with suppress(LoadError):  # its turn would have told
+    with suppress(Exception):  # its turn would have told
         ahead[1].result().close()
