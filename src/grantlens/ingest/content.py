@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import stat
 import zlib
 from collections.abc import Iterator
 
@@ -19,6 +20,14 @@ RATIO_FREE = 64 << 20
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_KINDS = {
+    stat.S_IFIFO: ("pipe", "Write what comes out of it to a file first, and load that."),
+    stat.S_IFSOCK: ("socket", "Name a file."),
+    stat.S_IFCHR: ("device", "Name a file."),
+    stat.S_IFBLK: ("device", "Name a file."),
+}
+"""What else may stand under a name: to open it might wait for ever, and it could not be read twice."""
+
 _OTHER = {b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7z", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 
 
@@ -37,8 +46,10 @@ class Content:
         if not _is_utf8(path):
             raise LoadError(f"{path} has a name that is not UTF-8.", "Rename it, or the folder that it is in.")
         try:
+            _refuse_other_kinds(path, os.stat(path).st_mode)
             self._file = open(path, "rb", buffering=0)  # noqa: SIM115
             found = os.fstat(self._file.fileno())
+            magic = os.pread(self._file.fileno(), 8, 0)
         except OSError as error:
             raise LoadError(
                 f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."
@@ -49,7 +60,6 @@ class Content:
         self._hash = hashlib.sha256()
         self._unread = b""
         self.plain = False
-        magic = os.pread(self._file.fileno(), 8, 0)
         for start, kind in _OTHER.items():
             if magic.startswith(start):
                 self.close()
@@ -193,6 +203,12 @@ class Content:
                 f"{self.path} unpacks to more than {MAX_RATIO} times its size: it looks like a decompression bomb.",
                 "If it is a log, unpack it yourself and load the result.",
             )
+
+
+def _refuse_other_kinds(path: str, mode: int) -> None:
+    kind, remedy = _KINDS.get(stat.S_IFMT(mode), (None, ""))
+    if kind:
+        raise LoadError(f"{path} is a {kind}, no file.", remedy)
 
 
 def _is_utf8(path: str) -> bool:

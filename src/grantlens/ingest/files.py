@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from grantlens.errors import LoadError
 def expand(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[str], list[LoadError]]:
     """Return the files that the paths mean, and an error for each path that means none.
 
-    Folders are read with everything below them, in sorted order, hidden files left out. A file that
-    is named twice is kept once.
+    Folders are read with everything below them, in sorted order; hidden files are left out, and pipes, sockets and
+    devices. A file that is named twice is kept once.
 
     Examples
     --------
@@ -39,7 +40,7 @@ def expand(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[str], list[Loa
 def _files_of(name: str) -> list[str] | None:
     path = Path(name)
     if path.is_dir():
-        return _below(path)
+        return [file for file in _below(path) if _may_be_log(file)]
     if path.exists():
         return [name]
     if glob.has_magic(name):
@@ -55,6 +56,14 @@ def _below(folder: Path) -> list[str]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [os.path.join(root, name) for name in names if not name.startswith(".")]
     return sorted(found)
+
+
+def _may_be_log(path: str) -> bool:
+    """True if it is a file, or if nothing is there to tell: its turn will say so, as with a broken link."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return True
 
 
 def _absent(name: str) -> LoadError:

@@ -1,0 +1,68 @@
+"""Which files a load means: what can be read as a log, and nothing that would let it wait for ever."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from grantlens.errors import LoadError
+from grantlens.ingest import load_file
+from grantlens.store import Store
+
+from .oracle import ndjson, usage
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return a folder with a log, a pipe, a socket and a broken link."""
+    made = tmp_path / "logs"
+    made.mkdir()
+    ndjson(made / "b.ndjson", [usage(1)])
+    os.mkfifo(made / "a.fifo")
+    (made / "c.link").symlink_to(made / "gone")
+    monkeypatch.chdir(made)  # the name of a socket may be only a hundred letters long
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("d.socket")
+        yield made
+
+
+def test_a_folder_is_read_without_its_pipes_and_sockets(folder):
+    with Store(":memory:") as store:
+        report = store.load(folder)
+        assert [batch["path"] for batch in report] == [str(folder / "b.ndjson")]
+        ((path, message, _),) = report.failed
+        assert path == str(folder / "c.link")
+        assert "No such file" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("a.fifo", "a.fifo is a pipe"), ("d.socket", "d.socket is a socket"), ("/dev/zero", "is a device")],
+)
+def test_what_is_no_file_is_named_if_it_is_asked_for(folder, name, says):
+    with Store(":memory:") as store:
+        with pytest.raises(LoadError, match=says) as caught:
+            load_file(store.engine, name)
+        assert "file" in caught.value.remedy
+
+
+def test_the_output_of_another_program_is_to_be_written_to_a_file_first(folder):
+    script = "from grantlens.cli import main; import sys; sys.exit(main(['load', 'x.duckdb', '/dev/stdin', 'b.ndjson', '--json']))"
+    text = (folder / "b.ndjson").read_text()
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=text, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 2
+    assert '"path": "b.ndjson"' in done.stdout
+    assert done.stderr.startswith(
+        "grantlens: /dev/stdin is a pipe, no file. Write what comes out of it to a file first"
+    )
+
+
+def test_a_folder_of_nothing_but_pipes_holds_no_file(tmp_path):
+    os.mkfifo(tmp_path / "a")
+    with Store(":memory:") as store:
+        ((_, message, _),) = store.load(tmp_path).failed
+        assert message == f"{tmp_path} holds no file."
