@@ -66,3 +66,25 @@ def test_a_folder_of_nothing_but_pipes_holds_no_file(tmp_path):
     with Store(":memory:") as store:
         ((_, message, _),) = store.load(tmp_path).failed
         assert message == f"{tmp_path} holds no file."
+
+
+@pytest.mark.parametrize("name", ["acme.duckdb", "link.duckdb"])
+def test_a_store_among_its_own_logs_is_none_of_them(tmp_path, name):
+    ndjson(tmp_path / "a.ndjson", [usage(1)])
+    (tmp_path / "link.duckdb").symlink_to(tmp_path / "acme.duckdb")
+    for loaded in (1, 0):
+        with Store(tmp_path / name) as store:
+            store.engine.execute(f"INSERT INTO meta VALUES ('test {loaded}', '')")
+            assert os.path.exists(tmp_path / "acme.duckdb.wal")
+            report = store.load(tmp_path)
+            assert report.failed == []
+            assert (len(report), report.total("usage")) == (1, loaded)
+
+
+def test_another_store_among_the_logs_is_named(tmp_path):
+    Store(tmp_path / "other.duckdb").close()
+    ndjson(tmp_path / "a.ndjson", [usage(1)])
+    with Store(":memory:") as store:
+        report = store.load(tmp_path)
+        assert len(report) == 1
+        assert [path for path, _, _ in report.failed] == [str(tmp_path / "other.duckdb")]

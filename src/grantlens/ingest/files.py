@@ -5,17 +5,30 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from grantlens.errors import LoadError
 
+Identity = tuple[int, int]
+"""Device and number of a file."""
 
-def expand(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[str], list[LoadError]]:
+OWN_ENDS = ("", ".wal")
+"""What stands behind the name of a store in the names of its files."""
+
+
+def expand(paths: Iterable[str | os.PathLike[str]], store: str | None = None) -> tuple[list[str], list[LoadError]]:
     """Return the files that the paths mean, and an error for each path that means none.
 
     Folders are read with everything below them, in sorted order; hidden files are left out, and pipes, sockets and
     devices. A file that is named twice is kept once.
+
+    Parameters
+    ----------
+    paths
+        Files, folders and globs.
+    store
+        The file into which they are loaded: where it lies among the logs, it is none of them.
 
     Examples
     --------
@@ -25,9 +38,10 @@ def expand(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[str], list[Loa
     """
     files: dict[str, None] = {}
     errors: list[LoadError] = []
+    own = {each for end in OWN_ENDS if store and (each := _identity(os.path.realpath(store) + end))}
     for given in paths:
         name = os.fspath(given)
-        found = _files_of(name)
+        found = _files_of(name, own)
         if found is None:
             errors.append(_absent(name))
         elif not found:
@@ -37,16 +51,16 @@ def expand(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[str], list[Loa
     return list(files), errors
 
 
-def _files_of(name: str) -> list[str] | None:
+def _files_of(name: str, own: Collection[Identity]) -> list[str] | None:
     path = Path(name)
     if path.is_dir():
-        return [file for file in _below(path) if _may_be_log(file)]
+        return [file for file in _below(path) if _may_be_log(file, own)]
     if path.exists():
         return [name]
     if glob.has_magic(name):
         matched = sorted(glob.glob(name, recursive=True))
         if matched:
-            return [file for match in matched for file in (_files_of(match) or [])]
+            return [file for match in matched for file in (_files_of(match, own) or [])]
     return None
 
 
@@ -58,12 +72,22 @@ def _below(folder: Path) -> list[str]:
     return sorted(found)
 
 
-def _may_be_log(path: str) -> bool:
-    """True if it is a file, or if nothing is there to tell: its turn will say so, as with a broken link."""
+def _may_be_log(path: str, own: Collection[Identity]) -> bool:
+    """True if it is a file and not our own, or if nothing is there to tell: its turn will say so, as with a broken link."""
     try:
-        return stat.S_ISREG(os.stat(path).st_mode)
+        found = os.stat(path)
     except OSError:
         return True
+    return stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) not in own
+
+
+def _identity(path: str) -> Identity | None:
+    """Return what tells a file from all others, whatever it is called; None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _absent(name: str) -> LoadError:
