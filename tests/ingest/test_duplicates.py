@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 import pyarrow as pa
+import pytest
 
 from grantlens.ingest.pipeline import first_of_each
 from grantlens.loaders.native import LOADER
@@ -105,6 +106,55 @@ def _everything(store):
 
 def test_rows_out_of_order_are_left_to_the_end_of_the_file():
     """Which of two rows of an event is the first one is told by its line, not by where it stands."""
-    rows = pa.table({"line_no": [3, 1, 2], "event_id": ["a", "a", "b"]})
-    assert first_of_each(rows) is rows
-    assert first_of_each(rows.sort_by("line_no"))["line_no"].to_pylist() == [1, 2]
+    times = pa.array([0, 0, 0], pa.timestamp("us", "UTC"))
+    rows = pa.table({"line_no": [3, 1, 2], "event_id": ["a", "a", "b"], "issued_at": times})
+    assert first_of_each(rows, "issued_at") is rows
+    assert first_of_each(rows.sort_by("line_no"), "issued_at")["line_no"].to_pylist() == [1, 2]
+
+
+RECORDS = {"usage": (usage, "used_at"), "issuance": (issuance, "issued_at"), "revocation": (revocation, "revoked_at")}
+DAY = "2026-03-01T"
+
+
+def _pairs(log):
+    """Return pairs of records with one id, and how many events each pair is."""
+    make, time = RECORDS[log]
+    noon = make(1, **{time: f"{DAY}12:00:00Z", "tenant": "a"})
+    return {
+        "another tenant": ([noon, noon | {"tenant": "b"}], 2),
+        "another day": ([noon, noon | {time: "2026-03-02T12:00:00Z"}], 2),
+        "an hour before": ([noon, noon | {time: f"{DAY}11:00:00Z"}], 2),
+        "delivered later": ([noon | {"received_at": f"{DAY}12:00:05Z"}, noon | {"received_at": f"{DAY}18:00:00Z"}], 1),
+        "rounded to the next minute": ([noon | {time: f"{DAY}11:59:59.999Z"}, noon], 1),
+        "told by two devices": ([noon, noon | {time: f"{DAY}12:00:00.000173Z"}], 1),
+        "no tenant said": ([noon, noon | {"tenant": None}], 1),
+        "no tenant said at first": ([noon | {"tenant": None}, noon], 1),
+        "two tenants, twice": ([noon | {"tenant": tenant} for tenant in "abab"], 2),
+    }
+
+
+@pytest.mark.parametrize("case", _pairs("usage"))
+@pytest.mark.parametrize("log", RECORDS)
+def test_equal_ids_of_another_tenant_or_time_are_other_events(tmp_path, log, case):
+    records, events = _pairs(log)[case]
+    together = ndjson(tmp_path / "together.ndjson", records)
+    (tmp_path / "apart").mkdir()
+    for number, record in enumerate(records):
+        ndjson(tmp_path / "apart" / f"{number}.ndjson", [record])
+    for path in (together, tmp_path / "apart"):
+        with Store(":memory:") as store:
+            report = store.load(path)
+            assert (report.total(log), report.total("duplicates")) == (events, len(records) - events)
+            assert store.engine.value(f"SELECT count(*) FROM {log}") == events
+            again = store.load(ndjson(tmp_path / "again.ndjson", [*records, {}]))
+            assert (again.total(log), again.total("duplicates")) == (0, len(records))
+
+
+def test_two_installations_that_both_count_from_one_are_kept_apart(tmp_path):
+    first = [issuance(n, issued_at=f"2025-05-{n + 1:02}T08:00:00Z") for n in range(20)]
+    second = [issuance(n, issued_at=f"2026-01-{n + 1:02}T08:00:00Z") for n in range(20)]
+    mixed = [record for pair in zip(first, second, strict=True) for record in pair]
+    with Store(":memory:") as store:
+        assert store.load(ndjson(tmp_path / "a.ndjson", first)).total("issuance") == 20
+        report = store.load(ndjson(tmp_path / "b.ndjson", mixed))
+        assert (report.total("issuance"), report.total("duplicates")) == (20, 20)

@@ -1,14 +1,53 @@
-"""De-duplication: the same source and event id is one event, within a file and against the store."""
+"""De-duplication: the same event is kept once, within a file and against the store.
+
+It is the same where source and id are, the times are near each other, and the tenant is not another one. Ids alone do not
+tell: some providers count from 1 in each installation, and some give the same id in each tenant.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from grantlens.schema import LOGS
+from grantlens.schema import LOGS, TIMES
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.account import Account
+
+NEAR_SECONDS = 60
+"""Between the times that two records of one event may tell: exports cut off or round them, and devices write one after another."""
+
+_LEFT = "FROM mine ANTI JOIN duplicate USING (row)"
+
+# The few that no row equals in all: those of one id are ordered by time, and a long step begins another event. What the
+# store holds comes first. A row without a tenant may be of any.
+_NOT_EXACTLY = f"""
+INSERT INTO duplicate
+WITH left_over AS ({_LEFT}),
+stated AS (
+    FROM left_over
+    UNION ALL
+    SELECT NULL, CASE WHEN tenant IS NULL THEN -2 ELSE -1 END, source, tenant, event_id, moment
+    FROM theirs SEMI JOIN left_over USING (source, event_id)
+),
+repeated AS (
+    SELECT source, event_id FROM stated GROUP BY ALL HAVING count(*) > 1
+),
+stepped AS (
+    SELECT *, moment - lag(moment) OVER (PARTITION BY source, event_id ORDER BY moment) > INTERVAL {NEAR_SECONDS} SECONDS AS step
+    FROM stated SEMI JOIN repeated USING (source, event_id)
+),
+told AS (
+    SELECT *, count(*) FILTER (step) OVER (PARTITION BY source, event_id ORDER BY moment) AS event FROM stepped
+),
+numbered AS (
+    SELECT row, tenant, row_number() OVER one AS nth, first_value(tenant IS NULL) OVER one AS of_any,
+           row_number() OVER (PARTITION BY source, event_id, event, tenant ORDER BY line_no, row) AS nth_of_tenant
+    FROM told
+    WINDOW one AS (PARTITION BY source, event_id, event ORDER BY line_no, row)
+)
+SELECT row FROM numbered WHERE row IS NOT NULL AND nth > 1 AND (tenant IS NULL OR of_any OR nth_of_tenant > 1)
+"""
 
 
 class Duplicates:
@@ -48,24 +87,19 @@ class Duplicates:
         self._run("INSERT INTO event_key SELECT event_key FROM usage_key")
 
     def _drop_usage(self) -> None:
-        """Equal hashes name candidates; equal ids decide."""
+        """Equal hashes name candidates."""
         self._run(
-            "CREATE OR REPLACE TEMP TABLE candidate AS SELECT usage_id, event_key FROM usage_key WHERE event_key IN "
+            "CREATE OR REPLACE TEMP TABLE mine AS SELECT usage_id AS row, line_no, source, tenant, event_id, used_at AS moment "
+            "FROM usage_row SEMI JOIN (SELECT usage_id FROM usage_key WHERE event_key IN "
             "(SELECT event_key FROM usage_key GROUP BY 1 HAVING count(*) > 1) "
-            "OR event_key IN (SELECT event_key FROM event_key)"
+            "OR event_key IN (SELECT event_key FROM event_key)) USING (usage_id) JOIN usage_caller USING (caller_id)"
         )
-        self._run(
-            "CREATE OR REPLACE TEMP TABLE duplicate AS "
-            "WITH mine AS (SELECT u.usage_id, u.line_no, c.source, u.event_id FROM usage_row u JOIN candidate USING (usage_id) "
-            "JOIN usage_caller c USING (caller_id)), "
-            "theirs AS (SELECT DISTINCT c.source, u.event_id FROM usage_row u JOIN usage_caller c USING (caller_id) "
-            "WHERE u.batch_id < $batch AND u.event_id IN (SELECT event_id FROM mine)) "
-            "SELECT usage_id FROM (SELECT m.*, t.event_id IS NOT NULL AS known, row_number() OVER (PARTITION BY "
-            "m.source, m.event_id ORDER BY m.line_no, m.usage_id) AS nth FROM mine m LEFT JOIN theirs t ON t.source = m.source "
-            "AND t.event_id = m.event_id) WHERE known OR nth > 1"
+        self._tell(
+            "SELECT source, tenant, event_id, used_at AS moment FROM usage_row JOIN usage_caller USING (caller_id) "
+            "WHERE batch_id < $batch"
         )
-        self._run("DELETE FROM usage_row WHERE usage_id IN (SELECT usage_id FROM duplicate)")
-        self._run("DELETE FROM usage_key WHERE usage_id IN (SELECT usage_id FROM duplicate)")
+        self._run("DELETE FROM usage_row WHERE usage_id IN (SELECT row FROM duplicate)")
+        self._run("DELETE FROM usage_key WHERE usage_id IN (SELECT row FROM duplicate)")
         self._forget("usage")
 
     def _settle(self, log: str) -> None:
@@ -80,15 +114,26 @@ class Duplicates:
         )
         if rows == different and not known:
             return
-        self._run(
-            "CREATE OR REPLACE TEMP TABLE duplicate AS "
-            f"WITH kept AS (SELECT arg_min(rowid, (line_no, rowid)) AS row {mine} GROUP BY source, event_id) "
-            f"SELECT f.row FROM (SELECT rowid AS row, source, event_id {mine}) f "
-            f"LEFT JOIN (SELECT DISTINCT source, event_id {theirs}) k ON k.source = f.source AND k.event_id = f.event_id "
-            "WHERE k.event_id IS NOT NULL OR f.row NOT IN (FROM kept)"
-        )
+        event = f"source, tenant, event_id, {TIMES[log]} AS moment"
+        self._run(f"CREATE OR REPLACE TEMP TABLE mine AS SELECT rowid AS row, line_no, {event} {mine}")
+        self._tell(f"SELECT {event} {theirs}")
         self._run(f"DELETE FROM {log} WHERE rowid IN (SELECT row FROM duplicate)")
         self._forget(log)
+
+    def _tell(self, theirs: str) -> None:
+        """Find which rows of `mine` are events that are there already; `theirs` is the SELECT of those that are."""
+        self._run(f"CREATE OR REPLACE TEMP TABLE theirs AS {theirs} AND event_id IN (SELECT event_id FROM mine)")
+        self._run(
+            "CREATE OR REPLACE TEMP TABLE duplicate AS SELECT row FROM mine m SEMI JOIN theirs t "
+            "ON t.source = m.source AND t.event_id = m.event_id AND t.moment = m.moment AND t.tenant IS NOT DISTINCT FROM m.tenant"
+        )
+        self._run(
+            f"INSERT INTO duplicate SELECT row FROM ({_LEFT}) "
+            "QUALIFY row_number() OVER (PARTITION BY source, tenant, event_id, moment ORDER BY line_no, row) > 1"
+        )
+        self._run(_NOT_EXACTLY)
+        for table in ("mine", "theirs"):
+            self._run(f"DROP TABLE temp.{table}")
 
     def _forget(self, log: str) -> None:
         """Take the duplicates out of the counts."""

@@ -9,7 +9,7 @@ from grantlens.engine.duckdb import MalformedJson, quote
 from grantlens.ingest.chunk import Chunk, Lines, Rows, distinct, first_places, int_array, numbers_of
 from grantlens.ingest.content import FileChanged
 from grantlens.ingest.dictionary import DICTIONARIES, Seen, Unfit, entries_of, places_among
-from grantlens.ingest.duplicates import Duplicates
+from grantlens.ingest.duplicates import NEAR_SECONDS, Duplicates
 from grantlens.ingest.mapper import Mapped, Mapper, bound
 from grantlens.ingest.mapping import Staging
 from grantlens.ingest.rejection import rejected
@@ -198,7 +198,7 @@ class Pipeline:
         with self.engine.registered("mapped_row", table):
             rows = self._count(staged.log, "mapped_row")
         if "source" not in staged.given:  # else it takes part in what makes an event the same
-            table = first_of_each(table)
+            table = first_of_each(table, TIMES[staged.log])
             self.account.add(staged.log, len(table) - rows)
             self.account.add("duplicates", rows - len(table))
         special = {"batch_id": "$batch", "line_no": self._line("s"), "event_id": "s.event_id"}
@@ -222,22 +222,41 @@ class Pipeline:
         self.engine.execute(sql, self._parameters)
 
 
-def first_of_each(table: pa.Table) -> pa.Table:
-    """Return the first row of each event: to write one that is there already and to delete it again takes far longer.
+def first_of_each(table: pa.Table, time: str) -> pa.Table:
+    """Return the rows without those that tell the event of an earlier one: to write them and to delete them again takes far longer.
+
+    Parameters
+    ----------
+    table
+        Rows with `line_no`, `event_id` and, if the log says so, `tenant`.
+    time
+        The column that holds the event time.
 
     Examples
     --------
     >>> import pyarrow as pa
-    >>> first_of_each(pa.table({"line_no": [1, 2, 3], "event_id": ["a", "b", "a"]})).to_pylist()
-    [{'line_no': 1, 'event_id': 'a'}, {'line_no': 2, 'event_id': 'b'}]
+    >>> times = pa.array([0, 0, 1], pa.timestamp("us"))
+    >>> first_of_each(pa.table({"line_no": [1, 2, 3], "event_id": ["a", "b", "a"], "used_at": times}), "used_at")["line_no"].to_pylist()
+    [1, 2]
     """
     import numpy as np
 
-    events = numbers_of(table["event_id"].combine_chunks().dictionary_encode().indices, "int32")
+    events = _codes(table["event_id"])
     first = first_places(events)
     if len(first) == len(table) or np.diff(numbers_of(table["line_no"], "int64")).min(initial=0) < 0:
         return table
-    return table.take(int_array(first))
+    moments, before = numbers_of(table[time], "int64"), first[events]
+    again = np.abs(moments - moments[before]) <= NEAR_SECONDS * 1_000_000
+    if "tenant" in table.column_names:
+        tenants = _codes(table["tenant"])
+        again &= tenants == tenants[before]
+    again[first] = False
+    return table.take(int_array(np.flatnonzero(~again)))
+
+
+def _codes(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a number for each value, counted up in the order of first appearance; equal values have the same."""
+    return numbers_of(column.combine_chunks().dictionary_encode("encode").indices, "int32")
 
 
 def _told_unfit(calls: pa.Table, unfit: Unfit) -> tuple[pa.Table, pa.Table]:
