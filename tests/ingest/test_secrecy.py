@@ -20,8 +20,31 @@ TOKENS = [
     "xoxb-123456789012-abcdefghijkl",
     "sk-proj-abcdefghijklmnopqrstuvwx",
     "IQoJb3JpZ2luX2VjE" + "A" * 300,
+    "hvs." + "CAESIJ0abcdefghijklmnopqrstuvwxyz",
+    "npm_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3gH6",
+    "hf_" + "abcdefghijklmnopqrstuvwxyzABCDEFGH",
+    "AIza" + "SyA-1234567890abcdefghijklmnopqrstu",
+    "sk_live_" + "abcdefghijklmnop01234567",
+    "rk_test_" + "abcdefghijklmnop01234567",
+    "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIEowIBAAKCAQEA7\nabc/def+ghi==\n-----END RSA PRIVATE KEY-----",
 ]
-IDS = ["7bf11436-cdf3-d4fa-090e-48d825ea44f7", "AT.0mJAgkGvwl6f5Cs", "sha256:ab12", "t1"]
+IDS = [
+    "risk-assessment-of-the-whole-department",
+    "desk-booking-service-account-7",
+    "sk-short",
+    "hf_model",
+    "shf_abcdefghijklmnopqrstuvwxyzabcdefgh",
+    "npm_config_registry",
+    "AIzawl",
+    "bearer-of-the-ring",
+    "Bearer of news",
+    "v1//projects-and-folders-of-acme",
+    "-----BEGIN PUBLIC KEY-----",
+    "7bf11436-cdf3-d4fa-090e-48d825ea44f7",
+    "AT.0mJAgkGvwl6f5Cs",
+    "sha256:ab12",
+    "t1",
+]
 
 
 @pytest.mark.parametrize("token", TOKENS)
@@ -39,6 +62,45 @@ def test_a_raw_token_is_stored_as_keyed_hash_everywhere(tmp_path, token):
             assert store.engine.value(f"SELECT token_id FROM {log}") == expected
         assert store.engine.value("SELECT parent_token_id FROM issuance") == expected
     assert token.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("around", ["Bearer {}", "bearer  {}", " {}", "{} ", "token {}\n", "\tDPoP {}"])
+def test_a_token_is_the_same_with_what_stands_around_it_in_a_header(tmp_path, around):
+    records = [record(1, token_id=around.format(TOKENS[1])) for record in (usage, issuance, revocation)]
+    with Store(":memory:") as store:
+        store.load(ndjson(tmp_path / "a.ndjson", records))
+        expected = keyed_hash(TOKENS[1], store.engine.value("SELECT value FROM meta WHERE name = 'token_key'"))
+        for log in ("usage", "issuance", "revocation"):
+            assert store.engine.value(f"SELECT token_id FROM {log}") == expected
+
+
+TEXTS = {
+    "usage": (usage, ("user_agent", "target", "operation")),
+    "issuance": (issuance, ("user_agent",)),
+    "revocation": (revocation, ("reason",)),
+}
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_raw_token_in_a_text_is_masked(tmp_path, token):
+    records = [make(1, **dict.fromkeys(names, f"x {token}")) for make, names in TEXTS.values()]
+    records += [make(2, **dict.fromkeys(names, "x")) for make, names in TEXTS.values()]
+    file = tmp_path / "s.duckdb"
+    with Store(file) as store:
+        assert store.load(ndjson(tmp_path / "a.ndjson", records)).total("rejected") == 0
+        for log, (_, names) in TEXTS.items():
+            for name in names:
+                assert store.engine.rows(f"SELECT {name} FROM {log} ORDER BY event_id") == [("x ***",), ("x",)]
+    assert token.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("text", IDS)
+def test_an_ordinary_text_stays_as_it_is(tmp_path, text):
+    records = [make(1, **dict.fromkeys(names, text)) for make, names in TEXTS.values()]
+    with Store(":memory:") as store:
+        store.load(ndjson(tmp_path / "a.ndjson", records))
+        for log, (_, names) in TEXTS.items():
+            assert store.engine.rows(f"SELECT {', '.join(names)} FROM {log}") == [(text,) * len(names)]
 
 
 @pytest.mark.parametrize("token", IDS)

@@ -18,7 +18,7 @@ from grantlens.engine.duckdb import quote
 from grantlens.ingest.chunk import distinct, int_array, numbers_of
 from grantlens.ingest.content import FileChanged
 from grantlens.ingest.mapping import told_apart
-from grantlens.ingest.raw_tokens import hash_tokens
+from grantlens.ingest.raw_tokens import hash_tokens, mask_tokens
 from grantlens.schema import USAGE_CALLER, USAGE_TARGET
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class Dictionary:
         if "target" in self.table.names and len(pc.indices_nonzero(pc.match_substring(rows["target"], "?"))):
             paths = pc.replace_substring_regex(rows["target"], r"(?s)\?.*", "")
             rows = rows.set_column(rows.column_names.index("target"), "target", paths)
-        return rows
+        return mask_tokens(rows)
 
 
 def places_among(hashes: np.ndarray, among: np.ndarray) -> np.ndarray:

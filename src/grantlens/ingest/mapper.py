@@ -27,7 +27,7 @@ from grantlens.ingest.mapping import (
     step_table,
     with_steps,
 )
-from grantlens.ingest.raw_tokens import hash_tokens
+from grantlens.ingest.raw_tokens import hash_tokens, mask_tokens
 from grantlens.ingest.rejection import rejected
 from grantlens.ingest.unknown_keys import unknown_keys
 from grantlens.ingest.workbench import Workbench
@@ -196,7 +196,9 @@ class Mapper:
         rows = named(self._engine, rows, text=self._loader.text)
         if staged.log == "usage":  # of calls the dictionaries hash what they hold
             return rows
-        return hash_tokens(rows, [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["salt"])
+        return hash_tokens(
+            mask_tokens(rows), [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["salt"]
+        )
 
     def _entries(self, staged: Staging, rows: pa.Table) -> dict[str, pa.Table]:
         """Return by the name of each hash what those of the staged calls stand for, each told by its first record."""

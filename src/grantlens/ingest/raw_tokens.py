@@ -1,7 +1,8 @@
-"""Raw tokens become keyed hashes before anything is stored."""
+"""Raw tokens become keyed hashes before anything is stored, and in free text they are masked."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,16 @@ from grantlens.ingest.secrecy import RAW_TOKEN, keyed_hash
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_WHOLE = rf"\A(?:{RAW_TOKEN})\z"
+_AROUND = r"\A\s*(?:(?i:bearer|dpop|token)\s+)?"
+"""What a log may have copied with a token from the header that it stood in."""
+
+_WHOLE = rf"{_AROUND}(?:{RAW_TOKEN})\s*\z"
+
+_MAYBE = RAW_TOKEN.replace(r"\b", "")
+"""Finds what `RAW_TOKEN` does and a little more, in half the time: where words begin is not looked at."""
+
+TEXTS = ("user_agent", "reason", "target", "operation")
+"""Columns in which anything may stand, for a stranger wrote it."""
 
 
 def hash_tokens(rows: pa.Table, columns: Iterable[str], key: str) -> pa.Table:
@@ -39,5 +49,31 @@ def hash_tokens(rows: pa.Table, columns: Iterable[str], key: str) -> pa.Table:
         raw = numbers_of(pc.indices_nonzero(pc.match_substring_regex(rows[name], _WHOLE)), "uint64")
         if len(raw):
             tokens = rows[name].take(int_array(raw)).to_pylist()
-            rows = replaced(rows, name, raw, text_array([keyed_hash(token, key) for token in tokens]))
+            rows = replaced(
+                rows, name, raw, text_array([keyed_hash(re.sub(_AROUND, "", token).rstrip(), key) for token in tokens])
+            )
+    return rows
+
+
+def mask_tokens(rows: pa.Table) -> pa.Table:
+    """Return the rows with what looks like a raw token masked in columns of text; the same table where nothing does.
+
+    Texts return again and again, so each is looked at once.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> rows = pa.table({"reason": ["found ghp_abcdefghijklmnopqrst on a page", "task-of-the-security-team", None]})
+    >>> mask_tokens(rows)["reason"].to_pylist()
+    ['found *** on a page', 'task-of-the-security-team', None]
+    """
+    import pyarrow.compute as pc
+
+    for name in TEXTS:
+        if name not in rows.column_names:
+            continue
+        found = rows[name].combine_chunks().dictionary_encode()
+        if len(pc.indices_nonzero(pc.match_substring_regex(found.dictionary, _MAYBE))):
+            texts = pc.replace_substring_regex(found.dictionary, RAW_TOKEN, "***")
+            rows = rows.set_column(rows.column_names.index(name), name, texts.take(found.indices))
     return rows

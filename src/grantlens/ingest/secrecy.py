@@ -16,12 +16,15 @@ EXCERPT = 200
 RAW_TOKEN = (
     r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"  # JWT
     r"|gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}"  # GitHub
-    r"|ya29\.[A-Za-z0-9_-]{10,}|1//[A-Za-z0-9_-]{20,}"  # Google access, refresh
+    r"|ya29\.[A-Za-z0-9_-]{10,}|\b1//[A-Za-z0-9_-]{20,}"  # Google access, refresh
     r"|xox[a-z]-[A-Za-z0-9-]{8,}|xapp-[A-Za-z0-9-]{8,}"  # Slack
-    r"|sk-[A-Za-z0-9_-]{16,}"  # OpenAI, Anthropic, Stripe-like
+    r"|\bsk-[A-Za-z0-9_-]{16,}|\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}"  # OpenAI, Anthropic; Stripe
     r"|glpat-[A-Za-z0-9_-]{16,}|dop_v1_[a-f0-9]{32,}|shpat_[a-f0-9]{16,}"  # GitLab, DigitalOcean, Shopify
     r"|(?:FwoG|IQoJ|FQoG|AQoD)[A-Za-z0-9+/=_-]{60,}"  # AWS session token
     r"|0\.A[A-Za-z0-9_-]{100,}"  # Entra refresh token
+    r"|\bhv[sbr]\.[A-Za-z0-9_-]{20,}|\bnpm_[A-Za-z0-9]{36}|\bhf_[A-Za-z0-9]{30,}"  # Vault, npm, Hugging Face
+    r"|\bAIza[A-Za-z0-9_-]{35}"  # Google API key
+    r"|-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:[A-Za-z0-9+/=\s]|\\[nr])*(?:-----END [A-Z0-9 ]*PRIVATE KEY-----)?"
 )
 """What a raw token looks like (RE2 syntax, for DuckDB and Python alike)."""
 
