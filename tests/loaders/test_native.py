@@ -79,15 +79,29 @@ BAD = [
     ({"ended_at": "later"}, "ended_at: 'later' is no time"),
     ({"status": "many"}, "status: 'many' is no number that fits"),
     ({"status": 99999999}, "status: '99999999' is no number that fits"),
+    ({"status": 1000}, "status: '1000' is no number that fits"),
+    ({"status": -200}, "status: '-200' is no number that fits"),
+    ({"status": 200.7}, "status: '200.7' is no number that fits"),
+    ({"status": "200.7"}, "status: '200.7' is no number that fits"),
     ({"actor_chain": "a b"}, "actor_chain: '\"a b\"' is no list"),
     ({"token_scopes": {"a": 1}}, "token_scopes: '{\"a\":1}' is no list"),
     ({"validation": "magic"}, "validation: 'magic' is none of offline, introspection, cached, push"),
     ({"issued_at": "2026-01-01T00:00:00Z"}, "issued_at: no column of usage"),
     ({"revoked_at": "2026-01-01T00:00:00Z"}, "revoked_at: no column of usage"),
     ({"clientid": "c"}, "clientid: unknown column, the nearest is client_id"),
+    ({"Authorization": "x"}, "Authorization: unknown column, the nearest is authorization_details"),
+    ({"ghp_abcdefghijklmnopqrst": "x"}, "***: unknown column"),
     ({"log": "calls"}, "log: 'calls' is none of issuance, usage, revocation"),
     ({"log": None}, "log: missing"),
 ]
+
+
+@pytest.mark.parametrize("status", [0, 7, 100, 999, "200", 200.0, "404.0"])
+def test_a_status_is_a_whole_number(tmp_path, status):
+    call = {"log": "usage", "event_id": "a", "used_at": "2026-01-01T00:00:00Z", "outcome": "success", "status": status}
+    store, report = load(tmp_path, [call])
+    assert report.total("rejected") == 0
+    assert store.sql("SELECT status FROM usage").to_pylist() == [{"status": int(float(status))}]
 
 
 @pytest.mark.parametrize(("change", "reason"), BAD)

@@ -360,9 +360,22 @@ def _refused(columns: list[Column], types: dict[str, str]) -> str:
             reasons += f" WHEN {name} IS NOT NULL AND ({value} IS NULL OR {value} NOT {TELLABLE}) THEN {seen}"
         elif column.type == "TIMESTAMPTZ":
             reasons += f" WHEN {name} IS NOT NULL AND ({value} IS NULL OR NOT isfinite({value})) THEN {seen}"
+        elif column.name == "status":
+            reasons += f" WHEN {name} IS NOT NULL AND ({value} IS NULL OR {_no_status(name, value, types[column.name])}) THEN {seen}"
         elif value != name:
             reasons += f" WHEN {name} IS NOT NULL AND {value} IS NULL THEN {seen}"
     return f"CASE{reasons} END" if reasons else "NULL::VARCHAR"
+
+
+def _no_status(name: str, value: str, type_: str) -> str:
+    """Return the condition under which a number is none of a status: DuckDB rounds where it casts.
+
+    0 stays: proxies write it where no answer came; and numbers below 100, for RPC has statuses of its own.
+    """
+    outside = f"{value} NOT BETWEEN 0 AND 999"
+    if type_ in ("VARCHAR", "JSON"):
+        return f"{outside} OR (contains({name}, '.') AND TRY_CAST({name} AS DOUBLE) <> {value})"
+    return outside if "INT" in type_ else f"{outside} OR {name} <> {value}"
 
 
 def _cast(column: Column, type_: str) -> str:
