@@ -85,6 +85,7 @@ def test_a_loader_in_sql_is_explained_by_its_values(run, write):
         (OKTA | {"eventType": "user.session.start"}, "line 1: ignored: sign-in of a person"),
         (OKTA | {"published": "never"}, "line 1: rejected: published is no time"),
         ("not json\n", "line 1: rejected: no JSON: Expecting value at column 1"),
+        ('{"a": "b\n', "line 1: rejected: no JSON: Unterminated string starting at column 7"),
     ],
 )
 def test_what_is_set_aside_says_why(run, write, record, fate):

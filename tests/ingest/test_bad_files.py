@@ -39,6 +39,8 @@ BAD = {
     "zip": (b"PK\x03\x04" + b"x" * 50, "zip archive"),
     "binary": (bytes(range(256)) * 10, "binary"),
     "UTF-16": ('{"log": "usage"}\n'.encode("utf-16"), "UTF-16"),
+    "UTF-32": ('{"log": "usage"}\n'.encode("utf-32"), "UTF-32"),
+    "UTF-32, large end first": (b"\0\0\xfe\xff" + '{"log": "usage"}\n'.encode("utf-32-be"), "UTF-32"),
     "no UTF-8": (
         GOOD + b'{"log":"usage","used_at":"2026-01-01T00:00:00Z","outcome":"success","client_id":"\xff\xfe"}\n',
         "line 6: not UTF-8",

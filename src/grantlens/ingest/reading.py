@@ -21,6 +21,13 @@ HEAD = 1 << 20
 """Bytes from which the shape is told."""
 
 
+_NOT_UTF8 = (
+    ((b"\xff\xfe\0\0", b"\0\0\xfe\xff"), "UTF-32"),
+    ((b"\xff\xfe", b"\xfe\xff"), "UTF-16"),
+)
+"""How text begins that is written in another way; the first marks of UTF-32 are those of UTF-16."""
+
+
 class Reading:
     """The records of one file.
 
@@ -162,8 +169,9 @@ class Reading:
         if head.startswith(b"PAR1"):
             self._spool_parquet()
             return "parquet"
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise LoadError(f"{self.path} is UTF-16 text.", "Convert it: iconv -f UTF-16 -t UTF-8")
+        for marks, name in _NOT_UTF8:
+            if head.startswith(marks):
+                raise LoadError(f"{self.path} is {name} text.", f"Convert it: iconv -f {name} -t UTF-8")
         if b"\0" in head[:4096]:
             raise LoadError(
                 f"{self.path} is a binary file, no log.",

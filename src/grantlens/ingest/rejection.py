@@ -9,11 +9,15 @@ from grantlens.ingest.answers import Reasons, by_record
 from grantlens.ingest.chunk import int_array, numbers_of, repeated, text_array
 from grantlens.ingest.secrecy import EXCERPT, fits, masked, nothing_to_mask, part
 from grantlens.ingest.tabular import ODD_ROW
+from grantlens.ingest.unknown_keys import UNKNOWN
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from grantlens.ingest.chunk import Lines
+
+_STANDS_FOR = "\0"
+"""What no JSON text can hold as it is."""
 
 _COLUMNS = ["line_no", "reason", "excerpt"]
 
@@ -107,11 +111,24 @@ def _looked_at(rows: pa.RecordBatch, *, text: bool) -> pa.RecordBatch:
     line_nos, *columns = rows.columns
     reasons, records = (column.to_pylist() for column in columns)
     records = [record.strip() for record in records]
-    told = {reason: masked(reason) for reason in set(reasons)}  # most are the same
+    told = {reason: _told(reason) for reason in set(reasons)}  # most are the same
     faults = [None if text else _fault(*each) for each in zip(reasons, records, strict=True)]
     said = [fault or told[reason] for fault, reason in zip(faults, reasons, strict=True)]
     shown = [masked(record.removeprefix(ODD_ROW)) for record in records]
     return pa.record_batch([line_nos, text_array(said), text_array(shown)], names=_COLUMNS)
+
+
+def _told(reason: str) -> str:
+    """Return a reason with the secrets masked that it quotes.
+
+    Behind the name of a key stand our own words, which are no secret, whatever the key is called.
+
+    Examples
+    --------
+    >>> _told("Authorization: unknown column; operation: 'Bearer abcdefgh' is no list")
+    "Authorization: unknown column; operation: 'Bearer ***' is no list"
+    """
+    return masked(reason.replace(UNKNOWN, _STANDS_FOR)).replace(_STANDS_FOR, UNKNOWN)
 
 
 def _fault(reason: str, text: str) -> str | None:
@@ -123,7 +140,7 @@ def _fault(reason: str, text: str) -> str | None:
     except json.JSONDecodeError as error:
         if text.startswith(ODD_ROW):
             return text.partition(": ")[0].removeprefix(ODD_ROW)
-        return f"no JSON: {error.msg} at column {error.colno}"
+        return f"no JSON: {error.msg.removesuffix(' at')} at column {error.colno}"
     except RecursionError:
         return "no JSON: nested too deeply"
     return None if isinstance(value, dict) else "no JSON object"

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from grantlens.ingest.reading import Reading
     from grantlens.loaders import Loader
 
+UNKNOWN = ": unknown column"
+"""What is said of a key that no column is called."""
+
 
 def refuse_unknown_columns(reading: Reading, loader: Loader) -> None:
     """Refuse a CSV or Parquet file whose header names a column that the loader does not know."""
@@ -68,7 +71,7 @@ def unknown_keys(engine: Engine, loader: Loader, path: str, *, first: bool) -> p
 
 def _reason(key: str, known: frozenset[str]) -> str:
     near = get_close_matches(key, sorted(known), 1, 0.5)
-    return f"{key[:60]}: unknown column" + (f", the nearest is {near[0]}" if near else "")
+    return f"{key[:60]}{UNKNOWN}" + (f", the nearest is {near[0]}" if near else "")
 
 
 def _refused(path: str, key: str, known: frozenset[str]) -> LoadError:
