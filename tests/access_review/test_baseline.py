@@ -92,3 +92,41 @@ def test_a_dict_is_taken_as_it_is(tmp_path):
     value = before(row(1))
     (tmp_path / "old.json").write_text(json.dumps(value))
     assert read(value) == read(tmp_path / "old.json")
+
+
+DAMAGED = {
+    "no findings": lambda review: review.pop("findings"),
+    "findings are none": lambda review: review.update(findings=None),
+    "a finding is a text": lambda review: review.update(findings=["x"]),
+    "a finding without a verdict": lambda review: review["findings"][0].pop("verdict"),
+    "a verdict nobody gives": lambda review: review["findings"][0].update(verdict="guilty"),
+    "a severity that is a list": lambda review: review["findings"][0].update(severity=[]),
+    "a client that is an object": lambda review: review["findings"][0].update(client_id={}),
+    "no detail": lambda review: review["findings"][0].update(detail=None),
+    "a title that is a number": lambda review: review["findings"][0].update(title=7),
+    "no window": lambda review: review.pop("window"),
+    "a window that is a text": lambda review: review.update(window="2026"),
+    "a window without an end": lambda review: review["window"].pop("until"),
+    "no manifest": lambda review: review.pop("manifest"),
+    "a manifest that is a list": lambda review: review.update(manifest=[]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_damaged_review_is_none(tmp_path, damage):
+    review = json.loads(json.dumps(before(row(1), row(2))))
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(review))
+    assert read(path) == review
+    DAMAGED[damage](review)
+    path.write_text(json.dumps(review))
+    with pytest.raises(GrantlensError, match="is no review: its findings, window or manifest are damaged") as caught:
+        read(path)
+    assert "grantlens report STORE -o FILE.json" in caught.value.remedy
+
+
+def test_json_that_is_nested_too_deeply_is_no_review(tmp_path):
+    path = tmp_path / "old.json"
+    path.write_text('{"schema": ' + "[" * 200_000)
+    with pytest.raises(GrantlensError, match="is no JSON"):
+        read(path)

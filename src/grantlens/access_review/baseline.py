@@ -16,6 +16,8 @@ _DETAILS = ("revocation_event", "scope")
 _RANK = {"clear": 0, "indeterminate": 1, "violation": 2}
 _LEVEL = {level: rank for rank, level in enumerate(("info", "low", "medium", "high", "critical"))}
 
+MAKE = "Make it with `grantlens report STORE -o FILE.json`."
+
 
 def key(finding: Mapping[str, Any]) -> tuple:
     """Return what makes a finding the same one in two reviews: its rule and what it is about, not its counts."""
@@ -39,7 +41,7 @@ def read(baseline: str | os.PathLike[str] | Mapping[str, Any]) -> Mapping[str, A
         raise GrantlensError(
             f"The baseline {path} cannot be read: {error.strerror}.", "Name a report in JSON."
         ) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise GrantlensError(
             f"The baseline {path} is no JSON.", "Name a file made by `grantlens report STORE -o FILE.json`."
         ) from None
@@ -87,6 +89,19 @@ def _checked(value: Any, name: str) -> Mapping[str, Any]:
         seen = f"says {schema!r}" if isinstance(schema, str) else "says nothing of the kind"
         raise GrantlensError(
             f"{name} is no review: expected schema {REVIEW_SCHEMA!r}, and it {seen}.",
-            "Make it with `grantlens report STORE -o FILE.json`.",
+            MAKE,
         )
+    if not _sound(value):
+        raise GrantlensError(f"{name} is no review: its findings, window or manifest are damaged.", MAKE)
     return value
+
+
+def _sound(review: Mapping[str, Any]) -> bool:
+    """True if a review holds what is asked of a former one: it can be compared, and what is shown of it is text."""
+    try:
+        change = compare([], review)
+        shown = [change["manifest"], change["window"]["since"], change["window"]["until"]]
+        shown += [text for row in change["gone"] for text in row.values() if text is not None]
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return False
+    return all(isinstance(text, str) for text in shown)
