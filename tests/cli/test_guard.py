@@ -1,5 +1,6 @@
 """Whatever happens, a person gets a sentence and a program gets an exit code."""
 
+import json
 import os
 import signal
 import subprocess
@@ -50,9 +51,28 @@ def test_it_shows_where_it_came_from_on_request(raising, run, monkeypatch):
 
 def test_an_interrupt_says_what_was_kept(raising, run):
     raising(KeyboardInterrupt())
-    ran = run("anything")
+    ran = run("load", "a.duckdb", "logs")
     assert ran.code == 130
-    assert "nothing of the running file was kept" in ran.err
+    assert ran.err == "\nInterrupted: a file is kept whole or not at all. Run it again; it adds nothing twice.\n"
+    assert run("detect", "a.duckdb").err == "\nInterrupted.\n"
+
+
+@pytest.mark.parametrize(
+    ("closed", "code"), [("2>&-", 2), (">&-", 2), (">&- 2>&-", 2), ("<&- >&- 2>&-", 2), ("2>&-", 0), (">&-", 0)]
+)
+def test_a_stream_that_the_shell_closed_takes_what_is_written_to_it(command, tmp_path, closed, code):
+    log = tmp_path / "a.ndjson"
+    log.write_text(
+        '{"log": "usage", "used_at": "2026-07-01", "outcome": "success", "client_id": "c", "event_id": "1"}\n'
+    )
+    paths = [str(log)] if code == 0 else [str(log), str(tmp_path / "gone.ndjson")]
+    arguments = [*command, "load", str(tmp_path / "s.duckdb"), *paths, "--json"]
+    ran = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *arguments], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == code
+    assert ran.stdout == "" if ">&-" in closed.replace("2>&-", "") else json.loads(ran.stdout)["batches"]
+    assert ran.stderr == "" if "2>&-" in closed or code == 0 else ran.stderr.startswith("grantlens: ")
+    with Store(tmp_path / "s.duckdb") as opened:
+        assert opened.engine.value("SELECT count(*) FROM usage") == 1
 
 
 @pytest.mark.parametrize(
@@ -111,7 +131,7 @@ def test_control_c_during_a_load(command, tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
-    assert "nothing of the running file was kept" in err
+    assert "a file is kept whole or not at all" in err
     assert "Traceback" not in err
     with Store(store) as opened:
         assert opened.engine.value("SELECT count(*) FROM batch") == 0

@@ -22,6 +22,8 @@ BROKEN_PIPE = 141
 
 def guarded(arguments: Sequence[str] | None) -> int:
     """Run one command; return its exit code and never raise."""
+    _open_closed()
+    given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # A name from a log may hold what this terminal cannot write.
@@ -29,14 +31,15 @@ def guarded(arguments: Sequence[str] | None) -> int:
     try:
         from grantlens.cli.app import run
 
-        code = run(list(sys.argv[1:] if arguments is None else arguments))
+        code = run(given)
         sys.stdout.flush()
         return code
     except GrantlensError as error:
         complain(error.message, error.remedy)
         return FAILED
     except KeyboardInterrupt:
-        say("\nInterrupted: nothing of the running file was kept. Run the same command again to go on.")
+        kept = ": a file is kept whole or not at all. Run it again; it adds nothing twice."
+        say(f"\nInterrupted{kept if given[:1] == ['load'] else '.'}")
         return INTERRUPTED
     except BrokenPipeError:
         _forget_stdout()
@@ -51,6 +54,13 @@ def guarded(arguments: Sequence[str] | None) -> int:
             raise
         complain(f"Something unexpected happened: {type(error).__name__}: {error}.", MISTAKE)
         return FAILED
+
+
+def _open_closed() -> None:
+    """Let what is written to a stream that the shell closed go nowhere: Python has None for it, and prints to another."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _forget_stdout() -> None:
