@@ -84,6 +84,16 @@ def test_what_is_clear_is_counted_where_the_table_is_empty(run, sample_file):
     assert "; 1 finding is clear: " in _nothing([], "a window", 1)
 
 
+def test_csv_has_the_same_columns_without_findings(run, sample_file):
+    with_some, without = (
+        run("detect", sample_file, "REV-1", *window, "--format", "csv").out.splitlines()
+        for window in (NOW, ("--since", "1999-01-01", "--until", "1999-01-02"))
+    )
+    assert len(with_some) > len(without) == 1
+    assert with_some[0] == without[0]
+    assert set(without[0].split(",")) == KEYS
+
+
 def test_two_runs_are_byte_equal(run, sample_file, detected):
     ran = run("detect", sample_file, *NOW, "--format", "json")
     assert (ran.code, ran.err) == (0, "")

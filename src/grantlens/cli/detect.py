@@ -67,7 +67,8 @@ def detect(
         findings = [finding for result in results for finding in result.to_dicts(evidence)]
         code = exit_code(opened, view.window, findings, fail_on)
     told = findings if format != "table" else [finding for finding in findings if finding["verdict"] != "clear"]
-    write_records(told, format, columns=COLUMNS, empty=_nothing(results, str(view.window), len(findings)))
+    columns = results[0].table.column_names if format == "csv" else COLUMNS
+    write_records(told, format, columns=columns, empty=_nothing(results, str(view.window), len(findings)))
     return code
 
 
