@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.engine.duckdb import Engine
 from grantlens.ingest import LoadReport, load_files
 from grantlens.ingest.card import coverage_card
-from grantlens.ingest.declared import note_undeclared
+from grantlens.ingest.declared import note_undeclared, undeclared
 from grantlens.ingest.export import write_ndjson, write_parquet
 from grantlens.ingest.summary import providers
 from grantlens.ingest.verification import differences
@@ -57,6 +57,17 @@ class Store:
         except BaseException:
             self._engine.close()
             raise
+
+    def up_to_date(self) -> bool:
+        """True if nothing in the file changes where this version opens it for writing.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store:
+        ...     store.up_to_date()  # its views are made where they are first needed
+        False
+        """
+        return views_stand(self._engine) and not undeclared(self._engine)
 
     @property
     def engine(self) -> Engine:

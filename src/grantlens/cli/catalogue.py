@@ -60,7 +60,7 @@ def add(
     from grantlens.catalogue.model import Catalogue
 
     catalogue = Catalogue.read(readable(file))
-    with existing(store) as opened:
+    with existing(store, read_only=False) as opened:
         opened.add(catalogue)
         known, all_targets = opened.engine.rows("SELECT count(operation_id), count(*) FROM usage_operation")[0]
     say(f"Added {catalogue!r}; {known} of {all_targets} different targets in the logs are known to a catalogue now.")

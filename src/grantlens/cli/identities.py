@@ -28,7 +28,7 @@ def add(
     from grantlens.register.identities import Identities
 
     identities = Identities.read(readable(file))
-    with existing(store) as opened:
+    with existing(store, read_only=False) as opened:
         opened.add(identities)
         names, ids = opened.engine.rows("SELECT count(DISTINCT (kind, name)), count(*) FROM identity")[0]
         strange = opened.engine.rows(

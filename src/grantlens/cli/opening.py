@@ -12,8 +12,16 @@ if TYPE_CHECKING:
     from grantlens.store import Store
 
 
-def existing(path: Path) -> Store:
+def existing(path: Path, *, read_only: bool = True) -> Store:
     """Open a store that must be there already; a reading command never makes one.
+
+    Parameters
+    ----------
+    path
+        The store.
+    read_only
+        Whether it is only read, as several may do at once. One that has to be brought up to date is opened for writing
+        all the same.
 
     Raises
     ------
@@ -27,7 +35,21 @@ def existing(path: Path) -> Store:
         name = "acme.duckdb" if named_like_a_log(path) else path
         hint = f"Did you mean {near}?" if near else f"Make it by loading logs: grantlens load {name} LOGS"
         raise StoreError(f"There is no store at {path}.", hint)
-    return anew(path)
+    return (read_only and _as_it_is(path)) or anew(path)
+
+
+def _as_it_is(path: Path) -> Store | None:
+    """Open a store for reading only; None if it cannot be, or not as it is: opening it for writing then tells why."""
+    from grantlens.store import Store
+
+    try:
+        store = Store(path, read_only=True)
+    except StoreError:
+        return None
+    if store.up_to_date():
+        return store
+    store.close()
+    return None
 
 
 def anew(path: Path) -> Store:

@@ -28,7 +28,7 @@ def add(
     from grantlens.register.register import Register
 
     register = Register.read(readable(file))
-    with existing(store) as opened:
+    with existing(store, read_only=False) as opened:
         opened.add(register)
         entries = opened.engine.value("SELECT count(*) FROM register")
     say(f"The register in {store} has {plural(entries, 'entry', 'entries')} now.")

@@ -29,7 +29,7 @@ def add(
     from grantlens.register.server import Servers
 
     servers = Servers.read(readable(file))
-    with existing(store) as opened:
+    with existing(store, read_only=False) as opened:
         opened.add(servers)
         entries = opened.engine.value("SELECT count(*) FROM server")
     say(f"The store {store} knows {plural(entries, 'server')} now.")

@@ -33,10 +33,15 @@ def note_declared(engine: Engine, loader: Loader) -> None:
 
 def note_undeclared(engine: Engine) -> None:
     """Write down what is declared of the sources of a store that an older version made."""
-    undeclared = engine.rows("SELECT DISTINCT source FROM activity ANTI JOIN declared USING (source)")
-    if undeclared:
-        from grantlens.loaders import loaders
+    for loader in undeclared(engine):
+        note_declared(engine, loader)
 
-        for (source,) in undeclared:
-            if source in loaders():
-                note_declared(engine, loaders()[source])
+
+def undeclared(engine: Engine) -> list[Loader]:
+    """Return the loaders whose sources are in the store, and what they declare is not."""
+    sources = engine.rows("SELECT DISTINCT source FROM activity ANTI JOIN declared USING (source)")
+    if not sources:
+        return []
+    from grantlens.loaders import loaders
+
+    return [loaders()[source] for (source,) in sources if source in loaders()]

@@ -1,0 +1,121 @@
+"""Commands that only read leave the store as it is, and several of them may read it at once."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grantlens.store import Store
+
+NOW = ("--now", "2026-10-01")
+READING = {
+    "detect": lambda path, out: ("detect", path, *NOW),
+    "report": lambda path, out: ("report", path, "-o", out / "report.html", *NOW),
+    "case": lambda path, out: ("case", path, "--client", "mail-copilot", "-o", out / "case"),
+    "coverage": lambda path, out: ("coverage", path),
+    "coverage explained": lambda path, out: ("coverage", path, "--explain"),
+    "verify": lambda path, out: ("verify", path),
+    "export": lambda path, out: ("export", path, "-o", out / "all.ndjson"),
+    "export to Parquet": lambda path, out: ("export", path, "-o", out / "lake", "--parquet"),
+}
+
+HOLD = """
+import sys
+from pathlib import Path
+from grantlens.store import Store
+
+with Store(sys.argv[1], read_only=sys.argv[2] == "read"):
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def path(sample_file, tmp_path):
+    """Return a copy of the samples in a folder of its own."""
+    (tmp_path / "store").mkdir()
+    return Path(shutil.copy(sample_file, tmp_path / "store" / "samples.duckdb"))
+
+
+@pytest.fixture
+def held(path):
+    """Return a function that lets another process hold the store open."""
+    processes = []
+
+    def hold(how):
+        arguments = [sys.executable, "-c", HOLD, str(path), how]
+        process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        assert process.stdout.readline() == "open\n"
+
+    yield hold
+    for process in processes:
+        process.communicate("", timeout=60)
+
+
+@pytest.mark.parametrize("command", READING)
+def test_a_reading_command_runs_beside_another_reader_and_changes_nothing(run, held, path, tmp_path, command):
+    held("read")
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    ran = run(*READING[command](path, tmp_path))
+    assert "held open" not in ran.err
+    assert ran.code == (2 if command == "verify" and "whole" in ran.err else 0), ran.err
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == before
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_writing_command_waits_for_no_reader_and_says_so(run, held, path, tmp_path):
+    held("read")
+    (tmp_path / "register.toml").write_text('[[client]]\nclient_id = "mail-copilot"\n')
+    ran = run("register", "add", path, tmp_path / "register.toml")
+    assert ran.failed_well()
+    assert "held open by another process" in ran.err
+
+
+def test_a_reader_beside_a_writer_says_who_holds_the_store(run, held, path):
+    held("write")
+    ran = run("detect", path, *NOW)
+    assert ran.failed_well()
+    assert "held open by another process" in ran.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="this user may write everything")
+def test_a_store_that_may_not_be_written_can_be_read(run, path):
+    path.chmod(0o444)
+    assert run("coverage", path).code == 0
+
+
+@pytest.mark.parametrize(
+    "age",
+    [
+        "DELETE FROM meta WHERE name = 'relations'",
+        "DELETE FROM declared",
+        "UPDATE meta SET value = 'x' WHERE name = 'relations'",
+    ],
+)
+def test_a_store_of_an_older_version_is_brought_up_to_date_by_a_reading_command(run, path, age):
+    with Store(path) as store:
+        store.engine.execute(age)
+    expected = run("coverage", path, "--explain").out
+    with Store(path, read_only=True) as store:
+        assert store.up_to_date()
+    assert run("coverage", path, "--explain").out == expected
+
+
+def test_what_was_not_written_to_its_place_is_read_too(run, path, tmp_path):
+    """A process that was killed leaves a write-ahead log."""
+    script = (
+        "import os, sys; from grantlens.store import Store; s = Store(sys.argv[1]); s.load(sys.argv[2]); os._exit(9)"
+    )
+    log = tmp_path / "late.ndjson"
+    log.write_text(
+        '{"log": "usage", "used_at": "2026-07-01", "outcome": "success", "client_id": "late", "event_id": "1"}\n'
+    )
+    subprocess.run([sys.executable, "-c", script, str(path), str(log)], check=False, timeout=60)
+    assert path.with_name(f"{path.name}.wal").exists()
+    run("export", path, "-o", tmp_path / "all.ndjson")
+    assert '"late"' in (tmp_path / "all.ndjson").read_text()
