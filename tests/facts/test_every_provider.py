@@ -19,7 +19,7 @@ from . import raw
 COLUMNS = ("records", "issuance", "usage", "revocation", "ignored", "duplicates", "rejected", "attributed")
 TABLE = {  # COLUMNS of each loader
     "agentgateway": (2, 0, 2, 0, 0, 0, 0, 0.0),
-    "anthropic_compliance": (26, 3, 1, 3, 18, 1, 0, 0.0),
+    "anthropic_compliance": (26, 3, 1, 2, 18, 2, 0, 0.0),
     "asana": (6, 1, 0, 0, 4, 1, 0, None),
     "atlassian": (2, 0, 0, 0, 2, 0, 0, None),
     "auth0": (63, 21, 27, 1, 14, 2, 0, 0.0),

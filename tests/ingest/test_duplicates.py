@@ -137,6 +137,7 @@ def _pairs(log):
 @pytest.mark.parametrize("log", RECORDS)
 def test_equal_ids_of_another_tenant_or_time_are_other_events(tmp_path, log, case):
     records, events = _pairs(log)[case]
+    kept = 1 if log == "revocation" else events  # rules know a revocation by its id
     together = ndjson(tmp_path / "together.ndjson", records)
     (tmp_path / "apart").mkdir()
     for number, record in enumerate(records):
@@ -144,10 +145,23 @@ def test_equal_ids_of_another_tenant_or_time_are_other_events(tmp_path, log, cas
     for path in (together, tmp_path / "apart"):
         with Store(":memory:") as store:
             report = store.load(path)
-            assert (report.total(log), report.total("duplicates")) == (events, len(records) - events)
-            assert store.engine.value(f"SELECT count(*) FROM {log}") == events
+            assert (report.total(log), report.total("duplicates")) == (kept, len(records) - kept)
+            assert store.engine.value(f"SELECT count(*) FROM {log}") == kept
+            assert any("left out" in (batch["note"] or "") for batch in report) == (kept != events)
             again = store.load(ndjson(tmp_path / "again.ndjson", [*records, {}]))
             assert (again.total(log), again.total("duplicates")) == (0, len(records))
+
+
+def test_a_revocation_with_the_id_of_another_is_left_out_and_told(tmp_path):
+    first = [revocation(n, revoked_at=f"2025-05-{n + 1:02}T08:00:00Z") for n in range(5)]
+    second = [revocation(n, revoked_at=f"2026-01-{n + 1:02}T08:00:00Z") for n in range(7)]
+    with Store(":memory:") as store:
+        store.load(ndjson(tmp_path / "a.ndjson", first))
+        (batch,) = store.load(ndjson(tmp_path / "b.ndjson", second)).batches
+        assert (batch["revocation"], batch["duplicates"]) == (2, 5)
+        assert batch["note"] == "5 revocations left out: they have the id of another one, of another tenant or time"
+        assert store.engine.value("SELECT count(DISTINCT event_id) FROM revocation") == 7
+        assert store.engine.value("SELECT sum(records) FROM activity WHERE log = 'revocation'") == 7
 
 
 def test_two_installations_that_both_count_from_one_are_kept_apart(tmp_path):

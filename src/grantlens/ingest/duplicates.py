@@ -49,6 +49,15 @@ numbered AS (
 SELECT row FROM numbered WHERE row IS NOT NULL AND nth > 1 AND (tenant IS NULL OR of_any OR nth_of_tenant > 1)
 """
 
+_SAME_ID = """
+CREATE OR REPLACE TEMP TABLE duplicate AS
+SELECT row FROM (
+    SELECT rowid AS row, batch_id, row_number() OVER (PARTITION BY source, event_id ORDER BY batch_id, line_no, rowid) AS nth
+    FROM revocation SEMI JOIN (SELECT source, event_id FROM revocation WHERE batch_id = $batch) mine USING (source, event_id)
+)
+WHERE batch_id = $batch AND nth > 1
+"""
+
 
 class Duplicates:
     """Notes the event keys of a file and settles at its end which rows were there before.
@@ -119,6 +128,22 @@ class Duplicates:
         self._tell(f"SELECT {event} {theirs}")
         self._run(f"DELETE FROM {log} WHERE rowid IN (SELECT row FROM duplicate)")
         self._forget(log)
+        if log == "revocation":
+            self._keep_one_of_each_id()
+
+    def _keep_one_of_each_id(self) -> None:
+        """Leave out what is another revocation and has the id of one: rules know a revocation by source and id.
+
+        To take the one for the other would blame a client for what it did after the other one.
+        """
+        self._run(_SAME_ID)
+        left_out = self._engine.value("SELECT count(*) FROM duplicate")
+        if left_out:
+            self._run("DELETE FROM revocation WHERE rowid IN (SELECT row FROM duplicate)")
+            self._forget("revocation")
+            self._account.notes.append(
+                f"{left_out} revocations left out: they have the id of another one, of another tenant or time"
+            )
 
     def _tell(self, theirs: str) -> None:
         """Find which rows of `mine` are events that are there already; `theirs` is the SELECT of those that are."""
