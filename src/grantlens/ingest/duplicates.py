@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.account import Account
 
-NEAR_SECONDS = 60
-"""Between the times that two records of one event may tell: exports cut off or round them, and devices write one after another."""
+NEAR_US = 1_000_000
+"""Records of one event tell times nearer to each other than these microseconds: exports cut them to whole seconds, and devices
+write one after another. More would let whoever repeats an id hide calls behind the first."""
 
 _LEFT = "FROM mine ANTI JOIN duplicate USING (row)"
 
@@ -34,7 +35,7 @@ repeated AS (
     SELECT source, event_id FROM stated GROUP BY ALL HAVING count(*) > 1
 ),
 stepped AS (
-    SELECT *, moment - lag(moment) OVER (PARTITION BY source, event_id ORDER BY moment) > INTERVAL {NEAR_SECONDS} SECONDS AS step
+    SELECT *, moment - lag(moment) OVER (PARTITION BY source, event_id ORDER BY moment) >= to_microseconds({NEAR_US}) AS step
     FROM stated SEMI JOIN repeated USING (source, event_id)
 ),
 told AS (

@@ -9,7 +9,7 @@ from grantlens.engine.duckdb import MalformedJson, quote
 from grantlens.ingest.chunk import Chunk, Lines, Rows, distinct, first_places, int_array, numbers_of
 from grantlens.ingest.content import FileChanged
 from grantlens.ingest.dictionary import DICTIONARIES, Seen, Unfit, entries_of, places_among
-from grantlens.ingest.duplicates import NEAR_SECONDS, Duplicates
+from grantlens.ingest.duplicates import NEAR_US, Duplicates
 from grantlens.ingest.mapper import Mapped, Mapper, bound
 from grantlens.ingest.mapping import Staging
 from grantlens.ingest.rejection import rejected
@@ -246,7 +246,7 @@ def first_of_each(table: pa.Table, time: str) -> pa.Table:
     if len(first) == len(table) or np.diff(numbers_of(table["line_no"], "int64")).min(initial=0) < 0:
         return table
     moments, before = numbers_of(table[time], "int64"), first[events]
-    again = np.abs(moments - moments[before]) <= NEAR_SECONDS * 1_000_000
+    again = np.abs(moments - moments[before]) < NEAR_US
     if "tenant" in table.column_names:
         tenants = _codes(table["tenant"])
         again &= tenants == tenants[before]
