@@ -60,6 +60,18 @@ def first_places(which: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.diff(np.maximum.accumulate(which), prepend=-1))
 
 
+def codes(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a number for each value, counted up in the order of first appearance; equal values have the same.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> codes(pa.chunked_array([["b", "a", None, "b", None]])).tolist()
+    [0, 1, 2, 0, 2]
+    """
+    return numbers_of(column.combine_chunks().dictionary_encode("encode").indices, "int32")
+
+
 @dataclass(frozen=True)
 class Rows:
     """Staged rows of one log.

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from grantlens.ingest.chunk import codes, first_places, int_array
 from grantlens.schema import LOGS, TIMES
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.account import Account
 
@@ -71,11 +74,18 @@ class Duplicates:
         self._engine = engine
         self._account = account
         self._parameters = parameters
+        self._left_out = 0
         self._run("CREATE OR REPLACE TEMP TABLE usage_key (event_key UBIGINT, usage_id BIGINT)")
 
     def note_usage(self, stage: str, source: str, usage_id: str) -> None:
         """Note the keys of staged calls; `source` and `usage_id` are SQL."""
         self._run(f"INSERT INTO usage_key SELECT hash($salt, {source}, event_id), {usage_id} FROM {stage}")
+
+    def one_of_each_id(self, revocations: pa.Table) -> pa.Table:
+        """Return the first revocation of each id: the others would be left out at the end, see `_keep_one_of_each_id`."""
+        first = first_places(codes(revocations["event_id"]))
+        self._left_out += len(revocations) - len(first)
+        return revocations if len(first) == len(revocations) else revocations.take(int_array(first))
 
     def settle(self) -> None:
         """Drop what is there already, and remember what is new."""
@@ -86,6 +96,10 @@ class Duplicates:
                 self._settle_usage()
             else:
                 self._settle(log)
+        if self._left_out:
+            self._account.notes.append(
+                f"{self._left_out} revocations left out: they have the id of another one, of another tenant or time"
+            )
 
     def _settle_usage(self) -> None:
         rows, different = self._engine.rows("SELECT count(*), count(DISTINCT event_key) FROM usage_key")[0]
@@ -142,9 +156,7 @@ class Duplicates:
         if left_out:
             self._run("DELETE FROM revocation WHERE rowid IN (SELECT row FROM duplicate)")
             self._forget("revocation")
-            self._account.notes.append(
-                f"{left_out} revocations left out: they have the id of another one, of another tenant or time"
-            )
+            self._left_out += left_out
 
     def _tell(self, theirs: str) -> None:
         """Find which rows of `mine` are events that are there already; `theirs` is the SELECT of those that are."""

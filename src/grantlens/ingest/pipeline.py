@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import MalformedJson, quote
-from grantlens.ingest.chunk import Chunk, Lines, Rows, distinct, first_places, int_array, numbers_of
+from grantlens.ingest.chunk import Chunk, Lines, Rows, codes, distinct, first_places, int_array, numbers_of
 from grantlens.ingest.content import FileChanged
 from grantlens.ingest.dictionary import DICTIONARIES, Seen, Unfit, entries_of, places_among
 from grantlens.ingest.duplicates import NEAR_US, Duplicates
@@ -198,7 +198,10 @@ class Pipeline:
         with self.engine.registered("mapped_row", table):
             rows = self._count(staged.log, "mapped_row")
         if "source" not in staged.given:  # else it takes part in what makes an event the same
-            table = first_of_each(table, TIMES[staged.log])
+            if in_order(table):
+                table = first_of_each(table, TIMES[staged.log])
+                if staged.log == "revocation":
+                    table = self._duplicates.one_of_each_id(table)
             self.account.add(staged.log, len(table) - rows)
             self.account.add("duplicates", rows - len(table))
         special = {"batch_id": "$batch", "line_no": self._line("s"), "event_id": "s.event_id"}
@@ -222,13 +225,20 @@ class Pipeline:
         self.engine.execute(sql, self._parameters)
 
 
+def in_order(table: pa.Table) -> bool:
+    """Tell whether rows stand in the order of their lines: the first of several is told by its line, not by where it stands."""
+    import numpy as np
+
+    return np.diff(numbers_of(table["line_no"], "int64")).min(initial=0) >= 0
+
+
 def first_of_each(table: pa.Table, time: str) -> pa.Table:
     """Return the rows without those that tell the event of an earlier one: to write them and to delete them again takes far longer.
 
     Parameters
     ----------
     table
-        Rows with `line_no`, `event_id` and, if the log says so, `tenant`.
+        Rows with `event_id` and, if the log says so, `tenant`, in the order of their lines.
     time
         The column that holds the event time.
 
@@ -236,27 +246,22 @@ def first_of_each(table: pa.Table, time: str) -> pa.Table:
     --------
     >>> import pyarrow as pa
     >>> times = pa.array([0, 0, 1], pa.timestamp("us"))
-    >>> first_of_each(pa.table({"line_no": [1, 2, 3], "event_id": ["a", "b", "a"], "used_at": times}), "used_at")["line_no"].to_pylist()
-    [1, 2]
+    >>> first_of_each(pa.table({"event_id": ["a", "b", "a"], "used_at": times}), "used_at")["event_id"].to_pylist()
+    ['a', 'b']
     """
     import numpy as np
 
-    events = _codes(table["event_id"])
+    events = codes(table["event_id"])
     first = first_places(events)
-    if len(first) == len(table) or np.diff(numbers_of(table["line_no"], "int64")).min(initial=0) < 0:
+    if len(first) == len(table):
         return table
     moments, before = numbers_of(table[time], "int64"), first[events]
     again = np.abs(moments - moments[before]) < NEAR_US
     if "tenant" in table.column_names:
-        tenants = _codes(table["tenant"])
+        tenants = codes(table["tenant"])
         again &= tenants == tenants[before]
     again[first] = False
     return table.take(int_array(np.flatnonzero(~again)))
-
-
-def _codes(column: pa.ChunkedArray) -> np.ndarray:
-    """Return a number for each value, counted up in the order of first appearance; equal values have the same."""
-    return numbers_of(column.combine_chunks().dictionary_encode("encode").indices, "int32")
 
 
 def _told_unfit(calls: pa.Table, unfit: Unfit) -> tuple[pa.Table, pa.Table]:
