@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-3",
-    version=1,
+    version=2,
     name="cascade_failure",
     question="Which access tokens went on working after their grant or refresh token was revoked?",
     severity="high",

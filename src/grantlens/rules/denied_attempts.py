@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="OOS-12",
-    version=1,
+    version=2,
     name="denied_attempts",
     question="Which actions beyond their scope did clients try, and were refused?",
     severity="low",

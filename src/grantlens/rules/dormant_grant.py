@@ -8,7 +8,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=1,
+    version=2,
     name="dormant_grant",
     question="Which refreshable grants stand unused, and were never revoked?",
     severity="high",

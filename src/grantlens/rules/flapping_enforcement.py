@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-5",
-    version=1,
+    version=2,
     name="flapping_enforcement",
     question="Where was a revoked token refused and then accepted again?",
     severity="high",

@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-2",
-    version=1,
+    version=2,
     name="issuance_after_revocation",
     question="Which tokens were issued after the revocation of their grant or refresh token?",
     severity="critical",

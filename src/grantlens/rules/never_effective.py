@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-4",
-    version=1,
+    version=2,
     name="never_effective",
     question="Which revocations never took effect while the token lived?",
     severity="critical",

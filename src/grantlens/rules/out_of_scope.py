@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="OOS-1",
-    version=1,
+    version=2,
     name="out_of_scope",
     question="Which actions did no granted scope permit at that moment?",
     severity="high",

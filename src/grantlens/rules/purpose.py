@@ -6,7 +6,7 @@ from grantlens.rules.rule import Parameter, Rule
 
 RULE = Rule(
     id="OOS-3",
-    version=1,
+    version=2,
     name="purpose",
     question="Which actions were permitted, but outside the purpose the connection was registered for?",
     severity="medium",

@@ -125,7 +125,7 @@ _WORK = (
 
 RULE = Rule(
     id="PRV-1",
-    version=1,
+    version=2,
     name="unused_scope",
     question="Which granted scopes were never needed, and how sure can we be after this much observation?",
     severity="medium",

@@ -8,7 +8,7 @@ _LISTED = "it lists revocations, and cannot say that one went untested"
 
 RULE = Rule(
     id="REV-6",
-    version=1,
+    version=2,
     name="unverified_revocation",
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
     severity="medium",

@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-1",
-    version=1,
+    version=2,
     name="use_after_revocation",
     question="Which tokens still worked after they were revoked, and for how long?",
     severity="critical",

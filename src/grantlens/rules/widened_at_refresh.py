@@ -8,7 +8,7 @@ _REFRESHED = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", "is
 
 RULE = Rule(
     id="OOS-4",
-    version=1,
+    version=2,
     name="widened_at_refresh",
     question="Which refreshed tokens hold scopes or audiences that their parent did not?",
     severity="critical",
