@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from grantlens.ingest.chunk import codes, first_places, int_array
+from grantlens.ingest.chunk import codes, first_places, int_array, numbers_of
 from grantlens.schema import LOGS, TIMES
 
 if TYPE_CHECKING:
@@ -23,23 +23,28 @@ write one after another. More would let whoever repeats an id hide calls behind 
 
 _LEFT = "FROM mine ANTI JOIN duplicate USING (row)"
 
-# The few that no row equals in all: those of one id are ordered by time, and a long step begins another event. What the
-# store holds comes first. A row without a tenant may be of any.
+# Ids and times of what no row equals in all, and of what the store holds under the same ids.
+_STATED = f"""
+WITH left_over AS (SELECT hash(source, event_id) AS id, epoch_us(moment) AS at {_LEFT})
+FROM left_over
+UNION ALL
+SELECT * FROM (SELECT hash(source, event_id) AS id, epoch_us(moment) FROM theirs) SEMI JOIN left_over USING (id)
+"""
+
+# Those of one id are ordered by time, and a long step begins another event. What the store holds comes first. A row without
+# a tenant may be of any.
 _NOT_EXACTLY = f"""
 INSERT INTO duplicate
-WITH left_over AS ({_LEFT}),
+WITH left_over AS (FROM ({_LEFT}) WHERE hash(source, event_id) IN (SELECT id FROM near_id)),
 stated AS (
     FROM left_over
     UNION ALL
     SELECT NULL, CASE WHEN tenant IS NULL THEN -2 ELSE -1 END, source, tenant, event_id, moment
     FROM theirs SEMI JOIN left_over USING (source, event_id)
 ),
-repeated AS (
-    SELECT source, event_id FROM stated GROUP BY ALL HAVING count(*) > 1
-),
 stepped AS (
     SELECT *, moment - lag(moment) OVER (PARTITION BY source, event_id ORDER BY moment) >= to_microseconds({NEAR_US}) AS step
-    FROM stated SEMI JOIN repeated USING (source, event_id)
+    FROM stated
 ),
 told AS (
     SELECT *, count(*) FILTER (step) OVER (PARTITION BY source, event_id ORDER BY moment) AS event FROM stepped
@@ -169,9 +174,25 @@ class Duplicates:
             f"INSERT INTO duplicate SELECT row FROM ({_LEFT}) "
             "QUALIFY row_number() OVER (PARTITION BY source, tenant, event_id, moment ORDER BY line_no, row) > 1"
         )
-        self._run(_NOT_EXACTLY)
+        near = self._near_ids()
+        if len(near):
+            with self._engine.registered("near_id", near):
+                self._run(_NOT_EXACTLY)
         for table in ("mine", "theirs"):
             self._run(f"DROP TABLE temp.{table}")
+
+    def _near_ids(self) -> pa.Table:
+        """Return the hashes of ids under which two times are near each other: few, and to order all of them in SQL takes long."""
+        import numpy as np
+        import pyarrow as pa
+
+        stated = self._engine.arrow(_STATED)
+        ids, at = numbers_of(stated["id"], "uint64"), numbers_of(stated["at"], "int64")
+        order = np.lexsort((at, ids))
+        ids, at = ids[order], at[order]
+        near = np.unique(ids[1:][(ids[1:] == ids[:-1]) & (at[1:] - at[:-1] < NEAR_US)])
+        column = pa.Array.from_buffers(pa.uint64(), len(near), [None, pa.py_buffer(near)])
+        return pa.Table.from_arrays([column], names=["id"])
 
     def _forget(self, log: str) -> None:
         """Take the duplicates out of the counts."""
