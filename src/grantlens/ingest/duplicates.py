@@ -170,10 +170,14 @@ class Duplicates:
             "CREATE OR REPLACE TEMP TABLE duplicate AS SELECT row FROM mine m SEMI JOIN theirs t "
             "ON t.source = m.source AND t.event_id = m.event_id AND t.moment = m.moment AND t.tenant IS NOT DISTINCT FROM m.tenant"
         )
-        self._run(
-            f"INSERT INTO duplicate SELECT row FROM ({_LEFT}) "
-            "QUALIFY row_number() OVER (PARTITION BY source, tenant, event_id, moment ORDER BY line_no, row) > 1"
-        )
+        rows, different = self._engine.rows(
+            f"SELECT count(*), count(DISTINCT hash(source, tenant, event_id, moment)) {_LEFT}"
+        )[0]
+        if rows != different:
+            self._run(
+                f"INSERT INTO duplicate SELECT row FROM ({_LEFT}) "
+                "QUALIFY row_number() OVER (PARTITION BY source, tenant, event_id, moment ORDER BY line_no, row) > 1"
+            )
         near = self._near_ids()
         if len(near):
             with self._engine.registered("near_id", near):

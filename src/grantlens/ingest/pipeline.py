@@ -9,7 +9,7 @@ from grantlens.engine.duckdb import MalformedJson, quote
 from grantlens.ingest.chunk import Chunk, Lines, Rows, codes, distinct, first_places, int_array, numbers_of
 from grantlens.ingest.content import FileChanged
 from grantlens.ingest.dictionary import DICTIONARIES, Seen, Unfit, entries_of, places_among
-from grantlens.ingest.duplicates import NEAR_US, Duplicates
+from grantlens.ingest.duplicates import Duplicates
 from grantlens.ingest.mapper import Mapped, Mapper, bound
 from grantlens.ingest.mapping import Staging
 from grantlens.ingest.rejection import rejected
@@ -233,7 +233,7 @@ def in_order(table: pa.Table) -> bool:
 
 
 def first_of_each(table: pa.Table, time: str) -> pa.Table:
-    """Return the rows without those that tell the event of an earlier one: to write them and to delete them again takes far longer.
+    """Return the rows without those of which an earlier one has id, time and tenant: to write and to delete them takes far longer.
 
     Parameters
     ----------
@@ -245,22 +245,28 @@ def first_of_each(table: pa.Table, time: str) -> pa.Table:
     Examples
     --------
     >>> import pyarrow as pa
-    >>> times = pa.array([0, 0, 1], pa.timestamp("us"))
-    >>> first_of_each(pa.table({"event_id": ["a", "b", "a"], "used_at": times}), "used_at")["event_id"].to_pylist()
-    ['a', 'b']
+    >>> times = pa.array([0, 0, 0, 1], pa.timestamp("us"))
+    >>> first_of_each(pa.table({"event_id": ["a", "b", "a", "a"], "used_at": times}), "used_at")["event_id"].to_pylist()
+    ['a', 'b', 'a']
     """
     import numpy as np
+    import pyarrow as pa
 
     events = codes(table["event_id"])
-    first = first_places(events)
-    if len(first) == len(table):
+    if len(first_places(events)) == len(table):
         return table
-    moments, before = numbers_of(table[time], "int64"), first[events]
-    again = np.abs(moments - moments[before]) < NEAR_US
+    parts = [events, numbers_of(table[time], "int64")]
     if "tenant" in table.column_names:
-        tenants = codes(table["tenant"])
-        again &= tenants == tenants[before]
-    again[first] = False
+        parts.append(codes(table["tenant"]))
+    mixed = np.zeros(len(table), np.uint64)
+    for part in parts:
+        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + part.astype(np.uint64)
+    hashes = pa.Array.from_buffers(pa.uint64(), len(mixed), [None, pa.py_buffer(mixed)])
+    apart = distinct(pa.chunked_array([hashes]))
+    before = apart.first[apart.which]
+    again = before < np.arange(len(table))
+    for part in parts:  # equal hashes may be those of different rows
+        again &= part == part[before]
     return table.take(int_array(np.flatnonzero(~again)))
 
 
