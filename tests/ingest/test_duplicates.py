@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from grantlens.ingest.pipeline import first_of_each, in_order
+from grantlens.loaders import Loader
 from grantlens.loaders.native import LOADER
 from grantlens.store import Store
 
@@ -174,3 +175,32 @@ def test_two_installations_that_both_count_from_one_are_kept_apart(tmp_path):
         assert store.load(ndjson(tmp_path / "a.ndjson", first)).total("issuance") == 20
         report = store.load(ndjson(tmp_path / "b.ndjson", mixed))
         assert (report.total("issuance"), report.total("duplicates")) == (20, 20)
+
+
+def test_revocations_of_a_log_that_names_no_source_are_told_apart_piece_by_piece(tmp_path):
+    """A record that tells the same again is a duplicate; only another revocation is left out, and counted."""
+    told = Loader(
+        name="told",
+        version=1,
+        title="Ends of grants",
+        recognise=lambda sample: True,
+        fields='{"at": "VARCHAR", "id": "VARCHAR", "tenant": "VARCHAR"}',
+        carries=("revocation",),
+        revocation="SELECT line_no, r.id AS event_id, r.at AS revoked_at, r.tenant AS tenant, 'revoke' AS kind, "
+        "'success' AS outcome, 'grant' AS target_kind FROM record",
+    )
+    noon = {"id": "r", "at": f"{DAY}12:00:00Z", "tenant": "a"}
+    again = [noon | {"at": f"{DAY}12:00:00.000173Z"}, noon | {"tenant": None}]
+    others = [noon | {"at": f"{DAY}12:00:01Z"}, noon | {"tenant": "b"}, noon | {"tenant": "b"}]
+    said = []
+    for records in ([noon, *again], [noon, *again, others[0]], [noon, *again, *others]):
+        path = ndjson(tmp_path / f"{len(records)}.ndjson", records)
+        with Store(":memory:") as store:
+            (batch,) = store.load(path, loader=told).batches
+            assert (batch["revocation"], batch["duplicates"]) == (1, len(records) - 1)
+            said.append(batch["note"])
+    assert said == [
+        None,
+        "1 revocation left out: it has the id of another one, of another tenant or time",
+        "2 revocations left out: they have the id of another one, of another tenant or time",
+    ]

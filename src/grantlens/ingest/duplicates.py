@@ -87,10 +87,22 @@ class Duplicates:
         self._run(f"INSERT INTO usage_key SELECT hash($salt, {source}, event_id), {usage_id} FROM {stage}")
 
     def one_of_each_id(self, revocations: pa.Table) -> pa.Table:
-        """Return the first revocation of each id: the others would be left out at the end, see `_keep_one_of_each_id`."""
-        first = first_places(codes(revocations["event_id"]))
-        self._left_out += len(revocations) - len(first)
-        return revocations if len(first) == len(revocations) else revocations.take(int_array(first))
+        """Return the first revocation of each id: the others would be dropped at the end, see `_keep_one_of_each_id`."""
+        import numpy as np
+        import pyarrow.compute as pc
+
+        ids = codes(revocations["event_id"])
+        first = first_places(ids)
+        if len(first) == len(ids):
+            return revocations
+        kept, moments = first[ids], numbers_of(revocations[TIMES["revocation"]], "int64")
+        another = np.abs(moments - moments[kept]) >= NEAR_US
+        if "tenant" in revocations.column_names:
+            tenants, unsaid = codes(revocations["tenant"]), pc.index(revocations["tenant"].is_null(), True).as_py()
+            none = tenants[unsaid] if unsaid >= 0 else -1
+            another |= (tenants != tenants[kept]) & (tenants != none) & (tenants[kept] != none)
+        self._left_out += int(np.count_nonzero(another))
+        return revocations.take(int_array(first))
 
     def settle(self) -> None:
         """Drop what is there already, and remember what is new."""
@@ -102,9 +114,12 @@ class Duplicates:
             else:
                 self._settle(log)
         if self._left_out:
-            self._account.notes.append(
-                f"{self._left_out} revocations left out: they have the id of another one, of another tenant or time"
+            said = (
+                "1 revocation left out: it has"
+                if self._left_out == 1
+                else f"{self._left_out} revocations left out: they have"
             )
+            self._account.notes.append(f"{said} the id of another one, of another tenant or time")
 
     def _settle_usage(self) -> None:
         rows, different = self._engine.rows("SELECT count(*), count(DISTINCT event_key) FROM usage_key")[0]
