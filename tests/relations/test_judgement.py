@@ -150,19 +150,16 @@ def lay(bench, known, grants):
     )
     # Each grant holds one set, and made these calls.
     bench.engine.execute("CREATE OR REPLACE TEMP TABLE named_caller (caller_id INT, source VARCHAR, grant_id VARCHAR)")
-    bench.engine.execute(
-        "CREATE OR REPLACE TEMP TABLE caller_segment (segment_id INT, grant_id VARCHAR, phase VARCHAR)"
-    )
-    bench.engine.execute("INSERT INTO caller_segment VALUES (1, NULL, 'ended')")
+    bench.engine.execute("CREATE OR REPLACE TEMP TABLE caller_segment (segment_id INTEGER, grant_id VARCHAR)")
     bench.engine.execute(
         "CREATE OR REPLACE TEMP TABLE used_pair (caller_id INT, segment_id INT, operation_id INT, set_id BIGINT, "
-        "application BOOLEAN, outcome VARCHAR, ended BOOLEAN)"
+        "application BOOLEAN, outcome VARCHAR, grant_ended BOOLEAN)"
     )
     for number, (set_id, calls) in enumerate(grants):
         bench.engine.execute("INSERT INTO named_caller VALUES ($n, 's', $g)", {"n": number, "g": f"g{number}"})
         told = [{"o": o, "a": a, "outcome": outcome, "ended": ended} for o, a, outcome, ended in calls]
         bench.engine.execute(
-            "INSERT INTO used_pair SELECT $n, CASE WHEN c.ended THEN 1 END, c.o, $s, c.a, c.outcome, c.ended FROM (SELECT unnest($calls) AS c)",
+            "INSERT INTO used_pair SELECT $n, NULL, c.o, $s, c.a, c.outcome, c.ended FROM (SELECT unnest($calls) AS c)",
             {"n": number, "s": set_id, "calls": told},
         )
 

@@ -144,6 +144,13 @@ def test_a_revocation_ends_these_tokens_and_no_others(bench, worlds, seed):
                 ends = tokens[name]["expires_at"]
                 assert said[name]["alive"] == (ends is None or ends > revocation["revoked_at"])
                 assert said[name]["is_target"] == (name == revocation.get("token_id"))
+                again = [
+                    row["issued_at"]
+                    for row in world["issuance"]
+                    if (row["outcome"], row["kind"], row.get("token_id")) == ("success", "credential", name)
+                    and row["issued_at"] > revocation["revoked_at"]
+                ]
+                assert said[name]["covered_until"] == min(again, default=2**63 - 1)
     assert not told, "a revocation that does not count ends something"
 
 

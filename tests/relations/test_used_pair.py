@@ -52,7 +52,8 @@ def test_the_end_of_a_caller(bench, worlds, seed):
                 continue
             moments = []
             for row in covered:
-                if row["source"] == world["source"] and row["token_id"] == caller["token_id"]:
+                good_again = row["covered_until"] < FOREVER
+                if row["source"] == world["source"] and row["token_id"] == caller["token_id"] and not good_again:
                     moments.append(row["revoked_at"] + clock(world, "revocation")[1])
             for token in tokens:
                 if (
@@ -99,7 +100,10 @@ def test_every_call_of_the_window_is_in_one_pair(bench, worlds, seed, window):
     for row in bench.answers("caller_segment"):
         segments[row["caller_id"]].append(row)
     ends = {row["caller_id"]: row["ended_at"] for row in bench.answers("caller_end")}
-    own = {row["caller_id"]: row["own_set_id"] for row in bench.answers("named_caller")}
+    callers = {row["caller_id"]: row for row in bench.answers("named_caller")}
+    own = {name: row["own_set_id"] for name, row in callers.items()}
+    grants = {row["segment_id"]: row["grant_id"] for rows in segments.values() for row in rows}
+    states = bench.answers("grant_state")
     expected = defaultdict(list)
     for world in laid:
         for row in world["usage"]:
@@ -123,6 +127,14 @@ def test_every_call_of_the_window_is_in_one_pair(bench, worlds, seed, window):
     for key, stamps in expected.items():
         pair = told[key]
         assert (pair["events"], pair["first_used_at"], pair["last_used_at"]) == (len(stamps), min(stamps), max(stamps))
+        caller = callers[pair["caller_id"]]
+        grant = grants.get(pair["segment_id"]) or caller["grant_id"]
+        is_open = any(
+            state["valid_from"] <= min(stamps) < state["valid_until"]
+            for state in states
+            if (state["source"], state["grant_id"]) == (caller["source"], grant)
+        )
+        assert pair["grant_ended"] == (pair["ended"] and grant is not None and not is_open)
     assert sum(pair["events"] for pair in pairs) == sum(map(len, expected.values()))
     by_first = sorted(pairs, key=lambda pair: pair["first_no"])
     assert [pair["first_no"] for pair in by_first] == list(range(1, len(pairs) + 1))

@@ -8,7 +8,8 @@ RELATION = Relation(
     "token is itself, its rotated successors and the access tokens of its grant; a grant, client or subject "
     "is all their tokens, a session all that carry it, a policy all issued before its cut-off but for keys - issued up to "
     "then. A child by token exchange is never covered, it is listed as exposed (RFC 7009 section 2.1, RFC 8693). "
-    "A key that is issued again - switched off, and on - is covered until then. Where the log has no token id the grant stands in (token_id NULL), from the revocation to the next consent.",
+    "A key that is issued again - switched off, and on - is covered until then. Where the log has no token id the grant stands "
+    "in (token_id NULL), from the revocation to the next consent.",
     """
 -- Each of the three is named once: DuckDB works out the columns of a view anew wherever it stands.
 WITH RECURSIVE known_token AS NOT MATERIALIZED (

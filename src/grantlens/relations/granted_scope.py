@@ -70,7 +70,7 @@ call AS (
     JOIN named_caller c ON c.caller_id = p.caller_id
     LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
     -- A call with a token that is over still shows a need, unless the grant itself was over.
-    WHERE p.outcome = 'success' AND s.phase IS DISTINCT FROM 'ended'
+    WHERE p.outcome = 'success' AND NOT p.grant_ended
 ),
 mapped AS (
     SELECT source, grant_id, sum(events) AS calls,

@@ -15,7 +15,7 @@ WITH needed AS (
     JOIN credited_scope k ON k.question_id = p.question_id AND k.needed
     JOIN named_caller c ON c.caller_id = u.caller_id
     LEFT JOIN caller_segment s ON s.segment_id = u.segment_id
-    WHERE u.outcome = 'success' AND s.phase IS DISTINCT FROM 'ended'
+    WHERE u.outcome = 'success' AND NOT u.grant_ended
 ),
 -- In each alternative, the parts that only this scope covers.
 only_by AS (

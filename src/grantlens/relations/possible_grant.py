@@ -4,8 +4,9 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "possible_grant",
-    "For each client and subject that called before the end of the window, as the calls name them, the grants to which calls of theirs may belong where no grant could be "
-    "found: those of the same client and subject. What one of the two leaves out may be anybody, but somebody it must name.",
+    "For each client and subject that called before the end of the window, as the calls name them, the grants to which calls "
+    "of theirs may belong where no grant could be found: those of the same client and subject. What one of the two leaves out "
+    "may be anybody, but somebody it must name.",
     """
 WITH party AS (
     SELECT DISTINCT source, tenant, client_id, subject_id

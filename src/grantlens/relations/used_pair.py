@@ -6,8 +6,8 @@ RELATION = Relation(
     "used_pair",
     "Calls of the window, counted for each caller, segment, operation and outcome: rules decide on these "
     "pairs, not on calls. set_id is the set of scopes that was held. ended is true for calls after the end of "
-    "the token or grant; container for a batch, whose parts are not in the row. first_no numbers the pairs by "
-    "their first call, last_no by their last: a rule keeps the numbers of its evidence.",
+    "the token or grant, grant_ended of these only where the grant was over too; container for a batch, whose parts are not "
+    "in the row. first_no numbers the pairs by their first call, last_no by their last: a rule keeps the numbers of its evidence.",
     """
 WITH counted AS (
     SELECT u.caller_id, s.segment_id, s.set_id, o.operation_id, coalesce(o.container, false) AS container,
@@ -25,12 +25,18 @@ WITH counted AS (
     WHERE u.used_at >= $since AND u.used_at < $until
     GROUP BY ALL
 )
-SELECT k.* EXCLUDE (set_id), coalesce(k.set_id, CASE WHEN k.segment_id IS NULL THEN c.own_set_id END) AS set_id, c.application,
+SELECT k.* EXCLUDE (set_id),
+       k.ended AND coalesce(s.grant_id, c.grant_id) IS NOT NULL AND NOT EXISTS (
+           SELECT 1 FROM grant_state g
+           WHERE g.source = c.source AND g.grant_id = coalesce(s.grant_id, c.grant_id)
+             AND g.valid_from <= k.first_used_at AND g.valid_until > k.first_used_at) AS grant_ended,
+       coalesce(k.set_id, CASE WHEN k.segment_id IS NULL THEN c.own_set_id END) AS set_id, c.application,
        row_number() OVER (ORDER BY k.first_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.container) AS first_no,
        row_number() OVER (ORDER BY k.last_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.container) AS last_no
 FROM counted k
 JOIN named_caller c USING (caller_id)
+LEFT JOIN caller_segment s USING (segment_id)
 """,
-    needs=("caller_segment", "caller_end", "named_caller"),
+    needs=("caller_segment", "caller_end", "named_caller", "grant_state"),
     windowed=True,
 )

@@ -50,7 +50,7 @@ def find(name: str) -> Rule:
 
 
 def text(name: str, dialect: str = "duckdb") -> str:
-    """Return the SQL of a rule, ready to paste; $since and $until are left for the reader to fill in.
+    """Return the SQL of a rule; $since and $until are left for the reader to fill in.
 
     Raises
     ------

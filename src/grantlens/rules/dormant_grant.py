@@ -71,8 +71,6 @@ refreshable AS (
 ),
 -- The silence may have begun before the window: what was called until then is read too, of who may speak for these grants.
 spoken_for AS (
-    SELECT c.caller_id FROM named_caller c JOIN refreshable g ON g.source = c.source AND g.grant_id = c.grant_id
-    UNION
     SELECT c.caller_id FROM named_caller c
     JOIN possible_grant p ON p.source = c.source AND p.tenant IS NOT DISTINCT FROM c.tenant
         AND p.client_id IS NOT DISTINCT FROM c.client_id AND p.subject_id IS NOT DISTINCT FROM c.subject_id
@@ -112,7 +110,8 @@ stray AS (
     GROUP BY g.source, g.grant_id
 ),
 silent AS (
-    SELECT g.*, l.last_used_at, l.last_no, CASE WHEN l.last_no IS NULL THEN l.last_usage_id END AS last_usage_id, l.by_pair, coalesce(l.last_used_at, g.opened_at) AS silent_from,
+    SELECT g.*, l.last_used_at, l.last_no, CASE WHEN l.last_no IS NULL THEN l.last_usage_id END AS last_usage_id, l.by_pair,
+           coalesce(l.last_used_at, g.opened_at) AS silent_from,
            $until - to_days($dormant_days::INTEGER) AS judged_from,
            y.last_used_at >= $until - to_days($dormant_days::INTEGER) AS strays
     FROM refreshable g

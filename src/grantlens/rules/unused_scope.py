@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grantlens.rules.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rules.example import IN_PART, Example, consent, logs_from_to, refreshed, token, use
+from grantlens.rules.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
 from grantlens.rules.rule import Parameter, Rule
 
 IN_PART_REASON = "The usage log shows only some of the calls: that it shows no use of this scope proves nothing."
@@ -281,6 +281,22 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
         ),
     ),
     undecidable=(
+        Example(
+            "what worked after the grant was over shows no need of it",
+            (
+                consent("01 08:00", ["mail.read"]),
+                token("01 08:01", "t1", ["mail.read"], "31 10:00"),
+                revoked("05 09:00", "grant"),
+                use("06 09:00", "GET /v1/messages/7"),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"scope": "mail.read", "uses": 0, "state": "insufficient_evidence"},
+                },
+            ),
+        ),
         Example(
             "the usage log shows only some calls: what it does not show may have been",
             (*_WORK, *(token(f"{day:02} 09:10", f"t{day}", ["mail.write"], f"{day:02} 10:10") for day in range(1, 31))),
