@@ -8,7 +8,7 @@ from itertools import product
 import pyarrow
 import pyarrow.compute
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import grantlens as gl
@@ -163,6 +163,10 @@ def test_keys_that_differ_in_case_only_are_two_keys(usage):
     )
 )
 @settings(max_examples=30)
+@example(["."])
+@example(["a..b"])
+@example([" "])
+@example(["owner's", ".", 'the "one"'])
 def test_a_written_path_leads_back_to_its_value(keys):
     record = "x"
     for key in reversed(keys):

@@ -116,17 +116,19 @@ def written(keys: list[str | int]) -> str:
     --------
     >>> written(["app", "id"]), written(["mcp.tool"]), written(["resource", "service.name"]), written(["a", 0, "b"])
     ('app.id', 'mcp.tool', "resource.'service.name'", 'a[0].b')
+    >>> print(written(["."]), written(["app", "owner's"]))
+    '.' app."owner's"
     """
-    if len(keys) == 1 and not re.search(r"[\[\]\"']", str(keys[0])):
+    if len(keys) == 1 and str(keys[0]).strip() and all(map(_BARE.fullmatch, str(keys[0]).split("."))):
         return str(keys[0])
     text = ""
     for key in keys:
         if isinstance(key, int):
             text += "[*]" if key == EACH else f"[{key}]"
             continue
-        quote = "'" if '"' in key else '"'
-        bare = re.fullmatch(r"[^.\[\]\"']+", key)
-        text += ("." if text else "") + (key if bare else f"{quote}{key}{quote}" if quote == "'" else f"'{key}'")
+        quote = '"' if "'" in key else "'"
+        bare = key.strip() and _BARE.fullmatch(key)
+        text += ("." if text else "") + (key if bare else f"{quote}{key}{quote}")
     return text
 
 
