@@ -3,6 +3,7 @@
 from unittest.mock import Mock
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -189,3 +190,40 @@ def test_an_interrupt_while_duckdb_asks_python_is_an_interrupt(monkeypatch):
     monkeypatch.setattr(engine, "_connection", Interrupted())
     with pytest.raises(KeyboardInterrupt):
         engine.execute("FROM chunk_call")
+
+
+def test_an_interrupt_while_a_table_is_registered_is_an_interrupt():
+    class Table:
+        def __arrow_c_stream__(self, requested_schema=None):
+            raise KeyboardInterrupt
+
+    engine = Engine(":memory:")
+    with pytest.raises(KeyboardInterrupt):
+        engine.register("chunk_call", Table())
+
+
+def test_an_interrupt_before_a_result_is_read_stays_one():
+    """To forget the registered table is refused then; that must not take the place of the interrupt."""
+    engine = Engine(":memory:")
+
+    def interrupted() -> None:
+        with engine.transaction(), engine.registered("one", pa.table({"a": [1]})):
+            engine.execute("FROM range(1000000)")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert engine.value("SELECT count(*) FROM duckdb_views() WHERE view_name = 'one'") == 0
+    engine.close()
+
+
+def test_an_interrupt_while_a_result_is_fetched_is_an_interrupt(monkeypatch):
+    class Result:
+        def fetchall(self):
+            raise RuntimeError("Query interrupted")
+
+    engine = Engine(":memory:")
+    monkeypatch.setattr(engine, "execute", lambda sql, parameters=None: Result())
+    for question in (engine.rows, engine.value):
+        with pytest.raises(KeyboardInterrupt):
+            question("FROM usage")

@@ -99,11 +99,13 @@ class Engine:
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple]:
         """Run one query and return its rows as tuples; for small answers."""
-        return self.execute(sql, parameters).fetchall()
+        result = self.execute(sql, parameters)
+        with _explained():
+            return result.fetchall()
 
     def value(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run one query and return the first cell, or None."""
-        rows = self.execute(sql, parameters).fetchall()  # a result that is not read to its end blocks the connection
+        rows = self.rows(sql, parameters)  # a result that is not read to its end blocks the connection
         return rows[0][0] if rows else None
 
     def cursor(self) -> Engine:
@@ -115,11 +117,13 @@ class Engine:
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table readable as a view called `name`."""
-        self._connection.register(name, table)
+        with _explained():
+            self._connection.register(name, table)
 
     def unregister(self, name: str) -> None:
         """Undo `register`."""
-        with suppress(duckdb.TransactionException):  # an aborted transaction forgets the name by itself
+        # An aborted transaction forgets the name by itself; so does one that was interrupted before its result was read.
+        with suppress(duckdb.TransactionException, duckdb.ResourceInUseException):
             self._connection.unregister(name)
 
     @contextmanager
