@@ -113,13 +113,18 @@ def _judge(
     )
 
 
+def _files_read(when: str) -> dict[str, Any]:
+    """Write a call of somebody else: it shows that calls of this API are in the log."""
+    return use(when, "GET /v1/files/1", "t-bystander", "files.example", client_id="bystander", subject_id=None)
+
+
 _WORK = (
     consent("01 08:00", ["mail.write", "files.read"]),
     token("01 08:01", "t1", ["mail.write", "files.read"]),
     *(use(f"{day:02} 09:00", "GET /v1/messages/7") for day in range(1, 31)),
     *(use(f"{day:02} 09:05", "DELETE /v1/messages/7", status=204) for day in range(1, 31)),
     *logs_from_to("01 08:00", "31 23:00"),
-    use("31 12:00", "GET /v1/files/1", "t-bystander", "files.example", client_id="bystander", subject_id=None),
+    _files_read("31 12:00"),
 )
 """A month in which ann's app reads and deletes mail, and never touches files, though others do."""
 
@@ -338,14 +343,7 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
                     for minute in range(10, 60)
                 ),
                 *logs_from_to("01 08:00", "31 23:00"),
-                use(
-                    "29 12:00",
-                    "GET /v1/files/1",
-                    "t-bystander",
-                    "files.example",
-                    client_id="bystander",
-                    subject_id=None,
-                ),
+                _files_read("29 12:00"),
             ),
             ({"verdict": "indeterminate", "detail": {"state": "insufficient_evidence", "sessions": 0}},),
             since="28 00:00",
@@ -369,14 +367,7 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
             (
                 consent("01 08:00", ["files.read"]),
                 *logs_from_to("01 08:00", "04 08:00"),
-                use(
-                    "03 12:00",
-                    "GET /v1/files/1",
-                    "t-bystander",
-                    "files.example",
-                    client_id="bystander",
-                    subject_id=None,
-                ),
+                _files_read("03 12:00"),
             ),
             ({"verdict": "indeterminate", "detail": {"state": "insufficient_evidence", "action": "wait"}},),
         ),
@@ -395,14 +386,7 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
                 use("05 09:00", "GET /v1/messages/7", None, grant_id="g1"),
                 use("05 09:01", "GET /v1/odd/7", None, grant_id="g1"),
                 *logs_from_to("01 08:00", "31 23:00"),
-                use(
-                    "31 12:00",
-                    "GET /v1/files/1",
-                    "t-bystander",
-                    "files.example",
-                    client_id="bystander",
-                    subject_id=None,
-                ),
+                _files_read("31 12:00"),
             ),
             (
                 {"verdict": "clear", "detail": {"scope": "mail.read"}},
