@@ -153,11 +153,10 @@ def test_the_relations_are_views_in_the_file_whatever_was_done_with_it(tmp_path,
 
 def test_views_that_could_not_be_made_are_made_the_next_time(tmp_path, monkeypatch):
     path = tmp_path / "s.duckdb"
-    store = Store(path)
     with monkeypatch.context() as broken:
         broken.setattr("grantlens.store.install_views", Mock(side_effect=StoreError("The disk is full.")))
         with pytest.raises(StoreError):
-            store.close()
+            Store(path)
     with Store(path) as again:
         assert again.sql("SELECT count(*) AS n FROM issued").to_pylist() == [{"n": 0}]
 

@@ -48,14 +48,16 @@ class Store:
         self, path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None
     ) -> None:
         self.path = os.fspath(path)
-        self._engine = Engine(self.path, read_only=read_only, memory_limit=memory_limit)
+        self.engine = Engine(self.path, read_only=read_only, memory_limit=memory_limit)
+        """The open database, with the relations in it as views."""
         try:
-            prepare(self._engine, read_only=read_only)
-            self._views_due = not read_only and not views_stand(self._engine)
+            prepare(self.engine, read_only=read_only)
             if not read_only:
-                note_undeclared(self._engine)
+                if not views_stand(self.engine):
+                    install_views(self.engine)
+                note_undeclared(self.engine)
         except BaseException:
-            self._engine.close()
+            self.engine.close()
             raise
 
     def up_to_date(self) -> bool:
@@ -64,21 +66,10 @@ class Store:
         Examples
         --------
         >>> with Store(":memory:") as store:
-        ...     store.up_to_date()  # its views are made where they are first needed
-        False
+        ...     store.up_to_date()
+        True
         """
-        return views_stand(self._engine) and not undeclared(self._engine)
-
-    @property
-    def engine(self) -> Engine:
-        """The open database, with the relations in it as views."""
-        self._make_views()
-        return self._engine
-
-    def _make_views(self) -> None:
-        if self._views_due:
-            install_views(self._engine)
-            self._views_due = False
+        return views_stand(self.engine) and not undeclared(self.engine)
 
     def load(
         self,
@@ -100,7 +91,7 @@ class Store:
         settings
             What the logs do not say themselves, such as the time zone of their clock.
         """
-        return load_files(self._engine, paths, loader, progress, settings, meanwhile=self._make_views)
+        return load_files(self.engine, paths, loader, progress, settings)
 
     def add(self, *things: Any) -> None:
         """Write what the organisation brings: catalogues, registers, servers."""
@@ -163,10 +154,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file, so that others may open it."""
-        try:
-            self.engine.close()
-        finally:
-            self._engine.close()  # where the views could not be made
+        self.engine.close()
 
     def __repr__(self) -> str:
         files, records = self.engine.rows("SELECT count(*), coalesce(sum(records), 0) FROM batch")[0]

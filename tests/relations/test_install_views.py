@@ -13,7 +13,10 @@ def written(engine):
 def test_every_relation_without_a_window_is_a_view(tmp_path):
     with Store(tmp_path / "s.duckdb") as store:
         views = written(store.engine)
-    assert {name for name, relation in relations.registry().items() if not relation.windowed} <= set(views)
+        unwindowed = {name for name, relation in relations.registry().items() if not relation.windowed}
+        assert unwindowed <= set(views)
+        for name in unwindowed:  # DuckDB does not look at a view before it is read
+            assert store.sql(f"FROM {name}").num_rows == 0
 
 
 def test_opening_again_writes_nothing(tmp_path):

@@ -36,7 +36,6 @@ def load_files(
     loader: str | Loader | None = None,
     progress: Progress | None = None,
     settings: Settings | None = None,
-    meanwhile: Callable[[], None] = lambda: None,
 ) -> LoadReport:
     """Load files, folders and globs; a bad file is named and does not stop the others.
 
@@ -54,8 +53,6 @@ def load_files(
         Called now and then, see `Progress`.
     settings
         What the user said of the logs.
-    meanwhile
-        Called while the first pieces of a file are mapped, before its transaction begins: the engine has nothing to do then.
     """
     if settings and settings.time_zone:
         _require_zone(engine, settings.time_zone)
@@ -68,7 +65,7 @@ def load_files(
                 told(0.0)
             following = files[done + 1] if done + 1 < len(files) else None
             try:
-                report.batches.append(_load_next(engine, opener, path, following, told, meanwhile))
+                report.batches.append(_load_next(engine, opener, path, following, told))
             except StoreError:
                 raise  # the next file would meet it too
             except GrantlensError as error:
@@ -104,19 +101,16 @@ def _load_next(
     path: str,
     following: str | None,
     progress: Callable[[float], None] | None,
-    meanwhile: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Load a file, and begin with the one that follows."""
     seen = already_loaded(engine, path)
     if seen:
         return noting_other_loader(seen, opener.wanted())
     try:
-        with closing(opener.open(path)) as opened:
-            meanwhile()
-            with engine.transaction(large=opened.content.bytes > SMALL):
-                if following is not None:
-                    opener.open_ahead(following)
-                return _load(engine, opened, opener, progress, last=following is None)
+        with closing(opener.open(path)) as opened, engine.transaction(large=opened.content.bytes > SMALL):
+            if following is not None:
+                opener.open_ahead(following)
+            return _load(engine, opened, opener, progress, last=following is None)
     except FileChanged:
         with closing(opener.open(path, once=True)) as opened, engine.transaction(large=True):
             return _load(engine, opened, opener, progress, last=following is None)

@@ -54,7 +54,8 @@ def views_stand(engine: Engine) -> bool:
 def install_views(engine: Engine) -> None:
     """Write the relations without parameters into the store, as views.
 
-    DuckDB works out the columns of a view when it is made, and of all that it reads: most of the time of opening a new store.
+    DuckDB is to work out the columns of each when it is first read: to do it now, for each view and all that it reads, was most of
+    the time of opening a new store.
     """
     with engine.transaction():
         for view in _views():
@@ -65,7 +66,9 @@ def install_views(engine: Engine) -> None:
 
 def _views() -> list[str]:
     names = [name for name, relation in registry().items() if not relation.windowed]
-    return [f"CREATE OR REPLACE VIEW {relation.name} AS {relation.sql}" for relation in ordered(names)]
+    return [
+        f"CREATE OR REPLACE VIEW {relation.name} WITH (DEFER_BINDING) AS {relation.sql}" for relation in ordered(names)
+    ]
 
 
 def _digest() -> str:
