@@ -117,15 +117,13 @@ def decide(**facts):
         ({"uses": 3}, "used", "keep"),
         ({"uses": 3, "observable": False}, "used", "keep"),
         ({}, "unused", "remove"),
-        ({"replacement": "mail.read"}, "unused", "replace"),
-        ({"sensitive": True}, "unused", "ask"),
-        ({"sensitive": True, "sensitive_action": "replace"}, "unused", "replace"),
+        ({"sensitive": True}, "unused", "remove"),
         ({"p_needed": 0.05}, "unused", "ask"),
         ({"p_needed": 0.0499}, "unused", "remove"),
         ({"observable": False}, "not_observable", "ask"),
-        ({"tags": ["break_glass"]}, "insufficient_evidence", "ask"),
-        ({"tags": ["seasonal", "x"]}, "insufficient_evidence", "ask"),
-        ({"tags": ["x"]}, "unused", "remove"),
+        ({"accepted": "once a year"}, "insufficient_evidence", "ask"),
+        ({"accepted": "once a year", "coverage_share": 0.1}, "insufficient_evidence", "ask"),
+        ({"accepted": "once a year", "uses": 1}, "used", "keep"),
         ({"coverage_share": 0.9499}, "insufficient_evidence", "wait"),
         ({"coverage_share": 0.95}, "unused", "remove"),
         ({"map_share": 0.8999}, "insufficient_evidence", "wait"),
@@ -151,3 +149,8 @@ def test_decision(facts, state, action):
 def test_reasons_never_round_a_share_onto_its_limit():
     assert "94.9 %" in decide(coverage_share=0.94999).reason
     assert "4.9 %, below 5 %" in decide(p_needed=0.04999).reason
+
+
+def test_reasons_name_the_horizon_and_why_a_silence_is_accepted():
+    assert "needed in the next 7 days" in decide(horizon_days=7).reason
+    assert "silent: once a year." in decide(accepted="once a year").reason

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from grantlens.analysis.gamma_poisson import rule_of_three
-
-RARE_TAGS = frozenset({"break_glass", "break-glass", "seasonal"})
-"""Marks of scopes that are meant to be silent for long."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +16,7 @@ class Decision:
     state
         used, unused, insufficient_evidence or not_observable.
     action
-        keep, remove, replace, ask or wait.
+        keep, remove, ask or wait.
     reason
         Why, in one sentence for people.
     """
@@ -34,21 +30,20 @@ def decide(
     *,
     uses: int,
     p_needed: float | None,
+    horizon_days: float = 90.0,
     exposure_days: float,
     sessions: float = 0,
     coverage_share: float = 1.0,
     map_share: float = 1.0,
     observable: bool = True,
     sensitive: bool = False,
-    tags: Collection[str] = (),
-    replacement: str | None = None,
+    accepted: str | None = None,
     floor_days: float = 30.0,
     first_use_p95: float | None = None,
     floor_sessions: float = 60,
     min_coverage: float = 0.95,
     min_map: float = 0.90,
     break_even: float = 0.05,
-    sensitive_action: str = "ask",
 ) -> Decision:
     """Decide about one granted scope: it is called unused only where the evidence carries that.
 
@@ -57,7 +52,7 @@ def decide(
     uses
         Calls that credit the scope.
     p_needed
-        Probability that it is needed in the next quarter; None falls back to the rule of three over `sessions`.
+        Probability that it is needed in the next `horizon_days` days; None falls back to the rule of three over `sessions`.
     exposure_days, sessions
         How long, and in how many sessions, the scope was there inside log coverage.
     coverage_share, map_share
@@ -65,19 +60,15 @@ def decide(
     observable
         False where no log could have shown a use.
     sensitive
-        True for scopes whose use hurts most: they go to `sensitive_action` rather than to removal.
-    tags
-        `break_glass` and `seasonal` scopes are never called unused.
-    replacement
-        A narrower scope that would do, if there is one.
+        True for scopes whose use hurts most: they are to be granted on demand, not removed for good.
+    accepted
+        Why the organisation accepts that it is silent, such as a job that runs once a year; never called unused then.
     floor_days, first_use_p95, floor_sessions
         The evidence floor: exposure of at least max(floor_days, first_use_p95), or so many sessions.
     min_coverage, min_map
         The least shares that carry a verdict.
     break_even
         Removal pays below this probability: cost of a risk kept over cost of a break plus that of a risk kept.
-    sensitive_action
-        "ask" means step-up on demand, agreed with the owner.
 
     Examples
     --------
@@ -90,9 +81,8 @@ def decide(
         return Decision("used", "keep", f"Used {uses:,} {'time' if uses == 1 else 'times'} in the window.")
     if not observable:
         return Decision("not_observable", "ask", "No log that was loaded could have shown a use of this scope.")
-    rare = sorted(RARE_TAGS.intersection(tags))
-    if rare:
-        return Decision("insufficient_evidence", "ask", f"Marked {rare[0]}: silence is what it is meant for.")
+    if accepted is not None:
+        return Decision("insufficient_evidence", "ask", f"The register accepts that it is silent: {accepted}.")
     if coverage_share < min_coverage:
         need = f"{_percent(min_coverage)} are needed"
         return Decision(
@@ -112,15 +102,13 @@ def decide(
             f"{floor:.0f} days or {floor_sessions:,.0f} sessions are needed.",
         )
     chance = rule_of_three(sessions) if p_needed is None else p_needed
-    silent = f"No use in {exposure_days:.0f} days; the chance that it is needed in the next quarter is"
+    silent = f"No use in {exposure_days:.0f} days; the chance that it is needed in the next {horizon_days:g} days is"
     if chance >= break_even:
         bound = "cannot be shown to be below" if p_needed is None else f"{_percent(chance)}, not below"
         return Decision("unused", "ask", f"{silent} {bound} {_percent(break_even)}.")
     reason = f"{silent} {_percent(chance)}, below {_percent(break_even)}."
     if sensitive:
-        return Decision("unused", sensitive_action, f"{reason} It is sensitive: grant it on demand only.")
-    if replacement is not None:
-        return Decision("unused", "replace", f"{reason} A narrower scope would do.")
+        reason = f"{reason} It is sensitive: grant it on demand only."
     return Decision("unused", "remove", reason)
 
 

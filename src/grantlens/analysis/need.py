@@ -4,7 +4,7 @@
 recommendation, and only where the evidence carries one.
 """
 
-from grantlens.analysis.decision import RARE_TAGS, Decision, decide
+from grantlens.analysis.decision import Decision, decide
 from grantlens.analysis.gamma_poisson import (
     MIN_GRANTS,
     NeedModel,
@@ -18,7 +18,6 @@ from grantlens.analysis.unseen import chao1, good_turing, time_to_first_use_p95
 
 __all__ = [
     "MIN_GRANTS",
-    "RARE_TAGS",
     "Decision",
     "NeedModel",
     "SessionModel",

@@ -10,7 +10,7 @@ RELATION = Relation(
     "is the weakest key by which a call or the issuance came to the grant.",
     """
 WITH holding AS (
-    SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_kind, opened_at, unnest(scopes) AS scope,
+    SELECT source, tenant, grant_id, client_id, client_name, subject_id, unnest(scopes) AS scope,
            greatest(valid_from, $since) AS held_from, least(valid_until, $until) AS held_until
     FROM grant_state
     WHERE valid_from < $until AND valid_until > $since
@@ -26,7 +26,7 @@ seen AS (
 ),
 held AS (
     SELECT h.source, min(h.tenant) AS tenant, h.grant_id, min(h.client_id) AS client_id, min(h.client_name) AS client_name,
-           min(h.subject_id) AS subject_id, min(h.subject_kind) AS subject_kind, h.scope,
+           min(h.subject_id) AS subject_id, h.scope,
            min(h.held_from) AS held_from, max(h.held_until) AS held_until,
            sum(epoch_us(h.held_until) - epoch_us(h.held_from)) AS held_us
     FROM holding h
@@ -34,7 +34,7 @@ held AS (
 ),
 -- A scope string may mean one scope in each of several catalogues; it is then credited through any of them.
 known AS (
-    SELECT x.scope, n.scope_id, s.is_protocol, s.resource_limited
+    SELECT x.scope, n.scope_id, s.is_protocol
     FROM (SELECT DISTINCT scope FROM held) x
     JOIN cat_scope_name n ON n.name = lower(x.scope) AND (n.exact IS NULL OR n.exact = x.scope)
     JOIN cat_scope s USING (scope_id)
@@ -56,7 +56,7 @@ opening_of AS (
     GROUP BY o.scope_id
 ),
 scope_kind AS (
-    SELECT k.scope, bool_and(k.is_protocol) AS is_protocol, bool_or(k.resource_limited) AS resource_limited,
+    SELECT k.scope, bool_and(k.is_protocol) AS is_protocol,
            bool_or(o.scope_id IS NOT NULL) AS mappable, coalesce(bool_or(o.api_logged), false) AS api_logged, max(r.rank) AS rank
     FROM known k
     LEFT JOIN opening_of o ON o.scope_id = k.scope_id
@@ -129,7 +129,7 @@ record AS (
     FROM issued WHERE grant_id IS NOT NULL
     GROUP BY source, grant_id
 )
-SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id, h.subject_kind, h.scope,
+SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id, h.scope,
        h.held_from, h.held_until,
        coalesce(v.covered_us, 0) / 86400e6 AS exposure_days,
        coalesce(v.covered_us, 0) / nullif(h.held_us, 0) AS coverage_share,
@@ -145,7 +145,6 @@ SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id,
        coalesce(k.is_protocol, lower(h.scope) IN ('openid', 'profile', 'email', 'address', 'phone', 'offline_access', '.default')) AS is_protocol,
        coalesce(k.mappable, false) AS mappable,
        coalesce(k.api_logged, false) AS api_logged,
-       coalesce(k.resource_limited, false) AS resource_limited,
        coalesce(k.rank, 0) AS rank,
        u.firsts, u.lasts, r.opening
 FROM held h

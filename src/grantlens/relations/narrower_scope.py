@@ -6,7 +6,8 @@ RELATION = Relation(
     "narrower_scope",
     "For each grant and each held scope that its calls needed, the narrowest scope below it in the hierarchy "
     "with which every one of these calls would still have been permitted: by lowest risk, then fewest "
-    "operations, then name. Grants and scopes without such a scope have no row.",
+    "operations, then name. A scope that opens only some objects is never one: no log shows which objects these are. "
+    "Grants and scopes without such a scope have no row.",
     """
 WITH needed AS (
     SELECT DISTINCT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id, k.scope_id, p.question_id
@@ -55,12 +56,11 @@ enough AS (
 total AS (
     SELECT source, grant_id, scope_id, count(DISTINCT question_id) AS questions FROM needed GROUP BY source, grant_id, scope_id
 )
-SELECT e.source, e.grant_id, e.scope_id, b.scope AS broader_scope, s.scope AS replacement, e.narrower AS replacement_id,
+SELECT e.source, e.grant_id, e.scope_id, s.scope AS replacement,
        coalesce(x.operations, 0) AS operations_before, coalesce(r.operations, 0) AS operations_after, t.questions AS operations_used
 FROM enough e
 JOIN total t USING (source, grant_id, scope_id)
-JOIN cat_scope s ON s.scope_id = e.narrower
-JOIN cat_scope b ON b.scope_id = e.scope_id
+JOIN cat_scope s ON s.scope_id = e.narrower AND NOT s.resource_limited
 LEFT JOIN reach r ON r.scope_id = e.narrower
 LEFT JOIN reach x ON x.scope_id = e.scope_id
 LEFT JOIN (SELECT scope_id, max(rank) AS rank FROM cat_scope_risk GROUP BY scope_id) k ON k.scope_id = e.narrower

@@ -6,7 +6,7 @@ from grantlens.rules.rule import Parameter, Rule
 
 RULE = Rule(
     id="PRV-4",
-    version=2,
+    version=3,
     name="broader_than_needed",
     question="For which used scopes would a narrower one have been enough for every call seen?",
     severity="medium",
@@ -116,6 +116,17 @@ FROM proposal
             (
                 consent("01 08:00", ["mail.write", "mail.read"]),
                 *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+        Example(
+            "the narrower scope opens only some jobs, and no log shows which",
+            (
+                consent("01 08:00", ["jobs.run"]),
+                *(
+                    use(f"{day:02} 09:00", "GET /v1/jobs/7", None, "jobs.example", grant_id="g1")
+                    for day in range(1, 31)
+                ),
                 *logs_from_to("01 08:00", "31 23:00"),
             ),
         ),

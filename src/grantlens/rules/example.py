@@ -73,6 +73,12 @@ requires = [["jobs.run"]]
 
 [[operation]]
 method = "GET"
+path = "/v1/jobs/{id}"
+server = "jobs.example"
+requires = [["jobs.own"]]
+
+[[operation]]
+method = "GET"
 path = "/v1/status"
 server = "jobs.example"
 requires = []
@@ -87,6 +93,14 @@ risk = 2
 name = "files.write"
 implies = ["files.read"]
 risk = 2
+
+[[scope]]
+name = "jobs.run"
+implies = ["jobs.own"]
+
+[[scope]]
+name = "jobs.own"
+resource_limited = true
 
 [[scope]]
 name = "payroll.read"

@@ -2,115 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from grantlens.rules.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
 from grantlens.rules.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
 from grantlens.rules.rule import Parameter, Rule
-
-IN_PART_REASON = "The usage log shows only some of the calls: that it shows no use of this scope proves nothing."
-
-
-def conclude(rows: list[dict[str, Any]], parameters: Mapping[str, Any]) -> None:
-    """Judge each granted scope: the need model is fitted over all grants that hold it (rules section 4.2)."""
-    from grantlens.analysis import need
-
-    facts = [json.loads(row["detail"]) for row in rows]
-    learnable = [
-        index
-        for index, fact in enumerate(facts)
-        if fact["observable"] and not fact["protocol"] and fact["exposure_days"] >= parameters["learn_days"]
-    ]
-    # The rows come in no order, and the sums of a fit depend on it in their last digits.
-    learnable.sort(key=lambda index: (facts[index]["scope"], facts[index]["exposure_days"], facts[index]["uses"]))
-    models = need.fit_by_class(
-        [facts[index]["scope"] for index in learnable],
-        [facts[index]["exposure_days"] for index in learnable],
-        [facts[index]["uses"] for index in learnable],
-    )
-    first_use: dict[str, tuple[list[float | None], list[float]]] = {}
-    for index in learnable:
-        times, exposures = first_use.setdefault(facts[index]["scope"], ([], []))
-        times.append(facts[index].pop("first_use_days"))
-        exposures.append(facts[index]["exposure_days"])
-    p95 = {
-        scope: need.time_to_first_use_p95(times, exposures)
-        for scope, (times, exposures) in first_use.items()
-        if len(times) >= need.MIN_GRANTS
-    }
-    for row, fact in zip(rows, facts, strict=True):
-        _judge(row, fact, models.get(fact["scope"]), p95.get(fact["scope"]), parameters)
-
-
-def _judge(
-    row: dict[str, Any], fact: dict[str, Any], model: Any, first_use_p95: float | None, parameters: Mapping[str, Any]
-) -> None:
-    """Set verdict, severity, title and detail of one granted scope."""
-    from grantlens.analysis import need
-
-    used = fact["uses"] > 0
-    p_needed = None
-    if not used and fact["observable"] and not fact["protocol"]:
-        p_needed = (
-            need.rule_of_three(fact["sessions"])
-            if model is None
-            else float(need.probability_needed(model, fact["exposure_days"], parameters["horizon_days"]))
-        )
-    decision = need.decide(
-        uses=fact["uses"],
-        p_needed=p_needed,
-        exposure_days=fact["exposure_days"],
-        sessions=fact["sessions"],
-        coverage_share=fact["coverage_share"],
-        map_share=fact["map_share"],
-        observable=fact["observable"],
-        sensitive=fact["rank"] >= 3,
-        tags=("break_glass",) if fact["exception"] else (),
-        floor_days=parameters["floor_days"],
-        first_use_p95=first_use_p95,
-        floor_sessions=parameters["floor_sessions"],
-        min_coverage=parameters["min_coverage"],
-        min_map=parameters["min_map"],
-        break_even=parameters["break_even"],
-        sensitive_action="remove",
-    )
-    action = "replace" if used and fact["replacement"] and not fact["in_part"] else decision.action
-    row["verdict"] = (
-        "clear"
-        if used
-        else "violation"
-        if decision.state == "unused" and action in ("remove", "replace")
-        else "indeterminate"
-    )
-    row["severity"] = "info" if used else "high" if fact["rank"] >= 3 else "medium"
-    client, scope = row["title"], fact["scope"]
-    row["title"] = {
-        "used": f"{client} uses {scope}",
-        "unused": f"{client} was not seen to need {scope}",
-        "insufficient_evidence": f"{client} has not been watched long enough to judge {scope}",
-        "not_observable": f"No log here could show whether {client} needs {scope}",
-    }[decision.state]
-    row["detail"] = json.dumps(
-        {
-            "scope": fact["scope"],
-            "state": decision.state,
-            "exposure_days": round(fact["exposure_days"], 6),
-            "uses": fact["uses"],
-            "p_needed": None if p_needed is None else round(p_needed, 6),
-            "action": action,
-            "replacement": fact["replacement"],
-            "reason": IN_PART_REASON if fact["in_part"] and not used else decision.reason,
-            "sessions": fact["sessions"],
-            "coverage_share": round(fact["coverage_share"], 6),
-            "map_share": round(fact["map_share"], 6),
-            "ambiguous_credit": fact["ambiguous_uses"] > 0,
-            "risk_rank": fact["rank"],
-            "basis": None if p_needed is None else "rule of three" if model is None else model.basis,
-        },
-        ensure_ascii=False,
-    )
+from grantlens.rules.scope_need import IN_PART_REASON, conclude
 
 
 def _files_read(when: str) -> dict[str, Any]:
@@ -130,7 +27,7 @@ _WORK = (
 
 RULE = Rule(
     id="PRV-1",
-    version=2,
+    version=3,
     name="unused_scope",
     question="Which granted scopes were never needed, and how sure can we be after this much observation?",
     severity="medium",
@@ -182,7 +79,6 @@ replacement AS (
     GROUP BY n.source, n.grant_id, s.scope
 )
 SELECT 'indeterminate' AS verdict, 'medium' AS severity,
-       CASE WHEN x.reason IS NOT NULL THEN 'exception' END AS explained_by,
        coalesce(g.client_name, g.client_id, 'An unnamed client') AS title,
        g.source, g.tenant, g.client_id, g.subject_id, g.grant_id,
        [g.scope] AS scopes,
@@ -286,6 +182,34 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
         ),
     ),
     undecidable=(
+        Example(
+            "the register accepts the silence",
+            (
+                *_WORK,
+                *(
+                    token(
+                        f"{day:02} {hour:02}:10",
+                        f"t{day}-{hour}",
+                        ["files.read", "mail.write"],
+                        f"{day:02} {hour + 1:02}:10",
+                    )
+                    for day in range(1, 31)
+                    for hour in (9, 14, 18)
+                ),
+            ),
+            (
+                {"scopes": ["mail.write"], "verdict": "clear", "explained_by": None},
+                {
+                    "scopes": ["files.read"],
+                    "verdict": "indeterminate",
+                    "explained_by": "exception",
+                    "detail": {"action": "ask", "reason": "The register accepts that it is silent: needed in October."},
+                },
+            ),
+            register=(
+                {"client_id": "app", "exceptions": [{"rule": "PRV-1", "reason": "needed in October", "until": None}]},
+            ),
+        ),
         Example(
             "what worked after the grant was over shows no need of it",
             (
