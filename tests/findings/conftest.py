@@ -14,7 +14,7 @@ from grantlens.rules.example import CATALOGUE, SERVERS, consent, logs_from_to, r
 from grantlens.schema.register import SERVER
 from grantlens.store import Store
 
-HOSTILE = "</script><img src=x onerror=alert(1)>"
+HOSTILE = "</script><img src=x onerror=alert(1)>\u202e\u3164\x1b[2J"
 
 
 def records():

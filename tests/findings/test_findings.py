@@ -10,7 +10,9 @@ import pandas
 import polars
 import pytest
 
+from grantlens.case import Case
 from grantlens.errors import RuleError
+from grantlens.findings.records import read_records
 from grantlens.rules import registry
 
 KEYS = [
@@ -166,13 +168,19 @@ def test_an_empty_finding_draws_and_says_why(scene):
 
 @pytest.mark.parametrize("rule", SPEAKING)
 def test_a_notebook_shows_hostile_names_as_text(scene, hostile, rule):
+    case = Case(scene.store, client=hostile)
     for shown in (
         scene.found[rule]._repr_html_(),
         scene.found[rule].by("client_id")._repr_html_(),
         scene.lag._repr_html_(),
+        scene.store._repr_html_(),
+        case._repr_html_(),
+        case.timeline()._repr_html_(),
     ):
-        assert "<img" not in shown
         assert "</script" not in shown
+        assert not set(shown) & set("\u202e\u3164\x1b")
+        assert "<img" not in shown
+    assert not set(repr(case)) & set("\u202e\u3164\x1b")
     assert "&lt;img src=x onerror=alert(1)&gt;" in scene.found[rule]._repr_html_()
 
 
@@ -199,6 +207,16 @@ def test_a_file_that_changed_is_no_evidence(scene):
     finally:
         scene.log.write_bytes(before)
     assert None not in {each["record"] for each in found.evidence(0)}
+
+
+def test_each_version_of_a_file_has_its_own_records(tmp_path):
+    """What a line says now is no evidence of what it said when it was loaded."""
+    log = tmp_path / "log.ndjson"
+    pointers = []
+    for text in ("first", "second"):
+        log.write_text(json.dumps({"client": text}))
+        pointers.append({"file": str(log), "sha256": hashlib.sha256(log.read_bytes()).hexdigest(), "line": 1})
+    assert [each["record"] for each in read_records(pointers)] == [None, '{"client": "second"}']
 
 
 def test_the_sql_shown_is_runnable_and_names_its_values(scene):

@@ -3,7 +3,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantlens.report.visible import visible
+from grantlens.visible import visible
 
 
 @given(st.text())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any
 
 from grantlens.case.asked import Asked
 from grantlens.report.formats import number, plural, share, size, when
-from grantlens.report.visible import visible
+from grantlens.visible import markup, visible
 
 _FEW = 5
 """Names that a sentence gives before it counts."""
@@ -73,11 +72,11 @@ class Answers:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><th style='text-align:left;vertical-align:top'>{html.escape(question)}</th>"
-            f"<td style='text-align:left'>{html.escape(visible(answer))}</td></tr>"
+            f"<tr><th style='text-align:left;vertical-align:top'>{markup(question)}</th>"
+            f"<td style='text-align:left'>{markup(answer)}</td></tr>"
             for question, answer in self.items()
         )
-        return f"<div><p><b>Case: {html.escape(visible(self.about))}</b></p><table>{rows}</table></div>"
+        return f"<div><p><b>Case: {markup(self.about)}</b></p><table>{rows}</table></div>"
 
 
 def answer_all(about: Asked, facts: dict[str, Any]) -> Answers:

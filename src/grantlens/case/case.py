@@ -25,6 +25,7 @@ from grantlens.errors import CaseError
 from grantlens.ingest.overwriting import keep_evidence
 from grantlens.report.encode import CASE_SCHEMA, to_json
 from grantlens.view import view_of
+from grantlens.visible import visible
 from grantlens.window import format_time
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ class Case:
     def __repr__(self) -> str:
         used = self.facts["used"]
         return (
-            f"Case {self.about}: {used['calls']} calls, {len(self.facts['grants'])} grants, "
+            f"Case {visible(str(self.about))}: {used['calls']} calls, {len(self.facts['grants'])} grants, "
             f"{len(self.facts['revocations'])} revocations"
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from grantlens.findings.plain import plain_rows
+from grantlens.findings.plain import first_rows, plain_rows
 from grantlens.window import Window
 
 if TYPE_CHECKING:
@@ -144,9 +144,7 @@ class Timeline:
         return timeline(self.table, case=self.about)
 
     def _repr_html_(self) -> str:
-        from grantlens.findings.grid import grid
-
-        return grid(self.table, ("lane", "start", "end", "label", "state", "count", "file", "line"))
+        return first_rows(self.table, ("lane", "start", "end", "label", "state", "count", "file", "line"))
 
 
 def read_timeline(engine: Engine, about: Asked, window: Window, values: Mapping[str, Any]) -> Timeline:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import CatalogueError
 from grantlens.schema.catalogue import CATALOGUE_TABLES, USAGE_OPERATION
+from grantlens.visible import markup
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -254,9 +254,7 @@ class Catalogue:
     def _repr_html_(self) -> str:
         shown = {key: value for key, value in self.meta.items() if value not in (None, [])}
         shown["notes"] = "; ".join(self.meta["notes"] or []) or "none"
-        rows = "".join(
-            f"<tr><th>{html.escape(key)}</th><td>{html.escape(str(value))}</td></tr>" for key, value in shown.items()
-        )
+        rows = "".join(f"<tr><th>{markup(key)}</th><td>{markup(value)}</td></tr>" for key, value in shown.items())
         return f"<table>{rows}</table>"
 
 

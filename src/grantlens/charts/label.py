@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 from typing import Any
+
+from grantlens.visible import visible
 
 NOT_LOGGED = "(not in the log)"
 LONGEST = 300
@@ -12,12 +13,12 @@ LONGEST = 300
 
 
 def clean(value: Any) -> str:
-    r"""Return a name as one visible line: control and direction marks are spelled out, so nothing hides.
+    r"""Return a name as one visible line: what does not show is shown by its code point.
 
     Examples
     --------
     >>> clean("mail\x1b[31m\u202ecopilot\n")
-    'mail\\x1b[31m\\u202ecopilot\\x0a'
+    'mail⟨U+001B⟩[31m⟨U+202E⟩copilot⟨U+000A⟩'
     >>> clean(None)
     '(not in the log)'
     """
@@ -26,15 +27,7 @@ def clean(value: Any) -> str:
     text = str(value)
     if len(text) > LONGEST:
         text = f"{text[: LONGEST - 40]} … {text[-30:]}"
-    return "".join(_visible(sign) for sign in text)
-
-
-def _visible(sign: str) -> str:
-    # Cc control, Cf direction and other invisible marks, Cs half characters, Zl and Zp line ends.
-    if unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"):
-        return sign
-    code = ord(sign)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return visible(text).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
 
 
 def short(text: str, length: int = 40) -> str:

@@ -64,7 +64,7 @@ def detect(
         view = view_of(opened, since, until, instant)
         tell_present(now, instant)
         results = run(view, rules or None, evidence=evidence)
-        findings = [finding for result in results for finding in result.to_dicts(evidence)]
+        findings = [finding for result in results for finding in result.to_dicts()]
         code = exit_code(opened, view.window, findings, fail_on)
     told = findings if format != "table" else [finding for finding in findings if finding["verdict"] != "clear"]
     columns = results[0].table.column_names if format == "csv" else COLUMNS

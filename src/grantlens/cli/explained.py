@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from grantlens.report.visible import visible
 from grantlens.rules import registry
 from grantlens.rules.conclusion import BROUGHT, Conclusion, Source, conclude, together
 from grantlens.schema import LOGS
+from grantlens.visible import visible
 
 if TYPE_CHECKING:
     from grantlens.loaders import Join

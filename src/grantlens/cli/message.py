@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from grantlens.report.visible import visible
+from grantlens.visible import visible
 
 
 def say(text: str) -> None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from grantlens.findings.grid import grid
-from grantlens.findings.plain import plain_rows
+from grantlens.findings.plain import first_rows, plain_rows
 from grantlens.findings.records import read_records
 from grantlens.findings.tally import Tally
 from grantlens.rules.rule import Rule
+from grantlens.visible import markup
 from grantlens.window import Window, format_time
 
 if TYPE_CHECKING:
@@ -73,14 +73,8 @@ class Findings:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.to_dicts())
 
-    def to_dicts(self, evidence: str = "few") -> list[dict[str, Any]]:
-        """Return the findings as JSON-ready dictionaries; times are text in UTC, ending in Z.
-
-        Parameters
-        ----------
-        evidence
-            Kept for callers that gathered every event: the table already holds what was asked for.
-        """
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the findings as JSON-ready dictionaries; times are text in UTC, ending in Z."""
         rows = plain_rows(self.table)
         for row in rows:
             row["detail"] = json.loads(row["detail"]) if row["detail"] else {}
@@ -171,9 +165,9 @@ class Findings:
         counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts().items() if count) or "none"
         given = ", ".join(f"{name} = {value}" for name, value in self.parameters.items()) or "none"
         return (
-            f"<div><p><b>{html.escape(self.rule.id)}</b> {html.escape(self.rule.question)}</p>"
-            f"<p>Window {html.escape(str(self.window))}. Findings: {counts}. Parameters: {html.escape(given)}.</p>"
-            + (f"<p>{html.escape(self.why_empty)}</p>" if self.why_empty else grid(self.table, _COLUMNS))
+            f"<div><p><b>{markup(self.rule.id)}</b> {markup(self.rule.question)}</p>"
+            f"<p>Window {markup(str(self.window))}. Findings: {counts}. Parameters: {markup(given)}.</p>"
+            + (f"<p>{markup(self.why_empty)}</p>" if self.why_empty else first_rows(self.table, _COLUMNS))
             + f"<details><summary>SQL</summary><pre>{html.escape(self.sql)}</pre></details></div>"
         )
 

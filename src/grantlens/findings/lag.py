@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.findings import Findings
+from grantlens.findings.plain import first_rows, plain_rows
+from grantlens.visible import markup
 from grantlens.window import Window
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class RevocationLag:
         return self.table.num_rows
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(self.table.to_pylist())
+        return iter(plain_rows(self.table))
 
     def arrow(self) -> pa.Table:
         """Return the intervals as an Arrow table."""
@@ -94,7 +95,7 @@ class RevocationLag:
         """
         from grantlens.analysis import survival
 
-        return survival.estimate(*self._bounds(), TAUS, cluster=self.table["revocation_event"].to_pylist())
+        return survival.estimate(*self._bounds(), TAUS, cluster=self._revocations())
 
     def curve(self) -> Curve:
         """Return the survival curve of the lag with its assumption-free bounds."""
@@ -102,20 +103,20 @@ class RevocationLag:
 
         from grantlens.analysis import survival
 
-        events = self.table["revocation_event"].to_pylist()
-        return Curve(pyarrow.table(survival.curve(*self._bounds(), cluster=events)), self.estimate())
+        return Curve(pyarrow.table(survival.curve(*self._bounds(), cluster=self._revocations())), self.estimate())
 
     def _bounds(self) -> tuple[list[float], list[float | None]]:
         return self.table["lag_lower_s"].to_pylist(), self.table["lag_upper_s"].to_pylist()
+
+    def _revocations(self) -> list[tuple[str, str]]:
+        return list(zip(self.table["source"].to_pylist(), self.table["revocation_event"].to_pylist(), strict=True))
 
     def __repr__(self) -> str:
         return f"Revocation lag, {self.window}: {self.estimate().sentence() if len(self) else 'no revocation in this window'}"
 
     def _repr_html_(self) -> str:
-        from grantlens.findings.grid import grid
-
-        rules = "".join(f"<li>{html.escape(repr(findings))}</li>" for findings in self.rules)
-        return f"<div><p>{html.escape(repr(self))}</p><ul>{rules}</ul>{grid(self.table)}</div>"
+        rules = "".join(f"<li>{markup(repr(findings))}</li>" for findings in self.rules)
+        return f"<div><p>{markup(repr(self))}</p><ul>{rules}</ul>{first_rows(self.table)}</div>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,4 +153,4 @@ class Curve:
         return self.estimate.sentence()
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self.estimate.sentence())}</p>"
+        return f"<p>{markup(self.estimate.sentence())}</p>"

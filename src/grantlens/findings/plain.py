@@ -1,9 +1,12 @@
-"""Rows of an Arrow table as Python values, without pandas."""
+"""Rows of an Arrow table as Python values, without pandas, and the first of them in a notebook cell."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from grantlens.visible import SHOWN, grid
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,6 +24,13 @@ def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
         return []
     schema = pyarrow.schema([field.with_type(_zoneless(field.type)) for field in table.schema])
     return [{name: _zoned(value) for name, value in row.items()} for row in table.cast(schema).to_pylist()]
+
+
+def first_rows(table: pa.Table, names: Sequence[str] | None = None) -> str:
+    """Return the first rows, of all columns or of these, as HTML."""
+    names = names or table.column_names
+    rows = plain_rows(table.select(list(names)).slice(0, SHOWN))
+    return grid(names, (row.values() for row in rows), of=table.num_rows)
 
 
 def _zoneless(kind: pa.DataType) -> pa.DataType:

@@ -24,12 +24,13 @@ def read_records(evidence: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         Pointers with file, sha256, line and event_id.
     """
     pointers = list(evidence)
-    where = {(pointer["file"], pointer["sha256"]) for pointer in pointers}
-    texts: dict[tuple[str, int], str] = {}
-    for file, sha256 in sorted(where):
-        wanted = {pointer["line"] for pointer in pointers if pointer["file"] == file}
-        texts |= {(file, line): text for line, text in _lines(file, sha256, wanted)}
-    return [{**pointer, "record": texts.get((pointer["file"], pointer["line"]))} for pointer in pointers]
+    wanted: dict[tuple[str, str], set[int]] = {}
+    for pointer in pointers:
+        wanted.setdefault((pointer["file"], pointer["sha256"]), set()).add(pointer["line"])
+    texts = {version: dict(_lines(*version, lines)) for version, lines in wanted.items()}
+    return [
+        {**pointer, "record": texts[pointer["file"], pointer["sha256"]].get(pointer["line"])} for pointer in pointers
+    ]
 
 
 def _lines(file: str, sha256: str, wanted: set[int]) -> list[tuple[int, str]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grantlens.errors import RuleError
+from grantlens.findings.plain import first_rows
 
 if TYPE_CHECKING:
     import polars
@@ -77,11 +77,4 @@ class Tally:
         return f"{self.what} by {self.column}: {len(self)} rows"
 
     def _repr_html_(self) -> str:
-        names = self.table.column_names
-        cell = lambda value: "" if value is None else html.escape(str(value))  # noqa: E731
-        head = "".join(f"<th>{name}</th>" for name in names)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{cell(row[name])}</td>" for name in names) + "</tr>"
-            for row in self.table.slice(0, 30).to_pylist()
-        )
-        return f"<table><tr>{head}</tr>{rows}</table>"
+        return first_rows(self.table)

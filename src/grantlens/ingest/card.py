@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from html import escape
 from typing import TYPE_CHECKING, Any
+
+from grantlens.visible import grid, markup
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -28,28 +28,19 @@ def coverage_card(engine: Engine, path: str) -> str:
     """Return the card as HTML: sources, period, gaps, rejected records."""
     files, records, rejected, duplicates = engine.rows(_LOADED)[0]
     if not files:
-        return f"<div><b>{escape(path)}</b><p>Nothing was loaded yet: <code>store.load(...)</code></p></div>"
+        return f"<div><b>{markup(path)}</b><p>Nothing was loaded yet: <code>store.load(...)</code></p></div>"
     covered = [(*row[:3], _day(row[3]), _day(row[4]), *row[5:]) for row in engine.rows(_COVERED)]
     parts = [
-        f"<b>{escape(path)}</b>",
+        f"<b>{markup(path)}</b>",
         f"<p>{files:,} files, {records:,} records, {duplicates:,} duplicates, {rejected:,} rejected</p>",
-        _table(("source", "tenant", "log", "from", "until", "gaps", "rows", ""), covered),
+        grid(("source", "tenant", "log", "from", "until", "gaps", "rows", ""), covered, most=1000),
     ]
     if rejected:
-        parts.append("<p>Rejected, by reason:</p>" + _table(("reason", "records"), engine.rows(_REASONS)))
+        parts.append("<p>Rejected, by reason:</p>" + grid(("reason", "records"), engine.rows(_REASONS)))
     notes = engine.rows(_NOTES)
     if notes:
-        parts.append("<p>Notes:</p>" + _table(("file", "note"), notes))
+        parts.append("<p>Notes:</p>" + grid(("file", "note"), notes))
     return f"<div>{''.join(parts)}</div>"
-
-
-def _table(names: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in names)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{'' if cell is None else escape(str(cell))}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _day(moment: Any) -> str | None:

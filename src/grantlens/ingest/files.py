@@ -17,8 +17,8 @@ OWN_ENDS = ("", ".wal")
 """What stands behind the name of a store in the names of its files."""
 
 
-def expand(paths: Iterable[str | os.PathLike[str]], store: str | None = None) -> tuple[list[str], list[LoadError]]:
-    """Return the files that the paths mean, and an error for each path that means none.
+def expand(paths: Iterable[str | os.PathLike[str]], store: str | None = None) -> tuple[list[str], dict[str, LoadError]]:
+    """Return the files that the paths mean, and the error of each path that means none.
 
     Folders are read with everything below them, in sorted order; hidden files are left out, and pipes, sockets and
     devices. A file that is named twice is kept once.
@@ -33,19 +33,19 @@ def expand(paths: Iterable[str | os.PathLike[str]], store: str | None = None) ->
     Examples
     --------
     >>> files, errors = expand(["no/such/file.json"])
-    >>> files, errors[0].message
+    >>> files, errors["no/such/file.json"].message
     ([], 'no/such/file.json does not exist.')
     """
     files: dict[str, None] = {}
-    errors: list[LoadError] = []
+    errors: dict[str, LoadError] = {}
     own = {each for end in OWN_ENDS if store and (each := _identity(os.path.realpath(store) + end))}
     for given in paths:
         name = os.fspath(given)
         found = _files_of(name, own)
         if found is None:
-            errors.append(_absent(name))
+            errors[name] = _absent(name)
         elif not found:
-            errors.append(LoadError(f"{name} holds no file.", "Name a folder that holds logs."))
+            errors[name] = LoadError(f"{name} holds no file.", "Name a folder that holds logs.")
         else:
             files.update(dict.fromkeys(found))
     return list(files), errors

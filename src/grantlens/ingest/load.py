@@ -57,7 +57,7 @@ def load_files(
     if settings and settings.time_zone:
         _require_zone(engine, settings.time_zone)
     files, missing = expand(paths, engine.path)
-    report = LoadReport(failed=[(error.message.split(" ")[0], error.message, error.remedy) for error in missing])
+    report = LoadReport(failed=[(path, error.message, error.remedy) for path, error in missing.items()])
     with owner_only(), closing(Opener(engine, loader, settings)) as opener:
         for done, path in enumerate(files):
             told = partial(progress, path, done, len(files)) if progress else None

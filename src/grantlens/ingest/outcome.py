@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from grantlens.visible import grid, markup
 
 COUNTS = ("records", "issuance", "usage", "revocation", "ignored", "duplicates", "rejected")
 """The numbers of a batch, in the order in which they are printed."""
@@ -36,13 +37,6 @@ class LoadReport:
         """
         return sum(batch[count] for batch in self.batches)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as `grantlens load --json` prints it."""
-        return {
-            "batches": self.batches,
-            "failed": [dict(zip(("path", "message", "remedy"), each, strict=True)) for each in self.failed],
-        }
-
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.batches)
 
@@ -56,18 +50,8 @@ class LoadReport:
 
     def _repr_html_(self) -> str:
         names = ("path", "loader", *COUNTS, "first", "last", "note")
-        head = "".join(f"<th>{name}</th>" for name in names)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_shown(batch.get(name)))}</td>" for name in names) + "</tr>"
-            for batch in self.batches
-        )
+        loaded = grid(names, ([batch.get(name) for name in names] for batch in self.batches), most=1000)
         failed = "".join(
-            f"<li>{html.escape(f'{path}: {message} {remedy}')}</li>" for path, message, remedy in self.failed
+            f"<li>{markup(path)}: {markup(message)} {markup(remedy)}</li>" for path, message, remedy in self.failed
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" + (
-            f"<ul>{failed}</ul>" if failed else ""
-        )
-
-
-def _shown(value: Any) -> str:
-    return "" if value is None else str(value)
+        return loaded + (f"<ul>{failed}</ul>" if failed else "")

@@ -20,7 +20,6 @@ ids of two sources are never taken for equal, however alike they look.
 
 from __future__ import annotations
 
-import html
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import RegisterError
 from grantlens.handwritten import Entry, read_csv, read_toml
+from grantlens.visible import grid
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -115,11 +115,7 @@ class Identities:
 
     def _repr_html_(self) -> str:
         shown = ("name", "kind", "source", "id")
-        head = "".join(f"<th>{name}</th>" for name in shown)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(row[name])}</td>" for name in shown) + "</tr>" for row in self.rows
-        )
-        return f"<table><tr>{head}</tr>{body}</table>"
+        return grid(shown, ([row[name] for name in shown] for row in self.rows))
 
 
 def _row(entry: Entry) -> dict[str, Any]:

@@ -29,7 +29,6 @@ No approved_operations means that none were named; an empty list in TOML means t
 
 from __future__ import annotations
 
-import html
 import os
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,6 +40,7 @@ from grantlens.handwritten import Entry, nested_lines, read_csv, read_toml
 from grantlens.register.moments import moment
 from grantlens.register.rows import replace_rows
 from grantlens.schema.register import REGISTER, REVIEW_SNAPSHOT
+from grantlens.visible import grid
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -121,12 +121,7 @@ class Register:
 
     def _repr_html_(self) -> str:
         shown = ("client_id", "name", "kind", "owner", "purpose", "status")
-        head = "".join(f"<th>{name}</th>" for name in shown)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(str(client[name] or ''))}</td>" for name in shown) + "</tr>"
-            for client in self.clients
-        )
-        return f"<table><tr>{head}</tr>{body}</table>"
+        return grid(shown, ([row[name] for name in shown] for row in self.clients))
 
 
 def _client(entry: Entry) -> dict[str, Any]:

@@ -14,7 +14,6 @@ CSV: the same names as columns.
 
 from __future__ import annotations
 
-import html
 import math
 import os
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from grantlens.handwritten import Entry, read_csv, read_toml
 from grantlens.register.rows import replace_rows
 from grantlens.schema.register import SERVER
 from grantlens.schema.vocabulary import VALIDATION
+from grantlens.visible import grid
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -90,14 +90,7 @@ class Servers:
         return f"<Servers: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}>"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in SERVER.names)
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td>{html.escape(str('' if row[name] is None else row[name]))}</td>" for name in SERVER.names)
-            + "</tr>"
-            for row in self.servers
-        )
-        return f"<table><tr>{head}</tr>{body}</table>"
+        return grid(SERVER.names, ([row[name] for name in SERVER.names] for row in self.servers))
 
 
 def _server(entry: Entry) -> dict[str, Any]:

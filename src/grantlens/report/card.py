@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
 from grantlens.report.formats import day, number
-from grantlens.report.visible import visible
+from grantlens.visible import markup
 
 
 def review_card(document: dict[str, Any]) -> str:
@@ -14,17 +13,13 @@ def review_card(document: dict[str, Any]) -> str:
     summary, window = document["summary"], document["window"]
     counts = ", ".join(f"{number(count)} {level}" for level, count in summary["by_severity"].items() if count) or "none"
     rows = "".join(
-        f"<tr><td>{_text(answer['question'])}</td><td><b>{_text(answer['headline'])}</b></td>"
-        f"<td>{_text(' '.join(answer['lines']))}</td></tr>"
+        f"<tr><td>{markup(answer['question'])}</td><td><b>{markup(answer['headline'])}</b></td>"
+        f"<td>{markup(' '.join(answer['lines']))}</td></tr>"
         for answer in document["answers"]
     )
-    thin = f"<p>{_text(document['too_thin'])}</p>" if document["too_thin"] else ""
+    thin = f"<p>{markup(document['too_thin'])}</p>" if document["too_thin"] else ""
     return (
         f"<div><p><b>Review {day(window['since'])} to {day(window['until'])}</b>. Violations: {counts}; "
         f"undecided: {number(summary['indeterminate'])}.</p>{thin}<table>{rows}</table>"
         "<p><code>.to_html(path)</code> writes the whole report.</p></div>"
     )
-
-
-def _text(value: str) -> str:
-    return html.escape(visible(value))

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from grantlens.report import formats
-from grantlens.report.visible import visible
+from grantlens.visible import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment

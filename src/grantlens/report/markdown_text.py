@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from grantlens.report.visible import visible
+from grantlens.visible import visible
 
 _ACTIVE = re.compile(r"([\\*_\[\]#|~$@])")
 

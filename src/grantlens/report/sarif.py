@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from grantlens.report.encode import line
-from grantlens.report.visible import visible
+from grantlens.visible import visible
 
 _LEVEL = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}
 _SCORE = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0", "info": "1.0"}

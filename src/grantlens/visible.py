@@ -1,0 +1,94 @@
+"""Text written by strangers, made safe to read: as a line, as markup, and as a table in a notebook cell."""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from grantlens.window import format_time
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_ALLOWED = {"\n", "\t"}
+_BLANK = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u2800", "\u00a0", "\u034f"}
+"""Letters and spaces that show nothing, though Unicode calls them ordinary."""
+
+LONGEST = 2000
+"""A longer text is cut in the middle; the JSON has it whole."""
+
+SHOWN = 20
+"""Rows that a notebook cell shows."""
+
+
+def visible(text: str, *, longest: int = LONGEST) -> str:
+    r"""Return the text with control, format and bidirectional characters written as code points.
+
+    Examples
+    --------
+    >>> visible("pay\u202egpj.exe")
+    'pay⟨U+202E⟩gpj.exe'
+    >>> visible("\x1b[31mred")
+    '⟨U+001B⟩[31mred'
+    >>> visible("Zoë مرحبا")
+    'Zoë مرحبا'
+    """
+    if len(text) > longest:
+        half = longest // 2
+        text = f"{text[:half]} … {len(text) - 2 * half:,} characters left out … {text[-half:]}"
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_show(character) for character in text)
+
+
+def markup(value: Any) -> str:
+    r"""Return a value as text of an HTML page: nothing in it is markup, and nothing hides.
+
+    Examples
+    --------
+    >>> markup("<b>\u202e"), markup(None), markup(["mail.read", "mail.send"])
+    ('&lt;b&gt;⟨U+202E⟩', '', 'mail.read, mail.send')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return format_time(value)
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    return html.escape(visible(str(value)))
+
+
+def grid(names: Sequence[str], rows: Iterable[Iterable[Any]], *, of: int = 0, most: int = SHOWN) -> str:
+    """Return the first rows of a table as HTML.
+
+    Parameters
+    ----------
+    names
+        Headings.
+    rows
+        Rows of cells.
+    of
+        Number of all rows, where `rows` are only the first of them.
+    most
+        Rows that are shown; how many more there are is told.
+
+    Examples
+    --------
+    >>> grid(["client"], [["mail-copilot"]])
+    '<table><thead><tr><th>client</th></tr></thead><tbody><tr><td>mail-copilot</td></tr></tbody></table>'
+    """
+    held = list(rows)
+    more = max(len(held), of) - most
+    head = "".join(f"<th>{markup(name)}</th>" for name in names)
+    body = "".join("<tr>" + "".join(f"<td>{markup(cell)}</td>" for cell in row) + "</tr>" for row in held[:most])
+    rest = f"<p>{more:,} more rows.</p>" if more > 0 else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}"
+
+
+def _show(character: str) -> str:
+    if character in _ALLOWED or (character.isascii() and character.isprintable()):
+        return character
+    if unicodedata.category(character) in _HIDDEN or character in _BLANK:
+        return f"⟨U+{ord(character):04X}⟩"
+    return character
