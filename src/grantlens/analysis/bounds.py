@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,7 +26,8 @@ class QuantileBound:
     lower, upper
         The quantile of these very revocations lies in between; `upper` None means not bounded.
     band_lower, band_upper
-        The same with sampling error added (DKW inequality), at level `confidence`.
+        The same with sampling error added (DKW inequality), at level `confidence`: approximate where several intervals
+        belong to one revocation.
     n
         Number of intervals.
     confidence
@@ -46,6 +48,7 @@ def quantile_bounds(
     upper: Sequence[float | None],
     taus: Sequence[float] = TAUS,
     confidence: float = 0.95,
+    cluster: Sequence[object] | None = None,
 ) -> tuple[QuantileBound, ...]:
     """Bound the quantiles of a lag T known only as T in (lower, upper].
 
@@ -59,6 +62,9 @@ def quantile_bounds(
         Quantiles wanted, each in (0, 1].
     confidence
         Level of the band that adds sampling error.
+    cluster
+        The revocation each interval belongs to; each its own if absent. The intervals of one revocation tell about as much
+        as one, so the band reckons with Kish's effective number of intervals (Survey Sampling, 1965).
 
     Returns
     -------
@@ -87,7 +93,9 @@ def quantile_bounds(
     if n == 0:
         return ()
     low, high = np.sort(low), np.sort(high)
-    shift = math.sqrt(math.log(2 / (1 - confidence)) / (2 * n))
+    sizes = np.array([1] * n if cluster is None else list(Counter(cluster).values()))
+    independent = n**2 / float((sizes**2).sum())
+    shift = math.sqrt(math.log(2 / (1 - confidence)) / (2 * independent))
     return tuple(
         QuantileBound(
             tau=tau,

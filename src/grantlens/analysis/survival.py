@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from grantlens.analysis.bounds import TAUS, QuantileBound, quantile_bounds
 from grantlens.analysis.intervals import natural_grid, read
 from grantlens.analysis.resample import Band, bootstrap
 from grantlens.analysis.turnbull import Turnbull, turnbull
 
+if TYPE_CHECKING:
+    import numpy as np
+
 MIN_EVENTS = 20
-"""Below so many revocations only the assumption-free bounds are shown."""
+"""With fewer revocations that were put to the test only the assumption-free bounds are shown."""
 
 __all__ = [
     "MIN_EVENTS",
@@ -45,9 +49,10 @@ class LagEstimate:
     bounds
         The assumption-free bounds, one a quantile.
     npmle
-        (tau, a, b) for the Turnbull estimate, read as (a, b]; None below `MIN_EVENTS` revocations.
+        (tau, a, b) for the Turnbull estimate, read as (a, b]; None where fewer than `MIN_EVENTS` revocations
+        were put to the test. It assumes that when somebody tries does not depend on when access ends.
     bands
-        The bootstrap bands; None below `MIN_EVENTS` revocations.
+        The bootstrap bands; None where `npmle` is.
     """
 
     n: int
@@ -120,14 +125,14 @@ def estimate(
     low, high = read(lower, upper)
     grid = natural_grid(high) if grid is None else grid
     events = low.size if cluster is None else len(set(cluster))
-    enough = events >= MIN_EVENTS
+    enough = _tried(low, high, cluster) >= MIN_EVENTS
     fitted = turnbull(low, high, grid) if enough else None
     return LagEstimate(
         n=int(low.size),
         events=int(events),
         right_share=float((high == float("inf")).mean()) if low.size else 0.0,
         left_share=float((low == 0).mean()) if low.size else 0.0,
-        bounds=quantile_bounds(low, high, taus),
+        bounds=quantile_bounds(low, high, taus, cluster=cluster),
         npmle=tuple((tau, *fitted.quantile(tau)) for tau in taus) if fitted else None,
         bands=bootstrap(low, high, taus, cluster, resamples, seed, grid=grid) if enough else None,
     )
@@ -146,7 +151,7 @@ def curve(
     -------
     dict of lists
         `t`; `survival_low` and `survival_high`, between which the truth lies whatever happened;
-        `npmle`, the Turnbull estimate (its upper edge), None below `MIN_EVENTS` revocations.
+        `npmle`, the Turnbull estimate (its upper edge), None where fewer than `MIN_EVENTS` revocations were put to the test.
 
     Examples
     --------
@@ -166,9 +171,8 @@ def curve(
     sorted_low, sorted_high = np.sort(low), np.sort(high)
     surely = 1.0 - np.searchsorted(sorted_low, ends, side="right") / low.size
     possibly = 1.0 - np.searchsorted(sorted_high, ends, side="right") / low.size
-    events = low.size if cluster is None else len(set(cluster))
     npmle: list[float | None] = [None] * ends.size
-    if events >= MIN_EVENTS:
+    if _tried(low, high, cluster) >= MIN_EVENTS:
         fitted = turnbull(low, high, natural_grid(high) if grid is None else grid)
         rights = np.array([np.inf if value is None else value for value in fitted.right])
         ended = np.concatenate(([0.0], np.cumsum(fitted.mass)))
@@ -176,6 +180,16 @@ def curve(
         # The grid widened the intervals; the estimate cannot leave what is certain.
         npmle = np.clip(alive, surely, possibly).tolist()
     return {"t": ends.tolist(), "survival_low": surely.tolist(), "survival_high": possibly.tolist(), "npmle": npmle}
+
+
+def _tried(low: np.ndarray, high: np.ndarray, cluster: Sequence[object] | None) -> int:
+    """Count the revocations after which anything is known: (0, not bounded] says nothing, however often it comes."""
+    import numpy as np
+
+    tells = (low > 0) | np.isfinite(high)
+    if cluster is None:
+        return int(tells.sum())
+    return len({key for key, told in zip(cluster, tells, strict=True) if told})
 
 
 def acceptance_by_minute(seconds: Sequence[float], accepted: Sequence[bool], minutes: int = 60) -> list[dict]:
