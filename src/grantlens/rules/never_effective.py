@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-4",
-    version=2,
+    version=3,
     name="never_effective",
     question="Which revocations never took effect while the token lived?",
     severity="critical",
@@ -14,17 +14,22 @@ RULE = Rule(
     basis="RFC 7009 section 2; RFC 7662 section 4",
     needs=("revoked_use",),
     # It rests on a success late in the token's life, which is a presence.
-    rests_on=with_an_expiry(after_the_end(), "no expiry is logged: a token counts as alive to the end of the window"),
+    rests_on=with_an_expiry(after_the_end(), "no expiry is logged: whether it would have ended before is not known"),
     sql="""
 WITH lived AS (
-    SELECT *, least(coalesce(expires_at, $until), $until) AS life_ends_at FROM revoked_use
+    SELECT *, least(coalesce(expires_at, $until), $until) AS life_ends_at, coalesce(expires_at <= $until, false) AS over FROM revoked_use
+),
+judged AS (
+    SELECT *, last_proven_success_at >= life_ends_at - (life_ends_at - revoked_at) / 10 AS to_the_end FROM lived
 )
-SELECT CASE WHEN u.last_proven_success_at >= u.life_ends_at - (u.life_ends_at - u.revoked_at) / 10 THEN 'violation' ELSE 'indeterminate' END AS verdict,
+-- While a token lives it may still be refused.
+SELECT CASE WHEN u.over AND u.to_the_end THEN 'violation' ELSE 'indeterminate' END AS verdict,
        CASE WHEN u.allowed_s IS NOT NULL AND NOT u.beyond_allowed THEN 'high' ELSE 'critical' END AS severity,
        CASE WHEN u.allowed_s IS NOT NULL AND NOT u.beyond_allowed THEN u.explanation END AS explained_by,
-       coalesce(u.client_id, 'An unnamed client') || CASE WHEN u.last_proven_success_at >= u.life_ends_at - (u.life_ends_at - u.revoked_at) / 10
-           THEN ' was never stopped: the revocation had no effect while the token lived'
-           ELSE ' was not seen to be stopped before the token expired' END AS title,
+       coalesce(u.client_id, 'An unnamed client') || CASE
+           WHEN u.over AND u.to_the_end THEN ' was never stopped: the revocation had no effect while the token lived'
+           WHEN u.over THEN ' was not seen to be stopped before the token expired'
+           ELSE ' was not stopped by the end of the window: the token may live on, and be refused later' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
        u.scopes,
        u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.successes + u.denials + 1 AS events,
@@ -37,11 +42,11 @@ SELECT CASE WHEN u.last_proven_success_at >= u.life_ends_at - (u.life_ends_at - 
            'uses_after': u.uses_after,
            'censored': u.censored,
            'life_ends_s': round((epoch_us(u.life_ends_at) - epoch_us(u.revoked_at)) / 1e6, 6),
-           'ends_by': CASE WHEN u.expires_at <= $until THEN 'expiry' ELSE 'end of window' END}) AS detail,
+           'ends_by': CASE WHEN u.over THEN 'expiry' ELSE 'end of window' END}) AS detail,
        u.join_key, u.calls,
        [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
-FROM lived u
+FROM judged u
 WHERE u.uses_after > 0 AND u.denials = 0 AND u.alive
 """,
     fires=(
@@ -116,7 +121,27 @@ WHERE u.uses_after > 0 AND u.denials = 0 AND u.alive
                 use("10 12:05", "GET /v1/messages/7"),
                 *logs_from_to("10 09:00", "10 18:00"),
             ),
-            ({"verdict": "indeterminate"},),
+            ({"verdict": "indeterminate", "title": "app was not seen to be stopped before the token expired"},),
+        ),
+        Example(
+            "it worked to the end of the window, and the token outlives that",
+            (
+                token("20 11:00", "t1", ["mail.read"], "21 13:00"),
+                revoked("20 17:00"),
+                use("20 17:58", "GET /v1/messages/7"),
+                *logs_from_to("10 09:00", "20 18:00"),
+            ),
+            ({"verdict": "indeterminate", "detail": {"ends_by": "end of window"}},),
+        ),
+        Example(
+            "it worked to the end of the window, and no expiry is logged",
+            (
+                token("20 11:00", "t1", ["mail.read"]),
+                revoked("20 17:00"),
+                use("20 17:58", "GET /v1/messages/7"),
+                *logs_from_to("10 09:00", "20 18:00"),
+            ),
+            ({"verdict": "indeterminate", "detail": {"ends_by": "end of window"}},),
         ),
     ),
 )
