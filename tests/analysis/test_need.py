@@ -32,13 +32,13 @@ def test_fit_finds_what_was_simulated():
 
 
 def test_formula_agrees_with_counting():
-    model = need.NeedModel(pi0=0.5, alpha=0.8, beta=40.0, grants=1, log_likelihood=0.0)
+    model = need.NeedModel(pi0=0.5, alpha=0.8, beta=40.0, grants=1, silent=1, log_likelihood=0.0)
     uses, needed = simulate(400_000, 0.5, 0.8, 40.0, 60.0, seed=2, horizon=30.0)
     assert need.probability_needed(model, 60, horizon=30) == pytest.approx(needed[uses == 0].mean(), abs=0.005)
 
 
 def test_longer_silence_means_less_need():
-    model = need.NeedModel(pi0=0.2, alpha=0.5, beta=10.0, grants=1, log_likelihood=0.0)
+    model = need.NeedModel(pi0=0.2, alpha=0.5, beta=10.0, grants=1, silent=1, log_likelihood=0.0)
     chances = need.probability_needed(model, [0, 1, 10, 100, 1000])
     assert (np.diff(chances) < 0).all()
 
@@ -115,12 +115,12 @@ def decide(**facts):
     ("facts", "state", "action"),
     [
         ({"uses": 3}, "used", "keep"),
-        ({"uses": 3, "observable": False}, "used", "keep"),
+        ({"uses": 3, "unobservable": "No log."}, "used", "keep"),
         ({}, "unused", "remove"),
         ({"sensitive": True}, "unused", "remove"),
         ({"p_needed": 0.05}, "unused", "ask"),
         ({"p_needed": 0.0499}, "unused", "remove"),
-        ({"observable": False}, "not_observable", "ask"),
+        ({"unobservable": "No log."}, "not_observable", "ask"),
         ({"accepted": "once a year"}, "insufficient_evidence", "ask"),
         ({"accepted": "once a year", "coverage_share": 0.1}, "insufficient_evidence", "ask"),
         ({"accepted": "once a year", "uses": 1}, "used", "keep"),
@@ -135,8 +135,9 @@ def decide(**facts):
         ({"exposure_days": 40.0, "first_use_p95": 41.0}, "insufficient_evidence", "wait"),
         ({"exposure_days": 40.0, "first_use_p95": 12.0}, "unused", "remove"),
         ({"p_needed": None, "sessions": 60}, "unused", "ask"),
-        ({"p_needed": None, "sessions": 61}, "unused", "remove"),
+        ({"p_needed": None, "sessions": 6000}, "unused", "ask"),
         ({"p_needed": None}, "unused", "ask"),
+        ({"held_until": "2026-07-31"}, "unused", "ask"),
         ({"p_needed": 0.2, "break_even": 0.3}, "unused", "remove"),
     ],
 )
@@ -149,6 +150,30 @@ def test_decision(facts, state, action):
 def test_reasons_never_round_a_share_onto_its_limit():
     assert "94.9 %" in decide(coverage_share=0.94999).reason
     assert "4.9 %, below 5 %" in decide(p_needed=0.04999).reason
+
+
+def test_no_chance_is_said_where_nothing_could_be_learned():
+    """The rule of three bounds the need of one session; the sessions of the next months are many."""
+    reason = decide(p_needed=None, sessions=91, exposure_days=40.0).reason
+    assert "91 sessions: at most 3.2 % of sessions" in reason
+    assert "chance" not in reason
+
+
+def test_few_silent_grants_carry_no_small_chance():
+    """Of 20 grants, 8 in 100 silent ones will be needed: the model alone said less than 5 % in 4 of 10 runs."""
+    said = doubted = 0
+    came = []
+    for seed in range(100):
+        uses, needed = simulate(20, 0.5, 0.8, 20.0, 90.0, seed=seed, horizon=90.0)
+        model = need.fit([90.0] * 20, uses)
+        if model is not None and (uses == 0).any():
+            came.append(needed[uses == 0].mean())
+            chance = need.probability_needed(model, 90, horizon=90)
+            said += chance < 0.05
+            doubted += need.with_doubt(chance, model.silent) < 0.05
+    assert np.mean(came) > 0.06
+    assert said > 30
+    assert doubted <= 2
 
 
 def test_reasons_name_the_horizon_and_why_a_silence_is_accepted():

@@ -1,8 +1,8 @@
-def test_advice_for_each_grant(scene):
+def test_advice_for_each_grant(scene, hostile):
     found = scene.found["PRV-1"]
     advice = found.recommend()
     names = ["source", "client_id", "subject_id", "grant_id", "keep", "remove", "replace", "ask", "wait"]
-    assert advice.column_names == [*names, "calls_kept", "calls_lost"]
+    assert advice.column_names == [*names, "calls", "calls_unknown"]
     rows = {row["grant_id"]: row for row in advice.to_pylist()}
     findings = found.to_dicts()
     assert set(rows) == {row["grant_id"] for row in findings}
@@ -12,9 +12,13 @@ def test_advice_for_each_grant(scene):
             assert sorted(row[action]) == sorted(each["scope"] for each in mine if each["action"] == action)
         replaced = [f"{each['scope']} -> {each['replacement']}" for each in mine if each["action"] == "replace"]
         assert sorted(row["replace"]) == sorted(replaced)
-        assert row["calls_kept"] + row["calls_lost"] == sum(each["uses"] for each in mine)
-        assert row["calls_lost"] == sum(each["uses"] for each in mine if each["action"] == "remove") == 0
-    assert rows["g1"]["replace"] == ["mail.write -> mail.read"]
+        assert {row["calls"]} == {each["calls"] for each in mine}
+    worked = scene.store.engine.rows(
+        "SELECT target, token_id FROM usage WHERE outcome = 'success' AND client_id = $name", {"name": hostile}
+    )
+    assert rows["g1"]["calls"] == len(worked)
+    # One whose operation no catalogue knows, and one with a token that no issuance names.
+    assert rows["g1"]["calls_unknown"] == sum(hostile in target or token == "t-forged" for target, token in worked) == 2
 
 
 def test_it_is_still_a_finding(scene):

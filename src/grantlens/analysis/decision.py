@@ -35,9 +35,10 @@ def decide(
     sessions: float = 0,
     coverage_share: float = 1.0,
     map_share: float = 1.0,
-    observable: bool = True,
+    unobservable: str | None = None,
     sensitive: bool = False,
     accepted: str | None = None,
+    held_until: str | None = None,
     floor_days: float = 30.0,
     first_use_p95: float | None = None,
     floor_sessions: float = 60,
@@ -52,17 +53,19 @@ def decide(
     uses
         Calls that credit the scope.
     p_needed
-        Probability that it is needed in the next `horizon_days` days; None falls back to the rule of three over `sessions`.
+        Probability that it is needed in the next `horizon_days` days; None where nothing could be learned.
     exposure_days, sessions
         How long, and in how many sessions, the scope was there inside log coverage.
     coverage_share, map_share
         Share of the exposure that the logs cover, and share of calls whose operation the catalogue knows.
-    observable
-        False where no log could have shown a use.
+    unobservable
+        Why nothing that is held could have shown a use, as a sentence; None where a use would be seen.
     sensitive
         True for scopes whose use hurts most: they are to be granted on demand, not removed for good.
     accepted
         Why the organisation accepts that it is silent, such as a job that runs once a year; never called unused then.
+    held_until
+        The day on which it ceased to be held; None where it is held still.
     floor_days, first_use_p95, floor_sessions
         The evidence floor: exposure of at least max(floor_days, first_use_p95), or so many sessions.
     min_coverage, min_map
@@ -79,8 +82,8 @@ def decide(
     """
     if uses > 0:
         return Decision("used", "keep", f"Used {uses:,} {'time' if uses == 1 else 'times'} in the window.")
-    if not observable:
-        return Decision("not_observable", "ask", "No log that was loaded could have shown a use of this scope.")
+    if unobservable is not None:
+        return Decision("not_observable", "ask", unobservable)
     if accepted is not None:
         return Decision("insufficient_evidence", "ask", f"The register accepts that it is silent: {accepted}.")
     if coverage_share < min_coverage:
@@ -101,15 +104,22 @@ def decide(
             f"No use in {exposure_days:.1f} days and {sessions:,.0f} sessions; "
             f"{floor:.0f} days or {floor_sessions:,.0f} sessions are needed.",
         )
-    chance = rule_of_three(sessions) if p_needed is None else p_needed
-    silent = f"No use in {exposure_days:.0f} days; the chance that it is needed in the next {horizon_days:g} days is"
-    if chance >= break_even:
-        bound = "cannot be shown to be below" if p_needed is None else f"{_percent(chance)}, not below"
-        return Decision("unused", "ask", f"{silent} {bound} {_percent(break_even)}.")
-    reason = f"{silent} {_percent(chance)}, below {_percent(break_even)}."
-    if sensitive:
-        reason = f"{reason} It is sensitive: grant it on demand only."
-    return Decision("unused", "remove", reason)
+    silent = f"No use in {exposure_days:.0f} days"
+    if p_needed is None:
+        bound = (
+            f": at most {_percent(rule_of_three(sessions))} of sessions can be taken to need it"
+            if sessions >= 3
+            else ""
+        )
+        few = f"there are too few grants to learn from how likely it is needed in the next {horizon_days:g} days."
+        return Decision("unused", "ask", f"{silent} and {sessions:,.0f} sessions{bound}; {few}")
+    chance = f"{silent}; the chance that it is needed in the next {horizon_days:g} days is"
+    if p_needed >= break_even:
+        return Decision("unused", "ask", f"{chance} {_percent(p_needed)}, not below {_percent(break_even)}.")
+    reason = f"{chance} {_percent(p_needed)}, below {_percent(break_even)}."
+    if held_until is not None:
+        return Decision("unused", "ask", f"{reason} It is not held since {held_until}: ask before it is granted again.")
+    return Decision("unused", "remove", f"{reason} It is sensitive: grant it on demand only." if sensitive else reason)
 
 
 def _percent(share: float) -> str:

@@ -12,6 +12,7 @@ from grantlens.analysis.gamma_poisson import (
     fit_by_class,
     probability_needed,
     rule_of_three,
+    with_doubt,
 )
 from grantlens.analysis.sessions import SessionModel, fit_sessions, probability_needed_sessions
 from grantlens.analysis.unseen import chao1, good_turing, time_to_first_use_p95
@@ -31,4 +32,5 @@ __all__ = [
     "probability_needed_sessions",
     "rule_of_three",
     "time_to_first_use_p95",
+    "with_doubt",
 ]

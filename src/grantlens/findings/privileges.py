@@ -16,15 +16,17 @@ class UnusedPrivileges(Findings):
     """The findings of PRV-1, with advice for each grant."""
 
     def recommend(self) -> pa.Table:
-        """Return the advice for each grant, and what it would have broken.
+        """Return the advice for each grant, and the calls of which nobody can say what they needed.
+
+        Of the calls seen whose operation a catalogue knows, the advised scopes permit every one: only scopes that none of
+        them used are removed, and a narrower scope is advised only where it is enough whatever else is narrowed.
 
         Returns
         -------
         pyarrow.Table
             One row a grant: source, client_id, subject_id, grant_id, keep, remove, replace (text `old -> new`), ask,
-            wait (lists of scopes), calls_kept and calls_lost: of the calls seen, how many the advised scopes would
-            still permit, and how many they would have refused. Only unused scopes are removed, so a loss can only
-            come from a replacement; it is counted, not assumed.
+            wait (lists of scopes), calls (all that succeeded and are of the grant, or may be) and calls_unknown: those whose operation no catalogue
+            knows or that may be of another grant; any of them may have needed a scope that is removed.
         """
         import pyarrow
 
@@ -33,17 +35,18 @@ class UnusedPrivileges(Findings):
             detail = row["detail"]
             key = (row["source"], row["client_id"], row["subject_id"], row["grant_id"])
             entry = advice.setdefault(
-                key, {"keep": [], "remove": [], "replace": [], "ask": [], "wait": [], "calls_kept": 0, "calls_lost": 0}
+                key, {"keep": [], "remove": [], "replace": [], "ask": [], "wait": [], "calls": 0, "calls_unknown": 0}
             )
             said = detail["scope"] if detail["action"] != "replace" else f"{detail['scope']} -> {detail['replacement']}"
             entry[detail["action"]].append(said)
-            entry["calls_lost" if detail["action"] == "remove" else "calls_kept"] += detail["uses"]
+            entry["calls"] = detail["calls"]
+            entry["calls_unknown"] = detail["calls"] - round(detail["calls"] * detail["map_share"])
         names = ("source", "client_id", "subject_id", "grant_id")
         lists = [(name, pyarrow.list_(pyarrow.string())) for name in ("keep", "remove", "replace", "ask", "wait")]
         schema = pyarrow.schema(
             [(name, pyarrow.string()) for name in names]
             + lists
-            + [("calls_kept", pyarrow.int64()), ("calls_lost", pyarrow.int64())]
+            + [("calls", pyarrow.int64()), ("calls_unknown", pyarrow.int64())]
         )
         ordered = sorted(advice.items(), key=lambda item: tuple(part or "" for part in item[0]))
         rows = [{**dict(zip(names, key, strict=True)), **entry} for key, entry in ordered]

@@ -120,6 +120,19 @@ FROM proposal
             ),
         ),
         Example(
+            "two broad scopes share what a narrower one of each would lose: replaced side by side they would break a call",
+            (
+                consent("01 08:00", ["mail.write", "desk.use"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                *(use(f"{day:02} 09:05", "POST /v1/messages", None, grant_id="g1", status=202) for day in range(1, 31)),
+                *(
+                    use(f"{day:02} 09:10", "GET /v1/files/7", None, "files.example", grant_id="g1")
+                    for day in range(1, 31)
+                ),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+        Example(
             "the narrower scope opens only some jobs, and no log shows which",
             (
                 consent("01 08:00", ["jobs.run"]),

@@ -144,10 +144,10 @@ def with_a_server(evidence: Evidence) -> Evidence:
 
 
 def with_an_expiry(evidence: Evidence, otherwise: str) -> Evidence:
-    """Return the evidence of a rule that asks for the end of a token's life; `otherwise` tells what holds without one."""
+    """Return the evidence of a rule that gives no verdict before the end of a token's life; `otherwise` tells what that leaves open."""
     told = tuple(replace(way, says=(*way.says, "issuance.expires_at")) for way in evidence.verdict)
     untold = tuple(replace(way, leaves_open=_and(way.leaves_open, otherwise)) for way in evidence.verdict)
-    return Evidence(told + untold, evidence.bounds)
+    return Evidence(told, untold + evidence.bounds)
 
 
 def _and(*parts: str) -> str:

@@ -95,6 +95,10 @@ implies = ["files.read"]
 risk = 2
 
 [[scope]]
+name = "desk.use"
+implies = ["mail.read", "files.read"]
+
+[[scope]]
 name = "jobs.run"
 implies = ["jobs.own"]
 

@@ -17,7 +17,7 @@ def conclude(rows: list[dict[str, Any]], parameters: Mapping[str, Any]) -> None:
     learnable = [
         index
         for index, fact in enumerate(facts)
-        if fact["observable"] and not fact["protocol"] and fact["exposure_days"] >= parameters["learn_days"]
+        if fact["unobservable"] is None and fact["exposure_days"] >= parameters["learn_days"]
     ]
     # The rows come in no order, and the sums of a fit depend on it in their last digits.
     learnable.sort(key=lambda index: (facts[index]["scope"], facts[index]["exposure_days"], facts[index]["uses"]))
@@ -48,12 +48,9 @@ def _judge(
 
     used = fact["uses"] > 0
     p_needed = None
-    if not used and fact["observable"] and not fact["protocol"]:
-        p_needed = (
-            need.rule_of_three(fact["sessions"])
-            if model is None
-            else float(need.probability_needed(model, fact["exposure_days"], parameters["horizon_days"]))
-        )
+    if model is not None and not used and fact["unobservable"] is None:
+        chance = float(need.probability_needed(model, fact["exposure_days"], parameters["horizon_days"]))
+        p_needed = need.with_doubt(chance, model.silent)
     decision = need.decide(
         uses=fact["uses"],
         p_needed=p_needed,
@@ -62,9 +59,10 @@ def _judge(
         sessions=fact["sessions"],
         coverage_share=fact["coverage_share"],
         map_share=fact["map_share"],
-        observable=fact["observable"],
+        unobservable=fact["unobservable"],
         sensitive=fact["rank"] >= 3,
         accepted=fact["exception"],
+        held_until=fact["held_until"],
         floor_days=parameters["floor_days"],
         first_use_p95=first_use_p95,
         floor_sessions=parameters["floor_sessions"],
@@ -72,7 +70,7 @@ def _judge(
         min_map=parameters["min_map"],
         break_even=parameters["break_even"],
     )
-    action = "replace" if used and fact["replacement"] and not fact["in_part"] else decision.action
+    action = "replace" if used and fact["replacement"] and _seen_enough(fact, parameters) else decision.action
     row["verdict"] = (
         "clear"
         if used
@@ -90,7 +88,7 @@ def _judge(
         "insufficient_evidence": f"{client} may be silent about {scope}: the register accepts it"
         if silence_accepted
         else f"{client} has not been watched long enough to judge {scope}",
-        "not_observable": f"No log here could show whether {client} needs {scope}",
+        "not_observable": f"Nothing held here can show whether {client} needs {scope}",
     }[decision.state]
     row["detail"] = json.dumps(
         {
@@ -105,9 +103,17 @@ def _judge(
             "sessions": fact["sessions"],
             "coverage_share": round(fact["coverage_share"], 6),
             "map_share": round(fact["map_share"], 6),
+            "calls": fact["calls"],
             "ambiguous_credit": fact["ambiguous_uses"] > 0,
             "risk_rank": fact["rank"],
-            "basis": None if p_needed is None else "rule of three" if model is None else model.basis,
+            "basis": None if p_needed is None or model is None else model.basis,
         },
         ensure_ascii=False,
     )
+
+
+def _seen_enough(fact: Mapping[str, Any], parameters: Mapping[str, Any]) -> bool:
+    """Tell whether it was watched for so long, and is known so well, that no call it was needed for can have been missed."""
+    watched = fact["exposure_days"] >= parameters["floor_days"] or fact["sessions"] >= parameters["floor_sessions"]
+    known = fact["coverage_share"] >= parameters["min_coverage"] and fact["map_share"] >= parameters["min_map"]
+    return watched and known and not fact["in_part"] and fact["held_until"] is None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from grantlens.rules.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rules.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
+from grantlens.rules.example import BYSTANDER, IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
 from grantlens.rules.rule import Parameter, Rule
 from grantlens.rules.scope_need import IN_PART_REASON, conclude
 
 
 def _files_read(when: str) -> dict[str, Any]:
     """Write a call of somebody else: it shows that calls of this API are in the log."""
-    return use(when, "GET /v1/files/1", "t-bystander", "files.example", client_id="bystander", subject_id=None)
+    return use(when, "GET /v1/files/1", "t-bystander", "files.example", client_id=BYSTANDER, subject_id=None)
 
 
 _WORK = (
@@ -24,6 +24,31 @@ _WORK = (
     _files_read("31 12:00"),
 )
 """A month in which ann's app reads and deletes mail, and never touches files, though others do."""
+
+_TOKENS = tuple(
+    token(f"{day:02} {hour:02}:10", f"t{day}-{hour}", ["files.read", "mail.write"], f"{day:02} {hour + 1:02}:10")
+    for day in range(1, 31)
+    for hour in (9, 14, 18)
+)
+"""Ninety tokens in that month, with which files could have been read."""
+
+_OTHERS = (
+    *(consent("01 08:00", ["files.read"], f"b{n}", client_id=BYSTANDER, subject_id=f"person-{n}") for n in range(40)),
+    *(
+        use(
+            f"{day:02} 10:{n:02}",
+            "GET /v1/files/1",
+            None,
+            "files.example",
+            grant_id=f"b{n}",
+            client_id=BYSTANDER,
+            subject_id=None,
+        )
+        for n in range(15)
+        for day in range(1, 29, 3)
+    ),
+)
+"""Forty grants of others, from which can be learned: who needs files at all reads them every third day, and 25 never do."""
 
 RULE = Rule(
     id="PRV-1",
@@ -43,7 +68,7 @@ RULE = Rule(
             "days",
             "Grants watched for less teach nothing: the need of an agent that lives for minutes has no rate per day.",
         ),
-        Parameter("floor_sessions", 60, "sessions", "Or this many sessions (rule of three: 3/60 = 5 %)."),
+        Parameter("floor_sessions", 60, "sessions", "Or this many sessions."),
         Parameter(
             "min_coverage", 0.95, "share", "Least share of the grant's life for which the usage log must be there."
         ),
@@ -94,11 +119,18 @@ SELECT 'indeterminate' AS verdict, 'medium' AS severity,
            'sessions': g.sessions,
            'coverage_share': coalesce(g.coverage_share, 0),
            'map_share': g.map_share,
-           'protocol': g.is_protocol,
-           'observable': g.mappable AND g.api_logged AND NOT g.is_protocol AND g.exposure_days > 0,
+           'calls': g.calls::BIGINT,
+           'unobservable': CASE
+               WHEN lower(g.scope) LIKE '%offline_access' THEN 'No refresh is in the logs; whether one will be needed cannot be reckoned.'
+               WHEN g.is_protocol THEN 'It authorises no operation, so no call can show its use.'
+               WHEN NOT g.known THEN 'No catalogue in the store says what it permits.'
+               WHEN NOT g.mappable THEN 'The catalogue names no operation that it permits.'
+               WHEN NOT g.api_logged THEN 'No call of the API that it opens is in the logs, by anybody: such calls may not be logged.'
+               WHEN g.exposure_days <= 0 THEN 'It was never held while the usage log was there to show a use.' END,
            'rank': g.rank,
            'in_part': g.in_part,
            'exception': x.reason,
+           'held_until': CASE WHEN g.held_until < $until THEN strftime(g.held_until, '%Y-%m-%d') END,
            'replacement': r.replacement}) AS detail,
        g.join_key,
        g.firsts, g.lasts,
@@ -110,20 +142,8 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
 """,
     fires=(
         Example(
-            "a month without a need, many sessions",
-            (
-                *_WORK,
-                *(
-                    token(
-                        f"{day:02} {hour:02}:10",
-                        f"t{day}-{hour}",
-                        ["files.read", "mail.write"],
-                        f"{day:02} {hour + 1:02}:10",
-                    )
-                    for day in range(1, 31)
-                    for hour in (9, 14, 18)
-                ),
-            ),
+            "a month without a need, and forty grants from which to learn that it will hardly come",
+            (*_WORK, *_TOKENS, *_OTHERS),
             (
                 {
                     "verdict": "violation",
@@ -183,20 +203,43 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
     ),
     undecidable=(
         Example(
-            "the register accepts the silence",
+            "a month without a need and many sessions, but nothing from which to learn how likely it comes",
+            (*_WORK, *_TOKENS),
             (
-                *_WORK,
-                *(
-                    token(
-                        f"{day:02} {hour:02}:10",
-                        f"t{day}-{hour}",
-                        ["files.read", "mail.write"],
-                        f"{day:02} {hour + 1:02}:10",
-                    )
-                    for day in range(1, 31)
-                    for hour in (9, 14, 18)
-                ),
+                {"verdict": "clear", "detail": {"scope": "mail.write"}},
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "scope": "files.read",
+                        "state": "unused",
+                        "p_needed": None,
+                        "action": "ask",
+                        "sessions": 91,
+                    },
+                },
             ),
+        ),
+        Example(
+            "a hundred sessions within two hours",
+            (
+                consent("30 08:00", ["files.read"]),
+                *(token(f"30 09:{n % 60:02}", f"t{n}", ["files.read"], "30 11:00") for n in range(100)),
+                *_OTHERS,
+                *logs_from_to("01 08:00", "30 10:00"),
+            ),
+            ({"verdict": "indeterminate", "detail": {"scope": "files.read", "action": "ask"}},),
+        ),
+        Example(
+            "no need, and the grant is gone",
+            (*_WORK, *_TOKENS, *_OTHERS, revoked("31 20:00", "grant", grant_id="g1")),
+            (
+                {"verdict": "clear", "detail": {"scope": "mail.write"}},
+                {"verdict": "indeterminate", "detail": {"scope": "files.read", "state": "unused", "action": "ask"}},
+            ),
+        ),
+        Example(
+            "the register accepts the silence",
+            (*_WORK, *_TOKENS, *_OTHERS),
             (
                 {"scopes": ["mail.write"], "verdict": "clear", "explained_by": None},
                 {
