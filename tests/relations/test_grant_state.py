@@ -7,22 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from .oracle import issued
+
 OPENERS = ("consent", "change")
-
-
-def issued(world):
-    """Return successful issuance; a derived grant is the one named grant of its client and subject, if there is one."""
-    named = defaultdict(set)
-    for row in world["issuance"]:
-        if row["outcome"] == "success" and row["grant_id"] and not row["grant_id"].startswith("derived:"):
-            named[row["client_id"], row["subject_id"]].add(row["grant_id"])
-    rows = []
-    for row in world["issuance"]:
-        if row["outcome"] == "success":
-            found = named[row["client_id"], row["subject_id"]]
-            derived = row["grant_id"] and row["grant_id"].startswith("derived:") and len(found) == 1
-            rows.append({**row, "grant_id": min(found) if derived else row["grant_id"]})
-    return rows
 
 
 def allowed(world, grant, moment):

@@ -73,7 +73,7 @@ def followed(world, covered, callers, since, until):
         )
         last = good[-1] if good else None
         end = next((stamp for stamp in refused if last is None or stamp > last), None)
-        life = None if expires_at is None else (expires_at - revoked_at) / SECOND
+        life = None if expires_at is None else max(0.0, (expires_at - revoked_at) / SECOND)
         allowed = allowed_window(world["server"].get(key[3]), {caller["validation"] for _, caller, _ in rows}, life)
         between = [
             refusal for refusal in refused if refusal > proven_from and after and after[0] < refusal and last > refusal

@@ -6,28 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from .oracle import issued
+
 BORN = ("token", "refresh", "exchange", "credential")
-
-
-def named(world):
-    """Return successful issuance with the grant each row belongs to."""
-    grants = defaultdict(set)
-    good = [row for row in world["issuance"] if row["outcome"] == "success"]
-    for row in good:
-        if row["grant_id"] and not row["grant_id"].startswith("derived:"):
-            grants[row["client_id"], row["subject_id"]].add(row["grant_id"])
-    out = []
-    for row in good:
-        found = grants[row["client_id"], row["subject_id"]]
-        stands_in = row["grant_id"] and row["grant_id"].startswith("derived:") and len(found) == 1
-        out.append({**row, "grant_id": min(found) if stands_in else row["grant_id"]})
-    return out
 
 
 def tokens_of(world):
     """Return each token once: its first record, its last expiry."""
     born = defaultdict(list)
-    for row in named(world):
+    for row in issued(world):
         if row.get("token_id") and row["kind"] in BORN:
             born[row["token_id"]].append(row)
     tokens = {}

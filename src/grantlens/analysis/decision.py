@@ -101,10 +101,10 @@ def decide(
         return Decision(
             "insufficient_evidence",
             "wait",
-            f"No use in {exposure_days:.1f} days and {sessions:,.0f} sessions; "
+            f"No use in {exposure_days:.1f} days and {_counted(sessions, 'session')}; "
             f"{floor:.0f} days or {floor_sessions:,.0f} sessions are needed.",
         )
-    silent = f"No use in {exposure_days:.0f} days"
+    silent = f"No use in {_counted(exposure_days, 'day')}"
     if p_needed is None:
         bound = (
             f": at most {_percent(rule_of_three(sessions))} of sessions can be taken to need it"
@@ -112,7 +112,7 @@ def decide(
             else ""
         )
         few = f"there are too few grants to learn from how likely it is needed in the next {horizon_days:g} days."
-        return Decision("unused", "ask", f"{silent} and {sessions:,.0f} sessions{bound}; {few}")
+        return Decision("unused", "ask", f"{silent} and {_counted(sessions, 'session')}{bound}; {few}")
     chance = f"{silent}; the chance that it is needed in the next {horizon_days:g} days is"
     if p_needed >= break_even:
         return Decision("unused", "ask", f"{chance} {_percent(p_needed)}, not below {_percent(break_even)}.")
@@ -120,6 +120,11 @@ def decide(
     if held_until is not None:
         return Decision("unused", "ask", f"{reason} It is not held since {held_until}: ask before it is granted again.")
     return Decision("unused", "remove", f"{reason} It is sensitive: grant it on demand only." if sensitive else reason)
+
+
+def _counted(number: float, noun: str) -> str:
+    text = f"{number:,.0f}"
+    return f"{text} {noun}" if text == "1" else f"{text} {noun}s"
 
 
 def _percent(share: float) -> str:

@@ -70,6 +70,7 @@ target AS (
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.kind NOT IN ('exchange', 'credential') AND t.issued_at < r.issued_before
         AND coalesce(r.client_id, r.subject_id, r.grant_id) IS NOT NULL
+        AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
         AND (r.client_id IS NULL OR t.client_id = r.client_id)
         AND (r.subject_id IS NULL OR t.subject_id = r.subject_id)
         AND (r.grant_id IS NULL OR t.grant_id = r.grant_id)

@@ -81,7 +81,9 @@ scope_event AS (
         SELECT p.source, p.grant_id, r.revoked_at, unnest(r.scopes_removed), false
         FROM revocation r
         JOIN grant_party p ON p.source = r.source
-            AND (p.grant_id = r.grant_id OR (r.grant_id IS NULL AND p.client_id = r.client_id AND p.subject_id IS NOT DISTINCT FROM r.subject_id))
+            AND (p.grant_id = r.grant_id
+                 OR (r.grant_id IS NULL AND p.client_id = r.client_id AND p.subject_id IS NOT DISTINCT FROM r.subject_id
+                     AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)))
         WHERE r.kind = 'downgrade' AND r.outcome = 'success'
     )
     GROUP BY source, grant_id, changed_at, scope

@@ -4,22 +4,47 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "issued",
-    "Successful issuance. Where the log names no grant, and client and subject hold exactly one grant "
+    "Successful issuance. Where the log names no grant, and client and subject hold exactly one grant at that moment "
     "that the log does name, the row belongs to that one; else to the one grant that an admin gave the client "
     "for everyone on that resource (no subject, though it is for people); otherwise to the derived grant.",
     """
 WITH named AS (
-    SELECT source, tenant, client_id, subject_id, audience, grant_id,
+    SELECT source, tenant, client_id, subject_id, audience, grant_id, issued_at,
            subject_id IS NULL AND coalesce(subject_kind::VARCHAR, '') = 'user' AS for_everyone
     FROM issuance
     WHERE outcome = 'success' AND grant_id NOT LIKE 'derived:%'
 ),
-named_grant AS (
-    SELECT source, tenant, client_id, subject_id, min(grant_id) AS grant_id
+opened AS (
+    SELECT source, tenant, client_id, subject_id, grant_id, min(issued_at) AS opened_at,
+           lead(min(issued_at)) OVER (PARTITION BY source, tenant, client_id, subject_id ORDER BY min(issued_at), grant_id) AS next_at
     FROM named
     WHERE NOT for_everyone
-    GROUP BY source, tenant, client_id, subject_id
-    HAVING count(DISTINCT grant_id) = 1
+    GROUP BY source, tenant, client_id, subject_id, grant_id
+),
+-- Of grants that follow each other, those that had been ended before the next was given.
+succeeded AS (
+    SELECT DISTINCT o.source, o.grant_id
+    FROM opened o
+    JOIN revocation r ON r.source = o.source AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
+        AND (r.grant_id = o.grant_id
+             OR (r.grant_id IS NULL AND (r.tenant IS NULL OR r.tenant IS NOT DISTINCT FROM o.tenant)
+                 AND (r.target_kind = 'subject' OR r.client_id = o.client_id)
+                 AND (r.target_kind = 'client' OR r.subject_id = o.subject_id)))
+    WHERE r.target_kind IN ('grant', 'client', 'subject') AND r.outcome = 'success' AND r.kind IN ('revoke', 'disable')
+),
+-- Each holds what is issued until the next is given; beside another that still lives, nothing tells which holds what.
+named_grant AS (
+    SELECT o.source, o.tenant, o.client_id, o.subject_id, o.grant_id,
+           CASE WHEN nth = 1 AND (next_at IS NULL OR over) THEN '-infinity'::TIMESTAMPTZ ELSE opened_at END AS held_from,
+           coalesce(next_at, 'infinity'::TIMESTAMPTZ) AS held_until
+    FROM (
+        SELECT o.*, e.grant_id IS NOT NULL AS over, row_number() OVER before_it AS nth,
+               coalesce(bool_and(e.grant_id IS NOT NULL) OVER (before_it ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), true) AS alone
+        FROM opened o
+        LEFT JOIN succeeded e ON e.source = o.source AND e.grant_id = o.grant_id
+        WINDOW before_it AS (PARTITION BY o.source, o.tenant, o.client_id, o.subject_id ORDER BY o.opened_at, o.grant_id)
+    ) o
+    WHERE alone
 ),
 everyones_grant AS (
     SELECT source, tenant, client_id, audience, min(grant_id) AS grant_id
@@ -36,6 +61,7 @@ FROM issuance i
 LEFT JOIN named_grant n
     ON n.source = i.source AND n.tenant IS NOT DISTINCT FROM i.tenant
     AND n.client_id = i.client_id AND n.subject_id IS NOT DISTINCT FROM i.subject_id
+    AND i.issued_at >= n.held_from AND i.issued_at < n.held_until
 LEFT JOIN everyones_grant e
     ON e.source = i.source AND e.tenant IS NOT DISTINCT FROM i.tenant
     AND e.client_id = i.client_id AND e.audience IS NOT DISTINCT FROM i.audience AND i.subject_id IS NOT NULL

@@ -30,10 +30,10 @@ kind_of_grant AS (
     HAVING count(DISTINCT subject_kind) <= 1
 ),
 kind_of_subject AS (
-    SELECT source, subject_id, min(subject_kind) AS subject_kind
+    SELECT source, tenant, subject_id, min(subject_kind) AS subject_kind
     FROM given
     WHERE subject_id IS NOT NULL
-    GROUP BY source, subject_id
+    GROUP BY source, tenant, subject_id
     HAVING count(DISTINCT subject_kind) = 1
 )
 SELECT c.caller_id, c.source, c.tenant, c.resource_server, c.validation::VARCHAR AS validation, c.token_id,
@@ -58,7 +58,8 @@ LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
 LEFT JOIN scope_set x ON x.scopes = coalesce(t.scopes, c.token_scopes)
 LEFT JOIN session_grant s ON s.source = c.source AND s.session_id = c.session_id
 LEFT JOIN kind_of_grant g ON g.source = c.source AND g.grant_id = coalesce(t.grant_id, c.grant_id, s.grant_id)
-LEFT JOIN kind_of_subject k ON k.source = c.source AND k.subject_id = coalesce(c.subject_id, t.subject_id)
+LEFT JOIN kind_of_subject k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant
+    AND k.subject_id = coalesce(c.subject_id, t.subject_id)
 """,
     needs=("token", "issued", "scope_set"),
 )

@@ -75,7 +75,7 @@ summed AS (
            count(*) FILTER (success AND proven AND writes) AS writes_after,
            count(*) FILTER (denial) AS denials,
            count(*) FILTER (tells) AS tests,
-           min(used_at) AS first_attempt_at, max(used_at) AS last_attempt_at,
+           max(used_at) AS last_attempt_at,
            max(last_success_at) AS last_success_at,
            max(used_at) FILTER (success AND proven) AS last_proven_success_at,
            min(first_proven_success_at) AS first_proven_success_at,
@@ -92,19 +92,18 @@ allowed AS (
     SELECT s.*, v.tenant, v.revoked_at, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
            v.batch_id AS revocation_batch_id, v.line_no AS revocation_line_no,
            v.token_kind, v.client_id, v.subject_id, v.scopes, v.expires_at, v.is_target, v.alive,
-           epoch(v.expires_at - v.revoked_at) AS life_left_s,
-           p.resource_server IS NOT NULL AS server_known,
            CASE coalesce(p.validation::VARCHAR, CASE WHEN p.bound_seconds IS NOT NULL THEN 'push' END)
                WHEN 'introspection' THEN coalesce(p.bound_seconds, 0)
                WHEN 'cached' THEN CASE WHEN coalesce(p.cache_seconds, p.bound_seconds) IS NOT NULL
-                   THEN least(coalesce(p.cache_seconds, p.bound_seconds), epoch(v.expires_at - v.revoked_at)) END
+                   THEN least(coalesce(p.cache_seconds, p.bound_seconds), v.life_left_s) END
                WHEN 'push' THEN p.bound_seconds
-               WHEN 'offline' THEN coalesce(p.bound_seconds, epoch(v.expires_at - v.revoked_at))
+               WHEN 'offline' THEN coalesce(p.bound_seconds, v.life_left_s)
                ELSE CASE WHEN coalesce(p.validation::VARCHAR, s.validation) = 'introspection' THEN 0 END
            END AS allowed_s,
            CASE p.validation::VARCHAR WHEN 'cached' THEN 'cache' WHEN 'offline' THEN 'offline_jwt' ELSE 'propagation' END AS explanation
     FROM summed s
-    JOIN (SELECT DISTINCT ON (source, revocation_event, token_id, grant_id) *
+    JOIN (SELECT DISTINCT ON (source, revocation_event, token_id, grant_id) *,
+                 CASE WHEN expires_at IS NOT NULL THEN greatest(0, epoch(expires_at - revoked_at)) END AS life_left_s
           FROM covered_token ORDER BY source, revocation_event, token_id, grant_id, issued_at) v
         ON v.source = s.source AND v.revocation_event = s.revocation_event
         AND v.token_id IS NOT DISTINCT FROM s.token_id AND v.grant_id IS NOT DISTINCT FROM s.grant_id

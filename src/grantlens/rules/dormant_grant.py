@@ -51,7 +51,7 @@ WITH standing AS (
     SELECT source, tenant, grant_id, min(client_id) AS client_id, min(client_name) AS client_name, min(subject_id) AS subject_id,
            max(opened_at) AS opened_at, arg_max(scopes, valid_from) AS scopes
     FROM grant_state
-    WHERE ended_at IS NULL OR ended_at >= $until
+    WHERE valid_from < $until AND (ended_at IS NULL OR ended_at >= $until)
     GROUP BY source, tenant, grant_id
 ),
 refresh AS (

@@ -38,7 +38,9 @@ WITH RECURSIVE from_grant AS (
            CASE WHEN r.grant_id IS NULL OR r.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key
     FROM effective_revocation r
     JOIN token t ON t.source = r.source AND t.issued_at > r.revoked_at
-        AND (t.grant_id = r.grant_id OR (r.grant_id IS NULL AND t.client_id = r.client_id AND t.subject_id = r.subject_id))
+        AND (t.grant_id = r.grant_id
+             OR (r.grant_id IS NULL AND t.client_id = r.client_id AND t.subject_id = r.subject_id
+                 AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)))
     WHERE r.target_kind = 'grant'
 ),
 -- Children, and theirs, of a revoked refresh token. A client or person that was disabled may be enabled again, its tokens with it.
@@ -79,8 +81,9 @@ timed AS (
       AND (c.join_key = 'token' OR NOT EXISTS (
           SELECT 1 FROM issued i
           WHERE i.source = t.source AND i.kind = 'consent'
-            AND (i.grant_id = t.grant_id OR (i.client_id = t.client_id AND i.subject_id IS NOT DISTINCT FROM t.subject_id
-                                             AND (i.grant_id IS NULL OR r.grant_id IS NULL)))
+            AND (i.grant_id = t.grant_id
+                 OR (i.tenant IS NOT DISTINCT FROM t.tenant AND i.client_id = t.client_id AND i.subject_id IS NOT DISTINCT FROM t.subject_id
+                     AND (i.grant_id IS NULL OR r.grant_id IS NULL)))
             AND i.issued_at > r.revoked_at AND i.issued_at <= t.issued_at))
 )
 SELECT CASE WHEN bool_or(proven) THEN 'violation' ELSE 'indeterminate' END AS verdict,

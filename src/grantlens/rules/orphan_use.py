@@ -70,7 +70,9 @@ orphan AS (
       AND (c.token_id IS NOT NULL
            OR (x.session_id IS NULL
                AND NOT EXISTS (SELECT 1 FROM issued i WHERE i.source = c.source
-                               AND (i.grant_id = c.grant_id OR (i.client_id = c.client_id AND i.subject_id IS NOT DISTINCT FROM c.subject_id)))))
+                               AND (i.grant_id = c.grant_id
+                                    OR ((i.tenant IS NULL OR c.tenant IS NULL OR i.tenant = c.tenant)
+                                        AND i.client_id = c.client_id AND i.subject_id IS NOT DISTINCT FROM c.subject_id)))))
 ),
 keyed AS (
     SELECT source, tenant, token_id,

@@ -55,7 +55,7 @@ tried AS (
 refresh_tried AS (
     SELECT DISTINCT c.source, c.revocation_event
     FROM covered_token c
-    JOIN issuance i ON i.source = c.source AND i.issued_at >= c.revoked_at
+    JOIN issuance i ON i.source = c.source AND i.issued_at >= c.revoked_at AND i.issued_at < $until
         AND (i.parent_token_id = c.token_id OR (i.outcome <> 'success' AND (i.token_id = c.token_id OR i.grant_id = c.grant_id)))
 ),
 exposed AS (
@@ -75,10 +75,10 @@ untried AS (
 ),
 -- Whose access the revocation ended: as it says itself, where what it leaves out may be anybody, or as the issuance says.
 party AS (
-    SELECT source, revocation_event, client_id, subject_id, subject_id IS NULL AS any_subject
+    SELECT source, tenant, revocation_event, client_id, subject_id, subject_id IS NULL AS any_subject
     FROM untried WHERE coalesce(client_id, subject_id) IS NOT NULL
     UNION
-    SELECT u.source, u.revocation_event, c.client_id, c.subject_id, false
+    SELECT u.source, u.tenant, u.revocation_event, c.client_id, c.subject_id, false
     FROM untried u JOIN covered_token c USING (source, revocation_event)
     WHERE c.alive AND c.client_id IS NOT NULL
 ),
@@ -89,6 +89,7 @@ suspect AS (
     FROM party p
     JOIN named_caller c ON c.source = p.source AND c.grant_id IS NULL AND NOT c.token_known
         AND coalesce(c.client_id, c.subject_id) IS NOT NULL
+        AND (p.tenant IS NULL OR c.tenant IS NULL OR c.tenant = p.tenant)
         AND (p.client_id IS NULL OR c.client_id IS NULL OR c.client_id = p.client_id)
         AND (p.any_subject OR c.subject_id IS NULL OR c.subject_id IS NOT DISTINCT FROM p.subject_id)
     UNION
@@ -115,14 +116,17 @@ seen AS (
 ),
 judged AS (
     SELECT u.*, s.revocation_event IS NOT NULL AS strays, s.unknown_token, coalesce(c.in_part, false) AS in_part,
-           coalesce(c.covered_us, 0) / nullif(epoch_us(u.lives_until) - epoch_us(u.revoked_at), 0) AS share
+           coalesce(c.covered_us, 0) / nullif(epoch_us(u.lives_until) - epoch_us(u.revoked_at), 0) AS share,
+           strays OR coalesce(share, 0) < $min_coverage AS undecided
     FROM untried u
     LEFT JOIN stray s ON s.source = u.source AND s.revocation_event = u.revocation_event
     LEFT JOIN seen c ON c.source = u.source AND c.revocation_event = u.revocation_event
 )
-SELECT CASE WHEN strays OR coalesce(share, 0) < $min_coverage THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN undecided THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'medium' AS severity,
-       'The revocation of ' || coalesce(client_name, client_id, subject_name, subject_id, token_id, grant_id, 'an unnamed target') || ' was never put to the test' AS title,
+       CASE WHEN undecided THEN 'It is not known whether the revocation of ' ELSE 'The revocation of ' END
+           || coalesce(client_name, client_id, subject_name, subject_id, token_id, grant_id, 'an unnamed target')
+           || CASE WHEN undecided THEN ' was put to the test' ELSE ' was never put to the test' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id,
        revoked_at AS first_seen, revoked_at AS last_seen, 1 AS events,
        to_json({
@@ -135,7 +139,7 @@ SELECT CASE WHEN strays OR coalesce(share, 0) < $min_coverage THEN 'indeterminat
                           WHEN strays THEN 'calls of the same grant, or of the same client and subject, do not say with which token'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN coalesce(share, 0) = 0 THEN 'no usage log covers the time after the revocation'
-                          WHEN share < $min_coverage THEN 'the usage log has a gap after the revocation' END}) AS detail,
+                          WHEN share < $min_coverage THEN 'the usage log has a gap after the revocation, or ends too early' END}) AS detail,
        CASE WHEN target_kind = 'token' THEN 'token' WHEN target_kind = 'grant' THEN 'grant' ELSE target_kind END AS join_key,
        [{'seen_at': revoked_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': revocation_event}] AS records,
        'usage' AS about_log, revoked_at AS about_from, lives_until AS about_until

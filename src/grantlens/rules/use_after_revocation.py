@@ -16,13 +16,23 @@ RULE = Rule(
     # Without a bound of the server, from its row or from the call, every finding is undecided.
     rests_on=with_a_server(after_the_end()),
     sql="""
-WITH sole_grant AS (
-    SELECT source, tenant, client_id, subject_id, min(grant_id) AS grant_id
+WITH held_by AS (
+    SELECT source, tenant, client_id, subject_id, grant_id, min(opened_at) AS opened_at, max(coalesce(ended_at, 'infinity'::TIMESTAMPTZ)) AS ended_at
     FROM grant_state
-    GROUP BY source, tenant, client_id, subject_id
-    HAVING count(DISTINCT grant_id) = 1
+    GROUP BY source, tenant, client_id, subject_id, grant_id
 ),
--- Calls that name neither token nor grant, of a client and subject whose only known grant had ended: rules 0.2.16.
+-- Until when the revoked grant is the only one that its client and subject are known to have held.
+alone AS (
+    SELECT v.source, v.revocation_event, v.grant_id, g.tenant, g.client_id, g.subject_id,
+           min(CASE WHEN o.grant_id IS NULL THEN 'infinity'::TIMESTAMPTZ ELSE greatest(o.opened_at, v.revoked_at) END) AS alone_until
+    FROM covered_token v
+    JOIN held_by g ON g.source = v.source AND g.grant_id = v.grant_id
+    LEFT JOIN held_by o ON o.source = g.source AND o.tenant IS NOT DISTINCT FROM g.tenant AND o.client_id = g.client_id
+        AND o.subject_id IS NOT DISTINCT FROM g.subject_id AND o.grant_id <> g.grant_id AND o.ended_at > v.revoked_at
+    WHERE v.token_id IS NULL
+    GROUP BY ALL
+),
+-- Calls that name neither token nor grant, of a client and subject whose only grant had ended.
 paired AS (
     SELECT v.source, v.tenant, v.revocation_event, v.grant_id, c.resource_server, any_value(v.revoked_at) AS revoked_at,
            any_value(v.batch_id) AS batch_id, any_value(v.line_no) AS line_no, any_value(v.client_id) AS client_id,
@@ -30,13 +40,13 @@ paired AS (
            count(*) AS uses_after, min(w.used_at) AS first_used_at, max(w.used_at) AS last_used_at,
            list(w.usage_id ORDER BY w.used_at, w.event_id) AS usage_ids
     FROM covered_token v
-    JOIN sole_grant g ON g.source = v.source AND g.grant_id = v.grant_id
+    JOIN alone g ON g.source = v.source AND g.revocation_event = v.revocation_event AND g.grant_id = v.grant_id
     JOIN named_caller c ON c.source = g.source AND c.tenant IS NOT DISTINCT FROM g.tenant AND c.client_id = g.client_id
         AND c.subject_id IS NOT DISTINCT FROM g.subject_id AND c.join_key = 'client_subject' AND c.grant_id IS NULL
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
     JOIN usage_row w ON w.caller_id = c.caller_id AND w.outcome = 'success'
         AND w.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > v.certain_from
-        AND w.used_at < v.covered_until AND w.used_at < $until
+        AND w.used_at < least(v.covered_until, g.alone_until) AND w.used_at < $until
     WHERE v.token_id IS NULL AND v.revoked_at < $until
     GROUP BY v.source, v.tenant, v.revocation_event, v.grant_id, c.resource_server
     HAVING any_value(v.revoked_at) >= $since OR max(w.used_at) >= $since

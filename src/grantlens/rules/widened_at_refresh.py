@@ -66,7 +66,8 @@ judged AS (
     WHERE NOT EXISTS (
         SELECT 1 FROM issued i
         WHERE i.source = r.source AND i.kind IN ('consent', 'change')
-          AND (i.grant_id = r.grant_id OR (i.client_id = r.client_id AND i.subject_id IS NOT DISTINCT FROM r.subject_id))
+          AND (i.grant_id = r.grant_id
+               OR (i.tenant IS NOT DISTINCT FROM r.tenant AND i.client_id = r.client_id AND i.subject_id IS NOT DISTINCT FROM r.subject_id))
           AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at)
 ),
 found AS (

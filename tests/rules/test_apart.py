@@ -1,0 +1,149 @@
+"""What must not change an answer: another tenant of the source, and what is logged after the window."""
+
+import pytest
+
+from grantlens import detect
+from grantlens.rules.example import consent, moment, refreshed, revoked, token, use
+
+APP = {"client_id": "app", "subject_id": None, "subject_kind": "service"}
+ANN = {"client_id": "app", "subject_id": "ann"}
+POLICY = {"issued_before": moment("10 12:00"), "client_id": "app", "subject_id": None}
+DOWNGRADE = {
+    "kind": "downgrade",
+    "scopes_removed": ["mail.read"],
+    "grant_id": None,
+    "client_id": "app",
+    "subject_id": None,
+}
+READ = "GET /v1/messages/7"
+
+TENANTS = {
+    # rule: (what one tenant logs, what another one does)
+    "REV-1": (
+        [
+            token("10 09:00", "a1", ["mail.read"], "10 18:00", grant_id="ga", **APP),
+            use("10 13:00", READ, "a1", subject_id=None),
+        ],
+        [revoked("10 12:00", "policy", **POLICY)],
+    ),
+    "OOS-1": (
+        [consent("10 09:00", ["mail.read"], "ga", **APP), use("10 13:00", READ, None, grant_id="ga", subject_id=None)],
+        [consent("10 09:00", ["mail.read"], "gb", **APP), revoked("10 12:00", "grant", **DOWNGRADE)],
+    ),
+    "OOS-1, principal": (
+        [use("10 13:00", "GET /v1/people", None, subject_id="u1", token_scopes=["people.mine"], client_id="app")],
+        [
+            token(
+                "10 09:00", "b1", ["files.read"], client_id="z", subject_id="u1", subject_kind="service", grant_id="gz"
+            )
+        ],
+    ),
+    "OOS-4": (
+        [
+            token("10 09:00", "rt", ["mail.read"], token_kind="refresh", grant_id="ga", **APP),
+            refreshed("10 10:00", "a1", "rt", ["mail.read", "mail.write"], grant_id="ga", **APP),
+        ],
+        [consent("10 09:30", ["files.read"], "gb", **APP)],
+    ),
+    "REV-2, excused": (
+        [
+            consent("10 09:00", ["mail.read"], "ga", **ANN),
+            revoked("10 12:00", "grant", grant_id=None, **ANN),
+            token("10 13:00", "a1", ["mail.read"], grant_id="ga", **ANN),
+        ],
+        [consent("10 12:30", ["files.read"], "gb", **ANN)],
+    ),
+    "REV-2": (
+        [consent("10 09:00", ["mail.read"], "ga", **ANN), token("10 13:00", "a1", ["mail.read"], grant_id="ga", **ANN)],
+        [revoked("10 12:00", "grant", grant_id=None, **ANN)],
+    ),
+    "REV-6": (
+        [
+            token("10 09:00", "a1", ["mail.read"], "10 18:00", grant_id="ga", **APP),
+            revoked("10 12:00", "token", token_id="a1", client_id="app", subject_id=None),
+        ],
+        [use("10 13:00", READ, None, subject_id=None)],
+    ),
+    "INT-1": ([use("10 13:00", READ, None, **ANN)], [consent("10 09:00", ["mail.read"], "gb", **ANN)]),
+}
+
+
+def of(tenant, records):
+    return [{**record, "tenant": tenant, "event_id": f"{tenant}-{number}"} for number, record in enumerate(records)]
+
+
+def told(store, rule, **window):
+    """Return all that is said of client app, with the evidence by its events."""
+    (found,) = detect.run(store, [rule], **window)
+    return [
+        {**finding, "evidence": [pointer["event_id"] for pointer in finding["evidence"]]}
+        for finding in found.to_dicts()
+        if finding["client_id"] == "app"
+    ]
+
+
+@pytest.mark.parametrize("case", TENANTS)
+def test_what_another_tenant_does_changes_nothing(desk, kept_going, case):
+    here, there = TENANTS[case]
+    kept = [
+        {**record, "event_id": f"{tenant}-{record['event_id']}", "tenant": tenant}
+        | {name: f"{tenant}-{record[name]}" for name in ("token_id", "grant_id") if record.get(name)}
+        for tenant in ("one", "two")
+        for record in kept_going
+    ]
+    rule = case.partition(",")[0]
+    with desk.store(desk.write("alone.ndjson", [*kept, *of("one", here)])) as store:
+        alone = told(store, rule)
+    with desk.store(desk.write("both.ndjson", [*kept, *of("one", here), *of("two", there)])) as store:
+        both = told(store, rule)
+    assert bool(alone) == (case in ("OOS-4", "REV-2, excused", "REV-6", "INT-1"))
+    assert [finding for finding in both if not finding["evidence"][0].startswith("two")] == alone
+
+
+LATER = {
+    "REV-1": (
+        [
+            consent("03 09:00", ["mail.read"], "g1"),
+            {key: value for key, value in token("03 09:01", "t1", ["mail.read"]).items() if key != "grant_id"},
+            revoked("05 12:00", "grant", grant_id="g1"),
+            use("05 13:00", READ, "t1"),
+        ],
+        consent("15 09:00", ["mail.read"], "g2"),
+    ),
+    "REV-1, by pair": (
+        [
+            consent("03 09:00", ["mail.read"], "g1"),
+            revoked("05 12:00", "grant", grant_id="g1"),
+            use("05 13:00", READ, None),
+        ],
+        consent("15 09:00", ["mail.read"], "g2"),
+    ),
+    "PRV-3": (
+        [
+            consent("02 09:00", ["mail.read", "offline_access"], "g1"),
+            use("02 10:00", READ, None, grant_id="g1"),
+            revoked("08 12:00", "grant", grant_id="g1"),
+        ],
+        consent("15 09:00", ["mail.read", "offline_access"], "g1"),
+    ),
+    "REV-6": (
+        [
+            token("02 09:00", "rt", ["mail.read"], "19 09:00", token_kind="refresh"),
+            revoked("08 12:00", "token", token_id="rt"),
+        ],
+        refreshed("15 09:00", "t2", "rt", ["mail.read"], outcome="denied"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LATER)
+def test_what_comes_after_the_window_changes_nothing(desk, kept_going, case):
+    records, later = LATER[case]
+    rule = case.partition(",")[0]
+    window = {"until": "2026-07-12T00:00:00Z", "parameters": {"dormant_days": 3} if rule == "PRV-3" else None}
+    with desk.store(desk.write("then.ndjson", [*kept_going, *of(None, records)])) as store:
+        then = told(store, rule, **window)
+    with desk.store(desk.write("now.ndjson", [*kept_going, *of(None, [*records, later])])) as store:
+        now = told(store, rule, **window)
+    assert bool(then) == (rule != "PRV-3")
+    assert now == then
