@@ -238,6 +238,16 @@ def test_sentence_says_everything_once():
         assert part in text
 
 
+def test_sentence_rounds_nothing_to_all():
+    assert (
+        "n=250 from 250 revocations, 249 right-, 1 left-censored" in estimate([0] * 250, [None] * 249 + [5]).sentence()
+    )
+    assert (
+        "3 right- (2 never tried), 0 left-"
+        in estimate([0] * 3, [None] * 3, censored=["untried", "right", "untried"]).sentence()
+    )
+
+
 def test_curve_bounds_hold_npmle_and_fall():
     _, lower, upper = simulate(500, 60, 1500, seed=9)
     table = curve(lower, upper, points=100)

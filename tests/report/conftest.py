@@ -276,6 +276,7 @@ def make_document(findings=(), text=None, **changes):
             "least": 20,
             "why_empty": None,
             "untried": 0,
+            "too_close": 0,
             "sentence": None,
             "quantiles": [
                 {

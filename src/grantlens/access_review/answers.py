@@ -109,7 +109,7 @@ def _endings(document: dict[str, Any]) -> dict[str, Any]:
     live = sum(row["state"] == "live" for row in document["grants"])
     lines = [
         f"{number(verdicts['yes'])} shown to work, {number(verdicts['no'])} did not, "
-        f"{number(verdicts['not_demonstrated'])} were never put to the test."
+        f"{number(verdicts['not_demonstrated'])} not demonstrated."
     ]
     parts = [f"{how} {number(count)}" for how, count in sorted(ended.items())]
     lines.append("Grants: " + ", ".join([*parts, f"still live {number(live)}"]) + ".")

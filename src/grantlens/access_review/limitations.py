@@ -93,14 +93,13 @@ def _time(document: dict[str, Any]) -> list[str]:
     lag = document["lag"]
     if lag["n"] and lag["right_share"]:
         lines.append(
-            f"{share(lag['right_share'])} of the revoked accesses were not refused in the logs held: "
-            f"for these the lag has "
-            "no upper bound."
+            f"{share(lag['right_share'])} of the revoked accesses were not refused after their last success in the logs "
+            "held, or were never tried: for these the lag has no upper bound."
         )
     if lag.get("untried"):
         lines.append(
-            f"After {plural(lag['untried'], 'revocation')} nothing was tried; their effect is unproven, "
-            "and they are counted as unbounded."
+            f"After {plural(lag['untried'], 'revocation')} nothing was tried with what had been revoked: how long it went "
+            "on working may be anything, and is counted so."
         )
     if document["blind_spot"].get("open"):
         lines.append(

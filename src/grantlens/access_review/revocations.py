@@ -95,6 +95,8 @@ def answer(row: Mapping[str, Any]) -> str:
         parts = [f"still succeeding at {when(row['still_at'])} UTC"] if row["still_at"] else []
         parts += ["a new token was issued from what had been revoked"] if row["reissued"] else []
         return "no, " + " and ".join(parts)
+    if row["cases"] and row["last_success_s"] is not None:
+        return "not demonstrated: the last success is too close to the revocation to tell which came first, and no refusal followed"
     if row["cases"]:
         return "not demonstrated: what was tried afterwards neither succeeded nor was refused because of the token"
     if not row["anything_alive"]:
@@ -130,6 +132,7 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
         "verdicts": {name: verdicts.get(name, 0) for name in ANSWERS},
         "n": len(cases), "events": 0, "right_share": None, "left_share": None, "confidence": 0.95,
         "estimated": False, "least": MIN_EVENTS, "untried": sum(not case["tried"] for case in cases),
+        "too_close": sum(case["last_success_s"] is not None and not case["uses_after"] for case in cases),
         "sentence": None, "quantiles": [],
         "by_server": _by_server(engine, cases), "intervals": cases,
         "why_empty": None if rows else "No revocation is recorded in the logs held for this period.",
@@ -140,6 +143,7 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
         [case["lower"] for case in cases],
         [case["upper"] for case in cases],
         cluster=[f"{case['source']}/{case['revocation_event']}" for case in cases],
+        censored=[case["censored"] if case["tried"] else "untried" for case in cases],
     )
     answer |= {
         "events": found.events, "right_share": found.right_share, "left_share": found.left_share,

@@ -44,8 +44,9 @@ class LagEstimate:
     ----------
     n, events
         Number of intervals, and of revocations behind them.
-    right_share, left_share
-        Share without any denial, and share without any success after the revocation.
+    right_share, left_share, untried_share
+        Share without a denial after the last success, share denied without a success after the revocation, and share
+        after whose revocation nothing was tried, which is part of the first.
     bounds
         The assumption-free bounds, one a quantile.
     npmle
@@ -59,6 +60,7 @@ class LagEstimate:
     events: int
     right_share: float
     left_share: float
+    untried_share: float
     bounds: tuple[QuantileBound, ...]
     npmle: tuple[tuple[float, float, float | None], ...] | None
     bands: tuple[Band, ...] | None
@@ -70,17 +72,21 @@ class LagEstimate:
         --------
         >>> print(estimate([0, 5, 60], [5, 60, None]).sentence(0.5))  # doctest: +NORMALIZE_WHITESPACE
         p50: assumption-free [5 s, 60 s];
-        n=3 from 3 revocations, 33 % right-, 33 % left-censored; anchor: acknowledgement
+        n=3 from 3 revocations, 1 right-, 1 left-censored; anchor: acknowledgement
         """
         if not self.n:
             return "No revocation with an attempt or a token at risk in this window."
         spot = [bound.tau for bound in self.bounds].index(tau)
         bound = self.bounds[spot]
         free = f"assumption-free [{_seconds(bound.lower)}, {_seconds(bound.upper)}]"
+        # Counts, not shares: 249 of 250 is not all.
+        right, left, untried = (
+            round(share * self.n) for share in (self.right_share, self.left_share, self.untried_share)
+        )
         tail = (
-            f"n={self.n} from {self.events} revocation{'s' * (self.events != 1)}, {self.right_share:.0%} right-, "
-            f"{self.left_share:.0%} left-censored; anchor: acknowledgement"
-        ).replace("%", " %")
+            f"n={self.n} from {self.events} revocation{'s' * (self.events != 1)}, {right} right-"
+            f"{f' ({untried} never tried)' * bool(untried)}, {left} left-censored; anchor: acknowledgement"
+        )
         if self.npmle is None or self.bands is None:
             return f"p{tau * 100:g}: {free}; {tail}"
         _, a, b = self.npmle[spot]
@@ -98,6 +104,7 @@ def estimate(
     seed: int = 0,
     resamples: int = 200,
     grid: float | None = None,
+    censored: Sequence[str] | None = None,
 ) -> LagEstimate:
     """Estimate the lag in every way the number of revocations allows.
 
@@ -113,6 +120,9 @@ def estimate(
         Of the bootstrap.
     grid
         Seconds to which the Turnbull estimate widens times; 1, or less where lags are short, if absent.
+    censored
+        What is known of each interval: no, left, right or untried. The bounds alone do not tell a success that is too
+        close to the revocation from none; if absent, what starts at 0 counts as none.
 
     Examples
     --------
@@ -126,12 +136,17 @@ def estimate(
     grid = natural_grid(high) if grid is None else grid
     events = low.size if cluster is None else len(set(cluster))
     enough = _tried(low, high, cluster) >= MIN_EVENTS
+    if censored is None:
+        ends = zip(low, high, strict=True)
+        censored = ["right" if end == float("inf") else "left" if start == 0 else "no" for start, end in ends]
+    n = int(low.size)
     fitted = turnbull(low, high, grid) if enough else None
     return LagEstimate(
-        n=int(low.size),
+        n=n,
         events=int(events),
-        right_share=float((high == float("inf")).mean()) if low.size else 0.0,
-        left_share=float((low == 0).mean()) if low.size else 0.0,
+        right_share=float((high == float("inf")).mean()) if n else 0.0,
+        left_share=list(censored).count("left") / n if n else 0.0,
+        untried_share=list(censored).count("untried") / n if n else 0.0,
         bounds=quantile_bounds(low, high, taus, cluster=cluster),
         npmle=tuple((tau, *fitted.quantile(tau)) for tau in taus) if fitted else None,
         bands=bootstrap(low, high, taus, cluster, resamples, seed, grid=grid) if enough else None,

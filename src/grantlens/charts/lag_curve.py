@@ -40,6 +40,7 @@ def lag_curve(
     events: int | None = None,
     right_share: float | None = None,
     left_share: float | None = None,
+    untried_share: float | None = None,
     where: str | None = None,
 ) -> Chart:
     """Draw the survival curve of revoked access with its assumption-free band.
@@ -50,8 +51,9 @@ def lag_curve(
         Columns `t` (seconds since the revocation), `survival_low`, `survival_high`, and `npmle` (may be null).
     n, events
         Number of (token, server) pairs, and of revocations behind them.
-    right_share, left_share
-        Share never denied, and share without a success after the revocation.
+    right_share, left_share, untried_share
+        Share not denied after the last success, share denied without a success after the revocation, and share never
+        tried, which is part of the first.
     where
         Resource server, if it is about one.
 
@@ -81,15 +83,16 @@ def lag_curve(
             f"n={n:,}" + (f" from {events:,} revocation{'s' * (events != 1)}" if events not in (None, n) else "")
         )
     if right_share is not None:
-        facts.append(f"{percent(right_share)} never seen denied (right-censored)")
+        untried = f", or never tried ({percent(untried_share)})" if untried_share else ""
+        facts.append(f"{percent(right_share)} not denied after the last success{untried} (right-censored)")
     if left_share is not None:
-        facts.append(f"{percent(left_share)} with no success afterwards (left-censored)")
+        facts.append(f"{percent(left_share)} denied, with no success afterwards (left-censored)")
     if facts:
         subtitle.append("; ".join(facts) + ".")
     said = [f"{percent(share)} ended by {_by(steps, share)}" for share in (0.5, 0.9, 0.95)]
     return finish(
         drawing,
-        title=_one(steps, place) if n == 1 else _title(steps, place),
+        title=_one(steps, place, left_share == 1, untried_share == 1) if n == 1 else _title(steps, place),
         subtitle=" ".join(subtitle),
         alt_text=f"Assumption-free bounds: {'; '.join(said)}.",
     )
@@ -119,13 +122,18 @@ def _title(steps: list[_Step], place: str) -> str:
     return f"Half of the revoked access{place} had ended within {duration(high)}"
 
 
-def _one(steps: list[_Step], place: str) -> str:
+def _one(steps: list[_Step], place: str, left: bool, untried: bool) -> str:
     low, high = _quantile(steps, 0.5)
+    if untried:
+        return f"The revoked access{place} was not tried after the revocation"
+    if high is None and low > 0:
+        return f"The revoked access{place} was not denied after its last success, {duration(low)} or more after the revocation"
     if high is None:
-        return f"The revoked access{place} was never seen denied; its last success came after {duration(low)}"
+        return f"How long the revoked access{place} went on working cannot be bounded from these logs"
     if low > 0:
         return f"The revoked access{place} ended between {duration(low)} and {duration(high)} after the revocation"
-    return f"The revoked access{place} ended within {duration(high)}; no success was seen after the revocation"
+    seen = "; no success was seen after the revocation" if left else ""
+    return f"The revoked access{place} ended within {duration(high)}{seen}"
 
 
 def _drawing(steps: list[_Step]) -> alt.LayerChart:

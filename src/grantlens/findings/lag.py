@@ -38,7 +38,7 @@ class RevocationLag:
         One row for each revocation, token (or grant) and resource server: revocation_event, source, client_id,
         subject_id, token_id, grant_id, resource_server, revoked_at, last_success_s, first_denial_s, lag_lower_s,
         lag_upper_s (None: not bounded), uses_after, censored (no, left, right), attempts, allowed_s, join_key.
-        Revocations after which nothing was tried are in it, as (0, not bounded].
+        Revocations after which nothing was tried are in it, as (0, not bounded] with 0 attempts.
     rules
         The findings of REV-1 to REV-6.
     sql
@@ -95,7 +95,13 @@ class RevocationLag:
         """
         from grantlens.analysis import survival
 
-        return survival.estimate(*self._bounds(), TAUS, cluster=self._revocations())
+        known = zip(self.table["attempts"].to_pylist(), self.table["censored"].to_pylist(), strict=True)
+        return survival.estimate(
+            *self._bounds(),
+            TAUS,
+            cluster=self._revocations(),
+            censored=[censored if attempts else "untried" for attempts, censored in known],
+        )
 
     def curve(self) -> Curve:
         """Return the survival curve of the lag with its assumption-free bounds."""
@@ -140,7 +146,12 @@ class Curve:
 
         known = self.estimate
         return lag_curve(
-            self.table, n=known.n, events=known.events, right_share=known.right_share, left_share=known.left_share
+            self.table,
+            n=known.n,
+            events=known.events,
+            right_share=known.right_share,
+            left_share=known.left_share,
+            untried_share=known.untried_share,
         )
 
     def pl(self) -> polars.DataFrame:

@@ -55,6 +55,7 @@ def _lag(document: dict[str, Any]) -> Figure | None:
         events=lag["events"],
         right_share=lag["right_share"],
         left_share=lag["left_share"],
+        untried_share=lag["untried"] / lag["n"],
     )
     return as_figure(
         chart, "The truth lies between the two steps, whatever happened between the attempts that were logged."

@@ -1,0 +1,70 @@
+import pytest
+
+import grantlens as gl
+from grantlens.rules.example import consent, logs_from_to, revoked, token, use
+
+CALL = "GET /v1/messages/7"
+HELD = (
+    consent("01 08:00", ["mail.read"]),
+    token("01 08:01", "t1", ["mail.read"]),
+    revoked("10 12:00:00"),
+    *logs_from_to("01 08:00", "31 23:00"),
+)
+CLOSE = (use("10 12:00:08", CALL),)
+CLOSE_THEN_REFUSED = (*CLOSE, use("10 12:01", CALL, status=401))
+FLAPPING = (use("10 12:00:20", CALL, status=401), use("10 12:01", CALL))
+REFUSED = (use("10 12:01", CALL, status=401),)
+
+
+@pytest.mark.parametrize(
+    ("tried", "right", "left", "untried", "too_close"),
+    [
+        (CLOSE, 1, 0, 0, 1),
+        (CLOSE_THEN_REFUSED, 0, 0, 0, 1),
+        (FLAPPING, 1, 0, 0, 0),
+        (REFUSED, 0, 1, 0, 0),
+        ((), 1, 0, 1, 0),
+    ],
+    ids=["close", "close, then refused", "flapping", "refused", "untried"],
+)
+def test_a_share_says_only_what_is_known_of_its_cases(world, tried, right, left, untried, too_close):
+    view = world(*HELD, *tried).between("2026-07-01", "2026-08-01")
+    lag = gl.review(view).document["lag"]
+    assert (lag["right_share"], lag["left_share"], lag["untried"], lag["too_close"]) == (
+        right,
+        left,
+        untried,
+        too_close,
+    )
+    estimate = gl.detect.revocation_lag(view).estimate()
+    assert (estimate.right_share, estimate.left_share, estimate.untried_share) == (right, left, untried)
+
+
+@pytest.mark.parametrize(
+    ("tried", "title"),
+    [
+        (CLOSE, "How long the revoked access went on working cannot be bounded from these logs"),
+        (CLOSE_THEN_REFUSED, "The revoked access ended within 1.18 min"),
+        (FLAPPING, "The revoked access was not denied after its last success, 49 s or more after the revocation"),
+        (REFUSED, "The revoked access ended within 1.18 min; no success was seen after the revocation"),
+        ((), "The revoked access was not tried after the revocation"),
+    ],
+    ids=["close", "close, then refused", "flapping", "refused", "untried"],
+)
+def test_the_chart_denies_no_logged_call(world, tried, title):
+    lag = gl.detect.revocation_lag(world(*HELD, *tried).between("2026-07-01", "2026-08-01"))
+    assert lag.curve().chart().title == title
+
+
+def test_a_success_too_close_to_tell_is_no_silence(world):
+    document = gl.review(world(*HELD, *CLOSE).between("2026-07-01", "2026-08-01")).document
+    (row,) = document["revocations"]
+    assert (row["effective"], row["last_success_s"]) == ("not_demonstrated", 8.0)
+    assert "too close to the revocation to tell" in row["answer"]
+    assert "1 not demonstrated." in document["answers"][-1]["lines"][0]
+
+
+def test_a_refusal_before_the_last_success_is_not_denied(world):
+    result = gl.review(world(*HELD, *FLAPPING).between("2026-07-01", "2026-08-01"))
+    assert any("not refused after their last success" in line for line in result.document["limitations"])
+    assert "100 % have no refusal after the last success, 0 % were refused with no success" in result.to_html()
