@@ -252,8 +252,11 @@ def test_curve_bounds_hold_npmle_and_fall():
     _, lower, upper = simulate(500, 60, 1500, seed=9)
     table = curve(lower, upper, points=100)
     assert len(table["t"]) <= 100
+    until = [*table["t"][1:], np.inf]
     for spot, t in enumerate(table["t"]):
-        assert table["survival_low"][spot] == pytest.approx(sum(low > t for low in lower) / 500)
+        # A step holds up to the next one that is kept.
+        gone = [low for low in lower if low <= t or low < until[spot]]
+        assert table["survival_low"][spot] == pytest.approx(1 - len(gone) / 500)
         assert table["survival_high"][spot] == pytest.approx(sum(high > t for high in upper) / 500)
         assert table["survival_low"][spot] - 0.02 <= table["npmle"][spot] <= table["survival_high"][spot] + 0.02
     assert all(later <= earlier + 1e-9 for earlier, later in zip(table["npmle"], table["npmle"][1:], strict=False))

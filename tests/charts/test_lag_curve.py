@@ -49,6 +49,25 @@ def test_titles(lower, upper, n, title):
     assert lag_curve(curve(lower, upper), n=n).title == title
 
 
+def test_a_curve_with_many_steps_is_told_by_its_bounds_and_drawn_around_the_truth():
+    lower, upper = simulate(5000)
+    (bound,) = quantile_bounds(lower, upper, (0.5,))
+    thin, whole = curve(lower, upper), curve(lower, upper, points=10**9)
+    assert len(thin["t"]) < len(whole["t"])
+    bounds = dict.fromkeys((0.5, 0.9, 0.95), (bound.lower, bound.upper))
+    chart = lag_curve(thin, bounds=bounds)
+    assert f"between {duration(bound.lower)} and {duration(bound.upper)}" in chart.title
+    assert f"{duration(bound.lower)} at the earliest, {duration(bound.upper)} at the latest" in chart.alt
+    held = np.searchsorted(thin["t"], whole["t"], side="right") - 1  # the drawn step that each true one falls into
+    assert (np.array(thin["survival_low"])[held] <= np.array(whole["survival_low"])).all()
+    assert (np.array(thin["survival_high"])[held] >= np.array(whole["survival_high"])).all()
+
+
+def test_lags_below_a_tenth_of_a_second_are_drawn():
+    drawn = layers(lag_curve(curve([0.002, 0.02], [0.003, 0.03])))["area"]["data"]["values"]
+    assert {0.002, 0.003, 0.02, 0.03} <= {value["t"] for value in drawn}
+
+
 def test_censoring_is_told():
     chart = lag_curve(
         curve(*simulate(50)), n=50, events=40, right_share=0.1, left_share=0.345, untried_share=0.04, where="mail"

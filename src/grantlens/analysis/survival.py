@@ -180,11 +180,14 @@ def curve(
     if low.size == 0:
         return {"t": [], "survival_low": [], "survival_high": [], "npmle": []}
     ends = np.unique(np.concatenate(([0.0], low, high[np.isfinite(high)])))
-    if ends.size > points:
-        # Keep steps evenly by rank, so that the crowded stretch of the curve keeps its shape.
-        ends = ends[np.unique(np.linspace(0, ends.size - 1, points).round().astype(int))]
+    # Keep steps evenly by rank, so that the crowded stretch of the curve keeps its shape.
+    kept = np.unique(np.linspace(0, ends.size - 1, min(points, ends.size)).round().astype(int))
+    last = ends[
+        np.append(kept[1:], ends.size) - 1
+    ]  # what falls between two kept steps is not certain from the first on
+    ends = ends[kept]
     sorted_low, sorted_high = np.sort(low), np.sort(high)
-    surely = 1.0 - np.searchsorted(sorted_low, ends, side="right") / low.size
+    surely = 1.0 - np.searchsorted(sorted_low, last, side="right") / low.size
     possibly = 1.0 - np.searchsorted(sorted_high, ends, side="right") / low.size
     npmle: list[float | None] = [None] * ends.size
     if _tried(low, high, cluster) >= MIN_EVENTS:

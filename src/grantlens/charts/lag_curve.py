@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ def lag_curve(
     right_share: float | None = None,
     left_share: float | None = None,
     untried_share: float | None = None,
+    bounds: Mapping[float, tuple[float, float | None]] | None = None,
     where: str | None = None,
 ) -> Chart:
     """Draw the survival curve of revoked access with its assumption-free band.
@@ -54,6 +56,8 @@ def lag_curve(
     right_share, left_share, untried_share
         Share not denied after the last success, share denied without a success after the revocation, and share never
         tried, which is part of the first.
+    bounds
+        Bounds of the quantiles 0.5, 0.9 and 0.95; read off the curve if absent, whose steps may have been thinned out.
     where
         Resource server, if it is about one.
 
@@ -89,10 +93,11 @@ def lag_curve(
         facts.append(f"{percent(left_share)} denied, with no success afterwards (left-censored)")
     if facts:
         subtitle.append("; ".join(facts) + ".")
-    said = [f"{percent(share)} ended by {_by(steps, share)}" for share in (0.5, 0.9, 0.95)]
+    bounds = bounds or {share: _quantile(steps, share) for share in (0.5, 0.9, 0.95)}
+    said = [f"{percent(share)} ended by {_by(*bounds[share])}" for share in (0.5, 0.9, 0.95)]
     return finish(
         drawing,
-        title=_one(steps, place, left_share == 1, untried_share == 1) if n == 1 else _title(steps, place),
+        title=_one(*bounds[0.5], place, left_share == 1, untried_share == 1) if n == 1 else _title(*bounds[0.5], place),
         subtitle=" ".join(subtitle),
         alt_text=f"Assumption-free bounds: {'; '.join(said)}.",
     )
@@ -105,13 +110,11 @@ def _quantile(steps: list[_Step], share: float) -> tuple[float, float | None]:
     return low, next((step.t for step in steps if step.high <= rest), None)
 
 
-def _by(steps: list[_Step], share: float) -> str:
-    low, high = _quantile(steps, share)
+def _by(low: float, high: float | None) -> str:
     return f"{duration(low)} at the earliest, {'not bounded' if high is None else duration(high)} at the latest"
 
 
-def _title(steps: list[_Step], place: str) -> str:
-    low, high = _quantile(steps, 0.5)
+def _title(low: float, high: float | None, place: str) -> str:
     if high is None:
         start = f"At least half of the revoked access{place} still worked after {duration(low)}" if low > 0 else ""
         return start or f"How long revoked access{place} went on working cannot be bounded from these logs"
@@ -122,8 +125,7 @@ def _title(steps: list[_Step], place: str) -> str:
     return f"Half of the revoked access{place} had ended within {duration(high)}"
 
 
-def _one(steps: list[_Step], place: str, left: bool, untried: bool) -> str:
-    low, high = _quantile(steps, 0.5)
+def _one(low: float, high: float | None, place: str, left: bool, untried: bool) -> str:
     if untried:
         return f"The revoked access{place} was not tried after the revocation"
     if high is None and low > 0:
@@ -140,7 +142,8 @@ def _drawing(steps: list[_Step]) -> alt.LayerChart:
     import altair as alt
 
     finite = [step.t for step in steps if step.t > 0]
-    left = 0.1 if finite and min(finite) < 1 else 1.0
+    shortest = min([*finite, 1.0])
+    left = max((tick for tick in LOG_TICKS if tick <= shortest), default=LOG_TICKS[0])
     right = 1.6 * max([*finite, 60.0])
     begun = [step for step in steps if step.t <= left]
     shown = ([begun[-1]] if begun else [_Step(left, 1.0, 1.0, 1.0)]) + [step for step in steps if step.t > left]

@@ -152,6 +152,7 @@ class Curve:
             right_share=known.right_share,
             left_share=known.left_share,
             untried_share=known.untried_share,
+            bounds={bound.tau: (bound.lower, bound.upper) for bound in known.bounds},
         )
 
     def pl(self) -> polars.DataFrame:

@@ -56,6 +56,7 @@ def _lag(document: dict[str, Any]) -> Figure | None:
         right_share=lag["right_share"],
         left_share=lag["left_share"],
         untried_share=lag["untried"] / lag["n"],
+        bounds={row["tau"]: (row["lower"], row["upper"]) for row in lag["quantiles"]},
     )
     return as_figure(
         chart, "The truth lies between the two steps, whatever happened between the attempts that were logged."
