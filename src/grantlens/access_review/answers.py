@@ -34,7 +34,7 @@ def _who(document: dict[str, Any]) -> dict[str, Any]:
     agents = kinds.get("agent", 0)
     lines = [", ".join(plural(count, *_KINDS.get(kind, (kind, kind))) for kind, count in sorted(kinds.items())) + "."]
     strangers = [row for row in clients if not row["registered"]]
-    if strangers:
+    if strangers and not _unregistered(document):
         lines.append(f"In no register: {_names(strangers)}.")
     return _answer(
         "Which agents exist?",
@@ -45,6 +45,8 @@ def _who(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _owners(document: dict[str, Any]) -> dict[str, Any]:
+    if _unregistered(document):
+        return _answer("Who owns them?", _NO_REGISTER, [], "grants")
     clients = document["clients"]
     lost = [row for row in clients if not row["owner"]]
     lines = [f"Nobody answers for {_names(lost)}."] if lost else []
@@ -75,12 +77,14 @@ def _purpose(document: dict[str, Any]) -> dict[str, Any]:
     clients = document["clients"]
     blank = [row for row in clients if not row["purpose"]]
     consents = Counter(row["consent_kind"] or "not logged" for row in document["grants"])
-    lines = [f"No purpose is written down for {_names(blank)}."] if blank else []
+    unknown = _unregistered(document)
+    lines = [f"No purpose is written down for {_names(blank)}."] if blank and not unknown else []
     if consents:
         lines.append(
             "Consent: " + ", ".join(f"{kind} {number(count)}" for kind, count in sorted(consents.items())) + "."
         )
-    return _answer("Why may they?", f"{_of(clients, blank)} have a purpose", lines, "grants")
+    headline = _NO_REGISTER if unknown else f"{_of(clients, blank)} have a purpose"
+    return _answer("Why may they?", headline, lines, "grants")
 
 
 def _deeds(document: dict[str, Any]) -> dict[str, Any]:
@@ -89,11 +93,15 @@ def _deeds(document: dict[str, Any]) -> dict[str, Any]:
     for finding in document["findings"]:
         if finding["verdict"] == "violation":
             counted[finding["rule"]] += finding["events"]
-    lines = [
-        f"{plural(counted['OOS-1'], 'call')} beyond the granted scopes, {number(counted['OOS-3'])} "
-        f"outside the purpose.",
-    ]
     mapped = document["map_coverage"]
+    # None of none is 0; of calls that could not be judged, nobody knows how many.
+    beyond = f"{plural(counted['OOS-1'], 'call')} beyond the granted scopes"
+    if mapped["succeeded"] and not mapped["judged_by_scope"]:
+        beyond = "How many calls were beyond the granted scopes is unknown"
+    outside = f"{number(counted['OOS-3'])} outside the purpose"
+    if mapped["succeeded"] and not mapped["judged_by_purpose"]:
+        outside = "how many were outside the purpose is unknown"
+    lines = [f"{beyond}, {outside}."]
     if mapped["known"] < mapped["calls"]:
         lines.append(
             f"{plural(mapped['calls'] - mapped['known'], 'call')} ({share(1 - mapped['share'])}) are "
@@ -115,6 +123,14 @@ def _endings(document: dict[str, Any]) -> dict[str, Any]:
     lines.append("Grants: " + ", ".join([*parts, f"still live {number(live)}"]) + ".")
     count = len(document["revocations"])
     return _answer("How does access end?", plural(count, "revocation"), lines if count else lines[1:], "revocations")
+
+
+def _unregistered(document: dict[str, Any]) -> bool:
+    """True where no register was brought: then nobody is known to own anything, which is not the same as nobody."""
+    return not document["reproduce"]["register"]["clients"]
+
+
+_NO_REGISTER = "Unknown: no register was brought"
 
 
 def _answer(question: str, headline: str, lines: list[str], section: str) -> dict[str, Any]:

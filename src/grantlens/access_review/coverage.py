@@ -50,6 +50,18 @@ GROUP BY ALL
 ORDER BY t.resource_server NULLS LAST, calls DESC, label
 """
 
+_JUDGED = """
+SELECT coalesce(sum(p.events), 0)::BIGINT AS succeeded,
+       coalesce(sum(p.events) FILTER (j.verdict <> 'unknown'), 0)::BIGINT AS judged_by_scope,
+       coalesce(sum(p.events) FILTER (j.verdict IN ('in_scope', 'in_scope_by_implication')
+           AND g.approved_operations IS NOT NULL), 0)::BIGINT AS judged_by_purpose
+FROM used_pair p
+LEFT JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application = p.application
+LEFT JOIN named_caller c ON c.caller_id = p.caller_id
+LEFT JOIN register g ON g.client_id = c.client_id
+WHERE p.outcome = 'success' AND NOT p.ended
+"""
+
 _KEYS = """
 SELECT coalesce(s.join_key, CASE WHEN c.token_known THEN 'token' END, 'unattributed') AS join_key,
        sum(p.events)::BIGINT AS calls
@@ -105,7 +117,7 @@ def clocks(engine: Engine) -> list[dict[str, Any]]:
 
 
 def map_coverage(engine: Engine, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the share of calls that a catalogue knows, and what it does not know."""
+    """Return the share of calls that a catalogue knows, what it does not know, and how many calls rules could judge."""
     servers: dict[str | None, dict[str, Any]] = {}
     for row in ask(engine, _TARGETS, values):
         name = row["resource_server"]
@@ -119,7 +131,9 @@ def map_coverage(engine: Engine, values: Mapping[str, Any]) -> dict[str, Any]:
         server["share"] = _ratio(server["known"], server["calls"])
     by_server = sorted(servers.values(), key=lambda row: (-row["calls"], row["resource_server"] or ""))
     calls, known = sum(row["calls"] for row in by_server), sum(row["known"] for row in by_server)
-    return {"calls": calls, "known": known, "share": _ratio(known, calls), "by_server": by_server}
+    return {"calls": calls, "known": known, "share": _ratio(known, calls), "by_server": by_server} | ask(
+        engine, _JUDGED
+    )[0]
 
 
 def attribution(engine: Engine) -> dict[str, Any]:

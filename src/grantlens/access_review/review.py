@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 RELATIONS = (
     "used_pair", "named_caller", "caller_segment", "operation_class", "grant_state", "token", "issued",
-    "effective_revocation", "covered_token", "revoked_use",
+    "effective_revocation", "covered_token", "revoked_use", "judged_question",
 )  # fmt: skip
 """What the sections of a review read beside the findings."""
 

@@ -127,11 +127,12 @@ def _pointer(finding: dict[str, Any]) -> str:
 
 
 def _clients(document: dict[str, Any], limits: outline.Limits) -> list[str]:
+    registered = document["reproduce"]["register"]["clients"] > 0
     rows = [
         [
             code(r["client_id"]),
-            plain(r["owner"]) if r["owner"] else "**no owner**",
-            plain(r["purpose"]) if r["purpose"] else "**no purpose**",
+            plain(r["owner"]) if r["owner"] else "**no owner**" if registered else "unknown",
+            plain(r["purpose"]) if r["purpose"] else "**no purpose**" if registered else "unknown",
             number(r["grants"]),
             number(r["live"]),
             number(r["calls"]),

@@ -1,0 +1,57 @@
+import pytest
+
+import grantlens as gl
+from grantlens.register.register import Register
+from grantlens.rules.example import consent, logs_from_to, token, use
+
+CALLS = (
+    consent("01 08:00", ["mail.read"]),
+    token("01 08:01", "t1", ["mail.read"]),
+    use("02 08:00", "GET /v1/messages/7"),
+    *logs_from_to("01 08:00", "05 23:00"),
+)
+UNKNOWN = "Unknown: no register was brought"
+
+
+@pytest.fixture
+def register(tmp_path):
+    """Return a register that knows one client, its owner and what it may do."""
+    file = tmp_path / "register.toml"
+    file.write_text(
+        '[[client]]\nclient_id = "app"\nname = "App"\nowner = "ann"\npurpose = "mail"\napproved_operations = ["GET *"]\n'
+    )
+    return Register.read(file)
+
+
+def answered(store):
+    document = gl.review(store.between("2026-07-01", "2026-07-06")).document
+    return document, {answer["question"]: answer for answer in document["answers"]}
+
+
+def test_without_a_register_owner_and_purpose_are_unknown_and_not_nobody(world):
+    result = gl.review(world(*CALLS).between("2026-07-01", "2026-07-06"))
+    who, owners, _, purpose, deeds, _ = result.document["answers"]
+    assert (owners["headline"], purpose["headline"]) == (UNKNOWN, UNKNOWN)
+    said = " ".join(line for answer in (who, owners, purpose) for line in answer["lines"])
+    for claim in ("Nobody answers", "No purpose is written", "In no register"):
+        assert claim not in said
+    assert deeds["lines"][0] == "0 calls beyond the granted scopes, how many were outside the purpose is unknown."
+    assert ">no owner<" not in result.to_html()
+    assert "| unknown | unknown |" in result.to_markdown()
+
+
+def test_with_a_register_those_who_are_not_in_it_are_named(world, register):
+    _, answers = answered(world(*CALLS, also=(register,)))
+    assert answers["Who owns them?"]["headline"] == "1 of 2 have an owner"
+    assert answers["Who owns them?"]["lines"][0] == "Nobody answers for bystander."
+    assert answers["Why may they?"]["headline"] == "1 of 2 have a purpose"
+    assert answers["What have they done?"]["lines"][0] == "0 calls beyond the granted scopes, 0 outside the purpose."
+
+
+def test_calls_that_could_not_be_judged_are_not_counted_as_none(world):
+    unknown = [row | {"operation": "made up", "method": None, "target": None} for row in CALLS if row["log"] == "usage"]
+    document, answers = answered(world(*(row for row in CALLS if row["log"] != "usage"), *unknown))
+    assert document["map_coverage"]["succeeded"] == 3
+    assert answers["What have they done?"]["lines"][0] == (
+        "How many calls were beyond the granted scopes is unknown, how many were outside the purpose is unknown."
+    )
