@@ -82,6 +82,13 @@ def test_calls_are_all_accounted_for(document, native):
     assert document["map_coverage"]["calls"] == sum(row["calls"] for row in document["map_coverage"]["by_server"])
 
 
+def test_rows_are_those_of_the_period(document, native):
+    times = {"issuance": "issued_at", "usage": "used_at", "revocation": "revoked_at"}
+    counted = {row["log"]: row["records"] for row in document["coverage"] if row["source"] == "native"}
+    assert counted == Counter(r["log"] for r in native if inside(r, times[r["log"]]))
+    assert document["summary"]["events"] == sum(row["records"] for row in document["coverage"])
+
+
 def test_calls_of_each_client_are_what_the_files_say(document, native):
     tokens = {r["token_id"]: r.get("client_id") for r in native if r["log"] == "issuance" and r.get("token_id")}
     counted = Counter(

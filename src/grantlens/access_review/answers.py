@@ -104,8 +104,8 @@ def _deeds(document: dict[str, Any]) -> dict[str, Any]:
     lines = [f"{beyond}, {outside}."]
     if mapped["known"] < mapped["calls"]:
         lines.append(
-            f"{plural(mapped['calls'] - mapped['known'], 'call')} ({share(1 - mapped['share'])}) are "
-            f"known to no catalogue "
+            f"{plural(mapped['calls'] - mapped['known'], 'call')} "
+            f"({share((mapped['calls'] - mapped['known']) / mapped['calls'])}) are known to no catalogue "
             "and could not be judged."
         )
     return _answer("What have they done?", plural(calls, "call"), lines if calls else [], "findings")

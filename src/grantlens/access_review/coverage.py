@@ -20,13 +20,42 @@ MEANING = {
 """What a finding can claim, by the key that joins a call to its grant; the strongest first."""
 
 _STRETCHES = """
-SELECT source, tenant, log::VARCHAR AS log, in_part, is_gap, note, records,
+SELECT source, tenant, log::VARCHAR AS log, in_part, is_gap, note,
        greatest(covered_from, $since) AS "from", least(covered_until, $until) AS "until",
        (epoch_us(least(covered_until, $until)) - epoch_us(greatest(covered_from, $since)))
            / (epoch_us($until::TIMESTAMPTZ) - epoch_us($since::TIMESTAMPTZ)) AS share
 FROM coverage
 WHERE covered_from < $until AND covered_until > $since
 ORDER BY source, tenant, list_position(['issuance', 'usage', 'revocation'], log::VARCHAR), in_part, covered_from
+"""
+
+# Stretches reach beyond the period: its own rows are counted. A file shows a log in part unless it marked where its log ends.
+_ROWS = """
+WITH called AS (
+    SELECT batch_id, caller_id, count(*) AS records
+    FROM usage_row WHERE used_at >= $since AND used_at < $until
+    GROUP BY ALL
+),
+counted AS (
+    SELECT batch_id, source, tenant, 'issuance' AS log, count(*) AS records
+    FROM issuance WHERE issued_at >= $since AND issued_at < $until
+    GROUP BY ALL
+    UNION ALL
+    SELECT u.batch_id, c.source, c.tenant, 'usage', sum(u.records)
+    FROM called u JOIN usage_caller c USING (caller_id)
+    GROUP BY ALL
+    UNION ALL
+    SELECT batch_id, source, tenant, 'revocation', count(*)
+    FROM revocation WHERE revoked_at >= $since AND revoked_at < $until
+    GROUP BY ALL
+),
+marked AS (
+    SELECT DISTINCT batch_id, source, tenant, log::VARCHAR AS log FROM activity WHERE records = 0
+)
+SELECT n.source, n.tenant, n.log, m.batch_id IS NULL AS in_part, sum(n.records)::BIGINT AS records
+FROM counted n
+LEFT JOIN marked m ON m.batch_id = n.batch_id AND m.source = n.source AND m.tenant IS NOT DISTINCT FROM n.tenant AND m.log = n.log
+GROUP BY ALL
 """
 
 _CLOCKS = """
@@ -77,6 +106,7 @@ def covered(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     What a log shows only in part has a row of its own: its share is no time in which silence means anything.
     """
+    counted = {tuple(row.values())[:4]: row["records"] for row in ask(engine, _ROWS, values)}
     rows: dict[tuple, dict[str, Any]] = {}
     for stretch in ask(engine, _STRETCHES, values):
         key = (stretch["source"], stretch["tenant"], stretch["log"], stretch["in_part"])
@@ -90,7 +120,7 @@ def covered(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "from": stretch["from"],
                 "until": stretch["until"],
                 "share": 0.0,
-                "records": 0,
+                "records": counted.get(key, 0),
                 "gaps": [],
                 "notes": [],
                 "stretches": [],
@@ -103,11 +133,10 @@ def covered(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
             continue
         row["stretches"].append(part)
         row["share"] += stretch["share"]
-        row["records"] += stretch["records"]
         if stretch["note"] and stretch["note"] not in row["notes"]:
             row["notes"].append(stretch["note"])
     for row in rows.values():
-        row["share"] = min(1.0, round(row["share"], 6))
+        row["share"] = min(1.0, round(row["share"], 12))  # a sum of all parts may miss 1 by a hair
     return list(rows.values())
 
 
@@ -150,4 +179,4 @@ def attribution(engine: Engine) -> dict[str, Any]:
 
 
 def _ratio(part: int, whole: int) -> float | None:
-    return round(part / whole, 6) if whole else None
+    return part / whole if whole else None

@@ -27,20 +27,21 @@ def _logs(document: dict[str, Any]) -> list[str]:
     for source in sorted({row["source"] for row in document["coverage"]}):
         own = {row["log"] for row in document["coverage"] if row["source"] == source}
         lines += [
-            f"Source {source} gives no {log} log: {_ABSENT[log]}."
+            f"No {log} log of {source} covers any part of the period: {_ABSENT[log]}."
             for log in LOGS
-            if log in present and log not in own and len(own) > 0
+            if log in present and log not in own
         ]
     for row in document["coverage"]:
+        name = f"{row['log']} log of {row['source']}" + (f", tenant {row['tenant']}," if row["tenant"] else "")
         if row["in_part"]:
             lines.append(
-                f"The {row['log']} log of {row['source']} shows only some of what happened ({day(row['from'])} to "
+                f"The {name} shows only some of what happened ({day(row['from'])} to "
                 f"{day(row['until'])}): a row is a fact, and silence means nothing."
             )
         elif row["share"] < 0.999:
             gaps = f", with {plural(len(row['gaps']), 'gap')}" if row["gaps"] else ""
             lines.append(
-                f"The {row['log']} log of {row['source']} covers {share(row['share'])} of the period "
+                f"The {name} covers {share(row['share'])} of the period "
                 f"({day(row['from'])} to {day(row['until'])}{gaps}); outside it silence means nothing."
             )
     rejected = sum(row["rejected"] for row in document["manifest"]["batches"])
@@ -56,16 +57,16 @@ def _judgement(document: dict[str, Any]) -> list[str]:
     mapped, traced = document["map_coverage"], document["attribution"]
     if mapped["calls"] and not document["reproduce"]["catalogues"]:
         lines.append("No catalogue is in the store: whether a call was in scope cannot be judged at all.")
-    elif mapped["share"] is not None and mapped["share"] < 1:
+    elif mapped["known"] < mapped["calls"]:
         lines.append(
-            f"{plural(mapped['calls'] - mapped['known'], 'call')} ({share(1 - mapped['share'])}) are "
-            f"known to no catalogue; "
+            f"{plural(mapped['calls'] - mapped['known'], 'call')} "
+            f"({share((mapped['calls'] - mapped['known']) / mapped['calls'])}) are known to no catalogue; "
             "whether they were in scope is undecided."
         )
-    if traced["share"] is not None and traced["share"] < 1:
+    if traced["attributed"] < traced["calls"]:
         lines.append(
-            f"{plural(traced['calls'] - traced['attributed'], 'call')} ({share(1 - traced['share'])}) "
-            f"belong to no grant "
+            f"{plural(traced['calls'] - traced['attributed'], 'call')} "
+            f"({share((traced['calls'] - traced['attributed']) / traced['calls'])}) belong to no grant "
             "that the logs name; they count in no statement about a grant."
         )
     weak = next((row for row in traced["by_key"] if row["join_key"] == "client_subject"), None)
