@@ -17,7 +17,11 @@ RHYTHMS = (("quarter", 90.0), ("month", 30.0), ("week", 7.0), ("day", 1.0))
 _DAY = 86400.0
 
 STRETCHES = """
-WITH standing AS (
+-- Nobody watched after the logs of a source end, and nobody knows what is to come.
+WITH watch AS (
+    SELECT source, least(max(covered_until), $until, $now) AS ends_at FROM coverage WHERE NOT is_gap GROUP BY source
+),
+standing AS (
     SELECT source, grant_id, client_id, subject_id, opened_at AS start_at, closed_at AS end_at, calls, grave_calls
     FROM review_grant
     WHERE by_consent AND (closed_at IS NULL OR closed_at > $since)
@@ -60,10 +64,9 @@ fleeting AS (
     HAVING max(n.end_at) > $since
 )
 SELECT source, client_id, subject_id, epoch_us(start_at) / 1e6 AS start_s,
-       CASE WHEN end_at IS NULL OR isinf(end_at) OR end_at > $until THEN NULL ELSE epoch_us(end_at) / 1e6 END AS end_s,
-       calls, grave_calls
-FROM (SELECT * FROM standing UNION ALL SELECT * FROM fleeting)
-WHERE end_at IS NULL OR end_at > start_at
+       epoch_us(least(end_at, ends_at)) / 1e6 AS end_s, coalesce(end_at > ends_at, true) AS is_open, calls, grave_calls
+FROM (SELECT * FROM standing UNION ALL SELECT * FROM fleeting) JOIN watch USING (source)
+WHERE least(end_at, ends_at) > greatest(start_at, $since)
 ORDER BY source, client_id, subject_id, start_s, end_s
 """
 """Each stretch of time in which access was open; reads `review_grant`."""
@@ -84,8 +87,8 @@ def blind_spot(engine: Engine, values: Mapping[str, Any]) -> dict[str, Any]:
     rows = engine.arrow(STRETCHES, values).to_pylist()
     snapshots = ask(
         engine,
-        "SELECT DISTINCT reviewed_at FROM review_snapshot "
-        "WHERE reviewed_at >= $since AND reviewed_at < $until ORDER BY reviewed_at",
+        # A review before the period saw what was open then, and may be open still.
+        "SELECT DISTINCT reviewed_at FROM review_snapshot WHERE reviewed_at < $until ORDER BY reviewed_at",
         values,
     )
     dates = [row["reviewed_at"] for row in snapshots]
@@ -94,12 +97,10 @@ def blind_spot(engine: Engine, values: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
     if not rows:
         return answer
-    until = values["until"].timestamp()
-    start = [row["start_s"] for row in rows]
-    end = [until if row["end_s"] is None else row["end_s"] for row in rows]
+    start, end = [row["start_s"] for row in rows], [row["end_s"] for row in rows]
     long = [stop - begin for begin, stop in zip(start, end, strict=True)]
     calls, grave = [row["calls"] for row in rows], [row["grave_calls"] for row in rows]
-    answer["open"] = sum(row["end_s"] is None for row in rows)
+    answer["open"] = sum(row["is_open"] for row in rows)
     if dates:
         spot = unseen(
             start, end, [datetime.fromisoformat(date).timestamp() for date in dates], calls, grave,
@@ -107,7 +108,7 @@ def blind_spot(engine: Engine, values: Mapping[str, Any]) -> dict[str, Any]:
         )  # fmt: skip
         shares = (spot.grants, spot.access, spot.actions, spot.sensitive, spot.entitlements)
         answer["unseen"] = [
-            {"by": name, "share": None if share is None else round(share, 6), "meaning": meaning}
+            {"by": name, "share": None if share is None else round(share, 12), "meaning": meaning}
             for (name, meaning), share in zip(_MEANING.items(), shares, strict=True)
         ]
     some_calls = any(calls)
@@ -115,8 +116,8 @@ def blind_spot(engine: Engine, values: Mapping[str, Any]) -> dict[str, Any]:
         {
             "period": name,
             "period_s": days * _DAY,
-            "grants": round(expected_unseen(long, days * _DAY), 6),
-            "actions": round(expected_unseen(long, days * _DAY, calls), 6) if some_calls else None,
+            "grants": round(expected_unseen(long, days * _DAY), 12),
+            "actions": round(expected_unseen(long, days * _DAY, calls), 12) if some_calls else None,
         }
         for name, days in RHYTHMS
     ]

@@ -105,8 +105,7 @@ def _time(document: dict[str, Any]) -> list[str]:
     if document["blind_spot"].get("open"):
         lines.append(
             f"{plural(document['blind_spot']['open'], 'stretch of access', 'stretches of access')} "
-            f"were still open when the "
-            "logs end; their length is at least what is shown."
+            "were still open at the end of the logs or of the period; their length is at least what is shown."
         )
     return lines
 
