@@ -138,6 +138,17 @@ def test_a_hundred_thousand_findings_do_not_burst_the_page(document, finding):
     assert "10 of 100,000 are shown" in markdown
 
 
+def test_numbers_of_one_thing_are_one_number(document):
+    text = review_page(document())
+    assert '#privileges">Unused privileges <span class="count">2</span>' in text  # 3 scopes, of which 1 is to keep
+    assert "4.9 %" in text  # rounded as the reason is
+    assert "4.9 %" in review_markdown(document())
+    assert "from all scopes" in text
+    assert "2 of them held 2 grants" in text
+    clients = document()["clients"]
+    assert "1 of them held 2 grants" in review_page(document(clients=[clients[0], clients[1] | {"grants": 0}]))
+
+
 def test_the_logs_of_many_tenants_do_not_push_the_findings_away(document):
     one, *_ = document()["coverage"]
     text = review_page(document(coverage=[one | {"tenant": f"tenant-{number}"} for number in range(50)]))

@@ -40,6 +40,7 @@ def proposals(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "exposure_min": round(min(exposures), 1),
                 "exposure_max": round(max(exposures), 1),
                 "p_needed": max(chances) if chances else None,
+                "basis": sorted({detail["basis"] for detail in details if detail["basis"]}),
                 "severity": min((finding["severity"] for finding in group), key=_LEVELS.index),
                 "reason": _reason(action, state, details, replacement),
             }
@@ -56,7 +57,15 @@ def proposals(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _reason(action: str, state: str, details: list[dict[str, Any]], replacement: tuple[str, ...] | None) -> str:
     if action == "replace" and replacement and state == "used":
         return f"{' and '.join(replacement)} would have permitted every call that was seen."
-    return details[0].get("reason") or _REASONS[state]
+    reasons = {detail.get("reason") or _REASONS[state] for detail in details}
+    if len(reasons) == 1:
+        return reasons.pop()
+    if state == "used":
+        return (
+            f"Used {sum(detail['uses'] for detail in details):,} times in the window, by all of these grants together."
+        )
+    unsure = max(details, key=lambda detail: (detail["p_needed"] or 0.0, -detail["exposure_days"]))
+    return f"{unsure.get('reason') or _REASONS[state]} Of these grants, this is the least sure."
 
 
 def summary(findings: list[dict[str, Any]], rules: list[dict[str, Any]]) -> dict[str, Any]:

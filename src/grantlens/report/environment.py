@@ -30,7 +30,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for name in ("number", "share", "when", "day", "duration", "size", "plural"):
+    for name in ("number", "share", "chance", "when", "day", "duration", "size", "plural"):
         env.filters[name] = getattr(formats, name)
     env.filters["words"] = words
     env.filters["place"] = place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grantlens.report import outline
-from grantlens.report.formats import day, duration, number, plural, share, when
+from grantlens.report.formats import chance, day, duration, number, plural, share, when
 from grantlens.report.markdown_text import code, plain, table
 
 
@@ -143,7 +143,7 @@ def _clients(document: dict[str, Any], limits: outline.Limits) -> list[str]:
     return [
         "## Clients and owners",
         "",
-        *table(["Client", "Owner", "Purpose", "Grants", "Live at the end", "Calls", "Last use seen"], rows),
+        *table(["Client", "Owner", "Purpose", "Grants", "Live at the end", "Calls", "Last call seen"], rows),
         *_more(rows, document["clients"]),
     ]
 
@@ -189,7 +189,7 @@ def _proposals(document: dict[str, Any], limits: outline.Limits) -> list[str]:
             code(r["scope"]),
             number(r["grants"]),
             number(r["uses"]),
-            share(r["p_needed"]),
+            chance(r["p_needed"]),
             ", ".join(code(s) for s in r["replacement"] or []) or "–",
         ]
         for r in document["proposals"][: limits.clients]

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from grantlens.report.formats import duration, number, share
+from grantlens.report.formats import chance, duration, number
 
 LEVELS = ("critical", "high", "medium", "low", "info")
 """Severities, the worst first."""
@@ -80,7 +80,7 @@ def facts(finding: dict[str, Any]) -> list[str]:
     if finding["rule"] == "PRV-1":
         parts.append(f"watched {number(detail['exposure_days'])} days")
         if detail["p_needed"] is not None:
-            parts.append(f"chance it is needed {share(detail['p_needed'])}")
+            parts.append(f"chance it is needed {chance(detail['p_needed'])}")
         parts.append(f"proposal: {detail['action']}")
     if finding["rule"].startswith("REV-"):
         last, refused = detail.get("last_success_s"), detail.get("first_denial_s")
