@@ -40,7 +40,9 @@ def test_one_grant_that_uses_it_makes_the_scope_used_for_the_client():
         [row("a", "read", "unused", action="remove", grant="1"), row("a", "read", "used", 3, "keep", "2")]
     )
     (cell,) = values(chart)
-    assert (cell["state"], cell["text"], cell["grants"], cell["grants that used it"]) == ("used", "3", 2, 1)
+    assert (cell["state"], cell["text"], cell["grants"], cell["grants that used it"]) == ("used", "1 of 2", 2, 1)
+    assert "“1 of 2”: so many of its grants used it" in chart.subtitle
+    assert "Most granted scopes without a use, by client: a (1)" in chart.alt
     by_grant = values(
         used_granted([row("a", "read", "unused", grant="1"), row("a", "read", "used", 3, "keep", "2")], by="grant_id")
     )
@@ -72,6 +74,13 @@ def test_many_are_cut_and_the_cut_is_told(dice):
     assert "Not shown: 94 clients and 91 scopes." in chart.subtitle
     unused = Counter(entry["client_id"] for entry in table if entry["state"] == "unused")
     assert unused.keys() >= {value["holder"] for value in values(chart)}
+
+
+def test_silent_grants_are_not_hidden_behind_one_that_is_used():
+    one_used = [row("a", "read", "used", 5), *(row("a", "read", "unused") for _ in range(9))]
+    chart = used_granted([*one_used, row("b", "read", "unused"), row("b", "send", "unused")])
+    assert [value["text"] for value in values(chart) if value["holder"] == "a"] == ["1 of 10"]
+    assert "Most granted scopes without a use, by client: a (9), b (2)" in chart.alt
 
 
 def test_legend_lists_only_what_is_there():

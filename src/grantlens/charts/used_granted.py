@@ -35,7 +35,14 @@ class _Held:
         return next((action for action in ACTIONS if self.actions[action]), "")
 
     @property
+    def mixed(self) -> bool:
+        """True where some grants used it and others did not: the number of uses alone would hide those."""
+        return 0 < self.states["used"] < self.states.total()
+
+    @property
     def text(self) -> str:
+        if self.mixed:
+            return f"{self.states['used']:,} of {self.states.total():,}"
         if self.state == "used":
             return compact(self.uses) if self.uses else "used"
         return "no log" if self.state == "not_observable" else self.advice
@@ -82,13 +89,13 @@ def used_granted(table: Any, *, by: str = "client_id", top_columns: int = 14, to
 
 
 def _ranked(held: dict[tuple[str, str], _Held], side: int) -> list[str]:
-    """Order by scopes without a use, then by those that cannot be judged, by scopes held, by name."""
+    """Order by granted scopes without a use, then by those that cannot be judged, by scopes held, by name."""
     unused: Counter[str] = Counter()
     unsure: Counter[str] = Counter()
     granted: Counter[str] = Counter()
     for key, cell in held.items():
-        unused[key[side]] += cell.state == "unused"
-        unsure[key[side]] += cell.state not in ("unused", "used")
+        unused[key[side]] += cell.states["unused"]
+        unsure[key[side]] += cell.states.total() - cell.states["unused"] - cell.states["used"]
         granted[key[side]] += 1
     return sorted(granted, key=lambda name: (-unused[name], -unsure[name], -granted[name], name))
 
@@ -130,7 +137,7 @@ def _matrix(
                     "advice": cell.advice,
                     "ink": on(PALETTE[cell.state]),
                     "uses": cell.uses,
-                    "grants": sum(cell.states.values()),
+                    "grants": cell.states.total(),
                     "grants that used it": cell.states["used"],
                 }
             )
@@ -168,11 +175,12 @@ def _matrix(
         base.mark_text().encode(text="text:N", color=alt.Color("ink:N", scale=None)),
     ).properties(width=alt.Step(56), height=alt.Step(24))
     title, unsure = _words(held)
-    subtitle = "Number in a cell: uses; word: what to do. Empty: not granted."
+    some = " “1 of 2”: so many of its grants used it;" if any(cell.mixed for cell in held.values()) else ""
+    subtitle = f"Number in a cell: uses;{some} word: what to do. Empty: not granted."
     if hidden:
         subtitle += f" Not shown: {' and '.join(hidden)}."
     worst = [
-        f"{name} ({sum(1 for (column, _), cell in held.items() if column == name and cell.state == 'unused')})"
+        f"{name} ({sum(cell.states['unused'] for (column, _), cell in held.items() if column == name)})"
         for name in columns[:3]
     ]
     width = 56 * len(columns) + 7 * max(len(label) for label in scope_label.values())
@@ -180,6 +188,6 @@ def _matrix(
         drawing,
         title=title,
         subtitle=f"{unsure} {subtitle}".strip(),
-        alt_text=f"Most scopes without a use, by {noun}: {', '.join(worst)}.",
+        alt_text=f"Most granted scopes without a use, by {noun}: {', '.join(worst)}.",
         width=min(max(width, 600), 960),
     )
