@@ -27,6 +27,16 @@ def test_it_points_at_file_and_line(document, finding):
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("logs/usage.ndjson", 7)
 
 
+def test_a_record_of_a_file_without_lines_has_no_line(document, finding):
+    evidence = [
+        {"file": f"logs/{name}", "sha256": "ab" * 32, "line": 6, "event_id": "e"} for name in ("a.json", "b.ndjson.gz")
+    ]
+    (result,) = read(document([finding(0, evidence=evidence)]))["results"]
+    for place in (*result["locations"], *result["relatedLocations"]):
+        assert "region" not in place["physicalLocation"]
+        assert place["message"]["text"] == "line or record 6"
+
+
 def test_a_finding_keeps_its_fingerprint_while_it_grows(document, finding):
     def mark(**changes):
         return read(document([finding(0, **changes)]))["results"][0]["partialFingerprints"]

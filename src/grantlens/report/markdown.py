@@ -123,7 +123,7 @@ def _findings(document: dict[str, Any], rules: list[dict[str, Any]]) -> list[str
 
 def _pointer(finding: dict[str, Any]) -> str:
     first = finding["evidence"][0] if finding["evidence"] else None
-    return f"{code(first['file'])} line {first['line']}" if first else "–"
+    return f"{code(first['file'])} line or record {first['line']}" if first else "–"
 
 
 def _clients(document: dict[str, Any], limits: outline.Limits) -> list[str]:

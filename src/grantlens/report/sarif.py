@@ -12,6 +12,8 @@ from grantlens.visible import visible
 _LEVEL = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}
 _SCORE = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0", "info": "1.0"}
 """Numbers by which code hosts sort (`security-severity`)."""
+_LINES = (".ndjson", ".jsonl", ".csv", ".log")
+"""Endings of files whose records are lines. A JSON array may be one line, and nobody reads lines of what is packed."""
 
 
 def review_sarif(document: dict[str, Any]) -> str:
@@ -74,24 +76,9 @@ def _result(finding: dict[str, Any], rule_index: int, is_new: bool | None) -> di
         "kind": "review" if undecided else "fail",
         "level": "none" if undecided else _LEVEL[finding["severity"]],
         "message": {"text": visible(finding["title"])},
-        "locations": [
-            {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": _uri(record["file"])},
-                    "region": {"startLine": max(1, record["line"])},
-                }
-            }
-            for record in finding["evidence"][:1]
-        ],
+        "locations": [_location(record) for record in finding["evidence"][:1]],
         "relatedLocations": [
-            {
-                "id": number,
-                "physicalLocation": {
-                    "artifactLocation": {"uri": _uri(record["file"])},
-                    "region": {"startLine": max(1, record["line"])},
-                },
-            }
-            for number, record in enumerate(finding["evidence"][1:], 1)
+            {"id": number, **_location(record)} for number, record in enumerate(finding["evidence"][1:], 1)
         ],
         "partialFingerprints": {"grantlens/1": _fingerprint(finding)},
         "properties": {
@@ -105,6 +92,14 @@ def _result(finding: dict[str, Any], rule_index: int, is_new: bool | None) -> di
     if is_new is not None:
         result["baselineState"] = "new" if is_new else "unchanged"
     return result
+
+
+def _location(record: dict[str, Any]) -> dict[str, Any]:
+    """Return where a record stands: its line where the file is one of lines, else its number in words."""
+    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(record["file"])}}
+    if record["file"].lower().endswith(_LINES):
+        return {"physicalLocation": place | {"region": {"startLine": max(1, record["line"])}}}
+    return {"physicalLocation": place, "message": {"text": f"line or record {record['line']}"}}
 
 
 def _fingerprint(finding: dict[str, Any]) -> str:
