@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from grantlens.access_review.baseline import compare, key, read
+from grantlens.access_review.baseline import compare, read
 from grantlens.errors import GrantlensError
+from grantlens.report.same import key
 
 WINDOW = {"since": "2026-04-01T00:00:00Z", "until": "2026-07-01T00:00:00Z"}
 

@@ -10,18 +10,13 @@ from typing import Any
 
 from grantlens.errors import GrantlensError
 from grantlens.report.encode import REVIEW_SCHEMA
+from grantlens.report.same import key
+from grantlens.rules.rule import SEVERITIES
 
-_PARTS = ("rule", "source", "client_id", "subject_id", "grant_id", "token_id", "resource_server", "operation")
-_DETAILS = ("revocation_event", "scope")
 _RANK = {"clear": 0, "indeterminate": 1, "violation": 2}
-_LEVEL = {level: rank for rank, level in enumerate(("info", "low", "medium", "high", "critical"))}
+_LEVEL = {level: rank for rank, level in enumerate(SEVERITIES)}
 
 MAKE = "Make it with `grantlens report STORE -o FILE.json`."
-
-
-def key(finding: Mapping[str, Any]) -> tuple:
-    """Return what makes a finding the same one in two reviews: its rule and what it is about, not its counts."""
-    return (*(finding[part] for part in _PARTS), *(finding["detail"].get(part) for part in _DETAILS))
 
 
 def read(baseline: str | os.PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:

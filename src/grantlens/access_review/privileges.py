@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from grantlens.rules.rule import SEVERITIES
+
 ACTIONS = ("remove", "replace", "ask", "wait", "keep")
 """In the order in which somebody has to act."""
 
@@ -41,14 +43,14 @@ def proposals(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "exposure_max": round(max(exposures), 1),
                 "p_needed": max(chances) if chances else None,
                 "basis": sorted({detail["basis"] for detail in details if detail["basis"]}),
-                "severity": min((finding["severity"] for finding in group), key=_LEVELS.index),
+                "severity": max((finding["severity"] for finding in group), key=SEVERITIES.index),
                 "reason": _reason(action, state, details, replacement),
             }
         )
     return sorted(
         rows,
         key=lambda row: (
-            ACTIONS.index(row["action"]), _LEVELS.index(row["severity"]), -row["grants"],
+            ACTIONS.index(row["action"]), -SEVERITIES.index(row["severity"]), -row["grants"],
             row["client_id"] or "", row["scope"], row["source"], row["replacement"] or [],
         ),
     )  # fmt: skip
@@ -84,8 +86,6 @@ def summary(findings: list[dict[str, Any]], rules: list[dict[str, Any]]) -> dict
         else (rule and rule["why_empty"]) or "No grant with named scopes was alive in the logs held for this period.",
     }
 
-
-_LEVELS = ("critical", "high", "medium", "low", "info")
 
 _REASONS = {
     "used": "It was used.",

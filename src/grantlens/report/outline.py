@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from grantlens.report.formats import chance, duration, number
+from grantlens.rules.rule import SEVERITIES
 
-LEVELS = ("critical", "high", "medium", "low", "info")
+LEVELS = tuple(reversed(SEVERITIES))
 """Severities, the worst first."""
 
 _RANK = {level: rank for rank, level in enumerate(LEVELS)}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
 from grantlens.report.encode import line
+from grantlens.report.same import fingerprint
 from grantlens.visible import visible
 
 _LEVEL = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}
@@ -80,7 +80,7 @@ def _result(finding: dict[str, Any], rule_index: int, is_new: bool | None) -> di
         "relatedLocations": [
             {"id": number, **_location(record)} for number, record in enumerate(finding["evidence"][1:], 1)
         ],
-        "partialFingerprints": {"grantlens/1": _fingerprint(finding)},
+        "partialFingerprints": {"grantlens/1": fingerprint(finding)},
         "properties": {
             name: finding[name]
             for name in (
@@ -100,14 +100,6 @@ def _location(record: dict[str, Any]) -> dict[str, Any]:
     if record["file"].lower().endswith(_LINES):
         return {"physicalLocation": place | {"region": {"startLine": max(1, record["line"])}}}
     return {"physicalLocation": place, "message": {"text": f"line or record {record['line']}"}}
-
-
-def _fingerprint(finding: dict[str, Any]) -> str:
-    """Return what stays the same when the same finding comes again: what it is about, not its counts."""
-    about = [finding[name] for name in (
-        "rule", "source", "client_id", "subject_id", "grant_id", "token_id", "resource_server", "operation",
-    )] + [finding["detail"].get(name) for name in ("revocation_event", "scope")]  # fmt: skip
-    return hashlib.sha256(json.dumps(about, ensure_ascii=True).encode()).hexdigest()
 
 
 def _uri(path: str) -> str:
