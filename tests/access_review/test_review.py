@@ -1,13 +1,15 @@
 import hashlib
 import json
+import os
 from collections import Counter
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 import grantlens as gl
 from grantlens import detect
-from grantlens.errors import RuleError
+from grantlens.errors import GrantlensError, RuleError
 
 WINDOW = ("2026-07-03", "2026-10-01")
 
@@ -225,6 +227,7 @@ def test_against_itself_nothing_is_new_and_nothing_gone(sample_store, result, do
     assert again.gated() == []
     assert again.worst(new_only=True) is None
     assert again.worst() == "critical"
+    assert " --baseline FORMER.json" in again.document["reproduce"]["command"]
 
 
 def once(findings, asked):
@@ -253,6 +256,38 @@ def test_it_is_written_where_it_is_told_and_only_there(result, tmp_path):
     for write, name in ((result.to_html, "r.html"), (result.to_json, "r.json"), (result.to_markdown, "r.md")):
         assert write(tmp_path / name) == tmp_path / name
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.html", "r.json", "r.md"]
+
+
+def test_a_report_is_there_as_a_whole_or_not_at_all(result, tmp_path, monkeypatch):
+    former = tmp_path / "r.json"
+    former.write_text("former")
+    former.chmod(0o640)
+
+    def killed(path, target):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            result.to_json(former)
+    assert former.read_text() == "former"
+    assert list(tmp_path.iterdir()) == [former]
+    (tmp_path / "link.json").symlink_to(former)
+    result.to_json(tmp_path / "link.json")
+    assert json.loads(former.read_text()) == result.to_dict()
+    assert (former.stat().st_mode & 0o777, (tmp_path / "link.json").is_symlink()) == (0o640, True)
+    assert result.to_json(Path(os.devnull)).is_char_device()
+
+
+def test_where_nothing_can_be_written_an_error_says_so(result, tmp_path):
+    with pytest.raises(GrantlensError, match=r"q\.html cannot be written: No such file or directory"):
+        result.to_html(tmp_path / "absent" / "q.html")
+    with pytest.raises(GrantlensError, match="cannot be written: Is a directory"):
+        result.to_html(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(GrantlensError, match="cannot be written: Not a directory"):
+        result.to_html(tmp_path / "file" / "q.html")
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
 def test_an_empty_store_says_so(store):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +25,7 @@ from grantlens.access_review import (
 from grantlens.access_review import (
     baseline as former,
 )
-from grantlens.errors import RuleError
+from grantlens.errors import GrantlensError, RuleError
 from grantlens.report.encode import REVIEW_SCHEMA, to_json
 from grantlens.rules.rule import SEVERITIES
 from grantlens.view import View, view_of
@@ -208,7 +210,7 @@ def _document(
             "blind_spot": blind_spot.blind_spot(engine, values),
             "limitations": [],
             "baseline": None if before is None else former.compare(rows, before),
-            "reproduce": {"command": _command(view, parameters), **manifest.basis(engine)},
+            "reproduce": {"command": _command(view, parameters, before is not None), **manifest.basis(engine)},
         }
     finally:
         engine.execute("DROP TABLE IF EXISTS temp.review_grant")
@@ -263,22 +265,40 @@ def _summary(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _command(view: View, parameters: Mapping[str, Any]) -> str:
-    """Return the command that makes this report again; STORE stands for the file, wherever it lies."""
+def _command(view: View, parameters: Mapping[str, Any], compared: bool) -> str:
+    """Return the command that makes this report again; STORE and FORMER.json stand for files, wherever they lie."""
     window = view.window
     line = (
         f"grantlens report STORE -o report.html --since {format_time(window.since)} "
         f"--until {format_time(window.until)} --now {format_time(view.now)}"
+        f"{' --baseline FORMER.json' * compared}"
     )
     if not parameters:
         return line
     given = ", ".join(f"{name!r}: {value!r}" for name, value in sorted(parameters.items()))
-    return f"{line}\n# with parameters, in Python: gl.review(store.between(...), parameters={{{given}}})"
+    former = ', baseline="FORMER.json"' * compared
+    return f"{line}\n# with parameters, in Python: gl.review(store.between(...), parameters={{{given}}}{former})"
 
 
 def _write(path: str | os.PathLike[str] | None, text: str) -> Any:
     if path is None:
         return text
-    target = Path(path)
-    target.write_text(text, encoding="utf-8", newline="\n")
+    target, place = Path(path), Path(os.path.realpath(path))
+    partial = place.with_name(f"{place.name}.partial")
+    try:
+        if place.exists() and not place.is_file():
+            target.write_text(text, encoding="utf-8", newline="\n")  # a pipe or a device stays what it is
+            return target
+        # Written beside and put in place: whoever is stopped halfway keeps the report that was there.
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        if place.exists():
+            shutil.copymode(place, partial)
+        partial.replace(place)
+    except OSError as error:
+        raise GrantlensError(
+            f"{target} cannot be written: {error.strerror or error}.", "Name a file in a folder you may write to."
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
     return target
