@@ -136,7 +136,7 @@ def covered(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         if stretch["note"] and stretch["note"] not in row["notes"]:
             row["notes"].append(stretch["note"])
     for row in rows.values():
-        row["share"] = min(1.0, round(row["share"], 12))  # a sum of all parts may miss 1 by a hair
+        row["share"] = 1.0 if row["share"] > 1 - 1e-12 else row["share"]  # a sum of all parts may miss 1 by a hair
     return list(rows.values())
 
 
