@@ -29,6 +29,19 @@ def test_the_same_finding_with_more_events_is_no_news():
     assert change["gone"] == []
 
 
+def test_a_second_token_or_server_makes_no_other_finding():
+    """OOS-1 names token and server only while there is one."""
+    first = row(1, rule="OOS-1", token_id="t1", operation="GET /v1/files")
+    change = compare([first | {"token_id": None, "resource_server": None, "events": 4}], before(first))
+    assert (change["new_findings"], change["gone"]) == ([], [])
+
+
+def test_each_gap_is_a_finding_of_its_own():
+    gap = row(1, rule="INT-5", detail={"log": "usage"}, first_seen="2026-05-01T00:00:00Z")
+    change = compare([gap, gap | {"first_seen": "2026-06-01T00:00:00Z"}], before(gap))
+    assert (change["new_findings"], change["gone"]) == ([1], [])
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -36,7 +49,6 @@ def test_the_same_finding_with_more_events_is_no_news():
         {"grant_id": "g-9"},
         {"resource_server": "other"},
         {"detail": {"revocation_event": "r2"}},
-        {"client_id": None},
     ],
 )
 def test_what_is_worse_or_about_something_else_is_new(changes):

@@ -43,7 +43,7 @@ def test_a_finding_keeps_its_fingerprint_while_it_grows(document, finding):
 
     assert mark(events=99, title="worded anew", last_seen="2026-09-30T00:00:00Z") == mark()
     assert mark(grant_id="another") != mark()
-    assert mark(detail={"scope": "another"}) != mark()
+    assert mark(operation="GET /v1/another") != mark()
 
 
 def test_the_baseline_says_what_is_new(document, finding):

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from grantlens import detect
+from grantlens.report.same import key
 from grantlens.rules import SEVERITIES, VERDICTS, registry
 from grantlens.rules.example import token
 
@@ -17,37 +18,6 @@ def found(store, evidence="few"):
     """Return the findings of every rule, by rule."""
     asked = detect.run(store, parameters={"dormant_days": 3, "floor_days": 5}, evidence=evidence)
     return {each.rule.id: each.to_dicts() for each in asked}
-
-
-def key(finding):
-    """Return what makes a finding one finding (design section 5, rules 0.2.7 and 0.2.17)."""
-    rule, detail = finding["rule"], finding["detail"]
-    names = {
-        "OOS-1": ("client_id", "subject_id", "grant_id", "operation"),
-        "OOS-3": ("client_id", "subject_id", "grant_id", "operation"),
-        "OOS-4": ("client_id", "subject_id", "grant_id"),
-        "OOS-12": ("client_id", "subject_id", "grant_id", "operation"),
-        "PRV-1": ("grant_id",),
-        "PRV-3": ("grant_id",),
-        "PRV-4": ("grant_id",),
-        "REV-1": ("token_id", "grant_id", "resource_server"),
-        "REV-2": ("token_id",),
-        "REV-3": ("token_id", "grant_id", "resource_server"),
-        "REV-4": ("token_id", "grant_id", "resource_server"),
-        "REV-5": ("token_id", "grant_id", "resource_server"),
-        "REV-6": (),
-        "INT-1": ("token_id",) if finding["token_id"] else ("client_id", "subject_id"),
-        "INT-2": ("token_id",),
-        "INT-5": ("first_seen",),
-        "GOV-1": ("client_id",),
-    }[rule]
-    more = {"REV": detail.get("revocation_event"), "PRV": detail.get("scope"), "INT": detail.get("log")}
-    return (
-        rule,
-        finding["source"],
-        *(finding[name] for name in names),
-        None if rule == "REV-2" else more.get(rule[:3]),
-    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)

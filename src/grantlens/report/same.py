@@ -7,13 +7,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-_PARTS = ("rule", "source", "client_id", "subject_id", "grant_id", "token_id", "resource_server", "operation")
-_DETAILS = ("revocation_event", "scope")
+from grantlens.rules import registry
 
 
 def key(finding: Mapping[str, Any]) -> tuple:
-    """Return what is equal for two findings that are the same one."""
-    return (*(finding[part] for part in _PARTS), *(finding["detail"].get(part) for part in _DETAILS))
+    """Return what is equal for two findings that are the same one, see `Rule.key`."""
+    rule = registry().get(finding["rule"])
+    names = rule.key if rule else ("title",)  # of a rule that another version had
+    return (finding["rule"], finding["source"], *(finding.get(name, finding["detail"].get(name)) for name in names))
 
 
 def fingerprint(finding: Mapping[str, Any]) -> str:

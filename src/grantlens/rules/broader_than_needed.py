@@ -8,6 +8,7 @@ RULE = Rule(
     id="PRV-4",
     version=3,
     name="broader_than_needed",
+    key=("grant_id", "scope"),
     question="For which used scopes would a narrower one have been enough for every call seen?",
     severity="medium",
     remedy="Replace the scope by the narrower one; the calls behind this finding are those it must still permit.",

@@ -8,6 +8,7 @@ RULE = Rule(
     id="REV-3",
     version=2,
     name="cascade_failure",
+    key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which access tokens went on working after their grant or refresh token was revoked?",
     severity="high",
     remedy="Revoke access tokens together with the grant, or keep their life short; RFC 7009 only says SHOULD.",

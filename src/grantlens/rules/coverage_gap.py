@@ -9,6 +9,7 @@ RULE = Rule(
     id="INT-5",
     version=1,
     name="coverage_gap",
+    key=("log", "first_seen"),
     question="Where is a log silent for longer than chance explains?",
     severity="medium",
     remedy="Fetch the missing stretch from the provider while it is still kept. Until then, absence there proves nothing.",

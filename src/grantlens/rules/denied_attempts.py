@@ -8,6 +8,7 @@ RULE = Rule(
     id="OOS-12",
     version=2,
     name="denied_attempts",
+    key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions beyond their scope did clients try, and were refused?",
     severity="low",
     remedy="Nothing got through. Look at trends: listing, counting and sampling often come before a bulk read.",

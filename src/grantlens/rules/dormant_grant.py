@@ -10,6 +10,7 @@ RULE = Rule(
     id="PRV-3",
     version=2,
     name="dormant_grant",
+    key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
     severity="high",
     remedy="Ask the owner, then revoke the grant. A grant that nobody uses serves only a thief.",

@@ -8,6 +8,7 @@ RULE = Rule(
     id="REV-5",
     version=2,
     name="flapping_enforcement",
+    key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Where was a revoked token refused and then accepted again?",
     severity="high",
     remedy="Some nodes of the server do not know of the revocation: look at replication and per-node caches.",

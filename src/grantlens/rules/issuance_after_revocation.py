@@ -8,6 +8,7 @@ RULE = Rule(
     id="REV-2",
     version=2,
     name="issuance_after_revocation",
+    key=("token_id",),
     question="Which tokens were issued after the revocation of their grant or refresh token?",
     severity="critical",
     remedy="The authorisation server itself broke the revocation: revoke the new token, then find the replica or flow that issued it.",

@@ -8,6 +8,7 @@ RULE = Rule(
     id="REV-4",
     version=3,
     name="never_effective",
+    key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which revocations never took effect while the token lived?",
     severity="critical",
     remedy="The server does not check revocation at all: make it, or count on expiry and keep token lives short.",

@@ -29,6 +29,7 @@ RULE = Rule(
     id="INT-1",
     version=1,
     name="orphan_use",
+    key=("token_id", "client_id", "subject_id"),
     question="Which calls were made with access that no issuance record explains?",
     severity="medium",
     remedy="Look for a missing issuance log first. If it is complete, treat the token as forged or stolen from elsewhere.",

@@ -8,6 +8,7 @@ RULE = Rule(
     id="OOS-1",
     version=2,
     name="out_of_scope",
+    key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions did no granted scope permit at that moment?",
     severity="high",
     remedy="Find out why the resource server let the call pass, then close that gap or grant the scope knowingly.",

@@ -8,6 +8,7 @@ RULE = Rule(
     id="INT-2",
     version=1,
     name="outside_life",
+    key=("token_id",),
     question="Which tokens worked before they were issued, or after they expired?",
     severity="high",
     remedy="Before: look at the clocks. After: the resource server does not check expiry.",

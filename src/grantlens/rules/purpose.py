@@ -8,6 +8,7 @@ RULE = Rule(
     id="OOS-3",
     version=2,
     name="purpose",
+    key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions were permitted, but outside the purpose the connection was registered for?",
     severity="medium",
     remedy="Ask the owner. Then narrow the scopes to the purpose, or write the operation into the register.",

@@ -35,7 +35,9 @@ class Rule:
     id: str
     version: int
     name: str
-    """As a Python name: the function in `grantlens.detect`."""
+    """As a Python name."""
+    key: tuple[str, ...]
+    """Columns and details that, beside the source, tell one finding from another: what is equal in two reviews is the same finding."""
     question: str
     """What it answers, as a person would ask."""
     severity: str

@@ -8,6 +8,7 @@ RULE = Rule(
     id="GOV-1",
     version=1,
     name="unowned_client",
+    key=("client_id",),
     question="Which clients have no owner or no purpose in the register?",
     severity="high",
     remedy="Find the owner and write down the purpose, or revoke the client's grants.",

@@ -54,6 +54,7 @@ RULE = Rule(
     id="PRV-1",
     version=3,
     name="unused_scope",
+    key=("grant_id", "scope"),
     question="Which granted scopes were never needed, and how sure can we be after this much observation?",
     severity="medium",
     remedy="Remove the scope, or let the client ask for it when it needs it; where the answer is 'wait', watch longer.",

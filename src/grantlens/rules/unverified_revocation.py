@@ -10,6 +10,7 @@ RULE = Rule(
     id="REV-6",
     version=2,
     name="unverified_revocation",
+    key=("revocation_event",),
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
     severity="medium",
     remedy="Send a canary: one approved, read-only call with the revoked token, tagged so that other rules skip it.",

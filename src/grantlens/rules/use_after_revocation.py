@@ -8,6 +8,7 @@ RULE = Rule(
     id="REV-1",
     version=2,
     name="use_after_revocation",
+    key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which tokens still worked after they were revoked, and for how long?",
     severity="critical",
     remedy="Shorten the cache or the token life, or let the server ask at each call; where it is unexplained, cut the connection at the server.",

@@ -10,6 +10,7 @@ RULE = Rule(
     id="OOS-4",
     version=2,
     name="widened_at_refresh",
+    key=("client_id", "subject_id", "grant_id"),
     question="Which refreshed tokens hold scopes or audiences that their parent did not?",
     severity="critical",
     remedy="Treat it as a fault of the authorisation server: no consent lies between parent and child.",
