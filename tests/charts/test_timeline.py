@@ -89,6 +89,21 @@ def test_violations_right_after_the_revocation_get_room():
     assert "vconcat" not in wide.spec
 
 
+def test_the_last_call_of_a_row_that_stands_for_many_is_at_its_end():
+    many = {
+        "lane": "used",
+        "start": after(86430),
+        "end": after(86460),
+        "label": "9 calls",
+        "state": "violation",
+        "count": 9,
+    }
+    chart = timeline([*CASE, many])
+    assert chart.title == "9 uses in violation, the last one 1 min after a revocation"
+    near = next(value for value in marks(chart) if value["state"] == "violation")
+    assert near["end"] - near["start"] == 30_000  # the panel after the revocation shows it to its end
+
+
 def test_many_events_are_added_up_without_loss(dice):
     uses = [use(dice.uniform(0, 86400), dice.choice(["normal", "denied"])) for _ in range(5000)]
     chart = timeline([*CASE, *uses], max_events=2000)

@@ -125,7 +125,8 @@ def _margin(left: float, right: float) -> tuple[float, float]:
 
 def _near(spans: list[Span], revoked: list[float], left: float, right: float) -> tuple[float, float] | None:
     """Return the stretch around the uses after the last revocation before them, if it is lost in the whole."""
-    wrong = [span.start for span in spans if span.lane == "used" and span.state == "violation"]
+    # A row may stand for many calls: the last of them is at its end.
+    wrong = [span.end for span in spans if span.lane == "used" and span.state == "violation"]
     if not revoked or not wrong:
         return None
     before = [moment for moment in revoked if moment <= max(wrong)]
@@ -146,7 +147,7 @@ def _title(spans: list[Span], revoked: list[float], name: str | None) -> str:
     wrong = [span for span in uses if span.state == "violation"]
     if wrong:
         text = f"{start}{count(sum(span.count for span in wrong), 'use')} in violation"
-        last = max(span.start for span in wrong)
+        last = max(span.end for span in wrong)
         before = [moment for moment in revoked if moment <= last]
         return f"{text}, the last one {duration((last - before[-1]) / 1000)} after a revocation" if before else text
     done = sum(span.count for span in uses if span.state != "denied")
