@@ -143,6 +143,12 @@ def test_a_case_is_about_one_thing(sample_store, ids):
         gl.Case(sample_store, **ids)
 
 
+def test_a_view_is_refused_with_what_to_type(sample_store):
+    with pytest.raises(CaseError) as caught:
+        gl.Case(sample_store.between("2026-07-01", "2026-10-01"), client="file-lens")
+    assert caught.value.remedy == "Type gl.Case(view.store, client='file-lens')."
+
+
 def test_the_store_is_left_as_it_was(sample_store):
     def state():
         return sample_store.engine.rows(

@@ -24,7 +24,7 @@ from grantlens.case.timeline import Timeline, read_timeline
 from grantlens.errors import CaseError
 from grantlens.ingest.overwriting import keep_evidence
 from grantlens.report.encode import CASE_SCHEMA, to_json
-from grantlens.view import view_of
+from grantlens.view import View, view_of
 from grantlens.visible import visible
 from grantlens.window import format_time
 
@@ -49,7 +49,7 @@ class Case:
     Parameters
     ----------
     store
-        The store.
+        The store, not a view of it.
     client, token, subject, grant
         What it is about: exactly one id, as it stands in the logs. A client or subject may also be a name out of the
         identities file: then the case gathers all its ids, of all sources.
@@ -59,7 +59,7 @@ class Case:
     Raises
     ------
     CaseError
-        If none or several ids are given, or the id occurs nowhere; the message names the nearest.
+        If none or several ids are given, a view instead of a store, or the id occurs nowhere; the message names the nearest.
 
     Examples
     --------
@@ -79,7 +79,13 @@ class Case:
         grant: str | None = None,
         now: str | datetime | None = None,
     ) -> None:
-        self.about = resolved(store.engine, asked(client=client, token=token, subject=subject, grant=grant))
+        about = asked(client=client, token=token, subject=subject, grant=grant)
+        if isinstance(store, View):
+            raise CaseError(
+                "A case is about a whole store, and this is a view of one.",
+                f"Type gl.Case(view.store, {about.kind}={about.id!r}).",
+            )
+        self.about = resolved(store.engine, about)
         self.store = store
         self.view = view_of(store, now=now)
         self.window = self.view.window
