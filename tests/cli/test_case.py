@@ -45,6 +45,23 @@ def test_the_folder_holds_the_case_and_the_hashes_of_its_files(run, sample_file,
     assert all(path.read_bytes() == (tmp_path / "case" / name).read_bytes() for name, path in files.items())
 
 
+def test_the_command_of_a_case_makes_it_again(run, sample_file, tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    run("case", sample_file, "--client", "mailbox-mirror", "--now", "2026-08-01T12:00:00+02:00", "-o", one)
+    custody = json.loads((one / "custody.json").read_text())
+    assert custody["command"] == "grantlens case STORE --client mailbox-mirror --now 2026-08-01T10:00:00Z -o DIR"
+    told = json.loads((one / "case.json").read_text())
+    assert told["window"]["until"] == "2026-08-01T10:00:00Z"
+    assert max(row["time"] for row in told["evidence"]) < "2026-08-01T10"
+    places = {"STORE": sample_file, "DIR": other}
+    assert run(*(places.get(word, word) for word in custody["command"].split()[1:])).code == 0
+    assert all((other / path.name).read_bytes() == path.read_bytes() for path in one.iterdir())
+
+
+def test_a_present_that_is_no_time_is_refused(run, sample_file):
+    assert run("case", sample_file, "--client", "mailbox-mirror", "--now", "soon").failed_well()
+
+
 @pytest.mark.parametrize(
     ("kind", "name"), [("client", "mailbox-miror"), ("token", "x"), ("subject", "u-0"), ("grant", "g-99999")]
 )

@@ -153,7 +153,10 @@ class Case:
             ],
             "records": count,
             "evidence": first,
-            "reproduce": {"command": f"grantlens case STORE --{self.about.kind} {_shell(self.about.id)} -o DIR"},
+            "reproduce": {
+                "command": f"grantlens case STORE --{self.about.kind} {_shell(self.about.id)} "
+                f"--now {format_time(self.view.now)} -o DIR"
+            },
         }
 
     def write(self, directory: str | os.PathLike[str]) -> list[Path]:

@@ -44,6 +44,7 @@ SELECT count(*) AS tokens, count(*) FILTER (t.token_kind = 'access') AS access_t
        min(t.issued_at) AS first_issued_at, max(t.issued_at) AS last_issued_at, max(t.expires_at) AS last_expiry,
        count(*) FILTER (t.expires_at IS NULL) AS endless
 FROM token t JOIN focus_token USING (source, token_id)
+WHERE t.issued_at < $until
 """
 
 CALLS = """
@@ -116,10 +117,11 @@ _CHILDREN = """
 SELECT x.source, x.token_id, x.token_kind, x.kind, x.client_id, x.subject_id, x.from_token_id, x.scopes,
        x.issued_at, x.expires_at,
        (SELECT count(*) FROM usage_row u JOIN named_caller c USING (caller_id)
-        WHERE c.source = x.source AND c.token_id = x.token_id AND u.outcome = 'success') AS calls,
+        WHERE c.source = x.source AND c.token_id = x.token_id AND u.outcome = 'success' AND u.used_at < $until) AS calls,
        (SELECT max(u.used_at) FROM usage_row u JOIN named_caller c USING (caller_id)
-        WHERE c.source = x.source AND c.token_id = x.token_id AND u.outcome = 'success') AS last_used_at
+        WHERE c.source = x.source AND c.token_id = x.token_id AND u.outcome = 'success' AND u.used_at < $until) AS last_used_at
 FROM focus_child x
+WHERE x.issued_at < $until
 ORDER BY x.issued_at, x.source, x.token_id
 """
 
@@ -137,7 +139,7 @@ SELECT r.source, r.revoked_at, r.kind::VARCHAR AS kind, r.outcome::VARCHAR AS ou
        coalesce(r.token_id, r.grant_id, r.session_id, r.client_id, r.subject_id) AS target_id, r.scopes_removed,
        r.initiator::VARCHAR AS initiator, r.actor_id, r.reason, r.event_id, r.batch_id, r.line_no
 FROM revocation r
-WHERE (r.outcome <> 'success' OR r.kind NOT IN ('revoke', 'disable'))
+WHERE r.revoked_at < $until AND (r.outcome <> 'success' OR r.kind NOT IN ('revoke', 'disable'))
   AND ({own_r} OR (r.source, r.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
        OR (r.source, r.token_id) IN (SELECT (source, token_id) FROM focus_token))
 ORDER BY r.revoked_at, r.source, r.event_id
@@ -191,7 +193,7 @@ _AMBIGUOUS = """
 SELECT a.token_name, a.grant_id, a.revoked_at, a.revocation_event, list(a.token_id ORDER BY a.issued_at, a.token_id) AS token_ids,
        list(a.token_id ORDER BY a.issued_at, a.token_id) FILTER (a.issued_before) AS issued_before
 FROM ambiguous_revocation a
-WHERE (a.source, a.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
+WHERE a.revoked_at < $until AND (a.source, a.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
 GROUP BY ALL ORDER BY a.revoked_at, a.revocation_event
 """
 

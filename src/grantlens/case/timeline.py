@@ -24,7 +24,7 @@ STRETCHES = 400
 
 _LANES = """
 WITH granted AS (
-    SELECT 'granted' AS lane, g.valid_from AS start, CASE WHEN NOT isinf(g.valid_until) THEN g.valid_until END AS "end",
+    SELECT 'granted' AS lane, g.valid_from AS start, CASE WHEN g.valid_until < $until THEN g.valid_until END AS "end",
            coalesce(array_to_string(g.scopes, ' '), 'scopes not logged') || ' (' || g.grant_id || ')' AS label,
            'normal' AS state, 1::BIGINT AS count, NULL::INTEGER AS batch_id, NULL::BIGINT AS line_no, NULL AS event_id
     FROM grant_state g JOIN focus_grant USING (source, grant_id)

@@ -33,6 +33,12 @@ def case(
         str | None, Parameter(metavar="ID", help="Subject id, or a name of the identities file.")
     ] = None,
     grant: Annotated[str | None, Parameter(metavar="ID", help="Grant id.")] = None,
+    now: Annotated[
+        str | None,
+        Parameter(
+            metavar="TIME", help="The present; what comes after it is left out. The end of the logs, if left out."
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         Parameter(
@@ -60,7 +66,7 @@ def case(
     from grantlens.case.answers import BROKEN
 
     with existing(store) as opened:
-        incident = Case(opened, **asked)
+        incident = Case(opened, **asked, now=now)
         answers = incident.answers()
         written = [] if out is None else incident.write(out)
     if format == "json":
