@@ -7,6 +7,7 @@ import grantlens as gl
 from grantlens import detect
 from grantlens.case.case import LOCAL
 from grantlens.errors import CaseError
+from grantlens.rules.example import consent, revoked, token, use
 
 CLIENTS = (
     "queue-watch",
@@ -220,66 +221,30 @@ def test_the_notebook_shows_answers_and_hides_nothing_invisible(store, tmp_path)
     assert "\u202e" not in page
 
 
-def loaded(folder, records):
-    """Return a store of these records, in the native format, with ids and outcomes filled in."""
-    lines = [json.dumps({"event_id": f"e{n}", "outcome": "success", **record}) for n, record in enumerate(records)]
-    folder.mkdir(exist_ok=True)
-    (folder / "log.ndjson").write_text("\n".join(lines) + "\n")
-    opened = gl.open(":memory:")
-    opened.load(folder / "log.ndjson")
-    assert not opened.engine.value("SELECT count(*) FROM rejected")
-    return opened
-
-
-def issued(at, kind="consent", client="app", **more):
-    return {
-        "log": "issuance",
-        "issued_at": at,
-        "kind": kind,
-        "client_id": client,
-        "subject_id": "jo",
-        "grant_id": "g1",
-    } | more
-
-
-def used(at, token="t1", **more):
-    return {
-        "log": "usage",
-        "used_at": at,
-        "token_id": token,
-        "method": "GET",
-        "target": "/a",
-        "resource_server": "r",
-    } | more
-
-
-def ended(at, kind="revoke", **more):
-    return {"log": "revocation", "revoked_at": at, "kind": kind, "target_kind": "grant", "grant_id": "g1"} | more
-
-
-def test_what_comes_after_the_present_is_left_out(tmp_path):
-    child = {"token_kind": "access", "parent_token_id": "t1", "grant_id": "g2"}
-    records = [
-        issued("2026-07-01T08:00:00Z", scopes=["read"], consent_actor="jo"),
-        issued("2026-07-01T09:00:00Z", "token", token_id="t1", token_kind="access"),
-        issued("2026-07-01T09:30:00Z", "exchange", "other", token_id="c1", **child),
-        used("2026-07-01T10:00:00Z"),
-        used("2026-07-01T10:00:00Z", "c1"),
-        issued("2026-07-03T08:00:00Z", scopes=["write"], consent_actor="boss"),
-        issued("2026-07-03T09:00:00Z", "token", token_id="t2", token_kind="access"),
-        issued("2026-07-03T09:30:00Z", "exchange", "other", token_id="c2", **child),
-        used("2026-07-03T10:00:00Z"),
-        used("2026-07-03T10:00:00Z", "c1"),
-        ended("2026-07-03T11:00:00Z", "downgrade", scopes_removed=["write"]),
-        ended("2026-07-03T12:00:00Z"),
+def test_what_comes_after_the_present_is_left_out(store_of):
+    child = {"kind": "exchange", "client_id": "other", "grant_id": "g2", "parent_token_id": "t1"}
+    before = [
+        consent("01 08:00", ["mail.read"]),
+        token("01 09:00", "t1", ["mail.read"]),
+        token("01 09:30", "c1", ["mail.read"], **child),
+        use("01 10:00", "GET /v1/messages/7"),
+        use("01 10:00", "GET /v1/messages/7", "c1", client_id="other"),
     ]
-    with loaded(tmp_path / "whole", records) as whole, loaded(tmp_path / "half", records[:5]) as half:
-        then = gl.Case(whole, client="app", now="2026-07-02")
-        alone = gl.Case(half, client="app")
-        told = alone.facts.keys() - {"coverage", "broken", "grants"}
-        assert {name: then.facts[name] for name in told} == {name: alone.facts[name] for name in told}
-        assert [row["label"] for row in then.timeline()] == [row["label"] for row in alone.timeline()]
-        assert all(row["end"] is None for row in then.timeline())
+    after = [
+        consent("03 08:00", ["mail.send"], consent_actor="boss"),
+        token("03 09:00", "t2", ["mail.send"]),
+        token("03 09:30", "c2", ["mail.read"], **child),
+        use("03 10:00", "POST /v1/messages", "t2"),
+        use("03 10:00", "GET /v1/messages/7", "c1", client_id="other"),
+        revoked("03 11:00", "grant", kind="downgrade", scopes_removed=["mail.send"]),
+        revoked("03 12:00", "grant", event_id="r2"),
+    ]
+    then = gl.Case(store_of(*before, *after), client="app", now="2026-07-02")
+    alone = gl.Case(store_of(*before), client="app")
+    told = alone.facts.keys() - {"coverage", "until", "broken", "grants"}
+    assert {name: then.facts[name] for name in told} == {name: alone.facts[name] for name in told}
+    assert [row["label"] for row in then.timeline()] == [row["label"] for row in alone.timeline()]
+    assert all(row["end"] is None for row in then.timeline())
 
 
 def test_a_long_case_lists_the_first_pointers_and_writes_every_record(sample_store, monkeypatch, tmp_path):

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grantlens.case.asked import Asked
-from grantlens.report.formats import number, plural, share, size, when
+from grantlens.case.listing import FEW, listed
+from grantlens.case.silence import outside, scope
+from grantlens.report.formats import number, plural, size, when
 from grantlens.visible import markup, visible
-
-_FEW = 5
-"""Names that a sentence gives before it counts."""
 
 BROKEN = "Which rules did it break?"
 """The question whose answer names a few rules only."""
@@ -90,9 +89,9 @@ def answer_all(about: Asked, facts: dict[str, Any]) -> Answers:
 def _consent(facts: dict[str, Any]) -> Answer:
     grants = facts["grants"]
     parts = []
-    for grant in grants[:_FEW]:
+    for grant in grants[:FEW]:
         scopes = (
-            "scopes that the log does not name" if grant["scopes"] is None else _listed(grant["scopes"]) or "no scope"
+            "scopes that the log does not name" if grant["scopes"] is None else listed(grant["scopes"]) or "no scope"
         )
         who = grant["consent_actor"] or grant["subject_id"] or "somebody the log does not name"
         how = f" ({grant['consent_kind']} consent)" if grant["consent_kind"] else ""
@@ -103,8 +102,8 @@ def _consent(facts: dict[str, Any]) -> Answer:
             f"{grant['client_id'] or 'an unnamed client'}, "
             f"to {scopes} (grant {grant['grant_id']})"
         )
-    if len(grants) > _FEW:
-        parts.append(f"and {plural(len(grants) - _FEW, 'more grant')}")
+    if len(grants) > FEW:
+        parts.append(f"and {plural(len(grants) - FEW, 'more grant')}")
     issued = facts["issued"]
     if grants:
         text = "; ".join(parts) + f". {plural(issued['tokens'], 'token')} came of it."
@@ -114,7 +113,7 @@ def _consent(facts: dict[str, Any]) -> Answer:
             f"{when(issued['first_issued_at'])} UTC; no grant is named."
         )
     else:
-        text = f"No issuance is recorded {_scope(facts, 'issuance')}."
+        text = f"No issuance is recorded {scope(facts, 'issuance')}."
     return Answer("Who consented to what, and when?", text, tuple(grants), ("issuance",))
 
 
@@ -128,18 +127,18 @@ def _owner(facts: dict[str, Any]) -> Answer:
         text = ". ".join(
             f"{row['client_id']}: {row['owner'] or 'no owner'}, for “{row['purpose'] or 'no purpose written down'}”"
             + (f" (status {row['status']})" if row["status"] and row["status"] != "active" else "")
-            for row in rows[:_FEW]
-        ) + (f". And {plural(len(rows) - _FEW, 'more client')}." if len(rows) > _FEW else ".")
+            for row in rows[:FEW]
+        ) + (f". And {plural(len(rows) - FEW, 'more client')}." if len(rows) > FEW else ".")
     return Answer("Who owns it, and what is it for?", text, tuple(rows), ())
 
 
 def _use(facts: dict[str, Any]) -> Answer:
     used = facts["used"]
     if not used["calls"]:
-        text = f"No use is recorded {_scope(facts, 'usage')}."
+        text = f"No use is recorded {scope(facts, 'usage')}."
     elif not used["successes"]:
         text = (
-            f"No successful use is recorded {_scope(facts, 'usage')}; {plural(used['calls'], 'attempt')} failed, "
+            f"No successful use is recorded {scope(facts, 'usage')}; {plural(used['calls'], 'attempt')} failed, "
             f"{when(used['first_used_at'])} to {when(used['last_used_at'])} UTC."
         )
     else:
@@ -157,7 +156,7 @@ def _data(facts: dict[str, Any]) -> Answer:
     if not done:
         return Answer(
             "What data was touched, and how much?",
-            f"No successful call is recorded {_scope(facts, 'usage')}.",
+            f"No successful call is recorded {scope(facts, 'usage')}.",
             tuple(rows),
             ("usage",),
         )
@@ -166,9 +165,9 @@ def _data(facts: dict[str, Any]) -> Answer:
         + (f", {plural(row['resources'], 'object')}" if row["resources"] else "")
         + (", deletes" if row["destroys"] else ", writes" if row["writes"] else "")
         + ")"
-        for row in done[:_FEW]
+        for row in done[:FEW]
     )
-    more = f"; and {plural(len(done) - _FEW, 'more operation')}" if len(done) > _FEW else ""
+    more = f"; and {plural(len(done) - FEW, 'more operation')}" if len(done) > FEW else ""
     amount = (
         f" {size(used['bytes'])} were returned in the {plural(used['sized'], 'call')} whose size is logged."
         if used["sized"]
@@ -184,7 +183,7 @@ def _places(facts: dict[str, Any]) -> Answer:
     rows = facts["places"]
     named = [row for row in rows if row["ip"]]
     if not rows:
-        text = f"No use is recorded {_scope(facts, 'usage')}."
+        text = f"No use is recorded {scope(facts, 'usage')}."
     elif not named:
         text = "The usage log names no addresses."
     else:
@@ -194,11 +193,9 @@ def _places(facts: dict[str, Any]) -> Answer:
             known["calls"] += row["calls"]
         listed = "; ".join(
             f"{ip} ({plural(entry['calls'], 'call')}, first {when(entry['first'])} UTC)"
-            for ip, entry in list(addresses.items())[:_FEW]
+            for ip, entry in list(addresses.items())[:FEW]
         )
-        more = (
-            f"; and {plural(len(addresses) - _FEW, 'more address', 'more addresses')}" if len(addresses) > _FEW else ""
-        )
+        more = f"; and {plural(len(addresses) - FEW, 'more address', 'more addresses')}" if len(addresses) > FEW else ""
         agents = {row["user_agent"] for row in rows if row["user_agent"]}
         text = f"From {plural(len(addresses), 'address', 'addresses')}, in order of appearance: {listed}{more}."
         text += f" {plural(len(agents), 'user agent')}." if agents else " The log names no user agent."
@@ -208,12 +205,12 @@ def _places(facts: dict[str, Any]) -> Answer:
 def _downstream(facts: dict[str, Any]) -> Answer:
     rows = facts["children"]
     if not rows:
-        text = f"No token made from it by exchange is recorded {_scope(facts, 'issuance')}."
+        text = f"No token made from it by exchange is recorded {scope(facts, 'issuance')}."
     else:
         clients = sorted({row["client_id"] or "an unnamed client" for row in rows})
         calls = sum(row["calls"] for row in rows)
         text = (
-            f"{plural(len(rows), 'token')} by exchange, for {_listed(clients)}; "
+            f"{plural(len(rows), 'token')} by exchange, for {listed(clients)}; "
             f"{plural(calls, 'successful call')} with them. "
             "No revocation of its own tokens covers these."
         )
@@ -227,14 +224,14 @@ def _revoked(facts: dict[str, Any]) -> Answer:
         f"{row['actor_id'] or row['initiator'] or 'somebody the log does not name'}"
         + (f" ({row['reason']})" if row["reason"] else "")
         + _lead_time(row)
-        for row in rows[:_FEW]
+        for row in rows[:FEW]
     ]
-    if len(rows) > _FEW:
-        parts.append(f"and {plural(len(rows) - _FEW, 'more revocation')}")
+    if len(rows) > FEW:
+        parts.append(f"and {plural(len(rows) - FEW, 'more revocation')}")
     text = (
         "; ".join(parts) + "."
         if parts
-        else f"No revocation that took anything of it away is recorded {_scope(facts, 'revocation')}."
+        else f"No revocation that took anything of it away is recorded {scope(facts, 'revocation')}."
     )
     failed = sum(row["outcome"] != "success" for row in other)
     narrowed = sum(row["outcome"] == "success" and row["kind"] == "downgrade" for row in other)
@@ -263,9 +260,9 @@ def _effective(facts: dict[str, Any]) -> Answer:
     elif len(rows) == 1:
         text = rows[0]["answer"] + _after(facts)
     else:
-        text = "; ".join(f"{when(row['revoked_at'])} UTC: {row['answer']}" for row in rows[:_FEW]) + _after(facts)
+        text = "; ".join(f"{when(row['revoked_at'])} UTC: {row['answer']}" for row in rows[:FEW]) + _after(facts)
     if rows and any(row["effective"] == "not_demonstrated" for row in rows):
-        text += f" What counts is {_scope(facts, 'usage').removeprefix('in ')}."
+        text += f" What counts is {scope(facts, 'usage').removeprefix('in ')}."
     return Answer("Was it effective?", text, tuple(rows), ("revocation", "usage"))
 
 
@@ -286,12 +283,12 @@ def _rules(facts: dict[str, Any]) -> Answer:
     for finding in broken:
         events[finding["rule"], finding["title"], finding["severity"]] += finding["events"]
     parts = [f"{rule}: {title} ({level}, {plural(count, 'event')})" for (rule, title, level), count in events.items()]
-    more = f"; and {number(len(parts) - _FEW)} more" if len(parts) > _FEW else ""
-    asked = _listed(facts["rules_asked"])
+    more = f"; and {number(len(parts) - FEW)} more" if len(parts) > FEW else ""
+    asked = listed(facts["rules_asked"])
     text = (
-        "; ".join(parts[:_FEW]) + f"{more}. Asked were {asked}."
+        "; ".join(parts[:FEW]) + f"{more}. Asked were {asked}."
         if parts
-        else f"Rules {asked} found no violation {_scope(facts, 'usage')}."
+        else f"Rules {asked} found no violation {scope(facts, 'usage')}."
     )
     if open_ones:
         text += f" {plural(len(open_ones), 'question')} of theirs could not be decided."
@@ -308,22 +305,7 @@ def _told(facts: dict[str, Any]) -> Answer:
 
 
 def _unknown(facts: dict[str, Any]) -> Answer:
-    lines = []
-    held = {row["log"] for row in facts["coverage"]}
-    lines += [
-        f"no {log} log of these sources is held" for log in ("issuance", "usage", "revocation") if log not in held
-    ]
-    lines += [
-        f"the {row['log']} log of {row['source']} covers {share(row['share'])} of the time from "
-        f"{when(row['from'])[:19]} to {when(row['until'])[:19]} UTC"
-        for row in facts["coverage"]
-        if row["share"] is not None and row["share"] < 0.999 and not row["in_part"]
-    ]
-    lines += [
-        f"what the {row['log']} log of {row['source']} does not show: it shows only some of what happened"
-        for row in facts["coverage"]
-        if row["in_part"]
-    ]
+    lines = outside(facts)
     keys = {row["join_key"]: row["calls"] for row in facts["keys"]}
     if keys.get("unattributed"):
         lines.append(f"{plural(keys['unattributed'], 'call')} belong to no grant that the logs name")
@@ -332,13 +314,13 @@ def _unknown(facts: dict[str, Any]) -> Answer:
     lines += [
         f"which token the revocation at {when(row['revoked_at'])} UTC ended: it names “{row['token_name']}”, as "
         f"{plural(len(row['token_ids']), 'token')} were called, {len(row['issued_before'] or ())} of them issued before"
-        for row in facts["ambiguous"][:_FEW]
+        for row in facts["ambiguous"][:FEW]
     ]
     lines += [
         f"whether the revocation in {row['source']} at {when(row['revoked_at'])} UTC was meant to reach {row['used_in']}, "
         f"where {plural(row['calls'], 'call')} succeeded after it, the last at {when(row['last_used_at'])} UTC: they are "
         "one by the identities file or the provider, and tokens of two sources are not joined"
-        for row in facts["elsewhere"][:_FEW]
+        for row in facts["elsewhere"][:FEW]
     ]
     unknown = sum(row["calls"] for row in facts["operations"] if not row["known"])
     if unknown:
@@ -349,24 +331,6 @@ def _unknown(facts: dict[str, Any]) -> Answer:
         "what happened at servers whose logs were not loaded, and what was done with data after it was returned"
     )
     return Answer("What cannot be known from these logs?", _sentence("; ".join(lines)), (), ())
-
-
-def _scope(facts: dict[str, Any], log: str) -> str:
-    """Return where and when nothing was seen, and how much of that time the log is there."""
-    rows = [row for row in facts["coverage"] if row["log"] == log]
-    if not rows:
-        return f"in these logs, but no {log} log is held, so that means nothing"
-    return "in " + " and ".join(
-        f"the {log} log of {row['source']} between {when(row['from'])[:19]} and {when(row['until'])[:19]} UTC "
-        + ("(in part: its silence proves nothing)" if row["in_part"] else f"(coverage {share(row['share'])})")
-        for row in rows
-    )
-
-
-def _listed(names: list[str]) -> str:
-    if len(names) > _FEW:
-        return ", ".join(names[:_FEW]) + f" and {len(names) - _FEW} more"
-    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1] if names else ""
 
 
 def _sentence(text: str) -> str:

@@ -96,6 +96,7 @@ class Case:
             self.facts = collect(engine, self.about, self._values, local)
             self.facts["broken"] = [row for row in local if row["verdict"] != "clear" and self._concerns(row)]
             self.facts["rules_asked"] = list(LOCAL)
+            self.facts |= {"since": format_time(self.window.since), "until": format_time(self.window.until)}
             self._timeline = read_timeline(engine, self.about, self.window, self._values)
 
     def timeline(self) -> Timeline:

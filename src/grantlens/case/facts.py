@@ -154,19 +154,34 @@ WHERE i.outcome <> 'success'
 ORDER BY i.issued_at, i.source, i.event_id
 """
 
-_COVERAGE = """
-WITH sourced AS (
-    SELECT DISTINCT source FROM issuance UNION SELECT DISTINCT source FROM usage_caller
-           UNION SELECT DISTINCT source FROM revocation
+# Rows that name no tenant are taken for the tenant's that others of the same source name, as coverage takes them.
+_SOURCES = """
+CREATE OR REPLACE TEMP TABLE case_source AS
+WITH own AS (
+    SELECT i.source, i.tenant FROM issuance i
+    WHERE {own_i} OR (i.source, i.token_id) IN (SELECT (source, token_id) FROM focus_token)
+       OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
+    UNION SELECT c.source, c.tenant FROM usage_caller c JOIN focus_caller USING (caller_id)
+    UNION SELECT r.source, r.tenant FROM revocation r
+    WHERE {own_r} OR (r.source, r.event_id) IN (SELECT (source, revocation_event) FROM focus_revocation)
+),
+tenants AS (
+    SELECT source, count(DISTINCT tenant) AS number FROM coverage GROUP BY source
 )
-SELECT c.source, c.log::VARCHAR AS log, c.in_part, min(greatest(c.covered_from, $since)) AS "from", max(least(c.covered_until,
-       $until)) AS "until",
-       round(sum((epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, $since)))
-           / (epoch_us($until::TIMESTAMPTZ) - epoch_us($since::TIMESTAMPTZ))), 6) AS share
-FROM covered_time c JOIN sourced USING (source)
-WHERE c.tenant IS NULL AND c.covered_from < $until AND c.covered_until > $since
-GROUP BY c.source, c.log, c.in_part
-ORDER BY c.source, list_position(['issuance', 'usage', 'revocation'], c.log::VARCHAR), c.in_part
+SELECT source, tenant, source || CASE WHEN number > 1 AND tenant IS NOT NULL THEN ' (tenant ' || tenant || ')' ELSE '' END AS name
+FROM own LEFT JOIN tenants USING (source)
+QUALIFY tenant IS NOT NULL OR count(tenant) OVER (PARTITION BY source) = 0
+"""
+
+_COVERAGE = """
+SELECT s.source, s.tenant, s.name, c.log::VARCHAR AS log, c.in_part, min(greatest(c.covered_from, $since)) AS "from",
+       max(least(c.covered_until, $until)) AS "until",
+       sum(epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, $since)))
+           / (epoch_us($until::TIMESTAMPTZ) - epoch_us($since::TIMESTAMPTZ)) AS share
+FROM case_source s JOIN covered_time c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant
+WHERE c.covered_from < $until AND c.covered_until > $since
+GROUP BY s.source, s.tenant, s.name, c.log, c.in_part
+ORDER BY s.source, s.tenant, list_position(['issuance', 'usage', 'revocation'], c.log::VARCHAR), c.in_part
 """
 
 _REGISTER = """
@@ -212,7 +227,7 @@ GROUP BY ALL ORDER BY r.revoked_at, r.revocation_event, c.source
 def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the facts; reads the relations and the focus tables.
 
-    It leaves `case_call` and `focus_revocation` behind. `reissued` holds the findings of REV-2.
+    It leaves `case_call`, `focus_revocation` and `case_source` behind. `reissued` holds the findings of REV-2.
     """
     lay_facts(engine, about, values)
     return {
@@ -225,6 +240,7 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: l
         "revocations": _revocations(engine, values, reissued),
         "other_revocations": ask(engine, about.into(_OTHER_REVOCATIONS), values),
         "refused": ask(engine, about.into(_REFUSED), values),
+        "sources": ask(engine, "SELECT source, tenant, name FROM case_source ORDER BY source, tenant"),
         "coverage": ask(engine, _COVERAGE, values),
         "register": ask(engine, _REGISTER, values),
         "keys": ask(engine, _KEYS, values),
@@ -235,9 +251,10 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: l
 
 
 def lay_facts(engine: Engine, about: Asked, values: Mapping[str, Any]) -> None:
-    """Make the tables case_call and focus_revocation."""
+    """Make the tables case_call, focus_revocation and case_source."""
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_call AS {CALLS}", values)
     engine.execute(about.into(_ENDED), values)
+    engine.execute(about.into(_SOURCES), values)
 
 
 def _revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -249,5 +266,5 @@ def _revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[
 
 def drop_facts(engine: Engine) -> None:
     """Drop what `collect` left behind."""
-    for name in ("case_call", "focus_revocation"):
+    for name in ("case_call", "focus_revocation", "case_source"):
         engine.execute(f"DROP TABLE IF EXISTS temp.{name}")

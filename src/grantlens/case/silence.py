@@ -1,0 +1,57 @@
+"""What silence is worth in a case: where its logs are there, for how much of its time, and which are missing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grantlens.case.listing import listed
+from grantlens.report.formats import share, when
+from grantlens.schema import LOGS
+
+
+def scope(facts: dict[str, Any], log: str) -> str:
+    """Return where and when nothing was seen, how much of the case's time the log is there, and of whom it is missing."""
+    rows = [row for row in facts["coverage"] if row["log"] == log]
+    if not rows:
+        return f"in these logs, but no {log} log is held, so that means nothing"
+    held = [
+        f"the {_log(row)} between {_second(row['from'])} and {_second(row['until'])} UTC "
+        + (
+            "(in part: its silence proves nothing)"
+            if row["in_part"]
+            else f"(coverage {share(row['share'])} of the case's time)"
+        )
+        for row in rows
+    ]
+    return "; ".join([f"in {listed(held)}", *_missing(facts, log)])
+
+
+def outside(facts: dict[str, Any]) -> list[str]:
+    """Return what cannot be known because no log was there, or only a part of one."""
+    lines = [missing for log in LOGS for missing in _missing(facts, log)]
+    thin = [
+        f"the {_log(row)} covers {share(row['share'])} ({_second(row['from'])} to {_second(row['until'])})"
+        for row in facts["coverage"]
+        if row["share"] < 0.999 and not row["in_part"]
+    ]
+    if thin:
+        time = f"{_second(facts['since'])} to {_second(facts['until'])} UTC"
+        lines.append(f"what happened outside the logs: of the case's time, {time}, {listed(thin)}")
+    partial = [f"the {_log(row)}" for row in facts["coverage"] if row["in_part"]]
+    if partial:
+        lines.append(f"what is left out of {listed(partial)}: only some of what happened is there")
+    return lines
+
+
+def _missing(facts: dict[str, Any], log: str) -> list[str]:
+    held = {row["name"] for row in facts["coverage"] if row["log"] == log}
+    names = [row["name"] for row in facts["sources"] if row["name"] not in held]
+    return [f"no {log} log of {listed(names)} is held"] if names else []
+
+
+def _log(row: dict[str, Any]) -> str:
+    return f"{row['log']} log of {row['name']}"
+
+
+def _second(moment: str) -> str:
+    return when(moment)[:19]

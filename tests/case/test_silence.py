@@ -1,0 +1,79 @@
+"""What a case says of the time in which nothing was seen."""
+
+import grantlens as gl
+from grantlens.case.silence import outside, scope
+from grantlens.rules.example import consent, logs_from_to, revoked, token, use
+
+UNKNOWN = "What cannot be known from these logs?"
+USED = "When was it first and last used?"
+OURS = (consent("10 08:00", ["mail.read"]), token("10 09:00", "t1", ["mail.read"]), revoked("10 12:00"))
+
+
+def of(records, **more):
+    return [record | more for record in records]
+
+
+def test_another_tenant_and_another_source_that_log_on_prove_nothing(store_of):
+    here = of((*OURS, *logs_from_to("10 08:00", "10 12:00")), tenant="a")
+    there = of(logs_from_to("01 00:00", "30 00:00"), tenant="b")
+    elsewhere = of(
+        [revoked("05 12:00", "policy", client_id=None, subject_id=None, issued_before="2026-07-05T12:00:00Z")],
+        source="okta",
+    )
+    case = gl.Case(store_of(*here, *there, *elsewhere), client="app")
+    assert {(row["source"], row["tenant"]) for row in case.facts["coverage"]} == {("native", "a")}
+    four_hours = 4 / (29 * 24)
+    (usage,) = [row for row in case.facts["coverage"] if row["log"] == "usage"]
+    assert abs(usage["share"] - four_hours) < 1e-6
+    assert case.answers()[USED] == (
+        "No use is recorded in the usage log of native (tenant a) between 2026-07-10 08:00:00 and 2026-07-10 12:00:00 UTC "
+        "(coverage 0.6 % of the case's time)."
+    )
+    (unproven,) = [row for part in case.findings for row in part.to_dicts() if row["rule"] == "REV-6"]
+    assert unproven["verdict"] == "indeterminate"
+
+
+def test_rows_that_name_no_tenant_add_none(store_of):
+    bare = of(logs_from_to("10 08:00", "10 12:00"))
+    mine = [consent("10 08:00", ["mail.read"], tenant="a"), use("10 11:00", "GET /v1/messages/7", "t9")]
+    other = of(logs_from_to("01 00:00", "30 00:00"), tenant="b")
+    facts = gl.Case(store_of(*bare, *mine, *other), client="app").facts
+    assert [(row["source"], row["tenant"]) for row in facts["sources"]] == [("native", "a")]
+    assert {row["until"] for row in facts["coverage"] if row["log"] == "usage"} == {"2026-07-10T12:00:00.000001Z"}
+
+
+def test_the_tenant_is_named_only_where_the_source_has_several(store_of):
+    records = of((*OURS, *logs_from_to("10 08:00", "10 18:00")), tenant="a")
+    assert "the usage log of native between" in gl.Case(store_of(*records), client="app").answers()[USED]
+
+
+def test_a_share_says_of_which_time_it_is(store_of):
+    others = of(logs_from_to("01 00:00", "21 00:00"), source="okta")
+    answer = gl.Case(store_of(*OURS, *others), client="app").answers()[UNKNOWN]
+    assert (
+        "what happened outside the logs: of the case's time, 2026-07-01 00:00:00 to 2026-07-21 00:00:00 UTC, "
+        "the issuance log of native covers 0.8 % (2026-07-10 08:00:00 to 2026-07-10 12:00:00) and " in answer
+    )
+
+
+def test_a_log_of_which_only_a_part_is_there_has_no_share():
+    row = {
+        "log": "usage",
+        "name": "auth0",
+        "from": "2026-07-01T00:00:00Z",
+        "until": "2026-07-02T00:00:00Z",
+        "share": 0.1,
+    }
+    facts = {"sources": [{"name": "auth0"}], "coverage": [row | {"in_part": True}]}
+    assert scope(facts, "usage").endswith("UTC (in part: its silence proves nothing)")
+    *missing, partial = outside(facts)
+    assert missing == ["no issuance log of auth0 is held", "no revocation log of auth0 is held"]
+    assert partial == "what is left out of the usage log of auth0: only some of what happened is there"
+
+
+def test_a_log_that_one_of_two_sources_lacks_is_missed(store_of):
+    native = (*OURS, *logs_from_to("10 08:00", "10 18:00"))
+    okta = of([consent("10 08:00", ["mail.read"]), revoked("10 12:00", event_id="r2")], source="okta")
+    answers = gl.Case(store_of(*native, *okta), client="app").answers()
+    assert answers[UNKNOWN].startswith("No usage log of okta is held; ")
+    assert answers[USED].endswith("of the case's time); no usage log of okta is held.")
