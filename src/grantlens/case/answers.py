@@ -87,34 +87,46 @@ def answer_all(about: Asked, facts: dict[str, Any]) -> Answers:
 
 
 def _consent(facts: dict[str, Any]) -> Answer:
-    grants = facts["grants"]
-    parts = []
-    for grant in grants[:FEW]:
-        scopes = (
-            "scopes that the log does not name" if grant["scopes"] is None else listed(grant["scopes"]) or "no scope"
-        )
-        who = grant["consent_actor"] or grant["subject_id"] or "somebody the log does not name"
-        how = f" ({grant['consent_kind']} consent)" if grant["consent_kind"] else ""
-        verb = "consented" if grant["by_consent"] else "no consent is logged; first token"
-        start = f"{when(grant['opened_at'])} UTC: {verb}"
-        parts.append(
-            f"{start}{f' by {who}{how}' if grant['by_consent'] else ''}, for "
-            f"{grant['client_id'] or 'an unnamed client'}, "
-            f"to {scopes} (grant {grant['grant_id']})"
-        )
-    if len(grants) > FEW:
-        parts.append(f"and {plural(len(grants) - FEW, 'more grant')}")
-    issued = facts["issued"]
-    if grants:
-        text = "; ".join(parts) + f". {plural(issued['tokens'], 'token')} came of it."
+    rows, issued = facts["consents"], facts["issued"]
+    tokens = plural(issued["tokens"], "token")
+    if rows:
+        parts = [_consented(row) for row in rows[:FEW]]
+        if len(rows) > FEW:
+            parts.append(f"and {plural(len(rows) - FEW, 'more consent')}")
+        text = f"{'; '.join(parts)}. {_came(issued)}"
     elif issued["tokens"]:
-        text = (
-            f"{plural(issued['tokens'], 'token')} were issued, the first at "
-            f"{when(issued['first_issued_at'])} UTC; no grant is named."
-        )
+        were = "was" if issued["tokens"] == 1 else "were"
+        text = f"{tokens} {were} issued, the first at {when(issued['first_issued_at'])} UTC; no grant is named."
     else:
         text = f"No issuance is recorded {scope(facts, 'issuance')}."
-    return Answer("Who consented to what, and when?", text, tuple(grants), ("issuance",))
+    return Answer("Who consented to what, and when?", text, tuple(rows), ("issuance",))
+
+
+def _consented(row: dict[str, Any]) -> str:
+    """Return one consent with its own scopes and actor; what another one gave is no part of it."""
+    scopes = "scopes that the log does not name" if row["scopes"] is None else listed(row["scopes"]) or "no scope"
+    client, start = row["client_id"] or "an unnamed client", f"{when(row['consented_at'])} UTC"
+    if row["kind"] is None:
+        return f"{start}: no consent is logged; first token, for {client}; its tokens held {scopes} (grant {row['grant_id']})"
+    own = row["consent_kind"] == "user"
+    who = row["consent_actor"] or (own and row["subject_id"]) or "somebody the log does not name"
+    how = f" ({row['consent_kind']} consent)" if row["consent_kind"] else ""
+    whose = "" if own or row["subject_id"] in (None, who, client) else f" on behalf of {row['subject_id']}"
+    more = row["times"] - 1
+    again = (
+        f", and {'again' if more == 1 else f'{number(more)} times again, last'} {when(row['last_consented_at'])} UTC"
+    )
+    verb = "consented" if row["kind"] == "consent" else "changed"
+    return f"{start}: {verb} by {who}{how}, for {client}{whose}, to {scopes} (grant {row['grant_id']}){again if more else ''}"
+
+
+def _came(issued: dict[str, Any]) -> str:
+    tokens, all_of_them = issued["tokens"], issued["of_grants"]
+    if all_of_them is None or not 0 < tokens < all_of_them:
+        return f"{plural(tokens, 'token')} came of it."
+    this = "this token is one" if tokens == 1 else f"this case is about {number(tokens)}"
+    more = "" if tokens == 1 else ": the token and what was refreshed from it"
+    return f"{number(all_of_them)} tokens of the same client and subject came of it; {this} of them{more}."
 
 
 def _owner(facts: dict[str, Any]) -> Answer:

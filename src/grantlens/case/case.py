@@ -187,8 +187,9 @@ class Case:
 
     def __repr__(self) -> str:
         used = self.facts["used"]
+        grants = {(row["source"], row["grant_id"]) for row in self.facts["consents"]}
         return (
-            f"Case {visible(str(self.about))}: {used['calls']} calls, {len(self.facts['grants'])} grants, "
+            f"Case {visible(str(self.about))}: {used['calls']} calls, {len(grants)} grants, "
             f"{len(self.facts['revocations'])} revocations"
         )
 

@@ -15,34 +15,35 @@ if TYPE_CHECKING:
 MOST = 200
 """Rows of a list that go into an answer; counts are always exact."""
 
-_GRANTS = """
+# What a grant held before its first consent in the log, it held by its tokens alone.
+_CONSENTS = """
 WITH consent AS (
-    SELECT i.source, i.grant_id, i.issued_at, i.consent_actor, i.consent_kind, i.scopes, i.scopes_requested,
-           i.grant_type,
-           i.ip, i.user_agent, i.event_id, i.batch_id, i.line_no
+    SELECT i.source, i.grant_id, i.client_id, i.subject_id, i.kind, i.consent_actor, i.consent_kind, list_sort(i.scopes) AS scopes, i.issued_at
     FROM issued i JOIN focus_grant USING (source, grant_id)
-    WHERE i.kind IN ('consent', 'change')
+    WHERE i.kind IN ('consent', 'change') AND i.issued_at < $until
+),
+first_consent AS (
+    SELECT source, grant_id, min(issued_at) AS issued_at FROM consent GROUP BY source, grant_id
+),
+by_token AS (
+    SELECT g.source, g.grant_id, g.client_id, g.subject_id, NULL AS kind, NULL AS consent_actor, NULL AS consent_kind,
+           list_sort(list_distinct(flatten(list(g.scopes) FILTER (g.scopes IS NOT NULL)))) AS scopes, g.opened_at
+    FROM grant_state g JOIN focus_grant USING (source, grant_id) LEFT JOIN first_consent f USING (source, grant_id)
+    WHERE g.valid_from < coalesce(f.issued_at, $until)
+    GROUP BY g.source, g.grant_id, g.client_id, g.subject_id, g.opened_at
 )
-SELECT g.source, g.grant_id, min(g.client_id) AS client_id, min(g.client_name) AS client_name,
-       min(g.subject_id) AS subject_id,
-       min(g.subject_name) AS subject_name, min(g.subject_kind) AS subject_kind, g.opened_at,
-       min(g.ended_at) AS ended_at,
-       min(g.ended_by) AS ended_by,
-       CASE WHEN NOT isinf(max(g.valid_until)) THEN max(g.valid_until) END AS closed_at,
-       arg_max(g.scopes, g.valid_from) AS scopes, bool_or(g.by_consent) AS by_consent,
-       min(c.consent_actor) AS consent_actor, min(c.consent_kind) AS consent_kind, min(c.ip) AS consent_ip
-FROM grant_state g
-JOIN focus_grant USING (source, grant_id)
-LEFT JOIN consent c ON c.source = g.source AND c.grant_id = g.grant_id AND c.issued_at = g.opened_at
-GROUP BY g.source, g.grant_id, g.opened_at
-ORDER BY g.opened_at, g.source, g.grant_id
+SELECT source, grant_id, client_id, subject_id, kind, consent_actor, consent_kind, scopes,
+       min(issued_at) AS consented_at, max(issued_at) AS last_consented_at, count(DISTINCT issued_at) AS times
+FROM (FROM consent UNION ALL FROM by_token)
+GROUP BY ALL
+ORDER BY consented_at, source, grant_id, kind, consent_actor, scopes
 """
+"""Each different consent with its own scopes and actor; kind is NULL where the log has none and tokens opened the grant."""
 
 _ISSUED = """
-SELECT count(*) AS tokens, count(*) FILTER (t.token_kind = 'access') AS access_tokens,
-       count(*) FILTER (t.token_kind = 'refresh') AS refresh_tokens,
-       min(t.issued_at) AS first_issued_at, max(t.issued_at) AS last_issued_at, max(t.expires_at) AS last_expiry,
-       count(*) FILTER (t.expires_at IS NULL) AS endless
+SELECT count(*) AS tokens, min(t.issued_at) AS first_issued_at,
+       CASE WHEN $kind = 'token' THEN (
+           SELECT count(*) FROM token o JOIN focus_grant USING (source, grant_id) WHERE o.issued_at < $until) END AS of_grants
 FROM token t JOIN focus_token USING (source, token_id)
 WHERE t.issued_at < $until
 """
@@ -145,15 +146,6 @@ WHERE r.revoked_at < $until AND (r.outcome <> 'success' OR r.kind NOT IN ('revok
 ORDER BY r.revoked_at, r.source, r.event_id
 """
 
-_REFUSED = """
-SELECT i.source, i.issued_at, i.kind::VARCHAR AS kind, i.outcome::VARCHAR AS outcome, i.grant_id, i.parent_token_id
-FROM issuance i
-WHERE i.outcome <> 'success'
-  AND ({own_i} OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
-       OR (i.source, i.parent_token_id) IN (SELECT (source, token_id) FROM focus_token))
-ORDER BY i.issued_at, i.source, i.event_id
-"""
-
 # Rows that name no tenant are taken for the tenant's that others of the same source name, as coverage takes them.
 _SOURCES = """
 CREATE OR REPLACE TEMP TABLE case_source AS
@@ -231,7 +223,7 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: l
     """
     lay_facts(engine, about, values)
     return {
-        "grants": ask(engine, _GRANTS, values),
+        "consents": ask(engine, _CONSENTS, values),
         "issued": ask(engine, _ISSUED, values)[0],
         "used": ask(engine, _USED, values)[0],
         "operations": ask(engine, _OPERATIONS, values),
@@ -239,7 +231,6 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: l
         "children": ask(engine, _CHILDREN, values),
         "revocations": _revocations(engine, values, reissued),
         "other_revocations": ask(engine, about.into(_OTHER_REVOCATIONS), values),
-        "refused": ask(engine, about.into(_REFUSED), values),
         "sources": ask(engine, "SELECT source, tenant, name FROM case_source ORDER BY source, tenant"),
         "coverage": ask(engine, _COVERAGE, values),
         "register": ask(engine, _REGISTER, values),

@@ -1,0 +1,86 @@
+"""What a case answers, in words."""
+
+import pytest
+
+import grantlens as gl
+from grantlens.rules.example import consent, refreshed, revoked, token, use
+
+CONSENT = "Who consented to what, and when?"
+
+
+def test_each_consent_is_told_with_its_own_scopes_and_its_own_actor(store_of):
+    store = store_of(
+        consent("01 08:00", ["mail.read"], consent_actor="ann"),
+        consent("02 08:00", ["mail.send", "mail.read"], consent_actor="boss", consent_kind="admin"),
+    )
+    assert gl.Case(store, client="app").answers()[CONSENT] == (
+        "2026-07-01 08:00:00 UTC: consented by ann (user consent), for app, to mail.read (grant g1); "
+        "2026-07-02 08:00:00 UTC: consented by boss (admin consent), for app on behalf of ann, to mail.read and mail.send "
+        "(grant g1). 0 tokens came of it."
+    )
+
+
+def test_a_sample_is_told_as_its_log_has_it(sample_store):
+    answer = gl.Case(sample_store, client="board-views").answers()[CONSENT]
+    first, second = answer.split("; ")
+    assert first.startswith("2026-06-03")
+    assert "to offline_access and tickets.read (grant" in first
+    assert second.startswith("2026-07-30")
+    assert "to offline_access, tickets.read and tickets.write (grant" in second
+
+
+@pytest.mark.parametrize(
+    ("more", "by"),
+    [
+        ({"consent_kind": "user"}, "by ann (user consent), for app, to"),
+        ({"consent_kind": "admin"}, "by somebody the log does not name (admin consent), for app on behalf of ann, to"),
+        ({"consent_kind": None}, "by somebody the log does not name, for app on behalf of ann, to"),
+    ],
+)
+def test_who_is_not_named_is_the_person_only_where_people_consent_for_themselves(store_of, more, by):
+    assert by in gl.Case(store_of(consent("01 08:00", ["mail.read"], **more)), client="app").answers()[CONSENT]
+
+
+def test_the_same_consent_again_is_told_once(store_of):
+    days = [consent(f"{day} 08:00", ["mail.read"], consent_actor="ann") for day in ("01", "02", "02", "03")]
+    sent = consent("02 09:00", ["mail.send"], consent_actor="ann")
+    answer = gl.Case(store_of(*days, sent), client="app").answers()[CONSENT]
+    assert answer.count("consented by") == 2
+    assert "to mail.read (grant g1), and 2 times again, last 2026-07-03 08:00:00 UTC; 2026-07-02 09:00:00 UTC" in answer
+
+
+def test_many_consents_are_counted(store_of):
+    store = store_of(*(consent("01 08:00", ["mail.read"], f"g{n}", subject_id=f"s{n}") for n in range(8)))
+    answer = gl.Case(store, client="app").answers()[CONSENT]
+    assert answer.count("consented by") == 5
+    assert "; and 3 more consents. " in answer
+
+
+def test_what_tokens_held_before_the_first_consent_is_no_consent(store_of):
+    store = store_of(
+        token("01 08:00", "t1", ["mail.read"]),
+        token("02 08:00", "t2", ["mail.read", "files.read"]),
+        consent("03 08:00", ["mail.send"], consent_actor="ann"),
+        token("04 08:00", "t3", ["mail.send"]),
+    )
+    assert gl.Case(store, client="app").answers()[CONSENT] == (
+        "2026-07-01 08:00:00 UTC: no consent is logged; first token, for app; its tokens held files.read and mail.read "
+        "(grant g1); 2026-07-03 08:00:00 UTC: consented by ann (user consent), for app, to mail.send (grant g1). "
+        "3 tokens came of it."
+    )
+
+
+def test_a_token_is_one_of_those_that_came_of_its_grant(store_of):
+    store = store_of(
+        consent("01 08:00", ["mail.read"]),
+        token("01 09:00", "t1", ["mail.read"]),
+        token("01 10:00", "r1", ["mail.read"], token_kind="refresh"),
+        refreshed("01 11:00", "t2", "r1", ["mail.read"]),
+        use("01 12:00", "GET /v1/messages/7", "t2"),
+    )
+    told = {name: gl.Case(store, token=name).answers()[CONSENT] for name in ("t1", "r1")}
+    came = "3 tokens of the same client and subject came of it; "
+    assert told["t1"].endswith(f"{came}this token is one of them.")
+    assert told["r1"].endswith(f"{came}this case is about 2 of them: the token and what was refreshed from it.")
+    alone = store_of(consent("01 08:00", ["mail.read"]), token("01 09:00", "t1", ["mail.read"]), revoked("01 10:00"))
+    assert gl.Case(alone, token="t1").answers()[CONSENT].endswith(" 1 token came of it.")
