@@ -3,9 +3,12 @@
 import pytest
 
 import grantlens as gl
+from grantlens.register.identities import Identities
 from grantlens.rules.example import consent, refreshed, revoked, token, use
 
 CONSENT = "Who consented to what, and when?"
+REVOKED = "When was it revoked, and by whom?"
+UNKNOWN = "What cannot be known from these logs?"
 
 
 def test_each_consent_is_told_with_its_own_scopes_and_its_own_actor(store_of):
@@ -84,3 +87,41 @@ def test_a_token_is_one_of_those_that_came_of_its_grant(store_of):
     assert told["r1"].endswith(f"{came}this case is about 2 of them: the token and what was refreshed from it.")
     alone = store_of(consent("01 08:00", ["mail.read"]), token("01 09:00", "t1", ["mail.read"]), revoked("01 10:00"))
     assert gl.Case(alone, token="t1").answers()[CONSENT].endswith(" 1 token came of it.")
+
+
+@pytest.fixture
+def twice(store_of):
+    """Return a store in which one client id occurs in two sources."""
+    return store_of(
+        consent("01 08:00", ["mail.read"], consent_actor="ann"),
+        revoked("02 08:00", "client"),
+        consent("03 08:00", ["repo"], "g2", consent_actor="ann", source="github"),
+        revoked("04 08:00", "client", event_id="r2", source="github"),
+    )
+
+
+def test_an_id_of_two_sources_is_not_silently_one(twice):
+    answers = gl.Case(twice, client="app").answers()
+    assert answers[UNKNOWN].startswith(
+        "Whether app is one client in github and native: it is an id in each, and nothing shows that they are one; "
+    )
+    assert "2026-07-01 08:00:00 UTC in native: consented by ann" in answers[CONSENT]
+    assert "2026-07-03 08:00:00 UTC in github: consented by ann" in answers[CONSENT]
+    assert (
+        "2026-07-02 08:00:00 UTC in native: client app by admin; 2026-07-04 08:00:00 UTC in github:" in answers[REVOKED]
+    )
+    assert gl.Case(twice, grant="g2").answers()[CONSENT].startswith("2026-07-03 08:00:00 UTC: consented by ann")
+
+
+def test_what_the_identities_file_calls_one_is_one(twice):
+    both = [{"kind": "client", "name": "App", "source": source, "id": "app"} for source in ("github", "native")]
+    twice.add(Identities(tuple(both)))
+    for name in ("app", "App"):
+        assert "nothing shows" not in gl.Case(twice, client=name).answers()[UNKNOWN]
+
+
+def test_what_the_identities_file_calls_two_is_not_shown_to_be_one(twice):
+    both = [{"kind": "client", "name": source, "source": source, "id": "app"} for source in ("github", "native")]
+    twice.add(Identities(tuple(both)))
+    assert "one client in github and native" in gl.Case(twice, client="app").answers()[UNKNOWN]
+    assert "nothing shows" not in gl.Case(twice, client="github").answers()[UNKNOWN]

@@ -90,7 +90,7 @@ def _consent(facts: dict[str, Any]) -> Answer:
     rows, issued = facts["consents"], facts["issued"]
     tokens = plural(issued["tokens"], "token")
     if rows:
-        parts = [_consented(row) for row in rows[:FEW]]
+        parts = [_moment(facts, row, "consented_at") + _consented(row) for row in rows[:FEW]]
         if len(rows) > FEW:
             parts.append(f"and {plural(len(rows) - FEW, 'more consent')}")
         text = f"{'; '.join(parts)}. {_came(issued)}"
@@ -105,9 +105,9 @@ def _consent(facts: dict[str, Any]) -> Answer:
 def _consented(row: dict[str, Any]) -> str:
     """Return one consent with its own scopes and actor; what another one gave is no part of it."""
     scopes = "scopes that the log does not name" if row["scopes"] is None else listed(row["scopes"]) or "no scope"
-    client, start = row["client_id"] or "an unnamed client", f"{when(row['consented_at'])} UTC"
+    client = row["client_id"] or "an unnamed client"
     if row["kind"] is None:
-        return f"{start}: no consent is logged; first token, for {client}; its tokens held {scopes} (grant {row['grant_id']})"
+        return f"no consent is logged; first token, for {client}; its tokens held {scopes} (grant {row['grant_id']})"
     own = row["consent_kind"] == "user"
     who = row["consent_actor"] or (own and row["subject_id"]) or "somebody the log does not name"
     how = f" ({row['consent_kind']} consent)" if row["consent_kind"] else ""
@@ -117,7 +117,7 @@ def _consented(row: dict[str, Any]) -> str:
         f", and {'again' if more == 1 else f'{number(more)} times again, last'} {when(row['last_consented_at'])} UTC"
     )
     verb = "consented" if row["kind"] == "consent" else "changed"
-    return f"{start}: {verb} by {who}{how}, for {client}{whose}, to {scopes} (grant {row['grant_id']}){again if more else ''}"
+    return f"{verb} by {who}{how}, for {client}{whose}, to {scopes} (grant {row['grant_id']}){again if more else ''}"
 
 
 def _came(issued: dict[str, Any]) -> str:
@@ -203,13 +203,13 @@ def _places(facts: dict[str, Any]) -> Answer:
         for row in named:
             known = addresses.setdefault(row["ip"], {"calls": 0, "first": row["first_used_at"]})
             known["calls"] += row["calls"]
-        listed = "; ".join(
+        told = "; ".join(
             f"{ip} ({plural(entry['calls'], 'call')}, first {when(entry['first'])} UTC)"
             for ip, entry in list(addresses.items())[:FEW]
         )
         more = f"; and {plural(len(addresses) - FEW, 'more address', 'more addresses')}" if len(addresses) > FEW else ""
         agents = {row["user_agent"] for row in rows if row["user_agent"]}
-        text = f"From {plural(len(addresses), 'address', 'addresses')}, in order of appearance: {listed}{more}."
+        text = f"From {plural(len(addresses), 'address', 'addresses')}, in order of appearance: {told}{more}."
         text += f" {plural(len(agents), 'user agent')}." if agents else " The log names no user agent."
     return Answer("From where?", text, tuple(rows), ("usage",))
 
@@ -232,7 +232,7 @@ def _downstream(facts: dict[str, Any]) -> Answer:
 def _revoked(facts: dict[str, Any]) -> Answer:
     rows, other = facts["revocations"], facts["other_revocations"]
     parts = [
-        f"{when(row['revoked_at'])} UTC: {row['target_kind']} {row['target_id'] or ''} by "
+        f"{_moment(facts, row, 'revoked_at')}{row['target_kind']} {row['target_id'] or ''} by "
         f"{row['actor_id'] or row['initiator'] or 'somebody the log does not name'}"
         + (f" ({row['reason']})" if row["reason"] else "")
         + _lead_time(row)
@@ -272,7 +272,7 @@ def _effective(facts: dict[str, Any]) -> Answer:
     elif len(rows) == 1:
         text = rows[0]["answer"] + _after(facts)
     else:
-        text = "; ".join(f"{when(row['revoked_at'])} UTC: {row['answer']}" for row in rows[:FEW]) + _after(facts)
+        text = "; ".join(_moment(facts, row, "revoked_at") + row["answer"] for row in rows[:FEW]) + _after(facts)
     if rows and any(row["effective"] == "not_demonstrated" for row in rows):
         text += f" What counts is {scope(facts, 'usage').removeprefix('in ')}."
     return Answer("Was it effective?", text, tuple(rows), ("revocation", "usage"))
@@ -317,7 +317,7 @@ def _told(facts: dict[str, Any]) -> Answer:
 
 
 def _unknown(facts: dict[str, Any]) -> Answer:
-    lines = outside(facts)
+    lines = _unlinked(facts["unlinked"]) + outside(facts)
     keys = {row["join_key"]: row["calls"] for row in facts["keys"]}
     if keys.get("unattributed"):
         lines.append(f"{plural(keys['unattributed'], 'call')} belong to no grant that the logs name")
@@ -343,6 +343,21 @@ def _unknown(facts: dict[str, Any]) -> Answer:
         "what happened at servers whose logs were not loaded, and what was done with data after it was returned"
     )
     return Answer("What cannot be known from these logs?", _sentence("; ".join(lines)), (), ())
+
+
+def _unlinked(rows: list[dict[str, Any]]) -> list[str]:
+    """Return that nobody says whether what has the same id in several sources is the same."""
+    sources = listed([row["source"] for row in rows])
+    return [
+        f"whether {row['id']} is one {row['kind']} in {sources}: it is an id in each, and nothing shows that they are one"
+        for row in rows[:1]
+    ]
+
+
+def _moment(facts: dict[str, Any], row: dict[str, Any], key: str) -> str:
+    """Return when something happened, and in which source where the case has several."""
+    several = len({own["source"] for own in facts["sources"]}) > 1
+    return f"{when(row[key])} UTC{' in ' + row['source'] if several else ''}: "
 
 
 def _sentence(text: str) -> str:

@@ -205,6 +205,19 @@ GROUP BY ALL ORDER BY a.revoked_at, a.revocation_event
 """
 
 
+# The same id in several sources is one only where somebody says so.
+_UNLINKED = """
+WITH seen AS (
+    SELECT source FROM issuance WHERE {column} = $id AND {own}
+    UNION SELECT source FROM usage_caller WHERE {column} = $id AND {own}
+    UNION SELECT source FROM revocation WHERE {column} = $id AND {own}
+)
+SELECT s.source, $kind AS kind, $id AS id
+FROM seen s LEFT JOIN canonical_identity n ON n.source = s.source AND n.kind = $kind AND n.id = $id
+QUALIFY count(DISTINCT (n.name, CASE WHEN n.name IS NULL THEN s.source END)) OVER () > 1
+ORDER BY s.source
+"""
+
 # A revocation ends what its own source issued. Calls elsewhere by the same client or person are told, not judged.
 _ELSEWHERE = """
 SELECT r.source, r.revoked_at, r.revocation_event, c.source AS used_in, count(*) AS calls, max(u.used_at) AS last_used_at
@@ -232,6 +245,7 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: l
         "revocations": _revocations(engine, values, reissued),
         "other_revocations": ask(engine, about.into(_OTHER_REVOCATIONS), values),
         "sources": ask(engine, "SELECT source, tenant, name FROM case_source ORDER BY source, tenant"),
+        "unlinked": ask(engine, about.into(_UNLINKED, column=about.column), values),
         "coverage": ask(engine, _COVERAGE, values),
         "register": ask(engine, _REGISTER, values),
         "keys": ask(engine, _KEYS, values),
