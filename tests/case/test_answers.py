@@ -125,3 +125,21 @@ def test_what_the_identities_file_calls_two_is_not_shown_to_be_one(twice):
     twice.add(Identities(tuple(both)))
     assert "one client in github and native" in gl.Case(twice, client="app").answers()[UNKNOWN]
     assert "nothing shows" not in gl.Case(twice, client="github").answers()[UNKNOWN]
+
+
+def test_one_is_told_in_the_singular(store_of):
+    call = use("01 08:00", "GET /v1/messages/7", None, resource_id="m7")
+    for calls, said in (
+        ([call], ("1 call names neither token nor grant", "1 call is known to no catalogue", "1 object is named.")),
+        (
+            [call, call | {"resource_id": "m8"}],
+            ("2 calls name neither", "2 calls are known to no", "2 objects are named."),
+        ),
+    ):
+        answers = str(gl.Case(store_of(consent("01 07:00", ["mail.read"]), *calls), client="app").answers())
+        assert [part for part in said if part not in answers] == []
+    lonely = store_of(token("01 08:00", "t1", None, grant_id=None, client_id=None))
+    assert (
+        gl.Case(lonely, token="t1").answers()[CONSENT]
+        == "1 token was issued at 2026-07-01 08:00:00 UTC; no grant is named."
+    )

@@ -88,15 +88,14 @@ def answer_all(about: Asked, facts: dict[str, Any]) -> Answers:
 
 def _consent(facts: dict[str, Any]) -> Answer:
     rows, issued = facts["consents"], facts["issued"]
-    tokens = plural(issued["tokens"], "token")
     if rows:
         parts = [_moment(facts, row, "consented_at") + _consented(row) for row in rows[:FEW]]
         if len(rows) > FEW:
             parts.append(f"and {plural(len(rows) - FEW, 'more consent')}")
         text = f"{'; '.join(parts)}. {_came(issued)}"
     elif issued["tokens"]:
-        were = "was" if issued["tokens"] == 1 else "were"
-        text = f"{tokens} {were} issued, the first at {when(issued['first_issued_at'])} UTC; no grant is named."
+        tokens = plural(issued["tokens"], "token was issued", "tokens were issued, the first")
+        text = f"{tokens} at {when(issued['first_issued_at'])} UTC; no grant is named."
     else:
         text = f"No issuance is recorded {scope(facts, 'issuance')}."
     return Answer("Who consented to what, and when?", text, tuple(rows), ("issuance",))
@@ -186,7 +185,9 @@ def _data(facts: dict[str, Any]) -> Answer:
         else " The log does not say how much was returned."
     )
     objects = (
-        f" {plural(used['resources'], 'object')} are named." if used["resources"] else " The log names no objects."
+        f" {plural(used['resources'], 'object is', 'objects are')} named."
+        if used["resources"]
+        else " The log names no objects."
     )
     return Answer("What data was touched, and how much?", f"{top}{more}.{objects}{amount}", tuple(rows), ("usage",))
 
@@ -320,9 +321,11 @@ def _unknown(facts: dict[str, Any]) -> Answer:
     lines = _unlinked(facts["unlinked"]) + outside(facts)
     keys = {row["join_key"]: row["calls"] for row in facts["keys"]}
     if keys.get("unattributed"):
-        lines.append(f"{plural(keys['unattributed'], 'call')} belong to no grant that the logs name")
+        lines.append(f"{plural(keys['unattributed'], 'call belongs', 'calls belong')} to no grant that the logs name")
     if keys.get("client_subject"):
-        lines.append(f"{plural(keys['client_subject'], 'call')} name neither token nor grant: their token is unknown")
+        lines.append(
+            f"{plural(keys['client_subject'], 'call names', 'calls name')} neither token nor grant: which token it was is unknown"
+        )
     lines += [
         f"which token the revocation at {when(row['revoked_at'])} UTC ended: it names “{row['token_name']}”, as "
         f"{plural(len(row['token_ids']), 'token')} were called, {len(row['issued_before'] or ())} of them issued before"
@@ -336,7 +339,9 @@ def _unknown(facts: dict[str, Any]) -> Answer:
     ]
     unknown = sum(row["calls"] for row in facts["operations"] if not row["known"])
     if unknown:
-        lines.append(f"{plural(unknown, 'call')} are known to no catalogue: what they could touch is unknown")
+        lines.append(
+            f"{plural(unknown, 'call is', 'calls are')} known to no catalogue: what could be touched is unknown"
+        )
     if not facts["used"]["sized"]:
         lines.append("how much data was returned")
     lines.append(
