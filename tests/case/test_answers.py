@@ -86,7 +86,7 @@ def test_a_token_is_one_of_those_that_came_of_its_grant(store_of):
     assert told["t1"].endswith(f"{came}this token is one of them.")
     assert told["r1"].endswith(f"{came}this case is about 2 of them: the token and what was refreshed from it.")
     alone = store_of(consent("01 08:00", ["mail.read"]), token("01 09:00", "t1", ["mail.read"]), revoked("01 10:00"))
-    assert gl.Case(alone, token="t1").answers()[CONSENT].endswith(" 1 token came of it.")
+    assert gl.Case(alone, token="t1").answers()[CONSENT].endswith(" 1 token of the same client and subject came of it.")
 
 
 @pytest.fixture

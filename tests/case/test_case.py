@@ -221,6 +221,35 @@ def test_the_notebook_shows_answers_and_hides_nothing_invisible(store, tmp_path)
     assert "\u202e" not in page
 
 
+@pytest.mark.parametrize("about", [{"client": "app"}, {"subject": "ann"}, {"token": "t1"}, {"grant": "all"}])
+def test_what_an_admin_gave_for_everyone_is_part_of_the_case_of_each(store_of, about):
+    everyone = {"subject_id": None, "consent_kind": "admin", "consent_actor": "boss"}
+    store = store_of(
+        consent("01 08:00", ["mail.read"], "all", **everyone),
+        token("02 08:00", "t1", ["mail.read"], grant_id=None),
+        token("02 08:00", "t2", ["mail.read"], grant_id=None, subject_id="bob"),
+        use("02 09:00", "GET /v1/messages/7"),
+        revoked("03 09:00", "grant", grant_id="all", subject_id=None),
+        use("04 09:00", "GET /v1/messages/7"),
+    )
+    case = gl.Case(store, **about)
+    said = "2026-07-01 08:00:00 UTC: consented by boss (admin consent), for app on behalf of everyone, to mail.read (grant all). "
+    assert case.answers()["Who consented to what, and when?"].startswith(said)
+    assert [row["revocation_event"] for row in case.facts["revocations"]] == ["r1"]
+    assert case.facts["used"]["calls"] == 2
+    whole = [finding for part in detect.run(store, ["REV-1"]) for finding in part.to_dicts()]
+    assert [finding for finding in case.facts["broken"] if finding["rule"] == "REV-1"] == whole != []
+
+
+def test_a_person_whose_calls_alone_are_logged_gets_what_was_given_for_everyone(store_of):
+    everyone = {"subject_id": None, "consent_kind": "admin", "consent_actor": "boss"}
+    other = consent("01 09:00", ["mail.read"], "other", client_id="other", **everyone)
+    store = store_of(
+        consent("01 08:00", ["mail.read"], "all", **everyone), other, use("02 09:00", "GET /v1/messages/7", None)
+    )
+    assert [row["grant_id"] for row in gl.Case(store, subject="ann").facts["consents"]] == ["all"]
+
+
 def test_what_comes_after_the_present_is_left_out(store_of):
     child = {"kind": "exchange", "client_id": "other", "grant_id": "g2", "parent_token_id": "t1"}
     before = [

@@ -110,7 +110,8 @@ def _consented(row: dict[str, Any]) -> str:
     own = row["consent_kind"] == "user"
     who = row["consent_actor"] or (own and row["subject_id"]) or "somebody the log does not name"
     how = f" ({row['consent_kind']} consent)" if row["consent_kind"] else ""
-    whose = "" if own or row["subject_id"] in (None, who, client) else f" on behalf of {row['subject_id']}"
+    subject = "everyone" if row["for_everyone"] else row["subject_id"]
+    whose = "" if own or subject in (None, who, client) else f" on behalf of {subject}"
     more = row["times"] - 1
     again = (
         f", and {'again' if more == 1 else f'{number(more)} times again, last'} {when(row['last_consented_at'])} UTC"
@@ -121,11 +122,13 @@ def _consented(row: dict[str, Any]) -> str:
 
 def _came(issued: dict[str, Any]) -> str:
     tokens, all_of_them = issued["tokens"], issued["of_grants"]
-    if all_of_them is None or not 0 < tokens < all_of_them:
+    if all_of_them is None:
         return f"{plural(tokens, 'token')} came of it."
+    came = f"{plural(all_of_them, 'token')} of the same client and subject came of it"
+    if tokens in (0, all_of_them):
+        return f"{came}."
     this = "this token is one" if tokens == 1 else f"this case is about {number(tokens)}"
-    more = "" if tokens == 1 else ": the token and what was refreshed from it"
-    return f"{number(all_of_them)} tokens of the same client and subject came of it; {this} of them{more}."
+    return f"{came}; {this} of them{'' if tokens == 1 else ': the token and what was refreshed from it'}."
 
 
 def _owner(facts: dict[str, Any]) -> Answer:

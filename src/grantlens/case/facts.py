@@ -18,7 +18,9 @@ MOST = 200
 # What a grant held before its first consent in the log, it held by its tokens alone.
 _CONSENTS = """
 WITH consent AS (
-    SELECT i.source, i.grant_id, i.client_id, i.subject_id, i.kind, i.consent_actor, i.consent_kind, list_sort(i.scopes) AS scopes, i.issued_at
+    SELECT i.source, i.grant_id, i.client_id, i.subject_id,
+           i.subject_id IS NULL AND coalesce(i.subject_kind, '') = 'user' AS for_everyone, i.kind, i.consent_actor, i.consent_kind,
+           list_sort(i.scopes) AS scopes, i.issued_at
     FROM issued i JOIN focus_grant USING (source, grant_id)
     WHERE i.kind IN ('consent', 'change') AND i.issued_at < $until
 ),
@@ -26,17 +28,17 @@ first_consent AS (
     SELECT source, grant_id, min(issued_at) AS issued_at FROM consent GROUP BY source, grant_id
 ),
 by_token AS (
-    SELECT g.source, g.grant_id, g.client_id, g.subject_id, NULL AS kind, NULL AS consent_actor, NULL AS consent_kind,
+    SELECT g.source, g.grant_id, g.client_id, g.subject_id, false AS for_everyone, NULL AS kind, NULL AS consent_actor, NULL AS consent_kind,
            list_sort(list_distinct(flatten(list(g.scopes) FILTER (g.scopes IS NOT NULL)))) AS scopes, g.opened_at
     FROM grant_state g JOIN focus_grant USING (source, grant_id) LEFT JOIN first_consent f USING (source, grant_id)
     WHERE g.valid_from < coalesce(f.issued_at, $until)
     GROUP BY g.source, g.grant_id, g.client_id, g.subject_id, g.opened_at
 )
-SELECT source, grant_id, client_id, subject_id, kind, consent_actor, consent_kind, scopes,
+SELECT source, grant_id, client_id, subject_id, for_everyone, kind, consent_actor, consent_kind, scopes,
        min(issued_at) AS consented_at, max(issued_at) AS last_consented_at, count(DISTINCT issued_at) AS times
 FROM (FROM consent UNION ALL FROM by_token)
 GROUP BY ALL
-ORDER BY consented_at, source, grant_id, kind, consent_actor, scopes
+ORDER BY consented_at, source, grant_id, client_id, subject_id, kind, consent_actor, consent_kind, scopes
 """
 """Each different consent with its own scopes and actor; kind is NULL where the log has none and tokens opened the grant."""
 

@@ -17,7 +17,12 @@ RELATIONS = (
 
 _GRANTS = {
     "client": "SELECT DISTINCT source, grant_id FROM grant_state WHERE {own}",
-    "subject": "SELECT DISTINCT source, grant_id FROM grant_state WHERE {own}",
+    # Its own, and what its clients were given for everyone.
+    "subject": """
+SELECT source, grant_id FROM grant_state WHERE {own}
+UNION SELECT source, grant_id FROM grant_state
+WHERE subject_id IS NULL AND subject_kind = 'user' AND (source, client_id) IN (
+    SELECT (source, client_id) FROM issued WHERE {own} UNION SELECT (source, client_id) FROM named_caller WHERE {own})""",
     # The id as logged, or the one that the relations gave to the row.
     "grant": """
 SELECT DISTINCT i.source, i.grant_id FROM issued i

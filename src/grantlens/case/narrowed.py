@@ -20,12 +20,22 @@ if TYPE_CHECKING:
 _STEPS = 16
 """Exchanges and rotations that lineage is followed through, in either direction."""
 
+_EVERYONES = "subject_id IS NULL AND subject_kind = 'user' AND grant_id NOT LIKE 'derived:%'"
+"""What an admin gave a client for everyone: the tokens of each person may belong to it, see the relation `issued`."""
+
+_OWN_PAIR = """
+SELECT client_id, subject_id FROM issuance WHERE {own}
+UNION SELECT client_id, subject_id FROM usage_caller WHERE {own}"""
+
 _PAIR = {
-    "client": "SELECT DISTINCT client_id, subject_id FROM issuance WHERE {own}",
-    "subject": "SELECT DISTINCT client_id, subject_id FROM issuance WHERE {own}",
-    "grant": """
-SELECT client_id, subject_id FROM issuance WHERE grant_id = $id
-UNION SELECT client_id, subject_id FROM usage_caller WHERE grant_id = $id
+    "client": _OWN_PAIR,
+    "subject": _OWN_PAIR,
+    "grant": f"""
+WITH everyones AS (
+    SELECT client_id FROM issuance WHERE grant_id = $id AND {_EVERYONES}
+)
+SELECT client_id, subject_id FROM issuance WHERE grant_id = $id OR client_id IN (FROM everyones)
+UNION SELECT client_id, subject_id FROM usage_caller WHERE grant_id = $id OR client_id IN (FROM everyones)
 UNION SELECT client_id, subject_id FROM revocation WHERE grant_id = $id""",
     "token": """
 SELECT client_id, subject_id FROM issuance WHERE token_id = $id OR parent_token_id = $id
@@ -40,6 +50,11 @@ _BY_PAIR = """
 SELECT i.rowid AS row_no FROM issuance i
 JOIN case_pair p ON p.client_id = i.client_id AND p.subject_id IS NOT DISTINCT FROM i.subject_id
 UNION SELECT rowid FROM issuance WHERE token_id = $id OR parent_token_id = $id OR grant_id = $id"""
+
+_FOR_EVERYONE = f"""
+SELECT rowid AS row_no FROM issuance
+WHERE client_id IN (SELECT client_id FROM case_pair) AND {_EVERYONES}
+  AND rowid NOT IN (SELECT row_no FROM case_issuance)"""
 
 _LINEAGE = """
 SELECT DISTINCT i.rowid AS row_no FROM issuance i
@@ -130,6 +145,7 @@ def _note(engine: Engine, about: Asked) -> None:
     first = about.into(_BY_ID) if about.kind in ("client", "subject") else _BY_PAIR
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_pair AS {about.into(_PAIR[about.kind])}", values)
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_issuance AS {first}", values)
+    engine.execute(f"INSERT INTO case_issuance {_FOR_EVERYONE}")
     _follow(engine)
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_caller AS {about.into(_CALLERS)}", values)
     # Tokens that this client used though they were issued to another.
