@@ -184,7 +184,29 @@ def pairs(apart, hours=3, in_hour=6):
 
 def test_a_clock_that_runs_behind_is_set_right(load):
     told = clock(load(pairs(lambda number: -30 - number % 3)))
-    assert (told["offset_s"], told["estimated_offset_s"]) == (-31.0, -31.0)
+    assert (told["offset_s"], told["estimated_offset_s"]) == (-32.0, -32.0)
+    assert told["error_s"] == DEFAULT_ERROR_SECONDS + 1.0
+
+
+def test_a_token_that_waits_for_its_use_hides_no_offset(load):
+    """A clock 300 s behind, and tokens first used 90 s after their issuance in the mean: the offset lies inside what is told."""
+    rng = random.Random(4)
+    told = clock(load(pairs(lambda number: rng.expovariate(1 / 90) - 300, hours=6, in_hour=20)))
+    assert told["offset_s"] - told["error_s"] <= -300 <= told["offset_s"] + told["error_s"]
+    assert told["offset_s"] < -280
+
+
+def test_a_clock_is_judged_whichever_log_comes_first(load):
+    """Calls that name no tenant join tokens of one: their clock is news when those come later."""
+    rows = pairs(lambda number: -30)
+    issued = [{**row, "tenant": "acme"} for row in rows if row["log"] == "issuance"]
+    used = [row for row in rows if row["log"] == "usage"]
+    offsets = []
+    for first, second in ((issued, used), (used, issued)):
+        store = load(first)
+        load.add(store, second)
+        offsets.append(clock(store)["offset_s"])
+    assert offsets == [-30.0, -30.0]
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,10 @@ def refresh_coverage(
             engine.execute(_COUNT.format(log=log, time=TIMES[log]), values)
     engine.execute(_MARK_ENDS, values)
     engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _TOUCHED, values)
-    for statement in (_DROP_COVERAGE, _COVERAGE, _KEEP_CLOCK, _DROP_CLOCK, _CLOCK):
+    for statement in (_DROP_COVERAGE, _COVERAGE):
+        engine.execute(statement, values)
+    engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _ALL_OF_SOURCE, values)
+    for statement in (_KEEP_CLOCK, _DROP_CLOCK, _CLOCK):
         engine.execute(statement, values)
     engine.execute("DROP TABLE temp.touched")
     engine.execute("DROP TABLE temp.known_clock")
@@ -129,6 +132,9 @@ SELECT $batch, caller_id, min(used_at) FROM usage_row WHERE batch_id = $batch GR
 """
 
 _TOUCHED = "SELECT DISTINCT source, tenant FROM activity WHERE batch_id = $batch"
+
+# Calls may name no tenant where issuance does: a file of one is news for the clocks of all.
+_ALL_OF_SOURCE = "SELECT DISTINCT source, tenant FROM activity SEMI JOIN (SELECT source FROM activity WHERE batch_id = $batch) USING (source)"
 
 _DROP_COVERAGE = """
 DELETE FROM coverage c USING touched t WHERE c.source = t.source AND c.tenant IS NOT DISTINCT FROM t.tenant
@@ -191,7 +197,8 @@ DELETE FROM clock c USING touched t WHERE c.source = t.source AND c.tenant IS NO
 """
 
 # A token is issued before it is used. Where most pairs of an hour say the opposite, the usage clock runs behind (INT-6);
-# the offset is applied only if most of the hours that can tell agree, else it is only reported.
+# the offset is applied only if most of the hours that can tell agree, else it is only reported. It is that of the tokens that
+# were used soonest, and no surer than how far the others lie from it: how long each waited for its use, nobody knows.
 _CLOCK = """
 INSERT INTO clock
 WITH issued AS (
@@ -217,7 +224,9 @@ agreement AS (
     SELECT source, tenant, count(*) FILTER (behind) > count(*) / 2 AS agreed FROM hour GROUP BY source, tenant
 ),
 estimate AS (
-    SELECT source, tenant, median(apart_s) AS offset_s FROM pair WHERE apart_s < 0 GROUP BY source, tenant
+    SELECT source, tenant, quantile_cont(apart_s, 0.05) AS offset_s, median(apart_s) - quantile_cont(apart_s, 0.05) AS spread_s
+    FROM pair WHERE apart_s < 0
+    GROUP BY source, tenant
 ),
 stamp AS (
     SELECT a.source, a.tenant, a.log, bool_and(a.whole_seconds) AS whole
@@ -225,7 +234,7 @@ stamp AS (
     WHERE a.records > 0
     GROUP BY a.source, a.tenant, a.log
 )
-SELECT s.source, s.tenant, s.log, CASE WHEN s.whole THEN 1.0 ELSE 0.0 END, coalesce(k.error_s, $error),
+SELECT s.source, s.tenant, s.log, CASE WHEN s.whole THEN 1.0 ELSE 0.0 END, coalesce(k.error_s, $error + CASE WHEN s.log = 'usage' AND g.agreed THEN e.spread_s ELSE 0 END),
        CASE WHEN k.source IS NOT NULL THEN k.offset_s WHEN s.log = 'usage' AND g.agreed THEN e.offset_s ELSE 0.0 END,
        CASE WHEN s.log = 'usage' THEN e.offset_s END,
        k.source IS NULL
