@@ -279,7 +279,7 @@ def test_a_rule_that_declares_nothing_concludes_nothing():
 
 
 def rule_that_rests_on(evidence):
-    return Rule("GOV-9", 1, "x", "x?", "low", "x", "x", "SELECT 1", rests_on=evidence, fires=(Example("x", ()),))
+    return Rule("GOV-9", 1, "x", ("client_id",), "x?", "low", "x", "x", "SELECT 1", rests_on=evidence, fires=(Example("x", ()),))
 
 
 def test_what_is_lacking_is_said_once_and_in_words():

@@ -27,7 +27,7 @@ FROM effective_revocation r
 WHERE r.revoked_at >= $since AND r.revoked_at < $until
   AND NOT EXISTS (SELECT 1 FROM revoked_use u WHERE u.source = r.source AND u.revocation_event = r.revocation_event)
   AND EXISTS (SELECT 1 FROM covered_token c
-              WHERE c.source = r.source AND c.revocation_event = r.revocation_event AND c.alive)
+              WHERE c.source = r.source AND c.revocation_event = r.revocation_event AND c.alive IS DISTINCT FROM false)
 ORDER BY revoked_at, revocation_event, token_id, grant_id, resource_server
 """
 

@@ -234,7 +234,8 @@ stamp AS (
     WHERE a.records > 0
     GROUP BY a.source, a.tenant, a.log
 )
-SELECT s.source, s.tenant, s.log, CASE WHEN s.whole THEN 1.0 ELSE 0.0 END, coalesce(k.error_s, $error + CASE WHEN s.log = 'usage' AND g.agreed THEN e.spread_s ELSE 0 END),
+SELECT s.source, s.tenant, s.log, CASE WHEN s.whole THEN 1.0 ELSE 0.0 END,
+       coalesce(k.error_s, $error + CASE WHEN s.log = 'usage' AND g.agreed THEN e.spread_s ELSE 0 END),
        CASE WHEN k.source IS NOT NULL THEN k.offset_s WHEN s.log = 'usage' AND g.agreed THEN e.offset_s ELSE 0.0 END,
        CASE WHEN s.log = 'usage' THEN e.offset_s END,
        k.source IS NULL

@@ -9,7 +9,7 @@ RELATION = Relation(
     "is all their tokens, a session all that carry it, a policy all issued before its cut-off but for keys - issued up to "
     "then. A child by token exchange is never covered, it is listed as exposed (RFC 7009 section 2.1, RFC 8693). "
     "A key that is issued again - switched off, and on - is covered until then. Where the log has no token id the grant stands "
-    "in (token_id NULL), from the revocation to the next consent.",
+    "in (token_id NULL), from the revocation to the next consent. alive is NULL where no issuance tells whether it still was.",
     """
 -- Each of the three is named once: DuckDB works out the columns of a view anew wherever it stands.
 WITH RECURSIVE known_token AS NOT MATERIALIZED (
@@ -21,10 +21,18 @@ ended AS NOT MATERIALIZED (
 state AS NOT MATERIALIZED (
     FROM grant_state
 ),
+refresh_token AS (
+    SELECT source, token_id, grant_id, tenant FROM known_token WHERE token_kind = 'refresh'
+    UNION
+    -- One whose own issuance is not in the log is known by its children.
+    SELECT c.source, c.parent_token_id, c.grant_id, c.tenant
+    FROM known_token c ANTI JOIN known_token p ON p.source = c.source AND p.token_id = c.parent_token_id
+    WHERE c.kind = 'refresh' AND c.parent_token_id IS NOT NULL
+),
 rotated AS (
     SELECT r.source, r.revocation_event, t.token_id, t.grant_id, t.tenant
     FROM ended r
-    JOIN known_token t ON t.source = r.source AND t.token_id = r.token_id AND t.token_kind = 'refresh'
+    JOIN refresh_token t ON t.source = r.source AND t.token_id = r.token_id
     WHERE r.target_kind IN ('token', 'credential')
     UNION
     SELECT p.source, p.revocation_event, t.token_id, t.grant_id, t.tenant
@@ -106,7 +114,7 @@ UNION ALL
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.batch_id, r.line_no,
        r.token_id, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
-       'infinity'::TIMESTAMPTZ, true, true
+       'infinity'::TIMESTAMPTZ, true, NULL
 FROM ended r
 ANTI JOIN known_token t ON t.source = r.source AND t.token_id = r.token_id
 WHERE r.target_kind IN ('token', 'credential') AND r.token_id IS NOT NULL
@@ -124,7 +132,7 @@ UNION ALL
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.batch_id, r.line_no,
        NULL, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
-       'infinity'::TIMESTAMPTZ, false, true
+       'infinity'::TIMESTAMPTZ, false, NULL
 FROM ended r
 ANTI JOIN state g ON g.source = r.source AND g.grant_id = r.grant_id
 WHERE r.target_kind = 'grant' AND r.grant_id IS NOT NULL

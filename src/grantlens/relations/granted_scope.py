@@ -95,7 +95,7 @@ credit AS (
            min(c.first_used_at) AS first_used_at, max(c.last_used_at) AS last_used_at,
            CASE WHEN $every_call THEN list(c.first_no) ELSE [min(c.first_no)] END AS firsts, max(c.last_no) AS last_no
     FROM call c
-    JOIN question q ON q.operation_id = c.operation_id AND q.set_id = c.set_id AND q.application = c.application
+    JOIN question q ON q.operation_id = c.operation_id AND q.set_id = c.set_id AND q.application IS NOT DISTINCT FROM c.application
     JOIN credited_scope k ON k.question_id = q.question_id
     WHERE c.grant_id IS NOT NULL
     GROUP BY c.source, c.grant_id, k.scope_id

@@ -9,7 +9,7 @@ RELATION = Relation(
     "the least of several is the weakest; 'client_subject' means that only the pair is left, see caller_segment. "
     "own_set_id is the scope set of its token, or the one that the usage log repeats; application is true "
     "where the client acts for itself: so says the issuance of its token, of its grant or of anything to that subject, or "
-    "else no log names a subject.",
+    "else no log names a subject; NULL where a token of which no issuance is known names none.",
     """
 -- Named once: DuckDB works out the columns of a view anew wherever it stands.
 WITH given AS NOT MATERIALIZED (
@@ -49,7 +49,8 @@ SELECT c.caller_id, c.source, c.tenant, c.resource_server, c.validation::VARCHAR
             WHEN s.grant_id IS NOT NULL THEN 'session'
             WHEN c.client_id IS NOT NULL AND c.token_id IS NULL THEN 'client_subject' END AS join_key,
        coalesce(coalesce(t.subject_kind, g.subject_kind, k.subject_kind) = 'service',
-                coalesce(c.subject_id, t.subject_id) IS NULL AND NOT coalesce(g.has_subject, false)) AS application,
+                CASE WHEN coalesce(c.subject_id, t.subject_id) IS NOT NULL OR g.has_subject THEN false
+                     WHEN c.token_id IS NULL OR t.token_id IS NOT NULL OR g.grant_id IS NOT NULL THEN true END) AS application,
        x.set_id AS own_set_id,
        CASE WHEN t.scopes IS NOT NULL THEN 'token' WHEN c.token_scopes IS NOT NULL THEN 'usage' END AS own_scopes_from,
        t.issued_at, t.expires_at, c.ip, c.user_agent, c.resource_tenant

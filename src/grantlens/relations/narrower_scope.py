@@ -12,7 +12,7 @@ RELATION = Relation(
 WITH called AS (
     SELECT DISTINCT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id, k.scope_id, k.needed, p.question_id
     FROM used_pair u
-    JOIN question p ON p.operation_id = u.operation_id AND p.set_id = u.set_id AND p.application = u.application
+    JOIN question p ON p.operation_id = u.operation_id AND p.set_id = u.set_id AND p.application IS NOT DISTINCT FROM u.application
     JOIN credited_scope k ON k.question_id = p.question_id
     JOIN named_caller c ON c.caller_id = u.caller_id
     LEFT JOIN caller_segment s ON s.segment_id = u.segment_id

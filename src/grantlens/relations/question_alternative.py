@@ -4,8 +4,8 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "question_alternative",
-    "For each question, each scope of each alternative that would permit the operation, and which held "
-    "scope covers it: itself, or by implication. held_by is NULL where none does; scope_id is NULL for an "
+    "For each question, each scope of each alternative that would permit the operation - to a person or an application, "
+    "where it is not known which called - and which held scope covers it: itself, or by implication. held_by is NULL where none does; scope_id is NULL for an "
     "alternative that needs no scope.",
     """
 -- A scope means something only inside the catalogue of the operation.
@@ -23,8 +23,8 @@ SELECT q.question_id, q.operation_id, r.alt, r.scope_id, c.held_by, c.evidence, 
 FROM question q
 JOIN cat_requirement r ON r.op_id = q.operation_id
     AND (r.principal = 'any'
-         OR (q.application AND r.principal IN ('application', 'bot'))
-         OR (NOT q.application AND r.principal IN ('delegated', 'delegated_personal', 'user')))
+         OR (coalesce(q.application, true) AND r.principal IN ('application', 'bot'))
+         OR (NOT coalesce(q.application, false) AND r.principal IN ('delegated', 'delegated_personal', 'user')))
 LEFT JOIN closed c ON c.question_id = q.question_id AND c.scope_id = r.scope_id
 """,
     needs=("question", "scope_set"),

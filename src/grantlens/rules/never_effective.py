@@ -48,7 +48,7 @@ SELECT CASE WHEN u.over AND u.to_the_end THEN 'violation' ELSE 'indeterminate' E
        [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
 FROM judged u
-WHERE u.uses_after > 0 AND u.denials = 0 AND u.alive
+WHERE u.uses_after > 0 AND u.denials = 0 AND u.alive IS DISTINCT FROM false
 """,
     fires=(
         Example(

@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="OOS-1",
-    version=2,
+    version=3,
     name="out_of_scope",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions did no granted scope permit at that moment?",
@@ -27,11 +27,14 @@ WITH judged AS (
            coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key,
            coalesce(s.scopes_from, c.own_scopes_from) AS scopes_from
     FROM used_pair p
-    LEFT JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application = p.application
+    LEFT JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application IS NOT DISTINCT FROM p.application
     LEFT JOIN scope_set x ON x.set_id = p.set_id
+    LEFT JOIN cat_operation y ON y.op_id = p.operation_id
     JOIN named_caller c ON c.caller_id = p.caller_id
     LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
+    -- What is open to everyone needs no scope, whatever is known of those held.
     WHERE p.outcome = 'success' AND NOT p.ended AND coalesce(j.verdict, 'unknown') IN ('out_of_scope', 'unknown')
+      AND y.security IS DISTINCT FROM 'none_required'
 ),
 required AS (
     SELECT op_id AS operation_id, list(scopes ORDER BY alt) AS required
@@ -69,7 +72,7 @@ SELECT CASE WHEN k.operation_key IS NULL THEN 'indeterminate' ELSE 'violation' E
                 'held': list_sort(list_distinct(flatten(list(coalesce(k.scopes, []))))),
                 'match': 'in_catalogue',
                 'held_from': min(k.scopes_from),
-                'principal': CASE WHEN bool_and(k.application) THEN 'application' ELSE 'delegated' END,
+                'principal': CASE WHEN bool_or(k.application IS NULL) THEN 'unknown' WHEN bool_and(k.application) THEN 'application' ELSE 'delegated' END,
                 'ambiguous_list': bool_or(k.ambiguous_list)})
        END AS detail,
        min(k.join_key) AS join_key,
@@ -163,6 +166,10 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
     ),
     silent=(
         Example(
+            "what is open to everyone needs no scope, whatever was held",
+            (use("10 09:05", "GET /v1/status", None, "jobs.example", grant_id="g-unseen"),),
+        ),
+        Example(
             "a broader scope implies the narrower one",
             (token("10 09:01", "t1", ["mail.write"], "10 12:00"), use("10 09:06", "GET /v1/messages/7")),
         ),
@@ -204,6 +211,14 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
         ),
     ),
     undecidable=(
+        Example(
+            "a token of which no issuance is known, and no subject: whether a person or the client calls, nothing tells",
+            (
+                use("10 09:05", "GET /v1/people", "t-unseen", subject_id=None, token_scopes=["people.mine"]),
+                use("10 09:06", "GET /v1/odd/7", "t-unseen", subject_id=None, token_scopes=["people.mine"]),
+            ),
+            ({"verdict": "indeterminate", "operation": None, "events": 1},),
+        ),
         Example(
             "an operation that no catalogue knows",
             (

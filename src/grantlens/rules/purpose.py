@@ -32,7 +32,7 @@ used AS (
     SELECT p.*, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server,
            coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key, x.scopes
     FROM used_pair p
-    JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application = p.application
+    JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application IS NOT DISTINCT FROM p.application
     JOIN scope_set x ON x.set_id = p.set_id
     JOIN named_caller c ON c.caller_id = p.caller_id
     LEFT JOIN caller_segment s ON s.segment_id = p.segment_id

@@ -8,7 +8,7 @@ _LISTED = "it lists revocations, and cannot say that one went untested"
 
 RULE = Rule(
     id="REV-6",
-    version=2,
+    version=3,
     name="unverified_revocation",
     key=("revocation_event",),
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
@@ -40,9 +40,9 @@ WITH alive AS (
     SELECT c.source, c.revocation_event,
            count(DISTINCT c.token_id) AS tokens,
            max(least(coalesce(c.expires_at, $until), c.covered_until)) AS lives_until,
-           bool_or(c.token_id IS NULL) AS only_grant
+           bool_and(c.alive IS NULL) AS unknown_life
     FROM covered_token c
-    WHERE c.alive AND c.revoked_at >= $since AND c.revoked_at < $until
+    WHERE c.alive IS DISTINCT FROM false AND c.revoked_at >= $since AND c.revoked_at < $until
       -- The grant stands in only where the log has no token of it.
       AND (c.token_id IS NOT NULL
            OR NOT EXISTS (SELECT 1 FROM covered_token t
@@ -67,7 +67,7 @@ exposed AS (
     GROUP BY v.source, v.revocation_event
 ),
 untried AS (
-    SELECT r.*, a.tokens, least(a.lives_until, $until) AS lives_until, coalesce(x.children, 0) AS exposed_children
+    SELECT r.*, a.tokens, a.unknown_life, least(a.lives_until, $until) AS lives_until, coalesce(x.children, 0) AS exposed_children
     FROM effective_revocation r
     JOIN alive a USING (source, revocation_event)
     LEFT JOIN exposed x USING (source, revocation_event)
@@ -81,7 +81,7 @@ party AS (
     UNION
     SELECT u.source, u.tenant, u.revocation_event, c.client_id, c.subject_id, false
     FROM untried u JOIN covered_token c USING (source, revocation_event)
-    WHERE c.alive AND c.client_id IS NOT NULL
+    WHERE c.alive IS DISTINCT FROM false AND c.client_id IS NOT NULL
 ),
 -- Calls could have been tries where they name neither token nor grant, or a token of which no issuance is known: it may have
 -- another name there, or be older than the log.
@@ -118,16 +118,18 @@ seen AS (
 judged AS (
     SELECT u.*, s.revocation_event IS NOT NULL AS strays, s.unknown_token, coalesce(c.in_part, false) AS in_part,
            coalesce(c.covered_us, 0) / nullif(epoch_us(u.lives_until) - epoch_us(u.revoked_at), 0) AS share,
-           strays OR coalesce(share, 0) < $min_coverage AS undecided
+           strays OR coalesce(share, 0) < $min_coverage AS unknown_tries
     FROM untried u
     LEFT JOIN stray s ON s.source = u.source AND s.revocation_event = u.revocation_event
     LEFT JOIN seen c ON c.source = u.source AND c.revocation_event = u.revocation_event
 )
-SELECT CASE WHEN undecided THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'medium' AS severity,
-       CASE WHEN undecided THEN 'It is not known whether the revocation of ' ELSE 'The revocation of ' END
+       CASE WHEN unknown_tries THEN 'It is not known whether the revocation of ' ELSE 'The revocation of ' END
            || coalesce(client_name, client_id, subject_name, subject_id, token_id, grant_id, 'an unnamed target')
-           || CASE WHEN undecided THEN ' was put to the test' ELSE ' was never put to the test' END AS title,
+           || CASE WHEN unknown_tries THEN ' was put to the test'
+               WHEN unknown_life THEN ' was never put to the test, and may have ended nothing that still lived'
+               ELSE ' was never put to the test' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id,
        revoked_at AS first_seen, revoked_at AS last_seen, 1 AS events,
        to_json({
@@ -139,6 +141,7 @@ SELECT CASE WHEN undecided THEN 'indeterminate' ELSE 'violation' END AS verdict,
            'reason': CASE WHEN unknown_token THEN 'calls of the same client and subject name a token of which no issuance is known'
                           WHEN strays THEN 'calls of the same grant, or of the same client and subject, do not say with which token'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
+                          WHEN unknown_life THEN 'no issuance of what was revoked is in the logs: it may have ended before'
                           WHEN coalesce(share, 0) = 0 THEN 'no usage log covers the time after the revocation'
                           WHEN share < $min_coverage THEN 'the usage log has a gap after the revocation, or ends too early' END}) AS detail,
        CASE WHEN target_kind = 'token' THEN 'token' WHEN target_kind = 'grant' THEN 'grant' ELSE target_kind END AS join_key,
@@ -225,6 +228,16 @@ FROM judged
         ),
     ),
     undecidable=(
+        Example(
+            "no issuance tells of the token: it may have expired before its revocation",
+            (revoked("10 12:00"), *logs_from_to("10 09:00", "11 18:00")),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"reason": "no issuance of what was revoked is in the logs: it may have ended before"},
+                },
+            ),
+        ),
         Example(
             "a call of the client, which does not say for whom, could have been a try",
             (
