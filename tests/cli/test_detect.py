@@ -134,6 +134,19 @@ def test_fail_on_is_0_where_nothing_is_that_bad(run, sample_file, detected):
     assert (ran.code, ran.err) == (0, "")
 
 
+@pytest.mark.parametrize(
+    "period", [("--now", "2026-10-20"), ("--since", "2026-09-01", "--until", "2026-10-20", "--now", "2026-11-01")]
+)
+def test_a_period_of_which_the_logs_show_too_little_is_no_silent_0(run, sample_file, period):
+    assert run("detect", sample_file, "GOV-1", *period).code == 0
+    ran = run("detect", sample_file, "GOV-1", *period, "--fail-on", "critical")
+    assert ran.code == 2
+    assert (
+        "the usage log of github (brightwater) ends 2026-09-30, 19 days before the end of the period (2026-10-20)."
+        in ran.err
+    )
+
+
 @pytest.mark.parametrize("options", [(), ("--fail-on", "low")])
 def test_a_window_without_logs_is_too_thin_to_judge(run, sample_file, options):
     ran = run("detect", sample_file, "OOS-1", "--since", "2020-Q1", *NOW, *options)

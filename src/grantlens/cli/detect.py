@@ -65,7 +65,7 @@ def detect(
         tell_present(now, instant)
         results = run(view, rules or None, evidence=evidence)
         findings = [finding for result in results for finding in result.to_dicts()]
-        code = exit_code(opened, view.window, findings, fail_on)
+        code = exit_code(view, findings, fail_on)
     told = findings if format != "table" else [finding for finding in findings if finding["verdict"] != "clear"]
     columns = results[0].table.column_names if format == "csv" else COLUMNS
     write_records(told, format, columns=columns, empty=_nothing(results, str(view.window), len(findings)))

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from grantlens.cli.guard import FAILED, FINDINGS, FINE
 from grantlens.cli.message import say
 from grantlens.report.formats import plural
 from grantlens.rules.rule import SEVERITIES
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:
-    from grantlens.store import Store
-    from grantlens.window import Window
+    from grantlens.view import View
 
 REJECTED_SHARE = 0.05
-"""Share of rejected records above which a store is too thin to judge."""
+"""Share of rejected records above which a store, or a file of the period, is too thin to judge."""
+
+REJECTED_FEW = 10
+"""So many rejected records make a file too thin, or all of them: a small file has a large share soon."""
+
+RHYTHM = {"least": 20, "days": 7.0, "factor": 2.0}
+"""A log is expected to fall silent for `factor` times its longest silence: that is known once it showed a life of `least`
+minutes over `days`, so that a weekend was among them."""
+
+LATE_DAYS = 2.0
+"""No log is late by less than this: small sources have days without a record."""
+
+GIVEN_UP_DAYS = 30.0
+"""A log that ended so long before the period is taken for given up: a source may be replaced by another."""
 
 
-def exit_code(store: Store, window: Window, findings: Iterable[Mapping[str, Any]], fail_on: str | None) -> int:
+def exit_code(view: View, findings: Iterable[Mapping[str, Any]], fail_on: str | None) -> int:
     """Return 1 if a violation is as severe as `fail_on`, 2 if the data is too thin to judge, else 0.
 
     Without `fail_on` nothing is gated; a window of which no log covers anything is too thin all the same.
@@ -30,27 +44,104 @@ def exit_code(store: Store, window: Window, findings: Iterable[Mapping[str, Any]
         )
         if broken:
             say(f"{plural(broken, 'violation')} {'is' if broken == 1 else 'are'} {fail_on} or worse.")
-            return 1
-    if not store.engine.value("SELECT count(*) FROM coverage"):
+            return FINDINGS
+    if not view.store.engine.value("SELECT count(*) FROM coverage"):
         say("Too thin to judge: the store holds no event. Load logs first: grantlens load STORE LOGS")
-        return 2
-    lacks = _lacks(store, window)
+        return FAILED
+    covered = view.store.engine.rows(_COVERED, view.window.parameters())
+    lacks = [f"no {log} log covers any of {view.window}." for log in LOGS if (log,) not in covered]
     if fail_on is None and len(lacks) < len(LOGS):
-        return 0
+        return FINE
+    late = _late(view)
+    lacks += [*late, *_rejected(view)]
     for lack in lacks:
         say(f"Too thin to judge: {lack}")
-    return 2 if lacks else 0
+    if late:
+        say(
+            "Load what is missing. If a log reaches you late, end the period earlier (--until); if its source was given "
+            "up, begin it later (--since)."
+        )
+    return FAILED if lacks else FINE
 
 
-def _lacks(store: Store, window: Window) -> list[str]:
-    """Return each reason why nothing can be concluded from the absence of violations."""
-    covered = store.engine.rows(
-        """SELECT DISTINCT log::VARCHAR FROM coverage
-        WHERE NOT is_gap AND covered_from < $until AND covered_until > $since""",
-        window.parameters(),
+_COVERED = """
+SELECT DISTINCT log::VARCHAR FROM coverage WHERE NOT is_gap AND covered_from < $until AND covered_until > $since
+"""
+
+
+def _late(view: View) -> list[str]:
+    """Name each log that ends so much before the period does that its silence is no quiet time of its own."""
+    logs_end = view.store.engine.value("SELECT max(covered_until) FROM coverage")
+    # Where no end was asked for, the window ends with the logs: the present is what they are measured by.
+    end = view.now if view.window.until == logs_end else min(view.window.until, view.now)
+    known = {"since": view.window.since, "end": end, "late": LATE_DAYS, "given_up": GIVEN_UP_DAYS, **RHYTHM}
+    return [_ends_early(end, *row) for row in view.store.engine.rows(_LATE, known)]
+
+
+# What a log shows, and the ends of files that would have shown it, are its signs of life. Of a log with too few of them
+# only this is known: a silence longer than all that the store covers is none of its habits.
+_LATE = """
+WITH stream AS (
+    SELECT source, tenant, log, max(covered_until) AS ends
+    FROM coverage WHERE NOT is_gap AND covered_from < $end
+    GROUP BY ALL
+),
+late AS (
+    SELECT * FROM stream
+    WHERE epoch($end) - epoch(ends) > $late * 86400 AND epoch(ends) > epoch($since) - $given_up * 86400
+),
+sign AS (
+    SELECT l.*, a.first_event, a.last_event,
+           epoch(a.first_event) - epoch(max(a.last_event) OVER (
+               PARTITION BY l.source, l.tenant, l.log ORDER BY a.first_event, a.last_event
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS silent_s
+    FROM late l JOIN activity a ON a.source = l.source AND a.tenant IS NOT DISTINCT FROM l.tenant AND a.log = l.log
+        AND a.first_event < l.ends
+),
+habit AS (
+    SELECT source, tenant, log, ends,
+           CASE WHEN count(*) >= $least AND epoch(max(last_event)) - epoch(min(first_event)) >= $days * 86400
+                THEN $factor * max(silent_s)
+                ELSE (SELECT epoch(max(covered_until)) - epoch(min(covered_from)) FROM coverage) END AS longest_s
+    FROM sign
+    GROUP BY ALL
+)
+SELECT source, tenant, list(log::VARCHAR ORDER BY log), min(ends)
+FROM habit
+WHERE epoch($end) - epoch(ends) > longest_s
+GROUP BY source, tenant, ends::DATE
+ORDER BY source, tenant, min(ends)
+"""
+
+
+def _ends_early(end: datetime, source: str, tenant: str | None, logs: list[str], ends: datetime) -> str:
+    *others, last = logs
+    named = f"{', '.join(others)} and {last} logs" if others else f"{last} log"
+    days = plural((end - ends).days, "day")
+    return (
+        f"the {named} of {source}{f' ({tenant})' if tenant else ''} end{'' if others else 's'} {ends:%Y-%m-%d}, "
+        f"{days} before the end of the period ({end:%Y-%m-%d})."
     )
-    lacks = [f"no {log} log covers any of {window}." for log in LOGS if (log,) not in covered]
+
+
+def _rejected(view: View) -> list[str]:
+    """Say which records are not there to be judged: of the store, and of each file of the period."""
+    store = view.store
     share = store.engine.value("SELECT sum(rejected) / nullif(sum(records), 0) FROM batch") or 0.0
     if share > REJECTED_SHARE:
-        lacks.append(f"{share:.0%} of all records were rejected; see `grantlens coverage`.")
-    return lacks
+        return [f"{share:.0%} of all records were rejected; see `grantlens coverage`."]
+    known = {**view.window.parameters(), "share": REJECTED_SHARE, "few": REJECTED_FEW}
+    return [
+        f"{rejected} of {plural(records, 'record')} of {path} {'was' if rejected == 1 else 'were'} rejected; "
+        "see `grantlens coverage`."
+        for path, records, rejected in store.engine.rows(_REJECTED, known)
+    ]
+
+
+# A file of which nothing was read has no time of its own: what was loaded before the period began is not of the period.
+_REJECTED = """
+SELECT path, records, rejected FROM batch
+WHERE rejected > $share * records AND (rejected >= $few OR rejected = records)
+  AND coalesce(first_event < $until AND last_event >= $since, loaded_at >= $since)
+ORDER BY batch_id
+"""

@@ -33,6 +33,8 @@ FailOn = Annotated[
     Level | None,
     Parameter(
         metavar="LEVEL",
-        help="Exit with 1 if there is a violation at or above this severity, with 2 if the data is too thin to tell.",
+        help="Exit with 1 if there is a violation at or above this severity, with 2 if the data is too thin to tell: a log is "
+        "missing, many records were rejected, or a log ends two days or more before the period does (or before now) and "
+        "was never silent for so long.",
     ),
 ]

@@ -59,6 +59,6 @@ def report(
         tell_present(now, instant)
         result = review(view, baseline=baseline)
         getattr(result, WRITERS[out.suffix.lower()])(out)
-        code = exit_code(opened, view.window, result.gated(), fail_on)
+        code = exit_code(view, result.gated(), fail_on)
     print(out)
     return code
