@@ -60,10 +60,10 @@ def test_loading_again_changes_nothing(run, store_path, log):
 
 def test_a_file_that_was_read_by_another_loader_says_how_to_correct_it(run, store_path, log):
     ran = run("load", store_path, log, "--loader", "github")
-    assert ran.code == 0
+    assert ran.code == 2
     assert ran.err.splitlines() == [
         f"2 records were rejected and kept aside; see: grantlens coverage {store_path}",
-        f"Nothing of {log} could be read as github. See what it holds: grantlens load --explain {log}",
+        f"grantlens: Nothing of {log} could be read as github: action is missing. See what it holds: grantlens load --explain {log}",
         "This store takes the file for loaded: load it without --loader into a new store.",
     ]
     for loader, note in (
@@ -91,6 +91,19 @@ def test_a_file_of_which_something_was_read_is_not_called_misread(run, store_pat
     assert run("load", store_path, empty, "--loader", "native").err == ""
 
 
+def test_a_file_of_which_nothing_was_read_is_a_failure_however_often_it_is_loaded(run, store_path, log, tmp_path):
+    bad = write(tmp_path / "bad.ndjson", [usage("u8", used_at="25.09.2026"), usage("u9", used_at="25.09.2026")])
+    for _ in range(2):
+        ran = run("load", store_path, log, bad)
+        assert ran.code == 2
+        assert (
+            f"grantlens: Nothing of {bad} could be read as native: used_at: '25.09.2026' is no time. See what it holds: "
+            in ran.err
+        )
+    with Store(store_path) as store:
+        assert store.engine.value("SELECT count(*) FROM usage") == 2
+
+
 def test_a_mapping_that_fits_no_record_is_named(run, store_path, tmp_path):
     log = write(tmp_path / "gateway.ndjson", [{"when": "no time", "who": "app"}] * 2)
     mapping = tmp_path / "gateway.toml"
@@ -99,7 +112,7 @@ def test_a_mapping_that_fits_no_record_is_named(run, store_path, tmp_path):
         '[usage]\nused_at = "when"\nclient_id = "who"\noutcome = { constant = "success" }\n'
     )
     ran = run("load", store_path, log, "--mapping", mapping)
-    assert ran.code == 0, ran
+    assert ran.code == 2, ran
     assert f"See what it holds: grantlens load --explain {log} --mapping {mapping}\n" in ran.err
     assert "load it with a better mapping into a new store." in ran.err
 

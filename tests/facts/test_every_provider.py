@@ -140,7 +140,8 @@ def printed(shared, tmp_path_factory):
     """Load every real log by the command line; return what `coverage` then prints as JSON."""
     store = tmp_path_factory.mktemp("every") / "store.duckdb"
     paths = [str(path) for path in logs(shared / "real-logs")]
-    assert run("load", str(store), *paths, "--time-zone", "UTC", "--unverified")[0] == 0
+    # 2, since every record of a few of these files is rejected
+    assert run("load", str(store), *paths, "--time-zone", "UTC", "--unverified")[0] == 2
     code, text = run("coverage", str(store), "--json")
     assert code == 0
     return json.loads(text)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from grantlens.cli.guard import FAILED, FINE
 from grantlens.cli.message import complain, say
 from grantlens.cli.opening import anew, neighbour, readable
 from grantlens.cli.output import write_json, write_records
@@ -76,7 +77,8 @@ def load(
     """Load logs into a store; loading again changes nothing.
 
     Each file is loaded whole or not at all. A record that is wrong is kept aside with its reason, and the
-    rest loads. A file that cannot be read is named, the others load, and the exit code is 2.
+    rest loads. A file that cannot be read, or of which every record is wrong, is named, the others load, and the exit
+    code is 2.
     """
     from grantlens.cli.progress import progress
 
@@ -94,6 +96,8 @@ def load(
     made_here = not store.exists()
     with anew(store) as opened, progress() as tell:
         report = opened.load(*paths, loader=wanted, progress=tell, settings=settings)
+        unread = [batch for batch in report.batches if batch["records"] and batch["rejected"] == batch["records"]]
+        reasons = [opened.engine.value(_FIRST_REASON, {"sha256": batch["sha256"]}) for batch in unread]
     if made_here and not report.batches:
         store.unlink()
     if json:
@@ -105,22 +109,30 @@ def load(
         say(
             f"{plural(rejected, 'record')} {'was' if rejected == 1 else 'were'} rejected and kept aside; see: grantlens coverage {store}"
         )
-    for batch in report.batches if wanted else ():
-        if batch["records"] and batch["rejected"] == batch["records"]:
-            say(_misread(batch, mapping))
+    for batch, reason in zip(unread, reasons, strict=True):
+        complain(
+            f"Nothing of {batch['path']} could be read as {batch['loader']}: {reason}.",
+            _otherwise(batch, wanted, mapping),
+        )
     for path, message, remedy in report.failed:
         near = neighbour(Path(path)) if not Path(path).exists() else None
         complain(message if path in message else f"{path}: {message}", f"Did you mean {near}?" if near else remedy)
-    return 2 if report.failed else 0
+    return FAILED if report.failed or unread else FINE
 
 
-def _misread(batch: dict[str, Any], mapping: Path | None) -> str:
-    """Say that a file was not read at all as what the user named, and how to read it otherwise."""
+_FIRST_REASON = """
+SELECT reason FROM rejected JOIN batch USING (batch_id) WHERE sha256 = $sha256 ORDER BY batch_id, line_no LIMIT 1
+"""
+
+
+def _otherwise(batch: dict[str, Any], wanted: str | Loader | None, mapping: Path | None) -> str:
+    """Say how to see why a file was not read at all, and, where the user named what to read it as, how to read it otherwise."""
     path = batch["path"]
-    look = f"grantlens load --explain {path}{f' --mapping {mapping}' if mapping else ''}"
+    look = f"See what it holds: grantlens load --explain {path}{f' --mapping {mapping}' if mapping else ''}"
+    if wanted is None:
+        return look
     return (
-        f"Nothing of {path} could be read as {batch['loader']}. See what it holds: {look}\n"
-        f"This store takes the file for loaded: load it {'with a better mapping' if mapping else 'without --loader'} "
+        f"{look}\nThis store takes the file for loaded: load it {'with a better mapping' if mapping else 'without --loader'} "
         "into a new store."
     )
 
