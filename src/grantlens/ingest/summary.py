@@ -9,9 +9,20 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-# A call is attributed if its token was seen being issued, or if its grant (or session, or the pair of client and subject)
-# was alive at that moment.
-_SUMMARY = """
+STANDING = """
+    SELECT u.batch_id, u.usage_id, k.source, k.join_key
+    FROM usage_row u JOIN named_caller k USING (caller_id)
+    WHERE k.join_key = 'token'
+    UNION
+    SELECT u.batch_id, u.usage_id, k.source, s.join_key
+    FROM usage_row u JOIN named_caller k USING (caller_id) JOIN caller_segment s ON s.caller_id = u.caller_id
+        AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
+    WHERE EXISTS (SELECT 1 FROM issued i WHERE i.source = k.source AND i.grant_id = s.grant_id)
+"""
+"""The calls that an issuance stands behind, each with the key that finds it: its token was seen being issued, or its grant (or
+session, or the pair of client and subject) was alive at that moment."""
+
+_SUMMARY = f"""
 WITH loaded AS (
     SELECT loader, count(*) AS files, sum(records)::BIGINT AS records, sum(issuance)::BIGINT AS issuance,
            sum(usage)::BIGINT AS usage, sum(revocation)::BIGINT AS revocation, sum(ignored)::BIGINT AS ignored,
@@ -20,16 +31,7 @@ WITH loaded AS (
     WHERE loader IS NOT NULL
     GROUP BY loader
 ),
-standing AS (
-    SELECT u.batch_id, u.usage_id, k.join_key
-    FROM usage_row u JOIN named_caller k USING (caller_id)
-    WHERE k.join_key = 'token'
-    UNION
-    SELECT u.batch_id, u.usage_id, s.join_key
-    FROM usage_row u JOIN caller_segment s ON s.caller_id = u.caller_id
-        AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
-    WHERE EXISTS (SELECT 1 FROM issued i WHERE i.grant_id = s.grant_id)
-),
+standing AS ({STANDING}),
 attributed AS (
     SELECT b.loader, count(DISTINCT a.usage_id) AS calls
     FROM standing a JOIN batch b USING (batch_id)

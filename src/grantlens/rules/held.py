@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import quote
+from grantlens.ingest.summary import STANDING
 from grantlens.loaders import STRENGTHS, Join, loaders
 from grantlens.rules import registry
 from grantlens.rules.conclusion import BROUGHT, LOG_PAIRS, UNSAID, Source, source_of
@@ -224,10 +225,13 @@ _KEYS = {
     "revocation": f"SELECT source, {_STRONGEST} FROM revocation GROUP BY source",
 }
 
-_CALLS = """
-SELECT c.source, CASE WHEN c.token_known THEN 'token' WHEN c.token_id IS NOT NULL THEN 'none'
-                      ELSE replace(coalesce(c.join_key, 'none'), '_', ' and ') END AS found_by, count(*)
-FROM usage_row u JOIN named_caller c USING (caller_id)
+# The alphabet has the weakest key first.
+_CALLS = f"""
+WITH found AS (
+    SELECT usage_id, max(join_key) AS join_key FROM ({STANDING}) GROUP BY usage_id
+)
+SELECT c.source, replace(coalesce(f.join_key, 'none'), '_', ' and ') AS found_by, count(*)
+FROM usage_row u JOIN usage_caller c USING (caller_id) LEFT JOIN found f USING (usage_id)
 GROUP BY ALL
 """
 
