@@ -8,6 +8,7 @@ import pytest
 
 import grantlens as gl
 from grantlens import detect
+from grantlens.engine.duckdb import Engine
 from grantlens.errors import RuleError
 from grantlens.rules import registry
 from grantlens.rules.example import consent, logs_from_to, revoked, token, use
@@ -15,6 +16,7 @@ from grantlens.rules.written import defaults
 from grantlens.store import Store
 
 ONE_CALL = (token("10 09:00", "t1", ["mail.read"], "10 12:00"), use("10 09:06", "GET /v1/messages/7"))
+ENDED = (consent("10 09:00", ["mail.read"]), revoked("10 10:00"))
 
 
 @pytest.fixture(scope="module")
@@ -88,21 +90,49 @@ def test_rules_come_in_the_order_of_reports(empty):
 @pytest.mark.parametrize(
     ("records", "rule", "why"),
     [
-        ((), "OOS-1", "No usage log"),
-        ((), "REV-1", "No usage log"),
-        ((), "PRV-1", "No issuance log"),
-        ((), "OOS-4", "Nothing in the logs"),
-        (ONE_CALL, "REV-1", "No revocation"),
-        (ONE_CALL, "OOS-12", "No catalogue"),
-        (ONE_CALL, "OOS-3", "No catalogue"),
-        (ONE_CALL, "INT-1", "Nothing in the logs"),
+        ((), "OOS-1", "The store holds no log."),
+        ((), "INT-1", "The store holds no log."),
+        (ONE_CALL, "REV-1", "No revocation log is in the store."),
+        (ONE_CALL[1:], "PRV-1", "No issuance log is in the store."),
+        (ONE_CALL[1:], "REV-2", "No issuance log and no revocation log is in the store."),
+        (ONE_CALL[:1], "REV-3", "No usage log and no revocation log is in the store."),
+        (ENDED, "REV-2", "Nothing of the kind is found in the logs held for this window."),
+        (ENDED, "REV-1", "No usage log is in the store."),
+        (ONE_CALL, "PRV-4", "No catalogue is in the store: add one with `grantlens catalogue add`."),
+        (
+            ONE_CALL,
+            "OOS-12",
+            "Nothing of the kind is found in the logs held for this window. With a catalogue more could be: add one with "
+            "`grantlens catalogue add`.",
+        ),
+        (
+            ONE_CALL,
+            "OOS-3",
+            "No catalogue is in the store: add one with `grantlens catalogue add`. "
+            "No register is in the store: add one with `grantlens register add`.",
+        ),
+        (ONE_CALL, "INT-1", "Nothing of the kind is found in the logs held for this window."),
+        (ONE_CALL, "INT-5", "Nothing of the kind is found in the logs held for this window."),
     ],
 )
 def test_an_empty_answer_says_why(loaded, records, rule, why):
     store = loaded(*records)
     (found,) = detect.run(store, [rule])
     assert len(found) == 0
-    assert why in found.why_empty
+    assert found.why_empty == why
+
+
+def test_an_empty_answer_says_that_no_log_covers_the_window(loaded):
+    (found,) = detect.run(loaded(*ENDED), ["REV-2"], since="2027-01-01", until="2027-02-01")
+    assert found.why_empty == "No issuance log and no revocation log covers any of 2027-01-01 to 2027-02-01."
+
+
+def test_what_a_store_holds_is_asked_once_for_all_rules(empty, monkeypatch):
+    asked = []
+    rows = Engine.rows
+    monkeypatch.setattr(Engine, "rows", lambda engine, sql, *given: asked.append(sql) or rows(engine, sql, *given))
+    assert all(found.why_empty for found in detect.run(empty))
+    assert sum("FROM coverage WHERE NOT is_gap GROUP BY log" in sql for sql in asked) == 1
 
 
 def test_a_full_answer_does_not(loaded):

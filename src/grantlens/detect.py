@@ -15,6 +15,7 @@ from grantlens.findings.frame import gather
 from grantlens.findings.intervals import NEEDS, intervals
 from grantlens.findings.pointers import relations_of
 from grantlens.rules import find, registry
+from grantlens.rules.evidence import Way
 from grantlens.rules.rule import Rule
 from grantlens.rules.written import defaults, written_out
 from grantlens.view import View, view_of
@@ -168,10 +169,12 @@ def _found(
     view: View, rules: tuple[Rule, ...], shared: Mapping[str, Any], given: Mapping[str, Mapping[str, Any]]
 ) -> list[Findings]:
     asked = [(rule, {**shared, **given[rule.id]}) for rule in rules]
-    found = []
-    for (rule, values), table in zip(asked, gather(view.store.engine, asked), strict=True):
+    engine, found = view.store.engine, []
+    logs = dict(engine.rows(_LOGS, view.window.parameters()))
+    brought = dict(zip(_BROUGHT, engine.rows(_IS_BROUGHT)[0], strict=True))
+    for (rule, values), table in zip(asked, gather(engine, asked), strict=True):
         kind = UnusedPrivileges if rule.id == "PRV-1" else Findings
-        why = None if table.num_rows else _why_empty(view.store, rule)
+        why = None if table.num_rows else _why_empty(view, rule, logs, brought)
         found.append(kind(rule, view.window, view.now, dict(given[rule.id]), table, written_out(rule, values), why))
     return found
 
@@ -199,21 +202,52 @@ def _given(rules: Iterable[Rule], parameters: Mapping[str, Any] | None) -> dict[
     }
 
 
-def _why_empty(store: Store, rule: Rule) -> str:
-    """Say why nothing was found: nothing to look at, nothing to judge by, or truly nothing."""
-    counts = store.engine.rows(
-        "SELECT (SELECT count(*) FROM usage_row), (SELECT count(*) FROM revocation), (SELECT count(*) FROM issuance), "
-        "(SELECT count(*) FROM cat_operation), (SELECT count(*) FROM register)"
-    )[0]
-    usage, revocation, issuance, catalogue, register = (count > 0 for count in counts)
-    if rule.family in ("OOS", "REV") and not usage and rule.id != "OOS-4":
-        return "No usage log is in the store."
-    if rule.family == "REV" and not revocation:
-        return "No revocation is in the store."
-    if rule.family == "PRV" and not issuance:
-        return "No issuance log is in the store, so no granted scope is known."
-    if rule.id in ("OOS-3", "OOS-12", "PRV-4") and not catalogue:
-        return "No catalogue is in the store: add one with `grantlens catalogue add`."
-    if rule.id == "OOS-3" and not register:
-        return "No register is in the store: add one with `grantlens register add`."
-    return "Nothing in the logs held for this window answers the question."
+def _why_empty(view: View, rule: Rule, logs: Mapping[str, bool], brought: Mapping[str, bool]) -> str:
+    """Say why nothing was found: no log to look at, nothing to judge by, or truly nothing.
+
+    Parameters
+    ----------
+    view, rule
+        What was asked.
+    logs
+        The logs of the store, and whether they cover any of the window.
+    brought
+        What an organisation brings, and whether it is in the store.
+    """
+    if not logs:
+        return "The store holds no log."
+    ways = rule.rests_on.verdict or rule.rests_on.bounds or (Way(),)
+    way = min(ways, key=lambda way: _wanting(way, logs, brought))
+    if gone := [log for log in way.logs if log not in logs]:
+        return f"No {' log and no '.join(gone)} log is in the store."
+    if before := [log for log in way.logs if not logs[log]]:
+        return f"No {' log and no '.join(before)} log covers any of {view.window}."
+    if lacks := [thing for thing in way.brought if not brought[thing]]:
+        return " ".join(f"No {_BROUGHT[thing]} is in the store: {_add(thing)}." for thing in lacks)
+    more = {thing for way in ways for thing in way.brought if not brought[thing] and not set(way.logs) - set(logs)}
+    told = "Nothing of the kind is found in the logs held for this window."
+    return " ".join([told, *(f"With a {_BROUGHT[thing]} more could be: {_add(thing)}." for thing in sorted(more))])
+
+
+def _wanting(way: Way, logs: Mapping[str, bool], brought: Mapping[str, bool]) -> tuple[int, int, int]:
+    """Count what a way does not find, what concerns most first."""
+    return (
+        sum(log not in logs for log in way.logs),
+        sum(not logs.get(log) for log in way.logs),
+        sum(not brought[thing] for thing in way.brought),
+    )
+
+
+def _add(thing: str) -> str:
+    return f"add one with `grantlens {thing} add`"
+
+
+_BROUGHT = {"catalogue": "catalogue", "register": "register", "server": "table of servers"}
+
+_LOGS = """
+SELECT log::VARCHAR, bool_or(covered_from < $until AND covered_until > $since) FROM coverage WHERE NOT is_gap GROUP BY log
+"""
+
+_IS_BROUGHT = """
+SELECT EXISTS (FROM cat_operation) AS catalogue, EXISTS (FROM register) AS register, EXISTS (FROM server) AS server
+"""

@@ -161,7 +161,7 @@ def test_an_empty_store_is_too_thin_to_judge(run, tmp_path):
     ran = run("detect", tmp_path / "empty.duckdb", *NOW)
     assert ran.code == 2
     assert "holds no event" in ran.err
-    assert "OOS-1: No usage log is in the store." in ran.out
+    assert "OOS-1: The store holds no log." in ran.out
 
 
 def test_a_store_without_revocations_is_too_thin_for_a_gate_only(run, tmp_path):

@@ -8,7 +8,13 @@ from grantlens.rules.held import held
 
 CONSENT = {"log": "issuance", "issued_at": "2026-06-01T00:00:00Z", "kind": "consent", "scopes": ["x"]}
 TOKEN = {"log": "issuance", "issued_at": "2026-06-02T00:00:00Z", "kind": "token", "token_id": "t1", "scopes": ["x"]}
-CALL = {"log": "usage", "used_at": "2026-07-01T00:00:00Z", "token_scopes": ["x"], "resource_server": "r", "operation": "op"}
+CALL = {
+    "log": "usage",
+    "used_at": "2026-07-01T00:00:00Z",
+    "token_scopes": ["x"],
+    "resource_server": "r",
+    "operation": "op",
+}
 WHO = {"outcome": "success", "client_id": "c", "subject_id": "s", "source": "a"}
 GRANT = {"grant_id": "g1"}
 

@@ -56,7 +56,7 @@ class Findings:
     >>> with gl.open(":memory:") as store:
     ...     found = gl.detect.run(store, ["OOS-1"], since="2026-07-01", until="2026-10-01")[0]
     >>> len(found), found.why_empty
-    (0, 'No usage log is in the store.')
+    (0, 'The store holds no log.')
     """
 
     rule: Rule
