@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 import shutil
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import grantlens as gl
 from grantlens import detect
 from grantlens.engine.duckdb import Engine
-from grantlens.errors import RuleError
+from grantlens.errors import RuleError, StoreError, WindowError
 from grantlens.rules import registry
 from grantlens.rules.example import consent, logs_from_to, revoked, token, use
 from grantlens.rules.written import defaults
@@ -74,11 +75,28 @@ def test_a_parameter_of_another_rule_is_unknown_here(empty):
         detect.out_of_scope(empty, dormant_days=9)
 
 
-@pytest.mark.parametrize("value", ["9", None, True, [9]])
+@pytest.mark.parametrize("value", ["9", None, True, [9], math.nan, math.inf])
 def test_a_parameter_takes_a_number(empty, value):
     with pytest.raises(RuleError, match="takes a number") as raised:
         detect.run(empty, ["PRV-3"], parameters={"dormant_days": value})
     assert "90" in raised.value.remedy
+
+
+def test_evidence_is_few_or_all(empty):
+    with pytest.raises(RuleError, match="There is no evidence 'All'"):
+        detect.run(empty, evidence="All")
+
+
+@pytest.mark.parametrize("given", [{"since": "2020-01-01"}, {"until": "2020-02-01"}, {"now": "2020-02-01"}])
+def test_a_view_has_its_window_already(empty, given):
+    with pytest.raises(WindowError, match="2026-07-01 to 2026-10-01, which has one"):
+        detect.run(empty.between("2026-07-01", "2026-10-01"), ["OOS-1"], **given)
+
+
+@pytest.mark.parametrize("ask", [detect.run, detect.out_of_scope, detect.unused_privileges, detect.revocation_lag])
+def test_a_path_is_no_store(ask):
+    with pytest.raises(StoreError, match=r"'x\.duckdb' is no open store\. Open it first: gl\.open\(PATH\)\."):
+        ask("x.duckdb")
 
 
 def test_rules_come_in_the_order_of_reports(empty):

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grantlens.engine.duckdb import Engine
-from grantlens.errors import StoreError
+from grantlens.errors import GrantlensError, StoreError
+from grantlens.register.register import Register
 from grantlens.relations import registry
 from grantlens.store import Store
 from tests.ingest.oracle import content, issuance, ndjson, revocation, usage
@@ -226,3 +227,22 @@ def test_an_interrupt_while_a_result_is_fetched_is_an_interrupt(monkeypatch):
     for question in (engine.rows, engine.value):
         with pytest.raises(KeyboardInterrupt):
             question("FROM usage")
+
+
+def test_what_is_added_is_read_first(tmp_path):
+    with Store(":memory:") as store:
+        whole = Register(({"client_id": "c"},))
+        for wrong in ("x.toml", 3):
+            with pytest.raises(GrantlensError, match="is no catalogue, register, servers or identities"):
+                store.add(whole, wrong)
+        assert store.sql("FROM register").num_rows == 0
+
+
+def test_a_limit_that_is_none_leaves_the_file_to_others(tmp_path):
+    path = tmp_path / "store.duckdb"
+    Store(path).close()
+    with pytest.raises(StoreError, match="'lots' is no limit of memory") as raised:
+        Store(path, memory_limit="lots")
+    # The frames of the error still hold the connection: one left open for writing would refuse a reader.
+    assert raised.tb is not None
+    Store(path, read_only=True).close()

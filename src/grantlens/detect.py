@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grantlens import relations
-from grantlens.errors import RuleError
+from grantlens.errors import RuleError, StoreError, WindowError
 from grantlens.findings import Findings, RevocationLag, UnusedPrivileges
 from grantlens.findings.frame import gather
 from grantlens.findings.intervals import NEEDS, intervals
@@ -56,7 +57,11 @@ def run(
     Raises
     ------
     RuleError
-        If a rule or parameter does not exist.
+        If a rule or parameter does not exist, or a value does not fit.
+    WindowError
+        If a window is given for what has one already.
+    StoreError
+        If the target is neither a store nor a view of one.
 
     Examples
     --------
@@ -65,7 +70,9 @@ def run(
     ...     [len(found) for found in gl.detect.run(store, ["OOS-1", "REV-4"], since="2026-07-01", until="2026-10-01")]
     [0, 0]
     """
-    view = target if isinstance(target, View) else view_of(target, since, until, now)
+    if evidence not in ("few", "all"):
+        raise RuleError(f"There is no evidence {evidence!r}.", 'Give "few" or "all".')
+    view = _view(target, since, until, now)
     with asked(view, rules, parameters, evidence) as found:
         return found
 
@@ -154,7 +161,7 @@ def revocation_lag(view: Store | View, **parameters: Any) -> RevocationLag:
     ...     [len(found) for found in gl.detect.revocation_lag(store.between("2026-07-01", "2026-10-01")).rules]
     [0, 0, 0, 0, 0, 0]
     """
-    seen = view if isinstance(view, View) else view_of(view)
+    seen = _view(view)
     family = tuple(rule for rule in registry().values() if rule.family == "REV")
     given = _given(family, parameters)
     shared = {**seen.window.parameters(), "every_call": False}
@@ -163,6 +170,27 @@ def revocation_lag(view: Store | View, **parameters: Any) -> RevocationLag:
         found = tuple(_found(seen, family, shared, given))
         table, sql = intervals(engine, shared)
     return RevocationLag(seen.window, seen.now, table, found, sql)
+
+
+def _view(
+    target: Store | View,
+    since: str | datetime | None = None,
+    until: str | datetime | None = None,
+    now: str | datetime | None = None,
+) -> View:
+    """Return the view that is asked: as it is given, or of a store."""
+    from grantlens.store import Store
+
+    if isinstance(target, Store):
+        return view_of(target, since, until, now)
+    if not isinstance(target, View):
+        raise StoreError(f"{target!r} is no open store.", "Open it first: gl.open(PATH).")
+    if (since, until, now) != (None, None, None):
+        raise WindowError(
+            f"A window was given for {target}, which has one.",
+            "Give the store itself, or leave since, until and now out.",
+        )
+    return target
 
 
 def _found(
@@ -195,7 +223,7 @@ def _given(rules: Iterable[Rule], parameters: Mapping[str, Any] | None) -> dict[
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(known)) or 'none'}."
             raise RuleError(f"None of {', '.join(rule.id for rule in rules)} has a parameter {name!r}.", hint)
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
             raise RuleError(f"Parameter {name} takes a number, not {value!r}.", f"Its default is {known[name]}.")
     return {
         rule.id: {name: (parameters or {}).get(name, value) for name, value in defaults(rule).items()} for rule in rules

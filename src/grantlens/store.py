@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from grantlens.engine.duckdb import Engine
+from grantlens.errors import GrantlensError
 from grantlens.ingest import LoadReport, load_files
 from grantlens.ingest.card import coverage_card
 from grantlens.ingest.declared import note_undeclared, undeclared
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from grantlens.loaders import Loader, Settings
+
+
+class Brought(Protocol):
+    """What an organisation brings: `Catalogue`, `Register`, `Servers`, `Identities`."""
+
+    def write_to(self, engine: Engine) -> None:
+        """Put it into a store, inside the caller's transaction."""
 
 
 class Store:
@@ -93,8 +101,20 @@ class Store:
         """
         return load_files(self.engine, paths, loader, progress, settings)
 
-    def add(self, *things: Any) -> None:
-        """Write what the organisation brings: catalogues, registers, servers."""
+    def add(self, *things: Brought) -> None:
+        """Write what the organisation brings: catalogues, registers, servers, identities.
+
+        Raises
+        ------
+        GrantlensError
+            If it is none of these, such as the path of one; nothing is written then.
+        """
+        for thing in things:
+            if not hasattr(thing, "write_to"):
+                raise GrantlensError(
+                    f"{thing!r} is no catalogue, register, servers or identities.",
+                    "A file is read first: store.add(gl.Register.read(PATH)).",
+                )
         for thing in things:
             with self.engine.transaction():
                 thing.write_to(self.engine)

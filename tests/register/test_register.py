@@ -6,7 +6,8 @@ import pytest
 
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import RegisterError
-from grantlens.register.register import Register
+from grantlens.register.register import EXCEPTED, Register
+from grantlens.rules import registry
 from grantlens.schema.migrations import prepare
 
 WHOLE = """
@@ -94,6 +95,16 @@ def test_csv_says_the_same(read):
     from_csv, from_toml = read(CSV, "c.csv"), read(WHOLE)
     assert from_csv.clients[0] == from_toml.clients[0] | {"purpose": "Summarise, daily", "approved_scopes": None}
     assert from_csv.clients[1] == from_toml.clients[1]
+
+
+@pytest.mark.parametrize("rule", ["PRV1", "prv-1", "REV-1", "PRV-99"])
+def test_an_exception_that_no_rule_honours_is_refused(read, rule):
+    with pytest.raises(RegisterError, match=f"line 14: no exception holds for '{rule}'"):
+        read(WHOLE.replace("PRV-1", rule))
+
+
+def test_the_rules_that_honour_exceptions_are_those_whose_sql_reads_them():
+    assert {rule.id for rule in registry().values() if "exceptions" in rule.sql} == set(EXCEPTED)
 
 
 def test_into_a_store_and_again(read, engine):

@@ -61,13 +61,25 @@ class Engine:
         self._threads: int | None = None  # all that it may use, once some of them are left to others
         with owner_only():
             self._connection = connect(self.path, read_only=read_only)
+        try:
+            self._set_up(memory_limit)
+        except BaseException:
+            self.close()
+            raise
+
+    def _set_up(self, memory_limit: str | None) -> None:
         self.execute("SET TimeZone = 'UTC'")
         # In a notebook without ipywidgets DuckDB refuses the word, and shows no bar anyway.
         with suppress(duckdb.Error):
             self._connection.execute("SET enable_progress_bar = false")
         self.execute("SET enable_external_file_cache = false")  # a load reads one path again with new content
         if memory_limit:
-            self.execute("SET memory_limit = $limit", {"limit": memory_limit})
+            try:
+                self.execute("SET memory_limit = $limit", {"limit": memory_limit})
+            except duckdb.Error:
+                raise StoreError(
+                    f"{memory_limit!r} is no limit of memory.", 'Write it like "2GB" or "500MB".'
+                ) from None
 
     def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
         """Run one statement; `parameters` may hold more names than the statement uses."""

@@ -14,7 +14,7 @@ TOML::
     registered_at = 2026-01-15            # a date means 00:00 UTC
 
     [[client.exception]]                  # a finding accepted for a time, of the client above
-    rule = "PRV-1"
+    rule = "PRV-1"                        # or OOS-3: no other rule honours one
     reason = "quarter-end job, needed in October"
     until = 2026-12-31
 
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 KINDS = ("integration", "agent", "mcp_tool", "service", "other")
 STATUSES = ("active", "retired", "planned")
+EXCEPTED = ("OOS-3", "PRV-1")
+"""The rules that honour an exception."""
 
 _LISTS = ("approved_operations", "approved_scopes", "exceptions")
 _TEXTS = ("client_id", "name", "kind", "owner", "purpose", "status")
@@ -201,8 +203,11 @@ def _exception(entry: Entry) -> dict[str, Any]:
     entry.check_keys(("rule", "reason", "until"))
     if "until" not in entry.values:
         raise entry.mistake("an exception needs 'until'.", None, "Say when it ends: until = 2026-12-31.")
+    rule = entry.text("rule", required=True)
+    if rule not in EXCEPTED:
+        raise entry.mistake(f"no exception holds for {rule!r}.", "rule", f"Only {' and '.join(EXCEPTED)} honour one.")
     return {
-        "rule": entry.text("rule", required=True),
+        "rule": rule,
         "reason": entry.text("reason", required=True),
         "until": moment(entry, "until"),
     }
