@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import RegisterError
 from grantlens.handwritten import Entry, read_csv, read_toml
+from grantlens.register.rows import BROUGHT, bound
+from grantlens.schema.register import IDENTITY
 from grantlens.visible import grid
 
 if TYPE_CHECKING:
@@ -34,6 +36,13 @@ if TYPE_CHECKING:
 
 KINDS = ("client", "subject")
 _KEYS = ("source", "kind", "id", "same_as")
+
+_CONTRADICTED = f"""
+SELECT b.kind, b.source, b.id, b.name, i.name
+FROM (SELECT row_number() OVER () AS place, * FROM {BROUGHT}) b JOIN identity i USING (kind, source, id)
+ORDER BY b.place
+LIMIT 1
+"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,21 +101,15 @@ class Identities:
         RegisterError
             If the store already knows one of the ids under a name that does not stand here.
         """
-        for kind, name in sorted({(row["kind"], row["name"]) for row in self.rows}):
-            engine.execute("DELETE FROM identity WHERE kind = $kind AND name = $name", {"kind": kind, "name": name})
-        for row in self.rows:
-            place = {name: row[name] for name in ("kind", "source", "id")}
-            other = engine.value(
-                "SELECT min(name) FROM identity WHERE kind = $kind AND source = $source AND id = $id", place
+        values = bound(IDENTITY, self.rows)
+        engine.execute(f"DELETE FROM identity WHERE (kind, name) IN (SELECT (kind, name) FROM {BROUGHT})", values)
+        for kind, source, id_, name, other in engine.rows(_CONTRADICTED, values):
+            where = self.lines.get((kind, source, id_), "These identities")
+            raise RegisterError(
+                f"{where}: {kind} {id_!r} of {source} is {name!r} here and {other!r} in the store.",
+                f"One id has one name: bring the entries of {other!r} too, corrected.",
             )
-            if other is not None:
-                where = self.lines.get((row["kind"], row["source"], row["id"]), "These identities")
-                raise RegisterError(
-                    f"{where}: {row['kind']} {row['id']!r} of {row['source']} is {row['name']!r} here and "
-                    f"{other!r} in the store.",
-                    f"One id has one name: bring the entries of {other!r} too, corrected.",
-                )
-            engine.execute("INSERT INTO identity VALUES ($kind, $name, $source, $id)", row)
+        engine.execute(f"INSERT INTO identity BY NAME FROM {BROUGHT}", values)
 
     def __repr__(self) -> str:
         names = {kind: len({row["name"] for row in self.rows if row["kind"] == kind}) for kind in KINDS}
