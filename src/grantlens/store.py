@@ -13,7 +13,7 @@ from grantlens.ingest.card import coverage_card
 from grantlens.ingest.declared import note_undeclared, undeclared
 from grantlens.ingest.export import write_ndjson, write_parquet
 from grantlens.ingest.summary import providers
-from grantlens.ingest.verification import differences
+from grantlens.ingest.verification import verified
 from grantlens.relations import install_views, views_stand
 from grantlens.schema.migrations import prepare
 from grantlens.view import View, view_of
@@ -141,13 +141,15 @@ class Store:
     def verify(self) -> list[str]:
         """Return one sentence for each loaded file that is gone or was changed; empty if all are what they were.
 
+        A file that changed and was loaded again must be what its last load saw.
+
         Examples
         --------
         >>> with Store(":memory:") as store:
         ...     store.verify()
         []
         """
-        return differences(self.engine)
+        return verified(self.engine).differences
 
     def export(self, path: str | os.PathLike[str], *, parquet: bool = False) -> list[Path]:
         """Write the three logs in the native format, so that a load of it gives them again.

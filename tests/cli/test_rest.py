@@ -46,6 +46,39 @@ def test_verify_names_a_file_that_is_not(run, evidence, change):
     assert ran.err.startswith("grantlens: The evidence is not whole.")
 
 
+def test_verify_in_another_folder_says_where_it_looked(run, evidence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Store("relative.duckdb") as store:
+        store.load("usage.ndjson")
+    assert run("verify", "relative.duckdb").code == 0
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    ran = run("verify", "../relative.duckdb")
+    assert (ran.code, ran.out) == (
+        2,
+        f"usage.ndjson is not found from {tmp_path / 'other'}: a path is looked up as it was given at load.\n",
+    )
+    assert "run this in the folder in which they were loaded" in ran.err
+
+
+def test_verify_does_not_fail_for_a_log_that_grew_and_was_loaded_again(run, evidence):
+    store, log = evidence
+    first = log.read_text()
+    for number, told in ((1, "an earlier version was"), (2, "2 earlier versions were")):
+        log.write_text(log.read_text() + first.replace('"u"', f'"u{number}"'))
+        ran = run("verify", store)
+        assert (ran.code, f"{log} has " in ran.out) == (2, True), "it was not loaded again yet"
+        run("load", store, log)
+        ran = run("verify", store)
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out.splitlines() == [
+            f"{log} is what its last load saw; {told} replaced by a later load.",
+            "The loaded file is what it was.",
+        ]
+    log.write_text(first)
+    assert run("verify", store).code == 2, "what was replaced is not what the last load saw"
+
+
 def test_export_round_trips(run, sample_file, tmp_path):
     ran = run("export", sample_file, "-o", tmp_path / "all.ndjson.gz")
     assert (ran.code, ran.out) == (0, f"{tmp_path / 'all.ndjson.gz'}\n")

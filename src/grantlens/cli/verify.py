@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grantlens.cli.cell import shown
+from grantlens.cli.guard import FAILED, FINE
 from grantlens.cli.message import complain
 from grantlens.cli.opening import existing
 from grantlens.cli.parameters import StorePath
@@ -12,20 +13,24 @@ EXAMPLES = """Examples:
 
 
 def verify(store: StorePath, /) -> int:
-    """Check that each loaded file still has the hash it had when it was loaded.
+    """Check that each loaded file still has the hash it had when it was loaded last.
 
-    Evidence points to file and line; it stands only as long as the files do. Exits with 2 if something differs.
+    Evidence points to file and line; it stands only as long as the files do. Exits with 2 if something differs. Paths
+    are looked up as they were given at load: relative ones from the current folder.
     """
+    from grantlens.ingest.verification import verified
+
     with existing(store) as opened:
-        problems = opened.verify()
-        files = opened.engine.value("SELECT count(*) FROM batch")
-    for problem in problems:
-        print(shown(problem))
-    if problems:
+        found = verified(opened.engine)
+    for told in (*found.differences, *found.replaced):
+        print(shown(told))
+    if found.differences:
         complain(
             "The evidence is not whole.",
-            "Put the original files back, or treat the evidence of these files as unproven.",
+            "Put the original files back, run this in the folder in which they were loaded, or treat the evidence of these "
+            "files as unproven.",
         )
-        return 2
+        return FAILED
+    files = found.files
     print("The loaded file is what it was." if files == 1 else f"{files} of {files} loaded files are what they were.")
-    return 0
+    return FINE
