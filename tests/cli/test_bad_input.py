@@ -204,6 +204,15 @@ def test_a_log_that_is_not_there_makes_no_store(run, store_path):
     assert sorted(path.name for path in store_path.parent.iterdir()) == ["acme.duckdb", "other.ndjson"]
 
 
+def test_a_store_that_is_named_after_its_logs_is_told_the_order(run, store_path):
+    logs = store_path.with_name("logs")
+    logs.mkdir()
+    ran = run("load", logs, "new.duckdb")
+    assert ran.failed_well(), ran
+    assert f"{logs} is a folder, not a store. The store comes first: grantlens load new.duckdb {logs}\n" in ran.err
+    assert not any(logs.iterdir())
+
+
 @pytest.mark.parametrize("words", READING)
 def test_a_folder_tells_a_reading_command_the_stores_in_it(run, store_path, words):
     ran = run(words, ".", *READING[words])

@@ -46,6 +46,9 @@ BAD = {
         "line 6: not UTF-8",
     ),
     "plain text": (b"hello there, this is no log: {}\n" * 3, "neither JSON nor CSV"),
+    "a register": (b'# ours\n[[client]]\nclient_id = "a"\n', "looks like TOML that people write, no log"),
+    "a register without a comment": (b'[[client]]\nclient_id = "a"\n', "looks like TOML that people write, no log"),
+    "a mapping": (b'name = "x"\n\n[usage]\nused_at = "t"\n', "looks like TOML that people write, no log"),
     "unknown log": (
         b'{"colour": "red", "size": 3}\n',
         "no loader knows these records; the first has the keys colour, size",

@@ -12,7 +12,7 @@ from grantlens.cli.message import complain, say
 from grantlens.cli.opening import anew, neighbour, readable
 from grantlens.cli.output import write_json, write_records
 from grantlens.cli.parameters import AsJson, StorePath
-from grantlens.errors import GrantlensError
+from grantlens.errors import GrantlensError, StoreError
 from grantlens.loaders import Loader
 from grantlens.loaders.mapped import mapping as read_mapping
 from grantlens.loaders.settings import Settings, key_set
@@ -92,6 +92,11 @@ def load(
         raise GrantlensError(
             "No store was named." if store is None else f"{store} was taken for the store; no log was named.",
             "Name a store, and files, folders or globs: grantlens load acme.duckdb logs/",
+        )
+    swapped = [path for path in paths if Path(path).suffix == ".duckdb"]
+    if store.is_dir() and swapped:
+        raise StoreError(
+            f"{store} is a folder, not a store.", f"The store comes first: grantlens load {swapped[0]} {store}"
         )
     made_here = not store.exists()
     with anew(store) as opened, progress() as tell:

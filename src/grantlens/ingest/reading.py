@@ -14,7 +14,7 @@ from grantlens.ingest.documents import records_of
 from grantlens.ingest.lines import MAX_LINE, line_chunks
 from grantlens.ingest.pages import Page, page_of
 from grantlens.ingest.scan import scanned
-from grantlens.ingest.shape import SAMPLE, is_wrapper, sampled, shape_of
+from grantlens.ingest.shape import SAMPLE, is_wrapper, looks_like_toml, sampled, shape_of
 from grantlens.ingest.tabular import CsvRows, parquet_chunks, parquet_columns
 
 HEAD = 1 << 20
@@ -158,7 +158,13 @@ class Reading:
 
     def unreadable(self) -> LoadError:
         """Say that this is no log that any loader can read."""
-        seen = self._head[: 1 << 12].decode("utf-8", "replace").lstrip()[:60].splitlines()
+        head = self._head[: 1 << 12].decode("utf-8", "replace").lstrip()
+        if looks_like_toml(head):
+            return LoadError(
+                f"{self.path} looks like TOML that people write, no log.",
+                "Add it with grantlens register, server, identities or catalogue add; a mapping is named by --mapping.",
+            )
+        seen = head[:60].splitlines()
         return LoadError(
             f"{self.path} is neither JSON nor CSV nor Parquet, nor lines of text that a loader knows; "
             f"it begins with {seen[0] if seen else 'blanks'!r}.",

@@ -17,6 +17,7 @@ SAMPLE = 50
 
 _SPACE = " \t\r\n"
 _DATED = re.compile(r"\[\d{4}-\d\d-\d\d[T ]")
+_TABLE = re.compile(r"^\[{1,2}[A-Za-z_][\w.-]*\]{1,2}[ \t]*(?:#.*)?\r?$", re.MULTILINE)
 _PAIR = re.compile(r"(?:^|[\s,])[A-Za-z_][\w.]*=\S")
 
 
@@ -38,6 +39,8 @@ def shape_of(head: str, whole: bool) -> str:
     text = head.lstrip(_SPACE)
     if not text:
         return "empty" if whole else "unknown"
+    if _TABLE.match(text):
+        return "unknown"
     if text[0] == "[":
         return "text" if _DATED.match(text) else "document"
     if text[0] == "{":
@@ -50,6 +53,17 @@ def shape_of(head: str, whole: bool) -> str:
     if any(map(_object, text.split("\n")[1:SAMPLE])):
         return "lines"  # only the first lines are no JSON
     return "text" if header.isprintable() or "\t" in header else "unknown"
+
+
+def looks_like_toml(head: str) -> bool:
+    r"""True if a line is the head of a table: what people write beside logs.
+
+    Examples
+    --------
+    >>> looks_like_toml('# ours\n[[client]]\nclient_id = "a"\n'), looks_like_toml('[\n{"a": [1]}\n]\n')
+    (True, False)
+    """
+    return _TABLE.search(head) is not None
 
 
 def _shape_of_objects(text: str, whole: bool) -> str:
