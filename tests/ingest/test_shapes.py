@@ -4,6 +4,8 @@ import csv
 import gzip
 import io
 import json
+import os
+import tempfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -177,3 +179,17 @@ def test_csv_rows_point_at_the_line_where_they_begin(tmp_path):
 )
 def test_shape_is_told_from_content(head, shape):
     assert shape_of(head, whole=True) == shape
+
+
+@pytest.mark.parametrize("damage", [lambda data: data, lambda data: data[:-20]])
+def test_the_unpacked_copy_of_a_parquet_file_is_removed(tmp_path, monkeypatch, damage):
+    made = []
+    temporary = tempfile.NamedTemporaryFile
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", lambda **given: made.append(temporary(**given)) or made[-1])
+    path = tmp_path / "log.parquet.gz"
+    path.write_bytes(gzip.compress(damage(_parquet(RECORDS))))
+    with Store(":memory:") as store:
+        report = store.load(path)
+        assert len(report) + len(report.failed) == 1
+    copies = [each for each in made if each.name.endswith(".parquet")]
+    assert [(each.file.closed, os.path.exists(each.name)) for each in copies] == [(True, False)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from itertools import groupby
 from typing import Any
 
@@ -40,12 +41,13 @@ def _lines(file: str, sha256: str, wanted: set[int]) -> list[tuple[int, str]]:
         return []
     try:
         found = []
-        for chunk in Reading(content).chunks(lambda sample: False):
-            numbers = chunk.lines.places.to_pylist()
-            if wanted.isdisjoint(numbers):
-                continue
-            pairs = zip(numbers, chunk.lines.texts.to_pylist(), strict=True)
-            found += [(number, masked(text, _LONGEST)) for number, text in pairs if number in wanted]
+        with closing(Reading(content)) as reading:
+            for chunk in reading.chunks(lambda sample: False):
+                numbers = chunk.lines.places.to_pylist()
+                if wanted.isdisjoint(numbers):
+                    continue
+                pairs = zip(numbers, chunk.lines.texts.to_pylist(), strict=True)
+                found += [(number, masked(text, _LONGEST)) for number, text in pairs if number in wanted]
         unchanged = content.digest() == sha256
     except LoadError:
         return []

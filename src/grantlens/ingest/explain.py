@@ -110,9 +110,12 @@ def explain(
         If the file cannot be read, or the loader needs a setting that was not given.
     """
     name = os.fspath(path)
-    with closing(Content(name)) as content, closing(Engine(":memory:")) as engine:
+    with (
+        closing(Content(name)) as content,
+        closing(Reading(content)) as reading,
+        closing(Engine(":memory:")) as engine,
+    ):
         prepare(engine)
-        reading = Reading(content)
         hollow = reading.hollow()
         if hollow:
             return Explanation(name, reading.shape, note=hollow)

@@ -146,7 +146,7 @@ class Opener:
         self._benches.reverse()  # the file before this one may still be using the others
         with ExitStack() as opened:
             content = opened.enter_context(closing(Content(path)))
-            reading = Reading(content)
+            reading = opened.enter_context(closing(Reading(content)))
             hollow = reading.hollow()
             if hollow:
                 return Opened(content, reading, None, (), opened.pop_all(), hollow)

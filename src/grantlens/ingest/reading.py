@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain, islice
+from typing import IO
 
 from grantlens.errors import LoadError
 from grantlens.ingest.chunk import Chunk, chunks_of
@@ -60,13 +61,23 @@ class Reading:
         self._text: str | None = None
         self._page: Page | None = None
         self._spool = None
+        self._temporary: IO[bytes] | None = None
         head = b""
         while len(head) < HEAD and (block := content.read_some()):
             head += block
         head = head.removeprefix(b"\xef\xbb\xbf")
         content.unread(head)
-        self.shape = self._shape(head)
-        self.sample = self._sample()
+        try:
+            self.shape = self._shape(head)
+            self.sample = self._sample()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Remove the unpacked copy, where one was needed; the content stays open."""
+        if self._temporary is not None:
+            self._temporary.close()
 
     def chunks(
         self,
@@ -266,8 +277,8 @@ class Reading:
         if plain:
             self._spool = self.path
             return
-        self._temporary = tempfile.NamedTemporaryFile(suffix=".parquet")  # noqa: SIM115
+        copy = self._temporary = tempfile.NamedTemporaryFile(suffix=".parquet")  # noqa: SIM115
         for block in self._content.blocks():
-            self._temporary.write(block)
-        self._temporary.flush()
-        self._spool = self._temporary.name
+            copy.write(block)
+        copy.flush()
+        self._spool = copy.name
