@@ -230,3 +230,7 @@ def test_what_a_block_keeps(loaded):
 def test_the_facade(empty):
     assert gl.detect is detect
     assert list(inspect.signature(detect.run).parameters)[:2] == ["target", "rules"]
+
+
+def test_completion_shows_the_questions():
+    assert dir(detect) == ["out_of_scope", "revocation_lag", "run", "unused_privileges"]

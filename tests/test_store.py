@@ -116,6 +116,12 @@ def test_an_empty_store_says_what_to_do():
         assert store.coverage().num_rows == 0
 
 
+def test_one_is_singular(tmp_path):
+    with Store(":memory:") as store:
+        assert repr(store.load(ndjson(tmp_path / "a.ndjson", [usage(0)]))).startswith("1 file: 1 record, ")
+        assert repr(store) == "Store(':memory:'): 1 file, 1 record"
+
+
 def test_a_grant_is_derived_only_where_a_client_is_known(tmp_path):
     rows = [
         issuance(1),

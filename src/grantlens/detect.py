@@ -24,6 +24,13 @@ from grantlens.view import View, view_of
 if TYPE_CHECKING:
     from grantlens.store import Store
 
+__all__ = ["out_of_scope", "revocation_lag", "run", "unused_privileges"]
+
+
+def __dir__() -> list[str]:
+    """Name the questions only: they are what somebody looks for who presses the tab key."""
+    return __all__
+
 
 def run(
     target: Store | View,

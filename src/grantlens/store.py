@@ -180,7 +180,8 @@ class Store:
 
     def __repr__(self) -> str:
         files, records = self.engine.rows("SELECT count(*), coalesce(sum(records), 0) FROM batch")[0]
-        return f"Store({self.path!r}): {files} files, {records} records"
+        counted = f"{files} file{'' if files == 1 else 's'}, {records} record{'' if records == 1 else 's'}"
+        return f"Store({self.path!r}): {counted}"
 
     def _repr_html_(self) -> str:
         return coverage_card(self.engine, self.path)

@@ -88,6 +88,18 @@ def test_a_store_is_told_by_what_it_holds(run, sample_file):
     assert f"{by_token:,} by token" in " ".join(told["native"]["calls"])
 
 
+def test_one_is_singular(run, tmp_path):
+    log = tmp_path / "usage.ndjson"
+    call = {"log": "usage", "used_at": "2026-07-01", "outcome": "success", "client_id": "c", "resource_server": "r"}
+    log.write_text(json.dumps(call) + "\n")
+    run("load", tmp_path / "s.duckdb", log)
+    told = " ".join(run("coverage", tmp_path / "s.duckdb", "--explain").out.split())
+    assert (
+        "catalogue knows 0 of 1 call; register knows 0 of 1 client; table of servers knows 0 of 1 resource server"
+        in told
+    )
+
+
 def test_a_store_for_programs(run, sample_file):
     sources = {
         source["source"]: source

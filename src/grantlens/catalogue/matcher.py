@@ -84,11 +84,8 @@ def match_new(engine: Engine, progress: Progress | None = None) -> int:
     for first in range(low, high + 1, STEP):
         targets = engine.arrow(_NEW, {"first": first, "last": first + STEP - 1}).combine_chunks()
         if targets.num_rows:
-            engine.register("grantlens_matched", _in_pieces(compiled, targets))
-            try:
+            with engine.registered("grantlens_matched", _in_pieces(compiled, targets)):
                 engine.execute(_KEEP)
-            finally:
-                engine.unregister("grantlens_matched")
             matched += targets.num_rows
         if progress:
             progress(matched, total - done)

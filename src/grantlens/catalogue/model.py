@@ -220,11 +220,8 @@ class Catalogue:
             columns = ", ".join(
                 f"{name} + ${shifted[name]}" if name in shifted else f'"{name}"' for name in table.names
             )
-            engine.register("grantlens_catalogue", self.tables[table.name])
-            try:
+            with engine.registered("grantlens_catalogue", self.tables[table.name]):
                 engine.execute(f"INSERT INTO {table.name} SELECT {columns} FROM grantlens_catalogue", first)
-            finally:
-                engine.unregister("grantlens_catalogue")
 
     @property
     def meta(self) -> dict[str, Any]:

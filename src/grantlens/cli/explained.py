@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from grantlens.report.formats import plural
 from grantlens.rules import registry
 from grantlens.rules.conclusion import BROUGHT, Conclusion, Source, conclude, together
 from grantlens.schema import LOGS
@@ -100,9 +101,9 @@ def _joins(declared: Source, there: Source) -> Iterator[str]:
 
 
 def _knows(thing: str, some: int, all_: int) -> str:
-    what = {"catalogue": "calls", "register": "clients", "server": "resource servers"}[thing]
+    what = {"catalogue": "call", "register": "client", "server": "resource server"}[thing]
     where = "table of servers" if thing == "server" else thing
-    return f"{where} knows {some:,} of {all_:,} {what}"
+    return f"{where} knows {some:,} of {plural(all_, what)}"
 
 
 def _reasons(conclusions: Iterable[Conclusion]) -> Iterator[str]:

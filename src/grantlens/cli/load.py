@@ -151,4 +151,4 @@ def _explain(path: Path, loader: str | Loader | None, settings: Settings, *, as_
         write_json(explanation.as_dict())
     else:
         write(explanation)
-    return 0
+    return FINE

@@ -32,7 +32,7 @@ def coverage_card(engine: Engine, path: str) -> str:
     covered = [(*row[:3], _day(row[3]), _day(row[4]), *row[5:]) for row in engine.rows(_COVERED)]
     parts = [
         f"<b>{markup(path)}</b>",
-        f"<p>{files:,} files, {records:,} records, {duplicates:,} duplicates, {rejected:,} rejected</p>",
+        f"<p>Files: {files:,}; records: {records:,}; duplicates: {duplicates:,}; rejected: {rejected:,}</p>",
         grid(("source", "tenant", "log", "from", "until", "gaps", "rows", ""), covered, most=1000),
     ]
     if rejected:

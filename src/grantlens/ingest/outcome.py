@@ -44,9 +44,10 @@ class LoadReport:
         return len(self.batches)
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{self.total(count)} {count}" for count in COUNTS)
+        totals = [(self.total(count), count) for count in COUNTS]
+        counts = ", ".join(f"{total} {count.removesuffix('s') if total == 1 else count}" for total, count in totals)
         failed = f"; {len(self.failed)} failed" if self.failed else ""
-        return f"{len(self.batches)} files: {counts}{failed}"
+        return f"{len(self.batches)} file{'' if len(self.batches) == 1 else 's'}: {counts}{failed}"
 
     def _repr_html_(self) -> str:
         names = ("path", "loader", *COUNTS, "first", "last", "note")

@@ -128,9 +128,8 @@ def parquet_chunks(path: str, file: str | os.PathLike[str]) -> Iterator[Chunk]:
     try:
         with closing(Engine(":memory:")) as engine:
             for batch in pq.ParquetFile(file).iter_batches(RECORDS):
-                engine.register("parquet_row", pa.Table.from_batches([batch]))
-                text = engine.arrow("SELECT to_json(parquet_row)::VARCHAR AS line FROM parquet_row")
-                engine.unregister("parquet_row")
+                with engine.registered("parquet_row", pa.Table.from_batches([batch])):
+                    text = engine.arrow("SELECT to_json(parquet_row)::VARCHAR AS line FROM parquet_row")
                 keys = int_array(range(number, number + len(batch)))
                 number += len(batch)
                 lines = Lines(sliced({"line_no": keys, "line": text["line"].combine_chunks()}))
