@@ -274,12 +274,14 @@ def test_every_rule_declares_what_it_rests_on_in_known_words(rule):
 
 
 def test_a_rule_that_declares_nothing_concludes_nothing():
-    silent = Rule("GOV-9", 1, "x", "x?", "low", "x", "x", "SELECT 1")
+    silent = Rule("GOV-9", 1, "x", ("client_id",), "x?", "low", "x", "x", "SELECT 1")
     assert conclude(silent, source_of(loaders()["native"])).level == "no"
 
 
 def rule_that_rests_on(evidence):
-    return Rule("GOV-9", 1, "x", ("client_id",), "x?", "low", "x", "x", "SELECT 1", rests_on=evidence, fires=(Example("x", ()),))
+    return Rule(
+        "GOV-9", 1, "x", ("client_id",), "x?", "low", "x", "x", "SELECT 1", rests_on=evidence, fires=(Example("x", ()),)
+    )
 
 
 def test_what_is_lacking_is_said_once_and_in_words():
