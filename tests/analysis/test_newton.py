@@ -10,7 +10,7 @@ LOW, HIGH = np.array([-12.0, -6.0, -12.0]), np.array([12.0, 6.0, 14.0])
 def drawn(seed):
     generator = np.random.default_rng(seed)
     n, pi0, alpha = (
-        int(generator.choice([20, 60, 400])),
+        int(generator.choice([80, 160, 400])),
         generator.choice([0.0, 0.4, 0.9]),
         generator.choice([0.1, 0.8, 5.0]),
     )

@@ -12,13 +12,13 @@ from grantlens.analysis.gamma_poisson import (
     fit_by_class,
     probability_needed,
     rule_of_three,
-    with_doubt,
 )
 from grantlens.analysis.sessions import SessionModel, fit_sessions, probability_needed_sessions
-from grantlens.analysis.unseen import chao1, good_turing, time_to_first_use_p95
+from grantlens.analysis.unseen import MIN_WAITS, chao1, good_turing, time_to_first_use_p95
 
 __all__ = [
     "MIN_GRANTS",
+    "MIN_WAITS",
     "Decision",
     "NeedModel",
     "SessionModel",
@@ -32,5 +32,4 @@ __all__ = [
     "probability_needed_sessions",
     "rule_of_three",
     "time_to_first_use_p95",
-    "with_doubt",
 ]

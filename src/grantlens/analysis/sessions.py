@@ -31,7 +31,7 @@ def fit_sessions(sessions: Sequence[int], sessions_used: Sequence[int]) -> Sessi
 
     Examples
     --------
-    >>> model = fit_sessions([50] * 40, [0] * 20 + [1, 2, 5, 10] * 5)
+    >>> model = fit_sessions([50] * 100, [0] * 50 + [1, 2, 5, 10] * 12 + [1, 5])
     >>> 0.02 < model.a / (model.a + model.b) < 0.08
     True
     """

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from grantlens.analysis.kaplan import kaplan_meier
 
+MIN_WAITS = 20
+"""With fewer grants of a class than this, how long it waits for its first use is not reckoned."""
+
 
 def good_turing(counts: Sequence[int]) -> float | None:
     """Return the chance that the next use is of a scope not used before: those used once over all uses.

@@ -34,7 +34,7 @@ def conclude(rows: list[dict[str, Any]], parameters: Mapping[str, Any]) -> None:
     p95 = {
         scope: need.time_to_first_use_p95(times, exposures)
         for scope, (times, exposures) in first_use.items()
-        if len(times) >= need.MIN_GRANTS
+        if len(times) >= need.MIN_WAITS
     }
     for row, fact in zip(rows, facts, strict=True):
         _judge(row, fact, models.get(fact["scope"]), p95.get(fact["scope"]), parameters)
@@ -49,8 +49,7 @@ def _judge(
     used = fact["uses"] > 0
     p_needed = None
     if model is not None and not used and fact["unobservable"] is None:
-        chance = float(need.probability_needed(model, fact["exposure_days"], parameters["horizon_days"]))
-        p_needed = need.with_doubt(chance, model.silent)
+        p_needed = float(need.probability_needed(model, fact["exposure_days"], parameters["horizon_days"]))
     decision = need.decide(
         uses=fact["uses"],
         p_needed=p_needed,

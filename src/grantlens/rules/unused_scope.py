@@ -33,10 +33,10 @@ _TOKENS = tuple(
 """Ninety tokens in that month, with which files could have been read."""
 
 _OTHERS = (
-    *(consent("01 08:00", ["files.read"], f"b{n}", client_id=BYSTANDER, subject_id=f"person-{n}") for n in range(40)),
+    *(consent("01 08:00", ["files.read"], f"b{n}", client_id=BYSTANDER, subject_id=f"person-{n}") for n in range(120)),
     *(
         use(
-            f"{day:02} 10:{n:02}",
+            f"{day:02} 1{n // 60}:{n % 60:02}",
             "GET /v1/files/1",
             None,
             "files.example",
@@ -44,11 +44,11 @@ _OTHERS = (
             client_id=BYSTANDER,
             subject_id=None,
         )
-        for n in range(15)
+        for n in range(48)
         for day in range(1, 29, 3)
     ),
 )
-"""Forty grants of others, from which can be learned: who needs files at all reads them every third day, and 25 never do."""
+"""A hundred and twenty grants of others, from which can be learned: who needs files at all reads them every third day, and 72 never do."""
 
 RULE = Rule(
     id="PRV-1",
@@ -143,7 +143,7 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
 """,
     fires=(
         Example(
-            "a month without a need, and forty grants from which to learn that it will hardly come",
+            "a month without a need, and a hundred grants from which to learn that it will hardly come",
             (*_WORK, *_TOKENS, *_OTHERS),
             (
                 {
