@@ -36,9 +36,9 @@ def test_the_title_quotes_the_assumption_free_bounds():
             [3600],
             [None],
             1,
-            "The revoked access was not denied after its last success, 1 h or more after the revocation",
+            "The revoked access was not denied after its last success, 60 min or more after the revocation",
         ),
-        ([None], [60], 1, "The revoked access ended within 1 min"),
+        ([None], [60], 1, "The revoked access ended within 60 s"),
         ([0, 0], [9, 30], 2, "Half of the revoked access had ended within 9 s"),
         ([600, 700], [None, None], 2, "At least half of the revoked access still worked after 10 min"),
         ([0, 0], [None, None], 2, "How long revoked access went on working cannot be bounded from these logs"),
@@ -74,7 +74,7 @@ def test_censoring_is_told():
     )
     assert "n=50 from 40 revocations" in chart.subtitle
     assert "10 % not denied after the last success, or never tried (4 %) (right-censored)" in chart.subtitle
-    assert "34 % denied, with no success afterwards (left-censored)" in chart.subtitle
+    assert "34 % denied, with no success after the revocation (left-censored)" in chart.subtitle
     assert "at mail" in chart.title
 
 

@@ -59,7 +59,7 @@ def test_every_event_is_drawn_once():
         ([use(86430, "violation")], "copilot: 1 use in violation, the last one 30 s after a revocation"),
         (
             [use(86400 + 60, "violation"), use(86400 + 5400, "violation"), use(90000, "denied")],
-            "copilot: 2 uses in violation, the last one 1.5 h after a revocation",
+            "copilot: 2 uses in violation, the last one 90 min after a revocation",
         ),
         ([use(700, "violation")], "copilot: 1 use in violation"),
     ],
@@ -99,7 +99,7 @@ def test_the_last_call_of_a_row_that_stands_for_many_is_at_its_end():
         "count": 9,
     }
     chart = timeline([*CASE, many])
-    assert chart.title == "9 uses in violation, the last one 1 min after a revocation"
+    assert chart.title == "9 uses in violation, the last one 60 s after a revocation"
     near = next(value for value in marks(chart) if value["state"] == "violation")
     assert near["end"] - near["start"] == 30_000  # the panel after the revocation shows it to its end
 

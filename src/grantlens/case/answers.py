@@ -259,7 +259,7 @@ def _revoked(facts: dict[str, Any]) -> Answer:
 
 
 def _lead_time(row: dict[str, Any]) -> str:
-    from grantlens.report.formats import duration
+    from grantlens.charts.duration import duration
 
     said = [
         f"{word} {duration(row[key])} before"

@@ -65,7 +65,7 @@ def lag_curve(
     --------
     >>> chart = lag_curve({"t": [0, 60], "survival_low": [0.5, 0], "survival_high": [1, 0], "npmle": [None, None]})
     >>> chart.title
-    'Half of the revoked access had ended within 1 min'
+    'Half of the revoked access had ended within 60 s'
     """
     steps = [
         _Step(float(row["t"]), float(row["survival_low"]), float(row["survival_high"]), row.get("npmle"))
@@ -90,7 +90,7 @@ def lag_curve(
         untried = f", or never tried ({percent(untried_share)})" if untried_share else ""
         facts.append(f"{percent(right_share)} not denied after the last success{untried} (right-censored)")
     if left_share is not None:
-        facts.append(f"{percent(left_share)} denied, with no success afterwards (left-censored)")
+        facts.append(f"{percent(left_share)} denied, with no success after the revocation (left-censored)")
     if facts:
         subtitle.append("; ".join(facts) + ".")
     bounds = bounds or {share: _quantile(steps, share) for share in (0.5, 0.9, 0.95)}

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from grantlens.charts.duration import duration
 from grantlens.report import formats
 from grantlens.visible import visible
 
@@ -30,8 +31,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for name in ("number", "share", "chance", "when", "day", "duration", "size", "plural"):
+    for name in ("number", "share", "chance", "when", "day", "size", "plural"):
         env.filters[name] = getattr(formats, name)
+    env.filters["duration"] = duration
     env.filters["words"] = words
     env.filters["place"] = place
     env.filters["after_verdict"] = after_verdict

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
-
 
 def number(value: float | int | None) -> str:
     """Return a number with thousands separated.
@@ -80,31 +78,6 @@ def day(value: str | datetime | None) -> str:
     '2026-07-01'
     """
     return when(value)[:10]
-
-
-def duration(seconds: float | None) -> str:
-    """Return a duration in the unit a person would choose.
-
-    Examples
-    --------
-    >>> duration(0.25), duration(12.5), duration(200), duration(15120), duration(280000)
-    ('0.25 s', '12.5 s', '3 min 20 s', '4 h 12 min', '3 d 6 h')
-    >>> duration(-5), duration(None)
-    ('-5 s', '–')
-    """
-    if seconds is None:
-        return "–"
-    if seconds < 0:
-        return f"-{duration(-seconds)}"
-    if seconds < 120:
-        return f"{seconds:.3f}".rstrip("0").rstrip(".") + " s"
-    smaller = "s"
-    for index, (size, unit) in enumerate(_UNITS):
-        if seconds >= size * (2 if unit != "min" else 1):
-            below, smaller = _UNITS[index + 1] if index + 1 < len(_UNITS) else (1.0, "s")
-            whole, rest = divmod(round(seconds / below), round(size / below))
-            return f"{whole} {unit}" + (f" {rest} {smaller}" if rest else "")
-    return f"{seconds:.0f} {smaller}"
 
 
 def size(count: int | None) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from grantlens.charts.duration import duration
 from grantlens.report import outline
-from grantlens.report.formats import chance, day, duration, number, plural, share, when
+from grantlens.report.formats import chance, day, number, plural, share, when
 from grantlens.report.markdown_text import code, plain, table
 
 

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from grantlens.report.formats import chance, duration, number
+from grantlens.charts.duration import duration
+from grantlens.report.formats import chance, number
 from grantlens.rules.rule import SEVERITIES
 
 LEVELS = tuple(reversed(SEVERITIES))

@@ -89,7 +89,8 @@ timed AS (
 )
 SELECT CASE WHEN bool_or(proven) THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'critical' AS severity,
-       coalesce(max(client_name), max(client_id), 'An unnamed client') || ' got a new token after the revocation' AS title,
+       coalesce(max(client_name), max(client_id), 'An unnamed client') || CASE WHEN bool_or(proven)
+           THEN ' got a new token after the revocation' ELSE ' got a new token so near the revocation that either may have come first' END AS title,
        source, max(tenant) AS tenant, max(client_id) AS client_id, max(subject_id) AS subject_id, max(grant_id) AS grant_id, token_id,
        any_value(scopes) AS scopes,
        min(revoked_at) AS first_seen, max(issued_at) AS last_seen, 2 AS events,
