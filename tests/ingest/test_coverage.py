@@ -75,7 +75,7 @@ def clock(store, log="usage"):
 
 
 def expected(moments):
-    """Return the stretches and gaps of one stream, from its events alone (rules INT-5)."""
+    """Return the stretches and gaps of one stream, from its events alone."""
     moments = sorted(moments)
     silences = [later - sooner for sooner, later in pairwise(moments)]
     longest_by_chance = sorted(silences, reverse=True)[int(len(moments) * TAIL_SHARE)]

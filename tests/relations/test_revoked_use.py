@@ -1,4 +1,4 @@
-"""What was tried after a revocation, and how long it went on working: rules section 0.2, call by call."""
+"""What was tried after a revocation, and how long it went on working, call by call."""
 
 from collections import defaultdict
 

@@ -1,6 +1,6 @@
 """The truth against the logs: each rule decided once more, naively, in plain Python, from nothing but the files.
 
-The generator writes down what it planted; here somebody who knows only the files and `rules.md` 0.2 looks for the same.
+The generator writes down what it planted; here somebody who knows only the files and what the rules decide looks for the same.
 Where the two differ, one of them is wrong.
 """
 

@@ -1,4 +1,4 @@
-"""How much of all this a periodic review of the list of grants would ever have seen (rules section 4.4)."""
+"""How much of all this a periodic review of the list of grants would ever have seen."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
 ANSWERS = ("yes", "no", "not_demonstrated")
-"""Was it effective? (rules section 6.7)"""
+"""Was it effective?"""
 
 REVOCATION_SQL = """
 WITH tried AS (

@@ -27,7 +27,7 @@ MIN_GAP_SECONDS = 3600.0
 """No silence shorter than this is a gap."""
 
 DEFAULT_ERROR_SECONDS = 5.0
-"""Error of a clock of which nobody said better (rules 0.2.1)."""
+"""Error of a clock of which nobody said better."""
 
 MIN_PAIRS = 5
 """Causal pairs that an hour needs before it says anything about a clock."""

@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-2",
-    version=2,
+    version=3,
     name="issuance_after_revocation",
     key=("token_id",),
     question="Which tokens were issued after the revocation of their grant or refresh token?",

@@ -16,10 +16,10 @@ VERDICTS = ("clear", "indeterminate", "violation")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One number or word that a rule lets its user choose; bound in the SQL as $name."""
+    """One number that a rule lets its user choose; bound in the SQL as $name."""
 
     name: str
-    default: Any
+    default: float
     unit: str
     doc: str
 

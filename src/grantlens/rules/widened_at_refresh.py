@@ -8,7 +8,7 @@ _REFRESHED = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", "is
 
 RULE = Rule(
     id="OOS-4",
-    version=2,
+    version=3,
     name="widened_at_refresh",
     key=("client_id", "subject_id", "grant_id"),
     question="Which refreshed tokens hold scopes or audiences that their parent did not?",
@@ -43,7 +43,7 @@ implied AS (
     UNION
     SELECT b.name, n.name FROM cat_scope_name b JOIN cat_scope_name n USING (scope_id)
 ),
--- The scopes of trap 9 authorise no operation: servers add them as they like.
+-- These scopes authorise no operation: servers add them as they like.
 protocol AS (
     SELECT DISTINCT name FROM cat_scope_name JOIN cat_scope USING (scope_id) WHERE is_protocol
     UNION SELECT unnest(['openid', 'profile', 'email', 'address', 'phone', 'offline_access', '.default'])

@@ -1,7 +1,7 @@
 """What happens after a revocation, and what is true of it.
 
 The server decides each attempt; what it decided is remembered and becomes the truth. Attempts keep clear of every
-moment at which the clock model (rules.md 0.2, items 1 to 4) could be read in two ways, unless the undecidable is
+moment at which the clock model could be read in two ways, unless the undecidable is
 the point.
 """
 

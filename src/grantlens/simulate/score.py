@@ -103,7 +103,7 @@ def score(truth: Mapping, findings: Iterable[Mapping]) -> list[dict]:
     truth
         What `truth.json` holds.
     findings
-        Findings as design section 5 prints them.
+        Findings as `Findings.to_dicts` gives them.
 
     Returns
     -------

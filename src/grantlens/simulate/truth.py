@@ -29,7 +29,7 @@ KEYS = {
     "INT-5": ("source", "log"),
     "GOV-1": ("client_id",),
 }
-"""What makes a finding of each rule one finding (design section 5, rules.md 0.2)."""
+"""What makes a finding of each rule one finding."""
 
 ENOUGH_DAYS = 45.0
 """Exposure from which nobody can doubt that the evidence floor of 30 days is met."""
