@@ -33,10 +33,13 @@ def covered(revocation, tokens):
     """Return the ids of the tokens that one revocation ends."""
     target = revocation["target_kind"]
     ends = set()
-    if target in ("token", "credential") and revocation["token_id"] in tokens:
-        ends.add(revocation["token_id"])
-        if tokens[revocation["token_id"]]["token_kind"] == "refresh":
-            family = {revocation["token_id"]}
+    if target in ("token", "credential") and revocation["token_id"] is not None:
+        named = revocation["token_id"]
+        ends |= {named} & set(tokens)
+        # A refresh token whose issuance is not in the log is known by what came of it.
+        came = [token for token in tokens.values() if token["parent_token_id"] == named and token["kind"] == "refresh"]
+        if tokens[named]["token_kind"] == "refresh" if named in tokens else came:
+            family = {named}
             while True:  # rotated successors
                 more = {
                     name
@@ -48,8 +51,9 @@ def covered(revocation, tokens):
                 if more <= family:
                     break
                 family |= more
-            grants = {tokens[name]["grant_id"] for name in family} - {None}
-            ends |= family
+            of_them = [tokens[name] for name in family & set(tokens)] + ([] if named in tokens else came)
+            grants = {token["grant_id"] for token in of_them} - {None}
+            ends |= family & set(tokens)
             ends |= {
                 name
                 for name, token in tokens.items()
