@@ -47,6 +47,8 @@ def test_the_curve_falls_and_keeps_its_bounds(scene):
 def test_one_server(scene):
     assert scene.lag.servers() == ["mail.example"]
     assert [row["resource_server"] for row in scene.lag.at("mail.example")] == ["mail.example"]
+    assert "at mail.example" in scene.lag.at("mail.example").curve().chart().title
+    assert "at mail.example" not in scene.lag.curve().chart().title
     assert len(scene.lag.at("files.example")) == 0
     assert "no revocation in this window" in repr(scene.lag.at("files.example"))
 

@@ -37,12 +37,15 @@ class RevocationLag:
     table
         One row for each revocation, token (or grant) and resource server: revocation_event, source, client_id,
         subject_id, token_id, grant_id, resource_server, revoked_at, last_success_s, first_denial_s, lag_lower_s,
-        lag_upper_s (None: not bounded), uses_after, censored (no, left, right), attempts, allowed_s, join_key.
+        lag_upper_s (None: not bounded), uses_after, censored (no, left, right), attempts, allowed_s, join_key, target_kind,
+        initiator.
         Revocations after which nothing was tried are in it, as (0, not bounded] with 0 attempts.
     rules
         The findings of REV-1 to REV-6.
     sql
         The SQL of the intervals.
+    resource_server
+        The one at which it is, see `at`; all of them if None.
     """
 
     window: Window
@@ -50,6 +53,7 @@ class RevocationLag:
     table: pa.Table
     rules: tuple[Findings, ...]
     sql: str
+    resource_server: str | None = None
 
     def __len__(self) -> int:
         return self.table.num_rows
@@ -81,7 +85,9 @@ class RevocationLag:
         import pyarrow.compute as compute
 
         return dataclasses.replace(
-            self, table=self.table.filter(compute.equal(self.table["resource_server"], resource_server))
+            self,
+            table=self.table.filter(compute.equal(self.table["resource_server"], resource_server)),
+            resource_server=resource_server,
         )
 
     def servers(self) -> list[str]:
@@ -109,7 +115,8 @@ class RevocationLag:
 
         from grantlens.analysis import survival
 
-        return Curve(pyarrow.table(survival.curve(*self._bounds(), cluster=self._revocations())), self.estimate())
+        steps = pyarrow.table(survival.curve(*self._bounds(), cluster=self._revocations()))
+        return Curve(steps, self.estimate(), self.resource_server)
 
     def _bounds(self) -> tuple[list[float], list[float | None]]:
         return self.table["lag_lower_s"].to_pylist(), self.table["lag_upper_s"].to_pylist()
@@ -135,10 +142,13 @@ class Curve:
         t, survival_low, survival_high, npmle.
     estimate
         The quantiles.
+    resource_server
+        The one at which it is; all of them if None.
     """
 
     table: pa.Table
     estimate: LagEstimate
+    resource_server: str | None = None
 
     def chart(self) -> Chart:
         """Draw the curve with its bounds."""
@@ -147,6 +157,7 @@ class Curve:
         known = self.estimate
         return lag_curve(
             self.table,
+            where=self.resource_server,
             n=known.n,
             events=known.events,
             right_share=known.right_share,
