@@ -9,6 +9,7 @@ import pytest
 
 import grantlens as gl
 from grantlens import detect
+from grantlens.access_review import review
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import RuleError, StoreError, WindowError
 from grantlens.rules import registry
@@ -91,9 +92,13 @@ def test_evidence_is_few_or_all(empty):
 def test_a_view_has_its_window_already(empty, given):
     with pytest.raises(WindowError, match="2026-07-01 to 2026-10-01, which has one"):
         detect.run(empty.between("2026-07-01", "2026-10-01"), ["OOS-1"], **given)
+    with pytest.raises(WindowError, match="which has one"):
+        review(empty.between("2026-07-01", "2026-10-01"), **given)
 
 
-@pytest.mark.parametrize("ask", [detect.run, detect.out_of_scope, detect.unused_privileges, detect.revocation_lag])
+@pytest.mark.parametrize(
+    "ask", [detect.run, detect.out_of_scope, detect.unused_privileges, detect.revocation_lag, review]
+)
 def test_a_path_is_no_store(ask):
     with pytest.raises(StoreError, match=r"'x\.duckdb' is no open store\. Open it first: gl\.open\(PATH\)\."):
         ask("x.duckdb")

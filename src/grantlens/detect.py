@@ -79,7 +79,7 @@ def run(
     """
     if evidence not in ("few", "all"):
         raise RuleError(f"There is no evidence {evidence!r}.", 'Give "few" or "all".')
-    view = _view(target, since, until, now)
+    view = view_asked(target, since, until, now)
     with asked(view, rules, parameters, evidence) as found:
         return found
 
@@ -168,7 +168,7 @@ def revocation_lag(view: Store | View, **parameters: Any) -> RevocationLag:
     ...     [len(found) for found in gl.detect.revocation_lag(store.between("2026-07-01", "2026-10-01")).rules]
     [0, 0, 0, 0, 0, 0]
     """
-    seen = _view(view)
+    seen = view_asked(view)
     family = tuple(rule for rule in registry().values() if rule.family == "REV")
     given = _given(family, parameters)
     shared = {**seen.window.parameters(), "every_call": False}
@@ -179,7 +179,7 @@ def revocation_lag(view: Store | View, **parameters: Any) -> RevocationLag:
     return RevocationLag(seen.window, seen.now, table, found, sql)
 
 
-def _view(
+def view_asked(
     target: Store | View,
     since: str | datetime | None = None,
     until: str | datetime | None = None,

@@ -28,7 +28,7 @@ from grantlens.access_review import (
 from grantlens.errors import GrantlensError, RuleError
 from grantlens.report.encode import REVIEW_SCHEMA, to_json
 from grantlens.rules.rule import SEVERITIES
-from grantlens.view import View, view_of
+from grantlens.view import View
 from grantlens.window import format_time
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def review(
     ...     gl.review(store.between("2026-07-01", "2026-10-01")).too_thin
     'No log covers any part of this period: nothing can be judged.'
     """
-    view = target if isinstance(target, View) else view_of(target, since, until, now)
+    view = detect.view_asked(target, since, until, now)
     before = None if baseline is None else former.read(baseline)
     with detect.asked(view, parameters=parameters, also=RELATIONS) as found:
         document = _document(view, found, before, parameters or {})
