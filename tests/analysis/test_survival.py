@@ -243,7 +243,7 @@ def test_sentence_rounds_nothing_to_all():
         "n=250 from 250 revocations, 249 right-, 1 left-censored" in estimate([0] * 250, [None] * 249 + [5]).sentence()
     )
     assert (
-        "3 right- (2 never tried), 0 left-"
+        "3 right- (2 without a call), 0 left-"
         in estimate([0] * 3, [None] * 3, censored=["untried", "right", "untried"]).sentence()
     )
 

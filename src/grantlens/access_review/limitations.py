@@ -95,11 +95,11 @@ def _time(document: dict[str, Any]) -> list[str]:
     if lag["n"] and lag["right_share"]:
         lines.append(
             f"{share(lag['right_share'])} of the revoked accesses were not refused after their last success in the logs "
-            "held, or were never tried: for these the lag has no upper bound."
+            "held, or no call followed: for these the lag has no upper bound."
         )
     if lag.get("untried"):
         lines.append(
-            f"After {plural(lag['untried'], 'revocation')} nothing was tried with what had been revoked: how long it went "
+            f"After {plural(lag['untried'], 'revocation')} no call followed with what had been revoked: how long it went "
             "on working may be anything, and is counted so."
         )
     if document["blind_spot"].get("open"):

@@ -101,7 +101,7 @@ def answer(row: Mapping[str, Any]) -> str:
         return "not demonstrated: what was tried afterwards neither succeeded nor was refused because of the token"
     if not row["anything_alive"]:
         return "not demonstrated: nothing that was known to be alive was covered by it"
-    return "not demonstrated: no attempt afterwards is in the logs held"
+    return "not demonstrated: no call afterwards is in the logs held"
 
 
 def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:

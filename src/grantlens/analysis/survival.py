@@ -46,7 +46,7 @@ class LagEstimate:
         Number of intervals, and of revocations behind them.
     right_share, left_share, untried_share
         Share without a denial after the last success, share denied without a success after the revocation, and share
-        after whose revocation nothing was tried, which is part of the first.
+        after whose revocation no call followed, which is part of the first.
     bounds
         The assumption-free bounds, one a quantile.
     npmle
@@ -85,7 +85,7 @@ class LagEstimate:
         )
         tail = (
             f"n={self.n} from {self.events} revocation{'s' * (self.events != 1)}, {right} right-"
-            f"{f' ({untried} never tried)' * bool(untried)}, {left} left-censored; anchor: acknowledgement"
+            f"{f' ({untried} without a call)' * bool(untried)}, {left} left-censored; anchor: acknowledgement"
         )
         if self.npmle is None or self.bands is None:
             return f"p{tau * 100:g}: {free}; {tail}"

@@ -87,7 +87,7 @@ def lag_curve(
             f"n={n:,}" + (f" from {events:,} revocation{'s' * (events != 1)}" if events not in (None, n) else "")
         )
     if right_share is not None:
-        untried = f", or never tried ({percent(untried_share)})" if untried_share else ""
+        untried = f", or no call followed ({percent(untried_share)})" if untried_share else ""
         facts.append(f"{percent(right_share)} not denied after the last success{untried} (right-censored)")
     if left_share is not None:
         facts.append(f"{percent(left_share)} denied, with no success after the revocation (left-censored)")
