@@ -47,7 +47,7 @@ def test_a_share_says_only_what_is_known_of_its_cases(world, tried, right, left,
         (CLOSE_THEN_REFUSED, "The revoked access ended within 71 s"),
         (FLAPPING, "The revoked access was not denied after its last success, 49 s or more after the revocation"),
         (REFUSED, "The revoked access ended within 71 s; no success was seen after the revocation"),
-        ((), "The revoked access was not tried after the revocation"),
+        ((), "The revoked access was not used again after the revocation, so far as the logs show"),
     ],
     ids=["close", "close, then refused", "flapping", "refused", "untried"],
 )

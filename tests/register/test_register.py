@@ -4,11 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from grantlens.engine.duckdb import Engine
 from grantlens.errors import RegisterError
 from grantlens.register.register import EXCEPTED, Register
 from grantlens.rules import registry
-from grantlens.schema.migrations import prepare
 
 WHOLE = """
 # connections of acme
@@ -59,14 +57,6 @@ def read(tmp_path):
         return Register.read(path)
 
     return from_text
-
-
-@pytest.fixture
-def engine():
-    engine = Engine(":memory:")
-    prepare(engine, read_only=False)
-    yield engine
-    engine.close()
 
 
 def test_toml(read):

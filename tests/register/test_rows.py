@@ -7,15 +7,6 @@ import pytest
 from grantlens.engine.duckdb import Engine
 from grantlens.register.identities import Identities
 from grantlens.register.register import Register
-from grantlens.schema.migrations import prepare
-
-
-@pytest.fixture
-def engine():
-    engine = Engine(":memory:")
-    prepare(engine, read_only=False)
-    yield engine
-    engine.close()
 
 
 def register(number):

@@ -59,7 +59,7 @@ def proposals(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _reason(action: str, state: str, details: list[dict[str, Any]], replacement: tuple[str, ...] | None) -> str:
     if action == "replace" and replacement and state == "used":
         return f"{' and '.join(replacement)} would have permitted every call that was seen."
-    reasons = {detail.get("reason") or _REASONS[state] for detail in details}
+    reasons = {detail["reason"] for detail in details}
     if len(reasons) == 1:
         return reasons.pop()
     if state == "used":
@@ -67,7 +67,7 @@ def _reason(action: str, state: str, details: list[dict[str, Any]], replacement:
             f"Used {sum(detail['uses'] for detail in details):,} times in the window, by all of these grants together."
         )
     unsure = max(details, key=lambda detail: (detail["p_needed"] or 0.0, -detail["exposure_days"]))
-    return f"{unsure.get('reason') or _REASONS[state]} Of these grants, this is the least sure."
+    return f"{unsure['reason']} Of these grants, this is the least sure."
 
 
 def summary(findings: list[dict[str, Any]], rules: list[dict[str, Any]]) -> dict[str, Any]:
@@ -85,11 +85,3 @@ def summary(findings: list[dict[str, Any]], rules: list[dict[str, Any]]) -> dict
         if judged
         else (rule and rule["why_empty"]) or "No grant with named scopes was alive in the logs held for this period.",
     }
-
-
-_REASONS = {
-    "used": "It was used.",
-    "unused": "No use is seen in the logs held for this period.",
-    "insufficient_evidence": "It was not watched long enough.",
-    "not_observable": "No log here could have shown its use.",
-}

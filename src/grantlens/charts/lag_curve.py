@@ -127,7 +127,7 @@ def _title(low: float, high: float | None, place: str) -> str:
 
 def _one(low: float, high: float | None, place: str, left: bool, untried: bool) -> str:
     if untried:
-        return f"The revoked access{place} was not tried after the revocation"
+        return f"The revoked access{place} was not used again after the revocation, so far as the logs show"
     if high is None and low > 0:
         return f"The revoked access{place} was not denied after its last success, {duration(low)} or more after the revocation"
     if high is None:
