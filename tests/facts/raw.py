@@ -155,6 +155,8 @@ FACTS = {
 }
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit("Name the folder of real logs: python tests/facts/raw.py REAL_LOGS")
     for provider, fact in FACTS.items():
         for what, value in fact(Path(sys.argv[1])).items():
             sys.stdout.write(f"{provider:18} {what:46} {value}\n")

@@ -51,7 +51,7 @@ CONFIG = MappingProxyType(
         "background": PAPER,
         "font": FONT,
         # Text is measured in the first font; where that is missing another is drawn, up to an eighth wider.
-        "padding": {"left": 30, "right": 64, "top": 12, "bottom": 12},
+        "padding": {"left": 44, "right": 64, "top": 12, "bottom": 12},
         "title": {
             "anchor": "start",
             "frame": "bounds",

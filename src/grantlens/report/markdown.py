@@ -200,7 +200,7 @@ def _proposals(document: dict[str, Any], limits: outline.Limits) -> list[str]:
     return [
         "## Unused privileges",
         "",
-        *table(["Proposal", "Client", "Scope", "Grants", "Uses", "Chance it is needed", "Instead"], rows),
+        *table(["Proposal", "Client", "Scope", "Grants", "Uses", "Chance of need", "Instead"], rows),
         *_more(rows, document["proposals"]),
     ]
 
