@@ -149,18 +149,17 @@ def lay(bench, known, grants):
         f"FROM range({OPERATIONS}) t(o), range({len(names)}) u(s), (VALUES (true), (false)) v(a)"
     )
     # Each grant holds one set, and made these calls.
-    bench.engine.execute("CREATE OR REPLACE TEMP TABLE named_caller (caller_id INT, source VARCHAR, grant_id VARCHAR)")
-    bench.engine.execute("CREATE OR REPLACE TEMP TABLE caller_segment (segment_id INTEGER, grant_id VARCHAR)")
+    bench.engine.execute("CREATE OR REPLACE TEMP TABLE named_caller (caller_id INT, source VARCHAR)")
     bench.engine.execute(
-        "CREATE OR REPLACE TEMP TABLE used_pair (caller_id INT, segment_id INT, operation_id INT, set_id BIGINT, "
+        "CREATE OR REPLACE TEMP TABLE used_pair (caller_id INT, grant_id VARCHAR, operation_id INT, set_id BIGINT, "
         "application BOOLEAN, outcome VARCHAR, grant_ended BOOLEAN)"
     )
     for number, (set_id, calls) in enumerate(grants):
-        bench.engine.execute("INSERT INTO named_caller VALUES ($n, 's', $g)", {"n": number, "g": f"g{number}"})
+        bench.engine.execute("INSERT INTO named_caller VALUES ($n, 's')", {"n": number})
         told = [{"o": o, "a": a, "outcome": outcome, "ended": ended} for o, a, outcome, ended in calls]
         bench.engine.execute(
-            "INSERT INTO used_pair SELECT $n, NULL, c.o, $s, c.a, c.outcome, c.ended FROM (SELECT unnest($calls) AS c)",
-            {"n": number, "s": set_id, "calls": told},
+            "INSERT INTO used_pair SELECT $n, $g, c.o, $s, c.a, c.outcome, c.ended FROM (SELECT unnest($calls) AS c)",
+            {"n": number, "g": f"g{number}", "s": set_id, "calls": told},
         )
 
 
@@ -180,7 +179,7 @@ def worked_out(bench, *names):
     try:
         yield
     finally:
-        for name in (*made, "scope_set", "question", "named_caller", "caller_segment", "used_pair"):
+        for name in (*made, "scope_set", "question", "named_caller", "used_pair"):
             bench.engine.execute(f"DROP TABLE temp.{name}")
 
 

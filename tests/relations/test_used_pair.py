@@ -102,7 +102,7 @@ def test_every_call_of_the_window_is_in_one_pair(bench, worlds, seed, window):
     ends = {row["caller_id"]: row["ended_at"] for row in bench.answers("caller_end")}
     callers = {row["caller_id"]: row for row in bench.answers("named_caller")}
     own = {name: row["own_set_id"] for name, row in callers.items()}
-    grants = {row["segment_id"]: row["grant_id"] for rows in segments.values() for row in rows}
+    by_id = {row["segment_id"]: row for rows in segments.values() for row in rows}
     states = bench.answers("grant_state")
     expected = defaultdict(list)
     for world in laid:
@@ -128,7 +128,11 @@ def test_every_call_of_the_window_is_in_one_pair(bench, worlds, seed, window):
         pair = told[key]
         assert (pair["events"], pair["first_used_at"], pair["last_used_at"]) == (len(stamps), min(stamps), max(stamps))
         caller = callers[pair["caller_id"]]
-        grant = grants.get(pair["segment_id"]) or caller["grant_id"]
+        segment = by_id.get(pair["segment_id"], {})
+        grant = segment.get("grant_id") or caller["grant_id"]
+        assert pair["grant_id"] == grant
+        assert pair["join_key"] == (segment.get("join_key") or caller["join_key"])
+        assert pair["scopes_from"] == (segment.get("scopes_from") or caller["own_scopes_from"])
         is_open = any(
             state["valid_from"] <= min(stamps) < state["valid_until"]
             for state in states

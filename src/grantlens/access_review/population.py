@@ -36,11 +36,10 @@ token_of AS (
     GROUP BY ALL
 ),
 called AS (
-    SELECT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id, p.first_used_at, p.last_used_at, p.events,
+    SELECT c.source, p.grant_id, p.first_used_at, p.last_used_at, p.events,
            coalesce(k.writes AND (k.sensitive OR k.destroys), false) AS grave
     FROM used_pair p
     JOIN named_caller c ON c.caller_id = p.caller_id
-    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
     LEFT JOIN operation_class k ON k.operation_id = p.operation_id
     WHERE p.outcome = 'success'
 ),

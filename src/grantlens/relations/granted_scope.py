@@ -64,11 +64,10 @@ scope_kind AS (
     GROUP BY k.scope
 ),
 call AS (
-    SELECT c.source, coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key, p.caller_id, p.operation_id, p.set_id, p.application,
+    SELECT c.source, p.grant_id, p.join_key, p.caller_id, p.operation_id, p.set_id, p.application,
            p.events, p.first_used_at, p.last_used_at, p.first_no, p.last_no
     FROM used_pair p
     JOIN named_caller c ON c.caller_id = p.caller_id
-    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
     -- A call with a token that is over still shows a need, unless the grant itself was over.
     WHERE p.outcome = 'success' AND NOT p.grant_ended
 ),
@@ -161,7 +160,6 @@ LEFT JOIN record r ON r.source = h.source AND r.grant_id = h.grant_id
         "grant_state",
         "used_pair",
         "named_caller",
-        "caller_segment",
         "possible_grant",
         "covered_time",
         "question",

@@ -5,9 +5,10 @@ from grantlens.relations.relation import Relation
 RELATION = Relation(
     "used_pair",
     "Calls of the window, counted for each caller, segment, operation and outcome: rules decide on these "
-    "pairs, not on calls. set_id is the set of scopes that was held. ended is true for calls after the end of "
-    "the token or grant, grant_ended of these only where the grant was over too; container for a batch, whose parts are not "
-    "in the row. first_no numbers the pairs by their first call, last_no by their last: a rule keeps the numbers of its evidence.",
+    "pairs, not on calls. grant_id is the grant that stood behind them, join_key the key that led to it; set_id is the set of "
+    "scopes that was held, and scopes_from tells what names it. ended is true for calls after the end of the token or grant, "
+    "grant_ended of these only where the grant was over too; container for a batch, whose parts are not in the row. first_no "
+    "numbers the pairs by their first call, last_no by their last: a rule keeps the numbers of its evidence.",
     """
 WITH counted AS (
     SELECT u.caller_id, s.segment_id, s.set_id, o.operation_id, coalesce(o.container, false) AS container,
@@ -26,6 +27,8 @@ WITH counted AS (
     GROUP BY ALL
 )
 SELECT k.* EXCLUDE (set_id),
+       coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key,
+       coalesce(s.scopes_from, c.own_scopes_from) AS scopes_from,
        k.ended AND coalesce(s.grant_id, c.grant_id) IS NOT NULL AND NOT EXISTS (
            SELECT 1 FROM grant_state g
            WHERE g.source = c.source AND g.grant_id = coalesce(s.grant_id, c.grant_id)

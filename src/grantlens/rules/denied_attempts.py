@@ -13,7 +13,7 @@ RULE = Rule(
     severity="low",
     remedy="Nothing got through. Look at trends: listing, counting and sampling often come before a bulk read.",
     basis="RFC 6750 section 3.1 (insufficient_scope)",
-    needs=("used_pair", "judged_question", "scope_set", "named_caller", "caller_segment", "operation_class"),
+    needs=("used_pair", "judged_question", "scope_set", "named_caller", "operation_class"),
     # The server says why it refused, or the catalogue finds that no scope held would have done.
     rests_on=Evidence(
         (
@@ -24,13 +24,11 @@ RULE = Rule(
     sql="""
 WITH refused AS (
     SELECT p.*, j.verdict AS judgement, x.scopes,
-           c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server,
-           coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key
+           c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server
     FROM used_pair p
     LEFT JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application IS NOT DISTINCT FROM p.application
     LEFT JOIN scope_set x ON x.set_id = p.set_id
     JOIN named_caller c ON c.caller_id = p.caller_id
-    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
     WHERE p.outcome = 'denied' AND NOT p.ended
       AND (p.denial_reason = 'scope'
            OR (j.verdict = 'out_of_scope' AND (p.denial_reason IS NULL OR p.denial_reason IN ('policy', 'other'))))

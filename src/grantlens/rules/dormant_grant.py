@@ -81,20 +81,21 @@ spoken_for AS (
     JOIN refreshable g ON g.source = c.source AND g.grant_id = s.grant_id
 ),
 earlier AS (
-    SELECT u.caller_id, s.segment_id, max(u.used_at) AS last_used_at, arg_max(u.usage_id, u.used_at) AS usage_id
+    SELECT u.caller_id, coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key,
+           max(u.used_at) AS last_used_at, arg_max(u.usage_id, u.used_at) AS usage_id
     FROM usage_row u
     SEMI JOIN spoken_for USING (caller_id)
+    JOIN named_caller c USING (caller_id)
     LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
     WHERE u.used_at < $since
-    GROUP BY u.caller_id, s.segment_id
+    GROUP BY ALL
 ),
 called AS (
     SELECT p.last_used_at, p.last_no, p.usage_id, c.source, c.tenant, c.client_id, c.subject_id,
-           coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) = 'client_subject' AS by_pair
-    FROM (SELECT caller_id, segment_id, last_used_at, last_no, NULL AS usage_id FROM used_pair
-          UNION ALL SELECT caller_id, segment_id, last_used_at, NULL, usage_id FROM earlier) p
+           p.grant_id, p.join_key = 'client_subject' AS by_pair
+    FROM (SELECT caller_id, grant_id, join_key, last_used_at, last_no, NULL AS usage_id FROM used_pair
+          UNION ALL SELECT caller_id, grant_id, join_key, last_used_at, NULL, usage_id FROM earlier) p
     JOIN named_caller c USING (caller_id)
-    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
 ),
 last_call AS (
     SELECT source, grant_id, bool_or(by_pair) AS by_pair, max(last_used_at) AS last_used_at, max(last_no) AS last_no,

@@ -34,7 +34,7 @@ RULE = Rule(
     severity="medium",
     remedy="Look for a missing issuance log first. If it is complete, treat the token as forged or stolen from elsewhere.",
     basis="RFC 9068 section 2.2 (jti); NIST SP 800-53 AU-6",
-    needs=("used_pair", "named_caller", "caller_segment", "token", "issued"),
+    needs=("used_pair", "named_caller", "token", "issued"),
     parameters=(
         Parameter(
             "default_life_hours",

@@ -13,7 +13,7 @@ RULE = Rule(
     severity="high",
     remedy="Find out why the resource server let the call pass, then close that gap or grant the scope knowingly.",
     basis="RFC 6749 section 3.3; RFC 6750 section 3.1; MCP authorization, scope checks",
-    needs=("used_pair", "judged_question", "scope_set", "named_caller", "caller_segment", "operation_class"),
+    needs=("used_pair", "judged_question", "scope_set", "named_caller", "operation_class"),
     # The token's own scopes, else those the call repeats, else the grant's at that moment; unknown scopes or operations are undecided.
     rests_on=Evidence(scopes_of_a_call("catalogue", says=(WORKED,))),
     sql="""
@@ -23,15 +23,12 @@ WITH judged AS (
                 WHEN p.operation_id IS NULL THEN 'no catalogue knows the operation'
                 WHEN p.set_id IS NULL THEN 'no log says which scopes were held'
                 ELSE j.why_unknown END AS why_unknown,
-           c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server,
-           coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key,
-           coalesce(s.scopes_from, c.own_scopes_from) AS scopes_from
+           c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server
     FROM used_pair p
     LEFT JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application IS NOT DISTINCT FROM p.application
     LEFT JOIN scope_set x ON x.set_id = p.set_id
     LEFT JOIN cat_operation y ON y.op_id = p.operation_id
     JOIN named_caller c ON c.caller_id = p.caller_id
-    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
     -- What is open to everyone needs no scope, whatever is known of those held.
     WHERE p.outcome = 'success' AND NOT p.ended AND coalesce(j.verdict, 'unknown') IN ('out_of_scope', 'unknown')
       AND y.security IS DISTINCT FROM 'none_required'

@@ -13,7 +13,7 @@ RULE = Rule(
     severity="medium",
     remedy="Ask the owner. Then narrow the scopes to the purpose, or write the operation into the register.",
     basis="Register of connections: map every delegated connection to an owner and a purpose",
-    needs=("used_pair", "judged_question", "scope_set", "named_caller", "caller_segment", "operation_class"),
+    needs=("used_pair", "judged_question", "scope_set", "named_caller", "operation_class"),
     parameters=(
         Parameter(
             "bulk_calls", 1000, "calls", "From how many calls of one operation on a finding counts as bulk and is high."
@@ -29,13 +29,11 @@ WITH approved AS (
     FROM register
 ),
 used AS (
-    SELECT p.*, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server,
-           coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key, x.scopes
+    SELECT p.*, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server, x.scopes
     FROM used_pair p
     JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application IS NOT DISTINCT FROM p.application
     JOIN scope_set x ON x.set_id = p.set_id
     JOIN named_caller c ON c.caller_id = p.caller_id
-    LEFT JOIN caller_segment s ON s.segment_id = p.segment_id
     WHERE p.outcome = 'success' AND NOT p.ended AND j.verdict IN ('in_scope', 'in_scope_by_implication')
 ),
 outside AS (
