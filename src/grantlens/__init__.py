@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from grantlens.charts.chart import offline
     from grantlens.errors import GrantlensError
     from grantlens.loaders.mapped import mapping
+    from grantlens.register.clocks import Clocks
     from grantlens.register.identities import Identities
     from grantlens.register.register import Register
     from grantlens.register.server import Servers
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Case",
     "Catalogue",
+    "Clocks",
     "GrantlensError",
     "Identities",
     "Register",
@@ -43,6 +45,7 @@ __all__ = [
 _HOMES = {
     "Case": "grantlens.case",
     "Catalogue": "grantlens.catalogue.model",
+    "Clocks": "grantlens.register.clocks",
     "GrantlensError": "grantlens.errors",
     "Identities": "grantlens.register.identities",
     "Register": "grantlens.register.register",

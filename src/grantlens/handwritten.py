@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -76,6 +77,21 @@ class Entry:
         if not isinstance(value, bool):
             raise self.mistake(f"{key!r} must be true or false, not {value!r}.", key)
         return value
+
+    def seconds(self, key: str, *, required: bool = False, signed: bool = False) -> float | None:
+        """Return a number of seconds, or None where there is none; in CSV it is a text."""
+        value = self.values.get(key)
+        if value is None:
+            if required:
+                raise self.mistake(f"{_a(self.what)} needs {key!r}.", None, f"Add {key} to this {self.what}.")
+            return None
+        try:
+            number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
+        except (ValueError, OverflowError):
+            number = math.nan
+        if not (math.isfinite(number) and (signed or number >= 0)):
+            raise self.mistake(f"{key!r} must be a number of seconds, not {value!r}.", key)
+        return number
 
 
 def _a(what: str) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Brought(Protocol):
-    """What an organisation brings: `Catalogue`, `Register`, `Servers`, `Identities`."""
+    """What an organisation brings: `Catalogue`, `Register`, `Servers`, `Identities`, `Clocks`."""
 
     def write_to(self, engine: Engine) -> None:
         """Put it into a store, inside the caller's transaction."""
@@ -102,7 +102,7 @@ class Store:
         return load_files(self.engine, paths, loader, progress, settings)
 
     def add(self, *things: Brought) -> None:
-        """Write what the organisation brings: catalogues, registers, servers, identities.
+        """Write what the organisation brings: catalogues, registers, servers, identities, clocks.
 
         Raises
         ------
@@ -112,7 +112,7 @@ class Store:
         for thing in things:
             if not hasattr(thing, "write_to"):
                 raise GrantlensError(
-                    f"{thing!r} is no catalogue, register, servers or identities.",
+                    f"{thing!r} is no catalogue, register, servers, identities or clocks.",
                     "A file is read first: store.add(gl.Register.read(PATH)).",
                 )
         for thing in things:

@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from grantlens.loaders.native import LOADER
+from grantlens.register.clocks import Clocks
 from grantlens.register.identities import Identities
 from grantlens.register.register import Register
 from grantlens.register.server import Servers
 from grantlens.schema import LOGS
-from grantlens.schema.register import IDENTITY, REGISTER, SERVER
+from grantlens.schema.register import IDENTITY, REGISTER, SERVER, STATED_CLOCK
 from grantlens.schema.vocabulary import ENUMS
 from grantlens.store import Store
 
 PAGE = Path(__file__).parents[2] / "docs" / "files.md"
-TABLES = {"register": REGISTER, "server": SERVER, "identity": IDENTITY, **LOGS}
+TABLES = {"register": REGISTER, "server": SERVER, "stated_clock": STATED_CLOCK, "identity": IDENTITY, **LOGS}
 HAND_WRITTEN = {"name": "same_as"}
 """What the identities file calls a column otherwise."""
 OURS = ("batch_id", "line_no")
@@ -89,9 +90,9 @@ def test_every_column_of_a_native_file_is_told():
     assert told | {"log"} == LOADER.known_keys
 
 
-@pytest.mark.parametrize("reader", [Register, Servers, Identities])
+@pytest.mark.parametrize("reader", [Register, Servers, Clocks, Identities])
 def test_toml_and_csv_say_the_same(laid_out, reader):
-    stem = {Register: "connections", Servers: "servers", Identities: "identities"}[reader]
+    stem = {Register: "connections", Servers: "servers", Clocks: "clocks", Identities: "identities"}[reader]
     toml, table = reader.read(f"{stem}.toml"), reader.read(f"{stem}.csv")
     if reader is not Register:
         rows = (lambda read: read.servers) if reader is Servers else (lambda read: read.rows)
@@ -109,7 +110,7 @@ def test_its_commands_run(laid_out, run):
     commands = [line.split() for line in re.findall(r"^(grantlens .*)$", PAGE.read_text(), re.MULTILINE)]
     loads = [words for words in commands if words[1] == "load"]
     assert len(loads) == 1
-    assert len(commands) == 4
+    assert len(commands) == 5
     for words in sorted(commands, key=lambda words: words[1] != "load"):
         ran = run(*words[1:])
         assert ran.code == 0, ran
@@ -123,7 +124,7 @@ def test_its_commands_run(laid_out, run):
         ]
 
 
-@pytest.mark.parametrize("words", ["register", "server", "identities"])
+@pytest.mark.parametrize("words", ["register", "server", "clock", "identities"])
 def test_the_help_and_the_readme_lead_to_it(run, words):
     assert "docs/files.md" in run(words, "add", "--help").out
     for page in ("README.md", "docs/catalogues.md"):

@@ -50,6 +50,19 @@ def test_a_mistake_names_its_line(run, store_path, tmp_path, command):
     assert count(store_path, command) == 0
 
 
+def test_clocks_are_added_and_a_strange_source_is_named(run, store_path, tmp_path):
+    log = tmp_path / "a.ndjson"
+    log.write_text('{"log":"usage","used_at":"2026-01-01T00:00:00Z","outcome":"success","client_id":"c"}\n')
+    assert run("load", store_path, log).code == 0
+    file = tmp_path / "clocks.toml"
+    file.write_text('[[clock]]\nsource = "nativ"\nerror_seconds = 0.5\n')
+    ran = run("clock", "add", store_path, file)
+    assert (ran.code, ran.out) == (0, "")
+    assert "knows the clocks of 1 source now" in ran.err
+    assert "No log of source 'nativ' is in the store; nearest is 'native'." in ran.err
+    assert count(store_path, "stated_clock") == 1
+
+
 @pytest.mark.parametrize("words", [("register", "add"), ("server", "add"), ("catalogue", "add")])
 def test_a_name_mistyped_gets_the_right_one(run, store_path, tmp_path, words):
     (tmp_path / "connections.toml").write_text("")

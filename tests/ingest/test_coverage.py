@@ -163,7 +163,7 @@ def test_loading_again_changes_nothing(load, tmp_path):
 def test_the_grid_is_that_of_the_stamps(load, seconds, grid):
     told = clock(load([call(second) for second in seconds]))
     assert told["grid_s"] == grid
-    assert (told["error_s"], told["offset_s"], told["assumed"]) == (DEFAULT_ERROR_SECONDS, 0.0, True)
+    assert (told["error_s"], told["offset_s"]) == (DEFAULT_ERROR_SECONDS, 0.0)
 
 
 def test_a_grid_is_lost_by_one_finer_stamp_in_another_file(load):
@@ -230,14 +230,6 @@ def test_too_few_pairs_set_no_clock(load):
 def test_the_issuance_clock_is_the_one_that_others_are_measured_by(load):
     store = load(pairs(lambda number: -30))
     assert (clock(store, "issuance")["offset_s"], clock(store, "issuance")["estimated_offset_s"]) == (0.0, None)
-
-
-def test_what_somebody_said_of_a_clock_stays(load):
-    store = load([call(0)])
-    store.engine.execute("UPDATE clock SET error_s = 0.5, offset_s = 2, assumed = false")
-    load.add(store, [call(60.5)])
-    told = clock(store)
-    assert (told["error_s"], told["offset_s"], told["assumed"], told["grid_s"]) == (0.5, 2.0, False, 0.0)
 
 
 def declaring(*carries, **more):

@@ -79,10 +79,7 @@ class Bench:
             where = {"source": world["source"], "batch_id": 1, "line_no": 1}
             issuance += [{**where, **row} for row in world["issuance"]]
             revocation += [{**where, **row} for row in world["revocation"]]
-            clock += [
-                {"source": world["source"], "log": log, "assumed": False, **said}
-                for log, said in world["clock"].items()
-            ]
+            clock += [{"source": world["source"], "log": log, **said} for log, said in world["clock"].items()]
             servers |= world["server"]
             for row in world["usage"]:
                 caller = {name: row.get(name) for name in USAGE_CALLER.names if name != "caller_id"}

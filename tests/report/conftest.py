@@ -373,6 +373,7 @@ def make_document(findings=(), text=None, **changes):
             "catalogues": [{"catalogue": name, "version": "1", "operations": 10, "sha256": "ef" * 32}],
             "register": {"clients": 1, "newest": None, "sha256": "aa" * 32},
             "servers": {"rows": 1, "sha256": "bb" * 32},
+            "clocks": {"rows": 0, "sha256": "ee" * 32},
         },
     }
     return value | changes

@@ -90,12 +90,14 @@ def as_version_1(path):
             connection.execute(f"DROP VIEW {view}")
         connection.execute("DROP TABLE identity")
         connection.execute("DROP TABLE declared")
+        connection.execute("DROP TABLE stated_clock")
+        connection.execute("ALTER TABLE clock ADD COLUMN assumed BOOLEAN DEFAULT true")
         connection.execute("ALTER TABLE coverage DROP COLUMN in_part")
         connection.execute("DELETE FROM meta WHERE name = 'relations'")
         connection.execute("UPDATE meta SET value = '1' WHERE name = 'schema_version'")
 
 
-def test_a_store_of_version_1_gets_what_version_2_has_and_keeps_its_rows(tmp_path):
+def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_path):
     path = tmp_path / "s.duckdb"
     log = tmp_path / "a.ndjson"
     log.write_text(CALL)
@@ -106,13 +108,29 @@ def test_a_store_of_version_1_gets_what_version_2_has_and_keeps_its_rows(tmp_pat
         Store(path, read_only=True)
     fresh = (
         "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() WHERE NOT internal AND table_name IN "
-        "('identity', 'declared', 'coverage') ORDER BY table_name, column_index"
+        "('identity', 'declared', 'coverage', 'clock', 'stated_clock') ORDER BY table_name, column_index"
     )
     with Store(path) as store, Store(":memory:") as new:
         assert store.engine.rows(fresh) == new.engine.rows(fresh) != []
         assert store.sql("SELECT name FROM canonical_identity").num_rows == 1
-        assert store.engine.value("SELECT value FROM meta WHERE name = 'schema_version'") == "2"
+        assert store.engine.value("SELECT value FROM meta WHERE name = 'schema_version'") == str(migrations.VERSION)
         assert store.engine.rows("SELECT source, issuance_usage, keys_end FROM declared") == [("native", "token", True)]
+
+
+def test_what_somebody_said_of_a_clock_in_version_2_is_kept_as_a_statement(tmp_path):
+    path = tmp_path / "s.duckdb"
+    log = tmp_path / "a.ndjson"
+    log.write_text(CALL)
+    with Store(path) as store:
+        store.load(log)
+    as_version_1(path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("UPDATE clock SET error_s = 0.5, offset_s = 2, assumed = false")
+    with Store(path) as store:
+        assert store.engine.rows(
+            "SELECT source, tenant, log::VARCHAR, error_seconds, offset_seconds FROM stated_clock"
+        ) == [("native", None, "usage", 0.5, 2.0)]
+        assert store.engine.rows("SELECT before_s, after_s, assumed FROM clock_error") == [(2.5, -0.5, False)]
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,8 @@ GROUP BY ALL
 """
 
 _CLOCKS = """
-SELECT source, tenant, log::VARCHAR AS log, grid_s, error_s, offset_s, estimated_offset_s, assumed
-FROM clock ORDER BY source, tenant, list_position(['issuance', 'usage', 'revocation'], log::VARCHAR)
+SELECT source, tenant, log, grid_s, error_s, offset_s, estimated_offset_s, assumed
+FROM clock_error ORDER BY source, tenant, list_position(['issuance', 'usage', 'revocation'], log)
 """
 
 _TARGETS = """

@@ -89,7 +89,7 @@ def _time(document: dict[str, Any]) -> list[str]:
     if assumed:
         lines.append(
             f"Nobody stated how exact the clocks of {', '.join(assumed)} are; 5 seconds of error were "
-            f"assumed on either side."
+            f"assumed on either side. What is known of them can be stated: grantlens clock add."
         )
     lag = document["lag"]
     if lag["n"] and lag["right_share"]:

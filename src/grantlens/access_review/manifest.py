@@ -31,6 +31,7 @@ def basis(engine: Engine) -> dict[str, Any]:
     catalogues = ask(engine, "SELECT catalogue, source, version, operations, sha256 FROM cat_meta ORDER BY catalogue")
     register = ask(engine, "SELECT * FROM register ORDER BY ALL")
     servers = ask(engine, "SELECT * REPLACE (validation::VARCHAR AS validation) FROM server ORDER BY ALL")
+    clocks = ask(engine, "SELECT * REPLACE (log::VARCHAR AS log) FROM stated_clock ORDER BY ALL")
     reviews = ask(engine, "SELECT * FROM review_snapshot ORDER BY ALL")
     entries = [row["registered_at"] for row in register if row["registered_at"]]
     return {
@@ -42,6 +43,7 @@ def basis(engine: Engine) -> dict[str, Any]:
             "sha256": digest([register, reviews]),
         },
         "servers": {"rows": len(servers), "sha256": digest(servers)},
+        "clocks": {"rows": len(clocks), "sha256": digest(clocks)},
     }
 
 

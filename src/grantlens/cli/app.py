@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 from grantlens.cli import (
     case,
     catalogue,
+    clock,
     coverage,
     demo,
     detect,
@@ -48,6 +49,7 @@ COMMANDS: tuple[tuple[str, Callable[..., int], str], ...] = (
     ("catalogue add", catalogue.add, catalogue.ADD_EXAMPLES),
     ("register add", register.add, register.EXAMPLES),
     ("server add", server.add, server.EXAMPLES),
+    ("clock add", clock.add, clock.EXAMPLES),
     ("identities add", identities.add, identities.EXAMPLES),
     ("detect", detect.detect, detect.EXAMPLES),
     ("report", report.report, report.EXAMPLES),
@@ -64,6 +66,7 @@ GROUPS = {
     "catalogue": "Scope catalogues: which scopes permit which operation.",
     "register": "The organisation's own list of connections: owner, purpose, approved operations.",
     "server": "What is known of a resource server's enforcement: validation, cache, documented bound.",
+    "clock": "How exact the clocks behind the logs are.",
     "identities": "Which ids of which logs are one client or one person.",
     "notebooks": "The notebooks that come with grantlens.",
 }

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
+from grantlens.cli.sources import tell_strangers
 from grantlens.report.formats import plural
 
 EXAMPLES = """Examples:
@@ -31,12 +32,8 @@ def add(
     with existing(store, read_only=False) as opened:
         opened.add(identities)
         names, ids = opened.engine.rows("SELECT count(DISTINCT (kind, name)), count(*) FROM identity")[0]
-        strange = opened.engine.rows(
-            """SELECT i.source, (SELECT arg_max(a.source, jaro_winkler_similarity(a.source, i.source)) FROM activity a)
-            FROM (SELECT DISTINCT source FROM identity) i
-            ANTI JOIN activity a USING (source) ORDER BY i.source"""
+        say(f"The store {store} knows {plural(names, 'name')} for {plural(ids, 'id')} now.")
+        tell_strangers(
+            opened.engine, [source for (source,) in opened.engine.rows("SELECT DISTINCT source FROM identity")]
         )
-    say(f"The store {store} knows {plural(names, 'name')} for {plural(ids, 'id')} now.")
-    for source, near in strange:
-        say(f"No log of source {source!r} is in the store{f'; nearest is {near!r}' if near else ''}.")
     return 0

@@ -27,7 +27,7 @@ MIN_GAP_SECONDS = 3600.0
 """No silence shorter than this is a gap."""
 
 DEFAULT_ERROR_SECONDS = 5.0
-"""Error of a clock of which nobody said better."""
+"""Error of a clock of which nobody states another."""
 
 MIN_PAIRS = 5
 """Causal pairs that an hour needs before it says anything about a clock."""
@@ -75,10 +75,9 @@ def refresh_coverage(
     for statement in (_DROP_COVERAGE, _COVERAGE):
         engine.execute(statement, values)
     engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _ALL_OF_SOURCE, values)
-    for statement in (_KEEP_CLOCK, _DROP_CLOCK, _CLOCK):
+    for statement in (_DROP_CLOCK, _CLOCK):
         engine.execute(statement, values)
     engine.execute("DROP TABLE temp.touched")
-    engine.execute("DROP TABLE temp.known_clock")
 
 
 # Calls are counted by a number for source and tenant: comparing these texts for each call would cost as much as the rest.
@@ -186,12 +185,6 @@ FROM numbered
 WHERE after_gap
 """
 
-# What somebody said of a clock stays.
-_KEEP_CLOCK = """
-CREATE OR REPLACE TEMP TABLE known_clock AS
-SELECT k.* FROM clock k JOIN touched t ON t.source = k.source AND t.tenant IS NOT DISTINCT FROM k.tenant WHERE NOT k.assumed
-"""
-
 _DROP_CLOCK = """
 DELETE FROM clock c USING touched t WHERE c.source = t.source AND c.tenant IS NOT DISTINCT FROM t.tenant
 """
@@ -235,12 +228,10 @@ stamp AS (
     GROUP BY a.source, a.tenant, a.log
 )
 SELECT s.source, s.tenant, s.log, CASE WHEN s.whole THEN 1.0 ELSE 0.0 END,
-       coalesce(k.error_s, $error + CASE WHEN s.log = 'usage' AND g.agreed THEN e.spread_s ELSE 0 END),
-       CASE WHEN k.source IS NOT NULL THEN k.offset_s WHEN s.log = 'usage' AND g.agreed THEN e.offset_s ELSE 0.0 END,
-       CASE WHEN s.log = 'usage' THEN e.offset_s END,
-       k.source IS NULL
+       $error + CASE WHEN s.log = 'usage' AND g.agreed THEN e.spread_s ELSE 0 END,
+       CASE WHEN s.log = 'usage' AND g.agreed THEN e.offset_s ELSE 0.0 END,
+       CASE WHEN s.log = 'usage' THEN e.offset_s END
 FROM stamp s
-LEFT JOIN known_clock k ON k.source = s.source AND k.tenant IS NOT DISTINCT FROM s.tenant AND k.log = s.log
 LEFT JOIN agreement g ON g.source = s.source AND g.tenant IS NOT DISTINCT FROM s.tenant
 LEFT JOIN estimate e ON e.source = s.source AND e.tenant IS NOT DISTINCT FROM s.tenant
 """

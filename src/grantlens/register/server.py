@@ -14,7 +14,6 @@ CSV: the same names as columns.
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,23 +94,10 @@ class Servers:
 
 def _server(entry: Entry) -> dict[str, Any]:
     entry.check_keys(SERVER.names)
-    seconds = {key: _number(entry, key) for key in _SECONDS}
+    seconds = {key: entry.seconds(key) for key in _SECONDS}
     return {
         "resource_server": entry.text("resource_server", required=True),
         "validation": entry.text("validation", choices=VALIDATION),
         **seconds,
         "leeway_seconds": DEFAULT_LEEWAY if seconds["leeway_seconds"] is None else seconds["leeway_seconds"],
     }
-
-
-def _number(entry: Entry, key: str) -> float | None:
-    value = entry.values.get(key)
-    if value is None:
-        return None
-    try:
-        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise entry.mistake(f"{key!r} must be a number of seconds, not {value!r}.", key)
-    return number

@@ -4,20 +4,33 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "clock_error",
-    "For each source and tenant, how many seconds a time stamp may be too late (before_s) or too early "
+    "For each source, tenant and log, how many seconds a time stamp may be too late (before_s) or too early "
     "(after_s): the event lies in [stamp - before_s, stamp + after_s]. A stamp of whole seconds is cut "
-    "off, so it can only be early. An offset that is applied shifts both. Where the clock table has no row, "
-    "5 s are assumed.",
+    "off, so it can only be early. An offset that is applied shifts both. What the organisation states goes before what the "
+    "logs tell; assumed is true where nobody stated anything.",
     """
-SELECT o.source, o.tenant, o.log,
-       coalesce(k.error_s, 5.0) + coalesce(k.offset_s, 0.0) AS before_s,
-       coalesce(k.error_s, 5.0) + coalesce(k.grid_s, 0.0) - coalesce(k.offset_s, 0.0) AS after_s,
-       coalesce(k.assumed, true) AS assumed
-FROM (
+WITH stamped AS (
     SELECT DISTINCT source, tenant, 'issuance' AS log FROM issuance
     UNION SELECT DISTINCT source, tenant, 'usage' FROM usage_caller
     UNION SELECT DISTINCT source, tenant, 'revocation' FROM revocation
-) o
-LEFT JOIN clock k ON k.source = o.source AND k.tenant IS NOT DISTINCT FROM o.tenant AND k.log::VARCHAR = o.log
+),
+-- What is said of one tenant goes before what is said of one log, and that before what is said of all.
+stated AS (
+    SELECT o.source, o.tenant, o.log, c.error_seconds, c.offset_seconds
+    FROM stamped o
+    JOIN stated_clock c ON c.source = o.source
+        AND (c.tenant IS NULL OR c.tenant = o.tenant) AND (c.log IS NULL OR c.log::VARCHAR = o.log)
+    QUALIFY row_number() OVER (
+        PARTITION BY o.source, o.tenant, o.log ORDER BY c.tenant NULLS LAST, c.log NULLS LAST) = 1
+)
+SELECT *, error_s + offset_s AS before_s, error_s + grid_s - offset_s AS after_s
+FROM (
+    SELECT o.source, o.tenant, o.log,
+           coalesce(c.error_seconds, k.error_s, 5.0) AS error_s, coalesce(k.grid_s, 0.0) AS grid_s,
+           coalesce(c.offset_seconds, k.offset_s, 0.0) AS offset_s, k.estimated_offset_s, c.source IS NULL AS assumed
+    FROM stamped o
+    LEFT JOIN stated c ON c.source = o.source AND c.tenant IS NOT DISTINCT FROM o.tenant AND c.log = o.log
+    LEFT JOIN clock k ON k.source = o.source AND k.tenant IS NOT DISTINCT FROM o.tenant AND k.log::VARCHAR = o.log
+)
 """,
 )

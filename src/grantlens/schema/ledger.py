@@ -89,7 +89,7 @@ DECLARED = Table(
 
 CLOCK = Table(
     "clock",
-    "What is known of the clock behind a source: one row a source, tenant and log.",
+    "What the logs themselves tell of the clock behind a source: one row a source, tenant and log.",
     (
         Column("source", "VARCHAR", "The loader.", required=True),
         Column("tenant", "VARCHAR", "Tenant, as logged."),
@@ -100,7 +100,7 @@ CLOCK = Table(
             "Width of the time stamps in seconds: 1 where all are whole seconds, else 0.",
             required=True,
         ),
-        Column("error_s", "DOUBLE", "Error of the clock in seconds; 5 where nobody said better.", required=True),
+        Column("error_s", "DOUBLE", "Error that is assumed of the clock, in seconds.", required=True),
         Column(
             "offset_s",
             "DOUBLE",
@@ -108,6 +108,5 @@ CLOCK = Table(
             required=True,
         ),
         Column("estimated_offset_s", "DOUBLE", "Offset estimated from causal pairs, reported only."),
-        Column("assumed", "BOOLEAN", "True where error_s is the default.", required=True),
     ),
 )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 2
+VERSION = 3
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -48,7 +48,18 @@ def _to_version_2(engine: Engine) -> None:
         engine.execute(statement)
 
 
-MIGRATIONS: dict[int, Callable[[Engine], None]] = {2: _to_version_2}
+def _to_version_3(engine: Engine) -> None:
+    """Keep what people state of clocks apart from what the logs tell of them."""
+    for statement in (
+        "CREATE TABLE stated_clock (source VARCHAR NOT NULL, tenant VARCHAR, log log_t, error_seconds DOUBLE NOT NULL, "
+        "offset_seconds DOUBLE)",
+        "INSERT INTO stated_clock SELECT source, tenant, log, error_s, offset_s FROM clock WHERE NOT assumed",
+        "ALTER TABLE clock DROP COLUMN assumed",
+    ):
+        engine.execute(statement)
+
+
+MIGRATIONS: dict[int, Callable[[Engine], None]] = {2: _to_version_2, 3: _to_version_3}
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 
 

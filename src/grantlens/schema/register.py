@@ -1,4 +1,4 @@
-"""The side tables that the organisation brings: register, server, identities, review snapshots."""
+"""The side tables that the organisation brings: register, server, identities, clocks, review snapshots."""
 
 from grantlens.schema.table import Column, Table
 
@@ -47,6 +47,22 @@ IDENTITY = Table(
         Column("name", "VARCHAR", "The one name under which the ids are known.", required=True),
         Column("source", "VARCHAR", "The source that knows the id, as in the logs.", required=True),
         Column("id", "VARCHAR", "The client_id or subject_id, as that source's log has it.", required=True),
+    ),
+)
+
+STATED_CLOCK = Table(
+    "stated_clock",
+    "How exact the clocks of a source are, as the organisation states it; without a row, see table clock.",
+    (
+        Column("source", "VARCHAR", "The source, as in the logs.", required=True),
+        Column("tenant", "VARCHAR", "Its tenant; all of them where not given."),
+        Column("log", "log_t", "issuance, usage or revocation; all three where not given."),
+        Column("error_seconds", "DOUBLE", "How far a time stamp may be from the truth, either way.", required=True),
+        Column(
+            "offset_seconds",
+            "DOUBLE",
+            "How far the stamps are ahead of the truth, negative where behind; 0 where not given.",
+        ),
     ),
 )
 
