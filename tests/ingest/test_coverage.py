@@ -116,6 +116,12 @@ def test_the_oracle_meets_gaps_and_none():
     assert [part[2] for part in expected(broken)] == [False, True, False]
 
 
+@pytest.mark.parametrize(("records", "note"), [(999, "under 1,000 records: no gap can be told"), (1000, None)])
+def test_a_stream_in_which_no_gap_can_be_told_says_so(load, records, note):
+    store = load([call(60.0 * number) for number in range(records)])
+    assert [row["note"] for row in store.coverage().to_pylist() if row["log"] == "usage"] == [note]
+
+
 def test_an_hour_is_no_gap_and_more_is(load):
     steady = [60.0 * number for number in range(MIN_EVENTS)]
     for pause, gaps in ((3600.0, 0), (3601.0, 1)):

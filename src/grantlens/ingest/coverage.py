@@ -176,7 +176,9 @@ numbered AS (
     FROM judged
 )
 SELECT source, tenant, log, min(first_event), max(last_event) + to_microseconds(1), false, sum(records),
-       CASE WHEN in_part THEN 'shown in part: its silence proves nothing' END, in_part
+       CASE WHEN in_part THEN 'shown in part: its silence proves nothing'
+            WHEN any_value(total) < $min_events THEN format('under {:,} records: no gap can be told', $min_events) END,
+       in_part
 FROM numbered
 GROUP BY source, tenant, log, in_part, stretch
 UNION ALL
