@@ -13,7 +13,7 @@ from grantlens import relations
 from grantlens.errors import RuleError, StoreError, WindowError
 from grantlens.findings import Findings, RevocationLag, UnusedPrivileges
 from grantlens.findings.frame import gather
-from grantlens.findings.intervals import NEEDS, intervals
+from grantlens.findings.intervals import NEEDS, calls_after, intervals
 from grantlens.findings.pointers import relations_of
 from grantlens.rules import find, registry
 from grantlens.rules.evidence import Way
@@ -176,7 +176,8 @@ def revocation_lag(view: Store | View, **parameters: Any) -> RevocationLag:
     with relations.worked_out(engine, (*relations_of(family), *NEEDS), shared):
         found = tuple(_found(seen, family, shared, given))
         table, sql = intervals(engine, shared)
-    return RevocationLag(seen.window, seen.now, table, found, sql)
+        calls = calls_after(engine, shared)
+    return RevocationLag(seen.window, seen.now, table, calls, found, sql)
 
 
 def view_asked(

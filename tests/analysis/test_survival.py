@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from grantlens.analysis.survival import (
     MIN_EVENTS,
-    acceptance_by_minute,
     bootstrap,
     curve,
     estimate,
@@ -265,19 +264,6 @@ def test_curve_bounds_hold_npmle_and_fall():
 def test_curve_of_few_has_no_npmle_and_of_none_no_rows():
     assert curve([0, 1], [2, 3])["npmle"] == [None] * 4
     assert curve([], []) == {"t": [], "survival_low": [], "survival_high": [], "npmle": []}
-
-
-def test_acceptance_by_minute_counts():
-    generator = np.random.default_rng(8)
-    seconds = generator.uniform(-30, 400, 500)
-    accepted = generator.random(500) < 0.4
-    rows = acceptance_by_minute(seconds, accepted, minutes=5)
-    for row in rows:
-        inside = [good for t, good in zip(seconds, accepted, strict=True) if row["minute"] == t // 60 and t >= 0]
-        assert (row["attempts"], row["accepted"]) == (len(inside), sum(inside))
-        assert row["low"] < row["share"] < row["high"]
-    assert [row["minute"] for row in rows] == [0, 1, 2, 3, 4]
-    assert acceptance_by_minute([], []) == []
 
 
 def test_many_intervals_are_coarsened_outward_only():

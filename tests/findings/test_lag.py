@@ -69,3 +69,13 @@ def test_frames(scene):
         == len(lag)
     )
     assert duckdb.sql("SELECT count(*) FROM lag").fetchall() == [(len(lag),)]
+
+
+def test_the_calls_after_a_revocation_by_minute(scene):
+    assert list(scene.lag.acceptance().pl().iter_rows()) == [
+        (0, 1, 1, 1.0, *scene.lag.acceptance().pl()["low", "high"].row(0)),
+        (1, 1, 0, 0.0, *scene.lag.acceptance().pl()["low", "high"].row(1)),
+    ]
+    assert repr(scene.lag.acceptance()) == scene.lag.acceptance().chart().title
+    assert len(scene.lag.at("files.example").acceptance()) == 0
+    assert len(scene.lag.at("mail.example").acceptance()) == 2

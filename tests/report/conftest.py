@@ -266,6 +266,7 @@ def make_document(findings=(), text=None, **changes):
             },
         ],
         "lag": {
+            "acceptance": [{"minute": 3, "calls": 5, "accepted": 1, "share": 0.2, "low": 0.04, "high": 0.62}],
             "verdicts": {"yes": 1, "no": 0, "not_demonstrated": 1},
             "n": 1,
             "events": 1,

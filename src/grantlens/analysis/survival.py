@@ -27,7 +27,6 @@ __all__ = [
     "LagEstimate",
     "QuantileBound",
     "Turnbull",
-    "acceptance_by_minute",
     "bootstrap",
     "curve",
     "estimate",
@@ -208,62 +207,6 @@ def _tried(low: np.ndarray, high: np.ndarray, cluster: Sequence[object] | None) 
     if cluster is None:
         return int(tells.sum())
     return len({key for key, told in zip(cluster, tells, strict=True) if told})
-
-
-def acceptance_by_minute(seconds: Sequence[float], accepted: Sequence[bool], minutes: int = 60) -> list[dict]:
-    """Count, for each minute after a revocation, the attempts and the share that still succeeded.
-
-    With enforcement on many nodes the share need not fall evenly, and no single lag tells that story.
-
-    Parameters
-    ----------
-    seconds
-        Seconds from the revocation to each attempt.
-    accepted
-        True for a success, False for a denial because of the token.
-    minutes
-        How many minutes to tabulate; later attempts are left out.
-
-    Returns
-    -------
-    list of dict
-        minute, attempts, accepted, share, and its Wilson 95 % interval low, high; minutes without attempts are absent.
-
-    Examples
-    --------
-    >>> acceptance_by_minute([5, 30, 70], [True, False, False])[0]["share"]
-    0.5
-    """
-    import numpy as np
-
-    time = np.asarray(seconds, dtype=float)
-    good = np.asarray(accepted, dtype=bool)
-    inside = (time >= 0) & (time < minutes * 60)
-    minute = (time[inside] // 60).astype(int)
-    attempts = np.bincount(minute, minlength=minutes)
-    successes = np.bincount(minute, good[inside], minlength=minutes)
-    rows = []
-    for spot in np.flatnonzero(attempts):
-        low, high = _wilson(float(successes[spot]), float(attempts[spot]))
-        share = float(successes[spot] / attempts[spot])
-        rows.append(
-            {
-                "minute": int(spot),
-                "attempts": int(attempts[spot]),
-                "accepted": int(successes[spot]),
-                "share": share,
-                "low": low,
-                "high": high,
-            }
-        )
-    return rows
-
-
-def _wilson(successes: float, trials: float, z: float = 1.959964) -> tuple[float, float]:
-    share = successes / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z * ((share * (1 - share) + z * z / (4 * trials)) / trials) ** 0.5 / (1 + z * z / trials)
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def _seconds(value: float | None) -> str:

@@ -31,6 +31,23 @@ WHERE r.revoked_at >= $since AND r.revoked_at < $until
 ORDER BY revoked_at, revocation_event, token_id, grant_id, resource_server
 """
 
+_CALLS = """
+SELECT a.source, a.revocation_event, a.resource_server, (epoch_us(u.used_at) - epoch_us(a.revoked_at)) / 1e6 AS after_s,
+       u.outcome = 'success' AS accepted
+FROM (
+    SELECT source, revocation_event, resource_server, revoked_at, unnest(usage_ids) AS usage_id
+    FROM revoked_use WHERE revoked_at >= $since
+) a
+JOIN usage_row u USING (usage_id)
+WHERE u.used_at >= a.revoked_at
+ORDER BY after_s, a.source, a.revocation_event, usage_id
+"""
+
+
+def calls_after(engine: Engine, values: Mapping[str, Any]) -> pa.Table:
+    """Return each call after a revocation that succeeded, or was refused because of the token; `values` binds $since."""
+    return engine.arrow(_CALLS, values)
+
 
 def intervals(engine: Engine, values: Mapping[str, Any]) -> tuple[pa.Table, str]:
     """Return the intervals and their SQL; `values` binds $since and $until."""

@@ -40,6 +40,9 @@ class RevocationLag:
         lag_upper_s (None: not bounded), uses_after, censored (no, left, right), attempts, allowed_s, join_key, target_kind,
         initiator.
         Revocations after which nothing was tried are in it, as (0, not bounded] with 0 attempts.
+    calls
+        One row for each call after a revocation that succeeded, or was refused because of the token: source,
+        revocation_event, resource_server, after_s (seconds since the acknowledgement), accepted.
     rules
         The findings of REV-1 to REV-6.
     sql
@@ -51,6 +54,7 @@ class RevocationLag:
     window: Window
     now: datetime
     table: pa.Table
+    calls: pa.Table
     rules: tuple[Findings, ...]
     sql: str
     resource_server: str | None = None
@@ -84,10 +88,11 @@ class RevocationLag:
 
         import pyarrow.compute as compute
 
+        def there(rows: pa.Table) -> pa.Table:
+            return rows.filter(compute.equal(rows["resource_server"], resource_server))
+
         return dataclasses.replace(
-            self,
-            table=self.table.filter(compute.equal(self.table["resource_server"], resource_server)),
-            resource_server=resource_server,
+            self, table=there(self.table), calls=there(self.calls), resource_server=resource_server
         )
 
     def servers(self) -> list[str]:
@@ -105,7 +110,7 @@ class RevocationLag:
         return survival.estimate(
             *self._bounds(),
             TAUS,
-            cluster=self._revocations(),
+            cluster=self._revocations(self.table),
             censored=[censored if attempts else "untried" for attempts, censored in known],
         )
 
@@ -115,14 +120,29 @@ class RevocationLag:
 
         from grantlens.analysis import survival
 
-        steps = pyarrow.table(survival.curve(*self._bounds(), cluster=self._revocations()))
+        steps = pyarrow.table(survival.curve(*self._bounds(), cluster=self._revocations(self.table)))
         return Curve(steps, self.estimate(), self.resource_server)
+
+    def acceptance(self) -> Acceptance:
+        """Return, for each minute after the acknowledgement, the share of calls that was still accepted.
+
+        See `grantlens.analysis.acceptance.acceptance_by_minute`.
+        """
+        import pyarrow
+
+        from grantlens.analysis.acceptance import acceptance_by_minute
+
+        minutes = acceptance_by_minute(
+            self.calls["after_s"].to_pylist(), self.calls["accepted"].to_pylist(), self._revocations(self.calls)
+        )
+        return Acceptance(pyarrow.Table.from_pylist(minutes, _acceptance_schema()), self.resource_server)
 
     def _bounds(self) -> tuple[list[float], list[float | None]]:
         return self.table["lag_lower_s"].to_pylist(), self.table["lag_upper_s"].to_pylist()
 
-    def _revocations(self) -> list[tuple[str, str]]:
-        return list(zip(self.table["source"].to_pylist(), self.table["revocation_event"].to_pylist(), strict=True))
+    @staticmethod
+    def _revocations(rows: pa.Table) -> list[tuple[str, str]]:
+        return list(zip(rows["source"].to_pylist(), rows["revocation_event"].to_pylist(), strict=True))
 
     def __repr__(self) -> str:
         return f"Revocation lag, {self.window}: {self.estimate().sentence() if len(self) else 'no revocation in this window'}"
@@ -177,3 +197,57 @@ class Curve:
 
     def _repr_html_(self) -> str:
         return f"<p>{markup(self.estimate.sentence())}</p>"
+
+
+@dataclass(frozen=True, eq=False)
+class Acceptance:
+    """The share of calls with revoked access that was still accepted, by minute since the acknowledgement.
+
+    It counts calls where the lag counts revocations: servers of many nodes accept and refuse side by side for a while.
+
+    Parameters
+    ----------
+    table
+        minute, calls, accepted, share, and its 95 % interval low, high, which reckons by revocation. Minutes without calls
+        are absent.
+    resource_server
+        The one at which it is; all of them if None.
+    """
+
+    table: pa.Table
+    resource_server: str | None = None
+
+    def chart(self) -> Chart:
+        """Draw the share of each minute with its interval."""
+        from grantlens.charts.acceptance import acceptance
+
+        return acceptance(self.table, where=self.resource_server)
+
+    def pl(self) -> polars.DataFrame:
+        """Return the minutes as a Polars frame."""
+        import polars
+
+        return polars.DataFrame(self.table)
+
+    def df(self) -> pandas.DataFrame:
+        """Return the minutes as a pandas frame."""
+        return self.table.to_pandas()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    def __repr__(self) -> str:
+        return self.chart().title
+
+    def _repr_html_(self) -> str:
+        return f"<p>{markup(repr(self))}</p>{first_rows(self.table)}"
+
+
+def _acceptance_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    whole, share = pa.int64(), pa.float64()
+    return pa.schema({"minute": whole, "calls": whole, "accepted": whole, "share": share, "low": share, "high": share})
