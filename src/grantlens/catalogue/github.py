@@ -10,7 +10,7 @@ github/docs, and GitHub's OpenAPI document (octokit/openapi, github/rest-api-des
   in scope, and anything else stays unknown - but for a person's call to an operation of which the classic scopes are known.
 - **Classic scopes stand in sentences** of the OpenAPI document: see `github_prose.py`. What has none is unknown.
 - **Where an operation stands under several permissions, any one is enough**: issues are also opened by
-  `pull_requests`. GitHub does not say where it needs them all; a few operations do, so that is read too mildly there.
+  `pull_requests`. a few operations need them all, which octokit's file does not say: there it is read too mildly.
 - octokit/app-permissions covers about a third of the API; its content is of 2023. It has two lists: `paths` keeps one
   permission for an operation, `permissions` all of them, and neither holds the whole of the other. Both are read.
 - github/docs (`server-to-server-permissions.json`, `fine-grained-pat-permissions.json`) is complete and current. Where

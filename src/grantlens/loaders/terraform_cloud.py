@@ -9,7 +9,7 @@ What the mapping decides, and why:
   use. What a person does may come from a browser: that is ignored, since nobody can say which credential was used.
 - An impersonated accessor acted for somebody else (`auth.impersonator_id`), who is the actor of the delegation.
 - `oauth_client` and `oauth_token` are credentials of Terraform at other services, not credentials of this one.
-- Only changes are logged, no reads: usage is not carried.
+- Of reads only some are logged (`show`, `index`, `download`): usage is not carried.
 
 Proven on records that a collector published as tests: authentication_token create, five times the same one. Destroying,
 the other resources and impersonation are those of HashiCorp's page "Audit Trails API".
