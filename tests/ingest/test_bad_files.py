@@ -4,6 +4,7 @@ import errno
 import gzip
 import json
 import os
+import time
 
 import pyarrow as pa
 import pytest
@@ -12,6 +13,7 @@ from grantlens.errors import LoadError, StoreError
 from grantlens.ingest import content as content_module
 from grantlens.ingest import lines, load_file
 from grantlens.ingest.reading import Reading
+from grantlens.ingest.tabular import CsvRows
 from grantlens.store import Store
 
 from .oracle import ndjson, usage
@@ -55,6 +57,10 @@ BAD = {
     ),
     "cut array": (json.dumps([usage(1), usage(2)]).encode()[:-30], "only part of the file"),
     "broken array": (b'[{"log": "usage"},\n {"log": "usage"} oops]', "record 2: no valid JSON at line 2"),
+    "CSV cut in a quoted cell": (
+        b'log,used_at,outcome,client_id\nusage,2026-07-01T00:00:00Z,success,"a\nusage,2026-07-01T00:00:00Z,success,b\n',
+        "ends inside a quoted cell of the row that begins at line 2",
+    ),
     "deep nesting": (b"[" * 100_000, "nested too deeply"),
     "damaged parquet": (b"PAR1" + b"\0" * 200, "damaged Parquet"),
     "bomb": (_bomb(), "decompression bomb"),
@@ -91,6 +97,13 @@ def test_an_error_late_in_a_file_keeps_nothing_of_it(tmp_path, monkeypatch):
         assert all(store.engine.value(f"SELECT count(*) FROM {name}") == 0 for name in tables)
         path.write_bytes(GOOD)
         assert load_file(store.engine, path)["usage"] == 5
+
+
+def test_a_header_of_very_many_names_is_read_at_once():
+    names = [f"c{number}" for number in range(30_000)]
+    began = time.monotonic()
+    assert CsvRows("wide.csv", [",".join(names).encode()]).header == names
+    assert time.monotonic() - began < 2
 
 
 def test_a_line_that_is_too_long_is_named(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import chain, islice
@@ -43,9 +44,10 @@ class CsvRows:
             raise self._no_text(1) from None
         self._delimiter = max(",;\t", key=first.count)
         self.header = next(csv.reader([first], delimiter=self._delimiter), [])
+        self._at_end = False
         self._peeked: list[tuple[int, list[str]]] = []
         self._left = self._rows()
-        twice = sorted({name for name in self.header if self.header.count(name) > 1})
+        twice = sorted(name for name, times in Counter(self.header).items() if times > 1)
         if twice:
             raise LoadError(f"{path}: the header names {', '.join(twice)} twice.", "Give each column one name.")
 
@@ -59,17 +61,29 @@ class CsvRows:
             yield line, line, self._record(row)
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
-        rows = csv.reader(self._text, delimiter=self._delimiter)
+        rows = csv.reader(self._marked_lines(), delimiter=self._delimiter)
         begins = 2
         try:
             for row in rows:
                 line, begins = begins, rows.line_num + 2
+                if row and self._at_end:
+                    raise LoadError(
+                        f"{self.path} ends inside a quoted cell of the row that begins at line {line}: only part of the file is there, "
+                        "or a quote in it is not closed.",
+                        "Fetch it again, or check what wrote the file.",
+                    )
                 if row:
                     yield line, row
         except csv.Error as error:
             raise LoadError(f"{self.path}, line {begins}: {error}.", "Check what wrote the file.") from None
         except UnicodeDecodeError:
             raise self._no_text(begins) from None
+
+    def _marked_lines(self) -> Iterator[str]:
+        """Give the lines and an empty one: a cell whose quote was never closed swallows that one too."""
+        yield from self._text
+        self._at_end = True
+        yield "\n"
 
     def _record(self, row: list[str]) -> str:
         if len(row) != len(self.header):
