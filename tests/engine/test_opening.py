@@ -64,11 +64,32 @@ def test_a_store_that_has_the_name_of_a_log_opens(tmp_path, name):
         assert store.engine.value("SELECT count(*) FROM usage") == 0
 
 
-@pytest.mark.parametrize("name", ["acme.duckdb", "acme.db", "acme", "acme.v2"])
-def test_other_names_are_free(tmp_path, name):
+@pytest.mark.parametrize("name", ["acme.duckdb", "acme.db", "acme", "acme.v2", "md:acme", "https:acme.duckdb"])
+def test_other_names_are_free(tmp_path, name, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with closing(Engine(name)) as engine:
+        engine.execute("CREATE TABLE t AS SELECT 1 AS a")
+    (tmp_path / name).unlink()
     with closing(Engine(tmp_path / name)) as engine:
         engine.execute("CREATE TABLE t AS SELECT 1 AS a")
     assert (tmp_path / name).read_bytes()[8:12] == b"DUCK"
+
+
+def test_a_name_that_is_not_utf8_is_refused(tmp_path):
+    with pytest.raises(StoreError, match="has a name that is not UTF-8"):
+        Engine(tmp_path / os.fsdecode(b"acme\xff.duckdb"))
+
+
+def test_nothing_is_fetched_from_the_network(tmp_path):
+    """A store that somebody sent may hold any view, and DuckDB would fetch and run what the view needs."""
+    (tmp_path / "notes.db").write_bytes(b"SQLite format 3\x00" + bytes(4096))
+    with pytest.raises(StoreError, match="is no store: it is no DuckDB file"):
+        Engine(tmp_path / "notes.db")
+    with closing(Engine(tmp_path / "acme.duckdb")) as engine:
+        allowed = (
+            "SELECT current_setting('autoinstall_known_extensions') OR current_setting('autoload_known_extensions')"
+        )
+        assert engine.value(allowed) is False
 
 
 def test_a_folder_names_the_stores_in_it(tmp_path):

@@ -7,13 +7,18 @@ process that opens and closes a file gives up the lock that it holds on it.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from grantlens.errors import StoreError
 
 MEMORY = ":memory:"
+
+ALONE: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+"""DuckDB fetches what it lacks from the network by itself, and runs it: for a SQLite file, or for a view in a store that somebody sent."""
 
 LOG_ENDINGS = frozenset(
     (".ndjson", ".jsonl", ".json", ".csv", ".tsv", ".parquet", ".log", ".txt", ".gz", ".zst", ".bz2", ".xz", ".zip")
@@ -36,8 +41,12 @@ def connect(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
             raise StoreError(
                 f"There is no {path}, and no new store is given a name that ends like a log's.", _put(path)
             )
+        if any("\ud800" <= letter <= "\udfff" for letter in path):
+            raise StoreError(f"{path} has a name that is not UTF-8.", "Rename it, or the folder that it is in.")
+    # With a folder before it a name is one of a file: DuckDB takes `md:acme` for a service.
+    place = path if path.startswith(MEMORY) else os.path.join(os.curdir, path)
     try:
-        connection = duckdb.connect(path, read_only=read_only)
+        connection = duckdb.connect(place, read_only=read_only, config=ALONE)
     except duckdb.IOException as error:
         raise _explain(path, error) from None
     except duckdb.Error as error:
@@ -76,7 +85,7 @@ def _explain(path: str, error: duckdb.IOException) -> StoreError:
             f"{path} is held open by another process.",
             "Close it there (a notebook kernel counts), or work on a copy of the file.",
         )
-    if "not a valid DuckDB" in text or "magic" in text.lower():
+    if "not a valid DuckDB" in text or "magic" in text.lower() or text.startswith("IO Error: Extension"):
         return _no_database(path)
     if "permission denied" in text.lower():
         return StoreError(f"{path} may not be read or written by this user.", "Ask its owner, or name another file.")
