@@ -98,6 +98,11 @@ def test_control_characters_in_a_message_do_not_reach_the_terminal(raising, run)
     assert "\x1b" not in run("anything").err
 
 
+def test_a_name_in_a_message_cannot_forge_a_second_one(raising, run):
+    raising(GrantlensError("No client x\ngrantlens: all is well. occurs in the logs."))
+    assert run("anything").err == "grantlens: No client x⟨U+000A⟩grantlens: all is well. occurs in the logs.\n"
+
+
 def test_a_closed_pipe_is_no_drama(command):
     process = subprocess.Popen([*command, "sql", "REV-1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()

@@ -63,8 +63,8 @@ def test_a_file_that_was_read_by_another_loader_says_how_to_correct_it(run, stor
     assert ran.code == 2
     assert ran.err.splitlines() == [
         f"2 records were rejected and kept aside; see: grantlens coverage {store_path}",
-        f"grantlens: Nothing of {log} could be read as github: action is missing. See what it holds: grantlens load --explain {log}",
-        "This store takes the file for loaded: load it without --loader into a new store.",
+        f"grantlens: Nothing of {log} could be read as github: action is missing. This store takes the file for loaded: load it "
+        f"without --loader into a new store. See what it holds: grantlens load --explain {log}",
     ]
     for loader, note in (
         ("native", "to read it as native, load it into a new store"),

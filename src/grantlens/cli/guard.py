@@ -39,7 +39,8 @@ def guarded(arguments: Sequence[str] | None) -> int:
         return FAILED
     except KeyboardInterrupt:
         kept = ": a file is kept whole or not at all. Run it again; it adds nothing twice."
-        say(f"\nInterrupted{kept if given[:1] == ['load'] else '.'}")
+        print(file=sys.stderr)
+        say(f"Interrupted{kept if given[:1] == ['load'] else '.'}")
         return INTERRUPTED
     except BrokenPipeError:
         _forget_stdout()

@@ -137,8 +137,8 @@ def _otherwise(batch: dict[str, Any], wanted: str | Loader | None, mapping: Path
     if wanted is None:
         return look
     return (
-        f"{look}\nThis store takes the file for loaded: load it {'with a better mapping' if mapping else 'without --loader'} "
-        "into a new store."
+        f"This store takes the file for loaded: load it {'with a better mapping' if mapping else 'without --loader'} "
+        f"into a new store. {look}"
     )
 
 

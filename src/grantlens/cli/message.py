@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from grantlens.visible import visible
+from grantlens.cli.cell import shown
 
 
 def say(text: str) -> None:
-    """Tell something that is no result."""
-    print(visible(text), file=sys.stderr)
+    """Tell something that is no result, in one line: a name in it that breaks a line could forge the next one."""
+    print(shown(text), file=sys.stderr)
 
 
 def complain(message: str, remedy: str = "") -> None:
