@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -37,9 +38,16 @@ def test_no_csv_cell_is_a_formula(text):
     assert next(csv.reader(io.StringIO(line.getvalue()))) == [cell, "end"]
 
 
-@pytest.mark.parametrize("text", ['=HYPERLINK("http://x","y")', "+1", "-1+2", "@SUM(A1)", "\t=1", "\n=1"])
+@pytest.mark.parametrize("text", ['=HYPERLINK("http://x","y")', "+1", "-1+2", "@SUM(A1)", "\n=1"])
 def test_a_formula_is_kept_but_quoted(text):
     assert harmless(text) == "'" + text
+
+
+@pytest.mark.parametrize("text", ["a;=1+1", ["mail.read", "@SUM(A1)"], "a\t-1", "\t=1", "a; ＝1", ";;+1"])
+def test_no_formula_where_the_line_is_split_at_another_sign(text):
+    cells = re.split("[;\t⟨]", harmless(text))
+    assert len(cells) > 1
+    assert not [cell for cell in cells if cell.strip().startswith(("=", "+", "-", "@", "＝"))]
 
 
 @pytest.mark.parametrize("number", [-5, 1.5, 0, None, True])

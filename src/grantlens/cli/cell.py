@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +14,9 @@ from grantlens.window import format_time
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a text begins that a spreadsheet would compute."""
+
+_CELL_OF_ITS_OWN = re.compile(r"([;\t])(?=\s*[=+\-@＝＋－＠])")
+"""A formula after what separates cells elsewhere: a spreadsheet set up for German or French splits the line there."""
 
 
 def plain(value: Any) -> Any:
@@ -79,8 +83,8 @@ def harmless(value: Any) -> Any:
 
     Examples
     --------
-    >>> harmless('=HYPERLINK("http://x")'), harmless(-5), harmless(["a", "b"])
-    ('\'=HYPERLINK("http://x")', -5, 'a;b')
+    >>> harmless('=HYPERLINK("http://x")'), harmless(-5), harmless(["a", "=1+1"])
+    ('\'=HYPERLINK("http://x")', -5, "a;'=1+1")
     """
     value = plain(value)
     if isinstance(value, list):
@@ -89,7 +93,7 @@ def harmless(value: Any) -> Any:
         value = json.dumps(value, ensure_ascii=False)
     if isinstance(value, str):
         value = visible(value, longest=max(len(value), 1))
-        return "'" + value if value.startswith(_FORMULA) else value
+        return _CELL_OF_ITS_OWN.sub("\\1'", "'" + value if value.startswith(_FORMULA) else value)
     return value
 
 
