@@ -49,7 +49,7 @@ def test_the_command_of_a_case_makes_it_again(run, sample_file, tmp_path):
     one, other = tmp_path / "one", tmp_path / "other"
     run("case", sample_file, "--client", "mailbox-mirror", "--now", "2026-08-01T12:00:00+02:00", "-o", one)
     custody = json.loads((one / "custody.json").read_text())
-    assert custody["command"] == "grantlens case STORE --client mailbox-mirror --now 2026-08-01T10:00:00Z -o DIR"
+    assert custody["command"] == "grantlens case STORE --client=mailbox-mirror --now 2026-08-01T10:00:00Z -o DIR"
     told = json.loads((one / "case.json").read_text())
     assert told["window"]["until"] == "2026-08-01T10:00:00Z"
     assert max(row["time"] for row in told["evidence"]) < "2026-08-01T10"

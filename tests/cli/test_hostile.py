@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 
 import pytest
 
@@ -108,6 +109,17 @@ def test_a_case_about_such_a_name(run, hostile_file, name):
     ran = run("case", hostile_file, f"--client={name}")
     assert ran.code == 0, ran.err
     assert not STEERING & set(ran.out + ran.err)
+
+
+def test_the_command_of_a_case_takes_no_name_for_an_option(run, tmp_path):
+    call = {"log": "usage", "used_at": "2026-07-01T09:00:00Z", "outcome": "success", "client_id": "--help; $(id)"}
+    (tmp_path / "a.ndjson").write_text(json.dumps(call) + "\n")
+    run("load", tmp_path / "a.duckdb", tmp_path / "a.ndjson")
+    assert run("case", tmp_path / "a.duckdb", "--client=--help; $(id)", "-o", tmp_path / "one").code == 0
+    command = json.loads((tmp_path / "one/custody.json").read_text())["command"]
+    places = {"STORE": tmp_path / "a.duckdb", "DIR": tmp_path / "two"}
+    assert run(*(places.get(word, word) for word in shlex.split(command)[1:])).code == 0
+    assert (tmp_path / "two/case.json").read_bytes() == (tmp_path / "one/case.json").read_bytes()
 
 
 def test_the_logs_are_all_there_afterwards(run, hostile_file):

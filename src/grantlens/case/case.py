@@ -155,7 +155,7 @@ class Case:
             "records": count,
             "evidence": first,
             "reproduce": {
-                "command": f"grantlens case STORE --{self.about.kind} {_shell(self.about.id)} "
+                "command": f"grantlens case STORE --{self.about.kind}={_shell(self.about.id)} "
                 f"--now {format_time(self.view.now)} -o DIR"
             },
         }
