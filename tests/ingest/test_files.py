@@ -88,3 +88,12 @@ def test_another_store_among_the_logs_is_named(tmp_path):
         report = store.load(tmp_path)
         assert len(report) == 1
         assert [path for path, _, _ in report.failed] == [str(tmp_path / "other.duckdb")]
+
+
+def test_an_empty_name_is_not_the_current_folder(folder):
+    with Store(":memory:") as store:
+        report = store.load("")
+    assert report.batches == []
+    ((_, message, remedy),) = report.failed
+    assert "An empty name" in message
+    assert "'.'" in remedy

@@ -41,7 +41,7 @@ def expand(paths: Iterable[str | os.PathLike[str]], store: str | None = None) ->
     own = {each for end in OWN_ENDS if store and (each := _identity(os.path.realpath(store) + end))}
     for given in paths:
         name = os.fspath(given)
-        found = _files_of(name, own)
+        found = _files_of(name, own) if name else None  # an unset variable of a script, and not the current folder
         if found is None:
             errors[name] = _absent(name)
         elif not found:
@@ -93,4 +93,6 @@ def _identity(path: str) -> Identity | None:
 def _absent(name: str) -> LoadError:
     if glob.has_magic(name):
         return LoadError(f"No file matches {name}.", "Check the pattern; quote it so that the shell leaves it alone.")
+    if not name:
+        return LoadError("An empty name was given among the logs.", "Name a file or a folder; the current one is '.'.")
     return LoadError(f"{name} does not exist.", "Check the path.")
