@@ -437,6 +437,8 @@ def test_what_gives(load):
         "integration_installation.create": "admin",
         "integration_installation.unsuspend": "admin",
         "integration_installation.repositories_added": "admin",
+        "integration_installation.version_updated": "admin",
+        "integration.unsuspend": "admin",
         "org.oauth_app_access_approved": "admin",
         "org_credential_authorization.grant": "user",
     }
@@ -448,7 +450,7 @@ def test_what_gives(load):
     # the hash of a consent is the token it was given with
     assert column("token_id") == dict.fromkeys(consents) | dict.fromkeys(tokens, HASH)
     by_nobody = {action for action, subject in column("subject_id").items() if subject is None}
-    assert by_nobody == {action for action in consents if action.startswith(("integration_", "org."))}
+    assert by_nobody == {action for action in consents if action.startswith(("integration", "org."))}
 
 
 def test_access_granted_by_another_is_an_admins(load):
@@ -477,18 +479,14 @@ def test_a_request_gives_nothing_before_it_is_approved(load):
 
 
 def test_what_is_refused_gives_nothing(load):
-    cases = {
-        "app": event("org.oauth_app_access_denied", oauth_application_name="Deployer"),
-        "token": token_event("personal_access_token.request_denied"),
-    }
-    column = each(load, "issuance", cases)
-    assert column("outcome") == {"app": "denied", "token": "denied"}
-    assert column("kind") == {"app": "consent", "token": "consent"}
+    row = load([token_event("personal_access_token.request_denied")]).one("issuance")
+    assert (row["outcome"], row["kind"]) == ("denied", "consent")
 
 
 def test_what_takes(load):
     actions = (
         "personal_access_token.access_revoked",
+        "personal_access_token.credential_revoked",
         "personal_access_token.destroy",
         "oauth_authorization.destroy",
         "org_credential_authorization.revoke",
@@ -565,6 +563,67 @@ def test_an_oauth_app_that_is_deleted_is_switched_off(load):
         assert set(column(name).values()) == {expected}
     for name in ("subject_id", "grant_id", "token_id"):
         assert set(column(name).values()) == {None}
+
+
+def test_a_github_app_that_is_deleted_or_suspended_is_switched_off(load):
+    about = {
+        "integration": "deployer",
+        "name": "Deployer",
+        "application_client_id": "Iv1.abc",
+        "oauth_application_id": 55,
+        "user_programmatic_access_name": "nightly",
+        "hashed_token": HASH,
+    }
+    kinds = {"destroy": "disable", "suspend": "disable", "revoke_all_tokens": "signal", "revoke_tokens": "revoke"}
+    column = each(load, "revocation", {name: event(f"integration.{name}", **about) for name in kinds})
+    assert column("kind") == kinds
+    assert column("target_kind") == dict.fromkeys(kinds, "client") | {"revoke_tokens": "token"}
+    for name, expected in {"client_id": "Iv1.abc", "client_name": "Deployer", "initiator": "admin"}.items():
+        assert set(column(name).values()) == {expected}
+    for name in ("subject_id", "grant_id", "token_id"):
+        assert set(column(name).values()) == {None}
+
+
+def test_an_app_that_an_organisation_lets_in_no_longer_ends_there(tmp_path):
+    from grantlens.store import Store
+
+    about = {"oauth_application_id": 55, "oauth_application_name": "Deployer"}
+    records = [
+        event("org.oauth_app_access_approved", number=1, **about),
+        event("org.oauth_app_access_approved", number=2, **about, org="other"),
+        event("org.oauth_app_access_denied", number=3, at=START + 1000, **about),
+    ]
+    path = tmp_path / "audit.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        store.load(path)
+        ends = store.engine.rows("SELECT tenant, epoch_ms(ended_at) FROM grant_state ORDER BY tenant")
+        row = store.sql("SELECT * FROM revocation").to_pylist()[0]
+    assert ends == [("acme", START + 1000), ("other", None)]
+    assert (row["kind"], row["target_kind"], row["client_id"], row["subject_id"]) == ("disable", "client", "55", None)
+
+
+def test_repositories_taken_from_an_app_narrow_it(load):
+    row = load([event("integration_installation.repositories_removed", name="Deployer")]).one("revocation")
+    assert (row["kind"], row["target_kind"], row["client_id"]) == ("downgrade", "grant", "Deployer")
+
+
+def test_a_person_who_is_suspended_or_deleted_is_so_everywhere(load):
+    about = {"user": "bob", "user_id": 8, "hashed_token": HASH, "user_programmatic_access_name": "nightly"}
+    column = each(
+        load, "revocation", {kind: event(f"user.{kind}", **about) for kind in ("suspend", "delete", "destroy")}
+    )
+    for name, expected in {
+        "kind": "disable",
+        "target_kind": "subject",
+        "subject_id": "8",
+        "initiator": "admin",
+    }.items():
+        assert set(column(name).values()) == {expected}
+    for name in ("tenant", "client_id", "grant_id", "token_id"):
+        assert set(column(name).values()) == {None}
+    # whoever suspends is not the one who is suspended
+    assert [row["reason"] for row in load([event("user.suspend")]).rejected] == ["names no user"]
 
 
 def test_names_of_personal_access_tokens(load):

@@ -14,6 +14,9 @@ What the mapping decides, and why:
 - **An OAuth app that is deleted** (`oauth_application.destroy`) is switched off: its id says which. That all its
   tokens shall be revoked (`revoke_all_tokens`) is a request, and kept as a signal; that some were (`revoke_tokens`) does not
   say which. The token with which it was done is no part of it.
+- **A GitHub App** that is deleted or suspended (`integration.destroy`, `.suspend`) is switched off alike; so is, within its organisation,
+  an OAuth app that an organisation lets in no longer: `org.oauth_app_access_denied` is, by GitHub's list of events, the end of
+  an approval, not the refusal of a request. A person who is suspended or deleted (`user.suspend`, `.delete`, `.destroy`) is so everywhere.
 - A request for access that an organisation must approve (`personal_access_token.request_created`) gives nothing, nor does taking
   it back: the approval (`access_granted`) is the consent.
 - `oauth_access.regenerate` repeats the hash of the creation: a `refresh` of the same token.
@@ -90,22 +93,39 @@ _CONSENTS = (
     "integration_installation.create",
     "integration_installation.unsuspend",
     "integration_installation.repositories_added",
+    "integration_installation.version_updated",
+    "integration.unsuspend",
     "org.oauth_app_access_approved",
     "org_credential_authorization.grant",
 )
 _REQUESTS = ("personal_access_token.request_created", "personal_access_token.request_cancelled")
-_REFUSALS = ("org.oauth_app_access_denied", "personal_access_token.request_denied")
+_REFUSALS = ("personal_access_token.request_denied",)
 _ENDS = (
     "personal_access_token.access_revoked",
+    "personal_access_token.credential_revoked",
     "personal_access_token.destroy",
     "oauth_authorization.destroy",
     "org_credential_authorization.revoke",
     "org_credential_authorization.deauthorize",
     "integration_installation.destroy",
 )
-_TOKEN_ENDS = ("oauth_access.destroy", "oauth_access.revoke", "oauth_application.revoke_tokens")
+_TOKEN_ENDS = (
+    "oauth_access.destroy",
+    "oauth_access.revoke",
+    "oauth_application.revoke_tokens",
+    "integration.revoke_tokens",
+)
+_SIGNALS = ("oauth_application.revoke_all_tokens", "integration.revoke_all_tokens")
 _APP_ENDS = ("oauth_application.destroy", "oauth_application.revoke_tokens", "oauth_application.revoke_all_tokens")
-_DISABLES = ("integration_installation.suspend", "oauth_application.destroy")
+_PERSON_ENDS = ("user.suspend", "user.delete", "user.destroy")
+_DISABLES = (
+    "integration_installation.suspend",
+    "integration.suspend",
+    "integration.destroy",
+    "oauth_application.destroy",
+    "org.oauth_app_access_denied",
+    *_PERSON_ENDS,
+)
 
 _EVENT = f"""
 SELECT line_no, r.*,
@@ -123,7 +143,8 @@ SELECT line_no, r.*,
             WHEN r.action IN {_listed(_ENDS)} THEN 'revoke'
             WHEN r.action IN {_listed(_TOKEN_ENDS)} THEN CASE WHEN r.explanation = 'expired' THEN 'expiry' ELSE 'token end' END
             WHEN r.action IN {_listed(_DISABLES)} THEN 'disable'
-            WHEN r.action = 'oauth_application.revoke_all_tokens' THEN 'signal'
+            WHEN r.action IN {_listed(_SIGNALS)} THEN 'signal'
+            WHEN r.action = 'integration_installation.repositories_removed' THEN 'downgrade'
             WHEN r.action IN {_listed(_REQUESTS)} THEN NULL
             WHEN r.action IN ('api.request', 'git.clone', 'git.fetch', 'git.push') THEN 'use'
             WHEN r.hashed_token <> '' OR r.token_id <> '0' THEN 'use' END AS meaning,
@@ -138,30 +159,40 @@ FROM record
 _PARTY = f"""
 SELECT *,
        {_moment("logged_at")} AS happened_at,
-       coalesce({_plain("org")}, {_plain("business")}, installation.account.login) AS tenant,
+       action IN {_listed(_PERSON_ENDS)} AS ends_person,
+       -- a person who is suspended is so everywhere
+       CASE WHEN NOT ends_person THEN coalesce({_plain("org")}, {_plain("business")}, installation.account.login) END AS tenant,
        coalesce(nullif(hashed_token, ''), nullif(nullif(token_id, ''), '0')) AS token,
        coalesce(actor_is_bot, actor LIKE '%[bot]', false) AS is_bot,
        is_webhook OR action LIKE 'integration_installation.%' AS is_installation,
-       action IN {_listed(_APP_ENDS)} AS is_application,
+       action LIKE 'integration.%' AS is_github_app,
+       action IN {_listed(_APP_ENDS)} OR is_github_app AS is_application,
+       is_installation OR is_application OR action LIKE 'org.%' AS is_of_app,
        coalesce(nullif(actor_id, ''), sender.id, nullif(actor, '')) AS doer,
        coalesce(nullif(user_id, ''), nullif("user", ''), nullif(actor_id, ''), nullif(actor, '')) AS person,
        coalesce(nullif("user", ''), nullif(actor, '')) AS person_name,
+       ends_person AND coalesce(nullif(user_id, ''), nullif("user", '')) IS NULL AS names_nobody,
        -- somebody may have pasted the token itself as its name
        CASE WHEN regexp_matches(user_programmatic_access_name, 'gh[pousr]_[A-Za-z0-9]{{16}}|github_pat_')
             THEN 'sha256:' || sha256(user_programmatic_access_name)
             ELSE nullif(user_programmatic_access_name, '') END AS pat_name,
        'pat:' || person || ':' || pat_name AS pat,
        programmatic_access_type ILIKE '%(classic)%' OR programmatic_access_type ILIKE 'oauth%' AS has_scopes,
-       CASE WHEN is_application THEN nullif(nullif(oauth_application_id, ''), '0')
+       CASE WHEN ends_person THEN NULL
+            -- beside the app stands the token with which it was done
+            WHEN is_github_app THEN coalesce(nullif(application_client_id, ''), nullif(integration, ''), nullif(name, ''))
+            WHEN is_application THEN nullif(nullif(oauth_application_id, ''), '0')
             ELSE coalesce(pat, nullif(application_client_id, ''), nullif(nullif(oauth_application_id, ''), '0'),
                           installation.app_id, nullif(integration, ''), nullif(oauth_application_name, ''),
                           CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
                           CASE WHEN is_bot THEN actor END) END AS client_id,
-       CASE WHEN is_application THEN nullif(oauth_application, '')
+       CASE WHEN ends_person THEN NULL
+            WHEN is_github_app THEN coalesce(nullif(name, ''), nullif(integration, ''))
+            WHEN is_application THEN nullif(oauth_application, '')
             ELSE coalesce(pat_name, nullif(oauth_application_name, ''), nullif(integration, ''),
                           CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
                           nullif(installation.app_slug, ''), CASE WHEN is_bot THEN actor END) END AS client_name,
-       CASE WHEN is_application THEN NULL WHEN is_webhook THEN 'installation:' || installation.id ELSE pat END AS grant_id
+       CASE WHEN is_application OR ends_person THEN NULL WHEN is_webhook THEN 'installation:' || installation.id ELSE pat END AS grant_id
 FROM event
 WHERE meaning IS NOT NULL
 """
@@ -190,16 +221,16 @@ SELECT line_no,
             WHEN pat IS NOT NULL OR programmatic_access_type ILIKE '%personal access token%' THEN 'api_key'
             ELSE 'access' END AS token_kind,
        client_id, client_name,
-       CASE WHEN NOT is_installation AND action NOT LIKE 'org.%' THEN person END AS subject_id,
-       CASE WHEN NOT is_installation AND action NOT LIKE 'org.%' THEN person_name END AS subject_name,
-       CASE WHEN is_installation OR is_bot THEN 'service'
+       CASE WHEN NOT is_of_app THEN person END AS subject_id,
+       CASE WHEN NOT is_of_app THEN person_name END AS subject_name,
+       CASE WHEN is_installation OR is_github_app OR is_bot THEN 'service'
             WHEN action LIKE 'org.%' THEN NULL
             WHEN actor_is_agent THEN 'agent' ELSE 'user' END AS subject_kind,
        CASE WHEN is_webhook THEN {_PERMISSIONS}
             WHEN issued_as IN ('token', 'refresh') THEN {_SCOPES} END AS scopes,
        CASE WHEN issued_as NOT IN ('token', 'refresh') THEN doer END AS consent_actor,
        CASE WHEN issued_as IN ('token', 'refresh') THEN NULL
-            WHEN is_installation OR action LIKE 'org.%' THEN 'admin'
+            WHEN is_of_app THEN 'admin'
             WHEN doer = person THEN 'user' ELSE 'admin' END AS consent_kind,
        nullif(actor_ip, '') AS ip,
        nullif(user_agent, '') AS user_agent,
@@ -241,20 +272,21 @@ SELECT line_no,
        CASE WHEN meaning = 'token end' THEN 'revoke' ELSE meaning END AS kind,
        'success' AS outcome,
        CASE WHEN meaning IN ('token end', 'expiry') THEN 'token'
+            WHEN ends_person THEN 'subject'
             WHEN is_application THEN 'client'
             -- without a tenant, the app would end everywhere
             WHEN meaning = 'disable' AND tenant IS NOT NULL AND client_id IS NOT NULL THEN 'client'
             ELSE 'grant' END AS target_kind,
        grant_id, client_id, client_name,
-       CASE WHEN NOT is_installation AND NOT is_application THEN person END AS subject_id,
-       CASE WHEN NOT is_installation AND NOT is_application THEN person_name END AS subject_name,
-       CASE WHEN NOT is_installation AND NOT is_application AND doer = person THEN 'user'
+       CASE WHEN NOT is_of_app THEN person END AS subject_id,
+       CASE WHEN NOT is_of_app THEN person_name END AS subject_name,
+       CASE WHEN NOT is_of_app AND doer = person THEN 'user'
             WHEN doer IS NOT NULL THEN 'admin' END AS initiator,
        doer AS actor_id,
        nullif(explanation, '') AS reason,
        tenant
 FROM party
-WHERE meaning IN ('revoke', 'disable', 'token end', 'expiry', 'signal')
+WHERE meaning IN ('revoke', 'disable', 'token end', 'expiry', 'signal', 'downgrade') AND NOT names_nobody
 """
 
 _IGNORED = """
@@ -274,6 +306,8 @@ SELECT line_no, 'action is missing' AS reason FROM event WHERE action IS NULL
 UNION ALL
 SELECT line_no, 'webhook tells neither which app nor when: only its delivery knows'
 FROM event WHERE meaning = 'revoked webhook'
+UNION ALL
+SELECT line_no, 'names no user' FROM party WHERE names_nobody
 UNION ALL
 SELECT line_no, 'time cannot be read'
 FROM party WHERE meaning IS NOT NULL AND logged_at IS NOT NULL AND happened_at IS NULL
