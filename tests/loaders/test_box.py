@@ -100,11 +100,21 @@ def test_keys_of_apps_and_people_who_leave(load):
     assert (gone["kind"], gone["target_kind"], gone["subject_id"]) == ("disable", "subject", "8")
 
 
+def test_the_end_of_a_token_or_session_is_no_use_of_the_service(load):
+    loaded = load(
+        [event("OAUTH2_ACCESS_TOKEN_REVOKE", SERVICE), event("REMOVE_LOGIN_ACTIVITY_DEVICE", SERVICE, number=2)]
+    )
+    assert loaded.counts() == {"records": 2, "revocation": 2}
+    for row, target in zip(loaded.rows["revocation"], ("token", "session"), strict=True):
+        assert (row["kind"], row["target_kind"], row["client_id"], row["actor_id"]) == ("revoke", target, "5432", "7")
+        assert (row["token_id"], row["session_id"], row["subject_id"]) == (None, None, None)
+
+
 def test_what_is_ignored(load):
     loaded = load([event("LOGIN"), event("ENTERPRISE_APP_AUTHORIZATION_UPDATE"), event("SHARE")])
     assert loaded.ignored == {
         "sign-in of a person": 1,
-        "authorisation of an app, which way is not said": 1,
+        "authorisation of an app that is not named": 1,
         "not about delegated access": 1,
     }
 

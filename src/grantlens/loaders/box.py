@@ -7,10 +7,13 @@ What the mapping decides, and why:
 - `USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE` is a token of that service for that person, without an id.
 - `ACCESS_GRANTED` lets Box's technical support into the account of a person, `ACCESS_REVOKED` ends that: a consent, and
   its end, of a client that has no id of its own and is called by its name.
-- `ENTERPRISE_APP_AUTHORIZATION_UPDATE` does not say which way an authorisation went: ignored under a reason of its own.
+- `OAUTH2_ACCESS_TOKEN_REVOKE` ends a token, `REMOVE_LOGIN_ACTIVITY_DEVICE` a person's session in an app: neither says which, nor whose
+  but for who did it. Both are ends without an id, and no use of the service that they name.
+- `ENTERPRISE_APP_AUTHORIZATION_UPDATE` says that an app was authorised, and no page says where it names it: ignored.
 
 Proven on records that a collector published as tests: which events are ignored, and ACCESS_GRANTED - none of these
-records has a time, so that one is rejected. The types are those of Box's own SDK.
+records has a time, so that one is rejected. The types are those of Box's own SDK, what they mean is
+that of its page "Enterprise events".
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +43,7 @@ SELECT line_no, r.*,
        CASE r.event_type WHEN 'USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE' THEN 'token'
                          WHEN 'ACCESS_GRANTED' THEN 'support in' WHEN 'ACCESS_REVOKED' THEN 'support out'
                          WHEN 'APPLICATION_PUBLIC_KEY_ADDED' THEN 'key' WHEN 'APPLICATION_PUBLIC_KEY_DELETED' THEN 'key end'
+                         WHEN 'OAUTH2_ACCESS_TOKEN_REVOKE' THEN 'token end' WHEN 'REMOVE_LOGIN_ACTIVITY_DEVICE' THEN 'session end'
                          WHEN 'DELETE_USER' THEN 'person end' END AS meaning,
        coalesce(r.additional_details LIKE '%service_id%', false) AS names_service
 FROM record
@@ -94,21 +98,22 @@ WHERE is_use
 _REVOCATION = """
 SELECT line_no, event_id, happened_at AS revoked_at, received_at,
        CASE WHEN meaning = 'person end' THEN 'disable' ELSE 'revoke' END AS kind, 'success' AS outcome,
-       CASE meaning WHEN 'support out' THEN 'grant' WHEN 'key end' THEN 'credential' ELSE 'subject' END AS target_kind,
+       CASE meaning WHEN 'support out' THEN 'grant' WHEN 'key end' THEN 'credential' WHEN 'token end' THEN 'token'
+                    WHEN 'session end' THEN 'session' ELSE 'subject' END AS target_kind,
        CASE WHEN meaning = 'key end' THEN object.id END AS token_id,
-       CASE meaning WHEN 'support out' THEN 'Box technical support' WHEN 'key end' THEN service.service_id END AS client_id,
+       CASE meaning WHEN 'support out' THEN 'Box technical support' WHEN 'person end' THEN NULL ELSE service.service_id END AS client_id,
        CASE meaning WHEN 'support out' THEN created_by.id WHEN 'person end' THEN object.id END AS subject_id,
        CASE meaning WHEN 'support out' THEN 'user' WHEN 'person end' THEN 'admin' END AS initiator,
        created_by.id AS actor_id
 FROM party
-WHERE meaning IN ('support out', 'key end') OR (meaning = 'person end' AND object.id IS NOT NULL)
+WHERE meaning IN ('support out', 'key end', 'token end', 'session end') OR (meaning = 'person end' AND object.id IS NOT NULL)
 """
 
 _IGNORED = """
 SELECT e.line_no,
        CASE WHEN e.event_type IN ('LOGIN', 'ADMIN_LOGIN', 'FAILED_LOGIN') OR e.event_type LIKE '%DEVICE%'
             THEN 'sign-in of a person'
-            WHEN e.event_type = 'ENTERPRISE_APP_AUTHORIZATION_UPDATE' THEN 'authorisation of an app, which way is not said'
+            WHEN e.event_type = 'ENTERPRISE_APP_AUTHORIZATION_UPDATE' THEN 'authorisation of an app that is not named'
             ELSE 'not about delegated access' END AS reason
 FROM event e
 WHERE e.meaning IS NULL AND e.event_type IS NOT NULL
@@ -143,7 +148,7 @@ LOADER = Loader(
         Join("usage", "revocation", "client and subject", "created_by.id", "people who were deleted"),
     ),
     join_note=(
-        "Tokens and what was done with them join by service and person; no event names a token. The end of a user's "
-        "token is not among the events."
+        "Tokens and what was done with them join by service and person; no event names a token. The end of a token "
+        "says neither which nor whose."
     ),
 )
