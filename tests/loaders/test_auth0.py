@@ -290,6 +290,30 @@ def test_a_bulk_revocation_ends_what_its_body_names(load, user, client):
     assert (row["target_kind"], row["subject_id"], row["client_id"]) == BULK[user, client]
 
 
+def test_a_bulk_revocation_of_one_audience_ends_no_grant(load):
+    body = {"user_id": USER, "client_id": CLIENT, "audience": "https://api.example.com/"}
+    row = load([call("post", "/api/v2/refresh-tokens/revoke", body=body)]).one("revocation")
+    assert (row["target_kind"], row["token_id"], row["grant_id"]) == ("token", None, None)
+    assert (row["subject_id"], row["client_id"]) == (USER, CLIENT)
+
+
+ACCESS = (
+    ({}, ("subject", USER, None)),
+    ({"preserve_refresh_tokens": False}, ("subject", USER, None)),
+    ({"session_id": "sess1"}, ("session", None, "sess1")),
+    ({"preserve_refresh_tokens": True}, None),
+    ({"session_id": "sess1", "preserve_refresh_tokens": True}, None),
+)
+
+
+@pytest.mark.parametrize(("body", "ends"), ACCESS)
+def test_revoked_access_ends_what_its_body_does_not_preserve(load, body, ends):
+    path = "/api/v2/users/auth0%7Cuser00000000000000000001/revoke-access"
+    rows = load([call("post", path, status=202, body=body)]).rows["revocation"]
+    told = [(row["target_kind"], row["subject_id"], row["session_id"]) for row in rows]
+    assert told == ([ends] if ends else [])
+
+
 def test_deleting_the_grants_of_a_user_names_the_user_in_the_query(load):
     row = load([call("delete", "/api/v2/grants", query={"user_id": USER}, status=204)]).one("revocation")
     assert (row["target_kind"], row["subject_id"], row["grant_id"]) == ("subject", USER, None)
@@ -347,6 +371,8 @@ EXCHANGES = {
     "sepft": ("token", "success", "password"),
     "sertft": ("refresh", "success", "refresh_token"),
     "sede": ("token", "success", "urn:ietf:params:oauth:grant-type:device_code"),
+    "ciba_exchange_succeeded": ("token", "success", "urn:openid:params:grant-type:ciba"),
+    "ciba_exchange_failed": ("token", "denied", "urn:openid:params:grant-type:ciba"),
     "sens": ("exchange", "success", "urn:ietf:params:oauth:grant-type:token-exchange"),
     "secte": ("exchange", "success", "urn:ietf:params:oauth:grant-type:token-exchange"),
     "seta": ("exchange", "success", None),

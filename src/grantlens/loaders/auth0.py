@@ -14,7 +14,9 @@ What the mapping decides, and why:
   gives nothing but the id, cannot be joined to it.
 - A call with a management token is a use of it (`jti`), and what it did besides: consent, change, revocation, block.
   Reads are logged only where they show secrets, so this log does not carry usage.
-- A logout ends a browser session, not a grant: ignored. Universal logout ends the refresh tokens as well: a revocation.
+- A logout ends a browser session, not a grant: ignored; a session deleted through the API likewise. Universal logout, and
+  `revoke-access` of a user unless its body preserves them, end the refresh tokens as well: a revocation.
+- A bulk revocation narrowed to one audience says neither which tokens it ended nor that it ended the grant.
 - An empty text means that Auth0 does not say. Only an empty list of scopes means none.
 """
 
@@ -38,7 +40,7 @@ _EVENT = """{
                 "credentials": {"jti": "VARCHAR", "scopes": "VARCHAR"}},
             "query": {"user_id": "VARCHAR"},
             "body": {"client_id": "VARCHAR", "user_id": "VARCHAR", "audience": "VARCHAR", "scope": "VARCHAR",
-                "blocked": "VARCHAR", "ids": "VARCHAR"}},
+                "blocked": "VARCHAR", "ids": "VARCHAR", "session_id": "VARCHAR", "preserve_refresh_tokens": "VARCHAR"}},
         "response": {"statusCode": "VARCHAR",
             "body": {"id": "VARCHAR", "client_id": "VARCHAR", "audience": "VARCHAR", "scope": "VARCHAR"}}}
 }"""
@@ -119,9 +121,9 @@ def _listed(codes: str) -> str:
     return "(" + ", ".join(f"'{code}'" for code in codes.split()) + ")"
 
 
-_TOKENS = "seacft seccft sepft seoobft seotpft sercft sepkoobft sepkotpft sepkrcft sede"
+_TOKENS = "seacft seccft sepft seoobft seotpft sercft sepkoobft sepkotpft sepkrcft sede ciba_exchange_succeeded"
 _EXCHANGES = "sens secte seta sd idjag_exchange_succeeded"
-_REFUSED_TOKENS = "feacft feccft fepft feoobft feotpft fepotpft fercft fede"
+_REFUSED_TOKENS = "feacft feccft fepft feoobft feotpft fepotpft fercft fede ciba_exchange_failed"
 _REFUSED_EXCHANGES = "fens fecte feta fd idjag_exchange_failed jwt_bearer_exchange_failed"
 
 # Empty texts are unknown. What follows reads these columns only: each one more would be copied for each record.
@@ -176,6 +178,9 @@ SELECT *,
                       WHEN request.body.client_id <> '' THEN 'end client' END
             WHEN kind = 'sessions' AND verb = 'POST' AND place_id IS NOT NULL AND below = 'revoke' THEN 'end session'
             WHEN kind = 'users' AND verb = 'DELETE' AND place_id IS NOT NULL AND below = 'refresh-tokens' THEN 'end subject'
+            WHEN kind = 'users' AND verb = 'POST' AND place_id IS NOT NULL AND below = 'revoke-access'
+            THEN CASE WHEN request.body.preserve_refresh_tokens = 'true' THEN NULL
+                      WHEN request.body.session_id <> '' THEN 'end session' ELSE 'end subject' END
             WHEN kind = 'users' AND verb = 'DELETE' AND place_id IS NOT NULL AND below IS NULL THEN 'disable subject'
             WHEN kind = 'users' AND verb = 'PATCH' AND place_id IS NOT NULL AND below IS NULL AND request.body.blocked = 'true'
             THEN 'disable subject'
@@ -187,7 +192,7 @@ FROM (
     FROM event
     WHERE meaning = 'call' AND happened_at IS NOT NULL
       AND ((verb = 'DELETE' AND regexp_matches(request.path, '^/api/v2/(client-grants|grants|refresh-|device-|users|clients)'))
-        OR (verb = 'POST' AND regexp_matches(request.path, '^/api/v2/(client-grants|device-|refresh-|sessions)'))
+        OR (verb = 'POST' AND regexp_matches(request.path, '^/api/v2/(client-grants|device-|refresh-|sessions|users/[^/]+/revoke-)'))
         OR (verb = 'PATCH' AND regexp_matches(request.path, '^/api/v2/(client-grants|users)')))
 )
 """
@@ -199,6 +204,7 @@ SELECT line_no, happened_at AS issued_at, received_at, event_id, meaning AS kind
             WHEN type IN ('seccft', 'feccft') THEN 'client_credentials'
             WHEN type IN ('sepft', 'fepft') THEN 'password'
             WHEN type IN ('sede', 'fede') THEN 'urn:ietf:params:oauth:grant-type:device_code'
+            WHEN starts_with(type, 'ciba_') THEN 'urn:openid:params:grant-type:ciba'
             WHEN type = 'jwt_bearer_exchange_failed' THEN 'urn:ietf:params:oauth:grant-type:jwt-bearer'
             WHEN meaning = 'refresh' THEN 'refresh_token'
             WHEN type IN ('secte', 'fecte', 'sens', 'fens') THEN 'urn:ietf:params:oauth:grant-type:token-exchange' END AS grant_type,
@@ -292,7 +298,7 @@ SELECT line_no, happened_at, received_at,
        CASE WHEN nth = 1 THEN event_id ELSE event_id || '#' || nth END,
        CASE WHEN starts_with(what, 'disable') THEN 'disable' ELSE 'revoke' END,
        call_outcome, target_kind,
-       CASE WHEN target_kind = 'token' THEN ended END, CASE WHEN target_kind = 'grant' AND what <> 'end pair' THEN ended END,
+       CASE WHEN target_kind = 'token' AND what <> 'end pair' THEN ended END, CASE WHEN target_kind = 'grant' AND what <> 'end pair' THEN ended END,
        CASE WHEN target_kind = 'session' THEN ended END,
        CASE WHEN target_kind = 'client' THEN ended WHEN what = 'end pair' THEN request.body.client_id END, NULL,
        CASE WHEN target_kind = 'subject' THEN ended WHEN what = 'end pair' THEN request.body.user_id END, NULL,
@@ -302,9 +308,11 @@ FROM (
     SELECT *, unnest(all_ended) AS ended, generate_subscripts(all_ended, 1) AS nth
     FROM (
         SELECT *,
-               CASE WHEN what = 'end tokens' THEN 'token' WHEN what = 'end pair' THEN 'grant'
+               CASE WHEN what = 'end tokens' OR (what = 'end pair' AND request.body.audience <> '') THEN 'token'
+                    WHEN what = 'end pair' THEN 'grant'
                     ELSE split_part(what, ' ', 2) END AS target_kind,
                CASE WHEN what = 'end tokens' THEN list_filter(TRY(from_json(request.body.ids, '["VARCHAR"]')), lambda i: i <> '')
+                    WHEN kind = 'users' AND what = 'end session' THEN [request.body.session_id]
                     WHEN place_id IS NOT NULL AND place_id <> 'revoke' THEN [place_id]
                     WHEN kind = 'grants' THEN [request.query.user_id]
                     WHEN what = 'end client' THEN [request.body.client_id]
