@@ -396,6 +396,9 @@ def test_admin_events_about_people_and_policy(load):
             ),
             administer("REMOVE_FROM_TRUSTED_OAUTH2_APPS", OAUTH2_APP_ID=CLIENT, OAUTH2_APP_NAME="Mail copilot"),
             administer("DISALLOW_SERVICE_FOR_OAUTH2_ACCESS", OAUTH2_SERVICE_NAME="GMAIL"),
+            administer("ADD_TO_BLOCKED_OAUTH2_APPS", OAUTH2_APP_ID=CLIENT, ORG_UNIT_NAME="Sales"),
+            administer("BLOCK_ALL_THIRD_PARTY_API_ACCESS"),
+            administer("ARCHIVE_USER", USER_EMAIL="gone@example.com"),
             administer("ADD_TO_TRUSTED_OAUTH2_APPS", OAUTH2_APP_ID=CLIENT),
             administer("CHANGE_PASSWORD", USER_EMAIL="gone@example.com"),
             activity(happening("request", requester_email="x@example.com")),
@@ -410,6 +413,9 @@ def test_admin_events_about_people_and_policy(load):
         ("revoke", "credential", None, "gone@example.com", None, None, "REVOKE_3LO_DEVICE_TOKENS d7"),
         ("downgrade", "policy", CLIENT, None, None, None, "REMOVE_FROM_TRUSTED_OAUTH2_APPS"),
         ("downgrade", "policy", None, None, None, None, "DISALLOW_SERVICE_FOR_OAUTH2_ACCESS GMAIL"),
+        ("downgrade", "policy", CLIENT, None, None, None, "ADD_TO_BLOCKED_OAUTH2_APPS"),
+        ("downgrade", "policy", None, None, None, None, "BLOCK_ALL_THIRD_PARTY_API_ACCESS"),
+        ("disable", "subject", None, "gone@example.com", None, None, "ARCHIVE_USER"),
     ]
     assert loaded.rows["issuance"] == []
     assert loaded.ignored == {
@@ -417,6 +423,25 @@ def test_admin_events_about_people_and_policy(load):
         "policy for apps, which grants nothing by itself": 1,
         "request for an app, nothing granted": 1,
     }
+
+
+def test_an_account_that_google_disables_is_disabled_by_nobody_of_the_house(load):
+    warnings = ("account_disabled_hijacked", "account_disabled_generic", "suspicious_login")
+    parameters = {"affected_email_address": "Ada@example.com"}
+    events = [happening(name, "account_warning", **parameters) for name in warnings]
+    loaded = load([activity(event, application="login") for event in events])
+    rows = loaded.rows["revocation"]
+    assert [(row["kind"], row["target_kind"], row["subject_id"]) for row in rows] == [
+        ("disable", "subject", "ada@example.com")
+    ] * 2
+    assert {(row["initiator"], row["actor_id"]) for row in rows} == {("system", None)}
+    assert loaded.ignored == {"other application than token and admin": 1}
+
+
+def test_only_the_log_of_tokens_covers_a_time():
+    ends = [administer("SUSPEND_USER", USER_EMAIL="ada@example.com"), activity(application="login")]
+    assert LOADER.fitted(ends).carries == ()
+    assert LOADER.fitted([*ends, activity(call())]).carries == ("issuance", "usage", "revocation")
 
 
 def test_what_is_wrong_is_named(load):

@@ -15,12 +15,17 @@ What the mapping decides, and why:
 - **An unsound event** - one without a name, or one that names no client or user where it must - is left out if its activity
   holds a sound one about access; an activity that holds none is rejected.
 - **Policy**: to trust an app or a service grants nothing yet, the user's consent has its own record, so it is ignored;
-  to take the trust away narrows access and is kept as a downgrade by policy.
+  to take the trust away, or to block an app or all of them, narrows access - of an organisational unit, or of everybody - and is
+  kept as a downgrade by policy. Which way `CHANGE_APP_ACCESS` went is not told by any page at hand: ignored.
+- **A person** who was suspended, archived or deleted by an admin is disabled, and so is one whose account Google itself disabled
+  (`account_disabled_...` of application `login`): Google's pages "Admin" and "Login audit activity events".
+- **Coverage**: consents and calls stand in `token` only. A file of another application tells ends, but its silence shows nothing.
 - `events` may be a list (Reports API), an object (Elastic), or its fields may stand on top (Panther, where
   `parameters` is an object too).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from grantlens.loaders.loader import Join, Loader
 
@@ -79,9 +84,17 @@ SELECT * EXCLUDE (events, event), event.name AS name, event.parameters AS writte
             WHEN 'admin REVOKE_ASP' THEN 'password revoke'
             WHEN 'admin SUSPEND_USER' THEN 'disable'
             WHEN 'admin DELETE_USER' THEN 'disable'
+            WHEN 'admin ARCHIVE_USER' THEN 'disable'
+            WHEN 'login account_disabled_generic' THEN 'disable'
+            WHEN 'login account_disabled_hijacked' THEN 'disable'
+            WHEN 'login account_disabled_password_leak' THEN 'disable'
+            WHEN 'login account_disabled_spamming' THEN 'disable'
+            WHEN 'login account_disabled_spamming_through_relay' THEN 'disable'
             WHEN 'admin AUTHORIZE_API_CLIENT_ACCESS' THEN 'delegate'
             WHEN 'admin REMOVE_API_CLIENT_ACCESS' THEN 'end delegation'
             WHEN 'admin REMOVE_FROM_TRUSTED_OAUTH2_APPS' THEN 'disallow'
+            WHEN 'admin ADD_TO_BLOCKED_OAUTH2_APPS' THEN 'disallow'
+            WHEN 'admin BLOCK_ALL_THIRD_PARTY_API_ACCESS' THEN 'disallow'
             WHEN 'admin DISALLOW_SERVICE_FOR_OAUTH2_ACCESS' THEN 'disallow' END AS meaning
 FROM (SELECT *, unnest(events) AS event, generate_subscripts(events, 1) AS nth FROM activity
       WHERE happened_at IS NOT NULL AND application IS NOT NULL)
@@ -122,7 +135,8 @@ SELECT * EXCLUDE (names, texts, parameters),
        CASE WHEN meaning = 'delegate' THEN parameters[list_position(names, 'API_SCOPES')] END AS api_scopes,
        texts[list_position(names, 'DOMAIN_NAME')] AS domain_name,
        nullif(texts[list_position(names, 'APP_ID')], '') AS app_id,
-       lower(nullif(texts[list_position(names, 'USER_EMAIL')], '')) AS user_email,
+       lower(nullif(coalesce(texts[list_position(names, 'USER_EMAIL')], texts[list_position(names, 'affected_email_address')]), ''))
+           AS user_email,
        texts[list_position(names, 'ASP_ID')] AS asp_id,
        texts[list_position(names, 'DEVICE_ID')] AS device_id,
        texts[list_position(names, 'OAUTH2_APP_ID')] AS policy_app_id,
@@ -214,8 +228,8 @@ SELECT line_no, event_id, tenant, happened_at AS revoked_at, received_at,
             ELSE 'grant' END AS target_kind,
        asp_id AS token_id, grant_id, client AS client_id, coalesce(app_name, policy_app_name) AS client_name,
        subject AS subject_id,
-       CASE WHEN meaning = 'revoke' THEN 'user' ELSE 'admin' END AS initiator,
-       actor_email AS actor_id,
+       CASE WHEN meaning = 'revoke' THEN 'user' WHEN application = 'login' THEN 'system' ELSE 'admin' END AS initiator,
+       CASE WHEN application <> 'login' THEN actor_email END AS actor_id,
        CASE WHEN meaning <> 'revoke'
             THEN name || coalesce(' ' || device_id, ' ' || policy_service, '') END AS reason
 FROM read
@@ -252,12 +266,22 @@ GROUP BY line_no
 HAVING bool_and(mistake IS NOT NULL)
 """
 
+
+def _fitted(sample: Sequence[Mapping]) -> Loader:
+    """Let only what holds application `token` cover a time."""
+    told = any(
+        isinstance(record.get("id"), Mapping) and record["id"].get("applicationName") == "token" for record in sample
+    )
+    return replace(LOADER, carries=LOADER.carries if told else (), dialect=None)
+
+
 LOADER = Loader(
     name="google_workspace",
     version=2,
     title="Google Workspace token and admin audit",
     recognise=_recognise,
     fields=_FIELDS,
+    dialect=_fitted,
     carries=("issuance", "usage", "revocation"),
     steps={
         "activity": _ACTIVITY,
