@@ -298,6 +298,18 @@ def test_each_member_of_a_binding_is_a_row(load):
     )
 
 
+def test_who_may_act_as_a_service_account_is_told_by_a_binding_on_it(load):
+    delta = {"action": "ADD", "role": "roles/iam.serviceAccountTokenCreator", "member": "user:eve@example.com"}
+    record = iam("SetIAMPolicy", "projects/-/serviceAccounts/123456789", who={"principalEmail": "ada@example.com"})
+    record["protoPayload"]["serviceData"] = {"policyDelta": {"bindingDeltas": [delta]}}
+    row = load([record]).one("issuance")
+    assert (row["kind"], row["client_id"], row["consent_actor"]) == ("change", "eve@example.com", "ada@example.com")
+    assert json.loads(row["authorization_details"]) == {
+        "role": "roles/iam.serviceAccountTokenCreator",
+        "resource": "projects/-/serviceAccounts/123456789",
+    }
+
+
 # Outcomes.
 
 
@@ -403,11 +415,13 @@ def test_what_is_no_call_is_ignored(load):
             entry("c"),
             entry("compute.instances.preempted", logName=system),
             entry("google.login.LoginService.loginSuccess", "login.googleapis.com"),
+            entry("google.identity.oauth2.RevokeToken", "oauth2.googleapis.com"),
             {"insertId": "x", "timestamp": "2026-07-01T10:00:00Z", "textPayload": "hello"},
         ]
     )
     assert loaded.ignored == {
         "act of Google, no call": 1,
+        "consent or its end in Google Workspace, no call: load its own log": 1,
         "sign-in of a person": 1,
         "log entry without an audit record": 1,
     }

@@ -18,7 +18,8 @@ What the mapping decides, and why:
   granted none of the permissions listed is denied: `granted` that is missing is false, as ever in this notation. A call that
   was granted one of several went on.
 - **A long call has two entries**: the last one, if it names no permission, is no further call.
-- Roles are no scopes: a binding is kept as authorization detail, and the scopes stay unknown.
+- Roles are no scopes: a binding is kept as authorization detail, and the scopes stay unknown. Who may act as a service account is told
+  by a binding on that account (`google.iam.admin.v1.SetIAMPolicy`).
 - Panther writes some outer names in lower case and the times with a blank. Both are read.
 """
 
@@ -120,7 +121,8 @@ SELECT *,
        CASE WHEN regexp_full_match(address, '[0-9A-Fa-f.:]+') THEN address END AS ip,
        coalesce(nullif(regexp_extract(log_name, '^projects/([^/]+)', 1), ''), nullif(regexp_extract(log_name, '^(.+)/logs/', 1), ''),
                 nullif(labels.project_id, '')) AS tenant,
-       CASE WHEN server IN ('iam.googleapis.com', 'apikeys.googleapis.com') THEN CASE
+       CASE WHEN len(p.serviceData.policyDelta.bindingDeltas) > 0 THEN 'bind'
+            WHEN server IN ('iam.googleapis.com', 'apikeys.googleapis.com') THEN CASE
                  WHEN call IN ('CreateServiceAccountKey', 'UploadServiceAccountKey', 'EnableServiceAccountKey', 'CreateKey', 'UndeleteKey')
                  THEN 'credential'
                  WHEN call IN ('DeleteServiceAccountKey', 'DeleteKey') THEN 'end'
@@ -128,9 +130,8 @@ SELECT *,
                  WHEN call IN ('DisableServiceAccount', 'DeleteServiceAccount') THEN 'remove'
                  WHEN call IN ('EnableServiceAccount', 'UndeleteServiceAccount') THEN 'restore' END
             WHEN call IN ('GenerateAccessToken', 'GenerateIdToken', 'ExchangeToken') THEN 'exchange'
-            WHEN call IN ('SignJwt', 'SignBlob') THEN 'sign'
-            WHEN len(p.serviceData.policyDelta.bindingDeltas) > 0 THEN 'bind' END AS meaning,
-       server IS DISTINCT FROM 'login.googleapis.com' AND coalesce(log_name, '') NOT LIKE '%system_event'
+            WHEN call IN ('SignJwt', 'SignBlob') THEN 'sign' END AS meaning,
+       coalesce(server, '') NOT IN ('login.googleapis.com', 'oauth2.googleapis.com') AND coalesce(log_name, '') NOT LIKE '%system_event'
            AND NOT (is_end AND len(asked) = 0) AS is_use
 FROM event
 WHERE happened_at IS NOT NULL AND method_name IS NOT NULL
@@ -226,6 +227,8 @@ SELECT line_no, 'log entry without an audit record' AS reason FROM event WHERE h
 UNION ALL
 SELECT line_no,
        CASE WHEN server = 'login.googleapis.com' THEN 'sign-in of a person'
+            -- consents and their ends (GetToken, RevokeToken) that Workspace shares: no page tells where they name the app
+            WHEN server = 'oauth2.googleapis.com' THEN 'consent or its end in Google Workspace, no call: load its own log'
             WHEN log_name LIKE '%system_event' THEN 'act of Google, no call'
             ELSE 'end of a long-running call' END
 FROM known
