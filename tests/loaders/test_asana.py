@@ -69,6 +69,20 @@ def test_person_who_leaves(load):
     assert (row["kind"], row["target_kind"], row["subject_id"], row["client_id"]) == ("disable", "subject", "99", None)
 
 
+def test_what_a_person_authorises_and_revokes_names_the_person_only(load):
+    own = {"resource": {"gid": "7", "name": "Ada", "resource_type": "user"}}
+    kinds = ("user_app_authorized", "user_personal_access_token_authorized", "user_app_revoked")
+    events = [event(kind, number=number, **own) for number, kind in enumerate(kinds)]
+    loaded = load([*events, event("user_personal_access_token_revoked", number=9)])
+    for row, kind, token_kind in zip(
+        loaded.rows["issuance"], ("consent", "credential"), (None, "api_key"), strict=True
+    ):
+        assert (row["kind"], row["token_kind"], row["consent_kind"]) == (kind, token_kind, "user")
+        assert (row["subject_id"], row["client_id"], row["token_id"]) == ("7", None, None)
+    ends = [(row["kind"], row["target_kind"], row["subject_id"], row["initiator"]) for row in loaded.rows["revocation"]]
+    assert ends == [("revoke", "grant", "7", "user"), ("revoke", "credential", "99", "admin")]
+
+
 @pytest.mark.parametrize(
     ("context", "client", "subject"),
     [

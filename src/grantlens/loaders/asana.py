@@ -1,9 +1,12 @@
-"""Asana audit log: service accounts, and what was done through the API.
+"""Asana audit log: service accounts, what people authorise and revoke, and what was done through the API.
 
 What the mapping decides, and why:
 
 - A service account comes with its token and is known by its own id: making one is a credential of that client, deleting
   it ends the client. No token id is ever logged.
+- An app that a person authorises or revokes (`user_app_...`) is a consent and its end, a personal access token
+  (`user_personal_access_token_...`) a credential and its end. The resource is the person; no page says where such an event names the
+  app or the token, so neither is known, and the end covers nothing.
 - `context.api_authentication_method` says that an event came through the API, and by what: an OAuth app is known by its
   name only, a personal access token by its owner, a service account by itself. Such an event is a use. Reads are not
   logged, so usage is not carried.
@@ -11,7 +14,7 @@ What the mapping decides, and why:
 
 Proven on records that a collector published as tests: service_account_created, user_login_failed, user_login_succeeded,
 workspace_require_app_approvals_of_type_changed. The context of API calls is that of Asana's API schema
-(AuditLogEventContext); service_account_deleted and user_deprovisioned are named by analogy, and not proven.
+(AuditLogEventContext), the other types are those of Asana's page "Audit log events".
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,6 +48,10 @@ _EVENT = f"""
 SELECT line_no, r.*, {text_moment("r.created_at")} AS happened_at, {text_moment("r.p_parse_time")} AS received_at,
        CASE r.event_type WHEN 'service_account_created' THEN 'credential'
                          WHEN 'service_account_deleted' THEN 'client end'
+                         WHEN 'user_app_authorized' THEN 'consent'
+                         WHEN 'user_app_revoked' THEN 'consent end'
+                         WHEN 'user_personal_access_token_authorized' THEN 'own credential'
+                         WHEN 'user_personal_access_token_revoked' THEN 'own credential end'
                          WHEN 'user_deprovisioned' THEN 'person end' END AS meaning,
        coalesce(r.context.api_authentication_method IN ('oauth', 'personal_access_token', 'service_account'), false)
            AS by_api
@@ -54,12 +61,18 @@ WHERE r IS NOT NULL
 
 _ISSUANCE = """
 SELECT line_no, gid AS event_id, happened_at AS issued_at, received_at,
-       'credential' AS kind, 'success' AS outcome, 'api_key' AS token_kind,
-       resource.gid AS client_id, resource.name AS client_name, 'service' AS subject_kind,
-       actor.gid AS consent_actor, 'admin' AS consent_kind,
+       CASE WHEN meaning = 'consent' THEN 'consent' ELSE 'credential' END AS kind, 'success' AS outcome,
+       CASE WHEN meaning <> 'consent' THEN 'api_key' END AS token_kind,
+       CASE WHEN meaning = 'credential' THEN resource.gid END AS client_id,
+       CASE WHEN meaning = 'credential' THEN resource.name END AS client_name,
+       CASE WHEN meaning <> 'credential' THEN resource.gid END AS subject_id,
+       CASE WHEN meaning <> 'credential' THEN resource.name END AS subject_name,
+       CASE WHEN meaning = 'credential' THEN 'service' ELSE 'user' END AS subject_kind,
+       actor.gid AS consent_actor,
+       CASE WHEN meaning <> 'credential' AND actor.gid = resource.gid THEN 'user' ELSE 'admin' END AS consent_kind,
        context.client_ip_address AS ip, context.user_agent AS user_agent
 FROM event
-WHERE meaning = 'credential' AND resource.gid IS NOT NULL
+WHERE meaning IN ('credential', 'consent', 'own credential') AND resource.gid IS NOT NULL
 """
 
 _USAGE = """
@@ -80,13 +93,14 @@ WHERE by_api AND event_type IS NOT NULL
 
 _REVOCATION = """
 SELECT line_no, gid AS event_id, happened_at AS revoked_at, received_at,
-       'disable' AS kind, 'success' AS outcome,
-       CASE WHEN meaning = 'client end' THEN 'client' ELSE 'subject' END AS target_kind,
+       CASE WHEN meaning IN ('client end', 'person end') THEN 'disable' ELSE 'revoke' END AS kind, 'success' AS outcome,
+       CASE meaning WHEN 'client end' THEN 'client' WHEN 'person end' THEN 'subject' WHEN 'consent end' THEN 'grant'
+                    ELSE 'credential' END AS target_kind,
        CASE WHEN meaning = 'client end' THEN resource.gid END AS client_id,
        CASE WHEN meaning = 'client end' THEN resource.name END AS client_name,
-       CASE WHEN meaning = 'person end' THEN resource.gid END AS subject_id,
-       CASE WHEN meaning = 'person end' THEN resource.name END AS subject_name,
-       'admin' AS initiator, actor.gid AS actor_id
+       CASE WHEN meaning <> 'client end' THEN resource.gid END AS subject_id,
+       CASE WHEN meaning <> 'client end' THEN resource.name END AS subject_name,
+       CASE WHEN meaning IN ('consent end', 'own credential end') AND actor.gid = resource.gid THEN 'user' ELSE 'admin' END AS initiator, actor.gid AS actor_id
 FROM event
 WHERE ends_with(meaning, ' end') AND resource.gid IS NOT NULL
 """
@@ -135,6 +149,6 @@ LOADER = Loader(
     ),
     join_note=(
         "A service account joins by its id from making over changes through the API to deleting; no token is ever "
-        "named. OAuth apps are known by name, and by their changes only."
+        "named. OAuth apps are known by name, and by their changes only: what a person authorises or revokes names none."
     ),
 )
