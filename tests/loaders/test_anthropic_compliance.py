@@ -187,6 +187,53 @@ def test_call_of_the_compliance_api(load, status, outcome, denial):
     assert "hunter2" not in str(loaded.rows)
 
 
+@pytest.mark.parametrize(("told", "outcome"), [("success", "success"), ("succeeded", "success"), ("denied", "denied")])
+def test_workload_that_exchanges_a_token_for_credentials(load, told, outcome):
+    workload = {"type": "federated_identity_actor", "issuer": "https://ci.example", "subject": "repo:acme/app"}
+    asked = {"federation_rule_id": "fdrl_1", "requested_service_account_id": "svac_1", "oidc_token": {"jti": "j-1"}}
+    status = {"outcome": told, "detail": "hunter2"}
+    record = activity("platform_federated_authentication", actor=workload, event_data=asked, status=status)
+    for written in (record, record | {name: json.dumps(record[name]) for name in ("event_data", "status")}):
+        loaded = load([written])
+        row = loaded.one("issuance")
+        assert (row["kind"], row["outcome"], row["client_id"], row["subject_kind"]) == (
+            "exchange",
+            outcome,
+            "svac_1",
+            "service",
+        )
+        assert (row["parent_token_id"], row["token_id"], row["actor_chain"]) == ("j-1", None, ["repo:acme/app"])
+        assert "hunter2" not in str(loaded.rows)
+
+
+def test_exchange_that_does_not_say_what_came_of_it_is_rejected(load):
+    loaded = load([activity("platform_federated_authentication")], "anthropic_compliance")
+    assert [row["reason"] for row in loaded.rejected] == ["outcome: missing"]
+
+
+def test_runners_apps_and_instances(load):
+    loaded = load(
+        [
+            activity("claude_code_runner_pool_secret_minted"),
+            activity("claude_code_credential_revoked", number=2),
+            activity("platform_oauth_app_revoked", number=3, oauth_app_id="app_1"),
+            activity("ghe_configuration_deleted", number=4, ghe_configuration_id="ghe_1"),
+        ]
+    )
+    row = loaded.one("issuance")
+    assert (row["kind"], row["subject_id"], row["subject_kind"], row["consent_actor"]) == (
+        "credential",
+        None,
+        "service",
+        "user_1",
+    )
+    assert [(row["target_kind"], row["token_id"], row["client_id"]) for row in loaded.rows["revocation"]] == [
+        ("credential", None, None),
+        ("client", None, "app_1"),
+        ("client", None, "ghe_1"),
+    ]
+
+
 def test_scopes_and_names(load):
     row = load(
         [activity("api_key_created", api_key_id="apikey_1", api_key_name="Nightly", scopes=["read:compliance"])]
@@ -261,12 +308,16 @@ def test_people_and_sessions(load):
             activity("org_user_left", number=2),
             activity("session_revoked", number=3),
             activity("org_user_deleted", number=4),
+            activity("org_user_trusted_devices_revoked", number=5, user_id="user_2"),
+            activity("org_user_trusted_devices_revoked", number=6),
         ]
     )
     assert [(row["kind"], row["target_kind"], row["subject_id"]) for row in loaded.rows["revocation"]] == [
         ("disable", "subject", "user_2"),
         ("disable", "subject", "user_1"),
         ("revoke", "session", "user_1"),
+        ("revoke", "session", "user_2"),
+        ("revoke", "session", None),
     ]
     assert [row["reason"] for row in loaded.rejected] == ["names no person"]
 

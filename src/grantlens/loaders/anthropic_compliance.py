@@ -11,6 +11,8 @@ What the mapping decides, and why:
   Compliance API have method, address and status; the body of a request is not read. Calls of models are not in the feed,
   so usage is not carried.
 - A key that makes a key is the parent of it.
+- A workload that exchanges a token of its own issuer for credentials (`platform_federated_authentication`) does so for the service account that
+  it asked for; the token that it presented is the parent, by its `jti`. `status.outcome` says whether it got any.
 - An integration that a person connects is a consent of that person, an MCP server or integration that an admin adds one
   for all people; the client is the server's id or the kind of the integration.
 - Roles of people are not delegated access. What a person consents to (`user_consent_recorded`) may be terms: ignored.
@@ -27,7 +29,10 @@ from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.written_time import moment
 
 _ACTOR = """{"type": "VARCHAR", "user_id": "VARCHAR", "email_address": "VARCHAR", "api_key_id": "VARCHAR",
-    "admin_api_key_id": "VARCHAR", "service_account_id": "VARCHAR", "ip_address": "VARCHAR", "user_agent": "VARCHAR"}"""
+    "admin_api_key_id": "VARCHAR", "service_account_id": "VARCHAR", "subject": "VARCHAR",
+    "ip_address": "VARCHAR", "user_agent": "VARCHAR"}"""
+
+_EXCHANGED = '{"requested_service_account_id": "VARCHAR", "oidc_token": {"jti": "VARCHAR"}}'
 
 _FIELDS = """{
     "id": "VARCHAR", "type": "VARCHAR", "created_at": "VARCHAR", "TimeGenerated": "VARCHAR", "p_parse_time": "VARCHAR",
@@ -37,6 +42,7 @@ _FIELDS = """{
     "grant_type": "VARCHAR", "integration_type": "VARCHAR", "mcp_server_id": "VARCHAR", "mcp_server_name": "VARCHAR",
     "ghe_configuration_id": "VARCHAR", "service_account_id": "VARCHAR", "user_id": "VARCHAR", "account_id": "VARCHAR",
     "service_name": "VARCHAR", "key_name": "VARCHAR", "updates": "VARCHAR",
+    "oauth_app_id": "VARCHAR", "event_data": "VARCHAR", "status": "VARCHAR",
     "url": "VARCHAR", "request_method": "VARCHAR", "status_code": "VARCHAR",
     "claude_chat_id": "VARCHAR", "claude_project_id": "VARCHAR", "claude_file_id": "VARCHAR", "file_id": "VARCHAR"
 }"""
@@ -65,7 +71,8 @@ _SWITCHED_OFF = """len(list_filter(TRY(from_json(r.updates, '[{"type": "VARCHAR"
 _EVENT = f"""
 SELECT line_no, r.type AS type,
        CASE WHEN r.type IN ('admin_api_key_created', 'api_key_created', 'platform_api_key_created',
-                            'service_key_created') THEN 'credential'
+                            'service_key_created', 'claude_code_runner_pool_secret_minted') THEN 'credential'
+            WHEN r.type = 'platform_federated_authentication' THEN 'exchange'
             WHEN r.type IN ('environment_token_minted', 'tunnel_token_minted') THEN 'token'
             WHEN r.type = 'tunnel_token_rotated' THEN 'refresh'
             WHEN r.type IN ('admin_api_key_updated', 'scoped_api_key_updated', 'platform_api_key_updated')
@@ -76,13 +83,13 @@ SELECT line_no, r.type AS type,
             WHEN r.type IN ('mcp_server_created', 'claude_gdrive_integration_created',
                             'claude_github_integration_created') THEN 'consent for all'
             WHEN r.type IN ('admin_api_key_deleted', 'scoped_api_key_deleted', 'service_key_revoked',
-                            'environment_token_revoked', 'tunnel_token_revoked') THEN 'key end'
+                            'environment_token_revoked', 'tunnel_token_revoked', 'claude_code_credential_revoked') THEN 'key end'
             WHEN r.type IN ('integration_user_disconnected', 'ghe_user_disconnected') THEN 'own end'
             WHEN r.type IN ('mcp_server_deleted', 'claude_gdrive_integration_deleted',
                             'claude_github_integration_deleted', 'platform_service_account_archived',
-                            'service_deleted') THEN 'client end'
+                            'service_deleted', 'platform_oauth_app_revoked', 'ghe_configuration_deleted') THEN 'client end'
             WHEN r.type IN ('org_user_deleted', 'org_user_left', 'account_deleted', 'scim_user_deleted') THEN 'person end'
-            WHEN r.type = 'session_revoked' THEN 'session end' END AS meaning,
+            WHEN r.type IN ('session_revoked', 'org_user_trusted_devices_revoked') THEN 'session end' END AS meaning,
        contains(r.actor, 'api_actor') OR contains(r.actor, 'admin_api_key_actor') OR contains(r.actor, 'service_account_actor')
            AS by_machine,
        CASE WHEN meaning IS NOT NULL OR by_machine THEN line END AS held
@@ -91,7 +98,9 @@ WHERE r IS NOT NULL
 """
 
 _ACTING = f"""
-SELECT line_no, meaning, by_machine, a.* EXCLUDE (actor), TRY(from_json(a.actor, '{_ACTOR}')) AS who
+SELECT line_no, meaning, by_machine, a.* EXCLUDE (actor), TRY(from_json(a.actor, '{_ACTOR}')) AS who,
+       TRY(from_json(a.event_data, '{_EXCHANGED}')) AS exchanged,
+       lower(TRY(from_json(a.status, '{{"outcome": "VARCHAR"}}')).outcome) AS told_outcome
 FROM (SELECT line_no, meaning, by_machine, from_json(held, '{_FIELDS}') AS a FROM event WHERE held IS NOT NULL)
 """
 
@@ -104,7 +113,11 @@ SELECT *,
        regexp_replace(coalesce(admin_api_key_id, api_key_id, service_key_id, tunnel_token_id, token_id),
                       '^(admin_api_key|admin_key)_', 'apikey_') AS named,
        coalesce(who.user_id, own_key, who.service_account_id) AS doer,
-       CASE WHEN meaning IN ('own consent', 'own end') THEN coalesce(integration_type, ghe_configuration_id)
+       starts_with(type, 'service_') OR starts_with(type, 'claude_code_runner_') AS of_service,
+       CASE WHEN meaning = 'exchange' THEN exchanged.requested_service_account_id
+            WHEN type = 'platform_oauth_app_revoked' THEN oauth_app_id
+            WHEN meaning IN ('own consent', 'own end') OR type = 'ghe_configuration_deleted'
+            THEN coalesce(integration_type, ghe_configuration_id)
             WHEN starts_with(type, 'service_') THEN service_name
             WHEN type LIKE 'mcp@_server@_%' ESCAPE '@' THEN mcp_server_id
             WHEN type LIKE 'platform@_service@_account@_%' ESCAPE '@' THEN service_account_id
@@ -113,35 +126,39 @@ SELECT *,
        TRY_CAST(status_code AS INTEGER) AS http_status,
        CASE WHEN meaning IN ('own consent', 'own end') OR type IN ('org_user_left', 'session_revoked')
             THEN coalesce(user_id, who.user_id)
-            WHEN meaning = 'person end' THEN coalesce(user_id, account_id) END AS person
+            WHEN meaning = 'person end' THEN coalesce(user_id, account_id)
+            WHEN meaning = 'session end' THEN user_id END AS person
 FROM acting
 """
 
 _ISSUANCE = """
 SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
        CASE WHEN meaning IN ('own consent', 'consent for all', 'service') THEN 'consent' ELSE meaning END AS kind,
-       'success' AS outcome, grant_type,
+       CASE WHEN meaning <> 'exchange' OR starts_with(told_outcome, 'succe') THEN 'success'
+            WHEN told_outcome <> '' THEN 'denied' END AS outcome, grant_type,
        CASE WHEN meaning IN ('credential', 'token', 'refresh', 'change') THEN named END AS token_id,
-       CASE WHEN meaning IN ('token', 'refresh') THEN 'access' WHEN meaning = 'credential' THEN 'api_key' END AS token_kind,
-       CASE WHEN meaning IN ('credential', 'token') THEN own_key END AS parent_token_id,
-       CASE WHEN meaning IN ('credential', 'token') AND by_machine AND doer IS NOT NULL THEN [doer] END AS actor_chain,
+       CASE WHEN meaning IN ('token', 'refresh', 'exchange') THEN 'access' WHEN meaning = 'credential' THEN 'api_key' END AS token_kind,
+       CASE WHEN meaning = 'exchange' THEN exchanged.oidc_token.jti
+            WHEN meaning IN ('credential', 'token') THEN own_key END AS parent_token_id,
+       CASE WHEN meaning = 'exchange' AND who.subject IS NOT NULL THEN [who.subject]
+            WHEN meaning IN ('credential', 'token') AND by_machine AND doer IS NOT NULL THEN [doer] END AS actor_chain,
        client_id,
        CASE WHEN meaning IN ('own consent', 'consent for all') THEN coalesce(mcp_server_name, client_id)
             ELSE coalesce(token_name, api_key_name, key_name, service_name) END AS client_name,
        CASE WHEN meaning = 'own consent' THEN person
-            WHEN meaning IN ('credential', 'token') AND NOT starts_with(type, 'service_') THEN who.user_id END AS subject_id,
+            WHEN meaning IN ('credential', 'token') AND NOT of_service THEN who.user_id END AS subject_id,
        CASE WHEN subject_id IS NOT NULL THEN who.email_address END AS subject_name,
-       CASE WHEN starts_with(type, 'service_') THEN 'service'
+       CASE WHEN of_service OR meaning = 'exchange' THEN 'service'
             WHEN meaning IN ('own consent', 'consent for all') OR (meaning = 'credential' AND who.user_id IS NOT NULL)
             THEN 'user' END AS subject_kind,
        TRY(from_json(scopes, '["VARCHAR"]')) AS scopes,
-       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'change') OR starts_with(type, 'service_')
+       CASE WHEN meaning IN ('own consent', 'consent for all', 'service', 'change') OR of_service
             THEN doer END AS consent_actor,
        CASE meaning WHEN 'own consent' THEN 'user' WHEN 'consent for all' THEN 'admin' WHEN 'service' THEN 'admin' END
            AS consent_kind,
        who.ip_address AS ip, who.user_agent AS user_agent
 FROM party
-WHERE meaning IN ('credential', 'token', 'refresh', 'change', 'own consent', 'consent for all', 'service')
+WHERE meaning IN ('credential', 'token', 'refresh', 'exchange', 'change', 'own consent', 'consent for all', 'service')
 """
 
 _USAGE = """
@@ -160,7 +177,7 @@ SELECT line_no, id AS event_id, happened_at AS used_at, received_at, tenant,
        coalesce(claude_chat_id, claude_project_id, claude_file_id, file_id, mcp_server_id, named) AS resource_id,
        who.ip_address AS ip, who.user_agent AS user_agent
 FROM party
-WHERE by_machine
+WHERE by_machine AND meaning IS DISTINCT FROM 'exchange'
 """
 
 _REVOCATION = """
@@ -187,6 +204,8 @@ _IGNORED = """
 SELECT line_no,
        CASE WHEN type LIKE '%login%' OR type = 'user_logged_out' THEN 'sign-in of a person'
             WHEN type LIKE '%role%' THEN 'role of a person or group'
+            WHEN type IN ('mcp_server_managed_auth_token_exchanged', 'platform_app_attest_authentication')
+            THEN 'token exchange that is not known well enough to be read'
             WHEN starts_with(type, 'user_consent_') THEN 'consent that names no app'
             ELSE 'not about delegated access' END AS reason
 FROM event
