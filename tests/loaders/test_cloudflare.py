@@ -80,6 +80,36 @@ def version2(method, uri, *, id="1", result="success", status=200, context="api_
     }
 
 
+def as_logpush2(record):
+    """Write the event of version 2 as Logpush does, in its dataset `audit_logs_v2`."""
+    action, actor = record["action"], record["actor"]
+    return {
+        "AccountID": record["account"]["id"],
+        "AccountName": record["account"]["name"],
+        "ActionDescription": action["description"],
+        "ActionResult": action["result"],
+        "ActionTimestamp": action["time"],
+        "ActionType": action["type"],
+        "ActorContext": actor["context"],
+        "ActorEmail": actor["email"],
+        "ActorID": actor["id"],
+        "ActorIPAddress": actor["ip_address"],
+        "ActorTokenDetails": {"token_id": actor["token_id"], "token_name": actor["token_name"]},
+        "ActorType": actor["type"],
+        "AuditLogID": record["id"],
+        "Raw": record["raw"],
+        "ResourceID": record["resource"]["id"],
+        "ResourceProduct": record["resource"]["product"],
+        "ResourceRequest": {"name": "SECRET"},
+        "ResourceResponse": {"value": "SECRET"},
+        "ResourceScope": "user",
+        "ResourceType": record["resource"]["type"],
+        "ResourceValue": {},
+        "ZoneID": "",
+        "ZoneName": "",
+    }
+
+
 # Every real record.
 
 
@@ -290,6 +320,34 @@ def test_version_2_tells_why_it_failed(load, status, outcome, reason):
     assert loaded.counts() == {"records": 1, "usage": 1, "revocation": 1}
 
 
+OF_VERSION_2 = [
+    version2("POST", "/accounts/a/tokens", id="1", context="dash", resource=TAG),
+    version2("PUT", "/zones/z1/dns_records/r1", id="2"),
+    version2("DELETE", f"/accounts/a/tokens/{TAG}", id="3", context="dash"),
+    version2("POST", "/accounts/a/members", id="4", context="dash"),
+]
+
+
+@pytest.mark.parametrize("wrap", [as_logpush2, lambda record: {"message": json.dumps(as_logpush2(record))}])
+def test_logpush_of_version_2_tells_what_the_api_tells(load, wrap):
+    api, pushed = load(OF_VERSION_2), load([wrap(record) for record in OF_VERSION_2])
+    assert pushed.batch["loader"] == "cloudflare"
+    assert api.counts() == pushed.counts() == {"records": 4, "issuance": 1, "usage": 1, "revocation": 1, "ignored": 1}
+    assert api.rows == pushed.rows
+    assert "SECRET" not in json.dumps(pushed.rows, default=str)
+
+
+def test_a_change_whose_call_is_not_told_is_not_said_to_be_about_something_else(load):
+    record = as_logpush2(version2("POST", "/accounts/a/tokens", context="dash"))
+    assert load([record | {"Raw": {"Method": "POST"}}]).ignored == {"change whose call is not told": 1}
+
+
+@pytest.mark.parametrize("path", ["apps/f1/revoke_tokens", "organizations/revoke_user?devices=true"])
+def test_ended_sessions_of_access_are_ignored_by_name(load, path):
+    record = version2("POST", f"/accounts/a/access/{path}", context="dash")
+    assert load([record]).ignored == {"sessions of Cloudflare Access ended": 1}
+
+
 EVERY_KIND = [
     event("token_create", id="1", token_name="ci", token_tag=TAG),
     event("token_roll", id="2", token_name="ci", token_tag=TAG),
@@ -331,6 +389,7 @@ def test_shapes_may_be_mixed_in_one_file(load):
             *map(WRAPS["stored"], EVERY_KIND),
             version2("POST", "/user/tokens"),
             version2("PUT", "/x"),
+            *map(as_logpush2, OF_VERSION_2),
         ]
     )
 )

@@ -10,7 +10,11 @@ What the mapping decides, and why:
 - `API_key_view` shows a key to a person. That is neither issue nor use: ignored by name, so that it is counted.
 - A result of false says that it failed, not why: `error`. Version 2 gives the status, and 401, 403 and 429 are denied.
 - The owner of an event is a person or an account, as the case may be: only version 2 names the account, the tenant.
-- Logpush writes the same events flat (`ActionType`, `When`), with the time in seconds, nanoseconds or text.
+- Logpush writes the same events flat (`ActionType`, `When`), with the time in seconds, nanoseconds or text. Version 2 is a
+  dataset of its own, `audit_logs_v2`, with other names (`ActionTimestamp`, `AuditLogID`). Its page does not tell what stands
+  inside `Raw` and `ActorTokenDetails`: the API's names are read there. A change whose call stands there otherwise is ignored
+  by name.
+- Access ends the sessions of a person or an application by a call of version 2. Its tokens are not in this log: ignored by name.
 - Proven on real records: create, roll and revoke of tokens, keys made, rotated and viewed. Version 2 and Logpush follow
   Cloudflare's pages. Reads are not logged, so this log does not carry usage.
 """
@@ -35,13 +39,16 @@ _LOGPUSH = """{
     "ID": "VARCHAR", "When": "VARCHAR", "ActionType": "VARCHAR", "ActionResult": "VARCHAR",
     "ActorID": "VARCHAR", "ActorEmail": "VARCHAR", "ActorIP": "VARCHAR", "ActorType": "VARCHAR",
     "Metadata": {"token_name": "VARCHAR", "token_tag": "VARCHAR", "new_token_status": "VARCHAR"},
-    "ResourceID": "VARCHAR", "ResourceType": "VARCHAR"
+    "ResourceID": "VARCHAR", "ResourceType": "VARCHAR",
+    "AuditLogID": "VARCHAR", "ActionTimestamp": "VARCHAR", "ActorContext": "VARCHAR", "ActorIPAddress": "VARCHAR",
+    "ActorTokenDetails": {"token_id": "VARCHAR", "token_name": "VARCHAR"}, "AccountID": "VARCHAR",
+    "Raw": {"method": "VARCHAR", "status_code": "VARCHAR", "uri": "VARCHAR", "user_agent": "VARCHAR"}
 }"""
 
 
 def _is_event(record: Mapping) -> bool:
     """Tell an event: an action with type and result, an actor, a time; or Logpush's names for these."""
-    if {"ActionType", "ActionResult", "When"} <= record.keys():
+    if {"ActionType", "ActionResult"} <= record.keys() and ("When" in record or "ActionTimestamp" in record):
         return True
     action, actor = record.get("action"), record.get("actor")
     if not isinstance(action, Mapping) or not isinstance(actor, Mapping):
@@ -57,16 +64,19 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
 def _columns(e: str, *, flat: bool = False) -> str:
     """Return SQL for the columns of an event, from either shape. No structure can hold both: `When` and `when` differ in case only."""
     if flat:
-        return f"""{e}.ID AS id, {e}.When AS logged_at, {e}.ActionType AS action, {e}.ActionResult AS result, NULL AS info,
-               {e}.ActorID AS actor_id, {e}.ActorEmail AS email, {e}.ActorIP AS ip, {e}.ActorType AS actor_type, NULL AS context,
-               NULL AS used_token, NULL AS used_name, {e}.Metadata AS metadata, {e}.ResourceID AS resource_id,
-               NULL AS method, NULL AS status_code, NULL AS uri, NULL AS user_agent, NULL AS account"""
+        return f"""coalesce({e}.ID, {e}.AuditLogID) AS id, coalesce({e}.When, {e}.ActionTimestamp) AS logged_at,
+               {e}.ActionType AS action, {e}.ActionResult AS result, NULL AS info, {e}.ActorID AS actor_id, {e}.ActorEmail AS email,
+               coalesce({e}.ActorIP, {e}.ActorIPAddress) AS ip, {e}.ActorType AS actor_type, {e}.ActorContext AS context,
+               {e}.ActorTokenDetails.token_id AS used_token, {e}.ActorTokenDetails.token_name AS used_name,
+               {e}.Metadata AS metadata, {e}.ResourceID AS resource_id, {e}.Raw.method AS method, {e}.Raw.status_code AS status_code,
+               {e}.Raw.uri AS uri, {e}.Raw.user_agent AS user_agent, {e}.AccountID AS account,
+               {e}.ActionTimestamp IS NOT NULL AS is_second"""
     return f"""{e}.id AS id, coalesce({e}.when, {e}.action.time) AS logged_at, {e}.action.type AS action, {e}.action.result AS result,
                {e}.action.info AS info, {e}.actor.id AS actor_id, {e}.actor.email AS email,
                coalesce({e}.actor.ip, {e}.actor.ip_address) AS ip, {e}.actor.type AS actor_type, {e}.actor.context AS context,
                {e}.actor.token_id AS used_token, {e}.actor.token_name AS used_name, {e}.metadata AS metadata,
                {e}.resource.id AS resource_id, {e}.raw.method AS method, {e}.raw.status_code AS status_code, {e}.raw.uri AS uri,
-               {e}.raw.user_agent AS user_agent, {e}.account.id AS account"""
+               {e}.raw.user_agent AS user_agent, {e}.account.id AS account, {e}.action.time IS NOT NULL AS is_second"""
 
 
 _API_SHAPE = f"SELECT line_no, {_columns('r')} FROM record WHERE r.action.type IS NOT NULL"
@@ -160,6 +170,9 @@ SELECT line_no,
        CASE WHEN action = 'API_key_view' THEN 'API key shown to a person'
             WHEN action IN ('login', 'logout') THEN 'sign-in of a person'
             WHEN starts_with(action, 'token_') OR action ILIKE '%api_key%' THEN 'token or key event that neither gives nor takes access'
+            WHEN is_second AND nullif(uri, '') IS NULL THEN 'change whose call is not told'
+            WHEN upper(method) = 'POST' AND regexp_matches(split_part(uri, '?', 1),
+                 '/access/(apps/[^/]+/revoke_tokens|organizations/revoke_user)/?$') THEN 'sessions of Cloudflare Access ended'
             ELSE 'not about delegated access' END AS reason
 FROM event
 WHERE is_whole AND meaning IS NULL AND NOT coalesce(is_call, false)
