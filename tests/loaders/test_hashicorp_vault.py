@@ -224,7 +224,10 @@ ENDS = {
     "auth/token/revoke-accessor": ({"accessor": CHILD}, "token", CHILD, None),
     "sys/leases/revoke": ({"lease_id": "hmac-sha256:eeee"}, "credential", "hmac-sha256:eeee", None),
     "sys/leases/revoke-prefix/aws/creds": ({}, "policy", None, None),
+    f"auth/token/revoke-accessor/{CHILD}": ({}, "token", CHILD, None),
     f"identity/entity/id/{ENTITY}": ({"disabled": True}, "subject", None, ENTITY),
+    "identity/entity/name/ada": ({"disabled": True}, "subject", None, None),
+    "identity/entity/batch-delete": ({"entity_ids": ["hmac-sha256:ffff"]}, "subject", None, None),
 }
 
 
@@ -237,6 +240,19 @@ def test_what_is_ended_is_told_by_path_and_body(load, path):
     if target == "subject":
         assert (row["kind"], row["subject_id"]) == ("disable", subject)
     assert loaded.counts() == {"records": 1, "usage": 1, "revocation": 1}
+
+
+def test_an_entity_that_is_deleted_by_name_is_named(load):
+    row = load([response("identity/entity/name/ada", "delete")]).one("revocation")
+    assert (row["kind"], row["target_kind"], row["subject_name"]) == ("disable", "subject", "ada")
+
+
+@pytest.mark.parametrize("path", ["lookup", "renew", "revoke", "revoke-orphan"])
+@pytest.mark.parametrize("token", ["s.5Rq1wLAz5mjLaSYbyzRZ4jAB", "mine", "8f1d2c7e-0000-4000-8000-00000000abcd"])
+def test_a_token_in_the_path_is_not_kept(load, path, token):
+    loaded = load([response(f"auth/token/{path}/{token}")])
+    assert loaded.one("usage")["target"] == f"auth/token/{path}/***"
+    assert token not in json.dumps(loaded.rows, default=str)
 
 
 def test_switching_an_entity_on_or_reading_it_ends_nothing(load):
