@@ -40,7 +40,8 @@ def test_no_real_record_is_claimed(foreign_samples):
 
 
 @pytest.mark.parametrize(
-    ("scopes", "expected"), [("openid email", ["openid", "email"]), ("", []), (None, None), ("openid", ["openid"])]
+    ("scopes", "expected"),
+    [("openid email", ["openid", "email"]), ("openid, email", ["openid", "email"]), ("", []), ("openid", ["openid"])],
 )
 def test_authorisation_is_a_consent(load, scopes, expected):
     row = load([event("authorize_application", authorisation(scopes))]).one("issuance")
@@ -50,8 +51,21 @@ def test_authorisation_is_a_consent(load, scopes, expected):
     assert row["issued_at"] == datetime(2026, 7, 1, 10, 0, 0, 250000, tzinfo=UTC)
 
 
-def test_implicit_consent_is_policy(load):
-    path = "/api/v3/flows/executor/default-provider-authorization-implicit-consent/"
+def test_a_sign_on_without_scopes_is_no_consent(load):
+    assert load([event("authorize_application", authorisation(None))]).ignored == {
+        "sign-on to an application without scopes": 1
+    }
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v3/flows/executor/default-provider-authorization-implicit-consent/",
+        "/application/o/authorize/",
+        "/auth/application/o/authorize/",
+    ],
+)
+def test_implicit_consent_is_policy(load, path):
     row = load([event("authorize_application", authorisation(path=path))]).one("issuance")
     assert row["consent_kind"] == "policy"
 
@@ -65,6 +79,62 @@ def test_impersonated_person_is_the_subject(load):
         ["1"],
         "1",
     )
+
+
+@pytest.mark.parametrize("method", ["token", "jwt", "oauth_client_secret", "password"])
+def test_login_of_a_client_is_a_token(load, method):
+    """The event that authentik writes for client credentials, by its `views/token.py`."""
+    user = {"pk": 31, "email": "", "username": "ak-Wiki-client_credentials"}
+    context = {"auth_method": method, "application": authorisation()["authorized_application"]}
+    loaded = load([event("login", context, user=user)])
+    if method == "password":
+        assert loaded.ignored == {"sign-in of a person": 1}
+        return
+    row = loaded.one("issuance")
+    assert (row["kind"], row["token_kind"], row["token_id"]) == ("token", "access", None)
+    assert (row["client_id"], row["client_name"]) == ("app-1", "Wiki")
+    assert (row["subject_id"], row["subject_kind"], row["scopes"], row["consent_kind"]) == ("31", "service", None, None)
+
+
+def as_logged(record):
+    """Write the event as the log of the containers has it: after lines of it that people have published."""
+    kept = {key: record[key] for key in ("action", "client_ip", "context", "user")}
+    return kept | {
+        "auth_via": "session",
+        "domain_url": "id.example.com",
+        "event": "Created Event",
+        "host": "id.example.com",
+        "level": "info",
+        "logger": "authentik.events.models",
+        "pid": 56,
+        "request_id": "1950b5ec98f14c29ab1a36d7af11ce65",
+        "schema_name": "public",
+        "timestamp": record["created"].removesuffix("Z"),
+    }
+
+
+OTHER_LINES = [
+    {"domain_url": None, "event": "Task started", "level": "info", "logger": "authentik.root.celery"},
+    {"event": "/application/o/authorize/?code=x", "logger": "authentik.asgi", "level": "info", "user": "akadmin"},
+    {"action": "invalid_identifier", "event": "invalid_login", "logger": "authentik.stages.identification.stage"},
+]
+
+
+def test_the_log_of_the_containers_tells_the_same(load):
+    events = [
+        event("authorize_application", authorisation()),
+        event("model_created", model("token", "t1"), number=2),
+        event("model_deleted", model("token", "t1"), number=3),
+    ]
+    other = [line | {"level": "info", "timestamp": "2026-07-01T10:00:01.000001"} for line in OTHER_LINES]
+    api, log = load(events), load([as_logged(record) for record in events] + other)
+    assert log.batch["loader"] == "authentik"
+    for table in ("issuance", "revocation"):
+        for row in api.rows[table] + log.rows[table]:
+            del row["event_id"]
+        assert api.rows[table] == log.rows[table]
+    assert log.ignored == {"line of the log that is no event": 3}
+    assert LOADER.recognise(other[:2] * 5)
 
 
 def test_token_from_making_over_a_refused_use_to_deleting(load):
@@ -164,7 +234,7 @@ def test_broken_and_double_records(load):
     good = event("model_created", model("token", "t1"), number=9)
     loaded = load(
         [
-            event("authorize_application", {"authorized_application": None}),
+            event("authorize_application", {"authorized_application": None, "scopes": "openid"}),
             event("authorize_application", authorisation(), at="soon"),
             event("authorize_application", authorisation(), at=None),
             event(None),

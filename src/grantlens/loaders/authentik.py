@@ -7,8 +7,16 @@ and suspicious_request are as known.
 
 What the mapping decides, and why:
 
-- `authorize_application` is a consent to the application named in the context; its scopes are separated by blanks. By
-  a flow of implicit consent nobody was asked: policy. The tokens that follow are not logged.
+- `authorize_application` is a consent to the application named in the context; its scopes are separated by blanks, in older
+  versions by commas too. By a flow of implicit consent nobody was asked: policy. So it is where the path is the authorisation
+  endpoint itself: a flow with nothing to show is gone through there (`requires_flow_executor` in authentik's `planner.py`). The
+  tokens that follow are not logged.
+- The same event tells a sign-on by SAML, WS-Federation or remote access, and then has no scopes: no consent is made of it.
+- A token by client credentials is logged as a `login` that names the application and how the client proved itself (`token`,
+  `jwt`, `oauth_client_secret`; authentik's `views/token.py`). The token's id is not told.
+- The containers write every event to their log too, which authentik recommends for forwarding: `"event": "Created Event"`, with
+  `timestamp` for `created`, and neither key nor app. Such lines and the same events by API are counted twice. The time is the
+  container's, which is UTC; the other lines of that log are ignored.
 - A made or deleted token is a `model_created` or `model_deleted` whose model is a token; its `pk` is the token id.
 - A person who is deleted, or set inactive where the log tells what was changed (`context.diff`), is disabled.
 - `suspicious_request` is a use that was refused because of the token, if it names one.
@@ -26,25 +34,30 @@ _MODEL = '{"pk": "VARCHAR", "name": "VARCHAR", "model_name": "VARCHAR"}'
 
 _FIELDS = """{
     "pk": "VARCHAR", "action": "VARCHAR", "created": "VARCHAR", "client_ip": "VARCHAR",
+    "event": "VARCHAR", "logger": "VARCHAR", "timestamp": "VARCHAR",
     "user": {"pk": "VARCHAR", "username": "VARCHAR", "on_behalf_of": {"pk": "VARCHAR", "username": "VARCHAR"}},
     "context": {"scopes": "VARCHAR", "authorized_application": "VARCHAR", "model": "VARCHAR", "diff": "VARCHAR", "token": "VARCHAR",
-        "secret": "VARCHAR", "provider": "VARCHAR", "http_request": {"path": "VARCHAR", "user_agent": "VARCHAR"}}
+        "secret": "VARCHAR", "provider": "VARCHAR", "application": "VARCHAR", "auth_method": "VARCHAR",
+        "http_request": {"path": "VARCHAR", "user_agent": "VARCHAR"}}
 }"""
 
 
 def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Tell an authentik event: its key, action, app, context and address."""
+    """Tell an authentik event: its key, action, app, context and address; or a line of the log that authentik writes."""
 
     def is_event(record: Mapping) -> bool:
-        return isinstance(record.get("action"), str) and {"pk", "app", "context", "created"} <= record.keys()
+        if isinstance(record.get("action"), str) and {"pk", "app", "context", "created"} <= record.keys():
+            return True
+        return str(record.get("logger")).startswith("authentik.") and {"event", "level", "timestamp"} <= record.keys()
 
     return 2 * sum(map(is_event, sample)) > len(sample)
 
 
 _EVENT = f"""
-SELECT line_no, r.*,
+SELECT line_no, r.* EXCLUDE (created), coalesce(r.created, r."timestamp") AS created,
+       r.logger IS NOT NULL AND r."event" IS DISTINCT FROM 'Created Event' AS is_line,
        TRY(from_json(coalesce(r.context.model, r.context.token, r.context.secret), '{_MODEL}')) AS model,
-       TRY(from_json(r.context.authorized_application, '{_MODEL}')) AS app,
+       TRY(from_json(coalesce(r.context.authorized_application, r.context.application), '{_MODEL}')) AS app,
        TRY(from_json(r.context.provider, '{_MODEL}')) AS provider
 FROM record
 WHERE r IS NOT NULL
@@ -57,7 +70,10 @@ SELECT *, {text_moment("created")} AS happened_at,
        CASE WHEN "user".on_behalf_of.pk IS NOT NULL THEN ["user".pk] END AS actors,
        CASE lower(model.model_name) WHEN 'token' THEN 'api_key' WHEN 'accesstoken' THEN 'access'
                                     WHEN 'refreshtoken' THEN 'refresh' END AS token_kind,
-       CASE WHEN action = 'authorize_application' THEN 'consent'
+       CASE WHEN is_line THEN NULL
+            WHEN action = 'authorize_application' AND context.scopes IS NOT NULL THEN 'consent'
+            WHEN action = 'login' AND app.pk IS NOT NULL AND context.auth_method IN ('token', 'jwt', 'oauth_client_secret')
+            THEN 'client token'
             WHEN action = 'model_created' AND token_kind = 'api_key' THEN 'credential'
             WHEN action = 'model_created' AND token_kind IS NOT NULL THEN 'token'
             WHEN action = 'secret_rotate' THEN 'refresh'
@@ -78,23 +94,25 @@ FROM event
 
 _ISSUANCE = """
 SELECT line_no, pk AS event_id, happened_at AS issued_at,
-       meaning AS kind, 'success' AS outcome,
-       CASE WHEN meaning <> 'consent' THEN model.pk END AS token_id,
-       CASE WHEN meaning = 'refresh' THEN 'api_key' WHEN meaning <> 'consent' THEN token_kind END AS token_kind,
-       CASE WHEN meaning = 'consent' THEN app.pk END AS client_id,
-       CASE WHEN meaning = 'consent' THEN app.name END AS client_name,
+       CASE meaning WHEN 'client token' THEN 'token' ELSE meaning END AS kind, 'success' AS outcome,
+       CASE WHEN meaning NOT IN ('consent', 'client token') THEN model.pk END AS token_id,
+       CASE meaning WHEN 'refresh' THEN 'api_key' WHEN 'client token' THEN 'access' WHEN 'consent' THEN NULL ELSE token_kind
+       END AS token_kind,
+       CASE WHEN meaning IN ('consent', 'client token') THEN app.pk END AS client_id,
+       CASE WHEN meaning IN ('consent', 'client token') THEN app.name END AS client_name,
        CASE WHEN meaning <> 'refresh' THEN person END AS subject_id,
        CASE WHEN meaning <> 'refresh' THEN person_name END AS subject_name,
-       CASE WHEN meaning <> 'refresh' AND person IS NOT NULL THEN 'user' END AS subject_kind,
+       CASE WHEN meaning = 'client token' THEN 'service' WHEN meaning <> 'refresh' AND person IS NOT NULL THEN 'user' END AS subject_kind,
        actors AS actor_chain,
        CASE WHEN meaning = 'consent' AND context.scopes = '' THEN []
-            WHEN meaning = 'consent' THEN string_split(context.scopes, ' ') END AS scopes,
+            WHEN meaning = 'consent' THEN regexp_split_to_array(context.scopes, ',? ') END AS scopes,
        CASE WHEN meaning = 'consent' THEN coalesce(actors[1], person) END AS consent_actor,
        CASE WHEN meaning <> 'consent' THEN NULL
-            WHEN context.http_request.path LIKE '%implicit-consent%' THEN 'policy' ELSE 'user' END AS consent_kind,
+            WHEN context.http_request.path LIKE '%implicit-consent%' OR context.http_request.path LIKE '%/application/o/authorize/'
+            THEN 'policy' ELSE 'user' END AS consent_kind,
        client_ip AS ip, context.http_request.user_agent AS user_agent
 FROM known
-WHERE meaning IN ('consent', 'credential', 'token', 'refresh') AND lacks IS NULL
+WHERE meaning IN ('consent', 'credential', 'token', 'client token', 'refresh') AND lacks IS NULL
 """
 
 _USAGE = """
@@ -131,7 +149,9 @@ WHERE ends_with(meaning, ' end') AND lacks IS NULL
 
 _IGNORED = """
 SELECT line_no,
-       CASE WHEN action IN ('login', 'login_failed', 'logout', 'password_set', 'source_linked') THEN 'sign-in of a person'
+       CASE WHEN is_line THEN 'line of the log that is no event'
+            WHEN action = 'authorize_application' THEN 'sign-on to an application without scopes'
+            WHEN action IN ('login', 'login_failed', 'logout', 'password_set', 'source_linked') THEN 'sign-in of a person'
             WHEN starts_with(action, 'impersonation_') THEN 'impersonation by an admin'
             WHEN action = 'secret_view' THEN 'view of a secret'
             WHEN action = 'suspicious_request' THEN 'suspicious request that names no token'
@@ -139,11 +159,11 @@ SELECT line_no,
             THEN 'end of a consent that does not say whose'
             ELSE 'not about delegated access' END AS reason
 FROM known
-WHERE meaning IS NULL AND action IS NOT NULL
+WHERE meaning IS NULL AND (action IS NOT NULL OR is_line)
 """
 
 _REJECTED = """
-SELECT line_no, 'action is missing' AS reason FROM known WHERE action IS NULL
+SELECT line_no, 'action is missing' AS reason FROM known WHERE action IS NULL AND NOT is_line
 UNION ALL
 SELECT line_no, 'names no ' || lacks FROM known WHERE lacks IS NOT NULL
 UNION ALL
