@@ -328,6 +328,24 @@ def test_the_use_of_a_session_belongs_to_its_role_whatever_the_path(load):
     assert row["actor_chain"] == [f"arn:aws:sts::{ACCOUNT}:assumed-role/deploy/s1"]
 
 
+@pytest.mark.parametrize("named", ["222222222222", "arn:aws:iam::222222222222:root"])
+def test_a_session_of_a_members_root_joins_what_that_root_calls(load, named):
+    """Both records after the example of "Track privileged tasks in AWS CloudTrail"."""
+    root = {"type": "Root", "principalId": "222222222222", "arn": "arn:aws:iam::222222222222:root"}
+    root |= {"accountId": "222222222222", "accessKeyId": "ASIAROOT", "sessionContext": {"attributes": {}}}
+    task = {"arn": "arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"}
+    got = {"credentials": {"accessKeyId": "ASIAROOT", "expiration": "Jul 1, 2026, 10:15:00 AM"}}
+    loaded = load(
+        [
+            call("AssumeRoot", "sts", session(), {"targetPrincipal": named, "taskPolicyArn": task}, got),
+            call("DeleteBucketPolicy", "s3", root, {"bucketName": "b"}, recipientAccountId="222222222222"),
+        ]
+    )
+    issued, used = loaded.one("issuance"), loaded.rows["usage"][1]
+    assert issued["client_id"] == used["client_id"] == "arn:aws:iam::222222222222:root"
+    assert issued["token_id"] == used["token_id"] == "ASIAROOT"
+
+
 def test_an_access_key_lives_from_its_creation_to_its_end(load):
     key = {"accessKeyId": "AKIANEW0000000000001", "status": "Active", "userName": "bob"}
     named = {"userName": "bob", "accessKeyId": "AKIANEW0000000000001"}

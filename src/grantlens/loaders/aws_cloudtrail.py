@@ -172,7 +172,10 @@ FROM (
                      '[{{"Effect": "VARCHAR", "Action": "VARCHAR", "NotAction": "VARCHAR"}}]'), lambda s: s.Effect = 'Allow') END AS allowed,
            coalesce(asked.userName, got.accessKey.userName, got.serviceSpecificCredential.userName, '') AS user_name,
            CASE WHEN meaning = 'session'
-                THEN coalesce({_principal("coalesce(asked.roleArn, got.assumedRoleUser.arn, asked.targetPrincipal)")},
+                THEN coalesce({_principal("coalesce(asked.roleArn, got.assumedRoleUser.arn)")},
+                              -- AssumeRoot names the member's account or its root; the session calls as that root
+                              CASE WHEN regexp_full_match(asked.targetPrincipal, '\\d{{12}}')
+                                   THEN 'arn:' || part || ':iam::' || asked.targetPrincipal || ':root' ELSE asked.targetPrincipal END,
                               {_principal("refused_at")},
                               CASE WHEN starts_with(call, 'AssumeRo') THEN {_principal("resources[1].ARN")} ELSE caller END)
                 WHEN asked.roleName <> '' THEN 'arn:' || part || ':iam::' || account || ':role/' || asked.roleName
