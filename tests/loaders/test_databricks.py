@@ -72,6 +72,48 @@ def as_table(record):
     return told
 
 
+RESOURCE = "/SUBSCRIPTIONS/S1/RESOURCEGROUPS/G1/PROVIDERS/MICROSOFT.DATABRICKS/WORKSPACES/W1"
+
+
+def as_azure(record):
+    """Write the event as Azure's diagnostic log sends it to an event hub or a storage account."""
+    return {
+        "resourceId": RESOURCE,
+        "operationVersion": "1.0.0",
+        "identity": json.dumps(record["userIdentity"]),
+        "operationName": f"Microsoft.Databricks/{record['serviceName']}/{record['actionName']}",
+        "time": "2026-07-01T10:00:00.123Z" if record["timestamp"] else None,
+        "category": record["serviceName"],
+        "properties": {
+            "sourceIPAddress": f"{record['sourceIPAddress']}:0",
+            "logId": f"{record['requestId']}:{record['actionName']}",
+            "serviceName": record["serviceName"],
+            "userAgent": record["userAgent"],
+            "response": json.dumps(record["response"]),
+            "sessionId": None,
+            "actionName": record["actionName"],
+            "requestId": record["requestId"],
+            "requestParams": json.dumps(record["requestParams"]),
+        },
+        "Host": "1005-155304-lag215-10-139-64-14",
+    }
+
+
+def as_log_analytics(record):
+    """Write the event as a table of Azure Monitor has it; there the objects are text or dynamic."""
+    sent = as_azure(record)
+    told = {name[0].upper() + name[1:]: value for name, value in sent["properties"].items()}
+    return told | {
+        "TenantId": "log-analytics-workspace",
+        "TimeGenerated": sent["time"],
+        "OperationName": sent["operationName"],
+        "Category": sent["category"],
+        "Identity": record["userIdentity"],
+        "_ResourceId": RESOURCE.lower(),
+        "Type": "DatabricksAccounts",
+    }
+
+
 # Every real record.
 
 
@@ -414,12 +456,50 @@ def test_every_spelling_gives_the_same_rows(load, wrap):
     assert bare.ignored == spelled.ignored
 
 
+AZURES = {
+    "event hub": as_azure,
+    "event hub, objects": lambda record: as_azure(record) | {"identity": record["userIdentity"]},
+    "log analytics": as_log_analytics,
+    "log analytics, text": lambda record: as_log_analytics(record) | {"Identity": json.dumps(record["userIdentity"])},
+    "stored": lambda record: {"@timestamp": "2026-07-01T10:00:05Z", "message": json.dumps(as_azure(record))},
+}
+
+
+@pytest.mark.parametrize("wrap", AZURES)
+def test_azure_tells_the_same_by_other_names(load, wrap):
+    bare, azure = load(EVERY_KIND), load([AZURES[wrap](record) for record in EVERY_KIND])
+    assert azure.batch["loader"] == "databricks"
+    assert bare.counts() == azure.counts()
+    assert bare.ignored == azure.ignored
+    assert {row["tenant"] for rows in azure.rows.values() for row in rows} == {RESOURCE.lower()}
+    for row in [row for loaded in (bare, azure) for rows in loaded.rows.values() for row in rows]:
+        row["tenant"] = row["grant_id"] = None  # a grant is one tenant's
+    assert bare.rows == azure.rows
+
+
+def test_a_record_of_an_event_hub_that_someone_published_is_read(load):
+    """The shape of a tokenLogin in the tests of IBM Guardium's filter for Databricks on Azure, with other values."""
+    sent = as_azure(event("tokenLogin", user=OWNER, tokenId="t1", authenticationMethod="API_INT_PAT_TOKEN"))
+    row = load([sent]).one("usage")
+    assert (row["token_id"], row["subject_id"], row["outcome"], row["ip"]) == ("t1", OWNER, "success", "198.51.100.7")
+    assert row["operation"] == "accounts.tokenLogin"
+
+
+def test_azure_without_a_response_is_rejected_like_any_other(load):
+    sent = as_azure(event("tokenLogin", status=None))
+    assert [row["reason"] for row in load([sent]).rejected] == ["response.statusCode is missing"]
+
+
 def test_the_time_of_delivery_is_kept_where_panther_tells_it(load):
     row = load([event("tokenLogin") | {"p_parse_time": "2026-07-01 10:02:00.000"}]).one("usage")
     assert row["received_at"] == datetime(2026, 7, 1, 10, 2, tzinfo=UTC)
 
 
 @settings(max_examples=6)
-@given(lists_of_damaged([*EVERY_KIND, *map(as_table, EVERY_KIND), *map(WRAPS["stored"], EVERY_KIND)]))
+@given(
+    lists_of_damaged(
+        [*EVERY_KIND, *map(as_table, EVERY_KIND), *map(WRAPS["stored"], EVERY_KIND), *map(as_azure, EVERY_KIND)]
+    )
+)
 def test_a_damaged_record_never_stops_a_load(load, records):
     assert_all_accounted_for(load, records, "databricks")

@@ -4,6 +4,9 @@ What the mapping decides, and why:
 
 - **Two spellings**: delivered files write `actionName` and epoch milliseconds, the table `system.access.audit` writes
   `action_name` and text. Both give the same rows; Panther's extra fields change nothing.
+- **Azure writes the same events as diagnostic logs**: through Event Hubs and storage accounts under `properties`, as columns
+  such as `ActionName` in Log Analytics, with identity, response and parameters as text or object. `logId` is the event's id, and
+  the workspace's resource id, in lower case, the tenant (Azure's "Diagnostic log reference", and the tables of Azure Monitor).
 - **Token id** is `tokenHash`, else `tokenId`: issue and revocation carry the hash, a login the id. They join where the
   workspace writes the same one; no record at hand holds two of the three steps.
 - A personal access token acts as its owner: the owner is client and subject. What has a client id is that client's.
@@ -17,8 +20,9 @@ What the mapping decides, and why:
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from grantlens.loaders.collected import most, with_envelopes
+from grantlens.loaders.collected import OPENED, most, with_envelopes
 from grantlens.loaders.loader import Join, Loader
 
 _PARAMETERS = """{
@@ -44,7 +48,10 @@ _FIELDS = """{
 
 
 def _is_event(record: Mapping) -> bool:
-    """Tell an event: a service, an action, and Databricks' name for who, what or where."""
+    """Tell an event: a service, an action, and Databricks' name for who, what or where; or Azure's name of the operation."""
+    operation, inner = record.get("operationName", record.get("OperationName")), record.get("properties")
+    if isinstance(operation, str) and operation.lower().startswith("microsoft.databricks/"):
+        return "ActionName" in record or (isinstance(inner, Mapping) and "actionName" in inner)
     camel = {"serviceName", "actionName"} <= record.keys()
     snake = {"service_name", "action_name"} <= record.keys()
     more = {"userIdentity", "requestParams", "workspaceId", "user_identity", "request_params", "workspace_id"}
@@ -62,6 +69,55 @@ def _moment(text: str) -> str:
     return f"""CASE WHEN {number} BETWEEN 100000000000 AND 99999999999999 THEN make_timestamptz({number} * 1000)
             WHEN {text} LIKE '____-__-_____:__:__%' AND {text} >= '1' THEN TRY_CAST({text} AS TIMESTAMPTZ) END"""
 
+
+_AZURE_STREAM = {
+    "timestamp": "time",
+    "event_id": "properties.logId",
+    "serviceName": "properties.serviceName",
+    "actionName": "properties.actionName",
+    "workspaceId": "resourceId",
+    "userIdentity": "identity",
+    "sourceIPAddress": "properties.sourceIPAddress",
+    "userAgent": "properties.userAgent",
+    "response": "properties.response",
+    "requestParams": "properties.requestParams",
+}
+_AZURE_TABLE = {
+    "timestamp": "TimeGenerated",
+    "event_id": "LogId",
+    "serviceName": "ServiceName",
+    "actionName": "ActionName",
+    "workspaceId": "_ResourceId",
+    "userIdentity": "Identity",
+    "sourceIPAddress": "SourceIPAddress",
+    "userAgent": "UserAgent",
+    "response": "Response",
+    "requestParams": "RequestParams",
+}
+_OBJECTS = ("userIdentity", "response", "requestParams")
+
+
+def _spelled(names: Mapping[str, str]) -> str:
+    """Return SQL that spells an event of Azure, JSON `event`, as a delivered file does; an object that stands as text is opened."""
+    values = {name: f"event ->> '$.{path}'" for name, path in names.items()}
+    for name in _OBJECTS:
+        whole = f"json_extract(event, '$.{names[name]}')"
+        values[name] = (
+            f"CASE WHEN json_type({whole}) = 'VARCHAR' THEN TRY_CAST({values[name]} AS JSON) ELSE {whole} END"
+        )
+    values["workspaceId"] = f"lower({values['workspaceId']})"
+    # Azure writes an address with its port
+    values["sourceIPAddress"] = f"regexp_replace({values['sourceIPAddress']}, '^([0-9.]+):[0-9]+$', '\\1')"
+    parts = ", ".join(f"'{name}', {value}" for name, value in values.items())
+    return f"json_object({parts})"
+
+
+_ANY_SHAPE = f"""
+SELECT line_no,
+       from_json(CASE WHEN json_exists(event, '$.properties.actionName') THEN {_spelled(_AZURE_STREAM)}
+                      WHEN json_exists(event, '$.ActionName') THEN {_spelled(_AZURE_TABLE)} ELSE event END, '{_FIELDS}') AS e
+FROM (SELECT line_no, {OPENED} AS event FROM record WHERE json_type(r) = 'OBJECT')
+"""
 
 # Inside stands what is asked for many times: written out beside it, it would be worked out as often.
 _EVENT = f"""
@@ -210,29 +266,30 @@ UNION ALL
 SELECT line_no, 'names no ' || split_part(meaning, ' ', 2) FROM known WHERE starts_with(meaning, 'end ') AND ended IS NULL
 """
 
-LOADER = with_envelopes(
-    Loader(
-        name="databricks",
-        version=1,
-        title="Databricks audit log",
-        recognise=_recognise,
-        fields=_FIELDS,
-        carries=("issuance", "revocation"),
-        steps={"event": _EVENT, "known": _KNOWN},
-        issuance=f"SELECT * EXCLUDE (audiences) FROM ({_ISSUANCE})",
-        usage=_USAGE,
-        revocation=_REVOCATION,
-        ignored=_IGNORED,
-        rejected=_REJECTED,
-        joins=(
-            Join("issuance", "usage", "token", "tokenHash, tokenId", "where issue and login write the same one"),
-            Join("issuance", "revocation", "token", "tokenHash", "OAuth tokens and temporary credentials have no id"),
-            Join("usage", "revocation", "token", "tokenId, tokenHash", "where login and revocation write the same one"),
-        ),
-        join_note=(
-            "Issue and revocation of a personal access token join on tokenHash, its logins on tokenId where the log writes the "
-            "same value. OAuth tokens and temporary credentials have no id: they join by client and user."
-        ),
+_BARE = Loader(
+    name="databricks",
+    version=1,
+    title="Databricks audit log",
+    recognise=_recognise,
+    fields=_FIELDS,
+    carries=("issuance", "revocation"),
+    steps={"event": _EVENT, "known": _KNOWN},
+    issuance=f"SELECT * EXCLUDE (audiences) FROM ({_ISSUANCE})",
+    usage=_USAGE,
+    revocation=_REVOCATION,
+    ignored=_IGNORED,
+    rejected=_REJECTED,
+    joins=(
+        Join("issuance", "usage", "token", "tokenHash, tokenId", "where issue and login write the same one"),
+        Join("issuance", "revocation", "token", "tokenHash", "OAuth tokens and temporary credentials have no id"),
+        Join("usage", "revocation", "token", "tokenId, tokenHash", "where login and revocation write the same one"),
     ),
-    mark="r.actionName IS NOT NULL OR r.action_name IS NOT NULL",
+    join_note=(
+        "Issue and revocation of a personal access token join on tokenHash, its logins on tokenId where the log writes the "
+        "same value. OAuth tokens and temporary credentials have no id: they join by client and user."
+    ),
+)
+_CAREFUL = replace(_BARE, fields='"JSON"', steps={"shaped": _ANY_SHAPE, **_BARE.steps})
+LOADER = replace(
+    with_envelopes(_BARE, mark="r.actionName IS NOT NULL OR r.action_name IS NOT NULL"), otherwise=_CAREFUL
 )
