@@ -392,18 +392,30 @@ def test_keys_come_and_go_by_their_ids(load):
 def test_what_is_switched_off_ends_everything_below_it(load):
     person = [{"ID": "User_x", "Type": 2}, {"ID": BOB, "Type": 2}, {"ID": "Bob@example.com", "Type": 5}]
     off = properties(AccountEnabled=("[\r\n  true\r\n]", "[\r\n  false\r\n]"))
-    since = properties(StsRefreshTokensValidFrom=('["2026-06-01T00:00:00Z"]', '["2026-07-01T09:59:59Z"]'))
     loaded = load(
         [
             change("Update service principal.", off),
             change("Remove service principal."),
             change("Disable account.", Target=person),
-            change("Update StsRefreshTokenValidFrom Timestamp.", since, Target=person),
         ]
     )
     rows = [(row["kind"], row["target_kind"], row["client_id"], row["subject_id"]) for row in loaded.rows["revocation"]]
-    assert rows == [("disable", "client", APP, None)] * 2 + [("disable", "subject", None, "bob@example.com")] * 2
-    assert [row["issued_before"] for row in loaded.rows["revocation"]][3] == datetime(2026, 7, 1, 9, 59, 59, tzinfo=UTC)
+    assert rows == [("disable", "client", APP, None)] * 2 + [("disable", "subject", None, "bob@example.com")]
+
+
+def test_ended_sessions_end_what_was_issued_before_and_no_consent(load):
+    person = [{"ID": "User_x", "Type": 2}, {"ID": BOB, "Type": 2}, {"ID": "Bob@example.com", "Type": 5}]
+    since = properties(StsRefreshTokensValidFrom=('["2026-06-01T00:00:00Z"]', '["2026-07-01T09:59:59Z"]'))
+    timed, untimed = load(
+        [
+            change("Update StsRefreshTokenValidFrom Timestamp.", since, Target=person),
+            change("Revoke user sign in sessions.", Target=person),
+        ]
+    ).rows["revocation"]
+    for row in (timed, untimed):
+        assert (row["kind"], row["target_kind"], row["subject_id"]) == ("revoke", "policy", "bob@example.com")
+    assert timed["issued_before"] == datetime(2026, 7, 1, 9, 59, 59, tzinfo=UTC)
+    assert untimed["issued_before"] == untimed["revoked_at"]
 
 
 def test_failed_changes_are_kept_as_failed(load):

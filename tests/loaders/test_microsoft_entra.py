@@ -848,19 +848,11 @@ def test_what_disables(load):
     client = target(CLIENT_SP, "Mail copilot", TargetId__ServicePrincipalNames=(None, CLIENT))
     off = target(CLIENT_SP, AccountEnabled=("[true]", "[false]"), TargetId__ServicePrincipalNames=(None, CLIENT))
     person = target(USER, "Ada", "User") | {"userPrincipalName": "ada@example.com"}
-    cut = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(None, "2026-07-01T08:59:59Z"))
-    before, after = '["2026-06-30T08:00:00Z"]', '["2026-07-01T08:59:59Z"]'
-    listed = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(before, after))
-    odd = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(None, "[]"))
     cases = {
         "app deleted": change("Delete application", client),
         "app off": change("Update service principal", off),
         "account off": change("Disable account", person),
         "account deleted": change("Delete user", person),
-        "sessions": change("Update StsRefreshTokenValidFrom Timestamp", cut),
-        "sessions, time in a list": change("Update StsRefreshTokenValidFrom Timestamp", listed),
-        "sessions, odd time": change("Update StsRefreshTokenValidFrom Timestamp", odd),
-        "sessions of oneself": change("Revoke sign in sessions", person, by_user=USER),
     }
     column = each(load, "revocation", cases)
     assert set(column("kind").values()) == {"disable"}
@@ -869,11 +861,30 @@ def test_what_disables(load):
     assert set(kinds.values()) == {"client", "subject"}
     assert column("client_id")["app off"] == CLIENT
     assert column("subject_id")["account off"] == USER
-    initiators = column("initiator")
-    assert (initiators["account off"], initiators["sessions of oneself"]) == ("admin", "user")
-    cuts = {case: moment for case, moment in column("issued_before").items() if moment}
+    assert column("initiator")["account off"] == "admin"
+
+
+def test_ended_sessions_end_what_was_issued_before_and_no_consent(load):
+    person = target(USER, "Ada", "User") | {"userPrincipalName": "ada@example.com"}
+    cut = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(None, "2026-07-01T08:59:59Z"))
+    before, after = '["2026-06-30T08:00:00Z"]', '["2026-07-01T08:59:59Z"]'
+    listed = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(before, after))
+    odd = target(USER, "Ada", "User", StsRefreshTokensValidFrom=(None, "[]"))
+    cases = {
+        "sessions": change("Update StsRefreshTokenValidFrom Timestamp", cut),
+        "time in a list": change("Update StsRefreshTokenValidFrom Timestamp", listed),
+        "odd time": change("Update StsRefreshTokenValidFrom Timestamp", odd),
+        "of oneself": change("Revoke sign in sessions", person, by_user=USER),
+    }
+    column = each(load, "revocation", cases)
+    assert set(column("kind").values()) == {"revoke"}
+    assert set(column("target_kind").values()) == {"policy"}
+    assert set(column("subject_id").values()) == {USER}
+    assert column("initiator") == dict.fromkeys(cases, "admin") | {"of oneself": "user"}
     since = datetime(2026, 7, 1, 8, 59, 59, tzinfo=UTC)
-    assert cuts == dict.fromkeys(("sessions", "sessions, time in a list"), since)
+    assert column("issued_before") == dict.fromkeys(("sessions", "time in a list"), since) | {
+        case: column("revoked_at")[case] for case in ("odd time", "of oneself")
+    }
 
 
 def test_what_changes_nothing_is_ignored(load):

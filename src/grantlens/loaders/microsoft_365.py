@@ -16,7 +16,7 @@ What the mapping decides, and why:
 - **Use** is an action that names the application it was made with. Reads are logged for some licences only, and not
   when there are too many: an absence says nothing.
 - Operations are compared without the full stop or blank that some end in.
-- Sign-ins belong to the logs of Entra, which say more of them; they are not read here.
+- Sign-ins belong to the logs of Entra, which say more of them; they are not read here. Ended sessions end no consent (see there).
 """
 
 from collections.abc import Mapping, Sequence
@@ -124,8 +124,8 @@ SELECT *,
             WHEN activity = 'update service principal' OR starts_with(activity, 'update application')
                  OR activity LIKE '%service principal credentials' THEN 'change'
             WHEN activity IN ('disable account', 'delete user') THEN 'person off'
-            WHEN activity IN ('update stsrefreshtokenvalidfrom timestamp', 'revoke user sign in sessions') THEN 'sessions off'
-       END AS meaning,
+            WHEN activity IN ('update stsrefreshtokenvalidfrom timestamp', 'revoke user sign in sessions', 'revoke sign in sessions')
+            THEN 'sessions off' END AS meaning,
        NOT is_directory AND app IS NOT NULL AND activity NOT IN ('userloggedin', 'userloginfailed') AS is_use
 FROM event
 WHERE happened_at IS NOT NULL AND activity <> ''
@@ -272,9 +272,9 @@ FROM (
              [struct_pack(target_kind := 'client', token_id := NULL::VARCHAR, grant_id := NULL::VARCHAR, client_id := target_client,
              client_name := target_name, person := NULL::VARCHAR, removed := NULL::VARCHAR[], narrows := false)]
              WHEN meaning IN ('person off', 'sessions off') THEN
-             [struct_pack(target_kind := 'subject', token_id := NULL::VARCHAR, grant_id := NULL::VARCHAR, client_id := NULL::VARCHAR,
-             client_name := NULL::VARCHAR, person := coalesce(target_person, target_object), removed := NULL::VARCHAR[],
-             narrows := false)] END) AS taken
+             [struct_pack(target_kind := CASE meaning WHEN 'person off' THEN 'subject' ELSE 'policy' END, token_id := NULL::VARCHAR,
+             grant_id := NULL::VARCHAR, client_id := NULL::VARCHAR, client_name := NULL::VARCHAR,
+             person := coalesce(target_person, target_object), removed := NULL::VARCHAR[], narrows := false)] END) AS taken
     FROM change
 )
 """
@@ -286,8 +286,8 @@ SELECT line_no, event_id || CASE WHEN nth > 1 THEN '#' || nth ELSE '' END AS eve
        g.client_id AS client_id, g.client_name AS client_name,
        CASE WHEN g.person = actor_object THEN actor ELSE g.person END AS subject_id,
        CASE WHEN len(g.removed) > 0 THEN g.removed END AS scopes_removed,
-       CASE WHEN meaning = 'sessions off'
-            THEN nullif(regexp_extract(valid_from, '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d[.0-9]*Z'), '') END AS issued_before,
+       CASE WHEN meaning = 'sessions off' THEN coalesce(nullif(regexp_extract(valid_from,
+            '\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d[.0-9]*Z'), ''), happened_at::VARCHAR) END AS issued_before,
        CASE WHEN by_app THEN 'system' WHEN g.person IS NOT NULL AND g.person IN (actor_object, actor) THEN 'user'
             WHEN actor IS NOT NULL THEN 'admin' END AS initiator,
        actor AS actor_id, tenant

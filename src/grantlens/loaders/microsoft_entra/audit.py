@@ -9,7 +9,9 @@ one, else the object id of its service principal.
 - Operation names come with and without a final full stop or blank, and with an en dash: compared trimmed.
 - A key list is text, old against new: an id only in the new one is a credential made, only in the old one ended.
 - A consent is text, before against after: only what is new in it counts; a consent repeated gives nothing.
-- The time from which on sessions are valid stands bare, or in a list of one.
+- Ended sign-in sessions (a password reset ends them, too) end what was issued before, and no consent: the person signs in
+  again to applications "that they consented to previously" (Microsoft Graph, `user: revokeSignInSessions`). The time from
+  which on sessions are valid stands bare, or in a list of one; where it does not stand it is the time of the event.
 - A record can both give and take; its second row of one log is called `<event id>#2`, and so on.
 """
 
@@ -102,7 +104,7 @@ SELECT *,
             WHEN activity IN ('delete application', 'remove service principal') THEN 'client off'
             WHEN keys_old IS NOT NULL OR keys_new IS NOT NULL THEN 'keys'
             WHEN activity IN ('disable account', 'delete user') THEN 'person off'
-            WHEN activity IN ('update stsrefreshtokenvalidfrom timestamp', 'revoke sign in sessions')
+            WHEN activity IN ('update stsrefreshtokenvalidfrom timestamp', 'revoke sign in sessions', 'revoke user sign in sessions')
             THEN 'sessions off'
        END AS meaning,
        meaning IN ('assign', 'unassign') AS by_role,
@@ -216,7 +218,8 @@ SELECT *,
                 token_id := NULL::VARCHAR, client_id := target_client, client_name := target.displayName,
                 subject_id := NULL::VARCHAR, subject_name := NULL::VARCHAR, scopes_removed := NULL::VARCHAR[])]
             WHEN meaning IN ('person off', 'sessions off')
-            THEN [struct_pack(kind := 'disable', target_kind := 'subject', grant_id := NULL::VARCHAR,
+            THEN [struct_pack(kind := CASE meaning WHEN 'person off' THEN 'disable' ELSE 'revoke' END,
+                target_kind := CASE meaning WHEN 'person off' THEN 'subject' ELSE 'policy' END, grant_id := NULL::VARCHAR,
                 token_id := NULL::VARCHAR, client_id := NULL::VARCHAR, client_name := NULL::VARCHAR,
                 subject_id := target.id, subject_name := coalesce(target.userPrincipalName, target.displayName),
                 scopes_removed := NULL::VARCHAR[])] END AS disabled,
@@ -254,7 +257,9 @@ SELECT line_no,
        g.kind AS kind, outcome, g.target_kind AS target_kind, g.token_id AS token_id, g.grant_id AS grant_id,
        g.client_id AS client_id, g.client_name AS client_name,
        g.subject_id AS subject_id, g.subject_name AS subject_name, g.scopes_removed AS scopes_removed,
-       CASE WHEN meaning = 'sessions off' THEN TRY_CAST({moment("valid_from")} AS TIMESTAMPTZ) END AS issued_before,
+       CASE WHEN meaning = 'sessions off'
+            THEN TRY_CAST(coalesce(TRY_CAST({moment("valid_from")} AS TIMESTAMPTZ)::VARCHAR, {moment("activityDateTime")}) AS TIMESTAMPTZ)
+            END AS issued_before,
        CASE WHEN user_by = g.subject_id THEN 'user' WHEN user_by IS NOT NULL THEN 'admin'
             WHEN app_by = g.client_id THEN 'client' WHEN app_by IS NOT NULL THEN 'system' END AS initiator,
        coalesce(user_by, app_by) AS actor_id,
