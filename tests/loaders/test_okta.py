@@ -298,8 +298,8 @@ ISSUED = {
 }
 ENDED = {
     "token.revoke": ("token", CLIENT, USER),
-    "token.revoke.implicit.user": ("subject", None, USER),
-    "token.revoke.implicit.client": ("client", CLIENT, None),
+    "token.revoke.implicit.user": ("policy", None, USER),
+    "token.revoke.implicit.client": ("policy", CLIENT, None),
     "token.revoke.implicit.as": ("policy", None, None),
     "consent.revoke.implicit.user": ("subject", None, USER),
     "consent.revoke.implicit.client": ("client", CLIENT, None),
@@ -380,7 +380,9 @@ def test_what_is_switched_off_ends_everything_below_it(load):
         "app.oauth2.client.lifecycle.deactivate": ("client", CLIENT, None),
         "app.oauth2.client.lifecycle.delete": ("client", CLIENT, None),
         "application.lifecycle.deactivate": ("client", CLIENT, None),
+        "application.lifecycle.delete": ("client", CLIENT, None),
         "user.lifecycle.deactivate": ("subject", None, USER),
+        "user.lifecycle.delete.completed": ("subject", None, USER),
         "user.lifecycle.suspend": ("subject", None, USER),
     }
     targets = {"app": public, "application": copilot, "user": person()}
@@ -388,6 +390,69 @@ def test_what_is_switched_off_ends_everything_below_it(load):
     rows = each(load, "revocation", cases, ("target_kind", "client_id", "subject_id", "kind", "initiator", "actor_id"))
     assert {name: tuple(row.values())[:3] for name, row in rows.items()} == expected
     assert {tuple(row.values())[3:] for row in rows.values()} == {("disable", "admin", "00uAdmin")}
+
+
+def test_revoked_tokens_end_what_was_issued_before_and_neither_consent_nor_key(load):
+    names = ("target_kind", "issued_before", "revoked_at")
+    cases = {tail: event(f"app.oauth2.{tail}", person(), token()) for tail in ENDED if tail.startswith("token.")}
+    rows = each(load, "revocation", cases, names)
+    assert {tail for tail, row in rows.items() if row["issued_before"]} == {
+        "token.revoke.implicit.user",
+        "token.revoke.implicit.client",
+    }
+    assert all(row["issued_before"] in (None, row["revoked_at"]) for row in rows.values())
+
+
+def test_a_universal_logout_ends_what_an_app_holds_of_a_person_and_cleared_sessions_end_sessions(load):
+    copilot = {"id": CLIENT, "type": "AppInstance", "displayName": "Copilot"}
+    admin = person("00uAdmin")
+    loaded = load(
+        [
+            event("user.authentication.universal_logout", person(), copilot, actor=admin, uuid="e1"),
+            event("user.session.clear", person(), actor=admin, uuid="e2"),
+            event("user.authentication.universal_logout.scheduled", person(), actor=admin, uuid="e3"),
+            event("user.authentication.universal_logout", person(), actor=admin, uuid="e4"),
+        ]
+    )
+    out, cleared = loaded.rows["revocation"]
+    assert (out["kind"], out["target_kind"], out["client_id"], out["subject_id"]) == ("revoke", "policy", CLIENT, USER)
+    assert out["issued_before"] == out["revoked_at"]
+    assert (cleared["kind"], cleared["target_kind"], cleared["subject_id"]) == ("revoke", "session", USER)
+    assert (cleared["session_id"], cleared["client_id"], cleared["initiator"]) == (None, None, "admin")  # not the admin's
+    assert loaded.ignored == {"sign-in of a person": 1}
+    assert [row["reason"] for row in loaded.rejected] == ["names no client"]
+
+
+def test_a_clients_secret_is_a_credential_of_the_client(load):
+    text = "NOT-A-REAL-SECRET-abc123"
+    secret = {"id": CLIENT, "type": "OAuth2ClientSecretEntity", "alternateId": "unknown", "displayName": "Copilot"}
+    secret["detailEntry"] = {"clientid": CLIENT, "clientsecret": text, "status": "active"}
+    key = {"id": "kid1", "type": "OAuth2ClientJsonWebKeyEntity", "displayName": "Copilot", "detailEntry": None}
+    admin = person("00uAdmin")
+    steps = ("create", "activate", "deactivate", "delete")
+    events = [event(f"app.oauth2.credentials.lifecycle.{step}", secret, actor=admin, uuid=step) for step in steps]
+    events.append(
+        event("app.oauth2.credentials.lifecycle.create", key, actor=admin, uuid="key", debug={"clientId": CLIENT})
+    )
+    events.append(event("app.oauth2.credentials.lifecycle.delete", actor=admin, uuid="whose"))
+    loaded = load(events)
+    for row in loaded.rows["issuance"]:
+        assert (row["kind"], row["token_kind"], row["client_id"]) == ("credential", "api_key", CLIENT)
+        assert (row["token_id"], row["subject_id"], row["subject_kind"]) == (None, None, "service")
+        assert row["consent_actor"] == "00uAdmin"
+    assert [row["event_id"] for row in loaded.rows["issuance"]] == ["create", "activate", "key"]
+    for row in loaded.rows["revocation"]:
+        assert (row["kind"], row["target_kind"], row["client_id"]) == ("revoke", "credential", CLIENT)
+        assert (row["token_id"], row["initiator"]) == (None, "admin")
+    assert [row["event_id"] for row in loaded.rows["revocation"]] == ["deactivate", "delete"]
+    assert [row["reason"] for row in loaded.rejected] == ["names no client"]
+    assert text not in json.dumps(loaded.rows, default=str)
+
+
+def test_an_admins_consent_is_not_for_the_admin(load):
+    scope = consent("okta.users.read", "oagA") | {"detailEntry": {"publicclientapp": CLIENT}}
+    row = load([event("app.oauth2.admin.consent.grant", scope, actor=person("00uAdmin"))]).one("issuance")
+    assert (row["subject_id"], row["consent_actor"], row["consent_kind"]) == (None, "00uAdmin", "admin")
 
 
 def test_a_change_made_with_a_token_is_a_use_of_it_and_what_it_did(load):

@@ -8,6 +8,12 @@ What the mapping decides, and why:
 - **Grant id**: one consent has one ConsentGrant target for each scope. The grant is called by the smallest
   of their ids, whatever the order of the list; the scopes become one list. A token names no consent: its
   grant id is derived from client and subject.
+- **Tokens that are revoked for a user or a client**, and a Universal Logout of a user from an app (Okta's page "Universal
+  Logout revocations"), end what was issued before, and no consent. Sessions that are cleared end no token by
+  themselves: whether tokens went, too, stands in events of their own.
+- **A client's secret or key** is a credential of the client without an id in this log: its target is the client, and
+  its own text, which the event shows, is never read. The event's shape is that of a collector's test record.
+- An admin's consent is for the client, and not for the admin.
 - A failed request is no issuance and no revocation: it is kept with outcome `denied` or `error`.
 - An authorization code may be worth a token to a thief: its id is never kept.
 - Panther writes the outer field names in lower case and the times with a blank. Both are read.
@@ -28,11 +34,11 @@ _EVENT = """{
     "authenticationContext": {"externalSessionId": "VARCHAR", "rootSessionId": "VARCHAR"},
     "debugContext": {"debugData": {
         "grantType": "VARCHAR", "grantedScopes": "VARCHAR", "requestedScopes": "VARCHAR", "userId": "VARCHAR",
-        "authorizationServer": "VARCHAR", "requestUri": "VARCHAR"}},
+        "authorizationServer": "VARCHAR", "requestUri": "VARCHAR", "clientId": "VARCHAR"}},
     "transaction": {"detail": {"requestApiTokenId": "VARCHAR", "requestApiTokenClientId": "VARCHAR"}},
     "target": [{"id": "VARCHAR", "type": "VARCHAR", "alternateId": "VARCHAR", "displayName": "VARCHAR",
         "detailEntry": {"expires": "VARCHAR", "subject": "VARCHAR", "publicclientapp": "VARCHAR",
-            "authorizationserver": "VARCHAR", "user": "VARCHAR"}}]
+            "authorizationserver": "VARCHAR", "user": "VARCHAR", "clientid": "VARCHAR"}}]
 }"""
 
 # The outer names as Panther's lower case has them; the inner ones stay.
@@ -41,7 +47,7 @@ _LOWER = """{
     "authenticationcontext": {"externalSessionId": "VARCHAR", "rootSessionId": "VARCHAR"},
     "debugcontext": {"debugData": {
         "grantType": "VARCHAR", "grantedScopes": "VARCHAR", "requestedScopes": "VARCHAR", "userId": "VARCHAR",
-        "authorizationServer": "VARCHAR", "requestUri": "VARCHAR"}}
+        "authorizationServer": "VARCHAR", "requestUri": "VARCHAR", "clientId": "VARCHAR"}}
 }"""
 
 
@@ -97,8 +103,11 @@ SELECT *,
        CASE WHEN result IN ('SUCCESS', 'ALLOW') THEN 'success'
             WHEN result IN ('FAILURE', 'DENY', 'CHALLENGE') THEN 'denied'
             WHEN result IS NOT NULL THEN 'error' END AS outcome,
-       CASE WHEN event_type IN ('application.lifecycle.deactivate', 'user.lifecycle.deactivate',
-                                'user.lifecycle.suspend') THEN 'disable'
+       CASE WHEN event_type IN ('application.lifecycle.deactivate', 'application.lifecycle.delete', 'user.lifecycle.deactivate',
+                                'user.lifecycle.suspend', 'user.lifecycle.delete.completed') THEN 'disable'
+            WHEN event_type IN ('user.session.clear', 'user.authentication.universal_logout') THEN 'sign-out'
+            WHEN oauth IN ('credentials.lifecycle.create', 'credentials.lifecycle.activate') THEN 'secret'
+            WHEN oauth IN ('credentials.lifecycle.deactivate', 'credentials.lifecycle.delete') THEN 'secret revoke'
             WHEN oauth IN ('client.lifecycle.deactivate', 'client.lifecycle.delete') THEN 'disable'
             WHEN event_type = 'system.api_token.create' THEN 'credential'
             WHEN event_type = 'system.api_token.revoke' THEN 'credential revoke'
@@ -123,9 +132,11 @@ SELECT *,
        list_filter(targets, lambda t: t.type = 'User')[1] AS target_user,
        list_filter(targets, lambda t: t.type IN ('AppInstance', 'PublicClientApp', 'PublicClientAppEntity'))[1]
            AS target_app,
+       CASE WHEN starts_with(meaning, 'secret') THEN list_filter(targets, lambda t: t.detailEntry.clientid IS NOT NULL)[1] END AS secret,
        list_filter(targets, lambda t: t.type = 'AuthorizationServer')[1].id AS target_server,
        coalesce(actor.type LIKE 'PublicClientApp%', false) AS by_app,
-       coalesce(actor.alternateId = 'system@okta.com', false) AS by_system
+       coalesce(actor.alternateId = 'system@okta.com', false) AS by_system,
+       starts_with(event_type, 'app.oauth2.admin.') AS by_admin
 FROM known
 WHERE meaning IS NOT NULL OR is_api_call
 """
@@ -133,13 +144,15 @@ WHERE meaning IS NOT NULL OR is_api_call
 # Client, subject and server. The client is the actor where an app acts, else it stands among the targets.
 _PARTY_STEP = """
 SELECT *,
-       coalesce(consents[1].detailEntry.publicclientapp,
-                CASE WHEN by_app THEN actor.id END, target_app.id, client.id) AS client_id,
-       CASE WHEN by_app THEN actor.displayName ELSE target_app.displayName END AS client_name,
+       CASE WHEN starts_with(meaning, 'secret') THEN coalesce(secret.detailEntry.clientid, debug.clientId, target_app.id)
+            ELSE coalesce(consents[1].detailEntry.publicclientapp,
+                          CASE WHEN by_app THEN actor.id END, target_app.id, client.id) END AS client_id,
+       CASE WHEN starts_with(meaning, 'secret') THEN coalesce(secret.displayName, target_app.displayName)
+            WHEN by_app THEN actor.displayName ELSE target_app.displayName END AS client_name,
        coalesce(consents[1].detailEntry."user", target_user.id,
                 list_filter(tokens, lambda t: t.detailEntry.subject IS NOT NULL)[1].detailEntry.subject,
                 debug.userId,
-                CASE WHEN meaning = 'consent' AND actor.type = 'User' THEN actor.id END) AS subject_id,
+                CASE WHEN meaning = 'consent' AND actor.type = 'User' AND NOT by_admin THEN actor.id END) AS subject_id,
        CASE WHEN target_user.id = subject_id THEN target_user.displayName
             WHEN actor.id = subject_id THEN actor.displayName END AS subject_name,
        coalesce(debug.authorizationServer, consents[1].detailEntry.authorizationserver,
@@ -158,7 +171,8 @@ FROM (
                 ELSE [NULL] END AS brought
     FROM party
     WHERE outcome IS NOT NULL
-      AND (meaning IN ('consent', 'token', 'reuse') OR (meaning = 'credential' AND api_token.id IS NOT NULL))
+      AND (meaning IN ('consent', 'token', 'reuse') OR (meaning = 'credential' AND api_token.id IS NOT NULL)
+           OR (meaning = 'secret' AND client_id IS NOT NULL))
 )
 """
 
@@ -166,6 +180,7 @@ _ISSUANCE = """
 SELECT line_no, happened_at AS issued_at, received_at,
        CASE WHEN nth = 1 THEN event_id ELSE event_id || '#' || nth END AS event_id,
        CASE WHEN meaning IN ('consent', 'credential') THEN meaning
+            WHEN meaning = 'secret' THEN 'credential'
             WHEN meaning = 'reuse' OR debug.grantType = 'refresh_token' THEN 'refresh'
             WHEN debug.grantType = 'urn:ietf:params:oauth:grant-type:token-exchange' THEN 'exchange'
             ELSE 'token' END AS kind,
@@ -177,7 +192,7 @@ SELECT line_no, happened_at AS issued_at, received_at,
             THEN 'derived:okta|' || client_id || '|' || coalesce(subject_id, '') END AS grant_id,
        CASE WHEN meaning = 'credential' THEN api_token.id
             WHEN outcome = 'success' THEN token.id END AS token_id,
-       CASE WHEN meaning = 'credential' THEN 'api_key'
+       CASE WHEN meaning IN ('credential', 'secret') THEN 'api_key'
             WHEN token.type = 'id_jag' OR ends_with(oauth, '.id_jag') THEN 'id_jag'
             WHEN token.type = 'refresh_token' OR ends_with(oauth, '.refresh_token') THEN 'refresh'
             WHEN token.type = 'id_token' OR ends_with(oauth, '.id_token') THEN 'id'
@@ -191,7 +206,7 @@ SELECT line_no, happened_at AS issued_at, received_at,
        CASE WHEN meaning = 'credential' THEN actor.id ELSE subject_id END AS subject_id,
        CASE WHEN meaning = 'credential' THEN actor.displayName ELSE subject_name END AS subject_name,
        CASE WHEN meaning = 'credential' OR subject_id IS NOT NULL THEN 'user'
-            WHEN debug.grantType = 'client_credentials' THEN 'service' END AS subject_kind,
+            WHEN meaning = 'secret' OR debug.grantType = 'client_credentials' THEN 'service' END AS subject_kind,
        CASE WHEN debug.requestedScopes = '' THEN []
             ELSE string_split(debug.requestedScopes, ', ') END AS scopes_requested,
        CASE WHEN len(consents) > 0 THEN list_sort(list_transform(consents, lambda t: t.displayName))
@@ -200,28 +215,29 @@ SELECT line_no, happened_at AS issued_at, received_at,
        CASE WHEN audience IS NOT NULL THEN [audience] END AS audience,
        CASE WHEN token.detailEntry.expires LIKE '____-__-_____:__:__%'
             THEN TRY_CAST(token.detailEntry.expires AS TIMESTAMPTZ) END AS expires_at,
+       CASE WHEN meaning NOT IN ('consent', 'secret') THEN NULL
+            WHEN by_app AND meaning = 'consent' THEN subject_id ELSE actor.id END AS consent_actor,
        CASE WHEN meaning <> 'consent' THEN NULL
-            WHEN by_app THEN subject_id ELSE actor.id END AS consent_actor,
-       CASE WHEN meaning <> 'consent' THEN NULL
-            WHEN starts_with(event_type, 'app.oauth2.admin.') THEN 'admin' ELSE 'user' END AS consent_kind,
+            WHEN by_admin THEN 'admin' ELSE 'user' END AS consent_kind,
        ip, user_agent
 FROM issued
 """
 
-# What was ended. `names_target` is false where the event does not say of whom or what.
+# What was ended. `lacks` says of whom or what the event does not tell it.
 _ENDED_STEP = """
 SELECT *,
-       CASE target_kind WHEN 'credential' THEN api_token.id IS NOT NULL
-                        WHEN 'client' THEN ended_client IS NOT NULL
-                        WHEN 'subject' THEN subject_id IS NOT NULL
-                        WHEN 'grant' THEN len(consents) > 0 OR (client_id IS NOT NULL AND subject_id IS NOT NULL)
-                        ELSE true END AS names_target,
+       CASE WHEN target_kind = 'credential' AND meaning <> 'secret revoke' AND api_token.id IS NULL THEN 'credential'
+            WHEN (target_kind = 'client' OR cuts_off_client OR meaning = 'secret revoke') AND ended_client IS NULL THEN 'client'
+            WHEN (target_kind IN ('subject', 'session') OR cuts_off_subject) AND subject_id IS NULL THEN 'subject'
+            WHEN target_kind = 'grant' AND len(consents) = 0 AND (client_id IS NULL OR subject_id IS NULL) THEN 'grant' END AS lacks,
        CASE WHEN target_kind = 'token' AND len(tokens) > 0 THEN tokens ELSE [NULL] END AS ended_tokens
 FROM (
     SELECT *,
            CASE WHEN starts_with(event_type, 'user.lifecycle.') THEN 'subject'
                 WHEN meaning = 'disable' THEN 'client'
-                WHEN meaning = 'credential revoke' THEN 'credential'
+                WHEN meaning IN ('credential revoke', 'secret revoke') THEN 'credential'
+                WHEN event_type = 'user.session.clear' THEN 'session'
+                WHEN cuts_off_client OR cuts_off_subject THEN 'policy'
                 WHEN len(consents) > 0 THEN 'grant'
                 WHEN ends_with(oauth, '.implicit.client') THEN 'client'
                 WHEN ends_with(oauth, '.implicit.user') OR oauth = 'consent.revoke.user' THEN 'subject'
@@ -229,9 +245,16 @@ FROM (
                 WHEN meaning = 'consent revoke' THEN 'grant'
                 ELSE 'token' END AS target_kind,
            -- an app that switches another off is not the one that ends
-           CASE WHEN meaning = 'disable' THEN target_app.id ELSE coalesce(target_app.id, client_id) END AS ended_client
-    FROM party
-    WHERE outcome IS NOT NULL AND meaning IN ('disable', 'token revoke', 'consent revoke', 'credential revoke')
+           CASE WHEN meaning IN ('disable', 'sign-out') THEN target_app.id WHEN meaning = 'secret revoke' THEN client_id
+                ELSE coalesce(target_app.id, client_id) END AS ended_client
+    FROM (
+        SELECT *, event_type = 'user.authentication.universal_logout' AS signs_out,
+               signs_out OR oauth = 'token.revoke.implicit.client' AS cuts_off_client,
+               signs_out OR oauth = 'token.revoke.implicit.user' AS cuts_off_subject
+        FROM party
+        WHERE outcome IS NOT NULL
+          AND meaning IN ('disable', 'token revoke', 'consent revoke', 'credential revoke', 'secret revoke', 'sign-out')
+    )
 )
 """
 
@@ -246,12 +269,13 @@ SELECT line_no, happened_at AS revoked_at, received_at,
        target_kind,
        CASE target_kind WHEN 'credential' THEN api_token.id WHEN 'token' THEN token.id END AS token_id,
        CASE WHEN target_kind = 'grant' THEN list_min(list_transform(consents, lambda t: t.id)) END AS grant_id,
-       CASE WHEN target_kind = 'client' THEN ended_client
+       CASE WHEN target_kind = 'client' OR cuts_off_client OR meaning = 'secret revoke' THEN ended_client
             WHEN target_kind IN ('token', 'grant') THEN client_id END AS client_id,
-       CASE WHEN target_kind = 'client' THEN coalesce(target_app.displayName, client_name)
-            WHEN target_kind IN ('token', 'grant') THEN client_name END AS client_name,
-       CASE WHEN target_kind IN ('subject', 'token', 'grant') THEN subject_id END AS subject_id,
-       CASE WHEN target_kind IN ('subject', 'token', 'grant') THEN subject_name END AS subject_name,
+       CASE WHEN target_kind = 'client' OR cuts_off_client THEN coalesce(target_app.displayName, client_name)
+            WHEN target_kind IN ('token', 'grant') OR meaning = 'secret revoke' THEN client_name END AS client_name,
+       CASE WHEN target_kind IN ('subject', 'token', 'grant', 'session') OR cuts_off_subject THEN subject_id END AS subject_id,
+       CASE WHEN target_kind IN ('subject', 'token', 'grant', 'session') OR cuts_off_subject THEN subject_name END AS subject_name,
+       CASE WHEN cuts_off_client OR cuts_off_subject THEN happened_at END AS issued_before,
        CASE WHEN len(consents) > 0 THEN list_sort(list_transform(consents, lambda t: t.displayName))
             END AS scopes_removed,
        CASE WHEN by_system OR actor.type = 'SystemPrincipal' THEN 'system'
@@ -261,7 +285,7 @@ SELECT line_no, happened_at AS revoked_at, received_at,
        actor.id AS actor_id,
        coalesce(reason, CASE WHEN target_kind = 'policy' THEN 'authorization server ' || target_server END) AS reason
 FROM (SELECT *, unnest(ended_tokens) AS token, generate_subscripts(ended_tokens, 1) AS nth
-      FROM ended WHERE names_target)
+      FROM ended WHERE lacks IS NULL)
 """
 
 # Okta's own API names the token that was used. Reads are not logged: a use is shown, its absence is not.
@@ -284,6 +308,7 @@ WHERE is_api_call AND outcome IS NOT NULL
 _IGNORED = """
 SELECT line_no,
        CASE WHEN oauth <> '' THEN 'OAuth event that neither gives nor takes access'
+            WHEN starts_with(event_type, 'workload_principal.') THEN 'agent: by which client its tokens go is not known'
             WHEN event_type LIKE 'user.session.%' OR event_type LIKE 'user.authentication.%'
               OR event_type = 'policy.evaluate_sign_on' THEN 'sign-in of a person'
             ELSE 'not about delegated access' END AS reason
@@ -304,7 +329,9 @@ UNION ALL
 SELECT line_no, 'names no API token' FROM party
 WHERE outcome IS NOT NULL AND meaning = 'credential' AND api_token.id IS NULL AND NOT is_api_call
 UNION ALL
-SELECT line_no, 'names no ' || target_kind FROM ended WHERE NOT names_target AND NOT is_api_call
+SELECT line_no, 'names no ' || lacks FROM ended WHERE lacks IS NOT NULL AND NOT is_api_call
+UNION ALL
+SELECT line_no, 'names no client' FROM party WHERE outcome IS NOT NULL AND meaning = 'secret' AND client_id IS NULL AND NOT is_api_call
 """
 
 
