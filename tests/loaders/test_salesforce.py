@@ -271,6 +271,17 @@ def test_logout_or_timeout(load, flag, kind, initiator):
     assert row["session_id"] == "login key"
 
 
+def test_a_logout_of_an_oauth_session_may_be_a_revoked_token_and_one_without_a_user_is_of_many(load):
+    oauth = line("Logout", USER_INITIATED_LOGOUT="0", APP_TYPE="2514")
+    many = line("Logout", seconds=1, USER_INITIATED_LOGOUT="0", USER_ID="", SESSION_KEY="", LOGIN_KEY="", USER_NAME=None)
+    one, batch = load([oauth, many]).rows["revocation"]
+    assert (one["kind"], one["initiator"], one["actor_id"], one["session_id"]) == ("revoke", None, None, "login key")
+    assert one["reason"] == "Logout: revoked or timed out"
+    assert (batch["kind"], batch["target_kind"], batch["initiator"]) == ("revoke", "session", None)
+    assert (batch["token_id"], batch["session_id"], batch["subject_id"]) == (None, None, None)
+    assert batch["reason"] == "Logout: several sessions at once"
+
+
 def ended(**changes):
     """Write one logout of the stream: it has no type."""
     names = ("EventIdentifier", "EventDate", "CreatedDate", "LoginKey", "SessionKey", "UserId", "Username", "SourceIp")

@@ -14,8 +14,11 @@ What the mapping decides, and why:
 - No record of an event log file has an id of its own (a REQUEST_ID holds several). One is made of the columns that
   tell events apart, the same for CSV and JSON.
 - A file holds one type of events, so what it carries depends on its first records. Only ApiTotalUsage sees all calls.
-- The end of a user's OAuth token is not logged. The audit trail knows when an app is installed, blocked, deleted; it
-  names the app in its text, and only texts of known wording are read.
+- A logout that nobody asked for is a session that timed out. Of an OAuth session (APP_TYPE 2514) it may as well be a revoked
+  token or app, which Salesforce's page "Logout Event Type" counts among the logouts: it is kept as revoked. A logout without
+  a user is one record for many sessions revoked at once, by the same page: it does not say which.
+- The audit trail knows when an app is installed, blocked, deleted; it names the app in its text, and only texts of known
+  wording are read.
 
 Proven on real records: Login (CSV and JSON), LoginEvent, insertConnectedApplication, the list of log files. Both kinds of
 logout are written after a collector's test records, API events after collectors' lists of columns, the other actions
@@ -31,7 +34,7 @@ from grantlens.loaders.written_time import text_moment
 _FIELDS = """{
     "EVENT_TYPE": "VARCHAR", "TIMESTAMP": "VARCHAR", "TIMESTAMP_DERIVED": "VARCHAR", "REQUEST_ID": "VARCHAR",
     "ORGANIZATION_ID": "VARCHAR", "USER_ID": "VARCHAR", "USER_ID_DERIVED": "VARCHAR", "USER_NAME": "VARCHAR",
-    "SESSION_KEY": "VARCHAR", "LOGIN_KEY": "VARCHAR", "LOGIN_STATUS": "VARCHAR", "USER_INITIATED_LOGOUT": "VARCHAR",
+    "SESSION_KEY": "VARCHAR", "LOGIN_KEY": "VARCHAR", "LOGIN_STATUS": "VARCHAR", "USER_INITIATED_LOGOUT": "VARCHAR", "APP_TYPE": "VARCHAR",
     "URI": "VARCHAR", "METHOD": "VARCHAR", "HTTP_METHOD": "VARCHAR", "METHOD_NAME": "VARCHAR", "API_RESOURCE": "VARCHAR",
     "OPERATION_TYPE": "VARCHAR", "ENTITY_NAME": "VARCHAR", "ENTITY_TYPE": "VARCHAR", "JOB_ID": "VARCHAR",
     "BATCH_ID": "VARCHAR", "STATUS_CODE": "VARCHAR", "REQUEST_STATUS": "VARCHAR", "SUCCESS": "VARCHAR",
@@ -229,21 +232,23 @@ WHERE means = 'call'
 _REVOCATION = """
 SELECT line_no, event_id, happened_at AS revoked_at, received_at, tenant,
        CASE WHEN Action IN ('deleteApplication', 'blockConnectedApplication') THEN 'disable'
-            WHEN USER_INITIATED_LOGOUT = '0' THEN 'expiry' ELSE 'revoke' END AS kind,
+            WHEN timed_out THEN 'expiry' ELSE 'revoke' END AS kind,
        'success' AS outcome,
-       CASE WHEN is_setup THEN 'client' WHEN key_of_login IS NULL THEN 'token' ELSE 'session' END AS target_kind,
+       CASE WHEN is_setup THEN 'client' WHEN key_of_login IS NULL AND person IS NOT NULL THEN 'token' ELSE 'session' END AS target_kind,
        CASE WHEN NOT is_setup THEN key_of_session END AS token_id,
        CASE WHEN NOT is_setup THEN key_of_login END AS session_id,
        CASE WHEN is_setup THEN client_id END AS client_id,
        CASE WHEN is_setup THEN client_id END AS client_name,
        CASE WHEN NOT is_setup THEN person END AS subject_id,
        CASE WHEN NOT is_setup THEN person_name END AS subject_name,
-       CASE WHEN is_setup THEN 'admin' WHEN USER_INITIATED_LOGOUT = '0' THEN 'system'
-            WHEN USER_INITIATED_LOGOUT = '1' THEN 'user' END AS initiator,
-       person AS actor_id,
-       coalesce(Action, EVENT_TYPE, 'LogoutEvent') AS reason
-FROM known
-WHERE means IN ('logout', 'end')
+       CASE WHEN is_setup THEN 'admin' WHEN timed_out THEN 'system' WHEN USER_INITIATED_LOGOUT = '1' THEN 'user' END AS initiator,
+       CASE WHEN is_setup OR timed_out OR NOT is_unasked THEN person END AS actor_id,
+       CASE WHEN EVENT_TYPE = 'Logout' AND person IS NULL THEN 'Logout: several sessions at once'
+            WHEN is_unasked AND NOT timed_out THEN 'Logout: revoked or timed out'
+            ELSE coalesce(Action, EVENT_TYPE, 'LogoutEvent') END AS reason
+FROM (SELECT *, coalesce(USER_INITIATED_LOGOUT = '0', false) AS is_unasked,
+             is_unasked AND person IS NOT NULL AND coalesce(APP_TYPE, '') <> '2514' AS timed_out
+      FROM known WHERE means IN ('logout', 'end'))
 """
 
 _IGNORED = """
@@ -275,7 +280,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="salesforce",
-    version=1,
+    version=2,
     title="Salesforce event log files, login events and setup audit trail",
     recognise=_recognise,
     fields=_FIELDS,
@@ -294,12 +299,12 @@ LOADER = Loader(
             "revocation",
             "session",
             "LOGIN_KEY",
-            "a removed app joins by its name; revoked tokens are not logged",
+            "a removed app joins by its name; a revoked token by its session, and looks like a timeout",
         ),
-        Join("usage", "revocation", "session", "LOGIN_KEY", "logouts; the end of a user's OAuth token is not logged"),
+        Join("usage", "revocation", "session", "LOGIN_KEY", "logouts; a revoked token's looks like a timeout"),
     ),
     join_note=(
         "Logins, calls and logouts join by SESSION_KEY and LOGIN_KEY. A connected app is known by its name; that an "
-        "app was removed is in the setup audit trail, that a user's token was revoked is in no log."
+        "app was removed is in the setup audit trail; that a user's token was revoked is a logout, not told from a timeout."
     ),
 )
