@@ -500,6 +500,7 @@ def test_what_an_admin_ends(loaded):
         (admin("DELETE", "USER", "users/u-1/consents/mail"), ("revoke", "grant", "mail", "u-1")),
         (admin("ACTION", "USER", "users/u-1/logout"), ("revoke", "policy", None, "u-1")),
         (admin("DELETE", "USER_SESSION", "sessions/s-1"), ("revoke", "session", None, None)),
+        (admin("ACTION", "REALM", "logout-all"), ("revoke", "policy", None, None)),
     ]
     nothing = [
         admin("UPDATE", "USER", "users/u-1", {"enabled": True}),
@@ -514,8 +515,39 @@ def test_what_an_admin_ends(loaded):
         ("admin", "admin-1", "shop")
     }
     assert got.rows["revocation"][7]["session_id"] == "s-1"
-    assert got.rows["revocation"][6]["issued_before"] == got.rows["revocation"][6]["revoked_at"]
+    for row in (got.rows["revocation"][6], got.rows["revocation"][8]):
+        assert row["issued_before"] == row["revoked_at"]
     assert got.ignored == {"admin event that does not end access": 4}
+
+
+def test_a_session_that_expired_has_ended_by_itself_and_one_that_was_deleted_was_revoked(loaded):
+    cases = {
+        "cleared": (rest("USER_SESSION_DELETED", reason="expired"), ("expiry", "system", None)),
+        "cleared, newer": (rest("USER_SESSION_DELETED", reason="user_session_expired"), ("expiry", "system", None)),
+        "logged out when cleared": (rest("LOGOUT", reason="user_session_expired"), ("expiry", "system", None)),
+        "deleted": (rest("USER_SESSION_DELETED"), ("revoke", None, None)),
+        "logged out": (rest("LOGOUT"), ("revoke", "user", "u-1")),
+    }
+    got = loaded(*(event | {"id": case} for case, (event, _) in cases.items()), zone=None)
+    for row in got.rows["revocation"]:
+        assert (row["kind"], row["initiator"], row["actor_id"]) == cases[row["event_id"]][1]
+        assert (row["target_kind"], row["session_id"], row["subject_id"]) == ("session", "s-1", "u-1")
+    assert len(got.rows["revocation"]) == len(cases)
+    line = loaded(new("USER_SESSION_DELETED", reason="expired")).one("revocation")
+    assert (line["kind"], line["session_id"]) == ("expiry", "s-1")
+
+
+def test_a_new_secret_of_a_client_is_a_credential_and_is_never_kept(loaded):
+    secret = {"type": "secret", "value": "hunter2hunter2"}
+    got = loaded(admin("ACTION", "CLIENT", "clients/c-9/client-secret", secret), zone=None)
+    row = got.one("issuance")
+    assert (row["kind"], row["token_kind"], row["client_id"]) == ("credential", "api_key", "c-9")
+    assert (row["token_id"], row["subject_id"], row["subject_kind"]) == (None, None, "service")
+    assert row["consent_actor"] == "admin-1"
+    line = head() + "operationType=ACTION, realmId=master, clientId=c-inner, userId=admin-1, resourceType=CLIENT"
+    written = loaded(line + ", resourcePath=clients/c-9/client-secret").one("issuance")
+    assert (written["client_id"], written["subject_id"], written["consent_actor"]) == ("c-9", None, "admin-1")
+    assert "hunter2" not in json.dumps(got.rows, default=str)
 
 
 def test_an_admin_event_in_a_line_has_no_tenant(loaded):

@@ -15,7 +15,9 @@ What the mapping decides, and why:
 - **Admin events** name a client by its inner id, not by its `clientId`: it joins only where an identities file says so.
   In the log their realm is that of the admin, so such a row has no tenant. An UPDATE disables only if the
   representation says so; where none is logged it is a `signal`. A logout by an admin ends what was issued before;
-  offline tokens may outlive it.
+  offline tokens may outlive it. So does one of a whole realm (`logout-all`), which names nobody.
+- A session that Keycloak clears away because it expired (LOGOUT or USER_SESSION_DELETED whose `reason` says so) has
+  ended by itself. A new secret of a client is a credential without an id. Both after Keycloak's source, not proven.
 - Never read: `redirect_uri`, request URIs, cookies, and of a representation all but `enabled` and `clientId`.
 
 Success is logged at DEBUG by default and refusals at WARN, so many logs hold refusals only: their silence says nothing.
@@ -98,7 +100,8 @@ SELECT *,
             WHEN operationType = 'DELETE' AND regexp_full_match(resourcePath, 'clients/[^/]+') THEN 'disable client'
             WHEN operationType = 'DELETE' AND regexp_full_match(resourcePath, 'sessions/[^/]+') THEN 'end session'
             WHEN operationType = 'DELETE' AND regexp_full_match(resourcePath, 'users/[^/]+/consents/[^/]+') THEN 'end consent'
-            WHEN operationType = 'ACTION' AND regexp_full_match(resourcePath, 'users/[^/]+/logout') THEN 'end sessions'
+            WHEN operationType = 'ACTION' AND regexp_full_match(resourcePath, 'users/[^/]+/logout|logout-all') THEN 'end sessions'
+            WHEN operationType = 'ACTION' AND regexp_full_match(resourcePath, 'clients/[^/]+/client-secret') THEN 'credential'
             WHEN operationType = 'UPDATE' AND regexp_full_match(resourcePath, '(users|clients)/[^/]+')
             THEN CASE WHEN changed.enabled = 'false' THEN 'disable ' || split_part(resourcePath, 's/', 1)
                       WHEN NOT shows_change THEN 'signal ' || split_part(resourcePath, 's/', 1) END END AS meaning,
@@ -113,13 +116,13 @@ _ISSUED = """
 SELECT *, generate_subscripts(brought, 1) AS nth, unnest(brought) AS token
 FROM (
     SELECT *,
-           CASE WHEN meaning = 'consent' OR refused THEN [NULL]
+           CASE WHEN meaning IN ('consent', 'credential') OR refused THEN [NULL]
                 ELSE list_filter([{'id': token_id, 'kind': 'access'},
                                   {'id': CASE WHEN meaning = 'refresh' THEN updated_refresh_token_id
                                               ELSE refresh_token_id END, 'kind': 'refresh'}],
                                  lambda t: t.kind = 'access' OR t.id IS NOT NULL) END AS brought
     FROM meant
-    WHERE meaning IN ('token', 'refresh', 'exchange', 'consent') AND time_fault IS NULL AND NOT is_cut
+    WHERE meaning IN ('token', 'refresh', 'exchange', 'consent', 'credential') AND time_fault IS NULL AND NOT is_cut
 )
 """
 
@@ -131,18 +134,18 @@ SELECT line_no, CASE WHEN nth = 1 THEN id ELSE id || '#' || nth END AS event_id,
        coalesce(grant_type, CASE happening WHEN 'CODE_TO_TOKEN' THEN 'authorization_code'
                                            WHEN 'CLIENT_LOGIN' THEN 'client_credentials'
                                            WHEN 'REFRESH_TOKEN' THEN 'refresh_token' END) AS grant_type,
-       token.id AS token_id, token.kind AS token_kind,
+       token.id AS token_id, CASE WHEN by_admin THEN 'api_key' ELSE token.kind END AS token_kind,
        CASE WHEN meaning = 'refresh' THEN refresh_token_id END AS parent_token_id,
        coalesce(sessionId, code_id) AS session_id,
-       clientId AS client_id,
-       userId AS subject_id, username AS subject_name,
-       CASE WHEN happening = 'CLIENT_LOGIN' THEN 'service' WHEN userId IS NOT NULL THEN 'user' END AS subject_kind,
+       CASE WHEN by_admin THEN resource_id ELSE clientId END AS client_id,
+       CASE WHEN NOT by_admin THEN userId END AS subject_id, username AS subject_name,
+       CASE WHEN by_admin OR happening = 'CLIENT_LOGIN' THEN 'service' WHEN userId IS NOT NULL THEN 'user' END AS subject_kind,
        CASE WHEN scope = '' THEN [] ELSE string_split(trim(scope), ' ') END AS scopes,
        CASE WHEN audience IS NOT NULL THEN string_split(audience, ' ') END AS audience,
-       CASE WHEN meaning = 'consent' THEN userId END AS consent_actor,
+       CASE WHEN by_admin THEN admin_id WHEN meaning = 'consent' THEN userId END AS consent_actor,
        CASE WHEN meaning = 'consent' THEN 'user' END AS consent_kind,
        ipAddress AS ip
-FROM issued
+FROM (SELECT *, meaning = 'credential' AS by_admin FROM issued)
 """
 
 _USAGE = """
@@ -175,7 +178,8 @@ SELECT *,
             WHEN target_kind = 'client' THEN CASE WHEN operationType IS NULL THEN clientId
                                                   ELSE coalesce(changed.clientId, resource_id) END END AS ended_client,
        CASE WHEN operationType IS NULL THEN userId
-            WHEN starts_with(resourcePath, 'users/') THEN resource_id END AS ended_subject
+            WHEN starts_with(resourcePath, 'users/') THEN resource_id END AS ended_subject,
+       meaning = 'logout' AND coalesce(regexp_matches(reason, 'expired|remember_me'), false) AS is_over
 FROM meant
 WHERE meaning IN ('revoke', 'logout', 'end session', 'end sessions', 'end consent')
    OR starts_with(meaning, 'disable ') OR starts_with(meaning, 'signal ')
@@ -184,7 +188,7 @@ WHERE meaning IN ('revoke', 'logout', 'end session', 'end sessions', 'end consen
 _REVOCATION = """
 SELECT line_no, id AS event_id, tenant, happened_at AS revoked_at, received_at,
        CASE WHEN starts_with(meaning, 'disable') THEN 'disable' WHEN starts_with(meaning, 'signal') THEN 'signal'
-            ELSE 'revoke' END AS kind,
+            WHEN is_over THEN 'expiry' ELSE 'revoke' END AS kind,
        CASE WHEN refused THEN 'denied' ELSE 'success' END AS outcome,
        target_kind,
        CASE WHEN target_kind = 'token' THEN coalesce(token_id, refresh_token_id) END AS token_id,
@@ -195,13 +199,15 @@ SELECT line_no, id AS event_id, tenant, happened_at AS revoked_at, received_at,
        CASE WHEN target_kind <> 'client' THEN ended_subject END AS subject_id,
        CASE WHEN operationType IS NULL THEN username END AS subject_name,
        CASE WHEN meaning = 'end sessions' THEN happened_at END AS issued_before,
-       CASE WHEN operationType IS NOT NULL THEN 'admin'
+       CASE WHEN operationType IS NOT NULL THEN 'admin' WHEN is_over THEN 'system'
+            -- by whom a session was deleted is not said
+            WHEN happening = 'USER_SESSION_DELETED' THEN NULL
             WHEN happening = 'USER_DISABLED_BY_PERMANENT_LOCKOUT' THEN 'policy'
             WHEN meaning = 'revoke' AND revoked_client IS DISTINCT FROM clientId AND revoked_client IS NOT NULL THEN 'user'
             WHEN meaning IN ('revoke', 'disable client') THEN 'client'
             WHEN userId IS NOT NULL THEN 'user' END AS initiator,
        CASE WHEN operationType IS NOT NULL THEN admin_id
-            WHEN initiator = 'client' THEN clientId ELSE userId END AS actor_id,
+            WHEN initiator = 'client' THEN clientId WHEN initiator IS NOT NULL AND NOT is_over THEN userId END AS actor_id,
        coalesce(error, CASE WHEN starts_with(meaning, 'signal') THEN 'changed, the log does not say how' END) AS reason
 FROM ended
 WHERE time_fault IS NULL AND NOT is_cut
@@ -237,7 +243,7 @@ SELECT line_no, 'no JSON object' FROM told WHERE (is_text AND logger IS NULL AND
 
 LOADER = Loader(
     name="keycloak",
-    version=1,
+    version=2,
     title="Keycloak events: server log, JSON listeners and admin API",
     recognise=_recognise,
     fields="",

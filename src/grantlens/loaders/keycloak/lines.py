@@ -31,6 +31,7 @@ _DETAILS = (
     "revoked_client",
     "token_issued_for",
     "authSessionParentId",
+    "reason",
 )
 
 PAIR = r""", ([A-Za-z_][A-Za-z0-9_.-]*)=("(?:[^"\\]|\\.)*"|'[^']*'|[^,]*(?:,[^ ,][^,]*)*)"""
@@ -67,6 +68,7 @@ MEANINGS = {
     "VALIDATE_ACCESS_TOKEN": "use",
     "REVOKE_GRANT": "revoke",
     "LOGOUT": "logout",
+    "USER_SESSION_DELETED": "logout",
     "USER_DISABLED_BY_PERMANENT_LOCKOUT": "disable user",
     "DELETE_ACCOUNT": "disable user",
     "CLIENT_DELETE": "disable client",
@@ -96,7 +98,7 @@ FROM (SELECT *,
                   WHEN contains(message, '"') AND NOT regexp_matches(message, '{_QUOTED}') THEN NULL
                   WHEN regexp_matches(message, '^operationType="?[A-Z]+"?(, |$)')
                   THEN CASE WHEN NOT regexp_matches(message, '^operationType="?(DELETE|ACTION|UPDATE)')
-                              OR NOT regexp_matches(message, 'resourcePath=["'']?(users|clients|sessions)/') THEN '{ADMIN}' END
+                              OR NOT regexp_matches(message, 'resourcePath=["'']?(users/|clients/|sessions/|logout-all)') THEN '{ADMIN}' END
                   WHEN NOT regexp_matches(message, '^type="?[A-Z0-9_]+"?(, |$)') OR contains(message, 'operationType=')
                     OR regexp_matches(message, '^type="?({"|".join(MEANINGS)})(_ERROR)?"?(, |$)') THEN NULL
                   WHEN regexp_matches(message, '^type="?LOGIN(_ERROR)?"?(, |$)')
