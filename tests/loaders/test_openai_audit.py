@@ -130,6 +130,33 @@ def test_ends(load):
     ]
 
 
+@pytest.mark.parametrize("dotted", [True, False])
+def test_a_workload_identity_mapping_is_a_grant_of_its_service_account(load, dotted):
+    name = "workload_identity_provider_mapping"
+    made = {"id": "map-1", "identity_provider_id": "wip-1", "data": {"service_account_id": "sa-1"}}
+    over = {"id": "map-1", "identity_provider_id": "wip-1", "project_id": "proj-1", "service_account_id": "sa-1"}
+    loaded = load(
+        [
+            event(f"{name}.created", made, dotted=dotted),
+            event(f"{name}.updated", {"id": "map-1", "changes_requested": {}}, number=2, dotted=dotted),
+            event(f"{name}.deleted", over, number=3, dotted=dotted),
+        ]
+    )
+    given, changed = loaded.rows["issuance"]
+    assert (given["kind"], given["grant_id"], given["client_id"]) == ("consent", "map-1", "sa-1")
+    assert (given["consent_actor"], given["consent_kind"], given["token_id"]) == ("user-1", "admin", None)
+    assert (changed["kind"], changed["grant_id"], changed["token_id"]) == ("change", "map-1", None)
+    ended = loaded.one("revocation")
+    assert (ended["kind"], ended["target_kind"], ended["grant_id"]) == ("revoke", "grant", "map-1")
+    assert (ended["client_id"], ended["token_id"], ended["initiator"]) == ("sa-1", None, "admin")
+
+
+def test_tenant_events_are_ignored_as_what_they_are(load):
+    kinds = ("admin_api_key.created", "service_account.token.revoked", "session_revocation.started")
+    loaded = load([event(f"tenant.{kind}", number=n) for n, kind in enumerate(kinds)])
+    assert loaded.ignored == {"event of a tenant, of which no payload is documented": 3}
+
+
 def test_service_account_is_a_client(load):
     row = load([event("service_account.created", {"id": "sa-1", "data": {"role": "member"}})]).one("issuance")
     assert (row["kind"], row["client_id"], row["subject_kind"], row["consent_kind"]) == (

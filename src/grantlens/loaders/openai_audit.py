@@ -10,9 +10,12 @@ What the mapping decides, and why:
 - A key made in a session acts as the person of that session. Whose key it is that a key makes is not said.
 - `api_key.updated` gives the scopes that hold from then on, and not which were there before: a change.
 - `service_account.deleted` and `user.deleted` end everything below them. The log names no organisation.
+- A workload identity mapping lets workloads of another provider act as a service account: a grant, by the id of the mapping.
+  Which account, its deletion says for sure.
+- Events of a tenant (`tenant.*`: admin keys, tokens, sessions) are ignored by name: OpenAI's library types their names only.
 
 Proven on records that a collector published as tests: api_key.*, login.*, role.assignment.created, ip_allowlist.*,
-scim.disabled. The other types are those of OpenAI's API reference.
+scim.disabled. The other types are those of OpenAI's API reference and of its library for Python.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,10 +34,14 @@ _FIELDS = """{
     "api_key.deleted": "JSON", "api_key_deleted": "JSON",
     "service_account.created": "JSON", "service_account_created": "JSON",
     "service_account.deleted": "JSON", "service_account_deleted": "JSON",
-    "user.deleted": "JSON", "user_deleted": "JSON"
+    "user.deleted": "JSON", "user_deleted": "JSON",
+    "workload_identity_provider_mapping.created": "JSON", "workload_identity_provider_mapping_created": "JSON",
+    "workload_identity_provider_mapping.updated": "JSON", "workload_identity_provider_mapping_updated": "JSON",
+    "workload_identity_provider_mapping.deleted": "JSON", "workload_identity_provider_mapping_deleted": "JSON"
 }"""
 
-_PAYLOAD = """{"id": "VARCHAR", "data": {"name": "VARCHAR", "scopes": "VARCHAR"}, "changes_requested": {"scopes": "VARCHAR"}}"""
+_PAYLOAD = """{"id": "VARCHAR", "service_account_id": "VARCHAR", "data": {"name": "VARCHAR", "scopes": "VARCHAR", "service_account_id": "VARCHAR"},
+    "changes_requested": {"scopes": "VARCHAR"}}"""
 
 
 def _recognise(sample: Sequence[Mapping]) -> bool:
@@ -61,7 +68,10 @@ _MEANT = """
 SELECT line_no, r,
        CASE r.type WHEN 'api_key.created' THEN 'credential' WHEN 'api_key.updated' THEN 'change'
                    WHEN 'api_key.deleted' THEN 'key end' WHEN 'service_account.created' THEN 'consent'
-                   WHEN 'service_account.deleted' THEN 'account end' WHEN 'user.deleted' THEN 'user end' END AS meaning,
+                   WHEN 'service_account.deleted' THEN 'account end' WHEN 'user.deleted' THEN 'user end'
+                   WHEN 'workload_identity_provider_mapping.created' THEN 'mapping'
+                   WHEN 'workload_identity_provider_mapping.updated' THEN 'mapping change'
+                   WHEN 'workload_identity_provider_mapping.deleted' THEN 'mapping end' END AS meaning,
        r.actor.api_key.id IS NOT NULL AS by_key
 FROM record
 WHERE r IS NOT NULL
@@ -75,32 +85,37 @@ SELECT line_no, r.id AS id, r.type AS type, meaning, by_key,
        CASE meaning WHEN 'credential' THEN {_payload("api_key.created")} WHEN 'change' THEN {_payload("api_key.updated")}
                     WHEN 'key end' THEN {_payload("api_key.deleted")} WHEN 'consent' THEN {_payload("service_account.created")}
                     WHEN 'account end' THEN {_payload("service_account.deleted")}
-                    WHEN 'user end' THEN {_payload("user.deleted")} END AS payload,
+                    WHEN 'user end' THEN {_payload("user.deleted")}
+                    WHEN 'mapping' THEN {_payload("workload_identity_provider_mapping.created")}
+                    WHEN 'mapping change' THEN {_payload("workload_identity_provider_mapping.updated")}
+                    WHEN 'mapping end' THEN {_payload("workload_identity_provider_mapping.deleted")} END AS payload,
        coalesce(r.actor.session."user".id, r.actor.api_key."user".id, r.actor.api_key.service_account.id) AS doer
 FROM (SELECT *, meaning IS NOT NULL OR by_key AS counts FROM meant)
 """
 
 _ISSUANCE = """
 SELECT line_no, id AS event_id, happened_at AS issued_at, received_at,
-       meaning AS kind, 'success' AS outcome,
-       CASE WHEN meaning <> 'consent' THEN payload.id END AS token_id,
+       CASE meaning WHEN 'mapping' THEN 'consent' WHEN 'mapping change' THEN 'change' ELSE meaning END AS kind, 'success' AS outcome,
+       CASE WHEN starts_with(meaning, 'mapping') THEN payload.id END AS grant_id,
+       CASE WHEN meaning IN ('credential', 'change') THEN payload.id END AS token_id,
        CASE WHEN meaning = 'credential' THEN 'api_key' END AS token_kind,
        CASE WHEN meaning = 'credential' THEN actor.api_key.id END AS parent_token_id,
        CASE WHEN meaning = 'credential' AND by_key AND doer IS NOT NULL THEN [doer] END AS actor_chain,
-       CASE WHEN meaning = 'consent' THEN payload.id END AS client_id,
+       CASE WHEN meaning = 'consent' THEN payload.id
+            WHEN starts_with(meaning, 'mapping') THEN coalesce(payload.service_account_id, payload.data.service_account_id) END AS client_id,
        CASE WHEN meaning = 'credential' THEN payload.data.name END AS client_name,
        CASE WHEN meaning = 'credential' THEN actor.session."user".id END AS subject_id,
        CASE WHEN meaning = 'credential' THEN actor.session."user".email END AS subject_name,
-       CASE WHEN meaning = 'consent' THEN 'service'
+       CASE WHEN meaning IN ('consent', 'mapping', 'mapping change') THEN 'service'
             WHEN meaning = 'credential' AND actor.session."user".id IS NOT NULL THEN 'user' END AS subject_kind,
        TRY(from_json(CASE meaning WHEN 'credential' THEN payload.data.scopes
                                   WHEN 'change' THEN coalesce(payload.changes_requested.scopes, payload.data.scopes) END,
                      '["VARCHAR"]')) AS scopes,
        CASE WHEN meaning <> 'credential' THEN doer END AS consent_actor,
-       CASE WHEN meaning = 'consent' THEN 'admin' END AS consent_kind,
+       CASE WHEN meaning IN ('consent', 'mapping') THEN 'admin' END AS consent_kind,
        actor.session.ip_address AS ip, actor.session.user_agent AS user_agent
 FROM event
-WHERE meaning IN ('credential', 'change', 'consent')
+WHERE meaning IN ('credential', 'change', 'consent', 'mapping', 'mapping change')
 """
 
 _USAGE = """
@@ -118,22 +133,25 @@ WHERE by_key
 
 _REVOCATION = """
 SELECT line_no, id AS event_id, happened_at AS revoked_at, received_at,
-       CASE WHEN meaning = 'key end' THEN 'revoke' ELSE 'disable' END AS kind,
+       CASE WHEN meaning IN ('key end', 'mapping end') THEN 'revoke' ELSE 'disable' END AS kind,
        'success' AS outcome,
-       CASE meaning WHEN 'key end' THEN 'credential' WHEN 'account end' THEN 'client' ELSE 'subject' END AS target_kind,
+       CASE meaning WHEN 'key end' THEN 'credential' WHEN 'account end' THEN 'client' WHEN 'mapping end' THEN 'grant'
+                    ELSE 'subject' END AS target_kind,
        CASE WHEN meaning = 'key end' THEN payload.id END AS token_id,
-       CASE WHEN meaning = 'account end' THEN payload.id END AS client_id,
+       CASE WHEN meaning = 'mapping end' THEN payload.id END AS grant_id,
+       CASE meaning WHEN 'account end' THEN payload.id WHEN 'mapping end' THEN payload.service_account_id END AS client_id,
        CASE WHEN meaning = 'user end' THEN payload.id END AS subject_id,
        CASE WHEN by_key THEN 'client' WHEN meaning <> 'key end' AND doer IS NOT NULL THEN 'admin' END AS initiator,
        doer AS actor_id
 FROM event
-WHERE meaning IN ('key end', 'account end', 'user end')
+WHERE meaning IN ('key end', 'account end', 'user end', 'mapping end')
 """
 
 _IGNORED = """
 SELECT line_no,
        CASE WHEN starts_with(type, 'login.') OR starts_with(type, 'logout.') THEN 'sign-in of a person'
             WHEN type IN ('project.archived', 'project.deleted') THEN 'end of a project that does not name its keys'
+            WHEN starts_with(type, 'tenant.') THEN 'event of a tenant, of which no payload is documented'
             WHEN starts_with(type, 'role.') THEN 'role of a person, group or account'
             ELSE 'not about delegated access' END AS reason
 FROM event
@@ -149,7 +167,7 @@ WHERE (meaning IS NOT NULL OR by_key) AND effective_at IS NOT NULL AND happened_
 
 LOADER = Loader(
     name="openai_audit",
-    version=1,
+    version=2,
     title="OpenAI audit log",
     recognise=_recognise,
     fields=_FIELDS,
