@@ -41,7 +41,7 @@ def test_claims_1password_and_nothing_else(foreign_samples):
     assert {path.name for path, sample in foreign_samples if LOADER.recognise(sample)} == {NAME}
 
 
-@pytest.mark.parametrize("end", ["delete", "revoke"])
+@pytest.mark.parametrize("end", ["delete", "revoke", "trevoke"])
 def test_token_of_a_service_account(load, end):
     loaded = load([audit("create", "satoken"), audit(end, "satoken", number=2)])
     made, ended = loaded.one("issuance"), loaded.one("revocation")

@@ -175,6 +175,7 @@ def test_sessions_and_people(load):
             event("user_session_invalidated", entity=person()),
             event("user_session_reset_by_admin", number=2, entity=person("U1")),
             event("user_deactivated", number=3, entity=person()),
+            event("bulk_session_reset_by_admin", number=4, entity={"type": "workspace", "workspace": {"id": "T1"}}),
         ]
     )
     ended = [
@@ -185,6 +186,7 @@ def test_sessions_and_people(load):
         ("revoke", "session", "U2", None, "admin"),
         ("revoke", "session", "U1", None, "user"),
         ("disable", "subject", "U2", None, "admin"),
+        ("revoke", "session", None, None, "admin"),
     ]
     assert {row["client_id"] for row in loaded.rows["revocation"]} == {None}
 

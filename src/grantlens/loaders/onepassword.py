@@ -3,7 +3,7 @@
 What the mapping decides, and why:
 
 - A service account (`sa`) is a client; its token (`satoken`) is known by `object_uuid`, and belongs to the account that
-  `aux_uuid` names. Made, it is a credential; deleted or revoked, it ends.
+  `aux_uuid` names. Made, it is a credential; deleted or revoked (`trevoke` on 1Password's page of audit events), it ends.
 - Sign-ins and uses of items are a person's own: 1Password keeps credentials for other services, and who reads one is no
   use of a delegated credential of 1Password.
 - A person who is suspended or deleted loses everything below them.
@@ -43,7 +43,7 @@ SELECT line_no, r.*, {text_moment("r.timestamp")} AS happened_at, {text_moment("
        CASE WHEN r.object_type IS NOT NULL THEN 'audit' WHEN r.item_uuid IS NOT NULL THEN 'item'
             WHEN r.session_uuid IS NOT NULL AND r.category IS NOT NULL THEN 'sign-in' END AS stream,
        CASE WHEN r.object_type = 'satoken' AND r.action = 'create' THEN 'credential'
-            WHEN r.object_type = 'satoken' AND r.action IN ('delete', 'revoke') THEN 'token end'
+            WHEN r.object_type = 'satoken' AND r.action IN ('delete', 'revoke', 'trevoke') THEN 'token end'
             WHEN r.object_type = 'sa' AND r.action = 'create' THEN 'consent'
             WHEN r.object_type = 'sa' AND r.action IN ('delete', 'suspend') THEN 'client end'
             WHEN r.object_type = 'user' AND r.action IN ('delete', 'suspend') THEN 'person end' END AS meaning
@@ -96,7 +96,7 @@ FROM event WHERE meaning IS NOT NULL AND "timestamp" IS NOT NULL AND happened_at
 
 LOADER = Loader(
     name="onepassword",
-    version=1,
+    version=2,
     title="1Password Events API",
     recognise=_recognise,
     fields=_FIELDS,

@@ -7,7 +7,8 @@ What the mapping decides, and why:
 - `app_restricted` and `app_removed_from_whitelist` end nothing: the app cannot be installed again. They are signals.
 - `app_token_preserved` says that a token outlived its owner: a revocation that did not happen, so it is denied.
 - `app_scopes_expanded` names the workspace and often no app. Then the row has scopes and no client: nobody guesses which.
-- An ended session of a person ends no token of an app, so it is the end of a session, of which the log gives no id.
+- An ended session of a person ends no token of an app, so it is the end of a session, of which the log gives no id; where
+  sessions were reset in bulk, nor of whom.
 - Calls that an AI app makes for a person through Slack's MCP server are logged; other calls of apps are not. So usage
   is not carried.
 
@@ -59,7 +60,7 @@ SELECT line_no, r.action AS action,
             WHEN r.action IN ('app_restricted', 'app_removed_from_whitelist') THEN 'restriction'
             WHEN r.action IN ('app_token_preserved', 'workflow_app_token_preserved') THEN 'preserved'
             WHEN r.action IN ('user_session_invalidated', 'user_session_reset_by_admin', 'user_logout_compromised',
-                              'user_sessions_reset_by_anomaly_event_response',
+                              'user_sessions_reset_by_anomaly_event_response', 'bulk_session_reset_by_admin',
                               'user_logout_non_compliant_mobile_app_version') THEN 'session'
             WHEN r.action IN ('user_deactivated', 'guest_deactivated', 'guest_expired') THEN 'person'
             WHEN r.action LIKE 'mcp@_slack@_%@_tool@_called' ESCAPE '@'
@@ -76,7 +77,7 @@ SELECT *, {moment("date_create")} AS happened_at, {moment("p_parse_time")} AS re
        nullif(actor."user".id, '') AS doer, nullif(entity."user".id, '') AS person,
        nullif(context.location.id, '') AS tenant,
        CASE WHEN meaning IN ('consent', 'removal', 'deletion', 'restriction') AND client_id IS NULL THEN 'app'
-            WHEN meaning IN ('session', 'person') AND person IS NULL THEN 'person' END AS lacks
+            WHEN meaning IN ('session', 'person') AND action <> 'bulk_session_reset_by_admin' AND person IS NULL THEN 'person' END AS lacks
 FROM (SELECT line_no, meaning, e.* FROM (SELECT *, from_json(held, '{_FIELDS}') AS e FROM event WHERE held IS NOT NULL))
 """
 
@@ -153,7 +154,7 @@ SELECT line_no, 'date_create is missing' FROM party WHERE date_create IS NULL
 
 LOADER = Loader(
     name="slack",
-    version=1,
+    version=2,
     title="Slack Audit Logs API",
     recognise=_recognise,
     fields=_FIELDS,
