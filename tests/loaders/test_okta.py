@@ -590,6 +590,30 @@ def test_panthers_dialect_gives_the_same_rows(load):
             assert mine | {"received_at": None} == theirs | {"received_at": None}
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda e: {"id": "1", "detail-type": "SystemLog", "source": "aws.partner/okta.com/acme/x", "detail": e},
+        lambda e: {"@timestamp": "2026-07-01T10:00:05Z", "event": {"original": json.dumps(e)}},
+        lambda e: {"@timestamp": "2026-07-01T10:00:05Z", "message": json.dumps(e)},
+        lambda e: {"@timestamp": "2026-07-01T10:00:05Z", "json": e},
+    ],
+)
+def test_an_event_inside_that_of_a_collector_gives_the_same_rows(load, wrap):
+    records = [
+        event("app.oauth2.as.token.grant.access_token", person(), token(), uuid="e1"),
+        event("app.oauth2.token.revoke", token(), uuid="e2"),
+        event("user.session.start", person(), uuid="e3"),
+    ]
+    bare, collected = load(records), load([*map(wrap, records[:2]), records[2]])
+    assert collected.batch["loader"] == "okta"
+    apart = {"batch_id", "line_no"}
+    for log in ("issuance", "revocation"):
+        rows = [{k: v for k, v in found.one(log).items() if k not in apart} for found in (bare, collected)]
+        assert rows[0] == rows[1]
+    assert collected.ignored == bare.ignored == {"sign-in of a person": 1}
+
+
 def test_both_spellings_may_stand_in_one_file(load):
     mixed = [as_panther(record) if number % 2 else record for number, record in enumerate(EVERY_KIND)]
     assert load(mixed).counts() == load(EVERY_KIND).counts()

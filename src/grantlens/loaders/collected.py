@@ -1,4 +1,5 @@
-"""What collectors put around a record: Elastic and Filebeat keep the provider's own event inside theirs, as text or object."""
+"""What collectors put around a record: Elastic and Filebeat keep the provider's own event inside theirs, as text or object, EventBridge
+of Amazon as `detail`."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -7,6 +8,7 @@ from dataclasses import replace
 from grantlens.loaders.loader import Loader
 
 OPENED = """CASE WHEN json_type(r, '$.json') = 'OBJECT' THEN r -> '$.json'
+                 WHEN json_type(r, '$.detail') = 'OBJECT' AND json_type(r, '$."detail-type"') = 'VARCHAR' THEN r -> '$.detail'
                  WHEN json_type(r, '$.event.original') = 'VARCHAR' AND (r ->> '$.event.original') LIKE '{%'
                  THEN TRY_CAST(r ->> '$.event.original' AS JSON)
                  WHEN json_type(r, '$.message') = 'VARCHAR' AND (r ->> '$.message') LIKE '{%'
@@ -27,6 +29,8 @@ def opened(record: Mapping) -> Mapping:
     """
     if isinstance(record.get("json"), Mapping):
         return record["json"]
+    if isinstance(record.get("detail"), Mapping) and isinstance(record.get("detail-type"), str):
+        return record["detail"]
     event = record.get("event")
     for text in (event.get("original") if isinstance(event, Mapping) else None, record.get("message")):
         if isinstance(text, str) and text.startswith("{"):

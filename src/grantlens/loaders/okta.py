@@ -16,12 +16,14 @@ What the mapping decides, and why:
 - An admin's consent is for the client, and not for the admin.
 - A failed request is no issuance and no revocation: it is kept with outcome `denied` or `error`.
 - An authorization code may be worth a token to a thief: its id is never kept.
-- Panther writes the outer field names in lower case and the times with a blank. Both are read.
+- Panther writes the outer field names in lower case and the times with a blank. Both are read, and so is an event inside that
+  of Elastic, Filebeat or EventBridge, to which Okta streams its log.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from grantlens.loaders.collected import OPENED, most, opened
 from grantlens.loaders.loader import Join, Loader
 
 _EVENT = """{
@@ -58,7 +60,7 @@ def _recognise(sample: Sequence[Mapping]) -> bool:
         names = {name.lower() for name in record}
         return "eventtype" in names and "actor" in names and bool(names & {"published", "legacyeventtype"})
 
-    return sum(map(is_event, sample)) * 2 > len(sample)
+    return most(sample, is_event)
 
 
 _AS_OKTA_SPELLS = f"""
@@ -67,10 +69,11 @@ FROM record
 WHERE r IS NOT NULL
 """
 
-# Both spellings of the outer names: Panther's is looked for where Okta's is not.
-_AS_PANTHER_SPELLS = f"""
-SELECT *, from_json(CASE WHEN e.eventType IS NULL THEN r END, '{_LOWER}') AS panther
-FROM (SELECT line_no, r, from_json(r, '{_EVENT}') AS e FROM record)
+# Out of what a collector put around it, and in both spellings of the outer names: Panther's is looked for where Okta's is not.
+_WITH_CARE = f"""
+SELECT *, from_json(CASE WHEN e.eventType IS NULL THEN event END, '{_LOWER}') AS panther
+FROM (SELECT line_no, event, from_json(event, '{_EVENT}') AS e
+      FROM (SELECT line_no, {OPENED} AS event FROM record WHERE json_type(r) = 'OBJECT'))
 WHERE e IS NOT NULL
 """
 
@@ -336,9 +339,13 @@ SELECT line_no, 'names no client' FROM party WHERE outcome IS NOT NULL AND meani
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Parse twice only what Panther wrote: one structure cannot hold names that differ only in case."""
-    if any(name.startswith("p_") or name == "eventtype" for record in sample for name in record):
-        return replace(LOADER, fields='"JSON"', steps={**LOADER.steps, "spelled": _AS_PANTHER_SPELLS})
+    """Parse twice only what a collector wrote: one structure cannot hold names that differ only in case."""
+
+    def is_collected(record: Mapping) -> bool:
+        return opened(record) is not record or any(name.startswith("p_") or name == "eventtype" for name in record)
+
+    if any(map(is_collected, sample)):
+        return replace(LOADER, fields='"JSON"', steps={**LOADER.steps, "spelled": _WITH_CARE})
     return LOADER
 
 
