@@ -401,6 +401,17 @@ def test_shapes_say_the_same(load, records):
                 }
 
 
+@pytest.mark.parametrize("name", EXPECTED)
+def test_real_records_inside_those_of_a_collector_give_the_same_rows(load, real, real_records, name):
+    bare, records = real(name), real_records(name)
+    collected = load([{"@timestamp": "x", "event": {"original": json.dumps(record)}} for record in records])
+    assert (collected.counts(), collected.ignored) == (bare.counts(), bare.ignored)
+    apart = {"batch_id", "caller_id", "target_id", "usage_id"}
+    for log, rows in bare.rows.items():
+        for row, other in zip(rows, collected.rows[log], strict=True):
+            assert {key: other[key] for key in row.keys() - apart} == {key: row[key] for key in row.keys() - apart}
+
+
 @pytest.mark.parametrize("wrapper", ["value", "records"])
 def test_pages_are_unwrapped(load, wrapper):
     records = [sign_in(number=number) for number in (1, 2)]

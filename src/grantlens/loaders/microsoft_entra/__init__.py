@@ -1,12 +1,14 @@
 """Microsoft Entra: sign-ins, directory audit, Microsoft Graph and Azure AD Graph activity.
 
 One file for each log: `signins`, `audit`, `graph_activity`; `shape` brings the three ways in which they
-are exported to one list of columns, `token_id` the four ways of writing a token's id to one.
+are exported to one list of columns, `token_id` the four ways of writing a token's id to one. A record inside that of a
+collector (Elastic's Azure logs) is taken out first.
 """
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
+from grantlens.loaders.collected import OPENED, most, opened
 from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.microsoft_entra import audit, graph_activity, signins
 from grantlens.loaders.microsoft_entra.shape import CATEGORIES, KINDS, event_step, structure
@@ -47,7 +49,7 @@ def _kind(record: Mapping) -> str | None:
 
 def _recognise(sample: Sequence[Mapping]) -> bool:
     """Most of the records are known by their category, or by names that only Entra's logs have together."""
-    return 2 * sum(_kind(record) is not None for record in sample) > len(sample)
+    return most(sample, lambda record: _kind(record) is not None)
 
 
 _CARRIES = {"sign-in": {"issuance"}, "audit": {"issuance", "revocation"}, "activity": {"usage"}}
@@ -57,12 +59,17 @@ def _dialect(sample: Sequence[Mapping]) -> Loader:
     """Take the spelling of these records, and the logs they belong to.
 
     A file that begins with nothing but calls (or sign-ins, or changes) is read for these alone; whatever
-    else turns up in it is handed over to the loader for all of them.
+    else turns up in it is handed over to the loader for all of them. So is a file of a collector's records.
     """
-    kinds = {kind for kind in map(_kind, sample) if kind}
+    inner = [opened(record) for record in sample]
+    kinds = {kind for kind in map(_kind, inner) if kind}
     carried = set().union(*(_CARRIES.get(kind, set()) for kind in kinds))
     carries = tuple(log for log in _LOADER.carries if log in carried) or _LOADER.carries
-    whole = _fitted(sample, KINDS, carries)
+    whole = _fitted(inner, KINDS, carries)
+    if any(event is not record for event, record in zip(inner, sample, strict=True)):
+        taken_out = f"FROM (SELECT line_no, from_json({OPENED}, '{whole.fields}') AS r FROM record WHERE json_type(r) = 'OBJECT')"
+        event = whole.steps["event"].removesuffix("FROM record") + taken_out
+        return replace(whole, fields='"JSON"', steps={**whole.steps, "event": event})
     return replace(_fitted(sample, kinds, carries), otherwise=whole) if kinds and kinds < KINDS else whole
 
 
