@@ -344,12 +344,10 @@ def binding(**more):
     ]
     asked = {"roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}, "subjects": subjects}
     return request(
-        "create",
-        "rolebindings",
-        201,
+        resource="rolebindings",
+        code=201,
         ref={"apiGroup": "rbac.authorization.k8s.io", "name": "b"},
-        requestObject=asked,
-        **more,
+        **{"verb": "create", "requestObject": asked, **more},
     )
 
 
@@ -365,6 +363,24 @@ def test_a_binding_is_a_change_for_each_of_its_subjects(load):
     details = {"role": "ClusterRole/cluster-admin", "binding": "rolebindings/b", "namespace": "shop"}
     assert json.loads(rows[0]["authorization_details"]) == details
     assert len(loaded.rows["usage"]) == 2  # without its subjects a binding is a request like any other
+
+
+def test_a_binding_that_is_applied_is_a_change_too(load):
+    eve = {"kind": "User", "name": "eve@example.com"}
+    asked = {"roleRef": {"kind": "ClusterRole", "name": "cluster-admin"}, "subjects": [eve]}
+    operation = [{"op": "add", "path": "/subjects/-", "value": eve}]
+    loaded = load(
+        [
+            binding(verb="patch", auditID="whole", requestObject=asked),
+            binding(verb="patch", auditID="subjects", requestObject={"subjects": [eve]}),
+            binding(verb="patch", auditID="operations", requestObject=operation),
+        ]
+    )
+    rows = {row["event_id"].partition("|")[0]: row for row in loaded.rows["issuance"]}
+    assert {(row["kind"], row["client_id"]) for row in rows.values()} == {("change", "eve@example.com")}
+    roles = {name: json.loads(row["authorization_details"])["role"] for name, row in rows.items()}
+    assert roles == {"whole": "ClusterRole/cluster-admin", "subjects": None}
+    assert len(loaded.rows["usage"]) == 3
 
 
 def test_a_broken_record_is_rejected_with_its_reason(load):

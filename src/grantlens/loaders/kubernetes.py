@@ -17,7 +17,8 @@ What the mapping decides, and why:
   A deletion that asks for a dry run in a body that the level Metadata leaves out looks like any other.
   A token that was asked for as a dry run is issued all the same, and works.
 - A token has no end in the log but that of its account. Which secret held a token, its deletion does not say.
-- **A binding** gives a role, not scopes: it is kept as authorization detail. Only the level Request shows its subjects.
+- **A binding** gives a role, not scopes: it is kept as authorization detail. Only the level Request shows its subjects, and of a
+  patch (`kubectl apply`) only what it sets: subjects without their role, or the role alone. A JSON patch is not read.
 - **Outcome**: 401 and 403 are denied - by policy where authorization allowed and admission refused -, 429 is an error.
 - **Address** is the last of `sourceIPs`: all before it are what the client says.
 - The time of a request is its start. A watch ends minutes later (`ended_at`).
@@ -104,7 +105,7 @@ SELECT *,
        coalesce(impersonated, username) AS authority,
        CASE WHEN verb = 'create' AND o.resource = 'serviceaccounts' AND o.subresource = 'token' THEN 'token'
             WHEN verb = 'delete' AND o.resource = 'serviceaccounts' AND coalesce(o.subresource, '') = '' THEN 'remove'
-            WHEN verb IN ('create', 'update') AND o.resource IN ('rolebindings', 'clusterrolebindings')
+            WHEN verb IN ('create', 'update', 'patch') AND o.resource IN ('rolebindings', 'clusterrolebindings')
                  AND len(asked.subjects) > 0 THEN 'bind' END AS meaning
 FROM request
 WHERE happened_at IS NOT NULL AND verb <> '' AND (code IS NOT NULL OR decision = 'forbid' OR stage = 'Panic')
