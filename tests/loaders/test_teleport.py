@@ -124,6 +124,34 @@ def test_refused_authentication(load, error, denial):
     assert (row["outcome"], row["denial_reason"], row["subject_id"]) == ("denied", denial, "ada")
 
 
+def test_an_svid_is_a_token_known_by_its_serial_number(load):
+    svid = {"spiffe_id": "spiffe://acme/bar", "serial_number": "d1:e5:fc", "svid_type": "x509", "user_kind": 2}
+    issued, refused = load(
+        [
+            event("spiffe.svid.issued", code="TSPIFFE000I", user="bot-deploy", **svid),
+            event("spiffe.svid.issued", number=2, code="TSPIFFE000E", user=None),
+        ]
+    ).rows["issuance"]
+    assert (issued["kind"], issued["outcome"], issued["token_kind"]) == ("token", "success", "access")
+    assert (issued["token_id"], issued["client_id"], issued["subject_id"]) == ("d1:e5:fc", "bot-deploy", "bot-deploy")
+    assert json.loads(issued["authorization_details"]) == {"spiffe_id": "spiffe://acme/bar"}
+    assert issued["subject_kind"] == "service"
+    assert (refused["outcome"], refused["token_id"], refused["client_id"]) == ("denied", None, None)
+
+
+def test_a_bot_that_joins_uses_what_it_joins_with_and_never_names_it(load):
+    joins = {"method": "token", "token_name": "hunter2"}
+    loaded = load(
+        [
+            event("bot.join", code="TJ001I", user=None, bot_name="deploy", success=True, **joins),
+            event("bot.join", number=2, code="TJ001E", user=None, bot_name="unknown", success=False, error="x", **joins),
+        ]
+    )
+    rows = [tuple(row[name] for name in ("outcome", "denial_reason", "client_id")) for row in loaded.rows["usage"]]
+    assert rows == [("success", None, "bot-deploy"), ("denied", "other", None)]
+    assert "hunter2" not in json.dumps(loaded.rows, default=str)
+
+
 def test_broken_and_double_records(load):
     good = certificate(number=9)
     loaded = load(
