@@ -139,16 +139,18 @@ def test_an_svid_is_a_token_known_by_its_serial_number(load):
     assert (refused["outcome"], refused["token_id"], refused["client_id"]) == ("denied", None, None)
 
 
-def test_a_bot_that_joins_uses_what_it_joins_with_and_never_names_it(load):
-    joins = {"method": "token", "token_name": "hunter2"}
+def test_a_bot_that_may_not_join_gets_no_certificate_and_what_it_joins_with_is_never_named(load):
+    joins = {"method": "token", "token_name": "hunter2", "user": None}
     loaded = load(
         [
-            event("bot.join", code="TJ001I", user=None, bot_name="deploy", success=True, **joins),
-            event("bot.join", number=2, code="TJ001E", user=None, bot_name="unknown", success=False, error="x", **joins),
+            event("bot.join", code="TJ001I", bot_name="deploy", success=True, **joins),
+            event("bot.join", number=2, code="TJ001E", bot_name="deploy", success=False, error="x", **joins),
+            event("bot.join", number=3, code="TJ001E", bot_name="unknown", success=False, error="x", **joins),
         ]
     )
-    rows = [tuple(row[name] for name in ("outcome", "denial_reason", "client_id")) for row in loaded.rows["usage"]]
-    assert rows == [("success", None, "bot-deploy"), ("denied", "other", None)]
+    rows = [tuple(row[name] for name in ("kind", "outcome", "client_id")) for row in loaded.rows["issuance"]]
+    assert rows == [("token", "denied", "bot-deploy"), ("token", "denied", None)]
+    assert loaded.ignored == {"join of a bot, before its certificate": 1}
     assert "hunter2" not in json.dumps(loaded.rows, default=str)
 
 

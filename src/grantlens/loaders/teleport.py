@@ -10,8 +10,8 @@ What the mapping decides, and why:
 - `lock.created` shuts out a user at once: the subject is disabled. Locks of roles, nodes, devices are policies that
   name no subject. A lock that was lifted gives back what there was, and is no issuance: ignored by name.
 - An access request is no issuance: what it gives is in the roles of the certificates that follow.
-- A failed `auth` is a certificate that was refused; refused for its principals, the scope was wrong. A bot that joins, or is
-  refused, uses what it joins with: a join token is never named.
+- A failed `auth` is a certificate that was refused; refused for its principals, the scope was wrong. A bot that may not join
+  got no certificate: an issuance that was denied. What it tried to join with is never named.
 - An SVID (`spiffe.svid.issued`) is a token too, known by its serial number; which SPIFFE id it carries is a detail.
 - Go writes "no time" as the year 0001: no end of life.
 - What is done in a session of a person is no use of a delegated credential.
@@ -52,7 +52,7 @@ _EVENT = f"""
 SELECT line_no, r.*,
        CASE r.event WHEN 'cert.create' THEN 'token' WHEN 'join_token.create' THEN 'credential'
                     WHEN 'lock.created' THEN 'lock' WHEN 'user.delete' THEN 'person end' WHEN 'bot.delete' THEN 'bot end'
-                    WHEN 'spiffe.svid.issued' THEN 'svid' WHEN 'bot.join' THEN 'use'
+                    WHEN 'spiffe.svid.issued' THEN 'svid' WHEN 'bot.join' THEN CASE WHEN r.success = 'false' THEN 'join' END
                     WHEN 'auth' THEN CASE WHEN r.success = 'false' THEN 'use' END END AS meaning,
        {text_moment("r.time")} AS happened_at
 FROM record
@@ -62,7 +62,8 @@ WHERE r IS NOT NULL
 _PARTY = f"""
 SELECT *,
        nullif(nullif(identity.impersonator, identity."user"), '') AS other,
-       CASE meaning WHEN 'token' THEN identity."user" WHEN 'svid' THEN nullif("user", '') END AS holder,
+       CASE meaning WHEN 'token' THEN identity."user" WHEN 'svid' THEN nullif("user", '')
+                    WHEN 'join' THEN 'bot-' || nullif(nullif(bot_name, ''), 'unknown') END AS holder,
        coalesce(starts_with(holder, 'bot-') OR identity.bot_name <> '' OR user_kind = '2', false) AS is_bot,
        TRY(from_json(target, '{{"user": "VARCHAR"}}'))."user" AS locked,
        CASE WHEN meaning = 'token' THEN {text_moment("identity.expires")} ELSE {text_moment("expires")} END AS ends_at
@@ -72,13 +73,13 @@ WHERE meaning IS NOT NULL
 
 _ISSUANCE = """
 SELECT line_no, uid AS event_id, happened_at AS issued_at, cluster_name AS tenant,
-       CASE WHEN meaning = 'svid' THEN 'token' WHEN meaning = 'token' AND other IS NOT NULL THEN 'exchange' ELSE meaning END AS kind,
-       CASE WHEN meaning = 'svid' AND ends_with(code, 'E') THEN 'denied' ELSE 'success' END AS outcome,
+       CASE WHEN meaning IN ('svid', 'join') THEN 'token' WHEN meaning = 'token' AND other IS NOT NULL THEN 'exchange' ELSE meaning END AS kind,
+       CASE WHEN meaning = 'join' OR (meaning = 'svid' AND ends_with(code, 'E')) THEN 'denied' ELSE 'success' END AS outcome,
        CASE WHEN meaning = 'svid' THEN nullif(serial_number, '') END AS token_id,
        CASE WHEN meaning = 'credential' THEN 'api_key' ELSE 'access' END AS token_kind,
        CASE WHEN is_bot THEN holder END AS client_id,
        holder AS subject_id,
-       CASE WHEN meaning = 'credential' OR is_bot THEN 'service' ELSE 'user' END AS subject_kind,
+       CASE WHEN meaning IN ('credential', 'join') OR is_bot THEN 'service' ELSE 'user' END AS subject_kind,
        CASE WHEN meaning = 'token' AND other IS NOT NULL THEN [other] END AS actor_chain,
        TRY(from_json(CASE WHEN meaning = 'token' THEN identity.roles ELSE roles END, '["VARCHAR"]')) AS scopes,
        CASE WHEN nullif(identity.route_to_cluster, '') IS NOT NULL THEN [identity.route_to_cluster] END AS audience,
@@ -87,18 +88,17 @@ SELECT line_no, uid AS event_id, happened_at AS issued_at, cluster_name AS tenan
        CASE WHEN meaning = 'credential' THEN "user" END AS consent_actor,
        identity.client_ip AS ip, user_agent
 FROM party
-WHERE (meaning = 'token' AND identity."user" IS NOT NULL) OR meaning IN ('credential', 'svid')
+WHERE (meaning = 'token' AND identity."user" IS NOT NULL) OR meaning IN ('credential', 'svid', 'join')
 """
 
 _USAGE = """
 SELECT line_no, uid AS event_id, happened_at AS used_at, cluster_name AS tenant,
-       CASE WHEN success = 'true' THEN 'success' ELSE 'denied' END AS outcome,
-       CASE WHEN success = 'true' THEN NULL WHEN error LIKE '%not in the set of valid principals%' THEN 'scope' ELSE 'other' END
-           AS denial_reason,
-       CASE WHEN starts_with(who, 'bot-') THEN who END AS client_id, who AS subject_id, 'teleport' AS resource_server,
-       event AS operation, "addr.remote" AS ip
-FROM (SELECT *, CASE WHEN event = 'bot.join' THEN 'bot-' || nullif(nullif(bot_name, ''), 'unknown') ELSE "user" END AS who
-      FROM party WHERE meaning = 'use')
+       'denied' AS outcome,
+       CASE WHEN error LIKE '%not in the set of valid principals%' THEN 'scope' ELSE 'other' END AS denial_reason,
+       CASE WHEN starts_with("user", 'bot-') THEN "user" END AS client_id, "user" AS subject_id, 'teleport' AS resource_server, event AS operation,
+       "addr.remote" AS ip
+FROM party
+WHERE meaning = 'use'
 """
 
 _REVOCATION = """
@@ -115,6 +115,7 @@ WHERE meaning = 'lock' OR (meaning IN ('person end', 'bot end') AND name IS NOT 
 _IGNORED = """
 SELECT line_no,
        CASE WHEN event = 'lock.deleted' THEN 'lock that was lifted'
+            WHEN event = 'bot.join' THEN 'join of a bot, before its certificate'
             WHEN starts_with(event, 'access_request.') THEN 'request for roles, before any certificate'
             WHEN event = 'user.login' OR event = 'auth' THEN 'sign-in of a person'
             WHEN starts_with(event, 'session.') OR event IN ('exec', 'scp', 'kube.request') OR event LIKE '%.session.%'
@@ -148,7 +149,7 @@ LOADER = Loader(
     rejected=_REJECTED,
     joins=(
         Join(
-            "issuance", "usage", "client and subject", "identity.user, user", "bots, and only refused authentications and joins"
+            "issuance", "usage", "client and subject", "identity.user, user", "bots, and only refused authentications"
         ),
         Join(
             "issuance",
@@ -158,11 +159,11 @@ LOADER = Loader(
             "bots: certificates have no id, and those of people no client",
         ),
         Join(
-            "usage", "revocation", "client and subject", "user, target.user", "bots, and only refused authentications and joins"
+            "usage", "revocation", "client and subject", "user, target.user", "bots, and only refused authentications"
         ),
     ),
     join_note=(
         "Certificates have no id in this log: those of bots join with locks and deletions by the bot, those of "
-        "people are only known. Of uses, refused authentications and joins of bots are read."
+        "people are only known. Of uses, refused authentications are read."
     ),
 )
