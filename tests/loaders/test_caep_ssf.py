@@ -297,6 +297,7 @@ def test_unverified_takes_what_no_key_verifies_but_never_a_wrong_signature(loade
 
 def test_a_revoked_session_is_one_or_all_of_a_person(loaded):
     complex_ = {"format": "complex", "session": SESSION, "user": PERSON, "tenant": {"format": "opaque", "id": "t"}}
+    device = {"format": "iss_sub", "iss": ISSUER, "sub": "d-1"}
     cases = [
         (token(CAEP + "session-revoked", SESSION), ("session", "sid-1", None)),
         (token(CAEP + "session-revoked", complex_), ("session", "sid-1", "u-1")),
@@ -307,6 +308,12 @@ def test_a_revoked_session_is_one_or_all_of_a_person(loaded):
             ("policy", None, "a@example.org"),
         ),
         (token(RISC + "sessions-revoked", PERSON), ("policy", None, "u-1")),
+        # some of a person's sessions: not those on other devices
+        (
+            token(CAEP + "session-revoked", {"format": "complex", "user": PERSON, "device": device}),
+            ("session", None, "u-1"),
+        ),
+        (token(CAEP + "session-revoked", {"format": "complex", "device": device}), ("session", None, None)),
     ]
     got = loaded(*(claims | {"jti": str(n)} for n, (claims, _) in enumerate(cases)))
     names = ("target_kind", "session_id", "subject_id")

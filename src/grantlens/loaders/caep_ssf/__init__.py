@@ -8,7 +8,8 @@ What the mapping decides, and why:
 - **Time** is `event_timestamp`, else `toe`, else `iat`. Seconds by the profile; some senders write milliseconds, and no
   number means both: seconds of our time have ten digits, milliseconds thirteen.
 - A revoked **session** is that session. Where only a person is named, all sessions are over: what was issued to the
-  person before is ended, and no consent is.
+  person before is ended, and no consent is. With a **device**, only the sessions that match both are over (CAEP 1.0,
+  section 3.1): which they are, no log of tokens says, and the person's other sessions go on.
 - **A raw token** (`token_identifier_alg` `plain`, or none) becomes the store's keyed hash; a prefix of one is dropped.
   Hashes that the sender made are kept, under which another log may know the token.
 - Changed claims, device compliance, assurance and risk end nothing by themselves: kind `signal`.
@@ -110,7 +111,7 @@ SELECT * EXCLUDE (s),
                    'phone_number': s.phone_number, 'uri': s.uri, 'url': s.url, 'jti': s.jti}} END AS person,
        CASE WHEN kind = 'opaque' AND name = 'session-revoked' THEN s.id
             ELSE TRY(from_json(s.session, '{_NAME}')).id END AS session_id,
-       TRY(from_json(s.application, '{_NAME}')) AS application,
+       TRY(from_json(s.application, '{_NAME}')) AS application, s.device IS NOT NULL AS on_device,
        CASE WHEN kind = 'jwt_id' THEN s.jti
             WHEN s.token_identifier_alg LIKE 'hash%' THEN s.token
             WHEN s.token_identifier_alg = 'prefix' THEN NULL
@@ -150,7 +151,7 @@ SELECT line_no, iss, jti, name, b, happened_at, session_id, written_time,
             WHEN family = 'oauth' AND len(TRY(from_json(aud, '["VARCHAR"]'))) = 1 THEN TRY(from_json(aud, '["VARCHAR"]'))[1]
             WHEN family <> 'oauth' THEN {_id_of("application")} END AS client_id,
        CASE WHEN family = 'caep' AND name = 'session-revoked' OR family = 'risc' AND name = 'sessions-revoked'
-            THEN CASE WHEN session_id IS NOT NULL THEN 'session' ELSE 'sessions' END
+            THEN CASE WHEN session_id IS NOT NULL OR on_device THEN 'session' ELSE 'sessions' END
             WHEN family = 'caep' AND name = 'credential-change' AND b.change_type IN ('revoke', 'delete') THEN 'credential'
             WHEN family = 'caep' AND name = 'token-claims-change' THEN 'claims'
             WHEN family = 'caep' AND name IN ('device-compliance-change', 'assurance-level-change', 'risk-level-change')
@@ -209,7 +210,7 @@ SELECT line_no, 'jti is missing' FROM meant WHERE meaning IS NOT NULL AND jti IS
 
 LOADER = Loader(
     name="caep_ssf",
-    version=1,
+    version=2,
     title="Security Event Tokens: CAEP, RISC and OAuth events over SSF",
     recognise=_recognise,
     fields=_FIELDS,
