@@ -42,6 +42,34 @@ def test_a_key_joins_from_its_making_to_its_end(load):
     assert loaded.one("issuance")["token_id"] == loaded.one("revocation")["token_id"] == "k1CNTRL"
 
 
+def test_a_suspended_or_deleted_user_ends_the_keys_of_that_user(load):
+    suspended, deleted = event("SUSPEND", "u1CNTRL", "USER"), event("DELETE", "u2CNTRL", "USER")
+    loaded = load([event("CREATE"), suspended, deleted, event("RESTORE", "u1CNTRL", "USER")])
+    assert loaded.counts() == {"records": 4, "issuance": 1, "revocation": 2, "ignored": 1}
+    names = ("kind", "target_kind", "subject_id", "token_id", "initiator")
+    found = [tuple(row[name] for name in names) for row in loaded.rows["revocation"]]
+    assert found == [
+        ("disable", "subject", "u1CNTRL", None, "admin"),
+        ("disable", "subject", "u2CNTRL", None, "admin"),
+    ]
+    assert loaded.one("issuance")["subject_id"] == "u1CNTRL"
+
+
+def test_a_key_that_ran_out_is_an_expiry_and_a_failed_change_is_none(load):
+    ran_out, failed = event("EXPIRED"), event("REVOKE", "k2CNTRL")
+    ran_out["event"]["actor"] = {"id": "", "type": "AUTOMATED_WORKER"}
+    failed["event"]["error"] = "key not found"
+    unmade = event("CREATE", "k3CNTRL")
+    unmade["event"]["error"] = "not allowed"
+    loaded = load([ran_out, failed, unmade])
+    names = ("token_id", "kind", "outcome", "initiator")
+    assert [tuple(row[name] for name in names) for row in loaded.rows["revocation"]] == [
+        ("k1CNTRL", "expiry", "success", "system"),
+        ("k2CNTRL", "revoke", "error", "admin"),
+    ]
+    assert loaded.one("issuance")["outcome"] == "error"
+
+
 def test_what_the_api_gives_bare_gives_the_same_rows(load):
     streamed = event("CREATE")
     bare = streamed["event"] | {"eventTime": streamed["time"], "type": "CONFIG", "origin": "ADMIN_CONSOLE"}
