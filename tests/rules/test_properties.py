@@ -9,7 +9,7 @@ import pytest
 from grantlens import detect
 from grantlens.report.same import key
 from grantlens.rules import SEVERITIES, VERDICTS, registry
-from grantlens.rules.example import token
+from grantlens.rules.example import revoked, token
 
 SEEDS = range(4)
 
@@ -83,6 +83,22 @@ def test_the_order_of_loading_changes_nothing(desk, log_of, kept_going, seed):
         second = found(store)
     for rule in first:
         assert plain(first[rule]) == plain(second[rule]), rule
+
+
+@pytest.mark.parametrize("seed", SEEDS[:2])
+def test_the_order_of_lines_changes_nothing(desk, log_of, kept_going, seed):
+    twice = revoked("16 10:00", "grant", grant_id="app-g1", event_id="r2")
+    late = token("18 10:00", "app-late", ["mail.read"], grant_id="app-g1", event_id="late")
+    records = [*log_of(seed, calls=80), twice, {**twice, "event_id": "r1"}, late, *kept_going]
+    told = []
+    for order in (records, records[::-1]):
+        with desk.store(desk.write("log.ndjson", order)) as store:
+            told.append(found(store))
+        for finding in (finding for findings in told[-1].values() for finding in findings):
+            finding["evidence"] = [pointer["event_id"] for pointer in finding["evidence"]]
+    assert "app-late" in {finding["token_id"] for finding in told[0]["REV-2"]}
+    for rule in told[0]:
+        assert plain(told[0][rule]) == plain(told[1][rule]), rule
 
 
 @pytest.mark.parametrize("seed", SEEDS[:2])

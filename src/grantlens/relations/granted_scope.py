@@ -124,7 +124,7 @@ refreshed AS (
     GROUP BY source, grant_id
 ),
 record AS (
-    SELECT source, grant_id, min({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id}) AS opening
+    SELECT source, grant_id, min({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}) AS opening
     FROM issued WHERE grant_id IS NOT NULL
     GROUP BY source, grant_id
 )

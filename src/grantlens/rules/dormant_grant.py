@@ -131,7 +131,7 @@ seen AS (
     GROUP BY s.source, s.grant_id
 ),
 opening AS (
-    SELECT source, grant_id, min({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id}) AS record
+    SELECT source, grant_id, min({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}) AS record
     FROM issued WHERE grant_id IS NOT NULL GROUP BY source, grant_id
 ),
 judged AS (

@@ -70,7 +70,8 @@ candidate AS (
     SELECT source, revocation_event, token_id, 'token' FROM lineage
 ),
 timed AS (
-    SELECT c.source, c.token_id, c.join_key, r.revocation_event, r.tenant, r.revoked_at, r.batch_id AS revocation_batch_id, r.line_no AS revocation_line_no,
+    SELECT c.source, c.token_id, r.tenant, r.revoked_at,
+           {'revoked_at': r.revoked_at, 'event_id': r.revocation_event, 'batch_id': r.batch_id, 'line_no': r.line_no, 'join_key': c.join_key} AS ended,
            t.client_id, t.client_name, t.subject_id, t.grant_id, t.scopes, t.issued_at, t.batch_id, t.line_no, t.event_id,
            t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from AS proven
     FROM candidate c
@@ -95,11 +96,11 @@ SELECT CASE WHEN bool_or(proven) THEN 'violation' ELSE 'indeterminate' END AS ve
        any_value(scopes) AS scopes,
        min(revoked_at) AS first_seen, max(issued_at) AS last_seen, 2 AS events,
        to_json({
-           'revocation_event': arg_min(revocation_event, revoked_at),
+           'revocation_event': min(ended).event_id,
            'issued_after_s': round((epoch_us(max(issued_at)) - epoch_us(min(revoked_at))) / 1e6, 6),
            'reason': CASE WHEN NOT bool_or(proven) THEN 'the issuance and the revocation are closer than the clocks can tell' END}) AS detail,
-       arg_min(join_key, revoked_at) AS join_key,
-       [{'seen_at': min(revoked_at), 'batch_id': arg_min(revocation_batch_id, revoked_at), 'line_no': arg_min(revocation_line_no, revoked_at), 'event_id': arg_min(revocation_event, revoked_at)},
+       min(ended).join_key AS join_key,
+       [{'seen_at': min(revoked_at), 'batch_id': min(ended).batch_id, 'line_no': min(ended).line_no, 'event_id': min(ended).event_id},
         {'seen_at': max(issued_at), 'batch_id': max(batch_id), 'line_no': max(line_no), 'event_id': max(event_id)}] AS records,
        'issuance' AS about_log, min(revoked_at) AS about_from, max(issued_at) AS about_until
 FROM timed
