@@ -8,7 +8,7 @@ _REFRESHED = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", "is
 
 RULE = Rule(
     id="OOS-4",
-    version=3,
+    version=4,
     name="widened_at_refresh",
     key=("client_id", "subject_id", "grant_id"),
     question="Which refreshed tokens hold scopes or audiences that their parent did not?",
@@ -73,14 +73,18 @@ judged AS (
 ),
 found AS (
     SELECT *, CASE WHEN scopes_added IS NOT NULL OR len(audience_added) > 0 THEN 'violation'
-                   WHEN NOT parent_known OR parent_scopes IS NULL OR scopes IS NULL THEN 'indeterminate' END AS verdict
+                   WHEN NOT parent_known OR parent_scopes IS NULL OR scopes IS NULL THEN 'indeterminate' END AS verdict,
+           CASE WHEN verdict = 'violation' THEN NULL
+                WHEN NOT parent_known THEN 'no issuance of the token before is in the logs'
+                WHEN parent_scopes IS NULL THEN 'the log does not say which scopes the token before held'
+                WHEN scopes IS NULL THEN 'the log does not say which scopes the new token holds' END AS why_unknown
     FROM judged
 )
 SELECT max(verdict) AS verdict,
        'critical' AS severity,
        coalesce(max(client_name), client_id, 'An unnamed client')
            || CASE WHEN max(verdict) = 'violation' THEN ' got more at refresh than it had before'
-                   ELSE ' refreshed a token whose scopes before are not in the logs' END AS title,
+                   ELSE ' refreshed a token, and the logs do not say whether it got more than before' END AS title,
        source, tenant, client_id, subject_id, grant_id,
        CASE WHEN count(*) FILTER (verdict = 'violation') = 1 THEN min(token_id) FILTER (verdict = 'violation') END AS token_id,
        list_sort(list_distinct(flatten(list(coalesce(scopes_added, []))))) AS scopes,
@@ -89,7 +93,8 @@ SELECT max(verdict) AS verdict,
            'scopes_added': list_sort(list_distinct(flatten(list(coalesce(scopes_added, []))))),
            'audience_added': list_sort(list_distinct(flatten(list(coalesce(audience_added, []))))),
            'tokens': count(*) FILTER (verdict = 'violation'),
-           'parent_unknown': count(*) FILTER (NOT parent_known)}) AS detail,
+           'parent_unknown': count(*) FILTER (NOT parent_known),
+           'reasons': list_sort(list_distinct(list(why_unknown) FILTER (why_unknown IS NOT NULL)))}) AS detail,
        'token' AS join_key,
        list({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id} ORDER BY verdict DESC, issued_at, token_id) AS records,
        'issuance' AS about_log, min(issued_at) AS about_from, max(issued_at) AS about_until
@@ -160,7 +165,29 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
         Example(
             "the parent is not in the log",
             (refreshed("10 10:00", "t2", "rt1", ["mail.read"]),),
-            ({"verdict": "indeterminate", "detail": {"parent_unknown": 1}},),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"parent_unknown": 1, "reasons": ["no issuance of the token before is in the logs"]},
+                },
+            ),
+        ),
+        Example(
+            "the log names the scopes of the parent, and not those of its child",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                refreshed("10 10:00", "t2", "rt1", None),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "title": "app refreshed a token, and the logs do not say whether it got more than before",
+                    "detail": {
+                        "parent_unknown": 0,
+                        "reasons": ["the log does not say which scopes the new token holds"],
+                    },
+                },
+            ),
         ),
     ),
 )
