@@ -8,7 +8,7 @@ _LISTED = "it lists revocations, and cannot say that one went untested"
 
 RULE = Rule(
     id="REV-6",
-    version=3,
+    version=4,
     name="unverified_revocation",
     key=("revocation_event",),
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
@@ -52,12 +52,14 @@ WITH alive AS (
 tried AS (
     SELECT DISTINCT source, revocation_event FROM revoked_use WHERE tests > 0
 ),
--- A refresh is a try too, refused or not.
+-- A refresh is a try too, refused or not; a fault of the server answers nothing, and who asks for consent tries no token.
 refresh_tried AS (
     SELECT DISTINCT c.source, c.revocation_event
     FROM covered_token c
     JOIN issuance i ON i.source = c.source AND i.issued_at >= c.revoked_at AND i.issued_at < $until
-        AND (i.parent_token_id = c.token_id OR (i.outcome <> 'success' AND (i.token_id = c.token_id OR i.grant_id = c.grant_id)))
+        AND i.outcome <> 'error'
+        AND (i.parent_token_id = c.token_id OR (i.outcome = 'denied' AND i.kind IN ('token', 'refresh', 'exchange')
+                                                AND (i.token_id = c.token_id OR i.grant_id = c.grant_id)))
 ),
 exposed AS (
     SELECT v.source, v.revocation_event, count(DISTINCT x.token_id) AS children
@@ -161,6 +163,17 @@ FROM judged
                 *logs_from_to("10 09:00", "10 18:00"),
             ),
             ({"verdict": "violation", "token_id": "t1"},),
+        ),
+        Example(
+            "a refresh that failed for a fault of the server, and a refused consent, tell nothing of the refresh token",
+            (
+                token("10 11:00", "rt1", ["mail.read"], token_kind="refresh"),
+                revoked("10 12:00", token_id="rt1"),
+                refreshed("10 12:30", "t9", "rt1", ["mail.read"], outcome="error"),
+                consent("10 13:00", ["mail.send"], outcome="denied"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            ({"verdict": "violation", "token_id": "rt1"},),
         ),
         Example(
             "alive, revoked, never tried again",
