@@ -221,7 +221,12 @@ def world(rng, source):
         issuance.append(row)
         if rng.random() < 0.1:  # reported again, with another expiry
             issuance.append(
-                {**row, "event_id": event("i"), "issued_at": issued_at + 8 * SECOND, "expires_at": moment()}
+                {
+                    **row,
+                    "event_id": event("i"),
+                    "issued_at": issued_at + 8 * SECOND,
+                    "expires_at": rng.choice([moment(), moment(), None]),
+                }
             )
     revocation = []
     for _ in range(rng.randrange(0, 5)):

@@ -21,6 +21,11 @@ def tokens_of(world):
     for token_id, rows in born.items():
         first = min(rows, key=lambda row: (row["issued_at"], row["event_id"]))
         ends = [row["expires_at"] for row in rows if row["expires_at"] is not None]
+        told_at = max((row["issued_at"] for row in rows if row["expires_at"] is not None), default=None)
+        if told_at is not None and any(
+            row["kind"] == "credential" and row["expires_at"] is None and row["issued_at"] > told_at for row in rows
+        ):
+            ends = []  # a key that was issued again, until nobody says when
         tokens[token_id] = {**first, "expires_at": max(ends, default=None)}
     return tokens
 

@@ -1,19 +1,21 @@
 """INT-2: calls before the token was issued, or after it expired."""
 
 from grantlens.rules.evidence import ISSUE_USE, TOKEN, WORKED, Evidence, Way
-from grantlens.rules.example import Example, token, use
+from grantlens.rules.example import Example, revoked, token, use
 from grantlens.rules.rule import Rule
+
+_KEY = {"kind": "credential", "token_kind": "api_key"}
 
 RULE = Rule(
     id="INT-2",
-    version=1,
+    version=2,
     name="outside_life",
     key=("token_id",),
     question="Which tokens worked before they were issued, or after they expired?",
     severity="high",
     remedy="Before: look at the clocks. After: the resource server does not check expiry.",
     basis="RFC 9068 section 4; RFC 7519 section 4.1.4",
-    needs=("named_caller", "clock_error", "token"),
+    needs=("named_caller", "clock_error", "token", "effective_revocation"),
     # The life is the token's own: nothing but the token joins.
     rests_on=Evidence(
         (
@@ -30,6 +32,11 @@ RULE = Rule(
 WITH watched AS (
     SELECT c.caller_id, c.source, c.tenant, c.token_id, c.client_id, c.client_name, c.subject_id, c.grant_id, c.resource_server,
            t.issued_at, t.expires_at, t.scopes, t.batch_id, t.line_no, t.event_id,
+           -- What switches a key on again, or renews a token of the same id, is no sign that it had not been issued before.
+           (t.kind = 'refresh' AND t.parent_token_id IS NULL)
+               OR (t.kind = 'credential' AND EXISTS (
+                   SELECT 1 FROM effective_revocation r
+                   WHERE r.source = t.source AND r.token_id = t.token_id AND r.revoked_at <= t.issued_at)) AS may_be_older,
            t.issued_at - to_microseconds(((u.after_s + k.before_s) * 1000000)::BIGINT) AS surely_before,
            t.expires_at + to_microseconds(((u.before_s + k.after_s + coalesce(s.leeway_seconds, 60)) * 1000000)::BIGINT) AS surely_after
     FROM named_caller c
@@ -45,9 +52,11 @@ outside AS (
         AND (u.used_at < w.surely_before OR u.used_at > w.surely_after)
     WHERE u.outcome = 'success' AND u.used_at >= $since AND u.used_at < $until
 )
-SELECT 'violation' AS verdict, 'high' AS severity,
+SELECT CASE WHEN bool_or(late) OR NOT bool_and(may_be_older) THEN 'violation' ELSE 'indeterminate' END AS verdict, 'high' AS severity,
        coalesce(max(client_name), max(client_id), 'An unnamed client')
-           || CASE WHEN bool_or(late) THEN ' used a token after it had expired' ELSE ' used a token before it was issued' END AS title,
+           || CASE WHEN bool_or(late) THEN ' used a token after it had expired'
+                   WHEN bool_and(may_be_older) THEN ' used a token before the first record of its issue'
+                   ELSE ' used a token before it was issued' END AS title,
        source, tenant, max(client_id) AS client_id, max(subject_id) AS subject_id, max(grant_id) AS grant_id, token_id,
        CASE WHEN count(DISTINCT resource_server) = 1 THEN min(resource_server) END AS resource_server,
        any_value(scopes) AS scopes,
@@ -56,7 +65,9 @@ SELECT 'violation' AS verdict, 'high' AS severity,
            'before_issue': count(*) FILTER (NOT late),
            'after_expiry': count(*) FILTER (late),
            'earliest_before_issue_s': round(max(epoch_us(issued_at) - epoch_us(used_at)) FILTER (NOT late) / 1e6, 6),
-           'latest_after_expiry_s': round(max(epoch_us(used_at) - epoch_us(expires_at)) FILTER (late) / 1e6, 6)}) AS detail,
+           'latest_after_expiry_s': round(max(epoch_us(used_at) - epoch_us(expires_at)) FILTER (late) / 1e6, 6),
+           'reason': CASE WHEN NOT bool_or(late) AND bool_and(may_be_older)
+                          THEN 'the record renewed it or switched it on again: when it was issued is not in the logs' END}) AS detail,
        'token' AS join_key,
        CASE WHEN $every_call THEN list(usage_id ORDER BY used_at, call_event)
             ELSE list(usage_id ORDER BY used_at, call_event)[1:19] || list(usage_id ORDER BY used_at, call_event)[-1:] END AS calls,
@@ -96,6 +107,25 @@ GROUP BY source, tenant, token_id
         Example(
             "in the second of its issuance",
             (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 09:00", "GET /v1/messages/7")),
+        ),
+        Example(
+            "a key that was issued again, until nobody says when",
+            (
+                token("10 09:00", "k1", ["mail.read"], "10 10:00", **_KEY),
+                token("10 09:30", "k1", ["mail.read"], **_KEY),
+                use("10 11:00", "GET /v1/messages/7", "k1"),
+            ),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "a key that is older than the log was switched off, and on again",
+            (
+                use("10 09:00", "GET /v1/messages/7", "k1"),
+                revoked("10 10:00", token_id="k1", kind="disable"),
+                token("10 11:00", "k1", ["mail.read"], **_KEY),
+            ),
+            ({"verdict": "indeterminate", "token_id": "k1", "detail": {"before_issue": 1}},),
         ),
     ),
 )
