@@ -110,7 +110,7 @@ used AS (
 -- Tokens with which the scope could have been used: made while it was held, and not known to lack it.
 session AS (
     SELECT h.source, h.grant_id, h.scope, count(*) AS sessions
-    FROM held h
+    FROM holding h
     JOIN token t ON t.source = h.source AND t.grant_id = h.grant_id
     WHERE t.issued_at >= h.held_from AND t.issued_at < h.held_until
       AND coalesce(t.token_kind, 'access') NOT IN ('refresh', 'id', 'code')

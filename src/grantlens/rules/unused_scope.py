@@ -52,7 +52,7 @@ _OTHERS = (
 
 RULE = Rule(
     id="PRV-1",
-    version=3,
+    version=4,
     name="unused_scope",
     key=("grant_id", "scope"),
     question="Which granted scopes were never needed, and how sure can we be after this much observation?",
@@ -218,6 +218,21 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
                         "sessions": 91,
                     },
                 },
+            ),
+        ),
+        Example(
+            "a scope that was taken away and given again: no session while it was not held counts",
+            (
+                consent("01 08:00", ["mail.read", "files.read"]),
+                revoked("03 08:00", "grant", kind="downgrade", scopes_removed=["files.read"]),
+                token("04 08:00", "t1", None),
+                consent("05 08:00", ["files.read"]),
+                use("04 09:00", "GET /v1/messages/7"),
+                *_OTHERS,
+            ),
+            (
+                {"verdict": "clear", "detail": {"scope": "mail.read", "sessions": 1}},
+                {"verdict": "indeterminate", "detail": {"scope": "files.read", "sessions": 0}},
             ),
         ),
         Example(
