@@ -46,24 +46,25 @@ def allowed(world, grant, moment):
             if named or client_gone or subject_gone:
                 steps.append((row["revoked_at"], 0, row))
     # At one moment the end comes first, then what is taken away, then what is given.
-    open_, ended_before, vague, held = False, False, False, set()
+    open_, ended_before, vague, named, held = False, False, False, False, set()
     for stamp, what, row in sorted(steps, key=lambda step: step[:2]):
         if stamp > moment:
             break
         if what == 0:
-            open_, ended_before, vague, held = False, True, False, set()
+            open_, ended_before, vague, named, held = False, True, False, False, set()
         elif what == 1:
             held -= set(row["scopes_removed"])
         elif row["kind"] in OPENERS or not ended_before:
             open_ = True
             vague |= row["kind"] == "consent" and row["scopes"] is None
+            named |= row["scopes"] is not None
             held |= set(row["scopes"] or [])
         elif open_:
+            named |= row["scopes"] is not None
             held |= set(row["scopes"] or [])
     if not open_:
         return None
-    known = not vague and any(row["scopes"] is not None for row in openings)
-    return sorted(held) if known else "unknown"
+    return sorted(held) if named and not vague else "unknown"
 
 
 def told(rows, source, grant, moment):

@@ -7,8 +7,8 @@ RELATION = Relation(
     "What each grant allowed, as half-open intervals. A consent opens a grant or adds to it, a downgrade "
     "takes away, a revocation of the grant, its client or its subject ends it, and only a fresh consent "
     "opens it again - as a new grant interval, also where the provider reuses the id. A grant that is older than its first "
-    "consent in the log is opened by its first token and holds what its tokens held. From a consent that does not say to what, "
-    "the scopes are not known.",
+    "consent in the log is opened by its first token and holds what its tokens held. The scopes are not known before the first record that names "
+    "any, nor from a consent that does not say to what.",
     """
 WITH opening AS (
     SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_name, subject_kind,
@@ -22,9 +22,7 @@ WITH opening AS (
 grant_party AS (
     SELECT source, grant_id, min(tenant) AS tenant, min(client_id) AS client_id, min(client_name) AS client_name,
            min(subject_id) AS subject_id, min(subject_name) AS subject_name, min(subject_kind) AS subject_kind,
-           bool_or(is_consent) AS by_consent, min(changed_at) AS first_opened_at,
-           -- a grant that named scopes and now holds none holds the empty list; one that never named any is unknown
-           bool_or(scopes IS NOT NULL) AS scopes_known
+           bool_or(is_consent) AS by_consent, min(changed_at) AS first_opened_at
     FROM opening
     GROUP BY source, grant_id
 ),
@@ -97,18 +95,19 @@ scope_change AS (
     QUALIFY e.added IS DISTINCT FROM lag(e.added) OVER (
         PARTITION BY i.source, i.grant_id, i.opened_at, e.scope ORDER BY e.changed_at)
 ),
-vague AS (
-    SELECT i.source, i.grant_id, i.opened_at, min(o.changed_at) AS vague_from
+-- A grant of which scopes were named and that now holds none holds the empty list; one of which none was named yet is unknown.
+named AS (
+    SELECT i.source, i.grant_id, i.opened_at,
+           min(CASE WHEN o.scopes IS NOT NULL THEN o.changed_at END) AS named_from, min(CASE WHEN o.is_vague THEN o.changed_at END) AS vague_from
     FROM opening o
     JOIN interval_of i ON i.source = o.source AND i.grant_id = o.grant_id
         AND o.changed_at >= i.opened_at AND (i.ended_at IS NULL OR o.changed_at < i.ended_at)
-    WHERE o.is_vague
     GROUP BY i.source, i.grant_id, i.opened_at
 ),
 boundary AS (
     SELECT source, grant_id, opened_at, changed_at FROM scope_change
     UNION
-    SELECT source, grant_id, opened_at, vague_from FROM vague
+    SELECT source, grant_id, opened_at, unnest([named_from, vague_from]) FROM named
     UNION
     SELECT source, grant_id, opened_at, opened_at FROM interval_of
 ),
@@ -126,18 +125,19 @@ segment AS (
            list(h.scope ORDER BY h.scope) FILTER (h.scope IS NOT NULL) AS scopes
     FROM boundary b
     LEFT JOIN held h USING (source, grant_id, opened_at, changed_at)
+    WHERE b.changed_at IS NOT NULL
     GROUP BY b.source, b.grant_id, b.opened_at, b.changed_at
 )
 SELECT s.source, p.tenant, s.grant_id, p.client_id, p.client_name, p.subject_id, p.subject_name, p.subject_kind,
        i.opened_at, i.ended_at, i.ended_by,
        s.valid_from,
        coalesce(s.next_change, i.ended_at, 'infinity'::TIMESTAMPTZ) AS valid_until,
-       CASE WHEN p.scopes_known AND s.valid_from < coalesce(v.vague_from, 'infinity'::TIMESTAMPTZ) THEN coalesce(s.scopes, []) END AS scopes,
+       CASE WHEN s.valid_from >= n.named_from AND s.valid_from < coalesce(n.vague_from, 'infinity'::TIMESTAMPTZ) THEN coalesce(s.scopes, []) END AS scopes,
        p.by_consent
 FROM segment s
 JOIN interval_of i USING (source, grant_id, opened_at)
 JOIN grant_party p USING (source, grant_id)
-LEFT JOIN vague v USING (source, grant_id, opened_at)
+JOIN named n USING (source, grant_id, opened_at)
 """,
     needs=("issued", "effective_revocation"),
 )

@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="OOS-1",
-    version=3,
+    version=4,
     name="out_of_scope",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions did no granted scope permit at that moment?",
@@ -235,6 +235,15 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
             (
                 consent("10 09:00", None),
                 use("10 09:30", "DELETE /v1/messages/7", None, grant_id="g1"),
+                consent("10 10:00", ["mail.read"]),
+            ),
+            ({"verdict": "indeterminate", "detail": {"held": None}},),
+        ),
+        Example(
+            "a grant older than the log, before the first record that names a scope of it",
+            (
+                token("10 09:00", "t1", None, "10 12:00"),
+                use("10 09:30", "DELETE /v1/messages/7"),
                 consent("10 10:00", ["mail.read"]),
             ),
             ({"verdict": "indeterminate", "detail": {"held": None}},),
