@@ -13,13 +13,22 @@ RULE = Rule(
     severity="high",
     remedy="Find out why the resource server let the call pass, then close that gap or grant the scope knowingly.",
     basis="RFC 6749 section 3.3; RFC 6750 section 3.1; MCP authorization, scope checks",
-    needs=("used_pair", "judged_question", "scope_set", "named_caller", "operation_class"),
+    needs=("used_pair", "other_set", "judged_question", "scope_set", "named_caller", "operation_class"),
     # The token's own scopes, else those the call repeats, else the grant's at that moment; unknown scopes or operations are undecided.
     rests_on=Evidence(scopes_of_a_call("catalogue", says=(WORKED,))),
     sql="""
-WITH judged AS (
-    SELECT p.*, coalesce(j.verdict, 'unknown') AS judgement, x.scopes, coalesce(j.ambiguous_list, false) AS ambiguous_list,
-           CASE WHEN p.container THEN 'a batch: what it did is not in this row'
+-- Permitted by what the grant held just before or after, and too near to tell.
+WITH beside AS (
+    SELECT DISTINCT n.first_no
+    FROM other_set n
+    LEFT JOIN judged_question j ON j.operation_id = n.operation_id AND j.set_id = n.set_id AND j.application IS NOT DISTINCT FROM n.application
+    WHERE j.verdict IS DISTINCT FROM 'out_of_scope'
+),
+judged AS (
+    SELECT p.*, CASE WHEN b.first_no IS NULL THEN coalesce(j.verdict, 'unknown') ELSE 'unknown' END AS judgement,
+           x.scopes, coalesce(j.ambiguous_list, false) AS ambiguous_list,
+           CASE WHEN b.first_no IS NOT NULL AND j.verdict = 'out_of_scope' THEN 'the call and a change of the grant are closer than the clocks can tell'
+                WHEN p.container THEN 'a batch: what it did is not in this row'
                 WHEN p.operation_id IS NULL THEN 'no catalogue knows the operation'
                 WHEN p.set_id IS NULL THEN 'no log says which scopes were held'
                 ELSE j.why_unknown END AS why_unknown,
@@ -28,6 +37,7 @@ WITH judged AS (
     LEFT JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application IS NOT DISTINCT FROM p.application
     LEFT JOIN scope_set x ON x.set_id = p.set_id
     LEFT JOIN cat_operation y ON y.op_id = p.operation_id
+    LEFT JOIN beside b ON b.first_no = p.first_no
     JOIN named_caller c ON c.caller_id = p.caller_id
     -- What is open to everyone needs no scope, whatever is known of those held.
     WHERE p.outcome = 'success' AND NOT p.ended AND coalesce(j.verdict, 'unknown') IN ('out_of_scope', 'unknown')
@@ -238,6 +248,24 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
                 consent("10 10:00", ["mail.read"]),
             ),
             ({"verdict": "indeterminate", "detail": {"held": None}},),
+        ),
+        Example(
+            "a call seconds before the consent that permits it, and one seconds after a scope was taken away: either may be first",
+            (
+                consent("10 09:00", ["mail.read"]),
+                use("10 09:59:58.5", "POST /v1/messages", None, grant_id="g1"),
+                consent("10 10:00", ["mail.send"]),
+                revoked("10 11:00", "grant", kind="downgrade", scopes_removed=["mail.read"]),
+                use("10 11:00:02", "GET /v1/messages/7", None, grant_id="g1"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "operation": None,
+                    "events": 2,
+                    "detail": {"reasons": ["the call and a change of the grant are closer than the clocks can tell"]},
+                },
+            ),
         ),
         Example(
             "a grant older than the log, before the first record that names a scope of it",
