@@ -160,7 +160,12 @@ def issued_after(log):
                     if token.get("parent_token_id") in parents and token["kind"] != "exchange"
                 }
 
-            line = children(roots) & late
+            given_for = log.covered(revocation) | roots  # what was exchanged for a token that was over
+            line = (children(roots) & late) | {
+                name
+                for name in late
+                if log.tokens[name]["kind"] == "exchange" and log.tokens[name].get("parent_token_id") in given_for
+            }
             while not children(line) <= line:
                 line |= children(line)
             found |= line
@@ -173,7 +178,13 @@ def issued_after(log):
                 for record in log.issuance
             )
             if not excused:
-                proven = stamp(token) - ERROR > ended_at + ERROR
+                maybe = name not in line and any(
+                    record["kind"] == "consent"
+                    and record["grant_id"] == token["grant_id"]
+                    and ended_at - 2 * ERROR <= stamp(record) <= stamp(token) + 2 * ERROR
+                    for record in log.issuance
+                )
+                proven = stamp(token) - ERROR > ended_at + ERROR and not maybe
                 verdicts[name] = "violation" if proven or verdicts.get(name) == "violation" else "indeterminate"
     return verdicts
 

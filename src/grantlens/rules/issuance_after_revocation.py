@@ -4,9 +4,11 @@ from grantlens.rules.evidence import ENDED, ENDED_GRANT, GRANT, ISSUE_END, NAMED
 from grantlens.rules.example import Example, consent, refreshed, revoked, token
 from grantlens.rules.rule import Rule
 
+_KEY = {"kind": "credential", "token_kind": "api_key"}
+
 RULE = Rule(
     id="REV-2",
-    version=3,
+    version=4,
     name="issuance_after_revocation",
     key=("token_id",),
     question="Which tokens were issued after the revocation of their grant or refresh token?",
@@ -44,20 +46,25 @@ WITH RECURSIVE from_grant AS (
                  AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)))
     WHERE r.target_kind = 'grant'
 ),
--- Children, and theirs, of a revoked refresh token. A client or person that was disabled may be enabled again, its tokens with it.
-revoked_refresh AS (
-    SELECT c.source, c.revocation_event, c.revoked_at, c.token_id
+-- Children, and theirs, of a revoked refresh token, and what was exchanged for any revoked token: the server took it for good.
+-- A client or person that was disabled may be enabled again, its tokens with it; a key too, until then it is covered.
+revoked_token AS (
+    SELECT c.source, c.revocation_event, c.revoked_at, c.token_id, c.token_kind = 'refresh' OR c.is_target AS begets, c.covered_until
     FROM covered_token c
     JOIN effective_revocation r USING (source, revocation_event)
-    WHERE c.token_kind = 'refresh' AND (r.target_kind NOT IN ('client', 'subject') OR r.kind = 'revoke')
+    WHERE c.token_id IS NOT NULL AND (r.target_kind NOT IN ('client', 'subject') OR r.kind = 'revoke')
     UNION
-    SELECT r.source, r.revocation_event, r.revoked_at, r.token_id
-    FROM effective_revocation r WHERE r.target_kind IN ('token', 'credential') AND r.token_id IS NOT NULL
+    SELECT r.source, r.revocation_event, r.revoked_at, r.token_id, true, 'infinity'::TIMESTAMPTZ
+    FROM effective_revocation r
+    WHERE r.target_kind IN ('token', 'credential') AND r.token_id IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM covered_token c
+                      WHERE c.source = r.source AND c.revocation_event = r.revocation_event AND c.token_id = r.token_id)
 ),
 lineage AS (
     SELECT v.source, v.revocation_event, t.token_id
-    FROM revoked_refresh v
-    JOIN token t ON t.source = v.source AND t.parent_token_id = v.token_id AND t.kind <> 'exchange' AND t.issued_at > v.revoked_at
+    FROM revoked_token v
+    JOIN token t ON t.source = v.source AND t.parent_token_id = v.token_id AND (v.begets OR t.kind = 'exchange')
+        AND t.issued_at > v.revoked_at AND t.issued_at < v.covered_until
     UNION
     SELECT d.source, d.revocation_event, t.token_id
     FROM lineage d
@@ -73,32 +80,38 @@ timed AS (
     SELECT c.source, c.token_id, r.tenant, r.revoked_at,
            {'revoked_at': r.revoked_at, 'event_id': r.revocation_event, 'batch_id': r.batch_id, 'line_no': r.line_no, 'join_key': c.join_key} AS ended,
            t.client_id, t.client_name, t.subject_id, t.grant_id, t.scopes, t.issued_at, t.batch_id, t.line_no, t.event_id,
-           t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from AS proven
+           t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from AS proven,
+           -- A fresh consent starts a new grant, also where the provider reuses the id. It brings no refresh token back to life.
+           coalesce(i.issued_at > r.revoked_at AND i.issued_at <= t.issued_at, false) AS fresh,
+           i.issued_at IS NOT NULL AS maybe_fresh
     FROM candidate c
     JOIN effective_revocation r ON r.source = c.source AND r.revocation_event = c.revocation_event
     JOIN token t ON t.source = c.source AND t.token_id = c.token_id
     JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
+    -- A consent that the clocks cannot put before the revocation, nor after the token.
+    LEFT JOIN issued i ON c.join_key <> 'token' AND i.source = t.source AND i.kind = 'consent'
+        AND (i.grant_id = t.grant_id
+             OR (i.tenant IS NOT DISTINCT FROM t.tenant AND i.client_id = t.client_id AND i.subject_id IS NOT DISTINCT FROM t.subject_id
+                 AND (i.grant_id IS NULL OR r.grant_id IS NULL)))
+        AND i.issued_at + to_microseconds(((k.after_s + r.before_s) * 1000000)::BIGINT) >= r.revoked_at
+        AND i.issued_at - to_microseconds(((k.before_s + k.after_s) * 1000000)::BIGINT) <= t.issued_at
     WHERE t.issued_at >= $since AND t.issued_at < $until
-      -- A fresh consent starts a new grant, also where the provider reuses the id. It brings no refresh token back to life.
-      AND (c.join_key = 'token' OR NOT EXISTS (
-          SELECT 1 FROM issued i
-          WHERE i.source = t.source AND i.kind = 'consent'
-            AND (i.grant_id = t.grant_id
-                 OR (i.tenant IS NOT DISTINCT FROM t.tenant AND i.client_id = t.client_id AND i.subject_id IS NOT DISTINCT FROM t.subject_id
-                     AND (i.grant_id IS NULL OR r.grant_id IS NULL)))
-            AND i.issued_at > r.revoked_at AND i.issued_at <= t.issued_at))
+    QUALIFY NOT bool_or(fresh) OVER (PARTITION BY c.source, c.token_id, r.revocation_event)
 )
-SELECT CASE WHEN bool_or(proven) THEN 'violation' ELSE 'indeterminate' END AS verdict,
+SELECT CASE WHEN bool_or(proven AND NOT maybe_fresh) THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'critical' AS severity,
-       coalesce(max(client_name), max(client_id), 'An unnamed client') || CASE WHEN bool_or(proven)
-           THEN ' got a new token after the revocation' ELSE ' got a new token so near the revocation that either may have come first' END AS title,
+       coalesce(max(client_name), max(client_id), 'An unnamed client') || CASE WHEN bool_or(proven AND NOT maybe_fresh) THEN ' got a new token after the revocation'
+           WHEN bool_or(proven) THEN ' got a new token after the revocation, and may have got a new consent before it'
+           ELSE ' got a new token so near the revocation that either may have come first' END AS title,
        source, max(tenant) AS tenant, max(client_id) AS client_id, max(subject_id) AS subject_id, max(grant_id) AS grant_id, token_id,
        any_value(scopes) AS scopes,
        min(revoked_at) AS first_seen, max(issued_at) AS last_seen, 2 AS events,
        to_json({
            'revocation_event': min(ended).event_id,
            'issued_after_s': round((epoch_us(max(issued_at)) - epoch_us(min(revoked_at))) / 1e6, 6),
-           'reason': CASE WHEN NOT bool_or(proven) THEN 'the issuance and the revocation are closer than the clocks can tell' END}) AS detail,
+           'reason': CASE WHEN bool_or(proven AND NOT maybe_fresh) THEN NULL
+                          WHEN bool_or(proven) THEN 'a consent lies so near that the clocks cannot tell whether it came in between'
+                          ELSE 'the issuance and the revocation are closer than the clocks can tell' END}) AS detail,
        min(ended).join_key AS join_key,
        [{'seen_at': min(revoked_at), 'batch_id': min(ended).batch_id, 'line_no': min(ended).line_no, 'event_id': min(ended).event_id},
         {'seen_at': max(issued_at), 'batch_id': max(batch_id), 'line_no': max(line_no), 'event_id': max(event_id)}] AS records,
@@ -185,6 +198,17 @@ GROUP BY source, token_id
             ({"verdict": "violation", "token_id": "t2"},),
         ),
         Example(
+            "a revoked access token was exchanged for a new one",
+            (
+                token("10 09:01", "t1", ["mail.read"], "10 18:00"),
+                revoked("10 12:00"),
+                token(
+                    "10 13:00", "x1", ["mail.read"], kind="exchange", parent_token_id="t1", grant_id="g2", client_id="b"
+                ),
+            ),
+            ({"verdict": "violation", "token_id": "x1", "client_id": "b", "grant_id": "g2", "join_key": "token"},),
+        ),
+        Example(
             "consent to another grant of the same client and person revives none",
             (
                 consent("10 09:00", ["mail.read"]),
@@ -203,6 +227,25 @@ GROUP BY source, token_id
                 revoked("10 12:00", "grant"),
                 consent("10 12:30", ["mail.read"]),
                 token("10 13:00", "t2", ["mail.read"]),
+            ),
+        ),
+        Example(
+            "a token that was exchanged before the end of its parent is none",
+            (
+                token("10 09:01", "t1", ["mail.read"], "10 18:00"),
+                token(
+                    "10 11:00", "x1", ["mail.read"], kind="exchange", parent_token_id="t1", grant_id="g2", client_id="b"
+                ),
+                revoked("10 12:00"),
+            ),
+        ),
+        Example(
+            "a key was switched off, and on again before it got a session",
+            (
+                token("10 09:01", "k1", ["mail.read"], **_KEY),
+                revoked("10 10:00", token_id="k1", kind="disable"),
+                token("10 11:00", "k1", ["mail.read"], **_KEY),
+                token("10 12:00", "t1", ["mail.read"], parent_token_id="k1", grant_id="g2"),
             ),
         ),
         Example(
@@ -239,6 +282,27 @@ GROUP BY source, token_id
                 refreshed("10 12:00:03.5", "t2", "rt1", ["mail.read"]),
             ),
             ({"verdict": "indeterminate", "token_id": "t2"},),
+        ),
+        Example(
+            "a consent logged a second before the revocation, or after the token: the clocks cannot tell whether it came in between",
+            (
+                consent("10 09:00", ["mail.read"]),
+                consent("10 11:59:59.5", ["mail.read"]),
+                revoked("10 12:00", "grant"),
+                token("10 13:00", "t2", ["mail.read"]),
+                consent("11 09:00", ["mail.read"], "g2"),
+                revoked("11 12:00", "grant", grant_id="g2", event_id="r2"),
+                token("11 13:00", "t3", ["mail.read"], grant_id="g2"),
+                consent("11 13:00:01.5", ["mail.read"], "g2"),
+            ),
+            tuple(
+                {
+                    "verdict": "indeterminate",
+                    "token_id": name,
+                    "title": "app got a new token after the revocation, and may have got a new consent before it",
+                }
+                for name in ("t2", "t3")
+            ),
         ),
     ),
 )
