@@ -1,19 +1,20 @@
-"""Calls so near a change of their grant that the clocks cannot tell which scopes were held."""
+"""What else may have been held at a call, beside the scopes of its grant."""
 
 from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "other_set",
-    "Pairs of used_pair whose scopes are the grant's, and whose calls all lie so near a moment at which these came or went "
-    "that the clocks cannot tell which was first. set_id is what was held on the other side of that moment; NULL where that "
-    "is not known.",
+    "For pairs of used_pair whose scopes are the grant's: which other set may have been held, and why. Either all their calls lie so "
+    "near a moment at which scopes came or went that the clocks cannot tell which was first: then it is the set on the other side "
+    "of that moment. Or an admin gave the client a grant for everyone beside the person's own: then it is that one's. set_id is NULL where "
+    "the other set is not known.",
     """
 WITH spread AS (
     SELECT source, max(CASE WHEN log = 'usage' THEN before_s END) AS call_before_s, max(CASE WHEN log = 'usage' THEN after_s END) AS call_after_s,
            max(CASE WHEN log <> 'usage' THEN before_s END) AS change_before_s, max(CASE WHEN log <> 'usage' THEN after_s END) AS change_after_s
     FROM clock_error GROUP BY source
 )
-SELECT DISTINCT p.first_no, p.operation_id, p.application, o.set_id
+SELECT p.first_no, p.operation_id, p.application, o.set_id, 'the call and a change of the grant are closer than the clocks can tell' AS why
 FROM used_pair p
 JOIN named_caller c ON c.caller_id = p.caller_id
 JOIN spread k ON k.source = c.source
@@ -24,7 +25,17 @@ WHERE p.outcome = 'success' AND NOT p.ended AND p.operation_id IS NOT NULL AND s
         AND p.last_used_at - to_microseconds(((k.call_before_s + k.change_after_s) * 1000000)::BIGINT) <= s.valid_from)
        OR (o.valid_from = s.valid_until
            AND p.first_used_at + to_microseconds(((k.call_after_s + k.change_before_s) * 1000000)::BIGINT) >= s.valid_until))
+UNION
+SELECT p.first_no, p.operation_id, p.application, x.set_id, 'the client holds a grant for everyone beside this one'
+FROM used_pair p
+JOIN named_caller c ON c.caller_id = p.caller_id
+JOIN caller_segment s ON s.segment_id = p.segment_id
+JOIN grant_state g ON g.source = c.source AND g.tenant IS NOT DISTINCT FROM c.tenant AND g.client_id = c.client_id
+    AND g.subject_id IS NULL AND g.subject_kind = 'user' AND g.grant_id <> s.grant_id
+    AND g.valid_from <= p.last_used_at AND g.valid_until > p.first_used_at
+LEFT JOIN scope_set x ON x.scopes = g.scopes
+WHERE p.outcome = 'success' AND NOT p.ended AND p.operation_id IS NOT NULL AND s.scopes_from = 'grant' AND c.subject_id IS NOT NULL
 """,
-    needs=("used_pair", "named_caller", "caller_segment", "clock_error"),
+    needs=("used_pair", "named_caller", "caller_segment", "clock_error", "grant_state", "scope_set"),
     windowed=True,
 )

@@ -4,8 +4,8 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "question",
-    "Each combination of operation, scope set and kind of principal that occurs, or may have occurred beside a change of the "
-    "grant, once, with a number. A million calls come down to a few thousand questions.",
+    "Each combination of operation, scope set and kind of principal that occurs, or may have occurred (see other_set), "
+    "once, with a number. A million calls come down to a few thousand questions.",
     """
 SELECT row_number() OVER (ORDER BY operation_id, set_id, application) AS question_id, operation_id, set_id, application
 FROM (

@@ -17,17 +17,18 @@ RULE = Rule(
     # The token's own scopes, else those the call repeats, else the grant's at that moment; unknown scopes or operations are undecided.
     rests_on=Evidence(scopes_of_a_call("catalogue", says=(WORKED,))),
     sql="""
--- Permitted by what the grant held just before or after, and too near to tell.
+-- Permitted by what may have been held instead.
 WITH beside AS (
-    SELECT DISTINCT n.first_no
+    SELECT n.first_no, min(n.why) AS why
     FROM other_set n
     LEFT JOIN judged_question j ON j.operation_id = n.operation_id AND j.set_id = n.set_id AND j.application IS NOT DISTINCT FROM n.application
     WHERE j.verdict IS DISTINCT FROM 'out_of_scope'
+    GROUP BY n.first_no
 ),
 judged AS (
     SELECT p.*, CASE WHEN b.first_no IS NULL THEN coalesce(j.verdict, 'unknown') ELSE 'unknown' END AS judgement,
            x.scopes, coalesce(j.ambiguous_list, false) AS ambiguous_list,
-           CASE WHEN b.first_no IS NOT NULL AND j.verdict = 'out_of_scope' THEN 'the call and a change of the grant are closer than the clocks can tell'
+           CASE WHEN b.first_no IS NOT NULL AND j.verdict = 'out_of_scope' THEN b.why
                 WHEN p.container THEN 'a batch: what it did is not in this row'
                 WHEN p.operation_id IS NULL THEN 'no catalogue knows the operation'
                 WHEN p.set_id IS NULL THEN 'no log says which scopes were held'
@@ -264,6 +265,22 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
                     "operation": None,
                     "events": 2,
                     "detail": {"reasons": ["the call and a change of the grant are closer than the clocks can tell"]},
+                },
+            ),
+        ),
+        Example(
+            "an admin's consent for everyone permits what the person's own does not: the token may hold both",
+            (
+                consent("10 08:00", ["mail.read"], "g-all", subject_id=None, consent_kind="admin"),
+                consent("10 08:30", ["mail.send"]),
+                token("10 09:00", "t1", None, "10 12:00"),
+                use("10 09:30", "GET /v1/messages/7"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "grant_id": "g1",
+                    "detail": {"reasons": ["the client holds a grant for everyone beside this one"]},
                 },
             ),
         ),
