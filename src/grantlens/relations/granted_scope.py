@@ -70,6 +70,15 @@ call AS (
     JOIN named_caller c ON c.caller_id = p.caller_id
     -- A call with a token that is over still shows a need, unless the grant itself was over.
     WHERE p.outcome = 'success' AND NOT p.grant_ended
+    UNION ALL
+    -- What a person's own grant did not permit, and a grant for everyone beside it did, needed that one.
+    SELECT c.source, o.grant_id, 'client_subject', p.caller_id, p.operation_id, o.set_id, p.application,
+           p.events, p.first_used_at, p.last_used_at, p.first_no, p.last_no
+    FROM other_set o
+    JOIN used_pair p ON p.first_no = o.first_no
+    JOIN named_caller c ON c.caller_id = p.caller_id
+    JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application IS NOT DISTINCT FROM p.application
+    WHERE o.grant_id IS NOT NULL AND j.verdict = 'out_of_scope'
 ),
 mapped AS (
     SELECT source, grant_id, sum(events) AS calls,
@@ -162,7 +171,9 @@ LEFT JOIN record r ON r.source = h.source AND r.grant_id = h.grant_id
         "named_caller",
         "possible_grant",
         "covered_time",
+        "other_set",
         "question",
+        "judged_question",
         "credited_scope",
         "token",
         "issued",

@@ -6,15 +6,15 @@ RELATION = Relation(
     "other_set",
     "For pairs of used_pair whose scopes are the grant's: which other set may have been held, and why. Either all their calls lie so "
     "near a moment at which scopes came or went that the clocks cannot tell which was first: then it is the set on the other side "
-    "of that moment. Or an admin gave the client a grant for everyone beside the person's own: then it is that one's. set_id is NULL where "
-    "the other set is not known.",
+    "of that moment. Or an admin gave the client a grant for everyone beside the person's own: then it is that of this grant_id. set_id is NULL "
+    "where the other set is not known.",
     """
 WITH spread AS (
     SELECT source, max(CASE WHEN log = 'usage' THEN before_s END) AS call_before_s, max(CASE WHEN log = 'usage' THEN after_s END) AS call_after_s,
            max(CASE WHEN log <> 'usage' THEN before_s END) AS change_before_s, max(CASE WHEN log <> 'usage' THEN after_s END) AS change_after_s
     FROM clock_error GROUP BY source
 )
-SELECT p.first_no, p.operation_id, p.application, o.set_id, 'the call and a change of the grant are closer than the clocks can tell' AS why
+SELECT p.first_no, p.operation_id, p.application, o.set_id, 'the call and a change of the grant are closer than the clocks can tell' AS why, NULL AS grant_id
 FROM used_pair p
 JOIN named_caller c ON c.caller_id = p.caller_id
 JOIN spread k ON k.source = c.source
@@ -26,7 +26,7 @@ WHERE p.outcome = 'success' AND NOT p.ended AND p.operation_id IS NOT NULL AND s
        OR (o.valid_from = s.valid_until
            AND p.first_used_at + to_microseconds(((k.call_after_s + k.change_before_s) * 1000000)::BIGINT) >= s.valid_until))
 UNION
-SELECT p.first_no, p.operation_id, p.application, x.set_id, 'the client holds a grant for everyone beside this one'
+SELECT p.first_no, p.operation_id, p.application, x.set_id, 'the client holds a grant for everyone beside this one', g.grant_id
 FROM used_pair p
 JOIN named_caller c ON c.caller_id = p.caller_id
 JOIN caller_segment s ON s.segment_id = p.segment_id
