@@ -36,6 +36,33 @@ def allowed_window(server, said, life):
     return 0 if modes == {"introspection"} else None
 
 
+def sessions(world):
+    """Return the revoked sessions, until they are issued again."""
+    never = {"token_id": None, "grant_id": None, "expires_at": None}
+    return [
+        {
+            **row,
+            **never,
+            "revocation_event": row["event_id"],
+            "covered_until": min(
+                (
+                    issue["issued_at"]
+                    for issue in world["issuance"]
+                    if issue["outcome"] == "success"
+                    and issue.get("session_id") == row["session_id"]
+                    and issue["issued_at"] > row["revoked_at"]
+                ),
+                default=2**63 - 1,
+            ),
+        }
+        for row in world["revocation"]
+        if row["target_kind"] == "session"
+        and row.get("session_id")
+        and row["outcome"] == "success"
+        and row["kind"] in ("revoke", "disable")
+    ]
+
+
 def followed(world, covered, callers, since, until):
     """Return what was tried after each revocation of one world, by (revocation, token, grant, server)."""
     late, early = clock(world, "usage")
@@ -46,7 +73,10 @@ def followed(world, covered, callers, since, until):
     tries = defaultdict(list)
     for cover in covered:
         for caller in callers:
-            if cover["token_id"] is not None:
+            if cover["target_kind"] == "session" and cover["token_id"] is None:
+                if caller["token_known"] or caller["session_id"] != cover["session_id"]:
+                    continue
+            elif cover["token_id"] is not None:
                 if caller["token_id"] != cover["token_id"]:
                     continue
             elif caller["token_known"] or caller["grant_id"] != cover["grant_id"]:
@@ -120,10 +150,13 @@ def test_what_was_tried_after_each_revocation(bench, worlds, seed, since, until)
         assert key not in told[row["source"]]
         told[row["source"]][key] = row
     covered, callers = bench.answers("covered_token"), bench.answers("named_caller")
+    in_session = {row["caller_id"]: row["session_id"] for row in bench.rows("SELECT * FROM usage_caller")}
+    callers = [{**row, "session_id": in_session[row["caller_id"]]} for row in callers]
     for world in laid:
+        mine = [row for row in covered if row["source"] == world["source"]] + sessions(world)
         expected = followed(
             world,
-            [row for row in covered if row["source"] == world["source"] and row["revoked_at"] < ends],
+            [row for row in mine if row["revoked_at"] < ends],
             [row for row in callers if row["source"] == world["source"]],
             begins,
             ends,

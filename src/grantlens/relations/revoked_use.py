@@ -9,10 +9,24 @@ RELATION = Relation(
     "be after the revocation only if the two clocks' intervals do not touch; one in the same second counts as "
     "touching. Only a refusal because of the token, before its expiry, is a denial. The bounds describe the "
     "end of the last success (T2 of an uneven enforcement). allowed_s is the window in which the server is "
-    "documented to go on accepting the token; NULL where nothing says so. A revocation from before the window is here only if "
+    "documented to go on accepting the token; NULL where nothing says so. Calls that name a revoked session and no token that is "
+    "known are uses of the session: token and grant are NULL then. A revocation from before the window is here only if "
     "what it ended worked within the window.",
     """
-WITH recent AS (
+WITH ended AS (
+    SELECT *, NULL AS session_id FROM covered_token
+    UNION ALL
+    -- The session itself, until it is issued again.
+    SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
+           r.target_kind, r.initiator, r.batch_id, r.line_no,
+           NULL, NULL, NULL, r.client_id, r.subject_id, NULL, NULL, NULL,
+           coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ), true, NULL, r.session_id
+    FROM effective_revocation r
+    LEFT JOIN issued i ON i.source = r.source AND i.session_id = r.session_id AND i.issued_at > r.revoked_at
+    WHERE r.target_kind = 'session' AND r.session_id IS NOT NULL
+    GROUP BY ALL
+),
+recent AS (
     SELECT DISTINCT c.source, c.token_id, c.grant_id, c.token_known
     FROM named_caller c
     SEMI JOIN (SELECT caller_id FROM usage_row WHERE outcome = 'success' AND used_at >= $since AND used_at < $until) USING (caller_id)
@@ -21,7 +35,7 @@ watched AS (
     SELECT v.*, c.caller_id, c.resource_server, c.validation, 'token' AS join_key,
            u.before_s AS use_before_s, u.after_s AS use_after_s,
            coalesce(i.before_s, 0) AS issue_before_s
-    FROM covered_token v
+    FROM ended v
     JOIN named_caller c ON c.source = v.source AND c.token_id = v.token_id
     LEFT JOIN clock_error i ON i.source = v.source AND i.tenant IS NOT DISTINCT FROM v.tenant AND i.log = 'issuance'
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
@@ -29,12 +43,19 @@ watched AS (
       AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.token_id = v.token_id))
     UNION ALL
     SELECT v.*, c.caller_id, c.resource_server, c.validation, c.join_key, u.before_s, u.after_s, 0
-    FROM covered_token v
+    FROM ended v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     WHERE v.token_id IS NULL AND v.revoked_at < $until
       AND (v.revoked_at >= $since
            OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.grant_id = v.grant_id AND NOT n.token_known))
+    UNION ALL
+    SELECT v.*, c.caller_id, c.resource_server, c.validation, 'session', u.before_s, u.after_s, 0
+    FROM ended v
+    JOIN usage_caller k ON k.source = v.source AND k.session_id = v.session_id
+    JOIN named_caller c ON c.caller_id = k.caller_id AND NOT c.token_known
+    JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
+    WHERE v.revoked_at < $until
 ),
 attempt AS (
     SELECT w.source, w.revocation_event, w.token_id, w.grant_id, w.resource_server,
@@ -104,7 +125,7 @@ allowed AS (
     FROM summed s
     JOIN (SELECT DISTINCT ON (source, revocation_event, token_id, grant_id) *,
                  CASE WHEN expires_at IS NOT NULL THEN greatest(0, epoch(expires_at - revoked_at)) END AS life_left_s
-          FROM covered_token ORDER BY source, revocation_event, token_id, grant_id, issued_at) v
+          FROM ended ORDER BY source, revocation_event, token_id, grant_id, issued_at) v
         ON v.source = s.source AND v.revocation_event = s.revocation_event
         AND v.token_id IS NOT DISTINCT FROM s.token_id AND v.grant_id IS NOT DISTINCT FROM s.grant_id
     LEFT JOIN server p ON p.resource_server = s.resource_server
@@ -122,6 +143,6 @@ SELECT *,
 FROM allowed
 WHERE revoked_at >= $since OR last_success_at >= $since
 """,
-    needs=("covered_token", "named_caller", "clock_error", "operation_class"),
+    needs=("covered_token", "effective_revocation", "issued", "named_caller", "clock_error", "operation_class"),
     windowed=True,
 )

@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-1",
-    version=3,
+    version=4,
     name="use_after_revocation",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which tokens still worked after they were revoked, and for how long?",
@@ -107,6 +107,27 @@ ANTI JOIN revoked_use u ON u.source = p.source AND u.revocation_event = p.revoca
     AND u.grant_id = p.grant_id AND u.resource_server IS NOT DISTINCT FROM p.resource_server AND u.successes > 0
 """,
     fires=(
+        Example(
+            "calls that name the revoked session, while another session of the grant lives on",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 18:00", session_id="s1"),
+                token("10 11:30", "t2", ["mail.read"], "10 18:00", session_id="s2"),
+                revoked("10 12:00", "session", session_id="s1"),
+                use("10 12:30", "GET /v1/messages/7", None, session_id="s1"),
+                use("10 12:40", "GET /v1/messages/7", "t2", session_id="s2"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "critical",
+                    "token_id": None,
+                    "grant_id": None,
+                    "join_key": "session",
+                    "events": 2,
+                    "detail": {"uses_after": 1, "last_success_s": 1800.0},
+                },
+            ),
+        ),
         Example(
             "it was revoked before the window, and worked within it",
             (
