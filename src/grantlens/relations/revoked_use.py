@@ -10,7 +10,7 @@ RELATION = Relation(
     "touching. Only a refusal because of the token, before its expiry, is a denial. The bounds describe the "
     "end of the last success (T2 of an uneven enforcement). allowed_s is the window in which the server is "
     "documented to go on accepting the token; NULL where nothing says so. Calls that name a revoked session and no token that is "
-    "known are uses of the session: token and grant are NULL then. A revocation from before the window is here only if "
+    "known are uses of the session: token and grant are NULL then. Whose access it was the calls say where nothing else does. A revocation from before the window is here only if "
     "what it ended worked within the window.",
     """
 WITH ended AS (
@@ -32,7 +32,7 @@ recent AS (
     SEMI JOIN (SELECT caller_id FROM usage_row WHERE outcome = 'success' AND used_at >= $since AND used_at < $until) USING (caller_id)
 ),
 watched AS (
-    SELECT v.*, c.caller_id, c.resource_server, c.validation, 'token' AS join_key,
+    SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.resource_server, c.validation, 'token' AS join_key,
            u.before_s AS use_before_s, u.after_s AS use_after_s,
            coalesce(i.before_s, 0) AS issue_before_s
     FROM ended v
@@ -42,7 +42,7 @@ watched AS (
     WHERE v.revoked_at < $until
       AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.token_id = v.token_id))
     UNION ALL
-    SELECT v.*, c.caller_id, c.resource_server, c.validation, c.join_key, u.before_s, u.after_s, 0
+    SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.resource_server, c.validation, c.join_key, u.before_s, u.after_s, 0
     FROM ended v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
@@ -50,7 +50,7 @@ watched AS (
       AND (v.revoked_at >= $since
            OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.grant_id = v.grant_id AND NOT n.token_known))
     UNION ALL
-    SELECT v.*, c.caller_id, c.resource_server, c.validation, 'session', u.before_s, u.after_s, 0
+    SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.resource_server, c.validation, 'session', u.before_s, u.after_s, 0
     FROM ended v
     JOIN usage_caller k ON k.source = v.source AND k.session_id = v.session_id
     JOIN named_caller c ON c.caller_id = k.caller_id AND NOT c.token_known
@@ -60,7 +60,7 @@ watched AS (
 attempt AS (
     SELECT w.source, w.revocation_event, w.token_id, w.grant_id, w.resource_server,
            w.revoked_at, w.certain_from, w.before_s, w.after_s, w.use_before_s, w.use_after_s,
-           w.expires_at, w.validation, w.join_key,
+           w.expires_at, w.validation, w.join_key, w.caller_client_id, w.caller_subject_id,
            u.used_at, u.usage_id, u.event_id, u.target_id,
            u.outcome = 'success' AS success,
            u.outcome = 'denied' AND u.denial_reason = 'token'
@@ -90,6 +90,8 @@ summed AS (
            min(join_key) AS join_key,
            max(use_before_s) AS use_before_s, max(use_after_s) AS use_after_s,
            CASE WHEN min(validation) = max(validation) THEN min(validation) END AS validation,  -- calls that contradict each other say nothing
+           CASE WHEN min(caller_client_id) = max(caller_client_id) THEN min(caller_client_id) END AS caller_client_id,
+           CASE WHEN min(caller_subject_id) = max(caller_subject_id) THEN min(caller_subject_id) END AS caller_subject_id,
            count(*) AS attempts,
            count(*) FILTER (success) AS successes,
            count(*) FILTER (success AND proven) AS uses_after,
@@ -112,7 +114,7 @@ summed AS (
 allowed AS (
     SELECT s.*, v.tenant, v.revoked_at, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
            v.batch_id AS revocation_batch_id, v.line_no AS revocation_line_no,
-           v.token_kind, v.client_id, v.subject_id, v.scopes, v.expires_at, v.is_target, v.alive,
+           v.token_kind, coalesce(v.client_id, s.caller_client_id) AS client_id, coalesce(v.subject_id, s.caller_subject_id) AS subject_id, v.scopes, v.expires_at, v.is_target, v.alive,
            CASE coalesce(p.validation::VARCHAR, CASE WHEN p.bound_seconds IS NOT NULL THEN 'push' END)
                WHEN 'introspection' THEN coalesce(p.bound_seconds, 0)
                WHEN 'cached' THEN CASE WHEN coalesce(p.cache_seconds, p.bound_seconds) IS NOT NULL

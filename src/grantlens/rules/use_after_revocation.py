@@ -112,18 +112,18 @@ ANTI JOIN revoked_use u ON u.source = p.source AND u.revocation_event = p.revoca
             (
                 token("10 11:00", "t1", ["mail.read"], "10 18:00", session_id="s1"),
                 token("10 11:30", "t2", ["mail.read"], "10 18:00", session_id="s2"),
-                revoked("10 12:00", "session", session_id="s1"),
+                revoked("10 12:00", "session", session_id="s1", client_id=None, subject_id=None),
                 use("10 12:30", "GET /v1/messages/7", None, session_id="s1"),
                 use("10 12:40", "GET /v1/messages/7", "t2", session_id="s2"),
             ),
             (
                 {
                     "verdict": "violation",
-                    "severity": "critical",
+                    "title": "app used access after its revocation",
+                    "subject_id": "ann",
                     "token_id": None,
                     "grant_id": None,
                     "join_key": "session",
-                    "events": 2,
                     "detail": {"uses_after": 1, "last_success_s": 1800.0},
                 },
             ),
