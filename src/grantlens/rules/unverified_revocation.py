@@ -52,14 +52,18 @@ WITH alive AS (
 tried AS (
     SELECT DISTINCT source, revocation_event FROM revoked_use WHERE tests > 0
 ),
--- A refresh is a try too, refused or not; a fault of the server answers nothing, and who asks for consent tries no token.
+-- A refresh is a try too, refused or not, and so is what a revoked grant gave without a new consent: REV-2 tells of what worked.
+-- A fault of the server answers nothing, and who asks for consent tries no token.
 refresh_tried AS (
     SELECT DISTINCT c.source, c.revocation_event
     FROM covered_token c
     JOIN issuance i ON i.source = c.source AND i.issued_at >= c.revoked_at AND i.issued_at < $until
         AND i.outcome <> 'error'
-        AND (i.parent_token_id = c.token_id OR (i.outcome = 'denied' AND i.kind IN ('token', 'refresh', 'exchange')
-                                                AND (i.token_id = c.token_id OR i.grant_id = c.grant_id)))
+        AND (i.parent_token_id = c.token_id
+             OR (i.kind IN ('token', 'refresh', 'exchange')
+                 AND (i.outcome = 'denied' AND (i.token_id = c.token_id OR i.grant_id = c.grant_id)
+                      OR c.target_kind = 'grant' AND c.token_id IS NULL AND i.grant_id = c.grant_id
+                         AND i.issued_at > c.revoked_at AND i.issued_at < c.covered_until)))
 ),
 exposed AS (
     SELECT v.source, v.revocation_event, count(DISTINCT x.token_id) AS children
@@ -176,6 +180,17 @@ FROM judged
             ({"verdict": "violation", "token_id": "rt1"},),
         ),
         Example(
+            "a token of a new consent tests no revocation of the consent before",
+            (
+                consent("10 09:01", ["mail.read"]),
+                revoked("10 12:00", "grant"),
+                consent("10 12:30", ["mail.read"]),
+                token("10 13:00", "t2", ["mail.read"], "10 14:00"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            ({"verdict": "violation", "grant_id": "g1"},),
+        ),
+        Example(
             "alive, revoked, never tried again",
             (
                 token("10 11:00", "t1", ["mail.read"], "10 13:00"),
@@ -210,6 +225,15 @@ FROM judged
                 token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
                 revoked("10 12:00", token_id="rt1"),
                 refreshed("10 13:00", "t2", "rt1", ["mail.read"], "10 14:00"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+        ),
+        Example(
+            "the revoked grant gave a new token without a new consent, which REV-2 tells",
+            (
+                consent("10 09:01", ["mail.read"]),
+                revoked("10 12:00", "grant"),
+                token("10 13:00", "t2", ["mail.read"], "10 14:00"),
                 *logs_from_to("10 09:00", "10 18:00"),
             ),
         ),
