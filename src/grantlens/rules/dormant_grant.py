@@ -8,7 +8,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=3,
+    version=4,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -56,8 +56,7 @@ WITH standing AS (
     GROUP BY source, tenant, grant_id
 ),
 refresh AS (
-    SELECT t.source, t.grant_id, max(t.issued_at) AS last_refresh_at,
-           bool_or(c.token_id IS NULL AND (t.expires_at IS NULL OR t.expires_at > $until)) AS alive
+    SELECT t.source, t.grant_id, bool_or(c.token_id IS NULL AND (t.expires_at IS NULL OR t.expires_at > $until)) AS alive
     FROM token t
     LEFT JOIN (SELECT DISTINCT source, token_id FROM covered_token WHERE revoked_at < $until) c
         ON c.source = t.source AND c.token_id = t.token_id
@@ -65,9 +64,13 @@ refresh AS (
     GROUP BY t.source, t.grant_id
 ),
 refreshable AS (
-    SELECT s.*, r.last_refresh_at
+    SELECT s.*, f.last_refresh_at
     FROM standing s
     LEFT JOIN refresh r ON r.source = s.source AND r.grant_id = s.grant_id
+    LEFT JOIN (
+        SELECT source, grant_id, max(issued_at) AS last_refresh_at FROM issued
+        WHERE kind = 'refresh' AND issued_at < $until GROUP BY source, grant_id
+    ) f ON f.source = s.source AND f.grant_id = s.grant_id
     WHERE r.alive OR (r.grant_id IS NULL AND len(list_filter(s.scopes, lambda x: lower(x) LIKE '%offline_access')) > 0)
 ),
 -- The silence may have begun before the window: what was called until then is read too, of who may speak for these grants.
@@ -153,7 +156,7 @@ SELECT CASE WHEN coalesce(strays, false) OR share < $min_coverage THEN 'indeterm
            'last_refresh_at': strftime(last_refresh_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
            'silent_days': date_diff('day', silent_from, $until),
            'retired': coalesce(status = 'retired', false),
-           'reason': CASE WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither token nor grant'
+           'reason': CASE WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which an issuance is known'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence' END}) AS detail,
        CASE WHEN by_pair OR grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,
@@ -169,9 +172,17 @@ FROM judged
                 consent("01 08:00", ["mail.read", "offline_access"]),
                 token("01 08:01", "rt1", ["mail.read", "offline_access"], token_kind="refresh"),
                 use("02 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+                refreshed("18 09:00", "t2", "rt1", ["mail.read"], "18 10:00"),
                 *logs_from_to("01 08:00", "20 08:00"),
             ),
-            ({"verdict": "violation", "severity": "high", "grant_id": "g1", "detail": {"retired": False}},),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "high",
+                    "grant_id": "g1",
+                    "detail": {"retired": False, "last_refresh_at": "2026-07-18T09:00:00.000000Z"},
+                },
+            ),
             parameters={"dormant_days": 10},
         ),
         Example(
@@ -284,6 +295,24 @@ FROM judged
             ),
             parameters={"dormant_days": 10},
             declared=IN_PART,
+        ),
+        Example(
+            "a call names a token of which no issuance is known: it may be of this grant",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                use("19 09:00", "GET /v1/messages/7", "t-unseen"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "last_refresh_at": None,
+                        "reason": "calls that may be of this grant name neither it nor a token of which an issuance is known",
+                    },
+                },
+            ),
+            parameters={"dormant_days": 10},
         ),
         Example(
             "a call of the client does not say for whom it was made",
