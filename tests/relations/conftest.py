@@ -219,13 +219,14 @@ def world(rng, source):
         }
         tokens.append(row)
         issuance.append(row)
-        if rng.random() < 0.1:  # reported again, with another expiry
+        if rng.random() < 0.1:  # reported again, with another expiry, perhaps with other scopes
             issuance.append(
                 {
                     **row,
                     "event_id": event("i"),
                     "issued_at": issued_at + 8 * SECOND,
                     "expires_at": rng.choice([moment(), moment(), None]),
+                    "scopes": rng.choice([row["scopes"], some(scopes)]),
                 }
             )
     revocation = []

@@ -26,7 +26,12 @@ def tokens_of(world):
             row["kind"] == "credential" and row["expires_at"] is None and row["issued_at"] > told_at for row in rows
         ):
             ends = []  # a key that was issued again, until nobody says when
-        tokens[token_id] = {**first, "expires_at": max(ends, default=None)}
+        scopes = {tuple(sorted(row["scopes"])) for row in rows if row["scopes"] is not None}
+        tokens[token_id] = {
+            **first,
+            "expires_at": max(ends, default=None),
+            "scopes": first["scopes"] if len(scopes) < 2 else None,
+        }
     return tokens
 
 

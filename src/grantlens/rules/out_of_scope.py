@@ -174,6 +174,14 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
     ),
     silent=(
         Example(
+            "a key that was renewed with another scope",
+            (
+                token("10 09:00", "k1", ["mail.read"], kind="credential", token_kind="api_key"),
+                token("10 10:00", "k1", ["mail.read", "mail.write"], kind="credential", token_kind="api_key"),
+                use("10 11:00", "DELETE /v1/messages/7", "k1"),
+            ),
+        ),
+        Example(
             "what is open to everyone needs no scope, whatever was held",
             (use("10 09:05", "GET /v1/status", None, "jobs.example", grant_id="g-unseen"),),
         ),
