@@ -1,5 +1,6 @@
 """What collectors put around a record: Elastic and Filebeat keep the provider's own event inside theirs, as text or object, EventBridge
-of Amazon as `detail`."""
+of Amazon as `detail`.
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
