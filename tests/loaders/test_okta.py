@@ -418,7 +418,11 @@ def test_a_universal_logout_ends_what_an_app_holds_of_a_person_and_cleared_sessi
     assert (out["kind"], out["target_kind"], out["client_id"], out["subject_id"]) == ("revoke", "policy", CLIENT, USER)
     assert out["issued_before"] == out["revoked_at"]
     assert (cleared["kind"], cleared["target_kind"], cleared["subject_id"]) == ("revoke", "session", USER)
-    assert (cleared["session_id"], cleared["client_id"], cleared["initiator"]) == (None, None, "admin")  # not the admin's
+    assert (cleared["session_id"], cleared["client_id"], cleared["initiator"]) == (
+        None,
+        None,
+        "admin",
+    )  # not the admin's
     assert loaded.ignored == {"sign-in of a person": 1}
     assert [row["reason"] for row in loaded.rejected] == ["names no client"]
 

@@ -273,7 +273,9 @@ def test_logout_or_timeout(load, flag, kind, initiator):
 
 def test_a_logout_of_an_oauth_session_may_be_a_revoked_token_and_one_without_a_user_is_of_many(load):
     oauth = line("Logout", USER_INITIATED_LOGOUT="0", APP_TYPE="2514")
-    many = line("Logout", seconds=1, USER_INITIATED_LOGOUT="0", USER_ID="", SESSION_KEY="", LOGIN_KEY="", USER_NAME=None)
+    many = line(
+        "Logout", seconds=1, USER_INITIATED_LOGOUT="0", USER_ID="", SESSION_KEY="", LOGIN_KEY="", USER_NAME=None
+    )
     one, batch = load([oauth, many]).rows["revocation"]
     assert (one["kind"], one["initiator"], one["actor_id"], one["session_id"]) == ("revoke", None, None, "login key")
     assert one["reason"] == "Logout: revoked or timed out"
