@@ -280,7 +280,7 @@ def test_a_source_without_a_known_loader_is_told_by_its_rows(holding):
 
     store = Store(":memory:")
     path = holding(GOOGLE).engine.path.replace("store.duckdb", "log.ndjson")
-    store.load(path, loader=replace(loaders()["google_workspace"], name="of_our_own"))
+    store.load(path, loader=replace(loaders()["google_workspace"], name="of_our_own", dialect=None))
     (source,) = held(store)
     assert source.source.carries == (), "nobody says what its silence means"
     assert source.source.join("issuance", "usage").strength == "client and subject"
