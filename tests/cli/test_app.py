@@ -32,6 +32,13 @@ def test_help_explains_every_argument(run, words):
         assert about.strip() or follows.startswith(" " * 26), f"{names} is not explained"
 
 
+def test_help_needs_no_known_width(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")
+    ran = run("load", "--help")
+    assert ran.code == 0, ran.err
+    assert max(map(len, ran.out.splitlines()[2:])) > 30
+
+
 def test_help_lists_every_command(run):
     ran = run("--help")
     assert all(f"\n  {words.split()[0]} " in ran.out for words in WORDS)

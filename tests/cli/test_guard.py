@@ -83,6 +83,7 @@ def test_a_stream_that_the_shell_closed_takes_what_is_written_to_it(command, tmp
         (IsADirectoryError(21, "Is a directory", "a.json"), "is a folder"),
         (NotADirectoryError(20, "Not a directory", "a.json"), "not a folder"),
         (OSError(5, "Input/output error", "a.json"), "Input/output error"),
+        (OSError(28, "No space left on device", "bundled.ipynb", None, "a.json"), "no room left"),
     ],
 )
 def test_an_error_of_the_system_names_the_file(raising, run, error, word):

@@ -71,7 +71,7 @@ def _forget_stdout() -> None:
 
 
 def _explain(error: OSError) -> tuple[str, str]:
-    name = error.filename if isinstance(error.filename, str) else "the output"
+    name = next((name for name in (error.filename2, error.filename) if isinstance(name, str)), "the output")
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
             return f"There is no room left to write {name}.", "Free some space, then run the same command again."

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
 
 WIDEST = 100
+NARROWEST = 40
+"""Narrower windows break the lines themselves; where no width is known, COLUMNS may be 0."""
+
 LEFT = 26
 """Width of the left column, indent and gap included."""
 
@@ -60,7 +63,7 @@ def _entry(names: str, about: str, width: int) -> str:
 
 
 def _width(console: Console) -> int:
-    return min(console.width, WIDEST)
+    return max(NARROWEST, min(console.width, WIDEST))
 
 
 def _text(value: Any) -> str:
@@ -76,4 +79,4 @@ def _text(value: Any) -> str:
 
 
 def _write(console: Console, text: str = "") -> None:
-    console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console.print(text, width=_width(console), highlight=False, markup=False, emoji=False, soft_wrap=True)
