@@ -1,9 +1,11 @@
+import errno
 import hashlib
 import json
 import os
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -288,6 +290,13 @@ def test_where_nothing_can_be_written_an_error_says_so(result, tmp_path):
     with pytest.raises(GrantlensError, match="cannot be written: Not a directory"):
         result.to_html(tmp_path / "file" / "q.html")
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_full_disk_is_told_with_what_helps(result, tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "replace", Mock(side_effect=OSError(errno.ENOSPC, "No space left on device")))
+    with pytest.raises(GrantlensError, match="cannot be written: No space left on device") as caught:
+        result.to_json(tmp_path / "q.json")
+    assert caught.value.remedy == "Free some space."
 
 
 def test_an_empty_store_says_so(store):

@@ -1,5 +1,7 @@
+import errno
 import hashlib
 import json
+from unittest.mock import Mock
 
 import pytest
 
@@ -170,6 +172,17 @@ def test_all_findings_are_those_of_the_store(sample_store):
     expected = [f for part in detect.run(sample_store) for f in part.to_dicts() if f["client_id"] == "report-reader"]
     assert [f for part in case.findings for f in part.to_dicts()] == expected
     assert any(f["rule"] == "PRV-4" for f in expected)
+
+
+@pytest.mark.parametrize("stopped", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=repr)
+def test_whoever_is_stopped_while_writing_keeps_the_former_case(sample_store, tmp_path, monkeypatch, stopped):
+    gl.Case(sample_store, client="file-lens").write(tmp_path)
+    former = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr("grantlens.case.case.records", Mock(side_effect=stopped))
+    with pytest.raises((CaseError, KeyboardInterrupt)) as caught:
+        gl.Case(sample_store, client="report-reader").write(tmp_path)
+    assert isinstance(caught.value, KeyboardInterrupt) or caught.value.remedy == "Free some space."
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == former
 
 
 def test_a_written_case_can_be_checked(sample_store, samples, native, tmp_path):

@@ -25,7 +25,7 @@ from grantlens.access_review import (
 from grantlens.access_review import (
     baseline as former,
 )
-from grantlens.errors import GrantlensError, RuleError
+from grantlens.errors import NO_ROOM, GrantlensError, RuleError
 from grantlens.report.encode import REVIEW_SCHEMA, to_json
 from grantlens.rules.rule import SEVERITIES
 from grantlens.view import View
@@ -295,9 +295,8 @@ def _write(path: str | os.PathLike[str] | None, text: str) -> Any:
             shutil.copymode(place, partial)
         partial.replace(place)
     except OSError as error:
-        raise GrantlensError(
-            f"{target} cannot be written: {error.strerror or error}.", "Name a file in a folder you may write to."
-        ) from None
+        remedy = "Free some space." if error.errno in NO_ROOM else "Name a file in a folder you may write to."
+        raise GrantlensError(f"{target} cannot be written: {error.strerror or error}.", remedy) from None
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from grantlens import detect
@@ -21,7 +22,7 @@ from grantlens.case.facts import collect, drop_facts, lay_facts
 from grantlens.case.focus import RELATIONS, drop_focus, lay_focus
 from grantlens.case.narrowed import narrowed
 from grantlens.case.timeline import Timeline, read_timeline
-from grantlens.errors import CaseError
+from grantlens.errors import NO_ROOM, CaseError
 from grantlens.ingest.overwriting import keep_evidence
 from grantlens.report.encode import CASE_SCHEMA, to_json
 from grantlens.view import View, view_of
@@ -178,12 +179,19 @@ class Case:
             raise CaseError(f"The folder {folder} cannot be made: {error.strerror}.", "Name another one.") from None
         document = self.to_dict()
         texts = {PAGE: case_page(document, self._timeline.chart()), DOCUMENT: to_json(document)}
-        written = [_write(folder / name, text) for name, text in texts.items()]
-        written.append(folder / EVIDENCE)
-        with self._laid_out(()) as (engine, _), written[-1].open("w", encoding="utf-8", newline="\n") as out:
-            lay_facts(engine, self.about, self._values)
-            out.writelines(f"{line}\n" for line in records(engine, self.about, self._values))
-        return [*written, _write(folder / CUSTODY, custody_text(custody(document, written)))]
+        try:
+            # Written beside and put in place: whoever is stopped halfway keeps the case that was there.
+            with TemporaryDirectory(prefix=".case-", dir=folder) as beside:
+                written = [_write(Path(beside, name), text) for name, text in texts.items()]
+                written.append(Path(beside, EVIDENCE))
+                with self._laid_out(()) as (engine, _), written[-1].open("w", encoding="utf-8", newline="\n") as out:
+                    lay_facts(engine, self.about, self._values)
+                    out.writelines(f"{line}\n" for line in records(engine, self.about, self._values))
+                written.append(_write(Path(beside, CUSTODY), custody_text(custody(document, written))))
+                return [path.replace(folder / path.name) for path in written]
+        except OSError as error:
+            remedy = "Free some space." if error.errno in NO_ROOM else "Name a folder you may write to."
+            raise CaseError(f"The case cannot be written to {folder}: {error.strerror or error}.", remedy) from None
 
     def __repr__(self) -> str:
         used = self.facts["used"]
