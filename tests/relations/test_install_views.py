@@ -32,7 +32,7 @@ def test_a_relation_that_reads_otherwise_is_written_again(tmp_path, monkeypatch)
     with Store(path) as store:
         before = written(store.engine)
     old = relations.registry()
-    changed = replace(old["token"], sql=f"SELECT *, 1 AS more FROM ({old['token'].sql})")
+    changed = replace(old["token"], sql=f"SELECT *, 1 AS more FROM ({old['token'].sql} -- changed\n)")
     monkeypatch.setattr(relations, "registry", lambda: {**old, "token": changed})
     with Store(path) as store:
         after = written(store.engine)
