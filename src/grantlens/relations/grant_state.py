@@ -96,7 +96,7 @@ scope_change AS (
         PARTITION BY i.source, i.grant_id, i.opened_at, e.scope ORDER BY e.changed_at)
 ),
 -- A grant of which scopes were named and that now holds none holds the empty list; one of which none was named yet is unknown.
-named AS (
+scope_told AS (
     SELECT i.source, i.grant_id, i.opened_at,
            min(CASE WHEN o.scopes IS NOT NULL THEN o.changed_at END) AS named_from, min(CASE WHEN o.is_vague THEN o.changed_at END) AS vague_from
     FROM opening o
@@ -107,7 +107,7 @@ named AS (
 boundary AS (
     SELECT source, grant_id, opened_at, changed_at FROM scope_change
     UNION
-    SELECT source, grant_id, opened_at, unnest([named_from, vague_from]) FROM named
+    SELECT source, grant_id, opened_at, unnest([named_from, vague_from]) FROM scope_told
     UNION
     SELECT source, grant_id, opened_at, opened_at FROM interval_of
 ),
@@ -137,7 +137,7 @@ SELECT s.source, p.tenant, s.grant_id, p.client_id, p.client_name, p.subject_id,
 FROM segment s
 JOIN interval_of i USING (source, grant_id, opened_at)
 JOIN grant_party p USING (source, grant_id)
-JOIN named n USING (source, grant_id, opened_at)
+JOIN scope_told n USING (source, grant_id, opened_at)
 """,
     needs=("issued", "effective_revocation"),
 )

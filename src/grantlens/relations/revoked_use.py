@@ -13,7 +13,7 @@ RELATION = Relation(
     "known are uses of the session: token and grant are NULL then. Whose access it was the calls say where nothing else does. A revocation from before the window is here only if "
     "what it ended worked within the window.",
     """
-WITH ended AS (
+WITH ended_access AS (
     SELECT *, NULL AS session_id FROM covered_token
     UNION ALL
     -- The session itself, until it is issued again.
@@ -35,7 +35,7 @@ watched AS (
     SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.resource_server, c.validation, 'token' AS join_key,
            u.before_s AS use_before_s, u.after_s AS use_after_s,
            coalesce(i.before_s, 0) AS issue_before_s
-    FROM ended v
+    FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.token_id = v.token_id
     LEFT JOIN clock_error i ON i.source = v.source AND i.tenant IS NOT DISTINCT FROM v.tenant AND i.log = 'issuance'
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
@@ -43,7 +43,7 @@ watched AS (
       AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.token_id = v.token_id))
     UNION ALL
     SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.resource_server, c.validation, c.join_key, u.before_s, u.after_s, 0
-    FROM ended v
+    FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     WHERE v.token_id IS NULL AND v.revoked_at < $until
@@ -51,7 +51,7 @@ watched AS (
            OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.grant_id = v.grant_id AND NOT n.token_known))
     UNION ALL
     SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.resource_server, c.validation, 'session', u.before_s, u.after_s, 0
-    FROM ended v
+    FROM ended_access v
     JOIN usage_caller k ON k.source = v.source AND k.session_id = v.session_id
     JOIN named_caller c ON c.caller_id = k.caller_id AND NOT c.token_known
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
@@ -127,7 +127,7 @@ allowed AS (
     FROM summed s
     JOIN (SELECT DISTINCT ON (source, revocation_event, token_id, grant_id) *,
                  CASE WHEN expires_at IS NOT NULL THEN greatest(0, epoch(expires_at - revoked_at)) END AS life_left_s
-          FROM ended ORDER BY source, revocation_event, token_id, grant_id, issued_at) v
+          FROM ended_access ORDER BY source, revocation_event, token_id, grant_id, issued_at) v
         ON v.source = s.source AND v.revocation_event = s.revocation_event
         AND v.token_id IS NOT DISTINCT FROM s.token_id AND v.grant_id IS NOT DISTINCT FROM s.grant_id
     LEFT JOIN server p ON p.resource_server = s.resource_server

@@ -10,14 +10,14 @@ RELATION = Relation(
     "Its scopes are not its own where its records disagree about them: the grant tells which were given when.",
     """
 -- Named once: DuckDB works out the columns of a view anew wherever it stands.
-WITH given AS NOT MATERIALIZED (
+WITH every_issue AS NOT MATERIALIZED (
     FROM issued
 ),
 born AS NOT MATERIALIZED (
     SELECT source, tenant, token_id, token_kind, kind, grant_type, grant_id, parent_token_id, session_id,
            client_id, client_name, subject_id, subject_name, subject_kind, actor_chain, scopes, audience,
            issued_at, expires_at, event_id, batch_id, line_no
-    FROM given
+    FROM every_issue
     WHERE token_id IS NOT NULL AND kind IN ('token', 'refresh', 'exchange', 'credential')
 ),
 -- Few tokens have several records, and only these are put into order.
