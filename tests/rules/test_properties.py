@@ -9,7 +9,7 @@ import pytest
 from grantlens import detect
 from grantlens.report.same import key
 from grantlens.rules import SEVERITIES, VERDICTS, registry
-from grantlens.rules.example import revoked, token
+from grantlens.rules.example import refreshed, revoked, token, use
 
 SEEDS = range(4)
 
@@ -177,3 +177,23 @@ def test_a_silence_is_the_same_wherever_the_window_begins(desk, log_of, kept_goi
         ]
     assert told[0]
     assert all(each == told[0] for each in told)
+
+
+@pytest.mark.parametrize(
+    ("rule", "records"),
+    [
+        (
+            "REV-1",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 18:00"),
+                revoked("10 12:00"),
+                use("10 12:30", "GET /v1/messages/7"),
+            ),
+        ),
+        ("REV-2", (revoked("10 12:00", token_id="rt"), refreshed("10 12:30", "t2", "rt", ["mail.read"]))),
+    ],
+)
+def test_a_logged_event_decides_though_it_is_the_first_of_its_log(desk, rule, records):
+    with desk.store(*(desk.write(f"{number}.ndjson", [record]) for number, record in enumerate(records))) as store:
+        (finding,) = detect.run(store, [rule])[0].to_dicts()
+    assert finding["verdict"] == "violation"

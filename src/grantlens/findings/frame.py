@@ -75,8 +75,8 @@ seen AS (
            coalesce(sum(greatest(0, epoch_us(least(c.covered_until, n.about_until)) - epoch_us(greatest(c.covered_from, n.about_from))))
                FILTER (NOT c.in_part), 0) AS covered_us,
            coalesce(bool_or(c.covered_from <= n.about_from AND c.covered_until >= n.about_from) FILTER (NOT c.in_part), false) AS touched,
-           bool_or(least(c.covered_until, n.about_until) > greatest(c.covered_from, n.about_from)
-                   OR n.about_until <= n.about_from AND c.covered_from <= n.about_from AND c.covered_until >= n.about_from) AS held
+           -- An event at the end of what the verdict rests on was logged, and be it the first of its log.
+           bool_or(c.covered_until > n.about_from OR n.about_until <= n.about_from) AS held
     FROM numbered n
     JOIN covered_time c ON c.source = n.source AND c.log::VARCHAR = n.about_log AND c.tenant IS NOT DISTINCT FROM n.tenant
         AND c.covered_from <= n.about_until AND c.covered_until >= n.about_from
