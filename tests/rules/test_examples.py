@@ -72,6 +72,8 @@ def test_example(rule, kind, example, world, tmp_path):
         left.remove(match)
     assert left == []
     assert all(finding["evidence"] for finding in found if rule.id != "INT-5")
+    undecided = [finding["detail"] for finding in found if finding["verdict"] == "indeterminate"]
+    assert all(detail.get("reason") or detail.get("reasons") for detail in undecided), "not decided, and not said why"
     verdicts = {finding["verdict"] for finding in found}
     if kind == "fires":
         assert example.expect

@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-3",
-    version=2,
+    version=3,
     name="cascade_failure",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which access tokens went on working after their grant or refresh token was revoked?",
@@ -31,7 +31,8 @@ SELECT CASE WHEN u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END A
            'lag_upper_s': round(u.lag_upper_s, 6),
            'uses_after': u.uses_after,
            'censored': u.censored,
-           'allowed_s': round(u.allowed_s, 6)}) AS detail,
+           'allowed_s': round(u.allowed_s, 6),
+           'reason': CASE WHEN u.allowed_s IS NULL THEN 'nothing says how long this server may go on accepting a revoked token' END}) AS detail,
        u.join_key, u.calls,
        [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until

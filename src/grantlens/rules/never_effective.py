@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-4",
-    version=3,
+    version=4,
     name="never_effective",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which revocations never took effect while the token lived?",
@@ -43,7 +43,9 @@ SELECT CASE WHEN u.over AND u.to_the_end THEN 'violation' ELSE 'indeterminate' E
            'uses_after': u.uses_after,
            'censored': u.censored,
            'life_ends_s': round((epoch_us(u.life_ends_at) - epoch_us(u.revoked_at)) / 1e6, 6),
-           'ends_by': CASE WHEN u.over THEN 'expiry' ELSE 'end of window' END}) AS detail,
+           'ends_by': CASE WHEN u.over THEN 'expiry' ELSE 'end of window' END,
+           'reason': CASE WHEN NOT u.over THEN 'the token may live on after the window'
+                          WHEN NOT u.to_the_end THEN 'no call was let in during the last tenth of what the token had left to live' END}) AS detail,
        u.join_key, u.calls,
        [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
