@@ -196,3 +196,22 @@ def test_what_is_taken_to_hold_nothing_to_mask_is_shown_as_it_would_be_masked():
             whole = pattern.sub(instead, whole)
         assert masked(text) == whole[:EXCERPT]
         assert not is_plain or masked(text) == text[:EXCERPT]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ghp_abcdefghijklmnopqrstuvwxyz0123456789\n",
+        '{"ghp_abcdefghijklmnopqrstuvwxyz0123456789": 1}\n',
+        '{"log": "usage", "ghp_abcdefghijklmnopqrstuvwxyz0123456789": 1}\n',
+        "log,ghp_abcdefghijklmnopqrstuvwxyz0123456789\nusage,1\n",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123456789,ghp_abcdefghijklmnopqrstuvwxyz0123456789\n1,2\n",
+    ],
+)
+def test_the_message_about_a_file_that_is_no_log_shows_no_secret(tmp_path, text):
+    path = tmp_path / "keys"
+    path.write_text(text)
+    with Store(":memory:") as store:
+        ((_, message, _),) = store.load(path).failed
+    assert "***" in message
+    assert "ghp_" not in message

@@ -112,6 +112,14 @@ def test_a_bad_record_is_rejected_by_name_and_the_rest_loads(tmp_path, change, r
     assert store.sql("SELECT line_no, reason FROM rejected").to_pylist() == [{"line_no": 2, "reason": reason}]
 
 
+def test_no_nearest_column_is_sought_for_very_many_unknown_ones(tmp_path):
+    good = {"log": "usage", "event_id": "good", "used_at": "2026-01-01T00:00:00Z", "outcome": "success"}
+    store, report = load(tmp_path, [good, good | {f"client_{number}": 1 for number in range(150)}])
+    assert (report.total("usage"), report.total("rejected")) == (1, 1)
+    (reason,) = store.sql("SELECT reason FROM rejected").to_pylist()[0].values()
+    assert reason.startswith("client_0: unknown column; client_100: unknown column; ")
+
+
 def test_a_column_unknown_in_the_whole_file_refuses_the_file(tmp_path):
     record = {"log": "usage", "used_at": "2026-01-01T00:00:00Z", "outcome": "success", "clientid": "c"}
     store, report = load(tmp_path, [record, record])

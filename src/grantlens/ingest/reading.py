@@ -15,6 +15,7 @@ from grantlens.ingest.documents import records_of
 from grantlens.ingest.lines import MAX_LINE, line_chunks
 from grantlens.ingest.pages import Page, page_of
 from grantlens.ingest.scan import scanned
+from grantlens.ingest.secrecy import masked
 from grantlens.ingest.shape import SAMPLE, is_wrapper, looks_like_toml, sampled, shape_of
 from grantlens.ingest.tabular import CsvRows, parquet_chunks, parquet_columns
 
@@ -175,10 +176,10 @@ class Reading:
                 f"{self.path} looks like TOML that people write, no log.",
                 "Add it with grantlens register, server, identities or catalogue add; a mapping is named by --mapping.",
             )
-        seen = head[:60].splitlines()
+        seen = masked(next(iter(head.splitlines()), ""), 60)
         return LoadError(
             f"{self.path} is neither JSON nor CSV nor Parquet, nor lines of text that a loader knows; "
-            f"it begins with {seen[0] if seen else 'blanks'!r}.",
+            f"it begins with {seen or 'blanks'!r}.",
             f"Load the log as its provider exports it, or begin a mapping: grantlens load --explain {self.path}",
         )
 

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from grantlens.errors import LoadError
 from grantlens.ingest.reading import Reading
+from grantlens.ingest.secrecy import masked
 from grantlens.loaders import Loader, Settings, loaders
 
 
@@ -90,7 +91,7 @@ def _unknown(reading: Reading, known: dict[str, Loader]) -> LoadError:
     keys = list(sample[0])
     shared = {name: len(set(keys) & _fields(loader)) for name, loader in known.items()}
     nearest = max(shared, key=lambda name: shared[name], default=None)
-    seen = ", ".join(repr(key)[1:-1][:40] for key in keys[:6]) + (", ..." if len(keys) > 6 else "")
+    seen = ", ".join(masked(repr(key)[1:-1], 40) for key in keys[:6]) + (", ..." if len(keys) > 6 else "")
     remedy = f"Begin a mapping: grantlens load --explain {reading.path}"
     if nearest and shared[nearest]:
         remedy = f"The nearest is {nearest}; if that is right, name it with --loader. If not, begin a mapping: grantlens load --explain {reading.path}"

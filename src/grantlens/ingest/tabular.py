@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import LoadError
 from grantlens.ingest.chunk import RECORDS, Chunk, Lines, int_array, sliced
+from grantlens.ingest.secrecy import masked
 
 if TYPE_CHECKING:
     import os
@@ -47,7 +48,7 @@ class CsvRows:
         self._at_end = False
         self._peeked: list[tuple[int, list[str]]] = []
         self._left = self._rows()
-        twice = sorted(name for name, times in Counter(self.header).items() if times > 1)
+        twice = sorted(masked(name, 60) for name, times in Counter(self.header).items() if times > 1)
         if twice:
             raise LoadError(f"{path}: the header names {', '.join(twice)} twice.", "Give each column one name.")
 

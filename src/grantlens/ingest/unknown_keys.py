@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from grantlens.errors import LoadError
+from grantlens.ingest.secrecy import masked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 UNKNOWN = ": unknown column"
 """What is said of a key that no column is called."""
+
+MANY = 100
+"""So many unknown keys are no misspellings: to seek the nearest column of each would take long."""
 
 
 def refuse_unknown_columns(reading: Reading, loader: Loader) -> None:
@@ -60,7 +64,8 @@ def unknown_keys(engine: Engine, loader: Loader, path: str, *, first: bool) -> p
         for key, records in unknown.items():
             if records == total:
                 raise _refused(path, key, loader.known_keys)
-    reasons = {key: _reason(key, loader.known_keys) for key in sorted(unknown)}
+    among = loader.known_keys if len(unknown) < MANY else frozenset()
+    reasons = {key: _reason(key, among) for key in sorted(unknown)}
     return engine.arrow(
         "SELECT line_no, reason FROM "
         "(SELECT line_no, unnest(TRY(json_keys(line))) AS key FROM chunk_line) "
@@ -77,7 +82,7 @@ def _reason(key: str, known: frozenset[str]) -> str:
 def _refused(path: str, key: str, known: frozenset[str]) -> LoadError:
     near = get_close_matches(key, sorted(known), 1, 0.5)
     return LoadError(
-        f"{path}: unknown column {key[:60]!r}.",
+        f"{path}: unknown column {masked(key, 60)!r}.",
         f"Did you mean {near[0]}?"
         if near
         else "Leave it out: the native format has exactly the columns of the three tables.",
