@@ -161,6 +161,8 @@ def read_document(path: Path, error: type[GrantlensError]) -> Document:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(bad))
         line = _unclosed(text) or (place[1] if place else text.count("\n") + 1)
         raise error(f"{path} line {line}: {str(bad).split(' (at ')[0]}.", "Correct the TOML there.") from None
+    except (ValueError, RecursionError):
+        raise error(f"{path} holds a number or a nesting that nobody writes.", "Check what wrote the file.") from None
     lines = _toml_lines(text)
     top = Entry(
         str(path),

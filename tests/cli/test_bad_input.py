@@ -96,6 +96,14 @@ def test_a_file_with_a_broken_part_is_refused_or_the_part_is_set_aside(run, stor
         assert json.loads(ran.out)["batches"][0]["rejected"] >= 1
 
 
+@pytest.mark.parametrize("text", ["no JSON", "[" * 100_000], ids=["words", "deep"])
+def test_a_key_set_that_is_none(run, store_path, tmp_path, text):
+    (tmp_path / "jwks.json").write_text(text)
+    ran = run("load", store_path, tmp_path, "--jwks", tmp_path / "jwks.json")
+    assert ran.failed_well(), ran
+    assert "jwks.json is no JSON. Save the issuer's jwks_uri as it is." in ran.err
+
+
 def test_a_missing_file(run, store_path):
     ran = run("load", store_path, "logs/gone.ndjson")
     assert ran.failed_well()

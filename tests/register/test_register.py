@@ -154,6 +154,8 @@ C = "[[client]]\nclient_id = 'a'\n"
         (C + "[[review]]\nday = 2026-01-01\n", 4, "no key of a review"),
         (C + "purpose = 'x\n", 3, "Correct the TOML"),
         (C + 'purpose = "it\'s # fine"\nname = "\nkind = "agent"\n', 4, "Correct the TOML"),
+        (C + f"name = {'[' * 5000}{']' * 5000}\n", None, "that nobody writes"),
+        (C + f"name = {'9' * 5000}\n", None, "that nobody writes"),
         ("", None, "holds no client"),
         ("client = 3\n", 1, "must be a table"),
     ],

@@ -41,7 +41,7 @@ def key_set(path: str | os.PathLike[str]) -> dict[str, Any]:
             value = json.load(file)
     except OSError as error:
         raise LoadError(f"{path} cannot be read: {error.strerror}.", "Name the file of the key set.") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise LoadError(f"{path} is no JSON.", "Save the issuer's jwks_uri as it is.") from None
     if not isinstance(value, dict) or not isinstance(value.get("keys"), list):
         raise LoadError(f"{path} holds no key set: no list `keys`.", "Save the issuer's jwks_uri as it is.")
