@@ -12,8 +12,13 @@ from grantlens.window import format_time
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _ALLOWED = {"\n", "\t"}
-_BLANK = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u2800", "\u00a0", "\u034f"}
-"""Letters and spaces that show nothing, though Unicode calls them ordinary."""
+_BLANK = {
+    *("\u115f", "\u1160", "\u3164", "\uffa0", "\u2800", "\u00a0", "\u034f", "\u17b4", "\u17b5"),
+    *map(chr, range(0xFE00, 0xFE0E)),
+    *map(chr, range(0xE0100, 0xE01F0)),
+}
+"""Letters, spaces and selectors of variants that show nothing, though Unicode calls them ordinary: in a row of selectors a whole text
+can hide. The two that choose between letter and picture stay, since names with pictures hold them."""
 
 LONGEST = 2000
 """A longer text is cut in the middle; the JSON has it whole."""

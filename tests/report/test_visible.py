@@ -23,6 +23,11 @@ def test_each_hidden_character_is_named():
     assert visible("a\u202eb\u200bc\x1b[0m\ufeff\U000e0041") == "a⟨U+202E⟩b⟨U+200B⟩c⟨U+001B⟩[0m⟨U+FEFF⟩⟨U+E0041⟩"
 
 
+def test_a_text_that_hides_in_selectors_of_variants_is_shown():
+    assert visible("bot\ufe02\U000e0154\u17b4") == "bot⟨U+FE02⟩⟨U+E0154⟩⟨U+17B4⟩"
+    assert visible("❤\ufe0f") == "❤\ufe0f"
+
+
 def test_a_lone_surrogate_can_be_written():
     visible("\ud800").encode()
 
