@@ -1,5 +1,6 @@
 """Which files a load means: what can be read as a log, and nothing that would let it wait for ever."""
 
+import errno
 import os
 import socket
 import subprocess
@@ -97,3 +98,25 @@ def test_an_empty_name_is_not_the_current_folder(folder):
     ((_, message, remedy),) = report.failed
     assert "An empty name" in message
     assert "'.'" in remedy
+
+
+def test_a_folder_that_may_not_be_read_is_named_and_the_rest_loads(tmp_path, monkeypatch):
+    for name in ("open", "shut"):
+        (tmp_path / name).mkdir()
+        ndjson(tmp_path / name / "a.ndjson", [usage(1)])
+    scan = os.scandir
+
+    def guarded(path):
+        if str(path).endswith("shut"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    for given, loaded in ((tmp_path, 1), (tmp_path / "shut", 0)):
+        with Store(":memory:") as store:
+            report = store.load(given)
+        assert report.total("usage") == loaded
+        ((path, message, remedy),) = report.failed
+        assert path == str(tmp_path / "shut")
+        assert "shut cannot be read: Permission denied." in message
+        assert remedy == "Check its permissions."

@@ -41,32 +41,39 @@ def expand(paths: Iterable[str | os.PathLike[str]], store: str | None = None) ->
     own = {each for end in OWN_ENDS if store and (each := _identity(os.path.realpath(store) + end))}
     for given in paths:
         name = os.fspath(given)
-        found = _files_of(name, own) if name else None  # an unset variable of a script, and not the current folder
+        found = (
+            _files_of(name, own, errors) if name else None
+        )  # an unset variable of a script, and not the current folder
         if found is None:
             errors[name] = _absent(name)
-        elif not found:
+        elif not found and str(Path(name)) not in errors:
             errors[name] = LoadError(f"{name} holds no file.", "Name a folder that holds logs.")
         else:
             files.update(dict.fromkeys(found))
     return list(files), errors
 
 
-def _files_of(name: str, own: Collection[Identity]) -> list[str] | None:
+def _files_of(name: str, own: Collection[Identity], errors: dict[str, LoadError]) -> list[str] | None:
     path = Path(name)
     if path.is_dir():
-        return [file for file in _below(path) if _may_be_log(file, own)]
+        return [file for file in _below(path, errors) if _may_be_log(file, own)]
     if path.exists():
         return [name]
     if glob.has_magic(name):
         matched = sorted(glob.glob(name, recursive=True))
         if matched:
-            return [file for match in matched for file in (_files_of(match, own) or [])]
+            return [file for match in matched for file in (_files_of(match, own, errors) or [])]
     return None
 
 
-def _below(folder: Path) -> list[str]:
+def _below(folder: Path, errors: dict[str, LoadError]) -> list[str]:
+    def note(error: OSError) -> None:
+        errors[error.filename] = LoadError(
+            f"The folder {error.filename} cannot be read: {error.strerror}.", "Check its permissions."
+        )
+
     found = []
-    for root, folders, names in os.walk(folder):
+    for root, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [os.path.join(root, name) for name in names if not name.startswith(".")]
     return sorted(found)
