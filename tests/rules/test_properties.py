@@ -197,3 +197,18 @@ def test_a_logged_event_decides_though_it_is_the_first_of_its_log(desk, rule, re
     with desk.store(*(desk.write(f"{number}.ndjson", [record]) for number, record in enumerate(records))) as store:
         (finding,) = detect.run(store, [rule])[0].to_dicts()
     assert finding["verdict"] == "violation"
+
+
+def test_a_server_is_named_only_where_every_call_names_it(desk):
+    calls = (
+        ("10 08:00", "GET /v1/odd", "t1", {}),
+        ("10 08:01", "GET /v1/odd", "t1", {"server": None}),
+        ("10 08:02", "GET /v1/odd", "t-unseen", {}),
+        ("10 08:03", "GET /v1/odd", "t-unseen", {"server": None}),
+    )
+    records = [token("10 09:00", "t1", ["mail.read"]), *(use(*call, **more) for *call, more in calls)]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        asked = detect.run(store, ["OOS-1", "INT-1", "INT-2"])
+    found = [finding for each in asked for finding in each.to_dicts()]
+    assert {finding["rule"] for finding in found} == {"OOS-1", "INT-1", "INT-2"}
+    assert all(finding["resource_server"] is None for finding in found)

@@ -79,7 +79,7 @@ keyed AS (
     SELECT source, tenant, token_id,
            CASE WHEN token_id IS NULL THEN client END AS client_key, CASE WHEN token_id IS NULL THEN subject END AS subject_key,
            min(client) AS client_id, min(client_name) AS client_name, min(subject) AS subject_id,
-           CASE WHEN count(DISTINCT resource_server) = 1 THEN min(resource_server) END AS resource_server,
+           CASE WHEN count(DISTINCT resource_server) = 1 AND count(resource_server) = count(*) THEN min(resource_server) END AS resource_server,
            bool_or(session_known) AS session_known,
            min(first_used_at) AS first_seen, max(last_used_at) AS last_seen, sum(events)::BIGINT AS events,
            CASE WHEN $every_call THEN list(first_no) ELSE min(first_no, 19) END AS firsts, [max(last_no)] AS lasts

@@ -66,7 +66,7 @@ SELECT CASE WHEN k.operation_key IS NULL THEN 'indeterminate' ELSE 'violation' E
        END AS title,
        k.source, k.tenant, k.client_id, k.subject_id, k.grant_id,
        CASE WHEN count(DISTINCT k.token_id) = 1 AND count(k.token_id) = count(*) THEN min(k.token_id) END AS token_id,
-       CASE WHEN count(DISTINCT k.resource_server) = 1 THEN min(k.resource_server) END AS resource_server,
+       CASE WHEN count(DISTINCT k.resource_server) = 1 AND count(k.resource_server) = count(*) THEN min(k.resource_server) END AS resource_server,
        any_value(o.label) AS operation,
        list_sort(list_distinct(flatten(list(coalesce(k.scopes, []))))) AS scopes,
        min(k.first_used_at) AS first_seen, max(k.last_used_at) AS last_seen, sum(k.events)::BIGINT AS events,

@@ -58,7 +58,7 @@ SELECT CASE WHEN bool_or(late) OR NOT bool_and(may_be_older) THEN 'violation' EL
                    WHEN bool_and(may_be_older) THEN ' used a token before the first record of its issue'
                    ELSE ' used a token before it was issued' END AS title,
        source, tenant, max(client_id) AS client_id, max(subject_id) AS subject_id, max(grant_id) AS grant_id, token_id,
-       CASE WHEN count(DISTINCT resource_server) = 1 THEN min(resource_server) END AS resource_server,
+       CASE WHEN count(DISTINCT resource_server) = 1 AND count(resource_server) = count(*) THEN min(resource_server) END AS resource_server,
        any_value(scopes) AS scopes,
        min(used_at) AS first_seen, max(used_at) AS last_seen, count(*) + 1 AS events,  -- the calls, and the issuance
        to_json({
