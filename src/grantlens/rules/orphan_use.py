@@ -27,7 +27,7 @@ def _undecided(title: str, *records: Mapping[str, Any], reason: str, **declared:
 
 RULE = Rule(
     id="INT-1",
-    version=2,
+    version=3,
     name="orphan_use",
     key=("token_id", "client_id", "subject_id"),
     question="Which calls were made with access that no issuance record explains?",
