@@ -79,4 +79,4 @@ def _text(value: Any) -> str:
 
 
 def _write(console: Console, text: str = "") -> None:
-    console.print(text, width=_width(console), highlight=False, markup=False, emoji=False, soft_wrap=True)
+    print(text, file=console.file)  # rich itself prints nothing where it takes the width for 0
