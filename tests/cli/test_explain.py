@@ -5,7 +5,7 @@ import os
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from grantlens.ingest.explain import explain
@@ -256,6 +256,7 @@ JSON = st.recursive(
 )
 
 
+@example(records=[{"status": "¹"}])  # a digit that is no number
 @given(st.lists(st.dictionaries(st.text(min_size=1, max_size=6), JSON, min_size=1, max_size=4), min_size=1, max_size=3))
 @settings(max_examples=30)
 def test_whatever_stands_in_a_log_the_mapping_to_begin_with_can_be_read(tmp_path_factory, records):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import datetime
 
 import pytest
 
@@ -15,7 +16,7 @@ def test_coverage_lists_stretches_and_what_was_set_aside(run, sample_file):
     whole = json.loads(run("coverage", sample_file, "--json").out)
     assert set(whole) == {"providers", "coverage", "ignored", "rejected"}
     for stretch in whole["coverage"]:
-        assert stretch["covered_from"] < stretch["covered_until"]
+        assert datetime.fromisoformat(stretch["covered_from"]) < datetime.fromisoformat(stretch["covered_until"])
     assert any(stretch["is_gap"] for stretch in whole["coverage"]), "the samples have a planted gap"
 
 

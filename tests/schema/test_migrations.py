@@ -195,13 +195,24 @@ def _other_database(path):
         connection.execute("CREATE TABLE meta (name VARCHAR, value VARCHAR)")
 
 
+def _odd_version(path):
+    _other_database(path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("INSERT INTO meta VALUES ('made_by', 'grantlens'), ('schema_version', '²')")
+
+
 def _empty_file(path):
     path.touch()
 
 
 @pytest.mark.parametrize(
     ("make", "says"),
-    [(_text_file, "no DuckDB file"), (_empty_file, "no DuckDB file"), (_other_database, "no grantlens store")],
+    [
+        (_text_file, "no DuckDB file"),
+        (_empty_file, "no DuckDB file"),
+        (_other_database, "no grantlens store"),
+        (_odd_version, "no grantlens store"),
+    ],
 )
 def test_what_is_no_store_is_refused_and_not_touched(tmp_path, make, says):
     path = tmp_path / "s.duckdb"

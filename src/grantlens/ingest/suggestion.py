@@ -43,7 +43,7 @@ def _is_time(text: str) -> bool:
 
 
 def _is_status(text: str) -> bool:
-    return text.isdigit() and 100 <= int(text) <= 599
+    return bool(re.fullmatch("[1-5][0-9]{2}", text))
 
 
 def _is_address(text: str) -> bool:
@@ -55,7 +55,7 @@ def _is_method(text: str) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    return text.isdigit()
+    return bool(re.fullmatch("[0-9]+", text))
 
 
 def _is_word(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING
 
@@ -111,7 +112,7 @@ def version(engine: Engine) -> int | None:
     if columns != [("name",), ("value",)]:
         raise stranger
     facts = dict(engine.rows("SELECT name, value FROM meta"))
-    if facts.get("made_by") != MADE_BY or not facts.get("schema_version", "").isdigit():
+    if facts.get("made_by") != MADE_BY or not re.fullmatch("[0-9]{1,9}", facts.get("schema_version", "")):
         raise stranger
     return int(facts["schema_version"])
 
