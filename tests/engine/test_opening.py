@@ -75,6 +75,20 @@ def test_other_names_are_free(tmp_path, name, monkeypatch):
     assert (tmp_path / name).read_bytes()[8:12] == b"DUCK"
 
 
+def test_a_file_that_duckdb_itself_holds_open_in_this_process_is_told(tmp_path):
+    path = tmp_path / "acme.duckdb"
+    with closing(Engine(path)) as engine:
+        engine.execute("CREATE TABLE t AS SELECT 1 AS a")
+    with (
+        duckdb.connect(str(path)),
+        pytest.raises(StoreError, match="by a connection of DuckDB that is not grantlens's") as caught,
+    ):
+        Engine(path)
+    assert "Close that one" in caught.value.remedy
+    with closing(Engine(path)), closing(Engine(path)) as second:
+        assert second.value("SELECT a FROM t") == 1
+
+
 def test_a_name_that_is_not_utf8_is_refused(tmp_path):
     with pytest.raises(StoreError, match="has a name that is not UTF-8"):
         Engine(tmp_path / os.fsdecode(b"acme\xff.duckdb"))

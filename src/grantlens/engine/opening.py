@@ -49,6 +49,11 @@ def connect(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(place, read_only=read_only, config=ALONE)
     except duckdb.IOException as error:
         raise _explain(path, error) from None
+    except duckdb.ConnectionException:
+        raise StoreError(
+            f"{path} is open in this process by a connection of DuckDB that is not grantlens's.",
+            "Close that one, and ask by store.sql(...): what it returns DuckDB reads as a table.",
+        ) from None
     except duckdb.Error as error:
         if named_like_a_log(path):
             raise _no_database(path) from None
