@@ -56,12 +56,12 @@ def test_every_event_is_drawn_once():
     ("more", "title"),
     [
         ([], "copilot: 1 use; revoked 10 Aug 2026 11:51:13 UTC"),
-        ([use(86430, "violation")], "copilot: 1 use in violation, the last one 30 s after a revocation"),
+        ([use(86430, "violation")], "copilot: 1 use after a revocation, the last one 30 s later"),
         (
             [use(86400 + 60, "violation"), use(86400 + 5400, "violation"), use(90000, "denied")],
-            "copilot: 2 uses in violation, the last one 90 min after a revocation",
+            "copilot: 2 uses after a revocation, the last one 90 min later",
         ),
-        ([use(700, "violation")], "copilot: 1 use in violation"),
+        ([use(700, "violation")], "copilot: 1 use after a revocation"),
     ],
 )
 def test_titles(more, title):
@@ -83,7 +83,7 @@ def test_a_refused_revocation_is_no_revocation():
 def test_violations_right_after_the_revocation_get_room():
     chart = timeline([*CASE, use(86430, "violation"), use(86460, "violation")])
     assert len(chart.spec["vconcat"]) == 2
-    wrong = [value["start"] for value in marks(chart) if value["state"] == "violation"]
+    wrong = [value["start"] for value in marks(chart) if value["state"] == "worked after a revocation"]
     assert len(wrong) == 4
     wide = timeline([*CASE, use(86400 * 2, "violation")])
     assert "vconcat" not in wide.spec
@@ -99,8 +99,8 @@ def test_the_last_call_of_a_row_that_stands_for_many_is_at_its_end():
         "count": 9,
     }
     chart = timeline([*CASE, many])
-    assert chart.title == "9 uses in violation, the last one 60 s after a revocation"
-    near = next(value for value in marks(chart) if value["state"] == "violation")
+    assert chart.title == "9 uses after a revocation, the last one 60 s later"
+    near = next(value for value in marks(chart) if value["state"] == "worked after a revocation")
     assert near["end"] - near["start"] == 30_000  # the panel after the revocation shows it to its end
 
 
@@ -116,7 +116,7 @@ def test_many_events_are_added_up_without_loss(dice):
 def test_one_violation_among_thousands_can_be_seen(dice):
     uses = [use(dice.gauss(40000, 10)) for _ in range(50_000)]
     chart = timeline([*uses, use(40000, "violation"), use(0), use(86400)])
-    (wrong,) = [value for value in marks(chart) if value["state"] == "violation"]
+    (wrong,) = [value for value in marks(chart) if value["state"] == "worked after a revocation"]
     assert wrong["y2"] - wrong["y"] >= 2
 
 
@@ -160,7 +160,7 @@ def test_one_moment_still_has_an_axis():
 
 def test_alternative_text_counts_everything():
     chart = timeline([*CASE, use(86430, "violation"), use(86500, "denied")])
-    for part in ("granted 1", "used 3", "violation 1", "denied 1", "in order 1", "First revocation: 10 Aug 2026"):
+    for part in ("granted 1", "used 3", "worked after a revocation 1", "denied 1", "in order 1", "First revocation: 10 Aug 2026"):
         assert part in chart.describe()
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from grantlens.charts.duration import duration
+from grantlens.charts.theme import WORDS
 
 LANES = ("granted", "issued", "used", "revoked")
 STATES = ("violation", "indeterminate", "denied", "normal")
 """What matters most comes first; on the chart it is drawn last, on top."""
+STATE_WORDS = MappingProxyType({**WORDS, "violation": "worked after a revocation"})
+"""A case shows what happened; whether the server was allowed to go on for that long, REV-1 says."""
 
 BAR, GAP, ROWS, TALL, SPACE, COLUMNS = 15, 4, 8, 44, 14, 120
 

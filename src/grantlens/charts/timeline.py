@@ -8,10 +8,9 @@ from typing import Any
 from grantlens.charts.chart import Chart, blank, finish
 from grantlens.charts.duration import duration
 from grantlens.charts.label import clean, count, short, wrap
-from grantlens.charts.lanes import LANES, STATES, Lane, Span, clip, lay
+from grantlens.charts.lanes import LANES, STATE_WORDS, STATES, Lane, Span, clip, lay
 from grantlens.charts.moments import milliseconds, written
 from grantlens.charts.rows import Row, number, rows
-from grantlens.charts.theme import WORDS
 from grantlens.charts.timeline_panel import panel
 
 CLOSE = 0.06
@@ -32,7 +31,7 @@ def timeline(
     ----------
     table
         One row a stretch or an event: `lane` (granted, issued, used or revoked), `start`, `end` (None for an event;
-        a grant without an end is still open), `label`, `state` (normal, violation, indeterminate or denied), `count`.
+        a grant without an end is still open), `label`, `state` (normal, violation - it worked after a revocation -, indeterminate or denied), `count`.
         Times are datetimes or ISO texts; without a zone they are UTC.
     case
         Whose case it is, for the title.
@@ -49,7 +48,7 @@ def timeline(
     ...     {"lane": "used", "start": "2026-03-02T09:00:30Z", "label": "GET /mail", "state": "violation"},
     ... ], case="copilot")
     >>> chart.title
-    'copilot: 1 use in violation, the last one 30 s after a revocation'
+    'copilot: 1 use after a revocation, the last one 30 s later'
     """
     import altair as alt
 
@@ -146,10 +145,10 @@ def _title(spans: list[Span], revoked: list[float], name: str | None) -> str:
     uses = [span for span in spans if span.lane == "used"]
     wrong = [span for span in uses if span.state == "violation"]
     if wrong:
-        text = f"{start}{count(sum(span.count for span in wrong), 'use')} in violation"
+        text = f"{start}{count(sum(span.count for span in wrong), 'use')} after a revocation"
         last = max(span.end for span in wrong)
         before = [moment for moment in revoked if moment <= last]
-        return f"{text}, the last one {duration((last - before[-1]) / 1000)} after a revocation" if before else text
+        return f"{text}, the last one {duration((last - before[-1]) / 1000)} later" if before else text
     done = sum(span.count for span in uses if span.state != "denied")
     text = f"{start}{count(done, 'use')}" if uses else f"{start}no use seen"
     return f"{text}; revoked {written(revoked[0])} UTC" if revoked else f"{text}; no revocation seen"
@@ -164,6 +163,6 @@ def _alt(spans: list[Span], revoked: list[float]) -> str:
             states[span.state] += span.count
     said = f"Numbers: {', '.join(f'{lane} {total[lane]:,.0f}' for lane in LANES)}."
     if states:
-        uses = [f"{WORDS[state]} {states[state]:,.0f}" for state in STATES if states[state]]
+        uses = [f"{STATE_WORDS[state]} {states[state]:,.0f}" for state in STATES if states[state]]
         said += f" Of the uses: {', '.join(uses)}."
     return f"{said} First revocation: {written(revoked[0])} UTC." if revoked else said

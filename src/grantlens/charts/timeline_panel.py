@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.charts.chart import WIDTH
 from grantlens.charts.label import short
-from grantlens.charts.lanes import SPACE, STATES, Box, Lane
+from grantlens.charts.lanes import SPACE, STATE_WORDS, STATES, Box, Lane
 from grantlens.charts.moments import axis_format, written
-from grantlens.charts.theme import PALETTE, SOFT, WORDS
+from grantlens.charts.theme import PALETTE, SOFT
 
 if TYPE_CHECKING:
     import altair as alt
@@ -80,9 +80,9 @@ def _value(lane: Lane, box: Box) -> dict[str, Any]:
         "end": box.end,
         "y": lane.top + box.top,
         "y2": lane.top + box.bottom,
-        "kind": lane.name if own else WORDS[box.state],
+        "kind": lane.name if own else STATE_WORDS[box.state],
         "when": written(box.start) + (f" to {written(box.end)}" if box.end > box.start else ""),
-        "state": WORDS[box.state],
+        "state": STATE_WORDS[box.state],
         "label": box.label,
         "count": box.count,
         "lane": lane.name,
@@ -106,9 +106,9 @@ def _time(left: float, right: float) -> alt.X:
 def _colour(states: Collection[str]) -> alt.Color:
     import altair as alt
 
-    domain = [*OWN, *(WORDS[state] for state in STATES)]
+    domain = [*OWN, *(STATE_WORDS[state] for state in STATES)]
     colours = [PALETTE[kind] for kind in (*OWN, *STATES)]
-    present = [WORDS[state] for state in reversed(STATES) if state in states]
+    present = [STATE_WORDS[state] for state in reversed(STATES) if state in states]
     legend = alt.Legend(title=None, values=present) if present else None
     return alt.Color("kind:N", scale=alt.Scale(domain=domain, range=colours), legend=legend)
 
