@@ -160,7 +160,14 @@ def test_one_moment_still_has_an_axis():
 
 def test_alternative_text_counts_everything():
     chart = timeline([*CASE, use(86430, "violation"), use(86500, "denied")])
-    for part in ("granted 1", "used 3", "worked after a revocation 1", "denied 1", "in order 1", "First revocation: 10 Aug 2026"):
+    for part in (
+        "granted 1",
+        "used 3",
+        "worked after a revocation 1",
+        "denied 1",
+        "in order 1",
+        "First revocation: 10 Aug 2026",
+    ):
         assert part in chart.describe()
 
 
