@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from grantlens.findings.framed import Framed
 from grantlens.findings.plain import first_rows, plain_rows
 from grantlens.window import Window
 
@@ -100,7 +101,7 @@ GROUP BY (epoch_us(moment) - epoch_us($since)) // $step_us, state"""
 
 
 @dataclass(frozen=True, eq=False)
-class Timeline:
+class Timeline(Framed):
     """The timeline of a case.
 
     Parameters
@@ -118,24 +119,8 @@ class Timeline:
     window: Window
     table: pa.Table = field(repr=False)
 
-    def __len__(self) -> int:
-        return self.table.num_rows
-
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(plain_rows(self.table))
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.table.__arrow_c_stream__(requested_schema)
-
-    def pl(self) -> Any:
-        """Return the table as a Polars frame."""
-        import polars
-
-        return polars.DataFrame(self.table)
-
-    def df(self) -> Any:
-        """Return the table as a pandas frame."""
-        return self.table.to_pandas()
 
     def chart(self) -> Chart:
         """Draw the four lanes over time."""

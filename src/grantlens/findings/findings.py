@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from grantlens.findings.framed import Framed
 from grantlens.findings.plain import first_rows, plain_rows
 from grantlens.findings.records import read_records
 from grantlens.findings.tally import Tally
@@ -17,8 +18,6 @@ from grantlens.visible import markup
 from grantlens.window import Window, format_time
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
     import pyarrow as pa
 
     from grantlens.charts.chart import Chart
@@ -28,7 +27,7 @@ _COLUMNS = ("verdict", "severity", "client_id", "subject_id", "operation", "scop
 
 
 @dataclass(frozen=True, eq=False)
-class Findings:
+class Findings(Framed):
     """What one rule found in one window.
 
     Parameters
@@ -67,9 +66,6 @@ class Findings:
     sql: str
     why_empty: str | None = None
 
-    def __len__(self) -> int:
-        return self.table.num_rows
-
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.to_dicts())
 
@@ -87,23 +83,6 @@ class Findings:
                 "share": coverage["share"],
             }
         return rows
-
-    def arrow(self) -> pa.Table:
-        """Return the findings as an Arrow table."""
-        return self.table
-
-    def pl(self) -> polars.DataFrame:
-        """Return the findings as a Polars frame."""
-        import polars
-
-        return polars.DataFrame(self.table)
-
-    def df(self) -> pandas.DataFrame:
-        """Return the findings as a pandas frame."""
-        return self.table.to_pandas()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.table.__arrow_c_stream__(requested_schema)
 
     def only(self, verdict: str) -> Findings:
         """Return the findings with this verdict."""

@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.findings import Findings
+from grantlens.findings.framed import Framed
 from grantlens.findings.plain import first_rows, plain_rows
 from grantlens.visible import markup
 from grantlens.window import Window
 
 if TYPE_CHECKING:
-    import pandas
-    import polars
     import pyarrow as pa
 
     from grantlens.analysis.survival import LagEstimate
@@ -25,7 +24,7 @@ TAUS = (0.5, 0.9, 0.95, 0.99)
 
 
 @dataclass(frozen=True, eq=False)
-class RevocationLag:
+class RevocationLag(Framed):
     """How long revoked access went on working, over all revocations of a window.
 
     Parameters
@@ -59,28 +58,8 @@ class RevocationLag:
     sql: str
     resource_server: str | None = None
 
-    def __len__(self) -> int:
-        return self.table.num_rows
-
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(plain_rows(self.table))
-
-    def arrow(self) -> pa.Table:
-        """Return the intervals as an Arrow table."""
-        return self.table
-
-    def pl(self) -> polars.DataFrame:
-        """Return the intervals as a Polars frame."""
-        import polars
-
-        return polars.DataFrame(self.table)
-
-    def df(self) -> pandas.DataFrame:
-        """Return the intervals as a pandas frame."""
-        return self.table.to_pandas()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.table.__arrow_c_stream__(requested_schema)
 
     def at(self, resource_server: str | None) -> RevocationLag:
         """Return the lag at one resource server: enforcement belongs to the server, not to the provider."""
@@ -153,7 +132,7 @@ class RevocationLag:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class Curve(Framed):
     """The share of revocations whose access still worked after t seconds: at least, at most, and the estimate.
 
     Parameters
@@ -186,12 +165,6 @@ class Curve:
             bounds={bound.tau: (bound.lower, bound.upper) for bound in known.bounds},
         )
 
-    def pl(self) -> polars.DataFrame:
-        """Return the curve as a Polars frame."""
-        import polars
-
-        return polars.DataFrame(self.table)
-
     def __repr__(self) -> str:
         return self.estimate.sentence()
 
@@ -200,7 +173,7 @@ class Curve:
 
 
 @dataclass(frozen=True, eq=False)
-class Acceptance:
+class Acceptance(Framed):
     """The share of calls with revoked access that was still accepted, by minute since the acknowledgement.
 
     It counts calls where the lag counts revocations: servers of many nodes accept and refuse side by side for a while.
@@ -222,22 +195,6 @@ class Acceptance:
         from grantlens.charts.acceptance import acceptance
 
         return acceptance(self.table, where=self.resource_server)
-
-    def pl(self) -> polars.DataFrame:
-        """Return the minutes as a Polars frame."""
-        import polars
-
-        return polars.DataFrame(self.table)
-
-    def df(self) -> pandas.DataFrame:
-        """Return the minutes as a pandas frame."""
-        return self.table.to_pandas()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.table.__arrow_c_stream__(requested_schema)
-
-    def __len__(self) -> int:
-        return self.table.num_rows
 
     def __repr__(self) -> str:
         return self.chart().title

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grantlens.errors import RuleError
+from grantlens.findings.framed import Framed
 from grantlens.findings.plain import first_rows
 
 if TYPE_CHECKING:
-    import polars
     import pyarrow as pa
 
     from grantlens.charts.chart import Chart
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class Tally(Framed):
     """How many findings and events each value of a column has, most findings first.
 
     Parameters
@@ -60,18 +60,6 @@ class Tally:
         from grantlens.charts.tally import tally
 
         return tally(self.table, by=self.column, value="findings", what=self.what)
-
-    def pl(self) -> polars.DataFrame:
-        """Return the counts as a Polars frame."""
-        import polars
-
-        return polars.DataFrame(self.table)
-
-    def __len__(self) -> int:
-        return self.table.num_rows
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.table.__arrow_c_stream__(requested_schema)
 
     def __repr__(self) -> str:
         return f"{self.what} by {self.column}: {len(self)} rows"

@@ -1,0 +1,36 @@
+"""What every answer that is a table can be turned into."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow as pa
+
+
+class Framed:
+    """An answer whose rows are its `table`: any library that takes Arrow takes it as it is."""
+
+    table: pa.Table
+
+    def arrow(self) -> pa.Table:
+        """Return the rows as an Arrow table."""
+        return self.table
+
+    def pl(self) -> polars.DataFrame:
+        """Return the rows as a Polars frame."""
+        import polars
+
+        return polars.DataFrame(self.table)
+
+    def df(self) -> pandas.DataFrame:
+        """Return the rows as a pandas frame."""
+        return self.table.to_pandas()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return self.table.num_rows
