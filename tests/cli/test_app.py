@@ -105,9 +105,11 @@ def test_wrong_usage_is_2_and_names_the_help(run, arguments, tmp_path, monkeypat
         (["detect", "x.duckdb", "--format"], "--format needs a value: FORM."),
         (["catalogue", "build", "openapi", "x.yaml", "-o", "y", "--name"], "--name needs a value."),
         (["verify"], "STORE is missing."),
+        (["sql", "REV-1", "SELECT 1"], "'SELECT 1' is more than this command takes. See: grantlens sql --help"),
+        (["version", "1", "2"], "'1 2' are more than this command takes."),
     ],
 )
-def test_an_option_without_its_value_is_not_called_missing(run, arguments, says):
+def test_wrong_usage_is_said_in_words_of_the_command(run, arguments, says):
     ran = run(*arguments)
     assert ran.failed_well()
     assert says in ran.err

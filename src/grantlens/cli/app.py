@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnusedCliTokensError
 
 from grantlens.cli import (
     case,
@@ -118,6 +118,9 @@ def _wrong(error: CycloptsError) -> str:
             return f"{match[1]} is missing."
         kind = error.argument.parameter.metavar if error.argument else None
         return f"{match[1]} needs a value{f': {kind}' if kind else ''}."
+    if isinstance(error, UnusedCliTokensError):
+        extra = error.unused_tokens or []
+        return f"{' '.join(extra)!r} {'is' if len(extra) == 1 else 'are'} more than this command takes."
     return text
 
 
