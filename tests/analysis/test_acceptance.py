@@ -34,3 +34,11 @@ def test_a_thousand_calls_of_one_revocation_say_little():
     assert row["low"] < 0.3
     (row,) = acceptance_by_minute([1.0] * 1000, [True] * 1000)
     assert row["low"] > 0.99
+
+
+@pytest.mark.parametrize("calls", range(1, 60))
+def test_an_interval_ends_at_none_and_all_where_none_and_all_were_accepted(calls):
+    (some,) = acceptance_by_minute([1.0] * calls, [True] * calls)
+    assert some["high"] == 1.0
+    (none,) = acceptance_by_minute([1.0] * calls, [False] * calls)
+    assert none["low"] == 0.0

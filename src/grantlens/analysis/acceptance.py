@@ -73,4 +73,4 @@ def acceptance_by_minute(
 def _wilson(share: float, trials: float, z: float = 1.959964) -> tuple[float, float]:
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z * ((share * (1 - share) + z * z / (4 * trials)) / trials) ** 0.5 / (1 + z * z / trials)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return 0.0 if share == 0 else max(0.0, centre - half), 1.0 if share == 1 else min(1.0, centre + half)
