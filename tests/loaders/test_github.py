@@ -608,6 +608,25 @@ def test_repositories_taken_from_an_app_narrow_it(load):
     assert (row["kind"], row["target_kind"], row["client_id"]) == ("downgrade", "grant", "Deployer")
 
 
+def test_what_a_token_does_to_an_app_ends_or_narrows_the_app_and_not_the_token(load):
+    by_token = {"hashed_token": HASH, "user_programmatic_access_name": "nightly"}
+    about = {"oauth_application_id": 55, "oauth_application_name": "Deployer"}
+    cases = {
+        "55": event("org.oauth_app_access_denied", **about, **by_token),
+        "Deployer": event("integration_installation.repositories_removed", name="Deployer", **by_token),
+    }
+    column = each(load, "revocation", cases)
+    assert column("client_id") == {name: name for name in cases}
+    assert column("client_name") == dict.fromkeys(cases, "Deployer")
+    assert set(column("grant_id").values()) == {None}
+
+
+def test_a_change_of_a_github_app_that_ends_nothing_is_a_use_of_the_token(load):
+    about = {"integration": "deployer", "name": "Deployer", "hashed_token": HASH}
+    row = load([event("integration.create", **about, user_programmatic_access_name="nightly")]).one("usage")
+    assert (row["client_id"], row["client_name"], row["grant_id"]) == ("pat:7:nightly", "nightly", "pat:7:nightly")
+
+
 def test_a_person_who_is_suspended_or_deleted_is_so_everywhere(load):
     about = {"user": "bob", "user_id": 8, "hashed_token": HASH, "user_programmatic_access_name": "nightly"}
     column = each(

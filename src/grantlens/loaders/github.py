@@ -165,21 +165,23 @@ SELECT *,
        coalesce(nullif(hashed_token, ''), nullif(nullif(token_id, ''), '0')) AS token,
        coalesce(actor_is_bot, actor LIKE '%[bot]', false) AS is_bot,
        is_webhook OR action LIKE 'integration_installation.%' AS is_installation,
-       action LIKE 'integration.%' AS is_github_app,
+       -- what else a token does to an app is a use of that token, not of the app
+       action LIKE 'integration.%' AND meaning <> 'use' AS is_github_app,
        action IN {_listed(_APP_ENDS)} OR is_github_app AS is_application,
        is_installation OR is_application OR action LIKE 'org.%' AS is_of_app,
        coalesce(nullif(actor_id, ''), sender.id, nullif(actor, '')) AS doer,
        coalesce(nullif(user_id, ''), nullif("user", ''), nullif(actor_id, ''), nullif(actor, '')) AS person,
        coalesce(nullif("user", ''), nullif(actor, '')) AS person_name,
        ends_person AND coalesce(nullif(user_id, ''), nullif("user", '')) IS NULL AS names_nobody,
-       -- somebody may have pasted the token itself as its name
-       CASE WHEN regexp_matches(user_programmatic_access_name, 'gh[pousr]_[A-Za-z0-9]{{16}}|github_pat_')
+       -- beside an app stands the token with which it was changed; somebody may have pasted the token itself as its name
+       CASE WHEN is_of_app AND meaning <> 'use' THEN NULL
+            WHEN regexp_matches(user_programmatic_access_name, 'gh[pousr]_[A-Za-z0-9]{{16}}|github_pat_')
             THEN 'sha256:' || sha256(user_programmatic_access_name)
             ELSE nullif(user_programmatic_access_name, '') END AS pat_name,
        'pat:' || person || ':' || pat_name AS pat,
        programmatic_access_type ILIKE '%(classic)%' OR programmatic_access_type ILIKE 'oauth%' AS has_scopes,
        CASE WHEN ends_person THEN NULL
-            -- beside the app stands the token with which it was done
+            -- what else stands there is of that token too
             WHEN is_github_app THEN coalesce(nullif(application_client_id, ''), nullif(integration, ''), nullif(name, ''))
             WHEN is_application THEN nullif(nullif(oauth_application_id, ''), '0')
             ELSE coalesce(pat, nullif(application_client_id, ''), nullif(nullif(oauth_application_id, ''), '0'),
