@@ -436,7 +436,7 @@ def test_a_clients_secret_is_a_credential_of_the_client(load):
     steps = ("create", "activate", "deactivate", "delete")
     events = [event(f"app.oauth2.credentials.lifecycle.{step}", secret, actor=admin, uuid=step) for step in steps]
     events.append(
-        event("app.oauth2.credentials.lifecycle.create", key, actor=admin, uuid="key", debug={"clientId": CLIENT})
+        event("app.oauth2.credentials.lifecycle.create", key, actor=admin, uuid="key", debug={"clientId": CLIENT, "userId": "00uAdmin"})
     )
     events.append(event("app.oauth2.credentials.lifecycle.delete", actor=admin, uuid="whose"))
     loaded = load(events)
@@ -616,6 +616,12 @@ def test_an_event_inside_that_of_a_collector_gives_the_same_rows(load, wrap):
         rows = [{k: v for k, v in found.one(log).items() if k not in apart} for found in (bare, collected)]
         assert rows[0] == rows[1]
     assert collected.ignored == bare.ignored == {"sign-in of a person": 1}
+
+
+def test_text_that_nests_too_deeply_is_one_record_that_is_no_event(load):
+    deep = {"message": '{"a":' * 20000 + "1" + "}" * 20000}
+    loaded = load([deep, event("user.session.start", person()), event("app.oauth2.token.revoke", token(), uuid="e2")])
+    assert loaded.counts() == {"records": 3, "revocation": 1, "ignored": 1, "rejected": 1}
 
 
 def test_both_spellings_may_stand_in_one_file(load):

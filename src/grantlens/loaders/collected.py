@@ -37,7 +37,7 @@ def opened(record: Mapping) -> Mapping:
         if isinstance(text, str) and text.startswith("{"):
             try:
                 inner = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return record
             return inner if isinstance(inner, Mapping) else record
     return record

@@ -152,10 +152,11 @@ SELECT *,
                           CASE WHEN by_app THEN actor.id END, target_app.id, client.id) END AS client_id,
        CASE WHEN starts_with(meaning, 'secret') THEN coalesce(secret.displayName, target_app.displayName)
             WHEN by_app THEN actor.displayName ELSE target_app.displayName END AS client_name,
-       coalesce(consents[1].detailEntry."user", target_user.id,
-                list_filter(tokens, lambda t: t.detailEntry.subject IS NOT NULL)[1].detailEntry.subject,
-                debug.userId,
-                CASE WHEN meaning = 'consent' AND actor.type = 'User' AND NOT by_admin THEN actor.id END) AS subject_id,
+       CASE WHEN starts_with(meaning, 'secret') THEN NULL
+            ELSE coalesce(consents[1].detailEntry."user", target_user.id,
+                          list_filter(tokens, lambda t: t.detailEntry.subject IS NOT NULL)[1].detailEntry.subject,
+                          debug.userId,
+                          CASE WHEN meaning = 'consent' AND actor.type = 'User' AND NOT by_admin THEN actor.id END) END AS subject_id,
        CASE WHEN target_user.id = subject_id THEN target_user.displayName
             WHEN actor.id = subject_id THEN actor.displayName END AS subject_name,
        coalesce(debug.authorizationServer, consents[1].detailEntry.authorizationserver,
