@@ -81,6 +81,10 @@ def test_what_a_person_authorises_and_revokes_names_the_person_only(load):
         assert (row["subject_id"], row["client_id"], row["token_id"]) == ("7", None, None)
     ends = [(row["kind"], row["target_kind"], row["subject_id"], row["initiator"]) for row in loaded.rows["revocation"]]
     assert ends == [("revoke", "grant", "7", "user"), ("revoke", "credential", "99", "admin")]
+    # by whom is not known where the event names nobody
+    nobody = {"actor_type": "anonymous"}
+    unsaid = load([event(kind, number=number, actor=nobody) for number, kind in enumerate((kinds[0], kinds[2]))])
+    assert (unsaid.one("issuance")["consent_kind"], unsaid.one("revocation")["initiator"]) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,7 @@ def test_an_svid_is_a_token_known_by_its_serial_number(load):
     assert json.loads(issued["authorization_details"]) == {"spiffe_id": "spiffe://acme/bar"}
     assert issued["subject_kind"] == "service"
     assert (refused["outcome"], refused["token_id"], refused["client_id"]) == ("denied", None, None)
+    assert (refused["subject_id"], refused["subject_kind"]) == (None, None)
 
 
 def test_a_bot_that_may_not_join_gets_no_certificate_and_what_it_joins_with_is_never_named(load):

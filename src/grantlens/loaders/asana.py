@@ -69,7 +69,8 @@ SELECT line_no, gid AS event_id, happened_at AS issued_at, received_at,
        CASE WHEN meaning <> 'credential' THEN resource.name END AS subject_name,
        CASE WHEN meaning = 'credential' THEN 'service' ELSE 'user' END AS subject_kind,
        actor.gid AS consent_actor,
-       CASE WHEN meaning <> 'credential' AND actor.gid = resource.gid THEN 'user' ELSE 'admin' END AS consent_kind,
+       CASE WHEN meaning = 'credential' OR actor.gid <> resource.gid THEN 'admin' WHEN actor.gid = resource.gid THEN 'user' END
+           AS consent_kind,
        context.client_ip_address AS ip, context.user_agent AS user_agent
 FROM event
 WHERE meaning IN ('credential', 'consent', 'own credential') AND resource.gid IS NOT NULL
@@ -100,7 +101,9 @@ SELECT line_no, gid AS event_id, happened_at AS revoked_at, received_at,
        CASE WHEN meaning = 'client end' THEN resource.name END AS client_name,
        CASE WHEN meaning <> 'client end' THEN resource.gid END AS subject_id,
        CASE WHEN meaning <> 'client end' THEN resource.name END AS subject_name,
-       CASE WHEN meaning IN ('consent end', 'own credential end') AND actor.gid = resource.gid THEN 'user' ELSE 'admin' END AS initiator, actor.gid AS actor_id
+       CASE WHEN meaning IN ('client end', 'person end') OR actor.gid <> resource.gid THEN 'admin'
+            WHEN actor.gid = resource.gid THEN 'user' END AS initiator,
+       actor.gid AS actor_id
 FROM event
 WHERE ends_with(meaning, ' end') AND resource.gid IS NOT NULL
 """

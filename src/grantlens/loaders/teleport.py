@@ -79,7 +79,7 @@ SELECT line_no, uid AS event_id, happened_at AS issued_at, cluster_name AS tenan
        CASE WHEN meaning = 'credential' THEN 'api_key' ELSE 'access' END AS token_kind,
        CASE WHEN is_bot THEN holder END AS client_id,
        holder AS subject_id,
-       CASE WHEN meaning IN ('credential', 'join') OR is_bot THEN 'service' ELSE 'user' END AS subject_kind,
+       CASE WHEN meaning IN ('credential', 'join') OR is_bot THEN 'service' WHEN holder IS NOT NULL THEN 'user' END AS subject_kind,
        CASE WHEN meaning = 'token' AND other IS NOT NULL THEN [other] END AS actor_chain,
        TRY(from_json(CASE WHEN meaning = 'token' THEN identity.roles ELSE roles END, '["VARCHAR"]')) AS scopes,
        CASE WHEN nullif(identity.route_to_cluster, '') IS NOT NULL THEN [identity.route_to_cluster] END AS audience,
