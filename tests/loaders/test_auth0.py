@@ -247,7 +247,6 @@ ENDS = {
     ("delete", "/api/v2/grants/" + GRANT): ("revoke", "grant", GRANT),
     ("delete", "/api/v2/client-grants/cgr_1"): ("revoke", "grant", "cgr_1"),
     ("post", "/api/v2/sessions/sess1/revoke"): ("revoke", "session", "sess1"),
-    ("delete", "/api/v2/users/auth0%7Cuser00000000000000000001/refresh-tokens"): ("revoke", "subject", USER),
     ("delete", "/api/v2/users/auth0%7Cuser00000000000000000001"): ("disable", "subject", USER),
     ("delete", f"/api/v2/clients/{CLIENT}"): ("disable", "client", CLIENT),
 }
@@ -276,18 +275,33 @@ def test_a_call_that_ends_several_tokens_is_several_rows(load):
     ]
 
 
-BULK = {
-    (USER, CLIENT): ("grant", USER, CLIENT),
-    (USER, None): ("subject", USER, None),
-    (None, CLIENT): ("client", None, CLIENT),
-}
-
-
-@pytest.mark.parametrize(("user", "client"), BULK)
-def test_a_bulk_revocation_ends_what_its_body_names(load, user, client):
+@pytest.mark.parametrize(("user", "client"), [(USER, CLIENT), (USER, None), (None, CLIENT)])
+def test_a_bulk_revocation_ends_what_was_issued_before_to_whom_its_body_names(load, user, client):
     body = {"user_id": user, "client_id": client}
     row = load([call("post", "/api/v2/refresh-tokens/revoke", body=body)]).one("revocation")
-    assert (row["target_kind"], row["subject_id"], row["client_id"]) == BULK[user, client]
+    assert (row["target_kind"], row["subject_id"], row["client_id"], row["grant_id"]) == ("policy", user, client, None)
+    assert row["issued_before"] == row["revoked_at"]
+
+
+def test_revoked_refresh_tokens_of_a_user_end_no_consent(tmp_path):
+    from grantlens.store import Store
+
+    path = "/api/v2/users/auth0%7Cuser00000000000000000001"
+    ends = (
+        call("delete", f"{path}/refresh-tokens", id="2", status=204),
+        call("post", f"{path}/revoke-access", id="2", status=202),
+        event("universal_logout_succeeded", id="2"),
+    )
+    for end in ends:
+        log = tmp_path / "log.ndjson"
+        log.write_text(
+            "".join(json.dumps(record) + "\n" for record in (login(given_(), date="2026-07-01T09:00:00Z"), end))
+        )
+        with Store(":memory:") as store:
+            store.load(log)
+            (row,) = store.sql("SELECT * FROM revocation").to_pylist()
+            assert store.engine.rows("SELECT grant_id, ended_at FROM grant_state") == [(GRANT, None)]
+        assert (row["target_kind"], row["subject_id"], row["issued_before"]) == ("policy", USER, row["revoked_at"])
 
 
 def test_a_bulk_revocation_of_one_audience_ends_no_grant(load):
@@ -298,8 +312,8 @@ def test_a_bulk_revocation_of_one_audience_ends_no_grant(load):
 
 
 ACCESS = (
-    ({}, ("subject", USER, None)),
-    ({"preserve_refresh_tokens": False}, ("subject", USER, None)),
+    ({}, ("policy", USER, None)),
+    ({"preserve_refresh_tokens": False}, ("policy", USER, None)),
     ({"session_id": "sess1"}, ("session", None, "sess1")),
     ({"preserve_refresh_tokens": True}, None),
     ({"session_id": "sess1", "preserve_refresh_tokens": True}, None),
@@ -406,8 +420,8 @@ def test_codes_that_end_access(load):
     expected = {
         "srrt": ("revoke", "token", "success", CLIENT),
         "resource_cleanup": ("revoke", "token", "success", CLIENT),
-        "universal_logout_succeeded": ("revoke", "subject", "success", None),
-        "universal_logout_failed": ("revoke", "subject", "error", None),
+        "universal_logout_succeeded": ("revoke", "policy", "success", None),
+        "universal_logout_failed": ("revoke", "policy", "error", None),
         "sdu": ("disable", "subject", "success", None),
         "fdu": ("disable", "subject", "error", None),
     }

@@ -436,7 +436,13 @@ def test_a_clients_secret_is_a_credential_of_the_client(load):
     steps = ("create", "activate", "deactivate", "delete")
     events = [event(f"app.oauth2.credentials.lifecycle.{step}", secret, actor=admin, uuid=step) for step in steps]
     events.append(
-        event("app.oauth2.credentials.lifecycle.create", key, actor=admin, uuid="key", debug={"clientId": CLIENT, "userId": "00uAdmin"})
+        event(
+            "app.oauth2.credentials.lifecycle.create",
+            key,
+            actor=admin,
+            uuid="key",
+            debug={"clientId": CLIENT, "userId": "00uAdmin"},
+        )
     )
     events.append(event("app.oauth2.credentials.lifecycle.delete", actor=admin, uuid="whose"))
     loaded = load(events)

@@ -16,7 +16,8 @@ What the mapping decides, and why:
   Reads are logged only where they show secrets, so this log does not carry usage.
 - A logout ends a browser session, not a grant: ignored; a session deleted through the API likewise. Universal logout, and
   `revoke-access` of a user unless its body preserves them, end the refresh tokens as well: a revocation.
-- A bulk revocation narrowed to one audience says neither which tokens it ended nor that it ended the grant.
+- Where all refresh tokens of a user or client are revoked, what was issued before is ended, and no consent: whether a grant ends
+  with its tokens is a setting of the tenant. Narrowed to one audience, a revocation does not even say which tokens it ended.
 - An empty text means that Auth0 does not say. Only an empty list of scopes means none.
 """
 
@@ -284,11 +285,12 @@ _REVOCATION = """
 SELECT line_no, happened_at AS revoked_at, received_at, event_id,
        CASE WHEN meaning = 'subject disable' THEN 'disable' ELSE 'revoke' END AS kind,
        CASE WHEN type IN ('fdu', 'universal_logout_failed') THEN 'error' ELSE 'success' END AS outcome,
-       CASE WHEN meaning = 'token revoke' THEN 'token' ELSE 'subject' END AS target_kind,
+       CASE meaning WHEN 'token revoke' THEN 'token' WHEN 'subject revoke' THEN 'policy' ELSE 'subject' END AS target_kind,
        NULL::VARCHAR AS token_id, NULL::VARCHAR AS grant_id, NULL::VARCHAR AS session_id,
        CASE WHEN meaning = 'token revoke' THEN client_id END AS client_id,
        CASE WHEN meaning = 'token revoke' THEN client_name END AS client_name,
        user_id AS subject_id, user_name AS subject_name,
+       CASE WHEN meaning = 'subject revoke' THEN happened_at END AS issued_before,
        CASE WHEN type = 'resource_cleanup' THEN 'policy' WHEN type = 'srrt' THEN 'client' END AS initiator,
        NULL::VARCHAR AS actor_id, description AS reason, tenant
 FROM event
@@ -298,18 +300,19 @@ SELECT line_no, happened_at, received_at,
        CASE WHEN nth = 1 THEN event_id ELSE event_id || '#' || nth END,
        CASE WHEN starts_with(what, 'disable') THEN 'disable' ELSE 'revoke' END,
        call_outcome, target_kind,
-       CASE WHEN target_kind = 'token' AND what <> 'end pair' THEN ended END, CASE WHEN target_kind = 'grant' AND what <> 'end pair' THEN ended END,
+       CASE WHEN target_kind = 'token' AND what <> 'end pair' THEN ended END, CASE WHEN target_kind = 'grant' THEN ended END,
        CASE WHEN target_kind = 'session' THEN ended END,
-       CASE WHEN target_kind = 'client' THEN ended WHEN what = 'end pair' THEN request.body.client_id END, NULL,
-       CASE WHEN target_kind = 'subject' THEN ended WHEN what = 'end pair' THEN request.body.user_id END, NULL,
-       CASE WHEN caller_user IS NULL THEN 'client' WHEN target_kind = 'subject' AND caller_user = ended THEN 'user' ELSE 'admin' END,
+       CASE WHEN ends_with(what, ' client') THEN ended WHEN what = 'end pair' THEN request.body.client_id END, NULL,
+       CASE WHEN ends_with(what, ' subject') THEN ended WHEN what = 'end pair' THEN request.body.user_id END, NULL,
+       CASE WHEN target_kind = 'policy' THEN happened_at END,
+       CASE WHEN caller_user IS NULL THEN 'client' WHEN ends_with(what, ' subject') AND caller_user = ended THEN 'user' ELSE 'admin' END,
        coalesce(caller_user, client_id), description, tenant
 FROM (
     SELECT *, unnest(all_ended) AS ended, generate_subscripts(all_ended, 1) AS nth
     FROM (
         SELECT *,
                CASE WHEN what = 'end tokens' OR (what = 'end pair' AND request.body.audience <> '') THEN 'token'
-                    WHEN what = 'end pair' THEN 'grant'
+                    WHEN what = 'end pair' OR (what IN ('end subject', 'end client') AND kind <> 'grants') THEN 'policy'
                     ELSE split_part(what, ' ', 2) END AS target_kind,
                CASE WHEN what = 'end tokens' THEN list_filter(TRY(from_json(request.body.ids, '["VARCHAR"]')), lambda i: i <> '')
                     WHEN kind = 'users' AND what = 'end session' THEN [request.body.session_id]
