@@ -222,7 +222,7 @@ SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL 
 
 LOADER = Loader(
     name="anthropic_compliance",
-    version=1,
+    version=2,
     title="Anthropic Compliance API activity feed",
     recognise=_recognise,
     fields=_FIELDS,

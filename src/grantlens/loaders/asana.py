@@ -128,7 +128,7 @@ FROM event WHERE (meaning IS NOT NULL OR by_api) AND created_at IS NOT NULL AND 
 
 LOADER = Loader(
     name="asana",
-    version=1,
+    version=2,
     title="Asana audit log",
     recognise=_recognise,
     fields=_FIELDS,

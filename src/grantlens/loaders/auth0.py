@@ -361,7 +361,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="auth0",
-    version=1,
+    version=2,
     title="Auth0 tenant log",
     recognise=_recognise,
     fields='"JSON"',

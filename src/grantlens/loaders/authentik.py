@@ -172,7 +172,7 @@ SELECT line_no, 'created is no time' FROM known WHERE meaning IS NOT NULL AND cr
 
 LOADER = Loader(
     name="authentik",
-    version=1,
+    version=2,
     title="authentik events",
     recognise=_recognise,
     fields=_FIELDS,

@@ -317,7 +317,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="aws_cloudtrail",
-    version=2,
+    version=3,
     title="AWS CloudTrail",
     recognise=_recognise,
     fields=_EVENT,

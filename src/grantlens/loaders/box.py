@@ -131,7 +131,7 @@ FROM party WHERE (meaning IS NOT NULL OR is_use) AND happened_at IS NULL
 
 LOADER = Loader(
     name="box",
-    version=1,
+    version=2,
     title="Box enterprise events",
     recognise=_recognise,
     fields=_FIELDS,

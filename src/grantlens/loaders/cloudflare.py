@@ -203,7 +203,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="cloudflare",
-    version=1,
+    version=2,
     title="Cloudflare account audit log",
     recognise=_recognise,
     fields='"JSON"',

@@ -268,7 +268,7 @@ SELECT line_no, 'names no ' || split_part(meaning, ' ', 2) FROM known WHERE star
 
 _BARE = Loader(
     name="databricks",
-    version=1,
+    version=2,
     title="Databricks audit log",
     recognise=_recognise,
     fields=_FIELDS,

@@ -272,7 +272,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="gcp_audit",
-    version=1,
+    version=2,
     title="Google Cloud audit logs",
     recognise=_recognise,
     fields=_ENTRY,

@@ -317,7 +317,7 @@ FROM party WHERE meaning IS NOT NULL AND logged_at IS NOT NULL AND happened_at I
 
 LOADER = Loader(
     name="github",
-    version=2,
+    version=3,
     title="GitHub audit log, security log and app webhooks",
     recognise=_recognise,
     fields=_FIELDS,

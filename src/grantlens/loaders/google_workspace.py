@@ -277,7 +277,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="google_workspace",
-    version=2,
+    version=3,
     title="Google Workspace token and admin audit",
     recognise=_recognise,
     fields=_FIELDS,

@@ -204,7 +204,7 @@ WHERE type IS NULL OR (type <> 'request' AND (type <> 'response' OR happened_at 
 LOADER = with_envelopes(
     Loader(
         name="hashicorp_vault",
-        version=1,
+        version=2,
         title="HashiCorp Vault audit device",
         recognise=_recognise,
         fields=_FIELDS,

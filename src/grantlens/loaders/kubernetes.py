@@ -212,7 +212,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="kubernetes",
-    version=2,
+    version=3,
     title="Kubernetes audit log",
     recognise=_recognise,
     fields=_EVENT,

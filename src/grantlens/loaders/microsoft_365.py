@@ -356,7 +356,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=2,
+    version=3,
     title="Microsoft 365 unified audit log",
     recognise=_recognise,
     fields=_RECORD,

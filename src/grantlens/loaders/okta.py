@@ -352,7 +352,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="okta",
-    version=2,
+    version=3,
     title="Okta System Log",
     recognise=_recognise,
     fields=_EVENT,
