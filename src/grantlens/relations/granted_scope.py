@@ -72,13 +72,10 @@ call AS (
     WHERE p.outcome = 'success' AND NOT p.grant_ended
     UNION ALL
     -- What a person's own grant did not permit, and a grant for everyone beside it did, needed that one.
-    SELECT c.source, o.grant_id, 'client_subject', p.caller_id, p.operation_id, o.set_id, p.application,
+    SELECT c.source, p.grant_id, p.join_key, p.caller_id, p.operation_id, p.set_id, p.application,
            p.events, p.first_used_at, p.last_used_at, p.first_no, p.last_no
-    FROM other_set o
-    JOIN used_pair p ON p.first_no = o.first_no
+    FROM everyones_use p
     JOIN named_caller c ON c.caller_id = p.caller_id
-    JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application IS NOT DISTINCT FROM p.application
-    WHERE o.grant_id IS NOT NULL AND j.verdict = 'out_of_scope'
 ),
 mapped AS (
     SELECT source, grant_id, sum(events) AS calls,
@@ -171,9 +168,8 @@ LEFT JOIN record r ON r.source = h.source AND r.grant_id = h.grant_id
         "named_caller",
         "possible_grant",
         "covered_time",
-        "other_set",
+        "everyones_use",
         "question",
-        "judged_question",
         "credited_scope",
         "token",
         "issued",

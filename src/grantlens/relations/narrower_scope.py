@@ -11,11 +11,13 @@ RELATION = Relation(
     """
 WITH called AS (
     SELECT DISTINCT c.source, u.grant_id, k.scope_id, k.needed, p.question_id
-    FROM used_pair u
+    FROM (
+        SELECT caller_id, grant_id, operation_id, set_id, application FROM used_pair WHERE outcome = 'success' AND NOT grant_ended
+        UNION SELECT caller_id, grant_id, operation_id, set_id, application FROM everyones_use
+    ) u
     JOIN question p ON p.operation_id = u.operation_id AND p.set_id = u.set_id AND p.application IS NOT DISTINCT FROM u.application
     JOIN credited_scope k ON k.question_id = p.question_id
     JOIN named_caller c ON c.caller_id = u.caller_id
-    WHERE u.outcome = 'success' AND NOT u.grant_ended
 ),
 -- The parts of each alternative that the scopes held meet, and which of them this scope covers.
 met AS (
@@ -75,6 +77,6 @@ LEFT JOIN (SELECT scope_id, max(rank) AS rank FROM cat_scope_risk GROUP BY scope
 WHERE e.questions = t.questions
 QUALIFY row_number() OVER (PARTITION BY e.source, e.grant_id, e.scope_id ORDER BY coalesce(k.rank, 0), coalesce(r.operations, 0), s.scope) = 1
 """,
-    needs=("used_pair", "question", "question_alternative", "credited_scope", "named_caller"),
+    needs=("used_pair", "everyones_use", "question", "question_alternative", "credited_scope", "named_caller"),
     windowed=True,
 )

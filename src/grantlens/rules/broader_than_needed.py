@@ -94,6 +94,18 @@ FROM proposal
     ),
     silent=(
         Example(
+            "a person whose own grant does not permit it writes with the grant for everyone",
+            (
+                consent("01 08:00", ["mail.write"], "g-all", subject_id=None, consent_kind="admin"),
+                consent("01 08:30", ["files.read"]),
+                token("01 09:00", "t1", None),
+                use("01 09:30", "DELETE /v1/messages/7"),
+                token("01 09:00", "t2", None, grant_id="g-all", subject_id="bob"),
+                use("01 10:00", "GET /v1/messages/7", "t2", subject_id="bob"),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+        Example(
             "one write needs the broad scope",
             (
                 consent("01 08:00", ["mail.write"]),

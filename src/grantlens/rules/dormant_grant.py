@@ -19,6 +19,7 @@ RULE = Rule(
         "grant_state",
         "token",
         "used_pair",
+        "everyones_use",
         "named_caller",
         "caller_segment",
         "possible_grant",
@@ -97,6 +98,7 @@ called AS (
     SELECT p.last_used_at, p.last_no, p.usage_id, c.source, c.tenant, c.client_id, c.subject_id,
            p.grant_id, p.join_key = 'client_subject' AS by_pair
     FROM (SELECT caller_id, grant_id, join_key, last_used_at, last_no, NULL AS usage_id FROM used_pair
+          UNION ALL SELECT caller_id, grant_id, join_key, last_used_at, last_no, NULL FROM everyones_use
           UNION ALL SELECT caller_id, grant_id, join_key, last_used_at, NULL, usage_id FROM earlier) p
     JOIN named_caller c USING (caller_id)
 ),
@@ -217,6 +219,17 @@ FROM judged
         ),
     ),
     silent=(
+        Example(
+            "a grant for everyone, used yesterday by a person whose own grant does not permit the call",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"], "g-all", subject_id=None, consent_kind="admin"),
+                consent("01 08:30", ["mail.send"]),
+                token("01 09:00", "t1", None),
+                use("19 09:30", "GET /v1/messages/7"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            parameters={"dormant_days": 10},
+        ),
         Example(
             "revoked",
             (

@@ -13,17 +13,49 @@ RULE = Rule(
     severity="high",
     remedy="Find out why the resource server let the call pass, then close that gap or grant the scope knowingly.",
     basis="RFC 6749 section 3.3; RFC 6750 section 3.1; MCP authorization, scope checks",
-    needs=("used_pair", "other_set", "judged_question", "scope_set", "named_caller", "operation_class"),
+    needs=(
+        "used_pair",
+        "other_set",
+        "question",
+        "question_alternative",
+        "judged_question",
+        "scope_set",
+        "named_caller",
+        "operation_class",
+    ),
     # The token's own scopes, else those the call repeats, else the grant's at that moment; unknown scopes or operations are undecided.
     rests_on=Evidence(scopes_of_a_call("catalogue", says=(WORKED,))),
     sql="""
--- Permitted by what may have been held instead.
-WITH beside AS (
-    SELECT n.first_no, min(n.why) AS why
-    FROM other_set n
-    LEFT JOIN judged_question j ON j.operation_id = n.operation_id AND j.set_id = n.set_id AND j.application IS NOT DISTINCT FROM n.application
-    WHERE j.verdict IS DISTINCT FROM 'out_of_scope'
-    GROUP BY n.first_no
+-- What a grant for everyone permits only together with the person's own: operations that need several scopes at once.
+WITH both_held AS (
+    SELECT first_no, operation_id, application, set_id, why FROM other_set WHERE for_everyone
+    UNION SELECT p.first_no, p.operation_id, p.application, p.set_id, n.why
+    FROM other_set n JOIN used_pair p ON p.first_no = n.first_no WHERE n.for_everyone
+),
+together AS (
+    SELECT first_no, why
+    FROM (
+        SELECT h.first_no, h.why, a.alt, a.scope_id, bool_or(a.held_by IS NOT NULL) AS met
+        FROM both_held h
+        SEMI JOIN (SELECT op_id FROM cat_requirement GROUP BY op_id, alt HAVING count(*) > 1) m ON m.op_id = h.operation_id
+        JOIN question q ON q.operation_id = h.operation_id AND q.set_id = h.set_id AND q.application IS NOT DISTINCT FROM h.application
+        JOIN question_alternative a ON a.question_id = q.question_id
+        GROUP BY h.first_no, h.why, a.alt, a.scope_id
+    )
+    GROUP BY first_no, why, alt
+    HAVING bool_and(met)
+),
+-- Permitted by what may have been held instead, or as well.
+beside AS (
+    SELECT first_no, min(why) AS why
+    FROM (
+        SELECT n.first_no, n.why
+        FROM other_set n
+        LEFT JOIN judged_question j ON j.operation_id = n.operation_id AND j.set_id = n.set_id AND j.application IS NOT DISTINCT FROM n.application
+        WHERE j.verdict IS DISTINCT FROM 'out_of_scope'
+        UNION ALL SELECT first_no, why FROM together
+    )
+    GROUP BY first_no
 ),
 judged AS (
     SELECT p.*, CASE WHEN b.first_no IS NULL THEN coalesce(j.verdict, 'unknown') ELSE 'unknown' END AS judgement,
@@ -283,6 +315,22 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
                 consent("10 08:30", ["mail.send"]),
                 token("10 09:00", "t1", None, "10 12:00"),
                 use("10 09:30", "GET /v1/messages/7"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "grant_id": "g1",
+                    "detail": {"reasons": ["the client holds a grant for everyone beside this one"]},
+                },
+            ),
+        ),
+        Example(
+            "an operation needs two scopes: one is the person's own, the other that of everyone",
+            (
+                consent("10 08:00", ["files.write"], "g-all", subject_id=None, consent_kind="admin"),
+                consent("10 08:30", ["people.read"]),
+                token("10 09:00", "t1", None, "10 12:00"),
+                use("10 09:30", "POST /v1/shares", server="files.example"),
             ),
             (
                 {

@@ -236,16 +236,20 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
             ),
         ),
         Example(
-            "what a person's own grant did not permit, and an admin's grant for everyone did, needed that one",
+            "what a person's own grant did not permit, and an admin's grant for everyone did, needed that one, once each though that one changed",
             (
                 consent("01 08:00", ["mail.read"], "g-all", subject_id=None, consent_kind="admin"),
                 consent("01 08:30", ["mail.send"]),
                 token("01 09:00", "t1", None),
                 use("01 09:30", "GET /v1/messages/7"),
+                use("01 09:40", "PUT /v1/files/7", server="files.example"),
+                consent("03 08:00", ["people.read"], "g-all", subject_id=None, consent_kind="admin"),
+                use("05 09:30", "GET /v1/messages/7"),
                 *logs_from_to("01 08:00", "31 23:00"),
             ),
             (
-                {"verdict": "clear", "grant_id": "g-all", "scopes": ["mail.read"], "detail": {"uses": 1}},
+                {"verdict": "clear", "scopes": ["mail.read"], "detail": {"uses": 2, "calls": 2}},
+                {"verdict": "indeterminate", "scopes": ["people.read"], "detail": {"uses": 0, "calls": 2}},
                 {"verdict": "indeterminate", "grant_id": "g1", "scopes": ["mail.send"], "detail": {"uses": 0}},
             ),
         ),
