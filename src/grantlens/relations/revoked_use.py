@@ -16,13 +16,14 @@ RELATION = Relation(
 WITH ended_access AS (
     SELECT *, NULL AS session_id FROM covered_token
     UNION ALL
-    -- The session itself, until it is issued again.
+    -- The session itself, until it is opened again: what is refreshed or exchanged within it opens nothing.
     SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
            r.target_kind, r.initiator, r.batch_id, r.line_no,
            NULL, NULL, NULL, r.client_id, r.subject_id, NULL, NULL, NULL,
            coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ), true, NULL, r.session_id
     FROM effective_revocation r
     LEFT JOIN issued i ON i.source = r.source AND i.session_id = r.session_id AND i.issued_at > r.revoked_at
+        AND i.kind NOT IN ('refresh', 'exchange')
     WHERE r.target_kind = 'session' AND r.session_id IS NOT NULL
     GROUP BY ALL
 ),

@@ -1,7 +1,7 @@
 """REV-1: calls that succeeded after the revocation."""
 
 from grantlens.rules.evidence import after_the_end, with_a_server
-from grantlens.rules.example import Example, consent, revoked, token, use
+from grantlens.rules.example import Example, consent, refreshed, revoked, token, use
 from grantlens.rules.rule import Rule
 
 RULE = Rule(
@@ -108,18 +108,18 @@ ANTI JOIN revoked_use u ON u.source = p.source AND u.revocation_event = p.revoca
 """,
     fires=(
         Example(
-            "calls that name the revoked session, while another session of the grant lives on",
+            "calls that name the revoked session, which no refresh opens again, while another session of the grant lives on",
             (
                 token("10 11:00", "t1", ["mail.read"], "10 18:00", session_id="s1"),
                 token("10 11:30", "t2", ["mail.read"], "10 18:00", session_id="s2"),
                 revoked("10 12:00", "session", session_id="s1", client_id=None, subject_id=None),
+                refreshed("10 12:10", "t3", "rt1", ["mail.read"], "10 18:00", session_id="s1"),
                 use("10 12:30", "GET /v1/messages/7", None, session_id="s1"),
                 use("10 12:40", "GET /v1/messages/7", "t2", session_id="s2"),
             ),
             (
                 {
                     "verdict": "violation",
-                    "title": "app used access after its revocation",
                     "subject_id": "ann",
                     "token_id": None,
                     "grant_id": None,
