@@ -1,6 +1,12 @@
+import json
+
 import duckdb
 import pandas
 import polars
+
+from grantlens import detect
+from grantlens.rules.example import revoked, token, use
+from grantlens.store import Store
 
 COLUMNS = (
     "revocation_event source client_id subject_id token_id grant_id resource_server revoked_at target_kind initiator "
@@ -51,6 +57,8 @@ def test_one_server(scene):
     assert "at mail.example" not in scene.lag.curve().chart().title
     assert len(scene.lag.at("files.example")) == 0
     assert "no revocation in this window" in repr(scene.lag.at("files.example"))
+    assert scene.lag.at(None).arrow() == scene.lag.arrow()
+    assert scene.lag.at(None).calls == scene.lag.calls
 
 
 def test_it_carries_the_six_rules(scene):
@@ -79,3 +87,20 @@ def test_the_calls_after_a_revocation_by_minute(scene):
     assert repr(scene.lag.acceptance()) == scene.lag.acceptance().chart().title
     assert len(scene.lag.at("files.example").acceptance()) == 0
     assert len(scene.lag.at("mail.example").acceptance()) == 2
+
+
+def test_a_call_that_several_revocations_forbade_is_one_call_after_the_first(tmp_path):
+    log = tmp_path / "log.ndjson"
+    rows = [
+        token("10 11:00", "t1", ["mail.read"], "10 18:00"),
+        revoked("10 12:00:01", "grant", event_id="r2"),
+        revoked("10 12:00"),
+        use("10 12:00:30", "GET /v1/messages/7"),
+        use("10 12:01:00.5", "GET /v1/messages/7"),
+    ]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with Store(":memory:") as store:
+        store.load(log)
+        lag = detect.revocation_lag(store)
+    assert [(row["revocation_event"], row["after_s"]) for row in lag.calls.to_pylist()] == [("r1", 30.0), ("r1", 60.5)]
+    assert lag.acceptance().pl()["calls"].to_list() == [1, 1]

@@ -40,12 +40,14 @@ FROM (
 ) a
 JOIN usage_row u USING (usage_id)
 WHERE u.used_at >= a.revoked_at
+-- Several revocations may end one access: the call came after the first of them.
+QUALIFY row_number() OVER (PARTITION BY usage_id ORDER BY a.revoked_at, a.source, a.revocation_event) = 1
 ORDER BY after_s, a.source, a.revocation_event, usage_id
 """
 
 
 def calls_after(engine: Engine, values: Mapping[str, Any]) -> pa.Table:
-    """Return each call after a revocation that succeeded, or was refused because of the token; `values` binds $since."""
+    """Return each call after a revocation, the first of its access, that succeeded or was refused because of the token; `values` binds $since."""
     return engine.arrow(_CALLS, values)
 
 

@@ -40,7 +40,7 @@ class RevocationLag(Framed):
         initiator.
         Revocations after which nothing was tried are in it, as (0, not bounded] with 0 attempts.
     calls
-        One row for each call after a revocation that succeeded, or was refused because of the token: source,
+        One row for each call after a revocation - the first that ended its access - that succeeded, or was refused because of the token: source,
         revocation_event, resource_server, after_s (seconds since the acknowledgement), accepted.
     rules
         The findings of REV-1 to REV-6.
@@ -62,12 +62,14 @@ class RevocationLag(Framed):
         return iter(plain_rows(self.table))
 
     def at(self, resource_server: str | None) -> RevocationLag:
-        """Return the lag at one resource server: enforcement belongs to the server, not to the provider."""
+        """Return the lag at one resource server, at all of them if None: enforcement belongs to the server, not to the provider."""
         import dataclasses
 
         import pyarrow.compute as compute
 
         def there(rows: pa.Table) -> pa.Table:
+            if resource_server is None:
+                return rows
             return rows.filter(compute.equal(rows["resource_server"], resource_server))
 
         return dataclasses.replace(
