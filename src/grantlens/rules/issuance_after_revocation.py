@@ -77,26 +77,40 @@ candidate AS (
     SELECT source, revocation_event, token_id, 'token' FROM lineage
 ),
 timed AS (
-    SELECT c.source, c.token_id, r.tenant, r.revoked_at,
+    SELECT c.source, c.token_id, c.revocation_event, c.join_key, r.tenant, r.revoked_at, r.grant_id AS revoked_grant,
            {'revoked_at': r.revoked_at, 'event_id': r.revocation_event, 'batch_id': r.batch_id, 'line_no': r.line_no, 'join_key': c.join_key} AS ended,
-           t.client_id, t.client_name, t.subject_id, t.grant_id, t.scopes, t.issued_at, t.batch_id, t.line_no, t.event_id,
+           t.tenant AS token_tenant, t.client_id, t.client_name, t.subject_id, t.grant_id, t.scopes, t.issued_at, t.batch_id, t.line_no, t.event_id,
            t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from AS proven,
-           -- A fresh consent starts a new grant, also where the provider reuses the id. It brings no refresh token back to life.
-           coalesce(i.issued_at > r.revoked_at AND i.issued_at <= t.issued_at, false) AS fresh,
-           i.issued_at IS NOT NULL AS maybe_fresh
+           -- A consent between these the clocks cannot put before the revocation, nor after the token.
+           r.revoked_at - to_microseconds(((k.after_s + r.before_s) * 1000000)::BIGINT) AS fresh_from,
+           t.issued_at + to_microseconds(((k.before_s + k.after_s) * 1000000)::BIGINT) AS fresh_until
     FROM candidate c
     JOIN effective_revocation r ON r.source = c.source AND r.revocation_event = c.revocation_event
     JOIN token t ON t.source = c.source AND t.token_id = c.token_id
     JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
-    -- A consent that the clocks cannot put before the revocation, nor after the token.
-    LEFT JOIN issued i ON c.join_key <> 'token' AND i.source = t.source AND i.kind = 'consent'
-        AND (i.grant_id = t.grant_id
-             OR (i.tenant IS NOT DISTINCT FROM t.tenant AND i.client_id = t.client_id AND i.subject_id IS NOT DISTINCT FROM t.subject_id
-                 AND (i.grant_id IS NULL OR r.grant_id IS NULL)))
-        AND i.issued_at + to_microseconds(((k.after_s + r.before_s) * 1000000)::BIGINT) >= r.revoked_at
-        AND i.issued_at - to_microseconds(((k.before_s + k.after_s) * 1000000)::BIGINT) <= t.issued_at
     WHERE t.issued_at >= $since AND t.issued_at < $until
-    QUALIFY NOT bool_or(fresh) OVER (PARTITION BY c.source, c.token_id, r.revocation_event)
+),
+-- Joined on what is equal, one way after the other: there may be as many consents as tokens.
+consent AS (
+    SELECT t.source, t.token_id, t.revocation_event, i.issued_at > t.revoked_at AND i.issued_at <= t.issued_at AS between_them
+    FROM timed t JOIN issued i ON i.source = t.source AND i.grant_id = t.grant_id
+    WHERE t.join_key <> 'token' AND i.kind = 'consent' AND i.issued_at >= t.fresh_from AND i.issued_at <= t.fresh_until
+    UNION ALL
+    SELECT t.source, t.token_id, t.revocation_event, i.issued_at > t.revoked_at AND i.issued_at <= t.issued_at
+    FROM timed t JOIN issued i ON i.source = t.source AND i.tenant IS NOT DISTINCT FROM t.token_tenant
+        AND i.client_id = t.client_id AND i.subject_id IS NOT DISTINCT FROM t.subject_id
+    WHERE t.join_key <> 'token' AND i.kind = 'consent' AND (i.grant_id IS NULL OR t.revoked_grant IS NULL)
+      AND i.issued_at >= t.fresh_from AND i.issued_at <= t.fresh_until
+),
+-- A fresh consent starts a new grant, also where the provider reuses the id. It brings no refresh token back to life.
+renewed AS (
+    SELECT source, token_id, revocation_event, bool_or(between_them) AS fresh FROM consent GROUP BY source, token_id, revocation_event
+),
+judged AS (
+    SELECT t.*, n.token_id IS NOT NULL AS maybe_fresh
+    FROM timed t
+    LEFT JOIN renewed n ON n.source = t.source AND n.token_id = t.token_id AND n.revocation_event = t.revocation_event
+    WHERE NOT coalesce(n.fresh, false)
 )
 SELECT CASE WHEN bool_or(proven AND NOT maybe_fresh) THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'critical' AS severity,
@@ -116,7 +130,7 @@ SELECT CASE WHEN bool_or(proven AND NOT maybe_fresh) THEN 'violation' ELSE 'inde
        [{'seen_at': min(revoked_at), 'batch_id': min(ended).batch_id, 'line_no': min(ended).line_no, 'event_id': min(ended).event_id},
         {'seen_at': max(issued_at), 'batch_id': max(batch_id), 'line_no': max(line_no), 'event_id': max(event_id)}] AS records,
        'issuance' AS about_log, min(revoked_at) AS about_from, max(issued_at) AS about_until
-FROM timed
+FROM judged
 GROUP BY source, token_id
 """,
     fires=(
