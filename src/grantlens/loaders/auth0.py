@@ -313,6 +313,8 @@ FROM (
         SELECT *,
                CASE WHEN what = 'end tokens' OR (what = 'end pair' AND request.body.audience <> '') THEN 'token'
                     WHEN what = 'end pair' OR (what IN ('end subject', 'end client') AND kind <> 'grants') THEN 'policy'
+                    -- written out: what a log can tell is read off the words that stand here
+                    WHEN what = 'end grant' THEN 'grant'
                     ELSE split_part(what, ' ', 2) END AS target_kind,
                CASE WHEN what = 'end tokens' THEN list_filter(TRY(from_json(request.body.ids, '["VARCHAR"]')), lambda i: i <> '')
                     WHEN kind = 'users' AND what = 'end session' THEN [request.body.session_id]
