@@ -154,7 +154,9 @@ def lay(bench, known, grants):
         "CREATE OR REPLACE TEMP TABLE used_pair (caller_id INT, grant_id VARCHAR, operation_id INT, set_id BIGINT, "
         "application BOOLEAN, outcome VARCHAR, grant_ended BOOLEAN)"
     )
-    bench.engine.execute("CREATE OR REPLACE TEMP TABLE everyones_use AS FROM used_pair")  # no grant here is for everyone
+    bench.engine.execute(
+        "CREATE OR REPLACE TEMP TABLE everyones_use AS FROM used_pair"
+    )  # no grant here is for everyone
     for number, (set_id, calls) in enumerate(grants):
         bench.engine.execute("INSERT INTO named_caller VALUES ($n, 's')", {"n": number})
         told = [{"o": o, "a": a, "outcome": outcome, "ended": ended} for o, a, outcome, ended in calls]
