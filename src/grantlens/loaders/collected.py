@@ -48,15 +48,16 @@ def most(sample: Sequence[Mapping], is_event: Callable[[Mapping], bool]) -> bool
     return 2 * sum(bool(is_event(opened(record))) for record in sample) > len(sample)
 
 
-def with_envelopes(loader: Loader, mark: str) -> Loader:
+def with_envelopes(loader: Loader, mark: str, spelled: str = "event") -> Loader:
     """Return the loader with a first step `shaped(line_no, e)`: the event, out of whatever is around it.
 
     Records that hold the event bare are told by `mark`, SQL on `r`. They are parsed once and fast, the others again with care.
+    An event that some give other names is brought to the loader's by `spelled`, SQL on the JSON `event`.
     Of a loader that glances, `e` has the few fields only, and the event stands beside it as JSON text, `line`.
     """
     fields, beside = (loader.glance, ", line") if loader.glance else (loader.fields, "")
     plain = f"SELECT line_no, r AS e{beside} FROM record WHERE {mark}"
-    careful = f"""SELECT line_no, from_json(event, '{fields}') AS e{", event AS line" if beside else ""}
+    careful = f"""SELECT line_no, from_json({spelled}, '{fields}') AS e{", event AS line" if beside else ""}
         FROM (SELECT *, {OPENED} AS event FROM record WHERE json_type(r) = 'OBJECT')"""
     rest = replace(loader, fields='"JSON"', glance="", steps={"shaped": careful, **loader.steps})
     return replace(loader, steps={"shaped": plain, **loader.steps}, otherwise=rest)

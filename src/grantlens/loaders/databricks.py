@@ -20,9 +20,8 @@ What the mapping decides, and why:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from grantlens.loaders.collected import OPENED, most, with_envelopes
+from grantlens.loaders.collected import most, with_envelopes
 from grantlens.loaders.loader import Join, Loader
 
 _PARAMETERS = """{
@@ -112,12 +111,8 @@ def _spelled(names: Mapping[str, str]) -> str:
     return f"json_object({parts})"
 
 
-_ANY_SHAPE = f"""
-SELECT line_no,
-       from_json(CASE WHEN json_exists(event, '$.properties.actionName') THEN {_spelled(_AZURE_STREAM)}
-                      WHEN json_exists(event, '$.ActionName') THEN {_spelled(_AZURE_TABLE)} ELSE event END, '{_FIELDS}') AS e
-FROM (SELECT line_no, {OPENED} AS event FROM record WHERE json_type(r) = 'OBJECT')
-"""
+_ANY_NAMES = f"""CASE WHEN json_exists(event, '$.properties.actionName') THEN {_spelled(_AZURE_STREAM)}
+            WHEN json_exists(event, '$.ActionName') THEN {_spelled(_AZURE_TABLE)} ELSE event END"""
 
 # Inside stands what is asked for many times: written out beside it, it would be worked out as often.
 _EVENT = f"""
@@ -266,30 +261,30 @@ UNION ALL
 SELECT line_no, 'names no ' || split_part(meaning, ' ', 2) FROM known WHERE starts_with(meaning, 'end ') AND ended IS NULL
 """
 
-_BARE = Loader(
-    name="databricks",
-    version=2,
-    title="Databricks audit log",
-    recognise=_recognise,
-    fields=_FIELDS,
-    carries=("issuance", "revocation"),
-    steps={"event": _EVENT, "known": _KNOWN},
-    issuance=f"SELECT * EXCLUDE (audiences) FROM ({_ISSUANCE})",
-    usage=_USAGE,
-    revocation=_REVOCATION,
-    ignored=_IGNORED,
-    rejected=_REJECTED,
-    joins=(
-        Join("issuance", "usage", "token", "tokenHash, tokenId", "where issue and login write the same one"),
-        Join("issuance", "revocation", "token", "tokenHash", "OAuth tokens and temporary credentials have no id"),
-        Join("usage", "revocation", "token", "tokenId, tokenHash", "where login and revocation write the same one"),
+LOADER = with_envelopes(
+    Loader(
+        name="databricks",
+        version=2,
+        title="Databricks audit log",
+        recognise=_recognise,
+        fields=_FIELDS,
+        carries=("issuance", "revocation"),
+        steps={"event": _EVENT, "known": _KNOWN},
+        issuance=f"SELECT * EXCLUDE (audiences) FROM ({_ISSUANCE})",
+        usage=_USAGE,
+        revocation=_REVOCATION,
+        ignored=_IGNORED,
+        rejected=_REJECTED,
+        joins=(
+            Join("issuance", "usage", "token", "tokenHash, tokenId", "where issue and login write the same one"),
+            Join("issuance", "revocation", "token", "tokenHash", "OAuth tokens and temporary credentials have no id"),
+            Join("usage", "revocation", "token", "tokenId, tokenHash", "where login and revocation write the same one"),
+        ),
+        join_note=(
+            "Issue and revocation of a personal access token join on tokenHash, its logins on tokenId where the log writes the "
+            "same value. OAuth tokens and temporary credentials have no id: they join by client and user."
+        ),
     ),
-    join_note=(
-        "Issue and revocation of a personal access token join on tokenHash, its logins on tokenId where the log writes the "
-        "same value. OAuth tokens and temporary credentials have no id: they join by client and user."
-    ),
-)
-_CAREFUL = replace(_BARE, fields='"JSON"', steps={"shaped": _ANY_SHAPE, **_BARE.steps})
-LOADER = replace(
-    with_envelopes(_BARE, mark="r.actionName IS NOT NULL OR r.action_name IS NOT NULL"), otherwise=_CAREFUL
+    mark="r.actionName IS NOT NULL OR r.action_name IS NOT NULL",
+    spelled=_ANY_NAMES,
 )
