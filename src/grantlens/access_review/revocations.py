@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
-from grantlens.findings.intervals import calls_after, intervals
+from grantlens.findings.intervals import by_minute, calls_after, intervals
 from grantlens.report.formats import when
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
         "n": len(cases), "events": 0, "right_share": None, "left_share": None, "confidence": 0.95,
         "estimated": False, "least": MIN_EVENTS, "untried": sum(not case["tried"] for case in cases),
         "too_close": sum(case["last_success_s"] is not None and not case["uses_after"] for case in cases),
-        "sentence": None, "quantiles": [], "acceptance": _acceptance(engine, values),
+        "sentence": None, "quantiles": [], "acceptance": by_minute(calls_after(engine, values)),
         "by_server": _by_server(engine, cases), "intervals": cases,
         "why_empty": None if rows else "No revocation is recorded in the logs held for this period.",
     }  # fmt: skip
@@ -150,15 +150,6 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
         "estimated": found.npmle is not None, "sentence": found.sentence(), "quantiles": _quantiles(found),
     }  # fmt: skip
     return answer
-
-
-def _acceptance(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the share of calls that was still accepted, for each minute of the first hour."""
-    from grantlens.analysis.acceptance import acceptance_by_minute
-
-    calls = calls_after(engine, values)
-    behind = list(zip(calls["source"].to_pylist(), calls["revocation_event"].to_pylist(), strict=True))
-    return acceptance_by_minute(calls["after_s"].to_pylist(), calls["accepted"].to_pylist(), behind)
 
 
 def _quantiles(found: Any) -> list[dict[str, Any]]:

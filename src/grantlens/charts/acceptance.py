@@ -30,13 +30,12 @@ def acceptance(table: Any, *, where: str | None = None) -> Chart:
     >>> acceptance([row]).title
     'Of 8 calls with revoked access in the first minute, 25 % were still accepted'
     """
-    minutes = sorted(rows(table), key=lambda row: row["minute"])
-    place = f" at {clean(where)}" if where else ""
+    minutes = _in_order(table)
     if not minutes:
-        return blank(f"No call with revoked access{place} in the hour after a revocation")
+        return blank(sentence(table, where))
     return finish(
         _drawing(minutes),
-        title=_title(minutes, place),
+        title=sentence(table, where),
         subtitle="Dot: share of the calls of that minute. Bar: 95 % interval, wide where few revocations stand behind the calls. "
         "Minutes without a dot had no call.",
         alt_text="By minute: "
@@ -45,7 +44,18 @@ def acceptance(table: Any, *, where: str | None = None) -> Chart:
     )
 
 
-def _title(minutes: list[dict[str, Any]], place: str) -> str:
+def sentence(table: Any, where: str | None = None) -> str:
+    """Say what the rows say, see `acceptance`.
+
+    Examples
+    --------
+    >>> sentence([], "api.example")
+    'No call with revoked access at api.example in the hour after a revocation'
+    """
+    place = f" at {clean(where)}" if where else ""
+    minutes = _in_order(table)
+    if not minutes:
+        return f"No call with revoked access{place} in the hour after a revocation"
     first, *others = minutes
     start = (
         f"The one call with revoked access{place} in {_minute(first)} was {'still accepted' if first['accepted'] else 'refused'}"
@@ -56,6 +66,10 @@ def _title(minutes: list[dict[str, Any]], place: str) -> str:
     return (
         f"{start}; of {count(calls, 'call')} in the rest of the hour, {percent(accepted / calls)}" if calls else start
     )
+
+
+def _in_order(table: Any) -> list[dict[str, Any]]:
+    return sorted(rows(table), key=lambda row: row["minute"])
 
 
 def _minute(row: dict[str, Any]) -> str:

@@ -51,6 +51,16 @@ def calls_after(engine: Engine, values: Mapping[str, Any]) -> pa.Table:
     return engine.arrow(_CALLS, values)
 
 
+def by_minute(calls: pa.Table) -> list[dict[str, Any]]:
+    """Return the share of these calls that was still accepted, for each minute of the first hour."""
+    from grantlens.analysis.acceptance import acceptance_by_minute
+
+    seconds, accepted, sources, events = (
+        calls[name].to_pylist() for name in ("after_s", "accepted", "source", "revocation_event")
+    )
+    return acceptance_by_minute(seconds, accepted, list(zip(sources, events, strict=True)))
+
+
 def intervals(engine: Engine, values: Mapping[str, Any]) -> tuple[pa.Table, str]:
     """Return the intervals and their SQL; `values` binds $since and $until."""
     return engine.arrow(SQL, values), SQL.strip()

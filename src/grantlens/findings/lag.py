@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.findings import Findings
 from grantlens.findings.framed import Framed
+from grantlens.findings.intervals import by_minute
 from grantlens.findings.plain import first_rows, plain_rows
 from grantlens.visible import markup
 from grantlens.window import Window
@@ -91,7 +92,7 @@ class RevocationLag(Framed):
         return survival.estimate(
             *self._bounds(),
             TAUS,
-            cluster=self._revocations(self.table),
+            cluster=self._revocations(),
             censored=[censored if attempts else "untried" for attempts, censored in known],
         )
 
@@ -101,7 +102,7 @@ class RevocationLag(Framed):
 
         from grantlens.analysis import survival
 
-        steps = pyarrow.table(survival.curve(*self._bounds(), cluster=self._revocations(self.table)))
+        steps = pyarrow.table(survival.curve(*self._bounds(), cluster=self._revocations()))
         return Curve(steps, self.estimate(), self.resource_server)
 
     def acceptance(self) -> Acceptance:
@@ -111,19 +112,13 @@ class RevocationLag(Framed):
         """
         import pyarrow
 
-        from grantlens.analysis.acceptance import acceptance_by_minute
-
-        minutes = acceptance_by_minute(
-            self.calls["after_s"].to_pylist(), self.calls["accepted"].to_pylist(), self._revocations(self.calls)
-        )
-        return Acceptance(pyarrow.Table.from_pylist(minutes, _acceptance_schema()), self.resource_server)
+        return Acceptance(pyarrow.Table.from_pylist(by_minute(self.calls), _acceptance_schema()), self.resource_server)
 
     def _bounds(self) -> tuple[list[float], list[float | None]]:
         return self.table["lag_lower_s"].to_pylist(), self.table["lag_upper_s"].to_pylist()
 
-    @staticmethod
-    def _revocations(rows: pa.Table) -> list[tuple[str, str]]:
-        return list(zip(rows["source"].to_pylist(), rows["revocation_event"].to_pylist(), strict=True))
+    def _revocations(self) -> list[tuple[str, str]]:
+        return list(zip(self.table["source"].to_pylist(), self.table["revocation_event"].to_pylist(), strict=True))
 
     def __repr__(self) -> str:
         return f"Revocation lag, {self.window}: {self.estimate().sentence() if len(self) else 'no revocation in this window'}"
@@ -199,7 +194,9 @@ class Acceptance(Framed):
         return acceptance(self.table, where=self.resource_server)
 
     def __repr__(self) -> str:
-        return self.chart().title
+        from grantlens.charts.acceptance import sentence
+
+        return sentence(self.table, self.resource_server)
 
     def _repr_html_(self) -> str:
         return f"<p>{markup(repr(self))}</p>{first_rows(self.table)}"
