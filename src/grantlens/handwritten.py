@@ -43,12 +43,16 @@ class Entry:
                     f"Did you mean {near!r}?" if near else f"Known are: {', '.join(known)}.",
                 )
 
+    def lacking(self, key: str) -> GrantlensError:
+        """Return the error for a key that must stand here and does not."""
+        return self.mistake(f"{_a(self.what)} needs {key!r}.", None, f"Add {key} to this {self.what}.")
+
     def text(self, key: str, *, required: bool = False, choices: Iterable[str] = ()) -> str | None:
         """Return a text, or None where there is none."""
         value = self.values.get(key)
         if value is None:
             if required:
-                raise self.mistake(f"{_a(self.what)} needs {key!r}.", None, f"Add {key} to this {self.what}.")
+                raise self.lacking(key)
             return None
         if not isinstance(value, str) or (required and not value.strip()):
             raise self.mistake(f"{key!r} must be a text, not {value!r}.", key)
@@ -83,7 +87,7 @@ class Entry:
         value = self.values.get(key)
         if value is None:
             if required:
-                raise self.mistake(f"{_a(self.what)} needs {key!r}.", None, f"Add {key} to this {self.what}.")
+                raise self.lacking(key)
             return None
         try:
             number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
@@ -302,3 +306,10 @@ def read_csv(
     if header is None:
         raise error(f"{path} is empty.", "The first line must name the columns.")
     return entries
+
+
+def read_entries(path: Path, what: str, known: Iterable[str], error: type[GrantlensError]) -> list[Entry]:
+    """Read the entries of a file that holds one kind only: the rows of CSV, else the tables `[[what]]` of TOML."""
+    if path.suffix.lower() == ".csv":
+        return read_csv(path, what, known, error)
+    return read_toml(path, {what: what}, error)[what]

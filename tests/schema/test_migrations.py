@@ -97,13 +97,17 @@ def as_version_1(path):
         connection.execute("UPDATE meta SET value = '1' WHERE name = 'schema_version'")
 
 
+def of_version_1(folder):
+    """Return the path of a store of version 1 that holds one call."""
+    (folder / "a.ndjson").write_text(CALL)
+    with Store(folder / "s.duckdb") as store:
+        store.load(folder / "a.ndjson")
+    as_version_1(folder / "s.duckdb")
+    return folder / "s.duckdb"
+
+
 def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_path):
-    path = tmp_path / "s.duckdb"
-    log = tmp_path / "a.ndjson"
-    log.write_text(CALL)
-    with Store(path) as store:
-        store.load(log)
-    as_version_1(path)
+    path = of_version_1(tmp_path)
     with pytest.raises(StoreError, match="older schema 1"):
         Store(path, read_only=True)
     fresh = (
@@ -118,12 +122,7 @@ def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_
 
 
 def test_what_somebody_said_of_a_clock_in_version_2_is_kept_as_a_statement(tmp_path):
-    path = tmp_path / "s.duckdb"
-    log = tmp_path / "a.ndjson"
-    log.write_text(CALL)
-    with Store(path) as store:
-        store.load(log)
-    as_version_1(path)
+    path = of_version_1(tmp_path)
     with duckdb.connect(str(path)) as connection:
         connection.execute("UPDATE clock SET error_s = 0.5, offset_s = 2, assumed = false")
     with Store(path) as store:

@@ -41,9 +41,8 @@ def expand(paths: Iterable[str | os.PathLike[str]], store: str | None = None) ->
     own = {each for end in OWN_ENDS if store and (each := _identity(os.path.realpath(store) + end))}
     for given in paths:
         name = os.fspath(given)
-        found = (
-            _files_of(name, own, errors) if name else None
-        )  # an unset variable of a script, and not the current folder
+        # An empty name is the unset variable of a script, and not the current folder.
+        found = _files_of(name, own, errors) if name else None
         if found is None:
             errors[name] = _absent(name)
         elif not found and str(Path(name)) not in errors:

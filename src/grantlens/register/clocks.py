@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import RegisterError
-from grantlens.handwritten import Entry, read_csv, read_toml
+from grantlens.handwritten import Entry, read_entries
 from grantlens.register.rows import BROUGHT, bound
 from grantlens.schema.register import STATED_CLOCK
 from grantlens.schema.vocabulary import LOG
@@ -57,12 +57,8 @@ class Clocks:
     def read(cls, path: str | os.PathLike[str]) -> Clocks:
         """Read clocks from a TOML or CSV file; a mistake names its line."""
         path = Path(path)
-        if path.suffix.lower() == ".csv":
-            entries = read_csv(path, "clock", STATED_CLOCK.names, RegisterError)
-        else:
-            entries = read_toml(path, {"clock": "clock"}, RegisterError)["clock"]
         found: dict[tuple[str | None, ...], dict[str, Any]] = {}
-        for entry in entries:
+        for entry in read_entries(path, "clock", STATED_CLOCK.names, RegisterError):
             row = _row(entry)
             key = tuple(row[name] for name in _KEY)
             if key in found:

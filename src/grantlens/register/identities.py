@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import RegisterError
-from grantlens.handwritten import Entry, read_csv, read_toml
+from grantlens.handwritten import Entry, read_entries
 from grantlens.register.rows import BROUGHT, bound
 from grantlens.schema.register import IDENTITY
 from grantlens.visible import grid
@@ -72,12 +72,8 @@ class Identities:
     def read(cls, path: str | os.PathLike[str]) -> Identities:
         """Read identities from a TOML or CSV file; a mistake names its line, a contradiction both of its lines."""
         path = Path(path)
-        if path.suffix.lower() == ".csv":
-            entries = read_csv(path, "identity", _KEYS, RegisterError)
-        else:
-            entries = read_toml(path, {"identity": "identity"}, RegisterError)["identity"]
         found: dict[tuple[str, str, str], tuple[dict[str, Any], Entry]] = {}
-        for entry in entries:
+        for entry in read_entries(path, "identity", _KEYS, RegisterError):
             row = _row(entry)
             key = (row["kind"], row["source"], row["id"])
             if key in found:

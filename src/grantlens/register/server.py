@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import RegisterError
-from grantlens.handwritten import Entry, read_csv, read_toml
+from grantlens.handwritten import Entry, read_entries
 from grantlens.register.rows import replace_rows
 from grantlens.schema.register import SERVER
 from grantlens.schema.vocabulary import VALIDATION
@@ -57,12 +57,8 @@ class Servers:
     def read(cls, path: str | os.PathLike[str]) -> Servers:
         """Read servers from a TOML or CSV file; a mistake names its line."""
         path = Path(path)
-        if path.suffix.lower() == ".csv":
-            entries = read_csv(path, "server", SERVER.names, RegisterError)
-        else:
-            entries = read_toml(path, {"server": "server"}, RegisterError)["server"]
         servers: dict[str, dict[str, Any]] = {}
-        for entry in entries:
+        for entry in read_entries(path, "server", SERVER.names, RegisterError):
             row = _server(entry)
             if row["resource_server"] in servers:
                 raise entry.mistake(
