@@ -37,7 +37,7 @@ def allowed_window(server, said, life):
 
 
 def sessions(world):
-    """Return the revoked sessions, until they are issued again."""
+    """Return the revoked sessions, until they are opened again: no refresh or exchange within them does that."""
     never = {"token_id": None, "grant_id": None, "expires_at": None}
     return [
         {
@@ -51,6 +51,7 @@ def sessions(world):
                     if issue["outcome"] == "success"
                     and issue.get("session_id") == row["session_id"]
                     and issue["issued_at"] > row["revoked_at"]
+                    and issue["kind"] not in ("refresh", "exchange")
                 ),
                 default=2**63 - 1,
             ),
