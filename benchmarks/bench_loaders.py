@@ -2,7 +2,8 @@
 
 The files are grown from the real records that the tests read (see `grown`), at least 200 MB each. Bare reads every column of
 the records into a table, in the types that DuckDB sees in them, which is not counted. The two take turns, each in a
-process of its own, from opening a new database on disk until it is closed; what either imports is there before. Where other work shares the cores, the ratio of processor seconds says more than that of the clock.
+process of its own, from opening a new database on disk until it is closed; what either imports is there before. Where
+other work shares the cores, the ratio of processor seconds says more than that of the clock.
 
     python -m benchmarks.bench_loaders --mib 200 --rounds 3 --loader okta
 """
@@ -137,7 +138,7 @@ def load(name: str, path: Path, database: Path) -> tuple[int, float, float]:
 def one(what: str, name: str, path: Path, database: Path) -> None:
     """Do one measurement and print it as JSON."""
     import duckdb  # noqa: F401 - imports are not part of the measurement
-    import numpy.ma
+    import numpy.ma  # noqa: F401
     import pyarrow.compute
     import pyarrow.parquet  # noqa: F401
 
