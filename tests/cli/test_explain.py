@@ -160,6 +160,16 @@ def test_secrets_are_masked_and_nothing_steers_the_terminal(run, write):
             assert secret not in ran.out
 
 
+def test_a_raw_token_that_stands_as_a_key_is_masked(run, write):
+    token = "ghp_abcdefghijklmnopqrst"
+    for log in (GATE | {token: "x"}, ENVOY | {"by": {token: "x"}}):
+        for options in ([], ["--json"]):
+            ran = run("load", "--explain", write(log), *options)
+            assert ran.code == 0
+            assert token not in ran.out
+            assert "***" in ran.out
+
+
 def test_a_path_that_sounds_like_a_secret_is_never_suggested_nor_mapped(run, write, tmp_path):
     out = run("load", "--explain", write(GATE)).out
     rules = [line for line in out.splitlines() if not line.startswith("#")]

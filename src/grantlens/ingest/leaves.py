@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from grantlens.ingest.secrecy import masked
+from grantlens.ingest.secrecy import RAW_TOKEN, masked
 from grantlens.loaders.mapped.place import written
 
 ITEMS = 5
@@ -20,15 +20,19 @@ LEAVES = 300
 def leaves(record: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return (path, value) of each value that says something; a list of plain values is one.
 
+    A raw token may be a key, too: it is masked in the path.
+
     Examples
     --------
     >>> leaves({"app": {"id": "a"}, "scopes": ["r", "w"], "events": [{"name": "x"}], "none": None})
     [('app.id', 'a'), ('scopes', ['r', 'w']), ('events[0].name', 'x')]
+    >>> leaves({"by_token": {"ghp_abcdefghijklmnopqrst": 1}})
+    [('by_token.***', 1)]
     """
     found = []
     for keys, value in _walked(record, []):
         if value not in (None, "", [], {}):
-            found.append((written(keys), value))
+            found.append((re.sub(RAW_TOKEN, "***", written(keys)), value))
         if len(found) >= LEAVES:
             break
     return found
