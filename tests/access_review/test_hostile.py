@@ -77,5 +77,12 @@ def test_a_log_written_by_an_attacker_stays_text(page):
 
 
 def test_nothing_of_it_hides(page):
-    for text in (page.to_html(), page.to_markdown(), page.to_json(), page._repr_html_()):
+    for text in (
+        page.to_html(),
+        page.to_markdown(),
+        page.to_json(),
+        page.to_sarif(),
+        page.to_ocsf(),
+        page._repr_html_(),
+    ):
         assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", text)

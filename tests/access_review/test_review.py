@@ -255,9 +255,16 @@ def test_a_gate_counts_violations_only(result):
 
 
 def test_it_is_written_where_it_is_told_and_only_there(result, tmp_path):
-    for write, name in ((result.to_html, "r.html"), (result.to_json, "r.json"), (result.to_markdown, "r.md")):
-        assert write(tmp_path / name) == tmp_path / name
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.html", "r.json", "r.md"]
+    for form in ("html", "json", "markdown", "ocsf", "sarif"):
+        assert getattr(result, f"to_{form}")(tmp_path / form) == tmp_path / form
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["html", "json", "markdown", "ocsf", "sarif"]
+
+
+def test_the_events_for_a_siem_are_its_open_findings_each_with_an_id_of_its_own(result):
+    events = [json.loads(text) for text in result.to_ocsf().splitlines()]
+    summary = result.summary()
+    assert len(events) == len({event["finding_info"]["uid"] for event in events})
+    assert len(events) == summary["violations"] + summary["indeterminate"] > 50
 
 
 def test_a_report_is_there_as_a_whole_or_not_at_all(result, tmp_path, monkeypatch):

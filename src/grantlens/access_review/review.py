@@ -91,6 +91,12 @@ class Review:
 
         return _write(path, review_sarif(self.document))
 
+    def to_ocsf(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """Write the open findings as OCSF 1.7.0, for SIEMs, one a line; return the path, or the text if there is none."""
+        from grantlens.report.ocsf import review_ocsf
+
+        return _write(path, review_ocsf(self.document))
+
     @property
     def too_thin(self) -> str | None:
         """Why nothing can be judged at all, None where something can."""

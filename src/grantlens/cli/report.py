@@ -17,9 +17,16 @@ EXAMPLES = """Examples:
   grantlens report acme.duckdb -o q3.html --since 2026-Q3
   grantlens report acme.duckdb -o new.json --baseline old.json --fail-on high
 
-The ending of FILE chooses the form: .html, .json, .md or .sarif."""
+The ending of FILE chooses the form: .html, .json, .md, .sarif (for code hosts) or .ocsf (NDJSON for SIEMs)."""
 
-WRITERS = {".html": "to_html", ".htm": "to_html", ".json": "to_json", ".md": "to_markdown", ".sarif": "to_sarif"}
+WRITERS = {
+    ".html": "to_html",
+    ".htm": "to_html",
+    ".json": "to_json",
+    ".md": "to_markdown",
+    ".sarif": "to_sarif",
+    ".ocsf": "to_ocsf",
+}
 """Ending of the file, and the method of a review that writes it."""
 
 
@@ -28,7 +35,7 @@ def report(
     /,
     *,
     out: Annotated[
-        Path, Parameter(name=("--out", "-o"), metavar="FILE", help="File to write: .html, .json, .md or .sarif.")
+        Path, Parameter(name=("--out", "-o"), metavar="FILE", help="File to write: .html, .json, .md, .sarif or .ocsf.")
     ],
     since: Since = None,
     until: Until = None,
