@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens import relations
 from grantlens.errors import RuleError, StoreError, WindowError
-from grantlens.findings import Findings, RevocationLag, UnusedPrivileges
+from grantlens.findings import Backtest, Findings, RevocationLag, UnusedPrivileges
 from grantlens.findings.frame import gather
 from grantlens.findings.intervals import NEEDS, calls_after, intervals
 from grantlens.findings.pointers import relations_of
@@ -20,11 +20,12 @@ from grantlens.rules.evidence import Way
 from grantlens.rules.rule import Rule
 from grantlens.rules.written import defaults, written_out
 from grantlens.view import View, view_of
+from grantlens.window import Window, format_time, parse_time
 
 if TYPE_CHECKING:
     from grantlens.store import Store
 
-__all__ = ["out_of_scope", "revocation_lag", "run", "unused_privileges"]
+__all__ = ["backtest", "out_of_scope", "revocation_lag", "run", "unused_privileges"]
 
 
 def __dir__() -> list[str]:
@@ -149,6 +150,42 @@ def unused_privileges(view: Store | View, **parameters: Any) -> UnusedPrivileges
     found = run(view, ["PRV-1"], parameters=parameters)[0]
     assert isinstance(found, UnusedPrivileges)
     return found
+
+
+def backtest(view: Store | View, at: str | datetime, **parameters: Any) -> Backtest:
+    """Had the advice on unused privileges been followed at a moment, which later calls would have failed?
+
+    The advice rests on what the logs say of the time before, and is tried on the calls after it: so it shows how far such
+    advice can be trusted here.
+
+    Parameters
+    ----------
+    view
+        `store.between(...)`, or a store for all that its logs cover.
+    at
+        The moment, inside the window.
+    parameters
+        Of the rule, as for `unused_privileges`; horizon_days is the time after the moment.
+
+    Raises
+    ------
+    WindowError
+        If the moment is not inside the window.
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> with gl.open(":memory:") as store:
+    ...     gl.detect.backtest(store.between("2026-07-01", "2026-10-01"), at="2026-09-01")
+    Advice of 2026-09-01, tried until 2026-10-01: of 0 granted scopes to remove, 0 could be tried.
+    """
+    seen = view_asked(view)
+    moment = parse_time(at)
+    if not seen.window.since < moment < seen.window.until:
+        raise WindowError(f"{format_time(moment)} does not lie inside {seen.window}.", "Give a moment between the two.")
+    before, after = Window(seen.window.since, moment), Window(moment, seen.window.until)
+    advice = unused_privileges(View(seen.store, before, moment), **parameters, horizon_days=after.days)
+    return Backtest.of(advice, unused_privileges(View(seen.store, after, after.until), **parameters))
 
 
 def revocation_lag(view: Store | View, **parameters: Any) -> RevocationLag:

@@ -1,8 +1,9 @@
 """The frozen result of a rule, and what can be asked of it."""
 
+from grantlens.findings.backtest import Backtest
 from grantlens.findings.findings import Findings
 from grantlens.findings.lag import RevocationLag
 from grantlens.findings.privileges import UnusedPrivileges
 from grantlens.findings.tally import Tally
 
-__all__ = ["Findings", "RevocationLag", "Tally", "UnusedPrivileges"]
+__all__ = ["Backtest", "Findings", "RevocationLag", "Tally", "UnusedPrivileges"]

@@ -101,6 +101,7 @@ def _judge(
             "reason": IN_PART_REASON if fact["in_part"] and not used else decision.reason,
             "sessions": fact["sessions"],
             "coverage_share": round(fact["coverage_share"], 6),
+            "in_part": fact["in_part"],
             "map_share": round(fact["map_share"], 6),
             "calls": fact["calls"],
             "ambiguous_credit": fact["ambiguous_uses"] > 0,
