@@ -233,13 +233,13 @@ def test_against_itself_nothing_is_new_and_nothing_gone(sample_store, result, do
 
 
 def once(findings, asked):
-    """Return `detect.asked` that works the relations out but does not ask the rules again."""
+    """Return `detect.asked` that works the relations out but does not ask all rules again."""
     from contextlib import contextmanager
 
     @contextmanager
     def known(view, rules=None, parameters=None, evidence="few", also=()):
-        with asked(view, (), parameters, evidence, also):
-            yield list(findings)
+        with asked(view, rules or (), parameters, evidence, also) as found:
+            yield found if rules else list(findings)
 
     return known
 
@@ -252,6 +252,20 @@ def test_a_gate_counts_violations_only(result):
     assert len(result.at_or_above("info")) == result.summary()["violations"]
     with pytest.raises(RuleError, match="no severity 'huge'"):
         result.at_or_above("huge")
+
+
+def test_it_says_how_such_advice_fared_in_the_last_third_of_the_period(result, document):
+    tried = document["privileges"]["tried"]
+    assert tried["scopes"] == tried["needed"] + tried["may_be_needed"] + tried["not_needed"] + tried["untested"] > 10
+    assert tried["needed"] > tried["expected"], "the thief of the samples uses what nobody needed"
+    assert tried["said"].startswith("Advice of 2026-")
+    for text in (result.to_html(), result.to_markdown()):
+        assert tried["said"] in text
+
+
+def test_of_a_moment_no_advice_can_be_tried(store):
+    document = gl.review(store, since="2026-07-01", until="2026-07-01T00:00:00.000001Z").to_dict()
+    assert document["privileges"]["tried"] is None
 
 
 def test_it_is_written_where_it_is_told_and_only_there(result, tmp_path):

@@ -324,6 +324,17 @@ def make_document(findings=(), text=None, **changes):
             "scopes": 3,
             "horizon_days": 90,
             "by_action": {"keep": 1, "remove": 1, "replace": 1, "ask": 0, "wait": 0},
+            "tried": {
+                "at": "2026-09-01T00:00:00Z",
+                "action": "remove",
+                "scopes": 3,
+                "needed": 1,
+                "may_be_needed": 0,
+                "not_needed": 2,
+                "untested": 0,
+                "expected": 0.1,
+                "said": "Advice of 2026-09-01, tried until 2026-10-01: of 3 granted scopes to remove, 3 could be tried.",
+            },
             "why_empty": None,
         },
         "proposals": [

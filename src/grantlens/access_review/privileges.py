@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from grantlens.rules import find
 from grantlens.rules.rule import SEVERITIES
+from grantlens.window import format_time
+
+if TYPE_CHECKING:
+    from grantlens.view import View
 
 ACTIONS = ("remove", "replace", "ask", "wait", "keep")
 """In the order in which somebody has to act."""
@@ -85,3 +91,17 @@ def summary(findings: list[dict[str, Any]], rules: list[dict[str, Any]]) -> dict
         if judged
         else (rule and rule["why_empty"]) or "No grant with named scopes was alive in the logs held for this period.",
     }
+
+
+def tried(view: View, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return how the advice of two thirds into the period fared with the calls of the last one; None if there was none to remove."""
+    from grantlens.detect import backtest
+
+    since, until = view.window.since, view.window.until
+    at = since + (until - since) * 2 / 3
+    if not since < at < until:
+        return None
+    names = {parameter.name for parameter in find("PRV-1").parameters} - {"horizon_days"}
+    found = backtest(view, at, **{name: value for name, value in parameters.items() if name in names})
+    removed, *_ = found.summary()
+    return {"at": format_time(at), **removed, "said": repr(found)} if removed["scopes"] else None

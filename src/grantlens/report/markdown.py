@@ -200,6 +200,7 @@ def _proposals(document: dict[str, Any], limits: outline.Limits) -> list[str]:
     return [
         "## Unused privileges",
         "",
+        *([plain(tried["said"]), ""] if (tried := document["privileges"].get("tried")) else []),
         *table(["Proposal", "Client", "Scope", "Grants", "Uses", "Chance of need", "Instead"], rows),
         *_more(rows, document["proposals"]),
     ]
