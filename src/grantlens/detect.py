@@ -177,7 +177,7 @@ def backtest(view: Store | View, at: str | datetime, **parameters: Any) -> Backt
     >>> import grantlens as gl
     >>> with gl.open(":memory:") as store:
     ...     gl.detect.backtest(store.between("2026-07-01", "2026-10-01"), at="2026-09-01")
-    Advice of 2026-09-01, tried until 2026-10-01: of 0 granted scopes to remove, 0 could be tried.
+    Advice from 2026-07-01 to 2026-09-01, tried on 2026-09-01 to 2026-10-01: of 0 granted scopes to remove, 0 could be tried.
     """
     seen = view_asked(view)
     moment = parse_time(at)

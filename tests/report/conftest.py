@@ -333,7 +333,7 @@ def make_document(findings=(), text=None, **changes):
                 "not_needed": 2,
                 "untested": 0,
                 "expected": 0.1,
-                "said": "Advice of 2026-09-01, tried until 2026-10-01: of 3 granted scopes to remove, 3 could be tried.",
+                "said": "Advice from 2026-07-01 to 2026-09-01, tried on 2026-09-01 to 2026-10-01: of 3 granted scopes to remove, 3 could be tried.",
             },
             "why_empty": None,
         },

@@ -10,7 +10,7 @@ from grantlens.findings.framed import Framed
 from grantlens.findings.plain import first_rows
 from grantlens.findings.privileges import UnusedPrivileges
 from grantlens.visible import markup
-from grantlens.window import Window, format_time
+from grantlens.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,7 +77,7 @@ class Backtest(Framed):
         removed = self.summary()[0]
         tried = removed["scopes"] - removed["untested"]
         said = (
-            f"Advice of {format_time(self.tried.since)}, tried until {format_time(self.tried.until)}: "
+            f"Advice from {self.learned}, tried on {self.tried}: "
             f"of {removed['scopes']:,} granted scopes to remove, {tried:,} could be tried"
         )
         if not tried:
