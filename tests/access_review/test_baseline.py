@@ -75,6 +75,62 @@ def test_clear_was_never_a_finding():
     assert change["gone"] == []
 
 
+LOGS = ("issuance", "usage", "revocation")
+
+
+def review(logs=LOGS, source="native", **changes):
+    """Return what a review says of its logs and of how it was made."""
+    rule = {"id": "REV-1", "version": 4, "parameters": [{"name": "grace_s", "value": 0}]}
+    return {
+        "coverage": [{"source": source, "log": log} for log in logs],
+        "made_by": {"grantlens": "0.1.0"},
+        "rules": [rule],
+        "reproduce": {"register": {"sha256": "aa"}, "catalogues": []},
+    } | changes
+
+
+def test_what_is_gone_with_its_log_is_not_taken_for_solved():
+    then = before(row(1), row(2, source="okta")) | review()
+    change = compare([], then, review(logs=("issuance", "revocation")))
+    assert [(gone["title"], gone["now"]) for gone in change["gone"]] == [
+        ("finding 1", "not covered"),
+        ("finding 2", "not found"),
+    ]
+    assert change["lost_logs"] == [{"source": "native", "log": "usage"}]
+    assert [gone["now"] for gone in compare([], then, review())["gone"]] == ["not found", "not found"]
+
+
+def test_what_is_clear_now_was_found():
+    change = compare([row(1, verdict="clear")], before(row(1), row(2)) | review(), review())
+    assert [gone["now"] for gone in change["gone"]] == ["clear", "not found"]
+
+
+def test_worse_is_told_from_new_and_the_rest_is_counted():
+    now = [row(1, severity="critical"), row(2), row(3, severity="low"), row(4), row(5, verdict="clear")]
+    change = compare(now, before(row(1), row(3), row(4)))
+    assert (change["new_findings"], change["worse"], change["still_found"]) == ([0, 1], [0], 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, []),
+        ({"made_by": {"grantlens": "0.2.0"}}, ["grantlens was 0.1.0 and is 0.2.0"]),
+        (
+            {"reproduce": {"register": {"sha256": "bb"}, "catalogues": []}},
+            ["other entries of the register were brought"],
+        ),
+        (
+            {"rules": [{"id": "REV-1", "version": 5, "parameters": [{"name": "grace_s", "value": 60}]}]},
+            ["rule REV-1 was version 4 and is version 5", "grace_s of REV-1 was 0 and is 60"],
+        ),
+        ({"rules": [{"id": "REV-9", "version": 1, "parameters": []}]}, ["rule REV-9 was not asked"]),
+    ],
+)
+def test_what_was_made_otherwise_is_told(changes, told):
+    assert compare([], before() | review(), review(**changes))["otherwise_made"] == told
+
+
 def test_two_scopes_of_one_grant_are_two_findings():
     one, two = (row(1, rule="PRV-1", detail={"scope": scope}) for scope in ("mail.read", "mail.send"))
     assert key(one) != key(two)
@@ -121,6 +177,8 @@ DAMAGED = {
     "a window that is a text": lambda review: review.update(window="2026"),
     "a window without an end": lambda review: review["window"].pop("until"),
     "no manifest": lambda review: review.pop("manifest"),
+    "coverage is a text": lambda review: review.update(coverage="x"),
+    "rules without a version": lambda review: review.update(rules=[{"id": "REV-1"}]),
     "a manifest that is a list": lambda review: review.update(manifest=[]),
 }
 

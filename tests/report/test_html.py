@@ -58,9 +58,21 @@ def hostile(document, finding, nasty):
                 evidence=[{"file": nasty, "sha256": "ab" * 32, "line": 1, "event_id": nasty}])
         for i in range(3)
     ]  # fmt: skip
-    gone = [{"rule": "OOS-1", "severity": "high", "title": nasty, "client_id": nasty}]
+    gone = [{"rule": "OOS-1", "severity": "high", "title": nasty, "client_id": nasty, "now": "not covered"}]
     window = {"since": "2026-04-01T00:00:00Z", "until": "2026-07-01T00:00:00Z"}
-    return document(findings, nasty, baseline={"window": window, "new_findings": [0], "gone": gone})
+    return document(
+        findings,
+        nasty,
+        baseline={
+            "window": window,
+            "new_findings": [0],
+            "worse": [],
+            "still_found": 2,
+            "gone": gone,
+            "lost_logs": [{"source": nasty, "log": "usage"}],
+            "otherwise_made": [nasty],
+        },
+    )
 
 
 def test_hostile_names_stay_text(hostile):

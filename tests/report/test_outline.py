@@ -47,6 +47,7 @@ def test_new_findings_are_marked_by_the_baseline(document, finding):
     before = {
         "window": {"since": "2026-04-01T00:00:00Z", "until": "2026-07-01T00:00:00Z"},
         "new_findings": [1],
+        "worse": [],
         "gone": [],
     }
     rule = outline.by_rule(document([finding(0), finding(1)], baseline=before), outline.PAGE)[0]

@@ -47,9 +47,9 @@ def test_a_finding_keeps_its_fingerprint_while_it_grows(document, finding):
 
 
 def test_the_baseline_says_what_is_new(document, finding):
-    before = {"window": {}, "new_findings": [1], "gone": []}
-    run = read(document([finding(0), finding(1)], baseline=before))
-    assert [result["baselineState"] for result in run["results"]] == ["unchanged", "new"]
+    before = {"window": {}, "new_findings": [1, 2], "worse": [2], "gone": []}
+    run = read(document([finding(0), finding(1), finding(2)], baseline=before))
+    assert [result["baselineState"] for result in run["results"]] == ["unchanged", "new", "updated"]
 
 
 def test_hostile_names_stay_text(document, finding, nasty):

@@ -16,6 +16,12 @@ from grantlens.rules.rule import SEVERITIES
 _RANK = {"clear": 0, "indeterminate": 1, "violation": 2}
 _LEVEL = {level: rank for rank, level in enumerate(SEVERITIES)}
 
+BROUGHT = {
+    "catalogues": "catalogues", "register": "entries of the register", "servers": "statements about servers",
+    "clocks": "statements about clocks", "identities": "identities",
+}  # fmt: skip
+"""What the organisation brings: the key under which a review names it, and its words."""
+
 MAKE = "Make it with `grantlens report STORE -o FILE.json`."
 
 
@@ -43,10 +49,22 @@ def read(baseline: str | os.PathLike[str] | Mapping[str, Any]) -> Mapping[str, A
     return _checked(value, f"The baseline {path}")
 
 
-def compare(findings: list[dict[str, Any]], before: Mapping[str, Any]) -> dict[str, Any]:
+def compare(
+    findings: list[dict[str, Any]], before: Mapping[str, Any], document: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return the former window, the places of new or worse findings, and those that are gone.
 
-    A finding is worse if its verdict or its severity rose. What was only `clear` before or is now is no news.
+    A finding is worse if its verdict or its severity rose. What was only `clear` before or is now is no news. Of each that
+    is gone `now` says whether the rule calls it clear, does not find it, or could not see it, since a log is no longer there.
+
+    Parameters
+    ----------
+    findings
+        The findings of this review.
+    before
+        The former one.
+    document
+        What else is known of this review: its coverage, and how it was made.
     """
     former: dict[tuple, Mapping[str, Any]] = {}
     for finding in before["findings"]:
@@ -54,24 +72,70 @@ def compare(findings: list[dict[str, Any]], before: Mapping[str, Any]) -> dict[s
             place = key(finding)
             if place not in former or _weight(finding) > _weight(former[place]):
                 former[place] = finding
-    current = {key(finding) for finding in findings if finding["verdict"] != "clear"}
-    fresh = [
-        index
-        for index, finding in enumerate(findings)
-        if finding["verdict"] != "clear"
-        and (key(finding) not in former or _weight(finding) > _weight(former[key(finding)]))
-    ]
+    current: dict[tuple, str] = {}
+    fresh, worse, still = [], [], 0
+    for index, finding in enumerate(findings):
+        place = key(finding)
+        if finding["verdict"] == "clear":
+            current.setdefault(place, "clear")
+            continue
+        current[place] = "open"
+        if place not in former:
+            fresh.append(index)
+        elif _weight(finding) > _weight(former[place]):
+            fresh.append(index)
+            worse.append(index)
+        else:
+            still += 1
+    lost = _logs(before) - _logs(document or {})
     gone = [
         {name: finding[name] for name in ("rule", "verdict", "severity", "title", "source", "client_id", "last_seen")}
+        | {"now": current.get(place) or ("not covered" if finding["source"] in {s for s, _ in lost} else "not found")}
         for place, finding in former.items()
-        if place not in current
+        if current.get(place) != "open"
     ]
     return {
         "window": dict(before["window"]),
         "manifest": before["manifest"]["sha256"],
         "new_findings": fresh,
+        "worse": worse,
+        "still_found": still,
         "gone": sorted(gone, key=lambda row: (-_weight(row)[0], -_weight(row)[1], row["rule"], row["title"])),
+        "lost_logs": [{"source": source, "log": log} for source, log in sorted(lost)] if document else [],
+        "otherwise_made": [] if document is None else _otherwise_made(before, document),
     }
+
+
+def _logs(review: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Return the logs (source, log) that cover something of a review's period; those of which nothing is said are none."""
+    return {(row["source"], row["log"]) for row in review.get("coverage", ())}
+
+
+def _otherwise_made(before: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
+    """Say what else than the logs differs between two reviews: each may be why a finding is new or gone."""
+    told = []
+    then, now = (review.get("made_by", {}).get("grantlens") for review in (before, document))
+    if then and then != now:
+        told.append(f"grantlens was {then} and is {now}")
+    rules = {rule["id"]: rule for rule in before.get("rules", ())}
+    for rule in document.get("rules", ()):
+        former = rules.get(rule["id"])
+        if former is None:
+            told += [f"rule {rule['id']} was not asked"] if rules else []
+            continue
+        if former["version"] != rule["version"]:
+            told.append(f"rule {rule['id']} was version {former['version']} and is version {rule['version']}")
+        values = {parameter["name"]: parameter["value"] for parameter in former["parameters"]}
+        told += [
+            f"{parameter['name']} of {rule['id']} was {values[parameter['name']]} and is {parameter['value']}"
+            for parameter in rule["parameters"]
+            if parameter["name"] in values and values[parameter["name"]] != parameter["value"]
+        ]
+    basis, mine = before.get("reproduce", {}), document.get("reproduce", {})
+    told += [
+        f"other {words} were brought" for name, words in BROUGHT.items() if name in basis and basis[name] != mine[name]
+    ]
+    return told
 
 
 def _weight(finding: Mapping[str, Any]) -> tuple[int, int]:
@@ -94,7 +158,7 @@ def _checked(value: Any, name: str) -> Mapping[str, Any]:
 def _sound(review: Mapping[str, Any]) -> bool:
     """True if a review holds what is asked of a former one: it can be compared, and what is shown of it is text."""
     try:
-        change = compare([], review)
+        change = compare([], review, review)
         shown = [change["manifest"], change["window"]["since"], change["window"]["until"]]
         shown += [text for row in change["gone"] for text in row.values() if text is not None]
     except (KeyError, TypeError, AttributeError, ValueError):

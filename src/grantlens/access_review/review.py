@@ -216,12 +216,14 @@ def _document(
             "proposals": privileges.proposals(rows),
             "blind_spot": blind_spot.blind_spot(engine, values),
             "limitations": [],
-            "baseline": None if before is None else former.compare(rows, before),
+            "baseline": None,
             "reproduce": {"command": _command(view, parameters, before is not None), **manifest.basis(engine)},
         }
     finally:
         engine.execute("DROP TABLE IF EXISTS temp.review_grant")
     document["summary"] = _summary(document)
+    if before is not None:
+        document["baseline"] = former.compare(rows, before, document)
     document["answers"] = answers.answers(document)
     document["limitations"] = limitations.limitations(document)
     if not document["coverage"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grantlens.report import outline
+from grantlens.report import change, outline
 from grantlens.report.environment import render
 from grantlens.report.figures import review_figures
 
@@ -28,4 +28,9 @@ def review_page(document: dict[str, Any], limits: outline.Limits = outline.PAGE)
         decisions=outline.decisions(document),
         figures=review_figures(document),
         limits=limits,
+        change=_change(document["baseline"]),
     )
+
+
+def _change(baseline: dict[str, Any] | None) -> dict[str, Any] | None:
+    return baseline and {"counted": change.counted(baseline), "cautions": change.cautions(baseline)}

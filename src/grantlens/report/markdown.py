@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grantlens.charts.duration import duration
-from grantlens.report import outline
+from grantlens.report import change, outline
 from grantlens.report.formats import chance, day, number, plural, share, when
 from grantlens.report.markdown_text import code, plain, table
 
@@ -49,8 +49,9 @@ def _top(document: dict[str, Any]) -> list[str]:
         lines += [f"> {plain(document['too_thin'])}", ""]
     if document["baseline"]:
         before = document["baseline"]
-        counts = f"{number(len(before['new_findings']))} new or worse, {number(len(before['gone']))} gone"
-        lines += [f"Against the review before: {counts}.", ""]
+        period = f"{day(before['window']['since'])} to {day(before['window']['until'])}"
+        lines += [f"Against the review of {period}: {change.counted(before)}.", ""]
+        lines += [*(f"- {plain(line)}" for line in change.cautions(before)), ""]
     for answer in document["answers"]:
         more = "".join(f" {plain(text)}" for text in answer["lines"])
         lines.append(f"- {answer['question']} **{plain(answer['headline'])}**{more}")

@@ -41,7 +41,7 @@ def by_rule(document: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
     found: dict[str, list[dict]] = {rule["id"]: [] for rule in document["rules"]}
     for finding in document["findings"]:
         found[finding["rule"]].append(finding)
-    fresh = _fresh(document)
+    fresh, worse_ones = _fresh(document, "new_findings"), _fresh(document, "worse")
     outlined = []
     for rule in document["rules"]:
         everything = found[rule["id"]]
@@ -52,7 +52,15 @@ def by_rule(document: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
                 **rule,
                 "title": rule["name"].replace("_", " "),
                 "findings": open_ones,
-                "shown": [{**finding, "is_new": id(finding) in fresh, "facts": facts(finding)} for finding in shown],
+                "shown": [
+                    {
+                        **finding,
+                        "is_new": id(finding) in fresh,
+                        "is_worse": id(finding) in worse_ones,
+                        "facts": facts(finding),
+                    }
+                    for finding in shown
+                ],
                 "hidden_clear": len(everything) - len(open_ones),
                 "counts": {v: sum(f["verdict"] == v for f in everything) for v in _VERDICT},
                 "worst": worst(open_ones),
@@ -143,8 +151,8 @@ def _clients(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     )
 
 
-def _fresh(document: dict[str, Any]) -> set[int]:
-    """Return the identity of each finding that the baseline did not have."""
+def _fresh(document: dict[str, Any], which: str) -> set[int]:
+    """Return the identity of each finding that the baseline did not have, or had less grave."""
     if not document["baseline"]:
         return set()
-    return {id(document["findings"][index]) for index in document["baseline"]["new_findings"]}
+    return {id(document["findings"][index]) for index in document["baseline"][which]}

@@ -26,9 +26,11 @@ def review_sarif(document: dict[str, Any]) -> str:
     """
     rules = document["rules"]
     place = {rule["id"]: index for index, rule in enumerate(rules)}
-    fresh = set(document["baseline"]["new_findings"]) if document["baseline"] else None
+    baseline = document["baseline"]
+    fresh = set(baseline["new_findings"]) if baseline else None
+    worse = set(baseline["worse"]) if baseline else set()
     results = [
-        _result(finding, place[finding["rule"]], None if fresh is None else index in fresh)
+        _result(finding, place[finding["rule"]], None if fresh is None else _state(index in fresh, index in worse))
         for index, finding in enumerate(document["findings"])
         if finding["verdict"] != "clear"
     ]
@@ -68,7 +70,7 @@ def _rule(rule: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _result(finding: dict[str, Any], rule_index: int, is_new: bool | None) -> dict[str, Any]:
+def _result(finding: dict[str, Any], rule_index: int, state: str | None) -> dict[str, Any]:
     undecided = finding["verdict"] == "indeterminate"
     result: dict[str, Any] = {
         "ruleId": finding["rule"],
@@ -89,9 +91,13 @@ def _result(finding: dict[str, Any], rule_index: int, is_new: bool | None) -> di
             )
         },
     }  # fmt: skip
-    if is_new is not None:
-        result["baselineState"] = "new" if is_new else "unchanged"
+    if state is not None:
+        result["baselineState"] = state
     return result
+
+
+def _state(is_new: bool, is_worse: bool) -> str:
+    return "updated" if is_worse else "new" if is_new else "unchanged"
 
 
 def _location(record: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""What a baseline tells, in sentences: how many findings are new or gone, and what being gone does not show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from grantlens.report.formats import number, plural
+
+
+def counted(baseline: Mapping[str, Any]) -> str:
+    """Return the counts of a comparison.
+
+    Examples
+    --------
+    >>> counted({"new_findings": [0, 3, 4], "worse": [3], "still_found": 12, "gone": [{"now": "clear"}]})
+    '2 new, 1 worse, 12 still found, 1 gone'
+    """
+    worse = len(baseline["worse"])
+    return (
+        f"{number(len(baseline['new_findings']) - worse)} new, {number(worse)} worse, "
+        f"{number(baseline['still_found'])} still found, {number(len(baseline['gone']))} gone"
+    )
+
+
+def cautions(baseline: Mapping[str, Any]) -> list[str]:
+    """Return what must be known before a finding that is new or gone is taken for a change of the facts.
+
+    Examples
+    --------
+    >>> gone = [{"now": "not covered"}, {"now": "clear"}, {"now": "not found"}]
+    >>> lost = [{"source": "github", "log": "usage"}]
+    >>> for line in cautions({"gone": gone, "lost_logs": lost, "otherwise_made": ["rule REV-1 was version 3 and is version 4"]}):
+    ...     print(line)
+    No usage log of github covers any part of this period, and one covered the earlier period: of 1 finding that is gone nothing is known.
+    1 finding that is gone is clear now: the rule saw it, and found nothing wrong or left to decide.
+    1 finding that is gone was not found in this period. That shows no remedy: only a revocation or a changed grant in the log does.
+    The two reviews were not made alike: rule REV-1 was version 3 and is version 4. A finding may be new or gone for that reason alone.
+    """
+    now = Counter(row["now"] for row in baseline["gone"])
+    lines = []
+    for row in baseline["lost_logs"]:
+        lines.append(
+            f"No {row['log']} log of {row['source']} covers any part of this period, and one covered the earlier period"
+        )
+    if lines:
+        lines = ["; ".join(lines) + f": of {_gone(now['not covered'])} nothing is known."]
+    if now["clear"]:
+        lines.append(
+            f"{_gone(now['clear'])} {_is(now['clear'])} clear now: the rule saw it, and found nothing wrong or left to decide."
+        )
+    if now["not found"]:
+        was = "was" if now["not found"] == 1 else "were"
+        lines.append(
+            f"{_gone(now['not found'])} {was} not found in this period. That shows no remedy: only a revocation or a changed "
+            "grant in the log does."
+        )
+    if baseline["otherwise_made"]:
+        lines.append(
+            f"The two reviews were not made alike: {'; '.join(baseline['otherwise_made'])}. A finding may be new or gone for "
+            "that reason alone."
+        )
+    return lines
+
+
+def _gone(count: int) -> str:
+    return f"{plural(count, 'finding')} that {_is(count)} gone"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
