@@ -59,5 +59,22 @@ def test_hostile_names_stay_text(document, finding, nasty):
     assert "\\u202e" not in json.loads(text)["runs"][0]["results"][0]["message"]["text"]
 
 
-def test_nothing_found_is_an_empty_list(document):
-    assert read(document())["results"] == []
+def test_a_name_makes_no_link_and_no_placeholder(document, finding):
+    (result,) = read(document([finding(0, title="[the fix](https://evil.invalid) called DELETE /v1/{0}")]))["results"]
+    assert result["message"]["text"] == "[the fix] (https://evil.invalid) called DELETE /v1/{{0}}"
+
+
+def test_nothing_found_says_what_could_not_be_seen(document):
+    run = read(document(limitations=["No usage log covers any part of the period."]))
+    assert run["results"] == []
+    (invocation,) = run["invocations"]
+    assert invocation["executionSuccessful"]
+    assert invocation["toolExecutionNotifications"] == [
+        {"level": "note", "message": {"text": "No usage log covers any part of the period."}}
+    ]
+
+
+def test_a_run_that_could_judge_nothing_has_failed(document):
+    (invocation,) = read(document(too_thin="No log covers any part of this period."))["invocations"]
+    assert not invocation["executionSuccessful"]
+    assert invocation["toolExecutionNotifications"][0]["level"] == "error"

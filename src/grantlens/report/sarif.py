@@ -42,6 +42,7 @@ def review_sarif(document: dict[str, Any]) -> str:
                 "rules": [_rule(rule) for rule in rules],
             }
         },
+        "invocations": [_invocation(document)],
         "columnKind": "unicodeCodePoints",
         "artifacts": [
             {"location": {"uri": _uri(batch["path"])}, "length": batch["bytes"], "hashes": {"sha-256": batch["sha256"]}}
@@ -57,6 +58,17 @@ def review_sarif(document: dict[str, Any]) -> str:
     body = ",\n".join(line(result) for result in results)
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
     return f'{{"$schema": "{schema}", "version": "2.1.0", "runs": [{head}, "results": [\n{body}\n]}}]}}\n'
+
+
+def _invocation(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what the results cannot show: without it, no result would look like no problem."""
+    thin = document["too_thin"]
+    told = [("error", thin)] if thin else []
+    told += [("note", line) for line in document["limitations"]]
+    return {
+        "executionSuccessful": not thin,
+        "toolExecutionNotifications": [{"level": level, "message": {"text": _text(line)}} for level, line in told],
+    }
 
 
 def _rule(rule: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +89,7 @@ def _result(finding: dict[str, Any], rule_index: int, state: str | None) -> dict
         "ruleIndex": rule_index,
         "kind": "review" if undecided else "fail",
         "level": "none" if undecided else _LEVEL[finding["severity"]],
-        "message": {"text": visible(finding["title"])},
+        "message": {"text": _text(finding["title"])},
         "locations": [_location(record) for record in finding["evidence"][:1]],
         "relatedLocations": [
             {"id": number, **_location(record)} for number, record in enumerate(finding["evidence"][1:], 1)
@@ -86,7 +98,7 @@ def _result(finding: dict[str, Any], rule_index: int, state: str | None) -> dict
         "properties": {
             name: finding[name]
             for name in (
-                "verdict", "severity", "explained_by", "source", "client_id", "subject_id", "grant_id",
+                "title", "verdict", "severity", "explained_by", "source", "client_id", "subject_id", "grant_id",
                 "resource_server", "operation", "first_seen", "last_seen", "events",
             )
         },
@@ -98,6 +110,17 @@ def _result(finding: dict[str, Any], rule_index: int, state: str | None) -> dict
 
 def _state(is_new: bool, is_worse: bool) -> str:
     return "updated" if is_worse else "new" if is_new else "unchanged"
+
+
+def _text(text: str) -> str:
+    """Return a text as SARIF has it: its braces are no placeholders (3.11.5), and it holds no link (3.11.6).
+
+    Examples
+    --------
+    >>> _text("[see](http://evil) called GET /v1/files/{file}")
+    '[see] (http://evil) called GET /v1/files/{{file}}'
+    """
+    return visible(text).replace("](", "] (").replace("{", "{{").replace("}", "}}")
 
 
 def _location(record: dict[str, Any]) -> dict[str, Any]:
