@@ -76,6 +76,9 @@ def test_the_manifest_is_of_the_very_files(document, samples):
     assert all(row["bytes"] == logs[row["sha256"]].stat().st_size for row in batches)
     text = json.dumps(batches, sort_keys=True, ensure_ascii=True)
     assert document["manifest"]["sha256"] == hashlib.sha256(text.encode()).hexdigest()
+    lines = "".join(f"{name}\n" for name in sorted(logs))
+    assert document["manifest"]["contents_sha256"] == hashlib.sha256(lines.encode()).hexdigest()
+    assert any("rows of the store" in line for line in document["manifest"]["limits"])
 
 
 def test_calls_are_all_accounted_for(document, native):

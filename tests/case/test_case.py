@@ -201,6 +201,10 @@ def test_a_written_case_can_be_checked(sample_store, samples, native, tmp_path):
     assert sum(record["log"] == "usage" for record in records) == len(of_client(native, "file-lens"))
     files = {where["evidence"]["sha256"] for where in records}
     assert files == {row["sha256"] for row in custody["evidence"]["files"]}
+    assert all(row["loaded_at"] for row in custody["evidence"]["files"])
+    whole = gl.review(sample_store).document["reproduce"]
+    assert custody["brought"] == {name: value for name, value in whole.items() if name != "command"}
+    assert any("rows of the store" in line for line in custody["cannot_show"])
 
 
 def test_a_case_written_twice_is_byte_equal(sample_store, native, tmp_path):

@@ -186,6 +186,13 @@ def test_a_signed_token_is_verified(loaded, signers, algorithm):
     assert (row["session_id"], row["kind"], row["revoked_at"]) == ("sid-1", "revoke", datetime.fromtimestamp(AT, UTC))
 
 
+def test_who_vouches_for_the_records_stands_beside_the_file(loaded, signers):
+    keys = key_set(*signers.values())
+    signed = loaded(signers["ES256"].sign(REVOKED), unverified=False, jwks=keys)
+    assert signed.batch["note"].startswith("signatures verified by keys of SHA-256 ")
+    assert loaded(REVOKED).batch["note"] == "records taken although nothing verified who wrote them"
+
+
 def test_signed_tokens_without_keys_are_refused_unless_asked(loaded, refused, signers):
     message, remedy = refused(signers["ES256"].sign(REVOKED))
     assert "no key is there" in message

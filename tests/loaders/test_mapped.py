@@ -247,6 +247,25 @@ def test_the_user_may_say_the_zone(make, tmp_path):
         assert store.engine.value("SELECT used_at::VARCHAR FROM usage") == "2026-07-01 10:00:00+00"
 
 
+def test_what_the_user_said_stands_beside_the_file(make, tmp_path):
+    """The same file gives other rows otherwise, and nobody could tell from its hash."""
+    log = tmp_path / "local.ndjson"
+    log.write_text('{"time": "2026-07-01 12:00:00"}\n')
+    notes = []
+    for outcome, zone in (("success", "Europe/Berlin"), ("success", "Asia/Kolkata"), ("error", "Asia/Kolkata")):
+        loader = make(f'name = "local"\n[usage]\nused_at = "time"\noutcome = {{ constant = "{outcome}" }}')
+        with gl.open(":memory:") as store:
+            store.load(log, loader=loader, settings=Settings(time_zone=zone))
+            notes.append(store.engine.value("SELECT note FROM batch"))
+    mapped, zones = zip(*(note.split("; ") for note in notes), strict=True)
+    assert zones == (
+        "times without a zone read as of Europe/Berlin",
+        *["times without a zone read as of Asia/Kolkata"] * 2,
+    )
+    assert mapped[0] == mapped[1] != mapped[2]
+    assert mapped[0].startswith("read as local of SHA-256 ")
+
+
 @pytest.mark.parametrize(
     ("rule", "given", "scopes"),
     [

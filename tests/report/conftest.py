@@ -78,7 +78,12 @@ def make_document(findings=(), text=None, **changes):
         "window": {"since": "2026-07-01T00:00:00Z", "until": "2026-10-01T00:00:00Z"},
         "now": "2026-10-02T00:00:00Z",
         "too_thin": None,
-        "manifest": {"sha256": "cd" * 32, "batches": [batch]},
+        "manifest": {
+            "sha256": "cd" * 32,
+            "contents_sha256": "dc" * 32,
+            "limits": ["Nothing here shows who collected the files."],
+            "batches": [batch],
+        },
         "summary": {
             "violations": len(counted),
             "indeterminate": sum(f["verdict"] == "indeterminate" for f in findings),
@@ -386,6 +391,7 @@ def make_document(findings=(), text=None, **changes):
             "register": {"clients": 1, "newest": None, "sha256": "aa" * 32},
             "servers": {"rows": 1, "sha256": "bb" * 32},
             "clocks": {"rows": 0, "sha256": "ee" * 32},
+            "identities": {"rows": 0, "sha256": "ff" * 32},
         },
     }
     return value | changes

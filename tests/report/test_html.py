@@ -175,6 +175,14 @@ def test_two_renderings_are_byte_equal(hostile):
     assert review_markdown(hostile) == review_markdown(again)
 
 
+@pytest.mark.parametrize("form", [review_page, review_markdown])
+def test_it_says_what_it_rests_on_and_what_that_cannot_show(document, finding, form):
+    text = form(document([finding(0)]))
+    for told in ("cd" * 32, "dc" * 32, "ef" * 8, "aa" * 8, "bb" * 8, "ee" * 8, "ff" * 8, "0.1.0", "2.0.1"):
+        assert told in text
+    assert "Nothing here shows who collected the files." in text
+
+
 def test_hostile_names_stay_text_in_markdown(hostile):
     text = review_markdown(hostile)
     assert "<" not in re.sub(r"`[^`]*`", "", text)

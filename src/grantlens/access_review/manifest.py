@@ -12,10 +12,21 @@ if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
 
-def manifest(engine: Engine) -> dict[str, Any]:
-    """Return every loaded file, and one hash over them all.
+LIMITS = (
+    "The hashes show which files were loaded. Who collected them, and whether they are all and as they were written, they do not show.",
+    "Nothing here shows that the rows of the store still say what these files say: whoever can write to the store can change them. "
+    "Whoever doubts it loads the files into an empty store and compares the reports.",
+    "Who ran grantlens is not recorded: whoever signs for this names it.",
+)
+"""What a manifest cannot show; it goes wherever the manifest goes."""
 
-    When a file was loaded is left out: it changes nothing in what the file says.
+
+def manifest(engine: Engine) -> dict[str, Any]:
+    """Return every loaded file, one hash over them all, one over their contents alone, and what these cannot show.
+
+    The first hash depends on the paths as they were given, the second does not: it is the same wherever the files lie, whatever
+    they are called and in whatever order they were loaded. When a file was loaded is left out: it changes nothing in what the
+    file says.
     """
     batches = ask(
         engine,
@@ -23,7 +34,26 @@ def manifest(engine: Engine) -> dict[str, Any]:
         "ignored, duplicates, "
         'rejected, first_event AS "first", last_event AS "last", note FROM batch ORDER BY path, sha256',
     )
-    return {"sha256": digest(batches), "batches": batches}
+    return {"sha256": digest(batches), "contents_sha256": contents(batches), "limits": list(LIMITS), "batches": batches}
+
+
+def contents(batches: list[dict[str, Any]]) -> str:
+    """Return one hash over the hashes of files: each once, in their order as text, a line each, as `sort -u | sha256sum` has it.
+
+    Examples
+    --------
+    >>> contents([{"sha256": "b"}, {"sha256": "a"}, {"sha256": "b"}]) == hashlib.sha256(b"a\\nb\\n").hexdigest()
+    True
+    """
+    return hashlib.sha256(
+        "".join(f"{name}\n" for name in sorted({row["sha256"] for row in batches})).encode()
+    ).hexdigest()
+
+
+def loaded(engine: Engine) -> dict[tuple[str, str], str]:
+    """Return when each file (path, sha256) was loaded."""
+    rows = ask(engine, "SELECT path, sha256, min(loaded_at) AS loaded_at FROM batch GROUP BY ALL")
+    return {(row["path"], row["sha256"]): row["loaded_at"] for row in rows}
 
 
 def basis(engine: Engine) -> dict[str, Any]:
@@ -32,6 +62,7 @@ def basis(engine: Engine) -> dict[str, Any]:
     register = ask(engine, "SELECT * FROM register ORDER BY ALL")
     servers = ask(engine, "SELECT * REPLACE (validation::VARCHAR AS validation) FROM server ORDER BY ALL")
     clocks = ask(engine, "SELECT * REPLACE (log::VARCHAR AS log) FROM stated_clock ORDER BY ALL")
+    identities = ask(engine, "SELECT * FROM identity ORDER BY ALL")
     reviews = ask(engine, "SELECT * FROM review_snapshot ORDER BY ALL")
     entries = [row["registered_at"] for row in register if row["registered_at"]]
     return {
@@ -44,6 +75,7 @@ def basis(engine: Engine) -> dict[str, Any]:
         },
         "servers": {"rows": len(servers), "sha256": digest(servers)},
         "clocks": {"rows": len(clocks), "sha256": digest(clocks)},
+        "identities": {"rows": len(identities), "sha256": digest(identities)},
     }
 
 

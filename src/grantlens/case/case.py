@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from grantlens import detect
-from grantlens.access_review.manifest import digest, made_by, manifest
+from grantlens.access_review.manifest import LIMITS, basis, contents, digest, loaded, made_by, manifest
 from grantlens.case.answers import Answers, answer_all
 from grantlens.case.asked import Asked, asked, resolved
 from grantlens.case.custody import custody, custody_text
@@ -141,7 +141,13 @@ class Case:
             "made_by": made_by(engine),
             "window": {"since": format_time(self.window.since), "until": format_time(self.window.until)},
             "now": format_time(self.view.now),
-            "manifest": {"sha256": digest(batches), "store_sha256": whole["sha256"], "batches": batches},
+            "manifest": {
+                "sha256": digest(batches),
+                "contents_sha256": contents(batches),
+                "store_sha256": whole["sha256"],
+                "limits": list(LIMITS),
+                "batches": batches,
+            },
             "answers": self.answers().to_dicts(),
             "coverage": self.facts["coverage"],
             "findings": [row for part in self.findings for row in part.to_dicts()],
@@ -157,7 +163,8 @@ class Case:
             "evidence": first,
             "reproduce": {
                 "command": f"grantlens case STORE --{self.about.kind}={_shell(self.about.id)} "
-                f"--now {format_time(self.view.now)} -o DIR"
+                f"--now {format_time(self.view.now)} -o DIR",
+                **basis(engine),
             },
         }
 
@@ -187,7 +194,9 @@ class Case:
                 with self._laid_out(()) as (engine, _), written[-1].open("w", encoding="utf-8", newline="\n") as out:
                     lay_facts(engine, self.about, self._values)
                     out.writelines(f"{line}\n" for line in records(engine, self.about, self._values))
-                written.append(_write(Path(beside, CUSTODY), custody_text(custody(document, written))))
+                written.append(
+                    _write(Path(beside, CUSTODY), custody_text(custody(document, written, loaded(self.store.engine))))
+                )
                 return [path.replace(folder / path.name) for path in written]
         except OSError as error:
             remedy = "Free some space." if error.errno in NO_ROOM else "Name a folder you may write to."

@@ -11,7 +11,7 @@ from typing import Any
 SCHEMA = "grantlens.custody/1"
 
 
-def custody(document: Mapping[str, Any], written: list[Path]) -> dict[str, Any]:
+def custody(document: Mapping[str, Any], written: list[Path], loaded: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     """Return the custody record of a case.
 
     Parameters
@@ -20,19 +20,27 @@ def custody(document: Mapping[str, Any], written: list[Path]) -> dict[str, Any]:
         The case, schema `grantlens.case/1`.
     written
         The files that were written; their hashes are taken from the disk.
+    loaded
+        When each file of the evidence was loaded.
     """
+    manifest, made = document["manifest"], document["reproduce"]
     return {
         "schema": SCHEMA,
         "case": document["about"],
         "window": document["window"],
         "now": document["now"],
         "made_by": document["made_by"],
-        "command": document["reproduce"]["command"],
-        "evidence": {"manifest_sha256": document["manifest"]["sha256"], "files": document["manifest"]["batches"]},
+        "command": made["command"],
+        "brought": {name: value for name, value in made.items() if name != "command"},
+        "evidence": {
+            "manifest_sha256": manifest["sha256"],
+            "contents_sha256": manifest["contents_sha256"],
+            "files": [{**file, "loaded_at": loaded[file["path"], file["sha256"]]} for file in manifest["batches"]],
+        },
         "written": [{"file": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)} for path in written],
-        "unchanged": "The files of the evidence were only read. `grantlens verify STORE` checks that "
-        "they still are what "
-        "they were when they were loaded.",
+        "unchanged": "The files of the evidence were only read. `grantlens verify STORE` checks that they still are what they were "
+        "when they were loaded.",
+        "cannot_show": manifest["limits"],
         "handed_over": [],
     }
 

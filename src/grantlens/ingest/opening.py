@@ -6,6 +6,8 @@ Of a large one, chunks are cut in one thread and mapped in others, while the sto
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -98,6 +100,21 @@ class Opener:
         if isinstance(self._loader, str):
             return named(self._loader).name
         return None if self._loader is None else self._loader.name
+
+    def said(self, loader: Loader) -> list[str]:
+        """Return what the user said that a log was read by: without it, the same file gives other rows."""
+        told = []
+        if self._loader is not None and not isinstance(self._loader, str):
+            told.append(f"read as {loader.name} of SHA-256 {_digest(self._loader)[:16]}")
+        if self._settings and loader.configure:
+            if self._settings.time_zone and "zone" in loader.parameters:
+                told.append(f"times without a zone read as of {self._settings.time_zone}")
+            if "zone" not in loader.parameters and self._settings.jwks:
+                keys = json.dumps(self._settings.jwks, sort_keys=True)
+                told.append(f"signatures verified by keys of SHA-256 {hashlib.sha256(keys.encode()).hexdigest()[:16]}")
+            if "zone" not in loader.parameters and self._settings.unverified:
+                told.append("records taken although nothing verified who wrote them")
+        return told
 
     def open(self, path: str, *, once: bool = False) -> Opened:
         """Open a file, or hand over what was opened ahead.
@@ -193,3 +210,12 @@ def _discard(ahead: tuple[str, Future[Opened]] | None) -> None:
         return
     with suppress(Exception):  # its turn would have told
         ahead[1].result().close()
+
+
+def _digest(loader: Loader) -> str:
+    """Return the SHA-256 of what a loader does, as far as it is SQL: its version may stay while a mapping is written anew."""
+    does = (
+        loader.fields, *loader.steps.items(), loader.issuance, loader.usage, loader.revocation, loader.ignored,
+        sorted(loader.parameters.items()),
+    )  # fmt: skip
+    return hashlib.sha256(repr(does).encode()).hexdigest()

@@ -217,7 +217,25 @@ def _blind_spot(document: dict[str, Any]) -> list[str]:
 
 def _end(document: dict[str, Any]) -> list[str]:
     limits = [f"- {plain(line)}" for line in document["limitations"]]
-    return ["## Limitations", "", *limits, "", "## How to reproduce", "", f"`{document['reproduce']['command']}`", ""]
+    made, manifest = document["reproduce"], document["manifest"]
+    basis = [f"{plain(name)} {plain(version)}" for name, version in sorted(document["made_by"].items())]
+    basis += [
+        f"catalogue {plain(row['catalogue'])} {plain(row['version'])} (SHA-256 `{row['sha256'][:16]}`)"
+        for row in made["catalogues"]
+    ]
+    basis += [
+        f"{name} of {plural(made[name][count], one)} (SHA-256 `{made[name]['sha256'][:16]}`)"
+        for name, count, one in (
+            ("register", "clients", "client"), ("servers", "rows", "server"), ("clocks", "rows", "statement"),
+            ("identities", "rows", "id"),
+        )
+    ]  # fmt: skip
+    return [
+        "## Limitations", "", *limits, "", "## How to reproduce", "", f"`{made['command']}`", "",
+        f"It rests on {', '.join(basis)}. SHA-256 of the manifest: `{manifest['sha256']}`; of the contents of the files alone: "
+        f"`{manifest['contents_sha256']}`.", "",
+        *(f"- {plain(line)}" for line in manifest["limits"]),
+    ]  # fmt: skip
 
 
 def _more(rows: list, everything: list) -> list[str]:

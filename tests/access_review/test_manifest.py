@@ -1,0 +1,27 @@
+from grantlens.access_review.manifest import basis, manifest
+from grantlens.register.identities import Identities
+from grantlens.store import Store
+
+CONSENT = '{"log": "issuance", "issued_at": "2026-07-02T08:00:00Z", "kind": "consent", "outcome": "success", "event_id": "i1"}\n'
+
+
+def test_identities_are_part_of_what_a_verdict_rests_on():
+    with Store(":memory:") as store:
+        before = basis(store.engine)["identities"]
+        store.add(Identities(({"kind": "client", "name": "App", "source": "native", "id": "app"},)))
+        after = basis(store.engine)["identities"]
+    assert (before["rows"], after["rows"]) == (0, 1)
+    assert before["sha256"] != after["sha256"]
+
+
+def test_the_contents_are_known_wherever_the_files_lie(tmp_path):
+    told = []
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / f"{name}.ndjson").write_text(CONSENT)
+        with Store(":memory:") as store:
+            store.load(folder)
+            told.append(manifest(store.engine))
+    assert told[0]["contents_sha256"] == told[1]["contents_sha256"]
+    assert told[0]["sha256"] != told[1]["sha256"]
