@@ -139,9 +139,10 @@ class Store:
         return providers(self.engine)
 
     def verify(self) -> list[str]:
-        """Return one sentence for each loaded file that is gone or was changed; empty if all are what they were.
+        """Return one sentence for each loaded file that is gone or was changed, or whose rows are not all in the store.
 
-        A file that changed and was loaded again must be what its last load saw.
+        Empty if all are what they were. A file that changed and was loaded again must be what its last load saw. Rows are
+        counted, not compared.
 
         Examples
         --------
@@ -149,7 +150,8 @@ class Store:
         ...     store.verify()
         []
         """
-        return verified(self.engine).differences
+        found = verified(self.engine)
+        return [*found.differences, *found.rows]
 
     def export(self, path: str | os.PathLike[str], *, parquet: bool = False) -> list[Path]:
         """Write the three logs in the native format, so that a load of it gives them again.

@@ -32,9 +32,12 @@ def evidence(tmp_path):
     return tmp_path / "acme.duckdb", log
 
 
+COUNTED = "The rows of the store were counted, not compared with the files: load these into an empty store for that."
+
+
 def test_verify_is_content_with_files_that_are_what_they_were(run, evidence):
     ran = run("verify", evidence[0])
-    assert (ran.code, ran.out) == (0, "The loaded file is what it was.\n")
+    assert (ran.code, ran.out) == (0, f"The loaded file is what it was.\n{COUNTED}\n")
 
 
 @pytest.mark.parametrize("change", ["gone", "changed"])
@@ -65,7 +68,7 @@ def test_verify_in_another_folder_says_where_it_looked(run, evidence, tmp_path, 
 def test_verify_does_not_fail_for_a_log_that_grew_and_was_loaded_again(run, evidence):
     store, log = evidence
     first = log.read_text()
-    for number, told in ((1, "an earlier version was"), (2, "2 earlier versions were")):
+    for number, told in ((1, "the earlier version is"), (2, "the 2 earlier versions are")):
         log.write_text(log.read_text() + first.replace('"u"', f'"u{number}"'))
         ran = run("verify", store)
         assert (ran.code, f"{log} has " in ran.out) == (2, True), "it was not loaded again yet"
@@ -73,11 +76,38 @@ def test_verify_does_not_fail_for_a_log_that_grew_and_was_loaded_again(run, evid
         ran = run("verify", store)
         assert (ran.code, ran.err) == (0, "")
         assert ran.out.splitlines() == [
-            f"{log} is what its last load saw; {told} replaced by a later load.",
+            f"{log} is what its last load saw; it grew, and {told} its beginning, unchanged.",
             "The loaded file is what it was.",
+            COUNTED,
         ]
     log.write_text(first)
     assert run("verify", store).code == 2, "what was replaced is not what the last load saw"
+
+
+def test_verify_tells_a_log_that_was_written_anew_from_one_that_grew(run, evidence):
+    store, log = evidence
+    log.write_text(log.read_text().replace('"u"', '"u1"'))
+    run("load", store, log)
+    ran = run("verify", store)
+    assert ran.out.splitlines()[0] == (
+        f"{log} is what its last load saw; an earlier version was replaced by a later load: evidence of it is no longer in the file."
+    )
+
+
+def test_verify_sees_that_rows_were_taken_out_of_the_store(run, evidence):
+    store, log = evidence
+    with Store(store) as opened:
+        opened.engine.execute("DELETE FROM usage_row")
+    ran = run("verify", store)
+    assert (ran.code, ran.out) == (2, f"The load of {log} wrote 1 usage row, and the store holds 0.\n")
+    assert ran.err.startswith("grantlens: The store was changed after the load.")
+
+
+def test_verify_does_not_say_that_it_compared_the_rows(run, evidence):
+    store, _ = evidence
+    with Store(store) as opened:
+        opened.engine.execute("UPDATE usage_row SET outcome = 'denied'")
+    assert run("verify", store).out.splitlines()[-1] == COUNTED
 
 
 def test_export_round_trips(run, sample_file, tmp_path):

@@ -1,16 +1,19 @@
-"""Are the loaded files still what they were? Evidence points into them."""
+"""Are the loaded files still what they were, and are their rows still in the store? Evidence points into them."""
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import LoadError
 from grantlens.ingest.content import Content
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from grantlens.engine.duckdb import Engine
 
 
@@ -23,6 +26,8 @@ class Verified:
     """One sentence for each file that is gone or has other bytes than when it was loaded last."""
     replaced: list[str]
     """One sentence for each file that is what its last load saw, after it was loaded in other versions before."""
+    rows: list[str]
+    """One sentence for each file and log of which the store holds other than the number of rows that the load wrote."""
 
 
 def verified(engine: Engine) -> Verified:
@@ -30,20 +35,60 @@ def verified(engine: Engine) -> Verified:
 
     Paths are looked up as they were given: relative ones from the current folder.
     """
-    found = Verified(engine.value("SELECT count(DISTINCT path) FROM batch"), [], [])
-    for path, size, sha256, versions in engine.rows(_LAST):
-        difference = _difference(path, size, sha256)
+    found = Verified(engine.value("SELECT count(DISTINCT path) FROM batch"), [], [], list(_other_rows(engine)))
+    for path, versions in engine.rows(_VERSIONS):
+        *earlier, last = versions
+        difference = _difference(path, last["bytes"], last["sha256"])
         if difference:
             found.differences.append(difference)
-        elif versions > 1:
-            earlier = "an earlier version was" if versions == 2 else f"{versions - 1} earlier versions were"
-            found.replaced.append(f"{path} is what its last load saw; {earlier} replaced by a later load.")
+        elif earlier:
+            found.replaced.append(f"{path} is what its last load saw; {_become(path, earlier)}")
     return found
 
 
-_LAST = """
-SELECT path, arg_max(bytes, batch_id), arg_max(sha256, batch_id), count(*) FROM batch GROUP BY path ORDER BY min(batch_id)
+_VERSIONS = """
+SELECT path, list({'bytes': bytes, 'sha256': sha256} ORDER BY batch_id) FROM batch GROUP BY path ORDER BY min(batch_id)
 """
+
+_ROWS = """
+WITH held AS (
+    SELECT batch_id, 'issuance' AS log, count(*) AS held FROM issuance GROUP BY ALL
+    UNION ALL
+    SELECT batch_id, 'usage', count(*) FROM usage_row GROUP BY ALL
+    UNION ALL
+    SELECT batch_id, 'revocation', count(*) FROM revocation GROUP BY ALL
+),
+written AS (
+    UNPIVOT (SELECT batch_id, path, issuance, usage, revocation FROM batch) ON issuance, usage, revocation INTO NAME log VALUE written
+)
+SELECT w.path, w.log, w.written, coalesce(h.held, 0)
+FROM written w LEFT JOIN held h USING (batch_id, log)
+WHERE w.written <> coalesce(h.held, 0)
+ORDER BY w.batch_id, w.log
+"""
+
+
+def _other_rows(engine: Engine) -> Iterator[str]:
+    for path, log, written, held in engine.rows(_ROWS):
+        yield f"The load of {path} wrote {written:,} {log} row{'' if written == 1 else 's'}, and the store holds {held:,}."
+
+
+def _become(path: str, earlier: list[dict[str, Any]]) -> str:
+    """Say what became of the earlier versions of a file: a log that only grew still begins with them."""
+    if all(_begins_with(path, version) for version in earlier):
+        are = "the earlier version is" if len(earlier) == 1 else f"the {len(earlier)} earlier versions are"
+        return f"it grew, and {are} its beginning, unchanged."
+    were = "an earlier version was" if len(earlier) == 1 else f"{len(earlier)} earlier versions were"
+    return f"{were} replaced by a later load: evidence of it is no longer in the file."
+
+
+def _begins_with(path: str, version: dict[str, Any]) -> bool:
+    digest, left = hashlib.sha256(), version["bytes"]
+    with open(path, "rb") as file:
+        while left and (piece := file.read(min(left, 1 << 20))):
+            digest.update(piece)
+            left -= len(piece)
+    return not left and digest.hexdigest() == version["sha256"]
 
 
 def _difference(path: str, size: int, sha256: str) -> str | None:
