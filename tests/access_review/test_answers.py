@@ -33,7 +33,7 @@ def test_without_a_register_owner_and_purpose_are_unknown_and_not_nobody(world):
     who, owners, _, purpose, deeds, _ = result.document["answers"]
     assert (owners["headline"], purpose["headline"]) == (UNKNOWN, UNKNOWN)
     said = " ".join(line for answer in (who, owners, purpose) for line in answer["lines"])
-    for claim in ("Nobody answers", "No purpose is written", "In no register"):
+    for claim in ("names no owner", "No purpose is written", "In no register"):
         assert claim not in said
     assert deeds["lines"][0] == "0 calls beyond the granted scopes, how many were outside the purpose is unknown."
     assert ">no owner<" not in result.to_html()
@@ -43,7 +43,7 @@ def test_without_a_register_owner_and_purpose_are_unknown_and_not_nobody(world):
 def test_with_a_register_those_who_are_not_in_it_are_named(world, register):
     _, answers = answered(world(*CALLS, also=(register,)))
     assert answers["Who owns them?"]["headline"] == "1 of 2 have an owner"
-    assert answers["Who owns them?"]["lines"][0] == "Nobody answers for bystander."
+    assert answers["Who owns them?"]["lines"][0] == "The register names no owner for bystander."
     assert answers["Why may they?"]["headline"] == "1 of 2 have a purpose"
     assert answers["What have they done?"]["lines"][0] == "0 calls beyond the granted scopes, 0 outside the purpose."
 

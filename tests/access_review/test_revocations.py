@@ -68,3 +68,20 @@ def test_a_refusal_before_the_last_success_is_not_denied(world):
     result = gl.review(world(*HELD, *FLAPPING).between("2026-07-01", "2026-08-01"))
     assert any("not refused after their last success" in line for line in result.document["limitations"])
     assert "100 % have no refusal after the last success, 0 % were refused with no success" in result.to_html()
+
+
+def test_effective_does_not_speak_for_tokens_that_nobody_tried(world):
+    two = (token("01 08:02", "t2", ["mail.read"]), revoked("10 12:00:00", "grant"))
+    rows = (*(row for row in HELD if row["log"] != "revocation"), *two, *REFUSED)
+    (row,) = gl.review(world(*rows).between("2026-07-01", "2026-08-01")).document["revocations"]
+    assert row["answer"] == "yes, by 2026-07-10 12:01:00 UTC (of 2 live tokens 1 was tried)"
+
+
+@pytest.mark.parametrize(
+    ("tried", "late"), [(REFUSED, 0), ((use("10 12:01", CALL), use("10 12:02", CALL, status=401)), 1)]
+)
+def test_what_was_used_before_it_was_refused_is_not_told_as_prompt(world, tried, late):
+    document = gl.review(world(*HELD, *tried).between("2026-07-01", "2026-08-01")).document
+    assert document["answers"][-1]["lines"][0] == (
+        f"1 shown to have taken effect, {late} of these only after further use; 0 did not, 0 not demonstrated."
+    )

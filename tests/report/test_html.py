@@ -176,6 +176,22 @@ def test_two_renderings_are_byte_equal(hostile):
 
 
 @pytest.mark.parametrize("form", [review_page, review_markdown])
+def test_every_word_that_a_reader_meets_is_defined(document, finding, form):
+    text = form(document([finding(0), finding(1, verdict="indeterminate")]))
+    for word in (
+        "Violation",
+        "Undecided",
+        "Clear",
+        "No finding",
+        "Line or record",
+        "Effective: yes",
+        "At least, at most",
+    ):
+        assert len(re.findall(rf"(<dt>|- \*\*){word}(</dt>|\*\*:)", text)) == 1
+    assert "No use of the scope is in the logs held" in text
+
+
+@pytest.mark.parametrize("form", [review_page, review_markdown])
 def test_it_says_what_it_rests_on_and_what_that_cannot_show(document, finding, form):
     text = form(document([finding(0)]))
     for told in ("cd" * 32, "dc" * 32, "ef" * 8, "aa" * 8, "bb" * 8, "ee" * 8, "ff" * 8, "0.1.0", "2.0.1"):

@@ -49,7 +49,7 @@ def _owners(document: dict[str, Any]) -> dict[str, Any]:
         return _answer("Who owns them?", _NO_REGISTER, [], "grants")
     clients = document["clients"]
     lost = [row for row in clients if not row["owner"]]
-    lines = [f"Nobody answers for {_names(lost)}."] if lost else []
+    lines = [f"The register names no owner for {_names(lost)}."] if lost else []
     live = sum(row["live"] > 0 for row in lost)
     if live:
         lines.append(f"{number(live)} of them still {'has' if live == 1 else 'have'} live access.")
@@ -64,13 +64,18 @@ def _power(document: dict[str, Any]) -> dict[str, Any]:
     lines = []
     if privileges["scopes"]:
         lines.append(
-            f"Of {number(privileges['scopes'])} granted scopes {number(by['remove'])} can go, "
-            f"{number(by['replace'])} can be "
-            f"narrowed, {number(by['ask'])} need the owner's word, {number(by['wait'])} need more time."
+            f"Of {plural(privileges['scopes'], 'scope')} in {plural(privileges['grants'], 'grant')} {number(by['remove'])} are "
+            f"proposed for removal and {number(by['replace'])} for a narrower one; {number(by['ask'])} need the owner's word, "
+            f"{number(by['wait'])} more time."
         )
     if unknown:
         lines.append(f"For {plural(unknown, 'grant')} the log names no scopes.")
-    return _answer("What can they do?", f"{plural(len(scopes), 'different scope')} are held", lines, "privileges")
+    return _answer(
+        "What can they do?",
+        f"{plural(len(scopes), 'different scope')} {'was' if len(scopes) == 1 else 'were'} held",
+        lines,
+        "privileges",
+    )
 
 
 def _purpose(document: dict[str, Any]) -> dict[str, Any]:
@@ -115,12 +120,13 @@ def _endings(document: dict[str, Any]) -> dict[str, Any]:
     verdicts = document["lag"]["verdicts"]
     ended = Counter(row["ended_how"] for row in document["grants"] if row["state"] == "ended")
     live = sum(row["state"] == "live" for row in document["grants"])
+    late = sum(row["effective"] == "yes" and row["uses_after"] > 0 for row in document["revocations"])
     lines = [
-        f"{number(verdicts['yes'])} shown to work, {number(verdicts['no'])} did not, "
-        f"{number(verdicts['not_demonstrated'])} not demonstrated."
+        f"{number(verdicts['yes'])} shown to have taken effect, {number(late)} of these only after further use; "
+        f"{number(verdicts['no'])} did not, {number(verdicts['not_demonstrated'])} not demonstrated."
     ]
     parts = [f"{how} {number(count)}" for how, count in sorted(ended.items())]
-    lines.append("Grants: " + ", ".join([*parts, f"still live {number(live)}"]) + ".")
+    lines.append("Grants: " + ", ".join([*parts, f"no end in the logs {number(live)}"]) + ".")
     count = len(document["revocations"])
     return _answer("How does access end?", plural(count, "revocation"), lines if count else lines[1:], "revocations")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
 from grantlens.findings.intervals import by_minute, calls_after, intervals
-from grantlens.report.formats import when
+from grantlens.report.formats import plural, when
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -25,13 +25,15 @@ WITH tried AS (
            CASE WHEN count(*) = count(lag_upper_s) THEN max(lag_upper_s) END AS lag_upper_s,
            max(last_success_at) FILTER (uses_after > 0 AND denial_after_last_success_at IS NULL) AS still_at,
            max(denial_after_last_success_at) AS by_at,
-           count(*) FILTER (denial_after_last_success_at IS NOT NULL) AS ended_cases
+           count(*) FILTER (denial_after_last_success_at IS NOT NULL) AS ended_cases,
+           count(DISTINCT token_id) FILTER (tests > 0 AND alive AND token_kind IS DISTINCT FROM 'refresh') AS tokens_tried
     FROM revoked_use
     GROUP BY source, revocation_event
 ),
 ended AS (
     SELECT source, revocation_event, count(DISTINCT token_id) AS tokens,
            count(DISTINCT token_id) FILTER (alive) AS tokens_alive,
+           count(DISTINCT token_id) FILTER (alive AND token_kind IS DISTINCT FROM 'refresh') AS tokens_to_try,
            bool_or(alive) AS anything_alive
     FROM covered_token
     GROUP BY source, revocation_event
@@ -47,6 +49,7 @@ SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.kind, r.target_ki
        (epoch_us(r.revoked_at) - epoch_us(r.decided_at)) / 1e6 AS decided_s,
        (epoch_us(r.revoked_at) - epoch_us(r.requested_at)) / 1e6 AS requested_s,
        coalesce(e.tokens, 0) AS tokens, coalesce(e.tokens_alive, 0) AS tokens_alive,
+       coalesce(e.tokens_to_try, 0) AS tokens_to_try, coalesce(t.tokens_tried, 0) AS tokens_tried,
        coalesce(e.anything_alive, false) AS anything_alive,
        coalesce(t.cases, 0) AS cases, coalesce(t.ended_cases, 0) AS ended_cases,
        t.last_success_s, t.first_denial_s, coalesce(t.uses_after, 0) AS uses_after, t.lag_lower_s, t.lag_upper_s,
@@ -83,14 +86,19 @@ def answer(row: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> row = {"effective": "yes", "by_at": "2026-07-01T10:05:00Z", "cases": 2, "ended_cases": 1}
-    >>> answer(row)
-    'yes, by 2026-07-01 10:05:00 UTC (in 1 of 2 places where it was tried)'
+    >>> answer({**row, "tokens_to_try": 8, "tokens_tried": 1})
+    'yes, by 2026-07-01 10:05:00 UTC (in 1 of 2 places where it was tried; of 8 live tokens 1 was tried)'
     """
     if row["effective"] == "yes":
-        whole = row["ended_cases"] == row["cases"]
-        return f"yes, by {when(row['by_at'])} UTC" + (
-            "" if whole else f" (in {row['ended_cases']} of {row['cases']} places where it was tried)"
-        )
+        said = []
+        if row["ended_cases"] < row["cases"]:
+            said.append(f"in {row['ended_cases']} of {row['cases']} places where it was tried")
+        if row["tokens_tried"] < row["tokens_to_try"]:
+            tried = row["tokens_tried"] or "none"
+            said.append(
+                f"of {plural(row['tokens_to_try'], 'live token')} {tried} {'was' if tried in (1, 'none') else 'were'} tried"
+            )
+        return f"yes, by {when(row['by_at'])} UTC" + (f" ({'; '.join(said)})" if said else "")
     if row["effective"] == "no":
         parts = [f"still succeeding at {when(row['still_at'])} UTC"] if row["still_at"] else []
         parts += ["a new token was issued from what had been revoked"] if row["reissued"] else []

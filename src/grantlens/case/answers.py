@@ -136,7 +136,7 @@ def _owner(facts: dict[str, Any]) -> Answer:
     if not facts["registered"]:
         text = "No register was brought, so nobody can be named."
     elif not rows:
-        text = "The register has no entry for it: nobody answers for it, and no purpose is written down."
+        text = "The register has no entry for it: it names no owner and no purpose."
     else:
         text = ". ".join(
             f"{row['client_id']}: {row['owner'] or 'no owner'}, for “{row['purpose'] or 'no purpose written down'}”"

@@ -7,6 +7,7 @@ from typing import Any
 from grantlens.report import change, outline
 from grantlens.report.environment import render
 from grantlens.report.figures import review_figures
+from grantlens.report.words import WORDS
 
 
 def review_page(document: dict[str, Any], limits: outline.Limits = outline.PAGE) -> str:
@@ -28,6 +29,7 @@ def review_page(document: dict[str, Any], limits: outline.Limits = outline.PAGE)
         decisions=outline.decisions(document),
         figures=review_figures(document),
         limits=limits,
+        meanings=WORDS,
         change=_change(document["baseline"]),
     )
 

@@ -8,6 +8,7 @@ from grantlens.charts.duration import duration
 from grantlens.report import change, outline
 from grantlens.report.formats import chance, day, number, plural, share, when
 from grantlens.report.markdown_text import code, plain, table
+from grantlens.report.words import WORDS
 
 
 def review_markdown(document: dict[str, Any], limits: outline.Limits = outline.TICKET) -> str:
@@ -231,7 +232,9 @@ def _end(document: dict[str, Any]) -> list[str]:
         )
     ]  # fmt: skip
     return [
-        "## Limitations", "", *limits, "", "## How to reproduce", "", f"`{made['command']}`", "",
+        "## Limitations", "", *limits, "",
+        "## What the words mean", "", *(f"- **{word}**: {plain(meaning)}" for word, meaning in WORDS), "",
+        "## How to reproduce", "", f"`{made['command']}`", "",
         f"It rests on {', '.join(basis)}. SHA-256 of the manifest: `{manifest['sha256']}`; of the contents of the files alone: "
         f"`{manifest['contents_sha256']}`.", "",
         *(f"- {plain(line)}" for line in manifest["limits"]),
