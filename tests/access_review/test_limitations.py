@@ -29,3 +29,25 @@ def test_a_limit_names_its_tenant():
         "The issuance log of native, tenant a, covers 50.0 %",
         "The issuance log of native, tenant b, covers 25.0 %",
     ]
+
+
+def test_rejected_records_are_told_with_their_reasons():
+    def told(rejected, rows):
+        document = make_document(rejected=[{"path": "a", "sha256": "", "reason": why, "records": n} for why, n in rows])
+        document["manifest"]["batches"][0]["rejected"] = rejected
+        return [line for line in limitations(document) if "could not be read" in line]
+
+    assert told(2002, [("no time", 2000), ("not mapped", 1), ("not mapped", 1)]) == [
+        "2,002 records could not be read and were kept aside, so nothing here rests on them: no time (2,000); not mapped (2). "
+        "Table rejected of the store has each."
+    ]
+    (many,) = told(7, [(f"reason {number}", 1) for number in range(7)])
+    assert "; for other reasons 2. Table" in many
+    assert told(0, []) == []
+
+
+def test_that_no_gap_is_found_is_not_told_of_logs_too_short_for_one():
+    rows = [row | {"notes": ["under 1,000 records: no gap can be told"]} for row in make_document()["coverage"][:2]]
+    rows += make_document()["coverage"][2:]
+    (told,) = [line for line in limitations(make_document(coverage=rows)) if "to tell a gap" in line]
+    assert told.startswith("2 logs of native have too few records to tell a gap")

@@ -84,6 +84,7 @@ def make_document(findings=(), text=None, **changes):
             "limits": ["Nothing here shows who collected the files."],
             "batches": [batch],
         },
+        "rejected": [{"path": batch["path"], "sha256": batch["sha256"], "reason": name, "records": 1}],
         "summary": {
             "violations": len(counted),
             "indeterminate": sum(f["verdict"] == "indeterminate" for f in findings),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
-from grantlens.report.formats import day, plural, share
+from grantlens.report.formats import day, number, plural, share
 
 LOGS = ("issuance", "usage", "revocation")
+
+_MOST = 5
+"""Reasons that are told before they are counted."""
 
 _ABSENT = {
     "issuance": "grants and scopes are known only as far as calls repeat them",
@@ -44,10 +48,25 @@ def _logs(document: dict[str, Any]) -> list[str]:
                 f"The {name} covers {share(row['share'])} of the period "
                 f"({day(row['from'])} to {day(row['until'])}{gaps}); outside it silence means nothing."
             )
+    untold = [row for row in document["coverage"] if any("no gap can be told" in note for note in row["notes"])]
+    if untold:
+        names = ", ".join(sorted({row["source"] for row in untold}))
+        lines.append(
+            f"{plural(len(untold), 'log')} of {names} {'has' if len(untold) == 1 else 'have'} too few records to tell a gap: "
+            "that none is found there does not show that none is."
+        )
     rejected = sum(row["rejected"] for row in document["manifest"]["batches"])
     if rejected:
+        reasons: Counter[str] = Counter()
+        for row in document["rejected"]:
+            reasons[row["reason"]] += row["records"]
+        most = reasons.most_common(_MOST)
+        told = "; ".join(f"{reason} ({number(count)})" for reason, count in most)
+        rest = rejected - sum(count for _, count in most)
+        more = f"; for other reasons {number(rest)}" if rest else ""
         lines.append(
-            f"{plural(rejected, 'record')} could not be read and were kept aside; see table rejected of the store."
+            f"{plural(rejected, 'record')} could not be read and {'was' if rejected == 1 else 'were'} kept aside, so nothing here "
+            f"rests on {'it' if rejected == 1 else 'them'}: {told}{more}. Table rejected of the store has each."
         )
     return lines
 

@@ -56,6 +56,15 @@ def loaded(engine: Engine) -> dict[tuple[str, str], str]:
     return {(row["path"], row["sha256"]): row["loaded_at"] for row in rows}
 
 
+def rejected(engine: Engine) -> list[dict[str, Any]]:
+    """Return why records of each file were kept aside, and how many; the most frequent reasons, since each may quote a value."""
+    return ask(
+        engine,
+        "SELECT path, sha256, reason, count(*) AS records FROM rejected JOIN batch USING (batch_id) GROUP BY ALL "
+        "ORDER BY records DESC, path, sha256, reason LIMIT 200",
+    )
+
+
 def basis(engine: Engine) -> dict[str, Any]:
     """Return the side tables that the verdicts also depend on, each with a hash of its content."""
     catalogues = ask(engine, "SELECT catalogue, source, version, operations, sha256 FROM cat_meta ORDER BY catalogue")

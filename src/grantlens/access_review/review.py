@@ -200,6 +200,7 @@ def _document(
             "now": format_time(view.now),
             "too_thin": None,
             "manifest": manifest.manifest(engine),
+            "rejected": manifest.rejected(engine),
             "summary": {},
             "answers": [],
             "coverage": coverage.covered(engine, values),

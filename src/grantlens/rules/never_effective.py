@@ -28,7 +28,7 @@ SELECT CASE WHEN u.over AND u.to_the_end THEN 'violation' ELSE 'indeterminate' E
        CASE WHEN u.allowed_s IS NOT NULL AND NOT u.beyond_allowed THEN 'high' ELSE 'critical' END AS severity,
        CASE WHEN u.allowed_s IS NOT NULL AND NOT u.beyond_allowed THEN u.explanation END AS explained_by,
        coalesce(u.client_id, 'An unnamed client') || CASE
-           WHEN u.over AND u.to_the_end THEN ' was never stopped: the revocation had no effect while the token lived'
+           WHEN u.over AND u.to_the_end THEN ' was still let in near the end of the life of its token: no effect of the revocation is seen'
            WHEN u.over THEN ' was not seen to be stopped before the token expired'
            ELSE ' was not stopped by the end of the window: the token may live on, and be refused later' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,

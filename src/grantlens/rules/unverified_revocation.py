@@ -131,11 +131,11 @@ judged AS (
 )
 SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'medium' AS severity,
-       CASE WHEN unknown_tries THEN 'It is not known whether the revocation of ' ELSE 'The revocation of ' END
+       CASE WHEN unknown_tries THEN 'It is not known whether the revocation of ' ELSE 'No test of the revocation of ' END
            || coalesce(client_name, client_id, subject_name, subject_id, token_id, grant_id, 'an unnamed target')
            || CASE WHEN unknown_tries THEN ' was put to the test'
-               WHEN unknown_life THEN ' was never put to the test, and may have ended nothing that still lived'
-               ELSE ' was never put to the test' END AS title,
+               WHEN unknown_life THEN ' is in the logs held, and it may have ended nothing that still lived'
+               ELSE ' is in the logs held' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id,
        revoked_at AS first_seen, revoked_at AS last_seen, 1 AS events,
        to_json({
