@@ -25,12 +25,13 @@ RULE = Rule(
     ),
     sql="""
 SELECT CASE WHEN in_part THEN 'indeterminate' ELSE 'violation' END AS verdict, 'medium' AS severity,
-       'The ' || log::VARCHAR || ' log of ' || source || ' is silent for '
+       'The ' || log::VARCHAR || ' log of ' || source || coalesce(', tenant ' || tenant || ',', '') || ' is silent for '
            || round((epoch(covered_until) - epoch(covered_from)) / 3600, 1) || ' hours' AS title,
        source, tenant,
        covered_from AS first_seen, covered_until AS last_seen, 0 AS events,
        to_json({
            'log': log::VARCHAR,
+           'tenant': tenant,
            'hours': round((epoch(covered_until) - epoch(covered_from)) / 3600, 3),
            'note': note,
            'reason': CASE WHEN in_part THEN 'the log shows only some of what happened: there may have been nothing to show' END}) AS detail,
@@ -46,6 +47,15 @@ WHERE is_gap AND covered_until > $since AND covered_from < $until
                 *(use(f"11 {minute // 60:02}:{minute % 60:02}", "GET /v1/messages/7") for minute in range(720)),
             ),
             ({"verdict": "violation", "severity": "medium", "client_id": None, "detail": {"log": "usage"}},),
+        ),
+        Example(
+            "the same of one tenant, which the title names",
+            tuple(
+                use(f"{day} {minute // 60:02}:{minute % 60:02}", "GET /v1/messages/7", tenant="acme")
+                for day in (10, 11)
+                for minute in range(720)
+            ),
+            ({"verdict": "violation", "title": "The usage log of native, tenant acme, is silent for 12.0 hours"},),
         ),
     ),
     undecidable=(
