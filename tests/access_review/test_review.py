@@ -2,6 +2,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections import Counter
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import grantlens as gl
 from grantlens import detect
 from grantlens.errors import GrantlensError, RuleError
+from grantlens.report.words import WORDS
 
 WINDOW = ("2026-07-03", "2026-10-01")
 
@@ -79,6 +81,47 @@ def test_the_manifest_is_of_the_very_files(document, samples):
     lines = "".join(f"{name}\n" for name in sorted(logs))
     assert document["manifest"]["contents_sha256"] == hashlib.sha256(lines.encode()).hexdigest()
     assert any("rows of the store" in line for line in document["manifest"]["limits"])
+
+
+def documented(heading):
+    """Return the keys that docs/json.md names under a heading, table by table."""
+    page = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
+    part = page.split(f"## {heading}\n")[1].split("\n## ")[0]
+    tables = re.findall(r"\| --- \| --- \|\n((?:\|.*\n)+)", part)
+    return [re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) for table in tables]
+
+
+def test_the_page_on_json_names_every_key(document):
+    assert documented("The review") == [list(document)]
+    assert documented("A finding") == [list(document["findings"][0])]
+
+
+def test_the_page_on_json_defines_the_words_as_reports_do():
+    page = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
+    lines = page.split("<!-- words: begin -->\n")[1].split("<!-- words: end -->")[0].splitlines()
+    assert lines == [f"- **{word}**: {meaning}" for word, meaning in WORDS]
+
+
+def test_times_and_counts_of_the_document_are_what_the_page_says(document):
+    def leaves(value, key=None):
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                yield from leaves(inner, name)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from leaves(inner, key)
+        else:
+            yield key, value
+
+    times = {"since", "until", "from", "first", "last", "now", "first_seen", "last_seen"}
+    for key, value in leaves(document):
+        if (key in times or (key or "").endswith("_at")) and value is not None:
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z|clear|not found", str(value)), (
+                key,
+                value,
+            )
+        if key in ("events", "calls", "uses", "records", "line", "bytes", "uses_after", "tokens"):
+            assert type(value) is int, (key, value)
 
 
 def test_calls_are_all_accounted_for(document, native):

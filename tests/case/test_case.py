@@ -1,6 +1,8 @@
 import errno
 import hashlib
 import json
+import re
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -205,6 +207,9 @@ def test_a_written_case_can_be_checked(sample_store, samples, native, tmp_path):
     whole = gl.review(sample_store).document["reproduce"]
     assert custody["brought"] == {name: value for name, value in whole.items() if name != "command"}
     assert any("rows of the store" in line for line in custody["cannot_show"])
+    page = (Path(__file__).parents[2] / "docs" / "json.md").read_text().split("## A case")[1]
+    keys = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert keys == [*json.loads((tmp_path / "case" / "case.json").read_text()), *custody]
 
 
 def test_a_case_written_twice_is_byte_equal(sample_store, native, tmp_path):
