@@ -56,6 +56,20 @@ def test_with_a_baseline_only_what_is_new_counts(run, sample_file, before, tmp_p
     assert (ran.code, ran.err) == (1, "1 violation is high or worse.\n")
 
 
+def test_a_log_that_the_baseline_had_is_not_missed_in_silence(run, sample_file, before, tmp_path):
+    former = json.loads(before.read_text())
+    former["coverage"] += [row | {"source": "salesforce"} for row in former["coverage"] if row["source"] == "okta"]
+    (tmp_path / "former.json").write_text(json.dumps(former))
+    told = ("report", sample_file, "-o", tmp_path / "r.json", *PERIOD, "--baseline", tmp_path / "former.json")
+    assert run(*told).code == 0, "nothing is gated"
+    ran = run(*told, "--fail-on", "high")
+    assert ran.code == 2
+    assert ran.err.splitlines()[0] == (
+        "Too thin to judge: no issuance log of salesforce covers any of 2026-07-03 to 2026-10-01, and one covered the period of "
+        "the baseline."
+    )
+
+
 def test_a_report_over_nothing_is_too_thin(run, sample_file, tmp_path):
     ran = run("report", sample_file, "-o", tmp_path / "r.md", "--since", "2020-Q1", "--now", "2026-10-01")
     assert ran.code == 2

@@ -32,10 +32,16 @@ GIVEN_UP_DAYS = 30.0
 """A log that ended so long before the period is taken for given up: a source may be replaced by another."""
 
 
-def exit_code(view: View, findings: Iterable[Mapping[str, Any]], fail_on: str | None) -> int:
+def exit_code(
+    view: View,
+    findings: Iterable[Mapping[str, Any]],
+    fail_on: str | None,
+    baseline: Mapping[str, Any] | None = None,
+) -> int:
     """Return 1 if a violation is as severe as `fail_on`, 2 if the data is too thin to judge, else 0.
 
-    Without `fail_on` nothing is gated; a window of which no log covers anything is too thin all the same.
+    Without `fail_on` nothing is gated; a window of which no log covers anything is too thin all the same. With a
+    `baseline` a log that covered something then must do so now: else what it showed would be taken for mended.
     """
     if fail_on is not None:
         gate = SEVERITIES.index(fail_on)
@@ -52,6 +58,10 @@ def exit_code(view: View, findings: Iterable[Mapping[str, Any]], fail_on: str | 
     lacks = [f"no {log} log covers any of {view.window}." for log in LOGS if (log,) not in covered]
     if fail_on is None and len(lacks) < len(LOGS):
         return FINE
+    lacks += [
+        f"no {row['log']} log of {row['source']} covers any of {view.window}, and one covered the period of the baseline."
+        for row in (baseline or {}).get("lost_logs", ())
+    ]
     late = _late(view)
     lacks += [*late, *_rejected(view)]
     for lack in lacks:

@@ -66,6 +66,6 @@ def report(
         tell_present(now, instant)
         result = review(view, baseline=baseline)
         getattr(result, WRITERS[out.suffix.lower()])(out)
-        code = exit_code(view, result.gated(), fail_on)
+        code = exit_code(view, result.gated(), fail_on, result.document["baseline"])
     print(out)
     return code
