@@ -209,6 +209,7 @@ def test_a_written_case_can_be_checked(sample_store, samples, native, tmp_path):
     assert any("rows of the store" in line for line in custody["cannot_show"])
     page = (Path(__file__).parents[2] / "docs" / "json.md").read_text().split("## A case")[1]
     keys = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert (tmp_path / "case" / "case.html").read_text().count("<dt>Undecided</dt>") == 1
     assert keys == [*json.loads((tmp_path / "case" / "case.json").read_text()), *custody]
 
 

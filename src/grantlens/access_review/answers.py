@@ -123,7 +123,8 @@ def _endings(document: dict[str, Any]) -> dict[str, Any]:
     late = sum(row["effective"] == "yes" and row["uses_after"] > 0 for row in document["revocations"])
     lines = [
         f"{number(verdicts['yes'])} shown to have taken effect, {number(late)} of these only after further use; "
-        f"{number(verdicts['no'])} did not, {number(verdicts['not_demonstrated'])} not demonstrated."
+        f"after {number(verdicts['no'])} access still worked at the last look or was issued anew, "
+        f"{number(verdicts['not_demonstrated'])} not demonstrated."
     ]
     parts = [f"{how} {number(count)}" for how, count in sorted(ended.items())]
     lines.append("Grants: " + ", ".join([*parts, f"no end in the logs {number(live)}"]) + ".")

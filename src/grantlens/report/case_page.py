@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.report.environment import render
 from grantlens.report.figures import as_figure
 from grantlens.report.outline import PAGE, Limits, facts, order
+from grantlens.report.words import WORDS
 
 if TYPE_CHECKING:
     from grantlens.charts.chart import Chart
@@ -34,4 +35,5 @@ def case_page(document: dict[str, Any], chart: Chart | None, limits: Limits = PA
         remedies={rule["id"]: rule["remedy"] for rule in document["rules"]},
         timeline=as_figure(chart, "Each mark is a logged event; a dashed line is a revocation.") if chart else None,
         limits=limits,
+        meanings=WORDS,
     )

@@ -52,7 +52,8 @@ def _top(document: dict[str, Any]) -> list[str]:
         before = document["baseline"]
         period = f"{day(before['window']['since'])} to {day(before['window']['until'])}"
         lines += [f"Against the review of {period}: {change.counted(before)}.", ""]
-        lines += [*(f"- {plain(line)}" for line in change.cautions(before)), ""]
+        cautions = [f"- {plain(line)}" for line in change.cautions(before)]
+        lines += [*cautions, ""] if cautions else []
     for answer in document["answers"]:
         more = "".join(f" {plain(text)}" for text in answer["lines"])
         lines.append(f"- {answer['question']} **{plain(answer['headline'])}**{more}")
@@ -225,10 +226,10 @@ def _end(document: dict[str, Any]) -> list[str]:
         for row in made["catalogues"]
     ]
     basis += [
-        f"{name} of {plural(made[name][count], one)} (SHA-256 `{made[name]['sha256'][:16]}`)"
-        for name, count, one in (
-            ("register", "clients", "client"), ("servers", "rows", "server"), ("clocks", "rows", "statement"),
-            ("identities", "rows", "id"),
+        f"{plural(made[name][count], one, many)} (SHA-256 `{made[name]['sha256'][:16]}`)"
+        for name, count, one, many in (
+            ("register", "clients", "client of the register", "clients of the register"), ("servers", "rows", "server", "servers"),
+            ("clocks", "rows", "stated clock", "stated clocks"), ("identities", "rows", "id of the identities", "ids of the identities"),
         )
     ]  # fmt: skip
     return [

@@ -45,7 +45,7 @@ WORDS = (
     (
         "Effective: yes",
         "A call with what was revoked was refused because of the token, after the last one that succeeded. It may have been used before "
-        "that, and says nothing of tokens that nobody tried.",
+        "that; of tokens that nobody tried this says nothing.",
     ),
     ("Effective: no", "Access still succeeded at the last look, or a new token was issued from what had been revoked."),
     ("Effective: not demonstrated", "No call followed, or those that did prove neither."),
