@@ -131,7 +131,7 @@ def test_fail_on_is_0_where_nothing_is_that_bad(run, sample_file, detected):
     found = [finding for finding in json.loads(detected) if finding["rule"] == "GOV-1"]
     assert all(finding["severity"] != "critical" for finding in found)
     ran = run("detect", sample_file, "GOV-1", *NOW, "--fail-on", "critical")
-    assert (ran.code, ran.err) == (0, "")
+    assert (ran.code, ran.err) == (0, "4 violations.\n")
 
 
 @pytest.mark.parametrize(
@@ -182,3 +182,11 @@ def test_a_store_without_revocations_is_too_thin_for_a_gate_only(run, tmp_path):
     ran = run("detect", store, "OOS-1", *NOW, "--fail-on", "high")
     assert ran.code == 2
     assert "no revocation log covers" in ran.err
+
+
+def test_a_table_ends_with_what_it_holds(run, sample_file):
+    ran = run("detect", sample_file, "REV-1", "OOS-12", *NOW)
+    assert ran.err.splitlines()[-1] == "16 violations; 2 indeterminate; 2 clear, which only the other formats list."
+    assert all(name in ran.out for name in ("token id", "resource server"))
+    assert run("detect", sample_file, "OOS-12", *NOW).err == ""
+    assert run("detect", sample_file, "REV-1", *NOW, "--format", "csv").err == ""

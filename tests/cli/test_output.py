@@ -9,8 +9,9 @@ import subprocess
 import sys
 
 import pytest
+from rich.cells import cell_len
 
-from grantlens.cli.output import write_records
+from grantlens.cli.output import _beside, write_records
 
 RECORDS = [
     {
@@ -73,7 +74,19 @@ def test_programs_get_every_key(capsys):
 
 PROGRAM = """
 from grantlens.cli.output import write_records
-write_records([{"rule": "REV-1", "severity": "critical", "title": "x" * 300, "events": 7}], "table")
+write_records(
+    [
+        {
+            "rule": "REV-1",
+            "severity": "critical",
+            "client_id": "mail-copilot@apps.example",
+            "title": "漢字 used it " * 9 + "x" * 99,
+            "first_seen": "2026-07-01T10:00:00Z",
+            "events": 7,
+        }
+    ],
+    "table",
+)
 """
 
 
@@ -107,8 +120,27 @@ def test_a_terminal_gets_its_width_and_colours():
     text = on_a_terminal({})
     assert "\x1b[1;31mcritical\x1b[0m" in text
     plain = text.replace("\x1b[1;31m", "").replace("\x1b[0m", "")
-    assert max(map(len, plain.splitlines())) <= 60
-    assert "…" in plain
+    assert max(map(cell_len, plain.splitlines())) <= 60
+
+
+def test_a_terminal_that_is_too_narrow_gets_the_widest_columns_below_and_nothing_cut():
+    text = on_a_terminal({"NO_COLOR": "1"})
+    heading, first, *below = text.splitlines()
+    assert heading.split() == ["rule", "severity", "first", "seen", "events"]
+    assert first.split() == ["REV-1", "critical", "2026-07-01", "10:00:00", "7"]
+    assert below[0] == "  client id: mail-copilot@apps.example"
+    told = " ".join(line.removeprefix("  ") for line in below[1:])
+    assert told.replace(" ", "") == "title:" + "漢字usedit" * 9 + "x" * 99
+
+
+def test_what_a_row_is_about_stays_beside_it():
+    assert _beside([16, 5, 13, 5], 32) == [0, 1, 3]
+    assert _beside([16, 5, 13, 5], 31) == [1, 2, 3]
+    assert _beside([16, 20], 10) == [0]
+
+
+def test_the_width_may_be_said():
+    assert "\n  client id: " not in on_a_terminal({"COLUMNS": "1000"})
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])

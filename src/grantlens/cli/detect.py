@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from grantlens.cli.gate import exit_code
+from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import write_records
 from grantlens.cli.parameters import FailOn, FormatChoice, Now, Since, StorePath, Until
 from grantlens.cli.present import present, tell_present
+from grantlens.report.formats import plural
 
 if TYPE_CHECKING:
     from grantlens.findings import Findings
@@ -27,6 +30,8 @@ COLUMNS = (
     "severity",
     "client_id",
     "subject_id",
+    "token_id",
+    "resource_server",
     "operation",
     "events",
     "first_seen",
@@ -69,7 +74,18 @@ def detect(
     told = findings if format != "table" else [finding for finding in findings if finding["verdict"] != "clear"]
     columns = results[0].table.column_names if format == "csv" else COLUMNS
     write_records(told, format, columns=columns, empty=_nothing(results, str(view.window), len(findings)))
+    if told and format == "table":
+        say(_counted(findings))
     return code
+
+
+def _counted(findings: list[dict[str, Any]]) -> str:
+    """Say how many findings of each verdict there are: of a long table the last screen is what a person sees."""
+    count = Counter(finding["verdict"] for finding in findings)
+    violations = plural(count["violation"], "violation") if count["violation"] else "No violation"
+    undecided = f"; {count['indeterminate']:,} indeterminate" if count["indeterminate"] else ""
+    clear = f"; {count['clear']:,} clear, which only the other formats list" if count["clear"] else ""
+    return f"{violations}{undecided}{clear}."
 
 
 def _nothing(results: list[Findings], window: str, clear: int) -> str:

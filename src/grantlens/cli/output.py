@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,8 +18,8 @@ Format = Literal["table", "json", "ndjson", "csv"]
 COLOURS = {"critical": "1;31", "high": "31", "medium": "33", "low": "36"}
 """Terminal colours of severities."""
 
-NARROWEST = 12
-"""Width below which no text column is cut."""
+INDENT = "  "
+"""Before what stands below its row."""
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
@@ -68,27 +69,59 @@ def _write_csv(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> 
 def write_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Write an aligned table; columns that are empty are left out.
 
-    On a terminal wide texts are cut to its width and severities coloured; a pipe gets everything, plain.
+    On a terminal severities are coloured, and of a table that is too wide the widest columns stand below their row, each
+    with its name: an id that is cut could not be copied. A pipe gets everything in one line, plain.
     """
-    from rich.cells import cell_len, set_cell_size
+    from rich.cells import cell_len
 
     kept = [name for name in columns if any(record.get(name) not in (None, "", []) for record in records)]
     rows = [[_brief(record.get(name)) for name in kept] for record in records]
     titles = [name.replace("_", " ") for name in kept]
     number = [all(isinstance(record.get(name), (int, float, type(None))) for record in records) for name in kept]
     widths = [max(map(cell_len, column)) for column in zip(titles, *rows, strict=True)]
-    if sys.stdout.isatty():
-        _narrow(widths, number, os.get_terminal_size(sys.stdout.fileno()).columns)
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    beside = _beside(widths, room)
     paint = _paint if _coloured() else lambda text, name: text
     for row in (titles, *rows):
         cells = []
-        for text, width, right, name in zip(row, widths, number, kept, strict=True):
-            if cell_len(text) > width:
-                text = set_cell_size(text, width - 1) + "…"
-            room = " " * (width - cell_len(text))
-            painted = text if row is titles else paint(text, name)
-            cells.append(room + painted if right else painted + room)
+        for index in beside:
+            empty = " " * (widths[index] - cell_len(row[index]))
+            painted = row[index] if row is titles else paint(row[index], kept[index])
+            cells.append(empty + painted if number[index] else painted + empty)
         print("  ".join(cells).rstrip())
+        if row is not titles:
+            below = [f"{titles[index]}: {text}" for index, text in enumerate(row) if text and index not in beside]
+            for line in _packed(below, room - len(INDENT)):
+                print(INDENT + line)
+
+
+def _beside(widths: list[int], room: int) -> list[int]:
+    """Return the columns that fit into one line: as long as they do not, the widest is taken out.
+
+    The first column says what the row is about: it goes only if it would take more than half of the line.
+    """
+    beside = list(range(len(widths)))
+    first = 1 if widths[0] <= room / 2 else 0
+    while len(beside) > 1 and sum(widths[index] + 2 for index in beside) - 2 > room:
+        beside.remove(max(beside[first:], key=lambda index: (widths[index], index)))
+    return beside
+
+
+def _packed(texts: list[str], room: int) -> list[str]:
+    """Return lines no wider than the room: as many texts in each as fit, one that is too wide in lines of its own."""
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.text import Text
+
+    lines: list[str] = []
+    for text in texts:
+        if lines and cell_len(lines[-1]) + 2 + cell_len(text) <= room:
+            lines[-1] += "  " + text
+        elif cell_len(text) <= room:
+            lines.append(text)
+        else:
+            lines += [line.plain.rstrip() for line in Text(text).wrap(Console(width=room), room)]
+    return lines
 
 
 def _brief(value: Any) -> str:
@@ -98,16 +131,6 @@ def _brief(value: Any) -> str:
     if isinstance(value, str) and _INSTANT.fullmatch(value):
         return f"{value[:10]} {value[11:19]}"
     return shown(value)
-
-
-def _narrow(widths: list[int], number: list[bool], room: int) -> None:
-    """Take from the widest text columns until the line fits, or nothing is left to take."""
-    while sum(widths) + 2 * (len(widths) - 1) > room:
-        texts = [index for index, is_number in enumerate(number) if not is_number]
-        widest = max(texts, key=widths.__getitem__, default=None)
-        if widest is None or widths[widest] <= NARROWEST:
-            return
-        widths[widest] -= 1
 
 
 def _coloured() -> bool:
