@@ -48,6 +48,20 @@ def test_with_a_register_those_who_are_not_in_it_are_named(world, register):
     assert answers["What have they done?"]["lines"][0] == "0 calls beyond the granted scopes, 0 outside the purpose."
 
 
+def test_a_client_whose_kind_nobody_says_may_be_an_agent(world):
+    _, answers = answered(world(*CALLS))
+    assert answers["Which agents exist?"]["headline"] == "No agent is known among 2 clients, 2 grants"
+    assert answers["Which agents exist?"]["lines"] == ["2 of unknown kind."]
+
+
+def test_of_no_client_no_share_is_told(world, register):
+    store = world(*CALLS, also=(register,))
+    document = gl.review(store.between("2020-01-01", "2020-02-01")).document
+    answers = {answer["question"]: answer["headline"] for answer in document["answers"]}
+    nobody = "No client is seen in issuance or usage"
+    assert [answers[q] for q in ("Which agents exist?", "Who owns them?", "Why may they?")] == [nobody] * 3
+
+
 def test_calls_that_could_not_be_judged_are_not_counted_as_none(world):
     unknown = [row | {"operation": "made up", "method": None, "target": None} for row in CALLS if row["log"] == "usage"]
     document, answers = answered(world(*(row for row in CALLS if row["log"] != "usage"), *unknown))

@@ -36,12 +36,10 @@ def _who(document: dict[str, Any]) -> dict[str, Any]:
     strangers = [row for row in clients if not row["registered"]]
     if strangers and not _unregistered(document):
         lines.append(f"In no register: {_names(strangers)}.")
-    return _answer(
-        "Which agents exist?",
-        f"{plural(agents, 'agent')} among {plural(len(clients), 'client')}, {plural(len(document['grants']), 'grant')}",
-        lines if clients else ["No client is seen in issuance or usage in this period."],
-        "grants",
-    )
+    # Of clients whose kind nobody says, some may be agents.
+    found = "No agent is known" if not agents and kinds["unknown kind"] else plural(agents, "agent")
+    among = f"{found} among {plural(len(clients), 'client')}, {plural(len(document['grants']), 'grant')}"
+    return _answer("Which agents exist?", among if clients else _NO_CLIENT, lines if clients else [], "grants")
 
 
 def _owners(document: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +51,8 @@ def _owners(document: dict[str, Any]) -> dict[str, Any]:
     live = sum(row["live"] > 0 for row in lost)
     if live:
         lines.append(f"{number(live)} of them still {'has' if live == 1 else 'have'} live access.")
-    return _answer("Who owns them?", f"{_of(clients, lost)} have an owner", lines, "grants")
+    headline = f"{_of(clients, lost)} have an owner" if clients else _NO_CLIENT
+    return _answer("Who owns them?", headline, lines, "grants")
 
 
 def _power(document: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +87,8 @@ def _purpose(document: dict[str, Any]) -> dict[str, Any]:
         lines.append(
             "Consent: " + ", ".join(f"{kind} {number(count)}" for kind, count in sorted(consents.items())) + "."
         )
-    headline = _NO_REGISTER if unknown else f"{_of(clients, blank)} have a purpose"
+    known = f"{_of(clients, blank)} have a purpose" if clients else _NO_CLIENT
+    headline = _NO_REGISTER if unknown else known
     return _answer("Why may they?", headline, lines, "grants")
 
 
@@ -138,6 +138,7 @@ def _unregistered(document: dict[str, Any]) -> bool:
 
 
 _NO_REGISTER = "Unknown: no register was brought"
+_NO_CLIENT = "No client is seen in issuance or usage"
 
 
 def _answer(question: str, headline: str, lines: list[str], section: str) -> dict[str, Any]:
