@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from grantlens.charts.theme import INK, PALETTE, PAPER, WORDS, contrast, on
+from grantlens.charts.theme import CONFIG, INK, PALETTE, PAPER, WORDS, contrast, on
 
 MATRICES = {
     # Viénot 1999, on linear light.
@@ -59,3 +59,9 @@ def test_text_on_every_fill_can_be_read(name):
 
 def test_every_state_has_words():
     assert {name for group in GROUPS for name in group} <= set(WORDS)
+
+
+def test_a_legend_has_room_for_labels_that_are_drawn_an_eighth_wider():
+    legend = CONFIG["legend"]
+    longest = max(map(len, WORDS.values())) * legend["labelFontSize"] * 0.55
+    assert legend["columnPadding"] >= longest / 8 + 6

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+import grantlens as gl
 from grantlens.report.encode import to_json
 from grantlens.report.html import review_page
 from grantlens.report.markdown import review_markdown
@@ -131,6 +132,62 @@ def test_every_link_leads_somewhere_and_ids_are_unique(hostile):
     page = Page(review_page(hostile))
     assert len(page.ids) == len(set(page.ids))
     assert {address[1:] for address in page.addresses if address.startswith("#")} <= set(page.ids)
+
+
+def test_no_table_of_the_samples_is_cut_off_on_a_desk(chromium, tmp_path, sample_store):
+    document = gl.review(sample_store.between("2026-07-03", "2026-10-01", now="2026-10-01")).document
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", review_page(document))
+    measure = (
+        "<script>document.title = [...document.querySelectorAll('main .table')]"
+        ".filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText.slice(0, 60)).join()</script>"
+    )
+    page = tmp_path / "report.html"
+    page.write_text(text.replace("</body>", measure + "</body>"), encoding="utf-8")
+    dom = browse(chromium, page, tmp_path, "--window-size=1400,1000", "--dump-dom")
+    assert "<title></title>" in dom
+
+
+def test_a_title_is_read_from_the_left_whatever_name_begins_it(document, finding):
+    text = review_page(document([finding(0, title="\u05e9\u05dc\u05d5\u05dd called GET /v1")]))
+    assert '<bdi dir="ltr">\u05e9\u05dc\u05d5\u05dd called' in text
+
+
+def test_contents_count_what_is_listed_undecided_cases_too(document, finding):
+    found = [finding(0), finding(1, verdict="indeterminate"), finding(2, verdict="clear")]
+    text = review_page(document(found))
+    assert '<a href="#findings">Findings <span class="count">2</span></a>' in text
+    assert '<a href="#OOS-1">OOS-1 out of scope <span class="count">2</span></a>' in text
+
+
+def test_an_unused_scope_has_no_last_event_but_a_time_for_which_it_was_watched(document, finding):
+    detail = {
+        "exposure_days": 0.5,
+        "p_needed": None,
+        "action": "wait",
+        "scope": "mail.send",
+        "state": "unused",
+        "uses": 0,
+    }
+    unused = finding(0, rule="PRV-1", events=1, detail=detail)
+    rule = document()["rules"][0] | {"id": "PRV-1", "name": "unused_scope"}
+    text = review_page(document([unused], rules=[rule]))
+    assert "watched 12 h, until 2026-07-04" in text
+    assert "1 event" not in text
+    assert "<dt>Watched</dt>" in text
+
+
+def test_the_details_of_a_finding_are_told_in_words(document, finding):
+    detail = {"censored": "right", "lag_lower_s": 240.0, "revocation_event": "rv-1"}
+    text = review_page(document([finding(0, detail=detail, explained_by="offline_jwt")]))
+    assert "<dt>What bounds the lag</dt><dd>a success only: no refusal was seen after it, or nobody tried</dd>" in text
+    assert "<dt>Went on working for at least</dt><dd>4 min</dd>" in text
+    assert "explained by offline validation of tokens, as documented" in text
+
+
+def test_a_window_within_a_day_says_its_hours_in_the_heading(document):
+    window = {"since": "2026-07-01T03:00:00Z", "until": "2026-07-01T03:01:00Z"}
+    assert "<h1>2026-07-01 03:00:00 to 2026-07-01 03:01:00</h1>" in review_page(document(window=window))
+    assert "<h1>2026-07-01 to 2026-10-01</h1>" in review_page(document())
 
 
 def test_nothing_found_reads_as_a_scoped_statement(document):

@@ -86,6 +86,7 @@ CONFIG = MappingProxyType(
             "orient": "top",
             "direction": "horizontal",
             "symbolType": "square",
+            "columnPadding": 24,  # room for a label that is drawn wider than it was measured
         },
         "view": {"stroke": None},
         "text": {"fontSize": 11, "color": INK},

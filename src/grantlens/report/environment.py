@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from grantlens.charts.duration import duration
-from grantlens.report import formats
+from grantlens.report import formats, labels
 from grantlens.visible import visible
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def environment() -> Environment:
     )
     for name in ("number", "share", "chance", "when", "day", "size", "plural"):
         env.filters[name] = getattr(formats, name)
+    for name in ("label", "censored", "explained"):
+        env.filters[name] = getattr(labels, name)
     env.filters["duration"] = duration
     env.filters["words"] = words
     env.filters["place"] = place

@@ -107,8 +107,8 @@ def _findings(document: dict[str, Any], rules: list[dict[str, Any]]) -> list[str
                 plain(f["title"]),
                 code(f["client_id"]),
                 code(f["operation"] or f["resource_server"]),
-                number(f["events"]),
-                day(f["last_seen"]),
+                "–" if f["rule"] == "PRV-1" else number(f["events"]),
+                "–" if f["rule"] == "PRV-1" else day(f["last_seen"]),
                 _pointer(f),
             ]
             for f in rule["shown"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from grantlens.charts.duration import duration
-from grantlens.report.formats import chance, number
+from grantlens.report.formats import chance, day
+from grantlens.report.labels import explained
 from grantlens.rules.rule import SEVERITIES
 
 LEVELS = tuple(reversed(SEVERITIES))
@@ -88,7 +89,7 @@ def facts(finding: dict[str, Any]) -> list[str]:
     """Return what tells a finding from its neighbours, in a few words each."""
     detail, parts = finding["detail"], []
     if finding["rule"] == "PRV-1":
-        parts.append(f"watched {number(detail['exposure_days'])} days")
+        parts.append(f"watched {duration(detail['exposure_days'] * 86400)}, until {day(finding['last_seen'])}")
         if detail["p_needed"] is not None:
             parts.append(f"chance it is needed {chance(detail['p_needed'])}")
         parts.append(f"proposal: {detail['action']}")
@@ -99,7 +100,7 @@ def facts(finding: dict[str, Any]) -> list[str]:
         if refused is not None:
             parts.append(f"first refusal {duration(refused)} after")
     if finding["explained_by"]:
-        parts.append(f"explained by {finding['explained_by'].replace('_', ' ')}")
+        parts.append(f"explained by {explained(finding['explained_by'])}")
     return parts
 
 

@@ -1,0 +1,61 @@
+"""What the keys of a finding's `detail` mean, in words for a reader; the JSON keeps the keys."""
+
+from __future__ import annotations
+
+_DETAIL = {
+    "allowed_s": "Time that the server is documented to need",
+    "censored": "What bounds the lag",
+    "coverage_share": "Share of the time that logs cover",
+    "ends_by": "What ended it",
+    "exposure_days": "Days watched",
+    "first_denial_s": "First refusal after the revocation",
+    "issued_after_s": "Issued after the revocation",
+    "lag_lower_s": "Went on working for at least",
+    "lag_upper_s": "Went on working for at most",
+    "last_success_s": "Last success after the revocation",
+    "life_ends_s": "End of the token's life after the revocation",
+    "map_share": "Share of the calls that a catalogue knows",
+    "p_needed": "Chance that it is needed",
+    "uses_after": "Calls that succeeded after it",
+    "writes_after": "Of them calls that write",
+}
+
+_CENSORED = {
+    "no": "a success before its end and a refusal after it",
+    "left": "a refusal only: no success was seen after the revocation",
+    "right": "a success only: no refusal was seen after it, or nobody tried",
+}
+
+_EXPLAINED = {
+    "cache": "the server's cache, as documented",
+    "exception": "an exception in the register",
+    "offline_jwt": "offline validation of tokens, as documented",
+    "propagation": "the time that the server is documented to need",
+}
+
+
+def label(key: str) -> str:
+    """Return what a key of `detail` means; a key without words of its own is read as words.
+
+    Examples
+    --------
+    >>> label("lag_lower_s"), label("revocation_event")
+    ('Went on working for at least', 'Revocation event')
+    """
+    return _DETAIL.get(key, key.removesuffix("_s").replace("_", " ").capitalize())
+
+
+def censored(value: str) -> str:
+    """Return which attempts bound a lag."""
+    return _CENSORED.get(value, value)
+
+
+def explained(value: str) -> str:
+    """Return what explains a finding.
+
+    Examples
+    --------
+    >>> explained("offline_jwt")
+    'offline validation of tokens, as documented'
+    """
+    return _EXPLAINED.get(value, value)
