@@ -142,6 +142,16 @@ def test_an_id_that_is_nowhere_names_the_nearest(sample_store):
         gl.Case(sample_store, client="mailbx-mirror")
 
 
+def test_a_display_name_leads_to_the_ids_that_bear_it(sample_store):
+    with pytest.raises(CaseError, match=r"display name .* Ask for its id: 89875a26-24ab-4370-9efe-bd9eeb05a358\."):
+        gl.Case(sample_store, client="deck builder")
+
+
+def test_a_part_of_an_id_is_near_it(sample_store):
+    with pytest.raises(CaseError, match=r"No subject ada occurs in the logs .* Nearest are u-101-ada"):
+        gl.Case(sample_store, subject="ada")
+
+
 @pytest.mark.parametrize("ids", [{}, {"client": "a", "token": "b"}])
 def test_a_case_is_about_one_thing(sample_store, ids):
     with pytest.raises(CaseError, match="A case is about one thing"):

@@ -145,16 +145,37 @@ def _other_spellings(engine: Engine, pairs: set[tuple[str, str]]) -> set[tuple[s
 
 
 def unknown(engine: Engine, about: Asked) -> CaseError:
-    """Return the error for an id that occurs nowhere; it names the nearest ids that do."""
+    """Return the error for an id that occurs nowhere: it names the ids with that display name, or the nearest ids."""
+    named = _called(engine, about) if about.kind in ("client", "subject") else []
+    if named:
+        return CaseError(
+            f"{about.id} is no {about.kind} id, but a display name in the logs or the register.",
+            f"Ask for {'its id' if len(named) == 1 else 'one of its ids'}: {', '.join(named)}.",
+        )
     column = about.column
     near = engine.rows(
         f"""SELECT id FROM (
             SELECT {column} AS id FROM issuance UNION SELECT {column} FROM usage_caller
             UNION SELECT {column} FROM revocation UNION SELECT name FROM identity WHERE kind = $kind)
         WHERE id IS NOT NULL
-        ORDER BY jaro_winkler_similarity(lower(id), lower($id)) DESC, id
+        ORDER BY contains(lower(id), lower($id)) DESC, jaro_winkler_similarity(lower(id), lower($id)) DESC, id
         LIMIT 3""",
         {"id": about.id, "kind": about.kind},
     )
     remedy = f"Nearest are {', '.join(name for (name,) in near)}." if near else f"The logs hold no {about.kind} at all."
     return CaseError(f"No {about} occurs in the logs of this store.", remedy)
+
+
+def _called(engine: Engine, about: Asked) -> list[str]:
+    """Return the ids that bear this display name: findings print names, and strangers write them, so no name stands for an id."""
+    columns = f"{about.column} AS id, {about.kind}_name AS name"
+    register = "UNION SELECT client_id, name FROM register" if about.kind == "client" else ""
+    found = engine.rows(
+        f"""SELECT DISTINCT id FROM (
+            SELECT {columns} FROM issuance UNION SELECT {columns} FROM usage_caller
+            UNION SELECT {columns} FROM revocation {register})
+        WHERE id IS NOT NULL AND lower(name) = lower($id)
+        ORDER BY id LIMIT 9""",
+        {"id": about.id},
+    )
+    return [id for (id,) in found]
