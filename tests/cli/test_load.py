@@ -82,6 +82,25 @@ def test_a_file_that_was_read_by_another_loader_says_how_to_correct_it(run, stor
     assert (batch["loader"], batch["usage"]) == ("native", 2)
 
 
+def test_an_unknown_loader_is_told_once_and_not_for_each_file(run, store_path, log, tmp_path):
+    write(tmp_path / "more.ndjson", [usage("u3")])
+    assert run("load", store_path, tmp_path, "--loader", "natve").failed_well()
+    assert not store_path.exists()
+
+
+def test_files_that_fail_alike_are_told_together(run, store_path, tmp_path):
+    for number in range(6):
+        (tmp_path / f"readme-{number}.txt").write_text(f"Log {number} of the year\n")
+    (tmp_path / "broken.json").write_text('[{"a": ')
+    ran = run("load", store_path, tmp_path)
+    first, others, broken = sorted(ran.err.splitlines(), key=lambda line: "broken" in line)
+    assert f"{tmp_path}/readme-0.txt is neither JSON nor CSV" in first
+    named = ", ".join(f"{tmp_path}/readme-{number}.txt" for number in (1, 2, 3))
+    assert others == f"grantlens: The same is true of 5 other files: {named}, 2 more."
+    assert "broken.json" in broken
+    assert ran.code == 2
+
+
 def test_a_file_of_which_something_was_read_is_not_called_misread(run, store_path, tmp_path):
     path = write(tmp_path / "half.ndjson", [usage("u1"), usage("u2", used_at="never")])
     ran = run("load", store_path, path, "--loader", "native")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +41,8 @@ COLUMNS = (
     "last",
     "note",
 )
+MOST = 3
+"""Files of which the same is said, and that are named; the others are counted."""
 
 
 def load(
@@ -81,11 +84,12 @@ def load(
     code is 2.
     """
     from grantlens.cli.progress import progress
+    from grantlens.ingest.recognise import named
 
     settings = Settings(time_zone, key_set(jwks) if jwks else None, unverified)
     if mapping and loader:
         raise GrantlensError("--loader and --mapping both say how to read.", "Leave one of them out.")
-    wanted = read_mapping(readable(mapping)) if mapping else loader
+    wanted = read_mapping(readable(mapping)) if mapping else named(loader) if loader else None
     if explain:
         return _explain(explain, wanted, settings, as_json=json)
     if store is None or not paths:
@@ -119,9 +123,14 @@ def load(
             f"Nothing of {batch['path']} could be read as {batch['loader']}: {reason}.",
             _otherwise(batch, wanted, mapping),
         )
-    for path, message, remedy in report.failed:
+    for (path, message, remedy), *alike in _alike(report.failed):
         near = neighbour(Path(path)) if not Path(path).exists() else None
         complain(message if path in message else f"{path}: {message}", f"Did you mean {near}?" if near else remedy)
+        if alike:
+            others = [other for other, *_ in alike[:MOST]] + (
+                [f"{len(alike) - MOST:,} more"] if len(alike) > MOST else []
+            )
+            complain(f"The same is true of {plural(len(alike), 'other file')}: {', '.join(others)}.")
     return FAILED if report.failed or unread else FINE
 
 
@@ -130,7 +139,16 @@ SELECT reason FROM rejected JOIN batch USING (batch_id) WHERE sha256 = $sha256 O
 """
 
 
-def _otherwise(batch: dict[str, Any], wanted: str | Loader | None, mapping: Path | None) -> str:
+def _alike(failed: list[tuple[str, str, str]]) -> list[list[tuple[str, str, str]]]:
+    """Put together the files of which the same is said, but for their names and what is quoted of them."""
+    groups: dict[str, list[tuple[str, str, str]]] = {}
+    for path, message, remedy in failed:
+        told = re.sub("'.*'", "", f"{message} {remedy}".replace(path, ""))
+        groups.setdefault(told, []).append((path, message, remedy))
+    return list(groups.values())
+
+
+def _otherwise(batch: dict[str, Any], wanted: Loader | None, mapping: Path | None) -> str:
     """Say how to see why a file was not read at all, and, where the user named what to read it as, how to read it otherwise."""
     path = batch["path"]
     look = f"See what it holds: grantlens load --explain {path}{f' --mapping {mapping}' if mapping else ''}"
@@ -142,7 +160,7 @@ def _otherwise(batch: dict[str, Any], wanted: str | Loader | None, mapping: Path
     )
 
 
-def _explain(path: Path, loader: str | Loader | None, settings: Settings, *, as_json: bool) -> int:
+def _explain(path: Path, loader: Loader | None, settings: Settings, *, as_json: bool) -> int:
     from grantlens.cli.explain import write
     from grantlens.ingest.explain import explain
 
