@@ -114,3 +114,10 @@ def test_printed_windows_read_back(first, second):
         return
     window = Window(min(first, second), max(first, second))
     assert Window.parse(str(window).replace(" to ", "/")) == window
+
+
+def test_what_was_typed_is_repeated_as_it_was_typed():
+    with pytest.raises(WindowError) as caught:
+        Window.parse("2026-09-24T03:00 Europe/Berlin")
+    assert caught.value.message == "'2026-09-24T03:00 Europe/Berlin' is no window."
+    assert "as an offset, such as 2026-07-01T14:30:00+02:00" in caught.value.remedy

@@ -96,14 +96,16 @@ class Window:
             return _last(match, now)
         if match := _CALENDAR.fullmatch(text):
             return _calendar_part(match)
-        if text.count("/") == 1:
-            first, second = text.split("/")
-            return cls(parse_time(first), parse_time(second))
         try:
-            day = date.fromisoformat(text)
-            return cls(_midnight(day), _midnight(day + timedelta(days=1)))
-        except (ValueError, OverflowError):
-            raise WindowError(f"{window!r} is no window.", f"Write it like one of {WINDOWS}.") from None
+            if text.count("/") == 1:
+                since, until = map(parse_time, text.split("/"))
+            else:
+                day = date.fromisoformat(text)
+                since, until = _midnight(day), _midnight(day + timedelta(days=1))
+        except (ValueError, OverflowError, WindowError):
+            zone = " A zone is written as an offset, such as 2026-07-01T14:30:00+02:00." if ":" in text else ""
+            raise WindowError(f"{window!r} is no window.", f"Write it like one of {WINDOWS}.{zone}") from None
+        return cls(since, until)
 
     @property
     def days(self) -> float:

@@ -19,6 +19,14 @@ def test_the_answers_are_words(run, sample_file):
         assert " ".join(answer["answer"].split()) in told
 
 
+def test_paragraphs_are_no_wider_than_the_terminal(run, sample_file, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    ran = run("case", sample_file, "--client", "mailbox-mirror")
+    assert 50 < max(map(len, ran.out.splitlines())) <= 60
+    explained = run("coverage", "--explain").out.splitlines()
+    assert sum(len(line) > 60 for line in explained if " " in line[20:]) == 0
+
+
 def test_the_terminal_says_where_the_other_rules_are_and_the_written_case_does_not(run, sample_file, tmp_path):
     hint = "Their findings are in the whole case: -o DIR writes it."
     told = " ".join(run("case", sample_file, "--client", "mailbox-mirror").out.split())

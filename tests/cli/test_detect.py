@@ -190,3 +190,9 @@ def test_a_table_ends_with_what_it_holds(run, sample_file):
     assert all(name in ran.out for name in ("token id", "resource server"))
     assert run("detect", sample_file, "OOS-12", *NOW).err == ""
     assert run("detect", sample_file, "REV-1", *NOW, "--format", "csv").err == ""
+
+
+def test_a_store_after_the_rule_is_told_where_it_stands(run, sample_file):
+    ran = run("detect", "OOS-1", sample_file)
+    assert ran.failed_well()
+    assert f"The store comes first: grantlens detect {sample_file} OOS-1" in ran.err

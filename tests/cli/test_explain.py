@@ -316,3 +316,9 @@ def test_a_long_list_is_looked_at_in_part():
     assert [path for path, _ in found] == [f"items[{number}].n" for number in range(5)]
     assert not re.search(r"\n", safe("a", "x" * 500))
     assert len(safe("a", "x" * 500)) == 121
+
+
+def test_a_folder_is_called_a_folder(run, tmp_path):
+    ran = run("load", "--explain", tmp_path)
+    assert ran.failed_well()
+    assert f"{tmp_path} is a folder. Name one of its files." in ran.err

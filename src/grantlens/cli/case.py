@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from grantlens.cli.cell import shown
-from grantlens.cli.help import WIDEST
+from grantlens.cli.help import page_width
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import write_json
@@ -80,7 +80,7 @@ def case(
     else:
         meant = incident.about.told()
         if meant:
-            print(textwrap.fill(shown(meant), WIDEST), end="\n\n")
+            print(textwrap.fill(shown(meant), page_width()), end="\n\n")
         more = {BROKEN: " Their findings are in the whole case: -o DIR writes it."} if out is None else {}
         told = [_told(question, answer + more.get(question, "")) for question, answer in answers.items()]
         print("\n\n".join(told))
@@ -91,6 +91,5 @@ def case(
 
 def _told(question: str, answer: str) -> str:
     """Return one question with its answer below it, wrapped."""
-    return (
-        textwrap.fill(shown(question), WIDEST) + "\n" + textwrap.indent(textwrap.fill(shown(answer), WIDEST - 2), "  ")
-    )
+    width = page_width()
+    return textwrap.fill(shown(question), width) + "\n" + textwrap.indent(textwrap.fill(shown(answer), width - 2), "  ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -13,6 +14,7 @@ from grantlens.cli.opening import existing
 from grantlens.cli.output import write_records
 from grantlens.cli.parameters import FailOn, FormatChoice, Now, Since, StorePath, Until
 from grantlens.cli.present import present, tell_present
+from grantlens.errors import StoreError
 from grantlens.report.formats import plural
 
 if TYPE_CHECKING:
@@ -62,6 +64,9 @@ def detect(
     from grantlens.rules import find
     from grantlens.view import view_of
 
+    swapped = [rule for rule in rules if Path(rule).suffix == ".duckdb"]
+    if swapped:
+        raise StoreError(f"{swapped[0]} is no rule.", f"The store comes first: grantlens detect {swapped[0]} {store}")
     for rule in rules:
         find(rule)
     instant = present(now)

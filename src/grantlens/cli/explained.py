@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from grantlens.cli.help import page_width
 from grantlens.report.formats import plural
 from grantlens.rules import registry
 from grantlens.rules.conclusion import BROUGHT, Conclusion, Source, conclude, together
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from grantlens.loaders import Join
     from grantlens.rules.held import Held
 
-WIDEST = 100
 LEFT = 12
 """Columns of the words at the left."""
 
@@ -134,7 +134,7 @@ def _rows(word: str, lines: Iterable[str], further: int = 2) -> Iterator[str]:
 
 def _wrapped(text: str, first: str = "", rest: str = "") -> str:
     lines: Sequence[str] = textwrap.wrap(
-        text, WIDEST, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, drop_whitespace=True
+        text, page_width(), initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, drop_whitespace=True
     )
     return "\n".join(lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,11 @@ def _entry(names: str, about: str, width: int) -> str:
     if len(left) <= LEFT - 2:
         return textwrap.fill(about, width, initial_indent=left.ljust(LEFT), subsequent_indent=" " * LEFT)
     return left + "\n" + textwrap.fill(about, width, initial_indent=" " * LEFT, subsequent_indent=" " * LEFT)
+
+
+def page_width() -> int:
+    """Return how wide a paragraph is: as wide as the terminal, within bounds, and the widest in a pipe."""
+    return max(NARROWEST, min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST))
 
 
 def _width(console: Console) -> int:

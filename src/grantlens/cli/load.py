@@ -164,6 +164,8 @@ def _explain(path: Path, loader: Loader | None, settings: Settings, *, as_json: 
     from grantlens.cli.explain import write
     from grantlens.ingest.explain import explain
 
+    if path.is_dir():
+        raise GrantlensError(f"{path} is a folder.", "Name one of its files.")
     explanation = explain(readable(path), loader, settings)
     if as_json:
         write_json(explanation.as_dict())
