@@ -10,6 +10,7 @@ import pandas
 import polars
 import pytest
 
+import grantlens as gl
 from grantlens.case import Case
 from grantlens.errors import RuleError
 from grantlens.findings.records import read_records
@@ -243,3 +244,13 @@ def test_dictionaries_need_no_pandas(scene):
         [sys.executable, "-c", program.replace(scene.store.path, copy)], capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_a_cell_names_server_and_token_leaves_out_what_is_empty_and_counts_in_words(sample_store):
+    (used,) = gl.detect.run(sample_store.between("2026-07-03", "2026-10-01", now="2026-10-01"), ["REV-1"])
+    assert repr(used).endswith(": 16 violations, 2 indeterminate")
+    cell = used._repr_html_()
+    assert "Findings: 16 violations, 2 indeterminate." in cell
+    assert "<th>token_id</th><th>resource_server</th>" in cell
+    assert "<th>operation</th>" not in cell
+    assert repr(used.only("clear")).endswith(": nothing found")

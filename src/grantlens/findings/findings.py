@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     from grantlens.charts.chart import Chart
 
-_COLUMNS = ("verdict", "severity", "client_id", "subject_id", "operation", "scopes", "events", "first_seen", "title")
-"""Columns that a notebook cell shows."""
+_COLUMNS = (
+    *("verdict", "severity", "client_id", "subject_id", "token_id", "resource_server"),
+    *("operation", "scopes", "events", "first_seen", "title"),
+)
+"""Columns that a notebook cell shows, if they hold anything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +135,16 @@ class Findings(Framed):
         return self.by("client_id").chart()
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts().items() if count)
-        return f"{self.rule.id} {self.rule.question} {self.window}: {counts or self.why_empty or 'nothing found'}"
+        return (
+            f"{self.rule.id} {self.rule.question} {self.window}: {self._counted() or self.why_empty or 'nothing found'}"
+        )
+
+    def _counted(self) -> str:
+        many = {verdict: count for verdict, count in self.counts().items() if count}
+        return ", ".join(
+            f"{count:,} {verdict}{'s' if verdict == 'violation' and count > 1 else ''}"
+            for verdict, count in many.items()
+        )
 
     def counts(self) -> dict[str, int]:
         """Count the findings of each verdict."""
@@ -141,12 +152,12 @@ class Findings(Framed):
         return {verdict: verdicts.count(verdict) for verdict in ("violation", "indeterminate", "clear")}
 
     def _repr_html_(self) -> str:
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts().items() if count) or "none"
+        columns = [name for name in _COLUMNS if self.table[name].null_count < len(self.table)]
         given = ", ".join(f"{name} = {value}" for name, value in self.parameters.items()) or "none"
         return (
             f"<div><p><b>{markup(self.rule.id)}</b> {markup(self.rule.question)}</p>"
-            f"<p>Window {markup(str(self.window))}. Findings: {counts}. Parameters: {markup(given)}.</p>"
-            + (f"<p>{markup(self.why_empty)}</p>" if self.why_empty else first_rows(self.table, _COLUMNS))
+            f"<p>Window {markup(str(self.window))}. Findings: {self._counted() or 'none'}. Parameters: {markup(given)}.</p>"
+            + (f"<p>{markup(self.why_empty)}</p>" if self.why_empty else first_rows(self.table, columns))
             + f"<details><summary>SQL</summary><pre>{html.escape(self.sql)}</pre></details></div>"
         )
 
