@@ -23,6 +23,9 @@ can hide. The two that choose between letter and picture stay, since names with 
 LONGEST = 2000
 """A longer text is cut in the middle; the JSON has it whole."""
 
+MARKS = 4
+"""Accents that one letter may bear, as many as any script stacks; a tower of them would cover the lines above and below."""
+
 SHOWN = 20
 """Rows that a notebook cell shows."""
 
@@ -44,7 +47,11 @@ def visible(text: str, *, longest: int = LONGEST) -> str:
         text = f"{text[:half]} … {len(text) - 2 * half:,} characters left out … {text[-half:]}"
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_show(character) for character in text)
+    shown, marks = [], 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        shown.append(_show(character) if marks <= MARKS else f"⟨U+{ord(character):04X}⟩")
+    return "".join(shown)
 
 
 def markup(value: Any) -> str:

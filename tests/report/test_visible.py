@@ -38,3 +38,9 @@ def test_an_endless_name_is_cut_in_the_middle_and_says_so():
     assert "8,000 characters left out" in shown
     assert shown.startswith("aaa")
     assert shown.endswith("zzz")
+
+
+def test_a_tower_of_accents_cannot_cover_the_lines_above():
+    assert visible("e\u0301\u0316\u0335\u0360 ok") == "e\u0301\u0316\u0335\u0360 ok"
+    assert visible("e" + "\u0301" * 6 + "f\u0301") == "e" + "\u0301" * 4 + "⟨U+0301⟩⟨U+0301⟩" + "f\u0301"
+    assert visible("ที่ हिन्दी བརྒྱུད") == "ที่ हिन्दी བརྒྱུད"
