@@ -190,6 +190,15 @@ def test_a_window_within_a_day_says_its_hours_in_the_heading(document):
     assert "<h1>2026-07-01 to 2026-10-01</h1>" in review_page(document())
 
 
+def test_what_a_table_leaves_out_is_counted(document):
+    made = document()
+    (server,), (log, *_) = made["lag"]["by_server"], made["coverage"]
+    lag = made["lag"] | {"by_server": [server | {"resource_server": f"{i}.example"} for i in range(13)]}
+    text = review_page(document(lag=lag, coverage=[log | {"gaps": log["gaps"] * 6}]))
+    assert "12 of 13 resource servers are shown" in text
+    assert "and 1 more gap<br>" in text
+
+
 def test_nothing_found_reads_as_a_scoped_statement(document):
     text = review_page(document())
     assert "No violation was found in the logs held for this period" in text
