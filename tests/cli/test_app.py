@@ -106,6 +106,7 @@ def test_wrong_usage_is_2_and_names_the_help(run, arguments, tmp_path, monkeypat
         (["catalogue", "build", "openapi", "x.yaml", "-o", "y", "--name"], "--name needs a value."),
         (["verify"], "STORE is missing."),
         (["sql", "REV-1", "SELECT 1"], "'SELECT 1' is more than this command takes. See: grantlens sql --help"),
+        (["detect", "x.duckdb", "--since", "last", "30", "days"], "Put it into quotes: --since 'last 30 days'."),
         (["version", "1", "2"], "'1 2' are more than this command takes."),
     ],
 )

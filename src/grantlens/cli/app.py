@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnusedCliTokensError
 
@@ -102,6 +103,8 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
+    if ("--since", "last") in pairwise(arguments):
+        raise GrantlensError("A window of several words is one value.", "Put it into quotes: --since 'last 30 days'.")
     app = build()
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
