@@ -174,6 +174,17 @@ def test_an_unused_scope_has_no_last_event_but_a_time_for_which_it_was_watched(d
     assert "watched 12 h, until 2026-07-04" in text
     assert "1 event" not in text
     assert "<dt>Watched</dt>" in text
+    unwatched = finding(0, rule="PRV-1", detail=detail | {"exposure_days": 0.0})
+    assert "never watched · proposal: wait" in review_page(document([unwatched], rules=[rule]))
+
+
+def test_without_a_register_no_column_says_unknown_in_every_line(document):
+    made = document()
+    assert '>Owner</th><th scope="col">Purpose</th>' in review_page(made)
+    nothing = made["reproduce"] | {"register": made["reproduce"]["register"] | {"clients": 0}}
+    text = review_page(document(reproduce=nothing))
+    assert ">Purpose</th>" not in text
+    assert "No register was brought: who owns them, and what they are for, is unknown." in text
 
 
 def test_the_details_of_a_finding_are_told_in_words(document, finding):

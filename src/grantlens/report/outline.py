@@ -89,7 +89,10 @@ def facts(finding: dict[str, Any]) -> list[str]:
     """Return what tells a finding from its neighbours, in a few words each."""
     detail, parts = finding["detail"], []
     if finding["rule"] == "PRV-1":
-        parts.append(f"watched {duration(detail['exposure_days'] * 86400)}, until {day(finding['last_seen'])}")
+        watched = duration(detail["exposure_days"] * 86400)
+        parts.append(
+            f"watched {watched}, until {day(finding['last_seen'])}" if detail["exposure_days"] else "never watched"
+        )
         if detail["p_needed"] is not None:
             parts.append(f"chance it is needed {chance(detail['p_needed'])}")
         parts.append(f"proposal: {detail['action']}")
