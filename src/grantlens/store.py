@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from grantlens.engine.duckdb import Engine
-from grantlens.errors import GrantlensError
+from grantlens.errors import GrantlensError, StoreError
 from grantlens.ingest import LoadReport, load_files
 from grantlens.ingest.card import coverage_card
 from grantlens.ingest.declared import note_undeclared, undeclared
@@ -44,6 +44,14 @@ class Store:
         Open without the right to write.
     memory_limit
         DuckDB memory limit such as "2GB".
+    confined
+        Read and write no file but the store's own, whatever is asked: for a store that somebody else made. `load` and
+        `export` need other files.
+
+    Raises
+    ------
+    StoreError
+        If there is something in the file that would be run or read in place of what grantlens means.
 
     Examples
     --------
@@ -53,16 +61,26 @@ class Store:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        read_only: bool = False,
+        memory_limit: str | None = None,
+        confined: bool = False,
     ) -> None:
         self.path = os.fspath(path)
-        self.engine = Engine(self.path, read_only=read_only, memory_limit=memory_limit)
+        self.engine = Engine(self.path, read_only=read_only, memory_limit=memory_limit, confined=confined)
         """The open database, with the relations in it as views."""
         try:
             prepare(self.engine, read_only=read_only)
+            if not views_stand(self.engine):
+                if read_only:
+                    raise StoreError(
+                        f"{self.path} holds other views than this version of grantlens writes, and was opened for reading only.",
+                        "Open it, or a copy, once for writing: they are written anew.",
+                    )
+                install_views(self.engine)
             if not read_only:
-                if not views_stand(self.engine):
-                    install_views(self.engine)
                 note_undeclared(self.engine)
         except BaseException:
             self.engine.close()
@@ -77,7 +95,7 @@ class Store:
         ...     store.up_to_date()
         True
         """
-        return views_stand(self.engine) and not undeclared(self.engine)
+        return not undeclared(self.engine)
 
     def load(
         self,
@@ -195,12 +213,18 @@ class Store:
         self.close()
 
 
-def open(path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None) -> Store:
+def open(
+    path: str | os.PathLike[str],
+    *,
+    read_only: bool = False,
+    memory_limit: str | None = None,
+    confined: bool = False,
+) -> Store:
     """Open a store; the file is made if absent.
 
     Parameters
     ----------
-    path, read_only, memory_limit
+    path, read_only, memory_limit, confined
         As for `Store`.
 
     Examples
@@ -210,7 +234,7 @@ def open(path: str | os.PathLike[str], *, read_only: bool = False, memory_limit:
     ...     store
     Store(':memory:'): 0 files, 0 records
     """
-    return Store(path, read_only=read_only, memory_limit=memory_limit)
+    return Store(path, read_only=read_only, memory_limit=memory_limit, confined=confined)
 
 
 __all__ = ["Store", "open"]

@@ -92,9 +92,9 @@ def test_a_store_that_may_not_be_written_can_be_read(run, path):
 @pytest.mark.parametrize(
     "age",
     [
-        "DELETE FROM meta WHERE name = 'relations'",
+        "DROP VIEW token",
         "DELETE FROM declared",
-        "UPDATE meta SET value = 'x' WHERE name = 'relations'",
+        "CREATE OR REPLACE VIEW caller_segment AS SELECT 1 AS of_before",
     ],
 )
 def test_a_store_of_an_older_version_is_brought_up_to_date_by_a_reading_command(run, path, age):

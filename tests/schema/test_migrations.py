@@ -93,7 +93,6 @@ def as_version_1(path):
         connection.execute("DROP TABLE stated_clock")
         connection.execute("ALTER TABLE clock ADD COLUMN assumed BOOLEAN DEFAULT true")
         connection.execute("ALTER TABLE coverage DROP COLUMN in_part")
-        connection.execute("DELETE FROM meta WHERE name = 'relations'")
         connection.execute("UPDATE meta SET value = '1' WHERE name = 'schema_version'")
 
 

@@ -27,7 +27,7 @@ def export(
     ] = False,
 ) -> int:
     """Write issuance, usage and revocation in the native format, which `grantlens load` reads again."""
-    with existing(store) as opened:
+    with existing(store, confined=False) as opened:
         for path in opened.export(out, parquet=parquet):
             print(path)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from grantlens.store import Store
 
 
-def existing(path: Path, *, read_only: bool = True) -> Store:
+def existing(path: Path, *, read_only: bool = True, confined: bool = True) -> Store:
     """Open a store that must be there already; a reading command never makes one.
 
     Parameters
@@ -22,6 +23,8 @@ def existing(path: Path, *, read_only: bool = True) -> Store:
     read_only
         Whether it is only read, as several may do at once. One that has to be brought up to date is opened for writing
         all the same.
+    confined
+        Whether no other file is read or written through the database: somebody else may have made the store.
 
     Raises
     ------
@@ -35,28 +38,30 @@ def existing(path: Path, *, read_only: bool = True) -> Store:
         name = "acme.duckdb" if named_like_a_log(path) else path
         hint = f"Did you mean {near}?" if near else f"Make it by loading logs: grantlens load {name} LOGS"
         raise StoreError(f"There is no store at {path}.", hint)
-    return (read_only and _as_it_is(path)) or anew(path)
+    return (read_only and _as_it_is(path, confined)) or anew(path, confined=confined)
 
 
-def _as_it_is(path: Path) -> Store | None:
-    """Open a store for reading only; None if it cannot be, or not as it is: opening it for writing then tells why."""
+def _as_it_is(path: Path, confined: bool) -> Store | None:
+    """Open a store for reading only; None if it cannot be as it is, but may be written: that mends it, or tells why not."""
     from grantlens.store import Store
 
     try:
-        store = Store(path, read_only=True)
+        store = Store(path, read_only=True, confined=confined)
     except StoreError:
-        return None
+        if os.access(path, os.W_OK):
+            return None
+        raise
     if store.up_to_date():
         return store
     store.close()
     return None
 
 
-def anew(path: Path) -> Store:
-    """Open a store, and make it if it is not there."""
+def anew(path: Path, *, confined: bool = False) -> Store:
+    """Open a store for writing, and make it if it is not there."""
     from grantlens.store import Store
 
-    return Store(path)
+    return Store(path, confined=confined)
 
 
 def neighbour(path: Path, *, among: Callable[[str], bool] = lambda name: True) -> Path | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from grantlens.engine.opening import connect, first_line
+from grantlens.engine.opening import DAMAGED, MEMORY, connect, first_line, is_damage
 from grantlens.errors import GrantlensError, StoreError
 
 if TYPE_CHECKING:
@@ -52,23 +52,34 @@ class Engine:
         Open without the right to write; several readers may share a file then.
     memory_limit
         DuckDB memory limit such as "2GB"; DuckDB's default (80 % of the machine) if absent.
+    confined
+        Let no statement read or write a file but the database's own: its log and what it spills are among them.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, read_only: bool = False, memory_limit: str | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        read_only: bool = False,
+        memory_limit: str | None = None,
+        confined: bool = False,
     ) -> None:
         self.path = str(path)
+        self.is_new = self.path.startswith(MEMORY) or not os.path.exists(self.path)
+        """True if there was nothing before, so that nobody else put anything in."""
         self._threads: int | None = None  # all that it may use, once some of them are left to others
         with owner_only():
             self._connection = connect(self.path, read_only=read_only)
         try:
-            self._set_up(memory_limit)
+            self._set_up(memory_limit, confined)
         except BaseException:
             self.close()
             raise
 
-    def _set_up(self, memory_limit: str | None) -> None:
+    def _set_up(self, memory_limit: str | None, confined: bool) -> None:
         self.execute("SET TimeZone = 'UTC'")
+        if confined:  # in all connections of this process to the database, and for good
+            self.execute("SET enable_external_access = false")
         # In a notebook without ipywidgets DuckDB refuses the word, and shows no bar anyway.
         with suppress(duckdb.Error):
             self._connection.execute("SET enable_progress_bar = false")
@@ -239,6 +250,11 @@ def _explained() -> Iterator[None]:
             f"There is too little memory or disk for this step: {first_line(error)}.",
             "Free some, or open the store with a larger memory_limit.",
         ) from None
+    except duckdb.PermissionException as error:
+        raise StoreError(
+            f"The store was opened to read and write no other file: {first_line(error)}.",
+            "Open it without confined=True if you know what is in it.",
+        ) from None
     except duckdb.InvalidInputException as error:
         if _INTERRUPTED.search(str(error)):  # a signal that came while DuckDB asked Python for a registered table
             raise KeyboardInterrupt from None
@@ -282,4 +298,6 @@ def _explain_io(error: duckdb.Error) -> GrantlensError:
         return StoreError(
             "The disk is full; nothing of this step was kept.", "Free some space, then run the same command again."
         )
+    if is_damage(error):
+        return StoreError(f"The file of the store is damaged or cut short: {first_line(error)}.", DAMAGED)
     return GrantlensError(f"DuckDB could not read or write: {first_line(error)}.")

@@ -20,6 +20,11 @@ MEMORY = ":memory:"
 ALONE: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 """DuckDB fetches what it lacks from the network by itself, and runs it: for a SQLite file, or for a view in a store that somebody sent."""
 
+_WHERE = "SELECT path FROM system.main.duckdb_databases() WHERE database_name = system.main.current_database()"
+"""Named in full, as the file may hold macros of the same names."""
+
+DAMAGED = "Take a copy that is whole, or load the logs into a new store: grantlens load NEW.duckdb LOGS"
+
 LOG_ENDINGS = frozenset(
     (".ndjson", ".jsonl", ".json", ".csv", ".tsv", ".parquet", ".log", ".txt", ".gz", ".zst", ".bz2", ".xz", ".zip")
 )
@@ -37,6 +42,8 @@ def connect(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     if not path.startswith(MEMORY):
         if Path(path).is_dir():
             raise _folder(path)
+        if Path(path).exists() and not Path(path).is_file():  # to open a pipe would wait for ever
+            raise StoreError(f"{path} is a pipe, a socket or a device, not a file.", "Name a store made by grantlens.")
         if named_like_a_log(path) and not Path(path).exists():
             raise StoreError(
                 f"There is no {path}, and no new store is given a name that ends like a log's.", _put(path)
@@ -57,10 +64,12 @@ def connect(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     except duckdb.Error as error:
         if named_like_a_log(path):
             raise _no_database(path) from None
+        if is_damage(error):
+            raise _damaged(path, error) from None
         raise StoreError(
             f"{path} cannot be opened as a store: {first_line(error)}.", "Name a store made by grantlens."
         ) from None
-    kept = connection.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchall()
+    kept = connection.execute(_WHERE).fetchall()
     if not path.startswith(MEMORY) and kept == [(None,)]:
         connection.close()
         raise _no_database(path)
@@ -83,6 +92,15 @@ def first_line(error: Exception) -> str:
     return str(error).splitlines()[0].rstrip(".")
 
 
+def is_damage(error: Exception) -> bool:
+    """Tell whether DuckDB says that a file is not as it was written."""
+    return any(sign in str(error) for sign in ("Could not read enough bytes", "Corrupt database file"))
+
+
+def _damaged(path: str, error: Exception) -> StoreError:
+    return StoreError(f"{path} is damaged or cut short: {first_line(error)}.", DAMAGED)
+
+
 def _explain(path: str, error: duckdb.IOException) -> StoreError:
     text = str(error)
     if "lock" in text.lower():
@@ -92,6 +110,8 @@ def _explain(path: str, error: duckdb.IOException) -> StoreError:
         )
     if "not a valid DuckDB" in text or "magic" in text.lower() or text.startswith("IO Error: Extension"):
         return _no_database(path)
+    if is_damage(error):
+        return _damaged(path, error)
     if "permission denied" in text.lower():
         return StoreError(f"{path} may not be read or written by this user.", "Ask its owner, or name another file.")
     if not Path(path).parent.is_dir():

@@ -6,16 +6,19 @@ run, the relations they need are worked out once and kept as temporary tables of
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from grantlens.errors import StoreError
 from grantlens.relations.relation import Relation
+from grantlens.schema import VIEWS
+from grantlens.schema.standing import tables
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -47,32 +50,62 @@ def ordered(names: Iterable[str]) -> tuple[Relation, ...]:
 
 
 def views_stand(engine: Engine) -> bool:
-    """True if the relations without parameters stand in the store, as they are now."""
-    return engine.value("SELECT value FROM meta WHERE name = 'relations'") == _digest()
+    """True if the views of a store are those that this version writes, to the last word.
+
+    DuckDB writes them out as it understood them, so ours are made beside as temporary ones, for it to write out too.
+    """
+    wanted, kept = _views(), _written(engine, _KEPT)
+    if not wanted.keys() <= kept.keys():
+        return False
+    engine.execute("BEGIN")
+    try:
+        for name, sql in wanted.items():
+            engine.execute(f"CREATE TEMP VIEW {name} WITH (DEFER_BINDING) AS {sql}")
+        ours = _written(engine, _BESIDE)
+    finally:
+        engine.execute("ROLLBACK")
+    return all(kept[name] == ours[name] for name in wanted)
 
 
 def install_views(engine: Engine) -> None:
-    """Write the relations without parameters into the store, as views.
+    """Write the views into a store: those of the schema, and the relations without parameters.
 
     DuckDB is to work out the columns of each when it is first read: to do it now, for each view and all that it reads, was most of
     the time of opening a new store.
+
+    Raises
+    ------
+    StoreError
+        If a table has the name of one.
     """
+    wanted = _views()
+    if taken := sorted(wanted.keys() & tables(engine).keys()):
+        raise StoreError(
+            f"{engine.path} holds a table called {taken[0]}, where grantlens keeps a view.",
+            f"Rename it in DuckDB: ALTER TABLE {taken[0]} RENAME TO my_{taken[0]}",
+        )
     with engine.transaction():
-        for view in _views():
-            engine.execute(view)
-        engine.execute("DELETE FROM meta WHERE name = 'relations'")
-        engine.execute("INSERT INTO meta VALUES ('relations', $digest)", {"digest": _digest()})
+        for name, sql in wanted.items():
+            engine.execute(f"CREATE OR REPLACE VIEW {name} WITH (DEFER_BINDING) AS {sql}")
 
 
-def _views() -> list[str]:
+def _views() -> dict[str, str]:
     names = [name for name, relation in registry().items() if not relation.windowed]
-    return [
-        f"CREATE OR REPLACE VIEW {relation.name} WITH (DEFER_BINDING) AS {relation.sql}" for relation in ordered(names)
-    ]
+    return {**VIEWS, **{relation.name: relation.sql for relation in ordered(names)}}
 
 
-def _digest() -> str:
-    return hashlib.sha256("\n".join(_views()).encode()).hexdigest()
+_WRITTEN = "SELECT view_name, sql FROM system.main.duckdb_views() WHERE schema_name = 'main' AND database_name = "
+_KEPT, _BESIDE = f"{_WRITTEN}system.main.current_database()", f"{_WRITTEN}'temp'"
+
+_LEFT_OUT = re.compile(r"EXCLUDE \(([^)]*)\)")
+
+
+def _written(engine: Engine, sql: str) -> dict[str, str]:
+    """Return the views by name, each as DuckDB writes it; the columns that are left out it writes in any order."""
+    return {
+        name: _LEFT_OUT.sub(lambda found: f"EXCLUDE ({sorted(found[1].split(', '))})", text.replace(" TEMP ", " ", 1))
+        for name, text in engine.rows(sql)
+    }
 
 
 @contextmanager

@@ -44,7 +44,7 @@ TABLES = (
     CALLER_FIRST,
 )
 
-VIEWS = (USAGE_VIEW, *catalogue.CATALOGUE_VIEWS)
-"""Statements that make the views."""
+VIEWS = {"usage": USAGE_VIEW, **catalogue.CATALOGUE_VIEWS}
+"""The views of the schema by name, each as a SELECT."""
 
 __all__ = ["LOGS", "TABLES", "TIMES", "VIEWS", "Column", "Table"]

@@ -7,7 +7,7 @@ from grantlens.schema.table import Column, Table
 
 META = Table(
     "meta",
-    "What this store is: schema version, who made it, the key under which raw tokens are hashed, which relations its views are.",
+    "What this store is: schema version, who made it, the key under which raw tokens are hashed.",
     (
         Column("name", "VARCHAR", "Name of the fact.", required=True),
         Column("value", "VARCHAR", "Its value.", required=True),

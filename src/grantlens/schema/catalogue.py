@@ -201,7 +201,6 @@ CATALOGUE_TABLES = (
 )
 
 SCOPE_NAME_VIEW = """\
-CREATE OR REPLACE VIEW cat_scope_name AS
 SELECT s.catalogue, lower(n.name) AS name, CASE WHEN m.case_sensitive THEN n.name END AS exact, n.scope_id
 FROM (SELECT scope_id, scope AS name FROM cat_scope UNION SELECT scope_id, alias FROM cat_scope_alias) n
 JOIN cat_scope s USING (scope_id)
@@ -210,10 +209,9 @@ JOIN cat_meta m USING (catalogue)"""
 `n.catalogue = c AND n.name = lower(g) AND (n.exact IS NULL OR n.exact = g)`."""
 
 SCOPE_CLOSURE_VIEW = """\
-CREATE OR REPLACE VIEW scope_closure AS
 SELECT scope_id, scope_id AS implied_scope_id, 'self' AS evidence FROM cat_scope
 UNION ALL
 SELECT broader, narrower, evidence FROM cat_scope_implies"""
 """What a held scope stands for: itself, and all it implies."""
 
-CATALOGUE_VIEWS = (SCOPE_NAME_VIEW, SCOPE_CLOSURE_VIEW)
+CATALOGUE_VIEWS = {"cat_scope_name": SCOPE_NAME_VIEW, "scope_closure": SCOPE_CLOSURE_VIEW}

@@ -7,7 +7,8 @@ import secrets
 from typing import TYPE_CHECKING
 
 from grantlens.errors import StoreError
-from grantlens.schema import TABLES, VIEWS
+from grantlens.schema import META, TABLES, VIEWS
+from grantlens.schema.standing import is_empty, is_made, refuse_acting, refuse_other_tables, refuse_strange, tables
 from grantlens.schema.vocabulary import ENUMS
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ def create(engine: Engine) -> None:
         make_types(engine)
         for table in TABLES:
             engine.execute(table.ddl())
-        for view in VIEWS:
-            engine.execute(view)
+        for name, sql in VIEWS.items():
+            engine.execute(f"CREATE OR REPLACE VIEW {name} AS {sql}")
         facts = {
             "made_by": MADE_BY,
             "schema_version": str(VERSION),
@@ -95,21 +96,21 @@ def version(engine: Engine) -> int | None:
     Raises
     ------
     StoreError
-        If the database holds something that grantlens did not make.
+        If the database is no store, or holds something that would be run in place of what grantlens means.
     """
-    names = {
-        name for (name,) in engine.rows("SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary")
-    }
-    if not names:
+    if engine.is_new:
         return None
     stranger = StoreError(
         f"{engine.path} is a DuckDB database, but no grantlens store.",
         "Name a store made by grantlens; loading logs makes one: grantlens load acme.duckdb LOGS",
     )
-    if "meta" not in names:
+    held = tables(engine)
+    if META.name not in held and not is_empty(engine):
         raise stranger
-    columns = engine.rows("SELECT column_name FROM duckdb_columns() WHERE table_name = 'meta' ORDER BY column_index")
-    if columns != [("name",), ("value",)]:
+    refuse_strange(engine)
+    if not held:
+        return None
+    if not is_made(engine, META, held):
         raise stranger
     facts = dict(engine.rows("SELECT name, value FROM meta"))
     if facts.get("made_by") != MADE_BY or not re.fullmatch("[0-9]{1,9}", facts.get("schema_version", "")):
@@ -118,7 +119,7 @@ def version(engine: Engine) -> int | None:
 
 
 def prepare(engine: Engine, *, read_only: bool = False) -> None:
-    """Make the tables of a new store, migrate an older one, refuse a newer one.
+    """Make the tables of a new store, migrate an older one, refuse a newer one and one that is not as grantlens makes it.
 
     Parameters
     ----------
@@ -133,20 +134,21 @@ def prepare(engine: Engine, *, read_only: bool = False) -> None:
             f"{engine.path} was made by a newer grantlens (schema {found}; this one knows {VERSION}).",
             "Update your clone of grantlens, and install it again: pip install .",
         )
-    if found == VERSION:
-        if not read_only:
-            _renew_hashes(engine)
-        return
-    if read_only:
+    if read_only and found != VERSION:
         seen = "is empty" if found is None else f"has the older schema {found}"
         raise StoreError(f"{engine.path} {seen} and was opened for reading only.", "Open it once for writing.")
     if found is None:
         create(engine)
         return
+    if not read_only:
+        refuse_acting(engine)
     for step in range(found + 1, VERSION + 1):
         with engine.transaction():
             MIGRATIONS[step](engine)
             engine.execute("UPDATE meta SET value = $version WHERE name = 'schema_version'", {"version": str(step)})
+    refuse_other_tables(engine)
+    if not read_only:
+        _renew_hashes(engine)
 
 
 def hash_probe(engine: Engine) -> str:
@@ -161,7 +163,9 @@ def _renew_hashes(engine: Engine) -> None:
         return
     with engine.transaction():
         engine.execute("DELETE FROM event_key")
-        engine.execute(f"INSERT INTO event_key SELECT {EVENT_KEY_SQL} FROM usage")
+        engine.execute(
+            f"INSERT INTO event_key SELECT {EVENT_KEY_SQL} FROM usage_row JOIN usage_caller USING (caller_id)"
+        )
         engine.execute("UPDATE meta SET value = $probe WHERE name = 'hash_probe'", {"probe": probe})
 
 

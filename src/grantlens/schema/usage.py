@@ -101,7 +101,7 @@ USAGE_ROW = Table(
 )
 
 USAGE_VIEW = (
-    "CREATE OR REPLACE VIEW usage AS\nSELECT "
+    "SELECT "
     + ", ".join(
         f"u.{name}" if name in USAGE_ROW.names else f"t.{name}" if name in USAGE_TARGET.names else f"c.{name}"
         for name in USAGE.names
