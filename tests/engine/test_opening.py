@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from grantlens.engine.duckdb import Engine
-from grantlens.errors import StoreError
+from grantlens.errors import GrantlensError, StoreError
 from grantlens.store import Store
 
 LINES = b"".join(json.dumps({"log": "usage", "client_id": f"c{number}"}).encode() + b"\n" for number in range(3))
@@ -104,6 +104,72 @@ def test_nothing_is_fetched_from_the_network(tmp_path):
             "SELECT current_setting('autoinstall_known_extensions') OR current_setting('autoload_known_extensions')"
         )
         assert engine.value(allowed) is False
+
+
+def damaged(path, change):
+    """Make a store, and change its bytes."""
+    Store(path).close()
+    path.write_bytes(change(bytearray(path.read_bytes())))
+
+
+def with_version(content, number):
+    """Give a database file another number of storage, and the checksum of its header that belongs to it."""
+    content[12:20] = number.to_bytes(8, "little")
+    checksum = 5381
+    for start in range(8, 4096, 8):
+        checksum ^= int.from_bytes(content[start : start + 8], "little") * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
+    content[:8] = checksum.to_bytes(8, "little")
+    return content
+
+
+@pytest.mark.parametrize(
+    ("change", "says", "remedy"),
+    [
+        (lambda content: content[:20], "is damaged or cut short", "a copy that is whole"),
+        (lambda content: content[: len(content) // 2], "is damaged or cut short", "a copy that is whole"),
+        (lambda content: content[:-1000], "cut short", "a copy that is whole"),
+        (lambda content: content[:200] + b"\xff" * 3000 + content[3200:], "is damaged", "a copy that is whole"),
+        (lambda content: content[:12288] + bytes(len(content) - 12288), "damaged", "a copy that is whole"),
+        (lambda content: with_version(content, 2000), "is of another version of DuckDB", "pip install -U duckdb"),
+    ],
+)
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_file_that_is_not_whole_or_not_of_this_duckdb_is_told(tmp_path, change, says, remedy, read_only):
+    damaged(tmp_path / "acme.duckdb", change)
+    with pytest.raises(GrantlensError, match=says) as caught:
+        Store(tmp_path / "acme.duckdb", read_only=read_only)
+    assert "acme.duckdb" in caught.value.message
+    assert remedy in caught.value.remedy
+
+
+def test_damage_that_is_met_later_is_told(tmp_path):
+    with closing(Engine(tmp_path / "acme.duckdb")) as engine:
+        engine.execute("CREATE TABLE t AS SELECT md5(range::VARCHAR) AS a FROM range(200_000)")
+    content = bytearray((tmp_path / "acme.duckdb").read_bytes())
+    for start in range(12288 + 1000, len(content), 262144):  # one byte in each block
+        content[start] ^= 255
+    (tmp_path / "acme.duckdb").write_bytes(content)
+    with pytest.raises(StoreError, match="damaged"), closing(Engine(tmp_path / "acme.duckdb")) as engine:
+        engine.rows("FROM t")
+
+
+def test_an_encrypted_file_is_told(tmp_path):
+    with duckdb.connect() as connection:
+        connection.execute("SET force_mbedtls_unsafe = true")
+        connection.execute(f"ATTACH '{tmp_path}/acme.duckdb' AS e (ENCRYPTION_KEY 'k')")
+        connection.execute("CREATE TABLE e.t (a INTEGER)")
+    with pytest.raises(StoreError, match="is encrypted") as caught:
+        Engine(tmp_path / "acme.duckdb")
+    assert "without encryption" in caught.value.remedy
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices are POSIX")
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "acme.duckdb")
+    for path in (tmp_path / "acme.duckdb", "/dev/null", "/dev/zero"):
+        for read_only in (True, False):
+            with pytest.raises(StoreError, match="is a pipe, a socket or a device, not a file"):
+                Engine(path, read_only=read_only)
 
 
 def test_a_folder_names_the_stores_in_it(tmp_path):

@@ -261,6 +261,10 @@ def _explained() -> Iterator[None]:
         if "JSON" in str(error) or "maximum_object_size" in str(error):
             raise MalformedJson(first_line(error)) from None
         raise
+    except duckdb.Error as error:
+        if is_damage(error):  # a part of the database that is read only now
+            raise StoreError(f"The file of the store is damaged: {first_line(error)}.", DAMAGED) from None
+        raise
     except RuntimeError as error:
         if str(error) == "Query interrupted":  # how DuckDB hands on a signal that came during a query
             raise KeyboardInterrupt from None
@@ -298,6 +302,5 @@ def _explain_io(error: duckdb.Error) -> GrantlensError:
         return StoreError(
             "The disk is full; nothing of this step was kept.", "Free some space, then run the same command again."
         )
-    if is_damage(error):
-        return StoreError(f"The file of the store is damaged or cut short: {first_line(error)}.", DAMAGED)
-    return GrantlensError(f"DuckDB could not read or write: {first_line(error)}.")
+    remedy = "That file is cut short: take a copy that is whole." if is_damage(error) else ""
+    return GrantlensError(f"DuckDB could not read or write: {first_line(error)}.", remedy)

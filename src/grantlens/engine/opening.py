@@ -66,6 +66,10 @@ def connect(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
             raise _no_database(path) from None
         if is_damage(error):
             raise _damaged(path, error) from None
+        if "encrypted" in str(error):
+            raise StoreError(
+                f"{path} is encrypted.", "Write it without encryption, by the DuckDB that has the key."
+            ) from None
         raise StoreError(
             f"{path} cannot be opened as a store: {first_line(error)}.", "Name a store made by grantlens."
         ) from None
@@ -112,6 +116,11 @@ def _explain(path: str, error: duckdb.IOException) -> StoreError:
         return _no_database(path)
     if is_damage(error):
         return _damaged(path, error)
+    if "version number" in text:
+        return StoreError(
+            f"{path} is of another version of DuckDB: {first_line(error)}.",
+            "Update DuckDB, where the number is above those it can read: pip install -U duckdb",
+        )
     if "permission denied" in text.lower():
         return StoreError(f"{path} may not be read or written by this user.", "Ask its owner, or name another file.")
     if not Path(path).parent.is_dir():
