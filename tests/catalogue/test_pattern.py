@@ -2,6 +2,7 @@
 
 import fnmatch
 import json
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,13 @@ NAMES = st.text("abA:*?", max_size=6)
 def test_it_matches_as_fnmatch_does(pattern, text):
     assert matcher(pattern)(text) == fnmatch.fnmatchcase(text, pattern)
     assert matcher(pattern, case_sensitive=False)(text) == fnmatch.fnmatchcase(text.lower(), pattern.lower())
+
+
+def test_a_pattern_of_many_stars_does_not_blow_up():
+    """Tried in every way, as it was, this takes more than a minute."""
+    began = time.monotonic()
+    assert not matcher("*a" * 8 + "*b")("a" * 60)
+    assert time.monotonic() - began < 5
 
 
 def test_brackets_mean_nothing():

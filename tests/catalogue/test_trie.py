@@ -1,13 +1,15 @@
 """The matcher against an oracle of regular expressions, and the bugs that others met."""
 
 import re
+import time
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantlens.catalogue.path import Style, Token, cut, tokens
+from grantlens.catalogue.path import Style, Token, cut, joined, tokens
+from grantlens.catalogue.servers import serves
 from grantlens.catalogue.shapes import Shapes, Vocabulary
 from grantlens.catalogue.trie import Trie
 
@@ -140,6 +142,26 @@ def test_rest_templates_do_not_blow_up():
     templates = [("/" + "/".join(["**", "x"] * count), "GET") for count in range(1, 12)]
     trie, _ = compiled(templates)
     assert trie.find(["x"] * 60 + ["y"], "GET") is None
+
+
+@given(
+    parts=st.lists(st.text("ab.", max_size=2), min_size=2, max_size=5),
+    text=st.text("ab./", max_size=9),
+    any_of=st.sampled_from((".", "[^/]")),
+)
+def test_gaps_fit_as_if_every_way_were_tried(parts, text, any_of):
+    escaped = [re.escape(part) for part in parts]
+    expected = re.fullmatch(f"{any_of}+?".join(escaped), text, re.DOTALL)
+    assert bool(joined(escaped, any_of).fullmatch(text)) == bool(expected)
+
+
+def test_a_segment_of_many_values_does_not_blow_up():
+    """Tried in every way, as it was, this takes more than a minute."""
+    trie, _ = compiled([("/" + "x".join(f"{{{name}}}" for name in "abcdefgh") + "y", "GET")])
+    began = time.monotonic()
+    assert trie.find(["x" * 60], "GET") is None
+    assert not serves("*a" * 8 + "*b", "a" * 60)
+    assert time.monotonic() - began < 5
 
 
 def test_very_long_paths_are_nobodys():

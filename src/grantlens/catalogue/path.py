@@ -11,7 +11,7 @@ Empty segments mean nothing: they may remain in the result, and the matcher pass
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -162,6 +162,27 @@ def tokens(templates: list[str], style: Style) -> list[tuple[Token, ...]]:
     ]
 
 
+def joined(parts: Sequence[str], any_of: str) -> re.Pattern:
+    """Compile texts, already written for a regular expression, with at least one character between each two.
+
+    A part is taken where it fits first, and not sought again: a later place leaves no more to those after it. So a template with many
+    gaps, which somebody else may have written, costs no more than the text is long.
+
+    Examples
+    --------
+    >>> gaps = joined(["a", "-", ""], ".")
+    >>> bool(gaps.fullmatch("a1-2")), bool(gaps.fullmatch("a1-")), bool(gaps.fullmatch("a--2"))
+    (True, False, True)
+    """
+    first, *between, last = parts
+    kept = "".join(f"(?>{any_of}+?{part})" for part in between)
+    return re.compile(f"{first}{kept}{any_of}+{last}", re.DOTALL)
+
+
+GAP = ".+?"
+"""What stands in the text of a pattern for a value."""
+
+
 @lru_cache(maxsize=100_000)
 def _token(segment: str, style: Style) -> Token:
     if segment == "**" or re.fullmatch(r"\{(\+[^{}]*|[^{}]*=\*\*)\}", segment):
@@ -174,7 +195,7 @@ def _token(segment: str, style: Style) -> Token:
         return Token("rest_suffix", match[1])
     if "{" in segment:
         parts = re.split(r"\{[^{}]*\}", segment)
-        return Token("pattern", ".+?".join(re.escape(part) for part in parts))
+        return Token("pattern", GAP.join(re.escape(part) for part in parts))
     if style.odata and _LITERAL_GUID.match(segment):
         return Token("parameter")  # an example value that slipped into Microsoft's file
     return Token("literal", segment)

@@ -9,6 +9,7 @@ is loaded.
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -141,6 +142,7 @@ def matcher(pattern: str, *, case_sensitive: bool = True) -> Callable[[str], boo
     >>> fits("s3:GetObject"), fits("s3:PutObject"), fits("ts3:GetObject")
     (True, False, False)
     """
-    parts = ["." if one == "?" else ".*" if one == "*" else re.escape(one) for one in re.split(r"([*?])", pattern)]
-    fits = re.compile("".join(parts), re.DOTALL | (0 if case_sensitive else re.IGNORECASE))
+    # The standard library lets each star take the nearest that fits: a pattern of stars alone cannot make it try every way.
+    written = fnmatch.translate(pattern.replace("[", "[[]"))
+    fits = re.compile(written, 0 if case_sensitive else re.IGNORECASE)
     return lambda text: fits.fullmatch(text) is not None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from grantlens.catalogue.path import joined
+
 _SAME = {
     "00000003-0000-0000-c000-000000000000": "graph.microsoft.com",
     "microsoft graph": "graph.microsoft.com",
@@ -39,4 +41,4 @@ def serves(host: str, server: str) -> bool:
     """Whether a server is a catalogue's host; `*` in the host stands for any text without slash."""
     if "*" not in host:
         return host == server
-    return re.fullmatch("[^/]+".join(re.escape(part) for part in host.split("*")), server) is not None
+    return joined([re.escape(part) for part in host.split("*")], "[^/]").fullmatch(server) is not None

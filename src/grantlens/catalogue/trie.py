@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from grantlens.catalogue.path import VERSIONS, Token
+from grantlens.catalogue.path import GAP, VERSIONS, Token, joined
 
 MOST_SEGMENTS = 64
 """Longer paths are nobody's template."""
@@ -79,7 +79,7 @@ class Trie:
             base, _, verb = segment.rpartition(":")
             if base and verb in node.suffixes:
                 yield node.suffixes[verb], after
-        for pattern, child in node.patterns:
+        for _, pattern, child in node.patterns:
             if pattern.fullmatch(segment):
                 yield child, after
         special = self.odata and segment.startswith(SPECIAL)
@@ -135,7 +135,7 @@ class _Node:
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.suffixes: dict[str, _Node] = {}
-        self.patterns: list[tuple[re.Pattern, _Node]] = []
+        self.patterns: list[tuple[str, re.Pattern, _Node]] = []
         self.parameter: _Node | None = None
         self.rest: _Node | None = None
         self.rest_suffixes: dict[str, _Node] = {}
@@ -154,12 +154,12 @@ class _Node:
         if token.kind == "rest":
             self.rest = self.rest or _Node()
             return self.rest
-        for pattern, node in self.patterns:
-            if pattern.pattern == token.text:
+        for text, _, node in self.patterns:
+            if text == token.text:
                 return node
         node = _Node()
-        self.patterns.append((re.compile(token.text, re.DOTALL), node))
-        self.patterns.sort(key=lambda entry: (-len(entry[0].pattern), entry[0].pattern))
+        self.patterns.append((token.text, joined(token.text.split(GAP), "."), node))
+        self.patterns.sort(key=lambda entry: (-len(entry[0]), entry[0]))
         return node
 
     def operation(self, method: str | None) -> int | None:
