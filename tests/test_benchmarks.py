@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import bench_case, bench_loaders, bench_questions, world
+from benchmarks import bench_case, bench_growth, bench_loaders, bench_questions, world
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +44,9 @@ def test_the_table_states_shares_and_growth(small, capsys):
     assert plain.split() == ["10,000,000", "duckdb", "8.00", "9.00", "1.00", "0.25", "0.50", "4.0"]
     bench_case.measure(folder, truth["out_of_scope"], clients=1)
     assert "case: median" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("shape", "size"), [("clients", 6000)])
+def test_no_step_joins_many_with_many(shape, size):
+    bench_growth.asked(shape, 10)  # what is imported and planned once does not count
+    assert bench_growth.steep(bench_growth.asked(shape, size // 4), bench_growth.asked(shape, size)) == []

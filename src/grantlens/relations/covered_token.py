@@ -61,7 +61,13 @@ target AS (
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind <> 'exchange'
         AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
-    WHERE r.target_kind = 'client' OR (r.target_kind = 'grant' AND r.grant_id IS NULL AND t.subject_id = r.subject_id)
+    WHERE r.target_kind = 'client'
+    UNION
+    SELECT r.source, r.revocation_event, t.token_id
+    FROM ended r
+    JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.subject_id = r.subject_id AND t.kind <> 'exchange'
+        AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
+    WHERE r.target_kind = 'grant' AND r.grant_id IS NULL
     UNION
     SELECT r.source, r.revocation_event, t.token_id
     FROM ended r
@@ -92,11 +98,9 @@ renewed AS (
     GROUP BY ALL
 ),
 reopened AS (
-    SELECT r.source, r.revocation_event, g.grant_id, min(g.opened_at) AS reopened_at
-    FROM ended r
-    JOIN state g ON g.source = r.source AND g.opened_at > r.revoked_at
-        AND (g.grant_id = r.grant_id OR g.client_id = r.client_id OR g.subject_id = r.subject_id)
-    GROUP BY ALL
+    SELECT source, grant_id, opened_at, lead(opened_at) OVER in_turn AS next_at, lead(opened_at, 2) OVER in_turn AS next_but_one_at
+    FROM (SELECT DISTINCT source, grant_id, opened_at FROM state)
+    WINDOW in_turn AS (PARTITION BY source, grant_id ORDER BY opened_at)
 )
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.batch_id, r.line_no,
@@ -123,10 +127,11 @@ UNION ALL
 SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.batch_id, r.line_no,
        NULL::VARCHAR, NULL::VARCHAR, g.grant_id, g.client_id, g.subject_id, NULL::VARCHAR[], g.opened_at, NULL::TIMESTAMPTZ,
-       coalesce(o.reopened_at, 'infinity'::TIMESTAMPTZ), false, true
+       -- A consent in the moment of the revocation opens the grant, and does not end what the revocation covers.
+       coalesce(CASE WHEN o.next_at > r.revoked_at THEN o.next_at ELSE o.next_but_one_at END, 'infinity'::TIMESTAMPTZ), false, true
 FROM ended r
 JOIN state g ON g.source = r.source AND g.ended_by = r.revocation_event
-LEFT JOIN reopened o ON o.source = r.source AND o.revocation_event = r.revocation_event AND o.grant_id = g.grant_id
+JOIN reopened o ON o.source = g.source AND o.grant_id = g.grant_id AND o.opened_at = g.opened_at
 UNION ALL
 -- The grant that a revocation names, though its issuance is not in the log.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,

@@ -37,8 +37,14 @@ ending AS (
     FROM effective_revocation r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id
         AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
-        AND (r.target_kind = 'client' OR (r.target_kind = 'grant' AND r.grant_id IS NULL AND p.subject_id = r.subject_id))
-    WHERE p.first_opened_at <= r.revoked_at
+    WHERE r.target_kind = 'client' AND p.first_opened_at <= r.revoked_at
+    GROUP BY ALL
+    UNION
+    SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event)
+    FROM effective_revocation r
+    JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND p.subject_id = r.subject_id
+        AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
+    WHERE r.target_kind = 'grant' AND r.grant_id IS NULL AND p.first_opened_at <= r.revoked_at
     GROUP BY ALL
     UNION
     SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event)
@@ -78,11 +84,14 @@ scope_event AS (
         UNION ALL
         SELECT p.source, p.grant_id, r.revoked_at, unnest(r.scopes_removed), false
         FROM revocation r
-        JOIN grant_party p ON p.source = r.source
-            AND (p.grant_id = r.grant_id
-                 OR (r.grant_id IS NULL AND p.client_id = r.client_id AND p.subject_id IS NOT DISTINCT FROM r.subject_id
-                     AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)))
+        JOIN grant_party p ON p.source = r.source AND p.grant_id = r.grant_id
         WHERE r.kind = 'downgrade' AND r.outcome = 'success'
+        UNION ALL
+        SELECT p.source, p.grant_id, r.revoked_at, unnest(r.scopes_removed), false
+        FROM revocation r
+        JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND p.subject_id IS NOT DISTINCT FROM r.subject_id
+            AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
+        WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.grant_id IS NULL
     )
     GROUP BY source, grant_id, changed_at, scope
 ),

@@ -21,16 +21,32 @@ opened AS (
     WHERE NOT for_everyone
     GROUP BY source, tenant, client_id, subject_id, grant_id
 ),
--- Of grants that follow each other, those that had been ended before the next was given.
+ending AS (
+    SELECT source, tenant, target_kind, grant_id, client_id, subject_id, revoked_at
+    FROM revocation
+    WHERE target_kind IN ('grant', 'client', 'subject') AND outcome = 'success' AND kind IN ('revoke', 'disable')
+),
+-- Of grants that follow each other, those that had been ended before the next was given. Joined on what is equal, one way after the other.
 succeeded AS (
-    SELECT DISTINCT o.source, o.grant_id
+    SELECT o.source, o.grant_id
     FROM opened o
-    JOIN revocation r ON r.source = o.source AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
-        AND (r.grant_id = o.grant_id
-             OR (r.grant_id IS NULL AND (r.tenant IS NULL OR r.tenant IS NOT DISTINCT FROM o.tenant)
-                 AND (r.target_kind = 'subject' OR r.client_id = o.client_id)
-                 AND (r.target_kind = 'client' OR r.subject_id = o.subject_id)))
-    WHERE r.target_kind IN ('grant', 'client', 'subject') AND r.outcome = 'success' AND r.kind IN ('revoke', 'disable')
+    SEMI JOIN ending r ON r.source = o.source AND r.grant_id = o.grant_id AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
+    UNION
+    SELECT o.source, o.grant_id
+    FROM opened o
+    SEMI JOIN (FROM ending WHERE target_kind = 'grant' AND grant_id IS NULL) r
+        ON r.source = o.source AND r.client_id = o.client_id AND r.subject_id = o.subject_id
+        AND (r.tenant IS NULL OR r.tenant IS NOT DISTINCT FROM o.tenant) AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
+    UNION
+    SELECT o.source, o.grant_id
+    FROM opened o
+    SEMI JOIN (FROM ending WHERE target_kind = 'client' AND grant_id IS NULL) r ON r.source = o.source AND r.client_id = o.client_id
+        AND (r.tenant IS NULL OR r.tenant IS NOT DISTINCT FROM o.tenant) AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
+    UNION
+    SELECT o.source, o.grant_id
+    FROM opened o
+    SEMI JOIN (FROM ending WHERE target_kind = 'subject' AND grant_id IS NULL) r ON r.source = o.source AND r.subject_id = o.subject_id
+        AND (r.tenant IS NULL OR r.tenant IS NOT DISTINCT FROM o.tenant) AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
 ),
 -- Each holds what is issued until the next is given; beside another that still lives, nothing tells which holds what.
 named_grant AS (

@@ -38,13 +38,16 @@ RULE = Rule(
     sql="""
 WITH RECURSIVE from_grant AS (
     SELECT r.source, r.revocation_event, t.token_id,
-           CASE WHEN r.grant_id IS NULL OR r.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key
+           CASE WHEN r.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key
     FROM effective_revocation r
-    JOIN token t ON t.source = r.source AND t.issued_at > r.revoked_at
-        AND (t.grant_id = r.grant_id
-             OR (r.grant_id IS NULL AND t.client_id = r.client_id AND t.subject_id = r.subject_id
-                 AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)))
+    JOIN token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.issued_at > r.revoked_at
     WHERE r.target_kind = 'grant'
+    UNION ALL
+    SELECT r.source, r.revocation_event, t.token_id, 'client_subject'
+    FROM effective_revocation r
+    JOIN token t ON t.source = r.source AND t.client_id = r.client_id AND t.subject_id = r.subject_id AND t.issued_at > r.revoked_at
+        AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
+    WHERE r.target_kind = 'grant' AND r.grant_id IS NULL
 ),
 -- Children, and theirs, of a revoked refresh token, and what was exchanged for any revoked token: the server took it for good.
 -- A client or person that was disabled may be enabled again, its tokens with it; a key too, until then it is covered.

@@ -60,6 +60,18 @@ RULE = Rule(
 WITH session AS (
     SELECT DISTINCT source, session_id FROM issued WHERE session_id IS NOT NULL
 ),
+-- What the issuance names by grant, or by client and subject. Joined on what is equal, one way after the other.
+explained AS (
+    SELECT c.caller_id
+    FROM (FROM named_caller WHERE token_id IS NULL) c
+    SEMI JOIN issued i ON i.source = c.source AND i.grant_id = c.grant_id
+    UNION
+    SELECT c.caller_id
+    FROM (FROM named_caller WHERE token_id IS NULL) c
+    JOIN (SELECT DISTINCT source, tenant, client_id, subject_id FROM issued) i
+        ON i.source = c.source AND i.client_id = c.client_id AND i.subject_id IS NOT DISTINCT FROM c.subject_id
+    WHERE i.tenant IS NULL OR c.tenant IS NULL OR i.tenant = c.tenant
+),
 orphan AS (
     SELECT c.source, c.tenant, c.token_id, p.*, c.client_id AS client, c.client_name, c.subject_id AS subject, c.resource_server,
            x.session_id IS NOT NULL AS session_known
@@ -67,13 +79,9 @@ orphan AS (
     JOIN named_caller c USING (caller_id)
     JOIN usage_caller k USING (caller_id)
     LEFT JOIN session x ON x.source = c.source AND x.session_id = k.session_id
+    LEFT JOIN explained e ON e.caller_id = p.caller_id
     WHERE p.outcome = 'success' AND NOT c.token_known
-      AND (c.token_id IS NOT NULL
-           OR (x.session_id IS NULL
-               AND NOT EXISTS (SELECT 1 FROM issued i WHERE i.source = c.source
-                               AND (i.grant_id = c.grant_id
-                                    OR ((i.tenant IS NULL OR c.tenant IS NULL OR i.tenant = c.tenant)
-                                        AND i.client_id = c.client_id AND i.subject_id IS NOT DISTINCT FROM c.subject_id)))))
+      AND (c.token_id IS NOT NULL OR (x.session_id IS NULL AND e.caller_id IS NULL))
 ),
 keyed AS (
     SELECT source, tenant, token_id,

@@ -54,16 +54,30 @@ tried AS (
 ),
 -- A refresh is a try too, refused or not, and so is what a revoked grant gave without a new consent: REV-2 tells of what worked.
 -- A fault of the server answers nothing, and who asks for consent tries no token.
+attempt AS (
+    FROM issuance WHERE issued_at < $until AND outcome <> 'error'
+),
+refused AS (
+    FROM attempt WHERE outcome = 'denied' AND kind IN ('token', 'refresh', 'exchange')
+),
+-- Joined on what is equal, one way after the other.
 refresh_tried AS (
-    SELECT DISTINCT c.source, c.revocation_event
+    SELECT c.source, c.revocation_event
     FROM covered_token c
-    JOIN issuance i ON i.source = c.source AND i.issued_at >= c.revoked_at AND i.issued_at < $until
-        AND i.outcome <> 'error'
-        AND (i.parent_token_id = c.token_id
-             OR (i.kind IN ('token', 'refresh', 'exchange')
-                 AND (i.outcome = 'denied' AND (i.token_id = c.token_id OR i.grant_id = c.grant_id)
-                      OR c.target_kind = 'grant' AND c.token_id IS NULL AND i.grant_id = c.grant_id
-                         AND i.issued_at > c.revoked_at AND i.issued_at < c.covered_until)))
+    SEMI JOIN attempt i ON i.source = c.source AND i.parent_token_id = c.token_id AND i.issued_at >= c.revoked_at
+    UNION
+    SELECT c.source, c.revocation_event
+    FROM covered_token c
+    SEMI JOIN refused i ON i.source = c.source AND i.token_id = c.token_id AND i.issued_at >= c.revoked_at
+    UNION
+    SELECT c.source, c.revocation_event
+    FROM (SELECT DISTINCT source, revocation_event, revoked_at, grant_id FROM covered_token) c
+    SEMI JOIN refused i ON i.source = c.source AND i.grant_id = c.grant_id AND i.issued_at >= c.revoked_at
+    UNION
+    SELECT c.source, c.revocation_event
+    FROM (FROM covered_token WHERE target_kind = 'grant' AND token_id IS NULL) c
+    SEMI JOIN (FROM attempt WHERE kind IN ('token', 'refresh', 'exchange')) i
+        ON i.source = c.source AND i.grant_id = c.grant_id AND i.issued_at > c.revoked_at AND i.issued_at < c.covered_until
 ),
 exposed AS (
     SELECT v.source, v.revocation_event, count(DISTINCT x.token_id) AS children

@@ -63,12 +63,15 @@ judged AS (
            CASE WHEN len(r.parent_audience) > 0 THEN list_filter(r.audience, lambda x: NOT list_contains(r.parent_audience, x)) END AS audience_added
     FROM refreshed r
     LEFT JOIN added_scope a ON a.source = r.source AND a.token_id = r.token_id
-    -- A consent in between is a new grant of these scopes, not a widening.
+    -- A consent in between is a new grant of these scopes, not a widening. Joined on what is equal, one way after the other.
     WHERE NOT EXISTS (
         SELECT 1 FROM issued i
-        WHERE i.source = r.source AND i.kind IN ('consent', 'change')
-          AND (i.grant_id = r.grant_id
-               OR (i.tenant IS NOT DISTINCT FROM r.tenant AND i.client_id = r.client_id AND i.subject_id IS NOT DISTINCT FROM r.subject_id))
+        WHERE i.source = r.source AND i.grant_id = r.grant_id AND i.kind IN ('consent', 'change')
+          AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at)
+      AND NOT EXISTS (
+        SELECT 1 FROM issued i
+        WHERE i.source = r.source AND i.tenant IS NOT DISTINCT FROM r.tenant
+          AND i.client_id = r.client_id AND i.subject_id IS NOT DISTINCT FROM r.subject_id AND i.kind IN ('consent', 'change')
           AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at)
 ),
 found AS (

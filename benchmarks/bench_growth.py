@@ -1,0 +1,134 @@
+"""How each rule grows where one thing is many: tokens of a grant, revocations of it, grants for everyone beside people's own.
+
+Logs are mostly wide, not deep, and the other benchmarks are so too. Here one dimension in turn is large and the others are
+small: what joins many with many shows itself, and so does what joins by the source alone. Each shape is answered at
+a quarter of the size and at the whole of it; four times the seconds are linear.
+
+    python -m benchmarks.bench_growth --size 3000 --shapes clients revocations
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.machine import machine
+
+if TYPE_CHECKING:
+    from grantlens import Store
+
+CATALOGUE = """
+[catalogue]
+name = "growth"
+
+[[operation]]
+method = "GET"
+path = "/read"
+server = "api.example"
+requires = [["read"]]
+
+[[operation]]
+method = "GET"
+path = "/write"
+server = "api.example"
+requires = [["write"]]
+"""
+CONSENT = (
+    "SELECT 'issuance' AS log, 'consent' AS kind, 'user' AS subject_kind, 'app' AS client_id, 'success' AS outcome, "
+)
+TOKEN = (
+    "SELECT 'issuance' AS log, 'token' AS kind, 'access' AS token_kind, 'user' AS subject_kind, 'app' AS client_id, "
+    "'success' AS outcome, ['read'] AS scopes, "
+)
+CALL = "SELECT 'usage' AS log, 'app' AS client_id, 'success' AS outcome, 'api.example' AS resource_server, 'GET' AS method, "
+END = "SELECT 'revocation' AS log, 'revoke' AS kind, 'app' AS client_id, 'success' AS outcome, 'admin' AS initiator, "
+AT = "TIMESTAMPTZ '2026-06-01 12:00:00Z' + to_seconds(i * (80 * 86400 // $n))"
+"""The moments are spread over eighty days, whatever the size."""
+
+SHAPES = {
+    "clients": (
+        CONSENT.replace("'app'", "'app' || i") + f"'g' || i AS grant_id, 'p' || i AS subject_id, ['read'] AS scopes, {AT} AS issued_at",
+        TOKEN.replace("'app'", "'app' || i") + f"'g' || i AS grant_id, 'p' || i AS subject_id, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS issued_at",
+        TOKEN.replace("'app'", "'app' || i").replace("'token'", "'refresh'") + "'g' || i AS grant_id, 'p' || i AS subject_id, 'r' || i AS token_id, "
+        f"'t' || i AS parent_token_id, {AT} + INTERVAL 2 MINUTE AS issued_at",
+        CALL.replace("'app'", "'app' || i") + f"'p' || i AS subject_id, '/read' AS target, {AT} + INTERVAL 3 MINUTE AS used_at",
+        CALL.replace("'app'", "'app' || i") + f"'q' || i AS subject_id, '/read' AS target, {AT} + INTERVAL 3 MINUTE AS used_at",
+        END.replace("'app'", "'app' || i") + f"'p' || i AS subject_id, 'grant' AS target_kind, 'g' || i AS grant_id, {AT} + INTERVAL 4 MINUTE AS revoked_at",
+        END.replace("'app'", "'app' || i").replace("'revoke'", "'downgrade'") + "'p' || i AS subject_id, 'grant' AS target_kind, ['read'] AS scopes_removed, "
+        f"{AT} + INTERVAL 3 MINUTE AS revoked_at",
+    ),
+}  # fmt: skip
+"""Records of each shape, as SELECTs from the numbers i below $n."""
+
+
+def made(name: str, size: int, folder: Path) -> Store:
+    """Return a store in memory that holds a shape."""
+    import duckdb
+
+    from grantlens import Catalogue
+    from grantlens import open as open_store
+
+    (folder / "catalogue.toml").write_text(CATALOGUE, encoding="utf-8")
+    records = " UNION ALL BY NAME ".join(f"({sql} FROM range($n) t(i))" for sql in SHAPES[name])
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        sql = f"SELECT *, 'e' || row_number() OVER () AS event_id FROM ({records})".replace("$n", str(size))
+        connection.execute(f"COPY ({sql}) TO '{folder}/records.parquet'")
+    store = open_store(":memory:")
+    store.add(Catalogue.build("toml", folder / "catalogue.toml"))
+    report = store.load(folder / "records.parquet")
+    assert not report.failed, report.failed
+    assert report.total("rejected") == 0
+    return store
+
+
+def asked(name: str, size: int) -> dict[str, float]:
+    """Return the processor seconds of each step, relations and rules, for a shape of this size."""
+    from grantlens import detect, relations
+    from grantlens.findings.frame import gather
+    from grantlens.findings.pointers import relations_of
+    from grantlens.rules import registry
+    from grantlens.rules.written import defaults
+
+    seconds: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="grantlens-growth-") as folder, made(name, size, Path(folder)) as store:
+        shared = {**detect.view_asked(store).window.parameters(), "every_call": False}
+        for relation in relations.ordered(relations_of(registry().values())):
+            begun = time.process_time()
+            store.engine.execute(f"CREATE TEMP TABLE {relation.name} AS {relation.sql}", shared)
+            seconds[relation.name] = time.process_time() - begun
+        for rule in registry().values():
+            begun = time.process_time()
+            gather(store.engine, [(rule, {**shared, **defaults(rule)})])
+            seconds[rule.id] = time.process_time() - begun
+    return seconds
+
+
+def steep(small: dict[str, float], large: dict[str, float]) -> list[str]:
+    """Return the steps that took long and grew much more than four times, where what they were given grew four times."""
+    return [step for step in large if large[step] > 0.5 and large[step] > 8 * small[step]]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the seconds of each shape, and the steps that grow faster than what they are given."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=3000)
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
+    given = parser.parse_args(arguments)
+    print(machine())
+    print(f"{'shape':<24}{given.size // 4:>9,}{given.size:>9,}{'growth':>9}  steep steps")
+    asked(given.shapes[0], 10)  # what is imported and planned once is not measured
+    for name in given.shapes:
+        small, large = asked(name, given.size // 4), asked(name, given.size)
+        total = sum(small.values()), sum(large.values())
+        told = ", ".join(f"{step} {large[step]:.1f} s" for step in steep(small, large))
+        print(f"{name:<24}{total[0]:9.2f}{total[1]:9.2f}{total[1] / total[0]:9.1f}  {told}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
