@@ -38,7 +38,7 @@ def manifest(engine: Engine) -> dict[str, Any]:
 
 
 def contents(batches: list[dict[str, Any]]) -> str:
-    """Return one hash over the hashes of files: each once, in their order as text, a line each, as `sort -u | sha256sum` has it.
+    r"""Return one hash over the hashes of files: each once, in their order as text, a line each, as `sort -u | sha256sum` has it.
 
     Examples
     --------
