@@ -252,6 +252,12 @@ def test_two_renderings_are_byte_equal(hostile):
     assert review_markdown(hostile) == review_markdown(again)
 
 
+def test_the_list_of_decisions_does_not_speak_for_what_is_undecided(document, finding):
+    page = review_page(document([finding(0, verdict="indeterminate", severity="critical")]))
+    assert "No connection has a violation of high severity or above." in page
+    assert "What is undecided is not in this list: 1 finding above." in page
+
+
 @pytest.mark.parametrize("form", [review_page, review_markdown])
 def test_every_word_that_a_reader_meets_is_defined(document, finding, form):
     text = form(document([finding(0), finding(1, verdict="indeterminate")]))

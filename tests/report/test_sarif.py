@@ -37,6 +37,20 @@ def test_a_record_of_a_file_without_lines_has_no_line(document, finding):
         assert place["message"]["text"] == "line or record 6"
 
 
+def test_a_silence_stands_at_the_file_before_it(document, finding):
+    """Code hosts refuse a whole run if one result has no location."""
+    one = document()["manifest"]["batches"][0]
+    batches = [
+        one | {"path": f"logs/{first}.ndjson", "first": f"2026-{first}-01T00:00:00Z"} for first in ("07", "08", "09")
+    ]
+    batches.append(one | {"path": "other.ndjson", "loader": "okta", "first": "2026-08-02T00:00:00Z"})
+    silence = finding(0, evidence=[], first_seen="2026-08-03T00:00:00Z")
+    run = read(document([silence], manifest=document()["manifest"] | {"batches": batches}))
+    (place,) = run["results"][0]["locations"]
+    assert place["physicalLocation"] == {"artifactLocation": {"uri": "logs/08.ndjson"}}
+    assert run["results"][0]["relatedLocations"] == []
+
+
 def test_a_finding_keeps_its_fingerprint_while_it_grows(document, finding):
     def mark(**changes):
         return read(document([finding(0, **changes)]))["results"][0]["partialFingerprints"]

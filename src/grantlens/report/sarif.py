@@ -29,8 +29,14 @@ def review_sarif(document: dict[str, Any]) -> str:
     baseline = document["baseline"]
     fresh = set(baseline["new_findings"]) if baseline else None
     worse = set(baseline["worse"]) if baseline else set()
+    batches = document["manifest"]["batches"]
     results = [
-        _result(finding, place[finding["rule"]], None if fresh is None else _state(index in fresh, index in worse))
+        _result(
+            finding,
+            _locations(finding, batches),
+            place[finding["rule"]],
+            None if fresh is None else _state(index in fresh, index in worse),
+        )
         for index, finding in enumerate(document["findings"])
         if finding["verdict"] != "clear"
     ]
@@ -46,7 +52,7 @@ def review_sarif(document: dict[str, Any]) -> str:
         "columnKind": "unicodeCodePoints",
         "artifacts": [
             {"location": {"uri": _uri(batch["path"])}, "length": batch["bytes"], "hashes": {"sha-256": batch["sha256"]}}
-            for batch in document["manifest"]["batches"]
+            for batch in batches
         ],
         "properties": {
             "window": document["window"],
@@ -82,7 +88,9 @@ def _rule(rule: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _result(finding: dict[str, Any], rule_index: int, state: str | None) -> dict[str, Any]:
+def _result(
+    finding: dict[str, Any], locations: list[dict[str, Any]], rule_index: int, state: str | None
+) -> dict[str, Any]:
     undecided = finding["verdict"] == "indeterminate"
     result: dict[str, Any] = {
         "ruleId": finding["rule"],
@@ -90,10 +98,8 @@ def _result(finding: dict[str, Any], rule_index: int, state: str | None) -> dict
         "kind": "review" if undecided else "fail",
         "level": "none" if undecided else _LEVEL[finding["severity"]],
         "message": {"text": _text(finding["title"])},
-        "locations": [_location(record) for record in finding["evidence"][:1]],
-        "relatedLocations": [
-            {"id": number, **_location(record)} for number, record in enumerate(finding["evidence"][1:], 1)
-        ],
+        "locations": locations[:1],
+        "relatedLocations": [{"id": number, **place} for number, place in enumerate(locations[1:], 1)],
         "partialFingerprints": {"grantlens/1": fingerprint(finding)},
         "properties": {
             name: finding[name]
@@ -121,6 +127,27 @@ def _text(text: str) -> str:
     '[see] (http://evil) called GET /v1/files/{{file}}'
     """
     return visible(text).replace("](", "] (").replace("{", "{{").replace("}", "}}")
+
+
+def _locations(finding: dict[str, Any], batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return where the records of a finding stand; of a silence, which has none, the file of that log that ends before it.
+
+    Code hosts refuse a whole run if one result has no location.
+    """
+    if finding["evidence"]:
+        return [_location(record) for record in finding["evidence"]]
+    own = [batch for batch in batches if batch["loader"] == finding["source"] and batch["first"]] or batches
+    before = [batch for batch in own if (batch["first"] or "") <= (finding["first_seen"] or "")] or own
+    last = max(before, key=lambda batch: (batch["first"] or "", batch["path"]), default=None)
+    if last is None:
+        return []
+    place = {"artifactLocation": {"uri": _uri(last["path"])}}
+    return [
+        {
+            "physicalLocation": place,
+            "message": {"text": "no record: this is the last file of the log that begins before it"},
+        }
+    ]
 
 
 def _location(record: dict[str, Any]) -> dict[str, Any]:
