@@ -252,6 +252,12 @@ def test_two_renderings_are_byte_equal(hostile):
     assert review_markdown(hostile) == review_markdown(again)
 
 
+@pytest.mark.parametrize("form", [review_page, review_markdown])
+def test_a_rule_without_findings_says_why(document, form):
+    rules = [document()["rules"][0] | {"why_empty": "No catalogue is in the store."}, document()["rules"][1]]
+    assert "No catalogue is in the store." in form(document(rules=rules))
+
+
 def test_the_list_of_decisions_does_not_speak_for_what_is_undecided(document, finding):
     page = review_page(document([finding(0, verdict="indeterminate", severity="critical")]))
     assert "No connection has a violation of high severity or above." in page

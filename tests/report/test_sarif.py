@@ -79,12 +79,14 @@ def test_a_name_makes_no_link_and_no_placeholder(document, finding):
 
 
 def test_nothing_found_says_what_could_not_be_seen(document):
-    run = read(document(limitations=["No usage log covers any part of the period."]))
+    rules = [document()["rules"][0] | {"why_empty": "No catalogue is in the store."}, document()["rules"][1]]
+    run = read(document(limitations=["No usage log covers any part of the period."], rules=rules))
     assert run["results"] == []
     (invocation,) = run["invocations"]
     assert invocation["executionSuccessful"]
     assert invocation["toolExecutionNotifications"] == [
-        {"level": "note", "message": {"text": "No usage log covers any part of the period."}}
+        {"level": "note", "message": {"text": "OOS-1: No catalogue is in the store."}},
+        {"level": "note", "message": {"text": "No usage log covers any part of the period."}},
     ]
 
 

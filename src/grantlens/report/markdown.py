@@ -89,7 +89,7 @@ def _findings(document: dict[str, Any], rules: list[dict[str, Any]]) -> list[str
     overview = [
         [
             r["id"],
-            plain(r["question"]),
+            " ".join(plain(text) for text in (r["question"], r["why_empty"]) if text),
             number(r["counts"]["violation"]),
             r["worst"] or "–",
             number(r["counts"]["indeterminate"]),

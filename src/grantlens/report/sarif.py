@@ -70,6 +70,7 @@ def _invocation(document: dict[str, Any]) -> dict[str, Any]:
     """Return what the results cannot show: without it, no result would look like no problem."""
     thin = document["too_thin"]
     told = [("error", thin)] if thin else []
+    told += [("note", f"{rule['id']}: {rule['why_empty']}") for rule in document["rules"] if rule["why_empty"]]
     told += [("note", line) for line in document["limitations"]]
     return {
         "executionSuccessful": not thin,
