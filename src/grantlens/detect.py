@@ -298,8 +298,7 @@ def _why_empty(view: View, rule: Rule, logs: Mapping[str, bool], brought: Mappin
     if lacks := [thing for thing in way.brought if not brought[thing]]:
         return " ".join(f"No {_BROUGHT[thing]} is in the store: {_add(thing)}." for thing in lacks)
     more = {thing for way in ways for thing in way.brought if not brought[thing] and not set(way.logs) - set(logs)}
-    told = "Nothing of the kind is found in the logs held for this window."
-    return " ".join([told, *(f"With a {_BROUGHT[thing]} more could be: {_add(thing)}." for thing in sorted(more))])
+    return " ".join([NOTHING, *(f"With a {_BROUGHT[thing]} more could be: {_add(thing)}." for thing in sorted(more))])
 
 
 def _wanting(way: Way, logs: Mapping[str, bool], brought: Mapping[str, bool]) -> tuple[int, int, int]:
@@ -314,6 +313,9 @@ def _wanting(way: Way, logs: Mapping[str, bool], brought: Mapping[str, bool]) ->
 def _add(thing: str) -> str:
     return f"add one with `grantlens {thing} add`"
 
+
+NOTHING = "Nothing of the kind is found in the logs held for this window."
+"""Begins what is said of a rule that could look, and found nothing; of one that could not, something else is said."""
 
 _BROUGHT = {"catalogue": "catalogue", "register": "register", "server": "table of servers"}
 

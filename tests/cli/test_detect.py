@@ -54,6 +54,29 @@ def test_every_finding_has_every_key_and_its_evidence(detected):
     assert unproven <= {"INT-5"}, "only a silence has no event to point to"
 
 
+@pytest.mark.parametrize("form", ["json", "ndjson", "csv"])
+def test_a_rule_that_could_not_look_is_not_passed_over_in_silence(run, tmp_path, form):
+    log = tmp_path / "log.ndjson"
+    record = {
+        "issued_at": "2026-07-01T08:00:00Z",
+        "kind": "consent",
+        "outcome": "success",
+        "client_id": "c",
+        "scopes": ["s"],
+    }
+    used = {"log": "usage", "used_at": "2026-07-01T09:00:00Z", "outcome": "success", "client_id": "c", "operation": "o"}
+    log.write_text(json.dumps({"log": "issuance", **record}) + "\n" + json.dumps(used) + "\n")
+    with Store(tmp_path / "s.duckdb") as store:
+        store.load(log)
+    ran = run("detect", tmp_path / "s.duckdb", "OOS-3", "INT-5", *NOW, "--format", form)
+    assert ran.code == 0
+    assert ran.out.strip() in ("[]", "", ",".join(csv.DictReader(io.StringIO(ran.out)).fieldnames or ()))
+    (told,) = ran.err.splitlines()
+    assert told.startswith(
+        "OOS-3 could not look: No catalogue is in the store: add one with `grantlens catalogue add`."
+    )
+
+
 def test_all_evidence_is_at_least_the_few(run, sample_file):
     few = findings(run("detect", sample_file, "OOS-1", "OOS-3", *NOW, "--format", "json"))
     every = findings(run("detect", sample_file, "OOS-1", "OOS-3", *NOW, "--format", "json", "--evidence", "all"))

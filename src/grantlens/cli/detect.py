@@ -60,7 +60,7 @@ def detect(
     Each finding has a verdict: violation, indeterminate where the logs cannot tell, or clear. The table leaves out
     what is clear; JSON, NDJSON and CSV hold everything.
     """
-    from grantlens.detect import run
+    from grantlens.detect import NOTHING, run
     from grantlens.rules import find
     from grantlens.view import view_of
 
@@ -79,6 +79,10 @@ def detect(
     told = findings if format != "table" else [finding for finding in findings if finding["verdict"] != "clear"]
     columns = results[0].table.column_names if format == "csv" else COLUMNS
     write_records(told, format, columns=columns, empty=_nothing(results, str(view.window), len(findings)))
+    if told or format != "table":
+        for each in results:
+            if each.why_empty and not each.why_empty.startswith(NOTHING):
+                say(f"{each.rule.id} could not look: {each.why_empty}")
     if told and format == "table":
         say(_counted(findings))
     return code
