@@ -78,11 +78,11 @@ def test_clear_was_never_a_finding():
 LOGS = ("issuance", "usage", "revocation")
 
 
-def review(logs=LOGS, source="native", **changes):
+def review(logs=LOGS, source="native", tenant=None, **changes):
     """Return what a review says of its logs and of how it was made."""
     rule = {"id": "REV-1", "version": 4, "parameters": [{"name": "grace_s", "value": 0}]}
     return {
-        "coverage": [{"source": source, "log": log} for log in logs],
+        "coverage": [{"source": source, "tenant": tenant, "log": log} for log in logs],
         "made_by": {"grantlens": "0.1.0"},
         "rules": [rule],
         "reproduce": {"register": {"sha256": "aa"}, "catalogues": []},
@@ -96,8 +96,15 @@ def test_what_is_gone_with_its_log_is_not_taken_for_solved():
         ("finding 1", "not covered"),
         ("finding 2", "not found"),
     ]
-    assert change["lost_logs"] == [{"source": "native", "log": "usage"}]
+    assert change["lost_logs"] == [{"source": "native", "tenant": None, "log": "usage"}]
     assert [gone["now"] for gone in compare([], then, review())["gone"]] == ["not found", "not found"]
+
+
+@pytest.mark.parametrize(("then", "now", "lost"), [("a", "b", ["a"]), ("a", "a", []), (None, "a", []), ("a", None, [])])
+def test_a_log_is_gone_with_its_tenant(then, now, lost):
+    former = before(row(1)) | review(("usage",), tenant=then)
+    change = compare([], former, review(("usage",), tenant=now))
+    assert [each["tenant"] for each in change["lost_logs"]] == lost
 
 
 def test_what_is_clear_now_was_found():

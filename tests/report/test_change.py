@@ -9,7 +9,7 @@ BASELINE = {
     "worse": [1],
     "still_found": 0,
     "gone": [{"rule": "REV-1", "severity": "critical", "title": "it", "client_id": "c", "now": "not covered"}],
-    "lost_logs": [{"source": "github", "log": "usage"}],
+    "lost_logs": [{"source": "github", "tenant": None, "log": "usage"}],
     "otherwise_made": ["rule REV-1 was version 3 and is version 4"],
 }
 
@@ -18,7 +18,7 @@ BASELINE = {
 def test_what_is_gone_is_not_called_solved(document, finding, form):
     text = form(document([finding(0), finding(1)], baseline=BASELINE))
     assert "1 new, 1 worse, 0 still found, 1 gone" in text
-    assert "of 1 finding that is gone nothing is known" in text
+    assert "Whether 1 finding of that source, which is gone, would be found is not known." in text
     assert "The two reviews were not made alike: rule REV-1 was version 3 and is version 4." in text
 
 

@@ -70,7 +70,7 @@ def hostile(document, finding, nasty):
             "worse": [],
             "still_found": 2,
             "gone": gone,
-            "lost_logs": [{"source": nasty, "log": "usage"}],
+            "lost_logs": [{"source": nasty, "tenant": nasty, "log": "usage"}],
             "otherwise_made": [nasty],
         },
     )

@@ -55,7 +55,8 @@ def compare(
     """Return the former window, the places of new or worse findings, and those that are gone.
 
     A finding is worse if its verdict or its severity rose. What was only `clear` before or is now is no news. Of each that
-    is gone `now` says whether the rule calls it clear, does not find it, or could not see it, since a log is no longer there.
+    is gone `now` says whether the rule calls it clear, does not find it, or may not see it, since a log of its source is no longer
+    there.
 
     Parameters
     ----------
@@ -87,10 +88,11 @@ def compare(
             worse.append(index)
         else:
             still += 1
-    lost = _logs(before) - _logs(document or {})
+    lost = _lost(before, document or {})
+    unseen = {row["source"] for row in lost}
     gone = [
         {name: finding[name] for name in ("rule", "verdict", "severity", "title", "source", "client_id", "last_seen")}
-        | {"now": current.get(place) or ("not covered" if finding["source"] in {s for s, _ in lost} else "not found")}
+        | {"now": current.get(place) or ("not covered" if finding["source"] in unseen else "not found")}
         for place, finding in former.items()
         if current.get(place) != "open"
     ]
@@ -101,14 +103,29 @@ def compare(
         "worse": worse,
         "still_found": still,
         "gone": sorted(gone, key=lambda row: (-_weight(row)[0], -_weight(row)[1], row["rule"], row["title"])),
-        "lost_logs": [{"source": source, "log": log} for source, log in sorted(lost)] if document else [],
+        "lost_logs": lost if document else [],
         "otherwise_made": [] if document is None else _otherwise_made(before, document),
     }
 
 
-def _logs(review: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """Return the logs (source, log) that cover something of a review's period; those of which nothing is said are none."""
-    return {(row["source"], row["log"]) for row in review.get("coverage", ())}
+def _lost(before: Mapping[str, Any], document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the logs that covered something of the former period and cover nothing of this one.
+
+    A log that names no tenant may be any tenant's.
+    """
+    now: dict[tuple[str, str], set[str | None]] = {}
+    for row in document.get("coverage", ()):
+        now.setdefault((row["source"], row["log"]), set()).add(row["tenant"])
+    lost = {
+        (row["source"], row["tenant"], row["log"])
+        for row in before.get("coverage", ())
+        if not (tenants := now.get((row["source"], row["log"])))
+        or (row["tenant"] is not None and not tenants & {None, row["tenant"]})
+    }
+    return [
+        {"source": source, "tenant": tenant, "log": log}
+        for source, tenant, log in sorted(lost, key=lambda each: (each[0], each[1] or "", each[2]))
+    ]
 
 
 def _otherwise_made(before: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:

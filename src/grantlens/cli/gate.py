@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.cli.guard import FAILED, FINDINGS, FINE
 from grantlens.cli.message import say
+from grantlens.report.change import log_of
 from grantlens.report.formats import plural
 from grantlens.rules.rule import SEVERITIES
 from grantlens.schema import LOGS
@@ -59,7 +60,7 @@ def exit_code(
     if fail_on is None and len(lacks) < len(LOGS):
         return FINE
     lacks += [
-        f"no {row['log']} log of {row['source']} covers any of {view.window}, and one covered the period of the baseline."
+        f"no {log_of(row)} covers any of {view.window}, and one covered the period of the baseline."
         for row in (baseline or {}).get("lost_logs", ())
     ]
     late = _late(view)

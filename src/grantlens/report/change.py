@@ -30,22 +30,25 @@ def cautions(baseline: Mapping[str, Any]) -> list[str]:
     Examples
     --------
     >>> gone = [{"now": "not covered"}, {"now": "clear"}, {"now": "not found"}]
-    >>> lost = [{"source": "github", "log": "usage"}]
+    >>> lost = [{"source": "github", "tenant": "acme", "log": "usage"}]
     >>> for line in cautions({"gone": gone, "lost_logs": lost, "otherwise_made": ["rule REV-1 was version 3 and is version 4"]}):
     ...     print(line)
-    No usage log of github covers any part of this period, and one covered the earlier period: of 1 finding that is gone nothing is known.
+    No usage log of github, tenant acme, covers any part of this period, and one covered the earlier period. Whether 1 finding of that source, which is gone, would be found is not known.
     1 finding that is gone is clear now: the rule saw it, and found nothing wrong or left to decide.
     1 finding that is gone was not found in this period. That shows no remedy: only a revocation or a changed grant in the log does.
     The two reviews were not made alike: rule REV-1 was version 3 and is version 4. A finding may be new or gone for that reason alone.
     """
     now = Counter(row["now"] for row in baseline["gone"])
-    lines = []
-    for row in baseline["lost_logs"]:
-        lines.append(
-            f"No {row['log']} log of {row['source']} covers any part of this period, and one covered the earlier period"
+    lines = [
+        f"No {log_of(row)} covers any part of this period, and one covered the earlier period."
+        for row in baseline["lost_logs"]
+    ]
+    unseen = now["not covered"]
+    if unseen:
+        sources = "that source" if len({row["source"] for row in baseline["lost_logs"]}) == 1 else "these sources"
+        lines[-1] += (
+            f" Whether {plural(unseen, 'finding')} of {sources}, which {_is(unseen)} gone, would be found is not known."
         )
-    if lines:
-        lines = ["; ".join(lines) + f": of {_gone(now['not covered'])} nothing is known."]
     if now["clear"]:
         lines.append(
             f"{_gone(now['clear'])} {_is(now['clear'])} clear now: the rule saw it, and found nothing wrong or left to decide."
@@ -62,6 +65,17 @@ def cautions(baseline: Mapping[str, Any]) -> list[str]:
             "that reason alone."
         )
     return lines
+
+
+def log_of(row: Mapping[str, Any]) -> str:
+    """Return the name of a log.
+
+    Examples
+    --------
+    >>> log_of({"source": "okta", "tenant": None, "log": "usage"})
+    'usage log of okta'
+    """
+    return f"{row['log']} log of {row['source']}" + (f", tenant {row['tenant']}," if row["tenant"] else "")
 
 
 def _gone(count: int) -> str:
