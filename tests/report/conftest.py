@@ -3,6 +3,7 @@
 import pytest
 
 HOSTILE = "</script><img src=x onerror=alert(1)><svg onload=document.title='owned'>\x1b[31m\u202etxt.exe\u2066'\"`|=HYPERLINK(\"http://evil.invalid\")"
+HASHES = {"contents_sha256": "dc" * 32, "limits": ["Nothing here shows who collected the files."]}
 
 
 def make_finding(number=0, **changes):
@@ -78,12 +79,7 @@ def make_document(findings=(), text=None, **changes):
         "window": {"since": "2026-07-01T00:00:00Z", "until": "2026-10-01T00:00:00Z"},
         "now": "2026-10-02T00:00:00Z",
         "too_thin": None,
-        "manifest": {
-            "sha256": "cd" * 32,
-            "contents_sha256": "dc" * 32,
-            "limits": ["Nothing here shows who collected the files."],
-            "batches": [batch],
-        },
+        "manifest": {"sha256": "cd" * 32, "batches": [batch], **HASHES},
         "rejected": [{"path": batch["path"], "sha256": batch["sha256"], "reason": name, "records": 1}],
         "summary": {
             "violations": len(counted),
@@ -391,8 +387,7 @@ def make_document(findings=(), text=None, **changes):
             "catalogues": [{"catalogue": name, "version": "1", "operations": 10, "sha256": "ef" * 32}],
             "register": {"clients": 1, "newest": None, "sha256": "aa" * 32},
             "servers": {"rows": 1, "sha256": "bb" * 32},
-            "clocks": {"rows": 0, "sha256": "ee" * 32},
-            "identities": {"rows": 0, "sha256": "ff" * 32},
+            **{name: {"rows": 0, "sha256": mark * 32} for name, mark in (("clocks", "ee"), ("identities", "ff"))},
         },
     }
     return value | changes
