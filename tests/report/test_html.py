@@ -213,7 +213,7 @@ def test_what_a_table_leaves_out_is_counted(document):
 def test_nothing_found_reads_as_a_scoped_statement(document):
     text = review_page(document())
     assert "No violation was found in the logs held for this period" in text
-    assert "No connection has a finding of high severity or above." in text
+    assert "No connection has a violation of high severity or above." in text
 
 
 def test_a_hundred_thousand_findings_do_not_burst_the_page(document, finding):
