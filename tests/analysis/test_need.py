@@ -149,6 +149,8 @@ def test_decision(facts, state, action):
 
 def test_reasons_never_round_a_share_onto_its_limit():
     assert "94.9 %" in decide(coverage_share=0.94999).reason
+    assert decide(exposure_days=89.853).reason.startswith("No use in 89.9 days;"), "watched for less than 90"
+    assert decide(exposure_days=100.0).reason.startswith("No use in 100 days;")
     assert "4.9 %, below 5 %" in decide(p_needed=0.04999).reason
 
 

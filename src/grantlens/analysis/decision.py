@@ -104,7 +104,9 @@ def decide(
             f"No use in {exposure_days:.1f} days and {_counted(sessions, 'session')}; "
             f"{floor:.0f} days or {floor_sessions:,.0f} sessions are needed.",
         )
-    silent = f"No use in {_counted(exposure_days, 'day')}"
+    # In the digits of the exposure elsewhere: 89.9 days are not yet 90.
+    watched = f"{round(exposure_days, 1):,g}"
+    silent = f"No use in {watched} day{'' if watched == '1' else 's'}"
     if p_needed is None:
         bound = (
             f": at most {_percent(rule_of_three(sessions))} of sessions can be taken to need it"

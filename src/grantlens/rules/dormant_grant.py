@@ -8,7 +8,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=4,
+    version=5,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -119,6 +119,7 @@ stray AS (
 silent AS (
     SELECT g.*, l.last_used_at, l.last_no, CASE WHEN l.last_no IS NULL THEN l.last_usage_id END AS last_usage_id, l.by_pair,
            coalesce(l.last_used_at, g.opened_at) AS silent_from,
+           floor((epoch_us($until) - epoch_us(silent_from)) / 86400e6)::BIGINT AS silent_days,
            $until - to_days($dormant_days::INTEGER) AS judged_from,
            y.last_used_at >= $until - to_days($dormant_days::INTEGER) AS strays
     FROM refreshable g
@@ -150,13 +151,13 @@ judged AS (
 SELECT CASE WHEN coalesce(strays, false) OR share < $min_coverage THEN 'indeterminate' ELSE 'violation' END AS verdict,
        CASE WHEN status = 'retired' THEN 'critical' ELSE 'high' END AS severity,
        coalesce(client_name, client_id, 'An unnamed client') || ' holds a live grant that was not seen used for '
-           || date_diff('day', silent_from, $until) || ' days' AS title,
+           || silent_days || CASE WHEN silent_days = 1 THEN ' day' ELSE ' days' END AS title,
        source, tenant, client_id, subject_id, grant_id, scopes,
        opened_at AS first_seen, coalesce(last_used_at, opened_at) AS last_seen, 1 + (last_used_at IS NOT NULL)::BIGINT AS events,
        to_json({
            'last_used_at': strftime(last_used_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
            'last_refresh_at': strftime(last_refresh_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
-           'silent_days': date_diff('day', silent_from, $until),
+           'silent_days': silent_days,
            'retired': coalesce(status = 'retired', false),
            'reason': CASE WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which an issuance is known'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
@@ -200,7 +201,7 @@ FROM judged
                     "verdict": "violation",
                     "events": 2,
                     "last_seen": "2026-07-02T09:00:00Z",
-                    "detail": {"silent_days": 18, "last_used_at": "2026-07-02T09:00:00.000000Z"},
+                    "detail": {"silent_days": 17, "last_used_at": "2026-07-02T09:00:00.000000Z"},
                 },
             ),
             parameters={"dormant_days": 10},
