@@ -35,7 +35,9 @@ def test_without_a_register_owner_and_purpose_are_unknown_and_not_nobody(world):
     said = " ".join(line for answer in (who, owners, purpose) for line in answer["lines"])
     for claim in ("names no owner", "No purpose is written", "In no register"):
         assert claim not in said
-    assert deeds["lines"][0] == "0 calls beyond the granted scopes, how many were outside the purpose is unknown."
+    assert deeds["lines"][0] == (
+        "Of 3 calls that succeeded, 3 could be judged by scope and 0 were beyond it, none could be judged by purpose."
+    )
     assert ">no owner<" not in result.to_html()
     assert "| unknown | unknown |" in result.to_markdown()
 
@@ -45,7 +47,9 @@ def test_with_a_register_those_who_are_not_in_it_are_named(world, register):
     assert answers["Who owns them?"]["headline"] == "1 of 2 have an owner"
     assert answers["Who owns them?"]["lines"][0] == "The register names no owner for bystander."
     assert answers["Why may they?"]["headline"] == "1 of 2 have a purpose"
-    assert answers["What have they done?"]["lines"][0] == "0 calls beyond the granted scopes, 0 outside the purpose."
+    assert answers["What have they done?"]["lines"][0] == (
+        "Of 3 calls that succeeded, 3 could be judged by scope and 0 were beyond it, 1 could be judged by purpose and 0 were outside it."
+    )
 
 
 def test_a_client_whose_kind_nobody_says_may_be_an_agent(world):
@@ -67,5 +71,5 @@ def test_calls_that_could_not_be_judged_are_not_counted_as_none(world):
     document, answers = answered(world(*(row for row in CALLS if row["log"] != "usage"), *unknown))
     assert document["map_coverage"]["succeeded"] == 3
     assert answers["What have they done?"]["lines"][0] == (
-        "How many calls were beyond the granted scopes is unknown, how many were outside the purpose is unknown."
+        "Of 3 calls that succeeded, none could be judged by scope, none could be judged by purpose."
     )

@@ -99,14 +99,11 @@ def _deeds(document: dict[str, Any]) -> dict[str, Any]:
         if finding["verdict"] == "violation":
             counted[finding["rule"]] += finding["events"]
     mapped = document["map_coverage"]
-    # None of none is 0; of calls that could not be judged, nobody knows how many.
-    beyond = f"{plural(counted['OOS-1'], 'call')} beyond the granted scopes"
-    if mapped["succeeded"] and not mapped["judged_by_scope"]:
-        beyond = "How many calls were beyond the granted scopes is unknown"
-    outside = f"{number(counted['OOS-3'])} outside the purpose"
-    if mapped["succeeded"] and not mapped["judged_by_purpose"]:
-        outside = "how many were outside the purpose is unknown"
-    lines = [f"{beyond}, {outside}."]
+    lines = ["None of them succeeded."]
+    if mapped["succeeded"]:
+        by_scope = _judged(mapped["judged_by_scope"], "scope", counted["OOS-1"], "beyond")
+        by_purpose = _judged(mapped["judged_by_purpose"], "purpose", counted["OOS-3"], "outside")
+        lines = [f"Of {plural(mapped['succeeded'], 'call')} that succeeded, {by_scope}, {by_purpose}."]
     if mapped["known"] < mapped["calls"]:
         lines.append(
             f"{plural(mapped['calls'] - mapped['known'], 'call')} "
@@ -114,6 +111,13 @@ def _deeds(document: dict[str, Any]) -> dict[str, Any]:
             "and could not be judged."
         )
     return _answer("What have they done?", plural(calls, "call"), lines if calls else [], "findings")
+
+
+def _judged(judged: int, by: str, count: int, where: str) -> str:
+    """Say how many calls broke a limit, and of how many that is known: of calls that could not be judged nobody knows."""
+    if not judged:
+        return f"none could be judged by {by}"
+    return f"{number(judged)} could be judged by {by} and {number(count)} {'was' if count == 1 else 'were'} {where} it"
 
 
 def _endings(document: dict[str, Any]) -> dict[str, Any]:
