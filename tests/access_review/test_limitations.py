@@ -51,3 +51,12 @@ def test_that_no_gap_is_found_is_not_told_of_logs_too_short_for_one():
     rows += make_document()["coverage"][2:]
     (told,) = [line for line in limitations(make_document(coverage=rows)) if "to tell a gap" in line]
     assert told.startswith("2 logs of native have too few records to tell a gap")
+
+
+def test_a_file_that_was_loaded_in_two_versions_is_named():
+    document = make_document()
+    (batch,) = document["manifest"]["batches"]
+    assert not any("more than one version" in line for line in limitations(document))
+    document["manifest"]["batches"] = [batch, batch | {"sha256": "ef" * 32}]
+    (told,) = [line for line in limitations(document) if "more than one version" in line]
+    assert told.startswith("1 file was loaded in more than one version (logs/usage.ndjson.gz): ")

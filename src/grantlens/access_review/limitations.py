@@ -68,6 +68,14 @@ def _logs(document: dict[str, Any]) -> list[str]:
             f"{plural(rejected, 'record')} could not be read and {'was' if rejected == 1 else 'were'} kept aside, so nothing here "
             f"rests on {'it' if rejected == 1 else 'them'}: {told}{more}. Table rejected of the store has each."
         )
+    versions = Counter(row["path"] for row in document["manifest"]["batches"])
+    again = sorted(path for path, count in versions.items() if count > 1)
+    if again:
+        lines.append(
+            f"{plural(len(again), 'file')} {'was' if len(again) == 1 else 'were'} loaded in more than one version ({', '.join(again[:_MOST])}"
+            f"{', …' if len(again) > _MOST else ''}): evidence names the version by its hash, and of the earlier ones only what stands "
+            "in the last can still be looked up."
+        )
     return lines
 
 
