@@ -60,3 +60,26 @@ def test_a_file_that_was_loaded_in_two_versions_is_named():
     document["manifest"]["batches"] = [batch, batch | {"sha256": "ef" * 32}]
     (told,) = [line for line in limitations(document) if "more than one version" in line]
     assert told.startswith("1 file was loaded in more than one version (logs/usage.ndjson.gz): ")
+
+
+def test_logs_of_one_tenant_with_one_limit_share_a_sentence():
+    rows = [row | {"tenant": "a", "share": 0.5, "gaps": []} for row in make_document()["coverage"]]
+    rows[2] |= {"share": 0.25}
+    said = [line for line in limitations(make_document(coverage=rows)) if "outside it silence means nothing" in line]
+    assert [line.split(" of the period")[0] for line in said] == [
+        "The issuance and usage logs of native, tenant a, cover 50.0 %",
+        "The revocation log of native, tenant a, covers 25.0 %",
+    ]
+
+
+def test_sources_without_a_log_share_a_sentence():
+    row = next(row for row in make_document()["coverage"] if row["log"] == "usage")
+    rows = [row, *(row | {"log": "issuance", "source": source} for source in ("asana", "notion", "zendesk"))]
+    lines = limitations(make_document(coverage=rows))
+    assert any(line.startswith("No usage log of asana, notion and zendesk covers any part") for line in lines)
+
+
+def test_the_limits_of_single_logs_come_last():
+    rows = [row | {"share": 0.5} for row in make_document()["coverage"]]
+    lines = limitations(make_document(coverage=rows))
+    assert ["outside it silence" in line for line in lines] == [False] * (len(lines) - 1) + [True]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from grantlens.report.formats import number, plural, share
+from grantlens.report.formats import listed, number, plural, share
 
 _MOST = 3
 """Names that an answer gives before it counts."""
@@ -156,6 +156,4 @@ def _of(everyone: list, lacking: list) -> str:
 def _names(rows: list[dict[str, Any]]) -> str:
     names = [row["client_id"] for row in rows[:_MOST]]
     more = len(rows) - len(names)
-    if more:
-        return ", ".join(names) + f" and {plural(more, 'other')}"
-    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + names[-1]
+    return listed([*names, plural(more, "other")] if more else names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from grantlens.report.formats import day, number, plural, share
+from grantlens.report.formats import day, listed, number, plural, share
 
 LOGS = ("issuance", "usage", "revocation")
 
@@ -20,34 +20,18 @@ _ABSENT = {
 
 
 def limitations(document: dict[str, Any]) -> list[str]:
-    """Return one sentence for each thing that this review cannot show."""
-    return [*_logs(document), *_judgement(document), *_time(document), *_always(document)]
+    """Return one sentence for each thing that this review cannot show; last, as they may be many, those of single logs."""
+    return [*_logs(document), *_judgement(document), *_time(document), *_always(document), *_partly(document)]
 
 
 def _logs(document: dict[str, Any]) -> list[str]:
     lines = []
     present = {row["log"] for row in document["coverage"]}
     lines += [f"No {log} log covers any part of the period: {_ABSENT[log]}." for log in LOGS if log not in present]
-    for source in sorted({row["source"] for row in document["coverage"]}):
-        own = {row["log"] for row in document["coverage"] if row["source"] == source}
-        lines += [
-            f"No {log} log of {source} covers any part of the period: {_ABSENT[log]}."
-            for log in LOGS
-            if log in present and log not in own
-        ]
-    for row in document["coverage"]:
-        name = f"{row['log']} log of {row['source']}" + (f", tenant {row['tenant']}," if row["tenant"] else "")
-        if row["in_part"]:
-            lines.append(
-                f"The {name} shows only some of what happened ({day(row['from'])} to "
-                f"{day(row['until'])}): a row is a fact, and silence means nothing."
-            )
-        elif row["share"] < 0.999:
-            gaps = f", with {plural(len(row['gaps']), 'gap')}" if row["gaps"] else ""
-            lines.append(
-                f"The {name} covers {share(row['share'])} of the period "
-                f"({day(row['from'])} to {day(row['until'])}{gaps}); outside it silence means nothing."
-            )
+    for log in LOGS:
+        without = sorted({row["source"] for row in document["coverage"]} - _having(document, log))
+        if log in present and without:
+            lines.append(f"No {log} log of {listed(without)} covers any part of the period: {_ABSENT[log]}.")
     untold = [row for row in document["coverage"] if any("no gap can be told" in note for note in row["notes"])]
     if untold:
         names = ", ".join(sorted({row["source"] for row in untold}))
@@ -77,6 +61,32 @@ def _logs(document: dict[str, Any]) -> list[str]:
             "in the last can still be looked up."
         )
     return lines
+
+
+def _partly(document: dict[str, Any]) -> list[str]:
+    lines = []
+    # Logs of one tenant of which the same is to be said share a sentence.
+    alike: dict[tuple[str, str | None, str, str], list[str]] = {}
+    for row in document["coverage"]:
+        span = f"{day(row['from'])} to {day(row['until'])}"
+        if row["in_part"]:
+            said = ("show", f"only some of what happened ({span}): a row is a fact, and silence means nothing.")
+        elif row["share"] < 0.999:
+            gaps = f", with {plural(len(row['gaps']), 'gap')}" if row["gaps"] else ""
+            said = ("cover", f"{share(row['share'])} of the period ({span}{gaps}); outside it silence means nothing.")
+        else:
+            continue
+        alike.setdefault((row["source"], row["tenant"], *said), []).append(row["log"])
+    for (source, tenant, verb, rest), logs in alike.items():
+        named = f"The {listed(logs)} log{'s' if len(logs) > 1 else ''} of {source}" + (
+            f", tenant {tenant}," if tenant else ""
+        )
+        lines.append(f"{named} {verb}{'s' if len(logs) == 1 else ''} {rest}")
+    return lines
+
+
+def _having(document: dict[str, Any], log: str) -> set[str]:
+    return {row["source"] for row in document["coverage"] if row["log"] == log}
 
 
 def _judgement(document: dict[str, Any]) -> list[str]:
@@ -115,7 +125,7 @@ def _time(document: dict[str, Any]) -> list[str]:
     assumed = sorted({row["source"] for row in document["clocks"] if row["assumed"]})
     if assumed:
         lines.append(
-            f"Nobody stated how exact the clocks of {', '.join(assumed)} are; 5 seconds of error were "
+            f"Nobody stated how exact the clocks of {listed(assumed)} are; 5 seconds of error were "
             f"assumed on either side. What is known of them can be stated: grantlens clock add."
         )
     lag = document["lag"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.cli.guard import FAILED, FINDINGS, FINE
 from grantlens.cli.message import say
 from grantlens.report.change import log_of
-from grantlens.report.formats import plural
+from grantlens.report.formats import listed, plural
 from grantlens.rules.rule import SEVERITIES
 from grantlens.schema import LOGS
 
@@ -126,11 +126,10 @@ ORDER BY source, tenant, min(ends)
 
 
 def _ends_early(end: datetime, source: str, tenant: str | None, logs: list[str], ends: datetime) -> str:
-    *others, last = logs
-    named = f"{', '.join(others)} and {last} logs" if others else f"{last} log"
+    named = f"{listed(logs)} log{'s' if len(logs) > 1 else ''}"
     days = plural((end - ends).days, "day")
     return (
-        f"the {named} of {source}{f' ({tenant})' if tenant else ''} end{'' if others else 's'} {ends:%Y-%m-%d}, "
+        f"the {named} of {source}{f' ({tenant})' if tenant else ''} end{'' if len(logs) > 1 else 's'} {ends:%Y-%m-%d}, "
         f"{days} before the end of the period ({end:%Y-%m-%d})."
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 
@@ -107,3 +108,15 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     ('1 finding', '2,000 findings', '2 entries')
     """
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a sentence lists them.
+
+    Examples
+    --------
+    >>> listed(["issuance"]), listed(["issuance", "usage"]), listed(["issuance", "usage", "revocation"])
+    ('issuance', 'issuance and usage', 'issuance, usage and revocation')
+    """
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
