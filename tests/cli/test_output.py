@@ -50,6 +50,12 @@ def test_numbers_stand_right(capsys):
     assert capsys.readouterr().out.splitlines() == ["events", "    12", "     3"]
 
 
+def test_a_yes_is_a_word_a_no_is_nothing_and_a_nought_is_a_number(capsys):
+    write_records([{"log": "usage", "gap": True, "part": False, "rows": 0}, {"log": "issuance", "gap": False}], "table")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [["log", "gap", "rows"], ["usage", "yes", "0"], ["issuance"]]
+
+
 def test_nothing_is_a_sentence_in_a_table_and_an_empty_list_in_json(capsys):
     write_records([], "table", empty="Nothing in July.")
     assert capsys.readouterr().out == "Nothing in July.\n"

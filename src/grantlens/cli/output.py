@@ -74,7 +74,7 @@ def write_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) ->
     """
     from rich.cells import cell_len
 
-    kept = [name for name in columns if any(record.get(name) not in (None, "", []) for record in records)]
+    kept = [name for name in columns if any(_says(record.get(name)) for record in records)]
     rows = [[_brief(record.get(name)) for name in kept] for record in records]
     titles = [name.replace("_", " ") for name in kept]
     number = [all(isinstance(record.get(name), (int, float, type(None))) for record in records) for name in kept]
@@ -124,8 +124,15 @@ def _packed(texts: list[str], room: int) -> list[str]:
     return lines
 
 
+def _says(value: Any) -> bool:
+    """Tell whether a cell says anything; a 0 does, a no does not."""
+    return value is not False and value not in (None, "", [])
+
+
 def _brief(value: Any) -> str:
     """Return a cell; an instant as people read it."""
+    if isinstance(value, bool):
+        return "yes" if value else ""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, str) and _INSTANT.fullmatch(value):
