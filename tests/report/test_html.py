@@ -174,6 +174,8 @@ def test_an_unused_scope_has_no_last_event_but_a_time_for_which_it_was_watched(d
     assert "watched 12 h, until 2026-07-04" in text
     assert "1 event" not in text
     assert "<dt>Watched</dt>" in text
+    bare = document([unused | {"operation": None, "resource_server": None}], rules=[rule])
+    assert "| `mail.send` | – | – |" in review_markdown(bare)
     unwatched = finding(0, rule="PRV-1", detail=detail | {"exposure_days": 0.0})
     assert "never watched · proposal: wait" in review_page(document([unwatched], rules=[rule]))
 

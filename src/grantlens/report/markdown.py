@@ -106,7 +106,7 @@ def _findings(document: dict[str, Any], rules: list[dict[str, Any]]) -> list[str
                 f["severity"] if f["verdict"] == "violation" else "undecided",
                 plain(f["title"]),
                 code(f["client_id"]),
-                code(f["operation"] or f["resource_server"]),
+                code(f["operation"] or f["resource_server"] or f["detail"].get("scope")),
                 "–" if f["rule"] == "PRV-1" else number(f["events"]),
                 "–" if f["rule"] == "PRV-1" else day(f["last_seen"]),
                 _pointer(f),
