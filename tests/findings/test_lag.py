@@ -57,6 +57,9 @@ def test_one_server(scene):
     assert "at mail.example" not in scene.lag.curve().chart().title
     assert len(scene.lag.at("files.example")) == 0
     assert "no revocation in this window" in repr(scene.lag.at("files.example"))
+    assert repr(scene.lag.at("mail.example")).startswith("Revocation lag at mail.example, ")
+    assert "Which tokens still worked" in scene.lag._repr_html_()
+    assert "Which tokens still worked" not in scene.lag.at("mail.example")._repr_html_()
     assert scene.lag.at(None).arrow() == scene.lag.arrow()
     assert scene.lag.at(None).calls == scene.lag.calls
 

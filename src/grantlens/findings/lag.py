@@ -11,7 +11,7 @@ from grantlens.findings.findings import Findings
 from grantlens.findings.framed import Framed
 from grantlens.findings.intervals import by_minute
 from grantlens.findings.plain import first_rows, plain_rows
-from grantlens.visible import markup
+from grantlens.visible import markup, visible
 from grantlens.window import Window
 
 if TYPE_CHECKING:
@@ -121,10 +121,14 @@ class RevocationLag(Framed):
         return list(zip(self.table["source"].to_pylist(), self.table["revocation_event"].to_pylist(), strict=True))
 
     def __repr__(self) -> str:
-        return f"Revocation lag, {self.window}: {self.estimate().sentence() if len(self) else 'no revocation in this window'}"
+        at = "" if self.resource_server is None else f" at {visible(self.resource_server)}"
+        told = self.estimate().sentence() if len(self) else "no revocation in this window"
+        return f"Revocation lag{at}, {self.window}: {told}"
 
     def _repr_html_(self) -> str:
-        rules = "".join(f"<li>{markup(repr(findings))}</li>" for findings in self.rules)
+        # The findings are those of all servers.
+        told = self.rules if self.resource_server is None else ()
+        rules = "".join(f"<li>{markup(repr(findings))}</li>" for findings in told)
         return f"<div><p>{markup(repr(self))}</p><ul>{rules}</ul>{first_rows(self.table)}</div>"
 
 
