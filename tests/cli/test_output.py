@@ -96,8 +96,8 @@ write_records(
 """
 
 
-def on_a_terminal(environment: dict[str, str]) -> str:
-    """Run the program above on a terminal 60 columns wide."""
+def on_a_terminal(environment: dict[str, str], program: str = PROGRAM) -> str:
+    """Run a program, the one above if none is given, on a terminal 60 columns wide."""
     import fcntl
     import struct
     import termios
@@ -106,7 +106,7 @@ def on_a_terminal(environment: dict[str, str]) -> str:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 60, 0, 0))
     clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
     subprocess.run(
-        [sys.executable, "-c", PROGRAM], stdout=theirs, check=True, env={**clean, "TERM": "xterm", **environment}
+        [sys.executable, "-c", program], stdout=theirs, check=True, env={**clean, "TERM": "xterm", **environment}
     )
     os.close(theirs)
     read = b""
@@ -137,6 +137,16 @@ def test_a_terminal_that_is_too_narrow_gets_the_widest_columns_below_and_nothing
     assert below[0] == "  client id: mail-copilot@apps.example"
     told = " ".join(line.removeprefix("  ") for line in below[1:])
     assert told.replace(" ", "") == "title:" + "漢字usedit" * 9 + "x" * 99
+
+
+def test_the_last_column_is_wrapped_in_its_place_if_there_is_room_for_words():
+    words = [{"rule": "REV-1", "question": "Which tokens still worked after they were revoked, and for how long?"}]
+    program = f"from grantlens.cli.output import write_records\nwrite_records({words!r}, 'table')"
+    assert on_a_terminal({}, program).splitlines() == [
+        "rule   question",
+        "REV-1  Which tokens still worked after they were revoked,",
+        "       and for how long?",
+    ]
 
 
 def test_what_a_row_is_about_stays_beside_it():

@@ -18,6 +18,9 @@ Format = Literal["table", "json", "ndjson", "csv"]
 COLOURS = {"critical": "1;31", "high": "31", "medium": "33", "low": "36"}
 """Terminal colours of severities."""
 
+ROOM_FOR_WORDS = 30
+"""A column of words that is wrapped is at least so wide."""
+
 INDENT = "  "
 """Before what stands below its row."""
 
@@ -69,8 +72,9 @@ def _write_csv(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> 
 def write_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Write an aligned table; columns that are empty are left out.
 
-    On a terminal severities are coloured, and of a table that is too wide the widest columns stand below their row, each
-    with its name: an id that is cut could not be copied. A pipe gets everything in one line, plain.
+    On a terminal severities are coloured. Of a table that is too wide the last column is wrapped if there is room for its
+    words, else the widest columns stand below their row, each with its name: an id that is cut could not be copied. A
+    pipe gets everything in one line, plain.
     """
     from rich.cells import cell_len
 
@@ -80,15 +84,21 @@ def write_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) ->
     number = [all(isinstance(record.get(name), (int, float, type(None))) for record in records) for name in kept]
     widths = [max(map(cell_len, column)) for column in zip(titles, *rows, strict=True)]
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    before = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    if not number[-1] and ROOM_FOR_WORDS <= room - before < widths[-1]:
+        widths[-1] = room - before
     beside = _beside(widths, room)
     paint = _paint if _coloured() else lambda text, name: text
     for row in (titles, *rows):
+        row[-1], *more = _packed([row[-1]], widths[-1])
         cells = []
         for index in beside:
             empty = " " * (widths[index] - cell_len(row[index]))
             painted = row[index] if row is titles else paint(row[index], kept[index])
             cells.append(empty + painted if number[index] else painted + empty)
         print("  ".join(cells).rstrip())
+        for line in more:
+            print(" " * before + line)
         if row is not titles:
             below = [f"{titles[index]}: {text}" for index, text in enumerate(row) if text and index not in beside]
             for line in _packed(below, room - len(INDENT)):
