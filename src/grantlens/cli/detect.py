@@ -39,6 +39,7 @@ COLUMNS = (
     "first_seen",
     "last_seen",
     "title",
+    "facts",
 )
 
 
@@ -76,7 +77,7 @@ def detect(
         results = run(view, rules or None, evidence=evidence)
         findings = [finding for result in results for finding in result.to_dicts()]
         code = exit_code(view, findings, fail_on)
-    told = findings if format != "table" else [finding for finding in findings if finding["verdict"] != "clear"]
+    told = findings if format != "table" else _rows(findings)
     columns = results[0].table.column_names if format == "csv" else COLUMNS
     write_records(told, format, columns=columns, empty=_nothing(results, str(view.window), len(findings)))
     if told or format != "table":
@@ -86,6 +87,13 @@ def detect(
     if told and format == "table":
         say(_counted(findings))
     return code
+
+
+def _rows(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what the table shows: the findings that are not clear, with what tells each from its neighbours."""
+    from grantlens.report.outline import facts
+
+    return [finding | {"facts": "; ".join(facts(finding))} for finding in findings if finding["verdict"] != "clear"]
 
 
 def _counted(findings: list[dict[str, Any]]) -> str:
