@@ -197,6 +197,12 @@ def test_the_details_of_a_finding_are_told_in_words(document, finding):
     assert "explained by offline validation of tokens, as documented" in text
 
 
+def test_what_an_undecided_finding_would_be_is_not_only_told_to_a_mouse(document, finding):
+    text = review_page(document([finding(0, verdict="indeterminate", severity="critical")]))
+    assert "<dt>Severity</dt><dd>not decided; it would be critical</dd>" in text
+    assert "it would be" not in review_page(document([finding(0)]))
+
+
 def test_a_window_within_a_day_says_its_hours_in_the_heading(document):
     window = {"since": "2026-07-01T03:00:00Z", "until": "2026-07-01T03:01:00Z"}
     assert "<h1>2026-07-01 03:00:00 to 2026-07-01 03:01:00</h1>" in review_page(document(window=window))
