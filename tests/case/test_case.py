@@ -192,8 +192,20 @@ def test_whoever_is_stopped_while_writing_keeps_the_former_case(sample_store, tm
     former = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     monkeypatch.setattr("grantlens.case.case.records", Mock(side_effect=stopped))
     with pytest.raises((CaseError, KeyboardInterrupt)) as caught:
-        gl.Case(sample_store, client="report-reader").write(tmp_path)
+        gl.Case(sample_store, client="file-lens", now="2026-08-01").write(tmp_path)
     assert isinstance(caught.value, KeyboardInterrupt) or caught.value.remedy == "Free some space."
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == former
+
+
+def test_a_case_is_not_written_over_that_of_something_else(sample_store, tmp_path):
+    for case in (
+        gl.Case(sample_store, client="file-lens"),
+        gl.Case(sample_store, client="file-lens", now="2026-08-01"),
+    ):
+        case.write(tmp_path)
+    former = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(CaseError, match=r"holds the case of client file-lens\. Name another folder"):
+        gl.Case(sample_store, client="report-reader").write(tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == former
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -174,12 +175,18 @@ class Case:
         Parameters
         ----------
         directory
-            A folder; made if absent. Files of the same names are replaced.
+            A folder; made if absent. A case of the same thing is replaced.
+
+        Raises
+        ------
+        CaseError
+            If the folder holds the case of something else, or cannot be written to.
         """
         from grantlens.report.case_page import case_page
 
         folder = Path(directory)
         keep_evidence(self.store.engine, [folder / name for name in WRITTEN])
+        _keep_another(folder, self.about)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -239,6 +246,19 @@ def _own_ids(engine: Engine, about: Asked) -> set[str]:
     if table is None:
         return {about.id}
     return {about.id} | {name for (name,) in engine.rows(f"SELECT {about.column} FROM {table}")}
+
+
+def _keep_another(folder: Path, about: Asked) -> None:
+    """Raise an error if the folder holds the case of something else: its evidence and custody record would be gone."""
+    try:
+        held = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))["about"]
+        other = Asked(held["kind"], held["id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if (other.kind, other.id) != (about.kind, about.id):
+        raise CaseError(
+            f"{folder} holds the case of {visible(str(other))}.", "Name another folder, or move that case away first."
+        )
 
 
 def _shell(text: str) -> str:
