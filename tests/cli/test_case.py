@@ -27,6 +27,18 @@ def test_paragraphs_are_no_wider_than_the_terminal(run, sample_file, monkeypatch
     assert sum(len(line) > 60 for line in explained if " " in line[20:]) == 0
 
 
+def test_the_timeline_is_one_event_a_line_with_what_became_of_it(run, sample_file):
+    ran = run("case", sample_file, "--client", "mailbox-mirror", "--format", "timeline")
+    heading, *lines = ran.out.splitlines()
+    assert heading.split() == ["time", "until", "lane", "state", "count", "what"]
+    assert len(lines) == 39
+    late = [line for line in lines if "after revocation" in line]
+    assert len(late) == 13
+    assert late[-1].startswith("2026-08-05 19:58:42")
+    assert sum("refused" in line for line in lines) == 1
+    assert [line.split()[2] for line in lines if "2026-08-05 08:30:00" in line[:20]] == ["revoked"]
+
+
 def test_the_terminal_says_where_the_other_rules_are_and_the_written_case_does_not(run, sample_file, tmp_path):
     hint = "Their findings are in the whole case: -o DIR writes it."
     told = " ".join(run("case", sample_file, "--client", "mailbox-mirror").out.split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -12,14 +12,14 @@ from grantlens.cli.cell import shown
 from grantlens.cli.help import page_width
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
-from grantlens.cli.output import write_json
+from grantlens.cli.output import write_json, write_records
 from grantlens.cli.parameters import StorePath
 from grantlens.errors import GrantlensError
 
 EXAMPLES = """Examples:
   grantlens case acme.duckdb --client mail-copilot
   grantlens case acme.duckdb --client "Mail copilot" # all its ids
-  grantlens case acme.duckdb --token 9f2c1e --format json
+  grantlens case acme.duckdb --token 9f2c1e --format timeline
   grantlens case acme.duckdb --subject ana@acme.example -o case-ana/"""
 
 
@@ -48,7 +48,10 @@ def case(
         ),
     ] = None,
     format: Annotated[
-        Literal["table", "json"], Parameter(name="--format", metavar="FORM", help="How to print the answers.")
+        Literal["table", "json", "timeline"],
+        Parameter(
+            name="--format", metavar="FORM", help="The answers, as text or JSON; or the timeline, one event a line."
+        ),
     ] = "table",
 ) -> int:
     """Tell who granted it, what it did, how it ended, whether that worked, and what cannot be known."""
@@ -69,6 +72,7 @@ def case(
         incident = Case(opened, **asked, now=now)
         answers = incident.answers()
         written = [] if out is None else incident.write(out)
+        events = incident.timeline().arrow().to_pylist() if format == "timeline" else []
     if format == "json":
         about = incident.about.to_dict()
         write_json(
@@ -77,6 +81,8 @@ def case(
                 "answers": answers.to_dicts(),
             }
         )
+    elif format == "timeline":
+        write_records([_event(event) for event in events], "table", empty=f"No event is recorded of {incident.about}.")
     else:
         meant = incident.about.told()
         if meant:
@@ -87,6 +93,21 @@ def case(
     for path in written:
         say(f"Wrote {path}")
     return 0
+
+
+STATES = {"violation": "after revocation", "indeterminate": "too close to tell", "denied": "refused"}
+"""What the state of an event is called; of the others nothing is to be said."""
+
+
+def _event(event: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "time": event["start"],
+        "until": event["end"],
+        "lane": event["lane"],
+        "state": STATES.get(event["state"], ""),
+        "count": event["count"],
+        "what": event["label"],
+    }
 
 
 def _told(question: str, answer: str) -> str:
