@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from grantlens.cli.opening import existing
+from grantlens.errors import StoreError
+from grantlens.schema import VIEWS
 from grantlens.store import Store
 
 NOW = ("--now", "2026-10-01")
@@ -119,3 +123,41 @@ def test_what_was_not_written_to_its_place_is_read_too(run, path, tmp_path):
     assert path.with_name(f"{path.name}.wal").exists()
     run("export", path, "-o", tmp_path / "all.ndjson")
     assert '"late"' in (tmp_path / "all.ndjson").read_text()
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize("age", ["SELECT 1", "DROP VIEW token"])
+def test_commands_open_no_other_file_through_the_store(path, tmp_path, read_only, age):
+    (tmp_path / "secret.txt").write_text("a private key")
+    with duckdb.connect(path) as connection:
+        connection.execute(age)
+    reading = f"SELECT content FROM read_text('{tmp_path}/secret.txt')"
+    with existing(path, read_only=read_only) as store, pytest.raises(StoreError, match="read and write no other file"):
+        store.sql(reading)
+    with existing(path, read_only=read_only, confined=False) as store:
+        assert store.sql(reading).to_pylist() == [{"content": "a private key"}]
+
+
+@pytest.mark.parametrize("command", READING)
+def test_a_view_that_reads_a_file_gives_nothing_away(run, path, tmp_path, command):
+    (tmp_path / "secret.txt").write_text("a private key")
+    with duckdb.connect(path) as connection:
+        connection.execute(
+            "CREATE OR REPLACE VIEW usage AS SELECT * REPLACE ("
+            f"(SELECT content FROM read_text('{tmp_path}/secret.txt')) AS client_id) FROM ({VIEWS['usage']})"
+        )
+        connection.execute("CREATE OR REPLACE VIEW named_caller AS FROM usage")
+    ran = run(*READING[command](path, tmp_path))
+    written = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file() and file.name != "secret.txt"]
+    assert b"a private key" not in b"".join([ran.out.encode(), ran.err.encode(), *written])
+    assert "unexpected" not in ran.err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="this user may write everything")
+def test_a_store_with_other_views_that_may_not_be_written_says_so(run, path):
+    with duckdb.connect(path) as connection:
+        connection.execute("DROP VIEW token")
+    path.chmod(0o444)
+    ran = run("coverage", path)
+    assert ran.failed_well()
+    assert "holds other views than this version of grantlens writes" in ran.err

@@ -61,3 +61,12 @@ def test_an_export_does_not_replace_its_store(tmp_path):
     path = (tmp_path / "a.duckdb").rename(tmp_path / "a.json")
     with Store(path) as store, pytest.raises(GrantlensError, match="is the store itself"):
         store.export(path)
+
+
+@pytest.mark.parametrize("path", ["a\0b", "a" * 5000, "/dev/zero"])
+def test_a_path_that_no_load_left_behind_stops_nothing(store, tmp_path, path):
+    """A store that somebody sent may hold any text as the path of a file."""
+    evidence(store, "log.ndjson")
+    store.engine.execute("UPDATE batch SET path = $path", {"path": path})
+    assert len(store.verify()) == 1
+    assert store.export(tmp_path / "other.ndjson")

@@ -24,6 +24,8 @@ def keep_evidence(engine: Engine, targets: Iterable[str | os.PathLike[str]]) -> 
     if os.path.realpath(engine.path) in wanted:
         raise GrantlensError(f"{engine.path} is the store itself.", "Name another file to write.")
     for (path,) in engine.rows("SELECT path FROM batch ORDER BY batch_id"):
+        if "\0" in path:  # no system has such a file, but a store that somebody sent may
+            continue
         if (target := wanted.get(os.path.realpath(path))) is not None:
             raise GrantlensError(
                 f"{target} was loaded into this store: it is evidence, and is not written over.",

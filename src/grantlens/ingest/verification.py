@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,8 @@ def _begins_with(path: str, version: dict[str, Any]) -> bool:
 
 
 def _difference(path: str, size: int, sha256: str) -> str | None:
-    if not Path(path).is_file():
+    # False also for what no system takes for a path, as a store that somebody sent may hold.
+    if not os.path.isfile(path):
         if Path(path).is_absolute():
             return f"{path} is gone."
         return f"{path} is not found from {Path.cwd()}: a path is looked up as it was given at load."
