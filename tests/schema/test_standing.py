@@ -89,6 +89,12 @@ def test_a_database_without_tables_may_hold_macros_too(tmp_path):
         Store(tmp_path / "new.duckdb")
 
 
+def test_a_database_in_memory_with_a_name_is_opened_twice():
+    with Store(":memory:shared") as one, Store(":memory:shared") as other:
+        one.engine.execute("CREATE TABLE mine AS SELECT 1 AS a")
+        assert other.sql("FROM mine").num_rows == 1
+
+
 ODD = {
     "CREATE TYPE json AS ENUM ('x')": "types stand in the place of those of DuckDB: json",
     "CREATE SCHEMA temp": "schemas are called as databases are: temp",
@@ -211,7 +217,7 @@ def test_a_view_of_ours_that_says_something_else_is_written_anew(sent, statement
 
 
 def test_a_table_in_the_place_of_a_view_is_named(sent):
-    path = sent("DROP VIEW token", "CREATE TABLE token AS SELECT 1 AS a")
+    path = sent("DROP VIEW token", "CREATE TABLE Token AS SELECT 1 AS a")
     with pytest.raises(StoreError, match="holds a table called token, where grantlens keeps a view") as caught:
         Store(path)
     assert caught.value.remedy == "Rename it in DuckDB: ALTER TABLE token RENAME TO my_token"

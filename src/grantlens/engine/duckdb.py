@@ -65,7 +65,7 @@ class Engine:
         confined: bool = False,
     ) -> None:
         self.path = str(path)
-        self.is_new = self.path.startswith(MEMORY) or not os.path.exists(self.path)
+        self.is_new = self.path == MEMORY or not (self.path.startswith(MEMORY) or os.path.exists(self.path))
         """True if there was nothing before, so that nobody else put anything in."""
         self._threads: int | None = None  # all that it may use, once some of them are left to others
         with owner_only():

@@ -79,7 +79,7 @@ def install_views(engine: Engine) -> None:
         If a table has the name of one.
     """
     wanted = _views()
-    if taken := sorted(wanted.keys() & tables(engine).keys()):
+    if taken := sorted(wanted.keys() & map(str.lower, tables(engine))):
         raise StoreError(
             f"{engine.path} holds a table called {taken[0]}, where grantlens keeps a view.",
             f"Rename it in DuckDB: ALTER TABLE {taken[0]} RENAME TO my_{taken[0]}",
