@@ -37,31 +37,39 @@ path = "/write"
 server = "api.example"
 requires = [["write"]]
 """
-CONSENT = (
-    "SELECT 'issuance' AS log, 'consent' AS kind, 'user' AS subject_kind, 'app' AS client_id, 'success' AS outcome, "
-)
-TOKEN = (
-    "SELECT 'issuance' AS log, 'token' AS kind, 'access' AS token_kind, 'user' AS subject_kind, 'app' AS client_id, "
-    "'success' AS outcome, ['read'] AS scopes, "
-)
-CALL = "SELECT 'usage' AS log, 'app' AS client_id, 'success' AS outcome, 'api.example' AS resource_server, 'GET' AS method, "
-END = "SELECT 'revocation' AS log, 'revoke' AS kind, 'app' AS client_id, 'success' AS outcome, 'admin' AS initiator, "
-AT = "TIMESTAMPTZ '2026-06-01 12:00:00Z' + to_seconds(i * (80 * 86400 // $n))"
-"""The moments are spread over eighty days, whatever the size."""
+START = "TIMESTAMPTZ '2026-06-01 12:00:00Z'"
+AT = f"{START} + to_seconds(i * (80 * 86400 // $n))"
+"""A moment for each i, spread over eighty days whatever the size."""
+
+CONSENT = "SELECT 'issuance' AS log, 'consent' AS kind, 'success' AS outcome, 'user' AS subject_kind"
+TOKEN = "SELECT 'issuance' AS log, 'token' AS kind, 'access' AS token_kind, 'success' AS outcome, 'user' AS subject_kind, ['read'] AS scopes"
+CALL = "SELECT 'usage' AS log, 'success' AS outcome, 'api.example' AS resource_server, 'GET' AS method"
+END = "SELECT 'revocation' AS log, 'success' AS outcome, 'grant' AS target_kind, 'admin' AS initiator"
+EACH = "'app' || i AS client_id, 'p' || i AS subject_id"
+PERSON = "'app' AS client_id, 'p' || i AS subject_id"
+ONE = "'app' AS client_id, 'ann' AS subject_id, 'g' AS grant_id"
 
 SHAPES = {
     "clients": (
-        CONSENT.replace("'app'", "'app' || i") + f"'g' || i AS grant_id, 'p' || i AS subject_id, ['read'] AS scopes, {AT} AS issued_at",
-        TOKEN.replace("'app'", "'app' || i") + f"'g' || i AS grant_id, 'p' || i AS subject_id, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS issued_at",
-        TOKEN.replace("'app'", "'app' || i").replace("'token'", "'refresh'") + "'g' || i AS grant_id, 'p' || i AS subject_id, 'r' || i AS token_id, "
-        f"'t' || i AS parent_token_id, {AT} + INTERVAL 2 MINUTE AS issued_at",
-        CALL.replace("'app'", "'app' || i") + f"'p' || i AS subject_id, '/read' AS target, {AT} + INTERVAL 3 MINUTE AS used_at",
-        CALL.replace("'app'", "'app' || i") + f"'q' || i AS subject_id, '/read' AS target, {AT} + INTERVAL 3 MINUTE AS used_at",
-        END.replace("'app'", "'app' || i") + f"'p' || i AS subject_id, 'grant' AS target_kind, 'g' || i AS grant_id, {AT} + INTERVAL 4 MINUTE AS revoked_at",
-        END.replace("'app'", "'app' || i").replace("'revoke'", "'downgrade'") + "'p' || i AS subject_id, 'grant' AS target_kind, ['read'] AS scopes_removed, "
-        f"{AT} + INTERVAL 3 MINUTE AS revoked_at",
+        f"{CONSENT}, {EACH}, 'g' || i AS grant_id, ['read'] AS scopes, {AT} AS issued_at",
+        f"{TOKEN}, {EACH}, 'g' || i AS grant_id, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS issued_at",
+        f"{CALL}, {EACH}, '/read' AS target, {AT} + INTERVAL 2 MINUTE AS used_at",
+        f"{CALL}, 'app' || i AS client_id, 'q' || i AS subject_id, '/read' AS target, {AT} AS used_at",
+        f"{END}, 'downgrade' AS kind, {EACH}, ['read'] AS scopes_removed, {AT} + INTERVAL 3 MINUTE AS revoked_at",
+        f"{END}, 'revoke' AS kind, {EACH}, 'g' || i AS grant_id, {AT} + INTERVAL 4 MINUTE AS revoked_at",
     ),
-}  # fmt: skip
+    "grants for everyone": (
+        f"{CONSENT}, 'app' AS client_id, 'all' || i AS grant_id, [['read', 'write'][i % 2 + 1]] AS scopes, {START} AS issued_at",
+        f"{CONSENT}, {PERSON}, 'g' || i AS grant_id, ['read'] AS scopes, {START} AS issued_at",
+        f"{CALL}, {PERSON}, ['/read', '/write'][i % 2 + 1] AS target, {AT} + INTERVAL 1 MINUTE AS used_at",
+        f"{CALL}, 'app' AS client_id, 'stranger' || i AS subject_id, '/read' AS target, {AT} AS used_at",
+    ),
+    "revocations of a grant": (
+        f"{TOKEN}, {ONE}, 't' || i AS token_id, {AT} AS issued_at, {AT} + INTERVAL 1 HOUR AS expires_at",
+        f"{CALL}, 't' || i AS token_id, '/read' AS target, {AT} + INTERVAL 1 MINUTE AS used_at",
+        f"{END}, 'revoke' AS kind, {ONE}, {AT} + INTERVAL 2 MINUTE AS revoked_at",
+    ),
+}
 """Records of each shape, as SELECTs from the numbers i below $n."""
 
 

@@ -64,14 +64,14 @@ def test_a_call_may_belong_to_the_grants_of_whom_it_names():
     with Store(":memory:") as store:
         engine = store.engine
         engine.execute(
-            "CREATE TEMP TABLE named_caller (caller_id INTEGER, source VARCHAR, tenant VARCHAR, client_id VARCHAR, subject_id VARCHAR)"
+            "CREATE TEMP TABLE named_caller (caller_id INTEGER, source VARCHAR, tenant VARCHAR, grant_id VARCHAR, client_id VARCHAR, subject_id VARCHAR)"
         )
         engine.execute(
             "CREATE TEMP TABLE grant_state (source VARCHAR, tenant VARCHAR, grant_id VARCHAR, client_id VARCHAR, subject_id VARCHAR)"
         )
         for number, party in enumerate(parties):
             engine.execute(
-                "INSERT INTO named_caller VALUES ($n, 's', $t, $c, $u)",
+                "INSERT INTO named_caller VALUES ($n, 's', $t, NULL, $c, $u)",
                 dict(zip("tcu", party, strict=True)) | {"n": number},
             )
             engine.execute(
@@ -81,8 +81,15 @@ def test_a_call_may_belong_to_the_grants_of_whom_it_names():
         engine.execute(
             "CREATE TEMP TABLE usage_row AS SELECT caller_id, $at AS used_at FROM named_caller", {"at": START}
         )
-        found = engine.rows(registry()["possible_grant"].sql, {"until": START + timedelta(hours=1)})
-        assert engine.rows(registry()["possible_grant"].sql, {"until": START}) == []
+        assert engine.rows(registry()["caller_party"].sql, {"until": START}) == []
+        engine.execute(
+            f"CREATE TEMP TABLE caller_party AS {registry()['caller_party'].sql}", {"until": START + timedelta(hours=1)}
+        )
+        engine.execute(f"CREATE TEMP TABLE possible_grant AS {registry()['possible_grant'].sql}")
+        found = engine.rows(
+            "SELECT p.source, c.tenant, c.client_id, c.subject_id, p.grant_id "
+            "FROM possible_grant p JOIN caller_party USING (party_no) JOIN named_caller c USING (caller_id)"
+        )
     assert len(set(found)) == len(found)
     expected = {
         ("s", *party, str(number))

@@ -155,7 +155,7 @@ def lay(bench, known, grants):
         "application BOOLEAN, outcome VARCHAR, grant_ended BOOLEAN)"
     )
     bench.engine.execute(
-        "CREATE OR REPLACE TEMP TABLE everyones_use AS FROM used_pair"
+        "CREATE OR REPLACE TEMP TABLE everyones_use AS SELECT 's' AS source, * FROM used_pair"
     )  # no grant here is for everyone
     for number, (set_id, calls) in enumerate(grants):
         bench.engine.execute("INSERT INTO named_caller VALUES ($n, 's')", {"n": number})

@@ -47,12 +47,3 @@ def test_a_clock_that_is_stated_for_one_tenant_leaves_the_others_as_they_are(oth
     assert {tenant for (tenant,) in others(records, columns="tenant")} == {"exact", "loose"}
     stated = '[[clock]]\nsource = "native"\ntenant = "exact"\nerror_seconds = 0.1\n'
     assert others(records, stated, "tenant") == [("loose",)]
-
-
-def test_many_grants_for_everyone_that_hold_the_same_are_one(others):
-    everyones = [
-        consent(f"01 08:{minute:02}", ["mail.read"], f"g-all{minute}", subject_id=None, consent_kind="admin")
-        for minute in range(20)
-    ]
-    call = use("10 09:00", "GET /v1/messages/7", None, grant_id="g1")
-    assert others([*everyones, consent("01 09:00", ["mail.send"]), call], columns="for_everyone") == [(True,)]

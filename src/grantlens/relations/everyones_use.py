@@ -4,22 +4,34 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "everyones_use",
-    "Pairs of used_pair that the scopes of the person's own grant did not permit, and those of a grant for everyone did: grant_id is "
-    "that grant, set_id what it held - the latest that permitted them, where it changed meanwhile. A pair counts once for each such grant.",
+    "Calls that the scopes of the person's own grant did not permit, and those of a grant for everyone did, counted for each such grant, operation "
+    "and set of scopes: set_id is what the grant held - the latest that permitted them, where it changed meanwhile. A call counts once for each "
+    "such grant. pairs are the numbers of their pairs of used_pair, where every call is asked for.",
     """
-SELECT p.* REPLACE (g.grant_id AS grant_id, 'client_subject' AS join_key, o.set_id AS set_id)
-FROM other_set o
-JOIN used_pair p ON p.first_no = o.first_no
-JOIN named_caller c ON c.caller_id = p.caller_id
-JOIN judged_question own ON own.operation_id = p.operation_id AND own.set_id = p.set_id AND own.application IS NOT DISTINCT FROM p.application
-JOIN judged_question j ON j.operation_id = o.operation_id AND j.set_id = o.set_id AND j.application IS NOT DISTINCT FROM o.application
-JOIN scope_set x ON x.set_id = o.set_id
-JOIN grant_state g ON g.source = c.source AND g.tenant IS NOT DISTINCT FROM c.tenant AND g.client_id = c.client_id
-    AND g.subject_id IS NULL AND g.subject_kind = 'user' AND g.grant_id <> p.grant_id AND g.scopes = x.scopes
-    AND g.valid_from <= p.last_used_at AND g.valid_until > p.first_used_at
-WHERE o.for_everyone AND own.verdict = 'out_of_scope' AND j.verdict IN ('in_scope', 'in_scope_by_implication')
-QUALIFY row_number() OVER (PARTITION BY p.first_no, g.grant_id ORDER BY g.valid_from DESC) = 1
+WITH beyond AS (
+    SELECT e.*
+    FROM everyones_call e
+    JOIN judged_question own ON own.operation_id = e.operation_id AND own.set_id = e.set_id AND own.application IS NOT DISTINCT FROM e.application
+    WHERE own.verdict = 'out_of_scope'
+),
+permitted AS (
+    SELECT b.call_no, g.grant_id, max_by(x.set_id, g.valid_from) AS set_id
+    FROM beyond b
+    JOIN grant_state g ON g.source = b.source AND g.tenant IS NOT DISTINCT FROM b.tenant AND g.client_id = b.client_id
+        AND g.subject_id IS NULL AND g.subject_kind = 'user'
+        AND g.valid_from <= b.last_used_at AND g.valid_until > b.first_used_at
+    JOIN scope_set x ON x.scopes = g.scopes
+    JOIN judged_question j ON j.operation_id = b.operation_id AND j.set_id = x.set_id AND j.application IS NOT DISTINCT FROM b.application
+    WHERE j.verdict IN ('in_scope', 'in_scope_by_implication')
+    GROUP BY b.call_no, g.grant_id
+)
+SELECT b.source, p.grant_id, b.operation_id, p.set_id, b.application, sum(b.events)::BIGINT AS events,
+       min(b.first_used_at) AS first_used_at, max(b.last_used_at) AS last_used_at, min(b.first_no) AS first_no, max(b.last_no) AS last_no,
+       CASE WHEN $every_call THEN flatten(list(b.pairs)) END AS pairs
+FROM permitted p
+JOIN beyond b USING (call_no)
+GROUP BY b.source, p.grant_id, b.operation_id, p.set_id, b.application
 """,
-    needs=("other_set", "used_pair", "named_caller", "judged_question", "scope_set", "grant_state"),
+    needs=("everyones_call", "judged_question", "scope_set", "grant_state"),
     windowed=True,
 )

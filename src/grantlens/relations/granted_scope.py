@@ -65,17 +65,16 @@ scope_kind AS (
 ),
 call AS (
     SELECT c.source, p.grant_id, p.join_key, p.caller_id, p.operation_id, p.set_id, p.application,
-           p.events, p.first_used_at, p.last_used_at, p.first_no, p.last_no
+           p.events, p.first_used_at, p.last_used_at, p.first_no, CASE WHEN $every_call THEN [p.first_no] END AS pairs, p.last_no
     FROM used_pair p
     JOIN named_caller c ON c.caller_id = p.caller_id
     -- A call with a token that is over still shows a need, unless the grant itself was over.
     WHERE p.outcome = 'success' AND NOT p.grant_ended
     UNION ALL
     -- What a person's own grant did not permit, and a grant for everyone beside it did, needed that one.
-    SELECT c.source, p.grant_id, p.join_key, p.caller_id, p.operation_id, p.set_id, p.application,
-           p.events, p.first_used_at, p.last_used_at, p.first_no, p.last_no
-    FROM everyones_use p
-    JOIN named_caller c ON c.caller_id = p.caller_id
+    SELECT source, grant_id, 'client_subject', NULL, operation_id, set_id, application,
+           events, first_used_at, last_used_at, first_no, pairs, last_no
+    FROM everyones_use
 ),
 mapped AS (
     SELECT source, grant_id, sum(events) AS calls,
@@ -86,19 +85,21 @@ mapped AS (
 ),
 -- Calls that may be of this grant, and that no grant could be found for.
 stray AS (
-    SELECT g.source, g.grant_id, sum(c.events) AS calls
-    FROM call c
-    JOIN named_caller n USING (caller_id)
-    JOIN possible_grant g ON g.source = n.source AND g.tenant IS NOT DISTINCT FROM n.tenant
-        AND g.client_id IS NOT DISTINCT FROM n.client_id AND g.subject_id IS NOT DISTINCT FROM n.subject_id
-    WHERE c.grant_id IS NULL
+    SELECT g.source, g.grant_id, sum(c.calls) AS calls
+    FROM (
+        SELECT y.party_no, sum(c.events) AS calls
+        FROM call c JOIN caller_party y USING (caller_id)
+        WHERE c.grant_id IS NULL
+        GROUP BY y.party_no
+    ) c
+    JOIN possible_grant g USING (party_no)
     GROUP BY g.source, g.grant_id
 ),
 credit AS (
     SELECT c.source, c.grant_id, k.scope_id,
            sum(c.events)::BIGINT AS uses, sum(c.events) FILTER (k.ambiguous) AS ambiguous_uses,
            min(c.first_used_at) AS first_used_at, max(c.last_used_at) AS last_used_at,
-           CASE WHEN $every_call THEN list(c.first_no) ELSE [min(c.first_no)] END AS firsts, max(c.last_no) AS last_no
+           CASE WHEN $every_call THEN flatten(list(c.pairs)) ELSE [min(c.first_no)] END AS firsts, max(c.last_no) AS last_no
     FROM call c
     JOIN question q ON q.operation_id = c.operation_id AND q.set_id = c.set_id AND q.application IS NOT DISTINCT FROM c.application
     JOIN credited_scope k ON k.question_id = q.question_id
@@ -166,6 +167,7 @@ LEFT JOIN record r ON r.source = h.source AND r.grant_id = h.grant_id
         "grant_state",
         "used_pair",
         "named_caller",
+        "caller_party",
         "possible_grant",
         "covered_time",
         "everyones_use",

@@ -10,14 +10,14 @@ RELATION = Relation(
     "Grants and scopes without such a scope have no row.",
     """
 WITH called AS (
-    SELECT DISTINCT c.source, u.grant_id, k.scope_id, k.needed, p.question_id
+    SELECT DISTINCT u.source, u.grant_id, k.scope_id, k.needed, p.question_id
     FROM (
-        SELECT caller_id, grant_id, operation_id, set_id, application FROM used_pair WHERE outcome = 'success' AND NOT grant_ended
-        UNION SELECT caller_id, grant_id, operation_id, set_id, application FROM everyones_use
+        SELECT c.source, u.grant_id, u.operation_id, u.set_id, u.application FROM used_pair u JOIN named_caller c USING (caller_id)
+        WHERE u.outcome = 'success' AND NOT u.grant_ended
+        UNION SELECT source, grant_id, operation_id, set_id, application FROM everyones_use
     ) u
     JOIN question p ON p.operation_id = u.operation_id AND p.set_id = u.set_id AND p.application IS NOT DISTINCT FROM u.application
     JOIN credited_scope k ON k.question_id = p.question_id
-    JOIN named_caller c ON c.caller_id = u.caller_id
 ),
 -- The parts of each alternative that the scopes held meet, and which of them this scope covers.
 met AS (

@@ -22,6 +22,7 @@ RULE = Rule(
         "everyones_use",
         "named_caller",
         "caller_segment",
+        "caller_party",
         "possible_grant",
         "issued",
         "covered_token",
@@ -76,10 +77,10 @@ refreshable AS (
 ),
 -- The silence may have begun before the window: what was called until then is read too, of who may speak for these grants.
 spoken_for AS (
-    SELECT c.caller_id FROM named_caller c
-    JOIN possible_grant p ON p.source = c.source AND p.tenant IS NOT DISTINCT FROM c.tenant
-        AND p.client_id IS NOT DISTINCT FROM c.client_id AND p.subject_id IS NOT DISTINCT FROM c.subject_id
-    JOIN refreshable g ON g.source = p.source AND g.grant_id = p.grant_id
+    SELECT c.caller_id FROM caller_party c
+    SEMI JOIN (
+        SELECT p.party_no FROM possible_grant p SEMI JOIN refreshable g ON g.source = p.source AND g.grant_id = p.grant_id
+    ) p USING (party_no)
     UNION
     SELECT s.caller_id FROM caller_segment s JOIN named_caller c USING (caller_id)
     JOIN refreshable g ON g.source = c.source AND g.grant_id = s.grant_id
@@ -95,12 +96,11 @@ earlier AS (
     GROUP BY ALL
 ),
 called AS (
-    SELECT p.last_used_at, p.last_no, p.usage_id, c.source, c.tenant, c.client_id, c.subject_id,
-           p.grant_id, p.join_key = 'client_subject' AS by_pair
-    FROM (SELECT caller_id, grant_id, join_key, last_used_at, last_no, NULL AS usage_id FROM used_pair
-          UNION ALL SELECT caller_id, grant_id, join_key, last_used_at, last_no, NULL FROM everyones_use
-          UNION ALL SELECT caller_id, grant_id, join_key, last_used_at, NULL, usage_id FROM earlier) p
+    SELECT c.source, p.*
+    FROM (SELECT caller_id, grant_id, join_key = 'client_subject' AS by_pair, last_used_at, last_no, NULL AS usage_id FROM used_pair
+          UNION ALL SELECT caller_id, grant_id, join_key = 'client_subject', last_used_at, NULL, usage_id FROM earlier) p
     JOIN named_caller c USING (caller_id)
+    UNION ALL SELECT source, NULL, grant_id, true, last_used_at, last_no, NULL FROM everyones_use
 ),
 last_call AS (
     SELECT source, grant_id, bool_or(by_pair) AS by_pair, max(last_used_at) AS last_used_at, max(last_no) AS last_no,
@@ -110,10 +110,13 @@ last_call AS (
 ),
 stray AS (
     SELECT g.source, g.grant_id, max(c.last_used_at) AS last_used_at
-    FROM called c
-    JOIN possible_grant g ON g.source = c.source AND g.tenant IS NOT DISTINCT FROM c.tenant
-        AND g.client_id IS NOT DISTINCT FROM c.client_id AND g.subject_id IS NOT DISTINCT FROM c.subject_id
-    WHERE c.grant_id IS NULL
+    FROM (
+        SELECT y.party_no, max(c.last_used_at) AS last_used_at
+        FROM called c JOIN caller_party y USING (caller_id)
+        WHERE c.grant_id IS NULL
+        GROUP BY y.party_no
+    ) c
+    JOIN possible_grant g USING (party_no)
     GROUP BY g.source, g.grant_id
 ),
 silent AS (

@@ -16,6 +16,8 @@ RULE = Rule(
     needs=(
         "used_pair",
         "other_set",
+        "everyones_call",
+        "everyones_set",
         "question",
         "question_alternative",
         "judged_question",
@@ -28,32 +30,40 @@ RULE = Rule(
     sql="""
 -- What a grant for everyone permits only together with the person's own: operations that need several scopes at once.
 WITH both_held AS (
-    SELECT first_no, operation_id, application, set_id, why FROM other_set WHERE for_everyone
-    UNION SELECT p.first_no, p.operation_id, p.application, p.set_id, n.why
-    FROM other_set n JOIN used_pair p ON p.first_no = n.first_no WHERE n.for_everyone
+    SELECT call_no, operation_id, application, set_id FROM everyones_set
+    UNION SELECT e.call_no, e.operation_id, e.application, e.set_id FROM everyones_call e SEMI JOIN everyones_set s USING (call_no)
 ),
 together AS (
-    SELECT first_no, why
+    SELECT call_no
     FROM (
-        SELECT h.first_no, h.why, a.alt, a.scope_id, bool_or(a.held_by IS NOT NULL) AS met
+        SELECT h.call_no, a.alt, a.scope_id, bool_or(a.held_by IS NOT NULL) AS met
         FROM both_held h
         SEMI JOIN (SELECT op_id FROM cat_requirement GROUP BY op_id, alt HAVING count(*) > 1) m ON m.op_id = h.operation_id
         JOIN question q ON q.operation_id = h.operation_id AND q.set_id = h.set_id AND q.application IS NOT DISTINCT FROM h.application
         JOIN question_alternative a ON a.question_id = q.question_id
-        GROUP BY h.first_no, h.why, a.alt, a.scope_id
+        GROUP BY h.call_no, a.alt, a.scope_id
     )
-    GROUP BY first_no, why, alt
+    GROUP BY call_no, alt
     HAVING bool_and(met)
 ),
 -- Permitted by what may have been held instead, or as well.
 beside AS (
     SELECT first_no, min(why) AS why
     FROM (
-        SELECT n.first_no, n.why
+        SELECT n.first_no, 'the call and a change of the grant are closer than the clocks can tell' AS why
         FROM other_set n
         LEFT JOIN judged_question j ON j.operation_id = n.operation_id AND j.set_id = n.set_id AND j.application IS NOT DISTINCT FROM n.application
         WHERE j.verdict IS DISTINCT FROM 'out_of_scope'
-        UNION ALL SELECT first_no, why FROM together
+        UNION ALL
+        SELECT unnest(e.pairs), 'the client holds a grant for everyone beside this one'
+        FROM everyones_call e
+        SEMI JOIN (
+            SELECT n.call_no
+            FROM everyones_set n
+            LEFT JOIN judged_question j ON j.operation_id = n.operation_id AND j.set_id = n.set_id AND j.application IS NOT DISTINCT FROM n.application
+            WHERE j.verdict IS DISTINCT FROM 'out_of_scope'
+            UNION SELECT call_no FROM together
+        ) n USING (call_no)
     )
     GROUP BY first_no
 ),

@@ -1,0 +1,147 @@
+"""Grants for everyone beside people's own: calls are put together, and what is said of each is what is true of each call."""
+
+import json
+import random
+from collections import defaultdict
+
+import pyarrow as pa
+import pytest
+
+from grantlens import relations
+from grantlens.catalogue.model import Catalogue
+from grantlens.rules.example import CATALOGUE, consent, revoked, token, use
+from grantlens.store import Store
+
+WINDOW = {"since": "2026-07-01T00:00:00Z", "until": "2026-08-01T00:00:00Z", "every_call": True}
+CALLS = (
+    *(("GET /v1/messages/7", "mail.example"), ("POST /v1/messages", "mail.example")),
+    *(("PUT /v1/files/7", "files.example"), ("POST /v1/shares", "files.example")),
+)
+SCOPES = ("mail.read", "mail.send", "files.write", "people.read", "admin")
+ASKED = ("everyones_call", "everyones_set", "everyones_use", "used_pair", "named_caller", "grant_state", "scope_set")
+
+
+@pytest.fixture
+def laid(tmp_path):
+    """Return a function that gives the rows of the relations, for these records."""
+
+    def answer(records, *names):
+        (tmp_path / "catalogue.toml").write_text(CATALOGUE)
+        (tmp_path / "log.ndjson").write_text("".join(json.dumps(record) + "\n" for record in records))
+        with Store(":memory:") as store:
+            store.add(Catalogue.build("toml", tmp_path / "catalogue.toml"))
+            assert store.load(tmp_path / "log.ndjson").total("rejected") == 0
+            with relations.worked_out(store.engine, names, WINDOW):
+                return [plain(store.engine.arrow(f"FROM {name}")) for name in names]
+
+    return answer
+
+
+def plain(table):
+    """Return rows, moments as microseconds: an end may be infinite."""
+    columns = [column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column for column in table.columns]
+    return pa.table(columns, table.column_names).to_pylist()
+
+
+def everyones(when, scopes, number, client):
+    return consent(when, scopes, f"all-{number}", client_id=client, subject_id=None, consent_kind="admin")
+
+
+def random_records(seed):
+    """Return calls of three people with two clients, beside grants for everyone that come, change and go."""
+    rng = random.Random(seed)
+
+    def moment(last=60):
+        return f"02 12:{rng.randrange(last):02}"
+
+    def some():
+        return rng.sample(SCOPES, rng.randint(1, 2))
+
+    records = [
+        consent("01 08:00", some(), f"{who}-{app}", client_id=app, subject_id=who) for who in "xyz" for app in "ab"
+    ]
+    for number in range(rng.randint(1, 5)):
+        app = rng.choice("aab")
+        records += [
+            everyones(rng.choice(("01 09:00", moment())), some(), number, app) for _ in range(rng.randint(1, 3))
+        ]
+        if rng.random() < 0.4:
+            kind = rng.choice(("downgrade", "revoke"))
+            more = {"kind": kind, "grant_id": f"all-{number}", "client_id": app, "subject_id": None}
+            records.append(revoked(moment(), "grant", event_id=f"r{number}", scopes_removed=some(), **more))
+    for number in range(60):
+        call, server = rng.choice(CALLS)
+        who, app = rng.choice("xyz"), rng.choice("aab")
+        records.append(use(moment(), call, None, server, client_id=app, subject_id=who, event_id=f"u{number}"))
+    return records
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_each_call_counts_for_each_grant_that_permitted_it(laid, seed):
+    names = (*ASKED, "judged_question")
+    told = dict(zip(names, laid(random_records(seed), *names), strict=True))
+    callers = {row["caller_id"]: row for row in told["named_caller"]}
+    sets = {tuple(row["scopes"]): row["set_id"] for row in told["scope_set"]}
+    verdict = {
+        (row["operation_id"], row["set_id"], row["application"]): row["verdict"] for row in told["judged_question"]
+    }
+    states = [row for row in told["grant_state"] if row["subject_id"] is None and row["scopes"] is not None]
+    expected, held = defaultdict(lambda: [0, []]), defaultdict(set)
+    for pair in told["used_pair"]:
+        if pair["outcome"] != "success" or pair["operation_id"] is None or pair["scopes_from"] != "grant":
+            continue
+        beside = [
+            state
+            for state in states
+            if state["client_id"] == callers[pair["caller_id"]]["client_id"]
+            and state["valid_from"] <= pair["last_used_at"]
+            and state["valid_until"] > pair["first_used_at"]
+        ]
+        held[pair["first_no"]] = {sets[tuple(state["scopes"])] for state in beside} - {pair["set_id"]}
+        asked = pair["operation_id"], pair["application"]
+        if verdict[asked[0], pair["set_id"], asked[1]] != "out_of_scope":
+            continue
+        latest = {}
+        for state in sorted(beside, key=lambda state: state["valid_from"]):
+            if verdict[asked[0], sets[tuple(state["scopes"])], asked[1]].startswith("in_scope"):
+                latest[state["grant_id"]] = sets[tuple(state["scopes"])]
+        for grant, set_id in latest.items():
+            counted = expected[grant, pair["operation_id"], set_id, pair["application"]]
+            counted[0] += pair["events"]
+            counted[1].append(pair["first_no"])
+    found = {
+        (row["grant_id"], row["operation_id"], row["set_id"], row["application"]): [row["events"], sorted(row["pairs"])]
+        for row in told["everyones_use"]
+    }
+    assert found == {key: [events, sorted(numbers)] for key, (events, numbers) in expected.items()}
+    of_call = defaultdict(set)
+    for row in told["everyones_set"]:
+        of_call[row["call_no"]].add(row["set_id"])
+    said = {number: of_call[row["call_no"]] for row in told["everyones_call"] for number in row["pairs"]}
+    assert said == {number: sets for number, sets in held.items() if number in said}
+    assert all(number in said for number, sets in held.items() if sets)
+
+
+def test_calls_between_the_same_changes_are_one_and_each_set_too(laid):
+    people = range(30)
+    records = [
+        *(everyones(f"01 08:{minute:02}", ["mail.read"], minute, "app") for minute in range(20)),
+        *(consent("01 09:00", ["mail.send"], f"own-{n}", subject_id=f"p{n}") for n in people),
+        *(use(f"10 09:{n:02}", "GET /v1/messages/7", None, subject_id=f"p{n}", event_id=f"u{n}") for n in people),
+    ]
+    (calls, sets, used) = laid(records, "everyones_call", "everyones_set", "everyones_use")
+    assert [(row["events"], len(row["pairs"])) for row in calls] == [(30, 30)]
+    assert len(sets) == 1
+    assert [(row["grant_id"], row["events"]) for row in sorted(used, key=lambda row: row["grant_id"])] == sorted(
+        (f"all-{minute}", 30) for minute in range(20)
+    )
+
+
+def test_people_of_whose_calls_no_grant_is_known_are_one_party_beside_a_grant_for_everyone(laid):
+    records = [
+        *(everyones(f"01 08:{minute:02}", ["mail.read"], minute, "app") for minute in range(20)),
+        *(use(f"10 09:{n:02}", "GET /v1/messages/7", None, subject_id=f"p{n}", event_id=f"u{n}") for n in range(30)),
+        token("01 09:00", "t1", ["mail.read"], grant_id="own", subject_id="p1"),
+    ]
+    (grants,) = laid(records, "possible_grant")
+    assert len([row for row in grants if row["grant_id"].startswith("all-")]) == 20
