@@ -33,7 +33,8 @@ def cautions(baseline: Mapping[str, Any]) -> list[str]:
     >>> lost = [{"source": "github", "tenant": "acme", "log": "usage"}]
     >>> for line in cautions({"gone": gone, "lost_logs": lost, "otherwise_made": ["rule REV-1 was version 3 and is version 4"]}):
     ...     print(line)
-    No usage log of github, tenant acme, covers any part of this period, and one covered the earlier period. Whether 1 finding of that source, which is gone, would be found is not known.
+    No usage log of github, tenant acme, covers any part of this period, and one covered the earlier period. Whether 1 finding
+    of that source, which is gone, would be found is not known.
     1 finding that is gone is clear now: the rule saw it, and found nothing wrong or left to decide.
     1 finding that is gone was not found in this period. That shows no remedy: only a revocation or a changed grant in the log does.
     The two reviews were not made alike: rule REV-1 was version 3 and is version 4. A finding may be new or gone for that reason alone.
