@@ -10,6 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from grantlens import detect, relations, rules
+from grantlens.case import Case
 from grantlens.errors import StoreError
 from grantlens.schema import TABLES, VIEWS, standing
 from grantlens.store import Store
@@ -241,6 +243,24 @@ def test_what_people_keep_in_a_store_stays_and_is_not_read(sent, tmp_path):
             assert store.sql("SELECT client_id FROM calls()").to_pylist() == [{"client_id": "c"}]
             assert store.coverage().num_rows == 1
     assert Path(path).read_bytes() == before
+
+
+def test_tables_of_the_names_that_steps_of_ours_have_change_no_answer(sample_file, tmp_path):
+    steps = {name for name, relation in relations.registry().items() if relation.windowed}
+    for each in (*relations.registry().values(), *rules.registry().values()):
+        steps |= set(re.findall(r"(?:WITH|,)\s+(\w+) AS \(", each.sql))
+    steps |= {"case_pair", "case_token", "focus_grant", "focus_caller", "used_token", "grantlens_catalogue", "record"}
+    with Store(sample_file, read_only=True) as store:
+        found = [part.to_dicts() for part in detect.run(store)]
+        case = Case(store, client="mail-copilot").to_dict()
+    path = shutil.copy(sample_file, tmp_path / "samples.duckdb")
+    with duckdb.connect(path) as connection:
+        for step in sorted(steps):
+            connection.execute(f"CREATE TABLE \"{step}\" AS SELECT 'LIE' AS source, 1 AS x")
+    with Store(path, read_only=True) as store:
+        assert [part.to_dicts() for part in detect.run(store)] == found
+        assert Case(store, client="mail-copilot").to_dict() == case
+    assert len(steps) > 50
 
 
 def test_a_duckdb_that_writes_tables_otherwise_is_asked_for_its_own(sent, monkeypatch):
