@@ -62,3 +62,13 @@ def test_clocks_that_agree_share_a_row(document):
         (["issuance", "usage"], 1.0),
         (["revocation"], 0.0),
     ]
+
+
+def test_the_facts_of_an_undecided_case_say_why_it_is(finding):
+    unknown = finding(0, verdict="indeterminate", detail={"reasons": ["no catalogue knows the operation"]})
+    assert outline.facts(unknown) == ["no catalogue knows the operation"]
+    detail = {"exposure_days": 3.0, "p_needed": 0.4, "action": "wait", "reason": "No use in 3 days; 30 are needed."}
+    unused = finding(0, rule="PRV-1", verdict="indeterminate", detail=detail)
+    assert outline.facts(unused) == ["proposal: wait", "No use in 3 days; 30 are needed"]
+    assert outline.facts(unused | {"verdict": "violation"})[0].startswith("watched 3 d, until 2026-07-04")
+    assert outline.facts(finding(0)) == []

@@ -86,15 +86,17 @@ def order(finding: dict[str, Any]) -> tuple:
 
 
 def facts(finding: dict[str, Any]) -> list[str]:
-    """Return what tells a finding from its neighbours, in a few words each."""
+    """Return what tells a finding from its neighbours, in a few words each; of an undecided one, why it is undecided."""
     detail, parts = finding["detail"], []
+    why = _why_undecided(finding)
     if finding["rule"] == "PRV-1":
-        watched = duration(detail["exposure_days"] * 86400)
-        parts.append(
-            f"watched {watched}, until {day(finding['last_seen'])}" if detail["exposure_days"] else "never watched"
-        )
-        if detail["p_needed"] is not None:
-            parts.append(f"chance it is needed {chance(detail['p_needed'])}")
+        if not why:
+            watched = duration(detail["exposure_days"] * 86400)
+            parts.append(
+                f"watched {watched}, until {day(finding['last_seen'])}" if detail["exposure_days"] else "never watched"
+            )
+            if detail["p_needed"] is not None:
+                parts.append(f"chance it is needed {chance(detail['p_needed'])}")
         parts.append(f"proposal: {detail['action']}")
     if finding["rule"].startswith("REV-"):
         last, refused = detail.get("last_success_s"), detail.get("first_denial_s")
@@ -104,7 +106,14 @@ def facts(finding: dict[str, Any]) -> list[str]:
             parts.append(f"first refusal {duration(refused)} after")
     if finding["explained_by"]:
         parts.append(f"explained by {explained(finding['explained_by'])}")
-    return parts
+    return [*parts, why] if why else parts
+
+
+def _why_undecided(finding: dict[str, Any]) -> str:
+    if finding["verdict"] != "indeterminate":
+        return ""
+    reasons = finding["detail"].get("reasons") or [finding["detail"].get("reason") or ""]
+    return ", ".join(reasons).rstrip(".")
 
 
 def worst(findings: list[dict[str, Any]]) -> str | None:
