@@ -79,6 +79,8 @@ def load_samples(path: Path, folder: Path) -> None:
 
 def _tell(document: dict[str, Any]) -> None:
     """Print what the front page of the report says: questions and answers, rules, and the worst findings."""
+    from grantlens.report.outline import facts
+
     window = document["window"]
     print(f"From {window['since'][:10]} to {window['until'][:10]}:")
     for answer in document["answers"]:
@@ -100,4 +102,5 @@ def _tell(document: dict[str, Any]) -> None:
     broken = [finding for finding in document["findings"] if finding["verdict"] == "violation"]
     worst = sorted(broken, key=lambda finding: ("critical", "high", "medium", "low", "info").index(finding["severity"]))
     print(f"\nThe worst of {len(broken)} violations")
-    write_table(worst[:WORST], ("severity", "rule", "client_id", "events", "title"))
+    shown = [finding | {"facts": "; ".join(facts(finding))} for finding in worst[:WORST]]
+    write_table(shown, ("severity", "rule", "client_id", "events", "title", "facts"))
