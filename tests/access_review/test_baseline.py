@@ -138,6 +138,14 @@ def test_what_was_made_otherwise_is_told(changes, told):
     assert compare([], before() | review(), review(**changes))["otherwise_made"] == told
 
 
+@pytest.mark.parametrize(("now", "told"), [("hmac:b", 1), ("hmac:a", 0), ("t", 0)])
+def test_hashes_of_raw_tokens_differ_between_stores_and_that_is_told(now, told):
+    then = before(row(1, token_id="hmac:a")) | review()
+    found = [row(1, token_id=now)]
+    lines = compare(found, then, review() | {"findings": found})["otherwise_made"]
+    assert [line.startswith("no raw token has the same hash in both") for line in lines] == [True] * told
+
+
 def test_two_scopes_of_one_grant_are_two_findings():
     one, two = (row(1, rule="PRV-1", detail={"scope": scope}) for scope in ("mail.read", "mail.send"))
     assert key(one) != key(two)

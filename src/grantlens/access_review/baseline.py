@@ -152,7 +152,16 @@ def _otherwise_made(before: Mapping[str, Any], document: Mapping[str, Any]) -> l
     told += [
         f"other {words} were brought" for name, words in BROUGHT.items() if name in basis and basis[name] != mine[name]
     ]
+    hashed, hashed_then = (_hashed_tokens(review) for review in (document, before))
+    if hashed and hashed_then and not hashed & hashed_then:
+        told.append("no raw token has the same hash in both, and each store hashes with a key of its own")
     return told
+
+
+def _hashed_tokens(review: Mapping[str, Any]) -> set[str]:
+    """Return the tokens that a log showed raw, as the store knows them."""
+    tokens = (finding.get("token_id") for finding in review.get("findings", ()) if finding["verdict"] != "clear")
+    return {token for token in tokens if token and token.startswith("hmac:")}
 
 
 def _weight(finding: Mapping[str, Any]) -> tuple[int, int]:
