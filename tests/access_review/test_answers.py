@@ -2,7 +2,7 @@ import pytest
 
 import grantlens as gl
 from grantlens.register.register import Register
-from grantlens.rules.example import consent, logs_from_to, token, use
+from grantlens.rules.example import consent, logs_from_to, revoked, token, use
 
 CALLS = (
     consent("01 08:00", ["mail.read"]),
@@ -73,3 +73,18 @@ def test_calls_that_could_not_be_judged_are_not_counted_as_none(world):
     assert answers["What have they done?"]["lines"][0] == (
         "Of 3 calls that succeeded, none could be judged by scope, none could be judged by purpose."
     )
+
+
+def test_without_a_log_nothing_seen_is_not_none(world):
+    document, answers = answered(world(*(row for row in CALLS if row["log"] == "issuance")))
+    missing = {"usage", "revocation"} - {row["log"] for row in document["coverage"]}
+    assert missing
+    asked = {"usage": "What have they done?", "revocation": "How does access end?"}
+    for log in missing:
+        assert answers[asked[log]]["headline"] == f"Unknown: no {log} log covers any of this period"
+
+
+def test_with_a_log_nothing_seen_is_none(world):
+    refused = (revoked(when, outcome="denied", event_id=when) for when in ("01 07:00", "05 20:00"))
+    _, answers = answered(world(*CALLS, *refused))
+    assert answers["How does access end?"]["headline"] == "0 revocations"

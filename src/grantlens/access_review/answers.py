@@ -110,7 +110,8 @@ def _deeds(document: dict[str, Any]) -> dict[str, Any]:
             f"({share((mapped['calls'] - mapped['known']) / mapped['calls'])}) are known to no catalogue "
             "and could not be judged."
         )
-    return _answer("What have they done?", plural(calls, "call"), lines if calls else [], "findings")
+    headline = plural(calls, "call") if calls or _shown(document, "usage") else _NO_LOG.format("usage")
+    return _answer("What have they done?", headline, lines if calls else [], "findings")
 
 
 def _judged(judged: int, by: str, count: int, where: str) -> str:
@@ -133,7 +134,16 @@ def _endings(document: dict[str, Any]) -> dict[str, Any]:
     parts = [f"{how} {number(count)}" for how, count in sorted(ended.items())]
     lines.append("Grants: " + ", ".join([*parts, f"no end in the logs {number(live)}"]) + ".")
     count = len(document["revocations"])
-    return _answer("How does access end?", plural(count, "revocation"), lines if count else lines[1:], "revocations")
+    headline = plural(count, "revocation") if count or _shown(document, "revocation") else _NO_LOG.format("revocation")
+    return _answer("How does access end?", headline, lines if count else lines[1:], "revocations")
+
+
+def _shown(document: dict[str, Any], log: str) -> bool:
+    """True if some log of this kind covers any of the period: without one, nothing seen is not none."""
+    return any(row["log"] == log for row in document["coverage"])
+
+
+_NO_LOG = "Unknown: no {} log covers any of this period"
 
 
 def _unregistered(document: dict[str, Any]) -> bool:

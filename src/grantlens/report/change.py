@@ -33,22 +33,26 @@ def cautions(baseline: Mapping[str, Any]) -> list[str]:
     >>> lost = [{"source": "github", "tenant": "acme", "log": "usage"}]
     >>> for line in cautions({"gone": gone, "lost_logs": lost, "otherwise_made": ["rule REV-1 was version 3 and is version 4"]}):
     ...     print(line)
-    No usage log of github, tenant acme, covers any part of this period, and one covered the earlier period. Whether 1 finding
-    of that source, which is gone, would be found is not known.
+    No usage log of github, tenant acme, covers any part of this period, and one covered the earlier period.
+    Whether 1 finding of this source, which is gone, would be found is not known.
     1 finding that is gone is clear now: the rule saw it, and found nothing wrong or left to decide.
     1 finding that is gone was not found in this period. That shows no remedy: only a revocation or a changed grant in the log does.
     The two reviews were not made alike: rule REV-1 was version 3 and is version 4. A finding may be new or gone for that reason alone.
     """
     now = Counter(row["now"] for row in baseline["gone"])
+    lost: dict[tuple[str, str | None], list[str]] = {}
+    for row in baseline["lost_logs"]:
+        lost.setdefault((row["source"], row["tenant"]), []).append(row["log"])
     lines = [
-        f"No {log_of(row)} covers any part of this period, and one covered the earlier period."
-        for row in baseline["lost_logs"]
+        f"No {log_of({'source': source, 'tenant': tenant, 'log': ' or '.join(logs)})} covers any part of this period, and one "
+        "covered the earlier period."
+        for (source, tenant), logs in lost.items()
     ]
     unseen = now["not covered"]
     if unseen:
-        sources = "that source" if len({row["source"] for row in baseline["lost_logs"]}) == 1 else "these sources"
-        lines[-1] += (
-            f" Whether {plural(unseen, 'finding')} of {sources}, which {_is(unseen)} gone, would be found is not known."
+        sources = "this source" if len({source for source, _ in lost}) == 1 else "these sources"
+        lines.append(
+            f"Whether {plural(unseen, 'finding')} of {sources}, which {_is(unseen)} gone, would be found is not known."
         )
     if now["clear"]:
         lines.append(
