@@ -42,7 +42,7 @@ def contents(batches: list[dict[str, Any]]) -> str:
 
     Examples
     --------
-    >>> contents([{"sha256": "b"}, {"sha256": "a"}, {"sha256": "b"}]) == hashlib.sha256(b"a\\nb\\n").hexdigest()
+    >>> contents([{"sha256": "b"}, {"sha256": "a"}, {"sha256": "b"}]) == hashlib.sha256(b"a\nb\n").hexdigest()
     True
     """
     return hashlib.sha256(
