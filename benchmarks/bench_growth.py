@@ -69,6 +69,12 @@ SHAPES = {
         f"{CALL}, 't' || i AS token_id, '/read' AS target, {AT} + INTERVAL 1 MINUTE AS used_at",
         f"{END}, 'revoke' AS kind, {ONE}, {AT} + INTERVAL 2 MINUTE AS revoked_at",
     ),
+    "consents and revocations": (
+        f"{CONSENT}, {ONE}, ['read'] AS scopes, {AT} AS issued_at",
+        f"{TOKEN}, {ONE}, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS issued_at, {AT} + INTERVAL 1 HOUR AS expires_at",
+        f"{CALL}, 't' || i AS token_id, '/read' AS target, {AT} + INTERVAL 2 MINUTE AS used_at",
+        f"{END}, 'revoke' AS kind, {ONE}, {AT} + INTERVAL 3 MINUTE AS revoked_at",
+    ),
 }
 """Records of each shape, as SELECTs from the numbers i below $n."""
 

@@ -40,7 +40,8 @@ rotated AS (
     JOIN known_token t ON t.source = p.source AND t.parent_token_id = p.token_id
         AND t.token_kind = 'refresh' AND t.kind <> 'exchange'
 ),
-target AS (
+-- A revocation has one kind of target: only of a refresh token's family may one be met twice.
+family AS (
     SELECT r.source, r.revocation_event, t.token_id
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.token_id = r.token_id
@@ -51,44 +52,57 @@ target AS (
     SELECT p.source, p.revocation_event, t.token_id
     FROM rotated p
     JOIN known_token t ON t.source = p.source AND t.grant_id = p.grant_id AND t.token_kind = 'access' AND t.kind <> 'exchange'
-    UNION
+),
+target AS (
+    FROM family
+    UNION ALL
     SELECT r.source, r.revocation_event, t.token_id
     FROM ended r
-    JOIN known_token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.kind <> 'exchange'
+    JOIN known_token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
     WHERE r.target_kind = 'grant'
-    UNION
+    UNION ALL
     SELECT r.source, r.revocation_event, t.token_id
     FROM ended r
-    JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind <> 'exchange'
+    JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
         AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
     WHERE r.target_kind = 'client'
-    UNION
+    UNION ALL
     SELECT r.source, r.revocation_event, t.token_id
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.subject_id = r.subject_id AND t.kind <> 'exchange'
-        AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
+        AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL
-    UNION
+    UNION ALL
     SELECT r.source, r.revocation_event, t.token_id
     FROM ended r
-    JOIN known_token t ON t.source = r.source AND t.subject_id = r.subject_id AND t.kind <> 'exchange'
+    JOIN known_token t ON t.source = r.source AND t.subject_id = r.subject_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
         AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
     WHERE r.target_kind = 'subject'
-    UNION
+    UNION ALL
     SELECT r.source, r.revocation_event, t.token_id
     FROM ended r
-    JOIN known_token t ON t.source = r.source AND t.session_id = r.session_id AND t.kind <> 'exchange'
+    JOIN known_token t ON t.source = r.source AND t.session_id = r.session_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
     WHERE r.target_kind = 'session'
-    UNION
+    UNION ALL
     SELECT r.source, r.revocation_event, t.token_id
     FROM ended r
-    JOIN known_token t ON t.source = r.source AND t.kind NOT IN ('exchange', 'credential') AND t.issued_at < r.issued_before
-        AND coalesce(r.client_id, r.subject_id, r.grant_id) IS NOT NULL
-        AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
-        AND (r.client_id IS NULL OR t.client_id = r.client_id)
-        AND (r.subject_id IS NULL OR t.subject_id = r.subject_id)
-        AND (r.grant_id IS NULL OR t.grant_id = r.grant_id)
+    JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind NOT IN ('exchange', 'credential')
+        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
+        AND (r.subject_id IS NULL OR t.subject_id = r.subject_id) AND (r.grant_id IS NULL OR t.grant_id = r.grant_id)
     WHERE r.target_kind = 'policy'
+    UNION ALL
+    SELECT r.source, r.revocation_event, t.token_id
+    FROM ended r
+    JOIN known_token t ON t.source = r.source AND t.subject_id = r.subject_id AND t.kind NOT IN ('exchange', 'credential')
+        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
+        AND (r.grant_id IS NULL OR t.grant_id = r.grant_id)
+    WHERE r.target_kind = 'policy' AND r.client_id IS NULL
+    UNION ALL
+    SELECT r.source, r.revocation_event, t.token_id
+    FROM ended r
+    JOIN known_token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.kind NOT IN ('exchange', 'credential')
+        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
+    WHERE r.target_kind = 'policy' AND r.client_id IS NULL AND r.subject_id IS NULL
 ),
 renewed AS (
     SELECT x.source, x.revocation_event, x.token_id, min(i.issued_at) AS renewed_at

@@ -32,12 +32,17 @@ recent AS (
     FROM named_caller c
     SEMI JOIN (SELECT caller_id FROM usage_row WHERE outcome = 'success' AND used_at >= $since AND used_at < $until) USING (caller_id)
 ),
+-- When each caller called last: it tried nothing that was ended later.
+last_call AS (
+    SELECT caller_id, max(used_at) AS last_used_at FROM usage_row WHERE used_at < $until GROUP BY caller_id
+),
 watched AS (
     SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.resource_server, c.validation, 'token' AS join_key,
            u.before_s AS use_before_s, u.after_s AS use_after_s,
            coalesce(i.before_s, 0) AS issue_before_s
     FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.token_id = v.token_id
+    JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
     LEFT JOIN clock_error i ON i.source = v.source AND i.tenant IS NOT DISTINCT FROM v.tenant AND i.log = 'issuance'
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     WHERE v.revoked_at < $until
@@ -46,6 +51,7 @@ watched AS (
     SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.resource_server, c.validation, c.join_key, u.before_s, u.after_s, 0
     FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
+    JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     WHERE v.token_id IS NULL AND v.revoked_at < $until
       AND (v.revoked_at >= $since
@@ -55,6 +61,7 @@ watched AS (
     FROM ended_access v
     JOIN usage_caller k ON k.source = v.source AND k.session_id = v.session_id
     JOIN named_caller c ON c.caller_id = k.caller_id AND NOT c.token_known
+    JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     WHERE v.revoked_at < $until
 ),
@@ -128,7 +135,7 @@ allowed AS (
     FROM summed s
     JOIN (SELECT DISTINCT ON (source, revocation_event, token_id, grant_id) *,
                  CASE WHEN expires_at IS NOT NULL THEN greatest(0, epoch(expires_at - revoked_at)) END AS life_left_s
-          FROM ended_access ORDER BY source, revocation_event, token_id, grant_id, issued_at) v
+          FROM watched ORDER BY source, revocation_event, token_id, grant_id, issued_at) v
         ON v.source = s.source AND v.revocation_event = s.revocation_event
         AND v.token_id IS NOT DISTINCT FROM s.token_id AND v.grant_id IS NOT DISTINCT FROM s.grant_id
     LEFT JOIN server p ON p.resource_server = s.resource_server

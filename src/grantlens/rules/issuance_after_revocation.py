@@ -54,6 +54,7 @@ WITH RECURSIVE from_grant AS (
 revoked_token AS (
     SELECT c.source, c.revocation_event, c.revoked_at, c.token_id, c.token_kind = 'refresh' OR c.is_target AS begets, c.covered_until
     FROM covered_token c
+    SEMI JOIN token x ON x.source = c.source AND x.parent_token_id = c.token_id
     JOIN effective_revocation r USING (source, revocation_event)
     WHERE c.token_id IS NOT NULL AND (r.target_kind NOT IN ('client', 'subject') OR r.kind = 'revoke')
     UNION
@@ -76,65 +77,78 @@ lineage AS (
 candidate AS (
     SELECT source, revocation_event, token_id, join_key
     FROM from_grant ANTI JOIN lineage USING (source, revocation_event, token_id)
-    UNION
+    UNION ALL
     SELECT source, revocation_event, token_id, 'token' FROM lineage
 ),
-timed AS (
-    SELECT c.source, c.token_id, c.revocation_event, c.join_key, r.tenant, r.revoked_at, r.grant_id AS revoked_grant,
-           {'revoked_at': r.revoked_at, 'event_id': r.revocation_event, 'batch_id': r.batch_id, 'line_no': r.line_no, 'join_key': c.join_key} AS ended,
-           t.tenant AS token_tenant, t.client_id, t.client_name, t.subject_id, t.grant_id, t.scopes, t.issued_at, t.batch_id, t.line_no, t.event_id,
-           t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from AS proven,
-           -- A consent between these the clocks cannot put before the revocation, nor after the token.
-           r.revoked_at - to_microseconds(((k.after_s + r.before_s) * 1000000)::BIGINT) AS fresh_from,
+-- A consent that may have come before a token brings a new grant, also where the provider reuses the id; the last one tells. It brings no
+-- refresh token back to life. Joined on what is equal, one way after the other: there may be as many consents as tokens.
+renewable AS (
+    SELECT t.source, t.token_id, t.tenant, t.client_id, t.subject_id, t.grant_id, t.issued_at,
            t.issued_at + to_microseconds(((k.before_s + k.after_s) * 1000000)::BIGINT) AS fresh_until
+    FROM (SELECT DISTINCT source, token_id FROM from_grant) c
+    JOIN token t USING (source, token_id)
+    JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
+),
+consent AS (
+    SELECT n.source, n.token_id, true AS of_grant, max(i.issued_at) FILTER (i.issued_at <= n.issued_at) AS before_token, max(i.issued_at) AS last_at
+    FROM renewable n JOIN issued i ON i.source = n.source AND i.grant_id = n.grant_id AND i.issued_at <= n.fresh_until
+    WHERE i.kind = 'consent'
+    GROUP BY n.source, n.token_id
+    UNION ALL
+    -- One that names another grant counts only where the revocation names none.
+    SELECT n.source, n.token_id, i.grant_id IS NULL, max(i.issued_at) FILTER (i.issued_at <= n.issued_at), max(i.issued_at)
+    FROM renewable n JOIN issued i ON i.source = n.source AND i.tenant IS NOT DISTINCT FROM n.tenant
+        AND i.client_id = n.client_id AND i.subject_id IS NOT DISTINCT FROM n.subject_id AND i.issued_at <= n.fresh_until
+    WHERE i.kind = 'consent'
+    GROUP BY n.source, n.token_id, i.grant_id IS NULL
+),
+last_consent AS (
+    SELECT source, token_id, max(before_token) FILTER (of_grant) AS before_token, max(last_at) FILTER (of_grant) AS last_at,
+           max(before_token) AS any_before_token, max(last_at) AS any_last_at
+    FROM consent
+    GROUP BY source, token_id
+),
+timed AS (
+    SELECT c.source, c.token_id, r.tenant,
+           {'revoked_at': r.revoked_at, 'event_id': r.revocation_event, 'batch_id': r.batch_id, 'line_no': r.line_no, 'join_key': c.join_key} AS ended,
+           t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from AS proven,
+           -- A consent after this the clocks cannot put before the revocation.
+           r.revoked_at - to_microseconds(((k.after_s + r.before_s) * 1000000)::BIGINT) AS fresh_from,
+           CASE WHEN c.join_key <> 'token' THEN CASE WHEN r.grant_id IS NULL THEN n.any_before_token ELSE n.before_token END END AS before_token,
+           CASE WHEN c.join_key <> 'token' THEN CASE WHEN r.grant_id IS NULL THEN n.any_last_at ELSE n.last_at END END AS last_at
     FROM candidate c
     JOIN effective_revocation r ON r.source = c.source AND r.revocation_event = c.revocation_event
     JOIN token t ON t.source = c.source AND t.token_id = c.token_id
     JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
+    LEFT JOIN last_consent n ON n.source = c.source AND n.token_id = c.token_id
     WHERE t.issued_at >= $since AND t.issued_at < $until
 ),
--- Joined on what is equal, one way after the other: there may be as many consents as tokens.
-consent AS (
-    SELECT t.source, t.token_id, t.revocation_event, i.issued_at > t.revoked_at AND i.issued_at <= t.issued_at AS between_them
-    FROM timed t JOIN issued i ON i.source = t.source AND i.grant_id = t.grant_id
-    WHERE t.join_key <> 'token' AND i.kind = 'consent' AND i.issued_at >= t.fresh_from AND i.issued_at <= t.fresh_until
-    UNION ALL
-    SELECT t.source, t.token_id, t.revocation_event, i.issued_at > t.revoked_at AND i.issued_at <= t.issued_at
-    FROM timed t JOIN issued i ON i.source = t.source AND i.tenant IS NOT DISTINCT FROM t.token_tenant
-        AND i.client_id = t.client_id AND i.subject_id IS NOT DISTINCT FROM t.subject_id
-    WHERE t.join_key <> 'token' AND i.kind = 'consent' AND (i.grant_id IS NULL OR t.revoked_grant IS NULL)
-      AND i.issued_at >= t.fresh_from AND i.issued_at <= t.fresh_until
-),
--- A fresh consent starts a new grant, also where the provider reuses the id. It brings no refresh token back to life.
-renewed AS (
-    SELECT source, token_id, revocation_event, bool_or(between_them) AS fresh FROM consent GROUP BY source, token_id, revocation_event
-),
 judged AS (
-    SELECT t.*, n.token_id IS NOT NULL AS maybe_fresh
-    FROM timed t
-    LEFT JOIN renewed n ON n.source = t.source AND n.token_id = t.token_id AND n.revocation_event = t.revocation_event
-    WHERE NOT coalesce(n.fresh, false)
+    SELECT source, token_id, max(tenant) AS tenant, min(ended) AS ended, bool_or(proven) AS proven,
+           bool_or(proven AND NOT coalesce(last_at >= fresh_from, false)) AS sure
+    FROM timed
+    WHERE NOT coalesce(before_token > ended.revoked_at AND before_token >= fresh_from, false)
+    GROUP BY source, token_id
 )
-SELECT CASE WHEN bool_or(proven AND NOT maybe_fresh) THEN 'violation' ELSE 'indeterminate' END AS verdict,
+SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'critical' AS severity,
-       coalesce(max(client_name), max(client_id), 'An unnamed client') || CASE WHEN bool_or(proven AND NOT maybe_fresh) THEN ' got a new token after the revocation'
-           WHEN bool_or(proven) THEN ' got a new token after the revocation, and may have got a new consent before it'
+       coalesce(t.client_name, t.client_id, 'An unnamed client') || CASE WHEN j.sure THEN ' got a new token after the revocation'
+           WHEN j.proven THEN ' got a new token after the revocation, and may have got a new consent before it'
            ELSE ' got a new token so near the revocation that either may have come first' END AS title,
-       source, max(tenant) AS tenant, max(client_id) AS client_id, max(subject_id) AS subject_id, max(grant_id) AS grant_id, token_id,
-       any_value(scopes) AS scopes,
-       min(revoked_at) AS first_seen, max(issued_at) AS last_seen, 2 AS events,
+       j.source, j.tenant, t.client_id, t.subject_id, t.grant_id, j.token_id, t.scopes,
+       j.ended.revoked_at AS first_seen, t.issued_at AS last_seen, 2 AS events,
        to_json({
-           'revocation_event': min(ended).event_id,
-           'issued_after_s': round((epoch_us(max(issued_at)) - epoch_us(min(revoked_at))) / 1e6, 6),
-           'reason': CASE WHEN bool_or(proven AND NOT maybe_fresh) THEN NULL
-                          WHEN bool_or(proven) THEN 'a consent lies so near that the clocks cannot tell whether it came in between'
+           'revocation_event': j.ended.event_id,
+           'issued_after_s': round((epoch_us(t.issued_at) - epoch_us(j.ended.revoked_at)) / 1e6, 6),
+           'reason': CASE WHEN j.sure THEN NULL
+                          WHEN j.proven THEN 'a consent lies so near that the clocks cannot tell whether it came in between'
                           ELSE 'the issuance and the revocation are closer than the clocks can tell' END}) AS detail,
-       min(ended).join_key AS join_key,
-       [{'seen_at': min(revoked_at), 'batch_id': min(ended).batch_id, 'line_no': min(ended).line_no, 'event_id': min(ended).event_id},
-        {'seen_at': max(issued_at), 'batch_id': max(batch_id), 'line_no': max(line_no), 'event_id': max(event_id)}] AS records,
-       'issuance' AS about_log, min(revoked_at) AS about_from, max(issued_at) AS about_until
-FROM judged
-GROUP BY source, token_id
+       j.ended.join_key,
+       [{'seen_at': j.ended.revoked_at, 'batch_id': j.ended.batch_id, 'line_no': j.ended.line_no, 'event_id': j.ended.event_id},
+        {'seen_at': t.issued_at, 'batch_id': t.batch_id, 'line_no': t.line_no, 'event_id': t.event_id}] AS records,
+       'issuance' AS about_log, j.ended.revoked_at AS about_from, t.issued_at AS about_until
+FROM judged j
+JOIN token t ON t.source = j.source AND t.token_id = j.token_id
 """,
     fires=(
         Example(
