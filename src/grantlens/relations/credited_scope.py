@@ -21,16 +21,21 @@ covering AS (
     FROM question_alternative q
     JOIN met_alternative m ON m.question_id = q.question_id AND m.alt = q.alt
 ),
--- An alternative survives the loss of a scope if each of its parts is covered by another.
+-- An alternative survives the loss of a scope if that is no part of it, or each part is covered by another too.
+part_of AS (
+    SELECT question_id, held_by, alt, bool_and(ways > 1) AS survives
+    FROM covering
+    WHERE held_by IS NOT NULL
+    GROUP BY question_id, held_by, alt
+),
 survival AS (
-    SELECT h.question_id, h.held_by, c.alt, bool_and(c.held_by IS NULL OR c.held_by <> h.held_by OR c.ways > 1) AS survives
-    FROM (SELECT DISTINCT question_id, held_by FROM covering WHERE held_by IS NOT NULL) h
-    JOIN covering c ON c.question_id = h.question_id
-    GROUP BY h.question_id, h.held_by, c.alt
+    SELECT p.question_id, p.held_by, bool_or(p.survives) OR count(*) < any_value(m.alternatives) AS survives
+    FROM part_of p
+    JOIN (SELECT question_id, count(*) AS alternatives FROM met_alternative GROUP BY question_id) m ON m.question_id = p.question_id
+    GROUP BY p.question_id, p.held_by
 )
-SELECT question_id, held_by AS scope_id, NOT bool_or(survives) AS needed, bool_or(survives) AS ambiguous
+SELECT question_id, held_by AS scope_id, NOT survives AS needed, survives AS ambiguous
 FROM survival
-GROUP BY question_id, held_by
 """,
     needs=("question_alternative",),
     windowed=True,

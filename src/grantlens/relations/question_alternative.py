@@ -10,22 +10,22 @@ RELATION = Relation(
     """
 -- A scope means something only inside the catalogue of the operation.
 WITH held AS (
-    SELECT DISTINCT q.question_id, n.scope_id
-    FROM (SELECT question_id, operation_id, unnest(x.scopes) AS scope FROM question JOIN scope_set x USING (set_id)) q
-    JOIN cat_operation o ON o.op_id = q.operation_id
-    JOIN cat_scope_name n ON n.catalogue = o.catalogue AND n.name = lower(q.scope) AND (n.exact IS NULL OR n.exact = q.scope)
+    SELECT DISTINCT x.set_id, n.catalogue, n.scope_id
+    FROM (SELECT set_id, unnest(scopes) AS scope FROM scope_set SEMI JOIN question USING (set_id)) x
+    JOIN cat_scope_name n ON n.name = lower(x.scope) AND (n.exact IS NULL OR n.exact = x.scope)
 ),
 closed AS (
-    SELECT h.question_id, h.scope_id AS held_by, c.implied_scope_id AS scope_id, c.evidence
+    SELECT h.set_id, h.catalogue, h.scope_id AS held_by, c.implied_scope_id AS scope_id, c.evidence
     FROM held h JOIN scope_closure c ON c.scope_id = h.scope_id
 )
 SELECT q.question_id, q.operation_id, r.alt, r.scope_id, c.held_by, c.evidence, r.condition, r.ambiguous_list, r.is_least
 FROM question q
+JOIN cat_operation o ON o.op_id = q.operation_id
 JOIN cat_requirement r ON r.op_id = q.operation_id
     AND (r.principal = 'any'
          OR (coalesce(q.application, true) AND r.principal IN ('application', 'bot'))
          OR (NOT coalesce(q.application, false) AND r.principal IN ('delegated', 'delegated_personal', 'user')))
-LEFT JOIN closed c ON c.question_id = q.question_id AND c.scope_id = r.scope_id
+LEFT JOIN closed c ON c.set_id = q.set_id AND c.catalogue = o.catalogue AND c.scope_id = r.scope_id
 """,
     needs=("question", "scope_set"),
     windowed=True,

@@ -105,14 +105,38 @@ party AS (
 ),
 -- Calls could have been tries where they name neither token nor grant, or a token of which no issuance is known: it may have
 -- another name there, or be older than the log.
+stranger AS (
+    SELECT source, tenant, caller_id, client_id, subject_id, token_id IS NOT NULL AS unknown_token
+    FROM named_caller
+    WHERE grant_id IS NULL AND NOT token_known AND coalesce(client_id, subject_id) IS NOT NULL
+),
+-- What one of them leaves out may be anybody. Joined on what both name, one way after the other.
+alike AS (
+    SELECT p.revocation_event, p.tenant AS ended_tenant, c.*
+    FROM party p JOIN stranger c ON c.source = p.source AND c.client_id = p.client_id AND c.subject_id = p.subject_id
+    UNION ALL
+    SELECT p.revocation_event, p.tenant, c.*
+    FROM (FROM party WHERE any_subject) p JOIN stranger c ON c.source = p.source AND c.client_id = p.client_id
+    UNION ALL
+    SELECT p.revocation_event, p.tenant, c.*
+    FROM party p JOIN (FROM stranger WHERE subject_id IS NULL) c ON c.source = p.source AND c.client_id = p.client_id
+    UNION ALL
+    SELECT p.revocation_event, p.tenant, c.*
+    FROM (FROM party WHERE client_id IS NULL) p JOIN stranger c ON c.source = p.source AND c.subject_id = p.subject_id
+    UNION ALL
+    SELECT p.revocation_event, p.tenant, c.*
+    FROM party p JOIN (FROM stranger WHERE client_id IS NULL) c ON c.source = p.source AND c.subject_id = p.subject_id
+    UNION ALL
+    SELECT p.revocation_event, p.tenant, c.*
+    FROM (FROM party WHERE any_subject) p JOIN (FROM stranger WHERE client_id IS NULL) c ON c.source = p.source
+    UNION ALL
+    SELECT p.revocation_event, p.tenant, c.*
+    FROM (FROM party WHERE client_id IS NULL) p JOIN (FROM stranger WHERE subject_id IS NULL) c ON c.source = p.source
+),
 suspect AS (
-    SELECT p.source, p.revocation_event, c.caller_id, c.token_id IS NOT NULL AS unknown_token
-    FROM party p
-    JOIN named_caller c ON c.source = p.source AND c.grant_id IS NULL AND NOT c.token_known
-        AND coalesce(c.client_id, c.subject_id) IS NOT NULL
-        AND (p.tenant IS NULL OR c.tenant IS NULL OR c.tenant = p.tenant)
-        AND (p.client_id IS NULL OR c.client_id IS NULL OR c.client_id = p.client_id)
-        AND (p.any_subject OR c.subject_id IS NULL OR c.subject_id IS NOT DISTINCT FROM p.subject_id)
+    SELECT source, revocation_event, caller_id, unknown_token
+    FROM alike
+    WHERE ended_tenant IS NULL OR tenant IS NULL OR tenant = ended_tenant
     UNION
     SELECT u.source, u.revocation_event, c.caller_id, c.token_id IS NOT NULL
     FROM untried u
