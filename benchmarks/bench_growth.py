@@ -10,6 +10,7 @@ a quarter of the size and at the whole of it; four times the seconds are linear.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -21,22 +22,7 @@ from benchmarks.machine import machine
 if TYPE_CHECKING:
     from grantlens import Store
 
-CATALOGUE = """
-[catalogue]
-name = "growth"
-
-[[operation]]
-method = "GET"
-path = "/read"
-server = "api.example"
-requires = [["read"]]
-
-[[operation]]
-method = "GET"
-path = "/write"
-server = "api.example"
-requires = [["write"]]
-"""
+OPERATION = '[[operation]]\nmethod = "GET"\npath = "/{name}"\nserver = "api.example"\nrequires = {requires}\n'
 START = "TIMESTAMPTZ '2026-06-01 12:00:00Z'"
 AT = f"{START} + to_seconds(i * (80 * 86400 // $n))"
 """A moment for each i, spread over eighty days whatever the size."""
@@ -75,8 +61,21 @@ SHAPES = {
         f"{CALL}, 't' || i AS token_id, '/read' AS target, {AT} + INTERVAL 2 MINUTE AS used_at",
         f"{END}, 'revoke' AS kind, {ONE}, {AT} + INTERVAL 3 MINUTE AS revoked_at",
     ),
+    "scopes of a grant": (
+        f"{CONSENT}, {ONE}, list('s' || i) AS scopes, {START} AS issued_at",
+        f"{CALL}, {ONE}, '/any' AS target, {AT} AS used_at",
+        f"{CALL}, {ONE}, '/o' || i AS target, {AT} AS used_at",
+    ),
 }
 """Records of each shape, as SELECTs from the numbers i below $n."""
+
+
+def catalogue(size: int) -> str:
+    """Return a catalogue with as many scopes, an operation for each, and one that each of them permits."""
+    needs = {"read": [["read"]], "write": [["write"]], "any": [[f"s{i}"] for i in range(size)]}
+    needs |= {f"o{i}": [[f"s{i}"]] for i in range(size)}
+    operations = [OPERATION.format(name=name, requires=json.dumps(requires)) for name, requires in needs.items()]
+    return "\n".join(['[catalogue]\nname = "growth"\n', *operations])
 
 
 def made(name: str, size: int, folder: Path) -> Store:
@@ -86,7 +85,7 @@ def made(name: str, size: int, folder: Path) -> Store:
     from grantlens import Catalogue
     from grantlens import open as open_store
 
-    (folder / "catalogue.toml").write_text(CATALOGUE, encoding="utf-8")
+    (folder / "catalogue.toml").write_text(catalogue(size), encoding="utf-8")
     records = " UNION ALL BY NAME ".join(f"({sql} FROM range($n) t(i))" for sql in SHAPES[name])
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")

@@ -46,7 +46,13 @@ def test_the_table_states_shares_and_growth(small, capsys):
     assert "case: median" in capsys.readouterr().out
 
 
-SIZES = {"clients": 6000, "grants for everyone": 4000, "revocations of a grant": 1000, "consents and revocations": 1000}
+SIZES = {
+    "clients": 6000,
+    "grants for everyone": 4000,
+    "revocations of a grant": 1000,
+    "consents and revocations": 1000,
+    "scopes of a grant": 2000,
+}
 
 
 @pytest.mark.parametrize("shape", bench_growth.SHAPES)
