@@ -6,7 +6,7 @@ RELATION = Relation(
     "granted_scope",
     "One row for each grant and scope that it held in the window: for how long it could have been used and "
     "seen (exposure), in how many sessions, how often it was used, and how much of the grant's calls a "
-    "catalogue can judge. in_part is true where the usage log shows only some calls: nothing was exposed to it then. join_key "
+    "catalogue can judge. refreshes are those of the grant, and refreshed_by their records. in_part is true where the usage log shows only some calls: nothing was exposed to it then. join_key "
     "is the weakest key by which a call or the issuance came to the grant.",
     """
 WITH holding AS (
@@ -125,8 +125,9 @@ session AS (
     GROUP BY h.source, h.grant_id, h.scope
 ),
 refreshed AS (
-    SELECT source, grant_id, count(*) AS refreshes
-    FROM token
+    SELECT source, grant_id, count(*) AS refreshes, min(issued_at) AS first_refreshed_at, max(issued_at) AS last_refreshed_at,
+           CASE WHEN $every_call THEN list(record) ELSE list_distinct([min(record), max(record)]) END AS refreshed_by
+    FROM (SELECT *, {'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no} AS record FROM token)
     WHERE kind = 'refresh' AND issued_at >= $since AND issued_at < $until AND coalesce(token_kind, 'access') <> 'refresh'
     GROUP BY source, grant_id
 ),
@@ -142,6 +143,7 @@ SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id,
        CASE WHEN m.by_pair OR h.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,
        coalesce(v.in_part, false) AS in_part,
        coalesce(t.sessions, 0) AS sessions, coalesce(f.refreshes, 0) AS refreshes,
+       f.first_refreshed_at, f.last_refreshed_at, coalesce(f.refreshed_by, []) AS refreshed_by,
        coalesce(u.uses, 0) AS uses, coalesce(u.ambiguous_uses, 0) AS ambiguous_uses,
        u.first_used_at, u.last_used_at,
        coalesce(m.calls, 0) + coalesce(y.calls, 0) AS calls,

@@ -52,7 +52,7 @@ _OTHERS = (
 
 RULE = Rule(
     id="PRV-1",
-    version=4,
+    version=5,
     name="unused_scope",
     key=("grant_id", "scope"),
     question="Which granted scopes were never needed, and how sure can we be after this much observation?",
@@ -64,15 +64,10 @@ RULE = Rule(
         Parameter("horizon_days", 90, "days", "The need is asked for this long a future."),
         Parameter("floor_days", 30, "days", "Least exposure before a scope may be called unused."),
         Parameter(
-            "learn_days",
-            7,
-            "days",
-            "Grants watched for less teach nothing: the need of an agent that lives for minutes has no rate per day.",
+            "learn_days", 7, "days", "Grants watched for less teach nothing: what lives for minutes has no daily rate."
         ),
         Parameter("floor_sessions", 60, "sessions", "Or this many sessions."),
-        Parameter(
-            "min_coverage", 0.95, "share", "Least share of the grant's life for which the usage log must be there."
-        ),
+        Parameter("min_coverage", 0.95, "share", "Least share of the grant's life that the usage log must cover."),
         Parameter("min_map", 0.90, "share", "Least share of the grant's calls that a catalogue must know."),
         Parameter("break_even", 0.05, "probability", "Below this probability of need the scope should go."),
     ),
@@ -103,26 +98,32 @@ replacement AS (
     JOIN granted_scope s ON s.source = n.source AND s.grant_id = n.grant_id
     JOIN cat_scope_name m ON m.name = lower(s.scope) AND (m.exact IS NULL OR m.exact = s.scope) AND m.scope_id = n.scope_id
     GROUP BY n.source, n.grant_id, s.scope
+),
+-- A refresh is the use of offline_access.
+judged AS (
+    SELECT *, CASE WHEN is_refresh THEN refreshes ELSE uses END AS times,
+           CASE WHEN is_refresh THEN first_refreshed_at ELSE first_used_at END AS first_use,
+           CASE WHEN is_refresh THEN last_refreshed_at ELSE last_used_at END AS last_use
+    FROM (SELECT *, lower(scope) LIKE '%offline_access' AS is_refresh FROM granted_scope)
 )
 SELECT 'indeterminate' AS verdict, 'medium' AS severity,
        coalesce(g.client_name, g.client_id, 'An unnamed client') AS title,
        g.source, g.tenant, g.client_id, g.subject_id, g.grant_id,
        [g.scope] AS scopes,
-       coalesce(g.first_used_at, g.held_from) AS first_seen, coalesce(g.last_used_at, g.held_until) AS last_seen,
-       g.uses + 1 AS events,
+       coalesce(g.first_use, g.held_from) AS first_seen, coalesce(g.last_use, g.held_until) AS last_seen,
+       g.times + 1 AS events,
        to_json({
            'scope': g.scope,
-           'uses': CASE WHEN lower(g.scope) LIKE '%offline_access' THEN g.refreshes ELSE g.uses END,
+           'uses': g.times,
            'ambiguous_uses': g.ambiguous_uses::BIGINT,
            'exposure_days': g.exposure_days,
-           'first_use_days': CASE WHEN g.first_used_at IS NOT NULL
-               THEN greatest(0, epoch_us(g.first_used_at) - epoch_us(g.held_from)) / 86400e6 END,
+           'first_use_days': CASE WHEN g.first_used_at IS NOT NULL THEN greatest(0, epoch_us(g.first_used_at) - epoch_us(g.held_from)) / 86400e6 END,
            'sessions': g.sessions,
            'coverage_share': coalesce(g.coverage_share, 0),
            'map_share': g.map_share,
            'calls': g.calls::BIGINT,
            'unobservable': CASE
-               WHEN lower(g.scope) LIKE '%offline_access' THEN 'No refresh is in the logs; whether one will be needed cannot be reckoned.'
+               WHEN g.is_refresh THEN 'No refresh is in the logs; whether one will be needed cannot be reckoned.'
                WHEN g.is_protocol THEN 'It authorises no operation, so no call can show its use.'
                WHEN NOT g.known THEN 'No catalogue in the store says what it permits.'
                WHEN NOT g.mappable THEN 'The catalogue names no operation that it permits.'
@@ -135,9 +136,9 @@ SELECT 'indeterminate' AS verdict, 'medium' AS severity,
            'replacement': r.replacement}) AS detail,
        g.join_key,
        g.firsts, g.lasts,
-       [g.opening] AS records,
+       CASE WHEN g.is_refresh THEN list_concat([g.opening], g.refreshed_by) ELSE [g.opening] END AS records,
        'usage' AS about_log, g.held_from AS about_from, g.held_until AS about_until
-FROM granted_scope g
+FROM judged g
 LEFT JOIN exception x ON x.client_id = g.client_id
 LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r.scope = g.scope
 """,
@@ -199,7 +200,7 @@ LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r
                 refreshed("05 09:00", "t2", "rt1", []),
                 *logs_from_to("01 08:00", "31 23:00"),
             ),
-            ({"verdict": "clear", "detail": {"scope": "offline_access", "state": "used", "uses": 1}},),
+            ({"verdict": "clear", "events": 2, "detail": {"scope": "offline_access", "state": "used", "uses": 1}},),
         ),
     ),
     undecidable=(
