@@ -198,9 +198,11 @@ def test_revocations_of_a_log_that_names_no_source_are_told_apart_piece_by_piece
         with Store(":memory:") as store:
             (batch,) = store.load(path, loader=told).batches
             assert (batch["revocation"], batch["duplicates"]) == (1, len(records) - 1)
-            said.append(batch["note"])
+            how, _, more = batch["note"].partition("; ")
+            assert how.startswith("read as told of SHA-256 ")
+            said.append(more)
     assert said == [
-        None,
+        "",
         "1 revocation left out: it has the id of another one, of another tenant or time",
         "2 revocations left out: they have the id of another one, of another tenant or time",
     ]

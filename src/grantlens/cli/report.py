@@ -17,7 +17,8 @@ EXAMPLES = """Examples:
   grantlens report acme.duckdb -o q3.html --since 2026-Q3
   grantlens report acme.duckdb -o new.json --baseline old.json --fail-on high
 
-The ending of FILE chooses the form: .html, .json, .md, .sarif (for code hosts) or .ocsf (NDJSON for SIEMs)."""
+The ending of FILE chooses the form: .html, .json, .md,
+.sarif for code hosts, or .ocsf (NDJSON) for SIEMs."""
 
 WRITERS = {
     ".html": "to_html",
