@@ -21,7 +21,7 @@ def tried(tmp_path, *records, **parameters):
     with gl.open(":memory:") as store:
         store.add(gl.Catalogue.build("toml", tmp_path / "catalogue.toml"))
         assert store.load(log).total("rejected") == 0
-        found = gl.detect.backtest(store.between("2026-07-01", "2026-08-01"), AT, floor_days=10, **parameters)
+        found = gl.detect.backtest(store.between("2026-07-01", "2026-08-01"), AT, **{"floor_days": 10, **parameters})
     return found, next((row for row in found.arrow().to_pylist() if row["client_id"] == "app"), None)
 
 
@@ -48,6 +48,12 @@ def test_what_came_after_is_held_against_the_advice(tmp_path, records, outcome, 
     (removed, *_) = found.summary()
     assert removed["scopes"] == sum(removed[each.replace(" ", "_")] for each in OUTCOMES)
     assert removed[outcome.replace(" ", "_")] >= 1
+
+
+def test_what_is_to_be_watched_longer_is_no_advice_to_try(tmp_path):
+    found, row = tried(tmp_path, floor_days=25, floor_sessions=1000)
+    assert row is None
+    assert {each["action"] for each in found.arrow().to_pylist()} <= {"remove", "replace", "ask"}
 
 
 def test_the_advice_knows_nothing_of_what_comes_after(tmp_path):

@@ -74,9 +74,9 @@ def test_a_finding_keeps_its_id_while_it_grows(document, finding):
 
 
 def test_the_baseline_says_what_is_new(document, finding):
-    before = {"window": {}, "new_findings": [1], "gone": []}
-    events = read(document([finding(0), finding(1)], baseline=before))
-    assert [event["activity_name"] for event in events] == ["Update", "Create"]
+    before = {"window": {}, "new_findings": [1, 2], "worse": [2], "gone": []}
+    events = read(document([finding(0), finding(1), finding(2)], baseline=before))
+    assert [event["activity_name"] for event in events] == ["Update", "Create", "Update"]
 
 
 def test_hostile_names_stay_text(document, finding, nasty):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.framed import Framed
 from grantlens.findings.plain import first_rows
-from grantlens.findings.privileges import UnusedPrivileges
+from grantlens.findings.privileges import UnusedPrivileges, calls_unknown
 from grantlens.visible import markup
 from grantlens.window import Window
 
@@ -30,7 +30,7 @@ class Backtest(Framed):
     learned, tried
         The window that the advice rests on, and that of the calls.
     table
-        One row for each granted scope that the advice would take away (`remove`), narrow (`replace`) or ask about (`ask`):
+        One row for each granted scope that the advice would take away (`remove`), narrow (`replace`) or, where it gave a chance, ask about (`ask`):
         source, client_id, subject_id, grant_id, scope, action, replacement, p_needed, outcome, uses, calls (of the grant,
         afterwards), calls_unknown (of which nobody can say what they needed), reason.
     """
@@ -48,7 +48,8 @@ class Backtest(Framed):
         rows = [
             _tried(row, later.get(_key(row)), after.parameters)
             for row in advice.to_dicts()
-            if row["detail"]["action"] in ("remove", "replace") or row["detail"]["p_needed"] is not None
+            if row["detail"]["action"] in ("remove", "replace")
+            or (row["detail"]["action"] == "ask" and row["detail"]["p_needed"] is not None)
         ]
         rows.sort(
             key=lambda row: (OUTCOMES.index(row["outcome"]), row["action"], *(row[name] or "" for name in _NAMES))
@@ -102,7 +103,7 @@ def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _tried(row: Mapping[str, Any], later: Mapping[str, Any] | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
     detail = row["detail"]
-    unknown = 0 if later is None else later["calls"] - round(later["calls"] * later["map_share"])
+    unknown = 0 if later is None else calls_unknown(later)
     outcome, reason = _outcome(detail, later, unknown, parameters)
     return {
         **{name: row.get(name, detail.get(name)) for name in _NAMES},
@@ -125,8 +126,8 @@ def _outcome(
         return "untested", "The scope was not held, or the usage log was not there to show a use."
     if later["uses"] and detail["action"] != "replace":
         if later["ambiguous_credit"]:
-            return "may be needed", "Calls used it that another scope of the grant permits, too."
-        return "needed", "Calls used it that no other scope of the grant permits."
+            return "may be needed", "It was used, and another scope of the grant permits some of that, too."
+        return "needed", "It was used, for what no other scope of the grant permits."
     if later["uses"] and later["replacement"] != detail["replacement"]:
         return "may be needed", "A call may have needed more than the narrower scope permits."
     if later["state"] == "not_observable":

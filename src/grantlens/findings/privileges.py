@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,11 @@ from grantlens.findings.findings import Findings
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+def calls_unknown(detail: Mapping[str, Any]) -> int:
+    """Return of how many calls of a grant nobody can say what they needed."""
+    return detail["calls"] - round(detail["calls"] * detail["map_share"])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -40,7 +46,7 @@ class UnusedPrivileges(Findings):
             said = detail["scope"] if detail["action"] != "replace" else f"{detail['scope']} -> {detail['replacement']}"
             entry[detail["action"]].append(said)
             entry["calls"] = detail["calls"]
-            entry["calls_unknown"] = detail["calls"] - round(detail["calls"] * detail["map_share"])
+            entry["calls_unknown"] = calls_unknown(detail)
         names = ("source", "client_id", "subject_id", "grant_id")
         lists = [(name, pyarrow.list_(pyarrow.string())) for name in ("keep", "remove", "replace", "ask", "wait")]
         schema = pyarrow.schema(

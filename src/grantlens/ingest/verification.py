@@ -76,20 +76,24 @@ def _other_rows(engine: Engine) -> Iterator[str]:
 
 def _become(path: str, earlier: list[dict[str, Any]]) -> str:
     """Say what became of the earlier versions of a file: a log that only grew still begins with them."""
-    if all(_begins_with(path, version) for version in earlier):
+    if _begins_with(path, earlier):
         are = "the earlier version is" if len(earlier) == 1 else f"the {len(earlier)} earlier versions are"
         return f"it grew, and {are} its beginning, unchanged."
     were = "an earlier version was" if len(earlier) == 1 else f"{len(earlier)} earlier versions were"
     return f"{were} replaced by a later load: evidence of it is no longer in the file."
 
 
-def _begins_with(path: str, version: dict[str, Any]) -> bool:
-    digest, left = hashlib.sha256(), version["bytes"]
+def _begins_with(path: str, versions: list[dict[str, Any]]) -> bool:
+    """True if a file begins with each of its versions; it is read once, however many there are."""
+    digest, read = hashlib.sha256(), 0
     with open(path, "rb") as file:
-        while left and (piece := file.read(min(left, 1 << 20))):
-            digest.update(piece)
-            left -= len(piece)
-    return not left and digest.hexdigest() == version["sha256"]
+        for version in sorted(versions, key=lambda each: each["bytes"]):
+            while read < version["bytes"] and (piece := file.read(min(version["bytes"] - read, 1 << 20))):
+                digest.update(piece)
+                read += len(piece)
+            if read != version["bytes"] or digest.hexdigest() != version["sha256"]:
+                return False
+    return True
 
 
 def _difference(path: str, size: int, sha256: str) -> str | None:

@@ -30,8 +30,8 @@ _NEW, _SUPPRESSED = (1, "New"), (3, "Suppressed")
 def review_ocsf(document: dict[str, Any]) -> str:
     """Return the open findings of a review as NDJSON, nothing where there is none; what is clear is left out.
 
-    A finding keeps its `finding_info.uid` from review to review. With a baseline, one that was there before, and is no worse, is
-    an update; none is closed, for a finding that is gone may lie before the period. What the register explains is suppressed.
+    A finding keeps its `finding_info.uid` from review to review. With a baseline, one that was there before is an update, also
+    where it is worse now; none is closed, for a finding that is gone may lie before the period. What the register explains is suppressed.
     What is undecided is no alert, and each piece of its evidence says "Insufficient Data".
 
     Parameters
@@ -41,7 +41,7 @@ def review_ocsf(document: dict[str, Any]) -> str:
     """
     rules = {rule["id"]: rule for rule in document["rules"]}
     before = document["baseline"]
-    fresh = None if before is None else set(before["new_findings"])
+    fresh = None if before is None else {*before["new_findings"]} - {*before["worse"]}
     return "".join(
         line(_event(document, finding, rules[finding["rule"]], _CREATE if fresh is None or index in fresh else _UPDATE))
         + "\n"
