@@ -183,14 +183,12 @@ class Mapper:
 
     def _stage(self, staged: Staging, answers: Answers) -> pa.Table | None:
         """Stage a log, reject the rows that do not fit, and return the others; None if there are none."""
-        table = f"staged_{staged.log}"
-        self._run(f"CREATE OR REPLACE TEMP TABLE {table} AS {staged.sql}")
-        if staged.accounted:
-            self._run(
-                f"DELETE FROM {table} WHERE line_no IN (SELECT s.line_no FROM {table} s JOIN chunk_line l USING (line_no) "
-                "WHERE strlen(rtrim(l.line, chr(13) || chr(10))) IS DISTINCT FROM s.accounted)"
-            )
-        rows = answers.fitting(self._engine.arrow(f"FROM {table}"))
+        whole = (
+            " SEMI JOIN chunk_line l ON l.line_no = s.line_no AND strlen(rtrim(l.line, chr(13) || chr(10))) = s.accounted"
+            if staged.accounted
+            else ""
+        )
+        rows = answers.fitting(self._engine.arrow(f"FROM ({staged.sql}) s{whole}", self._parameters))
         if not len(rows):
             return None
         rows = named(self._engine, rows, text=self._loader.text)
