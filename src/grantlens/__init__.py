@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from grantlens import detect
     from grantlens.access_review import Review, review  # type: ignore[no-redef]
+    from grantlens.access_review.grants import grants
     from grantlens.case import Case
     from grantlens.catalogue.model import Catalogue
     from grantlens.charts.chart import offline
@@ -36,6 +37,7 @@ __all__ = [
     "Store",
     "Window",
     "detect",
+    "grants",
     "mapping",
     "offline",
     "open",
@@ -53,6 +55,7 @@ _HOMES = {
     "Servers": "grantlens.register.server",
     "Store": "grantlens.store",
     "Window": "grantlens.window",
+    "grants": "grantlens.access_review.grants",
     "mapping": "grantlens.loaders.mapped",
     "offline": "grantlens.charts.chart",
     "open": "grantlens.store",

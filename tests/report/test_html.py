@@ -311,3 +311,20 @@ def test_charts_are_whole_pictures_with_words(hostile):
         root = ElementTree.fromstring(base64.b64decode(picture, validate=True))
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         assert len(words) > 40
+
+
+def test_no_call_seen_is_told_apart_from_none_that_could_be_seen(document):
+    grant = document()["grants"][1]
+
+    def cell(**seen):
+        text = review_page(document(grants=[grant | seen]))
+        row = text[text.index("Each grant") :]
+        return re.findall(r'<td class="n">(.*?)</td>', row[: row.index("</tbody>")])[1]
+
+    assert "not<br>observable" in cell()
+    assert cell(use="none seen", watched=0.9876).startswith("0<br>")
+    assert "in 98.8 % of its time" in cell(use="none seen", watched=0.9876)
+    assert "others may be of it" in cell(use="possible", watched=0.9)
+    assert cell(use="seen", watched=0.9, calls=3) == "3"
+    client = document()["clients"][0] | {"calls": 0, "use": "not observable"}
+    assert "not observable" in review_markdown(document(clients=[client]))

@@ -3,6 +3,7 @@
 The room is not called `review`, since a module of that name would take the place of the function `grantlens.review`.
 """
 
+from grantlens.access_review.grants import Grants
 from grantlens.access_review.review import Review, review
 
-__all__ = ["Review", "review"]
+__all__ = ["Grants", "Review", "review"]

@@ -15,10 +15,11 @@ from grantlens import detect
 from grantlens.access_review import (
     answers,
     blind_spot,
+    clients,
     coverage,
+    grants,
     limitations,
     manifest,
-    population,
     privileges,
     revocations,
 )
@@ -35,10 +36,7 @@ if TYPE_CHECKING:
     from grantlens.findings import Findings
     from grantlens.store import Store
 
-RELATIONS = (
-    "used_pair", "named_caller", "caller_segment", "operation_class", "grant_state", "token", "issued",
-    "effective_revocation", "covered_token", "revoked_use", "judged_question",
-)  # fmt: skip
+RELATIONS = (*grants.RELATIONS, "caller_segment", "covered_token", "revoked_use", "judged_question")
 """What the sections of a review read beside the findings."""
 
 
@@ -190,9 +188,9 @@ def _document(
     values = {**view.window.parameters(), "now": view.now}
     rows = [row for part in found for row in part.to_dicts()]
     rules = [_rule(part) for part in found]
-    engine.execute(population.GRANT_USE, values)
-    try:
+    with grants.with_use(engine, values):
         revoked = revocations.revocations(engine, values, rows)
+        held = grants.rows(engine, values)
         document: dict[str, Any] = {
             "schema": REVIEW_SCHEMA,
             "made_by": manifest.made_by(engine),
@@ -209,8 +207,8 @@ def _document(
             "attribution": coverage.attribution(engine),
             "rules": rules,
             "findings": rows,
-            "clients": population.clients(engine, values, rows),
-            "grants": population.grants(engine, values),
+            "clients": clients.clients(engine, values, rows, held),
+            "grants": held,
             "revocations": revoked,
             "lag": revocations.lag(engine, values, revoked),
             "privileges": privileges.summary(rows, rules),
@@ -220,8 +218,6 @@ def _document(
             "baseline": None,
             "reproduce": {"command": _command(view, parameters, before is not None), **manifest.basis(engine)},
         }
-    finally:
-        engine.execute("DROP TABLE IF EXISTS temp.review_grant")
     document["summary"] = _summary(document)
     if before is not None:
         document["baseline"] = former.compare(rows, before, document)

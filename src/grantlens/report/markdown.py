@@ -139,7 +139,7 @@ def _clients(document: dict[str, Any], limits: outline.Limits) -> list[str]:
             plain(r["purpose"]) if r["purpose"] else "**no purpose**" if registered else "unknown",
             number(r["grants"]),
             number(r["live"]),
-            number(r["calls"]),
+            "not observable" if r["use"] == "not observable" else number(r["calls"]),
             day(r["last_used_at"]),
         ]
         for r in document["clients"][: limits.clients]

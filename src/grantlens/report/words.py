@@ -29,6 +29,12 @@ WORDS = (
     ),
     ("Calls", "Every logged call of the period, refused and failed ones too, unless it says: that succeeded."),
     (
+        "Calls of a grant",
+        "Those that succeeded and lead to it by a key. 0 in a share of its time: a log of all calls was held for so long and shows "
+        "none. Others may be of it: they name neither the grant nor a token of which an issuance is known. Not observable: no log "
+        "held could have shown any.",
+    ),
+    (
         "Live",
         "The logs held show no end of a grant up to the end of the period. An end that is in no log is not known.",
     ),

@@ -1,0 +1,72 @@
+"""Clients: what each held and did in the window, with owner and purpose of the register."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from grantlens.access_review.ask import ask
+from grantlens.access_review.grants import USES
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+_CLIENTS = """
+WITH held AS (
+    SELECT client_id, max(client_name) AS client_name, count(*) AS grants,
+           count(*) FILTER (closed_at IS NULL OR closed_at > least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ)) AS live
+    FROM review_grant
+    WHERE client_id IS NOT NULL AND (closed_at IS NULL OR closed_at > $since)
+    GROUP BY client_id
+),
+called AS (
+    SELECT c.client_id, max(c.client_name) AS client_name, sum(p.events)::BIGINT AS calls,
+           max(p.last_used_at) AS last_used_at
+    FROM used_pair p JOIN named_caller c USING (caller_id)
+    WHERE c.client_id IS NOT NULL
+    GROUP BY c.client_id
+),
+asked AS (
+    SELECT client_id, max(client_name) AS client_name, bool_or(subject_kind = 'agent' OR len(actor_chain) > 0) AS acts
+    FROM issuance
+    WHERE client_id IS NOT NULL AND issued_at >= $since AND issued_at < $until
+    GROUP BY client_id
+)
+SELECT client_id, coalesce(r.name, h.client_name, a.client_name, c.client_name) AS name,
+       coalesce(h.client_name, a.client_name, c.client_name) AS logged_name,
+       coalesce(r.kind, CASE WHEN a.acts THEN 'agent' END) AS kind, r.client_id IS NOT NULL AS registered,
+       nullif(trim(r.owner), '') AS owner, nullif(trim(r.purpose), '') AS purpose, r.status, r.registered_at,
+       coalesce(h.grants, 0) AS grants, coalesce(h.live, 0) AS live, coalesce(c.calls, 0) AS calls, c.last_used_at
+FROM held h
+FULL JOIN called c USING (client_id)
+FULL JOIN asked a USING (client_id)
+LEFT JOIN register r USING (client_id)
+ORDER BY (nullif(trim(r.owner), '') IS NOT NULL), coalesce(h.live, 0) > 0 DESC, coalesce(c.calls, 0) DESC, client_id
+"""
+
+
+def clients(
+    engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]], grants: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return each client seen in the window, those without an owner first; reads `review_grant`.
+
+    Parameters
+    ----------
+    engine, values
+        Where to ask, and the window.
+    findings
+        Of the review: violations are counted.
+    grants
+        The grants of the window: what could be seen of their use tells how no call of a client is to be read.
+    """
+    violations = Counter(finding["client_id"] for finding in findings if finding["verdict"] == "violation")
+    uses: dict[str, set[str]] = {}
+    for grant in grants:
+        uses.setdefault(grant["client_id"], set()).add(grant["use"])
+
+    def use(row: dict[str, Any]) -> str | None:
+        return "seen" if row["calls"] else next((use for use in USES if use in uses.get(row["client_id"], ())), None)
+
+    rows = ask(engine, _CLIENTS, values)
+    return [{**row, "use": use(row), "violations": violations[row["client_id"]]} for row in rows]

@@ -1,0 +1,273 @@
+"""Grants: each that was alive in the window, and whether its use was, or could have been, seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from grantlens import relations
+from grantlens.access_review.ask import ask
+from grantlens.detect import view_asked
+from grantlens.findings.framed import Framed
+from grantlens.findings.plain import first_rows
+from grantlens.visible import markup
+from grantlens.window import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from grantlens.engine.duckdb import Engine
+    from grantlens.store import Store
+    from grantlens.view import View
+
+_USE = """
+CREATE OR REPLACE TEMP TABLE review_grant AS
+WITH state AS (
+    SELECT source, min(tenant) AS tenant, grant_id, opened_at, min(client_id) AS client_id,
+           min(client_name) AS client_name,
+           min(subject_id) AS subject_id, min(subject_name) AS subject_name, min(subject_kind) AS subject_kind,
+           min(ended_at) AS ended_at, min(ended_by) AS ended_by, bool_or(by_consent) AS by_consent,
+           max(valid_until) AS valid_until,
+           arg_max(scopes, valid_from) FILTER (valid_from < $until) AS scopes
+    FROM grant_state
+    GROUP BY source, grant_id, opened_at
+),
+placed AS (
+    SELECT *, lead(opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER (PARTITION BY source,
+           grant_id ORDER BY opened_at) AS reopened_at
+    FROM state
+),
+token_of AS (
+    SELECT p.source, p.grant_id, p.opened_at, count(*) AS tokens,
+           count(*) FILTER (t.expires_at IS NULL) AS endless, max(t.expires_at) AS last_expiry
+    FROM placed p
+    JOIN token t ON t.source = p.source AND t.grant_id = p.grant_id
+        AND t.issued_at >= p.opened_at AND t.issued_at < p.reopened_at AND t.issued_at < $until
+    GROUP BY ALL
+),
+called AS (
+    SELECT c.source, p.grant_id, p.first_used_at, p.last_used_at, p.events,
+           coalesce(k.writes AND (k.sensitive OR k.destroys), false) AS grave
+    FROM used_pair p
+    JOIN named_caller c ON c.caller_id = p.caller_id
+    LEFT JOIN operation_class k ON k.operation_id = p.operation_id
+    WHERE p.outcome = 'success'
+),
+use_of AS (
+    SELECT p.source, p.grant_id, p.opened_at, sum(c.events)::BIGINT AS calls,
+           coalesce(sum(c.events) FILTER (c.grave), 0)::BIGINT AS grave_calls,
+           min(c.first_used_at) AS first_used_at, max(c.last_used_at) AS last_used_at
+    FROM placed p
+    JOIN called c ON c.source = p.source AND c.grant_id = p.grant_id
+        AND c.first_used_at >= p.opened_at AND c.first_used_at < p.reopened_at
+    GROUP BY ALL
+)
+SELECT p.* EXCLUDE (valid_until, reopened_at),
+       -- Access ends by revocation, by the date on the grant, or - without a standing consent - with the last token.
+       CASE WHEN p.ended_at IS NOT NULL THEN p.ended_at
+            WHEN NOT isinf(p.valid_until) THEN p.valid_until
+            WHEN NOT p.by_consent AND t.endless = 0 THEN t.last_expiry END AS closed_at,
+       coalesce(t.tokens, 0) AS tokens, coalesce(u.calls, 0) AS calls, coalesce(u.grave_calls, 0) AS grave_calls,
+       u.first_used_at, u.last_used_at
+FROM placed p
+LEFT JOIN token_of t USING (source, grant_id, opened_at)
+LEFT JOIN use_of u USING (source, grant_id, opened_at)
+WHERE p.opened_at < $until
+"""
+"""Each stretch of life of each grant, with its use; sections of a review read it as `review_grant`."""
+
+_GRANTS = """
+WITH consent AS (
+    SELECT g.source, g.grant_id, g.opened_at, arg_min(i.consent_kind, i.issued_at) AS consent_kind,
+           arg_min(i.consent_actor, i.issued_at) AS consent_actor
+    FROM review_grant g
+    JOIN issued i ON i.source = g.source AND i.grant_id = g.grant_id AND i.kind = 'consent'
+        AND i.issued_at >= g.opened_at AND (g.ended_at IS NULL OR i.issued_at <= g.ended_at)
+    GROUP BY ALL
+),
+life AS (
+    SELECT source, tenant, grant_id, opened_at, coalesce(closed_at, 'infinity'::TIMESTAMPTZ) AS closed_at,
+           greatest(opened_at, $since::TIMESTAMPTZ) AS seen_from,
+           least(coalesce(closed_at, $until::TIMESTAMPTZ), $until::TIMESTAMPTZ, $now::TIMESTAMPTZ) AS seen_until
+    FROM review_grant
+),
+watched AS (
+    SELECT l.source, l.grant_id, l.opened_at,
+           sum(greatest(0, epoch_us(least(c.covered_until, l.seen_until)) - epoch_us(greatest(c.covered_from, l.seen_from)))) AS watched_us
+    FROM life l
+    JOIN covered_time c ON c.source = l.source AND c.log = 'usage' AND NOT c.in_part AND c.tenant IS NOT DISTINCT FROM l.tenant
+    GROUP BY ALL
+),
+-- What a person's own grant did not permit was done with the one for everyone.
+everyones AS (
+    SELECT l.source, l.grant_id, l.opened_at, sum(e.events)::BIGINT AS calls,
+           min(e.first_used_at) AS first_used_at, max(e.last_used_at) AS last_used_at
+    FROM life l
+    JOIN everyones_use e ON e.source = l.source AND e.grant_id = l.grant_id
+        AND e.first_used_at >= l.opened_at AND e.first_used_at < l.closed_at
+    GROUP BY ALL
+),
+-- Calls that lead to no grant may be of any that their client and subject hold.
+uncredited AS (
+    SELECT y.party_no, min(p.first_used_at) AS first_used_at, max(p.last_used_at) AS last_used_at
+    FROM used_pair p
+    JOIN caller_party y USING (caller_id)
+    WHERE p.grant_id IS NULL AND p.outcome = 'success'
+    GROUP BY y.party_no
+),
+open_calls AS (
+    SELECT DISTINCT l.source, l.grant_id, l.opened_at
+    FROM uncredited u
+    JOIN possible_grant p USING (party_no)
+    JOIN life l ON l.source = p.source AND l.grant_id = p.grant_id AND u.first_used_at < l.closed_at AND u.last_used_at >= l.opened_at
+)
+SELECT g.source, g.tenant, g.grant_id, g.client_id, g.client_name, g.subject_id, g.subject_kind::VARCHAR AS subject_kind,
+       r.owner, r.purpose, g.scopes, g.opened_at,
+       c.consent_kind::VARCHAR AS consent_kind, c.consent_actor, g.by_consent AS standing, g.tokens::BIGINT AS tokens,
+       g.calls + coalesce(e.calls, 0) AS calls,
+       least(g.first_used_at, e.first_used_at) AS first_used_at, greatest(g.last_used_at, e.last_used_at) AS last_used_at,
+       CASE WHEN g.calls + coalesce(e.calls, 0) > 0 THEN 'seen' WHEN o.grant_id IS NOT NULL THEN 'possible'
+            WHEN w.watched_us > 0 THEN 'none seen' ELSE 'not observable' END AS use,
+       CASE WHEN l.seen_until > l.seen_from
+            THEN coalesce(w.watched_us, 0) / (epoch_us(l.seen_until) - epoch_us(l.seen_from)) END AS watched,
+       CASE WHEN g.closed_at <= least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) THEN 'ended' ELSE 'live' END AS state,
+       CASE WHEN g.closed_at <= least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) THEN g.closed_at END AS ended_at,
+       CASE WHEN g.closed_at > least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) OR g.closed_at IS NULL THEN NULL
+            WHEN g.ended_at IS NOT NULL THEN
+                CASE v.kind WHEN 'disable' THEN 'disabled' ELSE 'revoked' END || coalesce(' by ' || v.initiator, '')
+            WHEN g.by_consent THEN 'expired'
+            ELSE 'last token expired' END AS ended_how,
+       g.ended_by
+FROM review_grant g
+JOIN life l USING (source, grant_id, opened_at)
+LEFT JOIN consent c USING (source, grant_id, opened_at)
+LEFT JOIN watched w USING (source, grant_id, opened_at)
+LEFT JOIN everyones e USING (source, grant_id, opened_at)
+LEFT JOIN open_calls o USING (source, grant_id, opened_at)
+LEFT JOIN (SELECT DISTINCT ON (source, revocation_event) source, revocation_event, kind, initiator
+           FROM effective_revocation ORDER BY source, revocation_event, revoked_at) v
+    ON v.source = g.source AND v.revocation_event = g.ended_by
+LEFT JOIN register r ON r.client_id = g.client_id
+WHERE g.closed_at IS NULL OR g.closed_at > $since
+ORDER BY (r.owner IS NOT NULL), state DESC, g.calls DESC, g.source, g.client_id, g.subject_id, g.grant_id, g.opened_at
+"""
+
+RELATIONS = (
+    "used_pair", "named_caller", "operation_class", "grant_state", "token", "issued", "effective_revocation", "covered_time", "everyones_use",
+    "caller_party", "possible_grant",
+)  # fmt: skip
+"""What the list of grants reads."""
+
+USES = {
+    "seen": "a call that succeeded was made with it",
+    "possible": "calls that name neither it nor a token of which an issuance is known may be of it",
+    "none seen": "no call was made with it in the time for which a log of all calls was held",
+    "not observable": "no log held could have shown its calls",
+}
+"""What `use` of a grant says."""
+
+_SHOWN = (
+    *("client_id", "subject_id", "owner", "scopes", "state", "opened_at", "ended_at", "use", "calls", "last_used_at"),
+    "watched",
+)
+"""Columns that a notebook cell shows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grants(Framed):
+    """The grants that were alive at some moment of a window.
+
+    Parameters
+    ----------
+    window
+        The window.
+    now
+        The instant taken as the present.
+    table
+        One row for each stretch of life of a grant, those without an owner first: source, tenant, grant_id, client_id, client_name,
+        subject_id, subject_kind, owner and purpose (of the register), scopes (the last of the window; NULL where no record names
+        any), opened_at, consent_kind and consent_actor (of the first consent), standing (a consent holds it, not tokens alone),
+        tokens, calls (that succeeded; one that only a grant for everyone permitted counts for that and for the person's own),
+        first_used_at, last_used_at, use (seen, possible, none seen or not observable), watched (for which share of its time in the
+        window a log of all calls was held), state (live where the logs show no end, or ended), ended_at, ended_how, ended_by
+        (event of the revocation).
+    """
+
+    window: Window
+    now: datetime
+    table: pa.Table
+
+    def __repr__(self) -> str:
+        states, uses = (Counter(self.table[name].to_pylist()) for name in ("state", "use"))
+        told = ", ".join(f"{use} of {uses[use]:,}" for use in USES if uses[use])
+        found = f"Grants alive in {self.window}: {states['live']:,} live at its end, {states['ended']:,} ended"
+        return f"{found}; use {told}." if told else f"{found}."
+
+    def _repr_html_(self) -> str:
+        return f"<p>{markup(repr(self))}</p>{first_rows(self.table, _SHOWN)}"
+
+
+def grants(
+    target: Store | View,
+    since: str | datetime | None = None,
+    until: str | datetime | None = None,
+    now: str | datetime | None = None,
+) -> Grants:
+    """Which access is there: who holds it, for whom, since when, and was it used?
+
+    The list that an access review begins with, from what was issued, used and revoked. A grant of which no use was seen is told
+    apart from one whose use no log held could have shown.
+
+    Parameters
+    ----------
+    target
+        A store, or `store.between(...)`.
+    since, until, now
+        The window of a store that comes without one: all that the logs cover, up to `now`, if left out.
+
+    Returns
+    -------
+    Grants
+        A table with one row for each grant that was alive in the window.
+
+    Raises
+    ------
+    WindowError
+        If a window is given for what has one already.
+    StoreError
+        If the target is neither a store nor a view of one.
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> with gl.open(":memory:") as store:
+    ...     gl.grants(store.between("2026-07-01", "2026-10-01"))
+    Grants alive in 2026-07-01 to 2026-10-01: 0 live at its end, 0 ended.
+    """
+    view = view_asked(target, since, until, now)
+    engine = view.store.engine
+    values = {**view.window.parameters(), "now": view.now}
+    with (
+        relations.worked_out(engine, RELATIONS, {**view.window.parameters(), "every_call": False}),
+        with_use(engine, values),
+    ):
+        return Grants(view.window, view.now, engine.arrow(_GRANTS, values))
+
+
+@contextmanager
+def with_use(engine: Engine, values: Mapping[str, Any]) -> Iterator[None]:
+    """Keep each stretch of life of each grant, with its use, as `review_grant` inside the block; reads `RELATIONS`."""
+    engine.execute(_USE, values)
+    try:
+        yield
+    finally:
+        engine.execute("DROP TABLE IF EXISTS temp.review_grant")
+
+
+def rows(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the grants as JSON can hold them; reads `review_grant`."""
+    return ask(engine, _GRANTS, values)

@@ -1,0 +1,83 @@
+"""`grantlens grants`: which access is there, and was it used?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from grantlens.cli.message import say
+from grantlens.cli.opening import existing
+from grantlens.cli.output import write_records
+from grantlens.cli.parameters import FormatChoice, Now, Since, StorePath, Until
+from grantlens.cli.present import present, tell_present
+
+EXAMPLES = """Examples:
+  grantlens grants acme.duckdb --live
+  grantlens grants acme.duckdb --since 2026-Q3 --format csv > review.csv"""
+
+COLUMNS = (
+    "client_id",
+    "subject_id",
+    "owner",
+    "scopes",
+    "opened_at",
+    "state",
+    "ended_at",
+    "calls",
+    "last_used_at",
+    "use",
+    "watched",
+)
+
+
+def grants(
+    store: StorePath,
+    /,
+    *,
+    since: Since = None,
+    until: Until = None,
+    now: Now = None,
+    live: Annotated[bool, Parameter(help="Leave out what had ended.")] = False,
+    format: FormatChoice = "table",
+) -> int:
+    """List the grants of a window: who holds access, for whom, since when, and was it used?
+
+    `use` is seen, none seen (in the share `watched` of its time), possible where calls that name no grant may be of
+    it, or not observable: no log held could have shown any. Scopes are the last of the window.
+    """
+    from grantlens.access_review import grants as asked
+    from grantlens.findings.plain import plain_rows
+    from grantlens.view import view_of
+
+    instant = present(now)
+    with existing(store) as opened:
+        view = view_of(opened, since, until, instant)
+        tell_present(now, instant)
+        found = asked.grants(view)
+    rows = [row for row in plain_rows(found.table) if row["state"] == "live" or not live]
+    kind = "live grant" if live else "grant"
+    told = rows if format != "table" else [row | {"watched": _silent_for(row)} for row in rows]
+    write_records(told, format, columns=COLUMNS, empty=f"No {kind} is in the logs held from {view.window}.")
+    if rows and format == "table":
+        say(_counted(rows))
+    return 0
+
+
+def _silent_for(row: dict[str, Any]) -> str | None:
+    """Say in which share of its time nothing was seen of a grant: beside calls that were seen it says little."""
+    from grantlens.report.formats import share
+
+    return share(row["watched"]) if row["use"] == "none seen" else None
+
+
+def _counted(rows: list[dict[str, Any]]) -> str:
+    """Say what the table holds: of a long one the last screen is what a person sees."""
+    from grantlens.access_review.grants import USES
+    from grantlens.report.formats import plural
+
+    uses = Counter(row["use"] for row in rows)
+    return (
+        f"{plural(len(rows), 'grant')}; use " + ", ".join(f"{use} of {uses[use]:,}" for use in USES if uses[use]) + "."
+    )

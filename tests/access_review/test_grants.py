@@ -1,0 +1,167 @@
+"""What a list of grants says of their use: a grant whose use no log could have shown is not one that nobody used."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import grantlens as gl
+from grantlens.loaders import loaders
+from grantlens.rules.example import BYSTANDER, IN_PART, consent, moment, revoked, token, use
+
+JULY = ("2026-07-01", "2026-07-31")
+
+
+def heartbeat(first, last):
+    """Return calls of a bystander, one a hour: they keep the log going."""
+    return [
+        use(
+            f"{hour // 24 + 1:02} {hour % 24:02}:00",
+            "GET /v1/status",
+            None,
+            "jobs.example",
+            client_id=BYSTANDER,
+            subject_id=None,
+        )
+        for hour in range(first, last + 1)
+    ]
+
+
+def rows_of(store, window=JULY, now=None):
+    return {row["grant_id"]: row for row in gl.grants(store.between(*window, now=now)).arrow().to_pylist()}
+
+
+def seen(row):
+    return row["use"], row["calls"], row["watched"]
+
+
+def test_a_grant_with_calls_says_when_they_were(world):
+    store = world(
+        consent("02 00:00", ["mail.read"]), token("02 00:00", "t1", ["mail.read"], "02 12:00"),
+        use("02 01:00", "GET /v1/messages/7"), use("02 02:00", "GET /v1/messages/8"), use("02 03:00", "GET /v1/messages/9", status=403),
+    )  # fmt: skip
+    row = rows_of(store)["g1"]
+    assert (row["use"], row["calls"]) == ("seen", 2)  # what was refused is no use
+    assert row["first_used_at"] == datetime(2026, 7, 2, 1, tzinfo=UTC)
+    assert row["last_used_at"] == datetime(2026, 7, 2, 2, tzinfo=UTC)
+    assert (row["state"], row["standing"], row["tokens"], row["scopes"]) == ("live", True, 1, ["mail.read"])
+
+
+def test_silence_counts_only_while_the_log_of_calls_was_there(world):
+    # The log of calls ends on 21 July, 00:00; the grant stands from 1 July to the end of the window, 31 July.
+    store = world(consent("01 00:00", ["mail.read"]), *heartbeat(0, 480))
+    use_, calls, watched = seen(rows_of(store)["g1"])
+    assert (use_, calls) == ("none seen", 0)
+    assert watched == pytest.approx(20 / 30)
+    assert "none seen of 1" in repr(gl.grants(store.between(*JULY)))
+
+
+def test_the_time_of_a_grant_ends_with_it(world):
+    store = world(
+        consent("11 00:00", ["mail.read"]), revoked("12 00:00", "grant"), *heartbeat(240, 480),
+        consent("19 00:00", ["mail.read"], "g2", client_id="other"),
+    )  # fmt: skip
+    rows = rows_of(store)
+    assert seen(rows["g1"]) == ("none seen", 0, 1)
+    assert (rows["g1"]["state"], rows["g1"]["ended_how"]) == ("ended", "revoked by admin")
+    assert rows["g2"]["watched"] == pytest.approx(2 / 12)
+
+
+def test_the_present_ends_what_could_be_watched(world):
+    store = world(consent("01 00:00", ["mail.read"]), *heartbeat(0, 240))
+    assert rows_of(store, now="2026-07-16")["g1"]["watched"] == pytest.approx(10 / 15)
+
+
+@pytest.mark.parametrize("calls", [(), tuple(heartbeat(0, 480))], ids=["no log of calls", "a log of some calls"])
+def test_no_log_that_could_show_it_is_not_no_use(tmp_path, calls):
+    log = tmp_path / "log.ndjson"
+    log.write_text("".join(map(_line, [consent("02 00:00", ["mail.read"]), *calls])))
+    with gl.open(":memory:") as store:
+        store.load(log, loader=replace(loaders()["native"], name="declared", dialect=None, **IN_PART))
+        row = rows_of(store)["g1"]
+    assert (row["use"], row["calls"]) == ("not observable", 0)
+    assert not row["watched"]
+
+
+def test_calls_that_name_no_grant_may_be_of_any_of_the_client(world):
+    store = world(
+        consent("02 00:00", ["mail.read"]), consent("02 00:00", ["files.read"], "g2"),
+        consent("02 00:00", ["mail.read"], "g3", subject_id="bob"), consent("02 00:00", ["mail.read"], "g4", client_id="other"),
+        use("03 01:00", "GET /v1/messages/7", "unheard-of"), *heartbeat(24, 480),
+    )  # fmt: skip
+    told = {grant: row["use"] for grant, row in rows_of(store).items()}
+    assert told == {"g1": "possible", "g2": "possible", "g3": "none seen", "g4": "none seen"}
+
+
+def test_calls_before_a_grant_and_after_it_are_not_of_it(world):
+    store = world(
+        use("02 01:00", "GET /v1/messages/7", "unheard-of"), consent("03 00:00", ["mail.read"]), consent("03 00:00", ["mail.send"], "g2"),
+        revoked("04 00:00", "grant"), revoked("04 00:00", "grant", event_id="r2", grant_id="g2"), *heartbeat(24, 480),
+    )  # fmt: skip
+    assert {row["use"] for row in rows_of(store).values()} == {"none seen"}
+    assert {row["watched"] for row in rows_of(store).values()} == {1}
+
+
+def test_what_only_a_grant_for_everyone_permitted_is_its_use(world):
+    store = world(
+        consent("02 00:00", ["mail.read"]),
+        consent("02 00:00", ["mail.send"], "g9", subject_id=None, consent_kind="admin"),
+        token("02 01:00", "t1", None, "02 12:00"),
+        use("02 02:00", "POST /v1/messages", "t1"), *heartbeat(24, 48),
+    )  # fmt: skip
+    rows = rows_of(store)
+    assert {grant: row["use"] for grant, row in rows.items()} == {"g1": "seen", "g9": "seen"}
+
+
+def test_a_review_and_the_list_agree(world):
+    store = world(
+        consent("01 00:00", ["mail.read"]),
+        consent("01 00:00", ["mail.read"], "g2", client_id="other"),
+        *heartbeat(0, 480),
+    )
+    document = gl.review(store.between(*JULY)).to_dict()
+    told = gl.grants(store.between(*JULY)).arrow().to_pylist()
+    assert [{name: row[name] for name in ("grant_id", "use", "watched", "calls", "state")} for row in document["grants"]] == [
+        {name: row[name] for name in ("grant_id", "use", "watched", "calls", "state")} for row in told
+    ]  # fmt: skip
+    assert {row["client_id"]: row["use"] for row in document["clients"]} == {
+        "app": "none seen", "other": "none seen", BYSTANDER: "seen",
+    }  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=8, deadline=None)
+@given(
+    opened=st.integers(1, 400), lasts=st.none() | st.integers(1, 400),
+    stretches=st.lists(st.tuples(st.integers(0, 500), st.integers(12, 100)), min_size=1, max_size=3),
+)  # fmt: skip
+def test_the_share_watched_is_what_an_minute_by_minute_count_gives(world, opened, lasts, stretches):
+    """Ask for each minute whether the grant lived and the log was there."""
+    store = world(
+        consent(_at(opened), ["mail.read"]),
+        *([] if lasts is None else [revoked(_at(opened + lasts), "grant")]),
+        *{str(row): row for begin, length in stretches for row in heartbeat(begin, min(begin + length, 700))}.values(),
+    )
+    covered = [
+        (row["covered_from"], row["covered_until"])
+        for row in store.sql("FROM coverage").to_pylist()
+        if row["log"] == "usage" and not row["is_gap"]
+    ]
+    end = opened + lasts if lasts is not None else 720
+    minutes = [
+        datetime.fromisoformat(moment("01 00:00")).timestamp() + 60 * m for m in range(opened * 60, min(end, 720) * 60)
+    ]
+    held = sum(any(a.timestamp() <= m < b.timestamp() for a, b in covered) for m in minutes)
+    row = rows_of(store)["g1"]
+    assert row["watched"] == pytest.approx(held / len(minutes), abs=2 / len(minutes))
+    assert row["use"] == ("none seen" if row["watched"] else "not observable")
+
+
+def _at(hour):
+    return f"{hour // 24 + 1:02} {hour % 24:02}:00"
+
+
+def _line(record):
+    return json.dumps(record) + "\n"
