@@ -238,4 +238,4 @@ def test_the_facade(empty):
 
 
 def test_completion_shows_the_questions():
-    assert dir(detect) == ["backtest", "out_of_scope", "revocation_lag", "run", "unused_privileges"]
+    assert dir(detect) == ["backtest", "out_of_scope", "revocation_lag", "run", "smallest_scopes", "unused_privileges"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens import relations
 from grantlens.errors import RuleError, StoreError, WindowError
-from grantlens.findings import Backtest, Findings, RevocationLag, UnusedPrivileges
+from grantlens.findings import Backtest, Findings, RevocationLag, SmallestScopes, UnusedPrivileges, smallest
 from grantlens.findings.frame import gather
 from grantlens.findings.intervals import NEEDS, calls_after, intervals
 from grantlens.findings.pointers import relations_of
@@ -25,7 +25,7 @@ from grantlens.window import Window, format_time, parse_time
 if TYPE_CHECKING:
     from grantlens.store import Store
 
-__all__ = ["backtest", "out_of_scope", "revocation_lag", "run", "unused_privileges"]
+__all__ = ["backtest", "out_of_scope", "revocation_lag", "run", "smallest_scopes", "unused_privileges"]
 
 
 def __dir__() -> list[str]:
@@ -186,6 +186,29 @@ def backtest(view: Store | View, at: str | datetime, **parameters: Any) -> Backt
     before, after = Window(seen.window.since, moment), Window(moment, seen.window.until)
     advice = unused_privileges(View(seen.store, before, moment), **parameters, horizon_days=after.days)
     return Backtest.of(advice, unused_privileges(View(seen.store, after, after.until), **parameters))
+
+
+def smallest_scopes(view: Store | View) -> SmallestScopes:
+    """What is the smallest scope set that would have been enough for each client, beside what it held?
+
+    The answer is exact set cover over the calls seen: a scope costs by its risk first, then by how many operations it opens.
+
+    Parameters
+    ----------
+    view
+        `store.between(...)`, or a store for all that its logs cover.
+
+    Examples
+    --------
+    >>> import grantlens as gl
+    >>> with gl.open(":memory:") as store:
+    ...     gl.detect.smallest_scopes(store.between("2026-07-01", "2026-10-01"))
+    Smallest scope sets 2026-07-01 to 2026-10-01: of 0 clients 0 held more than their calls needed.
+    """
+    seen = view_asked(view)
+    engine = seen.store.engine
+    with relations.worked_out(engine, smallest.NEEDS, {**seen.window.parameters(), "every_call": False}):
+        return smallest.smallest_scopes(engine, seen.window)
 
 
 def revocation_lag(view: Store | View, **parameters: Any) -> RevocationLag:

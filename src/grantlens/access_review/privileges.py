@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from grantlens.findings import smallest
 from grantlens.rules import find
 from grantlens.rules.rule import SEVERITIES
-from grantlens.window import format_time
+from grantlens.window import Window, format_time
 
 if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
     from grantlens.view import View
 
 ACTIONS = ("remove", "replace", "ask", "wait", "keep")
@@ -91,6 +93,16 @@ def summary(findings: list[dict[str, Any]], rules: list[dict[str, Any]]) -> dict
         if judged
         else (rule and rule["why_empty"]) or "No grant with named scopes was alive in the logs held for this period.",
     }
+
+
+def enough(engine: Engine, window: Window) -> dict[str, Any]:
+    """Return for each client that held more than its calls needed the smallest scope set that would have permitted them."""
+    found = smallest.smallest_scopes(engine, window)
+    rows = [row for row in found.table.to_pylist() if row["opens_enough"] < row["opens_held"]]
+    rows.sort(
+        key=lambda row: (row["opens_enough"] - row["opens_held"], row["source"], row["tenant"] or "", row["client_id"])
+    )
+    return {"said": repr(found), "clients": rows}
 
 
 def tried(view: View, parameters: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -27,6 +27,7 @@ from grantlens.access_review import (
     baseline as former,
 )
 from grantlens.errors import NO_ROOM, GrantlensError, RuleError
+from grantlens.findings import smallest
 from grantlens.report.encode import REVIEW_SCHEMA, to_json
 from grantlens.rules.rule import SEVERITIES
 from grantlens.view import View
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from grantlens.findings import Findings
     from grantlens.store import Store
 
-RELATIONS = (*grants.RELATIONS, "caller_segment", "covered_token", "revoked_use", "judged_question")
+RELATIONS = (*grants.RELATIONS, *smallest.NEEDS, "caller_segment", "covered_token", "revoked_use")
 """What the sections of a review read beside the findings."""
 
 
@@ -213,6 +214,7 @@ def _document(
             "lag": revocations.lag(engine, values, revoked),
             "privileges": privileges.summary(rows, rules),
             "proposals": privileges.proposals(rows),
+            "enough": privileges.enough(engine, view.window),
             "blind_spot": blind_spot.blind_spot(engine, values),
             "limitations": [],
             "baseline": None,

@@ -4,6 +4,7 @@ from grantlens.findings.backtest import Backtest
 from grantlens.findings.findings import Findings
 from grantlens.findings.lag import RevocationLag
 from grantlens.findings.privileges import UnusedPrivileges
+from grantlens.findings.smallest import SmallestScopes
 from grantlens.findings.tally import Tally
 
-__all__ = ["Backtest", "Findings", "RevocationLag", "Tally", "UnusedPrivileges"]
+__all__ = ["Backtest", "Findings", "RevocationLag", "SmallestScopes", "Tally", "UnusedPrivileges"]

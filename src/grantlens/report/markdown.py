@@ -206,7 +206,26 @@ def _proposals(document: dict[str, Any], limits: outline.Limits) -> list[str]:
         *([plain(tried["said"]), ""] if (tried := document["privileges"].get("tried")) else []),
         *table(["Proposal", "Client", "Scope", "Grants", "Uses", "Chance of need", "Instead"], rows),
         *_more(rows, document["proposals"]),
+        *_enough(document, limits),
     ]
+
+
+def _enough(document: dict[str, Any], limits: outline.Limits) -> list[str]:
+    clients = document["enough"]["clients"]
+    rows = [
+        [
+            code(r["client_id"]),
+            ", ".join(code(s) for s in r["held"] if s not in r["not_judged"]),
+            ", ".join(code(s) for s in r["enough"]) or "–",
+            f"{number(r['opens_held'])} → {number(r['opens_enough'])}",
+            number(r["calls_unknown"]),
+        ]
+        for r in clients[: limits.clients]
+    ]
+    if not clients:
+        return []
+    head = ["Client", "Held", "Enough for every call seen", "Operations that each opens", "Calls nobody can judge"]
+    return ["### What would have been enough", "", *table(head, rows), *_more(rows, clients)]
 
 
 def _blind_spot(document: dict[str, Any]) -> list[str]:
