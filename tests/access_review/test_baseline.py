@@ -107,6 +107,20 @@ def test_a_log_is_gone_with_its_tenant(then, now, lost):
     assert [each["tenant"] for each in change["lost_logs"]] == lost
 
 
+@pytest.mark.parametrize(("tenant", "now"), [("a", "not covered"), ("b", "not found"), (None, "not covered")])
+def test_the_lost_log_of_one_tenant_hides_nothing_of_another(tenant, now):
+    former = before(row(1, tenant=tenant)) | {
+        "coverage": [*review(tenant="a")["coverage"], *review(tenant="b")["coverage"]]
+    }
+    (gone,) = compare([], former, review(tenant="b"))["gone"]
+    assert (gone["tenant"], gone["now"]) == (tenant, now)
+
+
+def test_what_two_tenants_share_in_name_is_two_findings():
+    change = compare([row(1, tenant="a"), row(1, tenant="b")], before(row(1, tenant="a")))
+    assert (change["new_findings"], change["still_found"], change["gone"]) == ([1], 1, [])
+
+
 def test_what_is_clear_now_was_found():
     change = compare([row(1, verdict="clear")], before(row(1), row(2)) | review(), review())
     assert [gone["now"] for gone in change["gone"]] == ["clear", "not found"]

@@ -46,7 +46,7 @@ def test_the_document_is_plain(result, document):
 
 def test_every_finding_has_exactly_the_keys_of_the_contract(document):
     keys = {
-        "rule", "rule_version", "verdict", "severity", "explained_by", "title", "source", "client_id", "subject_id",
+        "rule", "rule_version", "verdict", "severity", "explained_by", "title", "source", "tenant", "client_id", "subject_id",
         "grant_id", "token_id", "resource_server", "operation", "scopes", "first_seen", "last_seen", "events", "detail",
         "join_key",
         "coverage", "evidence",

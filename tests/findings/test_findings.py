@@ -15,6 +15,7 @@ from grantlens.case import Case
 from grantlens.errors import RuleError
 from grantlens.findings.records import read_records
 from grantlens.rules import registry
+from grantlens.rules.example import CATALOGUE, consent, logs_from_to, use
 
 KEYS = [
     "rule",
@@ -24,6 +25,7 @@ KEYS = [
     "explained_by",
     "title",
     "source",
+    "tenant",
     "client_id",
     "subject_id",
     "grant_id",
@@ -254,3 +256,24 @@ def test_a_cell_names_server_and_token_leaves_out_what_is_empty_and_counts_in_wo
     assert "<th>token_id</th><th>resource_server</th>" in cell
     assert "<th>operation</th>" not in cell
     assert repr(used.only("clear")).endswith(": nothing found")
+
+
+def test_a_finding_says_whose_tenant_it_is_of(tmp_path):
+    rows = [
+        record | {"tenant": tenant, "event_id": f"{tenant}{number}", "grant_id": f"g-{tenant}"}
+        for tenant in ("north", "south")
+        for number, record in enumerate(
+            (
+                consent("01 08:00", ["mail.read"]),
+                use("02 09:00", "POST /v1/messages", None),
+                *logs_from_to("01 08:00", "31 23:00"),
+            )
+        )
+    ]
+    (tmp_path / "catalogue.toml").write_text(CATALOGUE)
+    (tmp_path / "log.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with gl.open(":memory:") as store:
+        store.add(gl.Catalogue.build("toml", tmp_path / "catalogue.toml"))
+        store.load(tmp_path / "log.ndjson")
+        found = gl.detect.out_of_scope(store).only("violation").to_dicts()
+    assert {(row["tenant"], row["grant_id"]) for row in found} == {("north", "g-north"), ("south", "g-south")}

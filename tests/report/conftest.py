@@ -15,6 +15,7 @@ def make_finding(number=0, **changes):
         "explained_by": None,
         "title": f"mail-copilot called POST /v1/send without a scope for it ({number})",
         "source": "native",
+        "tenant": "acme",
         "client_id": f"client-{number % 37}",
         "subject_id": f"user-{number % 11}",
         "grant_id": f"g-{number}",

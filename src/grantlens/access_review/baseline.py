@@ -89,10 +89,12 @@ def compare(
         else:
             still += 1
     lost = _lost(before, document or {})
-    unseen = {row["source"] for row in lost}
     gone = [
-        {name: finding[name] for name in ("rule", "verdict", "severity", "title", "source", "client_id", "last_seen")}
-        | {"now": current.get(place) or ("not covered" if finding["source"] in unseen else "not found")}
+        {
+            name: finding.get(name)
+            for name in ("rule", "verdict", "severity", "title", "source", "tenant", "client_id", "last_seen")
+        }
+        | {"now": current.get(place) or ("not covered" if _is_unseen(finding, lost) else "not found")}
         for place, finding in former.items()
         if current.get(place) != "open"
     ]
@@ -106,6 +108,14 @@ def compare(
         "lost_logs": lost if document else [],
         "otherwise_made": [] if document is None else _otherwise_made(before, document),
     }
+
+
+def _is_unseen(finding: Mapping[str, Any], lost: list[dict[str, Any]]) -> bool:
+    """Tell whether a log of its source is lost that was its tenant's, or may have been."""
+    tenant = finding.get("tenant")
+    return any(
+        row["source"] == finding["source"] and (tenant is None or row["tenant"] in (None, tenant)) for row in lost
+    )
 
 
 def _lost(before: Mapping[str, Any], document: Mapping[str, Any]) -> list[dict[str, Any]]:

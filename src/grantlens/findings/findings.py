@@ -44,7 +44,7 @@ class Findings(Framed):
     parameters
         The rule's parameters, as used.
     table
-        One row a finding: rule, rule_version, verdict, severity, explained_by, title, source, client_id, subject_id,
+        One row a finding: rule, rule_version, verdict, severity, explained_by, title, source, tenant, client_id, subject_id,
         grant_id, token_id, resource_server, operation, scopes, first_seen, last_seen, events, detail (JSON),
         join_key, coverage (from, until, share), evidence (file, sha256, line, event_id).
     sql

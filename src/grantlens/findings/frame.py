@@ -95,7 +95,7 @@ rested AS (
 SELECT rule, rule_version,
        -- Where no log covers what the verdict rests on, not even in part, there is no verdict.
        CASE WHEN verdict = 'violation' AND about_log IS NOT NULL AND NOT held THEN 'indeterminate' ELSE verdict END AS verdict,
-       severity, explained_by, title, source, client_id, subject_id, grant_id, token_id, resource_server, operation,
+       severity, explained_by, title, source, tenant, client_id, subject_id, grant_id, token_id, resource_server, operation,
        coalesce(scopes, []) AS scopes, first_seen, last_seen, coalesce(events, 0) AS events, detail, join_key,
        {'from': coalesce(about_from, first_seen), 'until': coalesce(about_until, last_seen), 'share': share} AS coverage,
        coalesce(evidence, []) AS evidence

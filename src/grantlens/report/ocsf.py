@@ -75,10 +75,11 @@ def _event(
         "status": status[1],
         "is_alert": finding["verdict"] == "violation" and not explained,
         "message": title,
-        "metadata": {
+        "metadata": _stated({
             "version": VERSION,
             "product": {"name": "grantlens", "vendor_name": "grantlens", "version": document["made_by"]["grantlens"]},
-        },
+            "tenant_uid": finding["tenant"],
+        }),
         "finding_info": _stated({
             "uid": fingerprint(finding),
             "title": title,

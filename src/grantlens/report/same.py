@@ -14,7 +14,12 @@ def key(finding: Mapping[str, Any]) -> tuple:
     """Return what is equal for two findings that are the same one, see `Rule.key`."""
     rule = registry().get(finding["rule"])
     names = rule.key if rule else ("title",)  # of a rule that another version had
-    return (finding["rule"], finding["source"], *(finding.get(name, finding["detail"].get(name)) for name in names))
+    return (
+        finding["rule"],
+        finding["source"],
+        finding.get("tenant"),
+        *(finding.get(name, finding["detail"].get(name)) for name in names),
+    )
 
 
 def fingerprint(finding: Mapping[str, Any]) -> str:

@@ -105,7 +105,7 @@ def _result(
         "properties": {
             name: finding[name]
             for name in (
-                "title", "verdict", "severity", "explained_by", "source", "client_id", "subject_id", "grant_id",
+                "title", "verdict", "severity", "explained_by", "source", "tenant", "client_id", "subject_id", "grant_id",
                 "resource_server", "operation", "first_seen", "last_seen", "events",
             )
         },
