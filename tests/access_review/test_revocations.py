@@ -74,7 +74,7 @@ def test_effective_does_not_speak_for_tokens_that_nobody_tried(world):
     two = (token("01 08:02", "t2", ["mail.read"]), revoked("10 12:00:00", "grant"))
     rows = (*(row for row in HELD if row["log"] != "revocation"), *two, *REFUSED)
     (row,) = gl.review(world(*rows).between("2026-07-01", "2026-08-01")).document["revocations"]
-    assert row["answer"] == "yes, by 2026-07-10 12:01:00 UTC (of 2 live tokens 1 was tried)"
+    assert row["answer"] == "yes, by 2026-07-10 12:01:00 UTC (of 2 tokens not known to have expired 1 was tried)"
 
 
 @pytest.mark.parametrize(

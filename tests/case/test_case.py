@@ -86,7 +86,7 @@ def test_a_revocation_without_effect_says_until_when(sample_store, native):
 
 def test_a_revocation_that_nobody_tried_is_not_demonstrated_and_says_what_was_looked_at(sample_store):
     answer = gl.Case(sample_store, client="guest-list").answers()["Was it effective?"]
-    assert answer.startswith("not demonstrated: no call afterwards is in the logs held")
+    assert answer.startswith("not demonstrated: no call with it afterwards is in the logs held")
     assert "the usage log of native between" in answer
     assert "coverage" in answer
 

@@ -77,3 +77,18 @@ def test_a_log_that_one_of_two_sources_lacks_is_missed(store_of):
     answers = gl.Case(store_of(*native, *okta), client="app").answers()
     assert "; no usage log of okta is held; " in answers[UNKNOWN]
     assert answers[USED].endswith("of the case's time); no usage log of okta is held.")
+
+
+def test_a_log_of_which_one_file_shows_all_and_another_a_part_is_named_once():
+    full = {
+        "name": "salesforce",
+        "log": "usage",
+        "from": "2026-07-10T08:00:00Z",
+        "until": "2026-07-10T12:00:00Z",
+        "share": 1.0,
+        "in_part": False,
+    }
+    facts = {"coverage": [full, full | {"in_part": True}], "sources": [{"name": "salesforce"}]}
+    assert scope(facts, "usage").count("the usage log of salesforce") == 1
+    assert "in part" not in scope(facts, "usage")
+    assert not any("left out" in line for line in outside(facts))

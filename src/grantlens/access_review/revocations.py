@@ -87,7 +87,7 @@ def answer(row: Mapping[str, Any]) -> str:
     --------
     >>> row = {"effective": "yes", "by_at": "2026-07-01T10:05:00Z", "cases": 2, "ended_cases": 1}
     >>> answer({**row, "tokens_to_try": 8, "tokens_tried": 1})
-    'yes, by 2026-07-01 10:05:00 UTC (in 1 of 2 places where it was tried; of 8 live tokens 1 was tried)'
+    'yes, by 2026-07-01 10:05:00 UTC (in 1 of 2 places where it was tried; of 8 tokens not known to have expired 1 was tried)'
     """
     if row["effective"] == "yes":
         said = []
@@ -96,7 +96,7 @@ def answer(row: Mapping[str, Any]) -> str:
         if row["tokens_tried"] < row["tokens_to_try"]:
             tried = row["tokens_tried"] or "none"
             said.append(
-                f"of {plural(row['tokens_to_try'], 'live token')} {tried} {'was' if tried in (1, 'none') else 'were'} tried"
+                f"of {plural(row['tokens_to_try'], 'token')} not known to have expired {tried} {'was' if tried in (1, 'none') else 'were'} tried"
             )
         return f"yes, by {when(row['by_at'])} UTC" + (f" ({'; '.join(said)})" if said else "")
     if row["effective"] == "no":
@@ -107,9 +107,11 @@ def answer(row: Mapping[str, Any]) -> str:
         return "not demonstrated: the last success is too close to the revocation to tell which came first, and no refusal followed"
     if row["cases"]:
         return "not demonstrated: what was tried afterwards neither succeeded nor was refused because of the token"
+    if not row["anything_alive"] and not row["target_id"] and row["target_kind"] != "policy":
+        return f"not demonstrated: the log does not say which {row['target_kind']} it ended"
     if not row["anything_alive"]:
         return "not demonstrated: nothing that was known to be alive was covered by it"
-    return "not demonstrated: no call afterwards is in the logs held"
+    return "not demonstrated: no call with it afterwards is in the logs held"
 
 
 def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:

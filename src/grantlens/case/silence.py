@@ -11,7 +11,7 @@ from grantlens.schema import LOGS
 
 def scope(facts: dict[str, Any], log: str) -> str:
     """Return where and when nothing was seen, how much of the case's time the log is there, and of whom it is missing."""
-    rows = [row for row in facts["coverage"] if row["log"] == log]
+    rows = [row for row in facts["coverage"] if row["log"] == log and not _told_in_full(facts, row)]
     if not rows:
         return f"in these logs, but no {log} log is held, so that means nothing"
     held = [
@@ -37,10 +37,18 @@ def outside(facts: dict[str, Any]) -> list[str]:
     if thin:
         time = f"{_second(facts['since'])} to {_second(facts['until'])} UTC"
         lines.append(f"what happened outside the logs: of the case's time, {time}, {listed(thin)}")
-    partial = [f"the {_log(row)}" for row in facts["coverage"] if row["in_part"]]
+    partial = [f"the {_log(row)}" for row in facts["coverage"] if row["in_part"] and not _told_in_full(facts, row)]
     if partial:
         lines.append(f"what is left out of {listed(partial)}: only some of what happened is there")
     return lines
+
+
+def _told_in_full(facts: dict[str, Any], row: dict[str, Any]) -> bool:
+    """Tell whether a part of a log adds nothing to say, as another file of the same log shows it in full."""
+    return row["in_part"] and any(
+        not other["in_part"] and (other["name"], other["log"]) == (row["name"], row["log"])
+        for other in facts["coverage"]
+    )
 
 
 def _missing(facts: dict[str, Any], log: str) -> list[str]:
