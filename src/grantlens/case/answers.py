@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from grantlens.case import effect
 from grantlens.case.asked import Asked
 from grantlens.case.listing import FEW, listed
 from grantlens.case.silence import outside, scope
@@ -89,7 +90,7 @@ def answer_all(about: Asked, facts: dict[str, Any]) -> Answers:
 def _consent(facts: dict[str, Any]) -> Answer:
     rows, issued = facts["consents"], facts["issued"]
     if rows:
-        parts = [_moment(facts, row, "consented_at") + _consented(row) for row in rows[:FEW]]
+        parts = [effect.moment(facts, row, "consented_at") + _consented(row) for row in rows[:FEW]]
         if len(rows) > FEW:
             parts.append(f"and {plural(len(rows) - FEW, 'more consent')}")
         text = f"{'; '.join(parts)}. {_came(issued)}"
@@ -98,26 +99,45 @@ def _consent(facts: dict[str, Any]) -> Answer:
         text = f"{tokens} at {when(issued['first_issued_at'])} UTC; no grant is named."
     else:
         text = f"No issuance is recorded {scope(facts, 'issuance')}."
-    return Answer("Who consented to what, and when?", text, tuple(rows), ("issuance",))
+    return Answer("Who consented to what, and when?", text + _keys(facts), (*rows, *facts["keys_made"]), ("issuance",))
+
+
+def _keys(facts: dict[str, Any]) -> str:
+    """Return who made which keys: a key is access without anybody's consent."""
+    rows = facts["keys_made"]
+    made = [
+        f"{row['token_id']} at {when(row['made_at'])} UTC by {row['consent_actor'] or 'somebody the log does not name'}"
+        for row in rows[:FEW]
+    ]
+    made += [f"{len(rows) - FEW} more"] if len(rows) > FEW else []
+    return f" {'Key' if len(rows) == 1 else 'Keys'} made: {'; '.join(made)}." if made else ""
 
 
 def _consented(row: dict[str, Any]) -> str:
     """Return one consent with its own scopes and actor; what another one gave is no part of it."""
     scopes = "scopes that the log does not name" if row["scopes"] is None else listed(row["scopes"]) or "no scope"
-    client = row["client_id"] or "an unnamed client"
+    client = _called(row["client_id"], row["client_name"]) or "an unnamed client"
     if row["kind"] is None:
         return f"no consent is logged; first token, for {client}; its tokens held {scopes} (grant {row['grant_id']})"
     own = row["consent_kind"] == "user"
-    who = row["consent_actor"] or (own and row["subject_id"]) or "somebody the log does not name"
+    actor = row["consent_actor"] or (row["subject_id"] if own else None)
+    who = (
+        _called(actor, row["subject_name"] if actor == row["subject_id"] else None) or "somebody the log does not name"
+    )
     how = f" ({row['consent_kind']} consent)" if row["consent_kind"] else ""
     subject = "everyone" if row["for_everyone"] else row["subject_id"]
-    whose = "" if own or subject in (None, who, client) else f" on behalf of {subject}"
+    whose = "" if own or subject in (None, actor, row["client_id"]) else f" on behalf of {subject}"
     more = row["times"] - 1
     again = (
         f", and {'again' if more == 1 else f'{number(more)} times again, last'} {when(row['last_consented_at'])} UTC"
     )
     verb = "consented" if row["kind"] == "consent" else "changed"
     return f"{verb} by {who}{how}, for {client}{whose}, to {scopes} (grant {row['grant_id']}){again if more else ''}"
+
+
+def _called(id: str | None, name: str | None) -> str | None:
+    """Return an id with the name that the log gives it."""
+    return f"{name} ({id})" if id and name and name != id else id
 
 
 def _came(issued: dict[str, Any]) -> str:
@@ -158,10 +178,16 @@ def _use(facts: dict[str, Any]) -> Answer:
     else:
         text = (
             f"First success {when(used['first_success_at'])} UTC, last {when(used['last_success_at'])} UTC: "
-            f"{plural(used['successes'], 'successful call')}, {number(used['denied'])} refused, "
+            f"{plural(used['successes'], 'successful call')}, {number(used['denied'])} refused{_for_token(used)}, "
             f"{number(used['errors'])} failed."
         )
     return Answer("When was it first and last used?", text, (used,), ("usage",))
+
+
+def _for_token(used: dict[str, Any]) -> str:
+    if not used["denied_token"]:
+        return ""
+    return f" ({number(used['denied_token'])} because of the token, the first at {when(used['first_denied_token_at'])} UTC)"
 
 
 def _data(facts: dict[str, Any]) -> Answer:
@@ -192,7 +218,18 @@ def _data(facts: dict[str, Any]) -> Answer:
         if used["resources"]
         else " The log names no objects."
     )
-    return Answer("What data was touched, and how much?", f"{top}{more}.{objects}{amount}", tuple(rows), ("usage",))
+    text = f"{top}{more}.{objects}{amount}{_refused(rows)}"
+    return Answer("What data was touched, and how much?", text, tuple(rows), ("usage",))
+
+
+def _refused(rows: list[dict[str, Any]]) -> str:
+    """Return what was tried in vain: whoever looks around meets refusals."""
+    refused = sorted((row for row in rows if row["denied"]), key=lambda row: -row["denied"])
+    top = [
+        f"{row['operation']} at {row['resource_server'] or 'a server not named'} ({plural(row['denied'], 'call')})"
+        for row in refused
+    ]
+    return f" Refused: {listed(top)}." if top else ""
 
 
 def _places(facts: dict[str, Any]) -> Answer:
@@ -219,77 +256,51 @@ def _places(facts: dict[str, Any]) -> Answer:
 
 
 def _downstream(facts: dict[str, Any]) -> Answer:
-    rows = facts["children"]
+    rows, given = facts["children"], facts["handed_on"]
+    text = " ".join(filter(None, (_children(rows), _handed_on(given))))
     if not rows:
-        text = f"No token made from it by exchange is recorded {scope(facts, 'issuance')}."
-    else:
-        clients = sorted({row["client_id"] or "an unnamed client" for row in rows})
-        calls = sum(row["calls"] for row in rows)
-        text = (
-            f"{plural(len(rows), 'token')} by exchange, for {listed(clients)}; "
-            f"{plural(calls, 'successful call')} with them. "
-            "No revocation of its own tokens covers these."
+        text = f"{text} No token made from it for others is recorded {scope(facts, 'issuance')}.".lstrip()
+    return Answer("Was anything minted downstream?", text, (*rows, *given), ("issuance", "usage"))
+
+
+def _children(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return ""
+    clients = sorted({row["client_id"] or "an unnamed client" for row in rows})
+    calls = sum(row["calls"] for row in rows)
+    last = max((row["last_used_at"] for row in rows if row["calls"]), default=None)
+    ended = [row["revoked_at"] for row in rows if row["revoked_at"]]
+    own = f" Of them {plural(len(ended), 'was', 'were')} revoked, the first at {when(min(ended))} UTC." if ended else ""
+    return (
+        f"{plural(len(rows), 'token')} made from it for {listed(clients)}; {plural(calls, 'successful call')} with them"
+        f"{f', the last at {when(last)} UTC' if last else ''}. No revocation of its own tokens covers these.{own}"
+    )
+
+
+def _handed_on(rows: list[dict[str, Any]]) -> str:
+    said = [
+        f"{_called(row['client_id'], row['client_name']) or 'an unnamed client'} got "
+        + (
+            "a key"
+            if row["kind"] == "credential"
+            else listed(row["scopes"] or []) or "access that the log does not name"
         )
-    return Answer("Was anything minted downstream?", text, tuple(rows), ("issuance", "usage"))
+        + (f" for {row['subject_id']}" if row["subject_id"] else "")
+        + f" at {when(row['given_at'])} UTC"
+        for row in rows[:FEW]
+    ]
+    said += [f"and {len(rows) - FEW} more"] if len(rows) > FEW else []
+    return f"It gave access to others: {'; '.join(said)}." if said else ""
 
 
 def _revoked(facts: dict[str, Any]) -> Answer:
-    rows, other = facts["revocations"], facts["other_revocations"]
-    parts = [
-        f"{_moment(facts, row, 'revoked_at')}{row['target_kind']} {row['target_id'] or ''} by "
-        f"{row['actor_id'] or row['initiator'] or 'somebody the log does not name'}"
-        + (f" ({row['reason']})" if row["reason"] else "")
-        + _lead_time(row)
-        for row in rows[:FEW]
-    ]
-    if len(rows) > FEW:
-        parts.append(f"and {plural(len(rows) - FEW, 'more revocation')}")
-    text = (
-        "; ".join(parts) + "."
-        if parts
-        else f"No revocation that took anything of it away is recorded {scope(facts, 'revocation')}."
-    )
-    failed = sum(row["outcome"] != "success" for row in other)
-    narrowed = sum(row["outcome"] == "success" and row["kind"] == "downgrade" for row in other)
-    if failed:
-        text += f" {plural(failed, 'request')} to revoke failed."
-    if narrowed:
-        text += f" {plural(narrowed, 'downgrade')} took scopes away."
-    return Answer("When was it revoked, and by whom?", text, (*rows, *other), ("revocation",))
-
-
-def _lead_time(row: dict[str, Any]) -> str:
-    from grantlens.charts.duration import duration
-
-    said = [
-        f"{word} {duration(row[key])} before"
-        for word, key in (("requested", "requested_s"), ("decided", "decided_s"))
-        if row[key]
-    ]
-    return f", {' and '.join(said)}" if said else ""
+    rows = (*facts["revocations"], *facts["other_revocations"])
+    return Answer("When was it revoked, and by whom?", effect.revoked(facts), rows, ("revocation",))
 
 
 def _effective(facts: dict[str, Any]) -> Answer:
-    rows = facts["revocations"]
-    if not rows:
-        text = "There is no revocation to judge."
-    elif len(rows) == 1:
-        text = rows[0]["answer"] + _after(facts)
-    else:
-        text = "; ".join(_moment(facts, row, "revoked_at") + row["answer"] for row in rows[:FEW]) + _after(facts)
-    if rows and any(row["effective"] == "not_demonstrated" for row in rows):
-        text += f" What counts is {scope(facts, 'usage').removeprefix('in ')}."
-    return Answer("Was it effective?", text, tuple(rows), ("revocation", "usage"))
-
-
-def _after(facts: dict[str, Any]) -> str:
-    used = facts["used"]
-    said = []
-    if used["after_revocation"]:
-        said.append(f"{plural(used['after_revocation'], 'successful call')} proven to be later than the revocation")
-    if used["undecided"]:
-        said.append(f"{number(used['undecided'])} too close to it for the clocks to tell")
-    return f". {' and '.join(said)}." if said else "."
+    rows = tuple(facts["revocations"])
+    return Answer("Was it effective?", effect.effective(facts), rows, ("revocation", "usage"))
 
 
 def _rules(facts: dict[str, Any]) -> Answer:
@@ -360,12 +371,6 @@ def _unlinked(rows: list[dict[str, Any]]) -> list[str]:
         f"whether {row['id']} is one {row['kind']} in {sources}: it is an id in each, and nothing shows that they are one"
         for row in rows[:1]
     ]
-
-
-def _moment(facts: dict[str, Any], row: dict[str, Any], key: str) -> str:
-    """Return when something happened, and in which source where the case has several."""
-    several = len({own["source"] for own in facts["sources"]}) > 1
-    return f"{when(row[key])} UTC{' in ' + row['source'] if several else ''}: "
 
 
 def _sentence(text: str) -> str:

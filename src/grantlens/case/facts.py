@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
 from grantlens.access_review.revocations import revocations
+from grantlens.engine.duckdb import quote
 
 if TYPE_CHECKING:
     from grantlens.case.asked import Asked
@@ -18,7 +19,7 @@ MOST = 200
 # What a grant held before its first consent in the log, it held by its tokens alone.
 _CONSENTS = """
 WITH consent AS (
-    SELECT i.source, i.grant_id, i.client_id, i.subject_id,
+    SELECT i.source, i.grant_id, i.client_id, i.client_name, i.subject_id, i.subject_name,
            i.subject_id IS NULL AND coalesce(i.subject_kind, '') = 'user' AS for_everyone, i.kind, i.consent_actor, i.consent_kind,
            list_sort(i.scopes) AS scopes, i.issued_at
     FROM issued i JOIN focus_grant USING (source, grant_id)
@@ -28,16 +29,25 @@ first_consent AS (
     SELECT source, grant_id, min(issued_at) AS issued_at FROM consent GROUP BY source, grant_id
 ),
 by_token AS (
-    SELECT g.source, g.grant_id, g.client_id, g.subject_id, false AS for_everyone, NULL AS kind, NULL AS consent_actor, NULL AS consent_kind,
+    SELECT g.source, g.grant_id, g.client_id, g.client_name, g.subject_id, g.subject_name, false AS for_everyone,
+           NULL AS kind, NULL AS consent_actor, NULL AS consent_kind,
            list_sort(list_distinct(flatten(list(g.scopes) FILTER (g.scopes IS NOT NULL)))) AS scopes, g.opened_at
     FROM grant_state g JOIN focus_grant USING (source, grant_id) LEFT JOIN first_consent f USING (source, grant_id)
     WHERE g.valid_from < coalesce(f.issued_at, $until)
-    GROUP BY g.source, g.grant_id, g.client_id, g.subject_id, g.opened_at
+    GROUP BY g.source, g.grant_id, g.client_id, g.client_name, g.subject_id, g.subject_name, g.opened_at
+),
+-- Logs write one consent as several records of one moment: within a second it is the same one.
+told AS (
+    SELECT *, issued_at - lag(issued_at) OVER (
+        PARTITION BY source, grant_id, client_id, subject_id, for_everyone, kind, consent_actor, consent_kind, scopes ORDER BY issued_at
+    ) <= INTERVAL 1 SECOND AS same_one
+    FROM (FROM consent UNION ALL FROM by_token)
 )
-SELECT source, grant_id, client_id, subject_id, for_everyone, kind, consent_actor, consent_kind, scopes,
-       min(issued_at) AS consented_at, max(issued_at) AS last_consented_at, count(DISTINCT issued_at) AS times
-FROM (FROM consent UNION ALL FROM by_token)
-GROUP BY ALL
+SELECT source, grant_id, client_id, max(client_name) AS client_name, subject_id, max(subject_name) AS subject_name, for_everyone, kind,
+       consent_actor, consent_kind, scopes, min(issued_at) AS consented_at, max(issued_at) AS last_consented_at,
+       count(*) FILTER (same_one IS DISTINCT FROM true) AS times
+FROM told
+GROUP BY source, grant_id, client_id, subject_id, for_everyone, kind, consent_actor, consent_kind, scopes
 ORDER BY consented_at, source, grant_id, client_id, subject_id, kind, consent_actor, consent_kind, scopes
 """
 """Each different consent with its own scopes and actor; kind is NULL where the log has none and tokens opened the grant."""
@@ -80,6 +90,8 @@ WHERE u.used_at >= $since AND u.used_at < $until
 _USED = """
 SELECT count(*) AS calls, count(*) FILTER (outcome = 'success') AS successes,
        count(*) FILTER (outcome = 'denied') AS denied,
+       count(*) FILTER (outcome = 'denied' AND denial_reason = 'token') AS denied_token,
+       min(used_at) FILTER (outcome = 'denied' AND denial_reason = 'token') AS first_denied_token_at,
        count(*) FILTER (outcome = 'error') AS errors, min(used_at) AS first_used_at, max(used_at) AS last_used_at,
        min(used_at) FILTER (outcome = 'success') AS first_success_at,
        max(used_at) FILTER (outcome = 'success') AS last_success_at,
@@ -117,15 +129,74 @@ ORDER BY first_used_at, c.ip, c.user_agent
 """
 
 _CHILDREN = """
+WITH first_end AS (
+    SELECT source, min(certain_from) AS certain_from
+    FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)
+    GROUP BY source
+)
 SELECT x.source, x.token_id, x.token_kind, x.kind, x.client_id, x.subject_id, x.from_token_id, x.scopes,
        x.issued_at, x.expires_at,
        (SELECT count(*) FROM usage_row u JOIN named_caller c USING (caller_id)
         WHERE c.source = x.source AND c.token_id = x.token_id AND u.outcome = 'success' AND u.used_at < $until) AS calls,
        (SELECT max(u.used_at) FROM usage_row u JOIN named_caller c USING (caller_id)
-        WHERE c.source = x.source AND c.token_id = x.token_id AND u.outcome = 'success' AND u.used_at < $until) AS last_used_at
+        WHERE c.source = x.source AND c.token_id = x.token_id AND u.outcome = 'success' AND u.used_at < $until) AS last_used_at,
+       (SELECT count(*) FROM usage_row u JOIN named_caller c USING (caller_id) JOIN first_end e ON e.source = c.source
+        JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
+        WHERE c.source = x.source AND c.token_id = x.token_id AND u.outcome = 'success' AND u.used_at < $until
+          AND u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > e.certain_from) AS calls_after,
+       (SELECT min(v.revoked_at) FROM covered_token v
+        WHERE v.source = x.source AND v.token_id = x.token_id AND v.alive IS DISTINCT FROM false AND v.revoked_at < $until) AS revoked_at
 FROM focus_child x
 WHERE x.issued_at < $until
 ORDER BY x.issued_at, x.source, x.token_id
+"""
+
+_KEYS_MADE = """
+SELECT i.source, i.token_id, i.client_id, i.consent_actor, min(i.issued_at) AS made_at
+FROM issued i JOIN focus_token USING (source, token_id)
+WHERE i.kind = 'credential' AND i.issued_at < $until
+GROUP BY i.source, i.token_id, i.client_id, i.consent_actor
+ORDER BY made_at, i.source, i.token_id, i.consent_actor
+"""
+
+# What a client or person gave to others. The rows are others', so they are no part of those laid over the store.
+_HANDED_ON = """
+SELECT i.source, i.kind::VARCHAR AS kind, i.client_id, max(i.client_name) AS client_name, i.subject_id,
+       list_sort(list_distinct(flatten(list(i.scopes) FILTER (i.scopes IS NOT NULL)))) AS scopes, min(i.issued_at) AS given_at
+FROM {whole}.main.issuance i
+WHERE {actor} AND i.outcome = 'success' AND i.issued_at < $until AND NOT {own_i}
+GROUP BY i.source, i.kind, i.client_id, i.subject_id
+ORDER BY given_at, i.source, i.client_id, i.subject_id, kind
+"""
+
+# Who is refused a token tried what was ended, as much as who is refused at a server.
+_REFUSED_ISSUE = """
+SELECT count(*) AS requests, min(i.issued_at) AS first_at, max(i.issued_at) AS last_at
+FROM issuance i
+JOIN (SELECT source, min(certain_from) AS certain_from FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)
+      GROUP BY source) e ON e.source = i.source AND i.issued_at > e.certain_from
+WHERE i.outcome = 'denied' AND i.kind IN ('token', 'refresh', 'exchange') AND i.issued_at < $until
+  AND ({own_i} OR (i.source, i.token_id) IN (SELECT (source, token_id) FROM focus_token)
+       OR (i.source, i.parent_token_id) IN (SELECT (source, token_id) FROM focus_token)
+       OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant))
+"""
+
+_REISSUED = """
+SELECT count(DISTINCT t.token_id) AS tokens, max(t.issued_at) AS last_issued_at,
+       count(u.usage_id) AS calls, max(u.used_at) AS last_used_at
+FROM (SELECT unnest($reissued::STRUCT(source VARCHAR, token_id VARCHAR)[], recursive := true)) n
+JOIN token t USING (source, token_id)
+LEFT JOIN named_caller c ON c.source = t.source AND c.token_id = t.token_id
+LEFT JOIN case_call u ON u.caller_id = c.caller_id AND u.outcome = 'success'
+"""
+
+# Calls of the case after a revocation of which nothing is known to have been tried.
+_LATER = """
+SELECT r.source, r.revocation_event, count(*) AS calls, max(u.used_at) AS last_used_at
+FROM (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)) r
+JOIN (SELECT c.source, u.used_at FROM case_call u JOIN named_caller c USING (caller_id) WHERE u.outcome = 'success') u
+    ON u.source = r.source AND u.used_at > r.certain_from
+GROUP BY r.source, r.revocation_event
 """
 
 _ENDED = """
@@ -240,11 +311,15 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: l
     return {
         "consents": ask(engine, _CONSENTS, values),
         "issued": ask(engine, _ISSUED, values)[0],
+        "keys_made": ask(engine, _KEYS_MADE, values),
         "used": ask(engine, _USED, values)[0],
         "operations": ask(engine, _OPERATIONS, values),
         "places": ask(engine, _PLACES, values),
         "children": ask(engine, _CHILDREN, values),
+        "handed_on": _handed_on(engine, about, values),
         "revocations": _revocations(engine, values, reissued),
+        "reissued": ask(engine, _REISSUED, {**values, "reissued": _renewed(reissued)})[0],
+        "refused_issue": ask(engine, about.into(_REFUSED_ISSUE), values)[0],
         "other_revocations": ask(engine, about.into(_OTHER_REVOCATIONS), values),
         "sources": ask(engine, "SELECT source, tenant, name FROM case_source ORDER BY source, tenant"),
         "unlinked": ask(engine, about.into(_UNLINKED, column=about.column), values),
@@ -267,8 +342,33 @@ def lay_facts(engine: Engine, about: Asked, values: Mapping[str, Any]) -> None:
 def _revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the revocations that end something of the case, with the same verdicts as a review gives."""
     own = {(row["source"], row["revocation_event"]) for row in ask(engine, "SELECT * FROM focus_revocation")}
-    rows = [row for row in revocations(engine, values, findings) if (row["source"], row["revocation_event"]) in own]
+    later = {(row["source"], row["revocation_event"]): row for row in ask(engine, _LATER, values)}
+    rows = [
+        {**row, "later": later.get((row["source"], row["revocation_event"]))}
+        for row in revocations(engine, values, findings)
+        if (row["source"], row["revocation_event"]) in own
+    ]
     return sorted(rows, key=lambda row: (row["revoked_at"], row["source"], row["revocation_event"]))
+
+
+def _renewed(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the tokens that were issued from what had been revoked."""
+    return [
+        {"source": finding["source"], "token_id": finding["token_id"]}
+        for finding in findings
+        if finding["rule"] == "REV-2" and finding["verdict"] == "violation" and finding["token_id"]
+    ]
+
+
+def _handed_on(engine: Engine, about: Asked, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what a client or person gave to others: consents, roles and keys."""
+    if about.kind not in ("client", "subject"):
+        return []
+    actor = (
+        "(i.source, i.consent_actor) IN (SELECT (source, id) FROM case_id)" if about.ids else "i.consent_actor = $id"
+    )
+    whole = quote(engine.value("SELECT current_database()"))
+    return ask(engine, about.into(_HANDED_ON, whole=whole, actor=actor), values)
 
 
 def drop_facts(engine: Engine) -> None:

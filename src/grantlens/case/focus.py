@@ -38,15 +38,19 @@ _TOKENS = {
     "client": "SELECT DISTINCT source, token_id FROM token WHERE {own}",
     "subject": "SELECT DISTINCT source, token_id FROM token WHERE {own}",
     "grant": "SELECT DISTINCT source, token_id FROM token JOIN focus_grant USING (source, grant_id)",
-    # The token and what was refreshed from it; what another client got by exchange is downstream.
+    # The token and what was refreshed from it; what was exchanged for it, or given to another client, is downstream.
     "token": """
-WITH RECURSIVE own AS (
-    SELECT source, token_id FROM token WHERE token_id = $id
-    UNION SELECT source, token_id FROM usage_caller WHERE token_id = $id
-    UNION SELECT source, token_id FROM revocation WHERE token_id = $id
+WITH RECURSIVE named AS (
+    SELECT source, token_id, client_id FROM token WHERE token_id = $id
+    UNION SELECT source, token_id, client_id FROM usage_caller WHERE token_id = $id
+    UNION SELECT source, token_id, NULL FROM revocation WHERE token_id = $id
+),
+own AS (
+    SELECT source, token_id, min(client_id) AS client_id FROM named GROUP BY source, token_id
     UNION
-    SELECT t.source, t.token_id FROM own o
+    SELECT t.source, t.token_id, coalesce(t.client_id, o.client_id) FROM own o
     JOIN token t ON t.source = o.source AND t.parent_token_id = o.token_id AND t.kind <> 'exchange'
+        AND coalesce(t.client_id = o.client_id, true)
 )
 SELECT DISTINCT source, token_id FROM own""",
 }
@@ -61,11 +65,18 @@ JOIN focus_grant g ON g.source = c.source AND g.grant_id = s.grant_id""",
     "token": "SELECT c.caller_id FROM named_caller c JOIN focus_token t USING (source, token_id)",
 }
 
+# A role that is taken on with a key is another client, as CloudTrail tells it.
 _DOWNSTREAM = """
-WITH RECURSIVE child AS (
-    SELECT t.*, f.token_id AS from_token_id FROM token t JOIN focus_token f ON f.source = t.source
+WITH RECURSIVE holder AS (
+    SELECT source, token_id, min(client_id) AS client_id
+    FROM (SELECT source, token_id, client_id FROM token UNION ALL SELECT source, token_id, client_id FROM usage_caller)
+    SEMI JOIN focus_token USING (source, token_id)
+    GROUP BY source, token_id
+),
+child AS (
+    SELECT t.*, f.token_id AS from_token_id FROM token t JOIN holder f ON f.source = t.source
            AND f.token_id = t.parent_token_id
-    WHERE t.kind = 'exchange' AND NOT EXISTS (SELECT 1 FROM focus_token x WHERE x.source = t.source
+    WHERE (t.kind = 'exchange' OR t.client_id <> f.client_id) AND NOT EXISTS (SELECT 1 FROM focus_token x WHERE x.source = t.source
         AND x.token_id = t.token_id)
     UNION
     SELECT t.*, c.from_token_id FROM child c JOIN token t ON t.source = c.source AND t.parent_token_id = c.token_id

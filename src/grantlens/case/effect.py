@@ -1,0 +1,115 @@
+"""What a case says of its revocations: when and by whom, and whether they worked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grantlens.case.listing import FEW
+from grantlens.case.silence import scope
+from grantlens.report.formats import number, plural, when
+
+
+def moment(facts: dict[str, Any], row: dict[str, Any], key: str) -> str:
+    """Return when something happened, and in which source where the case has several."""
+    several = len({own["source"] for own in facts["sources"]}) > 1
+    return f"{when(row[key])} UTC{' in ' + row['source'] if several else ''}: "
+
+
+def revoked(facts: dict[str, Any]) -> str:
+    """Say when what was revoked, and by whom."""
+    rows, other = facts["revocations"], facts["other_revocations"]
+    parts = [
+        f"{moment(facts, row, 'revoked_at')}{_target(row)} by "
+        f"{row['actor_id'] or row['initiator'] or 'somebody the log does not name'}"
+        + (f" ({row['reason']})" if row["reason"] else "")
+        + _lead_time(row)
+        for row in rows[:FEW]
+    ]
+    if len(rows) > FEW:
+        parts.append(f"and {plural(len(rows) - FEW, 'more revocation')}")
+    text = (
+        "; ".join(parts) + "."
+        if parts
+        else f"No revocation that took anything of it away is recorded {scope(facts, 'revocation')}."
+    )
+    failed = sum(row["outcome"] != "success" for row in other)
+    narrowed = sum(row["outcome"] == "success" and row["kind"] == "downgrade" for row in other)
+    if failed:
+        text += f" {plural(failed, 'request')} to revoke failed."
+    if narrowed:
+        text += f" {plural(narrowed, 'downgrade')} took scopes away."
+    return text
+
+
+def _target(row: dict[str, Any]) -> str:
+    """Return what a revocation names; where it names none of its kind, whose it was."""
+    if row["target_id"]:
+        return f"{row['target_kind']} {row['target_id']}"
+    of = [f"of {row['client_id']}"] if row["client_id"] else []
+    of += [f"for {row['subject_id']}"] if row["subject_id"] else []
+    return " ".join([row["target_kind"], *(of or ["that the log does not name"])])
+
+
+def _lead_time(row: dict[str, Any]) -> str:
+    from grantlens.charts.duration import duration
+
+    said = [
+        f"{word} {duration(row[key])} before"
+        for word, key in (("requested", "requested_s"), ("decided", "decided_s"))
+        if row[key]
+    ]
+    return f", {' and '.join(said)}" if said else ""
+
+
+def effective(facts: dict[str, Any]) -> str:
+    """Say of each revocation whether it worked, and what went on in spite of it."""
+    rows = facts["revocations"]
+    if not rows:
+        return "There is no revocation to judge."
+    times = [(row["source"], row["revoked_at"]) for row in rows]
+    said = []
+    for row in rows[:FEW]:
+        alike = times.count((row["source"], row["revoked_at"])) > 1
+        when_it_was = moment(facts, row, "revoked_at") + (f"{_target(row)}: " if alike else "")
+        said.append((when_it_was if len(rows) > 1 else "") + row["answer"] + _later(row))
+    text = ". ".join(["; ".join(said), *_in_spite(facts)]) + "."
+    if any(row["effective"] == "not_demonstrated" for row in rows):
+        text += f" What counts is {scope(facts, 'usage').removeprefix('in ')}."
+    return text
+
+
+def _later(row: dict[str, Any]) -> str:
+    """Return how many calls of the case came later, where none is known to have tried what was ended."""
+    later = row["later"]
+    if row["cases"] or row["effective"] != "not_demonstrated" or not later:
+        return ""
+    calls = plural(later["calls"], "call")
+    return f" ({calls} of this case succeeded later, not known to rest on it, the last at {when(later['last_used_at'])} UTC)"
+
+
+def _in_spite(facts: dict[str, Any]) -> list[str]:
+    """Return what went on after a revocation, and what was refused, each as a sentence without its full stop."""
+    used, new, refused = facts["used"], facts["reissued"], facts["refused_issue"]
+    parts = []
+    if used["after_revocation"]:
+        parts.append(f"{plural(used['after_revocation'], 'successful call')} proven to be later than the revocation")
+    if used["undecided"]:
+        parts.append(f"{number(used['undecided'])} too close to it for the clocks to tell")
+    said = [" and ".join(parts)] if parts else []
+    if new["tokens"]:
+        text = f"{plural(new['tokens'], 'token')} issued afterwards from what had been revoked, the last at {when(new['last_issued_at'])} UTC"
+        calls = plural(new["calls"], "successful call")
+        said.append(
+            text + (f"; {calls} with them, the last at {when(new['last_used_at'])} UTC" if new["calls"] else "")
+        )
+    handed = [row for row in facts["children"] if row["calls_after"]]
+    if handed:
+        calls = plural(sum(row["calls_after"] for row in handed), "successful call")
+        last = max(row["last_used_at"] for row in handed)
+        said.append(
+            f"Tokens made from it for others went on: {calls} after the first revocation, the last at {when(last)} UTC"
+        )
+    if refused["requests"]:
+        requests = plural(refused["requests"], "request for a token was", "requests for a token were")
+        said.append(f"{requests} refused after the first revocation, the first at {when(refused['first_at'])} UTC")
+    return said

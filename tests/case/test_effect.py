@@ -1,0 +1,152 @@
+"""What a case says of its revocations, and of what went on in spite of them."""
+
+import grantlens as gl
+from grantlens.rules.example import consent, logs_from_to, refreshed, revoked, token, use
+
+CONSENT = "Who consented to what, and when?"
+TOUCHED = "What data was touched, and how much?"
+MINTED = "Was anything minted downstream?"
+REVOKED = "When was it revoked, and by whom?"
+EFFECTIVE = "Was it effective?"
+CALL = "GET /v1/messages/7"
+KEY = {"kind": "credential", "token_kind": "api_key", "grant_id": None}
+ROLE = {"client_id": "role", "grant_id": None, "token_kind": "session", "parent_token_id": "key"}
+
+
+def test_what_another_client_got_for_a_key_is_downstream_and_its_calls_after_the_end_of_the_key_are_told(store_of):
+    store = store_of(
+        token("10 08:00", "key", None, consent_actor="boss", **KEY),
+        use("10 09:00", CALL, "key"),
+        token("10 10:00", "s1", None, "10 22:00", **ROLE),
+        use("10 11:00", CALL, "s1", client_id="role"),
+        revoked("10 12:00", "credential", token_id="key", client_id=None, subject_id=None),
+        use("10 12:30", CALL, "key", status=401),
+        use("10 13:00", CALL, "s1", client_id="role"),
+        use("10 14:00", CALL, "s1", client_id="role"),
+        *logs_from_to("10 08:00", "10 18:00"),
+    )
+    answers = gl.Case(store, token="key").answers()
+    assert answers[CONSENT].endswith("Key made: key at 2026-07-10 08:00:00 UTC by boss.")
+    assert answers["When was it first and last used?"] == (
+        "First success 2026-07-10 09:00:00 UTC, last 2026-07-10 09:00:00 UTC: 1 successful call, "
+        "1 refused (1 because of the token, the first at 2026-07-10 12:30:00 UTC), 0 failed."
+    )
+    assert answers[MINTED] == (
+        "1 token made from it for role; 3 successful calls with them, the last at 2026-07-10 14:00:00 UTC. "
+        "No revocation of its own tokens covers these."
+    )
+    assert answers[EFFECTIVE] == (
+        "yes, by 2026-07-10 12:30:00 UTC. Tokens made from it for others went on: 2 successful calls after the first "
+        "revocation, the last at 2026-07-10 14:00:00 UTC."
+    )
+
+
+def test_a_child_that_was_revoked_itself_is_told(store_of):
+    store = store_of(
+        token("10 08:00", "key", None, **KEY),
+        token("10 10:00", "s1", None, "10 22:00", **ROLE),
+        revoked("10 15:00", "token", token_id="s1", client_id=None, subject_id=None),
+    )
+    assert (
+        " Of them 1 was revoked, the first at 2026-07-10 15:00:00 UTC." in gl.Case(store, token="key").answers()[MINTED]
+    )
+
+
+def test_the_calls_of_tokens_that_were_issued_after_the_revocation_are_told(store_of):
+    store = store_of(
+        consent("10 08:00", ["mail.read"]),
+        token("10 09:00", "t1", ["mail.read"]),
+        revoked("10 12:00", "grant"),
+        refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+        use("10 13:10", CALL, "t2"),
+        use("10 13:20", CALL, "t2"),
+        *logs_from_to("10 08:00", "10 18:00"),
+    )
+    assert gl.Case(store, client="app").answers()[EFFECTIVE] == (
+        "no, a new token was issued from what had been revoked. 1 token issued afterwards from what had been revoked, the last at "
+        "2026-07-10 13:00:00 UTC; 2 successful calls with them, the last at 2026-07-10 13:20:00 UTC."
+    )
+
+
+def test_a_refused_request_for_a_token_is_a_sign_and_a_call_that_rests_on_something_else_is_none(store_of):
+    store = store_of(
+        token("10 08:00", "old", None, **KEY),
+        token("10 08:01", "key", None, **KEY),
+        revoked("10 12:00", "credential", token_id="key", client_id=None, subject_id=None),
+        token("10 12:30", None, None, outcome="denied", parent_token_id="key"),
+        use("10 13:00", CALL, "old"),
+        *logs_from_to("10 08:00", "10 18:00"),
+    )
+    assert (
+        gl.Case(store, client="app")
+        .answers()[EFFECTIVE]
+        .startswith(
+            "not demonstrated: no call with it afterwards is in the logs held (1 call of this case succeeded later, not known to rest "
+            "on it, the last at 2026-07-10 13:00:00 UTC). 1 request for a token was refused after the first revocation, the first at "
+            "2026-07-10 12:30:00 UTC. What counts is "
+        )
+    )
+
+
+def test_a_revocation_that_names_nothing_says_whose_it_was_and_two_of_one_moment_are_told_apart(store_of):
+    store = store_of(
+        token("10 08:00", "t1", ["mail.read"]),
+        revoked("10 12:00", "token", token_id=None, client_id="app", subject_id="ann"),
+        revoked("10 12:00", "session", event_id="r2", token_id=None, session_id="s9", client_id="app", subject_id=None),
+        revoked("10 13:00", "grant", event_id="r3", grant_id=None, client_id="app", subject_id=None),
+    )
+    answers = gl.Case(store, client="app").answers()
+    assert "token of app for ann by " in answers[REVOKED]
+    assert "session s9 by " in answers[REVOKED]
+    assert (
+        "2026-07-10 12:00:00 UTC: token of app for ann: not demonstrated: the log does not say which token it ended; "
+        in answers[EFFECTIVE]
+    )
+    assert "2026-07-10 12:00:00 UTC: session s9: not demonstrated: " in answers[EFFECTIVE]
+    assert "2026-07-10 13:00:00 UTC: not demonstrated: the log does not say which grant it ended" in answers[EFFECTIVE]
+
+
+def test_one_consent_that_the_log_writes_twice_within_a_second_is_one(store_of):
+    twice = [consent(f"01 08:00:40{part}", ["mail.read"], consent_actor="ann") for part in (".310", ".420")]
+    later = consent("01 08:00:43", ["mail.read"], consent_actor="ann")
+    assert "again" not in gl.Case(store_of(*twice), client="app").answers()[CONSENT]
+    assert ", and again 2026-07-01 08:00:43 UTC" in gl.Case(store_of(*twice, later), client="app").answers()[CONSENT]
+
+
+def test_names_stand_beside_ids(store_of):
+    named = {"client_name": "Document Viewer", "subject_name": "Ann Berg", "consent_actor": "ann"}
+    answer = gl.Case(store_of(consent("01 08:00", ["mail.read"], **named)), client="app").answers()[CONSENT]
+    assert "consented by Ann Berg (ann) (user consent), for Document Viewer (app), to mail.read" in answer
+
+
+def test_what_it_gave_to_others_is_told(store_of):
+    given = {
+        "client_id": "made",
+        "client_name": "Sync",
+        "subject_id": None,
+        "consent_actor": "app",
+        "consent_kind": "admin",
+    }
+    store = store_of(
+        token("01 08:00", "t1", ["apps.write"]),
+        consent("01 09:00", ["mail.read"], "g9", **given),
+        token("01 09:01", "k9", None, **KEY | given),
+    )
+    answer = gl.Case(store, client="app").answers()[MINTED]
+    assert answer.startswith(
+        "It gave access to others: Sync (made) got mail.read at 2026-07-01 09:00:00 UTC; Sync (made) got a key at 2026-07-01 09:01:00 UTC. "
+        "No token made from it for others is recorded in "
+    )
+    assert "gave access" not in gl.Case(store, client="made").answers()[MINTED]
+
+
+def test_what_was_tried_in_vain_is_told(store_of):
+    store = store_of(
+        token("01 08:00", "t1", ["mail.read"]),
+        use("01 09:00", CALL),
+        use("01 09:01", "POST /v1/rules", status=403),
+        use("01 09:02", "POST /v1/rules", status=403),
+    )
+    assert (
+        gl.Case(store, client="app").answers()[TOUCHED].endswith(" Refused: POST /v1/rules at mail.example (2 calls).")
+    )
