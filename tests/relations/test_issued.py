@@ -64,3 +64,32 @@ def test_a_grant_for_everyone_is_not_the_apps_own(grants_of):
 def test_two_grants_for_everyone_on_one_resource_leave_it_open(grants_of):
     rows = [consent(EVERYONE, None, "user", ["mail"]), consent("another", None, "user", ["mail"])]
     assert grants_of([*rows, token("of grace", "grace", "user", ["mail"])]) == {"of grace": None}
+
+
+def test_of_several_grants_of_one_person_the_one_on_the_resource_holds_the_token(grants_of):
+    rows = [
+        consent("g-mail", "ada", "user", ["mail"]),
+        consent("g-files", "ada", "user", ["files"]),
+        consent("g-role", None, "service", ["mail"]),
+        consent("g-other-role", None, "service", ["files"]),
+        token("mail", "ada", "user", ["mail"]),
+        token("files", "ada", "user", ["files"]),
+        token("both", "ada", "user", ["files", "mail"]),
+        token("calendar", "ada", "user", ["calendar"]),
+        token("unsaid", "ada", "user", None),
+        token("of the app", None, "service", ["files"]),
+    ]
+    assert grants_of(rows) == {
+        "mail": "g-mail",
+        "files": "g-files",
+        "both": None,
+        "calendar": None,
+        "unsaid": None,
+        "of the app": "g-other-role",
+    }
+
+
+@pytest.mark.parametrize("beside", [["mail"], None, []])
+def test_another_grant_that_may_be_on_the_same_resource_leaves_it_open(grants_of, beside):
+    rows = [consent("g-mail", "ada", "user", ["mail"]), consent("another", "ada", "user", beside)]
+    assert grants_of([*rows, token("mail", "ada", "user", ["mail"])]) == {"mail": None}

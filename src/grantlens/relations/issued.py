@@ -5,7 +5,7 @@ from grantlens.relations.relation import Relation
 RELATION = Relation(
     "issued",
     "Successful issuance. Where the log names no grant, and client and subject hold exactly one grant at that moment "
-    "that the log does name, the row belongs to that one; else to the one grant that an admin gave the client "
+    "that the log does name - of several, the one on that resource - the row belongs to that one; else to the one grant that an admin gave the client "
     "for everyone on that resource (no subject, though it is for people); otherwise to the derived grant.",
     """
 WITH named AS (
@@ -14,12 +14,19 @@ WITH named AS (
     FROM issuance
     WHERE outcome = 'success' AND grant_id NOT LIKE 'derived:%'
 ),
+-- Each grant among all of its client and subject, and among those on its resource, where all of them name theirs.
+keyed AS (
+    SELECT * EXCLUDE (audience, for_everyone), NULL::VARCHAR[] AS resource FROM named WHERE NOT for_everyone
+    UNION ALL
+    SELECT * EXCLUDE (audience, for_everyone), audience FROM named WHERE NOT for_everyone
+    QUALIFY min(coalesce(len(audience), 0)) OVER (PARTITION BY source, tenant, client_id, subject_id) > 0
+),
 opened AS (
-    SELECT source, tenant, client_id, subject_id, grant_id, min(issued_at) AS opened_at,
-           lead(min(issued_at)) OVER (PARTITION BY source, tenant, client_id, subject_id ORDER BY min(issued_at), grant_id) AS next_at
-    FROM named
-    WHERE NOT for_everyone
-    GROUP BY source, tenant, client_id, subject_id, grant_id
+    SELECT source, tenant, client_id, subject_id, resource, grant_id, min(issued_at) AS opened_at,
+           lead(min(issued_at)) OVER (
+               PARTITION BY source, tenant, client_id, subject_id, resource ORDER BY min(issued_at), grant_id) AS next_at
+    FROM keyed
+    GROUP BY source, tenant, client_id, subject_id, resource, grant_id
 ),
 ending AS (
     SELECT source, tenant, target_kind, grant_id, client_id, subject_id, revoked_at
@@ -28,37 +35,37 @@ ending AS (
 ),
 -- Of grants that follow each other, those that had been ended before the next was given. Joined on what is equal, one way after the other.
 succeeded AS (
-    SELECT o.source, o.grant_id
+    SELECT o.source, o.grant_id, o.resource
     FROM opened o
     SEMI JOIN ending r ON r.source = o.source AND r.grant_id = o.grant_id AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
     UNION
-    SELECT o.source, o.grant_id
+    SELECT o.source, o.grant_id, o.resource
     FROM opened o
     SEMI JOIN (FROM ending WHERE target_kind = 'grant' AND grant_id IS NULL) r
         ON r.source = o.source AND r.client_id = o.client_id AND r.subject_id = o.subject_id
         AND (r.tenant IS NULL OR r.tenant IS NOT DISTINCT FROM o.tenant) AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
     UNION
-    SELECT o.source, o.grant_id
+    SELECT o.source, o.grant_id, o.resource
     FROM opened o
     SEMI JOIN (FROM ending WHERE target_kind = 'client' AND grant_id IS NULL) r ON r.source = o.source AND r.client_id = o.client_id
         AND (r.tenant IS NULL OR r.tenant IS NOT DISTINCT FROM o.tenant) AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
     UNION
-    SELECT o.source, o.grant_id
+    SELECT o.source, o.grant_id, o.resource
     FROM opened o
     SEMI JOIN (FROM ending WHERE target_kind = 'subject' AND grant_id IS NULL) r ON r.source = o.source AND r.subject_id = o.subject_id
         AND (r.tenant IS NULL OR r.tenant IS NOT DISTINCT FROM o.tenant) AND r.revoked_at >= o.opened_at AND r.revoked_at <= o.next_at
 ),
 -- Each holds what is issued until the next is given; beside another that still lives, nothing tells which holds what.
 named_grant AS (
-    SELECT o.source, o.tenant, o.client_id, o.subject_id, o.grant_id,
+    SELECT o.source, o.tenant, o.client_id, o.subject_id, o.resource, o.grant_id,
            CASE WHEN nth = 1 AND (next_at IS NULL OR over) THEN '-infinity'::TIMESTAMPTZ ELSE opened_at END AS held_from,
            coalesce(next_at, 'infinity'::TIMESTAMPTZ) AS held_until
     FROM (
         SELECT o.*, e.grant_id IS NOT NULL AS over, row_number() OVER before_it AS nth,
                coalesce(bool_and(e.grant_id IS NOT NULL) OVER (before_it ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), true) AS alone
         FROM opened o
-        LEFT JOIN succeeded e ON e.source = o.source AND e.grant_id = o.grant_id
-        WINDOW before_it AS (PARTITION BY o.source, o.tenant, o.client_id, o.subject_id ORDER BY o.opened_at, o.grant_id)
+        LEFT JOIN succeeded e ON e.source = o.source AND e.grant_id = o.grant_id AND e.resource IS NOT DISTINCT FROM o.resource
+        WINDOW before_it AS (PARTITION BY o.source, o.tenant, o.client_id, o.subject_id, o.resource ORDER BY o.opened_at, o.grant_id)
     ) o
     WHERE alone
 ),
@@ -72,9 +79,13 @@ everyones_grant AS (
 SELECT i.* EXCLUDE (grant_id, kind, token_kind, subject_kind, consent_kind, outcome),
        i.kind::VARCHAR AS kind, i.token_kind::VARCHAR AS token_kind,
        i.subject_kind::VARCHAR AS subject_kind, i.consent_kind::VARCHAR AS consent_kind,
-       CASE WHEN i.grant_id LIKE 'derived:%' THEN coalesce(n.grant_id, e.grant_id, i.grant_id) ELSE i.grant_id END AS grant_id
+       CASE WHEN i.grant_id LIKE 'derived:%' THEN coalesce(r.grant_id, n.grant_id, e.grant_id, i.grant_id) ELSE i.grant_id END AS grant_id
 FROM issuance i
-LEFT JOIN named_grant n
+LEFT JOIN named_grant r
+    ON r.source = i.source AND r.tenant IS NOT DISTINCT FROM i.tenant AND r.resource = i.audience
+    AND r.client_id = i.client_id AND r.subject_id IS NOT DISTINCT FROM i.subject_id
+    AND i.issued_at >= r.held_from AND i.issued_at < r.held_until
+LEFT JOIN (FROM named_grant WHERE resource IS NULL) n
     ON n.source = i.source AND n.tenant IS NOT DISTINCT FROM i.tenant
     AND n.client_id = i.client_id AND n.subject_id IS NOT DISTINCT FROM i.subject_id
     AND i.issued_at >= n.held_from AND i.issued_at < n.held_until
