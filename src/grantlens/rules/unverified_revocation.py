@@ -8,7 +8,7 @@ _LISTED = "it lists revocations, and cannot say that one went untested"
 
 RULE = Rule(
     id="REV-6",
-    version=4,
+    version=5,
     name="unverified_revocation",
     key=("revocation_event",),
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
@@ -134,17 +134,25 @@ alike AS (
     FROM (FROM party WHERE client_id IS NULL) p JOIN (FROM stranger WHERE subject_id IS NULL) c ON c.source = p.source
 ),
 suspect AS (
-    SELECT source, revocation_event, caller_id, unknown_token
+    SELECT source, revocation_event, caller_id, unknown_token, false AS unknown_grant
     FROM alike
     WHERE ended_tenant IS NULL OR tenant IS NULL OR tenant = ended_tenant
     UNION
-    SELECT u.source, u.revocation_event, c.caller_id, c.token_id IS NOT NULL
+    SELECT u.source, u.revocation_event, c.caller_id, c.token_id IS NOT NULL, false
     FROM untried u
     JOIN covered_token v USING (source, revocation_event)
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
+    UNION
+    -- Of several grants of one client for one subject, no log says which gave this token.
+    SELECT u.source, u.revocation_event, c.caller_id, false, true
+    FROM untried u
+    JOIN party p USING (source, revocation_event)
+    JOIN named_caller c ON c.source = p.source AND c.client_id = p.client_id AND c.subject_id IS NOT DISTINCT FROM p.subject_id
+    WHERE u.target_kind = 'grant' AND u.grant_id NOT LIKE 'derived:%' AND c.token_known AND c.grant_id LIKE 'derived:%'
+      AND c.issued_at <= u.revoked_at AND (u.tenant IS NULL OR c.tenant IS NULL OR c.tenant = u.tenant)
 ),
 stray AS (
-    SELECT u.source, u.revocation_event, bool_or(s.unknown_token) AS unknown_token
+    SELECT u.source, u.revocation_event, bool_or(s.unknown_token) AS unknown_token, bool_and(s.unknown_grant) AS unknown_grant
     FROM untried u
     JOIN suspect s USING (source, revocation_event)
     JOIN usage_row w ON w.caller_id = s.caller_id AND w.used_at >= u.revoked_at AND w.used_at < u.lives_until
@@ -160,7 +168,7 @@ seen AS (
     GROUP BY u.source, u.revocation_event
 ),
 judged AS (
-    SELECT u.*, s.revocation_event IS NOT NULL AS strays, s.unknown_token, coalesce(c.in_part, false) AS in_part,
+    SELECT u.*, s.revocation_event IS NOT NULL AS strays, s.unknown_token, s.unknown_grant, coalesce(c.in_part, false) AS in_part,
            coalesce(c.covered_us, 0) / nullif(epoch_us(u.lives_until) - epoch_us(u.revoked_at), 0) AS share,
            strays OR coalesce(share, 0) < $min_coverage AS unknown_tries
     FROM untried u
@@ -183,6 +191,7 @@ SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violat
            'tokens_alive': tokens,
            'exposed_children': exposed_children,
            'reason': CASE WHEN unknown_token THEN 'calls of the same client and subject name a token of which no issuance is known'
+                          WHEN unknown_grant THEN 'calls of the same client and subject rest on a token of which no log says which grant gave it'
                           WHEN strays THEN 'calls of the same grant, or of the same client and subject, do not say with which token'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN unknown_life THEN 'no issuance of what was revoked is in the logs: it may have ended before'
@@ -303,6 +312,25 @@ FROM judged
         ),
     ),
     undecidable=(
+        Example(
+            "one of two grants ended, and the token that went on may be of either",
+            (
+                consent("10 09:01", ["mail.read"]),
+                consent("10 09:02", ["mail.send"], "g2"),
+                token("10 11:00", "t1", None, grant_id=None),
+                revoked("10 12:00", "grant"),
+                use("10 12:30", "GET /v1/messages/7"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "reason": "calls of the same client and subject rest on a token of which no log says which grant gave it"
+                    },
+                },
+            ),
+        ),
         Example(
             "no issuance tells of the token: it may have expired before its revocation",
             (revoked("10 12:00"), *logs_from_to("10 09:00", "11 18:00")),
