@@ -140,6 +140,22 @@ def test_what_it_gave_to_others_is_told(store_of):
     assert "gave access" not in gl.Case(store, client="made").answers()[MINTED]
 
 
+def test_a_refusal_by_a_policy_is_told_though_it_proves_no_end_of_the_token(store_of):
+    cut_off = {"client_id": "app", "subject_id": None, "issued_before": "2026-07-10T12:00:00Z"}
+    store = store_of(
+        token("10 08:00", "t1", ["mail.read"]),
+        revoked("10 12:00", "policy", **cut_off),
+        use("10 12:00:03", CALL),
+        use("10 12:05", CALL, status=403, denial_reason="policy"),
+        *logs_from_to("10 08:00", "10 18:00"),
+    )
+    answers = gl.Case(store, client="app").answers()
+    assert (
+        "1 refused (1 by a policy, the first at 2026-07-10 12:05:00 UTC)" in answers["When was it first and last used?"]
+    )
+    assert "and no refusal because of the token followed" in answers[EFFECTIVE]
+
+
 def test_what_was_tried_in_vain_is_told(store_of):
     store = store_of(
         token("01 08:00", "t1", ["mail.read"]),

@@ -584,6 +584,14 @@ def test_what_an_error_means(load, error, expected):
     assert (row["outcome"], row["denial_reason"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("sent", "told"), [(52428800, 52428800), (52428800.0, 52428800), (None, None), (-1, None), ("many", None)]
+)
+def test_how_much_a_data_event_returned_is_told(load, sent, told):
+    record = call("GetObject", "s3", additionalEventData={"bytesTransferredIn": 0, "bytesTransferredOut": sent})
+    assert load([record]).one("usage")["response_bytes"] == told
+
+
 def test_failed_issue_and_failed_end_are_kept_as_failed(load):
     refused = ("AccessDenied", f"User: {USER} is not authorized to perform: sts:AssumeRole on resource: {ROLE}")
     records = [

@@ -384,7 +384,9 @@ def test_keys_come_and_go_by_their_ids(load):
         ("k3", f"r-{dash}"),
         ("k4", f"r-{dash}#2"),
     ]
-    assert {row["token_kind"] for row in loaded.rows["issuance"]} == {"api_key"}
+    assert {(row["token_kind"], row["consent_actor"]) for row in loaded.rows["issuance"]} == {
+        ("api_key", "ada@example.com")
+    }
     assert (loaded.one("revocation")["token_id"], loaded.one("revocation")["target_kind"]) == ("k1", "credential")
     assert loaded.ignored == {"directory change that neither gives nor takes access": 1}
 

@@ -351,6 +351,8 @@ def test_real_key_list_names_the_key_that_is_new(real, real_records):
     row = real("elastic-audit-sample.ndjson").one("issuance")
     assert {f"[KeyIdentifier={row['token_id']}"} == after - before
     assert (row["kind"], row["token_kind"]) == ("credential", "api_key")
+    # Who made the key: the managed identity that renews its own.
+    assert row["consent_actor"] == "b9814691-9ca1-4e55-a1ac-8ef5dd010ec0"
 
 
 def test_real_grant_in_log_analytics_shape(real):

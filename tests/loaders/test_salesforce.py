@@ -240,6 +240,11 @@ def test_call(load):
     assert row["subject_id"] == "005aB0000000CdeQAE"
 
 
+@pytest.mark.parametrize(("size", "told"), [("52000", 52000), ("", None), ("-1", None), ("much", None)])
+def test_how_much_a_call_returned_is_told(load, size, told):
+    assert load([line("RestApi", STATUS_CODE="200", RESPONSE_SIZE=size)]).one("usage")["response_bytes"] == told
+
+
 def test_call_of_an_app_without_a_name_has_its_id(load):
     assert load([line("RestApi", STATUS_CODE="200", CONNECTED_APP_ID="0H4")]).one("usage")["client_id"] == "0H4"
 

@@ -104,7 +104,7 @@ def answer(row: Mapping[str, Any]) -> str:
         parts += ["a new token was issued from what had been revoked"] if row["reissued"] else []
         return "no, " + " and ".join(parts)
     if row["cases"] and row["last_success_s"] is not None:
-        return "not demonstrated: the last success is too close to the revocation to tell which came first, and no refusal followed"
+        return "not demonstrated: the last success is too close to the revocation to tell which came first, and no refusal because of the token followed"
     if row["cases"]:
         return "not demonstrated: what was tried afterwards neither succeeded nor was refused because of the token"
     if not row["anything_alive"] and not row["target_id"] and row["target_kind"] != "policy":

@@ -178,16 +178,20 @@ def _use(facts: dict[str, Any]) -> Answer:
     else:
         text = (
             f"First success {when(used['first_success_at'])} UTC, last {when(used['last_success_at'])} UTC: "
-            f"{plural(used['successes'], 'successful call')}, {number(used['denied'])} refused{_for_token(used)}, "
+            f"{plural(used['successes'], 'successful call')}, {number(used['denied'])} refused{_why(used)}, "
             f"{number(used['errors'])} failed."
         )
     return Answer("When was it first and last used?", text, (used,), ("usage",))
 
 
-def _for_token(used: dict[str, Any]) -> str:
-    if not used["denied_token"]:
-        return ""
-    return f" ({number(used['denied_token'])} because of the token, the first at {when(used['first_denied_token_at'])} UTC)"
+def _why(used: dict[str, Any]) -> str:
+    """Return how many were refused because of the token, or by a policy, as a revocation may be one."""
+    said = [
+        f"{number(used[f'denied_{reason}'])} {word}, the first at {when(used[f'first_denied_{reason}_at'])} UTC"
+        for reason, word in (("token", "because of the token"), ("policy", "by a policy"))
+        if used[f"denied_{reason}"]
+    ]
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _data(facts: dict[str, Any]) -> Answer:

@@ -46,6 +46,7 @@ _EVENT = """{
         "serviceSpecificCredential": {"serviceSpecificCredentialId": "VARCHAR", "userName": "VARCHAR"},
         "assumedRoleUser": {"arn": "VARCHAR"}, "federatedUser": {"arn": "VARCHAR"}, "sourceIdentity": "VARCHAR",
         "subjectFromWebIdentityToken": "VARCHAR", "subject": "VARCHAR", "ConsoleLogin": "VARCHAR"},
+    "additionalEventData": {"bytesTransferredOut": "VARCHAR"},
     "resources": [{"ARN": "VARCHAR", "accountId": "VARCHAR"}]
 }"""
 
@@ -107,7 +108,7 @@ SELECT line_no, e.eventID AS event_id, e.eventTime AS logged_at, e.eventSource A
        e.recipientAccountId AS recipient, e.eventCategory AS category, e.eventType AS event_type,
        e.errorCode AS error, e.errorMessage AS message,
        CASE WHEN regexp_full_match(e.sourceIPAddress, '[0-9A-Fa-f.:]+') THEN e.sourceIPAddress END AS ip,
-       e.userAgent AS user_agent, e.resources AS resources
+       e.userAgent AS user_agent, e.resources AS resources, e.additionalEventData.bytesTransferredOut AS bytes_out
 FROM spelled
 """
 
@@ -245,6 +246,7 @@ SELECT line_no, event_id, happened_at AS used_at, received_at, outcome,
        split_part(server, '.', 1) || ':' || call AS operation,
        resources[1].ARN AS resource_id,
        nullif(coalesce(resources[1].accountId, recipient), '') AS resource_tenant,
+       CASE WHEN TRY_CAST(bytes_out AS DOUBLE) >= 0 THEN TRY_CAST(TRY_CAST(bytes_out AS DOUBLE) AS BIGINT) END AS response_bytes,
        ip, user_agent, coalesce(recipient, account) AS tenant
 FROM known
 WHERE is_use
@@ -317,7 +319,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="aws_cloudtrail",
-    version=3,
+    version=4,
     title="AWS CloudTrail",
     recognise=_recognise,
     fields=_EVENT,

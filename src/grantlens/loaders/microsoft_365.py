@@ -245,7 +245,7 @@ SELECT line_no, event_id || CASE WHEN nth > 1 THEN '#' || nth ELSE '' END AS eve
             WHEN g.person IS NOT NULL OR g.everybody THEN 'user' END AS subject_kind,
        CASE WHEN len(g.scopes) > 0 THEN g.scopes END AS scopes,
        CASE WHEN g.audience IS NOT NULL THEN [g.audience] END AS audience,
-       CASE WHEN g.kind = 'consent' THEN actor END AS consent_actor,
+       actor AS consent_actor,
        CASE WHEN g.kind <> 'consent' THEN NULL
             WHEN meaning = 'assign' OR g.everybody OR is_admin_consent ILIKE 'true' THEN 'admin'
             WHEN g.person = actor_object OR is_admin_consent ILIKE 'false' THEN 'user'
@@ -356,7 +356,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=3,
+    version=4,
     title="Microsoft 365 unified audit log",
     recognise=_recognise,
     fields=_RECORD,

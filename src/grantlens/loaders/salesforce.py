@@ -38,7 +38,7 @@ _FIELDS = """{
     "URI": "VARCHAR", "METHOD": "VARCHAR", "HTTP_METHOD": "VARCHAR", "METHOD_NAME": "VARCHAR", "API_RESOURCE": "VARCHAR",
     "OPERATION_TYPE": "VARCHAR", "ENTITY_NAME": "VARCHAR", "ENTITY_TYPE": "VARCHAR", "JOB_ID": "VARCHAR",
     "BATCH_ID": "VARCHAR", "STATUS_CODE": "VARCHAR", "REQUEST_STATUS": "VARCHAR", "SUCCESS": "VARCHAR",
-    "JOB_STATUS": "VARCHAR", "EXCEPTION_MESSAGE": "VARCHAR", "RUN_TIME": "VARCHAR", "CPU_TIME": "VARCHAR",
+    "JOB_STATUS": "VARCHAR", "EXCEPTION_MESSAGE": "VARCHAR", "RUN_TIME": "VARCHAR", "CPU_TIME": "VARCHAR", "RESPONSE_SIZE": "VARCHAR",
     "CONNECTED_APP_ID": "VARCHAR", "CONNECTED_APP_NAME": "VARCHAR", "CLIENT_NAME": "VARCHAR",
     "CLIENT_IP": "VARCHAR", "SOURCE_IP": "VARCHAR", "BROWSER_TYPE": "VARCHAR", "USER_AGENT": "VARCHAR",
     "attributes": {"type": "VARCHAR"},
@@ -224,6 +224,7 @@ SELECT line_no, event_id, happened_at AS used_at, received_at, tenant,
        split_part(coalesce(nullif(API_RESOURCE, ''), nullif(URI, '')), '?', 1) AS target,
        coalesce(Operation, nullif(METHOD_NAME, ''), nullif(OPERATION_TYPE, '')) AS operation,
        coalesce(QueriedEntities, nullif(JOB_ID, ''), nullif(ENTITY_NAME, ''), nullif(ENTITY_TYPE, '')) AS resource_id,
+       CASE WHEN TRY_CAST(RESPONSE_SIZE AS BIGINT) >= 0 THEN TRY_CAST(RESPONSE_SIZE AS BIGINT) END AS response_bytes,
        ip, coalesce(UserAgent, nullif(USER_AGENT, ''), nullif(BROWSER_TYPE, '')) AS user_agent
 FROM known
 WHERE means = 'call'
@@ -280,7 +281,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="salesforce",
-    version=2,
+    version=3,
     title="Salesforce event log files, login events and setup audit trail",
     recognise=_recognise,
     fields=_FIELDS,

@@ -36,7 +36,7 @@ ISSUANCE = Table(
         Column("audience", "VARCHAR[]", "Resource servers the token is for (RFC 8707)."),
         Column("authorization_details", "JSON", "Granted rich authorization details (RFC 9396)."),
         Column("expires_at", "TIMESTAMPTZ", "When the token ends by itself."),
-        Column("consent_actor", "VARCHAR", "Who consented."),
+        Column("consent_actor", "VARCHAR", "Who consented, or made the key."),
         Column("consent_kind", "consent_kind_t", "user, admin or policy."),
         Column("cnf_jkt", "VARCHAR", "Thumbprint of the key the token is bound to (RFC 9449)."),
         Column("ip", "VARCHAR", "Address of the caller."),

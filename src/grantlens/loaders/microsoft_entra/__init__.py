@@ -100,7 +100,7 @@ def _fitted(sample: Sequence[Mapping], kinds: Set[str], carries: tuple[str, ...]
 
 _LOADER = Loader(
     name="microsoft_entra",
-    version=3,
+    version=4,
     title="Microsoft Entra sign-ins, directory audit and Graph activity",
     recognise=_recognise,
     fields="",
