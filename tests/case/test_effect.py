@@ -32,7 +32,7 @@ def test_what_another_client_got_for_a_key_is_downstream_and_its_calls_after_the
         "1 refused (1 because of the token, the first at 2026-07-10 12:30:00 UTC), 0 failed."
     )
     assert answers[MINTED] == (
-        "1 token made from it for role; 3 successful calls with them, the last at 2026-07-10 14:00:00 UTC. "
+        "1 token made from it for role; 3 successful calls with it, the last at 2026-07-10 14:00:00 UTC. "
         "No revocation of its own tokens covers these."
     )
     assert answers[EFFECTIVE] == (
@@ -64,8 +64,26 @@ def test_the_calls_of_tokens_that_were_issued_after_the_revocation_are_told(stor
     )
     assert gl.Case(store, client="app").answers()[EFFECTIVE] == (
         "no, a new token was issued from what had been revoked. 1 token issued afterwards from what had been revoked, the last at "
-        "2026-07-10 13:00:00 UTC; 2 successful calls with them, the last at 2026-07-10 13:20:00 UTC."
+        "2026-07-10 13:00:00 UTC; 2 successful calls with it, the last at 2026-07-10 13:20:00 UTC."
     )
+
+
+def test_no_call_is_counted_twice_where_a_later_revocation_covers_the_new_token(store_of):
+    store = store_of(
+        consent("10 08:00", ["mail.read"]),
+        token("10 09:00", "t1", ["mail.read"]),
+        revoked("10 12:00", "grant"),
+        use("10 12:10", CALL, "t1"),
+        refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+        use("10 13:10", CALL, "t2"),
+        revoked("10 14:00", "client", event_id="r2", subject_id=None),
+        use("10 14:10", CALL, "t2"),
+        *logs_from_to("10 08:00", "10 18:00"),
+    )
+    assert (
+        "2 successful calls proven to be later than the revocation. 1 token issued afterwards from what had been revoked, the last at "
+        "2026-07-10 13:00:00 UTC; 1 more successful call with it, the last at 2026-07-10 14:10:00 UTC."
+    ) in gl.Case(store, client="app").answers()[EFFECTIVE]
 
 
 def test_a_refused_request_for_a_token_is_a_sign_and_a_call_that_rests_on_something_else_is_none(store_of):

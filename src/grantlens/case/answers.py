@@ -276,7 +276,7 @@ def _children(rows: list[dict[str, Any]]) -> str:
     ended = [row["revoked_at"] for row in rows if row["revoked_at"]]
     own = f" Of them {plural(len(ended), 'was', 'were')} revoked, the first at {when(min(ended))} UTC." if ended else ""
     return (
-        f"{plural(len(rows), 'token')} made from it for {listed(clients)}; {plural(calls, 'successful call')} with them"
+        f"{plural(len(rows), 'token')} made from it for {listed(clients)}; {plural(calls, 'successful call')} with {'it' if len(rows) == 1 else 'them'}"
         f"{f', the last at {when(last)} UTC' if last else ''}. No revocation of its own tokens covers these.{own}"
     )
 

@@ -98,9 +98,15 @@ def _in_spite(facts: dict[str, Any]) -> list[str]:
     said = [" and ".join(parts)] if parts else []
     if new["tokens"]:
         text = f"{plural(new['tokens'], 'token')} issued afterwards from what had been revoked, the last at {when(new['last_issued_at'])} UTC"
-        calls = plural(new["calls"], "successful call")
+        # Some of their calls may be counted already: another revocation covered the token later.
+        calls = plural(new["more_calls"], "more successful call" if used["after_revocation"] else "successful call")
         said.append(
-            text + (f"; {calls} with them, the last at {when(new['last_used_at'])} UTC" if new["calls"] else "")
+            text
+            + (
+                f"; {calls} with {'it' if new['tokens'] == 1 else 'them'}, the last at {when(new['last_used_at'])} UTC"
+                if new["more_calls"]
+                else ""
+            )
         )
     handed = [row for row in facts["children"] if row["calls_after"]]
     if handed:

@@ -185,7 +185,7 @@ WHERE i.outcome = 'denied' AND i.kind IN ('token', 'refresh', 'exchange') AND i.
 
 _REISSUED = """
 SELECT count(DISTINCT t.token_id) AS tokens, max(t.issued_at) AS last_issued_at,
-       count(u.usage_id) AS calls, max(u.used_at) AS last_used_at
+       count(u.usage_id) FILTER (u.state <> 'violation') AS more_calls, max(u.used_at) AS last_used_at
 FROM (SELECT unnest($reissued::STRUCT(source VARCHAR, token_id VARCHAR)[], recursive := true)) n
 JOIN token t USING (source, token_id)
 LEFT JOIN named_caller c ON c.source = t.source AND c.token_id = t.token_id
