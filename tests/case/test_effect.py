@@ -184,3 +184,13 @@ def test_what_was_tried_in_vain_is_told(store_of):
     assert (
         gl.Case(store, client="app").answers()[TOUCHED].endswith(" Refused: POST /v1/rules at mail.example (2 calls).")
     )
+
+
+def test_a_deletion_is_told_first_though_no_catalogue_knows_it(store_of):
+    reads = [use(f"01 09:{minute:02}", f"GET /v1/folder/{minute}") for minute in range(1, 9) for _ in range(2)]
+    store = store_of(token("01 08:00", "t1", ["mail.read"]), *reads, use("01 10:00", "DELETE /v1/jobs/7"))
+    assert (
+        gl.Case(store, client="app")
+        .answers()[TOUCHED]
+        .startswith("DELETE /v1/jobs/7 at mail.example (1 call, deletes); ")
+    )

@@ -106,20 +106,24 @@ FROM case_call
 """
 
 _OPERATIONS = """
-SELECT t.resource_server, coalesce(o.label, t.operation, concat_ws(' ', t.method, t.target)) AS operation,
-       o.operation_id IS NOT NULL AS known, coalesce(k.writes, false) AS writes, coalesce(k.destroys,
-           false) AS destroys,
-       coalesce(k.sensitive, false) AS sensitive,
-       count(*) AS calls, count(*) FILTER (u.outcome = 'success') AS successes,
-       count(*) FILTER (u.outcome = 'denied') AS denied,
-       count(DISTINCT u.resource_id) AS resources, sum(u.response_bytes)::BIGINT AS bytes,
-       min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at
-FROM case_call u
-JOIN usage_target t USING (target_id)
-LEFT JOIN usage_operation o USING (target_id)
-LEFT JOIN operation_class k ON k.operation_id = o.operation_id
-GROUP BY ALL
-ORDER BY destroys DESC, sensitive DESC, writes DESC, calls DESC, t.resource_server, operation
+WITH done AS (
+    SELECT t.resource_server, coalesce(o.label, t.operation, concat_ws(' ', t.method, t.target)) AS operation,
+           o.operation_id IS NOT NULL AS known, coalesce(k.writes, false) AS writes,
+           coalesce(k.destroys, t.method = 'DELETE', false) AS destroys,
+           coalesce(k.sensitive, false) AS sensitive,
+           count(*) AS calls, count(*) FILTER (u.outcome = 'success') AS successes,
+           count(*) FILTER (u.outcome = 'denied') AS denied,
+           count(DISTINCT u.resource_id) AS resources, sum(u.response_bytes)::BIGINT AS bytes,
+           min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at
+    FROM case_call u
+    JOIN usage_target t USING (target_id)
+    LEFT JOIN usage_operation o USING (target_id)
+    LEFT JOIN operation_class k ON k.operation_id = o.operation_id
+    GROUP BY ALL
+)
+FROM done
+-- What is called a deletion comes first, too: one of it would be lost behind many reads.
+ORDER BY destroys DESC, contains(lower(operation), 'delete') DESC, sensitive DESC, writes DESC, calls DESC, resource_server, operation
 """
 
 _PLACES = """
