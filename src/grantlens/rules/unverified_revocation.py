@@ -313,25 +313,6 @@ FROM judged
     ),
     undecidable=(
         Example(
-            "one of two grants ended, and the token that went on may be of either",
-            (
-                consent("10 09:01", ["mail.read"]),
-                consent("10 09:02", ["mail.send"], "g2"),
-                token("10 11:00", "t1", None, grant_id=None),
-                revoked("10 12:00", "grant"),
-                use("10 12:30", "GET /v1/messages/7"),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-            (
-                {
-                    "verdict": "indeterminate",
-                    "detail": {
-                        "reason": "calls of the same client and subject rest on a token of which no log says which grant gave it"
-                    },
-                },
-            ),
-        ),
-        Example(
             "no issuance tells of the token: it may have expired before its revocation",
             (revoked("10 12:00"), *logs_from_to("10 09:00", "11 18:00")),
             (
