@@ -52,6 +52,13 @@ def test_with_a_register_those_who_are_not_in_it_are_named(world, register):
     )
 
 
+def test_a_client_that_is_in_no_register_is_told_by_the_name_that_the_log_gives_it(world, register):
+    stranger = consent("01 09:00", ["mail.read"], "g9", client_id="2f1c", client_name="Document Viewer")
+    _, answers = answered(world(*CALLS, stranger, also=(register,)))
+    assert "Document Viewer (2f1c)" in answers["Who owns them?"]["lines"][0]
+    assert "Document Viewer (2f1c)" in answers["Which agents exist?"]["lines"][-1]
+
+
 def test_a_client_whose_kind_nobody_says_may_be_an_agent(world):
     _, answers = answered(world(*CALLS))
     assert answers["Which agents exist?"]["headline"] == "No agent is known among 2 clients, 2 grants"

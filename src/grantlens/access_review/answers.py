@@ -164,6 +164,9 @@ def _of(everyone: list, lacking: list) -> str:
 
 
 def _names(rows: list[dict[str, Any]]) -> str:
-    names = [row["client_id"] for row in rows[:_MOST]]
+    names = [
+        f"{row['name']} ({row['client_id']})" if row["name"] not in (None, row["client_id"]) else row["client_id"]
+        for row in rows[:_MOST]
+    ]
     more = len(rows) - len(names)
     return listed([*names, plural(more, "other")] if more else names)
