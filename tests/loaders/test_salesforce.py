@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 
+import grantlens as gl
 from grantlens.loaders.salesforce import LOADER
 from grantlens.store import Store
 
@@ -120,7 +121,7 @@ def test_real_log_file_read_twice(real, shared):
     ):
         assert row["issued_at"] == datetime.fromisoformat(record["TIMESTAMP_DERIVED"])
         assert (row["token_id"], row["session_id"]) == (record["SESSION_KEY"], record["LOGIN_KEY"])
-        assert (row["subject_id"], row["tenant"]) == (record["USER_ID_DERIVED"], record["ORGANIZATION_ID"])
+        assert (row["subject_id"], row["tenant"]) == (record["USER_ID_DERIVED"], None)
         assert (row["outcome"], row["token_kind"], row["client_id"]) == ("success", "session", None)
 
 
@@ -267,6 +268,23 @@ def test_login_call_and_logout_meet(tmp_path):
         ).to_pylist()
     assert covered == [{"token_id": "key A", "target_kind": "session"}]
     assert after == [{"used_at": moment(90, 250)}]
+
+
+def test_calls_of_an_app_join_its_login_and_its_end_though_only_log_files_name_the_organisation(tmp_path):
+    logs = {
+        "login.ndjson": json.dumps(stream()),
+        "end.ndjson": json.dumps(setup("deleteConnectedApplication", "Deleted Connected App Nightly", CreatedDate="2026-07-01T11:00:00.000+0000")),
+        "calls.csv": as_csv([line("ApiTotalUsage", seconds=s, STATUS_CODE="200", CONNECTED_APP_NAME="Nightly", SESSION_KEY="", LOGIN_KEY="", API_RESOURCE="/x")
+                             for s in (60, 7200)]),
+    }  # fmt: skip
+    with Store(":memory:") as store:
+        for name, text in logs.items():
+            (tmp_path / name).write_text(text)
+        store.load(tmp_path)
+        attributed = store.engine.value("SELECT count(*) FROM caller_segment WHERE join_key = 'client_subject'")
+        (used,) = [finding for part in gl.detect.run(store, ["REV-1"]) for finding in part.to_dicts()]
+    assert attributed
+    assert (used["client_id"], used["join_key"]) == ("Nightly", "client_subject")
 
 
 @pytest.mark.parametrize(("flag", "kind", "initiator"), [("1", "revoke", "user"), ("0", "expiry", "system")])

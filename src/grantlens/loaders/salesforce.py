@@ -8,6 +8,7 @@ What the mapping decides, and why:
   OAuth login (`Remote Access`) the app is known by its name alone. Calls and the audit trail name apps by name, too:
   so the name is the client's id, and CONNECTED_APP_ID stands in only where no name is given.
 - User ids come with 15 characters or with 18. All are brought to 18: the last three are a checksum of the case.
+- No row names its organisation: only event log files could, and what they show would join with no login event and no change of setup.
 - `TIMESTAMP` is yyyyMMddHHmmss.SSS in UTC, its last zeros left out. `TIMESTAMP_DERIVED` is ISO text, and preferred.
 - Events of the stream carry no type. A login says how, a call of the API which operation; a logout has its session and
   nothing that the other events have.
@@ -33,7 +34,7 @@ from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
     "EVENT_TYPE": "VARCHAR", "TIMESTAMP": "VARCHAR", "TIMESTAMP_DERIVED": "VARCHAR", "REQUEST_ID": "VARCHAR",
-    "ORGANIZATION_ID": "VARCHAR", "USER_ID": "VARCHAR", "USER_ID_DERIVED": "VARCHAR", "USER_NAME": "VARCHAR",
+    "USER_ID": "VARCHAR", "USER_ID_DERIVED": "VARCHAR", "USER_NAME": "VARCHAR",
     "SESSION_KEY": "VARCHAR", "LOGIN_KEY": "VARCHAR", "LOGIN_STATUS": "VARCHAR", "USER_INITIATED_LOGOUT": "VARCHAR", "APP_TYPE": "VARCHAR",
     "URI": "VARCHAR", "METHOD": "VARCHAR", "HTTP_METHOD": "VARCHAR", "METHOD_NAME": "VARCHAR", "API_RESOURCE": "VARCHAR",
     "OPERATION_TYPE": "VARCHAR", "ENTITY_NAME": "VARCHAR", "ENTITY_TYPE": "VARCHAR", "JOB_ID": "VARCHAR",
@@ -124,7 +125,7 @@ WHERE r IS NOT NULL
 """
 
 # What the following read no more: each column less is one less to write for each record.
-_READ = """"TIMESTAMP", TIMESTAMP_DERIVED, REQUEST_ID, ORGANIZATION_ID, USER_ID, USER_ID_DERIVED, USER_NAME, SESSION_KEY, LOGIN_KEY,
+_READ = """"TIMESTAMP", TIMESTAMP_DERIVED, REQUEST_ID, USER_ID, USER_ID_DERIVED, USER_NAME, SESSION_KEY, LOGIN_KEY,
     BATCH_ID, STATUS_CODE, RUN_TIME, CPU_TIME, CONNECTED_APP_ID, CLIENT_IP, SOURCE_IP, attributes, EventIdentifier, EventDate,
     CreatedDate, LoginKey, SessionKey, SessionLevel, ApiType, RecordId, Score, DelegatedUsername, FileAction, ConnectedAppId,
     UserId, Username, SourceIp, Id, CreatedById, EventType, is_file, written_user, named_client"""
@@ -141,7 +142,6 @@ SELECT * EXCLUDE ({_READ}),
                 nullif(SESSION_KEY, ''), nullif(LOGIN_KEY, ''), nullif(URI, ''), nullif(METHOD_NAME, ''),
                 nullif(ENTITY_NAME, ''), nullif(JOB_ID, ''), nullif(BATCH_ID, ''), nullif(API_RESOURCE, ''),
                 nullif(RUN_TIME, ''), nullif(CPU_TIME, '')])::VARCHAR) END AS event_id,
-       nullif(ORGANIZATION_ID, '') AS tenant,
        coalesce(nullif(SessionKey, ''), nullif(SESSION_KEY, '')) AS key_of_session,
        coalesce(nullif(LoginKey, ''), nullif(LOGIN_KEY, '')) AS key_of_login,
        CASE WHEN is_stream OR is_setup OR is_file THEN {_eighteen("written_user")} END AS person,
@@ -170,7 +170,7 @@ FROM (
 """
 
 _ISSUANCE = """
-SELECT line_no, event_id, happened_at AS issued_at, received_at, tenant,
+SELECT line_no, event_id, happened_at AS issued_at, received_at,
        CASE WHEN means = 'login' THEN 'token' ELSE means END AS kind,
        CASE WHEN is_setup THEN 'success'
             WHEN is_stream THEN CASE WHEN PolicyOutcome = 'Block' THEN 'denied' WHEN Status = 'Success' THEN 'success'
@@ -199,7 +199,7 @@ WHERE means IN ('login', 'consent', 'change')
 
 # SOAP calls have no status: one that failed has a message.
 _USAGE = """
-SELECT line_no, event_id, happened_at AS used_at, received_at, tenant,
+SELECT line_no, event_id, happened_at AS used_at, received_at,
        CASE WHEN is_stream THEN CASE WHEN PolicyOutcome = 'Block' THEN 'denied' ELSE 'success' END
             WHEN http_status BETWEEN 200 AND 299 THEN 'success'
             WHEN http_status IN (401, 403, 429) THEN 'denied'
@@ -231,7 +231,7 @@ WHERE means = 'call'
 """
 
 _REVOCATION = """
-SELECT line_no, event_id, happened_at AS revoked_at, received_at, tenant,
+SELECT line_no, event_id, happened_at AS revoked_at, received_at,
        CASE WHEN Action IN ('deleteApplication', 'blockConnectedApplication') THEN 'disable'
             WHEN timed_out THEN 'expiry' ELSE 'revoke' END AS kind,
        'success' AS outcome,
