@@ -46,6 +46,34 @@ def test_empty_charts_say_so(empty):
         assert to_png(chart).startswith(b"\x89PNG")
 
 
+def test_words_are_not_cut_where_the_first_font_is_missing(hostile, chromium, tmp_path):
+    """Text is measured in Liberation Sans; a browser on Linux without it draws DejaVu Sans, a sixth wider."""
+    undecided = [{"client_id": name, "operation": None, "verdict": "indeterminate"} for name in "ab"]
+    purpose = [{"client_id": name, "operation": f"GET /{name}"} for name in "abcd"]
+    chinese = [{"client_id": "邮件助理" * 20, "operation": name} for name in ("读取" * 60, "x")]
+    narrow = [
+        scope_actions(undecided),
+        scope_actions(purpose, what="the registered purpose does not name"),
+        scope_actions(chinese),
+    ]
+    pictures = [to_svg(chart).replace("Liberation Sans", "DejaVu Sans") for chart in (*hostile, *narrow)]
+    page = tmp_path / "page.html"
+    measure = """
+      const cut = [];
+      for (const svg of document.querySelectorAll("svg")) {
+        const edge = svg.getBoundingClientRect();
+        for (const text of svg.querySelectorAll("text")) {
+          const box = text.getBoundingClientRect();
+          if (box.left < edge.left - 1 || box.right > edge.right + 1) cut.push(text.textContent);
+        }
+      }
+      document.body.textContent = `cut ${JSON.stringify(cut)} end`;"""
+    page.write_text(f'<meta charset="utf-8">{"".join(pictures)}<script>{measure}</script>', encoding="utf-8")
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1600,900", "--dump-dom"]
+    run = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, check=True, timeout=120)
+    assert "cut [] end" in run.stdout, re.search("cut .* end", run.stdout)
+
+
 def test_svg_carries_its_text_alternative():
     chart = tally([{"client_id": "a & b"}], by="client_id")
     root = ElementTree.fromstring(to_svg(chart))

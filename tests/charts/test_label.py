@@ -3,7 +3,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantlens.charts.label import NOT_LOGGED, clean, compact, percent, short, shorten, wrap
+from grantlens.charts.label import NOT_LOGGED, breadth, clean, compact, percent, short, shorten, wrap
 
 anything = st.text(st.characters(codec=None), max_size=60)
 
@@ -16,9 +16,17 @@ def test_clean_text_is_one_visible_line(text):
     cleaned.encode("utf-8")
 
 
-@given(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=60))
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and signs by category, which show nothing."""
+
+
+@given(st.text(st.characters(categories=["L", "N", "P", "S"], exclude_characters=BLANK), min_size=1, max_size=60))
 def test_ordinary_names_are_left_alone(text):
     assert clean(text) == text
+
+
+def test_a_name_of_spaces_is_shown():
+    assert (clean("  "), clean("\n")) == ("⟨U+0020⟩⟨U+0020⟩", "⟨U+000A⟩")
 
 
 def test_missing_is_said():
@@ -38,7 +46,7 @@ def test_different_names_stay_different(names, length):
 
 @given(anything, st.integers(1, 40))
 def test_short_is_short(text, length):
-    assert len(short(text, length)) <= max(length, 0) or len(text) <= length
+    assert breadth(short(text, length)) <= length
 
 
 @given(st.integers(0, 10**12))
@@ -60,3 +68,11 @@ def test_wrap_keeps_number_and_sign_together():
     assert all(
         not line.startswith("%") for width in range(6, 40) for line in wrap("it is 12 % of all 100 % here", width)
     )
+
+
+@given(st.text("ab 邮件🤖", max_size=60), st.integers(8, 40))
+def test_no_line_is_wider_than_asked(text, width):
+    lines = wrap(text, width)
+    assert max(map(breadth, lines)) <= width + 1
+    assert all(lines) or not text.strip()
+    assert "".join("".join(lines).split()) == "".join(text.split())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.charts.axis import ticks
 from grantlens.charts.chart import WIDTH, Chart, blank, finish
-from grantlens.charts.label import clean, count, percent
+from grantlens.charts.label import clean, count, percent, short
 from grantlens.charts.rows import rows
 from grantlens.charts.theme import PALETTE
 
@@ -52,7 +52,7 @@ def sentence(table: Any, where: str | None = None) -> str:
     >>> sentence([], "api.example")
     'No call with revoked access at api.example in the hour after a revocation'
     """
-    place = f" at {clean(where)}" if where else ""
+    place = f" at {short(clean(where), 60)}" if where else ""
     minutes = _in_order(table)
     if not minutes:
         return f"No call with revoked access{place} in the hour after a revocation"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from typing import Any
 
 from grantlens.visible import visible
@@ -25,9 +26,22 @@ def clean(value: Any) -> str:
     if value is None or value == "":
         return NOT_LOGGED
     text = str(value)
+    if text.isspace():
+        return "".join(f"⟨U+{ord(sign):04X}⟩" for sign in text[:8])
     if len(text) > LONGEST:
         text = f"{text[: LONGEST - 40]} … {text[-30:]}"
     return visible(text).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
+
+
+def breadth(text: str) -> int:
+    """Return how many letters wide a text is drawn: a Chinese sign or a picture takes the room of two.
+
+    Examples
+    --------
+    >>> breadth("mail"), breadth("邮件")
+    (4, 4)
+    """
+    return len(text) + sum(map(_is_wide, text))
 
 
 def short(text: str, length: int = 40) -> str:
@@ -38,10 +52,10 @@ def short(text: str, length: int = 40) -> str:
     >>> short("https://www.googleapis.com/auth/gmail.modify", 30)
     'https://www.goo…h/gmail.modify'
     """
-    if len(text) <= length:
+    if breadth(text) <= length:
         return text
-    head = length // 2
-    return f"{text[:head]}…{text[len(text) - (length - 1 - head) :]}"
+    head, tail = _first(text, length // 2), _first(text[::-1], length - 1 - length // 2)[::-1]
+    return f"{head}…{tail}"
 
 
 def shorten(names: list[str], length: int) -> dict[str, str]:
@@ -110,6 +124,22 @@ def percent(share: float) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Break a sentence into lines of at most `width` signs, since Vega does not."""
-    # A number stays with its sign.
-    return textwrap.wrap(text.replace(" %", "\u00a0%"), width, break_on_hyphens=False) or [""]
+    """Break a sentence into lines at most `width` letters wide, since Vega does not."""
+    # A number stays with its sign. A wide sign counts twice; names on charts hold no NUL of their own.
+    padded = "".join(f"\0{sign}" if _is_wide(sign) else sign for sign in text.replace(" %", "\u00a0%"))
+    return [line.replace("\0", "") for line in textwrap.wrap(padded, width, break_on_hyphens=False)] or [""]
+
+
+def _is_wide(sign: str) -> bool:
+    return unicodedata.east_asian_width(sign) in ("W", "F")
+
+
+def _first(text: str, length: int) -> str:
+    """Return as much of the beginning as is `length` letters wide."""
+    room, end = length, 0
+    for sign in text:
+        room -= 1 + _is_wide(sign)
+        if room < 0:
+            break
+        end += 1
+    return text[:end]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.charts.chart import WIDTH, Chart, blank, finish
 from grantlens.charts.duration import LOG_LABELS, LOG_TICKS, duration
-from grantlens.charts.label import clean, percent
+from grantlens.charts.label import clean, percent, short
 from grantlens.charts.rows import rows
 from grantlens.charts.theme import FAINT, PALETTE, SOFT
 
@@ -71,7 +71,7 @@ def lag_curve(
         _Step(float(row["t"]), float(row["survival_low"]), float(row["survival_high"]), row.get("npmle"))
         for row in rows(curve)
     ]
-    place = f" at {clean(where)}" if where else ""
+    place = f" at {short(clean(where), 60)}" if where else ""
     if not steps:
         return blank(f"No revocation{place} in this window can be timed")
     steps.sort(key=lambda step: step.t)
