@@ -53,6 +53,10 @@ def test_folded_cells_do_not_outshine_single_ones():
             [("a", "x", 50, None), ("b", "y", 5, None)],
             "2 clients made 55 calls that no granted scope permitted; a made 50 of them",
         ),
+        (
+            [("a", "x", 5, None), *((f"c{n}", "x", 1, None) for n in range(95))],
+            "96 clients made 100 calls that no granted scope permitted",
+        ),
         ([("a", "x", 5, "indeterminate")], "5 calls of 1 client cannot be decided"),
         ([("a", "x", 5, "clear")], "No out-of-scope calls found in this window"),
         ([], "No out-of-scope calls found in this window"),

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from grantlens.charts.theme import CONFIG, INK, PALETTE, PAPER, WORDS, contrast, on
+from grantlens.charts.theme import CONFIG, EDGE, INK, PALETTE, PAPER, WORDS, contrast, on
 
 MATRICES = {
     # Viénot 1999, on linear light.
@@ -55,6 +55,13 @@ def test_severities_get_darker_as_they_get_worse():
 def test_text_on_every_fill_can_be_read(name):
     assert contrast(on(PALETTE[name]), PALETTE[name]) >= 4.5
     assert on(PALETTE[name]) in (INK, PAPER)
+
+
+@pytest.mark.parametrize("name", ["violation", "clear", "normal", "denied", "issued", "revoked", "bound"])
+def test_what_is_drawn_as_a_thin_line_stands_out_from_the_paper(name):
+    """WCAG 1.4.11 asks for 3 to 1; amber has a dark edge where it is thin."""
+    assert contrast(PALETTE[name], PAPER) >= 3
+    assert contrast(EDGE, PAPER) >= 3
 
 
 def test_every_state_has_words():

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from grantlens.charts.lanes import COLUMNS
+from grantlens.charts.theme import EDGE
 from grantlens.charts.timeline import timeline
 
 START = datetime(2026, 8, 9, 11, 51, 13, tzinfo=UTC)
@@ -174,3 +175,21 @@ def test_alternative_text_counts_everything():
 def test_the_axis_names_only_days_on_which_something_happened():
     table = [{"lane": "used", "start": f"2026-08-01T0{hour}:00:00Z"} for hour in range(2)]
     assert '"time (UTC) on 1 Aug 2026"' in json.dumps(timeline(table).spec)
+
+
+def test_a_short_bar_bears_no_piece_of_a_long_name():
+    long = {"lane": "granted", "start": after(0), "end": after(60), "label": "mail.read offline_access (g-0023)"}
+    brief = {"lane": "granted", "start": after(200), "end": after(260), "label": "mail.read"}
+    spec = json.dumps(timeline([long, brief, use(580)]).spec, ensure_ascii=False)
+    assert "…" not in spec
+    assert spec.count('"label": "mail.read"') == 2, "the bar, and the word on it"
+    assert "…" in json.dumps(timeline([long, use(200)]).spec, ensure_ascii=False)
+
+
+def test_an_undecided_use_has_a_dark_edge_and_no_other_has():
+    undecided, denied = (timeline([use(0), use(9, state)]).spec["layer"] for state in ("indeterminate", "denied"))
+    dark = [
+        [len(layer["data"]["values"]) for layer in layers if layer["mark"].get("color") == EDGE]
+        for layers in (undecided, denied)
+    ]
+    assert dark == [[1], [0]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from grantlens.charts.axis import ticks
+from grantlens.charts.axis import shares_axis, ticks
 from grantlens.charts.chart import WIDTH, Chart, blank, finish
 from grantlens.charts.label import clean, count, percent, short
 from grantlens.charts.rows import rows
@@ -96,7 +96,7 @@ def _drawing(minutes: list[dict[str, Any]]) -> alt.LayerChart:
         axis=alt.Axis(values=ticks(end, 12), format="d", grid=False),
         title="minutes since the revocation was acknowledged",
     )
-    share = alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".0%")
+    share = alt.Axis(**shares_axis())
     scale, title = alt.Scale(domain=[0, 1], nice=False), "share of calls still accepted"
     tips = [
         alt.Tooltip("words:N", title="when"),
@@ -105,7 +105,7 @@ def _drawing(minutes: list[dict[str, Any]]) -> alt.LayerChart:
         alt.Tooltip("share:Q", format=".1%"),
     ]
     base = alt.Chart(alt.Data(values=values)).encode(x=x, tooltip=tips)
-    bar = base.mark_rule(color="#8FB6D3", strokeWidth=4).encode(
+    bar = base.mark_rule(color=PALETTE["bound"], strokeWidth=2).encode(
         y=alt.Y("low:Q", scale=scale, axis=share, title=title), y2="high:Q"
     )
     dot = base.mark_circle(color=PALETTE["clear"], size=48, opacity=1).encode(

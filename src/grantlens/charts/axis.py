@@ -38,6 +38,11 @@ def names_axis(heading: str, limit: int = 340, **more: Any) -> dict[str, Any]:
     } | more
 
 
+def shares_axis() -> dict[str, Any]:
+    """Return the settings of a vertical axis from nothing to all, written as in sentences."""
+    return {"values": [0, 0.25, 0.5, 0.75, 1], "labelExpr": "format(100 * datum.value, 'd') + ' %'"}
+
+
 def numbers_axis(most: float) -> dict[str, Any]:
     """Return the settings of a horizontal axis of counts."""
     return {

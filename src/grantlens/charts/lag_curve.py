@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from grantlens.charts.axis import shares_axis
 from grantlens.charts.chart import WIDTH, Chart, blank, finish
 from grantlens.charts.duration import LOG_LABELS, LOG_TICKS, duration
 from grantlens.charts.label import clean, percent, short
@@ -157,7 +158,7 @@ def _drawing(steps: list[_Step]) -> alt.LayerChart:
         title="time since the revocation was acknowledged (logarithmic)",
         axis=alt.Axis(values=[tick for tick, _ in ticks], labelExpr=f"({{{names}}})[datum.value]", grid=False),
     )
-    share = alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".0%")
+    share = alt.Axis(**shares_axis())
     y = alt.Scale(domain=[0, 1], nice=False)
     title = "share of revoked access still accepted"
     tips = [
@@ -167,9 +168,13 @@ def _drawing(steps: list[_Step]) -> alt.LayerChart:
     ]
     base = alt.Chart(alt.Data(values=values))
     layers = [
-        base.mark_area(interpolate="step-after", color="#CFE0EE", line={"color": "#8FB6D3", "strokeWidth": 1}).encode(
+        base.mark_area(interpolate="step-after", color="#CFE0EE").encode(
             x=x, y=alt.Y("high:Q", scale=y, axis=share, title=title), y2="low:Q", tooltip=tips
-        )
+        ),
+        *(
+            base.mark_line(interpolate="step-after", color=PALETTE["bound"], strokeWidth=1).encode(x=x, y=f"{side}:Q")
+            for side in ("high", "low")
+        ),
     ]
     if any(value["likely"] is not None for value in values):
         layers.append(

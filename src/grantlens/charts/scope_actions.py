@@ -112,7 +112,7 @@ def _title(cells: Cells, clients: list[str], what: str) -> str:
     first, most = shorten(clients, 40)[clients[0]], by_client[clients[0]]
     if guilty == 1:
         return f"{first} made {count(total.wrong, 'call')} that {what}"
-    share = f"; {first} made {most:,.0f} of them" if most > 1.5 * total.wrong / guilty else ""
+    share = f"; {first} made {most:,.0f} of them" if most > max(1.5 / guilty, 0.1) * total.wrong else ""
     return f"{count(guilty, 'client')} made {count(total.wrong, 'call')} that {what}{share}"
 
 

@@ -6,6 +6,9 @@ from types import MappingProxyType
 
 INK, SOFT, FAINT, PAPER = "#1F2933", "#52606D", "#D9DEE4", "#FFFFFF"
 
+EDGE = "#7A5B00"
+"""Around what is amber and thin."""
+
 # Vermilion and blue stay apart in every common colour blindness, and differ from amber and grey in lightness too.
 PALETTE = MappingProxyType(
     {
@@ -24,8 +27,9 @@ PALETTE = MappingProxyType(
         "normal": "#2B6CA3",
         "denied": "#8A949E",
         "granted": "#9CC3DF",
-        "issued": "#6FA3C8",
+        "issued": "#5E96BE",
         "revoked": "#111827",
+        "bound": "#5E96BE",
     }
 )
 

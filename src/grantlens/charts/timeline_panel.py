@@ -9,7 +9,7 @@ from grantlens.charts.chart import WIDTH
 from grantlens.charts.label import short
 from grantlens.charts.lanes import SPACE, STATE_WORDS, STATES, Box, Lane
 from grantlens.charts.moments import axis_format, written
-from grantlens.charts.theme import PALETTE, SOFT
+from grantlens.charts.theme import EDGE, PALETTE, SOFT
 
 if TYPE_CHECKING:
     import altair as alt
@@ -41,9 +41,15 @@ def panel(
             # Even a short life is drawn two pixels wide.
             bars.append(value | {"end": max(box.end, box.start + 2 * pixel)})
             room = int((box.end - box.start) / pixel / 6.4) - 1
-            if box.label and room >= 8:
+            # Of a long name a few letters tell nothing.
+            if box.label and room >= min(len(box.label), 16):
                 middle = lane.top + (box.top + box.bottom) / 2
                 words.append({"start": box.start, "y": middle, "label": short(box.label, room)})
+    amber = [
+        {name: value[name] for name in ("start", "y", "y2")}
+        for value in marks
+        if value["kind"] == STATE_WORDS["indeterminate"]
+    ]
     x, y = _time(left, right), alt.Y("y:Q", scale=alt.Scale(domain=[height, 0], nice=False), axis=None)
     colour = _colour(states)
     tips = [
@@ -60,6 +66,8 @@ def panel(
         _rows(names).mark_text(align="right", dx=-10, fontSize=12).encode(x=alt.value(0), y=y, text="name:N"),
         _rows(bars).mark_rect().encode(x=x, x2="end:T", y=y, y2="y2:Q", color=colour, tooltip=tips),
         *_revocations([moment for moment in revoked if left <= moment <= right], x),
+        # Amber alone is too light for a thin line.
+        _rows(amber).mark_rule(strokeWidth=4, color=EDGE).encode(x=x, y=y, y2="y2:Q"),
         _rows(marks).mark_rule(strokeWidth=2).encode(x=x, y=y, y2="y2:Q", color=colour, tooltip=tips),
         _rows(words).mark_text(align="left", dx=4).encode(x=x, y=y, text="label:N"),
         _rows(silent).mark_text(align="left", dx=4, color=SOFT).encode(x=x, y=y, text="label:N"),
