@@ -29,6 +29,12 @@ MARKS = 4
 SHOWN = 20
 """Rows that a notebook cell shows."""
 
+LISTED = 10
+"""Items of a list that a cell of such a table shows."""
+
+LEFT = ' style="text-align:left"'
+"""Jupyter sets every cell to the right; only numbers belong there."""
+
 
 def visible(text: str, *, longest: int = LONGEST) -> str:
     r"""Return the text with control, format and bidirectional characters written as code points.
@@ -87,15 +93,42 @@ def grid(names: Sequence[str], rows: Iterable[Iterable[Any]], *, of: int = 0, mo
 
     Examples
     --------
-    >>> grid(["client"], [["mail-copilot"]])
-    '<table><thead><tr><th>client</th></tr></thead><tbody><tr><td>mail-copilot</td></tr></tbody></table>'
+    >>> grid(["events"], [[1200]])
+    '<table><thead><tr><th style="text-align:right">events</th></tr></thead><tbody><tr><td style="text-align:right">1,200</td></tr></tbody></table>'
     """
-    held = list(rows)
+    held = [list(row) for row in rows]
     more = max(len(held), of) - most
-    head = "".join(f"<th>{markup(name)}</th>" for name in names)
-    body = "".join("<tr>" + "".join(f"<td>{markup(cell)}</td>" for cell in row) + "</tr>" for row in held[:most])
-    rest = f"<p>{more:,} more rows.</p>" if more > 0 else ""
+    sides = [_side([row[place] for row in held]) for place in range(len(names))]
+    head = "".join(f"<th{side}>{markup(name)}</th>" for name, side in zip(names, sides, strict=True))
+    body = "".join(
+        "<tr>" + "".join(f"<td{side}>{_cell(cell)}</td>" for cell, side in zip(row, sides, strict=True)) + "</tr>"
+        for row in held[:most]
+    )
+    rest = f"<p>{more:,} more row{'s' * (more > 1)}.</p>" if more > 0 else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{rest}"
+
+
+def _side(cells: list[Any]) -> str:
+    """Return where the cells of a column stand: numbers to the right, times and words of one piece unbroken."""
+    known = [cell for cell in cells if cell is not None]
+    if known and all(_is_number(cell) for cell in known):
+        return ' style="text-align:right"'
+    if known and all(isinstance(cell, datetime) for cell in known):
+        return ' style="text-align:left;white-space:nowrap"'
+    return LEFT
+
+
+def _cell(value: Any) -> str:
+    """Return the text of a cell: one line, and a long list cut."""
+    if _is_number(value):
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.{4 if abs(value) < 1 else 10}g}"
+    if isinstance(value, list) and len(value) > LISTED:
+        value = f"{', '.join(map(str, value[:LISTED]))} and {len(value) - LISTED:,} more"
+    return markup(value).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _show(character: str) -> str:

@@ -62,7 +62,7 @@ def test_toml_and_csv_say_the_same(written, text, name):
 def test_it_shows_what_it_holds(written):
     read = Identities.read(written(CSV))
     assert repr(read) == "<Identities: 3 ids of 1 client and 1 subject>"
-    assert "<td>Mail copilot</td>" in read._repr_html_()
+    assert ">Mail copilot</td>" in read._repr_html_()
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
+import re
 import unicodedata
+from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantlens.visible import visible
+from grantlens.visible import grid, visible
 
 
 @given(st.text())
@@ -44,3 +46,33 @@ def test_a_tower_of_accents_cannot_cover_the_lines_above():
     assert visible("e\u0301\u0316\u0335\u0360 ok") == "e\u0301\u0316\u0335\u0360 ok"
     assert visible("e" + "\u0301" * 6 + "f\u0301") == "e" + "\u0301" * 4 + "⟨U+0301⟩⟨U+0301⟩" + "f\u0301"
     assert visible("ที่ हिन्दी བརྒྱུད") == "ที่ हिन्दी བརྒྱུད"
+
+
+def cells(table):
+    return re.findall('<t[hd] style="text-align:([a-z:;-]+)">([^<]*)</t[hd]>', table)
+
+
+def test_in_a_notebook_words_stand_left_and_numbers_right():
+    """JupyterLab sets every cell to the right, prose too."""
+    seen = datetime(2026, 8, 27, 18, 40, 28, tzinfo=UTC)
+    names, rows = ["client", "seen", "calls", "known"], [["a", seen, 2929, True], [None, None, None, None]]
+    found = cells(grid(names, rows))
+    sides = ["left", "left;white-space:nowrap", "right", "left"]
+    assert [side for side, _ in found] == 3 * sides
+    assert [text for _, text in found[4:8]] == ["a", "2026-08-27T18:40:28Z", "2,929", "True"]
+    assert [text for _, text in found[8:]] == ["", "", "", ""]
+
+
+def test_a_cell_is_one_line_and_tells_how_long_a_list_is():
+    ((_, name), (_, scopes)) = cells(grid(["a", "b"], [["mail\ncopilot\t2", [f"s{n}" for n in range(300)]]]))[2:]
+    assert name == "mail⟨U+000A⟩copilot⟨U+0009⟩2"
+    assert scopes == "s0, s1, s2, s3, s4, s5, s6, s7, s8, s9 and 290 more"
+
+
+def test_fractions_are_short_and_one_more_row_is_one():
+    assert [text for _, text in cells(grid(["p"], [[0.0216345678], [41339.125], [3.0]]))[1:]] == [
+        "0.02163",
+        "41,339.125",
+        "3",
+    ]
+    assert grid(["a"], [["x"]], of=2, most=1).endswith("<p>1 more row.</p>")

@@ -12,7 +12,7 @@ from grantlens.case.asked import Asked
 from grantlens.case.listing import FEW, listed
 from grantlens.case.silence import outside, scope
 from grantlens.report.formats import number, plural, size, when
-from grantlens.visible import markup, visible
+from grantlens.visible import LEFT, markup, visible
 
 BROKEN = "Which rules did it break?"
 """The question whose answer names a few rules only."""
@@ -73,7 +73,7 @@ class Answers:
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><th style='text-align:left;vertical-align:top'>{markup(question)}</th>"
-            f"<td style='text-align:left'>{markup(answer)}</td></tr>"
+            f"<td{LEFT}>{markup(answer)}</td></tr>"
             for question, answer in self.items()
         )
         return f"<div><p><b>Case: {markup(self.about)}</b></p><table>{rows}</table></div>"

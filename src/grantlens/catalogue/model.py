@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import CatalogueError
 from grantlens.schema.catalogue import CATALOGUE_TABLES, USAGE_OPERATION
-from grantlens.visible import markup
+from grantlens.visible import LEFT, markup
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -251,7 +251,9 @@ class Catalogue:
     def _repr_html_(self) -> str:
         shown = {key: value for key, value in self.meta.items() if value not in (None, [])}
         shown["notes"] = "; ".join(self.meta["notes"] or []) or "none"
-        rows = "".join(f"<tr><th>{markup(key)}</th><td>{markup(value)}</td></tr>" for key, value in shown.items())
+        rows = "".join(
+            f"<tr><th{LEFT}>{markup(key)}</th><td{LEFT}>{markup(value)}</td></tr>" for key, value in shown.items()
+        )
         return f"<table>{rows}</table>"
 
 

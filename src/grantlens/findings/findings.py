@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from grantlens.charts.chart import Chart
 
 _COLUMNS = (
-    *("verdict", "severity", "client_id", "subject_id", "token_id", "resource_server"),
-    *("operation", "scopes", "events", "first_seen", "title"),
+    *("verdict", "severity", "title", "client_id", "subject_id", "resource_server"),
+    *("operation", "scopes", "events", "first_seen", "token_id"),
 )
-"""Columns that a notebook cell shows, if they hold anything."""
+"""Columns that a notebook cell shows, if they hold anything; what narrow cells cut off comes last."""
 
 
 @dataclass(frozen=True, eq=False)

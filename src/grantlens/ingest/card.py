@@ -33,7 +33,7 @@ def coverage_card(engine: Engine, path: str) -> str:
     parts = [
         f"<b>{markup(path)}</b>",
         f"<p>Files: {files:,}; records: {records:,}; duplicates: {duplicates:,}; rejected: {rejected:,}</p>",
-        grid(("source", "tenant", "log", "from", "until", "gaps", "rows", ""), covered, most=1000),
+        grid(("source", "tenant", "log", "from", "until", "gaps", "rows", "note"), covered, most=1000),
     ]
     if rejected:
         parts.append("<p>Rejected, by reason:</p>" + grid(("reason", "records"), engine.rows(_REASONS)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grantlens.report.formats import day, number
-from grantlens.visible import markup
+from grantlens.visible import LEFT, markup
 
 
 def review_card(document: dict[str, Any]) -> str:
@@ -13,8 +13,8 @@ def review_card(document: dict[str, Any]) -> str:
     summary, window = document["summary"], document["window"]
     counts = ", ".join(f"{number(count)} {level}" for level, count in summary["by_severity"].items() if count) or "none"
     rows = "".join(
-        f"<tr><td>{markup(answer['question'])}</td><td><b>{markup(answer['headline'])}</b></td>"
-        f"<td>{markup(' '.join(answer['lines']))}</td></tr>"
+        f"<tr><td{LEFT}>{markup(answer['question'])}</td><td{LEFT}><b>{markup(answer['headline'])}</b></td>"
+        f"<td{LEFT}>{markup(' '.join(answer['lines']))}</td></tr>"
         for answer in document["answers"]
     )
     thin = f"<p>{markup(document['too_thin'])}</p>" if document["too_thin"] else ""
