@@ -21,7 +21,7 @@ def test_a_notebook_gets_a_picture_and_words(chart):
     width = float(re.search(r'<svg [^>]*width="([\d.]+)"', bundle["image/svg+xml"]).group(1))
     assert abs(metadata["image/png"]["width"] - width) <= 1
     assert bundle["image/svg+xml"].startswith("<svg ")
-    assert bundle["text/plain"] == chart.alt
+    assert bundle["text/plain"] == metadata["image/png"]["alt"] == chart.alt
 
 
 def test_interactive_on_request_keeps_the_picture(chart):

@@ -122,7 +122,7 @@ class Chart:
                 "$schema": "https://vega.github.io/schema/vega-lite/v5.json"
             }
         # Bytes 16 to 20 of a PNG hold its width; it was drawn twice as large, for sharp screens.
-        return bundle, {"image/png": {"width": int.from_bytes(png[16:20], "big") // 2}}
+        return bundle, {"image/png": {"width": int.from_bytes(png[16:20], "big") // 2, "alt": self.alt}}
 
 
 def finish(drawing: alt.TopLevelMixin, *, title: str, subtitle: str, alt_text: str, width: float = WIDTH) -> Chart:
