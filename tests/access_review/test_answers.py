@@ -91,6 +91,22 @@ def test_without_a_log_nothing_seen_is_not_none(world):
         assert answers[asked[log]]["headline"] == f"Unknown: no {log} log covers any of this period"
 
 
+def test_scopes_that_no_log_shows_are_unknown_and_not_none(world):
+    _, unseen = answered(world(*(row for row in CALLS if row["log"] == "usage")))
+    assert unseen["What can they do?"]["headline"] == "Unknown: no issuance log covers any of this period"
+    assert unseen["How does access end?"]["lines"] == [], "no grant is seen, so nothing is said of grants"
+    _, silent = answered(world(*(row | {"scopes": None} if row["log"] == "issuance" else row for row in CALLS)))
+    assert silent["What can they do?"]["headline"] == "Unknown: the log names no scopes"
+
+
+def test_an_answer_counts_only_what_there_is(world):
+    _, answers = answered(world(*CALLS, use("02 09:00", "made up", event_id="x")))
+    (scopes,) = answers["What can they do?"]["lines"]
+    assert scopes.endswith(("to ask the owner about.", "to keep."))
+    assert not {"0", "0,"} & set(scopes.split())
+    assert answers["What have they done?"]["lines"][-1].endswith(" is known to no catalogue and could not be judged.")
+
+
 def test_with_a_log_nothing_seen_is_none(world):
     refused = (revoked(when, outcome="denied", event_id=when) for when in ("01 07:00", "05 20:00"))
     _, answers = answered(world(*CALLS, *refused))

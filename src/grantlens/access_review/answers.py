@@ -11,6 +11,14 @@ _MOST = 3
 """Names that an answer gives before it counts."""
 
 
+_ADVICE = {
+    "remove": "to remove",
+    "replace": "to replace",
+    "ask": "to ask the owner about",
+    "wait": "to wait for",
+    "keep": "to keep",
+}
+
 _KINDS = {
     "agent": ("agent", "agents"),
     "integration": ("integration", "integrations"),
@@ -62,19 +70,16 @@ def _power(document: dict[str, Any]) -> dict[str, Any]:
     by = privileges["by_action"]
     lines = []
     if privileges["scopes"]:
-        lines.append(
-            f"Of {plural(privileges['scopes'], 'scope')} in {plural(privileges['grants'], 'grant')} {number(by['remove'])} are "
-            f"proposed for removal and {number(by['replace'])} for a narrower one; {number(by['ask'])} need the owner's word, "
-            f"{number(by['wait'])} more time."
-        )
+        told = ", ".join(f"{number(by[action])} {what}" for action, what in _ADVICE.items() if by[action])
+        lines.append(f"{plural(privileges['scopes'], 'scope')} in {plural(privileges['grants'], 'grant')}: {told}.")
     if unknown:
         lines.append(f"For {plural(unknown, 'grant')} the log names no scopes.")
-    return _answer(
-        "What can they do?",
-        f"{plural(len(scopes), 'different scope')} {'was' if len(scopes) == 1 else 'were'} held",
-        lines,
-        "privileges",
-    )
+    headline = f"{plural(len(scopes), 'different scope')} {'was' if len(scopes) == 1 else 'were'} held"
+    if not scopes and unknown:
+        headline = "Unknown: the log names no scopes"
+    elif not scopes and not _shown(document, "issuance"):
+        headline = _NO_LOG.format("issuance")
+    return _answer("What can they do?", headline, lines, "privileges")
 
 
 def _purpose(document: dict[str, Any]) -> dict[str, Any]:
@@ -107,8 +112,8 @@ def _deeds(document: dict[str, Any]) -> dict[str, Any]:
     if mapped["known"] < mapped["calls"]:
         lines.append(
             f"{plural(mapped['calls'] - mapped['known'], 'call')} "
-            f"({share((mapped['calls'] - mapped['known']) / mapped['calls'])}) are known to no catalogue "
-            "and could not be judged."
+            f"({share((mapped['calls'] - mapped['known']) / mapped['calls'])}) "
+            f"{'is' if mapped['calls'] - mapped['known'] == 1 else 'are'} known to no catalogue and could not be judged."
         )
     headline = plural(calls, "call") if calls or _shown(document, "usage") else _NO_LOG.format("usage")
     return _answer("What have they done?", headline, lines if calls else [], "findings")
@@ -126,16 +131,19 @@ def _endings(document: dict[str, Any]) -> dict[str, Any]:
     ended = Counter(row["ended_how"] for row in document["grants"] if row["state"] == "ended")
     live = sum(row["state"] == "live" for row in document["grants"])
     late = sum(row["effective"] == "yes" and row["uses_after"] > 0 for row in document["revocations"])
-    lines = [
-        f"{number(verdicts['yes'])} shown to have taken effect, {number(late)} of these only after further use; "
-        f"after {number(verdicts['no'])} access still worked at the last look or was issued anew, "
-        f"{number(verdicts['not_demonstrated'])} not demonstrated."
+    after_use = f", {number(late)} of these only after further use" if late else ""
+    told = [
+        (verdicts["yes"], f"{number(verdicts['yes'])} shown to have taken effect{after_use}"),
+        (verdicts["no"], f"{number(verdicts['no'])} where access still worked at the last look or was issued anew"),
+        (verdicts["not_demonstrated"], f"{number(verdicts['not_demonstrated'])} not demonstrated"),
     ]
-    parts = [f"{how} {number(count)}" for how, count in sorted(ended.items())]
-    lines.append("Grants: " + ", ".join([*parts, f"no end in the logs {number(live)}"]) + ".")
+    lines = ["; ".join(text for held, text in told if held) + "."] if any(held for held, _ in told) else []
+    parts = [f"{how} {number(held)}" for how, held in sorted(ended.items())]
+    parts += [f"no end in the logs {number(live)}"] if live else []
+    lines += [f"Grants: {', '.join(parts)}."] if parts else []
     count = len(document["revocations"])
     headline = plural(count, "revocation") if count or _shown(document, "revocation") else _NO_LOG.format("revocation")
-    return _answer("How does access end?", headline, lines if count else lines[1:], "revocations")
+    return _answer("How does access end?", headline, lines, "revocations")
 
 
 def _shown(document: dict[str, Any], log: str) -> bool:
