@@ -134,17 +134,47 @@ def test_every_link_leads_somewhere_and_ids_are_unique(hostile):
     assert {address[1:] for address in page.addresses if address.startswith("#")} <= set(page.ids)
 
 
-def test_no_table_of_the_samples_is_cut_off_on_a_desk(chromium, tmp_path, sample_store):
-    document = gl.review(sample_store.between("2026-07-03", "2026-10-01", now="2026-10-01")).document
+def measured(chromium, folder, document, script, width=1400):
+    """Open a page in a browser of this width, and return what a script says of it."""
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", review_page(document))
-    measure = (
-        "<script>document.title = [...document.querySelectorAll('main .table')]"
-        ".filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText.slice(0, 60)).join()</script>"
+    page = folder / "report.html"
+    page.write_text(text.replace("</body>", f"<script>document.title = {script}</script></body>"), encoding="utf-8")
+    dom = browse(chromium, page, folder, f"--window-size={width},1000", "--dump-dom")
+    return re.search("<title>(.*?)</title>", dom, re.DOTALL)[1]
+
+
+def test_no_table_of_the_samples_is_cut_off_on_a_desk_and_few_on_a_tablet(chromium, tmp_path, sample_store):
+    document = gl.review(sample_store.between("2026-07-03", "2026-10-01", now="2026-10-01")).document
+    cut = (
+        "[...document.querySelectorAll('main .table')]"
+        ".filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText.slice(0, 60)).join('|')"
     )
-    page = tmp_path / "report.html"
-    page.write_text(text.replace("</body>", measure + "</body>"), encoding="utf-8")
-    dom = browse(chromium, page, tmp_path, "--window-size=1400,1000", "--dump-dom")
-    assert "<title></title>" in dom
+    assert measured(chromium, tmp_path, document, cut) == ""
+    assert measured(chromium, tmp_path, document, cut, 1024).count("|") < 3
+
+
+def test_bars_that_are_compared_begin_at_one_line(chromium, tmp_path, document):
+    made = document()
+    traced = made["attribution"]
+    (row, *_) = traced["by_key"]
+    shares = [{**row, "share": share} for share in (0.9995, 1, 0.035, 0.002)]
+    begins = "[...document.querySelectorAll('svg.bar')].map(bar => Math.round(bar.getBoundingClientRect().left)).join()"
+    found = measured(
+        chromium,
+        tmp_path,
+        document(attribution=traced | {"by_key": shares}, map_coverage=made["map_coverage"] | {"by_server": []}),
+        begins,
+    )
+    assert len(set(found.split(",")[:4])) == 1, found
+
+
+def test_a_line_break_in_a_name_is_seen(chromium, tmp_path, document, finding):
+    page = document([finding(client_id="mail\ncopilot", title="mail\ncopilot called")])
+    shown = "[...document.querySelectorAll('.title bdi, dd code')].map(name => JSON.stringify(name.innerText)).join()"
+    found = measured(
+        chromium, tmp_path, page, f"(document.querySelectorAll('details').forEach(d => d.open = true), {shown})"
+    )
+    assert found.count("mail\\ncopilot") == 2, found
 
 
 def test_a_title_is_read_from_the_left_whatever_name_begins_it(document, finding):
