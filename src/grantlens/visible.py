@@ -32,6 +32,9 @@ SHOWN = 20
 LISTED = 10
 """Items of a list that a cell of such a table shows."""
 
+LONG = 60
+"""Letters above which a text of such a table is broken wherever it must."""
+
 LEFT = ' style="text-align:left"'
 """Jupyter sets every cell to the right; only numbers belong there."""
 
@@ -61,7 +64,7 @@ def visible(text: str, *, longest: int = LONGEST) -> str:
 
 
 def markup(value: Any) -> str:
-    r"""Return a value as text of an HTML page: nothing in it is markup, and nothing hides.
+    r"""Return a value as one line of an HTML page: nothing in it is markup, and nothing hides.
 
     Examples
     --------
@@ -74,7 +77,7 @@ def markup(value: Any) -> str:
         return format_time(value)
     if isinstance(value, list):
         value = ", ".join(map(str, value))
-    return html.escape(visible(str(value)))
+    return html.escape(visible(str(value)).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩"))
 
 
 def grid(names: Sequence[str], rows: Iterable[Iterable[Any]], *, of: int = 0, most: int = SHOWN) -> str:
@@ -115,16 +118,18 @@ def _side(cells: list[Any]) -> str:
         return ' style="text-align:right"'
     if known and all(isinstance(cell, datetime) for cell in known):
         return ' style="text-align:left;white-space:nowrap"'
+    if any(isinstance(cell, str) and len(cell) > LONG for cell in known):
+        return ' style="text-align:left;min-width:18em;overflow-wrap:anywhere"'
     return LEFT
 
 
 def _cell(value: Any) -> str:
-    """Return the text of a cell: one line, and a long list cut."""
+    """Return the text of a cell, a long list cut."""
     if _is_number(value):
         return f"{value:,}" if isinstance(value, int) else f"{value:,.{4 if abs(value) < 1 else 10}g}"
     if isinstance(value, list) and len(value) > LISTED:
         value = f"{', '.join(map(str, value[:LISTED]))} and {len(value) - LISTED:,} more"
-    return markup(value).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
+    return markup(value)
 
 
 def _is_number(value: Any) -> bool:

@@ -1,9 +1,14 @@
+import pyarrow
+
+from grantlens.findings.privileges import Advice
+
+
 def test_advice_for_each_grant(scene, hostile):
     found = scene.found["PRV-1"]
     advice = found.recommend()
     names = ["source", "client_id", "subject_id", "grant_id", "keep", "remove", "replace", "ask", "wait"]
-    assert advice.column_names == [*names, "calls", "calls_unknown"]
-    rows = {row["grant_id"]: row for row in advice.to_pylist()}
+    assert advice.table.column_names == [*names, "calls", "calls_unknown"]
+    rows = {row["grant_id"]: row for row in advice.table.to_pylist()}
     findings = found.to_dicts()
     assert set(rows) == {row["grant_id"] for row in findings}
     for grant, row in rows.items():
@@ -24,3 +29,14 @@ def test_advice_for_each_grant(scene, hostile):
 def test_it_is_still_a_finding(scene):
     assert repr(scene.found["PRV-1"]).startswith("PRV-1 ")
     assert len(scene.found["PRV-1"].only("clear").recommend()) <= len(scene.found["PRV-1"].recommend())
+
+
+def test_a_notebook_shows_what_is_to_be_decided_first_and_names_made_visible():
+    columns = ("client_id", "keep", "remove", "replace", "ask", "wait")
+    kept = ("kept\x1b[31m", ["a"], [], [], [], [])
+    asked, removed = ("asked", [], [], [], ["a"], []), ("removed", [], ["a", "b"], [], [], [])
+    advice = Advice(pyarrow.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in (kept, asked, removed)]))
+    assert repr(advice) == "Advice for 3 grants: something to remove or replace in 1"
+    cell = advice._repr_html_()
+    assert cell.index(">removed<") < cell.index(">asked<") < cell.index(">kept⟨U+001B⟩[31m<")
+    assert list(advice.df()["client_id"]) == ["kept\x1b[31m", "asked", "removed"], "the table keeps its order"

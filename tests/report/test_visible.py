@@ -49,7 +49,7 @@ def test_a_tower_of_accents_cannot_cover_the_lines_above():
 
 
 def cells(table):
-    return re.findall('<t[hd] style="text-align:([a-z:;-]+)">([^<]*)</t[hd]>', table)
+    return re.findall('<t[hd] style="text-align:([a-z0-9:;-]+)">([^<]*)</t[hd]>', table)
 
 
 def test_in_a_notebook_words_stand_left_and_numbers_right():
@@ -76,3 +76,9 @@ def test_fractions_are_short_and_one_more_row_is_one():
         "3",
     ]
     assert grid(["a"], [["x"]], of=2, most=1).endswith("<p>1 more row.</p>")
+
+
+def test_a_name_that_never_ends_is_broken_and_a_sentence_has_room():
+    names, kept = grid(["a"], [["x" * 200], ["y"]]), grid(["a"], [["x" * 60]])
+    assert names.count("min-width:18em;overflow-wrap:anywhere") == 3
+    assert "overflow-wrap" not in kept

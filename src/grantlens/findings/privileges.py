@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.findings import Findings
+from grantlens.findings.framed import Framed
+from grantlens.visible import grid
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,11 +19,35 @@ def calls_unknown(detail: Mapping[str, Any]) -> int:
     return detail["calls"] - round(detail["calls"] * detail["map_share"])
 
 
+@dataclass(frozen=True, eq=False)
+class Advice(Framed):
+    """What to do with the scopes of each grant.
+
+    Parameters
+    ----------
+    table
+        One row a grant, see `UnusedPrivileges.recommend`.
+    """
+
+    table: pa.Table
+
+    def __repr__(self) -> str:
+        rows = self.table.to_pylist()
+        changed = sum(bool(row["remove"] or row["replace"]) for row in rows)
+        return f"Advice for {len(rows):,} grant{'s' * (len(rows) != 1)}: something to remove or replace in {changed:,}"
+
+    def _repr_html_(self) -> str:
+        # What needs a decision comes first; of many grants only the first are shown.
+        rows = self.table.to_pylist()
+        rows.sort(key=lambda row: (not (row["remove"] or row["replace"]), not (row["ask"] or row["wait"])))
+        return f"<p>{self!r}</p>{grid(self.table.column_names, (row.values() for row in rows))}"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class UnusedPrivileges(Findings):
     """The findings of PRV-1, with advice for each grant."""
 
-    def recommend(self) -> pa.Table:
+    def recommend(self) -> Advice:
         """Return the advice for each grant, and the calls of which nobody can say what they needed.
 
         Of the calls seen whose operation a catalogue knows, the advised scopes permit every one: only scopes that none of
@@ -29,7 +55,7 @@ class UnusedPrivileges(Findings):
 
         Returns
         -------
-        pyarrow.Table
+        Advice
             One row a grant: source, client_id, subject_id, grant_id, keep, remove, replace (text `old -> new`), ask,
             wait (lists of scopes), calls (all that succeeded and are of the grant, or may be) and calls_unknown: those whose operation no catalogue
             knows or that may be of another grant; any of them may have needed a scope that is removed.
@@ -56,4 +82,4 @@ class UnusedPrivileges(Findings):
         )
         ordered = sorted(advice.items(), key=lambda item: tuple(part or "" for part in item[0]))
         rows = [{**dict(zip(names, key, strict=True)), **entry} for key, entry in ordered]
-        return pyarrow.Table.from_pylist(rows, schema=schema)
+        return Advice(pyarrow.Table.from_pylist(rows, schema=schema))
