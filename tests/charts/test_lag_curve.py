@@ -76,6 +76,8 @@ def test_censoring_is_told():
     assert "10 % not denied after the last success, or no call followed (4 %) (right-censored)" in chart.subtitle
     assert "34 % denied, with no success after the revocation (left-censored)" in chart.subtitle
     assert "at mail" in chart.title
+    none = lag_curve(curve(*simulate(50)), n=50, right_share=0, left_share=0)
+    assert "censored" not in none.subtitle, "of what there is none nothing is told"
 
 
 def test_few_have_a_band_but_no_line():

@@ -168,13 +168,13 @@ def test_bars_that_are_compared_begin_at_one_line(chromium, tmp_path, document):
     assert len(set(found.split(",")[:4])) == 1, found
 
 
-def test_a_line_break_in_a_name_is_seen(chromium, tmp_path, document, finding):
-    page = document([finding(client_id="mail\ncopilot", title="mail\ncopilot called")])
+def test_a_line_break_and_two_spaces_in_a_name_are_seen(chromium, tmp_path, document, finding):
+    page = document([finding(client_id="mail  copilot\n2", title="mail  copilot\n2 called")])
     shown = "[...document.querySelectorAll('.title bdi, dd code')].map(name => JSON.stringify(name.innerText)).join()"
     found = measured(
         chromium, tmp_path, page, f"(document.querySelectorAll('details').forEach(d => d.open = true), {shown})"
     )
-    assert found.count("mail\\ncopilot") == 2, found
+    assert found.count("mail  copilot⟨U+000A⟩2") == 2, found
 
 
 def test_a_title_is_read_from_the_left_whatever_name_begins_it(document, finding):

@@ -28,3 +28,8 @@ def test_no_bare_address_becomes_a_link():
     assert "http://" not in plain("see http://evil.invalid")
     assert "www." not in plain("www.evil.invalid")
     assert "@evil" not in plain("mail me@evil.invalid").replace("\\@", "")
+
+
+def test_a_line_break_in_a_name_is_seen():
+    assert plain("mail\ncopilot") == "mail⟨U+000A⟩copilot"
+    assert code("mail\tcopilot") == "`mail⟨U+0009⟩copilot`"

@@ -87,10 +87,10 @@ def lag_curve(
         facts.append(
             f"n={n:,}" + (f" from {events:,} revocation{'s' * (events != 1)}" if events not in (None, n) else "")
         )
-    if right_share is not None:
+    if right_share:
         untried = f", or no call followed ({percent(untried_share)})" if untried_share else ""
         facts.append(f"{percent(right_share)} not denied after the last success{untried} (right-censored)")
-    if left_share is not None:
+    if left_share:
         facts.append(f"{percent(left_share)} denied, with no success after the revocation (left-censored)")
     if facts:
         subtitle.append("; ".join(facts) + ".")

@@ -15,6 +15,7 @@ from grantlens.visible import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 
 @cache
@@ -39,6 +40,7 @@ def environment() -> Environment:
     env.filters["words"] = words
     env.filters["place"] = place
     env.filters["after_verdict"] = after_verdict
+    env.filters["lines"] = lines
     return env
 
 
@@ -88,8 +90,15 @@ def place(moment: str, window: dict[str, str]) -> int:
     return round(1000 * ((here - since) / (until - since)))
 
 
+def lines(text: str) -> Markup:
+    """Return a text of our own that may have several lines, SQL say."""
+    from markupsafe import escape
+
+    return escape(visible(text))
+
+
 def _show(value: Any) -> Any:
-    """Make what is invisible visible in every string that a template prints, before it is escaped."""
+    """Make what is invisible visible in every string that a template prints, before it is escaped; line breaks too."""
     if type(value) is str:
-        return visible(value)
+        return visible(value).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
     return "" if value is None else value
