@@ -193,3 +193,15 @@ def test_an_undecided_use_has_a_dark_edge_and_no_other_has():
         for layers in (undecided, denied)
     ]
     assert dark == [[1], [0]]
+
+
+def test_what_worked_after_a_revocation_is_told_without_colour():
+    """Its red and the blue of the others have one lightness: in grey only the sign tells them apart."""
+    revoked = {"lane": "revoked", "start": after(300), "label": "by admin"}
+    chart = timeline([use(0), use(200), revoked, use(400, "violation"), use(700, "denied"), use(900, "violation")])
+    (signs,) = [layer for layer in chart.spec["layer"] if layer["mark"].get("shape") == "triangle-down"]
+    assert [value["start"] for value in signs["data"]["values"]] == [
+        after(seconds).timestamp() * 1000 for seconds in (400, 900)
+    ]
+    assert "Triangle: worked after a revocation." in chart.subtitle
+    assert "Triangle" not in timeline([use(0), revoked, use(400, "denied")]).subtitle

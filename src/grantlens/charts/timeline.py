@@ -76,6 +76,7 @@ def timeline(
         f"{written(left, not long)} to {written(right, not long)} UTC." if right > left else f"{written(left)} UTC."
     ]
     said += ["Dashed: revocation."] if revoked else []
+    said += ["Triangle: worked after a revocation."] if "violation" in states else []
     subtitle = " ".join([*said, notes]).strip()
     return finish(drawing, title=_title(spans, revoked, name), subtitle=subtitle, alt_text=_alt(spans, revoked))
 

@@ -50,6 +50,12 @@ def panel(
         for value in marks
         if value["kind"] == STATE_WORDS["indeterminate"]
     ]
+    # Red and blue are one grey in print: what worked after a revocation bears a sign of its own.
+    signs = [
+        {"start": (value["start"] + value["end"]) / 2, "y": value["y"]}
+        for value in (*bars, *marks)
+        if value["kind"] == STATE_WORDS["violation"]
+    ]
     x, y = _time(left, right), alt.Y("y:Q", scale=alt.Scale(domain=[height, 0], nice=False), axis=None)
     colour = _colour(states)
     tips = [
@@ -69,6 +75,9 @@ def panel(
         # Amber alone is too light for a thin line.
         _rows(amber).mark_rule(strokeWidth=4, color=EDGE).encode(x=x, y=y, y2="y2:Q"),
         _rows(marks).mark_rule(strokeWidth=2).encode(x=x, y=y, y2="y2:Q", color=colour, tooltip=tips),
+        _rows(signs)
+        .mark_point(shape="triangle-down", filled=True, size=45, opacity=1, yOffset=-4, color=PALETTE["violation"])
+        .encode(x=x, y=y),
         _rows(words).mark_text(align="left", dx=4).encode(x=x, y=y, text="label:N"),
         _rows(silent).mark_text(align="left", dx=4, color=SOFT).encode(x=x, y=y, text="label:N"),
     ]
