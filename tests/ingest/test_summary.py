@@ -1,6 +1,7 @@
 """An issuance stands behind a call: found in the store, of the same source, by a key that both name."""
 
 import json
+import time
 
 import pytest
 
@@ -37,3 +38,10 @@ def test_a_call_is_attributed_where_its_issuance_is_found(store, tmp_path, recor
     assert not store.load(path).total("rejected")
     assert store.providers()["attributed"].to_pylist() == [attributed]
     assert [source.calls for source in held(store) if source.calls] == [calls]
+
+
+@pytest.mark.parametrize("asked", [lambda store: store.providers(), held])
+def test_a_small_store_is_summed_up_at_once(sample_store, asked):
+    before = time.process_time()
+    asked(sample_store)
+    assert time.process_time() - before < 5  # of views that are made of views it took twenty

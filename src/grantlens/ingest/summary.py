@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from grantlens.relations import worked_out
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -21,6 +23,9 @@ STANDING = """
 """
 """The calls that an issuance stands behind, each with the key that finds it: its token was seen being issued, or its grant (or
 session, or the pair of client and subject) was alive at that moment."""
+
+NEEDS = ("issued", "named_caller", "caller_segment")
+"""Relations that `STANDING` reads. They must be worked out: as views one is made of the others many times over."""
 
 _SUMMARY = f"""
 WITH loaded AS (
@@ -48,4 +53,5 @@ def providers(engine: Engine) -> pa.Table:
 
     `usage` counts rows that are stored, duplicates left out; `attributed` is NULL where there is no usage.
     """
-    return engine.arrow(_SUMMARY)
+    with worked_out(engine, NEEDS, {}):
+        return engine.arrow(_SUMMARY)

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import quote
-from grantlens.ingest.summary import STANDING
+from grantlens.ingest.summary import NEEDS, STANDING
 from grantlens.loaders import STRENGTHS, Join, loaders
+from grantlens.relations import worked_out
 from grantlens.rules import registry
 from grantlens.rules.conclusion import BROUGHT, LOG_PAIRS, UNSAID, Source, source_of
 from grantlens.rules.evidence import KEYS_END, NAMED, OWN_WORDS, TOKEN, every_word
@@ -70,8 +71,9 @@ def held(store: Store) -> list[Held]:
         carried.setdefault(name, set()).add(log)
     endless = {name for (name,) in engine.rows(_ENDLESS)}
     calls: dict[str, dict[str, int]] = {}
-    for name, key, count in engine.rows(_CALLS):
-        calls.setdefault(name, {})[key] = count
+    with worked_out(engine, NEEDS, {}):
+        for name, key, count in engine.rows(_CALLS):
+            calls.setdefault(name, {})[key] = count
     known = {thing: {name: (some, all_) for name, some, all_ in engine.rows(sql)} for thing, sql in _KNOWN.items()}
     there = {thing: engine.value(sql) > 0 for thing, sql in _THERE.items()}
     return [
