@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from datetime import datetime
 
 import pytest
@@ -18,6 +20,26 @@ def test_coverage_lists_stretches_and_what_was_set_aside(run, sample_file):
     for stretch in whole["coverage"]:
         assert datetime.fromisoformat(stretch["covered_from"]) < datetime.fromisoformat(stretch["covered_until"])
     assert any(stretch["is_gap"] for stretch in whole["coverage"]), "the samples have a planted gap"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["coverage", "STORE"],
+        ["report", "STORE", "-o", "report.json", "--now", "2026-10-01"],
+        ["case", "STORE", "--client", "mailbox-mirror", "--format", "timeline"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_no_command_waits_for_pandas(sample_file, tmp_path, arguments):
+    given = [str(sample_file) if word == "STORE" else word for word in arguments]
+    program = (
+        "import sys; from grantlens.cli import main; code = main(sys.argv[1:]); print(code, 'pandas' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *given], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 False"
 
 
 @pytest.fixture

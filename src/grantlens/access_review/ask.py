@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from grantlens.window import format_time
+from grantlens.plain import plain
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -27,16 +25,4 @@ def stream(engine: Engine, sql: str, values: Mapping[str, Any] | None = None) ->
     names = [column[0] for column in answer.description]
     while rows := answer.fetchmany(_AT_ONCE):
         for row in rows:
-            yield dict(zip(names, map(_plain, row), strict=True))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return format_time(value)
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return value
+            yield dict(zip(names, map(plain, row), strict=True))

@@ -13,7 +13,7 @@ from grantlens import relations
 from grantlens.access_review.ask import ask
 from grantlens.detect import view_asked
 from grantlens.findings.framed import Framed
-from grantlens.findings.plain import first_rows
+from grantlens.plain import first_rows
 from grantlens.visible import markup
 from grantlens.window import Window
 

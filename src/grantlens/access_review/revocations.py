@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
 from grantlens.findings.intervals import by_minute, calls_after, intervals
+from grantlens.plain import plain_rows
 from grantlens.report.formats import plural, when
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
             "censored": row["censored"],
             "tried": row["attempts"] > 0,
         }
-        for row in intervals(engine, values)[0].to_pylist()
+        for row in plain_rows(intervals(engine, values)[0])
     ]
     verdicts = Counter(row["effective"] for row in rows)
     answer: dict[str, Any] = {

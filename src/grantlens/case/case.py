@@ -156,10 +156,7 @@ class Case:
                 {"id": part.rule.id, "question": part.rule.question, "remedy": part.rule.remedy}
                 for part in self.findings
             ],
-            "timeline": [
-                {name: format_time(value) if isinstance(value, datetime) else value for name, value in row.items()}
-                for row in self._timeline
-            ],
+            "timeline": self._timeline.to_dicts(),
             "records": count,
             "evidence": first,
             "reproduce": {

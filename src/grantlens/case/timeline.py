@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.framed import Framed
-from grantlens.findings.plain import first_rows, plain_rows
+from grantlens.plain import first_rows
 from grantlens.window import Window
 
 if TYPE_CHECKING:
@@ -118,9 +118,6 @@ class Timeline(Framed):
     about: str
     window: Window
     table: pa.Table = field(repr=False)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(plain_rows(self.table))
 
     def chart(self) -> Chart:
         """Draw the four lanes over time."""

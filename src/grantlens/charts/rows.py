@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from grantlens.plain import plain_rows
+
 Row = dict[str, Any]
 
 
@@ -27,13 +29,13 @@ def rows(table: Any) -> list[Row]:
         names = list(table)
         return [dict(zip(names, values, strict=True)) for values in zip(*table.values(), strict=True)]
     if hasattr(table, "to_pylist"):
-        return table.to_pylist()
+        return plain_rows(table)
     if hasattr(table, "to_dicts"):
         return table.to_dicts()
     if hasattr(table, "__arrow_c_stream__"):
         import pyarrow as pa
 
-        return pa.table(table).to_pylist()
+        return plain_rows(pa.table(table))
     if isinstance(table, Sequence) and not isinstance(table, str | bytes):
         return [dict(row) for row in table]
     raise TypeError(f"A chart takes a table or a list of dicts, not {type(table).__name__}.")

@@ -72,7 +72,7 @@ def case(
         incident = Case(opened, **asked, now=now)
         answers = incident.answers()
         written = [] if out is None else incident.write(out)
-        events = incident.timeline().arrow().to_pylist() if format == "timeline" else []
+        events = incident.timeline().to_dicts() if format == "timeline" else []
     if format == "json":
         about = incident.about.to_dict()
         write_json(

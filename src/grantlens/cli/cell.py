@@ -4,41 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
+from grantlens.plain import plain
 from grantlens.visible import visible
-from grantlens.window import format_time
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a text begins that a spreadsheet would compute."""
 
 _CELL_OF_ITS_OWN = re.compile(r"([;\t])(?=\s*[=+\-@＝＋－＠])")
 """A formula after what separates cells elsewhere: a spreadsheet set up for German or French splits the line there."""
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it.
-
-    Examples
-    --------
-    >>> from datetime import datetime, UTC
-    >>> plain({"first": datetime(2026, 7, 1, tzinfo=UTC), "scopes": ["a", None]})
-    {'first': '2026-07-01T00:00:00Z', 'scopes': ['a', None]}
-    """
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, datetime):
-        return format_time(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
-    return value
 
 
 def shown(value: Any) -> str:

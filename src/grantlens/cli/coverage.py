@@ -11,6 +11,7 @@ from grantlens.cli.opening import existing
 from grantlens.cli.output import write_json, write_table
 from grantlens.cli.parameters import AsJson
 from grantlens.errors import GrantlensError
+from grantlens.plain import plain_rows
 
 EXAMPLES = """Examples:
   grantlens coverage acme.duckdb
@@ -53,7 +54,7 @@ def coverage(
         return _explained(store, json)
     with existing(store) as opened:
         providers = opened.providers().to_pylist()
-        stretches = opened.coverage().to_pylist()
+        stretches = plain_rows(opened.coverage())
         aside = [
             {"what": what, "loader": loader, "reason": reason, "records": records}
             for what in ("ignored", "rejected")

@@ -48,7 +48,7 @@ def grants(
     it, or not observable: no log held could have shown any. Scopes are the last of the window.
     """
     from grantlens.access_review import grants as asked
-    from grantlens.findings.plain import plain_rows
+    from grantlens.plain import plain_rows
     from grantlens.view import view_of
 
     instant = present(now)

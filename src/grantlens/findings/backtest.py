@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.framed import Framed
-from grantlens.findings.plain import first_rows
 from grantlens.findings.privileges import UnusedPrivileges, calls_unknown
+from grantlens.plain import first_rows, table_of
 from grantlens.visible import markup
 from grantlens.window import Window
 
@@ -42,8 +42,6 @@ class Backtest(Framed):
     @classmethod
     def of(cls, advice: UnusedPrivileges, after: UnusedPrivileges) -> Backtest:
         """Hold advice against what PRV-1 says of the same scopes afterwards."""
-        import pyarrow
-
         later = {_key(row): row["detail"] for row in after.to_dicts()}
         rows = [
             _tried(row, later.get(_key(row)), after.parameters)
@@ -54,7 +52,7 @@ class Backtest(Framed):
         rows.sort(
             key=lambda row: (OUTCOMES.index(row["outcome"]), row["action"], *(row[name] or "" for name in _NAMES))
         )
-        return cls(advice.window, after.window, pyarrow.Table.from_pylist(rows, schema=_schema()))
+        return cls(advice.window, after.window, table_of(rows, _schema()))
 
     def summary(self) -> list[dict[str, Any]]:
         """Count the outcomes of each kind of advice.

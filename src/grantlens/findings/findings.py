@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.framed import Framed
-from grantlens.findings.plain import first_rows, plain_rows
 from grantlens.findings.records import read_records
 from grantlens.findings.tally import Tally
+from grantlens.plain import first_rows, plain, plain_rows
 from grantlens.rules.rule import Rule
 from grantlens.visible import markup
-from grantlens.window import Window, format_time
+from grantlens.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,22 +69,12 @@ class Findings(Framed):
     sql: str
     why_empty: str | None = None
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(self.to_dicts())
-
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return the findings as JSON-ready dictionaries; times are text in UTC, ending in Z."""
         rows = plain_rows(self.table)
         for row in rows:
             row["detail"] = json.loads(row["detail"]) if row["detail"] else {}
-            for name in ("first_seen", "last_seen"):
-                row[name] = _time(row[name])
-            coverage = row["coverage"]
-            row["coverage"] = {
-                "from": _time(coverage["from"]),
-                "until": _time(coverage["until"]),
-                "share": coverage["share"],
-            }
+            row |= {name: plain(row[name]) for name in ("first_seen", "last_seen", "coverage")}
         return rows
 
     def only(self, verdict: str) -> Findings:
@@ -160,7 +150,3 @@ class Findings(Framed):
             + (f"<p>{markup(self.why_empty)}</p>" if self.why_empty else first_rows(self.table, columns))
             + f"<details><summary>SQL</summary><pre>{html.escape(self.sql)}</pre></details></div>"
         )
-
-
-def _time(value: datetime | None) -> str | None:
-    return None if value is None else format_time(value)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from grantlens.plain import plain, plain_rows
 
 if TYPE_CHECKING:
     import pandas
@@ -14,6 +17,10 @@ class Framed:
     """An answer whose rows are its `table`: any library that takes Arrow takes it as it is."""
 
     table: pa.Table
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the rows as JSON-ready dictionaries; times are text in UTC, ending in Z."""
+        return plain(plain_rows(self.table))
 
     def arrow(self) -> pa.Table:
         """Return the rows as an Arrow table."""
@@ -31,6 +38,9 @@ class Framed:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.table.__arrow_c_stream__(requested_schema)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.to_dicts())
 
     def __len__(self) -> int:
         return self.table.num_rows

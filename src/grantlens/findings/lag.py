@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grantlens.findings.findings import Findings
 from grantlens.findings.framed import Framed
 from grantlens.findings.intervals import by_minute
-from grantlens.findings.plain import first_rows, plain_rows
+from grantlens.plain import first_rows, table_of
 from grantlens.visible import markup, visible
 from grantlens.window import Window
 
@@ -58,9 +57,6 @@ class RevocationLag(Framed):
     rules: tuple[Findings, ...]
     sql: str
     resource_server: str | None = None
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(plain_rows(self.table))
 
     def at(self, resource_server: str | None) -> RevocationLag:
         """Return the lag at one resource server, at all of them if None: enforcement belongs to the server, not to the provider."""
@@ -110,9 +106,7 @@ class RevocationLag(Framed):
 
         See `grantlens.analysis.acceptance.acceptance_by_minute`.
         """
-        import pyarrow
-
-        return Acceptance(pyarrow.Table.from_pylist(by_minute(self.calls), _acceptance_schema()), self.resource_server)
+        return Acceptance(table_of(by_minute(self.calls), _acceptance_schema()), self.resource_server)
 
     def _bounds(self) -> tuple[list[float], list[float | None]]:
         return self.table["lag_lower_s"].to_pylist(), self.table["lag_upper_s"].to_pylist()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.analysis.cover import Cover, scope_cost, smallest
 from grantlens.findings.framed import Framed
-from grantlens.findings.plain import first_rows
+from grantlens.plain import first_rows, table_of
 from grantlens.visible import markup
 from grantlens.window import Window
 
@@ -287,4 +287,4 @@ def _table(rows: list[dict[str, Any]]) -> pa.Table:
             *((name, number) for name in ("calls", "calls_unknown", "calls_beyond")), ("watched", pyarrow.float64()),
         ]
     )  # fmt: skip
-    return pyarrow.Table.from_pylist(rows, schema=schema)
+    return table_of(rows, schema)

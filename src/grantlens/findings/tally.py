@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from grantlens.errors import RuleError
 from grantlens.findings.framed import Framed
-from grantlens.findings.plain import first_rows
+from grantlens.plain import first_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from grantlens.findings.plain import plain_rows
+from grantlens.plain import plain_rows, table_of
 
 MOMENT = datetime(2026, 7, 1, 12, 0, 0, 250000, tzinfo=UTC)
 
@@ -23,9 +23,21 @@ def test_values_are_those_of_arrow_itself():
     assert plain_rows(table) == table.to_pylist()
 
 
+def test_a_table_made_of_rows_is_that_of_arrow_itself():
+    schema = pa.schema(
+        {"scope": pa.string(), "held": pa.list_(pa.string()), "uses": pa.int64(), "p_needed": pa.float64()}
+    )
+    rows = [
+        {"scope": "a\nb\u2028 \U0001f600\x00", "held": ["x", ""], "uses": 2**53 + 1, "p_needed": 0.1, "more": []},
+        {"scope": None, "held": [], "uses": None, "p_needed": None},
+    ]
+    assert table_of(rows, schema) == pa.Table.from_pylist(rows, schema=schema)
+    assert table_of([], schema) == pa.Table.from_pylist([], schema=schema)
+
+
 def test_pandas_stays_away():
     program = (
-        "import sys, duckdb; from grantlens.findings.plain import plain_rows;"
+        "import sys, duckdb; from grantlens.plain import plain_rows;"
         "plain_rows(duckdb.sql(\"SELECT TIMESTAMPTZ '2026-07-01' AS seen\").to_arrow_table()); print('pandas' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
