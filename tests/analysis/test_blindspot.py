@@ -1,11 +1,8 @@
 import random
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from grantlens.analysis.blindspot import expected_unseen, review_interval, unseen
-
-DAY = 86400.0
 
 
 def test_a_stretch_is_seen_only_if_a_snapshot_falls_into_it():
@@ -33,12 +30,6 @@ def test_an_entitlement_that_recurs_counts_as_seen_once_it_was():
     spot = unseen([0, 50, 50], [1, 100, 51], [75], entitlement=["mail", "mail", "files"])
     assert spot.entitlements == 0.5
     assert spot.grants == pytest.approx(2 / 3)
-
-
-def test_datetimes_and_open_ends():
-    start = datetime(2026, 1, 1, tzinfo=UTC)
-    spot = unseen([start], [None], [start + timedelta(days=1)], until=start + timedelta(days=2))
-    assert spot.seen == (True,)
 
 
 def test_nothing_given_is_not_a_share():
@@ -76,12 +67,3 @@ def test_review_interval_inverts_the_expected_share():
 
 def test_no_interval_sees_what_has_no_duration():
     assert review_interval([0.0] * 10 + [5.0] * 10, 0.95) is None
-
-
-def test_open_stretches_make_the_interval_longer_than_if_they_had_ended():
-    durations = [1.0, 2.0, 3.0, 4.0, 5.0, 5.0]
-    ended = review_interval(durations, 0.9)
-    still = review_interval(durations, 0.9, open=[True, False, True, False, True, True])
-    assert still > ended
-    with pytest.raises(ValueError, match="Weights"):
-        review_interval(durations, weights=[1] * 6, open=[True] * 6)

@@ -57,42 +57,8 @@ def test_uneven_input_is_refused():
         need.fit([1.0], [1, 2])
 
 
-def test_session_model_agrees_with_counting():
-    generator = np.random.default_rng(4)
-    n = 20_000
-    chance = generator.beta(0.4, 6.0, n)
-    used = generator.binomial(40, chance)
-    model = need.fit_sessions([40] * n, used)
-    assert (model.a, model.b) == (pytest.approx(0.4, abs=0.05), pytest.approx(6.0, abs=0.7))
-    needed = generator.binomial(20, chance) > 0
-    assert need.probability_needed_sessions(model, 40, 20) == pytest.approx(needed[used == 0].mean(), abs=0.02)
-    assert need.fit_sessions([5] * 150, [0] * 150) is None
-
-
 def test_rule_of_three():
     assert [need.rule_of_three(n) for n in (0, 1, 3, 30, 60)] == [1.0, 1.0, 1.0, 0.1, 0.05]
-
-
-def test_good_turing_foretells_new_scopes():
-    generator = np.random.default_rng(5)
-    weight = 1 / np.arange(1, 201) ** 1.3
-    weight /= weight.sum()
-    told, true = [], []
-    for _ in range(200):
-        seen = np.bincount(generator.choice(200, 150, p=weight), minlength=200)
-        told.append(need.good_turing(seen[seen > 0].tolist()))
-        true.append(weight[seen == 0].sum())
-    assert np.mean(told) == pytest.approx(np.mean(true), abs=0.01)
-    assert need.good_turing([]) is None
-
-
-def test_chao_is_above_what_was_seen_and_below_what_exists():
-    generator = np.random.default_rng(6)
-    weight = 1 / np.arange(1, 101) ** 0.5
-    seen = np.bincount(generator.choice(100, 120, p=weight / weight.sum()), minlength=100)
-    counts = seen[seen > 0].tolist()
-    assert len(counts) < need.chao1(counts) < 115
-    assert need.chao1([4, 5]) == 2
 
 
 def test_time_to_first_use_counts_the_censored():

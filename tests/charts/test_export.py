@@ -1,4 +1,3 @@
-import base64
 import json
 import re
 import subprocess
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from grantlens.charts.export import javascript_bundle, spec_json, to_png, to_svg
+from grantlens.charts.export import spec_json, to_png, to_svg
 from grantlens.charts.scope_actions import scope_actions
 from grantlens.charts.tally import tally
 
@@ -80,7 +79,7 @@ def test_svg_carries_its_text_alternative():
     title, text = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
     assert root.get("role") == "img"
     assert root.get("aria-labelledby").split() == [title.get("id"), text.get("id")]
-    assert (title.text, text.text) == (chart.title, chart.describe())
+    assert (title.text, text.text) == (chart.title, chart.alt)
 
 
 def test_ids_differ_between_charts_and_stay_the_same_between_runs():
@@ -107,13 +106,6 @@ def test_equal_inputs_in_another_process_give_equal_bytes(hostile):
     assert run.stdout.strip() == str([sha256((spec_json(c) + to_svg(c)).encode()).hexdigest() for c in hostile])
 
 
-def test_bundle_draws_marked_scripts_without_eval():
-    bundle = javascript_bundle()
-    assert "</script" not in bundle.lower()
-    assert "grantlens-chart" in bundle
-    assert re.search(r"ast:\s*(true|!0)", bundle)
-
-
 def test_a_chart_never_asks_the_network(hostile):
     for chart in hostile:
         assert '"url"' not in spec_json(chart)
@@ -124,27 +116,3 @@ def test_png_scales():
     chart = tally([{"client_id": "a"}], by="client_id")
     widths = [int.from_bytes(to_png(chart, scale)[16:20], "big") for scale in (1, 2)]
     assert widths[1] == pytest.approx(2 * widths[0], abs=2)
-
-
-def test_a_page_draws_hostile_charts_without_eval_and_runs_no_script_of_theirs(hostile, chromium, tmp_path):
-    bundle = javascript_bundle()
-    code = base64.b64encode(sha256(bundle.encode()).digest()).decode()
-    policy = f"default-src 'none'; script-src 'sha256-{code}'; style-src 'unsafe-inline'"
-    parts = [
-        f'<div id="c{place}">{to_svg(chart)}</div>'
-        f'<script type="application/json" class="grantlens-chart" data-target="c{place}">{spec_json(chart)}</script>'
-        for place, chart in enumerate(hostile)
-    ]
-    page = tmp_path / "page.html"
-    page.write_text(
-        f'<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"{''.join(parts)}<script>{bundle}</script>",
-        encoding="utf-8",
-    )
-    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=8000", "--dump-dom"]
-    run = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, check=True, timeout=120)
-    body = re.sub(r"<script.*?</script>", "", run.stdout, flags=re.DOTALL)
-    # Every chart was drawn in the place of its picture, and names made no element.
-    assert body.count('class="vega-embed"') == len(hostile)
-    assert "<img" not in body
-    assert "<svg onload" not in body

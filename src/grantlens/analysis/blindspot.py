@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
-
-from grantlens.analysis.kaplan import kaplan_meier
 
 if TYPE_CHECKING:
     import numpy as np
-
-Moment = float | datetime
 
 
 @dataclass(frozen=True)
@@ -42,28 +37,23 @@ class Blindspot:
 
 
 def unseen(
-    start: Sequence[Moment],
-    end: Sequence[Moment | None],
-    snapshots: Sequence[Moment],
+    start: Sequence[float],
+    end: Sequence[float],
+    snapshots: Sequence[float],
     actions: Sequence[float] | None = None,
     sensitive: Sequence[float] | None = None,
     entitlement: Sequence[Hashable] | None = None,
-    until: Moment | None = None,
 ) -> Blindspot:
     """Compare stretches of access [start, end) with the dates on which somebody looked.
 
     Parameters
     ----------
-    start, end
-        Numbers or datetimes; None ends at `until`.
-    snapshots
-        When the reviews took their lists.
+    start, end, snapshots
+        When access came and went, and when the reviews took their lists, on one scale.
     actions, sensitive
         Number of actions, and of sensitive ones, in each stretch.
     entitlement
         What each stretch gave to whom, to see what no review ever saw even though it recurs.
-    until
-        End of the window.
 
     Examples
     --------
@@ -73,9 +63,7 @@ def unseen(
     """
     import numpy as np
 
-    begin = _numbers(start)
-    finish = _numbers([until if value is None else value for value in end])
-    looks = np.sort(_numbers(snapshots))
+    begin, finish, looks = (np.asarray(each, dtype=float) for each in (start, end, sorted(snapshots)))
     seen = np.searchsorted(looks, begin, side="left") < np.searchsorted(looks, finish, side="left")
     lost: set[Hashable] = set()
     if entitlement is not None:
@@ -109,10 +97,7 @@ def expected_unseen(durations: Sequence[float], period: float, weights: Sequence
 
 
 def review_interval(
-    durations: Sequence[float],
-    share: float = 0.95,
-    weights: Sequence[float] | None = None,
-    open: Sequence[bool] | None = None,
+    durations: Sequence[float], share: float = 0.95, weights: Sequence[float] | None = None
 ) -> float | None:
     """Return the longest time between two reviews that still sees `share` of what happened.
 
@@ -124,9 +109,6 @@ def review_interval(
         What is to be seen, on average over all phases of the review.
     weights
         Actions in each stretch, to see a share of the actions rather than of the grants.
-    open
-        True for stretches that went on when the logs ended: they count at least so long (Kaplan-Meier).
-        Not together with `weights`.
 
     Returns
     -------
@@ -141,12 +123,7 @@ def review_interval(
     import numpy as np
 
     long = np.asarray(durations, dtype=float)
-    if open is not None and any(open):
-        if weights is not None:
-            raise ValueError("Weights and open stretches do not go together: leave the open ones out, or the weights.")
-        long, weight = _settled(long, [not still for still in open])
-    else:
-        weight = np.ones(long.size) if weights is None else np.asarray(weights, dtype=float)
+    weight = np.ones(long.size) if weights is None else np.asarray(weights, dtype=float)
     order = np.argsort(long, kind="stable")
     long, weight = long[order], weight[order] / weight.sum()
     # Seen(P) = sum of w d / P over d < P, plus the weight of d >= P; it falls with P and is simple between durations.
@@ -159,25 +136,6 @@ def review_interval(
         return None
     answer = float(area[last] / (share - above[last]))
     return answer if answer > 0 else None
-
-
-def _settled(long: np.ndarray, ended: Sequence[bool]) -> tuple[np.ndarray, np.ndarray]:
-    """Return durations with their Kaplan-Meier mass; what never ended counts with the longest watch."""
-    import numpy as np
-
-    times, survival = kaplan_meier(long, ended)
-    steps = np.concatenate(([1.0], survival))
-    mass, rest = steps[:-1] - steps[1:], float(steps[-1])
-    if rest > 1e-12:
-        return np.append(times, long.max()), np.append(mass, rest)
-    return np.asarray(times), mass
-
-
-def _numbers(moments: Sequence[Moment]) -> np.ndarray:
-    """Read moments as seconds, or as the numbers they are."""
-    import numpy as np
-
-    return np.array([each.timestamp() if isinstance(each, datetime) else each for each in moments], dtype=float)
 
 
 def _share(chosen: np.ndarray, weight: np.ndarray) -> float | None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def kaplan_meier(
-    durations: Sequence[float], observed: Sequence[bool], entry: Sequence[float] | None = None
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def kaplan_meier(durations: Sequence[float], observed: Sequence[bool]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the times at which something ended and the share that lasted longer.
 
     Parameters
@@ -16,8 +14,6 @@ def kaplan_meier(
         How long each was watched.
     observed
         True where the end was seen; False where only "at least so long" is known.
-    entry
-        How old each already was when the logs began (left truncation); 0 if absent.
 
     Examples
     --------
@@ -28,12 +24,8 @@ def kaplan_meier(
 
     time = np.asarray(durations, dtype=float)
     ended = np.asarray(observed, dtype=bool)
-    start = np.zeros(time.size) if entry is None else np.asarray(entry, dtype=float)
-    inside = time > start if entry is not None else np.ones(time.size, dtype=bool)
-    time, ended, start = time[inside], ended[inside], start[inside]
     moments, deaths = np.unique(time[ended], return_counts=True)
-    # At risk at t: entered before t, and not gone before t.
+    # At risk at t is what was not gone before t.
     gone = np.searchsorted(np.sort(time), moments, side="left")
-    entered = np.searchsorted(np.sort(start), moments, side="left") if entry is not None else time.size
-    survival = np.cumprod(1.0 - deaths / (entered - gone)) if moments.size else np.array([])
+    survival = np.cumprod(1.0 - deaths / (time.size - gone)) if moments.size else np.array([])
     return tuple(moments.tolist()), tuple(survival.tolist())

@@ -55,12 +55,6 @@ class Turnbull:
                 return left, right
         return self.left[-1], self.right[-1]
 
-    def ended_by(self, t: float) -> tuple[float, float]:
-        """Return the least and the greatest probability that the lag is at most `t`."""
-        low = sum(mass for right, mass in zip(self.right, self.mass, strict=True) if right is not None and right <= t)
-        high = sum(mass for left, mass in zip(self.left, self.mass, strict=True) if left < t)
-        return min(low, 1.0), min(max(low, high), 1.0)
-
 
 def turnbull(
     lower: Sequence[float | None],

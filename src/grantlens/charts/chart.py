@@ -63,10 +63,6 @@ class Chart:
     alt: str
     spec: dict[str, Any] = field(repr=False)
 
-    def describe(self) -> str:
-        """Return the text alternative."""
-        return self.alt
-
     def svg(self) -> str:
         """Return the chart as SVG."""
         from grantlens.charts.export import to_svg

@@ -9,7 +9,6 @@ import hashlib
 import html
 import json
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from grantlens.charts.label import breadth
@@ -25,22 +24,6 @@ BOLD, PLAIN = 9.8, 6.4
 _SIZE = re.compile(r'width="([\d.]+)" height="([\d.]+)"')
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _ID = re.compile(r'\bid="([^"]+)"|url\(#([^)]+)\)|xlink:href="#([^"]+)"|(?<![:\w])href="#([^"]+)"')
-
-# Each chart element names its spec and its target; a drawn chart replaces the SVG that stood in for it.
-_EMBED = """
-const draw = (element) => {
-  const target = document.getElementById(element.dataset.target);
-  if (!target) return;
-  const holder = document.createElement("div");
-  const loader = {load: () => Promise.reject("offline")};
-  const options = {ast: true, actions: false, defaultStyle: false, renderer: "svg", loader};
-  vegaEmbed(holder, JSON.parse(element.textContent), options)
-    .then(() => target.replaceChildren(holder))
-    .catch((error) => console.warn("chart kept as picture:", error));
-};
-const drawAll = () => document.querySelectorAll("script.grantlens-chart").forEach(draw);
-document.readyState === "loading" ? document.addEventListener("DOMContentLoaded", drawAll) : drawAll();
-"""
 
 
 def to_svg(chart: Chart) -> str:
@@ -97,15 +80,3 @@ def spec_json(chart: Chart) -> str:
     """Return the Vega-Lite specification as JSON: equal charts give equal text, safe inside a script element."""
     text = json.dumps(chart.spec, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return "".join(_UNSAFE.get(sign, sign) for sign in text)
-
-
-@lru_cache(maxsize=1)
-def javascript_bundle() -> str:
-    """Return one script that draws all charts of a page, with Vega inside and without `eval`.
-
-    It draws each `<script type="application/json" class="grantlens-chart" data-target="ID">` into the element with
-    that id, in place of the SVG that stands there.
-    """
-    import vl_convert
-
-    return vl_convert.javascript_bundle(_EMBED, vl_version=VEGALITE)
