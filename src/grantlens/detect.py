@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from grantlens.findings import Backtest, Findings, RevocationLag, SmallestScopes
 from grantlens.findings.frame import gather
 from grantlens.findings.intervals import NEEDS, calls_after, intervals
 from grantlens.findings.pointers import relations_of
+from grantlens.handwritten import nearest
 from grantlens.rules import find, registry
 from grantlens.rules.evidence import Way
 from grantlens.rules.rule import Rule
@@ -288,8 +288,8 @@ def _given(rules: Iterable[Rule], parameters: Mapping[str, Any] | None) -> dict[
     known = {name: value for rule in rules for name, value in defaults(rule).items()}
     for name, value in (parameters or {}).items():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(known)) or 'none'}."
+            near = nearest(name, known)
+            hint = f"Did you mean {near}?" if near else f"There are {', '.join(sorted(known)) or 'none'}."
             raise RuleError(f"None of {', '.join(rule.id for rule in rules)} has a parameter {name!r}.", hint)
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
             raise RuleError(f"Parameter {name} takes a number, not {value!r}.", f"Its default is {known[name]}.")

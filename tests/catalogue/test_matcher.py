@@ -233,10 +233,8 @@ def test_only_new_targets_are_matched(engine, toml, add, targets, answers, monke
     monkeypatch.setattr(matcher, "PIECE", 1)
     add(toml(MAIL))
     targets(*[("api.mail.example", "GET", f"/v1/users/{n}/messages", None) for n in range(5)])
-    seen = []
     with engine.transaction():
-        assert match_new(engine, lambda done, total: seen.append((done, total))) == 5
-    assert seen == [(2, 5), (4, 5), (5, 5)]
+        assert match_new(engine) == 5
     targets(("api.mail.example", "GET", "/v1/nobody", None))
     with engine.transaction():
         assert match_new(engine) == 1

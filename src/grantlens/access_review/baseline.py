@@ -11,10 +11,7 @@ from typing import Any
 from grantlens.errors import GrantlensError
 from grantlens.report.encode import REVIEW_SCHEMA
 from grantlens.report.same import key
-from grantlens.rules.rule import SEVERITIES
-
-_RANK = {"clear": 0, "indeterminate": 1, "violation": 2}
-_LEVEL = {level: rank for rank, level in enumerate(SEVERITIES)}
+from grantlens.rules.rule import SEVERITIES, VERDICTS
 
 BROUGHT = {
     "catalogues": "catalogues", "register": "entries of the register", "servers": "statements about servers",
@@ -175,7 +172,7 @@ def _hashed_tokens(review: Mapping[str, Any]) -> set[str]:
 
 
 def _weight(finding: Mapping[str, Any]) -> tuple[int, int]:
-    return _RANK[finding["verdict"]], _LEVEL[finding["severity"]]
+    return VERDICTS.index(finding["verdict"]), SEVERITIES.index(finding["severity"])
 
 
 def _checked(value: Any, name: str) -> Mapping[str, Any]:

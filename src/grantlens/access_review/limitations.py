@@ -6,8 +6,7 @@ from collections import Counter
 from typing import Any
 
 from grantlens.report.formats import day, listed, number, plural, share
-
-LOGS = ("issuance", "usage", "revocation")
+from grantlens.schema import LOGS
 
 _MOST = 5
 """Reasons that are told before they are counted."""

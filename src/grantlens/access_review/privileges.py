@@ -25,11 +25,9 @@ def proposals(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for finding in findings:
         if finding["rule"] == "PRV-1":
             detail = finding["detail"]
-            replacement = detail["replacement"]
-            replacement = [replacement] if isinstance(replacement, str) else replacement
             key = (
                 detail["action"], detail["state"], finding["source"], finding["client_id"], detail["scope"],
-                tuple(replacement) if replacement else None,
+                detail["replacement"],
             )  # fmt: skip
             groups.setdefault(key, []).append(finding)
     rows = []
@@ -44,7 +42,7 @@ def proposals(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "source": source,
                 "client_id": client,
                 "scope": scope,
-                "replacement": list(replacement) if replacement else None,
+                "replacement": [replacement] if replacement else None,
                 "grants": len({finding["grant_id"] for finding in group}),
                 "uses": sum(detail["uses"] for detail in details),
                 "exposure_min": round(min(exposures), 1),
@@ -64,9 +62,9 @@ def proposals(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     )  # fmt: skip
 
 
-def _reason(action: str, state: str, details: list[dict[str, Any]], replacement: tuple[str, ...] | None) -> str:
+def _reason(action: str, state: str, details: list[dict[str, Any]], replacement: str | None) -> str:
     if action == "replace" and replacement and state == "used":
-        return f"{' and '.join(replacement)} would have permitted every call that was seen."
+        return f"{replacement} would have permitted every call that was seen."
     reasons = {detail["reason"] for detail in details}
     if len(reasons) == 1:
         return reasons.pop()
@@ -82,16 +80,13 @@ def summary(findings: list[dict[str, Any]], rules: list[dict[str, Any]]) -> dict
     """Return how many grants and scopes were judged, and with which result."""
     judged = [finding for finding in findings if finding["rule"] == "PRV-1"]
     counted = Counter(finding["detail"]["action"] for finding in judged)
-    rule = next((rule for rule in rules if rule["id"] == "PRV-1"), None)
-    horizon = next((p["value"] for p in rule["parameters"] if p["name"] == "horizon_days"), 90) if rule else 90
+    rule = next(rule for rule in rules if rule["id"] == "PRV-1")
     return {
         "grants": len({(finding["source"], finding["grant_id"]) for finding in judged}),
         "scopes": len(judged),
-        "horizon_days": horizon,
+        "horizon_days": next(each["value"] for each in rule["parameters"] if each["name"] == "horizon_days"),
         "by_action": {action: counted.get(action, 0) for action in ACTIONS},
-        "why_empty": None
-        if judged
-        else (rule and rule["why_empty"]) or "No grant with named scopes was alive in the logs held for this period.",
+        "why_empty": rule["why_empty"],
     }
 
 

@@ -10,7 +10,6 @@ in the store: join from the left.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -62,10 +61,8 @@ FROM cat_operation
 
 _KNOWN: WeakKeyDictionary[Engine, tuple[tuple, Compiled]] = WeakKeyDictionary()
 
-Progress = Callable[[int, int], None]
 
-
-def match_new(engine: Engine, progress: Progress | None = None) -> int:
+def match_new(engine: Engine) -> int:
     """Match every target that has no answer yet; inside the caller's transaction. Return how many.
 
     Without a catalogue in the store, or without new targets, this costs two counts.
@@ -87,8 +84,6 @@ def match_new(engine: Engine, progress: Progress | None = None) -> int:
             with engine.registered("grantlens_matched", _in_pieces(compiled, targets)):
                 engine.execute(_KEEP)
             matched += targets.num_rows
-        if progress:
-            progress(matched, total - done)
     return matched
 
 
@@ -100,10 +95,10 @@ def _compiled(engine: Engine) -> Compiled:
     return _KNOWN[engine][1]
 
 
-def rematch(engine: Engine, progress: Progress | None = None) -> int:
+def rematch(engine: Engine) -> int:
     """Forget all answers and match again, after the catalogues changed; inside the caller's transaction."""
     engine.execute("DELETE FROM usage_operation")
-    return match_new(engine, progress)
+    return match_new(engine)
 
 
 def _in_pieces(compiled: Compiled, targets: pa.Table) -> pa.Table:

@@ -22,20 +22,8 @@ TABLES = tuple(table for table in CATALOGUE_TABLES if table is not USAGE_OPERATI
 FORMAT = b"1"
 """Version of the Parquet layout."""
 
-SOURCES = {
-    "openapi": "openapi",
-    "msgraph": "msgraph",
-    "google": "google",
-    "slack": "slack",
-    "github": "github",
-    "okta": "okta",
-    "aws": "aws",
-    "mcp": "mcp",
-    "gcp": "gcp",
-    "kubernetes": "kubernetes",
-    "toml": "toml",
-}
-"""Source, and the converter that reads it."""
+SOURCES = ("openapi", "msgraph", "google", "slack", "github", "okta", "aws", "mcp", "gcp", "kubernetes", "toml")
+"""What catalogues are built from; the converter of each is the file of its name."""
 
 _TYPES = {"VARCHAR": "string", "INTEGER": "int32", "BIGINT": "int64", "BOOLEAN": "bool_"}
 
@@ -103,7 +91,7 @@ class Catalogue:
             raise CatalogueError(f"The list rule {list_rule!r} does not exist.", "Say 'all' or 'any'.")
         if not Path(path).exists():
             raise CatalogueError(f"{path} does not exist.", "Check the path.")
-        converter = import_module(f"grantlens.catalogue.{SOURCES[source]}")
+        converter = import_module(f"grantlens.catalogue.{source}")
         try:
             built: Catalogue = converter.build(Path(path), list_rule=list_rule, name=name, server=server)
         except OSError as error:

@@ -12,6 +12,7 @@ from grantlens.cli.output import write_json, write_table
 from grantlens.cli.parameters import AsJson
 from grantlens.errors import GrantlensError
 from grantlens.plain import plain_rows
+from grantlens.report.formats import share
 
 EXAMPLES = """Examples:
   grantlens coverage acme.duckdb
@@ -70,7 +71,10 @@ def coverage(
         )
         return 0
     if providers:
-        write_table([row | {"attributed": _share(row["attributed"])} for row in providers], PROVIDERS)
+        write_table(
+            [row | {"attributed": "" if row["attributed"] is None else share(row["attributed"])} for row in providers],
+            PROVIDERS,
+        )
         print()
     if not stretches:
         print(NOTHING)
@@ -92,14 +96,6 @@ ASIDE = {
         SELECT loader, reason, count(*)::BIGINT FROM rejected JOIN batch USING (batch_id)
         GROUP BY ALL ORDER BY ALL""",
 }
-
-
-def _share(part: float | None) -> str:
-    """Write a share in percent; nothing where there is no usage, never 100 % where something is missing."""
-    if part is None:
-        return ""
-    percent = 100 * part
-    return f"{percent:.0f} %" if percent in (0, 100) else f"{min(max(percent, 0.1), 99.9):.1f} %"
 
 
 def _every_provider(json: bool) -> int:

@@ -79,7 +79,7 @@ def load_samples(path: Path, folder: Path) -> None:
 
 def _tell(document: dict[str, Any]) -> None:
     """Print what the front page of the report says: questions and answers, rules, and the worst findings."""
-    from grantlens.report.outline import facts
+    from grantlens.report.outline import LEVELS, facts
 
     window = document["window"]
     print(f"From {window['since'][:10]} to {window['until'][:10]}:")
@@ -100,7 +100,7 @@ def _tell(document: dict[str, Any]) -> None:
     print("\nWhat the rules found")
     write_table(rules, ("rule", "violations", "undecided", "question"))
     broken = [finding for finding in document["findings"] if finding["verdict"] == "violation"]
-    worst = sorted(broken, key=lambda finding: ("critical", "high", "medium", "low", "info").index(finding["severity"]))
+    worst = sorted(broken, key=lambda finding: LEVELS.index(finding["severity"]))
     print(f"\nThe worst of {len(broken)} violations")
     shown = [finding | {"facts": "; ".join(facts(finding))} for finding in worst[:WORST]]
     write_table(shown, ("severity", "rule", "client_id", "events", "title", "facts"))

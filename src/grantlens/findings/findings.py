@@ -13,7 +13,7 @@ from grantlens.findings.framed import Framed
 from grantlens.findings.records import read_records
 from grantlens.findings.tally import Tally
 from grantlens.plain import first_rows, plain, plain_rows
-from grantlens.rules.rule import Rule
+from grantlens.rules.rule import VERDICTS, Rule
 from grantlens.visible import markup
 from grantlens.window import Window
 
@@ -139,7 +139,7 @@ class Findings(Framed):
     def counts(self) -> dict[str, int]:
         """Count the findings of each verdict."""
         verdicts = self.table["verdict"].to_pylist()
-        return {verdict: verdicts.count(verdict) for verdict in ("violation", "indeterminate", "clear")}
+        return {verdict: verdicts.count(verdict) for verdict in reversed(VERDICTS)}
 
     def _repr_html_(self) -> str:
         columns = [name for name in _COLUMNS if self.table[name].null_count < len(self.table)]

@@ -9,13 +9,13 @@ from typing import Any
 from grantlens.charts.duration import duration
 from grantlens.report.formats import chance, day
 from grantlens.report.labels import explained
-from grantlens.rules.rule import SEVERITIES
+from grantlens.rules.rule import SEVERITIES, VERDICTS
 
 LEVELS = tuple(reversed(SEVERITIES))
 """Severities, the worst first."""
 
 _RANK = {level: rank for rank, level in enumerate(LEVELS)}
-_VERDICT = {"violation": 0, "indeterminate": 1, "clear": 2}
+_VERDICT = {verdict: rank for rank, verdict in enumerate(reversed(VERDICTS))}
 
 
 @dataclass(frozen=True)
