@@ -104,6 +104,10 @@ def test_a_path_is_no_store(ask):
         ask("x.duckdb")
 
 
+def test_one_rule_needs_no_list(empty):
+    assert [found.rule.id for found in detect.run(empty, "never_effective")] == ["REV-4"]
+
+
 def test_rules_come_in_the_order_of_reports(empty):
     assert [found.rule.id for found in detect.run(empty)] == list(registry())
     asked = [found.rule.id for found in detect.run(empty, ["gov-1", "rev-4", "out_of_scope", "REV-4"])]
@@ -234,7 +238,10 @@ def test_what_a_block_keeps(loaded):
 
 def test_the_facade(empty):
     assert gl.detect is detect
-    assert list(inspect.signature(detect.run).parameters)[:2] == ["target", "rules"]
+    asked = [getattr(detect, name) for name in detect.__all__]
+    assert {next(iter(inspect.signature(ask).parameters)) for ask in (*asked, gl.review, gl.grants, gl.Case)} == {
+        "store"
+    }
 
 
 def test_completion_shows_the_questions():

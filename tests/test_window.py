@@ -114,6 +114,7 @@ def test_printed_windows_read_back(first, second):
         return
     window = Window(min(first, second), max(first, second))
     assert Window.parse(str(window).replace(" to ", "/")) == window
+    assert eval(repr(window)) == window
 
 
 def test_what_was_typed_is_repeated_as_it_was_typed():

@@ -70,6 +70,10 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_HOMES[name]), name)
         globals()[name] = value
         return value
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("grantlens")
     raise AttributeError(f"grantlens has no {name!r}; it has {', '.join(__all__)}")
 
 

@@ -34,8 +34,8 @@ def __dir__() -> list[str]:
 
 
 def run(
-    target: Store | View,
-    rules: Iterable[str] | None = None,
+    store: Store | View,
+    rules: str | Iterable[str] | None = None,
     since: str | datetime | None = None,
     until: str | datetime | None = None,
     now: str | datetime | None = None,
@@ -46,7 +46,7 @@ def run(
 
     Parameters
     ----------
-    target
+    store
         A store, or `store.between(...)`.
     rules
         Ids or names; all rules if left out.
@@ -69,7 +69,7 @@ def run(
     WindowError
         If a window is given for what has one already.
     StoreError
-        If the target is neither a store nor a view of one.
+        If it is neither a store nor a view of one.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def run(
     """
     if evidence not in ("few", "all"):
         raise RuleError(f"There is no evidence {evidence!r}.", 'Give "few" or "all".')
-    view = view_asked(target, since, until, now)
+    view = view_asked(store, since, until, now)
     with asked(view, rules, parameters, evidence) as found:
         return found
 
@@ -88,7 +88,7 @@ def run(
 @contextmanager
 def asked(
     view: View,
-    rules: Iterable[str] | None = None,
+    rules: str | Iterable[str] | None = None,
     parameters: Mapping[str, Any] | None = None,
     evidence: str = "few",
     also: Iterable[str] = (),
@@ -110,13 +110,13 @@ def asked(
         yield _found(view, chosen, shared, given)
 
 
-def out_of_scope(view: Store | View, **parameters: Any) -> Findings:
+def out_of_scope(store: Store | View, **parameters: Any) -> Findings:
     """Which actions did no granted scope permit at that moment (OOS-1)?
 
     Parameters
     ----------
-    view
-        `store.between(...)`, or a store for all that its logs cover.
+    store
+        A store, for all that its logs cover, or `store.between(...)`.
     parameters
         Of the rule.
 
@@ -127,16 +127,16 @@ def out_of_scope(view: Store | View, **parameters: Any) -> Findings:
     ...     len(gl.detect.out_of_scope(store.between("2026-07-01", "2026-10-01")))
     0
     """
-    return run(view, ["OOS-1"], parameters=parameters)[0]
+    return run(store, "OOS-1", parameters=parameters)[0]
 
 
-def unused_privileges(view: Store | View, **parameters: Any) -> UnusedPrivileges:
+def unused_privileges(store: Store | View, **parameters: Any) -> UnusedPrivileges:
     """Which granted scopes were never needed, and how sure can we be (PRV-1)?
 
     Parameters
     ----------
-    view
-        `store.between(...)`, or a store for all that its logs cover.
+    store
+        A store, for all that its logs cover, or `store.between(...)`.
     parameters
         Of the rule: horizon_days, floor_days, floor_sessions, min_coverage, min_map, break_even.
 
@@ -147,12 +147,12 @@ def unused_privileges(view: Store | View, **parameters: Any) -> UnusedPrivileges
     ...     len(gl.detect.unused_privileges(store.between("2026-07-01", "2026-10-01")))
     0
     """
-    found = run(view, ["PRV-1"], parameters=parameters)[0]
+    found = run(store, "PRV-1", parameters=parameters)[0]
     assert isinstance(found, UnusedPrivileges)
     return found
 
 
-def backtest(view: Store | View, at: str | datetime, **parameters: Any) -> Backtest:
+def backtest(store: Store | View, at: str | datetime, **parameters: Any) -> Backtest:
     """Had the advice on unused privileges been followed at a moment, which later calls would have failed?
 
     The advice rests on what the logs say of the time before, and is tried on the calls after it: so it shows how far such
@@ -160,8 +160,8 @@ def backtest(view: Store | View, at: str | datetime, **parameters: Any) -> Backt
 
     Parameters
     ----------
-    view
-        `store.between(...)`, or a store for all that its logs cover.
+    store
+        A store, for all that its logs cover, or `store.between(...)`.
     at
         The moment, inside the window.
     parameters
@@ -179,7 +179,7 @@ def backtest(view: Store | View, at: str | datetime, **parameters: Any) -> Backt
     ...     gl.detect.backtest(store.between("2026-07-01", "2026-10-01"), at="2026-09-01")
     Advice from 2026-07-01 to 2026-09-01, tried on 2026-09-01 to 2026-10-01: of 0 granted scopes to remove, 0 could be tried.
     """
-    seen = view_asked(view)
+    seen = view_asked(store)
     moment = parse_time(at)
     if not seen.window.since < moment < seen.window.until:
         raise WindowError(f"{format_time(moment)} does not lie inside {seen.window}.", "Give a moment between the two.")
@@ -188,15 +188,15 @@ def backtest(view: Store | View, at: str | datetime, **parameters: Any) -> Backt
     return Backtest.of(advice, unused_privileges(View(seen.store, after, after.until), **parameters))
 
 
-def smallest_scopes(view: Store | View) -> SmallestScopes:
+def smallest_scopes(store: Store | View) -> SmallestScopes:
     """What is the smallest scope set that would have been enough for each client, beside what it held?
 
     The answer is exact set cover over the calls seen: a scope costs by its risk first, then by how many operations it opens.
 
     Parameters
     ----------
-    view
-        `store.between(...)`, or a store for all that its logs cover.
+    store
+        A store, for all that its logs cover, or `store.between(...)`.
 
     Examples
     --------
@@ -205,19 +205,19 @@ def smallest_scopes(view: Store | View) -> SmallestScopes:
     ...     gl.detect.smallest_scopes(store.between("2026-07-01", "2026-10-01"))
     Smallest scope sets 2026-07-01 to 2026-10-01: of 0 clients 0 held more than their calls needed.
     """
-    seen = view_asked(view)
+    seen = view_asked(store)
     engine = seen.store.engine
     with relations.worked_out(engine, smallest.NEEDS, {**seen.window.parameters(), "every_call": False}):
         return smallest.smallest_scopes(engine, seen.window)
 
 
-def revocation_lag(view: Store | View, **parameters: Any) -> RevocationLag:
+def revocation_lag(store: Store | View, **parameters: Any) -> RevocationLag:
     """After access was withdrawn, how long did it really go on working (REV-1 to REV-6)?
 
     Parameters
     ----------
-    view
-        `store.between(...)`, or a store for all that its logs cover.
+    store
+        A store, for all that its logs cover, or `store.between(...)`.
     parameters
         Of the rules.
 
@@ -228,7 +228,7 @@ def revocation_lag(view: Store | View, **parameters: Any) -> RevocationLag:
     ...     [len(found) for found in gl.detect.revocation_lag(store.between("2026-07-01", "2026-10-01")).rules]
     [0, 0, 0, 0, 0, 0]
     """
-    seen = view_asked(view)
+    seen = view_asked(store)
     family = tuple(rule for rule in registry().values() if rule.family == "REV")
     given = _given(family, parameters)
     shared = {**seen.window.parameters(), "every_call": False}
@@ -241,7 +241,7 @@ def revocation_lag(view: Store | View, **parameters: Any) -> RevocationLag:
 
 
 def view_asked(
-    target: Store | View,
+    store: Store | View,
     since: str | datetime | None = None,
     until: str | datetime | None = None,
     now: str | datetime | None = None,
@@ -249,16 +249,16 @@ def view_asked(
     """Return the view that is asked: as it is given, or of a store."""
     from grantlens.store import Store
 
-    if isinstance(target, Store):
-        return view_of(target, since, until, now)
-    if not isinstance(target, View):
-        raise StoreError(f"{target!r} is no open store.", "Open it first: gl.open(PATH).")
+    if isinstance(store, Store):
+        return view_of(store, since, until, now)
+    if not isinstance(store, View):
+        raise StoreError(f"{store!r} is no open store.", "Open it first: gl.open(PATH).")
     if (since, until, now) != (None, None, None):
         raise WindowError(
-            f"A window was given for {target}, which has one.",
+            f"A window was given for {store}, which has one.",
             "Give the store itself, or leave since, until and now out.",
         )
-    return target
+    return store
 
 
 def _found(
@@ -275,10 +275,10 @@ def _found(
     return found
 
 
-def _chosen(rules: Iterable[str] | None) -> tuple[Rule, ...]:
+def _chosen(rules: str | Iterable[str] | None) -> tuple[Rule, ...]:
     if rules is None:
         return tuple(registry().values())
-    wanted = {find(name).id for name in rules}
+    wanted = {find(name).id for name in ([rules] if isinstance(rules, str) else rules)}
     return tuple(rule for rule in registry().values() if rule.id in wanted)
 
 

@@ -19,11 +19,13 @@ from grantlens.schema.migrations import prepare
 from grantlens.view import View, view_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     import pyarrow as pa
 
     from grantlens.loaders import Loader, Settings
+    from grantlens.window import Window
 
 
 class Brought(Protocol):
@@ -183,7 +185,12 @@ class Store:
         """
         return write_parquet(self.engine, path) if parquet else write_ndjson(self.engine, path)
 
-    def between(self, since: Any = None, until: Any = None, now: Any = None) -> View:
+    def between(
+        self,
+        since: str | datetime | Window | None = None,
+        until: str | datetime | None = None,
+        now: str | datetime | None = None,
+    ) -> View:
         """Return this store seen through a window; see `grantlens.view.view_of`.
 
         Examples

@@ -38,6 +38,8 @@ class Window:
     Examples
     --------
     >>> q3 = Window.parse("2026-Q3")
+    >>> q3
+    Window('2026-07-01', '2026-10-01')
     >>> print(q3)
     2026-07-01 to 2026-10-01
     >>> q3.days
@@ -129,6 +131,9 @@ class Window:
         """
         since, until = max(self.since, other.since), min(self.until, other.until)
         return Window(since, until) if since < until else None
+
+    def __repr__(self) -> str:
+        return f"Window({_short(self.since)!r}, {_short(self.until)!r})"
 
     def __str__(self) -> str:
         return f"{_short(self.since)} to {_short(self.until)}"

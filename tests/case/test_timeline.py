@@ -15,6 +15,12 @@ def test_four_lanes_in_order_of_time(case):
     assert [row["start"] for row in rows] == sorted(row["start"] for row in rows)
 
 
+def test_it_says_what_it_is(case):
+    told = repr(case.timeline())
+    assert told.startswith("Timeline of client mailbox-mirror, 2026-")
+    assert told.endswith(f": {len(case.timeline())} rows")
+
+
 def test_calls_after_the_revocation_are_marked(case):
     rows = list(case.timeline())
     revoked = next(row["start"] for row in rows if row["lane"] == "revoked")

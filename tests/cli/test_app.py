@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import grantlens
 from grantlens.cli.app import COMMANDS, GROUPS
 
 WORDS = [words for words, _, _ in COMMANDS]
@@ -121,6 +122,7 @@ def test_version_names_what_the_answers_rest_on(run):
         ran = run(*arguments)
         assert ran.code == 0
         assert all(word in ran.out for word in ("grantlens 0.", "duckdb 2.", "Python 3.", "schema"))
+    assert f"grantlens {grantlens.__version__} " in ran.out
 
 
 def test_every_command_is_in_the_readme(root):

@@ -212,7 +212,7 @@ class Grants(Framed):
 
 
 def grants(
-    target: Store | View,
+    store: Store | View,
     since: str | datetime | None = None,
     until: str | datetime | None = None,
     now: str | datetime | None = None,
@@ -224,7 +224,7 @@ def grants(
 
     Parameters
     ----------
-    target
+    store
         A store, or `store.between(...)`.
     since, until, now
         The window of a store that comes without one: all that the logs cover, up to `now`, if left out.
@@ -239,7 +239,7 @@ def grants(
     WindowError
         If a window is given for what has one already.
     StoreError
-        If the target is neither a store nor a view of one.
+        If it is neither a store nor a view of one.
 
     Examples
     --------
@@ -248,7 +248,7 @@ def grants(
     ...     gl.grants(store.between("2026-07-01", "2026-10-01"))
     Grants alive in 2026-07-01 to 2026-10-01: 0 live at its end, 0 ended.
     """
-    view = view_asked(target, since, until, now)
+    view = view_asked(store, since, until, now)
     engine = view.store.engine
     values = {**view.window.parameters(), "now": view.now}
     with (

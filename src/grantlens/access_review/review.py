@@ -68,29 +68,29 @@ class Review:
         """Return the review as plain values; what JSON, Markdown and HTML are made from."""
         return self.document
 
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> Any:
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> Path | str:
         """Write the review as JSON; return the path, or the text if there is none."""
         return _write(path, to_json(self.document))
 
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> Any:
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> Path | str:
         """Write the review as one HTML page that needs no network; return the path, or the text if there is none."""
         from grantlens.report.html import review_page
 
         return _write(path, review_page(self.document))
 
-    def to_markdown(self, path: str | os.PathLike[str] | None = None) -> Any:
+    def to_markdown(self, path: str | os.PathLike[str] | None = None) -> Path | str:
         """Write the review as Markdown; return the path, or the text if there is none."""
         from grantlens.report.markdown import review_markdown
 
         return _write(path, review_markdown(self.document))
 
-    def to_sarif(self, path: str | os.PathLike[str] | None = None) -> Any:
+    def to_sarif(self, path: str | os.PathLike[str] | None = None) -> Path | str:
         """Write the open findings as SARIF 2.1.0, for code hosts; return the path, or the text if there is none."""
         from grantlens.report.sarif import review_sarif
 
         return _write(path, review_sarif(self.document))
 
-    def to_ocsf(self, path: str | os.PathLike[str] | None = None) -> Any:
+    def to_ocsf(self, path: str | os.PathLike[str] | None = None) -> Path | str:
         """Write the open findings as OCSF 1.7.0, for SIEMs, one a line; return the path, or the text if there is none."""
         from grantlens.report.ocsf import review_ocsf
 
@@ -147,7 +147,7 @@ class Review:
 
 
 def review(
-    target: Store | View,
+    store: Store | View,
     since: str | datetime | None = None,
     until: str | datetime | None = None,
     now: str | datetime | None = None,
@@ -158,7 +158,7 @@ def review(
 
     Parameters
     ----------
-    target
+    store
         A store, or `store.between(...)`.
     since, until, now
         The window of a store that comes without one: all that the logs cover, up to `now`, if left out.
@@ -174,7 +174,7 @@ def review(
     ...     gl.review(store.between("2026-07-01", "2026-10-01")).too_thin
     'No log covers any part of this period: nothing can be judged.'
     """
-    view = detect.view_asked(target, since, until, now)
+    view = detect.view_asked(store, since, until, now)
     before = None if baseline is None else former.read(baseline)
     with detect.asked(view, parameters=parameters, also=RELATIONS) as found:
         document = _document(view, found, before, parameters or {})
@@ -288,7 +288,7 @@ def _command(view: View, parameters: Mapping[str, Any], compared: bool) -> str:
     return f"{line}\n# with parameters, in Python: gl.review(store.between(...), parameters={{{given}}}{former})"
 
 
-def _write(path: str | os.PathLike[str] | None, text: str) -> Any:
+def _write(path: str | os.PathLike[str] | None, text: str) -> Path | str:
     if path is None:
         return text
     target, place = Path(path), Path(os.path.realpath(path))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.framed import Framed
 from grantlens.plain import first_rows
+from grantlens.visible import visible
 from grantlens.window import Window
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ SELECT 'used', min(moment), max(moment),
 GROUP BY (epoch_us(moment) - epoch_us($since)) // $step_us, state"""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Timeline(Framed):
     """The timeline of a case.
 
@@ -117,13 +118,16 @@ class Timeline(Framed):
 
     about: str
     window: Window
-    table: pa.Table = field(repr=False)
+    table: pa.Table
 
     def chart(self) -> Chart:
         """Draw the four lanes over time."""
         from grantlens.charts.timeline import timeline
 
         return timeline(self.table, case=self.about)
+
+    def __repr__(self) -> str:
+        return f"Timeline of {visible(self.about)}, {self.window}: {len(self)} rows"
 
     def _repr_html_(self) -> str:
         return first_rows(self.table, ("lane", "start", "end", "label", "state", "count", "file", "line"))

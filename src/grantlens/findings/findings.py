@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -68,6 +68,9 @@ class Findings(Framed):
     table: pa.Table
     sql: str
     why_empty: str | None = None
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.to_dicts())
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return the findings as JSON-ready dictionaries; times are text in UTC, ending in Z."""
