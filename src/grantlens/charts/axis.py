@@ -21,7 +21,7 @@ def ticks(most: float, about: int = 5) -> list[int]:
     return list(range(0, int(most) + 1, step))
 
 
-def names_axis(heading: str, limit: int = 340, **more: Any) -> dict[str, Any]:
+def names_axis(heading: str) -> dict[str, Any]:
     """Return the settings of a vertical axis of names; a heading on its side would run into long names."""
     return {
         "title": heading,
@@ -30,12 +30,12 @@ def names_axis(heading: str, limit: int = 340, **more: Any) -> dict[str, Any]:
         "titleBaseline": "bottom",
         "titleX": -8,
         "titleY": -7,
-        "labelLimit": limit,
+        "labelLimit": 340,
         "labelPadding": 8,
         "domain": False,
         "ticks": False,
         "grid": False,
-    } | more
+    }
 
 
 def shares_axis() -> dict[str, Any]:

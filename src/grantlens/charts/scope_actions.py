@@ -45,7 +45,6 @@ Cells = dict[tuple[str, str], Calls]
 def scope_actions(
     table: Any,
     *,
-    client: str = "client_id",
     what: str = "no granted scope permitted",
     top_clients: int = 12,
     top_operations: int = 20,
@@ -55,9 +54,7 @@ def scope_actions(
     Parameters
     ----------
     table
-        One row a finding: the client column, `operation`, `events` (1 if absent), `verdict` ("violation" if absent).
-    client
-        Name of the client column.
+        One row a finding: `client_id`, `operation`, `events` (1 if absent), `verdict` ("violation" if absent).
     what
         What was wrong with the calls, as in "12 calls that no granted scope permitted".
     top_clients, top_operations
@@ -69,7 +66,7 @@ def scope_actions(
     >>> chart.title
     'copilot made 3 calls that no granted scope permitted'
     """
-    cells = _cells(rows(table), client)
+    cells = _cells(rows(table))
     if not cells:
         return blank("No out-of-scope calls found in this window", f"Looked for calls that {what}.")
     sides = [_ranked(cells, side) for side in (0, 1)]
@@ -81,7 +78,7 @@ def scope_actions(
     return _heatmap(cells, sides[0], sides[1], (top_clients, top_operations), title)
 
 
-def _cells(found: list[dict], client: str) -> Cells:
+def _cells(found: list[dict]) -> Cells:
     cells: Cells = defaultdict(Calls)
     for row in found:
         verdict = row.get("verdict") or "violation"
@@ -89,7 +86,7 @@ def _cells(found: list[dict], client: str) -> Cells:
             continue
         operation = NO_OPERATION if row.get("operation") in (None, "") else clean(row["operation"])
         events = number(row, "events", 1)
-        cells[clean(row.get(client)), operation] += Calls(events) if verdict == "violation" else Calls(0, events)
+        cells[clean(row.get("client_id")), operation] += Calls(events) if verdict == "violation" else Calls(0, events)
     return {key: cells[key] for key in sorted(cells)}
 
 

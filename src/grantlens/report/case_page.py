@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.report.environment import render
 from grantlens.report.figures import as_figure
-from grantlens.report.outline import PAGE, Limits, facts, order
+from grantlens.report.outline import PAGE, facts, order
 from grantlens.report.words import WORDS
 
 if TYPE_CHECKING:
     from grantlens.charts.chart import Chart
 
 
-def case_page(document: dict[str, Any], chart: Chart | None, limits: Limits = PAGE) -> str:
+def case_page(document: dict[str, Any], chart: Chart | None) -> str:
     """Return the page of a case.
 
     Parameters
@@ -22,18 +22,16 @@ def case_page(document: dict[str, Any], chart: Chart | None, limits: Limits = PA
         What `Case.to_dict()` gives.
     chart
         The timeline, drawn.
-    limits
-        How many rows of each kind are shown.
     """
     open_ones = sorted((f for f in document["findings"] if f["verdict"] != "clear"), key=order)
     return render(
         "case.html.j2",
         document=document,
         clients={},
-        findings=[{**finding, "is_new": False, "facts": facts(finding)} for finding in open_ones[: limits.rows]],
+        findings=[{**finding, "is_new": False, "facts": facts(finding)} for finding in open_ones[: PAGE.rows]],
         found=len(open_ones),
         remedies={rule["id"]: rule["remedy"] for rule in document["rules"]},
         timeline=as_figure(chart, "Each mark is a logged event; a dashed line is a revocation.") if chart else None,
-        limits=limits,
+        limits=PAGE,
         meanings=WORDS,
     )

@@ -10,25 +10,23 @@ from grantlens.report.figures import review_figures
 from grantlens.report.words import WORDS
 
 
-def review_page(document: dict[str, Any], limits: outline.Limits = outline.PAGE) -> str:
+def review_page(document: dict[str, Any]) -> str:
     """Return the page of a review.
 
     Parameters
     ----------
     document
         What `Review.to_dict()` gives, or what a review JSON holds.
-    limits
-        How many rows of each kind are shown.
     """
     return render(
         "review.html.j2",
         document=document,
-        rules=outline.by_rule(document, limits),
+        rules=outline.by_rule(document, outline.PAGE),
         clients={row["client_id"]: row for row in document["clients"]},
         clocks=outline.clocks(document),
         decisions=outline.decisions(document),
         figures=review_figures(document),
-        limits=limits,
+        limits=outline.PAGE,
         meanings=WORDS,
         change=_change(document["baseline"]),
     )

@@ -11,16 +11,15 @@ from grantlens.report.markdown_text import code, plain, table
 from grantlens.report.words import WORDS
 
 
-def review_markdown(document: dict[str, Any], limits: outline.Limits = outline.TICKET) -> str:
+def review_markdown(document: dict[str, Any]) -> str:
     """Return the Markdown of a review.
 
     Parameters
     ----------
     document
         What `Review.to_dict()` gives, or what a review JSON holds.
-    limits
-        How many rows of each kind are shown.
     """
+    limits = outline.TICKET
     rules = outline.by_rule(document, limits)
     lines = [
         *_top(document),

@@ -25,7 +25,6 @@ def aftermath(
     revocation: dict,
     offsets: Sequence[float],
     *,
-    op: Operation | None = None,
     outcomes: str | None = None,
     cached_for_s: float = 20.0,
 ) -> list[tuple[float, str]]:
@@ -40,7 +39,7 @@ def aftermath(
     """
     revoked_at = revocation["revoked_at"]
     left_s = (token.ends - revoked_at).total_seconds()
-    op = op or connection.ops[0]
+    op = connection.ops[0]
     server = SERVERS[op.server]
     seen: list[tuple[float, str]] = []
     for number, offset in enumerate(offsets):

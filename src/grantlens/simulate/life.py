@@ -165,7 +165,7 @@ def _rough_edges(connection: Connection, moment: datetime) -> None:
     connection.call(token, late, outcome="denied", status=401, denial="token")
 
 
-def heartbeat(world: World, every_h: float = 6.0) -> None:
+def heartbeat(world: World) -> None:
     """Let a service call at a steady pace, so that a silence of the log is no chance."""
     grant = world.grant(HEARTBEAT, None, "metrics.brightwater.example", ("metrics.write",), world.start, consent=None)
     connection = Connection(world, grant, "service", life_s=86400.0)
@@ -176,4 +176,4 @@ def heartbeat(world: World, every_h: float = 6.0) -> None:
         if token is None or moment > token.ends - timedelta(hours=1):
             token = connection.access(moment - timedelta(seconds=30))
         connection.call(token, moment + timedelta(seconds=rng.uniform(0, 20)))
-        moment += timedelta(hours=every_h)
+        moment += timedelta(hours=6)

@@ -271,7 +271,6 @@ class World:
         initiator: str = "admin",
         reason: str | None = None,
         scopes_removed: tuple[str, ...] | None = None,
-        requested_min: float = 1.0,
         decided_min: float | None = None,
     ) -> dict:
         """Log a revocation, stamped in whole seconds as many authorities do."""
@@ -279,7 +278,7 @@ class World:
         owner = token.grant if token else grant
         row = {
             "revoked_at": moment,
-            "requested_at": moment - timedelta(minutes=requested_min),
+            "requested_at": moment - timedelta(minutes=1),
             "decided_at": moment - timedelta(minutes=decided_min) if decided_min else None,
             "kind": kind,
             "outcome": outcome,

@@ -8,6 +8,9 @@ from grantlens.simulate.population import PEOPLE, Client, Person, closure, every
 from grantlens.simulate.truth import iso
 from grantlens.simulate.world import World
 
+EVERY_H, CALLS = 230.0, 2
+"""How often it works if nothing else is said, and how many calls it makes then."""
+
 
 def opened(
     world: World,
@@ -38,14 +41,14 @@ def opened(
     return connect(world, client, subject, server, scopes, since, style=style, **how)
 
 
-def work(connection: Connection, until: datetime, *, every_h: float = 230.0, calls: int = 2) -> None:
+def work(connection: Connection, until: datetime, *, every_h: float = EVERY_H) -> None:
     """Let it do its ordinary work from its consent until then."""
-    connection.live(connection.grant.consented, until, every_h, calls)
+    connection.live(connection.grant.consented, until, every_h, CALLS)
 
 
-def resume(connection: Connection, after: datetime, *, every_h: float = 230.0, calls: int = 2) -> None:
+def resume(connection: Connection, after: datetime) -> None:
     """Let it go on with its ordinary work, from a day later to the end of the logs."""
-    connection.live(after + timedelta(hours=26), connection.world.end, every_h, calls)
+    connection.live(after + timedelta(hours=26), connection.world.end, EVERY_H, CALLS)
 
 
 def key(connection: Connection) -> dict:
