@@ -152,6 +152,12 @@ class Document:
             return self._entry(what, values, keys, line)
         return self._entry(what, values, {}, line)
 
+    def nested(self, outer: str, inner: str) -> list[tuple[int, int, dict[str, int]]]:
+        """Return for each `[[outer.inner]]` the number of its outer entry, its line and its keys' lines."""
+        starts = [line for (name, _), (_, line) in self._places.items() if name == outer]
+        nested = sorted((line, keys) for (name, _), (keys, line) in self._places.items() if name == f"{outer}.{inner}")
+        return [(sum(start < line for start in starts) - 1, line, keys) for line, keys in nested]
+
     def _entry(self, what: str, values: Mapping[str, Any], keys: Mapping[str, int], line: int) -> Entry:
         return Entry(self.top.file, what, values, line, keys, self.top.error)
 
@@ -260,14 +266,6 @@ def _after(line: str, inside: str | None, depth: int) -> tuple[str | None, int]:
         depth += (sign in "[{") - (sign in "]}")
         position += 1
     return inside, max(depth, 0)
-
-
-def nested_lines(path: Path, outer: str, inner: str) -> list[tuple[int, int, dict[str, int]]]:
-    """Return for each `[[outer.inner]]` of a TOML file the number of its outer entry, its line and its keys' lines."""
-    lines = _toml_lines(path.read_text("utf-8-sig"))
-    starts = sorted(where[1] for (name, _), where in lines.items() if name == outer)
-    nested = sorted((where[1], where[0]) for (name, _), where in lines.items() if name == f"{outer}.{inner}")
-    return [(sum(start < line for start in starts) - 1, line, keys) for line, keys in nested]
 
 
 def read_csv(

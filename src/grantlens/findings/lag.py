@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from grantlens.analysis.survival import LagEstimate
     from grantlens.charts.chart import Chart
 
-TAUS = (0.5, 0.9, 0.95, 0.99)
-"""The quantiles that are reported."""
-
 
 @dataclass(frozen=True, eq=False)
 class RevocationLag(Framed):
@@ -87,7 +84,6 @@ class RevocationLag(Framed):
         known = zip(self.table["attempts"].to_pylist(), self.table["censored"].to_pylist(), strict=True)
         return survival.estimate(
             *self._bounds(),
-            TAUS,
             cluster=self._revocations(),
             censored=[censored if attempts else "untried" for attempts, censored in known],
         )

@@ -35,12 +35,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grantlens.errors import RegisterError
-from grantlens.handwritten import Entry, nested_lines, read_csv, read_toml
-from grantlens.register.moments import moment
+from grantlens.errors import RegisterError, WindowError
+from grantlens.handwritten import Document, Entry, read_csv, read_document
 from grantlens.register.rows import replace_rows
 from grantlens.schema.register import REGISTER, REVIEW_SNAPSHOT
 from grantlens.visible import grid
+from grantlens.window import parse_time
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -90,9 +90,10 @@ class Register:
             entries, reviews = read_csv(path, "client", _COLUMNS, RegisterError, _LISTS), []
             exceptions = [_csv_exceptions(entry) for entry in entries]
         else:
-            tables = read_toml(path, {"client": "client", "review": "review"}, RegisterError)
-            entries, reviews = tables["client"], tables["review"]
-            exceptions = _toml_exceptions(path, entries)
+            document = read_document(path, RegisterError)
+            document.top.check_keys(("client", "review"))
+            entries, reviews = (document.tables(name, name) for name in ("client", "review"))
+            exceptions = _toml_exceptions(document, entries)
         clients: dict[str, dict[str, Any]] = {}
         for entry, accepted in zip(entries, exceptions, strict=True):
             row = _client(entry) | {"exceptions": accepted}
@@ -138,7 +139,7 @@ def _client(entry: Entry) -> dict[str, Any]:
         "approved_operations": entry.texts("approved_operations"),
         "approved_scopes": entry.texts("approved_scopes"),
         "status": entry.text("status", choices=STATUSES) or "active",
-        "registered_at": None if registered is None else moment(entry, "registered_at"),
+        "registered_at": None if registered is None else _moment(entry, "registered_at"),
     }
 
 
@@ -146,11 +147,22 @@ def _review(entry: Entry) -> datetime:
     entry.check_keys(("date",))
     if "date" not in entry.values:
         raise entry.mistake("a review needs 'date'.", None, "Write date = 2026-07-01.")
-    return moment(entry, "date")
+    return _moment(entry, "date")
 
 
-def _toml_exceptions(path: Path, entries: list[Entry]) -> list[list[dict[str, Any]] | None]:
-    places = nested_lines(path, "client", "exception")
+def _moment(entry: Entry, key: str) -> datetime:
+    """Return the UTC time under a key: a date or a time, as TOML has them or as text."""
+    value = entry.values[key]
+    try:
+        return parse_time(value)
+    except WindowError:
+        raise entry.mistake(
+            f"{key!r} is no date: {value!r}.", key, "Write 2026-12-31 or 2026-12-31T18:00:00Z."
+        ) from None
+
+
+def _toml_exceptions(document: Document, entries: list[Entry]) -> list[list[dict[str, Any]] | None]:
+    places = document.nested("client", "exception")
     found: list[list[dict[str, Any]] | None] = []
     for number, entry in enumerate(entries):
         here = [(line, lines) for owner, line, lines in places if owner == number]
@@ -165,7 +177,7 @@ def _toml_exceptions(path: Path, entries: list[Entry]) -> list[list[dict[str, An
         accepted = []
         for index, one in enumerate(given):
             line, lines = here[index] if index < len(here) else (entry.line, {})
-            accepted.append(_exception(Entry(str(path), "exception", one, line, lines, RegisterError)))
+            accepted.append(_exception(Entry(entry.file, "exception", one, line, lines, RegisterError)))
         found.append(accepted)
     return found
 
@@ -209,5 +221,5 @@ def _exception(entry: Entry) -> dict[str, Any]:
     return {
         "rule": rule,
         "reason": entry.text("reason", required=True),
-        "until": moment(entry, "until"),
+        "until": _moment(entry, "until"),
     }
