@@ -2,6 +2,7 @@
 
 import resource
 import subprocess
+import sys
 
 import pytest
 
@@ -123,6 +124,11 @@ def test_version_names_what_the_answers_rest_on(run):
         assert ran.code == 0
         assert all(word in ran.out for word in ("grantlens 0.", "duckdb 2.", "Python 3.", "schema"))
     assert f"grantlens {grantlens.__version__} " in ran.out
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "grantlens", "version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("grantlens 0.")
 
 
 def test_every_command_is_in_the_readme(root):
