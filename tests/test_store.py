@@ -35,6 +35,27 @@ def test_values_are_bound(log):
         ]
 
 
+def test_a_closed_store_says_so(tmp_path, log):
+    with Store(tmp_path / "acme.duckdb") as store:
+        store.load(log)
+    assert repr(store) == f"Store('{tmp_path / 'acme.duckdb'}'): The store is closed."
+    assert "The store is closed." in store._repr_html_()
+    for ask in (store.coverage, lambda: store.load(log), lambda: store.sql("SELECT 1")):
+        with pytest.raises(StoreError, match="The store is closed") as caught:
+            ask()
+        assert caught.value.remedy == "Open it again: gl.open(PATH)."
+
+
+def test_a_store_opened_for_reading_is_not_written_to(tmp_path, log):
+    Store(tmp_path / "acme.duckdb").close()
+    with Store(tmp_path / "acme.duckdb", read_only=True) as store:
+        for write in (lambda: store.load(log), lambda: store.add(Register(({"client_id": "a"},)))):
+            with pytest.raises(StoreError, match="opened for reading only") as caught:
+                write()
+            assert caught.value.remedy == "Open it for writing: gl.open(PATH)."
+        assert store.sql("SELECT count(*) AS n FROM batch").to_pylist() == [{"n": 0}]
+
+
 def test_verify_names_what_was_changed_and_what_is_gone(tmp_path, log):
     other = ndjson(tmp_path / "b.ndjson", [usage(99)])
     longer = ndjson(tmp_path / "c.ndjson", [usage(100)])

@@ -17,6 +17,7 @@ from grantlens.ingest.verification import verified
 from grantlens.relations import install_views, views_stand
 from grantlens.schema.migrations import prepare
 from grantlens.view import View, view_of
+from grantlens.visible import markup
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -206,12 +207,18 @@ class Store:
         self.engine.close()
 
     def __repr__(self) -> str:
-        files, records = self.engine.rows("SELECT count(*), coalesce(sum(records), 0) FROM batch")[0]
+        try:
+            files, records = self.engine.rows("SELECT count(*), coalesce(sum(records), 0) FROM batch")[0]
+        except StoreError as error:
+            return f"Store({self.path!r}): {error.message}"
         counted = f"{files} file{'' if files == 1 else 's'}, {records} record{'' if records == 1 else 's'}"
         return f"Store({self.path!r}): {counted}"
 
     def _repr_html_(self) -> str:
-        return coverage_card(self.engine, self.path)
+        try:
+            return coverage_card(self.engine, self.path)
+        except StoreError:
+            return f"<p>{markup(repr(self))}</p>"
 
     def __enter__(self) -> Store:
         return self

@@ -43,6 +43,11 @@ def test_save_by_ending(chart, tmp_path, ending, start):
     assert path.read_bytes().startswith(start)
 
 
+def test_a_folder_that_is_not_there_is_named(chart, tmp_path):
+    with pytest.raises(GrantlensError, match=r"charts/lag\.svg cannot be written: No such file or directory"):
+        chart.save(tmp_path / "charts" / "lag.svg")
+
+
 @pytest.mark.parametrize("name", ["chart.html", "chart"])
 def test_unsafe_or_unknown_endings_are_refused(chart, tmp_path, name):
     with pytest.raises(GrantlensError, match=r"\.svg, \.png or \.json"):

@@ -107,6 +107,12 @@ def test_counts_add_up(scene):
             assert part.rule is found.rule
 
 
+def test_a_verdict_that_does_not_exist_is_not_found_empty(scene):
+    with pytest.raises(RuleError, match="There is no verdict 'violations'") as caught:
+        scene.found["OOS-1"].only("violations")
+    assert caught.value.remedy == "Give one of clear, indeterminate, violation."
+
+
 def test_it_is_frozen(scene):
     with pytest.raises(dataclasses.FrozenInstanceError):
         scene.found["OOS-1"].sql = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,18 +91,20 @@ class Chart:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the chart as .svg, .png or .json, as the name says."""
         target = Path(path)
-        match target.suffix.lower():
-            case ".svg":
-                target.write_text(self.svg(), encoding="utf-8")
-            case ".png":
-                target.write_bytes(self.png())
-            case ".json":
-                target.write_text(self.json(), encoding="utf-8")
-            case other:
-                raise GrantlensError(
-                    f"A chart cannot be written as {other or 'a file without an ending'}.",
-                    "Choose a name that ends in .svg, .png or .json.",
-                )
+        forms: dict[str, Callable[[], str | bytes]] = {".svg": self.svg, ".png": self.png, ".json": self.json}
+        form = forms.get(target.suffix.lower())
+        if form is None:
+            raise GrantlensError(
+                f"A chart cannot be written as {target.suffix or 'a file without an ending'}.",
+                "Choose a name that ends in .svg, .png or .json.",
+            )
+        drawn = form()
+        try:
+            target.write_bytes(drawn.encode() if isinstance(drawn, str) else drawn)
+        except OSError as error:
+            raise GrantlensError(
+                f"{target} cannot be written: {error.strerror or error}.", "Name a file in a folder you may write to."
+            ) from None
         return target
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -134,7 +134,8 @@ class Engine:
     def cursor(self) -> Engine:
         """Return another connection to the same database, with transactions, temporary tables and registered names of its own."""
         other = copy(self)
-        other._connection = self._connection.cursor()
+        with _explained():
+            other._connection = self._connection.cursor()
         other.execute("SET TimeZone = 'UTC'")
         return other
 
@@ -260,6 +261,12 @@ def _explained() -> Iterator[None]:
             raise KeyboardInterrupt from None
         if "JSON" in str(error) or "maximum_object_size" in str(error):
             raise MalformedJson(first_line(error)) from None
+        if "read-only mode" in str(error):
+            raise StoreError("The store was opened for reading only.", "Open it for writing: gl.open(PATH).") from None
+        raise
+    except duckdb.ConnectionException as error:
+        if "closed" in str(error):
+            raise StoreError("The store is closed.", "Open it again: gl.open(PATH).") from None
         raise
     except duckdb.Error as error:
         if is_damage(error):  # a part of the database that is read only now

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from grantlens.errors import RuleError
 from grantlens.findings.framed import Framed
 from grantlens.findings.records import read_records
 from grantlens.findings.tally import Tally
@@ -81,11 +82,19 @@ class Findings(Framed):
         return rows
 
     def only(self, verdict: str) -> Findings:
-        """Return the findings with this verdict."""
+        """Return the findings with this verdict.
+
+        Raises
+        ------
+        RuleError
+            If there is no such verdict.
+        """
         import dataclasses
 
         import pyarrow.compute as compute
 
+        if verdict not in VERDICTS:
+            raise RuleError(f"There is no verdict {verdict!r}.", f"Give one of {', '.join(VERDICTS)}.")
         return dataclasses.replace(self, table=self.table.filter(compute.equal(self.table["verdict"], verdict)))
 
     def by(self, column: str) -> Tally:
