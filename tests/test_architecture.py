@@ -1,6 +1,7 @@
 """The house rules that a linter of lines cannot see."""
 
 import ast
+import importlib.util
 import json
 import re
 import subprocess
@@ -84,6 +85,21 @@ def test_files_stay_short(root):
 def test_no_drawer_for_odds_and_ends(root):
     drawers = {"utils", "util", "helpers", "helper", "common", "misc"}
     assert [str(path) for path in sources(root) if path.stem in drawers] == []
+
+
+def test_type_checkers_see_what_python_finds(root):
+    import grantlens as gl
+
+    tree = ast.parse((root / "src" / "grantlens" / "__init__.py").read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    homes = {alias.name: node.module for node in imports for alias in node.names if alias.name != "detect"}
+    assert sorted([*homes, "detect"]) == gl.__all__
+    for name, home in homes.items():
+        assert getattr(importlib.import_module(home), name) is getattr(gl, name)
+        # Of a function and a module of one name in one package a type checker takes the module.
+        package = hasattr(importlib.import_module(home), "__path__")
+        assert not (package and importlib.util.find_spec(f"{home}.{name}")), f"{name} is a module of {home}, too"
 
 
 def test_every_public_name_has_an_example():

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from grantlens import detect
-    from grantlens.access_review import Review, review  # type: ignore[no-redef]
     from grantlens.access_review.grants import grants
+    from grantlens.access_review.review import Review, review
     from grantlens.case import Case
     from grantlens.catalogue.model import Catalogue
     from grantlens.charts.chart import offline
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from grantlens.register.server import Servers
     from grantlens.store import Store, open
     from grantlens.window import Window
+
+    __version__: str
 
 __all__ = [
     "Case",
@@ -51,7 +53,7 @@ _HOMES = {
     "GrantlensError": "grantlens.errors",
     "Identities": "grantlens.register.identities",
     "Register": "grantlens.register.register",
-    "Review": "grantlens.access_review",
+    "Review": "grantlens.access_review.review",
     "Servers": "grantlens.register.server",
     "Store": "grantlens.store",
     "Window": "grantlens.window",
@@ -59,7 +61,7 @@ _HOMES = {
     "mapping": "grantlens.loaders.mapped",
     "offline": "grantlens.charts.chart",
     "open": "grantlens.store",
-    "review": "grantlens.access_review",
+    "review": "grantlens.access_review.review",
 }
 
 
