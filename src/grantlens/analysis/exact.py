@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 from grantlens.analysis.presolve import Constraint
 
+TIME_LIMIT_S = 10.0
+"""So long the solver may take for one component."""
+
 
 @dataclass(frozen=True)
 class Answer:
-    """What the solver found in time: `scopes` (None: nothing), and `bound`, what any answer costs at least."""
+    """What the solver found in time (None: nothing), and whether it is proven that no answer is cheaper."""
 
     scopes: frozenset[str] | None
-    bound: float
     proven: bool
-    alternatives: tuple[frozenset[str], ...] = ()
 
 
-def solve(
-    constraints: Sequence[Constraint], price: Mapping[str, float], *, time_limit: float = 10.0, alternatives: int = 0
-) -> Answer | None:
-    """Solve one component; None where SciPy is not installed.
+def solve(constraints: Sequence[Constraint], price: Mapping[str, float]) -> Answer:
+    """Solve one component.
 
     One binary variable a scope; a second one for each alternative of several scopes, which may be 1 only if all its
     scopes are. The second round keeps the cost and asks for fewer scopes and earlier names.
@@ -34,8 +32,6 @@ def solve(
     >>> sorted(solve([frozenset([a, c]), frozenset([b, c])], {"a": 1, "b": 1, "c": 3}).scopes)
     ['a', 'b']
     """
-    if find_spec("scipy") is None:
-        return None
     import numpy as np
     from scipy.optimize import Bounds, LinearConstraint, milp
     from scipy.sparse import csr_array
@@ -64,7 +60,7 @@ def solve(
             constraints=LinearConstraint(matrix, lb=np.array([least for _, least in system])),
             integrality=np.ones(size),
             bounds=Bounds(0, 1),
-            options={"time_limit": time_limit, "mip_rel_gap": 0.0},
+            options={"time_limit": TIME_LIMIT_S, "mip_rel_gap": 0.0},
         )
 
     def read(result: Any) -> frozenset[str] | None:
@@ -75,8 +71,7 @@ def solve(
     first = run(cost)
     found = read(first)
     if first.status != 0 or found is None:
-        bound = first.mip_dual_bound
-        return Answer(found, max(0.0, float(bound)) if bound is not None and np.isfinite(bound) else 0.0, False)
+        return Answer(found, False)
     best = sum(price[scope] for scope in found)
     slack = 1e-7 * max(1.0, best)
     cap = ({column[scope]: -price[scope] for scope in scopes}, -best - slack)
@@ -85,12 +80,4 @@ def solve(
     second = read(run(names, [cap]))
     if second is not None and sum(price[scope] for scope in second) <= best + slack:
         found = second
-    equal, bans = [found], []
-    while len(equal) <= alternatives:
-        # Every answer is minimal, so "not all of these again" excludes this one and its supersets only.
-        bans.append(({column[scope]: -1.0 for scope in equal[-1]}, 1.0 - len(equal[-1])))
-        another = read(run(names, [cap, *bans]))
-        if another is None or another in equal:
-            break
-        equal.append(another)
-    return Answer(found, best, True, tuple(equal) if alternatives else ())
+    return Answer(found, True)

@@ -9,7 +9,7 @@ Constraint = frozenset[frozenset[str]]
 
 
 def presolve(
-    constraints: Iterable[Constraint], price: Mapping[str, float], *, dominated_scopes: bool = True
+    constraints: Iterable[Constraint], price: Mapping[str, float]
 ) -> tuple[frozenset[str], list[list[Constraint]]]:
     """Return the scopes that are certain, and the independent rests of the problem.
 
@@ -19,8 +19,6 @@ def presolve(
         One set of alternatives an operation.
     price
         Cost of each scope.
-    dominated_scopes
-        Drop scopes that another, no dearer one replaces everywhere. Not wanted when all equal answers are asked for.
 
     Examples
     --------
@@ -37,9 +35,7 @@ def presolve(
             forced |= frozenset.intersection(*each)
         left = {_minimal(frozenset(alternative - forced for alternative in each)) for each in left}
         left = {each for each in left if frozenset() not in each}
-        left = _without_implied(left)
-        if dominated_scopes:
-            left = _without_dominated(left, price)
+        left = _without_dominated(_without_implied(left), price)
         if (len(forced), left) == before:
             return frozenset(forced), _components(left)
 
