@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pyarrow as pa
 import pytest
@@ -79,7 +80,10 @@ class Bench:
             where = {"source": world["source"], "batch_id": 1, "line_no": 1}
             issuance += [{**where, **row} for row in world["issuance"]]
             revocation += [{**where, **row} for row in world["revocation"]]
-            clock += [{"source": world["source"], "log": log, **said} for log, said in world["clock"].items()]
+            clock += [
+                {"source": world["source"], "log": log, "tenant": tenant, **said}
+                for (log, tenant), said in world["clock"].items()
+            ]
             servers |= world["server"]
             for row in world["usage"]:
                 caller = {name: row.get(name) for name in USAGE_CALLER.names if name != "caller_id"}
@@ -170,6 +174,9 @@ def world(rng, source):
 
     grants = ["g1", "g2", "g3"]
     holder = {grant: (rng.choice(["a", "a", "b"]), rng.choice(["x", "x", "y", None])) for grant in grants}
+    tenants = rng.choice([[None], ["p", "q"], ["p", "q", None]])
+    home = {grant: rng.choice(tenants) for grant in grants}
+    derived = {grant: f"derived:{home[grant] or ''}/{client}/{subject}" for grant, (client, subject) in holder.items()}
     scopes = ["r", "w", "s", "t"]
     issuance, tokens, events = [], [], iter(range(1, 999))
 
@@ -188,6 +195,7 @@ def world(rng, source):
                 "issued_at": moment(25),
                 "kind": rng.choice(["consent", "consent", "consent", "change"]),
                 "outcome": rng.choice(["success"] * 6 + ["denied"]),
+                "tenant": home[grant],
                 "grant_id": grant,
                 "client_id": client,
                 "subject_id": subject,
@@ -206,7 +214,8 @@ def world(rng, source):
             "issued_at": issued_at,
             "kind": kind,
             "outcome": rng.choice(["success"] * 9 + ["denied"]),
-            "grant_id": rng.choice([grant, grant, grant, None, f"derived:{client}{subject}"]),
+            "tenant": home[grant],
+            "grant_id": rng.choice([grant, grant, grant, None, derived[grant]]),
             "token_id": f"t{number}",
             "token_kind": rng.choice(["access", "access", "refresh", "refresh", "api_key", None]),
             "parent_token_id": parent,
@@ -219,12 +228,14 @@ def world(rng, source):
         }
         tokens.append(row)
         issuance.append(row)
-        if rng.random() < 0.1:  # reported again, with another expiry, perhaps with other scopes
+        if rng.random() < (
+            0.4 if kind == "credential" else 0.1
+        ):  # reported again, with another expiry, perhaps with other scopes
             issuance.append(
                 {
                     **row,
                     "event_id": event("i"),
-                    "issued_at": issued_at + 8 * SECOND,
+                    "issued_at": issued_at + rng.choice([8, 60]) * SECOND,
                     "expires_at": rng.choice([moment(), moment(), None]),
                     "scopes": rng.choice([row["scopes"], some(scopes)]),
                 }
@@ -245,6 +256,7 @@ def world(rng, source):
             "kind": kind,
             "outcome": rng.choice(["success"] * 6 + ["error"]),
             "target_kind": target,
+            "tenant": rng.choice([home[grant], home[grant], home[grant], None, *tenants]),
             "client_id": None if target == "subject" else client,
             "subject_id": None if target == "client" else subject,
             "initiator": rng.choice([None, "admin", "client"]),
@@ -277,8 +289,9 @@ def world(rng, source):
                 "used_at": moment(),
                 "outcome": outcome,
                 "denial_reason": reason,
+                "tenant": rng.choice([home[grant], home[grant], home[grant], None]),
                 "token_id": rng.choice([f"t{rng.randrange(9)}", "t-unseen"]) if key == "token" else None,
-                "grant_id": rng.choice([grant, "g-unseen", f"derived:{client}{subject}"]) if key == "grant" else None,
+                "grant_id": rng.choice([grant, "g-unseen", derived[grant]]) if key == "grant" else None,
                 "session_id": rng.choice(["s1", "s2", "s3"]) if key == "session" else None,
                 "client_id": None if rng.random() < 0.1 else client,
                 "subject_id": subject,
@@ -299,6 +312,7 @@ def world(rng, source):
                     "used_at": row["revoked_at"] // SECOND * SECOND + rng.randrange(8) * 4 * SECOND,
                     "outcome": outcome,
                     "denial_reason": reason,
+                    "tenant": row["tenant"],
                     "token_id": token_id,
                     "grant_id": None if token_id else row.get("grant_id"),
                     "session_id": None,
@@ -312,8 +326,8 @@ def world(rng, source):
             )
     clock = {}
     if rng.random() < 0.5:
-        for log in ("issuance", "usage", "revocation"):
-            clock[log] = {
+        for log, tenant in product(("issuance", "usage", "revocation"), {*tenants, None}):
+            clock[log, tenant] = {
                 "error_s": rng.choice([0.0, 2.0, 4.0]),  # so that two errors often meet the grid
                 "grid_s": rng.choice([0.0, 1.0]),
                 "offset_s": rng.choice([0.0, 0.0, -7.0]) if log == "usage" else 0.0,

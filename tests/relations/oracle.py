@@ -4,19 +4,35 @@ from collections import defaultdict
 
 
 def issued(world):
-    """Return successful issuance; a derived grant is the named one that client and subject held at that moment, if it is one."""
+    """Return successful issuance; a derived grant is the named one that client and subject held at that moment, if it is one.
+
+    Else it is the one that the client holds for everyone on that resource, if it is one.
+    """
     good = [row for row in world["issuance"] if row["outcome"] == "success"]
-    openings = defaultdict(lambda: defaultdict(list))
+    openings, everyones = defaultdict(lambda: defaultdict(list)), defaultdict(set)
     for row in good:
         if row["grant_id"] and not row["grant_id"].startswith("derived:"):
-            openings[row["client_id"], row["subject_id"]][row["grant_id"]].append(row["issued_at"])
+            if row["subject_id"] is None and row.get("subject_kind") == "user":
+                everyones[resource_of(row)].add(row["grant_id"])
+            else:
+                openings[party_of(row)][row["grant_id"]].append(row["issued_at"])
     rows = []
     for row in good:
-        party = row["client_id"], row["subject_id"]
-        if row["grant_id"] and row["grant_id"].startswith("derived:") and party in openings:
-            row = {**row, "grant_id": held(world, party, openings[party], row["issued_at"]) or row["grant_id"]}
+        party = party_of(row)
+        if row["grant_id"] and row["grant_id"].startswith("derived:"):
+            found = held(world, party, openings[party], row["issued_at"]) if party in openings else None
+            shared = everyones.get(resource_of(row), ()) if row["subject_id"] else ()
+            row = {**row, "grant_id": found or (min(shared) if len(shared) == 1 else row["grant_id"])}
         rows.append(row)
     return rows
+
+
+def party_of(row):
+    return row.get("tenant"), row["client_id"], row["subject_id"]
+
+
+def resource_of(row):
+    return row.get("tenant"), row["client_id"], tuple(row["audience"]) if row.get("audience") is not None else None
 
 
 def held(world, party, opened, moment):
@@ -41,7 +57,9 @@ def ends_it(row, party, grant, start, following):
         return False
     if row.get("grant_id") is not None:
         return row["grant_id"] == grant
-    client, subject = party
+    tenant, client, subject = party
+    if row.get("tenant") not in (None, tenant):
+        return False
     same_client = row["client_id"] is not None and row["client_id"] == client
     same_subject = row["subject_id"] is not None and row["subject_id"] == subject
     return (same_client or row["target_kind"] == "subject") and (same_subject or row["target_kind"] == "client")

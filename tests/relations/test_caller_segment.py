@@ -57,7 +57,8 @@ def behind(caller, token, sessions, states, moment):
         alive = [
             state
             for state in states
-            if state["client_id"] == caller["client_id"]
+            if state["tenant"] == caller["tenant"]
+            and state["client_id"] == caller["client_id"]
             and state["subject_id"] == caller["subject_id"]
             and state["valid_from"] <= moment < state["valid_until"]
         ]

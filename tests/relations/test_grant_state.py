@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .oracle import issued
+from .oracle import issued, party_of
 
 OPENERS = ("consent", "change")
 
@@ -19,11 +19,13 @@ def allowed(world, grant, moment):
     openings = [row for row in mine if row["kind"] in OPENERS or consented is None or row["issued_at"] < consented]
     if not openings:
         return None
-    client, subject = openings[0]["client_id"], openings[0]["subject_id"]
+    tenant, client, subject = party_of(openings[0])
     first = min(row["issued_at"] for row in openings)
     steps = [(row["issued_at"], 2, row) for row in openings]
     for row in world["revocation"]:
         if row["outcome"] != "success":
+            continue
+        if row.get("grant_id") is None and row.get("tenant") not in (None, tenant):
             continue
         if row["kind"] == "downgrade":
             pair = row["grant_id"] is None and row["client_id"] == client and row["subject_id"] == subject
@@ -95,13 +97,18 @@ def test_what_it_allows_at_every_moment(bench, worlds, moments, seed):
 @settings(max_examples=4)
 @given(seed=st.integers(0, 10**6))
 def test_its_intervals_are_half_open_and_follow_each_other(bench, worlds, seed):
-    bench.lay(worlds(seed))
+    laid = worlds(seed)
+    bench.lay(laid)
     rows = bench.answers("grant_state")
+    consented = {
+        (world["source"], row["grant_id"]) for world in laid for row in issued(world) if row["kind"] in OPENERS
+    }
     intervals = defaultdict(list)
     for row in rows:
         assert row["opened_at"] <= row["valid_from"] < row["valid_until"]
         assert row["ended_at"] is None or row["valid_until"] <= row["ended_at"]
         assert (row["ended_at"] is None) == (row["ended_by"] is None)
+        assert row["by_consent"] == ((row["source"], row["grant_id"]) in consented)
         intervals[row["source"], row["grant_id"]].append((row["valid_from"], row["valid_until"], row["ended_at"]))
     for parts in intervals.values():
         parts.sort()

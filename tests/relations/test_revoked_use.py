@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 
 SECOND = 1_000_000
 START = 1_783_684_800 * SECOND
-REFUSED = ("denied", "token", True)
 
 
-def clock(world, log):
-    said = world["clock"].get(log, {"error_s": 5.0, "grid_s": 0.0, "offset_s": 0.0})
+def clock(world, log, tenant):
+    said = world["clock"].get((log, tenant), {"error_s": 5.0, "grid_s": 0.0, "offset_s": 0.0})
     before = said["error_s"] + said["offset_s"]
     after = said["error_s"] + said["grid_s"] - said["offset_s"]
     return round(before * SECOND), round(after * SECOND)
@@ -66,8 +65,7 @@ def sessions(world):
 
 def followed(world, covered, callers, since, until):
     """Return what was tried after each revocation of one world, by (revocation, token, grant, server)."""
-    late, early = clock(world, "usage")
-    revocation_late, revocation_early = clock(world, "revocation")
+    born_in = {row.get("token_id"): row.get("tenant") for row in world["issuance"]}
     by_caller = defaultdict(list)
     for row in world["usage"]:
         by_caller[row["caller_id"]].append(row)
@@ -90,33 +88,37 @@ def followed(world, covered, callers, since, until):
     for key, rows in tries.items():
         cover = rows[0][2]
         revoked_at, expires_at = cover["revoked_at"], cover["expires_at"]
-        proven_from = revoked_at + revocation_early + late
+        revocation_late, revocation_early = clock(world, "revocation", cover["tenant"])
+        expiry_late = clock(world, "issuance", born_in.get(key[1]))[0]
+        clocks = {caller["caller_id"]: clock(world, "usage", caller["tenant"]) for _, caller, _ in rows}
+        late, early = (max(errors) for errors in zip(*clocks.values(), strict=True))
         good = sorted(row["used_at"] for row, _, _ in rows if row["outcome"] == "success")
         if revoked_at < since and max(good, default=0) < since:
             continue  # nothing of it is in the window
-        after = [stamp for stamp in good if stamp > proven_from]
-        refused = sorted(
-            row["used_at"]
-            for row, _, _ in rows
-            if row["outcome"] == "denied"
-            and row["denial_reason"] == "token"
-            and (expires_at is None or row["used_at"] + early + clock(world, "issuance")[0] < expires_at)
-        )
+        proven = {
+            row["usage_id"]
+            for row, caller, _ in rows
+            if row["used_at"] - clocks[caller["caller_id"]][0] > revoked_at + revocation_early
+        }
+        worked = [row for row, _, _ in rows if row["outcome"] == "success" and row["usage_id"] in proven]
+        after = sorted(row["used_at"] for row in worked)
+        denials = [
+            row
+            for row, caller, _ in rows
+            if (row["outcome"], row["denial_reason"]) == ("denied", "token")
+            and (expires_at is None or row["used_at"] + clocks[caller["caller_id"]][1] + expiry_late < expires_at)
+        ]
+        refused = sorted(row["used_at"] for row in denials)
         last = good[-1] if good else None
         end = next((stamp for stamp in refused if last is None or stamp > last), None)
         life = None if expires_at is None else max(0.0, (expires_at - revoked_at) / SECOND)
         allowed = allowed_window(world["server"].get(key[3]), {caller["validation"] for _, caller, _ in rows}, life)
-        between = [
-            refusal for refusal in refused if refusal > proven_from and after and after[0] < refusal and last > refusal
-        ]
+        between = [row for row in denials if row["usage_id"] in proven and after and after[0] < row["used_at"] < last]
         answers[key] = {
             "attempts": len(rows),
             "successes": len(good),
             "uses_after": len(after),
-            "writes_after": sum(
-                row["outcome"] == "success" and row["used_at"] > proven_from and not row["call"].startswith("GET ")
-                for row, _, _ in rows
-            ),
+            "writes_after": sum(not row["call"].startswith("GET ") for row in worked),
             "denials": len(refused),
             "last_success_s": None if last is None else (last - revoked_at) / SECOND,
             "first_denial_s": (refused[0] - revoked_at) / SECOND if refused else None,
@@ -126,13 +128,12 @@ def followed(world, covered, callers, since, until):
             "allowed_s": allowed,
             "beyond_allowed": None
             if allowed is None or not after
-            else after[-1] > proven_from + round(allowed * SECOND),
+            else after[-1] - late > revoked_at + revocation_early + round(allowed * SECOND),
             "flapped": bool(between),
             "calls": [
                 row["usage_id"]
                 for row in sorted((row for row, _, _ in rows), key=lambda row: (row["used_at"], row["event_id"]))
-                if row["outcome"] == "success"
-                or (row["outcome"], row["denial_reason"], row["used_at"] in refused) == REFUSED
+                if row["outcome"] == "success" or row in denials
             ]
             or None,
         }
@@ -269,6 +270,13 @@ def asked(bench, world):
 def test_one_token(bench, calls, expected):
     row = asked(bench, one_token(*calls))
     assert {name: row[name] for name in expected} == expected
+
+
+def test_a_refusal_close_to_the_expiry_proves_nothing_though_the_revocation_names_no_tenant(bench):
+    world = one_token((3990, "denied"))
+    for row in (*world["issuance"], *world["usage"]):
+        row["tenant"] = "p"
+    assert asked(bench, world)["denials"] == 0
 
 
 def test_a_call_before_the_second_of_the_revocation_is_none_of_its_matter(bench):

@@ -72,8 +72,13 @@ def covered(revocation, tokens):
     for name, token in tokens.items():
         if token["kind"] == "exchange":
             continue
-        same_client = revocation.get("client_id") is not None and token["client_id"] == revocation["client_id"]
-        same_subject = revocation.get("subject_id") is not None and token["subject_id"] == revocation["subject_id"]
+        there = revocation.get("tenant") in (None, token.get("tenant"))
+        same_client = (
+            revocation.get("client_id") is not None and token["client_id"] == revocation["client_id"] and there
+        )
+        same_subject = (
+            revocation.get("subject_id") is not None and token["subject_id"] == revocation["subject_id"] and there
+        )
         same_grant = revocation.get("grant_id") is not None and token["grant_id"] == revocation["grant_id"]
         if (
             (target == "grant" and same_grant)
@@ -93,7 +98,7 @@ def covered(revocation, tokens):
                 for key, same in (("client_id", same_client), ("subject_id", same_subject), ("grant_id", same_grant))
                 if revocation.get(key) is not None
             ]
-            if asked and all(asked):
+            if asked and there and all(asked):
                 ends.add(name)
     return {name for name in ends if tokens[name]["issued_at"] <= revocation["revoked_at"]}
 

@@ -10,9 +10,9 @@ START = 1_783_684_800 * SECOND
 FOREVER = 2**63 - 1
 
 
-def clock(world, log):
+def clock(world, log, tenant):
     """Return (seconds a stamp may be too late, seconds it may be too early) in microseconds."""
-    said = world["clock"].get(log, {"error_s": 5.0, "grid_s": 0.0, "offset_s": 0.0})
+    said = world["clock"].get((log, tenant), {"error_s": 5.0, "grid_s": 0.0, "offset_s": 0.0})
     before = said["error_s"] + said["offset_s"]
     after = said["error_s"] + said["grid_s"] - said["offset_s"]
     return round(before * SECOND), round(after * SECOND)
@@ -25,14 +25,15 @@ def test_clock_errors(bench, worlds, seed):
     bench.lay(laid)
     rows = bench.answers("clock_error")
     told = {
-        (row["source"], row["log"]): (round(row["before_s"] * SECOND), round(row["after_s"] * SECOND)) for row in rows
+        (row["source"], row["log"], row["tenant"]): (round(row["before_s"] * SECOND), round(row["after_s"] * SECOND))
+        for row in rows
     }
     assert len(told) == len(rows)
     expected = {
-        (world["source"], log): clock(world, log)
+        (world["source"], log, tenant): clock(world, log, tenant)
         for world in laid
         for log in ("issuance", "usage", "revocation")
-        if world[log]
+        for tenant in {row["tenant"] for row in world[log]}
     }
     assert told == expected
 
@@ -46,15 +47,15 @@ def test_the_end_of_a_caller(bench, worlds, seed):
     covered, tokens = bench.answers("covered_token"), bench.answers("token")
     callers = bench.rows("SELECT * FROM usage_caller")
     for world in laid:
-        late, _ = clock(world, "usage")
         for caller in callers:
             if caller["source"] != world["source"] or caller["token_id"] is None:
                 continue
+            late, _ = clock(world, "usage", caller["tenant"])
             moments = []
             for row in covered:
                 good_again = row["covered_until"] < FOREVER
                 if row["source"] == world["source"] and row["token_id"] == caller["token_id"] and not good_again:
-                    moments.append(row["revoked_at"] + clock(world, "revocation")[1])
+                    moments.append(row["revoked_at"] + clock(world, "revocation", row["tenant"])[1])
             for token in tokens:
                 if (
                     token["source"] == world["source"]
@@ -62,7 +63,9 @@ def test_the_end_of_a_caller(bench, worlds, seed):
                     and token["expires_at"]
                 ):
                     leeway = world["server"].get(caller["resource_server"], {}).get("leeway_seconds", 60)
-                    moments.append(token["expires_at"] + clock(world, "issuance")[1] + round(leeway * SECOND))
+                    moments.append(
+                        token["expires_at"] + clock(world, "issuance", token["tenant"])[1] + round(leeway * SECOND)
+                    )
             assert ends.get(caller["caller_id"]) == (min(moments) + late if moments else None), caller
 
 

@@ -130,6 +130,44 @@ def test_an_unrelated_client_changes_nothing(desk, log_of, kept_going, seed):
         assert plain(alone[rule]) == plain(others), rule
 
 
+def namesake(records):
+    """Return these records as those of client app in another tenant: its grants, tokens and events have ids of their own."""
+    for number, record in enumerate(records):
+        record = {name: value for name, value in record.items() if name != "client_name"}
+        if "client_id" in record:
+            record["client_id"] = "app"
+        if record.get("target_kind") == "subject":
+            record["subject_id"] = "ann"
+        if record.get("target_kind") == "grant" and number % 2:
+            del record["grant_id"]
+        yield record
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_two_tenants_are_two_though_their_client_and_people_have_the_same_ids(desk, log_of, kept_going, seed):
+    here, there = log_of(seed, calls=80), namesake(log_of(seed, "namesake", calls=80))
+    kept = [
+        record | {name: f"{tenant}-{record[name]}" for name in ("token_id", "grant_id") if record.get(name)}
+        for tenant in ("one", "two")
+        for record in in_tenant(tenant, kept_going)
+    ]
+    with desk.store(desk.write("one.ndjson", [*in_tenant("one", here), *kept])) as store:
+        alone = found(store)
+        store.load(desk.write("two.ndjson", in_tenant("two", there)))
+        both = found(store)
+    for rule in alone:
+        mine = [finding for finding in both[rule] if not any(of_two(pointer) for pointer in finding["evidence"])]
+        assert plain(alone[rule]) == plain(mine), rule
+
+
+def in_tenant(tenant, records):
+    return [{**record, "tenant": tenant, "event_id": f"{tenant}-{record['event_id']}"} for record in records]
+
+
+def of_two(pointer):
+    return pointer["event_id"].startswith("two-namesake")
+
+
 @pytest.mark.parametrize("seed", SEEDS[:2])
 def test_without_an_issuance_log_nothing_becomes_clear(desk, log_of, kept_going, seed):
     records = [*log_of(seed), *kept_going]

@@ -11,13 +11,11 @@ RELATION = Relation(
 WITH end_of_token AS (
     SELECT source, token_id, min(certain_from) AS ended_at
     FROM covered_token
-    WHERE token_id IS NOT NULL AND covered_until = 'infinity'
+    WHERE covered_until = 'infinity'
     GROUP BY source, token_id
 )
 SELECT c.caller_id,
-       least(coalesce(e.ended_at, 'infinity'::TIMESTAMPTZ),
-             coalesce(c.expires_at + to_microseconds(((coalesce(s.leeway_seconds, 60) + k.after_s) * 1000000)::BIGINT),
-                      'infinity'::TIMESTAMPTZ))
+       least(e.ended_at, c.expires_at + to_microseconds(((coalesce(s.leeway_seconds, 60) + k.after_s) * 1000000)::BIGINT))
            + to_microseconds((u.before_s * 1000000)::BIGINT) AS ended_at
 FROM named_caller c
 JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
@@ -25,7 +23,7 @@ LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
 LEFT JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
 LEFT JOIN end_of_token e ON e.source = c.source AND e.token_id = c.token_id
 LEFT JOIN server s ON s.resource_server = c.resource_server
-WHERE c.token_id IS NOT NULL AND (e.ended_at IS NOT NULL OR c.expires_at IS NOT NULL)
+WHERE e.ended_at IS NOT NULL OR c.expires_at IS NOT NULL
 """,
     needs=("named_caller", "covered_token", "clock_error", "token"),
 )

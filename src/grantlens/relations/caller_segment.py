@@ -46,7 +46,6 @@ pair_segment AS (
     JOIN pair_edge e ON e.source = m.source AND e.tenant IS NOT DISTINCT FROM m.tenant
         AND e.client_id = m.client_id AND e.subject_id IS NOT DISTINCT FROM m.subject_id
         AND e.valid_from <= m.moment AND e.valid_until > m.moment
-    WHERE m.next_moment IS NOT NULL
     GROUP BY ALL
     HAVING count(*) = 1
 ),

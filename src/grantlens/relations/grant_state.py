@@ -15,7 +15,7 @@ WITH opening AS (
            issued_at AS changed_at, scopes,
            kind IN ('consent', 'change') AS is_consent, kind = 'consent' AND scopes IS NULL AS is_vague
     FROM issued
-    WHERE grant_id IS NOT NULL AND kind IN ('consent', 'change', 'token', 'refresh', 'credential', 'exchange')
+    WHERE grant_id IS NOT NULL
     QUALIFY is_consent OR issued_at < coalesce(
         min(issued_at) FILTER (kind IN ('consent', 'change')) OVER (PARTITION BY source, grant_id), 'infinity'::TIMESTAMPTZ)
 ),

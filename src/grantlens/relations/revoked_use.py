@@ -43,7 +43,9 @@ watched AS (
     FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.token_id = v.token_id
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
-    LEFT JOIN clock_error i ON i.source = v.source AND i.tenant IS NOT DISTINCT FROM v.tenant AND i.log = 'issuance'
+    -- The revocation may name no tenant, or another: how sure the expiry is, the clock of the token's own issuance says.
+    LEFT JOIN token t ON t.source = v.source AND t.token_id = v.token_id
+    LEFT JOIN clock_error i ON i.source = t.source AND i.tenant IS NOT DISTINCT FROM t.tenant AND i.log = 'issuance'
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     WHERE v.revoked_at < $until
       AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.token_id = v.token_id))
@@ -153,6 +155,14 @@ SELECT *,
 FROM allowed
 WHERE revoked_at >= $since OR last_success_at >= $since
 """,
-    needs=("covered_token", "effective_revocation", "issued", "named_caller", "clock_error", "operation_class"),
+    needs=(
+        "covered_token",
+        "effective_revocation",
+        "issued",
+        "token",
+        "named_caller",
+        "clock_error",
+        "operation_class",
+    ),
     windowed=True,
 )
