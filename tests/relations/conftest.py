@@ -21,6 +21,8 @@ from grantlens.schema.ledger import CLOCK
 from grantlens.schema.register import SERVER
 from grantlens.store import Store
 
+from .parties import few
+
 SECOND = 1_000_000
 START = int(datetime(2026, 7, 10, 12, tzinfo=UTC).timestamp()) * SECOND
 FOREVER = 2**63 - 1
@@ -146,6 +148,12 @@ def bench():
 def worlds():
     """Return what makes `count` random worlds from a seed."""
     return lambda seed, count=40: [world(random.Random(f"{seed}/{number}"), f"w{number}") for number in range(count)]
+
+
+@pytest.fixture(scope="session")
+def parties():
+    """Return what makes many worlds of a few grants and revocations, all within seconds."""
+    return lambda seed: [few(random.Random(f"{seed}/{number}"), f"w{number}") for number in range(500)]
 
 
 @pytest.fixture(scope="session")

@@ -130,7 +130,15 @@ def test_a_token_is_its_first_record_and_its_last_expiry(bench, worlds, seed):
 @settings(max_examples=6)
 @given(seed=st.integers(0, 10**6))
 def test_a_revocation_ends_these_tokens_and_no_others(bench, worlds, seed):
-    laid = worlds(seed)
+    ends_these(bench, worlds(seed))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_revocation_ends_these_tokens_where_much_happens_at_once(bench, parties, seed):
+    ends_these(bench, parties(seed))
+
+
+def ends_these(bench, laid):
     bench.lay(laid)
     told = defaultdict(dict)
     for row in bench.answers("covered_token"):

@@ -13,15 +13,18 @@ RELATION = Relation(
 WITH opening AS (
     SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_name, subject_kind,
            issued_at AS changed_at, scopes,
-           kind IN ('consent', 'change') AS is_consent, kind = 'consent' AND scopes IS NULL AS is_vague
+           kind IN ('consent', 'change') AS is_consent, kind = 'consent' AND scopes IS NULL AS is_vague,
+           bool_or(subject_id IS NULL AND subject_kind = 'user') OVER (PARTITION BY source, grant_id) AS for_everyone
     FROM issued
     WHERE grant_id IS NOT NULL
     QUALIFY is_consent OR issued_at < coalesce(
         min(issued_at) FILTER (kind IN ('consent', 'change')) OVER (PARTITION BY source, grant_id), 'infinity'::TIMESTAMPTZ)
 ),
+-- A grant for everyone is nobody's, though tokens of people may be older than its first consent in the log.
 grant_party AS (
     SELECT source, grant_id, min(tenant) AS tenant, min(client_id) AS client_id, min(client_name) AS client_name,
-           min(subject_id) AS subject_id, min(subject_name) AS subject_name, min(subject_kind) AS subject_kind,
+           min(subject_id) FILTER (NOT for_everyone) AS subject_id, min(subject_name) FILTER (NOT for_everyone) AS subject_name,
+           min(subject_kind) AS subject_kind,
            bool_or(is_consent) AS by_consent, min(changed_at) AS first_opened_at
     FROM opening
     GROUP BY source, grant_id
