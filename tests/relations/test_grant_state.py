@@ -107,7 +107,15 @@ def hold(bench, laid, moments):
 @settings(max_examples=4)
 @given(seed=st.integers(0, 10**6))
 def test_its_intervals_are_half_open_and_follow_each_other(bench, worlds, seed):
-    laid = worlds(seed)
+    follow(bench, worlds(seed))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_its_intervals_follow_each_other_where_much_happens_at_once(bench, parties, seed):
+    follow(bench, parties(seed))
+
+
+def follow(bench, laid):
     bench.lay(laid)
     rows = bench.answers("grant_state")
     consented = {

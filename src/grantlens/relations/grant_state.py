@@ -60,10 +60,7 @@ ending AS (
 -- An interval is opened by the first opening after the end of the one before.
 placed AS (
     SELECT o.source, o.grant_id, o.changed_at, o.is_consent, max(e.revoked_at) AS after_end
-    FROM (
-        SELECT source, grant_id, changed_at, bool_or(is_consent) AS is_consent
-        FROM opening GROUP BY source, grant_id, changed_at
-    ) o
+    FROM (SELECT DISTINCT source, grant_id, changed_at, is_consent FROM opening) o
     LEFT JOIN ending e ON e.source = o.source AND e.grant_id = o.grant_id AND e.revoked_at <= o.changed_at
     GROUP BY ALL
 ),

@@ -1,0 +1,245 @@
+"""What decides by a microsecond: how far the clocks reach, ends of stretches of time, and what is equal in time."""
+
+import pytest
+
+from grantlens import detect
+from grantlens.register.clocks import Clocks
+from grantlens.rules.example import consent, moment, refreshed, revoked, token, use
+
+# No two of the six errors are equal: a stamp may be too late by error + offset, and too early by error - offset.
+CLOCKS = """
+[[clock]]
+source = "native"
+log = "issuance"
+error_seconds = 2
+offset_seconds = 0.5
+
+[[clock]]
+source = "native"
+log = "usage"
+error_seconds = 4
+offset_seconds = -1
+
+[[clock]]
+source = "native"
+log = "revocation"
+error_seconds = 1
+offset_seconds = 0.25
+"""
+READ = "GET /v1/messages/7"
+
+
+@pytest.fixture
+def told(desk, kept_going):
+    """Return a function that gives what a rule says of each case: a case is a person with a token and a grant of its own."""
+
+    def ask(rule, cases, **more):
+        records = [record for name, rows in cases.items() for record in of_case(name, rows)]
+        with desk.store(desk.write("log.ndjson", [*records, *kept_going])) as store:
+            (desk.folder / "clocks.toml").write_text(CLOCKS)
+            store.add(Clocks.read(desk.folder / "clocks.toml"))
+            (found,) = detect.run(store, [rule], **more)
+        said = {finding["subject_id"]: finding for finding in found.to_dicts() if finding["client_id"] == "app"}
+        assert said.keys() <= cases.keys()
+        return {name: said[name]["verdict"] if name in said else None for name in cases}, said
+
+    return ask
+
+
+def of_case(name, rows):
+    ids = ("event_id", "token_id", "parent_token_id", "grant_id")
+    for number, row in enumerate(rows):
+        row = {"event_id": f"e{number}", **row, "subject_id": name}
+        yield row | {key: f"{name}-{row[key]}" for key in ids if key in row}
+
+
+def test_int_2_before_the_issue_and_after_the_expiry(told):
+    def called(when):
+        return [token("10 09:00", "t1", ["mail.read"], "10 10:00"), use(when, READ)]
+
+    cases = {
+        "early": called("10 08:59:52.499999"),  # five seconds of the call's clock, two and a half of the token's
+        "maybe early": called("10 08:59:52.5"),
+        "maybe late": called("10 10:01:04.5"),  # the leeway, three seconds and one and a half
+        "late": called("10 10:01:04.500001"),
+    }
+    only = {"early": "violation", "maybe early": None, "maybe late": None, "late": "violation"}
+    assert told("INT-2", cases)[0] == only
+    at = "10 08:59:52.499999"
+    assert told("INT-2", cases, since=moment(at), until=moment("10 10:01:04.500001"))[0] == {**only, "late": None}
+    assert told("INT-2", cases, since=moment("10 08:59:52.5"))[0] == {**only, "early": None}
+
+
+def test_int_2_takes_a_key_that_is_issued_as_it_is_revoked_for_one_that_is_older(told):
+    def switched(when):
+        key = {"kind": "credential", "token_kind": "api_key"}
+        return [use("10 09:00", READ), revoked(when, kind="disable"), token("10 11:00", "t1", ["mail.read"], **key)]
+
+    cases = {"at once": switched("10 11:00"), "before it": switched("10 11:00:00.000001")}
+    assert told("INT-2", cases)[0] == {"at once": "indeterminate", "before it": "violation"}
+
+
+def test_int_2_takes_a_record_of_a_refresh_that_names_no_parent_for_a_renewal(told):
+    def renewed(parent):
+        return [use("10 09:00", READ), refreshed("10 11:00", "t1", parent, ["mail.read"])]
+
+    cases = {"a new token": renewed("rt"), "perhaps the same": renewed(None)}
+    assert told("INT-2", cases)[0] == {"a new token": "violation", "perhaps the same": "indeterminate"}
+
+
+def test_rev_2_between_revocation_consent_and_token(told):
+    def issued(when="10 13:00", consented=None):
+        given = [] if consented is None else [consent(consented, ["mail.read"])]
+        return [
+            consent("10 09:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            *given,
+            token(when, "t1", ["mail.read"]),
+        ]
+
+    cases = {
+        "at once": issued("10 12:00"),
+        "maybe after": issued("10 12:00:03.25"),
+        "after": issued("10 12:00:03.250001"),
+        "consent before": issued(consented="10 11:59:57.249999"),
+        "consent maybe before": issued(consented="10 11:59:57.25"),
+        "consent at once": issued(consented="10 12:00"),
+        "consent between": issued(consented="10 12:00:00.000001"),
+        "consent with the token": issued(consented="10 13:00"),
+        "consent maybe after the token": issued(consented="10 13:00:04"),
+        "consent after the token": issued(consented="10 13:00:04.000001"),
+    }
+    verdicts = (None, "indeterminate", "violation", "violation", "indeterminate", "indeterminate", None, None)
+    expected = dict(zip(cases, (*verdicts, "indeterminate", "violation"), strict=True))
+    assert told("REV-2", cases)[0] == expected
+    window = {"since": moment("10 12:00:03.250001"), "until": moment("10 13:00")}
+    assert told("REV-2", cases, **window)[0] == {**dict.fromkeys(cases), "after": "violation"}
+
+
+def test_rev_1_of_calls_that_name_only_their_client_and_subject(told):
+    def called(when, *more):
+        return [consent("10 09:00", ["mail.read"]), revoked("10 12:00", "grant"), *more, use(when, READ, None)]
+
+    def other(given, ended=None):
+        end = [] if ended is None else [revoked(ended, "grant", grant_id="g2", event_id="r2")]
+        return [consent(given, ["mail.read"], "g2"), *end]
+
+    cases = {
+        "maybe before": called("10 12:00:03.75"),
+        "after": called("10 12:00:03.750001"),
+        "before another grant": called("10 12:29:59.999999", *other("10 12:30")),
+        "with another grant": called("10 12:30", *other("10 12:30")),
+        "another ended with it": called("10 12:10", *other("10 09:00", "10 12:00")),
+        "another ended after it": called("10 12:10", *other("10 09:00", "10 12:00:00.000001")),
+    }
+    verdicts = (None, "indeterminate", "indeterminate", None, "indeterminate", "indeterminate")
+    said, found = told("REV-1", cases)
+    assert said == dict(zip(cases, verdicts, strict=True))
+    assert found["another ended after it"]["grant_id"] == "another ended after it-g2", (
+        "the only one that lived until then"
+    )
+    assert found["after"]["grant_id"] == "after-g1"
+
+
+def test_rev_4_in_the_last_tenth_of_the_life(told):
+    def called(when):
+        return [token("10 11:00", "t1", ["mail.read"], "10 13:00"), revoked("10 12:00"), use(when, READ)]
+
+    cases = {"early": called("10 12:53:59.999999"), "to the end": called("10 12:54")}
+    over = {"early": "indeterminate", "to the end": "violation"}
+    assert told("REV-4", cases)[0] == over
+    assert told("REV-4", cases, until=moment("10 13:00"))[0] == over
+    assert told("REV-4", cases, until=moment("10 12:59:59.999999"))[0] == dict.fromkeys(cases, "indeterminate")
+
+
+@pytest.mark.parametrize("grant", ["g1", "g2"])
+def test_oos_4_with_a_consent_in_between(told, grant):
+    def widened(when):
+        return [
+            token("10 09:00", "rt", ["mail.read"], token_kind="refresh"),
+            consent(when, ["files.read"], grant),
+            refreshed("10 10:00", "t1", "rt", ["mail.read", "mail.send"]),
+        ]
+
+    cases = {
+        "with the parent": widened("10 09:00"),
+        "after the parent": widened("10 09:00:00.000001"),
+        "with the child": widened("10 10:00"),
+        "after the child": widened("10 10:00:00.000001"),
+    }
+    verdicts = ("violation", None, None, "violation")
+    assert told("OOS-4", cases)[0] == dict(zip(cases, verdicts, strict=True))
+    assert told("OOS-4", cases, since=moment("10 10:00"))[0] == dict(zip(cases, verdicts, strict=True))
+    assert told("OOS-4", cases, since=moment("10 10:00:00.000001"))[0] == dict.fromkeys(cases)
+    assert told("OOS-4", cases, until=moment("10 10:00"))[0] == dict.fromkeys(cases)
+
+
+def test_prv_3_silent_for_as_long_as_is_asked(told):
+    def standing(*more, opened="02 08:00", until=None):
+        scopes = ["mail.read", "offline_access"]
+        return [consent(opened, scopes), token(opened, "rt", scopes, until, token_kind="refresh"), *more]
+
+    called = {"server": "mail.example", "grant_id": "g1"}
+    cases = {
+        "as long": standing(use("17 08:00", READ, None, **called)),
+        "less long": standing(use("17 08:00:00.000001", READ, None, **called)),
+        "given then": standing(opened="17 08:00"),
+        "given later": standing(opened="17 08:00:00.000001"),
+        "ended with the window": standing(revoked("20 08:00", "grant")),
+        "ended before": standing(revoked("20 07:59:59.999999", "grant")),
+        "expires with the window": standing(until="20 08:00"),
+        "expires after": standing(until="20 08:00:00.000001"),
+        "may have been used": standing(use("17 08:00", READ, None, subject_id=None), use("12 08:00", READ, "t9")),
+    }
+    verdicts = ("violation", None, "violation", None, "violation", None, None, "violation", "violation")
+    window = {"until": moment("20 08:00"), "parameters": {"dormant_days": 3}}
+    assert told("PRV-3", cases, **window)[0] == dict(zip(cases, verdicts, strict=True))
+
+
+def test_rev_6_tried_from_the_moment_of_the_revocation_on(told):
+    def ended(*more):
+        return [
+            token("10 09:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00"),
+            *more,
+        ]
+
+    def refused(when, **more):
+        return refreshed(when, **{"token_id": "t2", "parent": "t9", "scopes": None, "outcome": "denied", **more})
+
+    later, before = "10 12:00", "10 11:59:59.999999"
+    cases = {
+        "made anew": ended(refused(later, parent="t1", grant_id=None)),
+        "made anew before": ended(refused(before, parent="t1", grant_id=None)),
+        "itself": ended(refused(later, token_id="t1", grant_id=None)),
+        "itself before": ended(refused(before, token_id="t1", grant_id=None)),
+        "of its grant": ended(refused(later)),
+        "of its grant before": ended(refused(before)),
+        "maybe": ended(use(later, READ, None)),
+        "maybe before": ended(use(before, READ, None)),
+        "maybe at the end": ended(use("10 12:59:59.999999", READ, None)),
+        "maybe after the end": ended(use("10 13:00", READ, None)),
+        "of another": ended(token(later, "t3", None, kind="exchange", parent_token_id="t8", grant_id="g3")),
+    }
+    verdicts = (None, "violation") * 3 + ("indeterminate", "violation") * 2 + ("violation",)
+    expected = dict(zip(cases, verdicts, strict=True))
+    assert told("REV-6", cases)[0] == expected
+    assert told("REV-6", cases, since=moment(later))[0] == expected
+    assert told("REV-6", cases, since=moment("10 12:00:00.000001"))[0] == dict.fromkeys(cases)
+    assert told("REV-6", cases, until=moment(later))[0] == dict.fromkeys(cases)
+
+
+def test_rev_6_lists_the_children_that_live_on(told):
+    def exchanged(when, until):
+        child = token(when, "t2", ["mail.read"], until, kind="exchange", parent_token_id="t1", grant_id="g2")
+        return [token("10 09:00", "t1", ["mail.read"], "10 13:00"), child, revoked("10 12:00")]
+
+    cases = {
+        "lives on": exchanged("10 11:00", "10 12:00:00.000001"),
+        "over with it": exchanged("10 11:00", "10 12:00"),
+        "without an end": exchanged("10 11:00", None),
+        "made as it ended": exchanged("10 12:00", "10 13:00"),
+    }
+    _, found = told("REV-6", cases)
+    children = {name: finding["detail"]["exposed_children"] for name, finding in found.items()}
+    assert children == {"lives on": 1, "over with it": 0, "without an end": 1}
