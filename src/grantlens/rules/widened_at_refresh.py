@@ -8,14 +8,14 @@ _REFRESHED = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", "is
 
 RULE = Rule(
     id="OOS-4",
-    version=4,
+    version=5,
     name="widened_at_refresh",
     key=("client_id", "subject_id", "grant_id"),
     question="Which refreshed tokens hold scopes or audiences that their parent did not?",
     severity="critical",
     remedy="Treat it as a fault of the authorisation server: no consent lies between parent and child.",
     basis="RFC 6749 section 6; RFC 9700 section 4.14.2; RFC 8707",
-    needs=("issued", "token", "grant_state"),
+    needs=("issued", "token", "clock_error"),
     # Parent and child are both issuance: no join between logs.
     rests_on=Evidence(
         (
@@ -58,11 +58,31 @@ added_scope AS (
           WHERE i.narrower = lower(r.scope) AND list_contains(list_transform(r.parent_scopes, lambda s: lower(s)), i.broader))
     GROUP BY r.source, r.token_id
 ),
+-- A consent logged after the child, so near that the clocks cannot tell which was first.
+unsure AS (
+    SELECT r.source, r.token_id, r.tenant, r.client_id, r.subject_id, r.grant_id, r.issued_at,
+           r.issued_at + to_microseconds(((k.before_s + k.after_s) * 1000000)::BIGINT) AS until
+    FROM refreshed r
+    JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'issuance'
+),
+near AS (
+    SELECT u.source, u.token_id
+    FROM unsure u
+    JOIN issued i ON i.source = u.source AND i.grant_id = u.grant_id AND i.issued_at > u.issued_at AND i.issued_at <= u.until
+    WHERE i.kind IN ('consent', 'change')
+    UNION
+    SELECT u.source, u.token_id
+    FROM unsure u
+    JOIN issued i ON i.source = u.source AND i.tenant IS NOT DISTINCT FROM u.tenant
+        AND i.client_id = u.client_id AND i.subject_id IS NOT DISTINCT FROM u.subject_id AND i.issued_at > u.issued_at AND i.issued_at <= u.until
+    WHERE i.kind IN ('consent', 'change')
+),
 judged AS (
-    SELECT r.*, a.scopes_added,
+    SELECT r.*, a.scopes_added, n.token_id IS NOT NULL AS near,
            CASE WHEN len(r.parent_audience) > 0 THEN list_filter(r.audience, lambda x: NOT list_contains(r.parent_audience, x)) END AS audience_added
     FROM refreshed r
     LEFT JOIN added_scope a ON a.source = r.source AND a.token_id = r.token_id
+    LEFT JOIN near n ON n.source = r.source AND n.token_id = r.token_id
     -- A consent in between is a new grant of these scopes, not a widening. Joined on what is equal, one way after the other.
     WHERE NOT EXISTS (
         SELECT 1 FROM issued i
@@ -75,9 +95,11 @@ judged AS (
           AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at)
 ),
 found AS (
-    SELECT *, CASE WHEN scopes_added IS NOT NULL OR len(audience_added) > 0 THEN 'violation'
+    SELECT *, scopes_added IS NOT NULL OR coalesce(len(audience_added) > 0, false) AS widened,
+           CASE WHEN widened THEN CASE WHEN near THEN 'indeterminate' ELSE 'violation' END
                    WHEN NOT parent_known OR parent_scopes IS NULL OR scopes IS NULL THEN 'indeterminate' END AS verdict,
            CASE WHEN verdict = 'violation' THEN NULL
+                WHEN widened THEN 'a consent lies so near that the clocks cannot tell whether it came in between'
                 WHEN NOT parent_known THEN 'no issuance of the token before is in the logs'
                 WHEN parent_scopes IS NULL THEN 'the log does not say which scopes the token before held'
                 WHEN scopes IS NULL THEN 'the log does not say which scopes the new token holds' END AS why_unknown
@@ -87,6 +109,7 @@ SELECT max(verdict) AS verdict,
        'critical' AS severity,
        coalesce(max(client_name), client_id, 'An unnamed client')
            || CASE WHEN max(verdict) = 'violation' THEN ' got more at refresh than it had before'
+                   WHEN bool_or(widened) THEN ' got more at refresh than it had before, and may have got a new consent in between'
                    ELSE ' refreshed a token, and the logs do not say whether it got more than before' END AS title,
        source, tenant, client_id, subject_id, grant_id,
        CASE WHEN count(*) FILTER (verdict = 'violation') = 1 THEN min(token_id) FILTER (verdict = 'violation') END AS token_id,
@@ -165,6 +188,21 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
         ),
     ),
     undecidable=(
+        Example(
+            "a consent logged a second after the child: the clocks cannot tell which was first",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read", "mail.send"]),
+                consent("10 10:00:01.5", ["mail.send"]),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "title": "app got more at refresh than it had before, and may have got a new consent in between",
+                    "detail": {"scopes_added": ["mail.send"], "tokens": 0},
+                },
+            ),
+        ),
         Example(
             "the parent is not in the log",
             (refreshed("10 10:00", "t2", "rt1", ["mail.read"]),),
