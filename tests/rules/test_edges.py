@@ -87,12 +87,13 @@ def test_int_2_takes_a_record_of_a_refresh_that_names_no_parent_for_a_renewal(to
     assert told("INT-2", cases)[0] == {"a new token": "violation", "perhaps the same": "indeterminate"}
 
 
-def test_rev_2_between_revocation_consent_and_token(told):
+@pytest.mark.parametrize("named", [{}, {"grant_id": None}], ids=["by its id", "by client and subject"])
+def test_rev_2_between_revocation_consent_and_token(told, named):
     def issued(when="10 13:00", consented=None):
         given = [] if consented is None else [consent(consented, ["mail.read"])]
         return [
             consent("10 09:00", ["mail.read"]),
-            revoked("10 12:00", "grant"),
+            revoked("10 12:00", "grant", **named),
             *given,
             token(when, "t1", ["mail.read"]),
         ]
