@@ -117,6 +117,28 @@ def test_rev_2_between_revocation_consent_and_token(told, named):
     assert told("REV-2", cases, **window)[0] == {**dict.fromkeys(cases), "after": "violation"}
 
 
+def test_rev_2_of_what_a_revoked_token_may_beget(told):
+    def born(kind, when="10 13:00"):
+        child = token(when, "t2", ["mail.read"], kind=kind, parent_token_id="t1", grant_id="g2")
+        return [token("10 09:00", "t1", ["mail.read"]), revoked("10 12:00", "subject"), child]
+
+    def of_key(when):
+        key = {"kind": "credential", "token_kind": "api_key"}
+        child = token(when, "t2", ["mail.read"], parent_token_id="t1", grant_id="g2")
+        again = token("10 13:00", "t1", ["mail.read"], **key)
+        return [token("10 09:00", "t1", ["mail.read"], **key), revoked("10 12:00", kind="disable"), again, child]
+
+    cases = {
+        "exchanged": born("exchange"),
+        "exchanged as it ended": born("exchange", "10 12:00"),
+        "an access token begets nothing else": born("token"),
+        "of a key that was off": of_key("10 12:59:59.999999"),
+        "of a key as it was switched on": of_key("10 13:00"),
+    }
+    verdicts = ("violation", None, None, "violation", None)
+    assert told("REV-2", cases)[0] == dict(zip(cases, verdicts, strict=True))
+
+
 def test_rev_1_of_calls_that_name_only_their_client_and_subject(told):
     def called(when, *more):
         return [consent("10 09:00", ["mail.read"]), revoked("10 12:00", "grant"), *more, use(when, READ, None)]

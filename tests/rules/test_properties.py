@@ -160,6 +160,23 @@ def test_two_tenants_are_two_though_their_client_and_people_have_the_same_ids(de
         assert plain(alone[rule]) == plain(mine), rule
 
 
+@pytest.mark.parametrize("seed", SEEDS[:2])
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_one_tenant_is_as_none_though_revocations_leave_it_out(desk, log_of, kept_going, seed, everywhere):
+    records = [*namesake(log_of(seed, calls=80)), *kept_going]
+    named = [
+        {**record, "tenant": "one"} if everywhere or record["log"] != "revocation" else record for record in records
+    ]
+    told = []
+    for log in (records, named):
+        with desk.store(desk.write("log.ndjson", log)) as store:
+            told.append(found(store))
+        for finding in (finding for findings in told[-1].values() for finding in findings):
+            finding["evidence"] = [pointer["event_id"] for pointer in finding["evidence"]]
+    for rule in told[0]:
+        assert plain(told[0][rule]) == plain(told[1][rule]), rule
+
+
 def in_tenant(tenant, records):
     return [{**record, "tenant": tenant, "event_id": f"{tenant}-{record['event_id']}"} for record in records]
 
