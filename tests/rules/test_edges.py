@@ -90,7 +90,7 @@ def test_int_2_takes_a_record_of_a_refresh_that_names_no_parent_for_a_renewal(to
 @pytest.mark.parametrize("named", [{}, {"grant_id": None}], ids=["by its id", "by client and subject"])
 def test_rev_2_between_revocation_consent_and_token(told, named):
     def issued(when="10 13:00", consented=None):
-        given = [] if consented is None else [consent(consented, ["mail.read"])]
+        given = [] if consented is None else [consent(consented, ["mail.read"], "g2" if named else "g1")]
         return [
             consent("10 09:00", ["mail.read"]),
             revoked("10 12:00", "grant", **named),

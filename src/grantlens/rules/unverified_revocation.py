@@ -101,7 +101,7 @@ party AS (
     UNION
     SELECT u.source, u.tenant, u.revocation_event, c.client_id, c.subject_id, false
     FROM untried u JOIN covered_token c USING (source, revocation_event)
-    WHERE c.alive IS DISTINCT FROM false AND c.client_id IS NOT NULL
+    WHERE c.alive AND coalesce(c.client_id, c.subject_id) IS NOT NULL
 ),
 -- Calls could have been tries where they name neither token nor grant, or a token of which no issuance is known: it may have
 -- another name there, or be older than the log.
