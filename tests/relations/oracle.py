@@ -6,21 +6,31 @@ from collections import defaultdict
 def issued(world):
     """Return successful issuance; a derived grant is the named one that client and subject held at that moment, if it is one.
 
-    Else it is the one that the client holds for everyone on that resource, if it is one.
+    Of several it is the one on that resource, if all of them name theirs; else the one that the client holds for everyone on that
+    resource, if it is one.
     """
     good = [row for row in world["issuance"] if row["outcome"] == "success"]
-    openings, everyones = defaultdict(lambda: defaultdict(list)), defaultdict(set)
+    openings, everyones, unsaid = defaultdict(lambda: defaultdict(list)), defaultdict(set), set()
     for row in good:
         if row["grant_id"] and not row["grant_id"].startswith("derived:"):
             if row["subject_id"] is None and row.get("subject_kind") == "user":
                 everyones[resource_of(row)].add(row["grant_id"])
             else:
                 openings[party_of(row)][row["grant_id"]].append(row["issued_at"])
+                openings[party_of(row), resource_of(row)][row["grant_id"]].append(row["issued_at"])
+                if not row.get("audience"):
+                    unsaid.add(party_of(row))
     rows = []
     for row in good:
         party = party_of(row)
         if row["grant_id"] and row["grant_id"].startswith("derived:"):
-            found = held(world, party, openings[party], row["issued_at"]) if party in openings else None
+            among = [
+                openings.get((party, resource_of(row))) if row.get("audience") and party not in unsaid else None,
+                openings.get(party),
+            ]
+            found = next(
+                (grant for each in among if each and (grant := held(world, party, each, row["issued_at"]))), None
+            )
             shared = everyones.get(resource_of(row), ()) if row["subject_id"] else ()
             row = {**row, "grant_id": found or (min(shared) if len(shared) == 1 else row["grant_id"])}
         rows.append(row)
