@@ -42,3 +42,8 @@ def test_an_interval_ends_at_none_and_all_where_none_and_all_were_accepted(calls
     assert some["high"] == 1.0
     (none,) = acceptance_by_minute([1.0] * calls, [False] * calls)
     assert none["low"] == 0.0
+
+
+def test_a_call_in_the_moment_of_the_revocation_is_of_its_first_minute():
+    found = acceptance_by_minute([0.0, 59.999999, 60.0, 3600.0], [True, True, False, True])
+    assert [(row["minute"], row["calls"]) for row in found] == [(0, 2), (1, 1)]

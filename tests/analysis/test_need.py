@@ -73,6 +73,11 @@ def test_time_to_first_use_counts_the_censored():
     assert answer > np.quantile(seen, 0.95)
 
 
+def test_a_first_use_at_either_end_of_the_watch_is_a_use():
+    assert need.time_to_first_use_p95([10, 3], [10, 10]) == 10
+    assert need.time_to_first_use_p95([0.0, 0.0], [9, 9], [0, 0]) == pytest.approx(0, abs=1e-6)
+
+
 def decide(**facts):
     return need.decide(**{"uses": 0, "p_needed": 0.01, "exposure_days": 100.0} | facts)
 

@@ -162,17 +162,24 @@ def test_rev_1_of_calls_that_name_only_their_client_and_subject(told):
         "the only one that lived until then"
     )
     assert found["after"]["grant_id"] == "after-g1"
+    until = moment("10 12:29:59.999999")
+    assert told("REV-1", cases, until=until)[0]["before another grant"] is None
 
 
 def test_rev_4_in_the_last_tenth_of_the_life(told):
     def called(when):
         return [token("10 11:00", "t1", ["mail.read"], "10 13:00"), revoked("10 12:00"), use(when, READ)]
 
-    cases = {"early": called("10 12:53:59.999999"), "to the end": called("10 12:54")}
-    over = {"early": "indeterminate", "to the end": "violation"}
+    cases = {
+        "maybe before": called("10 12:00:03.75"),
+        "early": called("10 12:53:59.999999"),
+        "to the end": called("10 12:54"),
+    }
+    over = {"maybe before": None, "early": "indeterminate", "to the end": "violation"}
     assert told("REV-4", cases)[0] == over
     assert told("REV-4", cases, until=moment("10 13:00"))[0] == over
-    assert told("REV-4", cases, until=moment("10 12:59:59.999999"))[0] == dict.fromkeys(cases, "indeterminate")
+    living = told("REV-4", cases, until=moment("10 12:59:59.999999"))[0]
+    assert living == {**over, "to the end": "indeterminate"}
 
 
 @pytest.mark.parametrize("grant", ["g1", "g2"])

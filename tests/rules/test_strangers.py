@@ -3,7 +3,7 @@
 from itertools import product
 
 from grantlens import detect
-from grantlens.rules.example import revoked, token, use
+from grantlens.rules.example import consent, revoked, token, use
 
 READ = "GET /v1/messages/7"
 
@@ -42,3 +42,12 @@ def test_rev_6_takes_for_a_try_what_may_be_one(desk, kept_going):
     verdicts = {finding["token_id"]: finding["verdict"] for finding in found.to_dicts()}
     assert {name: verdicts[name] == "indeterminate" for name in expected} == expected
     assert set(expected.values()) == {True, False}
+
+
+def test_rev_6_takes_no_call_of_another_grant_for_a_try(desk, kept_going):
+    ended = [token("10 09:00", "t1", ["mail.read"], "10 13:00"), revoked("10 12:00")]
+    other = [consent("10 09:00", ["mail.read"], "g2"), token("10 09:01", "t2", ["mail.read"], grant_id="g2")]
+    calls = [use("10 12:30", READ, None, grant_id="g2"), use("10 12:31", READ, "t2")]
+    with desk.store(desk.write("log.ndjson", [*ended, *other, *calls, *kept_going])) as store:
+        (found,) = detect.run(store, ["REV-6"])
+    assert [finding["verdict"] for finding in found.to_dicts()] == ["violation"]

@@ -129,7 +129,6 @@ def review_interval(
     # Seen(P) = sum of w d / P over d < P, plus the weight of d >= P; it falls with P and is simple between durations.
     area, above = np.cumsum(weight * long), 1.0 - np.cumsum(weight)
     seen_at = (area + above * long) / np.where(long > 0, long, np.inf)
-    seen_at[long <= 0] = 1.0
     enough = np.flatnonzero(seen_at >= share - 1e-12)
     last = int(enough[-1]) if enough.size else -1
     if last < 0 or share <= above[last] + 1e-12:

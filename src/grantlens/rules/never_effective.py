@@ -18,15 +18,15 @@ RULE = Rule(
     rests_on=with_an_expiry(after_the_end(), "no expiry is logged: whether it would have ended before is not known"),
     sql="""
 WITH lived AS (
-    SELECT *, least(coalesce(expires_at, $until), $until) AS life_ends_at, coalesce(expires_at <= $until, false) AS over FROM revoked_use
+    SELECT *, least(expires_at, $until) AS life_ends_at, coalesce(expires_at <= $until, false) AS over FROM revoked_use
 ),
 judged AS (
     SELECT *, last_proven_success_at >= life_ends_at - (life_ends_at - revoked_at) / 10 AS to_the_end FROM lived
 )
 -- While a token lives it may still be refused.
 SELECT CASE WHEN u.over AND u.to_the_end THEN 'violation' ELSE 'indeterminate' END AS verdict,
-       CASE WHEN u.allowed_s IS NOT NULL AND NOT u.beyond_allowed THEN 'high' ELSE 'critical' END AS severity,
-       CASE WHEN u.allowed_s IS NOT NULL AND NOT u.beyond_allowed THEN u.explanation END AS explained_by,
+       CASE WHEN NOT u.beyond_allowed THEN 'high' ELSE 'critical' END AS severity,
+       CASE WHEN NOT u.beyond_allowed THEN u.explanation END AS explained_by,
        coalesce(u.client_id, 'An unnamed client') || CASE
            WHEN u.over AND u.to_the_end THEN ' was still let in near the end of the life of its token: no effect of the revocation is seen'
            WHEN u.over THEN ' was not seen to be stopped before the token expired'

@@ -59,7 +59,7 @@ SELECT CASE WHEN u.uses_after = 0 OR u.allowed_s IS NULL THEN 'indeterminate' EL
             WHEN u.initiator = 'client' THEN 'high'  -- a client must not use what it had revoked
             WHEN u.writes_after > 0 THEN 'medium'
             ELSE 'low' END AS severity,
-       CASE WHEN u.uses_after > 0 AND NOT u.beyond_allowed THEN u.explanation END AS explained_by,
+       CASE WHEN NOT u.beyond_allowed THEN u.explanation END AS explained_by,
        coalesce(u.client_id, 'An unnamed client') || CASE WHEN u.uses_after = 0 THEN ' may have used access at the moment of its revocation'
            ELSE ' used access after its revocation' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
