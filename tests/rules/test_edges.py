@@ -174,8 +174,10 @@ def test_rev_4_in_the_last_tenth_of_the_life(told):
         "maybe before": called("10 12:00:03.75"),
         "early": called("10 12:53:59.999999"),
         "to the end": called("10 12:54"),
+        "of unknown life": called("10 12:54")[1:],
     }
-    over = {"maybe before": None, "early": "indeterminate", "to the end": "violation"}
+    unknown = {"of unknown life": "indeterminate"}
+    over = {"maybe before": None, "early": "indeterminate", "to the end": "violation", **unknown}
     assert told("REV-4", cases)[0] == over
     assert told("REV-4", cases, until=moment("10 13:00"))[0] == over
     living = told("REV-4", cases, until=moment("10 12:59:59.999999"))[0]
@@ -203,6 +205,32 @@ def test_oos_4_with_a_consent_in_between(told, grant):
     assert told("OOS-4", cases, since=moment("10 10:00"))[0] == dict(zip(cases, verdicts, strict=True))
     assert told("OOS-4", cases, since=moment("10 10:00:00.000001"))[0] == dict.fromkeys(cases)
     assert told("OOS-4", cases, until=moment("10 10:00"))[0] == dict.fromkeys(cases)
+
+
+def test_oos_4_of_audiences(told):
+    def refreshed_from(audience):
+        return [
+            token("10 09:00", "rt", ["mail.read"], token_kind="refresh", audience=audience),
+            refreshed("10 10:00", "t1", "rt", ["mail.read"], audience=["mail"]),
+        ]
+
+    cases = {"another": refreshed_from(["files"]), "none": refreshed_from([]), "not told": refreshed_from(None)}
+    assert told("OOS-4", cases)[0] == {"another": "violation", "none": None, "not told": None}
+
+
+def test_int_1_where_the_issuance_log_just_reaches(desk):
+    issued = [token(when, f"k{when[:2]}", ["mail.read"], f"{when[:2]} 18:00") for when in ("01 08:00", "20 08:00")]
+    called = {
+        "too early": "01 17:59:59.999999",
+        "as early as can be told": "01 18:00",
+        "as late as can be told": "20 08:00",
+        "too late": "20 08:00:00.000002",
+    }
+    calls = [use(when, READ, name) for name, when in called.items()]
+    with desk.store(desk.write("issued.ndjson", issued), desk.write("called.ndjson", calls)) as store:
+        (found,) = detect.run(store, ["INT-1"])
+    verdicts = {finding["token_id"]: finding["verdict"] for finding in found.to_dicts()}
+    assert verdicts == {name: "indeterminate" if "too" in name else "violation" for name in called}
 
 
 def test_prv_3_silent_for_as_long_as_is_asked(told):
