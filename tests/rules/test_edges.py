@@ -248,11 +248,13 @@ def test_prv_3_silent_for_as_long_as_is_asked(told):
         "ended before": standing(revoked("20 07:59:59.999999", "grant")),
         "expires with the window": standing(until="20 08:00"),
         "expires after": standing(until="20 08:00:00.000001"),
-        "may have been used": standing(use("17 08:00", READ, None, subject_id=None), use("12 08:00", READ, "t9")),
+        "may have been used": standing(use("17 08:00", READ, "t9")),
+        "may have been used before": standing(use("17 07:59:59.999999", READ, "t9")),
     }
-    verdicts = ("violation", None, "violation", None, "violation", None, None, "violation", "violation")
+    verdicts = ("violation", None, "violation", None, "violation", None, None, "violation")
+    expected = dict(zip(cases, (*verdicts, "indeterminate", "violation"), strict=True))
     window = {"until": moment("20 08:00"), "parameters": {"dormant_days": 3}}
-    assert told("PRV-3", cases, **window)[0] == dict(zip(cases, verdicts, strict=True))
+    assert told("PRV-3", cases, **window)[0] == expected
 
 
 def test_rev_6_tried_from_the_moment_of_the_revocation_on(told):
@@ -286,6 +288,21 @@ def test_rev_6_tried_from_the_moment_of_the_revocation_on(told):
     assert told("REV-6", cases, since=moment(later))[0] == expected
     assert told("REV-6", cases, since=moment("10 12:00:00.000001"))[0] == dict.fromkeys(cases)
     assert told("REV-6", cases, until=moment(later))[0] == dict.fromkeys(cases)
+
+
+def test_rev_6_tried_by_what_a_revoked_grant_gave_until_it_was_opened_again(told):
+    def given(when):
+        again = consent("10 12:30", ["mail.read"])
+        return [consent("10 09:00", ["mail.read"]), revoked("10 12:00", "grant"), token(when, "t1", None), again]
+
+    cases = {
+        "as it ended": given("10 12:00"),
+        "after that": given("10 12:00:00.000001"),
+        "before it was opened": given("10 12:29:59.999999"),
+        "as it was opened": given("10 12:30"),
+    }
+    verdicts = ("violation", None, None, "violation")
+    assert told("REV-6", cases)[0] == dict(zip(cases, verdicts, strict=True))
 
 
 def test_rev_6_lists_the_children_that_live_on(told):
