@@ -26,7 +26,7 @@ def shown(root) -> dict[str, types.SimpleNamespace]:
 def test_the_order_of_the_rooms_is_the_one_that_is_checked(root):
     settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (layers,) = [contract["layers"] for contract in settings if contract["type"] == "layers"]
-    (told,) = re.findall(r"`(cli > [^`]*)`", (root / "CONTRIBUTING.md").read_text())
+    (told,) = re.findall(r"`(__main__ > [^`]*)`", (root / "CONTRIBUTING.md").read_text())
     assert " ".join(told.split()) == " > ".join(layers)
 
 
