@@ -59,11 +59,14 @@ def table_of(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     >>> table_of([{"scope": "mail.read", "uses": None}], pa.schema({"scope": pa.string(), "uses": pa.int64()})).to_pylist()
     [{'scope': 'mail.read', 'uses': None}]
     """
+    import pyarrow
     from pyarrow.json import ParseOptions, read_json
 
     text = "\n".join(json.dumps(row, allow_nan=False) for row in rows)
+    if not text:
+        return pyarrow.Table.from_batches([], schema)
     known = ParseOptions(schema, unexpected_field_behavior="ignore")
-    return read_json(io.BytesIO(text.encode()), parse_options=known) if text else schema.empty_table()
+    return read_json(io.BytesIO(text.encode()), parse_options=known)
 
 
 def first_rows(table: pa.Table, names: Sequence[str] | None = None) -> str:

@@ -14,6 +14,7 @@ ANSWERS = {
     "acceptance": lambda scene: scene.lag.acceptance(),
     "backtest": lambda scene: gl.detect.backtest(scene.store, "2026-07-10"),
     "smallest": lambda scene: gl.detect.smallest_scopes(scene.store),
+    "advice": lambda scene: scene.found["PRV-1"].recommend(),
     "grants": lambda scene: gl.grants(scene.store),
     "timeline": lambda scene: gl.Case(scene.store, token="t1").timeline(),
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.findings import Findings
 from grantlens.findings.framed import Framed
+from grantlens.plain import table_of
 from grantlens.visible import grid
 
 if TYPE_CHECKING:
@@ -82,4 +83,4 @@ class UnusedPrivileges(Findings):
         )
         ordered = sorted(advice.items(), key=lambda item: tuple(part or "" for part in item[0]))
         rows = [{**dict(zip(names, key, strict=True)), **entry} for key, entry in ordered]
-        return Advice(pyarrow.Table.from_pylist(rows, schema=schema))
+        return Advice(table_of(rows, schema))

@@ -263,13 +263,8 @@ def _opened(engine: Engine, sets: list[Iterable[int]]) -> dict[int, int]:
     """Return by its place how many operations each set of scopes opens."""
     import pyarrow
 
-    pairs = [(place, scope) for place, scopes in enumerate(sets) for scope in scopes]
-    chosen = pyarrow.table(
-        {
-            "place": pyarrow.array([p for p, _ in pairs], pyarrow.int64()),
-            "scope_id": pyarrow.array([s for _, s in pairs], pyarrow.int64()),
-        }
-    )
+    pairs = ({"place": place, "scope_id": scope} for place, scopes in enumerate(sets) for scope in scopes)
+    chosen = table_of(pairs, pyarrow.schema({"place": pyarrow.int64(), "scope_id": pyarrow.int64()}))
     with engine.registered("chosen", chosen):
         return dict(engine.rows(_OPENED))
 
