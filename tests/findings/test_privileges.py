@@ -33,10 +33,14 @@ def test_it_is_still_a_finding(scene):
 
 def test_a_notebook_shows_what_is_to_be_decided_first_and_names_made_visible():
     columns = ("client_id", "keep", "remove", "replace", "ask", "wait")
+    rest = dict.fromkeys(("source", "subject_id", "grant_id", "calls", "calls_unknown"))
     kept = ("kept\x1b[31m", ["a"], [], [], [], [])
     asked, removed = ("asked", [], [], [], ["a"], []), ("removed", [], ["a", "b"], [], [], [])
-    advice = Advice(pyarrow.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in (kept, asked, removed)]))
+    advice = Advice(
+        pyarrow.Table.from_pylist([dict(zip(columns, row, strict=True)) | rest for row in (kept, asked, removed)])
+    )
     assert repr(advice) == "Advice for 3 grants: something to remove or replace in 1"
     cell = advice._repr_html_()
     assert cell.index(">removed<") < cell.index(">asked<") < cell.index(">kept⟨U+001B⟩[31m<")
+    assert cell.index(">remove<") < cell.index(">keep<") < cell.index(">source<")
     assert list(advice.df()["client_id"]) == ["kept\x1b[31m", "asked", "removed"], "the table keeps its order"

@@ -20,6 +20,13 @@ def calls_unknown(detail: Mapping[str, Any]) -> int:
     return detail["calls"] - round(detail["calls"] * detail["map_share"])
 
 
+_SHOWN = (
+    *("client_id", "remove", "replace", "ask", "wait", "keep", "calls", "calls_unknown"),
+    *("subject_id", "grant_id", "source"),
+)
+"""Columns in the order in which a notebook shows them: the advice where it can be seen."""
+
+
 @dataclass(frozen=True, eq=False)
 class Advice(Framed):
     """What to do with the scopes of each grant.
@@ -41,7 +48,7 @@ class Advice(Framed):
         # What needs a decision comes first; of many grants only the first are shown.
         rows = self.table.to_pylist()
         rows.sort(key=lambda row: (not (row["remove"] or row["replace"]), not (row["ask"] or row["wait"])))
-        return f"<p>{self!r}</p>{grid(self.table.column_names, (row.values() for row in rows))}"
+        return f"<p>{self!r}</p>{grid(_SHOWN, ([row[name] for name in _SHOWN] for row in rows))}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
