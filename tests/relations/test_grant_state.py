@@ -151,7 +151,7 @@ def tale(*steps):
             "subject_id": "x",
             "kind": kind,
         }
-        if kind in ("revoke", "downgrade"):
+        if kind in ("revoke", "downgrade", "signal"):
             removed = scopes[0] if scopes else None
             revocation.append(
                 {**who, "revoked_at": NOON + second * SECOND, "target_kind": "grant", "scopes_removed": removed}
@@ -170,6 +170,7 @@ def tale(*steps):
         ([("consent", 0, ["r"]), ("consent", 60, ["w"])], 60, ["r", "w"]),
         ([("consent", 0, ["r", "w"]), ("downgrade", 30, ["w"])], 30, ["r"]),
         ([("consent", 0, ["r"]), ("downgrade", 30, ["r"])], 31, []),
+        ([("consent", 0, ["r", "w"]), ("signal", 30, ["w"])], 31, ["r", "w"]),
         ([("consent", 0, ["r"]), ("revoke", 60)], 59, ["r"]),
         ([("consent", 0, ["r"]), ("revoke", 60)], 60, None),
         ([("consent", 0, ["r"]), ("revoke", 60), ("token", 70, ["r"])], 80, None),
