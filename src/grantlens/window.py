@@ -180,6 +180,17 @@ def format_time(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def in_time(text: str | None) -> str:
+    """Return what a time that `format_time` wrote is ordered by: as it stands, a whole second would come after its fractions.
+
+    Examples
+    --------
+    >>> max("2026-07-01T12:00:00Z", "2026-07-01T12:00:00.250000Z", key=in_time)
+    '2026-07-01T12:00:00.250000Z'
+    """
+    return (text or "").removesuffix("Z")
+
+
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 

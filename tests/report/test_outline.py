@@ -72,3 +72,16 @@ def test_the_facts_of_an_undecided_case_say_why_it_is(finding):
     assert outline.facts(unused) == ["proposal: wait", "No use in 3 days; 30 are needed"]
     assert outline.facts(unused | {"verdict": "violation"})[0].startswith("watched 3 d, until 2026-07-04")
     assert outline.facts(finding(0)) == []
+
+
+def test_a_whole_second_comes_before_its_fractions(document, finding):
+    """As text `12:00:00Z` would come after `12:00:00.250000Z`."""
+    whole, part = "2026-07-04T12:00:00Z", "2026-07-04T12:00:00.250000Z"
+    alike = {"client_id": "app", "events": 1, "title": "t"}
+    findings = [
+        finding(1, **alike, first_seen=part, last_seen=part),
+        finding(2, **alike, first_seen=whole, last_seen=whole),
+    ]
+    rule = outline.by_rule(document(findings), outline.Limits())[0]
+    assert [row["first_seen"] for row in rule["shown"]] == [whole, part]
+    assert rule["clients"][0]["last_seen"] == part

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
+from grantlens.window import in_time
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -126,7 +127,7 @@ def covered(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "stretches": [],
             },
         )
-        row["until"] = max(row["until"], stretch["until"])
+        row["until"] = max(row["until"], stretch["until"], key=in_time)
         part = {"from": stretch["from"], "until": stretch["until"]}
         if stretch["is_gap"]:
             row["gaps"].append({**part, "note": stretch["note"]})

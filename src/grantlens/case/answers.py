@@ -13,6 +13,7 @@ from grantlens.case.listing import FEW, listed
 from grantlens.case.silence import outside, scope
 from grantlens.report.formats import number, plural, size, when
 from grantlens.visible import LEFT, markup, visible
+from grantlens.window import in_time
 
 BROKEN = "Which rules did it break?"
 """The question whose answer names a few rules only."""
@@ -272,7 +273,7 @@ def _children(rows: list[dict[str, Any]]) -> str:
         return ""
     clients = sorted({row["client_id"] or "an unnamed client" for row in rows})
     calls = sum(row["calls"] for row in rows)
-    last = max((row["last_used_at"] for row in rows if row["calls"]), default=None)
+    last = max((row["last_used_at"] for row in rows if row["calls"]), key=in_time, default=None)
     ended = [row["revoked_at"] for row in rows if row["revoked_at"]]
     own = f" Of them {plural(len(ended), 'was', 'were')} revoked, the first at {when(min(ended))} UTC." if ended else ""
     return (

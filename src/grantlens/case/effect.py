@@ -7,6 +7,7 @@ from typing import Any
 from grantlens.case.listing import FEW
 from grantlens.case.silence import scope
 from grantlens.report.formats import number, plural, when
+from grantlens.window import in_time
 
 
 def moment(facts: dict[str, Any], row: dict[str, Any], key: str) -> str:
@@ -111,7 +112,7 @@ def _in_spite(facts: dict[str, Any]) -> list[str]:
     handed = [row for row in facts["children"] if row["calls_after"]]
     if handed:
         calls = plural(sum(row["calls_after"] for row in handed), "successful call")
-        last = max(row["last_used_at"] for row in handed)
+        last = max((row["last_used_at"] for row in handed), key=in_time)
         said.append(
             f"Tokens made from it for others went on: {calls} after the first revocation, the last at {when(last)} UTC"
         )

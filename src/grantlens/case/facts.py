@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.access_review.ask import ask
 from grantlens.access_review.revocations import revocations
 from grantlens.engine.duckdb import quote
+from grantlens.window import in_time
 
 if TYPE_CHECKING:
     from grantlens.case.asked import Asked
@@ -354,7 +355,7 @@ def _revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[
         for row in revocations(engine, values, findings)
         if (row["source"], row["revocation_event"]) in own
     ]
-    return sorted(rows, key=lambda row: (row["revoked_at"], row["source"], row["revocation_event"]))
+    return sorted(rows, key=lambda row: (in_time(row["revoked_at"]), row["source"], row["revocation_event"]))
 
 
 def _renewed(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from grantlens.charts.duration import duration
 from grantlens.report.formats import chance, day
 from grantlens.report.labels import explained
 from grantlens.rules.rule import SEVERITIES, VERDICTS
+from grantlens.window import in_time
 
 LEVELS = tuple(reversed(SEVERITIES))
 """Severities, the worst first."""
@@ -81,7 +82,7 @@ def order(finding: dict[str, Any]) -> tuple:
         -finding["events"],
         finding["client_id"] or "",
         finding["title"],
-        finding["first_seen"] or "",
+        in_time(finding["first_seen"]),
     )
 
 
@@ -155,7 +156,7 @@ def _clients(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "indeterminate": sum(f["verdict"] == "indeterminate" for f in group),
             "worst": worst(group),
             "events": sum(f["events"] for f in group),
-            "last_seen": max((f["last_seen"] for f in group if f["last_seen"]), default=None),
+            "last_seen": max((f["last_seen"] for f in group if f["last_seen"]), key=in_time, default=None),
         }
         for client, group in groups.items()
     ]

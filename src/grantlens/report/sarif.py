@@ -8,6 +8,7 @@ from typing import Any
 from grantlens.report.encode import line
 from grantlens.report.same import fingerprint
 from grantlens.visible import visible
+from grantlens.window import in_time
 
 _LEVEL = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}
 _SCORE = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0", "info": "1.0"}
@@ -138,8 +139,8 @@ def _locations(finding: dict[str, Any], batches: list[dict[str, Any]]) -> list[d
     if finding["evidence"]:
         return [_location(record) for record in finding["evidence"]]
     own = [batch for batch in batches if batch["loader"] == finding["source"] and batch["first"]] or batches
-    before = [batch for batch in own if (batch["first"] or "") <= (finding["first_seen"] or "")] or own
-    last = max(before, key=lambda batch: (batch["first"] or "", batch["path"]), default=None)
+    before = [batch for batch in own if in_time(batch["first"]) <= in_time(finding["first_seen"])] or own
+    last = max(before, key=lambda batch: (in_time(batch["first"]), batch["path"]), default=None)
     if last is None:
         return []
     place = {"artifactLocation": {"uri": _uri(last["path"])}}
