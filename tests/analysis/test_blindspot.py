@@ -67,7 +67,3 @@ def test_review_interval_inverts_the_expected_share():
 
 def test_no_interval_sees_what_has_no_duration():
     assert review_interval([0.0] * 10 + [5.0] * 10, 0.95) is None
-
-
-def test_a_stretch_that_begins_after_the_window_takes_no_time_from_the_others():
-    assert unseen([0, 8], [None, None], snapshots=[2], until=6).access == 0.0

@@ -22,7 +22,3 @@ def test_agrees_with_lifelines():
 
 def test_nothing_ended():
     assert kaplan_meier([5, 6], [False, False]) == ((), ())
-
-
-def test_what_ended_as_the_logs_began_was_not_watched():
-    assert kaplan_meier([5, 5, 7], [True, True, True], [5, 0, 0]) == ((5.0, 7.0), (0.5, 0.0))

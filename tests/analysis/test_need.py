@@ -75,7 +75,7 @@ def test_time_to_first_use_counts_the_censored():
 
 def test_a_first_use_at_either_end_of_the_watch_is_a_use():
     assert need.time_to_first_use_p95([10, 3], [10, 10]) == 10
-    assert need.time_to_first_use_p95([0.0, 0.0], [9, 9], [0, 0]) == pytest.approx(0, abs=1e-6)
+    assert need.time_to_first_use_p95([0.0, 0.0], [9, 9]) == pytest.approx(0, abs=1e-6)
 
 
 def decide(**facts):

@@ -18,6 +18,7 @@ KEYS = {
     "explained_by",
     "title",
     "source",
+    "tenant",
     "client_id",
     "subject_id",
     "grant_id",
