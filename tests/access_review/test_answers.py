@@ -101,7 +101,7 @@ def test_scopes_that_no_log_shows_are_unknown_and_not_none(world):
 
 def test_an_answer_counts_only_what_there_is(world):
     _, answers = answered(world(*CALLS, use("02 09:00", "made up", event_id="x")))
-    (scopes,) = answers["What can they do?"]["lines"]
+    scopes, _ = answers["What can they do?"]["lines"]
     assert scopes.endswith(("to ask the owner about.", "to keep."))
     assert not {"0", "0,"} & set(scopes.split())
     assert answers["What have they done?"]["lines"][-1].endswith(" is known to no catalogue and could not be judged.")
@@ -111,3 +111,17 @@ def test_with_a_log_nothing_seen_is_none(world):
     refused = (revoked(when, outcome="denied", event_id=when) for when in ("01 07:00", "05 20:00"))
     _, answers = answered(world(*CALLS, *refused))
     assert answers["How does access end?"]["headline"] == "0 revocations"
+
+
+def test_how_much_less_would_have_been_enough_is_told(world):
+    files = use("03 08:00", "GET /v1/files/1", None, "files.example", client_id="somebody", subject_id=None)
+    broad = consent("01 08:00", ["mail.write", "files.read"])
+    _, answers = answered(world(broad, *CALLS[1:], files))
+    assert answers["What can they do?"]["lines"][-1] == (
+        "What 2 clients held opens 6 operations; scopes that open 1 would have been enough for the calls seen."
+    )
+    _, answers = answered(world(*CALLS))  # the bystander asks for its status, which needs no scope
+    assert (
+        answers["What can they do?"]["lines"][-1]
+        == "What 1 client held opens 2 operations; none was needed for the calls seen."
+    )

@@ -72,6 +72,12 @@ def _power(document: dict[str, Any]) -> dict[str, Any]:
     if privileges["scopes"]:
         told = ", ".join(f"{number(by[action])} {what}" for action, what in _ADVICE.items() if by[action])
         lines.append(f"{plural(privileges['scopes'], 'scope')} in {plural(privileges['grants'], 'grant')}: {told}.")
+    if broader := document["enough"]["clients"]:
+        held, enough = (sum(row[name] for row in broader) for name in ("opens_held", "opens_enough"))
+        less = f"scopes that open {number(enough)} would have been enough" if enough else "none was needed"
+        lines.append(
+            f"What {plural(len(broader), 'client')} held opens {plural(held, 'operation')}; {less} for the calls seen."
+        )
     if unknown:
         lines.append(f"For {plural(unknown, 'grant')} the log names no scopes.")
     headline = f"{plural(len(scopes), 'different scope')} {'was' if len(scopes) == 1 else 'were'} held"
