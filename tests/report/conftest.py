@@ -328,29 +328,26 @@ def make_document(findings=(), text=None, **changes):
                 }
             ],
         },
-        "enough": {
-            "said": "Smallest scope sets: of 2 clients 1 held more than its calls needed.",
-            "clients": [
-                {
-                    "source": "native",
-                    "tenant": name,
-                    "client_id": name,
-                    "client_name": name,
-                    "grants": 2,
-                    "held": [name, "mail.read", "mail.send"],
-                    "enough": [name],
-                    "opens_held": 40,
-                    "opens_enough": 2,
-                    "not_judged": [],
-                    "witness": [{"scope": name, "operation": name}],
-                    "proven": True,
-                    "calls": 900,
-                    "calls_unknown": 80,
-                    "calls_beyond": 3,
-                    "watched": 0.9,
-                }
-            ],
-        },
+        "enough": [
+            {
+                "source": "native",
+                "tenant": name,
+                "client_id": name,
+                "client_name": name,
+                "grants": 2,
+                "held": [name, "mail.read", "mail.send"],
+                "enough": [name],
+                "opens_held": 40,
+                "opens_enough": 2,
+                "not_judged": [],
+                "witness": [{"scope": name, "operation": name}],
+                "proven": True,
+                "calls": 900,
+                "calls_unknown": 80,
+                "calls_beyond": 3,
+                "watched": 0.9,
+            }
+        ],
         "privileges": {
             "grants": 2,
             "scopes": 3,

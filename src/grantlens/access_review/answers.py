@@ -72,7 +72,7 @@ def _power(document: dict[str, Any]) -> dict[str, Any]:
     if privileges["scopes"]:
         told = ", ".join(f"{number(by[action])} {what}" for action, what in _ADVICE.items() if by[action])
         lines.append(f"{plural(privileges['scopes'], 'scope')} in {plural(privileges['grants'], 'grant')}: {told}.")
-    if broader := document["enough"]["clients"]:
+    if broader := document["enough"]:
         held, enough = (sum(row[name] for row in broader) for name in ("opens_held", "opens_enough"))
         less = f"scopes that open {number(enough)} would have been enough" if enough else "none was needed"
         lines.append(

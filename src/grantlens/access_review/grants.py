@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -202,13 +202,26 @@ class Grants(Framed):
     table: pa.Table
 
     def __repr__(self) -> str:
-        states, uses = (Counter(self.table[name].to_pylist()) for name in ("state", "use"))
-        told = ", ".join(f"{use} of {uses[use]:,}" for use in USES if uses[use])
+        states = Counter(self.table["state"].to_pylist())
+        told = uses_told(self.table["use"].to_pylist())
         found = f"Grants alive in {self.window}: {states['live']:,} live at its end, {states['ended']:,} ended"
-        return f"{found}; use {told}." if told else f"{found}."
+        return f"{found}; {told}." if told else f"{found}."
 
     def _repr_html_(self) -> str:
         return f"<p>{markup(repr(self))}</p>{first_rows(self.table, _SHOWN)}"
+
+
+def uses_told(uses: Iterable[str]) -> str:
+    """Count what is known of the use of some grants, in words.
+
+    Examples
+    --------
+    >>> uses_told(["none seen", "seen", "seen"])
+    'use seen of 2, none seen of 1'
+    """
+    counts = Counter(uses)
+    told = ", ".join(f"{use} of {counts[use]:,}" for use in USES if counts[use])
+    return f"use {told}" if told else ""
 
 
 def grants(

@@ -90,14 +90,13 @@ def summary(findings: list[dict[str, Any]], rules: list[dict[str, Any]]) -> dict
     }
 
 
-def enough(engine: Engine, window: Window) -> dict[str, Any]:
+def enough(engine: Engine, window: Window) -> list[dict[str, Any]]:
     """Return for each client that held more than its calls needed the smallest scope set that would have permitted them."""
-    found = smallest.smallest_scopes(engine, window)
-    rows = [row for row in found.table.to_pylist() if row["opens_enough"] < row["opens_held"]]
-    rows.sort(
-        key=lambda row: (row["opens_enough"] - row["opens_held"], row["source"], row["tenant"] or "", row["client_id"])
+    rows = smallest.smallest_scopes(engine, window).table.to_pylist()
+    return sorted(
+        (row for row in rows if row["opens_enough"] < row["opens_held"]),
+        key=lambda row: (row["opens_enough"] - row["opens_held"], row["source"], row["tenant"] or "", row["client_id"]),
     )
-    return {"said": repr(found), "clients": rows}
 
 
 def tried(view: View, parameters: Mapping[str, Any]) -> dict[str, Any] | None:

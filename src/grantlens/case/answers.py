@@ -275,7 +275,11 @@ def _children(rows: list[dict[str, Any]]) -> str:
     calls = sum(row["calls"] for row in rows)
     last = max((row["last_used_at"] for row in rows if row["calls"]), key=in_time, default=None)
     ended = [row["revoked_at"] for row in rows if row["revoked_at"]]
-    own = f" Of them {plural(len(ended), 'was', 'were')} revoked, the first at {when(min(ended, key=in_time))} UTC." if ended else ""
+    own = (
+        f" Of them {plural(len(ended), 'was', 'were')} revoked, the first at {when(min(ended, key=in_time))} UTC."
+        if ended
+        else ""
+    )
     return (
         f"{plural(len(rows), 'token')} made from it for {listed(clients)}; {plural(calls, 'successful call')} with {'it' if len(rows) == 1 else 'them'}"
         f"{f', the last at {when(last)} UTC' if last else ''}. No revocation of its own tokens covers these.{own}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -48,7 +47,7 @@ def grants(
     it, or not observable: no log held could have shown any. Scopes are the last of the window.
     """
     from grantlens.access_review import grants as asked
-    from grantlens.plain import plain_rows
+    from grantlens.report.formats import plural
     from grantlens.view import view_of
 
     instant = present(now)
@@ -56,12 +55,13 @@ def grants(
         view = view_of(opened, since, until, instant)
         tell_present(now, instant)
         found = asked.grants(view)
-    rows = [row for row in plain_rows(found.table) if row["state"] == "live" or not live]
+    rows = [row for row in found.to_dicts() if row["state"] == "live" or not live]
     kind = "live grant" if live else "grant"
     told = rows if format != "table" else [row | {"watched": _silent_for(row)} for row in rows]
     write_records(told, format, columns=COLUMNS, empty=f"No {kind} is in the logs held from {view.window}.")
     if rows and format == "table":
-        say(_counted(rows))
+        # Of a long table the last screen is what a person sees.
+        say(f"{plural(len(rows), 'grant')}; {asked.uses_told(row['use'] for row in rows)}.")
     return 0
 
 
@@ -70,14 +70,3 @@ def _silent_for(row: dict[str, Any]) -> str | None:
     from grantlens.report.formats import share
 
     return share(row["watched"]) if row["use"] == "none seen" else None
-
-
-def _counted(rows: list[dict[str, Any]]) -> str:
-    """Say what the table holds: of a long one the last screen is what a person sees."""
-    from grantlens.access_review.grants import USES
-    from grantlens.report.formats import plural
-
-    uses = Counter(row["use"] for row in rows)
-    return (
-        f"{plural(len(rows), 'grant')}; use " + ", ".join(f"{use} of {uses[use]:,}" for use in USES if uses[use]) + "."
-    )

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-NEEDS = ("used_pair", "named_caller", "judged_question", "everyones_use", "grant_state", "granted_scope")
+NEEDS = (
+    "used_pair",
+    "named_caller",
+    "question",
+    "question_alternative",
+    "judged_question",
+    "everyones_use",
+    "grant_state",
+    "granted_scope",
+)
 """Relations that must be worked out."""
 
 MOST_WAYS = 200
@@ -78,13 +87,15 @@ ORDER BY h.source, h.tenant, h.client_id
 """
 
 _WAYS = """
-SELECT q.operation_id, q.application, o.label, o.security, r.alt, bool_or(r.condition IS NOT NULL) AS conditional, list(r.scope_id ORDER BY r.scope_id) FILTER (r.scope_id IS NOT NULL) AS scopes
-FROM (SELECT DISTINCT operation_id, application FROM client_call WHERE permitted) q
-JOIN cat_operation o ON o.op_id = q.operation_id
-LEFT JOIN cat_requirement r ON r.op_id = q.operation_id
-    AND (r.principal = 'any'
-         OR (coalesce(q.application, true) AND r.principal IN ('application', 'bot'))
-         OR (NOT coalesce(q.application, false) AND r.principal IN ('delegated', 'delegated_personal', 'user')))
+WITH way AS (
+    SELECT DISTINCT q.operation_id, q.application, a.alt, a.scope_id, a.condition IS NOT NULL AS conditional
+    FROM question q JOIN question_alternative a USING (question_id)
+)
+SELECT c.operation_id, c.application, o.label, o.security, w.alt, coalesce(bool_or(w.conditional), false) AS conditional,
+       list(DISTINCT w.scope_id ORDER BY w.scope_id) FILTER (w.scope_id IS NOT NULL) AS scopes
+FROM (SELECT DISTINCT operation_id, application FROM client_call WHERE permitted) c
+JOIN cat_operation o ON o.op_id = c.operation_id
+LEFT JOIN way w ON w.operation_id = c.operation_id AND w.application IS NOT DISTINCT FROM c.application
 GROUP BY ALL
 """
 

@@ -210,7 +210,7 @@ def _proposals(document: dict[str, Any], limits: outline.Limits) -> list[str]:
 
 
 def _enough(document: dict[str, Any], limits: outline.Limits) -> list[str]:
-    clients = document["enough"]["clients"]
+    clients = document["enough"]
     rows = [
         [
             code(r["client_id"]),
