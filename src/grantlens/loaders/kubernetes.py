@@ -77,7 +77,7 @@ def _moment(text: str) -> str:
 
 
 _REQUEST_STEP = f"""
-SELECT line_no, e.auditID AS audit_id, e.stage AS stage, e.verb AS verb,
+SELECT line_no, e.auditID AS audit_id, e.stage AS stage, coalesce(e.stage IN ('RequestReceived', 'ResponseStarted'), false) AS is_earlier, e.verb AS verb,
        coalesce(nullif(e.requestReceivedTimestamp, ''), e.stageTimestamp) AS logged_at,
        {_moment("coalesce(nullif(e.requestReceivedTimestamp, ''), e.stageTimestamp)")} AS happened_at,
        {_moment("e.stageTimestamp")} AS ended_at, {_moment("e.p_parse_time")} AS received_at,
@@ -91,7 +91,6 @@ SELECT line_no, e.auditID AS audit_id, e.stage AS stage, e.verb AS verb,
        regexp_replace(coalesce(e.annotations."authentication.kubernetes.io/issued-credential-id",
                                e.annotations."authentication.k8s.io/issued-credential-id"), '^JTI=', '') AS issued
 FROM spelled
-WHERE coalesce(e.stage, '') NOT IN ('RequestReceived', 'ResponseStarted')
 """
 
 _KNOWN_STEP = """
@@ -108,7 +107,7 @@ SELECT *,
             WHEN verb IN ('create', 'update', 'patch') AND o.resource IN ('rolebindings', 'clusterrolebindings')
                  AND len(asked.subjects) > 0 THEN 'bind' END AS meaning
 FROM request
-WHERE happened_at IS NOT NULL AND verb <> '' AND (code IS NOT NULL OR decision = 'forbid' OR stage = 'Panic')
+WHERE NOT is_earlier AND happened_at IS NOT NULL AND verb <> '' AND (code IS NOT NULL OR decision = 'forbid' OR stage = 'Panic')
 """
 
 _DRY_RUN = """coalesce(CASE WHEN verb = 'delete' AND asked IS NOT NULL THEN list_contains(asked.dryRun, 'All')
@@ -177,7 +176,7 @@ FROM known
 """
 
 _IGNORED = """
-SELECT line_no, 'earlier stage of a request' AS reason FROM spelled WHERE e.stage IN ('RequestReceived', 'ResponseStarted')
+SELECT line_no, 'earlier stage of a request' AS reason FROM request WHERE is_earlier
 """
 
 _REJECTED = """
@@ -187,7 +186,9 @@ SELECT line_no,
             WHEN happened_at IS NULL THEN 'requestReceivedTimestamp is no time'
             ELSE 'responseStatus.code is missing' END AS reason
 FROM request
-WHERE happened_at IS NULL OR coalesce(verb, '') = '' OR (code IS NULL AND decision IS DISTINCT FROM 'forbid' AND stage IS DISTINCT FROM 'Panic')
+WHERE NOT is_earlier
+  AND (happened_at IS NULL OR coalesce(verb, '') = ''
+       OR (code IS NULL AND decision IS DISTINCT FROM 'forbid' AND stage IS DISTINCT FROM 'Panic'))
 """
 
 _WRAPPED = {
