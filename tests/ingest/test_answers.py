@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from grantlens.ingest.answers import Answers
 from grantlens.ingest.chunk import Lines, int_array, text_array
-from grantlens.ingest.rejection import rejected
+from grantlens.ingest.rejection import SHOWN, rejected
 from grantlens.ingest.secrecy import masked
 
 REASON = st.sampled_from(["a sign-in", "no time", "outcome: missing", "not mapped", "bearer abcdefgh", "é: no number"])
@@ -94,6 +94,19 @@ def test_of_rejected_records_all_reasons_and_a_masked_start_are_kept(records, sa
             assert row["reason"].startswith("no JSON")
         elif not (fault and record.endswith("z" * 192)):
             assert row["reason"] == masked(reason)
+
+
+def test_of_many_records_that_are_rejected_alike_only_the_first_are_shown():
+    """But of each the reason is kept, and each is asked whether it is JSON at all."""
+    records = ['{"password": "x1"}', '{"a": 1}', "no JSON", '["no object"]'] * (SHOWN // 2 + 1)
+    lines = Lines(pa.table({"line_no": int_array(range(len(records))), "line": text_array(records)}))
+    reasons = ["secret=abcdefgh is wrong" if number % 4 < 2 else "not mapped" for number in range(len(records))]
+    said = pa.table({"line_no": int_array(range(len(records))), "reason": text_array(reasons)})
+    found = sorted(rejected(lines, said, text=False).to_pylist(), key=lambda row: row["line_no"])
+    assert [row["line_no"] for row in found] == list(range(len(records)))
+    expected = ["secret=*** is wrong"] * 2 + ["no JSON: Expecting value at column 1", "no JSON object"]
+    assert [row["reason"] for row in found] == expected * (SHOWN // 2 + 1)
+    assert [row["excerpt"] for row in found] == [masked(record) for record in records[: 2 * SHOWN]] + [None] * 4
 
 
 SCRIPT = """

@@ -12,6 +12,7 @@ from grantlens.ingest.tabular import ODD_ROW
 from grantlens.ingest.unknown_keys import UNKNOWN
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from grantlens.ingest.chunk import Lines
@@ -21,9 +22,12 @@ _STANDS_FOR = "\0"
 
 _COLUMNS = ["line_no", "reason", "excerpt"]
 
+SHOWN = 1000
+"""Records of a chunk that are shown for each reason: more show nothing new, and would make a store of what was no log large."""
+
 
 def rejected(lines: Lines, said: pa.Table, *, text: bool) -> pa.Table:
-    """Return `line_no`, `reason` and `excerpt` of the records that are rejected.
+    """Return `line_no`, `reason` and `excerpt` of the records that are rejected; the excerpt of the first `SHOWN` of each reason.
 
     Most hold nothing to mask, which is asked of all at once; the others are looked at one by one.
 
@@ -36,22 +40,43 @@ def rejected(lines: Lines, said: pa.Table, *, text: bool) -> pa.Table:
     text
         True if the records are lines of text, and no JSON is missing.
     """
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     keys = numbers_of(lines.keys, "int64")
     places, which, reasons = _joined(by_record(said, keys))
-    plain_reasons = _plain_reasons(reasons, text=text)
-    parts: list[pa.RecordBatch] = []
+    vague, plain_reasons = _vague(reasons, text=text), _plain(reasons)
+    shown = _rank(which) < SHOWN
+    read = shown | np.isin(which, numbers_of(pc.indices_nonzero(vague), "uint64"))
+    parts = [_unread(keys[places[~read]], which[~read], reasons)]
+    places, which, shown = places[read], which[read], shown[read]
     done = 0
     for records in lines.taken(places):
         here = slice(done, done := done + len(records))
         reason = int_array(which[here])
-        plain = pc.and_(plain_reasons.take(reason), _plain_records(records))
-        known = [int_array(keys[places[here]]), reasons.take(reason), records]
-        rows = pa.record_batch(known, names=["line_no", "reason", "record"])
+        plain = pc.and_(pc.and_not(plain_reasons, vague).take(reason), _plain_records(records))
+        known = [int_array(keys[places[here]]), reasons.take(reason), records, int_array(shown[here])]
+        rows = pa.record_batch(known, names=["line_no", "reason", "record", "shown"])
         parts += [_as_they_stand(rows.filter(plain)), _looked_at(rows.filter(pc.invert(plain)), text=text)]
     return pa.Table.from_batches(parts)
+
+
+def _rank(which: np.ndarray) -> np.ndarray:
+    """Return for each how many of its kind stand before it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> _rank(np.array([1, 0, 1, 1])).tolist()
+    [0, 0, 1, 2]
+    """
+    import numpy as np
+
+    together = np.argsort(which, kind="stable")
+    rank = np.empty(len(which), np.int64)
+    rank[together] = np.arange(len(which)) - np.searchsorted(which[together], which[together])
+    return rank
 
 
 def _joined(reasons: Reasons) -> Reasons:
@@ -72,15 +97,20 @@ def _joined(reasons: Reasons) -> Reasons:
     return Reasons(places[first], numbers_of(together.indices, "int32"), together.dictionary)
 
 
-def _plain_reasons(reasons: pa.Array, *, text: bool) -> pa.Array:
-    """Return for each reason whether it can be shown as it is, and says all that there is to say."""
+def _plain(reasons: pa.Array) -> pa.Array:
+    """Return for each reason whether it can be shown as it is."""
     import pyarrow.compute as pc
 
-    plain = pc.and_(fits(reasons, EXCERPT), nothing_to_mask(reasons))
+    return pc.and_(fits(reasons, EXCERPT), nothing_to_mask(reasons))
+
+
+def _vague(reasons: pa.Array, *, text: bool) -> pa.Array:
+    """Return for each reason whether the record may be no JSON, which would be the better reason."""
+    import pyarrow.compute as pc
+
     if text:
-        return plain
-    vague = pc.or_(pc.match_like(reasons, "not mapped"), pc.ends_with(reasons, ": missing"))
-    return pc.and_not(plain, vague)
+        return pc.is_null(reasons)  # none is
+    return pc.or_(pc.match_like(reasons, "not mapped"), pc.ends_with(reasons, ": missing"))
 
 
 def _plain_records(records: pa.Array) -> pa.Array:
@@ -98,7 +128,7 @@ def _as_they_stand(rows: pa.RecordBatch) -> pa.RecordBatch:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    line_nos, reasons, records = rows.columns
+    line_nos, reasons, records, _ = rows.columns
     start = part(records, 0, 2 * EXCERPT)
     shown = pc.if_else(fits(records, 2 * EXCERPT), pc.ascii_rtrim(start, "\r\n"), start)
     return pa.record_batch([line_nos, reasons, part(shown, 0, EXCERPT)], names=_COLUMNS)
@@ -107,15 +137,28 @@ def _as_they_stand(rows: pa.RecordBatch) -> pa.RecordBatch:
 def _looked_at(rows: pa.RecordBatch, *, text: bool) -> pa.RecordBatch:
     """Return what is to be said of records that may hold a secret, and what can be shown of them."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    line_nos, *columns = rows.columns
+    line_nos, *columns, shown = rows.columns
     reasons, records = (column.to_pylist() for column in columns)
     records = [record.strip() for record in records]
     told = {reason: _told(reason) for reason in set(reasons)}  # most are the same
     faults = [None if text else _fault(*each) for each in zip(reasons, records, strict=True)]
     said = [fault or told[reason] for fault, reason in zip(faults, reasons, strict=True)]
-    shown = [masked(record.removeprefix(ODD_ROW)) for record in records]
-    return pa.record_batch([line_nos, text_array(said), text_array(shown)], names=_COLUMNS)
+    starts = text_array([masked(record.removeprefix(ODD_ROW)) for record in records])
+    shown = pc.if_else(shown.cast(pa.bool_()), starts, pa.nulls(len(rows), pa.string()))
+    return pa.record_batch([line_nos, text_array(said), shown], names=_COLUMNS)
+
+
+def _unread(keys: np.ndarray, which: np.ndarray, reasons: pa.Array) -> pa.RecordBatch:
+    """Return what is to be said of records of which nothing is shown."""
+    import numpy as np
+    import pyarrow as pa
+
+    used, which = np.unique(which, return_inverse=True)
+    said = text_array([_told(reason) for reason in reasons.take(int_array(used)).to_pylist()])
+    columns = [int_array(keys), said.take(int_array(which)), pa.nulls(len(which), pa.string())]
+    return pa.record_batch(columns, names=_COLUMNS)
 
 
 def _told(reason: str) -> str:

@@ -48,7 +48,11 @@ REJECTED = Table(
         Column("batch_id", "INTEGER", "See table batch.", required=True),
         Column("line_no", "BIGINT", "Line or record number, from 1.", required=True),
         Column("reason", "VARCHAR", "What is wrong with it.", required=True),
-        Column("excerpt", "VARCHAR", "Its first 200 characters, secrets masked."),
+        Column(
+            "excerpt",
+            "VARCHAR",
+            "Its first 200 characters, secrets masked; NULL after a thousand of one reason on end.",
+        ),
     ),
 )
 
