@@ -87,15 +87,17 @@ _BODY = """{"event_timestamp": "VARCHAR", "initiating_entity": "VARCHAR", "reaso
             "token_subject": "VARCHAR", "change_type": "VARCHAR", "credential_type": "VARCHAR", "current_level": "VARCHAR",
             "current_status": "VARCHAR"}"""
 
-# One row for each event of a token.
+# One row for each event of a token, or one without a uri where there is none.
 _EVENT = f"""
-SELECT line_no, iss, jti, iat, toe, aud, sub_id,
+SELECT line_no, iss, jti, iat, toe, aud, sub_id, uri IS NOT NULL AS is_there,
        regexp_extract(uri, '/event-type/([^/]+)$', 1) AS name,
        CASE WHEN contains(uri, '/secevent/oauth/') THEN 'oauth' WHEN contains(uri, '/secevent/risc/') THEN 'risc'
             WHEN contains(uri, '/secevent/caep/') THEN 'caep' ELSE 'other' END AS family,
        CASE WHEN starts_with(body, '{{') THEN TRY(from_json(body, '{_BODY}')) END AS b
 FROM (SELECT line_no, r.* EXCLUDE (events), entry.key AS uri, entry.value AS body
-      FROM (SELECT line_no, r, unnest(map_entries(r.events)) AS entry FROM record WHERE r IS NOT NULL AND r.iss IS NOT NULL))
+      FROM (SELECT line_no, r, unnest(CASE WHEN r.iss IS NOT NULL AND cardinality(r.events) > 0 THEN map_entries(r.events)
+                                           ELSE [NULL] END) AS entry
+            FROM record WHERE r IS NOT NULL))
 """
 
 # When, and about what. The older spelling has the subject inside the event, and other names for its kind.
@@ -121,7 +123,7 @@ FROM (SELECT *, coalesce(replace(coalesce(s.format, s.subject_type), '-', '_'), 
              coalesce(b.event_timestamp, toe, iat) AS written_time, TRY_CAST(written_time AS DECIMAL(20, 6)) AS number
       FROM (SELECT *, TRY(from_json(coalesce(sub_id, b.subject), '{_SUBJECT}')) AS s,
                    TRY(from_json(b.token_subject, '{_NAME}')) AS owner
-            FROM event))
+            FROM event WHERE is_there))
 """
 
 
@@ -195,10 +197,10 @@ WHERE meaning IS NULL AND b IS NOT NULL
 """
 
 _REJECTED = """
-SELECT line_no, CASE WHEN r.iss IS NULL THEN 'iss is missing' ELSE 'events are missing' END AS reason FROM record
-WHERE r IS NOT NULL AND line_no NOT IN (SELECT line_no FROM event)
+SELECT line_no, CASE WHEN iss IS NULL THEN 'iss is missing' ELSE 'events are missing' END AS reason FROM event
+WHERE NOT is_there
 UNION ALL
-SELECT line_no, 'event is no object' FROM event WHERE b IS NULL
+SELECT line_no, 'event is no object' FROM event WHERE is_there AND b IS NULL
 UNION ALL
 SELECT line_no, 'names no ' || lacks FROM meant WHERE lacks IS NOT NULL AND b IS NOT NULL
 UNION ALL
