@@ -209,7 +209,7 @@ def test_short_names_ask_the_same(loaded):
     assert detect.unused_privileges(view).to_dicts() == detect.run(view, ["PRV-1"])[0].to_dicts()
     lag = detect.revocation_lag(view)
     assert [each.to_dicts() for each in lag.rules] == [
-        each.to_dicts() for each in detect.run(view, [f"REV-{number}" for number in range(1, 7)])
+        each.to_dicts() for each in detect.run(view, [rule for rule in registry() if rule.startswith("REV")])
     ]
     assert len(lag) == 1
 

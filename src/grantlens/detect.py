@@ -212,7 +212,7 @@ def smallest_scopes(store: Store | View) -> SmallestScopes:
 
 
 def revocation_lag(store: Store | View, **parameters: Any) -> RevocationLag:
-    """After access was withdrawn, how long did it really go on working (REV-1 to REV-6)?
+    """After access was withdrawn, how long did it really go on working, and was it given back (the REV rules)?
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def revocation_lag(store: Store | View, **parameters: Any) -> RevocationLag:
     >>> import grantlens as gl
     >>> with gl.open(":memory:") as store:
     ...     [len(found) for found in gl.detect.revocation_lag(store.between("2026-07-01", "2026-10-01")).rules]
-    [0, 0, 0, 0, 0, 0]
+    [0, 0, 0, 0, 0, 0, 0]
     """
     seen = view_asked(store)
     family = tuple(rule for rule in registry().values() if rule.family == "REV")

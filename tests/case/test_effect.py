@@ -41,6 +41,25 @@ def test_what_another_client_got_for_a_key_is_downstream_and_its_calls_after_the
     )
 
 
+def test_access_that_its_holder_gave_again_is_told(store_of):
+    def answer(*more):
+        ended = [consent("10 08:00", ["mail.read"]), revoked("10 12:00", "grant"), use("10 12:30", CALL, status=401)]
+        live = token("10 09:00", "t1", ["mail.read"])
+        return gl.Case(store_of(*ended, live, *more, *logs_from_to("10 08:00", "10 18:00")), client="app").answers()[
+            EFFECTIVE
+        ]
+
+    once = consent("10 13:00", ["mail.read"], "g2")
+    assert answer() == "yes, by 2026-07-10 12:30:00 UTC."
+    assert answer(once) == (
+        "yes, by 2026-07-10 12:30:00 UTC. Its holder gave it access again, at 2026-07-10 13:00:00 UTC."
+    )
+    assert answer(once, consent("10 15:00", ["mail.send"], "g3")).endswith(
+        "Its holder gave it access again 2 times, the last at 2026-07-10 15:00:00 UTC."
+    )
+    assert answer({**once, "consent_kind": "admin"}) == "yes, by 2026-07-10 12:30:00 UTC."
+
+
 def test_a_child_that_was_revoked_itself_is_told(store_of):
     store = store_of(
         token("10 08:00", "key", None, **KEY),

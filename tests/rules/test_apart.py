@@ -64,6 +64,14 @@ TENANTS = {
         ],
         [use("10 13:00", READ, None, subject_id=None)],
     ),
+    "REV-9": (
+        [consent("10 09:00", ["mail.read"], "ga", **ANN), consent("10 13:00", ["mail.read"], "ga", **ANN)],
+        [revoked("10 12:00", "grant", grant_id=None, **ANN)],
+    ),
+    "REV-9, by an admin": (
+        [revoked("10 12:00", "grant", grant_id=None, **ANN), consent("10 13:00", ["mail.read"], "ga", **ANN)],
+        [consent("10 12:30", ["mail.read"], "gb", **ANN, consent_kind="admin")],
+    ),
     "INT-1": ([use("10 13:00", READ, None, **ANN)], [consent("10 09:00", ["mail.read"], "gb", **ANN)]),
 }
 
@@ -96,7 +104,7 @@ def test_what_another_tenant_does_changes_nothing(desk, kept_going, case):
         alone = told(store, rule)
     with desk.store(desk.write("both.ndjson", [*kept, *of("one", here), *of("two", there)])) as store:
         both = told(store, rule)
-    assert bool(alone) == (case in ("OOS-4", "REV-2, excused", "REV-6", "INT-1"))
+    assert bool(alone) == (case in ("OOS-4", "REV-2, excused", "REV-6", "REV-9, by an admin", "INT-1"))
     of_two = [all(event.startswith("two") for event in finding["evidence"]) for finding in both]
     assert [finding for finding, theirs in zip(both, of_two, strict=True) if not theirs] == alone
 

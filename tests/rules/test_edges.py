@@ -319,3 +319,39 @@ def test_rev_6_lists_the_children_that_live_on(told):
     _, found = told("REV-6", cases)
     children = {name: finding["detail"]["exposed_children"] for name, finding in found.items()}
     assert children == {"lives on": 1, "over with it": 0, "without an end": 1}
+
+
+def test_rev_9_from_where_the_clocks_can_tell_to_the_end_of_the_day(told):
+    def given(when):
+        return [consent("10 09:00", ["mail.read"]), revoked("10 12:00", "grant"), consent(when, ["mail.read"], "g2")]
+
+    cases = {
+        "as it ended": given("10 12:00"),
+        "after that": given("10 12:00:00.000001"),
+        "as far as the clocks err": given("10 12:00:03.25"),
+        "beyond": given("10 12:00:03.250001"),
+        "a day later": given("11 12:00"),
+        "more than a day later": given("11 12:00:00.000001"),
+    }
+    verdicts = (None, "indeterminate", "indeterminate", "violation", "violation", None)
+    assert told("REV-9", cases)[0] == dict(zip(cases, verdicts, strict=True))
+    assert told("REV-9", cases, parameters={"within_hours": 23.9})[0]["a day later"] is None
+
+
+def test_rev_9_until_somebody_else_gives_it(told):
+    def given(when):
+        by_admin = consent(when, ["mail.read"], "g2", consent_kind="admin")
+        return [
+            consent("10 09:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            by_admin,
+            consent("10 13:00", None, "g2"),
+        ]
+
+    cases = {
+        "as it ended": given("10 12:00"),
+        "after that": given("10 12:00:00.000001"),
+        "at the same time": given("10 13:00"),
+        "too late": given("10 13:00:00.000001"),
+    }
+    assert told("REV-9", cases)[0] == dict(zip(cases, ("violation", None, None, "violation"), strict=True))

@@ -98,10 +98,15 @@ def told(request, desk, log_of, kept_going):
         if record["log"] != "usage" or ("token_id" in record and record["token_id"] not in unknown)
     ]
     with desk.store(desk.write("log.ndjson", records)) as store:
-        yield Log(records), {found.rule.id: found.to_dicts() for found in detect.run(store, RULES)}
+        yield (
+            Log(records),
+            {found.rule.id: found.to_dicts() for found in detect.run(store, RULES, parameters=PARAMETERS)},
+        )
 
 
-RULES = ("OOS-1", "REV-2", "REV-6", "INT-2", "GOV-1")
+RULES = ("OOS-1", "REV-2", "REV-6", "REV-9", "INT-2", "GOV-1")
+WITHIN = timedelta(hours=100)
+PARAMETERS = {"within_hours": 100}
 
 
 def test_rules_beside_plain_python(told):
@@ -115,6 +120,7 @@ def test_rules_beside_plain_python(told):
     of_tokens = {each["event_id"] for each in log.revocations if each["target_kind"] == "token"}
     untested = {row["detail"]["revocation_event"] for row in found["REV-6"]} & of_tokens
     assert untested == never_tried(log)
+    assert given_again(log) == {row["detail"]["issuance_event"]: row["verdict"] for row in found["REV-9"]}
     assert outside_life(log) == {
         row["token_id"]: (row["detail"]["before_issue"], row["detail"]["after_expiry"]) for row in found["INT-2"]
     }
@@ -186,6 +192,22 @@ def issued_after(log):
                 )
                 proven = stamp(token) - ERROR > ended_at + ERROR and not maybe
                 verdicts[name] = "violation" if proven or verdicts.get(name) == "violation" else "indeterminate"
+    return verdicts
+
+
+def given_again(log):
+    """Return the consents that give again what was ended: all of this log are persons' own, and all ends an admin's."""
+    verdicts = {}
+    for revocation in log.revocations:
+        token = log.tokens.get(revocation.get("token_id"), {})
+        holder = {name: revocation.get(name, token.get(name)) for name in ("client_id", "subject_id")}
+        ends = {"client": ["client_id"], "subject": ["subject_id"]}.get(revocation["target_kind"], list(holder))
+        for record in log.issuance:
+            after = stamp(record) - stamp(revocation)
+            same = all(record.get(name) == holder[name] for name in ends)
+            if record["kind"] == "consent" and same and timedelta(0) < after <= WITHIN:
+                proven = after > 2 * ERROR or verdicts.get(record["event_id"]) == "violation"
+                verdicts[record["event_id"]] = "violation" if proven else "indeterminate"
     return verdicts
 
 

@@ -16,7 +16,9 @@ OF_PROVIDERS = (
     {**ISSUED, "source": "github", "event_id": "pat-1", "grant_id": "pat:7:ci", "token_id": "hash-1", "client_id": "pat"},
     {**ISSUED, "source": "github", "event_id": "pat-2", "grant_id": "pat:7:ci", "token_id": "hash-2", "client_id": "pat"},
     {"log": "revocation", "source": "github", "event_id": "pat-3", "grant_id": "pat:7:ci", "target_kind": "grant",
-     "revoked_at": "2026-07-05T09:00:00Z", "kind": "revoke", "outcome": "success"},
+     "revoked_at": "2026-07-05T09:00:00Z", "kind": "revoke", "outcome": "success", "initiator": "admin"},
+    {**ISSUED, "source": "github", "event_id": "pat-4", "grant_id": "pat:7:new", "token_id": "hash-4", "client_id": "pat",
+     "issued_at": "2026-07-05T10:00:00Z", "consent_kind": "user"},
     {**ISSUED, "source": "microsoft_entra", "event_id": "sp-1", "grant_id": "entra:object:graph", "client_id": "app-id"},
 )  # fmt: skip
 """What only some providers write: a token's name that is used again, and an object that stands for an application."""

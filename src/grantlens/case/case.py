@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from grantlens.findings import Findings
     from grantlens.store import Store
 
-LOCAL = ("OOS-1", "OOS-3", "REV-1", "REV-2")
+LOCAL = ("OOS-1", "OOS-3", "REV-1", "REV-2", "REV-9")
 """Rules whose answer depends on the rows of the case alone: they cost what the case weighs."""
 
 WRITTEN = PAGE, DOCUMENT, EVIDENCE, CUSTODY = "case.html", "case.json", "evidence.ndjson", "custody.json"
@@ -97,6 +97,7 @@ class Case:
             self._own = _own_ids(engine, self.about)
             self.facts = collect(engine, self.about, self._values, local)
             self.facts["broken"] = [row for row in local if row["verdict"] != "clear" and self._concerns(row)]
+            self.facts["given_again"] = [row for row in self.facts["broken"] if row["rule"] == "REV-9"]
             self.facts["rules_asked"] = list(LOCAL)
             self.facts |= {"since": format_time(self.window.since), "until": format_time(self.window.until)}
             self._timeline = read_timeline(engine, self.about, self.window, self._values)

@@ -40,7 +40,7 @@ class RevocationLag(Framed):
         One row for each call after a revocation - the first that ended its access - that succeeded, or was refused because of the token: source,
         revocation_event, resource_server, after_s (seconds since the acknowledgement), accepted.
     rules
-        The findings of REV-1 to REV-6.
+        The findings of the REV rules.
     sql
         The SQL of the intervals.
     resource_server

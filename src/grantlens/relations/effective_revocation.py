@@ -4,7 +4,7 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "effective_revocation",
-    "Revocations that count for REV-1 to REV-6: acknowledged with success, of kind revoke or disable. "
+    "Revocations that count for the REV rules: acknowledged with success, of kind revoke or disable. "
     "certain_from is the moment from which a later event is proven to be later, before the error of "
     "that event's own clock.",
     """

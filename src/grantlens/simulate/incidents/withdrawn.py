@@ -1,4 +1,4 @@
-"""Incidents about what a revocation ends and what it does not: REV-2, REV-6, and cases where nothing is wrong."""
+"""Incidents about what a revocation ends and what it does not: REV-2, REV-6, REV-9, and cases where nothing is wrong."""
 
 from datetime import timedelta
 
@@ -106,6 +106,38 @@ def reconsent(world: World) -> None:
     connection.refresh = None
     connection.live(again + timedelta(minutes=1), world.end, 180, 2)
     world.truth.forbid("REV-2", "a consent lies in between", **key(connection))
+    world.truth.forbid("REV-9", "whoever had given it had also ended it", client_id=connection.grant.client.client_id)
+
+
+def taken_back(world: World) -> None:
+    """Tell the story: an admin takes it away, and the person gives it again."""
+    world.truth.begin(
+        "taken_back",
+        "An admin's revocation undone by a consent",
+        "An admin ends the grant of form-filler, and its token is refused. Three hours later the person who had "
+        "consented to it does so again, and it works on.",
+    )
+    connection = opened(world, "form-filler", "Form Filler", "integration", MAIL, READ_MAIL, 12)
+    revoked_at = world.day(0.47, 11, 0)
+    work(connection, revoked_at)
+    token = at_work(connection, revoked_at)
+    revocation = world.revoke(revoked_at, "grant", grant=connection.grant, initiator="admin", reason="not approved")
+    aftermath(connection, token, revocation, [60.0])
+    again = revoked_at + timedelta(hours=3)
+    consent = world.consent(connection.grant, again, connection.grant.scopes)
+    connection.grant.ended = None
+    connection.refresh = None
+    connection.live(again + timedelta(minutes=1), world.end, 180, 2)
+    who = key(connection)
+    world.truth.expect(
+        "REV-9",
+        "violation",
+        client_id=who["client_id"],
+        subject_id=who["subject_id"],
+        revocation_event=revocation["event_id"],
+        issuance_event=consent["event_id"],
+    )
+    world.truth.forbid("REV-2", "a consent lies in between", **who)
 
 
 def exchanged_child(world: World) -> None:
@@ -196,6 +228,7 @@ ALL = (
     in_flight,
     refused_refresh,
     reconsent,
+    taken_back,
     exchanged_child,
     failed_revocation,
     never_tested,
