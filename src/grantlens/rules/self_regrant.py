@@ -12,7 +12,7 @@ RULE = Rule(
     id="REV-9",
     version=1,
     name="self_regrant",
-    key=("client_id", "subject_id", "issuance_event"),
+    key=("client_id", "subject_id", "grant_id", "token_id", "revocation_event"),
     question="Which access was taken away by an admin, and then given again by the one who had held it?",
     severity="critical",
     remedy="End it again, and close the way back: a person must not consent, nor a client make a key, to what was just taken from it.",
@@ -101,29 +101,39 @@ timed AS (
             AND o.issued_at > e.revoked_at AND o.issued_at <= n.issued_at)
     -- The last revocation before it tells how soon it came.
     QUALIFY row_number() OVER (PARTITION BY n.source, n.event_id ORDER BY proven DESC, e.revoked_at DESC, e.revocation_event) = 1
+),
+-- One consent may be several records of one moment: a finding for each grant, or key, that was given.
+together AS (
+    SELECT source, tenant, revocation_event, client_id, subject_id, grant_id, token_id, kind, max(client_name) AS client_name,
+           any_value(revoked_at) AS revoked_at, any_value(target_kind) AS target_kind,
+           any_value(ended_batch) AS ended_batch, any_value(ended_line) AS ended_line,
+           min(issued_at) AS first_at, max(issued_at) AS last_at, count(*) AS records, list_distinct(flatten(list(scopes))) AS scopes,
+           bool_or(proven AND given_by = 'self') AS sure, bool_or(proven) AS proven,
+           list({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id} ORDER BY issued_at, event_id) AS given
+    FROM timed
+    GROUP BY source, tenant, revocation_event, client_id, subject_id, grant_id, token_id, kind
 )
-SELECT CASE WHEN proven AND given_by = 'self' THEN 'violation' ELSE 'indeterminate' END AS verdict,
+SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'critical' AS severity,
        coalesce(client_name, client_id, 'An unnamed client')
            || CASE WHEN NOT proven THEN ' was given access so near its revocation that either may have come first'
-                   WHEN given_by = 'unknown' THEN ' has access again after its revocation, and the log does not say who gave it'
+                   WHEN NOT sure THEN ' has access again after its revocation, and the log does not say who gave it'
                    WHEN kind = 'consent' THEN ' was consented to again by the one from whom an admin had taken it'
                    ELSE ' has a new key that its own holder made after an admin had ended the access' END AS title,
-       source, tenant, client_id, subject_id, grant_id, token_id, scopes,
-       revoked_at AS first_seen, issued_at AS last_seen, 2 AS events,
+       source, tenant, client_id, subject_id, grant_id, token_id, list_sort(scopes) AS scopes,
+       revoked_at AS first_seen, last_at AS last_seen, 1 + records AS events,
        to_json({
            'revocation_event': revocation_event,
-           'issuance_event': event_id,
+           'issuance_event': given[1].event_id,
            'ended': target_kind,
            'given': kind,
-           'given_after_s': round((epoch_us(issued_at) - epoch_us(revoked_at)) / 1e6, 6),
+           'given_after_s': round((epoch_us(first_at) - epoch_us(revoked_at)) / 1e6, 6),
            'reason': CASE WHEN NOT proven THEN 'the issuance and the revocation are closer than the clocks can tell'
-                          WHEN given_by = 'unknown' THEN 'the log does not say who gave it' END}) AS detail,
+                          WHEN NOT sure THEN 'the log does not say who gave it' END}) AS detail,
        'client_subject' AS join_key,
-       [{'seen_at': revoked_at, 'batch_id': ended_batch, 'line_no': ended_line, 'event_id': revocation_event},
-        {'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id}] AS records,
-       'issuance' AS about_log, revoked_at AS about_from, issued_at AS about_until
-FROM timed
+       list_prepend({'seen_at': revoked_at, 'batch_id': ended_batch, 'line_no': ended_line, 'event_id': revocation_event}, given) AS records,
+       'issuance' AS about_log, revoked_at AS about_from, last_at AS about_until
+FROM together
 """,
     fires=(
         Example(
@@ -148,6 +158,16 @@ FROM timed
                     },
                 },
             ),
+        ),
+        Example(
+            "one consent in two records of the same moment is one finding",
+            (
+                consent("10 09:00", ["mail.read"]),
+                revoked("10 12:00", "grant"),
+                consent("10 13:00", ["mail.read"], "g2"),
+                consent("10 13:00:00.1", ["mail.send"], "g2"),
+            ),
+            ({"verdict": "violation", "scopes": ["mail.read", "mail.send"], "events": 3},),
         ),
         Example(
             "a key is deleted by an admin, and its owner makes another within seconds",

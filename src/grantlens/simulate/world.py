@@ -117,10 +117,10 @@ class World:
             self.consent(new, moment, scopes, consent)
         return new
 
-    def consent(self, grant: Grant, moment: datetime, scopes: tuple[str, ...], kind: str = "user") -> dict:
+    def consent(self, grant: Grant, moment: datetime, scopes: tuple[str, ...], kind: str = "user") -> None:
         """Log a consent: it opens the grant or adds to it."""
         who = grant.subject_id if kind == "user" else "u-999-admin"
-        return self._issue(
+        self._issue(
             grant,
             moment,
             kind="consent",
