@@ -84,3 +84,15 @@ def test_what_was_used_before_it_was_refused_is_not_told_as_prompt(world, tried,
     document = gl.review(world(*HELD, *tried).between("2026-07-01", "2026-08-01")).document
     after_use = ", 1 of these only after further use" if late else ""
     assert document["answers"][-1]["lines"][0] == f"1 shown to have taken effect{after_use}."
+
+
+def test_what_was_undone_is_told_beside_what_took_effect(world):
+    again = (revoked("10 12:00:00", "grant"), consent("10 15:00:00.5", ["mail.read"], "g2"))
+    rows = (*(row for row in HELD if row["log"] != "revocation"), *REFUSED, *again)
+    document = gl.review(world(*rows).between("2026-07-01", "2026-08-01")).document
+    (row,) = document["revocations"]
+    assert row["given_again_at"] == "2026-07-10T15:00:00.500000Z"
+    assert row["answer"].endswith("; its holder gave it access again at 2026-07-10 15:00:00.5 UTC")
+    assert document["answers"][-1]["lines"][0] == (
+        "1 shown to have taken effect; 1 of them undone: the holder gave the access again."
+    )

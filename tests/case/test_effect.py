@@ -50,13 +50,9 @@ def test_access_that_its_holder_gave_again_is_told(store_of):
         ]
 
     once = consent("10 13:00", ["mail.read"], "g2")
+    undone = "yes, by 2026-07-10 12:30:00 UTC; its holder gave it access again at 2026-07-10 13:00:00 UTC."
     assert answer() == "yes, by 2026-07-10 12:30:00 UTC."
-    assert answer(once) == (
-        "yes, by 2026-07-10 12:30:00 UTC. Its holder gave it access again, at 2026-07-10 13:00:00 UTC."
-    )
-    assert answer(once, consent("10 15:00", ["mail.send"], "g3")).endswith(
-        "Its holder gave it access again 2 times, the last at 2026-07-10 15:00:00 UTC."
-    )
+    assert answer(once) == answer(once, consent("10 15:00", ["mail.send"], "g3")) == undone
     assert answer({**once, "consent_kind": "admin"}) == "yes, by 2026-07-10 12:30:00 UTC."
 
 

@@ -204,11 +204,10 @@ def given_again(log):
     for record in log.issuance:
         ends = []
         for revocation in log.revocations:
-            token = log.tokens.get(revocation.get("token_id"), {})
-            holder = {name: revocation.get(name, token.get(name)) for name in ("client_id", "subject_id")}
-            of = {"client": ["client_id"], "subject": ["subject_id"]}.get(revocation["target_kind"], list(holder))
+            of = {"client": ["client_id"], "subject": ["subject_id"], "grant": ["client_id", "subject_id"], "token": []}
+            of = of[revocation["target_kind"]]
             after = stamp(record) - stamp(revocation)
-            if all(record.get(name) == holder[name] for name in of) and timedelta(0) < after <= WITHIN:
+            if of and all(record.get(name) == revocation[name] for name in of) and timedelta(0) < after <= WITHIN:
                 ends.append((after > 2 * ERROR, -after, revocation["event_id"]))
         if record["kind"] == "consent" and ends:
             proven, _, event = max(ends, key=lambda end: (end[0], end[1]))

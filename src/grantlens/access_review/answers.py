@@ -137,11 +137,13 @@ def _endings(document: dict[str, Any]) -> dict[str, Any]:
     ended = Counter(row["ended_how"] for row in document["grants"] if row["state"] == "ended")
     live = sum(row["state"] == "live" for row in document["grants"])
     late = sum(row["effective"] == "yes" and row["uses_after"] > 0 for row in document["revocations"])
+    undone = sum(row["given_again_at"] is not None for row in document["revocations"])
     after_use = f", {number(late)} of these only after further use" if late else ""
     told = [
         (verdicts["yes"], f"{number(verdicts['yes'])} shown to have taken effect{after_use}"),
         (verdicts["no"], f"{number(verdicts['no'])} where access still worked at the last look or was issued anew"),
         (verdicts["not_demonstrated"], f"{number(verdicts['not_demonstrated'])} not demonstrated"),
+        (undone, f"{number(undone)} of them undone: the holder gave the access again"),
     ]
     lines = ["; ".join(text for held, text in told if held) + "."] if any(held for held, _ in told) else []
     parts = [f"{how} {number(held)}" for how, held in sorted(ended.items())]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
 from grantlens.findings.intervals import by_minute, calls_after, intervals
 from grantlens.plain import plain_rows
 from grantlens.report.formats import plural, when
+from grantlens.window import format_time, in_time, parse_time
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -71,25 +73,40 @@ r.source, r.revocation_event
 
 
 def revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return each revocation with `effective` and `answer`; reads relations revoked_use and covered_token."""
+    """Return each revocation with `effective`, `given_again_at` and `answer`; reads relations revoked_use and covered_token."""
     reissued = [
         {"source": finding["source"], "revocation_event": finding["detail"]["revocation_event"]}
         for finding in findings
         if finding["rule"] == "REV-2" and finding["verdict"] == "violation"
     ]
     rows = ask(engine, REVOCATION_SQL, {**values, "reissued": reissued})
-    return [{**row, "answer": answer(row)} for row in rows]
+    again: dict[tuple[str, str], str] = {}
+    for finding in findings:
+        if finding["rule"] == "REV-9" and finding["verdict"] == "violation":
+            place, detail = (finding["source"], finding["detail"]["revocation_event"]), finding["detail"]
+            given_at = format_time(parse_time(finding["first_seen"]) + timedelta(seconds=detail["given_after_s"]))
+            again[place] = min(again.get(place, given_at), given_at, key=in_time)
+    return [
+        {**told, "answer": answer(told)}
+        for row in rows
+        for told in [{**row, "given_again_at": again.get((row["source"], row["revocation_event"]))}]
+    ]
 
 
 def answer(row: Mapping[str, Any]) -> str:
-    """Say whether a revocation was effective, in the words of an answer sheet.
+    """Say whether a revocation was effective, and if it was undone, in the words of an answer sheet.
 
     Examples
     --------
-    >>> row = {"effective": "yes", "by_at": "2026-07-01T10:05:00Z", "cases": 2, "ended_cases": 1}
+    >>> row = {"effective": "yes", "by_at": "2026-07-01T10:05:00Z", "cases": 2, "ended_cases": 1, "given_again_at": None}
     >>> answer({**row, "tokens_to_try": 8, "tokens_tried": 1})
     'yes, by 2026-07-01 10:05:00 UTC (in 1 of 2 places where it was tried; of 8 tokens not known to have expired 1 was tried)'
     """
+    undone = row["given_again_at"]
+    return _worked(row) + (f"; its holder gave it access again at {when(undone)} UTC" if undone else "")
+
+
+def _worked(row: Mapping[str, Any]) -> str:
     if row["effective"] == "yes":
         said = []
         if row["ended_cases"] < row["cases"]:

@@ -97,7 +97,6 @@ class Case:
             self._own = _own_ids(engine, self.about)
             self.facts = collect(engine, self.about, self._values, local)
             self.facts["broken"] = [row for row in local if row["verdict"] != "clear" and self._concerns(row)]
-            self.facts["given_again"] = [row for row in self.facts["broken"] if row["rule"] == "REV-9"]
             self.facts["rules_asked"] = list(LOCAL)
             self.facts |= {"since": format_time(self.window.since), "until": format_time(self.window.until)}
             self._timeline = read_timeline(engine, self.about, self.window, self._values)

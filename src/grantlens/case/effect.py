@@ -109,13 +109,6 @@ def _in_spite(facts: dict[str, Any]) -> list[str]:
                 else ""
             )
         )
-    again = [row for row in facts["given_again"] if row["verdict"] == "violation"]
-    if again:
-        last = max((row["last_seen"] for row in again), key=in_time)
-        said.append(
-            f"Its holder gave it access again{f' {number(len(again))} times' if len(again) > 1 else ''}, "
-            f"{'the last at' if len(again) > 1 else 'at'} {when(last)} UTC"
-        )
     handed = [row for row in facts["children"] if row["calls_after"]]
     if handed:
         calls = plural(sum(row["calls_after"] for row in handed), "successful call")

@@ -309,10 +309,10 @@ GROUP BY ALL ORDER BY r.revoked_at, r.revocation_event, c.source
 """
 
 
-def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: list[dict[str, Any]]) -> dict[str, Any]:
+def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the facts; reads the relations and the focus tables.
 
-    It leaves `case_call`, `focus_revocation` and `case_source` behind. `reissued` holds the findings of REV-2.
+    It leaves `case_call`, `focus_revocation` and `case_source` behind. `findings` holds those of REV-2 and REV-9.
     """
     lay_facts(engine, about, values)
     return {
@@ -324,8 +324,8 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], reissued: l
         "places": ask(engine, _PLACES, values),
         "children": ask(engine, _CHILDREN, values),
         "handed_on": _handed_on(engine, about, values),
-        "revocations": _revocations(engine, values, reissued),
-        "reissued": ask(engine, _REISSUED, {**values, "reissued": _renewed(reissued)})[0],
+        "revocations": _revocations(engine, values, findings),
+        "reissued": ask(engine, _REISSUED, {**values, "reissued": _renewed(findings)})[0],
         "refused_issue": ask(engine, about.into(_REFUSED_ISSUE), values)[0],
         "other_revocations": ask(engine, about.into(_OTHER_REVOCATIONS), values),
         "sources": ask(engine, "SELECT source, tenant, name FROM case_source ORDER BY source, tenant"),

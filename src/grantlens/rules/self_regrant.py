@@ -66,21 +66,22 @@ given AS (
     WHERE i.kind IN ('consent', 'credential')
 ),
 -- Joined on what is equal, one way after the other: a client that is ended loses what everyone gave it, a person all that it gave.
+-- The end of one token takes no consent away: only a new key stands for it.
 again AS (
-    SELECT e.source, e.revocation_event, n.event_id
+    SELECT e.source, e.tenant AS ended_tenant, e.revocation_event, n.tenant, n.event_id
     FROM ended e JOIN given n ON n.source = e.source AND n.client_id = e.client_id AND n.subject_id = e.subject_id
-    WHERE e.target_kind IN ('token', 'grant', 'credential')
+    WHERE e.target_kind IN ('grant', 'credential') OR (e.target_kind = 'token' AND n.kind = 'credential')
     UNION ALL
     -- Of a key that belongs to nobody but its client.
-    SELECT e.source, e.revocation_event, n.event_id
+    SELECT e.source, e.tenant AS ended_tenant, e.revocation_event, n.tenant, n.event_id
     FROM ended e JOIN given n ON n.source = e.source AND n.client_id = e.client_id AND n.subject_id IS NULL
-    WHERE e.target_kind IN ('token', 'grant', 'credential') AND e.subject_id IS NULL
+    WHERE (e.target_kind IN ('grant', 'credential') OR (e.target_kind = 'token' AND n.kind = 'credential')) AND e.subject_id IS NULL
     UNION ALL
-    SELECT e.source, e.revocation_event, n.event_id
+    SELECT e.source, e.tenant AS ended_tenant, e.revocation_event, n.tenant, n.event_id
     FROM ended e JOIN given n ON n.source = e.source AND n.client_id = e.client_id
     WHERE e.target_kind = 'client'
     UNION ALL
-    SELECT e.source, e.revocation_event, n.event_id
+    SELECT e.source, e.tenant AS ended_tenant, e.revocation_event, n.tenant, n.event_id
     FROM ended e JOIN given n ON n.source = e.source AND n.subject_id = e.subject_id
     WHERE e.target_kind = 'subject'
 ),
@@ -88,8 +89,8 @@ timed AS (
     SELECT n.*, e.revoked_at, e.revocation_event, e.target_kind, e.batch_id AS ended_batch, e.line_no AS ended_line,
            n.issued_at - to_microseconds((n.before_s * 1000000)::BIGINT) > e.certain_from AS proven
     FROM again a
-    JOIN ended e ON e.source = a.source AND e.revocation_event = a.revocation_event
-    JOIN given n ON n.source = a.source AND n.event_id = a.event_id
+    JOIN ended e ON e.source = a.source AND e.tenant IS NOT DISTINCT FROM a.ended_tenant AND e.revocation_event = a.revocation_event
+    JOIN given n ON n.source = a.source AND n.tenant IS NOT DISTINCT FROM a.tenant AND n.event_id = a.event_id
     WHERE n.given_by <> 'other' AND (e.tenant IS NULL OR n.tenant IS NULL OR e.tenant = n.tenant)
       AND n.issued_at > e.revoked_at AND n.issued_at <= e.revoked_at + to_microseconds(($within_hours * 3600000000)::BIGINT)
       AND n.issued_at >= $since AND n.issued_at < $until
@@ -100,7 +101,7 @@ timed AS (
             AND o.client_id IS NOT DISTINCT FROM n.client_id AND o.subject_id IS NOT DISTINCT FROM n.subject_id
             AND o.issued_at > e.revoked_at AND o.issued_at <= n.issued_at)
     -- The last revocation before it tells how soon it came.
-    QUALIFY row_number() OVER (PARTITION BY n.source, n.event_id ORDER BY proven DESC, e.revoked_at DESC, e.revocation_event) = 1
+    QUALIFY row_number() OVER (PARTITION BY n.source, n.tenant, n.event_id ORDER BY proven DESC, e.revoked_at DESC, e.revocation_event) = 1
 ),
 -- One consent may be several records of one moment: a finding for each grant, or key, that was given.
 together AS (
@@ -229,6 +230,15 @@ FROM together
                 consent("10 09:00", ["mail.read"]),
                 revoked("10 12:00", "grant"),
                 consent("12 12:01", ["mail.read"], "g2"),
+            ),
+        ),
+        Example(
+            "one token was ended, which takes no consent away",
+            (
+                consent("10 09:00", ["mail.read"]),
+                token("10 09:01", "t1", ["mail.read"]),
+                revoked("10 12:00"),
+                consent("10 13:00", ["mail.read"], "g2"),
             ),
         ),
         Example(
