@@ -25,7 +25,7 @@ from grantlens.store import Store
 READ, DELETE = "GET /v1/messages/7", "DELETE /v1/messages/7"
 WINDOW = {"since": "2026-07-01", "until": "2026-08-01", "now": "2026-08-01"}
 # Not how much evidence is asked for, but whether there can be any.
-PARAMETERS = {"dormant_days": 10, "bulk_calls": 5, "break_even": 1.1}
+PARAMETERS = {"dormant_days": 10, "quiet_days": 10, "bulk_calls": 5, "break_even": 1.1}
 REGISTERED = {"owner": "jo", "purpose": "reads mail", "approved_operations": ["GET *"]}
 
 # Beside the examples of the rules, which mostly name tokens: the same planted in logs that name none.
@@ -234,7 +234,7 @@ def test_a_planted_case_gets_what_is_said_of_the_provider(name, said_of):
 def test_silence_in_a_log_that_is_shown_in_part_is_no_verdict(name, said_of):
     source, said = source_of(loaders()[name]), said_of(name)
     assert "usage" not in source.carries
-    silent = [find(rule) for rule in ("PRV-1", "PRV-3", "PRV-4", "REV-6")]
+    silent = [find(rule) for rule in ("PRV-1", "PRV-2", "PRV-3", "PRV-4", "REV-6")]
     assert all(conclude(rule, source).level != "verdict" for rule in silent)
     assert [finding for rule in silent for finding in said[rule.id] if finding["verdict"] == "violation"] == []
 

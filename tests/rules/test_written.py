@@ -9,7 +9,7 @@ from grantlens.rules import registry, text
 from grantlens.rules.written import defaults, translated, written_out
 
 SINCE, UNTIL = datetime(2026, 7, 3, tzinfo=UTC), datetime(2026, 7, 18, 12, tzinfo=UTC)
-CHOSEN = {"dormant_days": 3}
+CHOSEN = {"dormant_days": 3, "quiet_days": 3, "least_days": 1}
 
 ISSUED = {"log": "issuance", "issued_at": "2026-07-04T09:00:00Z", "kind": "credential", "outcome": "success"}
 OF_PROVIDERS = (

@@ -16,6 +16,7 @@ KEYS = {
     "OOS-4": ("client_id", "subject_id", "grant_id"),
     "OOS-12": ("client_id", "subject_id", "grant_id", "operation"),
     "PRV-1": ("client_id", "subject_id", "grant_id", "scope"),
+    "PRV-2": ("client_id", "subject_id", "grant_id", "scope"),
     "PRV-3": ("client_id", "subject_id", "grant_id"),
     "PRV-4": ("client_id", "subject_id", "grant_id", "scope"),
     "REV-1": ("revocation_event", "token_id", "resource_server"),

@@ -1,4 +1,4 @@
-"""Incidents about what nobody needs: PRV-1, PRV-3, PRV-4, and what cannot be known."""
+"""Incidents about what nobody needs, or needs no more: PRV-1 to PRV-4, and what cannot be known."""
 
 from datetime import timedelta
 
@@ -123,6 +123,33 @@ def zombie(world: World) -> None:
     incident.facts = {"last_use": iso(last), "silent_days": round((world.end - last).total_seconds() / 86400, 1)}
 
 
+def went_quiet(world: World) -> None:
+    """Tell the story: a part of the work is over, and its scope is still held."""
+    world.truth.begin(
+        "went_quiet",
+        "A scope that is needed no more",
+        "thank-you-notes reads mail and sends every few days, until its sending ends in summer. It reads on to this day, "
+        "and still holds mail.send.",
+    )
+    send = operation(MAIL, "POST /v1/users/{user}/send")
+    read = operation(MAIL, "GET /v1/users/{user}/messages")
+    connection = opened(
+        world,
+        "thank-you-notes",
+        "Thank-you Notes",
+        "integration",
+        MAIL,
+        ("mail.read", "mail.send", "offline_access"),
+        17,
+        ops=[send, read],
+    )
+    over = world.day(0.35, 12, 0)
+    work(connection, over, every_h=90)
+    connection.ops = (read,)
+    connection.live(over, world.end, 160, 2)
+    world.truth.expect("PRV-2", "violation", **key(connection), scope="mail.send")
+
+
 def hidden_payroll(world: World) -> None:
     """Tell the story: a scope whose server sends no log."""
     world.truth.begin(
@@ -159,4 +186,4 @@ def pair_only(world: World) -> None:
     world.truth.forbid("INT-1", "the pair finds its grant", **key(connection))
 
 
-ALL = (unused_scope, too_young, broad_but_read, zombie, hidden_payroll, pair_only)
+ALL = (unused_scope, too_young, broad_but_read, zombie, went_quiet, hidden_payroll, pair_only)

@@ -1,0 +1,78 @@
+"""PRV-2 beside plain Python: who used a scope on which days, and how that compares with the silence since."""
+
+import math
+import random
+from itertools import pairwise
+
+import pytest
+
+from grantlens import detect
+from grantlens.rules.example import consent, logs_from_to, moment, token, use
+
+SCOPES = ["mail.read", "files.read"]
+END = "30 12:00"
+QUIET = 6
+
+
+def of_person(name, days):
+    """Write a month in which a person's app reads mail each day, and files on some days, at nine."""
+    who = {"subject_id": name}
+    return [
+        consent("01 08:00", SCOPES, f"g-{name}", **who),
+        token("01 08:01", f"t-{name}", SCOPES, grant_id=f"g-{name}", **who),
+        *(use(f"{day:02} 08:30", "GET /v1/messages/7", f"t-{name}", **who) for day in range(1, 31)),
+        *(
+            use(f"{day:02} {hour}:00", "GET /v1/files/7", f"t-{name}", "files.example", **who)
+            for day in days
+            for hour in ("09", "10")
+        ),
+    ]
+
+
+def judged(days, times=2, least=3):
+    """Return the verdict, None where nothing is to be said."""
+    silent = (30 + 12 / 24) - (days[-1] + 10 / 24)
+    gaps = sorted(later - day for day, later in pairwise(days))
+    worked_on = (30 + 8.5 / 24) - (days[-1] + 10 / 24)
+    if silent < QUIET or worked_on < QUIET:
+        return None
+    if len(days) < least:
+        return "indeterminate"
+    return "violation" if silent > times * gaps[math.ceil(0.95 * len(gaps)) - 1] else None
+
+
+@pytest.fixture
+def told(desk):
+    """Return a function that gives the verdict on the reading of files by each person."""
+
+    def ask(people, **more):
+        records = [record for name, days in people.items() for record in of_person(name, days)]
+        numbered = [{**record, "event_id": f"e{number}"} for number, record in enumerate(records)]
+        with desk.store(desk.write("log.ndjson", [*numbered, *logs_from_to("01 08:00", "30 23:00")])) as store:
+            (found,) = detect.run(store, ["PRV-2"], until=moment(END), parameters={"quiet_days": QUIET, **more})
+        said = {row["subject_id"]: row for row in found.to_dicts()}
+        assert all(row["scopes"] == ["files.read"] for row in said.values())
+        return {name: said[name]["verdict"] if name in said else None for name in people}, said
+
+    return ask
+
+
+def test_the_silence_is_held_against_the_days_of_use(told):
+    rng = random.Random(7)
+    people = {f"p{number}": sorted(rng.sample(range(1, 30), rng.randint(1, 8))) for number in range(60)}
+    expected = {name: judged(days) for name, days in people.items()}
+    assert set(expected.values()) == {None, "indeterminate", "violation"}
+    verdicts, said = told(people)
+    assert verdicts == expected
+    assert {name: row["detail"]["days_of_use"] for name, row in said.items()} == {
+        name: len(people[name]) for name in said
+    }
+    assert {name: row["detail"]["uses"] for name, row in said.items()} == {name: 2 * len(people[name]) for name in said}
+    assert told(people, gaps=4, least_days=2)[0] == {name: judged(days, 4, 2) for name, days in people.items()}
+
+
+def test_the_silence_is_longer_than_twice_the_usual_gap(told):
+    assert told({"18 days, now 19": [1, 2, 11], "20 days, now 18": [1, 2, 12]})[0] == {
+        "18 days, now 19": "violation",
+        "20 days, now 18": None,
+    }
