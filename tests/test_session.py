@@ -51,7 +51,7 @@ def test_session_runs_as_printed(tmp_path, samples, monkeypatch):
     names: dict = {}
     exec(compile(printed_session(), "README.md", "exec"), names)
     store = names["store"]
-    assert {row["source"] for row in store.coverage().to_pylist()} >= {"microsoft_entra", "okta", "native"}
+    assert {row["source"] for row in store.coverage()} >= {"microsoft_entra", "okta", "native"}
     assert len(names["idle"]) > 0
     assert any(finding["client_id"] == "mail-copilot" for rule in names["lag"].rules for finding in rule)
     verdicts = {

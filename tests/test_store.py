@@ -134,7 +134,7 @@ def test_an_empty_store_says_what_to_do():
     with Store(":memory:") as store:
         assert "store.load(" in store._repr_html_()
         assert repr(store) == "Store(':memory:'): 0 files, 0 records"
-        assert store.coverage().num_rows == 0
+        assert len(store.coverage()) == 0
 
 
 def test_one_is_singular(tmp_path):

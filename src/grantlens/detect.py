@@ -14,6 +14,7 @@ from grantlens.findings import Backtest, Findings, RevocationLag, SmallestScopes
 from grantlens.findings.frame import gather
 from grantlens.findings.intervals import NEEDS, calls_after, intervals
 from grantlens.findings.pointers import relations_of
+from grantlens.framed import Rows
 from grantlens.handwritten import nearest
 from grantlens.rules import find, registry
 from grantlens.rules.evidence import Way
@@ -236,7 +237,7 @@ def revocation_lag(store: Store | View, **parameters: Any) -> RevocationLag:
     with relations.worked_out(engine, (*relations_of(family), *NEEDS), shared):
         found = tuple(_found(seen, family, shared, given))
         table, sql = intervals(engine, shared)
-        calls = calls_after(engine, shared)
+        calls = Rows("Calls after a revocation", calls_after(engine, shared))
     return RevocationLag(seen.window, seen.now, table, calls, found, sql)
 
 

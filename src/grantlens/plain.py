@@ -69,8 +69,8 @@ def table_of(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     return read_json(io.BytesIO(text.encode()), parse_options=known)
 
 
-def first_rows(table: pa.Table, names: Sequence[str] | None = None) -> str:
-    """Return the first rows, of all columns or of these, as HTML."""
+def first_rows(table: pa.Table, names: Sequence[str] = ()) -> str:
+    """Return the first rows, of these columns or of all, as HTML."""
     names = names or table.column_names
     rows = plain_rows(table.select(list(names)).slice(0, SHOWN))
     return grid(names, (row.values() for row in rows), of=table.num_rows)

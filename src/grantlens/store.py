@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import GrantlensError, StoreError
+from grantlens.framed import Rows
 from grantlens.ingest import LoadReport, load_files
 from grantlens.ingest.card import coverage_card
 from grantlens.ingest.declared import note_undeclared, undeclared
@@ -144,20 +145,21 @@ class Store:
         """Run a query, `$name` bound to the keyword, and return an Arrow table."""
         return self.engine.arrow(sql, parameters)
 
-    def coverage(self) -> pa.Table:
+    def coverage(self) -> Rows:
         """Return the stretches of time for which each log is there."""
-        return self.engine.arrow("SELECT * FROM coverage ORDER BY source, tenant, log, covered_from")
+        stretches = self.engine.arrow("SELECT * FROM coverage ORDER BY source, tenant, log, covered_from")
+        return Rows("Coverage", stretches)
 
-    def providers(self) -> pa.Table:
+    def providers(self) -> Rows:
         """Return what became of the records of each loader, and the share of its usage that an issuance stands behind.
 
         Examples
         --------
         >>> with Store(":memory:") as store:
-        ...     store.providers().num_rows
-        0
+        ...     store.providers()
+        Providers: 0 rows
         """
-        return providers(self.engine)
+        return Rows("Providers", providers(self.engine))
 
     def verify(self) -> list[str]:
         """Return one sentence for each loaded file that is gone or was changed, or whose rows are not all in the store.

@@ -10,12 +10,15 @@ ANSWERS = {
     "findings": lambda scene: scene.found["REV-1"],
     "tally": lambda scene: scene.found["REV-1"].by("client_id"),
     "lag": lambda scene: scene.lag,
+    "calls": lambda scene: scene.lag.calls,
     "curve": lambda scene: scene.lag.curve(),
     "acceptance": lambda scene: scene.lag.acceptance(),
     "backtest": lambda scene: gl.detect.backtest(scene.store, "2026-07-10"),
     "smallest": lambda scene: gl.detect.smallest_scopes(scene.store),
     "advice": lambda scene: scene.found["PRV-1"].recommend(),
     "grants": lambda scene: gl.grants(scene.store),
+    "coverage": lambda scene: scene.store.coverage(),
+    "providers": lambda scene: scene.store.providers(),
     "timeline": lambda scene: gl.Case(scene.store, token="t1").timeline(),
 }
 
@@ -27,3 +30,15 @@ def test_rows_are_what_json_can_hold(scene, name):
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
     assert [[*row] for row in answer] == [[*row] for row in rows] == [answer.table.column_names] * len(answer)
     assert rows or name == "backtest"
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_notebook_shows_a_title(scene, name):
+    answer = ANSWERS[name](scene)
+    assert "pyarrow" not in repr(answer)
+    assert answer._repr_html_().startswith(("<p>", "<div><p>"))
+
+
+def test_one_is_singular(scene):
+    assert repr(scene.lag.calls) == "Calls after a revocation: 2 rows"
+    assert repr(scene.store.providers()) == "Providers: 1 row"

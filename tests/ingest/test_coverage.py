@@ -60,7 +60,7 @@ def load(tmp_path):
 
 
 def stretches(store, log="usage", tenant=None):
-    rows = store.coverage().to_pylist()
+    rows = list(store.coverage())
     return [
         (row["covered_from"], row["covered_until"], row["is_gap"], row["records"])
         for row in rows
@@ -119,7 +119,7 @@ def test_the_oracle_meets_gaps_and_none():
 @pytest.mark.parametrize(("records", "note"), [(999, "under 1,000 records: no gap can be told"), (1000, None)])
 def test_a_stream_in_which_no_gap_can_be_told_says_so(load, records, note):
     store = load([call(60.0 * number) for number in range(records)])
-    assert [row["note"] for row in store.coverage().to_pylist() if row["log"] == "usage"] == [note]
+    assert [row["note"] for row in store.coverage() if row["log"] == "usage"] == [note]
 
 
 def test_an_hour_is_no_gap_and_more_is(load):
@@ -159,10 +159,10 @@ def test_another_file_widens_only_what_it_holds(load):
 
 def test_loading_again_changes_nothing(load, tmp_path):
     store = load([call(0), call(60), issue(0), end(90)])
-    before = store.coverage().to_pylist()
+    before = list(store.coverage())
     again = next(tmp_path.iterdir())
     store.load(again)
-    assert store.coverage().to_pylist() == before
+    assert list(store.coverage()) == before
 
 
 @pytest.mark.parametrize(("seconds", "grid"), [((0, 60, 61), 1.0), ((0, 60, 61.5), 0.0), ((0.000001,), 0.0)])
@@ -244,7 +244,7 @@ def declaring(*carries, **more):
 
 
 def other_stretches(store, log):
-    rows = [row for row in store.coverage().to_pylist() if row["log"] == log and row["source"] == "other"]
+    rows = [row for row in store.coverage() if row["log"] == log and row["source"] == "other"]
     return [(row["covered_from"], row["covered_until"], row["in_part"], row["records"]) for row in rows]
 
 

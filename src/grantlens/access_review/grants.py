@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens import relations
 from grantlens.access_review.ask import ask
 from grantlens.detect import view_asked
-from grantlens.findings.framed import Framed
-from grantlens.plain import first_rows
-from grantlens.visible import markup
+from grantlens.framed import Framed
 from grantlens.window import Window
 
 if TYPE_CHECKING:
@@ -170,12 +168,6 @@ USES = {
 }
 """What `use` of a grant says."""
 
-_SHOWN = (
-    *("client_id", "subject_id", "owner", "scopes", "state", "opened_at", "ended_at", "use", "calls", "last_used_at"),
-    "watched",
-)
-"""Columns that a notebook cell shows."""
-
 
 @dataclass(frozen=True, eq=False)
 class Grants(Framed):
@@ -200,15 +192,16 @@ class Grants(Framed):
     window: Window
     now: datetime
     table: pa.Table
+    shown = (
+        *("client_id", "subject_id", "owner", "scopes", "state", "opened_at", "ended_at"),
+        *("use", "calls", "last_used_at", "watched"),
+    )
 
     def __repr__(self) -> str:
         states = Counter(self.table["state"].to_pylist())
         told = uses_told(self.table["use"].to_pylist())
         found = f"Grants alive in {self.window}: {states['live']:,} live at its end, {states['ended']:,} ended"
         return f"{found}; {told}." if told else f"{found}."
-
-    def _repr_html_(self) -> str:
-        return f"<p>{markup(repr(self))}</p>{first_rows(self.table, _SHOWN)}"
 
 
 def uses_told(uses: Iterable[str]) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from grantlens.findings.framed import Framed
-from grantlens.plain import first_rows
+from grantlens.framed import Framed
 from grantlens.visible import visible
 from grantlens.window import Window
 
@@ -119,6 +118,7 @@ class Timeline(Framed):
     about: str
     window: Window
     table: pa.Table
+    shown = ("lane", "start", "end", "label", "state", "count", "file", "line")
 
     def chart(self) -> Chart:
         """Draw the four lanes over time."""
@@ -127,10 +127,7 @@ class Timeline(Framed):
         return timeline(self.table, case=self.about)
 
     def __repr__(self) -> str:
-        return f"Timeline of {visible(self.about)}, {self.window}: {len(self)} rows"
-
-    def _repr_html_(self) -> str:
-        return first_rows(self.table, ("lane", "start", "end", "label", "state", "count", "file", "line"))
+        return f"Timeline of {visible(self.about)}, {self.window}: {self._size()}"
 
 
 def read_timeline(engine: Engine, about: Asked, window: Window, values: Mapping[str, Any]) -> Timeline:

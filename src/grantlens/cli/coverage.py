@@ -11,7 +11,6 @@ from grantlens.cli.opening import existing
 from grantlens.cli.output import write_json, write_table
 from grantlens.cli.parameters import AsJson
 from grantlens.errors import GrantlensError
-from grantlens.plain import plain_rows
 from grantlens.report.formats import share
 
 EXAMPLES = """Examples:
@@ -54,8 +53,7 @@ def coverage(
     if explain:
         return _explained(store, json)
     with existing(store) as opened:
-        providers = opened.providers().to_pylist()
-        stretches = plain_rows(opened.coverage())
+        providers, stretches = list(opened.providers()), list(opened.coverage())
         aside = [
             {"what": what, "loader": loader, "reason": reason, "records": records}
             for what in ("ignored", "rejected")

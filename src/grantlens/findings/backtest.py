@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from grantlens.findings.framed import Framed
 from grantlens.findings.privileges import UnusedPrivileges, calls_unknown
-from grantlens.plain import first_rows, table_of
-from grantlens.visible import markup
+from grantlens.framed import Framed
+from grantlens.plain import table_of
 from grantlens.window import Window
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ class Backtest(Framed):
     learned: Window
     tried: Window
     table: pa.Table
+    shown = ("client_id", "grant_id", "scope", "action", "p_needed", "outcome", "uses", "calls", "reason")
 
     @classmethod
     def of(cls, advice: UnusedPrivileges, after: UnusedPrivileges) -> Backtest:
@@ -87,11 +87,7 @@ class Backtest(Framed):
             f"{removed['expected']:.1f} were expected to be needed."
         )
 
-    def _repr_html_(self) -> str:
-        return f"<p>{markup(repr(self))}</p>{first_rows(self.table, _SHOWN)}"
 
-
-_SHOWN = ("client_id", "grant_id", "scope", "action", "p_needed", "outcome", "uses", "calls", "reason")
 _NAMES = ("source", "client_id", "subject_id", "grant_id", "scope")
 
 

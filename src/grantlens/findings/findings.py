@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import RuleError
-from grantlens.findings.framed import Framed
 from grantlens.findings.records import read_records
 from grantlens.findings.tally import Tally
+from grantlens.framed import Framed
 from grantlens.plain import first_rows, plain, plain_rows
 from grantlens.rules.rule import VERDICTS, Rule
 from grantlens.visible import markup

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from grantlens.findings.findings import Findings
-from grantlens.findings.framed import Framed
 from grantlens.findings.intervals import by_minute
+from grantlens.framed import Framed, Rows
 from grantlens.plain import first_rows, table_of
 from grantlens.visible import markup, visible
 from grantlens.window import Window
@@ -50,7 +50,7 @@ class RevocationLag(Framed):
     window: Window
     now: datetime
     table: pa.Table
-    calls: pa.Table
+    calls: Rows
     rules: tuple[Findings, ...]
     sql: str
     resource_server: str | None = None
@@ -66,9 +66,8 @@ class RevocationLag(Framed):
                 return rows
             return rows.filter(compute.equal(rows["resource_server"], resource_server))
 
-        return dataclasses.replace(
-            self, table=there(self.table), calls=there(self.calls), resource_server=resource_server
-        )
+        calls = dataclasses.replace(self.calls, table=there(self.calls.table))
+        return dataclasses.replace(self, table=there(self.table), calls=calls, resource_server=resource_server)
 
     def servers(self) -> list[str]:
         """Return the resource servers that occur, by name."""
@@ -102,7 +101,7 @@ class RevocationLag(Framed):
 
         See `grantlens.analysis.acceptance.acceptance_by_minute`.
         """
-        return Acceptance(table_of(by_minute(self.calls), _acceptance_schema()), self.resource_server)
+        return Acceptance(table_of(by_minute(self.calls.table), _acceptance_schema()), self.resource_server)
 
     def _bounds(self) -> tuple[list[float], list[float | None]]:
         return self.table["lag_lower_s"].to_pylist(), self.table["lag_upper_s"].to_pylist()
@@ -191,9 +190,6 @@ class Acceptance(Framed):
         from grantlens.charts.acceptance import sentence
 
         return sentence(self.table, self.resource_server)
-
-    def _repr_html_(self) -> str:
-        return f"<p>{markup(repr(self))}</p>{first_rows(self.table)}"
 
 
 def _acceptance_schema() -> pa.Schema:

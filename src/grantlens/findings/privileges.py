@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.findings import Findings
-from grantlens.findings.framed import Framed
+from grantlens.framed import Framed
 from grantlens.plain import table_of
 from grantlens.visible import grid
 

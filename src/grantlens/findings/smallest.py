@@ -9,9 +9,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from grantlens.analysis.cover import Cover, scope_cost, smallest
-from grantlens.findings.framed import Framed
-from grantlens.plain import first_rows, table_of
-from grantlens.visible import markup
+from grantlens.framed import Framed
+from grantlens.plain import table_of
 from grantlens.window import Window
 
 if TYPE_CHECKING:
@@ -157,6 +156,10 @@ class SmallestScopes(Framed):
     window: Window
     table: pa.Table
     left_out: int
+    shown = (
+        *("client_id", "held", "enough", "opens_held", "opens_enough"),
+        *("calls", "calls_unknown", "calls_beyond", "watched"),
+    )
 
     def __repr__(self) -> str:
         rows = self.table.select(["held", "enough", "not_judged", "opens_held", "opens_enough"]).to_pylist()
@@ -166,22 +169,6 @@ class SmallestScopes(Framed):
             held, enough = (sum(row[name] for row in smaller) for name in ("opens_held", "opens_enough"))
             said += f"; what they held opens {held:,} operations, {enough:,} would have been enough"
         return f"{said}." + (f" Of {self.left_out:,} more no call could be judged." if self.left_out else "")
-
-    def _repr_html_(self) -> str:
-        return f"<p>{markup(repr(self))}</p>{first_rows(self.table, _SHOWN)}"
-
-
-_SHOWN = (
-    "client_id",
-    "held",
-    "enough",
-    "opens_held",
-    "opens_enough",
-    "calls",
-    "calls_unknown",
-    "calls_beyond",
-    "watched",
-)
 
 
 def smallest_scopes(engine: Engine, window: Window) -> SmallestScopes:

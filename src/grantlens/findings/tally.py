@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grantlens.errors import RuleError
-from grantlens.findings.framed import Framed
-from grantlens.plain import first_rows
+from grantlens.framed import Framed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +61,4 @@ class Tally(Framed):
         return tally(self.table, by=self.column, value="findings", what=self.what)
 
     def __repr__(self) -> str:
-        return f"{self.what} by {self.column}: {len(self)} rows"
-
-    def _repr_html_(self) -> str:
-        return first_rows(self.table)
+        return f"{self.what} by {self.column}: {self._size()}"

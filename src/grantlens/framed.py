@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from grantlens.plain import plain, plain_rows
+from grantlens.plain import first_rows, plain, plain_rows
+from grantlens.visible import markup
 
 if TYPE_CHECKING:
     import pandas
@@ -17,6 +19,8 @@ class Framed:
     """An answer whose rows are its `table`: any library that takes Arrow takes it as it is."""
 
     table: pa.Table
+    shown: ClassVar[Sequence[str]] = ()
+    """Columns that a notebook cell shows; all of them if empty."""
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return the rows as JSON-ready dictionaries; times are text in UTC, ending in Z."""
@@ -44,3 +48,28 @@ class Framed:
 
     def __len__(self) -> int:
         return self.table.num_rows
+
+    def _size(self) -> str:
+        return f"{len(self):,} row{'s' * (len(self) != 1)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{markup(repr(self))}</p>{first_rows(self.table, self.shown)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Rows(Framed):
+    """Rows that answer without mathematics or a chart.
+
+    Parameters
+    ----------
+    what
+        What the rows are, for their title.
+    table
+        The rows.
+    """
+
+    what: str
+    table: pa.Table
+
+    def __repr__(self) -> str:
+        return f"{self.what}: {self._size()}"
