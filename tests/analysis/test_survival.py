@@ -102,7 +102,7 @@ def test_bad_input_is_refused():
 def test_no_intervals_no_bounds():
     assert quantile_bounds([], []) == ()
     assert bootstrap([], []) == ()
-    assert estimate([], []).sentence() == "No revocation with an attempt or a token at risk in this window."
+    assert estimate([], []).sentence() == "No revocation in this window can be timed."
 
 
 # The simulated table of the rules: truth p50 / p90, NPMLE close to it, free bounds around it, midpoints far off.
@@ -239,18 +239,20 @@ def test_below_twenty_revocations_only_bounds():
 def test_sentence_says_everything_once():
     _, lower, upper = simulate(400, 60, 700, seed=1)
     text = estimate(lower, upper, resamples=20).sentence(0.95)
-    for part in ("p95", "NPMLE; bootstrap 95 %", "assumption-free [", "n=400", "right-", "left-censored"):
-        assert part in text
+    for part in (
+        "95 % had ended after at least ",
+        "; most likely between ",
+        " (with sampling error between ",
+        "Of 400 cases (400 rev",
+    ):
+        assert text.count(part) == 1
 
 
 def test_sentence_rounds_nothing_to_all():
-    assert (
-        "n=250 from 250 revocations, 249 right-, 1 left-censored" in estimate([0] * 250, [None] * 249 + [5]).sentence()
-    )
-    assert (
-        "3 right- (2 without a call), 0 left-"
-        in estimate([0] * 3, [None] * 3, censored=["untried", "right", "untried"]).sentence()
-    )
+    told = estimate([0] * 250, [None] * 249 + [5]).sentence()
+    assert "249 have no refusal after the last success, 1 was refused with no success after the revocation" in told
+    told = estimate([0] * 3, [None] * 3, censored=["untried", "right", "untried"]).sentence()
+    assert "3 have no refusal after the last success (2 of these with no call afterwards), 0 were refused" in told
 
 
 def test_curve_bounds_hold_npmle_and_fall():

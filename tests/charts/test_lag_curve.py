@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from grantlens.analysis.survival import curve, quantile_bounds
-from grantlens.charts.duration import duration
 from grantlens.charts.lag_curve import lag_curve
+from grantlens.duration import duration
 
 
 def layers(chart):

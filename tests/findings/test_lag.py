@@ -57,7 +57,7 @@ def test_one_server(scene):
     assert "at mail.example" in scene.lag.at("mail.example").curve().chart().title
     assert "at mail.example" not in scene.lag.curve().chart().title
     assert len(scene.lag.at("files.example")) == 0
-    assert "no revocation in this window" in repr(scene.lag.at("files.example"))
+    assert "No revocation in this window can be timed." in repr(scene.lag.at("files.example"))
     assert repr(scene.lag.at("mail.example")).startswith("Revocation lag at mail.example, ")
     assert "Which tokens still worked" in scene.lag._repr_html_()
     assert "Which tokens still worked" not in scene.lag.at("mail.example")._repr_html_()

@@ -14,6 +14,7 @@ from grantlens.analysis.bounds import TAUS, QuantileBound, quantile_bounds
 from grantlens.analysis.intervals import natural_grid, read
 from grantlens.analysis.resample import Band, bootstrap
 from grantlens.analysis.turnbull import Turnbull, turnbull
+from grantlens.duration import duration
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,34 +66,36 @@ class LagEstimate:
     bands: tuple[Band, ...] | None
 
     def sentence(self, tau: float = 0.95) -> str:
-        """Return the report line for one of the quantiles that were asked for.
+        """Say what is known of one of the quantiles that were asked for, in the words of the report.
 
         Examples
         --------
-        >>> print(estimate([0, 5, 60], [5, 60, None]).sentence(0.5))  # doctest: +NORMALIZE_WHITESPACE
-        p50: assumption-free [5 s, 60 s];
-        n=3 from 3 revocations, 1 right-, 1 left-censored; anchor: acknowledgement
+        >>> print(estimate([0, 5, 60], [5, 60, None]).sentence(0.5))
+        50 % had ended after at least 5 s and at most 60 s.
+        Of 3 cases (3 revocations) 1 has no refusal after the last success,
+        1 was refused with no success after the revocation. Times are counted from the acknowledgement.
         """
         if not self.n:
-            return "No revocation with an attempt or a token at risk in this window."
+            return "No revocation in this window can be timed."
         spot = [bound.tau for bound in self.bounds].index(tau)
         bound = self.bounds[spot]
-        free = f"assumption-free [{_seconds(bound.lower)}, {_seconds(bound.upper)}]"
+        said = f"{tau * 100:g} % had ended after at least {duration(bound.lower)}"
+        said += " (no upper bound)" if bound.upper is None else f" and at most {duration(bound.upper)}"
+        if self.npmle is not None and self.bands is not None:
+            said += f"; most likely {_range(*self.npmle[spot][1:])}"
+            band = self.bands[spot]
+            said += f" (with sampling error {_range(band.lower, band.upper)})"
         # Counts, not shares: 249 of 250 is not all.
         right, left, untried = (
             round(share * self.n) for share in (self.right_share, self.left_share, self.untried_share)
         )
-        tail = (
-            f"n={self.n} from {self.events} revocation{'s' * (self.events != 1)}, {right} right-"
-            f"{f' ({untried} without a call)' * bool(untried)}, {left} left-censored; anchor: acknowledgement"
+        return (
+            f"{said}. Of {_plural(self.n, 'case')} ({_plural(self.events, 'revocation')}) "
+            f"{right:,} {'has' if right == 1 else 'have'} no refusal after the last success"
+            f"{f' ({untried:,} of these with no call afterwards)' * bool(untried)}, "
+            f"{left:,} {'was' if left == 1 else 'were'} refused with no success after the revocation. "
+            "Times are counted from the acknowledgement."
         )
-        if self.npmle is None or self.bands is None:
-            return f"p{tau * 100:g}: {free}; {tail}"
-        _, a, b = self.npmle[spot]
-        band = self.bands[spot]
-        point = f"> {_seconds(a)}" if b is None else f"= ({_seconds(a)}, {_seconds(b)}]"
-        spread = f"NPMLE; bootstrap 95 % {_seconds(band.lower)} to {_seconds(band.upper)}"
-        return f"p{tau * 100:g} {point} ({spread}); {free}; {tail}"
 
 
 def estimate(
@@ -209,5 +212,11 @@ def _tried(low: np.ndarray, high: np.ndarray, cluster: Sequence[object] | None) 
     return len({key for key, told in zip(cluster, tells, strict=True) if told})
 
 
-def _seconds(value: float | None) -> str:
-    return "not bounded" if value is None else f"{value:,.3f}".rstrip("0").rstrip(".") + " s"
+def _range(lower: float | None, upper: float | None) -> str:
+    if lower is None:
+        return "not bounded"
+    return f"more than {duration(lower)}" if upper is None else f"between {duration(lower)} and {duration(upper)}"
+
+
+def _plural(count: int, one: str) -> str:
+    return f"{count:,} {one}{'s' * (count != 1)}"

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.charts.axis import shares_axis
 from grantlens.charts.chart import WIDTH, Chart, blank, finish
-from grantlens.charts.duration import LOG_LABELS, LOG_TICKS, duration
 from grantlens.charts.label import clean, percent, short
 from grantlens.charts.rows import rows
 from grantlens.charts.theme import FAINT, PALETTE, SOFT
+from grantlens.duration import duration
 
 if TYPE_CHECKING:
     import altair as alt
@@ -25,6 +25,28 @@ BANDS = (
 )
 """Classes of enforcement, each up to so many seconds: 5 s, 60 s, 15 min (continuous access evaluation), and 90 min,
 the life of an access token."""
+
+LOG_TICKS = (1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1, 1, 10, 60, 900, 3600, 21600, 86400, 604800, 2592000, 31536000)
+"""Where a logarithmic time axis has its ticks, in seconds."""
+
+LOG_LABELS = (
+    "1 µs",
+    "10 µs",
+    "0.1 ms",
+    "1 ms",
+    "10 ms",
+    "0.1 s",
+    "1 s",
+    "10 s",
+    "1 min",
+    "15 min",
+    "1 h",
+    "6 h",
+    "1 d",
+    "7 d",
+    "30 d",
+    "1 y",
+)
 
 
 @dataclass(frozen=True)

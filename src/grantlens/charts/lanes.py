@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from grantlens.charts.duration import duration
 from grantlens.charts.theme import WORDS
+from grantlens.duration import duration
 
 LANES = ("granted", "issued", "used", "revoked")
 STATES = ("violation", "indeterminate", "denied", "normal")

@@ -6,12 +6,12 @@ from collections import Counter
 from typing import Any
 
 from grantlens.charts.chart import Chart, blank, finish
-from grantlens.charts.duration import duration
 from grantlens.charts.label import clean, count, short, wrap
 from grantlens.charts.lanes import LANES, STATE_WORDS, STATES, Lane, Span, clip, lay
 from grantlens.charts.moments import milliseconds, written
 from grantlens.charts.rows import Row, number, rows
 from grantlens.charts.timeline_panel import panel
+from grantlens.duration import duration
 
 CLOSE = 0.06
 """Uses after the revocation that fill less than this share of the axis get a panel of their own."""

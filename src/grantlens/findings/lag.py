@@ -111,8 +111,7 @@ class RevocationLag(Framed):
 
     def __repr__(self) -> str:
         at = "" if self.resource_server is None else f" at {visible(self.resource_server)}"
-        told = self.estimate().sentence() if len(self) else "no revocation in this window"
-        return f"Revocation lag{at}, {self.window}: {told}"
+        return f"Revocation lag{at}, {self.window}: {self.estimate().sentence()}"
 
     def _repr_html_(self) -> str:
         # The findings are those of all servers.

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from grantlens.charts.duration import duration
+from grantlens.duration import duration
 from grantlens.report import formats, labels
 from grantlens.visible import visible
 

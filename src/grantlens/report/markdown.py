@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grantlens.charts.duration import duration
+from grantlens.duration import duration
 from grantlens.report import change, outline
 from grantlens.report.formats import chance, day, number, plural, share, when
 from grantlens.report.markdown_text import code, plain, table

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from grantlens.charts.duration import duration
+from grantlens.duration import duration
 from grantlens.report.formats import chance, day
 from grantlens.report.labels import explained
 from grantlens.rules.rule import SEVERITIES, VERDICTS

@@ -4,28 +4,6 @@ from __future__ import annotations
 
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
-LOG_TICKS = (1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1, 1, 10, 60, 900, 3600, 21600, 86400, 604800, 2592000, 31536000)
-"""Where a logarithmic time axis has its ticks, in seconds."""
-
-LOG_LABELS = (
-    "1 µs",
-    "10 µs",
-    "0.1 ms",
-    "1 ms",
-    "10 ms",
-    "0.1 s",
-    "1 s",
-    "10 s",
-    "1 min",
-    "15 min",
-    "1 h",
-    "6 h",
-    "1 d",
-    "7 d",
-    "30 d",
-    "1 y",
-)
-
 
 def duration(seconds: float | None) -> str:
     """Return a duration in the unit a person would choose.
