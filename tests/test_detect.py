@@ -51,12 +51,18 @@ def empty(loaded):
 
 @pytest.mark.parametrize(
     ("wrong", "near"),
-    [("REV-11", "REV-1"), ("OOS1", "OOS-1"), ("rev_4", "REV-4"), ("PRV-33", "PRV-3")],
+    [
+        ("REV-11", "REV-1"),
+        ("OOS1", "OOS-1"),
+        ("rev_4", "REV-4"),
+        ("PRV-33", "PRV-3"),
+        ("never_efective", "never_effective"),
+    ],
 )
 def test_an_unknown_rule_names_the_nearest(empty, wrong, near):
     with pytest.raises(RuleError, match=f"no rule '{wrong}'") as raised:
         detect.run(empty, [wrong])
-    assert f"Did you mean {near}" in raised.value.remedy
+    assert f"Did you mean {near!r}?" in raised.value.remedy
 
 
 def test_a_rule_unlike_any_lists_them_all(empty):

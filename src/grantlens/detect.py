@@ -15,7 +15,7 @@ from grantlens.findings.frame import gather
 from grantlens.findings.intervals import NEEDS, calls_after, intervals
 from grantlens.findings.pointers import relations_of
 from grantlens.framed import Rows
-from grantlens.handwritten import nearest
+from grantlens.handwritten import did_you_mean
 from grantlens.rules import find, registry
 from grantlens.rules.evidence import Way
 from grantlens.rules.rule import Rule
@@ -289,8 +289,7 @@ def _given(rules: Iterable[Rule], parameters: Mapping[str, Any] | None) -> dict[
     known = {name: value for rule in rules for name, value in defaults(rule).items()}
     for name, value in (parameters or {}).items():
         if name not in known:
-            near = nearest(name, known)
-            hint = f"Did you mean {near}?" if near else f"There are {', '.join(sorted(known)) or 'none'}."
+            hint = did_you_mean(name, known, f"There are {', '.join(sorted(known)) or 'none'}.")
             raise RuleError(f"None of {', '.join(rule.id for rule in rules)} has a parameter {name!r}.", hint)
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
             raise RuleError(f"Parameter {name} takes a number, not {value!r}.", f"Its default is {known[name]}.")

@@ -36,12 +36,8 @@ class Entry:
         known = tuple(known)
         for key in self.values:
             if key not in known:
-                near = nearest(str(key), known)
-                raise self.mistake(
-                    f"{key!r} is no key of {_a(self.what)}.",
-                    key,
-                    f"Did you mean {near!r}?" if near else f"Known are: {', '.join(known)}.",
-                )
+                remedy = did_you_mean(str(key), known, f"Known are: {', '.join(known)}.")
+                raise self.mistake(f"{key!r} is no key of {_a(self.what)}.", key, remedy)
 
     def lacking(self, key: str) -> GrantlensError:
         """Return the error for a key that must stand here and does not."""
@@ -58,12 +54,8 @@ class Entry:
             raise self.mistake(f"{key!r} must be a text, not {value!r}.", key)
         options = tuple(choices)
         if options and value not in options:
-            near = nearest(value, options)
-            raise self.mistake(
-                f"{key!r} cannot be {value!r}.",
-                key,
-                f"Did you mean {near!r}?" if near else f"Say one of: {', '.join(options)}.",
-            )
+            remedy = did_you_mean(value, options, f"Say one of: {', '.join(options)}.")
+            raise self.mistake(f"{key!r} cannot be {value!r}.", key, remedy)
         return value
 
     def texts(self, key: str) -> list[str] | None:
@@ -103,15 +95,28 @@ def _a(what: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is nearest to a mistyped one.
+    """Return the known word that is nearest to a mistyped one, whatever the case of either.
 
     Examples
     --------
-    >>> nearest("ownr", ["owner", "purpose"])
-    'owner'
+    >>> nearest("europe/Berln", ["Europe/Berlin", "Europe/Paris"])
+    'Europe/Berlin'
     """
-    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
+    spelled = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(word.lower(), spelled, n=1)
+    return spelled[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
+    """Return the remedy for a mistyped word: the nearest known one or, where none is near, `otherwise`.
+
+    Examples
+    --------
+    >>> did_you_mean("ownr", ["owner", "purpose"], "Leave it out.")
+    "Did you mean 'owner'?"
+    """
+    near = nearest(word, known)
+    return f"Did you mean {near!r}?" if near else otherwise
 
 
 def read_text(path: Path, error: type[GrantlensError]) -> str:

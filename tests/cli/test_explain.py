@@ -226,7 +226,7 @@ def test_an_empty_file_is_no_riddle(run, write):
     ("arguments", "says"),
     [
         (("--explain", "gat.ndjson"), "gat.ndjson does not exist. Did you mean gate.ndjson?"),
-        (("--explain", "gate.ndjson", "--loader", "okto"), "Did you mean okta?"),
+        (("--explain", "gate.ndjson", "--loader", "okto"), "Did you mean 'okta'?"),
         (("--explain", "gate.ndjson", "--mapping", "gate.tml"), "gate.tml does not exist. Did you mean gate.toml?"),
         (("--explain", "gate.ndjson", "--mapping", "gate.toml"), "gate.toml line 1: 'nam' is no key"),
         (("acme.duckdb", "gate.ndjson", "--mapping", "gate.toml", "--loader", "okta"), "both say how to read"),

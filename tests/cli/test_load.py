@@ -77,7 +77,7 @@ def test_a_file_that_was_read_by_another_loader_says_how_to_correct_it(run, stor
     assert batch["note"] == f"already loaded as {log}: nothing was changed"
     ran = run("load", store_path, log, "--loader", "octa")
     assert ran.code == 2
-    assert "There is no loader 'octa'. Did you mean okta?" in ran.err
+    assert "There is no loader 'octa'. Did you mean 'okta'?" in ran.err
     (batch,) = json.loads(run("load", store_path.with_name("new.duckdb"), log, "--json").out)["batches"]
     assert (batch["loader"], batch["usage"]) == ("native", 2)
 

@@ -131,7 +131,7 @@ def test_a_loader_that_does_not_exist_is_named_with_the_nearest(tmp_path):
     with Store(":memory:") as store:
         with pytest.raises(LoadError, match="no loader 'nativ'") as caught:
             load_file(store.engine, path, "nativ")
-        assert caught.value.remedy == "Did you mean native?"
+        assert caught.value.remedy == "Did you mean 'native'?"
 
 
 def test_globs_and_folders_are_read_in_order_and_once(tmp_path):

@@ -65,7 +65,7 @@ def test_a_setting_that_is_needed_is_asked_for(log):
 def test_a_time_zone_that_does_not_exist_names_the_nearest(log):
     with Store(":memory:") as store, pytest.raises(LoadError, match="no time zone") as error:
         store.load(log, loader=ZONED, settings=Settings(time_zone="Europe/Berlim"))
-    assert error.value.remedy == "Did you mean Europe/Berlin?"
+    assert error.value.remedy == "Did you mean 'Europe/Berlin'?"
 
 
 def test_text_that_no_loader_knows_is_no_log(log):

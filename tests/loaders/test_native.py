@@ -125,7 +125,7 @@ def test_a_column_unknown_in_the_whole_file_refuses_the_file(tmp_path):
     store, report = load(tmp_path, [record, record])
     ((_, message, remedy),) = report.failed
     assert "unknown column 'clientid'" in message
-    assert remedy == "Did you mean client_id?"
+    assert remedy == "Did you mean 'client_id'?"
     assert store.engine.value("SELECT count(*) FROM batch") == 0
 
 
@@ -135,7 +135,7 @@ def test_a_csv_with_an_unknown_column_is_refused(tmp_path):
     with Store(":memory:") as store:
         ((_, message, remedy),) = store.load(path).failed
         assert "client_idd" in message
-        assert "client_id?" in remedy
+        assert remedy == "Did you mean 'client_id'?"
 
 
 def test_csv_cells_of_lists_are_joined_by_semicolons(tmp_path):

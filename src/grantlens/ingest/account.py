@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.ingest.content import Content
 from grantlens.ingest.outcome import COUNTS
+from grantlens.plain import plain
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -120,18 +121,5 @@ def noting_other_loader(entry: dict[str, Any], wanted: str | None) -> dict[str, 
 def _entry(
     path: str, loader: str | None, sha256: str, counts: dict[str, int], first: Any, last: Any, note: str | None
 ) -> dict[str, Any]:
-    return {
-        "path": path,
-        "loader": loader,
-        "sha256": sha256,
-        **counts,
-        "first": _iso(first),
-        "last": _iso(last),
-        "note": note,
-    }
-
-
-def _iso(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+    entry = {"path": path, "loader": loader, "sha256": sha256, **counts, "first": first, "last": last, "note": note}
+    return plain(entry)

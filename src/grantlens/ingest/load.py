@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextlib import closing, nullcontext
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import owner_only
 from grantlens.errors import DEBUG, MISTAKE, NO_ROOM, GrantlensError, LoadError, StoreError
+from grantlens.handwritten import did_you_mean
 from grantlens.ingest.account import Account, already_loaded, noting_other_loader
 from grantlens.ingest.content import FileChanged
 from grantlens.ingest.coverage import refresh_coverage
@@ -157,11 +157,8 @@ def _unforeseen(error: Exception) -> tuple[str, str]:
 def _require_zone(engine: Engine, zone: str) -> None:
     known = [name for (name,) in engine.rows("SELECT name FROM pg_timezone_names() ORDER BY name")]
     if zone not in known:
-        near = get_close_matches(zone, known, 1)
-        raise LoadError(
-            f"There is no time zone {zone!r}.",
-            f"Did you mean {near[0]}?" if near else "Give an IANA name, such as Europe/Berlin or UTC.",
-        )
+        remedy = did_you_mean(zone, known, "Give an IANA name, such as Europe/Berlin or UTC.")
+        raise LoadError(f"There is no time zone {zone!r}.", remedy)
 
 
 def _match_new_targets(engine: Engine) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.ingest.leaves import leaves, safe
 from grantlens.schema import LOGS
 from grantlens.schema.vocabulary import ENUMS
+from grantlens.window import format_time
 
 if TYPE_CHECKING:
     from grantlens.loaders import Loader
@@ -112,7 +113,7 @@ def _moment(logged: Any, value: datetime) -> bool:
 
 def _shown(column: str, value: Any) -> str:
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return format_time(value)
     return safe(column, value)
 
 

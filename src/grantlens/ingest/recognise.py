@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from difflib import get_close_matches
 
 from grantlens.errors import LoadError
+from grantlens.handwritten import did_you_mean
 from grantlens.ingest.reading import Reading
 from grantlens.ingest.secrecy import masked
 from grantlens.loaders import Loader, Settings, loaders
@@ -59,11 +59,8 @@ def named(name: str) -> Loader:
     """
     known = loaders()
     if name not in known:
-        near = get_close_matches(name, known, 1)
-        raise LoadError(
-            f"There is no loader {name!r}.",
-            f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}.",
-        )
+        remedy = did_you_mean(name, known, f"There are: {', '.join(known)}.")
+        raise LoadError(f"There is no loader {name!r}.", remedy)
     return known[name]
 
 

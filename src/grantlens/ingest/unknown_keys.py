@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from grantlens.errors import LoadError
+from grantlens.handwritten import did_you_mean, nearest
 from grantlens.ingest.secrecy import masked
 
 if TYPE_CHECKING:
@@ -75,15 +75,10 @@ def unknown_keys(engine: Engine, loader: Loader, path: str, *, first: bool) -> p
 
 
 def _reason(key: str, known: frozenset[str]) -> str:
-    near = get_close_matches(key, sorted(known), 1, 0.5)
-    return f"{key[:60]}{UNKNOWN}" + (f", the nearest is {near[0]}" if near else "")
+    near = nearest(key, known)
+    return f"{key[:60]}{UNKNOWN}" + (f", the nearest is {near}" if near else "")
 
 
 def _refused(path: str, key: str, known: frozenset[str]) -> LoadError:
-    near = get_close_matches(key, sorted(known), 1, 0.5)
-    return LoadError(
-        f"{path}: unknown column {masked(key, 60)!r}.",
-        f"Did you mean {near[0]}?"
-        if near
-        else "Leave it out: the native format has exactly the columns of the three tables.",
-    )
+    remedy = did_you_mean(key, known, "Leave it out: the native format has exactly the columns of the three tables.")
+    return LoadError(f"{path}: unknown column {masked(key, 60)!r}.", remedy)

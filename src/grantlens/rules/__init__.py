@@ -6,6 +6,7 @@ from functools import cache
 from types import MappingProxyType
 
 from grantlens.errors import RuleError
+from grantlens.handwritten import did_you_mean
 from grantlens.rules.example import Example
 from grantlens.rules.rule import SEVERITIES, VERDICTS, Parameter, Rule
 
@@ -38,15 +39,12 @@ def find(name: str) -> Rule:
     RuleError
         If there is none; the message names the nearest.
     """
-    import difflib
-
     rules = registry()
     for rule in rules.values():
         if name.upper() == rule.id or name == rule.name:
             return rule
-    near = difflib.get_close_matches(name.upper(), list(rules), n=1, cutoff=0.4)
-    remedy = f"Did you mean {near[0]}? " if near else ""
-    raise RuleError(f"There is no rule {name!r}.", f"{remedy}The rules are {', '.join(rules)}.")
+    near = did_you_mean(name, [word for rule in rules.values() for word in (rule.id, rule.name)], "")
+    raise RuleError(f"There is no rule {name!r}.", f"{near} The rules are {', '.join(rules)}.".lstrip())
 
 
 def text(name: str, dialect: str = "duckdb") -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from zoneinfo import available_timezones
 
-from grantlens.handwritten import Document, Entry, nearest
+from grantlens.handwritten import Document, Entry, did_you_mean
 from grantlens.loaders.mapped.place import Place, place
 from grantlens.loaders.mapped.rule import UNITS, Rule, When
 from grantlens.loaders.mapped.secret import check_secrets
@@ -177,12 +177,8 @@ def meant(entry: Entry, key: str, value: Any, target: Column) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     options = ENUMS.get(target.type)
     if options and text not in options:
-        near = nearest(text, options)
-        raise entry.mistake(
-            f"{target.name} cannot be {text!r}.",
-            key,
-            f"Did you mean {near!r}?" if near else f"Say one of: {', '.join(options)}.",
-        )
+        remedy = did_you_mean(text, options, f"Say one of: {', '.join(options)}.")
+        raise entry.mistake(f"{target.name} cannot be {text!r}.", key, remedy)
     if target.type in ("SMALLINT", "BIGINT") and not re.fullmatch(r"-?\d+", text):
         raise entry.mistake(f"{target.name} holds a number, not {text!r}.", key)
     return text
@@ -265,10 +261,5 @@ def check_zone(entry: Entry, key: str, zone: str | None) -> None:
     """Refuse a time zone that does not exist."""
     known: Iterable[str] = available_timezones() - {"localtime"} if zone is not None else ()
     if zone is not None and known and zone not in known:
-        near = nearest(zone, known) or nearest(zone, {each.lower(): each for each in known})
-        proper = next((each for each in known if near and each.lower() == near.lower()), None)
-        raise entry.mistake(
-            f"there is no time zone {zone!r}.",
-            key,
-            f"Did you mean {proper!r}?" if proper else "Give an IANA name, such as Europe/Berlin.",
-        )
+        remedy = did_you_mean(zone, known, "Give an IANA name, such as Europe/Berlin.")
+        raise entry.mistake(f"there is no time zone {zone!r}.", key, remedy)

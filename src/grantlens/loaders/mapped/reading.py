@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 from grantlens.errors import LoadError
-from grantlens.handwritten import Document, Entry, nearest, read_document
+from grantlens.handwritten import Document, Entry, did_you_mean, read_document
 from grantlens.loaders.loader import STRENGTHS, Join
 from grantlens.loaders.mapped.column import COLUMNS, check_zone, column, read_place
 from grantlens.loaders.mapped.rule import ALWAYS, Condition, Ignored, Mapped, Part, Recognise, When
@@ -113,12 +113,8 @@ def _part(document: Document, log: str, entry: Entry) -> Part:
         if key in ("when", "unless"):
             continue
         if key not in known:
-            near = nearest(key, (*known, "when", "unless"))
-            raise entry.mistake(
-                f"{key!r} is no column of {log}.",
-                key,
-                f"Did you mean {near!r}?" if near else f"The columns are: {', '.join(known)}.",
-            )
+            remedy = did_you_mean(key, (*known, "when", "unless"), f"The columns are: {', '.join(known)}.")
+            raise entry.mistake(f"{key!r} is no column of {log}.", key, remedy)
         columns[key] = column(document, log, entry, known[key], conditions)
     missing = [
         each.name for each in known.values() if each.required and each.name not in columns and each.name != "event_id"
@@ -206,9 +202,5 @@ def _keys(top: Entry, key: str, text: str | None) -> tuple[str, ...]:
 
 def _choice(entry: Entry, key: str, value: str, choices: Iterable[str]) -> None:
     if value not in choices:
-        near = nearest(value, choices)
-        raise entry.mistake(
-            f"{key!r} cannot name {value!r}.",
-            key,
-            f"Did you mean {near!r}?" if near else f"There are: {', '.join(choices)}.",
-        )
+        remedy = did_you_mean(value, choices, f"There are: {', '.join(choices)}.")
+        raise entry.mistake(f"{key!r} cannot name {value!r}.", key, remedy)
