@@ -23,9 +23,9 @@ integration_user_connected, mcp_server_deleted, claude_chat_access_failed by a k
 Anthropic's API reference; ids, names, updates and calls are as a collector generated them for its tests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import moment
 
 _ACTOR = """{"type": "VARCHAR", "user_id": "VARCHAR", "email_address": "VARCHAR", "api_key_id": "VARCHAR",
@@ -48,20 +48,11 @@ _FIELDS = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_activity(record: Mapping) -> bool:
     """Tell an activity: a type, when it was created, and an actor whose type ends in `_actor`."""
-
-    def is_activity(record: Mapping) -> bool:
-        actor = record.get("actor")
-        kind = actor.get("type") if isinstance(actor, Mapping) else actor
-        return (
-            isinstance(record.get("type"), str)
-            and "created_at" in record
-            and isinstance(kind, str)
-            and "_actor" in kind
-        )
-
-    return 2 * sum(map(is_activity, sample)) > len(sample)
+    actor = record.get("actor")
+    kind = actor.get("type") if isinstance(actor, Mapping) else actor
+    return isinstance(record.get("type"), str) and "created_at" in record and isinstance(kind, str) and "_actor" in kind
 
 
 # A key that is switched off is no change of its scopes.
@@ -224,7 +215,7 @@ LOADER = Loader(
     name="anthropic_compliance",
     version=2,
     title="Anthropic Compliance API activity feed",
-    recognise=_recognise,
+    recognise=mostly(_is_activity),
     fields=_FIELDS,
     glance='{"type": "VARCHAR", "actor": "VARCHAR", "updates": "VARCHAR"}',
     carries=("issuance", "revocation"),

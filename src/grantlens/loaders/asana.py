@@ -17,9 +17,9 @@ workspace_require_app_approvals_of_type_changed. The context of API calls is tha
 (AuditLogEventContext), the other types are those of Asana's page "Audit log events".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -32,16 +32,10 @@ _FIELDS = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell an Asana event: its type, its category, and an actor that says of which type it is."""
-
-    def is_event(record: Mapping) -> bool:
-        actor = record.get("actor")
-        return (
-            {"event_type", "event_category"} <= record.keys() and isinstance(actor, Mapping) and "actor_type" in actor
-        )
-
-    return 2 * sum(map(is_event, sample)) > len(sample)
+    actor = record.get("actor")
+    return {"event_type", "event_category"} <= record.keys() and isinstance(actor, Mapping) and "actor_type" in actor
 
 
 _EVENT = f"""
@@ -130,7 +124,7 @@ LOADER = Loader(
     name="asana",
     version=2,
     title="Asana audit log",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=("issuance", "revocation"),
     steps={"event": _EVENT},

@@ -12,9 +12,9 @@ Proven on records that a collector published as tests: user_logged_in_as_user an
 and app actions are **not proven on a real record**.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -24,14 +24,10 @@ _FIELDS = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell an event of an organisation: attributes with an action, an actor and a time."""
-
-    def is_event(record: Mapping) -> bool:
-        attributes = record.get("attributes")
-        return isinstance(attributes, Mapping) and {"action", "actor", "time"} <= attributes.keys()
-
-    return 2 * sum(map(is_event, sample)) > len(sample)
+    attributes = record.get("attributes")
+    return isinstance(attributes, Mapping) and {"action", "actor", "time"} <= attributes.keys()
 
 
 _EVENT = """
@@ -107,7 +103,7 @@ LOADER = Loader(
     name="atlassian",
     version=1,
     title="Atlassian organisation audit log",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=(),
     steps={"event": _EVENT, "party": _PARTY},

@@ -24,7 +24,7 @@ What the mapping decides, and why:
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 
 _EVENT = """{
     "log_id": "VARCHAR", "_id": "VARCHAR", "date": "VARCHAR", "type": "VARCHAR", "description": "VARCHAR",
@@ -66,11 +66,6 @@ def _is_original(record: Mapping) -> bool:
     if isinstance(event, Mapping) and isinstance(event.get("original"), str):
         text = event["original"]
     return isinstance(text, str) and text.startswith("{") and '"log_id"' in text and '"date"' in text
-
-
-def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Tell Auth0's events: a type, a date and a log id, wrapped or bare."""
-    return 2 * sum(_is_event(record) or _is_original(record) for record in sample) > len(sample)
 
 
 # The shape that most files have. What does not fit is handed to `_ANY_SHAPE`.
@@ -365,7 +360,7 @@ LOADER = Loader(
     name="auth0",
     version=2,
     title="Auth0 tenant log",
-    recognise=_recognise,
+    recognise=mostly(lambda record: _is_event(record) or _is_original(record)),
     fields='"JSON"',
     dialect=_fitted,
     carries=("issuance", "revocation"),

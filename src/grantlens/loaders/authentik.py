@@ -25,9 +25,9 @@ What the mapping decides, and why:
 - authentik masks secrets. What may be a masked text instead of an object is read with care, and secrets are not read.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _MODEL = '{"pk": "VARCHAR", "name": "VARCHAR", "model_name": "VARCHAR"}'
@@ -42,15 +42,11 @@ _FIELDS = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell an authentik event: its key, action, app, context and address; or a line of the log that authentik writes."""
-
-    def is_event(record: Mapping) -> bool:
-        if isinstance(record.get("action"), str) and {"pk", "app", "context", "created"} <= record.keys():
-            return True
-        return str(record.get("logger")).startswith("authentik.") and {"event", "level", "timestamp"} <= record.keys()
-
-    return 2 * sum(map(is_event, sample)) > len(sample)
+    if isinstance(record.get("action"), str) and {"pk", "app", "context", "created"} <= record.keys():
+        return True
+    return str(record.get("logger")).startswith("authentik.") and {"event", "level", "timestamp"} <= record.keys()
 
 
 _EVENT = f"""
@@ -174,7 +170,7 @@ LOADER = Loader(
     name="authentik",
     version=2,
     title="authentik events",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=("issuance", "revocation"),
     steps={"event": _EVENT, "known": _KNOWN},

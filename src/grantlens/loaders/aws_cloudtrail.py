@@ -27,7 +27,7 @@ What the mapping decides, and why:
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 
 _EVENT = """{
     "eventID": "VARCHAR", "eventTime": "VARCHAR", "eventSource": "VARCHAR", "eventName": "VARCHAR",
@@ -68,11 +68,6 @@ def _place(record: Mapping) -> str | None:
     names = ('"userIdentity"', '"eventSource"', '"eventName"', '"eventTime"')
     found = (place for place, text in texts.items() if isinstance(text, str) and all(name in text for name in names))
     return next(found, None)
-
-
-def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Tell a CloudTrail event by who, which service, which call and when, bare or inside what a tool wrote."""
-    return 2 * sum(_is_event(record) or _place(record) is not None for record in sample) > len(sample)
 
 
 def _principal(arn: str) -> str:
@@ -321,7 +316,7 @@ LOADER = Loader(
     name="aws_cloudtrail",
     version=4,
     title="AWS CloudTrail",
-    recognise=_recognise,
+    recognise=mostly(lambda record: _is_event(record) or _place(record) is not None),
     fields=_EVENT,
     dialect=_fitted,
     # Of issuance not the keys of console sessions, nor those that another account's trail holds.

@@ -16,9 +16,9 @@ records has a time, so that one is rejected. The types are those of Box's own SD
 that of its page "Enterprise events".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -28,14 +28,10 @@ _FIELDS = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell a Box event: it calls itself an event, and its type is in capitals."""
-
-    def is_event(record: Mapping) -> bool:
-        kind = record.get("event_type")
-        return record.get("type") == "event" and isinstance(kind, str) and kind.isupper()
-
-    return 2 * sum(map(is_event, sample)) > len(sample)
+    kind = record.get("event_type")
+    return record.get("type") == "event" and isinstance(kind, str) and kind.isupper()
 
 
 _EVENT = """
@@ -133,7 +129,7 @@ LOADER = Loader(
     name="box",
     version=2,
     title="Box enterprise events",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=("issuance", "revocation"),
     steps={"event": _EVENT, "detailed": _DETAILED, "party": _PARTY},

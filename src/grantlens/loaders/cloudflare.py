@@ -22,7 +22,7 @@ What the mapping decides, and why:
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.collected import OPENED, most
+from grantlens.loaders.collected import OPENED, mostly_inside
 from grantlens.loaders.loader import Join, Loader
 
 _EVENT = """{
@@ -54,11 +54,6 @@ def _is_event(record: Mapping) -> bool:
     if not isinstance(action, Mapping) or not isinstance(actor, Mapping):
         return False
     return {"type", "result"} <= action.keys() and ("when" in record or "time" in action)
-
-
-def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Ask whether most of the records are audit events."""
-    return most(sample, _is_event)
 
 
 def _columns(e: str, *, flat: bool = False) -> str:
@@ -205,7 +200,7 @@ LOADER = Loader(
     name="cloudflare",
     version=2,
     title="Cloudflare account audit log",
-    recognise=_recognise,
+    recognise=mostly_inside(_is_event),
     fields='"JSON"',
     dialect=_fitted,
     carries=("issuance", "revocation"),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.loader import Loader
+from grantlens.loaders.loader import Loader, mostly
 
 OPENED = """CASE WHEN json_type(r, '$.json') = 'OBJECT' THEN r -> '$.json'
                  WHEN json_type(r, '$.detail') = 'OBJECT' AND json_type(r, '$."detail-type"') = 'VARCHAR' THEN r -> '$.detail'
@@ -43,9 +43,9 @@ def opened(record: Mapping) -> Mapping:
     return record
 
 
-def most(sample: Sequence[Mapping], is_event: Callable[[Mapping], bool]) -> bool:
-    """Ask whether most of the records hold an event of the kind that `is_event` knows."""
-    return 2 * sum(bool(is_event(opened(record))) for record in sample) > len(sample)
+def mostly_inside(is_event: Callable[[Mapping], object]) -> Callable[[Sequence[Mapping]], bool]:
+    """Return what tells whether most of the first records hold an event that `is_event` knows."""
+    return mostly(lambda record: is_event(opened(record)))
 
 
 def with_envelopes(loader: Loader, mark: str, spelled: str = "event") -> Loader:

@@ -19,9 +19,9 @@ What the mapping decides, and why:
   The other actions follow Databricks' reference of audit events.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.collected import most, with_envelopes
+from grantlens.loaders.collected import mostly_inside, with_envelopes
 from grantlens.loaders.loader import Join, Loader
 
 _PARAMETERS = """{
@@ -55,11 +55,6 @@ def _is_event(record: Mapping) -> bool:
     snake = {"service_name", "action_name"} <= record.keys()
     more = {"userIdentity", "requestParams", "workspaceId", "user_identity", "request_params", "workspace_id"}
     return (camel or snake) and bool(more & record.keys())
-
-
-def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Ask whether most of the records are audit events."""
-    return most(sample, _is_event)
 
 
 def _moment(text: str) -> str:
@@ -266,7 +261,7 @@ LOADER = with_envelopes(
         name="databricks",
         version=2,
         title="Databricks audit log",
-        recognise=_recognise,
+        recognise=mostly_inside(_is_event),
         fields=_FIELDS,
         carries=("issuance", "revocation"),
         steps={"event": _EVENT, "known": _KNOWN},

@@ -15,9 +15,9 @@ tfa_change_status and events of files. Links and unlinks are those of Dropbox's 
 collector's test record; integrations are of its team log as known, and not proven.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _MEMBER = """{"account_id": "VARCHAR", "team_member_id": "VARCHAR", "display_name": "VARCHAR"}"""
@@ -33,14 +33,10 @@ _FIELDS = f"""{{
 }}"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell a Dropbox event: a tagged type, an actor, and whether somebody outside the team took part."""
-
-    def is_event(record: Mapping) -> bool:
-        kind = record.get("event_type")
-        return isinstance(kind, Mapping) and bool({".tag", "_tag"} & kind.keys()) and "actor" in record
-
-    return 2 * sum(map(is_event, sample)) > len(sample)
+    kind = record.get("event_type")
+    return isinstance(kind, Mapping) and bool({".tag", "_tag"} & kind.keys()) and "actor" in record
 
 
 _EVENT = """
@@ -133,7 +129,7 @@ LOADER = Loader(
     name="dropbox",
     version=1,
     title="Dropbox team log",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=("issuance", "revocation"),
     steps={"event": _EVENT, "party": _PARTY},

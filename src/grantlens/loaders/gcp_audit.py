@@ -26,7 +26,7 @@ What the mapping decides, and why:
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 
 _ENTRY = """{
     "insertId": "VARCHAR", "logName": "VARCHAR", "timestamp": "VARCHAR", "receiveTimestamp": "VARCHAR",
@@ -53,18 +53,14 @@ _LOWER = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_entry(record: Mapping) -> bool:
     """Tell an entry of Cloud Logging with an audit record in it, bare or as text."""
-
-    def is_entry(record: Mapping) -> bool:
-        event = record.get("event")
-        text = event.get("original") if isinstance(event, Mapping) else record.get("message")
-        if isinstance(text, str) and text.lstrip().startswith("{"):
-            return '"protoPayload"' in text and '"methodName"' in text
-        payload = record.get("protoPayload")
-        return isinstance(payload, Mapping) and "methodName" in payload
-
-    return 2 * sum(map(is_entry, sample)) > len(sample)
+    event = record.get("event")
+    text = event.get("original") if isinstance(event, Mapping) else record.get("message")
+    if isinstance(text, str) and text.lstrip().startswith("{"):
+        return '"protoPayload"' in text and '"methodName"' in text
+    payload = record.get("protoPayload")
+    return isinstance(payload, Mapping) and "methodName" in payload
 
 
 _AS_GOOGLE_SPELLS = f"SELECT line_no, r AS e, from_json(NULL, '{_LOWER}') AS lower FROM record WHERE r IS NOT NULL"
@@ -274,7 +270,7 @@ LOADER = Loader(
     name="gcp_audit",
     version=2,
     title="Google Cloud audit logs",
-    recognise=_recognise,
+    recognise=mostly(_is_entry),
     fields=_ENTRY,
     dialect=_fitted,
     # Of issuance only tokens and keys of service accounts: those of people and of machines inside the cloud are not logged.

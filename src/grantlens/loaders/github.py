@@ -27,7 +27,7 @@ What the mapping decides, and why:
 
 from collections.abc import Mapping, Sequence
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 
 _FIELDS = """{
     "action": "VARCHAR", "_document_id": "VARCHAR",
@@ -60,11 +60,6 @@ def _is_webhook(record: Mapping) -> bool:
     if not isinstance(record.get("action"), str) or not isinstance(sender, Mapping) or "login" not in sender:
         return False
     return record["action"] == "revoked" or (isinstance(installation, Mapping) and "app_id" in installation)
-
-
-def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Ask whether most of the records are audit events or app webhooks."""
-    return 2 * sum(_is_event(record) or _is_webhook(record) for record in sample) > len(sample)
 
 
 def _moment(text: str) -> str:
@@ -319,7 +314,7 @@ LOADER = Loader(
     name="github",
     version=3,
     title="GitHub audit log, security log and app webhooks",
-    recognise=_recognise,
+    recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,
     carries=("issuance", "usage", "revocation"),
     steps={"event": _EVENT, "party": _PARTY, "issued": _ISSUED},

@@ -19,8 +19,9 @@ What the mapping decides, and why:
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.collected import most, opened, with_envelopes
+from grantlens.loaders.collected import mostly_inside, with_envelopes
 from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
     "id": "VARCHAR", "time": "VARCHAR", "created_at": "VARCHAR", "event_type": "VARCHAR", "event_name": "VARCHAR",
@@ -46,16 +47,6 @@ def _is_call(record: Mapping) -> bool:
     return {"route", "method", "path", "status", "time"} <= record.keys() and str(record["path"]).startswith("/api/")
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Ask whether most of the records are audit events, or calls of the API log."""
-    return most(sample, lambda record: _is_audit(record) or _is_call(record))
-
-
-def _moment(text: str) -> str:
-    """Return SQL that reads a time only if it is written as one."""
-    return f"CASE WHEN {text} LIKE '____-__-__T__:__:__%' AND {text} >= '1' THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
-
-
 def _told(name: str) -> str:
     """Return SQL for a value of an audit event: on top in the file, in `details` elsewhere."""
     return f"coalesce(nullif(e.{name}, ''), nullif(e.details.{name}, ''))"
@@ -65,8 +56,8 @@ _WRITTEN = f"""
 SELECT line_no, e.route IS NOT NULL AND e.author_id IS NULL AS is_call,
        coalesce(nullif(e.event_type, ''), nullif(e.event_name, ''), nullif(e.details.event_name, '')) AS action,
        coalesce(e.custom_message, e.details.custom_message) AS told,
-       coalesce(e.created_at, e.time) AS logged_at, {_moment("logged_at")} AS happened_at,
-       CASE WHEN e.created_at IS NOT NULL THEN {_moment("e.time")} END AS received_at,
+       coalesce(e.created_at, e.time) AS logged_at, {text_moment("logged_at")} AS happened_at,
+       CASE WHEN e.created_at IS NOT NULL THEN {text_moment("e.time")} END AS received_at,
        coalesce(nullif(e.id, ''), CASE WHEN is_call THEN nullif(e.correlation_id, '') END) AS event_id,
        nullif(e.author_id, '') AS author_id, {_told("author_name")} AS author_name, {_told("entity_path")} AS entity_path,
        {_told("target_id")} AS target_id, {_told("target_type")} AS target_type, {_told("target_details")} AS target_name,
@@ -219,7 +210,7 @@ FROM known WHERE starts_with(meaning, 'end ') AND ended IS NULL
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """A file of calls shows neither issue nor revocation, nor every use: Git over HTTP is logged elsewhere."""
-    if 2 * sum(_is_call(opened(record)) for record in sample) > len(sample):
+    if mostly_inside(_is_call)(sample):
         return replace(LOADER, carries=(), dialect=None)
     return LOADER
 
@@ -229,7 +220,7 @@ LOADER = with_envelopes(
         name="gitlab",
         version=1,
         title="GitLab audit events and API log",
-        recognise=_recognise,
+        recognise=mostly_inside(lambda record: _is_audit(record) or _is_call(record)),
         fields=_FIELDS,
         dialect=_fitted,
         carries=("issuance", "revocation"),

@@ -22,9 +22,9 @@ What the mapping decides, and why:
 - Proven on real records: uses, denials, times of 8 and 9 digits. Logins, leases and revocations follow Vault's source and pages.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.collected import most, with_envelopes
+from grantlens.loaders.collected import mostly_inside, with_envelopes
 from grantlens.loaders.loader import Join, Loader
 
 _AUTH = """{
@@ -50,11 +50,6 @@ def _is_event(record: Mapping) -> bool:
     request = record.get("request")
     named = isinstance(request, Mapping) and {"operation", "path", "id"} <= request.keys()
     return named and record.get("type") in ("request", "response")
-
-
-def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Ask whether most of the records are entries of an audit device."""
-    return most(sample, _is_event)
 
 
 def _who(auth: str, name: str) -> str:
@@ -206,7 +201,7 @@ LOADER = with_envelopes(
         name="hashicorp_vault",
         version=2,
         title="HashiCorp Vault audit device",
-        recognise=_recognise,
+        recognise=mostly_inside(_is_event),
         fields=_FIELDS,
         carries=("issuance", "usage", "revocation"),
         steps={"noted": _NOTED, "call": _CALL, "given": _GIVEN},

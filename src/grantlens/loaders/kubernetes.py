@@ -27,7 +27,7 @@ What the mapping decides, and why:
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 
 _EVENT = """{
     "kind": "VARCHAR", "auditID": "VARCHAR", "stage": "VARCHAR", "requestURI": "VARCHAR", "verb": "VARCHAR",
@@ -63,11 +63,6 @@ def _text_in(record: Mapping) -> tuple[str, str] | None:
     }
     found = ((name, text) for name, text in places.items() if isinstance(text, str) and '"audit.k8s.io/' in text)
     return next(found, None)
-
-
-def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Tell an audit event: a request with its verb and user, bare or as text."""
-    return 2 * sum(_is_event(record) or _text_in(record) is not None for record in sample) > len(sample)
 
 
 def _moment(text: str) -> str:
@@ -215,7 +210,7 @@ LOADER = Loader(
     name="kubernetes",
     version=3,
     title="Kubernetes audit log",
-    recognise=_recognise,
+    recognise=mostly(lambda record: _is_event(record) or _text_in(record) is not None),
     fields=_EVENT,
     dialect=_fitted,
     # Of issuance only tokens that the API server made: certificates and tokens from elsewhere are not logged.

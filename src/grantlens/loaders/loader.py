@@ -127,3 +127,14 @@ class Loader:
     def configured(self, settings: Settings) -> "Loader":
         """Return the loader as it fits what the user said of the log."""
         return self.configure(self, settings) if self.configure else self
+
+
+def mostly(is_event: Callable[[Mapping], object]) -> Callable[[Sequence[Mapping]], bool]:
+    """Return what tells whether `is_event` knows most of the first records of a file: a `recognise`.
+
+    Examples
+    --------
+    >>> mostly(lambda record: "eventType" in record)([{"eventType": "call"}, {"eventType": "end"}, {}])
+    True
+    """
+    return lambda sample: 2 * sum(bool(is_event(record)) for record in sample) > len(sample)

@@ -22,7 +22,7 @@ What the mapping decides, and why:
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 
 _RECORD = """{
     "Id": "VARCHAR", "CreationTime": "VARCHAR", "Operation": "VARCHAR", "Workload": "VARCHAR", "RecordType": "VARCHAR",
@@ -39,22 +39,18 @@ _GUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_audit(record: Mapping) -> bool:
     """Tell an audit record by the names that all workloads share, bare or as text inside what a tool exported."""
-
-    def is_audit(record: Mapping) -> bool:
-        event = record.get("event")
-        original = event.get("original") if isinstance(event, Mapping) else None
-        text = record.get("AuditData") or original or record.get("message")
-        if isinstance(text, str) and text.lstrip().startswith("{"):
-            return all(f'"{name}"' in text for name in ("CreationTime", "Operation", "Workload", "OrganizationId"))
-        inner = record.get("auditData")
-        record = inner if isinstance(inner, Mapping) else record
-        return {"CreationTime", "Operation", "Workload"} <= record.keys() and bool(
-            {"OrganizationId", "RecordType"} & record.keys()
-        )
-
-    return 2 * sum(map(is_audit, sample)) > len(sample)
+    event = record.get("event")
+    original = event.get("original") if isinstance(event, Mapping) else None
+    text = record.get("AuditData") or original or record.get("message")
+    if isinstance(text, str) and text.lstrip().startswith("{"):
+        return all(f'"{name}"' in text for name in ("CreationTime", "Operation", "Workload", "OrganizationId"))
+    inner = record.get("auditData")
+    record = inner if isinstance(inner, Mapping) else record
+    return {"CreationTime", "Operation", "Workload"} <= record.keys() and bool(
+        {"OrganizationId", "RecordType"} & record.keys()
+    )
 
 
 def _side(name: str, side: str) -> str:
@@ -358,7 +354,7 @@ LOADER = Loader(
     name="microsoft_365",
     version=4,
     title="Microsoft 365 unified audit log",
-    recognise=_recognise,
+    recognise=mostly(_is_audit),
     fields=_RECORD,
     dialect=_fitted,
     carries=("issuance", "revocation"),

@@ -11,9 +11,9 @@ Proven on records that a collector published as tests: workspace.scim_token_gene
 SCIM token and bots as actors are not proven.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -24,14 +24,10 @@ _FIELDS = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell a Notion event: wrapped as `event`, of a type with a dot, in a workspace."""
-
-    def is_event(record: Mapping) -> bool:
-        event = record.get("event")
-        return isinstance(event, Mapping) and {"type", "workspace_id", "actor"} <= event.keys()
-
-    return 2 * sum(map(is_event, sample)) > len(sample)
+    event = record.get("event")
+    return isinstance(event, Mapping) and {"type", "workspace_id", "actor"} <= event.keys()
 
 
 _EVENT = f"""
@@ -90,7 +86,7 @@ LOADER = Loader(
     name="notion",
     version=1,
     title="Notion audit log",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=("issuance", "revocation"),
     steps={"event": _EVENT},

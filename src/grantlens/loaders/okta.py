@@ -23,7 +23,7 @@ What the mapping decides, and why:
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.collected import OPENED, most, opened
+from grantlens.loaders.collected import OPENED, mostly_inside, opened
 from grantlens.loaders.loader import Join, Loader
 
 _EVENT = """{
@@ -53,14 +53,10 @@ _LOWER = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell an Okta event: it names its type, its actor, and its time or the older name of the type."""
-
-    def is_event(record: Mapping) -> bool:
-        names = {name.lower() for name in record}
-        return "eventtype" in names and "actor" in names and bool(names & {"published", "legacyeventtype"})
-
-    return most(sample, is_event)
+    names = {name.lower() for name in record}
+    return "eventtype" in names and "actor" in names and bool(names & {"published", "legacyeventtype"})
 
 
 _AS_OKTA_SPELLS = f"""
@@ -354,7 +350,7 @@ LOADER = Loader(
     name="okta",
     version=3,
     title="Okta System Log",
-    recognise=_recognise,
+    recognise=mostly_inside(_is_event),
     fields=_EVENT,
     dialect=_fitted,
     carries=("issuance", "revocation"),

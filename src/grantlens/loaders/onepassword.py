@@ -13,9 +13,9 @@ Proven on records that a collector published as tests: sign-in attempts and item
 they are rejected as no event of 1Password.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -26,16 +26,12 @@ _FIELDS = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell an event of 1Password: an audit event, a sign-in attempt, or a use of an item."""
-
-    def is_event(record: Mapping) -> bool:
-        if not {"uuid", "timestamp"} <= record.keys():
-            return False
-        keys = ({"actor_uuid", "action", "object_type"}, {"session_uuid", "target_user"}, {"item_uuid", "vault_uuid"})
-        return any(wanted <= record.keys() for wanted in keys)
-
-    return 2 * sum(map(is_event, sample)) > len(sample)
+    if not {"uuid", "timestamp"} <= record.keys():
+        return False
+    keys = ({"actor_uuid", "action", "object_type"}, {"session_uuid", "target_user"}, {"item_uuid", "vault_uuid"})
+    return any(wanted <= record.keys() for wanted in keys)
 
 
 _EVENT = f"""
@@ -98,7 +94,7 @@ LOADER = Loader(
     name="onepassword",
     version=2,
     title="1Password Events API",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=("issuance", "revocation"),
     steps={"event": _EVENT},

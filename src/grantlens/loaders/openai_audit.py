@@ -18,9 +18,9 @@ Proven on records that a collector published as tests: api_key.*, login.*, role.
 scim.disabled. The other types are those of OpenAI's API reference and of its library for Python.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import moment
 
 # Payloads are JSON: one stands in a record at most, and to look for the fields of all of them costs more than to parse that one.
@@ -44,18 +44,14 @@ _PAYLOAD = """{"id": "VARCHAR", "service_account_id": "VARCHAR", "data": {"name"
     "changes_requested": {"scopes": "VARCHAR"}}"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell an OpenAI audit event: a type with a dot, the moment it took effect, and an actor."""
-
-    def is_event(record: Mapping) -> bool:
-        return (
-            isinstance(record.get("type"), str)
-            and "." in record["type"]
-            and "effective_at" in record
-            and isinstance(record.get("actor"), Mapping)
-        )
-
-    return 2 * sum(map(is_event, sample)) > len(sample)
+    return (
+        isinstance(record.get("type"), str)
+        and "." in record["type"]
+        and "effective_at" in record
+        and isinstance(record.get("actor"), Mapping)
+    )
 
 
 def _payload(name: str) -> str:
@@ -169,7 +165,7 @@ LOADER = Loader(
     name="openai_audit",
     version=2,
     title="OpenAI audit log",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=("issuance", "revocation"),
     steps={"meant": _MEANT, "event": _EVENT},

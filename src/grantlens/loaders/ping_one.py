@@ -14,10 +14,11 @@ What the mapping decides, and why:
 - Proven on real records: all but `GRANT.CREATED`, `USER.ACCESS_DENIED` and failures, which follow Ping's list of events.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.collected import most, with_envelopes
+from grantlens.loaders.collected import mostly_inside, with_envelopes
 from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
     "id": "VARCHAR", "recordedAt": "VARCHAR", "createdAt": "VARCHAR", "action": {"type": "VARCHAR"},
@@ -43,18 +44,8 @@ def _is_event(record: Mapping) -> bool:
     )
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Ask whether most of the records are activities."""
-    return most(sample, _is_event)
-
-
-def _moment(text: str) -> str:
-    """Return SQL that reads a time only if it is written as one."""
-    return f"CASE WHEN {text} LIKE '____-__-__T__:__:__%' AND {text} >= '1' THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
-
-
 _EVENT = f"""
-SELECT line_no, e.action.type AS action, e.recordedAt AS recorded, {_moment("e.recordedAt")} AS happened_at,
+SELECT line_no, e.action.type AS action, e.recordedAt AS recorded, {text_moment("e.recordedAt")} AS happened_at,
        e.result.description AS told,
        CASE upper(e.result.status) WHEN 'SUCCESS' THEN 'success' ELSE CASE WHEN e.result.status IS NOT NULL THEN 'error' END END AS outcome,
        CASE WHEN action IN ('GRANT.CREATED', 'GRANT.UPDATED') THEN 'give'
@@ -77,7 +68,7 @@ SELECT *, nullif(coalesce(application.id, CASE WHEN meaning IN ('give', 'end gra
                     WHEN 'end scope' THEN nullif(one_scope.name, '') END AS ended
 FROM (
     SELECT line_no, action, meaning, happened_at, outcome, told, e.actors AS actors,
-           {_moment("e.createdAt")} AS received_at, nullif(e.id, '') || '@' || recorded AS event_id,
+           {text_moment("e.createdAt")} AS received_at, nullif(e.id, '') || '@' || recorded AS event_id,
            coalesce(nullif(e.resources[1].environment.id, ''), nullif(e.actors.client.environment.id, '')) AS tenant,
            nullif(e.source.ipAddress, '') AS ip, nullif(e.source.userAgent, '') AS user_agent,
            list_filter(e.resources, lambda r: r.type = 'APPLICATION')[1] AS application,
@@ -156,7 +147,7 @@ LOADER = with_envelopes(
         name="ping_one",
         version=1,
         title="PingOne audit activities",
-        recognise=_recognise,
+        recognise=mostly_inside(_is_event),
         fields=_FIELDS,
         glance=_GLANCE,
         carries=("issuance", "revocation"),

@@ -29,7 +29,7 @@ after a public list of audit actions; ApiEvent is as known, and not proven.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -85,11 +85,6 @@ def _kind(record: Mapping) -> str | None:
     if {"Action", "CreatedById", "Section"} <= record.keys():
         return "SetupAuditTrail"
     return named if named in ("EventLogFile", "SetupAuditTrail") else None
-
-
-def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Ask whether most of the records are of one of Salesforce's streams."""
-    return 2 * sum(_kind(record) is not None for record in sample) > len(sample)
 
 
 def _eighteen(user: str) -> str:
@@ -283,7 +278,7 @@ LOADER = Loader(
     name="salesforce",
     version=3,
     title="Salesforce event log files, login events and setup audit trail",
-    recognise=_recognise,
+    recognise=mostly(_kind),
     fields=_FIELDS,
     dialect=_fitted,
     carries=("issuance", "usage", "revocation"),

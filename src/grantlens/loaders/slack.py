@@ -17,9 +17,9 @@ tests: app_installed, app_scopes_expanded, app_resources_granted, app_restricted
 actions are those of Slack's page "Audit Logs API methods & actions".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import moment
 
 _FIELDS = """{
@@ -32,21 +32,17 @@ _FIELDS = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell a Slack event: an action of a user on an entity, in a context."""
-
-    def is_event(record: Mapping) -> bool:
-        actor, entity = record.get("actor"), record.get("entity")
-        return (
-            isinstance(record.get("action"), str)
-            and isinstance(actor, Mapping)
-            and "user" in actor
-            and isinstance(entity, Mapping)
-            and "type" in entity
-            and "context" in record
-        )
-
-    return 2 * sum(map(is_event, sample)) > len(sample)
+    actor, entity = record.get("actor"), record.get("entity")
+    return (
+        isinstance(record.get("action"), str)
+        and isinstance(actor, Mapping)
+        and "user" in actor
+        and isinstance(entity, Mapping)
+        and "type" in entity
+        and "context" in record
+    )
 
 
 _EVENT = """
@@ -156,7 +152,7 @@ LOADER = Loader(
     name="slack",
     version=2,
     title="Slack Audit Logs API",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     glance='{"action": "VARCHAR"}',
     carries=("issuance", "revocation"),

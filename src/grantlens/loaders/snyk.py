@@ -13,9 +13,9 @@ Proven on records that a collector published as tests: that ten types of events 
 accounts are listed by collectors and by Snyk's API; their content and that of api.access is not proven.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -27,14 +27,10 @@ _FIELDS = """{
 _PLACES = {"orgId", "groupId", "org_id", "group_id"}
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell a Snyk event: named with dots, of an organisation or a group."""
-
-    def is_event(record: Mapping) -> bool:
-        event = record.get("event")
-        return isinstance(event, str) and "." in event and bool(_PLACES & record.keys())
-
-    return 2 * sum(map(is_event, sample)) > len(sample)
+    event = record.get("event")
+    return isinstance(event, str) and "." in event and bool(_PLACES & record.keys())
 
 
 _EVENT = """
@@ -105,7 +101,7 @@ LOADER = Loader(
     name="snyk",
     version=1,
     title="Snyk audit log",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=("issuance", "revocation"),
     steps={"event": _EVENT, "detailed": _DETAILED},

@@ -14,9 +14,9 @@ Proven on one record that a collector published as a test: CREATE of an API_KEY.
 from the schema `ConfigurationAuditLog` of Tailscale's API; OAUTH_CLIENT, which is no target there, is taken for its name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _EVENT = """{"action": "VARCHAR", "eventGroupID": "VARCHAR", "eventTime": "VARCHAR",
@@ -26,10 +26,11 @@ _EVENT = """{"action": "VARCHAR", "eventGroupID": "VARCHAR", "eventTime": "VARCH
 _FIELDS = f'{{"event": {_EVENT}, "time": "VARCHAR", "p_parse_time": "VARCHAR", {_EVENT[1:]}'
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell an event: it belongs to a group of events, and has an actor, an action and a target."""
-    events = [inner if isinstance(inner := record.get("event"), Mapping) else record for record in sample]
-    return 2 * sum({"eventGroupID", "actor", "action", "target"} <= set(event) for event in events) > len(sample)
+    inner = record.get("event")
+    event = inner if isinstance(inner, Mapping) else record
+    return {"eventGroupID", "actor", "action", "target"} <= event.keys()
 
 
 _STEPS = {
@@ -87,7 +88,7 @@ LOADER = Loader(
     name="tailscale",
     version=2,
     title="Tailscale configuration audit log",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=("issuance", "revocation"),
     steps=_STEPS,

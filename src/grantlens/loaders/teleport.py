@@ -22,9 +22,9 @@ client, user.delete and access requests are in a collector's test records; lock.
 spiffe.svid.issued follow Teleport's page "Audit Event Reference".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -37,15 +37,11 @@ _FIELDS = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell a Teleport event: its name, and its code, a T with digits or letters and a level."""
-
-    def is_event(record: Mapping) -> bool:
-        code = record.get("code")
-        coded = isinstance(code, str) and code[:1] == "T" and code[-1:] in ("I", "W", "E")
-        return coded and "event" in record and "time" in record
-
-    return 2 * sum(map(is_event, sample)) > len(sample)
+    code = record.get("code")
+    coded = isinstance(code, str) and code[:1] == "T" and code[-1:] in ("I", "W", "E")
+    return coded and "event" in record and "time" in record
 
 
 _EVENT = f"""
@@ -138,7 +134,7 @@ LOADER = Loader(
     name="teleport",
     version=2,
     title="Teleport audit log",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=("issuance", "revocation"),
     steps={"event": _EVENT, "party": _PARTY},

@@ -15,9 +15,9 @@ Proven on records that a collector published as tests: authentication_token crea
 the other resources and impersonation are those of HashiCorp's page "Audit Trails API".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -28,19 +28,15 @@ _FIELDS = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_event(record: Mapping) -> bool:
     """Tell an audit event: who was authenticated, and what was done to which resource."""
-
-    def is_event(record: Mapping) -> bool:
-        auth, resource = record.get("auth"), record.get("resource")
-        return (
-            isinstance(auth, Mapping)
-            and "accessor_id" in auth
-            and isinstance(resource, Mapping)
-            and {"type", "action"} <= resource.keys()
-        )
-
-    return 2 * sum(map(is_event, sample)) > len(sample)
+    auth, resource = record.get("auth"), record.get("resource")
+    return (
+        isinstance(auth, Mapping)
+        and "accessor_id" in auth
+        and isinstance(resource, Mapping)
+        and {"type", "action"} <= resource.keys()
+    )
 
 
 _EVENT = f"""
@@ -112,7 +108,7 @@ LOADER = Loader(
     name="terraform_cloud",
     version=1,
     title="HCP Terraform audit trail",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=("issuance", "revocation"),
     steps={"event": _EVENT},

@@ -12,9 +12,9 @@ Proven on records that a collector published as tests: AuthenticationTokenCreati
 AuthenticationTokenDeletion is written after another collector's test record.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -23,13 +23,9 @@ _FIELDS = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_record(record: Mapping) -> bool:
     """Tell a Tines record: an operation, requested from an address, in a tenant."""
-
-    def is_record(record: Mapping) -> bool:
-        return {"operation_name", "tenant_id", "request_ip"} <= record.keys()
-
-    return 2 * sum(map(is_record, sample)) > len(sample)
+    return {"operation_name", "tenant_id", "request_ip"} <= record.keys()
 
 
 _EVENT = f"""
@@ -82,7 +78,7 @@ LOADER = Loader(
     name="tines",
     version=1,
     title="Tines audit log",
-    recognise=_recognise,
+    recognise=mostly(_is_record),
     fields=_FIELDS,
     carries=("issuance", "revocation"),
     steps={"event": _EVENT},

@@ -13,9 +13,9 @@ Proven on records that a collector published as tests: create and update of api_
 for what their name says, and not proven.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader
+from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -25,13 +25,9 @@ _FIELDS = """{
 }"""
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
+def _is_record(record: Mapping) -> bool:
     """Tell a Zendesk record: an action on a source, told by its type and label."""
-
-    def is_record(record: Mapping) -> bool:
-        return {"action", "source_type", "source_label", "change_description", "actor_id"} <= record.keys()
-
-    return 2 * sum(map(is_record, sample)) > len(sample)
+    return {"action", "source_type", "source_label", "change_description", "actor_id"} <= record.keys()
 
 
 _EVENT = """
@@ -102,7 +98,7 @@ LOADER = Loader(
     name="zendesk",
     version=1,
     title="Zendesk audit log",
-    recognise=_recognise,
+    recognise=mostly(_is_record),
     fields=_FIELDS,
     glance='{"action": "VARCHAR", "source_type": "VARCHAR"}',
     carries=("issuance", "revocation"),

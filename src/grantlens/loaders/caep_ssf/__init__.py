@@ -26,7 +26,7 @@ from dataclasses import replace
 
 from grantlens.errors import LoadError
 from grantlens.loaders.caep_ssf.signature import opener, parts_of, usable_keys
-from grantlens.loaders.loader import Loader
+from grantlens.loaders.loader import Loader, mostly
 from grantlens.loaders.settings import Settings
 
 
@@ -47,10 +47,9 @@ def _is_signed_set(line: str) -> bool:
     return "secevent+jwt" in str(header.get("typ")).lower() or _is_set(claims)
 
 
-def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Ask whether most of the records are Security Event Tokens, packed or not."""
-    known = (_is_signed_set(record["line"]) if set(record) == {"line"} else _is_set(record) for record in sample)
-    return 2 * sum(known) > len(sample)
+def _is_event(record: Mapping) -> bool:
+    """Tell a Security Event Token, packed or not."""
+    return _is_signed_set(record["line"]) if set(record) == {"line"} else _is_set(record)
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
@@ -214,7 +213,7 @@ LOADER = Loader(
     name="caep_ssf",
     version=2,
     title="Security Event Tokens: CAEP, RISC and OAuth events over SSF",
-    recognise=_recognise,
+    recognise=mostly(_is_event),
     fields=_FIELDS,
     dialect=_fitted,
     carries=("revocation",),

@@ -8,7 +8,7 @@ collector (Elastic's Azure logs) is taken out first.
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
-from grantlens.loaders.collected import OPENED, most, opened
+from grantlens.loaders.collected import OPENED, mostly_inside, opened
 from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.microsoft_entra import audit, graph_activity, signins
 from grantlens.loaders.microsoft_entra.shape import CATEGORIES, KINDS, event_step, structure
@@ -45,11 +45,6 @@ def _kind(record: Mapping) -> str | None:
     }:
         return "sign-in"
     return None
-
-
-def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Most of the records are known by their category, or by names that only Entra's logs have together."""
-    return most(sample, lambda record: _kind(record) is not None)
 
 
 _CARRIES = {"sign-in": {"issuance"}, "audit": {"issuance", "revocation"}, "activity": {"usage"}}
@@ -102,7 +97,7 @@ _LOADER = Loader(
     name="microsoft_entra",
     version=4,
     title="Microsoft Entra sign-ins, directory audit and Graph activity",
-    recognise=_recognise,
+    recognise=mostly_inside(_kind),
     fields="",
     carries=("issuance", "usage", "revocation"),
     joins=(
