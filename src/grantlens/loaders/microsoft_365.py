@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grantlens.loaders.loader import Join, Loader, mostly
+from grantlens.loaders.microsoft_change import either, entries, new, old, words
 
 _RECORD = """{
     "Id": "VARCHAR", "CreationTime": "VARCHAR", "Operation": "VARCHAR", "Workload": "VARCHAR", "RecordType": "VARCHAR",
@@ -51,28 +52,6 @@ def _is_audit(record: Mapping) -> bool:
     return {"CreationTime", "Operation", "Workload"} <= record.keys() and bool(
         {"OrganizationId", "RecordType"} & record.keys()
     )
-
-
-def _side(name: str, side: str) -> str:
-    """Return SQL for one side of a modified property, without the quotes that stand around some texts."""
-    return f"nullif(trim({side}[list_position(changed, '{name}')], ' \"'), '')"
-
-
-def _new(name: str) -> str:
-    return _side(name, "new_values")
-
-
-def _old(name: str) -> str:
-    return _side(name, "old_values")
-
-
-def _either(name: str) -> str:
-    """Return SQL for a property that an addition has new and a removal may have old."""
-    return f"coalesce({_new(name)}, {_old(name)})"
-
-
-def _words(text: str) -> str:
-    return f"list_filter(string_split({text}, ' '), lambda s: s <> '')"
 
 
 _SPELLED = "SELECT line_no, r AS e FROM record WHERE r IS NOT NULL"
@@ -136,45 +115,28 @@ SELECT * EXCLUDE (changes),
        list_filter(targets, lambda t: regexp_full_match(t.ID, '{_GUID}'))[1].ID AS target_object,
        list_filter(targets, lambda t: t."Type" = '1')[1].ID AS target_name,
        lower(list_filter(targets, lambda t: t."Type" = '5')[1].ID) AS target_person,
-       list_filter(string_split(coalesce({_new("TargetId.ServicePrincipalNames")}, object), ';'),
+       list_filter(string_split(coalesce({new("TargetId.ServicePrincipalNames")}, object), ';'),
                    lambda n: regexp_full_match(n, '{_GUID}'))[1] AS target_app,
        nullif(regexp_extract(list_filter(actors, lambda a: starts_with(a.ID, 'User_'))[1].ID, '^User_(.+)$', 1), '') AS actor_object,
        CASE WHEN user_name LIKE '%@%' THEN lower(user_name) ELSE user_name END AS actor,
-       {_new("ConsentAction.Permissions")} AS permissions,
-       {_new("ConsentContext.IsAdminConsent")} AS is_admin_consent,
-       {_either("ServicePrincipal.ObjectID")} AS client_object,
-       {_either("ServicePrincipal.AppId")} AS client_app,
-       {_either("ServicePrincipal.DisplayName")} AS client_label,
-       {_either("DelegatedPermissionGrant.ConsentType")} AS consent_type,
-       {_either("DelegatedPermissionGrant.PrincipalId")} AS principal,
-       {_old("DelegatedPermissionGrant.Scope")} AS scope_old,
-       {_new("DelegatedPermissionGrant.Scope")} AS scope_new,
-       coalesce({_either("AppRole.Id")}, {_either("AppRole.Value")}) AS role,
-       {_either("AppRole.Value")} AS role_value,
-       {_old("KeyDescription")} AS keys_old, {_new("KeyDescription")} AS keys_new,
-       {_old("AccountEnabled")} ILIKE '%true%' AND {_new("AccountEnabled")} ILIKE '%false%' AS is_switched_off,
-       {_new("StsRefreshTokensValidFrom")} AS valid_from,
+       {new("ConsentAction.Permissions")} AS permissions,
+       {new("ConsentContext.IsAdminConsent")} AS is_admin_consent,
+       {either("ServicePrincipal.ObjectID")} AS client_object,
+       {either("ServicePrincipal.AppId")} AS client_app,
+       {either("ServicePrincipal.DisplayName")} AS client_label,
+       {either("DelegatedPermissionGrant.ConsentType")} AS consent_type,
+       {either("DelegatedPermissionGrant.PrincipalId")} AS principal,
+       {old("DelegatedPermissionGrant.Scope")} AS scope_old,
+       {new("DelegatedPermissionGrant.Scope")} AS scope_new,
+       coalesce({either("AppRole.Id")}, {either("AppRole.Value")}) AS role,
+       {either("AppRole.Value")} AS role_value,
+       {old("KeyDescription")} AS keys_old, {new("KeyDescription")} AS keys_new,
+       {old("AccountEnabled")} ILIKE '%true%' AND {new("AccountEnabled")} ILIKE '%false%' AS is_switched_off,
+       {new("StsRefreshTokensValidFrom")} AS valid_from,
        meaning IN ('assign', 'unassign') AS is_role
 FROM known
 WHERE meaning IS NOT NULL
 """
-
-_ENTRY = ", ".join(
-    f"{name} := nullif(trim(regexp_extract(p, '{key}: ([^,\\]]*)', 1)), '')"
-    for name, key in {
-        "client": "ClientId",
-        "person": "PrincipalId",
-        "resource": "ResourceId",
-        "type": "ConsentType",
-        "scope": "Scope",
-    }.items()
-)
-
-
-def _entries(side: int) -> str:
-    """Return SQL for the grants on one side of `[[Id: ..., ClientId: ..., ...], ...] => [[Id: ..., ...]]; `."""
-    text = f"split_part(permissions, '=>', {side})"
-    return f"list_transform(regexp_extract_all({text}, '\\[Id: [^\\]]*\\]'), lambda p: struct_pack({_ENTRY}))"
 
 
 def _keys(column: str) -> str:
@@ -188,20 +150,20 @@ _GRANT_ID = "CASE WHEN g.whom IS NOT NULL OR g.everybody THEN 'm365:' || g.clien
 # What is new in a consent, or one grant or role; the keys that came and went.
 _CHANGE_STEP = f"""
 SELECT *,
-       {_entries(1)} AS consented_before, {_entries(2)} AS consented_after,
+       {entries(1)} AS consented_before, {entries(2)} AS consented_after,
        CASE meaning
             WHEN 'consent' THEN list_transform(
                 list_filter(consented_after, lambda p: NOT list_contains(consented_before, p)),
                 lambda p: struct_pack(client := p.client, app := coalesce(target_app, p.client), app_name := target_name,
                     resource := p.resource, whom := CASE WHEN p.type IS DISTINCT FROM 'AllPrincipals' THEN p.person END,
-                    person := p.person, everybody := p.type = 'AllPrincipals', holds := {_words("p.scope")}, held := NULL::VARCHAR[]))
+                    person := p.person, everybody := p.type = 'AllPrincipals', holds := {words("p.scope")}, held := NULL::VARCHAR[]))
             WHEN 'change' THEN NULL
             ELSE [struct_pack(client := client_object, app := coalesce(client_app, client_object), app_name := client_label,
                 resource := target_object,
                 whom := CASE WHEN is_role THEN 'role' || coalesce('/' || role, '') WHEN consent_type IS DISTINCT FROM 'AllPrincipals' THEN principal END,
                 person := CASE WHEN NOT is_role THEN principal END, everybody := NOT is_role AND consent_type = 'AllPrincipals',
-                holds := CASE WHEN NOT is_role THEN {_words("scope_new")} WHEN meaning = 'assign' THEN [role_value] END,
-                held := CASE WHEN NOT is_role THEN {_words("scope_old")} WHEN meaning = 'unassign' THEN [role_value] END)] END AS grants,
+                holds := CASE WHEN NOT is_role THEN {words("scope_new")} WHEN meaning = 'assign' THEN [role_value] END,
+                held := CASE WHEN NOT is_role THEN {words("scope_old")} WHEN meaning = 'unassign' THEN [role_value] END)] END AS grants,
        list_filter({_keys("keys_new")}, lambda k: NOT list_contains({_keys("keys_old")}, k)) AS keys_made,
        list_filter({_keys("keys_old")}, lambda k: NOT list_contains({_keys("keys_new")}, k)) AS keys_ended,
        -- a consent whose text is left out or cut off: that there was one is known

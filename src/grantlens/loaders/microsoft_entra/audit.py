@@ -15,6 +15,7 @@ one, else the object id of its service principal.
 - A record can both give and take; its second row of one log is called `<event id>#2`, and so on.
 """
 
+from grantlens.loaders.microsoft_change import either, entries, new, old, words
 from grantlens.loaders.microsoft_entra.shape import moment, server
 
 _GUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
@@ -23,25 +24,6 @@ _GUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]
 def _side(name: str, side: str) -> str:
     """Return SQL for one side of a modified property, as it stands."""
     return f"{side}[list_position(changed, '{name}')]"
-
-
-def _new(name: str) -> str:
-    """Return SQL for the new value, without the quotes that Entra puts around a text."""
-    return f"nullif(trim({_side(name, 'new_values')}, ' \"'), '')"
-
-
-def _old(name: str) -> str:
-    return f"nullif(trim({_side(name, 'old_values')}, ' \"'), '')"
-
-
-def _either(name: str) -> str:
-    """Return SQL for a property that says the same before and after: an addition has it new, a removal old."""
-    return f"coalesce({_new(name)}, {_old(name)})"
-
-
-def _words(text: str) -> str:
-    """Return SQL for the scopes in a text; no text, no list."""
-    return f"list_filter(string_split({text}, ' '), lambda s: s <> '')"
 
 
 _AUDIT = """
@@ -67,25 +49,25 @@ _PROPERTY = f"""
 SELECT *,
        targets[1] AS target,
        list_filter(targets, lambda t: t.type = 'User' OR t.userPrincipalName <> '')[1].id AS target_person,
-       {_new("TargetId.ServicePrincipalNames")} AS target_names,
+       {new("TargetId.ServicePrincipalNames")} AS target_names,
        -- a service principal is known by its application id among other names
        list_filter(string_split(target_names, ';'), lambda n: regexp_full_match(n, '{_GUID}'))[1] AS target_app,
        list_filter(details, lambda d: lower(d.key) = 'appid')[1].value AS detail_app,
-       {_new("ConsentAction.Permissions")} AS permissions,
-       {_new("ConsentContext.IsAdminConsent")} AS is_admin_consent,
-       {_either("DelegatedPermissionGrant.ConsentType")} AS consent_type,
-       {_either("DelegatedPermissionGrant.PrincipalId")} AS principal,
-       {_old("DelegatedPermissionGrant.Scope")} AS scope_old,
-       {_new("DelegatedPermissionGrant.Scope")} AS scope_new,
-       {_either("ServicePrincipal.ObjectID")} AS client_object,
-       {_either("ServicePrincipal.AppId")} AS client_app,
-       {_either("ServicePrincipal.DisplayName")} AS client_label,
-       {_either("AppRole.Id")} AS role_id,
-       {_either("AppRole.Value")} AS role_value,
+       {new("ConsentAction.Permissions")} AS permissions,
+       {new("ConsentContext.IsAdminConsent")} AS is_admin_consent,
+       {either("DelegatedPermissionGrant.ConsentType")} AS consent_type,
+       {either("DelegatedPermissionGrant.PrincipalId")} AS principal,
+       {old("DelegatedPermissionGrant.Scope")} AS scope_old,
+       {new("DelegatedPermissionGrant.Scope")} AS scope_new,
+       {either("ServicePrincipal.ObjectID")} AS client_object,
+       {either("ServicePrincipal.AppId")} AS client_app,
+       {either("ServicePrincipal.DisplayName")} AS client_label,
+       {either("AppRole.Id")} AS role_id,
+       {either("AppRole.Value")} AS role_value,
        {_side("KeyDescription", "old_values")} AS keys_old,
        {_side("KeyDescription", "new_values")} AS keys_new,
-       {_old("AccountEnabled")} AS enabled_old,
-       {_new("AccountEnabled")} AS enabled_new,
+       {old("AccountEnabled")} AS enabled_old,
+       {new("AccountEnabled")} AS enabled_new,
        trim({_side("StsRefreshTokensValidFrom", "new_values")}, '[]" ') AS valid_from,
        nullif(starter.user.id, '') AS user_by,
        coalesce(nullif(starter.app.appId, ''), nullif(starter.app.servicePrincipalId, '')) AS app_by
@@ -116,23 +98,6 @@ SELECT *,
 FROM property
 """
 
-_ENTRY = ", ".join(
-    f"{name} := nullif(trim(regexp_extract(e, '{key}: ([^,\\]]*)', 1)), '')"
-    for name, key in {
-        "client": "ClientId",
-        "person": "PrincipalId",
-        "resource": "ResourceId",
-        "type": "ConsentType",
-        "scope": "Scope",
-    }.items()
-)
-
-
-def _entries(side: int) -> str:
-    """Return SQL for the grants on one side of `[[Id: ..., ClientId: ..., ...], ...] => [[Id: ..., ...]]; `."""
-    text = f"split_part(permissions, ' => ', {side})"
-    return f"list_transform(regexp_extract_all({text}, '\\[Id: [^\\]]*\\]'), lambda e: struct_pack({_ENTRY}))"
-
 
 def _keys(column: str) -> str:
     """Return SQL for the key ids of `["[KeyIdentifier=...,KeyType=...,DisplayName=...]", ...]`."""
@@ -145,18 +110,18 @@ def _keys(column: str) -> str:
 # The grants a record speaks of, with what was held before and after, and the keys it makes and ends.
 _GRANT = f"""
 SELECT * EXCLUDE (keys_old, keys_new),
-       CASE WHEN meaning = 'consent' THEN {_entries(1)} END AS consented_before,
-       CASE WHEN meaning = 'consent' THEN {_entries(2)} END AS consented_after,
+       CASE WHEN meaning = 'consent' THEN {entries(1)} END AS consented_before,
+       CASE WHEN meaning = 'consent' THEN {entries(2)} END AS consented_after,
        CASE WHEN meaning = 'consent'
             THEN list_transform(list_filter(consented_after, lambda e: NOT list_contains(consented_before, e)),
                 lambda e: struct_pack(client := e.client, resource := e.resource,
                     person := CASE WHEN e.type = 'AllPrincipals' THEN e.type ELSE e.person END,
-                    held := NULL::VARCHAR[], holds := {_words("e.scope")}))
+                    held := NULL::VARCHAR[], holds := {words("e.scope")}))
             WHEN meaning IN ('delegate', 'undelegate')
             THEN [struct_pack(client := coalesce(client_object, targets[2].id), resource := target.id,
                     person := CASE WHEN consent_type = 'AllPrincipals' THEN consent_type
                         ELSE coalesce(principal, target_person) END,
-                    held := {_words("scope_old")}, holds := {_words("scope_new")})]
+                    held := {words("scope_old")}, holds := {words("scope_new")})]
             WHEN by_role
             THEN [struct_pack(client := coalesce(client_object, targets[2].id), resource := target.id,
                     person := 'role/' || coalesce(role_id, role_value),
