@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grantlens.loaders.anthropic_compliance import LOADER
 from grantlens.store import Store
 
 NAME = "panther-activity.ndjson"
@@ -66,12 +65,6 @@ def test_every_real_record_is_accounted_for(real, shared):
     assert {path.name for path in (shared / "real-logs/anthropic_compliance").iterdir()} == {NAME, "PROVENANCE.txt"}
     assert real.batch["loader"] == "anthropic_compliance"
     assert (real.counts(), real.ignored, real.rejected) == (COUNTS, IGNORED, [])
-
-
-def test_claims_anthropic_and_nothing_else(foreign_samples):
-    assert {path.parent.name for path, sample in foreign_samples if LOADER.recognise(sample)} == {
-        "anthropic_compliance"
-    }
 
 
 def test_real_records_with_an_id_of_their_own(load, records):

@@ -8,7 +8,6 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 
-from grantlens.loaders.auth0 import LOADER
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 CLIENT, USER, ADMIN = (
@@ -111,12 +110,6 @@ def test_every_real_record_is_accounted_for(real, name):
 
 def test_every_real_file_is_expected_here(shared):
     assert {path.name for path in (shared / "real-logs/auth0").iterdir()} - {"PROVENANCE.txt"} == set(EXPECTED)
-
-
-def test_claims_auth0_and_nothing_else(foreign_samples):
-    claimed = {path.parent.name for path, sample in foreign_samples if LOADER.recognise(sample)}
-    assert claimed == {"auth0"}
-    assert all(LOADER.recognise(sample) for path, sample in foreign_samples if path.parent.name == "auth0")
 
 
 def test_real_consents_agree_with_a_reading_in_plain_python(shared, real):

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 
 from grantlens import detect
-from grantlens.loaders.aws_cloudtrail import LOADER
 from grantlens.store import Store
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
@@ -287,13 +286,6 @@ def test_the_real_end_of_users_and_roles(invictus):
     events = {record["eventID"]: record["eventName"] for _, record in records}
     rows = store.engine.rows("SELECT event_id, outcome::VARCHAR FROM revocation")
     assert Counter((events[event], outcome) for event, outcome in rows) == expected
-
-
-def test_claims_cloudtrail_and_nothing_else(foreign_samples):
-    claimed = {
-        path.parts[path.parts.index("real-logs") + 1] for path, sample in foreign_samples if LOADER.recognise(sample)
-    }
-    assert claimed == {"aws_cloudtrail"}
 
 
 # A key's life.

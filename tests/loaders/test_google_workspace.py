@@ -130,12 +130,6 @@ def test_every_real_file_is_expected_here(shared):
     )
 
 
-def test_claims_google_and_nothing_else(foreign_samples):
-    claimed = {path.parent.name for path, sample in foreign_samples if LOADER.recognise(sample)}
-    assert claimed == {"google_workspace"}
-    assert all(LOADER.recognise(sample) for path, sample in foreign_samples if path.parent.name == "google_workspace")
-
-
 def valued(parameters):
     """Read a list of parameters with plain Python."""
     keys = ("value", "intValue", "multiValue", "multiMessageValue")

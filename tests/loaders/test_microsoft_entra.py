@@ -276,12 +276,6 @@ def test_every_real_file_is_expected_here(shared):
     )
 
 
-def test_claims_entra_and_nothing_else(foreign_samples):
-    claimed = {path.parent.name for path, sample in foreign_samples if LOADER.recognise(sample)}
-    assert claimed == {"microsoft_entra"}
-    assert all(LOADER.recognise(sample) for path, sample in foreign_samples if path.parent.name == "microsoft_entra")
-
-
 @pytest.mark.parametrize("name", SIGN_INS)
 def test_real_sign_ins_read_twice(real, real_records, name):
     for number, (row, record) in enumerate(zip(real(name).rows["issuance"], real_records(name), strict=True), 1):

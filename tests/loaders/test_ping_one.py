@@ -8,7 +8,6 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 
-from grantlens.loaders.ping_one import LOADER
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 OTHER, SECRET, SIGN_IN = "not about delegated access", "secret of a client shown or renewed", "sign-in of a person"
@@ -79,12 +78,6 @@ def test_every_real_record_is_accounted_for(real, name):
 
 def test_every_real_file_is_expected_here(shared):
     assert {path.name for path in (shared / "real-logs/ping_one").iterdir()} - {"PROVENANCE.txt"} == set(EXPECTED)
-
-
-def test_claims_pingone_and_nothing_else(foreign_samples):
-    claimed = {path.parent.name for path, sample in foreign_samples if LOADER.recognise(sample)}
-    assert claimed == {"ping_one"}
-    assert all(LOADER.recognise(sample) for path, sample in foreign_samples if path.parent.name == "ping_one")
 
 
 def test_real_rows_come_of_the_actions_that_plain_python_finds(shared, real):

@@ -7,8 +7,6 @@ from functools import cache
 
 import pytest
 
-from grantlens.loaders.slack import LOADER
-
 NO_TIME = "date_create is missing"
 EXPECTED = {
     "elastic-audit.ndjson": (
@@ -74,10 +72,6 @@ def test_every_real_record_is_accounted_for(real, name):
 
 def test_every_real_file_is_expected_here(shared):
     assert {path.name for path in (shared / "real-logs/slack").iterdir()} - {"PROVENANCE.txt"} == set(EXPECTED)
-
-
-def test_claims_slack_and_nothing_else(foreign_samples):
-    assert {path.parent.name for path, sample in foreign_samples if LOADER.recognise(sample)} == {"slack"}
 
 
 def test_real_app_events_read_twice(real, shared):

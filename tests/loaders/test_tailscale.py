@@ -2,8 +2,6 @@
 
 import json
 
-from grantlens.loaders.tailscale import LOADER
-
 ADA = {"id": "u1CNTRL", "loginName": "ada@example.com", "displayName": "Ada", "type": "USER"}
 
 
@@ -28,10 +26,6 @@ def test_every_real_record_is_accounted_for(shared, load_file):
     assert (row["token_id"], row["subject_id"]) == (key["target"]["id"], key["actor"]["id"])
     assert str(row["issued_at"]) == "2023-07-19 16:11:41.601000+00:00"
     assert str(row["received_at"]) == "2023-07-19 16:14:56.865276+00:00"
-
-
-def test_claims_tailscale_and_nothing_else(foreign_samples):
-    assert [path.name for path, sample in foreign_samples if LOADER.recognise(sample)] == ["panther-tailscale.ndjson"]
 
 
 def test_a_key_joins_from_its_making_to_its_end(load):

@@ -25,10 +25,6 @@ def test_every_real_record_is_accounted_for(shared, load_file):
     }
 
 
-def test_claims_zoom_and_nothing_else(foreign_samples):
-    assert {path.name for path, sample in foreign_samples if LOADER.recognise(sample)} == {NAME}
-
-
 def test_a_record_without_a_category_is_rejected(load):
     loaded = load([operation("Account"), operation(None)])
     assert loaded.ignored == {"not about delegated access": 1}
