@@ -37,7 +37,7 @@ class Account:
 
     def saw(self, first: datetime | None, last: datetime | None) -> None:
         """Widen the period of the file."""
-        if first is not None:
+        if first is not None and last is not None:
             self.first = first if self.first is None else min(self.first, first)
             self.last = last if self.last is None else max(self.last, last)
 
@@ -71,9 +71,9 @@ class Account:
             self.path, self.loader.name if self.loader else None, sha256, self.counts, self.first, self.last, note
         )
 
-    def close_empty(self, content: Content, note: str) -> dict[str, Any]:
+    def close_empty(self, content: Content, why: str | None) -> dict[str, Any]:
         """Write the batch of a file without records."""
-        self.notes.append(note)
+        self.notes += [why] if why else []
         return self.close(content)
 
 

@@ -95,10 +95,11 @@ class CallReader:
             table = self._rows.take(chunk.records)
             if table is None:
                 self._read_no_further()
-            return _good(table, chunk, self._ways[0].staging)
+            return _good(table, chunk, self._rows.staged)
         for way in self._ways:
-            rows = _Rows(self._bench.engine.batches(*self._statement(way, whole.name), size=SLICE))
-            calls = _good(rows.take(chunk.records), chunk, way.staging)
+            staged, values = self._staged(way, whole.name)
+            rows = _Rows(self._bench.engine.batches(staged.sql, values, size=SLICE), staged)
+            calls = _good(rows.take(chunk.records), chunk, staged)
             if calls is not None:
                 self._rows = rows
                 self._prefer(way)
@@ -116,22 +117,23 @@ class CallReader:
         """Parse a chunk that is a file of its own."""
         for way in self._ways:
             try:
-                table = self._bench.engine.arrow(*self._statement(way, file))
+                staged, values = self._staged(way, file)
+                table = self._bench.engine.arrow(staged.sql, values)
             except MalformedJson:
                 continue
-            calls = _good(table, chunk, way.staging)
+            calls = _good(table, chunk, staged)
             if calls is not None:
                 self._prefer(way)
                 return calls
         return None
 
-    def _statement(self, way: _Way, file: str) -> tuple[str, dict[str, Any]]:
-        """Return the SELECT that stages the calls of a file, and what it binds."""
+    def _staged(self, way: _Way, file: str | None) -> tuple[Staging, dict[str, Any]]:
+        """Return how the calls of a file are staged, and what its SELECT binds."""
         parameters = self._parameters | {"file": file}
         if way.staging is None:
             record = parsed_file(way.loader)
             way.staging = staging(self._bench.engine, way.loader, "usage", record, record, parameters)
-        return way.staging.sql, parameters
+        return way.staging, parameters
 
     def _prefer(self, way: _Way) -> None:
         self._ways.sort(key=lambda each: each is not way)
@@ -148,7 +150,8 @@ class _Way:
 class _Rows:
     """The rows that a query gives while it runs, taken some at a time."""
 
-    def __init__(self, batches: Generator[pa.RecordBatch]) -> None:
+    def __init__(self, batches: Generator[pa.RecordBatch], staged: Staging) -> None:
+        self.staged = staged
         self._batches = batches
         self._held: list[pa.RecordBatch] = []
 

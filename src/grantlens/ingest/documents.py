@@ -25,13 +25,13 @@ def records_of(text: str, path: str, *, unwrap: bool = True) -> Iterator[str]:
     """
     decoder = json.JSONDecoder()
     number = 0
-    at = _BETWEEN.match(text).end()
+    at = _past(_BETWEEN, text)
     while at < len(text):
         start = at
         inside = text[at] == "["
         try:
             if inside:
-                at = _SPACE.match(text, at + 1).end()
+                at = _past(_SPACE, text, at + 1)
                 while text[at : at + 1] != "]":
                     number += 1
                     begin = at
@@ -54,33 +54,39 @@ def records_of(text: str, path: str, *, unwrap: bool = True) -> Iterator[str]:
             raise LoadError(
                 f"{path}, record {number}: nested too deeply to be a log record.", "Check what wrote the file."
             ) from None
-        at = _BETWEEN.match(text, at).end()
+        at = _past(_BETWEEN, text, at)
 
 
 def _unwrapped(text: str, start: int, decoder: json.JSONDecoder) -> Iterator[str]:
     """Give the records of an object that is known to be well-formed and a wrapper."""
-    at = _SPACE.match(text, start + 1).end()
+    at = _past(_SPACE, text, start + 1)
     while text[at] != "}":
         key, at = decoder.raw_decode(text, at)
-        at = _SPACE.match(text, _SPACE.match(text, at).end() + 1).end()
+        at = _past(_SPACE, text, _past(_SPACE, text, at) + 1)
         if key in WRAPPERS and text[at] == "[":
-            at = _SPACE.match(text, at + 1).end()
+            at = _past(_SPACE, text, at + 1)
             while text[at] != "]":
                 begin = at
                 _, at = decoder.raw_decode(text, at)
                 yield text[begin:at]
-                at = _BETWEEN.match(text, at).end()
+                at = _past(_BETWEEN, text, at)
             at += 1
         else:
             _, at = decoder.raw_decode(text, at)
-        at = _BETWEEN.match(text, at).end()
+        at = _past(_BETWEEN, text, at)
+
+
+def _past(blank: re.Pattern[str], text: str, at: int = 0) -> int:
+    found = blank.match(text, at)
+    assert found is not None, "it matches the empty text, too"
+    return found.end()
 
 
 def _comma(text: str, at: int) -> int:
-    at = _SPACE.match(text, at).end()
+    at = _past(_SPACE, text, at)
     mark = text[at : at + 1]
     if mark == ",":
-        return _SPACE.match(text, at + 1).end()
+        return _past(_SPACE, text, at + 1)
     if mark != "]":
         raise json.JSONDecodeError("Expecting ',' or ']'", text, at)
     return at

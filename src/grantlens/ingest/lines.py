@@ -104,7 +104,7 @@ class _Cutter:
             self._block = _room(self._size + 1)
         if self._shelf is not None:
             self._shelf.clear()
-        room = memoryview(self._block)[: self._size]
+        room = self._block.data[: self._size]
         held = len(carried)
         room[:held] = carried
         while held < self._size:

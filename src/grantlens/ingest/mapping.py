@@ -298,7 +298,7 @@ def staging(
         for name, columns in hashed.items()
     }
     wanted = (None, kept, WANTED) if set(kept) - {"record"} else (again,)
-    shown = with_steps(loader, loader.usage, *wanted) if log == "usage" else ""
+    shown = with_steps(loader, loader.usage, *wanted) if log == "usage" and loader.usage else ""
     packed = ", ".join(
         f"struct_pack({', '.join(f'{quote(column)} := {value}' for column, value in entry.items())}) AS {name}"
         for name, entry in entries.items()

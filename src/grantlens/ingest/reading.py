@@ -59,9 +59,9 @@ class Reading:
         self.split: Callable[[str], Iterable[str]] | None = None
         self._content = content
         self._rows: CsvRows | None = None
-        self._text: str | None = None
+        self._text = ""
         self._page: Page | None = None
-        self._spool = None
+        self._spool = ""
         self._temporary: IO[bytes] | None = None
         head = b""
         while len(head) < HEAD and (block := content.read_some()):
@@ -124,7 +124,7 @@ class Reading:
         if self.shape == "document":
             whole = recognised(self.sample)
             if self._page and not (whole and self._page.key):
-                self._text = None
+                self._text = ""
                 return self._page.chunks()
             texts = records_of(self._text, self.path, unwrap=not whole)
             return chunks_of((number, number, text) for number, text in enumerate(texts, 1))
@@ -229,7 +229,7 @@ class Reading:
             return records if self._page.frame is None else [self._page.frame | {self._page.key: records}]
         if self.shape == "document":
             return sampled(list(islice(records_of(self._text, self.path, unwrap=False), SAMPLE)))
-        if self.shape == "csv":
+        if self._rows is not None:
             return sampled(self._rows.peek(SAMPLE))
         if self.shape == "parquet":
             self.columns = parquet_columns(self.path, self._spool)

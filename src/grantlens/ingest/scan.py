@@ -114,7 +114,7 @@ def scanned(content: Content, wanted: Callable[[], bool]) -> Generator[Chunk, No
     import numpy as np
 
     block = np.empty(2 * BLOCK, np.uint8)
-    room = memoryview(block)
+    room = block.data
     found = _Found(content.offset, 1)
     carried = b""
     while wanted() and len(carried) <= BLOCK:

@@ -53,9 +53,10 @@ def unknown_keys(engine: Engine, loader: Loader, path: str, *, first: bool) -> p
     combinations = engine.rows(
         "SELECT keys, count(*) FROM (SELECT TRY(json_keys(line)) AS keys FROM chunk_line) GROUP BY keys"
     )
+    known = loader.known_keys or frozenset()
     unknown: dict[str, int] = {}
     for keys, records in combinations:
-        for key in set(keys or ()) - loader.known_keys:
+        for key in set(keys or ()) - known:
             unknown[key] = unknown.get(key, 0) + records
     if not unknown:
         return None
@@ -63,8 +64,8 @@ def unknown_keys(engine: Engine, loader: Loader, path: str, *, first: bool) -> p
     if first:
         for key, records in unknown.items():
             if records == total:
-                raise _refused(path, key, loader.known_keys)
-    among = loader.known_keys if len(unknown) < MANY else frozenset()
+                raise _refused(path, key, known)
+    among = known if len(unknown) < MANY else frozenset()
     reasons = {key: _reason(key, among) for key in sorted(unknown)}
     return engine.arrow(
         "SELECT line_no, reason FROM "
