@@ -63,6 +63,17 @@ def visible(text: str, *, longest: int = LONGEST) -> str:
     return "".join(shown)
 
 
+def in_one_line(text: str, *, longest: int = LONGEST) -> str:
+    r"""Return the text as `visible` does, its line breaks and tabs written as code points too.
+
+    Examples
+    --------
+    >>> in_one_line("a\nb")
+    'a⟨U+000A⟩b'
+    """
+    return visible(text, longest=longest).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
+
+
 def markup(value: Any) -> str:
     r"""Return a value as one line of an HTML page: nothing in it is markup, and nothing hides.
 
@@ -77,7 +88,7 @@ def markup(value: Any) -> str:
         return format_time(value)
     if isinstance(value, list):
         value = ", ".join(map(str, value))
-    return html.escape(visible(str(value)).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩"))
+    return html.escape(in_one_line(str(value)))
 
 
 def grid(names: Sequence[str], rows: Iterable[Iterable[Any]], *, of: int = 0, most: int = SHOWN) -> str:

@@ -6,7 +6,7 @@ import textwrap
 import unicodedata
 from typing import Any
 
-from grantlens.visible import visible
+from grantlens.visible import in_one_line
 
 NOT_LOGGED = "(not in the log)"
 LONGEST = 300
@@ -30,7 +30,7 @@ def clean(value: Any) -> str:
         return "".join(f"⟨U+{ord(sign):04X}⟩" for sign in text[:8])
     if len(text) > LONGEST:
         text = f"{text[: LONGEST - 40]} … {text[-30:]}"
-    return visible(text).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
+    return in_one_line(text)
 
 
 def breadth(text: str) -> int:

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from grantlens.plain import plain
-from grantlens.visible import visible
+from grantlens.visible import in_one_line, visible
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a text begins that a spreadsheet would compute."""
@@ -35,8 +35,7 @@ def shown(value: Any) -> str:
         value = json.dumps(value, ensure_ascii=False)
     elif isinstance(value, float):
         value = f"{value:.6g}"
-    text = visible(str(value))
-    return text.replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
+    return in_one_line(str(value))
 
 
 def json_text(value: Any, indent: int | None = None) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.duration import duration
 from grantlens.report import formats, labels
-from grantlens.visible import visible
+from grantlens.visible import in_one_line, visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -100,5 +100,5 @@ def lines(text: str) -> Markup:
 def _show(value: Any) -> Any:
     """Make what is invisible visible in every string that a template prints, before it is escaped; line breaks too."""
     if type(value) is str:
-        return visible(value).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
+        return in_one_line(value)
     return "" if value is None else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from grantlens.visible import visible
+from grantlens.visible import in_one_line
 
 _ACTIVE = re.compile(r"([\\*_\[\]#|~$@])")
 
@@ -19,7 +19,7 @@ def plain(value: object) -> str:
     """
     if value is None:
         return "–"
-    text = visible(str(value), longest=300).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
+    text = in_one_line(str(value), longest=300)
     text = _ACTIVE.sub(r"\\\1", text)
     text = (
         text.replace("&", "&amp;")
@@ -42,7 +42,7 @@ def code(value: object) -> str:
     """
     if value is None:
         return "–"
-    text = visible(str(value), longest=300).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩").strip()
+    text = in_one_line(str(value), longest=300).strip()
     if not text or any(character in text for character in "`<>|\\"):
         return plain(text)
     return f"`{text}`"
