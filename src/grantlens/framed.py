@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from grantlens.plain import first_rows, plain, plain_rows
 from grantlens.visible import markup
+from grantlens.wording import plural
 
 if TYPE_CHECKING:
     import pandas
@@ -50,7 +51,7 @@ class Framed:
         return self.table.num_rows
 
     def _size(self) -> str:
-        return f"{len(self):,} row{'s' * (len(self) != 1)}"
+        return plural(len(self), "row")
 
     def _repr_html_(self) -> str:
         return f"<p>{markup(repr(self))}</p>{first_rows(self.table, self.shown)}"

@@ -3,7 +3,7 @@ import pytest
 
 from grantlens.analysis.survival import curve, quantile_bounds
 from grantlens.charts.lag_curve import lag_curve
-from grantlens.duration import duration
+from grantlens.wording import duration
 
 
 def layers(chart):

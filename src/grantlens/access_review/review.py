@@ -32,6 +32,7 @@ from grantlens.report.encode import REVIEW_SCHEMA, to_json
 from grantlens.rules.rule import SEVERITIES
 from grantlens.view import View
 from grantlens.window import format_time
+from grantlens.wording import plural
 
 if TYPE_CHECKING:
     from grantlens.findings import Findings
@@ -136,7 +137,7 @@ class Review:
         summary, window = self.document["summary"], self.document["window"]
         counts = ", ".join(f"{count} {level}" for level, count in summary["by_severity"].items() if count)
         return (
-            f"Review {window['since']} to {window['until']}: {summary['violations']} violations"
+            f"Review {window['since']} to {window['until']}: {plural(summary['violations'], 'violation')}"
             f"{f' ({counts})' if counts else ''}, {summary['indeterminate']} undecided"
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grantlens.analysis.gamma_poisson import rule_of_three
+from grantlens.wording import plural
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def decide(
     'insufficient_evidence'
     """
     if uses > 0:
-        return Decision("used", "keep", f"Used {uses:,} {'time' if uses == 1 else 'times'} in the window.")
+        return Decision("used", "keep", f"Used {plural(uses, 'time')} in the window.")
     if unobservable is not None:
         return Decision("not_observable", "ask", unobservable)
     if accepted is not None:
@@ -101,7 +102,7 @@ def decide(
         return Decision(
             "insufficient_evidence",
             "wait",
-            f"No use in {exposure_days:.1f} days and {_counted(sessions, 'session')}; "
+            f"No use in {exposure_days:.1f} days and {plural(sessions, 'session')}; "
             f"{floor:.0f} days or {floor_sessions:,.0f} sessions are needed.",
         )
     # In the digits of the exposure elsewhere: 89.9 days are not yet 90.
@@ -114,7 +115,7 @@ def decide(
             else ""
         )
         few = f"there are too few grants to learn from how likely it is needed in the next {horizon_days:g} days."
-        return Decision("unused", "ask", f"{silent} and {_counted(sessions, 'session')}{bound}; {few}")
+        return Decision("unused", "ask", f"{silent} and {plural(sessions, 'session')}{bound}; {few}")
     chance = f"{silent}; the chance that it is needed in the next {horizon_days:g} days is"
     if p_needed >= break_even:
         return Decision("unused", "ask", f"{chance} {_percent(p_needed)}, not below {_percent(break_even)}.")
@@ -122,11 +123,6 @@ def decide(
     if held_until is not None:
         return Decision("unused", "ask", f"{reason} It is not held since {held_until}: ask before it is granted again.")
     return Decision("unused", "remove", f"{reason} It is sensitive: grant it on demand only." if sensitive else reason)
-
-
-def _counted(number: float, noun: str) -> str:
-    text = f"{number:,.0f}"
-    return f"{text} {noun}" if text == "1" else f"{text} {noun}s"
 
 
 def _percent(share: float) -> str:

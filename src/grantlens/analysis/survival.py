@@ -14,7 +14,7 @@ from grantlens.analysis.bounds import TAUS, QuantileBound, quantile_bounds
 from grantlens.analysis.intervals import natural_grid, read
 from grantlens.analysis.resample import Band, bootstrap
 from grantlens.analysis.turnbull import Turnbull, turnbull
-from grantlens.duration import duration
+from grantlens.wording import duration, plural
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,7 +90,7 @@ class LagEstimate:
             round(share * self.n) for share in (self.right_share, self.left_share, self.untried_share)
         )
         return (
-            f"{said}. Of {_plural(self.n, 'case')} ({_plural(self.events, 'revocation')}) "
+            f"{said}. Of {plural(self.n, 'case')} ({plural(self.events, 'revocation')}) "
             f"{right:,} {'has' if right == 1 else 'have'} no refusal after the last success"
             f"{f' ({untried:,} of these with no call afterwards)' * bool(untried)}, "
             f"{left:,} {'was' if left == 1 else 'were'} refused with no success after the revocation. "
@@ -216,7 +216,3 @@ def _range(lower: float | None, upper: float | None) -> str:
     if lower is None:
         return "not bounded"
     return f"more than {duration(lower)}" if upper is None else f"between {duration(lower)} and {duration(upper)}"
-
-
-def _plural(count: int, one: str) -> str:
-    return f"{count:,} {one}{'s' * (count != 1)}"

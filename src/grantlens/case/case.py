@@ -29,6 +29,7 @@ from grantlens.report.encode import CASE_SCHEMA, to_json
 from grantlens.view import View, view_of
 from grantlens.visible import visible
 from grantlens.window import format_time
+from grantlens.wording import plural
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -210,8 +211,8 @@ class Case:
         used = self.facts["used"]
         grants = {(row["source"], row["grant_id"]) for row in self.facts["consents"]}
         return (
-            f"Case {visible(str(self.about))}: {used['calls']} calls, {len(grants)} grants, "
-            f"{len(self.facts['revocations'])} revocations"
+            f"Case {visible(str(self.about))}: {plural(used['calls'], 'call')}, {plural(len(grants), 'grant')}, "
+            f"{plural(len(self.facts['revocations']), 'revocation')}"
         )
 
     def _repr_html_(self) -> str:

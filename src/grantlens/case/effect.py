@@ -52,7 +52,7 @@ def _target(row: dict[str, Any]) -> str:
 
 
 def _lead_time(row: dict[str, Any]) -> str:
-    from grantlens.duration import duration
+    from grantlens.wording import duration
 
     said = [
         f"{word} {duration(row[key])} before"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.errors import CatalogueError
 from grantlens.schema.catalogue import CATALOGUE_TABLES, USAGE_OPERATION
 from grantlens.visible import LEFT, markup
+from grantlens.wording import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -233,7 +234,7 @@ class Catalogue:
 
     def __repr__(self) -> str:
         meta = self.meta
-        operations, scopes = _count(meta["operations"], "operation"), _count(meta["scopes"], "scope")
+        operations, scopes = plural(meta["operations"], "operation"), plural(meta["scopes"], "scope")
         return f"<Catalogue {meta['catalogue']}: {operations}, {scopes}>"
 
     def _repr_html_(self) -> str:
@@ -243,10 +244,6 @@ class Catalogue:
             f"<tr><th{LEFT}>{markup(key)}</th><td{LEFT}>{markup(value)}</td></tr>" for key, value in shown.items()
         )
         return f"<table>{rows}</table>"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _flat(column: pa.ChunkedArray) -> pa.Array:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.charts.axis import shares_axis, ticks
 from grantlens.charts.chart import WIDTH, Chart, blank, finish
-from grantlens.charts.label import clean, count, percent, short
+from grantlens.charts.label import clean, percent, short
 from grantlens.charts.rows import rows
 from grantlens.charts.theme import PALETTE
+from grantlens.wording import plural
 
 if TYPE_CHECKING:
     import altair as alt
@@ -64,7 +65,7 @@ def sentence(table: Any, where: str | None = None) -> str:
     )
     calls, accepted = (sum(row[name] for row in others) for name in ("calls", "accepted"))
     return (
-        f"{start}; of {count(calls, 'call')} in the rest of the hour, {percent(accepted / calls)}" if calls else start
+        f"{start}; of {plural(calls, 'call')} in the rest of the hour, {percent(accepted / calls)}" if calls else start
     )
 
 

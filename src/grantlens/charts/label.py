@@ -80,17 +80,6 @@ def shorten(names: list[str], length: int) -> dict[str, str]:
     return given
 
 
-def count(number: float, one: str, many: str | None = None) -> str:
-    """Return a number with its noun.
-
-    Examples
-    --------
-    >>> count(1, "client"), count(1200, "client"), count(2, "is", "are")
-    ('1 client', '1,200 clients', '2 are')
-    """
-    return f"{number:,.0f} {one if number == 1 else many or one + 's'}"
-
-
 def compact(number: float) -> str:
     """Return a number short enough for a cell.
 

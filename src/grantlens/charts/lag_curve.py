@@ -11,7 +11,7 @@ from grantlens.charts.chart import WIDTH, Chart, blank, finish
 from grantlens.charts.label import clean, percent, short
 from grantlens.charts.rows import rows
 from grantlens.charts.theme import FAINT, PALETTE, SOFT
-from grantlens.duration import duration
+from grantlens.wording import duration, plural
 
 if TYPE_CHECKING:
     import altair as alt
@@ -106,9 +106,7 @@ def lag_curve(
     ]
     facts = []
     if n is not None:
-        facts.append(
-            f"n={n:,}" + (f" from {events:,} revocation{'s' * (events != 1)}" if events not in (None, n) else "")
-        )
+        facts.append(f"n={n:,}" + (f" from {plural(events, 'revocation')}" if events not in (None, n) else ""))
     if right_share:
         untried = f", or no call followed ({percent(untried_share)})" if untried_share else ""
         facts.append(f"{percent(right_share)} not denied after the last success{untried} (right-censored)")

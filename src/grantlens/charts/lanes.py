@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from grantlens.charts.theme import WORDS
-from grantlens.duration import duration
+from grantlens.wording import duration
 
 LANES = ("granted", "issued", "used", "revoked")
 STATES = ("violation", "indeterminate", "denied", "normal")

@@ -9,9 +9,10 @@ from typing import Any
 from grantlens.charts.axis import names_axis, numbers_axis
 from grantlens.charts.chart import Chart, blank, finish
 from grantlens.charts.fold import FOLDED, fold
-from grantlens.charts.label import clean, compact, count, shorten
+from grantlens.charts.label import clean, compact, shorten
 from grantlens.charts.rows import number, rows
 from grantlens.charts.theme import PALETTE, blend, on
+from grantlens.wording import plural
 
 NO_OPERATION = "(no catalogue knows it)"
 NOUNS = ("client", "operation")
@@ -35,7 +36,7 @@ class Calls:
     @property
     def words(self) -> str:
         """The number as it stands in a sentence."""
-        wrong = [count(self.wrong, "call")] if self.wrong else []
+        wrong = [plural(self.wrong, "call")] if self.wrong else []
         return ", ".join([*wrong, *([f"{self.undecided:,.0f} undecided"] if self.undecided else [])])
 
 
@@ -101,23 +102,25 @@ def _ranked(cells: Cells, side: int) -> list[str]:
 def _title(cells: Cells, clients: list[str], what: str) -> str:
     total = sum(cells.values(), Calls())
     if not total.wrong:
-        return f"{count(total.undecided, 'call')} of {count(len(clients), 'client')} cannot be decided"
+        return f"{plural(total.undecided, 'call')} of {plural(len(clients), 'client')} cannot be decided"
     by_client = Counter(dict.fromkeys(clients, 0.0))
     for (name, _), calls in cells.items():
         by_client[name] += calls.wrong
     guilty = sum(1 for calls in by_client.values() if calls)
     first, most = shorten(clients, 40)[clients[0]], by_client[clients[0]]
     if guilty == 1:
-        return f"{first} made {count(total.wrong, 'call')} that {what}"
+        return f"{first} made {plural(total.wrong, 'call')} that {what}"
     share = f"; {first} made {most:,.0f} of them" if most > max(1.5 / guilty, 0.1) * total.wrong else ""
-    return f"{count(guilty, 'client')} made {count(total.wrong, 'call')} that {what}{share}"
+    return f"{plural(guilty, 'client')} made {plural(total.wrong, 'call')} that {what}{share}"
 
 
 def _subtitle(start: str, cells: Cells) -> str:
     undecided = sum(calls.undecided for calls in cells.values())
     if not undecided:
         return start
-    return f"{start} Yellow with a question mark: cannot be decided ({count(undecided, 'call')}); that is no all-clear."
+    return (
+        f"{start} Yellow with a question mark: cannot be decided ({plural(undecided, 'call')}); that is no all-clear."
+    )
 
 
 def _alt(cells: Cells) -> str:

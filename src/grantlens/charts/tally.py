@@ -8,9 +8,10 @@ from typing import Any
 from grantlens.charts.axis import names_axis, numbers_axis
 from grantlens.charts.chart import Chart, blank, finish
 from grantlens.charts.fold import fold
-from grantlens.charts.label import clean, compact, count, shorten
+from grantlens.charts.label import clean, compact, shorten
 from grantlens.charts.rows import number, rows
 from grantlens.charts.theme import PALETTE, WORDS
+from grantlens.wording import plural
 
 VERDICTS = ("violation", "indeterminate", "clear")
 
@@ -54,9 +55,9 @@ def _title(sums: dict[str, Counter[str]], ranked: list[str], heading: str, what:
     first = shorten(ranked[:1], 40)[ranked[0]]
     most = sum(sums[ranked[0]].values())
     if len(ranked) == 1:
-        return f"{first} has {count(most, what)}"
+        return f"{first} has {plural(most, what)}"
     if most == sum(sums[ranked[1]].values()):
-        return f"{count(total, what)} by {heading}; the most on one: {most:,.0f}"
+        return f"{plural(total, what)} by {heading}; the most on one: {most:,.0f}"
     return f"{first} has the most {what}s: {most:,.0f} of {total:,.0f}"
 
 

@@ -6,12 +6,12 @@ from collections import Counter
 from typing import Any
 
 from grantlens.charts.chart import Chart, blank, finish
-from grantlens.charts.label import clean, count, short, wrap
+from grantlens.charts.label import clean, short, wrap
 from grantlens.charts.lanes import LANES, STATE_WORDS, STATES, Lane, Span, clip, lay
 from grantlens.charts.moments import milliseconds, written
 from grantlens.charts.rows import Row, number, rows
 from grantlens.charts.timeline_panel import panel
-from grantlens.duration import duration
+from grantlens.wording import duration, plural
 
 CLOSE = 0.06
 """Uses after the revocation that fill less than this share of the axis get a panel of their own."""
@@ -146,12 +146,12 @@ def _title(spans: list[Span], revoked: list[float], name: str | None) -> str:
     uses = [span for span in spans if span.lane == "used"]
     wrong = [span for span in uses if span.state == "violation"]
     if wrong:
-        text = f"{start}{count(sum(span.count for span in wrong), 'use')} after a revocation"
+        text = f"{start}{plural(sum(span.count for span in wrong), 'use')} after a revocation"
         last = max(span.end for span in wrong)
         before = [moment for moment in revoked if moment <= last]
         return f"{text}, the last one {duration((last - before[-1]) / 1000)} later" if before else text
     done = sum(span.count for span in uses if span.state != "denied")
-    text = f"{start}{count(done, 'use')}" if uses else f"{start}no use seen"
+    text = f"{start}{plural(done, 'use')}" if uses else f"{start}no use seen"
     return f"{text}; revoked {written(revoked[0])} UTC" if revoked else f"{text}; no revocation seen"
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from grantlens.charts.axis import names_axis
 from grantlens.charts.chart import Chart, blank, finish
-from grantlens.charts.label import clean, compact, count, shorten
+from grantlens.charts.label import clean, compact, shorten
 from grantlens.charts.rows import number, rows
 from grantlens.charts.theme import PALETTE, WORDS, on
+from grantlens.wording import plural
 
 STATES = ("used", "unused", "insufficient_evidence", "not_observable")
 ACTIONS = ("remove", "replace", "ask", "wait", "keep")
@@ -82,8 +83,8 @@ def used_granted(table: Any, *, by: str = "client_id", top_columns: int = 14, to
     scopes = _ranked({key: cell for key, cell in held.items() if key[0] in shown}, 1)
     noun = NOUNS.get(by, by.replace("_", " "))
     hidden = [
-        count(len(columns) - top_columns, noun) if len(columns) > top_columns else "",
-        count(len(_ranked(held, 1)) - top_scopes, "scope") if len(_ranked(held, 1)) > top_scopes else "",
+        plural(len(columns) - top_columns, noun) if len(columns) > top_columns else "",
+        plural(len(_ranked(held, 1)) - top_scopes, "scope") if len(_ranked(held, 1)) > top_scopes else "",
     ]
     return _matrix(held, columns[:top_columns], scopes[:top_scopes], noun, [each for each in hidden if each])
 
@@ -108,11 +109,11 @@ def _words(held: dict[tuple[str, str], _Held]) -> tuple[str, str]:
     grants = sum(total.values())
     unused = total["unused"]
     if unused:
-        title = f"No use was seen of {unused:,} of {count(grants, 'granted scope')}"
+        title = f"No use was seen of {unused:,} of {plural(grants, 'granted scope')}"
     elif total["used"] == grants:
-        title = f"All {count(grants, 'granted scope')} were used" if grants > 1 else "The 1 granted scope was used"
+        title = f"All {plural(grants, 'granted scope')} were used" if grants > 1 else "The 1 granted scope was used"
     else:
-        title = f"Of {count(grants, 'granted scope')}, none can be shown to be unused"
+        title = f"Of {plural(grants, 'granted scope')}, none can be shown to be unused"
     open_ = total["insufficient_evidence"] + total["not_observable"]
     return title, f"{open_:,} cannot be judged yet: that is not the same as unused." if open_ else ""
 

@@ -10,6 +10,7 @@ from grantlens.findings.findings import Findings
 from grantlens.framed import Framed
 from grantlens.plain import table_of
 from grantlens.visible import grid
+from grantlens.wording import plural
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +43,7 @@ class Advice(Framed):
     def __repr__(self) -> str:
         rows = self.table.to_pylist()
         changed = sum(bool(row["remove"] or row["replace"]) for row in rows)
-        return f"Advice for {len(rows):,} grant{'s' * (len(rows) != 1)}: something to remove or replace in {changed:,}"
+        return f"Advice for {plural(len(rows), 'grant')}: something to remove or replace in {changed:,}"
 
     def _repr_html_(self) -> str:
         # What needs a decision comes first; of many grants only the first are shown.

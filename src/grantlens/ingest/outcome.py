@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grantlens.visible import grid, markup
+from grantlens.wording import plural
 
 COUNTS = ("records", "issuance", "usage", "revocation", "ignored", "duplicates", "rejected")
 """The numbers of a batch, in the order in which they are printed."""
@@ -47,7 +48,7 @@ class LoadReport:
         totals = [(self.total(count), count) for count in COUNTS]
         counts = ", ".join(f"{total} {count.removesuffix('s') if total == 1 else count}" for total, count in totals)
         failed = f"; {len(self.failed)} failed" if self.failed else ""
-        return f"{len(self.batches)} file{'' if len(self.batches) == 1 else 's'}: {counts}{failed}"
+        return f"{plural(len(self.batches), 'file')}: {counts}{failed}"
 
     def _repr_html_(self) -> str:
         names = ("path", "loader", *COUNTS, "first", "last", "note")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import LoadError
 from grantlens.ingest.content import Content
+from grantlens.wording import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ ORDER BY w.batch_id, w.log
 
 def _other_rows(engine: Engine) -> Iterator[str]:
     for path, log, written, held in engine.rows(_ROWS):
-        yield f"The load of {path} wrote {written:,} {log} row{'' if written == 1 else 's'}, and the store holds {held:,}."
+        yield f"The load of {path} wrote {plural(written, f'{log} row')}, and the store holds {held:,}."
 
 
 def _become(path: str, earlier: list[dict[str, Any]]) -> str:

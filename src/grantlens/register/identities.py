@@ -30,6 +30,7 @@ from grantlens.handwritten import Entry, read_entries
 from grantlens.register.rows import BROUGHT, bound
 from grantlens.schema.register import IDENTITY
 from grantlens.visible import grid
+from grantlens.wording import plural
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -109,8 +110,8 @@ class Identities:
 
     def __repr__(self) -> str:
         names = {kind: len({row["name"] for row in self.rows if row["kind"] == kind}) for kind in KINDS}
-        counted = " and ".join(f"{number} {kind}{'' if number == 1 else 's'}" for kind, number in names.items())
-        return f"<Identities: {len(self.rows)} id{'' if len(self.rows) == 1 else 's'} of {counted}>"
+        counted = " and ".join(plural(number, kind) for kind, number in names.items())
+        return f"<Identities: {plural(len(self.rows), 'id')} of {counted}>"
 
     def _repr_html_(self) -> str:
         shown = ("name", "kind", "source", "id")

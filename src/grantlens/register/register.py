@@ -41,6 +41,7 @@ from grantlens.register.rows import replace_rows
 from grantlens.schema.register import REGISTER, REVIEW_SNAPSHOT
 from grantlens.visible import grid
 from grantlens.window import parse_time
+from grantlens.wording import plural
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -120,7 +121,7 @@ class Register:
 
     def __repr__(self) -> str:
         owned = sum(bool(client["owner"]) for client in self.clients)
-        return f"<Register: {len(self.clients)} client{'' if len(self.clients) == 1 else 's'}, {owned} with an owner>"
+        return f"<Register: {plural(len(self.clients), 'client')}, {owned} with an owner>"
 
     def _repr_html_(self) -> str:
         shown = ("client_id", "name", "kind", "owner", "purpose", "status")

@@ -9,9 +9,9 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from grantlens.duration import duration
 from grantlens.report import formats, labels
 from grantlens.visible import in_one_line, visible
+from grantlens.wording import duration
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from grantlens.wording import plural as plural
+
 
 def number(value: float | int | None) -> str:
     """Return a number with thousands separated.
@@ -97,17 +99,6 @@ def size(count: int | None) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     raise AssertionError("unreachable")
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """Return a count with its noun.
-
-    Examples
-    --------
-    >>> plural(1, "finding"), plural(2000, "finding"), plural(2, "entry", "entries")
-    ('1 finding', '2,000 findings', '2 entries')
-    """
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
 def listed(words: Sequence[str]) -> str:

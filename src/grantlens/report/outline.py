@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from grantlens.duration import duration
 from grantlens.report.formats import chance, day
 from grantlens.report.labels import explained
 from grantlens.rules.rule import SEVERITIES, VERDICTS
 from grantlens.window import in_time
+from grantlens.wording import duration
 
 LEVELS = tuple(reversed(SEVERITIES))
 """Severities, the worst first."""

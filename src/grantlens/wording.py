@@ -1,8 +1,20 @@
-"""Durations for people: 1 s, 15 min, 4 h 12 min, 3 d 6 h."""
+"""Counts and durations as a sentence has them: 1 grant, 1,200 calls; 1 s, 15 min, 4 h 12 min, 3 d 6 h."""
 
 from __future__ import annotations
 
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
+
+
+def plural(count: float, one: str, many: str | None = None) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "finding"), plural(2000, "finding"), plural(2, "entry", "entries")
+    ('1 finding', '2,000 findings', '2 entries')
+    """
+    text = f"{count:,.0f}"
+    return f"{text} {one if text == '1' else many or one + 's'}"
 
 
 def duration(seconds: float | None) -> str:
