@@ -121,12 +121,8 @@ def test_one_violation_among_thousands_can_be_seen(dice):
     assert wrong["y2"] - wrong["y"] >= 2
 
 
-def test_a_window_cuts_and_an_open_grant_goes_on():
-    chart = timeline(
-        [{"lane": "granted", "start": START, "label": "x"}, use(50), use(5000)], since=after(10), until=after(100)
-    )
-    drawn = marks(chart)
-    assert [value["lane"] for value in drawn if value["end"] == value["start"]] == ["used"]
+def test_an_open_grant_goes_on():
+    drawn = marks(timeline([{"lane": "granted", "start": START, "label": "x"}, use(50), use(100)]))
     (grant,) = [value for value in drawn if value["lane"] == "granted"]
     assert grant["end"] >= after(100).timestamp() * 1000
 

@@ -21,8 +21,6 @@ def timeline(
     table: Any,
     *,
     case: str | None = None,
-    since: Any = None,
-    until: Any = None,
     max_events: int = 2000,
 ) -> Chart:
     """Draw a case as four lanes over time.
@@ -35,8 +33,6 @@ def timeline(
         Times are datetimes or ISO texts; without a zone they are UTC.
     case
         Whose case it is, for the title.
-    since, until
-        The stretch to show; what the rows hold if absent.
     max_events
         Above so many marks in a lane they are added up in columns of time.
 
@@ -53,11 +49,10 @@ def timeline(
     import altair as alt
 
     every = _read(rows(table))
-    left, right = _period(every, milliseconds(since), milliseconds(until))
-    spans = clip(every, left, right)
     name = short(clean(case), 60) if case else None
-    if not spans:
+    if not every:
         return blank(f"Nothing about {name} in this window" if name else "Nothing of this case in this window")
+    left, right = min(span.start for span in every), max(span.end for span in every)
     start, end = _margin(left, right)
     spans = clip(every, start, end)
     lanes = lay(spans, start, end, max_events)
@@ -109,12 +104,6 @@ def _read(found: list[Row]) -> list[Span]:
             )
         )
     return spans
-
-
-def _period(spans: list[Span], since: float | None, until: float | None) -> tuple[float, float]:
-    left = min((span.start for span in spans), default=0.0) if since is None else since
-    right = max((span.end for span in spans), default=left) if until is None else until
-    return left, max(left, right)
 
 
 def _margin(left: float, right: float) -> tuple[float, float]:

@@ -15,7 +15,6 @@ from grantlens.wording import plural
 
 STATES = ("used", "unused", "insufficient_evidence", "not_observable")
 ACTIONS = ("remove", "replace", "ask", "wait", "keep")
-NOUNS = {"client_id": "client", "client_name": "client", "grant_id": "grant", "subject_id": "subject"}
 
 
 @dataclass
@@ -49,16 +48,14 @@ class _Held:
         return "no log" if self.state == "not_observable" else self.advice
 
 
-def used_granted(table: Any, *, by: str = "client_id", top_columns: int = 14, top_scopes: int = 24) -> Chart:
-    """Draw the granted scopes of each client (or grant) with what the logs say about their use.
+def used_granted(table: Any, *, top_columns: int = 14, top_scopes: int = 24) -> Chart:
+    """Draw the granted scopes of each client with what the logs say about their use.
 
     Parameters
     ----------
     table
-        One row a granted scope: the column `by`, `scope`, `state` (used, unused, insufficient_evidence or
+        One row a granted scope: `client_id`, `scope`, `state` (used, unused, insufficient_evidence or
         not_observable), `uses`, `action`.
-    by
-        "client_id" for a column a client, "grant_id" for a column a grant.
     top_columns, top_scopes
         How many are shown: those with most scopes of which no use was seen. The subtitle says how many are not.
 
@@ -74,19 +71,18 @@ def used_granted(table: Any, *, by: str = "client_id", top_columns: int = 14, to
     held: dict[tuple[str, str], _Held] = defaultdict(_Held)
     for row in found:
         state = row.get("state")
-        cell = held[clean(row.get(by)), clean(row["scope"])]
+        cell = held[clean(row.get("client_id")), clean(row["scope"])]
         cell.states[state if state in STATES else "not_observable"] += 1
         cell.uses += number(row, "uses")
         cell.actions[row.get("action") or ""] += 1
     columns = _ranked(held, 0)
     shown = set(columns[:top_columns])
     scopes = _ranked({key: cell for key, cell in held.items() if key[0] in shown}, 1)
-    noun = NOUNS.get(by, by.replace("_", " "))
     hidden = [
-        plural(len(columns) - top_columns, noun) if len(columns) > top_columns else "",
+        plural(len(columns) - top_columns, "client") if len(columns) > top_columns else "",
         plural(len(_ranked(held, 1)) - top_scopes, "scope") if len(_ranked(held, 1)) > top_scopes else "",
     ]
-    return _matrix(held, columns[:top_columns], scopes[:top_scopes], noun, [each for each in hidden if each])
+    return _matrix(held, columns[:top_columns], scopes[:top_scopes], [each for each in hidden if each])
 
 
 def _ranked(held: dict[tuple[str, str], _Held], side: int) -> list[str]:
@@ -118,9 +114,7 @@ def _words(held: dict[tuple[str, str], _Held]) -> tuple[str, str]:
     return title, f"{open_:,} cannot be judged yet: that is not the same as unused." if open_ else ""
 
 
-def _matrix(
-    held: dict[tuple[str, str], _Held], columns: list[str], scopes: list[str], noun: str, hidden: list[str]
-) -> Chart:
+def _matrix(held: dict[tuple[str, str], _Held], columns: list[str], scopes: list[str], hidden: list[str]) -> Chart:
     import altair as alt
 
     column_label, scope_label = shorten(columns, 28), shorten(scopes, 48)
@@ -144,7 +138,7 @@ def _matrix(
             )
     present = [state for state in STATES if WORDS[state] in {value["state"] for value in values}]
     across = alt.Axis(
-        title=noun,
+        title="client",
         titleAnchor="start",
         orient="top",
         labelAngle=-35,
@@ -157,7 +151,7 @@ def _matrix(
         x=alt.X("column:N", sort=[column_label[name] for name in columns], axis=across),
         y=alt.Y("line:N", sort=[scope_label[name] for name in scopes], axis=alt.Axis(**names_axis("granted scope"))),
         tooltip=[
-            alt.Tooltip("holder:N", title=noun),
+            alt.Tooltip("holder:N", title="client"),
             "scope:N",
             "state:N",
             "advice:N",
@@ -189,6 +183,6 @@ def _matrix(
         drawing,
         title=title,
         subtitle=f"{unsure} {subtitle}".strip(),
-        alt_text=f"Most granted scopes without a use, by {noun}: {', '.join(worst)}.",
+        alt_text=f"Most granted scopes without a use, by client: {', '.join(worst)}.",
         width=min(max(width, 600), 960),
     )

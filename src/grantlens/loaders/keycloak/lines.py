@@ -41,8 +41,8 @@ _ZONED = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)"
 _OWN = r"(?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
 
 
-def _structure(names: tuple[str, ...], more: str = "") -> str:
-    return "{" + ", ".join(f'"{name}": "VARCHAR"' for name in names) + more + "}"
+def _structure(names: tuple[str, ...]) -> str:
+    return "{" + ", ".join(f'"{name}": "VARCHAR"' for name in names) + "}"
 
 
 _JSON = _structure(
