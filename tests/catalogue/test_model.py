@@ -169,6 +169,8 @@ def test_facts_from_outside_are_recorded(toml, tmp_path):
     [
         ("slak", {}, "Known are"),
         ("toml", {"list_rule": "some"}, "'all' or 'any'"),
+        ("toml", {"list_rule": "any"}, "kind toml takes no list rule"),
+        ("aws", {"server": "iam.example"}, "kind aws takes no server"),
         ("toml", {"path": "gone"}, "does not exist"),
     ],
 )

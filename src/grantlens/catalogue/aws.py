@@ -79,7 +79,7 @@ class _Map:
     free: dict[str, set[str]] = field(default_factory=dict)
 
 
-def build(path: Path, *, list_rule: str | None = None, name: str | None = None, server: str | None = None) -> Catalogue:
+def build(path: Path, *, name: str | None = None) -> Catalogue:
     """Convert a definition of IAM's actions, or a folder that holds it."""
     definition, mapping, tags = _files(path)
     services = _services(definition)

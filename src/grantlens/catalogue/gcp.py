@@ -38,7 +38,7 @@ class _Seen:
     refused: set[frozenset[str]] = field(default_factory=set)
 
 
-def build(path: Path, *, list_rule: str | None = None, name: str | None = None, server: str | None = None) -> Catalogue:
+def build(path: Path, *, name: str | None = None) -> Catalogue:
     """Learn from a file of audit records, or from each file of a folder."""
     files = record_files(path)
     seen: dict[tuple[str, str], _Seen] = {}

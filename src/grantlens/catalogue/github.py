@@ -50,7 +50,7 @@ Rule = tuple[str, str, str, str, bool]
 """Method, template, permission, level, and whether that is all that is needed."""
 
 
-def build(path: Path, *, list_rule: str | None = None, name: str | None = None, server: str | None = None) -> Catalogue:
+def build(path: Path, *, name: str | None = None, server: str | None = None) -> Catalogue:
     """Convert one JSON file, or all that a folder holds."""
     files, rules, classic = _read(path)
     draft = Draft(name or "github", "github", sha256(files), licence="MIT", list_rule="any")

@@ -23,7 +23,7 @@ _PROTOCOL = {"email": _PREFIX + "userinfo.email", "profile": _PREFIX + "userinfo
 _LIMITED = frozenset({_PREFIX + "drive.file", _PREFIX + "drive.appdata", _PREFIX + "drive.appfolder"})
 
 
-def build(path: Path, *, list_rule: str | None = None, name: str | None = None, server: str | None = None) -> Catalogue:
+def build(path: Path, *, name: str | None = None, server: str | None = None) -> Catalogue:
     """Convert one discovery document or a folder of them."""
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     documents, hashes = [], []

@@ -44,7 +44,7 @@ class _Cluster:
     counted: Counter[str] = field(default_factory=Counter)
 
 
-def build(path: Path, *, list_rule: str | None = None, name: str | None = None, server: str | None = None) -> Catalogue:
+def build(path: Path, *, name: str | None = None, server: str | None = None) -> Catalogue:
     """Read roles and audit events from a file, or from each file of a folder."""
     files = _files(path)
     cluster = _Cluster()

@@ -47,7 +47,7 @@ class _Seen:
     reference: str = "a refusal"
 
 
-def build(path: Path, *, list_rule: str | None = None, name: str | None = None, server: str | None = None) -> Catalogue:
+def build(path: Path, *, name: str | None = None, server: str | None = None) -> Catalogue:
     """Read captures from a file, or from each file of a folder."""
     files = record_files(path)
     seen: dict[Tool, _Seen] = {}

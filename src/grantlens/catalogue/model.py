@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,8 +94,12 @@ class Catalogue:
         if not Path(path).exists():
             raise CatalogueError(f"{path} does not exist.", "Check the path.")
         converter = import_module(f"grantlens.catalogue.{source}")
+        said = {"list_rule": list_rule, "name": name, "server": server}
+        said = {what: value for what, value in said.items() if value is not None}
+        for what in said.keys() - signature(converter.build).parameters.keys():
+            raise CatalogueError(f"A source of kind {source} takes no {what.replace('_', ' ')}.", "Leave it out.")
         try:
-            built: Catalogue = converter.build(Path(path), list_rule=list_rule, name=name, server=server)
+            built: Catalogue = converter.build(Path(path), **said)
         except OSError as error:
             raise CatalogueError(
                 f"{path} cannot be read: {error.strerror or error}.", "Check the path and its permissions."

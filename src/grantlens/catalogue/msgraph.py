@@ -36,7 +36,7 @@ _PROTOCOL = ("openid", "profile", "email", "offline_access", ".default")
 _DESCRIPTIONS = "permissions-descriptions.json"
 
 
-def build(path: Path, *, list_rule: str | None = None, name: str | None = None, server: str | None = None) -> Catalogue:
+def build(path: Path, *, name: str | None = None, server: str | None = None) -> Catalogue:
     """Convert permissions.json, or the folder that holds it."""
     file = path / "permissions.json" if path.is_dir() else path
     if not file.exists():

@@ -96,7 +96,7 @@ _SCOPE = (
 )
 
 
-def build(path: Path, *, list_rule: str | None = None, name: str | None = None, server: str | None = None) -> Catalogue:
+def build(path: Path, *, name: str | None = None, server: str | None = None) -> Catalogue:
     """Read a catalogue written by hand; see the top of this file for what may stand in it."""
     entries = read_toml(path, {"catalogue": "catalogue", "operation": "operation", "scope": "scope"}, CatalogueError)
     if len(entries["catalogue"]) != 1:
