@@ -33,7 +33,7 @@ NEEDS = (
 MOST_WAYS = 200
 """Ways to meet one alternative of an operation that are weighed: where there are more, it is met by the scopes it names."""
 
-_SPOKE = """
+_CALLED = """
 CREATE OR REPLACE TEMP TABLE client_call AS
 WITH own AS (
     SELECT c.source, c.tenant, c.client_id, p.operation_id, p.application, sum(p.events)::BIGINT AS events,
@@ -173,7 +173,7 @@ class SmallestScopes(Framed):
 
 def smallest_scopes(engine: Engine, window: Window) -> SmallestScopes:
     """Work the sets out; reads `NEEDS`."""
-    engine.execute(_SPOKE)
+    engine.execute(_CALLED)
     try:
         clients = engine.arrow(_CLIENTS).to_pylist()
         catalogue = _Catalogue(engine)

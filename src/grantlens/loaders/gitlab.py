@@ -218,7 +218,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 LOADER = with_envelopes(
     Loader(
         name="gitlab",
-        version=1,
+        version=2,
         title="GitLab audit events and API log",
         recognise=mostly_inside(lambda record: _is_audit(record) or _is_call(record)),
         fields=_FIELDS,

@@ -145,7 +145,7 @@ SELECT line_no, 'names no ' || split_part(meaning, ' ', 2) FROM known WHERE star
 LOADER = with_envelopes(
     Loader(
         name="ping_one",
-        version=1,
+        version=2,
         title="PingOne audit activities",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
