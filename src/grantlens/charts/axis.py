@@ -1,4 +1,4 @@
-"""Axes that several charts share: names down the side with their heading above them, and whole numbers."""
+"""Axes that several charts share: names down the side with their heading above them, or across the top, and whole numbers."""
 
 from __future__ import annotations
 
@@ -35,6 +35,20 @@ def names_axis(heading: str) -> dict[str, Any]:
         "domain": False,
         "ticks": False,
         "grid": False,
+    }
+
+
+def columns_axis(heading: str) -> dict[str, Any]:
+    """Return the settings of an axis of names across the top."""
+    return {
+        "title": heading,
+        "titleAnchor": "start",
+        "orient": "top",
+        "labelAngle": -35,
+        "labelLimit": 190,
+        "labelPadding": 6,
+        "domain": False,
+        "ticks": False,
     }
 
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from grantlens.charts.axis import names_axis, numbers_axis
+from grantlens.charts.axis import columns_axis, names_axis, numbers_axis
 from grantlens.charts.chart import Chart, blank, finish
 from grantlens.charts.fold import FOLDED, fold
 from grantlens.charts.label import clean, compact, shorten
@@ -161,18 +161,8 @@ def _heatmap(cells: Cells, clients: list[str], operations: list[str], top: tuple
                 "undecided": calls.undecided,
             }
         )
-    across_axis = alt.Axis(
-        title="client",
-        titleAnchor="start",
-        orient="top",
-        labelAngle=-35,
-        labelLimit=190,
-        labelPadding=6,
-        domain=False,
-        ticks=False,
-    )
     base = alt.Chart(alt.Data(values=values)).encode(
-        x=alt.X("column:N", sort=across.order, axis=across_axis),
+        x=alt.X("column:N", sort=across.order, axis=alt.Axis(**columns_axis("client"))),
         y=alt.Y("line:N", sort=down.order, axis=alt.Axis(**names_axis("operation"))),
         tooltip=[
             alt.Tooltip("client:N"),

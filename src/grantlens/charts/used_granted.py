@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from grantlens.charts.axis import names_axis
+from grantlens.charts.axis import columns_axis, names_axis
 from grantlens.charts.chart import Chart, blank, finish
 from grantlens.charts.label import clean, compact, shorten
 from grantlens.charts.rows import number, rows
@@ -137,18 +137,8 @@ def _matrix(held: dict[tuple[str, str], _Held], columns: list[str], scopes: list
                 }
             )
     present = [state for state in STATES if WORDS[state] in {value["state"] for value in values}]
-    across = alt.Axis(
-        title="client",
-        titleAnchor="start",
-        orient="top",
-        labelAngle=-35,
-        labelLimit=190,
-        labelPadding=6,
-        domain=False,
-        ticks=False,
-    )
     base = alt.Chart(alt.Data(values=values)).encode(
-        x=alt.X("column:N", sort=[column_label[name] for name in columns], axis=across),
+        x=alt.X("column:N", sort=[column_label[name] for name in columns], axis=alt.Axis(**columns_axis("client"))),
         y=alt.Y("line:N", sort=[scope_label[name] for name in scopes], axis=alt.Axis(**names_axis("granted scope"))),
         tooltip=[
             alt.Tooltip("holder:N", title="client"),
