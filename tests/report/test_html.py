@@ -291,6 +291,21 @@ def test_two_renderings_are_byte_equal(hostile):
 
 
 @pytest.mark.parametrize("form", [review_page, review_markdown])
+def test_nothing_known_is_not_told_as_none(document, form):
+    empty = {"intervals": 0, "snapshots": [], "unseen": [], "expected": [], "interval_s": None, "open": 0}
+    calls = {"calls": 0, "known": 0, "share": None, "by_server": []}
+    text = form(document(clients=[], grants=[], blind_spot=empty, map_coverage=calls))
+    assert "No call is logged in this period." in text
+    assert "No client is seen in issuance or usage in this period." in text
+    assert "No stretch of access is known from the logs of this period, so no share can be given." in text
+
+
+@pytest.mark.parametrize("form", [review_page, review_markdown])
+def test_both_name_what_a_review_misses_alike(document, form):
+    assert "Stretches of access never seen" in form(document())
+
+
+@pytest.mark.parametrize("form", [review_page, review_markdown])
 def test_a_rule_without_findings_says_why(document, form):
     rules = [document()["rules"][0] | {"why_empty": "No catalogue is in the store."}, document()["rules"][1]]
     assert "No catalogue is in the store." in form(document(rules=rules))

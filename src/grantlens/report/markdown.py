@@ -74,12 +74,15 @@ def _coverage(document: dict[str, Any]) -> list[str]:
         for r in document["coverage"]
     ]
     mapped, traced = document["map_coverage"], document["attribution"]
+    heads = ["Source", "Tenant", "Log", "From", "Until", "Share of the period", "Rows", "Gaps"]
     return [
         "## What the logs can show",
         "",
-        *table(["Source", "Tenant", "Log", "From", "Until", "Share of the period", "Rows", "Gaps"], rows),
+        *table(heads, rows, "No log covers any part of this period."),
         f"A catalogue knows {share(mapped['share'])} of {plural(mapped['calls'], 'call')}; "
-        f"{share(traced['share'])} belong to a grant of the issuance log.",
+        f"{share(traced['share'])} belong to a grant of the issuance log."
+        if mapped["calls"]
+        else "No call is logged in this period.",
         "",
     ]
 
@@ -143,10 +146,11 @@ def _clients(document: dict[str, Any], limits: outline.Limits) -> list[str]:
         ]
         for r in document["clients"][: limits.clients]
     ]
+    heads = ["Client", "Owner", "Purpose", "Grants", "Live at the end", "Calls", "Last call seen"]
     return [
         "## Clients and owners",
         "",
-        *table(["Client", "Owner", "Purpose", "Grants", "Live at the end", "Calls", "Last call seen"], rows),
+        *table(heads, rows, "No client is seen in issuance or usage in this period."),
         *_more(rows, document["clients"]),
     ]
 
@@ -228,11 +232,10 @@ def _enough(document: dict[str, Any], limits: outline.Limits) -> list[str]:
 
 
 def _blind_spot(document: dict[str, Any]) -> list[str]:
-    rows = [
-        [f"a review every {r['period']}", share(r["grants"]), share(r["actions"])]
-        for r in document["blind_spot"]["expected"]
-    ]
-    return ["## What a periodic review would never have seen", "", *table(["Rhythm", "Grants", "Calls"], rows)]
+    rows = [[r["period"], share(r["grants"]), share(r["actions"])] for r in document["blind_spot"]["expected"]]
+    heads = ["A review every", "Stretches of access never seen", "Calls made in them"]
+    unknown = "No stretch of access is known from the logs of this period, so no share can be given."
+    return ["## What a periodic review would never have seen", "", *table(heads, rows, unknown)]
 
 
 def _end(document: dict[str, Any]) -> list[str]:

@@ -48,9 +48,9 @@ def code(value: object) -> str:
     return f"`{text}`"
 
 
-def table(heads: list[str], rows: list[list[str]]) -> list[str]:
-    """Return the lines of a table; cells are Markdown already."""
+def table(heads: list[str], rows: list[list[str]], empty: str = "None.") -> list[str]:
+    """Return the lines of a table, or what is to be said where it has no rows; cells are Markdown already."""
     if not rows:
-        return ["None.", ""]
+        return [empty, ""]
     body = [f"| {' | '.join(cell if cell else ' ' for cell in row)} |" for row in rows]
     return [f"| {' | '.join(heads)} |", f"|{'|'.join(' --- ' for _ in heads)}|", *body, ""]
