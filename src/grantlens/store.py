@@ -146,12 +146,23 @@ class Store:
         return self.engine.arrow(sql, parameters)
 
     def coverage(self) -> Rows:
-        """Return the stretches of time for which each log is there."""
+        """Return the stretches of time for which each log is there.
+
+        Returns
+        -------
+        Rows
+            source, tenant, log, covered_from, covered_until, is_gap, records, note, in_part (it shows only some of what happened).
+        """
         stretches = self.engine.arrow("SELECT * FROM coverage ORDER BY source, tenant, log, covered_from")
         return Rows("Coverage", stretches)
 
     def providers(self) -> Rows:
         """Return what became of the records of each loader, and the share of its usage that an issuance stands behind.
+
+        Returns
+        -------
+        Rows
+            loader, files, records, issuance, usage, revocation, ignored, duplicates, rejected, attributed (the share).
 
         Examples
         --------

@@ -1,10 +1,13 @@
 """Every answer that is a table gives its rows, and gives them as JSON can hold them."""
 
 import json
+import re
 
 import pytest
 
 import grantlens as gl
+from grantlens.findings import RevocationLag, UnusedPrivileges
+from grantlens.store import Store
 
 ANSWERS = {
     "findings": lambda scene: scene.found["REV-1"],
@@ -30,6 +33,18 @@ def test_rows_are_what_json_can_hold(scene, name):
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
     assert [[*row] for row in answer] == [[*row] for row in rows] == [answer.table.column_names] * len(answer)
     assert rows or name == "backtest"
+
+
+@pytest.mark.parametrize("name", [name for name in ANSWERS if name != "tally"])  # it is counted by any column
+def test_every_column_is_documented(scene, name):
+    answer = ANSWERS[name](scene)
+    elsewhere = {
+        "advice": UnusedPrivileges.recommend,
+        "calls": RevocationLag,
+        "coverage": Store.coverage,
+        "providers": Store.providers,
+    }
+    assert set(answer.table.column_names) <= set(re.findall(r"\w+", elsewhere.get(name, type(answer)).__doc__))
 
 
 @pytest.mark.parametrize("name", ANSWERS)
