@@ -110,7 +110,7 @@ def named_apart(record, name, numbers):
     keys = ("subject_id", "grant_id", "token_id", "parent_token_id", "session_id")
     mine = {key: f"{record[key]}-{name}" for key in keys if key in record}
     if "client_id" in record:
-        mine["client_id"] = name
+        mine["client_id"] = name if record["client_id"] == "app" else f"{record['client_id']} of {name}"
     return {**record, **mine, "event_id": f"{name}-{next(numbers)}"}
 
 

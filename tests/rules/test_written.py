@@ -19,6 +19,8 @@ OF_PROVIDERS = (
      "revoked_at": "2026-07-05T09:00:00Z", "kind": "revoke", "outcome": "success", "initiator": "admin"},
     {**ISSUED, "source": "github", "event_id": "pat-4", "grant_id": "pat:7:new", "token_id": "hash-4", "client_id": "pat",
      "issued_at": "2026-07-05T10:00:00Z", "consent_kind": "user"},
+    {"log": "usage", "source": "github", "event_id": "pat-5", "token_id": "hash-1", "client_id": "other", "outcome": "success",
+     "used_at": "2026-07-04T10:00:00Z"},
     {**ISSUED, "source": "microsoft_entra", "event_id": "sp-1", "grant_id": "entra:object:graph", "client_id": "app-id"},
 )  # fmt: skip
 """What only some providers write: a token's name that is used again, and an object that stands for an application."""

@@ -28,6 +28,7 @@ KEYS = {
     "REV-9": ("client_id", "subject_id", "grant_id", "revocation_event"),
     "INT-1": ("client_id", "subject_id", "token_id"),
     "INT-2": ("client_id", "subject_id", "token_id"),
+    "INT-3": ("client_id", "token_id"),
     "INT-5": ("source", "log"),
     "GOV-1": ("client_id",),
 }

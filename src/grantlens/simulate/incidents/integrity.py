@@ -1,8 +1,8 @@
-"""Incidents about the logs themselves and about who answers: INT-1, INT-2, INT-5, GOV-1."""
+"""Incidents about the logs themselves and about who answers: INT-1, INT-2, INT-3, INT-5, GOV-1."""
 
 from datetime import timedelta
 
-from grantlens.simulate.aftermath import unverified
+from grantlens.simulate.aftermath import at_work, unverified
 from grantlens.simulate.apis import CRM, FILES, MAIL, TOOLS, operation
 from grantlens.simulate.incidents.opening import key, opened, resume, where, work
 from grantlens.simulate.population import PEOPLE, Client, Grant, Token
@@ -66,6 +66,28 @@ def orphan_at_start(world: World) -> None:
     world.truth.expect(
         "INT-1", "indeterminate", client_id="wall-screen", subject_id=token.grant.subject_id, token_id=token.token_id
     )
+
+
+def borrowed(world: World) -> None:
+    """Tell the story: one client calls with the token of another."""
+    world.truth.begin(
+        "borrowed",
+        "A token in the hands of another client",
+        "page-saver calls three times with a token that was issued to reading-list. The scopes permit it; the token was "
+        "not given to it.",
+    )
+    moment, scopes = world.day(0.66, 15, 0), ("files.read", "offline_access")
+    holder, other = (
+        opened(world, slug, name, "integration", FILES, scopes, person, since=moment - timedelta(days=9))
+        for slug, name, person in (("reading-list", "Reading List", 4), ("page-saver", "Page Saver", 6))
+    )
+    for connection in (holder, other):
+        work(connection, moment)
+    token = at_work(holder, moment)
+    for minute in (3, 5, 9):
+        call = world.call(token, moment + timedelta(minutes=minute), operation(FILES, "GET /v1/files"))
+        call |= {"client_id": "page-saver", "client_name": None, "subject_id": None, "subject_name": None}
+    world.truth.expect("INT-3", "violation", client_id="page-saver", token_id=token.token_id)
 
 
 def outlived(world: World) -> None:
@@ -158,4 +180,4 @@ def ownerless(world: World) -> None:
     world.truth.expect("GOV-1", "violation", client_id="form-catcher")
 
 
-ALL = (orphan, orphan_at_start, outlived, collector_gap, unregistered, ownerless)
+ALL = (orphan, orphan_at_start, borrowed, outlived, collector_gap, unregistered, ownerless)
