@@ -68,6 +68,14 @@ def test_a_log_that_ends_long_before_the_present_cannot_be_judged(holding, gated
     assert gated(store, "2026-07-16", fail_on=None) == (0, ""), "nothing was gated"
 
 
+def test_a_log_that_ended_is_told_beside_violations_too(holding, capsys):
+    view = view_of(holding(every_log(hours(range(8)))), None, None, "2026-07-20")
+    assert exit_code(view, [{"verdict": "violation", "severity": "high"}], "high") == 1
+    said = capsys.readouterr().err
+    assert "1 violation is high or worse." in said
+    assert "the issuance, usage and revocation logs of acme end 2026-07-13, 6 days before the end" in said
+
+
 def test_it_is_the_end_of_the_period_that_counts_where_one_was_named(holding, gated):
     store = holding(every_log(hours(range(8))))
     assert gated(store, "2026-11-01", "2026-07-07", "2026-07-14") == (0, "")

@@ -42,23 +42,30 @@ def exit_code(
     """Return 1 if a violation is as severe as `fail_on`, 2 if the data is too thin to judge, else 0.
 
     Without `fail_on` nothing is gated; a window of which no log covers anything is too thin all the same. With a
-    `baseline` a log that covered something then must do so now: else what it showed would be taken for mended.
+    `baseline` a log that covered something then must do so now: else what it showed would be taken for mended. What is too
+    thin is told beside violations too: a log that stopped must not hide behind a finding that is there each night.
     """
+    broken = 0
     if fail_on is not None:
         gate = SEVERITIES.index(fail_on)
         broken = sum(
             finding["verdict"] == "violation" and SEVERITIES.index(finding["severity"]) >= gate for finding in findings
         )
-        if broken:
-            say(f"{plural(broken, 'violation')} {'is' if broken == 1 else 'are'} {fail_on} or worse.")
-            return FINDINGS
+    if broken:
+        say(f"{plural(broken, 'violation')} {'is' if broken == 1 else 'are'} {fail_on} or worse.")
+    too_thin = _tell_lacks(view, fail_on, baseline)
+    return FINDINGS if broken else FAILED if too_thin else FINE
+
+
+def _tell_lacks(view: View, fail_on: str | None, baseline: Mapping[str, Any] | None) -> bool:
+    """Say what is too thin to judge; return whether anything is."""
     if not view.store.engine.value("SELECT count(*) FROM coverage"):
         say("Too thin to judge: the store holds no event. Load logs first: grantlens load STORE LOGS")
-        return FAILED
+        return True
     covered = view.store.engine.rows(_COVERED, view.window.parameters())
     lacks = [f"no {log} log covers any of {view.window}." for log in LOGS if (log,) not in covered]
     if fail_on is None and len(lacks) < len(LOGS):
-        return FINE
+        return False
     lacks += [
         f"no {log_of(row)} covers any of {view.window}, and one covered the period of the baseline."
         for row in (baseline or {}).get("lost_logs", ())
@@ -72,7 +79,7 @@ def exit_code(
             "Load what is missing. If a log reaches you late, end the period earlier (--until); if its source was given "
             "up, begin it later (--since)."
         )
-    return FAILED if lacks else FINE
+    return bool(lacks)
 
 
 _COVERED = """
