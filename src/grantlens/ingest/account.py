@@ -57,7 +57,7 @@ class Account:
                 "batch_id": self.batch_id,
                 "path": self.path,
                 "sha256": sha256,
-                "bytes": content.bytes,
+                "bytes": content.taken,
                 "loader": self.loader.name if self.loader else None,
                 "version": self.loader.version if self.loader else None,
                 **self.counts,

@@ -55,8 +55,10 @@ class Content:
                 f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."
             ) from None
         self.bytes = found.st_size
+        """Bytes on disk when it was opened; a log that is being written may give more, see `taken`."""
         self._version = _version(found)
         self.taken = 0
+        self._ended = False
         self._hash = hashlib.sha256()
         self._unread = b""
         self.plain = False
@@ -131,14 +133,16 @@ class Content:
             self._unread = block[size:] + self._unread
             return size
         size = self._file.readinto(room[:BLOCK])
-        self.taken += size
-        self._hash.update(room[:size])
+        self._note(room[:size])
         return size
 
     def digest(self) -> str:
-        """Return the SHA-256 of the whole file; reads what is left of it."""
-        while self._take():
-            pass
+        """Return the SHA-256 of the whole file; reads what is left of it.
+
+        What is written behind its end after that was reached is not of it: it gave no records.
+        """
+        while not self._ended:
+            self._take()
         return self._hash.hexdigest()
 
     def close(self) -> None:
@@ -147,9 +151,13 @@ class Content:
 
     def _take(self) -> bytes:
         block = self._file.read(BLOCK)
+        self._note(block)
+        return block
+
+    def _note(self, block: bytes | memoryview) -> None:
         self.taken += len(block)
         self._hash.update(block)
-        return block
+        self._ended = not block
 
     def _raw(self) -> Iterator[bytes]:
         while block := self._take():
