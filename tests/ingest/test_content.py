@@ -2,11 +2,15 @@
 
 import gzip
 import hashlib
+import os
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from grantlens.ingest import opening
 from grantlens.ingest.pipeline import Pipeline
+from grantlens.ingest.reading import Reading
 from grantlens.store import Store
 
 from .oracle import ndjson, usage
@@ -54,3 +58,16 @@ def test_what_comes_after_it_was_opened_counts_in_its_size(log, more, monkeypatc
         assert store.load(log).total("usage") == 30
         assert store.verify() == []
         assert store.load(log).batches[0]["note"].startswith("already loaded")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="an open file has no name of its own here")
+def test_a_parquet_file_that_is_replaced_gives_the_rows_of_its_hash(tmp_path, monkeypatch):
+    path, new = tmp_path / "a.parquet", tmp_path / "new.parquet"
+    for file, numbers in ((path, range(5)), (new, range(5, 12))):
+        pq.write_table(pa.Table.from_pylist([usage(n) for n in numbers]), file)
+    first = hashlib.sha256(path.read_bytes()).hexdigest()
+    _before(monkeypatch, Reading, "_sample", lambda: new.replace(path))
+    with Store(":memory:") as store:
+        batch = store.load(path).batches[0]
+        assert (batch["sha256"], batch["usage"]) == (first, 5)
+        assert store.load(path).total("usage") == 7

@@ -273,10 +273,10 @@ class Reading:
 
     def _spool_parquet(self) -> None:
         """Parquet is read from its end: an unpacked copy is needed where the file is packed."""
-        with open(self.path, "rb") as file:
-            plain = file.read(4) == b"PAR1"
-        if plain:
-            self._spool = self.path
+        if self._content.plain:
+            self._spool = (
+                self._content.name or self.path
+            )  # the file that is hashed, whatever stands under its path by now
             return
         copy = self._temporary = tempfile.NamedTemporaryFile(suffix=".parquet")  # noqa: SIM115
         for block in self._content.blocks():
