@@ -11,6 +11,7 @@ from grantlens.errors import GrantlensError, StoreError
 from grantlens.framed import Rows
 from grantlens.ingest import LoadReport, load_files
 from grantlens.ingest.card import coverage_card
+from grantlens.ingest.coverage import coverage_is_due, refresh_coverage
 from grantlens.ingest.declared import note_undeclared, undeclared
 from grantlens.ingest.export import write_ndjson, write_parquet
 from grantlens.ingest.summary import providers
@@ -86,6 +87,12 @@ class Store:
                 install_views(self.engine)
             if not read_only:
                 note_undeclared(self.engine)
+                refresh_coverage(self.engine)
+            elif coverage_is_due(self.engine):
+                raise StoreError(
+                    f"A load into {self.path} was stopped before its coverage was worked out, and it was opened for reading only.",
+                    "Open it, or a copy, once for writing: that is made good.",
+                )
         except BaseException:
             self.engine.close()
             raise

@@ -99,6 +99,7 @@ def test_a_store_that_may_not_be_written_can_be_read(run, path):
         "DROP VIEW token",
         "DELETE FROM declared",
         "CREATE OR REPLACE VIEW caller_segment AS SELECT 1 AS of_before",
+        "DELETE FROM coverage; INSERT INTO meta VALUES ('coverage_due_from_batch', '1')",
     ],
 )
 def test_a_store_of_an_older_version_is_brought_up_to_date_by_a_reading_command(run, path, age):

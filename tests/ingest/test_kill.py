@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 
 import pytest
 
+from grantlens.errors import StoreError
+from grantlens.ingest import coverage, load
 from grantlens.store import Store
 
 from .oracle import content, issuance, ndjson, revocation, usage
@@ -100,3 +103,38 @@ def test_an_interrupt_rolls_back_and_the_store_goes_on(logs, tmp_path):
         assert store.engine.value("SELECT count(*) FROM batch") == 2
         assert store.engine.value("SELECT max(batch_id) FROM usage_row") == 2
         assert store.load(logs).total("usage") == 4 * 3000
+
+
+def test_coverage_that_a_killed_load_left_due_is_worked_out_at_the_next_opening(
+    logs, undisturbed, tmp_path, monkeypatch
+):
+    path = tmp_path / "s.duckdb"
+    with Store(path) as store, monkeypatch.context() as killed:
+        killed.setattr(load, "coverage_refreshed", lambda engine: nullcontext())
+        store.load(logs)
+        assert store.coverage().num_rows == 0
+    with pytest.raises(StoreError, match="stopped before its coverage was worked out"):
+        Store(path, read_only=True)
+    with Store(path) as store:
+        assert _state(store) == undisturbed
+
+
+def test_an_interrupt_leaves_no_coverage_due(logs, tmp_path):
+    def stop(path, done, files, percent):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with Store(tmp_path / "s.duckdb") as store:
+        with pytest.raises(KeyboardInterrupt):
+            store.load(logs, progress=stop)
+        assert not coverage.coverage_is_due(store.engine)
+        assert store.engine.value("SELECT sum(records) FROM coverage WHERE log = 'usage'") == 2 * 3000
+
+
+def test_coverage_is_worked_out_once_for_all_files_of_a_load(logs, tmp_path, monkeypatch):
+    asked = []
+    with Store(tmp_path / "s.duckdb") as store:
+        execute = store.engine.execute
+        monkeypatch.setattr(store.engine, "execute", lambda sql, *rest: asked.append(sql) or execute(sql, *rest))
+        store.load(logs)
+    assert asked.count(coverage._COVERAGE) == 1

@@ -1,12 +1,13 @@
 """Coverage: the stretches of time for which a log is really there, and what its clock is worth.
 
-Both are worked out from counts per minute (table activity), which each load adds for its own file only: adding a day to
-a year costs the day.
+Both are worked out from counts per minute (table activity), which each load adds for its own files only: adding a day to
+a year costs the day, and one look at these counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from grantlens.schema import TIMES
@@ -33,10 +34,10 @@ MIN_PAIRS = 5
 """Causal pairs that an hour needs before it says anything about a clock."""
 
 
-def refresh_coverage(
+def count_events(
     engine: Engine, batch_id: int, carries: Iterable[str], holds: Collection[str], *, by_presence: bool
 ) -> None:
-    """Count a new file's events, and work out coverage and clocks of the streams that it touched.
+    """Count a new file's events, and note that coverage and clocks of its streams are due.
 
     Parameters
     ----------
@@ -53,17 +54,7 @@ def refresh_coverage(
     """
     if not holds:
         return
-    values = {
-        "batch": batch_id,
-        "carries": list(carries),
-        "by_presence": by_presence,
-        "min_events": MIN_EVENTS,
-        "tail": TAIL_SHARE,
-        "factor": GAP_FACTOR,
-        "min_gap": MIN_GAP_SECONDS,
-        "error": DEFAULT_ERROR_SECONDS,
-        "min_pairs": MIN_PAIRS,
-    }
+    values = {"batch": batch_id, "carries": list(carries), "by_presence": by_presence}
     for log in holds:
         if log == "usage":
             engine.execute(_FIRST_USES, values)
@@ -71,14 +62,55 @@ def refresh_coverage(
         else:
             engine.execute(_COUNT.format(log=log, time=TIMES[log]), values)
     engine.execute(_MARK_ENDS, values)
-    engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _TOUCHED, values)
-    for statement in (_DROP_COVERAGE, _COVERAGE):
-        engine.execute(statement, values)
-    engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _ALL_OF_SOURCE, values)
-    for statement in (_DROP_CLOCK, _CLOCK):
-        engine.execute(statement, values)
-    engine.execute("DROP TABLE temp.touched")
+    if not coverage_is_due(engine):
+        engine.execute("INSERT INTO meta SELECT 'coverage_due_from_batch', $batch::VARCHAR", values)
 
+
+def coverage_is_due(engine: Engine) -> bool:
+    """True if files were loaded of which coverage and clocks tell nothing yet: a load was stopped, or is at work."""
+    return bool(engine.value(f"SELECT count(*) FROM meta WHERE {_IS_DUE}"))
+
+
+def refresh_coverage(engine: Engine) -> None:
+    """Work out coverage and clocks of the streams that new files touched, if any did.
+
+    Once for all files of a load: it reads the counts of the whole stream, and to do so for each of thousands of small files
+    would cost more than to load them.
+    """
+    if not coverage_is_due(engine):
+        return
+    values = {
+        "min_events": MIN_EVENTS,
+        "tail": TAIL_SHARE,
+        "factor": GAP_FACTOR,
+        "min_gap": MIN_GAP_SECONDS,
+        "error": DEFAULT_ERROR_SECONDS,
+        "min_pairs": MIN_PAIRS,
+    }
+    with engine.transaction():
+        engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _TOUCHED)
+        for statement in (_DROP_COVERAGE, _COVERAGE):
+            engine.execute(statement, values)
+        engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _ALL_OF_SOURCE)
+        for statement in (_DROP_CLOCK, _CLOCK):
+            engine.execute(statement, values)
+        engine.execute("DROP TABLE temp.touched")
+        engine.execute(f"DELETE FROM meta WHERE {_IS_DUE}")
+
+
+@contextmanager
+def coverage_refreshed(engine: Engine) -> Iterator[None]:
+    """Files are loaded inside; coverage and clocks tell of them afterwards, whatever ended the load."""
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # where this fails too, the next one who opens the store for writing does it
+            refresh_coverage(engine)
+        raise
+    refresh_coverage(engine)
+
+
+_IS_DUE = "name = 'coverage_due_from_batch'"
 
 # Calls are counted by a number for source and tenant: comparing these texts for each call would cost as much as the rest.
 _COUNT_CALLS = """
@@ -130,10 +162,12 @@ INSERT INTO caller_first
 SELECT $batch, caller_id, min(used_at) FROM usage_row WHERE batch_id = $batch GROUP BY caller_id
 """
 
-_TOUCHED = "SELECT DISTINCT source, tenant FROM activity WHERE batch_id = $batch"
+_NEW = f"SELECT source, tenant FROM activity WHERE batch_id >= (SELECT value::INTEGER FROM meta WHERE {_IS_DUE})"
+
+_TOUCHED = f"SELECT DISTINCT source, tenant FROM ({_NEW})"
 
 # Calls may name no tenant where issuance does: a file of one is news for the clocks of all.
-_ALL_OF_SOURCE = "SELECT DISTINCT source, tenant FROM activity SEMI JOIN (SELECT source FROM activity WHERE batch_id = $batch) USING (source)"
+_ALL_OF_SOURCE = f"SELECT DISTINCT source, tenant FROM activity SEMI JOIN ({_NEW}) USING (source)"
 
 _DROP_COVERAGE = """
 DELETE FROM coverage c USING touched t WHERE c.source = t.source AND c.tenant IS NOT DISTINCT FROM t.tenant

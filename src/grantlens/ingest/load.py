@@ -13,7 +13,7 @@ from grantlens.errors import DEBUG, MISTAKE, NO_ROOM, GrantlensError, LoadError,
 from grantlens.handwritten import did_you_mean
 from grantlens.ingest.account import Account, already_loaded, noting_other_loader
 from grantlens.ingest.content import FileChanged
-from grantlens.ingest.coverage import refresh_coverage
+from grantlens.ingest.coverage import count_events, coverage_refreshed
 from grantlens.ingest.declared import note_declared
 from grantlens.ingest.files import expand
 from grantlens.ingest.opening import SMALL, Opened, Opener
@@ -58,7 +58,7 @@ def load_files(
         _require_zone(engine, settings.time_zone)
     files, missing = expand(paths, engine.path)
     report = LoadReport(failed=[(path, error.message, error.remedy) for path, error in missing.items()])
-    with owner_only(), closing(Opener(engine, loader, settings)) as opener:
+    with owner_only(), coverage_refreshed(engine), closing(Opener(engine, loader, settings)) as opener:
         for done, path in enumerate(files):
             told = partial(progress, path, done, len(files)) if progress else None
             if told:
@@ -91,7 +91,7 @@ def load_file(
     LoadError
         If the file cannot be read or no loader knows it; nothing of it is kept then.
     """
-    with owner_only(), closing(Opener(engine, loader, settings)) as opener:
+    with owner_only(), coverage_refreshed(engine), closing(Opener(engine, loader, settings)) as opener:
         return _load_next(engine, opener, os.fspath(path), None, progress)
 
 
@@ -139,7 +139,7 @@ def _load(
     _match_new_targets(engine)
     note_declared(engine, loader)
     holds = [log for log in LOGS if account.counts[log]]
-    refresh_coverage(engine, account.batch_id, loader.carries, holds, by_presence=loader.name == "native")
+    count_events(engine, account.batch_id, loader.carries, holds, by_presence=loader.name == "native")
     return batch
 
 
