@@ -122,7 +122,8 @@ def test_a_full_disk_behind_stdout_is_told(command):
     )
 
 
-def test_control_c_during_a_load(command, tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_control_c_and_the_end_of_a_job_during_a_load(command, tmp_path, number, code):
     path, store = tmp_path / "usage.ndjson", tmp_path / "store.duckdb"
     line = '{"log": "usage", "used_at": "2026-07-01", "outcome": "success", "client_id": "c", "event_id": "%d"}\n'
     with path.open("w") as file:
@@ -134,9 +135,9 @@ def test_control_c_during_a_load(command, tmp_path):
     while not store.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.7)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (code, "")
     assert "a file is kept whole or not at all" in err
     assert "Traceback" not in err
     with Store(store) as opened:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 from grantlens.cli.message import complain, say
 from grantlens.errors import DEBUG, MISTAKE, NO_ROOM, GrantlensError
@@ -18,6 +20,7 @@ FAILED = 2
 """Wrong usage, failure, or data too thin to judge."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+TERMINATED = 143
 
 
 def guarded(arguments: Sequence[str] | None) -> int:
@@ -28,6 +31,11 @@ def guarded(arguments: Sequence[str] | None) -> int:
         if hasattr(stream, "reconfigure"):
             # A name from a log may hold what this terminal cannot write.
             stream.reconfigure(errors="backslashreplace")
+    with _terminable() as asked_to_end:
+        return _run(given, asked_to_end)
+
+
+def _run(given: list[str], asked_to_end: list[int]) -> int:
     try:
         from grantlens.cli.app import run
 
@@ -41,7 +49,7 @@ def guarded(arguments: Sequence[str] | None) -> int:
         kept = ": a file is kept whole or not at all. Run it again; it adds nothing twice."
         print(file=sys.stderr)
         say(f"Interrupted{kept if given[:1] == ['load'] else '.'}")
-        return INTERRUPTED
+        return TERMINATED if asked_to_end else INTERRUPTED
     except BrokenPipeError:
         _forget_stdout()
         return BROKEN_PIPE
@@ -55,6 +63,25 @@ def guarded(arguments: Sequence[str] | None) -> int:
             raise
         complain(f"Something unexpected happened: {type(error).__name__}: {error}.", MISTAKE)
         return FAILED
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[list[int]]:
+    """Let a scheduler's SIGTERM end what runs inside as Control-C does, so that no half-written file is left; give what came."""
+    came: list[int] = []
+
+    def end(number: int, frame: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if ours:
+        signal.signal(signal.SIGTERM, end)
+    try:
+        yield came
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _open_closed() -> None:
