@@ -76,6 +76,15 @@ def test_a_log_that_ended_is_told_beside_violations_too(holding, capsys):
     assert "the issuance, usage and revocation logs of acme end 2026-07-13, 6 days before the end" in said
 
 
+def test_one_stamp_of_a_wrong_clock_does_not_keep_a_log_alive(holding, gated):
+    ahead = [record(log, datetime(2038, 1, 19, tzinfo=UTC)) for log in TIMES]
+    store = holding([*every_log(hours(range(8))), *ahead], every_log(hours(range(8)), "other"))
+    code, said = gated(store, "2026-07-20")
+    assert code == 2
+    assert "logs of acme end 2026-07-13" in said
+    assert "logs of other end 2026-07-13" in said
+
+
 def test_it_is_the_end_of_the_period_that_counts_where_one_was_named(holding, gated):
     store = holding(every_log(hours(range(8))))
     assert gated(store, "2026-11-01", "2026-07-07", "2026-07-14") == (0, "")

@@ -73,7 +73,7 @@ def detect(
     instant = present(now)
     with existing(store) as opened:
         view = view_of(opened, since, until, instant)
-        tell_present(now, instant)
+        tell_present(now, instant, opened)
         results = run(view, rules or None, evidence=evidence)
         findings = [finding for result in results for finding in result.to_dicts()]
         code = exit_code(view, findings, fail_on)

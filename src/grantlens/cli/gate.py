@@ -97,12 +97,11 @@ def _late(view: View) -> list[str]:
 
 
 # What a log shows, and the ends of files that would have shown it, are its signs of life. Of a log with too few of them
-# only this is known: a silence longer than all that the store covers is none of its habits.
+# only this is known: a silence longer than all that the store covers is none of its habits. One stamp of a wrong clock, years
+# ahead, is no sign that the log still comes.
 _LATE = """
 WITH stream AS (
-    SELECT source, tenant, log, max(covered_until) AS ends
-    FROM coverage WHERE NOT is_gap AND covered_from < $end
-    GROUP BY ALL
+    SELECT source, tenant, log, max(last_event) AS ends FROM activity WHERE last_event < $end GROUP BY ALL
 ),
 late AS (
     SELECT * FROM stream
@@ -114,13 +113,13 @@ sign AS (
                PARTITION BY l.source, l.tenant, l.log ORDER BY a.first_event, a.last_event
                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS silent_s
     FROM late l JOIN activity a ON a.source = l.source AND a.tenant IS NOT DISTINCT FROM l.tenant AND a.log = l.log
-        AND a.first_event < l.ends
+        AND a.last_event <= l.ends
 ),
 habit AS (
     SELECT source, tenant, log, ends,
            CASE WHEN count(*) >= $least AND epoch(max(last_event)) - epoch(min(first_event)) >= $days * 86400
                 THEN $factor * max(silent_s)
-                ELSE (SELECT epoch(max(covered_until)) - epoch(min(covered_from)) FROM coverage) END AS longest_s
+                ELSE (SELECT epoch(least(max(covered_until), $end)) - epoch(min(covered_from)) FROM coverage) END AS longest_s
     FROM sign
     GROUP BY ALL
 )

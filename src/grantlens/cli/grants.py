@@ -53,7 +53,7 @@ def grants(
     instant = present(now)
     with existing(store) as opened:
         view = view_of(opened, since, until, instant)
-        tell_present(now, instant)
+        tell_present(now, instant, opened)
         found = asked.grants(view)
     rows = [row for row in found.to_dicts() if row["state"] == "live" or not live]
     kind = "live grant" if live else "grant"

@@ -64,7 +64,7 @@ def report(
     with existing(store) as opened:
         keep_evidence(opened.engine, [out])
         view = view_of(opened, since, until, instant)
-        tell_present(now, instant)
+        tell_present(now, instant, opened)
         result = review(view, baseline=baseline)
         getattr(result, WRITERS[out.suffix.lower()])(out)
         code = exit_code(view, result.gated(), fail_on, result.document["baseline"])
