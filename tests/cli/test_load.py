@@ -160,7 +160,10 @@ def test_one_bad_file_does_not_stop_the_others(run, store_path, log, tmp_path):
     other = write(tmp_path / "z.ndjson", [usage("u3")])
     ran = run("load", store_path, log, noise, tmp_path / "missing.ndjson", other, "--json")
     assert ran.code == 2
-    assert {batch["path"] for batch in json.loads(ran.out)["batches"]} == {str(log), str(other)}
+    told = json.loads(ran.out)
+    assert {batch["path"] for batch in told["batches"]} == {str(log), str(other)}
+    assert {failed["path"] for failed in told["failed"]} == {str(noise), str(tmp_path / "missing.ndjson")}
+    assert all(failed["message"] and failed["remedy"] for failed in told["failed"])
     assert [line for line in ran.err.splitlines() if "noise.ndjson" in line]
     assert [line for line in ran.err.splitlines() if "missing.ndjson" in line]
 

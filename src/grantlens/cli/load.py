@@ -110,7 +110,8 @@ def load(
     if made_here and not report.batches:
         store.unlink()
     if json:
-        write_json({"batches": report.batches})
+        failed = [dict(zip(("path", "message", "remedy"), each, strict=True)) for each in report.failed]
+        write_json({"batches": report.batches, "failed": failed})
     elif report.batches:
         write_records(report.batches, "table", columns=COLUMNS)
     rejected = sum(batch["rejected"] for batch in report.batches)
