@@ -145,6 +145,16 @@ def test_a_file_of_which_much_was_rejected_cannot_be_judged(holding, gated, reje
     assert said in told
 
 
+@pytest.mark.parametrize(("again", "code"), [("mended", 0), ("other content", 2)])
+def test_a_file_that_was_mended_is_judged_in_place_of_what_it_was(holding, gated, tmp_path, again, code):
+    store = holding(every_log(hours(range(8))), broken(10, 100))
+    mended = broken(0, 110)
+    more = mended if again == "mended" else mended[-20:]
+    (tmp_path / "1.ndjson").write_text("".join(json.dumps(each) + "\n" for each in more))
+    store.load(tmp_path / "1.ndjson")
+    assert gated(store, "2026-07-14")[0] == code
+
+
 def test_what_was_rejected_of_another_period_does_not_count(holding, gated):
     store = holding(every_log(hours(range(60))), broken(10, 100))
     assert gated(store, "2026-09-04", "2026-08-01") == (0, "")

@@ -149,15 +149,20 @@ def _rejected(view: View) -> list[str]:
     known = {**view.window.parameters(), "share": REJECTED_SHARE, "few": REJECTED_FEW}
     return [
         f"{rejected} of {plural(records, 'record')} of {path} {'was' if rejected == 1 else 'were'} rejected; "
-        "see `grantlens coverage`."
+        "see `grantlens coverage`. Load it again under its name when it is mended, or begin the period after it (--since)."
         for path, records, rejected in store.engine.rows(_REJECTED, known)
     ]
 
 
-# A file of which nothing was read has no time of its own: what was loaded before the period began is not of the period.
+# A file of which nothing was read has no time of its own: what was loaded before the period began is not of the period. One
+# that was mended and loaded again under its name holds what its earlier version gave, and is judged in its place.
 _REJECTED = """
-SELECT path, records, rejected FROM batch
+SELECT path, records, rejected FROM batch b
 WHERE rejected > $share * records AND (rejected >= $few OR rejected = records)
   AND coalesce(first_event < $until AND last_event >= $since, loaded_at >= $since)
+  AND NOT EXISTS (
+      SELECT 1 FROM batch a
+      WHERE a.path = b.path AND a.batch_id > b.batch_id AND b.issuance + b.usage + b.revocation > 0
+        AND a.duplicates >= b.issuance + b.usage + b.revocation + b.duplicates)
 ORDER BY batch_id
 """
