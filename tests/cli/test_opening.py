@@ -69,7 +69,9 @@ def test_a_reading_command_runs_beside_another_reader_and_changes_nothing(run, h
     assert "held open" not in ran.err
     assert ran.code == (2 if command == "verify" and "whole" in ran.err else 0), ran.err
     assert hashlib.sha256(path.read_bytes()).hexdigest() == before
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert {each.name for each in path.parent.iterdir()} == {path.name, f"{path.name}.tmp"}, (
+        "the folder is the other reader's"
+    )
 
 
 def test_a_writing_command_waits_for_no_reader_and_says_so(run, held, path, tmp_path):

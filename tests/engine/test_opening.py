@@ -191,3 +191,19 @@ def test_opening_twice_in_one_process_keeps_the_lock(tmp_path):
         other = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
     assert "lock" in other.stderr
     duckdb.connect(str(path)).close()
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_what_does_not_fit_into_memory_is_for_its_owner_only(tmp_path, read_only):
+    path, link, before = tmp_path / "s.duckdb", tmp_path / "link.duckdb", os.umask(0o022)
+    link.symlink_to(path)
+    try:
+        Store(path).close()
+        with Store(link, read_only=read_only, memory_limit="60MB") as store:
+            store.engine.execute("CREATE TEMP TABLE much AS SELECT md5(i::VARCHAR) AS text FROM range(3_000_000) t(i)")
+            (spill,) = (each for each in tmp_path.iterdir() if each.is_dir())
+            assert list(spill.iterdir())
+            assert spill.stat().st_mode & 0o077 == 0
+    finally:
+        os.umask(before)
+    assert {each.name for each in tmp_path.iterdir()} == {"s.duckdb", "link.duckdb"}

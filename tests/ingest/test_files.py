@@ -77,6 +77,7 @@ def test_a_store_among_its_own_logs_is_none_of_them(tmp_path, name):
         with Store(tmp_path / name) as store:
             store.engine.execute(f"INSERT INTO meta VALUES ('test {loaded}', '')")
             assert os.path.exists(tmp_path / "acme.duckdb.wal")
+            (tmp_path / "acme.duckdb.tmp" / "spilled").touch()
             report = store.load(tmp_path)
             assert report.failed == []
             assert (len(report), report.total("usage")) == (1, loaded)

@@ -67,9 +67,15 @@ class Engine:
         self.path = str(path)
         self.is_new = self.path == MEMORY or not (self.path.startswith(MEMORY) or os.path.exists(self.path))
         """True if there was nothing before, so that nobody else put anything in."""
+        self._spill = f"{os.path.realpath(self.path)}.tmp"  # the folder of what does not fit into memory
+        self._made_spill = False
         self._threads: int | None = None  # all that it may use, once some of them are left to others
         with owner_only():
             self._connection = connect(self.path, read_only=read_only)
+            if not self.path.startswith(MEMORY):
+                with suppress(OSError):  # DuckDB makes it when a question needs it, and lets everybody read it
+                    os.mkdir(self._spill)
+                    self._made_spill = True
         try:
             self._set_up(memory_limit, confined)
         except BaseException:
@@ -134,6 +140,7 @@ class Engine:
     def cursor(self) -> Engine:
         """Return another connection to the same database, with transactions, temporary tables and registered names of its own."""
         other = copy(self)
+        other._made_spill = False
         with _explained():
             other._connection = self._connection.cursor()
         other.execute("SET TimeZone = 'UTC'")
@@ -226,6 +233,9 @@ class Engine:
         """Close the database."""
         with owner_only():
             self._connection.close()
+        if self._made_spill:
+            with suppress(OSError):  # somebody else may be using it
+                os.rmdir(self._spill)
 
 
 @contextmanager

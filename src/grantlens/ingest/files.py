@@ -13,8 +13,8 @@ from grantlens.errors import LoadError
 Identity = tuple[int, int]
 """Device and number of a file."""
 
-OWN_ENDS = ("", ".wal")
-"""What stands behind the name of a store in the names of its files."""
+OWN_ENDS = ("", ".wal", ".tmp")
+"""What stands behind the name of a store in the names of its files, and of the folder of what did not fit into memory."""
 
 
 def expand(paths: Iterable[str | os.PathLike[str]], store: str | None = None) -> tuple[list[str], dict[str, LoadError]]:
@@ -55,7 +55,7 @@ def expand(paths: Iterable[str | os.PathLike[str]], store: str | None = None) ->
 def _files_of(name: str, own: Collection[Identity], errors: dict[str, LoadError]) -> list[str] | None:
     path = Path(name)
     if path.is_dir():
-        return [file for file in _below(path, errors) if _may_be_log(file, own)]
+        return [file for file in _below(path, own, errors) if _may_be_log(file, own)]
     if path.exists():
         return [name]
     if glob.has_magic(name):
@@ -65,7 +65,7 @@ def _files_of(name: str, own: Collection[Identity], errors: dict[str, LoadError]
     return None
 
 
-def _below(folder: Path, errors: dict[str, LoadError]) -> list[str]:
+def _below(folder: Path, own: Collection[Identity], errors: dict[str, LoadError]) -> list[str]:
     def note(error: OSError) -> None:
         errors[error.filename] = LoadError(
             f"The folder {error.filename} cannot be read: {error.strerror}.", "Check its permissions."
@@ -73,7 +73,9 @@ def _below(folder: Path, errors: dict[str, LoadError]) -> list[str]:
 
     found = []
     for root, folders, names in os.walk(folder, onerror=note):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and _identity(os.path.join(root, name)) not in own
+        )
         found += [os.path.join(root, name) for name in names if not name.startswith(".")]
     return sorted(found)
 
