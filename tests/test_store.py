@@ -65,7 +65,7 @@ def test_verify_names_what_was_changed_and_what_is_gone(tmp_path, log):
         text = log.read_bytes()
         log.write_bytes(text.replace(b"Mail.Read", b"Mail.Reap", 1))
         other.unlink()
-        longer.write_bytes(longer.read_bytes() + b"\n")
+        longer.write_bytes(b"\n" + longer.read_bytes())
         found = store.verify()
         assert len(found) == 3
         assert f"{other} is gone." in found

@@ -15,15 +15,16 @@ EXAMPLES = """Examples:
 def verify(store: StorePath, /) -> int:
     """Check that each loaded file still has the hash it had when it was loaded last, and that the store holds its rows.
 
-    Evidence points to file and line; it stands only as long as the files do. Exits with 2 if something differs. Paths
-    are looked up as they were given at load: relative ones from the current folder. The rows of the store are counted and
-    not compared with the files: to be sure of them, load the files into an empty store and compare the reports.
+    Evidence points to file and line; it stands only as long as the files do. Exits with 2 if something differs; a log that
+    only grew since still holds it. Paths are looked up as they were given at load: relative ones from the current folder.
+    The rows of the store are counted and not compared with the files: to be sure of them, load the files into an empty
+    store and compare the reports.
     """
     from grantlens.ingest.verification import verified
 
     with existing(store) as opened:
         found = verified(opened.engine)
-    for told in (*found.differences, *found.replaced, *found.rows):
+    for told in (*found.differences, *found.versions, *found.rows):
         print(shown(told))
     if found.rows:
         complain("The store was changed after the load.", "Load the files into a new store.")

@@ -26,8 +26,8 @@ class Verified:
     files: int
     differences: list[str]
     """One sentence for each file that is gone or has other bytes than when it was loaded last."""
-    replaced: list[str]
-    """One sentence for each file that is what its last load saw, after it was loaded in other versions before."""
+    versions: list[str]
+    """One sentence for each file that still holds what its last load saw, and grew since, or was loaded in other versions before."""
     rows: list[str]
     """One sentence for each file and log of which the store holds other than the number of rows that the load wrote."""
 
@@ -41,10 +41,12 @@ def verified(engine: Engine) -> Verified:
     for path, versions in engine.rows(_VERSIONS):
         *earlier, last = versions
         difference = _difference(path, last["bytes"], last["sha256"])
-        if difference:
+        grew = difference is not None and os.path.isfile(path) and _begins_with(path, [last])
+        if difference and not grew:
             found.differences.append(difference)
-        elif earlier:
-            found.replaced.append(f"{path} is what its last load saw; {_become(path, earlier)}")
+        elif grew or earlier:
+            seen = "begins with what its last load saw, and grew since" if grew else "is what its last load saw"
+            found.versions.append(f"{path} {seen}{f'; {_become(path, earlier)}' if earlier else '.'}")
     return found
 
 
@@ -87,13 +89,16 @@ def _become(path: str, earlier: list[dict[str, Any]]) -> str:
 def _begins_with(path: str, versions: list[dict[str, Any]]) -> bool:
     """True if a file begins with each of its versions; it is read once, however many there are."""
     digest, read = hashlib.sha256(), 0
-    with open(path, "rb") as file:
-        for version in sorted(versions, key=lambda each: each["bytes"]):
-            while read < version["bytes"] and (piece := file.read(min(version["bytes"] - read, 1 << 20))):
-                digest.update(piece)
-                read += len(piece)
-            if read != version["bytes"] or digest.hexdigest() != version["sha256"]:
-                return False
+    try:
+        with open(path, "rb") as file:
+            for version in sorted(versions, key=lambda each: each["bytes"]):
+                while read < version["bytes"] and (piece := file.read(min(version["bytes"] - read, 1 << 20))):
+                    digest.update(piece)
+                    read += len(piece)
+                if read != version["bytes"] or digest.hexdigest() != version["sha256"]:
+                    return False
+    except OSError:
+        return False
     return True
 
 
