@@ -1,5 +1,6 @@
 """coverage, verify, export, notebooks."""
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -117,6 +118,20 @@ def test_verify_tells_a_log_that_was_written_anew_from_one_that_grew(run, eviden
     assert ran.out.splitlines()[0] == (
         f"{log} is what its last load saw; an earlier version was replaced by a later load: evidence of it is no longer in the file."
     )
+
+
+def test_verify_finds_a_log_that_was_packed_since(run, evidence):
+    store, log = evidence
+    text = log.read_bytes()
+    packed = log.with_name(f"{log.name}.gz")
+    packed.write_bytes(gzip.compress(text))
+    log.unlink()
+    ran = run("verify", store)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[0] == f"{log} was packed since: {packed} unpacks to what its last load saw."
+    for other in (gzip.compress(text + text), gzip.compress(text)[:-9], b"no gzip"):
+        packed.write_bytes(other)
+        assert run("verify", store).code == 2
 
 
 def test_verify_sees_that_rows_were_taken_out_of_the_store(run, evidence):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
+PACKED_ENDS = (".gz", ".zst")
+"""What a rotated log that was packed has behind its name."""
+
 
 @dataclass(frozen=True)
 class Verified:
@@ -27,7 +30,8 @@ class Verified:
     differences: list[str]
     """One sentence for each file that is gone or has other bytes than when it was loaded last."""
     versions: list[str]
-    """One sentence for each file that still holds what its last load saw, and grew since, or was loaded in other versions before."""
+    """One sentence for each file that still holds what its last load saw, and grew or was packed since, or was loaded in other
+    versions before."""
     rows: list[str]
     """One sentence for each file and log of which the store holds other than the number of rows that the load wrote."""
 
@@ -41,11 +45,17 @@ def verified(engine: Engine) -> Verified:
     for path, versions in engine.rows(_VERSIONS):
         *earlier, last = versions
         difference = _difference(path, last["bytes"], last["sha256"])
-        grew = difference is not None and os.path.isfile(path) and _begins_with(path, [last])
-        if difference and not grew:
+        if difference is None:
+            seen = "is what its last load saw"
+        elif os.path.isfile(path) and _begins_with(path, [last]):
+            seen = "begins with what its last load saw, and grew since"
+        elif packed := _packed(path, last["sha256"]):
+            found.versions.append(f"{path} was packed since: {packed} unpacks to what its last load saw.")
+            continue
+        else:
             found.differences.append(difference)
-        elif grew or earlier:
-            seen = "begins with what its last load saw, and grew since" if grew else "is what its last load saw"
+            continue
+        if difference or earlier:
             found.versions.append(f"{path} {seen}{f'; {_become(path, earlier)}' if earlier else '.'}")
     return found
 
@@ -100,6 +110,20 @@ def _begins_with(path: str, versions: list[dict[str, Any]]) -> bool:
     except OSError:
         return False
     return True
+
+
+def _packed(path: str, sha256: str) -> str | None:
+    """Return the packed file that took the place of one and unpacks to the same bytes, None if there is none."""
+    for packed in (f"{path}{end}" for end in PACKED_ENDS):
+        if os.path.exists(path) or not os.path.isfile(packed):
+            continue
+        digest = hashlib.sha256()
+        with suppress(LoadError), closing(Content(packed)) as content:
+            for block in content.blocks():
+                digest.update(block)
+            if digest.hexdigest() == sha256:
+                return packed
+    return None
 
 
 def _difference(path: str, size: int, sha256: str) -> str | None:
