@@ -56,6 +56,15 @@ def test_with_a_baseline_only_what_is_new_counts(run, sample_file, before, tmp_p
     assert (ran.code, ran.err) == (1, "1 violation is high or worse.\n")
 
 
+def test_the_first_night_is_told_that_it_has_no_baseline(run, sample_file, tmp_path):
+    ran = run("report", sample_file, "-o", tmp_path / "r.json", *PERIOD, "--baseline", tmp_path / "none.json")
+    assert ran.failed_well()
+    assert ran.err.endswith("none.json does not exist. The first time there is none: leave --baseline out.\n")
+    (tmp_path / "nine.json").touch()
+    ran = run("report", sample_file, "-o", tmp_path / "r.json", *PERIOD, "--baseline", tmp_path / "none.json")
+    assert ran.err.endswith(f"Did you mean {tmp_path / 'nine.json'}?\n")
+
+
 def test_a_log_that_the_baseline_had_is_not_missed_in_silence(run, sample_file, before, tmp_path):
     former = json.loads(before.read_text())
     former["coverage"] += [row | {"source": "salesforce"} for row in former["coverage"] if row["source"] == "okta"]

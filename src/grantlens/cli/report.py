@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from grantlens.cli.gate import exit_code
-from grantlens.cli.opening import existing, readable
+from grantlens.cli.opening import existing, neighbour
 from grantlens.cli.parameters import FailOn, Now, Since, StorePath, Until
 from grantlens.cli.present import present, tell_present
 from grantlens.errors import GrantlensError
@@ -58,8 +58,10 @@ def report(
         raise GrantlensError(f"{out} has no ending that says how to write it.", f"Name it *{', *'.join(WRITERS)}.")
     if not out.parent.is_dir():
         raise GrantlensError(f"The folder of {out} does not exist.", f"Make it first: mkdir -p {out.parent}")
-    if baseline is not None:
-        readable(baseline)
+    if baseline is not None and not baseline.exists():
+        near = neighbour(baseline)
+        remedy = f"Did you mean {near}?" if near else "The first time there is none: leave --baseline out."
+        raise GrantlensError(f"{baseline} does not exist.", remedy)
     instant = present(now)
     with existing(store) as opened:
         keep_evidence(opened.engine, [out])
