@@ -127,3 +127,14 @@ def test_a_place_that_cannot_be_is_refused(loaded, tmp_path, write, name):
     with pytest.raises(GrantlensError) as caught:
         write(loaded.engine, tmp_path / name)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("write", "name"), [(write_ndjson, "a.ndjson"), (write_parquet, "lake"), (write_parquet, "new")]
+)
+def test_a_folder_that_may_not_be_written_to_is_named(loaded, tmp_path, monkeypatch, write, name):
+    (tmp_path / "lake").mkdir()
+    wanted = tmp_path / "lake" if name == "lake" else tmp_path
+    monkeypatch.setattr("os.access", lambda path, mode: path != wanted)
+    with pytest.raises(GrantlensError, match=f"The folder {wanted} may not be written to."):
+        write(loaded.engine, tmp_path / name)

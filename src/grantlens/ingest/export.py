@@ -82,7 +82,7 @@ def write_parquet(engine: Engine, folder: str | os.PathLike[str]) -> list[Path]:
     home = Path(folder)
     if home.exists() and not home.is_dir():
         raise GrantlensError(f"{home} is a file.", "Name a folder.")
-    _need_folder(home.parent)
+    _need_folder(home if home.exists() else home.parent)
     keep_evidence(engine, [home / f"{log}.parquet" for log in LOGS])
     home.mkdir(exist_ok=True)
     written = []
@@ -116,3 +116,7 @@ def _select(log: str, *, text_times: bool = False) -> str:
 def _need_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise GrantlensError(f"The folder {folder} does not exist.", f"Make it first: mkdir -p {folder}")
+    if not os.access(folder, os.W_OK):
+        raise GrantlensError(
+            f"The folder {folder} may not be written to.", "Check its permissions, or name another place."
+        )
