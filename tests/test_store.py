@@ -258,6 +258,33 @@ def test_an_interrupt_while_a_result_is_fetched_is_an_interrupt(monkeypatch):
             question("FROM usage")
 
 
+@pytest.mark.parametrize(
+    ("step", "call"),
+    [
+        (lambda engine: engine.registered("one", pa.table({"a": [1]})), "unregister"),
+        (lambda engine: engine.filters_in_place(), "SET disabled_optimizers = ''"),
+        (lambda engine: engine.transaction(large=True), "RESET wal_autocheckpoint"),
+    ],
+)
+def test_an_interrupt_while_it_is_tidied_up_is_an_interrupt(monkeypatch, step, call):
+    """It is no mistake of the file that is loaded, after which the load would go on."""
+    engine = Engine(":memory:")
+    connection = engine._connection
+
+    class Interrupted:
+        def __getattr__(self, name):
+            return lambda *given: self._do(name, *given)
+
+        def _do(self, name, *given):
+            if call in (name, *given):
+                raise RuntimeError("Query interrupted")
+            return getattr(connection, name)(*given)
+
+    monkeypatch.setattr(engine, "_connection", Interrupted())
+    with pytest.raises(KeyboardInterrupt), step(engine):
+        pass
+
+
 def test_what_is_added_is_read_first(tmp_path):
     with Store(":memory:") as store:
         whole = Register(({"client_id": "c"},))

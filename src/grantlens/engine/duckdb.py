@@ -154,7 +154,7 @@ class Engine:
     def unregister(self, name: str) -> None:
         """Undo `register`."""
         # An aborted transaction forgets the name by itself; so does one that was interrupted before its result was read.
-        with suppress(duckdb.TransactionException, duckdb.ResourceInUseException):
+        with suppress(duckdb.TransactionException, duckdb.ResourceInUseException), _explained():
             self._connection.unregister(name)
 
     @contextmanager
@@ -187,13 +187,13 @@ class Engine:
                 with suppress(duckdb.Error):  # a failed commit has already rolled back
                     self._connection.rollback()
                 with suppress(duckdb.Error, GrantlensError):  # where the disk was full, the database takes nothing more
-                    self._connection.execute("SET disabled_optimizers = ''")
+                    self.execute("SET disabled_optimizers = ''")
                     self.share(1)
                 raise
             finally:
                 if large:
-                    with suppress(duckdb.Error):
-                        self._connection.execute("RESET wal_autocheckpoint")
+                    with suppress(duckdb.Error, GrantlensError):
+                        self.execute("RESET wal_autocheckpoint")
 
     def leave_filters(self) -> None:
         """From here on filter where the statements say so, in all connections to this database.
@@ -210,8 +210,8 @@ class Engine:
         try:
             yield
         finally:
-            with suppress(duckdb.Error):  # a lost transaction refuses every statement
-                self._connection.execute("SET disabled_optimizers = ''")
+            with suppress(duckdb.Error, GrantlensError):  # a lost transaction refuses every statement
+                self.execute("SET disabled_optimizers = ''")
 
     @contextmanager
     def sharing(self) -> Iterator[None]:
