@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import copy
 from typing import TYPE_CHECKING, Any
@@ -67,15 +68,11 @@ class Engine:
         self.path = str(path)
         self.is_new = self.path == MEMORY or not (self.path.startswith(MEMORY) or os.path.exists(self.path))
         """True if there was nothing before, so that nobody else put anything in."""
-        self._spill = f"{os.path.realpath(self.path)}.tmp"  # the folder of what does not fit into memory
-        self._made_spill = False
+        self._forget_spill: Callable[[], object] | None = None
         self._threads: int | None = None  # all that it may use, once some of them are left to others
         with owner_only():
             self._connection = connect(self.path, read_only=read_only)
-            if not self.path.startswith(MEMORY):
-                with suppress(OSError):  # DuckDB makes it when a question needs it, and lets everybody read it
-                    os.mkdir(self._spill)
-                    self._made_spill = True
+            self._prepare_spill()
         try:
             self._set_up(memory_limit, confined)
         except BaseException:
@@ -140,7 +137,7 @@ class Engine:
     def cursor(self) -> Engine:
         """Return another connection to the same database, with transactions, temporary tables and registered names of its own."""
         other = copy(self)
-        other._made_spill = False
+        other._forget_spill = None
         with _explained():
             other._connection = self._connection.cursor()
         other.execute("SET TimeZone = 'UTC'")
@@ -233,9 +230,21 @@ class Engine:
         """Close the database."""
         with owner_only():
             self._connection.close()
-        if self._made_spill:
-            with suppress(OSError):  # somebody else may be using it
-                os.rmdir(self._spill)
+        if self._forget_spill:
+            self._forget_spill()
+
+    def _prepare_spill(self) -> None:
+        """Make the folder of what does not fit into memory: DuckDB does so when a question needs it, and lets everybody read it."""
+        spill = f"{os.path.realpath(self.path)}.tmp"
+        if not self.path.startswith(MEMORY):
+            with suppress(OSError):
+                os.mkdir(spill)
+                self._forget_spill = weakref.finalize(self, _remove_empty, spill)  # many a notebook closes nothing
+
+
+def _remove_empty(folder: str) -> None:
+    with suppress(OSError):  # somebody else may be using it
+        os.rmdir(folder)
 
 
 @contextmanager
