@@ -209,7 +209,10 @@ def test_what_does_not_fit_into_memory_is_for_its_owner_only(tmp_path, read_only
     assert {each.name for each in tmp_path.iterdir()} == {"s.duckdb", "link.duckdb"}
 
 
-def test_a_store_that_nobody_closed_leaves_no_folder(tmp_path):
+@pytest.mark.parametrize("left", [False, True])
+def test_a_store_that_nobody_closed_leaves_no_folder(tmp_path, left):
+    if left:
+        (tmp_path / "s.duckdb.tmp").mkdir()  # by a process that was killed
     script = "import sys; from grantlens.store import Store; store = Store(sys.argv[1])"
     subprocess.run([sys.executable, "-c", script, str(tmp_path / "s.duckdb")], check=True, timeout=60)
     assert [each.name for each in tmp_path.iterdir() if each.is_dir()] == []

@@ -72,7 +72,7 @@ class Engine:
         self._threads: int | None = None  # all that it may use, once some of them are left to others
         with owner_only():
             self._connection = connect(self.path, read_only=read_only)
-            self._prepare_spill()
+            self._prepare_spill(read_only)
         try:
             self._set_up(memory_limit, confined)
         except BaseException:
@@ -233,12 +233,13 @@ class Engine:
         if self._forget_spill:
             self._forget_spill()
 
-    def _prepare_spill(self) -> None:
+    def _prepare_spill(self, read_only: bool) -> None:
         """Make the folder of what does not fit into memory: DuckDB does so when a question needs it, and lets everybody read it."""
         spill = f"{os.path.realpath(self.path)}.tmp"
         if not self.path.startswith(MEMORY):
             with suppress(OSError):
-                os.mkdir(spill)
+                if read_only or not os.path.isdir(spill):  # who writes is alone: it is what a killed process left
+                    os.mkdir(spill)
                 self._forget_spill = weakref.finalize(self, _remove_empty, spill)  # many a notebook closes nothing
 
 
