@@ -72,6 +72,15 @@ def test_the_mistake_is_the_one_shown(page, tmp_path):
     assert f"{error.value.message} {error.value.remedy}" == "mistake.toml " + page["message"].strip()
 
 
+def test_an_access_log(page):
+    with Store(":memory:") as store:
+        store.load("access.log", loader=mapping("access.toml"))
+        found = store.sql(
+            "SELECT subject_id, method, target, status, outcome, client_id, token_id FROM usage"
+        ).to_pylist()
+    assert [list(row.values()) for row in found] == [["jo", "POST", "/mcp/mail", 200, "success", "mail-copilot", "k7"]]
+
+
 def test_records_in_lists(page):
     with Store(":memory:") as store:
         (batch,) = store.load("batches.json", loader=mapping("batches.toml"))

@@ -202,6 +202,9 @@ def test_a_value_of_another_type_never_drops_the_record(load, make):
         ('"time"', "2026-07-01T10:00:00Z", "10:00:00.000000"),
         ('"time"', "2026-07-01 12:00:00.5+02:00", "10:00:00.500000"),
         ('"time"', "2026-07-01 10:00:00 UTC", "10:00:00.000000"),
+        ('"time"', "2026-07-01 03:00:00.250 -0700", "10:00:00.250000"),
+        ('"time"', "2026-07-01 12:00:00 +02", "10:00:00.000000"),
+        ('"time"', "2026-07-01 10:00:00.250123456 +0000 UTC", "10:00:00.250123"),
         ('{ path = "time", zone = "Europe/Berlin" }', "2026-07-01 12:00:00,250", "10:00:00.250000"),
         ('{ path = "time", unit = "s" }', 1782900000.25, "10:00:00.250000"),
         ('{ path = "time", unit = "ms" }', 1782900000250, "10:00:00.250000"),
@@ -229,6 +232,7 @@ def test_times(usage, rule, given, hour):
         ('{ path = "time", unit = "ms" }', "2026-07-01T10:00:00Z", "used_at: '2026-07-01T10:00:00Z as unix ms' is no time"),
         ('{ path = "time", unit = "ns" }', "9" * 30, f"used_at: '{'9' * 30} as unix ns' is no time"),
         ('{ path = "time", format = "%d.%m.%Y" }', "01.07.2026", "used_at: '01.07.2026 without a zone' is no time"),
+        ('{ path = "time", format = "%d.%m.%Y" }', "2026-07-01", "used_at: '2026-07-01 in this format' is no time"),
         ('{ path = "time", format = "%d.%m.%Y %z" }', "2026", "used_at: '2026 in this format' is no time"),
         ('"time"', None, "used_at: missing"),
     ],
@@ -462,6 +466,7 @@ SHAPES = {
     "tsv": 'time\tapp\tmcp.tool\tcode\n2026-07-01T10:00:00Z\tmail app\t"say ""hi"""\t500\n',
     "text": '2026-07-01T10:00:00Z info app="mail app" mcp.tool="say \\"hi\\"" code=500\n',
     "bracketed text": '[2026-07-01T10:00:00Z] INFO app="mail app", mcp.tool="say \\"hi\\"", code=500,\n',
+    "azure portal": 'time,app,mcp.tool,code,TimeGenerated [UTC]\n2026-07-01T10:00:00Z,mail app,"say ""hi""",500,\n',
     "text behind a prefix": 'gate-1  | 2026-07-01T10:00:00Z app="mail app" mcp.tool="say \\"hi\\"" code=500\r\n',
 }
 
@@ -486,6 +491,45 @@ def test_lines_of_text_are_rows_ignored_or_rejected(load, make):
     assert loaded.counts() == {"records": 5, "usage": 1, "ignored": 1, "rejected": 3}
     reasons = {row["line_no"]: row["reason"] for row in loaded.rejected}
     assert reasons == {3: "a key stands there twice", 4: "outcome: missing", 5: "used_at: missing"}
+
+
+ACCESS = """
+name = "access"
+[usage]
+used_at = { path = "#time", format = "%d/%b/%Y:%H:%M:%S %z" }
+ip = "#1"
+subject_id = { path = "#3", absent = ["-"] }
+method = { path = "#5", pattern = '^(\\S+)' }
+target = { path = "#5", pattern = '^\\S+ (\\S+)' }
+status = "#6"
+outcome = { path = "#6", values = { "2*" = "success" }, otherwise = "denied" }
+user_agent = "#9"
+client_id = "client_id"
+"""
+
+
+def test_what_a_caller_writes_into_an_access_log_stays_in_its_quotes(load, make):
+    line = '10.0.0.1 - jo [01/Jul/2026:12:00:00 +0200] "POST /mcp?token=x HTTP/1.1" 200 12 "-" "bot client_id=evil" client_id=mail\n'
+    row = load(line, make(ACCESS)).one("usage")
+    assert row | {
+        "used_at": datetime(2026, 7, 1, 10, tzinfo=UTC), "ip": "10.0.0.1", "subject_id": "jo", "method": "POST", "target": "/mcp",
+        "status": 200, "outcome": "success", "user_agent": "bot client_id=evil", "client_id": "mail",
+    } == row  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("2026-07-01 10:00:00,123 INFO [main] a=1", ["2026-07-01 10:00:00,123", "INFO", "main"]),
+        ("2026-07-01 10:00:00 +0200 [x y] go", ["2026-07-01 10:00:00 +0200", "x y", "go"]),
+        ('"" "a \\"b\\"" "x"y "open', ["", 'a "b"', '"x"y', '"open']),
+        ("[thread a=1]", ["thread"]),
+    ],
+)
+def test_words_of_a_line(line, words):
+    found = pairs_of(line)
+    assert [value for key, value in found.items() if key[0] == "#" and key != "#time"] == words
+    assert found.get("#time") == (words[0] if words[0][:2] == "20" else None)
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z][a-z.]{0,8}", fullmatch=True), st.text(max_size=12), max_size=5))

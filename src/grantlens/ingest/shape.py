@@ -18,6 +18,9 @@ SAMPLE = 50
 _SPACE = " \t\r\n"
 _DATED = re.compile(r"\[\d{4}-\d\d-\d\d[T ]")
 _TABLE = re.compile(r"^\[{1,2}[A-Za-z_][\w.-]*\]{1,2}[ \t]*(?:#.*)?\r?$", re.MULTILINE)
+_UNIT = r"(?: \[[^\"{}|\[\],;\t]*\])?"
+"""What may stand behind the name of a column: `TimeGenerated [UTC]` in what the Azure portal exports."""
+_HEADER = re.compile(rf'\s*"?[A-Za-z_@][^"{{}}|\[\]]*{_UNIT}"?([,;\t]"?[^"{{}}|\[\]]*{_UNIT}"?)+\s*')
 _PAIR = re.compile(r"(?:^|[\s,])[A-Za-z_][\w.]*=\S")
 
 
@@ -33,7 +36,7 @@ def shape_of(head: str, whole: bool) -> str:
 
     Examples
     --------
-    >>> shape_of('{"a": 1}\n{"a": 2}\n', True), shape_of('[\n{"a": 1}]', True), shape_of("a,b\n1,2\n", True)
+    >>> shape_of('{"a": 1}\n{"a": 2}\n', True), shape_of('[\n{"a": 1}]', True), shape_of("a [UTC],b\n1,2\n", True)
     ('lines', 'document', 'csv')
     """
     text = head.lstrip(_SPACE)
@@ -48,7 +51,7 @@ def shape_of(head: str, whole: bool) -> str:
     header, newline, _ = text.partition("\n")
     if len(_PAIR.findall(header)) > 1 and not _object(header):
         return "text"
-    if (newline or whole) and re.fullmatch(r'\s*"?[A-Za-z_@][^"{}|\[\]]*"?([,;\t]"?[^"{}|\[\]]*"?)+\s*', header):
+    if (newline or whole) and _HEADER.fullmatch(header):
         return "csv"
     if any(map(_object, text.split("\n")[1:SAMPLE])):
         return "lines"  # only the first lines are no JSON

@@ -191,16 +191,20 @@ class Writer:
             return f"coalesce({read}, {value} || ' as unix {rule.unit}')"
         if rule.format:
             read = f"try_strptime({value}, {self._bind(rule.format)})"
+            odd = f"{value} || ' in this format'"
             if not {"%z", "%Z"} & set(re.findall("%-?.", rule.format)):
-                read = f"timezone(CAST({zone} AS VARCHAR), {read}::TIMESTAMP)"
-                return f"coalesce({read}::VARCHAR, {value} || CASE WHEN CAST({zone} AS VARCHAR) IS NULL THEN ' without a zone' ELSE ' in this format' END)"
-            return f"coalesce({read}::VARCHAR, {value} || ' in this format')"
+                zoned = f"timezone(CAST({zone} AS VARCHAR), {read}::TIMESTAMP)::VARCHAR"
+                return f"CASE WHEN {read} IS NULL THEN {odd} ELSE coalesce({zoned}, {value} || ' without a zone') END"
+            return f"coalesce({read}::VARCHAR, {odd})"
         local = f"timezone(CAST({zone} AS VARCHAR), TRY_CAST(replace({value}, ',', '.') AS TIMESTAMP))::VARCHAR"
-        offset = f"regexp_matches(substr({value}, 20), '([+-][0-9]{{2}}(:?[0-9]{{2}})?| ?UTC)$')"
+        joined = (
+            f"regexp_replace({value}, ' ([+-][0-9]{{2}}:?[0-9]{{0,2}})( [A-Z]{{3,4}})?$', '\\1')"  # 10:00:00 +0200 UTC
+        )
+        offset = f"regexp_matches(substr({joined}, 20), '([+-][0-9]{{2}}(:?[0-9]{{2}})?| ?UTC)$')"
         return (
             f"CASE WHEN {value} LIKE '____-__-_____:__:__%Z' AND {value} >= '1' THEN {value} "
             f"WHEN {value} LIKE '____-__-_____:__:__%' AND {value} >= '1' THEN "
-            f"CASE WHEN {offset} THEN {value} ELSE coalesce({local}, {value} || ' without a zone') END "
+            f"CASE WHEN {offset} THEN {joined} ELSE coalesce({local}, {value} || ' without a zone') END "
             f"ELSE {value} || ' as ISO 8601' END"
         )
 

@@ -8,20 +8,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _WORD = re.compile(
-    r"(?P<key>[A-Za-z_@:][\w.@:/-]*)=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>[^\s\"]\S*)?)(?=[\s,]|$)|(?P<word>\S+)"
+    r"(?P<key>[A-Za-z_@:][\w.@:/-]*)=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>[^\s\"]\S*)?)(?=[\s,]|$)"
+    r"|\"(?P<said>(?:[^\"\\]|\\.)*)\"(?=[\s,]|$)"
+    r"|(?P<word>\[[^\[\]=\"]*\](?=[\s,:]|$)|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?(?=[\s,]|$)|\S+)"
 )
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 FORMS = 4096
 """Different sets of keys that are remembered at once; a log has a few dozen."""
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]?")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d|\d\d/[A-Z][a-z]{2}/\d{4}:")
 
 
 def pairs_of(line: str) -> dict[str, str]:
     r"""Read a line of `key=value` text.
 
-    Words without `=` are called `#1`, `#2` and so on; the first that begins like a date is called `#time` too.
+    Words without `=` are called `#1`, `#2` and so on; the first that begins like a date is called `#time` too. What stands in
+    quotes or brackets is one word, whatever a caller wrote into it, and so is a date with its time.
 
     Raises
     ------
@@ -32,14 +35,16 @@ def pairs_of(line: str) -> dict[str, str]:
     --------
     >>> pairs_of('2026-07-01T10:00:00Z info tool=send error="no \\"scope\\"" empty=')
     {'#1': '2026-07-01T10:00:00Z', '#time': '2026-07-01T10:00:00Z', '#2': 'info', 'tool': 'send', 'error': 'no "scope"', 'empty': ''}
+    >>> pairs_of('[01/Jul/2026:10:00:00 +0200] "GET /a HTTP/1.1" 200 "bot app=x"')
+    {'#1': '01/Jul/2026:10:00:00 +0200', '#time': '01/Jul/2026:10:00:00 +0200', '#2': 'GET /a HTTP/1.1', '#3': '200', '#4': 'bot app=x'}
     """
     found: dict[str, str] = {}
     words = 0
     for match in _WORD.finditer(line):
-        key, quoted, bare, word = match.groups()
+        key, quoted, bare, said, word = match.groups()
         if key is None:
             words += 1
-            word = word.strip("[]").rstrip(",")
+            word = word.strip("[]").rstrip(",") if said is None else _ESCAPE.sub(_unescaped, said)
             found[f"#{words}"] = word
             if _MOMENT.match(word):
                 found.setdefault("#time", word)
