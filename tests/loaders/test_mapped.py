@@ -625,6 +625,61 @@ def test_records_that_stand_in_lists(load, make):
     ]
 
 
+SEARCH = """
+name = "search"
+json = ["_source.message"]
+records = "hits.hits"
+[recognise]
+keys = ["_source.message.app"]
+[usage]
+used_at = "_source.message.time"
+client_id = "_source.message.app"
+resource_server = "took"
+outcome = { constant = "success" }
+"""
+
+
+def test_records_may_stand_in_lists_within_objects_and_their_event_in_a_text(load, make):
+    event = {"time": "2026-07-01T10:00:00Z", "app": "mail"}
+    hits = [{"_id": "1", "_source": {"message": json.dumps(event)}}, {"_id": "2", "_source": {"message": "{cut"}}]
+    loader = make(SEARCH)
+    page = {"took": 3, "hits": {"total": 2, "hits": hits}}
+    assert loader.recognise([page | {"hits": {"hits": hits[:1]}}])
+    loaded = load([page, {"took": 1, "hits": {"hits": []}}], loader)
+    assert loaded.counts() == {"records": 3, "usage": 1, "ignored": 1, "rejected": 1}
+    assert (loaded.one("usage")["client_id"], loaded.one("usage")["resource_server"]) == ("mail", "3")
+
+
+@pytest.mark.parametrize(
+    ("record", "app"),
+    [
+        ({"meta": '{"app": "mail"}'}, "mail"),
+        ({"meta": ' {"app": {"id": "mail"}}'}, '{"id":"mail"}'),
+        ({"meta": {"app": "mail"}}, "mail"),
+        ({"meta": '{"app": '}, None),
+        ({"meta": "plain"}, None),
+        ({"meta": '[{"app": "mail"}]'}, None),
+        ({"meta": None}, None),
+        ({"a.b": '{"c": "{\\"d\\": \\"mail\\"}"}'}, "mail"),
+    ],
+)
+def test_a_text_that_holds_json_is_read_as_what_it_holds(usage, record, app):
+    top = """json = ["meta", "a.b", "'a.b'.c"]"""
+    row = usage('client_id = ["meta.app", "\'a.b\'.c.d"]', {"time": "2026-07-01T10:00:00Z", **record}, top=top).one(
+        "usage"
+    )
+    assert row["client_id"] == app
+
+
+def test_a_text_that_holds_json_may_stand_in_csv_and_in_lines_of_text(load, make):
+    loader = make(FLAT.replace("[usage]", 'json = ["app"]\n[usage]').replace('"app"\n', '"app.id"\n'))
+    for log in (
+        'time,app,code\n2026-07-01T10:00:00Z,"{""id"": ""mail""}",200\n',
+        '2026-07-01T10:00:00Z info app="{\\"id\\": \\"mail\\"}" code=200\n',
+    ):
+        assert load(log, loader).one("usage")["client_id"] == "mail"
+
+
 # --- strangers ---
 
 HOSTILE = [
@@ -723,6 +778,7 @@ when = {{ drop = {quoted} }}
         ('reason = "page shown"', "", 20, "needs 'reason'", ""),
         ('when = { "acme_event" = "page.*" }', 'when = "page"', 22, "'when' must say which values", ""),
         ('when = { "acme_event" = "page.*" }', 'when = { "acme_event" = [] }', 22, "must be compared", ""),
+        ('title = "Acme gateway"', 'json = ["a[*].b"]', 3, "'json' cannot be 'a[*].b'", "result._raw"),
         ('"acme"', '"acme', 17, "", "Correct the TOML"),
     ],
 )  # fmt: skip

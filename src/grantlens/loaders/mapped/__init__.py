@@ -65,7 +65,7 @@ def shipped() -> Iterator[Loader]:
 def loader_of(mapped: Mapped) -> Loader:
     """Return the loader that does what a mapping says."""
     writer = Writer(mapped)
-    splitter = Splitter(mapped.lists, mapped.pairs) if mapped.lists or mapped.pairs else None
+    splitter = Splitter(mapped.lists, mapped.pairs, mapped.texts) or None
     selects = {log: writer.log(log) for log in TIMES}
     ignored = writer.ignored()
     return Loader(
@@ -104,14 +104,14 @@ def recognises(mapped: Mapped, sample: Sequence[Mapping[str, Any]]) -> bool:
 
 def records_of(mapped: Mapped, sample: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """Give the records as the mapping sees them: lines of text read, lists taken apart."""
-    splitter = Splitter(mapped.lists, mapped.pairs)
+    splitter = Splitter(mapped.lists, mapped.pairs, mapped.texts)
     for record in sample:
         if is_text(record):
             try:
                 yield pairs_of(record["line"])
             except ValueError:
                 continue
-        elif splitter.lists or splitter.pairs:
+        elif splitter:
             yield from splitter.records(record)
         else:
             yield record
@@ -129,7 +129,9 @@ def _some(how: Recognise, records: Sequence[Mapping[str, Any]]) -> bool:
 def _fitted(mapped: Mapped, sample: Sequence[Mapping[str, Any]]) -> Loader:
     """Read lines of text where the file holds some."""
     loader = loader_of(mapped)
-    return replace(loader, decode=Unpacker(), keeps_json=True, split=None) if any(map(is_text, sample)) else loader
+    if not any(map(is_text, sample)):
+        return loader
+    return replace(loader, decode=Unpacker(mapped.texts), keeps_json=True, split=None)
 
 
 def _configured(loader: Loader, settings: Settings) -> Loader:

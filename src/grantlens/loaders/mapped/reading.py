@@ -13,6 +13,7 @@ from grantlens.errors import LoadError
 from grantlens.handwritten import Document, Entry, did_you_mean, read_document
 from grantlens.loaders.loader import STRENGTHS, Join
 from grantlens.loaders.mapped.column import COLUMNS, check_zone, column, read_place
+from grantlens.loaders.mapped.place import Place
 from grantlens.loaders.mapped.rule import ALWAYS, Condition, Ignored, Mapped, Part, Recognise, When
 from grantlens.schema import LOGS, TIMES
 
@@ -25,6 +26,7 @@ _TOP = (
     "absent",
     "records",
     "pairs",
+    "json",
     "keys_end",
     "join_note",
     "recognise",
@@ -73,6 +75,7 @@ def read(path: Path) -> Mapped:
         absent=absent,
         lists=_keys(top, "records", top.text("records")) if "records" in top.values else (),
         pairs=tuple(_keys(top, "pairs", text) for text in top.texts("pairs") or ()),
+        texts=tuple(_text_place(top, text) for text in top.texts("json") or ()),
         joins=_joins(document, filled, carries),
         keys_end=_keys_end(top),
         join_note=top.text("join_note") or "",
@@ -198,6 +201,15 @@ def _keys(top: Entry, key: str, text: str | None) -> tuple[str, ...]:
     if not all(isinstance(step, str) for step in way):
         raise top.mistake(f"{key!r} cannot be {text!r}.", key, 'Write the keys that lead to the list: "batches.calls".')
     return tuple(str(step) for step in way)
+
+
+def _text_place(top: Entry, text: str) -> Place:
+    found = read_place(top, "json", text)
+    if found.lists:
+        raise top.mistake(
+            f"'json' cannot be {text!r}: it names one text.", "json", 'Write the path to it: json = ["result._raw"].'
+        )
+    return found
 
 
 def _choice(entry: Entry, key: str, value: str, choices: Iterable[str]) -> None:

@@ -132,6 +132,7 @@ class Mapped:
     absent: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     pairs: tuple[tuple[str, ...], ...] = ()
+    texts: tuple[Place, ...] = ()
     joins: tuple[Join, ...] = ()
     keys_end: bool = False
     join_note: str = ""

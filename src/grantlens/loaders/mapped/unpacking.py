@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from typing import Any
+
+from grantlens.loaders.mapped.place import Place
 
 _WORD = re.compile(
     r"(?P<key>[A-Za-z_@:][\w.@:/-]*)=(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>[^\s\"]\S*)?)(?=[\s,]|$)"
@@ -58,6 +61,11 @@ def pairs_of(line: str) -> dict[str, str]:
 class Unpacker:
     """Turns a line of `key=value` text into the JSON of its record; JSON stays what it is.
 
+    Parameters
+    ----------
+    texts
+        Where values stand that hold JSON and are read as what they hold.
+
     Attributes
     ----------
     plain
@@ -70,7 +78,8 @@ class Unpacker:
         r"(?:[ \t]+[A-Za-z_@:][A-Za-z0-9_.@:/-]*=[!#-<>-\[\]-~]*[!#-+\--<>-\[\]-~])+\s*$"
     )
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Iterable[Place] = ()) -> None:
+        self._texts = tuple(texts)
         self._forms: dict[tuple[Any, ...], str | None] = {}
 
     def __call__(self, line: str) -> str:
@@ -83,7 +92,10 @@ class Unpacker:
         """
         if line.startswith("{"):
             return line
-        return json.dumps(pairs_of(line))
+        record: dict[str, Any] = pairs_of(line)
+        for place in self._texts:
+            _open(record, place)
+        return json.dumps(record)
 
     def at_once(self, line: str) -> str | None:
         """Return the JSON of a plain line: one text for all lines with the same keys, filled with their values.
@@ -125,14 +137,22 @@ class Splitter:
     Parameters
     ----------
     lists
-        The keys of the lists, from the outermost on; empty if a line is a record.
+        The keys of the lists, from the outermost on, or of objects around them; empty if a line is a record.
     pairs
         Keys that lead to lists of `{key, value}`, which become objects.
+    texts
+        Where texts stand that hold JSON: they become what they hold.
     """
 
-    def __init__(self, lists: tuple[str, ...], pairs: tuple[tuple[str, ...], ...]) -> None:
+    def __init__(
+        self, lists: tuple[str, ...], pairs: tuple[tuple[str, ...], ...], texts: tuple[Place, ...] = ()
+    ) -> None:
         self.lists = lists
         self.pairs = pairs
+        self.texts = texts
+
+    def __bool__(self) -> bool:
+        return bool(self.lists or self.pairs or self.texts)
 
     def __call__(self, line: str) -> Iterator[str]:
         """Give the JSON of each record; a line that holds none of the lists is given as it is."""
@@ -158,8 +178,14 @@ class Splitter:
         >>> list(Splitter(("batches", "calls"), ()).records({"batches": [{"app": "a", "calls": [{"id": 1}, {"id": 2}]}]}))
         [{'app': 'a', 'id': 1}, {'app': 'a', 'id': 2}]
         """
+        if isinstance(value, dict) and self.lists:
+            value = dict(value)
+            for place in self.texts:
+                _open(value, place)
         for record in _inside(value, self.lists):
             if isinstance(record, dict):
+                for place in self.texts:
+                    _open(record, place)
                 for way in self.pairs:
                     _join(record, way)
             yield record
@@ -169,10 +195,30 @@ def _inside(value: Any, lists: tuple[str, ...]) -> Iterator[Any]:
     if not lists:
         yield value
         return
-    items = value.get(lists[0]) if isinstance(value, Mapping) else None
-    around = {key: each for key, each in value.items() if key != lists[0]} if isinstance(items, list) else {}
-    for item in items if isinstance(items, list) else ():
+    inner = value.get(lists[0]) if isinstance(value, Mapping) else None
+    items = [inner] if isinstance(inner, Mapping) and len(lists) > 1 else inner
+    if not isinstance(items, list):
+        return
+    around = {key: each for key, each in value.items() if key != lists[0]}
+    for item in items:
         yield from _inside(around | item if isinstance(item, dict) else item, lists[1:])
+
+
+def _open(record: dict[str, Any], place: Place) -> None:
+    """Put in place of a text the JSON that it holds, in a copy of what holds it: records of a line share what is around them."""
+    way = place.way(record)
+    if way is None:
+        return
+    holder: Any = record
+    for step in way[:-1]:
+        holder[step] = copy(holder[step])
+        holder = holder[step]
+    text = holder[way[-1]]
+    if isinstance(text, str) and text.lstrip()[:1] in ("{", "["):
+        try:
+            holder[way[-1]] = json.loads(text)
+        except (ValueError, RecursionError):
+            return
 
 
 def _join(record: dict[str, Any], way: tuple[str, ...]) -> None:
