@@ -250,6 +250,52 @@ def test_a_mapping_loads(run, write, tmp_path):
     assert (ran.code, batch["loader"], batch["usage"]) == (0, "my_gate", 1)
 
 
+WRONG = """name = "my_gate"
+[usage]
+when = { result = "ok" }
+used_at = { path = "tz", unit = "ms" }
+outcome = { constant = "success", unless = { eror = "*" } }
+client_id = ["ap.id", "client"]
+operation = "tool"
+resource_id = "http.stat.code"
+"""
+
+
+def test_a_path_that_no_record_has_is_named_with_its_line_and_the_nearest(run, write, tmp_path):
+    log = write(GATE, GATE | {"error": {"code": "x"}})
+    (tmp_path / "gate.toml").write_text(WRONG)
+    lines = squeezed(run("load", "--explain", log, "--mapping", "gate.toml").out)
+    assert lines[lines.index("none of the first records has") + 1 :] == [
+        "tz line 4 used_at",
+        "eror line 5 a condition of outcome",
+        "ap.id line 6 client_id did you mean app.id?",
+        "client line 6 client_id",
+        "http.stat.code line 8 resource_id",
+    ]
+    ran = run("load", "acme.duckdb", log, "--mapping", "gate.toml", "--json")
+    (batch,) = json.loads(ran.out)["batches"]
+    assert batch["note"].endswith(
+        "none of the first records has tz (line 4, used_at), ap.id (line 6, client_id; did you mean app.id?)"
+    )
+
+
+def test_a_path_that_is_there_or_means_nothing_here_is_not_called_wrong(run, write, tmp_path):
+    right = WRONG.replace('"tz"', '"ts"').replace('"ap.id"', '"app.id"').replace('"http.stat.code"', '"http.status"')
+    (tmp_path / "gate.toml").write_text(right.replace("eror", "error"))
+    log = write(GATE, GATE | {"error": "x"})
+    lines = squeezed(run("load", "--explain", log, "--mapping", "gate.toml").out)
+    assert lines[-2:] == ["none of the first records has", "client line 6 client_id"]
+    (batch,) = json.loads(run("load", "acme.duckdb", log, "--mapping", "gate.toml", "--json").out)["batches"]
+    assert "none of" not in batch["note"]
+
+
+def test_a_record_that_no_table_takes_shows_what_was_asked_and_what_it_says(run, write, tmp_path):
+    (tmp_path / "gate.toml").write_text(WRONG)
+    lines = squeezed(run("load", "--explain", write(GATE | {"result": "odd"}), "--mapping", "gate.toml").out)
+    assert lines[2:4] == ["line 1: rejected: not mapped", "decided by: result"]
+    assert "result = odd" in lines[lines.index("left over") :]
+
+
 def test_an_unknown_log_names_the_way_on(run, write):
     log = write({"colour": "green", "shape": "round"})
     ran = run("load", "acme.duckdb", log)

@@ -29,6 +29,15 @@ def write(explanation: Explanation) -> None:
     for record in explanation.records:
         print()
         _write_record(record, by_value=explanation.by_value)
+    if explanation.unfound:
+        print("\nnone of the first records has")
+        _write_aligned(
+            [
+                (each.path, f"line {each.line}", each.what, f"did you mean {each.near}?" if each.near else "")
+                for each in explanation.unfound
+            ],
+            "  ",
+        )
 
 
 def _write_record(record: Explained, *, by_value: bool) -> None:

@@ -21,7 +21,7 @@ from grantlens.ingest.leaves import leaves
 from grantlens.ingest.pipeline import Pipeline
 from grantlens.ingest.provenance import Filled, Leftover, by_mapping, by_value, left_over
 from grantlens.ingest.reading import Reading
-from grantlens.ingest.recognise import choose, recognises
+from grantlens.ingest.recognise import choose, recognises, unfound
 from grantlens.ingest.suggestion import Suggestion, suggest
 from grantlens.ingest.workbench import Workbench, Workshop
 from grantlens.loaders import loaders
@@ -30,7 +30,7 @@ from grantlens.schema import TIMES
 from grantlens.schema.migrations import prepare
 
 if TYPE_CHECKING:
-    from grantlens.loaders import Loader, Settings
+    from grantlens.loaders import Loader, Settings, Unfound
 
 RECORDS = 5
 """Records that are explained."""
@@ -67,6 +67,8 @@ class Explanation:
         True if the paths were found by comparing values: then a value that occurs twice has two paths.
     records
         One entry for each record.
+    unfound
+        Paths of a mapping that the user named at which none of the first records has anything.
     suggestion
         Where no loader knows the file: its paths, and a mapping to begin with.
     note
@@ -79,6 +81,7 @@ class Explanation:
     title: str | None = None
     by_value: bool = False
     records: list[Explained] = field(default_factory=list)
+    unfound: list[Unfound] = field(default_factory=list)
     suggestion: Suggestion | None = None
     note: str | None = None
 
@@ -128,7 +131,8 @@ def explain(
             first = [
                 _explained(engine, reading, chosen, *record, bench) for record in _unlike(chosen, _records(chunks))
             ]
-        return Explanation(name, reading.shape, chosen.name, chosen.title, chosen.origins is None, first)
+        nowhere = list(unfound(chosen, loader, reading))
+        return Explanation(name, reading.shape, chosen.name, chosen.title, chosen.origins is None, first, nowhere)
 
 
 def _known(reading: Reading) -> bool:

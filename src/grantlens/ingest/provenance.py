@@ -46,7 +46,8 @@ def by_mapping(
     decided: list[str] = []
     taken: list[str] = []
     values = {re.sub(r"\[\d+\]", "[*]", path): value for path, value in reversed(leaves(record))}
-    for log, columns in (loader.origins(record) if loader.origins else {}).items():
+    origins = loader.origins(record) if loader.origins else {}
+    for log, columns in origins.items():
         decided += columns.get("when", [])
         row = next(iter(rows.get(log, [])), None)
         found = []
@@ -59,7 +60,8 @@ def by_mapping(
                 taken += paths
         if log in LOGS:
             filled.append((log, found))
-    return filled, list(dict.fromkeys(decided)), [*taken, *decided]
+    shown = [] if "unmapped" in origins else decided  # what no table takes is to be seen with its values
+    return filled, list(dict.fromkeys(decided)), [*taken, *shown]
 
 
 def by_value(

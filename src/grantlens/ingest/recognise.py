@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from grantlens.errors import LoadError
 from grantlens.handwritten import did_you_mean
 from grantlens.ingest.reading import Reading
 from grantlens.ingest.secrecy import masked
-from grantlens.loaders import Loader, Settings, loaders
+from grantlens.loaders import Loader, Settings, Unfound, loaders
 
 
 def choose(reading: Reading, wanted: str | Loader | None = None, settings: Settings | None = None) -> Loader:
@@ -70,6 +71,11 @@ def recognises(loader: Loader, sample: list[dict]) -> bool:
         return bool(loader.recognise(sample))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return False
+
+
+def unfound(loader: Loader, wanted: str | Loader | None, reading: Reading) -> Sequence[Unfound]:
+    """Return the paths at which none of the first records has anything, of a mapping that the user named."""
+    return loader.unfound(_sample_for(loader, reading)) if isinstance(wanted, Loader) and loader.unfound else ()
 
 
 def _sample_for(loader: Loader, reading: Reading) -> list[dict]:

@@ -37,6 +37,23 @@ class Join:
 
 
 @dataclass(frozen=True)
+class Unfound:
+    """A path at which none of the first records has anything."""
+
+    path: str
+    line: int
+    """The line of the mapping that names it."""
+    what: str
+    """What it is for: a column, or a condition."""
+    near: str | None
+    """The nearest path at which a record has something that nothing else takes."""
+
+    def __str__(self) -> str:
+        did_you = f"; did you mean {self.near}?" if self.near else ""
+        return f"{self.path} (line {self.line}, {self.what}{did_you})"
+
+
+@dataclass(frozen=True)
 class Loader:
     """One provider's log.
 
@@ -114,6 +131,9 @@ class Loader:
 
     origins: Callable[[Mapping], Mapping[str, Mapping[str, Sequence[str]]]] | None = None
     """Tells of a record, by log and column, the paths from which its value came, and under `when` what decided."""
+
+    unfound: Callable[[Sequence[Mapping]], Sequence[Unfound]] | None = None
+    """Tells which paths of a mapping none of these first records has."""
 
     known_keys: frozenset[str] | None = None
     """If given, a record with any other top-level key is rejected, and the nearest known key is named."""

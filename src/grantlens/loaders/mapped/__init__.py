@@ -17,6 +17,7 @@ from grantlens.loaders.mapped.origin import origins
 from grantlens.loaders.mapped.reading import read
 from grantlens.loaders.mapped.rule import Mapped, Recognise
 from grantlens.loaders.mapped.sql import Writer
+from grantlens.loaders.mapped.unfound import unfound
 from grantlens.loaders.mapped.unpacking import Splitter, Unpacker, pairs_of
 from grantlens.loaders.settings import Settings
 from grantlens.schema import TIMES
@@ -88,6 +89,7 @@ def loader_of(mapped: Mapped) -> Loader:
         dialect=lambda sample: _fitted(mapped, sample),
         split=splitter,
         origins=lambda record: origins(mapped, record),
+        unfound=lambda sample: unfound(mapped, records_of(mapped, sample)),
     )
 
 

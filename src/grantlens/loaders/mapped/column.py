@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -252,7 +253,7 @@ def _separator(entry: Entry) -> str | None:
 def read_place(entry: Entry, key: str, text: str) -> Place:
     """Return the place that a text names; one that cannot be read is a mistake of this key."""
     try:
-        return place(text)
+        return replace(place(text), line=entry.lines.get(key, entry.line))
     except ValueError as error:
         raise entry.mistake(f"{error}.", key, NO_KEYS) from None
 

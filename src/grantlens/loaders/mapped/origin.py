@@ -12,7 +12,8 @@ from grantlens.loaders.mapped.rule import Mapped, Rule, matches
 def origins(mapped: Mapped, record: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
     """Return for each log that a parsed record fills, by column, the paths that its value came from.
 
-    Beside the columns stands `when`: what was looked at to decide. A record that is ignored has nothing but that.
+    Beside the columns stands `when`: what was looked at to decide. A record that is ignored, or that no table takes, has
+    nothing but that.
     """
     found: dict[str, dict[str, list[str]]] = {}
     for each in mapped.ignored:
@@ -23,6 +24,8 @@ def origins(mapped: Mapped, record: Mapping[str, Any]) -> dict[str, dict[str, li
             columns = {name: _origin(mapped, rules, record) for name, rules in part.columns.items()}
             asked = [place for rules in part.columns.values() for rule in rules for place in rule.only.places()]
             found[part.log] = {"when": _paths(record, [*part.only.places(), *asked]), **columns}
+    if not found:
+        return {"unmapped": {"when": _paths(record, [place for part in mapped.parts for place in part.only.places()])}}
     return found
 
 

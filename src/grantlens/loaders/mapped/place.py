@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 _QUOTED = re.compile(r"\"([^\"]+)\"|'([^']+)'")
@@ -26,6 +26,8 @@ class Place:
 
     text: str
     ways: tuple[tuple[str | int, ...], ...]
+    line: int = field(default=0, compare=False)
+    """The line of the mapping that names it."""
 
     @property
     def lists(self) -> bool:
