@@ -5,18 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from difflib import SequenceMatcher
-from pathlib import PurePath
 from typing import Any
 
+from grantlens.ingest.around import unwrapped
+from grantlens.ingest.draft import REQUEST, Log, Part, draft, meaning, tables, told
 from grantlens.ingest.leaves import leaves, safe
+from grantlens.ingest.moment import written_as
 from grantlens.loaders.mapped.place import place
-from grantlens.loaders.mapped.rule import UNITS
 from grantlens.loaders.mapped.secret import holds_secret, may_hold_token
-
-SHOWN_VALUES = 8
-"""Different values of a field up to which it is taken for a closed vocabulary."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +35,6 @@ class Suggestion:
     mapping: str
 
 
-def _is_time(text: str) -> bool:
-    return written_as(text) is not None
-
-
 def _is_status(text: str) -> bool:
     return bool(re.fullmatch("[1-5][0-9]{2}", text))
 
@@ -59,15 +52,19 @@ def _is_number(text: str) -> bool:
 
 
 def _is_word(text: str) -> bool:
-    return not _is_time(text)
+    return written_as(text) is None
+
+
+def _is_name(text: str) -> bool:
+    return _is_word(text) and meaning(text) is None
+
+
+def _is_host(text: str) -> bool:
+    return _is_word(text) and not _is_address(text)
 
 
 _NAMES: dict[str, tuple[Callable[[str], bool], tuple[str, ...]]] = {
-    "used_at": (
-        _is_time,
-        ("time", "timestamp", "ts", "used_at", "start_time", "event_time", "created_at", "date", "#time"),
-    ),
-    "event_id": (_is_word, ("event_id", "id", "uuid", "log_id", "record_id")),
+    "event_id": (_is_word, ("event_id", "id", "uuid", "log_id", "record_id", "request_id", "correlation_id")),
     "token_id": (_is_word, ("token_id", "jti", "token_hash", "access_token_id", "credential_id", "key_id")),
     "grant_id": (_is_word, ("grant_id", "consent_id", "authorization_id")),
     "session_id": (_is_word, ("session_id", "session", "sid", "mcp_session_id")),
@@ -75,7 +72,10 @@ _NAMES: dict[str, tuple[Callable[[str], bool], tuple[str, ...]]] = {
         _is_word,
         ("client_id", "app_id", "client", "application_id", "app", "agent_id", "azp", "consumer_id", "agent"),
     ),
-    "client_name": (_is_word, ("client_name", "app_name", "application_name", "agent_name")),
+    "client_name": (
+        _is_word,
+        ("client_name", "app_name", "application_name", "agent_name", "consumer_username", "consumer_name"),
+    ),
     "subject_id": (
         _is_word,
         (
@@ -86,30 +86,55 @@ _NAMES: dict[str, tuple[Callable[[str], bool], tuple[str, ...]]] = {
             "subject",
             "user",
             "username",
+            "user_name",
             "actor_id",
             "principal",
             "on_behalf_of",
         ),
     ),
     "operation": (
-        _is_word,
+        _is_name,
         ("operation", "tool_name", "tool", "mcp_method_name", "action", "rpc_method", "event_type", "event"),
     ),
-    "outcome": (_is_word, ("outcome", "result", "status", "decision", "response_outcome", "success")),
+    "outcome": (
+        lambda text: not _is_status(text),
+        ("outcome", "result", "status", "decision", "response_outcome", "success"),
+    ),
     "status": (_is_status, ("status", "status_code", "http_status", "response_code", "code", "response_status")),
     "method": (_is_method, ("method", "http_method", "request_method", "verb")),
     "target": (_is_word, ("target", "path", "uri", "url", "request_uri", "http_path", "resource")),
     "resource_server": (
-        _is_word,
+        _is_host,
         ("resource_server", "host", "server", "audience", "aud", "service", "backend", "upstream", "http_host"),
     ),
     "token_scopes": (_is_word, ("scopes", "scope", "token_scopes", "permissions")),
     "tenant": (_is_word, ("tenant", "tenant_id", "org", "organization_id", "org_id", "account_id", "workspace_id")),
-    "ip": (_is_address, ("ip", "client_ip", "remote_addr", "ip_address", "remote_address", "source_ip")),
+    "ip": (
+        _is_address,
+        ("ip", "client_ip", "remote_addr", "ip_address", "remote_address", "source_ip", "client_host"),
+    ),
     "user_agent": (_is_word, ("user_agent", "ua")),
     "response_bytes": (_is_number, ("response_bytes", "bytes_sent", "bytes", "response_size")),
 }
 """By column of usage: what its values look like, and what logs call it, the likeliest first."""
+
+_TIMES = (
+    "time",
+    "timestamp",
+    "ts",
+    "used_at",
+    "start_time",
+    "started_at",
+    "event_time",
+    "created_at",
+    "creation_date",
+    "date",
+    "#time",
+)
+_LATER = re.compile(
+    r"(?i)(^|[^a-z])(end|exp|expir\w*|finish\w*|updat\w*|complet\w*|modif\w*)|(End|Exp|Updat|Complet|Modif)[a-z]*"
+)
+"""How times are called at which a call did not begin."""
 
 _LEAST = 0.84
 """Likeness from which a name is taken for another."""
@@ -124,72 +149,102 @@ def suggest(path: str, records: Sequence[Mapping[str, Any]]) -> Suggestion:
     >>> [(seen.path, seen.column) for seen in found.paths]
     [('time', 'used_at'), ('app.id', 'client_id')]
     """
+    around = unwrapped(records)
+    found = [leaves(record) for record in around.records]
+    whole = _log(found)
+    parts: dict[str, Part] = {}
+    for table, when in tables(whole).items():
+        of_table = found if when is None else [each for each in found if when.takes(dict(each))]
+        parts[table] = Part(when, _log(of_table))
+    may_fill: dict[str, list[str]] = {}
+    for column, each in (item for part in parts.values() for item in part.log.columns.items()):
+        columns = may_fill.setdefault(each, [])
+        columns += [column] if column not in columns else []
+    values = _values(found)
+    seen = [
+        Seen(each, len(these), safe(each, these[0]), ", ".join(may_fill.get(each, ())) or None)
+        for each, these in values.items()
+    ]
+    return Suggestion(len(found), seen, draft(path, around, whole, parts))
+
+
+def _values(records: Sequence[Sequence[tuple[str, Any]]]) -> dict[str, list[Any]]:
     values: dict[str, list[Any]] = {}
-    for record in records:
-        for each, value in leaves(record):
-            values.setdefault(each, []).append(value)
-    columns = _columns(values)
-    seen = [Seen(each, len(found), safe(each, found[0]), columns.get(each)) for each, found in values.items()]
-    by_column = {column: each for each, column in columns.items()}
-    return Suggestion(len(records), seen, _toml(path, len(records), values, by_column))
+    for path, value in (pair for record in records for pair in record):
+        values.setdefault(path, []).append(value)
+    return values
 
 
-def written_as(value: Any) -> str | None:
-    """Return how a time is written: "ISO 8601", "local", or the unit of a number; None if it is none.
-
-    Examples
-    --------
-    >>> written_as("2026-07-01T10:00:00Z"), written_as("2026-07-01 10:00:00"), written_as(1782900000250), written_as("mail")
-    ('ISO 8601', 'local', 'ms', None)
-    """
-    text = str(value).strip()
-    if re.fullmatch(r"\d{9,20}(\.\d+)?", text):
-        for unit, each in UNITS.items():
-            if 946_684_800 <= float(text) / each < 4_102_444_800:
-                return unit
-        return None
-    if not re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", text):
-        return None
-    try:
-        moment = datetime.fromisoformat(re.sub(r"([.,]\d{6})\d+", r"\1", text))
-    except ValueError:
-        return None
-    return "ISO 8601" if moment.tzinfo else "local"
+def _log(records: Sequence[Sequence[tuple[str, Any]]]) -> Log:
+    values = _values(records)
+    nameable = {each: found for each, found in values.items() if _may_be_named(each, found[0])}
+    secrets = tuple(
+        each
+        for each, found in values.items()
+        if each not in nameable and _is_key(each) and len(set(map(str, found))) > 1
+    )
+    return Log(len(records), nameable, _columns(nameable, len(records)), secrets)
 
 
-def _columns(values: Mapping[str, Sequence[Any]]) -> dict[str, str]:
-    """Return for paths the column that each may fill; a column goes to the path that suits it best."""
+def _columns(values: Mapping[str, Sequence[Any]], count: int) -> dict[str, str]:
+    """Return for columns the path that may fill each; a column goes to the path that suits it best."""
+    time = _time(values, count)
+    columns = {"used_at": time} if time else {}
     suited = []
     for column, (fits, names) in _NAMES.items():
         for order, (path, found) in enumerate(values.items()):
-            if not _may_be_named(path, found[0]):
-                continue
-            if not all(fits(str(value)) for value in found[:10]):
-                continue
             likeness = _likeness(path, names)
-            if likeness >= _LEAST:
+            if likeness >= _LEAST and _suits(column, fits, found, count):
                 suited.append((-likeness, order, path, column))
-    columns: dict[str, str] = {}
     for _, _, path, column in sorted(suited):
-        if path not in columns and column not in columns.values():
-            columns[path] = column
-    if "used_at" not in columns.values():
-        timed = next(
-            (
-                path
-                for path, found in values.items()
-                if path not in columns and _may_be_named(path, found[0]) and all(map(written_as, found))
-            ),
-            None,
-        )
-        if timed:
-            columns[timed] = "used_at"
+        if path not in columns.values() and column not in columns:
+            columns[column] = path
+    for path, found in values.items():
+        if path in columns.values():
+            continue
+        if "target" not in columns and all(re.fullmatch(REQUEST, told(value)) for value in found):
+            columns |= {"method": path, "target": path}
+        elif path.startswith("#") and len(found) == count:
+            if "status" not in columns and all(_is_status(told(value)) for value in found):
+                columns["status"] = path
+            elif "ip" not in columns and all(_is_address(told(value)) for value in found):
+                columns["ip"] = path
     return columns
+
+
+def _suits(column: str, fits: Callable[[str], bool], found: Sequence[Any], count: int) -> bool:
+    if column != "token_scopes" and any(isinstance(value, (list, dict)) for value in found):
+        return False
+    texts = [told(value) for value in found]
+    if column == "event_id":  # the same in two records: it tells one kind of record from another
+        return len(texts) == count == len(set(texts))
+    if column == "outcome" and not any(map(meaning, texts)):
+        return False
+    return all(map(fits, texts))
+
+
+def _time(values: Mapping[str, Sequence[Any]], count: int) -> str | None:
+    """Return the path of the time of an event: one that every record has, and that differs."""
+    ranked = [
+        (len(found) < count, count > 1 and len(set(map(str, found))) == 1, bool(_LATER.search(path)), -_likeness(path, _TIMES), order, path)
+        for order, (path, found) in enumerate(values.items())
+        if all(map(written_as, found))
+    ]  # fmt: skip
+    return min(ranked)[-1] if ranked else None
+
+
+def _is_key(path: str) -> bool:
+    """True if what stands at a path may tell one token from another, and so may be kept as a hash."""
+    return (
+        re.search(r"(?i)(token|api_?key|authorization|bearer|credential)['\"]?$", path) is not None and "[" not in path
+    )
 
 
 def _may_be_named(path: str, value: Any) -> bool:
     """True if a mapping can name this path: it is one of a single value, can be read back, and holds no secret."""
-    if "[" in path or safe(path, value) == "***" or holds_secret(path) or may_hold_token(path):
+    if "[" in re.sub(r"'[^']*'|\"[^\"]*\"", "", path) or safe(path, value) == "***":
+        return False
+    if holds_secret(path) or may_hold_token(path):
         return False
     try:
         place(path)
@@ -212,88 +267,3 @@ def _likeness(path: str, names: Sequence[str]) -> float:
             likeness = SequenceMatcher(None, whole, name).ratio() * 0.98
         best = max(best, likeness - order * 0.01)
     return best
-
-
-def _toml(path: str, count: int, values: Mapping[str, Sequence[Any]], columns: Mapping[str, str]) -> str:
-    name = re.sub(r"[^a-z0-9]+", "_", PurePath(path).name.lower().split(".")[0]).strip("_")
-    name = f"my_{name[:32]}" if name else "my_log"
-    always = [
-        each
-        for each, found in values.items()
-        if len(found) == count and _may_be_named(each, found[0]) and each[0] != "#"
-    ]
-    lines = [
-        f"name = {text(name)}",
-        'title = "What people call this log"',
-        '# carries = ["usage"]    # once you know that every call is logged: coverage rests on it',
-        "",
-    ]
-    if always:
-        lines += ["[recognise]", f"keys = [{', '.join(map(text, always[:3]))}]", ""]
-    lines += ["[usage]", f"used_at = {_time(columns.get('used_at'), values)}"]
-    lines += _outcome(columns, values)
-    for column in _NAMES:
-        if column in columns and column not in ("used_at", "outcome"):
-            rule = text(columns[column])
-            if column == "token_scopes" and not isinstance(values[columns[column]][0], list):
-                rule = f'{{ path = {rule}, split = " " }}'
-            lines.append(f"{column} = {rule}")
-    lines += ["", "# [[ignored]]", '# reason = "page shown"', '# when = { "event" = "page.*" }']
-    return "\n".join(lines) + "\n"
-
-
-def _time(path: str | None, values: Mapping[str, Sequence[Any]]) -> str:
-    if path is None:
-        return '"time"    # no path looks like a time: say which one it is'
-    how = written_as(values[path][0])
-    if how == "local":
-        return f'{{ path = {text(path)}, zone = "UTC" }}    # the zone in which it was written'
-    return text(path) if how in ("ISO 8601", None) else f'{{ path = {text(path)}, unit = "{how}" }}'
-
-
-def _outcome(columns: Mapping[str, str], values: Mapping[str, Sequence[Any]]) -> list[str]:
-    if "outcome" in columns:
-        path = columns["outcome"]
-        words = list(
-            dict.fromkeys(str(value).lower() if isinstance(value, bool) else str(value) for value in values[path])
-        )
-        meant = ", ".join(f"{text(word)} = {text(_meaning(word))}" for word in words[:SHOWN_VALUES])
-        return [
-            f'outcome = {{ path = {text(path)}, values = {{ {meant} }}, otherwise = "error" }}    # check what they mean'
-        ]
-    if "status" in columns:
-        denied = '"401" = "denied", "403" = "denied", "429" = "denied"'
-        return [
-            f'outcome = {{ path = {text(columns["status"])}, values = {{ "2*" = "success", {denied} }}, otherwise = "error" }}'
-        ]
-    return ['outcome = { constant = "success" }    # no path tells: is a failed call logged at all?']
-
-
-def _meaning(word: str) -> str:
-    lower = word.lower()
-    if re.fullmatch(r"ok|success\w*|allow\w*|granted|true|pass\w*|2\d\d|completed", lower):
-        return "success"
-    return (
-        "denied"
-        if re.fullmatch(r"den\w+|block\w*|forbid\w*|unauthori\w*|reject\w*|refus\w*|40[13]|429", lower)
-        else "error"
-    )
-
-
-def text(value: str) -> str:
-    r"""Return a text as TOML writes it.
-
-    Examples
-    --------
-    >>> print(text('a "b"\x1b'))
-    "a \"b\"\u001b"
-    """
-    return '"' + "".join(_letter(letter) for letter in value) + '"'
-
-
-def _letter(letter: str) -> str:
-    if letter in '"\\':
-        return "\\" + letter
-    return (
-        letter if letter.isprintable() else f"\\U{ord(letter):08x}" if ord(letter) > 0xFFFF else f"\\u{ord(letter):04x}"
-    )
