@@ -175,7 +175,8 @@ def read_document(path: Path, error: type[GrantlensError]) -> Document:
     except tomllib.TOMLDecodeError as bad:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(bad))
         line = _unclosed(text) or (place[1] if place else text.count("\n") + 1)
-        raise error(f"{path} line {line}: {str(bad).split(' (at ')[0]}.", "Correct the TOML there.") from None
+        said = str(bad).split(" (at ")[0]
+        raise error(f"{path} line {line}: {said}.", f"Correct the TOML there{_hint(text, said)}.") from None
     except (ValueError, RecursionError):
         raise error(f"{path} holds a number or a nesting that nobody writes.", "Check what wrote the file.") from None
     lines = _toml_lines(text)
@@ -188,6 +189,24 @@ def read_document(path: Path, error: type[GrantlensError]) -> Document:
         error,
     )
     return Document(top, lines)
+
+
+_HINTS = {
+    "Invalid value": "a text stands in quotes",
+    "Illegal character": "a quote is not closed",
+    "Invalid initial character for a key": "what stands in { } must fit on one line, and a key with odd letters stands in quotes",
+    "Unclosed inline table": "close the brace on the same line",
+    "Cannot overwrite": "a key may stand once, so leave one of the two out",
+    "Unescaped '\\'": "a text that holds a backslash stands in single quotes, such as '\\d+'",
+    "Cannot declare": "tables of one name are each written with two brackets, such as [[usage]]",
+}
+"""By how the parser's message begins, what people mostly did."""
+
+
+def _hint(text: str, said: str) -> str:
+    if text.lstrip()[:1] == "{":
+        return ": this begins like JSON"
+    return next((f": {hint}" for begins, hint in _HINTS.items() if said.startswith(begins)), "")
 
 
 def read_toml(path: Path, kinds: Mapping[str, str], error: type[GrantlensError]) -> dict[str, list[Entry]]:

@@ -127,6 +127,7 @@ def test_csv_with_json_in_a_cell_words_for_nothing_and_secrets(begun):
         ({"expires": 1782900000, "logged": 1782900000}, '{ path = "logged", unit = "s" }'),
         ({"_time": "2026-07-01 10:00:00.000 UTC"}, '"_time"'),
         ({"when": "2026-07-01 10:00:00"}, '{ path = "when", zone = "UTC" }'),
+        ({"id": "x", "told": "never"}, '"time"'),
     ],
 )
 def test_the_time_of_an_event_is_when_it_began(values, rule):
@@ -137,6 +138,7 @@ def test_the_time_of_an_event_is_when_it_began(values, rule):
 def test_a_time_that_is_always_the_same_or_seldom_there_is_not_the_events():
     records = [{"time": 1726782477, "seldom": 1782900000} | {"written": 1782900000 + number} for number in range(3)]
     del records[1]["seldom"]
+    records.append({"time": 1726782477, "written": "redacted"})
     assert 'used_at = { path = "written", unit = "s" }' in suggest("x.log", records).mapping
 
 

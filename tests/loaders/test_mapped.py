@@ -779,7 +779,14 @@ when = {{ drop = {quoted} }}
         ('when = { "acme_event" = "page.*" }', 'when = "page"', 22, "'when' must say which values", ""),
         ('when = { "acme_event" = "page.*" }', 'when = { "acme_event" = [] }', 22, "must be compared", ""),
         ('title = "Acme gateway"', 'json = ["a[*].b"]', 3, "'json' cannot be 'a[*].b'", "result._raw"),
-        ('"acme"', '"acme', 17, "", "Correct the TOML"),
+        ('"acme"', '"acme', 17, "", "Correct the TOML there: a quote is not closed."),
+        ('"id"', "id", 12, "Invalid value", "a text stands in quotes"),
+        ('"id"', '{ path = "id",\n }', 12, "", "must fit on one line"),
+        ('"id"', '"id"\nused_at = "at"', 13, "", "leave one of the two out"),
+        ('"id"', '{ path = "id", pattern = "\\d" }', 12, "", "single quotes"),
+        ("[[ignored]]", "[usage]", 20, "", "[[usage]]"),
+        ("\nname", "{}\nname", 1, "", "this begins like JSON"),
+        ('\nwhen = { "acme_event" = "page.*" }', "", 20, "every record is ignored", "Say which"),
     ],
 )  # fmt: skip
 def test_a_mistake_names_its_line_and_the_nearest_name(make, old, new, line, says, remedy):

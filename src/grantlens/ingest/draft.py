@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -194,13 +195,13 @@ def _time(log: Log) -> str:
     path = log.columns.get("used_at")
     if path is None:
         return '"time"    # no path looks like a time: say which one it is'
-    how = written_as(log.values[path][0])
+    how = Counter(filter(None, map(written_as, log.values[path]))).most_common(1)[0][0]
     if how == "local":
         return f'{{ path = {text(path)}, zone = "UTC" }}    # the zone in which it was written'
     if how and how.startswith("%"):
         zone = "" if how.endswith("%z") else ', zone = "UTC"'
         return f'{{ path = {text(path)}, format = "{how}"{zone} }}'
-    return text(path) if how in ("ISO 8601", None) else f'{{ path = {text(path)}, unit = "{how}" }}'
+    return text(path) if how == "ISO 8601" else f'{{ path = {text(path)}, unit = "{how}" }}'
 
 
 def _outcome(log: Log, when: Told | None) -> str:

@@ -228,7 +228,7 @@ def _time(values: Mapping[str, Sequence[Any]], count: int) -> str | None:
     ranked = [
         (len(found) < count, count > 1 and len(set(map(str, found))) == 1, bool(_LATER.search(path)), -_likeness(path, _TIMES), order, path)
         for order, (path, found) in enumerate(values.items())
-        if all(map(written_as, found))
+        if 2 * sum(map(bool, map(written_as, found))) > len(found)
     ]  # fmt: skip
     return min(ranked)[-1] if ranked else None
 

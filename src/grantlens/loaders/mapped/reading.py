@@ -163,6 +163,10 @@ def _values(entry: Entry, key: str, given: Any) -> tuple[str, ...]:
 def _ignored(document: Document, entry: Entry) -> Ignored:
     entry.check_keys(("reason", "when", "unless"))
     reason = entry.text("reason", required=True) or ""
+    if not {"when", "unless"} & set(entry.values):
+        raise entry.mistake(
+            "without 'when' every record is ignored.", None, 'Say which: when = { "event" = "health.*" }.'
+        )
     return Ignored(reason[:80], conditions(document, "ignored", entry))
 
 
