@@ -133,6 +133,37 @@ def test_what_is_not_brought_is_named(run, tmp_path, samples):
     assert "OOS-1" in rules_in(parts["not yet"])
 
 
+MAPPED = """name = "acme"
+{carries}
+[issuance]
+when = {{ e = "issued" }}
+issued_at = "t"
+kind = {{ constant = "token" }}
+outcome = {{ constant = "success" }}
+token_id = "jti"
+expires_at = "t"
+[usage]
+when = {{ e = "called" }}
+used_at = "t"
+outcome = {{ constant = "success" }}
+token_id = "jti"
+"""
+
+
+def test_what_a_mapping_declares_is_told_as_it_declares_it(run, tmp_path):
+    """Coverage and the rules rest on it, and so does what is said of them."""
+    records = [{"t": "2026-07-01T10:00:00Z", "jti": "k1", "e": event} for event in ("issued", "called")]
+    (tmp_path / "acme.ndjson").write_text("".join(json.dumps(each) + "\n" for each in records))
+    for carries, in_part in (('carries = ["issuance", "usage"]\nkeys_end = true', False), ("", True)):
+        (tmp_path / "acme.toml").write_text(MAPPED.format(carries=carries))
+        store = tmp_path / f"{in_part}.duckdb"
+        run("load", store, tmp_path / "acme.ndjson", "--mapping", tmp_path / "acme.toml")
+        text = " ".join(run("coverage", store, "--explain").out.split())
+        assert text.startswith("acme · read by a mapping")
+        assert ("in part: it can show a row, never an absence" in text) is in_part
+        assert ("calls may name keys that never end" in text) is in_part
+
+
 def test_an_empty_store_explains_nothing(run, tmp_path):
     with Store(tmp_path / "empty.duckdb"):
         pass

@@ -671,6 +671,13 @@ def test_a_text_that_holds_json_is_read_as_what_it_holds(usage, record, app):
     assert row["client_id"] == app
 
 
+def test_of_a_key_that_stands_twice_the_first_counts_however_the_record_is_read(load, make):
+    text = '{"time": "2026-07-01T10:00:00Z", "app": "mail", "app": "evil", "code": 200}\n'
+    read_by_python = make(FLAT.replace("[usage]", 'json = ["other"]\n[usage]'))
+    assert load(text, make(FLAT)).one("usage")["client_id"] == "mail"
+    assert load(text, read_by_python).one("usage")["client_id"] == "mail"
+
+
 def test_a_text_that_holds_json_may_stand_in_csv_and_in_lines_of_text(load, make):
     loader = make(FLAT.replace("[usage]", 'json = ["app"]\n[usage]').replace('"app"\n', '"app.id"\n'))
     for log in (

@@ -40,7 +40,7 @@ class Held:
     """A source as a store holds it."""
 
     provider: Source
-    """What its loader declares; of a loader that is not known any more, what the store shows."""
+    """What its loader declares; of a mapping, what the store shows and was told."""
     source: Source
     """What is there of it."""
     stretches: tuple[Stretch, ...]
@@ -69,6 +69,7 @@ def held(store: Store) -> list[Held]:
     carried: dict[str, set[str]] = {}
     for name, log in engine.rows(_CARRIED):
         carried.setdefault(name, set()).add(log)
+    ending = {name for (name,) in engine.rows(_ENDING)}
     endless = {name for (name,) in engine.rows(_ENDLESS)}
     calls: dict[str, dict[str, int]] = {}
     with worked_out(engine, NEEDS, {}):
@@ -83,6 +84,7 @@ def held(store: Store) -> list[Held]:
             keys,
             filled.get(name, frozenset()),
             frozenset(carried.get(name, ())),
+            name in ending,
             name in endless,
             calls.get(name, {}),
             {thing: known[thing].get(name, (0, 0)) for thing in BROUGHT},
@@ -98,6 +100,7 @@ def _held(
     keys: Mapping[tuple[str, str], str],
     filled: frozenset[str],
     carried: frozenset[str],
+    keys_end: bool,
     endless: bool,
     calls: Mapping[str, int],
     known: Mapping[str, tuple[int, int]],
@@ -106,7 +109,7 @@ def _held(
     loader = loaders().get(name)
     logs = tuple(stretch.log for stretch in stretches)
     rows = {stretch.log for stretch in stretches if stretch.records}
-    provider = source_of(loader) if loader else _unknown(name, logs, filled)
+    provider = source_of(loader) if loader else _mapped(name, logs, filled, carried, keys_end)
     # A column that no row fills is not there, whatever the loader could give; a word may still come, so it stays.
     says = frozenset(
         said for said in provider.says if said.partition(".")[0] not in rows or said not in _COLUMNS or said in filled
@@ -138,11 +141,14 @@ def _held(
     )
 
 
-def _unknown(name: str, logs: tuple[str, ...], filled: frozenset[str]) -> Source:
-    """Return a source whose loader is not known: the rows say how it joins, and no silence means anything."""
+def _mapped(
+    name: str, logs: tuple[str, ...], filled: frozenset[str], carried: frozenset[str], keys_end: bool
+) -> Source:
+    """Return a source that a mapping read, or a loader that is no more: the rows say how it joins, the store what was declared."""
     joins = tuple(Join(first, second, TOKEN, "what the rows name") for first, second in LOG_PAIRS)
     words = frozenset(word for word in every_word(rule.rests_on for rule in registry().values()) if "=" in word)
-    return Source(name, "a loader that is not known here", logs, (), joins, filled | (words - OWN_WORDS))
+    says = filled | (words - OWN_WORDS) | (frozenset({KEYS_END}) if keys_end else frozenset())
+    return Source(name, "read by a mapping", logs, tuple(log for log in LOGS if log in carried), joins, says)
 
 
 def _wants(provider: Source, there: Mapping[str, bool]) -> dict[str, str]:
@@ -208,6 +214,8 @@ ORDER BY a.source, a.log
 """
 
 _CARRIED = "SELECT DISTINCT source, log::VARCHAR FROM coverage WHERE NOT is_gap AND NOT in_part"
+
+_ENDING = "SELECT source FROM declared WHERE keys_end"
 
 _ENDLESS = """
 SELECT DISTINCT source FROM issuance

@@ -157,7 +157,7 @@ class Splitter:
     def __call__(self, line: str) -> Iterator[str]:
         """Give the JSON of each record; a line that holds none of the lists is given as it is."""
         try:
-            value = json.loads(line)
+            value = json.loads(line, object_pairs_hook=_first)
         except (ValueError, RecursionError):
             yield line
             return
@@ -204,6 +204,12 @@ def _inside(value: Any, lists: tuple[str, ...]) -> Iterator[Any]:
         yield from _inside(around | item if isinstance(item, dict) else item, lists[1:])
 
 
+def _first(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Keep the first of keys that stand in an object twice, as the database does."""
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else dict(reversed(pairs))
+
+
 def _open(record: dict[str, Any], place: Place) -> None:
     """Put in place of a text the JSON that it holds, in a copy of what holds it: records of a line share what is around them."""
     way = place.way(record)
@@ -216,7 +222,7 @@ def _open(record: dict[str, Any], place: Place) -> None:
     text = holder[way[-1]]
     if isinstance(text, str) and text.lstrip()[:1] in ("{", "["):
         try:
-            holder[way[-1]] = json.loads(text)
+            holder[way[-1]] = json.loads(text, object_pairs_hook=_first)
         except (ValueError, RecursionError):
             return
 
