@@ -12,7 +12,7 @@ from grantlens.loaders.mapped import SHIPPED, shipped
 from grantlens.loaders.mapped.unpacking import pairs_of
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
-NAMES = ("agentgateway", "envoy_ai_gateway", "otel_genai")
+NAMES = ("agentgateway", "envoy_ai_gateway", "kong", "otel_genai")
 
 EXPECTED = {
     "envoy-ai-gateway-access.ndjson": ("envoy_ai_gateway", {"records": 2, "usage": 2}, {}),
@@ -362,3 +362,78 @@ def test_a_copied_mapping_may_add_what_the_operator_logs(load, tmp_path):
     copy.write_text(text.replace("[usage]\n", '[usage]\ntoken_id = "attributes.acme.token.id"\n', 1))
     row = load([export(span(1, acme__token__id="jti-1", **CALL))], mapping(copy)).one("usage")
     assert (row["token_id"], row["source"]) == ("jti-1", "my_spans")
+
+
+# --- Kong Gateway ---
+
+
+def kong(**more):
+    return {
+        "started_at": 1782900000250,
+        "client_ip": "203.0.113.7",
+        "latencies": {"proxy": 171, "kong": 1, "request": 173},
+        "request": {
+            "id": "2f6946328ffc4946b8c9120704a4a155", "method": "POST", "uri": "/mcp?token=x", "size": 75,
+            "headers": {"host": "gw.acme.example", "user-agent": "agent/1", "mcp-session-id": "s1", "x-authenticated-userid": "jo"},
+        },
+        "response": {"status": 200, "size": 434, "headers": {"via": "1.1 kong/3.13"}},
+        "service": {"id": "0590139e", "name": "mail", "host": "mail.acme.example", "created_at": 1521555129},
+        "route": {"id": "r1", "name": "mail-mcp", "created_at": 1726782477},
+        "consumer": {"id": "c1", "username": "mail-copilot", "created_at": 1674035962},
+        "authenticated_entity": {"id": "eaa330c0", "consumer_id": "c1", "key": "2b64e2f0193851d4"},
+        **more,
+    }  # fmt: skip
+
+
+def mcp(method, tool=None, audit=None, **more):
+    call = {"method": method, "id": "2", "latency": 6, **({"tool_name": tool} if tool else {}), **more}
+    return {"mcp": {"mcp_session_id": "s2", "rpc": [call] if method else [], **({"audit": audit} if audit else {})}}
+
+
+def test_a_request_of_kong(load):
+    loaded = load([kong()])
+    assert loaded.batch["loader"] == "kong"
+    row = loaded.one("usage")
+    assert row | {
+        "used_at": datetime(2026, 7, 1, 10, 0, 0, 250000, UTC), "event_id": "2f6946328ffc4946b8c9120704a4a155", "client_id": "c1",
+        "client_name": "mail-copilot", "token_id": "eaa330c0", "session_id": "s1", "resource_server": "mail", "method": "POST",
+        "target": "/mcp", "operation": None, "status": 200, "outcome": "success", "response_bytes": 434, "ip": "203.0.113.7",
+        "subject_id": None,
+    } == row, "a header that anybody can send names nobody"  # fmt: skip
+    assert "2b64e2f0193851d4" not in str(loaded.rows), "the credential itself"
+
+
+DENY = [{"primitive_name": "delete_mail", "primitive": "tool", "action": "deny", "scope": "primitive"}]
+
+
+@pytest.mark.parametrize(
+    ("more", "operation", "outcome", "reason"),
+    [
+        ({"ai": mcp("tools/call", "list_mail")}, "list_mail", "success", None),
+        ({"ai": mcp("tools/call", "list_mail", [DENY[0] | {"primitive_name": "list_mail", "action": "allow"}])}, "list_mail", "success", None),
+        ({"ai": mcp("tools/call")}, "tools/call", "success", None),
+        ({"ai": mcp("tools/call", "list_mail", error="timeout")}, "list_mail", "error", None),
+        ({"ai": mcp(None, audit=DENY)}, "delete_mail", "denied", "policy"),
+        ({"ai": mcp("tools/call", "delete_mail", DENY)}, "delete_mail", "denied", "policy"),
+        ({"ai": mcp("tools/list", audit=DENY)}, "tools/list", "success", None),
+        ({"response": {"status": 401}}, None, "denied", "token"),
+        ({"response": {"status": 403}}, None, "denied", None),
+        ({"response": {"status": 429}}, None, "denied", "rate"),
+        ({"response": {"status": 502}}, None, "error", None),
+    ],
+)  # fmt: skip
+def test_what_kong_says_of_a_call(load, more, operation, outcome, reason):
+    row = load([kong(**more)]).one("usage")
+    assert (row["operation"], row["outcome"], row["denial_reason"]) == (operation, outcome, reason)
+
+
+def test_kong_without_authentication_or_service_names_nobody(load):
+    bare = {key: value for key, value in kong().items() if key not in ("consumer", "authenticated_entity", "service")}
+    row = load([bare]).one("usage")
+    assert (row["client_id"], row["token_id"], row["resource_server"]) == (None, None, "gw.acme.example")
+
+
+@given(lists_of_damaged([kong(), kong(ai=mcp("tools/call", "list_mail", DENY))]))
+@settings(max_examples=10)
+def test_damaged_requests_of_kong_are_accounted_for(load, records):
+    assert_all_accounted_for(load, records, "kong")

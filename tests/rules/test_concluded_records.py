@@ -275,15 +275,17 @@ def test_a_log_that_is_covered_and_empty_is_there(holding):
     assert conclude(find("REV-6"), source.source).level == "verdict"
 
 
-def test_a_source_without_a_known_loader_is_told_by_its_rows(holding):
+def test_a_source_that_a_mapping_read_is_told_by_its_rows_and_by_what_was_declared(holding):
     from dataclasses import replace
 
-    store = Store(":memory:")
     path = holding(GOOGLE).engine.path.replace("store.duckdb", "log.ndjson")
-    store.load(path, loader=replace(loaders()["google_workspace"], name="of_our_own", dialect=None))
-    (source,) = held(store)
-    assert source.source.carries == (), "nobody says what its silence means"
-    assert source.source.join("issuance", "usage").strength == "client and subject"
-    assert conclude(find("OOS-1"), source.source).level == "no", "no catalogue"
-    assert conclude(find("PRV-3"), source.source).level == "bounds"
-    store.close()
+    google = loaders()["google_workspace"]
+    for carries, level in ((google.carries, "verdict"), ((), "bounds")):
+        store = Store(":memory:")
+        store.load(path, loader=replace(google, name="of_our_own", dialect=None, carries=carries))
+        (source,) = held(store)
+        assert source.source.carries == carries
+        assert source.source.join("issuance", "usage").strength == "client and subject"
+        assert conclude(find("OOS-1"), source.source).level == "no", "no catalogue"
+        assert conclude(find("PRV-3"), source.source).level == level
+        store.close()
