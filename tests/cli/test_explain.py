@@ -298,6 +298,19 @@ def test_a_record_that_no_table_takes_shows_what_was_asked_and_what_it_says(run,
     assert "result = odd" in lines[lines.index("left over") :]
 
 
+def test_wrong_times_of_many_records_are_one_line_of_the_coverage(run, write, tmp_path):
+    (tmp_path / "gate.toml").write_text(WRONG.replace('"tz", unit = "ms"', '"ts"'))
+    log = write(*(GATE | {"ts": f"day {number}"} for number in range(4)), GATE | {"result": "odd"})
+    assert run("load", "acme.duckdb", log, "--mapping", "gate.toml").code == 2
+    rejected = [line for line in squeezed(run("coverage", "acme.duckdb").out) if line.startswith("rejected")]
+    assert rejected == [
+        "rejected my_gate not mapped 1",
+        "rejected my_gate used_at: 'day 0 as ISO 8601' is no time, and 3 other values 4",
+    ]
+    exact = json.loads(run("coverage", "acme.duckdb", "--json").out)["rejected"]
+    assert sum(row["records"] for row in exact) == len(exact) == 5
+
+
 def test_an_unknown_log_names_the_way_on(run, write):
     log = write({"colour": "green", "shape": "round"})
     ran = run("load", "acme.duckdb", log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from grantlens.cli.opening import existing
 from grantlens.cli.output import write_json, write_table
 from grantlens.cli.parameters import AsJson
 from grantlens.errors import GrantlensError
-from grantlens.report.formats import share
+from grantlens.report.formats import plural, share
 
 EXAMPLES = """Examples:
   grantlens coverage acme.duckdb
@@ -80,8 +81,23 @@ def coverage(
         write_table(stretches, COLUMNS)
     if aside:
         print()
-        write_table(aside, ("what", "loader", "reason", "records"))
+        write_table(_together(aside), ("what", "loader", "reason", "records"))
     return 0
+
+
+def _together(aside: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put together reasons that differ in nothing but the value that they quote: of a wrong time each record has its own."""
+    alike: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in aside:
+        alike.setdefault((row["what"], row["loader"], re.sub("'.*'", "''", row["reason"])), []).append(row)
+    return [
+        rows[0]
+        | {
+            "reason": rows[0]["reason"] + (f", and {plural(len(rows) - 1, 'other value')}" if rows[1:] else ""),
+            "records": sum(row["records"] for row in rows),
+        }
+        for rows in alike.values()
+    ]
 
 
 NOTHING = "The store holds no event, so it covers nothing."
