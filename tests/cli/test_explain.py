@@ -311,6 +311,26 @@ def test_wrong_times_of_many_records_are_one_line_of_the_coverage(run, write, tm
     assert sum(row["records"] for row in exact) == len(exact) == 5
 
 
+@pytest.mark.parametrize(
+    ("rule", "time", "say"),
+    [
+        ('"ts"', 1782900000250, 'say unit = "ms"'),
+        ('{ path = "ts", unit = "ms" }', 1782900000, 'say unit = "s"'),
+        ('{ path = "ts", unit = "s" }', "2026-07-01T10:00:00Z", "leave unit and format out"),
+        ('"ts"', "2026-07-01 10:00:00", 'say zone = "UTC", or the zone in which it was written'),
+        ('"ts"', "01/Jul/2026:10:00:00 +0200", 'say format = "%d/%b/%Y:%H:%M:%S %z"'),
+        ('{ path = "ts", format = "%Y" }', "2026-07-01T10:00:00Z", "leave unit and format out"),
+    ],
+)
+def test_a_time_that_was_read_wrongly_says_how_it_is_written(run, write, tmp_path, rule, time, say):
+    (tmp_path / "gate.toml").write_text(WRONG.replace('{ path = "tz", unit = "ms" }', rule))
+    log = write(GATE | {"ts": time})
+    lines = squeezed(run("load", "--explain", log, "--mapping", "gate.toml").out)
+    assert lines[2].startswith("line 1: rejected: used_at: ")
+    assert lines[2].endswith(f" is no time: {say}")
+    assert f" is no time: {say}. This store takes" in run("load", "acme.duckdb", log, "--mapping", "gate.toml").err
+
+
 def test_an_unknown_log_names_the_way_on(run, write):
     log = write({"colour": "green", "shape": "round"})
     ran = run("load", "acme.duckdb", log)

@@ -121,7 +121,7 @@ def load(
         )
     for batch, reason in zip(unread, reasons, strict=True):
         complain(
-            f"Nothing of {batch['path']} could be read as {batch['loader']}: {reason}.",
+            f"Nothing of {batch['path']} could be read as {batch['loader']}: {_with_advice(reason) if mapping else reason}.",
             _otherwise(batch, wanted, mapping),
         )
     for (path, message, remedy), *alike in _alike(report.failed):
@@ -147,6 +147,12 @@ def _alike(failed: list[tuple[str, str, str]]) -> list[list[tuple[str, str, str]
         told = re.sub("'.*'", "", f"{message} {remedy}".replace(path, ""))
         groups.setdefault(told, []).append((path, message, remedy))
     return list(groups.values())
+
+
+def _with_advice(reason: str) -> str:
+    from grantlens.ingest.moment import advice
+
+    return f"{reason}: {advice(reason)}".removesuffix(": ")
 
 
 def _otherwise(batch: dict[str, Any], wanted: Loader | None, mapping: Path | None) -> str:

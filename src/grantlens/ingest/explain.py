@@ -18,6 +18,7 @@ from grantlens.ingest.account import Account
 from grantlens.ingest.chunk import chunks_of
 from grantlens.ingest.content import Content
 from grantlens.ingest.leaves import leaves
+from grantlens.ingest.moment import advice
 from grantlens.ingest.pipeline import Pipeline
 from grantlens.ingest.provenance import Filled, Leftover, by_mapping, by_value, left_over
 from grantlens.ingest.reading import Reading
@@ -186,8 +187,15 @@ def _explained(engine: Engine, reading: Reading, loader: Loader, line: int, text
         filled, decided, taken = by_mapping(loader, record, rows)
     else:
         filled, decided, taken = by_value(record or {}, rows)
+    rejected = reasons["rejected"]
+    say = advice(rejected) if rejected and loader.origins is not None else ""
     return Explained(
-        line, filled, reasons["ignored"], reasons["rejected"], decided, left_over(loader, record or {}, taken)
+        line,
+        filled,
+        reasons["ignored"],
+        f"{rejected}: {say}" if say else rejected,
+        decided,
+        left_over(loader, record or {}, taken),
     )
 
 
