@@ -73,8 +73,8 @@ def test_a_log_of_events_begins_with_a_table_for_each_kind(begun):
 
     events = [
         event(1, "Token Issued Success", Scopes="mail.read mail.send", SubjectId="jo"),
-        event(2, "Token Issued Failure", Error="invalid_grant"),
-        event(3, "Consent Granted", SubjectId="jo"),
+        event(2, "Token Issued Failure", EventType="Failure", Error="invalid_grant"),
+        event(3, "Consent Granted", EventType="Information", SubjectId="jo"),
         event(4, "Token Revoked Success"),
         event(5, "User Login Success", SubjectId="jo"),
     ]
@@ -91,6 +91,36 @@ def test_a_log_of_events_begins_with_a_table_for_each_kind(begun):
     )
     assert counts == {"issuance": 3, "revocation": 1, "rejected": 1}
     assert 'records = "hits.hits"' in toml
+
+
+def test_a_firewall_that_lists_headers(begun):
+    """AWS WAF: docs.aws.amazon.com/waf/latest/developerguide/logging-examples.html."""
+
+    def request(number, action):
+        headers = [{"name": "Host", "value": "mcp.acme.example"}, {"name": "x-client-id", "value": f"c{number}"}]
+        http = {
+            "clientIp": "10.0.0.1",
+            "headers": headers,
+            "uri": "/mcp",
+            "httpMethod": "POST",
+            "requestId": f"r{number}",
+        }
+        return {
+            "timestamp": 1782900000250 + number,
+            "action": action,
+            "nonTerminatingMatchingRules": [],
+            "httpRequest": http,
+        }
+
+    counts, toml, rows = begun(
+        lines(request(1, "ALLOW"), request(2, "BLOCK")), "outcome", "client_id", "resource_server", "method", "event_id"
+    )
+    assert counts == {"usage": 2}
+    assert 'pairs = ["httpRequest.headers"]' in toml
+    assert rows == [
+        ("success", "c1", "mcp.acme.example", "POST", "r1"),
+        ("denied", "c2", "mcp.acme.example", "POST", "r2"),
+    ]
 
 
 def test_an_access_log(begun):

@@ -625,6 +625,26 @@ def test_records_that_stand_in_lists(load, make):
     ]
 
 
+@pytest.mark.parametrize(
+    ("items", "app"),
+    [
+        ([{"name": "app", "value": "mail"}, {"name": "app", "value": "evil"}], "mail"),
+        ([{"Name": "x", "Value": "y"}, {"Name": "app", "Value": "mail"}], "mail"),
+        ([{"key": "app"}], None),
+        ([{"name": "app", "multiValue": ["mail"]}], None),
+        ([{"id": 1, "name": "app"}], None),
+        ([], None),
+    ],
+)
+def test_lists_of_names_and_values_are_read_as_objects(usage, items, app):
+    loaded = usage(
+        'client_id = "meta.list.app"',
+        {"time": "2026-07-01T10:00:00Z", "meta": {"list": items}},
+        top='pairs = ["meta.list"]',
+    )
+    assert loaded.one("usage")["client_id"] == app
+
+
 SEARCH = """
 name = "search"
 json = ["_source.message"]

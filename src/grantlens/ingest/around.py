@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -13,7 +13,7 @@ from grantlens.ingest.moment import written_as
 from grantlens.ingest.secrecy import RAW_TOKEN
 from grantlens.ingest.shape import SAMPLE
 from grantlens.loaders.mapped.place import place, written
-from grantlens.loaders.mapped.unpacking import Splitter
+from grantlens.loaders.mapped.unpacking import Splitter, is_pairs
 
 DEEP = 3
 """Keys that may lead to the list of the records."""
@@ -31,11 +31,14 @@ class Unwrapped:
         Path to the list in which they stood, None where each stood for itself.
     texts
         Paths to texts that held JSON.
+    pairs
+        Paths to lists of `{name, value}`, which became objects.
     """
 
     records: list[Mapping[str, Any]]
     lists: str | None
     texts: list[str]
+    pairs: list[str]
 
 
 def unwrapped(records: Sequence[Mapping[str, Any]]) -> Unwrapped:
@@ -46,6 +49,8 @@ def unwrapped(records: Sequence[Mapping[str, Any]]) -> Unwrapped:
     >>> found = unwrapped([{"hits": {"hits": [{"_source": {"message": '{"app": "mail"}'}}, {"_source": {}}]}}])
     >>> found.lists, found.texts, found.records[0]["_source"]
     ('hits.hits', ['_source.message'], {'message': {'app': 'mail'}})
+    >>> unwrapped([{"time": 1782900000, "headers": [{"name": "Host", "value": "a"}]}]).records[0]["headers"]
+    {'Host': 'a'}
     """
     inside: list[Mapping[str, Any]] = list(records)
     lists = _lists(records)
@@ -58,7 +63,10 @@ def unwrapped(records: Sequence[Mapping[str, Any]]) -> Unwrapped:
         texts += found
         opened = Splitter((), (), tuple(map(place, found)))
         inside = [next(opened.records(dict(each))) for each in inside]
-    return Unwrapped(inside, ".".join(lists) if lists else None, texts)
+    pairs = list(dict.fromkeys(way for each in inside for way, length in _paths(each, (), is_pairs) if length))
+    joined = Splitter((), tuple(pairs))
+    inside = [next(joined.records(dict(each))) for each in inside]
+    return Unwrapped(inside, ".".join(lists) if lists else None, texts, [".".join(way) for way in pairs])
 
 
 def _lists(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -68,14 +76,20 @@ def _lists(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return max(_paths(records[0], ()), key=lambda each: each[1], default=((), 0))[0]
 
 
-def _paths(value: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Give each list of objects below objects: its keys and its length."""
+def _is_objects(items: Any) -> bool:
+    return isinstance(items, list) and all(isinstance(item, Mapping) for item in items)
+
+
+def _paths(
+    value: Any, keys: tuple[str, ...], wanted: Callable[[Any], bool] = _is_objects
+) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Give each list of this kind below objects: its keys and its length."""
     for key, each in value.items() if isinstance(value, Mapping) and len(keys) < DEEP else ():
         if not key.isidentifier():
             continue
-        if isinstance(each, list) and each and all(isinstance(item, Mapping) for item in each):
+        if wanted(each):
             yield (*keys, key), len(each)
-        yield from _paths(each, (*keys, key))
+        yield from _paths(each, (*keys, key), wanted)
 
 
 def _texts(records: Sequence[Mapping[str, Any]]) -> list[str]:

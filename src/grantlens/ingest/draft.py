@@ -133,6 +133,8 @@ def draft(path: str, around: Unwrapped, whole: Log, parts: Mapping[str, Part]) -
         lines.append(f"records = {text(around.lists)}")
     if around.texts:
         lines.append(f"json = {_listed(around.texts)}")
+    if around.pairs:
+        lines.append(f"pairs = {_listed(around.pairs)}")
     always = [each for each in whole.values if whole.everywhere(each) and each[0] != "#"]
     if always:
         lines += ["", "[recognise]", f"keys = {_listed(always[:3])}"]

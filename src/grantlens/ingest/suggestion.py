@@ -202,6 +202,9 @@ def _columns(values: Mapping[str, Sequence[Any]], count: int) -> dict[str, str]:
     for path, found in values.items():
         if path in columns.values():
             continue
+        if not {"outcome", "status"} & columns.keys() and len(found) == count and all(map(_says, found)):
+            columns["outcome"] = path
+            continue
         if "target" not in columns and all(re.fullmatch(REQUEST, told(value)) for value in found):
             columns |= {"method": path, "target": path}
         elif path.startswith("#") and len(found) == count:
@@ -210,6 +213,16 @@ def _columns(values: Mapping[str, Sequence[Any]], count: int) -> dict[str, str]:
             elif "ip" not in columns and all(_is_address(told(value)) for value in found):
                 columns["ip"] = path
     return columns
+
+
+def _says(value: Any) -> bool:
+    """True if a value says by itself how a call ended, whatever it is called."""
+    return (
+        isinstance(value, str)
+        and meaning(value) is not None
+        and value.lower() not in ("true", "false")
+        and not _is_status(value)
+    )
 
 
 def _suits(column: str, fits: Callable[[str], bool], found: Sequence[Any], count: int) -> bool:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from typing import Any
+from typing import Any, TypeGuard
 
 from grantlens.loaders.mapped.place import Place
 
@@ -17,6 +17,8 @@ _WORD = re.compile(
 )
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+PAIR = ("key", "name", "Key", "Name"), ("value", "Value")
+"""What logs call the two halves of a pair."""
 FORMS = 4096
 """Different sets of keys that are remembered at once; a log has a few dozen."""
 
@@ -139,7 +141,7 @@ class Splitter:
     lists
         The keys of the lists, from the outermost on, or of objects around them; empty if a line is a record.
     pairs
-        Keys that lead to lists of `{key, value}`, which become objects.
+        Keys that lead to lists of `{key, value}` or `{name, value}`, which become objects.
     texts
         Where texts stand that hold JSON: they become what they hold.
     """
@@ -237,11 +239,28 @@ def _join(record: dict[str, Any], way: tuple[str, ...]) -> None:
         holder[key] = dict(inner)
         holder = holder[key]
     items = holder.get(way[-1])
-    if isinstance(items, list) and all(isinstance(item, dict) and "key" in item for item in items):
+    if is_pairs(items):
         joined: dict[str, Any] = {}
         for item in items:
-            joined.setdefault(str(item["key"]), _bare(item.get("value")))
+            named, value = (next((item[name] for name in names if name in item), None) for names in PAIR)
+            joined.setdefault(str(named), _bare(value))
         holder[way[-1]] = joined
+
+
+def is_pairs(items: Any) -> TypeGuard[list[dict[str, Any]]]:
+    """True for a list of objects that name something each, and give its value.
+
+    Examples
+    --------
+    >>> is_pairs([{"name": "host", "value": "a"}]), is_pairs([{"key": "host"}]), is_pairs([{"id": 1, "name": "a"}])
+    (True, True, False)
+    """
+    return isinstance(items, list) and all(
+        isinstance(item, dict)
+        and any(name in item for name in PAIR[0])
+        and ("key" in item or any(name in item for name in PAIR[1]))
+        for item in items
+    )
 
 
 def _bare(value: Any) -> Any:
