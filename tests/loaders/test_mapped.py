@@ -270,6 +270,20 @@ def test_what_the_user_said_stands_beside_the_file(make, tmp_path):
     assert mapped[0].startswith("read as local of SHA-256 ")
 
 
+def test_what_is_taken_apart_before_it_is_mapped_tells_mappings_apart_too(make, tmp_path):
+    log = tmp_path / "log.ndjson"
+    log.write_text('{"time": "2026-07-01T10:00:00Z", "meta": "{}"}\n')
+    notes = set()
+    for top in ("", 'json = ["meta"]', 'pairs = ["meta"]'):
+        loader = make(
+            f'name = "apart"\n{top}\n[usage]\nused_at = "time"\noutcome = {{ constant = "success" }}\nclient_id = "meta.app"'
+        )
+        with gl.open(":memory:") as store:
+            store.load(log, loader=loader)
+            notes.add(store.engine.value("SELECT split_part(note, ';', 1) FROM batch"))
+    assert len(notes) == 3
+
+
 @pytest.mark.parametrize(
     ("rule", "given", "scopes"),
     [

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grantlens.ingest.beside import Beside
 from grantlens.ingest.content import Content
@@ -25,6 +25,7 @@ from grantlens.ingest.reading import Reading
 from grantlens.ingest.recognise import choose, named, recognises, unfound
 from grantlens.ingest.unknown_keys import refuse_unknown_columns
 from grantlens.ingest.workbench import Workbench, Workshop
+from grantlens.loaders.mapped.unpacking import Splitter
 from grantlens.schema import TIMES
 
 if TYPE_CHECKING:
@@ -224,9 +225,11 @@ def _discard(ahead: tuple[str, Future[Opened]] | None) -> None:
 
 
 def _digest(loader: Loader) -> str:
-    """Return the SHA-256 of what a loader does, as far as it is SQL: its version may stay while a mapping is written anew."""
-    does = (
+    """Return the SHA-256 of what a loader does, as far as it is no Python: its version may stay while a mapping is written anew."""
+    does: tuple[Any, ...] = (
         loader.fields, *loader.steps.items(), loader.issuance, loader.usage, loader.revocation, loader.ignored,
         sorted(loader.parameters.items()),
     )  # fmt: skip
+    if isinstance(loader.split, Splitter):
+        does += (loader.split.lists, loader.split.pairs, [place.text for place in loader.split.texts])
     return hashlib.sha256(repr(does).encode()).hexdigest()
