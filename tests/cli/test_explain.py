@@ -294,7 +294,10 @@ def test_a_path_that_is_there_or_means_nothing_here_is_not_called_wrong(run, wri
 def test_a_record_that_no_table_takes_shows_what_was_asked_and_what_it_says(run, write, tmp_path):
     (tmp_path / "gate.toml").write_text(WRONG)
     lines = squeezed(run("load", "--explain", write(GATE | {"result": "odd"}), "--mapping", "gate.toml").out)
-    assert lines[2:4] == ["line 1: rejected: not mapped", "decided by: result"]
+    assert lines[2:4] == [
+        "line 1: rejected: not mapped: write a table whose when holds for it, or [[ignored]]",
+        "decided by: result",
+    ]
     assert "result = odd" in lines[lines.index("left over") :]
 
 
@@ -329,6 +332,32 @@ def test_a_time_that_was_read_wrongly_says_how_it_is_written(run, write, tmp_pat
     assert lines[2].startswith("line 1: rejected: used_at: ")
     assert lines[2].endswith(f" is no time: {say}")
     assert f" is no time: {say}. This store takes" in run("load", "acme.duckdb", log, "--mapping", "gate.toml").err
+
+
+@pytest.mark.parametrize(
+    ("record", "fate"),
+    [
+        ({"result": "odd"}, "not mapped: write a table whose when holds for it, or [[ignored]]"),
+        (
+            {"state": 'DENIED "x"'},
+            'outcome: \'DENIED "x"\' is none of success, denied, error: say what it means: values = { "DENIED \\"x\\"" = "..." }',
+        ),
+        (
+            {"state": "FAILED"},
+            'outcome: \'FAILED\' is none of success, denied, error: say what it means: values = { "FAILED" = "error" }',
+        ),
+        (
+            {"http": {"status": "200 OK"}},
+            "status: '200 OK' is no number that fits: take the number out of it by a pattern, or leave the column out",
+        ),
+    ],
+)
+def test_a_value_that_does_not_fit_says_what_to_write(run, write, tmp_path, record, fate):
+    mapped = WRONG.replace('"tz"', '"ts"').replace('{ constant = "success", unless = { eror = "*" } }', '"state"')
+    (tmp_path / "gate.toml").write_text(mapped + 'status = "http.status"\n')
+    log = write(GATE | {"state": "success"} | record)
+    assert f"line 1: rejected: {fate}" in squeezed(run("load", "--explain", log, "--mapping", "gate.toml").out)
+    assert fate in run("load", "acme.duckdb", log, "--mapping", "gate.toml").err
 
 
 def test_an_unknown_log_names_the_way_on(run, write):

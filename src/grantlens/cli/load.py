@@ -150,7 +150,7 @@ def _alike(failed: list[tuple[str, str, str]]) -> list[list[tuple[str, str, str]
 
 
 def _with_advice(reason: str) -> str:
-    from grantlens.ingest.moment import advice
+    from grantlens.ingest.advice import advice
 
     return f"{reason}: {advice(reason)}".removesuffix(": ")
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import Engine
 from grantlens.ingest.account import Account
+from grantlens.ingest.advice import advice
 from grantlens.ingest.chunk import chunks_of
 from grantlens.ingest.content import Content
 from grantlens.ingest.leaves import leaves
-from grantlens.ingest.moment import advice
 from grantlens.ingest.pipeline import Pipeline
 from grantlens.ingest.provenance import Filled, Leftover, by_mapping, by_value, left_over
 from grantlens.ingest.reading import Reading

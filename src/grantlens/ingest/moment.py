@@ -40,24 +40,3 @@ def written_as(value: Any) -> str | None:
     except ValueError:
         return None
     return "ISO 8601" if moment.tzinfo else "local"
-
-
-def advice(reason: str) -> str:
-    """Return what to write in a mapping whose time was no time, as far as the value tells; else nothing.
-
-    Examples
-    --------
-    >>> advice("used_at: '1782900000250 as ISO 8601' is no time")
-    'say unit = "ms"'
-    >>> advice("used_at: 'never as ISO 8601' is no time")
-    ''
-    """
-    found = re.search(r"'(.*?)(?: as ISO 8601| as unix \w+| without a zone| in this format)?' is no time", reason)
-    how = written_as(found[1]) if found else None
-    if how is None:
-        return ""
-    if how == "local":
-        return 'say zone = "UTC", or the zone in which it was written'
-    if how == "ISO 8601":
-        return "leave unit and format out"
-    return f'say format = "{how}"' if how.startswith("%") else f'say unit = "{how}"'
