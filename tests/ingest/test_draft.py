@@ -93,6 +93,28 @@ def test_a_log_of_events_begins_with_a_table_for_each_kind(begun):
     assert 'records = "hits.hits"' in toml
 
 
+def test_keys_are_credentials_and_a_list_in_a_cell_is_opened(begun):
+    """WorkOS: workos.com/docs/audit-logs/exporting-events."""
+    out = io.StringIO()
+    rows = [["id", "action", "occurred_at", "actor", "targets"]]
+    for number, action in enumerate(("api_key.created", "api_key.revoked", "token.created")):
+        rows.append(
+            [
+                f"a{number}",
+                action,
+                f"2026-07-01T10:00:0{number}Z",
+                '{"id": "jo"}',
+                '[{"id": "key_1", "type": "api_key"}]',
+            ]
+        )
+    csv.writer(out).writerows(rows)
+    counts, toml, found = begun(out.getvalue(), "kind", "subject_id", table="issuance", name="export.csv")
+    assert counts == {"issuance": 2, "revocation": 1}
+    assert found == [("credential", "jo"), ("token", "jo")]
+    assert 'json = ["actor", "targets"]' in toml
+    assert 'target_kind = { constant = "credential" }' in toml
+
+
 def test_a_firewall_that_lists_headers(begun):
     """AWS WAF: docs.aws.amazon.com/waf/latest/developerguide/logging-examples.html."""
 

@@ -93,7 +93,7 @@ def _paths(
 
 
 def _texts(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the paths at which most of the texts hold JSON objects that say something."""
+    """Return the paths at which most of the texts hold JSON that says something."""
     seen: dict[str, list[bool]] = {}
     for record in records:
         for keys, value in _leaves(record, ()):
@@ -112,13 +112,14 @@ def _leaves(value: Any, keys: tuple[str | int, ...]) -> Iterator[tuple[tuple[str
 
 
 def _holds_object(text: str) -> bool:
-    if not text.lstrip().startswith("{"):
+    """True if a text is JSON, of an object or of a list of some."""
+    if not text.lstrip().startswith(("{", "[{")):
         return False
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return isinstance(value, dict) and bool(value)
+    return bool(value) and (isinstance(value, dict) or _is_objects(value))
 
 
 def _is_path(path: str) -> bool:

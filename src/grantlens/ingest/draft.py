@@ -30,6 +30,8 @@ _BEGINS = re.compile(
     r"(?i)(token|key|secret|credential|grant|consent)\w*[ ._-].*(issu|creat|add|mint|grant|generat|refresh)"
     r"|(issu|creat|add|mint|grant|generat|refresh)\w*[ ._-].*(token|key|secret|credential|consent)"
 )
+_BEGUN = {"consent": "consent", "exchange": "exchange", "key|credential|secret": "credential"}
+"""What begins, by the words for it, where it is no token."""
 _ENDED = {
     "token": "token",
     "key": "credential",
@@ -149,11 +151,15 @@ def _table(table: str, when: Told | None, log: Log) -> Iterator[str]:
         yield f"when = {{ {text(when.path)} = {_listed(when.words)} }}    # check what they mean"
     yield f"{TIMES[table]} = {_time(log)}"
     if table == "issuance" and when:
-        meant = ", ".join(f'{text(word)} = "consent"' for word in when.words if "consent" in word.lower())
-        rule = (
-            f'path = {text(when.path)}, values = {{ {meant} }}, otherwise = "token"' if meant else 'constant = "token"'
-        )
-        yield f"kind = {{ {rule} }}"
+        kinds = {
+            word: next((kind for name, kind in _BEGUN.items() if re.search(name, word.lower())), "token")
+            for word in when.words
+        }
+        if len({*kinds.values()}) == 1:
+            yield f'kind = {{ constant = "{kinds[when.words[0]]}" }}'
+        else:
+            meant = ", ".join(f'{text(word)} = "{kind}"' for word, kind in kinds.items())
+            yield f"kind = {{ path = {text(when.path)}, values = {{ {meant} }} }}"
     if table == "revocation":
         words = " ".join(when.words).lower() if when else ""
         ended = next((kind for word, kind in _ENDED.items() if word in words), "token")

@@ -98,7 +98,7 @@ _NAMES: dict[str, tuple[Callable[[str], bool], tuple[str, ...]]] = {
     ),
     "outcome": (
         lambda text: not _is_status(text),
-        ("outcome", "result", "status", "decision", "response_outcome", "success"),
+        ("outcome", "result", "status", "decision", "response_outcome", "success", "response", "action"),
     ),
     "status": (_is_status, ("status", "status_code", "http_status", "response_code", "code", "response_status")),
     "method": (_is_method, ("method", "http_method", "request_method", "verb")),
