@@ -12,7 +12,7 @@ from grantlens.loaders.mapped import SHIPPED, shipped
 from grantlens.loaders.mapped.unpacking import pairs_of
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
-NAMES = ("agentgateway", "envoy_ai_gateway", "kong", "otel_genai")
+NAMES = ("agentgateway", "envoy_ai_gateway", "kong", "litellm", "otel_genai")
 
 EXPECTED = {
     "envoy-ai-gateway-access.ndjson": ("envoy_ai_gateway", {"records": 2, "usage": 2}, {}),
@@ -437,3 +437,117 @@ def test_kong_without_authentication_or_service_names_nobody(load):
 @settings(max_examples=10)
 def test_damaged_requests_of_kong_are_accounted_for(load, records):
     assert_all_accounted_for(load, records, "kong")
+
+
+# --- LiteLLM ---
+
+KEY, NEXT = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b", "a" * 64
+
+
+def spend(**more):
+    return {
+        "request_id": "chatcmpl-1", "call_type": "call_mcp_tool", "api_key": KEY, "spend": 0.0, "startTime": "2026-07-01T10:00:00.250Z",
+        "endTime": "2026-07-01T10:00:01.250Z", "model": "", "model_group": "", "custom_llm_provider": "", "user": "jo", "end_user": "",
+        "metadata": {"user_api_key": KEY, "user_api_key_alias": "mail-copilot", "mcp_tool_call_metadata": {"name": "send", "mcp_server_name": "mail"}},
+        "status": "success", "requester_ip_address": "203.0.113.7", "session_id": "s1", "mcp_namespaced_tool_name": "mail-send", **more,
+    }  # fmt: skip
+
+
+def audit(action, number, minute, before=None, after=None, **more):
+    return {
+        "id": f"a{number}", "updated_at": f"2026-07-01T{minute}:00.000Z", "changed_by": "admin", "changed_by_api_key": "b" * 64, "action": action,
+        "table_name": "LiteLLM_VerificationToken", "object_id": KEY, "before_value": before, "updated_values": after, **more,
+    }  # fmt: skip
+
+
+ROW = {"token": KEY, "key_alias": "mail-copilot", "user_id": "jo"}
+AUDIT = [
+    audit("created", 1, "09:00", None, {"key_alias": "mail-copilot", "user_id": "jo", "token_id": KEY, "expires": "2026-08-01T00:00:00Z"}),
+    audit("updated", 2, "09:10", ROW, {"max_budget": 3}),
+    audit("rotated", 3, "09:20", ROW, {"token_id": NEXT, "key_alias": "mail-copilot", "user_id": "jo"}),
+    audit("blocked", 4, "09:30", ROW, {}),
+    audit("deleted", 5, "09:40", ROW | {"token": NEXT}, {}, object_id=NEXT),
+    audit("created", 6, "09:50", None, {}, table_name="LiteLLM_TeamTable", object_id="t1"),
+]  # fmt: skip
+
+
+def test_a_key_of_litellm_joins_from_its_making_to_its_calls_and_its_end(load):
+    calls = [spend(), spend(request_id="chatcmpl-2", api_key=NEXT, startTime="2026-07-01T09:30:00Z")]
+    loaded = load([*calls, *AUDIT], "litellm")
+    assert loaded.counts() == {"records": 8, "issuance": 2, "usage": 2, "revocation": 2, "ignored": 3}
+    assert loaded.ignored == {
+        "key blocked or unblocked: which, it does not say": 1, "other change of a key": 1, "not about keys": 1,
+    }  # fmt: skip
+    first, second = loaded.rows["usage"]
+    made, renewed = loaded.rows["issuance"]
+    rotated, deleted = loaded.rows["revocation"]
+    assert first["token_id"] == made["token_id"] == renewed["parent_token_id"] == rotated["token_id"]
+    assert second["token_id"] == renewed["token_id"] == deleted["token_id"] != first["token_id"]
+    assert {row["client_id"] for rows in loaded.rows.values() for row in rows} == {"mail-copilot"}
+    assert {row["subject_id"] for rows in loaded.rows.values() for row in rows} == {"jo"}
+    assert (
+        first
+        | {
+            "operation": "mail-send",
+            "resource_server": "mail",
+            "outcome": "success",
+            "session_id": "s1",
+            "ip": "203.0.113.7",
+        }
+        == first
+    )
+    assert (made["expires_at"], made["consent_actor"]) == (datetime(2026, 8, 1, tzinfo=UTC), "admin")
+    assert KEY not in str(loaded.rows)
+
+
+def test_litellm_as_csv_of_its_database_gives_the_same_rows(load, tmp_path):
+    import csv
+    import io
+
+    for records in ([spend()], AUDIT):
+        out = io.StringIO()
+        rows = csv.DictWriter(out, list(records[0]))
+        rows.writeheader()
+        for record in records:
+            cells = {key: json.dumps(value) if isinstance(value, dict) else value for key, value in record.items()}
+            rows.writerow(
+                {
+                    key: str(value or "").replace("T", " ").rstrip("Z") if key[-4:] in ("Time", "d_at") else value
+                    for key, value in cells.items()
+                }
+            )
+        loaded, same = load(out.getvalue()), load(records)
+        assert loaded.batch["loader"] == same.batch["loader"] == "litellm"
+        for log, found in same.rows.items():
+            assert list(map(without_evidence, loaded.rows[log])) == list(map(without_evidence, found))
+
+
+def without_evidence(row):
+    """Leave out what differs from store to store."""
+    return {
+        key: value
+        for key, value in row.items()
+        if key not in ("line_no", "batch_id") and not str(value).startswith("sha256:")
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "outcome", "status", "operation"),
+    [
+        ({"status": "failure", "metadata": {"error_information": {"error_code": "403"}}}, "denied", 403, "mail-send"),
+        ({"status": "failure", "metadata": {"error_information": {"error_code": "429"}}}, "denied", 429, "mail-send"),
+        ({"status": "failure", "metadata": {"error_information": {"error_code": "Timeout"}}}, "error", None, "mail-send"),
+        ({"status": "failure", "metadata": {}}, "error", None, "mail-send"),
+        ({"status": None, "metadata": {"status": "success"}}, "success", None, "mail-send"),
+        ({"mcp_namespaced_tool_name": None, "call_type": "acompletion", "model": "gpt-4o"}, "success", None, "acompletion"),
+    ],
+)  # fmt: skip
+def test_how_a_call_of_litellm_ended(load, more, outcome, status, operation):
+    row = load([spend(**more)]).one("usage")
+    assert (row["outcome"], row["status"], row["operation"]) == (outcome, status, operation)
+
+
+@given(lists_of_damaged([spend(), *AUDIT]))
+@settings(max_examples=10)
+def test_damaged_rows_of_litellm_are_accounted_for(load, records):
+    assert_all_accounted_for(load, records, "litellm")
