@@ -456,6 +456,46 @@ key = "jti"
     assert not make(text.replace("keys_end = true", "")).keys_end
 
 
+ISSUED = """
+name = "acme"
+carries = ["issuance"]
+[issuance]
+issued_at = "time"
+kind = { constant = "token" }
+outcome = { constant = "success" }
+token_id = "jti"
+client_id = "app"
+"""
+CALLED = """
+name = "acme"
+carries = ["usage"]
+[usage]
+used_at = "time"
+outcome = { constant = "success" }
+token_id = "jti"
+"""
+JOINED = """
+[[join]]
+first = "issuance"
+second = "usage"
+strength = "token"
+key = "jti"
+"""
+
+
+def test_two_mappings_of_one_name_make_one_source_whose_rows_join(make, tmp_path):
+    """One product issues the tokens, another logs the calls."""
+    for name, minute in (("issued", 0), ("called", 1)):
+        record = {"time": f"2026-07-01T10:0{minute}:00Z", "jti": "k1", "app": "mail"}
+        (tmp_path / f"{name}.ndjson").write_text(json.dumps(record) + "\n")
+    with gl.open(":memory:") as store:
+        for name, text in (("issued", ISSUED), ("called", CALLED)):
+            store.load(tmp_path / f"{name}.ndjson", loader=make(text + JOINED))
+        assert store.engine.rows("SELECT source, issuance_usage FROM declared") == [("acme", "token")]
+        (provider,) = store.providers().to_pylist()
+        assert (provider["loader"], provider["files"], provider["attributed"]) == ("acme", 2, 1.0)
+
+
 # --- shapes ---
 
 FLAT = """
@@ -819,6 +859,8 @@ when = {{ drop = {quoted} }}
         ('reason = "page shown"', "", 20, "needs 'reason'", ""),
         ('when = { "acme_event" = "page.*" }', 'when = "page"', 22, "'when' must say which values", ""),
         ('when = { "acme_event" = "page.*" }', 'when = { "acme_event" = [] }', 22, "must be compared", ""),
+        ("[[ignored]]", '[[join]]\nfirst = "issuance"\nsecond = "revocation"\nstrength = "token"\n[[ignored]]', 21, "no pair",
+         "There are: issuance and usage, usage and revocation."),
         ('title = "Acme gateway"', 'json = ["a[*].b"]', 3, "'json' cannot be 'a[*].b'", "result._raw"),
         ('"acme"', '"acme', 17, "", "Correct the TOML there: a quote is not closed."),
         ('"id"', "id", 12, "Invalid value", "a text stands in quotes"),

@@ -180,15 +180,18 @@ def _recognise(document: Document, entry: Entry) -> Recognise:
 
 
 def _joins(document: Document, filled: Iterable[str], carries: Iterable[str]) -> tuple[Join, ...]:
-    pairs = list(combinations([log for log in LOGS if log in filled or log in carries], 2))
+    known = [log for log in LOGS if log in filled or log in carries]
+    pairs = list(combinations(known, 2))
+    # The other log of a pair may be filled by another mapping of the same name.
+    allowed = [pair for pair in combinations(LOGS, 2) if {*pair} & {*known}]
     joins = {}
     for entry in document.tables("join", "join table"):
         entry.check_keys(("first", "second", "strength", "key", "note"))
         first, second = (entry.text(key, required=True, choices=LOGS) for key in ("first", "second"))
-        if (first, second) not in pairs:
-            near = ", ".join(" and ".join(pair) for pair in pairs)
+        if (first, second) not in allowed:
+            near = ", ".join(" and ".join(pair) for pair in allowed)
             raise entry.mistake(
-                f"{first} and {second} are no pair that this mapping fills.", "first", f"There are: {near or 'none'}."
+                f"{first} and {second} are no pair of which this mapping fills one.", "first", f"There are: {near}."
             )
         strength = entry.text("strength", required=True, choices=STRENGTHS) or ""
         joins[(first, second)] = Join(
@@ -196,7 +199,7 @@ def _joins(document: Document, filled: Iterable[str], carries: Iterable[str]) ->
         )
     for first, second in pairs:
         joins.setdefault((first, second), Join(first, second, "none", note="the mapping does not say how they join"))
-    return tuple(joins[pair] for pair in pairs)
+    return tuple(joins[pair] for pair in allowed if pair in joins)
 
 
 def _keys(top: Entry, key: str, text: str | None) -> tuple[str, ...]:
