@@ -291,10 +291,27 @@ def test_a_path_that_is_there_or_means_nothing_here_is_not_called_wrong(run, wri
     assert "none of" not in batch["note"]
 
 
+def test_a_mapping_that_would_not_have_known_the_file_says_so(run, write, tmp_path):
+    """A folder may hold other logs, and a time by the same name is all that a row needs."""
+    mapped = WRONG.replace('{ path = "tz", unit = "ms" }', '"time"').replace('when = { result = "ok" }\n', "")
+    (tmp_path / "gate.toml").write_text(mapped.replace("[usage]", '[recognise]\nkeys = ["gate"]\n[usage]'))
+    unlike, like = (
+        write({"time": "2026-07-01T10:00:00Z"}),
+        write({"time": "2026-07-01T10:00:00Z", "gate": 1}, name="own.ndjson"),
+    )
+    assert "Is it the right one?" in run("load", "--explain", unlike, "--mapping", "gate.toml").out
+    assert "Is it the right one?" not in run("load", "--explain", like, "--mapping", "gate.toml").out
+    batches = json.loads(run("load", "acme.duckdb", unlike, like, "--mapping", "gate.toml", "--json").out)["batches"]
+    assert ["; the first records are not as it recognises its own" in batch["note"] for batch in batches] == [
+        True,
+        False,
+    ]
+
+
 def test_a_record_that_no_table_takes_shows_what_was_asked_and_what_it_says(run, write, tmp_path):
     (tmp_path / "gate.toml").write_text(WRONG)
     lines = squeezed(run("load", "--explain", write(GATE | {"result": "odd"}), "--mapping", "gate.toml").out)
-    assert lines[2:4] == [
+    assert lines[3:5] == [
         "line 1: rejected: not mapped: write a table whose when holds for it, or [[ignored]]",
         "decided by: result",
     ]

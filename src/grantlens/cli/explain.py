@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from grantlens.cli.cell import shown
+from grantlens.ingest.recognise import UNLIKE
 
 if TYPE_CHECKING:
     from grantlens.ingest.explain import Explained, Explanation
@@ -24,6 +25,8 @@ def write(explanation: Explanation) -> None:
     print(
         f"{shown(explanation.path)} is read as {explanation.loader} ({shown(explanation.title)}). Nothing was written."
     )
+    if UNLIKE in explanation.doubts:
+        print(f"Is it the right one? {UNLIKE.capitalize()}.")
     if explanation.by_value:
         print("This loader is written in SQL: the paths were found by comparing values.")
     for record in explanation.records:

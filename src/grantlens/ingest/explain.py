@@ -22,7 +22,7 @@ from grantlens.ingest.leaves import leaves
 from grantlens.ingest.pipeline import Pipeline
 from grantlens.ingest.provenance import Filled, Leftover, by_mapping, by_value, left_over
 from grantlens.ingest.reading import Reading
-from grantlens.ingest.recognise import choose, recognises, unfound
+from grantlens.ingest.recognise import choose, doubts, recognises, unfound
 from grantlens.ingest.suggestion import Suggestion, suggest
 from grantlens.ingest.workbench import Workbench, Workshop
 from grantlens.loaders import loaders
@@ -68,6 +68,8 @@ class Explanation:
         True if the paths were found by comparing values: then a value that occurs twice has two paths.
     records
         One entry for each record.
+    doubts
+        Why a mapping that the user named may be the wrong one, or mistyped.
     unfound
         Paths of a mapping that the user named at which none of the first records has anything.
     suggestion
@@ -82,6 +84,7 @@ class Explanation:
     title: str | None = None
     by_value: bool = False
     records: list[Explained] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     unfound: list[Unfound] = field(default_factory=list)
     suggestion: Suggestion | None = None
     note: str | None = None
@@ -132,8 +135,8 @@ def explain(
             first = [
                 _explained(engine, reading, chosen, *record, bench) for record in _unlike(chosen, _records(chunks))
             ]
-        nowhere = list(unfound(chosen, loader, reading))
-        return Explanation(name, reading.shape, chosen.name, chosen.title, chosen.origins is None, first, nowhere)
+        said = doubts(chosen, loader, reading), list(unfound(chosen, loader, reading))
+        return Explanation(name, reading.shape, chosen.name, chosen.title, chosen.origins is None, first, *said)
 
 
 def _known(reading: Reading) -> bool:

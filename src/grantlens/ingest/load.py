@@ -123,7 +123,7 @@ def _load(
     account = Account(engine, content.path, loader)
     if loader is None:
         return account.close_empty(content, opened.hollow)
-    account.notes += opener.said(loader, opened.unfound)
+    account.notes += [*opener.said(loader), *opened.doubts]
     pipeline = Pipeline(engine, loader, account, opened.reading, opener.spare)
     with (
         engine.sharing() if content.bytes > SMALL else nullcontext()

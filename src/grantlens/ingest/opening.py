@@ -22,18 +22,17 @@ from grantlens.ingest.lines import FIRST_BYTES, MAPPERS
 from grantlens.ingest.mapper import Mapper
 from grantlens.ingest.mapping import reads_calls_only
 from grantlens.ingest.reading import Reading
-from grantlens.ingest.recognise import choose, named, recognises, unfound
+from grantlens.ingest.recognise import choose, doubts, named, recognises
 from grantlens.ingest.unknown_keys import refuse_unknown_columns
 from grantlens.ingest.workbench import Workbench, Workshop
 from grantlens.loaders.mapped.unpacking import Splitter
-from grantlens.schema import TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.chunk import Chunk
-    from grantlens.loaders import Loader, Settings, Unfound
+    from grantlens.loaders import Loader, Settings
 
 SMALL = 16 << 20
 """Bytes on disk up to which a file is opened ahead; the chunks of a larger one keep all threads busy."""
@@ -55,8 +54,8 @@ class Opened:
         Ends the threads and closes the file.
     hollow
         Why there are no records, None where there are some.
-    unfound
-        Paths of a mapping that the user named at which none of the first records has anything.
+    doubts
+        Why a mapping that the user named may be the wrong one, or mistyped.
     """
 
     content: Content
@@ -65,7 +64,7 @@ class Opened:
     chunks: Iterable[Chunk]
     closer: ExitStack
     hollow: str | None = None
-    unfound: Sequence[Unfound] = ()
+    doubts: Sequence[str] = ()
 
     def close(self) -> None:
         """End the threads and close the file."""
@@ -106,17 +105,11 @@ class Opener:
             return named(self._loader).name
         return None if self._loader is None else self._loader.name
 
-    def said(self, loader: Loader, nowhere: Sequence[Unfound] = ()) -> list[str]:
-        """Return what the user said that a log was read by: without it, the same file gives other rows.
-
-        With it stand the paths that look mistyped, and those of a time that is not there: rows without them say less.
-        """
+    def said(self, loader: Loader) -> list[str]:
+        """Return what the user said that a log was read by: without it, the same file gives other rows."""
         told = []
         if self._loader is not None and not isinstance(self._loader, str):
             told.append(f"read as {loader.name} of SHA-256 {_digest(self._loader)[:16]}")
-            wrong = [str(each) for each in nowhere if each.near or each.what in TIMES.values()]
-            if wrong:
-                told.append(f"none of the first records has {', '.join(wrong)}")
         if self._settings and loader.configure:
             if self._settings.time_zone and "zone" in loader.parameters:
                 told.append(f"times without a zone read as of {self._settings.time_zone}")
@@ -180,7 +173,7 @@ class Opener:
                 return Opened(content, reading, None, (), opened.pop_all(), hollow)
             loader = choose(reading, self._loader, self._settings)
             refuse_unknown_columns(reading, loader)
-            nowhere = unfound(loader, self._loader, reading)
+            doubted = doubts(loader, self._loader, reading)
             # A file that fits the first piece is held whole as it is.
             direct = not once and reading.shape == "lines" and content.bytes > FIRST_BYTES and content.name is not None
             in_turn = reads_calls_only(loader)  # what the database reads itself comes in one stream
@@ -199,7 +192,7 @@ class Opener:
             opened.enter_context(closing(calls))
             pool = opened.enter_context(ThreadPoolExecutor(len(mappers), "map"))
             mapped = opened.enter_context(closing(Beside(_mapped(mappers, pool, cut, content), "mapped")))
-            return Opened(content, reading, loader, mapped, opened.pop_all(), unfound=nowhere)
+            return Opened(content, reading, loader, mapped, opened.pop_all(), doubts=doubted)
 
 
 def _mapped(

@@ -10,6 +10,10 @@ from grantlens.handwritten import did_you_mean
 from grantlens.ingest.reading import Reading
 from grantlens.ingest.secrecy import masked
 from grantlens.loaders import Loader, Settings, Unfound, loaders
+from grantlens.schema import TIMES
+
+UNLIKE = "the first records are not as it recognises its own"
+"""Said of a file that the user has read by something that would not have known it."""
 
 
 def choose(reading: Reading, wanted: str | Loader | None = None, settings: Settings | None = None) -> Loader:
@@ -76,6 +80,16 @@ def recognises(loader: Loader, sample: list[dict]) -> bool:
 def unfound(loader: Loader, wanted: str | Loader | None, reading: Reading) -> Sequence[Unfound]:
     """Return the paths at which none of the first records has anything, of a mapping that the user named."""
     return loader.unfound(_sample_for(loader, reading)) if isinstance(wanted, Loader) and loader.unfound else ()
+
+
+def doubts(loader: Loader, wanted: str | Loader | None, reading: Reading) -> list[str]:
+    """Return why a mapping that the user named may be the wrong one, or mistyped: what stands beside the file it read."""
+    if not isinstance(wanted, Loader):
+        return []
+    wrong = [str(each) for each in unfound(loader, wanted, reading) if each.near or each.what in TIMES.values()]
+    return [UNLIKE] * (not recognises(loader, _sample_for(loader, reading))) + (
+        [f"none of the first records has {', '.join(wrong)}"] if wrong else []
+    )
 
 
 def _sample_for(loader: Loader, reading: Reading) -> list[dict]:
