@@ -181,6 +181,11 @@ def test_shape_is_told_from_content(head, shape):
     assert shape_of(head, whole=True) == shape
 
 
+def test_a_line_of_many_commas_is_told_at_once():
+    """It took twice as long for each comma."""
+    assert shape_of("a" + ",b" * 500 + "{\n1,2\n", True) == "text"
+
+
 @pytest.mark.parametrize("damage", [lambda data: data, lambda data: data[:-20]])
 def test_the_unpacked_copy_of_a_parquet_file_is_removed(tmp_path, monkeypatch, damage):
     made = []

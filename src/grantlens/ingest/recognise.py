@@ -86,10 +86,11 @@ def doubts(loader: Loader, wanted: str | Loader | None, reading: Reading) -> lis
     """Return why a mapping that the user named may be the wrong one, or mistyped: what stands beside the file it read."""
     if not isinstance(wanted, Loader):
         return []
+    found = [] if recognises(loader, _sample_for(loader, reading)) else [UNLIKE]
     wrong = [str(each) for each in unfound(loader, wanted, reading) if each.near or each.what in TIMES.values()]
-    return [UNLIKE] * (not recognises(loader, _sample_for(loader, reading))) + (
-        [f"none of the first records has {', '.join(wrong)}"] if wrong else []
-    )
+    if wrong:
+        found.append(f"none of the first records has {', '.join(wrong)}")
+    return found
 
 
 def _sample_for(loader: Loader, reading: Reading) -> list[dict]:

@@ -20,7 +20,8 @@ _DATED = re.compile(r"\[\d{4}-\d\d-\d\d[T ]")
 _TABLE = re.compile(r"^\[{1,2}[A-Za-z_][\w.-]*\]{1,2}[ \t]*(?:#.*)?\r?$", re.MULTILINE)
 _UNIT = r"(?: \[[^\"{}|\[\],;\t]*\])?"
 """What may stand behind the name of a column: `TimeGenerated [UTC]` in what the Azure portal exports."""
-_HEADER = re.compile(rf'\s*"?[A-Za-z_@][^"{{}}|\[\]]*{_UNIT}"?([,;\t]"?[^"{{}}|\[\]]*{_UNIT}"?)+\s*')
+_CELL = rf'(?:"[^"{{}}|\[\]]*{_UNIT}"|[^"{{}}|\[\],;\t]*{_UNIT})'
+_HEADER = re.compile(rf'\s*(?="?[A-Za-z_@]){_CELL}([,;\t]{_CELL})+\s*')
 _PAIR = re.compile(r"(?:^|[\s,])[A-Za-z_][\w.]*=\S")
 
 
