@@ -101,11 +101,7 @@ def tables(log: Log) -> dict[str, Told | None]:
     best = 0
     for path in log.values:
         words = log.words(path)
-        if (
-            not log.everywhere(path)
-            or len(words) > SHOWN_VALUES
-            or not all(re.search("[A-Za-z]", word) for word in words)
-        ):
+        if not log.everywhere(path) or len(words) > SHOWN_VALUES or not all(_is_term(word) for word in words):
             continue
         ends = [word for word in words if _ENDS.search(word)]
         begins = [word for word in words if word not in ends and _BEGINS.search(word)]
@@ -115,6 +111,10 @@ def tables(log: Log) -> dict[str, Told | None]:
             by_table = {"issuance": begins, "usage": calls, "revocation": ends}
             found = {table: Told(path, each) for table, each in by_table.items() if each}
     return found or {"usage": None}
+
+
+def _is_term(word: str) -> bool:
+    return len(word) <= 100 and re.search("[A-Za-z]", word) is not None
 
 
 def draft(path: str, around: Unwrapped, whole: Log, parts: Mapping[str, Part]) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Any
 
 from grantlens.ingest.around import unwrapped
@@ -266,7 +267,8 @@ def _may_be_named(path: str, value: Any) -> bool:
     return True
 
 
-def _likeness(path: str, names: Sequence[str]) -> float:
+@lru_cache(1 << 14)
+def _likeness(path: str, names: tuple[str, ...]) -> float:
     """Return how well a path bears one of these names: its end, or as it is mistyped; earlier names count more."""
     words = re.findall(r"[A-Za-z#]+|\d+", re.sub(r"([a-z])([A-Z])", r"\1 \2", path))
     whole = "_".join(words).lower()
