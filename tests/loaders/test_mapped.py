@@ -16,7 +16,7 @@ from grantlens.errors import LoadError
 from grantlens.loaders import Settings
 from grantlens.loaders.mapped import mapping
 from grantlens.loaders.mapped.place import place, written
-from grantlens.loaders.mapped.unpacking import Unpacker, pairs_of
+from grantlens.loaders.mapped.unpacking import Unpacker, pairs_of, record_of
 
 ACME = """
 name = "acme_gateway"
@@ -521,6 +521,9 @@ SHAPES = {
     "text": '2026-07-01T10:00:00Z info app="mail app" mcp.tool="say \\"hi\\"" code=500\n',
     "bracketed text": '[2026-07-01T10:00:00Z] INFO app="mail app", mcp.tool="say \\"hi\\"", code=500,\n',
     "azure portal": 'time,app,mcp.tool,code,TimeGenerated [UTC]\n2026-07-01T10:00:00Z,mail app,"say ""hi""",500,\n',
+    "syslog": "<14>Jul  1 10:00:00 gw gate[12]: " + json.dumps(RECORD) + "\n",
+    "kubernetes": "2026-07-01T10:00:03.1Z stdout F " + json.dumps(RECORD) + "\n",
+    "docker": "gate-1  | " + json.dumps(RECORD) + "\r\n",
     "text behind a prefix": 'gate-1  | 2026-07-01T10:00:00Z app="mail app" mcp.tool="say \\"hi\\"" code=500\r\n',
 }
 
@@ -584,6 +587,21 @@ def test_words_of_a_line(line, words):
     found = pairs_of(line)
     assert [value for key, value in found.items() if key[0] == "#" and key != "#time"] == words
     assert found.get("#time") == (words[0] if words[0][:2] == "20" else None)
+
+
+@pytest.mark.parametrize(
+    ("line", "record"),
+    [
+        ('a x=1 {"y": 2}', {"#1": "a", "x": "1", "y": 2}),
+        ('a x=1 {"y": 2', {"#1": "a", "x": "1", "#2": '{"y":', "#3": "2"}),
+        ('x={"y":2}', {"x": '{"y":2}'}),
+        ('a {b} {"y": 2}', {"#1": "a", "#2": "{b}", "#3": '{"y":', "#4": "2}"}),
+        ("a {}", {"#1": "a"}),
+        ('a {"y": 1, "y": 2}', {"#1": "a", "y": 1}),
+    ],
+)
+def test_a_line_may_end_in_json(line, record):
+    assert record_of(line) == record
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z][a-z.]{0,8}", fullmatch=True), st.text(max_size=12), max_size=5))

@@ -26,7 +26,7 @@ from grantlens.ingest.recognise import choose, doubts, recognises, unfound
 from grantlens.ingest.suggestion import Suggestion, suggest
 from grantlens.ingest.workbench import Workbench, Workshop
 from grantlens.loaders import loaders
-from grantlens.loaders.mapped.unpacking import pairs_of
+from grantlens.loaders.mapped.unpacking import pairs_of, record_of
 from grantlens.schema import TIMES
 from grantlens.schema.migrations import prepare
 
@@ -218,6 +218,6 @@ def _seen(record: dict[str, Any]) -> dict[str, Any]:
     if list(record) != ["line"] or not isinstance(record["line"], str):
         return record
     try:
-        return dict(pairs_of(record["line"]))
+        return record_of(record["line"])
     except ValueError:
         return {}

@@ -50,6 +50,7 @@ def shape_of(head: str, whole: bool) -> str:
     if text[0] == "{":
         return _shape_of_objects(text, whole)
     header, newline, _ = text.partition("\n")
+    header = header.rstrip("\r")
     if len(_PAIR.findall(header)) > 1 and not _object(header):
         return "text"
     if (newline or whole) and _HEADER.fullmatch(header):

@@ -18,7 +18,7 @@ from grantlens.loaders.mapped.reading import read
 from grantlens.loaders.mapped.rule import Mapped, Recognise
 from grantlens.loaders.mapped.sql import Writer
 from grantlens.loaders.mapped.unfound import unfound
-from grantlens.loaders.mapped.unpacking import Splitter, Unpacker, pairs_of
+from grantlens.loaders.mapped.unpacking import Splitter, Unpacker, record_of
 from grantlens.loaders.settings import Settings
 from grantlens.schema import TIMES
 
@@ -110,7 +110,7 @@ def records_of(mapped: Mapped, sample: Sequence[Mapping[str, Any]]) -> Iterator[
     for record in sample:
         if is_text(record):
             try:
-                yield pairs_of(record["line"])
+                yield record_of(record["line"])
             except ValueError:
                 continue
         elif splitter:

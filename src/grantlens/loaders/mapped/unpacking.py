@@ -15,6 +15,8 @@ _WORD = re.compile(
     r"|\"(?P<said>(?:[^\"\\]|\\.)*)\"(?=[\s,]|$)"
     r"|(?P<word>\[[^\[\]=\"]*\](?=[\s,:]|$)|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?(?=[\s,]|$)|\S+)"
 )
+_OBJECT = re.compile(r"\s\{")
+"""Where a JSON object may begin behind other words."""
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 PAIR = ("key", "name", "Key", "Name"), ("value", "Value")
@@ -60,6 +62,25 @@ def pairs_of(line: str) -> dict[str, str]:
     return found
 
 
+def record_of(line: str) -> dict[str, Any]:
+    """Read a line of text: its pairs, or the JSON object that it ends in with the words that a collector put before it.
+
+    Examples
+    --------
+    >>> record_of('2026-07-01T10:00:00Z stdout F {"app": "mail", "code": 200}')
+    {'#1': '2026-07-01T10:00:00Z', '#time': '2026-07-01T10:00:00Z', '#2': 'stdout', '#3': 'F', 'app': 'mail', 'code': 200}
+    """
+    begins = _OBJECT.search(line)
+    if begins and line.rstrip().endswith("}"):
+        try:
+            found = json.loads(line[begins.end() - 1 :], object_pairs_hook=_first)
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, dict):
+            return pairs_of(line[: begins.start()]) | found
+    return dict(pairs_of(line))
+
+
 class Unpacker:
     """Turns a line of `key=value` text into the JSON of its record; JSON stays what it is.
 
@@ -94,7 +115,7 @@ class Unpacker:
         """
         if line.startswith("{"):
             return line
-        record: dict[str, Any] = pairs_of(line)
+        record = record_of(line)
         for place in self._texts:
             _open(record, place)
         return json.dumps(record)
