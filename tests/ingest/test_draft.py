@@ -155,6 +155,19 @@ def test_an_access_log(begun):
     ]  # fmt: skip
 
 
+def test_comments_of_a_log_are_no_records_of_it(begun):
+    """IIS: learn.microsoft.com/windows/win32/http/w3c-logging."""
+    line = "2026-07-01 08:00:0{0} 10.0.0.1 GET 443 10.1.0.{0} {1}\r\n"
+    log = (
+        "#Version: 1.0\r\n#Fields: date time s-ip cs-method s-port c-ip sc-status\r\n"
+        + line.format(1, 200)
+        + line.format(2, 401)
+    )
+    counts, _, rows = begun(log, "used_at", "ip", "status", name="iis.log")
+    assert counts["usage"] == 2
+    assert rows == [("2026-07-01 08:00:01+00", "10.1.0.1", "200"), ("2026-07-01 08:00:02+00", "10.1.0.2", "401")]
+
+
 def test_csv_with_json_in_a_cell_words_for_nothing_and_secrets(begun):
     out = io.StringIO()
     rows = [

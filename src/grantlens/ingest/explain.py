@@ -214,9 +214,11 @@ def _parsed(loader: Loader, text: str) -> dict[str, Any] | None:
 
 
 def _seen(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record of a sample that no loader knows: a line of text becomes its pairs."""
+    """Return a record of a sample that no loader knows: a line of text becomes its pairs, a comment nothing."""
     if list(record) != ["line"] or not isinstance(record["line"], str):
         return record
+    if record["line"].startswith("#"):
+        return {}
     try:
         return record_of(record["line"])
     except ValueError:

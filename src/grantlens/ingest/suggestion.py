@@ -208,11 +208,13 @@ def _columns(values: Mapping[str, Sequence[Any]], count: int) -> dict[str, str]:
             continue
         if "target" not in columns and all(re.fullmatch(REQUEST, told(value)) for value in found):
             columns |= {"method": path, "target": path}
-        elif path.startswith("#") and len(found) == count:
-            if "status" not in columns and all(_is_status(told(value)) for value in found):
-                columns["status"] = path
-            elif "ip" not in columns and all(_is_address(told(value)) for value in found):
-                columns["ip"] = path
+    words = {path: [*map(told, found)] for path, found in values.items() if path[0] == "#" and len(found) == count}
+    for column, fits in (("status", _is_status), ("ip", _is_address)):
+        guessed = [path for path, found in words.items() if path not in columns.values() and all(map(fits, found))]
+        if column == "status":  # a port is the same in every line, and is no success
+            guessed = [path for path in guessed if any(word[0] == "2" for word in words[path])]
+        if guessed and column not in columns:
+            columns[column] = max(guessed, key=lambda path: len(set(words[path])))
     return columns
 
 
