@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Any
 
 from grantlens.loaders.loader import Unfound
@@ -22,7 +23,10 @@ def unfound(mapped: Mapped, records: Iterable[Mapping[str, Any]]) -> list[Unfoun
     records = list(records)
     asked = list(_asked(mapped))
     there = {place for place, _ in asked if any(place.there(record) for record in records)}
-    free = dict.fromkeys(path for record in records for path in _paths(record, ()))
+    if len(there) == len({place for place, _ in asked}):
+        return []
+    ways = dict.fromkeys(keys for record in records for keys in _ways(record, ()))
+    free = dict.fromkeys(written(list(keys)) for keys in ways)
     for place in there:
         for record in records:
             way = place.way(record)
@@ -51,15 +55,15 @@ def _of(only: When, what: str) -> Iterator[tuple[Place, str]]:
     return ((place, f"a condition of {what}") for place in only.places())
 
 
-def _paths(value: Any, keys: tuple[str | int, ...]) -> Iterator[str]:
+def _ways(value: Any, keys: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
     if isinstance(value, Mapping):
         for key, each in value.items():
-            yield from _paths(each, (*keys, key))
+            yield from _ways(each, (*keys, key))
     elif isinstance(value, list) and any(isinstance(each, (Mapping, list)) for each in value):
         for number, each in enumerate(value[:_ITEMS]):
-            yield from _paths(each, (*keys, number))
+            yield from _ways(each, (*keys, number))
     elif keys and value is not None:
-        yield written(list(keys))
+        yield keys
 
 
 def _nearest(text: str, paths: Iterable[str]) -> str | None:
@@ -77,10 +81,15 @@ def _nearest(text: str, paths: Iterable[str]) -> str | None:
     for path in paths:
         other = _plain(path)
         like = 1.0 if other == plain else 0.95 if path.endswith("." + text) else 0.0
-        like = like or SequenceMatcher(None, plain, other).ratio()
+        like = like or _likeness(plain, other)
         if like > likeness:
             best, likeness = path, like
     return best
+
+
+@lru_cache(1 << 16)
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other).ratio()
 
 
 def _plain(path: str) -> str:
