@@ -308,6 +308,18 @@ def test_a_mapping_that_would_not_have_known_the_file_says_so(run, write, tmp_pa
     ]
 
 
+def test_a_raw_token_is_not_the_nearest_path(run, write, tmp_path):
+    (tmp_path / "gate.toml").write_text(
+        WRONG.replace('"tz"', '"ts"').replace('"ap.id"', '"by.ghp_abcdefghijklmnopqrsx"')
+    )
+    log = write(GATE | {"by": {"ghp_abcdefghijklmnopqrst": "x"}})
+    for ran in (
+        run("load", "--explain", log, "--mapping", "gate.toml"),
+        run("load", "acme.duckdb", log, "--mapping", "gate.toml"),
+    ):
+        assert "ghp_abcdefghijklmnopqrst" not in ran.out + ran.err
+
+
 def test_a_record_that_no_table_takes_shows_what_was_asked_and_what_it_says(run, write, tmp_path):
     (tmp_path / "gate.toml").write_text(WRONG)
     lines = squeezed(run("load", "--explain", write(GATE | {"result": "odd"}), "--mapping", "gate.toml").out)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from grantlens.errors import LoadError
 from grantlens.handwritten import did_you_mean
 from grantlens.ingest.reading import Reading
-from grantlens.ingest.secrecy import masked
+from grantlens.ingest.secrecy import RAW_TOKEN, masked
 from grantlens.loaders import Loader, Settings, Unfound, loaders
 from grantlens.schema import TIMES
 
@@ -79,7 +81,12 @@ def recognises(loader: Loader, sample: list[dict]) -> bool:
 
 def unfound(loader: Loader, wanted: str | Loader | None, reading: Reading) -> Sequence[Unfound]:
     """Return the paths at which none of the first records has anything, of a mapping that the user named."""
-    return loader.unfound(_sample_for(loader, reading)) if isinstance(wanted, Loader) and loader.unfound else ()
+    if not isinstance(wanted, Loader) or loader.unfound is None:
+        return ()
+    return [
+        replace(each, near=None) if each.near and re.search(RAW_TOKEN, each.near) else each
+        for each in loader.unfound(_sample_for(loader, reading))
+    ]
 
 
 def doubts(loader: Loader, wanted: str | Loader | None, reading: Reading) -> list[str]:
