@@ -155,6 +155,16 @@ def test_an_access_log(begun):
     ]  # fmt: skip
 
 
+def test_no_draft_repeats_a_secret():
+    token = "ghp_abcdefghijklmnopqrst"
+    records = [
+        {"msg": f"token {token} revoked", "result": f"failed {token}", token: [{"name": "a", "value": "b"}, {"name": "c", "value": "d"}]},
+        {"msg": "token issued", "result": "ok", "meta": json.dumps({token: {"a": "b"}})},
+    ]  # fmt: skip
+    for each in (records, records[:1], records[1:]):
+        assert token not in suggest("x.log", each).mapping
+
+
 def test_comments_of_a_log_are_no_records_of_it(begun):
     """IIS: learn.microsoft.com/windows/win32/http/w3c-logging."""
     line = "2026-07-01 08:00:0{0} 10.0.0.1 GET 443 10.1.0.{0} {1}\r\n"

@@ -85,7 +85,7 @@ def _paths(
 ) -> Iterator[tuple[tuple[str, ...], int]]:
     """Give each list of this kind below objects: its keys and its length."""
     for key, each in value.items() if isinstance(value, Mapping) and len(keys) < DEEP else ():
-        if not key.isidentifier():
+        if not key.isidentifier() or re.search(RAW_TOKEN, key):
             continue
         if wanted(each):
             yield (*keys, key), len(each)

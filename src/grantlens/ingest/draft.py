@@ -11,6 +11,7 @@ from typing import Any
 
 from grantlens.ingest.around import Unwrapped
 from grantlens.ingest.moment import written_as
+from grantlens.ingest.secrecy import masked
 from grantlens.loaders.mapped.column import COLUMNS
 from grantlens.schema import TIMES
 
@@ -114,7 +115,8 @@ def tables(log: Log) -> dict[str, Told | None]:
 
 
 def _is_term(word: str) -> bool:
-    return len(word) <= 100 and re.search("[A-Za-z]", word) is not None
+    """True for a word of some vocabulary, in which nothing secret stands."""
+    return len(word) <= 100 and re.search("[A-Za-z]", word) is not None and masked(word) == word
 
 
 def draft(path: str, around: Unwrapped, whole: Log, parts: Mapping[str, Part]) -> str:
@@ -215,7 +217,7 @@ def _time(log: Log) -> str:
 def _outcome(log: Log, when: Told | None) -> str:
     path = log.columns.get("outcome")
     if path:
-        words = log.words(path)[:SHOWN_VALUES]
+        words = [word for word in log.words(path) if masked(word) == word][:SHOWN_VALUES]
         meant = ", ".join(f"{text(word)} = {text(meaning(word) or 'error')}" for word in words)
         return f'outcome = {{ path = {text(path)}, values = {{ {meant} }}, otherwise = "error" }}    # check what they mean'
     path = log.columns.get("status")
