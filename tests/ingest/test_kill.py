@@ -112,7 +112,7 @@ def test_coverage_that_a_killed_load_left_due_is_worked_out_at_the_next_opening(
     with Store(path) as store, monkeypatch.context() as killed:
         killed.setattr(load, "coverage_refreshed", lambda engine: nullcontext())
         store.load(logs)
-        assert store.coverage().num_rows == 0
+        assert len(store.coverage()) == 0
     with pytest.raises(StoreError, match="stopped before its coverage was worked out"):
         Store(path, read_only=True)
     with Store(path) as store:

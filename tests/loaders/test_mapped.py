@@ -492,7 +492,7 @@ def test_two_mappings_of_one_name_make_one_source_whose_rows_join(make, tmp_path
         for name, text in (("issued", ISSUED), ("called", CALLED)):
             store.load(tmp_path / f"{name}.ndjson", loader=make(text + JOINED))
         assert store.engine.rows("SELECT source, issuance_usage FROM declared") == [("acme", "token")]
-        (provider,) = store.providers().to_pylist()
+        (provider,) = store.providers()
         assert (provider["loader"], provider["files"], provider["attributed"]) == ("acme", 2, 1.0)
 
 

@@ -26,8 +26,8 @@ def advice(reason: str) -> str:
         return _of_time(written_as(found[1]))
     if found := re.search(r"'(.*)' is none of ([\w, ]+)", reason):
         meant = meaning(found[1])
-        meant = meant if meant in found[2].split(", ") else "..."
-        return f"say what it means: values = {{ {text(found[1])} = {text(meant)} }}"
+        word = meant if meant in found[2].split(", ") else None
+        return f"say what it means: values = {{ {text(found[1])} = {text(word or '...')} }}"
     if "' is no number" in reason:
         return "take the number out of it by a pattern, or leave the column out"
     return ""
