@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="GOV-1",
-    version=1,
+    version=2,
     name="unowned_client",
     key=("client_id",),
     question="Which clients have no owner or no purpose in the register?",
@@ -46,17 +46,20 @@ client AS (
            coalesce(i.events, 0) + coalesce(u.events, 0) AS events, i.records, u.firsts, u.lasts
     FROM issued_to i FULL JOIN called_by u USING (source, tenant, client_id)
 ),
+-- What names no tenant is the one's that the logs name for this client, where they name one.
 lacking AS (
-    SELECT c.*, g.client_id IS NOT NULL AS registered,
+    SELECT c.* EXCLUDE (tenant), g.client_id IS NOT NULL AS registered,
+           coalesce(c.tenant, CASE WHEN min(c.tenant) OVER same_id = max(c.tenant) OVER same_id THEN min(c.tenant) OVER same_id END) AS tenant,
            CASE WHEN g.client_id IS NULL THEN 'no register row'
                 WHEN trim(coalesce(g.owner, '')) = '' THEN 'no owner'
                 WHEN trim(coalesce(g.purpose, '')) = '' THEN 'no purpose' END AS lacks
     FROM client c LEFT JOIN register g USING (client_id)
+    WINDOW same_id AS (PARTITION BY c.source, c.client_id)
 )
 SELECT CASE WHEN (SELECT count(*) FROM register) = 0 THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,
        coalesce(max(client_name), client_id) || ' has ' || min(lacks) AS title,
-       source, min(tenant) AS tenant, client_id,
+       source, tenant, client_id,
        min(first_seen) AS first_seen, max(last_seen) AS last_seen, sum(events)::BIGINT AS events,
        to_json({
            'lacks': min(lacks),
@@ -67,9 +70,32 @@ SELECT CASE WHEN (SELECT count(*) FROM register) = 0 THEN 'indeterminate' ELSE '
        CASE WHEN bool_or(lasts IS NOT NULL) THEN 'usage' ELSE 'issuance' END AS about_log, min(first_seen) AS about_from, max(last_seen) AS about_until
 FROM lacking
 WHERE lacks IS NOT NULL
-GROUP BY source, client_id
+GROUP BY source, tenant, client_id
 """,
     fires=(
+        Example(
+            "one id in two tenants is two clients, and what names no tenant may be of either",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 10:00", tenant="north"),
+                token("10 09:00", "t2", ["mail.read"], "10 10:00", tenant="south"),
+                use("10 09:06", "GET /v1/messages/7", "t1", tenant="north"),
+                use("10 09:07", "GET /v1/messages/7", None),
+            ),
+            tuple(
+                {"verdict": "violation", "client_id": "app", "tenant": tenant, "events": events}
+                for tenant, events in (("north", 2), ("south", 1), (None, 1))
+            ),
+            register=({"client_id": "another", "owner": "jo", "purpose": "mail"},),
+        ),
+        Example(
+            "calls that leave the only tenant out are that client's",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 10:00", tenant="north"),
+                use("10 09:06", "GET /v1/messages/7"),
+            ),
+            ({"verdict": "violation", "client_id": "app", "tenant": "north", "events": 2},),
+            register=({"client_id": "another", "owner": "jo", "purpose": "mail"},),
+        ),
         Example(
             "a client that nobody registered",
             (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 09:06", "GET /v1/messages/7")),
