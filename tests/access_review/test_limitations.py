@@ -31,6 +31,40 @@ def test_a_limit_names_its_tenant():
     ]
 
 
+def of_tenants(**tenants):
+    """Return the coverage of tenants that have these logs."""
+    one = make_document()["coverage"][0]
+    return [one | {"tenant": tenant, "log": log} for tenant, logs in tenants.items() for log in logs]
+
+
+def without(coverage):
+    """Return which logs are said to be missing, and of whom."""
+    lines = [
+        line for line in limitations(make_document(coverage=coverage)) if line.startswith("No ") and " log of " in line
+    ]
+    return [line.split(" covers any part")[0] for line in lines]
+
+
+def test_the_log_of_one_tenant_is_not_that_of_another():
+    assert without(of_tenants(a=("issuance", "usage", "revocation"), b=("issuance", "usage"))) == [
+        "No revocation log of native (tenant b)"
+    ]
+
+
+def test_a_log_that_names_no_tenant_may_be_any_tenants():
+    either = [row | {"tenant": None} for row in of_tenants(x=("usage",))]
+    rest = ("issuance", "revocation")
+    assert without([*either, *of_tenants(a=rest, b=rest)]) == []
+    assert without([*either, *of_tenants(a=rest, b=("issuance",))]) == ["No revocation log of native (tenant b)"]
+
+
+def test_of_many_tenants_without_a_log_few_are_named():
+    many = of_tenants(a=("issuance", "usage", "revocation"), **dict.fromkeys("bcdefghij", ("usage", "revocation")))
+    (said,) = without(many)
+    assert said.startswith("No issuance log of native (tenant b), native (tenant c)")
+    assert said.endswith("native (tenant f) and 4 more")
+
+
 def test_rejected_records_are_told_with_their_reasons():
     def told(rejected, rows):
         document = make_document(rejected=[{"path": "a", "sha256": "", "reason": why, "records": n} for why, n in rows])

@@ -28,7 +28,7 @@ def _logs(document: dict[str, Any]) -> list[str]:
     present = {row["log"] for row in document["coverage"]}
     lines += [f"No {log} log covers any part of the period: {_ABSENT[log]}." for log in LOGS if log not in present]
     for log in LOGS:
-        without = sorted({row["source"] for row in document["coverage"]} - _having(document, log))
+        without = _lacking(document, log)
         if log in present and without:
             lines.append(f"No {log} log of {listed(without)} covers any part of the period: {_ABSENT[log]}.")
     untold = [row for row in document["coverage"] if any("no gap can be told" in note for note in row["notes"])]
@@ -84,8 +84,23 @@ def _partly(document: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _having(document: dict[str, Any], log: str) -> set[str]:
-    return {row["source"] for row in document["coverage"] if row["log"] == log}
+def _lacking(document: dict[str, Any], log: str) -> list[str]:
+    """Name the sources without a log of this kind, and of those with several tenants each tenant: one's log is not another's."""
+    tenants: dict[str, set[str]] = {}
+    having: dict[str, set[str | None]] = {}
+    for row in document["coverage"]:
+        tenants.setdefault(row["source"], set()).update([row["tenant"]] if row["tenant"] else [])
+        if row["log"] == log:
+            having.setdefault(row["source"], set()).add(row["tenant"])
+    lacking = []
+    for source, named in sorted(tenants.items()):
+        held = having.get(source, set())
+        if not held:
+            lacking.append(source)
+        elif None not in held:  # what names no tenant may be any tenant's
+            lacking += [f"{source} (tenant {tenant})" for tenant in sorted(named - held)]
+    rest = len(lacking) - _MOST
+    return [*lacking[:_MOST], f"{number(rest)} more"] if rest > 0 else lacking
 
 
 def _judgement(document: dict[str, Any]) -> list[str]:
