@@ -47,3 +47,27 @@ def test_no_access_is_watched_after_the_logs_end(world, until, now):
 def test_what_is_not_watched_yet_is_no_stretch(world):
     spot = blind_spot(world(*CALLS), "2026-07-01", "2026-07-06", "2026-07-03")
     assert spot["expected"][0]["grants"] == pytest.approx(1 - (1 + 16 / 24) / 90)
+
+
+def of(tenant, *records):
+    own = [
+        record | {name: f"{tenant}-{record[name]}" for name in ("grant_id", "token_id") if record.get(name)}
+        for record in records
+    ]
+    return [record | {"tenant": tenant, "event_id": f"{tenant}{number}"} for number, record in enumerate(own)]
+
+
+def test_no_access_is_watched_after_the_logs_of_its_tenant_end(world):
+    short, long = of("short", *CALLS), of("long", *logs_from_to("01 08:00", "31 08:00"))
+    spot = blind_spot(world(*short, *long), "2026-07-01", "2026-08-01")
+    assert spot["expected"][0]["grants"] == pytest.approx(1 - (2 * 4.625 + 30) / 3 / 90)
+
+
+def test_what_a_review_saw_of_one_tenant_it_did_not_see_of_another(world, tmp_path):
+    file = tmp_path / "register.toml"
+    file.write_text("[[review]]\ndate = 2026-07-25\n")
+    stays = of("stays", consent("01 08:00", ["mail.read"]), *logs_from_to("01 08:00", "31 08:00"))
+    goes = of("goes", consent("20 08:00", ["mail.read"]), revoked("21 08:00", "grant"), use("31 08:00", "GET /v1/odd"))
+    spot = blind_spot(world(*stays, *goes, also=(Register.read(file),)), "2026-07-01", "2026-08-01")
+    # Three pairs of client and subject: the bystander's, and two that both are app's for ann.
+    assert {row["by"]: row["share"] for row in spot["unseen"]}["entitlements"] == pytest.approx(1 / 3)

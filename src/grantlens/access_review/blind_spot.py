@@ -17,18 +17,18 @@ RHYTHMS = (("quarter", 90.0), ("month", 30.0), ("week", 7.0), ("day", 1.0))
 _DAY = 86400.0
 
 STRETCHES = """
--- Nobody watched after the logs of a source end, and nobody knows what is to come.
+-- Nobody watched after the logs of a tenant end, and nobody knows what is to come.
 WITH watch AS (
-    SELECT source, least(max(covered_until), $until, $now) AS ends_at FROM coverage WHERE NOT is_gap GROUP BY source
+    SELECT source, tenant, least(max(covered_until), $until, $now) AS ends_at FROM covered_time GROUP BY source, tenant
 ),
 standing AS (
-    SELECT source, grant_id, client_id, subject_id, opened_at AS start_at, closed_at AS end_at, calls, grave_calls
+    SELECT source, tenant, grant_id, client_id, subject_id, opened_at AS start_at, closed_at AS end_at, calls, grave_calls
     FROM review_grant
     WHERE by_consent AND (closed_at IS NULL OR closed_at > $since)
 ),
 -- Without a standing consent access lives as long as its tokens: lives that touch are one stretch.
 life AS (
-    SELECT g.source, g.grant_id, g.client_id, g.subject_id, t.token_id, t.issued_at,
+    SELECT g.source, g.tenant, g.grant_id, g.client_id, g.subject_id, t.token_id, t.issued_at,
            least(coalesce(t.expires_at, g.closed_at, 'infinity'::TIMESTAMPTZ), coalesce(g.ended_at,
                'infinity'::TIMESTAMPTZ)) AS end_at
     FROM review_grant g
@@ -56,18 +56,18 @@ used AS (
     GROUP BY c.source, c.token_id
 ),
 fleeting AS (
-    SELECT n.source, n.grant_id, n.client_id, n.subject_id, min(n.issued_at) AS start_at, max(n.end_at) AS end_at,
+    SELECT n.source, n.tenant, n.grant_id, n.client_id, n.subject_id, min(n.issued_at) AS start_at, max(n.end_at) AS end_at,
            coalesce(sum(u.calls), 0)::BIGINT AS calls, coalesce(sum(u.grave_calls), 0)::BIGINT AS grave_calls
     FROM numbered n
     LEFT JOIN used u ON u.source = n.source AND u.token_id = n.token_id
-    GROUP BY n.source, n.grant_id, n.client_id, n.subject_id, n.stretch_no
+    GROUP BY n.source, n.tenant, n.grant_id, n.client_id, n.subject_id, n.stretch_no
     HAVING max(n.end_at) > $since
 )
-SELECT source, client_id, subject_id, epoch_us(start_at) / 1e6 AS start_s,
+SELECT s.source, s.tenant, client_id, subject_id, epoch_us(start_at) / 1e6 AS start_s,
        epoch_us(least(end_at, ends_at)) / 1e6 AS end_s, coalesce(end_at > ends_at, true) AS is_open, calls, grave_calls
-FROM (SELECT * FROM standing UNION ALL SELECT * FROM fleeting) JOIN watch USING (source)
+FROM (SELECT * FROM standing UNION ALL SELECT * FROM fleeting) s JOIN watch w ON w.source = s.source AND w.tenant IS NOT DISTINCT FROM s.tenant
 WHERE least(end_at, ends_at) > greatest(start_at, $since)
-ORDER BY source, client_id, subject_id, start_s, end_s
+ORDER BY s.source, s.tenant, client_id, subject_id, start_s, end_s
 """
 """Each stretch of time in which access was open; reads `review_grant`."""
 
@@ -104,7 +104,7 @@ def blind_spot(engine: Engine, values: Mapping[str, Any]) -> dict[str, Any]:
     if dates:
         spot = unseen(
             start, end, [datetime.fromisoformat(date).timestamp() for date in dates], calls, grave,
-            [(row["source"], row["client_id"], row["subject_id"]) for row in rows],
+            [(row["source"], row["tenant"], row["client_id"], row["subject_id"]) for row in rows],
         )  # fmt: skip
         shares = (spot.grants, spot.access, spot.actions, spot.sensitive, spot.entitlements)
         answer["unseen"] = [
