@@ -17,6 +17,7 @@ from grantlens.ingest.export import write_ndjson, write_parquet
 from grantlens.ingest.summary import providers
 from grantlens.ingest.verification import verified
 from grantlens.relations import install_views, views_stand
+from grantlens.relations.one_tenant import lay_tenant
 from grantlens.schema.migrations import prepare
 from grantlens.view import View, view_of
 from grantlens.visible import markup
@@ -52,11 +53,14 @@ class Store:
     confined
         Read and write no file but the store's own, whatever is asked: for a store that somebody else made. `load` and
         `export` need other files.
+    tenant
+        See the rows of this tenant alone, whatever is asked, as if the store held no other: see `grantlens.relations.one_tenant`.
+        `load`, `verify`, `providers` and a case are about a whole store.
 
     Raises
     ------
     StoreError
-        If there is something in the file that would be run or read in place of what grantlens means.
+        If there is something in the file that would be run or read in place of what grantlens means, or no log names the tenant.
 
     Examples
     --------
@@ -72,8 +76,10 @@ class Store:
         read_only: bool = False,
         memory_limit: str | None = None,
         confined: bool = False,
+        tenant: str | None = None,
     ) -> None:
         self.path = os.fspath(path)
+        self.tenant = tenant
         self.engine = Engine(self.path, read_only=read_only, memory_limit=memory_limit, confined=confined)
         """The open database, with the relations in it as views."""
         try:
@@ -93,6 +99,8 @@ class Store:
                     f"A load into {self.path} was stopped before its coverage was worked out, and it was opened for reading only.",
                     "Open it, or a copy, once for writing: that is made good.",
                 )
+            if tenant is not None:
+                lay_tenant(self.engine, tenant)
         except BaseException:
             self.engine.close()
             raise
@@ -128,7 +136,16 @@ class Store:
         settings
             What the logs do not say themselves, such as the time zone of their clock.
         """
+        self.be_whole("load")
         return load_files(self.engine, paths, loader, progress, settings)
+
+    def be_whole(self, asked: str) -> None:
+        """Raise an error if the store was opened for one tenant, and what is asked is about the whole."""
+        if self.tenant is not None:
+            raise StoreError(
+                f"{self.path} was opened for the tenant {self.tenant} alone, and `{asked}` is about a whole store.",
+                f"Open it without tenant: gl.open({self.path!r}).",
+            )
 
     def add(self, *things: Brought) -> None:
         """Write what the organisation brings: catalogues, registers, servers, identities, clocks.
@@ -177,6 +194,7 @@ class Store:
         ...     store.providers()
         Providers: 0 rows
         """
+        self.be_whole("providers")
         return Rows("Providers", providers(self.engine))
 
     def verify(self) -> list[str]:
@@ -191,6 +209,7 @@ class Store:
         ...     store.verify()
         []
         """
+        self.be_whole("verify")
         found = verified(self.engine)
         return [*found.differences, *found.rows]
 
@@ -232,6 +251,8 @@ class Store:
         except StoreError as error:
             return f"Store({self.path!r}): {error.message}"
         counted = f"{files} file{'' if files == 1 else 's'}, {records} record{'' if records == 1 else 's'}"
+        if self.tenant is not None:
+            return f"Store({self.path!r}, tenant={self.tenant!r}): of {counted}, what is this tenant's or names none"
         return f"Store({self.path!r}): {counted}"
 
     def _repr_html_(self) -> str:
@@ -253,12 +274,13 @@ def open(
     read_only: bool = False,
     memory_limit: str | None = None,
     confined: bool = False,
+    tenant: str | None = None,
 ) -> Store:
     """Open a store; the file is made if absent.
 
     Parameters
     ----------
-    path, read_only, memory_limit, confined
+    path, read_only, memory_limit, confined, tenant
         As for `Store`.
 
     Examples
@@ -268,7 +290,7 @@ def open(
     ...     store
     Store(':memory:'): 0 files, 0 records
     """
-    return Store(path, read_only=read_only, memory_limit=memory_limit, confined=confined)
+    return Store(path, read_only=read_only, memory_limit=memory_limit, confined=confined, tenant=tenant)
 
 
 __all__ = ["Store", "open"]

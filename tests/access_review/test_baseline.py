@@ -230,3 +230,16 @@ def test_json_that_is_nested_too_deeply_is_no_review(tmp_path):
     path.write_text('{"schema": ' + "[" * 200_000)
     with pytest.raises(GrantlensError, match="is no JSON"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "told"),
+    [
+        (None, "a", ["it was of all tenants and is of tenant a alone"]),
+        ("a", None, ["it was of tenant a alone and is of all tenants"]),
+        ("a", "a", []),
+    ],
+)
+def test_a_review_of_another_tenant_is_told(then, now, told):
+    change = compare([], before() | {"tenant": then}, review() | {"tenant": now})
+    assert change["otherwise_made"] == told

@@ -117,3 +117,8 @@ def test_the_limits_of_single_logs_come_last():
     rows = [row | {"share": 0.5} for row in make_document()["coverage"]]
     lines = limitations(make_document(coverage=rows))
     assert ["outside it silence" in line for line in lines] == [False] * (len(lines) - 1) + [True]
+
+
+def test_a_review_of_one_tenant_says_so():
+    assert limitations(make_document(tenant="acme"))[0].startswith("This is of tenant acme alone.")
+    assert not any("alone" in line for line in limitations(make_document()))

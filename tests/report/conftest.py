@@ -79,6 +79,7 @@ def make_document(findings=(), text=None, **changes):
         "made_by": {"grantlens": "0.1.0", "duckdb": "2.0.1"},
         "window": {"since": "2026-07-01T00:00:00Z", "until": "2026-10-01T00:00:00Z"},
         "now": "2026-10-02T00:00:00Z",
+        "tenant": None,
         "too_thin": None,
         "manifest": {"sha256": "cd" * 32, "batches": [batch], **HASHES},
         "rejected": [{"path": batch["path"], "sha256": batch["sha256"], "reason": name, "records": 1}],

@@ -141,6 +141,9 @@ def _otherwise_made(before: Mapping[str, Any], document: Mapping[str, Any]) -> l
     then, now = (review.get("made_by", {}).get("grantlens") for review in (before, document))
     if then and then != now:
         told.append(f"grantlens was {then} and is {now}")
+    then, now = (review.get("tenant") for review in (before, document))
+    if then != now:
+        told.append(f"it was of {_whole(then)} and is of {_whole(now)}")
     rules = {rule["id"]: rule for rule in before.get("rules", ())}
     for rule in document.get("rules", ()):
         former = rules.get(rule["id"])
@@ -163,6 +166,10 @@ def _otherwise_made(before: Mapping[str, Any], document: Mapping[str, Any]) -> l
     if hashed and hashed_then and not hashed & hashed_then:
         told.append("no raw token has the same hash in both, and each store hashes with a key of its own")
     return told
+
+
+def _whole(tenant: str | None) -> str:
+    return "all tenants" if tenant is None else f"tenant {tenant} alone"
 
 
 def _hashed_tokens(review: Mapping[str, Any]) -> set[str]:

@@ -20,7 +20,23 @@ _ABSENT = {
 
 def limitations(document: dict[str, Any]) -> list[str]:
     """Return one sentence for each thing that this review cannot show; last, as they may be many, those of single logs."""
-    return [*_logs(document), *_judgement(document), *_time(document), *_always(document), *_partly(document)]
+    return [
+        *_tenant(document),
+        *_logs(document),
+        *_judgement(document),
+        *_time(document),
+        *_always(document),
+        *_partly(document),
+    ]
+
+
+def _tenant(document: dict[str, Any]) -> list[str]:
+    if document["tenant"] is None:
+        return []
+    return [
+        f"This is of tenant {document['tenant']} alone. Rows that name no tenant are part of it, unless what they name is another tenant's "
+        "only; logs of sources that nowhere name this tenant are not."
+    ]
 
 
 def _logs(document: dict[str, Any]) -> list[str]:

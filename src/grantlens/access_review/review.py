@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -198,6 +199,7 @@ def _document(
             "made_by": manifest.made_by(engine),
             "window": {"since": format_time(view.window.since), "until": format_time(view.window.until)},
             "now": format_time(view.now),
+            "tenant": view.store.tenant,
             "too_thin": None,
             "manifest": manifest.manifest(engine),
             "rejected": manifest.rejected(engine),
@@ -277,8 +279,9 @@ def _summary(document: dict[str, Any]) -> dict[str, Any]:
 def _command(view: View, parameters: Mapping[str, Any], compared: bool) -> str:
     """Return the command that makes this report again; STORE and FORMER.json stand for files, wherever they lie."""
     window = view.window
+    tenant = view.store.tenant
     line = (
-        f"grantlens report STORE -o report.html --since {format_time(window.since)} "
+        f"grantlens report STORE -o report.html{f' --tenant={shlex.quote(tenant)}' if tenant else ''} --since {format_time(window.since)} "
         f"--until {format_time(window.until)} --now {format_time(view.now)}"
         f"{' --baseline FORMER.json' * compared}"
     )
@@ -286,7 +289,8 @@ def _command(view: View, parameters: Mapping[str, Any], compared: bool) -> str:
         return line
     given = ", ".join(f"{name!r}: {value!r}" for name, value in sorted(parameters.items()))
     former = ', baseline="FORMER.json"' * compared
-    return f"{line}\n# with parameters, in Python: gl.review(store.between(...), parameters={{{given}}}{former})"
+    opened = f"gl.open(..., tenant={tenant!r})" if tenant else "store"
+    return f"{line}\n# with parameters, in Python: gl.review({opened}.between(...), parameters={{{given}}}{former})"
 
 
 def _write(path: str | os.PathLike[str] | None, text: str) -> Path | str:

@@ -88,6 +88,7 @@ class Case:
                 "A case is about a whole store, and this is a view of one.",
                 f"Type gl.Case(view.store, {about.kind}={about.id!r}).",
             )
+        store.be_whole("Case")
         self.about = resolved(store.engine, about)
         self.store = store
         self.view = view_of(store, now=now)

@@ -12,7 +12,7 @@ from grantlens.cli.gate import exit_code
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import write_records
-from grantlens.cli.parameters import FailOn, FormatChoice, Now, Since, StorePath, Until
+from grantlens.cli.parameters import FailOn, FormatChoice, Now, Since, StorePath, Tenant, Until
 from grantlens.cli.present import present, tell_present
 from grantlens.errors import StoreError
 from grantlens.report.formats import plural
@@ -50,6 +50,7 @@ def detect(
     since: Since = None,
     until: Until = None,
     now: Now = None,
+    tenant: Tenant = None,
     format: FormatChoice = "table",
     evidence: Annotated[
         Literal["few", "all"], Parameter(help="List at most 20 events behind each finding (few), or every one (all).")
@@ -71,7 +72,7 @@ def detect(
     for rule in rules:
         find(rule)
     instant = present(now)
-    with existing(store) as opened:
+    with existing(store, tenant=tenant) as opened:
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
         results = run(view, rules or None, evidence=evidence)

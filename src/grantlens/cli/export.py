@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from grantlens.cli.opening import existing
-from grantlens.cli.parameters import StorePath
+from grantlens.cli.parameters import StorePath, Tenant
 
 EXAMPLES = """Examples:
   grantlens export acme.duckdb -o acme.ndjson
@@ -25,9 +25,10 @@ def export(
     parquet: Annotated[
         bool, Parameter(help="Write one Parquet file for each log, as Spark and others read them.")
     ] = False,
+    tenant: Tenant = None,
 ) -> int:
     """Write issuance, usage and revocation in the native format, which `grantlens load` reads again."""
-    with existing(store, confined=False) as opened:
+    with existing(store, confined=False, tenant=tenant) as opened:
         for path in opened.export(out, parquet=parquet):
             print(path)
     return 0

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import write_records
-from grantlens.cli.parameters import FormatChoice, Now, Since, StorePath, Until
+from grantlens.cli.parameters import FormatChoice, Now, Since, StorePath, Tenant, Until
 from grantlens.cli.present import present, tell_present
 
 EXAMPLES = """Examples:
@@ -38,6 +38,7 @@ def grants(
     since: Since = None,
     until: Until = None,
     now: Now = None,
+    tenant: Tenant = None,
     live: Annotated[bool, Parameter(help="Leave out what had ended.")] = False,
     format: FormatChoice = "table",
 ) -> int:
@@ -51,7 +52,7 @@ def grants(
     from grantlens.view import view_of
 
     instant = present(now)
-    with existing(store) as opened:
+    with existing(store, tenant=tenant) as opened:
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
         found = asked.grants(view)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from grantlens.store import Store
 
 
-def existing(path: Path, *, read_only: bool = True, confined: bool = True) -> Store:
+def existing(path: Path, *, read_only: bool = True, confined: bool = True, tenant: str | None = None) -> Store:
     """Open a store that must be there already; a reading command never makes one.
 
     Parameters
@@ -25,6 +25,8 @@ def existing(path: Path, *, read_only: bool = True, confined: bool = True) -> St
         all the same.
     confined
         Whether no other file is read or written through the database: somebody else may have made the store.
+    tenant
+        The one of which alone it is asked; all if None.
 
     Raises
     ------
@@ -38,15 +40,15 @@ def existing(path: Path, *, read_only: bool = True, confined: bool = True) -> St
         name = "acme.duckdb" if named_like_a_log(path) else path
         hint = f"Did you mean {near}?" if near else f"Make it by loading logs: grantlens load {name} LOGS"
         raise StoreError(f"There is no store at {path}.", hint)
-    return (read_only and _as_it_is(path, confined)) or anew(path, confined=confined)
+    return (read_only and _as_it_is(path, confined, tenant)) or anew(path, confined=confined, tenant=tenant)
 
 
-def _as_it_is(path: Path, confined: bool) -> Store | None:
+def _as_it_is(path: Path, confined: bool, tenant: str | None) -> Store | None:
     """Open a store for reading only; None if it cannot be as it is, but may be written: that mends it, or tells why not."""
     from grantlens.store import Store
 
     try:
-        store = Store(path, read_only=True, confined=confined)
+        store = Store(path, read_only=True, confined=confined, tenant=tenant)
     except StoreError:
         if os.access(path, os.W_OK):
             return None
@@ -57,11 +59,11 @@ def _as_it_is(path: Path, confined: bool) -> Store | None:
     return None
 
 
-def anew(path: Path, *, confined: bool = False) -> Store:
+def anew(path: Path, *, confined: bool = False, tenant: str | None = None) -> Store:
     """Open a store for writing, and make it if it is not there."""
     from grantlens.store import Store
 
-    return Store(path, confined=confined)
+    return Store(path, confined=confined, tenant=tenant)
 
 
 def neighbour(path: Path, *, among: Callable[[str], bool] = lambda name: True) -> Path | None:

@@ -23,6 +23,13 @@ Now = Annotated[
     str | None,
     Parameter(metavar="TIME", help="The present. Give it to get the same answer again; the clock's time, if left out."),
 ]
+Tenant = Annotated[
+    str | None,
+    Parameter(
+        metavar="NAME",
+        help="Look at this tenant alone, as the logs name it; what names none may be its own. All, if left out.",
+    ),
+]
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON.")]
 FormatChoice = Annotated[
     Literal["table", "json", "ndjson", "csv"],

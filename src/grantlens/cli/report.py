@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from grantlens.cli.gate import exit_code
 from grantlens.cli.opening import existing, neighbour
-from grantlens.cli.parameters import FailOn, Now, Since, StorePath, Until
+from grantlens.cli.parameters import FailOn, Now, Since, StorePath, Tenant, Until
 from grantlens.cli.present import present, tell_present
 from grantlens.errors import GrantlensError
 
@@ -41,6 +41,7 @@ def report(
     since: Since = None,
     until: Until = None,
     now: Now = None,
+    tenant: Tenant = None,
     baseline: Annotated[
         Path | None,
         Parameter(
@@ -63,7 +64,7 @@ def report(
         remedy = f"Did you mean {near}?" if near else "The first time there is none: leave --baseline out."
         raise GrantlensError(f"{baseline} does not exist.", remedy)
     instant = present(now)
-    with existing(store) as opened:
+    with existing(store, tenant=tenant) as opened:
         keep_evidence(opened.engine, [out])
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)

@@ -17,9 +17,10 @@ def review_card(document: dict[str, Any]) -> str:
         f"<td{LEFT}>{markup(' '.join(answer['lines']))}</td></tr>"
         for answer in document["answers"]
     )
+    whose = f", tenant {markup(document['tenant'])}" if document["tenant"] else ""
     thin = f"<p>{markup(document['too_thin'])}</p>" if document["too_thin"] else ""
     return (
-        f"<div><p><b>Review {day(window['since'])} to {day(window['until'])}</b>. Violations: {counts}; "
+        f"<div><p><b>Review {day(window['since'])} to {day(window['until'])}{whose}</b>. Violations: {counts}; "
         f"undecided: {number(summary['indeterminate'])}.</p>{thin}<table>{rows}</table>"
         "<p><code>.to_html(path)</code> writes the whole report.</p></div>"
     )

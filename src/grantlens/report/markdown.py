@@ -38,7 +38,8 @@ def _top(document: dict[str, Any]) -> list[str]:
     summary, window = document["summary"], document["window"]
     counts = ", ".join(f"{number(summary['by_severity'][level])} {level}" for level in outline.LEVELS)
     lines = [
-        f"# Access review {day(window['since'])} to {day(window['until'])}",
+        f"# Access review {day(window['since'])} to {day(window['until'])}"
+        + (f", tenant {plain(document['tenant'])}" if document["tenant"] else ""),
         "",
         f"**{plural(summary['violations'], 'violation')}** ({counts}); {number(summary['indeterminate'])} undecided. "
         f"Judged as of {when(document['now'])} UTC, from {plural(len(document['manifest']['batches']), 'log file')} "

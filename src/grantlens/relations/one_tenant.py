@@ -1,0 +1,93 @@
+"""One tenant of a store, laid over the whole: relations, and all that reads the logs, see its rows alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grantlens.engine.duckdb import quote
+from grantlens.errors import StoreError
+from grantlens.handwritten import nearest
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+_KEYS = ("token_id", "grant_id", "session_id", "client_id", "subject_id")
+
+_SOURCES = "SELECT DISTINCT source FROM {whole}.activity WHERE tenant = $tenant"
+
+# Ids that only other tenants' rows name: what names no tenant, but one of these, is not this tenant's.
+_OTHERS = f"""
+WITH named AS (
+    SELECT source, tenant, unnest({list(_KEYS)}) AS key, unnest([{", ".join(_KEYS)}]) AS id
+    FROM (
+        SELECT DISTINCT source, tenant, {", ".join(_KEYS)} FROM {{whole}}.issuance
+        UNION SELECT source, tenant, {", ".join(_KEYS)} FROM {{whole}}.usage_caller
+        UNION SELECT source, tenant, {", ".join(_KEYS)} FROM {{whole}}.revocation
+    )
+    WHERE tenant IS NOT NULL AND source IN (FROM tenant_source)
+)
+SELECT source, key, id FROM named WHERE id IS NOT NULL GROUP BY source, key, id HAVING bool_and(tenant <> $tenant)
+"""
+
+_ROWS = """
+SELECT * FROM {whole}.{table} WHERE tenant = $tenant AND source IN (FROM tenant_source)
+UNION ALL
+SELECT r.* FROM {whole}.{table} r {others} WHERE r.tenant IS NULL AND r.source IN (FROM tenant_source)
+"""
+
+_STRETCHES = """
+SELECT * FROM {whole}.{table} WHERE coalesce(tenant, $tenant) = $tenant AND source IN (FROM tenant_source)
+"""
+
+# A file of which no row was read may be of any tenant.
+_FILES = """
+SELECT * FROM {whole}.batch
+WHERE batch_id IN (SELECT batch_id FROM temp.activity) OR batch_id NOT IN (SELECT batch_id FROM {whole}.activity)
+"""
+
+
+def lay_tenant(engine: Engine, tenant: str) -> None:
+    """Lay the rows of one tenant over the tables of a store, for as long as it is open.
+
+    Rows that name no tenant may be of any: they come along where their source names this one, unless what they name - token, grant,
+    session, client or person - is only another tenant's.
+
+    Raises
+    ------
+    StoreError
+        If no log names the tenant.
+    """
+    whole = f"{quote(engine.value('SELECT current_database()'))}.main"
+    known = [
+        name for (name,) in engine.rows("SELECT DISTINCT tenant FROM activity WHERE tenant IS NOT NULL ORDER BY ALL")
+    ]
+    if tenant not in known:
+        raise StoreError(f"No log of {engine.path} names a tenant {tenant!r}.", _remedy(tenant, known))
+
+    def lay(table: str, sql: str, **more: str) -> None:
+        text = sql.format(whole=whole, table=table, **more)
+        engine.execute(f"CREATE TEMP TABLE {table} AS {text}", {"tenant": tenant})
+
+    others = " ".join(
+        f"ANTI JOIN other_tenant {key} ON {key}.source = r.source AND {key}.key = '{key}' AND {key}.id = r.{key}"
+        for key in _KEYS
+    )
+    lay("tenant_source", _SOURCES)
+    lay("other_tenant", _OTHERS)
+    for table in ("issuance", "usage_caller", "revocation"):
+        lay(table, _ROWS, others=others)
+    for table in ("activity", "coverage"):
+        lay(table, _STRETCHES)
+    lay("batch", _FILES)
+    engine.execute(
+        f"CREATE TEMP VIEW usage_row AS SELECT * FROM {whole}.usage_row SEMI JOIN temp.usage_caller USING (caller_id)"
+    )
+
+
+def _remedy(tenant: str, known: list[str]) -> str:
+    if near := nearest(tenant, known):
+        return f"Did you mean {near}?"
+    if not known:
+        return "Its logs name no tenant at all."
+    named = known if len(known) < 6 else [*known[:5], f"{len(known) - 5} others"]
+    return f"Its logs name {', '.join(named[:-1])}{' and ' if named[1:] else ''}{named[-1]}."

@@ -1,0 +1,30 @@
+"""`--tenant`: one tenant of a store alone."""
+
+import json
+
+WINDOW = ("--since", "2026-07-03", "--until", "2026-10-01", "--now", "2026-10-01")
+
+
+def test_each_command_looks_at_one_tenant_alone(run, sample_file, tmp_path):
+    def rows(command, *more):
+        ran = run(command, sample_file, *WINDOW, "--format", "json", *more)
+        assert ran.code == 0
+        return json.loads(ran.out)
+
+    only = ("--tenant", "brightwater")
+    for command in ("grants", "detect"):
+        assert {"brightwater"} < {row["tenant"] for row in rows(command)}
+        assert {row["tenant"] for row in rows(command, *only)} == {"brightwater"}
+    assert run("report", sample_file, *WINDOW, *only, "-o", tmp_path / "one.json").code == 0
+    document = json.loads((tmp_path / "one.json").read_text())
+    assert "grantlens report STORE -o report.html --tenant=brightwater --since " in document["reproduce"]["command"]
+    assert {row["source"] for row in document["coverage"]} == {"native", "github"}
+    assert run("export", sample_file, *only, "-o", tmp_path / "one.ndjson").code == 0
+    exported = {json.loads(line)["tenant"] for line in (tmp_path / "one.ndjson").read_text().splitlines()}
+    assert exported <= {"brightwater", None}
+
+
+def test_a_tenant_of_no_log_is_refused(run, sample_file):
+    ran = run("grants", sample_file, "--tenant", "brightwatr")
+    assert (ran.code, ran.out) == (2, "")
+    assert "Did you mean brightwater?" in ran.err
