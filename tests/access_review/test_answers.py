@@ -125,3 +125,19 @@ def test_how_much_less_would_have_been_enough_is_told(world):
         answers["What can they do?"]["lines"][-1]
         == "What 1 client held opens 2 operations; none was needed for the calls seen."
     )
+
+
+def test_one_client_of_two_tenants_is_one_and_the_tenants_are_told(world):
+    records = [
+        row | {"tenant": tenant, "event_id": f"{tenant}{number}"}
+        | {name: f"{tenant}-{row[name]}" for name in ("grant_id", "token_id") if row.get(name)}
+        for tenant in ("north", "south")
+        for number, row in enumerate((*CALLS, consent("01 08:00", ["mail.read", "mail.send"])))
+    ]  # fmt: skip
+    document, answers = answered(world(*records))
+    assert answers["Which agents exist?"]["headline"] == "No agent is known among 2 clients, 4 grants"
+    assert any(
+        line.startswith("What 2 clients held in 2 tenants opens ") for line in answers["What can they do?"]["lines"]
+    )
+    (app,) = [row for row in document["clients"] if row["client_id"] == "app"]
+    assert (app["tenants"], app["grants"], app["calls"]) == (["north", "south"], 2, 2)

@@ -8,7 +8,14 @@ def finding(grant, **detail):
         "scope": "mail.read", "state": "used", "action": "keep", "replacement": None, "uses": 0, "exposure_days": 90.0,
         "p_needed": None, "basis": None, "reason": "Used.",
     }  # fmt: skip
-    row = {"rule": "PRV-1", "source": "native", "client_id": "app", "grant_id": grant, "severity": "info"}
+    row = {
+        "rule": "PRV-1",
+        "source": "native",
+        "tenant": None,
+        "client_id": "app",
+        "grant_id": grant,
+        "severity": "info",
+    }
     return row | {"detail": known | detail}
 
 
@@ -33,3 +40,10 @@ def test_of_silent_grants_the_least_sure_is_told(order):
 def test_grants_that_agree_need_no_more_words():
     (row,) = proposals([finding("g1", uses=3), finding("g2", uses=3)])
     assert row["reason"] == "Used."
+
+
+def test_grants_of_two_tenants_are_not_put_together():
+    rows = proposals([finding(f"g-{tenant}", uses=2) | {"tenant": tenant} for tenant in ("north", "south", None)])
+    assert [(row["tenant"], row["grants"], row["uses"]) for row in rows] == [
+        (None, 1, 2), ("north", 1, 2), ("south", 1, 2),
+    ]  # fmt: skip

@@ -28,3 +28,20 @@ def test_a_tenant_of_no_log_is_refused(run, sample_file):
     ran = run("grants", sample_file, "--tenant", "brightwatr")
     assert (ran.code, ran.out) == (2, "")
     assert "Did you mean brightwater?" in ran.err
+
+
+def test_a_table_names_the_tenant_where_a_source_has_several(run, tmp_path):
+    def header(command, *tenants):
+        store, log = tmp_path / f"{len(tenants)}.duckdb", tmp_path / f"{len(tenants)}.ndjson"
+        rows = [
+            {"log": "issuance", "issued_at": "2026-07-01T09:00:00Z", "kind": "consent", "outcome": "success", "client_id": "app",
+             "subject_id": "ann", "scopes": ["mail.read"], "event_id": f"e{tenant}", "tenant": tenant}
+            for tenant in tenants
+        ]  # fmt: skip
+        log.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        assert run("load", store, log).code == 0
+        return run(command, store, "--now", "2026-07-02").out.splitlines()[0].split()
+
+    for command in ("grants", "detect"):
+        assert "TENANT" in [word.upper() for word in header(command, "north", "south")]
+        assert "TENANT" not in [word.upper() for word in header(command, "north")]

@@ -173,6 +173,7 @@ def make_document(findings=(), text=None, **changes):
                 "owner": None,
                 "purpose": None,
                 "status": None,
+                "tenants": ["acme"],
                 "grants": 2,
                 "live": 1,
                 "calls": 900,
@@ -187,6 +188,7 @@ def make_document(findings=(), text=None, **changes):
                 "owner": "jo@acme.example",
                 "purpose": "Copy contacts",
                 "status": "active",
+                "tenants": [],
                 "grants": 1,
                 "live": 1,
                 "calls": 80,
@@ -198,6 +200,7 @@ def make_document(findings=(), text=None, **changes):
         "grants": [
             {
                 "source": "native",
+                "tenant": name,
                 "grant_id": name,
                 "client_id": name,
                 "subject_id": name,
@@ -216,6 +219,7 @@ def make_document(findings=(), text=None, **changes):
             },
             {
                 "source": "native",
+                "tenant": name,
                 "grant_id": "g2",
                 "client_id": "crm-sync",
                 "subject_id": None,
@@ -235,8 +239,9 @@ def make_document(findings=(), text=None, **changes):
         ],
         "revocations": [
             {
-                "revocation_event": "r1",
                 "source": "native",
+                "tenant": name,
+                "revocation_event": "r1",
                 "revoked_at": "2026-09-30T11:00:00Z",
                 "target_kind": "grant",
                 "target_id": name,
@@ -256,8 +261,9 @@ def make_document(findings=(), text=None, **changes):
                 "lag_upper_s": 305.0,
             },
             {
-                "revocation_event": "r2",
                 "source": "native",
+                "tenant": None,
+                "revocation_event": "r2",
                 "revoked_at": "2026-09-30T11:00:00Z",
                 "target_kind": "token",
                 "target_id": "t2",
@@ -372,6 +378,8 @@ def make_document(findings=(), text=None, **changes):
         "proposals": [
             {
                 "action": "remove",
+                "source": "native",
+                "tenant": name,
                 "client_id": name,
                 "scope": name,
                 "grants": 1,
@@ -385,6 +393,8 @@ def make_document(findings=(), text=None, **changes):
             },
             {
                 "action": "replace",
+                "source": "native",
+                "tenant": None,
                 "client_id": "crm-sync",
                 "scope": "crm.all",
                 "grants": 3,

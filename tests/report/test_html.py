@@ -284,6 +284,21 @@ def test_the_logs_of_many_tenants_do_not_push_the_findings_away(document):
     assert all(f">tenant-{number}<" in folded[: folded.index("</details>")] for number in range(36, 50))
 
 
+@pytest.mark.parametrize(("form", "named"), [(review_page, "tenant <bdi>{}</bdi>"), (review_markdown, "(tenant {})")])
+def test_beside_a_client_of_several_tenants_stands_whose_it_is(document, finding, form, named):
+    one, *_ = document()["coverage"]
+    told = {"findings": 0, "grants": 1, "revocations": 2, "proposals": 3, "enough": 4}
+    rows = {name: [dict(document()[name][0]) | {"tenant": f"t{place}"}] for name, place in told.items() if place}
+    findings = [finding(0) | {"tenant": "t0"}]
+    alone = form(document(findings, **rows))
+    many = form(document(findings, **rows, coverage=[one | {"tenant": tenant} for tenant in ("north", "south")]))
+    for name, place in told.items():
+        if name == "grants" and form is review_markdown:
+            continue  # it has no list of them
+        assert named.format(f"t{place}") in many, name
+        assert named.format(f"t{place}") not in alone or name == "findings"
+
+
 def test_two_renderings_are_byte_equal(hostile):
     again = json.loads(to_json(hostile))
     assert review_page(hostile) == review_page(again)

@@ -38,9 +38,23 @@ def test_a_decision_is_asked_for_each_client_with_a_grave_violation_and_for_no_o
         finding(5, client_id="a", rule="REV-1", severity="high"),
     ]
     assert outline.decisions(document(findings)) == [
-        {"client_id": "b", "rules": ["OOS-1"]},
-        {"client_id": "a", "rules": ["OOS-1", "REV-1"]},
+        {"client_id": "b", "tenant": None, "rules": ["OOS-1"]},
+        {"client_id": "a", "tenant": None, "rules": ["OOS-1", "REV-1"]},
     ]
+
+
+def test_of_a_source_with_several_tenants_each_is_told_apart(document, finding):
+    rows = [row | {"tenant": tenant} for row in document()["coverage"] for tenant in ("north", "south")]
+    findings = [
+        finding(number, client_id="a", tenant=tenant, severity="high")
+        for number, tenant in enumerate(("north", "north", "south"))
+    ]
+    two, one = document(findings, coverage=rows), document(findings)
+    assert [(row["client_id"], row["tenant"]) for row in outline.decisions(two)] == [("a", "north"), ("a", "south")]
+    assert [(row["client_id"], row["tenant"]) for row in outline.decisions(one)] == [("a", None)]
+    grouped = outline.by_rule(two, outline.PAGE)[0]["clients"]
+    assert [(row["tenant"], row["violation"]) for row in grouped] == [("north", 2), ("south", 1)]
+    assert [row["violation"] for row in outline.by_rule(one, outline.PAGE)[0]["clients"]] == [3]
 
 
 def test_new_findings_are_marked_by_the_baseline(document, finding):

@@ -75,8 +75,11 @@ def _power(document: dict[str, Any]) -> dict[str, Any]:
     if broader := document["enough"]:
         held, enough = (sum(row[name] for row in broader) for name in ("opens_held", "opens_enough"))
         less = f"scopes that open {number(enough)} would have been enough" if enough else "none was needed"
+        clients = len({(row["source"], row["client_id"]) for row in broader})
+        tenants = len({(row["source"], row["tenant"]) for row in broader})
+        where = f" in {plural(tenants, 'tenant')}" if len(broader) > clients else ""
         lines.append(
-            f"What {plural(len(broader), 'client')} held opens {plural(held, 'operation')}; {less} for the calls seen."
+            f"What {plural(clients, 'client')} held{where} opens {plural(held, 'operation')}; {less} for the calls seen."
         )
     if unknown:
         lines.append(f"For {plural(unknown, 'grant')} the log names no scopes.")

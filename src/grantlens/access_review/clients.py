@@ -1,4 +1,4 @@
-"""Clients: what each held and did in the window, with owner and purpose of the register."""
+"""Clients: what each held and did in the window, in all tenants together, with owner and purpose of the register."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 _CLIENTS = """
 WITH held AS (
-    SELECT client_id, max(client_name) AS client_name, count(*) AS grants,
+    SELECT client_id, max(client_name) AS client_name, list(DISTINCT tenant) AS tenants, count(*) AS grants,
            count(*) FILTER (closed_at IS NULL OR closed_at > least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ)) AS live
     FROM review_grant
     WHERE client_id IS NOT NULL AND (closed_at IS NULL OR closed_at > $since)
     GROUP BY client_id
 ),
 called AS (
-    SELECT c.client_id, max(c.client_name) AS client_name, sum(p.events)::BIGINT AS calls,
+    SELECT c.client_id, max(c.client_name) AS client_name, list(DISTINCT c.tenant) AS tenants, sum(p.events)::BIGINT AS calls,
            max(p.last_used_at) AS last_used_at
     FROM used_pair p JOIN named_caller c USING (caller_id)
     WHERE c.client_id IS NOT NULL
     GROUP BY c.client_id
 ),
 asked AS (
-    SELECT client_id, max(client_name) AS client_name, bool_or(subject_kind = 'agent' OR len(actor_chain) > 0) AS acts
+    SELECT client_id, max(client_name) AS client_name, list(DISTINCT tenant) AS tenants, bool_or(subject_kind = 'agent' OR len(actor_chain) > 0) AS acts
     FROM issuance
     WHERE client_id IS NOT NULL AND issued_at >= $since AND issued_at < $until
     GROUP BY client_id
@@ -37,6 +37,7 @@ SELECT client_id, coalesce(r.name, h.client_name, a.client_name, c.client_name) 
        coalesce(h.client_name, a.client_name, c.client_name) AS logged_name,
        coalesce(r.kind, CASE WHEN a.acts THEN 'agent' END) AS kind, r.client_id IS NOT NULL AS registered,
        nullif(trim(r.owner), '') AS owner, nullif(trim(r.purpose), '') AS purpose, r.status, r.registered_at,
+       list_sort(list_distinct(coalesce(h.tenants, []) || coalesce(c.tenants, []) || coalesce(a.tenants, []))) AS tenants,
        coalesce(h.grants, 0) AS grants, coalesce(h.live, 0) AS live, coalesce(c.calls, 0) AS calls, c.last_used_at
 FROM held h
 FULL JOIN called c USING (client_id)

@@ -1,4 +1,4 @@
-"""What to do about each granted scope: keep, remove, replace, ask or wait; one line for grants that agree."""
+"""What to do about each granted scope: keep, remove, replace, ask or wait; one line for grants of a tenant that agree."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def proposals(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if finding["rule"] == "PRV-1":
             detail = finding["detail"]
             key = (
-                detail["action"], detail["state"], finding["source"], finding["client_id"], detail["scope"],
+                detail["action"], detail["state"], finding["source"], finding["tenant"], finding["client_id"], detail["scope"],
                 detail["replacement"],
             )  # fmt: skip
             groups.setdefault(key, []).append(finding)
     rows = []
-    for (action, state, source, client, scope, replacement), group in groups.items():
+    for (action, state, source, tenant, client, scope, replacement), group in groups.items():
         details = [finding["detail"] for finding in group]
         chances = [detail["p_needed"] for detail in details if detail["p_needed"] is not None]
         exposures = [detail["exposure_days"] for detail in details]
@@ -40,6 +40,7 @@ def proposals(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 "action": action,
                 "state": state,
                 "source": source,
+                "tenant": tenant,
                 "client_id": client,
                 "scope": scope,
                 "replacement": [replacement] if replacement else None,
@@ -57,7 +58,7 @@ def proposals(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
         rows,
         key=lambda row: (
             ACTIONS.index(row["action"]), -SEVERITIES.index(row["severity"]), -row["grants"],
-            row["client_id"] or "", row["scope"], row["source"], row["replacement"] or [],
+            row["client_id"] or "", row["scope"], row["source"], row["tenant"] or "", row["replacement"] or [],
         ),
     )  # fmt: skip
 

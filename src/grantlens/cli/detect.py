@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from grantlens.cli.gate import exit_code
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
-from grantlens.cli.output import write_records
+from grantlens.cli.output import with_tenant, write_records
 from grantlens.cli.parameters import FailOn, FormatChoice, Now, Since, StorePath, Tenant, Until
 from grantlens.cli.present import present, tell_present
 from grantlens.errors import StoreError
@@ -79,7 +79,7 @@ def detect(
         findings = [finding for result in results for finding in result.to_dicts()]
         code = exit_code(view, findings, fail_on)
     told = findings if format != "table" else _rows(findings)
-    columns = results[0].table.column_names if format == "csv" else COLUMNS
+    columns = results[0].table.column_names if format == "csv" else with_tenant(COLUMNS, told)
     write_records(told, format, columns=columns, empty=_nothing(results, str(view.window), len(findings)))
     if told or format != "table":
         for each in results:

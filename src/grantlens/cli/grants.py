@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
-from grantlens.cli.output import write_records
+from grantlens.cli.output import with_tenant, write_records
 from grantlens.cli.parameters import FormatChoice, Now, Since, StorePath, Tenant, Until
 from grantlens.cli.present import present, tell_present
 
@@ -59,7 +59,9 @@ def grants(
     rows = [row for row in found.to_dicts() if row["state"] == "live" or not live]
     kind = "live grant" if live else "grant"
     told = rows if format != "table" else [row | {"watched": _silent_for(row)} for row in rows]
-    write_records(told, format, columns=COLUMNS, empty=f"No {kind} is in the logs held from {view.window}.")
+    write_records(
+        told, format, columns=with_tenant(COLUMNS, told), empty=f"No {kind} is in the logs held from {view.window}."
+    )
     if rows and format == "table":
         # Of a long table the last screen is what a person sees.
         say(f"{plural(len(rows), 'grant')}; {asked.uses_told(row['use'] for row in rows)}.")

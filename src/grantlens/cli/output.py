@@ -56,6 +56,15 @@ def write_records(
         print(empty)
 
 
+def with_tenant(columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Put the tenant before the client in a table whose records are of several: there a client alone does not say whose it is."""
+    among = {(record["source"], record["tenant"]) for record in records if record["tenant"] is not None}
+    if len(among) == len({source for source, _ in among}):
+        return tuple(columns)
+    place = columns.index("client_id")
+    return (*columns[:place], "tenant", *columns[place:])
+
+
 def write_json(value: Any) -> None:
     """Write one JSON document."""
     print(json_text(value, indent=2))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.report.environment import render
 from grantlens.report.figures import as_figure
-from grantlens.report.outline import PAGE, facts, order
+from grantlens.report.outline import PAGE, facts, order, several
 from grantlens.report.words import WORDS
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def case_page(document: dict[str, Any], chart: Chart | None) -> str:
         "case.html.j2",
         document=document,
         clients={},
+        several=several(document),
         findings=[{**finding, "is_new": False, "facts": facts(finding)} for finding in open_ones[: PAGE.rows]],
         found=len(open_ones),
         remedies={rule["id"]: rule["remedy"] for rule in document["rules"]},

@@ -25,6 +25,7 @@ def review_page(document: dict[str, Any]) -> str:
         clients={row["client_id"]: row for row in document["clients"]},
         clocks=outline.clocks(document),
         decisions=outline.decisions(document),
+        several=outline.several(document),
         figures=review_figures(document),
         limits=outline.PAGE,
         meanings=WORDS,

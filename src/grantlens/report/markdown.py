@@ -88,7 +88,13 @@ def _coverage(document: dict[str, Any]) -> list[str]:
     ]
 
 
+def _client(row: dict[str, Any], among: set[str]) -> str:
+    tenant = outline.whose_tenant(row, among)
+    return code(row["client_id"]) + (f" (tenant {plain(tenant)})" if tenant else "")
+
+
 def _findings(document: dict[str, Any], rules: list[dict[str, Any]]) -> list[str]:
+    among = outline.several(document)
     overview = [
         [
             r["id"],
@@ -108,7 +114,7 @@ def _findings(document: dict[str, Any], rules: list[dict[str, Any]]) -> list[str
             [
                 f["severity"] if f["verdict"] == "violation" else "undecided",
                 plain(f["title"]),
-                code(f["client_id"]),
+                _client(f, among),
                 code(f["operation"] or f["resource_server"] or f["detail"].get("scope")),
                 "–" if f["rule"] == "PRV-1" else number(f["events"]),
                 "–" if f["rule"] == "PRV-1" else day(f["last_seen"]),
@@ -137,7 +143,7 @@ def _clients(document: dict[str, Any], limits: outline.Limits) -> list[str]:
     registered = document["reproduce"]["register"]["clients"] > 0
     rows = [
         [
-            code(r["client_id"]),
+            code(r["client_id"]) + (f" (in {plural(len(r['tenants']), 'tenant')})" if len(r["tenants"]) > 1 else ""),
             plain(r["owner"]) if r["owner"] else "**no owner**" if registered else "unknown",
             plain(r["purpose"]) if r["purpose"] else "**no purpose**" if registered else "unknown",
             number(r["grants"]),
@@ -157,11 +163,12 @@ def _clients(document: dict[str, Any], limits: outline.Limits) -> list[str]:
 
 
 def _revocations(document: dict[str, Any], limits: outline.Limits) -> list[str]:
-    lag = document["lag"]
+    lag, among = document["lag"], outline.several(document)
     rows = [
         [
             when(r["revoked_at"]),
-            f"{r['target_kind']} {code(r['target_id'])}",
+            f"{r['target_kind']} {code(r['target_id'])}"
+            + (f" (tenant {plain(tenant)})" if (tenant := outline.whose_tenant(r, among)) else ""),
             plain(r["initiator"]),
             duration(r["last_success_s"]),
             duration(r["first_denial_s"]),
@@ -190,10 +197,11 @@ def _revocations(document: dict[str, Any], limits: outline.Limits) -> list[str]:
 
 
 def _proposals(document: dict[str, Any], limits: outline.Limits) -> list[str]:
+    among = outline.several(document)
     rows = [
         [
             r["action"],
-            code(r["client_id"]),
+            _client(r, among),
             code(r["scope"]),
             number(r["grants"]),
             number(r["uses"]),
@@ -215,10 +223,10 @@ def _proposals(document: dict[str, Any], limits: outline.Limits) -> list[str]:
 
 
 def _enough(document: dict[str, Any], limits: outline.Limits) -> list[str]:
-    clients = document["enough"]
+    clients, among = document["enough"], outline.several(document)
     rows = [
         [
-            code(r["client_id"]),
+            _client(r, among),
             ", ".join(code(s) for s in r["held"] if s not in r["not_judged"]),
             ", ".join(code(s) for s in r["enough"]) or "–",
             f"{number(r['opens_held'])} → {number(r['opens_enough'])}",

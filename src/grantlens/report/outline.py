@@ -43,6 +43,7 @@ def by_rule(document: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
     found: dict[str, list[dict]] = {rule["id"]: [] for rule in document["rules"]}
     for finding in document["findings"]:
         found[finding["rule"]].append(finding)
+    among = several(document)
     fresh, worse_ones = _fresh(document, "new_findings"), _fresh(document, "worse")
     outlined = []
     for rule in document["rules"]:
@@ -67,8 +68,8 @@ def by_rule(document: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
                 "counts": {v: sum(f["verdict"] == v for f in everything) for v in _VERDICT},
                 "worst": worst(open_ones),
                 "new": sum(id(f) in fresh for f in open_ones),
-                "clients": _clients(open_ones),
-                "grouped": 1 < len({f["client_id"] for f in open_ones}) < len(open_ones),
+                "clients": _clients(open_ones, among),
+                "grouped": 1 < len({(f["client_id"], whose_tenant(f, among)) for f in open_ones}) < len(open_ones),
             }
         )
     return outlined
@@ -123,16 +124,30 @@ def worst(findings: list[dict[str, Any]]) -> str | None:
     return min(levels, key=_RANK.__getitem__) if levels else None
 
 
+def several(document: dict[str, Any]) -> set[str]:
+    """Return the sources whose logs name several tenants: there a client alone does not say whose it is."""
+    named = {(row["source"], row["tenant"]) for row in document["coverage"] if row["tenant"] is not None}
+    return {source for source, count in Counter(source for source, _ in named).items() if count > 1}
+
+
+def whose_tenant(row: dict[str, Any], among: set[str]) -> str | None:
+    """Return the tenant to be named beside a client, None where its source has no other; `among` is `several`."""
+    return row["tenant"] if row["source"] in among else None
+
+
 def decisions(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the clients somebody must decide about: those with a violation of high severity or above."""
-    rules: dict[str, set[str]] = {}
-    weight: Counter[str] = Counter()
+    """Return the clients somebody must decide about, in each tenant: those with a violation of high severity or above."""
+    rules: dict[tuple[str, str], set[str]] = {}
+    weight: Counter[tuple[str, str]] = Counter()
+    among = several(document)
     for finding in document["findings"]:
         if finding["verdict"] == "violation" and finding["severity"] in ("critical", "high") and finding["client_id"]:
-            rules.setdefault(finding["client_id"], set()).add(finding["rule"])
-            weight[finding["client_id"]] += 100 if finding["severity"] == "critical" else 1
+            whose = finding["client_id"], whose_tenant(finding, among) or ""
+            rules.setdefault(whose, set()).add(finding["rule"])
+            weight[whose] += 100 if finding["severity"] == "critical" else 1
     return [
-        {"client_id": client, "rules": sorted(rules[client])} for client in sorted(rules, key=lambda c: (-weight[c], c))
+        {"client_id": client, "tenant": tenant or None, "rules": sorted(rules[client, tenant])}
+        for client, tenant in sorted(rules, key=lambda whose: (-weight[whose], whose))
     ]
 
 
@@ -145,24 +160,28 @@ def clocks(document: dict[str, Any]) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
-def _clients(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    groups: dict[str | None, list[dict]] = {}
+def _clients(findings: list[dict[str, Any]], among: set[str]) -> list[dict[str, Any]]:
+    groups: dict[tuple[str | None, str | None], list[dict]] = {}
     for finding in findings:
-        groups.setdefault(finding["client_id"], []).append(finding)
+        groups.setdefault((finding["client_id"], whose_tenant(finding, among)), []).append(finding)
     rows = [
         {
             "client_id": client,
+            "tenant": tenant,
             "violation": sum(f["verdict"] == "violation" for f in group),
             "indeterminate": sum(f["verdict"] == "indeterminate" for f in group),
             "worst": worst(group),
             "events": sum(f["events"] for f in group),
             "last_seen": max((f["last_seen"] for f in group if f["last_seen"]), key=in_time, default=None),
         }
-        for client, group in groups.items()
+        for (client, tenant), group in groups.items()
     ]
     return sorted(
-        rows, key=lambda r: (_RANK.get(r["worst"], 9), -r["violation"], -r["indeterminate"], r["client_id"] or "")
-    )
+        rows,
+        key=lambda r: (
+            _RANK.get(r["worst"], 9), -r["violation"], -r["indeterminate"], r["client_id"] or "", r["tenant"] or "",
+        ),
+    )  # fmt: skip
 
 
 def _fresh(document: dict[str, Any], which: str) -> set[int]:
