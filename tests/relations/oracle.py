@@ -73,3 +73,18 @@ def ends_it(row, party, grant, start, following):
     same_client = row["client_id"] is not None and row["client_id"] == client
     same_subject = row["subject_id"] is not None and row["subject_id"] == subject
     return (same_client or row["target_kind"] == "subject") and (same_subject or row["target_kind"] == "client")
+
+
+def of_several(world, row):
+    """Tell whether a revocation names a client and no tenant, and several tenants have the client: it ends none for sure."""
+    if row.get("tenant") or row.get("grant_id") or row["target_kind"] not in ("client", "grant", "policy"):
+        return False
+    homes = {
+        other.get("tenant")
+        for other in world["issuance"]
+        if other["outcome"] == "success"
+        and other["client_id"] is not None
+        and other["client_id"] == row.get("client_id")
+        and (row["target_kind"] == "client" or row.get("subject_id") in (None, other["subject_id"]))
+    }
+    return len(homes - {None}) > 1

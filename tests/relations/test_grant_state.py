@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .oracle import issued, party_of
+from .oracle import issued, of_several, party_of
 
 OPENERS = ("consent", "change")
 
@@ -35,7 +35,7 @@ def allowed(world, grant, moment):
             pair = row["grant_id"] is None and row["client_id"] == client and row["subject_id"] == subject
             if row["grant_id"] == grant or pair:
                 steps.append((row["revoked_at"], 1, row))
-        elif row["kind"] in ("revoke", "disable"):
+        elif row["kind"] in ("revoke", "disable") and not of_several(world, row):
             on_pair = (
                 row.get("grant_id") is None and row["client_id"] == client and subject and row["subject_id"] == subject
             )

@@ -85,6 +85,15 @@ def test_rows_without_a_tenant_come_along_unless_they_name_what_only_another_has
     assert store.sql("SELECT DISTINCT source FROM coverage").num_rows == 1
 
 
+def test_the_end_of_a_client_of_some_tenant_is_not_taken_for_this_ones(opened):
+    ends = (
+        revoked("06 11:00", "client", event_id="r2"),
+        revoked("06 12:00", event_id="r3", client_id="bystander", token_id="t-bystander"),
+    )
+    store = opened("both", *NORTH, *SOUTH, *ends, tenant="north")
+    assert [row["target_kind"] for row in store.sql("SELECT target_kind FROM revocation").to_pylist()] == ["token"]
+
+
 def test_a_file_of_which_nothing_was_read_may_be_of_any_tenant(opened, tmp_path):
     opened("files", *NORTH).close()
     for name, row in (("south", SOUTH[0]), ("broken", SOUTH[2] | {"used_at": "then"})):

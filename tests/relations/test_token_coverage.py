@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .oracle import issued
+from .oracle import issued, of_several
 
 BORN = ("token", "refresh", "exchange", "credential")
 
@@ -157,6 +157,7 @@ def ends_these(bench, laid):
             for name in expected:
                 ends = tokens[name]["expires_at"]
                 assert said[name]["alive"] == (ends is None or ends > revocation["revoked_at"])
+                assert said[name]["of_several"] == of_several(world, revocation)
                 assert said[name]["is_target"] == (name == revocation.get("token_id"))
                 again = [
                     row["issued_at"]
@@ -189,6 +190,14 @@ def test_a_grant_stands_in_for_calls_without_a_token(bench, worlds, seed):
                         if other["grant_id"] == state["grant_id"] and other["opened_at"] > revocation["revoked_at"]
                     ]
                     expected[world["source"], revocation["event_id"], state["grant_id"]] = min(later, default=None)
+            # What one may have ended of which nobody knows the tenant.
+            may_end = revocation["target_kind"] in ("client", "grant") and of_several(world, revocation)
+            for state in mine if may_end else ():
+                same = state["client_id"] == revocation["client_id"] and (
+                    revocation["target_kind"] == "client" or state["subject_id"] == revocation["subject_id"]
+                )
+                if same and state["opened_at"] <= revocation["revoked_at"] < (state["ended_at"] or 2**63 - 1):
+                    expected[world["source"], revocation["event_id"], state["grant_id"]] = state["ended_at"]
             grant = revocation.get("grant_id")
             if revocation["target_kind"] == "grant" and grant and all(state["grant_id"] != grant for state in mine):
                 expected[world["source"], revocation["event_id"], grant] = None

@@ -109,6 +109,60 @@ def test_what_another_tenant_does_changes_nothing(desk, kept_going, case):
     assert [finding for finding, theirs in zip(both, of_two, strict=True) if not theirs] == alone
 
 
+ENDS = {
+    "the client": revoked("10 12:00", "client"),
+    "the pair": revoked("10 12:00", "grant", grant_id=None),
+    "by policy": revoked("10 12:00", "policy", **POLICY),
+}
+
+
+def shared(tenant):
+    """Return what a client does in a tenant, the 10th at noon in the middle."""
+    mine = {"grant_id": f"g-{tenant}"}
+    return of(
+        tenant,
+        [
+            consent("10 09:00", ["mail.read"], mine["grant_id"]),
+            token("10 09:00", f"t-{tenant}", ["mail.read"], "10 18:00", **mine),
+            use("10 17:50", READ, f"t-{tenant}"),
+            use("10 17:51", READ, None, **mine),
+            token("10 13:00", f"late-{tenant}", ["mail.read"], "10 18:00", **mine),
+        ],
+    )
+
+
+@pytest.mark.parametrize("whose", [None, "one"])
+@pytest.mark.parametrize("end", ENDS)
+def test_what_ended_a_client_of_some_tenant_is_decided_in_none(desk, kept_going, end, whose):
+    records = [*shared("one"), *shared("two"), {**ENDS[end], "tenant": whose}]
+    with desk.store(desk.write("log.ndjson", [*records, *of("three", kept_going)])) as store:
+        found = [row for part in detect.run(store) for row in part.to_dicts() if row["client_id"] == "app"]
+        ended = store.sql("SELECT DISTINCT tenant FROM grant_state WHERE ended_at IS NOT NULL").to_pylist()
+        lag = detect.revocation_lag(store).table.to_pylist()
+    told = {(row["rule"], row["tenant"], row["verdict"]) for row in found if row["rule"] in ("REV-1", "REV-2", "REV-4")}
+    named = {"REV-1", "REV-4", *(["REV-2"] if end == "the pair" else [])}
+    if whose is None:
+        assert told == {(rule, tenant, "indeterminate") for rule in named for tenant in ("one", "two")}
+        reasons = {
+            row["detail"]["reason"] for row in found if (row["rule"], row["verdict"]) in {(x[0], x[2]) for x in told}
+        }
+        assert "the revocation names no tenant, and several have this client" in reasons
+        assert ended == []
+        assert [(row["lag_lower_s"], row["lag_upper_s"], row["attempts"]) for row in lag] == [(0, None, 0)]
+    else:
+        assert {row[1] for row in told} == {"one"}
+        assert {("REV-1", "one", "violation"), *((rule, "one", "violation") for rule in named - {"REV-4"})} <= told
+        assert ended == ([] if end == "by policy" else [{"tenant": "one"}])
+        assert all(row["attempts"] for row in lag)
+
+
+def test_a_person_whose_end_names_no_tenant_is_ended_everywhere(desk, kept_going):
+    records = [*shared("one"), *shared("two"), revoked("10 12:00", "subject")]
+    with desk.store(desk.write("log.ndjson", [*records, *of("three", kept_going)])) as store:
+        (found,) = detect.run(store, ["REV-1"])
+    assert {(row["tenant"], row["verdict"]) for row in found.to_dicts()} == {("one", "violation"), ("two", "violation")}
+
+
 LATER = {
     "REV-1": (
         [

@@ -35,7 +35,7 @@ def _tenant(document: dict[str, Any]) -> list[str]:
         return []
     return [
         f"This is of tenant {document['tenant']} alone. Rows that name no tenant are part of it, unless what they name is another tenant's "
-        "only; logs of sources that nowhere name this tenant are not."
+        "only, or they end a client that several tenants have; logs of sources that nowhere name this tenant are not."
     ]
 
 

@@ -57,7 +57,8 @@ SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.kind, r.target_ki
        coalesce(t.cases, 0) AS cases, coalesce(t.ended_cases, 0) AS ended_cases,
        t.last_success_s, t.first_denial_s, coalesce(t.uses_after, 0) AS uses_after, t.lag_lower_s, t.lag_upper_s,
        t.still_at, t.by_at,
-       CASE WHEN x.revocation_event IS NOT NULL OR t.still_at IS NOT NULL THEN 'no'
+       r.of_several,
+       CASE WHEN x.revocation_event IS NOT NULL OR t.still_at IS NOT NULL AND NOT r.of_several THEN 'no'
             WHEN t.by_at IS NOT NULL THEN 'yes'
             ELSE 'not_demonstrated' END AS effective,
        x.revocation_event IS NOT NULL AS reissued
@@ -121,6 +122,8 @@ def _worked(row: Mapping[str, Any]) -> str:
         parts = [f"still succeeding at {when(row['still_at'])} UTC"] if row["still_at"] else []
         parts += ["a new token was issued from what had been revoked"] if row["reissued"] else []
         return "no, " + " and ".join(parts)
+    if row["of_several"]:
+        return "not demonstrated: the log does not say in which tenant, and several have this client"
     if row["cases"] and row["last_success_s"] is not None:
         return "not demonstrated: the last success is too close to the revocation to tell which came first, and no refusal because of the token followed"
     if row["cases"]:

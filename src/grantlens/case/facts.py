@@ -63,7 +63,7 @@ WHERE t.issued_at < $until
 
 CALLS = """
 WITH revoked AS (
-    SELECT c.caller_id, min(v.revoked_at) AS revoked_at, min(v.certain_from) AS certain_from,
+    SELECT c.caller_id, min(v.revoked_at) AS revoked_at, min(v.certain_from) FILTER (NOT v.of_several) AS certain_from,
            max(v.covered_until) AS covered_until
     FROM named_caller c
     JOIN focus_caller USING (caller_id)

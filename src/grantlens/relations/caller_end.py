@@ -11,7 +11,7 @@ RELATION = Relation(
 WITH end_of_token AS (
     SELECT source, token_id, min(certain_from) AS ended_at
     FROM covered_token
-    WHERE covered_until = 'infinity'
+    WHERE covered_until = 'infinity' AND NOT of_several
     GROUP BY source, token_id
 )
 SELECT c.caller_id,

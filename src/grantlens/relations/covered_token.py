@@ -9,7 +9,7 @@ RELATION = Relation(
     "is all their tokens, a session all that carry it, a policy all issued before its cut-off but for keys - issued up to "
     "then. A child by token exchange is never covered, it is listed as exposed (RFC 7009 section 2.1, RFC 8693). "
     "A key that is issued again - switched off, and on - is covered until then. Where the log has no token id the grant stands "
-    "in (token_id NULL), from the revocation to the next consent. alive is NULL where no issuance tells whether it still was.",
+    "in (token_id NULL), from the revocation to the next consent. of_several is that of effective_revocation. alive is NULL where no issuance tells whether it still was.",
     """
 -- Each of the three is named once: DuckDB works out the columns of a view anew wherever it stands.
 WITH RECURSIVE known_token AS NOT MATERIALIZED (
@@ -117,7 +117,7 @@ reopened AS (
     WINDOW in_turn AS (PARTITION BY source, grant_id ORDER BY opened_at)
 )
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.batch_id, r.line_no,
+       r.target_kind, r.initiator, r.batch_id, r.line_no, r.of_several,
        t.token_id, t.token_kind, t.grant_id, t.client_id, t.subject_id, t.scopes, t.issued_at, t.expires_at,
        coalesce(n.renewed_at, 'infinity'::TIMESTAMPTZ) AS covered_until,
        coalesce(t.token_id = r.token_id, false) AS is_target,
@@ -130,7 +130,7 @@ WHERE t.issued_at <= r.revoked_at
 UNION ALL
 -- The token that a revocation names, though its issuance is not in the log.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.batch_id, r.line_no,
+       r.target_kind, r.initiator, r.batch_id, r.line_no, r.of_several,
        r.token_id, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
        'infinity'::TIMESTAMPTZ, true, NULL
 FROM ended r
@@ -139,7 +139,7 @@ WHERE r.target_kind IN ('token', 'credential') AND r.token_id IS NOT NULL
 UNION ALL
 -- The grant, for calls that name no token.
 SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.batch_id, r.line_no,
+       r.target_kind, r.initiator, r.batch_id, r.line_no, r.of_several,
        NULL::VARCHAR, NULL::VARCHAR, g.grant_id, g.client_id, g.subject_id, NULL::VARCHAR[], g.opened_at, NULL::TIMESTAMPTZ,
        -- A consent in the moment of the revocation opens the grant, and does not end what the revocation covers.
        coalesce(CASE WHEN o.next_at > r.revoked_at THEN o.next_at ELSE o.next_but_one_at END, 'infinity'::TIMESTAMPTZ), false, true
@@ -147,9 +147,19 @@ FROM ended r
 JOIN state g ON g.source = r.source AND g.ended_by = r.revocation_event
 JOIN reopened o ON o.source = g.source AND o.grant_id = g.grant_id AND o.opened_at = g.opened_at
 UNION ALL
+-- The grants that one may have ended that does not say in which tenant.
+SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
+       r.target_kind, r.initiator, r.batch_id, r.line_no, r.of_several,
+       NULL::VARCHAR, NULL::VARCHAR, g.grant_id, g.client_id, g.subject_id, NULL::VARCHAR[], g.opened_at, NULL::TIMESTAMPTZ,
+       coalesce(g.ended_at, 'infinity'::TIMESTAMPTZ), false, true
+FROM ended r
+JOIN state g ON g.source = r.source AND g.client_id = r.client_id AND (r.target_kind = 'client' OR g.subject_id = r.subject_id)
+    AND g.opened_at <= r.revoked_at AND (g.ended_at IS NULL OR g.ended_at > r.revoked_at)
+WHERE r.of_several AND r.target_kind IN ('client', 'grant')
+UNION ALL
 -- The grant that a revocation names, though its issuance is not in the log.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.batch_id, r.line_no,
+       r.target_kind, r.initiator, r.batch_id, r.line_no, r.of_several,
        NULL, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
        'infinity'::TIMESTAMPTZ, false, NULL
 FROM ended r

@@ -5,7 +5,7 @@ from grantlens.relations.relation import Relation
 RELATION = Relation(
     "grant_state",
     "What each grant allowed, as half-open intervals. A consent opens a grant or adds to it, a downgrade "
-    "takes away, a revocation of the grant, its client or its subject ends it, and only a fresh consent "
+    "takes away, a revocation of the grant, its client or its subject ends it, if it is known to be its own, and only a fresh consent "
     "opens it again - as a new grant interval, also where the provider reuses the id. A grant that is older than its first "
     "consent in the log is opened by its first token and holds what its tokens held. The scopes are not known before the first record that names "
     "any, nor from a consent that does not say to what.",
@@ -40,14 +40,14 @@ ending AS (
     FROM effective_revocation r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id
         AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
-    WHERE r.target_kind = 'client' AND p.first_opened_at <= r.revoked_at
+    WHERE r.target_kind = 'client' AND NOT r.of_several AND p.first_opened_at <= r.revoked_at
     GROUP BY ALL
     UNION
     SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event)
     FROM effective_revocation r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND p.subject_id = r.subject_id
         AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
-    WHERE r.target_kind = 'grant' AND r.grant_id IS NULL AND p.first_opened_at <= r.revoked_at
+    WHERE r.target_kind = 'grant' AND r.grant_id IS NULL AND NOT r.of_several AND p.first_opened_at <= r.revoked_at
     GROUP BY ALL
     UNION
     SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event)

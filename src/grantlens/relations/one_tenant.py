@@ -35,6 +35,9 @@ UNION ALL
 SELECT r.* FROM {whole}.{table} r {others} WHERE r.tenant IS NULL AND r.source IN (FROM tenant_source)
 """
 
+# Whether one of these was this tenant's nobody knows, and without the others' rows it would look so.
+_UNSURE = "SELECT source, revocation_event FROM effective_revocation WHERE of_several"
+
 _STRETCHES = """
 SELECT * FROM {whole}.{table} WHERE coalesce(tenant, $tenant) = $tenant AND source IN (FROM tenant_source)
 """
@@ -50,7 +53,7 @@ def lay_tenant(engine: Engine, tenant: str) -> None:
     """Lay the rows of one tenant over the tables of a store, for as long as it is open.
 
     Rows that name no tenant may be of any: they come along where their source names this one, unless what they name - token, grant,
-    session, client or person - is only another tenant's.
+    session, client or person - is only another tenant's, or they end a client that several have.
 
     Raises
     ------
@@ -72,10 +75,12 @@ def lay_tenant(engine: Engine, tenant: str) -> None:
         f"ANTI JOIN other_tenant {key} ON {key}.source = r.source AND {key}.key = '{key}' AND {key}.id = r.{key}"
         for key in _KEYS
     )
+    lay("tenant_unsure", _UNSURE)
     lay("tenant_source", _SOURCES)
     lay("other_tenant", _OTHERS)
+    unsure = "ANTI JOIN tenant_unsure u ON u.source = r.source AND u.revocation_event = r.event_id"
     for table in ("issuance", "usage_caller", "revocation"):
-        lay(table, _ROWS, others=others)
+        lay(table, _ROWS, others=others + (f" {unsure}" if table == "revocation" else ""))
     for table in ("activity", "coverage"):
         lay(table, _STRETCHES)
     lay("batch", _FILES)

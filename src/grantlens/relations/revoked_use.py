@@ -18,7 +18,7 @@ WITH ended_access AS (
     UNION ALL
     -- The session itself, until it is opened again: what is refreshed or exchanged within it opens nothing.
     SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-           r.target_kind, r.initiator, r.batch_id, r.line_no,
+           r.target_kind, r.initiator, r.batch_id, r.line_no, r.of_several,
            NULL, NULL, NULL, r.client_id, r.subject_id, NULL, NULL, NULL,
            coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ), true, NULL, r.session_id
     FROM effective_revocation r
@@ -37,7 +37,7 @@ last_call AS (
     SELECT caller_id, max(used_at) AS last_used_at FROM usage_row WHERE used_at < $until GROUP BY caller_id
 ),
 watched AS (
-    SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.resource_server, c.validation, 'token' AS join_key,
+    SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.tenant AS caller_tenant, c.resource_server, c.validation, 'token' AS join_key,
            u.before_s AS use_before_s, u.after_s AS use_after_s,
            coalesce(i.before_s, 0) AS issue_before_s
     FROM ended_access v
@@ -50,7 +50,7 @@ watched AS (
     WHERE v.revoked_at < $until
       AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.token_id = v.token_id))
     UNION ALL
-    SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.resource_server, c.validation, c.join_key, u.before_s, u.after_s, 0
+    SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.tenant AS caller_tenant, c.resource_server, c.validation, c.join_key, u.before_s, u.after_s, 0
     FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
@@ -59,7 +59,7 @@ watched AS (
       AND (v.revoked_at >= $since
            OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.grant_id = v.grant_id AND NOT n.token_known))
     UNION ALL
-    SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.resource_server, c.validation, 'session', u.before_s, u.after_s, 0
+    SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.tenant AS caller_tenant, c.resource_server, c.validation, 'session', u.before_s, u.after_s, 0
     FROM ended_access v
     JOIN usage_caller k ON k.source = v.source AND k.session_id = v.session_id
     JOIN named_caller c ON c.caller_id = k.caller_id AND NOT c.token_known
@@ -70,7 +70,7 @@ watched AS (
 attempt AS (
     SELECT w.source, w.revocation_event, w.token_id, w.grant_id, w.resource_server,
            w.revoked_at, w.certain_from, w.before_s, w.after_s, w.use_before_s, w.use_after_s,
-           w.expires_at, w.validation, w.join_key, w.caller_client_id, w.caller_subject_id,
+           w.expires_at, w.validation, w.join_key, w.caller_client_id, w.caller_subject_id, w.caller_tenant,
            u.used_at, u.usage_id, u.event_id, u.target_id,
            u.outcome = 'success' AS success,
            u.outcome = 'denied' AND u.denial_reason = 'token'
@@ -102,6 +102,7 @@ summed AS (
            CASE WHEN min(validation) = max(validation) THEN min(validation) END AS validation,  -- calls that contradict each other say nothing
            CASE WHEN min(caller_client_id) = max(caller_client_id) THEN min(caller_client_id) END AS caller_client_id,
            CASE WHEN min(caller_subject_id) = max(caller_subject_id) THEN min(caller_subject_id) END AS caller_subject_id,
+           CASE WHEN min(caller_tenant) = max(caller_tenant) THEN min(caller_tenant) END AS caller_tenant,
            count(*) AS attempts,
            count(*) FILTER (success) AS successes,
            count(*) FILTER (success AND proven) AS uses_after,
@@ -122,7 +123,7 @@ summed AS (
     GROUP BY source, revocation_event, token_id, grant_id, resource_server
 ),
 allowed AS (
-    SELECT s.*, v.tenant, v.revoked_at, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
+    SELECT s.*, coalesce(v.tenant, s.caller_tenant) AS tenant, v.of_several, v.revoked_at, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
            v.batch_id AS revocation_batch_id, v.line_no AS revocation_line_no,
            v.token_kind, coalesce(v.client_id, s.caller_client_id) AS client_id, coalesce(v.subject_id, s.caller_subject_id) AS subject_id, v.scopes, v.expires_at, v.is_target, v.alive,
            CASE coalesce(p.validation::VARCHAR, CASE WHEN p.bound_seconds IS NOT NULL THEN 'push' END)

@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-3",
-    version=3,
+    version=4,
     name="cascade_failure",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which access tokens went on working after their grant or refresh token was revoked?",
@@ -17,9 +17,9 @@ RULE = Rule(
     # A token that was itself revoked is REV-1: here the issue must tell which tokens stand behind the grant.
     rests_on=with_a_server(after_the_end(of_a_grant=True)),
     sql="""
-SELECT CASE WHEN u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN u.of_several OR u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,
-       coalesce(u.client_id, 'An unnamed client') || ' kept a working access token after the revocation of its ' || CASE u.target_kind WHEN 'grant' THEN 'grant' ELSE 'refresh token' END AS title,
+       coalesce(u.client_id, 'An unnamed client') || CASE WHEN u.of_several THEN ' may have kept' ELSE ' kept' END || ' a working access token after the revocation of its ' || CASE u.target_kind WHEN 'grant' THEN 'grant' ELSE 'refresh token' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
        u.scopes,
        u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.successes + u.denials + 1 AS events,
@@ -32,7 +32,8 @@ SELECT CASE WHEN u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END A
            'uses_after': u.uses_after,
            'censored': u.censored,
            'allowed_s': round(u.allowed_s, 6),
-           'reason': CASE WHEN u.allowed_s IS NULL THEN 'nothing says how long this server may go on accepting a revoked token' END}) AS detail,
+           'reason': CASE WHEN u.of_several THEN 'the revocation names no tenant, and several have this client'
+                          WHEN u.allowed_s IS NULL THEN 'nothing says how long this server may go on accepting a revoked token' END}) AS detail,
        u.join_key, u.calls,
        [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until

@@ -8,7 +8,7 @@ _KEY = {"kind": "credential", "token_kind": "api_key"}
 
 RULE = Rule(
     id="REV-2",
-    version=4,
+    version=5,
     name="issuance_after_revocation",
     key=("token_id",),
     question="Which tokens were issued after the revocation of their grant or refresh token?",
@@ -109,7 +109,7 @@ last_consent AS (
     GROUP BY source, token_id
 ),
 timed AS (
-    SELECT c.source, c.token_id, r.tenant,
+    SELECT c.source, c.token_id, coalesce(r.tenant, t.tenant) AS tenant, r.of_several,
            {'revoked_at': r.revoked_at, 'event_id': r.revocation_event, 'batch_id': r.batch_id, 'line_no': r.line_no, 'join_key': c.join_key} AS ended,
            t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from AS proven,
            -- A consent after this the clocks cannot put before the revocation.
@@ -125,7 +125,7 @@ timed AS (
 ),
 judged AS (
     SELECT source, token_id, max(tenant) AS tenant, min(ended) AS ended, bool_or(proven) AS proven,
-           bool_or(proven AND NOT coalesce(last_at >= fresh_from, false)) AS sure
+           bool_or(proven AND NOT of_several AND NOT coalesce(last_at >= fresh_from, false)) AS sure, bool_and(of_several) AS of_several
     FROM timed
     WHERE NOT coalesce(before_token > ended.revoked_at AND before_token >= fresh_from, false)
     GROUP BY source, token_id
@@ -133,6 +133,7 @@ judged AS (
 SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'critical' AS severity,
        coalesce(t.client_name, t.client_id, 'An unnamed client') || CASE WHEN j.sure THEN ' got a new token after the revocation'
+           WHEN j.of_several THEN ' got a new token after a revocation that may have been another tenant''s'
            WHEN j.proven THEN ' got a new token after the revocation, and may have got a new consent before it'
            ELSE ' got a new token so near the revocation that either may have come first' END AS title,
        j.source, j.tenant, t.client_id, t.subject_id, t.grant_id, j.token_id, t.scopes,
@@ -141,6 +142,7 @@ SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'revocation_event': j.ended.event_id,
            'issued_after_s': round((epoch_us(t.issued_at) - epoch_us(j.ended.revoked_at)) / 1e6, 6),
            'reason': CASE WHEN j.sure THEN NULL
+                          WHEN j.of_several THEN 'the revocation names no tenant, and several have this client'
                           WHEN j.proven THEN 'a consent lies so near that the clocks cannot tell whether it came in between'
                           ELSE 'the issuance and the revocation are closer than the clocks can tell' END}) AS detail,
        j.ended.join_key,

@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-4",
-    version=4,
+    version=5,
     name="never_effective",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which revocations never took effect while the token lived?",
@@ -21,7 +21,7 @@ WITH lived AS (
     SELECT *, least(expires_at, $until) AS life_ends_at, coalesce(expires_at <= $until, false) AS over FROM revoked_use
 ),
 judged AS (
-    SELECT *, last_proven_success_at >= life_ends_at - (life_ends_at - revoked_at) / 10 AS to_the_end FROM lived
+    SELECT *, NOT of_several AND last_proven_success_at >= life_ends_at - (life_ends_at - revoked_at) / 10 AS to_the_end FROM lived
 )
 -- While a token lives it may still be refused.
 SELECT CASE WHEN u.over AND u.to_the_end THEN 'violation' ELSE 'indeterminate' END AS verdict,
@@ -44,7 +44,8 @@ SELECT CASE WHEN u.over AND u.to_the_end THEN 'violation' ELSE 'indeterminate' E
            'censored': u.censored,
            'life_ends_s': round((epoch_us(u.life_ends_at) - epoch_us(u.revoked_at)) / 1e6, 6),
            'ends_by': CASE WHEN u.over THEN 'expiry' ELSE 'end of window' END,
-           'reason': CASE WHEN NOT u.over THEN 'the token may live on after the window'
+           'reason': CASE WHEN u.of_several THEN 'the revocation names no tenant, and several have this client'
+                          WHEN NOT u.over THEN 'the token may live on after the window'
                           WHEN NOT u.to_the_end THEN 'no call was let in during the last tenth of what the token had left to live' END}) AS detail,
        u.join_key, u.calls,
        [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,

@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-1",
-    version=4,
+    version=5,
     name="use_after_revocation",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which tokens still worked after they were revoked, and for how long?",
@@ -35,7 +35,7 @@ alone AS (
 ),
 -- Calls that name neither token nor grant, of a client and subject whose only grant had ended.
 paired AS (
-    SELECT v.source, v.tenant, v.revocation_event, v.grant_id, c.resource_server, any_value(v.revoked_at) AS revoked_at,
+    SELECT v.source, coalesce(v.tenant, g.tenant) AS tenant, v.revocation_event, v.grant_id, c.resource_server, any_value(v.revoked_at) AS revoked_at,
            any_value(v.batch_id) AS batch_id, any_value(v.line_no) AS line_no, any_value(v.client_id) AS client_id,
            any_value(v.subject_id) AS subject_id, any_value(v.scopes) AS scopes,
            count(*) AS uses_after, min(w.used_at) AS first_used_at, max(w.used_at) AS last_used_at,
@@ -49,10 +49,10 @@ paired AS (
         AND w.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > v.certain_from
         AND w.used_at < least(v.covered_until, g.alone_until) AND w.used_at < $until
     WHERE v.token_id IS NULL AND v.revoked_at < $until
-    GROUP BY v.source, v.tenant, v.revocation_event, v.grant_id, c.resource_server
+    GROUP BY v.source, coalesce(v.tenant, g.tenant), v.revocation_event, v.grant_id, c.resource_server
     HAVING any_value(v.revoked_at) >= $since OR max(w.used_at) >= $since
 )
-SELECT CASE WHEN u.uses_after = 0 OR u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN u.uses_after = 0 OR u.of_several OR u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        CASE WHEN u.uses_after = 0 THEN 'critical'
             WHEN u.allowed_s IS NULL THEN 'high'
             WHEN u.beyond_allowed THEN 'critical'
@@ -61,6 +61,7 @@ SELECT CASE WHEN u.uses_after = 0 OR u.allowed_s IS NULL THEN 'indeterminate' EL
             ELSE 'low' END AS severity,
        CASE WHEN NOT u.beyond_allowed THEN u.explanation END AS explained_by,
        coalesce(u.client_id, 'An unnamed client') || CASE WHEN u.uses_after = 0 THEN ' may have used access at the moment of its revocation'
+           WHEN u.of_several THEN ' may have used access after its revocation'
            ELSE ' used access after its revocation' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
        u.scopes,
@@ -76,6 +77,7 @@ SELECT CASE WHEN u.uses_after = 0 OR u.allowed_s IS NULL THEN 'indeterminate' EL
            'allowed_s': round(u.allowed_s, 6),
            'writes_after': u.writes_after,
            'reason': CASE WHEN u.uses_after = 0 THEN 'the success and the revocation are closer than the clocks can tell'
+                          WHEN u.of_several THEN 'the revocation names no tenant, and several have this client'
                           WHEN u.allowed_s IS NULL THEN 'nothing says how long this server may go on accepting a revoked token' END}) AS detail,
        u.join_key, u.calls,
        [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
