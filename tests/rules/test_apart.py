@@ -163,6 +163,20 @@ def test_a_person_whose_end_names_no_tenant_is_ended_everywhere(desk, kept_going
     assert {(row["tenant"], row["verdict"]) for row in found.to_dicts()} == {("one", "violation"), ("two", "violation")}
 
 
+@pytest.mark.parametrize(
+    ("where", "observable"),
+    [({"tenant": "one"}, True), ({}, True), ({"tenant": "two"}, False), ({"source": "okta"}, False)],
+)
+def test_that_an_api_is_logged_in_one_tenant_says_nothing_of_another(desk, kept_going, where, observable):
+    held = [consent("02 09:00", ["mail.read", "files.read"], "g1"), use("03 09:00", READ, None, grant_id="g1")]
+    elsewhere = use("04 09:00", "GET /v1/files/7", None, "files.example", client_id="other", event_id="e") | where
+    with desk.store(desk.write("log.ndjson", [*of("one", [*held, *kept_going]), elsewhere])) as store:
+        (found,) = detect.run(store, ["PRV-1"])
+    states = {row["detail"]["scope"]: row["detail"]["state"] for row in found.to_dicts() if row["client_id"] == "app"}
+    assert states["mail.read"] == "used"
+    assert (states["files.read"] != "not_observable") == observable
+
+
 LATER = {
     "REV-1": (
         [

@@ -39,7 +39,7 @@ known AS (
     JOIN cat_scope_name n ON n.name = lower(x.scope) AND (n.exact IS NULL OR n.exact = x.scope)
     JOIN cat_scope s USING (scope_id)
 ),
--- What a scope opens, itself and by implication, and whether calls to that API are in the logs at all.
+-- What a scope opens, itself and by implication, and whether any calls to that API are in the logs of its source and tenant.
 opened AS (
     SELECT DISTINCT k.scope_id, o.catalogue, o.host
     FROM (SELECT DISTINCT scope_id FROM known) k
@@ -48,18 +48,24 @@ opened AS (
     JOIN cat_operation o ON o.op_id = q.op_id
 ),
 called_api AS (
-    SELECT DISTINCT o.catalogue, o.host FROM usage_operation u JOIN cat_operation o ON o.op_id = u.operation_id
+    SELECT DISTINCT c.source, c.tenant, o.catalogue, o.host
+    FROM (SELECT DISTINCT source, tenant, resource_server FROM usage_caller) c
+    JOIN usage_target t ON t.resource_server IS NOT DISTINCT FROM c.resource_server
+    JOIN usage_operation u USING (target_id)
+    JOIN cat_operation o ON o.op_id = u.operation_id
 ),
-opening_of AS (
-    SELECT o.scope_id, bool_or(c.catalogue IS NOT NULL) AS api_logged
-    FROM opened o LEFT JOIN called_api c ON c.catalogue = o.catalogue AND c.host IS NOT DISTINCT FROM o.host
-    GROUP BY o.scope_id
+logged AS (
+    SELECT DISTINCT h.source, h.tenant, h.scope
+    FROM (SELECT DISTINCT source, tenant, scope FROM held) h
+    JOIN known k USING (scope)
+    JOIN opened o USING (scope_id)
+    JOIN called_api c ON c.source = h.source AND c.catalogue = o.catalogue AND c.host IS NOT DISTINCT FROM o.host
+    WHERE c.tenant IS NULL OR h.tenant IS NULL OR c.tenant = h.tenant
 ),
 scope_kind AS (
-    SELECT k.scope, bool_and(k.is_protocol) AS is_protocol,
-           bool_or(o.scope_id IS NOT NULL) AS mappable, coalesce(bool_or(o.api_logged), false) AS api_logged, max(r.rank) AS rank
+    SELECT k.scope, bool_and(k.is_protocol) AS is_protocol, bool_or(o.scope_id IS NOT NULL) AS mappable, max(r.rank) AS rank
     FROM known k
-    LEFT JOIN opening_of o ON o.scope_id = k.scope_id
+    LEFT JOIN (SELECT DISTINCT scope_id FROM opened) o ON o.scope_id = k.scope_id
     LEFT JOIN cat_scope_risk r ON r.scope_id = k.scope_id
     GROUP BY k.scope
 ),
@@ -152,12 +158,13 @@ SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id,
        k.scope IS NOT NULL AS known,
        coalesce(k.is_protocol, lower(h.scope) IN ('openid', 'profile', 'email', 'address', 'phone', 'offline_access', '.default')) AS is_protocol,
        coalesce(k.mappable, false) AS mappable,
-       coalesce(k.api_logged, false) AS api_logged,
+       l.scope IS NOT NULL AS api_logged,
        coalesce(k.rank, 0) AS rank,
        u.firsts, u.lasts, r.opening
 FROM held h
 LEFT JOIN seen v ON v.source = h.source AND v.grant_id = h.grant_id AND v.scope = h.scope
 LEFT JOIN scope_kind k ON k.scope = h.scope
+LEFT JOIN logged l ON l.source = h.source AND l.tenant IS NOT DISTINCT FROM h.tenant AND l.scope = h.scope
 LEFT JOIN mapped m ON m.source = h.source AND m.grant_id = h.grant_id
 LEFT JOIN stray y ON y.source = h.source AND y.grant_id = h.grant_id
 LEFT JOIN used u ON u.source = h.source AND u.grant_id = h.grant_id AND u.scope = h.scope

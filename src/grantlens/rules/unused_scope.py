@@ -52,7 +52,7 @@ _OTHERS = (
 
 RULE = Rule(
     id="PRV-1",
-    version=5,
+    version=6,
     name="unused_scope",
     key=("grant_id", "scope"),
     question="Which granted scopes were never needed, and how sure can we be after this much observation?",
@@ -127,7 +127,7 @@ SELECT 'indeterminate' AS verdict, 'medium' AS severity,
                WHEN g.is_protocol THEN 'It authorises no operation, so no call can show its use.'
                WHEN NOT g.known THEN 'No catalogue in the store says what it permits.'
                WHEN NOT g.mappable THEN 'The catalogue names no operation that it permits.'
-               WHEN NOT g.api_logged THEN 'No call of the API that it opens is in the logs, by anybody: such calls may not be logged.'
+               WHEN NOT g.api_logged THEN 'No call of the API that it opens is in the logs of its source and tenant, by anybody: such calls may not be logged.'
                WHEN g.exposure_days <= 0 THEN 'It was never held while the usage log was there to show a use.' END,
            'rank': g.rank,
            'in_part': g.in_part,
