@@ -202,3 +202,33 @@ def test_no_set_is_cheaper(asked, held, called):
     assert row["calls_beyond"] == len(called - done)
     for each in row["witness"]:
         assert not permits(set(row["enough"]) - {each["scope"]}, each["operation"])
+
+
+def read(when, token_id, **more):
+    return use(when, "GET /v1/messages/7", token_id, **more)
+
+
+@pytest.mark.parametrize("where", ["both", "issuance", "usage", "neither"])
+def test_a_log_that_leaves_the_tenant_out_loses_no_call(asked, where):
+    rows = [consent("02 08:00", ["mail.read", "mail.send"]), token("02 09:00", "t1", None), read("03 10:00", "t1")]
+    named = [row | ({"tenant": "acme"} if where in ("both", row["log"]) else {}) for row in rows]
+    row = row_of(asked(*named))
+    assert (row["tenant"], row["enough"], row["calls"]) == (
+        "acme" if where in ("both", "issuance") else None,
+        ["mail.read"],
+        1,
+    )
+
+
+def test_calls_that_do_not_say_of_which_tenant_may_be_any_ones(asked):
+    born = [
+        {**row, "tenant": tenant}
+        for tenant in ("north", "south")
+        for row in (
+            consent("02 08:00", ["mail.read", "mail.send"], f"g-{tenant}"),
+            token("02 09:00", f"t-{tenant}", None, grant_id=f"g-{tenant}"),
+        )
+    ]
+    calls = read("03 10:00", "t-north"), read("04 10:00", None), read("05 10:00", "t-south", tenant="south")
+    rows = [row for row in asked(*born, *calls).arrow().to_pylist() if row["client_id"] == "app"]
+    assert [(row["tenant"], row["calls"], row["calls_unknown"]) for row in rows] == [("north", 2, 1), ("south", 2, 1)]

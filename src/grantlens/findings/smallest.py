@@ -35,12 +35,24 @@ MOST_WAYS = 200
 
 _CALLED = """
 CREATE OR REPLACE TEMP TABLE client_call AS
-WITH own AS (
-    SELECT c.source, c.tenant, c.client_id, p.operation_id, p.application, sum(p.events)::BIGINT AS events,
+WITH home AS (
+    SELECT DISTINCT source, grant_id, tenant, client_id FROM grant_state
+),
+only_home AS (
+    SELECT source, client_id, min(tenant) AS tenant FROM home GROUP BY source, client_id HAVING count(DISTINCT coalesce(tenant, '')) = 1
+),
+-- One of the logs may name no tenant where the other does: a call is of the tenant of its grant, or of the only one that its client has.
+own AS (
+    SELECT c.source, c.client_id,
+           CASE WHEN h.grant_id IS NOT NULL THEN h.tenant
+                WHEN o.client_id IS NOT NULL AND (c.tenant IS NULL OR o.tenant IS NULL) THEN o.tenant ELSE c.tenant END AS tenant,
+           p.operation_id, p.application, sum(p.events)::BIGINT AS events,
            bool_or(j.verdict IN ('in_scope', 'in_scope_by_implication')) AS permitted,
            sum(p.events) FILTER (j.verdict IN ('in_scope', 'in_scope_by_implication', 'out_of_scope'))::BIGINT AS judged
     FROM used_pair p
     JOIN named_caller c USING (caller_id)
+    LEFT JOIN home h ON h.source = c.source AND h.grant_id = p.grant_id
+    LEFT JOIN only_home o ON o.source = c.source AND o.client_id = c.client_id
     LEFT JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application IS NOT DISTINCT FROM p.application
     WHERE p.outcome = 'success' AND NOT p.grant_ended AND c.client_id IS NOT NULL
     GROUP BY ALL
@@ -48,7 +60,7 @@ WITH own AS (
 everyones AS (
     SELECT DISTINCT e.source, g.tenant, g.client_id, e.operation_id, e.application
     FROM everyones_use e
-    JOIN (SELECT DISTINCT source, grant_id, tenant, client_id FROM grant_state) g ON g.source = e.source AND g.grant_id = e.grant_id
+    JOIN home g ON g.source = e.source AND g.grant_id = e.grant_id
 )
 SELECT o.* REPLACE (coalesce(o.permitted, false) OR e.client_id IS NOT NULL AS permitted, coalesce(o.judged, 0) AS judged)
 FROM own o
@@ -79,9 +91,13 @@ called AS (
     FROM client_call
     GROUP BY source, tenant, client_id
 )
-SELECT h.*, c.calls, c.calls_unknown, c.calls_beyond, c.operations
+-- Calls of a client of several tenants that do not say which may be any one's: what they needed of it nobody can say.
+SELECT h.*, coalesce(c.calls, 0) + coalesce(s.calls, 0) AS calls, coalesce(c.calls_unknown, 0) + coalesce(s.calls, 0) AS calls_unknown,
+       coalesce(c.calls_beyond, 0) AS calls_beyond, c.operations
 FROM held h
-JOIN called c ON c.source = h.source AND c.tenant IS NOT DISTINCT FROM h.tenant AND c.client_id = h.client_id
+LEFT JOIN called c ON c.source = h.source AND c.tenant IS NOT DISTINCT FROM h.tenant AND c.client_id = h.client_id
+LEFT JOIN called s ON s.source = h.source AND h.tenant IS NOT NULL AND s.tenant IS NULL AND s.client_id = h.client_id
+WHERE c.client_id IS NOT NULL OR s.client_id IS NOT NULL
 ORDER BY h.source, h.tenant, h.client_id
 """
 
