@@ -94,6 +94,14 @@ def test_the_end_of_a_client_of_some_tenant_is_not_taken_for_this_ones(opened):
     assert [row["target_kind"] for row in store.sql("SELECT target_kind FROM revocation").to_pylist()] == ["token"]
 
 
+def test_a_call_of_some_tenant_is_no_orphan_of_this_one_for_sure(opened):
+    long = [token(f"{day:02} 09:00", f"x{day}", None, f"{day:02} 10:00", client_id="x") for day in range(1, 20)]
+    records = [*({**row, "tenant": "north"} for row in long), *NORTH[-4:], *SOUTH]
+    records.append(use("10 10:00", READ, "t-unseen", client_id=None, subject_id=None))
+    (found,) = gl.detect.run(opened("both", *records, tenant="north"), ["INT-1"])
+    assert [row["verdict"] for row in found.to_dicts()] == ["indeterminate"]
+
+
 def test_a_file_of_which_nothing_was_read_may_be_of_any_tenant(opened, tmp_path):
     opened("files", *NORTH).close()
     for name, row in (("south", SOUTH[0]), ("broken", SOUTH[2] | {"used_at": "then"})):

@@ -3,7 +3,7 @@
 import pytest
 
 from grantlens import detect
-from grantlens.rules.example import consent, moment, refreshed, revoked, token, use
+from grantlens.rules.example import consent, logs_from_to, moment, refreshed, revoked, token, use
 
 APP = {"client_id": "app", "subject_id": None, "subject_kind": "service"}
 ANN = {"client_id": "app", "subject_id": "ann"}
@@ -175,6 +175,32 @@ def test_that_an_api_is_logged_in_one_tenant_says_nothing_of_another(desk, kept_
     states = {row["detail"]["scope"]: row["detail"]["state"] for row in found.to_dicts() if row["client_id"] == "app"}
     assert states["mail.read"] == "used"
     assert (states["files.read"] != "not_observable") == observable
+
+
+REACHES = [token(f"{day:02} 09:00", f"x{day}", ["mail.read"], f"{day:02} 10:00", client_id="x") for day in range(1, 20)]
+ENDS_EARLY = [token(f"{day:02} 09:00", f"y{day}", ["mail.read"], f"{day:02} 10:00", client_id="x") for day in (18, 19)]
+
+
+@pytest.mark.parametrize(
+    ("tenant", "other", "verdict"),
+    [
+        (None, REACHES, "violation"),
+        (None, ENDS_EARLY, "indeterminate"),
+        (None, [revoked("01 09:00", token_id="y1")], "indeterminate"),
+        ("one", ENDS_EARLY, "violation"),
+        ("two", ENDS_EARLY, "indeterminate"),
+    ],
+)
+def test_int_1_asks_of_a_call_without_a_tenant_the_log_of_each(desk, tenant, other, verdict):
+    call = use("10 10:00", READ, "t-unseen", event_id="e") | ({"tenant": tenant} if tenant else {})
+    records = [*of("one", [*logs_from_to("01 08:00", "20 08:00"), *REACHES]), *of("two", other), call]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        (found,) = detect.run(store, ["INT-1"])
+    told = [row for row in found.to_dicts() if row["token_id"] == "t-unseen"]
+    assert [row["verdict"] for row in told] == [verdict]
+    assert (told[0]["detail"]["reason"] or "").startswith("the call names no tenant") == (
+        tenant is None and verdict != "violation"
+    )
 
 
 LATER = {

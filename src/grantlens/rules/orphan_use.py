@@ -27,7 +27,7 @@ def _undecided(title: str, *records: Mapping[str, Any], reason: str, **declared:
 
 RULE = Rule(
     id="INT-1",
-    version=3,
+    version=4,
     name="orphan_use",
     key=("token_id", "client_id", "subject_id"),
     question="Which calls were made with access that no issuance record explains?",
@@ -105,15 +105,26 @@ endless AS (
     SELECT DISTINCT source FROM issued
     WHERE expires_at IS NULL AND (kind = 'credential' OR token_kind IN ('api_key', 'session'))
 ),
--- The issuance log is complete if one stretch of it reaches from before the token could have been issued up to its first use.
-covered AS (
-    SELECT k.*, bool_or(c.source IS NOT NULL) AS log_held, bool_or(NOT c.in_part) AS log_carried, any_value(l.longest_s) AS longest_s,
-           coalesce(bool_or(NOT c.in_part AND c.covered_from <= k.first_seen - to_seconds(l.longest_s::BIGINT)
-                            AND c.covered_until >= k.first_seen), false) AS reaches
+-- All of a store, also where it was opened for one.
+home AS (
+    SELECT source, count(DISTINCT tenant) AS tenants FROM clock GROUP BY source
+),
+-- The issuance log is complete if one stretch of it reaches from before the token could have been issued up to its first use; of a call
+-- that names no tenant, if that of each tenant does.
+stretch AS (
+    SELECT k.*, h.tenants, c.source IS NOT NULL AS log_held, NOT c.in_part AS log_carried, l.longest_s, c.tenant AS log_tenant,
+           coalesce(NOT c.in_part AND c.covered_from <= k.first_seen - to_seconds(l.longest_s::BIGINT) AND c.covered_until >= k.first_seen, false) AS reaches
     FROM keyed k
+    LEFT JOIN home h USING (source)
     LEFT JOIN life l USING (source)
     LEFT JOIN coverage c ON c.source = k.source AND c.log = 'issuance' AND NOT c.is_gap
         AND (k.tenant IS NULL OR c.tenant IS NULL OR c.tenant = k.tenant)
+),
+covered AS (
+    SELECT * EXCLUDE (tenants, log_held, log_carried, log_tenant, reaches), bool_or(log_held) AS log_held, bool_or(log_carried) AS log_carried, any_value(tenants) AS tenants,
+           bool_or(reaches) AND (bool_or(tenant IS NOT NULL OR reaches AND log_tenant IS NULL)
+                                 OR count(DISTINCT log_tenant) FILTER (reaches) = any_value(tenants)) AS reaches
+    FROM stretch
     GROUP BY ALL
 ),
 judged AS (
@@ -128,6 +139,8 @@ judged AS (
                 WHEN v.session_known THEN 'the session that the call names was issued, which token is not told'
                 WHEN NOT d.keys_end OR e.source IS NOT NULL
                     THEN 'keys of this source need not end: one that is older than the log looks as if it had never been issued'
+                WHEN NOT v.reaches AND v.tenant IS NULL AND v.tenants > 1
+                    THEN 'the call names no tenant, and not of every tenant an issuance log is known to reach back far enough'
                 WHEN NOT v.reaches THEN 'the issuance log does not reach back far enough, or ends too early' END AS reason
     FROM covered v
     LEFT JOIN declared d USING (source)
