@@ -8,3 +8,26 @@ def test_a_share_is_nothing_or_all_only_where_it_is(world):
     assert [0 < row["share"] < 1e-9 for row in quarter] == [True, True]
     instant = gl.review(store, "2026-07-10T09:00:00Z", "2026-07-10T09:00:00.000001Z").document["coverage"]
     assert [row["share"] for row in instant] == [1, 1]
+
+
+def test_ids_that_were_issued_in_several_tenants_are_told(world):
+    def born(tenant, token_id, **more):
+        return token(
+            "10 09:00", token_id, ["mail.read"], **{"tenant": tenant, "session_id": "s1", "grant_id": None, **more}
+        )
+
+    rows = (
+        born("north", "t1"),
+        born("south", "t1"),
+        born("north", "t2"),
+        born("north", "t2"),
+        born(None, "t3"),
+        born("south", "t3"),
+    )
+    elsewhere = born("north", "t1", source="okta", session_id=None)
+    found = gl.review(world(*rows, elsewhere)).document
+    assert found["taken_for_one"] == [
+        {"source": "native", "kind": "token", "ids": 1}, {"source": "native", "kind": "session", "ids": 1},
+    ]  # fmt: skip
+    assert any(line.startswith("In native 1 token and 1 session bear an id") for line in found["limitations"])
+    assert gl.review(world(rows[0])).document["taken_for_one"] == []

@@ -102,6 +102,21 @@ GROUP BY 1
 """
 
 
+# Ids join without the tenant, since a token of one may be used in another: equal ones that were issued in two are one for every rule.
+_TAKEN_FOR_ONE = """
+WITH named AS (
+    SELECT source, tenant, unnest(['token', 'grant', 'session']) AS kind, unnest([token_id, grant_id, session_id]) AS id
+    FROM issuance
+    WHERE outcome = 'success' AND tenant IS NOT NULL
+      AND source IN (SELECT source FROM coverage GROUP BY source HAVING min(tenant) < max(tenant))
+)
+SELECT source, kind, count(*) AS ids
+FROM (SELECT source, kind, id FROM named WHERE id IS NOT NULL GROUP BY source, kind, id HAVING min(tenant) < max(tenant))
+GROUP BY source, kind
+ORDER BY source, list_position(['token', 'grant', 'session'], kind)
+"""
+
+
 def covered(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return one row for each source, tenant and log, with the gaps inside the window.
 
@@ -144,6 +159,11 @@ def covered(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
 def clocks(engine: Engine) -> list[dict[str, Any]]:
     """Return what is known, or assumed, of each clock."""
     return ask(engine, _CLOCKS)
+
+
+def taken_for_one(engine: Engine) -> list[dict[str, Any]]:
+    """Return how many tokens, grants and sessions of a source were issued under one id in several tenants."""
+    return ask(engine, _TAKEN_FOR_ONE)
 
 
 def map_coverage(engine: Engine, values: Mapping[str, Any]) -> dict[str, Any]:

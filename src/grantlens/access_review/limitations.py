@@ -121,6 +121,14 @@ def _lacking(document: dict[str, Any], log: str) -> list[str]:
 
 def _judgement(document: dict[str, Any]) -> list[str]:
     lines = []
+    shared: dict[str, list[str]] = {}
+    for row in document["taken_for_one"]:
+        shared.setdefault(row["source"], []).append(plural(row["ids"], row["kind"]))
+    for source, kinds in shared.items():
+        lines.append(
+            f"In {source} {listed(kinds)} bear an id that was issued in several tenants: what has one id is taken for one, whose end is the "
+            "end of all. Where it is not one, ask each tenant alone (--tenant)."
+        )
     mapped, traced = document["map_coverage"], document["attribution"]
     if mapped["calls"] and not document["reproduce"]["catalogues"]:
         lines.append("No catalogue is in the store: whether a call was in scope cannot be judged at all.")

@@ -207,6 +207,7 @@ def _document(
             "answers": [],
             "coverage": coverage.covered(engine, values),
             "clocks": coverage.clocks(engine),
+            "taken_for_one": coverage.taken_for_one(engine),
             "map_coverage": coverage.map_coverage(engine, values),
             "attribution": coverage.attribution(engine),
             "rules": rules,
