@@ -10,7 +10,7 @@ from grantlens.rules.example import revoked, token, use
 from grantlens.store import Store
 
 COLUMNS = (
-    "revocation_event source client_id subject_id token_id grant_id resource_server revoked_at target_kind initiator "
+    "revocation_event source tenant client_id subject_id token_id grant_id resource_server revoked_at target_kind initiator "
     "last_success_s first_denial_s lag_lower_s lag_upper_s uses_after censored attempts allowed_s join_key"
 )
 

@@ -146,6 +146,7 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
     cases = [
         {
             "source": row["source"],
+            "tenant": row["tenant"],
             "revocation_event": row["revocation_event"],
             "resource_server": row["resource_server"],
             "lower": row["lag_lower_s"],

@@ -31,7 +31,7 @@ class RevocationLag(Framed):
     now
         The instant taken as the present.
     table
-        One row for each revocation, token (or grant) and resource server: revocation_event, source, client_id,
+        One row for each revocation, token (or grant) and resource server: revocation_event, source, tenant, client_id,
         subject_id, token_id, grant_id, resource_server, revoked_at, last_success_s, first_denial_s, lag_lower_s,
         lag_upper_s (None: not bounded), uses_after, censored (no, left, right), attempts, allowed_s, join_key, target_kind,
         initiator.
