@@ -55,7 +55,7 @@ class Store:
         `export` need other files.
     tenant
         See the rows of this tenant alone, whatever is asked, as if the store held no other: see `grantlens.relations.one_tenant`.
-        `load`, `verify`, `providers` and a case are about a whole store.
+        `load`, `verify` and `providers` are about a whole store.
 
     Raises
     ------

@@ -92,3 +92,15 @@ def test_a_log_of_which_one_file_shows_all_and_another_a_part_is_named_once():
     assert scope(facts, "usage").count("the usage log of salesforce") == 1
     assert "in part" not in scope(facts, "usage")
     assert not any("left out" in line for line in outside(facts))
+
+
+def test_a_case_of_several_tenants_says_that_it_tells_them_together(store_of):
+    def unknown(*tenants):
+        records = [
+            row for tenant in tenants for row in of((*OURS, *logs_from_to("10 08:00", "10 18:00")), tenant=tenant)
+        ]
+        answers = gl.Case(store_of(*records), client="app").answers().to_dicts()
+        return next(each["answer"] for each in answers if each["question"].startswith("What cannot be known"))
+
+    assert unknown("a", "b").startswith("Whether what has this id in 2 tenants of native (a and b) is one: ")
+    assert "tenant" not in unknown("a")

@@ -130,7 +130,6 @@ def test_what_is_about_a_whole_store_is_not_asked_of_one_tenant(opened, tmp_path
         lambda: store.load(tmp_path / "north.ndjson"),
         store.verify,
         store.providers,
-        lambda: gl.Case(store, client="app"),
     ):
         with pytest.raises(StoreError, match="opened for the tenant north alone"):
             ask()
@@ -143,3 +142,27 @@ def test_no_loaded_file_of_another_tenant_is_written_over(opened, tmp_path):
         store.load(tmp_path / "south.ndjson")
     with pytest.raises(gl.errors.GrantlensError, match="was loaded into this store"):
         opened("files", tenant="north").export(tmp_path / "south.ndjson")
+
+
+def test_a_case_of_one_tenant_is_as_it_would_be_alone(opened, tmp_path):
+    def case(name, **tenant):
+        store = opened(name, **tenant)
+        found = gl.Case(store, client="app")
+        told = [answer["answer"] for answer in found.answers().to_dicts()]
+        told += [(row["start"], row["lane"], row["label"], row["state"]) for row in found.timeline().to_dicts()]
+        document = found.to_dict()
+        written = sorted(path.name for path in found.write(tmp_path / f"case-{name}-{tenant.get('tenant')}"))
+        held = store.sql("SELECT count(*) AS rows, count(DISTINCT tenant) AS tenants FROM usage").to_pylist()
+        store.close()
+        return told, [row["title"] for row in document["findings"]], document["records"], written, held
+
+    given = consent("05 08:00", ["mail.read"], "g9", client_id="other", subject_id="zoe", consent_actor="app")
+    opened(
+        "both", *NORTH, given | {"tenant": "north"}, *SOUTH, given | {"tenant": "south", "client_id": "stranger"}
+    ).close()
+    opened("alone", *NORTH, given | {"tenant": "north"}).close()
+    assert case("both", tenant="north") == case("alone")
+    with pytest.raises(gl.errors.CaseError, match="holds the case of client app in tenant north"):
+        gl.Case(opened("both", tenant="south"), client="app").write(tmp_path / "case-both-north")
+    command = gl.Case(opened("both", tenant="south"), client="app").to_dict()["reproduce"]["command"]
+    assert command.startswith("grantlens case STORE --client=app --tenant=south --now ")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from grantlens import detect
+from grantlens import Case, detect
 from grantlens.rules.example import consent, logs_from_to, moment, refreshed, revoked, token, use
 
 APP = {"client_id": "app", "subject_id": None, "subject_kind": "service"}
@@ -270,3 +270,16 @@ def test_the_calls_of_another_tenant_break_no_silence_here(desk, kept_going, rul
             )
             told[tenant] = [finding["verdict"] for finding in found.to_dicts() if finding["client_id"] == "app"]
     assert told == {"one": ["violation"], "two": ["indeterminate"]}
+
+
+@pytest.mark.parametrize("about", [{"client": "app"}, {"token": "t-one"}, {"grant": "g-one"}, {"subject": "ann"}])
+def test_a_case_blames_no_more_than_a_review_where_the_tenant_is_not_known(desk, kept_going, about):
+    elsewhere = [{**row, "subject_id": "bob"} for row in shared("two")]
+    records = [*shared("one"), *elsewhere, ENDS["the client"]]
+    with desk.store(desk.write("log.ndjson", [*records, *of("three", kept_going)])) as store:
+        case = Case(store, **about)
+        broken = {(row["rule"], row["verdict"]) for row in case.facts["broken"]}
+        states = {row["state"] for row in case.timeline().to_dicts()}
+    assert ("REV-1", "indeterminate") in broken
+    assert ("REV-1", "violation") not in broken
+    assert "violation" not in states

@@ -341,7 +341,7 @@ def _told(facts: dict[str, Any]) -> Answer:
 
 
 def _unknown(facts: dict[str, Any]) -> Answer:
-    lines = _unlinked(facts["unlinked"]) + outside(facts)
+    lines = _unlinked(facts["unlinked"]) + _told_together(facts["sources"]) + outside(facts)
     keys = {row["join_key"]: row["calls"] for row in facts["keys"]}
     if keys.get("unattributed"):
         lines.append(f"{plural(keys['unattributed'], 'call belongs', 'calls belong')} to no grant that the logs name")
@@ -379,6 +379,19 @@ def _unlinked(rows: list[dict[str, Any]]) -> list[str]:
     return [
         f"whether {row['id']} is one {row['kind']} in {sources}: it is an id in each, and nothing shows that they are one"
         for row in rows[:1]
+    ]
+
+
+def _told_together(sources: list[dict[str, Any]]) -> list[str]:
+    """Return that the case is of several tenants of a source: a client of each may have the same id."""
+    homes: dict[str, list[str]] = {}
+    for row in sources:
+        homes.setdefault(row["source"], []).append(row["tenant"])
+    return [
+        f"whether what has this id in {plural(len(tenants), 'tenant')} of {source} ({listed(tenants[:FEW])}"
+        f"{', …' if len(tenants) > FEW else ''}) is one: all of it is told here together, and --tenant tells of one alone"
+        for source, tenants in homes.items()
+        if len(tenants) > 1
     ]
 
 

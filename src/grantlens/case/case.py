@@ -88,7 +88,6 @@ class Case:
                 "A case is about a whole store, and this is a view of one.",
                 f"Type gl.Case(view.store, {about.kind}={about.id!r}).",
             )
-        store.be_whole("Case")
         self.about = resolved(store.engine, about)
         self.store = store
         self.view = view_of(store, now=now)
@@ -144,6 +143,7 @@ class Case:
             "made_by": made_by(engine),
             "window": {"since": format_time(self.window.since), "until": format_time(self.window.until)},
             "now": format_time(self.view.now),
+            "tenant": self.store.tenant,
             "manifest": {
                 "sha256": digest(batches),
                 "contents_sha256": contents(batches),
@@ -163,6 +163,7 @@ class Case:
             "evidence": first,
             "reproduce": {
                 "command": f"grantlens case STORE --{self.about.kind}={_shell(self.about.id)} "
+                f"{f'--tenant={_shell(self.store.tenant)} ' if self.store.tenant else ''}"
                 f"--now {format_time(self.view.now)} -o DIR",
                 **basis(engine),
             },
@@ -185,7 +186,7 @@ class Case:
 
         folder = Path(directory)
         keep_evidence(self.store.engine, [folder / name for name in WRITTEN])
-        _keep_another(folder, self.about)
+        _keep_another(folder, self.about, self.store.tenant)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -247,16 +248,19 @@ def _own_ids(engine: Engine, about: Asked) -> set[str]:
     return {about.id} | {name for (name,) in engine.rows(f"SELECT {about.column} FROM {table}")}
 
 
-def _keep_another(folder: Path, about: Asked) -> None:
+def _keep_another(folder: Path, about: Asked, tenant: str | None) -> None:
     """Raise an error if the folder holds the case of something else: its evidence and custody record would be gone."""
     try:
-        held = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))["about"]
+        former = json.loads((folder / DOCUMENT).read_text(encoding="utf-8"))
+        held, whose = former["about"], former.get("tenant")
         other = Asked(held["kind"], held["id"])
     except (OSError, ValueError, KeyError, TypeError):
         return
-    if (other.kind, other.id) != (about.kind, about.id):
+    if (other.kind, other.id, whose) != (about.kind, about.id, tenant):
+        where = f" in tenant {visible(str(whose))}" if whose else ""
         raise CaseError(
-            f"{folder} holds the case of {visible(str(other))}.", "Name another folder, or move that case away first."
+            f"{folder} holds the case of {visible(str(other))}{where}.",
+            "Name another folder, or move that case away first.",
         )
 
 

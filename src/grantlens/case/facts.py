@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
 from grantlens.access_review.revocations import revocations
-from grantlens.engine.duckdb import quote
+from grantlens.case.narrowed import everyones_issuance
 from grantlens.window import in_time
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ ORDER BY made_at, i.source, i.token_id, i.consent_actor
 _HANDED_ON = """
 SELECT i.source, i.kind::VARCHAR AS kind, i.client_id, max(i.client_name) AS client_name, i.subject_id,
        list_sort(list_distinct(flatten(list(i.scopes) FILTER (i.scopes IS NOT NULL)))) AS scopes, min(i.issued_at) AS given_at
-FROM {whole}.main.issuance i
+FROM {whole} i
 WHERE {actor} AND i.outcome = 'success' AND i.issued_at < $until AND NOT {own_i}
 GROUP BY i.source, i.kind, i.client_id, i.subject_id
 ORDER BY given_at, i.source, i.client_id, i.subject_id, kind
@@ -374,8 +374,7 @@ def _handed_on(engine: Engine, about: Asked, values: Mapping[str, Any]) -> list[
     actor = (
         "(i.source, i.consent_actor) IN (SELECT (source, id) FROM case_id)" if about.ids else "i.consent_actor = $id"
     )
-    whole = quote(engine.value("SELECT current_database()"))
-    return ask(engine, about.into(_HANDED_ON, whole=whole, actor=actor), values)
+    return ask(engine, about.into(_HANDED_ON, whole=everyones_issuance(engine), actor=actor), values)
 
 
 def drop_facts(engine: Engine) -> None:

@@ -56,6 +56,14 @@ SELECT rowid AS row_no FROM issuance
 WHERE client_id IN (SELECT client_id FROM case_pair) AND {_EVERYONES}
   AND rowid NOT IN (SELECT row_no FROM case_issuance)"""
 
+# A client that several tenants have is known as such by a row of each, where its end may be any one's: see `effective_revocation`.
+_OTHER_TENANTS = """
+SELECT min(rowid) AS row_no FROM issuance
+WHERE outcome = 'success' AND tenant IS NOT NULL AND client_id IN (
+    SELECT client_id FROM revocation SEMI JOIN case_pair USING (client_id) WHERE tenant IS NULL AND grant_id IS NULL)
+GROUP BY source, tenant, client_id
+HAVING row_no NOT IN (SELECT row_no FROM case_issuance)"""
+
 _LINEAGE = """
 SELECT DISTINCT i.rowid AS row_no FROM issuance i
 WHERE (i.parent_token_id IN (SELECT token_id FROM case_token)
@@ -89,7 +97,15 @@ WHERE {own_r}
 # Callers are numbered as they appear, so DuckDB skips the stretches of the log that hold none of them.
 _CALLS = "SELECT * FROM usage_row WHERE caller_id IN (SELECT caller_id FROM case_caller)"
 
+ASIDE = "tenant_part_{}"
+"""What a table is called during a case that a tenant's rows are laid over, see `grantlens.relations.one_tenant`."""
+
 _NOTES = ("case_id", "case_pair", "case_issuance", "case_token", "case_caller")
+
+
+_LAID = """
+SELECT CASE table_type WHEN 'VIEW' THEN 'VIEW' ELSE 'TABLE' END FROM system.information_schema.tables
+WHERE table_catalog = 'temp' AND table_name = $name"""
 
 
 @contextmanager
@@ -102,6 +118,7 @@ def narrowed(engine: Engine, about: Asked) -> Iterator[None]:
         If the id occurs nowhere.
     """
     laid: list[str] = []
+    aside: list[tuple[str, str]] = []
 
     try:
         _note(engine, about)
@@ -116,6 +133,9 @@ def narrowed(engine: Engine, about: Asked) -> Iterator[None]:
         for table, sql in parts.items():
             engine.execute(f"CREATE OR REPLACE TEMP TABLE case_part_{table} AS {sql}", {"id": about.id})
         for table in parts:
+            for (kind,) in engine.rows(_LAID, {"name": table}):
+                engine.execute(f"ALTER {kind} temp.{table} RENAME TO {ASIDE.format(table)}")
+                aside.append((kind, table))
             engine.execute(f"ALTER TABLE temp.case_part_{table} RENAME TO {table}")
             laid.append(table)
         for table, key in (("cat_operation", "op_id"), ("cat_requirement", "op_id")):
@@ -133,6 +153,16 @@ def narrowed(engine: Engine, about: Asked) -> Iterator[None]:
             *(f"case_part_{table}" for table in ("issuance", "usage_caller", "revocation", "usage_row")),
         ):
             engine.execute(f"DROP TABLE IF EXISTS temp.{name}")
+        for kind, table in aside:
+            engine.execute(f"ALTER {kind} temp.{ASIDE.format(table)} RENAME TO {table}")
+
+
+def everyones_issuance(engine: Engine) -> str:
+    """Return the table from which the issuance of a case was chosen: the store's, or a tenant's part of it."""
+    aside = ASIDE.format("issuance")
+    if engine.rows(_LAID, {"name": aside}):
+        return f"temp.{aside}"
+    return f"{quote(engine.value('SELECT current_database()'))}.main.issuance"
 
 
 def _note(engine: Engine, about: Asked) -> None:
@@ -150,6 +180,7 @@ def _note(engine: Engine, about: Asked) -> None:
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_caller AS {about.into(_CALLERS)}", values)
     # Tokens that this client used though they were issued to another.
     engine.execute(f"INSERT INTO case_issuance {_USED_TOKENS}")
+    engine.execute(f"INSERT INTO case_issuance {_OTHER_TENANTS}")
     found = engine.value(
         "SELECT (SELECT count(*) FROM case_issuance) + (SELECT count(*) FROM case_caller) "
         + about.into("+ (SELECT count(*) FROM revocation WHERE {own})"),

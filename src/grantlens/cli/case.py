@@ -13,7 +13,7 @@ from grantlens.cli.help import page_width
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import write_json, write_records
-from grantlens.cli.parameters import StorePath
+from grantlens.cli.parameters import StorePath, Tenant
 from grantlens.errors import GrantlensError
 
 EXAMPLES = """Examples:
@@ -39,6 +39,7 @@ def case(
             metavar="TIME", help="The present; what comes after it is left out. The end of the logs, if left out."
         ),
     ] = None,
+    tenant: Tenant = None,
     out: Annotated[
         Path | None,
         Parameter(
@@ -68,7 +69,7 @@ def case(
     from grantlens.case import Case
     from grantlens.case.answers import BROKEN
 
-    with existing(store) as opened:
+    with existing(store, tenant=tenant) as opened:
         incident = Case(opened, **asked, now=now)
         answers = incident.answers()
         written = [] if out is None else incident.write(out)
