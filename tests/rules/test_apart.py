@@ -203,6 +203,31 @@ def test_int_1_asks_of_a_call_without_a_tenant_the_log_of_each(desk, tenant, oth
     )
 
 
+EXCUSED = {
+    "REV-2": [revoked("10 12:00", "grant", grant_id=None), token("10 13:00", "new", ["mail.read"], grant_id=None)],
+    "OOS-4": [
+        token("10 11:00", "rt", ["mail.read"], token_kind="refresh", grant_id=None),
+        refreshed("10 13:00", "new", "rt", ["mail.read", "mail.send"], grant_id=None),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("where", "verdicts"),
+    [("one", []), (None, ["indeterminate"]), ("two", ["violation"])],
+    ids=["here", "unsaid", "there"],
+)
+@pytest.mark.parametrize("rule", EXCUSED)
+def test_a_consent_of_which_the_tenant_is_not_told_may_excuse(desk, kept_going, rule, where, verdicts):
+    again = consent("10 12:30", ["mail.read", "mail.send"], None, event_id="e") | ({"tenant": where} if where else {})
+    with desk.store(desk.write("log.ndjson", [*of("one", [*EXCUSED[rule], *kept_going]), again])) as store:
+        told = [row for row in detect.run(store, [rule])[0].to_dicts() if row["client_id"] == "app"]
+    assert [row["verdict"] for row in told] == verdicts
+    if where is None:
+        reasons = told[0]["detail"].get("reasons") or [told[0]["detail"]["reason"]]
+        assert reasons == ["a consent in between may be another tenant's: it names none, or the token does not"]
+
+
 LATER = {
     "REV-1": (
         [

@@ -90,21 +90,24 @@ renewable AS (
     JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
 ),
 consent AS (
-    SELECT n.source, n.token_id, true AS of_grant, max(i.issued_at) FILTER (i.issued_at <= n.issued_at) AS before_token, max(i.issued_at) AS last_at
+    SELECT n.source, n.token_id, true AS of_grant, max(i.issued_at) FILTER (i.issued_at <= n.issued_at) AS before_token, max(i.issued_at) AS last_at,
+           NULL::TIMESTAMPTZ AS unnamed_at
     FROM renewable n JOIN issued i ON i.source = n.source AND i.grant_id = n.grant_id AND i.issued_at <= n.fresh_until
     WHERE i.kind = 'consent'
     GROUP BY n.source, n.token_id
     UNION ALL
-    -- One that names another grant counts only where the revocation names none.
-    SELECT n.source, n.token_id, i.grant_id IS NULL, max(i.issued_at) FILTER (i.issued_at <= n.issued_at), max(i.issued_at)
-    FROM renewable n JOIN issued i ON i.source = n.source AND i.tenant IS NOT DISTINCT FROM n.tenant
+    -- One that names another grant counts only where the revocation names none; one of which the tenant is not told may be another's.
+    SELECT n.source, n.token_id, i.grant_id IS NULL,
+           max(i.issued_at) FILTER (i.issued_at <= n.issued_at AND i.tenant IS NOT DISTINCT FROM n.tenant), max(i.issued_at),
+           max(i.issued_at) FILTER ((i.tenant IS NULL) <> (n.tenant IS NULL))
+    FROM renewable n JOIN issued i ON i.source = n.source AND (i.tenant IS NULL OR n.tenant IS NULL OR i.tenant = n.tenant)
         AND i.client_id = n.client_id AND i.subject_id IS NOT DISTINCT FROM n.subject_id AND i.issued_at <= n.fresh_until
     WHERE i.kind = 'consent'
     GROUP BY n.source, n.token_id, i.grant_id IS NULL
 ),
 last_consent AS (
     SELECT source, token_id, max(before_token) FILTER (of_grant) AS before_token, max(last_at) FILTER (of_grant) AS last_at,
-           max(before_token) AS any_before_token, max(last_at) AS any_last_at
+           max(before_token) AS any_before_token, max(last_at) AS any_last_at, max(unnamed_at) AS any_unnamed_at
     FROM consent
     GROUP BY source, token_id
 ),
@@ -115,7 +118,8 @@ timed AS (
            -- A consent after this the clocks cannot put before the revocation.
            r.revoked_at - to_microseconds(((k.after_s + r.before_s) * 1000000)::BIGINT) AS fresh_from,
            CASE WHEN c.join_key <> 'token' THEN CASE WHEN r.grant_id IS NULL THEN n.any_before_token ELSE n.before_token END END AS before_token,
-           CASE WHEN c.join_key <> 'token' THEN CASE WHEN r.grant_id IS NULL THEN n.any_last_at ELSE n.last_at END END AS last_at
+           CASE WHEN c.join_key <> 'token' THEN CASE WHEN r.grant_id IS NULL THEN n.any_last_at ELSE n.last_at END END AS last_at,
+           CASE WHEN c.join_key <> 'token' AND r.grant_id IS NULL THEN n.any_unnamed_at END AS unnamed_at
     FROM candidate c
     JOIN effective_revocation r ON r.source = c.source AND r.revocation_event = c.revocation_event
     JOIN token t ON t.source = c.source AND t.token_id = c.token_id
@@ -125,7 +129,8 @@ timed AS (
 ),
 judged AS (
     SELECT source, token_id, max(tenant) AS tenant, min(ended) AS ended, bool_or(proven) AS proven,
-           bool_or(proven AND NOT of_several AND NOT coalesce(last_at >= fresh_from, false)) AS sure, bool_and(of_several) AS of_several
+           bool_or(proven AND NOT of_several AND NOT coalesce(last_at >= fresh_from, false)) AS sure, bool_and(of_several) AS of_several,
+           bool_or(coalesce(unnamed_at >= fresh_from, false)) AS unnamed
     FROM timed
     WHERE NOT coalesce(before_token > ended.revoked_at AND before_token >= fresh_from, false)
     GROUP BY source, token_id
@@ -143,6 +148,7 @@ SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'issued_after_s': round((epoch_us(t.issued_at) - epoch_us(j.ended.revoked_at)) / 1e6, 6),
            'reason': CASE WHEN j.sure THEN NULL
                           WHEN j.of_several THEN 'the revocation names no tenant, and several have this client'
+                          WHEN j.proven AND j.unnamed THEN 'a consent in between may be another tenant''s: it names none, or the token does not'
                           WHEN j.proven THEN 'a consent lies so near that the clocks cannot tell whether it came in between'
                           ELSE 'the issuance and the revocation are closer than the clocks can tell' END}) AS detail,
        j.ended.join_key,

@@ -8,7 +8,7 @@ _REFRESHED = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", "is
 
 RULE = Rule(
     id="OOS-4",
-    version=5,
+    version=6,
     name="widened_at_refresh",
     key=("client_id", "subject_id", "grant_id"),
     question="Which refreshed tokens hold scopes or audiences that their parent did not?",
@@ -65,20 +65,29 @@ unsure AS (
     FROM refreshed r
     JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'issuance'
 ),
-near AS (
-    SELECT u.source, u.token_id
+may_come_between AS (
+    SELECT u.source, u.token_id, 'a consent lies so near that the clocks cannot tell whether it came in between' AS why
     FROM unsure u
     JOIN issued i ON i.source = u.source AND i.grant_id = u.grant_id AND i.issued_at > u.issued_at AND i.issued_at <= u.until
     WHERE i.kind IN ('consent', 'change')
     UNION
-    SELECT u.source, u.token_id
+    SELECT u.source, u.token_id, 'a consent lies so near that the clocks cannot tell whether it came in between'
     FROM unsure u
     JOIN issued i ON i.source = u.source AND i.tenant IS NOT DISTINCT FROM u.tenant
         AND i.client_id = u.client_id AND i.subject_id IS NOT DISTINCT FROM u.subject_id AND i.issued_at > u.issued_at AND i.issued_at <= u.until
     WHERE i.kind IN ('consent', 'change')
+    UNION
+    SELECT r.source, r.token_id, 'a consent in between may be another tenant''s: it names none, or the token does not'
+    FROM refreshed r
+    JOIN issued i ON i.source = r.source AND i.client_id = r.client_id AND i.subject_id IS NOT DISTINCT FROM r.subject_id
+        AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at
+    WHERE i.kind IN ('consent', 'change') AND (i.tenant IS NULL) <> (r.tenant IS NULL)
+),
+near AS (
+    SELECT source, token_id, min(why) AS why FROM may_come_between GROUP BY source, token_id
 ),
 judged AS (
-    SELECT r.*, a.scopes_added, n.token_id IS NOT NULL AS near,
+    SELECT r.*, a.scopes_added, n.why AS near,
            CASE WHEN len(r.parent_audience) > 0 THEN list_filter(r.audience, lambda x: NOT list_contains(r.parent_audience, x)) END AS audience_added
     FROM refreshed r
     LEFT JOIN added_scope a ON a.source = r.source AND a.token_id = r.token_id
@@ -96,10 +105,10 @@ judged AS (
 ),
 found AS (
     SELECT *, scopes_added IS NOT NULL OR coalesce(len(audience_added) > 0, false) AS widened,
-           CASE WHEN widened THEN CASE WHEN near THEN 'indeterminate' ELSE 'violation' END
+           CASE WHEN widened THEN CASE WHEN near IS NOT NULL THEN 'indeterminate' ELSE 'violation' END
                    WHEN NOT parent_known OR parent_scopes IS NULL OR scopes IS NULL THEN 'indeterminate' END AS verdict,
            CASE WHEN verdict = 'violation' THEN NULL
-                WHEN widened THEN 'a consent lies so near that the clocks cannot tell whether it came in between'
+                WHEN widened THEN near
                 WHEN NOT parent_known THEN 'no issuance of the token before is in the logs'
                 WHEN parent_scopes IS NULL THEN 'the log does not say which scopes the token before held'
                 WHEN scopes IS NULL THEN 'the log does not say which scopes the new token holds' END AS why_unknown
