@@ -15,14 +15,10 @@ OPENERS = ("consent", "change")
 def allowed(world, grant, moment):
     """Return the scopes a grant allows at a moment: None while it is closed, "unknown" where no log names any."""
     mine = [row for row in issued(world) if row["grant_id"] == grant]
-    consented = min((row["issued_at"] for row in mine if row["kind"] in OPENERS), default=None)
-    openings = [row for row in mine if row["kind"] in OPENERS or consented is None or row["issued_at"] < consented]
+    openings = opened_by(mine)
     if not openings:
         return None
-    tenant, client, _ = party_of(openings[0])
-    people = {row["subject_id"] for row in openings} - {None}
-    everyones = any(row["subject_id"] is None and row.get("subject_kind") == "user" for row in mine)
-    subject = None if everyones else min(people, default=None)
+    tenant, client, subject = holder(mine, openings)
     first = min(row["issued_at"] for row in openings)
     steps = [(row["issued_at"], 2, row) for row in openings]
     for row in world["revocation"]:
@@ -33,7 +29,9 @@ def allowed(world, grant, moment):
             continue
         if row["kind"] == "downgrade":
             pair = row["grant_id"] is None and row["client_id"] == client and row["subject_id"] == subject
-            if row["grant_id"] == grant or pair:
+            if pair and row.get("tenant") is None and len(homes(world, client, subject)) > 1:
+                steps.append((row["revoked_at"], 2, {"kind": "consent", "scopes": None, "unsure": True}))
+            elif row["grant_id"] == grant or pair:
                 steps.append((row["revoked_at"], 1, row))
         elif row["kind"] in ("revoke", "disable") and not of_several(world, row):
             on_pair = (
@@ -60,6 +58,8 @@ def allowed(world, grant, moment):
             open_, ended_before, vague, named, held = False, True, False, False, set()
         elif what == 1:
             held -= set(row["scopes_removed"])
+        elif row.get("unsure"):
+            vague |= open_
         elif row["kind"] in OPENERS or not ended_before:
             open_ = True
             vague |= row["kind"] == "consent" and row["scopes"] is None
@@ -71,6 +71,30 @@ def allowed(world, grant, moment):
     if not open_:
         return None
     return sorted(held) if named and not vague else "unknown"
+
+
+def opened_by(mine):
+    """Return what opens a grant or adds to it, of its issuance."""
+    consented = min((row["issued_at"] for row in mine if row["kind"] in OPENERS), default=None)
+    return [row for row in mine if row["kind"] in OPENERS or consented is None or row["issued_at"] < consented]
+
+
+def holder(mine, openings):
+    """Return tenant, client and subject of a grant; the subject of one for everyone is nobody."""
+    tenant, client, _ = party_of(openings[0])
+    people = {row["subject_id"] for row in openings} - {None}
+    everyones = any(row["subject_id"] is None and row.get("subject_kind") == "user" for row in mine)
+    return tenant, client, None if everyones else min(people, default=None)
+
+
+def homes(world, client, subject):
+    """Return the tenants in which a client and subject hold a grant."""
+    by_grant = defaultdict(list)
+    for row in issued(world):
+        if row["grant_id"] is not None:
+            by_grant[row["grant_id"]].append(row)
+    parties = [holder(mine, opened_by(mine)) for mine in by_grant.values() if opened_by(mine)]
+    return {tenant for tenant, *party in parties if party == [client, subject]} - {None}
 
 
 def told(rows, grant, moment):

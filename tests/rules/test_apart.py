@@ -203,6 +203,16 @@ def test_int_1_asks_of_a_call_without_a_tenant_the_log_of_each(desk, tenant, oth
     )
 
 
+@pytest.mark.parametrize(("whose", "verdict"), [("one", "violation"), ("two", None), (None, "indeterminate")])
+def test_a_downgrade_of_some_tenant_takes_no_scope_for_sure(desk, kept_going, whose, verdict):
+    cut = revoked("10 12:00", "grant", **{**DOWNGRADE, "subject_id": "ann"}) | ({"tenant": whose} if whose else {})
+    records = [*shared("one"), *shared("two"), cut]
+    with desk.store(desk.write("log.ndjson", [*records, *of("three", kept_going)])) as store:
+        (found,) = detect.run(store, ["OOS-1"])
+    told = {row["verdict"] for row in found.to_dicts() if row["tenant"] == "one"}
+    assert told == ({verdict} if verdict else set())
+
+
 EXCUSED = {
     "REV-2": [revoked("10 12:00", "grant", grant_id=None), token("10 13:00", "new", ["mail.read"], grant_id=None)],
     "OOS-4": [

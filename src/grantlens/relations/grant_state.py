@@ -8,7 +8,7 @@ RELATION = Relation(
     "takes away, a revocation of the grant, its client or its subject ends it, if it is known to be its own, and only a fresh consent "
     "opens it again - as a new grant interval, also where the provider reuses the id. A grant that is older than its first "
     "consent in the log is opened by its first token and holds what its tokens held. The scopes are not known before the first record that names "
-    "any, nor from a consent that does not say to what.",
+    "any, nor from a consent that does not say to what, nor a downgrade that does not say in which of several tenants.",
     """
 WITH opening AS (
     SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_name, subject_kind,
@@ -76,6 +76,18 @@ interval_of AS (
     LEFT JOIN ending e ON e.source = s.source AND e.grant_id = s.grant_id AND e.revoked_at > s.opened_at
     GROUP BY ALL
 ),
+-- Of a downgrade that names no tenant, where several have the pair, it is not known of which it took something away.
+pair_of_several AS (
+    SELECT source, client_id, subject_id FROM grant_party GROUP BY source, client_id, subject_id HAVING min(tenant) < max(tenant)
+),
+downgraded AS (
+    SELECT p.source, p.grant_id, r.revoked_at, r.scopes_removed, r.tenant IS NULL AND s.source IS NOT NULL AS unsure
+    FROM revocation r
+    JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND p.subject_id IS NOT DISTINCT FROM r.subject_id
+        AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
+    LEFT JOIN pair_of_several s ON s.source = p.source AND s.client_id = p.client_id AND s.subject_id IS NOT DISTINCT FROM p.subject_id
+    WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.grant_id IS NULL
+),
 -- What is given and taken away at one moment is held.
 scope_event AS (
     SELECT source, grant_id, changed_at, scope, bool_or(added) AS added
@@ -87,11 +99,7 @@ scope_event AS (
         JOIN grant_party p ON p.source = r.source AND p.grant_id = r.grant_id
         WHERE r.kind = 'downgrade' AND r.outcome = 'success'
         UNION ALL
-        SELECT p.source, p.grant_id, r.revoked_at, unnest(r.scopes_removed), false
-        FROM revocation r
-        JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND p.subject_id IS NOT DISTINCT FROM r.subject_id
-            AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
-        WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.grant_id IS NULL
+        SELECT source, grant_id, revoked_at, unnest(scopes_removed), false FROM downgraded WHERE NOT unsure
     )
     GROUP BY source, grant_id, changed_at, scope
 ),
@@ -107,8 +115,12 @@ scope_change AS (
 -- A grant of which scopes were named and that now holds none holds the empty list; one of which none was named yet is unknown.
 scope_told AS (
     SELECT i.source, i.grant_id, i.opened_at,
-           min(CASE WHEN o.scopes IS NOT NULL THEN o.changed_at END) AS named_from, min(CASE WHEN o.is_vague THEN o.changed_at END) AS vague_from
-    FROM opening o
+           min(CASE WHEN o.is_named THEN o.changed_at END) AS named_from, min(CASE WHEN o.is_vague THEN o.changed_at END) AS vague_from
+    FROM (
+        SELECT source, grant_id, changed_at, scopes IS NOT NULL AS is_named, is_vague FROM opening
+        UNION ALL
+        SELECT source, grant_id, revoked_at, false, true FROM downgraded WHERE unsure
+    ) o
     JOIN interval_of i ON i.source = o.source AND i.grant_id = o.grant_id
         AND o.changed_at >= i.opened_at AND (i.ended_at IS NULL OR o.changed_at < i.ended_at)
     GROUP BY i.source, i.grant_id, i.opened_at

@@ -36,7 +36,16 @@ SELECT r.* FROM {whole}.{table} r {others} WHERE r.tenant IS NULL AND r.source I
 """
 
 # Whether one of these was this tenant's nobody knows, and without the others' rows it would look so.
-_UNSURE = "SELECT source, revocation_event FROM effective_revocation WHERE of_several"
+_UNSURE = """
+SELECT source, revocation_event FROM effective_revocation WHERE of_several
+UNION
+SELECT r.source, r.event_id
+FROM revocation r
+JOIN issuance i ON i.source = r.source AND i.client_id = r.client_id AND i.subject_id IS NOT DISTINCT FROM r.subject_id
+WHERE r.tenant IS NULL AND r.kind = 'downgrade' AND r.grant_id IS NULL
+GROUP BY r.source, r.event_id
+HAVING min(i.tenant) < max(i.tenant)
+"""
 
 _STRETCHES = """
 SELECT * FROM {whole}.{table} WHERE coalesce(tenant, $tenant) = $tenant AND source IN (FROM tenant_source)
