@@ -213,6 +213,18 @@ def test_a_downgrade_of_some_tenant_takes_no_scope_for_sure(desk, kept_going, wh
     assert told == ({verdict} if verdict else set())
 
 
+@pytest.mark.parametrize("watched", [True, False])
+@pytest.mark.parametrize("whose", ["one", None])
+def test_rev_6_asks_for_the_usage_log_of_the_tenant_whose_token_ended(desk, kept_going, whose, watched):
+    ended = [token("02 09:00", "a1", ["mail.read"], "19 09:00", grant_id="ga", **ANN)]
+    cut = revoked("05 12:00", token_id="a1", event_id="r") | ({"tenant": whose} if whose else {})
+    kept = [row for row in kept_going if row["log"] != "usage" or watched]
+    records = [*of("one", [*ended, *kept]), *of("two", kept_going), cut]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        told = [row for row in detect.run(store, ["REV-6"])[0].to_dicts() if row["token_id"] == "a1"]
+    assert [row["verdict"] for row in told] == ["violation" if watched else "indeterminate"]
+
+
 EXCUSED = {
     "REV-2": [revoked("10 12:00", "grant", grant_id=None), token("10 13:00", "new", ["mail.read"], grant_id=None)],
     "OOS-4": [

@@ -8,7 +8,7 @@ _LISTED = "it lists revocations, and cannot say that one went untested"
 
 RULE = Rule(
     id="REV-6",
-    version=5,
+    version=6,
     name="unverified_revocation",
     key=("revocation_event",),
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
@@ -89,8 +89,7 @@ exposed AS (
 untried AS (
     SELECT r.*, a.tokens, a.unknown_life, least(a.lives_until, $until) AS lives_until, coalesce(x.children, 0) AS exposed_children
     FROM effective_revocation r
-    JOIN alive a USING (source, revocation_event)
-    LEFT JOIN exposed x USING (source, revocation_event)
+    JOIN alive a USING (source, revocation_event) LEFT JOIN exposed x USING (source, revocation_event)
     WHERE NOT EXISTS (SELECT 1 FROM tried t WHERE t.source = r.source AND t.revocation_event = r.revocation_event)
       AND NOT EXISTS (SELECT 1 FROM refresh_tried t WHERE t.source = r.source AND t.revocation_event = r.revocation_event)
 ),
@@ -158,14 +157,17 @@ stray AS (
     JOIN usage_row w ON w.caller_id = s.caller_id AND w.used_at >= u.revoked_at AND w.used_at < u.lives_until
     GROUP BY u.source, u.revocation_event
 ),
+-- Where a revocation names no tenant, the tokens that it ended tell in which their calls would stand: in each they must be seen.
+home AS (
+    SELECT DISTINCT u.source, u.revocation_event, coalesce(u.tenant, t.tenant) AS tenant
+    FROM untried u JOIN covered_token c USING (source, revocation_event) LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
+),
 seen AS (
-    SELECT u.source, u.revocation_event,
-           bool_and(c.in_part) AS in_part,
-           sum(CASE WHEN NOT c.in_part THEN greatest(0, epoch_us(least(c.covered_until, u.lives_until)) - epoch_us(greatest(c.covered_from, u.revoked_at)))
-                    ELSE 0 END) AS covered_us
-    FROM untried u
-    JOIN covered_time c ON c.source = u.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM u.tenant
-    GROUP BY u.source, u.revocation_event
+    SELECT u.source, u.revocation_event, h.tenant, bool_and(c.in_part) AS in_part,
+           coalesce(sum(greatest(0, epoch_us(least(c.covered_until, u.lives_until)) - epoch_us(greatest(c.covered_from, u.revoked_at)))) FILTER (NOT c.in_part), 0) AS covered_us
+    FROM untried u JOIN home h USING (source, revocation_event)
+    LEFT JOIN covered_time c ON c.source = u.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM h.tenant
+    GROUP BY u.source, u.revocation_event, h.tenant
 ),
 judged AS (
     SELECT u.*, s.revocation_event IS NOT NULL AS strays, s.unknown_token, s.unknown_grant, coalesce(c.in_part, false) AS in_part,
@@ -173,7 +175,7 @@ judged AS (
            strays OR coalesce(share, 0) < $min_coverage AS unknown_tries
     FROM untried u
     LEFT JOIN stray s ON s.source = u.source AND s.revocation_event = u.revocation_event
-    LEFT JOIN seen c ON c.source = u.source AND c.revocation_event = u.revocation_event
+    LEFT JOIN (SELECT source, revocation_event, bool_or(in_part) AS in_part, min(covered_us) AS covered_us FROM seen GROUP BY ALL) c ON c.source = u.source AND c.revocation_event = u.revocation_event
 )
 SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'medium' AS severity,
