@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 import grantlens as gl
+from grantlens.report.card import review_card
 from grantlens.report.encode import to_json
 from grantlens.report.html import review_page
 from grantlens.report.markdown import review_markdown
@@ -297,6 +298,15 @@ def test_beside_a_client_of_several_tenants_stands_whose_it_is(document, finding
             continue  # it has no list of them
         assert named.format(f"t{place}") in many, name
         assert named.format(f"t{place}") not in alone or name == "findings"
+
+
+def test_a_report_of_one_tenant_says_so_at_its_head(document):
+    one, everybody = document(tenant="<i>acme</i>"), document()
+    assert "<dt>Tenant</dt><dd><bdi>&lt;i&gt;acme&lt;/i&gt;</bdi> alone</dd>" in review_page(one)
+    assert "<dt>Tenant</dt><dd><bdi>&lt;i&gt;acme" not in review_page(everybody)
+    assert review_markdown(one).splitlines()[0].endswith(", tenant &lt;i&gt;acme&lt;/i&gt;")
+    assert "tenant" not in review_markdown(everybody).splitlines()[0]
+    assert ", tenant &lt;i&gt;acme&lt;/i&gt;</b>" in review_card(one)
 
 
 def test_two_renderings_are_byte_equal(hostile):
