@@ -6,7 +6,7 @@ from grantlens.findings.privileges import Advice
 def test_advice_for_each_grant(scene, hostile):
     found = scene.found["PRV-1"]
     advice = found.recommend()
-    names = ["source", "client_id", "subject_id", "grant_id", "keep", "remove", "replace", "ask", "wait"]
+    names = ["source", "tenant", "client_id", "subject_id", "grant_id", "keep", "remove", "replace", "ask", "wait"]
     assert advice.table.column_names == [*names, "calls", "calls_unknown"]
     rows = {row["grant_id"]: row for row in advice.table.to_pylist()}
     findings = found.to_dicts()

@@ -30,7 +30,7 @@ class Backtest(Framed):
         The window that the advice rests on, and that of the calls.
     table
         One row for each granted scope that the advice would take away (`remove`), narrow (`replace`) or, where it gave a chance, ask about (`ask`):
-        source, client_id, subject_id, grant_id, scope, action, replacement, p_needed, outcome, uses, calls (of the grant,
+        source, tenant, client_id, subject_id, grant_id, scope, action, replacement, p_needed, outcome, uses, calls (of the grant,
         afterwards), calls_unknown (of which nobody can say what they needed), reason.
     """
 
@@ -88,7 +88,7 @@ class Backtest(Framed):
         )
 
 
-_NAMES = ("source", "client_id", "subject_id", "grant_id", "scope")
+_NAMES = ("source", "tenant", "client_id", "subject_id", "grant_id", "scope")
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:

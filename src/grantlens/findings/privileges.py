@@ -65,16 +65,17 @@ class UnusedPrivileges(Findings):
         Returns
         -------
         Advice
-            One row a grant: source, client_id, subject_id, grant_id, keep, remove, replace (text `old -> new`), ask,
+            One row a grant: source, tenant, client_id, subject_id, grant_id, keep, remove, replace (text `old -> new`), ask,
             wait (lists of scopes), calls (all that succeeded and are of the grant, or may be) and calls_unknown: those whose operation no catalogue
             knows or that may be of another grant; any of them may have needed a scope that is removed.
         """
         import pyarrow
 
+        names = ("source", "tenant", "client_id", "subject_id", "grant_id")
         advice: dict[tuple, dict[str, Any]] = {}
         for row in self.to_dicts():
             detail = row["detail"]
-            key = (row["source"], row["client_id"], row["subject_id"], row["grant_id"])
+            key = tuple(row[name] for name in names)
             entry = advice.setdefault(
                 key, {"keep": [], "remove": [], "replace": [], "ask": [], "wait": [], "calls": 0, "calls_unknown": 0}
             )
@@ -82,7 +83,6 @@ class UnusedPrivileges(Findings):
             entry[detail["action"]].append(said)
             entry["calls"] = detail["calls"]
             entry["calls_unknown"] = calls_unknown(detail)
-        names = ("source", "client_id", "subject_id", "grant_id")
         lists = [(name, pyarrow.list_(pyarrow.string())) for name in ("keep", "remove", "replace", "ask", "wait")]
         schema = pyarrow.schema(
             [(name, pyarrow.string()) for name in names]
