@@ -47,7 +47,7 @@ WITH holder AS (
 ),
 -- What an admin ended: of a token or grant whose holder the log does not name, the issuance says whose it was.
 ended AS (
-    SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.target_kind, r.batch_id, r.line_no,
+    SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.target_kind, r.of_several, r.batch_id, r.line_no,
            coalesce(r.client_id, t.client_id, g.client_id) AS client_id,
            coalesce(r.subject_id, t.subject_id, g.subject_id) AS subject_id
     FROM effective_revocation r
@@ -86,7 +86,7 @@ again AS (
     WHERE e.target_kind = 'subject'
 ),
 timed AS (
-    SELECT n.*, e.revoked_at, e.revocation_event, e.target_kind, e.batch_id AS ended_batch, e.line_no AS ended_line,
+    SELECT n.*, e.revoked_at, e.revocation_event, e.target_kind, e.of_several, e.batch_id AS ended_batch, e.line_no AS ended_line,
            n.issued_at - to_microseconds((n.before_s * 1000000)::BIGINT) > e.certain_from AS proven
     FROM again a
     JOIN ended e ON e.source = a.source AND e.tenant IS NOT DISTINCT FROM a.ended_tenant AND e.revocation_event = a.revocation_event
@@ -109,7 +109,7 @@ together AS (
            any_value(revoked_at) AS revoked_at, any_value(target_kind) AS target_kind,
            any_value(ended_batch) AS ended_batch, any_value(ended_line) AS ended_line,
            min(issued_at) AS first_at, max(issued_at) AS last_at, count(*) AS records, list_distinct(flatten(list(scopes))) AS scopes,
-           bool_or(proven AND given_by = 'self') AS sure, bool_or(proven) AS proven,
+           bool_or(proven AND given_by = 'self' AND NOT of_several) AS sure, bool_or(proven) AS proven, bool_and(of_several) AS of_several,
            list({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id} ORDER BY issued_at, event_id) AS given
     FROM timed
     GROUP BY source, tenant, revocation_event, client_id, subject_id, grant_id, token_id, kind
@@ -118,6 +118,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'critical' AS severity,
        coalesce(client_name, client_id, 'An unnamed client')
            || CASE WHEN NOT proven THEN ' was given access so near its revocation that either may have come first'
+                   WHEN of_several THEN ' was given access after a revocation that may have been another tenant''s'
                    WHEN NOT sure THEN ' has access again after its revocation, and the log does not say who gave it'
                    WHEN kind = 'consent' THEN ' was consented to again by the one from whom an admin had taken it'
                    ELSE ' has a new key that its own holder made after an admin had ended the access' END AS title,
@@ -130,6 +131,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'given': kind,
            'given_after_s': round((epoch_us(first_at) - epoch_us(revoked_at)) / 1e6, 6),
            'reason': CASE WHEN NOT proven THEN 'the issuance and the revocation are closer than the clocks can tell'
+                          WHEN of_several THEN 'the log does not say in which tenant it was ended, and several have this client'
                           WHEN NOT sure THEN 'the log does not say who gave it' END}) AS detail,
        'client_subject' AS join_key,
        list_prepend({'seen_at': revoked_at, 'batch_id': ended_batch, 'line_no': ended_line, 'event_id': revocation_event}, given) AS records,
@@ -272,6 +274,23 @@ FROM together
                     "token_id": "k2",
                     "title": "app has access again after its revocation, and the log does not say who gave it",
                     "detail": {"reason": "the log does not say who gave it"},
+                },
+            ),
+        ),
+        Example(
+            "the revocation names no tenant, and several have the client",
+            (
+                consent("10 09:00", ["mail.read"], "g1", tenant="one"),
+                consent("10 09:00", ["mail.read"], "g3", tenant="two"),
+                revoked("10 12:00", "client"),
+                consent("10 13:00", ["mail.read"], "g2", tenant="one"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "reason": "the log does not say in which tenant it was ended, and several have this client"
+                    },
                 },
             ),
         ),
