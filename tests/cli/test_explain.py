@@ -360,7 +360,7 @@ def test_a_time_that_was_read_wrongly_says_how_it_is_written(run, write, tmp_pat
     lines = squeezed(run("load", "--explain", log, "--mapping", "gate.toml").out)
     assert lines[2].startswith("line 1: rejected: used_at: ")
     assert lines[2].endswith(f" is no time: {say}")
-    assert f" is no time: {say}. This store takes" in run("load", "acme.duckdb", log, "--mapping", "gate.toml").err
+    assert f" is no time: {say}. Load it again" in run("load", "acme.duckdb", log, "--mapping", "gate.toml").err
 
 
 @pytest.mark.parametrize(

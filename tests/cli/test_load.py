@@ -63,18 +63,18 @@ def test_a_file_that_was_read_by_another_loader_says_how_to_correct_it(run, stor
     assert ran.code == 2
     assert ran.err.splitlines() == [
         f"2 records were rejected and kept aside; see: grantlens coverage {store_path}",
-        f"grantlens: Nothing of {log} could be read as github: action is missing. This store takes the file for loaded: load it "
-        f"without --loader into a new store. See what it holds: grantlens load --explain {log}",
+        f"grantlens: Nothing of {log} could be read as github: action is missing. Load it again without --loader. "
+        f"See what it holds: grantlens load --explain {log}",
     ]
+    (batch,) = json.loads(run("load", store_path, log, "--json").out)["batches"]
+    assert (batch["loader"], batch["usage"], batch["rejected"]) == ("native", 2, 0)
     for loader, note in (
-        ("native", "to read it as native, load it into a new store"),
-        ("github", "nothing was changed"),
+        ("github", "it was read as native: to read it as github, load it into a new store"),
+        ("native", "nothing was changed"),
     ):
         (batch,) = json.loads(run("load", store_path, log, "--loader", loader, "--json").out)["batches"]
         assert batch["note"].startswith(f"already loaded as {log}: nothing was changed")
         assert batch["note"].endswith(note)
-    (batch,) = json.loads(run("load", store_path, log, "--json").out)["batches"]
-    assert batch["note"] == f"already loaded as {log}: nothing was changed"
     ran = run("load", store_path, log, "--loader", "octa")
     assert ran.code == 2
     assert "There is no loader 'octa'. Did you mean 'okta'?" in ran.err
@@ -133,7 +133,7 @@ def test_a_mapping_that_fits_no_record_is_named(run, store_path, tmp_path):
     ran = run("load", store_path, log, "--mapping", mapping)
     assert ran.code == 2, ran
     assert f"See what it holds: grantlens load --explain {log} --mapping {mapping}\n" in ran.err
-    assert "load it with a better mapping into a new store." in ran.err
+    assert "Load it again with a better mapping." in ran.err
 
 
 def test_a_wrong_record_is_set_aside_with_its_reason_and_the_rest_loads(run, store_path, tmp_path):

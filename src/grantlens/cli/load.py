@@ -161,10 +161,7 @@ def _otherwise(batch: dict[str, Any], wanted: Loader | None, mapping: Path | Non
     look = f"See what it holds: grantlens load --explain {path}{f' --mapping {mapping}' if mapping else ''}"
     if wanted is None:
         return look
-    return (
-        f"This store takes the file for loaded: load it {'with a better mapping' if mapping else 'without --loader'} "
-        f"into a new store. {look}"
-    )
+    return f"Load it again {'with a better mapping' if mapping else 'without --loader'}. {look}"
 
 
 def _explain(path: Path, loader: Loader | None, settings: Settings, *, as_json: bool) -> int:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
     from grantlens.loaders import Loader
 
+_IN_VAIN = "issuance + usage + revocation + duplicates = 0 AND rejected > 0"
+"""Of a file that was read so, nothing is known but that it was not understood: read again, in another way, it may be."""
+
 CAPS = {50_000: "Purview search", 100_000: "audit log search"}
 """Numbers of records at which exports are known to be cut off."""
 
@@ -50,6 +53,11 @@ class Account:
             )
         sha256 = content.digest()
         note = "; ".join(self.notes) or None
+        for table in ("rejected", "ignored", "batch"):
+            self.engine.execute(
+                f"DELETE FROM {table} WHERE batch_id IN (SELECT batch_id FROM batch WHERE sha256 = $sha256 AND {_IN_VAIN})",
+                {"sha256": sha256},
+            )
         self.engine.execute(
             "INSERT INTO batch VALUES ($batch_id, $path, $sha256, $bytes, $loader, $version, $records, $issuance, $usage, "
             "$revocation, $ignored, $duplicates, $rejected, $first, $last, $loaded_at, $note)",
@@ -78,7 +86,7 @@ class Account:
 
 
 def already_loaded(engine: Engine, path: str) -> dict[str, Any] | None:
-    """Return the entry of a file whose bytes are in the store already, else None.
+    """Return the entry of a file whose bytes are in the store already, else None; of one that was read in vain, None.
 
     Only a file of a size that was loaded before is read for it.
     """
@@ -88,7 +96,7 @@ def already_loaded(engine: Engine, path: str) -> dict[str, Any] | None:
         sha256 = content.digest()
     found = engine.rows(
         "SELECT path, loader, records, issuance + usage + revocation + duplicates, ignored, rejected, first_event, last_event "
-        "FROM batch WHERE sha256 = $sha256 ORDER BY batch_id LIMIT 1",
+        f"FROM batch WHERE sha256 = $sha256 AND NOT ({_IN_VAIN}) ORDER BY batch_id LIMIT 1",
         {"sha256": sha256},
     )
     if not found:
