@@ -379,3 +379,20 @@ def test_a_cell_shows_counts_and_answers(result):
     assert "Which agents exist?" in shown
     assert "<script" not in shown
     assert "violations" in repr(result)
+
+
+def test_two_processes_may_write_one_report(result, tmp_path, monkeypatch):
+    out, write = tmp_path / "report.md", Path.write_text
+
+    def beside_another(path, *args, **how):
+        """Write, and let another process write the same report before it is put in place."""
+        monkeypatch.setattr(Path, "write_text", write)
+        written = write(path, *args, **how)
+        with monkeypatch.context() as other:
+            other.setattr(os, "getpid", lambda: 4711)
+            result.to_markdown(out)
+        return written
+
+    monkeypatch.setattr(Path, "write_text", beside_another)
+    result.to_markdown(out)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.md"]

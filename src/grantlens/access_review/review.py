@@ -298,7 +298,7 @@ def _write(path: str | os.PathLike[str] | None, text: str) -> Path | str:
     if path is None:
         return text
     target, place = Path(path), Path(os.path.realpath(path))
-    partial = place.with_name(f"{place.name}.partial")
+    partial = place.with_name(f".{place.name}.{os.getpid()}")  # another process may write to the same place
     try:
         if place.exists() and not place.is_file():
             target.write_text(text, encoding="utf-8", newline="\n")  # a pipe or a device stays what it is
