@@ -112,6 +112,17 @@ def test_a_bad_record_is_rejected_by_name_and_the_rest_loads(tmp_path, change, r
     assert store.sql("SELECT line_no, reason FROM rejected").to_pylist() == [{"line_no": 2, "reason": reason}]
 
 
+@pytest.mark.parametrize("log", LOGS)
+def test_records_that_all_lack_what_is_required_are_rejected(tmp_path, log):
+    path = tmp_path / "a.ndjson"
+    path.write_text(json.dumps({"log": log, "client_id": "app", "event_id": "1"}) + "\n")
+    with Store(":memory:") as store:
+        report = store.load(path, loader="native")
+        assert report.failed == []
+        (rejected,) = store.sql("SELECT reason FROM rejected").to_pylist()
+        assert rejected["reason"].endswith(": missing")
+
+
 def test_no_nearest_column_is_sought_for_very_many_unknown_ones(tmp_path):
     good = {"log": "usage", "event_id": "good", "used_at": "2026-01-01T00:00:00Z", "outcome": "success"}
     store, report = load(tmp_path, [good, good | {f"client_{number}": 1 for number in range(150)}])

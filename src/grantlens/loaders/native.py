@@ -62,6 +62,8 @@ def dialect(records: Sequence[Mapping]) -> Loader:
     names = sorted({name for record in records for name in record})
     if any(record.get("log") != "usage" for record in records) or not {*names} <= {"log", *_COLUMNS["usage"]}:
         return LOADER
+    if not {"used_at", "outcome"} <= {*names}:  # without these there is no call
+        return LOADER
     spaced = _calls(records, names, spaced=True)
     return replace(_calls(records, names, spaced=False), otherwise=replace(spaced, otherwise=LOADER))
 
