@@ -42,7 +42,7 @@ def test_store_and_write_ahead_log_are_for_the_owner_only(tmp_path):
         with store.engine.transaction():
             store.engine.execute("INSERT INTO review_snapshot VALUES (TIMESTAMPTZ '2026-01-01')")
         for file in tmp_path.iterdir():
-            assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+            assert stat.S_IMODE(file.stat().st_mode) == (0o700 if file.is_dir() else 0o600), file
         store.close()
     finally:
         os.umask(before)
