@@ -57,62 +57,82 @@ ended AS (
       AND r.issued_before IS NULL
 ),
 given AS (
-    SELECT i.source, i.tenant, i.event_id, i.issued_at, i.kind, i.client_id, i.client_name, i.subject_id, i.grant_id, i.token_id, i.scopes,
-           i.batch_id, i.line_no, k.before_s,
-           CASE WHEN i.consent_kind = 'user' OR (i.consent_kind IS NULL AND i.consent_actor IN (i.subject_id, i.client_id)) THEN 'self'
-                WHEN i.consent_kind IS NULL AND i.consent_actor IS NULL THEN 'unknown' ELSE 'other' END AS given_by
-    FROM issued i
-    JOIN clock_error k ON k.source = i.source AND k.tenant IS NOT DISTINCT FROM i.tenant AND k.log = 'issuance'
-    WHERE i.kind IN ('consent', 'credential')
+    SELECT *,
+           -- What somebody else gave in between is a decision of its own.
+           max(CASE WHEN given_by = 'other' THEN issued_at END) OVER (
+               PARTITION BY source, tenant, client_id, subject_id ORDER BY issued_at RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+           ) AS last_other_at
+    FROM (
+        SELECT i.source, i.tenant, i.event_id, i.issued_at, i.kind, i.client_id, i.client_name, i.subject_id, i.grant_id, i.token_id, i.scopes,
+               i.batch_id, i.line_no, i.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) AS surely_at,
+               CASE WHEN i.consent_kind = 'user' OR (i.consent_kind IS NULL AND i.consent_actor IN (i.subject_id, i.client_id)) THEN 'self'
+                    WHEN i.consent_kind IS NULL AND i.consent_actor IS NULL THEN 'unknown' ELSE 'other' END AS given_by
+        FROM issued i
+        JOIN clock_error k ON k.source = i.source AND k.tenant IS NOT DISTINCT FROM i.tenant AND k.log = 'issuance'
+        WHERE i.kind IN ('consent', 'credential')
+    )
 ),
--- Joined on what is equal, one way after the other: a client that is ended loses what everyone gave it, a person all that it gave.
--- The end of one token takes no consent away: only a new key stands for it.
-again AS (
-    SELECT e.source, e.tenant AS ended_tenant, e.revocation_event, n.tenant, n.event_id
-    FROM ended e JOIN given n ON n.source = e.source AND n.client_id = e.client_id AND n.subject_id = e.subject_id
-    WHERE e.target_kind IN ('grant', 'credential') OR (e.target_kind = 'token' AND n.kind = 'credential')
+-- A client that is ended loses what everyone gave it, a person all that it gave. The end of one token takes no consent away: only
+-- a new key stands for it.
+regained AS (
+    SELECT n.source, n.tenant, n.event_id, n.issued_at, n.surely_at, w.way,
+           CASE WHEN w.way <> 'subject' THEN n.client_id END AS of_client, CASE WHEN w.way <> 'client' THEN n.subject_id END AS of_subject
+    FROM given n
+    CROSS JOIN (SELECT unnest(['party', 'key', 'client', 'subject']) AS way) w
+    WHERE n.given_by <> 'other' AND (w.way <> 'key' OR n.kind = 'credential')
+      AND CASE WHEN w.way = 'subject' THEN n.subject_id ELSE n.client_id END IS NOT NULL
+),
+lost AS (
+    SELECT source, tenant, revoked_at, certain_from,
+           CASE WHEN target_kind = 'token' THEN 'key' WHEN target_kind IN ('client', 'subject') THEN target_kind ELSE 'party' END AS way,
+           CASE WHEN target_kind <> 'subject' THEN client_id END AS of_client, CASE WHEN target_kind <> 'client' THEN subject_id END AS of_subject,
+           {'revoked_at': revoked_at, 'event_id': revocation_event, 'target_kind': target_kind, 'of_several': of_several,
+            'batch_id': batch_id, 'line_no': line_no} AS taken
+    FROM ended
+),
+-- Both in the order of time, for each from whom it was taken and who has it again: of several ends the last one tells.
+in_turn AS (
+    SELECT source, tenant, way, of_client, of_subject, event_id, issued_at AS happened_at, surely_at, 0 AS is_end, NULL AS taken
+    FROM regained
     UNION ALL
-    -- Of a key that belongs to nobody but its client.
-    SELECT e.source, e.tenant AS ended_tenant, e.revocation_event, n.tenant, n.event_id
-    FROM ended e JOIN given n ON n.source = e.source AND n.client_id = e.client_id AND n.subject_id IS NULL
-    WHERE (e.target_kind IN ('grant', 'credential') OR (e.target_kind = 'token' AND n.kind = 'credential')) AND e.subject_id IS NULL
-    UNION ALL
-    SELECT e.source, e.tenant AS ended_tenant, e.revocation_event, n.tenant, n.event_id
-    FROM ended e JOIN given n ON n.source = e.source AND n.client_id = e.client_id
-    WHERE e.target_kind = 'client'
-    UNION ALL
-    SELECT e.source, e.tenant AS ended_tenant, e.revocation_event, n.tenant, n.event_id
-    FROM ended e JOIN given n ON n.source = e.source AND n.subject_id = e.subject_id
-    WHERE e.target_kind = 'subject'
+    SELECT w.source, w.tenant, w.way, w.of_client, w.of_subject, NULL, l.revoked_at, l.certain_from, 1, l.taken
+    FROM lost l
+    JOIN (SELECT DISTINCT source, tenant, way, of_client, of_subject FROM regained) w
+        ON w.source = l.source AND w.way = l.way AND w.of_client IS NOT DISTINCT FROM l.of_client AND w.of_subject IS NOT DISTINCT FROM l.of_subject
+        AND (l.tenant IS NULL OR w.tenant IS NULL OR l.tenant = w.tenant)
+),
+last_end AS (
+    SELECT source, tenant, event_id, is_end,
+           max(taken) OVER (PARTITION BY source, tenant, way, of_client, of_subject ORDER BY happened_at, is_end ROWS UNBOUNDED PRECEDING) AS before_it,
+           max(taken) OVER (PARTITION BY source, tenant, way, of_client, of_subject ORDER BY surely_at, is_end ROWS UNBOUNDED PRECEDING) AS surely_before
+    FROM in_turn
 ),
 timed AS (
-    SELECT n.*, e.revoked_at, e.revocation_event, e.target_kind, e.of_several, e.batch_id AS ended_batch, e.line_no AS ended_line,
-           n.issued_at - to_microseconds((n.before_s * 1000000)::BIGINT) > e.certain_from AS proven
-    FROM again a
-    JOIN ended e ON e.source = a.source AND e.tenant IS NOT DISTINCT FROM a.ended_tenant AND e.revocation_event = a.revocation_event
-    JOIN given n ON n.source = a.source AND n.tenant IS NOT DISTINCT FROM a.tenant AND n.event_id = a.event_id
-    WHERE n.given_by <> 'other' AND (e.tenant IS NULL OR n.tenant IS NULL OR e.tenant = n.tenant)
-      AND n.issued_at > e.revoked_at AND n.issued_at <= e.revoked_at + to_microseconds(($within_hours * 3600000000)::BIGINT)
-      AND n.issued_at >= $since AND n.issued_at < $until
-      -- What somebody else gave in between is a decision of its own.
-      AND NOT EXISTS (
-          SELECT 1 FROM given o
-          WHERE o.source = n.source AND o.tenant IS NOT DISTINCT FROM n.tenant AND o.given_by = 'other'
-            AND o.client_id IS NOT DISTINCT FROM n.client_id AND o.subject_id IS NOT DISTINCT FROM n.subject_id
-            AND o.issued_at > e.revoked_at AND o.issued_at <= n.issued_at)
-    -- The last revocation before it tells how soon it came.
-    QUALIFY row_number() OVER (PARTITION BY n.source, n.tenant, n.event_id ORDER BY proven DESC, e.revoked_at DESC, e.revocation_event) = 1
+    SELECT *, coalesce(surely_before, before_it) AS taken, surely_before IS NOT NULL AS proven
+    FROM (
+        SELECT g.*,
+               CASE WHEN l.before_it.revoked_at >= g.taken_from AND NOT coalesce(g.last_other_at > l.before_it.revoked_at, false)
+                    THEN l.before_it END AS before_it,
+               CASE WHEN l.surely_before.revoked_at >= g.taken_from AND NOT coalesce(g.last_other_at > l.surely_before.revoked_at, false)
+                    THEN l.surely_before END AS surely_before
+        FROM last_end l
+        JOIN (SELECT *, issued_at - to_microseconds(($within_hours * 3600000000)::BIGINT) AS taken_from FROM given) g
+            ON g.source = l.source AND g.tenant IS NOT DISTINCT FROM l.tenant AND g.event_id = l.event_id
+        WHERE l.is_end = 0
+    )
+    WHERE coalesce(surely_before, before_it) IS NOT NULL AND issued_at >= $since AND issued_at < $until
+    QUALIFY row_number() OVER (
+        PARTITION BY source, tenant, event_id ORDER BY surely_before IS NULL, coalesce(surely_before, before_it) DESC) = 1
 ),
 -- One consent may be several records of one moment: a finding for each grant, or key, that was given.
 together AS (
-    SELECT source, tenant, revocation_event, client_id, subject_id, grant_id, token_id, kind, max(client_name) AS client_name,
-           any_value(revoked_at) AS revoked_at, any_value(target_kind) AS target_kind,
-           any_value(ended_batch) AS ended_batch, any_value(ended_line) AS ended_line,
-           min(issued_at) AS first_at, max(issued_at) AS last_at, count(*) AS records, list_distinct(flatten(list(scopes))) AS scopes,
-           bool_or(proven AND given_by = 'self' AND NOT of_several) AS sure, bool_or(proven) AS proven, bool_and(of_several) AS of_several,
+    SELECT source, tenant, taken.event_id AS revocation_event, client_id, subject_id, grant_id, token_id, kind, max(client_name) AS client_name,
+           any_value(taken) AS taken, min(issued_at) AS first_at, max(issued_at) AS last_at, count(*) AS records,
+           list_distinct(flatten(list(scopes))) AS scopes,
+           bool_or(proven AND given_by = 'self' AND NOT taken.of_several) AS sure, bool_or(proven) AS proven, bool_and(taken.of_several) AS of_several,
            list({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id} ORDER BY issued_at, event_id) AS given
     FROM timed
-    GROUP BY source, tenant, revocation_event, client_id, subject_id, grant_id, token_id, kind
+    GROUP BY source, tenant, taken.event_id, client_id, subject_id, grant_id, token_id, kind
 )
 SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'critical' AS severity,
@@ -123,19 +143,19 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
                    WHEN kind = 'consent' THEN ' was consented to again by the one from whom an admin had taken it'
                    ELSE ' has a new key that its own holder made after an admin had ended the access' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id, list_sort(scopes) AS scopes,
-       revoked_at AS first_seen, last_at AS last_seen, 1 + records AS events,
+       taken.revoked_at AS first_seen, last_at AS last_seen, 1 + records AS events,
        to_json({
            'revocation_event': revocation_event,
            'issuance_event': given[1].event_id,
-           'ended': target_kind,
+           'ended': taken.target_kind,
            'given': kind,
-           'given_after_s': round((epoch_us(first_at) - epoch_us(revoked_at)) / 1e6, 6),
+           'given_after_s': round((epoch_us(first_at) - epoch_us(taken.revoked_at)) / 1e6, 6),
            'reason': CASE WHEN NOT proven THEN 'the issuance and the revocation are closer than the clocks can tell'
                           WHEN of_several THEN 'the log does not say in which tenant it was ended, and several have this client'
                           WHEN NOT sure THEN 'the log does not say who gave it' END}) AS detail,
        'client_subject' AS join_key,
-       list_prepend({'seen_at': revoked_at, 'batch_id': ended_batch, 'line_no': ended_line, 'event_id': revocation_event}, given) AS records,
-       'issuance' AS about_log, revoked_at AS about_from, last_at AS about_until
+       list_prepend({'seen_at': taken.revoked_at, 'batch_id': taken.batch_id, 'line_no': taken.line_no, 'event_id': taken.event_id}, given) AS records,
+       'issuance' AS about_log, taken.revoked_at AS about_from, last_at AS about_until
 FROM together
 """,
     fires=(
