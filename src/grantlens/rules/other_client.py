@@ -32,17 +32,14 @@ WITH holder AS (
     WHERE token_id IS NOT NULL
     GROUP BY source, token_id
 ),
-named AS (
-    SELECT source, id, min(name) AS name FROM canonical_identity WHERE kind = 'client' AND name IS NOT NULL GROUP BY source, id
-),
 other AS (
     SELECT c.caller_id, c.source, c.tenant, c.token_id, c.client_id, c.client_name, t.subject_id, t.grant_id, c.resource_server,
            t.client_id AS issued_to, t.scopes, h.clients > 1 AS several, t.issued_at, t.batch_id, t.line_no, t.event_id
     FROM usage_caller c
     JOIN token t ON t.source = c.source AND t.token_id = c.token_id
     JOIN holder h ON h.source = t.source AND h.token_id = t.token_id
-    LEFT JOIN named a ON a.source = c.source AND a.id = c.client_id
-    LEFT JOIN named b ON b.source = t.source AND b.id = t.client_id
+    LEFT JOIN canonical_identity a ON a.source = c.source AND a.kind = 'client' AND a.id = c.client_id
+    LEFT JOIN canonical_identity b ON b.source = t.source AND b.kind = 'client' AND b.id = t.client_id
     WHERE c.client_id <> t.client_id AND coalesce(a.name, c.client_id) <> coalesce(b.name, t.client_id)
       AND (c.tenant IS NULL OR t.tenant IS NULL OR c.tenant = t.tenant)
 ),
