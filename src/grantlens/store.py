@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from grantlens.engine.duckdb import Engine
@@ -14,6 +15,7 @@ from grantlens.ingest.card import coverage_card
 from grantlens.ingest.coverage import coverage_is_due, refresh_coverage
 from grantlens.ingest.declared import note_undeclared, undeclared
 from grantlens.ingest.export import write_ndjson, write_parquet
+from grantlens.ingest.forgetting import Forgotten, forget_calls, write_anew
 from grantlens.ingest.summary import providers
 from grantlens.ingest.verification import verified
 from grantlens.relations import install_views, views_stand
@@ -21,9 +23,10 @@ from grantlens.relations.one_tenant import lay_tenant
 from grantlens.schema.migrations import prepare
 from grantlens.view import View, view_of
 from grantlens.visible import markup
+from grantlens.window import parse_time
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
     from pathlib import Path
 
     import pyarrow as pa
@@ -55,7 +58,7 @@ class Store:
         `export` need other files.
     tenant
         See the rows of this tenant alone, whatever is asked, as if the store held no other: see `grantlens.relations.one_tenant`.
-        `load`, `verify` and `providers` are about a whole store.
+        `load`, `forget`, `verify` and `providers` are about a whole store.
 
     Raises
     ------
@@ -80,7 +83,8 @@ class Store:
     ) -> None:
         self.path = os.fspath(path)
         self.tenant = tenant
-        self.engine = Engine(self.path, read_only=read_only, memory_limit=memory_limit, confined=confined)
+        self._open = partial(Engine, self.path, read_only=read_only, memory_limit=memory_limit, confined=confined)
+        self.engine = self._open()
         """The open database, with the relations in it as views."""
         try:
             prepare(self.engine, read_only=read_only)
@@ -212,6 +216,41 @@ class Store:
         self.be_whole("verify")
         found = verified(self.engine)
         return [*found.differences, *found.rows]
+
+    def forget(self, before: str | date) -> Forgotten:
+        """Take the calls before a time out of the store, with the callers and objects that only they name, and write the file anew.
+
+        What gave and took access stays: what lives today may be older than any call. A review since that time says what it said
+        before; of the time before it none can say what was done, and coverage, `verify` and reports tell so. The logs are not
+        touched; a file that is loaded again because it grew brings its calls back.
+
+        Parameters
+        ----------
+        before
+            Calls before it are forgotten: a date or a time, UTC unless it has a zone, taken to the whole minute.
+
+        Returns
+        -------
+        Forgotten
+            `before`, `calls` (taken out), `kept` (calls left), `callers` (of which none is left).
+
+        Raises
+        ------
+        StoreError
+            If no call would be left, or the store was opened for one tenant. Nothing is changed then.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store:
+        ...     store.forget("2026-01-01").calls
+        0
+        """
+        self.be_whole("forget")
+        found = forget_calls(self.engine, parse_time(before))
+        if write_anew(self.engine):
+            self.engine.close()
+            self.engine = self._open()
+        return found
 
     def export(self, path: str | os.PathLike[str], *, parquet: bool = False) -> list[Path]:
         """Write the three logs in the native format, so that a load of it gives them again.

@@ -22,6 +22,7 @@ def limitations(document: dict[str, Any]) -> list[str]:
     """Return one sentence for each thing that this review cannot show; last, as they may be many, those of single logs."""
     return [
         *_tenant(document),
+        *_forgotten(document),
         *_logs(document),
         *_judgement(document),
         *_time(document),
@@ -36,6 +37,17 @@ def _tenant(document: dict[str, Any]) -> list[str]:
     return [
         f"This is of tenant {document['tenant']} alone. Rows that name no tenant are part of it, unless what they name is another tenant's "
         "only, or they end a client that several tenants have; logs of sources that nowhere name this tenant are not."
+    ]
+
+
+def _forgotten(document: dict[str, Any]) -> list[str]:
+    gone = document["manifest"]["forgotten"]
+    if not gone:
+        return []
+    files = plural(len({(row["path"], row["sha256"]) for row in gone}), "file")
+    return [
+        f"Calls before {day(max(row['before'] for row in gone))} were taken out of the store: what was done until then this cannot "
+        f"show. The manifest tells when, and of which {files}."
     ]
 
 

@@ -22,7 +22,8 @@ LIMITS = (
 
 
 def manifest(engine: Engine) -> dict[str, Any]:
-    """Return every loaded file, one hash over them all, one over their contents alone, and what these cannot show.
+    """Return every loaded file, one hash over them all, one over their contents alone, and what these cannot show; and the calls
+    of these files that were taken out of the store again.
 
     The first hash depends on the paths as they were given, the second does not: it is the same wherever the files lie, whatever
     they are called and in whatever order they were loaded. When a file was loaded is left out: it changes nothing in what the
@@ -34,7 +35,17 @@ def manifest(engine: Engine) -> dict[str, Any]:
         "ignored, duplicates, "
         'rejected, first_event AS "first", last_event AS "last", note FROM batch ORDER BY path, sha256',
     )
-    return {"sha256": digest(batches), "contents_sha256": contents(batches), "limits": list(LIMITS), "batches": batches}
+    return {
+        "sha256": digest(batches),
+        "contents_sha256": contents(batches),
+        "limits": list(LIMITS),
+        "batches": batches,
+        "forgotten": ask(
+            engine,
+            "SELECT path, sha256, before, calls, forgotten_at FROM forgotten JOIN batch USING (batch_id) "
+            "ORDER BY path, sha256, forgotten_at, before",
+        ),
+    }
 
 
 def contents(batches: list[dict[str, Any]]) -> str:

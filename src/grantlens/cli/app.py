@@ -16,6 +16,7 @@ from grantlens.cli import (
     demo,
     detect,
     export,
+    forget,
     grants,
     identities,
     load,
@@ -60,6 +61,7 @@ COMMANDS: tuple[tuple[str, Callable[..., int], str], ...] = (
     ("sql", sql.sql, sql.EXAMPLES),
     ("verify", verify.verify, verify.EXAMPLES),
     ("export", export.export, export.EXAMPLES),
+    ("forget", forget.forget, forget.EXAMPLES),
     ("notebooks copy", notebooks.copy, notebooks.EXAMPLES),
     ("version", version.version, version.EXAMPLES),
 )

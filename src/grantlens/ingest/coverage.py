@@ -71,6 +71,17 @@ def coverage_is_due(engine: Engine) -> bool:
     return bool(engine.value(f"SELECT count(*) FROM meta WHERE {_IS_DUE}"))
 
 
+def coverage_of_all_is_due(engine: Engine) -> None:
+    """Note, inside a transaction, that coverage and clocks of every stream are to be worked out anew, and drop those of calls.
+
+    A stream of calls of which none is left would not be touched any more.
+    """
+    engine.execute(f"DELETE FROM meta WHERE {_IS_DUE}")
+    engine.execute("INSERT INTO meta VALUES ('coverage_due_from_batch', '0')")
+    for table in ("coverage", "clock"):
+        engine.execute(f"DELETE FROM {table} WHERE log = 'usage'")
+
+
 def refresh_coverage(engine: Engine) -> None:
     """Work out coverage and clocks of the streams that new files touched, if any did.
 
@@ -210,8 +221,10 @@ numbered AS (
     FROM judged
 )
 SELECT source, tenant, log, min(first_event), max(last_event) + to_microseconds(1), false, sum(records),
-       CASE WHEN in_part THEN 'shown in part: its silence proves nothing'
-            WHEN any_value(total) < $min_events THEN format('under {:,} records: no gap can be told', $min_events) END,
+       nullif(concat_ws('; ',
+           CASE WHEN in_part THEN 'shown in part: its silence proves nothing'
+                WHEN any_value(total) < $min_events THEN format('under {:,} records: no gap can be told', $min_events) END,
+           CASE WHEN log = 'usage' AND min(first_event) IN (SELECT before FROM forgotten) THEN 'calls before it were forgotten' END), ''),
        in_part
 FROM numbered
 GROUP BY source, tenant, log, in_part, stretch

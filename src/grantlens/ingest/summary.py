@@ -36,14 +36,17 @@ WITH loaded AS (
     WHERE loader IS NOT NULL
     GROUP BY loader
 ),
+held AS (
+    SELECT b.loader, count(*) AS calls FROM usage_row JOIN batch b USING (batch_id) GROUP BY b.loader
+),
 standing AS ({STANDING}),
 attributed AS (
     SELECT b.loader, count(DISTINCT a.usage_id) AS calls
     FROM standing a JOIN batch b USING (batch_id)
     GROUP BY b.loader
 )
-SELECT l.*, CASE WHEN l.usage > 0 THEN coalesce(a.calls, 0) / l.usage END AS attributed
-FROM loaded l LEFT JOIN attributed a USING (loader)
+SELECT l.*, coalesce(a.calls, 0) / h.calls AS attributed
+FROM loaded l LEFT JOIN held h USING (loader) LEFT JOIN attributed a USING (loader)
 ORDER BY l.loader
 """
 
@@ -51,7 +54,7 @@ ORDER BY l.loader
 def providers(engine: Engine) -> pa.Table:
     """Return one row for each loader: files, records, rows of each log, what was set aside, share of usage attributed.
 
-    `usage` counts rows that are stored, duplicates left out; `attributed` is NULL where there is no usage.
+    `usage` counts rows that were stored, duplicates left out; `attributed` is that of the calls held, NULL where there are none.
     """
     with worked_out(engine, NEEDS, {}):
         return engine.arrow(_SUMMARY)

@@ -33,7 +33,8 @@ class Verified:
     """One sentence for each file that still holds what its last load saw, and grew or was packed since, or was loaded in other
     versions before."""
     rows: list[str]
-    """One sentence for each file and log of which the store holds other than the number of rows that the load wrote."""
+    """One sentence for each file and log of which the store holds other than the number of rows that the load wrote, without those
+    that were forgotten since."""
 
 
 def verified(engine: Engine) -> Verified:
@@ -73,7 +74,9 @@ WITH held AS (
     SELECT batch_id, 'revocation', count(*) FROM revocation GROUP BY ALL
 ),
 written AS (
-    UNPIVOT (SELECT batch_id, path, issuance, usage, revocation FROM batch) ON issuance, usage, revocation INTO NAME log VALUE written
+    UNPIVOT (SELECT batch_id, path, issuance, usage - coalesce(f.calls, 0)::BIGINT AS usage, revocation
+             FROM batch LEFT JOIN (SELECT batch_id, sum(calls) AS calls FROM forgotten GROUP BY batch_id) f USING (batch_id))
+    ON issuance, usage, revocation INTO NAME log VALUE written
 )
 SELECT w.path, w.log, w.written, coalesce(h.held, 0)
 FROM written w LEFT JOIN held h USING (batch_id, log)

@@ -8,7 +8,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=5,
+    version=6,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -122,7 +122,6 @@ stray AS (
 silent AS (
     SELECT g.*, l.last_used_at, l.last_no, CASE WHEN l.last_no IS NULL THEN l.last_usage_id END AS last_usage_id, l.by_pair,
            coalesce(l.last_used_at, g.opened_at) AS silent_from,
-           floor((epoch_us($until) - epoch_us(silent_from)) / 86400e6)::BIGINT AS silent_days,
            $until - to_days($dormant_days::INTEGER) AS judged_from,
            y.last_used_at >= $until - to_days($dormant_days::INTEGER) AS strays
     FROM refreshable g
@@ -133,6 +132,7 @@ silent AS (
 seen AS (
     SELECT s.source, s.grant_id,
            bool_and(c.in_part) AS in_part,
+           min(c.covered_from) FILTER (NOT c.in_part) AS seen_from,
            sum(CASE WHEN NOT c.in_part THEN greatest(0, epoch_us(least(c.covered_until, $until)) - epoch_us(greatest(c.covered_from, s.judged_from)))
                     ELSE 0 END) AS covered_us
     FROM silent s
@@ -145,6 +145,8 @@ opening AS (
 ),
 judged AS (
     SELECT s.*, o.record, g.status, coalesce(v.in_part, false) AS in_part,
+           -- A log that begins later shows no longer silence than since then.
+           floor((epoch_us($until) - epoch_us(greatest(s.silent_from, v.seen_from))) / 86400e6)::BIGINT AS silent_days,
            coalesce(v.covered_us, 0) / (epoch_us($until) - epoch_us(s.judged_from)) AS share
     FROM silent s
     LEFT JOIN seen v ON v.source = s.source AND v.grant_id = s.grant_id

@@ -51,8 +51,19 @@ REJECTED = Table(
         Column(
             "excerpt",
             "VARCHAR",
-            "Its first 200 characters, secrets masked; NULL after a thousand of one reason on end.",
+            "Its first 200 characters, secrets masked; NULL after a thousand of one reason on end, or if it was forgotten.",
         ),
+    ),
+)
+
+FORGOTTEN = Table(
+    "forgotten",
+    "Calls of a loaded file that were taken out of the store again.",
+    (
+        Column("batch_id", "INTEGER", "See table batch.", required=True),
+        Column("before", "TIMESTAMPTZ", "Calls before it were taken out.", required=True),
+        Column("calls", "BIGINT", "How many of this file.", required=True),
+        Column("forgotten_at", "TIMESTAMPTZ", "When that was done.", required=True),
     ),
 )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 3
+VERSION = 4
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -61,7 +61,15 @@ def _to_version_3(engine: Engine) -> None:
         engine.execute(statement)
 
 
-MIGRATIONS: dict[int, Callable[[Engine], None]] = {2: _to_version_2, 3: _to_version_3}
+def _to_version_4(engine: Engine) -> None:
+    """Keep account of calls that are taken out again."""
+    engine.execute(
+        "CREATE TABLE forgotten (batch_id INTEGER NOT NULL, before TIMESTAMPTZ NOT NULL, calls BIGINT NOT NULL, "
+        "forgotten_at TIMESTAMPTZ NOT NULL)"
+    )
+
+
+MIGRATIONS: dict[int, Callable[[Engine], None]] = {2: _to_version_2, 3: _to_version_3, 4: _to_version_4}
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 
 
