@@ -15,7 +15,7 @@ RULE = Rule(
     severity="critical",
     remedy="Treat it as a fault of the authorisation server: no consent lies between parent and child.",
     basis="RFC 6749 section 6; RFC 9700 section 4.14.2; RFC 8707",
-    needs=("issued", "token", "clock_error"),
+    needs=("issued", "token", "added_scope", "clock_error"),
     # Parent and child are both issuance: no join between logs.
     rests_on=Evidence(
         (
@@ -33,30 +33,6 @@ WITH refreshed AS (
     LEFT JOIN token p ON p.source = c.source AND p.token_id = c.parent_token_id
     WHERE c.kind = 'refresh' AND c.parent_token_id IS NOT NULL
       AND c.issued_at >= $since AND c.issued_at < $until
-),
--- Also the other names of the same scope.
-implied AS (
-    SELECT b.name AS broader, n.name AS narrower
-    FROM cat_scope_implies i
-    JOIN cat_scope_name b ON b.scope_id = i.broader
-    JOIN cat_scope_name n ON n.scope_id = i.narrower
-    UNION
-    SELECT b.name, n.name FROM cat_scope_name b JOIN cat_scope_name n USING (scope_id)
-),
--- These scopes authorise no operation: servers add them as they like.
-protocol AS (
-    SELECT DISTINCT name FROM cat_scope_name JOIN cat_scope USING (scope_id) WHERE is_protocol
-    UNION SELECT unnest(['openid', 'profile', 'email', 'address', 'phone', 'offline_access', '.default'])
-),
-added_scope AS (
-    SELECT r.source, r.token_id, list(r.scope ORDER BY r.scope) AS scopes_added
-    FROM (SELECT source, token_id, parent_scopes, unnest(scopes) AS scope FROM refreshed WHERE parent_scopes IS NOT NULL) r
-    WHERE NOT list_contains(r.parent_scopes, r.scope)
-      AND lower(r.scope) NOT IN (SELECT name FROM protocol)
-      AND NOT EXISTS (
-          SELECT 1 FROM implied i
-          WHERE i.narrower = lower(r.scope) AND list_contains(list_transform(r.parent_scopes, lambda s: lower(s)), i.broader))
-    GROUP BY r.source, r.token_id
 ),
 -- A consent logged after the child, so near that the clocks cannot tell which was first.
 unsure AS (

@@ -14,6 +14,7 @@ KEYS = {
     "OOS-1": ("client_id", "subject_id", "grant_id", "operation"),
     "OOS-3": ("client_id", "subject_id", "grant_id", "operation"),
     "OOS-4": ("client_id", "subject_id", "grant_id"),
+    "OOS-5": ("client_id", "subject_id", "grant_id"),
     "OOS-12": ("client_id", "subject_id", "grant_id", "operation"),
     "PRV-1": ("client_id", "subject_id", "grant_id", "scope"),
     "PRV-2": ("client_id", "subject_id", "grant_id", "scope"),

@@ -1,9 +1,11 @@
-"""Incidents about what the scopes permit: OOS-1, OOS-4, OOS-12, and their harmless twins."""
+"""Incidents about what the scopes permit: OOS-1, OOS-4, OOS-5, OOS-12, and their harmless twins."""
 
 from datetime import timedelta
 
 from grantlens.simulate.apis import CRM, DESK, FILES, MAIL, Operation, operation
 from grantlens.simulate.incidents.opening import key, opened, resume, where, work
+from grantlens.simulate.life import Connection
+from grantlens.simulate.population import Client
 from grantlens.simulate.world import World
 
 
@@ -83,6 +85,44 @@ def widened_refresh(world: World) -> None:
     resume(connection, moment)
 
 
+def widened_exchange(world: World) -> None:
+    """Tell the story: a tool gets a token that may do more than the one that it was got for."""
+    world.truth.begin(
+        "widened_exchange",
+        "An exchange gives more than it was shown",
+        "ticket-agent may read tickets. Its token is exchanged for one of ticket-tool that may write them, and it does.",
+    )
+    moment = world.day(0.97, 14, 5)
+    agent = opened(
+        world, "ticket-agent", "Ticket Agent", "agent", DESK, ("tickets.read",), 7, style="agent", since=moment
+    )
+    shown = agent.access(moment + timedelta(minutes=1))
+    agent.call(shown, moment + timedelta(minutes=1, seconds=20), operation(DESK, "GET /v1/tickets"))
+    comment = operation(DESK, "POST /v1/tickets/{ticket}/comments")
+    tool = Client("ticket-tool", "Ticket Tool", "mcp_tool", approved=((DESK, comment.label),))
+    exchanged = moment + timedelta(minutes=2)
+    grant = world.grant(
+        tool,
+        agent.grant.subject,
+        DESK,
+        ("tickets.write",),
+        exchanged,
+        consent=None,
+        actor="agent:ticket-agent",
+    )
+    child = world.token(
+        grant,
+        exchanged,
+        600.0,
+        kind="exchange",
+        parent=shown,
+        grant_type="urn:ietf:params:oauth:grant-type:token-exchange",
+    )
+    held = Connection(world, grant, "agent")
+    held.call(child, exchanged + timedelta(seconds=40), comment)
+    world.truth.expect("OOS-5", "violation", **key(held), token_id=child.token_id)
+
+
 def excused_widening(world: World) -> None:
     """Tell the story: a refresh returns more, after the person consented to more."""
     world.truth.begin(
@@ -156,4 +196,4 @@ def narrowed(world: World) -> None:
         world.truth.forbid(rule, "a downgrade is no revocation", revocation_event=revocation["event_id"])
 
 
-ALL = (beyond_scope, knocking, widened_refresh, excused_widening, unknown_operation, narrowed)
+ALL = (beyond_scope, knocking, widened_refresh, widened_exchange, excused_widening, unknown_operation, narrowed)
