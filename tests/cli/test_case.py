@@ -31,7 +31,7 @@ def test_the_timeline_is_one_event_a_line_with_what_became_of_it(run, sample_fil
     ran = run("case", sample_file, "--client", "mailbox-mirror", "--format", "timeline")
     heading, *lines = ran.out.splitlines()
     assert heading.split() == ["time", "until", "lane", "state", "count", "what"]
-    assert len(lines) == 42
+    assert len(lines) == 45
     late = [line for line in lines if "after revocation" in line]
     assert len(late) == 13
     assert late[-1].startswith("2026-08-05 19:58:42")

@@ -21,6 +21,8 @@ OF_PROVIDERS = (
      "issued_at": "2026-07-05T10:00:00Z", "consent_kind": "user"},
     {"log": "usage", "source": "github", "event_id": "pat-5", "token_id": "hash-1", "client_id": "other", "outcome": "success",
      "used_at": "2026-07-04T10:00:00Z"},
+    *({**ISSUED, "source": "okta", "event_id": name, "kind": "refresh", "token_kind": "refresh", "token_id": name, "parent_token_id": shown,
+       "client_id": "desk", "issued_at": f"2026-07-06T{hour}:00:00Z"} for name, shown, hour in (("r2", "r1", "09"), ("r3", "r2", "10"), ("r4", "r1", "11"))),
     {**ISSUED, "source": "microsoft_entra", "event_id": "sp-1", "grant_id": "entra:object:graph", "client_id": "app-id"},
 )  # fmt: skip
 """What only some providers write: a token's name that is used again, and an object that stands for an application."""

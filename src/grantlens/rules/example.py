@@ -201,7 +201,7 @@ def consent(
 
 
 def token(
-    when: str, token_id: str, scopes: tuple[str, ...] | list[str] | None, until: str | None = None, **more: Any
+    when: str, token_id: str | None, scopes: tuple[str, ...] | list[str] | None, until: str | None = None, **more: Any
 ) -> dict[str, Any]:
     """Write a token of grant g1, an access token if nothing else is said."""
     defaults = {
@@ -221,9 +221,9 @@ def token(
 
 
 def refreshed(
-    when: str, token_id: str, parent: str, scopes: list[str] | None, until: str | None = None, **more: Any
+    when: str, token_id: str | None, parent: str, scopes: list[str] | None, until: str | None = None, **more: Any
 ) -> dict[str, Any]:
-    """Write a token that came from a refresh token."""
+    """Write a token that came from a refresh token; None where it was refused."""
     return token(when, token_id, scopes, until, **{"kind": "refresh", "parent_token_id": parent, **more})
 
 

@@ -136,7 +136,7 @@ def unverified(connection: Connection, revocation: dict, verdict: str = "violati
 def routine_revocation(connection: Connection, revoked_at: datetime, number: int) -> None:
     """End an ordinary connection, and try it now and then afterwards: these make the lag curve."""
     world = connection.world
-    rng = world.rng("aftermath", connection.grant.grant_id)
+    rng = world.rng("aftermath", connection.grant.holder)
     token = at_work(connection, revoked_at, life_s=3600.0)
     whole_grant = number % 2 == 0
     revocation = world.revoke(

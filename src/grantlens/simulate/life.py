@@ -91,7 +91,7 @@ class Connection:
 
     def session(self, moment: datetime, calls: int) -> Token:
         """One working session: a token and some calls, all well inside its life."""
-        rng = self.world.rng("session", self.grant.grant_id, len(self.grant.tokens))
+        rng = self.world.rng("session", self.grant.holder, len(self.grant.tokens))
         token = self.access(moment)
         step = self.life_s * 0.7 / max(calls, 1)
         for number in range(calls):
@@ -100,7 +100,7 @@ class Connection:
 
     def live(self, since: datetime, until: datetime, every_h: float, calls: int) -> None:
         """Work from time to time, and stop in good time before `until`."""
-        rng = self.world.rng("life", self.grant.grant_id)
+        rng = self.world.rng("life", self.grant.holder)
         moment = since + timedelta(hours=rng.uniform(0.5, 3))
         first = True
         while moment < until - timedelta(hours=3):
@@ -146,9 +146,9 @@ def ordinary_connection(world: World, number: int) -> Connection:
     needed = [op for scope in closure(archetype.scopes) for op in operations_for(archetype.server, scope)]
     connection = connect(world, client, person, archetype.server, scopes, since, style=archetype.style, ops=needed)
     rough = world.day(rng.uniform(0.1, 0.8), hour=rng.randrange(24), minute=rng.randrange(60))
-    connection.live(since, rough, archetype.every_h * 1.2, archetype.calls)
+    connection.live(since, rough, archetype.every_h * 1.8, archetype.calls)
     _rough_edges(connection, rough)
-    connection.live(rough + timedelta(hours=5), world.end, archetype.every_h * 1.2, archetype.calls)
+    connection.live(rough + timedelta(hours=5), world.end, archetype.every_h * 1.8, archetype.calls)
     return connection
 
 

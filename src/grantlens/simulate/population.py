@@ -114,6 +114,11 @@ class Grant:
         """Id of the subject, None where the client acts for itself."""
         return self.subject.subject_id if self.subject else None
 
+    @property
+    def holder(self) -> str:
+        """Names it in random numbers: its id would change them for all that comes after whatever is planted before."""
+        return f"{self.client.client_id}/{self.subject_id}"
+
 
 @dataclass
 class Token:

@@ -214,7 +214,7 @@ class World:
         """
         grant = token.grant
         moment = _ms(moment)
-        rng = self.rng("call", len(self.usage))
+        rng = self.rng("call", grant.holder, moment)
         default_status = {"success": 204 if op.method == "DELETE" else 200, "denied": 401, "error": 500}
         row = {
             "used_at": moment,

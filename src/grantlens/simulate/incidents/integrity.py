@@ -1,4 +1,4 @@
-"""Incidents about the logs themselves and about who answers: INT-1, INT-2, INT-3, INT-5, GOV-1."""
+"""Incidents about the logs themselves, about who answers, and a refresh token that came twice: INT-1, INT-2, INT-3, INT-5, GOV-1, REV-7."""
 
 from datetime import timedelta
 
@@ -180,4 +180,36 @@ def ownerless(world: World) -> None:
     world.truth.expect("GOV-1", "violation", client_id="form-catcher")
 
 
-ALL = (orphan, orphan_at_start, borrowed, outlived, collector_gap, unregistered, ownerless)
+def shown_twice(world: World) -> None:
+    """Tell the story: a refresh token that was replaced is shown again, from elsewhere."""
+    world.truth.begin(
+        "shown_twice",
+        "A replaced refresh token comes again",
+        "slide-sync refreshes, works with what it got, and two hours later its first refresh token is shown from another address. "
+        "The server takes it, and ends nothing.",
+    )
+    moment = world.day(0.96, 9, 20)
+    connection = opened(
+        world,
+        "slide-sync",
+        "Slide Sync",
+        "integration",
+        FILES,
+        ("files.read", "offline_access"),
+        9,
+        since=moment,
+        rotate=True,
+    )
+    connection.call(connection.access(moment + timedelta(minutes=1)), moment + timedelta(minutes=2))
+    first = connection.refresh_token()
+    connection.call(connection.access(moment + timedelta(minutes=70)), moment + timedelta(minutes=71))
+    connection.refresh = first
+    again = moment + timedelta(minutes=190)
+    stolen = connection.access(again)
+    for row in world.issuance[-2:]:
+        row.update(ip="198.51.100.17", user_agent="curl/8.9.1")
+    connection.call(stolen, again + timedelta(seconds=30), ip="198.51.100.17", agent="curl/8.9.1")
+    world.truth.expect("REV-7", "violation", **key(connection), token_id=first.token_id)
+
+
+ALL = (orphan, orphan_at_start, borrowed, outlived, collector_gap, unregistered, ownerless, shown_twice)

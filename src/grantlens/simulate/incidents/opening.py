@@ -8,7 +8,7 @@ from grantlens.simulate.population import PEOPLE, Client, Person, closure, every
 from grantlens.simulate.truth import iso
 from grantlens.simulate.world import World
 
-EVERY_H, CALLS = 230.0, 2
+EVERY_H, CALLS = 190.0, 2
 """How often it works if nothing else is said, and how many calls it makes then."""
 
 

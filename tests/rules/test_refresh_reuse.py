@@ -1,0 +1,143 @@
+"""REV-7 beside plain Python: random histories of refresh tokens, read line by line."""
+
+import random
+from datetime import datetime, timedelta
+
+import pytest
+
+from grantlens import detect
+from grantlens.rules.example import BYSTANDER, moment, refreshed, revoked, token, use
+
+RETRY, FAMILY, ERRORS = timedelta(seconds=60), timedelta(seconds=60), timedelta(seconds=10)
+STEPS = (5, 40, 61, 90, 600, 3600)
+WATCHED = [
+    revoked(when, token_id="old", event_id=f"r{when[:2]}", client_id=BYSTANDER, subject_id=None)
+    for when in ("01 08:00", "20 08:00")
+]
+
+
+def history(seed):
+    """Return what one client did: it shows refresh tokens, now and then an old one, and works with what it got."""
+    rng = random.Random(seed)
+    who = {"client_id": f"c{seed}", "grant_id": f"g{seed}", "subject_id": f"p{seed}"}
+    clock = datetime.fromisoformat(moment("10 09:00"))
+
+    def stamp():
+        return clock.strftime("%d %H:%M:%S")
+
+    held = [f"{seed}-r0"]
+    records = [token(stamp(), held[0], ["mail.read"], token_kind="refresh", **who)]
+    access = []
+    for number in range(1, rng.randint(3, 7)):
+        clock += timedelta(seconds=rng.choice(STEPS))
+        shown = held[-1] if rng.random() < 0.6 else rng.choice(held)
+        if rng.random() < 0.2:
+            records.append(refreshed(stamp(), None, shown, None, outcome="denied", token_kind=None, **who))
+        else:
+            rotates = rng.random() < 0.8
+            if rotates:
+                held.append(f"{seed}-r{number}")
+                records.append(refreshed(stamp(), held[-1], shown, ["mail.read"], token_kind="refresh", **who))
+            access.append(f"{seed}-a{number}")
+            records.append(refreshed(stamp(), access[-1], shown, ["mail.read"], **who))
+        if access and rng.random() < 0.5:
+            clock += timedelta(seconds=rng.choice(STEPS))
+            status = rng.choice((200, 401))
+            records.append(
+                use(
+                    stamp(),
+                    "GET /v1/messages/7",
+                    rng.choice(access),
+                    status=status,
+                    client_id=who["client_id"],
+                    subject_id=who["subject_id"],
+                )
+            )
+        if rng.random() < 0.3:
+            clock += timedelta(seconds=rng.choice(STEPS))
+            records.append(revoked(stamp(), "grant", event_id=f"end-{seed}-{number}", **who))
+    return records
+
+
+def expected(records):
+    """Return by refresh token what is to be said of it: verdict, severity, how often it came again, how often it was taken."""
+    shown, found = {}, {}
+    when = {
+        id(row): datetime.fromisoformat(
+            next(row[name] for name in ("issued_at", "used_at", "revoked_at") if name in row)
+        )
+        for row in records
+    }
+    for row in records:
+        if row.get("kind") == "refresh":
+            shown.setdefault(row["parent_token_id"], {}).setdefault(when[id(row)], []).append(row)
+    ends = [when[id(row)] for row in records if row["log"] == "revocation"]
+    for old, times in shown.items():
+        taken = {at: rows for at, rows in times.items() if rows[0]["outcome"] == "success"}
+        replaced = min(
+            (at for at, rows in taken.items() if any(row["token_kind"] == "refresh" for row in rows)), default=None
+        )
+        if replaced is None:
+            continue
+        given = {row["token_id"] for row in times[replaced]}
+        arrivals = [at for name in given for at in shown.get(name, {})]
+        arrivals += [
+            when[id(row)] + ERRORS
+            for row in records
+            if row["log"] == "usage" and row["outcome"] == "success" and row["token_id"] in given
+        ]
+        verdicts, first_end = {}, {}
+        for at in times:
+            if at <= replaced or any(replaced <= end < at for end in ends):
+                continue
+            if any(arrival < at for arrival in arrivals):
+                verdicts[at] = "violation"
+            elif at > replaced + RETRY:
+                verdicts[at] = "indeterminate"
+            first_end[at] = min((end for end in ends if end >= at), default=None)
+        if not verdicts:
+            continue
+        first, verdict = min(verdicts), max(verdicts.values())
+        end = min((first_end[at] for at in verdicts if first_end[at]), default=None)
+        handled = end is not None and end <= first + FAMILY
+        found[old] = (
+            verdict,
+            "high" if handled or verdict == "indeterminate" else "critical",
+            len(verdicts),
+            sum(at in taken for at in verdicts),
+        )
+    return found
+
+
+@pytest.mark.parametrize("batch", range(3))
+def test_random_histories(desk, kept_going, batch):
+    histories = {seed: history(seed) for seed in range(batch * 100, batch * 100 + 100)}
+    records = [*kept_going, *WATCHED, *(row for rows in histories.values() for row in rows)]
+    records = [{"event_id": f"e{number}", **row} for number, row in enumerate(records)]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        (found,) = detect.run(store, ["REV-7"])
+    told = {
+        row["token_id"]: (row["verdict"], row["severity"], row["detail"]["times"], row["detail"]["accepted"])
+        for row in found.to_dicts()
+    }
+    wanted = {name: said for rows in histories.values() for name, said in expected(rows).items()}
+    assert told == wanted
+    assert {said[:2] for said in wanted.values()} >= {("violation", "critical"), ("indeterminate", "high")}
+
+
+def test_without_a_log_of_revocations_it_is_not_known_whether_the_family_was_ended(desk, kept_going):
+    rows = [
+        token("10 09:00", "r1", ["mail.read"], token_kind="refresh"),
+        refreshed("10 10:00", "r2", "r1", ["mail.read"], token_kind="refresh"),
+        refreshed("10 11:00", "r3", "r2", ["mail.read"], token_kind="refresh"),
+        refreshed("10 12:00", "r4", "r1", ["mail.read"], token_kind="refresh"),
+    ]
+    records = [
+        {**row, "event_id": f"e{number}"}
+        for number, row in enumerate([*kept_going, *rows])
+        if row["log"] != "revocation"
+    ]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        (found,) = detect.run(store, ["REV-7"])
+        (row,) = found.to_dicts()
+        assert (row["verdict"], row["severity"], row["detail"]["family_ended"]) == ("violation", "high", None)
