@@ -14,7 +14,7 @@ from grantlens.loaders import STRENGTHS, loaders
 from grantlens.register.register import Register
 from grantlens.rules import find, registry
 from grantlens.rules.conclusion import LEVELS, conclude, lacking, source_of
-from grantlens.rules.evidence import KEYS_END, OWN_WORDS, Evidence, Way, every_word
+from grantlens.rules.evidence import EXCHANGED, KEYS_END, OWN_WORDS, ROTATED, Evidence, Way, every_word
 from grantlens.rules.example import BYSTANDER, Example, consent, logs_from_to, revoked, token, use
 from grantlens.rules.rule import Rule
 from grantlens.schema import LOGS
@@ -151,6 +151,10 @@ def as_logged(record, source):
         told = f"{log}.{name}" in source.says and (name not in WORDS[log] or f"{log}.{name}={value}" in source.says)
         if name == "token_id" and not joins_by(source, log, "token") and record.get("kind") != "credential":
             value = f"{value} as {log} calls it"  # an id of its own, which is found nowhere else
+        if name == "parent_token_id" and record.get("token_kind") == record["kind"] == "refresh":
+            told = told and ROTATED in source.says
+        if name == "scopes" and "parent_token_id" in record and record["kind"] != "refresh":
+            told = told and EXCHANGED in source.says
         if name == "grant_id" and not all(f"{each}.grant_id" in source.says for each in source.logs):
             told = told and joins_by(source, log, "grant")
         if (

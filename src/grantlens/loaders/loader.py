@@ -110,6 +110,9 @@ class Loader:
     keys_end: bool = False
     """True if no call of this log can name a key or token that has no end: one that is older than the log looks as if it had
     never been issued."""
+    parents: tuple[str, ...] = ()
+    """Of which tokens the log names the one that they came of, and tells the scopes of both where it tells any: "rotated" of a refresh
+    token that takes the place of another, "exchanged" of one that was got for another or made with it."""
     join_note: str = ""
     """What can be joined with what, and what cannot: one sentence for README and `coverage`."""
     text: bool = False

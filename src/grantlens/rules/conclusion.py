@@ -13,12 +13,14 @@ from grantlens.loaders import STRENGTHS
 from grantlens.rules.evidence import (
     ENDED,
     ENDED_GRANT,
+    EXCHANGED,
     ISSUE_END,
     ISSUE_USE,
     KEYS_END,
     NAMED,
     NOTHING,
     REFUSED_OTHERWISE,
+    ROTATED,
     TOKEN,
     USE_END,
     WORKED,
@@ -79,6 +81,7 @@ def source_of(loader: Loader) -> Source:
         says |= {NAMED}
     if loader.keys_end:
         says |= {KEYS_END}
+    says |= {f"issuance.parent_token_id={tokens}" for tokens in loader.parents}
     return Source(loader.name, loader.title, shown, carried, loader.joins, says)
 
 
@@ -194,6 +197,8 @@ UNSAID = {
     NAMED: "issued tokens have no id",
     KEYS_END: "calls may name keys that never end, and may be older than the log",
     "issuance.parent_token_id": "no token names the one it came from",
+    ROTATED: "no new refresh token names the one before",
+    EXCHANGED: "no token that was got for another names that one",
     "issuance.expires_at": "no expiry is logged",
     "issuance.client_id": "no issuance names a client",
     "issuance.kind=refresh": "no refresh is logged",

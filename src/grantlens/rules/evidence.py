@@ -29,7 +29,13 @@ NAMED = "issuance.token_id=named"
 KEYS_END = "usage.token_id=ends"
 """No call names a key that has no end, and may be older than any log."""
 
-OWN_WORDS = frozenset({NAMED, KEYS_END})
+ROTATED = "issuance.parent_token_id=rotated"
+"""A refresh token that takes the place of another names it."""
+
+EXCHANGED = "issuance.parent_token_id=exchanged"
+"""A token that was got for another one, or made with it, names that one."""
+
+OWN_WORDS = frozenset({NAMED, KEYS_END, ROTATED, EXCHANGED})
 """What loaders declare in other ways than by a column or its word."""
 
 TOKEN, SESSION, GRANT, PAIR, NOTHING = "token", "session", "grant", "client and subject", "none"

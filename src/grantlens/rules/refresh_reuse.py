@@ -1,10 +1,10 @@
 """REV-7: refresh tokens that were used again after they had been replaced."""
 
-from grantlens.rules.evidence import NAMED, Evidence, Way
+from grantlens.rules.evidence import NAMED, ROTATED, Evidence, Way
 from grantlens.rules.example import BYSTANDER, Example, logs_from_to, refreshed, revoked, token, use
 from grantlens.rules.rule import Parameter, Rule
 
-_ROTATED = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", "issuance.parent_token_id")
+_SHOWN = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", ROTATED)
 
 RULE = Rule(
     id="REV-7",
@@ -32,7 +32,7 @@ RULE = Rule(
         ),
     ),
     # The old token, its successor and what came of either are issuance; whether the server then ended the family a revocation tells.
-    rests_on=Evidence((Way(("issuance",), says=_ROTATED),)),
+    rests_on=Evidence((Way(("issuance",), says=_SHOWN),)),
     sql="""
 -- Each time that a refresh token was shown: what was given for it stands in several rows.
 WITH shown AS (

@@ -1,10 +1,10 @@
 """OOS-5: a token that came of another one, for the same server, and holds more."""
 
-from grantlens.rules.evidence import NAMED, Evidence, Way
+from grantlens.rules.evidence import EXCHANGED, NAMED, Evidence, Way
 from grantlens.rules.example import Example, consent, token
 from grantlens.rules.rule import Rule
 
-_CAME_OF = (NAMED, "issuance.parent_token_id", "issuance.scopes")
+_CAME_OF = (NAMED, EXCHANGED, "issuance.scopes")
 
 _EXCHANGED = token(
     "10 09:05",

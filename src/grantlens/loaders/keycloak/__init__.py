@@ -251,6 +251,7 @@ LOADER = Loader(
     dialect=_fitted,
     parameters={"zone": None, "text": True},
     carries=("issuance", "revocation"),
+    parents=("rotated",),
     steps={
         "told": TOLD,
         "written": WRITTEN,
