@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from grantlens.cli.guard import FAILED, FINDINGS, FINE
+from grantlens.cli.codes import FAILED, FINDINGS, FINE
 from grantlens.cli.message import say
 from grantlens.report.change import log_of
 from grantlens.report.formats import listed, plural

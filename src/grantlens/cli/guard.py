@@ -10,17 +10,9 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 
+from grantlens.cli.codes import BROKEN_PIPE, FAILED, INTERRUPTED, TERMINATED
 from grantlens.cli.message import complain, say
 from grantlens.errors import DEBUG, MISTAKE, NO_ROOM, GrantlensError
-
-FINE = 0
-FINDINGS = 1
-"""There are findings at or above `--fail-on`."""
-FAILED = 2
-"""Wrong usage, failure, or data too thin to judge."""
-INTERRUPTED = 130
-BROKEN_PIPE = 141
-TERMINATED = 143
 
 
 def guarded(arguments: Sequence[str] | None) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from grantlens.cli.guard import FAILED, FINE
+from grantlens.cli.codes import FAILED, FINE
 from grantlens.cli.message import complain, say
 from grantlens.cli.opening import anew, neighbour, readable
 from grantlens.cli.output import write_json, write_records

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grantlens.cli.cell import shown
-from grantlens.cli.guard import FAILED, FINE
+from grantlens.cli.codes import FAILED, FINE
 from grantlens.cli.message import complain
 from grantlens.cli.opening import existing
 from grantlens.cli.parameters import StorePath
