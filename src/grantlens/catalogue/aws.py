@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from grantlens.catalogue.draft import Alternative, Draft
+from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.json_source import document, sha256
 from grantlens.catalogue.model import Catalogue
 from grantlens.errors import CatalogueError
@@ -119,7 +120,7 @@ def build(path: Path, *, name: str | None = None) -> Catalogue:
             "Without map.json of iam-dataset beside it, events that are named unlike their action are known for S3, STS, "
             "Lambda and DynamoDB only."
         )
-    return draft.finish()
+    return freeze(draft)
 
 
 def _files(path: Path) -> tuple[Path, Path | None, Path | None]:

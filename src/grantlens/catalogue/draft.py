@@ -1,17 +1,14 @@
-"""A catalogue being built: converters fill it, `finish` checks, merges and freezes it."""
+"""A catalogue being built: converters fill it, `frozen.freeze` checks, merges and numbers it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grantlens.catalogue.path import Style, tokens
 from grantlens.errors import CatalogueError
-
-if TYPE_CHECKING:
-    from grantlens.catalogue.model import Catalogue
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -102,12 +99,6 @@ class Draft:
                 known,
             )
         )
-
-    def finish(self) -> Catalogue:
-        """Merge what is the same operation, number everything, and freeze it."""
-        from grantlens.catalogue.frozen import freeze
-
-        return freeze(self)
 
     def merged(self) -> list[tuple[dict[str, Any], list[Alternative]]]:
         """Merge operations that no log could tell apart; their alternatives add up."""

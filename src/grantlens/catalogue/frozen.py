@@ -16,7 +16,7 @@ Merged = list[tuple[dict[str, Any], list[Alternative]]]
 
 
 def freeze(draft: Draft) -> Catalogue:
-    """Give numbers to operations and scopes, close the hierarchy, rank what nobody ranked."""
+    """Merge what is the same operation, give numbers to operations and scopes, close the hierarchy, rank what nobody ranked."""
     merged = draft.merged()
     if not merged and not draft.scopes:
         raise CatalogueError(

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from grantlens.catalogue.draft import Alternative, Draft
+from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.json_source import record_files, records, sha256
 from grantlens.catalogue.model import Catalogue
 from grantlens.errors import CatalogueError
@@ -77,7 +78,7 @@ def build(path: Path, *, name: str | None = None) -> Catalogue:
     for reason in ("no audit record", "no service"):
         if counted[reason]:
             draft.notes.append(f"{counted[reason]} records with {reason} were passed over.")
-    return draft.finish()
+    return freeze(draft)
 
 
 def _entry(record: Mapping[str, Any]) -> Mapping[str, Any] | None:

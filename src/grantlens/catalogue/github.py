@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from grantlens.catalogue.draft import Alternative, Draft
+from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.github_prose import Needs, classic_needs
 from grantlens.catalogue.json_source import document, sha256
 from grantlens.catalogue.model import Catalogue
@@ -78,7 +79,7 @@ def build(path: Path, *, name: str | None = None, server: str | None = None) -> 
         draft.notes.append(
             f"{with_scopes} of {len(classic)} operations tell their classic scopes; of the others nothing is known."
         )
-    return draft.finish()
+    return freeze(draft)
 
 
 def _add(

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from grantlens.catalogue.draft import Alternative, Draft
+from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.hierarchy import google_pairs
 from grantlens.catalogue.model import Catalogue
 from grantlens.errors import CatalogueError
@@ -67,7 +68,7 @@ def build(path: Path, *, name: str | None = None, server: str | None = None) -> 
         {scope: frozenset(methods) for scope, methods in sorted(opened.items())}
     ):
         draft.implies(broader, narrower, evidence)
-    return draft.finish()
+    return freeze(draft)
 
 
 def _parse(file: Path, raw: bytes) -> dict[str, Any] | None:

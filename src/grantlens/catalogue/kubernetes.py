@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from grantlens.catalogue.draft import Alternative, Draft
+from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.json_source import record_files, records, sha256
 from grantlens.catalogue.model import Catalogue
 from grantlens.errors import CatalogueError
@@ -74,7 +75,7 @@ def build(path: Path, *, name: str | None = None, server: str | None = None) -> 
     draft.notes.append(f"Read {len(cluster.roles)} roles and {counted['event']} audit events.")
     if counted["other"]:
         draft.notes.append(f"{counted['other']} other objects were passed over.")
-    return draft.finish()
+    return freeze(draft)
 
 
 def _files(path: Path) -> list[Path]:

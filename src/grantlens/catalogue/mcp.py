@@ -28,6 +28,7 @@ from typing import Any
 
 from grantlens.catalogue.challenge import needed_scopes
 from grantlens.catalogue.draft import Alternative, Draft
+from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.json_source import record_files, records, sha256
 from grantlens.catalogue.model import Catalogue
 from grantlens.catalogue.servers import server_key
@@ -86,7 +87,7 @@ def build(path: Path, *, name: str | None = None, server: str | None = None) -> 
         draft.notes.append(f"{silent} refusals name no scope: nothing can be learned of them.")
     if other:
         draft.notes.append(f"{other} refusals are not about scopes: nothing can be learned of them.")
-    return draft.finish()
+    return freeze(draft)
 
 
 def _messages(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

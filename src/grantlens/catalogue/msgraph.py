@@ -15,6 +15,7 @@ from typing import Any
 
 from grantlens.catalogue.also_requires import also_requires
 from grantlens.catalogue.draft import Alternative, Draft
+from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.hierarchy import graph_pairs
 from grantlens.catalogue.model import Catalogue
 from grantlens.catalogue.risk import graph_rank
@@ -69,7 +70,7 @@ def build(path: Path, *, name: str | None = None, server: str | None = None) -> 
     ):
         draft.implies(broader, narrower, evidence)
     _aliases(draft, file.with_name(_DESCRIPTIONS))
-    return draft.finish()
+    return freeze(draft)
 
 
 def _parse(file: Path) -> tuple[dict[str, Any], str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from grantlens.catalogue.draft import Alternative, Draft
+from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.model import Catalogue
 from grantlens.catalogue.openapi import drafted
 
@@ -43,7 +44,7 @@ def build(path: Path, *, list_rule: str | None = None, name: str | None = None, 
     _add_changes(draft)
     for notice in NOTICES:
         draft.operation(kind="rpc", op_name=notice, security="unknown", source_ref="System Log")
-    return draft.finish()
+    return freeze(draft)
 
 
 def _add_changes(draft: Draft) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from grantlens.catalogue.draft import Alternative, Draft
+from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.model import Catalogue
 from grantlens.catalogue.servers import server_key
 from grantlens.errors import CatalogueError
@@ -39,7 +40,7 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 def build(path: Path, *, list_rule: str | None = None, name: str | None = None, server: str | None = None) -> Catalogue:
     """Convert one OpenAPI 3 document."""
-    return drafted(path, "openapi", list_rule=list_rule, name=name, server=server).finish()
+    return freeze(drafted(path, "openapi", list_rule=list_rule, name=name, server=server))
 
 
 def drafted(path: Path, source: str, *, list_rule: str | None, name: str | None, server: str | None) -> Draft:

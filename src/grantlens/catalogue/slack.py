@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from grantlens.catalogue.draft import Alternative, Draft
+from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.json_source import document, sha256
 from grantlens.catalogue.model import Catalogue
 from grantlens.errors import CatalogueError
@@ -66,7 +67,7 @@ def build(path: Path, *, list_rule: str | None = None, name: str | None = None, 
         f"{several} methods list several scopes for one kind of token, one for each kind of conversation or content. "
         "The log does not show the kind: any one of them is read as enough."
     )
-    return draft.finish()
+    return freeze(draft)
 
 
 def _files(path: Path) -> list[Path]:

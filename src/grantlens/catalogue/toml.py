@@ -59,6 +59,7 @@ from datetime import date
 from pathlib import Path
 
 from grantlens.catalogue.draft import Alternative, Draft
+from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.model import Catalogue
 from grantlens.catalogue.servers import server_key
 from grantlens.errors import CatalogueError
@@ -117,7 +118,7 @@ def build(path: Path, *, name: str | None = None, server: str | None = None) -> 
         _scope(draft, entry)
     for entry in entries["operation"]:
         _operation(draft, entry, head, server)
-    return draft.finish()
+    return freeze(draft)
 
 
 def _scope(draft: Draft, entry: Entry) -> None:

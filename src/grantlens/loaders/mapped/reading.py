@@ -88,9 +88,7 @@ def _name(top: Entry) -> str:
         raise top.mistake(
             f"'name' cannot be {name!r}.", "name", "Write small letters, digits and _, such as acme_gateway."
         )
-    import grantlens.loaders
-
-    if name in {module.name for module in iter_modules(grantlens.loaders.__path__)}:
+    if name in {module.name for module in iter_modules([str(Path(__file__).parents[1])])}:
         raise top.mistake(f"'name' cannot be {name!r}: that is a part of grantlens.", "name", f"Call it my_{name}.")
     return name
 
