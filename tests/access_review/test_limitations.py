@@ -1,6 +1,6 @@
 from grantlens.access_review.coverage import _ratio
 from grantlens.access_review.limitations import limitations
-from grantlens.report.formats import share
+from grantlens.wording import share
 from tests.report.conftest import make_document
 
 CALLS, KNOWN = 5_000_000, 4_999_998

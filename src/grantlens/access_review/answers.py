@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from grantlens.report.formats import listed, number, plural, share
+from grantlens.wording import listed, number, plural, share
 
 _MOST = 3
 """Names that an answer gives before it counts."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from grantlens.report.formats import day, listed, number, plural, share
 from grantlens.schema import LOGS
+from grantlens.wording import day, listed, number, plural, share
 
 _MOST = 5
 """Reasons that are told before they are counted."""

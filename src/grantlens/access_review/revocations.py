@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from grantlens.access_review.ask import ask
 from grantlens.findings.intervals import by_minute, calls_after, intervals
 from grantlens.plain import plain_rows
-from grantlens.report.formats import plural, when
 from grantlens.window import format_time, in_time, parse_time
+from grantlens.wording import plural, when
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine

@@ -11,9 +11,9 @@ from grantlens.case import effect
 from grantlens.case.asked import Asked
 from grantlens.case.listing import FEW, listed
 from grantlens.case.silence import outside, scope
-from grantlens.report.formats import number, plural, size, when
 from grantlens.visible import LEFT, markup, visible
 from grantlens.window import in_time
+from grantlens.wording import number, plural, size, when
 
 BROKEN = "Which rules did it break?"
 """The question whose answer names a few rules only."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from grantlens.case.listing import FEW
 from grantlens.case.silence import scope
-from grantlens.report.formats import number, plural, when
 from grantlens.window import in_time
+from grantlens.wording import number, plural, when
 
 
 def moment(facts: dict[str, Any], row: dict[str, Any], key: str) -> str:

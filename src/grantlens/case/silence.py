@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from grantlens.case.listing import listed
-from grantlens.report.formats import share, when
 from grantlens.schema import LOGS
+from grantlens.wording import share, when
 
 
 def scope(facts: dict[str, Any], log: str) -> str:

@@ -12,7 +12,7 @@ from grantlens.cli.opening import existing
 from grantlens.cli.output import write_json, write_table
 from grantlens.cli.parameters import AsJson
 from grantlens.errors import GrantlensError
-from grantlens.report.formats import plural, share
+from grantlens.wording import plural, share
 
 EXAMPLES = """Examples:
   grantlens coverage acme.duckdb

@@ -15,7 +15,7 @@ from grantlens.cli.output import with_tenant, write_records
 from grantlens.cli.parameters import FailOn, FormatChoice, Now, Since, StorePath, Tenant, Until
 from grantlens.cli.present import present, tell_present
 from grantlens.errors import StoreError
-from grantlens.report.formats import plural
+from grantlens.wording import plural
 
 if TYPE_CHECKING:
     from grantlens.findings import Findings

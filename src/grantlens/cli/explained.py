@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from grantlens.cli.help import page_width
-from grantlens.report.formats import plural
 from grantlens.rules import registry
 from grantlens.rules.conclusion import BROUGHT, Conclusion, Source, conclude, together
 from grantlens.schema import LOGS
 from grantlens.visible import visible
+from grantlens.wording import plural
 
 if TYPE_CHECKING:
     from grantlens.loaders import Join

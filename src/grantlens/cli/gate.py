@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from grantlens.cli.codes import FAILED, FINDINGS, FINE
 from grantlens.cli.message import say
 from grantlens.report.change import log_of
-from grantlens.report.formats import listed, plural
 from grantlens.rules.rule import SEVERITIES
 from grantlens.schema import LOGS
+from grantlens.wording import listed, plural
 
 if TYPE_CHECKING:
     from grantlens.view import View

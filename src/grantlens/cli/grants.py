@@ -48,8 +48,8 @@ def grants(
     it, or not observable: no log held could have shown any. Scopes are the last of the window.
     """
     from grantlens.access_review import grants as asked
-    from grantlens.report.formats import plural
     from grantlens.view import view_of
+    from grantlens.wording import plural
 
     instant = present(now)
     with existing(store, tenant=tenant) as opened:
@@ -70,6 +70,6 @@ def grants(
 
 def _silent_for(row: dict[str, Any]) -> str | None:
     """Say in which share of its time nothing was seen of a grant: beside calls that were seen it says little."""
-    from grantlens.report.formats import share
+    from grantlens.wording import share
 
     return share(row["watched"]) if row["use"] == "none seen" else None

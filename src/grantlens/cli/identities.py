@@ -11,7 +11,7 @@ from grantlens.cli.message import say
 from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
 from grantlens.cli.sources import tell_strangers
-from grantlens.report.formats import plural
+from grantlens.wording import plural
 
 EXAMPLES = """Examples:
   grantlens identities add acme.duckdb identities.toml

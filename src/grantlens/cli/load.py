@@ -17,7 +17,7 @@ from grantlens.errors import GrantlensError, StoreError
 from grantlens.loaders import Loader
 from grantlens.loaders.mapped import mapping as read_mapping
 from grantlens.loaders.settings import Settings, key_set
-from grantlens.report.formats import plural
+from grantlens.wording import plural
 
 EXAMPLES = """Examples:
   grantlens load acme.duckdb logs/entra/ 'logs/okta/*.json.gz'

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
-from grantlens.report.formats import plural
+from grantlens.wording import plural
 
 EXAMPLES = """Examples:
   grantlens register add acme.duckdb connections.toml

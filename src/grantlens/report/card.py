@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from grantlens.report.formats import day, number
 from grantlens.visible import LEFT, markup
+from grantlens.wording import day, number
 
 
 def review_card(document: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from grantlens.report.formats import number, plural
+from grantlens.wording import number, plural
 
 
 def counted(baseline: Mapping[str, Any]) -> str:

@@ -9,9 +9,9 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from grantlens.report import formats, labels
+from grantlens import wording
+from grantlens.report import labels
 from grantlens.visible import in_one_line, visible
-from grantlens.wording import duration
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -32,11 +32,10 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for name in ("number", "share", "chance", "when", "day", "size", "plural"):
-        env.filters[name] = getattr(formats, name)
+    for name in ("number", "share", "chance", "when", "day", "size", "plural", "duration"):
+        env.filters[name] = getattr(wording, name)
     for name in ("label", "censored", "explained"):
         env.filters[name] = getattr(labels, name)
-    env.filters["duration"] = duration
     env.filters["words"] = words
     env.filters["place"] = place
     env.filters["after_verdict"] = after_verdict

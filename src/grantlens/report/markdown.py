@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from grantlens.report import change, outline
-from grantlens.report.formats import chance, day, number, plural, share, when
 from grantlens.report.markdown_text import code, plain, table
 from grantlens.report.words import WORDS
-from grantlens.wording import duration
+from grantlens.wording import chance, day, duration, number, plural, share, when
 
 
 def review_markdown(document: dict[str, Any]) -> str:

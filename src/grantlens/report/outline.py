@@ -6,11 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from grantlens.report.formats import chance, day
 from grantlens.report.labels import explained
 from grantlens.rules.rule import SEVERITIES, VERDICTS
 from grantlens.window import in_time
-from grantlens.wording import duration
+from grantlens.wording import chance, day, duration
 
 LEVELS = tuple(reversed(SEVERITIES))
 """Severities, the worst first."""
