@@ -146,5 +146,4 @@ def listed(words: Sequence[str]) -> str:
     >>> listed(["issuance"]), listed(["issuance", "usage"]), listed(["issuance", "usage", "revocation"])
     ('issuance', 'issuance and usage', 'issuance, usage and revocation')
     """
-    *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -9,7 +9,7 @@ from typing import Any
 
 from grantlens.case import effect
 from grantlens.case.asked import Asked
-from grantlens.case.listing import FEW, listed
+from grantlens.case.listing import FEW, few
 from grantlens.case.silence import outside, scope
 from grantlens.visible import LEFT, markup, visible
 from grantlens.window import in_time
@@ -116,7 +116,7 @@ def _keys(facts: dict[str, Any]) -> str:
 
 def _consented(row: dict[str, Any]) -> str:
     """Return one consent with its own scopes and actor; what another one gave is no part of it."""
-    scopes = "scopes that the log does not name" if row["scopes"] is None else listed(row["scopes"]) or "no scope"
+    scopes = "scopes that the log does not name" if row["scopes"] is None else few(row["scopes"]) or "no scope"
     client = _called(row["client_id"], row["client_name"]) or "an unnamed client"
     if row["kind"] is None:
         return f"no consent is logged; first token, for {client}; its tokens held {scopes} (grant {row['grant_id']})"
@@ -234,7 +234,7 @@ def _refused(rows: list[dict[str, Any]]) -> str:
         f"{row['operation']} at {row['resource_server'] or 'a server not named'} ({plural(row['denied'], 'call')})"
         for row in refused
     ]
-    return f" Refused: {listed(top)}." if top else ""
+    return f" Refused: {few(top)}." if top else ""
 
 
 def _places(facts: dict[str, Any]) -> Answer:
@@ -281,7 +281,7 @@ def _children(rows: list[dict[str, Any]]) -> str:
         else ""
     )
     return (
-        f"{plural(len(rows), 'token')} made from it for {listed(clients)}; {plural(calls, 'successful call')} with {'it' if len(rows) == 1 else 'them'}"
+        f"{plural(len(rows), 'token')} made from it for {few(clients)}; {plural(calls, 'successful call')} with {'it' if len(rows) == 1 else 'them'}"
         f"{f', the last at {when(last)} UTC' if last else ''}. No revocation of its own tokens covers these.{own}"
     )
 
@@ -289,11 +289,7 @@ def _children(rows: list[dict[str, Any]]) -> str:
 def _handed_on(rows: list[dict[str, Any]]) -> str:
     said = [
         f"{_called(row['client_id'], row['client_name']) or 'an unnamed client'} got "
-        + (
-            "a key"
-            if row["kind"] == "credential"
-            else listed(row["scopes"] or []) or "access that the log does not name"
-        )
+        + ("a key" if row["kind"] == "credential" else few(row["scopes"] or []) or "access that the log does not name")
         + (f" for {row['subject_id']}" if row["subject_id"] else "")
         + f" at {when(row['given_at'])} UTC"
         for row in rows[:FEW]
@@ -320,7 +316,7 @@ def _rules(facts: dict[str, Any]) -> Answer:
         events[finding["rule"], finding["title"], finding["severity"]] += finding["events"]
     parts = [f"{rule}: {title} ({level}, {plural(count, 'event')})" for (rule, title, level), count in events.items()]
     more = f"; and {number(len(parts) - FEW)} more" if len(parts) > FEW else ""
-    asked = listed(facts["rules_asked"])
+    asked = few(facts["rules_asked"])
     text = (
         "; ".join(parts[:FEW]) + f"{more}. Asked were {asked}."
         if parts
@@ -375,7 +371,7 @@ def _unknown(facts: dict[str, Any]) -> Answer:
 
 def _unlinked(rows: list[dict[str, Any]]) -> list[str]:
     """Return that nobody says whether what has the same id in several sources is the same."""
-    sources = listed([row["source"] for row in rows])
+    sources = few([row["source"] for row in rows])
     return [
         f"whether {row['id']} is one {row['kind']} in {sources}: it is an id in each, and nothing shows that they are one"
         for row in rows[:1]
@@ -388,7 +384,7 @@ def _told_together(sources: list[dict[str, Any]]) -> list[str]:
     for row in sources:
         homes.setdefault(row["source"], []).append(row["tenant"])
     return [
-        f"whether what has this id in {plural(len(tenants), 'tenant')} of {source} ({listed(tenants[:FEW])}"
+        f"whether what has this id in {plural(len(tenants), 'tenant')} of {source} ({few(tenants[:FEW])}"
         f"{', …' if len(tenants) > FEW else ''}) is one: all of it is told here together, and --tenant tells of one alone"
         for source, tenants in homes.items()
         if len(tenants) > 1

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from grantlens.wording import listed
+
 FEW = 5
 """Names that a sentence gives before it counts."""
 
 
-def listed(names: list[str]) -> str:
-    """Return names as a sentence has them.
+def few(names: list[str]) -> str:
+    """Return the first names as a sentence lists them.
 
     Examples
     --------
-    >>> listed(["read"]), listed(["read", "send", "write"])
-    ('read', 'read, send and write')
-    >>> listed(list("abcdefg"))
+    >>> few(["read", "send", "write"]), few([])
+    ('read, send and write', '')
+    >>> few(list("abcdefg"))
     'a, b, c, d, e and 2 more'
     """
-    if len(names) > FEW:
-        return ", ".join(names[:FEW]) + f" and {len(names) - FEW} more"
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+    return listed(names if len(names) <= FEW else [*names[:FEW], f"{len(names) - FEW} more"])

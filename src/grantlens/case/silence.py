@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grantlens.case.listing import listed
+from grantlens.case.listing import few
 from grantlens.schema import LOGS
 from grantlens.wording import share, when
 
@@ -23,7 +23,7 @@ def scope(facts: dict[str, Any], log: str) -> str:
         )
         for row in rows
     ]
-    return "; ".join([f"in {listed(held)}", *_missing(facts, log)])
+    return "; ".join([f"in {few(held)}", *_missing(facts, log)])
 
 
 def outside(facts: dict[str, Any]) -> list[str]:
@@ -36,10 +36,10 @@ def outside(facts: dict[str, Any]) -> list[str]:
     ]
     if thin:
         time = f"{_second(facts['since'])} to {_second(facts['until'])} UTC"
-        lines.append(f"what happened outside the logs: of the case's time, {time}, {listed(thin)}")
+        lines.append(f"what happened outside the logs: of the case's time, {time}, {few(thin)}")
     partial = [f"the {_log(row)}" for row in facts["coverage"] if row["in_part"] and not _told_in_full(facts, row)]
     if partial:
-        lines.append(f"what is left out of {listed(partial)}: only some of what happened is there")
+        lines.append(f"what is left out of {few(partial)}: only some of what happened is there")
     return lines
 
 
@@ -54,7 +54,7 @@ def _told_in_full(facts: dict[str, Any], row: dict[str, Any]) -> bool:
 def _missing(facts: dict[str, Any], log: str) -> list[str]:
     held = {row["name"] for row in facts["coverage"] if row["log"] == log}
     names = [row["name"] for row in facts["sources"] if row["name"] not in held]
-    return [f"no {log} log of {listed(names)} is held"] if names else []
+    return [f"no {log} log of {few(names)} is held"] if names else []
 
 
 def _log(row: dict[str, Any]) -> str:

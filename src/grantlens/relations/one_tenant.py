@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from grantlens.engine.duckdb import quote
 from grantlens.errors import StoreError
 from grantlens.handwritten import nearest
+from grantlens.wording import listed
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -104,4 +105,4 @@ def _remedy(tenant: str, known: list[str]) -> str:
     if not known:
         return "Its logs name no tenant at all."
     named = known if len(known) < 6 else [*known[:5], f"{len(known) - 5} others"]
-    return f"Its logs name {', '.join(named[:-1])}{' and ' if named[1:] else ''}{named[-1]}."
+    return f"Its logs name {listed(named)}."
