@@ -21,13 +21,6 @@ def test_the_worst_comes_first(document, finding):
     assert [f["grant_id"] for f in shown] == ["g-3", "g-2", "g-0", "g-1"]
 
 
-def test_an_undecided_case_is_never_the_worst(finding):
-    assert (
-        outline.worst([finding(0, severity="critical", verdict="indeterminate"), finding(1, severity="low")]) == "low"
-    )
-    assert outline.worst([finding(0, verdict="indeterminate")]) is None
-
-
 def test_a_decision_is_asked_for_each_client_with_a_grave_violation_and_for_no_other(document, finding):
     findings = [
         finding(0, client_id="a", severity="high"),

@@ -27,8 +27,8 @@ from grantlens.access_review import (
 from grantlens.access_review import (
     baseline as former,
 )
-from grantlens.errors import NO_ROOM, GrantlensError, RuleError
-from grantlens.findings import smallest
+from grantlens.errors import NO_ROOM, GrantlensError
+from grantlens.findings import severity, smallest
 from grantlens.report.encode import REVIEW_SCHEMA, to_json
 from grantlens.rules.rule import SEVERITIES
 from grantlens.view import View
@@ -119,16 +119,11 @@ class Review:
         new_only
             Only what the baseline did not have.
         """
-        if level not in SEVERITIES:
-            raise RuleError(f"There is no severity {level!r}.", f"Give one of {', '.join(SEVERITIES)}.")
-        least = SEVERITIES.index(level)
-        chosen = self.gated() if new_only else self.document["findings"]
-        return [f for f in chosen if f["verdict"] == "violation" and SEVERITIES.index(f["severity"]) >= least]
+        return severity.at_or_above(self.gated() if new_only else self.document["findings"], level)
 
     def worst(self, new_only: bool = False) -> str | None:
         """Return the highest severity among the violations, None where there is none."""
-        found = self.at_or_above(SEVERITIES[0], new_only)
-        return max((f["severity"] for f in found), key=SEVERITIES.index) if found else None
+        return severity.worst(self.gated() if new_only else self.document["findings"])
 
     def summary(self) -> dict[str, Any]:
         """Return the counts of the front page."""

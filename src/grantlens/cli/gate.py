@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from grantlens.cli.codes import FAILED, FINDINGS, FINE
 from grantlens.cli.message import say
 from grantlens.report.change import log_of
-from grantlens.rules.rule import SEVERITIES
 from grantlens.schema import LOGS
 from grantlens.wording import listed, plural
 
@@ -35,7 +34,7 @@ GIVEN_UP_DAYS = 30.0
 
 def exit_code(
     view: View,
-    findings: Iterable[Mapping[str, Any]],
+    findings: Iterable[dict[str, Any]],
     fail_on: str | None,
     baseline: Mapping[str, Any] | None = None,
 ) -> int:
@@ -45,12 +44,9 @@ def exit_code(
     `baseline` a log that covered something then must do so now: else what it showed would be taken for mended. What is too
     thin is told beside violations too: a log that stopped must not hide behind a finding that is there each night.
     """
-    broken = 0
-    if fail_on is not None:
-        gate = SEVERITIES.index(fail_on)
-        broken = sum(
-            finding["verdict"] == "violation" and SEVERITIES.index(finding["severity"]) >= gate for finding in findings
-        )
+    from grantlens.findings.severity import at_or_above
+
+    broken = 0 if fail_on is None else len(at_or_above(findings, fail_on))
     if broken:
         say(f"{plural(broken, 'violation')} {'is' if broken == 1 else 'are'} {fail_on} or worse.")
     too_thin = _tell_lacks(view, fail_on, baseline)

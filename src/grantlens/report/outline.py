@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from grantlens.findings.severity import worst
 from grantlens.report.labels import explained
 from grantlens.rules.rule import SEVERITIES, VERDICTS
 from grantlens.window import in_time
@@ -115,12 +116,6 @@ def _why_undecided(finding: dict[str, Any]) -> str:
         return ""
     reasons = finding["detail"].get("reasons") or [finding["detail"].get("reason") or ""]
     return ", ".join(reasons).rstrip(".")
-
-
-def worst(findings: list[dict[str, Any]]) -> str | None:
-    """Return the highest severity among the violations, None where there is none."""
-    levels = [f["severity"] for f in findings if f["verdict"] == "violation"]
-    return min(levels, key=_RANK.__getitem__) if levels else None
 
 
 def several(document: dict[str, Any]) -> set[str]:
