@@ -25,7 +25,7 @@ class Framed:
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return the rows as JSON-ready dictionaries; times are text in UTC, ending in Z."""
-        return plain(plain_rows(self.table))
+        return [plain(row) for row in self]
 
     def arrow(self) -> pa.Table:
         """Return the rows as an Arrow table."""

@@ -2,11 +2,14 @@
 
 import json
 import re
+from datetime import datetime
 
+import pyarrow
 import pytest
 
 import grantlens as gl
 from grantlens.findings import RevocationLag, UnusedPrivileges
+from grantlens.plain import plain
 from grantlens.store import Store
 
 ANSWERS = {
@@ -33,6 +36,15 @@ def test_rows_are_what_json_can_hold(scene, name):
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
     assert [[*row] for row in answer] == [[*row] for row in rows] == [answer.table.column_names] * len(answer)
     assert rows or name == "backtest"
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_rows_gone_through_one_by_one_have_times_to_reckon_with(scene, name):
+    answer = ANSWERS[name](scene)
+    times = [field.name for field in answer.table.schema if pyarrow.types.is_timestamp(field.type)]
+    rows = list(answer)
+    assert {type(row[column]) for row in rows for column in times} <= {datetime, type(None)}
+    assert [plain(row) for row in rows] == answer.to_dicts()
 
 
 @pytest.mark.parametrize("name", [name for name in ANSWERS if name != "tally"])  # it is counted by any column

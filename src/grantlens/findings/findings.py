@@ -13,7 +13,7 @@ from grantlens.errors import RuleError
 from grantlens.findings.records import read_records
 from grantlens.findings.tally import Tally
 from grantlens.framed import Framed
-from grantlens.plain import first_rows, plain, plain_rows
+from grantlens.plain import first_rows
 from grantlens.rules.rule import VERDICTS, Rule
 from grantlens.visible import markup
 from grantlens.window import Window
@@ -71,15 +71,8 @@ class Findings(Framed):
     why_empty: str | None = None
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(self.to_dicts())
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """Return the findings as JSON-ready dictionaries; times are text in UTC, ending in Z."""
-        rows = plain_rows(self.table)
-        for row in rows:
-            row["detail"] = json.loads(row["detail"]) if row["detail"] else {}
-            row |= {name: plain(row[name]) for name in ("first_seen", "last_seen", "coverage")}
-        return rows
+        for row in super().__iter__():
+            yield row | {"detail": json.loads(row["detail"]) if row["detail"] else {}}
 
     def only(self, verdict: str) -> Findings:
         """Return the findings with this verdict.
