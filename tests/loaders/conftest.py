@@ -38,10 +38,15 @@ def read(path, loader=None) -> Loaded:
         report = store.load(path, loader=loader)
         assert not report.failed, report.failed
         (batch,) = report
-        rows = {log: store.sql(f"SELECT * FROM {log} ORDER BY line_no, event_id").to_pylist() for log in LOGS}
-        ignored = dict(store.engine.rows("SELECT reason, records FROM ignored ORDER BY reason"))
-        rejected = store.sql("SELECT line_no, reason, excerpt FROM rejected ORDER BY line_no").to_pylist()
-        return Loaded(batch, rows, ignored, rejected)
+        return read_back(store, batch)
+
+
+def read_back(store, batch) -> Loaded:
+    """Read everything back from a store that holds one file."""
+    rows = {log: store.sql(f"SELECT * FROM {log} ORDER BY line_no, event_id").to_pylist() for log in LOGS}
+    ignored = dict(store.engine.rows("SELECT reason, records FROM ignored ORDER BY reason"))
+    rejected = store.sql("SELECT line_no, reason, excerpt FROM rejected ORDER BY line_no").to_pylist()
+    return Loaded(batch, rows, ignored, rejected)
 
 
 @pytest.fixture(scope="session")
