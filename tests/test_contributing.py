@@ -56,6 +56,13 @@ def test_the_loader_loads(shown, store, tmp_path):
     ]
 
 
+def test_a_loader_is_as_long_as_it_says(root):
+    said = re.findall(r"about (\d+) lines", (root / "CONTRIBUTING.md").read_text())
+    files = ("src/grantlens/loaders/tailscale.py", "tests/loaders/test_tailscale.py")
+    lines = [len((root / file).read_text().splitlines()) for file in files]
+    assert [round(count, -1) for count in lines] == [int(count) for count in said]
+
+
 @pytest.mark.parametrize("kind", ["fires", "silent"])
 def test_the_rule_fires_and_stays_silent(shown, store, tmp_path, monkeypatch, kind):
     rule = shown["RULE"]
