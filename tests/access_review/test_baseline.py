@@ -4,7 +4,7 @@ import pytest
 
 from grantlens.access_review.baseline import compare, read
 from grantlens.errors import GrantlensError
-from grantlens.report.same import key
+from grantlens.report.same_finding import key
 
 WINDOW = {"since": "2026-04-01T00:00:00Z", "until": "2026-07-01T00:00:00Z"}
 

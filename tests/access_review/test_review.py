@@ -13,7 +13,7 @@ import pytest
 import grantlens as gl
 from grantlens import detect
 from grantlens.errors import GrantlensError, RuleError
-from grantlens.report.words import WORDS
+from grantlens.report.glossary import GLOSSARY
 
 WINDOW = ("2026-07-03", "2026-10-01")
 
@@ -99,7 +99,7 @@ def test_the_page_on_json_names_every_key(document):
 def test_the_page_on_json_defines_the_words_as_reports_do():
     page = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
     lines = page.split("<!-- words: begin -->\n")[1].split("<!-- words: end -->")[0].splitlines()
-    assert lines == [f"- **{word}**: {meaning}" for word, meaning in WORDS]
+    assert lines == [f"- **{word}**: {meaning}" for word, meaning in GLOSSARY]
 
 
 def test_times_and_counts_of_the_document_are_what_the_page_says(document):

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from grantlens import detect
-from grantlens.report.same import key
+from grantlens.report.same_finding import key
 from grantlens.rules import SEVERITIES, VERDICTS, registry
 from grantlens.rules.example import refreshed, revoked, token, use
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from grantlens.errors import GrantlensError
 from grantlens.report.encode import REVIEW_SCHEMA
-from grantlens.report.same import key
+from grantlens.report.same_finding import key
 from grantlens.rules.rule import SEVERITIES, VERDICTS
 
 BROUGHT = {

@@ -113,28 +113,28 @@ ASIDE = {
 
 
 def _every_provider(json: bool) -> int:
-    from grantlens.cli import explained
+    from grantlens.cli import concluded
     from grantlens.loaders import loaders
     from grantlens.rules.conclusion import source_of
 
     sources = [source_of(loader) for loader in loaders().values()]
     if json:
-        write_json({"sources": [explained.provider_json(source) for source in sources]})
+        write_json({"sources": [concluded.provider_json(source) for source in sources]})
     else:
-        print(explained.of_providers(sources))
+        print(concluded.of_providers(sources))
     return 0
 
 
 def _explained(store: Path, json: bool) -> int:
-    from grantlens.cli import explained
+    from grantlens.cli import concluded
     from grantlens.rules.held import held
 
     with existing(store) as opened:
         sources = held(opened)
     if json:
-        write_json({"sources": [explained.store_json(source) for source in sources]})
+        write_json({"sources": [concluded.store_json(source) for source in sources]})
     else:
-        print(explained.of_store(sources) if sources else NOTHING)
+        print(concluded.of_store(sources) if sources else NOTHING)
     return 0
 
 

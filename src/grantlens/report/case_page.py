@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.report.environment import render
 from grantlens.report.figures import as_figure
+from grantlens.report.glossary import GLOSSARY
 from grantlens.report.outline import PAGE, facts, order, several
-from grantlens.report.words import WORDS
 
 if TYPE_CHECKING:
     from grantlens.charts.chart import Chart
@@ -34,5 +34,5 @@ def case_page(document: dict[str, Any], chart: Chart | None) -> str:
         remedies={rule["id"]: rule["remedy"] for rule in document["rules"]},
         timeline=as_figure(chart, "Each mark is a logged event; a dashed line is a revocation.") if chart else None,
         limits=PAGE,
-        meanings=WORDS,
+        meanings=GLOSSARY,
     )

@@ -7,7 +7,7 @@ from typing import Any
 from grantlens.report import change, outline
 from grantlens.report.environment import render
 from grantlens.report.figures import review_figures
-from grantlens.report.words import WORDS
+from grantlens.report.glossary import GLOSSARY
 
 
 def review_page(document: dict[str, Any]) -> str:
@@ -28,7 +28,7 @@ def review_page(document: dict[str, Any]) -> str:
         several=outline.several(document),
         figures=review_figures(document),
         limits=outline.PAGE,
-        meanings=WORDS,
+        meanings=GLOSSARY,
         change=_change(document["baseline"]),
     )
 

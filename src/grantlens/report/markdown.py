@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from grantlens.report import change, outline
+from grantlens.report.glossary import GLOSSARY
 from grantlens.report.markdown_text import code, plain, table
-from grantlens.report.words import WORDS
 from grantlens.wording import chance, day, duration, number, plural, share, when
 
 
@@ -263,7 +263,7 @@ def _end(document: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
     return [
         "## Limitations", "", *limits, "",
-        "## What the words mean", "", *(f"- **{word}**: {plain(meaning)}" for word, meaning in WORDS), "",
+        "## What the words mean", "", *(f"- **{word}**: {plain(meaning)}" for word, meaning in GLOSSARY), "",
         "## How to reproduce", "", f"`{made['command']}`", "",
         f"It rests on {', '.join(basis)}. SHA-256 of the manifest: `{manifest['sha256']}`; of the contents of the files alone: "
         f"`{manifest['contents_sha256']}`.", "",

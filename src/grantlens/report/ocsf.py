@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from grantlens.report.encode import line
-from grantlens.report.same import fingerprint
+from grantlens.report.same_finding import fingerprint
 from grantlens.visible import visible
 
 VERSION = "1.7.0"

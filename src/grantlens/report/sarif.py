@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from grantlens.report.encode import line
-from grantlens.report.same import fingerprint
+from grantlens.report.same_finding import fingerprint
 from grantlens.visible import visible
 from grantlens.window import in_time
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-WORDS = (
+GLOSSARY = (
     (
         "Violation",
         "The cited records show it, or the silence of a log that would show it does. How much of the time it rests on is covered stands "
