@@ -180,13 +180,13 @@ def backtest(store: Store | View, at: str | datetime, **parameters: Any) -> Back
     ...     gl.detect.backtest(store.between("2026-07-01", "2026-10-01"), at="2026-09-01")
     Advice from 2026-07-01 to 2026-09-01, tried on 2026-09-01 to 2026-10-01: of 0 granted scopes to remove, 0 could be tried.
     """
-    seen = view_asked(store)
+    view = view_asked(store)
     moment = parse_time(at)
-    if not seen.window.since < moment < seen.window.until:
-        raise WindowError(f"{format_time(moment)} does not lie inside {seen.window}.", "Give a moment between the two.")
-    before, after = Window(seen.window.since, moment), Window(moment, seen.window.until)
-    advice = unused_privileges(View(seen.store, before, moment), **parameters, horizon_days=after.days)
-    return Backtest.of(advice, unused_privileges(View(seen.store, after, after.until), **parameters))
+    if not view.window.since < moment < view.window.until:
+        raise WindowError(f"{format_time(moment)} does not lie inside {view.window}.", "Give a moment between the two.")
+    before, after = Window(view.window.since, moment), Window(moment, view.window.until)
+    advice = unused_privileges(View(view.store, before, moment), **parameters, horizon_days=after.days)
+    return Backtest.of(advice, unused_privileges(View(view.store, after, after.until), **parameters))
 
 
 def smallest_scopes(store: Store | View) -> SmallestScopes:
@@ -206,10 +206,10 @@ def smallest_scopes(store: Store | View) -> SmallestScopes:
     ...     gl.detect.smallest_scopes(store.between("2026-07-01", "2026-10-01"))
     Smallest scope sets 2026-07-01 to 2026-10-01: of 0 clients 0 held more than their calls needed.
     """
-    seen = view_asked(store)
-    engine = seen.store.engine
-    with relations.worked_out(engine, smallest.NEEDS, {**seen.window.parameters(), "every_call": False}):
-        return smallest.smallest_scopes(engine, seen.window)
+    view = view_asked(store)
+    engine = view.store.engine
+    with relations.worked_out(engine, smallest.NEEDS, {**view.window.parameters(), "every_call": False}):
+        return smallest.smallest_scopes(engine, view.window)
 
 
 def revocation_lag(store: Store | View, **parameters: Any) -> RevocationLag:
@@ -229,16 +229,16 @@ def revocation_lag(store: Store | View, **parameters: Any) -> RevocationLag:
     ...     [len(found) for found in gl.detect.revocation_lag(store.between("2026-07-01", "2026-10-01")).rules]
     [0, 0, 0, 0, 0, 0, 0]
     """
-    seen = view_asked(store)
+    view = view_asked(store)
     family = tuple(rule for rule in registry().values() if rule.family == "REV")
     given = _given(family, parameters)
-    shared = {**seen.window.parameters(), "every_call": False}
-    engine = seen.store.engine
+    shared = {**view.window.parameters(), "every_call": False}
+    engine = view.store.engine
     with relations.worked_out(engine, (*relations_of(family), *NEEDS), shared):
-        found = tuple(_found(seen, family, shared, given))
+        found = tuple(_found(view, family, shared, given))
         table, sql = intervals(engine, shared)
         calls = Rows("Calls after a revocation", calls_after(engine, shared))
-    return RevocationLag(seen.window, seen.now, table, calls, found, sql)
+    return RevocationLag(view.window, view.now, table, calls, found, sql)
 
 
 def view_asked(

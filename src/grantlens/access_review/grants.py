@@ -154,7 +154,7 @@ WHERE g.closed_at IS NULL OR g.closed_at > $since
 ORDER BY (r.owner IS NOT NULL), state DESC, g.calls DESC, g.source, g.client_id, g.subject_id, g.grant_id, g.opened_at
 """
 
-RELATIONS = (
+NEEDS = (
     "used_pair", "named_caller", "operation_class", "grant_state", "token", "issued", "effective_revocation", "covered_time", "everyones_use",
     "caller_party", "possible_grant",
 )  # fmt: skip
@@ -258,7 +258,7 @@ def grants(
     engine = view.store.engine
     values = {**view.window.parameters(), "now": view.now}
     with (
-        relations.worked_out(engine, RELATIONS, {**view.window.parameters(), "every_call": False}),
+        relations.worked_out(engine, NEEDS, {**view.window.parameters(), "every_call": False}),
         with_use(engine, values),
     ):
         return Grants(view.window, view.now, engine.arrow(_GRANTS, values))
@@ -266,7 +266,7 @@ def grants(
 
 @contextmanager
 def with_use(engine: Engine, values: Mapping[str, Any]) -> Iterator[None]:
-    """Keep each stretch of life of each grant, with its use, as `review_grant` inside the block; reads `RELATIONS`."""
+    """Keep each stretch of life of each grant, with its use, as `review_grant` inside the block; reads `NEEDS`."""
     engine.execute(_USE, values)
     try:
         yield

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from grantlens.findings import Findings
     from grantlens.store import Store
 
-RELATIONS = (*grants.RELATIONS, *smallest.NEEDS, "caller_segment", "covered_token", "revoked_use")
+NEEDS = (*grants.NEEDS, *smallest.NEEDS, "caller_segment", "covered_token", "revoked_use")
 """What the sections of a review read beside the findings."""
 
 
@@ -173,7 +173,7 @@ def review(
     """
     view = detect.view_asked(store, since, until, now)
     before = None if baseline is None else former.read(baseline)
-    with detect.asked(view, parameters=parameters, also=RELATIONS) as found:
+    with detect.asked(view, parameters=parameters, also=NEEDS) as found:
         document = _document(view, found, before, parameters or {})
     document["privileges"]["tried"] = privileges.tried(view, parameters or {})
     return Review(tuple(found), document)

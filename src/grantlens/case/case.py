@@ -20,7 +20,7 @@ from grantlens.case.asked import Asked, asked, resolved
 from grantlens.case.custody import custody, custody_text
 from grantlens.case.evidence import files, pointers, records
 from grantlens.case.facts import collect, drop_facts, lay_facts
-from grantlens.case.focus import RELATIONS, drop_focus, lay_focus
+from grantlens.case.focus import NEEDS, drop_focus, lay_focus
 from grantlens.case.narrowed import narrowed
 from grantlens.case.timeline import Timeline, read_timeline
 from grantlens.errors import NO_ROOM, CaseError
@@ -224,7 +224,7 @@ class Case:
     def _laid_out(self, rules: tuple[str, ...]) -> Iterator[tuple[Engine, list[Findings]]]:
         """Lay the rows of the case over the store, with the relations and the focus worked out."""
         engine = self.store.engine
-        with narrowed(engine, self.about), detect.asked(self.view, rules, also=RELATIONS) as found:
+        with narrowed(engine, self.about), detect.asked(self.view, rules, also=NEEDS) as found:
             try:
                 lay_focus(engine, self.about)
                 yield engine, found

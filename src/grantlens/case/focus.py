@@ -9,7 +9,7 @@ from grantlens.case.asked import Asked
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
-RELATIONS = (
+NEEDS = (
     "issued", "token", "grant_state", "named_caller", "caller_segment", "effective_revocation", "covered_token",
     "clock_error", "operation_class", "revoked_use", "ambiguous_revocation", "canonical_identity",
 )  # fmt: skip
@@ -88,7 +88,7 @@ _NAMES = ("focus_grant", "focus_token", "focus_caller", "focus_child")
 
 
 def lay_focus(engine: Engine, about: Asked) -> None:
-    """Make the tables focus_grant, focus_token, focus_caller and focus_child; reads `RELATIONS`."""
+    """Make the tables focus_grant, focus_token, focus_caller and focus_child; reads `NEEDS`."""
     steps = {"focus_grant": _GRANTS, "focus_token": _TOKENS}
     order = ("focus_token", "focus_grant") if about.kind == "token" else ("focus_grant", "focus_token")
     for name in order:
