@@ -26,12 +26,10 @@ class QuantileBound:
     lower, upper
         The quantile of these very revocations lies in between; `upper` None means not bounded.
     band_lower, band_upper
-        The same with sampling error added (DKW inequality), at level `confidence`: approximate where several intervals
-        belong to one revocation.
+        The same with sampling error added (DKW inequality), at the confidence asked for: approximate where several
+        intervals belong to one revocation.
     n
         Number of intervals.
-    confidence
-        Level of the band.
     """
 
     tau: float
@@ -40,7 +38,6 @@ class QuantileBound:
     band_lower: float
     band_upper: float | None
     n: int
-    confidence: float
 
 
 def quantile_bounds(
@@ -104,7 +101,6 @@ def quantile_bounds(
             band_lower=at_rank(low, tau - shift) if tau > shift else 0.0,
             band_upper=finite(at_rank(high, tau + shift)) if tau + shift <= 1 else None,
             n=n,
-            confidence=confidence,
         )
         for tau in taus
     )

@@ -23,7 +23,6 @@ class Band:
     tau: float
     lower: float | None
     upper: float | None
-    resamples: int
 
 
 def bootstrap(
@@ -94,6 +93,4 @@ def bootstrap(
     # "lower" and "higher" pick drawn values: no interpolation towards infinity.
     lows = np.quantile(found[:, :, 0], tail, axis=0, method="lower")
     highs = np.quantile(found[:, :, 1], 1 - tail, axis=0, method="higher")
-    return tuple(
-        Band(tau, finite(float(a)), finite(float(b)), resamples) for tau, a, b in zip(taus, lows, highs, strict=True)
-    )
+    return tuple(Band(tau, finite(float(a)), finite(float(b))) for tau, a, b in zip(taus, lows, highs, strict=True))

@@ -25,19 +25,14 @@ class Turnbull:
         Probability of each; they add up to 1.
     n
         Number of intervals observed.
-    grid
-        Seconds to which times were widened.
-    iterations, converged, log_likelihood
-        How the EM algorithm ended.
+    log_likelihood
+        That of the mass.
     """
 
     left: tuple[float, ...]
     right: tuple[float | None, ...]
     mass: tuple[float, ...]
     n: int
-    grid: float
-    iterations: int
-    converged: bool
     log_likelihood: float
 
     def quantile(self, tau: float) -> tuple[float, float | None]:
@@ -62,7 +57,6 @@ def turnbull(
     grid: float = 1.0,
     weights: Sequence[float] | None = None,
     tolerance: float = 1e-7,
-    max_iterations: int = 20_000,
 ) -> Turnbull:
     """Estimate the distribution of T from intervals (lower, upper] by maximum likelihood.
 
@@ -78,8 +72,6 @@ def turnbull(
         How often each interval counts.
     tolerance
         Stop when the mean log-likelihood gains less than this.
-    max_iterations
-        Give up, with `converged` False, after so many rounds.
 
     Returns
     -------
@@ -106,7 +98,7 @@ def turnbull(
     left, right = _innermost(low, high)
     first = np.searchsorted(left, low, side="left")
     last = np.searchsorted(right, high, side="right")
-    mass, iterations, converged, likelihood = _em(first, last, weight, left.size, tolerance, max_iterations)
+    mass, likelihood = _em(first, last, weight, left.size, tolerance)
     _check_inside(low, high, weight, left, right, mass)
     keep = mass > 0
     return Turnbull(
@@ -114,9 +106,6 @@ def turnbull(
         right=tuple(finite(value) for value in right[keep].tolist()),
         mass=tuple(mass[keep].tolist()),
         n=n,
-        grid=grid,
-        iterations=iterations,
-        converged=converged,
         log_likelihood=likelihood,
     )
 
@@ -144,32 +133,34 @@ def _innermost(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _em(
-    first: np.ndarray, last: np.ndarray, weight: np.ndarray, size: int, tolerance: float, max_iterations: int
-) -> tuple[np.ndarray, int, bool, float]:
-    """Run EM; observation i covers the innermost intervals first[i] .. last[i] - 1, so sums are differences."""
+    first: np.ndarray, last: np.ndarray, weight: np.ndarray, size: int, tolerance: float
+) -> tuple[np.ndarray, float]:
+    """Run EM; observation i covers the innermost intervals first[i] .. last[i] - 1, so sums are differences.
+
+    It ends: every round but the last gains more than the tolerance, and the likelihood has a top.
+    """
     import numpy as np
 
     # A row that covers them all says nothing: many of them would slow each step and end the search too early.
     tells = (first > 0) | (last < size)
     if not tells.any():
-        return np.full(size, 1.0 / size), 0, True, 0.0
+        return np.full(size, 1.0 / size), 0.0
     first, last, weight = first[tells], last[tells], weight[tells]
     total = weight.sum()
     mass = np.full(size, 1.0 / size)
     before = -np.inf
-    for iteration in range(1, max_iterations + 1):
+    while True:
         cumulative = np.concatenate(([0.0], np.cumsum(mass)))
         seen = np.maximum(cumulative[last] - cumulative[first], 1e-300)
         likelihood = float(weight @ np.log(seen)) / total
         assert likelihood >= before - 1e-9 * max(1.0, abs(before)), "the log-likelihood of an EM step fell"
-        if likelihood - before < tolerance:
-            return mass, iteration, True, likelihood * float(total)
+        if likelihood - before <= tolerance:
+            return mass, likelihood * float(total)
         before = likelihood
         share = weight / seen
         step = np.bincount(first, share, minlength=size + 1) - np.bincount(last, share, minlength=size + 1)
         mass = mass * np.maximum(np.cumsum(step[:size]), 0.0)
         mass /= mass.sum()
-    return mass, max_iterations, False, before * float(total)
 
 
 def _check_inside(
