@@ -54,20 +54,37 @@ def opener(keys: Sequence[Mapping[str, Any]], *, unverified: bool) -> Callable[[
         Take what no key verifies: unsigned JSON, and tokens whose key is not here. A signature that a key shows to be
         wrong is refused all the same.
     """
-    ready: dict[tuple[int, str], Any] = {}
+    key_set = _KeySet(keys)
 
-    def verifier(number: int, algorithm: str) -> Any:
-        import jwt
+    def opened(line: str) -> str:
+        if line.startswith("{"):
+            if not unverified:
+                raise ValueError("not signed: nothing says who wrote it")
+            return line
+        header, claims = parts_of(line)
+        try:
+            key_set.verify(line, header, claims)
+        except SignatureError:
+            raise
+        except ValueError:
+            if not unverified:
+                raise
+        return json.dumps(claims)
 
-        if (number, algorithm) not in ready:
-            try:
-                ready[number, algorithm] = jwt.PyJWK(dict(keys[number]), algorithm=algorithm)
-            except (jwt.PyJWTError, ValueError, TypeError):
-                ready[number, algorithm] = None
-        return ready[number, algorithm]
+    return opened
 
-    def verified(line: str, header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
-        """Return False where no key is there; a ValueError says what is wrong."""
+
+class SignatureError(ValueError):
+    """A key shows that the signature is not its own: that is never taken."""
+
+
+class _KeySet:
+    def __init__(self, keys: Sequence[Mapping[str, Any]]) -> None:
+        self._keys = keys
+        self._ready: dict[tuple[int, str], Any] = {}
+
+    def verify(self, line: str, header: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
+        """Raise a ValueError that says why nobody known has signed this line."""
         algorithm = header.get("alg")
         if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
             raise ValueError("alg is no signature with a public key")
@@ -77,40 +94,30 @@ def opener(keys: Sequence[Mapping[str, Any]], *, unverified: bool) -> Callable[[
             raise ValueError("typ is not secevent+jwt")
         fitting = [
             number
-            for number, key in enumerate(keys)
+            for number, key in enumerate(self._keys)
             if key["kty"] == ALGORITHMS[algorithm] and key.get("alg", algorithm) == algorithm
         ]
-        named = [number for number in fitting if header.get("kid") == keys[number].get("kid")]
         if "kid" not in header and len(fitting) > 1:
             raise ValueError("kid is missing, and the key set holds several keys that fit")
-        tried = named if "kid" in header else fitting
-        signers = [number for number in tried if _fits(verifier(number, algorithm), line, algorithm)]
-        if not tried:
-            return False
-        if not signers:
-            raise ValueError("signature is wrong")
-        _refuse_stale([keys[number] for number in signers], claims)
-        return True
-
-    def opened(line: str) -> str:
-        if line.startswith("{"):
-            if not unverified:
-                raise ValueError("not signed: nothing says who wrote it")
-            return line
-        header, claims = parts_of(line)
-        if unverified and not keys:
-            return json.dumps(claims)
-        try:
-            known = verified(line, header, claims)
-        except ValueError as error:
-            if unverified and str(error) != "signature is wrong":
-                return json.dumps(claims)
-            raise
-        if not known and not unverified:
+        if "kid" in header:
+            fitting = [number for number in fitting if header["kid"] == self._keys[number].get("kid")]
+        if not fitting:
             raise ValueError("signed with a key that is not in the key set")
-        return json.dumps(claims)
+        signers = [number for number in fitting if _fits(self._key(number, algorithm), line, algorithm)]
+        if not signers:
+            raise SignatureError("signature is wrong")
+        _refuse_stale([self._keys[number] for number in signers], claims)
 
-    return opened
+    def _key(self, number: int, algorithm: str) -> Any:
+        """Return a key made ready for an algorithm, None where it is no such key."""
+        import jwt
+
+        if (number, algorithm) not in self._ready:
+            try:
+                self._ready[number, algorithm] = jwt.PyJWK(dict(self._keys[number]), algorithm=algorithm)
+            except (jwt.PyJWTError, ValueError, TypeError):
+                self._ready[number, algorithm] = None
+        return self._ready[number, algorithm]
 
 
 def _fits(key: Any, line: str, algorithm: str) -> bool:
