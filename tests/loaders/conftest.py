@@ -30,12 +30,13 @@ class Loaded:
         return {name: self.batch[name] for name in names if self.batch[name]}
 
 
-def read(path, loader=None) -> Loaded:
+def read(path, loader=None, **settings) -> Loaded:
     """Load one file into a new store and read everything back."""
+    from grantlens.loaders import Settings
     from grantlens.store import Store
 
     with Store(":memory:") as store:
-        report = store.load(path, loader=loader)
+        report = store.load(path, loader=loader, settings=Settings(**settings))
         assert not report.failed, report.failed
         (batch,) = report
         return read_back(store, batch)
@@ -53,12 +54,12 @@ def read_back(store, batch) -> Loaded:
 def load():
     """Return a function that loads records (or the text of a file) and gives back what came of them."""
 
-    def from_records(records, loader=None) -> Loaded:
+    def from_records(records, loader=None, **settings) -> Loaded:
         text = records if isinstance(records, str) else "".join(json.dumps(record) + "\n" for record in records)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "log.ndjson"
             path.write_text(text)
-            return read(path, loader)
+            return read(path, loader, **settings)
 
     return from_records
 

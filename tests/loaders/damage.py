@@ -53,9 +53,9 @@ def damaged_line(line, chance):
     return _bent(text, chance) if chance.random() < 0.15 else text
 
 
-def lists_of_damaged(records):
-    """Return the strategy that draws files of damaged records."""
-    each = st.builds(damaged, st.sampled_from(records), st.randoms(use_true_random=False))
+def lists_of_damaged(records, how=damaged):
+    """Return the strategy that draws files of damaged records, or of damaged lines."""
+    each = st.builds(how, st.sampled_from(records), st.randoms(use_true_random=False))
     return st.lists(each, min_size=20, max_size=60)
 
 
@@ -72,9 +72,9 @@ def assert_accounted_for(loaded):
     assert 0 <= missing <= loaded.batch["duplicates"], "a record went without a trace"
 
 
-def assert_all_accounted_for(load, records, loader):
+def assert_all_accounted_for(load, records, loader, **settings):
     """Load records of known kinds and assert that all are accounted for, none of them as unknown."""
-    loaded = load(records, loader=loader)
+    loaded = load(records, loader=loader, **settings)
     assert loaded.batch["records"] == len(records)
     assert_accounted_for(loaded)
     assert not [row for row in loaded.rejected if row["reason"] == "not mapped"]

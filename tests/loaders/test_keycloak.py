@@ -1,7 +1,6 @@
 """The Keycloak loader: the real server log, a second reading in plain Python, and each spelling and quirk."""
 
 import json
-import re
 from datetime import UTC, datetime
 from random import Random
 from zoneinfo import ZoneInfo
@@ -10,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grantlens.loaders import Settings
 from grantlens.loaders.keycloak import LOADER
 from grantlens.store import Store
-from tests.loaders.conftest import LOGS, Loaded
+from tests.loaders.conftest import read
+from tests.loaders.damage import assert_accounted_for, damaged_line, lists_of_damaged
 
 BERLIN = "Europe/Berlin"
 EXPECTED = {
@@ -29,18 +28,6 @@ EXPECTED = {
 }
 
 
-def load(path, zone=BERLIN, loader=None):
-    """Load one file with a zone and read everything back."""
-    with Store(":memory:") as store:
-        report = store.load(path, loader=loader, settings=Settings(time_zone=zone))
-        assert not report.failed, report.failed
-        (batch,) = report
-        rows = {log: store.sql(f"SELECT * FROM {log} ORDER BY line_no, event_id").to_pylist() for log in LOGS}
-        ignored = dict(store.engine.rows("SELECT reason, records FROM ignored ORDER BY reason"))
-        rejected = store.sql("SELECT line_no, reason, excerpt FROM rejected ORDER BY line_no").to_pylist()
-        return Loaded(batch, rows, ignored, rejected)
-
-
 @pytest.fixture
 def loaded(tmp_path):
     """Return a function that loads lines, given as text or as records."""
@@ -48,7 +35,7 @@ def loaded(tmp_path):
     def from_lines(*lines, zone=BERLIN, loader=None):
         path = tmp_path / "server.log"
         path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
-        return load(path, zone, loader)
+        return read(path, loader, time_zone=zone)
 
     return from_lines
 
@@ -93,7 +80,7 @@ def admin(operation, resource, path, representation=None, **more):
 @pytest.mark.parametrize("name", EXPECTED)
 def test_every_real_line_is_accounted_for(shared, name):
     counts, ignored = EXPECTED[name]
-    real = load(shared / "real-logs/keycloak" / name)
+    real = read(shared / "real-logs/keycloak" / name, time_zone=BERLIN)
     assert real.batch["loader"] == "keycloak"
     assert (real.counts(), real.ignored, real.rejected) == (counts, ignored, [])
 
@@ -112,7 +99,7 @@ def test_the_real_log_agrees_with_a_reading_in_plain_python(shared):
             local = datetime.strptime(line[:23], "%Y-%m-%d %H:%M:%S,%f").replace(tzinfo=ZoneInfo(BERLIN))
             events[number] = (fields, local.astimezone(UTC))
     assert len(events) == 14
-    real = load(path)
+    real = read(path, time_zone=BERLIN)
     ((number, (token, at)),) = [(n, e) for n, e in events.items() if e[0].get("type") == "CODE_TO_TOKEN"]
     access, refresh = real.rows["issuance"]
     for row, id_, kind in ((access, "token_id", "access"), (refresh, "refresh_token_id", "refresh")):
@@ -369,7 +356,7 @@ def test_local_times_agree_with_zoneinfo(tmp_path_factory, moment, zone):
     path = tmp_path_factory.mktemp("zone") / "server.log"
     written = [local.strftime("%Y-%m-%d %H:%M:%S,%f")[:-3] for local in around]
     path.write_text("\n".join(new("CODE_TO_TOKEN", at, token_id=f"t-{n}") for n, at in enumerate(written)))
-    got = load(path, zone)
+    got = read(path, time_zone=zone)
     known = {row["line_no"]: row["issued_at"] for row in got.rows["issuance"]}
     refused = {row["line_no"]: row["reason"] for row in got.rejected}
     for number, local in enumerate(around, 1):
@@ -638,22 +625,8 @@ EVERY_KIND = [
 
 
 @settings(max_examples=12)
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(EVERY_KIND), st.integers(0, 400), st.sampled_from(["", '"', "'", ", ", "\\", "null", "{"])
-        )
-    )
-)
-def test_a_damaged_line_never_stops_a_load_and_is_always_counted(tmp_path_factory, cuts):
-    lines = [EVERY_KIND[0]] + [line[:at] + junk + line[at + len(junk) :] for line, at, junk in cuts]
-    lines = [re.sub(r"\s*$", "", line) or "x" for line in lines]
-    path = tmp_path_factory.mktemp("damage") / "server.log"
-    path.write_text("\n".join(lines))
-    got = load(path, loader="keycloak")
-    touched = {row["line_no"] for rows in got.rows.values() for row in rows}
-    refused = {row["line_no"] for row in got.rejected}
-    assert not touched & refused
+@given(lists_of_damaged(EVERY_KIND, damaged_line))
+def test_a_damaged_line_never_stops_a_load_and_is_always_counted(load, lines):
+    got = load("\n".join(line.strip() or "x" for line in lines), "keycloak", time_zone=BERLIN)
+    assert_accounted_for(got)
     assert not [row for row in got.rejected if "not mapped" in row["reason"]]
-    again = got.batch["duplicates"]  # rows, not records: two for a token
-    assert len(lines) - again <= len(touched) + len(refused) + got.batch["ignored"] <= len(lines)
