@@ -47,6 +47,18 @@ def store(tmp_path):
         yield opened
 
 
+@pytest.fixture
+def engine():
+    """Return the database of an empty store, without what stands above it."""
+    from grantlens.engine.duckdb import Engine
+    from grantlens.schema.migrations import prepare
+
+    engine = Engine(":memory:")
+    prepare(engine, read_only=False)
+    yield engine
+    engine.close()
+
+
 @pytest.fixture(scope="session")
 def sample_file(samples, tmp_path_factory) -> Path:
     """Return a store file with samples, catalogue, register and servers; copy it to change it."""

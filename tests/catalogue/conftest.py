@@ -5,8 +5,6 @@ import json
 import pytest
 
 from grantlens.catalogue.model import Catalogue
-from grantlens.engine.duckdb import Engine
-from grantlens.schema.migrations import prepare
 from tests.catalogue.judging import Judge
 
 
@@ -35,15 +33,6 @@ def toml(tmp_path):
         return Catalogue.build("toml", path, **options)
 
     return build
-
-
-@pytest.fixture
-def engine():
-    """Return an empty store without what stands above catalogues."""
-    engine = Engine(":memory:")
-    prepare(engine, read_only=False)
-    yield engine
-    engine.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -11,6 +12,16 @@ from pathlib import Path
 import pytest
 
 from grantlens.cli import main
+
+
+def drained(terminal: int) -> str:
+    """Return what stands on a terminal that nobody writes to any more, and close it."""
+    read = b""
+    with contextlib.suppress(OSError):
+        while part := os.read(terminal, 65536):
+            read += part
+    os.close(terminal)
+    return read.decode()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pytest
 from rich.cells import cell_len
 
 from grantlens.cli.output import _beside, write_records
+from tests.cli.conftest import drained
 
 RECORDS = [
     {
@@ -109,17 +110,7 @@ def on_a_terminal(environment: dict[str, str], program: str = PROGRAM) -> str:
         [sys.executable, "-c", program], stdout=theirs, check=True, env={**clean, "TERM": "xterm", **environment}
     )
     os.close(theirs)
-    read = b""
-    while True:
-        try:
-            part = os.read(mine, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        read += part
-    os.close(mine)
-    return read.decode()
+    return drained(mine)
 
 
 def test_a_terminal_gets_its_width_and_colours():

@@ -7,6 +7,8 @@ import struct
 import subprocess
 import termios
 
+from tests.cli.conftest import drained
+
 
 def test_a_terminal_sees_a_bar_on_stderr_and_nothing_of_it_in_the_result(command, tmp_path):
     name = "usage \x1b[31m.ndjson"
@@ -20,18 +22,9 @@ def test_a_terminal_sees_a_bar_on_stderr_and_nothing_of_it_in_the_result(command
     )
     os.close(theirs)
     out, _ = process.communicate(timeout=60)
-    seen = b""
-    while True:
-        try:
-            part = os.read(mine, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        seen += part
-    os.close(mine)
+    seen = drained(mine)
     assert process.returncode == 0
-    assert b"100%" in seen or b"0%" in seen
-    assert b"(1 of 1)" in seen
-    assert b"\x1b[31m" not in seen
+    assert "100%" in seen or "0%" in seen
+    assert "(1 of 1)" in seen
+    assert "\x1b[31m" not in seen
     assert out.startswith(b"{")

@@ -41,6 +41,7 @@ KEYS = [
     "coverage",
     "evidence",
 ]
+"""Of a finding, always present."""
 TIME = re.compile(r"2026-07-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 SPEAKING = ("OOS-1", "OOS-12", "PRV-1", "REV-1", "REV-6", "INT-1", "GOV-1")
 
