@@ -6,8 +6,6 @@ public. Uploads go to paths of their own and are operations of their own, with t
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from urllib.parse import urlsplit
 from grantlens.catalogue.draft import Alternative, Draft
 from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.hierarchy import google_pairs
+from grantlens.catalogue.json_source import document, sha256
 from grantlens.catalogue.model import Catalogue
 from grantlens.errors import CatalogueError
 
@@ -27,34 +26,27 @@ _LIMITED = frozenset({_PREFIX + "drive.file", _PREFIX + "drive.appdata", _PREFIX
 def build(path: Path, *, name: str | None = None, server: str | None = None) -> Catalogue:
     """Convert one discovery document or a folder of them."""
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
-    documents, hashes = [], []
-    for file in files:
-        raw = file.read_bytes()
-        document = _parse(file, raw)
-        if document is None:
-            if path.is_dir():
-                continue
-            raise CatalogueError(
-                f"{file} is no discovery document.",
-                "Give a file such as gmail.v1.json of google-api-python-client, or a folder of them.",
-            )
-        documents.append(document)
-        hashes.append(hashlib.sha256(raw).hexdigest())
-    if not documents:
+    apis = {file: api for file in files if (api := _discovery(file)) is not None}
+    if not apis and path.is_dir():
         raise CatalogueError(
             f"{path} holds no discovery document.",
             "Give the folder googleapiclient/discovery_cache/documents, or one file of it.",
         )
+    if not apis:
+        raise CatalogueError(
+            f"{path} is no discovery document.",
+            "Give a file such as gmail.v1.json of google-api-python-client, or a folder of them.",
+        )
     draft = Draft(
         name or "google",
         "google",
-        hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest(),
-        version=max((str(document.get("revision") or "") for document in documents), default="") or None,
+        sha256(apis),
+        version=max(str(api.get("revision") or "") for api in apis.values()) or None,
         licence="Apache-2.0",
     )
     opened: dict[str, set[str]] = {}
-    for document in documents:
-        _document(draft, document, server, opened)
+    for api in apis.values():
+        _document(draft, api, server, opened)
     for short, scope in _PROTOCOL.items():
         draft.scope(scope)
         draft.alias(short, scope, "short_form")
@@ -71,17 +63,13 @@ def build(path: Path, *, name: str | None = None, server: str | None = None) -> 
     return freeze(draft)
 
 
-def _parse(file: Path, raw: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(raw)
-    except json.JSONDecodeError as bad:
-        raise CatalogueError(f"{file} line {bad.lineno}: {bad.msg}.", "Correct the JSON there.") from None
-    except UnicodeDecodeError:
-        raise CatalogueError(f"{file} is not UTF-8 text.", "Give Google's discovery documents as they are.") from None
-    known = isinstance(document, dict) and (
-        document.get("kind") == "discovery#restDescription" or ("rootUrl" in document and "servicePath" in document)
+def _discovery(file: Path) -> dict[str, Any] | None:
+    """Return the discovery document that a file holds, None if it is another."""
+    held = document(file)
+    known = isinstance(held, dict) and (
+        held.get("kind") == "discovery#restDescription" or ("rootUrl" in held and "servicePath" in held)
     )
-    return document if known else None
+    return held if known else None
 
 
 def _document(draft: Draft, document: Mapping[str, Any], server: str | None, opened: dict[str, set[str]]) -> None:

@@ -20,7 +20,7 @@ _ENDINGS = (".json", ".ndjson", ".jsonl", ".log", ".gz")
 def document(file: Path) -> Any:
     """Return what one JSON file holds."""
     try:
-        return json.loads(file.read_bytes().decode("utf-8-sig"))
+        return json.loads(file.read_bytes())
     except json.JSONDecodeError as bad:
         raise CatalogueError(f"{file} line {bad.lineno}: {bad.msg}.", "Correct the JSON there.") from None
     except UnicodeDecodeError:

@@ -27,6 +27,7 @@ from grantlens.catalogue.draft import Alternative, Draft
 from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.json_source import record_files, records, sha256
 from grantlens.catalogue.model import Catalogue
+from grantlens.catalogue.yaml_source import documents
 from grantlens.errors import CatalogueError
 
 CORE = "core"
@@ -86,7 +87,13 @@ def _files(path: Path) -> list[Path]:
 
 def _objects(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Return each object of a file; lists of them are taken apart."""
-    found = _yaml(file) if file.suffix.lower() in _YAML else records(file)
+    if file.suffix.lower() in _YAML:
+        numbered = enumerate(documents(file), 1)
+        found: Iterator[tuple[str, Mapping[str, Any]]] = (
+            (f"{file}, document {number}", each) for number, each in numbered if isinstance(each, dict)
+        )
+    else:
+        found = records(file)
     for place, record in found:
         items = record.get("items")
         if isinstance(items, list):
@@ -95,25 +102,6 @@ def _objects(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             )
         else:
             yield place, record
-
-
-def _yaml(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        with file.open("rb") as stream:
-            for number, found in enumerate(
-                yaml.load_all(stream, loader), 1
-            ):  # a safe loader: it makes plain values only
-                if isinstance(found, dict):
-                    yield f"{file}, document {number}", found
-    except yaml.YAMLError as bad:
-        mark = getattr(bad, "problem_mark", None)
-        place = f" line {mark.line + 1}" if mark else ""
-        raise CatalogueError(
-            f"{file}{place}: {getattr(bad, 'problem', None) or 'this is no YAML'}.", "Correct the YAML there."
-        ) from None
 
 
 def _take(cluster: _Cluster, place: str, record: Mapping[str, Any]) -> None:

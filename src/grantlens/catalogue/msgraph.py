@@ -6,9 +6,6 @@ case, and v1.0 and beta are one. With `permissions-descriptions.json` beside it,
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from grantlens.catalogue.also_requires import also_requires
 from grantlens.catalogue.draft import Alternative, Draft
 from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.hierarchy import graph_pairs
+from grantlens.catalogue.json_source import document, sha256
 from grantlens.catalogue.model import Catalogue
 from grantlens.catalogue.risk import graph_rank
 from grantlens.errors import CatalogueError
@@ -45,13 +43,20 @@ def build(path: Path, *, name: str | None = None, server: str | None = None) -> 
             f"{path} holds no permissions.json.",
             "Name permissions.json of microsoft-graph-devx-content (permissions/new), or its folder.",
         )
-    document, digest = _parse(file)
-    permissions = document.get("permissions")
+    descriptions = file.with_name(_DESCRIPTIONS)
+    held = document(file)
+    permissions = held.get("permissions") if isinstance(held, dict) else None
     if not isinstance(permissions, dict):
         raise CatalogueError(
             f"{file} is no permissions.json of Microsoft Graph.", "It must hold an object 'permissions'."
         )
-    draft = Draft(name or "msgraph", "msgraph", digest, licence="MIT", case_sensitive=False)
+    draft = Draft(
+        name or "msgraph",
+        "msgraph",
+        sha256(filter(Path.exists, (file, descriptions))),
+        licence="MIT",
+        case_sensitive=False,
+    )
     levels: dict[tuple[str, str], int] = {}
     for permission, facts in permissions.items():
         _permission(draft, permission, facts, levels)
@@ -69,19 +74,8 @@ def build(path: Path, *, name: str | None = None, server: str | None = None) -> 
         {permission: {p: frozenset(ops) for p, ops in by.items()} for permission, by in opened.items()}
     ):
         draft.implies(broader, narrower, evidence)
-    _aliases(draft, file.with_name(_DESCRIPTIONS))
+    _aliases(draft, descriptions)
     return freeze(draft)
-
-
-def _parse(file: Path) -> tuple[dict[str, Any], str]:
-    raw = file.read_bytes()
-    try:
-        document = json.loads(raw)
-    except json.JSONDecodeError as bad:
-        raise CatalogueError(f"{file} line {bad.lineno}: {bad.msg}.", "Correct the JSON there.") from None
-    except UnicodeDecodeError:
-        raise CatalogueError(f"{file} is not UTF-8 text.", "Give Microsoft's file as it is.") from None
-    return (document if isinstance(document, dict) else {}), hashlib.sha256(raw).hexdigest()
 
 
 def _permission(draft: Draft, permission: str, facts: dict[str, Any], levels: dict[tuple[str, str], int]) -> None:
@@ -183,14 +177,9 @@ def _aliases(draft: Draft, descriptions: Path) -> None:
         for start in _URL_FORMS:
             draft.alias(start + scope, scope, "url_form")
         draft.alias(_AUDIENCE + scope, scope, "audience_form")
-    if not descriptions.exists():
-        return
-    document, digest = _parse(descriptions)
-    draft.sha256 = hashlib.sha256("\n".join(sorted([draft.sha256, digest])).encode()).hexdigest()
-    rows: Iterable[dict[str, Any]] = [
-        *document.get("delegatedScopesList", []),
-        *document.get("applicationScopesList", []),
-    ]
+    held = document(descriptions) if descriptions.exists() else None
+    lists = ("delegatedScopesList", "applicationScopesList")
+    rows: list[dict[str, Any]] = [row for name in lists for row in held.get(name, [])] if isinstance(held, dict) else []
     for row in rows:
         if row.get("value") and row.get("id"):
             scope = draft.scope(row["value"], display=None)

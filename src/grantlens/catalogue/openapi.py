@@ -11,18 +11,18 @@ stand in `REVIEWED`; anyone else's lists are read as all-of and marked `ambiguou
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from grantlens.catalogue import json_source
 from grantlens.catalogue.draft import Alternative, Draft
 from grantlens.catalogue.frozen import freeze
 from grantlens.catalogue.model import Catalogue
 from grantlens.catalogue.servers import server_key
+from grantlens.catalogue.yaml_source import documents
 from grantlens.errors import CatalogueError
 
 REVIEWED = {
@@ -45,8 +45,7 @@ def build(path: Path, *, list_rule: str | None = None, name: str | None = None, 
 
 def drafted(path: Path, source: str, *, list_rule: str | None, name: str | None, server: str | None) -> Draft:
     """Read one OpenAPI 3 document, for a converter that has more to say of it."""
-    raw = path.read_bytes()
-    document = _parse(path, raw)
+    document = _parse(path)
     info = _mapping(document.get("info"))
     title = str(info.get("title") or path.stem)
     default = _server(document.get("servers"), server)
@@ -54,7 +53,7 @@ def drafted(path: Path, source: str, *, list_rule: str | None, name: str | None,
     draft = Draft(
         name or _slug(title),
         source,
-        hashlib.sha256(raw).hexdigest(),
+        json_source.sha256([path]),
         version=_text(info.get("version")),
         licence=_text(_mapping(info.get("license")).get("name")),
         list_rule=rule,
@@ -94,38 +93,20 @@ def drafted(path: Path, source: str, *, list_rule: str | None, name: str | None,
     return draft
 
 
-def _parse(path: Path, raw: bytes) -> dict[str, Any]:
+def _parse(path: Path) -> dict[str, Any]:
     try:
-        text = raw.decode("utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise CatalogueError(f"{path} is not UTF-8 text.", "Give an OpenAPI 3 document as JSON or YAML.") from None
     if text.lstrip()[:1] == "{":
-        try:
-            document = json.loads(text)
-        except json.JSONDecodeError as bad:
-            raise CatalogueError(f"{path} line {bad.lineno}: {bad.msg}.", "Correct the JSON there.") from None
+        document = json_source.document(path)
     else:
-        document = _yaml(path, text)
+        found = list(documents(path))
+        document = found[0] if len(found) == 1 else None
     if not isinstance(document, dict) or not str(document.get("openapi", "")).startswith("3"):
         what = "Swagger 2" if isinstance(document, dict) and "swagger" in document else "no OpenAPI 3 document"
         raise CatalogueError(f"{path} is {what}.", "Give an OpenAPI 3 document; most API tools convert older ones.")
     return document
-
-
-def _yaml(path: Path, text: str) -> Any:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return yaml.load(text, loader)  # a safe loader: it makes plain values only
-    except yaml.YAMLError as bad:
-        mark = getattr(bad, "problem_mark", None)
-        place = f" line {mark.line + 1}" if mark else ""
-        raise CatalogueError(
-            f"{path}{place}: {getattr(bad, 'problem', None) or 'this is no YAML'}.", "Correct the YAML there."
-        ) from None
-    except (ValueError, RecursionError) as bad:
-        raise CatalogueError(f"{path} cannot be read as YAML: {bad}.", "Correct the YAML.") from None
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]:
