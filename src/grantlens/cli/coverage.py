@@ -55,19 +55,12 @@ def coverage(
         return _explained(store, json)
     with existing(store) as opened:
         providers, stretches = list(opened.providers()), list(opened.coverage())
-        aside = [
-            {"what": what, "loader": loader, "reason": reason, "records": records}
-            for what in ("ignored", "rejected")
-            for loader, reason, records in opened.engine.rows(ASIDE[what])
-        ]
+        names = ("loader", "reason", "records")
+        aside = {
+            what: [dict(zip(names, row, strict=True)) for row in opened.engine.rows(sql)] for what, sql in ASIDE.items()
+        }
     if json:
-        write_json(
-            {
-                "providers": providers,
-                "coverage": stretches,
-                **{what: [_without(row) for row in aside if row["what"] == what] for what in ASIDE},
-            }
-        )
+        write_json({"providers": providers, "coverage": stretches, **aside})
         return 0
     if providers:
         write_table(
@@ -79,17 +72,17 @@ def coverage(
         print(NOTHING)
     else:
         write_table(stretches, COLUMNS)
-    if aside:
+    if told := [{"what": what} | row for what, rows in aside.items() for row in _together(rows)]:
         print()
-        write_table(_together(aside), ("what", "loader", "reason", "records"))
+        write_table(told, ("what", *names))
     return 0
 
 
 def _together(aside: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Put together reasons that differ in nothing but the value that they quote: of a wrong time each record has its own."""
-    alike: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    alike: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in aside:
-        alike.setdefault((row["what"], row["loader"], re.sub("'.*'", "''", row["reason"])), []).append(row)
+        alike.setdefault((row["loader"], re.sub("'.*'", "''", row["reason"])), []).append(row)
     return [
         rows[0]
         | {
@@ -136,7 +129,3 @@ def _explained(store: Path, json: bool) -> int:
     else:
         print(concluded.of_store(sources) if sources else NOTHING)
     return 0
-
-
-def _without(row: dict) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "what"}

@@ -124,20 +124,23 @@ def load(
             f"Nothing of {batch['path']} could be read as {batch['loader']}: {_with_advice(reason) if mapping else reason}.",
             _otherwise(batch, wanted, mapping),
         )
-    for (path, message, remedy), *alike in _alike(report.failed):
-        near = neighbour(Path(path)) if not Path(path).exists() else None
-        complain(message if path in message else f"{path}: {message}", f"Did you mean {near}?" if near else remedy)
-        if alike:
-            others = [other for other, *_ in alike[:MOST]] + (
-                [f"{len(alike) - MOST:,} more"] if len(alike) > MOST else []
-            )
-            complain(f"The same is true of {plural(len(alike), 'other file')}: {', '.join(others)}.")
+    _tell_failed(report.failed)
     return FAILED if report.failed or unread else FINE
 
 
 _FIRST_REASON = """
 SELECT reason FROM rejected JOIN batch USING (batch_id) WHERE sha256 = $sha256 ORDER BY batch_id, line_no LIMIT 1
 """
+
+
+def _tell_failed(failed: list[tuple[str, str, str]]) -> None:
+    for (path, message, remedy), *alike in _alike(failed):
+        near = neighbour(Path(path)) if not Path(path).exists() else None
+        complain(message if path in message else f"{path}: {message}", f"Did you mean {near}?" if near else remedy)
+        if alike:
+            more = [f"{len(alike) - MOST:,} more"] if len(alike) > MOST else []
+            others = ", ".join([*(other for other, *_ in alike[:MOST]), *more])
+            complain(f"The same is true of {plural(len(alike), 'other file')}: {others}.")
 
 
 def _alike(failed: list[tuple[str, str, str]]) -> list[list[tuple[str, str, str]]]:
