@@ -8,7 +8,7 @@ from typing import Any
 
 from grantlens.charts.axis import columns_axis, names_axis, numbers_axis
 from grantlens.charts.chart import Chart, blank, finish
-from grantlens.charts.fold import FOLDED, fold
+from grantlens.charts.fold import FOLDED, Fold, fold
 from grantlens.charts.label import clean, compact, shorten
 from grantlens.charts.rows import number, rows
 from grantlens.charts.theme import PALETTE, blend, on
@@ -133,35 +133,7 @@ def _heatmap(cells: Cells, clients: list[str], operations: list[str], top: tuple
 
     across = fold(clients, top[0], "clients", 28)
     down = fold(operations, top[1], "operations")
-    spots: Cells = defaultdict(Calls)
-    names: dict[tuple[str, str], tuple[str, str]] = {}
-    for key, calls in cells.items():
-        spot = (across.label[key[0]], down.label[key[1]])
-        spots[spot] += calls
-        names[spot] = tuple(
-            place if place == rest else name
-            for place, rest, name in zip(spot, (across.rest, down.rest), key, strict=True)
-        )
-    single = [calls.wrong for (column, line), calls in spots.items() if column != across.rest and line != down.rest]
-    most = max(single, default=1)
-    values = []
-    for spot, calls in spots.items():
-        folded = spot[0] == across.rest or spot[1] == down.rest
-        shade = FOLDED if folded else _shade(calls, most)
-        values.append(
-            {
-                "column": spot[0],
-                "line": spot[1],
-                "number": calls.number,
-                "shade": shade,
-                "ink": on(shade),
-                "client": names[spot][0],
-                "operation": names[spot][1],
-                "calls": calls.wrong,
-                "undecided": calls.undecided,
-            }
-        )
-    base = alt.Chart(alt.Data(values=values)).encode(
+    base = alt.Chart(alt.Data(values=_spots(cells, across, down))).encode(
         x=alt.X("column:N", sort=across.order, axis=alt.Axis(**columns_axis("client"))),
         y=alt.Y("line:N", sort=down.order, axis=alt.Axis(**names_axis("operation"))),
         tooltip=[
@@ -183,6 +155,40 @@ def _heatmap(cells: Cells, clients: list[str], operations: list[str], top: tuple
         alt_text=_alt(cells),
         width=min(max(width, 600), 960),
     )
+
+
+def _spots(cells: Cells, across: Fold, down: Fold) -> list[dict[str, Any]]:
+    """Return what stands at each place of the heatmap, where those that have no line of their own are added up."""
+    spots: Cells = defaultdict(Calls)
+    names: dict[tuple[str, str], tuple[str, str]] = {}
+    for key, calls in cells.items():
+        spot = (across.label[key[0]], down.label[key[1]])
+        spots[spot] += calls
+        names[spot] = tuple(
+            place if place == rest else name
+            for place, rest, name in zip(spot, (across.rest, down.rest), key, strict=True)
+        )
+    single = [calls.wrong for (column, line), calls in spots.items() if column != across.rest and line != down.rest]
+    most = max(single, default=1)
+    values = []
+    for (column, line), calls in spots.items():
+        folded = column == across.rest or line == down.rest
+        shade = FOLDED if folded else _shade(calls, most)
+        client, operation = names[column, line]
+        values.append(
+            {
+                "column": column,
+                "line": line,
+                "number": calls.number,
+                "shade": shade,
+                "ink": on(shade),
+                "client": client,
+                "operation": operation,
+                "calls": calls.wrong,
+                "undecided": calls.undecided,
+            }
+        )
+    return values
 
 
 def _shade(calls: Calls, most: float) -> str:

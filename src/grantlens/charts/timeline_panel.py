@@ -28,23 +28,10 @@ def panel(
     import altair as alt
 
     height = lanes[-1].top + lanes[-1].height
-    pixel = (right - left) / WIDTH
-    bars, marks, words, silent = [], [], [], []
-    for lane in lanes:
-        if not lane.boxes:
-            silent.append({"start": left, "y": lane.top + lane.height / 2, "label": "none seen"})
-        for box in lane.boxes:
-            value = _value(lane, box)
-            if box.end <= box.start:
-                marks.append(value)
-                continue
-            # Even a short life is drawn two pixels wide.
-            bars.append(value | {"end": max(box.end, box.start + 2 * pixel)})
-            room = int((box.end - box.start) / pixel / 6.4) - 1
-            # Of a long name a few letters tell nothing.
-            if box.label and room >= min(len(box.label), 16):
-                middle = lane.top + (box.top + box.bottom) / 2
-                words.append({"start": box.start, "y": middle, "label": short(box.label, room)})
+    bars, marks, words = _drawn(lanes, (right - left) / WIDTH)
+    silent = [
+        {"start": left, "y": lane.top + lane.height / 2, "label": "none seen"} for lane in lanes if not lane.boxes
+    ]
     amber = [
         {name: value[name] for name in ("start", "y", "y2")}
         for value in marks
@@ -82,6 +69,25 @@ def panel(
         _rows(silent).mark_text(align="left", dx=4, color=SOFT).encode(x=x, y=y, text="label:N"),
     ]
     return alt.layer(*layers).properties(width=WIDTH, height=height)
+
+
+def _drawn(lanes: list[Lane], pixel: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what lasted as bars, what happened at once as marks, and the words that have room in a bar; `pixel` is in milliseconds."""
+    bars, marks, words = [], [], []
+    for lane in lanes:
+        for box in lane.boxes:
+            value = _value(lane, box)
+            if box.end <= box.start:
+                marks.append(value)
+                continue
+            # Even a short life is drawn two pixels wide.
+            bars.append(value | {"end": max(box.end, box.start + 2 * pixel)})
+            room = int((box.end - box.start) / pixel / 6.4) - 1
+            # Of a long name a few letters tell nothing.
+            if box.label and room >= min(len(box.label), 16):
+                middle = lane.top + (box.top + box.bottom) / 2
+                words.append({"start": box.start, "y": middle, "label": short(box.label, room)})
+    return bars, marks, words
 
 
 def _rows(values: list[dict[str, Any]]) -> alt.Chart:

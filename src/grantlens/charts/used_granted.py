@@ -114,28 +114,29 @@ def _words(held: dict[tuple[str, str], _Held]) -> tuple[str, str]:
     return title, f"{open_:,} cannot be judged yet: that is not the same as unused." if open_ else ""
 
 
+def _cell(column: str, scope: str, cell: _Held) -> dict[str, Any]:
+    return {
+        "holder": column,
+        "scope": scope,
+        "state": WORDS[cell.state],
+        "text": cell.text,
+        "advice": cell.advice,
+        "ink": on(PALETTE[cell.state]),
+        "uses": cell.uses,
+        "grants": cell.states.total(),
+        "grants that used it": cell.states["used"],
+    }
+
+
 def _matrix(held: dict[tuple[str, str], _Held], columns: list[str], scopes: list[str], hidden: list[str]) -> Chart:
     import altair as alt
 
     column_label, scope_label = shorten(columns, 28), shorten(scopes, 48)
-    values = []
-    for (column, scope), cell in sorted(held.items()):
-        if column in column_label and scope in scope_label:
-            values.append(
-                {
-                    "column": column_label[column],
-                    "line": scope_label[scope],
-                    "holder": column,
-                    "scope": scope,
-                    "state": WORDS[cell.state],
-                    "text": cell.text,
-                    "advice": cell.advice,
-                    "ink": on(PALETTE[cell.state]),
-                    "uses": cell.uses,
-                    "grants": cell.states.total(),
-                    "grants that used it": cell.states["used"],
-                }
-            )
+    values = [
+        {"column": column_label[column], "line": scope_label[scope], **_cell(column, scope, cell)}
+        for (column, scope), cell in sorted(held.items())
+        if column in column_label and scope in scope_label
+    ]
     present = [state for state in STATES if WORDS[state] in {value["state"] for value in values}]
     base = alt.Chart(alt.Data(values=values)).encode(
         x=alt.X("column:N", sort=[column_label[name] for name in columns], axis=alt.Axis(**columns_axis("client"))),
