@@ -327,27 +327,6 @@ def test_the_events_for_a_siem_are_its_open_findings_each_with_an_id_of_its_own(
     assert len(events) == summary["violations"] + summary["indeterminate"] > 50
 
 
-def test_a_report_is_there_as_a_whole_or_not_at_all(result, tmp_path, monkeypatch):
-    former = tmp_path / "r.json"
-    former.write_text("former")
-    former.chmod(0o640)
-
-    def killed(path, target):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", killed)
-        with pytest.raises(KeyboardInterrupt):
-            result.to_json(former)
-    assert former.read_text() == "former"
-    assert list(tmp_path.iterdir()) == [former]
-    (tmp_path / "link.json").symlink_to(former)
-    result.to_json(tmp_path / "link.json")
-    assert json.loads(former.read_text()) == result.to_dict()
-    assert (former.stat().st_mode & 0o777, (tmp_path / "link.json").is_symlink()) == (0o640, True)
-    assert result.to_json(Path(os.devnull)).is_char_device()
-
-
 def test_where_nothing_can_be_written_an_error_says_so(result, tmp_path):
     with pytest.raises(GrantlensError, match=r"q\.html cannot be written: No such file or directory"):
         result.to_html(tmp_path / "absent" / "q.html")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,6 +32,7 @@ from grantlens.rules.rule import SEVERITIES
 from grantlens.view import View
 from grantlens.window import format_time
 from grantlens.wording import plural
+from grantlens.writing import in_place_of
 
 if TYPE_CHECKING:
     from grantlens.findings import Findings
@@ -292,21 +291,11 @@ def _command(view: View, parameters: Mapping[str, Any], compared: bool) -> str:
 def _write(path: str | os.PathLike[str] | None, text: str) -> Path | str:
     if path is None:
         return text
-    target, place = Path(path), Path(os.path.realpath(path))
-    partial = place.with_name(f".{place.name}.{os.getpid()}")  # another process may write to the same place
+    target = Path(path)
     try:
-        if place.exists() and not place.is_file():
-            target.write_text(text, encoding="utf-8", newline="\n")  # a pipe or a device stays what it is
-            return target
-        # Written beside and put in place: whoever is stopped halfway keeps the report that was there.
-        partial.write_text(text, encoding="utf-8", newline="\n")
-        if place.exists():
-            shutil.copymode(place, partial)
-        partial.replace(place)
+        with in_place_of(target) as place:
+            place.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         remedy = "Free some space." if error.errno in NO_ROOM else "Name a file in a folder you may write to."
         raise GrantlensError(f"{target} cannot be written: {error.strerror or error}.", remedy) from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
     return target

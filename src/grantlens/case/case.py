@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -162,8 +163,8 @@ class Case:
             "records": count,
             "evidence": first,
             "reproduce": {
-                "command": f"grantlens case STORE --{self.about.kind}={_shell(self.about.id)} "
-                f"{f'--tenant={_shell(self.store.tenant)} ' if self.store.tenant else ''}"
+                "command": f"grantlens case STORE --{self.about.kind}={shlex.quote(self.about.id)} "
+                f"{f'--tenant={shlex.quote(self.store.tenant)} ' if self.store.tenant else ''}"
                 f"--now {format_time(self.view.now)} -o DIR",
                 **basis(engine),
             },
@@ -262,12 +263,6 @@ def _keep_another(folder: Path, about: Asked, tenant: str | None) -> None:
             f"{folder} holds the case of {visible(str(other))}{where}.",
             "Name another folder, or move that case away first.",
         )
-
-
-def _shell(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)
 
 
 def _write(path: Path, text: str) -> Path:

@@ -14,6 +14,7 @@ from grantlens.errors import CatalogueError
 from grantlens.schema.catalogue import CATALOGUE_TABLES, USAGE_OPERATION
 from grantlens.visible import LEFT, markup
 from grantlens.wording import plural
+from grantlens.writing import in_place_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -168,13 +169,10 @@ class Catalogue:
         whole = pa.table(columns, names=[table.name for table in TABLES]).replace_schema_metadata(
             {"grantlens_catalogue": FORMAT}
         )
-        target = Path(path)
-        partial = target.with_name(target.name + ".partial")
         try:
-            pq.write_table(whole, partial, compression="zstd")
-            os.replace(partial, target)
+            with in_place_of(path) as place:
+                pq.write_table(whole, place, compression="zstd")
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise CatalogueError(
                 f"{path} cannot be written: {error.strerror or error}.", "Name a file in a folder you may write to."
             ) from None

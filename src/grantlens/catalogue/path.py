@@ -136,9 +136,6 @@ def some(array: pa.Array, rows: np.ndarray) -> pa.Array:
     return array.filter(flags(mask))  # copies runs; `take` copies value by value
 
 
-# Templates
-
-
 @dataclass(frozen=True)
 class Token:
     """One segment of a template: literal, suffix (`{x}:verb`), pattern, parameter or rest."""
