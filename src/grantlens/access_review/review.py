@@ -51,7 +51,7 @@ class Review:
     findings
         The findings of each rule, in the order of reports.
     document
-        Everything the report shows, as plain values (schema `grantlens.review/1`).
+        Everything the report shows, as plain values (schema `grantlens.review/1`); docs/json.md tells what stands under each key.
 
     Examples
     --------
