@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from grantlens.cli import main
+from grantlens.store import Store
 
 
 def drained(terminal: int) -> str:
@@ -85,3 +86,15 @@ def detected(command, sample_file) -> str:
     """Return the JSON that `grantlens detect` prints of every rule on the samples; asked once, for it takes seconds."""
     arguments = ["detect", str(sample_file), "--now", "2026-10-01", "--format", "json"]
     return subprocess.run([*command, *arguments], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def evidence(tmp_path):
+    """Return a store and the file that it loaded."""
+    log = tmp_path / "usage.ndjson"
+    log.write_text(
+        '{"log": "usage", "used_at": "2026-07-01T09:00:00Z", "outcome": "success", "client_id": "c", "event_id": "u"}\n'
+    )
+    with Store(tmp_path / "acme.duckdb") as store:
+        store.load(log)
+    return tmp_path / "acme.duckdb", log

@@ -146,3 +146,23 @@ def test_help_starts_quickly(command):
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     assert min(seconds() for _ in range(5)) < 0.5
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["coverage", "STORE"],
+        ["report", "STORE", "-o", "report.json", "--now", "2026-10-01"],
+        ["case", "STORE", "--client", "mailbox-mirror", "--format", "timeline"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_no_command_waits_for_pandas(sample_file, tmp_path, arguments):
+    given = [str(sample_file) if word == "STORE" else word for word in arguments]
+    program = (
+        "import sys; from grantlens.cli import main; code = main(sys.argv[1:]); print(code, 'pandas' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *given], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "0 False"

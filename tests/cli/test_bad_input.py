@@ -366,3 +366,14 @@ def test_a_report_that_cannot_be_written(run, store_path):
     for out in ("report.pdf", "nowhere/report.html"):
         ran = run("report", store_path, "-o", out, "--now", "2026-10-01")
         assert ran.failed_well()
+
+
+@pytest.mark.parametrize("command", [("notebooks", "copy"), ("demo", "-o"), ("case", "{store}", "--client", "c", "-o")])
+def test_a_file_where_a_folder_is_needed_gets_a_next_step(run, evidence, command):
+    store, log = evidence
+    before = log.read_bytes()
+    ran = run(*(word.format(store=store) for word in command), log)
+    assert ran.code == 2
+    assert "Name another" in ran.err
+    assert "unexpected" not in ran.err
+    assert log.read_bytes() == before

@@ -1,5 +1,7 @@
 """What the organisation brings: catalogue, register, servers."""
 
+import json
+
 import pytest
 
 from grantlens.store import Store
@@ -77,3 +79,36 @@ def test_a_source_nobody_knows(run, tmp_path):
     assert ran.failed_well()
     assert "openapi" in ran.err
     assert not (tmp_path / "out.parquet").exists()
+
+
+def test_one_is_not_spoken_of_as_many(run, store_path, tmp_path):
+    one = {"register": 'client]]\nclient_id = "c"', "server": 'server]]\nresource_server = "s"'}
+    for words, text in one.items():
+        (tmp_path / f"{words}.toml").write_text(f"[[{text}\n")
+        told = run(words, "add", store_path, tmp_path / f"{words}.toml").err
+        assert told.endswith({"register": "has 1 entry now.\n", "server": "knows 1 server now.\n"}[words])
+
+
+def test_a_note_on_a_catalogue_names_the_options_of_the_command(run, tmp_path):
+    scheme = {"type": "oauth2", "flows": {"implicit": {"authorizationUrl": "https://a.example", "scopes": {}}}}
+    operation = {"security": [{"o": ["mail.read", "mail.write"]}], "responses": {}}
+    (tmp_path / "api.json").write_text(
+        json.dumps(
+            {
+                "openapi": "3.0.0",
+                "info": {"title": "Mail", "version": "1"},
+                "paths": {"/mail": {"get": operation}},
+                "components": {"securitySchemes": {"o": scheme}},
+            }
+        )
+    )
+    ran = run("catalogue", "build", "openapi", tmp_path / "api.json", "-o", tmp_path / "api.parquet")
+    assert ran.code == 0, ran
+    assert "1 operation lists several scopes" in ran.err
+    assert "build again with --list-rule all or --list-rule any." in ran.err
+    assert "Give --server to bind them to one." in ran.err
+    ran = run(
+        "catalogue", "build", "openapi", tmp_path / "api.json", "-o", tmp_path / "api.parquet", "--list-rule", "any",
+        "--server", "mail.example",
+    )  # fmt: skip
+    assert "Note" not in ran.err

@@ -1,7 +1,8 @@
-"""`grantlens coverage --explain`."""
+"""`grantlens coverage`, and `--explain`."""
 
 import json
 import re
+from datetime import datetime
 
 from grantlens.loaders import loaders
 from grantlens.rules import registry
@@ -181,3 +182,14 @@ def test_without_explain_the_store_must_be_named(run):
 def test_a_store_that_is_not_there(run, tmp_path):
     assert run("coverage", tmp_path / "none.duckdb", "--explain").failed_well()
     assert not (tmp_path / "none.duckdb").exists()
+
+
+def test_coverage_lists_stretches_and_what_was_set_aside(run, sample_file):
+    ran = run("coverage", sample_file)
+    assert (ran.code, ran.err) == (0, "")
+    assert {"issuance", "usage", "revocation", "native", "okta", "github"} <= set(ran.out.split())
+    whole = json.loads(run("coverage", sample_file, "--json").out)
+    assert set(whole) == {"providers", "coverage", "ignored", "rejected"}
+    for stretch in whole["coverage"]:
+        assert datetime.fromisoformat(stretch["covered_from"]) < datetime.fromisoformat(stretch["covered_until"])
+    assert any(stretch["is_gap"] for stretch in whole["coverage"]), "the samples have a planted gap"
