@@ -37,8 +37,8 @@ def forget(
     """
     from grantlens.ingest.forgetting import old_calls
     from grantlens.plain import plain
-    from grantlens.report.formats import plural
     from grantlens.window import format_time, parse_time
+    from grantlens.wording import plural
 
     instant = parse_time(before)
     with existing(store, read_only=dry_run, confined=False) as opened:
