@@ -433,6 +433,14 @@ def test_a_sign_in_is_no_issue_but_for_the_password_grant_and_a_refused_consent(
     assert got.ignored == {"sign-in of a person": 2}
 
 
+def test_an_event_that_names_no_grant_type_has_that_of_its_kind(loaded):
+    kinds = ("CODE_TO_TOKEN", "OAUTH2_DEVICE_CODE_TO_TOKEN", "REFRESH_TOKEN", "JWT_BEARER")
+    lines = (new(kind, f"2026-07-01 12:00:0{second},000", token_id=f"t-{second}") for second, kind in enumerate(kinds))
+    named = {row["token_id"]: row["grant_type"] for row in loaded(*lines).rows["issuance"]}
+    device = "urn:ietf:params:oauth:grant-type:device_code"
+    assert named == {"t-0": "authorization_code", "t-1": device, "t-2": "refresh_token", "t-3": None}
+
+
 def test_introspection_is_use_by_the_client_of_the_token(loaded):
     asked = {"clientId": "orders-api", "token_issued_for": "mail", "token_id": "t-1"}
     got = loaded(

@@ -543,6 +543,13 @@ def test_kind_of_a_sign_in(load):
     assert read == {"nothing": "token", "missing": "token", "refresh": "refresh", "several": "refresh", "saml": "token"}
 
 
+def test_a_protocol_of_none_is_not_unknown(load):
+    rows = load(
+        [sign_in(number=n, authenticationProtocol=word) for n, word in enumerate(("none", "deviceCode", "", None), 1)]
+    ).rows["issuance"]
+    assert [row["grant_type"] for row in rows] == ["none", "deviceCode", None, None]
+
+
 def test_who_signs_in(load):
     nobody = "00000000-0000-0000-0000-000000000000"
     cases = {

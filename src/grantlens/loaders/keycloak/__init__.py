@@ -133,6 +133,7 @@ SELECT line_no, CASE WHEN nth = 1 THEN id ELSE id || '#' || nth END AS event_id,
        CASE WHEN refused THEN 'denied' ELSE 'success' END AS outcome,
        coalesce(grant_type, CASE happening WHEN 'CODE_TO_TOKEN' THEN 'authorization_code'
                                            WHEN 'CLIENT_LOGIN' THEN 'client_credentials'
+                                           WHEN 'OAUTH2_DEVICE_CODE_TO_TOKEN' THEN 'urn:ietf:params:oauth:grant-type:device_code'
                                            WHEN 'REFRESH_TOKEN' THEN 'refresh_token' END) AS grant_type,
        token.id AS token_id, CASE WHEN by_admin THEN 'api_key' ELSE token.kind END AS token_kind,
        CASE WHEN meaning = 'refresh' THEN refresh_token_id END AS parent_token_id,
@@ -243,7 +244,7 @@ SELECT line_no, 'no JSON object' FROM told WHERE (is_text AND logger IS NULL AND
 
 LOADER = Loader(
     name="keycloak",
-    version=2,
+    version=3,
     title="Keycloak events: server log, JSON listeners and admin API",
     recognise=_recognise,
     fields="",

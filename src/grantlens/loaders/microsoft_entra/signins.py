@@ -4,6 +4,7 @@
 - The credential a service signed in with is the token's parent: ending the credential ends its tokens.
 - An error code other than 0 means that no token was made: `denied`; an interrupt (the person was asked
   something, error 50140 and its like) is an `error`, since the same attempt goes on.
+- The protocol `none` means none of those that Entra tells apart, so no device code either (Azure Monitor, table SigninLogs).
 - Scopes stand as a JSON list inside a text, for delegated tokens only. An empty text says nothing,
   an empty list says none.
 """
@@ -30,7 +31,7 @@ SELECT line_no,
        CASE WHEN code = '0' THEN 'success'
             WHEN code IN ('50140', '50199') THEN 'error'
             WHEN code IS NOT NULL THEN 'denied' END AS outcome,
-       nullif(nullif(authenticationProtocol, ''), 'none') AS grant_type,
+       nullif(authenticationProtocol, '') AS grant_type,
        NULL::VARCHAR AS grant_id,
        {uti("uniqueTokenIdentifier")} AS token_id,
        'access' AS token_kind,
