@@ -9,7 +9,7 @@ from grantlens.rules import registry, text
 from grantlens.rules.written import defaults, translated, written_out
 
 SINCE, UNTIL = datetime(2026, 7, 3, tzinfo=UTC), datetime(2026, 7, 18, 12, tzinfo=UTC)
-CHOSEN = {"dormant_days": 3, "quiet_days": 3, "least_days": 1}
+CHOSEN = {"dormant_days": 3, "quiet_days": 3, "least_days": 1, "people": 1}
 
 ISSUED = {"log": "issuance", "issued_at": "2026-07-04T09:00:00Z", "kind": "credential", "outcome": "success"}
 OF_PROVIDERS = (
@@ -24,8 +24,12 @@ OF_PROVIDERS = (
     *({**ISSUED, "source": "okta", "event_id": name, "kind": "refresh", "token_kind": "refresh", "token_id": name, "parent_token_id": shown,
        "client_id": "desk", "issued_at": f"2026-07-06T{hour}:00:00Z"} for name, shown, hour in (("r2", "r1", "09"), ("r3", "r2", "10"), ("r4", "r1", "11"))),
     {**ISSUED, "source": "microsoft_entra", "event_id": "sp-1", "grant_id": "entra:object:graph", "client_id": "app-id"},
+    *({**ISSUED, "source": "microsoft_entra", "event_id": f"sign-in-{hour}", "kind": "token", "client_id": "app-id", "grant_type": grant_type,
+       "issued_at": f"2026-07-05T{hour}:00:00Z"} for hour, grant_type in ((10, "oAuth2"), (11, "deviceCode"))),
+    {**ISSUED, "source": "microsoft_entra", "event_id": "ann", "kind": "consent", "client_id": "new", "subject_id": "ann", "subject_kind": "user",
+     "issued_at": "2026-07-05T12:00:00Z", "consent_kind": "user"},
 )  # fmt: skip
-"""What only some providers write: a token's name that is used again, and an object that stands for an application."""
+"""What only some providers write: a token's name that is used again, an object that stands for an application, a token by device code."""
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ _EXPLAINED = {
     "exception": "an exception in the register",
     "offline_jwt": "offline validation of tokens, as documented",
     "propagation": "the time that the server is documented to need",
+    "register": "the register, which names its owner and purpose",
 }
 
 
