@@ -9,6 +9,7 @@ _DETAIL = {
     "ends_by": "What ended it",
     "exposure_days": "Days watched",
     "first_denial_s": "First refusal after the revocation",
+    "history_share": "Share of the time before it that the log covers",
     "issued_after_s": "Issued after the revocation",
     "lag_lower_s": "Went on working for at least",
     "lag_upper_s": "Went on working for at most",

@@ -126,13 +126,12 @@ ranked AS (
     LEFT JOIN cat_scope_risk r ON r.scope_id = n.scope_id
     GROUP BY m.source, m.tenant, m.client, m.scope
 ),
--- Who a person is opens no data.
+-- Who a person is opens no data; .default is all that the client is set up for.
 opened AS (
     SELECT source, tenant, client, list(scope ORDER BY scope) AS scopes, list(scope ORDER BY scope) FILTER (rank >= 3) AS sensitive,
-           bool_and(rank = 0 OR lower(scope) IN ('openid', 'profile', 'email', 'address', 'phone', 'offline_access',
-               'https://www.googleapis.com/auth/userinfo.email', 'https://www.googleapis.com/auth/userinfo.profile')) AS sign_in_only
+           bool_and(lower(scope) NOT LIKE '%.default' AND (coalesce(rank = 0, false) OR lower(scope) IN ('openid', 'profile', 'email', 'address', 'phone', 'offline_access',
+               'https://www.googleapis.com/auth/userinfo.email', 'https://www.googleapis.com/auth/userinfo.profile'))) AS sign_in_only
     FROM ranked
-    WHERE lower(scope) NOT LIKE '%.default'
     GROUP BY source, tenant, client
 ),
 answered AS (
@@ -217,10 +216,26 @@ FROM judged
             ({"verdict": "violation", "severity": "low", "detail": {"sign_in_only": True}},),
         ),
         Example(
+            "beside who they are, something that no catalogue knows",
+            (*_BEFORE, *_consents(*_FIVE, scopes=("openid", "odd.read"))),
+            ({"verdict": "violation", "severity": "high", "detail": {"sign_in_only": False}},),
+        ),
+        Example(
+            "beside who they are, all that the client is set up for",
+            (*_BEFORE, *_consents(*_FIVE, scopes=("openid", "api/.default"))),
+            ({"verdict": "violation", "severity": "high", "scopes": ["api/.default", "openid"]},),
+        ),
+        Example(
             "the register names its owner and purpose: announced, perhaps, but let in by each for himself",
             (*_BEFORE, *_consents(*_FIVE)),
             ({"verdict": "violation", "severity": "medium", "explained_by": "register"},),
             register=({"client_id": "app", "owner": "jo", "purpose": "mail"},),
+        ),
+        Example(
+            "the register calls it retired",
+            (*_BEFORE, *_consents(*_FIVE)),
+            ({"verdict": "violation", "severity": "high", "explained_by": None},),
+            register=({"client_id": "app", "owner": "jo", "purpose": "mail", "status": "retired"},),
         ),
         Example(
             "one person on Monday, five on Thursday",
