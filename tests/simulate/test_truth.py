@@ -231,7 +231,7 @@ def test_exposure_of_unused_and_of_too_young_grants(written, reader):
 
 
 def test_every_granted_scope_is_judged_or_left_open(written, reader):
-    granted = {(row["grant_id"], scope) for row in reader.issued for scope in row["scopes"]}
+    granted = {(row["grant_id"], scope) for row in reader.issued for scope in row.get("scopes", ())}
     named = [row for row in written.truth["expected"] + written.truth["open"] if row["rule"] == "PRV-1"]
     assert granted <= {(row["grant_id"], row["scope"]) for row in named}
     assert len({(row["grant_id"], row["scope"]) for row in named}) == len(named)
@@ -379,6 +379,24 @@ def test_clients_nobody_answers_for(written, reader):
     seen = {row["client_id"] for row in [*reader.issued, *reader.usage]}
     found = {c for c in seen if not (reader.clients.get(c, {}).get("owner") and reader.clients[c].get("purpose"))}
     assert found == {row["client_id"] for row in written.expected("GOV-1")}
+
+
+def test_new_clients_that_many_let_in(written, reader):
+    given, found = defaultdict(list), set()
+    for row in reader.issued:
+        given[row["client_id"]].append(row)
+    for client, rows in given.items():
+        first = min(at(row["issued_at"]) for row in rows)
+        early = [row for row in rows if at(row["issued_at"]) - first < timedelta(days=1)]
+        if len({row["subject_id"] for row in early if row["kind"] == "consent"}) >= 5:
+            known = first - at(written.truth["logs_from"]) >= timedelta(days=14)
+            found.add((client, "violation" if known else "indeterminate"))
+    assert found == keyed(written.expected("GOV-2"), "client_id")
+
+
+def test_tokens_by_device_code(written, reader):
+    found = {row["client_id"] for row in reader.issued if row.get("grant_type", "").endswith("device_code")}
+    assert found == {row["client_id"] for row in written.expected("GOV-3")}
 
 
 def test_forbidden_findings_are_not_expected(written):

@@ -33,6 +33,8 @@ KEYS = {
     "INT-3": ("client_id", "token_id"),
     "INT-5": ("source", "log"),
     "GOV-1": ("client_id",),
+    "GOV-2": ("client_id",),
+    "GOV-3": ("client_id",),
 }
 """What makes a finding of each rule one finding."""
 

@@ -1,8 +1,8 @@
-"""Incidents about the logs themselves, about who answers, and a refresh token that came twice: INT-1, INT-2, INT-3, INT-5, GOV-1, REV-7."""
+"""Incidents about the logs themselves, about who answers and who lets in, and a refresh token that came twice: INT, GOV, REV-7."""
 
 from datetime import timedelta
 
-from grantlens.simulate.aftermath import at_work, unverified
+from grantlens.simulate.aftermath import unverified
 from grantlens.simulate.apis import CRM, FILES, MAIL, TOOLS, operation
 from grantlens.simulate.incidents.opening import key, opened, resume, where, work
 from grantlens.simulate.population import PEOPLE, Client, Grant, Token
@@ -73,8 +73,8 @@ def borrowed(world: World) -> None:
     world.truth.begin(
         "borrowed",
         "A token in the hands of another client",
-        "page-saver calls three times with a token that was issued to reading-list. The scopes permit it; the token was "
-        "not given to it.",
+        "page-saver calls three times with a token that was issued to reading-list, by a code that its user typed in. The "
+        "scopes permit it; the token was not given to it.",
     )
     moment, scopes = world.day(0.66, 15, 0), ("files.read", "offline_access")
     holder, other = (
@@ -83,11 +83,28 @@ def borrowed(world: World) -> None:
     )
     for connection in (holder, other):
         work(connection, moment)
-    token = at_work(holder, moment)
+    token = world.token(holder.grant, moment, 3600.0, grant_type="urn:ietf:params:oauth:grant-type:device_code")
     for minute in (3, 5, 9):
         call = world.call(token, moment + timedelta(minutes=minute), operation(FILES, "GET /v1/files"))
         call |= {"client_id": "page-saver", "client_name": None, "subject_id": None, "subject_name": None}
     world.truth.expect("INT-3", "violation", client_id="page-saver", token_id=token.token_id)
+    world.truth.expect("GOV-3", "violation", client_id="reading-list")
+
+
+def let_in(world: World) -> None:
+    """Tell the story: a client that nobody knows is let in by five people within minutes."""
+    world.truth.begin(
+        "let_in",
+        "A new client that many people let in",
+        "Within eight minutes five people consent to shared-slides, which nobody had seen before. What they consented to is not logged.",
+    )
+    client = Client("shared-slides", "Shared Slides", registered=False)
+    for number in range(5):
+        moment = world.day(0.72, 9, 2 * number)
+        world.grant(client, PEOPLE[8 + number], FILES, (), moment, grant_id=f"slides-{number}")
+        world.issuance[-1] |= dict.fromkeys(("subject_name", "scopes", "audience", "consent_actor"))
+    for rule in ("GOV-1", "GOV-2"):
+        world.truth.expect(rule, "violation", client_id="shared-slides")
 
 
 def outlived(world: World) -> None:
@@ -212,4 +229,4 @@ def shown_twice(world: World) -> None:
     world.truth.expect("REV-7", "violation", **key(connection), token_id=first.token_id)
 
 
-ALL = (orphan, orphan_at_start, borrowed, outlived, collector_gap, unregistered, ownerless, shown_twice)
+ALL = (orphan, orphan_at_start, borrowed, let_in, outlived, collector_gap, unregistered, ownerless, shown_twice)

@@ -153,6 +153,7 @@ def quiet_drift(world: World) -> None:
         decided_min=2900,
     )
     world.truth.expect("REV-6", "violation", revocation_event=revocation["event_id"], client_id="chatrelay")
+    world.truth.expect("GOV-2", "indeterminate", client_id="chatrelay")  # let in on the day on which the logs begin
     incident.facts = {
         **where(world, connections[0], begun - timedelta(seconds=1)),
         "grants": len(connections),
