@@ -163,7 +163,7 @@ def test_beside_plain_python(desk, kept_going, seed, since, until):
 def told(desk):
     """Return a function that gives the verdict on each client, and what was found; the logs reach from the 1st on."""
 
-    def ask(cases, same=None, **window):
+    def ask(cases, same=None, history=10, **window):
         began = [
             token("01 08:00", "t0", ["jobs.run"], client_id="bystander"),
             revoked("01 08:00:00.5", "client", client_id="bystander"),
@@ -173,7 +173,7 @@ def told(desk):
         with desk.store(desk.write("log.ndjson", records)) as store:
             if same:
                 store.add(named(same))
-            (found,) = detect.run(store, ["GOV-2"], parameters={"history_days": 10}, **window)
+            (found,) = detect.run(store, ["GOV-2"], parameters={"history_days": history}, **window)
         said = {row["client_id"]: row for row in found.to_dicts()}
         return {name: said[name]["verdict"] if name in said else None for name in cases}, said
 
@@ -261,3 +261,9 @@ def test_what_names_no_tenant_may_be_of_each(told):
     assert told_of == dict(zip(cases, ("violation", "indeterminate", "violation", "indeterminate", None), strict=True))
     why = "an earlier trace of the client names no tenant, and may be of this one"
     assert {found[name]["detail"]["reason"] for name in ("unnamed before", "unnamed burst")} == {why}
+
+
+def test_half_a_day_of_history_is_half_a_day(told):
+    cases = {"app": given(*(f"01 20:2{n}" for n in range(5)))}
+    assert told(cases, history=0.5)[0] == {"app": "violation"}
+    assert told(cases, history=0.6)[0] == {"app": "indeterminate"}

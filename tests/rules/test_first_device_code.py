@@ -149,3 +149,17 @@ def test_it_is_told_in_the_window_of_the_first_time(desk):
         assert told("20 09:00", "21 09:00") == [1]
         assert told("20 09:00:00.000001") == []
         assert told("01 00:00", "20 09:00") == []
+
+
+def test_half_a_day_of_history_is_half_a_day(desk):
+    began = [
+        token("19 20:30", "t0", None, client_id="bystander"),
+        revoked("19 20:30:00.5", "client", client_id="bystander"),
+    ]
+    issued = [token("20 01:00", "t1", None, grant_type="password"), token("20 09:00", "t2", None, grant_type=DEVICE)]
+    with desk.store(
+        desk.write("log.ndjson", [{**row, "event_id": f"e{n}"} for n, row in enumerate([*began, *issued])])
+    ) as store:
+        for days, verdict in ((0.5, "violation"), (0.6, "indeterminate")):
+            (finding,) = detect.run(store, ["GOV-3"], parameters={"history_days": days})[0].to_dicts()
+            assert finding["verdict"] == verdict

@@ -93,11 +93,12 @@ counted AS (
 -- The first time that so many let it in; who followed in the same time belongs to it.
 burst AS (
     SELECT c.source, c.tenant, c.client, c.sure, c.begun_at, c.begun_at + to_microseconds(($burst_hours * 3600000000)::BIGINT) AS over_at,
-           c.given_at AS reached_at, a.first_at, a.perhaps_at
+           c.given_at AS reached_at, a.first_at, a.perhaps_at, a.first_at - to_microseconds(($history_days * 86400000000)::BIGINT) AS history_from
     FROM counted c
     JOIN aged a ON a.source = c.source AND a.tenant IS NOT DISTINCT FROM c.tenant AND a.client = c.client
     LEFT JOIN admitted d ON d.source = c.source AND d.tenant IS NOT DISTINCT FROM c.tenant AND d.client = c.client
-    WHERE c.given_at <= c.begun_at + to_microseconds(($burst_hours * 3600000000)::BIGINT) AND c.given_at <= a.first_at + to_days($new_days::INTEGER)
+    WHERE c.given_at <= c.begun_at + to_microseconds(($burst_hours * 3600000000)::BIGINT)
+      AND c.given_at <= a.first_at + to_microseconds(($new_days * 86400000000)::BIGINT)
       AND coalesce(d.admitted_at > c.begun_at, true)
     QUALIFY row_number() OVER (PARTITION BY c.source, c.tenant, c.client ORDER BY c.sure DESC, c.given_at) = 1
 ),
@@ -113,7 +114,7 @@ member AS (
 ),
 history AS (
     SELECT b.source, b.tenant, b.client, bool_and(c.in_part) AS in_part,
-           sum(greatest(0, epoch_us(least(c.covered_until, b.first_at)) - epoch_us(greatest(c.covered_from, b.first_at - to_days($history_days::INTEGER)))))
+           sum(greatest(0, epoch_us(least(c.covered_until, b.first_at)) - epoch_us(greatest(c.covered_from, b.history_from))))
                FILTER (NOT c.in_part) AS covered_us
     FROM burst b
     JOIN covered_time c ON c.source = b.source AND c.log = 'issuance' AND c.tenant IS NOT DISTINCT FROM b.tenant
@@ -129,7 +130,8 @@ ranked AS (
 -- Who a person is opens no data; .default is all that the client is set up for.
 opened AS (
     SELECT source, tenant, client, list(scope ORDER BY scope) AS scopes, list(scope ORDER BY scope) FILTER (rank >= 3) AS sensitive,
-           bool_and(lower(scope) NOT LIKE '%.default' AND (coalesce(rank = 0, false) OR lower(scope) IN ('openid', 'profile', 'email', 'address', 'phone', 'offline_access',
+           bool_and(lower(scope) NOT LIKE '%.default' AND (coalesce(rank = 0, false) OR lower(scope) IN (
+               'openid', 'profile', 'email', 'address', 'phone', 'offline_access',
                'https://www.googleapis.com/auth/userinfo.email', 'https://www.googleapis.com/auth/userinfo.profile'))) AS sign_in_only
     FROM ranked
     GROUP BY source, tenant, client
@@ -139,7 +141,8 @@ answered AS (
 ),
 together AS (
     SELECT m.source, m.tenant, m.client, any_value(m.sure) AS sure, any_value(m.first_at) AS first_at, any_value(m.perhaps_at) AS perhaps_at,
-           any_value(m.reached_at) AS reached_at, arg_min(m.client_id, m.record) AS client_id, max(m.client_name) AS client_name,
+           any_value(m.history_from) AS history_from, any_value(m.reached_at) AS reached_at,
+           arg_min(m.client_id, m.record) AS client_id, max(m.client_name) AS client_name,
            count(DISTINCT m.person) AS people, min(m.issued_at) AS first_seen, max(m.issued_at) AS last_seen, count(*) AS events,
            bool_or(g.client_id IS NOT NULL) AS is_registered, bool_and(m.scopes IS NOT NULL) AS says_scopes,
            CASE WHEN $every_call THEN list(m.record) ELSE min(m.record, 19) || [max(m.record)] END AS records
@@ -152,7 +155,8 @@ judged AS (
            coalesce(h.covered_us, 0) / ($history_days * 86400e6) AS history_share,
            CASE WHEN h.in_part THEN 'the issuance log shows only some of what was issued, so the client may be older'
                 WHEN history_share < $min_coverage THEN 'the issuance log does not cover the time before the first trace of the client, which may be older'
-                WHEN t.reached_at > t.perhaps_at + to_days($new_days::INTEGER) THEN 'an earlier trace of the client names no tenant, and may be of this one'
+                WHEN t.reached_at > t.perhaps_at + to_microseconds(($new_days * 86400000000)::BIGINT)
+                THEN 'an earlier trace of the client names no tenant, and may be of this one'
                 END AS not_new,
            coalesce(not_new, CASE WHEN NOT t.sure THEN 'the log does not say who gave the consents' END) AS why_unknown,
            epoch_us(t.last_seen) - epoch_us(t.first_seen) AS within_us
@@ -178,7 +182,7 @@ SELECT CASE WHEN why_unknown IS NULL THEN 'violation' ELSE 'indeterminate' END A
            'sign_in_only': sign_in_only,
            'reason': why_unknown}) AS detail,
        records,
-       'issuance' AS about_log, first_at - to_days($history_days::INTEGER) AS about_from, last_seen AS about_until
+       'issuance' AS about_log, history_from AS about_from, last_seen AS about_until
 FROM judged
 """,
     fires=(

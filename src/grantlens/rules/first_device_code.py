@@ -55,7 +55,7 @@ device AS (
 ),
 -- Of a client of several tenants, a token that names none may be any one's.
 first_time AS (
-    SELECT source, tenant, client, min(issued_at) AS first_at,
+    SELECT source, tenant, client, min(issued_at) AS first_at, min(issued_at) - to_microseconds(($history_days * 86400000000)::BIGINT) AS history_from,
            CASE WHEN tenant IS NULL THEN min(min(issued_at)) OVER same ELSE min(min(issued_at)) FILTER (tenant IS NULL) OVER same END AS perhaps_at
     FROM device
     GROUP BY source, tenant, client
@@ -63,7 +63,7 @@ first_time AS (
 ),
 -- A refresh does not tell how the first token was got.
 before AS (
-    SELECT f.source, f.tenant, f.client, bool_or(f.perhaps_at < f.first_at) AS perhaps_known,
+    SELECT f.source, f.tenant, f.client, any_value(f.history_from) AS history_from, bool_or(f.perhaps_at < f.first_at) AS perhaps_known,
            list_sort(list(DISTINCT i.grant_type) FILTER (i.kind = 'token' AND NOT s.is_refresh)) AS other_ways,
            bool_or(i.kind = 'token' AND i.grant_type IS NULL) AS some_untold
     FROM first_time f
@@ -75,7 +75,7 @@ before AS (
 ),
 history AS (
     SELECT f.source, f.tenant, f.client, bool_and(c.in_part) AS in_part,
-           sum(greatest(0, epoch_us(least(c.covered_until, f.first_at)) - epoch_us(greatest(c.covered_from, f.first_at - to_days($history_days::INTEGER)))))
+           sum(greatest(0, epoch_us(least(c.covered_until, f.first_at)) - epoch_us(greatest(c.covered_from, f.history_from))))
                FILTER (NOT c.in_part) AS covered_us
     FROM first_time f
     JOIN covered_time c ON c.source = f.source AND c.log = 'issuance' AND c.tenant IS NOT DISTINCT FROM f.tenant
@@ -101,7 +101,8 @@ together AS (
     GROUP BY source, tenant, client
 ),
 judged AS (
-    SELECT t.*, coalesce(b.other_ways, []) AS other_ways, coalesce(s.sensitive, []) AS sensitive, coalesce(h.covered_us, 0) / ($history_days * 86400e6) AS history_share,
+    SELECT t.*, b.history_from, coalesce(b.other_ways, []) AS other_ways, coalesce(s.sensitive, []) AS sensitive,
+           coalesce(h.covered_us, 0) / ($history_days * 86400e6) AS history_share,
            CASE WHEN h.in_part THEN 'the issuance log shows only some of what was issued'
                 WHEN history_share < $min_coverage THEN 'the issuance log does not cover the time before it'
                 WHEN b.perhaps_known THEN 'an earlier token by device code may be of the same tenant: one of the two names none'
@@ -123,7 +124,7 @@ SELECT CASE WHEN why_unknown IS NULL THEN 'violation' ELSE 'indeterminate' END A
            'sensitive_scopes': sensitive,
            'reason': why_unknown}) AS detail,
        records,
-       'issuance' AS about_log, first_seen - to_days($history_days::INTEGER) AS about_from, last_seen AS about_until
+       'issuance' AS about_log, history_from AS about_from, last_seen AS about_until
 FROM judged
 """,
     fires=(
