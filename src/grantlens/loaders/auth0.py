@@ -199,6 +199,9 @@ SELECT line_no, happened_at AS issued_at, received_at, event_id, meaning AS kind
        CASE WHEN type IN ('seacft', 'feacft') THEN 'authorization_code'
             WHEN type IN ('seccft', 'feccft') THEN 'client_credentials'
             WHEN type IN ('sepft', 'fepft') THEN 'password'
+            WHEN type IN ('seoobft', 'feoobft') THEN 'http://auth0.com/oauth/grant-type/mfa-oob'
+            WHEN type IN ('seotpft', 'feotpft') THEN 'http://auth0.com/oauth/grant-type/mfa-otp'
+            WHEN type IN ('sercft', 'fercft') THEN 'http://auth0.com/oauth/grant-type/mfa-recovery-code'
             WHEN type IN ('sede', 'fede') THEN 'urn:ietf:params:oauth:grant-type:device_code'
             WHEN starts_with(type, 'ciba_') THEN 'urn:openid:params:grant-type:ciba'
             WHEN type = 'jwt_bearer_exchange_failed' THEN 'urn:ietf:params:oauth:grant-type:jwt-bearer'
@@ -358,7 +361,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="auth0",
-    version=2,
+    version=3,
     title="Auth0 tenant log",
     recognise=mostly(lambda record: _is_event(record) or _is_original(record)),
     fields='"JSON"',
