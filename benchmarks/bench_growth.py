@@ -29,7 +29,8 @@ AT = f"{START} + to_seconds(i * (80 * 86400 // $n))"
 
 CONSENT = "SELECT 'issuance' AS log, 'consent' AS kind, 'success' AS outcome, 'user' AS subject_kind"
 TOKEN = "SELECT 'issuance' AS log, 'token' AS kind, 'access' AS token_kind, 'success' AS outcome, 'user' AS subject_kind, ['read'] AS scopes"
-CALL = "SELECT 'usage' AS log, 'success' AS outcome, 'api.example' AS resource_server, 'GET' AS method"
+ANYWHERE = "SELECT 'usage' AS log, 'success' AS outcome, 'GET' AS method"
+CALL = f"{ANYWHERE}, 'api.example' AS resource_server"
 END = "SELECT 'revocation' AS log, 'success' AS outcome, 'grant' AS target_kind, 'admin' AS initiator"
 EACH = "'app' || i AS client_id, 'p' || i AS subject_id"
 PERSON = "'app' AS client_id, 'p' || i AS subject_id"
@@ -60,6 +61,11 @@ SHAPES = {
         f"{TOKEN}, {ONE}, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS issued_at, {AT} + INTERVAL 1 HOUR AS expires_at",
         f"{CALL}, 't' || i AS token_id, '/read' AS target, {AT} + INTERVAL 2 MINUTE AS used_at",
         f"{END}, 'revoke' AS kind, {ONE}, {AT} + INTERVAL 3 MINUTE AS revoked_at",
+    ),
+    "servers of a host": (
+        f"{TOKEN}, {PERSON}, 'g' || i AS grant_id, 't' || i AS token_id, ['https://api.example/' || i] AS audience, {AT} AS issued_at",
+        f"{ANYWHERE}, 'https://api.example/' || i AS resource_server, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS used_at",
+        f"{ANYWHERE}, 'https://api.example/' || (i + 1) AS resource_server, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS used_at",
     ),
     "scopes of a grant": (
         f"{CONSENT}, {ONE}, list('s' || i) AS scopes, {START} AS issued_at",

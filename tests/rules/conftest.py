@@ -29,6 +29,8 @@ CALLS = (
 )
 SCOPES = ("mail.read", "mail.send", "mail.write", "files.read", "files.write", "admin", "offline_access", "people.read")
 
+AUDIENCES = ("https://Mail.example/", "files.example", "jobs.example", "urn:acme:jobs")
+
 
 def random_log(seed, name="app", calls=60):
     """Return the records of one client: two grants, tokens, exchanges, revocations and calls, often close together.
@@ -36,6 +38,7 @@ def random_log(seed, name="app", calls=60):
     Everything happens between the 2nd and the 19th; keep the logs going from the 1st to the 20th beside it.
     """
     rng = random.Random(f"{name}/{seed}")
+    apart = random.Random(f"audiences of {name}/{seed}")
     who = {"client_id": name, "client_name": f"The {name}"}
     numbers = iter(range(1, 10_000))
 
@@ -74,6 +77,8 @@ def random_log(seed, name="app", calls=60):
         more = {**mine, "kind": kind, "token_kind": rng.choice(("access", "access", "refresh")), "event_id": event()}
         if kind != "token":
             more["parent_token_id"] = rng.choice(tokens)
+        if (audience := apart.sample(AUDIENCES, apart.randrange(3))) or apart.random() < 0.2:
+            more["audience"] = audience
         until = rng.choice((None, f"{min(day + 3, 19):02} 12:00", f"{day:02} 12:30"))
         records.append(token(born, token_id, rng.choice((None, some(), some())), until, **more))
         tokens.append(token_id)

@@ -14,7 +14,17 @@ from grantlens.loaders import STRENGTHS, loaders
 from grantlens.register.register import Register
 from grantlens.rules import find, registry
 from grantlens.rules.conclusion import LEVELS, conclude, lacking, source_of
-from grantlens.rules.evidence import EXCHANGED, KEYS_END, OWN_WORDS, ROTATED, Evidence, Way, every_word
+from grantlens.rules.evidence import (
+    AS_CALLED,
+    AUDIENCE,
+    EXCHANGED,
+    KEYS_END,
+    OWN_WORDS,
+    ROTATED,
+    Evidence,
+    Way,
+    every_word,
+)
 from grantlens.rules.example import BYSTANDER, Example, consent, logs_from_to, revoked, token, use
 from grantlens.rules.rule import Rule
 from grantlens.schema import LOGS
@@ -124,6 +134,7 @@ OTHERWISE = {
 }
 """What may stand for a word that a log does not have: a token's end is that of a key, and its issue that of one."""
 
+KEYS = ("client_id", "subject_id", "token_id")
 WORDS = {log: {column.name for column in table.columns if column.type in ENUMS} for log, table in LOGS.items()}
 
 
@@ -155,6 +166,9 @@ def as_logged(record, source):
             told = told and ROTATED in source.says
         if name == "scopes" and "parent_token_id" in record and record["kind"] != "refresh":
             told = told and EXCHANGED in source.says
+        if name == "audience" and AS_CALLED not in source.says:
+            told = told and AUDIENCE in source.says
+            value = [f"id of {each}" for each in value]
         if name == "grant_id" and not all(f"{each}.grant_id" in source.says for each in source.logs):
             told = told and joins_by(source, log, "grant")
         if (
@@ -208,7 +222,8 @@ def answers(source, prepared, folder):
             each.rule.id: [
                 finding
                 for finding in each.to_dicts()
-                if any(f"{each.rule.id}." in (finding[key] or "") for key in ("client_id", "subject_id", "token_id"))
+                if any(f"{each.rule.id}." in (finding[key] or "") for key in KEYS)
+                or not any(finding[key] for key in KEYS)
             ]
             for each in found
         }

@@ -104,7 +104,7 @@ def told(request, desk, log_of, kept_going):
         )
 
 
-RULES = ("OOS-1", "REV-2", "REV-6", "REV-9", "INT-2", "GOV-1")
+RULES = ("OOS-1", "OOS-2", "OOS-7", "REV-2", "REV-6", "REV-9", "INT-2", "GOV-1")
 WITHIN = timedelta(hours=100)
 PARAMETERS = {"within_hours": 100}
 
@@ -116,6 +116,9 @@ def test_rules_beside_plain_python(told):
         (row["verdict"], row["client_id"], row["subject_id"], row["grant_id"], row["operation"]): row["events"]
         for row in found["OOS-1"]
     }
+    strays = stray_calls(log)
+    assert wrong_audience(strays) == told_of(found["OOS-2"], "resource_server")
+    assert passed_on(strays) == told_of(found["OOS-7"])
     assert issued_after(log) == {row["token_id"]: row["verdict"] for row in found["REV-2"]}
     of_tokens = {each["event_id"] for each in log.revocations if each["target_kind"] == "token"}
     untested = {row["detail"]["revocation_event"] for row in found["REV-6"]} & of_tokens
@@ -148,6 +151,62 @@ def out_of_scope(log):
             if not any(way <= whole for way in ways):
                 counts["violation", *key, operation] += 1
     return dict(counts)
+
+
+SERVERS = {"https://Mail.example/": "mail.example"}
+
+
+def stray_calls(log):
+    """Return the calls that worked with access tokens: token, its client and audience, the server, and whether it is meant."""
+    named = {name: SERVERS.get(name, name) for record in log.issuance for name in record.get("audience", ())}
+    called = {call["resource_server"] for call in log.usage}
+    calls = []
+    for call in log.usage:
+        token, server = log.tokens.get(call["token_id"]), call["resource_server"]
+        if token is None or token["token_kind"] != "access" or call["outcome"] != "success":
+            continue
+        audience = ", ".join(sorted(token.get("audience", ()))) or None
+        servers = {named[name] for name in token.get("audience", ())}
+        if server in servers:
+            meant = "yes"
+        elif not audience:
+            meant = "untold"
+        else:
+            meant = "no" if server in named.values() and servers <= called else "unknown"
+        if meant != "untold" or server in named.values():
+            calls.append((call["token_id"], token["client_id"], audience, server, meant))
+    return calls
+
+
+def wrong_audience(calls):
+    return Counter(
+        ("violation" if meant == "no" else "indeterminate", client if meant == "no" else None, audience, server)
+        for _, client, audience, server, meant in calls
+        if meant in ("no", "unknown")
+    )
+
+
+def passed_on(calls):
+    told = Counter()
+    for name in {call[0] for call in calls}:
+        mine = [call for call in calls if call[0] == name]
+        meant = {server: how for _, _, _, server, how in mine}
+        sure = "no" in meant.values() and sum(how in ("yes", "no") for how in meant.values()) > 1
+        if len(meant) < 2 or set(meant.values()) == {"yes"}:
+            continue
+        _, client, audience, _, _ = mine[0]
+        key = ("violation", client, audience) if sure else ("indeterminate", None, audience)
+        told[key] += sum(not sure or how != "unknown" for *_, how in mine)
+    return told
+
+
+def told_of(found, *keys):
+    return {
+        (row["verdict"], row["client_id"], row["detail"]["audience"], *(row[key] for key in keys)): row["detail"][
+            "calls"
+        ]
+        for row in found
+    }
 
 
 def issued_after(log):

@@ -72,7 +72,7 @@ GROUPS = {
     "register": "The organisation's own list of connections: owner, purpose, approved operations.",
     "server": "What is known of a resource server's enforcement: validation, cache, documented bound.",
     "clock": "How exact the clocks behind the logs are.",
-    "identities": "Which ids of which logs are one client or one person.",
+    "identities": "Which ids of which logs are one client, one person or one resource server.",
     "notebooks": "The notebooks that come with grantlens.",
 }
 """The first word of the commands that have two."""

@@ -1,4 +1,4 @@
-"""`grantlens identities add`: which ids of which logs are one client or person."""
+"""`grantlens identities add`: which ids of which logs are one client, person or resource server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add(
     file: Annotated[Path, Parameter(help="TOML or CSV: source, kind, id, same_as")],
     /,
 ) -> int:
-    """Say which ids of which logs are one client or person; a name's ids replace its earlier ones."""
+    """Say which ids of which logs are one client, person or resource server; a name's ids replace its earlier ones."""
     from grantlens.register.identities import Identities
 
     identities = Identities.read(readable(file))

@@ -238,6 +238,7 @@ LOADER = Loader(
         ),
         Join("usage", "revocation", "client and subject", "user.username", "a token has no end of its own"),
     ),
+    audiences="of tokens",
     join_note=(
         "Issue and use join by the JTI of the service account's token, exactly, from Kubernetes 1.30 on. A token has no end of its "
         "own in this log: the deletion of its account ends it. What the audit policy leaves out is not there."

@@ -373,6 +373,7 @@ LOADER = Loader(
         Join("issuance", "revocation", "token", "target.id", "a revoked consent joins by its ConsentGrant id"),
         Join("usage", "revocation", "token", "requestApiTokenId, target.id", "only calls of Okta's own API"),
     ),
+    audiences="of tokens",
     join_note=(
         "Issue, revocation and Okta's own API calls join on the token id (the hash stands on issue only); a revoked "
         "consent joins on the ConsentGrant id; tokens join to their consent by client and user. Use of a token at "

@@ -1,10 +1,10 @@
-"""Which ids of which logs are the same client or person, read from TOML or CSV.
+"""Which ids of which logs are the same client, person or resource server, read from TOML or CSV.
 
 TOML::
 
     [[identity]]
     source = "okta"                       # required, as column source of the logs has it
-    kind = "client"                       # required: client or subject
+    kind = "client"                       # required: client, subject or server
     id = "0oa1gjh63g214q0Hq0g4"           # required, as that log has it
     same_as = "Mail copilot"              # required: the name that all ids of this client share
 
@@ -15,7 +15,8 @@ TOML::
     same_as = "Mail copilot"
 
 CSV: the same names as columns. One id has one name; a name may have many ids, also of one source. Without such a file
-ids of two sources are never taken for equal, however alike they look.
+ids of two sources are never taken for equal, however alike they look. The ids of a server are its names: those that calls
+give it, and those that tokens have as audience.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from grantlens.wording import plural
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
-KINDS = ("client", "subject")
+KINDS = ("client", "subject", "server")
 _KEYS = ("source", "kind", "id", "same_as")
 
 _CONTRADICTED = f"""
@@ -48,7 +49,7 @@ LIMIT 1
 
 @dataclass(frozen=True, repr=False)
 class Identities:
-    r"""Ids that are one client or person under one name.
+    r"""Ids that are one client, person or server under one name.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ class Identities:
     >>> file = pathlib.Path(tempfile.mkdtemp(), "identities.csv")
     >>> _ = file.write_text("source,kind,id,same_as\nokta,client,0oa1,Mail copilot\ngithub,client,Iv1.8a,Mail copilot\n")
     >>> Identities.read(file)
-    <Identities: 2 ids of 1 client and 0 subjects>
+    <Identities: 2 ids of 1 client>
     """
 
     rows: tuple[dict[str, Any], ...]
@@ -110,7 +111,7 @@ class Identities:
 
     def __repr__(self) -> str:
         names = {kind: len({row["name"] for row in self.rows if row["kind"] == kind}) for kind in KINDS}
-        counted = " and ".join(plural(number, kind) for kind, number in names.items())
+        counted = " and ".join(plural(number, kind) for kind, number in names.items() if number)
         return f"<Identities: {plural(len(self.rows), 'id')} of {counted}>"
 
     def _repr_html_(self) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from grantlens.loaders import STRENGTHS
 from grantlens.rules.evidence import (
+    AS_CALLED,
+    AUDIENCE,
     ENDED,
     ENDED_GRANT,
     EXCHANGED,
@@ -82,6 +84,8 @@ def source_of(loader: Loader) -> Source:
     if loader.keys_end:
         says |= {KEYS_END}
     says |= {f"issuance.parent_token_id={tokens}" for tokens in loader.parents}
+    if loader.audiences:
+        says |= {AUDIENCE, f"issuance.audience={loader.audiences}"}
     return Source(loader.name, loader.title, shown, carried, loader.joins, says)
 
 
@@ -193,6 +197,8 @@ KEYS = frozenset({NAMED, "usage.token_id", "usage.grant_id", "usage.session_id",
 UNSAID = {
     "issuance.scopes": "no issuance names scopes",
     "issuance.audience": "no issuance names an audience",
+    AUDIENCE: "no token that a call could name has an audience",
+    AS_CALLED: "audiences are no names by which servers are called",
     "issuance.token_id": "no issuance names a token",
     NAMED: "issued tokens have no id",
     KEYS_END: "calls may name keys that never end, and may be older than the log",

@@ -35,7 +35,13 @@ ROTATED = "issuance.parent_token_id=rotated"
 EXCHANGED = "issuance.parent_token_id=exchanged"
 """A token that was got for another one, or made with it, names that one."""
 
-OWN_WORDS = frozenset({NAMED, KEYS_END, ROTATED, EXCHANGED})
+AUDIENCE = "issuance.audience=of tokens"
+"""Tokens that a call can name have an audience at issue, and not only grants, keys and tokens without an id."""
+
+AS_CALLED = "issuance.audience=as called"
+"""That audience is the server's name as calls write it, not an id of its own."""
+
+OWN_WORDS = frozenset({NAMED, KEYS_END, ROTATED, EXCHANGED, AUDIENCE, AS_CALLED})
 """What loaders declare in other ways than by a column or its word."""
 
 TOKEN, SESSION, GRANT, PAIR, NOTHING = "token", "session", "grant", "client and subject", "none"
@@ -158,6 +164,19 @@ def with_an_expiry(evidence: Evidence, otherwise: str) -> Evidence:
 
 def _and(*parts: str) -> str:
     return "; ".join(filter(None, parts))
+
+
+def for_a_server() -> Evidence:
+    """Return the ways to know whether the server that a token opened is one of its audience."""
+    told = ("usage.token_id", WORKED, "usage.resource_server", AUDIENCE)
+    way = Way(
+        ISSUE_USE,
+        {ISSUE_USE: TOKEN},
+        (*told, AS_CALLED),
+        leaves_open="undecided where a name is only ever an audience, or only ever called",
+    )
+    by_id = replace(way, says=told, leaves_open="undecided until the identities file says which server an audience is")
+    return Evidence((way,), (by_id,))
 
 
 def every_word(rests_on: Iterable[Evidence]) -> frozenset[str]:

@@ -41,12 +41,17 @@ SERVER = Table(
 
 IDENTITY = Table(
     "identity",
-    "Which ids of which logs are one client or one person: ids of two sources are equal only if a row here says so.",
+    "Which ids of which logs are one client, one person or one resource server: ids of two sources are equal only if a row here says so.",
     (
-        Column("kind", "VARCHAR", "client or subject.", required=True),
+        Column("kind", "VARCHAR", "client, subject or server.", required=True),
         Column("name", "VARCHAR", "The one name under which the ids are known.", required=True),
         Column("source", "VARCHAR", "The source that knows the id, as in the logs.", required=True),
-        Column("id", "VARCHAR", "The client_id or subject_id, as that source's log has it.", required=True),
+        Column(
+            "id",
+            "VARCHAR",
+            "The client_id or subject_id, or a server's name as a call or an audience, as that source's log has it.",
+            required=True,
+        ),
     ),
 )
 

@@ -117,6 +117,7 @@ _LOADER = Loader(
         ),
         Join("usage", "revocation", "client and subject", "appId, user id", "a removed grant names no token"),
     ),
+    audiences="of tokens",
     join_note=(
         "Sign-in and Graph call join by token id, exactly; a credential joins to the sign-ins made with it. "
         "Consent and removal of a grant join by (client, resource, person): a removal names no token, so what it "

@@ -1,0 +1,120 @@
+"""Calls that worked at servers which the token's audience does not name, and all others with these tokens."""
+
+from grantlens.relations.relation import Relation
+
+RELATION = Relation(
+    "stray_use",
+    "Calls that worked in the window, counted for each caller whose access token was also, or only, used at a server that its audience "
+    "does not name, or was issued without an audience and used at several servers that are audiences of others. meant is 'yes' where the audience "
+    "names the server; 'no' where it names others that are called or stated, and the server is an audience or stated too; 'unknown' where one "
+    "may be another name of the other; 'untold' where there is no audience. Names are compared as server_name has them; server tells "
+    "one server from another. Calls of the authorisation server's own userinfo are left out: it takes each of its tokens.",
+    """
+WITH name AS (
+    SELECT DISTINCT source, name, key, wide_key, portless, known_as FROM server_name
+),
+-- A key is for whatever it opens.
+held AS (
+    SELECT c.caller_id, c.source, coalesce(c.tenant, t.tenant) AS tenant, c.token_id, c.resource_server,
+           CASE WHEN len(t.audience) > 0 THEN list_sort(t.audience) END AS audience
+    FROM usage_caller c
+    JOIN token t ON t.source = c.source AND t.token_id = c.token_id
+    WHERE c.resource_server IS NOT NULL AND t.kind <> 'credential'
+      AND coalesce(t.token_kind, CASE WHEN len(t.audience) > 0 THEN 'access' END) = 'access'
+      AND (c.tenant IS NULL OR t.tenant IS NULL OR c.tenant = t.tenant)
+),
+-- A name lies in every name that it begins with, part by part.
+place AS (
+    SELECT source, tenant, said_as, name, portless, known_as, wide, key, string_split(key, '/') AS parts
+    FROM (SELECT *, unnest([false, true]) AS wide FROM (SELECT * RENAME (key AS full_key) FROM server_name)),
+         LATERAL (SELECT CASE WHEN wide THEN wide_key ELSE full_key END AS key)
+),
+around AS (
+    SELECT source, tenant, said_as, name, portless, known_as, wide, unnest(list_transform(range(1, len(parts) + 1), lambda n: array_to_string(parts[1:n], '/'))) AS key
+    FROM place
+),
+-- Audiences and called servers that are the same.
+met AS (
+    SELECT i.source, i.tenant, CASE WHEN i.said_as = 'audience' THEN i.name ELSE o.name END AS audience,
+           CASE WHEN i.said_as = 'audience' THEN o.name ELSE i.name END AS server
+    FROM around i
+    JOIN place o ON o.source = i.source AND o.tenant IS NOT DISTINCT FROM i.tenant AND o.wide = i.wide AND o.key = i.key
+    WHERE o.said_as <> i.said_as AND o.wide = (o.portless OR i.portless) AND (o.known_as IS NULL OR i.known_as IS NULL OR o.known_as = i.known_as)
+),
+-- Servers for which something is issued under the name by which they are called.
+placed AS (
+    SELECT source, tenant, server AS name FROM met
+    UNION
+    SELECT source, tenant, name FROM server_name WHERE said_as = 'called' AND known_as IS NOT NULL
+),
+-- Audiences that are servers by the name under which they are called.
+called AS (
+    SELECT source, tenant, audience AS name FROM met
+    UNION
+    SELECT source, tenant, name FROM server_name WHERE said_as = 'audience' AND (known_as IS NOT NULL OR ends_with(key, '/userinfo'))
+),
+-- Decided once for each audience and server, of which there are few.
+pair AS (
+    SELECT row_number() OVER () AS pair_no, * FROM (SELECT DISTINCT source, tenant, audience, resource_server FROM held WHERE audience IS NOT NULL)
+),
+part AS (
+    SELECT p.pair_no, k.name IS NOT NULL AS is_called,
+           CASE WHEN a.known_as IS NOT NULL AND s.known_as IS NOT NULL THEN a.known_as = s.known_as
+                WHEN a.portless OR s.portless
+                THEN starts_with(a.wide_key || '/', s.wide_key || '/') OR starts_with(s.wide_key || '/', a.wide_key || '/')
+                ELSE starts_with(a.key || '/', s.key || '/') OR starts_with(s.key || '/', a.key || '/') END AS same
+    FROM (SELECT *, unnest(audience) AS part FROM pair) p
+    JOIN name a ON a.source = p.source AND a.name = p.part
+    JOIN name s ON s.source = p.source AND s.name = p.resource_server
+    LEFT JOIN called k ON k.source = p.source AND k.tenant IS NOT DISTINCT FROM p.tenant AND k.name = p.part
+),
+meant AS (
+    SELECT p.source, p.tenant, p.audience, p.resource_server,
+           CASE WHEN j.same THEN 'yes' WHEN l.name IS NOT NULL AND j.all_called THEN 'no' ELSE 'unknown' END AS meant
+    FROM pair p
+    JOIN (SELECT pair_no, bool_or(same) AS same, bool_and(is_called) AS all_called FROM part GROUP BY pair_no) j USING (pair_no)
+    LEFT JOIN placed l ON l.source = p.source AND l.tenant IS NOT DISTINCT FROM p.tenant AND l.name = p.resource_server
+),
+judged AS (
+    SELECT h.*, m.meant
+    FROM held h
+    JOIN meant m ON m.source = h.source AND m.tenant IS NOT DISTINCT FROM h.tenant AND m.audience = h.audience AND m.resource_server = h.resource_server
+    UNION ALL
+    SELECT h.*, 'untold'
+    FROM held h
+    JOIN placed l ON l.source = h.source AND l.tenant IS NOT DISTINCT FROM h.tenant AND l.name = h.resource_server
+    WHERE h.audience IS NULL
+),
+served AS (
+    SELECT j.*, coalesce('=' || s.known_as, CASE WHEN s.portless THEN s.wide_key ELSE s.key END) AS server
+    FROM judged j
+    JOIN name s ON s.source = j.source AND s.name = j.resource_server
+),
+stray AS (
+    SELECT s.* FROM served s
+    SEMI JOIN (
+        SELECT source, token_id FROM served GROUP BY source, token_id
+        HAVING bool_or(meant IN ('no', 'unknown')) OR (bool_or(meant = 'untold') AND count(DISTINCT server) > 1)
+    ) t USING (source, token_id)
+),
+worked AS (
+    SELECT u.caller_id, count(*) AS calls, min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at,
+           list({'used_at': u.used_at, 'event_id': u.event_id, 'usage_id': u.usage_id}) AS uses
+    FROM usage_row u
+    SEMI JOIN stray USING (caller_id)
+    JOIN usage_target g USING (target_id)
+    WHERE u.outcome = 'success' AND u.used_at >= $since AND u.used_at < $until
+      AND NOT coalesce(lower(g.operation) = 'user_info_request' OR ends_with(lower(g.target), '/userinfo'), false)
+    GROUP BY u.caller_id
+)
+SELECT s.*, w.* EXCLUDE (caller_id), coalesce(t.client_id, c.client_id) AS client_id, coalesce(t.client_name, c.client_name) AS client_name,
+       coalesce(t.subject_id, c.subject_id) AS subject_id, t.grant_id, t.scopes,
+       {'seen_at': t.issued_at, 'batch_id': t.batch_id, 'line_no': t.line_no, 'event_id': t.event_id} AS issue
+FROM stray s
+JOIN worked w USING (caller_id)
+JOIN usage_caller c USING (caller_id)
+JOIN token t ON t.source = s.source AND t.token_id = s.token_id
+""",
+    needs=("token", "server_name"),
+    windowed=True,
+)
