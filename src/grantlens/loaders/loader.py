@@ -114,8 +114,8 @@ class Loader:
     """Of which tokens the log names the one that they came of, and tells the scopes of both where it tells any: "rotated" of a refresh
     token that takes the place of another, "exchanged" of one that was got for another or made with it."""
     audiences: str = ""
-    """What the audiences of tokens that calls can name are: "as called" where they are servers by the names that calls give them, "of tokens"
-    where they are ids of their own; empty where no such token has one."""
+    """What the audiences of tokens that calls can name are: "as called" where they are servers by the names that calls give them, "asked about"
+    where such servers only ask about tokens, "of tokens" where they are ids of their own; empty where no such token has one."""
     join_note: str = ""
     """What can be joined with what, and what cannot: one sentence for README and `coverage`."""
     text: bool = False

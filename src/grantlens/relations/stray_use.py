@@ -6,20 +6,21 @@ RELATION = Relation(
     "stray_use",
     "Calls that worked in the window, counted for each caller whose access token was also, or only, used at a server that its audience "
     "does not name, or was issued without an audience and used at several servers that are audiences of others. meant is 'yes' where the audience "
-    "names the server; 'no' where it names others that are called or stated, and the server is an audience or stated too; 'unknown' where one "
+    "names the server; 'no' where it names others that are called or stated, and the server is an audience or stated too, but 'asked' where all that is "
+    "logged is that the server asked the authorisation server about the token; 'unknown' where one "
     "may be another name of the other; 'untold' where there is no audience. Names are compared as server_name has them; server tells "
-    "one server from another. Calls of the authorisation server's own userinfo are left out: it takes each of its tokens.",
+    "one server from another; only_asked is true where all calls are such questions. Calls of the authorisation server's own userinfo are left out: it takes each of its tokens.",
     """
 WITH name AS (
     SELECT DISTINCT source, name, key, wide_key, portless, known_as FROM server_name
 ),
--- A key is for whatever it opens.
+-- A key is for whatever it opens, and who holds a token is no server that takes it.
 held AS (
     SELECT c.caller_id, c.source, coalesce(c.tenant, t.tenant) AS tenant, c.token_id, c.resource_server,
            CASE WHEN len(t.audience) > 0 THEN list_sort(t.audience) END AS audience
     FROM usage_caller c
     JOIN token t ON t.source = c.source AND t.token_id = c.token_id
-    WHERE c.resource_server IS NOT NULL AND t.kind <> 'credential'
+    WHERE c.resource_server IS NOT NULL AND c.resource_server IS DISTINCT FROM t.client_id AND t.kind <> 'credential'
       AND coalesce(t.token_kind, CASE WHEN len(t.audience) > 0 THEN 'access' END) = 'access'
       AND (c.tenant IS NULL OR t.tenant IS NULL OR c.tenant = t.tenant)
 ),
@@ -99,7 +100,8 @@ stray AS (
 ),
 worked AS (
     SELECT u.caller_id, count(*) AS calls, min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at,
-           list({'used_at': u.used_at, 'event_id': u.event_id, 'usage_id': u.usage_id}) AS uses
+           list({'used_at': u.used_at, 'event_id': u.event_id, 'usage_id': u.usage_id}) AS uses,
+           bool_and(coalesce(lower(g.operation) = 'introspect_token', false)) AS only_asked
     FROM usage_row u
     SEMI JOIN stray USING (caller_id)
     JOIN usage_target g USING (target_id)
@@ -107,7 +109,8 @@ worked AS (
       AND NOT coalesce(lower(g.operation) = 'user_info_request' OR ends_with(lower(g.target), '/userinfo'), false)
     GROUP BY u.caller_id
 )
-SELECT s.*, w.* EXCLUDE (caller_id), coalesce(t.client_id, c.client_id) AS client_id, coalesce(t.client_name, c.client_name) AS client_name,
+SELECT s.* REPLACE (CASE WHEN s.meant = 'no' AND w.only_asked THEN 'asked' ELSE s.meant END AS meant),
+       w.* EXCLUDE (caller_id), coalesce(t.client_id, c.client_id) AS client_id, coalesce(t.client_name, c.client_name) AS client_name,
        coalesce(t.subject_id, c.subject_id) AS subject_id, t.grant_id, t.scopes,
        {'seen_at': t.issued_at, 'batch_id': t.batch_id, 'line_no': t.line_no, 'event_id': t.event_id} AS issue
 FROM stray s

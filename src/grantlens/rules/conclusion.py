@@ -198,7 +198,7 @@ UNSAID = {
     "issuance.scopes": "no issuance names scopes",
     "issuance.audience": "no issuance names an audience",
     AUDIENCE: "no token that a call could name has an audience",
-    AS_CALLED: "audiences are no names by which servers are called",
+    AS_CALLED: "no server that took a token is called as audiences are",
     "issuance.token_id": "no issuance names a token",
     NAMED: "issued tokens have no id",
     KEYS_END: "calls may name keys that never end, and may be older than the log",

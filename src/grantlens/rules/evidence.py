@@ -41,7 +41,10 @@ AUDIENCE = "issuance.audience=of tokens"
 AS_CALLED = "issuance.audience=as called"
 """That audience is the server's name as calls write it, not an id of its own."""
 
-OWN_WORDS = frozenset({NAMED, KEYS_END, ROTATED, EXCHANGED, AUDIENCE, AS_CALLED})
+ASKED_ABOUT = "issuance.audience=asked about"
+"""Calls show that a server with such a name asked about a token, not that it took it."""
+
+OWN_WORDS = frozenset({NAMED, KEYS_END, ROTATED, EXCHANGED, AUDIENCE, AS_CALLED, ASKED_ABOUT})
 """What loaders declare in other ways than by a column or its word."""
 
 TOKEN, SESSION, GRANT, PAIR, NOTHING = "token", "session", "grant", "client and subject", "none"
@@ -175,8 +178,9 @@ def for_a_server() -> Evidence:
         (*told, AS_CALLED),
         leaves_open="undecided where a name is only ever an audience, or only ever called",
     )
-    by_id = replace(way, says=told, leaves_open="undecided until the identities file says which server an audience is")
-    return Evidence((way,), (by_id,))
+    by_id = replace(way, says=told, leaves_open="which server an audience is, until the identities file says it")
+    asked = replace(way, says=(*told, ASKED_ABOUT), leaves_open="whether the server took the token: it asked about it")
+    return Evidence((way,), (asked, by_id))
 
 
 def every_word(rests_on: Iterable[Evidence]) -> frozenset[str]:

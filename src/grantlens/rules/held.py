@@ -16,7 +16,7 @@ from grantlens.loaders import STRENGTHS, Join, loaders
 from grantlens.relations import worked_out
 from grantlens.rules import registry
 from grantlens.rules.conclusion import BROUGHT, LOG_PAIRS, UNSAID, Source, source_of
-from grantlens.rules.evidence import AS_CALLED, AUDIENCE, KEYS_END, NAMED, OWN_WORDS, TOKEN, every_word
+from grantlens.rules.evidence import AS_CALLED, ASKED_ABOUT, AUDIENCE, KEYS_END, NAMED, OWN_WORDS, TOKEN, every_word
 from grantlens.schema import LOGS, USAGE_CALLER
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _columns() -> tuple[str, ...]:
     known = {f"usage.{name}" for name in USAGE_CALLER.names} | {
         f"{log}.{name}" for log in ("issuance", "revocation") for name in LOGS[log].names
     }
-    return tuple(sorted(word for word in words if word in known or word in (NAMED, AUDIENCE, AS_CALLED)))
+    return tuple(sorted(word for word in words if word in known or word in (NAMED, AUDIENCE, AS_CALLED, ASKED_ABOUT)))
 
 
 _COLUMNS: tuple[Any, ...] = _columns()

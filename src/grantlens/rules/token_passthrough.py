@@ -28,7 +28,7 @@ used AS (
     SELECT s.*, o.sure, CASE WHEN o.sure THEN s.client_id END AS of_client
     FROM stray_use s
     JOIN opened o USING (source, token_id)
-    WHERE NOT o.sure OR s.meant <> 'unknown'
+    WHERE NOT o.sure OR s.meant IN ('yes', 'no')
 ),
 found AS (
     SELECT source, tenant, sure, audience,
@@ -43,7 +43,7 @@ found AS (
            list_sort(list(DISTINCT resource_server)) AS servers,
            list_sort(coalesce(list(DISTINCT resource_server) FILTER (meant = 'no'), [])) AS not_for,
            list_transform(list_sort(flatten(list(uses))), lambda u: u.usage_id) AS usage_ids,
-           min(issue) AS issue
+           min(issue) AS issue, bool_or(meant = 'asked') AS asked, bool_and(only_asked) AS only_asked
     FROM used
     GROUP BY source, tenant, sure, audience, of_client
 )
@@ -52,12 +52,14 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict, 'cri
            || CASE WHEN clients > 1 THEN ' of several clients' ELSE ' of ' || coalesce(client_name, client_id, 'an unnamed client') END
            || coalesce(' for ' || array_to_string(audience, ', '), '')
            || CASE WHEN sure AND len(not_for) < len(servers) THEN ' also opened '
+                   WHEN asked OR only_asked THEN ' came to '
                    WHEN tokens = 1 OR len(servers) = 2 THEN ' opened ' ELSE ' each opened several of ' END
            || array_to_string((CASE WHEN sure THEN not_for ELSE servers END)[1:5], ', ')
            || CASE WHEN len(CASE WHEN sure THEN not_for ELSE servers END) > 5
                    THEN ' and ' || (len(CASE WHEN sure THEN not_for ELSE servers END) - 5) || ' more' ELSE '' END
            || CASE WHEN sure THEN ''
                    WHEN audience IS NULL THEN ', and no log says for which ' || CASE WHEN tokens = 1 THEN 'it was' ELSE 'they were' END || ' issued'
+                   WHEN asked THEN ', and the log does not say whether each took it'
                    ELSE ', and nothing tells whether they are one server' END AS title,
        source, tenant, CASE WHEN sure THEN client_id END AS client_id, subject_id, grant_id, token_id,
        CASE WHEN len(not_for) = 1 THEN not_for[1] END AS resource_server, scopes, first_seen, last_seen,
@@ -71,8 +73,8 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict, 'cri
            'calls': calls,
            'reason': CASE WHEN sure THEN NULL
                WHEN audience IS NULL THEN 'issued without an audience, which may mean all of these servers'
-               ELSE 'audience and servers have names that nothing in the logs brings together: '
-                   || 'in the identities file, give one name to what is one server, and each its own to what is not' END}) AS detail,
+               WHEN asked THEN 'introspections show that the token came to these servers: their own logs tell whether they took it'
+               ELSE 'nothing in the logs tells which of these are names of one server: the identities file can' END}) AS detail,
        'token' AS join_key,
        CASE WHEN $every_call THEN usage_ids ELSE list_concat(usage_ids[1:19], usage_ids[20:][-1:]) END AS calls,
        [issue] AS records,

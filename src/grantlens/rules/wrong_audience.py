@@ -42,17 +42,20 @@ WITH found AS (
            CASE WHEN count(DISTINCT token_id) = 1 THEN any_value(scopes) END AS scopes,
            count(DISTINCT client_id) AS clients,
            list_transform(list_sort(flatten(list(uses))), lambda u: u.usage_id) AS usage_ids,
-           min(issue) AS issue,
+           min(issue) AS issue, bool_and(only_asked) AS only_asked,
            array_to_string(audience, ', ') AS named
     FROM stray_use
-    WHERE meant IN ('no', 'unknown')
+    WHERE meant IN ('no', 'asked', 'unknown')
     GROUP BY source, tenant, meant, CASE WHEN meant = 'no' THEN client_id END, audience, resource_server
 )
 SELECT CASE WHEN meant = 'no' THEN 'violation' ELSE 'indeterminate' END AS verdict, 'high' AS severity,
-       resource_server || ' took ' || CASE WHEN tokens = 1 THEN 'a token' ELSE tokens || ' tokens' END
-           || CASE WHEN meant = 'no' THEN ' of ' || coalesce(client_name, of_client, 'an unnamed client') || CASE WHEN tokens = 1 THEN ' that is for ' ELSE ' that are for ' END
-                   ELSE ' issued for ' END || named
-           || CASE WHEN meant = 'no' THEN '' ELSE ', and nothing tells whether that is the same server' END AS title,
+       resource_server || CASE WHEN only_asked THEN ' asked about ' ELSE ' took ' END || CASE WHEN tokens = 1 THEN 'a token' ELSE tokens || ' tokens' END
+           || CASE WHEN meant <> 'no' THEN ' issued for '
+                   ELSE ' of ' || coalesce(client_name, of_client, 'an unnamed client') || CASE WHEN tokens = 1 THEN ' that is for ' ELSE ' that are for ' END END
+           || named
+           || CASE meant WHEN 'no' THEN ''
+                         WHEN 'asked' THEN ', and the log does not say whether it took ' || CASE WHEN tokens = 1 THEN 'it' ELSE 'them' END
+                         ELSE ', and nothing tells whether that is the same server' END AS title,
        source, tenant, of_client AS client_id, subject_id, grant_id, token_id, resource_server, scopes, first_seen, last_seen,
        calls + 1 AS events,  -- the calls, and an issuance
        to_json({
@@ -60,8 +63,8 @@ SELECT CASE WHEN meant = 'no' THEN 'violation' ELSE 'indeterminate' END AS verdi
            'tokens': tokens,
            'clients': clients,
            'calls': calls,
-           'reason': CASE WHEN meant = 'unknown' THEN 'audience and server have names that nothing in the logs brings together: '
-               || 'in the identities file, give both one name where they are one server, and each its own where they are not' END}) AS detail,
+           'reason': CASE meant WHEN 'unknown' THEN 'nothing in the logs tells whether these are two names of one server: the identities file can'
+                              WHEN 'asked' THEN 'an introspection shows that the token came to this server: its own log tells whether it took it' END}) AS detail,
        'token' AS join_key,
        CASE WHEN $every_call THEN usage_ids ELSE list_concat(usage_ids[1:19], usage_ids[20:][-1:]) END AS calls,
        [issue] AS records,
@@ -158,8 +161,33 @@ FROM found
                 use("10 09:10", FILE, "t2", server="files.example"),
             ),
         ),
+        Example(
+            "a client asks about its own token",
+            (
+                *AT_WORK,
+                token("10 09:00", "t1", ["mail.read"], "10 18:00", client_id="files.example", **MAIL),
+                use("10 09:10", "", server="files.example", method=None, operation="introspect_token"),
+            ),
+        ),
     ),
     undecidable=(
+        Example(
+            "the server asked the authorisation server about the token",
+            (
+                *AT_WORK,
+                token("10 09:00", "t1", ["mail.read"], "10 18:00", **MAIL),
+                use("10 09:10", "", server="files.example", method=None, operation="introspect_token"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "title": "files.example asked about a token issued for mail.example, and the log does not say whether it took it",
+                    "detail": {
+                        "reason": "an introspection shows that the token came to this server: its own log tells whether it took it"
+                    },
+                },
+            ),
+        ),
         Example(
             "no token is for the server by the name under which it is called: two tokens are one question",
             (
@@ -176,8 +204,7 @@ FROM found
                     "and nothing tells whether that is the same server",
                     "detail": {
                         "tokens": 2,
-                        "reason": "audience and server have names that nothing in the logs brings together: in the identities file, "
-                        "give both one name where they are one server, and each its own where they are not",
+                        "reason": "nothing in the logs tells whether these are two names of one server: the identities file can",
                     },
                 },
             ),

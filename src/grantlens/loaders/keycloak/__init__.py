@@ -272,7 +272,7 @@ LOADER = Loader(
         Join("issuance", "revocation", "token", "token_id, refresh_token_id", "a logout joins by the session"),
         Join("usage", "revocation", "token", "token_id", "only introspection and userinfo"),
     ),
-    audiences="as called",
+    audiences="asked about",
     join_note=(
         "Issue and revocation join by the token's jti, a logout by the session, a withdrawn consent by client and user. "
         "Use at other APIs is not in this log: it joins where they log the jti. A server that logs only warnings shows "
