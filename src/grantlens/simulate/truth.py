@@ -12,9 +12,11 @@ from grantlens.simulate.population import Grant
 
 KEYS = {
     "OOS-1": ("client_id", "subject_id", "grant_id", "operation"),
+    "OOS-2": ("client_id", "resource_server", "audience"),
     "OOS-3": ("client_id", "subject_id", "grant_id", "operation"),
     "OOS-4": ("client_id", "subject_id", "grant_id"),
     "OOS-5": ("client_id", "subject_id", "grant_id"),
+    "OOS-7": ("client_id", "audience"),
     "OOS-12": ("client_id", "subject_id", "grant_id", "operation"),
     "PRV-1": ("client_id", "subject_id", "grant_id", "scope"),
     "PRV-2": ("client_id", "subject_id", "grant_id", "scope"),

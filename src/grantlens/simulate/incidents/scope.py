@@ -1,8 +1,8 @@
-"""Incidents about what the scopes permit: OOS-1, OOS-4, OOS-5, OOS-12, and their harmless twins."""
+"""Incidents about what scopes and audiences permit: OOS-1, 2, 4, 5, 7 and 12, and their harmless twins."""
 
 from datetime import timedelta
 
-from grantlens.simulate.apis import CRM, DESK, FILES, MAIL, Operation, operation
+from grantlens.simulate.apis import CRM, DESK, FILES, MAIL, TOOLS, Operation, operation
 from grantlens.simulate.incidents.opening import key, opened, resume, where, work
 from grantlens.simulate.life import Connection
 from grantlens.simulate.population import Client
@@ -194,6 +194,34 @@ def narrowed(world: World) -> None:
     world.truth.leave_open("OOS-4", "the rotated refresh token holds less than its parent, by order", **key(connection))
     for rule in ("REV-1", "REV-3", "REV-4", "REV-6"):
         world.truth.forbid(rule, "a downgrade is no revocation", revocation_event=revocation["event_id"])
+
+
+def passed_on(world: World) -> None:
+    """Tell the story: a tool server hands its caller's token on to another server, which looks at neither audience nor scope."""
+    world.truth.begin(
+        "passed_on",
+        "A token that was handed on",
+        "The tool server hands a token of doc-searcher on to the file server. It answers, though the token is neither for it "
+        "nor for its files.",
+    )
+    grant = next(grant for grant in world.grants if grant.client.client_id == "doc-searcher")
+    token = next(token for token in reversed(grant.tokens) if token.issued < world.day(0.9))
+    issued = next(row for row in world.issuance if row.get("token_id") == token.token_id)
+    issued["audience"] = [TOOLS]
+    asked = max(row["used_at"] for row in world.usage if row["token_id"] == token.token_id)
+    list_files = operation(FILES, "GET /v1/files")
+    world.call(token, asked + timedelta(seconds=1), list_files, ip="192.0.2.250", because=False)
+    who = {"client_id": "doc-searcher", "audience": TOOLS}
+    world.truth.expect("OOS-2", "violation", **who, resource_server=FILES)
+    world.truth.expect("OOS-7", "violation", **who)
+    world.truth.expect(
+        "OOS-1",
+        "violation",
+        client_id="doc-searcher",
+        subject_id=grant.subject_id,
+        grant_id=grant.grant_id,
+        operation=list_files.label,
+    )
 
 
 ALL = (beyond_scope, knocking, widened_refresh, widened_exchange, excused_widening, unknown_operation, narrowed)
