@@ -1,6 +1,6 @@
 """OOS-5: a token that came of another one, for the same server, and holds more."""
 
-from grantlens.rules.evidence import EXCHANGED, NAMED, Evidence, Way
+from grantlens.rules.evidence import AUDIENCE, EXCHANGED, NAMED, Evidence, Way
 from grantlens.rules.example import Example, consent, token
 from grantlens.rules.rule import Rule
 
@@ -30,7 +30,7 @@ RULE = Rule(
     # Parent and child are both issuance: no join between logs.
     rests_on=Evidence(
         (
-            Way(("issuance",), says=(*_CAME_OF, "issuance.audience")),
+            Way(("issuance",), says=(*_CAME_OF, AUDIENCE)),
             Way(
                 ("issuance",),
                 says=_CAME_OF,
