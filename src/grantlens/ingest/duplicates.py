@@ -147,19 +147,21 @@ class Duplicates:
         self._forget("usage")
 
     def _settle(self, log: str) -> None:
-        """Equal hashes say here too that there may be some: to group all events takes longer, and few files have any."""
+        """Equal hashes name candidates here too: of most files few events are there twice, and to look at all of them takes long."""
         mine, theirs = f"FROM {log} WHERE batch_id = $batch", f"FROM {log} WHERE batch_id < $batch"
-        rows, different = self._engine.rows(
-            f"SELECT count(*), count(DISTINCT hash(source, event_id)) {mine}", self._parameters
-        )[0]
-        known = rows and self._engine.value(
-            f"SELECT count(*) FROM (SELECT source, event_id {mine}) SEMI JOIN (SELECT source, event_id {theirs}) USING (source, event_id)",
+        doubted = self._engine.arrow(
+            f"SELECT hash(source, event_id) AS id {mine} GROUP BY id HAVING count(*) > 1 UNION ALL "
+            f"SELECT hash(source, event_id) FROM (SELECT source, event_id {mine}) "
+            f"SEMI JOIN (SELECT source, event_id {theirs}) USING (source, event_id)",
             self._parameters,
         )
-        if rows == different and not known:
+        if not len(doubted):
             return
         event = f"source, tenant, event_id, {TIMES[log]} AS moment"
-        self._run(f"CREATE OR REPLACE TEMP TABLE mine AS SELECT rowid AS row, line_no, {event} {mine}")
+        with self._engine.registered("doubted", doubted):
+            self._run(
+                f"CREATE OR REPLACE TEMP TABLE mine AS SELECT rowid AS row, line_no, {event} {mine} AND hash(source, event_id) IN (FROM doubted)"
+            )
         self._tell(f"SELECT {event} {theirs}")
         self._run(f"DELETE FROM {log} WHERE rowid IN (SELECT row FROM duplicate)")
         self._forget(log)
