@@ -30,7 +30,7 @@ from dataclasses import replace
 from grantlens.loaders.loader import Join, Loader
 
 _FIELDS = """{
-    "id": {"time": "JSON", "uniqueQualifier": "VARCHAR", "applicationName": "VARCHAR", "customerId": "VARCHAR"},
+    "id": {"time": "VARCHAR", "uniqueQualifier": "VARCHAR", "applicationName": "VARCHAR", "customerId": "VARCHAR"},
     "actor": {"email": "VARCHAR"},
     "ipAddress": "VARCHAR",
     "events": "JSON",
@@ -54,15 +54,15 @@ _ACTIVITY = """
 SELECT line_no, r.id.applicationName AS application, r.id.customerId AS tenant,
        r.id.uniqueQualifier AS qualifier, lower(nullif(r.actor.email, '')) AS actor_email, r.ipAddress AS ip,
        r.id.time IS NOT NULL AS has_time,
-       CASE WHEN json_type(r.id.time) = 'OBJECT' THEN
-                 CASE WHEN TRY_CAST(r.id.time ->> '$.value' AS BIGINT) BETWEEN 0 AND 9999999999999
-                      THEN epoch_ms(TRY_CAST(r.id.time ->> '$.value' AS BIGINT))::TIMESTAMPTZ END
-            WHEN (r.id.time ->> '$') LIKE '____-__-_____:__:__%' AND (r.id.time ->> '$') >= '1'
-                 THEN TRY_CAST(r.id.time ->> '$' AS TIMESTAMPTZ) END AS happened_at,
+       CASE WHEN r.id.time LIKE '____-__-_____:__:__%' AND r.id.time >= '1' THEN TRY_CAST(r.id.time AS TIMESTAMPTZ)
+            WHEN starts_with(r.id.time, '{') THEN
+                 CASE WHEN TRY(from_json(r.id.time, '{"value": "BIGINT"}')).value BETWEEN 0 AND 9999999999999
+                      THEN epoch_ms(from_json(r.id.time, '{"value": "BIGINT"}').value)::TIMESTAMPTZ END
+            END AS happened_at,
        CASE WHEN r.p_parse_time LIKE '____-__-_____:__:__%' AND r.p_parse_time >= '1'
             THEN TRY_CAST(r.p_parse_time AS TIMESTAMPTZ) END AS received_at,
-       CASE WHEN json_type(r.events) = 'ARRAY' THEN from_json(r.events, '[{"name": "VARCHAR", "parameters": "JSON"}]')
-            WHEN json_type(r.events) = 'OBJECT' THEN [from_json(r.events, '{"name": "VARCHAR", "parameters": "JSON"}')]
+       CASE WHEN starts_with(r.events, '[') THEN from_json(r.events, '[{"name": "VARCHAR", "parameters": "JSON"}]')
+            WHEN starts_with(r.events, '{') THEN [from_json(r.events, '{"name": "VARCHAR", "parameters": "JSON"}')]
             WHEN r.name IS NOT NULL THEN [{'name': r.name, 'parameters': r.parameters}]
             ELSE [] END AS events
 FROM record
@@ -100,21 +100,15 @@ FROM (SELECT *, unnest(events) AS event, generate_subscripts(events, 1) AS nth F
       WHERE happened_at IS NOT NULL AND application IS NOT NULL)
 """
 
-# Parameters are a list of {name, value | intValue | multiValue | multiMessageValue}, or an object of plain values.
+# Parameters are a list of {name, value | intValue | multiValue | multiMessageValue}, or an object of plain values and lists.
 _GIVEN = """
 SELECT * EXCLUDE (written),
-       CASE json_type(written)
-            WHEN 'ARRAY' THEN list_transform(
-                from_json(written, '[{"name": "VARCHAR", "value": "VARCHAR", "intValue": "VARCHAR",
-                    "multiValue": ["VARCHAR"],
-                    "multiMessageValue": [{"parameter": [{"name": "VARCHAR", "value": "VARCHAR"}]}]}]'),
-                lambda p: {'name': p.name, 'value': coalesce(p.value, p.intValue),
-                           'items': p.multiValue, 'messages': p.multiMessageValue})
-            WHEN 'OBJECT' THEN list_transform(
-                map_entries(from_json(written, '"MAP(VARCHAR, JSON)"')),
-                lambda p: {'name': p.key, 'value': p.value ->> '$', 'items': from_json(p.value, '["VARCHAR"]'),
-                           'messages': from_json(p.value,
-                               '[{"parameter": [{"name": "VARCHAR", "value": "VARCHAR"}]}]')})
+       CASE WHEN starts_with(written, '[') THEN
+                 from_json(written, '[{"name": "VARCHAR", "value": "VARCHAR", "intValue": "VARCHAR",
+                     "multiValue": "VARCHAR", "multiMessageValue": "VARCHAR"}]')
+            WHEN starts_with(written, '{') THEN list_transform(
+                map_entries(from_json(written, '"MAP(VARCHAR, VARCHAR)"')),
+                lambda p: {'name': p.key, 'value': p.value, 'intValue': NULL, 'multiValue': p.value, 'multiMessageValue': p.value})
        END AS parameters
 FROM event
 WHERE meaning IS NOT NULL
@@ -130,7 +124,8 @@ SELECT * EXCLUDE (names, texts, parameters),
        texts[list_position(names, 'product_bucket')] AS product_bucket,
        TRY_CAST(texts[list_position(names, 'num_response_bytes')] AS BIGINT) AS response_bytes,
        CASE WHEN meaning = 'consent' THEN parameters[list_position(names, 'scope')] END AS scope,
-       CASE WHEN meaning = 'consent' THEN parameters[list_position(names, 'scope_data')].messages END AS scope_data,
+       CASE WHEN meaning = 'consent' THEN TRY(from_json(parameters[list_position(names, 'scope_data')].multiMessageValue,
+            '[{"parameter": [{"name": "VARCHAR", "value": "VARCHAR"}]}]')) END AS scope_data,
        nullif(texts[list_position(names, 'API_CLIENT_NAME')], '') AS api_client_name,
        CASE WHEN meaning = 'delegate' THEN parameters[list_position(names, 'API_SCOPES')] END AS api_scopes,
        texts[list_position(names, 'DOMAIN_NAME')] AS domain_name,
@@ -143,7 +138,7 @@ SELECT * EXCLUDE (names, texts, parameters),
        texts[list_position(names, 'OAUTH2_APP_NAME')] AS policy_app_name,
        texts[list_position(names, 'OAUTH2_SERVICE_NAME')] AS policy_service
 FROM (SELECT *, list_transform(parameters, lambda p: p.name) AS names,
-             list_transform(parameters, lambda p: p.value) AS texts
+             list_transform(parameters, lambda p: coalesce(p.value, p.intValue)) AS texts
       FROM given)
 """
 
@@ -181,12 +176,13 @@ FROM (
     SELECT *,
            CASE WHEN meaning = 'consent' AND (scope IS NOT NULL OR scope_data IS NOT NULL) THEN
                      list_sort(list_distinct(list_concat(
-                         coalesce(scope.items, string_split(scope.value, ' '), []),
+                         coalesce(TRY(from_json(scope.multiValue, '["VARCHAR"]')), string_split(coalesce(scope.value, scope.intValue), ' '), []),
                          coalesce(flatten(list_transform(scope_data, lambda m: list_transform(
                              list_filter(m.parameter, lambda p: p.name = 'scope_name'), lambda p: p.value))), []))))
                 WHEN meaning = 'delegate' THEN
                      list_sort(list_distinct(coalesce(
-                         api_scopes.items, regexp_split_to_array(api_scopes.value, '[, ]+')))) END AS scopes
+                         TRY(from_json(api_scopes.multiValue, '["VARCHAR"]')),
+                         regexp_split_to_array(coalesce(api_scopes.value, api_scopes.intValue), '[, ]+')))) END AS scopes
     FROM known
 )
 """
