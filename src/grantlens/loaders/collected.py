@@ -57,7 +57,7 @@ def with_envelopes(loader: Loader, mark: str, spelled: str = "event") -> Loader:
     """
     fields, beside = (loader.glance, ", line") if loader.glance else (loader.fields, "")
     plain = f"SELECT line_no, r AS e{beside} FROM record WHERE {mark}"
-    careful = f"""SELECT line_no, from_json({spelled}, '{fields}') AS e{", event AS line" if beside else ""}
-        FROM (SELECT *, {OPENED} AS event FROM record WHERE json_type(r) = 'OBJECT')"""
+    careful = f"""SELECT line_no, from_json(line, '{fields}') AS e{beside}
+        FROM (SELECT line_no, {spelled} AS line FROM (SELECT *, {OPENED} AS event FROM record WHERE json_type(r) = 'OBJECT'))"""
     rest = replace(loader, fields='"JSON"', glance="", steps={"shaped": careful, **loader.steps})
     return replace(loader, steps={"shaped": plain, **loader.steps}, otherwise=rest)

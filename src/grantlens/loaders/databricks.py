@@ -34,15 +34,20 @@ _PARAMETERS = """{
     "service_principal": "VARCHAR", "secret_id": "VARCHAR"
 }"""
 
-_FIELDS = """{
+_FIELDS = f"""{{
     "timestamp": "VARCHAR", "event_time": "VARCHAR", "p_parse_time": "VARCHAR",
     "serviceName": "VARCHAR", "service_name": "VARCHAR", "actionName": "VARCHAR", "action_name": "VARCHAR",
     "event_id": "VARCHAR", "requestId": "VARCHAR", "request_id": "VARCHAR",
     "workspaceId": "VARCHAR", "workspace_id": "VARCHAR", "accountId": "VARCHAR", "account_id": "VARCHAR",
-    "userIdentity": {"email": "VARCHAR"}, "user_identity": {"email": "VARCHAR"},
+    "userIdentity": {{"email": "VARCHAR"}}, "user_identity": {{"email": "VARCHAR"}},
     "sourceIPAddress": "VARCHAR", "source_ip_address": "VARCHAR", "userAgent": "VARCHAR", "user_agent": "VARCHAR",
-    "response": {"statusCode": "VARCHAR", "status_code": "VARCHAR"},
-    "requestParams": "JSON", "request_params": "JSON"
+    "response": {{"statusCode": "VARCHAR", "status_code": "VARCHAR"}},
+    "requestParams": {_PARAMETERS}, "request_params": {_PARAMETERS}
+}}"""
+
+_GLANCE = """{
+    "timestamp": "VARCHAR", "event_time": "VARCHAR",
+    "serviceName": "VARCHAR", "service_name": "VARCHAR", "actionName": "VARCHAR", "action_name": "VARCHAR"
 }"""
 
 
@@ -109,17 +114,8 @@ def _spelled(names: Mapping[str, str]) -> str:
 _ANY_NAMES = f"""CASE WHEN json_exists(event, '$.properties.actionName') THEN {_spelled(_AZURE_STREAM)}
             WHEN json_exists(event, '$.ActionName') THEN {_spelled(_AZURE_TABLE)} ELSE event END"""
 
-# Inside stands what is asked for many times: written out beside it, it would be worked out as often.
 _EVENT = f"""
-SELECT * EXCLUDE (e), {_moment("logged_at")} AS happened_at, {_moment("e.p_parse_time")} AS received_at,
-       coalesce(nullif(e.event_id, ''), coalesce(nullif(e.requestId, ''), nullif(e.request_id, '')) || ':' || action) AS event_id,
-       coalesce(nullif(nullif(coalesce(e.workspaceId, e.workspace_id), '0'), ''), nullif(coalesce(e.accountId, e.account_id), ''))
-           AS tenant,
-       nullif(coalesce(e.userIdentity.email, e.user_identity.email), '') AS actor,
-       nullif(coalesce(e.sourceIPAddress, e.source_ip_address), '') AS ip, nullif(coalesce(e.userAgent, e.user_agent), '') AS user_agent,
-       CASE WHEN action = 'IpAccessDenied' OR status IN (401, 403, 429) THEN 'denied'
-            WHEN status BETWEEN 200 AND 299 THEN 'success' WHEN status IS NOT NULL THEN 'error' END AS outcome,
-       CASE WHEN meaning IS NOT NULL THEN CASE WHEN e.actionName IS NULL THEN e.request_params ELSE e.requestParams END END AS written
+SELECT * EXCLUDE (line), {_moment("logged_at")} AS happened_at, CASE WHEN meaning IS NOT NULL THEN line END AS held
 FROM (
     SELECT *,
            CASE WHEN action IN ('generateDbToken', 'reachMaxQuotaDbToken') THEN 'issue token'
@@ -136,29 +132,41 @@ FROM (
                 WHEN action IN ('deleteCustomAppIntegration', 'deletePublishedAppIntegration') THEN 'end client'
                 WHEN service = 'servicePrincipalCredentials' AND action = 'delete' THEN 'end secret'
                 WHEN service LIKE 'accounts%' AND (action = 'deactivateUser' OR (action = 'delete'
-                     AND coalesce(from_json(e.requestParams, '{{"endpoint": "VARCHAR"}}').endpoint,
-                                  from_json(e.request_params, '{{"endpoint": "VARCHAR"}}').endpoint) IS NOT NULL))
+                     AND coalesce(from_json(line, '{{"requestParams": {{"endpoint": "VARCHAR"}}}}').requestParams.endpoint,
+                                  from_json(line, '{{"request_params": {{"endpoint": "VARCHAR"}}}}').request_params.endpoint)
+                         IS NOT NULL))
                 THEN 'end user' END AS meaning
     FROM (
-        SELECT line_no, e, coalesce(e.serviceName, e.service_name) AS service, coalesce(e.actionName, e.action_name) AS action,
-               coalesce(e.timestamp, e.event_time) AS logged_at,
-               TRY_CAST(coalesce(e.response.statusCode, e.response.status_code) AS INTEGER) AS status
+        SELECT line_no, line, coalesce(e.serviceName, e.service_name) AS service, coalesce(e.actionName, e.action_name) AS action,
+               coalesce(e.timestamp, e.event_time) AS logged_at
         FROM shaped
     )
 )
 """
 
-# Parameters are read of what has a meaning only.
+# Inside stands what is asked for many times: written out beside it, it would be worked out as often.
 _KNOWN = f"""
-SELECT *, coalesce(nullif(p.tokenHash, ''), nullif(p.tokenId, '')) AS token,
-       nullif(actor, 'System-User') AS person,
+SELECT line_no, service, action, meaning, happened_at, {_moment("e.p_parse_time")} AS received_at,
+       coalesce(nullif(e.event_id, ''), coalesce(nullif(e.requestId, ''), nullif(e.request_id, '')) || ':' || action) AS event_id,
+       coalesce(nullif(nullif(coalesce(e.workspaceId, e.workspace_id), '0'), ''), nullif(coalesce(e.accountId, e.account_id), ''))
+           AS tenant,
+       actor, nullif(actor, 'System-User') AS person,
+       nullif(coalesce(e.sourceIPAddress, e.source_ip_address), '') AS ip, nullif(coalesce(e.userAgent, e.user_agent), '') AS user_agent,
+       status,
+       CASE WHEN action = 'IpAccessDenied' OR status IN (401, 403, 429) THEN 'denied'
+            WHEN status BETWEEN 200 AND 299 THEN 'success' WHEN status IS NOT NULL THEN 'error' END AS outcome,
+       p, coalesce(nullif(p.tokenHash, ''), nullif(p.tokenId, '')) AS token,
        CASE WHEN meaning = 'end token' THEN token
             WHEN meaning = 'end secret' THEN nullif(p.secret_id, '')
             WHEN meaning = 'end recipient' THEN nullif(p.name, '')
             WHEN meaning = 'end client' THEN coalesce(nullif(p.custom_app_id, ''), nullif(p.integration_id, ''))
             WHEN meaning = 'end user' THEN nullif(p.targetUserName, '') END AS ended
-FROM (SELECT * EXCLUDE (written), from_json(written, '{_PARAMETERS}') AS p FROM event
-      WHERE meaning IS NOT NULL AND happened_at IS NOT NULL AND outcome IS NOT NULL)
+FROM (
+    SELECT *, TRY_CAST(coalesce(e.response.statusCode, e.response.status_code) AS INTEGER) AS status,
+           nullif(coalesce(e.userIdentity.email, e.user_identity.email), '') AS actor,
+           CASE WHEN e.actionName IS NULL THEN e.request_params ELSE e.requestParams END AS p
+    FROM (SELECT *, from_json(held, '{_FIELDS}') AS e FROM event WHERE meaning IS NOT NULL AND happened_at IS NOT NULL)
+)
 """
 
 _ISSUANCE = """
@@ -195,7 +203,7 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
        CASE WHEN meaning = 'issue consent' THEN 'user' END AS consent_kind,
        ip, user_agent, tenant
 FROM known
-WHERE starts_with(meaning, 'issue ')
+WHERE starts_with(meaning, 'issue ') AND outcome IS NOT NULL
 """
 
 _USAGE = """
@@ -212,7 +220,7 @@ SELECT line_no, event_id, happened_at AS used_at, received_at, outcome,
             ELSE nullif(p.path, '') END AS target,
        service || '.' || action AS operation, ip, user_agent, tenant
 FROM known
-WHERE starts_with(meaning, 'use')
+WHERE starts_with(meaning, 'use') AND outcome IS NOT NULL
 """
 
 _REVOCATION = """
@@ -230,7 +238,7 @@ SELECT line_no, event_id, happened_at AS revoked_at, received_at,
             WHEN meaning <> 'end token' AND person IS NOT NULL THEN 'admin' END AS initiator,
        actor AS actor_id, action AS reason, tenant
 FROM known
-WHERE starts_with(meaning, 'end ') AND ended IS NOT NULL
+WHERE starts_with(meaning, 'end ') AND outcome IS NOT NULL AND ended IS NOT NULL
 """
 
 _IGNORED = """
@@ -250,10 +258,9 @@ SELECT line_no,
 FROM event
 WHERE happened_at IS NULL OR action IS NULL
 UNION ALL
-SELECT line_no, 'response.statusCode is missing' FROM event
-WHERE meaning IS NOT NULL AND happened_at IS NOT NULL AND outcome IS NULL
-UNION ALL
-SELECT line_no, 'names no ' || split_part(meaning, ' ', 2) FROM known WHERE starts_with(meaning, 'end ') AND ended IS NULL
+SELECT line_no, CASE WHEN outcome IS NULL THEN 'response.statusCode is missing' ELSE 'names no ' || split_part(meaning, ' ', 2) END
+FROM known
+WHERE outcome IS NULL OR (starts_with(meaning, 'end ') AND ended IS NULL)
 """
 
 LOADER = with_envelopes(
@@ -263,6 +270,7 @@ LOADER = with_envelopes(
         title="Databricks audit log",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
+        glance=_GLANCE,
         carries=("issuance", "revocation"),
         steps={"event": _EVENT, "known": _KNOWN},
         issuance=f"SELECT * EXCLUDE (audiences) FROM ({_ISSUANCE})",
