@@ -12,6 +12,7 @@ from grantlens.engine.duckdb import owner_only
 from grantlens.errors import DEBUG, MISTAKE, NO_ROOM, GrantlensError, LoadError, StoreError
 from grantlens.handwritten import did_you_mean
 from grantlens.ingest.account import Account, already_loaded, noting_other_loader
+from grantlens.ingest.chunk import memory_kept
 from grantlens.ingest.content import FileChanged
 from grantlens.ingest.coverage import count_events, coverage_refreshed
 from grantlens.ingest.declared import note_declared
@@ -58,7 +59,7 @@ def load_files(
         _require_zone(engine, settings.time_zone)
     files, missing = expand(paths, engine.path)
     report = LoadReport(failed=[(path, error.message, error.remedy) for path, error in missing.items()])
-    with owner_only(), coverage_refreshed(engine), closing(Opener(engine, loader, settings)) as opener:
+    with owner_only(), memory_kept(), coverage_refreshed(engine), closing(Opener(engine, loader, settings)) as opener:
         for done, path in enumerate(files):
             told = partial(progress, path, done, len(files)) if progress else None
             if told:
@@ -91,7 +92,7 @@ def load_file(
     LoadError
         If the file cannot be read or no loader knows it; nothing of it is kept then.
     """
-    with owner_only(), coverage_refreshed(engine), closing(Opener(engine, loader, settings)) as opener:
+    with owner_only(), memory_kept(), coverage_refreshed(engine), closing(Opener(engine, loader, settings)) as opener:
         return _load_next(engine, opener, os.fspath(path), None, progress)
 
 
