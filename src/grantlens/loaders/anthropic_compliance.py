@@ -59,33 +59,46 @@ def _is_activity(record: Mapping) -> bool:
 _SWITCHED_OFF = """len(list_filter(TRY(from_json(r.updates, '[{"type": "VARCHAR", "current_value": "VARCHAR"}]')),
                 lambda u: u.type = 'status' AND u.current_value IN ('inactive', 'disabled', 'archived'))) > 0"""
 
+_KINDS = {
+    "credential": (
+        "admin_api_key_created", "api_key_created", "platform_api_key_created", "service_key_created",
+        "claude_code_runner_pool_secret_minted",
+    ),
+    "exchange": ("platform_federated_authentication",),
+    "token": ("environment_token_minted", "tunnel_token_minted"),
+    "refresh": ("tunnel_token_rotated",),
+    "change": ("admin_api_key_updated", "scoped_api_key_updated", "platform_api_key_updated"),
+    "service": ("service_created",),
+    "own consent": ("integration_user_connected", "ghe_user_connected"),
+    "consent for all": (
+        "mcp_server_created", "claude_gdrive_integration_created", "claude_github_integration_created",
+    ),
+    "key end": (
+        "admin_api_key_deleted", "scoped_api_key_deleted", "service_key_revoked", "environment_token_revoked",
+        "tunnel_token_revoked", "claude_code_credential_revoked",
+    ),
+    "own end": ("integration_user_disconnected", "ghe_user_disconnected"),
+    "client end": (
+        "mcp_server_deleted", "claude_gdrive_integration_deleted", "claude_github_integration_deleted",
+        "platform_service_account_archived", "service_deleted", "platform_oauth_app_revoked", "ghe_configuration_deleted",
+    ),
+    "person end": ("org_user_deleted", "org_user_left", "account_deleted", "scim_user_deleted"),
+    "session end": ("session_revoked", "org_user_trusted_devices_revoked"),
+}  # fmt: skip
+"""The types of activities that mean something."""
+
+# To look a type up takes a quarter of the time of a CASE that compares it with each.
+_MEANING = ", ".join(f"'{kind}': '{meaning}'" for meaning, kinds in _KINDS.items() for kind in kinds)
+
 _EVENT = f"""
 SELECT line_no, r.type AS type,
-       CASE WHEN r.type IN ('admin_api_key_created', 'api_key_created', 'platform_api_key_created',
-                            'service_key_created', 'claude_code_runner_pool_secret_minted') THEN 'credential'
-            WHEN r.type = 'platform_federated_authentication' THEN 'exchange'
-            WHEN r.type IN ('environment_token_minted', 'tunnel_token_minted') THEN 'token'
-            WHEN r.type = 'tunnel_token_rotated' THEN 'refresh'
-            WHEN r.type IN ('admin_api_key_updated', 'scoped_api_key_updated', 'platform_api_key_updated')
-            THEN CASE WHEN {_SWITCHED_OFF} THEN 'key end' ELSE 'change' END
-            WHEN r.type = 'platform_service_account_updated' AND {_SWITCHED_OFF} THEN 'client end'
-            WHEN r.type = 'service_created' THEN 'service'
-            WHEN r.type IN ('integration_user_connected', 'ghe_user_connected') THEN 'own consent'
-            WHEN r.type IN ('mcp_server_created', 'claude_gdrive_integration_created',
-                            'claude_github_integration_created') THEN 'consent for all'
-            WHEN r.type IN ('admin_api_key_deleted', 'scoped_api_key_deleted', 'service_key_revoked',
-                            'environment_token_revoked', 'tunnel_token_revoked', 'claude_code_credential_revoked') THEN 'key end'
-            WHEN r.type IN ('integration_user_disconnected', 'ghe_user_disconnected') THEN 'own end'
-            WHEN r.type IN ('mcp_server_deleted', 'claude_gdrive_integration_deleted',
-                            'claude_github_integration_deleted', 'platform_service_account_archived',
-                            'service_deleted', 'platform_oauth_app_revoked', 'ghe_configuration_deleted') THEN 'client end'
-            WHEN r.type IN ('org_user_deleted', 'org_user_left', 'account_deleted', 'scim_user_deleted') THEN 'person end'
-            WHEN r.type IN ('session_revoked', 'org_user_trusted_devices_revoked') THEN 'session end' END AS meaning,
+       CASE WHEN r.type = 'platform_service_account_updated' AND {_SWITCHED_OFF} THEN 'client end'
+            WHEN known = 'change' AND {_SWITCHED_OFF} THEN 'key end'
+            ELSE known END AS meaning,
        contains(r.actor, 'api_actor') OR contains(r.actor, 'admin_api_key_actor') OR contains(r.actor, 'service_account_actor')
            AS by_machine,
        CASE WHEN meaning IS NOT NULL OR by_machine THEN line END AS held
-FROM record
-WHERE r IS NOT NULL
+FROM (SELECT *, MAP {{{_MEANING}}}[r.type] AS known FROM record WHERE r IS NOT NULL)
 """
 
 _ACTING = f"""
