@@ -142,8 +142,8 @@ class _Cutter:
         odd = np.flatnonzero((begins != _OPEN) | ((finishes != _CLOSE) & (finishes != _RETURN)))
         blank = [
             at
-            for at in odd.tolist()
-            if begins[at] in _BLANKS and not letters[starts[at] : starts[at + 1]].tobytes().strip()
+            for at in odd[np.isin(begins[odd], _BLANKS)].tolist()
+            if not letters[starts[at] : starts[at + 1]].tobytes().strip()
         ]
         if blank:
             keep = np.ones(count, bool)
