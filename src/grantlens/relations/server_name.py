@@ -4,9 +4,10 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "server_name",
-    "Each name of a resource server in the logs of a source and tenant: said_as 'audience' where something was issued for it, 'called' where "
-    "calls name it. key is the name in small letters without scheme, user, query, usual port and closing slash; wide_key has no port at "
-    "all; portless is true where neither scheme nor port is told. known_as is the name that the identities file gives it.",
+    "Each name of a resource server in the logs of a source and tenant: said_as 'audience' where something was issued for it, "
+    "'called' where calls name it. key is the name in small letters without scheme, user, query, usual port and closing slash; "
+    "wide_key has no port at all; portless is true where neither scheme nor port is told. known_as is the name that the "
+    "identities file gives it.",
     r"""
 WITH said AS (
     SELECT source, tenant, unnest(audience) AS name, 'audience' AS said_as

@@ -5,11 +5,12 @@ from grantlens.relations.relation import Relation
 RELATION = Relation(
     "stray_use",
     "Calls that worked in the window, counted for each caller whose access token was also, or only, used at a server that its audience "
-    "does not name, or was issued without an audience and used at several servers that are audiences of others. meant is 'yes' where the audience "
-    "names the server; 'no' where it names others that are called or stated, and the server is an audience or stated too, but 'asked' where all that is "
-    "logged is that the server asked the authorisation server about the token; 'unknown' where one "
-    "may be another name of the other; 'untold' where there is no audience. Names are compared as server_name has them; server tells "
-    "one server from another; only_asked is true where all calls are such questions. Calls of the authorisation server's own userinfo are left out: it takes each of its tokens.",
+    "does not name, or was issued without an audience and used at several servers that are audiences of others. meant is 'yes' where "
+    "the audience names the server; 'no' where it names others that are called or stated, and the server is an audience or stated "
+    "too, but 'asked' where the log shows no more than that the server asked the authorisation server about the token; 'unknown' "
+    "where one may be another name of the other; 'untold' where there is no audience. Names are compared as server_name has them; "
+    "server tells one server from another; only_asked is true where all calls are such questions. Calls of the authorisation "
+    "server's own userinfo are left out: it takes each of its tokens.",
     """
 WITH name AS (
     SELECT DISTINCT source, name, key, wide_key, portless, known_as FROM server_name
@@ -26,13 +27,14 @@ held AS (
 ),
 -- A name lies in every name that it begins with, part by part.
 place AS (
-    SELECT source, tenant, said_as, name, portless, known_as, wide, key, string_split(key, '/') AS parts
-    FROM (SELECT *, unnest([false, true]) AS wide FROM (SELECT * RENAME (key AS full_key) FROM server_name)),
-         LATERAL (SELECT CASE WHEN wide THEN wide_key ELSE full_key END AS key)
+    SELECT source, tenant, said_as, name, portless, known_as, false AS wide, key FROM server_name
+    UNION ALL
+    SELECT source, tenant, said_as, name, portless, known_as, true, wide_key FROM server_name
 ),
 around AS (
-    SELECT source, tenant, said_as, name, portless, known_as, wide, unnest(list_transform(range(1, len(parts) + 1), lambda n: array_to_string(parts[1:n], '/'))) AS key
-    FROM place
+    SELECT source, tenant, said_as, name, portless, known_as, wide,
+           unnest(list_transform(range(1, len(parts) + 1), lambda n: array_to_string(parts[1:n], '/'))) AS key
+    FROM (SELECT *, string_split(key, '/') AS parts FROM place)
 ),
 -- Audiences and called servers that are the same.
 met AS (
