@@ -6,7 +6,7 @@ from grantlens import detect
 from grantlens.rules.example import consent, token
 
 SCOPES = (None, ["mail.read"], ["mail.write", "openid"], ["files.read", "mail.send"], ["odd.read"])
-AUDIENCES = (None, ["mail.example"], ["files.example", "mail.example"])
+AUDIENCES = (None, ["mail.example"], ["files.example", "https://Mail.example/"])
 IMPLIED = {"mail.write": {"mail.read", "mail.send"}}
 SERVER = {"mail": "mail.example", "file": "files.example"}
 NO_OPERATION = {"openid"}
@@ -23,7 +23,11 @@ def verdict(parent, child, parent_audience, audience, own):
     if not added - set(own):
         return None
     if parent_audience is not None and audience is not None:
-        return "violation" if set(parent_audience) & set(audience) else None
+        named = [
+            {name.lower().strip("/").removeprefix("https://") for name in names}
+            for names in (parent_audience, audience)
+        ]
+        return "violation" if named[0] & named[1] else None
     servers = [{SERVER[scope[:4]] for scope in some if scope[:4] in SERVER} for some in (parent, added)]
     if not all(servers):
         return "indeterminate"

@@ -26,7 +26,7 @@ RULE = Rule(
     severity="medium",
     remedy="Let the authorisation server give in an exchange no more than the presented token holds, and find out who asked for more.",
     basis="RFC 9700 section 2.3; RFC 8693 section 2.1, which leaves it to the server; HashiCorp Vault: token create",
-    needs=("token", "added_scope", "grant_state"),
+    needs=("token", "added_scope", "grant_state", "server_name"),
     # Parent and child are both issuance: no join between logs.
     rests_on=Evidence(
         (
@@ -43,8 +43,7 @@ RULE = Rule(
     sql="""
 -- A rotated token is OOS-4's.
 WITH came_of AS (
-    SELECT c.*, p.token_id IS NOT NULL AS parent_known, p.client_id AS parent_client_id, p.scopes AS parent_scopes,
-           list_has_any(c.audience, p.audience) AS same_audience
+    SELECT c.*, p.token_id IS NOT NULL AS parent_known, p.client_id AS parent_client_id, p.scopes AS parent_scopes
     FROM token c
     LEFT JOIN token p ON p.source = c.source AND p.token_id = c.parent_token_id
     WHERE c.kind <> 'refresh' AND c.parent_token_id IS NOT NULL AND c.scopes IS NOT NULL
@@ -57,6 +56,16 @@ own_grant AS (
     JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id AND g.valid_from <= c.issued_at AND g.valid_until > c.issued_at
     WHERE g.by_consent
     GROUP BY c.source, c.token_id
+),
+addressed AS (
+    SELECT t.source, t.token_id, list(coalesce(n.known_as, n.wide_key)) AS servers
+    FROM (
+        SELECT source, token_id, unnest(audience) AS name
+        FROM token
+        SEMI JOIN (SELECT source, token_id FROM came_of UNION SELECT source, parent_token_id FROM came_of) USING (source, token_id)
+    ) t
+    JOIN (SELECT DISTINCT source, name, wide_key, known_as FROM server_name WHERE said_as = 'audience') n USING (source, name)
+    GROUP BY t.source, t.token_id
 ),
 -- Where the log does not tell for which servers both are, a catalogue may: whose operations the scopes open.
 server AS (
@@ -77,7 +86,7 @@ opened AS (
     GROUP BY s.source, s.token_id, s.of_child
 ),
 judged AS (
-    SELECT c.*, coalesce(c.same_audience, list_has_any(b.servers, f.servers)) AS same_server,
+    SELECT c.*, coalesce(list_has_any(x.servers, y.servers), list_has_any(b.servers, f.servers)) AS same_server,
            list_filter(a.scopes_added, lambda s: NOT list_contains(coalesce(o.scopes, []), s)) AS added, a.rank,
            CASE WHEN NOT c.parent_known THEN 'no issuance of the token that it came of is in the logs'
                 WHEN c.parent_scopes IS NULL THEN 'the log does not say which scopes the token that it came of held'
@@ -86,6 +95,8 @@ judged AS (
     FROM came_of c
     LEFT JOIN added_scope a ON a.source = c.source AND a.token_id = c.token_id
     LEFT JOIN own_grant o ON o.source = c.source AND o.token_id = c.token_id
+    LEFT JOIN addressed x ON x.source = c.source AND x.token_id = c.token_id
+    LEFT JOIN addressed y ON y.source = c.source AND y.token_id = c.parent_token_id
     LEFT JOIN opened b ON b.source = c.source AND b.token_id = c.token_id AND NOT b.of_child
     LEFT JOIN opened f ON f.source = c.source AND f.token_id = c.token_id AND f.of_child
 ),
