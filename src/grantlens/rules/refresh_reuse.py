@@ -45,17 +45,16 @@ WITH shown AS (
     GROUP BY source, parent_token_id, issued_at, outcome
 ),
 replaced AS (
-    SELECT source, token_id, min(issued_at) AS replaced_at, arg_min(successor, issued_at) AS successor, arg_min(ip, issued_at) AS ip,
-           arg_min(record, issued_at) AS record
+    SELECT source, token_id, min({'shown_at': issued_at, 'successor': successor, 'ip': ip, 'record': record}) AS first
     FROM shown
     WHERE accepted AND successor IS NOT NULL
     GROUP BY source, token_id
 ),
 again AS (
-    SELECT s.*, r.replaced_at, r.successor AS first_successor, r.ip AS first_ip, r.record AS first_record
+    SELECT s.*, r.first.shown_at AS replaced_at, r.first.successor AS first_successor, r.first.ip AS first_ip, r.first.record AS first_record
     FROM shown s
     JOIN replaced r ON r.source = s.source AND r.token_id = s.token_id
-    WHERE s.issued_at > r.replaced_at AND s.issued_at >= $since AND s.issued_at < $until
+    WHERE s.issued_at > r.first.shown_at AND s.issued_at >= $since AND s.issued_at < $until
 ),
 -- Whoever used what was given for it had got the answer, and had no need to ask again.
 given AS (
@@ -100,7 +99,7 @@ judged AS (
 found AS (
     SELECT source, token_id, max(verdict) AS verdict, min(issued_at) AS first_again_at, max(issued_at) AS last_again_at, count(*) AS times,
            count(*) FILTER (accepted) AS accepted, min(tenant) AS tenant, min(client_id) AS client_id, min(client_name) AS client_name,
-           min(subject_id) AS subject_id, min(grant_id) AS grant_id, any_value(replaced_at) AS replaced_at, any_value(first_ip) AS first_ip,
+           min(subject_id) AS subject_id, min(grant_id) AS grant_id, any_value(replaced_at) AS replaced_at, max(first_ip) AS first_ip,
            list_sort(list_distinct(list(ip) FILTER (ip IS NOT NULL))) AS addresses, min(arrived_at) AS arrived_at, min(ended_at) AS ended_at,
            list(record ORDER BY issued_at) AS again_records, any_value(first_record) AS first_record
     FROM judged
@@ -182,7 +181,7 @@ FROM told
                 refreshed("10 10:00", "r2", "r1", ["mail.read"], token_kind="refresh"),
                 refreshed("10 10:00", "a2", "r1", ["mail.read"]),
                 use("10 10:05", "GET /v1/messages/7", "a2"),
-                refreshed("10 11:30", None, "r1", None, outcome="denied", token_kind=None),
+                refreshed("10 11:30", None, "r1", None, outcome="denied", token_kind=None, ip="203.0.113.9"),
                 revoked("10 11:30:02", "grant", initiator="system"),
             ),
             (
@@ -190,7 +189,12 @@ FROM told
                     "verdict": "violation",
                     "severity": "high",
                     "title": "app used a refresh token again after it had been replaced, and was refused",
-                    "detail": {"accepted": 0, "family_ended": True},
+                    "detail": {
+                        "accepted": 0,
+                        "family_ended": True,
+                        "address_before": None,
+                        "addresses": ["203.0.113.9"],
+                    },
                 },
             ),
         ),
