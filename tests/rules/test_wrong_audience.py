@@ -91,6 +91,13 @@ def test_names_of_two_servers(desk, kept_going, audience, server):
     ]
 
 
+def test_a_port_that_calls_do_not_tell_makes_no_other_server(desk, kept_going):
+    mail, files = {"audience": ["https://mail.example:9443"]}, {"audience": ["https://files.example:8443/v1"]}
+    tokens = [TOKEN("10 09:00", "t1", **mail), TOKEN("10 09:00", "t2", **files)]
+    calls = [use("10 09:10", READ, name, of) for name, of in (("t1", "mail.example"), ("t1", "files.example"))]
+    assert [row["verdict"] for row in told(desk, [*kept_going, *tokens, *calls])] == ["violation", "violation"]
+
+
 def worked_elsewhere(tenant):
     """Return two servers at work, each with tokens of its own."""
     servers = ("mail.example", "files.example")
