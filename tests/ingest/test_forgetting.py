@@ -252,3 +252,23 @@ def test_coverage_that_a_killed_process_left_due_is_worked_out_at_the_next_openi
         assert coverage.coverage_is_due(store.engine)
     with Store(tmp_path / "s.duckdb") as store:
         assert [row["covered_from"] for row in store.coverage()] == [BEGIN + timedelta(days=1)]
+
+
+def test_a_client_of_which_calls_may_have_been_forgotten_is_not_called_new(tmp_path):
+    issued = {"log": "issuance", "kind": "token", "outcome": "success", "client_id": "other", "scopes": ["a"]}
+    kept = [{**issued, "event_id": f"k{day}", "issued_at": f"2026-07-{day:02}T08:00:00Z"} for day in range(1, 32)]
+    given = [
+        {**issued, "event_id": f"g{n}", "issued_at": f"2026-08-05T09:0{n}:00Z", "kind": "consent", "client_id": "app",
+         "subject_id": f"p{n}", "subject_kind": "user", "consent_kind": "user"} for n in range(5)
+    ]  # fmt: skip
+    calls = [call(4 * 1440, 1, client_id="app"), call(31 * 1440, 2, client_id="other")]
+    with Store(tmp_path / "s.duckdb") as store:
+        store.load(write(tmp_path / "issuance.ndjson", [*kept, *given]), write(tmp_path / "calls.ndjson", calls))
+        window = store.between("2026-08-01", "2026-08-10", "2026-08-10")
+        assert len(gl.detect.run(window, ["GOV-2"])[0]) == 0
+        store.forget("2026-07-25")
+        (row,) = gl.detect.run(store.between("2026-08-01", "2026-08-10", "2026-08-10"), ["GOV-2"])[0].to_dicts()
+        assert (row["verdict"], row["detail"]["reason"]) == (
+            "indeterminate",
+            "calls of the time before were taken out of the store, and with them perhaps traces of the client, which may be older",
+        )

@@ -153,7 +153,9 @@ together AS (
 judged AS (
     SELECT t.*, coalesce(o.scopes, []) AS scopes, coalesce(o.sensitive, []) AS sensitive, t.says_scopes AND coalesce(o.sign_in_only, false) AS sign_in_only,
            coalesce(h.covered_us, 0) / ($history_days * 86400e6) AS history_share,
-           CASE WHEN h.in_part THEN 'the issuance log shows only some of what was issued, so the client may be older'
+           CASE WHEN t.history_from < w.before
+                THEN 'calls of the time before were taken out of the store, and with them perhaps traces of the client, which may be older'
+                WHEN h.in_part THEN 'the issuance log shows only some of what was issued, so the client may be older'
                 WHEN history_share < $min_coverage THEN 'the issuance log does not cover the time before the first trace of the client, which may be older'
                 WHEN t.reached_at > t.perhaps_at + to_microseconds(($new_days * 86400000000)::BIGINT)
                 THEN 'an earlier trace of the client names no tenant, and may be of this one'
@@ -161,6 +163,7 @@ judged AS (
            coalesce(not_new, CASE WHEN NOT t.sure THEN 'the log does not say who gave the consents' END) AS why_unknown,
            epoch_us(t.last_seen) - epoch_us(t.first_seen) AS within_us
     FROM together t
+    CROSS JOIN (SELECT max(before) AS before FROM forgotten) w
     LEFT JOIN history h ON h.source = t.source AND h.tenant IS NOT DISTINCT FROM t.tenant AND h.client = t.client
     LEFT JOIN opened o ON o.source = t.source AND o.tenant IS NOT DISTINCT FROM t.tenant AND o.client = t.client
 )
