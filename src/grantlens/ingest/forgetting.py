@@ -7,9 +7,10 @@ of a deleted row on disk still holds it.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from glob import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import owner_only, quote
@@ -18,6 +19,7 @@ from grantlens.errors import StoreError
 from grantlens.ingest.coverage import coverage_of_all_is_due, refresh_coverage
 from grantlens.schema.migrations import EVENT_KEY_SQL
 from grantlens.window import format_time
+from grantlens.writing import in_place_of
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -90,25 +92,21 @@ def write_anew(engine: Engine) -> bool:
     if engine.path.startswith(MEMORY):
         engine.execute(f"DELETE FROM meta WHERE {_IS_DUE}")
         return False
-    path = os.path.realpath(engine.path)
-    old, new = engine.value("SELECT current_database()"), f"{path}.new"
+    place = Path(os.path.realpath(engine.path))
+    for left in place.parent.glob(
+        f".{escape(place.name)}.*"
+    ):  # by a killed process: nobody else writes beside a store that is open
+        left.unlink()
+    old = engine.value("SELECT current_database()")
     fresh = quote(f"{old}_anew")
-    with owner_only():
-        with suppress(FileNotFoundError):  # what a killed process left
-            os.remove(new)
+    with owner_only(), in_place_of(place) as new:
+        engine.execute(f"ATTACH $new AS {fresh}", {"new": str(new)})
         try:
-            engine.execute(f"ATTACH $new AS {fresh}", {"new": new})
-            try:
-                engine.execute(f"COPY FROM DATABASE {quote(old)} TO {fresh}")
-                engine.execute(f"DELETE FROM {fresh}.main.meta WHERE {_IS_DUE}")
-            finally:
-                engine.execute(f"DETACH {fresh}")
-            engine.execute("CHECKPOINT")
-            os.replace(new, path)
-        except BaseException:
-            with suppress(OSError):
-                os.remove(new)
-            raise
+            engine.execute(f"COPY FROM DATABASE {quote(old)} TO {fresh}")
+            engine.execute(f"DELETE FROM {fresh}.main.meta WHERE {_IS_DUE}")
+        finally:
+            engine.execute(f"DETACH {fresh}")
+        engine.execute("CHECKPOINT")
     return True
 
 

@@ -54,7 +54,7 @@ def build(seed: int = 7, days: int = 90, connections: int = 30, end: datetime = 
         ordinary_connection(world, number)
     for number in range(max(10, ordinary // 3)):
         _ending(world, number)
-    passed_on(world)  # last: what comes after a story changes with it
+    passed_on(world)  # what it hands on is the token of an ordinary connection
     world.truth.privileges(world.grants, end)
     return world
 
