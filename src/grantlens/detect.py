@@ -213,7 +213,7 @@ def smallest_scopes(store: Store | View) -> SmallestScopes:
 
 
 def revocation_lag(store: Store | View, **parameters: Any) -> RevocationLag:
-    """After access was withdrawn, how long did it really go on working, and was it given back (the REV rules)?
+    """After access was withdrawn or a token replaced, how long did it go on working, and was it given back (the REV rules)?
 
     Parameters
     ----------
