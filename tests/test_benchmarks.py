@@ -2,6 +2,7 @@
 
 import pytest
 
+import grantlens
 from benchmarks import bench_case, bench_growth, bench_loaders, bench_questions, world
 
 
@@ -46,6 +47,9 @@ def test_the_table_states_shares_and_growth(small, capsys):
     assert "case: median" in capsys.readouterr().out
 
 
+MANY = 10_000_000
+"""Rows of a step that are too many for what it was given: what grows with the square makes more of the sizes below."""
+
 SIZES = {
     "clients": 6000,
     "grants for everyone": 4000,
@@ -58,6 +62,19 @@ SIZES = {
 
 @pytest.mark.parametrize("shape", bench_growth.SHAPES)
 def test_no_step_joins_many_with_many(shape):
-    bench_growth.asked(shape, 10)  # what is imported and planned once does not count
-    small, large = bench_growth.asked(shape, SIZES[shape] // 4), bench_growth.asked(shape, SIZES[shape])
-    assert bench_growth.steep(small, large) == []
+    small, large = (bench_growth.asked(shape, size, bench_growth.rows) for size in (SIZES[shape] // 4, SIZES[shape]))
+    assert bench_growth.steep(small, large, MANY) == []
+
+
+@pytest.mark.parametrize(
+    "joined",
+    ["a.i % 2 = b.i % 2", "a.source = b.source AND (a.i = b.i OR a.i + 1 = b.i)", "a.i = b.i OR a.i + 1 = b.i", "true"],
+)
+def test_a_step_that_does_would_be_seen(joined):
+    with grantlens.open(":memory:") as store:
+        each = "(SELECT i, i % 1 AS source FROM range({}) t(i))"
+        sql = f"SELECT count(*) FROM {each} a JOIN {each} b ON {joined}"
+        small, large = (
+            {"it": bench_growth.rows(store.engine, sql.replace("{}", str(size)), {})} for size in (1500, 6000)
+        )
+    assert bench_growth.steep(small, large, MANY) == ["it"]
