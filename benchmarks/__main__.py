@@ -28,13 +28,17 @@ def main() -> int:
     given = parser.parse_args()
     begun = time.perf_counter()
     print(machine(), flush=True)
+    print("\n# What one waits for before anything is read", flush=True)
+    met = [apart("bench_start")]
     print("\n# Load, beside a bare read_json of the same file", flush=True)
-    met = [apart("bench_load", "--records", given.load, "--rounds", given.rounds)]
+    met += [apart("bench_load", "--records", given.load, "--rounds", given.rounds)]
     if given.mib:
         print("\n# Each provider's log, beside a bare read_json of the same file", flush=True)
         met.append(apart("bench_loaders", "--mib", given.mib, "--rounds", given.rounds))
     print("\n# Which operation a path is", flush=True)
     met.append(apart("bench_matcher", "--targets", given.targets))
+    print("\n# What grows faster than what it is given", flush=True)
+    apart("bench_growth")
     print(f"\n# The three main questions\n{bench_questions.HEAD}", flush=True)
     smallest, largest = None, max(given.calls)
     for calls in sorted(given.calls):

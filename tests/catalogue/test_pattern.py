@@ -2,7 +2,6 @@
 
 import fnmatch
 import json
-import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,10 +20,8 @@ def test_it_matches_as_fnmatch_does(pattern, text):
 
 
 def test_a_pattern_of_many_stars_does_not_blow_up():
-    """Tried in every way, as it was, this takes more than a minute."""
-    began = time.monotonic()
-    assert not matcher("*a" * 8 + "*b")("a" * 60)
-    assert time.monotonic() - began < 5
+    """Tried in every way, as it was, this does not end."""
+    assert not matcher("*a" * 30 + "*b")("a" * 300)
 
 
 def test_brackets_mean_nothing():

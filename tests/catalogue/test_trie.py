@@ -1,7 +1,6 @@
 """The matcher against an oracle of regular expressions, and the bugs that others met."""
 
 import re
-import time
 
 import pyarrow as pa
 import pytest
@@ -156,12 +155,10 @@ def test_gaps_fit_as_if_every_way_were_tried(parts, text, any_of):
 
 
 def test_a_segment_of_many_values_does_not_blow_up():
-    """Tried in every way, as it was, this takes more than a minute."""
-    trie, _ = compiled([("/" + "x".join(f"{{{name}}}" for name in "abcdefgh") + "y", "GET")])
-    began = time.monotonic()
-    assert trie.find(["x" * 60], "GET") is None
-    assert not serves("*a" * 8 + "*b", "a" * 60)
-    assert time.monotonic() - began < 5
+    """Tried in every way, as it was, this does not end."""
+    trie, _ = compiled([("/" + "x".join(f"{{{name}}}" for name in "abcdefghijklmnopqrstuvw") + "y", "GET")])
+    assert trie.find(["x" * 300], "GET") is None
+    assert not serves("*a" * 30 + "*b", "a" * 300)
 
 
 def test_very_long_paths_are_nobodys():

