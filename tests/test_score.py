@@ -22,6 +22,7 @@ def scored(request, tmp_path_factory):
             gl.Catalogue.build("toml", path / "catalogue.toml"),
             gl.Register.read(path / "register.toml"),
             gl.Servers.read(path / "servers.toml"),
+            gl.Decisions.read(path / "decisions.toml"),
         )
         findings = [finding for found in gl.detect.run(store, now=truth["now"]) for finding in found.to_dicts()]
     return truth, findings, compare(truth, findings)

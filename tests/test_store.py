@@ -289,7 +289,9 @@ def test_what_is_added_is_read_first(tmp_path):
     with Store(":memory:") as store:
         whole = Register(({"client_id": "c"},))
         for wrong in ("x.toml", 3):
-            with pytest.raises(GrantlensError, match="is no catalogue, register, servers, identities or clocks"):
+            with pytest.raises(
+                GrantlensError, match="is no catalogue, register, servers, identities, clocks or decisions"
+            ):
                 store.add(whole, wrong)
         assert store.sql("FROM register").num_rows == 0
 

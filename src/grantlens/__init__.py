@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from grantlens.errors import GrantlensError
     from grantlens.loaders.mapped import mapping
     from grantlens.register.clocks import Clocks
+    from grantlens.register.decisions import Decisions
     from grantlens.register.identities import Identities
     from grantlens.register.register import Register
     from grantlens.register.server import Servers
@@ -31,6 +32,7 @@ __all__ = [
     "Case",
     "Catalogue",
     "Clocks",
+    "Decisions",
     "GrantlensError",
     "Identities",
     "Register",
@@ -50,6 +52,7 @@ _HOMES = {
     "Case": "grantlens.case",
     "Catalogue": "grantlens.catalogue.model",
     "Clocks": "grantlens.register.clocks",
+    "Decisions": "grantlens.register.decisions",
     "GrantlensError": "grantlens.errors",
     "Identities": "grantlens.register.identities",
     "Register": "grantlens.register.register",

@@ -340,12 +340,13 @@ def _add(thing: str) -> str:
 NOTHING = "Nothing of the kind is found in the logs held for this window."
 """Begins what is said of a rule that could look, and found nothing; of one that could not, something else is said."""
 
-_BROUGHT = {"catalogue": "catalogue", "register": "register", "server": "table of servers"}
+_BROUGHT = {"catalogue": "catalogue", "register": "register", "server": "table of servers", "decision": "decision"}
 
 _LOGS = """
 SELECT log::VARCHAR, bool_or(covered_from < $until AND covered_until > $since) FROM coverage WHERE NOT is_gap GROUP BY log
 """
 
 _IS_BROUGHT = """
-SELECT EXISTS (FROM cat_operation) AS catalogue, EXISTS (FROM register) AS register, EXISTS (FROM server) AS server
+SELECT EXISTS (FROM cat_operation) AS catalogue, EXISTS (FROM register) AS register, EXISTS (FROM server) AS server,
+       EXISTS (FROM decision) AS decision
 """

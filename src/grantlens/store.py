@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Brought(Protocol):
-    """What an organisation brings: `Catalogue`, `Register`, `Servers`, `Identities`, `Clocks`."""
+    """What an organisation brings: `Catalogue`, `Register`, `Servers`, `Identities`, `Clocks`, `Decisions`."""
 
     def write_to(self, engine: Engine) -> None:
         """Put it into a store, inside the caller's transaction."""
@@ -152,7 +152,7 @@ class Store:
             )
 
     def add(self, *things: Brought) -> None:
-        """Write what the organisation brings: catalogues, registers, servers, identities, clocks.
+        """Write what the organisation brings: catalogues, registers, servers, identities, clocks, decisions.
 
         Raises
         ------
@@ -162,7 +162,7 @@ class Store:
         for thing in things:
             if not hasattr(thing, "write_to"):
                 raise GrantlensError(
-                    f"{thing!r} is no catalogue, register, servers, identities or clocks.",
+                    f"{thing!r} is no catalogue, register, servers, identities, clocks or decisions.",
                     "A file is read first: store.add(gl.Register.read(PATH)).",
                 )
         for thing in things:

@@ -11,16 +11,24 @@ import pytest
 
 from grantlens.loaders.native import LOADER
 from grantlens.register.clocks import Clocks
+from grantlens.register.decisions import Decisions
 from grantlens.register.identities import Identities
 from grantlens.register.register import Register
 from grantlens.register.server import Servers
 from grantlens.schema import LOGS
-from grantlens.schema.register import IDENTITY, REGISTER, SERVER, STATED_CLOCK
+from grantlens.schema.register import DECISION, IDENTITY, REGISTER, SERVER, STATED_CLOCK
 from grantlens.schema.vocabulary import ENUMS
 from grantlens.store import Store
 
 PAGE = Path(__file__).parents[2] / "docs" / "files.md"
-TABLES = {"register": REGISTER, "server": SERVER, "stated_clock": STATED_CLOCK, "identity": IDENTITY, **LOGS}
+TABLES = {
+    "register": REGISTER,
+    "server": SERVER,
+    "stated_clock": STATED_CLOCK,
+    "identity": IDENTITY,
+    "decision": DECISION,
+    **LOGS,
+}
 HAND_WRITTEN = {"name": "same_as"}
 """What the identities file calls a column otherwise."""
 OURS = ("batch_id", "line_no")
@@ -35,6 +43,8 @@ KINDS = {
 def kind(column) -> str:
     if column.name.endswith("_seconds"):
         return "seconds"
+    if column.name.endswith("_hours"):
+        return "hours"
     if column.name.endswith("_bytes"):
         return "bytes"
     if column.type.startswith("STRUCT"):
@@ -90,9 +100,15 @@ def test_every_column_of_a_native_file_is_told():
     assert told | {"log"} == LOADER.known_keys
 
 
-@pytest.mark.parametrize("reader", [Register, Servers, Clocks, Identities])
+@pytest.mark.parametrize("reader", [Register, Servers, Clocks, Identities, Decisions])
 def test_toml_and_csv_say_the_same(laid_out, reader):
-    stem = {Register: "connections", Servers: "servers", Clocks: "clocks", Identities: "identities"}[reader]
+    stem = {
+        Register: "connections",
+        Servers: "servers",
+        Clocks: "clocks",
+        Identities: "identities",
+        Decisions: "decisions",
+    }[reader]
     toml, table = reader.read(f"{stem}.toml"), reader.read(f"{stem}.csv")
     if reader is not Register:
         rows = (lambda read: read.servers) if reader is Servers else (lambda read: read.rows)
@@ -110,7 +126,7 @@ def test_its_commands_run(laid_out, run):
     commands = [line.split() for line in re.findall(r"^(grantlens .*)$", PAGE.read_text(), re.MULTILINE)]
     loads = [words for words in commands if words[1] == "load"]
     assert len(loads) == 1
-    assert len(commands) == 5
+    assert len(commands) == 6
     for words in sorted(commands, key=lambda words: words[1] != "load"):
         ran = run(*words[1:])
         assert ran.code == 0, ran
@@ -124,7 +140,7 @@ def test_its_commands_run(laid_out, run):
         ]
 
 
-@pytest.mark.parametrize("words", ["register", "server", "clock", "identities"])
+@pytest.mark.parametrize("words", ["register", "server", "clock", "identities", "decision"])
 def test_the_help_and_the_readme_lead_to_it(run, words):
     assert "docs/files.md" in run(words, "add", "--help").out
     for page in ("README.md", "docs/catalogues.md"):

@@ -428,7 +428,10 @@ def make_document(findings=(), text=None, **changes):
             "catalogues": [{"catalogue": name, "version": "1", "operations": 10, "sha256": "ef" * 32}],
             "register": {"clients": 1, "newest": None, "sha256": "aa" * 32},
             "servers": {"rows": 1, "sha256": "bb" * 32},
-            **{name: {"rows": 0, "sha256": mark * 32} for name, mark in (("clocks", "ee"), ("identities", "ff"))},
+            **{
+                name: {"rows": 0, "sha256": mark * 32}
+                for name, mark in (("clocks", "ee"), ("identities", "ff"), ("decisions", "dd"))
+            },
         },
     }
     return value | changes

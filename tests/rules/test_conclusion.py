@@ -11,6 +11,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.loaders import STRENGTHS, loaders
+from grantlens.register.decisions import Decisions
 from grantlens.register.register import Register
 from grantlens.rules import find, registry
 from grantlens.rules.conclusion import LEVELS, conclude, lacking, source_of
@@ -25,10 +26,10 @@ from grantlens.rules.evidence import (
     Way,
     every_word,
 )
-from grantlens.rules.example import BYSTANDER, Example, consent, logs_from_to, revoked, token, use
+from grantlens.rules.example import BYSTANDER, Example, consent, decided, logs_from_to, revoked, token, use
 from grantlens.rules.rule import Rule
 from grantlens.schema import LOGS
-from grantlens.schema.register import REGISTER
+from grantlens.schema.register import DECISION, REGISTER
 from grantlens.schema.vocabulary import ENUMS
 from grantlens.store import Store
 
@@ -36,6 +37,11 @@ READ, DELETE = "GET /v1/messages/7", "DELETE /v1/messages/7"
 WINDOW = {"since": "2026-07-01", "until": "2026-08-01", "now": "2026-08-01"}
 # Not how much evidence is asked for, but whether there can be any.
 PARAMETERS = {"dormant_days": 10, "quiet_days": 10, "bulk_calls": 5, "break_even": 1.1}
+DECIDED = tuple(
+    dict.fromkeys(DECISION.names) | decided("05 12:00", "compromise", **about)
+    for number in range(9)
+    for about in ({"client_id": f"REV-10.{number}"}, {"token_id": f"k1-REV-10.{number}"})
+)
 REGISTERED = {"owner": "jo", "purpose": "reads mail", "approved_operations": ["GET *"]}
 
 # Beside the examples of the rules, which mostly name tokens: the same planted in logs that name none.
@@ -210,7 +216,7 @@ def answers(source, prepared, folder):
         (others if any(map(lasts, logged)) else lasting).extend(r for r in logged if r.get("client_id") == BYSTANDER)
     declared = {"carries": source.carries, "joins": source.joins, "keys_end": KEYS_END in source.says}
     with Store(shutil.copy(prepared, folder / "store.duckdb")) as store:
-        store.add(Register(tuple(rows)))
+        store.add(Register(tuple(rows)), Decisions(DECIDED))
         for name, logged in (("shape", others), ("lasting", lasting)):
             log = folder / f"{name}.ndjson"
             log.write_text("".join(json.dumps(record) + "\n" for record in logged))

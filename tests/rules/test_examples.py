@@ -9,11 +9,12 @@ import pytest
 from grantlens import detect
 from grantlens.catalogue.model import Catalogue
 from grantlens.loaders import loaders
+from grantlens.register.decisions import Decisions
 from grantlens.register.register import Register
 from grantlens.register.server import Servers
 from grantlens.rules import SEVERITIES, registry
 from grantlens.rules.example import BYSTANDER, CATALOGUE, SERVERS, moment
-from grantlens.schema.register import REGISTER, SERVER
+from grantlens.schema.register import DECISION, REGISTER, SERVER
 from grantlens.store import Store
 
 KINDS = ("fires", "silent", "undecidable")
@@ -57,6 +58,8 @@ def answer(rule, example, world, folder):
         assert report.total("rejected") == 0
         if example.register:
             store.add(Register(tuple(dict.fromkeys(REGISTER.names) | dict(row) for row in example.register)))
+        if example.decisions:
+            store.add(Decisions(tuple(dict.fromkeys(DECISION.names) | dict(row) for row in example.decisions)))
         since = example.since and moment(example.since)
         found = detect.run(store, [rule.id], since=since, parameters=example.parameters)[0].to_dicts()
     return [finding for finding in found if finding["client_id"] != BYSTANDER]
@@ -71,7 +74,7 @@ def test_example(rule, kind, example, world, tmp_path):
         assert match is not None, f"{expected} is not among {found}"
         left.remove(match)
     assert left == []
-    assert all(finding["evidence"] for finding in found if rule.id != "INT-5")
+    assert all(finding["evidence"] for finding in found if rule.id not in ("INT-5", "REV-10"))
     undecided = [finding["detail"] for finding in found if finding["verdict"] == "indeterminate"]
     assert all(detail.get("reason") or detail.get("reasons") for detail in undecided), "not decided, and not said why"
     verdicts = {finding["verdict"] for finding in found}

@@ -30,6 +30,7 @@ def stores(sample_file, samples, tmp_path_factory):
             gl.Catalogue.build("toml", samples / "catalogue.toml"),
             gl.Register.read(samples / "register.toml"),
             gl.Servers.read(samples / "servers.toml"),
+            gl.Decisions.read(samples / "decisions.toml"),
         )
         opened.append(store)
     yield opened

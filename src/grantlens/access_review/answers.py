@@ -152,6 +152,10 @@ def _endings(document: dict[str, Any]) -> dict[str, Any]:
     parts = [f"{how} {number(held)}" for how, held in sorted(ended.items())]
     parts += [f"no end in the logs {number(live)}"] if live else []
     lines += [f"Grants: {', '.join(parts)}."] if parts else []
+    decided = Counter(finding["verdict"] for finding in document["findings"] if finding["rule"] == "REV-10")
+    kept = {"clear": "carried out in time", "violation": "late or not at all", "indeterminate": "not known"}
+    parts = [f"{words} {number(decided[verdict])}" for verdict, words in kept.items() if decided[verdict]]
+    lines += [f"Decisions to revoke: {', '.join(parts)}."] if parts else []
     count = len(document["revocations"])
     headline = plural(count, "revocation") if count or _shown(document, "revocation") else _NO_LOG.format("revocation")
     return _answer("How does access end?", headline, lines, "revocations")

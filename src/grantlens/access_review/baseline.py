@@ -15,7 +15,7 @@ from grantlens.rules.rule import SEVERITIES, VERDICTS
 
 BROUGHT = {
     "catalogues": "catalogues", "register": "entries of the register", "servers": "statements about servers",
-    "clocks": "statements about clocks", "identities": "identities",
+    "clocks": "statements about clocks", "identities": "identities", "decisions": "decisions",
 }  # fmt: skip
 """What the organisation brings: the key under which a review names it, and its words."""
 

@@ -83,6 +83,9 @@ def basis(engine: Engine) -> dict[str, Any]:
     servers = ask(engine, "SELECT * REPLACE (validation::VARCHAR AS validation) FROM server ORDER BY ALL")
     clocks = ask(engine, "SELECT * REPLACE (log::VARCHAR AS log) FROM stated_clock ORDER BY ALL")
     identities = ask(engine, "SELECT * FROM identity ORDER BY ALL")
+    decisions = ask(
+        engine, "SELECT * REPLACE (decision::VARCHAR AS decision, cause::VARCHAR AS cause) FROM decision ORDER BY ALL"
+    )
     reviews = ask(engine, "SELECT * FROM review_snapshot ORDER BY ALL")
     entries = [row["registered_at"] for row in register if row["registered_at"]]
     return {
@@ -96,6 +99,7 @@ def basis(engine: Engine) -> dict[str, Any]:
         "servers": {"rows": len(servers), "sha256": digest(servers)},
         "clocks": {"rows": len(clocks), "sha256": digest(clocks)},
         "identities": {"rows": len(identities), "sha256": digest(identities)},
+        "decisions": {"rows": len(decisions), "sha256": digest(decisions)},
     }
 
 

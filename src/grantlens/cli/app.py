@@ -13,6 +13,7 @@ from grantlens.cli import (
     catalogue,
     clock,
     coverage,
+    decision,
     demo,
     detect,
     export,
@@ -55,6 +56,7 @@ COMMANDS: tuple[tuple[str, Callable[..., int], str], ...] = (
     ("clock add", clock.add, clock.EXAMPLES),
     ("identities add", identities.add, identities.EXAMPLES),
     ("grants", grants.grants, grants.EXAMPLES),
+    ("decision add", decision.add, decision.EXAMPLES),
     ("detect", detect.detect, detect.EXAMPLES),
     ("report", report.report, report.EXAMPLES),
     ("case", case.case, case.EXAMPLES),
@@ -72,6 +74,7 @@ GROUPS = {
     "register": "The organisation's own list of connections: owner, purpose, approved operations.",
     "server": "What is known of a resource server's enforcement: validation, cache, documented bound.",
     "clock": "How exact the clocks behind the logs are.",
+    "decision": "Which access was to be revoked, and since when that is decided.",
     "identities": "Which ids of which logs are one client, one person or one resource server.",
     "notebooks": "The notebooks that come with grantlens.",
 }

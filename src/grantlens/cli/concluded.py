@@ -21,7 +21,7 @@ LEFT = 12
 """Columns of the words at the left."""
 
 LEGEND = (
-    "[c] judged by a catalogue, [r] by the register, [s] by the table of servers: what you add to the store. "
+    "[c] judged by a catalogue, [r] by the register, [s] by the table of servers, [d] by the decisions: what you add to the store. "
     "docs/conclude.md tells how to read this."
 )
 

@@ -58,10 +58,11 @@ def demo(
 
 
 def load_samples(path: Path, folder: Path) -> None:
-    """Make a store of the sample logs, their catalogue, register and servers."""
+    """Make a store of the sample logs, their catalogue, register, servers and decisions."""
     from grantlens.catalogue.model import Catalogue
     from grantlens.cli.progress import progress
     from grantlens.errors import LoadError
+    from grantlens.register.decisions import Decisions
     from grantlens.register.register import Register
     from grantlens.register.server import Servers
     from grantlens.store import Store
@@ -74,6 +75,7 @@ def load_samples(path: Path, folder: Path) -> None:
             Catalogue.build("toml", folder / "catalogue.toml"),
             Register.read(folder / "register.toml"),
             Servers.read(folder / "servers.toml"),
+            Decisions.read(folder / "decisions.toml"),
         )
 
 

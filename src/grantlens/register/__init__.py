@@ -1,1 +1,1 @@
-"""What the organisation brings itself: the register of connections, its resource servers, identities, clocks, its review dates."""
+"""What the organisation brings itself: the register of connections, its resource servers, identities, clocks, decisions, its review dates."""

@@ -35,12 +35,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from grantlens.errors import RegisterError, WindowError
+from grantlens.errors import RegisterError
 from grantlens.handwritten import Document, Entry, read_csv, read_document
+from grantlens.register.moment import moment
 from grantlens.register.rows import replace_rows
 from grantlens.schema.register import REGISTER, REVIEW_SNAPSHOT
 from grantlens.visible import grid
-from grantlens.window import parse_time
 from grantlens.wording import plural
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _client(entry: Entry) -> dict[str, Any]:
         "approved_operations": entry.texts("approved_operations"),
         "approved_scopes": entry.texts("approved_scopes"),
         "status": entry.text("status", choices=STATUSES) or "active",
-        "registered_at": None if registered is None else _moment(entry, "registered_at"),
+        "registered_at": None if registered is None else moment(entry, "registered_at"),
     }
 
 
@@ -148,18 +148,7 @@ def _review(entry: Entry) -> datetime:
     entry.check_keys(("date",))
     if "date" not in entry.values:
         raise entry.mistake("a review needs 'date'.", None, "Write date = 2026-07-01.")
-    return _moment(entry, "date")
-
-
-def _moment(entry: Entry, key: str) -> datetime:
-    """Return the UTC time under a key: a date or a time, as TOML has them or as text."""
-    value = entry.values[key]
-    try:
-        return parse_time(value)
-    except WindowError:
-        raise entry.mistake(
-            f"{key!r} is no date: {value!r}.", key, "Write 2026-12-31 or 2026-12-31T18:00:00Z."
-        ) from None
+    return moment(entry, "date")
 
 
 def _toml_exceptions(document: Document, entries: list[Entry]) -> list[list[dict[str, Any]] | None]:
@@ -222,5 +211,5 @@ def _exception(entry: Entry) -> dict[str, Any]:
     return {
         "rule": rule,
         "reason": entry.text("reason", required=True),
-        "until": _moment(entry, "until"),
+        "until": moment(entry, "until"),
     }

@@ -52,6 +52,10 @@ _STRETCHES = """
 SELECT * FROM {whole}.{table} WHERE coalesce(tenant, $tenant) = $tenant AND source IN (FROM tenant_source)
 """
 
+_DECISIONS = """
+SELECT * FROM {whole}.{table} WHERE coalesce(tenant, $tenant) = $tenant AND (source IS NULL OR source IN (FROM tenant_source))
+"""
+
 # A file of which no row was read may be of any tenant.
 _FILES = """
 SELECT * FROM {whole}.batch
@@ -93,6 +97,7 @@ def lay_tenant(engine: Engine, tenant: str) -> None:
         lay(table, _ROWS, others=others + (f" {unsure}" if table == "revocation" else ""))
     for table in ("activity", "coverage"):
         lay(table, _STRETCHES)
+    lay("decision", _DECISIONS)
     lay("batch", _FILES)
     engine.execute(
         f"CREATE TEMP VIEW usage_row AS SELECT * FROM {whole}.usage_row SEMI JOIN temp.usage_caller USING (caller_id)"

@@ -259,6 +259,7 @@ def _end(document: dict[str, Any]) -> list[str]:
         for name, count, one, many in (
             ("register", "clients", "client of the register", "clients of the register"), ("servers", "rows", "server", "servers"),
             ("clocks", "rows", "stated clock", "stated clocks"), ("identities", "rows", "id of the identities", "ids of the identities"),
+            ("decisions", "rows", "decision", "decisions"),
         )
     ]  # fmt: skip
     return [

@@ -10,7 +10,7 @@ from grantlens.findings.severity import worst
 from grantlens.report.labels import explained
 from grantlens.rules.rule import SEVERITIES, VERDICTS
 from grantlens.window import in_time
-from grantlens.wording import chance, day, duration
+from grantlens.wording import chance, day, duration, plural
 
 LEVELS = tuple(reversed(SEVERITIES))
 """Severities, the worst first."""
@@ -106,6 +106,10 @@ def facts(finding: dict[str, Any]) -> list[str]:
             parts.append(f"last success {duration(last)} after")
         if refused is not None:
             parts.append(f"first refusal {duration(refused)} after")
+        if (longest := detail.get("longest_s")) is not None:
+            parts.append(f"revoked {duration(longest)} after the decision")
+        if late := detail.get("calls_after_due"):
+            parts.append(f"{plural(late, 'call')} after it was due")
     if finding["explained_by"]:
         parts.append(f"explained by {explained(finding['explained_by'])}")
     return [*parts, why] if why else parts

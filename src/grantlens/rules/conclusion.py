@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LEVELS = ("verdict", "bounds", "no")
 """From the most that can be concluded to the least."""
 
-BROUGHT = ("catalogue", "register", "server")
+BROUGHT = ("catalogue", "register", "server", "decision")
 """What a user adds to a store, in the order of reports."""
 
 LOG_PAIRS = (ISSUE_USE, ISSUE_END, USE_END)

@@ -148,6 +148,8 @@ class Example:
         What the loader of these logs declares, where it is not what the native one does: fields of `Loader`.
     since
         When the window begins, as "28 00:00"; with the logs, if left out.
+    decisions
+        Rows of the decisions.
     """
 
     title: str
@@ -157,6 +159,7 @@ class Example:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     declared: Mapping[str, Any] = field(default_factory=dict)
     since: str | None = None
+    decisions: tuple[Mapping[str, Any], ...] = ()
 
 
 IN_PART = {"carries": ("issuance", "revocation")}
@@ -266,6 +269,11 @@ def revoked(when: str, target_kind: str = "token", **more: Any) -> dict[str, Any
         **who,
     }
     return _row("revocation", defaults, more)
+
+
+def decided(when: str, cause: str = "review", decision: str = "revoke", **about: Any) -> dict[str, Any]:
+    """Write a decision about the access of a client, a subject, a grant or a token."""
+    return {"decided_at": moment(when), "cause": cause, "decision": decision, **about}
 
 
 def logs_from_to(first: str, last: str) -> tuple[dict[str, Any], ...]:

@@ -87,7 +87,7 @@ def held(store: Store) -> list[Held]:
             name in ending,
             name in endless,
             calls.get(name, {}),
-            {thing: known[thing].get(name, (0, 0)) for thing in BROUGHT},
+            {thing: known.get(thing, {}).get(name, (0, 0)) for thing in BROUGHT},
             there,
         )
         for name in stretches
@@ -264,4 +264,5 @@ _THERE = {
     "catalogue": "SELECT count(*) FROM cat_operation",
     "register": "SELECT count(*) FROM register",
     "server": "SELECT count(*) FROM server",
+    "decision": "SELECT count(*) FROM decision",
 }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 4
+VERSION = 5
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -69,7 +69,24 @@ def _to_version_4(engine: Engine) -> None:
     )
 
 
-MIGRATIONS: dict[int, Callable[[Engine], None]] = {2: _to_version_2, 3: _to_version_3, 4: _to_version_4}
+def _to_version_5(engine: Engine) -> None:
+    """Keep what was decided about access."""
+    for statement in (
+        "CREATE TYPE decision_t AS ENUM ('revoke', 'keep')",
+        "CREATE TYPE cause_t AS ENUM ('compromise', 'leaver', 'retired', 'review')",
+        "CREATE TABLE decision (decided_at TIMESTAMPTZ NOT NULL, decision decision_t NOT NULL, source VARCHAR, tenant VARCHAR, "
+        "client_id VARCHAR, subject_id VARCHAR, grant_id VARCHAR, token_id VARCHAR, cause cause_t, within_hours DOUBLE, "
+        "decided_by VARCHAR, reference VARCHAR)",
+    ):
+        engine.execute(statement)
+
+
+MIGRATIONS: dict[int, Callable[[Engine], None]] = {
+    2: _to_version_2,
+    3: _to_version_3,
+    4: _to_version_4,
+    5: _to_version_5,
+}
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 
 

@@ -1,4 +1,4 @@
-"""The side tables that the organisation brings: register, server, identities, clocks, review snapshots."""
+"""The side tables that the organisation brings: register, server, identities, clocks, decisions, review snapshots."""
 
 from grantlens.schema.table import Column, Table
 
@@ -68,6 +68,36 @@ STATED_CLOCK = Table(
             "DOUBLE",
             "How far the stamps are ahead of the truth, negative where behind; 0 where not given.",
         ),
+    ),
+)
+
+DECISION = Table(
+    "decision",
+    "Which access was to be revoked, or to be kept, and since when that is decided.",
+    (
+        Column("decided_at", "TIMESTAMPTZ", "When it was decided.", required=True),
+        Column(
+            "decision",
+            "decision_t",
+            "revoke, or keep, which takes an earlier revoke of the same access back.",
+            required=True,
+        ),
+        Column("source", "VARCHAR", "The source that knows the ids, as in the logs; any where not given."),
+        Column("tenant", "VARCHAR", "Its tenant; any where not given."),
+        Column(
+            "client_id",
+            "VARCHAR",
+            "The client that is to lose its access: from all subjects, where no subject is given.",
+        ),
+        Column(
+            "subject_id", "VARCHAR", "The subject whose access is meant: that of all clients, where no client is given."
+        ),
+        Column("grant_id", "VARCHAR", "The one grant that is meant."),
+        Column("token_id", "VARCHAR", "The one token or key that is meant."),
+        Column("cause", "cause_t", "Why it must go: compromise, leaver, retired or review."),
+        Column("within_hours", "DOUBLE", "How long it may take; by the cause where not given: see rule REV-10."),
+        Column("decided_by", "VARCHAR", "Who decided it."),
+        Column("reference", "VARCHAR", "Where it is written down, such as the number of a ticket."),
     ),
 )
 

@@ -10,6 +10,8 @@ DENIAL_REASON = ("token", "scope", "policy", "rate", "other")
 VALIDATION = ("offline", "introspection", "cached", "push")
 TARGET_KIND = ("token", "grant", "session", "client", "subject", "credential", "policy")
 INITIATOR = ("user", "admin", "client", "policy", "system")
+DECISION = ("revoke", "keep")
+CAUSE = ("compromise", "leaver", "retired", "review")
 LOG = ("issuance", "usage", "revocation")
 
 ENUMS = {
@@ -23,6 +25,8 @@ ENUMS = {
     "validation_t": VALIDATION,
     "target_kind_t": TARGET_KIND,
     "initiator_t": INITIATOR,
+    "decision_t": DECISION,
+    "cause_t": CAUSE,
     "log_t": LOG,
 }
 """Enum type name in the store, and its values in order."""

@@ -1,4 +1,4 @@
-"""Makes a whole company and writes it: logs, catalogue, register, servers, truth, and a page that names incidents."""
+"""Makes a whole company and writes it: logs, catalogue, register, servers, decisions, truth, and a page that names incidents."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -96,6 +96,7 @@ def write(world: World, out: Path) -> None:
             world.clients.values(), world.start.date() - timedelta(days=20), REVIEWS
         ),
         "servers.toml": side_files.servers_toml(),
+        "decisions.toml": side_files.decisions_toml(world.decisions),
         "truth.json": truth_json(world),
         "README.md": readme(world),
     }

@@ -1,4 +1,4 @@
-"""Writes what the organisation brings beside its logs: catalogue, register, servers, review dates."""
+"""Writes what the organisation brings beside its logs: catalogue, register, servers, review dates, decisions."""
 
 import json
 from collections.abc import Iterable
@@ -94,4 +94,33 @@ def servers_toml() -> str:
         if server.bound_s is not None:
             text.append(f"bound_seconds = {server.bound_s:g}")
         text += [f"leeway_seconds = {server.leeway_s:g}", ""]
+    return "\n".join(text)
+
+
+def decisions_toml(decisions: Iterable[dict]) -> str:
+    """Return what was decided to be revoked.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> row = {"decided_at": datetime(2026, 7, 1, tzinfo=UTC), "cause": "leaver", "subject_id": "u-1"}
+    >>> print(decisions_toml([row]))
+    [[decision]]
+    decision = "revoke"
+    subject_id = "u-1"
+    decided_at = 2026-07-01T00:00:00Z
+    cause = "leaver"
+    <BLANKLINE>
+    """
+    text: list[str] = []
+    for row in sorted(decisions, key=lambda row: row["decided_at"]):
+        text += ["[[decision]]", 'decision = "revoke"']
+        text += [
+            f"{name} = {_text(row[name])}"
+            for name in ("client_id", "subject_id", "grant_id", "token_id")
+            if name in row
+        ]
+        text += [f"decided_at = {row['decided_at']:%Y-%m-%dT%H:%M:%SZ}"]
+        text += [f"{name} = {_text(row[name])}" for name in ("cause", "reference") if name in row]
+        text.append("")
     return "\n".join(text)

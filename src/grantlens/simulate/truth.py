@@ -29,6 +29,7 @@ KEYS = {
     "REV-5": ("revocation_event", "token_id", "resource_server"),
     "REV-6": ("revocation_event",),
     "REV-7": ("client_id", "subject_id", "grant_id", "token_id"),
+    "REV-10": ("client_id", "subject_id", "grant_id", "token_id"),
     "REV-9": ("client_id", "subject_id", "grant_id", "revocation_event"),
     "INT-1": ("client_id", "subject_id", "token_id"),
     "INT-2": ("client_id", "subject_id", "token_id"),

@@ -43,6 +43,7 @@ class World:
         self.issuance: list[dict] = []
         self.usage: list[dict] = []
         self.revocation: list[dict] = []
+        self.decisions: list[dict] = []
         self.gaps: list[tuple[datetime, datetime]] = []
         self._numbers: dict[str, int] = {}
 
@@ -305,6 +306,12 @@ class World:
                     or (target_kind == "subject" and subject and held.subject_id == subject.subject_id)
                 ):
                     held.ended = moment
+        return row
+
+    def decide(self, moment: datetime, cause: str, reference: str, **about: str) -> dict:
+        """Decide that the access of a client, a subject, a grant or a token is to be revoked."""
+        row = {"decided_at": moment.replace(microsecond=0), "cause": cause, "reference": reference, **about}
+        self.decisions.append(row)
         return row
 
     # -- gaps -------------------------------------------------------------------------------------------------------

@@ -25,6 +25,8 @@ def never_took_effect(world: World) -> None:
     work(connection, revoked_at)
     token = at_work(connection, revoked_at, life_s=43200.0)
     revocation = world.revoke(revoked_at, "grant", grant=connection.grant, reason="laptop stolen", decided_min=95)
+    world.decide(revoked_at - timedelta(minutes=95), "compromise", "INC-0412", grant_id=connection.grant.grant_id)
+    world.truth.expect("REV-10", "violation", grant_id=connection.grant.grant_id)
     left = 43200.0 - 600
     offsets = [70.0, 1500.5, *(3600.25 * n for n in range(1, 11)), round(left * 0.97, 3)]
     seen = aftermath(connection, token, revocation, [*offsets, left + 300], outcomes="s" * len(offsets) + "d")
@@ -198,6 +200,19 @@ def leaver(world: World) -> None:
     )
     aftermath(mail, first, revocation, [90.0])
     aftermath(books, second, revocation, [300.0, 1200.0])
+    world.decide(revoked_at - timedelta(hours=31), "leaver", "HR-0190", subject_id=person.subject_id)
+    world.truth.expect("REV-10", "violation", subject_id=person.subject_id)
+
+
+def nobody_knows_it(world: World) -> None:
+    """Tell the story: what was to be revoked is in no log."""
+    world.truth.begin(
+        "nobody_knows_it",
+        "A decision about a client that no log knows",
+        "A review decides that fax-gateway is to go. No log names such a client: it may be known by another id.",
+    )
+    world.decide(world.day(-0.03, 9), "review", "REVIEW-Q2", client_id="fax-gateway")
+    world.truth.expect("REV-10", "indeterminate", client_id="fax-gateway")
 
 
 def session_ended(world: World) -> None:
@@ -236,5 +251,6 @@ ALL = (
     unbounded_offline,
     long_call,
     leaver,
+    nobody_knows_it,
     session_ended,
 )

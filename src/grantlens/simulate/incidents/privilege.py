@@ -103,7 +103,7 @@ def zombie(world: World) -> None:
     incident = world.truth.begin(
         "zombie",
         "A dormant live grant",
-        "old-newsletter was retired in June. Its refresh token is alive, the grant was never revoked, nothing was "
+        "old-newsletter was retired in June, and was to be revoked. Its refresh token is alive, nobody revoked the grant, nothing was "
         "called since.",
     )
     connection = opened(
@@ -119,6 +119,8 @@ def zombie(world: World) -> None:
     )
     work(connection, world.start + timedelta(days=9), every_h=40)
     world.truth.expect("PRV-3", "violation", **key(connection))
+    world.decide(world.day(0.08, 9), "retired", "CHG-0077", client_id="old-newsletter")
+    world.truth.expect("REV-10", "violation", client_id="old-newsletter")
     last = max(row["used_at"] for row in world.usage if row["client_id"] == "old-newsletter")
     incident.facts = {"last_use": iso(last), "silent_days": round((world.end - last).total_seconds() / 86400, 1)}
 

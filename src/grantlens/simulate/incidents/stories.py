@@ -56,6 +56,8 @@ def pocket_purge(world: World) -> None:
         begun + timedelta(minutes=35), "token", token=token, reason="production volumes deleted", decided_min=20
     )
     aftermath(connection, token, revocation, [120.0])
+    world.decide(begun + timedelta(minutes=15), "compromise", "INC-0409", token_id=token.token_id)
+    world.truth.expect("REV-10", "clear", token_id=token.token_id)
     world.truth.expect("PRV-4", "violation", **key(connection), scope="account.all")
     incident.facts = {
         **where(world, connection, begun - timedelta(seconds=1)),
@@ -152,6 +154,8 @@ def quiet_drift(world: World) -> None:
         reason="all tokens of the app revoked by the vendor",
         decided_min=2900,
     )
+    world.decide(revocation["revoked_at"] - timedelta(minutes=2900), "compromise", "INC-0431", client_id="chatrelay")
+    world.truth.expect("REV-10", "violation", client_id="chatrelay")
     world.truth.expect("REV-6", "violation", revocation_event=revocation["event_id"], client_id="chatrelay")
     world.truth.expect("GOV-2", "indeterminate", client_id="chatrelay")  # let in on the day on which the logs begin
     incident.facts = {

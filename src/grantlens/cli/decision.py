@@ -1,0 +1,51 @@
+"""`grantlens decision add`: which access was to be revoked, and since when that is decided."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from grantlens.cli.message import say
+from grantlens.cli.opening import existing, readable
+from grantlens.cli.parameters import StorePath
+from grantlens.cli.sources import tell_strangers
+from grantlens.wording import plural
+
+EXAMPLES = """Examples:
+  grantlens grants acme.duckdb --live --format csv > review.csv
+  grantlens decision add acme.duckdb review.csv --decided-at 2026-10-02
+  grantlens decision add acme.duckdb leavers.toml
+  grantlens detect acme.duckdb REV-10
+
+Every column, and a whole file as an example: docs/files.md in the repository."""
+
+
+def add(
+    store: StorePath,
+    file: Annotated[
+        Path, Parameter(help="TOML or CSV: decision, decided_at, client_id, subject_id, grant_id, cause, ...")
+    ],
+    /,
+    *,
+    decided_at: Annotated[
+        str | None, Parameter(name="--decided-at", help="When it was decided, for rows that do not say; UTC.")
+    ] = None,
+) -> int:
+    """Say which access was to be revoked; rule REV-10 then tells whether it was, and when.
+
+    The list of `grantlens grants --format csv` will do, with revoke or keep
+    written into a new column `decision`.
+    """
+    from grantlens.register.decisions import Decisions
+
+    decisions = Decisions.read(readable(file), decided_at)
+    with existing(store, read_only=False) as opened:
+        opened.add(decisions)
+        known = opened.engine.value("SELECT count(*) FROM decision")
+        undecided = f" {plural(decisions.undecided, 'row')} of {file} held none." if decisions.undecided else ""
+        say(f"The store {store} knows {plural(known, 'decision')} now.{undecided}")
+        named = "SELECT DISTINCT source FROM decision WHERE source IS NOT NULL"
+        tell_strangers(opened.engine, [source for (source,) in opened.engine.rows(named)])
+    return 0

@@ -1,0 +1,173 @@
+"""Which access was to be revoked, and since when that is decided, read from TOML or CSV.
+
+TOML::
+
+    [[decision]]
+    decision = "revoke"                   # required: revoke, or keep, which takes an earlier revoke of the same access back
+    client_id = "old-importer"            # at least one of client_id, subject_id, grant_id and token_id
+    subject_id = "jo@acme.example"        # with a client: its access for this subject alone
+    source = "okta"                       # as column source of the logs has it; any where not said
+    decided_at = 2026-09-03T14:00:00Z     # required, here or for the whole file; a date means 00:00 UTC
+    cause = "leaver"                      # compromise, leaver, retired or review; review where not said
+    within_hours = 24                     # how long it may take; by the cause where not said
+    decided_by = "sam@acme.example"
+    reference = "TICKET-4711"
+
+CSV: the same names as columns. The list of `grantlens grants --format csv` is such a file once somebody has written revoke or keep
+into a column `decision`: its other columns may stay, and a row without a decision is one that nobody has decided yet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grantlens.errors import RegisterError
+from grantlens.handwritten import Entry, read_entries
+from grantlens.register.moment import moment
+from grantlens.register.rows import BROUGHT, bound
+from grantlens.schema.register import DECISION
+from grantlens.schema.vocabulary import CAUSE
+from grantlens.schema.vocabulary import DECISION as CHOICES
+from grantlens.visible import grid
+from grantlens.window import parse_time
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+TARGET = ("source", "tenant", "client_id", "subject_id", "grant_id", "token_id")
+"""What says which access is meant."""
+
+_IDS = TARGET[2:]
+_KEY = (*TARGET, "decided_at")
+_SHOWN = ("decision", "decided_at", "cause", *_IDS, "reference")
+
+LISTED = (
+    *("client_name", "subject_kind", "owner", "purpose", "scopes", "opened_at", "consent_kind", "consent_actor"),
+    *("standing", "tokens", "calls", "first_used_at", "last_used_at", "use", "watched", "state"),
+    *("ended_at", "ended_how", "ended_by"),
+)
+"""Columns of the list of grants that say nothing of the decision."""
+
+
+@dataclass(frozen=True, repr=False)
+class Decisions:
+    r"""What was decided about access: what is to be revoked, what is to be kept.
+
+    Parameters
+    ----------
+    rows
+        One row for each decision, in the columns of table decision.
+    undecided
+        How many rows of the file hold no decision.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "decisions.csv")
+    >>> _ = file.write_text("client_id,grant_id,calls,decision\napp,g1,0,revoke\napp,g2,8,keep\nbot,g3,2,\n")
+    >>> Decisions.read(file, decided_at="2026-10-02")
+    <Decisions: 1 to revoke, 1 to keep, 1 undecided>
+    """
+
+    rows: tuple[dict[str, Any], ...]
+    undecided: int = 0
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str], decided_at: str | date | None = None) -> Decisions:
+        """Read decisions from a TOML or CSV file; a mistake names its line.
+
+        Parameters
+        ----------
+        path
+            The file.
+        decided_at
+            When it was decided, for rows that do not say.
+
+        Raises
+        ------
+        RegisterError
+            If something in the file is wrong, or it holds no decision.
+        WindowError
+            If decided_at is no time.
+        """
+        path = Path(path)
+        otherwise = None if decided_at is None else parse_time(decided_at)
+        entries = read_entries(path, "decision", (*DECISION.names, *LISTED), RegisterError)
+        decided = [entry for entry in entries if "decision" in entry.values or path.suffix.lower() != ".csv"]
+        if not decided:
+            raise RegisterError(
+                f"{path} holds no decision.",
+                "Write [[decision]] with decision, decided_at and client_id, or revoke and keep into a column decision of a CSV.",
+            )
+        found: dict[tuple[Any, ...], tuple[dict[str, Any], Entry]] = {}
+        for entry in decided:
+            row = _row(entry, otherwise)
+            key = tuple(row[name] for name in _KEY)
+            if key in found:
+                raise entry.mistake(
+                    f"this access was decided about in the same moment on line {found[key][1].line}.",
+                    "decided_at",
+                    "Leave one out.",
+                )
+            found[key] = (row, entry)
+        return cls(tuple(row for row, _ in found.values()), len(entries) - len(decided))
+
+    def write_to(self, engine: Engine) -> None:
+        """Put the decisions into a store: one about the same access and of the same time is replaced, others stay.
+
+        Runs inside the caller's transaction, which `Store.add` opens.
+        """
+        values = bound(DECISION, self.rows)
+        same = " AND ".join(f"d.{name} IS NOT DISTINCT FROM b.{name}" for name in _KEY)
+        engine.execute(f"DELETE FROM decision d WHERE EXISTS (FROM {BROUGHT} b WHERE {same})", values)
+        engine.execute(f"INSERT INTO decision BY NAME FROM {BROUGHT}", values)
+
+    def __repr__(self) -> str:
+        counts = Counter(row["decision"] for row in self.rows)
+        told = [f"{counts[choice]:,} to {choice}" for choice in CHOICES if counts[choice]]
+        return f"<Decisions: {', '.join([*told, *([f'{self.undecided:,} undecided'] if self.undecided else [])])}>"
+
+    def _repr_html_(self) -> str:
+        return grid(_SHOWN, ([row[name] for name in _SHOWN] for row in self.rows))
+
+
+def _row(entry: Entry, otherwise: datetime | None) -> dict[str, Any]:
+    entry.check_keys((*DECISION.names, *LISTED))
+    if "decided_at" not in entry.values and otherwise is None:
+        raise entry.lacking("decided_at")
+    row: dict[str, Any] = {name: _id(entry, name) for name in TARGET}
+    if not any(row[name] for name in _IDS):
+        raise entry.mistake("a decision must say whose access it is about.", None, f"Add one of: {', '.join(_IDS)}.")
+    return {
+        **row,
+        "decided_at": moment(entry, "decided_at") if "decided_at" in entry.values else otherwise,
+        "decision": entry.text("decision", required=True, choices=CHOICES),
+        "cause": entry.text("cause", choices=CAUSE) or "review",
+        "within_hours": _hours(entry),
+        "decided_by": entry.text("decided_by"),
+        "reference": entry.text("reference"),
+    }
+
+
+def _id(entry: Entry, key: str) -> str | None:
+    """Return an id as the logs have it: the list of grants keeps spreadsheets from reading one as a formula by a quote before it."""
+    text = entry.text(key)
+    return text[1:] if text and text[0] == "'" and text[1:2] in ("=", "+", "-", "@") else text or None
+
+
+def _hours(entry: Entry) -> float | None:
+    value = entry.values.get("within_hours")
+    if value is None:
+        return None
+    try:
+        hours = float(value)
+    except (TypeError, ValueError):
+        hours = -1.0
+    if isinstance(value, bool) or not 0 <= hours < 100_000:
+        raise entry.mistake(f"'within_hours' must be a number of hours, not {value!r}.", "within_hours")
+    return hours

@@ -1,0 +1,72 @@
+"""The access that decisions to revoke are about."""
+
+from grantlens.relations.relation import Relation
+
+RELATION = Relation(
+    "decided_access",
+    "For each decision to revoke the access that it is about and that had been opened by then: each life of a grant or, where it is about a "
+    "token, the token, with the moment at which it ended. A grant ends by its revocation or, where no consent stands behind it, with the "
+    "last of its tokens, each by its revocation or expiry. ended_by is NULL where it ended by itself.",
+    """
+WITH stretch AS (
+    SELECT source, grant_id, opened_at, min(tenant) AS tenant, min(client_id) AS client_id, min(client_name) AS client_name,
+           min(subject_id) AS subject_id, min(ended_at) AS ended_at, min(ended_by) AS ended_by, max(valid_until) AS valid_until,
+           bool_or(by_consent) AS by_consent,
+           lead(opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER (PARTITION BY source, grant_id ORDER BY opened_at) AS reopened_at
+    FROM grant_state
+    GROUP BY source, grant_id, opened_at
+),
+revoked_token AS (
+    SELECT source, token_id, min(revoked_at) AS revoked_at, arg_min(revocation_event, revoked_at) AS revocation_event
+    FROM covered_token
+    WHERE token_id IS NOT NULL AND isinf(covered_until)
+    GROUP BY source, token_id
+),
+token_life AS (
+    SELECT t.source, t.tenant, t.grant_id, t.token_id, t.client_id, t.client_name, t.subject_id, t.issued_at,
+           nullif(least(coalesce(r.revoked_at, 'infinity'::TIMESTAMPTZ), coalesce(t.expires_at, 'infinity'::TIMESTAMPTZ)), 'infinity'::TIMESTAMPTZ) AS closed_at,
+           CASE WHEN t.expires_at IS NULL OR r.revoked_at <= t.expires_at THEN r.revocation_event END AS ended_by
+    FROM token t LEFT JOIN revoked_token r USING (source, token_id)
+),
+last_token AS (
+    SELECT s.source, s.grant_id, s.opened_at, max(t.closed_at) AS closed_at, arg_max(t.ended_by, t.closed_at) AS ended_by
+    FROM stretch s
+    JOIN token_life t ON t.source = s.source AND t.grant_id = s.grant_id AND t.issued_at >= s.opened_at AND t.issued_at < s.reopened_at
+    WHERE NOT s.by_consent
+    GROUP BY s.source, s.grant_id, s.opened_at
+    HAVING count(t.closed_at) = count(*)
+),
+held AS (
+    SELECT s.source, s.tenant, s.grant_id, NULL AS token_id, s.client_id, s.client_name, s.subject_id, s.opened_at,
+           coalesce(s.ended_at, l.closed_at, CASE WHEN NOT isinf(s.valid_until) THEN s.valid_until END) AS closed_at,
+           CASE WHEN s.ended_at IS NULL THEN l.ended_by ELSE s.ended_by END AS ended_by
+    FROM stretch s
+    LEFT JOIN last_token l USING (source, grant_id, opened_at)
+    UNION ALL
+    SELECT source, tenant, grant_id, token_id, client_id, client_name, subject_id, issued_at, closed_at, ended_by
+    FROM token_life SEMI JOIN decided USING (token_id)
+),
+-- By what the decision names most closely; the rest of it must fit.
+met AS (
+    SELECT d.decision_no, h.* FROM decided d JOIN held h ON h.token_id = d.token_id
+    UNION ALL
+    SELECT d.decision_no, h.* FROM decided d JOIN held h ON h.grant_id = d.grant_id
+    WHERE d.token_id IS NULL AND h.token_id IS NULL
+    UNION ALL
+    SELECT d.decision_no, h.* FROM decided d JOIN held h ON h.client_id = d.client_id
+    WHERE d.token_id IS NULL AND d.grant_id IS NULL AND h.token_id IS NULL
+    UNION ALL
+    SELECT d.decision_no, h.* FROM decided d JOIN held h ON h.subject_id = d.subject_id
+    WHERE d.token_id IS NULL AND d.grant_id IS NULL AND d.client_id IS NULL AND h.token_id IS NULL
+)
+SELECT d.decision_no, d.decided_at, m.* EXCLUDE (decision_no)
+FROM met m
+JOIN decided d ON d.decision_no = m.decision_no
+    AND coalesce(d.source, m.source) = m.source AND coalesce(d.tenant, m.tenant) IS NOT DISTINCT FROM m.tenant
+    AND coalesce(d.client_id, m.client_id) IS NOT DISTINCT FROM m.client_id
+    AND coalesce(d.subject_id, m.subject_id) IS NOT DISTINCT FROM m.subject_id
+    AND coalesce(d.grant_id, m.grant_id) IS NOT DISTINCT FROM m.grant_id
+WHERE m.opened_at <= d.decided_at
+""",
+    needs=("decided", "grant_state", "token", "covered_token"),
+)

@@ -1,0 +1,399 @@
+"""REV-10: access that was to be revoked, and was revoked late or not at all."""
+
+from grantlens.rules.evidence import ENDED, ISSUE_END, ISSUE_USE, PAIR, WORKED, Evidence, Way
+from grantlens.rules.example import BYSTANDER, Example, consent, decided, logs_from_to, revoked, token, use
+from grantlens.rules.rule import Parameter, Rule
+
+_BROUGHT = ("decision",)
+_LEAVER = decided("05 12:00", "leaver", subject_id="ann")
+_COMPROMISED = decided("05 12:00", "compromise", client_id="app")
+_BY_KEY = {"kind": "credential", "token_kind": "api_key", "grant_id": None, "subject_id": None}
+_KEPT = (
+    *logs_from_to("01 08:00", "20 08:00"),
+    *(
+        revoked(when, kind="expiry", token_id="t-bystander", client_id=BYSTANDER, event_id=when)
+        for when in ("01 08:00", "20 08:00")
+    ),
+)
+_OF_ANN = (
+    consent("01 09:00", ["mail.read"]),
+    token("01 09:01", "t1", ["mail.read"], "08 09:00"),
+    consent("01 09:00", ["files.read"], "g2", client_id="bot"),
+)
+
+RULE = Rule(
+    id="REV-10",
+    version=1,
+    name="late_revocation",
+    key=("client_id", "subject_id", "grant_id", "token_id", "decided_at"),
+    question="Which access was to be revoked, and was revoked late or still stands?",
+    severity="medium",
+    remedy="Revoke what still stands, look at what was done with it since the decision, and find out what held it up.",
+    basis="NIST SP 800-53 PS-4 a and AC-2(3): access is disabled within a time that the organisation sets",
+    needs=(
+        *(
+            "decided",
+            "decided_access",
+            "issued",
+            "effective_revocation",
+            "covered_time",
+            "named_caller",
+            "caller_segment",
+            "clock_error",
+        ),
+    ),
+    # That it was revoked late is in the log of revocations, and that it was not is its silence; a call shows that it still worked.
+    rests_on=Evidence(
+        (
+            Way(ISSUE_END, {ISSUE_END: PAIR}, (ENDED,), silence=("revocation",), brought=_BROUGHT),
+            Way(
+                ISSUE_END,
+                {ISSUE_END: PAIR},
+                (ENDED,),
+                brought=_BROUGHT,
+                leaves_open="whether what is not seen revoked still stands",
+            ),
+        ),
+        (
+            Way(
+                ISSUE_USE,
+                {ISSUE_USE: PAIR},
+                (WORKED,),
+                brought=_BROUGHT,
+                leaves_open="when it was revoked: only that a call still worked",
+            ),
+            Way(("issuance",), brought=_BROUGHT, leaves_open="whether it was revoked"),
+        ),
+    ),
+    parameters=(
+        Parameter(
+            "compromise_hours",
+            1.0,
+            "hours",
+            "How long a revocation may take after a compromise, where the decision does not say.",
+        ),
+        Parameter(
+            "leaver_hours", 24.0, "hours", "How long it may take after somebody left, where the decision does not say."
+        ),
+        Parameter(
+            "other_hours",
+            168.0,
+            "hours",
+            "How long it may take after a review or a retirement, where the decision does not say.",
+        ),
+        Parameter(
+            "min_coverage",
+            0.95,
+            "share",
+            "Least share of the time from decision to due date for which the revocation log must be there.",
+        ),
+    ),
+    sql="""
+WITH asked AS (
+    SELECT *, decided_at + to_microseconds((coalesce(within_hours,
+                  CASE cause WHEN 'compromise' THEN $compromise_hours WHEN 'leaver' THEN $leaver_hours ELSE $other_hours END) * 3600000000)::BIGINT) AS due_at,
+           least(coalesce(kept_at, 'infinity'::TIMESTAMPTZ), $until::TIMESTAMPTZ) AS asked_until
+    FROM decided
+    WHERE decided_at < $until
+),
+access AS (
+    SELECT a.* EXCLUDE (closed_at, ended_by), d.due_at, d.asked_until, a.closed_at <= a.decided_at AS was_closed,
+           CASE WHEN a.closed_at < d.asked_until THEN a.closed_at END AS closed_at, CASE WHEN a.closed_at < d.asked_until THEN a.ended_by END AS ended_by
+    FROM decided_access a JOIN asked d USING (decision_no)
+),
+called AS (
+    SELECT a.decision_no, a.source, a.grant_id, a.token_id, a.opened_at, count(*) AS calls,
+           count(*) FILTER (u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > a.due_at) AS late_calls,
+           max(u.used_at) AS last_used_at, arg_max(u.usage_id, u.used_at) AS usage_id
+    FROM access a
+    JOIN caller_segment s ON s.grant_id = a.grant_id
+    JOIN named_caller c ON c.caller_id = s.caller_id AND c.source = a.source AND (a.token_id IS NULL OR c.token_id = a.token_id)
+    JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
+    JOIN usage_row u ON u.caller_id = s.caller_id AND u.outcome = 'success' AND u.used_at >= s.valid_from AND u.used_at < s.valid_until
+        AND u.used_at >= a.decided_at AND u.used_at < coalesce(a.closed_at, a.asked_until)
+    WHERE NOT coalesce(a.was_closed, false)
+    GROUP BY a.decision_no, a.source, a.grant_id, a.token_id, a.opened_at
+),
+watched AS (
+    SELECT a.decision_no, a.source, a.grant_id, a.token_id, a.opened_at,
+           sum(greatest(0, epoch_us(least(c.covered_until, a.due_at + INTERVAL 1 SECOND)) - epoch_us(greatest(c.covered_from, a.decided_at))))
+               / (epoch_us(any_value(a.due_at)) - epoch_us(any_value(a.decided_at)) + 1000000) AS share
+    FROM access a
+    JOIN covered_time c ON c.source = a.source AND c.log = 'revocation' AND NOT c.in_part AND c.tenant IS NOT DISTINCT FROM a.tenant
+    WHERE a.closed_at IS NULL
+    GROUP BY a.decision_no, a.source, a.grant_id, a.token_id, a.opened_at
+),
+-- What may have ended it, though it does not say in which of several tenants.
+perhaps_ended AS (
+    SELECT DISTINCT a.decision_no, a.source, a.grant_id, a.opened_at
+    FROM access a
+    JOIN effective_revocation r ON r.source = a.source AND r.client_id = a.client_id AND r.of_several
+        AND (r.target_kind = 'client' OR r.subject_id = a.subject_id) AND r.revoked_at > a.decided_at AND r.revoked_at < a.asked_until
+    WHERE a.closed_at IS NULL
+),
+opening AS (
+    SELECT i.source, i.grant_id, min({'seen_at': i.issued_at, 'batch_id': i.batch_id, 'line_no': i.line_no, 'event_id': i.event_id}) AS record
+    FROM issued i SEMI JOIN access a ON a.source = i.source AND a.grant_id = i.grant_id
+    GROUP BY i.source, i.grant_id
+),
+ending AS (
+    SELECT DISTINCT ON (source, revocation_event) source, revocation_event, before_s, after_s,
+           {'seen_at': revoked_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': revocation_event} AS record
+    FROM effective_revocation ORDER BY source, revocation_event, revoked_at
+),
+judged AS (
+    SELECT a.*, coalesce(c.calls, 0) AS calls, coalesce(c.late_calls, 0) AS late_calls, c.last_used_at, c.usage_id,
+           CASE WHEN a.closed_at IS NULL THEN o.record ELSE e.record END AS record,
+           CASE WHEN a.was_closed THEN 'before'
+                WHEN a.closed_at - to_microseconds((coalesce(e.before_s, 0) * 1000000)::BIGINT) > a.due_at THEN 'late'
+                WHEN a.closed_at + to_microseconds((coalesce(e.after_s, 0) * 1000000)::BIGINT) > a.due_at THEN 'close'
+                WHEN a.closed_at IS NOT NULL THEN 'in time'
+                WHEN a.due_at >= a.asked_until THEN 'open'
+                WHEN late_calls > 0 THEN 'standing'
+                WHEN p.grant_id IS NOT NULL THEN 'of several'
+                WHEN coalesce(w.share, 0) < $min_coverage THEN 'not seen'
+                ELSE 'standing' END AS state
+    FROM access a
+    LEFT JOIN called c ON c.decision_no = a.decision_no AND c.source = a.source AND c.grant_id = a.grant_id
+        AND c.token_id IS NOT DISTINCT FROM a.token_id AND c.opened_at = a.opened_at
+    LEFT JOIN perhaps_ended p ON p.decision_no = a.decision_no AND p.source = a.source AND p.grant_id = a.grant_id AND p.opened_at = a.opened_at
+    LEFT JOIN watched w ON w.decision_no = a.decision_no AND w.source = a.source AND w.grant_id = a.grant_id
+        AND w.token_id IS NOT DISTINCT FROM a.token_id AND w.opened_at = a.opened_at
+    LEFT JOIN opening o ON o.source = a.source AND o.grant_id = a.grant_id
+    LEFT JOIN ending e ON e.source = a.source AND e.revocation_event = a.ended_by
+),
+summed AS (
+    SELECT decision_no, source, min(tenant) AS tenant, min(client_name) AS client_name, min(client_id) AS held_by, max(client_id) > min(client_id) AS of_clients,
+           count(*) FILTER (state <> 'before') AS there, count(*) FILTER (state = 'in time') AS in_time, count(*) FILTER (state = 'late') AS late,
+           count(*) FILTER (state = 'standing') AS standing, count(*) FILTER (state = 'open') AS open,
+           list(DISTINCT state) FILTER (state IN ('close', 'of several', 'not seen')) AS unsure,
+           max(epoch_us(closed_at) - epoch_us(decided_at)) FILTER (state IN ('in time', 'late', 'close')) / 1e6 AS longest_s,
+           sum(calls)::BIGINT AS calls, sum(late_calls)::BIGINT AS late_calls,
+           max(greatest(coalesce(closed_at, last_used_at), coalesce(last_used_at, closed_at))) AS last_at,
+           list(record ORDER BY record) FILTER (record IS NOT NULL) AS records, list(usage_id ORDER BY usage_id) FILTER (usage_id IS NOT NULL) AS usage_ids
+    FROM judged
+    GROUP BY decision_no, source
+),
+-- A decision that meets nothing in the logs may name it wrongly.
+told AS (
+    SELECT d.* EXCLUDE (source, tenant), s.* EXCLUDE (decision_no, source, tenant), coalesce(s.source, d.source) AS source,
+           coalesce(s.tenant, d.tenant) AS tenant,
+           CASE WHEN s.decision_no IS NULL THEN 'indeterminate' WHEN s.standing + s.late > 0 THEN 'violation'
+                WHEN s.unsure IS NOT NULL THEN 'indeterminate' ELSE 'clear' END AS verdict,
+           CASE WHEN s.decision_no IS NULL THEN 'these logs know of no such access at that time'
+                WHEN list_contains(s.unsure, 'of several') THEN 'a revocation does not say in which tenant, and several have this client'
+                WHEN list_contains(s.unsure, 'not seen') THEN 'the revocation log does not cover the time in which it was to be revoked'
+                WHEN list_contains(s.unsure, 'close') THEN 'the revocation and its last moment are closer than the clock can tell' END AS reason,
+           CASE WHEN d.client_id IS NOT NULL THEN coalesce(s.client_name, d.client_id) || coalesce(' for ' || d.subject_id, '')
+                WHEN d.subject_id IS NOT NULL AND d.grant_id IS NULL AND d.token_id IS NULL THEN 'What acts for ' || d.subject_id
+                WHEN NOT s.of_clients THEN coalesce(s.client_name, s.held_by, 'An unnamed client') ELSE 'A client' END AS who
+    FROM asked d LEFT JOIN summed s USING (decision_no)
+    -- Not judged: what ended long ago, what is not due yet, and what was taken back before it was.
+    WHERE s.decision_no IS NULL AND d.due_at < d.asked_until
+       OR s.there > 0 AND (s.open = 0 OR s.late > 0) AND (s.last_at >= $since OR s.standing > 0 OR s.unsure IS NOT NULL)
+)
+SELECT verdict,
+       CASE WHEN cause = 'compromise' AND late_calls > 0 THEN 'critical' WHEN standing > 0 OR late_calls > 0 THEN 'high' ELSE 'medium' END AS severity,
+       who || ' was to lose access by ' || strftime(due_at, '%Y-%m-%d %H:%M') || ' UTC, and '
+           || CASE WHEN standing > 0 THEN standing || ' of ' || there || CASE WHEN there = 1 THEN ' grant' ELSE ' grants' END
+                        || CASE WHEN standing = 1 THEN ' has' ELSE ' have' END || ' not ended in the logs'
+                   WHEN late > 0 THEN late || ' of ' || there || CASE WHEN there = 1 THEN ' grant' ELSE ' grants' END || ' ended later'
+                   WHEN there IS NULL THEN 'no access of it is known'
+                   WHEN verdict = 'indeterminate' THEN 'whether it did is not known'
+                   ELSE 'did' END AS title,
+       source, tenant, client_id, subject_id, grant_id, token_id,
+       decided_at AS first_seen, greatest(decided_at, coalesce(last_at, decided_at)) AS last_seen,
+       coalesce(in_time + late, 0) + coalesce(calls, 0) AS events,
+       to_json({
+           'cause': cause, 'decided_at': strftime(decided_at, '%Y-%m-%dT%H:%M:%S.%fZ'), 'due_at': strftime(due_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
+           'decided_by': decided_by, 'reference': reference,
+           'in_time': in_time, 'late': late, 'standing': standing, 'undecided': there - in_time - late - standing - open, 'longest_s': longest_s,
+           'calls_after_decision': calls, 'calls_after_due': late_calls, 'reason': CASE WHEN verdict = 'indeterminate' THEN reason END}) AS detail,
+       NULL AS join_key,
+       coalesce(records, []) AS records, coalesce(usage_ids, []) AS calls,
+       CASE WHEN late_calls > 0 THEN 'usage' ELSE 'revocation' END AS about_log, decided_at AS about_from, greatest(due_at, coalesce(last_at, due_at)) AS about_until
+FROM told
+""",
+    fires=(
+        Example(
+            "the leaver's mail client was revoked a day late, the other one in time",
+            (
+                *_OF_ANN,
+                revoked("05 18:00", "grant", grant_id="g2", client_id="bot", event_id="r2"),
+                use("06 14:00", "GET /v1/messages/7"),
+                revoked("07 12:00", "grant"),
+                *_KEPT,
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "high",
+                    "subject_id": "ann",
+                    "title": "What acts for ann was to lose access by 2026-07-06 12:00 UTC, and 1 of 2 grants ended later",
+                    "detail": {
+                        "cause": "leaver",
+                        "in_time": 1,
+                        "late": 1,
+                        "standing": 0,
+                        "longest_s": 172800.0,
+                        "calls_after_decision": 1,
+                        "calls_after_due": 1,
+                    },
+                },
+            ),
+            decisions=(_LEAVER,),
+        ),
+        Example(
+            "nobody revoked it",
+            (*_OF_ANN, *_KEPT),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "high",
+                    "client_id": "app",
+                    "title": "app was to lose access by 2026-07-05 13:00 UTC, and 1 of 1 grant has not ended in the logs",
+                    "detail": {"standing": 1, "late": 0, "longest_s": None, "calls_after_due": 0},
+                },
+            ),
+            decisions=(_COMPROMISED,),
+        ),
+        Example(
+            "a compromised client worked on after the hour that it had",
+            (
+                *_OF_ANN,
+                use("05 12:30", "GET /v1/messages/7"),
+                use("05 13:01", "GET /v1/messages/7"),
+                revoked("05 14:00", "client"),
+                *_KEPT,
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "critical",
+                    "events": 3,
+                    "detail": {"late": 1, "longest_s": 7200.0, "calls_after_decision": 2, "calls_after_due": 1},
+                },
+            ),
+            decisions=(_COMPROMISED,),
+        ),
+        Example(
+            "no log of revocations, but a call that shows that the access worked on",
+            (*_OF_ANN, use("06 09:00", "GET /v1/messages/7"), *logs_from_to("01 08:00", "20 08:00")),
+            ({"verdict": "violation", "severity": "critical", "detail": {"standing": 1, "calls_after_due": 1}},),
+            decisions=(_COMPROMISED,),
+        ),
+        Example(
+            "a key that was deleted a day late, and another in time",
+            (
+                token("01 09:00", "k1", None, **_BY_KEY),
+                token("01 09:00", "k2", None, **_BY_KEY, client_id="bot"),
+                revoked("06 14:00", "credential", token_id="k1", subject_id=None),
+                revoked("05 14:00", "credential", token_id="k2", subject_id=None, client_id="bot", event_id="r2"),
+                *_KEPT,
+            ),
+            (
+                {"verdict": "violation", "client_id": "app", "token_id": None, "detail": {"late": 1}},
+                {"verdict": "violation", "client_id": None, "token_id": "k1", "detail": {"late": 1}},
+                {"verdict": "clear", "client_id": "bot", "detail": {"in_time": 1}},
+            ),
+            decisions=(
+                decided("05 12:00", within_hours=24.0, client_id="app"),
+                decided("05 12:00", within_hours=24.0, token_id="k1"),
+                decided("05 12:00", within_hours=24.0, client_id="bot"),
+            ),
+        ),
+    ),
+    silent=(
+        Example(
+            "revoked in time",
+            (*_OF_ANN, use("05 12:30", "GET /v1/messages/7"), revoked("05 12:59", "client"), *_KEPT),
+            (
+                {
+                    "verdict": "clear",
+                    "title": "app was to lose access by 2026-07-05 13:00 UTC, and did",
+                    "detail": {"in_time": 1, "longest_s": 3540.0, "calls_after_decision": 1, "calls_after_due": 0},
+                },
+            ),
+            decisions=(_COMPROMISED,),
+        ),
+        Example(
+            "access that had ended before, and access that was given afterwards",
+            (*_OF_ANN, revoked("04 12:00", "client"), consent("06 09:00", ["mail.read"], "g4"), *_KEPT),
+            decisions=(_COMPROMISED,),
+        ),
+        Example("not due yet", (*_OF_ANN, *_KEPT), decisions=(decided("19 12:00", client_id="app"),)),
+        Example(
+            "kept after all, before it was due",
+            (*_OF_ANN, *_KEPT),
+            decisions=(_LEAVER, decided("06 11:00", decision="keep", subject_id="ann")),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "no log of revocations is there to show one",
+            (*_OF_ANN, *logs_from_to("01 08:00", "20 08:00")),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"reason": "the revocation log does not cover the time in which it was to be revoked"},
+                },
+            ),
+            decisions=(_COMPROMISED,),
+        ),
+        Example(
+            "nobody knows of such access: is the id right?",
+            (*_OF_ANN, *_KEPT),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "client_id": "ap",
+                    "title": "ap was to lose access by 2026-07-05 13:00 UTC, and no access of it is known",
+                    "detail": {"reason": "these logs know of no such access at that time"},
+                },
+            ),
+            decisions=(_COMPROMISED | {"client_id": "ap"},),
+        ),
+        Example(
+            "a revocation that names no tenant, where two have the client",
+            (
+                consent("01 09:00", ["mail.read"], "g1", tenant="one"),
+                consent("01 09:00", ["mail.read"], "g3", tenant="two"),
+                revoked("05 12:30", "client"),
+                *_KEPT,
+                *(
+                    revoked(
+                        when,
+                        kind="expiry",
+                        token_id="t-bystander",
+                        client_id=BYSTANDER,
+                        event_id=when + tenant,
+                        tenant=tenant,
+                    )
+                    for when in ("01 08:00", "20 08:00")
+                    for tenant in ("one", "two")
+                ),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "undecided": 2,
+                        "reason": "a revocation does not say in which tenant, and several have this client",
+                    },
+                },
+            ),
+            decisions=(_COMPROMISED,),
+        ),
+        Example(
+            "in its last second",
+            (*_OF_ANN, revoked("05 13:00", "client"), *_KEPT),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"reason": "the revocation and its last moment are closer than the clock can tell"},
+                },
+            ),
+            decisions=(_COMPROMISED,),
+        ),
+    ),
+)

@@ -1,0 +1,34 @@
+"""`grantlens decision add`: the list of grants, filled in, is read as it is."""
+
+import csv
+import io
+import shutil
+
+from grantlens.register.decisions import LISTED, TARGET, Decisions
+
+
+def test_the_list_of_grants_is_read_as_it_is(sample_file, run, tmp_path):
+    ran = run("grants", str(sample_file), "--live", "--format", "csv", "--now", "2026-10-01")
+    rows = list(csv.DictReader(io.StringIO(ran.out)))
+    assert {*rows[0]} == {*LISTED, *TARGET} - {"token_id"}
+    out = io.StringIO()
+    writer = csv.DictWriter(out, [*rows[0], "decision"])
+    writer.writeheader()
+    choices = ("revoke", "keep", "")
+    writer.writerows({**row, "decision": choices[number % 3]} for number, row in enumerate(rows))
+    (tmp_path / "review.csv").write_text(out.getvalue())
+    read = Decisions.read(tmp_path / "review.csv", decided_at="2026-10-02")
+    assert len(read.rows) + read.undecided == len(rows)
+    assert read.undecided == len(rows) // 3
+    assert [row["grant_id"] for row in read.rows[:2]] == [row["grant_id"] for row in rows[:2]]
+    assert {row["decided_at"].isoformat() for row in read.rows} == {"2026-10-02T00:00:00+00:00"}
+
+
+def test_the_command_says_what_became_of_the_file(sample_file, tmp_path, run):
+    store = shutil.copy(sample_file, tmp_path / "s.duckdb")
+    path = tmp_path / "decisions.csv"
+    path.write_text("source,client_id,decision,decided_at\nnativ,app,revoke,2026-09-03\n,bot,,\n")
+    ran = run("decision", "add", str(store), str(path))
+    assert ran.code == 0
+    assert "knows 1 decision now. 1 row of" in ran.err
+    assert "No log of source 'nativ' is in the store; nearest is 'native'." in ran.err

@@ -1,0 +1,188 @@
+"""REV-10 beside plain Python: random decisions about the access of small companies, read line by line."""
+
+import random
+from datetime import datetime, timedelta
+
+import pytest
+
+from grantlens import detect
+from grantlens.register.decisions import Decisions
+from grantlens.rules.example import BYSTANDER, consent, decided, moment, revoked, token, use
+from grantlens.schema.register import DECISION
+
+WATCHED = [
+    revoked(when, kind="expiry", token_id="old", event_id=f"r{when[:2]}", client_id=BYSTANDER, subject_id=None)
+    for when in ("01 08:00", "20 08:00")
+]
+UNTIL = moment("20 08:00")
+HOURS = {"compromise": 1, "leaver": 24, "retired": 168, "review": 168}
+NEAR = timedelta(seconds=5)
+
+
+def at(record):
+    text = next(record[name] for name in ("issued_at", "used_at", "revoked_at", "decided_at") if name in record)
+    return datetime.fromisoformat(text)
+
+
+def brought(*rows):
+    return Decisions(tuple(dict.fromkeys(DECISION.names) | dict(row) for row in rows))
+
+
+def company(seed):
+    """Return what happened to one client's grants for two people, and what was decided about them."""
+    rng = random.Random(seed)
+    client, people = f"c{seed}", (f"{seed}-ann", f"{seed}-bob")
+    records, decisions = [], []
+
+    def stamp(first=2, last=18, minutes=(0, 30)):
+        return f"{rng.randint(first, last):02} {rng.randint(9, 16):02}:{rng.choice(minutes):02}:00"
+
+    for number, person in enumerate(people):
+        who = {"client_id": client, "subject_id": person}
+        grant = f"g{seed}-{number}"
+        for _ in range(rng.choice((0, 1, 1, 2))):
+            records.append(consent(stamp(2, 14), ["mail.read"], grant, **who))
+        for turn in range(rng.randint(1, 3)):
+            name = f"t{grant}-{turn}"
+            ends = rng.choice((None, stamp(15, 19), stamp(15, 19)))
+            records.append(token(stamp(2, 10), name, ["mail.read"], ends, grant_id=grant, **who))
+            records.extend(use(stamp(10, 19), "GET /v1/messages/7", name, **who) for _ in range(rng.randrange(3)))
+    tokens = [record["token_id"] for record in records if "token_id" in record and record["log"] == "issuance"]
+    grants = [f"g{seed}-0", f"g{seed}-1"]
+    for number in range(rng.randrange(4)):
+        kind = rng.choice(("grant", "client", "subject", "token"))
+        about = {
+            "grant": {"grant_id": rng.choice(grants), "client_id": client, "subject_id": None},
+            "client": {"client_id": client},
+            "subject": {"subject_id": rng.choice(people)},
+            "token": {"token_id": rng.choice(tokens), "client_id": client, "subject_id": None},
+        }[kind]
+        records.append(revoked(stamp(5, 19, (15, 45)), kind, event_id=f"end-{seed}-{number}", **about))
+    about = rng.choice(
+        (
+            {"client_id": client},
+            {"client_id": client, "subject_id": people[0]},
+            {"subject_id": people[1]},
+            {"grant_id": grants[0]},
+            {"token_id": tokens[0]},
+            {"client_id": client, "source": "native"},
+        )
+    )
+    when = stamp(5, 15, (15, 45))
+    more = {"within_hours": rng.choice((0.5, 6.0, 48.0))} if rng.random() < 0.4 else {}
+    decisions.append(decided(when, rng.choice(tuple(HOURS)), **about, **more))
+    if rng.random() < 0.3:
+        decisions.append(decided(stamp(int(when[:2]), 18, (15, 45)), decision="keep", **about))
+    return records, decisions
+
+
+def lives(records):
+    """Return each life of each grant, and each token, as (ids, opened, closed or None)."""
+    issued = [record for record in records if record["log"] == "issuance"]
+    ends = [record for record in records if record["log"] == "revocation"]
+
+    def hit(end, record):
+        kind = end["target_kind"]
+        key = {"grant": "grant_id", "client": "client_id", "subject": "subject_id", "token": "token_id"}[kind]
+        return end[key] == record.get(key)
+
+    def end_of(record):
+        after = [at(end) for end in ends if hit(end, record) and at(end) >= at(record)]
+        if "expires_at" in record:
+            after.append(datetime.fromisoformat(record["expires_at"]))
+        return min(after, default=None)
+
+    found = []
+    for record in issued:
+        if "token_id" in record:
+            found.append((record, at(record), end_of(record)))
+    for grant in {record["grant_id"] for record in issued}:
+        of_it = sorted((record for record in issued if record["grant_id"] == grant), key=at)
+        whose = {name: of_it[0][name] for name in ("grant_id", "client_id", "subject_id")}
+        first_consent = min((at(record) for record in of_it if record["kind"] == "consent"), default=None)
+        openings = [r for r in of_it if r["kind"] == "consent" or first_consent is None or at(r) < first_consent]
+        # Tokens after the end of a grant open nothing: that is REV-2.
+        gone = min((at(end) for end in ends if end["target_kind"] == "grant" and hit(end, whose)), default=None)
+        opened = next((at(r) for r in openings if r["kind"] == "consent" or gone is None or at(r) < gone), None)
+        stops = sorted(at(end) for end in ends if end["target_kind"] != "token" and hit(end, whose))
+        while opened is not None:
+            stop = next((stop for stop in stops if stop > opened), None)
+            closed = stop
+            if first_consent is None:
+                last = [end_of(record) for record in of_it]
+                closed = stop or (None if None in last else max(last))
+            found.append((whose, opened, closed))
+            opened = next(
+                (at(r) for r in openings if stop is not None and at(r) >= stop and r["kind"] == "consent"), None
+            )
+    return found
+
+
+def expected(records, decisions):
+    """Return (verdict, in time, late, standing, calls, calls after it was due) of the decision, or None."""
+    decision, *kept = decisions
+    start, until = at(decision), datetime.fromisoformat(UNTIL)
+    due = start + timedelta(hours=decision.get("within_hours") or HOURS[decision["cause"]])
+    asked = min([until, *(at(keep) for keep in kept if at(keep) > start)])
+    ids = {name: decision[name] for name in ("client_id", "subject_id", "grant_id", "token_id") if name in decision}
+    states, calls, late_calls = [], 0, 0
+    met = False
+    for whose, opened, closed in lives(records):
+        if ("token_id" in whose) != ("token_id" in ids) or any(whose[name] != value for name, value in ids.items()):
+            continue
+        if opened > start:
+            continue
+        met = True
+        if closed is not None and closed <= start:
+            continue
+        closed = None if closed is None or closed >= asked else closed
+        for call in records:
+            if call["log"] == "usage" and start <= at(call) < (closed or asked):
+                of_it = call["token_id"] == whose.get("token_id", call["token_id"])
+                token_of = next(r for r in records if r["log"] == "issuance" and r.get("token_id") == call["token_id"])
+                if of_it and token_of["grant_id"] == whose["grant_id"]:
+                    calls += 1
+                    late_calls += at(call) - NEAR > due
+        if closed is None:
+            states.append("open" if due >= asked else "standing")
+        else:
+            states.append("late" if closed - NEAR > due else "close" if closed + NEAR > due else "in time")
+    if not met:
+        return ("indeterminate", None, None, None, None, None) if due < asked else None
+    if not states or "open" in states:
+        return None
+    verdict = "indeterminate" if "close" in states else "clear"
+    verdict = "violation" if {"late", "standing"} & {*states} else verdict
+    return verdict, *(states.count(state) for state in ("in time", "late", "standing")), calls, late_calls
+
+
+COMPANIES = [company(seed) for seed in range(500)]
+
+
+@pytest.fixture(scope="module")
+def judged(prepared, tmp_path_factory):
+    from tests.rules.conftest import Desk, logs_kept_going
+
+    desk = Desk(prepared, tmp_path_factory.mktemp("decided"))
+    records = [*logs_kept_going(), *WATCHED, *(record for records, _ in COMPANIES for record in records)]
+    records = [{"event_id": f"e{number}", **record} for number, record in enumerate(records)]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        store.add(brought(*(row for _, decisions in COMPANIES for row in decisions)))
+        return detect.run(store, "REV-10", until=UNTIL, now=UNTIL)[0].to_dicts()
+
+
+def test_it_says_what_plain_python_says(judged):
+    found, wanted = {}, {}
+    for finding in judged:
+        names = [finding[name] for name in ("client_id", "subject_id", "grant_id", "token_id")]
+        detail = finding["detail"]
+        numbers = (detail[name] for name in ("in_time", "late", "standing", "calls_after_decision", "calls_after_due"))
+        found[(*names, detail["decided_at"])] = (finding["verdict"], *numbers)
+    for records, decisions in COMPANIES:
+        answer = expected(records, decisions)
+        if answer is not None:
+            names = (decisions[0].get(name) for name in ("client_id", "subject_id", "grant_id", "token_id"))
+            wanted[(*names, decisions[0]["decided_at"])] = answer
+    assert found == wanted
+    assert {verdict for verdict, *_ in wanted.values()} == {"violation", "indeterminate", "clear"}
+    assert len([answer for answer in wanted.values() if answer[0] == "violation"]) > 50
