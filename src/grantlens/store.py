@@ -17,6 +17,7 @@ from grantlens.ingest.declared import note_undeclared, undeclared
 from grantlens.ingest.export import write_ndjson, write_parquet
 from grantlens.ingest.forgetting import Forgotten, forget_calls, write_anew
 from grantlens.ingest.summary import providers
+from grantlens.ingest.unloading import Unloaded, unload
 from grantlens.ingest.verification import verified
 from grantlens.relations import install_views, views_stand
 from grantlens.relations.one_tenant import lay_tenant
@@ -247,6 +248,41 @@ class Store:
         """
         self.be_whole("forget")
         found = forget_calls(self.engine, parse_time(before))
+        if write_anew(self.engine):
+            self.engine.close()
+            self.engine = self._open()
+        return found
+
+    def unload(self, *paths: str | os.PathLike[str]) -> Unloaded:
+        """Take loaded files out of the store, as if they had never been loaded, and write the store's file anew.
+
+        What was read with the wrong mapping, loader or time zone can then be loaded again, and what is somebody else's is gone. That
+        a file was there and was taken out is kept, and reports tell it.
+
+        Parameters
+        ----------
+        paths
+            The files, as they were named when they were loaded.
+
+        Returns
+        -------
+        Unloaded
+            `paths`, `rows` (of the three logs), `records`.
+
+        Raises
+        ------
+        StoreError
+            If one was never loaded; if another file, loaded later, left out rows that may be there only because of one of these;
+            or if the store was opened for one tenant. Nothing is changed then.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store:
+        ...     store.unload().rows
+        0
+        """
+        self.be_whole("unload")
+        found = unload(self.engine, paths)
         if write_anew(self.engine):
             self.engine.close()
             self.engine = self._open()

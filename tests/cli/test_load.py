@@ -69,7 +69,7 @@ def test_a_file_that_was_read_by_another_loader_says_how_to_correct_it(run, stor
     (batch,) = json.loads(run("load", store_path, log, "--json").out)["batches"]
     assert (batch["loader"], batch["usage"], batch["rejected"]) == ("native", 2, 0)
     for loader, note in (
-        ("github", "it was read as native: to read it as github, load it into a new store"),
+        ("github", "it was read as native: to read it as github, take it out first (grantlens unload)"),
         ("native", "nothing was changed"),
     ):
         (batch,) = json.loads(run("load", store_path, log, "--loader", loader, "--json").out)["batches"]

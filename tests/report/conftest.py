@@ -82,7 +82,7 @@ def make_document(findings=(), text=None, **changes):
         "tenant": None,
         "taken_for_one": [],
         "too_thin": None,
-        "manifest": {"sha256": "cd" * 32, "batches": [batch], "forgotten": [], **HASHES},
+        "manifest": {"sha256": "cd" * 32, "batches": [batch], "forgotten": [], "unloaded": [], **HASHES},
         "rejected": [{"path": batch["path"], "sha256": batch["sha256"], "reason": name, "records": 1}],
         "summary": {
             "violations": len(counted),

@@ -93,6 +93,7 @@ def as_version_1(path):
         connection.execute("DROP TABLE stated_clock")
         connection.execute("DROP TABLE forgotten")
         connection.execute("DROP TABLE decision")
+        connection.execute("DROP TABLE unloaded")
         connection.execute("DROP TYPE decision_t")
         connection.execute("DROP TYPE cause_t")
         connection.execute("ALTER TABLE clock ADD COLUMN assumed BOOLEAN DEFAULT true")
@@ -115,7 +116,7 @@ def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_
         Store(path, read_only=True)
     fresh = (
         "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() WHERE NOT internal AND table_name IN "
-        "('identity', 'declared', 'coverage', 'clock', 'stated_clock', 'forgotten', 'decision') ORDER BY table_name, column_index"
+        "('identity', 'declared', 'coverage', 'clock', 'stated_clock', 'forgotten', 'decision', 'unloaded') ORDER BY table_name, column_index"
     )
     with Store(path) as store, Store(":memory:") as new:
         assert store.engine.rows(fresh) == new.engine.rows(fresh) != []

@@ -23,6 +23,7 @@ def limitations(document: dict[str, Any]) -> list[str]:
     return [
         *_tenant(document),
         *_forgotten(document),
+        *_unloaded(document),
         *_logs(document),
         *_judgement(document),
         *_time(document),
@@ -48,6 +49,23 @@ def _forgotten(document: dict[str, Any]) -> list[str]:
     return [
         f"Calls before {day(max(row['before'] for row in gone))} were taken out of the store: what was done until then this cannot "
         f"show. The manifest tells when, and of which {files}."
+    ]
+
+
+def _unloaded(document: dict[str, Any]) -> list[str]:
+    gone = document["manifest"]["unloaded"]
+    if not gone:
+        return []
+    files = {(row["path"], row["sha256"]) for row in gone}
+    kept = {(row["path"], row["sha256"]) for row in document["manifest"]["batches"]}
+    again = (
+        f", {number(len(files & kept))} of which {'is' if len(files & kept) == 1 else 'are'} there again"
+        if files & kept
+        else ""
+    )
+    return [
+        f"{plural(len(files), 'file')} had been loaded and {'was' if len(files) == 1 else 'were'} taken out of the store{again}: "
+        "what only the others told this cannot show. The manifest names them, and tells when."
     ]
 
 

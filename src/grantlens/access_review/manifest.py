@@ -45,6 +45,10 @@ def manifest(engine: Engine) -> dict[str, Any]:
             "SELECT path, sha256, before, calls, forgotten_at FROM forgotten JOIN batch USING (batch_id) "
             "ORDER BY path, sha256, forgotten_at, before",
         ),
+        "unloaded": ask(
+            engine,
+            'SELECT path, sha256, loader, records, "rows", unloaded_at FROM unloaded ORDER BY unloaded_at, path, sha256',
+        ),
     }
 
 

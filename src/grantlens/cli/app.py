@@ -26,6 +26,7 @@ from grantlens.cli import (
     report,
     server,
     sql,
+    unload,
     verify,
     version,
 )
@@ -63,6 +64,7 @@ COMMANDS: tuple[tuple[str, Callable[..., int], str], ...] = (
     ("sql", sql.sql, sql.EXAMPLES),
     ("verify", verify.verify, verify.EXAMPLES),
     ("export", export.export, export.EXAMPLES),
+    ("unload", unload.unload, unload.EXAMPLES),
     ("forget", forget.forget, forget.EXAMPLES),
     ("notebooks copy", notebooks.copy, notebooks.EXAMPLES),
     ("version", version.version, version.EXAMPLES),

@@ -117,12 +117,12 @@ def noting_other_loader(entry: dict[str, Any], wanted: str | None) -> dict[str, 
     Examples
     --------
     >>> noting_other_loader({"loader": "github", "note": "already loaded"}, "okta")["note"]
-    'already loaded; it was read as github: to read it as okta, load it into a new store'
+    'already loaded; it was read as github: to read it as okta, take it out first (grantlens unload)'
     """
     read_as = entry["loader"]
     if wanted is None or read_as is None or wanted == read_as:
         return entry
-    note = f"{entry['note']}; it was read as {read_as}: to read it as {wanted}, load it into a new store"
+    note = f"{entry['note']}; it was read as {read_as}: to read it as {wanted}, take it out first (grantlens unload)"
     return {**entry, "note": note}
 
 

@@ -72,14 +72,14 @@ def coverage_is_due(engine: Engine) -> bool:
 
 
 def coverage_of_all_is_due(engine: Engine) -> None:
-    """Note, inside a transaction, that coverage and clocks of every stream are to be worked out anew, and drop those of calls.
+    """Note, inside a transaction, that coverage and clocks of every stream are to be worked out anew, and drop them.
 
-    A stream of calls of which none is left would not be touched any more.
+    A stream of which nothing is left would not be touched any more.
     """
     engine.execute(f"DELETE FROM meta WHERE {_IS_DUE}")
     engine.execute("INSERT INTO meta VALUES ('coverage_due_from_batch', '0')")
     for table in ("coverage", "clock"):
-        engine.execute(f"DELETE FROM {table} WHERE log = 'usage'")
+        engine.execute(f"DELETE FROM {table}")
 
 
 def refresh_coverage(engine: Engine) -> None:

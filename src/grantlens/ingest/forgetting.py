@@ -74,12 +74,16 @@ def forget_calls(engine: Engine, before: datetime) -> Forgotten:
         with engine.transaction(large=True):
             for statement in _FORGET:
                 engine.execute(statement, {"before": found.before, "now": datetime.now(UTC)})
-            engine.execute(
-                f"INSERT INTO event_key SELECT {EVENT_KEY_SQL} FROM usage_row JOIN usage_caller USING (caller_id)"
-            )
-            coverage_of_all_is_due(engine)
+            taken_out(engine)
         refresh_coverage(engine)
     return found
+
+
+def taken_out(engine: Engine) -> None:
+    """Take out what no call that is left names, make what the store keeps for itself anew, and note that the file is to be written anew."""
+    for statement in _TAKEN_OUT:
+        engine.execute(statement)
+    coverage_of_all_is_due(engine)
 
 
 def write_anew(engine: Engine) -> bool:
@@ -121,11 +125,6 @@ FROM usage_row
 _FORGET = (
     "INSERT INTO forgotten SELECT batch_id, $before, count(*), $now FROM usage_row WHERE used_at < $before GROUP BY batch_id",
     "DELETE FROM usage_row WHERE used_at < $before",
-    "DELETE FROM usage_caller WHERE caller_id NOT IN (SELECT caller_id FROM usage_row)",
-    "DELETE FROM caller_first WHERE caller_id NOT IN (SELECT caller_id FROM usage_caller)",
-    "DELETE FROM usage_target WHERE target_id NOT IN (SELECT target_id FROM usage_row)",
-    "DELETE FROM usage_operation WHERE target_id NOT IN (SELECT target_id FROM usage_target)",
-    "DELETE FROM event_key",
     # A file that went on after the time covers what comes after it: its end is marked there, as a load marks it.
     """
     INSERT INTO activity
@@ -137,5 +136,14 @@ _FORGET = (
     """,
     "DELETE FROM activity WHERE log = 'usage' AND first_event < $before",
     "UPDATE rejected SET excerpt = NULL WHERE batch_id IN (SELECT batch_id FROM batch WHERE last_event < $before)",
+)
+
+_TAKEN_OUT = (
+    "DELETE FROM usage_caller WHERE caller_id NOT IN (SELECT caller_id FROM usage_row)",
+    "DELETE FROM caller_first WHERE caller_id NOT IN (SELECT caller_id FROM usage_caller)",
+    "DELETE FROM usage_target WHERE target_id NOT IN (SELECT target_id FROM usage_row)",
+    "DELETE FROM usage_operation WHERE target_id NOT IN (SELECT target_id FROM usage_target)",
+    "DELETE FROM event_key",
+    f"INSERT INTO event_key SELECT {EVENT_KEY_SQL} FROM usage_row JOIN usage_caller USING (caller_id)",
     "INSERT INTO meta SELECT 'write_anew_due', 'true' WHERE NOT EXISTS (FROM meta WHERE name = 'write_anew_due')",
 )

@@ -67,6 +67,20 @@ FORGOTTEN = Table(
     ),
 )
 
+UNLOADED = Table(
+    "unloaded",
+    "A loaded file that was taken out of the store again, as if it had never been loaded.",
+    (
+        Column("path", "VARCHAR", "Path as given.", required=True),
+        Column("sha256", "VARCHAR", "Hash of the file's bytes.", required=True),
+        Column("bytes", "BIGINT", "Size of the file.", required=True),
+        Column("loader", "VARCHAR", "Name of the loader; NULL for an empty file."),
+        Column("records", "BIGINT", "Records in the file.", required=True),
+        Column("rows", "BIGINT", "Rows of the three logs that came of it.", required=True),
+        Column("unloaded_at", "TIMESTAMPTZ", "When that was done.", required=True),
+    ),
+)
+
 COVERAGE = Table(
     "coverage",
     "A stretch of time for which a log is really there, or a gap in it. Rebuilt at each load.",

@@ -70,13 +70,15 @@ def _to_version_4(engine: Engine) -> None:
 
 
 def _to_version_5(engine: Engine) -> None:
-    """Keep what was decided about access."""
+    """Keep what was decided about access, and account of files that are taken out again."""
     for statement in (
         "CREATE TYPE decision_t AS ENUM ('revoke', 'keep')",
         "CREATE TYPE cause_t AS ENUM ('compromise', 'leaver', 'retired', 'review')",
         "CREATE TABLE decision (decided_at TIMESTAMPTZ NOT NULL, decision decision_t NOT NULL, source VARCHAR, tenant VARCHAR, "
         "client_id VARCHAR, subject_id VARCHAR, grant_id VARCHAR, token_id VARCHAR, cause cause_t, within_hours DOUBLE, "
         "decided_by VARCHAR, reference VARCHAR)",
+        "CREATE TABLE unloaded (path VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, bytes BIGINT NOT NULL, loader VARCHAR, "
+        'records BIGINT NOT NULL, "rows" BIGINT NOT NULL, unloaded_at TIMESTAMPTZ NOT NULL)',
     ):
         engine.execute(statement)
 
