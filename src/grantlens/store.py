@@ -262,7 +262,7 @@ class Store:
         Parameters
         ----------
         paths
-            The files, as they were named when they were loaded.
+            The files, or folders of them.
 
         Returns
         -------

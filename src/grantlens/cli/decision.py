@@ -30,7 +30,8 @@ def add(
     /,
     *,
     decided_at: Annotated[
-        str | None, Parameter(name="--decided-at", help="When it was decided, for rows that do not say; UTC.")
+        str | None,
+        Parameter(name="--decided-at", metavar="TIME", help="When it was decided, for rows that do not say; UTC."),
     ] = None,
 ) -> int:
     """Say which access was to be revoked; rule REV-10 then tells whether it was, and when.

@@ -16,12 +16,12 @@ EXAMPLES = """Examples:
   grantlens unload acme.duckdb logs/keycloak.log
   grantlens load acme.duckdb logs/keycloak.log --time-zone Europe/Berlin
 
-  grantlens unload acme.duckdb gateway.ndjson --dry-run"""
+  grantlens unload acme.duckdb logs/other-company/ --dry-run"""
 
 
 def unload(
     store: StorePath,
-    paths: Annotated[list[Path], Parameter(name="PATH", help="Files, as they were named when they were loaded.")],
+    paths: Annotated[list[Path], Parameter(name="PATH", help="Files, or folders of them, that were loaded.")],
     /,
     *,
     dry_run: Annotated[bool, Parameter(help="Say what would be taken out, and change nothing.")] = False,

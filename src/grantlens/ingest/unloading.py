@@ -71,10 +71,13 @@ def _batches(engine: Engine, paths: Iterable[str | os.PathLike[str]]) -> list[in
     whole = {os.path.abspath(path): path for path in known}
     chosen: list[int] = []
     for path in (os.fspath(each) for each in paths):
-        meant = path if path in known else whole.get(os.path.abspath(path))
-        if meant is None:
+        here = os.path.abspath(path)
+        meant = [path] if path in known else [whole[here]] if here in whole else []
+        meant = meant or [each for place, each in whole.items() if place.startswith(os.path.join(here, ""))]
+        if not meant:
             raise _unknown(path, known)
-        chosen += known[meant]
+        chosen += [batch for each in meant for batch in known[each]]
+    chosen = [*dict.fromkeys(chosen)]
     lacking = engine.rows(_LACKING, {"batches": chosen})
     if lacking:
         named = listed(

@@ -139,7 +139,11 @@ class Decisions:
 def _row(entry: Entry, otherwise: datetime | None) -> dict[str, Any]:
     entry.check_keys((*DECISION.names, *LISTED))
     if "decided_at" not in entry.values and otherwise is None:
-        raise entry.lacking("decided_at")
+        raise entry.mistake(
+            "a decision needs 'decided_at'.",
+            None,
+            "Add it, or give one time for the whole file: --decided-at 2026-10-02.",
+        )
     row: dict[str, Any] = {name: _id(entry, name) for name in TARGET}
     if not any(row[name] for name in _IDS):
         raise entry.mistake("a decision must say whose access it is about.", None, f"Add one of: {', '.join(_IDS)}.")
