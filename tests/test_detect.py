@@ -4,6 +4,7 @@ import inspect
 import json
 import math
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from grantlens import detect
 from grantlens.access_review import review
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import RuleError, StoreError, WindowError
+from grantlens.loaders import loaders
 from grantlens.rules import registry
 from grantlens.rules.example import consent, logs_from_to, revoked, token, use
 from grantlens.rules.written import defaults
@@ -153,6 +155,17 @@ def test_an_empty_answer_says_why(loaded, records, rule, why):
     (found,) = detect.run(store, [rule])
     assert len(found) == 0
     assert found.why_empty == why
+
+
+def test_what_no_log_of_a_provider_shows_is_not_told_as_nothing_found(loaded, tmp_path):
+    """Tokens of one loader have audiences, and here none: it could have been told. Those of the other never have."""
+    assert detect.run(loaded(*ONE_CALL), "OOS-2")[0].why_empty == detect.NOTHING
+    (tmp_path / "log.ndjson").write_text("".join(json.dumps(record) + "\n" for record in ONE_CALL))
+    with gl.open(":memory:") as store:
+        store.load(tmp_path / "log.ndjson", loader=replace(loaders()["native"], name="gate", dialect=None))
+        why = detect.run(store, "OOS-2")[0].why_empty
+    assert why.startswith("Logs of these providers cannot show it: ")
+    assert "audience" in why
 
 
 def test_an_empty_answer_says_that_no_log_covers_the_window(loaded):

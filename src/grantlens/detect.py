@@ -17,7 +17,9 @@ from grantlens.findings.pointers import relations_of
 from grantlens.framed import Rows
 from grantlens.handwritten import did_you_mean
 from grantlens.rules import find, registry
+from grantlens.rules.conclusion import Source, conclude
 from grantlens.rules.evidence import Way
+from grantlens.rules.held import providers
 from grantlens.rules.rule import Rule
 from grantlens.rules.written import defaults, written_out
 from grantlens.view import View, view_of
@@ -227,7 +229,7 @@ def revocation_lag(store: Store | View, **parameters: Any) -> RevocationLag:
     >>> import grantlens as gl
     >>> with gl.open(":memory:") as store:
     ...     [len(found) for found in gl.detect.revocation_lag(store.between("2026-07-01", "2026-10-01")).rules]
-    [0, 0, 0, 0, 0, 0, 0, 0]
+    [0, 0, 0, 0, 0, 0, 0, 0, 0]
     """
     view = view_asked(store)
     family = tuple(rule for rule in registry().values() if rule.family == "REV")
@@ -269,9 +271,11 @@ def _found(
     engine, found = view.store.engine, []
     logs = dict(engine.rows(_LOGS, view.window.parameters()))
     brought = dict(zip(_BROUGHT, engine.rows(_IS_BROUGHT)[0], strict=True))
-    for (rule, values), table in zip(asked, gather(engine, asked), strict=True):
+    tables = gather(engine, asked)
+    held = () if all(table.num_rows for table in tables) else providers(engine)
+    for (rule, values), table in zip(asked, tables, strict=True):
         kind = UnusedPrivileges if rule.id == "PRV-1" else Findings
-        why = None if table.num_rows else _why_empty(view, rule, logs, brought)
+        why = None if table.num_rows else _why_empty(view, rule, logs, brought, held)
         found.append(kind(rule, view.window, view.now, dict(given[rule.id]), table, written_out(rule, values), why))
     return found
 
@@ -298,8 +302,10 @@ def _given(rules: Iterable[Rule], parameters: Mapping[str, Any] | None) -> dict[
     }
 
 
-def _why_empty(view: View, rule: Rule, logs: Mapping[str, bool], brought: Mapping[str, bool]) -> str:
-    """Say why nothing was found: no log to look at, nothing to judge by, or truly nothing.
+def _why_empty(
+    view: View, rule: Rule, logs: Mapping[str, bool], brought: Mapping[str, bool], held: Iterable[Source]
+) -> str:
+    """Say why nothing was found: no log to look at, none that could show it, nothing to judge by, or truly nothing.
 
     Parameters
     ----------
@@ -309,6 +315,8 @@ def _why_empty(view: View, rule: Rule, logs: Mapping[str, bool], brought: Mappin
         The logs of the store, and whether they cover any of the window.
     brought
         What an organisation brings, and whether it is in the store.
+    held
+        What the logs of each source could tell.
     """
     if not logs:
         return "The store holds no log."
@@ -318,6 +326,10 @@ def _why_empty(view: View, rule: Rule, logs: Mapping[str, bool], brought: Mappin
         return f"No {' log and no '.join(gone)} log is in the store."
     if before := [log for log in way.logs if not logs[log]]:
         return f"No {' log and no '.join(before)} log covers any of {view.window}."
+    concluded = [conclude(rule, source) for source in held]
+    if rule.rests_on.verdict and concluded and all(each.level == "no" for each in concluded):
+        nearest = min((each.lacks for each in concluded), key=len)
+        return f"Logs of these providers cannot show it: {', '.join(nearest)}."
     if lacks := [thing for thing in way.brought if not brought[thing]]:
         return " ".join(f"No {_BROUGHT[thing]} is in the store: {_add(thing)}." for thing in lacks)
     more = {thing for way in ways for thing in way.brought if not brought[thing] and not set(way.logs) - set(logs)}

@@ -61,6 +61,26 @@ def held(store: Store) -> list[Held]:
     []
     """
     engine = store.engine
+    calls: dict[str, dict[str, int]] = {}
+    with worked_out(engine, NEEDS, {}):
+        for name, key, count in engine.rows(_CALLS):
+            calls.setdefault(name, {})[key] = count
+    known = {thing: {name: (some, all_) for name, some, all_ in engine.rows(sql)} for thing, sql in _KNOWN.items()}
+    there = {thing: engine.value(sql) > 0 for thing, sql in _THERE.items()}
+    return _each(engine, calls, known, there)
+
+
+def providers(engine: Engine) -> list[Source]:
+    """Return what the logs of each source in a store could tell, whether it happened or not."""
+    return [each.provider for each in _each(engine, {}, {}, dict.fromkeys(BROUGHT, True))]
+
+
+def _each(
+    engine: Engine,
+    calls: Mapping[str, Mapping[str, int]],
+    known: Mapping[str, Mapping[str, tuple[int, int]]],
+    there: Mapping[str, bool],
+) -> list[Held]:
     stretches: dict[str, list[Stretch]] = {}
     for name, *stretch in engine.rows(_STRETCHES):
         stretches.setdefault(name, []).append(Stretch(*stretch))
@@ -71,12 +91,6 @@ def held(store: Store) -> list[Held]:
         carried.setdefault(name, set()).add(log)
     ending = {name for (name,) in engine.rows(_ENDING)}
     endless = {name for (name,) in engine.rows(_ENDLESS)}
-    calls: dict[str, dict[str, int]] = {}
-    with worked_out(engine, NEEDS, {}):
-        for name, key, count in engine.rows(_CALLS):
-            calls.setdefault(name, {})[key] = count
-    known = {thing: {name: (some, all_) for name, some, all_ in engine.rows(sql)} for thing, sql in _KNOWN.items()}
-    there = {thing: engine.value(sql) > 0 for thing, sql in _THERE.items()}
     return [
         _held(
             name,
