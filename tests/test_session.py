@@ -40,6 +40,9 @@ def workplace(folder: Path, samples: Path) -> None:
     gl.Catalogue.build("toml", samples / "catalogue.toml").write(folder / "msgraph.parquet")
     shutil.copy(samples / "register.toml", folder / "connections.toml")
     (folder / "servers.toml").write_text('[[server]]\nresource_server = "mail.example"\nvalidation = "introspection"\n')
+    (folder / "decisions.toml").write_text(
+        '[[decision]]\ndecision = "revoke"\nclient_id = "mail-copilot"\ncause = "compromise"\ndecided_at = 2026-07-10T09:00:00Z\n'
+    )
     with gl.open(folder / "before.duckdb") as store:
         store.load(entra)
         gl.review(store.between("2026-06-01", "2026-07-01")).to_json(folder / "q2.json")
@@ -61,6 +64,9 @@ def test_session_runs_as_printed(tmp_path, samples, monkeypatch):
         if (f["rule"], f["client_id"]) == ("REV-1", "mail-copilot")
     }
     assert verdicts == {"violation"}
+    assert [(f["rule"], f["verdict"]) for rule in names["lag"].rules for f in rule if f["rule"] == "REV-10"] == [
+        ("REV-10", "violation")
+    ]
     assert any("no, still succeeding" in json.dumps(answer, default=str) for answer in names["case"].answers())
     assert (tmp_path / "q3.html").stat().st_size > 10_000
     assert os.stat(tmp_path / "acme.duckdb").st_mode & 0o077 == 0

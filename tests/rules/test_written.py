@@ -5,8 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from grantlens import detect, relations
+from grantlens.register.decisions import Decisions
 from grantlens.rules import registry, text
+from grantlens.rules.example import decided
 from grantlens.rules.written import defaults, translated, written_out
+from grantlens.schema.register import DECISION
 
 SINCE, UNTIL = datetime(2026, 7, 3, tzinfo=UTC), datetime(2026, 7, 18, 12, tzinfo=UTC)
 CHOSEN = {"dormant_days": 3, "quiet_days": 3, "least_days": 1, "people": 1}
@@ -32,6 +35,9 @@ OF_PROVIDERS = (
 """What only some providers write: a token's name that is used again, an object that stands for an application, a token by device code."""
 
 
+DECIDED = tuple(decided("05 12:00", "compromise", client_id=f"n{seed}") for seed in (1, 5, 8))
+
+
 @pytest.fixture(scope="module")
 def store(prepared, log_of, kept_going, tmp_path_factory):
     """Return a store with a busy log; read it only."""
@@ -46,6 +52,7 @@ def store(prepared, log_of, kept_going, tmp_path_factory):
     log.write_text("".join(json.dumps(record) + "\n" for record in (*records, *log_of(0), *kept_going, *OF_PROVIDERS)))
     with Store(shutil.copy(prepared, folder / "store.duckdb")) as opened:
         opened.load(log)
+        opened.add(Decisions(tuple(dict.fromkeys(DECISION.names) | row for row in DECIDED)))
         yield opened
 
 
