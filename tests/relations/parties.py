@@ -59,7 +59,11 @@ def few(rng, source):
         elif row["target_kind"] == "session":
             row["session_id"] = "s1"
         elif rng.random() < 0.3:
-            row |= {"kind": "downgrade", "target_kind": "grant", "scopes_removed": rng.choice([["r"], ["r", "s"]])}
+            row |= {"kind": "downgrade", "scopes_removed": rng.choice([["r"], ["r", "s"]])}
+            if row["target_kind"] == "policy":
+                row["target_kind"] = "grant"
+            elif row["target_kind"] != "grant":
+                row["grant_id"] = None
         revocation.append(row)
     return {
         "source": source,

@@ -28,10 +28,16 @@ def allowed(world, grant, moment):
         if not by_id and row.get("tenant") not in (None, tenant):
             continue
         if row["kind"] == "downgrade":
-            pair = row["grant_id"] is None and row["client_id"] == client and row["subject_id"] == subject
-            if pair and row.get("tenant") is None and len(homes(world, client, subject)) > 1:
+            whole = row["target_kind"] == "client" and row["client_id"] == client
+            theirs = row["target_kind"] == "subject" and subject is not None and row["subject_id"] == subject
+            pair = row["target_kind"] == "grant" and row["client_id"] == client and row["subject_id"] == subject
+            if (
+                row["grant_id"] is None
+                and row.get("tenant") is None
+                and ((pair and len(homes(world, client, subject)) > 1) or (whole and len(homes(world, client)) > 1))
+            ):
                 steps.append((row["revoked_at"], 2, {"kind": "consent", "scopes": None, "unsure": True}))
-            elif row["grant_id"] == grant or pair:
+            elif (by_id and row["grant_id"] == grant) or (row["grant_id"] is None and (pair or whole or theirs)):
                 steps.append((row["revoked_at"], 1, row))
         elif row["kind"] in ("revoke", "disable") and not of_several(world, row):
             on_pair = (
@@ -87,14 +93,14 @@ def holder(mine, openings):
     return tenant, client, None if everyones else min(people, default=None)
 
 
-def homes(world, client, subject):
-    """Return the tenants in which a client and subject hold a grant."""
+def homes(world, client, *subject):
+    """Return the tenants in which a client, with anybody or with a subject, holds a grant."""
     by_grant = defaultdict(list)
     for row in issued(world):
         if row["grant_id"] is not None:
             by_grant[row["grant_id"]].append(row)
     parties = [holder(mine, opened_by(mine)) for mine in by_grant.values() if opened_by(mine)]
-    return {tenant for tenant, *party in parties if party == [client, subject]} - {None}
+    return {tenant for tenant, *party in parties if party[: 1 + len(subject)] == [client, *subject]} - {None}
 
 
 def told(rows, grant, moment):

@@ -88,6 +88,7 @@ def test_rows_without_a_tenant_come_along_unless_they_name_what_only_another_has
 def test_the_end_of_a_client_of_some_tenant_is_not_taken_for_this_ones(opened):
     ends = (
         revoked("06 10:30", "grant", kind="downgrade", grant_id=None, scopes_removed=["mail.read"], event_id="r4"),
+        revoked("06 10:40", "client", kind="downgrade", scopes_removed=["mail.read"], event_id="r5"),
         consent("02 08:00", ["mail.read"], "g2", tenant="south"),
         revoked("06 11:00", "client", event_id="r2"),
         revoked("06 12:00", event_id="r3", client_id="bystander", token_id="t-bystander"),

@@ -4,11 +4,12 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "grant_state",
-    "What each grant allowed, as half-open intervals. A consent opens a grant or adds to it, a downgrade "
-    "takes away, a revocation of the grant, its client or its subject ends it, if it is known to be its own, and only a fresh consent "
+    "What each grant allowed, as half-open intervals. A consent opens a grant or adds to it, a downgrade of the grant, its client or its subject "
+    "takes away, a revocation of these ends it, if it is known to be its own, and only a fresh consent "
     "opens it again - as a new grant interval, also where the provider reuses the id. A grant that is older than its first "
     "consent in the log is opened by its first token and holds what its tokens held. The scopes are not known before the first record that names "
-    "any, nor from a consent that does not say to what, nor a downgrade that does not say in which of several tenants.",
+    "any, nor from a consent that does not say to what, nor a downgrade that does not say in which of several tenants. taken are the scopes "
+    "that were taken away and not given again, with when and by which downgrade.",
     """
 WITH opening AS (
     SELECT source, tenant, grant_id, client_id, client_name, subject_id, subject_name, subject_kind,
@@ -76,36 +77,53 @@ interval_of AS (
     LEFT JOIN ending e ON e.source = s.source AND e.grant_id = s.grant_id AND e.revoked_at > s.opened_at
     GROUP BY ALL
 ),
--- Of a downgrade that names no tenant, where several have the pair, it is not known of which it took something away.
-pair_of_several AS (
-    SELECT source, client_id, subject_id FROM grant_party GROUP BY source, client_id, subject_id HAVING min(tenant) < max(tenant)
+downgrade AS (
+    SELECT source, tenant, event_id, revoked_at, target_kind, grant_id, client_id, subject_id, scopes_removed
+    FROM revocation
+    WHERE kind = 'downgrade' AND outcome = 'success' AND target_kind NOT IN ('token', 'credential', 'session')
+),
+-- Of a downgrade that names no tenant, where several have the pair or the client, it is not known of which it took something away.
+of_several AS (
+    SELECT source, client_id, subject_id, false AS of_client FROM grant_party GROUP BY source, client_id, subject_id HAVING min(tenant) < max(tenant)
+    UNION ALL
+    SELECT source, client_id, NULL, true FROM grant_party GROUP BY source, client_id HAVING min(tenant) < max(tenant)
 ),
 downgraded AS (
-    SELECT p.source, p.grant_id, r.revoked_at, r.scopes_removed, r.tenant IS NULL AND s.source IS NOT NULL AS unsure
-    FROM revocation r
+    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, false AS unsure
+    FROM downgrade r
+    JOIN grant_party p ON p.source = r.source AND p.grant_id = r.grant_id
+    UNION ALL
+    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, r.tenant IS NULL AND s.source IS NOT NULL
+    FROM downgrade r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND p.subject_id IS NOT DISTINCT FROM r.subject_id
         AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
-    LEFT JOIN pair_of_several s ON s.source = p.source AND s.client_id = p.client_id AND s.subject_id IS NOT DISTINCT FROM p.subject_id
-    WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.grant_id IS NULL
+    LEFT JOIN of_several s ON s.source = p.source AND s.client_id = p.client_id AND s.subject_id IS NOT DISTINCT FROM p.subject_id AND NOT s.of_client
+    WHERE r.grant_id IS NULL AND r.target_kind NOT IN ('client', 'subject')
+    UNION ALL
+    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, r.tenant IS NULL AND s.source IS NOT NULL
+    FROM downgrade r
+    JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
+    LEFT JOIN of_several s ON s.source = p.source AND s.client_id = p.client_id AND s.of_client
+    WHERE r.grant_id IS NULL AND r.target_kind = 'client'
+    UNION ALL
+    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, false
+    FROM downgrade r
+    JOIN grant_party p ON p.source = r.source AND p.subject_id = r.subject_id AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
+    WHERE r.grant_id IS NULL AND r.target_kind = 'subject'
 ),
 -- What is given and taken away at one moment is held.
 scope_event AS (
-    SELECT source, grant_id, changed_at, scope, bool_or(added) AS added
+    SELECT source, grant_id, changed_at, scope, bool_or(added) AS added, min(event_id) AS event_id
     FROM (
-        SELECT source, grant_id, changed_at, unnest(scopes) AS scope, true AS added FROM opening
+        SELECT source, grant_id, changed_at, unnest(scopes) AS scope, true AS added, NULL AS event_id FROM opening
         UNION ALL
-        SELECT p.source, p.grant_id, r.revoked_at, unnest(r.scopes_removed), false
-        FROM revocation r
-        JOIN grant_party p ON p.source = r.source AND p.grant_id = r.grant_id
-        WHERE r.kind = 'downgrade' AND r.outcome = 'success'
-        UNION ALL
-        SELECT source, grant_id, revoked_at, unnest(scopes_removed), false FROM downgraded WHERE NOT unsure
+        SELECT source, grant_id, revoked_at, unnest(scopes_removed), false, event_id FROM downgraded
     )
     GROUP BY source, grant_id, changed_at, scope
 ),
 -- Only what changes something: one row for each scope at the moment it came or went.
 scope_change AS (
-    SELECT i.source, i.grant_id, i.opened_at, e.scope, e.changed_at, e.added
+    SELECT i.source, i.grant_id, i.opened_at, e.scope, e.changed_at, e.added, e.event_id
     FROM scope_event e
     JOIN interval_of i ON i.source = e.source AND i.grant_id = e.grant_id
         AND e.changed_at >= i.opened_at AND (i.ended_at IS NULL OR e.changed_at < i.ended_at)
@@ -133,17 +151,18 @@ boundary AS (
     SELECT source, grant_id, opened_at, opened_at FROM interval_of
 ),
 held AS (
-    SELECT b.source, b.grant_id, b.opened_at, b.changed_at, c.scope
+    SELECT b.source, b.grant_id, b.opened_at, b.changed_at, c.scope, max(c.changed_at) AS since,
+           arg_max(c.added, c.changed_at) AS is_held, arg_max(c.event_id, c.changed_at) AS event_id
     FROM boundary b
     JOIN scope_change c USING (source, grant_id, opened_at)
     WHERE c.changed_at <= b.changed_at
-    GROUP BY ALL
-    HAVING arg_max(c.added, c.changed_at)
+    GROUP BY b.source, b.grant_id, b.opened_at, b.changed_at, c.scope
 ),
 segment AS (
     SELECT b.source, b.grant_id, b.opened_at, b.changed_at AS valid_from,
            lead(b.changed_at) OVER (PARTITION BY b.source, b.grant_id, b.opened_at ORDER BY b.changed_at) AS next_change,
-           list(h.scope ORDER BY h.scope) FILTER (h.scope IS NOT NULL) AS scopes
+           list(h.scope ORDER BY h.scope) FILTER (h.is_held) AS scopes,
+           list({'scope': h.scope, 'taken_at': h.since, 'event_id': h.event_id} ORDER BY h.scope) FILTER (NOT h.is_held) AS taken
     FROM boundary b
     LEFT JOIN held h USING (source, grant_id, opened_at, changed_at)
     WHERE b.changed_at IS NOT NULL
@@ -154,7 +173,7 @@ SELECT s.source, p.tenant, s.grant_id, p.client_id, p.client_name, p.subject_id,
        s.valid_from,
        coalesce(s.next_change, i.ended_at, 'infinity'::TIMESTAMPTZ) AS valid_until,
        CASE WHEN s.valid_from >= n.named_from AND s.valid_from < coalesce(n.vague_from, 'infinity'::TIMESTAMPTZ) THEN coalesce(s.scopes, []) END AS scopes,
-       p.by_consent
+       s.taken, p.by_consent
 FROM segment s
 JOIN interval_of i USING (source, grant_id, opened_at)
 JOIN grant_party p USING (source, grant_id)
