@@ -7,7 +7,7 @@ import pytest
 from grantlens import detect, relations
 from grantlens.register.decisions import Decisions
 from grantlens.rules import registry, text
-from grantlens.rules.example import decided
+from grantlens.rules.example import decided, revoked, token, use
 from grantlens.rules.written import defaults, translated, written_out
 from grantlens.schema.register import DECISION
 
@@ -34,6 +34,14 @@ OF_PROVIDERS = (
 )  # fmt: skip
 """What only some providers write: a token's name that is used again, an object that stands for an application, a token by device code."""
 
+DESK = {"client_id": "desk", "grant_id": "desk"}
+NARROWED = (
+    token("10 09:00", "desk", ["mail.send"], event_id="desk-1", **DESK),
+    revoked("10 10:00", "grant", kind="downgrade", scopes_removed=["mail.send"], **{**DESK, "event_id": "desk-2"}),
+    use("10 11:00", "POST /v1/messages", "desk", client_id="desk", event_id="desk-3"),
+)
+"""A scope that is taken away and used, which the random logs leave to chance."""
+
 
 DECIDED = tuple(decided("05 12:00", "compromise", client_id=f"n{seed}") for seed in (1, 5, 8))
 
@@ -49,7 +57,9 @@ def store(prepared, log_of, kept_going, tmp_path_factory):
     folder = tmp_path_factory.mktemp("written")
     log = folder / "log.ndjson"
     records = [record for seed in (1, 5, 8) for record in log_of(seed, f"n{seed}")]
-    log.write_text("".join(json.dumps(record) + "\n" for record in (*records, *log_of(0), *kept_going, *OF_PROVIDERS)))
+    log.write_text(
+        "".join(json.dumps(record) + "\n" for record in (*records, *log_of(0), *kept_going, *OF_PROVIDERS, *NARROWED))
+    )
     with Store(shutil.copy(prepared, folder / "store.duckdb")) as opened:
         opened.load(log)
         opened.add(Decisions(tuple(dict.fromkeys(DECISION.names) | row for row in DECIDED)))

@@ -2,6 +2,22 @@
 
 from grantlens.relations.relation import Relation
 
+ALLOWED_S = """CASE coalesce(p.validation::VARCHAR, CASE WHEN p.bound_seconds IS NOT NULL THEN 'push' END)
+               WHEN 'introspection' THEN coalesce(p.bound_seconds, 0)
+               WHEN 'cached' THEN CASE WHEN coalesce(p.cache_seconds, p.bound_seconds) IS NOT NULL
+                   THEN least(coalesce(p.cache_seconds, p.bound_seconds), v.life_left_s) END
+               WHEN 'push' THEN p.bound_seconds
+               WHEN 'offline' THEN coalesce(p.bound_seconds, v.life_left_s)
+               ELSE CASE WHEN coalesce(p.validation::VARCHAR, s.validation) = 'introspection' THEN 0 END
+           END"""
+"""SQL for the seconds for which a server may go on accepting what was taken away, NULL where nothing says so: `p` is its row of the
+table of servers, `s.validation` what its calls say, `v.life_left_s` the rest of the token's life."""
+
+EXPLANATION = (
+    "CASE p.validation::VARCHAR WHEN 'cached' THEN 'cache' WHEN 'offline' THEN 'offline_jwt' ELSE 'propagation' END"
+)
+"""SQL for what explains a call within these seconds."""
+
 RELATION = Relation(
     "revoked_use",
     "For each revocation, covered token (or grant) and resource server: what was tried after the revocation, "
@@ -126,15 +142,12 @@ allowed AS (
     SELECT s.*, coalesce(v.tenant, s.caller_tenant) AS tenant, v.of_several, v.revoked_at, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
            v.batch_id AS revocation_batch_id, v.line_no AS revocation_line_no,
            v.token_kind, coalesce(v.client_id, s.caller_client_id) AS client_id, coalesce(v.subject_id, s.caller_subject_id) AS subject_id, v.scopes, v.expires_at, v.is_target, v.alive,
-           CASE coalesce(p.validation::VARCHAR, CASE WHEN p.bound_seconds IS NOT NULL THEN 'push' END)
-               WHEN 'introspection' THEN coalesce(p.bound_seconds, 0)
-               WHEN 'cached' THEN CASE WHEN coalesce(p.cache_seconds, p.bound_seconds) IS NOT NULL
-                   THEN least(coalesce(p.cache_seconds, p.bound_seconds), v.life_left_s) END
-               WHEN 'push' THEN p.bound_seconds
-               WHEN 'offline' THEN coalesce(p.bound_seconds, v.life_left_s)
-               ELSE CASE WHEN coalesce(p.validation::VARCHAR, s.validation) = 'introspection' THEN 0 END
-           END AS allowed_s,
-           CASE p.validation::VARCHAR WHEN 'cached' THEN 'cache' WHEN 'offline' THEN 'offline_jwt' ELSE 'propagation' END AS explanation
+           """
+    + ALLOWED_S
+    + """ AS allowed_s,
+           """
+    + EXPLANATION
+    + """ AS explanation
     FROM summed s
     JOIN (SELECT DISTINCT ON (source, revocation_event, token_id, grant_id) *,
                  CASE WHEN expires_at IS NOT NULL THEN greatest(0, epoch(expires_at - revoked_at)) END AS life_left_s

@@ -20,6 +20,9 @@ REFUSED_OTHERWISE = "usage.denial_reason=unknown or usage.denial_reason=policy o
 ENDED = "revocation.kind=revoke or revocation.kind=disable"
 """What is logged ends access, and not only narrows or announces."""
 
+NARROWED = ("revocation.kind=downgrade", "revocation.scopes_removed")
+"""Scopes are taken away in the log, and it says which."""
+
 ENDED_GRANT = ("revocation.target_kind=grant", "revocation.grant_id or revocation.subject_id")
 """Grants end in the log, and it says which or whose."""
 
@@ -145,6 +148,24 @@ def after_the_end(says: tuple[str, ...] = (), *, of_a_grant: bool = False) -> Ev
     return Evidence(
         (refreshed, by_issue) if of_a_grant else (by_token, by_issue), (by_grant, through_issue, by_session)
     )
+
+
+def after_a_downgrade() -> Evidence:
+    """Return the ways to know that a call was permitted by nothing but a scope that had been taken away."""
+    by_grant = Way(
+        ALL_THREE,
+        {ISSUE_USE: PAIR, ISSUE_END: PAIR},
+        (WORKED, *NARROWED, "issuance.scopes"),
+        brought=("catalogue",),
+        leaves_open=f"{_BY_GRANT}, and told of the grant, never of a token",
+    )
+    by_token = replace(by_grant, joins={ISSUE_USE: TOKEN, ISSUE_END: PAIR}, leaves_open="")
+    repeated = replace(
+        by_grant,
+        says=(WORKED, *NARROWED, "usage.token_scopes"),
+        leaves_open="told of the grant, never of a token: when it was issued nothing says",
+    )
+    return Evidence((by_token, repeated, by_grant))
 
 
 def with_a_server(evidence: Evidence) -> Evidence:

@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="OOS-1",
-    version=4,
+    version=5,
     name="out_of_scope",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions did no granted scope permit at that moment?",
@@ -24,6 +24,7 @@ RULE = Rule(
         "scope_set",
         "named_caller",
         "operation_class",
+        "stale_call",
     ),
     # The token's own scopes, else those the call repeats, else the grant's at that moment; unknown scopes or operations are undecided.
     rests_on=Evidence(scopes_of_a_call("catalogue", says=(WORKED,))),
@@ -82,6 +83,8 @@ judged AS (
     LEFT JOIN cat_operation y ON y.op_id = p.operation_id
     LEFT JOIN beside b ON b.first_no = p.first_no
     JOIN named_caller c ON c.caller_id = p.caller_id
+    -- What a scope permitted that had been taken away is told by REV-11.
+    ANTI JOIN stale_call z ON z.caller_id = p.caller_id AND z.segment_id = p.segment_id AND z.operation_id = p.operation_id
     -- What is open to everyone needs no scope, whatever is known of those held.
     WHERE p.outcome = 'success' AND NOT p.ended AND coalesce(j.verdict, 'unknown') IN ('out_of_scope', 'unknown')
       AND y.security IS DISTINCT FROM 'none_required'
@@ -216,6 +219,17 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
     ),
     silent=(
         Example(
+            "a scope that was taken from the grant permitted it: that is REV-11, be it proven or not",
+            (
+                consent("10 09:00", ["mail.read", "mail.send"]),
+                token("10 10:00", "t1", ["mail.read", "mail.send"], "10 13:00"),
+                revoked("10 11:00", "grant", kind="downgrade", scopes_removed=["mail.read"]),
+                use("10 11:00:02", "GET /v1/messages/7", None, grant_id="g1"),
+                use("10 11:30", "GET /v1/messages/7"),
+                use("10 11:30", "GET /v1/messages/7", None, grant_id="g1"),
+            ),
+        ),
+        Example(
             "a key that was renewed with another scope",
             (
                 token("10 09:00", "k1", ["mail.read"], kind="credential", token_kind="api_key"),
@@ -301,19 +315,17 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
             ({"verdict": "indeterminate", "detail": {"held": None}},),
         ),
         Example(
-            "a call seconds before the consent that permits it, and one seconds after a scope was taken away: either may be first",
+            "a call seconds before the consent that permits it: either may be first",
             (
                 consent("10 09:00", ["mail.read"]),
                 use("10 09:59:58.5", "POST /v1/messages", None, grant_id="g1"),
                 consent("10 10:00", ["mail.send"]),
-                revoked("10 11:00", "grant", kind="downgrade", scopes_removed=["mail.read"]),
-                use("10 11:00:02", "GET /v1/messages/7", None, grant_id="g1"),
             ),
             (
                 {
                     "verdict": "indeterminate",
                     "operation": None,
-                    "events": 2,
+                    "events": 1,
                     "detail": {"reasons": ["the call and a change of the grant are closer than the clocks can tell"]},
                 },
             ),

@@ -1,0 +1,190 @@
+"""Calls that worked, and that only a scope permitted which had been taken away."""
+
+from grantlens.relations.relation import Relation
+
+RELATION = Relation(
+    "stale_call",
+    "Calls of the window that worked after a downgrade, and that nothing permitted but scopes which it had taken away from the grant or the token. What "
+    "was held is what the token names, else what the call repeats, else what the grant had held; what remains is the rest of it, "
+    "and what the grant and grants for everyone hold at that moment. A token that was issued after the downgrade is none of these, nor one by "
+    "exchange, nor a key that was issued again. scopes are those taken away that would permit the call; the latest downgrade that took one of them is "
+    "told. why_unknown is NULL where it is proven.",
+    """
+-- Stretches of time in which scopes were taken from what a caller holds. own is what its token names, kept what its grant still held.
+WITH stretch AS (
+    SELECT row_number() OVER () AS stretch_no, *
+    FROM (
+        SELECT s.caller_id, s.segment_id, s.grant_id, s.join_key, s.scopes_from, CASE WHEN s.scopes_from <> 'grant' THEN s.set_id END AS own_set_id,
+               g.scopes AS kept, g.taken, greatest(s.valid_from, g.valid_from) AS valid_from, least(s.valid_until, g.valid_until) AS valid_until
+        FROM caller_segment s
+        JOIN named_caller c USING (caller_id)
+        JOIN grant_state g ON g.source = c.source AND g.grant_id = s.grant_id AND g.valid_from < s.valid_until AND g.valid_until > s.valid_from
+        WHERE g.taken IS NOT NULL AND s.phase = 'granted'
+        UNION ALL
+        -- A grant that a downgrade names, though its issuance is not in the log.
+        SELECT c.caller_id, NULL, c.grant_id, c.join_key, c.own_scopes_from, c.own_set_id,
+               NULL, list_transform(r.scopes_removed, lambda x: {'scope': x, 'taken_at': r.revoked_at, 'event_id': r.event_id}), r.revoked_at, 'infinity'::TIMESTAMPTZ
+        FROM named_caller c
+        JOIN revocation r ON r.source = c.source AND r.grant_id = c.grant_id
+        ANTI JOIN grant_state g ON g.source = r.source AND g.grant_id = r.grant_id
+        WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.target_kind NOT IN ('token', 'credential', 'session') AND c.own_set_id IS NOT NULL
+        UNION ALL
+        -- A token that is narrowed itself, whatever its grant holds.
+        SELECT s.caller_id, s.segment_id, s.grant_id, s.join_key, s.scopes_from, s.set_id,
+               [], list_transform(r.scopes_removed, lambda x: {'scope': x, 'taken_at': r.revoked_at, 'event_id': r.event_id}),
+               greatest(s.valid_from, r.revoked_at), s.valid_until
+        FROM revocation r
+        JOIN named_caller c ON c.source = r.source AND c.token_id = r.token_id AND c.token_known
+        JOIN caller_segment s ON s.caller_id = c.caller_id AND s.valid_until > r.revoked_at
+        WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.target_kind IN ('token', 'credential') AND s.phase = 'granted' AND s.set_id IS NOT NULL
+    )
+    WHERE kept IS NOT NULL OR own_set_id IS NOT NULL
+),
+-- What was taken from each, where its token is not known to be younger. A child by exchange is never covered.
+lost AS (
+    SELECT s.stretch_no, s.taken.scope, r.event_id AS revocation_event, r.revoked_at,
+           r.revoked_at + to_microseconds((k.after_s * 1000000)::BIGINT) AS certain_from,
+           NOT c.token_known
+               OR t.issued_at + to_microseconds((i.after_s * 1000000)::BIGINT) < r.revoked_at - to_microseconds((k.before_s * 1000000)::BIGINT) AS older
+    FROM (SELECT stretch_no, caller_id, unnest(taken) AS taken FROM stretch) s
+    JOIN named_caller c USING (caller_id)
+    JOIN revocation r ON r.source = c.source AND r.event_id = s.taken.event_id
+    JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
+    LEFT JOIN token t ON c.token_known AND t.source = c.source AND t.token_id = c.token_id
+    LEFT JOIN clock_error i ON i.source = t.source AND i.tenant IS NOT DISTINCT FROM t.tenant AND i.log = 'issuance'
+    WHERE NOT c.token_known
+       OR (t.kind <> 'exchange' AND t.issued_at - to_microseconds((i.before_s * 1000000)::BIGINT) <= r.revoked_at + to_microseconds((k.after_s * 1000000)::BIGINT))
+),
+-- Calls proven to come after the end of the token belong to REV-1 and INT-2. A downgrade in the same second may have been first.
+call AS (
+    SELECT s.stretch_no, o.operation_id, u.usage_id, u.event_id, u.used_at
+    FROM (FROM stretch SEMI JOIN lost USING (stretch_no)) s
+    JOIN usage_row u ON u.caller_id = s.caller_id AND u.used_at >= date_trunc('second', s.valid_from) AND u.used_at < s.valid_until
+    JOIN usage_operation o ON o.target_id = u.target_id
+    LEFT JOIN caller_end e ON e.caller_id = u.caller_id
+    WHERE o.operation_id IS NOT NULL AND u.outcome = 'success' AND u.used_at >= $since AND u.used_at < $until
+      AND NOT coalesce(u.used_at > e.ended_at, false)
+),
+asked AS (
+    SELECT stretch_no, operation_id, min(used_at) AS first_used_at, max(used_at) AS last_used_at FROM call GROUP BY stretch_no, operation_id
+),
+everyones AS (
+    SELECT a.stretch_no, a.operation_id, g.scopes
+    FROM asked a
+    JOIN stretch s USING (stretch_no)
+    JOIN named_caller c USING (caller_id)
+    JOIN grant_state g ON g.source = c.source AND g.tenant IS NOT DISTINCT FROM c.tenant AND g.client_id = c.client_id
+        AND g.valid_from <= a.last_used_at AND g.valid_until > a.first_used_at
+    WHERE g.subject_id IS NULL AND g.subject_kind = 'user' AND c.subject_id IS NOT NULL AND g.grant_id <> s.grant_id
+),
+-- Scopes by their number in a catalogue, however they are written.
+known AS (
+    SELECT x.scope, n.scope_id
+    FROM (
+        SELECT unnest(scopes) AS scope FROM scope_set SEMI JOIN (SELECT own_set_id AS set_id FROM stretch) USING (set_id)
+        UNION SELECT unnest(kept) FROM stretch
+        UNION SELECT scope FROM lost
+        UNION SELECT unnest(scopes) FROM everyones
+    ) x
+    JOIN cat_scope_name n ON n.name = lower(x.scope) AND (n.exact IS NULL OR n.exact = x.scope)
+),
+gone AS (
+    SELECT l.stretch_no, k.scope_id, l.* EXCLUDE (stretch_no) FROM lost l JOIN known k USING (scope)
+),
+own AS (
+    SELECT s.stretch_no, k.scope_id
+    FROM stretch s JOIN (SELECT set_id, unnest(scopes) AS scope FROM scope_set) x ON x.set_id = s.own_set_id JOIN known k USING (scope)
+),
+-- What was held, and what is kept of it; where the token says nothing, the grant had held both.
+holding AS (
+    SELECT o.stretch_no, o.scope_id, true AS was_held, true AS is_kept FROM own o ANTI JOIN gone g USING (stretch_no, scope_id)
+    UNION
+    SELECT g.stretch_no, g.scope_id, true, false
+    FROM gone g JOIN stretch s USING (stretch_no) LEFT JOIN own o USING (stretch_no, scope_id)
+    WHERE s.own_set_id IS NULL OR o.scope_id IS NOT NULL
+    UNION
+    SELECT s.stretch_no, k.scope_id, s.own_set_id IS NULL, true FROM (SELECT stretch_no, own_set_id, unnest(kept) AS scope FROM stretch) s JOIN known k USING (scope)
+),
+holder AS (
+    SELECT a.stretch_no, a.operation_id, h.* EXCLUDE (stretch_no) FROM asked a JOIN holding h USING (stretch_no)
+    UNION
+    SELECT e.stretch_no, e.operation_id, k.scope_id, s.own_set_id IS NULL, true
+    FROM (SELECT stretch_no, operation_id, unnest(scopes) AS scope FROM everyones) e JOIN stretch s USING (stretch_no) JOIN known k USING (scope)
+),
+covering AS (
+    SELECT h.stretch_no, h.operation_id, c.implied_scope_id AS scope_id, bool_or(h.was_held) AS was_held, bool_or(h.is_kept) AS is_kept
+    FROM holder h JOIN scope_closure c USING (scope_id)
+    GROUP BY h.stretch_no, h.operation_id, c.implied_scope_id
+),
+alternative AS (
+    SELECT a.stretch_no, a.operation_id, r.alt, bool_and(r.scope_id IS NULL OR coalesce(h.was_held, false)) AS was_permitted,
+           bool_and(r.scope_id IS NULL OR coalesce(h.is_kept, false)) AS is_permitted, bool_or(r.condition IS NOT NULL) AS conditional
+    FROM asked a
+    JOIN stretch s USING (stretch_no)
+    JOIN named_caller c USING (caller_id)
+    JOIN cat_requirement r ON r.op_id = a.operation_id
+        AND (r.principal = 'any'
+             OR (coalesce(c.application, true) AND r.principal IN ('application', 'bot'))
+             OR (NOT coalesce(c.application, false) AND r.principal IN ('delegated', 'delegated_personal', 'user')))
+    LEFT JOIN covering h ON h.stretch_no = a.stretch_no AND h.operation_id = a.operation_id AND h.scope_id = r.scope_id
+    GROUP BY a.stretch_no, a.operation_id, r.alt
+),
+judged AS (
+    SELECT j.stretch_no, j.operation_id, NOT any_value(o.complete) OR bool_or(j.conditional) AS depends
+    FROM alternative j
+    JOIN cat_operation o ON o.op_id = j.operation_id
+    WHERE o.security NOT IN ('none_required', 'unknown')
+    GROUP BY j.stretch_no, j.operation_id
+    HAVING bool_or(j.was_permitted) AND NOT bool_or(j.is_permitted)
+),
+-- Which of the scopes taken away would permit it, and the latest downgrade that took one of them.
+by_scope AS (
+    SELECT j.stretch_no, j.operation_id, any_value(j.depends) AS depends, list_sort(list_distinct(list(g.scope))) AS scopes,
+           max({'revoked_at': g.revoked_at, 'certain_from': g.certain_from, 'revocation_event': g.revocation_event}) AS latest, bool_and(g.older) AS older
+    FROM judged j
+    JOIN alternative a USING (stretch_no, operation_id)
+    JOIN cat_requirement r ON r.op_id = j.operation_id AND r.alt = a.alt
+    JOIN scope_closure c ON c.implied_scope_id = r.scope_id
+    JOIN gone g ON g.stretch_no = j.stretch_no AND g.scope_id = c.scope_id
+    SEMI JOIN holding h ON h.stretch_no = g.stretch_no AND h.scope_id = g.scope_id AND NOT h.is_kept
+    ANTI JOIN covering k ON k.stretch_no = j.stretch_no AND k.operation_id = j.operation_id AND k.scope_id = r.scope_id AND k.is_kept
+    WHERE a.was_permitted
+    GROUP BY j.stretch_no, j.operation_id
+),
+-- How far the stamps of what gives and takes may be too late.
+changing AS (
+    SELECT source, max(before_s) AS before_s FROM clock_error WHERE log <> 'usage' GROUP BY source
+)
+SELECT u.usage_id, u.event_id, u.used_at, u.operation_id, s.caller_id, s.segment_id, s.grant_id, s.join_key, s.scopes_from,
+       b.latest.revocation_event, b.latest.revoked_at, b.latest.certain_from, b.scopes, k.before_s AS use_before_s,
+       CASE WHEN u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) <= b.latest.certain_from
+              OR u.used_at + to_microseconds(((k.after_s + d.before_s) * 1000000)::BIGINT) >= s.valid_until
+            THEN 'the call and a change of the grant are closer than the clocks can tell'
+            WHEN NOT b.older THEN 'the issuance of the token and the downgrade are closer than the clocks can tell'
+            WHEN s.kept IS NULL OR e.stretch_no IS NOT NULL THEN 'which scopes were still granted is not known'
+            WHEN b.depends THEN 'what it needs depends on what the log does not show' END AS why_unknown
+FROM by_scope b
+JOIN stretch s USING (stretch_no)
+JOIN call u ON u.stretch_no = b.stretch_no AND u.operation_id = b.operation_id AND (u.used_at >= s.valid_from OR b.latest.revoked_at = s.valid_from)
+JOIN named_caller c USING (caller_id)
+JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
+JOIN changing d ON d.source = c.source
+LEFT JOIN (SELECT DISTINCT stretch_no, operation_id FROM everyones WHERE scopes IS NULL) e
+    ON e.stretch_no = b.stretch_no AND e.operation_id = b.operation_id
+-- A key that was issued again with the scopes that its records name was given them again.
+ANTI JOIN issued n ON s.own_set_id IS NOT NULL AND n.source = c.source AND n.token_id = c.token_id AND n.kind = 'credential'
+    AND n.issued_at > b.latest.revoked_at AND n.issued_at <= u.used_at
+WHERE s.own_set_id IS NOT NULL OR e.stretch_no IS NULL
+""",
+    needs=(
+        "caller_segment",
+        "caller_end",
+        "named_caller",
+        "grant_state",
+        "scope_set",
+        "token",
+        "issued",
+        "clock_error",
+    ),
+    windowed=True,
+)

@@ -1,0 +1,359 @@
+"""REV-11: calls that only a scope permitted which had been taken away."""
+
+from typing import Any
+
+from grantlens.relations.revoked_use import ALLOWED_S, EXPLANATION
+from grantlens.rules.evidence import after_a_downgrade, with_a_server
+from grantlens.rules.example import Example, consent, revoked, token, use
+from grantlens.rules.rule import Rule
+
+BOTH, READ, SEND, DELETE = (
+    ["mail.read", "mail.send"],
+    "GET /v1/messages/7",
+    "POST /v1/messages",
+    "DELETE /v1/messages/7",
+)
+
+
+def taken(when: str, *scopes: str, target_kind: str = "grant", **more: Any) -> dict[str, Any]:
+    """Write a downgrade r1 of grant g1 that takes these scopes away."""
+    return revoked(when, target_kind, kind="downgrade", scopes_removed=list(scopes), **more)
+
+
+RULE = Rule(
+    id="REV-11",
+    version=1,
+    name="stale_privilege",
+    key=("revocation_event", "token_id", "grant_id", "resource_server"),
+    question="Which scopes were still used after they had been taken away, and for how long?",
+    severity="high",
+    remedy="End the tokens of a grant when scopes are taken from it, or let the server ask at each call which it still holds; "
+    "a shorter token life bounds what is left.",
+    basis="RFC 7662 section 4; CAEP 1.0 (token-claims-change); MCP authorization, scope checks",
+    needs=("stale_call", "named_caller", "token", "clock_error", "operation_class"),
+    # Without a bound of the server, from its row or from the call, every finding is undecided.
+    rests_on=with_a_server(after_a_downgrade()),
+    sql="""
+-- One finding for each downgrade, token and resource server. Of a token that no issuance tells of, its grant stands in.
+WITH summed AS (
+    SELECT c.source, s.revocation_event, CASE WHEN c.token_known THEN c.token_id END AS token_id, s.grant_id, c.resource_server,
+           min(c.tenant) AS tenant, max(c.client_name) AS client_name,
+           CASE WHEN min(c.client_id) = max(c.client_id) THEN min(c.client_id) END AS client_id,
+           CASE WHEN min(c.subject_id) = max(c.subject_id) THEN min(c.subject_id) END AS subject_id,
+           CASE WHEN min(c.validation) = max(c.validation) THEN min(c.validation) END AS validation,  -- calls that contradict each other say nothing
+           min(s.join_key) AS join_key, min(s.scopes_from) AS held_from, any_value(s.revoked_at) AS revoked_at, any_value(s.certain_from) AS certain_from,
+           max(s.use_before_s) AS use_before_s,
+           list_sort(list_distinct(flatten(list(s.scopes)))) AS scopes, list_sort(list(DISTINCT o.label)) AS operations,
+           count(*) AS calls, count(*) FILTER (s.why_unknown IS NULL) AS uses_after,
+           count(*) FILTER (s.why_unknown IS NULL AND o.writes) AS writes_after,
+           coalesce(bool_or(o.writes OR o.sensitive) FILTER (s.why_unknown IS NULL), bool_or(o.writes OR o.sensitive)) AS weighty,
+           min(s.used_at) AS first_used_at, max(s.used_at) AS last_used_at, max(s.used_at) FILTER (s.why_unknown IS NULL) AS last_proven_at,
+           list_sort(list(DISTINCT s.why_unknown)) AS reasons,
+           list(s.usage_id ORDER BY s.used_at, s.event_id) AS usage_ids
+    FROM stale_call s
+    JOIN named_caller c USING (caller_id)
+    JOIN operation_class o USING (operation_id)
+    GROUP BY c.source, s.revocation_event, CASE WHEN c.token_known THEN c.token_id END, s.grant_id, c.resource_server
+),
+taken AS (
+    SELECT s.source, s.revocation_event, s.token_id, s.grant_id, s.resource_server, r.tenant, r.batch_id, r.line_no, k.after_s,
+           CASE WHEN t.expires_at IS NOT NULL THEN greatest(0, epoch(t.expires_at - r.revoked_at)) END AS life_left_s
+    FROM summed s
+    JOIN revocation r ON r.source = s.source AND r.event_id = s.revocation_event
+    JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
+    LEFT JOIN token t ON t.source = s.source AND t.token_id = s.token_id
+),
+-- What the table of servers allows, or the calls say.
+allowed AS (
+    SELECT s.* REPLACE (coalesce(v.tenant, s.tenant) AS tenant), v.batch_id, v.line_no,
+           """
+    + ALLOWED_S
+    + """ AS allowed_s,
+           """
+    + EXPLANATION
+    + """ AS explanation,
+           (epoch_us(s.last_used_at) - epoch_us(s.revoked_at)) / 1e6 AS last_success_s,
+           greatest(0, (epoch_us(s.last_used_at) - epoch_us(s.revoked_at)) / 1e6 - s.use_before_s - v.after_s) AS lag_lower_s
+    FROM summed s
+    JOIN taken v ON v.source = s.source AND v.revocation_event = s.revocation_event AND v.token_id IS NOT DISTINCT FROM s.token_id
+        AND v.grant_id IS NOT DISTINCT FROM s.grant_id AND v.resource_server IS NOT DISTINCT FROM s.resource_server
+    LEFT JOIN server p ON p.resource_server = s.resource_server
+),
+placed AS (
+    SELECT *, coalesce(last_proven_at - to_microseconds((use_before_s * 1000000)::BIGINT)
+                  > certain_from + to_microseconds((allowed_s * 1000000)::BIGINT), true) AS beyond
+    FROM allowed
+)
+SELECT CASE WHEN uses_after = 0 OR allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
+       CASE WHEN NOT beyond THEN CASE WHEN weighty THEN 'medium' ELSE 'low' END
+            WHEN weighty AND (uses_after = 0 OR allowed_s IS NOT NULL) THEN 'critical'
+            ELSE 'high' END AS severity,
+       CASE WHEN NOT beyond THEN explanation END AS explained_by,
+       coalesce(client_name, client_id, 'An unnamed client') || CASE WHEN uses_after = 0 THEN ' may have used ' ELSE ' used ' END
+           || array_to_string(scopes[1:3], ', ') || CASE WHEN len(scopes) > 3 THEN ' and ' || (len(scopes) - 3) || ' more' ELSE '' END
+           || ' after ' || CASE WHEN len(scopes) = 1 THEN 'it had' ELSE 'they had' END || ' been taken away' AS title,
+       source, tenant, client_id, subject_id, grant_id, token_id, resource_server,
+       CASE WHEN len(operations) = 1 THEN operations[1] END AS operation, scopes,
+       first_used_at AS first_seen, last_used_at AS last_seen, calls + 1 AS events,
+       to_json({
+           'revocation_event': revocation_event,
+           'scopes_removed': scopes,
+           'operations': operations,
+           'held_from': held_from,
+           'last_success_s': round(last_success_s, 6),
+           'lag_lower_s': round(lag_lower_s, 6),
+           'uses_after': uses_after,
+           'writes_after': writes_after,
+           'allowed_s': round(allowed_s, 6),
+           'reason': CASE WHEN uses_after = 0 THEN array_to_string(reasons, ', ')
+                          WHEN allowed_s IS NULL THEN 'nothing says how long this server may go on accepting what was taken away' END}) AS detail,
+       join_key, CASE WHEN $every_call THEN usage_ids ELSE usage_ids[1:19] || usage_ids[20:][-1:] END AS calls,
+       [{'seen_at': revoked_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': revocation_event}] AS records,
+       'usage' AS about_log, revoked_at AS about_from, last_used_at AS about_until
+FROM placed
+""",
+    fires=(
+        Example(
+            "a token from before the downgrade still sends, beyond all that explains it",
+            (
+                consent("10 09:00", BOTH),
+                token("10 11:00", "t1", BOTH, "10 13:00"),
+                use("10 11:30", SEND),
+                taken("10 12:00", "mail.send"),
+                use("10 12:10", SEND),
+                use("10 12:20", SEND),
+                use("10 12:30", READ),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "critical",
+                    "explained_by": None,
+                    "title": "app used mail.send after it had been taken away",
+                    "client_id": "app",
+                    "subject_id": "ann",
+                    "grant_id": "g1",
+                    "token_id": "t1",
+                    "resource_server": "mail.example",
+                    "operation": "POST /v1/messages",
+                    "scopes": ["mail.send"],
+                    "first_seen": "2026-07-10T12:10:00Z",
+                    "last_seen": "2026-07-10T12:20:00Z",
+                    "events": 3,
+                    "join_key": "token",
+                    "detail": {
+                        "revocation_event": "r1",
+                        "scopes_removed": ["mail.send"],
+                        "operations": ["POST /v1/messages"],
+                        "held_from": "token",
+                        "last_success_s": 1200.0,
+                        "lag_lower_s": 1189.0,
+                        "uses_after": 2,
+                        "writes_after": 2,
+                        "allowed_s": 0.0,
+                        "reason": None,
+                    },
+                },
+            ),
+        ),
+        Example(
+            "inside the server's cache time: a fact, explained; writes weigh more",
+            (
+                consent("10 09:00", ["files.read", "files.write"]),
+                token("10 11:00", "t1", ["files.write"], "10 13:00"),
+                token("10 11:00", "t2", ["files.read"], "10 13:00"),
+                taken("10 12:00", "files.read", "files.write"),
+                use("10 12:02", "PUT /v1/files/7", server="files.example"),
+                use("10 12:02", "GET /v1/files/7", "t2", server="files.example"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "medium",
+                    "explained_by": "cache",
+                    "token_id": "t1",
+                    "detail": {"allowed_s": 300.0},
+                },
+                {"verdict": "violation", "severity": "low", "explained_by": "cache", "token_id": "t2"},
+            ),
+        ),
+        Example(
+            "the call names the grant alone: what it had held is taken away, and OOS-1 leaves it to this rule",
+            (
+                consent("10 09:00", BOTH),
+                taken("10 12:00", "mail.read"),
+                use("10 12:10", READ, None, grant_id="g1"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "high",
+                    "grant_id": "g1",
+                    "token_id": None,
+                    "join_key": "grant",
+                    "detail": {"held_from": "grant"},
+                },
+            ),
+        ),
+        Example(
+            "the call repeats the scope that was taken away, with a token of which no issuance is known",
+            (
+                consent("10 09:00", BOTH),
+                taken("10 12:00", "mail.read"),
+                use("10 12:10", READ, "t9", grant_id="g1", token_scopes=BOTH),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "grant_id": "g1",
+                    "token_id": None,
+                    "join_key": "grant",
+                    "detail": {"held_from": "usage"},
+                },
+            ),
+        ),
+    ),
+    silent=(
+        Example(
+            "a scope that remains permits it: of the token, by implication, or of the grant",
+            (
+                consent("10 09:00", ["mail.read", "mail.write"]),
+                token("10 11:00", "t1", ["mail.read", "mail.write"], "10 13:00"),
+                token("10 11:00", "t2", ["mail.read"], "10 13:00"),
+                taken("10 12:00", "mail.read"),
+                use("10 12:10", READ),
+                use("10 12:10", READ, "t2"),
+                use("10 12:10", READ, None, grant_id="g1"),
+            ),
+        ),
+        Example(
+            "the scope was given again, and is used with the old token",
+            (
+                consent("10 09:00", BOTH),
+                token("10 11:00", "t1", BOTH, "10 13:00"),
+                taken("10 12:00", "mail.send"),
+                consent("10 12:10", ["mail.send"]),
+                use("10 12:20", SEND),
+                use("10 12:20", SEND, None, grant_id="g1"),
+            ),
+        ),
+        Example(
+            "refused, and before: nothing was used after it had been taken away",
+            (
+                consent("10 09:00", BOTH),
+                token("10 11:00", "t1", BOTH, "10 13:00"),
+                use("10 11:59:58", SEND),
+                taken("10 12:00", "mail.send"),
+                use("10 12:10", SEND, status=403),
+            ),
+        ),
+        Example(
+            "a token that was issued after the downgrade: that it holds the scope is another fault",
+            (
+                consent("10 09:00", BOTH),
+                taken("10 12:00", "mail.send"),
+                token("10 12:10", "t1", BOTH, "10 13:00"),
+                use("10 12:20", SEND),
+            ),
+        ),
+        Example(
+            "a child by token exchange is never covered",
+            (
+                consent("10 09:00", BOTH),
+                token("10 11:00", "t1", BOTH, "10 13:00"),
+                token("10 11:30", "t2", BOTH, "10 13:00", kind="exchange", parent_token_id="t1"),
+                taken("10 12:00", "mail.send"),
+                use("10 12:10", SEND, "t2"),
+            ),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "in the same second, and closer than two clocks can tell",
+            (
+                consent("10 09:00", BOTH),
+                token("10 11:00", "t1", BOTH, "10 13:00"),
+                taken("10 12:00:00.5", "mail.send"),
+                use("10 12:00:00", SEND),
+                use("10 12:00:09.5", SEND),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "severity": "critical",
+                    "title": "app may have used mail.send after it had been taken away",
+                    "events": 3,
+                    "detail": {
+                        "uses_after": 0,
+                        "reason": "the call and a change of the grant are closer than the clocks can tell",
+                    },
+                },
+            ),
+        ),
+        Example(
+            "the token and the downgrade are of nearly one moment: it may be the younger",
+            (
+                consent("10 09:00", BOTH),
+                token("10 11:59:55", "t1", BOTH, "10 13:00"),
+                taken("10 12:00", "mail.send"),
+                token("10 12:00:05", "t2", None, "10 13:00"),
+                use("10 12:10", SEND),
+                use("10 12:10", SEND, "t2"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "token_id": "t1",
+                    "detail": {
+                        "reason": "the issuance of the token and the downgrade are closer than the clocks can tell"
+                    },
+                },
+                {"verdict": "indeterminate", "token_id": "t2"},
+            ),
+        ),
+        Example(
+            "a consent in between does not say to what, and a grant that only the downgrade names",
+            (
+                consent("10 09:00", BOTH),
+                token("10 11:00", "t1", BOTH, "10 13:00"),
+                taken("10 12:00", "mail.send"),
+                consent("10 12:05", None),
+                use("10 12:10", SEND),
+                taken("10 12:00", "mail.read", grant_id="g9", event_id="r9"),
+                use("10 12:10", READ, None, grant_id="g9", token_scopes=BOTH),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "grant_id": "g1",
+                    "detail": {"reason": "which scopes were still granted is not known"},
+                },
+                {
+                    "verdict": "indeterminate",
+                    "grant_id": "g9",
+                    "detail": {"reason": "which scopes were still granted is not known"},
+                },
+            ),
+        ),
+        Example(
+            "a server of which nothing is known",
+            (
+                consent("10 09:00", ["jobs.run"]),
+                token("10 11:00", "t1", ["jobs.run"], "10 13:00"),
+                taken("10 12:00", "jobs.run"),
+                use("10 12:10", "POST /v1/jobs", server="jobs.example"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "severity": "high",
+                    "detail": {
+                        "uses_after": 1,
+                        "allowed_s": None,
+                        "reason": "nothing says how long this server may go on accepting what was taken away",
+                    },
+                },
+            ),
+        ),
+    ),
+)
