@@ -302,6 +302,23 @@ def test_use_after_revocation(written, reader):
         assert {name: row["detail"][name] for name in seen} == seen
 
 
+def test_use_of_what_had_been_taken_away(written, reader):
+    found = set()
+    for row in written.logs["revocation"]:
+        if row["kind"] != "downgrade":
+            continue
+        for token in reader.tokens.values():
+            if token["grant_id"] != row["grant_id"] or at(token["issued_at"]) > at(row["revoked_at"]):
+                continue
+            rest = reader.closure(set(token["scopes"]) - set(row["scopes_removed"]))
+            for call in reader.calls[token["token_id"]]:
+                op, _ = reader.operation(call)
+                late = call["outcome"] == "success" and at(call["used_at"]) > at(row["revoked_at"])
+                if late and op and not any(set(way) <= rest for way in op["requires"]):
+                    found.add((row["event_id"], token["token_id"], call["resource_server"]))
+    assert found == keyed(written.expected("REV-11"), "revocation_event", "token_id", "resource_server", verdict=False)
+
+
 def test_what_explains_a_success_lies_inside_the_allowed_window(written, reader):
     explained = {
         (row["revocation_event"], row["token_id"]): row.get("explained_by") for row in written.expected("REV-1")

@@ -27,7 +27,7 @@ is left out of tables: `--format json` lists it. The present is {now}, for some 
 """
 
 
-IN_THE_CASE = ("OOS-1", "OOS-3", "REV-1", "REV-2", "REV-9")
+IN_THE_CASE = ("OOS-1", "OOS-3", "REV-1", "REV-2", "REV-9", "REV-11")
 """Rules that `grantlens case` asks on the terminal; it names their violations."""
 
 VERDICTS = {"OOS-12": "clear", "INT-5": "violation", "PRV-1": "violation"}

@@ -1,4 +1,4 @@
-"""Incidents about what scopes and audiences permit: OOS-1, 2, 4, 5, 7 and 12, and their harmless twins."""
+"""Incidents about what scopes and audiences permit: OOS-1, 2, 4, 5, 7 and 12, REV-11, and their harmless twins."""
 
 from datetime import timedelta
 
@@ -194,6 +194,40 @@ def narrowed(world: World) -> None:
     world.truth.leave_open("OOS-4", "the rotated refresh token holds less than its parent, by order", **key(connection))
     for rule in ("REV-1", "REV-3", "REV-4", "REV-6"):
         world.truth.forbid(rule, "a downgrade is no revocation", revocation_event=revocation["event_id"])
+
+
+def stale_scope(world: World) -> None:
+    """Tell the story: a scope is taken away, and a token from before is used as if it were not."""
+    incident = world.truth.begin(
+        "stale_scope",
+        "A scope that was taken away and still used",
+        "tour-guide may read and send mail, until mail.send is taken from its grant. The token that it got before sends twice "
+        "more: the mail server looks at the token, not at the grant.",
+    )
+    moment = world.day(0.93, 12, 0)
+    scopes = ("mail.read", "mail.send", "offline_access")
+    connection = opened(
+        world, "tour-guide", "Tour Guide", "integration", MAIL, scopes, 12, since=moment - timedelta(hours=2)
+    )
+    read, send = operation(MAIL, "GET /v1/users/{user}/messages"), operation(MAIL, "POST /v1/users/{user}/send")
+    token = connection.access(moment - timedelta(minutes=20))
+    connection.call(token, moment - timedelta(minutes=19), read)
+    connection.call(token, moment - timedelta(minutes=18), send)
+    revocation = world.revoke(
+        moment, "grant", grant=connection.grant, kind="downgrade", scopes_removed=("mail.send",), reason="not needed"
+    )
+    connection.grant.scopes = ("mail.read", "offline_access")
+    for minutes in (7, 25):
+        connection.call(token, moment + timedelta(minutes=minutes), send, because=False)
+    connection.call(token, moment + timedelta(minutes=26), read)
+    event, client = revocation["event_id"], connection.grant.client.client_id
+    where_used = {"token_id": token.token_id, "resource_server": MAIL, "client_id": client}
+    world.truth.expect("REV-11", "violation", revocation_event=event, **where_used)
+    world.truth.leave_open("PRV-1", "taken away", **key(connection), scope="mail.send")
+    world.truth.forbid("OOS-1", "the token holds the scope", **key(connection), operation=send.label)
+    for rule in ("REV-1", "REV-3", "REV-4", "REV-6"):
+        world.truth.forbid(rule, "a downgrade is no revocation", revocation_event=event)
+    incident.facts = where(world, connection, moment)
 
 
 def passed_on(world: World) -> None:
