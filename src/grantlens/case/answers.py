@@ -13,7 +13,7 @@ from grantlens.case.listing import FEW, few
 from grantlens.case.silence import outside, scope
 from grantlens.visible import LEFT, markup, visible
 from grantlens.window import in_time
-from grantlens.wording import number, plural, size, when
+from grantlens.wording import listed, number, plural, size, when
 
 BROKEN = "Which rules did it break?"
 """The question whose answer names a few rules only."""
@@ -316,7 +316,7 @@ def _rules(facts: dict[str, Any]) -> Answer:
         events[finding["rule"], finding["title"], finding["severity"]] += finding["events"]
     parts = [f"{rule}: {title} ({level}, {plural(count, 'event')})" for (rule, title, level), count in events.items()]
     more = f"; and {number(len(parts) - FEW)} more" if len(parts) > FEW else ""
-    asked = few(facts["rules_asked"])
+    asked = listed(facts["rules_asked"])
     text = (
         "; ".join(parts[:FEW]) + f"{more}. Asked were {asked}."
         if parts
