@@ -69,6 +69,13 @@ SHAPES = {
         f"{CALL}, 't' || i AS token_id, '/read' AS target, {AT} + INTERVAL 2 MINUTE AS used_at",
         f"{END}, 'revoke' AS kind, {ONE}, {AT} + INTERVAL 3 MINUTE AS revoked_at",
     ),
+    "downgrades of a grant": (
+        f"{CONSENT}, {ONE}, ['read', 'write'] AS scopes, {AT} AS issued_at",
+        f"{TOKEN}, {ONE}, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS issued_at, {AT} + INTERVAL 1 HOUR AS expires_at",
+        f"{END}, 'downgrade' AS kind, {ONE}, ['read'] AS scopes_removed, {AT} + INTERVAL 2 MINUTE AS revoked_at",
+        f"{CALL}, 't' || i AS token_id, '/read' AS target, {AT} + INTERVAL 3 MINUTE AS used_at",
+        f"{CALL}, {ONE}, '/read' AS target, {AT} + INTERVAL 4 MINUTE AS used_at",
+    ),
     "servers of a host": (
         f"{TOKEN}, {PERSON}, 'g' || i AS grant_id, 't' || i AS token_id, ['https://api.example/' || i] AS audience, {AT} AS issued_at",
         f"{ANYWHERE}, 'https://api.example/' || i AS resource_server, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS used_at",

@@ -55,6 +55,7 @@ SIZES = {
     "grants for everyone": 4000,
     "revocations of a grant": 1000,
     "consents and revocations": 1000,
+    "downgrades of a grant": 1000,
     "servers of a host": 6000,
     "scopes of a grant": 2000,
 }

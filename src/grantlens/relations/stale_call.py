@@ -10,16 +10,32 @@ RELATION = Relation(
     "exchange, nor a key that was issued again. scopes are those taken away that would permit the call; the latest downgrade that took one of them is "
     "told. why_unknown is NULL where it is proven.",
     """
+WITH narrowed AS (
+    SELECT source, grant_id, scopes, taken, valid_from, valid_until FROM grant_state WHERE taken IS NOT NULL
+),
+-- From when to when each caller called that they may concern.
+spell AS (
+    SELECT caller_id, min(used_at) AS first_used_at, max(used_at) AS last_used_at
+    FROM usage_row
+    SEMI JOIN (
+        SELECT s.caller_id FROM caller_segment s JOIN named_caller c USING (caller_id)
+        SEMI JOIN narrowed g ON g.source = c.source AND g.grant_id = s.grant_id
+    ) USING (caller_id)
+    WHERE outcome = 'success' AND used_at >= $since AND used_at < $until
+    GROUP BY caller_id
+),
 -- Stretches of time in which scopes were taken from what a caller holds. own is what its token names, kept what its grant still held.
-WITH stretch AS (
+stretch AS (
     SELECT row_number() OVER () AS stretch_no, *
     FROM (
         SELECT s.caller_id, s.segment_id, s.grant_id, s.join_key, s.scopes_from, CASE WHEN s.scopes_from <> 'grant' THEN s.set_id END AS own_set_id,
                g.scopes AS kept, g.taken, greatest(s.valid_from, g.valid_from) AS valid_from, least(s.valid_until, g.valid_until) AS valid_until
         FROM caller_segment s
         JOIN named_caller c USING (caller_id)
-        JOIN grant_state g ON g.source = c.source AND g.grant_id = s.grant_id AND g.valid_from < s.valid_until AND g.valid_until > s.valid_from
-        WHERE g.taken IS NOT NULL AND s.phase = 'granted'
+        JOIN spell p USING (caller_id)
+        JOIN narrowed g ON g.source = c.source AND g.grant_id = s.grant_id AND g.valid_from < s.valid_until AND g.valid_until > s.valid_from
+            AND date_trunc('second', g.valid_from) <= p.last_used_at AND g.valid_until > p.first_used_at
+        WHERE s.phase = 'granted'
         UNION ALL
         -- A grant that a downgrade names, though its issuance is not in the log.
         SELECT c.caller_id, NULL, c.grant_id, c.join_key, c.own_scopes_from, c.own_set_id,
