@@ -29,30 +29,31 @@ stretch AS (
     SELECT row_number() OVER () AS stretch_no, *
     FROM (
         SELECT s.caller_id, s.segment_id, s.grant_id, s.join_key, s.scopes_from, CASE WHEN s.scopes_from <> 'grant' THEN s.set_id END AS own_set_id,
-               g.scopes AS kept, g.taken, greatest(s.valid_from, g.valid_from) AS valid_from, least(s.valid_until, g.valid_until) AS valid_until
+               g.scopes AS kept, g.taken, true AS of_grant,
+               greatest(s.valid_from, g.valid_from) AS valid_from, least(s.valid_until, g.valid_until) AS valid_until
         FROM caller_segment s
         JOIN named_caller c USING (caller_id)
         JOIN spell p USING (caller_id)
         JOIN narrowed g ON g.source = c.source AND g.grant_id = s.grant_id AND g.valid_from < s.valid_until AND g.valid_until > s.valid_from
             AND date_trunc('second', g.valid_from) <= p.last_used_at AND g.valid_until > p.first_used_at
-        WHERE s.phase = 'granted'
         UNION ALL
         -- A grant that a downgrade names, though its issuance is not in the log.
         SELECT c.caller_id, NULL, c.grant_id, c.join_key, c.own_scopes_from, c.own_set_id,
-               NULL, list_transform(r.scopes_removed, lambda x: {'scope': x, 'taken_at': r.revoked_at, 'event_id': r.event_id}), r.revoked_at, 'infinity'::TIMESTAMPTZ
+               NULL, list_transform(r.scopes_removed, lambda x: {'scope': x, 'taken_at': r.revoked_at, 'event_id': r.event_id}),
+               true, r.revoked_at, 'infinity'::TIMESTAMPTZ
         FROM named_caller c
         JOIN revocation r ON r.source = c.source AND r.grant_id = c.grant_id
         ANTI JOIN grant_state g ON g.source = r.source AND g.grant_id = r.grant_id
-        WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.target_kind NOT IN ('token', 'credential', 'session') AND c.own_set_id IS NOT NULL
+        WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.target_kind NOT IN ('token', 'credential', 'session')
         UNION ALL
         -- A token that is narrowed itself, whatever its grant holds.
         SELECT s.caller_id, s.segment_id, s.grant_id, s.join_key, s.scopes_from, s.set_id,
                [], list_transform(r.scopes_removed, lambda x: {'scope': x, 'taken_at': r.revoked_at, 'event_id': r.event_id}),
-               greatest(s.valid_from, r.revoked_at), s.valid_until
+               false, greatest(s.valid_from, r.revoked_at), s.valid_until
         FROM revocation r
         JOIN named_caller c ON c.source = r.source AND c.token_id = r.token_id AND c.token_known
-        JOIN caller_segment s ON s.caller_id = c.caller_id AND s.valid_until > r.revoked_at
-        WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.target_kind IN ('token', 'credential') AND s.phase = 'granted' AND s.set_id IS NOT NULL
+        JOIN caller_segment s USING (caller_id)
+        WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.target_kind IN ('token', 'credential') AND s.set_id IS NOT NULL
     )
     WHERE kept IS NOT NULL OR own_set_id IS NOT NULL
 ),
@@ -69,7 +70,8 @@ lost AS (
     LEFT JOIN token t ON c.token_known AND t.source = c.source AND t.token_id = c.token_id
     LEFT JOIN clock_error i ON i.source = t.source AND i.tenant IS NOT DISTINCT FROM t.tenant AND i.log = 'issuance'
     WHERE NOT c.token_known
-       OR (t.kind <> 'exchange' AND t.issued_at - to_microseconds((i.before_s * 1000000)::BIGINT) <= r.revoked_at + to_microseconds((k.after_s * 1000000)::BIGINT))
+       OR (t.kind <> 'exchange'
+           AND t.issued_at - to_microseconds((i.before_s * 1000000)::BIGINT) <= r.revoked_at + to_microseconds((k.after_s * 1000000)::BIGINT))
 ),
 -- Calls proven to come after the end of the token belong to REV-1 and INT-2. A downgrade in the same second may have been first.
 call AS (
@@ -91,7 +93,7 @@ everyones AS (
     JOIN named_caller c USING (caller_id)
     JOIN grant_state g ON g.source = c.source AND g.tenant IS NOT DISTINCT FROM c.tenant AND g.client_id = c.client_id
         AND g.valid_from <= a.last_used_at AND g.valid_until > a.first_used_at
-    WHERE g.subject_id IS NULL AND g.subject_kind = 'user' AND c.subject_id IS NOT NULL AND g.grant_id <> s.grant_id
+    WHERE s.of_grant AND g.subject_id IS NULL AND g.subject_kind = 'user' AND c.subject_id IS NOT NULL AND g.grant_id <> s.grant_id
 ),
 -- Scopes by their number in a catalogue, however they are written.
 known AS (
@@ -119,7 +121,8 @@ holding AS (
     FROM gone g JOIN stretch s USING (stretch_no) LEFT JOIN own o USING (stretch_no, scope_id)
     WHERE s.own_set_id IS NULL OR o.scope_id IS NOT NULL
     UNION
-    SELECT s.stretch_no, k.scope_id, s.own_set_id IS NULL, true FROM (SELECT stretch_no, own_set_id, unnest(kept) AS scope FROM stretch) s JOIN known k USING (scope)
+    SELECT s.stretch_no, k.scope_id, s.own_set_id IS NULL, true
+    FROM (SELECT stretch_no, own_set_id, unnest(kept) AS scope FROM stretch) s JOIN known k USING (scope)
 ),
 holder AS (
     SELECT a.stretch_no, a.operation_id, h.* EXCLUDE (stretch_no) FROM asked a JOIN holding h USING (stretch_no)
@@ -149,9 +152,8 @@ judged AS (
     SELECT j.stretch_no, j.operation_id, NOT any_value(o.complete) OR bool_or(j.conditional) AS depends
     FROM alternative j
     JOIN cat_operation o ON o.op_id = j.operation_id
-    WHERE o.security NOT IN ('none_required', 'unknown')
     GROUP BY j.stretch_no, j.operation_id
-    HAVING bool_or(j.was_permitted) AND NOT bool_or(j.is_permitted)
+    HAVING NOT bool_or(j.is_permitted)
 ),
 -- Which of the scopes taken away would permit it, and the latest downgrade that took one of them.
 by_scope AS (

@@ -37,7 +37,7 @@ RULE = Rule(
 -- One finding for each downgrade, token and resource server. Of a token that no issuance tells of, its grant stands in.
 WITH summed AS (
     SELECT c.source, s.revocation_event, CASE WHEN c.token_known THEN c.token_id END AS token_id, s.grant_id, c.resource_server,
-           min(c.tenant) AS tenant, max(c.client_name) AS client_name,
+           min(c.tenant) AS tenant, CASE WHEN min(c.client_name) = max(c.client_name) THEN min(c.client_name) END AS client_name,
            CASE WHEN min(c.client_id) = max(c.client_id) THEN min(c.client_id) END AS client_id,
            CASE WHEN min(c.subject_id) = max(c.subject_id) THEN min(c.subject_id) END AS subject_id,
            CASE WHEN min(c.validation) = max(c.validation) THEN min(c.validation) END AS validation,  -- calls that contradict each other say nothing
@@ -56,7 +56,7 @@ WITH summed AS (
     GROUP BY c.source, s.revocation_event, CASE WHEN c.token_known THEN c.token_id END, s.grant_id, c.resource_server
 ),
 taken AS (
-    SELECT s.source, s.revocation_event, s.token_id, s.grant_id, s.resource_server, r.tenant, r.batch_id, r.line_no, k.after_s,
+    SELECT s.source, s.revocation_event, s.token_id, s.grant_id, s.resource_server, r.tenant, r.batch_id, r.line_no, k.after_s, t.client_id, t.subject_id,
            CASE WHEN t.expires_at IS NOT NULL THEN greatest(0, epoch(t.expires_at - r.revoked_at)) END AS life_left_s
     FROM summed s
     JOIN revocation r ON r.source = s.source AND r.event_id = s.revocation_event
@@ -65,7 +65,8 @@ taken AS (
 ),
 -- What the table of servers allows, or the calls say.
 allowed AS (
-    SELECT s.* REPLACE (coalesce(v.tenant, s.tenant) AS tenant), v.batch_id, v.line_no,
+    SELECT s.* REPLACE (coalesce(v.tenant, s.tenant) AS tenant, coalesce(v.client_id, s.client_id) AS client_id,
+                        coalesce(v.subject_id, s.subject_id) AS subject_id), v.batch_id, v.line_no,
            """
     + ALLOWED_S
     + """ AS allowed_s,
