@@ -4,6 +4,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.catalogue.model import Catalogue
+from grantlens.register.clocks import Clocks
 from grantlens.rules.example import Example, consent, moment, revoked, token, use
 from grantlens.rules.stale_privilege import BOTH, DELETE, READ, SEND, taken
 
@@ -396,6 +397,16 @@ CASES = (
         ({"client_id": "app", "subject_id": "ann", "tenant": "north", "events": 3},),
     ),
     Example(
+        "calls of several clients and people name one grant: whose they were is not told",
+        (
+            consent("10 09:00", BOTH),
+            taken("10 12:00", "mail.send"),
+            use("10 12:10", SEND, None, grant_id="g1"),
+            use("10 12:11", SEND, None, grant_id="g1", client_id="zeta", subject_id="zoe"),
+        ),
+        ({"client_id": None, "subject_id": None, "grant_id": "g1", "events": 3},),
+    ),
+    Example(
         "the calls say how the server checks, and where they contradict each other nothing does",
         (
             consent("10 09:00", ["jobs.run"]),
@@ -533,3 +544,16 @@ def test_what_comes_after_the_window_is_left_out(desk):
     )
     (found,) = told(desk, records, until=moment("10 12:25"))
     assert (found["events"], found["last_seen"]) == (3, "2026-07-10T12:20:00Z")
+
+
+def test_how_late_a_change_may_be_stamped_its_own_log_tells(desk, tmp_path):
+    (tmp_path / "clocks.toml").write_text('[[clock]]\nsource = "native"\nlog = "usage"\nerror_seconds = 60\n')
+    records = (
+        consent("10 09:00", BOTH),
+        token("10 11:00", "t1", BOTH, "10 13:00"),
+        taken("10 12:00", "mail.send"),
+        use("10 12:10", SEND),
+        consent("10 12:12", ["files.read"]),
+    )
+    (found,) = told(desk, records, Clocks.read(tmp_path / "clocks.toml"))
+    assert (found["verdict"], found["detail"]["lag_lower_s"]) == ("violation", 534.0)
