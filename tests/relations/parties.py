@@ -62,8 +62,6 @@ def few(rng, source):
             row |= {"kind": "downgrade", "scopes_removed": rng.choice([["r"], ["r", "s"]])}
             if row["target_kind"] == "policy":
                 row["target_kind"] = "grant"
-            elif row["target_kind"] != "grant":
-                row["grant_id"] = None
         revocation.append(row)
     return {
         "source": source,

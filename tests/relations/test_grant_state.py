@@ -30,14 +30,15 @@ def allowed(world, grant, moment):
         if row["kind"] == "downgrade":
             whole = row["target_kind"] == "client" and row["client_id"] == client
             theirs = row["target_kind"] == "subject" and subject is not None and row["subject_id"] == subject
-            pair = row["target_kind"] == "grant" and row["client_id"] == client and row["subject_id"] == subject
-            if (
-                row["grant_id"] is None
-                and row.get("tenant") is None
-                and ((pair and len(homes(world, client, subject)) > 1) or (whole and len(homes(world, client)) > 1))
-            ):
+            pair = (
+                row["target_kind"] == "grant"
+                and row["grant_id"] is None
+                and (row["client_id"], row["subject_id"]) == (client, subject)
+            )
+            alike = homes(world, client, subject) if pair else homes(world, client) if whole else ()
+            if row.get("tenant") is None and len(alike) > 1:
                 steps.append((row["revoked_at"], 2, {"kind": "consent", "scopes": None, "unsure": True}))
-            elif (by_id and row["grant_id"] == grant) or (row["grant_id"] is None and (pair or whole or theirs)):
+            elif (by_id and row["grant_id"] == grant) or pair or whole or theirs:
                 steps.append((row["revoked_at"], 1, row))
         elif row["kind"] in ("revoke", "disable") and not of_several(world, row):
             on_pair = (

@@ -557,3 +557,19 @@ def test_how_late_a_change_may_be_stamped_its_own_log_tells(desk, tmp_path):
     )
     (found,) = told(desk, records, Clocks.read(tmp_path / "clocks.toml"))
     assert (found["verdict"], found["detail"]["lag_lower_s"]) == ("violation", 534.0)
+
+
+def test_what_was_never_permitted_before_stays_with_oos_1(desk):
+    records = (
+        consent("10 09:00", ["mail.read"], event_id="e1"),
+        use("10 09:30", SEND, None, grant_id="g1", event_id="e2"),
+        consent("10 10:00", ["mail.send"], event_id="e3"),
+        taken("10 12:00", "mail.send"),
+        use("10 12:10", SEND, None, grant_id="g1", event_id="e4"),
+    )
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        beyond, stale = (found.to_dicts() for found in detect.run(store, ["OOS-1", "REV-11"]))
+    assert [[each["event_id"] for row in rows for each in row["evidence"]] for rows in (beyond, stale)] == [
+        ["e2"],
+        ["r1", "e4"],
+    ]

@@ -92,6 +92,7 @@ downgraded AS (
     SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, false AS unsure
     FROM downgrade r
     JOIN grant_party p ON p.source = r.source AND p.grant_id = r.grant_id
+    WHERE r.target_kind NOT IN ('client', 'subject')
     UNION ALL
     SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, r.tenant IS NULL AND s.source IS NOT NULL
     FROM downgrade r
@@ -104,12 +105,12 @@ downgraded AS (
     FROM downgrade r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
     LEFT JOIN of_several s ON s.source = p.source AND s.client_id = p.client_id AND s.of_client
-    WHERE r.grant_id IS NULL AND r.target_kind = 'client'
+    WHERE r.target_kind = 'client'
     UNION ALL
     SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, false
     FROM downgrade r
     JOIN grant_party p ON p.source = r.source AND p.subject_id = r.subject_id AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
-    WHERE r.grant_id IS NULL AND r.target_kind = 'subject'
+    WHERE r.target_kind = 'subject'
 ),
 -- What is given and taken away at one moment is held.
 scope_event AS (

@@ -44,7 +44,7 @@ SELECT r.source, r.event_id
 FROM revocation r
 JOIN issuance i ON i.source = r.source AND i.client_id = r.client_id
     AND (r.target_kind = 'client' OR i.subject_id IS NOT DISTINCT FROM r.subject_id)
-WHERE r.tenant IS NULL AND r.kind = 'downgrade' AND r.grant_id IS NULL
+WHERE r.tenant IS NULL AND r.kind = 'downgrade' AND (r.target_kind = 'client' OR r.grant_id IS NULL)
 GROUP BY r.source, r.event_id
 HAVING min(i.tenant) < max(i.tenant)
 """
