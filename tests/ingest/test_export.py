@@ -26,6 +26,16 @@ RECORDS = [
         "tenant": "acme",
     },
     {
+        "log": "issuance",
+        "issued_at": "2026-07-01T08:30:00Z",
+        "kind": "refresh",
+        "outcome": "denied",
+        "denial_reason": "reuse",
+        "event_id": "i2",
+        "source": "acme-idp",
+        "tenant": "acme",
+    },
+    {
         "log": "usage",
         "used_at": "2026-07-01T09:00:00Z",
         "outcome": "success",
@@ -98,7 +108,7 @@ def test_a_load_round_trips(loaded, tmp_path, ending):
         assert not report.failed
         assert report.total("rejected") == 0
         assert content(again) == content(loaded)
-        assert [len(rows) for rows in content(again).values()] == [1, 2, 1]
+        assert [len(rows) for rows in content(again).values()] == [2, 2, 1]
 
 
 def test_loading_an_export_into_its_own_store_changes_nothing(loaded, tmp_path):

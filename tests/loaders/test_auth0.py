@@ -409,6 +409,22 @@ def test_each_code_of_an_exchange_tells_kind_and_outcome(load):
 def test_a_user_who_does_not_confirm_a_device_consents_to_nothing(load):
     row = load([event("fdecc")]).one("issuance")
     assert (row["kind"], row["outcome"], row["client_id"]) == ("consent", "denied", CLIENT)
+    assert row["denial_reason"] == "consent"
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "reason"),
+    [
+        ("ferrt", "Reused rotating refresh token detected, revoked the family", "reuse"),
+        ("ferrt", "", "token"),
+        ("fertft", "Token could not be decoded or is missing in DB", "token"),
+        ("fertft", "Token reuse is no matter here", "token"),
+        ("feacft", "Invalid authorization code", None),
+        ("sertft", "", None),
+    ],
+)
+def test_why_an_exchange_was_refused(load, code, said, reason):
+    assert load([event(code, description=said)]).one("issuance")["denial_reason"] == reason
 
 
 def test_codes_that_end_access(load):

@@ -606,6 +606,21 @@ def test_failed_issue_and_failed_end_are_kept_as_failed(load):
     ]
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("AccessDenied", "policy"),
+        ("ExpiredTokenException", "expired"),
+        ("IDPRejectedClaim", "token"),
+        ("NoSuchEntityException", None),
+        (None, None),
+    ],
+)
+def test_why_an_issue_was_refused(load, error, reason):
+    record = call("CreateAccessKey", asked={"userName": "bob"}, error=(error, "so") if error else None)
+    assert load([record]).one("issuance")["denial_reason"] == reason
+
+
 def test_the_expiration_is_text_of_the_united_states_in_utc(load):
     expected = {
         "Jul 1, 2026, 1:04:10 PM": datetime(2026, 7, 1, 13, 4, 10, tzinfo=UTC),

@@ -346,6 +346,7 @@ def test_a_failed_issue_or_end_is_kept_as_failed(load):
         ]
     )
     assert (loaded.one("issuance")["outcome"], loaded.one("issuance")["token_id"]) == ("denied", None)
+    assert loaded.one("issuance")["denial_reason"] == "policy"
     assert loaded.one("revocation")["outcome"] == "error"
 
 

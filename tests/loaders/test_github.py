@@ -478,7 +478,7 @@ def test_a_request_gives_nothing_before_it_is_approved(load):
 
 def test_what_is_refused_gives_nothing(load):
     row = load([token_event("personal_access_token.request_denied")]).one("issuance")
-    assert (row["outcome"], row["kind"]) == ("denied", "consent")
+    assert (row["outcome"], row["kind"], row["denial_reason"]) == ("denied", "consent", "consent")
 
 
 def test_what_takes(load):

@@ -413,6 +413,37 @@ def test_what_issues_and_what_is_refused(loaded):
     assert rows["GRANT_CONSENT"]["consent_actor"] == "u-1"
 
 
+REFUSED = {
+    ("REFRESH_TOKEN_ERROR", "invalid_token", "Maximum allowed refresh token reuse exceeded"): "reuse",
+    ("REFRESH_TOKEN_ERROR", "invalid_token", "Token is not active"): "expired",
+    ("REFRESH_TOKEN_ERROR", "invalid_token", "Session doesn't have required client"): "token",
+    ("REFRESH_TOKEN_ERROR", "invalid_token", "Stale token"): "token",
+    ("REFRESH_TOKEN_ERROR", "invalid_token", None): "token",
+    ("CODE_TO_TOKEN_ERROR", "invalid_code", "Code not valid"): "token",
+    ("CODE_TO_TOKEN_ERROR", "expired_code", None): "expired",
+    ("CODE_TO_TOKEN_ERROR", "invalid_redirect_uri", None): "other",
+    ("CLIENT_LOGIN_ERROR", "invalid_client_credentials", None): "client",
+    ("TOKEN_EXCHANGE_ERROR", "user_disabled", None): "subject",
+    ("LOGIN_ERROR", "rejected_by_user", None): "consent",
+}
+
+
+def test_why_it_was_refused(loaded):
+    lines = (
+        new(
+            type_,
+            f"2026-07-01 12:00:{second:02},000",
+            error=error,
+            refresh_token_id="r-1",
+            **({"reason": why} if why else {}),
+        )
+        for second, (type_, error, why) in enumerate(REFUSED)
+    )
+    rows = sorted(loaded(*lines).rows["issuance"], key=lambda row: row["issued_at"])
+    assert [row["denial_reason"] for row in rows] == list(REFUSED.values())
+    assert rows[0]["parent_token_id"] == "r-1"
+
+
 def test_a_refresh_makes_two_tokens_from_the_old_one(loaded):
     line = new("REFRESH_TOKEN", token_id="onrtac:t-2", refresh_token_id="r-1", updated_refresh_token_id="r-2")
     rows = loaded(line).rows["issuance"]

@@ -187,6 +187,8 @@ def test_an_old_cluster_names_no_credential_and_no_expiry(load):
 
 
 def test_a_refused_token_is_no_token(load):
+    reasons = [load([token_request(code)]).one("issuance")["denial_reason"] for code in (401, 403, 201)]
+    assert reasons == ["token", "policy", None]
     loaded = load([token_request(403)])
     assert (loaded.one("issuance")["outcome"], loaded.one("issuance")["token_id"]) == ("denied", None)
     assert (loaded.one("usage")["outcome"], loaded.one("usage")["status"]) == ("denied", 403)

@@ -531,6 +531,26 @@ def test_outcome_of_a_sign_in(load):
     }
 
 
+def test_why_a_sign_in_gave_no_token(load):
+    reasons = {
+        54005: "reuse",
+        700082: "expired",
+        50173: "revoked",
+        70000: "token",
+        7000222: "client",
+        50126: "subject",
+        70011: "scope",
+        65001: "consent",
+        53003: "policy",
+        50196: "rate",
+        50011: "other",
+        50140: None,
+        0: None,
+    }
+    cases = {code: sign_in(status={"errorCode": code}) for code in reasons}
+    assert each(load, "issuance", cases)("denial_reason") == reasons
+
+
 def test_kind_of_a_sign_in(load):
     cases = {
         "nothing": sign_in(),

@@ -353,6 +353,32 @@ def test_only_a_success_issues_or_revokes(load):
     assert {result: row["outcome"] for result, row in each(load, "revocation", cases, ("outcome",)).items()} == ended
 
 
+@pytest.mark.parametrize(
+    ("kind", "result", "said", "reason"),
+    [
+        ("token.detect_reuse", "SUCCESS", None, "reuse"),
+        ("token.grant", "FAILURE", "no_matching_policy", "policy"),
+        ("token.grant", "FAILURE", "no_matching_scope", "scope"),
+        ("token.grant", "FAILURE", "invalid_client", "client"),
+        ("token.grant", "FAILURE", "invalid_grant", "token"),
+        ("token.grant", "FAILURE", "something new", "other"),
+        ("token.grant", "FAILURE", None, None),
+        ("authorize.scope_denied", "FAILURE", None, "scope"),
+        ("authorize", "FAILURE", "consent_required", "consent"),
+        ("token.grant", "SUCCESS", "invalid_grant", None),
+    ],
+)
+def test_why_it_was_refused(load, kind, result, said, reason):
+    row = load([event(f"app.oauth2.as.{kind}", person(), token(), result=result, reason=said)]).one("issuance")
+    assert row["denial_reason"] == reason
+
+
+def test_the_real_reuse_names_no_token_and_is_told_as_one(shared, load):
+    lines = (shared / "real-logs/okta/panther-system-log.ndjson").read_text().splitlines()
+    row = load([json.loads(line) for line in lines if "detect_reuse" in line]).one("issuance")
+    assert (row["denial_reason"], row["kind"], row["parent_token_id"]) == ("reuse", "refresh", None)
+
+
 def test_the_systems_revocation_of_a_token_is_its_expiry(load):
     system = person("00uSystem", "Okta System", "system@okta.com") | {"type": "SystemPrincipal"}
     loaded = load(

@@ -169,32 +169,35 @@ def test_csv_and_json_are_the_same_events(load):
 
 
 @pytest.mark.parametrize(
-    ("changes", "outcome"),
+    ("changes", "outcome", "reason"),
     [
-        ({}, "success"),
-        ({"LOGIN_STATUS": "LOGIN_ERROR_INVALID_PASSWORD", "REQUEST_STATUS": "Success"}, "denied"),
-        ({"LOGIN_STATUS": "", "REQUEST_STATUS": "S"}, "success"),
-        ({"LOGIN_STATUS": None, "REQUEST_STATUS": "F"}, "denied"),
+        ({}, "success", None),
+        ({"LOGIN_STATUS": "LOGIN_ERROR_INVALID_PASSWORD", "REQUEST_STATUS": "Success"}, "denied", "subject"),
+        ({"LOGIN_STATUS": "LOGIN_ERROR_EXPORT_RESTRICTED"}, "denied", "policy"),
+        ({"LOGIN_STATUS": "LOGIN_ERROR_LOGINS_EXCEEDED"}, "denied", "rate"),
+        ({"LOGIN_STATUS": "LOGIN_ERROR_SOMETHING_NEW"}, "denied", "other"),
+        ({"LOGIN_STATUS": "", "REQUEST_STATUS": "S"}, "success", None),
+        ({"LOGIN_STATUS": None, "REQUEST_STATUS": "F"}, "denied", None),
     ],
 )
-def test_outcome_of_a_login(load, changes, outcome):
+def test_outcome_of_a_login(load, changes, outcome, reason):
     row = load([login(**changes)]).one("issuance")
-    assert row["outcome"] == outcome
+    assert (row["outcome"], row["denial_reason"]) == (outcome, reason)
     assert (row["token_id"] is None) == (outcome != "success"), "a login that failed gave no session"
 
 
 @pytest.mark.parametrize(
-    ("changes", "outcome", "client"),
+    ("changes", "outcome", "reason", "client"),
     [
-        ({}, "success", "Nightly"),
-        ({"Status": "Invalid Password"}, "denied", "Nightly"),
-        ({"PolicyOutcome": "Block"}, "denied", "Nightly"),
-        ({"LoginType": "Application", "Application": "Browser"}, "success", None),
+        ({}, "success", None, "Nightly"),
+        ({"Status": "Invalid Password"}, "denied", None, "Nightly"),
+        ({"PolicyOutcome": "Block"}, "denied", "policy", "Nightly"),
+        ({"LoginType": "Application", "Application": "Browser"}, "success", None, None),
     ],
 )
-def test_stream_logins(load, changes, outcome, client):
+def test_stream_logins(load, changes, outcome, reason, client):
     row = load([stream(**changes)]).one("issuance")
-    assert (row["outcome"], row["client_id"]) == (outcome, client)
+    assert (row["outcome"], row["denial_reason"], row["client_id"]) == (outcome, reason, client)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,8 @@ def as_version_1(path):
         connection.execute("DROP TABLE unloaded")
         connection.execute("DROP TYPE decision_t")
         connection.execute("DROP TYPE cause_t")
+        connection.execute("ALTER TABLE issuance DROP COLUMN denial_reason")
+        connection.execute("DROP TYPE issuance_denial_t")
         connection.execute("ALTER TABLE clock ADD COLUMN assumed BOOLEAN DEFAULT true")
         connection.execute("ALTER TABLE coverage DROP COLUMN in_part")
         connection.execute("UPDATE meta SET value = '1' WHERE name = 'schema_version'")
@@ -116,13 +118,36 @@ def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_
         Store(path, read_only=True)
     fresh = (
         "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() WHERE NOT internal AND table_name IN "
-        "('identity', 'declared', 'coverage', 'clock', 'stated_clock', 'forgotten', 'decision', 'unloaded') ORDER BY table_name, column_index"
+        "('identity', 'declared', 'coverage', 'clock', 'stated_clock', 'forgotten', 'decision', 'unloaded', 'issuance') ORDER BY table_name, column_index"
     )
     with Store(path) as store, Store(":memory:") as new:
         assert store.engine.rows(fresh) == new.engine.rows(fresh) != []
         assert store.sql("SELECT name FROM canonical_identity").num_rows == 1
         assert store.engine.value("SELECT value FROM meta WHERE name = 'schema_version'") == str(migrations.VERSION)
         assert store.engine.rows("SELECT source, issuance_usage, keys_end FROM declared") == [("native", "token", True)]
+
+
+REFUSED = (
+    '{"log":"issuance","event_id":"i1","issued_at":"2026-01-01T00:00:00Z","kind":"refresh","outcome":"denied","client_id":"c"}\n'
+    '{"log":"issuance","event_id":"i2","issued_at":"2026-01-02T00:00:00Z","kind":"token","outcome":"success","scopes":["a"]}\n'
+)
+
+
+def test_why_an_issue_of_version_4_was_refused_is_not_known_and_the_rest_of_it_is_kept(tmp_path):
+    path, columns = tmp_path / "s.duckdb", "SELECT * FROM issuance ORDER BY issued_at"
+    (tmp_path / "a.ndjson").write_text(REFUSED)
+    with Store(path) as store:
+        store.load(tmp_path / "a.ndjson")
+        before = store.sql(columns).to_pylist()
+    as_version_1(path)
+    (tmp_path / "b.ndjson").write_text(
+        REFUSED.replace('"denied"', '"denied","denial_reason":"reuse"').replace("i1", "i3")
+    )
+    with Store(path) as store:
+        assert store.sql(columns).to_pylist() == before
+        assert [row["denial_reason"] for row in before] == [None, None]
+        store.load(tmp_path / "b.ndjson")
+        assert store.engine.rows("SELECT denial_reason::VARCHAR FROM issuance WHERE event_id = 'i3'") == [("reuse",)]
 
 
 def test_what_somebody_said_of_a_clock_in_version_2_is_kept_as_a_statement(tmp_path):

@@ -10,6 +10,9 @@ What the mapping decides, and why:
 - The other codes come from Auth0's list of log event types: no real record of them was at hand.
 - **An exchange names no token**: neither access nor refresh token has an id in this log. `details.code` is an authorization
   code, masked or not: it is never read. The same holds for bodies of calls, but for the few keys named below.
+- A refused exchange says why in a sentence for people. One of a rotated refresh token (`ferrt`) is a reuse where the sentence says so: the code
+  "could" mean one (Auth0's page of that event), and "Reused rotating refresh token detected, revoked the family" does (Auth0 community).
+  A refresh token that is revoked, expired or pruned (`fertft`) reads the same whichever it is. Why other exchanges failed is not read.
 - A client grant's POST may leave out its id. Then the grant is derived from client and audience, and its DELETE, which
   gives nothing but the id, cannot be joined to it.
 - A call with a management token is a use of it (`jti`), and what it did besides: consent, change, revocation, block.
@@ -207,6 +210,8 @@ SELECT line_no, happened_at AS issued_at, received_at, event_id, meaning AS kind
             WHEN type = 'jwt_bearer_exchange_failed' THEN 'urn:ietf:params:oauth:grant-type:jwt-bearer'
             WHEN meaning = 'refresh' THEN 'refresh_token'
             WHEN type IN ('secte', 'fecte', 'sens', 'fens') THEN 'urn:ietf:params:oauth:grant-type:token-exchange' END AS grant_type,
+       CASE WHEN type = 'ferrt' AND description ILIKE '%reuse%' THEN 'reuse'
+            WHEN type IN ('ferrt', 'fertft') THEN 'token' END AS denial_reason,
        NULL::VARCHAR AS grant_id, NULL::VARCHAR AS token_id,
        CASE WHEN starts_with(type, 'idjag_') THEN 'id_jag' ELSE 'access' END AS token_kind,
        session_id, client_id, client_name, user_id AS subject_id, user_name AS subject_name,
@@ -223,6 +228,7 @@ _CONSENTED = f"""
 SELECT line_no, happened_at AS issued_at, received_at,
        CASE WHEN nth = 1 THEN event_id ELSE event_id || '#' || nth END AS event_id,
        'consent' AS kind, CASE WHEN meaning = 'refusal' THEN 'denied' ELSE 'success' END AS outcome, NULL AS grant_type,
+       CASE WHEN type = 'fdecc' THEN 'consent' END AS denial_reason,
        given.id AS grant_id, NULL AS token_id, NULL AS token_kind, session_id,
        coalesce(client_id, nullif(qs.client_id, '')) AS client_id, client_name,
        user_id AS subject_id, user_name AS subject_name,
@@ -248,7 +254,7 @@ FROM (
 _GIVEN_BY_CALL = f"""
 SELECT line_no, happened_at AS issued_at, received_at, event_id,
        CASE what WHEN 'client grant' THEN 'consent' WHEN 'client grant change' THEN 'change' ELSE 'credential' END AS kind,
-       call_outcome AS outcome, NULL AS grant_type,
+       call_outcome AS outcome, NULL AS grant_type, NULL AS denial_reason,
        CASE WHEN what <> 'credential' THEN coalesce(place_id, nullif(answer.id, '')) END AS grant_id,
        CASE WHEN what = 'credential' THEN nullif(answer.id, '') END AS token_id,
        CASE WHEN what = 'credential' THEN 'api_key' END AS token_kind, NULL AS session_id,
@@ -361,7 +367,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="auth0",
-    version=3,
+    version=4,
     title="Auth0 tenant log",
     recognise=mostly(lambda record: _is_event(record) or _is_original(record)),
     fields='"JSON"',

@@ -188,10 +188,14 @@ FROM (
 )
 """
 
-_ISSUANCE = """
+_ISSUANCE = f"""
 SELECT line_no, event_id, happened_at AS issued_at, received_at,
        CASE meaning WHEN 'session' THEN 'token' WHEN 'credential' THEN 'credential' ELSE 'change' END AS kind,
        outcome,
+       CASE WHEN outcome <> 'denied' THEN NULL
+            WHEN contains(error, 'ExpiredToken') THEN 'expired'
+            WHEN regexp_matches(error, '{_BAD_TOKENS}') THEN 'token'
+            WHEN regexp_matches(error, '{_REFUSALS}') THEN 'policy' END AS denial_reason,
        CASE WHEN outcome <> 'success' THEN NULL
             WHEN meaning = 'session' THEN got.credentials.accessKeyId
             WHEN meaning = 'credential' THEN coalesce(got.accessKey.accessKeyId, asked.accessKeyId,
@@ -211,11 +215,11 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
                  THEN coalesce(TRY(from_json(s.Action, '["VARCHAR"]')), []) ELSE [s.Action] END)))) END AS scopes,
        -- the values of each Principal: a text that no colon follows
        CASE WHEN meaning = 'trust' THEN list_sort(list_distinct(regexp_extract_all(
-            to_json(json_extract(document, '$..Principal'))::VARCHAR, '"([^"]*)"(?:[],}]|$)', 1))) END AS may_act,
+            to_json(json_extract(document, '$..Principal'))::VARCHAR, '"([^"]*)"(?:[],}}]|$)', 1))) END AS may_act,
        CASE WHEN meaning IN ('widen', 'session', 'cut off') THEN coalesce(document, CASE WHEN policy IS NOT NULL
-            THEN to_json({'policy': policy, 'change': logged_name}) END) END AS authorization_details,
+            THEN to_json({{'policy': policy, 'change': logged_name}}) END) END AS authorization_details,
        coalesce(TRY_CAST(CASE WHEN got.credentials.expiration LIKE '____-__-__T__:__:__%' THEN got.credentials.expiration END AS TIMESTAMPTZ),
-                make_timestamptz(epoch_us(try_strptime(regexp_replace(got.credentials.expiration, '[\\x{202f}\\x{a0}]', ' ', 'g'),
+                make_timestamptz(epoch_us(try_strptime(regexp_replace(got.credentials.expiration, '[\\x{{202f}}\\x{{a0}}]', ' ', 'g'),
                     ['%b %d, %Y, %I:%M:%S %p', '%b %d, %Y %I:%M:%S %p'])))) AS expires_at,
        CASE WHEN meaning <> 'session' THEN coalesce(caller, who.invokedBy) END AS consent_actor,
        CASE WHEN meaning = 'session' THEN NULL WHEN caller = owner THEN 'user' ELSE 'admin' END AS consent_kind,
@@ -314,7 +318,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="aws_cloudtrail",
-    version=4,
+    version=5,
     title="AWS CloudTrail",
     recognise=mostly(lambda record: _is_event(record) or _place(record) is not None),
     fields=_EVENT,

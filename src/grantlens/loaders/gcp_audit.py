@@ -160,7 +160,7 @@ FROM (SELECT *, unnest(deltas) AS delta, generate_subscripts(deltas, 1) AS nth F
 _ISSUANCE = """
 SELECT line_no, part_id AS event_id, happened_at AS issued_at, received_at,
        CASE meaning WHEN 'sign' THEN 'token' WHEN 'exchange' THEN 'exchange' WHEN 'credential' THEN 'credential' ELSE 'change' END AS kind,
-       outcome,
+       outcome, CASE WHEN outcome <> 'denied' THEN NULL WHEN code = '16' THEN 'token' ELSE 'policy' END AS denial_reason,
        CASE WHEN outcome = 'success' THEN key_id END AS token_id,
        CASE WHEN meaning = 'credential' THEN 'api_key' WHEN call = 'GenerateIdToken' THEN 'id'
             WHEN meaning = 'exchange' THEN 'access' END AS token_kind,
@@ -268,7 +268,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="gcp_audit",
-    version=2,
+    version=3,
     title="Google Cloud audit logs",
     recognise=mostly(_is_entry),
     fields=_ENTRY,

@@ -212,6 +212,7 @@ SELECT line_no,
        happened_at AS issued_at,
        CASE WHEN issued_as IN ('own consent', 'refusal') THEN 'consent' ELSE issued_as END AS kind,
        CASE WHEN issued_as = 'refusal' THEN 'denied' ELSE 'success' END AS outcome,
+       CASE WHEN issued_as = 'refusal' THEN 'consent' END AS denial_reason,
        grant_id,
        CASE WHEN issued_as IN ('token', 'refresh') THEN token END AS token_id,
        CASE WHEN issued_as NOT IN ('token', 'refresh') THEN NULL
@@ -312,7 +313,7 @@ FROM party WHERE meaning IS NOT NULL AND logged_at IS NOT NULL AND happened_at I
 
 LOADER = Loader(
     name="github",
-    version=3,
+    version=4,
     title="GitHub audit log, security log and app webhooks",
     recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,

@@ -124,6 +124,7 @@ FROM (SELECT *, unnest(members) AS member, generate_subscripts(members, 1) AS nt
 
 _ISSUANCE = f"""
 SELECT line_no, part_id AS event_id, happened_at AS issued_at, received_at, outcome,
+       CASE WHEN outcome <> 'denied' THEN NULL WHEN code = '401' THEN 'token' ELSE 'policy' END AS denial_reason,
        CASE WHEN meaning = 'token' THEN 'token' ELSE 'change' END AS kind,
        CASE WHEN meaning = 'token' AND outcome = 'success' THEN issued END AS token_id,
        CASE WHEN meaning = 'token' THEN 'access' END AS token_kind,
@@ -208,7 +209,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="kubernetes",
-    version=3,
+    version=4,
     title="Kubernetes audit log",
     recognise=mostly(lambda record: _is_event(record) or _text_in(record) is not None),
     fields=_EVENT,

@@ -14,7 +14,9 @@ What the mapping decides, and why:
 - **A client's secret or key** is a credential of the client without an id in this log: its target is the client, and
   its own text, which the event shows, is never read. The event's shape is that of a collector's test record.
 - An admin's consent is for the client, and not for the admin.
-- A failed request is no issuance and no revocation: it is kept with outcome `denied` or `error`.
+- A failed request is no issuance and no revocation: it is kept with outcome `denied` or `error`. Its reason is an error of
+  OAuth or of Okta's own (`no_matching_policy`): no real record shows one. That a refresh token came again has events of its own
+  (`detect_reuse`, Okta's page "Refresh access tokens"), whose only real record names no token.
 - An authorization code may be worth a token to a thief: its id is never kept.
 - Panther writes the outer field names in lower case and the times with a blank. Both are read, and so is an event inside that
   of Elastic, Filebeat or EventBridge, to which Okta streams its log.
@@ -186,6 +188,14 @@ SELECT line_no, happened_at AS issued_at, received_at,
             ELSE 'token' END AS kind,
        -- what Okta detects as reuse it refuses, whatever the result of the detection says
        CASE WHEN meaning = 'reuse' THEN 'denied' ELSE outcome END AS outcome,
+       CASE WHEN meaning = 'reuse' THEN 'reuse'
+            WHEN outcome = 'success' OR meaning NOT IN ('consent', 'token') THEN NULL
+            WHEN oauth = 'authorize.scope_denied' OR reason IN ('invalid_scope', 'no_matching_scope') THEN 'scope'
+            WHEN reason = 'no_matching_policy' THEN 'policy'
+            WHEN reason = 'consent_required' THEN 'consent'
+            WHEN reason IN ('invalid_client', 'unauthorized_client') THEN 'client'
+            WHEN reason = 'invalid_grant' THEN 'token'
+            WHEN reason IS NOT NULL THEN 'other' END AS denial_reason,
        debug.grantType AS grant_type,
        CASE WHEN len(consents) > 0 THEN list_min(list_transform(consents, lambda t: t.id))
             WHEN meaning <> 'credential' AND client_id IS NOT NULL
@@ -348,7 +358,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="okta",
-    version=3,
+    version=4,
     title="Okta System Log",
     recognise=mostly_inside(_is_event),
     fields=_EVENT,

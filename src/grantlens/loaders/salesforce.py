@@ -174,6 +174,11 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
             WHEN LOGIN_STATUS <> '' THEN 'denied'
             WHEN REQUEST_STATUS IN ('S', 'Success') THEN 'success'
             WHEN REQUEST_STATUS <> '' THEN 'denied' END AS outcome,
+       CASE WHEN outcome = 'success' THEN NULL
+            WHEN PolicyOutcome = 'Block' OR LOGIN_STATUS IN ('LOGIN_END_SESSION_TXN_SECURITY_POLICY', 'LOGIN_ERROR_EXPORT_RESTRICTED',
+                'LOGIN_ERROR_GLOBAL_BLOCK_DOMAIN') THEN 'policy'
+            WHEN LOGIN_STATUS IN ('LOGIN_ERROR_INVALID_PASSWORD', 'LOGIN_ERROR_INVALID_USERNAME', 'LOGIN_ERROR_CSS_PW_LOCKOUT') THEN 'subject'
+            WHEN LOGIN_STATUS = 'LOGIN_ERROR_LOGINS_EXCEEDED' THEN 'rate' WHEN LOGIN_STATUS <> '' THEN 'other' END AS denial_reason,
        CASE WHEN means = 'login' AND outcome = 'success' THEN key_of_session END AS token_id,
        CASE WHEN means <> 'login' THEN NULL WHEN LoginType LIKE 'Remote Access%' THEN 'access' ELSE 'session' END
            AS token_kind,
@@ -276,7 +281,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="salesforce",
-    version=3,
+    version=4,
     title="Salesforce event log files, login events and setup audit trail",
     recognise=mostly(_kind),
     fields=_FIELDS,

@@ -1,4 +1,11 @@
-"""The issuance table: something that creates, renews or widens access."""
+"""The issuance table: something that creates, renews or widens access.
+
+Why an issue was refused has words of its own: an authorisation server looks at other things than a resource server. `invalid_grant` is one word
+for many things (RFC 6749 section 5.2), of which four are made: `reuse`, where the server itself says that what may be used once came
+again, `expired`, `revoked`, and `token` where it does not say which. `client` is invalid_client and unauthorized_client, `scope` is
+invalid_scope. The standard has no word for `subject`, a person who is unknown, locked or did not prove to be the one; for `consent` that was
+missing or withheld; for `policy`, which forbade it; and for `rate`.
+"""
 
 from grantlens.schema.evidence import EVIDENCE
 from grantlens.schema.table import Column, Table
@@ -10,6 +17,13 @@ ISSUANCE = Table(
         Column("issued_at", "TIMESTAMPTZ", "When it happened, event time, UTC.", required=True),
         Column("kind", "issuance_kind_t", "consent, token, refresh, exchange, credential or change.", required=True),
         Column("outcome", "outcome_t", "Only success creates access.", required=True),
+        Column(
+            "denial_reason",
+            "issuance_denial_t",
+            "Why it was refused: what was shown for it, such as a refresh token or a code, had been used before, in the server's own words (reuse), "
+            "had expired, was revoked, or does not hold and why is not told (token); or because of the client, the subject, the scope, consent, "
+            "policy, rate or something else (other).",
+        ),
         Column("grant_type", "VARCHAR", "OAuth grant type as logged (RFC 6749 section 4, RFC 8693)."),
         Column(
             "grant_id",

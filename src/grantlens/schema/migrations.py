@@ -70,7 +70,10 @@ def _to_version_4(engine: Engine) -> None:
 
 
 def _to_version_5(engine: Engine) -> None:
-    """Keep what was decided about access, and account of files that are taken out again."""
+    """Keep what was decided about access, account of files that are taken out again, and why an issue was refused.
+
+    Of what was loaded before, why it was refused is not known.
+    """
     for statement in (
         "CREATE TYPE decision_t AS ENUM ('revoke', 'keep')",
         "CREATE TYPE cause_t AS ENUM ('compromise', 'leaver', 'retired', 'review')",
@@ -79,6 +82,21 @@ def _to_version_5(engine: Engine) -> None:
         "decided_by VARCHAR, reference VARCHAR)",
         "CREATE TABLE unloaded (path VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, bytes BIGINT NOT NULL, loader VARCHAR, "
         'records BIGINT NOT NULL, "rows" BIGINT NOT NULL, unloaded_at TIMESTAMPTZ NOT NULL)',
+        "CREATE TYPE issuance_denial_t AS ENUM ('reuse', 'expired', 'revoked', 'token', 'client', 'subject', 'scope', 'consent', 'policy', "
+        "'rate', 'other')",
+        "ALTER TABLE issuance RENAME TO issuance_before",
+        """
+        CREATE TABLE issuance (
+            issued_at TIMESTAMPTZ NOT NULL, kind issuance_kind_t NOT NULL, outcome outcome_t NOT NULL, denial_reason issuance_denial_t,
+            grant_type VARCHAR, grant_id VARCHAR, token_id VARCHAR, token_kind token_kind_t, parent_token_id VARCHAR, session_id VARCHAR,
+            client_id VARCHAR, client_name VARCHAR, subject_id VARCHAR, subject_name VARCHAR, subject_kind subject_kind_t,
+            actor_chain VARCHAR[], may_act VARCHAR[], scopes_requested VARCHAR[], scopes VARCHAR[], audience VARCHAR[],
+            authorization_details JSON, expires_at TIMESTAMPTZ, consent_actor VARCHAR, consent_kind consent_kind_t, cnf_jkt VARCHAR,
+            ip VARCHAR, user_agent VARCHAR, source VARCHAR NOT NULL, tenant VARCHAR, event_id VARCHAR NOT NULL, received_at TIMESTAMPTZ,
+            batch_id INTEGER NOT NULL, line_no BIGINT NOT NULL)
+        """,
+        "INSERT INTO issuance BY NAME FROM issuance_before",
+        "DROP TABLE issuance_before",
     ):
         engine.execute(statement)
 

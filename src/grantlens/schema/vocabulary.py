@@ -7,6 +7,19 @@ TOKEN_KIND = ("access", "refresh", "id", "code", "session", "api_key", "id_jag",
 SUBJECT_KIND = ("user", "service", "agent")
 CONSENT_KIND = ("user", "admin", "policy")
 DENIAL_REASON = ("token", "scope", "policy", "rate", "other")
+ISSUANCE_DENIAL = (
+    "reuse",
+    "expired",
+    "revoked",
+    "token",
+    "client",
+    "subject",
+    "scope",
+    "consent",
+    "policy",
+    "rate",
+    "other",
+)
 VALIDATION = ("offline", "introspection", "cached", "push")
 TARGET_KIND = ("token", "grant", "session", "client", "subject", "credential", "policy")
 INITIATOR = ("user", "admin", "client", "policy", "system")
@@ -22,6 +35,7 @@ ENUMS = {
     "subject_kind_t": SUBJECT_KIND,
     "consent_kind_t": CONSENT_KIND,
     "denial_reason_t": DENIAL_REASON,
+    "issuance_denial_t": ISSUANCE_DENIAL,
     "validation_t": VALIDATION,
     "target_kind_t": TARGET_KIND,
     "initiator_t": INITIATOR,

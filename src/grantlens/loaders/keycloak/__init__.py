@@ -10,7 +10,9 @@ What the mapping decides, and why:
 - **Session** is `sessionId`; versions that log none have the session's id in `code_id` and, at logout, in
   `authSessionParentId`.
 - A sign-in gives no token but for the password grant, which logs it as LOGIN. Consent refused is LOGIN_ERROR.
-- A refused event has a type that ends in `_ERROR`, or an `error`: outcome `denied`.
+- A refused event has a type that ends in `_ERROR`, or an `error`: outcome `denied`. Why is `error` (Keycloak's `Errors.java`), and for a
+  refresh token its `reason` beside it (`TokenManager.java`), in the versions that log it. A code that came twice is no reuse here:
+  `invalid_code` is said of an expired one too, and so is the server's own line "already used".
 - Introspection: the client that asks is the resource server; the one that the token is for stands in newer events.
 - **Admin events** name a client by its inner id, not by its `clientId`: it joins only where an identities file says so.
   In the log their realm is that of the admin, so such a row has no tenant. An UPDATE disables only if the
@@ -131,6 +133,15 @@ SELECT line_no, CASE WHEN nth = 1 THEN id ELSE id || '#' || nth END AS event_id,
        happened_at AS issued_at, received_at,
        meaning AS kind,
        CASE WHEN refused THEN 'denied' ELSE 'success' END AS outcome,
+       CASE WHEN NOT refused THEN NULL
+            WHEN reason = 'Maximum allowed refresh token reuse exceeded' THEN 'reuse'
+            WHEN error = 'expired_code' OR reason = 'Token is not active' THEN 'expired'
+            WHEN error IN ('invalid_token', 'invalid_code', 'invalid_code_verifier', 'pkce_verification_failed', 'session_expired',
+                           'user_session_not_found') THEN 'token'
+            WHEN error IN ('client_not_found', 'client_disabled', 'invalid_client', 'invalid_client_credentials') THEN 'client'
+            WHEN error IN ('user_not_found', 'user_disabled', 'user_temporarily_disabled', 'invalid_user_credentials') THEN 'subject'
+            WHEN error IN ('rejected_by_user', 'consent_denied') THEN 'consent'
+            WHEN error IS NOT NULL THEN 'other' END AS denial_reason,
        coalesce(grant_type, CASE happening WHEN 'CODE_TO_TOKEN' THEN 'authorization_code'
                                            WHEN 'CLIENT_LOGIN' THEN 'client_credentials'
                                            WHEN 'OAUTH2_DEVICE_CODE_TO_TOKEN' THEN 'urn:ietf:params:oauth:grant-type:device_code'
@@ -244,7 +255,7 @@ SELECT line_no, 'no JSON object' FROM told WHERE (is_text AND logger IS NULL AND
 
 LOADER = Loader(
     name="keycloak",
-    version=3,
+    version=4,
     title="Keycloak events: server log, JSON listeners and admin API",
     recognise=_recognise,
     fields="",
