@@ -32,7 +32,11 @@ def history(seed):
         clock += timedelta(seconds=rng.choice(STEPS))
         shown = held[-1] if rng.random() < 0.6 else rng.choice(held)
         if rng.random() < 0.2:
-            records.append(refreshed(stamp(), None, shown, None, outcome="denied", token_kind=None, **who))
+            why = {"denial_reason": rng.choice(("reuse", "token")), "outcome": "denied", "token_kind": None}
+            records.append(refreshed(stamp(), None, shown, None, **why, **who))
+            if rng.random() < 0.4:  # the server ends the family
+                clock += timedelta(seconds=5)
+                records.append(revoked(stamp(), "grant", event_id=f"family-{seed}-{number}", **who))
         else:
             rotates = rng.random() < 0.8
             if rotates:
@@ -60,7 +64,7 @@ def history(seed):
 
 
 def expected(records):
-    """Return by refresh token what is to be said of it: verdict, severity, how often it came again, how often it was taken."""
+    """Return by refresh token what is to be said: verdict, severity, how often it came again, was taken, and was named a reuse."""
     shown, found = {}, {}
     when = {
         id(row): datetime.fromisoformat(
@@ -72,14 +76,15 @@ def expected(records):
         if row.get("kind") == "refresh":
             shown.setdefault(row["parent_token_id"], {}).setdefault(when[id(row)], []).append(row)
     ends = [when[id(row)] for row in records if row["log"] == "revocation"]
+    held = {row["token_id"] for row in records if row.get("token_kind") == "refresh"}
+    born = {row["token_id"]: when[id(row)] for row in reversed(records) if "token_id" in row and "issued_at" in row}
     for old, times in shown.items():
         taken = {at: rows for at, rows in times.items() if rows[0]["outcome"] == "success"}
         replaced = min(
             (at for at, rows in taken.items() if any(row["token_kind"] == "refresh" for row in rows)), default=None
         )
-        if replaced is None:
-            continue
-        given = {row["token_id"] for row in times[replaced]}
+        named = {at for at, rows in times.items() if any(row.get("denial_reason") == "reuse" for row in rows)}
+        given = {row["token_id"] for row in times[replaced]} if replaced else set()
         arrivals = [at for name in given for at in shown.get(name, {})]
         arrivals += [
             when[id(row)] + ERRORS
@@ -88,11 +93,13 @@ def expected(records):
         ]
         verdicts, first_end = {}, {}
         for at in times:
-            if at <= replaced or any(replaced <= end < at for end in ends):
+            known = replaced is not None and replaced < at
+            if not (known or at in named) or any((replaced if known else born[old]) <= end < at for end in ends):
                 continue
-            if any(arrival < at for arrival in arrivals):
+            late = not known or at > replaced + RETRY
+            if (known and any(arrival < at for arrival in arrivals)) or (at in named and late):
                 verdicts[at] = "violation"
-            elif at > replaced + RETRY:
+            elif at in named or late:
                 verdicts[at] = "indeterminate"
             first_end[at] = min((end for end in ends if end >= at), default=None)
         if not verdicts:
@@ -100,11 +107,20 @@ def expected(records):
         first, verdict = min(verdicts), max(verdicts.values())
         end = min((first_end[at] for at in verdicts if first_end[at]), default=None)
         handled = end is not None and end <= first + FAMILY
+        accepted, said = sum(at in taken for at in verdicts), len(named & verdicts.keys())
+        later = any(
+            row["outcome"] == "success" and at > first + FAMILY
+            for name in given & held
+            for at, rows in shown.get(name, {}).items()
+            for row in rows
+        )
+        lives_on = not handled and (said == 0 or (later and max(verdicts) > replaced))
         found[old] = (
             verdict,
-            "high" if handled or verdict == "indeterminate" else "critical",
+            "critical" if verdict == "violation" and lives_on else "medium" if handled and not accepted else "high",
             len(verdicts),
-            sum(at in taken for at in verdicts),
+            accepted,
+            said,
         )
     return found
 
@@ -117,12 +133,21 @@ def test_random_histories(desk, kept_going, batch):
     with desk.store(desk.write("log.ndjson", records)) as store:
         (found,) = detect.run(store, ["REV-7"])
     told = {
-        row["token_id"]: (row["verdict"], row["severity"], row["detail"]["times"], row["detail"]["accepted"])
+        row["token_id"]: (
+            row["verdict"],
+            row["severity"],
+            *map(row["detail"].get, ("times", "accepted", "said_by_server")),
+        )
         for row in found.to_dicts()
     }
     wanted = {name: said for rows in histories.values() for name, said in expected(rows).items()}
     assert told == wanted
-    assert {said[:2] for said in wanted.values()} >= {("violation", "critical"), ("indeterminate", "high")}
+    assert {said[:2] for said in wanted.values()} >= {
+        ("violation", "critical"),
+        ("violation", "medium"),
+        ("indeterminate", "high"),
+    }
+    assert any(said[4] for said in wanted.values())
 
 
 def test_without_a_log_of_revocations_it_is_not_known_whether_the_family_was_ended(desk, kept_going):
@@ -141,3 +166,18 @@ def test_without_a_log_of_revocations_it_is_not_known_whether_the_family_was_end
         (found,) = detect.run(store, ["REV-7"])
         (row,) = found.to_dicts()
         assert (row["verdict"], row["severity"], row["detail"]["family_ended"]) == ("violation", "high", None)
+
+
+def test_of_a_reuse_that_names_no_token_each_client_and_person_is_told_once(desk, kept_going):
+    why = {"outcome": "denied", "token_kind": None, "denial_reason": "reuse"}
+    rows = [
+        refreshed("10 12:00", None, None, None, **why),
+        refreshed("10 12:00", None, None, None, **why, subject_id="bob"),
+        refreshed("10 13:00", None, None, None, **why),
+        token("10 14:00", None, None, **why),
+    ]
+    records = [{**row, "event_id": f"e{number}"} for number, row in enumerate([*kept_going, *rows])]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        (found,) = detect.run(store, ["REV-7"])
+    told = [(row["subject_id"], row["events"], row["detail"]["times"], row["severity"]) for row in found.to_dicts()]
+    assert sorted(told) == [("ann", 3, 3, "high"), ("bob", 1, 1, "high")]

@@ -35,6 +35,9 @@ KEYS_END = "usage.token_id=ends"
 ROTATED = "issuance.parent_token_id=rotated"
 """A refresh token that takes the place of another names it."""
 
+NAMED_REUSE = "issuance.denial_reason=reuse"
+"""A server that refuses what came again says that it came again."""
+
 EXCHANGED = "issuance.parent_token_id=exchanged"
 """A token that was got for another one, or made with it, names that one."""
 

@@ -224,7 +224,7 @@ def token(
 
 
 def refreshed(
-    when: str, token_id: str | None, parent: str, scopes: list[str] | None, until: str | None = None, **more: Any
+    when: str, token_id: str | None, parent: str | None, scopes: list[str] | None, until: str | None = None, **more: Any
 ) -> dict[str, Any]:
     """Write a token that came from a refresh token; None where it was refused."""
     return token(when, token_id, scopes, until, **{"kind": "refresh", "parent_token_id": parent, **more})
