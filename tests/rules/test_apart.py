@@ -72,6 +72,10 @@ TENANTS = {
         [revoked("10 12:00", "grant", grant_id=None, **ANN), consent("10 13:00", ["mail.read"], "ga", **ANN)],
         [consent("10 12:30", ["mail.read"], "gb", **ANN, consent_kind="admin")],
     ),
+    "INT-4": (
+        [token("10 09:00", "a1", ["mail.read"], grant_id="ga", **ANN)],
+        [token("10 10:00", "a1", ["mail.read"], grant_id="gb", **{**ANN, "subject_id": "ben"})],
+    ),
     "INT-1": ([use("10 13:00", READ, None, **ANN)], [consent("10 09:00", ["mail.read"], "gb", **ANN)]),
 }
 

@@ -20,6 +20,7 @@ from grantlens.rules.evidence import (
     AUDIENCE,
     EXCHANGED,
     KEYS_END,
+    NAMED,
     OWN_WORDS,
     ROTATED,
     Evidence,
@@ -168,6 +169,7 @@ def as_logged(record, source):
         told = f"{log}.{name}" in source.says and (name not in WORDS[log] or f"{log}.{name}={value}" in source.says)
         if name == "token_id" and not joins_by(source, log, "token") and record.get("kind") != "credential":
             value = f"{value} as {log} calls it"  # an id of its own, which is found nowhere else
+            told = told and (log != "issuance" or NAMED in source.says)
         if name == "parent_token_id" and record.get("token_kind") == record["kind"] == "refresh":
             told = told and ROTATED in source.says
         if name == "scopes" and "parent_token_id" in record and record["kind"] != "refresh":

@@ -1,11 +1,13 @@
 """Whole rules beside plain Python that reads the same log line by line."""
 
+import random
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
 import pytest
 
 from grantlens import detect
+from grantlens.rules.example import moment, token
 
 SEEDS = range(5)
 ERROR = timedelta(seconds=5)
@@ -320,3 +322,63 @@ def unowned(log):
         if client:
             counts[client] += 1
     return {client: count for client, count in counts.items() if client not in ("app", "bystander")}
+
+
+RETOLD = timedelta(seconds=5)
+
+
+def given_out(seed):
+    """Return issues of few ids, often close together, of few clients and people."""
+    rng = random.Random(seed)
+    clock = datetime.fromisoformat(moment("10 09:00"))
+    records = []
+    for number in range(150):
+        clock += timedelta(seconds=rng.choice((0, 1, 4, 5, 6, 600)))
+        name = f"{seed}-t{rng.randrange(60)}"
+        more = {
+            "kind": rng.choice(("token", "token", "token", "refresh", "exchange", "credential", "consent")),
+            "token_kind": rng.choice(("access", "access", "access", "refresh", "session", "api_key", None)),
+            "client_id": rng.choice(("app", "app", "app", "app", "other", None)),
+            "subject_id": rng.choice(("ann", "ann", "ann", "ann", "ben", None)),
+            "outcome": rng.choice(("success",) * 5 + ("denied",)),
+            "parent_token_id": rng.choice((None, name, "r1", "r2")),
+        }
+        life = rng.choice((None, 0, 300, 300, 303, 3600))
+        ends = None if life is None else f"{clock + timedelta(seconds=life):%d %H:%M:%S}"
+        records.append(token(f"{clock:%d %H:%M:%S}", name, None, ends, **more, event_id=f"{seed}-{number}"))
+    return records
+
+
+def twice(records):
+    """Return by token id what is to be said of it: verdict, records, clients, people."""
+    found, by_id = {}, defaultdict(list)
+    for record in records:
+        made = record["kind"] in ("token", "refresh", "exchange") and record.get("token_kind") != "api_key"
+        if made and record["outcome"] == "success":
+            by_id[record["token_id"]].append(record)
+    for name, issues in by_id.items():
+        clients, people = ({issue[key] for issue in issues if key in issue} for key in ("client_id", "subject_id"))
+        new = [issue for issue in issues if issue["kind"] != "refresh" or issue.get("parent_token_id", name) != name]
+        born = sorted(map(stamp, new))
+        ends = sorted(datetime.fromisoformat(issue["expires_at"]) for issue in new if "expires_at" in issue)
+        apart = bool(born) and born[-1] - born[0] > RETOLD
+        two_ends = bool(ends) and (ends[-1] - ends[0] > RETOLD or (apart and born[-1] > ends[0]))
+        lasts = any(issue.get("token_kind") in ("refresh", "session") for issue in issues)
+        if len(issues) > 1 and (len(clients) > 1 or len(people) > 1 or (two_ends and not lasts)):
+            found[name] = ("violation", len(issues), len(clients), len(people))
+        elif apart:
+            found[name] = ("indeterminate", len(issues), len(clients), len(people))
+    return found
+
+
+def test_ids_given_out_twice_beside_plain_python(desk, kept_going):
+    records = [record for seed in range(6) for record in given_out(seed)]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *records])) as store:
+        (found,) = detect.run(store, ["INT-4"])
+    wanted = twice(records)
+    assert {
+        row["token_id"]: (row["verdict"], row["events"], row["detail"]["clients"], row["detail"]["people"])
+        for row in found.to_dicts()
+    } == wanted
+    assert Counter(verdict for verdict, *_ in wanted.values()).keys() == {"violation", "indeterminate"}
+    assert len(wanted) < len({record["token_id"] for record in records})

@@ -26,6 +26,7 @@ OF_PROVIDERS = (
      "used_at": "2026-07-04T10:00:00Z"},
     *({**ISSUED, "source": "okta", "event_id": name, "kind": "refresh", "token_kind": "refresh", "token_id": name, "parent_token_id": shown,
        "client_id": "desk", "issued_at": f"2026-07-06T{hour}:00:00Z"} for name, shown, hour in (("r2", "r1", "09"), ("r3", "r2", "10"), ("r4", "r1", "11"))),
+    *({**ISSUED, "source": "okta", "event_id": name, "kind": "token", "token_id": "twice", "client_id": name} for name in ("desk", "shelf")),
     {**ISSUED, "source": "microsoft_entra", "event_id": "sp-1", "grant_id": "entra:object:graph", "client_id": "app-id"},
     *({**ISSUED, "source": "microsoft_entra", "event_id": f"sign-in-{hour}", "kind": "token", "client_id": "app-id", "grant_type": grant_type,
        "issued_at": f"2026-07-05T{hour}:00:00Z"} for hour, grant_type in ((10, "oAuth2"), (11, "deviceCode"))),

@@ -416,6 +416,16 @@ def test_tokens_by_device_code(written, reader):
     assert found == {row["client_id"] for row in written.expected("GOV-3")}
 
 
+def test_ids_of_two_tokens(written, reader):
+    clients = defaultdict(set)
+    for row in reader.issued:
+        if "token_id" in row:
+            clients[row["token_id"]].add(row["client_id"])
+    assert {token for token, held_by in clients.items() if len(held_by) > 1} == {
+        row["token_id"] for row in written.expected("INT-4")
+    }
+
+
 def test_forbidden_findings_are_not_expected(written):
     for incident in written.truth["incidents"]:
         for forbidden in incident["must_not_fire"]:

@@ -38,6 +38,9 @@ ROTATED = "issuance.parent_token_id=rotated"
 NAMED_REUSE = "issuance.denial_reason=reuse"
 """A server that refuses what came again says that it came again."""
 
+TWO_TOKENS = "issuance.client_id or issuance.subject_id or issuance.expires_at"
+"""An issue tells something by which two tokens with one id differ."""
+
 EXCHANGED = "issuance.parent_token_id=exchanged"
 """A token that was got for another one, or made with it, names that one."""
 

@@ -35,6 +35,7 @@ KEYS = {
     "INT-1": ("client_id", "subject_id", "token_id"),
     "INT-2": ("client_id", "subject_id", "token_id"),
     "INT-3": ("client_id", "token_id"),
+    "INT-4": ("token_id",),
     "INT-5": ("source", "log"),
     "GOV-1": ("client_id",),
     "GOV-2": ("client_id",),

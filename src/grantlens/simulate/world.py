@@ -172,13 +172,14 @@ class World:
         )
         return token
 
-    def refused_token(self, grant: Grant, moment: datetime, parent: Token | None, grant_type: str) -> None:
-        """Log a refused request for a token: it creates nothing."""
+    def refused_token(self, grant: Grant, moment: datetime, parent: Token | None, grant_type: str, reason: str) -> None:
+        """Log a refused request for a token, and why: it creates nothing."""
         self._issue(
             grant,
             moment,
             kind="refresh",
             outcome="denied",
+            denial_reason=reason,
             grant_type=grant_type,
             parent_token_id=parent.token_id if parent else None,
             scopes=None,

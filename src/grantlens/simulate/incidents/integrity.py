@@ -1,4 +1,4 @@
-"""Incidents about the logs themselves, about who answers and who lets in, and a refresh token that came twice: INT, GOV, REV-7."""
+"""Incidents about the logs themselves, about who answers and who lets in, and refresh tokens that came twice: INT, GOV, REV-7."""
 
 from datetime import timedelta
 
@@ -229,4 +229,52 @@ def shown_twice(world: World) -> None:
     world.truth.expect("REV-7", "violation", **key(connection), token_id=first.token_id)
 
 
-ALL = (orphan, orphan_at_start, borrowed, let_in, outlived, collector_gap, unregistered, ownerless, shown_twice)
+def named_by_server(world: World) -> None:
+    """Tell the story: the server says itself that a refresh token came again; no log shows how it was rotated."""
+    world.truth.begin(
+        "named_by_server",
+        "A refused refresh that the server calls a reuse",
+        "note-mirror asks for a refresh at noon and is refused: the server says that the refresh token had been used before. Nothing else tells.",
+    )
+    moment = world.day(0.95, 11, 0)
+    connection = opened(
+        world, "note-mirror", "Note Mirror", "integration", FILES, ("files.read", "offline_access"), 11, since=moment
+    )
+    connection.call(connection.access(moment + timedelta(minutes=1)), moment + timedelta(minutes=2))
+    world.refused_token(connection.grant, moment + timedelta(minutes=61), None, "refresh_token", "reuse")
+    world.truth.expect("REV-7", "violation", **key(connection))
+
+
+def same_id(world: World) -> None:
+    """Tell the story: two clients are given tokens with one id."""
+    world.truth.begin(
+        "same_id",
+        "One id for two tokens",
+        "After a restart the authority counts its tokens anew: tab-keeper gets one with the id that frame-board's had that morning.",
+    )
+    moment = world.day(0.94, 9, 0)
+    first, second = (
+        opened(world, slug, name, "integration", FILES, ("files.read", "offline_access"), person, since=moment)
+        for slug, name, person in (("frame-board", "Frame Board", 13), ("tab-keeper", "Tab Keeper", 14))
+    )
+    token = first.access(moment + timedelta(minutes=1))
+    for connection in (first, second):
+        connection.call(connection.access(moment + timedelta(minutes=5)), moment + timedelta(minutes=6))
+    second.access(moment + timedelta(hours=3))
+    world.issuance[-1]["token_id"] = token.token_id
+    world.truth.expect("INT-4", "violation", **key(first), token_id=token.token_id)
+
+
+ALL = (
+    orphan,
+    orphan_at_start,
+    borrowed,
+    let_in,
+    outlived,
+    collector_gap,
+    unregistered,
+    ownerless,
+    shown_twice,
+    named_by_server,
+    same_id,
+)

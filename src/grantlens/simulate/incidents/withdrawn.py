@@ -83,7 +83,8 @@ def refused_refresh(world: World) -> None:
     token = at_work(connection, revoked_at)
     revocation = world.revoke(revoked_at, "grant", grant=connection.grant, initiator="user")
     aftermath(connection, token, revocation, [60.0])
-    world.refused_token(connection.grant, revoked_at + timedelta(seconds=200), connection.refresh, "refresh_token")
+    refused_at = revoked_at + timedelta(seconds=200)
+    world.refused_token(connection.grant, refused_at, connection.refresh, "refresh_token", "revoked")
     world.truth.forbid("REV-2", "refused issuance is none", **key(connection))
 
 
