@@ -36,6 +36,7 @@ AT = f"{START} + to_seconds(i * (80 * 86400 // $n))"
 
 CONSENT = "SELECT 'issuance' AS log, 'consent' AS kind, 'success' AS outcome, 'user' AS subject_kind"
 TOKEN = "SELECT 'issuance' AS log, 'token' AS kind, 'access' AS token_kind, 'success' AS outcome, 'user' AS subject_kind, ['read'] AS scopes"
+REUSE = "SELECT 'issuance' AS log, 'refresh' AS kind, 'denied' AS outcome, 'reuse' AS denial_reason"
 ANYWHERE = "SELECT 'usage' AS log, 'success' AS outcome, 'GET' AS method"
 CALL = f"{ANYWHERE}, 'api.example' AS resource_server"
 END = "SELECT 'revocation' AS log, 'success' AS outcome, 'grant' AS target_kind, 'admin' AS initiator"
@@ -80,6 +81,12 @@ SHAPES = {
         f"{TOKEN}, {PERSON}, 'g' || i AS grant_id, 't' || i AS token_id, ['https://api.example/' || i] AS audience, {AT} AS issued_at",
         f"{ANYWHERE}, 'https://api.example/' || i AS resource_server, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS used_at",
         f"{ANYWHERE}, 'https://api.example/' || (i + 1) AS resource_server, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS used_at",
+    ),
+    "ids that come again": (
+        f"{TOKEN}, {EACH}, 'g' || i AS grant_id, 't' AS token_id, {AT} AS issued_at",
+        f"{TOKEN}, {EACH}, 'g' || i AS grant_id, 'twice' || (i // 2) AS token_id, {AT} AS issued_at",
+        f"{REUSE}, {ONE}, {AT} AS issued_at",
+        f"{REUSE}, {ONE}, 'r' AS parent_token_id, {AT} AS issued_at",
     ),
     "scopes of a grant": (
         f"{CONSENT}, {ONE}, list('s' || i) AS scopes, {START} AS issued_at",

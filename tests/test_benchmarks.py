@@ -57,6 +57,7 @@ SIZES = {
     "consents and revocations": 1000,
     "downgrades of a grant": 1000,
     "servers of a host": 6000,
+    "ids that come again": 4000,
     "scopes of a grant": 2000,
 }
 
