@@ -39,6 +39,7 @@ TOKEN = "SELECT 'issuance' AS log, 'token' AS kind, 'access' AS token_kind, 'suc
 REUSE = "SELECT 'issuance' AS log, 'refresh' AS kind, 'denied' AS outcome, 'reuse' AS denial_reason"
 ANYWHERE = "SELECT 'usage' AS log, 'success' AS outcome, 'GET' AS method"
 CALL = f"{ANYWHERE}, 'api.example' AS resource_server"
+REFUSED = "SELECT 'usage' AS log, 'denied' AS outcome, 'scope' AS denial_reason, 'GET' AS method, 'api.example' AS resource_server"
 END = "SELECT 'revocation' AS log, 'success' AS outcome, 'grant' AS target_kind, 'admin' AS initiator"
 EACH = "'app' || i AS client_id, 'p' || i AS subject_id"
 PERSON = "'app' AS client_id, 'p' || i AS subject_id"
@@ -57,6 +58,7 @@ SHAPES = {
         f"{CONSENT}, 'app' AS client_id, 'all' || i AS grant_id, [['read', 'write'][i % 2 + 1]] AS scopes, {START} AS issued_at",
         f"{CONSENT}, {PERSON}, 'g' || i AS grant_id, ['read'] AS scopes, {START} AS issued_at",
         f"{CALL}, {PERSON}, ['/read', '/write'][i % 2 + 1] AS target, {AT} + INTERVAL 1 MINUTE AS used_at",
+        f"{REFUSED}, {PERSON}, '/write' AS target, {AT} AS used_at",
         f"{CALL}, 'app' AS client_id, 'stranger' || i AS subject_id, '/read' AS target, {AT} AS used_at",
     ),
     "revocations of a grant": (
@@ -87,6 +89,12 @@ SHAPES = {
         f"{TOKEN}, {EACH}, 'g' || i AS grant_id, 'twice' || (i // 2) AS token_id, {AT} AS issued_at",
         f"{REUSE}, {ONE}, {AT} AS issued_at",
         f"{REUSE}, {ONE}, 'r' AS parent_token_id, {AT} AS issued_at",
+    ),
+    "refusals and grants": (
+        f"{CONSENT}, {ONE}, ['write'] AS scopes, {START} - INTERVAL 1 HOUR * (i + 1) AS issued_at",
+        f"{TOKEN}, {ONE}, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS issued_at, {AT} + INTERVAL 3 MINUTE AS expires_at",
+        f"{CALL}, {ONE}, 't' || i AS token_id, '/read' AS target, {AT} + INTERVAL 2 MINUTE AS used_at",
+        f"{REFUSED}, {ONE}, '/read' AS target, {AT} AS used_at",
     ),
     "scopes of a grant": (
         f"{CONSENT}, {ONE}, list('s' || i) AS scopes, {START} AS issued_at",

@@ -52,6 +52,13 @@ PLANTED = {
         (consent("10 09:00", ["mail.write"]), use("10 09:06", DELETE, None)),
         (use("10 09:06", DELETE, token_scopes=["mail.write"]),),
     ],
+    "OOS-11": [
+        (
+            use("10 09:05", DELETE, status=403),
+            consent("10 09:05:40", ["mail.write"], consent_kind="admin"),
+            use("10 09:07", DELETE, status=204),
+        )
+    ],
     "OOS-12": [
         (use("10 09:06", DELETE, status=403, denial_reason=reason, token_scopes=["mail.read"]),)
         for reason in ("policy", "other")

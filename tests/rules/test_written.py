@@ -7,7 +7,7 @@ import pytest
 from grantlens import detect, relations
 from grantlens.register.decisions import Decisions
 from grantlens.rules import registry, text
-from grantlens.rules.example import decided, revoked, token, use
+from grantlens.rules.example import consent, decided, revoked, token, use
 from grantlens.rules.written import defaults, translated, written_out
 from grantlens.schema.register import DECISION
 
@@ -32,8 +32,12 @@ OF_PROVIDERS = (
        "issued_at": f"2026-07-05T{hour}:00:00Z"} for hour, grant_type in ((10, "oAuth2"), (11, "deviceCode"))),
     {**ISSUED, "source": "microsoft_entra", "event_id": "ann", "kind": "consent", "client_id": "new", "subject_id": "ann", "subject_kind": "user",
      "issued_at": "2026-07-05T12:00:00Z", "consent_kind": "user"},
+    *(use(when, "DELETE /v1/messages/7", None, status=status, client_id="climber", event_id=f"climb-{status}")
+      for when, status in (("05 09:00", 403), ("05 09:02", 204))),
+    consent("05 09:01", ["mail.write"], "climb", client_id="climber", consent_kind="policy", event_id="climb"),
 )  # fmt: skip
-"""What only some providers write: a token's name that is used again, an object that stands for an application, a token by device code."""
+"""What only some providers write: a token's name that is used again, an object that stands for an application, a token by device code, a policy
+that gives a scope as soon as it is missed."""
 
 DESK = {"client_id": "desk", "grant_id": "desk"}
 NARROWED = (
