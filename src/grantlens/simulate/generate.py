@@ -9,7 +9,7 @@ from grantlens.simulate.aftermath import routine_revocation
 from grantlens.simulate.apis import CRM, DESK, FILES, LEDGER, MAIL
 from grantlens.simulate.incidents import ALL
 from grantlens.simulate.incidents.opening import opened
-from grantlens.simulate.incidents.scope import passed_on, stale_scope
+from grantlens.simulate.incidents.scope import passed_on, stale_scope, stepped_up
 from grantlens.simulate.life import heartbeat, ordinary_connection
 from grantlens.simulate.readme import readme
 from grantlens.simulate.truth import iso
@@ -56,6 +56,7 @@ def build(seed: int = 7, days: int = 90, connections: int = 30, end: datetime = 
         _ending(world, number)
     passed_on(world)  # what it hands on is the token of an ordinary connection
     stale_scope(world)  # told last, so that the ids of all others stay as they were
+    stepped_up(world)
     world.truth.privileges(world.grants, end)
     return world
 

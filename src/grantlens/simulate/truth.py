@@ -17,6 +17,7 @@ KEYS = {
     "OOS-4": ("client_id", "subject_id", "grant_id"),
     "OOS-5": ("client_id", "subject_id", "grant_id"),
     "OOS-7": ("client_id", "audience"),
+    "OOS-11": ("client_id", "subject_id", "operation"),
     "OOS-12": ("client_id", "subject_id", "grant_id", "operation"),
     "PRV-1": ("client_id", "subject_id", "grant_id", "scope"),
     "PRV-2": ("client_id", "subject_id", "grant_id", "scope"),

@@ -1,4 +1,4 @@
-"""Incidents about what scopes and audiences permit: OOS-1, 2, 4, 5, 7 and 12, REV-11, and their harmless twins."""
+"""Incidents about what scopes and audiences permit: OOS-1, 2, 4, 5, 7, 11 and 12, REV-11, and their harmless twins."""
 
 from datetime import timedelta
 
@@ -256,6 +256,41 @@ def passed_on(world: World) -> None:
         grant_id=grant.grant_id,
         operation=list_files.label,
     )
+
+
+def stepped_up(world: World) -> None:
+    """Tell the story: two scopes that come as soon as they are missed, one from a person and one from a policy."""
+    world.truth.begin(
+        "stepped_up",
+        "A scope that came as soon as it was missed",
+        "reply-copilot may read mail. For two people it is refused to send, for want of scope. One of them is asked and "
+        "consents; for the other the operator's policy engine gives the scope within a minute. Both times it sends.",
+    )
+    read, send = operation(MAIL, "GET /v1/users/{user}/messages"), operation(MAIL, "POST /v1/users/{user}/send")
+    wider = ("mail.read", "mail.send")
+    for person, by, verdict in ((4, "user", "clear"), (11, "policy", "violation")):
+        moment = world.day(0.97, 8 + person, 12)
+        connection = opened(
+            world,
+            "reply-copilot",
+            "Reply Copilot",
+            "agent",
+            MAIL,
+            ("mail.read",),
+            person,
+            style="agent",
+            since=moment,
+            approved=((MAIL, read.label), (MAIL, send.label)),
+        )
+        token = connection.access(moment + timedelta(minutes=1))
+        connection.call(token, moment + timedelta(seconds=70), read)
+        connection.call(token, moment + timedelta(seconds=90), send, outcome="denied", status=403, denial="scope")
+        world.consent(connection.grant, moment + timedelta(seconds=130), wider, by)
+        connection.grant.scopes = wider
+        connection.call(connection.access(moment + timedelta(seconds=145)), moment + timedelta(seconds=160), send)
+        who = {"client_id": "reply-copilot", "subject_id": connection.grant.subject_id}
+        world.truth.expect("OOS-11", verdict, **who, operation=send.label)
+        world.truth.expect("OOS-12", None, **key(connection), operation=send.label, events=1)
 
 
 ALL = (beyond_scope, knocking, widened_refresh, widened_exchange, excused_widening, unknown_operation, narrowed)
