@@ -76,11 +76,11 @@ def test_the_formats_say_the_same(run, sample_file):
 
 def test_what_is_clear_is_counted_where_the_table_is_empty(run, sample_file):
     clear = findings(run("detect", sample_file, "OOS-12", *NOW, "--format", "json"))
-    assert [finding["verdict"] for finding in clear] == ["clear", "clear"]
+    assert [finding["verdict"] for finding in clear] == ["clear"] * 4
     ran = run("detect", sample_file, "OOS-12", *NOW)
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("No violation was found from 2026-")
-    assert ran.out.endswith("; 2 findings are clear: --format json lists them.\n")
+    assert ran.out.endswith("; 4 findings are clear: --format json lists them.\n")
     assert "; 1 finding is clear: " in _nothing([], "a window", 1)
 
 
@@ -186,7 +186,7 @@ def test_a_store_without_revocations_is_too_thin_for_a_gate_only(run, tmp_path):
 
 def test_a_table_ends_with_what_it_holds(run, sample_file):
     ran = run("detect", sample_file, "REV-1", "OOS-12", *NOW)
-    assert ran.err.splitlines()[-1] == "16 violations; 2 indeterminate; 2 clear, which only the other formats list."
+    assert ran.err.splitlines()[-1] == "16 violations; 2 indeterminate; 4 clear, which only the other formats list."
     assert all(name in ran.out for name in ("token id", "resource server"))
     assert "mailbox-mirror used access after its revocation" in ran.out
     assert "last success 11 h 29 min after" in ran.out, "the table answers for how long"

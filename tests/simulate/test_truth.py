@@ -186,6 +186,22 @@ def test_denied_attempts(written, reader):
     assert found == expected
 
 
+def test_scopes_that_came_as_soon_as_they_were_missed(written, reader):
+    calls, found = defaultdict(list), set()
+    for call in sorted(reader.usage, key=lambda call: call["used_at"]):
+        calls[call["client_id"], call.get("subject_id"), reader.operation(call)[1]].append(call)
+    for (client, subject, label), made in calls.items():
+        for refused, done in pairwise(made):
+            if refused.get("denial_reason") == "scope" and done["outcome"] == "success":
+                found |= {
+                    (client, subject, label, "clear" if row["consent_kind"] == "user" else "violation")
+                    for row in reader.issued
+                    if (row["kind"], row["client_id"], row.get("subject_id")) == ("consent", client, subject)
+                    and refused["used_at"] < row["issued_at"] < done["used_at"]
+                }
+    assert found == keyed(written.expected("OOS-11"), "client_id", "subject_id", "operation")
+
+
 def test_widened_at_refresh(written, reader):
     found = set()
     for row in reader.issued:
