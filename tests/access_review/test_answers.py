@@ -52,6 +52,14 @@ def test_with_a_register_those_who_are_not_in_it_are_named(world, register):
     )
 
 
+def test_calls_that_rested_on_what_had_been_taken_away_are_told(world):
+    taken = revoked("03 08:00", "grant", kind="downgrade", scopes_removed=["mail.read"])
+    late = (use(f"04 08:0{minute}", "GET /v1/messages/7") for minute in (1, 2))
+    told = "2 calls rested on scopes that had been taken away."
+    assert told in answered(world(*CALLS, taken, *late))[1]["What have they done?"]["lines"]
+    assert not any("taken away" in line for line in answered(world(*CALLS, taken))[1]["What have they done?"]["lines"])
+
+
 def test_a_client_that_is_in_no_register_is_told_by_the_name_that_the_log_gives_it(world, register):
     stranger = consent("01 09:00", ["mail.read"], "g9", client_id="2f1c", client_name="Document Viewer")
     _, answers = answered(world(*CALLS, stranger, also=(register,)))

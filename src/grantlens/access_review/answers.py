@@ -112,12 +112,15 @@ def _deeds(document: dict[str, Any]) -> dict[str, Any]:
     for finding in document["findings"]:
         if finding["verdict"] == "violation":
             counted[finding["rule"]] += finding["events"]
+    late = [row for row in document["findings"] if row["rule"] == "REV-11" and row["verdict"] == "violation"]
     mapped = document["map_coverage"]
     lines = ["None of them succeeded."]
     if mapped["succeeded"]:
         by_scope = _judged(mapped["judged_by_scope"], "scope", counted["OOS-1"], "beyond")
         by_purpose = _judged(mapped["judged_by_purpose"], "purpose", counted["OOS-3"], "outside")
         lines = [f"Of {plural(mapped['succeeded'], 'call')} that succeeded, {by_scope}, {by_purpose}."]
+    if stale := sum(row["detail"]["uses_after"] for row in late):
+        lines.append(f"{plural(stale, 'call')} rested on scopes that had been taken away.")
     if mapped["known"] < mapped["calls"]:
         lines.append(
             f"{plural(mapped['calls'] - mapped['known'], 'call')} "
