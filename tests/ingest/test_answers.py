@@ -115,13 +115,17 @@ from grantlens.loaders import Loader
 from grantlens.store import Store
 
 loader = Loader(
-    "made_up", 1, "Made up", lambda sample: True, carries=("usage",), fields='{"at": "VARCHAR"}',
+    "made_up", 1, "Made up", lambda sample: True, carries=("usage",), fields='{"at": "VARCHAR", "ended": "VARCHAR"}',
     usage="SELECT line_no, line_no::VARCHAR AS event_id, r.at AS used_at, 'success' AS outcome FROM record WHERE r.at > '2'",
+    revocation=(
+        "SELECT line_no, 'r1' AS event_id, r.ended AS revoked_at, 'tenant' AS tenant, 'revoke' AS kind, 'success' AS outcome, "
+        "'client' AS target_kind, 'app' AS client_id FROM record WHERE r.ended IS NOT NULL"
+    ),
     ignored="SELECT line_no, 'old' AS reason FROM record WHERE r.at < '2'",
 )
 with Store(":memory:") as store:
     report = store.load(sys.argv[1], loader=loader)
-    print([report.total(name) for name in ("usage", "ignored", "rejected")], "pandas" in sys.modules)
+    print([report.total(name) for name in ("usage", "revocation", "ignored", "rejected")], "pandas" in sys.modules)
 """
 
 
@@ -129,9 +133,11 @@ def test_no_pandas_is_imported(tmp_path):
     """It takes longer to import than most files to load."""
     path = tmp_path / "a.ndjson"
     path.write_text('{"at": "2026-07-01T00:00:00Z"}\n{"at": "1999-07-01"}\n{"token": "abcdefghij"}\n{"b": 1}\n7\n')
-    assert loaded_alone(path) == "[1, 1, 3] False"
+    assert loaded_alone(path) == "[1, 0, 1, 3] False"
     path.write_text('{"at": "2026-07-01T00:00:00Z"}\n' * 2)  # nothing is ignored, nothing rejected
-    assert loaded_alone(path) == "[2, 0, 0] False"
+    assert loaded_alone(path) == "[2, 0, 0, 0] False"
+    path.write_text('{"ended": "2026-07-01T00:00:00Z"}\n{"ended": "2026-07-02T00:00:00Z"}\n')  # of one id
+    assert loaded_alone(path) == "[0, 1, 0, 0] False"
 
 
 def loaded_alone(path):

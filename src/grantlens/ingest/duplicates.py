@@ -98,8 +98,8 @@ class Duplicates:
         kept, moments = first[ids], numbers_of(revocations[TIMES["revocation"]], "int64")
         another = np.abs(moments - moments[kept]) >= NEAR_US
         if "tenant" in revocations.column_names:
-            tenants, unsaid = codes(revocations["tenant"]), pc.index(revocations["tenant"].is_null(), True).as_py()
-            none = tenants[unsaid] if unsaid >= 0 else -1
+            tenants, unsaid = codes(revocations["tenant"]), pc.indices_nonzero(revocations["tenant"].is_null())
+            none = tenants[unsaid[0].as_py()] if len(unsaid) else -1
             another |= (tenants != tenants[kept]) & (tenants != none) & (tenants[kept] != none)
         self._left_out += int(np.count_nonzero(another))
         return revocations.take(int_array(first))
