@@ -333,6 +333,13 @@ def test_export_with_json_inside_text(load):
     assert exported | {"line_no": 1} == plain
 
 
+def test_call_by_a_key_that_stands_as_text(load):
+    call = activity("claude_chat_viewed", actor=key())
+    exported = call | {"actor": json.dumps(key())}
+    assert load([exported]).one("usage") == load([call]).one("usage")
+    assert load([exported]).one("usage")["token_id"] == "apikey_1"
+
+
 def test_ignored_broken_and_double_records(load):
     made = activity("api_key_created", number=9, api_key_id="k")
     loaded = load(
