@@ -1,5 +1,6 @@
 """The database in which records are mapped: one for all mappers, and a place for each."""
 
+import pyarrow as pa
 import pytest
 
 from grantlens.ingest.workbench import Workbench, Workshop
@@ -40,3 +41,30 @@ def test_a_shop_that_was_closed_opens_again(shop):
     bench.close()
     shop.close()
     assert bench.engine.value("SELECT 'success'::outcome_t::VARCHAR") == "success"
+
+
+def test_a_query_that_is_repeated_sees_the_rows_of_the_day_and_is_bound_once(shop):
+    """Each piece of a file comes under the same name, and so do the tables that are made of it."""
+    engine = Workbench(shop).engine
+    query, bound = "SELECT a + $more AS b FROM piece JOIN made USING (a)", []
+    connection, engine._connection = engine._connection, Counting(engine._connection, bound)
+    for a, more in [(1, 1), (2, 1), (2, 5)]:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE made AS SELECT {a}::BIGINT AS a")
+        with engine.registered("piece", pa.table({"a": [a]})):
+            assert engine.repeated(query, {"more": more, "unused": 0}).to_pylist() == [{"b": a + more}]
+    assert bound == [query, query]  # again only where a parameter is another one
+    assert engine.cursor()._asked == {}
+
+
+class Counting:
+    """A connection that notes what is bound."""
+
+    def __init__(self, connection, bound):
+        self._connection, self._bound = connection, bound
+
+    def sql(self, query, params):
+        self._bound.append(query)
+        return self._connection.sql(query, params=params)
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)

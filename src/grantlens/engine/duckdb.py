@@ -69,6 +69,7 @@ class Engine:
         self.is_new = self.path == MEMORY or not (self.path.startswith(MEMORY) or os.path.exists(self.path))
         """True if there was nothing before, so that nobody else put anything in."""
         self._forget_spill: Callable[[], object] | None = None
+        self._asked: dict[str, tuple[duckdb.DuckDBPyRelation, dict[str, Any]]] = {}  # what `repeated` ran
         self._threads: int | None = None  # all that it may use, once some of them are left to others
         with owner_only():
             self._connection = connect(self.path, read_only=read_only)
@@ -107,6 +108,19 @@ class Engine:
         with _explained():
             return self._connection.sql(sql, params=used or None).to_arrow_table()
 
+    def repeated(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
+        """Run a query as `arrow` does, one that is asked again and again of other rows under the same names.
+
+        DuckDB binds a query that it is to give as Arrow one time more, to tell its columns beforehand; here only when it is new.
+        """
+        used = _used(sql, parameters)
+        relation, values = self._asked.get(sql, (None, None))
+        with _explained():
+            if relation is None or values != used:
+                relation = self._connection.sql(sql, params=used or None)
+                self._asked[sql] = relation, used
+            return relation.to_arrow_table()
+
     def batches(self, sql: str, parameters: Mapping[str, Any] | None = None, *, size: int) -> Generator[pa.RecordBatch]:
         """Run one query beside others and give its result while it runs, `size` rows at a time and in order.
 
@@ -137,7 +151,7 @@ class Engine:
     def cursor(self) -> Engine:
         """Return another connection to the same database, with transactions, temporary tables and registered names of its own."""
         other = copy(self)
-        other._forget_spill = None
+        other._forget_spill, other._asked = None, {}
         with _explained():
             other._connection = self._connection.cursor()
         other.execute("SET TimeZone = 'UTC'")

@@ -159,7 +159,7 @@ class Mapper:
     def _said(self, loader: Loader, select: str, kept: Mapping[str, str]) -> pa.Table:
         """Return what the loader says of records."""
         sql = f"SELECT line_no, reason FROM ({with_steps(loader, select, kept=kept)})"
-        return self._engine.arrow(sql, self._parameters)
+        return self._engine.repeated(sql, self._parameters)
 
     def _keep_steps(self, loader: Loader, kept: dict[str, str]) -> None:
         """Work out the steps; once a record of the file was no JSON, in the way that bears it."""
@@ -188,7 +188,7 @@ class Mapper:
             if staged.accounted
             else ""
         )
-        rows = answers.fitting(self._engine.arrow(f"FROM ({staged.sql}) s{whole}", self._parameters))
+        rows = answers.fitting(self._engine.repeated(f"FROM ({staged.sql}) s{whole}", self._parameters))
         if not len(rows):
             return None
         rows = named(self._engine, rows, text=self._loader.text)
@@ -208,7 +208,7 @@ class Mapper:
         first = np.unique(np.concatenate([distinct(rows[name]).first for name in staged.hashes]))
         examples = pa.Table.from_arrays([rows["line_no"].take(int_array(first))], names=["example"])
         with self._engine.registered("example", examples):
-            shown = self._engine.arrow(staged.examples, self._parameters)
+            shown = self._engine.repeated(staged.examples, self._parameters)
         return entries_of(shown)
 
     @property
