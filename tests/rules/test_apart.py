@@ -207,14 +207,21 @@ def test_int_1_asks_of_a_call_without_a_tenant_the_log_of_each(desk, tenant, oth
     )
 
 
-@pytest.mark.parametrize(("whose", "verdict"), [("one", "violation"), ("two", None), (None, "indeterminate")])
-def test_a_downgrade_of_some_tenant_takes_no_scope_for_sure(desk, kept_going, whose, verdict):
+@pytest.mark.parametrize(
+    ("whose", "expected"),
+    [
+        ("one", {("REV-11", "violation")}),
+        ("two", set()),
+        (None, {("REV-11", "indeterminate"), ("OOS-1", "indeterminate")}),  # of the token, and of the grant
+    ],
+)
+def test_a_downgrade_of_some_tenant_takes_no_scope_for_sure(desk, kept_going, whose, expected):
     cut = revoked("10 12:00", "grant", **{**DOWNGRADE, "subject_id": "ann"}) | ({"tenant": whose} if whose else {})
     records = [*shared("one"), *shared("two"), cut]
     with desk.store(desk.write("log.ndjson", [*records, *of("three", kept_going)])) as store:
-        (found,) = detect.run(store, ["OOS-1"])
-    told = {row["verdict"] for row in found.to_dicts() if row["tenant"] == "one"}
-    assert told == ({verdict} if verdict else set())
+        found = [row for each in detect.run(store, ["OOS-1", "REV-11"]) for row in each.to_dicts()]
+    told = {(row["rule"], row["verdict"]) for row in found if row["tenant"] == "one"}
+    assert told == expected
 
 
 @pytest.mark.parametrize("watched", [True, False])
