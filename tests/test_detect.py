@@ -54,7 +54,7 @@ def empty(loaded):
 @pytest.mark.parametrize(
     ("wrong", "near"),
     [
-        ("REV-10", "REV-1"),
+        ("REV-14", "REV-4"),
         ("OOS1", "OOS-1"),
         ("rev_4", "REV-4"),
         ("PRV-33", "PRV-3"),
