@@ -1,11 +1,13 @@
 """REV-10 beside plain Python: random decisions about the access of small companies, read line by line."""
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from grantlens import detect
+from grantlens.loaders import loaders
 from grantlens.register.decisions import Decisions
 from grantlens.rules.example import BYSTANDER, consent, decided, moment, revoked, token, use
 from grantlens.schema.register import DECISION
@@ -46,7 +48,10 @@ def company(seed):
             name = f"t{grant}-{turn}"
             ends = rng.choice((None, stamp(15, 19), stamp(15, 19)))
             records.append(token(stamp(2, 10), name, ["mail.read"], ends, grant_id=grant, **who))
-            records.extend(use(stamp(10, 19), "GET /v1/messages/7", name, **who) for _ in range(rng.randrange(3)))
+            for _ in range(rng.randrange(3)):
+                records.append(
+                    use(stamp(10, 19), "GET /v1/messages/7", name, status=rng.choice((200, 200, 401)), **who)
+                )
     tokens = [record["token_id"] for record in records if "token_id" in record and record["log"] == "issuance"]
     grants = [f"g{seed}-0", f"g{seed}-1"]
     for number in range(rng.randrange(4)):
@@ -68,6 +73,8 @@ def company(seed):
             {"client_id": client, "source": "native"},
         )
     )
+    if "token_id" not in about:  # the same access is decided about twice
+        decisions.append(decided(stamp(5, 15, (15, 45)), "leaver", token_id=tokens[0]))
     when = stamp(5, 15, (15, 45))
     more = {"within_hours": rng.choice((0.5, 6.0, 48.0))} if rng.random() < 0.4 else {}
     decisions.append(decided(when, rng.choice(tuple(HOURS)), **about, **more))
@@ -118,9 +125,11 @@ def lives(records):
     return found
 
 
-def expected(records, decisions):
-    """Return (verdict, in time, late, standing, calls, calls after it was due) of the decision, or None."""
-    decision, *kept = decisions
+def expected(records, decision, decisions):
+    """Return (verdict, in time, late, standing, calls, calls after it was due) of a decision, or None."""
+    kept = [
+        each for each in decisions if each["decision"] == "keep" and each.get("token_id") == decision.get("token_id")
+    ]
     start, until = at(decision), datetime.fromisoformat(UNTIL)
     due = start + timedelta(hours=decision.get("within_hours") or HOURS[decision["cause"]])
     asked = min([until, *(at(keep) for keep in kept if at(keep) > start)])
@@ -137,7 +146,7 @@ def expected(records, decisions):
             continue
         closed = None if closed is None or closed >= asked else closed
         for call in records:
-            if call["log"] == "usage" and start <= at(call) < (closed or asked):
+            if call["log"] == "usage" and call["outcome"] == "success" and start <= at(call) < (closed or asked):
                 of_it = call["token_id"] == whose.get("token_id", call["token_id"])
                 token_of = next(r for r in records if r["log"] == "issuance" and r.get("token_id") == call["token_id"])
                 if of_it and token_of["grant_id"] == whose["grant_id"]:
@@ -179,10 +188,85 @@ def test_it_says_what_plain_python_says(judged):
         numbers = (detail[name] for name in ("in_time", "late", "standing", "calls_after_decision", "calls_after_due"))
         found[(*names, detail["decided_at"])] = (finding["verdict"], *numbers)
     for records, decisions in COMPANIES:
-        answer = expected(records, decisions)
-        if answer is not None:
-            names = (decisions[0].get(name) for name in ("client_id", "subject_id", "grant_id", "token_id"))
-            wanted[(*names, decisions[0]["decided_at"])] = answer
+        for decision in decisions:
+            if decision["decision"] == "revoke" and (answer := expected(records, decision, decisions)) is not None:
+                names = (decision.get(name) for name in ("client_id", "subject_id", "grant_id", "token_id"))
+                wanted[(*names, decision["decided_at"])] = answer
     assert found == wanted
     assert {verdict for verdict, *_ in wanted.values()} == {"violation", "indeterminate", "clear"}
     assert len([answer for answer in wanted.values() if answer[0] == "violation"]) > 50
+
+
+OF_APP = (consent("01 09:00", ["mail.read"]), token("01 09:01", "t1", ["mail.read"], "08 09:00"))
+COMPROMISED = decided("05 12:00", "compromise", client_id="app")
+
+
+def told(desk, kept_going, records, *decisions, **window):
+    records = [{"event_id": f"e{number}", **record} for number, record in enumerate((*kept_going, *WATCHED, *records))]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        store.add(brought(*decisions))
+        return detect.run(store, "REV-10", **window)[0].to_dicts()
+
+
+def test_what_was_late_long_before_the_window_is_not_told_again(desk, kept_going):
+    records = (*OF_APP, revoked("05 14:00", "client"))
+    assert [row["verdict"] for row in told(desk, kept_going, records, COMPROMISED)] == ["violation"]
+    assert told(desk, kept_going, records, COMPROMISED, since="2026-07-10") == []
+
+
+def test_a_key_that_was_switched_on_again_stands(desk, kept_going):
+    key = {"kind": "credential", "token_kind": "api_key", "grant_id": None, "subject_id": None}
+    records = (
+        token("01 09:00", "k1", None, **key),
+        revoked("04 09:00", "credential", token_id="k1", subject_id=None),
+        token("04 10:00", "k1", None, **key),
+    )
+    (row,) = told(desk, kept_going, records, COMPROMISED)
+    assert (row["verdict"], row["detail"]["standing"]) == ("violation", 1)
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"source": "okta", "client_id": "app"},
+        {"tenant": "acme", "client_id": "app"},
+        {"grant_id": "g1", "client_id": "bot"},
+        {"grant_id": "g2", "client_id": "app"},
+        {"token_id": "t1", "grant_id": "g2"},
+        {"client_id": "app", "subject_id": "bob"},
+    ],
+)
+def test_of_what_a_decision_names_all_must_fit(desk, kept_going, about):
+    (row,) = told(desk, kept_going, OF_APP, decided("05 12:00", "compromise", **about))
+    assert row["verdict"] == "indeterminate"
+    assert row["detail"]["reason"] == "these logs know of no such access at that time"
+
+
+@pytest.mark.parametrize(("ended", "verdicts"), [("04 12:00", ["indeterminate"]), ("05 12:30", ["indeterminate"])])
+def test_a_revocation_of_some_tenant_may_have_ended_it_before_and_after(desk, kept_going, ended, verdicts):
+    records = (
+        *(consent("01 09:00", ["mail.read"], f"g-{tenant}", tenant=tenant) for tenant in ("one", "two")),
+        revoked(ended, "client"),
+        *(
+            {**row, "tenant": tenant, "event_id": f"{row['event_id']}-{tenant}"}
+            for row in WATCHED
+            for tenant in ("one", "two")
+        ),
+    )
+    found = told(desk, kept_going, records, COMPROMISED)
+    assert [row["verdict"] for row in found] == verdicts
+    one = {**records[2], "tenant": "one"}
+    (row,) = told(desk, kept_going, (*records[:2], one, *records[3:]), COMPROMISED | {"tenant": "two"})
+    assert (row["verdict"], row["detail"]["standing"]) == ("violation", 1)
+
+
+def test_a_log_that_shows_some_revocations_is_no_proof_that_there_was_none(desk, kept_going):
+    records = [{"event_id": f"e{number}", **record} for number, record in enumerate((*kept_going, *WATCHED, *OF_APP))]
+    path = desk.write("log.ndjson", records)
+    in_part = replace(loaders()["native"], name="shape", dialect=None, carries=("issuance", "usage"))
+    with desk.store() as store:
+        store.load(path, loader=in_part)
+        store.add(brought(COMPROMISED))
+        (row,) = detect.run(store, "REV-10")[0].to_dicts()
+    assert row["verdict"] == "indeterminate"
+    assert row["detail"]["reason"] == "the revocation log does not cover the time in which it was to be revoked"

@@ -11,8 +11,7 @@ RELATION = Relation(
 WITH stretch AS (
     SELECT source, grant_id, opened_at, min(tenant) AS tenant, min(client_id) AS client_id, min(client_name) AS client_name,
            min(subject_id) AS subject_id, min(ended_at) AS ended_at, min(ended_by) AS ended_by, max(valid_until) AS valid_until,
-           bool_or(by_consent) AS by_consent,
-           lead(opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER (PARTITION BY source, grant_id ORDER BY opened_at) AS reopened_at
+           bool_or(by_consent) AS by_consent
     FROM grant_state
     GROUP BY source, grant_id, opened_at
 ),
@@ -29,11 +28,11 @@ token_life AS (
     FROM token t LEFT JOIN revoked_token r USING (source, token_id)
 ),
 last_token AS (
-    SELECT s.source, s.grant_id, s.opened_at, max(t.closed_at) AS closed_at, arg_max(t.ended_by, t.closed_at) AS ended_by
+    SELECT s.source, s.grant_id, max(t.closed_at) AS closed_at, arg_max(t.ended_by, t.closed_at) AS ended_by
     FROM stretch s
-    JOIN token_life t ON t.source = s.source AND t.grant_id = s.grant_id AND t.issued_at >= s.opened_at AND t.issued_at < s.reopened_at
+    JOIN token_life t ON t.source = s.source AND t.grant_id = s.grant_id
     WHERE NOT s.by_consent
-    GROUP BY s.source, s.grant_id, s.opened_at
+    GROUP BY s.source, s.grant_id
     HAVING count(t.closed_at) = count(*)
 ),
 held AS (
@@ -41,7 +40,7 @@ held AS (
            coalesce(s.ended_at, l.closed_at, CASE WHEN NOT isinf(s.valid_until) THEN s.valid_until END) AS closed_at,
            CASE WHEN s.ended_at IS NULL THEN l.ended_by ELSE s.ended_by END AS ended_by
     FROM stretch s
-    LEFT JOIN last_token l USING (source, grant_id, opened_at)
+    LEFT JOIN last_token l USING (source, grant_id)
     UNION ALL
     SELECT source, tenant, grant_id, token_id, client_id, client_name, subject_id, issued_at, closed_at, ended_by
     FROM token_life SEMI JOIN decided USING (token_id)

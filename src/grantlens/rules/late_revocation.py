@@ -94,7 +94,6 @@ WITH asked AS (
                   CASE cause WHEN 'compromise' THEN $compromise_hours WHEN 'leaver' THEN $leaver_hours ELSE $other_hours END) * 3600000000)::BIGINT) AS due_at,
            least(coalesce(kept_at, 'infinity'::TIMESTAMPTZ), $until::TIMESTAMPTZ) AS asked_until
     FROM decided
-    WHERE decided_at < $until
 ),
 access AS (
     SELECT a.* EXCLUDE (closed_at, ended_by), d.due_at, d.asked_until, a.closed_at <= a.decided_at AS was_closed,
@@ -111,7 +110,6 @@ called AS (
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
     JOIN usage_row u ON u.caller_id = s.caller_id AND u.outcome = 'success' AND u.used_at >= s.valid_from AND u.used_at < s.valid_until
         AND u.used_at >= a.decided_at AND u.used_at < coalesce(a.closed_at, a.asked_until)
-    WHERE NOT coalesce(a.was_closed, false)
     GROUP BY a.decision_no, a.source, a.grant_id, a.token_id, a.opened_at
 ),
 watched AS (
@@ -128,7 +126,7 @@ perhaps_ended AS (
     SELECT DISTINCT a.decision_no, a.source, a.grant_id, a.opened_at
     FROM access a
     JOIN effective_revocation r ON r.source = a.source AND r.client_id = a.client_id AND r.of_several
-        AND (r.target_kind = 'client' OR r.subject_id = a.subject_id) AND r.revoked_at > a.decided_at AND r.revoked_at < a.asked_until
+        AND (r.target_kind = 'client' OR r.subject_id = a.subject_id) AND r.revoked_at > a.opened_at AND r.revoked_at < a.asked_until
     WHERE a.closed_at IS NULL
 ),
 opening AS (
