@@ -242,7 +242,17 @@ def test_of_what_a_decision_names_all_must_fit(desk, kept_going, about):
     assert row["detail"]["reason"] == "these logs know of no such access at that time"
 
 
-@pytest.mark.parametrize(("ended", "verdicts"), [("04 12:00", ["indeterminate"]), ("05 12:30", ["indeterminate"])])
+@pytest.mark.parametrize("more", [{}, {"source": "native"}, {"token_id": "t1"}])
+def test_a_row_of_the_list_of_grants_names_one_grant_and_whose_it_is(desk, kept_going, more):
+    whole = decided("05 12:00", "compromise", client_id="app", subject_id="ann", grant_id="g1", **more)
+    (row,) = told(desk, kept_going, (*OF_APP, consent("02 09:00", ["mail.read"], "g2")), whole)
+    assert (row["verdict"], row["detail"]["standing"] + row["detail"]["late"]) == ("violation", 1)
+
+
+@pytest.mark.parametrize(
+    ("ended", "verdicts"),
+    [("01 07:00", ["violation"]), ("04 12:00", ["indeterminate"]), ("05 12:30", ["indeterminate"])],
+)
 def test_a_revocation_of_some_tenant_may_have_ended_it_before_and_after(desk, kept_going, ended, verdicts):
     records = (
         *(consent("01 09:00", ["mail.read"], f"g-{tenant}", tenant=tenant) for tenant in ("one", "two")),
