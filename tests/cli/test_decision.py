@@ -30,5 +30,5 @@ def test_the_command_says_what_became_of_the_file(sample_file, tmp_path, run):
     path.write_text("source,client_id,decision,decided_at\nnativ,app,revoke,2026-09-03\n,bot,,\n")
     ran = run("decision", "add", str(store), str(path))
     assert ran.code == 0
-    assert "knows 1 decision now. 1 row of" in ran.err
+    assert "knows 7 decisions now. 1 row of" in ran.err
     assert "No log of source 'nativ' is in the store; nearest is 'native'." in ran.err

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+import grantlens as gl
 from grantlens import detect
 from grantlens.loaders import loaders
 from grantlens.register.decisions import Decisions
@@ -280,3 +281,24 @@ def test_a_log_that_shows_some_revocations_is_no_proof_that_there_was_none(desk,
         (row,) = detect.run(store, "REV-10")[0].to_dicts()
     assert row["verdict"] == "indeterminate"
     assert row["detail"]["reason"] == "the revocation log does not cover the time in which it was to be revoked"
+
+
+def test_a_report_of_one_tenant_names_no_decision_about_what_only_others_have(desk, kept_going):
+    """What a decision without a tenant names is shown where it is known, and else to nobody who looks at one tenant alone."""
+    records = [
+        consent("01 09:00", ["mail.read"], f"g-{tenant}", tenant=tenant, client_id=f"app-{tenant}")
+        for tenant in ("one", "two")
+    ]
+    records = [{"event_id": f"e{number}", **record} for number, record in enumerate((*kept_going, *WATCHED, *records))]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        about = (
+            {"client_id": "app-one"},
+            {"client_id": "app-two"},
+            {"client_id": "ap"},
+            {"client_id": "x", "tenant": "two"},
+        )
+        store.add(brought(*(decided("05 12:00", "compromise", **each) for each in about)))
+        assert len(detect.run(store, "REV-10")[0].to_dicts()) == 4
+        path = store.path
+    with gl.open(path, tenant="one") as one:
+        assert [row["client_id"] for row in detect.run(one, "REV-10")[0].to_dicts()] == ["app-one"]

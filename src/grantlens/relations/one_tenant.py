@@ -53,8 +53,13 @@ _STRETCHES = """
 SELECT * FROM {whole}.{table} WHERE coalesce(tenant, $tenant) = $tenant AND source IN (FROM tenant_source)
 """
 
+# A decision that names no tenant is this one's where something of it is known here.
 _DECISIONS = """
-SELECT * FROM {whole}.{table} WHERE coalesce(tenant, $tenant) = $tenant AND (source IS NULL OR source IN (FROM tenant_source))
+SELECT * FROM {whole}.{table}
+WHERE (source IS NULL OR source IN (FROM tenant_source))
+  AND (tenant = $tenant
+       OR tenant IS NULL AND (client_id IN (SELECT client_id FROM temp.issuance) OR subject_id IN (SELECT subject_id FROM temp.issuance)
+                              OR grant_id IN (SELECT grant_id FROM temp.issuance) OR token_id IN (SELECT token_id FROM temp.issuance)))
 """
 
 # A file of which no row was read may be of any tenant.
