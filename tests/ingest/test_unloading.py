@@ -115,14 +115,23 @@ def test_rows_that_another_file_left_out_because_of_it_are_not_lost_unseen(tmp_p
         assert store.unload(tmp_path, other).rows == 20
 
 
+def test_a_file_of_which_nothing_was_new_is_not_lost_unseen_either(tmp_path):
+    first = write(tmp_path / "first.ndjson", [record(number, number) for number in range(10)])
+    again = write(tmp_path / "again.ndjson", [record(number, number) for number in range(5)])
+    with Store(tmp_path / "s.duckdb") as store:
+        store.load(first, again)
+        with pytest.raises(StoreError, match=r"again\.ndjson left out 5 rows"):
+            store.unload(first)
+
+
 def test_a_file_that_grew_goes_with_all_its_loads_however_its_path_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = write(tmp_path / "log.ndjson", [record(0, 1), record(3, 2)])
     with Store(tmp_path / "s.duckdb") as store:
         store.load("log.ndjson")
         write(path, [record(0, 1), record(3, 2), record(4, 3)])
-        store.load("log.ndjson")
-        assert store.unload(f"{tmp_path}/../{tmp_path.name}/log.ndjson").paths == ("log.ndjson", "log.ndjson")
+        store.load(path)
+        assert store.unload(f"{tmp_path}/../{tmp_path.name}/log.ndjson").paths == ("log.ndjson", str(path))
         assert store.sql("FROM usage").num_rows == store.sql("FROM batch").num_rows == 0
 
 

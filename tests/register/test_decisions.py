@@ -57,8 +57,12 @@ def test_toml_and_csv_say_the_same(written, text, name):
 
 
 def test_an_id_that_a_spreadsheet_would_compute_is_the_id_of_the_logs(written):
-    read = Decisions.read(written("client_id,decision,decided_at\n'=app,revoke,2026-09-03\n'app,revoke,2026-09-03\n"))
-    assert [row["client_id"] for row in read.rows] == ["=app", "'app"]
+    read = Decisions.read(
+        written(
+            "client_id,decision,decided_at\n'=app,revoke,2026-09-03\n'app,revoke,2026-09-03\n'＝x,revoke,2026-09-03\n"
+        )
+    )
+    assert [row["client_id"] for row in read.rows] == ["=app", "'app", "＝x"]
 
 
 def test_one_about_the_same_access_and_time_replaces_and_others_stay(written):

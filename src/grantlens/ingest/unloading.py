@@ -47,14 +47,20 @@ def loads_of(engine: Engine, paths: Iterable[str | os.PathLike[str]]) -> Unloade
     StoreError
         If a path was never loaded, or another file lacks rows that are there because of one of these.
     """
-    found = engine.rows(_CHOSEN, {"batches": _batches(engine, paths)})
+    return _told(engine, _batches(engine, paths))
+
+
+def _told(engine: Engine, batches: list[int]) -> Unloaded:
+    found = engine.rows(_CHOSEN, {"batches": batches})
     return Unloaded(tuple(path for path, *_ in found), sum(row[1] for row in found), sum(row[2] for row in found))
 
 
 def unload(engine: Engine, paths: Iterable[str | os.PathLike[str]]) -> Unloaded:
     """Take out all that came of these files. The store's file is to be written anew, see `forgetting.write_anew`."""
     chosen = _batches(engine, paths)
-    found = loads_of(engine, paths)
+    found = _told(engine, chosen)
+    if not chosen:
+        return found
     with engine.transaction(large=True):
         values = {"batches": chosen, "now": datetime.now(UTC)}
         for statement in _UNLOAD:
@@ -65,20 +71,17 @@ def unload(engine: Engine, paths: Iterable[str | os.PathLike[str]]) -> Unloaded:
 
 
 def _batches(engine: Engine, paths: Iterable[str | os.PathLike[str]]) -> list[int]:
-    known: dict[str, list[int]] = {}
-    for path, batch in engine.rows("SELECT path, batch_id FROM batch ORDER BY batch_id"):
-        known.setdefault(path, []).append(batch)
-    whole = {os.path.abspath(path): path for path in known}
-    chosen: list[int] = []
-    for path in (os.fspath(each) for each in paths):
+    known = engine.rows("SELECT path, batch_id FROM batch ORDER BY batch_id")
+    places = [(os.path.abspath(path), batch) for path, batch in known]
+    chosen: dict[int, None] = {}
+    for path in map(str, paths):
         here = os.path.abspath(path)
-        meant = [path] if path in known else [whole[here]] if here in whole else []
-        meant = meant or [each for place, each in whole.items() if place.startswith(os.path.join(here, ""))]
+        inside = os.path.join(here, "")
+        meant = [batch for place, batch in places if place == here or place.startswith(inside)]
         if not meant:
-            raise _unknown(path, known)
-        chosen += [batch for each in meant for batch in known[each]]
-    chosen = [*dict.fromkeys(chosen)]
-    lacking = engine.rows(_LACKING, {"batches": chosen})
+            raise _unknown(path, dict(known))
+        chosen |= dict.fromkeys(meant)
+    lacking = engine.rows(_LACKING, {"batches": [*chosen]})
     if lacking:
         named = listed(
             [visible(path) for path, _ in lacking[:3]] + ([plural(len(lacking) - 3, "other")] if lacking[3:] else [])
@@ -88,7 +91,7 @@ def _batches(engine: Engine, paths: Iterable[str | os.PathLike[str]]) -> list[in
             f"{named} left out {plural(rows, 'row')} that {'was' if rows == 1 else 'were'} in the store already, perhaps from what is to go.",
             "Name these files too, and load them again afterwards.",
         )
-    return chosen
+    return [*chosen]
 
 
 def _unknown(path: str, known: Iterable[str]) -> StoreError:
@@ -101,7 +104,7 @@ def _unknown(path: str, known: Iterable[str]) -> StoreError:
 
 _CHOSEN = 'SELECT path, issuance + "usage" + revocation, records FROM batch WHERE batch_id IN (SELECT unnest($batches)) ORDER BY batch_id'
 
-# Which of the rows that are left out were there already because of a file nobody keeps account of: those of the same loader, time and later.
+# Of which file a duplicate was one, nobody keeps account: it may be any earlier one of the same loader and time.
 _LACKING = """
 SELECT o.path, sum(o.duplicates)::BIGINT
 FROM batch o

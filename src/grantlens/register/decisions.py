@@ -161,7 +161,7 @@ def _row(entry: Entry, otherwise: datetime | None) -> dict[str, Any]:
 def _id(entry: Entry, key: str) -> str | None:
     """Return an id as the logs have it: the list of grants keeps spreadsheets from reading one as a formula by a quote before it."""
     text = entry.text(key)
-    return text[1:] if text and text[0] == "'" and text[1:2] in ("=", "+", "-", "@") else text or None
+    return text[1:] if text and text[0] == "'" and text[1:2] in (*"=+-@＝＋－＠",) else text or None
 
 
 def _hours(entry: Entry) -> float | None:
