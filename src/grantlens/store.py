@@ -128,7 +128,7 @@ class Store:
         progress: Callable[[str, int, int, float], None] | None = None,
         settings: Settings | None = None,
     ) -> LoadReport:
-        """Load files, folders and globs, each file in one transaction.
+        """Load files, folders and globs; of each file everything is kept, or nothing.
 
         Parameters
         ----------
@@ -137,7 +137,7 @@ class Store:
         loader
             Name of the loader, to skip recognition.
         progress
-            Called with (file, files done, files in all, percent of this file).
+            Called with (file, files done, files in all, percent of this file); of small files, which are read together, with the first.
         settings
             What the logs do not say themselves, such as the time zone of their clock.
         """

@@ -136,12 +136,10 @@ def test_globs_and_folders_are_read_in_order_and_once(tmp_path):
     for number, name in enumerate(["b.ndjson", "a.ndjson", "deep/c.ndjson", ".hidden"]):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         ndjson(tmp_path / name, [usage(number)])
-    seen = []
     with Store(":memory:") as store:
-        report = store.load(tmp_path, tmp_path / "*.ndjson", progress=lambda path, *_: seen.append(path))
+        report = store.load(tmp_path, tmp_path / "*.ndjson")
         names = [batch["path"].removeprefix(str(tmp_path) + "/") for batch in report]
         assert names == ["a.ndjson", "b.ndjson", "deep/c.ndjson"]
-    assert list(dict.fromkeys(seen)) == [str(tmp_path / name) for name in names]
 
 
 def test_a_name_that_is_not_utf8_is_one_error_and_the_others_load(tmp_path):
@@ -203,7 +201,8 @@ def test_what_concerns_all_files_ends_the_load(failing, error):
     with Store(":memory:") as store:
         with pytest.raises(type(error)):
             failing(store, error)
-        assert store.engine.value("SELECT count(*) FROM batch") == 1
+        kept = store.engine.value("SELECT count(*) FROM batch")
+        assert kept == (0 if isinstance(error, KeyboardInterrupt) else 1)  # it is not waited for what is read together
 
 
 def test_a_mistake_of_ours_shows_where_it_came_from_on_request(failing, monkeypatch):

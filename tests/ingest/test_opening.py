@@ -72,15 +72,15 @@ def test_a_large_file_waits_for_its_turn(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(opening.Opener, "_open", _noted(opening.Opener._open, opened))
     with Store(tmp_path / "s.duckdb") as store:
         store.load(folder)
-    by_thread = {path.rpartition("/")[2]: thread for path, thread in opened}
+    by_thread = {paths[0].rpartition("/")[2]: thread for paths, thread in opened}
     assert by_thread["a.ndjson"] == by_thread["d.json"] == "MainThread"
     assert by_thread["b.json.gz"].startswith("open")
 
 
 def _noted(open_, opened):
-    def noted(self, path, *, once=False):
-        opened.append((path, threading.current_thread().name))
-        return open_(self, path, once=once)
+    def noted(self, paths, *, once=False):
+        opened.append((paths, threading.current_thread().name))
+        return open_(self, paths, once=once)
 
     return noted
 

@@ -22,7 +22,7 @@ TEXT = Loader(
                     FROM record WHERE r LIKE 'gate %'"""
     },
     usage="""SELECT line_no, 'success' AS outcome, app AS client_id,
-                    timezone($zone, TRY_CAST(called AS TIMESTAMP)) AS used_at, $file_name AS target FROM call""",
+                    timezone($zone, TRY_CAST(called AS TIMESTAMP)) AS used_at, $file_names[1 + (line_no >> 32)] AS target FROM call""",
     ignored="SELECT line_no, 'chatter' AS reason FROM record WHERE r LIKE 'chat %'",
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from grantlens.ingest.chunk import int_array, numbers_of, repeated, text_array
+from grantlens.ingest.key import file_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +35,7 @@ class Answers:
     >>> answers.give(np.array([7, 7]))
     >>> answers.reject(pa.table({"line_no": [9], "reason": ["no time"]}))
     >>> answers.ignore(pa.table({"line_no": [8, 9], "reason": ["a sign-in", "a sign-in"]})).to_pylist()
-    [{'reason': 'a sign-in', 'records': 1}]
+    [{'file': 0, 'reason': 'a sign-in', 'records': 1}]
     >>> answers.missing().any()
     np.False_
     """
@@ -84,7 +85,7 @@ class Answers:
             self.reject(pa.Table.from_arrays(columns, names=["line_no", "reason"]))
 
     def ignore(self, said: pa.Table) -> pa.Table:
-        """These records are ignored, where they have no other answer; return how many by each reason.
+        """These records are ignored, where they have no other answer; return of each file how many by each reason.
 
         Of several reasons that are given for one record the first in the alphabet counts.
         """
@@ -95,9 +96,10 @@ class Answers:
         new = self.missing()[reasons.places]
         new[1:] &= np.diff(reasons.places) > 0
         self._given[reasons.places[new]] = True
-        records = np.bincount(reasons.which[new], minlength=len(reasons.texts))
-        counted = pa.Table.from_arrays([reasons.texts, int_array(records)], names=["reason", "records"])
-        return counted.take(int_array(np.flatnonzero(records)))
+        files, kinds = file_of(self._keys[reasons.places[new]]), max(len(reasons.texts), 1)
+        found, records = np.unique(files * kinds + reasons.which[new], return_counts=True)
+        columns = [int_array(found // kinds), reasons.texts.take(int_array(found % kinds)), int_array(records)]
+        return pa.Table.from_arrays(columns, names=["file", "reason", "records"])
 
     def missing(self) -> np.ndarray:
         """Return for each record whether it has no answer yet."""

@@ -101,8 +101,8 @@ class Lines:
     Parameters
     ----------
     table
-        Columns `line_no` (unique key of the record, rising) and `line` (its JSON text); with `true_line` beside them
-        where several records share a line of the file.
+        Columns `line_no` (unique key of the record, rising, see `key`) and `line` (its JSON text); with `true_line` beside
+        them where several records share a line of the file.
     """
 
     def __init__(self, table: pa.Table) -> None:
@@ -114,6 +114,11 @@ class Lines:
         return self._table
 
     @property
+    def shared(self) -> bool:
+        """True where a record's line is not told by its key."""
+        return "true_line" in self.table.column_names
+
+    @property
     def keys(self) -> pa.ChunkedArray:
         """Their unique keys."""
         return self.table["line_no"]
@@ -121,7 +126,7 @@ class Lines:
     @property
     def places(self) -> pa.ChunkedArray:
         """The lines of the file on which they stand."""
-        return self.table["true_line" if "true_line" in self.table.column_names else "line_no"]
+        return self.table["true_line" if self.shared else "line_no"]
 
     @property
     def texts(self) -> pa.ChunkedArray:

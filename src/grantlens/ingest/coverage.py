@@ -37,18 +37,18 @@ MIN_PAIRS = 5
 def count_events(
     engine: Engine, batch_id: int, carries: Iterable[str], holds: Collection[str], *, by_presence: bool
 ) -> None:
-    """Count a new file's events, and note that coverage and clocks of its streams are due.
+    """Count the events of new files, and note that coverage and clocks of their streams are due.
 
     Parameters
     ----------
     engine
         The store, inside the load's transaction.
     batch_id
-        The new file.
+        The first of the new files.
     carries
-        The logs that the file would show, had something happened.
+        The logs that the files would show, had something happened.
     holds
-        The logs of which it has rows: without any it has no time, so it shows nothing.
+        The logs of which they have rows: without any they have no time, so they show nothing.
     by_presence
         True where a file covers only the logs that it holds rows of: the native format, which may mix or split them.
     """
@@ -128,16 +128,16 @@ _COUNT_CALLS = """
 INSERT INTO activity
 WITH caller AS (
     SELECT caller_id, source, tenant, dense_rank() OVER (ORDER BY source, tenant) AS stream
-    FROM usage_caller SEMI JOIN (SELECT caller_id FROM caller_first WHERE batch_id = $batch) USING (caller_id)
+    FROM usage_caller SEMI JOIN (SELECT caller_id FROM caller_first WHERE batch_id >= $batch) USING (caller_id)
 ),
 counted AS (
-    SELECT stream, epoch_us(used_at) // 60000000 AS minute, count(*) AS records, min(used_at) AS first_event,
+    SELECT batch_id, stream, epoch_us(used_at) // 60000000 AS minute, count(*) AS records, min(used_at) AS first_event,
            max(used_at) AS last_event, bool_and(epoch_us(used_at) % 1000000 = 0) AS whole_seconds
     FROM usage_row JOIN caller USING (caller_id)
-    WHERE batch_id = $batch
+    WHERE batch_id >= $batch
     GROUP BY ALL
 )
-SELECT $batch, s.source, s.tenant, 'usage', make_timestamptz(c.minute * 60000000), c.records, c.first_event, c.last_event,
+SELECT c.batch_id, s.source, s.tenant, 'usage', make_timestamptz(c.minute * 60000000), c.records, c.first_event, c.last_event,
        c.whole_seconds
 FROM counted c JOIN (SELECT DISTINCT stream, source, tenant FROM caller) s USING (stream)
 """
@@ -147,7 +147,7 @@ INSERT INTO activity
 SELECT batch_id, source, tenant, '{log}', date_trunc('minute', {time}), count(*), min({time}), max({time}),
        bool_and(epoch_us({time}) % 1000000 = 0)
 FROM {log}
-WHERE batch_id = $batch
+WHERE batch_id >= $batch
 GROUP BY ALL
 """
 
@@ -155,22 +155,22 @@ GROUP BY ALL
 _MARK_ENDS = """
 INSERT INTO activity
 WITH ends AS (
-    SELECT source, tenant, min(first_event) AS first_event, max(last_event) AS last_event
-    FROM activity WHERE batch_id = $batch GROUP BY source, tenant
+    SELECT batch_id, source, tenant, min(first_event) AS first_event, max(last_event) AS last_event
+    FROM activity WHERE batch_id >= $batch GROUP BY batch_id, source, tenant
 ),
 carried AS (
     SELECT e.*, unnest($carries) AS log FROM ends e
 )
-SELECT $batch, c.source, c.tenant, c.log, date_trunc('minute', m.moment), 0, m.moment, m.moment, true
+SELECT c.batch_id, c.source, c.tenant, c.log, date_trunc('minute', m.moment), 0, m.moment, m.moment, true
 FROM carried c, LATERAL (SELECT unnest([c.first_event, c.last_event]) AS moment) m
 WHERE NOT $by_presence
-   OR EXISTS (SELECT 1 FROM activity a WHERE a.batch_id = $batch AND a.source = c.source
+   OR EXISTS (SELECT 1 FROM activity a WHERE a.batch_id = c.batch_id AND a.source = c.source
               AND a.tenant IS NOT DISTINCT FROM c.tenant AND a.log::VARCHAR = c.log AND a.records > 0)
 """
 
 _FIRST_USES = """
 INSERT INTO caller_first
-SELECT $batch, caller_id, min(used_at) FROM usage_row WHERE batch_id = $batch GROUP BY caller_id
+SELECT batch_id, caller_id, min(used_at) FROM usage_row WHERE batch_id >= $batch GROUP BY batch_id, caller_id
 """
 
 _NEW = f"SELECT source, tenant FROM activity WHERE batch_id >= (SELECT value::INTEGER FROM meta WHERE {_IS_DUE})"

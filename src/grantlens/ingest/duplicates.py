@@ -1,4 +1,4 @@
-"""De-duplication: the same event is kept once, within a file and against the store.
+"""De-duplication: the same event is kept once, within the files that are read together and against the store.
 
 It is the same where source and id are, the times are near each other, and the tenant is not another one. Ids alone do not
 tell: some providers count from 1 in each installation, and some give the same id in each tenant.
@@ -12,10 +12,11 @@ from grantlens.ingest.chunk import codes, first_places, int_array, numbers_of
 from grantlens.schema import LOGS, TIMES
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from grantlens.engine.duckdb import Engine
-    from grantlens.ingest.account import Account
+    from grantlens.ingest.account import Accounts
 
 NEAR_US = 1_000_000
 """Records of one event tell times nearer to each other than these microseconds: exports cut them to whole seconds, and devices
@@ -39,7 +40,7 @@ WITH left_over AS (FROM ({_LEFT}) WHERE hash(source, event_id) IN (SELECT id FRO
 stated AS (
     FROM left_over
     UNION ALL
-    SELECT NULL, CASE WHEN tenant IS NULL THEN -2 ELSE -1 END, source, tenant, event_id, moment
+    SELECT NULL, 0, CASE WHEN tenant IS NULL THEN -2 ELSE -1 END, source, tenant, event_id, moment
     FROM theirs SEMI JOIN left_over USING (source, event_id)
 ),
 stepped AS (
@@ -51,9 +52,9 @@ told AS (
 ),
 numbered AS (
     SELECT row, tenant, row_number() OVER one AS nth, first_value(tenant IS NULL) OVER one AS of_any,
-           row_number() OVER (PARTITION BY source, event_id, event, tenant ORDER BY line_no, row) AS nth_of_tenant
+           row_number() OVER (PARTITION BY source, event_id, event, tenant ORDER BY batch_id, line_no, row) AS nth_of_tenant
     FROM told
-    WINDOW one AS (PARTITION BY source, event_id, event ORDER BY line_no, row)
+    WINDOW one AS (PARTITION BY source, event_id, event ORDER BY batch_id, line_no, row)
 )
 SELECT row FROM numbered WHERE row IS NOT NULL AND nth > 1 AND (tenant IS NULL OR of_any OR nth_of_tenant > 1)
 """
@@ -62,24 +63,26 @@ _SAME_ID = """
 CREATE OR REPLACE TEMP TABLE duplicate AS
 SELECT row FROM (
     SELECT rowid AS row, batch_id, row_number() OVER (PARTITION BY source, event_id ORDER BY batch_id, line_no, rowid) AS nth
-    FROM revocation SEMI JOIN (SELECT source, event_id FROM revocation WHERE batch_id = $batch) mine USING (source, event_id)
+    FROM revocation SEMI JOIN (SELECT source, event_id FROM revocation WHERE batch_id >= $batch) mine USING (source, event_id)
 )
-WHERE batch_id = $batch AND nth > 1
+WHERE batch_id >= $batch AND nth > 1
 """
 
 
 class Duplicates:
-    """Notes the event keys of a file and settles at its end which rows were there before.
+    """Notes the event keys of files and settles at their end which rows were there before.
 
     The rows are already written then, so that they are held only once; the few that turn out to
     be duplicates are deleted again, inside the same transaction.
     """
 
-    def __init__(self, engine: Engine, account: Account, parameters: dict[str, Any]) -> None:
+    def __init__(self, engine: Engine, accounts: Accounts, parameters: dict[str, Any]) -> None:
+        import numpy as np
+
         self._engine = engine
-        self._account = account
+        self._accounts = accounts
         self._parameters = parameters
-        self._left_out = 0
+        self._left_out = np.zeros(len(accounts.files), np.int64)
         self._run("CREATE OR REPLACE TEMP TABLE usage_key (event_key UBIGINT, usage_id BIGINT)")
 
     def note_usage(self, stage: str, source: str, usage_id: str) -> None:
@@ -101,25 +104,24 @@ class Duplicates:
             tenants, unsaid = codes(revocations["tenant"]), pc.indices_nonzero(revocations["tenant"].is_null())
             none = tenants[unsaid[0].as_py()] if len(unsaid) else -1
             another |= (tenants != tenants[kept]) & (tenants != none) & (tenants[kept] != none)
-        self._left_out += int(np.count_nonzero(another))
+        self._left_out += self._accounts.counted(numbers_of(revocations["line_no"], "int64")[another])
         return revocations.take(int_array(first))
 
     def settle(self) -> None:
         """Drop what is there already, and remember what is new."""
         for log in LOGS:
-            if not self._account.counts[log]:
+            if not self._accounts.total(log):
                 continue
             if log == "usage":
                 self._settle_usage()
             else:
                 self._settle(log)
-        if self._left_out:
-            said = (
-                "1 revocation left out: it has"
-                if self._left_out == 1
-                else f"{self._left_out} revocations left out: they have"
-            )
-            self._account.notes.append(f"{said} the id of another one, of another tenant or time")
+        for file, left_out in zip(self._accounts.files, self._left_out.tolist(), strict=True):
+            if left_out:
+                said = (
+                    "1 revocation left out: it has" if left_out == 1 else f"{left_out} revocations left out: they have"
+                )
+                file.notes.append(f"{said} the id of another one, of another tenant or time")
 
     def _settle_usage(self) -> None:
         rows, different = self._engine.rows("SELECT count(*), count(DISTINCT event_key) FROM usage_key")[0]
@@ -133,7 +135,7 @@ class Duplicates:
     def _drop_usage(self) -> None:
         """Equal hashes name candidates."""
         self._run(
-            "CREATE OR REPLACE TEMP TABLE mine AS SELECT usage_id AS row, line_no, source, tenant, event_id, used_at AS moment "
+            "CREATE OR REPLACE TEMP TABLE mine AS SELECT usage_id AS row, batch_id, line_no, source, tenant, event_id, used_at AS moment "
             "FROM usage_row SEMI JOIN (SELECT usage_id FROM usage_key WHERE event_key IN "
             "(SELECT event_key FROM usage_key GROUP BY 1 HAVING count(*) > 1) "
             "OR event_key IN (SELECT event_key FROM event_key)) USING (usage_id) JOIN usage_caller USING (caller_id)"
@@ -142,13 +144,12 @@ class Duplicates:
             "SELECT source, tenant, event_id, used_at AS moment FROM usage_row JOIN usage_caller USING (caller_id) "
             "WHERE batch_id < $batch"
         )
-        self._run("DELETE FROM usage_row WHERE usage_id IN (SELECT row FROM duplicate)")
+        self._forget("usage", "usage_row", "usage_id")
         self._run("DELETE FROM usage_key WHERE usage_id IN (SELECT row FROM duplicate)")
-        self._forget("usage")
 
     def _settle(self, log: str) -> None:
         """Equal hashes name candidates here too: of most files few events are there twice, and to look at all of them takes long."""
-        mine, theirs = f"FROM {log} WHERE batch_id = $batch", f"FROM {log} WHERE batch_id < $batch"
+        mine, theirs = f"FROM {log} WHERE batch_id >= $batch", f"FROM {log} WHERE batch_id < $batch"
         doubted = self._engine.arrow(
             f"SELECT hash(source, event_id) AS id {mine} GROUP BY id HAVING count(*) > 1 UNION ALL "
             f"SELECT hash(source, event_id) FROM (SELECT source, event_id {mine}) "
@@ -160,11 +161,10 @@ class Duplicates:
         event = f"source, tenant, event_id, {TIMES[log]} AS moment"
         with self._engine.registered("doubted", doubted):
             self._run(
-                f"CREATE OR REPLACE TEMP TABLE mine AS SELECT rowid AS row, line_no, {event} {mine} AND hash(source, event_id) IN (FROM doubted)"
+                f"CREATE OR REPLACE TEMP TABLE mine AS SELECT rowid AS row, batch_id, line_no, {event} {mine} AND hash(source, event_id) IN (FROM doubted)"
             )
         self._tell(f"SELECT {event} {theirs}")
-        self._run(f"DELETE FROM {log} WHERE rowid IN (SELECT row FROM duplicate)")
-        self._forget(log)
+        self._forget(log, log, "rowid")
         if log == "revocation":
             self._keep_one_of_each_id()
 
@@ -174,11 +174,7 @@ class Duplicates:
         To take the one for the other would blame a client for what it did after the other one.
         """
         self._run(_SAME_ID)
-        left_out = self._engine.value("SELECT count(*) FROM duplicate")
-        if left_out:
-            self._run("DELETE FROM revocation WHERE rowid IN (SELECT row FROM duplicate)")
-            self._forget("revocation")
-            self._left_out += left_out
+        self._left_out += self._forget("revocation", "revocation", "rowid")
 
     def _tell(self, theirs: str) -> None:
         """Find which rows of `mine` are events that are there already; `theirs` is the SELECT of those that are."""
@@ -193,7 +189,7 @@ class Duplicates:
         if rows != different:
             self._run(
                 f"INSERT INTO duplicate SELECT row FROM ({_LEFT}) "
-                "QUALIFY row_number() OVER (PARTITION BY source, tenant, event_id, moment ORDER BY line_no, row) > 1"
+                "QUALIFY row_number() OVER (PARTITION BY source, tenant, event_id, moment ORDER BY batch_id, line_no, row) > 1"
             )
         near = self._near_ids()
         if len(near):
@@ -215,13 +211,18 @@ class Duplicates:
         column = pa.Array.from_buffers(pa.uint64(), len(near), [None, pa.py_buffer(near)])
         return pa.Table.from_arrays([column], names=["id"])
 
-    def _forget(self, log: str) -> None:
-        """Take the duplicates out of the counts."""
-        number = self._engine.value("SELECT count(*) FROM duplicate")
-        if not number:
-            return
-        self._account.add("duplicates", number)
-        self._account.add(log, -number)
+    def _forget(self, log: str, table: str, row: str) -> np.ndarray:
+        """Delete the duplicates and take them out of the counts; return how many each file had."""
+        import numpy as np
+
+        deleted = self._engine.arrow(
+            f"DELETE FROM {table} WHERE {row} IN (SELECT row FROM duplicate) RETURNING batch_id"
+        )
+        batches = numbers_of(deleted["batch_id"], "int32") - self._accounts.batch_id
+        numbers = np.bincount(batches, minlength=len(self._accounts.files))
+        self._accounts.add("duplicates", numbers)
+        self._accounts.add(log, -numbers)
+        return numbers
 
     def _run(self, sql: str) -> None:
         self._engine.execute(sql, self._parameters)

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import Engine
-from grantlens.ingest.account import Account
+from grantlens.ingest.account import Account, Accounts
 from grantlens.ingest.advice import advice
 from grantlens.ingest.chunk import chunks_of
 from grantlens.ingest.content import Content
@@ -174,7 +174,7 @@ def _explained(engine: Engine, reading: Reading, loader: Loader, line: int, text
     reasons: dict[str, str | None] = {}
     try:
         with engine.transaction():
-            pipeline = Pipeline(engine, loader, Account(engine, reading.path, loader), reading, bench)
+            pipeline = Pipeline(engine, loader, Accounts(engine, [Account(reading.path, loader)]), bench)
             for chunk in chunks_of([(1, line, text)], shared_lines=reading.shared_lines):
                 pipeline.take(chunk)
             pipeline.finish()

@@ -1,9 +1,9 @@
-"""Loading one file, and many: the order of the steps, and the transaction around them."""
+"""Loading one file, and many: the order of the steps, and the transactions around them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from grantlens.engine.duckdb import owner_only
 from grantlens.errors import DEBUG, MISTAKE, NO_ROOM, GrantlensError, LoadError, StoreError
 from grantlens.handwritten import did_you_mean
-from grantlens.ingest.account import Account, already_loaded, noting_other_loader
+from grantlens.ingest.account import Account, Accounts
+from grantlens.ingest.bundle import small_run
 from grantlens.ingest.chunk import memory_kept
 from grantlens.ingest.content import FileChanged
 from grantlens.ingest.coverage import count_events, coverage_refreshed
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from grantlens.loaders import Loader, Settings
 
 Progress = Callable[[str, int, int, float], None]
-"""Called with the file being read, the number of files done, the number of all files, and percent of this file."""
+"""Called with the file being read, or the first of those that are read together; the number of files done, that of all files, and percent."""
 
 
 def load_files(
@@ -40,7 +41,8 @@ def load_files(
 ) -> LoadReport:
     """Load files, folders and globs; a bad file is named and does not stop the others.
 
-    Each file is one transaction: it is in the store as a whole, or not at all.
+    A file is in the store as a whole, or not at all. Small files that follow each other are read together, in one transaction;
+    if something is wrong with one of them, each is loaded by itself.
 
     Parameters
     ----------
@@ -59,20 +61,23 @@ def load_files(
         _require_zone(engine, settings.time_zone)
     files, missing = expand(paths, engine.path)
     report = LoadReport(failed=[(path, error.message, error.remedy) for path, error in missing.items()])
+    done = singly = 0
     with owner_only(), memory_kept(), coverage_refreshed(engine), closing(Opener(engine, loader, settings)) as opener:
-        for done, path in enumerate(files):
-            told = partial(progress, path, done, len(files)) if progress else None
+        while done < len(files):
+            told = partial(progress, files[done], done, len(files)) if progress else None
             if told:
                 told(0.0)
-            following = files[done + 1] if done + 1 < len(files) else None
             try:
-                report.batches.append(_load_next(engine, opener, path, following, told))
+                loaded = _load_next(engine, opener, files, done, singly, told)
+                report.batches += loaded
+                done += len(loaded)
+            except _NotTogether as refused:
+                singly = done + refused.files
             except StoreError:
                 raise  # the next file would meet it too
-            except GrantlensError as error:
-                report.failed.append((path, error.message, error.remedy))
             except Exception as error:
-                report.failed.append((path, *_unforeseen(error)))
+                report.failed.append((files[done], *_told(error)))
+                done += 1
     if progress and files:
         progress(files[-1], len(files), len(files), 100.0)
     return report
@@ -93,59 +98,102 @@ def load_file(
         If the file cannot be read or no loader knows it; nothing of it is kept then.
     """
     with owner_only(), memory_kept(), coverage_refreshed(engine), closing(Opener(engine, loader, settings)) as opener:
-        return _load_next(engine, opener, os.fspath(path), None, progress)
+        return _load_next(engine, opener, [os.fspath(path)], 0, 0, progress)[0]
+
+
+class _NotTogether(Exception):  # noqa: N818
+    """Something is wrong with one of so many files that were read together; nothing of them was kept."""
+
+    def __init__(self, files: int) -> None:
+        super().__init__(f"{files} files cannot be read together")
+        self.files = files
 
 
 def _load_next(
     engine: Engine,
     opener: Opener,
-    path: str,
-    following: str | None,
+    paths: Sequence[str],
+    first: int,
+    singly: int,
     progress: Callable[[float], None] | None,
-) -> dict[str, Any]:
-    """Load a file, and begin with the one that follows."""
-    seen = already_loaded(engine, path)
+) -> list[dict[str, Any]]:
+    """Load a file, and those after it that can be read together with it; begin with what follows.
+
+    Parameters
+    ----------
+    engine, opener
+        The store, and who opens the files.
+    paths
+        All files.
+    first
+        Which of them is next.
+    singly
+        How many of them, from the first of all, are read one by one.
+    progress
+        Called now and then with percent.
+    """
+
+    def turn(at: int) -> list[str]:
+        return [paths[at]] if at < singly else small_run(paths, at)
+
+    seen = opener.known.run(paths, first, opener.wanted())
     if seen:
-        return noting_other_loader(seen, opener.wanted())
+        return seen
+    opened = opener.open(turn(first))
     try:
-        with closing(opener.open(path)) as opened, engine.transaction(large=opened.content.bytes > SMALL):
-            if following is not None:
-                opener.open_ahead(following)
-            return _load(engine, opened, opener, progress, last=following is None)
-    except FileChanged:
-        with closing(opener.open(path, once=True)) as opened, engine.transaction(large=True):
-            return _load(engine, opened, opener, progress, last=following is None)
+        with closing(opened), engine.transaction(large=opened.bytes > SMALL):
+            following = first + len(opened.files)
+            if following < len(paths):
+                opener.open_ahead(turn(following))
+            batches = _load(engine, opened, opener, progress, last=following == len(paths))
+    except StoreError:
+        raise
+    except Exception as error:
+        if len(opened.files) > 1:
+            raise _NotTogether(len(opened.files)) from error
+        if not isinstance(error, FileChanged):
+            raise
+        opened = opener.open([paths[first]], once=True)
+        with closing(opened), engine.transaction(large=True):
+            batches = _load(engine, opened, opener, progress, last=first + 1 == len(paths))
+    for file in opened.files:
+        opener.known.add(file.content)
+    return batches
 
 
 def _load(
     engine: Engine, opened: Opened, opener: Opener, progress: Callable[[float], None] | None, *, last: bool
-) -> dict[str, Any]:
-    content, loader = opened.content, opened.loader
-    account = Account(engine, content.path, loader)
+) -> list[dict[str, Any]]:
+    loader, contents = opened.loader, [file.content for file in opened.files]
+    said = opener.said(loader) if loader else []
+    accounts = Accounts(
+        engine,
+        [Account(file.path, loader, [file.hollow] if file.hollow else [*said, *file.doubts]) for file in opened.files],
+    )
     if loader is None:
-        return account.close_empty(content, opened.hollow)
-    account.notes += [*opener.said(loader), *opened.doubts]
-    pipeline = Pipeline(engine, loader, account, opened.reading, opener.spare)
-    with (
-        engine.sharing() if content.bytes > SMALL else nullcontext()
-    ):  # to start and end threads takes a few milliseconds
+        return accounts.close(contents)
+    pipeline = Pipeline(engine, loader, accounts, opener.spare)
+    # To start and end threads takes a few milliseconds.
+    with engine.sharing() if opened.bytes > SMALL else nullcontext():
         for chunk in opened.chunks:
             pipeline.take(chunk)
             if progress:
-                progress(100.0 * content.taken / max(content.bytes, 1))
+                progress(opened.taken())
     if last:
         opener.retire()
     pipeline.finish()
-    batch = account.close(content)
+    batches = accounts.close(contents)
     _match_new_targets(engine)
     note_declared(engine, loader)
-    holds = [log for log in LOGS if account.counts[log]]
-    count_events(engine, account.batch_id, loader.carries, holds, by_presence=loader.name == "native")
-    return batch
+    holds = [log for log in LOGS if accounts.total(log)]
+    count_events(engine, accounts.batch_id, loader.carries, holds, by_presence=loader.name == "native")
+    return batches
 
 
-def _unforeseen(error: Exception) -> tuple[str, str]:
-    """Return message and remedy of what went wrong with one file, and nobody foresaw; raise what concerns all files."""
+def _told(error: Exception) -> tuple[str, str]:
+    """Return message and remedy of what went wrong with one file; raise what concerns all files."""
+    if isinstance(error, GrantlensError):
+        return error.message, error.remedy
     number = error.errno if isinstance(error, OSError) else None
     if number in NO_ROOM or os.environ.get(DEBUG):
         raise error

@@ -6,7 +6,7 @@ The store gets narrow tables: the rows of each log, the records ignored and thos
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,7 @@ class Mapped:
     staged
         The rows of each log.
     ignored
-        The reasons why records were ignored, and how many by each; None if it ignores none.
+        The reasons why records of each file were ignored, and how many by each; None if it ignores none.
     bad
         `line_no` and `reason` of the records that are rejected, a row for each reason; None if there are none.
     rejected
@@ -65,9 +65,10 @@ class Mapped:
     rejected: pa.Table | None
 
 
-def bound(loader: Loader, path: str, salt: str) -> dict[str, Any]:
-    """Return what the SELECTs of a loader bind: its own parameters, and the file's name, source and salt."""
-    return {**loader.parameters, "file_name": os.path.basename(path), "source": loader.name, "salt": salt}
+def bound(loader: Loader, paths: Sequence[str], salt: str) -> dict[str, Any]:
+    """Return what the SELECTs of a loader bind: its own parameters, and the files' names, source and salt."""
+    names = [os.path.basename(path) for path in paths]
+    return {**loader.parameters, "file_names": names, "source": loader.name, "salt": salt}
 
 
 class Mapper:
@@ -77,8 +78,8 @@ class Mapper:
     ----------
     loader
         The loader of the file.
-    path
-        The file, for messages.
+    paths
+        The files, in the order of their numbers.
     salt
         The store's random key.
     bench
@@ -87,10 +88,12 @@ class Mapper:
         The file, if the database may read it itself.
     """
 
-    def __init__(self, loader: Loader, path: str, salt: str, bench: Workbench, whole: Content | None = None) -> None:
+    def __init__(
+        self, loader: Loader, paths: Sequence[str], salt: str, bench: Workbench, whole: Content | None = None
+    ) -> None:
         self._loader = loader
-        self._path = path
-        self._parameters = bound(loader, path, salt)
+        self._paths = paths
+        self._parameters = bound(loader, paths, salt)
         self._bench = bench
         self._all_json = True
         self.calls = CallReader(loader, self._parameters, bench, whole)
@@ -103,7 +106,7 @@ class Mapper:
         chunk
             The chunk.
         first
-            Whether it is the first one of the file, which may decide that the file is none for this loader.
+            Whether it is the first one of its files, which may decide that one of them is none for this loader.
         """
         chunk = self.calls.read(chunk)
         return self.map(chunk, first=first) if chunk.calls is None else chunk
@@ -140,7 +143,7 @@ class Mapper:
         answers = Answers(numbers_of(lines.keys, "int64"))
         answers.reject(refused)
         if loader.known_keys is not None:
-            answers.reject(unknown_keys(self._engine, loader, self._path, first=first))
+            answers.reject(unknown_keys(self._engine, loader, self._paths, first=first))
         if loader.rejected:
             answers.reject(self._said(loader, loader.rejected, kept))
         staged = []
@@ -188,7 +191,7 @@ class Mapper:
             if staged.accounted
             else ""
         )
-        rows = answers.fitting(self._engine.repeated(f"FROM ({staged.sql}) s{whole}", self._parameters))
+        rows = in_order(answers.fitting(self._engine.repeated(f"FROM ({staged.sql}) s{whole}", self._parameters)))
         if not len(rows):
             return None
         rows = named(self._engine, rows, text=self._loader.text)
@@ -217,3 +220,18 @@ class Mapper:
 
     def _run(self, sql: str) -> None:
         self._engine.execute(sql, self._parameters)
+
+
+def in_order(rows: pa.Table) -> pa.Table:
+    """Return the rows in the order of their records: DuckDB keeps none where it joins, and the first of several counts.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> in_order(pa.table({"line_no": [2, 1], "event_id": ["b", "a"]}))["event_id"].to_pylist()
+    ['a', 'b']
+    """
+    import numpy as np
+
+    keys = numbers_of(rows["line_no"], "int64")
+    return rows.take(int_array(np.argsort(keys, kind="stable"))) if np.diff(keys).min(initial=0) < 0 else rows

@@ -1,7 +1,8 @@
-"""Opening files in their turn, and a small one ahead of it.
+"""Opening files in their turn, and small ones ahead of it.
 
-Thousands of small files are the rule for some logs. While the store writes one of them, the next is unpacked, cut and mapped.
-Of a large one, chunks are cut in one thread and mapped in others, while the store writes those before them.
+Thousands of small files are the rule for some logs: those that follow each other and have the same loader are read together
+(see `bundle`). While the store writes them, the next ones are unpacked, cut and mapped. Of a large file, chunks are cut in
+one thread and mapped in others, while the store writes those before them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from grantlens.ingest.beside import Beside
+from grantlens.ingest.bundle import Bundle
 from grantlens.ingest.content import Content
+from grantlens.ingest.known import Known
 from grantlens.ingest.lines import FIRST_BYTES, MAPPERS
 from grantlens.ingest.mapper import Mapper
 from grantlens.ingest.mapping import reads_calls_only
@@ -28,7 +31,7 @@ from grantlens.ingest.workbench import Workbench, Workshop
 from grantlens.loaders.mapped.unpacking import Splitter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from grantlens.engine.duckdb import Engine
     from grantlens.ingest.chunk import Chunk
@@ -39,35 +42,81 @@ SMALL = 16 << 20
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A file that is being read.
+class LogFile:
+    """A file that is open.
 
     Parameters
     ----------
     content, reading
         Its bytes and its records.
     loader
-        Who reads it.
-    chunks
-        Its records, mapped.
-    closer
-        Ends the threads and closes the file.
+        Who reads it; None if there are no records.
     hollow
-        Why there are no records, None where there are some.
+        Why there are none, None where there are some.
     doubts
         Why a mapping that the user named may be the wrong one, or mistyped.
+    closer
+        Closes it.
     """
 
     content: Content
     reading: Reading
     loader: Loader | None
-    chunks: Iterable[Chunk]
+    hollow: str | None
+    doubts: Sequence[str]
     closer: ExitStack
-    hollow: str | None = None
-    doubts: Sequence[str] = ()
+
+    @property
+    def path(self) -> str:
+        """The path as given."""
+        return self.content.path
+
+    def chunks(self, **how: Callable[[], bool]) -> Iterator[Chunk]:
+        """Give its records, see `Reading.chunks`."""
+        loader = self.loader
+        if loader is None:
+            return iter(())
+        return self.reading.chunks(lambda sample: recognises(loader, sample), loader.list_cells, **how)
 
     def close(self) -> None:
-        """End the threads and close the file."""
+        """Close it."""
+        self.closer.close()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Files that are being read, most often one.
+
+    Parameters
+    ----------
+    files
+        The files; more than one if they are small and of the same loader.
+    chunks
+        Their records, mapped.
+    closer
+        Ends the threads and closes the files.
+    """
+
+    files: Sequence[LogFile]
+    chunks: Iterable[Chunk]
+    closer: ExitStack
+
+    @property
+    def loader(self) -> Loader | None:
+        """Who reads them."""
+        return self.files[0].loader
+
+    @property
+    def bytes(self) -> int:
+        """Their size on disk."""
+        return sum(file.content.bytes for file in self.files)
+
+    def taken(self) -> float:
+        """Return how much of them was read, in percent."""
+        return 100.0 * sum(file.content.taken for file in self.files) / max(self.bytes, 1)
+
+    def close(self) -> None:
+        """End the threads and close the files."""
         self.closer.close()
 
 
@@ -85,6 +134,8 @@ class Opener:
 
     Attributes
     ----------
+    known
+        The files that are in the store.
     spare
         Where a chunk is mapped a second time: the other places may be in use by their threads.
     """
@@ -97,7 +148,8 @@ class Opener:
         self._benches = [[Workbench(self._shop) for _ in range(MAPPERS)] for _ in range(2)]
         self.spare = Workbench(self._shop)
         self._thread = ThreadPoolExecutor(1, "open")
-        self._ahead: tuple[str, Future[Opened]] | None = None
+        self._ahead: tuple[Sequence[str], Future[Opened]] | None = None
+        self.known = Known(engine)
 
     def wanted(self) -> str | None:
         """Return the name of the loader that the user named, None if it is recognised by content."""
@@ -120,35 +172,35 @@ class Opener:
                 told.append("records taken although nothing verified who wrote them")
         return told
 
-    def open(self, path: str, *, once: bool = False) -> Opened:
-        """Open a file, or hand over what was opened ahead.
+    def open(self, paths: Sequence[str], *, once: bool = False) -> Opened:
+        """Open the first of some files and those after it that can be read together with it, or hand over what was opened ahead.
 
         Parameters
         ----------
-        path
-            The file.
+        paths
+            Files that follow each other; more than one only if they are small.
         once
-            Whether its bytes are to be read once: the database then does not read it itself.
+            Whether their bytes are to be read once: the database then does not read them itself.
 
         Raises
         ------
         LoadError
-            If the file cannot be read or no loader knows it.
+            If the first file cannot be read or no loader knows it.
         """
         ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead[0] == path:
+        if ahead is not None and ahead[0] == paths:
             return ahead[1].result()
         _discard(ahead)
-        return self._open(path, once=once)
+        return self._open(paths, once=once)
 
-    def open_ahead(self, path: str) -> None:
-        """Begin with the file that comes next, if it is small."""
+    def open_ahead(self, paths: Sequence[str]) -> None:
+        """Begin with the files that come next, if they are small."""
         try:
-            small = os.path.getsize(path) <= SMALL
+            small = os.path.getsize(paths[0]) <= SMALL
         except OSError:
             return  # its turn will tell
         if small:
-            self._ahead = path, self._thread.submit(self._open, path)
+            self._ahead = paths, self._thread.submit(self._open, paths)
 
     def retire(self) -> None:
         """Begin to free the memory, since nothing is mapped any more: that takes as long as a small commit."""
@@ -163,36 +215,70 @@ class Opener:
         self.retire()
         self._thread.shutdown()
 
-    def _open(self, path: str, *, once: bool = False) -> Opened:
-        self._benches.reverse()  # the file before this one may still be using the others
+    def _open(self, paths: Sequence[str], *, once: bool = False) -> Opened:
+        self._benches.reverse()  # the files before these may still be using the others
+        with ExitStack() as opened:
+            first = opened.enter_context(closing(self._log_file(paths[0])))
+            if first.loader is None:
+                return Opened([first], (), opened.pop_all())
+            if len(paths) == 1:
+                return Opened([first], self._mapped_chunks(first, first.loader, opened, once=once), opened.pop_all())
+            files, chunks = self._gathered(first, paths[1:])
+            mapper = Mapper(first.loader, [file.path for file in files], self._salt, self._benches[0][0])
+            self._shop.share(1)
+            mapped = (mapper.map(chunk, first=True) for chunk in chunks)
+            return Opened(files, opened.enter_context(closing(Beside(mapped, "mapped"))), opened.pop_all())
+
+    def _log_file(self, path: str) -> LogFile:
+        """Open a file and tell who reads it."""
         with ExitStack() as opened:
             content = opened.enter_context(closing(Content(path)))
             reading = opened.enter_context(closing(Reading(content)))
             hollow = reading.hollow()
             if hollow:
-                return Opened(content, reading, None, (), opened.pop_all(), hollow)
+                return LogFile(content, reading, None, hollow, (), opened.pop_all())
             loader = choose(reading, self._loader, self._settings)
             refuse_unknown_columns(reading, loader)
-            doubted = doubts(loader, self._loader, reading)
-            # A file that fits the first piece is held whole as it is.
-            direct = not once and reading.shape == "lines" and content.bytes > FIRST_BYTES and content.name is not None
-            in_turn = reads_calls_only(loader)  # what the database reads itself comes in one stream
-            benches = self._benches[0][: 1 if in_turn else MAPPERS]
-            whole = content if direct else None
-            mappers = [Mapper(loader, path, self._salt, bench, whole) for bench in benches]
-            calls = mappers[0].calls
-            chunks = reading.chunks(
-                lambda sample: recognises(loader, sample),
-                loader.list_cells,
-                as_files=calls.wants_files,
-                in_place=calls.reads_whole,
-            )
-            cut = opened.enter_context(closing(Beside(chunks, "cut")))
-            self._shop.share(len(benches))
-            opened.enter_context(closing(calls))
-            pool = opened.enter_context(ThreadPoolExecutor(len(mappers), "map"))
-            mapped = opened.enter_context(closing(Beside(_mapped(mappers, pool, cut, content), "mapped")))
-            return Opened(content, reading, loader, mapped, opened.pop_all(), doubts=doubted)
+            return LogFile(content, reading, loader, None, doubts(loader, self._loader, reading), opened.pop_all())
+
+    def _mapped_chunks(self, file: LogFile, loader: Loader, opened: ExitStack, *, once: bool) -> Iterable[Chunk]:
+        """Begin to cut and to map a file."""
+        content, reading = file.content, file.reading
+        # A file that fits the first piece is held whole as it is.
+        direct = not once and reading.shape == "lines" and content.bytes > FIRST_BYTES and content.name is not None
+        in_turn = reads_calls_only(loader)  # what the database reads itself comes in one stream
+        benches = self._benches[0][: 1 if in_turn else MAPPERS]
+        whole = content if direct else None
+        mappers = [Mapper(loader, [file.path], self._salt, bench, whole) for bench in benches]
+        calls = mappers[0].calls
+        chunks = file.chunks(as_files=calls.wants_files, in_place=calls.reads_whole)
+        cut = opened.enter_context(closing(Beside(chunks, "cut")))
+        self._shop.share(len(benches))
+        opened.enter_context(closing(calls))
+        pool = opened.enter_context(ThreadPoolExecutor(len(mappers), "map"))
+        return opened.enter_context(closing(Beside(_mapped(mappers, pool, cut, content), "mapped")))
+
+    def _gathered(self, first: LogFile, following: Iterable[str]) -> tuple[list[LogFile], list[Chunk]]:
+        """Read a small file, and with it those that follow, up to one that has to be opened by itself; close them."""
+        files, bundle = [first], Bundle()
+        bundle.add(first.chunks())
+        self.known.add(first.content)
+        first.close()
+        for path in following:
+            if bundle.is_full() or not self._added(path, files, bundle):
+                break
+        return files, bundle.chunks()
+
+    def _added(self, path: str, files: list[LogFile], bundle: Bundle) -> bool:
+        """Add a file to others; False if it cannot be read together with them, or was met before."""
+        with suppress(Exception), closing(self._log_file(path)) as file:  # what is wrong with it, its turn will tell
+            chunks = [*file.chunks()] if file.loader == files[0].loader else None
+            if chunks is not None and not self.known.met(file.content):
+                bundle.add(chunks)
+                self.known.add(file.content)
+                files.append(file)
+                return True
+        return False
 
 
 def _mapped(
@@ -209,7 +295,7 @@ def _mapped(
     mappers[0].calls.settle(content)
 
 
-def _discard(ahead: tuple[str, Future[Opened]] | None) -> None:
+def _discard(ahead: tuple[Sequence[str], Future[Opened]] | None) -> None:
     """Close what was opened ahead and is not wanted."""
     if ahead is None:
         return

@@ -1,4 +1,4 @@
-"""One file on its way into the store: keep what came of each chunk, account for the rest."""
+"""Files on their way into the store: keep what came of each chunk, account for the rest."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from grantlens.ingest.chunk import Chunk, Lines, Rows, codes, distinct, first_pl
 from grantlens.ingest.content import FileChanged
 from grantlens.ingest.dictionary import DICTIONARIES, Seen, Unfit, entries_of, places_among
 from grantlens.ingest.duplicates import Duplicates
+from grantlens.ingest.key import number, place
 from grantlens.ingest.mapper import Mapped, Mapper, bound
 from grantlens.ingest.mapping import Staging
 from grantlens.ingest.rejection import rejected
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from grantlens.engine.duckdb import Engine
-    from grantlens.ingest.account import Account
-    from grantlens.ingest.reading import Reading
+    from grantlens.ingest.account import Accounts
     from grantlens.ingest.workbench import Workbench
     from grantlens.loaders import Loader
 
@@ -33,41 +33,42 @@ DERIVED_GRANT = (
 """Where the provider names no grant: (source, tenant, client, subject, resource)."""
 
 
+_BATCH = f"$batch + {number('s.line_no')}"
+
+
 class Pipeline:
-    """Takes the chunks of one file.
+    """Takes the chunks of one file, or of several that are read together.
 
     Parameters
     ----------
     engine
         The open store, inside a transaction.
     loader
-        The loader of the file.
-    account
+        The loader of the files.
+    accounts
         Where everything is counted.
-    reading
-        The opened file.
     bench
         Where a chunk is mapped that does not come mapped.
     """
 
-    def __init__(self, engine: Engine, loader: Loader, account: Account, reading: Reading, bench: Workbench) -> None:
+    def __init__(self, engine: Engine, loader: Loader, accounts: Accounts, bench: Workbench) -> None:
         self.engine = engine
         self.loader = loader
-        self.account = account
-        self.reading = reading
+        self.accounts = accounts
         salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
-        self._parameters = {**bound(loader, reading.path, salt), "batch": account.batch_id}
-        self._again = Mapper(loader, reading.path, salt, bench)
+        paths = [file.path for file in accounts.files]
+        self._parameters = {**bound(loader, paths, salt), "batch": accounts.batch_id}
+        self._again = Mapper(loader, paths, salt, bench)
         self._seen = {dictionary.key: Seen() for dictionary in DICTIONARIES}
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
-        self._duplicates = Duplicates(engine, account, self._parameters)
-        self._run("CREATE OR REPLACE TEMP TABLE file_ignored (reason VARCHAR, records BIGINT)")
+        self._duplicates = Duplicates(engine, accounts, self._parameters)
+        self._run("CREATE OR REPLACE TEMP TABLE file_ignored (file BIGINT, reason VARCHAR, records BIGINT)")
         for dictionary in DICTIONARIES:
             dictionary.open(engine, self._parameters)
 
     def take(self, chunk: Chunk) -> None:
         """Keep what came of one chunk."""
-        self.account.add("records", chunk.records)
+        self.accounts.add("records", self.accounts.counted(numbers_of(chunk.lines.keys, "int64")))
         if chunk.calls is not None and self._take_calls(chunk.calls, chunk.lines):
             return
         with self.engine.registered("chunk_line", chunk.lines.table):
@@ -78,13 +79,13 @@ class Pipeline:
         """Drop duplicates, write down what was ignored."""
         self._duplicates.settle()
         self._run(
-            "INSERT INTO ignored SELECT $batch, reason, sum(records) FROM file_ignored GROUP BY reason ORDER BY reason"
+            "INSERT INTO ignored SELECT $batch + file, reason, sum(records) FROM file_ignored GROUP BY file, reason ORDER BY file, reason"
         )
 
     def _take_calls(self, calls: Rows, lines: Lines) -> bool:
         """Keep calls that were staged beside the store; False if one of them has to be read with care."""
         try:
-            self._keep_usage(calls, self._keyed(calls, lines))
+            self._keep_usage(calls, self._keyed(calls, lines), lines)
         except Unfit:
             return False
         return True
@@ -97,7 +98,7 @@ class Pipeline:
         refused: list[pa.Table] = []
         while len(calls.table):
             try:
-                self._keep_usage(calls, self._keyed(calls, lines))
+                self._keep_usage(calls, self._keyed(calls, lines), lines)
                 break
             except Unfit as unfit:
                 said, fitting = _told_unfit(calls.table, unfit)
@@ -150,11 +151,14 @@ class Pipeline:
             if log == "usage":
                 refused += self._take_staged_calls(rows, lines)
             else:
-                self._keep(rows.staging, rows.table)
+                self._keep(rows.staging, rows.table, lines)
         if mapped.ignored:
             with self.engine.registered("mapped_ignored", mapped.ignored):
                 self._run("INSERT INTO file_ignored FROM mapped_ignored")
-            self.account.add("ignored", sum(mapped.ignored["records"].to_pylist()))
+            for file, records in zip(
+                mapped.ignored["file"].to_pylist(), mapped.ignored["records"].to_pylist(), strict=True
+            ):
+                self.accounts.files[file].counts["ignored"] += records
         bad = mapped.rejected
         if refused:  # calls of entries that do not fit: told with the others
             said = pa.concat_tables([*refused, *filter(None, [mapped.bad])])
@@ -162,18 +166,19 @@ class Pipeline:
         if bad is not None:
             with self.engine.registered("bad_record", bad):
                 self._run(
-                    f"INSERT INTO rejected SELECT $batch, {self._line('s')}, s.reason, s.excerpt FROM bad_record s{self._true_lines()}"
+                    f"INSERT INTO rejected SELECT {_BATCH}, {_line(lines)}, s.reason, s.excerpt FROM bad_record s{_true_lines(lines)}"
                 )
-            self.account.add("rejected", len(bad))
+            self.accounts.add("rejected", self.accounts.counted(numbers_of(bad["line_no"], "int64")))
 
-    def _count(self, log: str, table: str) -> int:
-        """Count a staged log, and when its events were."""
-        rows, first, last = self.engine.rows(f"SELECT count(*), min({TIMES[log]}), max({TIMES[log]}) FROM {table}")[0]
-        self.account.add(log, rows)
-        self.account.saw(first, last)
+    def _count(self, log: str, table: pa.Table) -> np.ndarray:
+        """Count the rows of a staged log in each file, and note when their events were."""
+        keys = numbers_of(table["line_no"], "int64")
+        self.accounts.saw(keys, numbers_of(table[TIMES[log]], "int64"))
+        rows = self.accounts.counted(keys)
+        self.accounts.add(log, rows)
         return rows
 
-    def _keep_usage(self, calls: Rows, table: pa.Table) -> None:
+    def _keep_usage(self, calls: Rows, table: pa.Table, lines: Lines) -> None:
         """Write calls that have their keys; `number` counts them."""
         staged, shift = calls.staging, self._usage_id + 1
         self._usage_id += len(table)
@@ -181,30 +186,29 @@ class Pipeline:
             "usage_id": f"{shift} + s.number",
             "caller_id": "s.caller_id",
             "target_id": "s.target_id",
-            "batch_id": "$batch",
-            "line_no": self._line("s"),
+            "batch_id": _BATCH,
+            "line_no": _line(lines),
             "event_id": "s.event_id",
         }
         values = ", ".join(
             special.get(column.name) or f"{staged.column(column.name, column.type)}::{column.type}"
             for column in USAGE_ROW.columns
         )
+        self._count("usage", table)
         with self.engine.registered("chunk_call", table):
-            self._count("usage", "chunk_call")
-            self._run(f"INSERT INTO usage_row SELECT {values} FROM chunk_call s{self._true_lines()}")
+            self._run(f"INSERT INTO usage_row SELECT {values} FROM chunk_call s{_true_lines(lines)}")
             self._duplicates.note_usage("chunk_call", staged.column("source", "VARCHAR"), f"{shift} + number")
 
-    def _keep(self, staged: Staging, table: pa.Table) -> None:
-        with self.engine.registered("mapped_row", table):
-            rows = self._count(staged.log, "mapped_row")
+    def _keep(self, staged: Staging, table: pa.Table, lines: Lines) -> None:
+        rows = self._count(staged.log, table)
         if "source" not in staged.given:  # else it takes part in what makes an event the same
-            if in_order(table):
-                table = first_of_each(table, TIMES[staged.log])
-                if staged.log == "revocation":
-                    table = self._duplicates.one_of_each_id(table)
-            self.account.add(staged.log, len(table) - rows)
-            self.account.add("duplicates", rows - len(table))
-        special = {"batch_id": "$batch", "line_no": self._line("s"), "event_id": "s.event_id"}
+            table = first_of_each(table, TIMES[staged.log])
+            if staged.log == "revocation":
+                table = self._duplicates.one_of_each_id(table)
+            dropped = rows - self.accounts.counted(numbers_of(table["line_no"], "int64"))
+            self.accounts.add(staged.log, -dropped)
+            self.accounts.add("duplicates", dropped)
+        special = {"batch_id": _BATCH, "line_no": _line(lines), "event_id": "s.event_id"}
         columns = LOGS[staged.log].columns
         values = ", ".join(
             f"{special.get(c.name) or staged.column(c.name, c.type)} AS {quote(c.name)}" for c in columns
@@ -212,24 +216,19 @@ class Pipeline:
         derived = f" REPLACE ({DERIVED_GRANT} AS grant_id)" if staged.log == "issuance" else ""
         with self.engine.registered("mapped_row", table):
             self._run(
-                f"INSERT INTO {staged.log} SELECT *{derived} FROM (SELECT {values} FROM mapped_row s{self._true_lines()})"
+                f"INSERT INTO {staged.log} SELECT *{derived} FROM (SELECT {values} FROM mapped_row s{_true_lines(lines)})"
             )
-
-    def _line(self, alias: str) -> str:
-        return "l.true_line" if self.reading.shared_lines else f"{alias}.line_no"
-
-    def _true_lines(self) -> str:
-        return " JOIN chunk_line l ON l.line_no = s.line_no" if self.reading.shared_lines else ""
 
     def _run(self, sql: str) -> None:
         self.engine.execute(sql, self._parameters)
 
 
-def in_order(table: pa.Table) -> bool:
-    """Tell whether rows stand in the order of their lines: the first of several is told by its line, not by where it stands."""
-    import numpy as np
+def _line(lines: Lines) -> str:
+    return "l.true_line" if lines.shared else place("s.line_no")
 
-    return np.diff(numbers_of(table["line_no"], "int64")).min(initial=0) >= 0
+
+def _true_lines(lines: Lines) -> str:
+    return " JOIN chunk_line l ON l.line_no = s.line_no" if lines.shared else ""
 
 
 def first_of_each(table: pa.Table, time: str) -> pa.Table:

@@ -56,6 +56,8 @@ class FileLines(Lines):
         self._starts = starts
         self._first = first
 
+    shared = False
+
     @cached_property
     def table(self) -> pa.Table:
         """All of them."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from grantlens.errors import LoadError
 from grantlens.handwritten import did_you_mean, nearest
+from grantlens.ingest.key import number
 from grantlens.ingest.secrecy import masked
 
 if TYPE_CHECKING:
@@ -34,10 +37,10 @@ def refuse_unknown_columns(reading: Reading, loader: Loader) -> None:
             raise _refused(reading.path, name, known)
 
 
-def unknown_keys(engine: Engine, loader: Loader, path: str, *, first: bool) -> pa.Table | None:
+def unknown_keys(engine: Engine, loader: Loader, paths: Sequence[str], *, first: bool) -> pa.Table | None:
     """Return `line_no` and `reason` of the records in `chunk_line` with unknown keys, None if no record has one.
 
-    If all have one, the file is refused.
+    If all records of a file have one, it is refused.
 
     Parameters
     ----------
@@ -45,28 +48,30 @@ def unknown_keys(engine: Engine, loader: Loader, path: str, *, first: bool) -> p
         The open store.
     loader
         A loader with `known_keys`.
-    path
-        The file, for the message.
+    paths
+        The files, for the message.
     first
-        True for the first chunk of the file, which decides about the file.
+        True for the first chunk of the files, which decides about them.
     """
     combinations = engine.rows(
-        "SELECT keys, count(*) FROM (SELECT TRY(json_keys(line)) AS keys FROM chunk_line) GROUP BY keys"
+        f"SELECT {number('line_no')} AS file, keys, count(*) "
+        "FROM (SELECT line_no, TRY(json_keys(line)) AS keys FROM chunk_line) GROUP BY ALL"
     )
     known = loader.known_keys or frozenset()
-    unknown: dict[str, int] = {}
-    for keys, records in combinations:
+    total, unknown = Counter[int](), Counter[tuple[int, str]]()
+    for file, keys, records in combinations:
+        total[file] += records
         for key in set(keys or ()) - known:
-            unknown[key] = unknown.get(key, 0) + records
+            unknown[file, key] += records
     if not unknown:
         return None
-    total = sum(records for _, records in combinations)
     if first:
-        for key, records in unknown.items():
-            if records == total:
-                raise _refused(path, key, known)
-    among = known if len(unknown) < MANY else frozenset()
-    reasons = {key: _reason(key, among) for key in sorted(unknown)}
+        for (file, key), records in unknown.items():
+            if records == total[file]:
+                raise _refused(paths[file], key, known)
+    strange = sorted({key for _, key in unknown})
+    among = known if len(strange) < MANY else frozenset()
+    reasons = {key: _reason(key, among) for key in strange}
     return engine.arrow(
         "SELECT line_no, reason FROM "
         "(SELECT line_no, unnest(TRY(json_keys(line))) AS key FROM chunk_line) "

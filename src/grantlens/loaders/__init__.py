@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from grantlens.loaders.loader import STRENGTHS, Join, Loader, Unfound
+from grantlens.loaders.loader import FILE_NUMBER, PLACE_BITS, STRENGTHS, Join, Loader, Unfound
 from grantlens.loaders.settings import Settings
 
 
@@ -28,4 +28,4 @@ def loaders() -> dict[str, Loader]:
     return {loader.name: loader for loader in sorted([*found, *shipped()], key=lambda loader: loader.name)}
 
 
-__all__ = ["STRENGTHS", "Join", "Loader", "Settings", "Unfound", "loaders"]
+__all__ = ["FILE_NUMBER", "PLACE_BITS", "STRENGTHS", "Join", "Loader", "Settings", "Unfound", "loaders"]

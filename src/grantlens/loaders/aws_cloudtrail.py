@@ -27,7 +27,7 @@ What the mapping decides, and why:
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.loader import Join, Loader, mostly
+from grantlens.loaders.loader import FILE_NUMBER, Join, Loader, mostly
 
 _EVENT = """{
     "eventID": "VARCHAR", "eventTime": "VARCHAR", "eventSource": "VARCHAR", "eventName": "VARCHAR",
@@ -89,15 +89,21 @@ _BAD_TOKENS = (
     "|InvalidIdentityTokenException|ExpiredTokenExceptions|MissingAuthenticationToken)$"
 )
 
+# Worked out once for each file, not for each record.
+_DELIVERED = (
+    "list_transform($file_names, lambda name: TRY_CAST(regexp_replace(name, "
+    r"'^.*_CloudTrail_.*_(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)Z_.*$', '\1-\2-\3 \4:\5:00Z') AS TIMESTAMPTZ))"
+    f"[{FILE_NUMBER}]"
+)
+
 # A time is read only if it is written as one: nothing is guessed. Names of calls may end in the version of the API.
-_EVENT_STEP = """
+_EVENT_STEP = f"""
 SELECT line_no, e.eventID AS event_id, e.eventTime AS logged_at, e.eventSource AS server, e.eventName AS logged_name,
        CASE WHEN e.eventName LIKE '%20%' THEN regexp_replace(e.eventName, '20\\d\\d_?\\d\\d_?\\d\\d(v\\d+)?$', '')
             ELSE e.eventName END AS call,
        CASE WHEN e.eventTime LIKE '____-__-_____:__:__%' AND e.eventTime >= '1'
             THEN TRY_CAST(e.eventTime AS TIMESTAMPTZ) END AS happened_at,
-       TRY_CAST(regexp_replace($file_name, '^.*_CloudTrail_.*_(\\d{4})(\\d\\d)(\\d\\d)T(\\d\\d)(\\d\\d)Z_.*$',
-                               '\\1-\\2-\\3 \\4:\\5:00Z') AS TIMESTAMPTZ) AS received_at,
+       {_DELIVERED} AS received_at,
        e.userIdentity AS who, e.requestParameters AS asked, e.responseElements AS got,
        coalesce(nullif(e.userIdentity.accessKeyId, ''), nullif(e.userIdentity.credentialId, '')) AS token_id,
        e.recipientAccountId AS recipient, e.eventCategory AS category, e.eventType AS event_type,

@@ -10,6 +10,12 @@ from typing import Any
 
 from grantlens.loaders.settings import Settings
 
+PLACE_BITS = 32
+"""Bits of `line_no` that hold a record's place in its file. Those above hold the number of the file, from 0: small files are read together."""
+
+FILE_NUMBER = f"(1 + (line_no >> {PLACE_BITS}))"
+"""SQL that tells which of the $file_names is that of a record."""
+
 STRENGTHS = ("token", "session", "grant", "client and subject", "none")
 """How surely two rows belong together, from the very token to not at all."""
 
@@ -129,7 +135,7 @@ class Loader:
     configure: Callable[["Loader", Settings], "Loader"] | None = None
     """Gives the loader as it fits what the user said of the log; a LoadError says what is needed and was not said."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """Bound in the SELECTs as $name. Always there: $file_name, the last part of the file's path."""
+    """Bound in the SELECTs as $name. Always there: $file_names, the last part of each file's path, see `FILE_NUMBER`."""
     dialect: Callable[[Sequence[Mapping]], "Loader"] | None = None
     """For a log that comes in several spellings: gives this loader as it fits these first records."""
     otherwise: "Loader | None" = None

@@ -1,0 +1,113 @@
+"""Files that are in the store already: told by their bytes, whatever they are called, and not loaded again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from grantlens.errors import LoadError
+from grantlens.ingest.account import IN_VAIN, entry
+from grantlens.ingest.content import Content
+from grantlens.ingest.outcome import COUNTS
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+
+RUN = 1000
+"""Files that are looked up at once: a folder that is loaded every night holds thousands, and each question takes a millisecond."""
+
+
+class Known:
+    """The files that were loaded before, and those that this load has met.
+
+    Parameters
+    ----------
+    engine
+        The open store.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        before = engine.rows("SELECT bytes, sha256 FROM batch")
+        self._sizes = {size for size, _ in before}
+        self._hashes = {sha256 for _, sha256 in before}
+
+    def add(self, content: Content) -> None:
+        """Note a file that was read to its end."""
+        self._sizes.add(content.taken)
+        self._hashes.add(content.digest())
+
+    def met(self, content: Content) -> bool:
+        """Tell whether a file was noted, or was in the store before; reads what is left of it."""
+        return content.digest() in self._hashes
+
+    def run(self, paths: Sequence[str], first: int, wanted: str | None = None) -> list[dict[str, Any]]:
+        """Return the entries of the file that stands first and of those after it, up to one that is not in the store.
+
+        What was read in vain is taken for not there. Only a file of a size that was met is read for it.
+
+        Parameters
+        ----------
+        paths
+            All files of a load.
+        first
+            Which of them is next.
+        wanted
+            The loader that the user named, which is noted of a file that was read by another.
+
+        Raises
+        ------
+        LoadError
+            If the first one cannot be read.
+        """
+        hashes: list[str] = []
+        for path in islice(paths, first, first + RUN):
+            sha256 = self._hash(path, must=not hashes)
+            if sha256 is None:
+                break
+            hashes.append(sha256)
+        if not hashes:
+            return []
+        found = {
+            sha256: rest
+            for sha256, *rest in reversed(self._engine.rows(_LOADED, {"hashes": hashes}))  # the first of several
+        }
+        entries = []
+        for path, sha256 in zip(paths[first : first + len(hashes)], hashes, strict=True):
+            if sha256 not in found:
+                break
+            entries.append(_told(path, sha256, found[sha256], wanted))
+        return entries
+
+    def _hash(self, path: str, *, must: bool) -> str | None:
+        """Return the hash of a file that was met, else None; that of one that cannot be read too, unless it must be."""
+        try:
+            with closing(Content(path)) as content:
+                known = content.bytes in self._sizes and self.met(content)
+                return content.digest() if known else None
+        except LoadError:
+            if must:
+                raise
+            return None
+
+
+_LOADED = (
+    "SELECT sha256, path, loader, records, issuance + usage + revocation + duplicates, ignored, rejected, first_event, last_event "
+    f"FROM batch WHERE sha256 IN (SELECT unnest($hashes)) AND NOT ({IN_VAIN}) ORDER BY batch_id"
+)
+
+
+def _told(path: str, sha256: str, found: Sequence[Any], wanted: str | None) -> dict[str, Any]:
+    before, loader, records, rows, ignored, rejected, first, last = found
+    counts = dict.fromkeys(COUNTS, 0) | {
+        "records": records,
+        "duplicates": rows,
+        "ignored": ignored,
+        "rejected": rejected,
+    }
+    note = f"already loaded as {before}: nothing was changed"
+    if wanted is not None and loader is not None and wanted != loader:
+        note += f"; it was read as {loader}: to read it as {wanted}, take it out first (grantlens unload)"
+    return entry(path=path, loader=loader, sha256=sha256, **counts, first_event=first, last_event=last, note=note)
