@@ -32,6 +32,8 @@ def main() -> int:
     met = [apart("bench_start")]
     print("\n# Load, beside a bare read_json of the same file", flush=True)
     met += [apart("bench_load", "--records", given.load, "--rounds", given.rounds)]
+    print("\n# Many small files, beside one", flush=True)
+    met.append(apart("bench_files"))
     if given.mib:
         print("\n# Each provider's log, beside a bare read_json of the same file", flush=True)
         met.append(apart("bench_loaders", "--mib", given.mib, "--rounds", given.rounds))

@@ -3,7 +3,7 @@
 import pytest
 
 import grantlens
-from benchmarks import bench_case, bench_growth, bench_loaders, bench_questions, world
+from benchmarks import bench_case, bench_files, bench_growth, bench_loaders, bench_questions, world
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +81,8 @@ def test_a_step_that_does_would_be_seen(joined):
             {"it": bench_growth.rows(store.engine, sql.replace("{}", str(size)), {})} for size in (1500, 6000)
         )
     assert bench_growth.steep(small, large, MANY) == ["it"]
+
+
+def test_small_files_beside_one(capsys):
+    assert bench_files.main(["--files", "6", "--records", "5"]) in (0, 1)  # so few say nothing of the time
+    assert "30 records: in one file" in capsys.readouterr().out
