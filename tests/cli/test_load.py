@@ -49,6 +49,33 @@ def test_a_person_gets_one_line_a_file(run, store_path, log):
     assert [line.split()[0] for line in ran.out.splitlines()] == ["path", str(log)]
 
 
+def test_many_files_are_told_by_their_folder(run, store_path, tmp_path):
+    """A bucket holds thousands: a line for each would hide the few of which something else is said."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(30):
+            record = {
+                "log": "usage",
+                "event_id": f"{name}{number}",
+                "used_at": "2026-07-01T12:00:00Z",
+                "outcome": "success",
+            }
+            (tmp_path / name / f"{number}.ndjson").write_text(json.dumps(record) + "\n")
+    (tmp_path / "b" / "30.ndjson").write_text("")
+    _, *lines = run("load", store_path, tmp_path / "a", tmp_path / "b").out.splitlines()
+    assert [line.split()[:6] for line in lines] == [
+        [str(tmp_path / "a"), "(30", "files)", "native", "30", "0"],
+        [str(tmp_path / "b"), "(30", "files)", "native", "30", "0"],
+        [str(tmp_path / "b" / "30.ndjson"), "0", "0", "0", "0", "0"],
+    ]
+    assert lines[2].endswith("empty file")
+    again = run("load", store_path, tmp_path / "a", tmp_path / "b").out.splitlines()[1:]
+    assert len(again) == 3
+    assert all("already loaded: nothing was changed" in line for line in again[:2])
+    loaded = json.loads(run("load", store_path, tmp_path / "a", tmp_path / "b", "--json").out)["batches"]
+    assert len(loaded) == 61
+
+
 def test_loading_again_changes_nothing(run, store_path, log):
     run("load", store_path, log)
     ran = run("load", store_path, log, "--json")

@@ -84,6 +84,7 @@ def load(
     code is 2.
     """
     from grantlens.cli.progress import progress
+    from grantlens.ingest.outcome import by_folder
     from grantlens.ingest.recognise import named
 
     settings = Settings(time_zone, key_set(jwks) if jwks else None, unverified)
@@ -113,17 +114,22 @@ def load(
         failed = [dict(zip(("path", "message", "remedy"), each, strict=True)) for each in report.failed]
         write_json({"batches": report.batches, "failed": failed})
     elif report.batches:
-        write_records(report.batches, "table", columns=COLUMNS)
+        write_records(by_folder(report.batches), "table", columns=COLUMNS)
     rejected = sum(batch["rejected"] for batch in report.batches)
     if rejected:
         say(
             f"{plural(rejected, 'record')} {'was' if rejected == 1 else 'were'} rejected and kept aside; see: grantlens coverage {store}"
         )
-    for batch, reason in zip(unread, reasons, strict=True):
-        complain(
-            f"Nothing of {batch['path']} could be read as {batch['loader']}: {_with_advice(reason) if mapping else reason}.",
-            _otherwise(batch, wanted, mapping),
-        )
+    _tell_failed(
+        [
+            (
+                batch["path"],
+                f"Nothing of {batch['path']} could be read as {batch['loader']}: {_with_advice(reason) if mapping else reason}.",
+                _otherwise(batch, wanted, mapping),
+            )
+            for batch, reason in zip(unread, reasons, strict=True)
+        ]
+    )
     _tell_failed(report.failed)
     return FAILED if report.failed or unread else FINE
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +13,41 @@ from grantlens.wording import plural
 
 COUNTS = ("records", "issuance", "usage", "revocation", "ignored", "duplicates", "rejected")
 """The numbers of a batch, in the order in which they are printed."""
+
+
+MANY = 40
+"""Files that are shown one by one; of more, those of a folder of which the same is said are shown as one."""
+
+
+def by_folder(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the entries of files as they are shown: of many, one for those of a folder that one loader read and of which the same is said.
+
+    Examples
+    --------
+    >>> files = [{"path": f"logs/{n}.json", "loader": "okta", "first": None, "last": None, "note": None} for n in range(1000)]
+    >>> [shown] = by_folder([file | dict.fromkeys(COUNTS, 2) for file in files])
+    >>> shown["path"], shown["records"]
+    ('logs (1,000 files)', 2000)
+    """
+    if len(batches) <= MANY:
+        return [*batches]
+    alike: dict[tuple[str, str | None, str | None], list[dict[str, Any]]] = {}
+    for batch in batches:
+        note = batch["note"] and re.sub(r"^already loaded as .*: nothing", "already loaded: nothing", batch["note"])
+        alike.setdefault((os.path.dirname(batch["path"]), batch["loader"], note), []).append(batch)
+    return [_together(*said, files) if len(files) > 1 else files[0] for said, files in alike.items()]
+
+
+def _together(folder: str, loader: str | None, note: str | None, files: list[dict[str, Any]]) -> dict[str, Any]:
+    firsts, lasts = ([file[end] for file in files if file[end]] for end in ("first", "last"))
+    return {
+        "path": f"{folder or '.'} ({plural(len(files), 'file')})",
+        "loader": loader,
+        **{count: sum(file[count] for file in files) for count in COUNTS},
+        "first": min(firsts, default=None),
+        "last": max(lasts, default=None),
+        "note": note,
+    }
 
 
 @dataclass
@@ -52,7 +89,7 @@ class LoadReport:
 
     def _repr_html_(self) -> str:
         names = ("path", "loader", *COUNTS, "first", "last", "note")
-        loaded = grid(names, ([batch.get(name) for name in names] for batch in self.batches), most=1000)
+        loaded = grid(names, ([batch.get(name) for name in names] for batch in by_folder(self.batches)), most=1000)
         failed = "".join(
             f"<li>{markup(path)}: {markup(message)} {markup(remedy)}</li>" for path, message, remedy in self.failed
         )
