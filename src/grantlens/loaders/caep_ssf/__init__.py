@@ -22,10 +22,10 @@ Not read: RFC 8936 poll answers (`{"sets": {...}}`); keep one token a line.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from grantlens.errors import LoadError
-from grantlens.loaders.caep_ssf.signature import opener, parts_of, usable_keys
+from grantlens.loaders.caep_ssf.signature import Opener, parts_of, usable_keys
 from grantlens.loaders.loader import Loader, mostly
 from grantlens.loaders.settings import Settings
 
@@ -52,15 +52,17 @@ def _is_event(record: Mapping) -> bool:
     return _is_signed_set(record["line"]) if set(record) == {"line"} else _is_set(record)
 
 
-def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Find out whether the tokens are signed: what is needed to take them depends on it."""
-    signed = any(set(record) == {"line"} for record in sample)
+@dataclass(frozen=True)
+class _Configure:
+    """Asks for what is needed to take the tokens of a file; it depends on whether they are signed."""
 
-    def configure(loader: Loader, settings: Settings) -> Loader:
+    signed: bool
+
+    def __call__(self, loader: Loader, settings: Settings) -> Loader:
         keys = usable_keys(settings.jwks) if settings.jwks else []
         if settings.jwks and not keys:
             raise LoadError("The key set holds no public key that verifies signatures.", "Save the issuer's jwks_uri.")
-        if not settings.unverified and not signed:
+        if not settings.unverified and not self.signed:
             raise LoadError(
                 "These Security Event Tokens are decoded: they carry no signature, so nothing says who wrote them.",
                 "Load them as they were delivered (compact JWS) with --jwks FILE, or say --unverified to take them.",
@@ -70,10 +72,12 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
                 "These Security Event Tokens are signed, and no key is there to verify them.",
                 "Name the issuer's key set: --jwks FILE, or say --unverified to take them.",
             )
-        opened = opener(keys, unverified=settings.unverified)
-        return replace(loader, decode=opened, keeps_json=settings.unverified)
+        return replace(loader, decode=Opener(keys, settings.unverified), keeps_json=settings.unverified)
 
-    return replace(LOADER, configure=configure)
+
+def _fitted(sample: Sequence[Mapping]) -> Loader:
+    """Find out whether the tokens are signed."""
+    return replace(LOADER, configure=_Configure(any(set(record) == {"line"} for record in sample)))
 
 
 _FIELDS = """{"iss": "VARCHAR", "jti": "VARCHAR", "iat": "VARCHAR", "toe": "VARCHAR", "aud": "VARCHAR", "sub_id": "VARCHAR",

@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 ALGORITHMS = {
@@ -43,8 +45,9 @@ def usable_keys(key_set: Mapping[str, Any]) -> list[dict[str, Any]]:
     return keys
 
 
-def opener(keys: Sequence[Mapping[str, Any]], *, unverified: bool) -> Callable[[str], str]:
-    """Return the function that turns a line into the JSON of its Security Event Token, or says why not.
+@dataclass(frozen=True)
+class Opener:
+    """Turns a line into the JSON of its Security Event Token, or says why not; equal for files that are opened alike.
 
     Parameters
     ----------
@@ -54,24 +57,29 @@ def opener(keys: Sequence[Mapping[str, Any]], *, unverified: bool) -> Callable[[
         Take what no key verifies: unsigned JSON, and tokens whose key is not here. A signature that a key shows to be
         wrong is refused all the same.
     """
-    key_set = _KeySet(keys)
 
-    def opened(line: str) -> str:
+    keys: Sequence[Mapping[str, Any]]
+    unverified: bool
+
+    def __call__(self, line: str) -> str:
+        """Return the JSON of the token; a ValueError says why there is none."""
         if line.startswith("{"):
-            if not unverified:
+            if not self.unverified:
                 raise ValueError("not signed: nothing says who wrote it")
             return line
         header, claims = parts_of(line)
         try:
-            key_set.verify(line, header, claims)
+            self._key_set.verify(line, header, claims)
         except SignatureError:
             raise
         except ValueError:
-            if not unverified:
+            if not self.unverified:
                 raise
         return json.dumps(claims)
 
-    return opened
+    @cached_property
+    def _key_set(self) -> _KeySet:
+        return _KeySet(self.keys)
 
 
 class SignatureError(ValueError):

@@ -27,7 +27,7 @@ Success is logged at DEBUG by default and refusals at WARN, so many logs hold re
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from grantlens.errors import LoadError
 from grantlens.loaders.keycloak.lines import ADMIN, EVENT, MEANINGS, NEITHER, SIGN_IN, TIMED, TOLD, WRITTEN
@@ -72,21 +72,31 @@ def _shows_success(record: Mapping) -> bool:
     return not record.get("error") and not str(record.get("type")).endswith("_ERROR")
 
 
-def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Find out whether a zone is needed, and whether the log shows more than refusals."""
-    seen = next(filter(None, map(_local_time, sample)), None)
-    carries = ("issuance", "revocation") if any(map(_shows_success, sample)) else ()
-    text = any("line" in record for record in sample)
+@dataclass(frozen=True)
+class _Configure:
+    """Asks for the zone of a file in which local times stand, and says whether it holds text."""
 
-    def configure(loader: Loader, settings: Settings) -> Loader:
-        if seen and not settings.time_zone:
+    local_time: str | None
+    text: bool
+
+    def __call__(self, loader: Loader, settings: Settings) -> Loader:
+        if self.local_time and not settings.time_zone:
             raise LoadError(
-                f"Keycloak wrote local time without a zone: {seen}.",
+                f"Keycloak wrote local time without a zone: {self.local_time}.",
                 "Name the zone of the server: --time-zone Europe/Berlin (or UTC).",
             )
-        return replace(loader, parameters={"zone": settings.time_zone, "text": text})
+        return replace(
+            loader, parameters={"zone": settings.time_zone, "text": self.text}, configure=_Configure(None, self.text)
+        )
 
-    return replace(LOADER, carries=carries, configure=configure)
+
+def _fitted(sample: Sequence[Mapping]) -> Loader:
+    """Find out whether a zone is needed, and whether the log shows more than refusals."""
+    carries = ("issuance", "revocation") if any(map(_shows_success, sample)) else ()
+    local_time = next(filter(None, map(_local_time, sample)), None)
+    return replace(
+        LOADER, carries=carries, configure=_Configure(local_time, any("line" in record for record in sample))
+    )
 
 
 _KIND = " ".join(f"WHEN '{name}' THEN '{meaning}'" for name, meaning in MEANINGS.items())
