@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grantlens.engine.duckdb import Engine
+from grantlens.errors import LoadError
 from grantlens.ingest import bundle, load, opening
+from grantlens.ingest.content import Content
+from grantlens.ingest.reading import Reading
+from grantlens.ingest.recognise import choose
 from grantlens.loaders import Settings
 from grantlens.store import Store
 
@@ -83,6 +88,23 @@ def test_real_records_in_files_of_three(shared, tmp_path, folder):
     assert len(told.batches) + len(told.failed) == written
     assert told.total("records") or told.failed
     assert most > 1 or written < 4
+
+
+def test_what_reads_a_file_is_equal_to_what_reads_its_like(shared):
+    """Else no two files would be read together, and a loader's SELECTs would be looked at anew for each."""
+    told = Settings(time_zone="UTC", unverified=True)
+    seen = set()
+    for path in sorted((shared / "real-logs").rglob("*")):
+        if path.suffix not in (".json", ".ndjson", ".log"):
+            continue
+        with closing(Content(str(path))) as content, closing(Reading(content)) as reading:
+            try:
+                first, second = (choose(reading, None, told) for _ in range(2))
+            except LoadError:
+                continue
+        assert first == second, path
+        seen.add(first.name)
+    assert len(seen) > 30
 
 
 RECORD = st.one_of(

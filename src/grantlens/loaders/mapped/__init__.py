@@ -69,7 +69,7 @@ def loader_of(mapped: Mapped) -> Loader:
     splitter = Splitter(mapped.lists, mapped.pairs, mapped.texts) or None
     selects = {log: writer.log(log) for log in TIMES}
     ignored = writer.ignored()
-    return Loader(
+    plain = Loader(
         name=mapped.name,
         version=mapped.version,
         title=mapped.title,
@@ -87,11 +87,12 @@ def loader_of(mapped: Mapped) -> Loader:
         join_note=mapped.join_note,
         parameters={**writer.parameters, "zone": mapped.zone},
         configure=_configured,
-        dialect=lambda sample: _fitted(mapped, sample),
         split=splitter,
         origins=lambda record: origins(mapped, record),
         unfound=lambda sample: unfound(mapped, records_of(mapped, sample)),
     )
+    text = replace(plain, decode=Unpacker(mapped.texts), keeps_json=True, split=None)
+    return replace(plain, dialect=lambda sample: text if any(map(is_text, sample)) else plain)
 
 
 def recognises(mapped: Mapped, sample: Sequence[Mapping[str, Any]]) -> bool:
@@ -127,14 +128,6 @@ def is_text(record: Mapping[str, Any]) -> bool:
 
 def _some(how: Recognise, records: Sequence[Mapping[str, Any]]) -> bool:
     return any(place.find(record) is not None for record in records for place in how.any_of)
-
-
-def _fitted(mapped: Mapped, sample: Sequence[Mapping[str, Any]]) -> Loader:
-    """Read lines of text where the file holds some."""
-    loader = loader_of(mapped)
-    if not any(map(is_text, sample)):
-        return loader
-    return replace(loader, decode=Unpacker(mapped.texts), keeps_json=True, split=None)
 
 
 def _configured(loader: Loader, settings: Settings) -> Loader:
