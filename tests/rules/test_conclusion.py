@@ -22,12 +22,14 @@ from grantlens.rules.evidence import (
     KEYS_END,
     NAMED,
     OWN_WORDS,
+    REMOVES,
     ROTATED,
     Evidence,
     Way,
     every_word,
 )
 from grantlens.rules.example import BYSTANDER, Example, consent, decided, logs_from_to, revoked, token, use
+from grantlens.rules.removals import REMOVALS
 from grantlens.rules.rule import Rule
 from grantlens.schema import LOGS
 from grantlens.schema.register import DECISION, REGISTER
@@ -156,6 +158,8 @@ def as_logged(record, source):
     """Return a record as this provider could log it, None if not at all: what it never tells is gone."""
     log = record["log"]
     if log not in source.logs:
+        return None
+    if REMOVES not in source.says and record.get("resource_server") in {each.server for each in REMOVALS}:
         return None
     if record.get("token_kind") == "refresh" and "issuance.token_kind=refresh" not in source.says:
         return None

@@ -35,9 +35,11 @@ OF_PROVIDERS = (
     *(use(when, "DELETE /v1/messages/7", None, status=status, client_id="climber", event_id=f"climb-{status}")
       for when, status in (("05 09:00", 403), ("05 09:02", 204))),
     consent("05 09:01", ["mail.write"], "climb", client_id="climber", consent_kind="policy", event_id="climb"),
+    use("05 10:00", "GET /v1/messages/7", None, client_id="eraser", event_id="erase-1"),
+    use("05 10:10", "DELETE /api/v2/log-streams/lst_1", None, "auth0", 204, client_id="eraser", event_id="erase-2"),
 )  # fmt: skip
 """What only some providers write: a token's name that is used again, an object that stands for an application, a token by device code, a policy
-that gives a scope as soon as it is missed."""
+that gives a scope as soon as it is missed, the end of a log's stream."""
 
 DESK = {"client_id": "desk", "grant_id": "desk"}
 NARROWED = (

@@ -24,6 +24,7 @@ from grantlens.rules.evidence import (
     NARROWED,
     NOTHING,
     REFUSED_OTHERWISE,
+    REMOVES,
     ROTATED,
     TOKEN,
     TWO_TOKENS,
@@ -32,6 +33,7 @@ from grantlens.rules.evidence import (
     Way,
 )
 from grantlens.rules.given import given
+from grantlens.rules.removals import names_removals
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:
@@ -89,6 +91,8 @@ def source_of(loader: Loader) -> Source:
     says |= {f"issuance.parent_token_id={tokens}" for tokens in loader.parents}
     if loader.audiences:
         says |= {AUDIENCE, f"issuance.audience={loader.audiences}"}
+    if names_removals(loader.name):
+        says |= {REMOVES}
     return Source(loader.name, loader.title, shown, carried, loader.joins, says)
 
 
@@ -225,6 +229,8 @@ UNSAID = {
     "issuance.session_id": "no issuance names a session",
     "usage.token_scopes": "no call repeats its scopes",
     "usage.client_id": "no call names a client",
+    "usage.client_id or usage.subject_id": "no call names a client or a person",
+    REMOVES: "no call is known that removes logs",
     WORKED: "no call that worked is logged",
     "usage.outcome=denied": "no refused call is logged",
     "usage.denial_reason=token": "no call is logged as refused because of its token",

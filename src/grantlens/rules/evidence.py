@@ -53,7 +53,10 @@ AS_CALLED = "issuance.audience=as called"
 ASKED_ABOUT = "issuance.audience=asked about"
 """Calls show that a server with such a name asked about a token, not that it took it."""
 
-OWN_WORDS = frozenset({NAMED, KEYS_END, ROTATED, EXCHANGED, AUDIENCE, AS_CALLED, ASKED_ABOUT})
+REMOVES = "usage.operation=removal"
+"""Among its calls are some that are known to end, delete or change logs: `grantlens.rules.removals`."""
+
+OWN_WORDS = frozenset({NAMED, KEYS_END, ROTATED, EXCHANGED, AUDIENCE, AS_CALLED, ASKED_ABOUT, REMOVES})
 """What loaders declare in other ways than by a column or its word."""
 
 TOKEN, SESSION, GRANT, PAIR, NOTHING = "token", "session", "grant", "client and subject", "none"

@@ -1,0 +1,430 @@
+"""INT-7 beside plain Python, at its edges, and its list of calls as each provider's log writes them."""
+
+import json
+import random
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+import pytest
+
+from grantlens import detect
+from grantlens.register.identities import Identities
+from grantlens.register.register import Register
+from grantlens.rules.example import moment, use
+from grantlens.rules.removals import CHANGES, DELETES, REMOVALS, STOPS, TIDIES
+from grantlens.schema.register import REGISTER
+from grantlens.store import Store
+from tests.loaders import test_auth0 as auth0
+from tests.loaders import test_cloudflare as cloudflare
+from tests.loaders import test_hashicorp_vault as vault
+from tests.loaders import test_okta as okta
+
+READ = "GET /v1/messages/7"
+BEGIN = datetime.fromisoformat(moment("01 08:00"))
+DAY = timedelta(days=1)
+DOES = {
+    "cloudtrail:StopLogging": "stops",
+    "cloudtrail:DeleteEventDataStore": "deletes",
+    "cloudtrail:UpdateTrail": "changes",
+    "DELETE /services/data/{version}/jobs/query/{job}": "tidies",
+}
+APPROVED = "c3a"
+
+
+def removed(when, call="cloudtrail:StopLogging", **more):
+    """Write a call of the list; of a job the id differs each time."""
+    if "/" in call:
+        path = f"DELETE /services/data/v61.0/jobs/query/750{when.replace(' ', '')}"
+        return use(when, path, None, "salesforce", **more)
+    at = {"server": "cloudtrail.amazonaws.com", "method": None, "target": None}
+    return use(when, READ, None, operation=call, **at, **more)
+
+
+def read(when, **more):
+    return use(when, READ, None, **more)
+
+
+def random_world(seed, groups=60):
+    """Return calls of many small groups, each of two clients and two people, close together in time."""
+    rng = random.Random(seed)
+    records = []
+    for number in range(groups):
+        at = BEGIN + timedelta(days=rng.choice((0, 0, 2, 4, 6)), hours=rng.randrange(10))
+        own = rng.sample(sorted(DOES), rng.choice((1, 1, 2)))
+        for _ in range(rng.choice((1, 2, 4, 8, 24))):
+            at += rng.choice((0, 0, 1, 24, 3600, 50_000, 86_399, 86_400, 86_401)) * timedelta(seconds=1)
+            who = {
+                "client_id": rng.choice((f"c{number}a", f"c{number}a", f"c{number}b", None)),
+                "subject_id": rng.choice((f"p{number}a", f"p{number}b", None)),
+                "status": rng.choice((200, 200, 200, 403, 500)),
+                "event_id": f"e{len(records):05}",
+            }
+            stamp = at.strftime("%d %H:%M:%S")
+            records.append(read(stamp, **who) if rng.random() < 0.5 else removed(stamp, rng.choice(own), **who))
+    return records
+
+
+def operation(record):
+    if record.get("method") == "DELETE":
+        return "DELETE /services/data/{version}/jobs/query/{job}"
+    return record.get("operation")
+
+
+def at(record):
+    return datetime.fromisoformat(record["used_at"])
+
+
+def who(record):
+    return record.get("client_id"), record.get("subject_id")
+
+
+def same(one, other):
+    return any(mine is not None and mine == theirs for mine, theirs in zip(who(one), who(other), strict=True))
+
+
+def of_one(record, others, days):
+    """Return what one removal is: (how sure, why not, how long after another call), None where nothing is to be told."""
+    seen = [other for other in others if same(record, other)]
+    last = max((at(other) for other in seen if at(record) - DAY <= at(other) < at(record)), default=None)
+    doubt = None
+    if last is None:
+        if who(record) == (None, None):
+            doubt = "the log does not say whose call it was"
+        elif any(at(other) == at(record) for other in seen):
+            doubt = "its other call bears the same time: which came first, the log does not tell"
+        elif at(record) - DAY < BEGIN:
+            doubt = "the usage log does not show all calls of the time before it"
+        else:
+            return None
+    after = None if last is None else (at(record) - last).total_seconds()
+    does, outcome = DOES[operation(record)], record["outcome"]
+    if outcome == "denied":
+        return "refused", None, after
+    reason = (
+        doubt
+        or (outcome == "error" and "it failed, and the log does not say how much of it was done")
+        or (does == "changes" and "the log does not say what it changed")
+        or (does == "tidies" and "clients also delete a job when they have done with it")
+        or (days >= 5 and "it does so regularly: it may be its task")
+    )
+    return ("open" if reason else "sure"), reason or None, after
+
+
+def expected(records):
+    removals = [record for record in records if operation(record)]
+    others = [record for record in records if not operation(record) and record["outcome"] == "success"]
+    days = defaultdict(set)
+    for record in removals:
+        if record["outcome"] == "success":
+            days[(*who(record), operation(record))].add(at(record).date())
+    told = defaultdict(list)
+    for record in removals:
+        key = (*who(record), operation(record))
+        one = None if record.get("client_id") == APPROVED else of_one(record, others, len(days[key]))
+        if one:
+            told[key].append((record["outcome"], *one))
+    found = {}
+    for key, cases in told.items():
+        sure, times = {case[1] for case in cases}, sum(outcome == "success" for outcome, *_ in cases)
+        verdict = "violation" if "sure" in sure else "indeterminate" if "open" in sure else "clear"
+        mild = not times or DOES[key[2]] == "changes" or len(days[key]) >= 5
+        severity = {"violation": "high", "clear": "low"}.get(verdict, "medium" if mild else "high")
+        reasons = ", ".join(sorted({case[2] for case in cases if case[2]})) if verdict == "indeterminate" else None
+        after = min((case[3] for case in cases if case[3] is not None), default=None)
+        found[key] = (verdict, severity, times, len(cases) - times, after, reasons)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_removals_beside_plain_python(desk, kept_going, seed):
+    records = random_world(seed)
+    with desk.store(desk.write("log.ndjson", [*kept_going, *records])) as store:
+        row = {"client_id": APPROVED, "approved_operations": ["GET *", "*"]}
+        store.add(Register((dict.fromkeys(REGISTER.names) | row,)))
+        rows = detect.run(store, ["INT-7"], evidence="all")[0].to_dicts()
+    assert all(row["events"] == len(row["evidence"]) for row in rows)
+    found = {
+        (row["client_id"], row["subject_id"], row["operation"]): (
+            row["verdict"],
+            row["severity"],
+            row["detail"]["times"],
+            row["detail"]["failed"],
+            row["detail"]["after_s"],
+            row["detail"]["reason"],
+        )
+        for row in rows
+    }
+    wanted = expected(records)
+    assert found == wanted
+    assert {(verdict, severity) for verdict, severity, *_ in wanted.values()} >= {
+        ("violation", "high"),
+        ("indeterminate", "high"),
+        ("indeterminate", "medium"),
+        ("clear", "low"),
+    }
+
+
+# At the edges.
+
+
+def told(desk, kept_going, records, *brought, window=None, **parameters):
+    records = [{"event_id": f"e{number}", **record} for number, record in enumerate(records)]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *records])) as store:
+        store.add(*brought)
+        found = detect.run(store, ["INT-7"], parameters=parameters, evidence="all", **(window or {}))[0].to_dicts()
+    return [row for row in found if row["client_id"] != "bystander"]
+
+
+def verdicts(found):
+    return [(row["verdict"], row["detail"]["times"], row["detail"]["reason"]) for row in found]
+
+
+@pytest.mark.parametrize(
+    ("records", "title", "reason"),
+    [
+        (
+            [removed("10 12:30", client_id=None, subject_id=None)],
+            "Somebody unnamed stopped a log, perhaps after other calls of its own: cloudtrail:StopLogging",
+            "the log does not say whose call it was",
+        ),
+        (
+            [read("10 12:30"), removed("10 12:30")],
+            "app stopped a log, perhaps after other calls of its own: cloudtrail:StopLogging",
+            "its other call bears the same time: which came first, the log does not tell",
+        ),
+        (
+            [read("10 12:00"), removed("10 12:30", "cloudtrail:DeleteTrail", status=500)],
+            "app tried to stop a log, which failed: cloudtrail:DeleteTrail",
+            "it failed, and the log does not say how much of it was done",
+        ),
+    ],
+    ids=["nobody", "one moment", "failed"],
+)
+def test_what_is_not_decided_says_why(desk, kept_going, records, title, reason):
+    (found,) = told(desk, kept_going, records)
+    assert (found["verdict"], found["title"], found["detail"]["reason"]) == ("indeterminate", title, reason)
+
+
+@pytest.mark.parametrize(("call", "done"), [("09 12:30", True), ("09 12:29:59.9", False)])
+def test_a_call_of_the_day_before_counts_to_the_second(desk, kept_going, call, done):
+    records = [read(call), removed("10 12:30")]
+    assert len(told(desk, kept_going, records)) == done
+    assert len(told(desk, kept_going, records, within_hours=25.0)) == 1
+
+
+def test_the_time_before_is_looked_at_though_the_window_begins_later(desk, kept_going):
+    records = [read("09 20:00"), removed("10 12:30"), removed("12 12:30")]
+    window = {"since": "2026-07-10T00:00:00Z", "until": "2026-07-11T00:00:00Z"}
+    (found,) = told(desk, kept_going, records, window=window)
+    assert (found["verdict"], found["events"], found["detail"]["times"]) == ("violation", 2, 1)
+
+
+def test_a_habit_is_counted_over_all_that_is_logged_before_the_windows_end(desk, kept_going):
+    records = [record for day in range(5, 10) for record in (read(f"{day:02} 12:00"), removed(f"{day:02} 12:30"))]
+    regular = "it does so regularly: it may be its task"
+    window = {"since": "2026-07-09T00:00:00Z"}
+    assert verdicts(told(desk, kept_going, records, window=window)) == [("indeterminate", 1, regular)]
+    assert verdicts(told(desk, kept_going, records[2:], window=window)) == [("violation", 1, None)]
+    window |= {"until": "2026-07-09T12:30:00Z"}
+    assert verdicts(told(desk, kept_going, records, window=window)) == []
+    refused = [{**record, "outcome": "denied"} if "operation" in record else record for record in records[:2]]
+    assert verdicts(told(desk, kept_going, [*refused, *records[2:]]))[0][0] == "violation"
+
+
+def test_only_a_star_of_an_approval_is_a_glob(desk, kept_going):
+    call = "DELETE /api/v2/log-streams/lst_1"
+    records = [read("10 12:00"), use("10 12:30", call, None, "auth0")]
+
+    def approving(operation):
+        row = {"client_id": "app", "approved_operations": [operation]}
+        return Register((dict.fromkeys(REGISTER.names) | row,))
+
+    assert told(desk, kept_going, records, approving("DELETE /api/v2/*")) == []
+    assert told(desk, kept_going, records, approving("DELETE /api/v2/log-streams/{id}")) == []
+    assert len(told(desk, kept_going, records, approving("DELETE /api/v2/log_streams/{id}"))) == 1
+
+
+@pytest.mark.parametrize("kind", ["client", "subject"])
+def test_one_party_of_two_names_is_one(desk, kept_going, kind):
+    of = {"client_id": None, "subject_id": None}
+    records = [read("10 12:00", **of | {f"{kind}_id": "one"}), removed("10 12:30", **of | {f"{kind}_id": "two"})]
+    assert told(desk, kept_going, records) == []
+    same = desk.folder / "same.csv"
+    same.write_text(f"source,kind,id,same_as\nnative,{kind},one,both\nnative,{kind},two,both\n")
+    assert verdicts(told(desk, kept_going, records, Identities.read(same))) == [("violation", 1, None)]
+
+
+def minutes(day, first, last):
+    return [
+        read(f"{day:02} {minute // 60:02}:{minute % 60:02}", client_id="busy", subject_id="ben")
+        for minute in range(first, last)
+    ]
+
+
+@pytest.mark.parametrize(("stopped", "hours"), [("10 11:59:30", 12.008), ("10 11:50", None)])
+def test_a_silence_of_the_log_that_follows_at_once_is_told(desk, stopped, hours):
+    records = [*minutes(10, 0, 720), read("10 11:00"), removed(stopped), *minutes(11, 0, 720)]
+    (found,) = told(desk, [], records)
+    assert found["detail"]["silent_hours"] == hours
+    assert found["title"].endswith("; the log is then silent for 12.0 hours") == bool(hours)
+
+
+def test_a_gap_in_the_time_before_leaves_it_open(desk):
+    records = [*minutes(10, 0, 720), *minutes(11, 0, 720), removed("11 12:00")]
+    assert [row["verdict"] for row in told(desk, [], records)] == ["indeterminate"]
+    whole = [*minutes(10, 0, 1440), *minutes(11, 0, 720), removed("11 12:00")]
+    assert told(desk, [], whole) == []
+
+
+# The list.
+
+AT = "2026-07-01T10:00:00Z"
+
+
+def of_aws(server, call):
+    arn = "arn:aws:iam::123456789012:user/ben"
+    return {
+        "eventVersion": "1.08",
+        "userIdentity": {"type": "IAMUser", "arn": arn, "accountId": "123456789012", "accessKeyId": "AKIA1"},
+        "eventTime": AT,
+        "eventSource": server,
+        "eventName": call.partition(":")[2],
+        "eventID": "e1",
+        "eventType": "AwsApiCall",
+        "recipientAccountId": "123456789012",
+    }
+
+
+def of_google(server, call):
+    payload = {
+        "@type": "type.googleapis.com/google.cloud.audit.AuditLog",
+        "serviceName": server,
+        "methodName": call,
+        "authenticationInfo": {"principalEmail": "ben@example.com"},
+        "authorizationInfo": [{"permission": "logging.write", "granted": True}],
+        "resourceName": "projects/one/things/two",
+    }
+    log = "projects/one/logs/cloudaudit.googleapis.com%2Factivity"
+    return {"insertId": "e1", "timestamp": AT, "logName": log, "protoPayload": payload}
+
+
+def of_kubernetes(_, call):
+    verb, _, kind = call.partition(" ")
+    group, _, resource = kind.partition("/")
+    place = {"resource": resource, "namespace": "shop"} | ({} if group == "core" else {"apiGroup": group})
+    return {
+        "kind": "Event",
+        "apiVersion": "audit.k8s.io/v1",
+        "auditID": "e1",
+        "stage": "ResponseComplete",
+        "requestURI": "/api/v1/namespaces/shop/events",
+        "verb": verb,
+        "user": {"username": "ben"},
+        "objectRef": place,
+        "responseStatus": {"code": 200},
+        "requestReceivedTimestamp": AT,
+        "stageTimestamp": AT,
+    }
+
+
+def of_microsoft(server, call):
+    return {
+        "Id": "e1",
+        "CreationTime": AT,
+        "Operation": call,
+        "OrganizationId": "11111111-2222-3333-4444-555555555555",
+        "RecordType": 1,
+        "ResultStatus": "True",
+        "UserId": "ben@example.com",
+        "Workload": server,
+        "AppId": "fb78d390-0c51-40cd-8e17-fdbfab77341b",
+    }
+
+
+def of_github(_, call):
+    record = {
+        "@timestamp": 1782900000000,
+        "_document_id": "e1",
+        "actor": "ben",
+        "actor_id": 7,
+        "hashed_token": "aGFzaA==",
+    }
+    method, _, route = call.partition(" ")
+    if not route:
+        return record | {"action": call}
+    return record | {"action": "api.request", "request_method": method, "route": route, "status_code": 204}
+
+
+def of_salesforce(_, call):
+    method, _, path = filled(call).partition(" ")
+    return {
+        "EVENT_TYPE": "RestApi",
+        "TIMESTAMP_DERIVED": AT,
+        "USER_ID": "005aB0000000Cde",
+        "METHOD": method,
+        "URI": path,
+        "STATUS_CODE": "204",
+        "CONNECTED_APP_NAME": "Drift",
+    }
+
+
+def filled(call):
+    """Return a call with parts in the place of those that a template leaves open."""
+    for part, value in {"{version}": "v61.0", "{accounts_or_zones}": "accounts"}.items():
+        call = call.replace(part, value)
+    return "/".join("lst_1" if part.startswith("{") else part for part in call.split("/"))
+
+
+LOGGED = {
+    "aws_cloudtrail": of_aws,
+    "gcp_audit": of_google,
+    "kubernetes": of_kubernetes,
+    "microsoft_365": of_microsoft,
+    "github": of_github,
+    "salesforce": of_salesforce,
+    "okta": lambda _, call: okta.event(call, actor=okta.person(), transaction=okta.called_with("00T1")),
+    "auth0": lambda _, call: auth0.call(*filled(call).lower().split(" "), status=204),
+    "cloudflare": lambda _, call: cloudflare.version2(*filled(call).split(" ")),
+    "hashicorp_vault": lambda _, call: vault.response(filled(call).split(" ")[1], "delete"),
+}
+"""How the log of each provider writes a call of the list."""
+
+
+@pytest.mark.parametrize("loader", LOGGED)
+def test_each_call_of_the_list_is_found_as_its_provider_logs_it(tmp_path, loader):
+    wanted = {
+        (each.server, call, does) for each in REMOVALS if each.loader == loader for call, does in each.calls.items()
+    }
+    found = set()
+    for number, (server, call, _) in enumerate(sorted(wanted)):
+        log = tmp_path / f"{number}.ndjson"
+        log.write_text(json.dumps(LOGGED[loader](server, call)) + "\n")
+        with Store(":memory:") as store:
+            report = store.load(log)
+            assert (report.failed, report.total("rejected")) == ([], 0)
+            rows = detect.run(store, ["INT-7"])[0].to_dicts()
+        assert {row["source"] for row in rows} == {loader}
+        found |= {(row["resource_server"], row["operation"], row["detail"]["does"]) for row in rows}
+    assert wanted
+    assert found == wanted
+
+
+def test_the_list_names_each_call_once_and_where_it_is_told():
+    calls = [(each.server, call) for each in REMOVALS for call in each.calls]
+    assert len(calls) == len(set(calls))
+    assert {each.loader for each in REMOVALS} == LOGGED.keys()
+    assert {does for each in REMOVALS for does in each.calls.values()} == {STOPS, DELETES, CHANGES, TIDIES}
+    assert all(each.page.startswith("https://") for each in REMOVALS)
+    assert not any(character in call for _, call in calls for character in "'\\^$*+?()[]|")
+
+
+def test_a_log_in_which_no_such_call_is_known_is_told_so():
+    from grantlens.loaders import loaders
+    from grantlens.rules import find
+    from grantlens.rules.conclusion import conclude, source_of
+
+    def said(name):
+        return conclude(find("INT-7"), source_of(loaders()[name])).sentence
+
+    assert said("slack") == "Says nothing: no call is known that removes logs."
+    assert said("salesforce") == "Gives verdicts: what was lost by it."
