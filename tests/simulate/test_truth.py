@@ -442,6 +442,21 @@ def test_ids_of_two_tokens(written, reader):
     }
 
 
+def test_logs_that_were_deleted_by_whom_they_tell_of(written):
+    label = "DELETE /api/v2/log-streams/{id}"
+    approving = {row["client_id"] for row in written.register["client"] if label in row["approved_operations"]}
+    calls = [row for row in written.logs["usage"] if row["resource_server"] == "auth0" and row["outcome"] == "success"]
+    found = set()
+    for call in calls:
+        who = (call["client_id"], call["subject_id"])
+        if "/log-streams/" in call["target"] and call["client_id"] not in approving:
+            before = [row for row in calls if row["method"] == "GET" and row["used_at"] < call["used_at"]]
+            assert who in {(row["client_id"], row["subject_id"]) for row in before}
+            found.add((*who, label))
+    assert found
+    assert found == keyed(written.expected("INT-7"), "client_id", "subject_id", "operation", verdict=False)
+
+
 def test_forbidden_findings_are_not_expected(written):
     for incident in written.truth["incidents"]:
         for forbidden in incident["must_not_fire"]:

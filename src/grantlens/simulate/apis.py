@@ -18,6 +18,7 @@ TOOLS = "tools.brightwater.example"
 ARCHIVE = "archive.oldharbour.example"
 PAYROLL = "payroll.brightwater.example"
 METRICS = "metrics.brightwater.example"
+AUTH0 = "auth0"
 GRAPH = "graph.microsoft.com"
 GITHUB = "api.github.com"
 GMAIL = "gmail"
@@ -156,6 +157,9 @@ GET /a/{{box}}/items/{{item}} : archive.read
 GET /v1/payslips/{{person}} : payroll.read
 @metrics {METRICS}
 POST /v1/points : metrics.write
+@auth0 {AUTH0}
+GET /api/v2/users : read:users
+DELETE /api/v2/log-streams/{{id}} : delete:log_streams
 @graph {GRAPH}
 GET /v1.0/me/messages : Mail.Read
 GET /v1.0/me/drive/root/children : Files.Read
@@ -213,6 +217,8 @@ SCOPES = (
     Scope("archive.read", "Read the archive", "read"),
     Scope("payroll.read", "Read payslips", "read"),
     Scope("metrics.write", "Send measurements", "write"),
+    Scope("read:users", "Read accounts (Auth0)", "read"),
+    Scope("delete:log_streams", "Delete log streams (Auth0)", "delete"),
     Scope("Mail.Read", "Read mail (Microsoft Graph)", "read"),
     Scope("Files.Read", "Read files (Microsoft Graph)", "read"),
     Scope("Calendars.Read", "Read calendars (Microsoft Graph)", "read"),

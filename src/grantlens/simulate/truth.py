@@ -38,6 +38,7 @@ KEYS = {
     "INT-3": ("client_id", "token_id"),
     "INT-4": ("token_id",),
     "INT-5": ("source", "log"),
+    "INT-7": ("client_id", "subject_id", "operation"),
     "GOV-1": ("client_id",),
     "GOV-2": ("client_id",),
     "GOV-3": ("client_id",),

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from grantlens.simulate.aftermath import unverified
-from grantlens.simulate.apis import CRM, FILES, MAIL, TOOLS, operation
+from grantlens.simulate.apis import AUTH0, CRM, FILES, MAIL, TOOLS, operation
 from grantlens.simulate.incidents.opening import key, opened, resume, where, work
 from grantlens.simulate.population import PEOPLE, Client, Grant, Token
 from grantlens.simulate.truth import iso
@@ -263,6 +263,35 @@ def same_id(world: World) -> None:
     second.access(moment + timedelta(hours=3))
     world.issuance[-1]["token_id"] = token.token_id
     world.truth.expect("INT-4", "violation", **key(first), token_id=token.token_id)
+
+
+def log_deleted(world: World) -> None:
+    """Tell the story: a client lists the accounts and deletes the stream that carries the log; another one's task it is to delete streams."""
+    world.truth.begin(
+        "log_deleted",
+        "A log that was deleted by the one it tells of",
+        "seat-counter may list accounts, and for no purpose delete log streams. It lists them and deletes the stream that carries the log. "
+        "log-keeper does the same a day later, as it is registered to.",
+    )
+    listed, delete = operation(AUTH0, "GET /api/v2/users"), operation(AUTH0, "DELETE /api/v2/log-streams/{id}")
+    scopes = ("read:users", "delete:log_streams")
+    for slug, name, hours, approved in (
+        ("seat-counter", "Seat Counter", 0, (listed,)),
+        ("log-keeper", "Log Keeper", 24, (listed, delete)),
+    ):
+        moment = world.day(0.96, 16, 0) + timedelta(hours=hours)
+        may = tuple((op.server, op.label) for op in approved)
+        connection = opened(world, slug, name, "integration", AUTH0, scopes, 15, since=moment, approved=may)
+        token = connection.access(moment + timedelta(minutes=1))
+        for second in (70, 75, 81):
+            connection.call(token, moment + timedelta(seconds=second), listed)
+        connection.call(token, moment + timedelta(seconds=105), delete)
+        if delete in approved:
+            world.truth.forbid("INT-7", "the register approves it", client_id=slug)
+        else:
+            who = {"client_id": slug, "subject_id": connection.grant.subject_id}
+            world.truth.expect("INT-7", "violation", **who, operation=delete.label)
+            world.truth.expect("OOS-3", "violation", **key(connection), operation=delete.label, events=1)
 
 
 ALL = (
