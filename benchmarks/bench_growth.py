@@ -39,6 +39,7 @@ TOKEN = "SELECT 'issuance' AS log, 'token' AS kind, 'access' AS token_kind, 'suc
 REUSE = "SELECT 'issuance' AS log, 'refresh' AS kind, 'denied' AS outcome, 'reuse' AS denial_reason"
 ANYWHERE = "SELECT 'usage' AS log, 'success' AS outcome, 'GET' AS method"
 CALL = f"{ANYWHERE}, 'api.example' AS resource_server"
+REMOVED = "SELECT 'usage' AS log, 'success' AS outcome, 'DELETE' AS method, 'auth0' AS resource_server, '/api/v2/log-streams/' || i AS target"
 REFUSED = "SELECT 'usage' AS log, 'denied' AS outcome, 'scope' AS denial_reason, 'GET' AS method, 'api.example' AS resource_server"
 END = "SELECT 'revocation' AS log, 'success' AS outcome, 'grant' AS target_kind, 'admin' AS initiator"
 EACH = "'app' || i AS client_id, 'p' || i AS subject_id"
@@ -95,6 +96,12 @@ SHAPES = {
         f"{TOKEN}, {ONE}, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS issued_at, {AT} + INTERVAL 3 MINUTE AS expires_at",
         f"{CALL}, {ONE}, 't' || i AS token_id, '/read' AS target, {AT} + INTERVAL 2 MINUTE AS used_at",
         f"{REFUSED}, {ONE}, '/read' AS target, {AT} AS used_at",
+    ),
+    "removed logs": (
+        f"{CALL}, {ONE}, '/read' AS target, {AT} AS used_at",
+        f"{REMOVED}, {ONE}, {AT} + INTERVAL 1 MINUTE AS used_at",
+        f"{REMOVED}, {EACH}, {AT} AS used_at",
+        f"{REMOVED}, {PERSON}, {AT} AS used_at",
     ),
     "scopes of a grant": (
         f"{CONSENT}, {ONE}, list('s' || i) AS scopes, {START} AS issued_at",

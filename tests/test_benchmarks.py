@@ -59,6 +59,7 @@ SIZES = {
     "servers of a host": 6000,
     "ids that come again": 4000,
     "refusals and grants": 4000,
+    "removed logs": 4000,
     "scopes of a grant": 2000,
 }
 
