@@ -218,6 +218,12 @@ def test_a_habit_is_counted_over_all_that_is_logged_before_the_windows_end(desk,
     window = {"since": "2026-07-09T00:00:00Z"}
     assert verdicts(told(desk, kept_going, records, window=window)) == [("indeterminate", 1, regular)]
     assert verdicts(told(desk, kept_going, records[2:], window=window)) == [("violation", 1, None)]
+    other = removed("09 12:40", "cloudtrail:DeleteTrail")
+    beside = told(desk, kept_going, [*records, other], window=window)
+    assert verdicts(sorted(beside, key=lambda row: row["operation"])) == [
+        ("violation", 1, None),
+        ("indeterminate", 1, regular),
+    ]
     assert verdicts(told(desk, kept_going, records, window={"until": "2026-07-09T12:30:00Z"})) == [
         ("violation", 4, None)
     ]
@@ -257,6 +263,13 @@ def test_a_client_and_a_person_may_have_one_id(desk, kept_going):
         removed("10 12:30", client_id="tool", subject_id="app"),
     ]
     assert told(desk, kept_going, apart) == []
+
+
+def test_a_token_tells_whose_call_it_was_where_nobody_is_named(desk, kept_going):
+    nobody = {"client_id": None, "subject_id": None}
+    records = [read("10 12:00", **nobody) | {"token_id": "t9"}, removed("10 12:30", **nobody) | {"token_id": "t9"}]
+    assert verdicts(told(desk, kept_going, records)) == [("violation", 1, None)]
+    assert told(desk, kept_going, [records[0] | {"token_id": "t8"}, records[1]]) == []
 
 
 def minutes(day, first, last):

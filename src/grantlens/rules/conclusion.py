@@ -29,6 +29,7 @@ from grantlens.rules.evidence import (
     TOKEN,
     TWO_TOKENS,
     USE_END,
+    WHOSE,
     WORKED,
     Way,
 )
@@ -229,7 +230,7 @@ UNSAID = {
     "issuance.session_id": "no issuance names a session",
     "usage.token_scopes": "no call repeats its scopes",
     "usage.client_id": "no call names a client",
-    "usage.client_id or usage.subject_id": "no call names a client or a person",
+    WHOSE: "no call names a client, a person or a token",
     REMOVES: "no call is known that removes logs",
     WORKED: "no call that worked is logged",
     "usage.outcome=denied": "no refused call is logged",

@@ -56,6 +56,9 @@ ASKED_ABOUT = "issuance.audience=asked about"
 REMOVES = "usage.operation=removal"
 """Among its calls are some that are known to end, delete or change logs: `grantlens.rules.removals`."""
 
+WHOSE = "usage.client_id or usage.subject_id or usage.token_id"
+"""Calls name something by which one tells whose they are."""
+
 OWN_WORDS = frozenset({NAMED, KEYS_END, ROTATED, EXCHANGED, AUDIENCE, AS_CALLED, ASKED_ABOUT, REMOVES})
 """What loaders declare in other ways than by a column or its word."""
 

@@ -1,11 +1,8 @@
-"""INT-7: clients and people who acted, and then stopped, deleted or changed what tells of it.
-
-That somebody switches a log off who has done nothing else is no finding, nor is what the register approves; a gap that is left INT-5 tells.
-"""
+"""INT-7: who acted, and then stopped, deleted or changed what tells of it; not who had done nothing else, nor what the register approves."""
 
 from typing import Any
 
-from grantlens.rules.evidence import REMOVES, WORKED, Evidence, Way
+from grantlens.rules.evidence import REMOVES, WHOSE, WORKED, Evidence, Way
 from grantlens.rules.example import IN_PART, Example, logs_from_to, use
 from grantlens.rules.removals import values
 from grantlens.rules.rule import Parameter, Rule
@@ -35,7 +32,7 @@ RULE = Rule(
         (
             Way(
                 ("usage",),
-                says=(REMOVES, WORKED, "usage.client_id or usage.subject_id"),
+                says=(REMOVES, WORKED, WHOSE),
                 leaves_open="what was lost by it",
             ),
         ),
@@ -46,7 +43,7 @@ RULE = Rule(
             "within_hours",
             24.0,
             "hours",
-            "So long before it another call of the same client or person must have worked. What is done in one sitting lies within a day.",
+            "So long before it another call of the same client, person or token must have worked. What is done in one sitting lies within a day.",
         ),
         Parameter(
             "routine_days",
@@ -97,15 +94,17 @@ habit AS (
     WHERE outcome = 'success'
     GROUP BY source, client, person, call
 ),
--- All calls of the clients and of the people who removed something, each in the order of time.
+-- By what a caller is known again: all calls of those who removed something, each in the order of time.
+party AS (
+    SELECT w.caller_id, w.source, k.kind, CASE k.kind WHEN 'client' THEN w.client WHEN 'subject' THEN w.person ELSE w.token_id END AS name
+    FROM who w
+    CROSS JOIN (SELECT unnest(['client', 'subject', 'token']) AS kind) k
+),
 actor AS (
-    SELECT r.source, r.kind, r.name, w.caller_id
-    FROM (SELECT DISTINCT source, 'client' AS kind, client AS name FROM removal WHERE used_at >= $since) r
-    JOIN who w ON w.source = r.source AND w.client = r.name
-    UNION ALL
-    SELECT r.source, r.kind, r.name, w.caller_id
-    FROM (SELECT DISTINCT source, 'subject' AS kind, person AS name FROM removal WHERE used_at >= $since) r
-    JOIN who w ON w.source = r.source AND w.person = r.name
+    SELECT p.*
+    FROM party p
+    SEMI JOIN (SELECT q.source, q.kind, q.name FROM removal r JOIN party q USING (caller_id) WHERE r.used_at >= $since) q
+        ON q.source = p.source AND q.kind = p.kind AND q.name = p.name
 ),
 act AS (
     SELECT c.source, c.kind, c.name, u.usage_id, u.used_at, a.target_id IS NULL AS is_other,
@@ -157,7 +156,7 @@ hush AS (
 doubted AS (
     SELECT a.*, h.hours AS silent_hours,
            CASE WHEN a.last_other IS NOT NULL THEN NULL
-                WHEN a.client IS NULL AND a.person IS NULL THEN 'the log does not say whose call it was'
+                WHEN coalesce(a.client, a.person, a.token_id) IS NULL THEN 'the log does not say whose call it was'
                 WHEN a.other_beside THEN 'its other call bears the same time: which came first, the log does not tell'
                 WHEN coalesce(w.covered_us, 0) < $within_hours * 3600e6 THEN 'the usage log does not show all calls of the time before it' END AS doubt
     FROM acted a
@@ -230,13 +229,11 @@ FROM summed
                     "title": "app stopped a log after other calls of its own: cloudtrail:StopLogging",
                     "client_id": "app",
                     "subject_id": "ann",
-                    "resource_server": "cloudtrail.amazonaws.com",
                     "operation": "cloudtrail:StopLogging",
                     "events": 2,
                     "detail": {
                         "does": "stops",
                         "times": 1,
-                        "failed": 0,
                         "after_s": 1800.0,
                         "silent_hours": None,
                         "not_shown": "what was done while it was not logged",
@@ -288,7 +285,11 @@ FROM summed
         ),
         Example(
             "somebody else does it who has done nothing: that is not this client removing its traces",
-            (*LOGGED, use("10 12:00", READ), told("10 12:30", "StopLogging", client_id="console", subject_id="eve")),
+            (
+                *LOGGED,
+                use("10 12:00", READ, None),
+                told("10 12:30", "StopLogging", client_id="console", subject_id="eve"),
+            ),
         ),
         Example(
             "its other calls are of another week, or came later, or were refused; what removes more is no other call",
