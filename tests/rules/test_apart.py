@@ -76,6 +76,17 @@ TENANTS = {
         [token("10 09:00", "a1", ["mail.read"], grant_id="ga", **ANN)],
         [token("10 10:00", "a1", ["mail.read"], grant_id="gb", **{**ANN, "subject_id": "ben"})],
     ),
+    "INT-7": (
+        [use("10 13:00", "DELETE /api/v2/log-streams/lst_1", None, "auth0", 204, **ANN)],
+        [use("10 12:00", READ, None, **ANN)],
+    ),
+    "INT-7, a habit": (
+        [
+            use("10 12:00", READ, None, **ANN),
+            use("10 13:00", "DELETE /api/v2/log-streams/lst_1", None, "auth0", 204, **ANN),
+        ],
+        [use(f"{day} 13:00", "DELETE /api/v2/log-streams/lst_1", None, "auth0", 204, **ANN) for day in range(11, 16)],
+    ),
     "INT-1": ([use("10 13:00", READ, None, **ANN)], [consent("10 09:00", ["mail.read"], "gb", **ANN)]),
 }
 
@@ -108,7 +119,9 @@ def test_what_another_tenant_does_changes_nothing(desk, kept_going, case):
         alone = told(store, rule)
     with desk.store(desk.write("both.ndjson", [*kept, *of("one", here), *of("two", there)])) as store:
         both = told(store, rule)
-    assert bool(alone) == (case in ("OOS-4", "REV-2, excused", "REV-6", "REV-9, by an admin", "INT-1"))
+    assert bool(alone) == (
+        case in ("OOS-4", "REV-2, excused", "REV-6", "REV-9, by an admin", "INT-1", "INT-7, a habit")
+    )
     of_two = [all(event.startswith("two") for event in finding["evidence"]) for finding in both]
     assert [finding for finding, theirs in zip(both, of_two, strict=True) if not theirs] == alone
 

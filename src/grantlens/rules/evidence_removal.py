@@ -89,25 +89,24 @@ removal AS (
       AND NOT EXISTS (SELECT 1 FROM approved g WHERE g.client_id = w.client_id AND a.call LIKE g.pattern ESCAPE '\\')
 ),
 habit AS (
-    SELECT source, client, person, call, count(DISTINCT epoch_us(used_at) // 86400000000) AS days
-    FROM removal
-    WHERE outcome = 'success'
-    GROUP BY source, client, person, call
+    SELECT source, tenant, client, person, call, count(DISTINCT epoch_us(used_at) // 86400000000) AS days
+    FROM removal WHERE outcome = 'success'
+    GROUP BY source, tenant, client, person, call
 ),
 -- By what a caller is known again: all calls of those who removed something, each in the order of time.
 party AS (
-    SELECT w.caller_id, w.source, k.kind, CASE k.kind WHEN 'client' THEN w.client WHEN 'subject' THEN w.person ELSE w.token_id END AS name
+    SELECT w.caller_id, w.source, w.tenant, k.kind, CASE k.kind WHEN 'client' THEN w.client WHEN 'subject' THEN w.person ELSE w.token_id END AS name
     FROM who w
     CROSS JOIN (SELECT unnest(['client', 'subject', 'token']) AS kind) k
 ),
 actor AS (
     SELECT p.*
     FROM party p
-    SEMI JOIN (SELECT q.source, q.kind, q.name FROM removal r JOIN party q USING (caller_id) WHERE r.used_at >= $since) q
-        ON q.source = p.source AND q.kind = p.kind AND q.name = p.name
+    SEMI JOIN (SELECT q.source, q.tenant, q.kind, q.name FROM removal r JOIN party q USING (caller_id) WHERE r.used_at >= $since) q
+        ON q.source = p.source AND q.tenant IS NOT DISTINCT FROM p.tenant AND q.kind = p.kind AND q.name = p.name
 ),
 act AS (
-    SELECT c.source, c.kind, c.name, u.usage_id, u.used_at, a.target_id IS NULL AS is_other,
+    SELECT c.source, c.tenant, c.kind, c.name, u.usage_id, u.used_at, a.target_id IS NULL AS is_other,
            CASE WHEN a.target_id IS NULL
                 THEN {'seen_at': u.used_at, 'batch_id': u.batch_id, 'line_no': u.line_no, 'event_id': u.event_id} END AS other
     FROM usage_row u
@@ -119,9 +118,9 @@ act AS (
 before AS (
     SELECT usage_id, max(last_other) AS last_other, bool_or(other_beside) AS other_beside
     FROM (
-        SELECT usage_id, is_other, bool_or(is_other) OVER (PARTITION BY source, kind, name, used_at) AS other_beside,
+        SELECT usage_id, is_other, bool_or(is_other) OVER (PARTITION BY source, tenant, kind, name, used_at) AS other_beside,
                max(other) OVER (
-                   PARTITION BY source, kind, name ORDER BY epoch_us(used_at) RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS last_other
+                   PARTITION BY source, tenant, kind, name ORDER BY epoch_us(used_at) RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS last_other
         FROM act
     )
     WHERE NOT is_other
@@ -132,7 +131,8 @@ acted AS (
            CASE WHEN b.last_other.seen_at >= r.acted_from THEN b.last_other END AS last_other
     FROM removal r
     LEFT JOIN before b USING (usage_id)
-    LEFT JOIN habit h ON h.source = r.source AND h.client IS NOT DISTINCT FROM r.client AND h.person IS NOT DISTINCT FROM r.person AND h.call = r.call
+    LEFT JOIN habit h ON h.source = r.source AND h.tenant IS NOT DISTINCT FROM r.tenant AND h.client IS NOT DISTINCT FROM r.client
+        AND h.person IS NOT DISTINCT FROM r.person AND h.call = r.call
     WHERE r.used_at >= $since
 ),
 -- Where no other call is seen: whether all of the time was logged in which there could be one.
