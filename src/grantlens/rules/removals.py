@@ -197,7 +197,7 @@ REMOVALS = (
     Removals(
         "salesforce",
         "salesforce",
-        f"{_SALESFORCE}object_reference.meta/object_reference/sforce_api_objects_eventlogfile.htm",
+        f"{_SALESFORCE}api_rest.meta/api_rest/using_resources_event_log_files.htm",
         {"DELETE /services/data/{version}/sobjects/EventLogFile/{id}": DELETES},
     ),
 )
