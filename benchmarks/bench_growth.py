@@ -91,6 +91,11 @@ SHAPES = {
         f"{REUSE}, {ONE}, {AT} AS issued_at",
         f"{REUSE}, {ONE}, 'r' AS parent_token_id, {AT} AS issued_at",
     ),
+    "actors of a token": (
+        f"{TOKEN}, {ONE}, 't' AS token_id, ['a' || i] AS actor_chain, ['b' || i] AS may_act, {AT} AS issued_at",
+        f"{TOKEN}, {ONE}, 'c' || i AS token_id, 't' AS parent_token_id, ['c' || i, 'a' || i] AS actor_chain, {AT} AS issued_at",
+        f"{CALL}, 't' AS token_id, ['z' || i] AS actor_chain, '/read' AS target, {AT} + INTERVAL 1 MINUTE AS used_at",
+    ),
     "refusals and grants": (
         f"{CONSENT}, {ONE}, ['write'] AS scopes, {START} - INTERVAL 1 HOUR * (i + 1) AS issued_at",
         f"{TOKEN}, {ONE}, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS issued_at, {AT} + INTERVAL 3 MINUTE AS expires_at",

@@ -58,6 +58,7 @@ SIZES = {
     "downgrades of a grant": 1000,
     "servers of a host": 6000,
     "ids that come again": 4000,
+    "actors of a token": 4000,
     "refusals and grants": 4000,
     "removed logs": 4000,
     "scopes of a grant": 2000,

@@ -21,6 +21,7 @@ from grantlens.rules.evidence import (
     EXCHANGED,
     KEYS_END,
     NAMED,
+    NESTED,
     OWN_WORDS,
     REMOVES,
     ROTATED,
@@ -228,6 +229,7 @@ def answers(source, prepared, folder):
         (lasting if any(map(lasts, logged)) else others).extend(logged)
         (others if any(map(lasts, logged)) else lasting).extend(r for r in logged if r.get("client_id") == BYSTANDER)
     declared = {"carries": source.carries, "joins": source.joins, "keys_end": KEYS_END in source.says}
+    declared["actors"] = "nested" if NESTED in source.says else ""
     with Store(shutil.copy(prepared, folder / "store.duckdb")) as store:
         store.add(Register(tuple(rows)), Decisions(DECIDED))
         for name, logged in (("shape", others), ("lasting", lasting)):

@@ -7,6 +7,7 @@ import pytest
 from grantlens import detect, relations
 from grantlens.register.decisions import Decisions
 from grantlens.rules import registry, text
+from grantlens.rules.delegation_chain import asked, exchanged
 from grantlens.rules.example import consent, decided, revoked, token, use
 from grantlens.rules.written import defaults, translated, written_out
 from grantlens.schema.register import DECISION
@@ -49,6 +50,9 @@ NARROWED = (
 )
 """A scope that is taken away and used, which the random logs leave to chance."""
 
+LOST = (asked("lost", "planner", event_id="lost-1"), exchanged("kept", "lost", "tool", event_id="lost-2"))
+"""An exchange that forgets who asked, as no random log names actors."""
+
 
 DECIDED = tuple(decided("05 12:00", "compromise", client_id=f"n{seed}") for seed in (1, 5, 8))
 
@@ -65,7 +69,9 @@ def store(prepared, log_of, kept_going, tmp_path_factory):
     log = folder / "log.ndjson"
     records = [record for seed in (1, 5, 8) for record in log_of(seed, f"n{seed}")]
     log.write_text(
-        "".join(json.dumps(record) + "\n" for record in (*records, *log_of(0), *kept_going, *OF_PROVIDERS, *NARROWED))
+        "".join(
+            json.dumps(record) + "\n" for record in (*records, *log_of(0), *kept_going, *OF_PROVIDERS, *NARROWED, *LOST)
+        )
     )
     with Store(shutil.copy(prepared, folder / "store.duckdb")) as opened:
         opened.load(log)

@@ -124,7 +124,7 @@ def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_
         assert store.engine.rows(fresh) == new.engine.rows(fresh) != []
         assert store.sql("SELECT name FROM canonical_identity").num_rows == 1
         assert store.engine.value("SELECT value FROM meta WHERE name = 'schema_version'") == str(migrations.VERSION)
-        assert store.engine.rows("SELECT source, issuance_usage, keys_end FROM declared") == [("native", "token", True)]
+        assert store.engine.rows("SELECT * FROM declared") == [("native", "token", True, "nested")]
 
 
 REFUSED = (

@@ -26,9 +26,10 @@ def note_declared(engine: Engine, loader: Loader) -> None:
         "source": loader.name,
         "issuance_usage": strengths.get(("issuance", "usage")),
         "keys_end": loader.keys_end,
+        "actors": loader.actors or None,
     }
     engine.execute("DELETE FROM declared WHERE source = $source", {"source": loader.name})
-    engine.execute("INSERT INTO declared VALUES ($source, $issuance_usage, $keys_end)", values)
+    engine.execute("INSERT INTO declared VALUES ($source, $issuance_usage, $keys_end, $actors)", values)
 
 
 def note_undeclared(engine: Engine) -> None:

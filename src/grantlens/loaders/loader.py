@@ -122,6 +122,9 @@ class Loader:
     audiences: str = ""
     """What the audiences of tokens that calls can name are: "as called" where they are servers by the names that calls give them, "asked about"
     where such servers only ask about tokens, "of tokens" where they are ids of their own; empty where no such token has one."""
+    actors: str = ""
+    """What `actor_chain` is: "nested" where it is the whole claim `act` of a token (RFC 8693 section 4.1) - the actor now, then the one for whom it
+    acts, and so on, each by the same id at issue, in `may_act` and in calls; empty where it is anything else, such as who asked for a token."""
     join_note: str = ""
     """What can be joined with what, and what cannot: one sentence for README and `coverage`."""
     text: bool = False

@@ -108,6 +108,7 @@ LOADER = Loader(
         Join("usage", "revocation", "token", "token_id", "as far as the export names it"),
     ),
     audiences="as called",
+    actors="nested",
     keys_end=True,  # as far as its rows show none without an end
     join_note="Whatever was exported: the columns are the canonical ones.",
     known_keys=frozenset({"log", *_TYPES}),

@@ -22,6 +22,7 @@ from grantlens.rules.evidence import (
     NAMED,
     NAMED_REUSE,
     NARROWED,
+    NESTED,
     NOTHING,
     REFUSED_OTHERWISE,
     REMOVES,
@@ -94,6 +95,8 @@ def source_of(loader: Loader) -> Source:
         says |= {AUDIENCE, f"issuance.audience={loader.audiences}"}
     if names_removals(loader.name):
         says |= {REMOVES}
+    if loader.actors:
+        says |= {f"issuance.actor_chain={loader.actors}"}
     return Source(loader.name, loader.title, shown, carried, loader.joins, says)
 
 
@@ -215,6 +218,7 @@ UNSAID = {
     TWO_TOKENS: "no issuance tells client, person or end",
     NAMED_REUSE: "no refusal is told to be of something that came again",
     EXCHANGED: "no token that was got for another names that one",
+    NESTED: "no token tells all its actors, each acting for the next",
     "issuance.expires_at": "no expiry is logged",
     "issuance.client_id": "no issuance names a client",
     "issuance.subject_id": "no issuance names a person",
@@ -228,6 +232,7 @@ UNSAID = {
     "usage.grant_id": "no call names a grant",
     "usage.session_id": "no call names a session",
     "issuance.session_id": "no issuance names a session",
+    "usage.actor_chain": "no call names an actor",
     "usage.token_scopes": "no call repeats its scopes",
     "usage.client_id": "no call names a client",
     WHOSE: "no call names a client, a person or a token",

@@ -59,7 +59,10 @@ REMOVES = "usage.operation=removal"
 WHOSE = "usage.client_id or usage.subject_id or usage.token_id"
 """Calls name something by which one tells whose they are."""
 
-OWN_WORDS = frozenset({NAMED, KEYS_END, ROTATED, EXCHANGED, AUDIENCE, AS_CALLED, ASKED_ABOUT, REMOVES})
+NESTED = "issuance.actor_chain=nested"
+"""The actors of a token are its claim `act`: who acts now, for whom, and so on."""
+
+OWN_WORDS = frozenset({NAMED, KEYS_END, ROTATED, EXCHANGED, AUDIENCE, AS_CALLED, ASKED_ABOUT, NESTED, REMOVES})
 """What loaders declare in other ways than by a column or its word."""
 
 TOKEN, SESSION, GRANT, PAIR, NOTHING = "token", "session", "grant", "client and subject", "none"

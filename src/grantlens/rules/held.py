@@ -16,7 +16,17 @@ from grantlens.loaders import STRENGTHS, Join, loaders
 from grantlens.relations import worked_out
 from grantlens.rules import registry
 from grantlens.rules.conclusion import BROUGHT, LOG_PAIRS, UNSAID, Source, source_of
-from grantlens.rules.evidence import AS_CALLED, ASKED_ABOUT, AUDIENCE, KEYS_END, NAMED, OWN_WORDS, TOKEN, every_word
+from grantlens.rules.evidence import (
+    AS_CALLED,
+    ASKED_ABOUT,
+    AUDIENCE,
+    KEYS_END,
+    NAMED,
+    NESTED,
+    OWN_WORDS,
+    TOKEN,
+    every_word,
+)
 from grantlens.schema import LOGS, USAGE_CALLER
 
 if TYPE_CHECKING:
@@ -89,7 +99,10 @@ def _each(
     carried: dict[str, set[str]] = {}
     for name, log in engine.rows(_CARRIED):
         carried.setdefault(name, set()).add(log)
-    ending = {name for (name,) in engine.rows(_ENDING)}
+    declared = {
+        name: frozenset(word for word, holds in ((KEYS_END, ends), (NESTED, nested)) if holds)
+        for name, ends, nested in engine.rows(_DECLARED)
+    }
     endless = {name for (name,) in engine.rows(_ENDLESS)}
     return [
         _held(
@@ -98,7 +111,7 @@ def _each(
             keys,
             filled.get(name, frozenset()),
             frozenset(carried.get(name, ())),
-            name in ending,
+            declared.get(name, frozenset()),
             name in endless,
             calls.get(name, {}),
             {thing: known.get(thing, {}).get(name, (0, 0)) for thing in BROUGHT},
@@ -114,7 +127,7 @@ def _held(
     keys: Mapping[tuple[str, str], str],
     filled: frozenset[str],
     carried: frozenset[str],
-    keys_end: bool,
+    declared: frozenset[str],
     endless: bool,
     calls: Mapping[str, int],
     known: Mapping[str, tuple[int, int]],
@@ -123,7 +136,7 @@ def _held(
     loader = loaders().get(name)
     logs = tuple(stretch.log for stretch in stretches)
     rows = {stretch.log for stretch in stretches if stretch.records}
-    provider = source_of(loader) if loader else _mapped(name, logs, filled, carried, keys_end)
+    provider = source_of(loader) if loader else _mapped(name, logs, filled, carried, declared)
     # A column that no row fills is not there, whatever the loader could give; a word may still come, so it stays.
     says = frozenset(
         said for said in provider.says if said.partition(".")[0] not in rows or said not in _COLUMNS or said in filled
@@ -156,12 +169,12 @@ def _held(
 
 
 def _mapped(
-    name: str, logs: tuple[str, ...], filled: frozenset[str], carried: frozenset[str], keys_end: bool
+    name: str, logs: tuple[str, ...], filled: frozenset[str], carried: frozenset[str], declared: frozenset[str]
 ) -> Source:
     """Return a source that a mapping read, or a loader that is no more: the rows say how it joins, the store what was declared."""
     joins = tuple(Join(first, second, TOKEN, "what the rows name") for first, second in LOG_PAIRS)
     words = frozenset(word for word in every_word(rule.rests_on for rule in registry().values()) if "=" in word)
-    says = filled | (words - OWN_WORDS) | (frozenset({KEYS_END}) if keys_end else frozenset())
+    says = filled - {NESTED} | (words - OWN_WORDS) | declared
     return Source(name, "read by a mapping", logs, tuple(log for log in LOGS if log in carried), joins, says)
 
 
@@ -207,7 +220,9 @@ def _columns() -> tuple[str, ...]:
     known = {f"usage.{name}" for name in USAGE_CALLER.names} | {
         f"{log}.{name}" for log in ("issuance", "revocation") for name in LOGS[log].names
     }
-    return tuple(sorted(word for word in words if word in known or word in (NAMED, AUDIENCE, AS_CALLED, ASKED_ABOUT)))
+    return tuple(
+        sorted(word for word in words if word in known or word in (NAMED, AUDIENCE, AS_CALLED, ASKED_ABOUT, NESTED))
+    )
 
 
 _COLUMNS: tuple[Any, ...] = _columns()
@@ -229,7 +244,7 @@ ORDER BY a.source, a.log
 
 _CARRIED = "SELECT DISTINCT source, log::VARCHAR FROM coverage WHERE NOT is_gap AND NOT in_part"
 
-_ENDING = "SELECT source FROM declared WHERE keys_end"
+_DECLARED = "SELECT source, keys_end, actors = 'nested' FROM declared"
 
 _ENDLESS = """
 SELECT DISTINCT source FROM issuance

@@ -113,6 +113,7 @@ DECLARED = Table(
             "How surely a call joins its issue: token, session, grant, client and subject, or none; NULL if not said.",
         ),
         Column("keys_end", "BOOLEAN", "True if no call can name a key that has no end.", required=True),
+        Column("actors", "VARCHAR", "What actor_chain is: nested, as in RFC 8693; NULL if something else or not said."),
     ),
 )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 5
+VERSION = 6
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -101,11 +101,18 @@ def _to_version_5(engine: Engine) -> None:
         engine.execute(statement)
 
 
+def _to_version_6(engine: Engine) -> None:
+    """Keep which logs name actors as RFC 8693 does: of those loaded before, the native ones."""
+    engine.execute("ALTER TABLE declared ADD COLUMN actors VARCHAR")
+    engine.execute("UPDATE declared SET actors = 'nested' WHERE source = 'native'")
+
+
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     2: _to_version_2,
     3: _to_version_3,
     4: _to_version_4,
     5: _to_version_5,
+    6: _to_version_6,
 }
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 
