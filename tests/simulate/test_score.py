@@ -9,7 +9,11 @@ from grantlens.simulate.truth import KEYS
 
 def as_finding(row):
     """Return what a perfect detector would print for a row of the truth."""
-    detail = {name: row[name] for name in ("revocation_event", "scope", "log", "state", "audience") if row.get(name)}
+    detail = {
+        name: row[name]
+        for name in ("revocation_event", "scope", "log", "state", "audience", "fault", "actors")
+        if row.get(name)
+    }
     parts = ("client_id", "subject_id", "grant_id", "token_id", "resource_server", "operation", "source")
     finding = {name: row.get(name) for name in parts}
     first, last = row.get("gap_from"), row.get("gap_until")

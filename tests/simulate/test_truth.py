@@ -202,6 +202,19 @@ def test_scopes_that_came_as_soon_as_they_were_missed(written, reader):
     assert found == keyed(written.expected("OOS-11"), "client_id", "subject_id", "operation")
 
 
+def test_actors_who_do_not_follow_from_those_before(written, reader):
+    found = set()
+    for row in reader.issued:
+        before = reader.tokens.get(row.get("parent_token_id"), {}).get("actor_chain", [])
+        if row["kind"] == "exchange" and row["actor_chain"][1:] != before:
+            found.add((row["client_id"], "not continued", ", ".join(row["actor_chain"]), "violation"))
+    for call in reader.usage:
+        issued, acting = reader.tokens.get(call.get("token_id"), {}), call.get("actor_chain")
+        if acting and "actor_chain" in issued and acting[0] != issued["actor_chain"][0]:
+            found.add((issued["client_id"], "other actor", acting[0], "violation"))
+    assert found == keyed(written.expected("OOS-6"), "client_id", "fault", "actors")
+
+
 def test_widened_at_refresh(written, reader):
     found = set()
     for row in reader.issued:

@@ -132,8 +132,8 @@ def connect(
 ) -> Connection:
     """Open a connection: a grant (with a consent, except for services), ready to be used."""
     consent = {"refresh": "user", "agent": "policy", "service": None}[style]
-    actor = f"agent:{client.client_id}" if style == "agent" and subject else None
-    grant = world.grant(client, subject, server, scopes, since, consent=consent, actor=actor)
+    actors = (f"agent:{client.client_id}",) if style == "agent" and subject else ()
+    grant = world.grant(client, subject, server, scopes, since, consent=consent, actors=actors)
     return Connection(world, grant, style, **how)
 
 

@@ -100,7 +100,7 @@ class Grant:
     scopes: tuple[str, ...]
     server: str
     consented: datetime
-    actor: str | None = None
+    actors: tuple[str, ...] = ()
     home: str = "native"
     ended: datetime | None = None
     uses: dict[str, int] = field(default_factory=dict)

@@ -16,6 +16,7 @@ KEYS = {
     "OOS-3": ("client_id", "subject_id", "grant_id", "operation"),
     "OOS-4": ("client_id", "subject_id", "grant_id"),
     "OOS-5": ("client_id", "subject_id", "grant_id"),
+    "OOS-6": ("client_id", "fault", "actors"),
     "OOS-7": ("client_id", "audience"),
     "OOS-11": ("client_id", "subject_id", "operation"),
     "OOS-12": ("client_id", "subject_id", "grant_id", "operation"),

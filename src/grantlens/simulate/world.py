@@ -105,13 +105,13 @@ class World:
         moment: datetime,
         *,
         consent: str | None = "user",
-        actor: str | None = None,
+        actors: tuple[str, ...] = (),
         home: str = "native",
         grant_id: str | None = None,
     ) -> Grant:
         """Make a grant; with its consent record, unless `consent` is None (client credentials, exchange)."""
         self.clients.setdefault(client.client_id, client)
-        new = Grant(grant_id or self.next_id("g"), client, subject, scopes, server, _ms(moment), actor, home)
+        new = Grant(grant_id or self.next_id("g"), client, subject, scopes, server, _ms(moment), actors, home)
         new.incident = self.truth.incident
         self.grants.append(new)
         if consent:
@@ -165,7 +165,7 @@ class World:
             parent_token_id=parent.token_id if parent else None,
             scopes=list(held),
             expires_at=expires,
-            actor_chain=[grant.actor] if grant.actor else None,
+            actor_chain=list(grant.actors) or None,
             session_id=session,
             ip=ip,
             user_agent=agent,
@@ -228,7 +228,7 @@ class World:
             "grant_id": grant.grant_id if keys == "grant" else None,
             "client_id": grant.client.client_id,
             "subject_id": grant.subject_id,
-            "actor_chain": [grant.actor] if grant.actor else None,
+            "actor_chain": list(grant.actors) or None,
             "token_scopes": list(token.scopes) if repeat_scopes else None,
             "session_id": token.session,
             "resource_server": op.server,

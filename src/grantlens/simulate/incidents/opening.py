@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from grantlens.simulate.life import Connection, connect
-from grantlens.simulate.population import PEOPLE, Client, Person, closure, every_operation_of
+from grantlens.simulate.population import PEOPLE, Client, Person, Token, closure, every_operation_of
 from grantlens.simulate.truth import iso
 from grantlens.simulate.world import World
 
@@ -39,6 +39,31 @@ def opened(
     how.setdefault("rotate", False)
     since = since or world.start + timedelta(hours=world.rng("since", slug).uniform(1, 50))
     return connect(world, client, subject, server, scopes, since, style=style, **how)
+
+
+def exchanged(
+    world: World,
+    shown: Token,
+    tool: Client,
+    server: str,
+    scopes: tuple[str, ...],
+    moment: datetime,
+    life_s: float = 600.0,
+    *,
+    forgets: bool = False,
+) -> tuple[Connection, Token]:
+    """Let a tool exchange the token that it is shown for one of its own, in which it stands before those who acted, or alone."""
+    actors = (f"agent:{tool.client_id}", *(() if forgets else shown.grant.actors))
+    grant = world.grant(tool, shown.grant.subject, server, scopes, moment, consent=None, actors=actors)
+    token = world.token(
+        grant,
+        moment,
+        life_s,
+        kind="exchange",
+        parent=shown,
+        grant_type="urn:ietf:params:oauth:grant-type:token-exchange",
+    )
+    return Connection(world, grant, "agent"), token
 
 
 def work(connection: Connection, until: datetime, *, every_h: float = EVERY_H) -> None:

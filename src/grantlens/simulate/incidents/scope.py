@@ -1,10 +1,9 @@
-"""Incidents about what scopes and audiences permit: OOS-1, 2, 4, 5, 7, 11 and 12, REV-11, and their harmless twins."""
+"""Incidents about what scopes and audiences permit, and who acts: OOS-1, 2, 4 to 7, 11 and 12, REV-11, and their harmless twins."""
 
 from datetime import timedelta
 
 from grantlens.simulate.apis import CRM, DESK, FILES, MAIL, TOOLS, Operation, operation
-from grantlens.simulate.incidents.opening import key, opened, resume, where, work
-from grantlens.simulate.life import Connection
+from grantlens.simulate.incidents.opening import exchanged, key, opened, resume, where, work
 from grantlens.simulate.population import Client
 from grantlens.simulate.world import World
 
@@ -100,26 +99,8 @@ def widened_exchange(world: World) -> None:
     agent.call(shown, moment + timedelta(minutes=1, seconds=20), operation(DESK, "GET /v1/tickets"))
     comment = operation(DESK, "POST /v1/tickets/{ticket}/comments")
     tool = Client("ticket-tool", "Ticket Tool", "mcp_tool", approved=((DESK, comment.label),))
-    exchanged = moment + timedelta(minutes=2)
-    grant = world.grant(
-        tool,
-        agent.grant.subject,
-        DESK,
-        ("tickets.write",),
-        exchanged,
-        consent=None,
-        actor="agent:ticket-agent",
-    )
-    child = world.token(
-        grant,
-        exchanged,
-        600.0,
-        kind="exchange",
-        parent=shown,
-        grant_type="urn:ietf:params:oauth:grant-type:token-exchange",
-    )
-    held = Connection(world, grant, "agent")
-    held.call(child, exchanged + timedelta(seconds=40), comment)
+    held, child = exchanged(world, shown, tool, DESK, ("tickets.write",), moment + timedelta(minutes=2))
+    held.call(child, moment + timedelta(seconds=160), comment)
     world.truth.expect("OOS-5", "violation", **key(held), token_id=child.token_id)
 
 
@@ -291,6 +272,34 @@ def stepped_up(world: World) -> None:
         who = {"client_id": "reply-copilot", "subject_id": connection.grant.subject_id}
         world.truth.expect("OOS-11", verdict, **who, operation=send.label)
         world.truth.expect("OOS-12", None, **key(connection), operation=send.label, events=1)
+
+
+def forgotten_actor(world: World) -> None:
+    """Tell the story: tools get tokens for one another, one forgets who asked it, and a stranger acts with another's."""
+    world.truth.begin(
+        "forgotten_actor",
+        "An exchange that forgets who asked",
+        "visit-planner asks visit-booker, which asks visit-payer. The first exchange names both, the second visit-payer alone. "
+        "And visit-scout, whom no token names, looks at a ticket with the token of visit-booker.",
+    )
+    moment, scopes = world.day(0.98, 15, 20), ("tickets.read",)
+    read = operation(DESK, "GET /v1/tickets")
+    planner = opened(world, "visit-planner", "Visit Planner", "agent", DESK, scopes, 9, style="agent", since=moment)
+    token = planner.access(moment + timedelta(minutes=1))
+    planner.call(token, moment + timedelta(seconds=70), read)
+    held = {}
+    for name, seconds in (("booker", 90), ("payer", 120)):
+        tool = Client(f"visit-{name}", f"Visit {name.capitalize()}", "mcp_tool", approved=((DESK, read.label),))
+        at = moment + timedelta(seconds=seconds)
+        held[name], token = exchanged(world, token, tool, DESK, scopes, at, forgets=name == "payer")
+        held[name].call(token, at + timedelta(seconds=10), read)
+    strange = held["booker"].call(held["booker"].grant.tokens[-1], moment + timedelta(seconds=150), read)
+    strange["actor_chain"] = ["agent:visit-scout"]
+    for client, fault, actor in (
+        ("visit-payer", "not continued", "agent:visit-payer"),
+        ("visit-booker", "other actor", "agent:visit-scout"),
+    ):
+        world.truth.expect("OOS-6", "violation", client_id=client, fault=fault, actors=actor)
 
 
 ALL = (beyond_scope, knocking, widened_refresh, widened_exchange, excused_widening, unknown_operation, narrowed)

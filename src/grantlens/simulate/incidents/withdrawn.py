@@ -4,8 +4,7 @@ from datetime import timedelta
 
 from grantlens.simulate.aftermath import aftermath, at_work, unverified
 from grantlens.simulate.apis import CRM, MAIL, TOOLS
-from grantlens.simulate.incidents.opening import key, opened, resume, work
-from grantlens.simulate.life import Connection
+from grantlens.simulate.incidents.opening import exchanged, key, opened, resume, work
 from grantlens.simulate.population import Client
 from grantlens.simulate.world import World
 
@@ -153,24 +152,8 @@ def exchanged_child(world: World) -> None:
         purpose="Search for Brief Writer",
         approved=((TOOLS, "search_documents"), (TOOLS, "summarise_thread")),
     )
-    grant = world.grant(
-        tool,
-        parent.grant.subject,
-        TOOLS,
-        ("tools.search",),
-        revoked_at - timedelta(minutes=5),
-        consent=None,
-        actor="agent:brief-writer",
-    )
-    child = world.token(
-        grant,
-        revoked_at - timedelta(minutes=5),
-        3600.0,
-        kind="exchange",
-        parent=token,
-        grant_type="urn:ietf:params:oauth:grant-type:token-exchange",
-    )
-    downstream = Connection(world, grant, "agent")
+    before = revoked_at - timedelta(minutes=5)
+    downstream, child = exchanged(world, token, tool, TOOLS, ("tools.search",), before, 3600.0)
     downstream.call(child, revoked_at - timedelta(minutes=4))
     revocation = world.revoke(revoked_at, "grant", grant=parent.grant)
     aftermath(parent, token, revocation, [60.0])
