@@ -402,9 +402,11 @@ def test_a_mapping_may_fill_all_three_logs(load, make):
 name = "three"
 carries = ["issuance", "usage", "revocation"]
 keys_end = true
+actors = "nested"
 [issuance]
 when = { event = "token.issued" }
 issued_at = "time"
+actor_chain = "act"
 kind = { constant = "token" }
 outcome = { constant = "success" }
 token_id = "jti"
@@ -452,8 +454,9 @@ key = "jti"
         ("issuance", "revocation", "none"),
         ("usage", "revocation", "none"),
     ]
-    assert loader.keys_end
-    assert not make(text.replace("keys_end = true", "")).keys_end
+    assert (loader.keys_end, loader.actors) == (True, "nested")
+    without = make(text.replace("keys_end = true", "").replace('actors = "nested"', ""))
+    assert (without.keys_end, without.actors) == (False, "")
 
 
 ISSUED = """
@@ -844,6 +847,7 @@ when = {{ drop = {quoted} }}
         ('carries = ["usage"]', 'carries = ["revocation"]', 4, "fills no revocation", "Write [revocation]"),
         ('carries = ["usage"]', "carries = 'usage'", 4, "must be a list", ""),
         ('carries = ["usage"]', 'keys_end = "yes"', 4, "must be true or false, not 'yes'", "keys_end = true"),
+        ('carries = ["usage"]', 'actors = "callers"', 4, "'callers'", "nested"),
         ("[recognise]", "[recognize]", 6, "'recognize' is no key", "Did you mean 'recognise'?"),
         ('keys = ["acme_event", "time"]', 'kyes = ["acme_event"]', 7, "'kyes' is no key", "Did you mean 'keys'?"),
         ("[usage]", "[usages]", 9, "'usages' is no key", "Did you mean 'usage'?"),

@@ -1,15 +1,20 @@
 """OOS-6 beside plain Python that follows each token to the one before, in random companies, and what no random log shows."""
 
+import json
 import random
 from collections import defaultdict
 from itertools import product
 
 import pytest
 
+import grantlens as gl
 from grantlens import detect
 from grantlens.register.identities import Identities
+from grantlens.rules import find
+from grantlens.rules.conclusion import conclude
 from grantlens.rules.delegation_chain import READ, asked, exchanged
 from grantlens.rules.example import refreshed, token, use
+from grantlens.rules.held import held
 
 ACTORS = ("planner", "planner@acme", "tool", "tool", "scribe", "c1", "c2")
 NAMED = {"planner": "Planner", "planner@acme": "Planner", "c1": "First", "k1": "First"}
@@ -253,3 +258,41 @@ def test_one_finding_counts_all_people_for_whom_it_went_wrong(desk, kept_going):
 def test_rows_of_a_source_that_does_not_say_what_its_actors_are_take_no_part(desk, kept_going, source):
     records = [asked("t1", "a"), exchanged("t2", "t1", "b"), use("10 09:10", READ, actor_chain=["b"])]
     assert told(desk, [*kept_going, *({**record, "source": source} for record in records)]) == []
+
+
+MAPPED = """
+name = "acme_as"
+actors = "nested"
+[issuance]
+issued_at = "time"
+kind = "kind"
+outcome = { constant = "success" }
+token_id = "jti"
+parent_token_id = "shown"
+client_id = "app"
+actor_chain = "act"
+"""
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_a_mapping_says_whether_its_actors_are_a_chain(tmp_path, says):
+    mapping, log = tmp_path / "as.toml", tmp_path / "as.ndjson"
+    mapping.write_text(MAPPED if says else MAPPED.replace('actors = "nested"', ""))
+    issued = [
+        {"time": "2026-07-10T09:00:00Z", "kind": "token", "jti": "t1", "app": "app", "act": ["a"]},
+        {"time": "2026-07-10T09:05:00Z", "kind": "exchange", "jti": "t2", "shown": "t1", "app": "desk", "act": ["b"]},
+    ]
+    log.write_text("".join(json.dumps(record) + "\n" for record in issued))
+    with gl.open(":memory:") as store:
+        store.load(log, loader=gl.mapping(mapping))
+        (source,) = held(store)
+        assert conclude(find("OOS-6"), source.source).level == ("verdict" if says else "no")
+        assert [row["client_id"] for row in detect.run(store, ["OOS-6"])[0].to_dicts()] == ["desk"] * says
+
+
+def test_a_store_whose_rows_name_no_actor_says_so(desk, kept_going):
+    with desk.store(desk.write("log.ndjson", kept_going)) as store:
+        (source,) = held(store)
+        concluded = conclude(find("OOS-6"), source.source)
+        assert (conclude(find("OOS-6"), source.provider).level, concluded.level) == ("verdict", "no")
+        assert concluded.lacks == ("no token tells the chain of its actors in this store",)

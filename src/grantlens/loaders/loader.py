@@ -20,6 +20,10 @@ STRENGTHS = ("token", "session", "grant", "client and subject", "none")
 """How surely two rows belong together, from the very token to not at all."""
 
 
+ACTORS = ("nested",)
+"""What a loader may say of its `actor_chain`."""
+
+
 @dataclass(frozen=True)
 class Join:
     """How rows of two of the three logs are known to belong together.

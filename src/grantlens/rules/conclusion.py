@@ -218,7 +218,7 @@ UNSAID = {
     TWO_TOKENS: "no issuance tells client, person or end",
     NAMED_REUSE: "no refusal is told to be of something that came again",
     EXCHANGED: "no token that was got for another names that one",
-    NESTED: "no token tells all its actors, each acting for the next",
+    NESTED: "no token tells the chain of its actors",
     "issuance.expires_at": "no expiry is logged",
     "issuance.client_id": "no issuance names a client",
     "issuance.subject_id": "no issuance names a person",

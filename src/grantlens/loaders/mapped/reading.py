@@ -11,7 +11,7 @@ from typing import Any
 
 from grantlens.errors import LoadError
 from grantlens.handwritten import Document, Entry, did_you_mean, read_document
-from grantlens.loaders.loader import STRENGTHS, Join
+from grantlens.loaders.loader import ACTORS, STRENGTHS, Join
 from grantlens.loaders.mapped.column import COLUMNS, check_zone, column, read_place
 from grantlens.loaders.mapped.place import Place
 from grantlens.loaders.mapped.rule import ALWAYS, Condition, Ignored, Mapped, Part, Recognise, When
@@ -28,6 +28,7 @@ _TOP = (
     "pairs",
     "json",
     "keys_end",
+    "actors",
     "join_note",
     "recognise",
     "ignored",
@@ -78,6 +79,7 @@ def read(path: Path) -> Mapped:
         texts=tuple(_text_place(top, text) for text in top.texts("json") or ()),
         joins=_joins(document, filled, carries),
         keys_end=_keys_end(top),
+        actors=top.text("actors", choices=ACTORS) or "",
         join_note=top.text("join_note") or "",
     )
 

@@ -135,6 +135,7 @@ class Mapped:
     texts: tuple[Place, ...] = ()
     joins: tuple[Join, ...] = ()
     keys_end: bool = False
+    actors: str = ""
     join_note: str = ""
 
 
