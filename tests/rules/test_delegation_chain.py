@@ -245,6 +245,12 @@ def test_a_token_of_another_tenant_is_not_the_one_that_was_used(desk, kept_going
     assert told(desk, [*kept_going, *records]) == []
 
 
+@pytest.mark.parametrize("unnamed", [None, ""])
+def test_a_chain_in_which_an_actor_has_no_id_is_not_known(desk, kept_going, unnamed):
+    records = [asked("t1", "a", unnamed), exchanged("t2", "t1", "b", "a"), exchanged("t3", "t2", "c", unnamed)]
+    assert [row["detail"]["fault"] for row in told(desk, [*kept_going, *records])] == ["left out"]
+
+
 def test_one_finding_counts_all_people_for_whom_it_went_wrong(desk, kept_going):
     pairs = [
         (asked(f"p{each}", "a", subject_id=each), exchanged(f"t{each}", f"p{each}", "b", subject_id=each))

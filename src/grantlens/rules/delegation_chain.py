@@ -61,12 +61,11 @@ issue AS (
     WHERE i.kind IN ('token', 'refresh', 'exchange', 'credential')
 ),
 caller AS (
-    SELECT c.caller_id, c.source, c.tenant, c.token_id, c.resource_server, c.actor_chain
-    FROM usage_caller c
-    JOIN declared d ON d.source = c.source AND d.actors = 'nested'
-    WHERE c.token_id IS NOT NULL AND c.actor_chain IS NOT NULL
+    SELECT caller_id, source, tenant, token_id, resource_server, actor_chain
+    FROM usage_caller
+    WHERE token_id IS NOT NULL AND actor_chain IS NOT NULL
 ),
--- Each list of actors once, by the names under which they are known.
+-- Each list of actors once, by the names under which they are known; one in which somebody has no id is not known.
 link AS (
     SELECT source, written, unnest(list_transform(range(1, len(written) + 1), lambda n: {'nth': n, 'id': written[n]})) AS part
     FROM (
@@ -76,7 +75,7 @@ link AS (
     )
 ),
 named AS (
-    SELECT l.source, l.written, l.part.nth AS nth, coalesce(c.name, s.name, l.part.id) AS actor
+    SELECT l.source, l.written, l.part.nth AS nth, coalesce(c.name, s.name, nullif(l.part.id, '')) AS actor
     FROM link l
     LEFT JOIN known c ON c.source = l.source AND c.kind = 'client' AND c.id = l.part.id
     LEFT JOIN known s ON s.source = l.source AND s.kind = 'subject' AND s.id = l.part.id
@@ -141,7 +140,7 @@ judged AS (
                CASE WHEN limits AND actors IS NOT NULL AND kind <> 'refresh' AND NOT allowed AND NOT acted THEN 'not allowed' END,
                CASE WHEN names AND actors IS NOT NULL AND NOT kept AND NOT (grown AND kind <> 'refresh') THEN 'not continued' END,
                CASE WHEN names AND actors IS NULL AND kind = 'exchange' THEN 'left out' END,
-               CASE WHEN kept AND kind = 'exchange' AND client IS NOT NULL AND client_known AND NOT same_client AND NOT list_contains(actors, client)
+               CASE WHEN kept AND kind = 'exchange' AND client_known AND NOT same_client AND NOT list_contains(actors, client)
                     THEN 'client not named' END],
                lambda f: f IS NOT NULL)) AS fault
     FROM came_of
