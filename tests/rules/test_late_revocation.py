@@ -166,6 +166,15 @@ def expected(records, decision, decisions):
     return verdict, *(states.count(state) for state in ("in time", "late", "standing")), calls, late_calls
 
 
+def holder(records, decision):
+    """Return the client that the decision names, or that the one grant or token belongs to."""
+    for name in ("grant_id", "token_id"):
+        if name in decision and "client_id" not in decision:
+            opened = [r for r in records if r["log"] == "issuance" and r.get(name) == decision[name]]
+            return opened[0]["client_id"] if any(at(r) <= at(decision) for r in opened) else None
+    return decision.get("client_id")
+
+
 COMPANIES = [company(seed) for seed in range(500)]
 
 
@@ -191,8 +200,8 @@ def test_it_says_what_plain_python_says(judged):
     for records, decisions in COMPANIES:
         for decision in decisions:
             if decision["decision"] == "revoke" and (answer := expected(records, decision, decisions)) is not None:
-                names = (decision.get(name) for name in ("client_id", "subject_id", "grant_id", "token_id"))
-                wanted[(*names, decision["decided_at"])] = answer
+                names = (decision.get(name) for name in ("subject_id", "grant_id", "token_id"))
+                wanted[(holder(records, decision), *names, decision["decided_at"])] = answer
     assert found == wanted
     assert {verdict for verdict, *_ in wanted.values()} == {"violation", "indeterminate", "clear"}
     assert len([answer for answer in wanted.values() if answer[0] == "violation"]) > 50
@@ -248,6 +257,60 @@ def test_a_row_of_the_list_of_grants_names_one_grant_and_whose_it_is(desk, kept_
     whole = decided("05 12:00", "compromise", client_id="app", subject_id="ann", grant_id="g1", **more)
     (row,) = told(desk, kept_going, (*OF_APP, consent("02 09:00", ["mail.read"], "g2")), whole)
     assert (row["verdict"], row["detail"]["standing"] + row["detail"]["late"]) == ("violation", 1)
+
+
+@pytest.mark.parametrize(
+    ("about", "of", "client_id"),
+    [
+        ({"grant_id": "g1"}, "Grant g1 of app", "app"),
+        ({"token_id": "t1"}, "Token t1 of app", "app"),
+        ({"token_id": "t1", "client_id": "app", "subject_id": "ann"}, "Token t1 of app for ann", "app"),
+        ({"grant_id": "shared"}, "Grant shared of several clients", None),
+        ({"token_id": "twice"}, "Token twice of several clients", None),
+        ({"token_id": "twice", "client_id": "app"}, "Token twice of app", "app"),
+        ({"grant_id": "nobody"}, "Grant nobody of an unnamed client", None),
+        ({"token_id": "its", "grant_id": "nobody"}, "Token its of an unnamed client", None),
+    ],
+)
+def test_what_was_named_is_told_and_whose_it_is(desk, kept_going, about, of, client_id):
+    records = (
+        *OF_APP,
+        consent("01 09:00", ["mail.read"], "shared"),
+        consent("01 09:00", ["mail.read"], "shared", client_id="bot"),
+        token("01 09:01", "twice", ["mail.read"]),
+        token("01 09:02", "twice", ["mail.read"], client_id="bot", grant_id="g2"),
+        token("01 09:01", "its", ["mail.read"], client_id=None, grant_id="nobody"),
+    )
+    (row,) = told(desk, kept_going, records, decided("05 12:00", "compromise", **about))
+    assert row["title"].partition(" was to end by ")[0] == of
+    assert row["client_id"] == client_id
+
+
+def test_a_case_of_the_client_shows_decisions_about_its_grants(desk, kept_going):
+    records = [{"event_id": f"e{number}", **record} for number, record in enumerate((*kept_going, *WATCHED, *OF_APP))]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        store.add(brought(decided("05 12:00", "compromise", grant_id="g1")))
+        assert "REV-10" in [part.rule.id for part in gl.Case(store, client="app").findings]
+
+
+@pytest.mark.parametrize(
+    ("about", "ended", "title"),
+    [
+        ({"token_id": "t1"}, "05 12:30", "Token t1 of app was to end by 2026-07-05 13:00 UTC, and did"),
+        ({"token_id": "t1"}, "05 14:00", "Token t1 of app was to end by 2026-07-05 13:00 UTC, and ended later"),
+        ({"token_id": "t1"}, None, "Token t1 of app was to end by 2026-07-05 13:00 UTC, and ended later"),
+        ({"grant_id": "g1"}, None, "Grant g1 of app was to end by 2026-07-05 13:00 UTC, and has not ended in the logs"),
+        (
+            {"token_id": "t2"},
+            None,
+            "Token t2 was to end by 2026-07-05 13:00 UTC, and no such token is known from before the decision",
+        ),
+    ],
+)
+def test_the_end_of_one_thing_is_told_without_counts(desk, kept_going, about, ended, title):
+    ends = () if ended is None else (revoked(ended, "token", token_id="t1", grant_id=None),)
+    (row,) = told(desk, kept_going, (*OF_APP, *ends), decided("05 12:00", "compromise", **about))
+    assert row["title"] == title
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ judged AS (
     LEFT JOIN ending e ON e.source = a.source AND e.revocation_event = a.ended_by
 ),
 summed AS (
-    SELECT decision_no, source, min(tenant) AS tenant, min(client_name) AS client_name, min(client_id) AS held_by, max(client_id) > min(client_id) AS of_clients,
+    SELECT decision_no, source, min(tenant) AS tenant, min(client_name) AS client_name,
            count(*) FILTER (state <> 'before') AS there, count(*) FILTER (state = 'in time') AS in_time, count(*) FILTER (state = 'late') AS late,
            count(*) FILTER (state = 'standing') AS standing, count(*) FILTER (state = 'open') AS open,
            list(DISTINCT state) FILTER (state IN ('close', 'of several', 'not seen')) AS unsure,
@@ -172,31 +172,48 @@ summed AS (
     FROM judged
     GROUP BY decision_no, source
 ),
+-- To whom the logs issue the one grant or token of a decision that does not name its client.
+issued_to AS (
+    SELECT a.decision_no, a.source, i.client_id FROM access a JOIN issued i ON i.source = a.source AND i.token_id = a.token_id
+    UNION
+    SELECT a.decision_no, a.source, i.client_id FROM access a JOIN issued i ON i.source = a.source AND i.grant_id = a.grant_id WHERE a.token_id IS NULL
+),
+holder AS (
+    SELECT i.decision_no, i.source, count(i.client_id) AS clients, CASE WHEN count(i.client_id) = 1 THEN min(i.client_id) END AS client_id
+    FROM issued_to i JOIN asked d USING (decision_no)
+    WHERE d.client_id IS NULL AND coalesce(d.token_id, d.grant_id) IS NOT NULL
+    GROUP BY i.decision_no, i.source
+),
 -- A decision that meets nothing in the logs may name it wrongly.
 told AS (
-    SELECT d.* EXCLUDE (source, tenant), s.* EXCLUDE (decision_no, source, tenant), coalesce(s.source, d.source) AS source,
-           coalesce(s.tenant, d.tenant) AS tenant,
+    SELECT d.* EXCLUDE (source, tenant, client_id), s.* EXCLUDE (decision_no, source, tenant), coalesce(s.source, d.source) AS source,
+           coalesce(s.tenant, d.tenant) AS tenant, coalesce(d.client_id, h.client_id) AS client_id,
            CASE WHEN s.decision_no IS NULL THEN 'indeterminate' WHEN s.standing + s.late > 0 THEN 'violation'
                 WHEN s.unsure IS NOT NULL THEN 'indeterminate' ELSE 'clear' END AS verdict,
            CASE WHEN s.decision_no IS NULL THEN 'these logs know of no such access at that time'
                 WHEN list_contains(s.unsure, 'of several') THEN 'a revocation does not say in which tenant, and several have this client'
                 WHEN list_contains(s.unsure, 'not seen') THEN 'the revocation log does not cover the time in which it was to be revoked'
                 WHEN list_contains(s.unsure, 'close') THEN 'the revocation and its last moment are closer than the clock can tell' END AS reason,
-           CASE WHEN d.client_id IS NOT NULL THEN coalesce(s.client_name, d.client_id) || coalesce(' for ' || d.subject_id, '')
-                WHEN d.subject_id IS NOT NULL AND d.grant_id IS NULL AND d.token_id IS NULL THEN 'What acts for ' || d.subject_id
-                WHEN NOT s.of_clients THEN coalesce(s.client_name, s.held_by, 'An unnamed client') ELSE 'A client' END AS who
-    FROM asked d LEFT JOIN summed s USING (decision_no)
+           CASE WHEN h.clients > 1 THEN 'several clients' WHEN h.clients = 0 THEN coalesce(s.client_name, 'an unnamed client')
+                WHEN coalesce(d.client_id, h.client_id) IS NOT NULL THEN coalesce(s.client_name, d.client_id, h.client_id) END AS client,
+           CASE WHEN d.token_id IS NOT NULL THEN 'token' WHEN d.grant_id IS NOT NULL THEN 'grant' END AS thing
+    FROM asked d LEFT JOIN summed s USING (decision_no) LEFT JOIN holder h ON h.decision_no = s.decision_no AND h.source = s.source
     -- Not judged: what ended long ago, what is not due yet, and what was taken back before it was.
     WHERE s.decision_no IS NULL AND d.due_at < d.asked_until
        OR s.there > 0 AND (s.open = 0 OR s.late > 0) AND (s.last_at >= $since OR s.standing > 0 OR s.unsure IS NOT NULL)
 )
 SELECT verdict,
        CASE WHEN cause = 'compromise' AND late_calls > 0 THEN 'critical' WHEN standing > 0 OR late_calls > 0 THEN 'high' ELSE 'medium' END AS severity,
-       who || ' was to lose access by ' || strftime(due_at, '%Y-%m-%d %H:%M') || ' UTC, and '
-           || CASE WHEN standing > 0 THEN standing || ' of ' || there || CASE WHEN there = 1 THEN ' grant' ELSE ' grants' END
+       CASE thing WHEN 'token' THEN 'Token ' || token_id || coalesce(' of ' || client, '') WHEN 'grant' THEN 'Grant ' || grant_id || coalesce(' of ' || client, '')
+                  ELSE coalesce(client, 'What acts') END
+           || coalesce(' for ' || subject_id, '') || CASE WHEN thing IS NULL THEN ' was to lose access' ELSE ' was to end' END
+           || ' by ' || strftime(due_at, '%Y-%m-%d %H:%M') || ' UTC, and '
+           || CASE WHEN standing > 0 AND thing IS NOT NULL THEN 'has not ended in the logs'
+                   WHEN late > 0 AND thing IS NOT NULL THEN 'ended later'
+                   WHEN standing > 0 THEN standing || ' of ' || there || CASE WHEN there = 1 THEN ' grant' ELSE ' grants' END
                         || CASE WHEN standing = 1 THEN ' has' ELSE ' have' END || ' not ended in the logs'
                    WHEN late > 0 THEN late || ' of ' || there || CASE WHEN there = 1 THEN ' grant' ELSE ' grants' END || ' ended later'
-                   WHEN there IS NULL THEN 'no access of it is known'
+                   WHEN there IS NULL THEN 'no ' || coalesce('such ' || thing, 'access of it') || ' is known from before the decision'
                    WHEN verdict = 'indeterminate' THEN 'whether it did is not known'
                    ELSE 'did' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id,
@@ -291,7 +308,13 @@ FROM told
             ),
             (
                 {"verdict": "violation", "client_id": "app", "token_id": None, "detail": {"late": 1}},
-                {"verdict": "violation", "client_id": None, "token_id": "k1", "detail": {"late": 1}},
+                {
+                    "verdict": "violation",
+                    "client_id": "app",
+                    "token_id": "k1",
+                    "title": "Token k1 of app was to end by 2026-07-06 12:00 UTC, and ended later",
+                    "detail": {"late": 1},
+                },
                 {"verdict": "clear", "client_id": "bot", "detail": {"in_time": 1}},
             ),
             decisions=(
@@ -345,7 +368,7 @@ FROM told
                 {
                     "verdict": "indeterminate",
                     "client_id": "ap",
-                    "title": "ap was to lose access by 2026-07-05 13:00 UTC, and no access of it is known",
+                    "title": "ap was to lose access by 2026-07-05 13:00 UTC, and no access of it is known from before the decision",
                     "detail": {"reason": "these logs know of no such access at that time"},
                 },
             ),

@@ -26,7 +26,7 @@ def never_took_effect(world: World) -> None:
     token = at_work(connection, revoked_at, life_s=43200.0)
     revocation = world.revoke(revoked_at, "grant", grant=connection.grant, reason="laptop stolen", decided_min=95)
     world.decide(revoked_at - timedelta(minutes=95), "compromise", "INC-0412", grant_id=connection.grant.grant_id)
-    world.truth.expect("REV-10", "violation", grant_id=connection.grant.grant_id)
+    world.truth.expect("REV-10", "violation", client_id="mailbox-mirror", grant_id=connection.grant.grant_id)
     left = 43200.0 - 600
     offsets = [70.0, 1500.5, *(3600.25 * n for n in range(1, 11)), round(left * 0.97, 3)]
     seen = aftermath(connection, token, revocation, [*offsets, left + 300], outcomes="s" * len(offsets) + "d")

@@ -57,7 +57,7 @@ def pocket_purge(world: World) -> None:
     )
     aftermath(connection, token, revocation, [120.0])
     world.decide(begun + timedelta(minutes=15), "compromise", "INC-0409", token_id=token.token_id)
-    world.truth.expect("REV-10", "clear", token_id=token.token_id)
+    world.truth.expect("REV-10", "clear", client_id=connection.grant.client.client_id, token_id=token.token_id)
     world.truth.expect("PRV-4", "violation", **key(connection), scope="account.all")
     incident.facts = {
         **where(world, connection, begun - timedelta(seconds=1)),
