@@ -36,7 +36,7 @@ class Entry:
         known = tuple(known)
         for key in self.values:
             if key not in known:
-                remedy = did_you_mean(str(key), known, f"Known are: {', '.join(known)}.")
+                remedy = did_you_mean(str(key), known, f"Leave it out. Known are: {', '.join(known)}.")
                 raise self.mistake(f"{key!r} is no key of {_a(self.what)}.", key, remedy)
 
     def lacking(self, key: str) -> GrantlensError:
@@ -53,6 +53,9 @@ class Entry:
         if not isinstance(value, str) or (required and not value.strip()):
             raise self.mistake(f"{key!r} must be a text, not {value!r}.", key)
         options = tuple(choices)
+        value = {option.lower(): option for option in options}.get(
+            value.lower(), value
+        )  # spreadsheets write Keep for keep
         if options and value not in options:
             remedy = did_you_mean(value, options, f"Say one of: {', '.join(options)}.")
             raise self.mistake(f"{key!r} cannot be {value!r}.", key, remedy)
@@ -292,13 +295,20 @@ def _after(line: str, inside: str | None, depth: int) -> tuple[str | None, int]:
     return inside, max(depth, 0)
 
 
+_APART = {",": "comma", ";": "semicolon", "\t": "tab"}
+
+
 def read_csv(
     path: Path, what: str, known: Iterable[str], error: type[GrantlensError], lists: Iterable[str] = ()
 ) -> list[Entry]:
-    """Read a CSV file whose header holds known names; an empty cell is no value, list cells are joined by `;`."""
+    """Read a CSV file whose header holds known names; an empty cell is no value, list cells are joined by `;`.
+
+    Cells are apart by what parts the header's names - spreadsheets of many countries write `;` - and empty columns at its end are none.
+    """
     text = read_text(path, error)
     lists = frozenset(lists)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    apart = max(_APART, key=text.lstrip("\r\n").partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=apart, strict=True)
     entries: list[Entry] = []
     header: list[str] | None = None
     try:
@@ -308,16 +318,21 @@ def read_csv(
             if not any(cell.strip() for cell in row):
                 continue
             if header is None:
-                header = [cell.strip() for cell in row]
-                Entry(str(path), what, dict.fromkeys(header), line, {}, error).check_keys(known)
+                header = [cell.strip().lower() for cell in row]
+                while not header[-1]:
+                    header.pop()
+                names = Entry(str(path), what, dict.fromkeys(header), line, {}, error)
+                names.check_keys(known)
+                if twice := [name for name in names.values if header.count(name) > 1]:
+                    raise names.mistake(f"{twice[0]!r} names two columns.", None, "Leave one out.")
                 continue
-            if len(row) != len(header):
+            if len(row) < len(header) or any(row[len(header) :]):
                 raise error(
                     f"{path} line {line}: {len(row)} cells, but the header has {len(header)}.",
-                    "Put cells that hold a comma into double quotes.",
+                    f"Put cells that hold a {_APART[apart]} into double quotes.",
                 )
             values: dict[str, Any] = {}
-            for key, cell in zip(header, row, strict=True):
+            for key, cell in zip(header, row, strict=False):
                 if cell.strip():
                     values[key] = (
                         [item.strip() for item in cell.split(";") if item.strip()] if key in lists else cell.strip()

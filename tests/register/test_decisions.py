@@ -65,6 +65,22 @@ def test_an_id_that_a_spreadsheet_would_compute_is_the_id_of_the_logs(written):
     assert [row["client_id"] for row in read.rows] == ["=app", "'app", "＝x"]
 
 
+@pytest.mark.parametrize("apart", [",", ";", "\t"])
+def test_the_list_of_grants_may_be_filled_in_with_a_spreadsheet(written, apart):
+    """One that writes a mark of order and carriage returns, begins words with a capital, and leaves empty rows and columns behind."""
+    rows = (
+        ("Decision", "scopes", "client_id", "client_name", "", ""),
+        ("Revoke", '"mail.read;mail.send"', "app", '"Überprüft, am\r\n2. Oktober"', "", ""),
+        ("KEEP", "", "bot", "Bot", "", ""),
+        ("", "", "cat", "Cat", "", ""),
+        *[[""] * 6] * 3,
+    )
+    text = "\ufeff" + "".join(apart.join(row) + "\r\n" for row in rows)
+    read = Decisions.read(written(text), decided_at="2026-10-02")
+    assert [(row["client_id"], row["decision"]) for row in read.rows] == [("app", "revoke"), ("bot", "keep")]
+    assert read.undecided == 1
+
+
 def test_one_about_the_same_access_and_time_replaces_and_others_stay(written):
     with Store(":memory:") as store:
         store.add(Decisions.read(written(CSV)))
@@ -90,6 +106,15 @@ def test_one_about_the_same_access_and_time_replaces_and_others_stay(written):
         ("client_id,decision,decided_at,within_hours\napp,revoke,2026-09-03,-1\n", "must be a number of hours"),
         ("client_id,decision,decided_at,within_hours\napp,revoke,2026-09-03,nan\n", "must be a number of hours"),
         ("client,decision,decided_at\napp,revoke,2026-09-03\n", "line 1: 'client' is no key of a decision"),
+        (
+            "client_id,decision,decided_at,remark\napp,revoke,2026-09-03,x\n",
+            "line 1: 'remark' is no key of a decision. Leave it out. Known are",
+        ),
+        ("client_id,decision,Decision\napp,revoke,keep\n", "line 1: 'decision' names two columns"),
+        (
+            "client_id;decision\napp;revoke;x\n",
+            "line 2: 3 cells, but the header has 2. Put cells that hold a semicolon",
+        ),
         (CSV + "revoke,app,2026-09-03 12:00:00,review,,,\n", "line 4: this access was decided about.*on line 2"),
     ],
 )
