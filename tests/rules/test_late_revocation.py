@@ -249,7 +249,7 @@ def test_a_key_that_was_switched_on_again_stands(desk, kept_going):
 def test_of_what_a_decision_names_all_must_fit(desk, kept_going, about):
     (row,) = told(desk, kept_going, OF_APP, decided("05 12:00", "compromise", **about))
     assert row["verdict"] == "indeterminate"
-    assert row["detail"]["reason"] == "these logs know of no such access at that time"
+    assert row["detail"]["reason"] == "no issuance of such access is in the logs from before the decision"
 
 
 @pytest.mark.parametrize("more", [{}, {"source": "native"}, {"token_id": "t1"}])
@@ -303,7 +303,7 @@ def test_a_case_of_the_client_shows_decisions_about_its_grants(desk, kept_going)
         (
             {"token_id": "t2"},
             None,
-            "Token t2 was to end by 2026-07-05 13:00 UTC, and no such token is known from before the decision",
+            "Token t2 was to end by 2026-07-05 13:00 UTC, and no issuance of it is known from before the decision",
         ),
     ],
 )

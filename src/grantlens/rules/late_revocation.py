@@ -190,7 +190,7 @@ told AS (
            coalesce(s.tenant, d.tenant) AS tenant, coalesce(d.client_id, h.client_id) AS client_id,
            CASE WHEN s.decision_no IS NULL THEN 'indeterminate' WHEN s.standing + s.late > 0 THEN 'violation'
                 WHEN s.unsure IS NOT NULL THEN 'indeterminate' ELSE 'clear' END AS verdict,
-           CASE WHEN s.decision_no IS NULL THEN 'these logs know of no such access at that time'
+           CASE WHEN s.decision_no IS NULL THEN 'no issuance of such access is in the logs from before the decision'
                 WHEN list_contains(s.unsure, 'of several') THEN 'a revocation does not say in which tenant, and several have this client'
                 WHEN list_contains(s.unsure, 'not seen') THEN 'the revocation log does not cover the time in which it was to be revoked'
                 WHEN list_contains(s.unsure, 'close') THEN 'the revocation and its last moment are closer than the clock can tell' END AS reason,
@@ -213,7 +213,7 @@ SELECT verdict,
                    WHEN standing > 0 THEN standing || ' of ' || there || CASE WHEN there = 1 THEN ' grant' ELSE ' grants' END
                         || CASE WHEN standing = 1 THEN ' has' ELSE ' have' END || ' not ended in the logs'
                    WHEN late > 0 THEN late || ' of ' || there || CASE WHEN there = 1 THEN ' grant' ELSE ' grants' END || ' ended later'
-                   WHEN there IS NULL THEN 'no ' || coalesce('such ' || thing, 'access of it') || ' is known from before the decision'
+                   WHEN there IS NULL THEN 'no issuance of ' || CASE WHEN thing IS NULL THEN 'any' ELSE 'it' END || ' is known from before the decision'
                    WHEN verdict = 'indeterminate' THEN 'whether it did is not known'
                    ELSE 'did' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id,
@@ -368,8 +368,8 @@ FROM told
                 {
                     "verdict": "indeterminate",
                     "client_id": "ap",
-                    "title": "ap was to lose access by 2026-07-05 13:00 UTC, and no access of it is known from before the decision",
-                    "detail": {"reason": "these logs know of no such access at that time"},
+                    "title": "ap was to lose access by 2026-07-05 13:00 UTC, and no issuance of any is known from before the decision",
+                    "detail": {"reason": "no issuance of such access is in the logs from before the decision"},
                 },
             ),
             decisions=(_COMPROMISED | {"client_id": "ap"},),
