@@ -1,3 +1,4 @@
+import re
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta
 
@@ -62,11 +63,25 @@ def test_windows(store, given, since, until, now):
     assert store.between(**given) == view
 
 
-@pytest.mark.parametrize(
-    "given", [{"since": "yesterday"}, {"until": "soon"}, {"now": "2026-13-01"}, {"since": "2026-08-01"}]
-)
+@pytest.mark.parametrize("given", [{"since": "yesterday"}, {"until": "soon"}, {"now": "2026-13-01"}])
 def test_what_is_no_window(store, given):
     with pytest.raises(WindowError):
+        view_of(store, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"since": "2026-08-01"},
+            "The window begins at 2026-08-01T00:00:00Z, and the logs end at 2026-07-20T08:00:00Z.",
+        ),
+        ({"since": "2026-07-20", "now": NOON}, "begins at 2026-07-20T00:00:00Z, and now is 2026-07-10T12:00:00Z."),
+        ({"until": FIRST}, "The logs begin at 2026-07-01T08:00:00Z, and the window ends at 2026-07-01T08:00:00Z."),
+    ],
+)
+def test_a_window_of_one_end_that_misses_the_logs(store, given, said):
+    with pytest.raises(WindowError, match=re.escape(said)):
         view_of(store, **given)
 
 

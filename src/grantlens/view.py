@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from grantlens.errors import WindowError
-from grantlens.window import Window, parse_time
+from grantlens.window import Window, format_time, parse_time
 
 if TYPE_CHECKING:
     from grantlens.store import Store
@@ -61,6 +61,15 @@ def view_of(
     first, last = _ends(store)
     end = parse_time(until) if until is not None else min(last, present) if present else last
     start = parse_time(since) if since is not None else min(first, end - timedelta(microseconds=1))
+    if until is not None and since is None and end <= first:
+        raise WindowError(
+            f"The logs begin at {format_time(first)}, and the window ends at {format_time(end)}.", "Give a later end."
+        )
+    if until is None and start >= end:
+        past = f"now is {format_time(end)}" if end == present else f"the logs end at {format_time(end)}"
+        raise WindowError(
+            f"The window begins at {format_time(start)}, and {past}.", "Give an earlier begin, or its end too."
+        )
     window = Window(start, end)
     return View(store, window, present or window.until)
 
