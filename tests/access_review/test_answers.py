@@ -60,6 +60,16 @@ def test_calls_that_rested_on_what_had_been_taken_away_are_told(world):
     assert not any("taken away" in line for line in answered(world(*CALLS, taken))[1]["What have they done?"]["lines"])
 
 
+def test_calls_with_access_that_had_ended_are_calls_that_succeeded(world):
+    ended = revoked("01 12:00", "grant")
+    document, answers = answered(world(*CALLS, ended, use("02 09:00", "GET /v1/messages/7")))
+    succeeded = sum(row["log"] == "usage" for row in CALLS) + 1
+    assert document["map_coverage"]["succeeded"] == succeeded
+    assert answers["What have they done?"]["lines"][0].startswith(
+        f"Of {succeeded} calls that succeeded, 2 were made with access that had ended, {succeeded - 2} could be judged by scope"
+    )
+
+
 def test_a_client_that_is_in_no_register_is_told_by_the_name_that_the_log_gives_it(world, register):
     stranger = consent("01 09:00", ["mail.read"], "g9", client_id="2f1c", client_name="Document Viewer")
     _, answers = answered(world(*CALLS, stranger, also=(register,)))

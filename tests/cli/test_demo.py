@@ -1,5 +1,8 @@
 """`grantlens demo`: from nothing to a report, in one command, with no network and no checkout."""
 
+import json
+from collections import Counter
+
 from grantlens.cli.demo import REPORT
 
 
@@ -20,3 +23,7 @@ def test_it_prints_findings_and_names_a_report(run, tmp_path):
     assert len(commands) == 3
     for line in commands[:2]:
         assert run(*line.split()[1:]).code == 0
+    detect = run(*commands[1].split()[1:], "--format", "ndjson")
+    found = Counter(json.loads(line)["rule"] for line in detect.out.splitlines() if '"verdict": "violation"' in line)
+    told = {row[0]: row[1] for line in ran.out.splitlines() if (row := line.split())[:1] and row[0] in found}
+    assert told == {rule: str(count) for rule, count in found.items()}, "the command gives what the demo told"

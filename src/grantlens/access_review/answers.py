@@ -118,7 +118,13 @@ def _deeds(document: dict[str, Any]) -> dict[str, Any]:
     if mapped["succeeded"]:
         by_scope = _judged(mapped["judged_by_scope"], "scope", counted["OOS-1"], "beyond")
         by_purpose = _judged(mapped["judged_by_purpose"], "purpose", counted["OOS-3"], "outside")
-        lines = [f"Of {plural(mapped['succeeded'], 'call')} that succeeded, {by_scope}, {by_purpose}."]
+        late_calls = mapped["after_end"]
+        ended = (
+            f"{number(late_calls)} {'was' if late_calls == 1 else 'were'} made with access that had ended, "
+            if late_calls
+            else ""
+        )
+        lines = [f"Of {plural(mapped['succeeded'], 'call')} that succeeded, {ended}{by_scope}, {by_purpose}."]
     if stale := sum(row["detail"]["uses_after"] for row in late):
         lines.append(f"{plural(stale, 'call')} rested on scopes that had been taken away.")
     if mapped["known"] < mapped["calls"]:

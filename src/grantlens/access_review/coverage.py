@@ -82,14 +82,15 @@ ORDER BY t.resource_server NULLS LAST, calls DESC, label
 
 _JUDGED = """
 SELECT coalesce(sum(p.events), 0)::BIGINT AS succeeded,
-       coalesce(sum(p.events) FILTER (j.verdict <> 'unknown'), 0)::BIGINT AS judged_by_scope,
-       coalesce(sum(p.events) FILTER (j.verdict IN ('in_scope', 'in_scope_by_implication')
+       coalesce(sum(p.events) FILTER (p.ended), 0)::BIGINT AS after_end,
+       coalesce(sum(p.events) FILTER (NOT p.ended AND j.verdict <> 'unknown'), 0)::BIGINT AS judged_by_scope,
+       coalesce(sum(p.events) FILTER (NOT p.ended AND j.verdict IN ('in_scope', 'in_scope_by_implication')
            AND g.approved_operations IS NOT NULL), 0)::BIGINT AS judged_by_purpose
 FROM used_pair p
 LEFT JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application IS NOT DISTINCT FROM p.application
 LEFT JOIN named_caller c ON c.caller_id = p.caller_id
 LEFT JOIN register g ON g.client_id = c.client_id
-WHERE p.outcome = 'success' AND NOT p.ended
+WHERE p.outcome = 'success'
 """
 
 _KEYS = """

@@ -52,7 +52,9 @@ def demo(
     _tell(result.document)
     print(f"\nThe whole report: {page}")
     print(f"Look closer:      grantlens case {path} --client mailbox-mirror")
-    print(f"                  grantlens detect {path} --now {truth['now'][:10]}")
+    print(
+        f"                  grantlens detect {path} --since {truth['period_from'][:10]}/{truth['until'][:10]} --now {truth['now'][:10]}"
+    )
     print("Your own logs:    grantlens load acme.duckdb LOGS")
     return 0
 
