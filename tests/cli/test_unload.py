@@ -43,3 +43,16 @@ def test_what_was_never_loaded_is_refused(run, filled):
 def test_a_load_with_another_loader_leads_to_it(run, filled):
     ran = run("load", filled, "a.ndjson", "--loader", "github")
     assert "grantlens unload" in ran.err + ran.out
+
+
+def test_a_load_with_another_time_zone_leads_to_it(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = '2026-07-01 10:00:00,000 WARN  [org.keycloak.events] (x) type="LOGIN_ERROR", realmId="r", clientId="app", error="x"\n'
+    (tmp_path / "server.log").write_text(line)
+    assert run("load", "s.duckdb", "server.log", "--time-zone", "UTC").err == ""
+    assert run("load", "s.duckdb", "server.log", "--time-zone", "UTC").out.rstrip().endswith("nothing was changed")
+    assert "it was read as of UTC: to read it as of Europe/Berlin, take it out first (grantlens unload)" in (
+        run("load", "s.duckdb", "server.log", "--time-zone", "Europe/Berlin").out
+    )
+    run("unload", "s.duckdb", "server.log")
+    assert "already" not in run("load", "s.duckdb", "server.log", "--time-zone", "Europe/Berlin").out

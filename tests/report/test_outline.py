@@ -21,6 +21,14 @@ def test_the_worst_comes_first(document, finding):
     assert [f["grant_id"] for f in shown] == ["g-3", "g-2", "g-0", "g-1"]
 
 
+def test_of_clients_that_weigh_the_same_the_busiest_comes_first(document, finding):
+    findings = [
+        finding(number, client_id=name, events=events) for number, (name, events) in enumerate((("a", 0), ("b", 84)))
+    ]
+    rule = outline.by_rule(document(findings), outline.PAGE)[0]
+    assert [row["client_id"] for row in rule["clients"]] == ["b", "a"]
+
+
 def test_a_decision_is_asked_for_each_client_with_a_grave_violation_and_for_no_other(document, finding):
     findings = [
         finding(0, client_id="a", severity="high"),

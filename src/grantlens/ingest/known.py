@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import closing
 from itertools import islice
@@ -14,6 +15,9 @@ from grantlens.ingest.outcome import COUNTS
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
+
+IN_ZONE = "times without a zone read as of "
+"""What the note of a file says before the zone that the user named."""
 
 RUN = 1000
 """Files that are looked up at once: a folder that is loaded every night holds thousands, and each question takes a millisecond."""
@@ -43,7 +47,9 @@ class Known:
         """Tell whether a file was noted, or was in the store before; reads what is left of it."""
         return content.digest() in self._hashes
 
-    def run(self, paths: Sequence[str], first: int, wanted: str | None = None) -> list[dict[str, Any]]:
+    def run(
+        self, paths: Sequence[str], first: int, wanted: str | None = None, zone: str | None = None
+    ) -> list[dict[str, Any]]:
         """Return the entries of the file that stands first and of those after it, up to one that is not in the store.
 
         What was read in vain is taken for not there. Only a file of a size that was met is read for it.
@@ -54,8 +60,8 @@ class Known:
             All files of a load.
         first
             Which of them is next.
-        wanted
-            The loader that the user named, which is noted of a file that was read by another.
+        wanted, zone
+            Loader and time zone that the user named, which is noted of a file that was read by another.
 
         Raises
         ------
@@ -78,7 +84,7 @@ class Known:
         for path, sha256 in zip(paths[first : first + len(hashes)], hashes, strict=True):
             if sha256 not in found:
                 break
-            entries.append(_told(path, sha256, found[sha256], wanted))
+            entries.append(_told(path, sha256, found[sha256], wanted, zone))
         return entries
 
     def _hash(self, path: str, *, must: bool) -> str | None:
@@ -94,20 +100,23 @@ class Known:
 
 
 _LOADED = (
-    "SELECT sha256, path, loader, records, issuance + usage + revocation + duplicates, ignored, rejected, first_event, last_event "
+    "SELECT sha256, path, loader, records, issuance + usage + revocation + duplicates, ignored, rejected, first_event, last_event, note "
     f"FROM batch WHERE sha256 IN (SELECT unnest($hashes)) AND NOT ({IN_VAIN}) ORDER BY batch_id"
 )
 
 
-def _told(path: str, sha256: str, found: Sequence[Any], wanted: str | None) -> dict[str, Any]:
-    before, loader, records, rows, ignored, rejected, first, last = found
+def _told(path: str, sha256: str, found: Sequence[Any], wanted: str | None, zone: str | None) -> dict[str, Any]:
+    before, loader, records, rows, ignored, rejected, first, last, note = found
     counts = dict.fromkeys(COUNTS, 0) | {
         "records": records,
         "duplicates": rows,
         "ignored": ignored,
         "rejected": rejected,
     }
-    note = f"already loaded as {before}: nothing was changed"
-    if wanted is not None and loader is not None and wanted != loader:
-        note += f"; it was read as {loader}: to read it as {wanted}, take it out first (grantlens unload)"
-    return entry(path=path, loader=loader, sha256=sha256, **counts, first_event=first, last_event=last, note=note)
+    read_as = [(loader, wanted)]
+    read_as += [(f"of {each}", zone and f"of {zone}") for each in re.findall(f"{IN_ZONE}([^;]+)", note or "")]
+    differs = next(((was, now) for was, now in read_as if was and now and was != now), None)
+    said = f"already loaded as {before}: nothing was changed"
+    if differs:
+        said += f"; it was read as {differs[0]}: to read it as {differs[1]}, take it out first (grantlens unload)"
+    return entry(path=path, loader=loader, sha256=sha256, **counts, first_event=first, last_event=last, note=said)

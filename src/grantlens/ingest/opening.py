@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.ingest.beside import Beside
 from grantlens.ingest.bundle import Bundle
 from grantlens.ingest.content import Content
-from grantlens.ingest.known import Known
+from grantlens.ingest.known import IN_ZONE, Known
 from grantlens.ingest.lines import FIRST_BYTES, MAPPERS
 from grantlens.ingest.mapper import Mapper
 from grantlens.ingest.mapping import reads_calls_only
@@ -157,6 +157,10 @@ class Opener:
             return named(self._loader).name
         return None if self._loader is None else self._loader.name
 
+    def zone(self) -> str | None:
+        """Return the time zone that the user named, if any."""
+        return self._settings.time_zone if self._settings else None
+
     def said(self, loader: Loader) -> list[str]:
         """Return what the user said that a log was read by: without it, the same file gives other rows."""
         told = []
@@ -164,7 +168,7 @@ class Opener:
             told.append(f"read as {loader.name} of SHA-256 {_digest(self._loader)[:16]}")
         if self._settings and loader.configure:
             if self._settings.time_zone and "zone" in loader.parameters:
-                told.append(f"times without a zone read as of {self._settings.time_zone}")
+                told.append(f"{IN_ZONE}{self._settings.time_zone}")
             if "zone" not in loader.parameters and self._settings.jwks:
                 keys = json.dumps(self._settings.jwks, sort_keys=True)
                 told.append(f"signatures verified by keys of SHA-256 {hashlib.sha256(keys.encode()).hexdigest()[:16]}")

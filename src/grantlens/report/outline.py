@@ -177,7 +177,8 @@ def _clients(findings: list[dict[str, Any]], among: set[str]) -> list[dict[str, 
     return sorted(
         rows,
         key=lambda r: (
-            _RANK.get(r["worst"], 9), -r["violation"], -r["indeterminate"], r["client_id"] or "", r["tenant"] or "",
+            _RANK.get(r["worst"], 9), -r["violation"], -r["indeterminate"], -r["events"], r["client_id"] or "",
+            r["tenant"] or "",
         ),
     )  # fmt: skip
 
