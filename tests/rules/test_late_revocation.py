@@ -300,11 +300,7 @@ def test_a_case_of_the_client_shows_decisions_about_its_grants(desk, kept_going)
         ({"token_id": "t1"}, "05 14:00", "Token t1 of app was to end by 2026-07-05 13:00 UTC, and ended later"),
         ({"token_id": "t1"}, None, "Token t1 of app was to end by 2026-07-05 13:00 UTC, and ended later"),
         ({"grant_id": "g1"}, None, "Grant g1 of app was to end by 2026-07-05 13:00 UTC, and has not ended in the logs"),
-        (
-            {"token_id": "t2"},
-            None,
-            "Token t2 was to end by 2026-07-05 13:00 UTC, and no issuance of it is known from before the decision",
-        ),
+        ({"token_id": "t2"}, None, "Token t2 was to end by 2026-07-05 13:00 UTC, and whether it did is not known"),
     ],
 )
 def test_the_end_of_one_thing_is_told_without_counts(desk, kept_going, about, ended, title):

@@ -199,7 +199,6 @@ SELECT verdict,
                                 || CASE WHEN standing = 1 THEN ' has' ELSE ' have' END ELSE 'has' END || ' not ended in the logs'
                    WHEN late > 0 THEN CASE WHEN thing IS NULL THEN late || ' of ' || there || CASE WHEN there = 1 THEN ' grant ' ELSE ' grants ' END
                                 ELSE '' END || 'ended later'
-                   WHEN there IS NULL THEN 'no issuance of ' || CASE WHEN thing IS NULL THEN 'any' ELSE 'it' END || ' is known from before the decision'
                    WHEN verdict = 'indeterminate' THEN 'whether it did is not known'
                    ELSE 'did' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id,
@@ -348,7 +347,7 @@ FROM told
                 {
                     "verdict": "indeterminate",
                     "client_id": "ap",
-                    "title": "ap was to lose access by 2026-07-05 13:00 UTC, and no issuance of any is known from before the decision",
+                    "title": "ap was to lose access by 2026-07-05 13:00 UTC, and whether it did is not known",
                     "detail": {"reason": "no issuance of such access is in the logs from before the decision"},
                 },
             ),
