@@ -57,7 +57,7 @@ def test_the_script_tells_what_is_new_and_what_is_missing(night, tmp_path):
     write(logs / "new.ndjson", [revoked, record("issuance", now - timedelta(hours=1))])
     for _ in range(2):  # the job may be repeated
         ran = night()
-        assert (ran.returncode, "1 violation is high or worse." in ran.stderr) == (1, True)
+        assert (ran.returncode, "1 violation is high or worse, and new" in ran.stderr) == (1, True)
     (second,) = set(reports.glob("*.json")) - {first}
     second.rename(reports / "2020-01-02.json")
     assert night().returncode == 0

@@ -53,7 +53,7 @@ def test_with_a_baseline_only_what_is_new_counts(run, sample_file, before, tmp_p
     fewer["findings"].remove(broken[0])
     (tmp_path / "fewer.json").write_text(json.dumps(fewer))
     ran = run("report", sample_file, "-o", tmp_path / "new.json", *gate, tmp_path / "fewer.json")
-    assert (ran.code, ran.err) == (1, "1 violation is high or worse.\n")
+    assert (ran.code, ran.err) == (1, "1 violation is high or worse, and new or worse than in the baseline.\n")
 
 
 def test_the_first_night_is_told_that_it_has_no_baseline(run, sample_file, tmp_path):

@@ -48,7 +48,8 @@ def exit_code(
 
     broken = 0 if fail_on is None else len(at_or_above(findings, fail_on))
     if broken:
-        say(f"{plural(broken, 'violation')} {'is' if broken == 1 else 'are'} {fail_on} or worse.")
+        news = ", and new or worse than in the baseline" if baseline else ""
+        say(f"{plural(broken, 'violation')} {'is' if broken == 1 else 'are'} {fail_on} or worse{news}.")
     too_thin = _tell_lacks(view, fail_on, baseline)
     return FINDINGS if broken else FAILED if too_thin else FINE
 
