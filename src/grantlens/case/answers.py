@@ -94,7 +94,9 @@ def _consent(facts: dict[str, Any]) -> Answer:
         parts = [effect.moment(facts, row, "consented_at") + _consented(row) for row in rows[:FEW]]
         if len(rows) > FEW:
             parts.append(f"and {plural(len(rows) - FEW, 'more consent')}")
-        text = f"{'; '.join(parts)}. {_came(issued)}"
+        grants = {(row["source"], row["grant_id"]) for row in rows}
+        came = _came(issued, "it" if len(grants) == 1 else "them")
+        text = f"{'; '.join(parts)}. {came}"
     elif issued["tokens"]:
         tokens = plural(issued["tokens"], "token was issued", "tokens were issued, the first")
         text = f"{tokens} at {when(issued['first_issued_at'])} UTC; no grant is named."
@@ -141,11 +143,11 @@ def _called(id: str | None, name: str | None) -> str | None:
     return f"{name} ({id})" if id and name and name != id else id
 
 
-def _came(issued: dict[str, Any]) -> str:
+def _came(issued: dict[str, Any], of: str) -> str:
     tokens, all_of_them = issued["tokens"], issued["of_grants"]
     if all_of_them is None:
-        return f"{plural(tokens, 'token')} came of it."
-    came = f"{plural(all_of_them, 'token')} of the same client and subject came of it"
+        return f"{plural(tokens, 'token')} came of {of}."
+    came = f"{plural(all_of_them, 'token')} of the same client and subject came of {of}"
     if tokens in (0, all_of_them):
         return f"{came}."
     this = "this token is one" if tokens == 1 else f"this case is about {number(tokens)}"
