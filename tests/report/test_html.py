@@ -277,6 +277,20 @@ def test_numbers_of_one_thing_are_one_number(document):
     assert "1 of them held 2 grants" in review_page(document(clients=[clients[0], clients[1] | {"grants": 0}]))
 
 
+def test_one_is_told_in_the_singular(document):
+    made = document()
+    one = {
+        "map_coverage": made["map_coverage"] | {"calls": 1, "known": 1, "share": 1.0},
+        "attribution": made["attribution"] | {"calls": 1, "attributed": 1, "share": 1.0},
+        "privileges": made["privileges"] | {"grants": 1, "scopes": 1},
+    }
+    page = re.sub("<[^>]+>", "", review_page(made | one))
+    assert "1 of 1 call (100 %) is an operation of a catalogue" in page
+    assert "1 of 1 call (100 %) belongs to a grant" in page
+    assert "1 grant holds 1 scope in all" in page
+    assert "100 % belongs to a grant" in review_markdown(made | one)
+
+
 def test_the_logs_of_many_tenants_do_not_push_the_findings_away(document):
     one, *_ = document()["coverage"]
     text = review_page(document(coverage=[one | {"tenant": f"tenant-{number}"} for number in range(50)]))

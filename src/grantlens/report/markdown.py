@@ -80,7 +80,7 @@ def _coverage(document: dict[str, Any]) -> list[str]:
         "",
         *table(heads, rows, "No log covers any part of this period."),
         f"A catalogue knows {share(mapped['share'])} of {plural(mapped['calls'], 'call')}; "
-        f"{share(traced['share'])} belong to a grant of the issuance log."
+        f"{share(traced['share'])} {'belongs' if traced['attributed'] == 1 else 'belong'} to a grant of the issuance log."
         if mapped["calls"]
         else "No call is logged in this period.",
         "",
