@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -61,6 +62,21 @@ def visible(text: str, *, longest: int = LONGEST) -> str:
         marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
         shown.append(_show(character) if marks <= MARKS else f"⟨U+{ord(character):04X}⟩")
     return "".join(shown)
+
+
+def as_it_was(text: str) -> str:
+    r"""Return the text that `visible` showed, its code points characters again.
+
+    Examples
+    --------
+    >>> as_it_was("pay⟨U+202E⟩gpj.exe") == "pay\u202egpj.exe"
+    True
+    """
+    return re.sub(
+        "⟨U\\+([0-9A-CEF][0-9A-F]{3}|D[0-7][0-9A-F]{2}|[1-9A-F][0-9A-F]{4})⟩",
+        lambda found: chr(int(found[1], 16)),
+        text,
+    )
 
 
 def in_one_line(text: str, *, longest: int = LONGEST) -> str:

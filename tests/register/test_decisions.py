@@ -6,6 +6,7 @@ import grantlens as gl
 from grantlens.errors import RegisterError
 from grantlens.register.decisions import Decisions
 from grantlens.store import Store
+from grantlens.visible import in_one_line
 
 TOML = """
 [[decision]]
@@ -79,6 +80,18 @@ def test_the_list_of_grants_may_be_filled_in_with_a_spreadsheet(written, apart):
     read = Decisions.read(written(text), decided_at="2026-10-02")
     assert [(row["client_id"], row["decision"]) for row in read.rows] == [("app", "revoke"), ("bot", "keep")]
     assert read.undecided == 1
+
+
+@pytest.mark.parametrize("hidden", ["\x1b[31m", "\u202e", "\U000e0041", "\n"])
+def test_an_id_that_the_list_of_grants_had_to_make_visible_is_the_id_of_the_logs(written, hidden):
+    shown = in_one_line(f"a{hidden}b")
+    read = Decisions.read(written(f"client_id,decision,decided_at\n{shown},revoke,2026-09-03\n"))
+    assert [row["client_id"] for row in read.rows] == [f"a{hidden}b"]
+
+
+def test_what_is_no_character_stays_as_it_is_written(written):
+    read = Decisions.read(written("client_id,decision,decided_at\n⟨U+D800⟩⟨U+110000⟩⟨U+12⟩,revoke,2026-09-03\n"))
+    assert [row["client_id"] for row in read.rows] == ["⟨U+D800⟩⟨U+110000⟩⟨U+12⟩"]
 
 
 def test_one_about_the_same_access_and_time_replaces_and_others_stay(written):

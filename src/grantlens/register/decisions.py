@@ -33,7 +33,7 @@ from grantlens.register.rows import BROUGHT, bound
 from grantlens.schema.register import DECISION
 from grantlens.schema.vocabulary import CAUSE
 from grantlens.schema.vocabulary import DECISION as CHOICES
-from grantlens.visible import grid
+from grantlens.visible import as_it_was, grid
 from grantlens.window import parse_time
 
 if TYPE_CHECKING:
@@ -159,8 +159,8 @@ def _row(entry: Entry, otherwise: datetime | None) -> dict[str, Any]:
 
 
 def _id(entry: Entry, key: str) -> str | None:
-    """Return an id as the logs have it: the list of grants keeps spreadsheets from reading one as a formula by a quote before it."""
-    text = entry.text(key)
+    """Return an id as the logs have it: the list of grants shows what hides in one, and keeps spreadsheets from computing it by a quote before it."""
+    text = as_it_was(entry.text(key) or "")
     return text[1:] if text and text[0] == "'" and text[1:2] in (*"=+-@＝＋－＠",) else text or None
 
 
