@@ -32,3 +32,19 @@ def test_the_command_says_what_became_of_the_file(sample_file, tmp_path, run):
     assert ran.code == 0
     assert "knows 7 decisions now. 1 row of" in ran.err
     assert "No log of source 'nativ' is in the store; nearest is 'native'." in ran.err
+
+
+def test_ids_that_no_issuance_has_are_named_at_once(sample_file, tmp_path, run):
+    store = shutil.copy(sample_file, tmp_path / "s.duckdb")
+    path = tmp_path / "d.csv"
+    path.write_text(
+        "client_id,token_id,decision,decided_at\nmailbox-miror,,revoke,2026-09-03\nmailbox-mirror,,revoke,2026-09-03\nap,,keep,2026-09-03\n"
+        + "".join(f",t{number},revoke,2026-09-03\n" for number in range(5))
+    )
+    _, clients, tokens = run("decision", "add", str(store), str(path)).err.splitlines()
+    assert clients.startswith(
+        f"1 client of {path} is in no issuance log of the store: mailbox-miror. REV-10 leaves it undecided."
+    )
+    assert tokens.startswith(
+        f"5 tokens of {path} are in no issuance log of the store: t0, t1, t2, 2 more. REV-10 leaves them undecided."
+    )

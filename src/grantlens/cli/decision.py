@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -13,6 +13,10 @@ from grantlens.cli.parameters import StorePath
 from grantlens.cli.sources import tell_strangers
 from grantlens.wording import plural
 
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+    from grantlens.register.decisions import Decisions
+
 EXAMPLES = """Examples:
   grantlens grants acme.duckdb --live --format csv > review.csv
   grantlens decision add acme.duckdb review.csv --decided-at 2026-10-02
@@ -20,6 +24,10 @@ EXAMPLES = """Examples:
   grantlens detect acme.duckdb REV-10
 
 Every column, and a whole file as an example: docs/files.md in the repository."""
+
+
+MOST = 3
+"""Ids of one kind that are named; the others are counted."""
 
 
 def add(
@@ -49,4 +57,21 @@ def add(
         say(f"The store {store} knows {plural(known, 'decision')} now.{undecided}")
         named = "SELECT DISTINCT source FROM decision WHERE source IS NOT NULL"
         tell_strangers(opened.engine, [source for (source,) in opened.engine.rows(named)])
+        _tell_unknown(opened.engine, decisions, file)
     return 0
+
+
+def _tell_unknown(engine: Engine, decisions: Decisions, file: Path) -> None:
+    """Say which ids no issuance has: REV-10 would tell only when the access should be gone."""
+    for what in ("client", "subject", "grant", "token"):
+        column = f"{what}_id"
+        ids = [row[column] for row in decisions.rows if row["decision"] == "revoke" and row[column]]
+        unknown = f"SELECT DISTINCT unnest($ids) AS id EXCEPT SELECT {column} FROM issuance ORDER BY id"
+        names = [name for (name,) in engine.rows(unknown, {"ids": ids})]
+        if names:
+            more = [f"{len(names) - MOST:,} more"] if len(names) > MOST else []
+            is_one = len(names) == 1
+            say(
+                f"{plural(len(names), what)} of {file} {'is' if is_one else 'are'} in no issuance log of the store: "
+                f"{', '.join([*names[:MOST], *more])}. REV-10 leaves {'it' if is_one else 'them'} undecided."
+            )
