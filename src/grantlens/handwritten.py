@@ -130,7 +130,9 @@ def read_text(path: Path, error: type[GrantlensError]) -> str:
         raise error(f"{path} does not exist.", "Check the path.") from None
     except UnicodeDecodeError as bad:
         line = path.read_bytes()[: bad.start].count(b"\n") + 1
-        raise error(f"{path} line {line}: this is not UTF-8.", "Save the file as UTF-8.") from None
+        raise error(
+            f"{path} line {line}: this is not UTF-8.", "Save the file as UTF-8, a spreadsheet as CSV UTF-8."
+        ) from None
     except OSError as bad:
         raise error(f"{path} cannot be read: {bad.strerror or bad}.", "Check the path and its permissions.") from None
 
@@ -179,7 +181,7 @@ def read_document(path: Path, error: type[GrantlensError]) -> Document:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(bad))
         line = _unclosed(text) or (place[1] if place else text.count("\n") + 1)
         said = str(bad).split(" (at ")[0]
-        raise error(f"{path} line {line}: {said}.", f"Correct the TOML there{_hint(text, said)}.") from None
+        raise error(f"{path} line {line}: {said}.", f"Correct the TOML there{_hint(path, text, said)}.") from None
     except (ValueError, RecursionError):
         raise error(f"{path} holds a number or a nesting that nobody writes.", "Check what wrote the file.") from None
     lines = _toml_lines(text)
@@ -206,7 +208,9 @@ _HINTS = {
 """By how the parser's message begins, what people mostly did."""
 
 
-def _hint(text: str, said: str) -> str:
+def _hint(path: Path, text: str, said: str) -> str:
+    if path.suffix.lower() != ".toml":
+        return ", or name the file *.csv if it is one"
     if text.lstrip()[:1] == "{":
         return ": this begins like JSON"
     return next((f": {hint}" for begins, hint in _HINTS.items() if said.startswith(begins)), "")

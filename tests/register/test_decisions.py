@@ -136,6 +136,12 @@ def test_a_mistake_is_named_with_its_line(written, text, said):
         Decisions.read(written(text))
 
 
+def test_a_file_that_is_read_as_toml_for_its_name_is_told_so(written):
+    with pytest.raises(RegisterError) as error:
+        Decisions.read(written(CSV, "decisions.txt"))
+    assert str(error.value).endswith("Correct the TOML there, or name the file *.csv if it is one.")
+
+
 def test_in_toml_each_entry_must_decide(written):
     with pytest.raises(RegisterError, match="line 2: a decision needs 'decision'"):
         Decisions.read(written('\n[[decision]]\nclient_id = "app"\ndecided_at = 2026-09-03\n', "d.toml"))
