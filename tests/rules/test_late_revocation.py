@@ -54,6 +54,9 @@ def company(seed):
                     use(stamp(10, 19), "GET /v1/messages/7", name, status=rng.choice((200, 200, 401)), **who)
                 )
     tokens = [record["token_id"] for record in records if "token_id" in record and record["log"] == "issuance"]
+    if rng.random() < 0.2:  # a key that is older than the logs
+        key = {"client_id": client, "subject_id": rng.choice(people)}
+        records.append(use(stamp(5, 19), "GET /v1/messages/7", f"k{seed}", status=rng.choice((200, 200, 401)), **key))
     grants = [f"g{seed}-0", f"g{seed}-1"]
     for number in range(rng.randrange(4)):
         kind = rng.choice(("grant", "client", "subject", "token"))
@@ -149,8 +152,8 @@ def expected(records, decision, decisions):
         for call in records:
             if call["log"] == "usage" and call["outcome"] == "success" and start <= at(call) < (closed or asked):
                 of_it = call["token_id"] == whose.get("token_id", call["token_id"])
-                token_of = next(r for r in records if r["log"] == "issuance" and r.get("token_id") == call["token_id"])
-                if of_it and token_of["grant_id"] == whose["grant_id"]:
+                issued = (r for r in records if r["log"] == "issuance" and r.get("token_id") == call["token_id"])
+                if of_it and next(issued, {"grant_id": None})["grant_id"] == whose["grant_id"]:
                     calls += 1
                     late_calls += at(call) - NEAR > due
         if closed is None:
@@ -159,19 +162,34 @@ def expected(records, decision, decisions):
             states.append("late" if closed - NEAR > due else "close" if closed + NEAR > due else "in time")
     if not met:
         return ("indeterminate", None, None, None, None, None) if due < asked else None
-    if not states or "open" in states:
+    stray = not {"grant_id", "token_id"} & {*ids} and any(
+        call["log"] == "usage"
+        and call["token_id"].startswith("k")
+        and call["outcome"] == "success"
+        and due < at(call) - NEAR
+        and at(call) < asked
+        and all(call[name] == value for name, value in ids.items())
+        for call in records
+    )
+    if not stray and (not states or "open" in states):
         return None
-    verdict = "indeterminate" if "close" in states else "clear"
+    verdict = "indeterminate" if stray or "close" in states else "clear"
     verdict = "violation" if {"late", "standing"} & {*states} else verdict
     return verdict, *(states.count(state) for state in ("in time", "late", "standing")), calls, late_calls
 
 
 def holder(records, decision):
-    """Return the client that the decision names, or that the one grant or token belongs to."""
+    """Return the client that the decision names, or whose the one grant or token is that was there."""
     for name in ("grant_id", "token_id"):
         if name in decision and "client_id" not in decision:
-            opened = [r for r in records if r["log"] == "issuance" and r.get(name) == decision[name]]
-            return opened[0]["client_id"] if any(at(r) <= at(decision) for r in opened) else None
+            there = [
+                whose["client_id"]
+                for whose, opened, _ in lives(records)
+                if whose.get(name) == decision[name]
+                and (name == "grant_id") != ("token_id" in whose)
+                and opened <= at(decision)
+            ]
+            return there[0] if there else None
     return decision.get("client_id")
 
 
@@ -284,6 +302,54 @@ def test_what_was_named_is_told_and_whose_it_is(desk, kept_going, about, of, cli
     (row,) = told(desk, kept_going, records, decided("05 12:00", "compromise", **about))
     assert row["title"].partition(" was to end by ")[0] == of
     assert row["client_id"] == client_id
+
+
+OLD_KEY = use("06 09:00", "GET /v1/messages/7", "old-key", subject_id="ann")
+
+
+@pytest.mark.parametrize(
+    ("about", "call", "more", "verdict"),
+    [
+        ({"client_id": "app"}, {}, (), "indeterminate"),
+        ({"subject_id": "ann"}, {}, (), "indeterminate"),
+        ({"client_id": "app", "subject_id": "ann"}, {}, (), "indeterminate"),
+        ({"client_id": "app"}, {"used_at": moment("05 13:00:05")}, (), "clear"),
+        ({"client_id": "app"}, {"outcome": "denied", "status": 401}, (), "clear"),
+        ({"client_id": "app"}, {"client_id": "bot"}, (), "clear"),
+        ({"client_id": "app", "subject_id": "ann"}, {"subject_id": "bob"}, (), "clear"),
+        ({"client_id": "app"}, {"grant_id": "g1"}, (), "clear"),
+        ({"client_id": "app"}, {"token_id": "t1"}, (), "clear"),
+        ({"grant_id": "g1"}, {}, (), "clear"),
+        ({"client_id": "app"}, {}, (decided("06 08:00", decision="keep", client_id="app"),), "clear"),
+    ],
+)
+def test_a_call_that_no_issuance_explains_leaves_open_whether_all_access_ended(
+    desk, kept_going, about, call, more, verdict
+):
+    """A key that is older than the logs is no grant of theirs: without it, the last one of the client had ended in time."""
+    records = (*OF_APP, revoked("05 12:30", "grant"), OLD_KEY | call)
+    found = told(desk, kept_going, records, decided("05 12:00", "compromise", **about), *more)
+    (row,) = found
+    assert row["verdict"] == verdict
+    is_open = verdict == "indeterminate"
+    assert (
+        row["detail"]["reason"] == "after it was due calls were made with a token of which no issuance is known"
+    ) == is_open
+    assert len(row["evidence"]) == 1 + is_open
+
+
+def test_a_key_that_was_revoked_itself_leaves_nothing_open(desk, kept_going):
+    key = revoked("05 12:40", "credential", token_id="old-key", grant_id=None, event_id="r2")
+    records = (*OF_APP, revoked("05 12:30", "grant"), OLD_KEY, key)
+    (row,) = told(desk, kept_going, records, COMPROMISED)
+    assert row["verdict"] == "clear", "that it worked on is told by REV-1"
+
+
+def test_access_that_had_ended_before_is_told_where_a_call_says_otherwise(desk, kept_going):
+    records = (*OF_APP, revoked("04 12:30", "grant"))
+    assert told(desk, kept_going, records, COMPROMISED) == []
+    (row,) = told(desk, kept_going, (*records, OLD_KEY), COMPROMISED)
+    assert row["verdict"] == "indeterminate"
 
 
 def test_a_case_of_the_client_shows_decisions_about_its_grants(desk, kept_going):

@@ -54,7 +54,10 @@ LOST = (asked("lost", "planner", event_id="lost-1"), exchanged("kept", "lost", "
 """An exchange that forgets who asked, as no random log names actors."""
 
 
-DECIDED = tuple(decided("05 12:00", "compromise", client_id=f"n{seed}") for seed in (1, 5, 8))
+DECIDED = (
+    *(decided("05 12:00", "compromise", client_id=f"n{seed}") for seed in (1, 5, 8)),
+    decided("10 12:00", "compromise", grant_id="desk"),
+)
 
 
 @pytest.fixture(scope="module")

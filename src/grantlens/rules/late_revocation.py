@@ -31,7 +31,7 @@ RULE = Rule(
     remedy="Revoke what still stands, look at what was done with it since the decision, and find out what held it up.",
     basis="NIST SP 800-53 PS-4 a and AC-2(3): access is disabled within a time that the organisation sets",
     needs=(
-        *("decided", "decided_access", "issued", "effective_revocation"),
+        *("decided", "decided_access", "decided_caller", "decided_holder", "issued", "effective_revocation"),
         *("covered_time", "named_caller", "caller_segment", "clock_error"),
     ),
     # That it was revoked late is in the log of revocations, and that it was not is its silence; a call shows that it still worked.
@@ -88,12 +88,12 @@ WITH asked AS (
     FROM decided
 ),
 access AS (
-    SELECT a.* EXCLUDE (closed_at, ended_by), d.due_at, d.asked_until, a.closed_at <= a.decided_at AS was_closed,
+    SELECT row_number() OVER (ORDER BY decision_no, a.source, a.grant_id, a.token_id, a.opened_at) AS access_no, a.* EXCLUDE (closed_at, ended_by), d.due_at, d.asked_until, a.closed_at <= a.decided_at AS was_closed,
            CASE WHEN a.closed_at < d.asked_until THEN a.closed_at END AS closed_at, CASE WHEN a.closed_at < d.asked_until THEN a.ended_by END AS ended_by
     FROM decided_access a JOIN asked d USING (decision_no)
 ),
 called AS (
-    SELECT a.decision_no, a.source, a.grant_id, a.token_id, a.opened_at, count(*) AS calls,
+    SELECT a.access_no, count(*) AS calls,
            count(*) FILTER (u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > a.due_at) AS late_calls,
            max(u.used_at) AS last_used_at, arg_max(u.usage_id, u.used_at) AS usage_id
     FROM access a
@@ -102,20 +102,20 @@ called AS (
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
     JOIN usage_row u ON u.caller_id = s.caller_id AND u.outcome = 'success' AND u.used_at >= s.valid_from AND u.used_at < s.valid_until
         AND u.used_at >= a.decided_at AND u.used_at < coalesce(a.closed_at, a.asked_until)
-    GROUP BY a.decision_no, a.source, a.grant_id, a.token_id, a.opened_at
+    GROUP BY a.access_no
 ),
 watched AS (
-    SELECT a.decision_no, a.source, a.grant_id, a.token_id, a.opened_at,
+    SELECT a.access_no,
            sum(greatest(0, epoch_us(least(c.covered_until, a.due_at + INTERVAL 1 SECOND)) - epoch_us(greatest(c.covered_from, a.decided_at))))
                / (epoch_us(any_value(a.due_at)) - epoch_us(any_value(a.decided_at)) + 1000000) AS share
     FROM access a
     JOIN covered_time c ON c.source = a.source AND c.log = 'revocation' AND NOT c.in_part AND c.tenant IS NOT DISTINCT FROM a.tenant
     WHERE a.closed_at IS NULL
-    GROUP BY a.decision_no, a.source, a.grant_id, a.token_id, a.opened_at
+    GROUP BY a.access_no
 ),
 -- What may have ended it, though it does not say in which of several tenants.
 perhaps_ended AS (
-    SELECT DISTINCT a.decision_no, a.source, a.grant_id, a.opened_at
+    SELECT DISTINCT a.access_no
     FROM access a
     JOIN effective_revocation r ON r.source = a.source AND r.client_id = a.client_id AND r.of_several
         AND (r.target_kind = 'client' OR r.subject_id = a.subject_id) AND r.revoked_at > a.opened_at AND r.revoked_at < a.asked_until
@@ -140,15 +140,13 @@ judged AS (
                 WHEN a.closed_at IS NOT NULL THEN 'in time'
                 WHEN a.due_at >= a.asked_until THEN 'open'
                 WHEN late_calls > 0 THEN 'standing'
-                WHEN p.grant_id IS NOT NULL THEN 'of several'
+                WHEN p.access_no IS NOT NULL THEN 'of several'
                 WHEN coalesce(w.share, 0) < $min_coverage THEN 'not seen'
                 ELSE 'standing' END AS state
     FROM access a
-    LEFT JOIN called c ON c.decision_no = a.decision_no AND c.source = a.source AND c.grant_id = a.grant_id
-        AND c.token_id IS NOT DISTINCT FROM a.token_id AND c.opened_at = a.opened_at
-    LEFT JOIN perhaps_ended p ON p.decision_no = a.decision_no AND p.source = a.source AND p.grant_id = a.grant_id AND p.opened_at = a.opened_at
-    LEFT JOIN watched w ON w.decision_no = a.decision_no AND w.source = a.source AND w.grant_id = a.grant_id
-        AND w.token_id IS NOT DISTINCT FROM a.token_id AND w.opened_at = a.opened_at
+    LEFT JOIN called c ON c.access_no = a.access_no
+    LEFT JOIN perhaps_ended p ON p.access_no = a.access_no
+    LEFT JOIN watched w ON w.access_no = a.access_no
     LEFT JOIN opening o ON o.source = a.source AND o.grant_id = a.grant_id
     LEFT JOIN ending e ON e.source = a.source AND e.revocation_event = a.ended_by
 ),
@@ -164,32 +162,35 @@ summed AS (
     FROM judged
     GROUP BY decision_no, source
 ),
--- To whom the logs issue the one grant or token of a decision that does not name its client.
-holder AS (
-    SELECT decision_no, source, count(DISTINCT client_id) AS clients, CASE WHEN min(client_id) = max(client_id) THEN min(client_id) END AS client_id
-    FROM (SELECT a.decision_no, a.source, i.client_id FROM access a JOIN issued i ON i.source = a.source AND i.token_id = a.token_id
-          UNION ALL
-          SELECT a.decision_no, a.source, i.client_id FROM access a JOIN issued i ON i.source = a.source AND i.grant_id = a.grant_id WHERE a.token_id IS NULL)
-    WHERE decision_no IN (SELECT decision_no FROM decided WHERE client_id IS NULL AND coalesce(token_id, grant_id) IS NOT NULL)
-    GROUP BY decision_no, source
+-- Calls after it was due that no known grant or token explains.
+unexplained AS (
+    SELECT d.decision_no, c.source, arg_max(u.usage_id, u.used_at) AS stray_id
+    FROM asked d
+    JOIN decided_caller c USING (decision_no)
+    JOIN usage_row u ON u.caller_id = c.caller_id AND u.outcome = 'success' AND u.used_at < least(d.asked_until, c.ended_at)
+        AND u.used_at - to_microseconds((c.before_s * 1000000)::BIGINT) > d.due_at
+    GROUP BY d.decision_no, c.source
 ),
 -- A decision that meets nothing in the logs may name it wrongly.
 told AS (
     SELECT d.* EXCLUDE (source, tenant, client_id), s.* EXCLUDE (decision_no, source, tenant), coalesce(s.source, d.source) AS source,
            coalesce(s.tenant, d.tenant) AS tenant, coalesce(d.client_id, h.client_id) AS client_id,
            CASE WHEN s.decision_no IS NULL THEN 'indeterminate' WHEN s.standing + s.late > 0 THEN 'violation'
-                WHEN s.unsure IS NOT NULL THEN 'indeterminate' ELSE 'clear' END AS verdict,
+                WHEN s.unsure IS NOT NULL OR x.stray_id IS NOT NULL THEN 'indeterminate' ELSE 'clear' END AS verdict,
            CASE WHEN s.decision_no IS NULL THEN 'no issuance of such access is in the logs from before the decision'
                 WHEN list_contains(s.unsure, 'of several') THEN 'a revocation does not say in which tenant, and several have this client'
                 WHEN list_contains(s.unsure, 'not seen') THEN 'the revocation log does not cover the time in which it was to be revoked'
-                WHEN list_contains(s.unsure, 'close') THEN 'the revocation and its last moment are closer than the clock can tell' END AS reason,
+                WHEN list_contains(s.unsure, 'close') THEN 'the revocation and its last moment are closer than the clock can tell'
+                ELSE 'after it was due calls were made with a token of which no issuance is known' END AS reason, x.stray_id,
            CASE WHEN h.clients > 1 THEN 'several clients' WHEN h.clients = 0 THEN coalesce(s.client_name, 'an unnamed client')
                 WHEN coalesce(d.client_id, h.client_id) IS NOT NULL THEN coalesce(s.client_name, d.client_id, h.client_id) END AS client,
            CASE WHEN d.token_id IS NOT NULL THEN 'Token ' || d.token_id WHEN d.grant_id IS NOT NULL THEN 'Grant ' || d.grant_id END AS thing
-    FROM asked d LEFT JOIN summed s USING (decision_no) LEFT JOIN holder h ON h.decision_no = s.decision_no AND h.source = s.source
+    FROM asked d LEFT JOIN summed s USING (decision_no) LEFT JOIN decided_holder h ON h.decision_no = s.decision_no AND h.source = s.source
+    LEFT JOIN unexplained x ON x.decision_no = s.decision_no AND x.source = s.source
     -- Not judged: what ended long ago, what is not due yet, and what was taken back before it was.
     WHERE s.decision_no IS NULL AND d.due_at < d.asked_until
        OR s.there > 0 AND (s.open = 0 OR s.late > 0) AND (s.last_at >= $since OR s.standing > 0 OR s.unsure IS NOT NULL)
+       OR x.stray_id IS NOT NULL
 )
 SELECT verdict,
        CASE WHEN cause = 'compromise' AND late_calls > 0 THEN 'critical' WHEN standing > 0 OR late_calls > 0 THEN 'high' ELSE 'medium' END AS severity,
@@ -210,7 +211,7 @@ SELECT verdict,
            'in_time': in_time, 'late': late, 'standing': standing, 'undecided': there - in_time - late - standing - open, 'longest_s': longest_s,
            'calls_after_decision': calls, 'calls_after_due': late_calls, 'reason': CASE WHEN verdict = 'indeterminate' THEN reason END}) AS detail,
        NULL AS join_key,
-       coalesce(records, []) AS records, coalesce(usage_ids, []) AS calls,
+       coalesce(records, []) AS records, list_concat(coalesce(usage_ids, []), CASE WHEN stray_id IS NULL THEN [] ELSE [stray_id] END) AS calls,
        CASE WHEN late_calls > 0 THEN 'usage' ELSE 'revocation' END AS about_log, decided_at AS about_from, greatest(due_at, coalesce(last_at, due_at)) AS about_until
 FROM told
 """,

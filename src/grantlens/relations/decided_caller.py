@@ -1,0 +1,35 @@
+"""Callers with tokens that no issuance names, by whose access a decision to revoke may still stand."""
+
+from grantlens.relations.relation import Relation
+
+RELATION = Relation(
+    "decided_caller",
+    "For each decision to revoke all access of a client or a subject the callers that it is about and whose token, older than the logs "
+    "perhaps, no issuance names. From ended_at on a call is proven to come after the revocation of that token, infinity where none is known; "
+    "before_s is how late a call may be stamped.",
+    """
+-- Named once: DuckDB works out the columns of a view anew wherever it stands.
+WITH stray AS NOT MATERIALIZED (
+    SELECT caller_id, source, tenant, client_id, subject_id
+    FROM named_caller
+    WHERE token_id IS NOT NULL AND NOT token_known AND grant_id IS NULL
+),
+met AS (
+    SELECT d.decision_no, c.caller_id
+    FROM decided d JOIN stray c ON c.client_id = d.client_id AND coalesce(d.subject_id, c.subject_id) IS NOT DISTINCT FROM c.subject_id
+    WHERE coalesce(d.token_id, d.grant_id) IS NULL
+    UNION ALL
+    SELECT d.decision_no, c.caller_id
+    FROM decided d JOIN stray c ON c.subject_id = d.subject_id
+    WHERE coalesce(d.client_id, d.token_id, d.grant_id) IS NULL
+)
+SELECT m.decision_no, c.caller_id, c.source, k.before_s, coalesce(e.ended_at, 'infinity'::TIMESTAMPTZ) AS ended_at
+FROM met m
+JOIN decided d USING (decision_no)
+JOIN stray c ON c.caller_id = m.caller_id
+    AND coalesce(d.source, c.source) = c.source AND coalesce(d.tenant, c.tenant) IS NOT DISTINCT FROM c.tenant
+JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
+LEFT JOIN caller_end e ON e.caller_id = c.caller_id
+""",
+    needs=("decided", "named_caller", "clock_error", "caller_end"),
+)
