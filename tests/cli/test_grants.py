@@ -45,7 +45,13 @@ def test_no_grant_is_said(asked, run, tmp_path):
     )
     assert run("load", tmp_path / "s.duckdb", tmp_path / "log.ndjson").code == 0
     ran = run("grants", tmp_path / "s.duckdb", "--live")
-    assert (ran.code, ran.out) == (
-        0,
-        "No live grant is in the logs held from 2026-07-01 to 2026-07-01T00:00:00.000001Z.\n",
+    window = "2026-07-01 to 2026-07-01T00:00:00.000001Z"
+    assert (ran.code, ran.out) == (2, f"No live grant is in the logs held from {window}.\n")
+    assert ran.err.endswith(
+        f"Too thin to judge: no issuance log covers any of {window}, so who holds access is not known.\n"
     )
+    (tmp_path / "refused.ndjson").write_text(
+        '{"log": "issuance", "issued_at": "2026-07-01T00:00:00Z", "kind": "consent", "outcome": "denied", "client_id": "a"}\n'
+    )
+    run("load", tmp_path / "s.duckdb", tmp_path / "refused.ndjson")
+    assert run("grants", tmp_path / "s.duckdb", "--live").code == 0

@@ -14,6 +14,14 @@ def test_verify_is_content_with_files_that_are_what_they_were(run, evidence):
     assert (ran.code, ran.out) == (0, f"The loaded file is what it was.\n{COUNTED}\n")
 
 
+def test_a_store_without_files_is_not_verified(run, evidence):
+    store, log = evidence
+    run("unload", store, log)
+    ran = run("verify", store)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"No file is loaded in {store}: nothing was verified." in ran.err
+
+
 @pytest.mark.parametrize("change", ["gone", "changed"])
 def test_verify_names_a_file_that_is_not(run, evidence, change):
     store, log = evidence

@@ -37,6 +37,11 @@ def verify(store: StorePath, /) -> int:
     if found.differences or found.rows:
         return FAILED
     files = found.files
+    if not files:
+        complain(
+            f"No file is loaded in {store}: nothing was verified.", f"Load logs first: grantlens load {store} LOGS"
+        )
+        return FAILED
     print("The loaded file is what it was." if files == 1 else f"{files} of {files} loaded files are what they were.")
     print("The rows of the store were counted, not compared with the files: load these into an empty store for that.")
     return FINE
