@@ -69,25 +69,39 @@ REAL = sorted(
 )
 
 
+def _cut(source, folder):
+    """Write the first lines of a log in small files, as a bucket holds them; return how many."""
+    lines = [line for line in source.read_text().splitlines() if line.strip()][:30]
+    folder.mkdir(parents=True)
+    for at in range(0, len(lines), 3):
+        (folder / f"{at:04}.ndjson").write_text("".join(line + "\n" for line in lines[at : at + 3]))
+    return len(range(0, len(lines), 3))
+
+
 @pytest.mark.parametrize("folder", REAL or ["none"])
 def test_real_records_in_files_of_three(shared, tmp_path, folder):
-    """Every line file of a provider, cut into small ones, beside each other as a bucket holds them."""
-    written = 0
-    for source in sorted((shared / "real-logs" / folder).rglob("*")):
-        if source.suffix not in (".ndjson", ".log"):
-            continue
-        lines = [line for line in source.read_text().splitlines() if line.strip()]
-        place = tmp_path / "logs" / source.stem
-        place.mkdir(parents=True)
-        for at in range(0, min(len(lines), 30), 3):
-            (place / f"{at:04}.ndjson").write_text("".join(line + "\n" for line in lines[at : at + 3]))
-            written += 1
-    if not written:
+    sources = [
+        path for path in sorted((shared / "real-logs" / folder).rglob("*")) if path.suffix in (".ndjson", ".log")
+    ]
+    if not sources:
         pytest.skip(f"{folder} holds no lines")
+    written = sum(_cut(source, tmp_path / "logs" / source.stem) for source in sources)
     told, most = _both(tmp_path / "logs", settings=Settings(time_zone="UTC", unverified=True))
     assert len(told.batches) + len(told.failed) == written
     assert told.total("records") or told.failed
     assert most > 1 or written < 4
+
+
+def test_what_is_ignored_is_told_of_each_file(samples, tmp_path):
+    known = json.loads((samples / "logs/okta/system-log.ndjson").read_text().splitlines()[0])
+    other = known | {"eventType": "user.session.start"}
+    for number, events in enumerate(([known, other], [known], [other, known, other])):
+        ndjson(tmp_path / f"{number}.ndjson", [event | {"uuid": f"{number}-{n}"} for n, event in enumerate(events)])
+    ndjson(tmp_path / "3.ndjson", [issuance(1), usage(1)])
+    told, most = _both(tmp_path)
+    assert most == 3  # another loader's file is no part of them
+    assert [batch["loader"] for batch in told.batches] == ["okta"] * 3 + ["native"]
+    assert [(batch["issuance"], batch["ignored"]) for batch in told.batches] == [(1, 1), (1, 0), (1, 2), (1, 0)]
 
 
 def test_what_reads_a_file_is_equal_to_what_reads_its_like(shared):
@@ -237,6 +251,29 @@ def test_each_file_keeps_its_account(tmp_path):
     assert [tuple(each.values()) for each in counts] == [(4, 1, 2, 1, 0, 0), (5, 1, 0, 0, 3, 1), (5, 0, 1, 0, 2, 2)]
     assert told.batches[1]["note"].startswith("1 revocation left out")
     assert told.batches[2]["first"] == "2026-02-28T00:00:02Z"
+
+
+def test_the_first_of_what_is_the_same_is_that_of_the_first_file(tmp_path):
+    """Its line may be further down in its own file; exports cut times, so the two need not be equal."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    same = {"event_id": "e", "tenant": "x", "client_id": "c"}
+    ndjson(folder / "a.ndjson", [issuance(1), usage(5), usage(6), usage(7, used_at="2026-03-01T10:00:00.5Z", **same)])
+    ndjson(folder / "b.ndjson", [usage(8, used_at="2026-03-01T10:00:00Z", **same), issuance(2)])
+    told, most = _both(folder)
+    assert most == 2
+    assert [(batch["usage"], batch["duplicates"]) for batch in told.batches] == [(3, 0), (0, 1)]
+
+
+def test_a_revocation_with_the_id_of_one_that_is_stored_is_left_out_wherever_it_stands(tmp_path):
+    early, folder = tmp_path / "early.ndjson", _many(tmp_path / "logs", 3)
+    ndjson(early, [issuance(90), revocation(1)])
+    ndjson(folder / "00001.ndjson", [issuance(91), revocation(1, revoked_at="2026-03-05T00:00:00Z")])
+    with Store(":memory:") as store:
+        store.load(early)
+        notes = [batch["note"] for batch in store.load(folder).batches]
+        assert store.engine.value("SELECT count(*) FROM revocation") == 1
+    assert [bool(note) for note in notes] == [False, True, False]
 
 
 def test_the_name_of_each_file_tells_when_it_was_delivered(tmp_path):
