@@ -263,11 +263,10 @@ class Opener:
         return opened.enter_context(closing(Beside(_mapped(mappers, pool, cut, content), "mapped")))
 
     def _gathered(self, first: LogFile, following: Iterable[str]) -> tuple[list[LogFile], list[Chunk]]:
-        """Read a small file, and with it those that follow, up to one that has to be opened by itself; close them."""
+        """Read a small file, and with it those that follow, up to one that has to be opened by itself; these are closed."""
         files, bundle = [first], Bundle()
         bundle.add(first.chunks())
         self.known.add(first.content)
-        first.close()
         for path in following:
             if bundle.is_full() or not self._added(path, files, bundle):
                 break
