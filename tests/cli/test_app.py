@@ -109,6 +109,12 @@ def test_wrong_usage_is_2_and_names_the_help(run, arguments, tmp_path, monkeypat
         (["sql", "REV-1", "SELECT 1"], "'SELECT 1' is more than this command takes. See: grantlens sql --help"),
         (["detect", "x.duckdb", "--since", "last", "30", "days"], "Put it into quotes: --since 'last 30 days'."),
         (["version", "1", "2"], "'1 2' are more than this command takes."),
+        (
+            ["detect", "x.duckdb", "--rule", "REV-1"],
+            "RULES are named without an option: --rule is none. See: grantlens detect",
+        ),
+        (["report", "--store", "x.duckdb"], "STORE is named without an option: --store is none."),
+        (["detect", "x.duckdb", "--unitl", "2026"], "Unknown option: --unitl. Did you mean --until?"),
     ],
 )
 def test_wrong_usage_is_said_in_words_of_the_command(run, arguments, says):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 
-from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnusedCliTokensError
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownOptionError, UnusedCliTokensError
 
 from grantlens.cli import (
     case,
@@ -130,6 +130,11 @@ def _wrong(error: CycloptsError) -> str:
             return f"{match[1]} is missing."
         kind = error.argument.parameter.metavar if error.argument else None
         return f"{match[1]} needs a value{f': {kind}' if kind else ''}."
+    if isinstance(error, UnknownOptionError):
+        option = error.token.value.removeprefix("--").upper()
+        for bare in (each.name for each in error.argument_collection or ()):
+            if bare in (option, f"{option}S"):
+                return f"{bare} {'are' if bare.endswith('S') else 'is'} named without an option: {error.token.value} is none."
     if isinstance(error, UnusedCliTokensError):
         extra = error.unused_tokens or []
         return f"{' '.join(extra)!r} {'is' if len(extra) == 1 else 'are'} more than this command takes."
