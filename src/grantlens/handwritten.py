@@ -53,9 +53,8 @@ class Entry:
         if not isinstance(value, str) or (required and not value.strip()):
             raise self.mistake(f"{key!r} must be a text, not {value!r}.", key)
         options = tuple(choices)
-        value = {option.lower(): option for option in options}.get(
-            value.lower(), value
-        )  # spreadsheets write Keep for keep
+        # Spreadsheets write Keep for keep.
+        value = {option.lower(): option for option in options}.get(value.lower(), value)
         if options and value not in options:
             remedy = did_you_mean(value, options, f"Say one of: {', '.join(options)}.")
             raise self.mistake(f"{key!r} cannot be {value!r}.", key, remedy)

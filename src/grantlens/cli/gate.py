@@ -59,8 +59,8 @@ def _tell_lacks(view: View, fail_on: str | None, baseline: Mapping[str, Any] | N
     if not view.store.engine.value("SELECT count(*) FROM coverage"):
         say("Too thin to judge: the store holds no event. Load logs first: grantlens load STORE LOGS")
         return True
-    covered = view.store.engine.rows(_COVERED, view.window.parameters())
-    lacks = [f"no {log} log covers any of {view.window}." for log in LOGS if (log,) not in covered]
+    covered = covered_logs(view)
+    lacks = [f"no {log} log covers any of {view.window}." for log in LOGS if log not in covered]
     if fail_on is None and len(lacks) < len(LOGS):
         return False
     lacks += [
@@ -77,6 +77,11 @@ def _tell_lacks(view: View, fail_on: str | None, baseline: Mapping[str, Any] | N
             "up, begin it later (--since)."
         )
     return bool(lacks)
+
+
+def covered_logs(view: View) -> set[str]:
+    """Return the logs that cover something of the window."""
+    return {log for (log,) in view.store.engine.rows(_COVERED, view.window.parameters())}
 
 
 _COVERED = """

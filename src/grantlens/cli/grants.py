@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from grantlens.cli.codes import FAILED
+from grantlens.cli.gate import covered_logs
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import with_tenant, write_records
@@ -57,7 +58,7 @@ def grants(
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
         found = asked.grants(view)
-        is_covered = opened.engine.value(_COVERED, view.window.parameters())
+        is_covered = "issuance" in covered_logs(view)
     rows = [row for row in found.to_dicts() if row["state"] == "live" or not live]
     kind = "live grant" if live else "grant"
     told = rows if format != "table" else [row | {"watched": _silent_for(row)} for row in rows]
@@ -71,11 +72,6 @@ def grants(
         # Of a long table the last screen is what a person sees.
         say(f"{plural(len(rows), 'grant')}; {asked.uses_told(row['use'] for row in rows)}.")
     return 0
-
-
-_COVERED = """
-SELECT count(*) FROM coverage WHERE log = 'issuance' AND NOT is_gap AND covered_from < $until AND covered_until > $since
-"""
 
 
 def _silent_for(row: dict[str, Any]) -> str | None:
