@@ -40,7 +40,7 @@ lab: $(READY) ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
 lock: ## Pin every dependency again, with hashes and without addresses (needs uv)
-	uv pip compile pyproject.toml --group dev --extra notebook --extra dialects --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --group dev --extra notebook --extra dialects --extra aws --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --custom-compile-command "make lock" --upgrade -o requirements.txt
 
 clean: ## Remove the environment and what demo wrote

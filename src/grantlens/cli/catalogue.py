@@ -15,6 +15,7 @@ from grantlens.cli.parameters import StorePath
 BUILD_EXAMPLES = """Examples:
   grantlens catalogue build msgraph permissions.json -o msgraph.parquet
   grantlens catalogue build google discovery/ -o google.parquet
+  grantlens catalogue build aws -o aws.parquet
   grantlens catalogue build slack slack-api-ref/ -o slack.parquet
   grantlens catalogue build openapi billing-api.yaml -o billing.parquet"""
 
@@ -24,7 +25,9 @@ ADD_EXAMPLES = """Examples:
 
 def build(
     source: Annotated[str, Parameter(help=f"Kind of the source: {', '.join(SOURCES)}.")],
-    path: Annotated[Path, Parameter(help="File or folder of the source.")],
+    path: Annotated[
+        Path | None, Parameter(help="File or folder; of aws and google where absent that of an installed package.")
+    ] = None,
     /,
     *,
     out: Annotated[Path, Parameter(name=("--out", "-o"), metavar="FILE", help="File to write.")],
@@ -34,12 +37,16 @@ def build(
     source_version: Annotated[str | None, Parameter(help="Version or commit to record.")] = None,
     retrieved: Annotated[str | None, Parameter(help="Date of retrieval to record.")] = None,
 ) -> int:
-    """Build a catalogue from a vendor's own description of its API."""
+    """Build a catalogue from a vendor's own description of its API.
+
+    That of AWS comes with `pip install 'grantlens[aws]'`, that of Google with google-api-python-client; any other is a file
+    or a folder that you name.
+    """
     from grantlens.catalogue.model import Catalogue
 
     catalogue = Catalogue.build(
         source,
-        readable(path),
+        path and readable(path),
         list_rule=list_rule,
         name=name,
         server=server,
