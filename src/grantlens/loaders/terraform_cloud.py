@@ -40,7 +40,9 @@ def _is_event(record: Mapping) -> bool:
 
 
 _EVENT = f"""
-SELECT line_no, r.*, {text_moment("r.timestamp")} AS happened_at,
+SELECT line_no, r.id AS event_id, r.timestamp IS NOT NULL AS has_time, {text_moment("r.timestamp")} AS happened_at,
+       r.auth.organization_id AS tenant, r.auth.description AS called, r.auth.type = 'System' AS by_system,
+       nullif(r.auth.impersonator_id, '') AS impersonator, r.resource.id AS resource_id,
        r.resource.action AS done, r.resource.type AS kind_of_resource, r.auth.accessor_id AS accessor,
        CASE WHEN r.resource.type = 'authentication_token' THEN
                 CASE WHEN r.resource.action = 'create' THEN 'credential'
@@ -54,32 +56,32 @@ WHERE r IS NOT NULL
 """
 
 _ISSUANCE = """
-SELECT line_no, id AS event_id, happened_at AS issued_at, auth.organization_id AS tenant,
+SELECT line_no, event_id, happened_at AS issued_at, tenant,
        meaning AS kind, 'success' AS outcome,
-       resource.id AS token_id, 'api_key' AS token_kind,
-       accessor AS subject_id, auth.description AS subject_name,
+       resource_id AS token_id, 'api_key' AS token_kind,
+       accessor AS subject_id, called AS subject_name,
        CASE WHEN starts_with(accessor, 'user-') THEN 'user' WHEN accessor IS NOT NULL THEN 'service' END AS subject_kind,
-       CASE WHEN auth.impersonator_id <> '' THEN [auth.impersonator_id] END AS actor_chain
+       CASE WHEN impersonator IS NOT NULL THEN [impersonator] END AS actor_chain
 FROM event
 WHERE meaning IN ('credential', 'refresh')
 """
 
 _USAGE = """
-SELECT line_no, id AS event_id, happened_at AS used_at, auth.organization_id AS tenant,
+SELECT line_no, event_id, happened_at AS used_at, tenant,
        'success' AS outcome,
-       accessor AS client_id, auth.description AS client_name,
-       CASE WHEN auth.impersonator_id <> '' THEN [auth.impersonator_id] END AS actor_chain,
+       accessor AS client_id, called AS client_name,
+       CASE WHEN impersonator IS NOT NULL THEN [impersonator] END AS actor_chain,
        'app.terraform.io' AS resource_server,
-       kind_of_resource AS target, kind_of_resource || '.' || done AS operation, resource.id AS resource_id
+       kind_of_resource AS target, kind_of_resource || '.' || done AS operation, resource_id
 FROM event
 WHERE meaning = 'use'
 """
 
 _REVOCATION = """
-SELECT line_no, id AS event_id, happened_at AS revoked_at, auth.organization_id AS tenant,
+SELECT line_no, event_id, happened_at AS revoked_at, tenant,
        'revoke' AS kind, 'success' AS outcome, 'credential' AS target_kind,
-       resource.id AS token_id,
-       CASE WHEN auth.type = 'System' THEN 'system' END AS initiator,
+       resource_id AS token_id,
+       CASE WHEN by_system THEN 'system' END AS initiator,
        accessor AS actor_id
 FROM event
 WHERE meaning = 'end'
@@ -89,7 +91,7 @@ _IGNORED = """
 SELECT line_no,
        CASE WHEN kind_of_resource IN ('oauth_client', 'oauth_token') THEN 'credential at another service'
             WHEN kind_of_resource = 'authentication_token' THEN 'token event that neither gives nor takes access'
-            WHEN auth.type = 'System' THEN 'act of the service itself'
+            WHEN by_system THEN 'act of the service itself'
             ELSE 'act of a person, by browser or token' END AS reason
 FROM event
 WHERE meaning IS NULL AND kind_of_resource IS NOT NULL AND done IS NOT NULL
@@ -98,10 +100,10 @@ WHERE meaning IS NULL AND kind_of_resource IS NOT NULL AND done IS NOT NULL
 _REJECTED = """
 SELECT line_no, 'resource is missing' AS reason FROM event WHERE kind_of_resource IS NULL OR done IS NULL
 UNION ALL
-SELECT line_no, 'names no token' FROM event WHERE meaning IN ('credential', 'refresh', 'end') AND resource.id IS NULL
+SELECT line_no, 'names no token' FROM event WHERE meaning IN ('credential', 'refresh', 'end') AND resource_id IS NULL
 UNION ALL
 SELECT line_no, 'timestamp is no time'
-FROM event WHERE meaning IS NOT NULL AND "timestamp" IS NOT NULL AND happened_at IS NULL
+FROM event WHERE meaning IS NOT NULL AND has_time AND happened_at IS NULL
 """
 
 LOADER = Loader(
