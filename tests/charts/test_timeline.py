@@ -75,6 +75,15 @@ def test_titles_without_revocation_or_use():
     assert timeline([]).title == "Nothing of this case in this window"
 
 
+def test_a_decision_that_was_not_carried_out_is_in_the_title_and_one_that_was_is_not():
+    waiting = {"lane": "decided", "start": after(30), "label": "to be revoked"}
+    assert timeline([*CASE[:3], waiting]).title == (
+        "1 use; to be revoked since 9 Aug 2026 11:51:43 UTC, no revocation seen"
+    )
+    assert timeline([*CASE[:3], {**waiting, "end": after(90)}]).title == "1 use; no revocation seen"
+    assert "to be revoked since" not in timeline([*CASE, waiting]).title
+
+
 def test_a_refused_revocation_is_no_revocation():
     chart = timeline([*CASE[:3], {"lane": "revoked", "start": after(60), "state": "denied"}])
     assert chart.title == "1 use; no revocation seen"

@@ -31,12 +31,14 @@ def test_the_timeline_is_one_event_a_line_with_what_became_of_it(run, sample_fil
     ran = run("case", sample_file, "--client", "mailbox-mirror", "--format", "timeline")
     heading, *lines = ran.out.splitlines()
     assert heading.split() == ["time", "until", "lane", "state", "count", "what"]
-    assert len(lines) == 45
+    assert len(lines) == 46
     late = [line for line in lines if "after revocation" in line]
     assert len(late) == 13
     assert late[-1].startswith("2026-08-05 19:58:42")
     assert sum("refused" in line for line in lines) == 1
     assert [line.split()[2] for line in lines if "2026-08-05 08:30:00" in line[:20]] == ["revoked"]
+    decided = next(line for line in lines if " decided " in line)
+    assert decided.split(maxsplit=6)[:5] == ["2026-08-05", "06:55:00", "2026-08-05", "08:30:00", "decided"]
 
 
 def test_the_terminal_says_where_the_other_rules_are_and_the_written_case_does_not(run, sample_file, tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 
 from grantlens.case import effect
 from grantlens.case.asked import Asked
+from grantlens.case.decided import decided
 from grantlens.case.listing import FEW, few
 from grantlens.case.silence import outside, scope
 from grantlens.visible import LEFT, markup, visible
@@ -301,8 +302,9 @@ def _handed_on(rows: list[dict[str, Any]]) -> str:
 
 
 def _revoked(facts: dict[str, Any]) -> Answer:
-    rows = (*facts["revocations"], *facts["other_revocations"])
-    return Answer("When was it revoked, and by whom?", effect.revoked(facts), rows, ("revocation",))
+    rows = (*facts["revocations"], *facts["other_revocations"], *facts["decisions"])
+    text = " ".join(filter(None, (decided(facts), effect.revoked(facts))))
+    return Answer("When was it revoked, and by whom?", text, rows, ("revocation",))
 
 
 def _effective(facts: dict[str, Any]) -> Answer:

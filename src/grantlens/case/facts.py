@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
 from grantlens.access_review.revocations import revocations
+from grantlens.case.decided import lay_decisions
 from grantlens.case.narrowed import everyones_issuance
 from grantlens.window import in_time
 
@@ -312,7 +313,7 @@ GROUP BY ALL ORDER BY r.revoked_at, r.revocation_event, c.source
 def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the facts; reads the relations and the focus tables.
 
-    It leaves `case_call`, `focus_revocation` and `case_source` behind. `findings` holds those of REV-2 and REV-9.
+    It leaves the tables of `lay_facts` behind. `findings` holds those of REV-2 and REV-9.
     """
     lay_facts(engine, about, values)
     return {
@@ -335,15 +336,17 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: l
         "keys": ask(engine, _KEYS, values),
         "ambiguous": ask(engine, _AMBIGUOUS, values),
         "elsewhere": ask(engine, about.into(_ELSEWHERE), values) if about.ids else [],
+        "decisions": ask(engine, "FROM case_decision"),
         "registered": bool(engine.value("SELECT count(*) FROM register")),
     }
 
 
 def lay_facts(engine: Engine, about: Asked, values: Mapping[str, Any]) -> None:
-    """Make the tables case_call, focus_revocation and case_source."""
+    """Make the tables case_call, case_decision, focus_revocation and case_source."""
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_call AS {CALLS}", values)
     engine.execute(about.into(_ENDED), values)
     engine.execute(about.into(_SOURCES), values)
+    lay_decisions(engine, about, values)
 
 
 def _revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -379,5 +382,5 @@ def _handed_on(engine: Engine, about: Asked, values: Mapping[str, Any]) -> list[
 
 def drop_facts(engine: Engine) -> None:
     """Drop what `collect` left behind."""
-    for name in ("case_call", "focus_revocation", "case_source"):
+    for name in ("case_call", "case_decision", "focus_revocation", "case_source"):
         engine.execute(f"DROP TABLE IF EXISTS temp.{name}")

@@ -1,4 +1,4 @@
-"""The timeline of a case: when access was granted, issued, used and revoked, as one table and one chart."""
+"""The timeline of a case: when access was granted, issued, used, to be revoked and revoked, as one table and one chart."""
 
 from __future__ import annotations
 
@@ -63,6 +63,14 @@ revoked AS (
            OR (r.source, r.token_id) IN (SELECT (source, token_id) FROM focus_token)
            OR {own_r})
 ),
+-- From the decision until all that it is about had ended, or it was taken back.
+decided_on AS (
+    SELECT 'decided' AS lane, decided_at AS start,
+           CASE WHEN coalesce(there, 0) = 0 THEN decided_at WHEN ended = there THEN last_ended_at ELSE kept_at END AS "end",
+           concat_ws(', ', 'to be revoked', cause, reference) AS label, 'normal' AS state, 1::BIGINT AS count,
+           NULL::INTEGER AS batch_id, NULL::BIGINT AS line_no, NULL AS event_id
+    FROM case_decision
+),
 issued_row AS (
     {issued}
 ),
@@ -71,9 +79,9 @@ used_row AS (
 )
 SELECT lane, start, "end", label, state, count, event_id, b.path AS file, b.sha256, line_no AS line
 FROM (SELECT * FROM granted UNION ALL SELECT * FROM issued_row UNION ALL SELECT * FROM used_row
-    UNION ALL SELECT * FROM revoked)
+    UNION ALL SELECT * FROM decided_on UNION ALL SELECT * FROM revoked)
 LEFT JOIN batch b USING (batch_id)
-ORDER BY start, list_position(['granted', 'issued', 'used', 'revoked'], lane), label, state, event_id
+ORDER BY start, list_position(['granted', 'issued', 'used', 'decided', 'revoked'], lane), label, state, event_id
 """
 
 _ISSUED_EACH = """
@@ -111,7 +119,7 @@ class Timeline(Framed):
     window
         The time that was looked at.
     table
-        One row an event or stretch: lane (granted, issued, used, revoked), start, end, label, state (normal,
+        One row an event or stretch: lane (granted, issued, used, decided - to be revoked -, revoked), start, end, label, state (normal,
         violation, indeterminate, denied), count, and - where it is one event - event_id, file, sha256, line.
     """
 
@@ -121,17 +129,17 @@ class Timeline(Framed):
     shown = ("lane", "start", "end", "label", "state", "count", "file", "line")
 
     def chart(self) -> Chart:
-        """Draw the four lanes over time."""
+        """Draw the lanes over time."""
         from grantlens.charts.timeline import timeline
 
-        return timeline(self.table, case=self.about)
+        return timeline(self.table, case=self.about, until=self.window.until)
 
     def __repr__(self) -> str:
         return f"Timeline of {visible(self.about)}, {self.window}: {self._size()}"
 
 
 def read_timeline(engine: Engine, about: Asked, window: Window, values: Mapping[str, Any]) -> Timeline:
-    """Return the timeline; reads the relations, the focus tables, `case_call` and `focus_revocation`."""
+    """Return the timeline; reads the relations, the focus tables, `case_call`, `case_decision` and `focus_revocation`."""
     calls, issued = engine.rows("SELECT (SELECT count(*) FROM case_call), (SELECT count(*) FROM issuance)")[0]
     sql = about.into(
         _LANES,

@@ -11,7 +11,11 @@ from typing import NamedTuple
 from grantlens.charts.theme import WORDS
 from grantlens.wording import duration
 
-LANES = ("granted", "issued", "used", "revoked")
+LANES = ("granted", "issued", "used", "decided", "revoked")
+SELDOM = "decided"
+"""The lane that is left out where it is empty: few organisations bring their decisions."""
+OPEN = ("granted", "decided")
+"""Lanes in which what has no end goes on."""
 STATES = ("violation", "indeterminate", "denied", "normal")
 """What matters most comes first; on the chart it is drawn last, on top."""
 STATE_WORDS = MappingProxyType({**WORDS, "violation": "worked after a revocation"})
@@ -73,11 +77,14 @@ def clip(spans: Sequence[Span], left: float, right: float) -> list[Span]:
 
 
 def lay(spans: Sequence[Span], left: float, right: float, most: int) -> list[Lane]:
-    """Lay the four lanes out below each other; a lane with more than `most` marks is added up in columns."""
+    """Lay the lanes out below each other; a lane with more than `most` marks is added up in columns."""
     lanes: list[Lane] = []
     top = 0.0
     for name in LANES:
-        lanes.append(_lane(name, [span for span in spans if span.lane == name], top, left, right, most))
+        own = [span for span in spans if span.lane == name]
+        if name == SELDOM and not own:
+            continue
+        lanes.append(_lane(name, own, top, left, right, most))
         top += lanes[-1].height + SPACE
     return lanes
 

@@ -28,6 +28,7 @@ PALETTE = MappingProxyType(
         "denied": "#8A949E",
         "granted": "#9CC3DF",
         "issued": "#5E96BE",
+        "decided": "#B8C0C8",
         "revoked": "#111827",
         "bound": "#5E96BE",
     }

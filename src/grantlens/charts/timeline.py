@@ -1,4 +1,4 @@
-"""The timeline of a case: what was granted, issued, used and revoked, and what was used after that."""
+"""The timeline of a case: what was granted, issued, used, to be revoked and revoked, and what was used after that."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from grantlens.charts.chart import Chart, blank, finish
 from grantlens.charts.label import clean, short, wrap
-from grantlens.charts.lanes import LANES, STATE_WORDS, STATES, Lane, Span, clip, lay
+from grantlens.charts.lanes import LANES, OPEN, SELDOM, STATE_WORDS, STATES, Lane, Span, clip, lay
 from grantlens.charts.moments import milliseconds, written
 from grantlens.charts.rows import Row, number, rows
 from grantlens.charts.timeline_panel import panel
@@ -21,18 +21,22 @@ def timeline(
     table: Any,
     *,
     case: str | None = None,
+    until: Any = None,
     max_events: int = 2000,
 ) -> Chart:
-    """Draw a case as four lanes over time.
+    """Draw a case as lanes over time: granted, issued, used, revoked; and decided, where a decision to revoke is known.
 
     Parameters
     ----------
     table
-        One row a stretch or an event: `lane` (granted, issued, used or revoked), `start`, `end` (None for an event;
-        a grant without an end is still open), `label`, `state` (normal, violation - it worked after a revocation -, indeterminate or denied), `count`.
+        One row a stretch or an event: `lane` (granted, issued, used, decided or revoked), `start`, `end` (None for an event;
+        a grant without an end is still open, a decision without one was not carried out), `label`, `state` (normal,
+        violation - it worked after a revocation -, indeterminate or denied), `count`.
         Times are datetimes or ISO texts; without a zone they are UTC.
     case
         Whose case it is, for the title.
+    until
+        The end of the time that was looked at: a decision that was not carried out is drawn up to here.
     max_events
         Above so many marks in a lane they are added up in columns of time.
 
@@ -53,6 +57,8 @@ def timeline(
     if not every:
         return blank(f"Nothing about {name} in this window" if name else "Nothing of this case in this window")
     left, right = min(span.start for span in every), max(span.end for span in every)
+    if any(span.open for span in every if span.lane == SELDOM):
+        right = max(right, milliseconds(until) or right)
     start, end = _margin(left, right)
     spans = clip(every, start, end)
     lanes = lay(spans, start, end, max_events)
@@ -100,7 +106,7 @@ def _read(found: list[Row]) -> list[Span]:
                 state=state if state in STATES else "normal",
                 label=clean(row["label"]) if row.get("label") else "",
                 count=number(row, "count", 1),
-                open=end is None and lane == "granted",
+                open=end is None and lane in OPEN,
             )
         )
     return spans
@@ -141,7 +147,11 @@ def _title(spans: list[Span], revoked: list[float], name: str | None) -> str:
         return f"{text}, the last one {duration((last - before[-1]) / 1000)} later" if before else text
     done = sum(span.count for span in uses if span.state != "denied")
     text = f"{start}{plural(done, 'use')}" if uses else f"{start}no use seen"
-    return f"{text}; revoked {written(revoked[0])} UTC" if revoked else f"{text}; no revocation seen"
+    if revoked:
+        return f"{text}; revoked {written(revoked[0])} UTC"
+    waiting = [span.start for span in spans if span.lane == SELDOM and span.open]
+    since = f"to be revoked since {written(min(waiting))} UTC, " if waiting else ""
+    return f"{text}; {since}no revocation seen"
 
 
 def _alt(spans: list[Span], revoked: list[float]) -> str:
@@ -151,7 +161,8 @@ def _alt(spans: list[Span], revoked: list[float]) -> str:
         total[span.lane] += span.count
         if span.lane == "used":
             states[span.state] += span.count
-    said = f"Numbers: {', '.join(f'{lane} {total[lane]:,.0f}' for lane in LANES)}."
+    lanes = [lane for lane in LANES if lane != SELDOM or total[lane]]
+    said = f"Numbers: {', '.join(f'{lane} {total[lane]:,.0f}' for lane in lanes)}."
     if states:
         uses = [f"{STATE_WORDS[state]} {states[state]:,.0f}" for state in STATES if states[state]]
         said += f" Of the uses: {', '.join(uses)}."

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MARGIN = 0.015 / 1.03
 """Share of the axis that is margin, at either end."""
 
-OWN = ("granted", "issued", "revoked")
+OWN = ("granted", "issued", "decided", "revoked")
 """Lanes whose normal marks have a colour of their own; the legend explains the others."""
 
 

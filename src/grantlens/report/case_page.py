@@ -32,7 +32,13 @@ def case_page(document: dict[str, Any], chart: Chart | None) -> str:
         findings=[{**finding, "is_new": False, "facts": facts(finding)} for finding in open_ones[: PAGE.rows]],
         found=len(open_ones),
         remedies={rule["id"]: rule["remedy"] for rule in document["rules"]},
-        timeline=as_figure(chart, "Each mark is a logged event; a dashed line is a revocation.") if chart else None,
+        timeline=as_figure(chart, _caption(document)) if chart else None,
         limits=PAGE,
         meanings=GLOSSARY,
     )
+
+
+def _caption(document: dict[str, Any]) -> str:
+    decided = any(row["lane"] == "decided" for row in document["timeline"])
+    brought = ", but for the decisions, which the organisation brought" if decided else ""
+    return f"Each mark is a logged event{brought}; a dashed line is a revocation."

@@ -1,0 +1,78 @@
+"""What a case says of decisions: which of its access was to be revoked, since when, and what became of that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from grantlens.case.listing import FEW
+from grantlens.wording import duration, number, plural, when
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from grantlens.case.asked import Asked
+    from grantlens.engine.duckdb import Engine
+
+# A decision that meets nothing the case knows is told all the same if it names the case.
+_DECISIONS = """
+CREATE OR REPLACE TEMP TABLE case_decision AS
+WITH met AS (
+    SELECT a.decision_no, a.closed_at
+    FROM decided_access a
+    WHERE (a.token_id IS NULL AND (a.source, a.grant_id) IN (SELECT (source, grant_id) FROM focus_grant))
+       OR (a.source, a.token_id) IN (SELECT (source, token_id) FROM focus_token)
+),
+became AS (
+    SELECT d.decision_no,
+           count(*) FILTER (m.closed_at IS NULL OR m.closed_at > d.decided_at) AS there,
+           count(*) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(coalesce(d.kept_at, $until), $until)) AS ended,
+           max(m.closed_at) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(coalesce(d.kept_at, $until), $until)) AS last_ended_at
+    FROM decided d JOIN met m USING (decision_no)
+    GROUP BY d.decision_no
+)
+SELECT d.* EXCLUDE (decision_no), b.there, b.ended, b.last_ended_at,
+       (epoch_us(b.last_ended_at) - epoch_us(d.decided_at)) / 1e6 AS took_s
+FROM decided d LEFT JOIN became b USING (decision_no)
+WHERE d.decided_at < $until AND (b.decision_no IS NOT NULL OR {own})
+ORDER BY d.decision_no
+"""
+
+
+def lay_decisions(engine: Engine, about: Asked, values: Mapping[str, Any]) -> None:
+    """Make the table case_decision; reads the relations and the focus tables."""
+    engine.execute(about.into(_DECISIONS), values)
+
+
+def decided(facts: dict[str, Any]) -> str:
+    """Say what was to be revoked, since when, and what became of it; empty where nothing was decided."""
+    rows = facts["decisions"]
+    said = [
+        f"To be revoked by a decision of {when(row['decided_at'])} UTC{_whose(row)}: {_became(row)}." for row in rows
+    ]
+    more = [f"{plural(len(rows) - FEW, 'more decision')}."] if len(rows) > FEW else []
+    return " ".join((*said[:FEW], *more))
+
+
+def _whose(row: dict[str, Any]) -> str:
+    by = f"by {row['decided_by']}" if row["decided_by"] else None
+    known = [each for each in (row["cause"], by, row["reference"]) if each]
+    return f" ({', '.join(known)})" if known else ""
+
+
+def _became(row: dict[str, Any]) -> str:
+    back = f"; taken back at {when(row['kept_at'])} UTC" if row["kept_at"] else ""
+    if row["there"] is None:
+        return f"no issuance of such access is known from before it{back}"
+    if not row["there"]:
+        return f"it had ended before{back}"
+    thing, ended, standing = "token" if row["token_id"] else "grant", row["ended"], row["there"] - row["ended"]
+    later = f"ended{', the last' if ended > 1 else ''} {duration(row['took_s'])} later" if ended else ""
+    if row["there"] == 1:
+        it = "it" if row["token_id"] or row["grant_id"] else "its one grant"
+        return f"{it} {later or 'has not ended in the logs'}{back}"
+    things = plural(row["there"], thing)
+    if not standing:
+        return f"all {things} {later}{back}"
+    if not ended:
+        return f"none of {things} has ended in the logs{back}"
+    return f"{number(ended)} of {things} {later}; {number(standing)} {'has' if standing == 1 else 'have'} not ended in the logs{back}"
