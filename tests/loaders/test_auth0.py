@@ -136,7 +136,7 @@ def test_real_consents_agree_with_a_reading_in_plain_python(shared, real):
 def test_each_real_consent_is_followed_by_a_token_of_its_client_and_user(shared, real):
     consents = real("elastic-login-success.ndjson").rows["issuance"]
     tokens = real("elastic-token-xchg-success.ndjson").rows["issuance"]
-    assert {row["token_id"] for row in tokens} == {None}  # what an exchange gave, the log does not say
+    assert {row["token_id"] for row in tokens} == {None}  # they are older than the field
     for consent in consents:
         later = [
             (token["issued_at"] - consent["issued_at"]).total_seconds()
@@ -466,6 +466,19 @@ def test_empty_names_are_unknown(load):
         None,
         "service",
     )
+
+
+@pytest.mark.parametrize("code", ["seacft", "sertft", "seccft", "sepft", "secte", "idjag_exchange_succeeded"])
+def test_an_exchange_names_the_access_token_that_calls_name(load, code):
+    loaded = load([event(code, details={"access_token_jti": "a1b2c3"}), call("get", "/api/v2/users", id="2")])
+    issued = loaded.one("issuance")
+    assert (issued["token_id"], issued["token_kind"]) == ("a1b2c3", "access")
+    assert loaded.one("usage")["token_id"] == issued["token_id"]
+
+
+def test_an_exchange_that_names_no_token_has_none(load):
+    loaded = load([event("seacft"), event("sertft", id="2", details={"access_token_jti": ""})])
+    assert [row["token_id"] for row in loaded.rows["issuance"]] == [None, None]
 
 
 def test_an_agent_stands_in_the_chain_of_actors(load):

@@ -131,13 +131,17 @@ AWS = [
     aws.call("ListUsers", who=BOB, time=f"{DAY}10:40:00Z", eventID="e-2"),
 ]
 
-# Auth0: a grant by its id, a call by client and person.
+# Auth0: a grant by its id, a call by its token, which older exchanges do not name.
 
+AUTH0_END = [
+    auth0.call("delete", f"/api/v2/grants/{auth0.GRANT}", id="3", status=204, date="2026-07-01T10:30:00.123Z"),
+    auth0.call("get", "/api/v2/users", id="4", date="2026-07-01T10:40:00.123Z", user=auth0.USER)
+    | {"client_id": auth0.CLIENT},
+]
 AUTH0 = [
     auth0.login(auth0.given_()),
-    auth0.call("delete", f"/api/v2/grants/{auth0.GRANT}", id="2", status=204, date="2026-07-01T10:30:00.123Z"),
-    auth0.call("get", "/api/v2/users", id="3", date="2026-07-01T10:40:00.123Z", user=auth0.USER)
-    | {"client_id": auth0.CLIENT},
+    auth0.event("seacft", id="2", date="2026-07-01T10:00:01.123Z", details={"access_token_jti": "a1b2c3"}),
+    *AUTH0_END,
 ]
 
 CATALOGUE = f"""
@@ -170,7 +174,7 @@ TOLD = {
     "entra: nobody tries again": (ENTRA_SILENT, "microsoft_entra", "REV-6", "verdict", None),
     "github: a token after the end of its grant": (GITHUB, "github", "REV-1", "verdict", github.HASH),
     "aws: a key after its end": (AWS, "aws_cloudtrail", "REV-1", "verdict", AWS_KEY["accessKeyId"]),
-    "auth0: no call names a grant": (AUTH0, "auth0", "REV-1", "no", None),
+    "auth0: a token after the end of its grant": (AUTH0, "auth0", "REV-1", "verdict", "a1b2c3"),
     "slack: nothing joins": (SLACK, "slack", "REV-1", "no", None),
 }
 
@@ -243,6 +247,16 @@ def test_a_store_says_less_where_its_rows_do(holding):
     concluded = conclude(find("INT-2"), source.source)
     assert (concluded.level, concluded.lacks) == ("no", ("issuance and usage join by grant only",))
     assert detect.run(store, ["INT-2"], **WINDOW)[0].to_dicts() == []
+
+
+def test_auth0_concludes_less_from_exchanges_that_name_no_token(holding):
+    store = holding([auth0.login(auth0.given_()), auth0.event("seacft", id="2"), *AUTH0_END])
+    (source,) = held(store)
+    assert source.provider.join("issuance", "usage").strength == "token"
+    assert source.source.join("issuance", "usage").strength == "session"  # the consent's; calls name none
+    assert conclude(find("REV-1"), source.source).level == "no"
+    found = detect.run(store, ["REV-1"], **WINDOW)[0].to_dicts()
+    assert [finding for finding in found if finding["verdict"] == "violation"] == []
 
 
 def test_scopes_that_no_row_names_judge_nothing(holding):

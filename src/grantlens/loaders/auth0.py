@@ -8,8 +8,9 @@ What the mapping decides, and why:
   Revoking it (`DELETE /api/v2/grants/<id>`) names the same id. Proven on real records, as are `seacft`, refused
   authorization requests (`f`), client grants, deleted clients, and calls with their token's `jti`.
 - The other codes come from Auth0's list of log event types: no real record of them was at hand.
-- **An exchange names no token**: neither access nor refresh token has an id in this log. `details.code` is an authorization
-  code, masked or not: it is never read. The same holds for bodies of calls, but for the few keys named below.
+- **An exchange names the access token that it gave** by `details.access_token_jti`, says Auth0's schema of these events; the real records at
+  hand are older and have none. No refresh token is named. `details.code` is an authorization code, masked or not: it is never read, nor are
+  bodies of calls, but for the few keys named below.
 - A refused exchange says why in a sentence for people. One of a rotated refresh token (`ferrt`) is a reuse where the sentence says so: the code
   "could" mean one (Auth0's page of that event), and "Reused rotating refresh token detected, revoked the family" does (Auth0 community).
   A refresh token that is revoked, expired or pruned (`fertft`) reads the same whichever it is. Why other exchanges failed is not read.
@@ -35,7 +36,7 @@ _EVENT = """{
     "agent_id": "VARCHAR", "ip": "VARCHAR", "user_agent": "VARCHAR", "tenant_name": "VARCHAR",
     "scope": "VARCHAR", "audience": "VARCHAR",
     "details": {
-        "session_id": "VARCHAR",
+        "session_id": "VARCHAR", "access_token_jti": "VARCHAR",
         "prompts": [{"grantInfo": {"id": "VARCHAR", "audience": "VARCHAR", "scope": "VARCHAR"}}],
         "qs": {"client_id": "VARCHAR", "scope": "VARCHAR", "audience": "VARCHAR", "response_type": "VARCHAR"},
         "error": {"oauthError": "VARCHAR"},
@@ -132,7 +133,7 @@ SELECT * EXCLUDE (e, delivered), {_moment("date")} AS happened_at, {_moment("del
        nullif(e.client_id, '') AS client_id, nullif(e.client_name, '') AS client_name, nullif(e.user_id, '') AS user_id,
        nullif(e.user_name, '') AS user_name, nullif(e.agent_id, '') AS agent_id, nullif(e.description, '') AS description,
        nullif(e.ip, '') AS ip, nullif(e.user_agent, '') AS user_agent, nullif(e.tenant_name, '') AS tenant,
-       e.scope AS scope, e.audience AS audience, nullif(e.details.session_id, '') AS session_id,
+       e.scope AS scope, e.audience AS audience, nullif(e.details.session_id, '') AS session_id, nullif(e.details.access_token_jti, '') AS given_jti,
        nullif(e.details.request.auth.user.user_id, '') AS caller_user,
        CASE WHEN status IN (401, 403, 429) THEN 'denied'
             WHEN type <> 'fapi' AND (status IS NULL OR status BETWEEN 200 AND 299) THEN 'success' ELSE 'error' END AS call_outcome,
@@ -212,8 +213,7 @@ SELECT line_no, happened_at AS issued_at, received_at, event_id, meaning AS kind
             WHEN type IN ('secte', 'fecte', 'sens', 'fens') THEN 'urn:ietf:params:oauth:grant-type:token-exchange' END AS grant_type,
        CASE WHEN type = 'ferrt' AND description ILIKE '%reuse%' THEN 'reuse'
             WHEN type IN ('ferrt', 'fertft') THEN 'token' END AS denial_reason,
-       NULL::VARCHAR AS grant_id, NULL::VARCHAR AS token_id,
-       CASE WHEN starts_with(type, 'idjag_') THEN 'id_jag' ELSE 'access' END AS token_kind,
+       NULL::VARCHAR AS grant_id, given_jti AS token_id, 'access' AS token_kind,
        session_id, client_id, client_name, user_id AS subject_id, user_name AS subject_name,
        CASE WHEN user_id IS NOT NULL THEN 'user' WHEN type IN ('seccft', 'feccft') THEN 'service' END AS subject_kind,
        CASE WHEN agent_id IS NOT NULL THEN [agent_id] END AS actor_chain,
@@ -367,7 +367,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="auth0",
-    version=4,
+    version=5,
     title="Auth0 tenant log",
     recognise=mostly(lambda record: _is_event(record) or _is_original(record)),
     fields='"JSON"',
@@ -380,19 +380,19 @@ LOADER = Loader(
     ignored=_IGNORED,
     rejected=_REJECTED,
     joins=(
-        Join("issuance", "usage", "client and subject", "client_id, user_id", "only calls of the Management API"),
+        Join("issuance", "usage", "token", "access_token_jti, jti", "only calls of the Management API"),
         Join(
             "issuance",
             "revocation",
             "grant",
             "grantInfo.id",
-            "tokens have no id; a client grant's POST may leave it out",
+            "refresh tokens have no id; a client grant's POST may leave it out",
         ),
         Join("usage", "revocation", "client and subject", "client_id, user_id", "only calls of the Management API"),
     ),
     join_note=(
-        "Consents join their revocation by the grant's id, exactly. Access and refresh tokens have no id in this log: they "
-        "join by client and user. The Management API's calls name their token (jti), which no issue names; use of a token at "
-        "any other API is not in this log."
+        "Consents join their revocation by the grant's id, exactly. Exchanges name the access token (access_token_jti, which older "
+        "records lack), and calls of the Management API name theirs (jti); refresh tokens have no id: they join by client and user. "
+        "Use of a token at any other API is not in this log."
     ),
 )
