@@ -124,17 +124,25 @@ REMOVALS = (
     Removals(
         "microsoft_365",
         "Exchange",
-        f"{_MICROSOFT}powershell/module/exchange/set-adminauditlogconfig",
-        {
-            "Set-AdminAuditLogConfig": CHANGES,
-            "Set-MailboxAuditBypassAssociation": CHANGES,
-            "Set-Mailbox": CHANGES,
-        },
+        f"{_MICROSOFT}powershell/module/exchangepowershell/set-adminauditlogconfig",
+        {"Set-AdminAuditLogConfig": CHANGES},
+    ),
+    Removals(
+        "microsoft_365",
+        "Exchange",
+        f"{_MICROSOFT}powershell/module/exchangepowershell/set-mailboxauditbypassassociation",
+        {"Set-MailboxAuditBypassAssociation": CHANGES},
+    ),
+    Removals(
+        "microsoft_365",
+        "Exchange",
+        f"{_MICROSOFT}powershell/module/exchangepowershell/set-mailbox",
+        {"Set-Mailbox": CHANGES},
     ),
     Removals(
         "microsoft_365",
         "SecurityComplianceCenter",
-        f"{_MICROSOFT}powershell/module/exchange/remove-unifiedauditlogretentionpolicy",
+        f"{_MICROSOFT}powershell/module/exchangepowershell/remove-unifiedauditlogretentionpolicy",
         {"Remove-UnifiedAuditLogRetentionPolicy": CHANGES, "Set-UnifiedAuditLogRetentionPolicy": CHANGES},
     ),
     Removals(
@@ -189,15 +197,18 @@ REMOVALS = (
         "salesforce",
         "salesforce",
         f"{_SALESFORCE}api_asynch.meta/api_asynch/query_delete_job.htm",
-        {
-            "DELETE /services/data/{version}/jobs/query/{job}": TIDIES,
-            "DELETE /services/data/{version}/jobs/ingest/{job}": TIDIES,
-        },
+        {"DELETE /services/data/{version}/jobs/query/{job}": TIDIES},
     ),
     Removals(
         "salesforce",
         "salesforce",
-        f"{_SALESFORCE}api_rest.meta/api_rest/using_resources_event_log_files.htm",
+        f"{_SALESFORCE}api_asynch.meta/api_asynch/delete_job.htm",
+        {"DELETE /services/data/{version}/jobs/ingest/{job}": TIDIES},
+    ),
+    Removals(
+        "salesforce",
+        "salesforce",
+        f"{_SALESFORCE}api_rest.meta/api_rest/event_log_file_delete.htm",
         {"DELETE /services/data/{version}/sobjects/EventLogFile/{id}": DELETES},
     ),
 )
