@@ -33,10 +33,10 @@ HEAD = f"{'log':24} {'MB':>5} {'records':>9} {'bare s':>7} {'load s':>7} {'ratio
 def sources() -> dict[str, list[Path]]:
     """Return the real files of each loader, told by content."""
     from grantlens.errors import LoadError
-    from grantlens.ingest.content import Content
-    from grantlens.ingest.reading import Reading
     from grantlens.ingest.recognise import recognises
     from grantlens.loaders import loaders
+    from grantlens.reading.content import Content
+    from grantlens.reading.one_file import Reading
 
     found: dict[str, list[Path]] = {}
     for path in sorted((SHARED / "real-logs").rglob("*")):

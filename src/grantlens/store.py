@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import GrantlensError, StoreError
 from grantlens.framed import Rows
+from grantlens.holdings.card import coverage_card
+from grantlens.holdings.export import write_ndjson, write_parquet
+from grantlens.holdings.forgetting import Forgotten, forget_calls, write_anew
+from grantlens.holdings.summary import providers
+from grantlens.holdings.unloading import Unloaded, unload
+from grantlens.holdings.verification import verified
 from grantlens.ingest import LoadReport, load_files
-from grantlens.ingest.card import coverage_card
 from grantlens.ingest.coverage import coverage_is_due, refresh_coverage
 from grantlens.ingest.declared import note_undeclared, undeclared
-from grantlens.ingest.export import write_ndjson, write_parquet
-from grantlens.ingest.forgetting import Forgotten, forget_calls, write_anew
-from grantlens.ingest.summary import providers
-from grantlens.ingest.unloading import Unloaded, unload
-from grantlens.ingest.verification import verified
 from grantlens.relations import install_views, views_stand
 from grantlens.relations.one_tenant import lay_tenant
 from grantlens.schema.migrations import prepare

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from grantlens.ingest.draft import text
-from grantlens.ingest.explain import explain
-from grantlens.ingest.leaves import leaves, safe
-from grantlens.ingest.moment import written_as
-from grantlens.ingest.suggestion import suggest
+from grantlens.explain.draft import text
+from grantlens.explain.explanation import explain
+from grantlens.explain.leaves import leaves, safe
+from grantlens.explain.moment import written_as
+from grantlens.explain.suggestion import suggest
 from grantlens.loaders.mapped import mapping
 from grantlens.store import Store
 

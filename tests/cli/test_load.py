@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from grantlens.ingest.reading import Reading
+from grantlens.reading.one_file import Reading
 from grantlens.store import Store
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from grantlens.cli import main
-from grantlens.ingest.secrecy import RAW_TOKEN
 from grantlens.loaders import Settings
+from grantlens.secrecy import RAW_TOKEN
 from grantlens.store import Store
 
 from . import raw

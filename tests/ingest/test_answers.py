@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grantlens.ingest.answers import Answers
-from grantlens.ingest.chunk import Lines, int_array, text_array
 from grantlens.ingest.rejection import SHOWN, rejected
-from grantlens.ingest.secrecy import masked
+from grantlens.reading.chunk import Lines, int_array, text_array
+from grantlens.secrecy import masked
 
 REASON = st.sampled_from(["a sign-in", "no time", "outcome: missing", "not mapped", "bearer abcdefgh", "é: no number"])
 

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pytest
 
 from grantlens.errors import LoadError, StoreError
-from grantlens.ingest import content as content_module
-from grantlens.ingest import lines, load_file
-from grantlens.ingest.reading import Reading
-from grantlens.ingest.tabular import CsvRows
+from grantlens.ingest import load_file
+from grantlens.reading import content as content_module
+from grantlens.reading import lines
+from grantlens.reading.one_file import Reading
+from grantlens.reading.tabular import CsvRows
 from grantlens.store import Store
 
 from .oracle import ndjson, usage

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import LoadError
 from grantlens.ingest import bundle, load, opening
-from grantlens.ingest.content import Content
-from grantlens.ingest.reading import Reading
 from grantlens.ingest.recognise import choose
 from grantlens.loaders import Settings
+from grantlens.reading.content import Content
+from grantlens.reading.one_file import Reading
 from grantlens.store import Store
 
 from .oracle import issuance, ndjson, revocation, usage

@@ -10,7 +10,7 @@ import pytest
 
 from grantlens.ingest import opening
 from grantlens.ingest.pipeline import Pipeline
-from grantlens.ingest.reading import Reading
+from grantlens.reading.one_file import Reading
 from grantlens.store import Store
 
 from .oracle import ndjson, usage

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from grantlens.ingest import lines, load_file, opening
+from grantlens.ingest import load_file, opening
 from grantlens.ingest.beside import Beside
 from grantlens.ingest.mapper import Mapper
+from grantlens.reading import lines
 from grantlens.store import Store
 
 from .oracle import content, issuance, ndjson, revocation, usage

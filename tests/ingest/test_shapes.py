@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from grantlens.ingest.shape import WRAPPERS, shape_of
+from grantlens.reading.shape import WRAPPERS, shape_of
 from grantlens.store import Store
 
 from .oracle import content, issuance, revocation, usage

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import settings as limits
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from grantlens.ingest.secrecy import keyed_hash
 from grantlens.loaders import Settings
 from grantlens.loaders.caep_ssf import LOADER
 from grantlens.loaders.caep_ssf.signature import ALGORITHMS
+from grantlens.secrecy import keyed_hash
 from grantlens.store import Store
 from tests.loaders.conftest import read
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged

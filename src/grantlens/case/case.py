@@ -25,7 +25,7 @@ from grantlens.case.focus import NEEDS, drop_focus, lay_focus
 from grantlens.case.narrowed import narrowed
 from grantlens.case.timeline import Timeline, read_timeline
 from grantlens.errors import NO_ROOM, CaseError
-from grantlens.ingest.overwriting import keep_evidence
+from grantlens.holdings.overwriting import keep_evidence
 from grantlens.report.encode import CASE_SCHEMA, to_json
 from grantlens.view import View, view_of
 from grantlens.visible import visible

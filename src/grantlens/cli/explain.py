@@ -10,8 +10,8 @@ from grantlens.cli.cell import shown
 from grantlens.ingest.recognise import UNLIKE
 
 if TYPE_CHECKING:
-    from grantlens.ingest.explain import Explained, Explanation
-    from grantlens.ingest.suggestion import Suggestion
+    from grantlens.explain.explanation import Explained, Explanation
+    from grantlens.explain.suggestion import Suggestion
 
 
 def write(explanation: Explanation) -> None:

@@ -35,7 +35,7 @@ def forget(
     before; of the time before it none can say what was done, and coverage and reports tell so. The logs are not touched;
     a file that is loaded again because it grew brings its calls back. The disk needs room for a second store meanwhile.
     """
-    from grantlens.ingest.forgetting import old_calls
+    from grantlens.holdings.forgetting import old_calls
     from grantlens.plain import plain
     from grantlens.window import format_time, parse_time
     from grantlens.wording import plural

@@ -159,7 +159,7 @@ def _alike(failed: list[tuple[str, str, str]]) -> list[list[tuple[str, str, str]
 
 
 def _with_advice(reason: str) -> str:
-    from grantlens.ingest.advice import advice
+    from grantlens.explain.advice import advice
 
     return f"{reason}: {advice(reason)}".removesuffix(": ")
 
@@ -175,7 +175,7 @@ def _otherwise(batch: dict[str, Any], wanted: Loader | None, mapping: Path | Non
 
 def _explain(path: Path, loader: Loader | None, settings: Settings, *, as_json: bool) -> int:
     from grantlens.cli.explain import write
-    from grantlens.ingest.explain import explain
+    from grantlens.explain.explanation import explain
 
     if path.is_dir():
         raise GrantlensError(f"{path} is a folder.", "Name one of its files.")

@@ -52,7 +52,7 @@ def report(
 ) -> int:
     """Write a report that opens offline: coverage, findings by rule, grants, revocations, privileges, limitations."""
     from grantlens.access_review import review
-    from grantlens.ingest.overwriting import keep_evidence
+    from grantlens.holdings.overwriting import keep_evidence
     from grantlens.view import view_of
 
     if out.suffix.lower() not in WRITERS:

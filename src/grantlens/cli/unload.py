@@ -33,7 +33,7 @@ def unload(
     gone. The files themselves are not touched. That they were there stays on record, and reports tell it. The disk needs
     room for a second store meanwhile.
     """
-    from grantlens.ingest.unloading import loads_of
+    from grantlens.holdings.unloading import loads_of
     from grantlens.plain import plain
     from grantlens.wording import plural
 

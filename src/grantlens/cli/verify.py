@@ -20,7 +20,7 @@ def verify(store: StorePath, /) -> int:
     The rows of the store are counted and not compared with the files: to be sure of them, load the files into an empty
     store and compare the reports.
     """
-    from grantlens.ingest.verification import verified
+    from grantlens.holdings.verification import verified
 
     with existing(store) as opened:
         found = verified(opened.engine)

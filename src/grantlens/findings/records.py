@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import Any
 
 from grantlens.errors import LoadError
-from grantlens.ingest.content import Content
-from grantlens.ingest.reading import Reading
-from grantlens.ingest.secrecy import masked
+from grantlens.reading.content import Content
+from grantlens.reading.one_file import Reading
+from grantlens.secrecy import masked
 
 _LONGEST = 20_000
 """Characters of a record that are shown."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from grantlens.ingest.content import Content
 from grantlens.ingest.key import file_of
 from grantlens.ingest.outcome import COUNTS
 from grantlens.plain import plain
+from grantlens.reading.content import Content
 
 if TYPE_CHECKING:
     import numpy as np

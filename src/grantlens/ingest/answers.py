@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from grantlens.ingest.chunk import int_array, numbers_of, repeated, text_array
 from grantlens.ingest.key import file_of
+from grantlens.reading.chunk import int_array, numbers_of, repeated, text_array
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
-from grantlens.ingest.chunk import Chunk, Lines, int_array, numbers_of, sliced
 from grantlens.loaders import PLACE_BITS
+from grantlens.reading.chunk import Chunk, Lines, int_array, numbers_of, sliced
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +41,7 @@ class Bundle:
 
     Examples
     --------
-    >>> from grantlens.ingest.chunk import chunks_of
+    >>> from grantlens.reading.chunk import chunks_of
     >>> bundle = Bundle()
     >>> for text in ("{}", '{"a": 1}'):
     ...     bundle.add(chunks_of([(1, 1, text)]))

@@ -11,13 +11,14 @@ file is packed, or DuckDB could not go on, each chunk is a file of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import MalformedJson
-from grantlens.ingest.chunk import SLICE, Chunk, Rows, distinct
-from grantlens.ingest.content import Content, FileChanged
 from grantlens.ingest.mapping import Staging, parsed_file, reads_calls_only, staging
+from grantlens.ingest.rows import Rows, distinct
+from grantlens.reading.chunk import SLICE, Chunk
+from grantlens.reading.content import Content, FileChanged
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -62,16 +63,15 @@ class CallReader:
         """True if a chunk should be readable as a file."""
         return bool(self._ways) and self._whole is None
 
-    def read(self, chunk: Chunk) -> Chunk:
-        """Return the chunk with its calls, or as it was if it has to be read with care."""
-        calls = None
+    def read(self, chunk: Chunk) -> Rows | None:
+        """Return the calls of a chunk, None if it has to be read with care."""
         if not chunk.plain:
             self._read_no_further()
         elif self._whole is not None:
-            calls = self._of_whole(chunk, self._whole)
+            return self._of_whole(chunk, self._whole)
         elif chunk.file is not None:
-            calls = self._of_file(chunk, chunk.file)
-        return chunk if calls is None else replace(chunk, calls=calls)
+            return self._of_file(chunk, chunk.file)
+        return None
 
     def settle(self, content: Content) -> None:
         """Make sure that what DuckDB read was what the lines were cut from.

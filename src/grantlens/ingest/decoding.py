@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from grantlens.ingest.chunk import int_array, text_array
+from grantlens.reading.chunk import int_array, text_array
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
-from grantlens.ingest.chunk import distinct, int_array, numbers_of
-from grantlens.ingest.content import FileChanged
 from grantlens.ingest.mapping import told_apart
 from grantlens.ingest.raw_tokens import hash_tokens, mask_tokens
+from grantlens.ingest.rows import distinct
+from grantlens.reading.chunk import int_array, numbers_of
+from grantlens.reading.content import FileChanged
 from grantlens.schema import USAGE_CALLER, USAGE_TARGET
 
 if TYPE_CHECKING:

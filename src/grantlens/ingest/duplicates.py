@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from grantlens.ingest.chunk import codes, first_places, int_array, numbers_of
+from grantlens.ingest.rows import codes, first_places
+from grantlens.reading.chunk import int_array, numbers_of
 from grantlens.schema import LOGS, TIMES
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grantlens.ingest.chunk import int_array, numbers_of, repeated, replaced
+from grantlens.reading.chunk import int_array, numbers_of, repeated, replaced
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import LoadError
 from grantlens.ingest.account import IN_VAIN, entry
-from grantlens.ingest.content import Content
 from grantlens.ingest.outcome import COUNTS
+from grantlens.reading.content import Content
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine

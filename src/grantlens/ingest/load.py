@@ -13,16 +13,16 @@ from grantlens.errors import DEBUG, MISTAKE, NO_ROOM, GrantlensError, LoadError,
 from grantlens.handwritten import did_you_mean
 from grantlens.ingest.account import Account, Accounts
 from grantlens.ingest.bundle import small_run
-from grantlens.ingest.chunk import memory_kept
-from grantlens.ingest.content import FileChanged
 from grantlens.ingest.coverage import count_events, coverage_refreshed
 from grantlens.ingest.declared import note_declared
 from grantlens.ingest.files import expand
 from grantlens.ingest.opening import SMALL, Opened, Opener
 from grantlens.ingest.outcome import LoadReport
 from grantlens.ingest.pipeline import Pipeline
-from grantlens.ingest.secrecy import masked
+from grantlens.reading.chunk import memory_kept
+from grantlens.reading.content import FileChanged
 from grantlens.schema import LOGS
+from grantlens.secrecy import masked
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine

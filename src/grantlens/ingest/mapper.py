@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from grantlens.engine.duckdb import Engine, MalformedJson, quote
 from grantlens.ingest.answers import Answers
 from grantlens.ingest.calls import CallReader
-from grantlens.ingest.chunk import Chunk, Lines, Rows, distinct, int_array, numbers_of
 from grantlens.ingest.decoding import decoded
 from grantlens.ingest.dictionary import entries_of
 from grantlens.ingest.event_names import named
@@ -29,16 +28,18 @@ from grantlens.ingest.mapping import (
 )
 from grantlens.ingest.raw_tokens import hash_tokens, mask_tokens
 from grantlens.ingest.rejection import rejected
+from grantlens.ingest.rows import Rows, distinct
 from grantlens.ingest.unknown_keys import unknown_keys
 from grantlens.ingest.workbench import Workbench
+from grantlens.reading.chunk import Chunk, Lines, int_array, numbers_of
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from grantlens.ingest.content import Content
     from grantlens.loaders import Loader
+    from grantlens.reading.content import Content
 
 TOKEN_COLUMNS = ("token_id", "parent_token_id", "session_id")
 
@@ -71,6 +72,22 @@ def bound(loader: Loader, paths: Sequence[str], salt: str) -> dict[str, Any]:
     return {**loader.parameters, "file_names": names, "source": loader.name, "salt": salt}
 
 
+@dataclass(frozen=True)
+class MappedChunk(Chunk):
+    """A chunk, and what was made of it.
+
+    Parameters
+    ----------
+    calls
+        The staged calls, if it could be read the fast way.
+    mapped
+        What the loader made of it otherwise, and the loaders that it hands records on to.
+    """
+
+    calls: Rows | None = None
+    mapped: tuple[Mapped, ...] = ()
+
+
 class Mapper:
     """Turns chunks of records into rows.
 
@@ -98,7 +115,7 @@ class Mapper:
         self._all_json = True
         self.calls = CallReader(loader, self._parameters, bench, whole)
 
-    def read(self, chunk: Chunk, *, first: bool = False) -> Chunk:
+    def read(self, chunk: Chunk, *, first: bool = False) -> MappedChunk:
         """Return the chunk with its calls where it holds nothing else, or with what was made of it.
 
         Parameters
@@ -108,10 +125,10 @@ class Mapper:
         first
             Whether it is the first one of its files, which may decide that one of them is none for this loader.
         """
-        chunk = self.calls.read(chunk)
-        return self.map(chunk, first=first) if chunk.calls is None else chunk
+        calls = self.calls.read(chunk)
+        return self.map(chunk, first=first) if calls is None else MappedChunk(**vars(chunk), calls=calls)
 
-    def map(self, chunk: Chunk, *, first: bool = False) -> Chunk:
+    def map(self, chunk: Chunk, *, first: bool = False) -> MappedChunk:
         """Return the chunk with what was made of it."""
         if chunk.check:
             chunk.check()
@@ -129,7 +146,7 @@ class Mapper:
             loader, refused = loader.otherwise if len(missing) else None, None
             if loader is not None:
                 lines = Lines(lines.table.take(int_array(missing)))
-        return replace(chunk, mapped=tuple(mapped))
+        return MappedChunk(**(vars(chunk) | {"mapped": tuple(mapped)}))
 
     def _map(self, loader: Loader, lines: Lines, refused: pa.Table | None, *, first: bool) -> tuple[Mapped, np.ndarray]:
         """Return what one loader makes of the records, and where those stand for which it had no answer."""

@@ -19,23 +19,23 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.ingest.beside import Beside
 from grantlens.ingest.bundle import Bundle
-from grantlens.ingest.content import Content
 from grantlens.ingest.known import IN_ZONE, Known
-from grantlens.ingest.lines import FIRST_BYTES, MAPPERS
-from grantlens.ingest.mapper import Mapper
+from grantlens.ingest.mapper import MappedChunk, Mapper
 from grantlens.ingest.mapping import reads_calls_only
-from grantlens.ingest.reading import Reading
 from grantlens.ingest.recognise import choose, doubts, named, recognises
 from grantlens.ingest.unknown_keys import refuse_unknown_columns
 from grantlens.ingest.workbench import Workbench, Workshop
 from grantlens.loaders.mapped.unpacking import Splitter
+from grantlens.reading.content import Content
+from grantlens.reading.lines import FIRST_BYTES, MAPPERS
+from grantlens.reading.one_file import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from grantlens.engine.duckdb import Engine
-    from grantlens.ingest.chunk import Chunk
     from grantlens.loaders import Loader, Settings
+    from grantlens.reading.chunk import Chunk
 
 SMALL = 16 << 20
 """Bytes on disk up to which a file is opened ahead; the chunks of a larger one keep all threads busy."""
@@ -98,7 +98,7 @@ class Opened:
     """
 
     files: Sequence[LogFile]
-    chunks: Iterable[Chunk]
+    chunks: Iterable[MappedChunk]
     closer: ExitStack
 
     @property
@@ -245,7 +245,7 @@ class Opener:
             refuse_unknown_columns(reading, loader)
             return LogFile(content, reading, loader, None, doubts(loader, self._loader, reading), opened.pop_all())
 
-    def _mapped_chunks(self, file: LogFile, loader: Loader, opened: ExitStack, *, once: bool) -> Iterable[Chunk]:
+    def _mapped_chunks(self, file: LogFile, loader: Loader, opened: ExitStack, *, once: bool) -> Iterable[MappedChunk]:
         """Begin to cut and to map a file."""
         content, reading = file.content, file.reading
         # A file that fits the first piece is held whole as it is.
@@ -286,9 +286,9 @@ class Opener:
 
 def _mapped(
     mappers: Sequence[Mapper], pool: ThreadPoolExecutor, chunks: Iterable[Chunk], content: Content
-) -> Iterator[Chunk]:
+) -> Iterator[MappedChunk]:
     """Give the chunks mapped and in their order, by as many mappers at once as there are."""
-    waiting: deque[Future[Chunk]] = deque()
+    waiting: deque[Future[MappedChunk]] = deque()
     for number, chunk in enumerate(chunks):
         waiting.append(pool.submit(mappers[number % len(mappers)].read, chunk, first=number == 0))
         if len(waiting) == len(mappers):

@@ -6,15 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import MalformedJson, quote
-from grantlens.ingest.chunk import Chunk, Lines, Rows, codes, distinct, first_places, int_array, numbers_of
-from grantlens.ingest.content import FileChanged
 from grantlens.ingest.dictionary import DICTIONARIES, Seen, Unfit, entries_of, places_among
 from grantlens.ingest.duplicates import Duplicates
 from grantlens.ingest.key import number, place
-from grantlens.ingest.mapper import Mapped, Mapper, bound
+from grantlens.ingest.mapper import Mapped, MappedChunk, Mapper, bound
 from grantlens.ingest.mapping import Staging
 from grantlens.ingest.rejection import rejected
-from grantlens.ingest.shelf import written
+from grantlens.ingest.rows import Rows, codes, distinct, first_places
+from grantlens.reading.chunk import Lines, int_array, numbers_of
+from grantlens.reading.content import FileChanged
+from grantlens.reading.shelf import written
 from grantlens.schema import LOGS, TIMES, USAGE_ROW
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Pipeline:
         for dictionary in DICTIONARIES:
             dictionary.open(engine, self._parameters)
 
-    def take(self, chunk: Chunk) -> None:
+    def take(self, chunk: MappedChunk) -> None:
         """Keep what came of one chunk."""
         self.accounts.add("records", self.accounts.counted(numbers_of(chunk.lines.keys, "int64")))
         if chunk.calls is not None and self._take_calls(chunk.calls, chunk.lines):

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from grantlens.ingest.chunk import int_array, numbers_of, replaced, text_array
-from grantlens.ingest.secrecy import RAW_TOKEN, keyed_hash
+from grantlens.reading.chunk import int_array, numbers_of, replaced, text_array
+from grantlens.secrecy import RAW_TOKEN, keyed_hash
 
 if TYPE_CHECKING:
     import pyarrow as pa

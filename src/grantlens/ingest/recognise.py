@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from grantlens.errors import LoadError
 from grantlens.handwritten import did_you_mean
-from grantlens.ingest.reading import Reading
-from grantlens.ingest.secrecy import RAW_TOKEN, masked
 from grantlens.loaders import Loader, Settings, Unfound, loaders
+from grantlens.reading.one_file import Reading
 from grantlens.schema import TIMES
+from grantlens.secrecy import RAW_TOKEN, masked
 
 UNLIKE = "the first records are not as it recognises its own"
 """Said of a file that the user has read by something that would not have known it."""

@@ -6,16 +6,16 @@ import json
 from typing import TYPE_CHECKING
 
 from grantlens.ingest.answers import Reasons, by_record
-from grantlens.ingest.chunk import int_array, numbers_of, repeated, text_array
-from grantlens.ingest.secrecy import EXCERPT, fits, masked, nothing_to_mask, part
-from grantlens.ingest.tabular import ODD_ROW
 from grantlens.ingest.unknown_keys import UNKNOWN
+from grantlens.reading.chunk import int_array, numbers_of, repeated, text_array
+from grantlens.reading.tabular import ODD_ROW
+from grantlens.secrecy import EXCERPT, fits, masked, nothing_to_mask, part
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from grantlens.ingest.chunk import Lines
+    from grantlens.reading.chunk import Lines
 
 _STANDS_FOR = "\0"
 """What no JSON text can hold as it is."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from grantlens.errors import LoadError
 from grantlens.handwritten import did_you_mean, nearest
 from grantlens.ingest.key import number
-from grantlens.ingest.secrecy import masked
+from grantlens.secrecy import masked
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from grantlens.engine.duckdb import Engine
-    from grantlens.ingest.reading import Reading
     from grantlens.loaders import Loader
+    from grantlens.reading.one_file import Reading
 
 UNKNOWN = ": unknown column"
 """What is said of a key that no column is called."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import quote
-from grantlens.ingest.summary import NEEDS, STANDING
+from grantlens.holdings.summary import NEEDS, STANDING
 from grantlens.loaders import STRENGTHS, Join, loaders
 from grantlens.relations import worked_out
 from grantlens.rules import registry

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from grantlens.ingest.moment import written_as
-from grantlens.ingest.secrecy import RAW_TOKEN
-from grantlens.ingest.shape import SAMPLE
+from grantlens.explain.moment import written_as
 from grantlens.loaders.mapped.place import place, written
 from grantlens.loaders.mapped.unpacking import Splitter, is_pairs
+from grantlens.reading.shape import SAMPLE
+from grantlens.secrecy import RAW_TOKEN
 
 DEEP = 3
 """Keys that may lead to the list of the records."""

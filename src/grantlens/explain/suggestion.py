@@ -9,10 +9,10 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Any
 
-from grantlens.ingest.around import unwrapped
-from grantlens.ingest.draft import REQUEST, Log, Part, draft, meaning, tables, told
-from grantlens.ingest.leaves import leaves, safe
-from grantlens.ingest.moment import written_as
+from grantlens.explain.around import unwrapped
+from grantlens.explain.draft import REQUEST, Log, Part, draft, meaning, tables, told
+from grantlens.explain.leaves import leaves, safe
+from grantlens.explain.moment import written_as
 from grantlens.loaders.mapped.place import place
 from grantlens.loaders.mapped.secret import holds_secret, may_hold_token
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from grantlens.ingest.leaves import leaves, safe
+from grantlens.explain.leaves import leaves, safe
 from grantlens.schema import LOGS
 from grantlens.schema.vocabulary import ENUMS
 from grantlens.window import format_time

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from grantlens.errors import StoreError
 from grantlens.handwritten import nearest
+from grantlens.holdings.forgetting import taken_out
 from grantlens.ingest.coverage import refresh_coverage
-from grantlens.ingest.forgetting import taken_out
 from grantlens.visible import visible
 from grantlens.wording import listed, plural
 

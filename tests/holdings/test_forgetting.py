@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import grantlens as gl
 from grantlens.errors import GrantlensError, StoreError
-from grantlens.ingest import coverage, forgetting
+from grantlens.holdings import forgetting
+from grantlens.ingest import coverage
 from grantlens.loaders import loaders
 from grantlens.store import Store
 

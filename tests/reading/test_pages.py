@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grantlens.ingest import pages
-from grantlens.ingest.documents import records_of
-from grantlens.ingest.pages import page_of
+from grantlens.reading import pages
+from grantlens.reading.documents import records_of
+from grantlens.reading.pages import page_of
 from grantlens.store import Store
 
 VALUES = st.recursive(

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from grantlens.ingest.secrecy import RAW_TOKEN, masked
 from grantlens.loaders.mapped.place import written
+from grantlens.secrecy import RAW_TOKEN, masked
 
 ITEMS = 5
 """Items of a list that are looked at one by one."""

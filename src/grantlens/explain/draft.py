@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from grantlens.ingest.around import Unwrapped
-from grantlens.ingest.moment import written_as
-from grantlens.ingest.secrecy import masked
+from grantlens.explain.around import Unwrapped
+from grantlens.explain.moment import written_as
 from grantlens.loaders.mapped.column import COLUMNS
 from grantlens.schema import TIMES
+from grantlens.secrecy import masked
 
 SHOWN_VALUES = 12
 """Different values of a field up to which it is taken for a closed vocabulary."""

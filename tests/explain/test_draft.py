@@ -11,9 +11,9 @@ import re
 
 import pytest
 
-from grantlens.ingest.explain import explain
-from grantlens.ingest.moment import written_as
-from grantlens.ingest.suggestion import suggest
+from grantlens.explain.explanation import explain
+from grantlens.explain.moment import written_as
+from grantlens.explain.suggestion import suggest
 from grantlens.loaders.mapped import mapping
 from grantlens.store import Store
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from grantlens.ingest.chunk import Chunk, Lines, int_array, sliced
-from grantlens.ingest.shape import WRAPPERS, wrapped_at
+from grantlens.reading.chunk import Chunk, Lines, int_array, sliced
+from grantlens.reading.shape import WRAPPERS, wrapped_at
 
 if TYPE_CHECKING:
     import numpy as np

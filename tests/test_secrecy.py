@@ -6,11 +6,10 @@ import random
 import pyarrow as pa
 import pytest
 
-from grantlens.ingest import secrecy
-from grantlens.ingest.secrecy import EXCERPT, keyed_hash, masked, nothing_to_mask
+from grantlens import secrecy
+from grantlens.secrecy import EXCERPT, keyed_hash, masked, nothing_to_mask
 from grantlens.store import Store
-
-from .oracle import issuance, ndjson, revocation, usage
+from tests.ingest.oracle import issuance, ndjson, revocation, usage
 
 TOKENS = [
     "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtYWlsLWNvcGlsb3QifQ.c2lnbmF0dXJl",

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from grantlens import relations
-from grantlens.ingest import summary
+from grantlens.holdings import summary
 from grantlens.rules.held import held
 
 CONSENT = {"log": "issuance", "issued_at": "2026-06-01T00:00:00Z", "kind": "consent", "scopes": ["x"]}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from grantlens.errors import GrantlensError
-from grantlens.ingest.export import write_ndjson, write_parquet
+from grantlens.holdings.export import write_ndjson, write_parquet
 from grantlens.schema import LOGS
 from grantlens.store import Store
 

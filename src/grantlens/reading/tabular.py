@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import LoadError
-from grantlens.ingest.chunk import RECORDS, Chunk, Lines, int_array, sliced
-from grantlens.ingest.secrecy import masked
+from grantlens.reading.chunk import RECORDS, Chunk, Lines, int_array, sliced
+from grantlens.secrecy import masked
 
 if TYPE_CHECKING:
     import os

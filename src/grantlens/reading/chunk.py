@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
-
-    from grantlens.ingest.mapper import Mapped
-    from grantlens.ingest.mapping import Staging
 
 RECORDS = 50_000
 """Records in one piece, where a reader counts records and not bytes."""
@@ -22,77 +19,6 @@ SLICE = 32_768
 
 COPIED = 8_192
 """Records that are copied at once: the same little memory serves for all of them, where fetching more costs more than copying."""
-
-
-class Distinct(NamedTuple):
-    """The different hashes in a column, in the order of first appearance; where each is met first; which stands in each place."""
-
-    hashes: np.ndarray
-    first: np.ndarray
-    which: np.ndarray
-
-
-def distinct(hashes: pa.ChunkedArray) -> Distinct:
-    """Tell the hashes in a column apart.
-
-    As `numpy.unique` does, but without sorting, which takes about a third of the time.
-    """
-    import numpy as np
-    import pyarrow as pa
-
-    values = np.ascontiguousarray(numbers_of(hashes, "uint64"))
-    found = pa.Array.from_buffers(pa.uint64(), len(values), [None, pa.py_buffer(values)]).dictionary_encode()
-    which = np.frombuffer(found.indices.buffers()[1], np.int32)[: len(values)]
-    first = first_places(which)
-    return Distinct(values[first], first, which)
-
-
-def first_places(which: np.ndarray) -> np.ndarray:
-    """Return where each number is met first, of numbers that count up from 0 in the order of first appearance.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> first_places(np.array([0, 1, 0, 2])).tolist()
-    [0, 1, 3]
-    """
-    import numpy as np
-
-    return np.flatnonzero(np.diff(np.maximum.accumulate(which), prepend=-1))
-
-
-def codes(column: pa.ChunkedArray) -> np.ndarray:
-    """Return a number for each value, counted up in the order of first appearance; equal values have the same.
-
-    Examples
-    --------
-    >>> import pyarrow as pa
-    >>> codes(pa.chunked_array([["b", "a", None, "b", None]])).tolist()
-    [0, 1, 2, 0, 2]
-    """
-    return numbers_of(column.combine_chunks().dictionary_encode("encode").indices, "int32")
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Staged rows of one log.
-
-    Parameters
-    ----------
-    table
-        The rows; of usage with hashes of caller and target.
-    staging
-        How they were staged.
-    entries
-        By the name of a hash, what each of them stands for; those that are missing are read again from the lines.
-    told_apart
-        By the name of a hash, the different ones, where that was worked out.
-    """
-
-    table: pa.Table
-    staging: Staging
-    entries: dict[str, pa.Table] = field(default_factory=dict)
-    told_apart: dict[str, Distinct] = field(default_factory=dict)
 
 
 class Lines:
@@ -171,10 +97,6 @@ class Chunk:
         Bytes of plain lines, without their ends.
     check
         Refuses the file if its text is no UTF-8; to be called before the database sees `lines`.
-    calls
-        The staged calls, if the chunk could be read the fast way.
-    mapped
-        What the loader made of it otherwise, and the loaders that it hands records on to.
     """
 
     lines: Lines
@@ -183,8 +105,6 @@ class Chunk:
     file: str | None = None
     size: int = 0
     check: Callable[[], None] | None = None
-    calls: Rows | None = None
-    mapped: tuple[Mapped, ...] = ()
 
 
 def chunks_of(records: Iterable[tuple[int, int, str]], *, shared_lines: bool = False) -> Iterator[Chunk]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from grantlens.errors import LoadError
-from grantlens.ingest.shape import WRAPPERS, is_wrapper
+from grantlens.reading.shape import WRAPPERS, is_wrapper
 
 _BETWEEN = re.compile(r"[\s,]*")
 _SPACE = re.compile(r"\s*")

@@ -10,14 +10,14 @@ from collections.abc import Callable, Generator, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from grantlens.ingest.chunk import Chunk, Lines, int_array, sliced
-from grantlens.ingest.lines import check_text, line_ends
+from grantlens.reading.chunk import Chunk, Lines, int_array, sliced
+from grantlens.reading.lines import check_text, line_ends
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from grantlens.ingest.content import Content
+    from grantlens.reading.content import Content
 
 BLOCK = 1 << 20
 """Bytes read at once, and the longest line that is read this way."""

@@ -14,19 +14,20 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import Engine
+from grantlens.explain.advice import advice
+from grantlens.explain.leaves import leaves
+from grantlens.explain.provenance import Filled, Leftover, by_mapping, by_value, left_over
+from grantlens.explain.suggestion import Suggestion, suggest
 from grantlens.ingest.account import Account, Accounts
-from grantlens.ingest.advice import advice
-from grantlens.ingest.chunk import chunks_of
-from grantlens.ingest.content import Content
-from grantlens.ingest.leaves import leaves
+from grantlens.ingest.mapper import MappedChunk
 from grantlens.ingest.pipeline import Pipeline
-from grantlens.ingest.provenance import Filled, Leftover, by_mapping, by_value, left_over
-from grantlens.ingest.reading import Reading
 from grantlens.ingest.recognise import choose, doubts, recognises, unfound
-from grantlens.ingest.suggestion import Suggestion, suggest
 from grantlens.ingest.workbench import Workbench, Workshop
 from grantlens.loaders import loaders
 from grantlens.loaders.mapped.unpacking import pairs_of, record_of
+from grantlens.reading.chunk import chunks_of
+from grantlens.reading.content import Content
+from grantlens.reading.one_file import Reading
 from grantlens.schema import TIMES
 from grantlens.schema.migrations import prepare
 
@@ -176,7 +177,7 @@ def _explained(engine: Engine, reading: Reading, loader: Loader, line: int, text
         with engine.transaction():
             pipeline = Pipeline(engine, loader, Accounts(engine, [Account(reading.path, loader)]), bench)
             for chunk in chunks_of([(1, line, text)], shared_lines=reading.shared_lines):
-                pipeline.take(chunk)
+                pipeline.take(MappedChunk(**vars(chunk)))
             pipeline.finish()
             for log in TIMES:
                 rows[log] = engine.arrow(f"SELECT * FROM {log} ORDER BY event_id").to_pylist()

@@ -9,15 +9,15 @@ from itertools import chain, islice
 from typing import IO
 
 from grantlens.errors import LoadError
-from grantlens.ingest.chunk import Chunk, chunks_of
-from grantlens.ingest.content import Content
-from grantlens.ingest.documents import records_of
-from grantlens.ingest.lines import MAX_LINE, line_chunks
-from grantlens.ingest.pages import Page, page_of
-from grantlens.ingest.scan import scanned
-from grantlens.ingest.secrecy import masked
-from grantlens.ingest.shape import SAMPLE, is_wrapper, looks_like_toml, sampled, shape_of
-from grantlens.ingest.tabular import CsvRows, parquet_chunks, parquet_columns
+from grantlens.reading.chunk import Chunk, chunks_of
+from grantlens.reading.content import Content
+from grantlens.reading.documents import records_of
+from grantlens.reading.lines import MAX_LINE, line_chunks
+from grantlens.reading.pages import Page, page_of
+from grantlens.reading.scan import scanned
+from grantlens.reading.shape import SAMPLE, is_wrapper, looks_like_toml, sampled, shape_of
+from grantlens.reading.tabular import CsvRows, parquet_chunks, parquet_columns
+from grantlens.secrecy import masked
 
 HEAD = 1 << 20
 """Bytes from which the shape is told."""

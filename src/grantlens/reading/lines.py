@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from grantlens.errors import LoadError
-from grantlens.ingest.chunk import Chunk, Lines, int_array, sliced
-from grantlens.ingest.shelf import Shelf
+from grantlens.reading.chunk import Chunk, Lines, int_array, sliced
+from grantlens.reading.shelf import Shelf
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-    from grantlens.ingest.content import Content
+    from grantlens.reading.content import Content
 
 CHUNK_BYTES = 64 << 20
 """Bytes of one piece: large enough that statements cost little, small enough for memory, and of most logs fewer calls than

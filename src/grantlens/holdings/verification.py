@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import LoadError
-from grantlens.ingest.content import Content
+from grantlens.reading.content import Content
 from grantlens.wording import plural
 
 if TYPE_CHECKING:

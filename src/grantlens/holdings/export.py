@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
 from grantlens.errors import GrantlensError
-from grantlens.ingest.overwriting import keep_evidence
+from grantlens.holdings.overwriting import keep_evidence
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from grantlens.ingest.draft import meaning, text
-from grantlens.ingest.moment import written_as
+from grantlens.explain.draft import meaning, text
+from grantlens.explain.moment import written_as
 
 
 def advice(reason: str) -> str:

@@ -1,0 +1,1 @@
+"""From the bytes of a file to numbered records: unpacked, told by their shape, cut into chunks."""
