@@ -155,8 +155,10 @@ def test_tallies(scene):
     assert sum(row["events"] for row in rows) == sum(row["events"] for row in open_)
     assert [row["findings"] for row in rows] == sorted((row["findings"] for row in rows), reverse=True)
     assert sum(row["findings"] for row in found.by("verdict").pl().to_dicts()) == len(found)
-    with pytest.raises(RuleError, match="no column 'clientid'"):
+    with pytest.raises(RuleError, match=r"no column 'clientid'\. Did you mean 'client_id'"):
         found.by("clientid")
+    with pytest.raises(RuleError, match="They have rule, "):
+        found.by(["client_id", "verdict"])
 
 
 @pytest.mark.parametrize("rule", ["OOS-1", "OOS-12", "PRV-1", "REV-1", "INT-1", "GOV-1"])
@@ -173,7 +175,39 @@ def test_an_empty_finding_draws_and_says_why(scene):
     assert nothing.to_dicts() == []
     assert nothing.why_empty in repr(nothing)
     assert nothing.why_empty in nothing._repr_html_()
-    assert nothing.chart().json()
+    assert nothing.why_empty in nothing.chart().alt
+
+
+def test_a_chart_of_a_time_that_no_log_covers_is_no_all_clear(scene):
+    found = gl.detect.out_of_scope(scene.store.between("2031-01-01", "2031-02-01"))
+    assert found.chart().title == "OOS-1: nothing to draw"
+    assert found.chart().subtitle == "No usage log covers any of 2031-01-01 to 2031-02-01."
+
+
+def test_a_chart_says_of_calls_what_the_rule_says(scene):
+    titles = {rule: found.chart().title for rule, found in scene.found.items() if len(found)}
+    beyond_scope = {rule for rule, title in titles.items() if "no granted scope permitted" in title}
+    assert beyond_scope == {"OOS-1"}
+    refused = sum(row["events"] for row in scene.found["OOS-12"])
+    assert f"made {refused} call{'s' if refused > 1 else ''} that were refused for want of scope" in titles["OOS-12"]
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in registry() if rule.startswith("OOS") and rule not in ("OOS-1", "OOS-3", "OOS-12")]
+)
+def test_only_rules_about_calls_are_drawn_as_calls(scene, rule):
+    found = dataclasses.replace(scene.found["OOS-1"], rule=registry()[rule])
+    assert "call" not in found.chart().title
+    assert f"{rule} finding" in found.chart().title
+
+
+def test_a_chart_without_the_clear_says_what_it_left_out(scene):
+    clear = scene.found["OOS-12"]
+    assert {row["verdict"] for row in clear} == {"clear"}
+    assert clear.by("client_id").chart().title == "No OOS-12 findings in this window that are violations or undecided"
+    none = clear.only("violation")
+    assert len(none) == 0
+    assert none.chart().subtitle == "No finding has the verdict asked for."
 
 
 @pytest.mark.parametrize("rule", SPEAKING)

@@ -29,6 +29,13 @@ _COLUMNS = (
 )
 """Columns that a notebook cell shows, if they hold anything; what narrow cells cut off comes last."""
 
+_CALLS = {
+    "OOS-1": "no granted scope permitted",
+    "OOS-3": "the registered purpose does not name",
+    "OOS-12": "were refused for want of scope",
+}
+"""What was wrong with the calls, by the rules whose events are calls of one kind."""
+
 
 @dataclass(frozen=True, eq=False)
 class Findings(Framed):
@@ -111,7 +118,11 @@ class Findings(Framed):
         return read_records(self.table["evidence"][index].as_py())
 
     def chart(self) -> Chart:
-        """Draw the findings in the way that fits the rule."""
+        """Draw the findings in the way that fits the rule; where nothing was found, say why."""
+        if not len(self):
+            from grantlens.charts.chart import blank
+
+            return blank(f"{self.rule.id}: nothing to draw", self.why_empty or "No finding has the verdict asked for.")
         rows = [row for row in self.to_dicts() if row["verdict"] != "clear" or self.rule.family == "PRV"]
         if self.rule.id == "PRV-1":
             from grantlens.charts.used_granted import used_granted
@@ -122,11 +133,12 @@ class Findings(Framed):
                     for row in rows
                 ]
             )
-        if self.rule.family == "OOS":
+        if self.rule.id in _CALLS:
             from grantlens.charts.scope_actions import scope_actions
 
-            what = "the registered purpose does not name" if self.rule.id == "OOS-3" else "no granted scope permitted"
-            return scope_actions(rows, what=what)
+            # what was refused is counted too: no finding of that rule says more than clear
+            calls = [{**row, "verdict": "violation"} for row in self.to_dicts()] if self.rule.id == "OOS-12" else rows
+            return scope_actions(calls, what=_CALLS[self.rule.id])
         return self.by("client_id").chart()
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from grantlens.errors import RuleError
 from grantlens.framed import Framed
+from grantlens.handwritten import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +45,10 @@ class Tally(Framed):
         import polars
 
         if column not in findings.column_names:
-            raise RuleError(f"Findings have no column {column!r}.", f"They have {', '.join(findings.column_names)}.")
+            they_have = f"They have {', '.join(findings.column_names)}."
+            raise RuleError(
+                f"Findings have no column {column!r}.", did_you_mean(str(column), findings.column_names, they_have)
+            )
         frame = polars.DataFrame(findings.select(list(dict.fromkeys((column, "verdict", "events")))))
         frame = frame.filter(polars.col("verdict") != "clear") if column != "verdict" else frame
         keys = list(dict.fromkeys((column, "verdict")))
@@ -56,8 +60,11 @@ class Tally(Framed):
 
     def chart(self) -> Chart:
         """Draw the counts as bars."""
+        from grantlens.charts.chart import blank
         from grantlens.charts.tally import tally
 
+        if not self.table.num_rows:
+            return blank(f"No {self.what} in this window that are violations or undecided")
         return tally(self.table, by=self.column, value="findings", what=self.what)
 
     def __repr__(self) -> str:
