@@ -10,6 +10,7 @@ from typing import Any
 from grantlens.case import effect
 from grantlens.case.asked import Asked
 from grantlens.case.decided import decided
+from grantlens.case.given import consented, handed_on, scopes_of_calls
 from grantlens.case.listing import FEW, few
 from grantlens.case.silence import outside, scope
 from grantlens.visible import LEFT, markup, visible
@@ -92,7 +93,7 @@ def answer_all(about: Asked, facts: dict[str, Any]) -> Answers:
 def _consent(facts: dict[str, Any]) -> Answer:
     rows, issued = facts["consents"], facts["issued"]
     if rows:
-        parts = [effect.moment(facts, row, "consented_at") + _consented(row) for row in rows[:FEW]]
+        parts = [effect.moment(facts, row, "consented_at") + consented(row) for row in rows[:FEW]]
         if len(rows) > FEW:
             parts.append(f"and {plural(len(rows) - FEW, 'more consent')}")
         grants = {(row["source"], row["grant_id"]) for row in rows}
@@ -103,7 +104,12 @@ def _consent(facts: dict[str, Any]) -> Answer:
         text = f"{tokens} at {when(issued['first_issued_at'])} UTC; no grant is named."
     else:
         text = f"No issuance is recorded {scope(facts, 'issuance')}."
-    return Answer("Who consented to what, and when?", text + _keys(facts), (*rows, *facts["keys_made"]), ("issuance",))
+    return Answer(
+        "Who consented to what, and when?",
+        text + scopes_of_calls(facts) + _keys(facts),
+        (*rows, *facts["keys_made"]),
+        ("issuance",),
+    )
 
 
 def _keys(facts: dict[str, Any]) -> str:
@@ -115,33 +121,6 @@ def _keys(facts: dict[str, Any]) -> str:
     ]
     made += [f"{len(rows) - FEW} more"] if len(rows) > FEW else []
     return f" {'Key' if len(rows) == 1 else 'Keys'} made: {'; '.join(made)}." if made else ""
-
-
-def _consented(row: dict[str, Any]) -> str:
-    """Return one consent with its own scopes and actor; what another one gave is no part of it."""
-    scopes = "scopes that the log does not name" if row["scopes"] is None else few(row["scopes"]) or "no scope"
-    client = _called(row["client_id"], row["client_name"]) or "an unnamed client"
-    if row["kind"] is None:
-        return f"no consent is logged; first token, for {client}; its tokens held {scopes} (grant {row['grant_id']})"
-    own = row["consent_kind"] == "user"
-    actor = row["consent_actor"] or (row["subject_id"] if own else None)
-    who = (
-        _called(actor, row["subject_name"] if actor == row["subject_id"] else None) or "somebody the log does not name"
-    )
-    how = f" ({row['consent_kind']} consent)" if row["consent_kind"] else ""
-    subject = "everyone" if row["for_everyone"] else row["subject_id"]
-    whose = "" if own or subject in (None, actor, row["client_id"]) else f" on behalf of {subject}"
-    more = row["times"] - 1
-    again = (
-        f", and {'again' if more == 1 else f'{number(more)} times again, last'} {when(row['last_consented_at'])} UTC"
-    )
-    verb = "consented" if row["kind"] == "consent" else "changed"
-    return f"{verb} by {who}{how}, for {client}{whose}, to {scopes} (grant {row['grant_id']}){again if more else ''}"
-
-
-def _called(id: str | None, name: str | None) -> str | None:
-    """Return an id with the name that the log gives it."""
-    return f"{name} ({id})" if id and name and name != id else id
 
 
 def _came(issued: dict[str, Any], of: str) -> str:
@@ -265,7 +244,7 @@ def _places(facts: dict[str, Any]) -> Answer:
 
 def _downstream(facts: dict[str, Any]) -> Answer:
     rows, given = facts["children"], facts["handed_on"]
-    text = " ".join(filter(None, (_children(rows), _handed_on(given))))
+    text = " ".join(filter(None, (_children(rows), handed_on(given))))
     if not rows:
         text = f"{text} No token made from it for others is recorded {scope(facts, 'issuance')}.".lstrip()
     return Answer("Was anything minted downstream?", text, (*rows, *given), ("issuance", "usage"))
@@ -287,18 +266,6 @@ def _children(rows: list[dict[str, Any]]) -> str:
         f"{plural(len(rows), 'token')} made from it for {few(clients)}; {plural(calls, 'successful call')} with {'it' if len(rows) == 1 else 'them'}"
         f"{f', the last at {when(last)} UTC' if last else ''}. No revocation of its own tokens covers these.{own}"
     )
-
-
-def _handed_on(rows: list[dict[str, Any]]) -> str:
-    said = [
-        f"{_called(row['client_id'], row['client_name']) or 'an unnamed client'} got "
-        + ("a key" if row["kind"] == "credential" else few(row["scopes"] or []) or "access that the log does not name")
-        + (f" for {row['subject_id']}" if row["subject_id"] else "")
-        + f" at {when(row['given_at'])} UTC"
-        for row in rows[:FEW]
-    ]
-    said += [f"and {len(rows) - FEW} more"] if len(rows) > FEW else []
-    return f"It gave access to others: {'; '.join(said)}." if said else ""
 
 
 def _revoked(facts: dict[str, Any]) -> Answer:

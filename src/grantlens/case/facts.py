@@ -23,34 +23,42 @@ _CONSENTS = """
 WITH consent AS (
     SELECT i.source, i.grant_id, i.client_id, i.client_name, i.subject_id, i.subject_name,
            i.subject_id IS NULL AND coalesce(i.subject_kind, '') = 'user' AS for_everyone, i.kind, i.consent_actor, i.consent_kind,
-           list_sort(i.scopes) AS scopes, i.issued_at
+           list_sort(i.scopes) AS scopes, [i.authorization_details::VARCHAR] AS details, list_sort(i.may_act) AS may_act, i.issued_at
     FROM issued i JOIN focus_grant USING (source, grant_id)
     WHERE i.kind IN ('consent', 'change') AND i.issued_at < $until
 ),
 first_consent AS (
     SELECT source, grant_id, min(issued_at) AS issued_at FROM consent GROUP BY source, grant_id
 ),
+detailed AS (
+    SELECT source, grant_id, list_sort(list_distinct(list(authorization_details::VARCHAR))) AS details
+    FROM issued WHERE kind NOT IN ('consent', 'change') AND authorization_details IS NOT NULL AND issued_at < $until
+    GROUP BY source, grant_id
+),
 by_token AS (
     SELECT g.source, g.grant_id, g.client_id, g.client_name, g.subject_id, g.subject_name, false AS for_everyone,
            NULL AS kind, NULL AS consent_actor, NULL AS consent_kind,
-           list_sort(list_distinct(flatten(list(g.scopes) FILTER (g.scopes IS NOT NULL)))) AS scopes, g.opened_at
-    FROM grant_state g JOIN focus_grant USING (source, grant_id) LEFT JOIN first_consent f USING (source, grant_id)
+           list_sort(list_distinct(flatten(list(g.scopes) FILTER (g.scopes IS NOT NULL)))) AS scopes, any_value(d.details), NULL, g.opened_at
+    FROM grant_state g LEFT JOIN detailed d USING (source, grant_id)
+    JOIN focus_grant USING (source, grant_id) LEFT JOIN first_consent f USING (source, grant_id)
     WHERE g.valid_from < coalesce(f.issued_at, $until)
     GROUP BY g.source, g.grant_id, g.client_id, g.client_name, g.subject_id, g.subject_name, g.opened_at
 ),
 -- Logs write one consent as several records of one moment: within a second it is the same one.
 told AS (
     SELECT *, issued_at - lag(issued_at) OVER (
-        PARTITION BY source, grant_id, client_id, subject_id, for_everyone, kind, consent_actor, consent_kind, scopes ORDER BY issued_at
+        PARTITION BY source, grant_id, client_id, subject_id, for_everyone, kind, consent_actor, consent_kind, scopes,
+            details, may_act ORDER BY issued_at
     ) <= INTERVAL 1 SECOND AS same_one
     FROM (FROM consent UNION ALL FROM by_token)
 )
 SELECT source, grant_id, client_id, max(client_name) AS client_name, subject_id, max(subject_name) AS subject_name, for_everyone, kind,
-       consent_actor, consent_kind, scopes, min(issued_at) AS consented_at, max(issued_at) AS last_consented_at,
+       consent_actor, consent_kind, scopes, list_filter(details, lambda d: d IS NOT NULL) AS details, may_act,
+       min(issued_at) AS consented_at, max(issued_at) AS last_consented_at,
        count(*) FILTER (same_one IS DISTINCT FROM true) AS times
 FROM told
-GROUP BY source, grant_id, client_id, subject_id, for_everyone, kind, consent_actor, consent_kind, scopes
-ORDER BY consented_at, source, grant_id, client_id, subject_id, kind, consent_actor, consent_kind, scopes
+GROUP BY source, grant_id, client_id, subject_id, for_everyone, kind, consent_actor, consent_kind, scopes, told.details, may_act
+ORDER BY consented_at, source, grant_id, client_id, subject_id, kind, consent_actor, consent_kind, scopes, details, may_act
 """
 """Each different consent with its own scopes and actor; kind is NULL where the log has none and tokens opened the grant."""
 
@@ -136,6 +144,11 @@ GROUP BY c.ip, c.user_agent
 ORDER BY first_used_at, c.ip, c.user_agent
 """
 
+_CALL_SCOPES = """
+SELECT list_sort(list_distinct(flatten(list(c.token_scopes)))) AS scopes
+FROM usage_caller c WHERE c.token_scopes IS NOT NULL AND c.caller_id IN (SELECT caller_id FROM case_call)
+"""
+
 _CHILDREN = """
 WITH first_end AS (
     SELECT source, min(certain_from) AS certain_from
@@ -170,7 +183,9 @@ ORDER BY made_at, i.source, i.token_id, i.consent_actor
 # What a client or person gave to others. The rows are others', so they are no part of those laid over the store.
 _HANDED_ON = """
 SELECT i.source, i.kind::VARCHAR AS kind, i.client_id, max(i.client_name) AS client_name, i.subject_id,
-       list_sort(list_distinct(flatten(list(i.scopes) FILTER (i.scopes IS NOT NULL)))) AS scopes, min(i.issued_at) AS given_at
+       list_sort(list_distinct(flatten(list(i.scopes) FILTER (i.scopes IS NOT NULL)))) AS scopes,
+       list_sort(list_distinct(list(i.authorization_details::VARCHAR) FILTER (i.authorization_details IS NOT NULL))) AS details,
+       list_sort(list_distinct(flatten(list(i.may_act) FILTER (i.may_act IS NOT NULL)))) AS may_act, min(i.issued_at) AS given_at
 FROM {whole} i
 WHERE {actor} AND i.outcome = 'success' AND i.issued_at < $until AND NOT {own_i}
 GROUP BY i.source, i.kind, i.client_id, i.subject_id
@@ -322,6 +337,7 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: l
         "keys_made": ask(engine, _KEYS_MADE, values),
         "used": ask(engine, _USED, values)[0],
         "operations": ask(engine, _OPERATIONS, values),
+        "call_scopes": ask(engine, _CALL_SCOPES)[0]["scopes"],
         "places": ask(engine, _PLACES, values),
         "children": ask(engine, _CHILDREN, values),
         "handed_on": _handed_on(engine, about, values),

@@ -34,9 +34,15 @@ SELECT DISTINCT source, grant_id FROM token
 WHERE token_id IN (SELECT token_id FROM focus_token) AND grant_id IS NOT NULL""",
 }
 
+# What was issued to it; and what it used, where no issuance tells whose it was: a key may be older than the log.
+_OWN_TOKENS = """
+SELECT source, token_id FROM token WHERE {own}
+UNION
+SELECT c.source, c.token_id FROM (FROM named_caller WHERE {own} AND token_id IS NOT NULL) c ANTI JOIN token USING (source, token_id)"""
+
 _TOKENS = {
-    "client": "SELECT DISTINCT source, token_id FROM token WHERE {own}",
-    "subject": "SELECT DISTINCT source, token_id FROM token WHERE {own}",
+    "client": _OWN_TOKENS,
+    "subject": _OWN_TOKENS,
     "grant": "SELECT DISTINCT source, token_id FROM token JOIN focus_grant USING (source, grant_id)",
     # The token and what was refreshed from it; what was exchanged for it, or given to another client, is downstream.
     "token": """

@@ -44,7 +44,10 @@ UNION SELECT client_id, subject_id FROM revocation WHERE token_id = $id""",
 }
 """Whose rows to take: a token or a grant brings the client and subject that it belongs to."""
 
-_BY_ID = "SELECT rowid AS row_no FROM issuance WHERE {own}"
+_BY_ID = """
+SELECT rowid AS row_no FROM issuance WHERE {own}
+UNION SELECT rowid FROM issuance WHERE parent_token_id IN (SELECT token_id FROM usage_caller WHERE {own} AND token_id IS NOT NULL)"""
+"""Its own rows, and the tokens that were made from those that it used: they may have been issued before the log begins."""
 
 _BY_PAIR = """
 SELECT i.rowid AS row_no FROM issuance i
@@ -86,7 +89,8 @@ _REVOCATIONS = """
 WITH ours AS (SELECT * FROM issuance WHERE rowid IN (SELECT row_no FROM case_issuance))
 SELECT r.* FROM revocation r
 WHERE {own_r}
-   OR r.token_id IN (SELECT token_id FROM ours WHERE token_id IS NOT NULL)
+   OR r.token_id IN (SELECT token_id FROM ours WHERE token_id IS NOT NULL
+                     UNION ALL SELECT token_id FROM usage_caller SEMI JOIN case_caller USING (caller_id) WHERE token_id IS NOT NULL)
    OR r.grant_id IN (SELECT grant_id FROM ours WHERE grant_id IS NOT NULL)
    OR r.session_id IN (SELECT session_id FROM ours WHERE session_id IS NOT NULL)
    OR (r.client_id IN (SELECT client_id FROM case_pair)

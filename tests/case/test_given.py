@@ -1,0 +1,106 @@
+"""What a case says of access that was given, and of what was made from it."""
+
+import json
+
+import grantlens as gl
+from grantlens.rules.example import consent, logs_from_to, revoked, token, use
+
+CONSENT = "Who consented to what, and when?"
+MINTED = "Was anything minted downstream?"
+REVOKED = "When was it revoked, and by whom?"
+EFFECTIVE = "Was it effective?"
+CALL = "GET /v1/messages/7"
+OLD_KEY = {"grant_id": None, "subject_id": None}
+ROLE = {"client_id": "role", "subject_id": None, "grant_id": None, "token_kind": "session", "parent_token_id": "key"}
+
+
+def test_what_was_made_from_a_key_that_is_older_than_the_log_is_downstream_of_the_client_that_used_it(store_of):
+    store = store_of(
+        use("10 09:00", CALL, "key", **OLD_KEY),
+        token("10 10:00", "s1", None, "10 22:00", **ROLE),
+        use("10 11:00", CALL, "s1", client_id="role", subject_id=None),
+        *logs_from_to("10 08:00", "10 18:00"),
+    )
+    told = "1 token made from it for role; 1 successful call with it, the last at 2026-07-10 11:00:00 UTC. No revocation of its own tokens covers these."
+    assert gl.Case(store, client="app").answers()[MINTED] == told
+    assert gl.Case(store, token="key").answers()[MINTED] == told
+    assert "1 successful call, 0 refused" in gl.Case(store, client="app").answers()["When was it first and last used?"]
+
+
+def test_the_end_of_a_key_that_is_older_than_the_log_is_one_of_the_client_that_used_it(store_of):
+    store = store_of(
+        use("10 09:00", CALL, "key", **OLD_KEY),
+        revoked("10 12:00", "credential", token_id="key", client_id=None, subject_id=None, actor_id="boss"),
+        use("10 12:30", CALL, "key", **OLD_KEY, status=401),
+        *logs_from_to("10 08:00", "10 18:00"),
+    )
+    answers = gl.Case(store, client="app").answers()
+    assert answers[REVOKED] == "2026-07-10 12:00:00 UTC: credential key by boss."
+    assert answers[EFFECTIVE] == "yes, by 2026-07-10 12:30:00 UTC."
+
+
+def test_a_token_that_was_issued_to_another_brings_nothing_of_the_other(store_of):
+    store = store_of(
+        token("10 08:00", "t1", ["mail.read"], client_id="other"),
+        use("10 09:00", CALL, "t1"),
+        token("10 10:00", "s1", ["mail.read"], **{**ROLE, "parent_token_id": "t1"}),
+        revoked("10 12:00", "token", token_id="t1", client_id=None, subject_id=None),
+        *logs_from_to("10 08:00", "10 18:00"),
+    )
+    assert gl.Case(store, client="app").answers()[MINTED].startswith("No token made from it for others is recorded")
+
+
+def test_what_a_grant_permits_otherwise_than_by_scopes_is_told(store_of):
+    policy = {"policy": "AdministratorAccess"}
+    given = {
+        "client_id": "made",
+        "subject_id": None,
+        "subject_kind": "service",
+        "consent_actor": "app",
+        "consent_kind": "admin",
+        "kind": "change",
+    }
+    store = store_of(
+        use("10 08:00", CALL, "key", **OLD_KEY),
+        consent("10 09:00", None, "g9", **given, authorization_details=policy),
+        consent("10 10:00", None, "g9", **given, may_act=["stranger"]),
+        *logs_from_to("10 08:00", "10 18:00"),
+    )
+    details = json.dumps(policy, separators=(",", ":"))
+    assert gl.Case(store, client="made").answers()[CONSENT] == (
+        f"2026-07-10 09:00:00 UTC: changed by app (admin consent), for made, to what its details say: {details} (grant g9); "
+        "2026-07-10 10:00:00 UTC: changed by app (admin consent), for made, to be used by stranger (grant g9). 0 tokens came of it."
+    )
+    assert (
+        gl.Case(store, client="app")
+        .answers()[MINTED]
+        .startswith(
+            f"It gave access to others: made got what its details say: {details} and may be used by stranger at 2026-07-10 09:00:00 UTC."
+        )
+    )
+
+
+def test_a_grant_that_nothing_describes_says_so(store_of):
+    store = store_of(consent("10 09:00", None), *logs_from_to("10 08:00", "10 18:00"))
+    assert "to scopes that the log does not name" in gl.Case(store, client="app").answers()[CONSENT]
+
+
+def test_the_details_of_tokens_are_told_where_no_consent_is_logged_and_are_cut_where_they_are_long(store_of):
+    details = [{"type": "account", "actions": ["read"] * 40}]
+    store = store_of(
+        token("10 09:00", "t1", None, authorization_details=details), *logs_from_to("10 08:00", "10 18:00")
+    )
+    text = gl.Case(store, client="app").answers()[CONSENT]
+    shown = json.dumps(details, separators=(",", ":"))[:120]
+    assert f"its tokens held what its details say: {shown}… (grant" in text
+
+
+def test_scopes_that_only_calls_name_are_told(store_of):
+    calls = [
+        use("10 09:00", CALL, "t1", token_scopes=["repo"]),
+        use("10 10:00", CALL, "t1", token_scopes=["gist", "repo"]),
+    ]
+    unnamed = store_of(consent("10 08:00", None), *calls, *logs_from_to("10 08:00", "10 18:00"))
+    named = store_of(consent("10 08:00", ["repo"]), *calls, *logs_from_to("10 08:00", "10 18:00"))
+    assert gl.Case(unnamed, client="app").answers()[CONSENT].endswith(" Its calls name the scopes gist and repo.")
+    assert "Its calls name" not in gl.Case(named, client="app").answers()[CONSENT]
