@@ -121,6 +121,49 @@ def test_a_refused_request_for_a_token_is_a_sign_and_a_call_that_rests_on_someth
     )
 
 
+def test_a_yes_says_that_other_access_of_the_case_went_on(store_of):
+    session = {"target_kind": "session", "session_id": "s1", "client_id": None, "subject_id": None}
+    store = store_of(
+        token("10 08:00", "t1", ["mail.read"], "10 20:00", session_id="s1"),
+        token("10 08:00", "t2", ["mail.read"], "10 20:00", session_id="s2"),
+        use("10 09:00", CALL, "t1"),
+        use("10 09:30", CALL, "t2"),
+        {**revoked("10 12:00"), "token_id": None, **session},
+        use("10 12:30", CALL, "t1", status=401),
+        use("10 13:00", CALL, "t2"),
+        use("10 14:00", CALL, "t2"),
+        *logs_from_to("10 08:00", "10 18:00"),
+    )
+    assert gl.Case(store, client="app").answers()[EFFECTIVE] == (
+        "yes, by 2026-07-10 12:30:00 UTC (2 calls of this case succeeded later, not known to rest on it, the last at 2026-07-10 14:00:00 UTC)."
+    )
+    assert gl.Case(store, token="t1").answers()[EFFECTIVE] == "yes, by 2026-07-10 12:30:00 UTC."
+
+
+def test_a_downgrade_is_told_with_what_it_took_and_whether_that_held(store_of):
+    def answers(*more, **said):
+        narrowed = revoked("10 12:00", "grant", kind="downgrade", actor_id="boss", reason="not needed", **said)
+        given = [consent("10 08:00", ["mail.read", "mail.send"]), token("10 08:01", "t1", ["mail.read", "mail.send"])]
+        return gl.Case(store_of(*given, narrowed, *more, *logs_from_to("10 08:00", "10 18:00")), client="app").answers()
+
+    held = answers(scopes_removed=["mail.send"])
+    assert held[REVOKED].startswith("No revocation that ended it is recorded in the revocation log of native between ")
+    assert held[REVOKED].endswith(
+        " 1 downgrade took scopes away: 2026-07-10 12:00:00 UTC: mail.send by boss (not needed)."
+    )
+    assert held[EFFECTIVE] == "There is no revocation to judge. Of scopes that were taken away no later use is known."
+    assert answers()[REVOKED].endswith(
+        "2026-07-10 12:00:00 UTC: scopes that the log does not name by boss (not needed)."
+    )
+
+
+def test_a_downgrade_that_did_not_hold_is_told_as_the_rule_tells_it(sample_store):
+    answers = gl.Case(sample_store, client="tour-guide").answers()
+    assert answers[EFFECTIVE] == (
+        "There is no revocation to judge. A downgrade did not hold: tour-guide used mail.send after it had been taken away (REV-11)."
+    )
+
+
 def test_a_revocation_that_names_nothing_says_whose_it_was_and_two_of_one_moment_are_told_apart(store_of):
     store = store_of(
         token("10 08:00", "t1", ["mail.read"]),

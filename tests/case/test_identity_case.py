@@ -146,7 +146,8 @@ def test_a_case_of_an_application_has_what_was_logged_under_its_object_id(tmp_pa
             # an id that is asked for by itself is looked for in every source, its other spelling in Microsoft's
             assert events(case) - {"u2"} == {"i-microsoft_entra-app-1", "u1", "r1"}
             assert ("u2" in events(case)) == (asked == "obj-1")
-            assert "by several ids" in case.about.told()
+            other = "obj-1" if asked == "app-1" else "app-1"
+            assert case.about.told() == f"Its provider knows this client as {other} too, and all is told here."
 
 
 def test_a_token_name_that_was_used_again_is_told_as_unknown(tmp_path):

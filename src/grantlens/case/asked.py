@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from grantlens.case.listing import few
 from grantlens.errors import CaseError
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Asked:
         'The client Mail copilot is Iv1.8a in github, 0oa1 in okta.'
         >>> Asked("client", "0oa1", known_as="Mail copilot").told()
         'The identities file calls this client Mail copilot; a case of that name gathers all its ids.'
+        >>> Asked("client", "app-1", (("microsoft_365", "obj-1"), ("native", "app-1"), ("okta", "app-1"))).told()
+        'Its provider knows this client as obj-1 too, and all is told here.'
         """
         listed = ", ".join(f"{id} in {source}" for source, id in self.ids)
         if self.known_as == self.id and self.ids:
@@ -85,7 +88,9 @@ class Asked:
                 f"The identities file calls this {self.kind} {self.known_as}; a case of that name gathers all its ids."
             )
         )
-        same = f"Its provider knows this {self.kind} by several ids: {listed}." if self.ids else ""
+        # The id that was asked for is looked for in every source; only its other spellings are the provider's.
+        spelled = sorted({id for _, id in self.ids} - {self.id})
+        same = f"Its provider knows this {self.kind} as {few(spelled)} too, and all is told here." if spelled else ""
         return " ".join(filter(None, (same, also))) or None
 
     def __str__(self) -> str:

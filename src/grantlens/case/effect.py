@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grantlens.case.listing import FEW
+from grantlens.case.listing import FEW, few
 from grantlens.case.silence import scope
 from grantlens.window import in_time
 from grantlens.wording import number, plural, when
@@ -28,18 +28,28 @@ def revoked(facts: dict[str, Any]) -> str:
     ]
     if len(rows) > FEW:
         parts.append(f"and {plural(len(rows) - FEW, 'more revocation')}")
-    text = (
-        "; ".join(parts) + "."
-        if parts
-        else f"No revocation that took anything of it away is recorded {scope(facts, 'revocation')}."
-    )
+    narrowed = _downgrades(facts)
+    ended = "ended it" if narrowed else "took anything of it away"
+    text = "; ".join(parts) + "." if parts else f"No revocation that {ended} is recorded {scope(facts, 'revocation')}."
     failed = sum(row["outcome"] != "success" for row in other)
-    narrowed = sum(row["outcome"] == "success" and row["kind"] == "downgrade" for row in other)
     if failed:
         text += f" {plural(failed, 'request')} to revoke failed."
     if narrowed:
-        text += f" {plural(narrowed, 'downgrade')} took scopes away."
+        taken = [moment(facts, row, "revoked_at") + _taken(row) for row in narrowed[:FEW]]
+        taken += [f"and {number(len(narrowed) - FEW)} more"] if len(narrowed) > FEW else []
+        text += f" {plural(len(narrowed), 'downgrade')} took scopes away: {'; '.join(taken)}."
     return text
+
+
+def _downgrades(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    return [row for row in facts["other_revocations"] if row["outcome"] == "success" and row["kind"] == "downgrade"]
+
+
+def _taken(row: dict[str, Any]) -> str:
+    """Return what a downgrade took away, and who did it."""
+    scopes = few(row["scopes_removed"] or []) or "scopes that the log does not name"
+    by = row["actor_id"] or row["initiator"] or "somebody the log does not name"
+    return f"{scopes} by {by}" + (f" ({row['reason']})" if row["reason"] else "")
 
 
 def _target(row: dict[str, Any]) -> str:
@@ -66,23 +76,36 @@ def effective(facts: dict[str, Any]) -> str:
     """Say of each revocation whether it worked, and what went on in spite of it."""
     rows = facts["revocations"]
     if not rows:
-        return "There is no revocation to judge."
+        return ". ".join(["There is no revocation to judge", *_narrowed(facts)]) + "."
     times = [(row["source"], row["revoked_at"]) for row in rows]
     said = []
     for row in rows[:FEW]:
         alike = times.count((row["source"], row["revoked_at"])) > 1
         when_it_was = moment(facts, row, "revoked_at") + (f"{_target(row)}: " if alike else "")
         said.append((when_it_was if len(rows) > 1 else "") + row["answer"] + _later(row))
-    text = ". ".join(["; ".join(said), *_in_spite(facts)]) + "."
+    text = ". ".join(["; ".join(said), *_in_spite(facts), *_narrowed(facts)]) + "."
     if any(row["effective"] == "not_demonstrated" for row in rows):
         text += f" What counts is {scope(facts, 'usage').removeprefix('in ')}."
     return text
 
 
+def _narrowed(facts: dict[str, Any]) -> list[str]:
+    """Return whether scopes that were taken away were used afterwards, as rule REV-11 tells it."""
+    if not _downgrades(facts):
+        return []
+    found = [row for row in facts["broken"] if row["rule"] == "REV-11"]
+    used = sorted({row["title"] for row in found if row["verdict"] == "violation"})
+    if used:
+        return [f"A downgrade did not hold: {few(used)} (REV-11)"]
+    if found:
+        return ["Whether scopes were used after they had been taken away cannot be decided (REV-11)"]
+    return ["Of scopes that were taken away no later use is known"]
+
+
 def _later(row: dict[str, Any]) -> str:
-    """Return how many calls of the case came later, where none is known to have tried what was ended."""
+    """Return how many calls of the case came later on other access: a yes, too, is about what was ended, not about the whole case."""
     later = row["later"]
-    if row["cases"] or row["effective"] != "not_demonstrated" or not later:
+    if not later or (row["effective"] != "yes" and (row["cases"] or row["effective"] != "not_demonstrated")):
         return ""
     calls = plural(later["calls"], "call")
     return f" ({calls} of this case succeeded later, not known to rest on it, the last at {when(later['last_used_at'])} UTC)"

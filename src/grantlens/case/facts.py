@@ -213,11 +213,11 @@ LEFT JOIN named_caller c ON c.source = t.source AND c.token_id = t.token_id
 LEFT JOIN case_call u ON u.caller_id = c.caller_id AND u.outcome = 'success'
 """
 
-# Calls of the case after a revocation of which nothing is known to have been tried.
+# Calls of the case after a revocation that are not known to rest on what any revocation ended.
 _LATER = """
 SELECT r.source, r.revocation_event, count(*) AS calls, max(u.used_at) AS last_used_at
 FROM (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)) r
-JOIN (SELECT c.source, u.used_at FROM case_call u JOIN named_caller c USING (caller_id) WHERE u.outcome = 'success') u
+JOIN (SELECT c.source, u.used_at FROM case_call u JOIN named_caller c USING (caller_id) WHERE u.state = 'normal') u
     ON u.source = r.source AND u.used_at > r.certain_from
 GROUP BY r.source, r.revocation_event
 """
