@@ -232,6 +232,18 @@ def test_a_refusal_by_a_policy_is_told_though_it_proves_no_end_of_the_token(stor
     assert "and no refusal because of the token followed" in answers[EFFECTIVE]
 
 
+def test_calls_without_an_address_are_told_beside_those_that_have_one(store_of):
+    from_here = [use(f"10 09:0{minute}", CALL, "t1", ip="192.0.2.1") for minute in range(2)]
+    store = store_of(*from_here, use("10 10:00", CALL, "t1"), *logs_from_to("10 08:00", "10 18:00"))
+    assert (
+        gl.Case(store, client="app")
+        .answers()["From where?"]
+        .startswith(
+            "From 1 address, in order of appearance: 192.0.2.1 (2 calls, first 2026-07-10 09:00:00 UTC); 1 call names no address. "
+        )
+    )
+
+
 def test_what_was_tried_in_vain_is_told(store_of):
     store = store_of(
         token("01 08:00", "t1", ["mail.read"]),

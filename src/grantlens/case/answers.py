@@ -236,6 +236,8 @@ def _places(facts: dict[str, Any]) -> Answer:
             for ip, entry in list(addresses.items())[:FEW]
         )
         more = f"; and {plural(len(addresses) - FEW, 'more address', 'more addresses')}" if len(addresses) > FEW else ""
+        bare = sum(row["calls"] for row in rows if not row["ip"])
+        more += f"; {plural(bare, 'call names', 'calls name')} no address" if bare else ""
         agents = {row["user_agent"] for row in rows if row["user_agent"]}
         text = f"From {plural(len(addresses), 'address', 'addresses')}, in order of appearance: {told}{more}."
         text += f" {plural(len(agents), 'user agent')}." if agents else " The log names no user agent."

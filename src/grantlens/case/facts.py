@@ -272,6 +272,8 @@ GROUP BY s.source, s.tenant, s.name, c.log, c.in_part
 ORDER BY s.source, s.tenant, list_position(['issuance', 'usage', 'revocation'], c.log::VARCHAR), c.in_part
 """
 
+_HELD = "SELECT DISTINCT s.name, c.log::VARCHAR AS log FROM case_source s JOIN covered_time c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant"
+
 _REGISTER = """
 SELECT r.client_id, r.name, r.kind, nullif(trim(r.owner), '') AS owner, nullif(trim(r.purpose), '') AS purpose,
        r.status, r.registered_at
@@ -291,7 +293,6 @@ LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.us
 GROUP BY 1 ORDER BY 1
 """
 
-
 _AMBIGUOUS = """
 SELECT a.token_name, a.grant_id, a.revoked_at, a.revocation_event, list(a.token_id ORDER BY a.issued_at, a.token_id) AS token_ids,
        list(a.token_id ORDER BY a.issued_at, a.token_id) FILTER (a.issued_before) AS issued_before
@@ -299,7 +300,6 @@ FROM ambiguous_revocation a
 WHERE a.revoked_at < $until AND (a.source, a.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
 GROUP BY ALL ORDER BY a.revoked_at, a.revocation_event
 """
-
 
 # The same id in several sources is one only where somebody says so.
 _UNLINKED = """
@@ -348,6 +348,7 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: l
         "sources": ask(engine, "SELECT source, tenant, name FROM case_source ORDER BY source, tenant"),
         "unlinked": ask(engine, about.into(_UNLINKED, column=about.column), values),
         "coverage": ask(engine, _COVERAGE, values),
+        "held": ask(engine, _HELD),
         "register": ask(engine, _REGISTER, values),
         "keys": ask(engine, _KEYS, values),
         "ambiguous": ask(engine, _AMBIGUOUS, values),
