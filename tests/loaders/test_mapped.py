@@ -2,8 +2,9 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
+from zoneinfo import ZoneInfo
 
 import pyarrow
 import pyarrow.compute
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import grantlens as gl
 from grantlens.errors import LoadError
+from grantlens.ingest.advice import advice
 from grantlens.loaders import Settings
 from grantlens.loaders.mapped import mapping
 from grantlens.loaders.mapped.place import place, written
@@ -240,6 +242,42 @@ def test_times(usage, rule, given, hour):
 def test_a_time_is_never_guessed(usage, rule, given, reason):
     (rejected,) = usage(f"used_at = {rule}", {"time": given}).rejected
     assert rejected["reason"] == reason
+
+
+@pytest.mark.parametrize("format", ["", ', format = "%Y-%m-%d %H:%M:%S"'])
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo", "UTC"]
+)
+def test_a_local_time_that_the_zone_has_twice_or_never_is_not_guessed(load, make, zone, format):
+    here, day, half_hour = ZoneInfo(zone), timedelta(days=1), timedelta(minutes=30)
+    midnights = [datetime(2026, 1, 1) + day * number for number in range(365)]
+    changes = [
+        at for at in midnights if at.replace(tzinfo=here).utcoffset() != (at + day).replace(tzinfo=here).utcoffset()
+    ]
+    assert bool(changes) == (zone not in ("UTC", "America/Sao_Paulo"))  # Brazil gave summer time up in 2019
+    local = [at + half_hour * number for at in (datetime(2026, 6, 1), *changes) for number in range(48)]
+    loader = make(
+        f'name = "local"\n[usage]\nused_at = {{ path = "time", zone = "{zone}"{format} }}\noutcome = {{ constant = "success" }}'
+    )
+    got = load([{"time": at.strftime("%Y-%m-%d %H:%M:%S")} for at in local], loader)
+    known = {row["line_no"]: row["used_at"] for row in got.rows["usage"]}
+    refused = {row["line_no"]: row["reason"] for row in got.rejected}
+    for number, at in enumerate(local, 1):
+        one, two = (at.replace(tzinfo=here, fold=fold) for fold in (0, 1))
+        if one.utcoffset() == two.utcoffset():
+            assert known[number] == one.astimezone(UTC)
+        else:
+            there = one.astimezone(UTC).astimezone(here).replace(tzinfo=None) == at
+            how = "occurs twice" if there else "does not occur"
+            assert refused[number].startswith(f"used_at: '{at:%Y-%m-%d %H:%M:%S} that {how} in {zone[:3]}")
+
+
+def test_a_time_that_occurs_twice_is_told_with_a_remedy():
+    twice = advice("used_at: '2026-10-25 02:30:00 that occurs twice in Europe/Berlin' is no time")
+    assert twice.startswith("the clock was put back; ")
+    assert advice("used_at: '2026-03-29 02:30:00 that does not occur in Europe/Berlin' is no time").endswith(
+        "is it the right zone?"
+    )
 
 
 def test_the_user_may_say_the_zone(make, tmp_path):

@@ -6,6 +6,7 @@ import re
 
 from grantlens.explain.draft import meaning, text
 from grantlens.explain.moment import written_as
+from grantlens.loaders.mapped.sql import NEVER, TWICE
 
 
 def advice(reason: str) -> str:
@@ -22,6 +23,10 @@ def advice(reason: str) -> str:
     """
     if reason == "not mapped":
         return "write a table whose when holds for it, or [[ignored]]"
+    if TWICE in reason:
+        return 'the clock was put back; if you know which it was, load such lines by themselves with zone = "Etc/GMT-2" or its like'
+    if NEVER in reason:
+        return "the clock was put forward there: is it the right zone?"
     if found := re.search(r"'(.*?)(?: as ISO 8601| as unix \w+| without a zone| in this format)?' is no time", reason):
         return _of_time(written_as(found[1]))
     if found := re.search(r"'(.*)' is none of ([\w, ]+)", reason):

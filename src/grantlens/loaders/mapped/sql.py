@@ -15,6 +15,9 @@ _TYPES = {column.name: column.type for table in LOGS.values() for column in tabl
 _FROM, _UNTIL = 631_152_000_000_000, 7_258_118_400_000_000
 """The years 1990 and 2200 in microseconds: a number outside was written in another unit."""
 
+TWICE, NEVER = " that occurs twice in ", " that does not occur in "
+"""What stands behind a local time that is no one moment, before its zone."""
+
 
 class Writer:
     """Writes the SQL of one mapping.
@@ -193,10 +196,10 @@ class Writer:
             read = f"try_strptime({value}, {self._bind(rule.format)})"
             odd = f"{value} || ' in this format'"
             if not {"%z", "%Z"} & set(re.findall("%-?.", rule.format)):
-                zoned = f"timezone(CAST({zone} AS VARCHAR), {read}::TIMESTAMP)::VARCHAR"
+                zoned = _once(value, f"{read}::TIMESTAMP", zone)
                 return f"CASE WHEN {read} IS NULL THEN {odd} ELSE coalesce({zoned}, {value} || ' without a zone') END"
             return f"coalesce({read}::VARCHAR, {odd})"
-        local = f"timezone(CAST({zone} AS VARCHAR), TRY_CAST(replace({value}, ',', '.') AS TIMESTAMP))::VARCHAR"
+        local = _once(value, f"TRY_CAST(replace({value}, ',', '.') AS TIMESTAMP)", zone)
         joined = (
             f"regexp_replace({value}, ' ([+-][0-9]{{2}}:?[0-9]{{0,2}})( [A-Z]{{3,4}})?$', '\\1')"  # 10:00:00 +0200 UTC
         )
@@ -267,3 +270,20 @@ def _places_of(mapped: Mapped) -> Iterator[Place]:
         yield from each.only.places()
     for key in mapped.lists[:1]:
         yield Place(key, ((key,),))
+
+
+def _once(value: str, local: str, zone: str) -> str:
+    """Return the moment of a local time as text; one that the zone has twice or never stays text that no load reads.
+
+    Its offset a day before and a day after are the two that it can have: where both fit and differ, the clock was put
+    back; where none fits, it was put forward.
+    """
+    zoned = f"CAST({zone} AS VARCHAR)"
+
+    def guess(day: str) -> str:
+        return f"timezone('UTC', t) - (timezone({zoned}, timezone('UTC', t) {day}) - (t {day}))"
+
+    fits = f"list_filter(list_distinct([{guess('- INTERVAL 1 DAY')}, {guess('+ INTERVAL 1 DAY')}]), lambda m: timezone({zoned}, m) = t)"
+    told = f"CASE len(f) WHEN 1 THEN f[1]::VARCHAR WHEN 0 THEN {value} || '{NEVER}' || {zoned} ELSE {value} || '{TWICE}' || {zoned} END"
+    one = f"list_transform([{fits}], lambda f: {told})[1]"
+    return f"list_transform([{local}], lambda t: CASE WHEN t IS NOT NULL AND {zoned} IS NOT NULL THEN {one} END)[1]"
