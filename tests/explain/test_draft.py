@@ -226,3 +226,37 @@ def test_a_time_that_is_always_the_same_or_seldom_there_is_not_the_events():
 )  # fmt: skip
 def test_forms_of_times(value, how):
     assert written_as(value) == how
+
+
+def test_a_status_tells_more_of_how_a_call_ended_than_yes_and_no(begun):
+    ends = [(True, 200), (False, 403), (False, 502)]
+    log = "".join(
+        json.dumps({"ts": f"2026-07-01T10:00:0{n}Z", "evt": {"id": f"e{n}"}, "result": {"ok": ok, "http": http}}) + "\n"
+        for n, (ok, http) in enumerate(ends)
+    )
+    _, _, rows = begun(log, "outcome")
+    assert [outcome for (outcome,) in rows] == ["success", "denied", "error"]
+
+
+def test_yes_and_no_tell_how_a_call_ended_where_nothing_tells_more(begun):
+    log = "".join(
+        json.dumps({"ts": f"2026-07-01T10:00:0{n}Z", "result": {"ok": ok}}) + "\n" for n, ok in enumerate((True, False))
+    )
+    _, toml, rows = begun(log, "outcome")
+    assert [outcome for (outcome,) in rows] == ["success", "error"]
+    assert "check what they mean" in toml
+
+
+def test_words_of_another_language_beside_one_for_success_are_no_successes(begun):
+    lines = [f"2026-07-01 10:00:0{n};agent;{word}" for n, word in enumerate(("OK", "ABGELEHNT", "FEHLER", "OK"))]
+    _, toml, rows = begun("\n".join(["Zeit;Client;Ergebnis", *lines]) + "\n", "outcome", name="log.csv")
+    assert [outcome for (outcome,) in rows] == ["success", "error", "error", "success"]
+    assert '"ABGELEHNT" = "error"' in toml
+
+
+def test_levels_of_a_log_say_nothing_of_how_a_call_ended(begun):
+    lines = [
+        f'{{"ts": "2026-07-01T10:00:0{n}Z", "level": "{level}"}}' for n, level in enumerate(("info", "error", "warn"))
+    ]
+    _, toml, _ = begun("\n".join(lines) + "\n")
+    assert 'outcome = { constant = "success" }    # no path is known to tell' in toml

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import grantlens as gl
 from grantlens.errors import LoadError
-from grantlens.ingest.advice import advice
+from grantlens.explain.advice import advice
 from grantlens.loaders import Settings
 from grantlens.loaders.mapped import mapping
 from grantlens.loaders.mapped.place import place, written

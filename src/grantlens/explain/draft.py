@@ -215,20 +215,21 @@ def _time(log: Log) -> str:
 
 
 def _outcome(log: Log, when: Told | None) -> str:
-    path = log.columns.get("outcome")
-    if path:
+    path, status = log.columns.get("outcome"), log.columns.get("status")
+    # a status tells who was refused, which yes and no do not
+    flag = path is not None and {word.lower() for word in log.words(path)} <= {"true", "false"}
+    if path and not (flag and status and log.everywhere(status)):
         words = [word for word in log.words(path) if masked(word) == word][:SHOWN_VALUES]
         meant = ", ".join(f"{text(word)} = {text(meaning(word) or 'error')}" for word in words)
         return f'outcome = {{ path = {text(path)}, values = {{ {meant} }}, otherwise = "error" }}    # check what they mean'
-    path = log.columns.get("status")
-    if path and log.everywhere(path):
+    if status and log.everywhere(status):
         denied = '"401" = "denied", "403" = "denied", "429" = "denied"'
-        return f'outcome = {{ path = {text(path)}, values = {{ "2*" = "success", {denied} }}, otherwise = "error" }}'
+        return f'outcome = {{ path = {text(status)}, values = {{ "2*" = "success", {denied} }}, otherwise = "error" }}'
     fails = [word for word in when.words if _FAILS.search(word)] if when else []
     if when and fails:
         meant = ", ".join(f'{text(word)} = "error"' for word in fails)
         return f'outcome = {{ path = {text(when.path)}, values = {{ {meant} }}, otherwise = "success" }}'
-    return 'outcome = { constant = "success" }    # no path tells: is a failed one logged at all?'
+    return 'outcome = { constant = "success" }    # no path is known to tell: is a failed one logged, and where?'
 
 
 def meaning(word: str) -> str | None:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from grantlens.explain.around import unwrapped
-from grantlens.explain.draft import REQUEST, Log, Part, draft, meaning, tables, told
+from grantlens.explain.draft import REQUEST, SHOWN_VALUES, Log, Part, draft, meaning, tables, told
 from grantlens.explain.leaves import leaves, safe
 from grantlens.explain.moment import written_as
 from grantlens.loaders.mapped.place import place
@@ -99,9 +99,12 @@ _NAMES: dict[str, tuple[Callable[[str], bool], tuple[str, ...]]] = {
     ),
     "outcome": (
         lambda text: not _is_status(text),
-        ("outcome", "result", "status", "decision", "response_outcome", "success", "response", "action"),
+        ("outcome", "result", "status", "decision", "response_outcome", "success", "ok", "response", "action"),
     ),
-    "status": (_is_status, ("status", "status_code", "http_status", "response_code", "code", "response_status")),
+    "status": (
+        _is_status,
+        ("status", "status_code", "http_status", "response_code", "code", "response_status", "http"),
+    ),
     "method": (_is_method, ("method", "http_method", "request_method", "verb")),
     "target": (_is_word, ("target", "path", "uri", "url", "request_uri", "http_path", "resource")),
     "resource_server": (
@@ -208,6 +211,10 @@ def _columns(values: Mapping[str, Sequence[Any]], count: int) -> dict[str, str]:
             continue
         if "target" not in columns and all(re.fullmatch(REQUEST, told(value)) for value in found):
             columns |= {"method": path, "target": path}
+    if not {"outcome", "status"} & columns.keys():
+        free = (path for path, found in values.items() if path not in columns.values() and len(found) == count)
+        told_by = next((path for path in free if _may_say(values[path])), None)
+        columns |= {"outcome": told_by} if told_by else {}
     words = {path: [*map(told, found)] for path, found in values.items() if path[0] == "#" and len(found) == count}
     for column, fits in (("status", _is_status), ("ip", _is_address)):
         guessed = [path for path, found in words.items() if path not in columns.values() and all(map(fits, found))]
@@ -220,12 +227,19 @@ def _columns(values: Mapping[str, Sequence[Any]], count: int) -> dict[str, str]:
 
 def _says(value: Any) -> bool:
     """True if a value says by itself how a call ended, whatever it is called."""
-    return (
-        isinstance(value, str)
-        and meaning(value) is not None
-        and value.lower() not in ("true", "false")
-        and not _is_status(value)
-    )
+    return isinstance(value, str) and meaning(value) is not None and _is_no_flag(value)
+
+
+def _may_say(found: Sequence[Any]) -> bool:
+    """True for a few words of which one says success: the others, in whatever language, are told to be looked at."""
+    if {*map(type, found)} != {str} or not 1 < len(set(found)) <= SHOWN_VALUES:
+        return False
+    level = any(re.match("(?i)info|warn|debug|notice|trace", value) for value in set(found))
+    return not level and "success" in map(meaning, filter(_is_no_flag, set(found)))
+
+
+def _is_no_flag(text: str) -> bool:
+    return text.lower() not in ("true", "false") and not _is_status(text)
 
 
 def _suits(column: str, fits: Callable[[str], bool], found: Sequence[Any], count: int) -> bool:
