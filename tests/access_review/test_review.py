@@ -276,6 +276,11 @@ def test_against_itself_nothing_is_new_and_nothing_gone(sample_store, result, do
     assert again.worst(new_only=True) is None
     assert again.worst() == "critical"
     assert " --baseline FORMER.json" in again.document["reproduce"]["command"]
+    same = f"0 new, 0 worse, {again.document['baseline']['still_found']} still found, 0 gone"
+    assert repr(again) == f"{result!r}; since the former review {same}"
+    assert f"<p>Against the review of 2026-07-03 to 2026-10-01: {same}.</p>" in again._repr_html_()
+    assert "Against" not in result._repr_html_()
+    assert gl.review(sample_store.between(*WINDOW), baseline=result).document["baseline"] == again.document["baseline"]
 
 
 def once(findings, asked):

@@ -55,6 +55,13 @@ def test_a_new_store_is_not_named_like_a_log(tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_store_that_is_not_there_is_not_made_for_reading(tmp_path):
+    with pytest.raises(StoreError, match=r"There is no store at .*acme\.duckdb\.") as caught:
+        Engine(tmp_path / "acme.duckdb", read_only=True)
+    assert "without read_only=True a new one is made" in caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["store.json", "store.log"])
 def test_a_store_that_has_the_name_of_a_log_opens(tmp_path, name):
     with Store(tmp_path / "store.duckdb"):

@@ -133,8 +133,14 @@ class Review:
         counts = ", ".join(f"{count} {level}" for level, count in summary["by_severity"].items() if count)
         return (
             f"Review {window['since']} to {window['until']}: {plural(summary['violations'], 'violation')}"
-            f"{f' ({counts})' if counts else ''}, {summary['indeterminate']} undecided"
+            f"{f' ({counts})' if counts else ''}, {summary['indeterminate']} undecided{self._change()}"
         )
+
+    def _change(self) -> str:
+        from grantlens.report.change import counted
+
+        before = self.document["baseline"]
+        return f"; since the former review {counted(before)}" if before else ""
 
     def _repr_html_(self) -> str:
         from grantlens.report.card import review_card
@@ -147,7 +153,7 @@ def review(
     since: str | datetime | None = None,
     until: str | datetime | None = None,
     now: str | datetime | None = None,
-    baseline: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    baseline: str | os.PathLike[str] | Mapping[str, Any] | Review | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> Review:
     """Ask every rule over one window.
@@ -159,7 +165,7 @@ def review(
     since, until, now
         The window of a store that comes without one: all that the logs cover, up to `now`, if left out.
     baseline
-        A former review as JSON: what is new since then is marked, and what is gone is listed.
+        A former review, or its JSON file: what is new since then is marked, and what is gone is listed.
     parameters
         Values for parameters of the rules, by name.
 

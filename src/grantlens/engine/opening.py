@@ -125,6 +125,8 @@ def _explain(path: str, error: duckdb.IOException) -> StoreError:
         return StoreError(f"{path} may not be read or written by this user.", "Ask its owner, or name another file.")
     if not Path(path).parent.is_dir():
         return StoreError(f"The folder of {path} does not exist.", f"Make it first: mkdir -p {Path(path).parent}")
+    if not Path(path).exists():
+        return StoreError(f"There is no store at {path}.", "Check the path; without read_only=True a new one is made.")
     return StoreError(f"{path} cannot be opened: {first_line(error)}.")
 
 

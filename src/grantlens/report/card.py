@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from grantlens.report.change import cautions as cautions_of
+from grantlens.report.change import counted
 from grantlens.visible import LEFT, markup
 from grantlens.wording import day, number
 
@@ -19,8 +21,14 @@ def review_card(document: dict[str, Any]) -> str:
     )
     whose = f", tenant {markup(document['tenant'])}" if document["tenant"] else ""
     thin = f"<p>{markup(document['too_thin'])}</p>" if document["too_thin"] else ""
+    before = document["baseline"]
+    change = ""
+    if before:
+        cautions = "".join(f"<li>{markup(text)}</li>" for text in cautions_of(before))
+        former = f"{day(before['window']['since'])} to {day(before['window']['until'])}"
+        change = f"<p>Against the review of {former}: {counted(before)}.</p>" + (cautions and f"<ul>{cautions}</ul>")
     return (
         f"<div><p><b>Review {day(window['since'])} to {day(window['until'])}{whose}</b>. Violations: {counts}; "
-        f"undecided: {number(summary['indeterminate'])}.</p>{thin}<table>{rows}</table>"
+        f"undecided: {number(summary['indeterminate'])}.</p>{thin}{change}<table>{rows}</table>"
         "<p><code>.to_html(path)</code> writes the whole report.</p></div>"
     )
