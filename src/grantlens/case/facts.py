@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
-from grantlens.access_review.revocations import revocations
 from grantlens.case.decided import lay_decisions
+from grantlens.case.ended import ended, lay_ended
 from grantlens.case.narrowed import everyones_issuance
-from grantlens.window import in_time
 
 if TYPE_CHECKING:
     from grantlens.case.asked import Asked
@@ -192,56 +191,6 @@ GROUP BY i.source, i.kind, i.client_id, i.subject_id
 ORDER BY given_at, i.source, i.client_id, i.subject_id, kind
 """
 
-# Who is refused a token tried what was ended, as much as who is refused at a server.
-_REFUSED_ISSUE = """
-SELECT count(*) AS requests, min(i.issued_at) AS first_at, max(i.issued_at) AS last_at
-FROM issuance i
-JOIN (SELECT source, min(certain_from) AS certain_from FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)
-      GROUP BY source) e ON e.source = i.source AND i.issued_at > e.certain_from
-WHERE i.outcome = 'denied' AND i.kind IN ('token', 'refresh', 'exchange') AND i.issued_at < $until
-  AND ({own_i} OR (i.source, i.token_id) IN (SELECT (source, token_id) FROM focus_token)
-       OR (i.source, i.parent_token_id) IN (SELECT (source, token_id) FROM focus_token)
-       OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant))
-"""
-
-_REISSUED = """
-SELECT count(DISTINCT t.token_id) AS tokens, max(t.issued_at) AS last_issued_at,
-       count(u.usage_id) FILTER (u.state <> 'violation') AS more_calls, max(u.used_at) AS last_used_at
-FROM (SELECT unnest($reissued::STRUCT(source VARCHAR, token_id VARCHAR)[], recursive := true)) n
-JOIN token t USING (source, token_id)
-LEFT JOIN named_caller c ON c.source = t.source AND c.token_id = t.token_id
-LEFT JOIN case_call u ON u.caller_id = c.caller_id AND u.outcome = 'success'
-"""
-
-# Calls of the case after a revocation that are not known to rest on what any revocation ended.
-_LATER = """
-SELECT r.source, r.revocation_event, count(*) AS calls, max(u.used_at) AS last_used_at
-FROM (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)) r
-JOIN (SELECT c.source, u.used_at FROM case_call u JOIN named_caller c USING (caller_id) WHERE u.state = 'normal') u
-    ON u.source = r.source AND u.used_at > r.certain_from
-GROUP BY r.source, r.revocation_event
-"""
-
-_ENDED = """
-CREATE OR REPLACE TEMP TABLE focus_revocation AS
-SELECT DISTINCT v.source, v.revocation_event FROM covered_token v JOIN focus_token USING (source, token_id)
-UNION SELECT DISTINCT v.source, v.revocation_event FROM covered_token v JOIN focus_grant USING (source,
-    grant_id) WHERE v.token_id IS NULL
-UNION SELECT source, revocation_event FROM effective_revocation WHERE {own}
-"""
-
-_OTHER_REVOCATIONS = """
-SELECT r.source, r.revoked_at, r.kind::VARCHAR AS kind, r.outcome::VARCHAR AS outcome,
-       r.target_kind::VARCHAR AS target_kind,
-       coalesce(r.token_id, r.grant_id, r.session_id, r.client_id, r.subject_id) AS target_id, r.scopes_removed,
-       r.initiator::VARCHAR AS initiator, r.actor_id, r.reason, r.event_id, r.batch_id, r.line_no
-FROM revocation r
-WHERE r.revoked_at < $until AND (r.outcome <> 'success' OR r.kind NOT IN ('revoke', 'disable'))
-  AND ({own_r} OR (r.source, r.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
-       OR (r.source, r.token_id) IN (SELECT (source, token_id) FROM focus_token))
-ORDER BY r.revoked_at, r.source, r.event_id
-"""
-
 # Rows that name no tenant are taken for the tenant's that others of the same source name, as coverage takes them.
 _SOURCES = """
 CREATE OR REPLACE TEMP TABLE case_source AS
@@ -314,16 +263,6 @@ QUALIFY count(DISTINCT (n.name, CASE WHEN n.name IS NULL THEN s.source END)) OVE
 ORDER BY s.source
 """
 
-# A revocation ends what its own source issued. Calls elsewhere by the same client or person are told, not judged.
-_ELSEWHERE = """
-SELECT r.source, r.revoked_at, r.revocation_event, c.source AS used_in, count(*) AS calls, max(u.used_at) AS last_used_at
-FROM effective_revocation r
-JOIN case_call u ON u.outcome = 'success' AND u.used_at > r.certain_from
-JOIN named_caller c ON c.caller_id = u.caller_id AND c.source <> r.source
-WHERE r.target_kind IN ('client', 'subject', 'policy') AND {own_r}
-GROUP BY ALL ORDER BY r.revoked_at, r.revocation_event, c.source
-"""
-
 
 def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the facts; reads the relations and the focus tables.
@@ -341,10 +280,7 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: l
         "places": ask(engine, _PLACES, values),
         "children": ask(engine, _CHILDREN, values),
         "handed_on": _handed_on(engine, about, values),
-        "revocations": _revocations(engine, values, findings),
-        "reissued": ask(engine, _REISSUED, {**values, "reissued": _renewed(findings)})[0],
-        "refused_issue": ask(engine, about.into(_REFUSED_ISSUE), values)[0],
-        "other_revocations": ask(engine, about.into(_OTHER_REVOCATIONS), values),
+        **ended(engine, about, values, findings),
         "sources": ask(engine, "SELECT source, tenant, name FROM case_source ORDER BY source, tenant"),
         "unlinked": ask(engine, about.into(_UNLINKED, column=about.column), values),
         "coverage": ask(engine, _COVERAGE, values),
@@ -352,7 +288,6 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: l
         "register": ask(engine, _REGISTER, values),
         "keys": ask(engine, _KEYS, values),
         "ambiguous": ask(engine, _AMBIGUOUS, values),
-        "elsewhere": ask(engine, about.into(_ELSEWHERE), values) if about.ids else [],
         "decisions": ask(engine, "FROM case_decision"),
         "registered": bool(engine.value("SELECT count(*) FROM register")),
     }
@@ -361,30 +296,9 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: l
 def lay_facts(engine: Engine, about: Asked, values: Mapping[str, Any]) -> None:
     """Make the tables case_call, case_decision, focus_revocation and case_source."""
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_call AS {CALLS}", values)
-    engine.execute(about.into(_ENDED), values)
+    lay_ended(engine, about, values)
     engine.execute(about.into(_SOURCES), values)
     lay_decisions(engine, about, values)
-
-
-def _revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the revocations that end something of the case, with the same verdicts as a review gives."""
-    own = {(row["source"], row["revocation_event"]) for row in ask(engine, "SELECT * FROM focus_revocation")}
-    later = {(row["source"], row["revocation_event"]): row for row in ask(engine, _LATER, values)}
-    rows = [
-        {**row, "later": later.get((row["source"], row["revocation_event"]))}
-        for row in revocations(engine, values, findings)
-        if (row["source"], row["revocation_event"]) in own
-    ]
-    return sorted(rows, key=lambda row: (in_time(row["revoked_at"]), row["source"], row["revocation_event"]))
-
-
-def _renewed(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the tokens that were issued from what had been revoked."""
-    return [
-        {"source": finding["source"], "token_id": finding["token_id"]}
-        for finding in findings
-        if finding["rule"] == "REV-2" and finding["verdict"] == "violation" and finding["token_id"]
-    ]
 
 
 def _handed_on(engine: Engine, about: Asked, values: Mapping[str, Any]) -> list[dict[str, Any]]:
