@@ -2,6 +2,7 @@ import pytest
 
 import grantlens as gl
 from grantlens.case import timeline
+from grantlens.rules.example import consent, logs_from_to, revoked
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,31 @@ def test_calls_after_the_revocation_are_marked(case):
     assert {row["state"] for row in after} == {"violation"}
     before = [row for row in rows if row["lane"] == "used" and row["start"] < revoked]
     assert {row["state"] for row in before} == {"normal"}
+
+
+def test_what_was_given_and_taken_otherwise_than_by_a_token_is_told(store_of):
+    given = {"kind": "change", "consent_actor": "boss"}
+    rows = gl.Case(
+        store_of(
+            consent("10 08:00", None, **given, authorization_details={"policy": "Admin"}),
+            consent("10 09:00", None, **given, may_act=["stranger"]),
+            revoked(
+                "10 12:00",
+                "grant",
+                kind="downgrade",
+                initiator="admin",
+                scopes_removed=["mail.send"],
+                reason="not needed",
+            ),
+            *logs_from_to("10 08:00", "10 18:00"),
+        ),
+        client="app",
+    ).timeline()
+    assert [row["label"] for row in rows if row["lane"] in ("issued", "revoked")] == [
+        'change by boss {"policy":"Admin"}',
+        "change by boss to be used by stranger",
+        "downgrade grant by admin mail.send not needed",
+    ]
 
 
 def test_every_single_event_points_at_its_line(case):

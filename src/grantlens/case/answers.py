@@ -297,8 +297,20 @@ def _rules(facts: dict[str, Any]) -> Answer:
     )
     if open_ones:
         text += f" {plural(len(open_ones), 'question')} of theirs could not be decided."
-    text += " The other rules compare it with the rest of the store."
+    text += _others(facts)
     return Answer(BROKEN, text, tuple(facts["broken"]), ("issuance", "usage", "revocation"))
+
+
+def _others(facts: dict[str, Any]) -> str:
+    """Return what the rules found that are asked of the whole store only, where they were asked."""
+    compare = " The other rules compare it with the rest of the store"
+    if facts["others"] is None:
+        return f"{compare}."
+    found = Counter(row["rule"] for row in facts["others"] if row["verdict"] == "violation")
+    undecided = sum(row["verdict"] == "indeterminate" for row in facts["others"])
+    named = listed([f"{rule} ({plural(count, 'violation')})" for rule, count in found.items()])
+    left = f"; {plural(undecided, 'question')} of theirs could not be decided" if undecided else ""
+    return f"{compare}, and found {named or 'no violation'}{left}."
 
 
 def _told(facts: dict[str, Any]) -> Answer:

@@ -107,9 +107,18 @@ class Case:
         """Return when access was granted, issued, used and revoked."""
         return self._timeline
 
-    def answers(self) -> Answers:
-        """Return the standard questions of an incident with their answers."""
-        return answer_all(self.about, self.facts)
+    def answers(self, whole: bool = False) -> Answers:
+        """Return the standard questions of an incident with their answers.
+
+        Parameters
+        ----------
+        whole
+            Whether to ask the rules too that compare it with the rest of the store: this costs what a review costs.
+        """
+        rows = (
+            [row for part in self.findings if part.rule.id not in LOCAL for row in part.to_dicts()] if whole else None
+        )
+        return answer_all(self.about, {**self.facts, "others": rows})
 
     @cached_property
     def findings(self) -> list[Findings]:
@@ -152,7 +161,7 @@ class Case:
                 "limits": list(LIMITS),
                 "batches": batches,
             },
-            "answers": self.answers().to_dicts(),
+            "answers": self.answers(whole=True).to_dicts(),
             "coverage": self.facts["coverage"],
             "findings": [row for part in self.findings for row in part.to_dicts()],
             "rules": [

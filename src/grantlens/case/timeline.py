@@ -35,7 +35,8 @@ issued_one AS (
     SELECT i.issued_at AS moment, i.outcome = 'success' AS well,
            concat_ws(' ', i.kind::VARCHAR, i.token_kind::VARCHAR, CASE WHEN i.outcome <> 'success' THEN 'refused' END,
                      CASE WHEN i.consent_actor IS NOT NULL THEN 'by ' || i.consent_actor END,
-                     array_to_string(i.scopes, ' ')) AS label,
+                     array_to_string(i.scopes, ' '), left(i.authorization_details::VARCHAR, 120),
+                     'to be used by ' || array_to_string(i.may_act, ' ')) AS label,
            i.batch_id, i.line_no, i.event_id
     FROM issuance i
     WHERE i.issued_at >= $since AND i.issued_at < $until
@@ -53,7 +54,8 @@ used_one AS (
 revoked AS (
     SELECT 'revoked' AS lane, r.revoked_at AS start, NULL::TIMESTAMPTZ AS "end",
            concat_ws(' ', r.kind::VARCHAR, r.target_kind::VARCHAR, CASE WHEN r.outcome <> 'success' THEN 'failed' END,
-                     CASE WHEN r.initiator IS NOT NULL THEN 'by ' || r.initiator::VARCHAR END, r.reason) AS label,
+                     CASE WHEN r.initiator IS NOT NULL THEN 'by ' || r.initiator::VARCHAR END,
+                     array_to_string(r.scopes_removed, ' '), r.reason) AS label,
            CASE WHEN r.outcome = 'success' THEN 'normal' ELSE 'denied' END AS state, 1::BIGINT AS count,
            r.batch_id, r.line_no, r.event_id
     FROM revocation r

@@ -71,7 +71,7 @@ def case(
 
     with existing(store, tenant=tenant) as opened:
         incident = Case(opened, **asked, now=now)
-        answers = incident.answers()
+        answers = incident.answers(whole=out is not None)
         written = [] if out is None else incident.write(out)
         events = incident.timeline().to_dicts() if format == "timeline" else []
     if format == "json":
