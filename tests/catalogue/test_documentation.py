@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import grantlens as gl
 from grantlens.catalogue.model import SOURCES, Catalogue
 from tests.catalogue.test_aws import event as aws_event
 from tests.catalogue.test_kubernetes import EDIT, VIEW
@@ -32,7 +33,7 @@ def covered(page):
 def test_every_source_has_a_row_and_every_command_a_source(page, scripts):
     assert set(covered(page)) == set(SOURCES)
     built = re.findall(r"grantlens catalogue build (\w+) \S+ -o (\w+)\.parquet", "".join(scripts))
-    assert {source for source, _ in built} == set(SOURCES) - {"msgraph", "google", "toml"}
+    assert {source for source, _ in built} == set(SOURCES) - {"msgraph", "google"}
 
 
 def test_the_figures_are_those_of_the_whole_files(page, shared):
@@ -40,6 +41,41 @@ def test_the_figures_are_those_of_the_whole_files(page, shared):
     for source, folder in (("msgraph", "msgraph"), ("github", "octokit-app-permissions")):
         built = Catalogue.build(source, catalogues / folder)
         assert covered(page)[source].startswith(f"{built.counts['cat_operation']:,} operations")
+
+
+def test_the_catalogue_by_hand_judges_calls_as_the_page_says(page, tmp_path):
+    (text,) = re.findall(r"^```toml file=tools.toml\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "tools.toml").write_text(text)
+    here = {"resource_server": "tools.acme.example", "token_scopes": ["files.read"]}
+
+    def call(number, **more):
+        at = f"2026-07-01T10:00:0{number}Z"
+        return {
+            "log": "usage",
+            "used_at": at,
+            "outcome": "success",
+            "client_id": f"c{number}",
+            "event_id": f"e{number}",
+            **here,
+            **more,
+        }
+
+    calls = [
+        call(0, operation="read_file"),
+        call(1, operation="delete_file"),
+        call(2, operation="delete_file", token_scopes=["files.write"]),
+        call(3, method="GET", target="/files/7"),
+        call(4, operation="make_file"),
+        call(5, operation="delete_file", token_scopes=None),
+        call(6, operation="delete_file", resource_server="elsewhere.example"),
+    ]
+    (tmp_path / "log.ndjson").write_text("".join(json.dumps(row) + "\n" for row in calls))
+    with gl.open(":memory:") as store:
+        store.load(tmp_path / "log.ndjson")
+        store.add(Catalogue.build("toml", tmp_path / "tools.toml"))
+        found = gl.detect.out_of_scope(store)
+        verdicts = {row["client_id"]: row["verdict"] for row in found}
+    assert verdicts == {"c1": "violation", "c4": "indeterminate", "c5": "indeterminate", "c6": "indeterminate"}
 
 
 def jq(scripts, start, text):
