@@ -9,6 +9,23 @@ from grantlens.case.silence import scope
 from grantlens.window import in_time
 from grantlens.wording import number, plural, when
 
+UNCOVERED = """
+WITH ended AS (
+    FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)
+),
+whole AS (
+    SELECT s.source, c.covered_from, c.covered_until
+    FROM case_source s JOIN covered_time c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant
+    WHERE c.log = 'usage' AND NOT c.in_part
+)
+SELECT r.source, r.revocation_event, max(w.covered_until) FILTER (w.covered_until <= r.revoked_at) AS "from",
+       min(w.covered_from) FILTER (w.covered_from > r.revoked_at AND w.covered_from < $until) AS "until"
+FROM ended r JOIN whole w ON w.source = r.source
+GROUP BY r.source, r.revocation_event
+HAVING NOT bool_or(w.covered_from <= r.revoked_at AND w.covered_until > r.revoked_at)
+"""
+"""Revocations at whose moment no usage log was there, and from when until when there was none."""
+
 
 def moment(facts: dict[str, Any], row: dict[str, Any], key: str) -> str:
     """Return when something happened, and in which source where the case has several."""
@@ -82,7 +99,7 @@ def effective(facts: dict[str, Any]) -> str:
     for row in rows[:FEW]:
         alike = times.count((row["source"], row["revoked_at"])) > 1
         when_it_was = moment(facts, row, "revoked_at") + (f"{_target(row)}: " if alike else "")
-        said.append((when_it_was if len(rows) > 1 else "") + row["answer"] + _later(row))
+        said.append((when_it_was if len(rows) > 1 else "") + row["answer"] + _uncovered(row) + _later(row))
     text = ". ".join(["; ".join(said), *_in_spite(facts), *_narrowed(facts)]) + "."
     if any(row["effective"] == "not_demonstrated" for row in rows):
         text += f" What counts is {scope(facts, 'usage').removeprefix('in ')}."
@@ -100,6 +117,15 @@ def _narrowed(facts: dict[str, Any]) -> list[str]:
     if found:
         return ["Whether scopes were used after they had been taken away cannot be decided (REV-11)"]
     return ["Of scopes that were taken away no later use is known"]
+
+
+def _uncovered(row: dict[str, Any]) -> str:
+    """Return that nothing could have been seen right after a revocation of which nothing is shown."""
+    gap = row["uncovered"]
+    if row["effective"] != "not_demonstrated" or not gap:
+        return ""
+    ends = [f"{word} {when(gap[side])[:19]} UTC" for word, side in (("from", "from"), ("to", "until")) if gap[side]]
+    return f"; it was revoked at a time that no usage log covers, {' '.join(ends)}"
 
 
 def _later(row: dict[str, Any]) -> str:

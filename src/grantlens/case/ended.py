@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
 from grantlens.access_review.revocations import revocations
+from grantlens.case.effect import UNCOVERED
 from grantlens.window import in_time
 
 if TYPE_CHECKING:
@@ -92,13 +93,12 @@ def ended(engine: Engine, about: Asked, values: Mapping[str, Any], findings: lis
 
 def _revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the revocations that end something of the case, with the same verdicts as a review gives."""
-    own = {(row["source"], row["revocation_event"]) for row in ask(engine, "SELECT * FROM focus_revocation")}
-    later = {(row["source"], row["revocation_event"]): row for row in ask(engine, _LATER, values)}
-    rows = [
-        {**row, "later": later.get((row["source"], row["revocation_event"]))}
-        for row in revocations(engine, values, findings)
-        if (row["source"], row["revocation_event"]) in own
-    ]
+    found = (ask(engine, "FROM focus_revocation"), ask(engine, _LATER, values), ask(engine, UNCOVERED, values))
+    own, later, uncovered = ({(row["source"], row["revocation_event"]): row for row in rows} for rows in found)
+    rows = []
+    for row in revocations(engine, values, findings):
+        key = (row["source"], row["revocation_event"])
+        rows += [{**row, "later": later.get(key), "uncovered": uncovered.get(key)}] if key in own else []
     return sorted(rows, key=lambda row: (in_time(row["revoked_at"]), row["source"], row["revocation_event"]))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.access_review.ask import ask
 from grantlens.case.decided import lay_decisions
 from grantlens.case.ended import ended, lay_ended
+from grantlens.case.given import CALL_SCOPES
 from grantlens.case.narrowed import everyones_issuance
 
 if TYPE_CHECKING:
@@ -143,11 +144,6 @@ GROUP BY c.ip, c.user_agent
 ORDER BY first_used_at, c.ip, c.user_agent
 """
 
-_CALL_SCOPES = """
-SELECT list_sort(list_distinct(flatten(list(c.token_scopes)))) AS scopes
-FROM usage_caller c WHERE c.token_scopes IS NOT NULL AND c.caller_id IN (SELECT caller_id FROM case_call)
-"""
-
 _CHILDREN = """
 WITH first_end AS (
     SELECT source, min(certain_from) AS certain_from
@@ -221,8 +217,6 @@ GROUP BY s.source, s.tenant, s.name, c.log, c.in_part
 ORDER BY s.source, s.tenant, list_position(['issuance', 'usage', 'revocation'], c.log::VARCHAR), c.in_part
 """
 
-_HELD = "SELECT DISTINCT s.name, c.log::VARCHAR AS log FROM case_source s JOIN covered_time c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant"
-
 _REGISTER = """
 SELECT r.client_id, r.name, r.kind, nullif(trim(r.owner), '') AS owner, nullif(trim(r.purpose), '') AS purpose,
        r.status, r.registered_at
@@ -276,7 +270,7 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: l
         "keys_made": ask(engine, _KEYS_MADE, values),
         "used": ask(engine, _USED, values)[0],
         "operations": ask(engine, _OPERATIONS, values),
-        "call_scopes": ask(engine, _CALL_SCOPES)[0]["scopes"],
+        "call_scopes": ask(engine, CALL_SCOPES)[0]["scopes"],
         "places": ask(engine, _PLACES, values),
         "children": ask(engine, _CHILDREN, values),
         "handed_on": _handed_on(engine, about, values),
@@ -284,7 +278,6 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: l
         "sources": ask(engine, "SELECT source, tenant, name FROM case_source ORDER BY source, tenant"),
         "unlinked": ask(engine, about.into(_UNLINKED, column=about.column), values),
         "coverage": ask(engine, _COVERAGE, values),
-        "held": ask(engine, _HELD),
         "register": ask(engine, _REGISTER, values),
         "keys": ask(engine, _KEYS, values),
         "ambiguous": ask(engine, _AMBIGUOUS, values),

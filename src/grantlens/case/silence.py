@@ -13,9 +13,7 @@ def scope(facts: dict[str, Any], log: str) -> str:
     """Return where and when nothing was seen, how much of the case's time the log is there, and of whom it is missing."""
     rows = [row for row in facts["coverage"] if row["log"] == log and not _told_in_full(facts, row)]
     if not rows:
-        elsewhere = any(row["log"] == log for row in facts["held"])
-        there = f"the {log} log covers none of the case's time" if elsewhere else f"no {log} log is held"
-        return f"in these logs, but {there}, so that means nothing"
+        return f"in these logs, but no {log} log{_then(facts)} is held, so that means nothing"
     held = [
         f"the {_log(row)} between {_second(row['from'])} and {_second(row['until'])} UTC "
         + (
@@ -54,14 +52,14 @@ def _told_in_full(facts: dict[str, Any], row: dict[str, Any]) -> bool:
 
 
 def _missing(facts: dict[str, Any], log: str) -> list[str]:
-    there = {row["name"] for row in facts["coverage"] if row["log"] == log}
-    held = {row["name"] for row in facts["held"] if row["log"] == log}
-    missing = [row["name"] for row in facts["sources"] if row["name"] not in there | held]
-    before_or_after = [row["name"] for row in facts["sources"] if row["name"] in held - there]
-    lines = [f"no {log} log of {few(missing)} is held"] if missing else []
-    return lines + (
-        [f"the {log} log of {few(before_or_after)} covers none of the case's time"] if before_or_after else []
-    )
+    held = {row["name"] for row in facts["coverage"] if row["log"] == log}
+    names = [row["name"] for row in facts["sources"] if row["name"] not in held]
+    return [f"no {log} log of {few(names)}{_then(facts)} is held"] if names else []
+
+
+def _then(facts: dict[str, Any]) -> str:
+    """Return what limits a log that is missing: where all are, they may begin later."""
+    return "" if facts["coverage"] else " of that time"
 
 
 def _log(row: dict[str, Any]) -> str:
