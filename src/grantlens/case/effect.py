@@ -133,8 +133,12 @@ def _later(row: dict[str, Any]) -> str:
     later = row["later"]
     if not later or (row["effective"] != "yes" and (row["cases"] or row["effective"] != "not_demonstrated")):
         return ""
-    calls = plural(later["calls"], "call")
-    return f" ({calls} of this case succeeded later, not known to rest on it, the last at {when(later['last_used_at'])} UTC)"
+    # Where it worked, those that another revocation should have ended are told of that one.
+    which = "other_" if row["effective"] == "yes" else ""
+    if not later[f"{which}calls"]:
+        return ""
+    calls, last = plural(later[f"{which}calls"], "call"), when(later[f"{which}last_used_at"])
+    return f" ({calls} of this case succeeded later, not known to rest on it, the last at {last} UTC)"
 
 
 def _in_spite(facts: dict[str, Any]) -> list[str]:

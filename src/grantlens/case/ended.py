@@ -55,11 +55,12 @@ WHERE i.outcome = 'denied' AND i.kind IN ('token', 'refresh', 'exchange') AND i.
        OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant))
 """
 
-# Calls of the case after a revocation that are not known to rest on what any revocation ended.
+# Calls of the case after a revocation, and those of them that are not known to rest on what any revocation ended.
 _LATER = """
-SELECT r.source, r.revocation_event, count(*) AS calls, max(u.used_at) AS last_used_at
+SELECT r.source, r.revocation_event, count(*) AS calls, max(u.used_at) AS last_used_at,
+       count(*) FILTER (u.state = 'normal') AS other_calls, max(u.used_at) FILTER (u.state = 'normal') AS other_last_used_at
 FROM (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)) r
-JOIN (SELECT c.source, u.used_at FROM case_call u JOIN named_caller c USING (caller_id) WHERE u.state = 'normal') u
+JOIN (SELECT c.source, u.used_at, u.state FROM case_call u JOIN named_caller c USING (caller_id) WHERE u.outcome = 'success') u
     ON u.source = r.source AND u.used_at > r.certain_from
 GROUP BY r.source, r.revocation_event
 """
