@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
+
 import grantlens as gl
+from grantlens.case.given import handed_on
 from grantlens.rules.example import consent, logs_from_to, revoked, token, use
 
 CONSENT = "Who consented to what, and when?"
@@ -104,3 +107,21 @@ def test_scopes_that_only_calls_name_are_told(store_of):
     named = store_of(consent("10 08:00", ["repo"]), *calls, *logs_from_to("10 08:00", "10 18:00"))
     assert gl.Case(unnamed, client="app").answers()[CONSENT].endswith(" Its calls name the scopes gist and repo.")
     assert "Its calls name" not in gl.Case(named, client="app").answers()[CONSENT]
+
+
+@pytest.mark.parametrize("details", ["[" * 100_000, '{"type":  "account"', "\ud800"])
+def test_details_that_are_no_json_are_told_as_they_stand(details):
+    row = {
+        "kind": "change",
+        "client_id": "made",
+        "client_name": None,
+        "subject_id": None,
+        "scopes": None,
+        "may_act": None,
+    }
+    told = handed_on([{**row, "details": [details], "given_at": "2026-07-10T09:00:00Z"}])
+    shown = " ".join(details.split())
+    assert (
+        f"made got what its details say: {shown[:120]}{'…' if len(shown) > 120 else ''} at 2026-07-10 09:00:00 UTC"
+        in told
+    )

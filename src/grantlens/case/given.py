@@ -80,7 +80,10 @@ def _used_by(row: dict[str, Any]) -> str:
 
 
 def _short(text: str) -> str:
-    flat = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
+    try:
+        flat = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
+    except (ValueError, RecursionError):  # a stranger wrote it, or the store
+        flat = " ".join(text.split())
     return flat if len(flat) <= _LONGEST else f"{flat[:_LONGEST]}…"
 
 
