@@ -9,23 +9,6 @@ from grantlens.case.silence import scope
 from grantlens.window import in_time
 from grantlens.wording import number, plural, when
 
-UNCOVERED = """
-WITH ended AS (
-    FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)
-),
-whole AS (
-    SELECT s.source, c.covered_from, c.covered_until
-    FROM case_source s JOIN covered_time c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant
-    WHERE c.log = 'usage' AND NOT c.in_part
-)
-SELECT r.source, r.revocation_event, max(w.covered_until) FILTER (w.covered_until <= r.revoked_at) AS "from",
-       min(w.covered_from) FILTER (w.covered_from > r.revoked_at AND w.covered_from < $until) AS "until"
-FROM ended r JOIN whole w ON w.source = r.source
-GROUP BY r.source, r.revocation_event
-HAVING NOT bool_or(w.covered_from <= r.revoked_at AND w.covered_until > r.revoked_at)
-"""
-"""Revocations at whose moment no usage log was there, and from when until when there was none."""
-
 
 def moment(facts: dict[str, Any], row: dict[str, Any], key: str) -> str:
     """Return when something happened, and in which source where the case has several."""

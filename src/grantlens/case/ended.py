@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
 from grantlens.access_review.revocations import revocations
-from grantlens.case.effect import UNCOVERED
 from grantlens.window import in_time
 
 if TYPE_CHECKING:
@@ -75,6 +74,23 @@ WHERE r.target_kind IN ('client', 'subject', 'policy') AND {own_r}
 GROUP BY ALL ORDER BY r.revoked_at, r.revocation_event, c.source
 """
 
+_UNCOVERED = """
+WITH ended AS (
+    FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)
+),
+whole AS (
+    SELECT s.source, c.covered_from, c.covered_until
+    FROM case_source s JOIN covered_time c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant
+    WHERE c.log = 'usage' AND NOT c.in_part
+)
+SELECT r.source, r.revocation_event, max(w.covered_until) FILTER (w.covered_until <= r.revoked_at) AS "from",
+       min(w.covered_from) FILTER (w.covered_from > r.revoked_at AND w.covered_from < $until) AS "until"
+FROM ended r JOIN whole w ON w.source = r.source
+GROUP BY r.source, r.revocation_event
+HAVING NOT bool_or(w.covered_from <= r.revoked_at AND w.covered_until > r.revoked_at)
+"""
+"""Revocations at whose moment no usage log was there, and from when until when there was none."""
+
 
 def lay_ended(engine: Engine, about: Asked, values: Mapping[str, Any]) -> None:
     """Make the table focus_revocation; reads the relations and the focus tables."""
@@ -94,7 +110,7 @@ def ended(engine: Engine, about: Asked, values: Mapping[str, Any], findings: lis
 
 def _revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the revocations that end something of the case, with the same verdicts as a review gives."""
-    found = (ask(engine, "FROM focus_revocation"), ask(engine, _LATER, values), ask(engine, UNCOVERED, values))
+    found = (ask(engine, "FROM focus_revocation"), ask(engine, _LATER, values), ask(engine, _UNCOVERED, values))
     own, later, uncovered = ({(row["source"], row["revocation_event"]): row for row in rows} for rows in found)
     rows = []
     for row in revocations(engine, values, findings):
