@@ -96,6 +96,17 @@ SHAPES = {
         f"{TOKEN}, {ONE}, 'c' || i AS token_id, 't' AS parent_token_id, ['c' || i, 'a' || i] AS actor_chain, {AT} AS issued_at",
         f"{CALL}, 't' AS token_id, ['z' || i] AS actor_chain, '/read' AS target, {AT} + INTERVAL 1 MINUTE AS used_at",
     ),
+    "strangers at tokens": (
+        f"{CALL}, 'app' AS client_id, 't' || i AS token_id, '192.0.2.1' AS ip, 'home/1' AS user_agent, {AT} AS used_at",
+        f"{CALL}, 'app' AS client_id, 't' || i AS token_id, '203.0.' || i % 250 || '.1' AS ip, 'x' || i || 'y' AS user_agent, "
+        f"{AT} + INTERVAL 2 HOUR AS used_at",
+        f"{CALL}, 'app' AS client_id, 't' || i AS token_id, '192.0.2.1' AS ip, 'home/1' AS user_agent, {AT} + INTERVAL 3 HOUR AS used_at",
+    ),
+    "strangers at a token": (
+        f"{CALL}, 'app' AS client_id, 't' AS token_id, '192.0.2.1' AS ip, 'home/1' AS user_agent, {AT} AS used_at",
+        f"{CALL}, 'app' AS client_id, 't' AS token_id, '203.0.' || i % 250 || '.1' AS ip, 'x' || i || 'y' AS user_agent, "
+        f"{AT} + INTERVAL 2 HOUR AS used_at",
+    ),
     "refusals and grants": (
         f"{CONSENT}, {ONE}, ['write'] AS scopes, {START} - INTERVAL 1 HOUR * (i + 1) AS issued_at",
         f"{TOKEN}, {ONE}, 't' || i AS token_id, {AT} + INTERVAL 1 MINUTE AS issued_at, {AT} + INTERVAL 3 MINUTE AS expires_at",

@@ -59,6 +59,8 @@ SIZES = {
     "servers of a host": 6000,
     "ids that come again": 4000,
     "actors of a token": 4000,
+    "strangers at tokens": 4000,
+    "strangers at a token": 4000,
     "refusals and grants": 4000,
     "removed logs": 4000,
     "scopes of a grant": 2000,

@@ -87,6 +87,16 @@ TENANTS = {
         ],
         [use(f"{day} 13:00", "DELETE /api/v2/log-streams/lst_1", None, "auth0", 204, **ANN) for day in range(11, 16)],
     ),
+    "OOS-10": (
+        [
+            *(
+                use(when, READ, name, ip="192.0.2.7", user_agent="app/1", **ANN)
+                for when, name in (("02 09:00", "a0"), ("18 09:00", "a1"), ("18 09:40", "a1"))
+            ),
+            use("18 09:20", READ, "a1", ip="203.0.113.9", user_agent="curl/8", **ANN),
+        ],
+        [use("05 09:00", READ, "b1", ip="203.0.113.9", user_agent="curl/8", **ANN)],
+    ),
     "INT-1": ([use("10 13:00", READ, None, **ANN)], [consent("10 09:00", ["mail.read"], "gb", **ANN)]),
 }
 
@@ -120,7 +130,7 @@ def test_what_another_tenant_does_changes_nothing(desk, kept_going, case):
     with desk.store(desk.write("both.ndjson", [*kept, *of("one", here), *of("two", there)])) as store:
         both = told(store, rule)
     assert bool(alone) == (
-        case in ("OOS-4", "REV-2, excused", "REV-6", "REV-9, by an admin", "INT-1", "INT-7, a habit")
+        case in ("OOS-4", "OOS-10", "REV-2, excused", "REV-6", "REV-9, by an admin", "INT-1", "INT-7, a habit")
     )
     of_two = [all(event.startswith("two") for event in finding["evidence"]) for finding in both]
     assert [finding for finding, theirs in zip(both, of_two, strict=True) if not theirs] == alone

@@ -55,6 +55,20 @@ PLANTED = {
         (consent("10 09:00", ["mail.write"]), use("10 09:06", DELETE, None)),
         (use("10 09:06", DELETE, token_scopes=["mail.write"]),),
     ],
+    "OOS-10": [
+        (
+            *logs_from_to("01 08:00", "31 23:00"),
+            *(
+                use(when, READ, ip=ip, user_agent=agent, session_id="s1")
+                for when, ip, agent in (
+                    ("02 09:00", "192.0.2.7", "app/1"),
+                    ("20 09:00", "192.0.2.7", "app/1"),
+                    ("20 09:10", "203.0.113.9", "curl/8"),
+                    ("20 09:20", "192.0.2.7", "app/1"),
+                )
+            ),
+        )
+    ],
     "OOS-11": [
         (
             use("10 09:05", DELETE, status=403),

@@ -54,6 +54,17 @@ LOST = (asked("lost", "planner", event_id="lost-1"), exchanged("kept", "lost", "
 """An exchange that forgets who asked, as no random log names actors."""
 
 
+MOVED = tuple(
+    use(when, "GET /v1/messages/7", "moved", client_id="moved", ip=ip, user_agent=agent, event_id=f"moved-{when}")
+    for when, ip, agent in (
+        ("04 09:00", "192.0.2.7", "app/1"),
+        ("06 09:00", "192.0.2.7", "app/1"),
+        ("06 09:10", "2001:db8::7", "curl/8"),
+        ("06 09:20", "192.0.2.9", "app/2"),
+    )
+)
+"""A token that is used in turn from two places, as no random log tells addresses."""
+
 DECIDED = (
     *(decided("05 12:00", "compromise", client_id=f"n{seed}") for seed in (1, 5, 8)),
     decided("10 12:00", "compromise", grant_id="desk"),
@@ -73,7 +84,8 @@ def store(prepared, log_of, kept_going, tmp_path_factory):
     records = [record for seed in (1, 5, 8) for record in log_of(seed, f"n{seed}")]
     log.write_text(
         "".join(
-            json.dumps(record) + "\n" for record in (*records, *log_of(0), *kept_going, *OF_PROVIDERS, *NARROWED, *LOST)
+            json.dumps(record) + "\n"
+            for record in (*records, *log_of(0), *kept_going, *OF_PROVIDERS, *NARROWED, *LOST, *MOVED)
         )
     )
     with Store(shutil.copy(prepared, folder / "store.duckdb")) as opened:

@@ -59,6 +59,12 @@ REMOVES = "usage.operation=removal"
 WHOSE = "usage.client_id or usage.subject_id or usage.token_id"
 """Calls name something by which one tells whose they are."""
 
+NAMES_CREDENTIAL = "usage.token_id or usage.session_id"
+"""Calls name the token, key or session with which they were made."""
+
+BOUND = ("issuance.cnf_jkt", "usage.dpop_jkt")
+"""Tokens are bound to a key in the log, and calls tell which key was proven."""
+
 NESTED = "issuance.actor_chain=nested"
 """The actors of a token are its claim `act`: who acts now, for whom, and so on."""
 

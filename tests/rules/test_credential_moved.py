@@ -1,0 +1,273 @@
+"""OOS-10 beside plain Python that walks through every call: what moved, from where, and how often."""
+
+import ipaddress
+import itertools
+import json
+import random
+import shutil
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from grantlens import detect
+from grantlens.rules.example import logs_from_to, moment, use
+from grantlens.store import Store
+
+READ = "GET /v1/messages/7"
+FAR_BACK = logs_from_to("01 08:00", "31 23:00")
+ALONE, USUAL, HISTORY, MANY = timedelta(minutes=60), timedelta(hours=24), timedelta(days=14), 3
+COVERED_FROM = datetime.fromisoformat(moment("01 08:00"))
+
+# Minutes around the thresholds; some are equal, so that calls share a moment.
+MINUTES = (0, 0, 30, 59, 60, 61, 90, 1380, 1439, 1440, 1441, 1500, 1500, 1500, 1510, 1520, 1530, 1600, 2000)
+ADDRESSES = ("192.0.2.1", "192.0.2.200", "203.0.113.9", "198.51.100.3", "2001:db8:1::1", "10.0.0.5", None)
+AGENTS = ("acme/1.0", "acme/2.0", "curl/8", "Mozilla/5.0 (X11; Linux x86_64) Chrome/1 Safari/1", None)
+
+
+CALL = st.tuples(
+    st.sampled_from(MINUTES),
+    st.sampled_from(ADDRESSES),
+    st.sampled_from(AGENTS),
+    st.sampled_from(("t1", "t1", "t1", "t2")),
+    st.sampled_from((None, None, "s1")),
+    st.sampled_from(("mail.example", "mail.example", "files.example")),
+    st.sampled_from((200, 200, 403)),
+)
+CLIENTS = st.lists(
+    st.tuples(st.sampled_from((2, 14, 15, 16, 20, 25)), st.lists(CALL, min_size=3, max_size=12)),
+    min_size=6,
+    max_size=20,
+)
+
+
+def written(clients):
+    """Write the calls of each client, whose tokens and sessions are its own."""
+    records = []
+    for number, (start, calls) in enumerate(clients):
+        for minute, ip, agent, token_id, session, server, status in calls:
+            records.append(
+                use(
+                    f"{start + minute // 1440:02} {minute // 60 % 24:02}:{minute % 60:02}",
+                    READ,
+                    f"{token_id} of {number}",
+                    server,
+                    status,
+                    client_id=f"client {number}",
+                    ip=ip,
+                    user_agent=agent,
+                    session_id=session and f"{session} of {number}",
+                    event_id=f"e-{len(records):04}",
+                )
+            )
+    return records
+
+
+def drawn(seed):
+    """Draw clients who mostly stay where they are, and are joined by somebody else."""
+    rng = random.Random(seed)
+    home, away = ("192.0.2.1", "acme/1.0"), ("203.0.113.9", "curl/8")
+    clients = []
+    for _ in range(40):
+        calls = [(0, *home, "t1", None, "mail.example", 200), (1441, *home, "t1", None, "mail.example", 200)]
+        for _ in range(rng.randint(3, 8)):
+            minute = rng.choice((1500, 1510, 1520, 1530, 1540))
+            where = rng.choice((home, home, away, away, (rng.choice(ADDRESSES), rng.choice(AGENTS))))
+            server = rng.choice(("mail.example",) * 3 + ("files.example",))
+            calls.append(
+                (
+                    minute,
+                    *where,
+                    rng.choice(("t1", "t1", "t2")),
+                    rng.choice((None, "s1")),
+                    server,
+                    rng.choice((200, 200, 403)),
+                )
+            )
+        clients.append((rng.choice((2, 15, 20)), calls))
+    return clients
+
+
+def network(ip):
+    if ip is None:
+        return None
+    return str(ipaddress.ip_network(ip).supernet(new_prefix=24 if "." in ip else 64))
+
+
+def program(agent):
+    return {None: None, "acme/1.0": "acme", "acme/2.0": "acme", "curl/8": "curl"}.get(agent, "chrome on linux")
+
+
+class Call:
+    def __init__(self, record):
+        self.at = datetime.fromisoformat(record["used_at"])
+        self.client, self.event, self.server = record["client_id"], record["event_id"], record["resource_server"]
+        self.network, self.program = network(record.get("ip")), program(record.get("user_agent"))
+        self.private = record.get("ip", "").startswith("10.")
+        self.worked = record["outcome"] == "success"
+        self.caller = tuple(
+            record.get(name) for name in ("token_id", "session_id", "resource_server", "ip", "user_agent")
+        )
+        self.credentials = [("token", record["token_id"])]
+        if "session_id" in record:
+            self.credentials.append(("session", record["session_id"]))
+
+
+def in_turn(order):
+    """Tell whether there are two changes of side at least, however calls of one moment are put; each moment is the sides that called in it."""
+    least = {None: 0}
+    for sides in order:
+        after = {}
+        for one in ([side] for side in sides) if len(sides) == 1 else ([True, False], [False, True]):
+            for last, count in least.items():
+                changes = count + (last not in (None, one[0])) + len(one) - 1
+                after[one[-1]] = min(after.get(one[-1], changes), changes)
+        least = after
+    return min(least.values()) >= 2
+
+
+def moved(calls):
+    """Return what OOS-10 has to say of the calls of one client: by program, verdict, credentials, changes and events."""
+    came = {}
+    for call in calls:
+        if call.program:
+            came[call.program] = min(came.get(call.program, call.at), call.at)
+    known_from = min(call.at for call in calls)
+    findings = {}
+    for name, came_at in came.items():
+        if came_at < known_from + ALONE:
+            continue
+        older = [call for call in calls if call.program is None or came[call.program] < came_at]
+        mine = [call for call in calls if call.program == name]
+        first_mine, first_older = first_by_network(mine), first_by_network(older)
+        new = {each for each, at in first_mine.items() if each not in first_older or first_older[each] > at}
+        if any(at == came_at and (each is None or each not in new) for each, at in first_mine.items()):
+            continue
+        found = judge(calls, name, came, new - {None}, first_mine, first_older, known_from)
+        if found:
+            findings[name] = found
+    return findings
+
+
+def first_by_network(calls):
+    first = {}
+    for call in calls:
+        first[call.network] = min(first.get(call.network, call.at), call.at)
+    return first
+
+
+def judge(calls, name, came, new, first_mine, first_older, known_from):
+    came_at = came[name]
+    sides = defaultdict(list)
+    for call in calls:
+        if call.network and call.program and (came[call.program] >= came_at) == (call.network in new):
+            for credential in call.credentials:
+                sides[credential].append((call, call.network in new))
+    turned = {}
+    for credential, used in sides.items():
+        at = sorted({call.at for call, _ in used})
+        worked = any(call.worked for call, away in used if not away)
+        if worked and in_turn([{away for call, away in used if call.at == each} for each in at]):
+            turned[credential] = used
+    if any(kind == "token" for kind, _ in turned):
+        turned = {credential: used for credential, used in turned.items() if credential[0] == "token"}
+    before = defaultdict(set)
+    for call in calls:
+        for credential in call.credentials:
+            if call.at < came_at and call.network:
+                before[credential].add(call.network)
+    if not turned or max(map(len, before.values()), default=0) >= MANY:
+        return None
+    everything = [each for used in turned.values() for each in used]
+    away, home = ([call for call, is_away in everything if is_away is side] for side in (True, False))
+    earlier = [call for call in calls if call.at < came_at]
+    callers = {call.caller for call in earlier}  # those who were there before count with all their calls
+    counted = [call for call in calls if call.caller in callers]
+    untold = sum(call.program is None or call.network is None for call in counted) / len(counted)
+    reasons = [
+        came_at - HISTORY < COVERED_FROM - HISTORY * 0.05 and "cover",
+        came_at - known_from < USUAL and "shortly",
+        untold > 0.05 and "do not tell their place",
+        any(each in first_older and first_older[each] <= at for each, at in first_mine.items() if each) and "changed",
+        any(each in first_older and first_older[each] > at for each, at in first_mine.items() if each)
+        and "moved there",
+        any(call.private for call in away) != any(call.private for call in home) and "private",
+        not {call.server for call in away} & {call.server for call in home} and "different servers",
+    ]
+    changes, events = 0, []
+    for used in turned.values():
+        order = sorted(used, key=lambda each: (each[0].at, each[1], each[0].event))
+        changes += sum(a[1] != b[1] for a, b in itertools.pairwise(order))
+        for before_it, it, after in zip([None, *order], order, [*order[1:], None], strict=False):
+            if any(near and near[1] for near in (before_it, it, after)):
+                events.append(it[0].event)
+    return {
+        "reasons": [reason for reason in reasons if reason],
+        "credentials": sorted(name for _, name in turned),
+        "changes": changes,
+        "events": sorted(events),
+        "worked": any(call.worked for call in away),
+        "networks": (sorted({call.network for call in home}), sorted({call.network for call in away})),
+    }
+
+
+REASONS = {
+    "does not cover": "cover",
+    "too shortly": "shortly",
+    "do not tell their place": "do not tell their place",
+    "may have been changed": "changed",
+    "may have moved there": "moved there",
+    "private": "private",
+    "different servers": "different servers",
+}
+
+
+def told(records, prepared, folder):
+    """Return what OOS-10 says of these records, in the words of `moved`."""
+    folder.mkdir(exist_ok=True)
+    log = folder / "log.ndjson"
+    log.write_text("".join(json.dumps(record) + "\n" for record in (*FAR_BACK, *records)))
+    with Store(shutil.copy(prepared, folder / "store.duckdb")) as store:
+        assert store.load(log).total("rejected") == 0
+        (found,) = detect.run(store, ["OOS-10"], evidence="all")
+        return {
+            (row["client_id"], row["detail"]["program"]): {
+                "reasons": [short for text, short in REASONS.items() if text in (row["detail"]["reason"] or "")],
+                "credentials": row["detail"]["credentials"],
+                "changes": row["detail"]["changes_of_place"],
+                "events": sorted(pointer["event_id"] for pointer in row["evidence"]),
+                "worked": not row["title"].count("refused there"),
+                "networks": (row["detail"]["known_place"]["networks"], row["detail"]["new_place"]["networks"]),
+            }
+            for row in found.to_dicts()
+            if (row["verdict"] == "violation") is (row["detail"]["reason"] is None)
+        }
+
+
+def expected(records):
+    """Return the same from the records alone."""
+    by_client = defaultdict(list)
+    for record in records:
+        call = Call(record)
+        by_client[call.client].append(call)
+    return {(client, name): found for client, calls in by_client.items() for name, found in moved(calls).items()}
+
+
+@settings(
+    max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(clients=CLIENTS)
+def test_any_calls_beside_plain_python(prepared, tmp_path, clients):
+    records = written(clients)
+    assert told(records, prepared, tmp_path) == expected(records)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_clients_who_are_joined_by_a_stranger(prepared, tmp_path, seed):
+    records = written(drawn(seed))
+    right = expected(records)
+    assert {bool(found["reasons"]) for found in right.values()} == {True, False}
+    assert len(right) < 40, "some stay silent"
+    assert told(records, prepared, tmp_path) == right
