@@ -215,6 +215,26 @@ def test_actors_who_do_not_follow_from_those_before(written, reader):
     assert found == keyed(written.expected("OOS-6"), "client_id", "fault", "actors")
 
 
+def test_tokens_that_went_to_and_fro_between_a_known_place_and_a_new_one(written, reader):
+    calls, found = defaultdict(list), set()
+    for call in sorted(reader.usage, key=lambda call: call["used_at"]):
+        if "user_agent" in call and "token_id" in call:
+            calls[call["client_id"]].append(
+                (call["token_id"], call["ip"].rpartition(".")[0], call["user_agent"].partition("/")[0])
+            )
+    for client, made in calls.items():
+        first_token, known = made[0][0], set()
+        for token, network, program in made:
+            if token == first_token:
+                known |= {network, program}
+            elif not {network, program} & known:
+                visited = [where for each, *where in made if each == token]
+                there = [where for where, before in zip(visited, [None, *visited], strict=False) if where != before]
+                if len(there) > 2:
+                    found.add((client, "another place", program, "violation"))
+    assert found == keyed(written.expected("OOS-10"), "client_id", "fault", "program")
+
+
 def test_widened_at_refresh(written, reader):
     found = set()
     for row in reader.issued:

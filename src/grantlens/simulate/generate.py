@@ -8,7 +8,7 @@ from grantlens.simulate import entra, github, google, native, okta, side_files
 from grantlens.simulate.aftermath import routine_revocation
 from grantlens.simulate.apis import CRM, DESK, FILES, LEDGER, MAIL
 from grantlens.simulate.incidents import ALL
-from grantlens.simulate.incidents.integrity import log_deleted
+from grantlens.simulate.incidents.integrity import log_deleted, token_moved
 from grantlens.simulate.incidents.opening import opened
 from grantlens.simulate.incidents.scope import forgotten_actor, passed_on, stale_scope, stepped_up
 from grantlens.simulate.life import heartbeat, ordinary_connection
@@ -60,6 +60,7 @@ def build(seed: int = 7, days: int = 90, connections: int = 30, end: datetime = 
     stepped_up(world)
     log_deleted(world)
     forgotten_actor(world)
+    token_moved(world)
     world.truth.privileges(world.grants, end)
     return world
 

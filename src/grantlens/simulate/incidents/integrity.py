@@ -294,6 +294,32 @@ def log_deleted(world: World) -> None:
             world.truth.expect("OOS-3", "violation", **key(connection), operation=delete.label, events=1)
 
 
+def token_moved(world: World) -> None:
+    """Tell the story: an access token is used from elsewhere while its client goes on with it; another client has two workers all along."""
+    world.truth.begin(
+        "token_moved",
+        "A token that was used from two places in turn",
+        "brief-maker reads files from one network with one program. In September somebody else reads with its token of that hour, "
+        "from another network by another program, while brief-maker goes on. twin-maker has had two workers in two networks from its first day.",
+    )
+    home, away = ("192.0.2.61", "brief-maker/2.4"), ("203.0.113.77", "python-requests/2.32.4")
+    stolen_at = world.day(0.93, 14, 5)
+    for slug, name, person in (("brief-maker", "Brief Maker", 16), ("twin-maker", "Twin Maker", 18)):
+        connection = opened(world, slug, name, "integration", FILES, ("files.read", "offline_access"), person)
+        two = ((0, home), (12, home)) if slug == "brief-maker" else ((0, home), (12, away))
+        moment = connection.grant.consented + timedelta(hours=1)
+        while moment < stolen_at - timedelta(days=2):
+            token = connection.access(moment)
+            for minutes, (address, agent) in two:
+                connection.call(token, moment + timedelta(minutes=minutes + 1), ip=address, agent=agent)
+            moment += timedelta(days=11, hours=7)
+        token = connection.access(stolen_at)
+        for minutes, (address, agent) in ((1, home), (9, away), (14, home), (22, away), (31, home)):
+            connection.call(token, stolen_at + timedelta(minutes=minutes), ip=address, agent=agent)
+    world.truth.expect("OOS-10", "violation", client_id="brief-maker", fault="another place", program="python-requests")
+    world.truth.forbid("OOS-10", "its two workers share each token from the beginning on", client_id="twin-maker")
+
+
 ALL = (
     orphan,
     orphan_at_start,
