@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from grantlens import detect
-from grantlens.rules.example import logs_from_to, moment, use
+from grantlens.rules.example import logs_from_to, moment, token, use
 from grantlens.store import Store
 
 READ = "GET /v1/messages/7"
@@ -271,3 +271,70 @@ def test_clients_who_are_joined_by_a_stranger(prepared, tmp_path, seed):
     assert {bool(found["reasons"]) for found in right.values()} == {True, False}
     assert len(right) < 40, "some stay silent"
     assert told(records, prepared, tmp_path) == right
+
+
+KEYS = st.sampled_from((None, "key-1", "key-2", "key-2="))
+PROVEN = st.tuples(
+    st.sampled_from(("t1", "t2", "t3")),
+    KEYS,
+    st.sampled_from(("mail.example", "files.example")),
+    st.integers(0, 5),
+    st.sampled_from((200, 200, 401)),
+)
+
+
+@settings(
+    max_examples=25, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    bound=st.dictionaries(st.sampled_from(("t1", "t2", "t3")), KEYS, min_size=3), calls=st.lists(PROVEN, max_size=12)
+)
+def test_bound_tokens_beside_plain_python(prepared, tmp_path, bound, calls):
+    records = [
+        token("10 08:00", name, ["mail.read"], cnf_jkt=key, client_id=f"of {name}", event_id=name)
+        for name, key in bound.items()
+    ]
+    records += [
+        use(f"10 09:0{minute}", READ, name, server, status, client_id=f"of {name}", dpop_jkt=key, event_id=f"e{n:02}")
+        for n, (name, key, server, minute, status) in enumerate(calls)
+    ]
+    right = defaultdict(list)
+    for n, (name, key, server, minute, status) in enumerate(calls):
+        own = (bound[name] or "").rstrip("=")
+        shown = any(k and s == server and m < minute for _, k, s, m, _ in calls)
+        if own and status == 200 and (key.rstrip("=") != own if key else shown):
+            right[f"of {name}", "another key" if key else "no key"].append(f"e{n:02}")
+    log = tmp_path / "log.ndjson"
+    log.write_text("".join(json.dumps(record) + "\n" for record in (*FAR_BACK, *records)))
+    with Store(shutil.copy(prepared, tmp_path / "store.duckdb")) as store:
+        store.load(log)
+        (found,) = detect.run(store, ["OOS-10"], evidence="all")
+        told_of = {
+            (row["client_id"], row["detail"]["fault"]): sorted(p["event_id"] for p in row["evidence"][1:])
+            for row in found.to_dicts()
+        }
+    assert told_of == {about: sorted(events) for about, events in right.items()}
+
+
+def test_only_calls_after_the_first_key_of_a_server_count_as_made_without_one(prepared, tmp_path):
+    records = [
+        token("10 08:00", "t1", ["mail.read"], cnf_jkt="key-1", event_id="issue"),
+        use("10 09:00", READ, dpop_jkt="key-1", event_id="with"),
+        *(use(f"10 09:0{minute}", READ, event_id=f"without-{minute}") for minute in (0, 1, 2)),
+    ]
+    log = tmp_path / "log.ndjson"
+    log.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(shutil.copy(prepared, tmp_path / "store.duckdb")) as store:
+        store.load(log)
+        (found,) = detect.run(store, ["OOS-10"])
+    ((row,), shown) = found.to_dicts(), ["issue", "without-1", "without-2"]
+    assert [pointer["event_id"] for pointer in row["evidence"]] == shown
+    assert (row["verdict"], row["events"], row["detail"]["new_place"]["calls"]) == ("violation", 3, 2)
+
+
+def test_what_is_usual_for_a_client_is_known_after_a_day(prepared, tmp_path):
+    for minute, verdict in ((1439, "indeterminate"), (1440, "violation")):
+        home, away = ("192.0.2.1", "acme/1.0", "t1", None, "mail.example", 200), ("203.0.113.9", "curl/8", "t1", None)
+        calls = [(0, *home), (minute, *away, "mail.example", 200), (1500, *home)]
+        found = told(written([(20, calls)]), prepared, tmp_path)
+        assert [bool(each["reasons"]) for each in found.values()] == [verdict == "indeterminate"]
