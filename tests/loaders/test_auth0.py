@@ -383,7 +383,16 @@ EXCHANGES = {
     "sens": ("exchange", "success", "urn:ietf:params:oauth:grant-type:token-exchange"),
     "secte": ("exchange", "success", "urn:ietf:params:oauth:grant-type:token-exchange"),
     "seta": ("exchange", "success", None),
-    "idjag_exchange_succeeded": ("exchange", "success", None),
+    "success_on_behalf_of_token_exchange": (
+        "exchange",
+        "success",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+    ),
+    "failed_on_behalf_of_token_exchange": ("exchange", "denied", "urn:ietf:params:oauth:grant-type:token-exchange"),
+    "sdeleacft": ("token", "success", "authorization_code"),
+    "fdeleacft": ("token", "denied", "authorization_code"),
+    "feta": ("exchange", "denied", None),
+    "idjag_exchange_succeeded": ("exchange", "success", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
     "feacft": ("token", "denied", "authorization_code"),
     "feccft": ("token", "denied", "client_credentials"),
     "feoobft": ("token", "denied", "http://auth0.com/oauth/grant-type/mfa-oob"),
@@ -392,7 +401,7 @@ EXCHANGES = {
     "fertft": ("refresh", "denied", "refresh_token"),
     "ferrt": ("refresh", "denied", "refresh_token"),
     "fecte": ("exchange", "denied", "urn:ietf:params:oauth:grant-type:token-exchange"),
-    "idjag_exchange_failed": ("exchange", "denied", None),
+    "idjag_exchange_failed": ("exchange", "denied", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
     "jwt_bearer_exchange_failed": ("exchange", "denied", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
 }
 
@@ -468,7 +477,10 @@ def test_empty_names_are_unknown(load):
     )
 
 
-@pytest.mark.parametrize("code", ["seacft", "sertft", "seccft", "sepft", "secte", "idjag_exchange_succeeded"])
+NAMING = ["seacft", "sertft", "seccft", "sepft", "secte", "sdeleacft", "idjag_exchange_succeeded"]
+
+
+@pytest.mark.parametrize("code", [*NAMING, "success_on_behalf_of_token_exchange"])
 def test_an_exchange_names_the_access_token_that_calls_name(load, code):
     loaded = load([event(code, details={"access_token_jti": "a1b2c3"}), call("get", "/api/v2/users", id="2")])
     issued = loaded.one("issuance")
@@ -481,8 +493,252 @@ def test_an_exchange_that_names_no_token_has_none(load):
     assert [row["token_id"] for row in loaded.rows["issuance"]] == [None, None]
 
 
-def test_an_agent_stands_in_the_chain_of_actors(load):
-    assert load([event("secte", agent_id="agt_1")]).one("issuance")["actor_chain"] == ["agt_1"]
+# What Auth0's schemas of log events say of exchanges, and real records do not show: auth0/auth0-log-schemas.
+
+
+def acting(*ids):
+    """Write `details.actor`, the actor now first; None is an actor without an id."""
+    actor = None
+    for id in reversed(ids):
+        actor = {"sub": id, "act": actor}
+    return actor
+
+
+def on_behalf(*ids, code="success_on_behalf_of_token_exchange", more=None, **fields):
+    """Write an exchange on behalf of a person."""
+    kinds = {"subject_token_type": "urn:ietf:params:oauth:token-type:access_token", "requested_token_type": "x"}
+    return event(code, details={**kinds, "actor": acting(*ids), **(more or {})}, **fields)
+
+
+CHAINS = (
+    (("agt_1", "spa"), ["agt_1", "spa"]),
+    (("agt_1",), ["agt_1"]),
+    (("e", "d", "c", "b", "a"), ["e", "d", "c", "b", "a"]),
+    (("f", "e", "d", "c", "b", "a"), ["f", "e", "d", "c", "b", ""]),
+    (("agt_1", None, "spa"), ["agt_1", "", "spa"]),
+    ((None, "spa"), ["", "spa"]),
+    ((None,), None),
+    ((), None),
+)
+
+
+@pytest.mark.parametrize("code", ["success_on_behalf_of_token_exchange", "secte", "failed_on_behalf_of_token_exchange"])
+@pytest.mark.parametrize(("ids", "chain"), CHAINS)
+def test_the_actors_of_an_exchange_are_those_of_its_token_one_inside_the_other(load, code, ids, chain):
+    assert load([on_behalf(*ids, code=code, agent_id="agt_9")]).one("issuance")["actor_chain"] == chain
+
+
+ODD = (("agt_1", None), (["agt_1"], None), (7, None), ({"name": "agt_1"}, None), ({"sub": {"id": "agt_1"}}, [""]))
+
+
+@pytest.mark.parametrize(("actor", "chain"), ODD)
+def test_actors_of_another_shape_are_not_guessed(load, actor, chain):
+    assert load([event("secte", details={"actor": actor})]).one("issuance")["actor_chain"] == chain
+
+
+@pytest.mark.parametrize("code", ["seacft", "sertft", "ciba_exchange_succeeded", "sede", "fertft"])
+def test_the_agent_of_a_client_acts_for_the_person_who_signed_in(load, code):
+    records = [event(code, id="1", agent_id="agt_1"), event(code, id="2", agent_id="agt_1", external_agent_id="ours-7")]
+    rows = load(records).rows["issuance"]
+    assert [(row["actor_chain"], row["subject_kind"]) for row in rows] == [(["agt_1"], "user"), (["ours-7"], "user")]
+
+
+def test_an_agent_that_acts_for_itself_is_the_subject_and_no_actor(load):
+    row = load([event("seccft", user_id="", agent_id="agt_1")]).one("issuance")
+    assert (row["actor_chain"], row["subject_kind"], row["subject_id"]) == (None, "agent", None)
+
+
+def test_who_took_over_a_session_acts_with_its_token(load):
+    row = load([event("sdeleacft", details={"actor": {"sub": ADMIN}, "code": "*****abc"})]).one("issuance")
+    assert (row["actor_chain"], row["subject_id"]) == ([ADMIN], USER)
+
+
+def test_a_sign_in_of_another_gives_no_token(load):
+    loaded = load([event(code, id=code, details={"actor": {"sub": ADMIN}}) for code in ("sdel", "sdelsa", "fdelsa")])
+    assert loaded.ignored == {"sign-in of a person": 3}
+
+
+def test_a_refresh_tells_what_was_asked_beside_what_was_given(load):
+    details = {
+        "familyId": "fam_1",
+        "tokenCounter": 3,
+        "requested_scope": "mail.read mail.send",
+        "requested_audience": "https://other.example.com/",
+        "refresh_token": {"access": "online", "session_id": "sess9"},
+        "access_token_jti": "a1b2c3",
+    }
+    row = load([event("sertft", scope="mail.read", audience="https://api.example.com/", details=details)]).one(
+        "issuance"
+    )
+    assert (row["scopes_requested"], row["scopes"]) == (["mail.read", "mail.send"], ["mail.read"])
+    assert (row["audience"], row["session_id"], row["token_id"]) == (["https://api.example.com/"], "sess9", "a1b2c3")
+    assert row["parent_token_id"] is None  # a family is no token
+
+
+def test_a_refused_exchange_gives_nothing_and_tells_what_was_asked(load):
+    records = [
+        on_behalf(
+            "agt_1", code="failed_on_behalf_of_token_exchange", id="1", user_id=None, scope="mail.read mail.send"
+        ),
+        event("fertft", id="2", scope=["mail.read"]),
+        event("fecte", id="3"),
+    ]
+    rows = load(records).rows["issuance"]
+    assert [row["scopes_requested"] for row in rows] == [["mail.read", "mail.send"], ["mail.read"], None]
+    assert {(row["scopes"], row["denial_reason"]) for row in rows} == {(None, None), (None, "token")}
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "reason"),
+    [
+        ("ferrt", {"familyId": "fam_1", "tokenCounter": 2, "latestCounter": 4}, "reuse"),
+        ("ferrt", {"familyId": "fam_1", "tokenCounter": 9, "latestCounter": 10}, "reuse"),
+        ("ferrt", {"familyId": "fam_1", "tokenCounter": 4, "latestCounter": 4}, "token"),
+        ("ferrt", {"familyId": "fam_1", "tokenCounter": "many", "latestCounter": 4}, "token"),
+        ("fertft", {"failure_reason": "grant_revoked"}, "revoked"),
+        ("fertft", {"failure_reason": "session_not_found"}, "token"),
+        ("fertft", {"failure_reason": "invalid_token"}, "token"),
+        ("sertft", {"familyId": "fam_1", "tokenCounter": 2, "latestCounter": 4}, None),
+    ],
+)
+def test_why_a_refresh_token_was_refused_is_told_by_its_details(load, code, details, reason):
+    row = load([event(code, details=details)]).one("issuance")
+    assert row["denial_reason"] == reason
+    assert row["parent_token_id"] == (details.get("familyId") if code == "ferrt" else None)
+
+
+REUSED = "Reused rotating refresh token detected, revoked the family"
+
+
+def test_a_family_that_was_revoked_for_a_reuse_has_ended(load):
+    details = {"familyId": "fam_1", "tokenCounter": 1, "latestCounter": 2}
+    said = {"1": REUSED, "2": "Reused rotating refresh token detected", "3": ""}
+    loaded = load([event("ferrt", id=id, details=details, description=text) for id, text in said.items()])
+    ended = loaded.one("revocation")
+    assert (ended["kind"], ended["target_kind"], ended["token_id"], ended["initiator"]) == (
+        "revoke",
+        "token",
+        "fam_1",
+        "policy",
+    )
+    assert (ended["client_id"], ended["subject_id"], ended["reason"]) == (CLIENT, USER, REUSED)
+    assert loaded.counts() == {"records": 3, "issuance": 3, "revocation": 1}
+
+
+def test_a_revoked_refresh_token_is_named_by_its_credential_and_ends_no_grant(tmp_path):
+    from grantlens.store import Store
+
+    end = event("srrt", id="2", details={"credential_id": "dcr_1", "grant_id": GRANT, "audience": "https://x"})
+    other = event("srrt", id="3", details={"credential_id": "dcr_2", "grant_id": None})
+    log = tmp_path / "log.ndjson"
+    records = (login(given_(), date="2026-07-01T09:00:00Z"), end, other)
+    log.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        store.load(log)
+        rows = store.sql("SELECT target_kind, token_id, grant_id FROM revocation ORDER BY token_id").to_pylist()
+        assert store.engine.rows("SELECT grant_id, ended_at FROM grant_state") == [(GRANT, None)]
+    assert [tuple(row.values()) for row in rows] == [("token", "dcr_1", GRANT), ("token", "dcr_2", None)]
+
+
+def test_a_token_of_the_vault_is_for_the_third_party(load):
+    details = {
+        "scope": ["calendar.read"],
+        "expires_at": "2026-07-01T11:00:00Z",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:refresh_token",
+        "issued_token_type": "http://auth0.com/oauth/token-type/federated-connection-access-token",
+    }
+    row = load([event("seta", connection="google-oauth2", details=details)]).one("issuance")
+    assert (row["scopes"], row["audience"]) == (["calendar.read"], ["google-oauth2"])
+    assert row["token_id"] is None
+
+
+# What rules say of them.
+
+
+def found(store, *rules):
+    """Return the findings of these rules on the day of the records."""
+    from grantlens import detect
+
+    day = {"since": "2026-07-01", "until": "2026-07-02", "now": "2026-07-02"}
+    return [finding for table in detect.run(store, list(rules), **day) for finding in table.to_dicts()]
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """Return a function that loads records, and gives what these rules find in them."""
+    from grantlens.store import Store
+
+    def judge(records, *rules):
+        log = tmp_path / "log.ndjson"
+        log.write_text("".join(json.dumps(record) + "\n" for record in records))
+        with Store(":memory:") as store:
+            assert store.load(log).total("rejected") == 0
+            return found(store, *rules)
+
+    return judge
+
+
+def handed_on(id, minute, client, *ids, scope="read:data"):
+    """Write an exchange by a client, ten minutes apart."""
+    time, api = f"2026-07-01T10:{minute}:00Z", "https://files.example.com/"
+    more = {"access_token_jti": f"jti_{id}"}
+    return on_behalf(*ids, id=id, date=time, client_id=client, client_name=client, audience=api, scope=scope, more=more)
+
+
+def test_a_chain_of_two_agents_is_judged_by_itself(judged):
+    straight = [handed_on("1", 10, "a", "agt_a", "spa"), handed_on("2", 20, "b", "agt_b", "agt_a", "spa")]
+    assert judged(straight, "OOS-6") == []
+    (circle,) = judged([*straight, handed_on("3", 30, "a", "agt_a", "agt_b", "agt_a", "spa")], "OOS-6")
+    assert (circle["verdict"], circle["token_id"], circle["client_id"]) == ("violation", "jti_3", "a")
+    assert circle["detail"]["actors"] == "agt_a, agt_b, agt_a, spa"
+
+
+def test_a_chain_in_which_somebody_has_no_id_makes_no_circle(judged):
+    assert judged([handed_on("1", 10, "a", "agt_a", None, "agt_a", "spa")], "OOS-6") == []
+
+
+def test_an_exchange_that_widened_scopes_is_not_judged_and_not_called_clear(judged):
+    """No record names the token that was shown, so nothing says what it held."""
+    from grantlens.loaders import loaders
+    from grantlens.rules import find
+    from grantlens.rules.conclusion import conclude, source_of
+
+    narrow = handed_on("1", 10, "a", "agt_a", "spa")
+    wide = handed_on("2", 20, "b", "agt_b", "agt_a", "spa", scope="read:data delete:data")
+    assert judged([narrow, wide], "OOS-5") == []
+    concluded = conclude(find("OOS-5"), source_of(loaders()["auth0"]))
+    assert (concluded.level, concluded.lacks) == ("no", ("no token that was got for another names that one",))
+
+
+def refreshed(id, hour, code="sertft", said="", **details):
+    time = f"2026-07-01T{hour}:00:00Z"
+    return event(code, id=id, date=time, description=said, audience="https://api.example.com/", details=details)
+
+
+def test_a_refresh_token_that_came_again_is_told_with_its_family(judged):
+    records = [
+        login(given_(), id="1", date="2026-07-01T08:00:00Z"),
+        refreshed("2", "09", familyId="fam_1", tokenCounter=1, access_token_jti="jti_2"),
+        refreshed("3", "10", "ferrt", REUSED, familyId="fam_1", tokenCounter=1, latestCounter=2),
+        refreshed("4", "11", "fertft", failure_reason="grant_revoked"),
+    ]
+    (reuse,) = judged(records, "REV-7", "OOS-4", "REV-1", "REV-2")
+    assert (reuse["rule"], reuse["verdict"], reuse["token_id"]) == ("REV-7", "violation", "fam_1")
+    assert (reuse["detail"]["said_by_server"], reuse["detail"]["family_ended"]) == (1, True)
+
+
+def test_a_refresh_after_the_end_of_its_grant_is_told_and_one_after_the_end_of_some_refresh_token_is_not(judged):
+    """A person may have several refresh tokens of one client: only the end of the grant ends them all."""
+    before = [
+        login(given_(), id="1", date="2026-07-01T08:00:00Z"),
+        refreshed("2", "09", familyId="fam_1", access_token_jti="jti_2"),
+    ]
+    after = refreshed("4", "11", familyId="fam_1", access_token_jti="jti_4")
+    grant = call("delete", f"/api/v2/grants/{GRANT}", id="3", status=204, date="2026-07-01T10:00:00Z")
+    (late,) = judged([*before, grant, after], "REV-2")
+    assert (late["verdict"], late["token_id"], late["join_key"]) == ("violation", "jti_4", "grant")
+    one = event("srrt", id="3", date="2026-07-01T10:00:00Z", details={"credential_id": "dcr_1", "grant_id": GRANT})
+    assert judged([*before, one, after], "REV-2", "REV-1") == []
 
 
 def test_no_secret_is_kept(load):
@@ -550,6 +806,10 @@ EVERY_KIND = [
     call("delete", f"/api/v2/grants/{GRANT}", id="9"),
     call("patch", "/api/v2/users/auth0%7C1", id="10", body={"blocked": True}),
     call("post", "/api/v2/refresh-tokens/revoke", id="11", body={"ids": ["rt_1", "rt_2"]}),
+    on_behalf("agt_1", "spa", id="12", more={"access_token_jti": "jti_12"}),
+    event("ferrt", id="13", description=REUSED, details={"familyId": "f", "tokenCounter": 1, "latestCounter": 2}),
+    event("srrt", id="14", details={"credential_id": "dcr_1", "grant_id": GRANT}),
+    event("sertft", id="15", details={"requested_scope": "a b", "refresh_token": {"session_id": "sess9"}}, scope=["a"]),
 ]
 SHAPES = {
     "stream": streamed,
@@ -603,5 +863,5 @@ def test_a_damaged_record_never_stops_a_load(load, records):
 
 def test_the_kinds_of_records_here_show_every_log(load):
     assert Counter(load(EVERY_KIND).counts()) == Counter(
-        {"records": 11, "issuance": 6, "usage": 4, "revocation": 6, "ignored": 1}
+        {"records": 15, "issuance": 9, "usage": 4, "revocation": 8, "ignored": 1}
     )
