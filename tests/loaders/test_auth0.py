@@ -652,6 +652,22 @@ def test_a_token_of_the_vault_is_for_the_third_party(load):
     assert row["token_id"] is None
 
 
+@pytest.mark.parametrize(
+    ("held", "initiator"),
+    [
+        (["delete:current_user_device_credentials", "read:current_user"], "user"),
+        (["delete:current_user_device_credentials", "delete:device_credentials"], "admin"),
+        (["delete:device_credentials"], "admin"),
+        (["read:users"], "admin"),
+        (None, "admin"),
+    ],
+)
+def test_a_person_ends_its_own_device_by_a_token_that_reaches_no_others(load, held, initiator):
+    record = call("delete", "/api/v2/device-credentials/dcr_1", status=204, user=USER)
+    record["details"]["request"]["auth"]["credentials"] = {"jti": "a1b2c3", "scopes": held}
+    assert load([record]).one("revocation")["initiator"] == initiator
+
+
 # What rules say of them.
 
 
@@ -683,6 +699,21 @@ def handed_on(id, minute, client, *ids, scope="read:data"):
     time, api = f"2026-07-01T10:{minute}:00Z", "https://files.example.com/"
     more = {"access_token_jti": f"jti_{id}"}
     return on_behalf(*ids, id=id, date=time, client_id=client, client_name=client, audience=api, scope=scope, more=more)
+
+
+def test_a_person_who_takes_back_what_an_admin_took_is_told(judged):
+    from grantlens.loaders import loaders
+    from grantlens.rules import find
+    from grantlens.rules.conclusion import conclude, source_of
+
+    records = [
+        login(given_(), id="1", date="2026-07-01T08:00:00Z"),
+        call("delete", f"/api/v2/grants/{GRANT}", id="2", status=204, date="2026-07-01T10:00:00Z"),
+        login(given_("new"), id="3", date="2026-07-01T11:00:00Z"),
+    ]
+    (again,) = judged(records, "REV-9")
+    assert (again["verdict"], again["grant_id"], again["subject_id"]) == ("violation", "new", USER)
+    assert conclude(find("REV-9"), source_of(loaders()["auth0"])).level == "verdict"
 
 
 def test_a_chain_of_two_agents_is_judged_by_itself(judged):

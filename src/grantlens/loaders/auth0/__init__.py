@@ -30,6 +30,8 @@ What the mapping decides, and why:
   gives nothing but the id, cannot be joined to it.
 - A call with a management token is a use of it (`jti`), and what it did besides: consent, change, revocation, block.
   Reads are logged only where they show secrets, so this log does not carry usage.
+- Who calls with a token of a person is an admin, but for a person who ends what is its own: itself, or a device credential by a token that
+  reaches no others' (`delete:current_user_device_credentials`).
 - A logout ends a browser session, not a grant: ignored; a session deleted through the API likewise. Universal logout, and
   `revoke-access` of a user unless its body preserves them, end the refresh tokens as well: a revocation.
 - Where all refresh tokens of a user or client are revoked, what was issued before is ended, and no consent: whether a grant ends

@@ -72,7 +72,7 @@ FROM event
 WHERE happened_at IS NOT NULL AND meaning = 'call'
 """
 
-ENDED_BY_CALL = """
+ENDED_BY_CALL = f"""
 SELECT line_no, happened_at, received_at,
        CASE WHEN nth = 1 THEN event_id ELSE event_id || '#' || nth END,
        CASE WHEN starts_with(what, 'disable') THEN 'disable' ELSE 'revoke' END,
@@ -82,12 +82,15 @@ SELECT line_no, happened_at, received_at,
        CASE WHEN ends_with(what, ' client') THEN ended WHEN what = 'end pair' THEN request.body.client_id END, NULL,
        CASE WHEN ends_with(what, ' subject') THEN ended WHEN what = 'end pair' THEN request.body.user_id END, NULL,
        CASE WHEN target_kind = 'policy' THEN happened_at END,
-       CASE WHEN caller_user IS NULL THEN 'client' WHEN ends_with(what, ' subject') AND caller_user = ended THEN 'user' ELSE 'admin' END,
+       -- named, though the SELECT above names it: what a log can tell is read off the words that stand behind a name
+       CASE WHEN caller_user IS NULL THEN 'client' WHEN ends_with(what, ' subject') AND caller_user = ended THEN 'user'
+            WHEN kind = 'device-credentials' AND list_contains(held, 'delete:current_user_device_credentials')
+             AND NOT list_contains(held, 'delete:device_credentials') THEN 'user' ELSE 'admin' END AS initiator,
        coalesce(caller_user, client_id), description, tenant
 FROM (
     SELECT *, unnest(all_ended) AS ended, generate_subscripts(all_ended, 1) AS nth
     FROM (
-        SELECT *,
+        SELECT *, {scopes("request.auth.credentials.scopes")} AS held,
                CASE WHEN what = 'end tokens' OR (what = 'end pair' AND request.body.audience <> '') THEN 'token'
                     WHEN what = 'end pair' OR (what IN ('end subject', 'end client') AND kind <> 'grants') THEN 'policy'
                     -- written out: what a log can tell is read off the words that stand here
