@@ -67,11 +67,26 @@ def _collect(node: Any, named: dict[str, list[dict]]) -> None:
     if isinstance(node, dict):
         if node.get("alias") and "class" in node:
             named.setdefault(node["alias"], []).append(node)
+        if node.get("type") == "SET_OPERATION_NODE" and node["setop_type"] == "UNION":
+            first, *others = node["children"]
+            for other in others:
+                for name, part in zip(_names(first), other.get("select_list", ()), strict=False):
+                    if name is None or part["class"] == "STAR":
+                        break
+                    named.setdefault(name, []).append(part)
         for part in node.values():
             _collect(part, named)
     elif isinstance(node, list):
         for part in node:
             _collect(part, named)
+
+
+def _names(select: dict) -> Iterator[str | None]:
+    """Give the names of what a SELECT gives, by which the same places of those united with it are known; None where that is not told."""
+    while select.get("type") == "SET_OPERATION_NODE":
+        select = select["children"][0]
+    for part in select.get("select_list", ()):
+        yield part["alias"] or (part["column_names"][-1] if part["class"] == "COLUMN_REF" else None)
 
 
 def _words(named: dict[str, list[dict]], name: str, above: frozenset[str]) -> set[str] | None:

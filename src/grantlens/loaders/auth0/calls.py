@@ -82,10 +82,9 @@ SELECT line_no, happened_at, received_at,
        CASE WHEN ends_with(what, ' client') THEN ended WHEN what = 'end pair' THEN request.body.client_id END, NULL,
        CASE WHEN ends_with(what, ' subject') THEN ended WHEN what = 'end pair' THEN request.body.user_id END, NULL,
        CASE WHEN target_kind = 'policy' THEN happened_at END,
-       -- named, though the SELECT above names it: what a log can tell is read off the words that stand behind a name
        CASE WHEN caller_user IS NULL THEN 'client' WHEN ends_with(what, ' subject') AND caller_user = ended THEN 'user'
             WHEN kind = 'device-credentials' AND list_contains(held, 'delete:current_user_device_credentials')
-             AND NOT list_contains(held, 'delete:device_credentials') THEN 'user' ELSE 'admin' END AS initiator,
+             AND NOT list_contains(held, 'delete:device_credentials') THEN 'user' ELSE 'admin' END,
        coalesce(caller_user, client_id), description, tenant
 FROM (
     SELECT *, unnest(all_ended) AS ended, generate_subscripts(all_ended, 1) AS nth

@@ -1,0 +1,47 @@
+"""What a loader's SELECTs can tell, read off their SQL."""
+
+from dataclasses import replace
+
+import pytest
+
+from grantlens.loaders.loader import Loader
+from grantlens.rules.given import given
+
+LOADER = Loader(
+    name="acme",
+    version=1,
+    title="Acme",
+    recognise=lambda sample: True,
+    fields='{"id": "VARCHAR", "time": "VARCHAR", "who": "VARCHAR", "by": "VARCHAR"}',
+    carries=("revocation",),
+    steps={},
+    join_note="None.",
+)
+ENDED = "SELECT line_no, r.id AS event_id, r.time AS revoked_at, 'revoke' AS kind, 'success' AS outcome, 'subject' AS target_kind, r.who AS subject_id"
+
+
+def initiators(select):
+    told = given(replace(LOADER, revocation=select))
+    return {word.partition("=")[2] for word in told if word.startswith("revocation.initiator=")}
+
+
+def test_a_word_that_a_select_below_a_union_gives_without_a_name_is_told():
+    first = f"{ENDED}, 'user' AS initiator FROM record WHERE r.by = r.who"
+    below = "SELECT line_no, r.id, r.time, 'disable', 'success', 'client', r.who, CASE WHEN r.by = '' THEN 'system' ELSE 'admin' END FROM record"
+    assert initiators(first) == {"user"}
+    assert initiators(f"{first} UNION ALL {below}") == {"user", "admin", "system"}
+    assert initiators(f"{first} UNION ALL {below} UNION ALL {below.replace('system', 'client')}") == {
+        *("user", "admin", "system", "client"),
+    }
+
+
+def test_a_place_behind_a_star_is_not_guessed():
+    first = f"{ENDED}, 'user' AS initiator FROM record"
+    starred = f"SELECT * FROM ({ENDED}, 'admin' AS initiator FROM record)"
+    assert initiators(f"{first} UNION ALL {starred}") == {"user", "admin"}
+
+
+@pytest.mark.parametrize("union", ["UNION BY NAME", "UNION ALL BY NAME"])
+def test_what_is_united_by_name_has_its_own_names(union):
+    below = f"SELECT 'system' AS initiator, * FROM ({ENDED} FROM record)"
+    assert initiators(f"{ENDED}, 'user' AS initiator FROM record {union} {below}") == {"user", "system"}
