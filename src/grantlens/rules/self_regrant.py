@@ -10,7 +10,7 @@ _ANEW = "issuance.kind=consent or issuance.kind=credential"
 
 RULE = Rule(
     id="REV-9",
-    version=1,
+    version=2,
     name="self_regrant",
     key=("client_id", "subject_id", "grant_id", "token_id", "revocation_event"),
     question="Which access was taken away by an admin, and then given again by the one who had held it?",
@@ -55,6 +55,8 @@ ended AS (
     LEFT JOIN holder g ON g.source = r.source AND g.tenant IS NOT DISTINCT FROM r.tenant AND g.grant_id = r.grant_id
     WHERE r.initiator = 'admin' AND r.target_kind IN ('token', 'grant', 'credential', 'client', 'subject')
       AND r.issued_before IS NULL
+      -- who ends what is its own took it from nobody, admin or not
+      AND coalesce(r.actor_id <> coalesce(r.subject_id, t.subject_id, g.subject_id), true)
 ),
 given AS (
     SELECT *,
@@ -163,7 +165,7 @@ FROM together
             "a person consents again, an hour after an admin took the grant away",
             (
                 consent("10 09:00", ["mail.read"]),
-                revoked("10 12:00", "grant"),
+                revoked("10 12:00", "grant", actor_id="eve"),
                 consent("10 13:00", ["mail.read"], "g2", event_id="again"),
             ),
             (
@@ -226,6 +228,14 @@ FROM together
             (
                 consent("10 09:00", ["mail.read"]),
                 revoked("10 12:00", "grant", initiator="user"),
+                consent("10 13:00", ["mail.read"], "g2"),
+            ),
+        ),
+        Example(
+            "an admin ended its own, as an admin",
+            (
+                consent("10 09:00", ["mail.read"]),
+                revoked("10 12:00", "grant", subject_id=None, client_id=None, actor_id="ann"),
                 consent("10 13:00", ["mail.read"], "g2"),
             ),
         ),
