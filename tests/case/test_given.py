@@ -125,3 +125,26 @@ def test_details_that_are_no_json_are_told_as_they_stand(details):
         f"made got what its details say: {shown[:120]}{'…' if len(shown) > 120 else ''} at 2026-07-10 09:00:00 UTC"
         in told
     )
+
+
+def test_what_it_gave_to_others_is_among_its_evidence_once(store_of, tmp_path):
+    made = {"client_id": "made", "consent_actor": "boss", "consent_kind": "admin"}
+    store = store_of(
+        consent("10 08:00", ["mail.read"], "g1", subject_id="boss"),
+        token("10 08:01", "t1", ["mail.read"], grant_id="g1", subject_id="boss"),
+        consent("10 09:00", ["mail.send"], "g2", event_id="given", **made),
+        # Its own child as well, which the actor gave to others.
+        token("10 10:00", "c1", ["mail.read"], kind="exchange", parent_token_id="t1", event_id="child", **made),
+        consent("10 11:00", ["mail.send"], "g3", event_id="others", **{**made, "consent_actor": "another"}),
+        *logs_from_to("10 07:00", "10 18:00"),
+    )
+    case = gl.Case(store, subject="boss")
+    assert [row["client_id"] for row in case.facts["handed_on"]] == ["made", "made"]
+    events = [row["event_id"] for row in case.evidence if row["log"] == "issuance"]
+    assert (events.count("given"), events.count("child"), events.count("others")) == (1, 1, 0)
+    case.write(tmp_path / "case")
+    written = [json.loads(line) for line in (tmp_path / "case" / "evidence.ndjson").read_text().splitlines()]
+    assert [row["event_id"] for row in written if row["log"] == "issuance"] == events
+    assert json.loads((tmp_path / "case" / "case.json").read_text())["records"] == len(written)
+    of_token = [row["event_id"] for row in gl.Case(store, token="t1").evidence]
+    assert ("child" in of_token, "given" in of_token) == (True, False)

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 
 _CHOSEN = {
     "issuance": """
-SELECT i.*, i.issued_at AS moment FROM issuance i
-WHERE i.issued_at >= $since AND i.issued_at < $until
-  AND ((i.source, i.token_id) IN (SELECT (source, token_id) FROM focus_token)
+WITH own AS (
+    SELECT i.* FROM issuance i
+    WHERE (i.source, i.token_id) IN (SELECT (source, token_id) FROM focus_token)
        OR (i.source, i.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
        OR (i.source, i.parent_token_id) IN (SELECT (source, token_id) FROM focus_token)
        OR (i.source, i.token_id) IN (SELECT (source, token_id) FROM focus_child)
-       OR {own_i})""",
+       OR {own_i}
+)
+SELECT *, issued_at AS moment
+FROM (FROM own UNION ALL BY NAME FROM case_given ANTI JOIN own USING (batch_id, line_no, event_id))
+WHERE issued_at >= $since AND issued_at < $until""",
     "usage": """
 SELECT u.*, c.* EXCLUDE (caller_id, resource_server), t.* EXCLUDE (target_id), u.used_at AS moment
 FROM usage_row u JOIN focus_caller USING (caller_id) JOIN usage_caller c USING (caller_id)

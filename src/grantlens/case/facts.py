@@ -176,13 +176,18 @@ ORDER BY made_at, i.source, i.token_id, i.consent_actor
 """
 
 # What a client or person gave to others. The rows are others', so they are no part of those laid over the store.
+_GIVEN = """
+CREATE OR REPLACE TEMP TABLE case_given AS
+SELECT i.* FROM {whole} i
+WHERE {actor} AND i.outcome = 'success' AND i.issued_at < $until AND NOT {own_i}
+"""
+
 _HANDED_ON = """
 SELECT i.source, i.kind::VARCHAR AS kind, i.client_id, max(i.client_name) AS client_name, i.subject_id,
        list_sort(list_distinct(flatten(list(i.scopes) FILTER (i.scopes IS NOT NULL)))) AS scopes,
        list_sort(list_distinct(list(i.authorization_details::VARCHAR) FILTER (i.authorization_details IS NOT NULL))) AS details,
        list_sort(list_distinct(flatten(list(i.may_act) FILTER (i.may_act IS NOT NULL)))) AS may_act, min(i.issued_at) AS given_at
-FROM {whole} i
-WHERE {actor} AND i.outcome = 'success' AND i.issued_at < $until AND NOT {own_i}
+FROM case_given i
 GROUP BY i.source, i.kind, i.client_id, i.subject_id
 ORDER BY given_at, i.source, i.client_id, i.subject_id, kind
 """
@@ -273,7 +278,7 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: l
         "call_scopes": ask(engine, CALL_SCOPES)[0]["scopes"],
         "places": ask(engine, _PLACES, values),
         "children": ask(engine, _CHILDREN, values),
-        "handed_on": _handed_on(engine, about, values),
+        "handed_on": ask(engine, _HANDED_ON),
         **ended(engine, about, values, findings),
         "sources": ask(engine, "SELECT source, tenant, name FROM case_source ORDER BY source, tenant"),
         "unlinked": ask(engine, about.into(_UNLINKED, column=about.column), values),
@@ -287,24 +292,24 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: l
 
 
 def lay_facts(engine: Engine, about: Asked, values: Mapping[str, Any]) -> None:
-    """Make the tables case_call, case_decision, focus_revocation and case_source."""
+    """Make the tables case_call, case_decision, case_given, case_source and focus_revocation."""
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_call AS {CALLS}", values)
     lay_ended(engine, about, values)
     engine.execute(about.into(_SOURCES), values)
     lay_decisions(engine, about, values)
+    engine.execute(about.into(_GIVEN, whole=everyones_issuance(engine), actor=_given_by(about)), values)
 
 
-def _handed_on(engine: Engine, about: Asked, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what a client or person gave to others: consents, roles and keys."""
+def _given_by(about: Asked) -> str:
+    """Return the condition under which a client or person gave something; a token or a grant gives nothing."""
     if about.kind not in ("client", "subject"):
-        return []
-    actor = (
-        "(i.source, i.consent_actor) IN (SELECT (source, id) FROM case_id)" if about.ids else "i.consent_actor = $id"
-    )
-    return ask(engine, about.into(_HANDED_ON, whole=everyones_issuance(engine), actor=actor), values)
+        return "false"
+    if about.ids:
+        return "(i.source, i.consent_actor) IN (SELECT (source, id) FROM case_id)"
+    return "i.consent_actor = $id"
 
 
 def drop_facts(engine: Engine) -> None:
     """Drop what `collect` left behind."""
-    for name in ("case_call", "case_decision", "focus_revocation", "case_source"):
+    for name in ("case_call", "case_decision", "case_given", "case_source", "focus_revocation"):
         engine.execute(f"DROP TABLE IF EXISTS temp.{name}")
