@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from grantlens.errors import GrantlensError
 from grantlens.report.encode import REVIEW_SCHEMA
@@ -22,15 +22,8 @@ BROUGHT = {
 MAKE = "Make it with `grantlens report STORE -o FILE.json`."
 
 
-class Told(Protocol):
-    """What tells itself as plain values, as a review does."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the document of the review."""
-
-
-def read(baseline: str | os.PathLike[str] | Mapping[str, Any] | Told) -> Mapping[str, Any]:
-    """Return a former review, from its JSON file, its dict or itself.
+def read(baseline: str | os.PathLike[str] | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a former review, from its JSON file or its dict.
 
     Raises
     ------
@@ -39,8 +32,6 @@ def read(baseline: str | os.PathLike[str] | Mapping[str, Any] | Told) -> Mapping
     """
     if isinstance(baseline, Mapping):
         return _checked(baseline, "The baseline")
-    if not isinstance(baseline, (str, os.PathLike)):
-        return _checked(baseline.to_dict(), "The baseline")
     path = Path(baseline)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))

@@ -177,6 +177,8 @@ def review(
     'No log covers any part of this period: nothing can be judged.'
     """
     view = detect.view_asked(store, since, until, now)
+    if isinstance(baseline, Review):
+        baseline = baseline.to_dict()
     before = None if baseline is None else former.read(baseline)
     with detect.asked(view, parameters=parameters, also=NEEDS) as found:
         document = _document(view, found, before, parameters or {})

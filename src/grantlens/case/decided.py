@@ -25,8 +25,8 @@ WITH met AS (
 became AS (
     SELECT d.decision_no,
            count(*) FILTER (m.closed_at IS NULL OR m.closed_at > d.decided_at) AS there,
-           count(*) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(coalesce(d.kept_at, $until), $until)) AS ended,
-           max(m.closed_at) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(coalesce(d.kept_at, $until), $until)) AS last_ended_at
+           count(*) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(d.kept_at, $until)) AS ended,
+           max(m.closed_at) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(d.kept_at, $until)) AS last_ended_at
     FROM decided d JOIN met m USING (decision_no)
     GROUP BY d.decision_no
 )

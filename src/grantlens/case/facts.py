@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from grantlens.access_review.ask import ask
 from grantlens.case.decided import lay_decisions
 from grantlens.case.ended import ended, lay_ended
-from grantlens.case.given import CALL_SCOPES
 from grantlens.case.narrowed import everyones_issuance
 
 if TYPE_CHECKING:
@@ -144,6 +143,11 @@ GROUP BY c.ip, c.user_agent
 ORDER BY first_used_at, c.ip, c.user_agent
 """
 
+_CALL_SCOPES = """
+SELECT list_sort(list_distinct(flatten(list(c.token_scopes)))) AS scopes
+FROM usage_caller c WHERE c.token_scopes IS NOT NULL AND c.caller_id IN (SELECT caller_id FROM case_call)
+"""
+
 _CHILDREN = """
 WITH first_end AS (
     SELECT source, min(certain_from) AS certain_from
@@ -266,16 +270,17 @@ ORDER BY s.source
 def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the facts; reads the relations and the focus tables.
 
-    It leaves the tables of `lay_facts` behind. `findings` holds those of REV-2 and REV-9.
+    It leaves the tables of `lay_facts` behind, and case_decision. `findings` holds those of REV-2 and REV-9.
     """
     lay_facts(engine, about, values)
+    lay_decisions(engine, about, values)
     return {
         "consents": ask(engine, _CONSENTS, values),
         "issued": ask(engine, _ISSUED, values)[0],
         "keys_made": ask(engine, _KEYS_MADE, values),
         "used": ask(engine, _USED, values)[0],
         "operations": ask(engine, _OPERATIONS, values),
-        "call_scopes": ask(engine, CALL_SCOPES)[0]["scopes"],
+        "call_scopes": ask(engine, _CALL_SCOPES)[0]["scopes"],
         "places": ask(engine, _PLACES, values),
         "children": ask(engine, _CHILDREN, values),
         "handed_on": ask(engine, _HANDED_ON),
@@ -292,11 +297,10 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: l
 
 
 def lay_facts(engine: Engine, about: Asked, values: Mapping[str, Any]) -> None:
-    """Make the tables case_call, case_decision, case_given, case_source and focus_revocation."""
+    """Make the tables case_call, case_given, case_source and focus_revocation, which the evidence reads too."""
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_call AS {CALLS}", values)
     lay_ended(engine, about, values)
     engine.execute(about.into(_SOURCES), values)
-    lay_decisions(engine, about, values)
     engine.execute(about.into(_GIVEN, whole=everyones_issuance(engine), actor=_given_by(about)), values)
 
 

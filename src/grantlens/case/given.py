@@ -11,11 +11,6 @@ from grantlens.wording import number, when
 _LONGEST = 120
 """Letters of the details of a grant that a sentence gives."""
 
-CALL_SCOPES = """
-SELECT list_sort(list_distinct(flatten(list(c.token_scopes)))) AS scopes
-FROM usage_caller c WHERE c.token_scopes IS NOT NULL AND c.caller_id IN (SELECT caller_id FROM case_call)
-"""
-
 
 def consented(row: dict[str, Any]) -> str:
     """Return one consent with its own scopes and actor; what another one gave is no part of it."""
