@@ -3,24 +3,30 @@
 import re
 
 from grantlens.loaders import loaders
-
-CARRIED = ("issuance", "usage", "revocation")
-
-
-def provider_table() -> list[str]:
-    """Return the table of providers, from the declarations of the loaders."""
-    rows = ["| provider | logs | what joins, and what does not |", "|---|---|---|"]
-    for loader in loaders().values():
-        logs = ", ".join(log for log in CARRIED if log in loader.carries)
-        rows.append(f"| {loader.title} (`{loader.name}`) | {logs} | {loader.join_note} |")
-    return rows
+from grantlens.report.conclude_page import written
 
 
 def test_the_provider_table_is_what_the_loaders_declare(root):
-    readme = (root / "README.md").read_text()
-    table = re.search(r"<!-- providers: begin -->\n(.*)<!-- providers: end -->", readme, re.DOTALL)
-    assert table is not None
-    assert table[1].splitlines() == provider_table(), "write this in its place:\n" + "\n".join(provider_table())
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert readme == written(readme), "write it anew: python -m grantlens.report.conclude_page README.md"
+
+
+def test_a_line_of_the_table_is_what_its_loader_declares(root):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    lines = {
+        match[1]: match[2].split(" | ")
+        for match in re.finditer(r"^\| \[.*\) `(\w+)` \| (.*) \|$", readme, re.MULTILINE)
+    }
+    assert list(lines) == list(loaders())
+    assert lines["okta"] == ["full", "in part", "full", "token", "token", "token"]
+    assert [cell.strip() for cell in lines["caep_ssf"]] == ["", "", "full", "", "", ""]
+
+
+def test_it_names_the_logs_of_which_no_real_record_was_seen(root):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    (named,) = re.findall(r"^(.*) are read as their documentation describes them", readme, re.MULTILINE)
+    unproven = [loader.title for loader in loaders().values() if "Not proven on a real record" in loader.join_note]
+    assert [title.split()[0] for title in unproven] == re.split(", | and ", named)
 
 
 def test_every_file_it_links_to_is_there(root):

@@ -5,9 +5,11 @@ import re
 import pytest
 
 from grantlens.loaders import loaders
-from grantlens.report.conclude_page import BEGIN, CELLS, END, concluded, main, written
+from grantlens.report.conclude_page import CELLS, concluded, main, written
 from grantlens.rules import registry
 from grantlens.rules.conclusion import conclude, source_of
+
+BEGIN, END = "<!-- concluded: begin -->", "<!-- concluded: end -->"
 
 
 def test_the_page_is_what_is_declared(root):
@@ -36,6 +38,13 @@ def test_the_matrix_has_a_cell_for_every_provider_and_rule(lines):
 def test_every_link_of_the_matrix_has_its_block(lines):
     linked = {match[1] for line in lines for match in re.finditer(r"\]\(#([\w-]+)\)", line)}
     assert linked == {match[1] for line in lines if (match := re.fullmatch(r'<a id="([\w-]+)"></a>', line))}
+
+
+def test_each_block_says_in_short_what_joins(lines):
+    text = "\n".join(lines)
+    for loader in loaders().values():
+        block = text.partition(f"(`{loader.name}`)")[2].partition("###")[0]
+        assert loader.join_note in block
 
 
 def test_each_block_names_each_rule_once(lines):
@@ -68,6 +77,6 @@ def test_only_what_stands_between_the_marks_is_written(tmp_path):
 def test_a_page_without_its_marks_is_left_alone(tmp_path, text):
     page = tmp_path / "page.md"
     page.write_text(text)
-    with pytest.raises(ValueError, match="does not hold"):
+    with pytest.raises(ValueError, match="holds no part to write"):
         main([str(page)])
     assert page.read_text() == text

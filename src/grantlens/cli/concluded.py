@@ -38,6 +38,7 @@ def of_store(helds: Iterable[Held]) -> str:
 
 def _provider(source: Source) -> Iterator[str]:
     yield _wrapped(f"{source.name} · {source.title}")
+    yield from _rows("in short", [source.note] if source.note else [])
     yield from _rows("logs", [_shown(source)])
     yield from _rows("joins", _joins(source, source), 38)
     concluded = [conclude(rule, source) for rule in registry().values()]
@@ -143,6 +144,7 @@ def provider_json(source: Source) -> dict[str, Any]:
     """Return what a loader declares, and what follows, for programs."""
     return {
         **_named(source),
+        "note": source.note or None,
         "logs": {log: _state(log, source) for log in LOGS},
         "joins": [_join(join) for join in source.joins],
         "rules": [_rule(conclude(rule, source)) for rule in registry().values()],

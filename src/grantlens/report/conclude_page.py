@@ -1,6 +1,6 @@
-"""The part of docs/conclude.md that follows from what loaders and rules declare.
+"""The parts of pages that follow from what loaders and rules declare: in docs/conclude.md all of it, in README.md a line for each provider.
 
-`python -m grantlens.report.conclude_page docs/conclude.md` writes it between the page's two marks.
+`python -m grantlens.report.conclude_page README.md docs/conclude.md` writes each between its two marks.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from grantlens.schema import LOGS
 if TYPE_CHECKING:
     from grantlens.loaders import Join
 
-BEGIN, END = "<!-- concluded: begin -->", "<!-- concluded: end -->"
-
 CELLS = {"verdict": "**V**", "bounds": "b", "no": "·"}
 """How a level stands in the matrix."""
 
@@ -28,25 +26,51 @@ WORDS = {"verdict": "Verdicts", "bounds": "Bounds", "no": "Nothing"}
 
 
 def written(page: str) -> str:
-    """Return a page with the part between its marks written anew.
+    """Return a page with what stands between marks written anew.
 
     Raises
     ------
     ValueError
-        If the page does not hold the two marks, in order.
+        If the page holds no two marks of a part, in order.
 
     Examples
     --------
     >>> written("no marks")
     Traceback (most recent call last):
     ...
-    ValueError: The page does not hold <!-- concluded: begin --> and <!-- concluded: end -->, in this order.
+    ValueError: The page holds no part to write: <!-- concluded: begin --> or <!-- providers: begin -->, and its end after it.
     """
-    head, begin, rest = page.partition(f"{BEGIN}\n")
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"The page does not hold {BEGIN} and {END}, in this order.")
-    return head + begin + "\n".join(concluded()) + END + tail
+    found = False
+    for part, lines in PARTS.items():
+        head, begin, rest = page.partition(f"<!-- {part}: begin -->\n")
+        _, end, tail = rest.partition(f"<!-- {part}: end -->")
+        if begin and end:
+            page = head + begin + "\n".join(lines()) + end + tail
+            found = True
+    if not found:
+        marks = " or ".join(f"<!-- {part}: begin -->" for part in PARTS)
+        raise ValueError(f"The page holds no part to write: {marks}, and its end after it.")
+    return page
+
+
+def providers() -> list[str]:
+    """Return a table with a line for each provider: which logs it has, and what joins each pair of them."""
+    pairs = ("issuance", "usage"), ("issuance", "revocation"), ("usage", "revocation")
+    return table(
+        ["log", *LOGS, *(f"{first} – {second}" for first, second in pairs)],
+        [
+            [
+                f"[{source.title}](docs/conclude.md#{_anchor(source)}) `{source.name}`",
+                *("full" if log in source.carries else "in part" if log in source.logs else "" for log in LOGS),
+                *(_strength(source.join(*pair)) for pair in pairs),
+            ]
+            for source in map(source_of, loaders().values())
+        ],
+    )
+
+
+def _strength(join: Join | None) -> str:
+    return join.strength if join else ""
 
 
 def concluded() -> list[str]:
@@ -78,7 +102,7 @@ def _block(source: Source, told: list[Conclusion]) -> Iterator[str]:
     yield ""
     yield f"### {source.title} (`{source.name}`)"
     yield ""
-    yield f"Logs: {_logs(source)}."
+    yield f"Logs: {_logs(source)}. {source.note}".strip()
     yield ""
     if source.joins:
         yield from table(["logs", "join by", "key", "what it leaves open"], [_join(join) for join in source.joins])
@@ -117,11 +141,14 @@ def _named(conclusion: Conclusion) -> str:
     return conclusion.rule + (f" ({', '.join(conclusion.brought)})" if conclusion.brought else "")
 
 
+PARTS = {"concluded": concluded, "providers": providers}
+"""The marks of a part, and what gives its lines."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the page that is named."""
-    (name,) = sys.argv[1:] if arguments is None else arguments
-    page = Path(name)
-    page.write_text(written(page.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write the pages that are named."""
+    for page in map(Path, sys.argv[1:] if arguments is None else arguments):
+        page.write_text(written(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,8 @@ class Source:
     """What it tells: "usage.token_id", "usage.denial_reason=token"."""
     brought: tuple[str, ...] = BROUGHT
     """Of what a user may bring, what is there: all of it where no store is asked."""
+    note: str = ""
+    """What joins and what does not, in a sentence or two of the loader."""
     wants: Mapping[str, str] = field(default_factory=dict)
     """For a store: what to say of something that is not there, by log, column or thing brought."""
 
@@ -99,7 +101,7 @@ def source_of(loader: Loader) -> Source:
         says |= {REMOVES}
     if loader.actors:
         says |= {f"issuance.actor_chain={loader.actors}"}
-    return Source(loader.name, loader.title, shown, carried, loader.joins, says)
+    return Source(loader.name, loader.title, shown, carried, loader.joins, says, note=loader.join_note)
 
 
 @dataclass(frozen=True)
