@@ -9,7 +9,7 @@ REQUIRED = {
     "metadata": {"product", "version"},
     "finding_info": {"uid", "title", "analytic"},
 }
-"""What OCSF 1.7.0 demands of a Detection Finding, and what it recommends to whoever makes one."""
+"""What OCSF 1.9.0 demands of a Detection Finding, and what it recommends to whoever makes one."""
 
 
 def read(document):
@@ -47,10 +47,23 @@ def test_a_finding_of_no_moment_has_no_time_but_that_of_the_review(document, fin
 def test_it_says_who_called_what_and_where_the_record_stands(document, finding):
     (event,) = read(document([finding(0)]))
     (evidence,) = event["evidences"]
-    assert evidence["actor"] == {"app_uid": "client-0", "user": {"uid": "user-0"}}
+    assert evidence["actor"] == {"application": {"uid": "client-0"}, "user": {"uid": "user-0"}}
+    assert "ai_agent" not in evidence
     assert evidence["api"] == {"operation": "POST /v1/users/{id}/send", "service": {"name": "api.mail.example"}}
     assert evidence["data"] == {"file": "logs/usage.ndjson", "line": 7, "sha256": "ab" * 32}
     assert [each["uid"] for each in event["resources"]] == ["g-0", "client-0", "api.mail.example"]
+
+
+@pytest.mark.parametrize(("kind", "agent"), [("agent", True), ("integration", False), (None, False)])
+def test_it_names_the_client_and_says_that_it_is_an_agent(document, finding, kind, agent):
+    (known, other) = read(
+        document([finding(0), finding(1)], clients=[{"client_id": "client-0", "name": "Mail copilot", "kind": kind}])
+    )
+    (evidence,) = known["evidences"]
+    application = {"uid": "client-0", "name": "Mail copilot"}
+    assert evidence["actor"]["application"] == application
+    assert evidence.get("ai_agent") == (application if agent else None)
+    assert other["evidences"][0]["actor"]["application"] == {"uid": "client-1"}
 
 
 @pytest.mark.parametrize(("severity", "number"), [("info", 1), ("low", 2), ("medium", 3), ("high", 4), ("critical", 5)])

@@ -1,6 +1,7 @@
 """A review as OCSF Detection Findings, one a line, for SIEMs and security lakes.
 
-Class 2004 of version 1.7.0 of the Open Cybersecurity Schema Framework, https://schema.ocsf.io/1.7.0/classes/detection_finding.
+Class 2004 of version 1.9.0 of the Open Cybersecurity Schema Framework, https://schema.ocsf.io/1.9.0/classes/detection_finding:
+the first that knows AI agents, and that names the application which acted beside the user for whom it did.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from grantlens.report.encode import line
 from grantlens.report.same_finding import fingerprint
 from grantlens.visible import visible
 
-VERSION = "1.7.0"
+VERSION = "1.9.0"
 
 _SEVERITY = {
     "info": (1, "Informational"),
@@ -40,10 +41,19 @@ def review_ocsf(document: dict[str, Any]) -> str:
         What `Review.to_dict()` gives, or what a review JSON holds.
     """
     rules = {rule["id"]: rule for rule in document["rules"]}
+    clients = {client["client_id"]: client for client in document["clients"]}
     before = document["baseline"]
     fresh = None if before is None else {*before["new_findings"]} - {*before["worse"]}
     return "".join(
-        line(_event(document, finding, rules[finding["rule"]], _CREATE if fresh is None or index in fresh else _UPDATE))
+        line(
+            _event(
+                document,
+                finding,
+                rules[finding["rule"]],
+                clients.get(finding["client_id"], {}),
+                _CREATE if fresh is None or index in fresh else _UPDATE,
+            )
+        )
         + "\n"
         for index, finding in enumerate(document["findings"])
         if finding["verdict"] != "clear"
@@ -51,7 +61,11 @@ def review_ocsf(document: dict[str, Any]) -> str:
 
 
 def _event(
-    document: Mapping[str, Any], finding: Mapping[str, Any], rule: Mapping[str, Any], activity: tuple[int, str]
+    document: Mapping[str, Any],
+    finding: Mapping[str, Any],
+    rule: Mapping[str, Any],
+    client: Mapping[str, Any],
+    activity: tuple[int, str],
 ) -> dict[str, Any]:
     explained = finding["explained_by"] is not None
     severity, status = _SEVERITY[finding["severity"]], _SUPPRESSED if explained else _NEW
@@ -99,7 +113,7 @@ def _event(
             "data_sources": [finding["source"]],
         }),
         "resources": _resources(finding),
-        "evidences": [_evidence(finding, record) for record in finding["evidence"]],
+        "evidences": [_evidence(finding, client, record) for record in finding["evidence"]],
         "remediation": {"desc": rule["remedy"]},
         "unmapped": _stated({
             "window": document["window"],
@@ -115,14 +129,16 @@ def _resources(finding: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"type": kind, "uid": finding[name]} for kind, name in named if finding[name]]
 
 
-def _evidence(finding: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+def _evidence(finding: Mapping[str, Any], client: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
     """Return one log record: where it stands, and who called what."""
     user = _stated({"uid": finding["subject_id"]})
+    application = _stated({"uid": finding["client_id"], "name": visible(client.get("name") or "")})
     server = _stated({"name": finding["resource_server"]})
     operation = finding["operation"]
     return _stated({
         "uid": record["event_id"],
-        "actor": _stated({"app_uid": finding["client_id"], "user": user}),
+        "actor": _stated({"application": application, "user": user}),
+        "ai_agent": application if client.get("kind") == "agent" else None,
         "api": _stated({"operation": operation, "service": server}) if operation else None,
         "data": {name: record[name] for name in ("file", "line", "sha256")},
         **(_UNDECIDED if finding["verdict"] == "indeterminate" else {}),
