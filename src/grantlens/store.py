@@ -11,7 +11,7 @@ from grantlens.engine.duckdb import Engine
 from grantlens.errors import GrantlensError, StoreError
 from grantlens.framed import Rows
 from grantlens.holdings.card import coverage_card
-from grantlens.holdings.export import write_ndjson, write_parquet
+from grantlens.holdings.export import write_ndjson, write_ocsf, write_parquet
 from grantlens.holdings.forgetting import Forgotten, forget_calls, write_anew
 from grantlens.holdings.summary import providers
 from grantlens.holdings.unloading import Unloaded, unload
@@ -288,8 +288,8 @@ class Store:
             self.engine = self._open()
         return found
 
-    def export(self, path: str | os.PathLike[str], *, parquet: bool = False) -> list[Path]:
-        """Write the three logs in the native format, so that a load of it gives them again.
+    def export(self, path: str | os.PathLike[str], *, parquet: bool = False, ocsf: bool = False) -> list[Path]:
+        """Write the three logs in the native format, so that a load of it gives them again, or as events for a SIEM.
 
         Parameters
         ----------
@@ -297,7 +297,13 @@ class Store:
             An NDJSON file (`.gz` and `.zst` at its end compress it); with `parquet` a folder for one file a log.
         parquet
             Write Parquet, as other engines read it.
+        ocsf
+            Write OCSF events, each with the delegation under which it happened, see `grantlens.holdings.ocsf`.
         """
+        if parquet and ocsf:
+            raise GrantlensError("OCSF events are written as NDJSON, not as Parquet.", "Leave one of the two out.")
+        if ocsf:
+            return write_ocsf(self.engine, path)
         return write_parquet(self.engine, path) if parquet else write_ndjson(self.engine, path)
 
     def between(

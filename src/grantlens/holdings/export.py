@@ -1,14 +1,16 @@
-"""The way out: the three logs in the native format, as NDJSON for a load elsewhere or as Parquet for other engines."""
+"""The way out: the three logs in the native format, as NDJSON for a load elsewhere or as Parquet for other engines, or as OCSF events."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
 from grantlens.errors import GrantlensError
+from grantlens.holdings.ocsf import VERSION, ocsf_select
 from grantlens.holdings.overwriting import keep_evidence
 from grantlens.schema import LOGS
 
@@ -25,7 +27,7 @@ _ORDER = {
 }
 """So that the same store gives the same bytes."""
 
-_NDJSON = (".ndjson", ".jsonl", ".json")
+_NDJSON = (".ndjson", ".jsonl", ".json", ".ocsf")
 
 
 def write_ndjson(engine: Engine, path: str | os.PathLike[str]) -> list[Path]:
@@ -43,16 +45,44 @@ def write_ndjson(engine: Engine, path: str | os.PathLike[str]) -> list[Path]:
     list of Path
         The file.
     """
+    return _write_lines(engine, path, {log: _select(log, text_times=True) for log in LOGS}, "FORMAT json", {})
+
+
+def write_ocsf(engine: Engine, path: str | os.PathLike[str]) -> list[Path]:
+    """Write all three logs to one NDJSON file as OCSF events, see `grantlens.holdings.ocsf`; `.gz` and `.zst` compress it.
+
+    Parameters
+    ----------
+    engine
+        Database of the store.
+    path
+        The file; it appears when it is whole.
+
+    Returns
+    -------
+    list of Path
+        The file.
+    """
+    as_it_is = (
+        "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01'"  # JSON text has none of these letters raw
+    )
+    return _write_lines(engine, path, {log: ocsf_select(log) for log in LOGS}, as_it_is, {"version": VERSION})
+
+
+def _write_lines(
+    engine: Engine, path: str | os.PathLike[str], selects: Mapping[str, str], how: str, parameters: Mapping[str, str]
+) -> list[Path]:
+    """Write the rows of some SELECTs, one after the other, to one file of lines."""
     target = Path(path)
     if not any(suffix in _NDJSON for suffix in target.suffixes):
         raise GrantlensError(f"{target} does not end like NDJSON.", "Name it *.ndjson, *.ndjson.gz or *.ndjson.zst.")
     _need_folder(target.parent)
     keep_evidence(engine, [target])
-    parts = [target.with_name(f".{log}-{target.name}") for log in LOGS]
+    parts = [target.with_name(f".{log}-{target.name}") for log in selects]
     whole = target.with_name(f".whole-{target.name}")
     try:
-        for log, part in zip(LOGS, parts, strict=True):
-            engine.execute(f"COPY ({_select(log, text_times=True)}) TO $path (FORMAT json)", {"path": str(part)})
+        for select, part in zip(selects.values(), parts, strict=True):
+            engine.execute(f"COPY ({select}) TO $path ({how})", {"path": str(part), **parameters})
         with whole.open("wb") as joined:
             for part in parts:
                 with part.open("rb") as one:
