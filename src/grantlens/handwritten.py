@@ -348,8 +348,10 @@ def read_csv(
     return entries
 
 
-def read_entries(path: Path, what: str, known: Iterable[str], error: type[GrantlensError]) -> list[Entry]:
+def read_entries(
+    path: Path, what: str, known: Iterable[str], error: type[GrantlensError], lists: Iterable[str] = ()
+) -> list[Entry]:
     """Read the entries of a file that holds one kind only: the rows of CSV, else the tables `[[what]]` of TOML."""
     if path.suffix.lower() == ".csv":
-        return read_csv(path, what, known, error)
+        return read_csv(path, what, known, error, lists)
     return read_toml(path, {what: what}, error)[what]

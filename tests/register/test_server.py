@@ -13,15 +13,16 @@ resource_server = "api.mail.example"
 validation = "cached"
 cache_seconds = 300
 bound_seconds = 300.5
+scopes_supported = ["mail.read", "mail.send"]
 
 [[server]]
 resource_server = "api.files.example"
 leeway_seconds = 0
 """
 
-CSV = """resource_server,validation,cache_seconds,bound_seconds,leeway_seconds
-api.mail.example,cached,300,300.5,
-api.files.example,,,,0
+CSV = """resource_server,validation,cache_seconds,bound_seconds,leeway_seconds,scopes_supported
+api.mail.example,cached,300,300.5,,mail.read; mail.send
+api.files.example,,,,0,
 """
 
 
@@ -44,7 +45,9 @@ def test_toml_and_csv_say_the_same(read):
         "cache_seconds": 300.0,
         "bound_seconds": 300.5,
         "leeway_seconds": 60.0,
+        "scopes_supported": ["mail.read", "mail.send"],
     }
+    assert servers.servers[1]["scopes_supported"] is None
     assert servers.servers[1]["leeway_seconds"] == 0.0
     assert "api.files.example" in servers._repr_html_()
 
@@ -53,6 +56,10 @@ def test_into_a_store_and_again(read):
     engine = Engine(":memory:")
     prepare(engine, read_only=False)
     read(TOML).write_to(engine)
+    assert engine.rows("SELECT scopes_supported FROM server ORDER BY resource_server") == [
+        (None,),
+        (["mail.read", "mail.send"],),
+    ]
     read('[[server]]\nresource_server = "api.mail.example"\nvalidation = "offline"\n').write_to(engine)
     assert engine.rows("SELECT resource_server, validation::VARCHAR, leeway_seconds FROM server ORDER BY 1") == [
         ("api.files.example", None, 0.0),

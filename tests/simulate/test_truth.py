@@ -4,6 +4,7 @@ The generator writes down what it planted; here somebody who knows only the file
 Where the two differ, one of them is wrong.
 """
 
+import json
 from collections import defaultdict
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -458,6 +459,17 @@ def test_new_clients_that_many_let_in(written, reader):
             known = first - at(written.truth["logs_from"]) >= timedelta(days=14)
             found.add((client, "violation" if known else "indeterminate"))
     assert found == keyed(written.expected("GOV-2"), "client_id")
+
+
+def test_clients_that_were_allowed_all_of_a_drive(written):
+    record = json.loads((written.path / "logs" / "google_workspace" / "token.json").read_text())
+    found = set()
+    for event in (event for item in record["items"] for event in item["events"] if event["name"] == "authorize"):
+        told = {each["name"]: each for each in event["parameters"]}
+        if "https://www.googleapis.com/auth/drive" in told["scope"]["multiValue"]:
+            found.add(told["client_id"]["value"])
+    assert len(found) == 1
+    assert found == {row["client_id"] for row in written.truth["expected"] if row["rule"] == "PRV-5"}
 
 
 def test_tokens_by_device_code(written, reader):

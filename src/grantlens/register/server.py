@@ -1,4 +1,4 @@
-"""How resource servers enforce revocation, read from TOML or CSV.
+"""How resource servers enforce revocation, and which scopes they offer, read from TOML or CSV.
 
 TOML::
 
@@ -8,8 +8,9 @@ TOML::
     cache_seconds = 300                   # how long it keeps an introspection answer
     bound_seconds = 300                   # documented bound for a revocation to take effect
     leeway_seconds = 60                   # after expiry; 60 where not said
+    scopes_supported = ["read", "send"]   # all that it offers: the list of this name in its metadata (RFC 9728)
 
-CSV: the same names as columns.
+CSV: the same names as columns; the scopes of a list are joined by `;`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ DEFAULT_LEEWAY = 60.0
 
 @dataclass(frozen=True, repr=False)
 class Servers:
-    r"""What is known of the enforcement of resource servers.
+    r"""What is known of resource servers.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ class Servers:
         """Read servers from a TOML or CSV file; a mistake names its line."""
         path = Path(path)
         servers: dict[str, dict[str, Any]] = {}
-        for entry in read_entries(path, "server", SERVER.names, RegisterError):
+        for entry in read_entries(path, "server", SERVER.names, RegisterError, lists=("scopes_supported",)):
             row = _server(entry)
             if row["resource_server"] in servers:
                 raise entry.mistake(
@@ -96,4 +97,5 @@ def _server(entry: Entry) -> dict[str, Any]:
         "validation": entry.text("validation", choices=VALIDATION),
         **seconds,
         "leeway_seconds": DEFAULT_LEEWAY if seconds["leeway_seconds"] is None else seconds["leeway_seconds"],
+        "scopes_supported": entry.texts("scopes_supported"),
     }

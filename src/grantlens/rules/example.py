@@ -118,8 +118,17 @@ risk = 4
 """Which scope permits what in the examples."""
 
 SERVERS = (
-    {"resource_server": "mail.example", "validation": "introspection"},
-    {"resource_server": "files.example", "validation": "cached", "cache_seconds": 300.0},
+    {
+        "resource_server": "mail.example",
+        "validation": "introspection",
+        "scopes_supported": ["openid", "mail.write", "mail.read", "mail.send"],
+    },
+    {
+        "resource_server": "files.example",
+        "validation": "cached",
+        "cache_seconds": 300.0,
+        "scopes_supported": ["files.all", "offline_access"],
+    },
     {"resource_server": "offline.example", "validation": "offline"},
 )
 """What is known of the resource servers in the examples."""

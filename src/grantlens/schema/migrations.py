@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 6
+VERSION = 7
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -107,12 +107,18 @@ def _to_version_6(engine: Engine) -> None:
     engine.execute("UPDATE declared SET actors = 'nested' WHERE source = 'native'")
 
 
+def _to_version_7(engine: Engine) -> None:
+    """Keep which scopes a server offers; of those stated before, it is not known."""
+    engine.execute("ALTER TABLE server ADD COLUMN scopes_supported VARCHAR[]")
+
+
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     2: _to_version_2,
     3: _to_version_3,
     4: _to_version_4,
     5: _to_version_5,
     6: _to_version_6,
+    7: _to_version_7,
 }
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 

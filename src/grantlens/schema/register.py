@@ -29,13 +29,14 @@ REGISTER = Table(
 
 SERVER = Table(
     "server",
-    "What is known of a resource server's enforcement.",
+    "What is known of a resource server: how it enforces, and what it offers.",
     (
         Column("resource_server", "VARCHAR", "As in usage.", required=True),
         Column("validation", "validation_t", "How it checks tokens."),
         Column("cache_seconds", "DOUBLE", "How long it caches an introspection answer."),
         Column("bound_seconds", "DOUBLE", "Documented bound for a revocation to take effect."),
         Column("leeway_seconds", "DOUBLE", "Leeway after expiry; 60 where not given."),
+        Column("scopes_supported", "VARCHAR[]", "All scopes that it offers, as its metadata names them (RFC 9728)."),
     ),
 )
 

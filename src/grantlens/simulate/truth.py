@@ -25,6 +25,7 @@ KEYS = {
     "PRV-2": ("client_id", "subject_id", "grant_id", "scope"),
     "PRV-3": ("client_id", "subject_id", "grant_id"),
     "PRV-4": ("client_id", "subject_id", "grant_id", "scope"),
+    "PRV-5": ("client_id",),
     "REV-1": ("revocation_event", "token_id", "resource_server"),
     "REV-2": ("token_id",),
     "REV-3": ("revocation_event", "token_id", "resource_server"),

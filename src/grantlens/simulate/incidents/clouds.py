@@ -212,6 +212,7 @@ def google_incident(world: World) -> None:
     world.truth.expect("OOS-1", "violation", **_key(helper), operation="gmail.users.messages.send", events=3)
     office = grants["Allow-all Office"]
     world.truth.expect("GOV-1", "violation", source="google_workspace", client_id=office.client.client_id)
+    world.truth.expect("PRV-5", "violation", source="google_workspace", client_id=office.client.client_id)
     world.revoke(begin + timedelta(days=12), "grant", grant=office)
     world.truth.leave_open(
         "REV-6",
