@@ -4,6 +4,7 @@ import inspect
 import json
 import math
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -265,3 +266,78 @@ def test_the_facade(empty):
 
 def test_completion_shows_the_questions():
     assert dir(detect) == ["backtest", "out_of_scope", "revocation_lag", "run", "smallest_scopes", "unused_privileges"]
+
+
+def test_threads_that_share_a_store_are_answered_in_turn(loaded):
+    """A case lays its rows over the store while it is made: what another thread asks meanwhile is of the whole store all the same."""
+    apps = ("one", "three", "two")
+    store = loaded(
+        *(consent("01 08:00", ["mail.read"], client_id=app, grant_id=app) for app in apps),
+        *(use("10 11:30", "GET /v1/messages/7", client_id=app, grant_id=app) for app in apps),
+        *logs_from_to("01 08:00", "31 08:00"),
+    )
+
+    def clients(rows):
+        return sorted({row["client_id"] for row in rows})
+
+    questions = {
+        "case": lambda: clients(gl.Case(store, client="two").facts["consents"]),
+        "grants": lambda: clients(gl.grants(store)),
+        "rule": lambda: clients(detect.run(store, "GOV-1")[0]),
+        "rows": lambda: clients(store.sql("SELECT client_id FROM usage").to_pylist()),
+    }
+    alone = {name: ask() for name, ask in questions.items()}
+    with ThreadPoolExecutor(4) as pool:
+        asked = [(name, pool.submit(ask)) for _ in range(3) for name, ask in questions.items()]
+    assert {(name, *answer.result()) for name, answer in asked} == {(name, *answer) for name, answer in alone.items()}
+    assert (alone["case"], alone["rows"]) == (["two"], ["bystander", *apps])
+
+
+def test_what_is_mistyped_is_told(loaded):
+    store = loaded(*ONE_CALL)
+    lag = detect.revocation_lag(
+        loaded(*ENDED, *ONE_CALL, use("10 10:30", "GET /v1/messages/7", resource_server="api.example"))
+    )
+    assert len(lag.servers()) == 1
+    assert lag.at(lag.servers()[0]).table.num_rows == 1
+    for wrong in ("api.exmple", 5):
+        with pytest.raises(RuleError, match=r"no call|followed by a call at a server") as raised:
+            lag.at(wrong)
+        assert lag.servers()[0] in str(raised.value)
+    found = detect.out_of_scope(store)
+    assert len(found) == 1
+    for place in (1, -2, "0", 0.5):
+        with pytest.raises(RuleError, match="OOS-1 has no finding"):
+            found.evidence(place)
+    with pytest.raises(
+        RuleError, match=r"has no finding 0. No log|has no finding 0. None|has no finding 0. The store holds no log"
+    ):
+        detect.out_of_scope(loaded()).evidence(0)
+    for wrong in (5, [5]):
+        with pytest.raises(RuleError, match="There is no rule '5'"):
+            detect.run(store, wrong)
+    with pytest.raises(RuleError, match=r"store\.between\(since, until, now\)"):
+        detect.out_of_scope(store, since="2026-07-01")
+    with pytest.raises(RuleError, match="Leave horizon_days out"):
+        detect.backtest(store, "2026-07-10", horizon_days=3)
+    with pytest.raises(gl.GrantlensError, match="Write it as '5'"):
+        gl.Case(store, client=5)
+
+
+def test_numbers_of_numpy_are_numbers(loaded):
+    import numpy as np
+
+    store = loaded(*ONE_CALL)
+    found = detect.unused_privileges(store, horizon_days=np.int64(30), min_coverage=np.float32(0.5))
+    assert (found.parameters["horizon_days"], found.parameters["min_coverage"]) == (30, 0.5)
+    assert {type(found.parameters[name]) for name in ("horizon_days", "min_coverage")} == {int, float}
+    for wrong in (np.float64("nan"), np.bool_(True), -1):
+        with pytest.raises(RuleError, match="takes a number"):
+            detect.unused_privileges(store, horizon_days=wrong)
+
+
+def test_a_time_of_pandas_that_is_none_is_no_window(loaded):
+    import pandas as pd
+
+    with pytest.raises(WindowError, match="NaT is no date or time"):
+        loaded(*ONE_CALL).between(pd.NaT, "2026-08-01")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from grantlens import relations
@@ -168,10 +169,12 @@ def backtest(store: Store | View, at: str | datetime, **parameters: Any) -> Back
     at
         The moment, inside the window.
     parameters
-        Of the rule, as for `unused_privileges`; horizon_days is the time after the moment.
+        Of the rule, as for `unused_privileges`, but for horizon_days: that is the time after the moment.
 
     Raises
     ------
+    RuleError
+        If horizon_days is given, or a value does not fit.
     WindowError
         If the moment is not inside the window.
 
@@ -184,6 +187,8 @@ def backtest(store: Store | View, at: str | datetime, **parameters: Any) -> Back
     """
     view = view_asked(store)
     moment = parse_time(at)
+    if "horizon_days" in parameters:
+        raise RuleError("The horizon of a backtest is the time after its moment.", "Leave horizon_days out.")
     if not view.window.since < moment < view.window.until:
         raise WindowError(f"{format_time(moment)} does not lie inside {view.window}.", "Give a moment between the two.")
     before, after = Window(view.window.since, moment), Window(moment, view.window.until)
@@ -283,23 +288,38 @@ def _found(
 def _chosen(rules: str | Iterable[str] | None) -> tuple[Rule, ...]:
     if rules is None:
         return tuple(registry().values())
-    wanted = {find(name).id for name in ([rules] if isinstance(rules, str) else rules)}
+    wanted = {
+        find(name).id for name in (rules if isinstance(rules, Iterable) and not isinstance(rules, str) else [rules])
+    }
     return tuple(rule for rule in registry().values() if rule.id in wanted)
 
 
 def _given(rules: Iterable[Rule], parameters: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
     """Return each rule's parameters, the given values in place of the defaults."""
     rules = tuple(rules)
+    # What numpy and pandas count with is a number too, and DuckDB does not take it as one.
+    parameters = {name: _own_number(value) for name, value in (parameters or {}).items()}
     known = {name: value for rule in rules for name, value in defaults(rule).items()}
     for name, value in (parameters or {}).items():
         if name not in known:
             hint = did_you_mean(name, known, f"There are {', '.join(sorted(known)) or 'none'}.")
+            if name in ("since", "until", "now"):
+                hint = "Give the window with the store: store.between(since, until, now)."
             raise RuleError(f"None of {', '.join(rule.id for rule in rules)} has a parameter {name!r}.", hint)
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
-            raise RuleError(f"Parameter {name} takes a number, not {value!r}.", f"Its default is {known[name]}.")
+        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+            raise RuleError(
+                f"Parameter {name} takes a number that is not negative, not {value!r}.",
+                f"Its default is {known[name]}.",
+            )
     return {
         rule.id: {name: (parameters or {}).get(name, value) for name, value in defaults(rule).items()} for rule in rules
     }
+
+
+def _own_number(value: Any) -> Any:
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    return float(value) if isinstance(value, Real) and not isinstance(value, (bool, int)) else value
 
 
 def _why_empty(

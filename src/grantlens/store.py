@@ -46,6 +46,8 @@ class Brought(Protocol):
 class Store:
     """An open store.
 
+    Threads may ask it, and are answered in turn; while one loads, none may ask. Processes, and whoever pickles, open the file each for themselves.
+
     Parameters
     ----------
     path

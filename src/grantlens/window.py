@@ -162,6 +162,8 @@ def parse_time(value: str | date) -> datetime:
             value = datetime.fromisoformat(value.strip().upper())
         elif not isinstance(value, datetime):
             value = _midnight(value)
+        if value != value:  # pandas has a time that is none, NaT, and calls it a datetime
+            raise ValueError
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         raise WindowError(

@@ -103,7 +103,7 @@ def asked(**ids: str | None) -> Asked:
     Raises
     ------
     CaseError
-        If none or several were given.
+        If none or several were given, or what was given is no text.
 
     Examples
     --------
@@ -114,6 +114,8 @@ def asked(**ids: str | None) -> Asked:
     if len(given) != 1:
         seen = "nothing was named" if not given else f"{', '.join(map(str, given))} were named"
         raise CaseError(f"A case is about one thing, and {seen}.", f"Give one of {', '.join(KINDS)}.")
+    if not isinstance(given[0].id, str):
+        raise CaseError(f"{given[0].id!r} is no id: ids are text.", f"Write it as {str(given[0].id)!r}.")
     return given[0]
 
 

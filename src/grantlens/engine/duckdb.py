@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from copy import copy
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -70,6 +71,7 @@ class Engine:
         """True if there was nothing before, so that nobody else put anything in."""
         self._forget_spill: Callable[[], object] | None = None
         self._asked: dict[str, tuple[duckdb.DuckDBPyRelation, dict[str, Any]]] = {}  # what `repeated` ran
+        self._turn = RLock()  # DuckDB refuses two threads at once, and takes what one began for the other's
         self._threads: int | None = None  # all that it may use, once some of them are left to others
         with owner_only():
             self._connection = connect(self.path, read_only=read_only)
@@ -99,13 +101,13 @@ class Engine:
     def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
         """Run one statement; `parameters` may hold more names than the statement uses."""
         used = _used(sql, parameters)
-        with _explained():
+        with self._turn, _explained():
             return self._connection.execute(sql, used) if used else self._connection.execute(sql)
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Run one query and return its whole result as an Arrow table."""
         used = _used(sql, parameters)
-        with _explained():
+        with self._turn, _explained():
             return self._connection.sql(sql, params=used or None).to_arrow_table()
 
     def repeated(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
@@ -114,8 +116,8 @@ class Engine:
         DuckDB binds a query that it is to give as Arrow one time more, to tell its columns beforehand; here only when it is new.
         """
         used = _used(sql, parameters)
-        relation, values = self._asked.get(sql, (None, None))
-        with _explained():
+        with self._turn, _explained():
+            relation, values = self._asked.get(sql, (None, None))
             if relation is None or values != used:
                 relation = self._connection.sql(sql, params=used or None)
                 self._asked[sql] = relation, used
@@ -139,9 +141,10 @@ class Engine:
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple]:
         """Run one query and return its rows as tuples; for small answers."""
-        result = self.execute(sql, parameters)
-        with _explained():
-            return result.fetchall()
+        with self._turn:
+            result = self.execute(sql, parameters)
+            with _explained():
+                return result.fetchall()
 
     def value(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run one query and return the first cell, or None."""
@@ -151,7 +154,7 @@ class Engine:
     def cursor(self) -> Engine:
         """Return another connection to the same database, with transactions, temporary tables and registered names of its own."""
         other = copy(self)
-        other._forget_spill, other._asked = None, {}
+        other._forget_spill, other._asked, other._turn = None, {}, RLock()
         with _explained():
             other._connection = self._connection.cursor()
         other.execute("SET TimeZone = 'UTC'")
@@ -159,14 +162,20 @@ class Engine:
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table readable as a view called `name`."""
-        with _explained():
+        with self._turn, _explained():
             self._connection.register(name, table)
 
     def unregister(self, name: str) -> None:
         """Undo `register`."""
         # An aborted transaction forgets the name by itself; so does one that was interrupted before its result was read.
-        with suppress(duckdb.TransactionException, duckdb.ResourceInUseException), _explained():
+        with suppress(duckdb.TransactionException, duckdb.ResourceInUseException), self._turn, _explained():
             self._connection.unregister(name)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let other threads that use this connection wait until the block ends: its temporary tables are no one else's."""
+        with self._turn:
+            yield
 
     @contextmanager
     def registered(self, name: str, table: pa.Table) -> Iterator[None]:

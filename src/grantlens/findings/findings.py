@@ -114,7 +114,19 @@ class Findings(Framed):
         list of dict
             file, sha256, line, event_id, and record: the text of the record, secrets masked, or None where the file
             is gone or no longer what it was.
+
+        Raises
+        ------
+        RuleError
+            If there is no such row.
         """
+        if not isinstance(index, int) or not -len(self) <= index < len(self):
+            have = (
+                f"Give a number from 0 to {len(self) - 1}."
+                if len(self)
+                else self.why_empty or "None has the verdict asked for."
+            )
+            raise RuleError(f"{self.rule.id} has no finding {index!r}.", have)
         return read_records(self.table["evidence"][index].as_py())
 
     def chart(self) -> Chart:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from grantlens.errors import RuleError
 from grantlens.findings.findings import Findings
 from grantlens.findings.intervals import by_minute
 from grantlens.framed import Framed, Rows
+from grantlens.handwritten import did_you_mean
 from grantlens.plain import first_rows, table_of
 from grantlens.visible import markup, visible
 from grantlens.window import Window
@@ -56,10 +58,31 @@ class RevocationLag(Framed):
     resource_server: str | None = None
 
     def at(self, resource_server: str | None) -> RevocationLag:
-        """Return the lag at one resource server, at all of them if None: enforcement belongs to the server, not to the provider."""
+        """Return the lag at one resource server, at all of them if None: enforcement belongs to the server, not to the provider.
+
+        Raises
+        ------
+        RuleError
+            If none of these revocations was tried at such a server; `servers` names those there are.
+
+        Examples
+        --------
+        >>> import grantlens as gl
+        >>> with gl.open(":memory:") as store:
+        ...     gl.detect.revocation_lag(store.between("2026-07-01", "2026-10-01")).at(None).servers()
+        []
+        """
         import dataclasses
 
         import pyarrow.compute as compute
+
+        known = sorted({*self.servers(), *self.calls.table["resource_server"].to_pylist()} - {None})
+        if resource_server is not None and resource_server not in known:
+            they_are = f"They are {', '.join(map(visible, known))}." if known else "There is none with a name."
+            raise RuleError(
+                f"No revocation of this window was followed by a call at a server {resource_server!r}.",
+                did_you_mean(str(resource_server), known, they_are),
+            )
 
         def there(rows: pa.Table) -> pa.Table:
             if resource_server is None:

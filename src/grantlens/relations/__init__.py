@@ -115,13 +115,14 @@ def _written(engine: Engine, sql: str) -> dict[str, str]:
 
 @contextmanager
 def worked_out(engine: Engine, names: Iterable[str], values: Mapping[str, Any]) -> Iterator[None]:
-    """Keep these relations, and all they need, as temporary tables inside the block."""
+    """Keep these relations, and all they need, as temporary tables inside the block; other threads wait until it ends."""
     made = []
-    try:
-        for relation in ordered(names):
-            engine.execute(f"CREATE OR REPLACE TEMP TABLE {relation.name} AS {relation.sql}", values)
-            made.append(relation.name)
-        yield
-    finally:
-        for name in reversed(made):
-            engine.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    with engine.alone():
+        try:
+            for relation in ordered(names):
+                engine.execute(f"CREATE OR REPLACE TEMP TABLE {relation.name} AS {relation.sql}", values)
+                made.append(relation.name)
+            yield
+        finally:
+            for name in reversed(made):
+                engine.execute(f"DROP TABLE IF EXISTS temp.{name}")

@@ -40,6 +40,7 @@ def find(name: str) -> Rule:
         If there is none; the message names the nearest.
     """
     rules = registry()
+    name = name if isinstance(name, str) else repr(name)
     for rule in rules.values():
         if name.upper() == rule.id or name == rule.name:
             return rule
