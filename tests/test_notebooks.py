@@ -1,11 +1,13 @@
 """The notebooks run from the first cell to the last, on the samples, in a kernel of their own."""
 
+import ast
 import json
 import re
 from pathlib import Path
 
 import pytest
 
+import grantlens as gl
 from grantlens.rules import registry
 
 ROOT = Path(__file__).parent.parent
@@ -54,3 +56,23 @@ def test_answers_are_named_in_the_order_in_which_they_come(path):
     for listed in re.findall(r"detect\.run\(\w+, (\[[^\]]*\])", code):
         asked = json.loads(listed)
         assert asked == sorted(asked, key=list(registry()).index)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS[:4], ids=lambda path: path.stem)
+def test_notebook_runs_on_a_store_without_an_event(path, tmp_path):
+    """Whoever names a store of their own meets no error, and no time that is in no log; a case alone needs something to be about."""
+    gl.open(tmp_path / "own.duckdb").close()
+    known, shown = {}, []
+    for cell in json.loads(path.read_text())["cells"]:
+        if cell["cell_type"] == "code":
+            code = ast.parse("".join(cell["source"]))
+            last = code.body.pop() if isinstance(code.body[-1], ast.Expr) else None
+            exec(compile(code, path.name, "exec"), known)
+            if "parameters" in cell["metadata"].get("tags", ()):
+                known |= {"STORE": str(tmp_path / "own.duckdb"), "SINCE": None, "UNTIL": None, "NOW": None}
+            if last is not None:
+                value = eval(compile(ast.Expression(last.value), path.name, "eval"), known)
+                shown.append(getattr(value, "_repr_html_", value.__repr__)())
+    known["store"].close()
+    assert "no time (no event is held)" in " ".join(shown)
+    assert not [text for text in shown if "1970" in text.partition("<details>")[0]]

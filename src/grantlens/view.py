@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from grantlens.errors import WindowError
-from grantlens.window import Window, format_time, parse_time
+from grantlens.window import NOTHING_FROM, NOTHING_UNTIL, NoEvents, Window, format_time, parse_time
 
 if TYPE_CHECKING:
     from grantlens.store import Store
@@ -56,9 +56,9 @@ def view_of(
     """
     present = None if now is None else parse_time(now)
     if isinstance(since, Window) or (isinstance(since, str) and until is None and not _is_time(since)):
-        window = Window.parse(since, until, now=present or _ends(store)[1])
+        window = Window.parse(since, until, now=present or _covered(store)[2])
         return View(store, window, present or window.until)
-    first, last = _ends(store)
+    is_empty, first, last = _covered(store)
     end = parse_time(until) if until is not None else min(last, present) if present else last
     start = parse_time(since) if since is not None else min(first, end - timedelta(microseconds=1))
     if until is not None and since is None and end <= first:
@@ -66,11 +66,13 @@ def view_of(
             f"The logs begin at {format_time(first)}, and the window ends at {format_time(end)}.", "Give a later end."
         )
     if until is None and start >= end:
+        if is_empty and present is None:
+            raise WindowError("The store holds no event, so a window needs both its ends.", "Give its end too.")
         past = f"now is {format_time(end)}" if end == present else f"the logs end at {format_time(end)}"
         raise WindowError(
             f"The window begins at {format_time(start)}, and {past}.", "Give an earlier begin, or its end too."
         )
-    window = Window(start, end)
+    window = (NoEvents if is_empty and since is None else Window)(start, end)
     return View(store, window, present or window.until)
 
 
@@ -83,9 +85,9 @@ def _is_time(text: str) -> bool:
     return True
 
 
-def _ends(store: Store) -> tuple[datetime, datetime]:
-    """Return where the logs begin and end; a day of nothing for an empty store."""
+def _covered(store: Store) -> tuple[bool, datetime, datetime]:
+    """Return whether there is no log, and where the logs begin and end; a day of nothing for an empty store."""
     first, last = store.engine.rows("SELECT min(covered_from), max(covered_until) FROM coverage")[0]
     if first is None:
-        return parse_time("1970-01-01"), parse_time("1970-01-02")
-    return first, last
+        return True, parse_time(NOTHING_FROM), parse_time(NOTHING_UNTIL)
+    return False, first, last

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -137,6 +138,39 @@ class Window:
 
     def __str__(self) -> str:
         return f"{_short(self.since)} to {_short(self.until)}"
+
+
+class NoEvents(Window):
+    """What stands for all that the logs cover where there are none: a window that says so, in place of its ends.
+
+    Examples
+    --------
+    >>> print(NoEvents("1970-01-01", "1970-01-02"))
+    no time (no event is held)
+    """
+
+    def __str__(self) -> str:
+        return NO_TIME
+
+
+NO_TIME = "no time (no event is held)"
+
+NOTHING_FROM, NOTHING_UNTIL = "1970-01-01T00:00:00Z", "1970-01-02T00:00:00Z"
+"""The ends of such a window, for what takes ends alone."""
+
+
+def days_of(window: Mapping[str, str]) -> str:
+    """Return the days between the two ends of a window as a report holds them, or that there is none.
+
+    Examples
+    --------
+    >>> days_of({"since": "2026-07-01T00:00:00Z", "until": "2026-10-01T00:00:00Z"})
+    '2026-07-01 to 2026-10-01'
+    >>> days_of({"since": NOTHING_FROM, "until": NOTHING_UNTIL})
+    'no time (no event is held)'
+    """
+    ends = window["since"], window["until"]
+    return NO_TIME if ends == (NOTHING_FROM, NOTHING_UNTIL) else f"{ends[0][:10]} to {ends[1][:10]}"
 
 
 def parse_time(value: str | date) -> datetime:

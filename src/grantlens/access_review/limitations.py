@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from grantlens.schema import LOGS
+from grantlens.window import NO_TIME, days_of
 from grantlens.wording import day, listed, number, plural, share
 
 _MOST = 5
@@ -218,9 +219,11 @@ def _time(document: dict[str, Any]) -> list[str]:
 def _always(document: dict[str, Any]) -> list[str]:
     sources = ", ".join(sorted({row["source"] for row in document["coverage"]})) or "none"
     window = document["window"]
+    period = f"between {day(window['since'])} and {day(window['until'])}"
+    if days_of(window) == NO_TIME:
+        period = f"and of {NO_TIME}"
     return [
-        f"Every “not seen” speaks of the sources {sources} between {day(window['since'])} and "
-        f"{day(window['until'])} only; "
+        f"Every “not seen” speaks of the sources {sources} {period} only; "
         "what a provider does not log, or what was not loaded, is not in it.",
         "Display names and user agents in logs are written by strangers: they are shown here, and "
         "nothing is joined by them.",

@@ -30,7 +30,7 @@ from grantlens.findings import severity, smallest
 from grantlens.report.encode import REVIEW_SCHEMA, to_json
 from grantlens.rules.rule import SEVERITIES
 from grantlens.view import View
-from grantlens.window import format_time
+from grantlens.window import NO_TIME, days_of, format_time
 from grantlens.wording import plural
 from grantlens.writing import in_place_of
 
@@ -131,8 +131,9 @@ class Review:
     def __repr__(self) -> str:
         summary, window = self.document["summary"], self.document["window"]
         counts = ", ".join(f"{count} {level}" for level, count in summary["by_severity"].items() if count)
+        period = NO_TIME if days_of(window) == NO_TIME else f"{window['since']} to {window['until']}"
         return (
-            f"Review {window['since']} to {window['until']}: {plural(summary['violations'], 'violation')}"
+            f"Review {period}: {plural(summary['violations'], 'violation')}"
             f"{f' ({counts})' if counts else ''}, {summary['indeterminate']} undecided{self._change()}"
         )
 

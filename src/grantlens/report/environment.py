@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens import wording
 from grantlens.report import labels
 from grantlens.visible import in_one_line, visible
+from grantlens.window import days_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -36,6 +37,7 @@ def environment() -> Environment:
         env.filters[name] = getattr(wording, name)
     for name in ("label", "censored", "explained"):
         env.filters[name] = getattr(labels, name)
+    env.filters["days_of"] = days_of
     env.filters["words"] = words
     env.filters["place"] = place
     env.filters["after_verdict"] = after_verdict

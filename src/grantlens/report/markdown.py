@@ -7,6 +7,7 @@ from typing import Any
 from grantlens.report import change, outline
 from grantlens.report.glossary import GLOSSARY
 from grantlens.report.markdown_text import code, plain, table
+from grantlens.window import days_of
 from grantlens.wording import chance, day, duration, number, plural, share, when
 
 
@@ -37,8 +38,7 @@ def _top(document: dict[str, Any]) -> list[str]:
     summary, window = document["summary"], document["window"]
     counts = ", ".join(f"{number(summary['by_severity'][level])} {level}" for level in outline.LEVELS)
     lines = [
-        f"# Access review {day(window['since'])} to {day(window['until'])}"
-        + (f", tenant {plain(document['tenant'])}" if document["tenant"] else ""),
+        f"# Access review {days_of(window)}" + (f", tenant {plain(document['tenant'])}" if document["tenant"] else ""),
         "",
         f"**{plural(summary['violations'], 'violation')}** ({counts}); {number(summary['indeterminate'])} undecided. "
         f"Judged as of {when(document['now'])} UTC, from {plural(len(document['manifest']['batches']), 'log file')} "
@@ -49,7 +49,7 @@ def _top(document: dict[str, Any]) -> list[str]:
         lines += [f"> {plain(document['too_thin'])}", ""]
     if document["baseline"]:
         before = document["baseline"]
-        period = f"{day(before['window']['since'])} to {day(before['window']['until'])}"
+        period = days_of(before["window"])
         lines += [f"Against the review of {period}: {change.counted(before)}.", ""]
         cautions = [f"- {plain(line)}" for line in change.cautions(before)]
         lines += [*cautions, ""] if cautions else []
