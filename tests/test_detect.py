@@ -17,6 +17,7 @@ from grantlens.errors import RuleError, StoreError, WindowError
 from grantlens.loaders import loaders
 from grantlens.rules import registry
 from grantlens.rules.example import consent, logs_from_to, revoked, token, use
+from grantlens.rules.nothing_found import NOTHING
 from grantlens.rules.written import defaults
 from grantlens.store import Store
 
@@ -160,13 +161,32 @@ def test_an_empty_answer_says_why(loaded, records, rule, why):
 
 def test_what_no_log_of_a_provider_shows_is_not_told_as_nothing_found(loaded, tmp_path):
     """Tokens of one loader have audiences, and here none: it could have been told. Those of the other never have."""
-    assert detect.run(loaded(*ONE_CALL), "OOS-2")[0].why_empty == detect.NOTHING
+    assert detect.run(loaded(*ONE_CALL), "OOS-2")[0].why_empty == NOTHING
     (tmp_path / "log.ndjson").write_text("".join(json.dumps(record) + "\n" for record in ONE_CALL))
     with gl.open(":memory:") as store:
         store.load(tmp_path / "log.ndjson", loader=replace(loaders()["native"], name="gate", dialect=None))
         why = detect.run(store, "OOS-2")[0].why_empty
     assert why.startswith("Logs of these providers cannot show it: ")
     assert "audience" in why
+
+
+def test_logs_of_two_sources_make_no_pair_and_each_is_told_what_it_lacks(loaded, tmp_path):
+    """What one source ended and what another was called with joins by nothing: of neither can be said that nothing is found."""
+    call = {"start_time": "2026-07-10T09:06:00Z", "method": "POST", "response_code": 200, "mcp.method.name": "tools/call",
+            "upstream_cluster": "mcp", "upstream_host": "10.0.0.1:443", "x-envoy-origin-path": "/mcp", "duration": 3}  # fmt: skip
+    (tmp_path / "gateway.ndjson").write_text(json.dumps(call))
+    store = loaded(*ENDED)
+    assert store.load(tmp_path / "gateway.ndjson").total("usage") == 1
+    found = {each.rule.id: each.why_empty for each in detect.run(store, ["REV-1", "REV-2", "OOS-11", "PRV-2"])}
+    gateway, untold = "envoy_ai_gateway: no issuance is logged", "the store holds no usage of it"
+    assert found["REV-2"] == NOTHING
+    assert (
+        found["REV-1"]
+        == f"No log in the store can show it. envoy_ai_gateway: no revocation is logged; native: {untold}."
+    )
+    # A catalogue would not help.
+    assert found["OOS-11"].endswith(f"native: {untold}; {gateway}, no call is logged as refused for want of scope.")
+    assert found["PRV-2"] == f"No log in the store can show it. {gateway}; native: {untold}."
 
 
 def test_an_empty_answer_says_that_no_log_covers_the_window(loaded):

@@ -18,9 +18,9 @@ from grantlens.findings.pointers import relations_of
 from grantlens.framed import Rows
 from grantlens.handwritten import did_you_mean
 from grantlens.rules import find, registry
-from grantlens.rules.conclusion import Source, conclude
-from grantlens.rules.evidence import Way
-from grantlens.rules.held import providers
+from grantlens.rules.conclusion import BROUGHT
+from grantlens.rules.held import could_tell
+from grantlens.rules.nothing_found import why_empty
 from grantlens.rules.rule import Rule
 from grantlens.rules.written import defaults, written_out
 from grantlens.view import View, view_of
@@ -276,12 +276,12 @@ def _found(
     asked = [(rule, {**shared, **given[rule.id]}) for rule in rules]
     engine, found = view.store.engine, []
     logs = dict(engine.rows(_LOGS, view.window.parameters()))
-    brought = dict(zip(_BROUGHT, engine.rows(_IS_BROUGHT)[0], strict=True))
+    brought = dict(zip(BROUGHT, engine.rows(_IS_BROUGHT)[0], strict=True))
     tables = gather(engine, asked)
-    held = () if all(table.num_rows for table in tables) else providers(engine)
+    held = () if all(table.num_rows for table in tables) else could_tell(engine)
     for (rule, values), table in zip(asked, tables, strict=True):
         kind = UnusedPrivileges if rule.id == "PRV-1" else Findings
-        why = None if table.num_rows else _why_empty(view, rule, logs, brought, held)
+        why = None if table.num_rows else why_empty(view.window, rule, logs, brought, held)
         found.append(kind(rule, view.window, view.now, dict(given[rule.id]), table, written_out(rule, values), why))
     return found
 
@@ -322,58 +322,6 @@ def _own_number(value: Any) -> Any:
         return int(value)
     return float(value) if isinstance(value, Real) and not isinstance(value, (bool, int)) else value
 
-
-def _why_empty(
-    view: View, rule: Rule, logs: Mapping[str, bool], brought: Mapping[str, bool], held: Iterable[Source]
-) -> str:
-    """Say why nothing was found: no log to look at, none that could show it, nothing to judge by, or truly nothing.
-
-    Parameters
-    ----------
-    view, rule
-        What was asked.
-    logs
-        The logs of the store, and whether they cover any of the window.
-    brought
-        What an organisation brings, and whether it is in the store.
-    held
-        What the logs of each source could tell.
-    """
-    if not logs:
-        return "The store holds no log."
-    ways = rule.rests_on.verdict or rule.rests_on.bounds or (Way(),)
-    way = min(ways, key=lambda way: _wanting(way, logs, brought))
-    if gone := [log for log in way.logs if log not in logs]:
-        return f"No {' log and no '.join(gone)} log is in the store."
-    if before := [log for log in way.logs if not logs[log]]:
-        return f"No {' log and no '.join(before)} log covers any of {view.window}."
-    concluded = [conclude(rule, source) for source in held]
-    if rule.rests_on.verdict and concluded and all(each.level == "no" for each in concluded):
-        nearest = min((each.lacks for each in concluded), key=len)
-        return f"Logs of these providers cannot show it: {', '.join(nearest)}."
-    if lacks := [thing for thing in way.brought if not brought[thing]]:
-        return " ".join(f"No {_BROUGHT[thing]} is in the store: {_add(thing)}." for thing in lacks)
-    more = {thing for way in ways for thing in way.brought if not brought[thing] and not set(way.logs) - set(logs)}
-    return " ".join([NOTHING, *(f"With a {_BROUGHT[thing]} more could be: {_add(thing)}." for thing in sorted(more))])
-
-
-def _wanting(way: Way, logs: Mapping[str, bool], brought: Mapping[str, bool]) -> tuple[int, int, int]:
-    """Count what a way does not find, what concerns most first."""
-    return (
-        sum(log not in logs for log in way.logs),
-        sum(not logs.get(log) for log in way.logs),
-        sum(not brought[thing] for thing in way.brought),
-    )
-
-
-def _add(thing: str) -> str:
-    return f"add one with `grantlens {thing} add`"
-
-
-NOTHING = "Nothing of the kind is found in the logs held for this window."
-"""Begins what is said of a rule that could look, and found nothing; of one that could not, something else is said."""
-
-_BROUGHT = {"catalogue": "catalogue", "register": "register", "server": "table of servers", "decision": "decision"}
 
 _LOGS = """
 SELECT log::VARCHAR, bool_or(covered_from < $until AND covered_until > $since) FROM coverage WHERE NOT is_gap GROUP BY log

@@ -80,9 +80,15 @@ def held(store: Store) -> list[Held]:
     return _each(engine, calls, known, there)
 
 
-def providers(engine: Engine) -> list[Source]:
-    """Return what the logs of each source in a store could tell, whether it happened or not."""
-    return [each.provider for each in _each(engine, {}, {}, dict.fromkeys(BROUGHT, True))]
+def could_tell(engine: Engine) -> list[tuple[Source, Source]]:
+    """Return of each source what its provider, and what the logs held of it, could tell, whether it happened or not."""
+    told = []
+    for each in _each(engine, {}, {}, dict.fromkeys(BROUGHT, True)):
+        joins = tuple(join for join in each.provider.joins if {*_pair(join)} <= {*each.source.logs})
+        told.append(
+            (each.provider, replace(each.provider, logs=each.source.logs, joins=joins, wants=each.source.wants))
+        )
+    return told
 
 
 def _each(
