@@ -1,14 +1,19 @@
-"""INT-3 where two ids are one client: the organisation says so, or nobody does."""
+"""INT-3 where two ids are one client: the organisation says so, or nobody does; and beside plain Python."""
+
+import random
+from collections import Counter, defaultdict
 
 import pytest
 
 from grantlens import detect
 from grantlens.register.identities import Identities
-from grantlens.rules.example import token, use
+from grantlens.rules.example import moment, token, use
+
+READ = "GET /v1/messages/7"
 
 CALLED = (
     token("10 09:00", "t1", ["mail.read"], "10 18:00"),
-    use("10 09:10", "GET /v1/messages/7", client_id="app-object", subject_id=None),
+    use("10 09:10", READ, client_id="app-object", subject_id=None),
 )
 
 
@@ -27,3 +32,83 @@ def test_ids_that_are_one_client_are_no_other_client(desk, kept_going, names, ve
             )
         (found,) = detect.run(store, ["INT-3"])
         assert [row["verdict"] for row in found.to_dicts()] == verdicts
+
+
+SAME = {("native", "app"): "Mail App", ("native", "app-object"): "Mail App"}
+STATED = (*(("client", *where, name) for where, name in SAME.items()), ("subject", "native", "other", "Mail App"))
+KEY = ("source", "tenant", "token_id", "client_id")
+CLIENTS = ("app", "app-object", "other", "third", None)
+SINCE, UNTIL = "10 09:10", "10 09:40"
+TIMES = ("10 09:09:59.999999", "10 09:10", "10 09:20", "10 09:39:59.999999", "10 09:40")
+
+
+def handed_around(seed):
+    """Return tokens, most of them issued several times, and calls with them: few clients, two sources with the same ids."""
+    rng = random.Random(seed)
+    for number in range(200):
+        source, home = rng.choice(("native", "desk")), rng.choice((None, "one", "two"))
+        where = {"source": source, "tenant": home}
+        name = f"t{number // 2}"
+        for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3))):
+            more = {
+                **where,
+                "tenant": rng.choice((home, home, None)),
+                "client_id": rng.choice(CLIENTS[: rng.choice((2, 5))]),
+                "kind": rng.choice(("token", "token", "refresh", "exchange", "credential", "consent")),
+                "outcome": rng.choice(("success",) * 4 + ("denied",)),
+            }
+            yield token(rng.choice(("10 09:00", "10 09:01", "10 09:30")), name, ["mail.read"], **more)
+        for _ in range(rng.randrange(5)):
+            more = {**where, "client_id": rng.choice(CLIENTS), "tenant": rng.choice((home, home, None, "one"))}
+            yield use(rng.choice(TIMES), READ, name, status=rng.choice((200, 200, 200, 401, 500)), **more)
+
+
+def of_others(records):
+    """Say what a reader of the records says: by source, tenant, token, client and holder, the verdict and the calls."""
+    issues, said = defaultdict(list), Counter()
+    for record in records:
+        if record["log"] == "issuance" and record["outcome"] == "success" and record["kind"] != "consent":
+            issues[record["source"], record["token_id"]].append(record)
+    for call in records:
+        if call["log"] != "usage" or call["outcome"] != "success" or "client_id" not in call:
+            continue
+        if not moment(SINCE) <= call["used_at"] < moment(UNTIL):
+            continue
+        mine = sorted(
+            issues[call["source"], call["token_id"]], key=lambda issue: (issue["issued_at"], issue["event_id"])
+        )
+        tenants = {issue.get("tenant") for issue in mine}
+        names = [
+            SAME.get((issue["source"], issue["client_id"]), issue["client_id"])
+            for issue in mine
+            if "client_id" in issue
+        ]
+        caller = SAME.get((call["source"], call["client_id"]), call["client_id"])
+        if (
+            not names
+            or caller == names[0]
+            or not ("tenant" not in call or None in tenants or call["tenant"] in tenants)
+        ):
+            continue
+        unsure = caller in names or len(names) < len(mine)
+        verdict = "indeterminate" if unsure else "violation"
+        first = next(issue["client_id"] for issue in mine if "client_id" in issue)
+        said[call["source"], call.get("tenant"), call["token_id"], call["client_id"], first, verdict] += 1
+    return said
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whose_token_it_was_beside_plain_python(desk, kept_going, seed):
+    records = [{**record, "event_id": f"e{number:04}"} for number, record in enumerate(handed_around(seed))]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *records])) as store:
+        store.add(
+            Identities(tuple({"kind": kind, "name": name, "source": at, "id": id_} for kind, at, id_, name in STATED))
+        )
+        (found,) = detect.run(store, ["INT-3"], since=moment(SINCE), until=moment(UNTIL))
+    expected = of_others(records)
+    assert {
+        (*(row[key] for key in KEY), row["detail"]["issued_to"], row["verdict"]): row["detail"]["calls"]
+        for row in found.to_dicts()
+    } == expected
+    verdicts = Counter(verdict for *_, verdict in expected)
+    assert min(verdicts["violation"], verdicts["indeterminate"]) > 4

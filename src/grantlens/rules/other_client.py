@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="INT-3",
-    version=1,
+    version=2,
     name="other_client",
     key=("token_id", "client_id"),
     question="Which tokens worked for another client than the one that they were issued to?",
@@ -25,23 +25,36 @@ RULE = Rule(
         )
     ),
     sql="""
--- A token that the log issues several times may have been issued to several clients.
-WITH holder AS (
-    SELECT source, token_id, count(DISTINCT client_id) AS clients
-    FROM issued
-    WHERE token_id IS NOT NULL
+-- A token that the log issues several times may have been issued to several clients, and not each record need name one.
+WITH issue AS (
+    SELECT i.source, i.tenant, i.token_id, i.client_id, coalesce(n.name, i.client_id) AS holder,
+           i.issued_at, i.batch_id, i.line_no, i.event_id
+    FROM issued i
+    LEFT JOIN canonical_identity n ON n.source = i.source AND n.kind = 'client' AND n.id = i.client_id
+    WHERE i.token_id IS NOT NULL AND i.kind IN ('token', 'refresh', 'exchange', 'credential')
+),
+held AS (
+    SELECT source, token_id, list(DISTINCT holder) AS holders, bool_or(client_id IS NULL) AS one_unnamed,
+           bool_or(tenant IS NULL) AS of_any_tenant, list(DISTINCT tenant) AS tenants,
+           arg_min({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id},
+                   (issued_at, event_id)) FILTER (client_id IS NOT NULL) AS record,
+           arg_min(client_id, (issued_at, event_id)) FILTER (client_id IS NOT NULL) AS issued_to,
+           arg_min(holder, (issued_at, event_id)) FILTER (client_id IS NOT NULL) AS first_holder
+    FROM issue
     GROUP BY source, token_id
+    HAVING count(client_id) > 0
 ),
 other AS (
     SELECT c.caller_id, c.source, c.tenant, c.token_id, c.client_id, c.client_name, t.subject_id, t.grant_id, c.resource_server,
-           t.client_id AS issued_to, t.scopes, h.clients > 1 AS several, t.issued_at, t.batch_id, t.line_no, t.event_id
+           h.issued_to, h.record, t.scopes,
+           CASE WHEN list_contains(h.holders, coalesce(n.name, c.client_id)) THEN 'the issuance log names several clients for this token'
+                WHEN h.one_unnamed THEN 'not every issuance of this token names a client' END AS reason
     FROM usage_caller c
     JOIN token t ON t.source = c.source AND t.token_id = c.token_id
-    JOIN holder h ON h.source = t.source AND h.token_id = t.token_id
-    LEFT JOIN canonical_identity a ON a.source = c.source AND a.kind = 'client' AND a.id = c.client_id
-    LEFT JOIN canonical_identity b ON b.source = t.source AND b.kind = 'client' AND b.id = t.client_id
-    WHERE c.client_id <> t.client_id AND coalesce(a.name, c.client_id) <> coalesce(b.name, t.client_id)
-      AND (c.tenant IS NULL OR t.tenant IS NULL OR c.tenant = t.tenant)
+    JOIN held h ON h.source = c.source AND h.token_id = c.token_id
+    LEFT JOIN canonical_identity n ON n.source = c.source AND n.kind = 'client' AND n.id = c.client_id
+    WHERE coalesce(n.name, c.client_id) <> h.first_holder
+      AND (c.tenant IS NULL OR h.of_any_tenant OR list_contains(h.tenants, c.tenant))
 ),
 worked AS (
     SELECT o.*, u.used_at, u.usage_id, u.event_id AS call_event
@@ -49,9 +62,11 @@ worked AS (
     JOIN usage_row u ON u.caller_id = o.caller_id
     WHERE u.outcome = 'success' AND u.used_at >= $since AND u.used_at < $until
 )
-SELECT CASE WHEN bool_or(several) THEN 'indeterminate' ELSE 'violation' END AS verdict, 'high' AS severity,
-       coalesce(max(client_name), client_id) || CASE WHEN bool_or(several)
-           THEN ' used a token that the log issues to several clients' ELSE ' used a token that was issued to ' || max(issued_to) END AS title,
+SELECT CASE WHEN max(reason) IS NULL THEN 'violation' ELSE 'indeterminate' END AS verdict, 'high' AS severity,
+       coalesce(max(client_name), client_id) || CASE
+           WHEN max(reason) IS NULL THEN ' used a token that was issued to ' || max(issued_to)
+           WHEN max(reason) LIKE 'not every%' THEN ' used a token of which one issuance names no client'
+           ELSE ' used a token that the log issues to several clients' END AS title,
        source, tenant, client_id, max(subject_id) AS subject_id, max(grant_id) AS grant_id, token_id,
        CASE WHEN count(DISTINCT resource_server) = 1 AND count(resource_server) = count(*) THEN min(resource_server) END AS resource_server,
        any_value(scopes) AS scopes,
@@ -59,11 +74,11 @@ SELECT CASE WHEN bool_or(several) THEN 'indeterminate' ELSE 'violation' END AS v
        to_json({
            'issued_to': max(issued_to),
            'calls': count(*),
-           'reason': CASE WHEN bool_or(several) THEN 'the issuance log names several clients for this token' END}) AS detail,
+           'reason': max(reason)}) AS detail,
        'token' AS join_key,
        CASE WHEN $every_call THEN list(usage_id ORDER BY used_at, call_event)
             ELSE list(usage_id ORDER BY used_at, call_event)[1:19] || list(usage_id ORDER BY used_at, call_event)[-1:] END AS calls,
-       [{'seen_at': min(issued_at), 'batch_id': any_value(batch_id), 'line_no': any_value(line_no), 'event_id': any_value(event_id)}] AS records,
+       [any_value(record)] AS records,
        'usage' AS about_log, min(used_at) AS about_from, max(used_at) AS about_until
 FROM worked
 GROUP BY source, tenant, token_id, client_id
@@ -89,6 +104,15 @@ GROUP BY source, tenant, token_id, client_id
                     "detail": {"issued_to": "app", "calls": 2, "reason": None},
                 },
             ),
+        ),
+        Example(
+            "the log issues it to two clients, and a third one uses it",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 18:00"),
+                token("10 09:01", "t1", ["mail.read"], "10 18:00", client_id="second"),
+                use("10 09:10", "GET /v1/messages/7", client_id="third"),
+            ),
+            ({"verdict": "violation", "client_id": "third", "detail": {"issued_to": "app", "reason": None}},),
         ),
     ),
     silent=(
@@ -136,6 +160,21 @@ GROUP BY source, tenant, token_id, client_id
                     "verdict": "indeterminate",
                     "title": "second used a token that the log issues to several clients",
                     "detail": {"reason": "the issuance log names several clients for this token"},
+                },
+            ),
+        ),
+        Example(
+            "the first record of the token names no client, the second does",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 18:00", client_id=None),
+                token("10 09:01", "t1", ["mail.read"], "10 18:00"),
+                use("10 09:10", "GET /v1/messages/7", client_id="other"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "title": "other used a token of which one issuance names no client",
+                    "detail": {"issued_to": "app", "reason": "not every issuance of this token names a client"},
                 },
             ),
         ),
