@@ -8,14 +8,14 @@ _REFRESHED = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", "is
 
 RULE = Rule(
     id="OOS-4",
-    version=6,
+    version=7,
     name="widened_at_refresh",
     key=("client_id", "subject_id", "grant_id"),
     question="Which refreshed tokens hold scopes or audiences that their parent did not?",
     severity="critical",
     remedy="Treat it as a fault of the authorisation server: no consent lies between parent and child.",
     basis="RFC 6749 section 6; RFC 9700 section 4.14.2; RFC 8707",
-    needs=("issued", "token", "added_scope", "clock_error"),
+    needs=("issued", "token", "added_scope", "clock_error", "server_name"),
     # Parent and child are both issuance: no join between logs.
     rests_on=Evidence(
         (
@@ -25,76 +25,102 @@ RULE = Rule(
     ),
     sql="""
 WITH refreshed AS (
-    SELECT c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.grant_id, c.token_id, c.token_kind,
+    SELECT c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.subject_kind, c.grant_id, c.token_id,
            c.issued_at, c.scopes, c.audience, c.batch_id, c.line_no, c.event_id,
-           c.parent_token_id, p.token_id IS NOT NULL AS parent_known, p.token_kind AS parent_kind,
+           p.token_id IS NOT NULL AS parent_known, coalesce(p.token_kind = 'access', false) AS of_access,
            p.issued_at AS parent_issued_at, p.scopes AS parent_scopes, p.audience AS parent_audience
     FROM token c
     LEFT JOIN token p ON p.source = c.source AND p.token_id = c.parent_token_id
     WHERE c.kind = 'refresh' AND c.parent_token_id IS NOT NULL
       AND c.issued_at >= $since AND c.issued_at < $until
 ),
--- A consent logged after the child, so near that the clocks cannot tell which was first.
-unsure AS (
-    SELECT r.source, r.token_id, r.tenant, r.client_id, r.subject_id, r.grant_id, r.issued_at,
-           r.issued_at + to_microseconds(((k.before_s + k.after_s) * 1000000)::BIGINT) AS until
+-- One server may be written in several ways.
+meant_for AS (
+    SELECT r.source, r.token_id, r.of_child, r.name, coalesce(n.known_as, n.wide_key, r.name) AS server
+    FROM (
+        SELECT source, token_id, true AS of_child, unnest(audience) AS name FROM refreshed WHERE len(parent_audience) > 0
+        UNION ALL SELECT source, token_id, false, unnest(parent_audience) FROM refreshed
+    ) r
+    LEFT JOIN (SELECT DISTINCT source, name, wide_key, known_as FROM server_name WHERE said_as = 'audience') n USING (source, name)
+),
+added_audience AS (
+    SELECT source, token_id, list(name ORDER BY name) AS audience_added
+    FROM (FROM meant_for WHERE of_child) m
+    ANTI JOIN (FROM meant_for WHERE NOT of_child) p USING (source, token_id, server)
+    GROUP BY source, token_id
+),
+given AS (
+    SELECT source, tenant, client_id, subject_id, grant_id, issued_at,
+           subject_id IS NULL AND coalesce(subject_kind = 'user', false) AS for_everyone, coalesce(subject_kind = 'service', false) AS to_itself
+    FROM issued WHERE kind IN ('consent', 'change')
+),
+-- A consent in between is a new grant of these scopes, not a widening. Joined on what is equal, one way after the other.
+judged AS (
+    SELECT r.*, a.scopes_added, u.audience_added, a.token_id IS NOT NULL OR u.token_id IS NOT NULL AS widened
     FROM refreshed r
-    JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'issuance'
+    LEFT JOIN added_scope a ON a.source = r.source AND a.token_id = r.token_id
+    LEFT JOIN added_audience u ON u.source = r.source AND u.token_id = r.token_id
+    WHERE NOT EXISTS (
+        SELECT 1 FROM given i
+        WHERE i.source = r.source AND i.grant_id = r.grant_id AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at)
+      AND NOT EXISTS (
+        SELECT 1 FROM given i
+        WHERE i.source = r.source AND i.tenant IS NOT DISTINCT FROM r.tenant
+          AND i.client_id = r.client_id AND i.subject_id IS NOT DISTINCT FROM r.subject_id
+          AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at)
+      AND NOT EXISTS (
+        SELECT 1 FROM given i
+        WHERE i.for_everyone AND i.source = r.source AND i.tenant IS NOT DISTINCT FROM r.tenant AND i.client_id = r.client_id
+          AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at)
+),
+-- A consent logged after the child may be so near that the clocks cannot tell which was first.
+doubted AS (
+    SELECT j.source, j.tenant, j.token_id, j.client_id, j.subject_id, j.subject_kind, j.grant_id, j.parent_issued_at, j.issued_at,
+           j.issued_at + to_microseconds(((k.before_s + k.after_s) * 1000000)::BIGINT) AS until
+    FROM judged j
+    JOIN clock_error k ON k.source = j.source AND k.tenant IS NOT DISTINCT FROM j.tenant AND k.log = 'issuance'
+    WHERE j.widened AND j.parent_known
 ),
 may_come_between AS (
-    SELECT u.source, u.token_id, 'a consent lies so near that the clocks cannot tell whether it came in between' AS why
-    FROM unsure u
-    JOIN issued i ON i.source = u.source AND i.grant_id = u.grant_id AND i.issued_at > u.issued_at AND i.issued_at <= u.until
-    WHERE i.kind IN ('consent', 'change')
+    SELECT d.source, d.token_id, 'a consent lies so near that the clocks cannot tell whether it came in between' AS why
+    FROM doubted d
+    JOIN given i ON i.source = d.source AND i.grant_id = d.grant_id AND i.issued_at > d.parent_issued_at AND i.issued_at <= d.until
     UNION
-    SELECT u.source, u.token_id, 'a consent lies so near that the clocks cannot tell whether it came in between'
-    FROM unsure u
-    JOIN issued i ON i.source = u.source AND i.tenant IS NOT DISTINCT FROM u.tenant
-        AND i.client_id = u.client_id AND i.subject_id IS NOT DISTINCT FROM u.subject_id AND i.issued_at > u.issued_at AND i.issued_at <= u.until
-    WHERE i.kind IN ('consent', 'change')
-    UNION
-    SELECT r.source, r.token_id, 'a consent in between may be another tenant''s: it names none, or the token does not'
-    FROM refreshed r
-    JOIN issued i ON i.source = r.source AND i.client_id = r.client_id AND i.subject_id IS NOT DISTINCT FROM r.subject_id
-        AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at
-    WHERE i.kind IN ('consent', 'change') AND (i.tenant IS NULL) <> (r.tenant IS NULL)
+    SELECT d.source, d.token_id,
+           CASE WHEN (i.tenant IS NULL) <> (d.tenant IS NULL)
+                THEN 'a consent in between may be another tenant''s: it names none, or the token does not'
+                WHEN i.subject_id IS DISTINCT FROM d.subject_id AND NOT i.for_everyone
+                THEN 'a consent in between may be another person''s: it names none, or the token does not'
+                ELSE 'a consent lies so near that the clocks cannot tell whether it came in between' END
+    FROM doubted d
+    JOIN given i ON i.source = d.source AND i.client_id = d.client_id AND i.issued_at > d.parent_issued_at AND i.issued_at <= d.until
+    WHERE (i.tenant IS NULL OR d.tenant IS NULL OR i.tenant = d.tenant)
+      AND (i.subject_id IS NOT DISTINCT FROM d.subject_id OR i.for_everyone
+           OR (i.subject_id IS NULL AND NOT i.to_itself)
+           OR (d.subject_id IS NULL AND coalesce(d.subject_kind, '') <> 'service'))
 ),
 near AS (
     SELECT source, token_id, min(why) AS why FROM may_come_between GROUP BY source, token_id
 ),
-judged AS (
-    SELECT r.*, a.scopes_added, n.why AS near,
-           CASE WHEN len(r.parent_audience) > 0 THEN list_filter(r.audience, lambda x: NOT list_contains(r.parent_audience, x)) END AS audience_added
-    FROM refreshed r
-    LEFT JOIN added_scope a ON a.source = r.source AND a.token_id = r.token_id
-    LEFT JOIN near n ON n.source = r.source AND n.token_id = r.token_id
-    -- A consent in between is a new grant of these scopes, not a widening. Joined on what is equal, one way after the other.
-    WHERE NOT EXISTS (
-        SELECT 1 FROM issued i
-        WHERE i.source = r.source AND i.grant_id = r.grant_id AND i.kind IN ('consent', 'change')
-          AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at)
-      AND NOT EXISTS (
-        SELECT 1 FROM issued i
-        WHERE i.source = r.source AND i.tenant IS NOT DISTINCT FROM r.tenant
-          AND i.client_id = r.client_id AND i.subject_id IS NOT DISTINCT FROM r.subject_id AND i.kind IN ('consent', 'change')
-          AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at)
-),
 found AS (
-    SELECT *, scopes_added IS NOT NULL OR coalesce(len(audience_added) > 0, false) AS widened,
-           CASE WHEN widened THEN CASE WHEN near IS NOT NULL THEN 'indeterminate' ELSE 'violation' END
+    SELECT j.*, n.why AS near,
+           CASE WHEN widened THEN CASE WHEN n.why IS NOT NULL OR of_access THEN 'indeterminate' ELSE 'violation' END
                    WHEN NOT parent_known OR parent_scopes IS NULL OR scopes IS NULL THEN 'indeterminate' END AS verdict,
            CASE WHEN verdict = 'violation' THEN NULL
-                WHEN widened THEN near
+                WHEN widened AND n.why IS NOT NULL THEN n.why
+                WHEN widened THEN 'the token before is an access token, which may hold less than the grant was given'
                 WHEN NOT parent_known THEN 'no issuance of the token before is in the logs'
                 WHEN parent_scopes IS NULL THEN 'the log does not say which scopes the token before held'
                 WHEN scopes IS NULL THEN 'the log does not say which scopes the new token holds' END AS why_unknown
-    FROM judged
+    FROM judged j
+    LEFT JOIN near n ON n.source = j.source AND n.token_id = j.token_id
 )
 SELECT max(verdict) AS verdict,
        'critical' AS severity,
        coalesce(max(client_name), client_id, 'An unnamed client')
            || CASE WHEN max(verdict) = 'violation' THEN ' got more at refresh than it had before'
-                   WHEN bool_or(widened) THEN ' got more at refresh than it had before, and may have got a new consent in between'
+                   WHEN bool_or(near IS NOT NULL) THEN ' got more at refresh than it had before, and may have got a new consent in between'
+                   WHEN bool_or(widened) THEN ' got more at refresh than the access token before it had'
                    ELSE ' refreshed a token, and the logs do not say whether it got more than before' END AS title,
        source, tenant, client_id, subject_id, grant_id,
        CASE WHEN count(*) FILTER (verdict = 'violation') = 1 THEN min(token_id) FILTER (verdict = 'violation') END AS token_id,
@@ -151,6 +177,21 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
             ),
         ),
         Example(
+            "an admin's consent for everyone in between",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                consent("10 09:30", ["mail.send"], "g-all", subject_id=None, consent_kind="admin"),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read", "mail.send"]),
+            ),
+        ),
+        Example(
+            "the same audience, written in another way",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh", audience=["https://Mail.example/"]),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read"], audience=["mail.example"]),
+            ),
+        ),
+        Example(
             "what the parent's scope implies is no more",
             (
                 token("10 09:01", "rt1", ["mail.write"], token_kind="refresh"),
@@ -185,6 +226,40 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
                     "verdict": "indeterminate",
                     "title": "app got more at refresh than it had before, and may have got a new consent in between",
                     "detail": {"scopes_added": ["mail.send"], "tokens": 0},
+                },
+            ),
+        ),
+        Example(
+            "a consent in between of which the log does not say whose it was",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                consent("10 09:30", ["mail.send"], None, subject_id=None, subject_kind=None),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read", "mail.send"]),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "reasons": [
+                            "a consent in between may be another person's: it names none, or the token does not"
+                        ]
+                    },
+                },
+            ),
+        ),
+        Example(
+            "the log names the access token that was renewed: the refresh token may hold more",
+            (
+                token("10 09:01", "t1", ["mail.read"]),
+                refreshed("10 10:00", "t2", "t1", ["mail.read", "mail.send"]),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "title": "app got more at refresh than the access token before it had",
+                    "detail": {
+                        "reasons": ["the token before is an access token, which may hold less than the grant was given"]
+                    },
                 },
             ),
         ),
