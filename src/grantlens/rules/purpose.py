@@ -6,7 +6,7 @@ from grantlens.rules.rule import Parameter, Rule
 
 RULE = Rule(
     id="OOS-3",
-    version=3,
+    version=4,
     name="purpose",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions were permitted, but outside the purpose the connection was registered for?",
@@ -31,10 +31,13 @@ WITH approved AS (
 used AS (
     SELECT p.*, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server, x.scopes
     FROM used_pair p
-    JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application IS NOT DISTINCT FROM p.application
-    JOIN scope_set x ON x.set_id = p.set_id
+    JOIN cat_operation y ON y.op_id = p.operation_id
+    LEFT JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application IS NOT DISTINCT FROM p.application
+    LEFT JOIN scope_set x ON x.set_id = p.set_id
     JOIN named_caller c ON c.caller_id = p.caller_id
-    WHERE p.outcome = 'success' AND NOT p.ended AND j.verdict IN ('in_scope', 'in_scope_by_implication')
+    -- What is open to everyone is in scope, whatever is known of the scopes that were held.
+    WHERE p.outcome = 'success' AND NOT p.ended
+      AND (j.verdict IN ('in_scope', 'in_scope_by_implication') OR y.security = 'none_required')
 ),
 outside AS (
     SELECT client_id, operation_id
@@ -134,6 +137,12 @@ GROUP BY u.source, u.tenant, u.client_id, u.subject_id, u.grant_id
                 },
             ),
             parameters={"bulk_calls": 5},
+        ),
+        Example(
+            "what is open to everyone is permitted, though no log says which scopes were held",
+            (token("10 09:01", "t1", None, "10 12:00"), use("10 09:06", "GET /v1/status", server="jobs.example")),
+            ({"verdict": "violation", "severity": "medium", "operation": "GET /v1/status", "scopes": []},),
+            register=({"client_id": "app", "approved_operations": ["GET /v1/messages/*"]},),
         ),
         Example(
             "an accepted exception stays on record",
