@@ -3,7 +3,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grantlens.report.markdown_text import code, plain, table
+from grantlens.report.markdown_text import code, plain, table, told
 
 
 def cells(row):
@@ -33,3 +33,9 @@ def test_no_bare_address_becomes_a_link():
 def test_a_line_break_in_a_name_is_seen():
     assert plain("mail\ncopilot") == "mail⟨U+000A⟩copilot"
     assert code("mail\tcopilot") == "`mail⟨U+0009⟩copilot`"
+
+
+def test_a_sentence_of_ours_is_whole_though_the_ids_in_it_are_long():
+    ids = ", ".join(f"source (tenant {'0' * 36})" for _ in range(8))
+    assert told(f"No usage log of {ids} covers it.") == f"No usage log of {ids} covers it."
+    assert "left out" in plain(ids)

@@ -6,7 +6,7 @@ from typing import Any
 
 from grantlens.report import change, outline
 from grantlens.report.glossary import GLOSSARY
-from grantlens.report.markdown_text import code, plain, table
+from grantlens.report.markdown_text import code, plain, table, told
 from grantlens.window import days_of
 from grantlens.wording import chance, day, duration, number, plural, share, when
 
@@ -51,10 +51,10 @@ def _top(document: dict[str, Any]) -> list[str]:
         before = document["baseline"]
         period = days_of(before["window"])
         lines += [f"Against the review of {period}: {change.counted(before)}.", ""]
-        cautions = [f"- {plain(line)}" for line in change.cautions(before)]
+        cautions = [f"- {told(line)}" for line in change.cautions(before)]
         lines += [*cautions, ""] if cautions else []
     for answer in document["answers"]:
-        more = "".join(f" {plain(text)}" for text in answer["lines"])
+        more = "".join(f" {told(text)}" for text in answer["lines"])
         lines.append(f"- {answer['question']} **{plain(answer['headline'])}**{more}")
     return [*lines, ""]
 
@@ -97,7 +97,7 @@ def _findings(document: dict[str, Any], rules: list[dict[str, Any]]) -> list[str
     overview = [
         [
             r["id"],
-            " ".join(plain(text) for text in (r["question"], r["why_empty"]) if text),
+            " ".join(told(text) for text in (r["question"], r["why_empty"]) if text),
             number(r["counts"]["violation"]),
             r["worst"] or "–",
             number(r["counts"]["indeterminate"]),
@@ -187,7 +187,7 @@ def _revocations(document: dict[str, Any], limits: outline.Limits) -> list[str]:
         ]
         lines += table(["Had ended after", "At least", "At most"], bounds)
     if not document["revocations"]:
-        return [*lines, plain(lag["why_empty"]), ""]
+        return [*lines, told(lag["why_empty"]), ""]
     return [
         *lines,
         *table(["Acknowledged", "What ended", "By", "Last success after", "First refusal after", "Effective?"], rows),
@@ -210,7 +210,7 @@ def _proposals(document: dict[str, Any], limits: outline.Limits) -> list[str]:
         for r in document["proposals"][: limits.clients]
     ]
     if not document["proposals"]:
-        return ["## Unused privileges", "", plain(document["privileges"]["why_empty"]), ""]
+        return ["## Unused privileges", "", told(document["privileges"]["why_empty"]), ""]
     return [
         "## Unused privileges",
         "",
@@ -247,7 +247,7 @@ def _blind_spot(document: dict[str, Any]) -> list[str]:
 
 
 def _end(document: dict[str, Any]) -> list[str]:
-    limits = [f"- {plain(line)}" for line in document["limitations"]]
+    limits = [f"- {told(line)}" for line in document["limitations"]]
     made, manifest = document["reproduce"], document["manifest"]
     basis = [f"{plain(name)} {plain(version)}" for name, version in sorted(document["made_by"].items())]
     basis += [

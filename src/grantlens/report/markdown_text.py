@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from grantlens.visible import in_one_line
+from grantlens.visible import LONGEST, in_one_line
 
 _ACTIVE = re.compile(r"([\\*_\[\]#|~$@])")
 
 
-def plain(value: object) -> str:
-    r"""Return a value as Markdown that shows it as it is.
+def plain(value: object, *, longest: int = 300) -> str:
+    r"""Return a value as Markdown that shows it as it is; a text that is longer is cut in the middle.
 
     Examples
     --------
@@ -19,7 +19,7 @@ def plain(value: object) -> str:
     """
     if value is None:
         return "–"
-    text = in_one_line(str(value), longest=300)
+    text = in_one_line(str(value), longest=longest)
     text = _ACTIVE.sub(r"\\\1", text)
     text = (
         text.replace("&", "&amp;")
@@ -30,6 +30,17 @@ def plain(value: object) -> str:
     )
     # A bare `www.` becomes a link in some readers even without a scheme.
     return re.sub(r"(?i)www\.", lambda match: match[0][:-1] + "&#46;", text)
+
+
+def told(sentence: object) -> str:
+    """Return a sentence of our own as Markdown, whole as in the page: the ids that it names make it long.
+
+    Examples
+    --------
+    >>> len(told("No usage log of " + "x" * 400))
+    416
+    """
+    return plain(sentence, longest=LONGEST)
 
 
 def code(value: object) -> str:
