@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-5",
-    version=3,
+    version=4,
     name="flapping_enforcement",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Where was a revoked token refused and then accepted again?",
@@ -17,9 +17,10 @@ RULE = Rule(
     # Success, refusal, success of one token: told of a grant, two of its tokens may have done it.
     rests_on=after_the_end(("usage.denial_reason=token",)),
     sql="""
-SELECT CASE WHEN u.token_id IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN u.token_id IS NULL OR u.of_several THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,
-       coalesce(u.client_id, 'An unnamed client') || ' was refused and then let in again after its revocation' AS title,
+       coalesce(u.client_id, 'An unnamed client') || ' was refused and then let in again after '
+           || CASE WHEN u.of_several THEN 'a revocation that may have been another tenant''s' ELSE 'its revocation' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
        u.scopes,
        u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.successes + u.denials + 1 AS events,
@@ -32,7 +33,8 @@ SELECT CASE WHEN u.token_id IS NULL THEN 'indeterminate' ELSE 'violation' END AS
            'uses_after': u.uses_after,
            'censored': u.censored,
            'denials': u.denials,
-           'reason': CASE WHEN u.token_id IS NULL THEN 'no call names a token: one may have been refused, and another let in' END}) AS detail,
+           'reason': CASE WHEN u.of_several THEN 'the revocation names no tenant, and several have this client'
+                          WHEN u.token_id IS NULL THEN 'no call names a token: one may have been refused, and another let in' END}) AS detail,
        u.join_key, u.calls,
        [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
@@ -117,6 +119,25 @@ WHERE u.flapped
         ),
     ),
     undecidable=(
+        Example(
+            "a client of two tenants is ended, the log does not say in which",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 14:00", tenant="one"),
+                token("10 11:00", "t2", ["mail.read"], "10 14:00", tenant="two"),
+                revoked("10 12:00", "client"),
+                use("10 12:01", "GET /v1/messages/7", tenant="one"),
+                use("10 12:02", "GET /v1/messages/7", status=401, tenant="one"),
+                use("10 12:03", "GET /v1/messages/7", tenant="one"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "tenant": "one",
+                    "title": "app was refused and then let in again after a revocation that may have been another tenant's",
+                    "detail": {"reason": "the revocation names no tenant, and several have this client"},
+                },
+            ),
+        ),
         Example(
             "a grant was let in, refused and let in: which of its tokens, no call tells",
             (
