@@ -19,6 +19,21 @@ def places(rows):
         return found.fetchall()
 
 
+def addresses_of(texts):
+    """Return the whole address of each text, as a number."""
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE usage_caller (caller_id INTEGER, ip VARCHAR, user_agent VARCHAR)")
+        connection.executemany("INSERT INTO usage_caller VALUES (?, ?, NULL)", list(enumerate(texts)))
+        found = connection.execute(f"SELECT address FROM ({RELATION.sql}) ORDER BY caller_id").fetchall()
+    assert all(told is None or len(told) == 32 for (told,) in found)
+    return [told if told is None else int(told, 16) for (told,) in found]
+
+
+def in_ipv6(address):
+    """Return the number of an address where IPv4 ones lie in ::ffff:0:0/96."""
+    return int(address) if address.version == 6 else int(ipaddress.ip_address("::ffff:0:0")) + int(address)
+
+
 def written(address, how):
     """Write an address in one of the ways in which logs do."""
     if address.version == 4:
@@ -36,6 +51,70 @@ def test_any_address_lies_in_its_network(addresses):
         right = ipaddress.ip_network(address).supernet(new_prefix=24 if address.version == 4 else 64)
         assert ipaddress.ip_network(network) == right
         assert program is None
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.ip_addresses(), st.integers(0, 2)), min_size=1, max_size=60))
+def test_the_whole_of_any_address(addresses):
+    found = addresses_of([written(address, how) for address, how in addresses])
+    assert found == [in_ipv6(address) for address, _ in addresses]
+
+
+# Texts that are nearly addresses, put together of what addresses are made of.
+NEARLY = st.lists(
+    st.sampled_from((":", ":", "::", "0", "1", "ffff", "fffff", "00a", "1.2.3.4", "1.2.3.256", "01.2.3.4", "9.9.9")),
+    min_size=1,
+    max_size=17,
+).map("".join)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(NEARLY, min_size=50, max_size=200, unique=True))
+def test_what_is_no_address_has_none(texts):
+    for text, told in zip(texts, addresses_of(texts), strict=True):
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            # A port may stand behind an IPv4 address; :: beside eight groups stands for nothing.
+            if text.count("::") != 1 or len([group for group in text.split(":") if group]) != 8:
+                host, _, port = text.rpartition(":")
+                right = in_ipv6(ipaddress.ip_address(host)) if port.isdigit() and is_quad(host) else None
+                assert told == right, text
+        else:
+            assert told == in_ipv6(address), text
+
+
+def is_quad(text):
+    """True if a text is an IPv4 address, be it one that IPv6 has for it."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "." in text and (address.version == 4 or text.count(":") == 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "same_as"),
+    [
+        ("192.0.2.7:443", "192.0.2.7"),
+        ("::FFFF:192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7:443", "192.0.2.7"),
+        ("::ffff:c000:207", "192.0.2.7"),
+        ("[::ffff:192.0.2.7]:443", "192.0.2.7"),
+        ("0:0:0:0:0:ffff:192.0.2.7", "192.0.2.7"),
+        ("[2001:DB8::1]", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+    ],
+)
+def test_one_address_in_many_ways(text, same_as):
+    assert addresses_of([text]) == [in_ipv6(ipaddress.ip_address(same_as))]
+
+
+@pytest.mark.parametrize(
+    "text", ["192.0.2.256", "192.0.2.07", "192.0.2", "1:2:3", "1::2::3", ":::1", "1:2:3:4:5:6:7:8:9", "x", ""]
+)
+def test_what_is_no_address_is_in_no_range(text):
+    assert addresses_of([text]) == [None]
 
 
 @pytest.mark.parametrize(
