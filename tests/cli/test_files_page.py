@@ -47,6 +47,8 @@ def kind(column) -> str:
         return "hours"
     if column.name.endswith("_bytes"):
         return "bytes"
+    if column.name == "networks":
+        return "list of networks or addresses"
     if column.type.startswith("STRUCT"):
         return "rule, reason, until"
     if column.type in ENUMS:
@@ -116,6 +118,7 @@ def test_toml_and_csv_say_the_same(laid_out, reader):
         return
     first, second = toml.clients, table.clients
     assert first[0] | {"exceptions": None} == second[0] | {"exceptions": None}
+    assert [each["network"] for each in first[0]["networks"]] == ["198.51.100.7", "203.0.113.0/24", "2001:db8::/32"]
     assert [(one["rule"], one["until"]) for one in first[0]["exceptions"]] == [
         (one["rule"], one["until"]) for one in second[0]["exceptions"]
     ]

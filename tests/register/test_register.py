@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from grantlens.errors import RegisterError
+from grantlens.register.networks import ranges
 from grantlens.register.register import EXCEPTED, Register
 from grantlens.rules import registry
 
@@ -19,6 +20,7 @@ purpose = "Summarise incoming mail"
 approved_operations = ["GET /users/{id}/messages", "GET /users/{id}/messages/*"]
 approved_scopes = []
 registered_at = 2026-01-15
+networks = ["203.0.113.0/24", "198.51.100.7"]
 
 [[client.exception]]
 rule = "PRV-1"
@@ -42,10 +44,10 @@ date = "2026-04-01T08:00:00Z"
 
 EXCEPTIONS = "PRV-1|2026-12-31|quarter-end job; OOS-3|2026-10-01T12:00:00+02:00|migration"
 APPROVED = "GET /users/{id}/messages;GET /users/{id}/messages/*"
-CSV = f"""client_id,name,kind,owner,purpose,approved_operations,approved_scopes,status,registered_at,exceptions
-mail-copilot,Mail copilot,agent,jo@acme.example,"Summarise, daily",{APPROVED},,active,2026-01-15,{EXCEPTIONS}
+CSV = f"""client_id,name,kind,owner,purpose,approved_operations,approved_scopes,status,registered_at,exceptions,networks
+mail-copilot,Mail copilot,agent,jo@acme.example,"Summarise, daily",{APPROVED},,active,2026-01-15,{EXCEPTIONS},203.0.113.0/24;198.51.100.7
 
-bare,,,,,,,retired,,
+bare,,,,,,,retired,,,
 """
 
 
@@ -72,6 +74,7 @@ def test_toml(read):
         "approved_scopes": [],
         "status": "active",
         "registered_at": datetime(2026, 1, 15, tzinfo=UTC),
+        "networks": ranges(["203.0.113.0/24", "198.51.100.7"]),
         "exceptions": [
             {"rule": "PRV-1", "reason": "quarter-end job", "until": datetime(2026, 12, 31, tzinfo=UTC)},
             {"rule": "OOS-3", "reason": "migration", "until": datetime(2026, 10, 1, 10, tzinfo=UTC)},
@@ -89,7 +92,7 @@ def test_csv_says_the_same(read):
 
 @pytest.mark.parametrize("rule", ["PRV1", "prv-1", "REV-1", "PRV-99"])
 def test_an_exception_that_no_rule_honours_is_refused(read, rule):
-    with pytest.raises(RegisterError, match=f"line 14: no exception holds for '{rule}'"):
+    with pytest.raises(RegisterError, match=f"line 15: no exception holds for '{rule}'"):
         read(WHOLE.replace("PRV-1", rule))
 
 

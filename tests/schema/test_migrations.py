@@ -93,6 +93,7 @@ def as_version_1(path):
         connection.execute("DROP TABLE stated_clock")
         connection.execute("DROP TABLE forgotten")
         connection.execute("DROP TABLE decision")
+        connection.execute("ALTER TABLE register DROP COLUMN networks")
         connection.execute("DROP TABLE unloaded")
         connection.execute("DROP TYPE decision_t")
         connection.execute("DROP TYPE cause_t")
@@ -119,7 +120,7 @@ def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_
         Store(path, read_only=True)
     fresh = (
         "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() WHERE NOT internal AND table_name IN "
-        "('identity', 'declared', 'coverage', 'clock', 'stated_clock', 'forgotten', 'decision', 'unloaded', 'issuance', 'server') "
+        "('identity', 'declared', 'coverage', 'clock', 'stated_clock', 'forgotten', 'decision', 'unloaded', 'issuance', 'register', 'server') "
         "ORDER BY table_name, column_index"
     )
     with Store(path) as store, Store(":memory:") as new:
@@ -127,6 +128,15 @@ def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_
         assert store.sql("SELECT name FROM canonical_identity").num_rows == 1
         assert store.engine.value("SELECT value FROM meta WHERE name = 'schema_version'") == str(migrations.VERSION)
         assert store.engine.rows("SELECT * FROM declared") == [("native", "token", True, "nested")]
+
+
+def test_a_register_of_version_6_names_no_networks_and_is_kept(tmp_path):
+    path = tmp_path / "s.duckdb"
+    with Store(path) as store:
+        store.engine.execute("INSERT INTO register (client_id, owner) VALUES ('c', 'jo')")
+    as_version_1(path)
+    with Store(path) as store:
+        assert store.engine.rows("SELECT client_id, owner, networks FROM register") == [("c", "jo", None)]
 
 
 REFUSED = (

@@ -12,6 +12,7 @@ TOML::
     approved_scopes = ["mail.read"]
     status = "active"                     # active, retired or planned; active where not said
     registered_at = 2026-01-15            # a date means 00:00 UTC
+    networks = ["203.0.113.0/24", "2001:db8::/32", "198.51.100.7"]   # places of its own: networks and addresses
 
     [[client.exception]]                  # a finding accepted for a time, of the client above
     rule = "PRV-1"                        # or OOS-3: no other rule honours one
@@ -38,6 +39,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.errors import RegisterError
 from grantlens.handwritten import Document, Entry, read_csv, read_document
 from grantlens.register.moment import moment
+from grantlens.register.networks import networks
 from grantlens.register.rows import replace_rows
 from grantlens.schema.register import REGISTER, REVIEW_SNAPSHOT
 from grantlens.visible import grid
@@ -51,7 +53,7 @@ STATUSES = ("active", "retired", "planned")
 EXCEPTED = ("OOS-3", "PRV-1")
 """The rules that honour an exception."""
 
-_LISTS = ("approved_operations", "approved_scopes", "exceptions")
+_LISTS = ("approved_operations", "approved_scopes", "exceptions", "networks")
 _TEXTS = ("client_id", "name", "kind", "owner", "purpose", "status")
 _COLUMNS = (*_TEXTS, "registered_at", *_LISTS)
 
@@ -141,6 +143,7 @@ def _client(entry: Entry) -> dict[str, Any]:
         "approved_scopes": entry.texts("approved_scopes"),
         "status": entry.text("status", choices=STATUSES) or "active",
         "registered_at": None if registered is None else moment(entry, "registered_at"),
+        "networks": networks(entry, "networks"),
     }
 
 

@@ -108,8 +108,11 @@ def _to_version_6(engine: Engine) -> None:
 
 
 def _to_version_7(engine: Engine) -> None:
-    """Keep which scopes a server offers; of those stated before, it is not known."""
+    """Keep which scopes a server offers, and the networks of a client: of what was stated before, neither is known."""
     engine.execute("ALTER TABLE server ADD COLUMN scopes_supported VARCHAR[]")
+    engine.execute(
+        "ALTER TABLE register ADD COLUMN networks STRUCT(network VARCHAR, first_address VARCHAR, last_address VARCHAR)[]"
+    )
 
 
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {

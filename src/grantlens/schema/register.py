@@ -24,6 +24,11 @@ REGISTER = Table(
             "Findings accepted for a time, with reason.",
         ),
         Column("registered_at", "TIMESTAMPTZ", "Date of the entry; its age is reported."),
+        Column(
+            "networks",
+            "STRUCT(network VARCHAR, first_address VARCHAR, last_address VARCHAR)[]",
+            "Networks and addresses from which it calls; from others it may call too. NULL means none were named.",
+        ),
     ),
 )
 
