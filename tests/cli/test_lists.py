@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from grantlens.rules.moved_example import LOGGED, STOLEN, USUAL
 from grantlens.store import Store
 
 
@@ -50,6 +51,46 @@ def test_a_mistake_names_its_line(run, store_path, tmp_path, command):
     assert ran.failed_well()
     assert "list.toml line" in ran.err
     assert count(store_path, command) == 0
+
+
+@pytest.mark.parametrize(
+    ("networks", "says", "remedy"),
+    [
+        ("203.0.113.9/24", "'203.0.113.9/24' in 'networks' is an address inside a network", "Write '203.0.113.0/24'"),
+        ("0.0.0.0/0", "'0.0.0.0/0' in 'networks' is so wide that it tells no place", "none wider than /8"),
+        ("our office", "'our office' in 'networks' is no network and no address", '"203.0.113.0/24"'),
+    ],
+)
+def test_a_mistake_in_networks_names_its_line_and_nothing_is_kept(run, store_path, tmp_path, networks, says, remedy):
+    lines = [
+        "[[client]]",
+        'client_id = "a"',
+        "[[client]]",
+        'client_id = "b"',
+        f'networks = ["192.0.2.1", "{networks}"]',
+    ]
+    (tmp_path / "list.toml").write_text("\n".join(lines))
+    (tmp_path / "list.csv").write_text(f"client_id,networks\na,\nb,192.0.2.1;{networks}\n")
+    for file, line in (("list.toml", 5), ("list.csv", 3)):
+        ran = run("register", "add", store_path, tmp_path / file)
+        assert ran.failed_well()
+        told = " ".join(ran.err.split())
+        assert f"{file} line {line}: {says}" in told
+        assert remedy in told
+    assert count(store_path, "register") == 0
+
+
+def test_a_second_place_is_told_until_the_register_lists_it(run, store_path, tmp_path):
+    log, register = tmp_path / "a.ndjson", tmp_path / "connections.toml"
+    log.write_text("".join(json.dumps(record) + "\n" for record in (*LOGGED, *USUAL, *STOLEN)))
+    assert run("load", store_path, log).code == 0
+    told = {}
+    for networks in ([], ["203.0.113.10"], ["203.0.113.0/29", "203.0.113.8/31"], ["198.51.100.0/24"]):
+        register.write_text(f'[[client]]\nclient_id = "app"\nnetworks = {json.dumps(networks)}\n')
+        assert run("register", "add", store_path, register).code == 0
+        found = json.loads(run("detect", store_path, "OOS-10", "--format", "json").out)
+        told[tuple(networks)] = [finding["client_id"] for finding in found]
+    assert list(told.values()) == [["app"], ["app"], [], ["app"]]
 
 
 def test_clocks_are_added_and_a_strange_source_is_named(run, store_path, tmp_path):

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from grantlens import detect
+from grantlens.register.register import Register
 from grantlens.rules.example import logs_from_to, moment, token, use
 from grantlens.store import Store
 
@@ -23,7 +24,21 @@ COVERED_FROM = datetime.fromisoformat(moment("01 08:00"))
 
 # Minutes around the thresholds; some are equal, so that calls share a moment.
 MINUTES = (0, 0, 30, 59, 60, 61, 90, 1380, 1439, 1440, 1441, 1500, 1500, 1500, 1510, 1520, 1530, 1600, 2000)
-ADDRESSES = ("192.0.2.1", "192.0.2.200", "203.0.113.9", "198.51.100.3", "2001:db8:1::1", "10.0.0.5", None)
+ADDRESSES = (
+    "192.0.2.1",
+    "192.0.2.200",
+    "203.0.113.9",
+    "203.0.113.77",
+    "198.51.100.3",
+    "2001:db8:1::1",
+    "10.0.0.5",
+    None,
+)
+# What registers list: a place of the strangers, parts and neighbours of it, and places of the client's own.
+LISTED = (
+    *("203.0.113.0/24", "203.0.113.9", "203.0.113.0/26", "203.0.113.128/25", "192.0.2.0/25", "192.0.2.0/24"),
+    *("192.0.0.0/8", "2001:db8::/32", "10.0.0.0/8"),
+)
 AGENTS = ("acme/1.0", "acme/2.0", "curl/8", "Mozilla/5.0 (X11; Linux x86_64) Chrome/1 Safari/1", None)
 
 
@@ -37,7 +52,11 @@ CALL = st.tuples(
     st.sampled_from((200, 200, 403)),
 )
 CLIENTS = st.lists(
-    st.tuples(st.sampled_from((2, 14, 15, 16, 20, 25)), st.lists(CALL, min_size=3, max_size=12)),
+    st.tuples(
+        st.sampled_from((2, 14, 15, 16, 20, 25)),
+        st.lists(CALL, min_size=3, max_size=12),
+        st.one_of(st.just(()), st.lists(st.sampled_from(LISTED), min_size=1, max_size=2)),
+    ),
     min_size=6,
     max_size=20,
 )
@@ -46,7 +65,7 @@ CLIENTS = st.lists(
 def written(clients):
     """Write the calls of each client, whose tokens and sessions are its own."""
     records = []
-    for number, (start, calls) in enumerate(clients):
+    for number, (start, calls, _) in enumerate(clients):
         for minute, ip, agent, token_id, session, server, status in calls:
             records.append(
                 use(
@@ -65,6 +84,14 @@ def written(clients):
     return records
 
 
+def registered(clients):
+    """Write the register of these clients, as a person would."""
+    return "".join(
+        f'[[client]]\nclient_id = "client {number}"\nnetworks = {json.dumps(listed)}\n'
+        for number, (*_, listed) in enumerate(clients)
+    )
+
+
 def drawn(seed):
     """Draw clients who mostly stay where they are, and are joined by somebody else."""
     rng = random.Random(seed)
@@ -72,6 +99,8 @@ def drawn(seed):
     clients = []
     for _ in range(40):
         calls = [(0, *home, "t1", None, "mail.example", 200), (1441, *home, "t1", None, "mail.example", 200)]
+        if rng.random() < 0.4:  # at home in three networks
+            calls += [(30, ip, "acme/1.0", "t1", None, "mail.example", 200) for ip in ("198.51.100.3", "2001:db8:1::1")]
         for _ in range(rng.randint(3, 8)):
             minute = rng.choice((1500, 1510, 1520, 1530, 1540))
             where = rng.choice((home, home, away, away, (rng.choice(ADDRESSES), rng.choice(AGENTS))))
@@ -86,14 +115,19 @@ def drawn(seed):
                     rng.choice((200, 200, 403)),
                 )
             )
-        clients.append((rng.choice((2, 15, 20)), calls))
+        clients.append((rng.choice((2, 15, 20)), calls, rng.sample(LISTED, rng.choice((0, 0, 1, 2)))))
     return clients
 
 
-def network(ip):
+def network(ip, listed):
+    """Return the widest listed network of an address or, where none is, the one that it lies in; and whether it is listed."""
     if ip is None:
-        return None
-    return str(ipaddress.ip_network(ip).supernet(new_prefix=24 if "." in ip else 64))
+        return None, False
+    around = [each for each in map(ipaddress.ip_network, listed) if ipaddress.ip_address(ip) in each]
+    if around:
+        widest = min(around, key=lambda each: each.prefixlen)
+        return str(widest[0] if widest.num_addresses == 1 else widest), True
+    return str(ipaddress.ip_network(ip).supernet(new_prefix=24 if "." in ip else 64)), False
 
 
 def program(agent):
@@ -101,10 +135,11 @@ def program(agent):
 
 
 class Call:
-    def __init__(self, record):
+    def __init__(self, record, listed):
         self.at = datetime.fromisoformat(record["used_at"])
         self.client, self.event, self.server = record["client_id"], record["event_id"], record["resource_server"]
-        self.network, self.program = network(record.get("ip")), program(record.get("user_agent"))
+        self.network, self.listed = network(record.get("ip"), listed)
+        self.program = program(record.get("user_agent"))
         self.private = record.get("ip", "").startswith("10.")
         self.worked = record["outcome"] == "success"
         self.caller = tuple(
@@ -142,7 +177,8 @@ def moved(calls):
         older = [call for call in calls if call.program is None or came[call.program] < came_at]
         mine = [call for call in calls if call.program == name]
         first_mine, first_older = first_by_network(mine), first_by_network(older)
-        new = {each for each, at in first_mine.items() if each not in first_older or first_older[each] > at}
+        listed = {call.network for call in calls if call.listed}
+        new = {each for each, at in first_mine.items() if each not in first_older or first_older[each] > at} - listed
         if any(at == came_at and (each is None or each not in new) for each, at in first_mine.items()):
             continue
         found = judge(calls, name, came, new - {None}, first_mine, first_older, known_from)
@@ -161,9 +197,10 @@ def first_by_network(calls):
 def judge(calls, name, came, new, first_mine, first_older, known_from):
     came_at = came[name]
     sides = defaultdict(list)
+    its_own = {credential for call in calls if call.program == name for credential in call.credentials}
     for call in calls:
         if call.network and call.program and (came[call.program] >= came_at) == (call.network in new):
-            for credential in call.credentials:
+            for credential in its_own.intersection(call.credentials):
                 sides[credential].append((call, call.network in new))
     turned = {}
     for credential, used in sides.items():
@@ -176,7 +213,7 @@ def judge(calls, name, came, new, first_mine, first_older, known_from):
     before = defaultdict(set)
     for call in calls:
         for credential in call.credentials:
-            if call.at < came_at and call.network:
+            if call.at < came_at and call.network and not call.listed:
                 before[credential].add(call.network)
     if not turned or max(map(len, before.values()), default=0) >= MANY:
         return None
@@ -190,9 +227,8 @@ def judge(calls, name, came, new, first_mine, first_older, known_from):
         came_at - HISTORY < COVERED_FROM - HISTORY * 0.05 and "cover",
         came_at - known_from < USUAL and "shortly",
         untold > 0.05 and "do not tell their place",
-        any(each in first_older and first_older[each] <= at for each, at in first_mine.items() if each) and "changed",
-        any(each in first_older and first_older[each] > at for each, at in first_mine.items() if each)
-        and "moved there",
+        bool(first_mine.keys() - new - {None}) and "changed",
+        any(each in first_older for each in new) and "moved there",
         any(call.private for call in away) != any(call.private for call in home) and "private",
         not {call.server for call in away} & {call.server for call in home} and "different servers",
     ]
@@ -224,13 +260,15 @@ REASONS = {
 }
 
 
-def told(records, prepared, folder):
-    """Return what OOS-10 says of these records, in the words of `moved`."""
+def told(clients, prepared, folder):
+    """Return what OOS-10 says of these clients, in the words of `moved`."""
     folder.mkdir(exist_ok=True)
-    log = folder / "log.ndjson"
-    log.write_text("".join(json.dumps(record) + "\n" for record in (*FAR_BACK, *records)))
+    log, register = folder / "log.ndjson", folder / "register.toml"
+    log.write_text("".join(json.dumps(record) + "\n" for record in (*FAR_BACK, *written(clients))))
+    register.write_text(registered(clients))
     with Store(shutil.copy(prepared, folder / "store.duckdb")) as store:
         assert store.load(log).total("rejected") == 0
+        store.add(Register.read(register))
         (found,) = detect.run(store, ["OOS-10"], evidence="all")
         return {
             (row["client_id"], row["detail"]["program"]): {
@@ -246,11 +284,12 @@ def told(records, prepared, folder):
         }
 
 
-def expected(records):
-    """Return the same from the records alone."""
+def expected(clients):
+    """Return the same from the records and the lists alone."""
     by_client = defaultdict(list)
-    for record in records:
-        call = Call(record)
+    lists = {f"client {number}": listed for number, (*_, listed) in enumerate(clients)}
+    for record in written(clients):
+        call = Call(record, lists[record["client_id"]])
         by_client[call.client].append(call)
     return {(client, name): found for client, calls in by_client.items() for name, found in moved(calls).items()}
 
@@ -260,17 +299,19 @@ def expected(records):
 )
 @given(clients=CLIENTS)
 def test_any_calls_beside_plain_python(prepared, tmp_path, clients):
-    records = written(clients)
-    assert told(records, prepared, tmp_path) == expected(records)
+    assert told(clients, prepared, tmp_path) == expected(clients)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 2, 3, 4])
 def test_clients_who_are_joined_by_a_stranger(prepared, tmp_path, seed):
-    records = written(drawn(seed))
-    right = expected(records)
+    clients = drawn(seed)
+    right = expected(clients)
+    unlisted = expected([(start, calls, ()) for start, calls, _ in clients])
+    assert right.keys() - unlisted.keys(), "a client roams no longer, as its places are listed"
+    assert unlisted.keys() - right.keys(), "a list made the second place known"
     assert {bool(found["reasons"]) for found in right.values()} == {True, False}
     assert len(right) < 40, "some stay silent"
-    assert told(records, prepared, tmp_path) == right
+    assert told(clients, prepared, tmp_path) == right
 
 
 KEYS = st.sampled_from((None, "key-1", "key-2", "key-2="))
@@ -336,5 +377,5 @@ def test_what_is_usual_for_a_client_is_known_after_a_day(prepared, tmp_path):
     for minute, verdict in ((1439, "indeterminate"), (1440, "violation")):
         home, away = ("192.0.2.1", "acme/1.0", "t1", None, "mail.example", 200), ("203.0.113.9", "curl/8", "t1", None)
         calls = [(0, *home), (minute, *away, "mail.example", 200), (1500, *home)]
-        found = told(written([(20, calls)]), prepared, tmp_path)
+        found = told([(20, calls, ())], prepared, tmp_path)
         assert [bool(each["reasons"]) for each in found.values()] == [verdict == "indeterminate"]

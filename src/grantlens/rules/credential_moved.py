@@ -1,5 +1,8 @@
 """OOS-10: a token, key or session in other hands: bound to a key and used without it, or used in turn from a place where its client never was.
 
+A network that the register lists for the client is a place of its own, as if the client had always called from there; so whoever is inside it, be it a
+thief or another customer of the same cloud, is not seen. A bound token without its proof is told from wherever it comes.
+
 That a proof of possession came twice (RFC 9449 section 11.1) is not asked: no column holds the id of a proof, since no log is known that writes it.
 """
 
@@ -11,12 +14,13 @@ _PLACES = (NAMES_CREDENTIAL, WORKED, "usage.ip", "usage.user_agent")
 
 RULE = Rule(
     id="OOS-10",
-    version=1,
+    version=2,
     name="credential_moved",
     key=("holder", "fault", "program"),
     question="Which tokens, keys or sessions were used by somebody other than their holder?",
     severity="high",
-    remedy="Ask whoever runs the client whether the second place is theirs: a new worker, a proxy, or somebody who tried something out. If it is not, "
+    remedy="Ask whoever runs the client whether the second place is theirs: a new worker, a proxy, or somebody who tried something out. If it is, list its "
+    "network for the client in the register. If it is not, "
     "take the token for stolen: revoke it with its grant, look at all calls from that place with any token, and find out where it was kept. "
     "Let servers take tokens only with the proof that they are bound to (DPoP, mutual TLS).",
     basis="RFC 9449 section 7 (proof of the bound key); RFC 9700 section 2.2 (sender-constrained tokens), 4.14 (replay)",
@@ -65,7 +69,7 @@ RULE = Rule(
             "many_networks",
             3,
             "networks",
-            "A client that used one token from so many networks before has no place of its own.",
+            "A client that used one token from so many networks before, listed ones aside, has no place of its own.",
         ),
     ),
     sql="""
@@ -78,7 +82,7 @@ WITH spell AS (
 ),
 called AS (
     SELECT s.*, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.grant_id, c.token_id, u.session_id, c.resource_server, c.join_key,
-           u.dpop_jkt, p.network, p.private, p.program,
+           u.dpop_jkt, p.network, p.address, p.private, p.program,
            coalesce(k.name, c.client_id, c.subject_id, c.token_id, u.session_id) AS holder
     FROM spell s
     JOIN named_caller c USING (caller_id)
@@ -97,18 +101,26 @@ newcomer AS (
     SELECT row_number() OVER () AS newcomer_no, * FROM known
     WHERE program IS NOT NULL AND came_at >= $since AND came_at >= known_from + to_microseconds(($alone_minutes * 60000000)::BIGINT)
 ),
-around AS (
-    SELECT c.*, k.came_at
+-- Calls from a network that the register lists for their client: that is their place, however large it is, and known from the beginning on.
+listed AS (
+    SELECT c.caller_id, min(g.n.network) AS network
     FROM called c
+    JOIN (SELECT client_id, unnest(networks) AS n FROM register) g ON g.client_id = c.client_id AND c.address BETWEEN g.n.first_address AND g.n.last_address
+    GROUP BY c.caller_id
+),
+around AS (
+    SELECT c.* REPLACE (coalesce(l.network, c.network) AS network), l.network IS NOT NULL AS listed, k.came_at
+    FROM called c
+    LEFT JOIN listed l USING (caller_id)
     SEMI JOIN newcomer n ON n.source = c.source AND n.tenant IS NOT DISTINCT FROM c.tenant AND n.holder = c.holder
     LEFT JOIN known k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.holder = c.holder AND k.program = c.program
 ),
 -- Each network of each program, and since when others were there who came before it, or whose name is not told.
 place AS (
-    SELECT source, tenant, holder, program, came_at, network, first_at, CASE WHEN network IS NOT NULL THEN min(first_at) OVER (
+    SELECT source, tenant, holder, program, came_at, network, first_at, CASE WHEN listed THEN first_at WHEN network IS NOT NULL THEN min(first_at) OVER (
                PARTITION BY source, tenant, holder, network ORDER BY coalesce(epoch_us(came_at), -1000000000000000000)
                RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) END AS known_at
-    FROM (SELECT source, tenant, holder, program, came_at, network, min(first_at) AS first_at FROM around GROUP BY ALL)
+    FROM (SELECT source, tenant, holder, program, came_at, network, listed, min(first_at) AS first_at FROM around GROUP BY ALL)
 ),
 -- Newcomers who came from networks where their client had never been: program and network are new at once.
 stranger AS (
@@ -128,7 +140,7 @@ credential AS (
     UNION ALL
     SELECT 'session', session_id, * FROM around WHERE session_id IS NOT NULL
 ),
--- Since when a client has used one token from so many networks that none of them is its place.
+-- Since when a client has used one token from so many networks that none of them is its place; those that are listed for it are.
 roaming AS (
     SELECT source, tenant, holder, min(nth_at) AS roams_from
     FROM (
@@ -136,7 +148,7 @@ roaming AS (
         FROM (
             SELECT source, tenant, holder, kind, id, network, min(first_at) AS first_at
             FROM credential
-            WHERE network IS NOT NULL
+            WHERE network IS NOT NULL AND NOT listed
             GROUP BY source, tenant, holder, kind, id, network
         )
     )
@@ -156,7 +168,7 @@ side AS (
     SELECT c.*, t.newcomer_no AS stranger_no, t.program AS stranger, c.came_at >= t.came_at AS away
     FROM credential c
     JOIN touched t ON t.source = c.source AND t.tenant IS NOT DISTINCT FROM c.tenant AND t.holder = c.holder AND t.kind = c.kind AND t.id = c.id
-    WHERE c.network IS NOT NULL AND (c.came_at >= t.came_at) = list_contains(t.networks, c.network)
+    WHERE c.network IS NOT NULL AND (c.came_at >= t.came_at) = (NOT c.listed AND list_contains(t.networks, c.network))
 ),
 -- In turn, whichever of two calls of one moment was first: each side goes on after the other has begun. What never worked for the client is not its own.
 moved AS (
@@ -305,7 +317,7 @@ SELECT CASE WHEN reason = '' THEN 'violation' ELSE 'indeterminate' END AS verdic
            'known_hours': round(known_hours, 3),
            'history_share': round(history_share, 6),
            'cannot_tell': 'who called: a new worker, proxy or VPN, or somebody who was handed the token, looks the same; and a thief at a known network, '
-               || 'or with the name of a known program, is not seen',
+               || 'one that the register lists, or with the name of a known program, is not seen',
            'reason': nullif(reason, '')}) AS detail,
        CASE WHEN kind = 'session' THEN 'session' ELSE 'token' END AS join_key,
        CASE WHEN $every_call THEN calls ELSE calls[1:19] || calls[20:][-1:] END AS calls,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from grantlens.register.networks import ranges
 from grantlens.rules.example import IN_PART, Example, logs_from_to, refreshed, token, use
 
 READ = "GET /v1/messages/7"
@@ -11,6 +12,11 @@ AWAY: dict[str, Any] = {"ip": "203.0.113.9", "user_agent": "curl/8.9.1"}
 KEY, OTHER_KEY = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs", "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
 
 
+def lists(*networks: str, client_id: str = "app") -> tuple[dict[str, Any], ...]:
+    """Write a register that lists networks for a client."""
+    return ({"client_id": client_id, "networks": ranges(networks)},)
+
+
 def call(when: str, token_id: str = "t1", where: dict[str, Any] = HOME, **more: Any) -> dict[str, Any]:
     """Write a call that reads a message, from its usual place if nothing else is said."""
     return use(when, READ, token_id, **{**where, **more})
@@ -18,6 +24,12 @@ def call(when: str, token_id: str = "t1", where: dict[str, Any] = HOME, **more: 
 
 USUAL = (call("02 09:00", "t0"), call("12 09:00", "t0"))
 STOLEN = (call("20 09:00"), call("20 09:20", where=AWAY), call("20 09:30"), call("20 09:40", where=AWAY))
+AWAY_CALLS = {
+    "programs": ["curl"],
+    "first_seen": "2026-07-20T09:20:00.000000Z",
+    "last_seen": "2026-07-20T09:40:00.000000Z",
+    "calls": 2,
+}
 BOUND = token("10 09:00", "t1", ["mail.read"], "10 18:00", cnf_jkt=KEY)
 
 FIRES = (
@@ -48,13 +60,7 @@ FIRES = (
                         "last_seen": "2026-07-20T09:30:00.000000Z",
                         "calls": 2,
                     },
-                    "new_place": {
-                        "networks": ["203.0.113.0/24"],
-                        "programs": ["curl"],
-                        "first_seen": "2026-07-20T09:20:00.000000Z",
-                        "last_seen": "2026-07-20T09:40:00.000000Z",
-                        "calls": 2,
-                    },
+                    "new_place": {"networks": ["203.0.113.0/24"], **AWAY_CALLS},
                     "changes_of_place": 3,
                     "reason": None,
                 },
@@ -125,6 +131,41 @@ FIRES = (
             },
         ),
     ),
+    Example(
+        "the register lists a neighbour of the second place, and not that place",
+        (*LOGGED, *USUAL, *STOLEN),
+        ({"verdict": "violation", "detail": {"new_place": {**AWAY_CALLS, "networks": ["203.0.113.0/24"]}}},),
+        register=lists("203.0.113.8", "203.0.113.128/25", "192.0.2.0/24"),
+    ),
+    Example(
+        "the second place is another client's",
+        (*LOGGED, *USUAL, *STOLEN),
+        ({"verdict": "violation"},),
+        register=lists("203.0.113.0/24", client_id="another"),
+    ),
+    Example(
+        "a client that uses one token from many networks, all of them listed, and somebody from outside",
+        (
+            *LOGGED,
+            *(call(f"{day:02} 09:00", "t1", ip=f"198.51.{day}.1") for day in range(2, 19)),
+            call("20 09:00", ip="198.51.100.1"),
+            *STOLEN[1:],
+        ),
+        (
+            {
+                "verdict": "violation",
+                "title": "A token of app was used in turn from 192.0.2.0/24 by acme-app and from 203.0.113.0/24 by curl, where it had never been",
+                "detail": {"changes_of_place": 3},
+            },
+        ),
+        register=lists("198.51.0.0/16"),
+    ),
+    Example(
+        "a token that is bound to a key works without it, in a listed network",
+        (BOUND, call("10 09:10", dpop_jkt=KEY), call("10 09:20", where=AWAY)),
+        ({"verdict": "violation", "detail": {"fault": "no key"}},),
+        register=lists("203.0.113.0/24"),
+    ),
 )
 
 SILENT = (
@@ -138,6 +179,16 @@ SILENT = (
             call("20 09:20", where=AWAY),
             call("20 09:30", where=AWAY),
         ),
+    ),
+    Example(
+        "the register lists the second place for the client",
+        (*LOGGED, *USUAL, *STOLEN),
+        register=lists("203.0.113.0/24", "2001:db8::/32"),
+    ),
+    Example(
+        "one listed address, written as IPv6 has it and with a port",
+        (*LOGGED, *USUAL, *STOLEN[::2], call("20 09:20", where={**AWAY, "ip": "::ffff:203.0.113.9:443"})),
+        register=lists("203.0.113.9"),
     ),
     Example(
         "another program from the same network",
@@ -295,6 +346,38 @@ UNDECIDABLE = (
                 "detail": {"reason": "one of the two addresses is private: where that is, the log does not tell"},
             },
         ),
+    ),
+    Example(
+        "the new program is used from a listed network too, a day later",
+        (*LOGGED, *USUAL, *STOLEN, call("21 09:00", "t2", {**AWAY, "ip": "198.51.100.9"})),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {
+                    "reason": "the new program was later used from a known network too: the client may have been changed"
+                },
+            },
+        ),
+        register=lists("198.51.100.0/24"),
+    ),
+    Example(
+        "one of the two addresses is private, and listed",
+        (
+            *LOGGED,
+            *(
+                call(when, token_id, ip="10.1.2.3")
+                for when, token_id in (("02 09:00", "t0"), ("12 09:00", "t0"), ("20 09:00", "t1"))
+            ),
+            call("20 09:20", where=AWAY),
+            call("20 09:30", ip="10.1.2.3"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {"reason": "one of the two addresses is private: where that is, the log does not tell"},
+            },
+        ),
+        register=lists("10.0.0.0/8"),
     ),
     Example(
         "each place called another server",

@@ -1,0 +1,40 @@
+"""OOS-10 and the networks that the register lists: whose list counts."""
+
+import json
+import shutil
+
+from grantlens import detect
+from grantlens.register.identities import Identities
+from grantlens.register.networks import ranges
+from grantlens.register.register import Register
+from grantlens.rules.example import logs_from_to, use
+from grantlens.store import Store
+
+READ = "GET /v1/messages/7"
+FAR_BACK = logs_from_to("01 08:00", "31 23:00")
+
+
+def test_of_two_ids_of_one_client_only_the_one_that_lists_a_network_is_at_home_there(prepared, tmp_path):
+    home, away = {"ip": "192.0.2.1", "user_agent": "acme/1.0"}, {"ip": "203.0.113.9", "user_agent": "curl/8"}
+    calls = [
+        use(when, READ, client_id=client, event_id=when, **where)
+        for when, client, where in (
+            ("02 09:00", "a", home),
+            ("20 09:00", "a", home),
+            ("20 09:10", "b", away),
+            ("20 09:20", "a", home),
+            ("20 09:30", "a", away),
+        )
+    ]
+    log = tmp_path / "log.ndjson"
+    log.write_text("".join(json.dumps(record) + "\n" for record in (*FAR_BACK, *calls)))
+    one = Identities(tuple({"kind": "client", "name": "one", "source": "native", "id": each} for each in "ab"))
+    found = {}
+    with Store(shutil.copy(prepared, tmp_path / "store.duckdb")) as store:
+        store.load(log)
+        for listed in ([], ["203.0.113.0/24"]):
+            store.add(one, Register(({"client_id": "a", "networks": ranges(listed)},)))
+            ((row,),) = (each.to_dicts() for each in detect.run(store, ["OOS-10"]))
+            found[bool(listed)] = (row["detail"]["new_place"]["calls"], row["verdict"], row["detail"]["reason"])
+    changed = "the new program was later used from a known network too: the client may have been changed"
+    assert found == {False: (2, "violation", None), True: (1, "indeterminate", changed)}
