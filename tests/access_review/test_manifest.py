@@ -1,5 +1,7 @@
-from grantlens.access_review.manifest import basis, manifest
+from grantlens.access_review.manifest import basis, digest, manifest
 from grantlens.register.identities import Identities
+from grantlens.register.networks import ranges
+from grantlens.register.register import Register
 from grantlens.store import Store
 
 CONSENT = '{"log": "issuance", "issued_at": "2026-07-02T08:00:00Z", "kind": "consent", "outcome": "success", "event_id": "i1"}\n'
@@ -25,3 +27,24 @@ def test_the_contents_are_known_wherever_the_files_lie(tmp_path):
             told.append(manifest(store.engine))
     assert told[0]["contents_sha256"] == told[1]["contents_sha256"]
     assert told[0]["sha256"] != told[1]["sha256"]
+
+
+def test_only_a_client_that_lists_networks_makes_the_register_another_than_it_was_without_that_column():
+    entry = {"client_id": "app", "owner": "jo"}
+    names = (
+        "client_id",
+        "name",
+        "kind",
+        "owner",
+        "purpose",
+        "approved_operations",
+        "approved_scopes",
+        "status",
+        "exceptions",
+        "registered_at",
+    )
+    before = digest([[dict.fromkeys(names) | entry], []])
+    with Store(":memory:") as store:
+        for networks, same in ((None, True), ([], False), (ranges(["203.0.113.0/24"]), False)):
+            store.add(Register((entry | {"networks": networks},)))
+            assert (basis(store.engine)["register"]["sha256"] == before) is same
