@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grantlens.access_review import review
 from grantlens.errors import WindowError
 from grantlens.store import Store
 from grantlens.view import View, view_of
@@ -91,13 +90,19 @@ def test_an_end_before_the_beginning(store):
         view_of(store, "2026-07-05", "2026-07-05")
 
 
-def test_an_empty_store_has_a_day_of_nothing():
+def test_an_empty_store_says_that_it_has_no_event_and_tells_of_no_time():
     with Store(":memory:") as empty:
-        window = view_of(empty).window
-        assert str(window) == "no time (no event is held)"
-        with pytest.raises(WindowError, match="no event, so a window needs both its ends"):
+        for window in (view_of(empty).window, view_of(empty, until="2026-07-02", now=NOON).window):
+            assert (str(window), repr(window)) == ("a store without events", "Window of a store without events")
+        assert str(view_of(empty, "2026-07-01", "2026-07-02").window) == "2026-07-01 to 2026-07-02"
+        assert str(view_of(empty, "2026-07").window) == "2026-07-01 to 2026-08-01"
+        assert str(view_of(empty, "2026-07-01", now="2026-07-03").window) == "2026-07-01 to 2026-07-03"
+        with pytest.raises(
+            WindowError, match=r"begins at 2026-07-01T00:00:00Z, and has no end: the store holds no event\."
+        ):
             view_of(empty, "2026-07-01")
-        assert str(view_of(empty, "2026-07-01", "2026-08-01").window) == "2026-07-01 to 2026-08-01"
+        with pytest.raises(WindowError, match="needs to know the present"):
+            view_of(empty, "last 30 days")
 
 
 def test_it_is_frozen_and_says_what_it_shows(store):
@@ -106,16 +111,3 @@ def test_it_is_frozen_and_says_what_it_shows(store):
     assert repr(view) == ":memory:, 2026-07-01 to 2026-08-01"
     with pytest.raises(FrozenInstanceError):
         view.now = NOON
-
-
-def test_a_review_of_an_empty_store_names_no_time(tmp_path):
-    with Store(":memory:") as empty:
-        found = review(empty)
-    page = tmp_path / "review.html"
-    found.to_html(page)
-    shown = page.read_text()
-    assert "<title>Access review no time (no event is held)</title>" in shown
-    assert "<h1>no time (no event is held)</h1>" in shown
-    assert "<dt>Period</dt><dd>no time (no event is held)</dd>" in shown
-    assert repr(found).startswith("Review no time (no event is held): ")
-    assert "and of no time (no event is held) only" in shown

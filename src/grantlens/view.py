@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from grantlens.errors import WindowError
-from grantlens.window import NOTHING_FROM, NOTHING_UNTIL, NoEvents, Window, format_time, parse_time
+from grantlens.window import Window, format_time, parse_time
 
 if TYPE_CHECKING:
     from grantlens.store import Store
@@ -55,10 +55,13 @@ def view_of(
         The present.
     """
     present = None if now is None else parse_time(now)
+    first, last = store.engine.rows("SELECT min(covered_from), max(covered_until) FROM coverage")[0]
     if isinstance(since, Window) or (isinstance(since, str) and until is None and not _is_time(since)):
-        window = Window.parse(since, until, now=present or _covered(store)[2])
+        window = Window.parse(since, until, now=present or last)
         return View(store, window, present or window.until)
-    is_empty, first, last = _covered(store)
+    if first is None:
+        window = _of_nothing(since, until, present)
+        return View(store, window, present or window.until)
     end = parse_time(until) if until is not None else min(last, present) if present else last
     start = parse_time(since) if since is not None else min(first, end - timedelta(microseconds=1))
     if until is not None and since is None and end <= first:
@@ -66,13 +69,11 @@ def view_of(
             f"The logs begin at {format_time(first)}, and the window ends at {format_time(end)}.", "Give a later end."
         )
     if until is None and start >= end:
-        if is_empty and present is None:
-            raise WindowError("The store holds no event, so a window needs both its ends.", "Give its end too.")
         past = f"now is {format_time(end)}" if end == present else f"the logs end at {format_time(end)}"
         raise WindowError(
             f"The window begins at {format_time(start)}, and {past}.", "Give an earlier begin, or its end too."
         )
-    window = (NoEvents if is_empty and since is None else Window)(start, end)
+    window = Window(start, end)
     return View(store, window, present or window.until)
 
 
@@ -85,9 +86,14 @@ def _is_time(text: str) -> bool:
     return True
 
 
-def _covered(store: Store) -> tuple[bool, datetime, datetime]:
-    """Return whether there is no log, and where the logs begin and end; a day of nothing for an empty store."""
-    first, last = store.engine.rows("SELECT min(covered_from), max(covered_until) FROM coverage")[0]
-    if first is None:
-        return True, parse_time(NOTHING_FROM), parse_time(NOTHING_UNTIL)
-    return False, first, last
+def _of_nothing(since: str | datetime | None, until: str | datetime | None, present: datetime | None) -> Window:
+    """Return the window of a store without events: as it is given, up to the present if it has a begin only, else that of nothing."""
+    end = present if until is None else parse_time(until)
+    if since is None:
+        return Window(datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC), of_nothing=True)
+    if end is None:
+        raise WindowError(
+            f"The window begins at {format_time(parse_time(since))}, and has no end: the store holds no event.",
+            "Give its end too, or load logs first.",
+        )
+    return Window(parse_time(since), end)

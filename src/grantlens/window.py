@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from grantlens.errors import WindowError
@@ -19,6 +18,9 @@ FORMS = "2026-07-01, 2026-07-01T12:30:00Z, or 2026-07-01T14:30:00+02:00"
 
 WINDOWS = "2026, 2026-Q3, 2026-07, 2026-07-01, 'last 30 days', or 2026-07-01/2026-10-01"
 """The forms of a window, as error messages show them."""
+
+NO_TIME = "a store without events"
+"""What is said in place of a window where no log says of which time it could be."""
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 _LAST = re.compile(r"last\s+(?:(\d{1,6})\s+)?(minute|hour|day|week)s?")
@@ -35,6 +37,8 @@ class Window:
         First instant, as an aware datetime; kept in UTC.
     until
         The instant at which it ends, later than `since`.
+    of_nothing
+        It is that of a store without events, which has none: its ends stand for no time, and are not shown.
 
     Examples
     --------
@@ -49,6 +53,7 @@ class Window:
 
     since: datetime
     until: datetime
+    of_nothing: bool = field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "since", parse_time(self.since))
@@ -134,43 +139,10 @@ class Window:
         return Window(since, until) if since < until else None
 
     def __repr__(self) -> str:
-        return f"Window({_short(self.since)!r}, {_short(self.until)!r})"
+        return f"Window of {self}" if self.of_nothing else f"Window({_short(self.since)!r}, {_short(self.until)!r})"
 
     def __str__(self) -> str:
-        return f"{_short(self.since)} to {_short(self.until)}"
-
-
-class NoEvents(Window):
-    """What stands for all that the logs cover where there are none: a window that says so, in place of its ends.
-
-    Examples
-    --------
-    >>> print(NoEvents("1970-01-01", "1970-01-02"))
-    no time (no event is held)
-    """
-
-    def __str__(self) -> str:
-        return NO_TIME
-
-
-NO_TIME = "no time (no event is held)"
-
-NOTHING_FROM, NOTHING_UNTIL = "1970-01-01T00:00:00Z", "1970-01-02T00:00:00Z"
-"""The ends of such a window, for what takes ends alone."""
-
-
-def days_of(window: Mapping[str, str]) -> str:
-    """Return the days between the two ends of a window as a report holds them, or that there is none.
-
-    Examples
-    --------
-    >>> days_of({"since": "2026-07-01T00:00:00Z", "until": "2026-10-01T00:00:00Z"})
-    '2026-07-01 to 2026-10-01'
-    >>> days_of({"since": NOTHING_FROM, "until": NOTHING_UNTIL})
-    'no time (no event is held)'
-    """
-    ends = window["since"], window["until"]
-    return NO_TIME if ends == (NOTHING_FROM, NOTHING_UNTIL) else f"{ends[0][:10]} to {ends[1][:10]}"
+        return NO_TIME if self.of_nothing else f"{_short(self.since)} to {_short(self.until)}"
 
 
 def parse_time(value: str | date) -> datetime:

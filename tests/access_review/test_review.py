@@ -380,3 +380,19 @@ def test_two_processes_may_write_one_report(result, tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "write_text", beside_another)
     result.to_markdown(out)
     assert [path.name for path in tmp_path.iterdir()] == ["report.md"]
+
+
+def test_a_store_without_events_is_reviewed_without_a_period(tmp_path):
+    with gl.open(":memory:") as store:
+        empty = gl.review(store)
+        again = gl.review(store, baseline=empty.to_json(tmp_path / "former.json"))
+    window, command = empty.document["window"], empty.document["reproduce"]["command"]
+    assert (window, empty.document["now"]) == ({"since": None, "until": None}, None)
+    assert command == "grantlens report STORE -o report.html"
+    assert repr(again).startswith("Review of a store without events: ")
+    assert "Against the review of a store without events:" in again.to_markdown()
+    # The SQL binds some time; what is read does not tell of it.
+    page = re.sub(r"<pre.*?</pre>", "", again.to_html(), flags=re.DOTALL)
+    for shown in (page, again.to_markdown(), again._repr_html_()):
+        assert "a store without events" in shown
+        assert "1970" not in shown

@@ -199,7 +199,8 @@ def _sound(review: Mapping[str, Any]) -> bool:
     """True if a review holds what is asked of a former one: it can be compared, and what is shown of it is text."""
     try:
         change = compare([], review, review)
-        shown = [change["manifest"], change["window"]["since"], change["window"]["until"]]
+        ends = [change["window"]["since"], change["window"]["until"]]
+        shown = [change["manifest"], *([] if ends == [None, None] else ends)]
         shown += [text for row in change["gone"] for text in row.values() if text is not None]
     except (KeyError, TypeError, AttributeError, ValueError):
         return False

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 from grantlens.schema import LOGS
-from grantlens.window import NO_TIME, days_of
 from grantlens.wording import day, listed, number, plural, share
 
 _MOST = 5
@@ -219,12 +218,13 @@ def _time(document: dict[str, Any]) -> list[str]:
 def _always(document: dict[str, Any]) -> list[str]:
     sources = ", ".join(sorted({row["source"] for row in document["coverage"]})) or "none"
     window = document["window"]
-    period = f"between {day(window['since'])} and {day(window['until'])}"
-    if days_of(window) == NO_TIME:
-        period = f"and of {NO_TIME}"
     return [
-        f"Every “not seen” speaks of the sources {sources} {period} only; "
-        "what a provider does not log, or what was not loaded, is not in it.",
+        (
+            "The store holds no event: nothing here speaks of any time; "
+            if window["since"] is None
+            else f"Every “not seen” speaks of the sources {sources} between {day(window['since'])} and {day(window['until'])} only; "
+        )
+        + "what a provider does not log, or what was not loaded, is not in it.",
         "Display names and user agents in logs are written by strangers: they are shown here, and "
         "nothing is joined by them.",
     ]

@@ -30,7 +30,7 @@ from grantlens.findings import severity, smallest
 from grantlens.report.encode import REVIEW_SCHEMA, to_json
 from grantlens.rules.rule import SEVERITIES
 from grantlens.view import View
-from grantlens.window import NO_TIME, days_of, format_time
+from grantlens.window import NO_TIME, format_time
 from grantlens.wording import plural
 from grantlens.writing import in_place_of
 
@@ -131,9 +131,9 @@ class Review:
     def __repr__(self) -> str:
         summary, window = self.document["summary"], self.document["window"]
         counts = ", ".join(f"{count} {level}" for level, count in summary["by_severity"].items() if count)
-        period = NO_TIME if days_of(window) == NO_TIME else f"{window['since']} to {window['until']}"
+        ends = f"of {NO_TIME}" if window["since"] is None else f"{window['since']} to {window['until']}"
         return (
-            f"Review {period}: {plural(summary['violations'], 'violation')}"
+            f"Review {ends}: {plural(summary['violations'], 'violation')}"
             f"{f' ({counts})' if counts else ''}, {summary['indeterminate']} undecided{self._change()}"
         )
 
@@ -200,8 +200,11 @@ def _document(
         document: dict[str, Any] = {
             "schema": REVIEW_SCHEMA,
             "made_by": manifest.made_by(engine),
-            "window": {"since": format_time(view.window.since), "until": format_time(view.window.until)},
-            "now": format_time(view.now),
+            "window": {
+                name: None if view.window.of_nothing else format_time(end)
+                for name, end in view.window.parameters().items()
+            },
+            "now": format_time(view.now) if _is_told(view) else None,
             "tenant": view.store.tenant,
             "too_thin": None,
             "manifest": manifest.manifest(engine),
@@ -280,14 +283,19 @@ def _summary(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _is_told(view: View) -> bool:
+    """True if the present is an instant that somebody gave, or a log tells."""
+    return not view.window.of_nothing or view.now != view.window.until
+
+
 def _command(view: View, parameters: Mapping[str, Any], compared: bool) -> str:
     """Return the command that makes this report again; STORE and FORMER.json stand for files, wherever they lie."""
     window = view.window
     tenant = view.store.tenant
+    ends = "" if window.of_nothing else f" --since {format_time(window.since)} --until {format_time(window.until)}"
     line = (
-        f"grantlens report STORE -o report.html{f' --tenant={shlex.quote(tenant)}' if tenant else ''} --since {format_time(window.since)} "
-        f"--until {format_time(window.until)} --now {format_time(view.now)}"
-        f"{' --baseline FORMER.json' * compared}"
+        f"grantlens report STORE -o report.html{f' --tenant={shlex.quote(tenant)}' if tenant else ''}{ends}"
+        f"{f' --now {format_time(view.now)}' if _is_told(view) else ''}{' --baseline FORMER.json' * compared}"
     )
     if not parameters:
         return line

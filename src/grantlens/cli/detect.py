@@ -81,7 +81,12 @@ def detect(
         code = exit_code(view, findings, fail_on)
     told = findings if format != "table" else _rows(findings)
     columns = results[0].table.column_names if format == "csv" else with_tenant(COLUMNS, told)
-    write_records(told, format, columns=columns, empty=_nothing(results, str(view.window), len(findings)))
+    write_records(
+        told,
+        format,
+        columns=columns,
+        empty=_nothing(results, f"{'in' if view.window.of_nothing else 'from'} {view.window}", len(findings)),
+    )
     if told or format != "table":
         for each in results:
             if each.why_empty and not each.why_empty.startswith(NOTHING):
@@ -109,8 +114,8 @@ def _counted(findings: list[dict[str, Any]]) -> str:
 
 def _nothing(results: list[Findings], window: str, clear: int) -> str:
     """Say that nothing was found, and for each rule why: an empty answer may mean that nothing could be asked."""
-    found = f"Nothing was found from {window}."
+    found = f"Nothing was found {window}."
     if clear:
         are = "1 finding is" if clear == 1 else f"{clear} findings are"
-        found = f"No violation was found from {window}; {are} clear: --format json lists them."
+        found = f"No violation was found {window}; {are} clear: --format json lists them."
     return "\n".join([found, *(f"  {each.rule.id}: {each.why_empty}" for each in results if each.why_empty)])

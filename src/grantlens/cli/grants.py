@@ -63,10 +63,14 @@ def grants(
     kind = "live grant" if live else "grant"
     told = rows if format != "table" else [row | {"watched": _silent_for(row)} for row in rows]
     write_records(
-        told, format, columns=with_tenant(COLUMNS, told), empty=f"No {kind} is in the logs held from {view.window}."
+        told,
+        format,
+        columns=with_tenant(COLUMNS, told),
+        empty=f"No {kind} is in {'' if view.window.of_nothing else 'the logs held from '}{view.window}.",
     )
     if not rows and not is_covered:
-        say(f"Too thin to judge: no issuance log covers any of {view.window}, so who holds access is not known.")
+        why = "the store holds no event" if view.window.of_nothing else f"no issuance log covers any of {view.window}"
+        say(f"Too thin to judge: {why}, so who holds access is not known.")
         return FAILED
     if rows and format == "table":
         # Of a long table the last screen is what a person sees.

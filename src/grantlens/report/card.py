@@ -6,8 +6,8 @@ from typing import Any
 
 from grantlens.report.change import cautions as cautions_of
 from grantlens.report.change import counted
+from grantlens.report.labels import period
 from grantlens.visible import LEFT, markup
-from grantlens.window import days_of
 from grantlens.wording import number
 
 
@@ -26,10 +26,10 @@ def review_card(document: dict[str, Any]) -> str:
     change = ""
     if before:
         cautions = "".join(f"<li>{markup(text)}</li>" for text in cautions_of(before))
-        former = days_of(before["window"])
+        former = period(before["window"])
         change = f"<p>Against the review of {former}: {counted(before)}.</p>" + (cautions and f"<ul>{cautions}</ul>")
     return (
-        f"<div><p><b>Review {days_of(window)}{whose}</b>. Violations: {counts}; "
+        f"<div><p><b>Review {'of ' * (window['since'] is None)}{period(window)}{whose}</b>. Violations: {counts}; "
         f"undecided: {number(summary['indeterminate'])}.</p>{thin}{change}<table>{rows}</table>"
         "<p><code>.to_html(path)</code> writes the whole report.</p></div>"
     )

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from grantlens import wording
 from grantlens.report import labels
 from grantlens.visible import in_one_line, visible
-from grantlens.window import days_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -35,9 +34,8 @@ def environment() -> Environment:
     )
     for name in ("number", "share", "chance", "when", "day", "size", "plural", "duration"):
         env.filters[name] = getattr(wording, name)
-    for name in ("label", "censored", "explained"):
+    for name in ("label", "censored", "explained", "period"):
         env.filters[name] = getattr(labels, name)
-    env.filters["days_of"] = days_of
     env.filters["words"] = words
     env.filters["place"] = place
     env.filters["after_verdict"] = after_verdict

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from grantlens.window import NO_TIME
+from grantlens.wording import day
+
 _DETAIL = {
     "allowed_s": "Time that the server is documented to need",
     "calls_after_decision": "Calls after the decision that worked",
@@ -69,3 +74,14 @@ def explained(value: str) -> str:
     'offline validation of tokens, as documented'
     """
     return _EXPLAINED.get(value, value)
+
+
+def period(window: Mapping[str, str | None]) -> str:
+    """Return the days of a window; what has no ends is that of a store without events.
+
+    Examples
+    --------
+    >>> period({"since": "2026-07-01T00:00:00Z", "until": "2026-10-01T00:00:00Z"}), period({"since": None, "until": None})
+    ('2026-07-01 to 2026-10-01', 'a store without events')
+    """
+    return NO_TIME if window["since"] is None else f"{day(window['since'])} to {day(window['until'])}"

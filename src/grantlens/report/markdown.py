@@ -6,8 +6,8 @@ from typing import Any
 
 from grantlens.report import change, outline
 from grantlens.report.glossary import GLOSSARY
+from grantlens.report.labels import period
 from grantlens.report.markdown_text import code, plain, table, told
-from grantlens.window import days_of
 from grantlens.wording import chance, day, duration, number, plural, share, when
 
 
@@ -38,7 +38,8 @@ def _top(document: dict[str, Any]) -> list[str]:
     summary, window = document["summary"], document["window"]
     counts = ", ".join(f"{number(summary['by_severity'][level])} {level}" for level in outline.LEVELS)
     lines = [
-        f"# Access review {days_of(window)}" + (f", tenant {plain(document['tenant'])}" if document["tenant"] else ""),
+        f"# Access review {'of ' * (window['since'] is None)}{period(window)}"
+        + (f", tenant {plain(document['tenant'])}" if document["tenant"] else ""),
         "",
         f"**{plural(summary['violations'], 'violation')}** ({counts}); {number(summary['indeterminate'])} undecided. "
         f"Judged as of {when(document['now'])} UTC, from {plural(len(document['manifest']['batches']), 'log file')} "
@@ -49,8 +50,8 @@ def _top(document: dict[str, Any]) -> list[str]:
         lines += [f"> {plain(document['too_thin'])}", ""]
     if document["baseline"]:
         before = document["baseline"]
-        period = days_of(before["window"])
-        lines += [f"Against the review of {period}: {change.counted(before)}.", ""]
+        former = period(before["window"])
+        lines += [f"Against the review of {former}: {change.counted(before)}.", ""]
         cautions = [f"- {told(line)}" for line in change.cautions(before)]
         lines += [*cautions, ""] if cautions else []
     for answer in document["answers"]:
