@@ -143,3 +143,12 @@ def test_one_is_told_in_the_singular(store_of):
         gl.Case(lonely, token="t1").answers()[CONSENT]
         == "1 token was issued at 2026-07-01 08:00:00 UTC; no grant is named."
     )
+
+
+def test_rules_that_could_not_look_are_not_among_those_that_found_no_violation(store_of):
+    """Without a usage log these four can say nothing of this client."""
+    store = store_of(consent("01 08:00", ["mail.read"]), revoked("02 08:00"))
+    said = gl.Case(store, client="app").answers()["Which rules did it break?"]
+    found, _, rest = said.partition(" found no violation")
+    assert found == "Rules REV-2 and REV-9"
+    assert "OOS-1, OOS-3, REV-1 and REV-11 could not look: No usage log is in the store." in rest

@@ -289,12 +289,18 @@ def _rules(facts: dict[str, Any]) -> Answer:
         events[finding["rule"], finding["title"], finding["severity"]] += finding["events"]
     parts = [f"{rule}: {title} ({level}, {plural(count, 'event')})" for (rule, title, level), count in events.items()]
     more = f"; and {number(len(parts) - FEW)} more" if len(parts) > FEW else ""
-    asked = listed(facts["rules_asked"])
+    blind = facts["rules_blind"]
+    could = [rule for rule in facts["rules_asked"] if rule not in blind]
+    asked = listed(could)
     text = (
         "; ".join(parts[:FEW]) + f"{more}. Asked were {asked}."
         if parts
-        else f"Rules {asked} found no violation {scope(facts, 'usage')}."
+        else f"{'Rule' if len(could) == 1 else 'Rules'} {asked} found no violation {scope(facts, 'usage')}."
+        if could
+        else "None of the rules asked could look."
     )
+    for why in dict.fromkeys(blind.values()):
+        text += f" {listed([rule for rule, reason in blind.items() if reason == why])} could not look: {why}"
     if open_ones:
         text += f" {plural(len(open_ones), 'question')} of theirs could not be decided."
     text += _others(facts)

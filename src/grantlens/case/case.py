@@ -27,6 +27,7 @@ from grantlens.case.timeline import Timeline, read_timeline
 from grantlens.errors import NO_ROOM, CaseError
 from grantlens.holdings.overwriting import keep_evidence
 from grantlens.report.encode import CASE_SCHEMA, to_json
+from grantlens.rules.nothing_found import NOTHING
 from grantlens.view import View, view_of
 from grantlens.visible import visible
 from grantlens.window import format_time
@@ -100,6 +101,11 @@ class Case:
             self.facts = collect(engine, self.about, self._values, local)
             self.facts["broken"] = [row for row in local if row["verdict"] != "clear" and self._concerns(row)]
             self.facts["rules_asked"] = list(LOCAL)
+            self.facts["rules_blind"] = {
+                part.rule.id: part.why_empty
+                for part in found
+                if part.why_empty and not part.why_empty.startswith(NOTHING)
+            }
             self.facts |= {"since": format_time(self.window.since), "until": format_time(self.window.until)}
             self._timeline = read_timeline(engine, self.about, self.window, self._values)
 
