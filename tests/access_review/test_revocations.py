@@ -96,3 +96,15 @@ def test_what_was_undone_is_told_beside_what_took_effect(world):
     assert document["answers"][-1]["lines"][0] == (
         "1 shown to have taken effect; 1 of them undone: the holder gave the access again."
     )
+
+
+def test_a_log_whose_records_ended_nothing_says_what_they_are(world):
+    less = [
+        revoked(f"{day} 12:00:00", kind="downgrade", scopes_removed=["mail.read"], event_id=f"d{day}")
+        for day in (10, 11)
+    ]
+    document = gl.review(world(*HELD[:2], *less, *HELD[3:])).document
+    said = "No revocation that ended access is recorded in the logs held for this period. "
+    assert document["lag"]["why_empty"] == f"{said}They hold other records, which ended none: downgrade 2."
+    ended = next(answer for answer in document["answers"] if answer["question"] == "How does access end?")
+    assert (ended["headline"], ended["lines"][0]) == ("0 revocations", document["lag"]["why_empty"])

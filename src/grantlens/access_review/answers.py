@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from grantlens.access_review.revocations import NONE_ENDED
 from grantlens.wording import listed, number, plural, share
 
 _MOST = 3
@@ -166,6 +167,8 @@ def _endings(document: dict[str, Any]) -> dict[str, Any]:
     parts = [f"{words} {number(decided[verdict])}" for verdict, words in kept.items() if decided[verdict]]
     lines += [f"Decisions to revoke: {', '.join(parts)}."] if parts else []
     count = len(document["revocations"])
+    if not count and NONE_ENDED in (document["lag"]["why_empty"] or ""):
+        lines.insert(0, document["lag"]["why_empty"])
     headline = plural(count, "revocation") if count or _shown(document, "revocation") else _NO_LOG.format("revocation")
     return _answer("How does access end?", headline, lines, "revocations")
 

@@ -11,7 +11,7 @@ from grantlens.access_review.ask import ask
 from grantlens.findings.intervals import by_minute, calls_after, intervals
 from grantlens.plain import plain_rows
 from grantlens.window import format_time, in_time, parse_time
-from grantlens.wording import plural, when
+from grantlens.wording import listed, number, plural, when
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -167,7 +167,7 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
         "too_close": sum(case["last_success_s"] is not None and not case["uses_after"] for case in cases),
         "sentence": None, "quantiles": [], "acceptance": by_minute(calls_after(engine, values)),
         "by_server": _by_server(engine, cases), "intervals": cases,
-        "why_empty": None if rows else "No revocation is recorded in the logs held for this period.",
+        "why_empty": None if rows else _none(engine, values),
     }  # fmt: skip
     if not cases:
         return answer
@@ -182,6 +182,26 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
         "estimated": found.npmle is not None, "sentence": found.sentence(), "quantiles": _quantiles(found),
     }  # fmt: skip
     return answer
+
+
+def _none(engine: Engine, values: Mapping[str, Any]) -> str:
+    """Say that nothing was ended, and what else the revocation logs tell of: who reads 0 beside a log that has rows asks what they are."""
+    said = "No revocation that ended access is recorded in the logs held for this period"
+    others = dict(engine.rows(_OTHERS, {name: values[name] for name in ("since", "until")}))
+    if not others:
+        return f"{said}."
+    told = listed([f"{what} {number(count)}" for what, count in others.items()])
+    return f"{said}. {NONE_ENDED}{told}."
+
+
+NONE_ENDED = "They hold other records, which ended none: "
+"""Begins what the revocation logs hold beside what ends access."""
+
+_OTHERS = """
+SELECT CASE WHEN outcome = 'success' THEN kind::VARCHAR ELSE 'refused or failed' END AS what, count(*)
+FROM revocation WHERE revoked_at >= $since AND revoked_at < $until
+GROUP BY what ORDER BY what
+"""
 
 
 def _quantiles(found: Any) -> list[dict[str, Any]]:
