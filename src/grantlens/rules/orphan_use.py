@@ -120,6 +120,10 @@ stretch AS (
     LEFT JOIN coverage c ON c.source = k.source AND c.log = 'issuance' AND NOT c.is_gap
         AND (k.tenant IS NULL OR c.tenant IS NULL OR c.tenant = k.tenant)
 ),
+-- Whose issuance log is held, be it of other tenants only.
+issuing AS (
+    SELECT DISTINCT source FROM coverage WHERE log = 'issuance' AND NOT is_gap
+),
 covered AS (
     SELECT * EXCLUDE (tenants, log_held, log_carried, log_tenant, reaches), bool_or(log_held) AS log_held, bool_or(log_carried) AS log_carried, any_value(tenants) AS tenants,
            bool_or(reaches) AND (bool_or(tenant IS NOT NULL OR reaches AND log_tenant IS NULL)
@@ -129,7 +133,8 @@ covered AS (
 ),
 judged AS (
     SELECT v.*,
-           CASE WHEN NOT v.log_held THEN 'no issuance log of this source is held'
+           CASE WHEN NOT v.log_held AND o.source IS NOT NULL THEN 'no issuance log of this tenant is held'
+                WHEN NOT v.log_held THEN 'no issuance log of this source is held'
                 WHEN d.issuance_usage IS NULL THEN 'how issuance and usage of this source join is not known'
                 WHEN d.issuance_usage = 'none' THEN 'nothing joins issuance and usage of this source'
                 WHEN v.token_id IS NULL THEN 'a consent or key that is older than the log looks as if it had never been issued'
@@ -145,6 +150,7 @@ judged AS (
     FROM covered v
     LEFT JOIN declared d USING (source)
     LEFT JOIN endless e USING (source)
+    LEFT JOIN issuing o USING (source)
 )
 SELECT CASE WHEN reason IS NULL THEN 'violation' ELSE 'indeterminate' END AS verdict,
        CASE WHEN reason IS NULL THEN 'critical' ELSE 'medium' END AS severity,
@@ -259,7 +265,25 @@ FROM judged
         Example(
             "there is no issuance log",
             (use("10 09:06", "GET /v1/messages/7", "t-any"),),
-            ({"verdict": "indeterminate", "detail": {"issuance_log": "absent"}},),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"issuance_log": "absent", "reason": "no issuance log of this source is held"},
+                },
+            ),
+        ),
+        Example(
+            "there is an issuance log of another tenant only",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 12:00", tenant="a"),
+                use("10 09:06", "GET /v1/messages/7", "t-any", tenant="b"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"issuance_log": "absent", "reason": "no issuance log of this tenant is held"},
+                },
+            ),
         ),
     ),
 )
