@@ -3,7 +3,7 @@ import json
 import pytest
 
 import grantlens as gl
-from grantlens.errors import WindowError
+from grantlens.errors import RuleError, WindowError
 from grantlens.findings.backtest import OUTCOMES
 from grantlens.rules.example import CATALOGUE, revoked, use
 from grantlens.rules.unused_scope import RULE
@@ -67,7 +67,7 @@ def test_the_advice_knows_nothing_of_what_comes_after(tmp_path):
 
 def test_the_chance_is_that_of_the_time_that_was_tried(tmp_path):
     _, row = tried(tmp_path)
-    with pytest.raises(TypeError, match="horizon_days"):
+    with pytest.raises(RuleError, match="Leave horizon_days out"):
         tried(tmp_path, horizon_days=90)
     assert 0 < row["p_needed"] < 0.05
 
