@@ -60,3 +60,19 @@ def test_one_verdict_needs_no_legend():
     chart = tally([{"rule": "a", "verdict": "violation"}, {"rule": "b", "verdict": "violation"}], by="rule")
     assert chart.spec["layer"][0]["encoding"]["color"]["legend"] is None
     assert "All of them: violation." in chart.subtitle
+
+
+def test_lists_and_structures_are_named_as_a_reader_would_write_them():
+    rows = [{"scopes": scopes} for scopes in (["mail.read", "mail.send"], [], None)]
+    assert {bar["line"] for bar in bars(tally(rows, by="scopes"))} == {
+        "mail.read, mail.send",
+        "none",
+        "(not in the log)",
+    }
+    (bar,) = bars(tally([{"coverage": {"from": "2026-07-01", "until": None, "share": 0.5}}], by="coverage"))
+    assert bar["line"] == "from 2026-07-01, share 0.5"
+
+
+def test_what_is_folded_of_a_column_in_the_plural_is_named_once():
+    chart = tally([{"scopes": [f"s{n}"]} for n in range(30)], by="scopes", top=5)
+    assert "25 more scopes" in {bar["line"] for bar in bars(chart)}

@@ -45,10 +45,17 @@ def tally(table: Any, *, by: str, value: str = "events", what: str = "finding", 
     sums: dict[str, Counter[str]] = defaultdict(Counter)
     for row in found:
         verdict = row.get("verdict")
-        sums[clean(row.get(by))][verdict if verdict in VERDICTS else ""] += number(row, value, 1)
+        sums[clean(_text(row.get(by)))][verdict if verdict in VERDICTS else ""] += number(row, value, 1)
     ranked = sorted(sums, key=lambda name: (-sum(sums[name].values()), name))
     total = sum(sum(parts.values()) for parts in sums.values())
     return _bars(sums, ranked, heading, _title(sums, ranked, heading, what, total), what, top)
+
+
+def _text(value: Any) -> Any:
+    """Return what a list or a structure holds as a reader would write it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(part)}" for name, part in value.items() if part is not None)
+    return (", ".join(map(str, value)) or "none") if isinstance(value, (list, tuple)) else value
 
 
 def _title(sums: dict[str, Counter[str]], ranked: list[str], heading: str, what: str, total: float) -> str:
@@ -64,7 +71,7 @@ def _title(sums: dict[str, Counter[str]], ranked: list[str], heading: str, what:
 def _bars(sums: dict[str, Counter[str]], ranked: list[str], heading: str, title: str, what: str, top: int) -> Chart:
     import altair as alt
 
-    down = fold(ranked, top, f"{heading}s", 48)
+    down = fold(ranked, top, f"{heading.removesuffix('s')}s", 48)
     parts: dict[tuple[str, str], float] = defaultdict(float)
     totals: Counter[str] = Counter()
     for name in ranked:
