@@ -91,7 +91,12 @@ def test_a_file_that_duckdb_itself_holds_open_in_this_process_is_told(tmp_path):
         pytest.raises(StoreError, match="by a connection of DuckDB that is not grantlens's") as caught,
     ):
         Engine(path)
-    assert "Close that one" in caught.value.remedy
+    assert "Close the other one" in caught.value.remedy
+    with (
+        closing(Engine(path, read_only=True)),
+        pytest.raises(StoreError, match="in another way: one of the two only reads"),
+    ):
+        Engine(path)
     with closing(Engine(path)), closing(Engine(path)) as second:
         assert second.value("SELECT a FROM t") == 1
 

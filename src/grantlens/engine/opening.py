@@ -58,8 +58,8 @@ def connect(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         raise _explain(path, error) from None
     except duckdb.ConnectionException:
         raise StoreError(
-            f"{path} is open in this process by a connection of DuckDB that is not grantlens's.",
-            "Close that one, and ask by store.sql(...): what it returns DuckDB reads as a table.",
+            f"{path} is open in this process in another way: one of the two only reads, or is by a connection of DuckDB that is not grantlens's.",
+            "Close the other one. What store.sql(...) returns, DuckDB reads as a table.",
         ) from None
     except duckdb.Error as error:
         if named_like_a_log(path):
