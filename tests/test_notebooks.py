@@ -74,5 +74,5 @@ def test_notebook_runs_on_a_store_without_an_event(path, tmp_path):
                 value = eval(compile(ast.Expression(last.value), path.name, "eval"), known)
                 shown.append(getattr(value, "_repr_html_", value.__repr__)())
     known["store"].close()
-    assert "no time (no event is held)" in " ".join(shown)
+    assert "a store without events" in " ".join(shown)
     assert not [text for text in shown if "1970" in text.partition("<details>")[0]]

@@ -150,7 +150,8 @@ def asked(desk, records, offers, *more, since=SINCE, until=UNTIL):
 def test_beside_plain_python(desk, worlds):
     offers = {name: sorted({*offer, *BASELINE}) for name, offer in OFFERS.items()}
     desk.folder = Path(tempfile.mkdtemp(dir=desk.folder))
-    found = asked(desk, [*log(worlds), token("01 08:00", "t", None, client_id="z", event_id="first")], offers)
+    first = token("01 08:00", "t", None, client_id="z", grant_id="z", event_id="first")  # of a grant that no world has
+    found = asked(desk, [*log(worlds), first], offers)
     told = {(row["client_id"], row["resource_server"]): (row["verdict"], row["events"], row["scopes"]) for row in found}
     assert told == wholesale(worlds)
     assert all(row["severity"] == "low" and row["evidence"] for row in found)

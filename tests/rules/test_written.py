@@ -54,6 +54,9 @@ LOST = (asked("lost", "planner", event_id="lost-1"), exchanged("kept", "lost", "
 """An exchange that forgets who asked, as no random log names actors."""
 
 
+WHOLE = (consent("05 09:00", ["https://mail.google.com/"], "whole", client_id="whole", event_id="whole"),)
+"""A scope that alone opens everything."""
+
 MOVED = tuple(
     use(when, "GET /v1/messages/7", "moved", client_id="moved", ip=ip, user_agent=agent, event_id=f"moved-{when}")
     for when, ip, agent in (
@@ -85,7 +88,7 @@ def store(prepared, log_of, kept_going, tmp_path_factory):
     log.write_text(
         "".join(
             json.dumps(record) + "\n"
-            for record in (*records, *log_of(0), *kept_going, *OF_PROVIDERS, *NARROWED, *LOST, *MOVED)
+            for record in (*records, *log_of(0), *kept_going, *OF_PROVIDERS, *NARROWED, *LOST, *WHOLE, *MOVED)
         )
     )
     with Store(shutil.copy(prepared, folder / "store.duckdb")) as opened:
