@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from grantlens.rules.nothing_found import why_empty
 from grantlens.rules.rule import Rule
 from grantlens.rules.written import defaults, written_out
 from grantlens.view import View, view_of
-from grantlens.window import Window, format_time, parse_time
+from grantlens.window import format_time, parse_time
 
 if TYPE_CHECKING:
     from grantlens.store import Store
@@ -191,7 +192,7 @@ def backtest(store: Store | View, at: str | datetime, **parameters: Any) -> Back
         raise RuleError("The horizon of a backtest is the time after its moment.", "Leave horizon_days out.")
     if not view.window.since < moment < view.window.until:
         raise WindowError(f"{format_time(moment)} does not lie inside {view.window}.", "Give a moment between the two.")
-    before, after = Window(view.window.since, moment), Window(moment, view.window.until)
+    before, after = replace(view.window, until=moment), replace(view.window, since=moment)
     advice = unused_privileges(View(view.store, before, moment), **parameters, horizon_days=after.days)
     return Backtest.of(advice, unused_privileges(View(view.store, after, after.until), **parameters))
 
