@@ -11,7 +11,7 @@ from grantlens.engine.duckdb import Engine
 from grantlens.errors import GrantlensError, StoreError
 from grantlens.framed import Rows
 from grantlens.holdings.card import coverage_card
-from grantlens.holdings.export import write_ndjson, write_ocsf, write_parquet
+from grantlens.holdings.export import write_ndjson, write_parquet
 from grantlens.holdings.forgetting import Forgotten, forget_calls, write_anew
 from grantlens.holdings.summary import providers
 from grantlens.holdings.unloading import Unloaded, unload
@@ -304,9 +304,7 @@ class Store:
         """
         if parquet and ocsf:
             raise GrantlensError("OCSF events are written as NDJSON, not as Parquet.", "Leave one of the two out.")
-        if ocsf:
-            return write_ocsf(self.engine, path)
-        return write_parquet(self.engine, path) if parquet else write_ndjson(self.engine, path)
+        return write_parquet(self.engine, path) if parquet else write_ndjson(self.engine, path, ocsf=ocsf)
 
     def between(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,8 +28,11 @@ _ORDER = {
 
 _NDJSON = (".ndjson", ".jsonl", ".json", ".ocsf")
 
+_TEXT_AS_IT_IS = "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01'"
+"""How lines that are JSON already are written: their text holds no such letter raw."""
 
-def write_ndjson(engine: Engine, path: str | os.PathLike[str]) -> list[Path]:
+
+def write_ndjson(engine: Engine, path: str | os.PathLike[str], *, ocsf: bool = False) -> list[Path]:
     """Write all three logs to one NDJSON file; `.gz` and `.zst` at the end of its name compress it.
 
     Parameters
@@ -39,50 +41,26 @@ def write_ndjson(engine: Engine, path: str | os.PathLike[str]) -> list[Path]:
         Database of the store.
     path
         The file; it appears when it is whole.
+    ocsf
+        Write OCSF events instead of the native format, see `grantlens.holdings.ocsf`.
 
     Returns
     -------
     list of Path
         The file.
     """
-    return _write_lines(engine, path, {log: _select(log, text_times=True) for log in LOGS}, "FORMAT json", {})
-
-
-def write_ocsf(engine: Engine, path: str | os.PathLike[str]) -> list[Path]:
-    """Write all three logs to one NDJSON file as OCSF events, see `grantlens.holdings.ocsf`; `.gz` and `.zst` compress it.
-
-    Parameters
-    ----------
-    engine
-        Database of the store.
-    path
-        The file; it appears when it is whole.
-
-    Returns
-    -------
-    list of Path
-        The file.
-    """
-    as_it_is = (
-        "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01'"  # JSON text has none of these letters raw
-    )
-    return _write_lines(engine, path, {log: ocsf_select(log) for log in LOGS}, as_it_is, {"version": VERSION})
-
-
-def _write_lines(
-    engine: Engine, path: str | os.PathLike[str], selects: Mapping[str, str], how: str, parameters: Mapping[str, str]
-) -> list[Path]:
-    """Write the rows of some SELECTs, one after the other, to one file of lines."""
     target = Path(path)
     if not any(suffix in _NDJSON for suffix in target.suffixes):
         raise GrantlensError(f"{target} does not end like NDJSON.", "Name it *.ndjson, *.ndjson.gz or *.ndjson.zst.")
     _need_folder(target.parent)
     keep_evidence(engine, [target])
-    parts = [target.with_name(f".{log}-{target.name}") for log in selects]
+    parts = [target.with_name(f".{log}-{target.name}") for log in LOGS]
     whole = target.with_name(f".whole-{target.name}")
+    how = _TEXT_AS_IT_IS if ocsf else "FORMAT json"
     try:
-        for select, part in zip(selects.values(), parts, strict=True):
-            engine.execute(f"COPY ({select}) TO $path ({how})", {"path": str(part), **parameters})
+        for log, part in zip(LOGS, parts, strict=True):
+            select = ocsf_select(log) if ocsf else _select(log, text_times=True)
+            engine.execute(f"COPY ({select}) TO $path ({how})", {"path": str(part), "version": VERSION})
         with whole.open("wb") as joined:
             for part in parts:
                 with part.open("rb") as one:
