@@ -29,7 +29,7 @@ def test_the_contents_are_known_wherever_the_files_lie(tmp_path):
     assert told[0]["sha256"] != told[1]["sha256"]
 
 
-def test_only_a_client_that_lists_networks_makes_the_register_another_than_it_was_without_that_column():
+def test_only_a_client_of_which_a_later_column_is_said_makes_the_register_another_than_it_was_without_it():
     entry = {"client_id": "app", "owner": "jo"}
     names = (
         "client_id",
@@ -45,6 +45,7 @@ def test_only_a_client_that_lists_networks_makes_the_register_another_than_it_wa
     )
     before = digest([[dict.fromkeys(names) | entry], []])
     with Store(":memory:") as store:
-        for networks, same in ((None, True), ([], False), (ranges(["203.0.113.0/24"]), False)):
-            store.add(Register((entry | {"networks": networks},)))
-            assert (basis(store.engine)["register"]["sha256"] == before) is same
+        for column, listed in (("networks", ranges(["203.0.113.0/24"])), ("approved_tenants", ["globex"])):
+            for said, same in ((None, True), ([], False), (listed, False)):
+                store.add(Register((entry | {column: said},)))
+                assert (basis(store.engine)["register"]["sha256"] == before) is same

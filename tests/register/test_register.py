@@ -19,6 +19,7 @@ owner = "jo@acme.example"
 purpose = "Summarise incoming mail"
 approved_operations = ["GET /users/{id}/messages", "GET /users/{id}/messages/*"]
 approved_scopes = []
+approved_tenants = ["globex", "initech"]
 registered_at = 2026-01-15
 networks = ["203.0.113.0/24", "198.51.100.7"]
 
@@ -44,10 +45,10 @@ date = "2026-04-01T08:00:00Z"
 
 EXCEPTIONS = "PRV-1|2026-12-31|quarter-end job; OOS-3|2026-10-01T12:00:00+02:00|migration"
 APPROVED = "GET /users/{id}/messages;GET /users/{id}/messages/*"
-CSV = f"""client_id,name,kind,owner,purpose,approved_operations,approved_scopes,status,registered_at,exceptions,networks
-mail-copilot,Mail copilot,agent,jo@acme.example,"Summarise, daily",{APPROVED},,active,2026-01-15,{EXCEPTIONS},203.0.113.0/24;198.51.100.7
+CSV = f"""client_id,name,kind,owner,purpose,approved_operations,approved_scopes,status,registered_at,exceptions,networks,approved_tenants
+mail-copilot,Mail copilot,agent,jo@acme.example,"Summarise, daily",{APPROVED},,active,2026-01-15,{EXCEPTIONS},203.0.113.0/24;198.51.100.7,globex; initech
 
-bare,,,,,,,retired,,,
+bare,,,,,,,retired,,,,
 """
 
 
@@ -72,6 +73,7 @@ def test_toml(read):
         "purpose": "Summarise incoming mail",
         "approved_operations": ["GET /users/{id}/messages", "GET /users/{id}/messages/*"],
         "approved_scopes": [],
+        "approved_tenants": ["globex", "initech"],
         "status": "active",
         "registered_at": datetime(2026, 1, 15, tzinfo=UTC),
         "networks": ranges(["203.0.113.0/24", "198.51.100.7"]),
@@ -92,7 +94,7 @@ def test_csv_says_the_same(read):
 
 @pytest.mark.parametrize("rule", ["PRV1", "prv-1", "REV-1", "PRV-99"])
 def test_an_exception_that_no_rule_honours_is_refused(read, rule):
-    with pytest.raises(RegisterError, match=f"line 15: no exception holds for '{rule}'"):
+    with pytest.raises(RegisterError, match=f"line 16: no exception holds for '{rule}'"):
         read(WHOLE.replace("PRV-1", rule))
 
 

@@ -46,7 +46,7 @@ DECIDED = tuple(
     for number in range(9)
     for about in ({"client_id": f"REV-10.{number}"}, {"token_id": f"k1-REV-10.{number}"})
 )
-REGISTERED = {"owner": "jo", "purpose": "reads mail", "approved_operations": ["GET *"]}
+REGISTERED = {"owner": "jo", "purpose": "reads mail", "approved_operations": ["GET *"], "approved_tenants": []}
 
 # Beside the examples of the rules, which mostly name tokens: the same planted in logs that name none.
 PLANTED = {
@@ -234,7 +234,8 @@ def said_of(prepared, tmp_path_factory):
 
 def answers(source, prepared, folder):
     numbers = count()
-    rows = [dict.fromkeys(REGISTER.names) | REGISTERED | {"client_id": f"OOS-3.{n}"} for n in range(9)]
+    named = (f"{rule}.{number}" for rule in ("OOS-3", "OOS-9") for number in range(9))
+    rows = [dict.fromkeys(REGISTER.names) | REGISTERED | {"client_id": client_id} for client_id in named]
     lasting, others = [], []
     for _, name, told in stories():
         records = [named_apart(record, name, numbers) for record in told]

@@ -57,6 +57,18 @@ LOST = (asked("lost", "planner", event_id="lost-1"), exchanged("kept", "lost", "
 WHOLE = (consent("05 09:00", ["https://mail.google.com/"], "whole", client_id="whole", event_id="whole"),)
 """A scope that alone opens everything."""
 
+ELSEWHERE = (
+    use(
+        "05 09:00",
+        "GET /v1/messages/7",
+        tenant="acme",
+        resource_tenant="globex",
+        client_id="elsewhere",
+        event_id="elsewhere",
+    ),
+)
+"""A call that reached another tenant's, as no random log names tenants."""
+
 MOVED = tuple(
     use(when, "GET /v1/messages/7", "moved", client_id="moved", ip=ip, user_agent=agent, event_id=f"moved-{when}")
     for when, ip, agent in (
@@ -88,7 +100,17 @@ def store(prepared, log_of, kept_going, tmp_path_factory):
     log.write_text(
         "".join(
             json.dumps(record) + "\n"
-            for record in (*records, *log_of(0), *kept_going, *OF_PROVIDERS, *NARROWED, *LOST, *WHOLE, *MOVED)
+            for record in (
+                *records,
+                *log_of(0),
+                *kept_going,
+                *OF_PROVIDERS,
+                *NARROWED,
+                *LOST,
+                *WHOLE,
+                *ELSEWHERE,
+                *MOVED,
+            )
         )
     )
     with Store(shutil.copy(prepared, folder / "store.duckdb")) as opened:

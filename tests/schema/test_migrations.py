@@ -94,6 +94,7 @@ def as_version_1(path):
         connection.execute("DROP TABLE forgotten")
         connection.execute("DROP TABLE decision")
         connection.execute("ALTER TABLE register DROP COLUMN networks")
+        connection.execute("ALTER TABLE register DROP COLUMN approved_tenants")
         connection.execute("DROP TABLE unloaded")
         connection.execute("DROP TYPE decision_t")
         connection.execute("DROP TYPE cause_t")
@@ -130,13 +131,15 @@ def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_
         assert store.engine.rows("SELECT * FROM declared") == [("native", "token", True, "nested")]
 
 
-def test_a_register_of_version_6_names_no_networks_and_is_kept(tmp_path):
+def test_a_register_of_version_6_names_no_networks_or_tenants_and_is_kept(tmp_path):
     path = tmp_path / "s.duckdb"
     with Store(path) as store:
         store.engine.execute("INSERT INTO register (client_id, owner) VALUES ('c', 'jo')")
     as_version_1(path)
     with Store(path) as store:
-        assert store.engine.rows("SELECT client_id, owner, networks FROM register") == [("c", "jo", None)]
+        assert store.engine.rows("SELECT client_id, owner, networks, approved_tenants FROM register") == [
+            ("c", "jo", None, None)
+        ]
 
 
 REFUSED = (

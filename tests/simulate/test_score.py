@@ -11,7 +11,18 @@ def as_finding(row):
     """Return what a perfect detector would print for a row of the truth."""
     detail = {
         name: row[name]
-        for name in ("revocation_event", "scope", "log", "state", "audience", "fault", "actors", "program")
+        for name in (
+            "revocation_event",
+            "scope",
+            "log",
+            "state",
+            "audience",
+            "fault",
+            "actors",
+            "program",
+            "own_tenant",
+            "resource_tenant",
+        )
         if row.get(name)
     }
     parts = ("client_id", "subject_id", "grant_id", "token_id", "resource_server", "operation", "source")

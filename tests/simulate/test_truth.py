@@ -236,6 +236,16 @@ def test_tokens_that_went_to_and_fro_between_a_known_place_and_a_new_one(written
     assert found == keyed(written.expected("OOS-10"), "client_id", "fault", "program")
 
 
+def test_other_tenant(written, reader):
+    found = {
+        (call["client_id"], call["tenant"], call["resource_tenant"], "violation")
+        for call in reader.usage
+        if "resource_tenant" in call
+        and call["resource_tenant"] not in (call["tenant"], *reader.clients[call["client_id"]]["approved_tenants"])
+    }
+    assert found == keyed(written.expected("OOS-9"), "client_id", "own_tenant", "resource_tenant")
+
+
 def test_widened_at_refresh(written, reader):
     found = set()
     for row in reader.issued:

@@ -83,9 +83,10 @@ def rejected(engine: Engine) -> list[dict[str, Any]]:
 def basis(engine: Engine) -> dict[str, Any]:
     """Return the side tables that the verdicts also depend on, each with a hash of its content."""
     catalogues = ask(engine, "SELECT catalogue, source, version, operations, sha256 FROM cat_meta ORDER BY catalogue")
-    # Who lists no networks has the entry that a review had named before there were any.
+    # Who says nothing of these has the entry that a review had named before there were such columns.
+    later = ("networks", "approved_tenants")
     register = [
-        {name: value for name, value in row.items() if name != "networks" or value is not None}
+        {name: value for name, value in row.items() if name not in later or value is not None}
         for row in ask(engine, "SELECT * FROM register ORDER BY ALL")
     ]
     servers = ask(engine, "SELECT * REPLACE (validation::VARCHAR AS validation) FROM server ORDER BY ALL")

@@ -10,6 +10,7 @@ TOML::
     purpose = "Summarise incoming mail"
     approved_operations = ["GET /users/{id}/messages", "GET /users/{id}/messages/*"]   # * is a glob
     approved_scopes = ["mail.read"]
+    approved_tenants = ["globex"]         # tenants that share with it; its own needs no mention
     status = "active"                     # active, retired or planned; active where not said
     registered_at = 2026-01-15            # a date means 00:00 UTC
     networks = ["203.0.113.0/24", "2001:db8::/32", "198.51.100.7"]   # places of its own: networks and addresses
@@ -25,7 +26,7 @@ TOML::
 CSV: a header with the same names (only client_id is needed). Cells with a list are joined by `;`, and
 column exceptions holds `RULE|until|reason`. An empty cell says nothing.
 
-No approved_operations means that none were named; an empty list in TOML means that nothing is approved.
+No approved_operations means that none were named; an empty list in TOML means that nothing is approved. So with approved_tenants.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ STATUSES = ("active", "retired", "planned")
 EXCEPTED = ("OOS-3", "PRV-1")
 """The rules that honour an exception."""
 
-_LISTS = ("approved_operations", "approved_scopes", "exceptions", "networks")
+_LISTS = ("approved_operations", "approved_scopes", "approved_tenants", "exceptions", "networks")
 _TEXTS = ("client_id", "name", "kind", "owner", "purpose", "status")
 _COLUMNS = (*_TEXTS, "registered_at", *_LISTS)
 
@@ -141,6 +142,7 @@ def _client(entry: Entry) -> dict[str, Any]:
         "purpose": entry.text("purpose"),
         "approved_operations": entry.texts("approved_operations"),
         "approved_scopes": entry.texts("approved_scopes"),
+        "approved_tenants": entry.texts("approved_tenants"),
         "status": entry.text("status", choices=STATUSES) or "active",
         "registered_at": None if registered is None else moment(entry, "registered_at"),
         "networks": networks(entry, "networks"),

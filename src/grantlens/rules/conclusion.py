@@ -244,6 +244,8 @@ UNSAID = {
     BOUND[1]: "no call tells which key was proven",
     "usage.ip": "no call names its address",
     "usage.user_agent": "no call names its program",
+    "usage.tenant": "no call names a tenant",
+    "usage.resource_tenant": "no call tells whose what it reached is",
     WHOSE: "no call names a client, a person or a token",
     REMOVES: "no call is known that removes logs",
     WORKED: "no call that worked is logged",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 7
+VERSION = 8
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -115,6 +115,11 @@ def _to_version_7(engine: Engine) -> None:
     )
 
 
+def _to_version_8(engine: Engine) -> None:
+    """Keep which tenants share with a client: of those registered before, it is not known."""
+    engine.execute("ALTER TABLE register ADD COLUMN approved_tenants VARCHAR[]")
+
+
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     2: _to_version_2,
     3: _to_version_3,
@@ -122,6 +127,7 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     5: _to_version_5,
     6: _to_version_6,
     7: _to_version_7,
+    8: _to_version_8,
 }
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 

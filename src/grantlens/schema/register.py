@@ -29,6 +29,11 @@ REGISTER = Table(
             "STRUCT(network VARCHAR, first_address VARCHAR, last_address VARCHAR)[]",
             "Networks and addresses from which it calls; from others it may call too. NULL means none were named.",
         ),
+        Column(
+            "approved_tenants",
+            "VARCHAR[]",
+            "Other tenants that share what is theirs with it. NULL means nobody said which.",
+        ),
     ),
 )
 

@@ -10,7 +10,7 @@ from grantlens.simulate.apis import CRM, DESK, FILES, LEDGER, MAIL
 from grantlens.simulate.incidents import ALL
 from grantlens.simulate.incidents.integrity import log_deleted, token_moved
 from grantlens.simulate.incidents.opening import opened
-from grantlens.simulate.incidents.scope import forgotten_actor, passed_on, stale_scope, stepped_up
+from grantlens.simulate.incidents.scope import forgotten_actor, neighbours_tickets, passed_on, stale_scope, stepped_up
 from grantlens.simulate.life import heartbeat, ordinary_connection
 from grantlens.simulate.readme import readme
 from grantlens.simulate.truth import iso
@@ -61,6 +61,7 @@ def build(seed: int = 7, days: int = 90, connections: int = 30, end: datetime = 
     log_deleted(world)
     forgotten_actor(world)
     token_moved(world)
+    neighbours_tickets(world)
     world.truth.privileges(world.grants, end)
     return world
 

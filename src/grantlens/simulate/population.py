@@ -72,6 +72,8 @@ class Client:
         (server, label) of the operations that it is registered for.
     registered
         False where the register has no row.
+    tenants
+        Other tenants that share with it, None where the register does not say.
     """
 
     client_id: str
@@ -82,6 +84,7 @@ class Client:
     approved: tuple[tuple[str, str], ...] = ()
     status: str = "active"
     registered: bool = True
+    tenants: tuple[str, ...] | None = None
 
 
 @dataclass

@@ -20,7 +20,10 @@ def key_of(finding: Mapping) -> dict:
             name: finding.get(name)
             for name in ("client_id", "subject_id", "grant_id", "token_id", "resource_server", "operation")
         },
-        **{name: detail.get(name) for name in ("revocation_event", "audience", "fault", "actors", "program")},
+        **{
+            name: detail.get(name)
+            for name in ("revocation_event", "audience", "fault", "actors", "program", "own_tenant", "resource_tenant")
+        },
         "scope": detail.get("scope") or (scopes[0] if len(scopes) == 1 else None),
         "source": finding.get("source"),
         "log": detail.get("log"),

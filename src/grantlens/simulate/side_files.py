@@ -67,6 +67,7 @@ def register_toml(clients: Iterable[Client], registered: date, reviews: Iterable
         approved = sorted({label for _, label in client.approved})
         text += [
             f"approved_operations = {_text(approved)}",
+            *([] if client.tenants is None else [f"approved_tenants = {_text(client.tenants)}"]),
             f'status = "{client.status}"',
             f"registered_at = {registered}",
             "",

@@ -1,10 +1,11 @@
-"""Incidents about what scopes and audiences permit, and who acts: OOS-1, 2, 4 to 7, 11 and 12, REV-11, and their harmless twins."""
+"""Incidents about what scopes and audiences permit, and who acts: OOS-1, 2, 4 to 7, 9, 11 and 12, REV-11, and their harmless twins."""
 
 from datetime import timedelta
 
 from grantlens.simulate.apis import CRM, DESK, FILES, MAIL, TOOLS, Operation, operation
 from grantlens.simulate.incidents.opening import exchanged, key, opened, resume, where, work
-from grantlens.simulate.population import Client
+from grantlens.simulate.life import connect
+from grantlens.simulate.population import PEOPLE, TENANT, Client
 from grantlens.simulate.world import World
 
 
@@ -300,6 +301,30 @@ def forgotten_actor(world: World) -> None:
         ("visit-booker", "other actor", "agent:visit-scout"),
     ):
         world.truth.expect("OOS-6", "violation", client_id=client, fault=fault, actors=actor)
+
+
+def neighbours_tickets(world: World) -> None:
+    """Tell the story: a server shows a client what belongs to another customer."""
+    world.truth.begin(
+        "neighbours_tickets",
+        "Another tenant's tickets",
+        "desk-reader asks the desk for tickets. After an update of the server two of the answers belong to harbourside, a neighbour that shares "
+        "nothing with brightwater. It does share with group-reader, and so the register says.",
+    )
+    moment, scopes = world.day(0.99, 10, 30), ("tickets.read",)
+    read = operation(DESK, "GET /v1/tickets/{ticket}")
+    approved = ((DESK, read.label),)
+    for slug, name, tenants in (("desk-reader", "Desk Reader", ()), ("group-reader", "Group Reader", ("harbourside",))):
+        client = Client(slug, name, "agent", approved=approved, tenants=tenants)
+        connection = connect(world, client, PEOPLE[12], DESK, scopes, moment, style="agent")
+        token = connection.access(moment + timedelta(minutes=1))
+        for number in range(3):
+            call = connection.call(token, moment + timedelta(seconds=70 + 9 * number), read)
+            call["resource_tenant"] = TENANT if number == 0 else "harbourside"
+    world.truth.expect(
+        "OOS-9", "violation", client_id="desk-reader", own_tenant=TENANT, resource_tenant="harbourside", events=2
+    )
+    world.truth.forbid("OOS-9", "harbourside shares with it", client_id="group-reader")
 
 
 ALL = (beyond_scope, knocking, widened_refresh, widened_exchange, excused_widening, unknown_operation, narrowed)
