@@ -6,7 +6,7 @@ RELATION = Relation(
     "everyones_call",
     "Pairs of used_pair whose scopes are those of the person's own grant, of clients that hold a grant for everyone too. Pairs of the same client, "
     "operation and scopes between which no such grant began, changed or ended are one row: each of these grants was beside all of them "
-    "or beside none. begun and over are the last such moments before the first and the last call; pairs are their numbers.",
+    "or beside none. pairs are their numbers.",
     """
 WITH everyones AS (
     SELECT source, tenant, client_id, valid_from, valid_until FROM grant_state WHERE subject_id IS NULL AND subject_kind = 'user'
@@ -35,7 +35,6 @@ placed AS (
     )
 )
 SELECT row_number() OVER (ORDER BY min(p.first_no)) AS call_no, p.source, p.tenant, p.client_id, p.operation_id, p.application, p.set_id,
-       f.reached AS begun, l.reached AS over,
        sum(p.events)::BIGINT AS events, min(p.first_used_at) AS first_used_at, max(p.last_used_at) AS last_used_at,
        min(p.first_no) AS first_no, max(p.last_no) AS last_no, list(p.first_no) AS pairs
 FROM pair p

@@ -66,10 +66,10 @@ placed AS (
     GROUP BY ALL
 ),
 interval_of AS (
-    SELECT s.source, s.grant_id, s.after_end, s.opened_at,
+    SELECT s.source, s.grant_id, s.opened_at,
            min(e.revoked_at) AS ended_at, arg_min(e.revocation_event, e.revoked_at) AS ended_by
     FROM (
-        SELECT source, grant_id, after_end, min(changed_at) AS opened_at
+        SELECT source, grant_id, min(changed_at) AS opened_at
         FROM placed
         WHERE after_end IS NULL OR is_consent  -- tokens after a revocation open nothing: that is REV-2
         GROUP BY source, grant_id, after_end

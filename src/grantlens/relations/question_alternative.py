@@ -18,7 +18,7 @@ closed AS (
     SELECT h.set_id, h.catalogue, h.scope_id AS held_by, c.implied_scope_id AS scope_id, c.evidence
     FROM held h JOIN scope_closure c ON c.scope_id = h.scope_id
 )
-SELECT q.question_id, q.operation_id, r.alt, r.scope_id, c.held_by, c.evidence, r.condition, r.ambiguous_list, r.is_least
+SELECT q.question_id, q.operation_id, r.alt, r.scope_id, c.held_by, c.evidence, r.condition, r.ambiguous_list
 FROM question q
 JOIN cat_operation o ON o.op_id = q.operation_id
 JOIN cat_requirement r ON r.op_id = q.operation_id

@@ -84,10 +84,8 @@ watched AS (
     WHERE v.revoked_at < $until
 ),
 attempt AS (
-    SELECT w.source, w.revocation_event, w.token_id, w.grant_id, w.resource_server,
-           w.revoked_at, w.certain_from, w.before_s, w.after_s, w.use_before_s, w.use_after_s,
-           w.expires_at, w.validation, w.join_key, w.caller_client_id, w.caller_subject_id, w.caller_tenant,
-           u.used_at, u.usage_id, u.event_id, u.target_id,
+    SELECT w.source, w.revocation_event, w.token_id, w.grant_id, w.resource_server, w.use_before_s, w.use_after_s,
+           w.validation, w.join_key, w.caller_client_id, w.caller_subject_id, w.caller_tenant, u.used_at, u.usage_id, u.event_id, u.target_id,
            u.outcome = 'success' AS success,
            u.outcome = 'denied' AND u.denial_reason = 'token'
                AND (w.expires_at IS NULL

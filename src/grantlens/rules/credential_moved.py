@@ -81,7 +81,7 @@ WITH spell AS (
     GROUP BY caller_id
 ),
 called AS (
-    SELECT s.*, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.grant_id, c.token_id, u.session_id, c.resource_server, c.join_key,
+    SELECT s.*, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.grant_id, c.token_id, u.session_id, c.resource_server,
            u.dpop_jkt, p.network, p.address, p.private, p.program,
            coalesce(k.name, c.client_id, c.subject_id, c.token_id, u.session_id) AS holder
     FROM spell s
@@ -222,7 +222,7 @@ told AS (
            CASE WHEN count(DISTINCT subject_id) = 1 AND count(subject_id) = count(*) THEN min(subject_id) END AS subject_id,
            CASE WHEN count(DISTINCT grant_id) = 1 AND count(grant_id) = count(*) THEN min(grant_id) END AS grant_id,
            CASE WHEN count(DISTINCT token_id) = 1 THEN min(token_id) END AS token_id,
-           list_sort(list(DISTINCT id)) AS ids, min(kind) AS kind, count(DISTINCT subject_id) AS people, min(join_key) AS join_key,
+           list_sort(list(DISTINCT id)) AS ids, min(kind) AS kind, count(DISTINCT subject_id) AS people,
            any_value(stranger) AS program, list_sort(list(DISTINCT program) FILTER (away)) AS away_programs, sum(worked) FILTER (away) > 0 AS worked,
            min(first_at) FILTER (away) AS away_from, max(last_at) FILTER (away) AS away_until, sum(calls) FILTER (away)::BIGINT AS away_calls,
            min(first_at) FILTER (NOT away) AS home_from, max(last_at) FILTER (NOT away) AS home_until, sum(calls) FILTER (NOT away)::BIGINT AS home_calls,

@@ -107,7 +107,7 @@ ended AS (
     GROUP BY a.source, a.token_id, a.issued_at
 ),
 judged AS (
-    SELECT a.*, v.arrived_at, e.ended_at,
+    SELECT a.*, e.ended_at,
            a.replaced_at IS NULL OR a.issued_at > a.replaced_at + to_microseconds(($retry_seconds * 1000000)::BIGINT) AS is_late,
            CASE WHEN v.arrived_at < a.issued_at OR (a.named AND is_late) THEN 'violation'
                 WHEN a.named OR is_late THEN 'indeterminate' END AS verdict
@@ -123,7 +123,7 @@ found AS (
            min(client_name) AS client_name, min(subject_id) AS subject_id, min(grant_id) AS grant_id,
            any_value(replaced_at) AS replaced_at, min(epoch_us(issued_at) - epoch_us(replaced_at)) / 1e6 AS again_after_s,
            any_value(first_successor) AS first_successor, max(first_ip) AS first_ip,
-           list_sort(list_distinct(list(ip) FILTER (ip IS NOT NULL))) AS addresses, min(arrived_at) AS arrived_at, min(ended_at) AS ended_at,
+           list_sort(list_distinct(list(ip) FILTER (ip IS NOT NULL))) AS addresses, min(ended_at) AS ended_at,
            list(record ORDER BY issued_at) AS again_records, any_value(first_record) AS first_record
     FROM judged
     WHERE verdict IS NOT NULL

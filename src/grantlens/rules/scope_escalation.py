@@ -119,7 +119,7 @@ turn AS (
     QUALIFY len(refusals) >= $refusals
 ),
 wanted AS (
-    SELECT DISTINCT t.turn_no, t.source, t.tenant, t.client_id, t.subject_id, t.refused_at, t.used_at, t.perhaps_from, t.perhaps_until, r.alt, r.scope_id
+    SELECT DISTINCT t.turn_no, t.source, t.tenant, t.client_id, t.subject_id, t.perhaps_from, t.perhaps_until, r.alt, r.scope_id
     FROM turn t
     JOIN cat_requirement r ON r.op_id = t.operation_id
         AND (r.principal = 'any'

@@ -48,7 +48,7 @@ client AS (
 ),
 -- What names no tenant is the one's that the logs name for this client, where they name one.
 lacking AS (
-    SELECT c.* EXCLUDE (tenant), g.client_id IS NOT NULL AS registered,
+    SELECT c.* EXCLUDE (tenant),
            coalesce(c.tenant, CASE WHEN min(c.tenant) OVER same_id = max(c.tenant) OVER same_id THEN min(c.tenant) OVER same_id END) AS tenant,
            CASE WHEN g.client_id IS NULL THEN 'no register row'
                 WHEN trim(coalesce(g.owner, '')) = '' THEN 'no owner'

@@ -15,7 +15,7 @@ RULE = Rule(
     severity="medium",
     remedy="Send a canary: one approved, read-only call with the revoked token, tagged so that other rules skip it.",
     basis="RFC 7009 section 2.2: a 200 is no proof that anything was revoked",
-    needs=("effective_revocation", "covered_token", "revoked_use", "named_caller", "covered_time"),
+    needs=("effective_revocation", "covered_token", "token", "revoked_use", "named_caller", "covered_time"),
     parameters=(
         Parameter(
             "min_coverage",
@@ -163,7 +163,7 @@ home AS (
     FROM untried u JOIN covered_token c USING (source, revocation_event) LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
 ),
 seen AS (
-    SELECT u.source, u.revocation_event, h.tenant, bool_and(c.in_part) AS in_part,
+    SELECT u.source, u.revocation_event, bool_and(c.in_part) AS in_part,
            coalesce(sum(greatest(0, epoch_us(least(c.covered_until, u.lives_until)) - epoch_us(greatest(c.covered_from, u.revoked_at)))) FILTER (NOT c.in_part), 0) AS covered_us
     FROM untried u JOIN home h USING (source, revocation_event)
     LEFT JOIN covered_time c ON c.source = u.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM h.tenant
@@ -199,7 +199,7 @@ SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violat
                           WHEN unknown_life THEN 'no issuance of what was revoked is in the logs: it may have ended before'
                           WHEN coalesce(share, 0) = 0 THEN 'no usage log covers the time after the revocation'
                           WHEN share < $min_coverage THEN 'the usage log has a gap after the revocation, or ends too early' END}) AS detail,
-       CASE WHEN target_kind = 'token' THEN 'token' WHEN target_kind = 'grant' THEN 'grant' ELSE target_kind END AS join_key,
+       target_kind AS join_key,
        [{'seen_at': revoked_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': revocation_event}] AS records,
        'usage' AS about_log, revoked_at AS about_from, lives_until AS about_until
 FROM judged

@@ -75,7 +75,7 @@ judged AS (
 ),
 -- A consent logged after the child may be so near that the clocks cannot tell which was first.
 doubted AS (
-    SELECT j.source, j.tenant, j.token_id, j.client_id, j.subject_id, j.subject_kind, j.grant_id, j.parent_issued_at, j.issued_at,
+    SELECT j.source, j.tenant, j.token_id, j.client_id, j.subject_id, j.subject_kind, j.grant_id, j.parent_issued_at,
            j.issued_at + to_microseconds(((k.before_s + k.after_s) * 1000000)::BIGINT) AS until
     FROM judged j
     JOIN clock_error k ON k.source = j.source AND k.tenant IS NOT DISTINCT FROM j.tenant AND k.log = 'issuance'
