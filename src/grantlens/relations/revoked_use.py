@@ -52,36 +52,38 @@ recent AS (
 last_call AS (
     SELECT caller_id, max(used_at) AS last_used_at FROM usage_row WHERE used_at < $until GROUP BY caller_id
 ),
-watched AS (
-    SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.tenant AS caller_tenant, c.resource_server, c.validation, 'token' AS join_key,
-           u.before_s AS use_before_s, u.after_s AS use_after_s,
-           coalesce(i.before_s, 0) AS issue_before_s
+met AS (
+    SELECT v.*, c.caller_id, 'token' AS join_key
     FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.token_id = v.token_id
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
-    -- The revocation may name no tenant, or another: how sure the expiry is, the clock of the token's own issuance says.
-    LEFT JOIN token t ON t.source = v.source AND t.token_id = v.token_id
-    LEFT JOIN clock_error i ON i.source = t.source AND i.tenant IS NOT DISTINCT FROM t.tenant AND i.log = 'issuance'
-    JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     WHERE v.revoked_at < $until
       AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.token_id = v.token_id))
     UNION ALL
-    SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.tenant AS caller_tenant, c.resource_server, c.validation, c.join_key, u.before_s, u.after_s, 0
+    SELECT v.*, c.caller_id, c.join_key
     FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
-    JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     WHERE v.token_id IS NULL AND v.revoked_at < $until
       AND (v.revoked_at >= $since
            OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.grant_id = v.grant_id AND NOT n.token_known))
     UNION ALL
-    SELECT v.*, c.caller_id, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.tenant AS caller_tenant, c.resource_server, c.validation, 'session', u.before_s, u.after_s, 0
+    SELECT v.*, c.caller_id, 'session'
     FROM ended_access v
     JOIN usage_caller k ON k.source = v.source AND k.session_id = v.session_id
     JOIN named_caller c ON c.caller_id = k.caller_id AND NOT c.token_known
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
-    JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     WHERE v.revoked_at < $until
+),
+watched AS (
+    SELECT m.*, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.tenant AS caller_tenant, c.resource_server, c.validation,
+           u.before_s AS use_before_s, u.after_s AS use_after_s, coalesce(i.before_s, 0) AS issue_before_s
+    FROM met m
+    JOIN named_caller c ON c.caller_id = m.caller_id
+    JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
+    -- The revocation may name no tenant, or another: how sure the expiry is, the clock of the token's own issuance says.
+    LEFT JOIN token t ON t.source = m.source AND t.token_id = m.token_id
+    LEFT JOIN clock_error i ON i.source = t.source AND i.tenant IS NOT DISTINCT FROM t.tenant AND i.log = 'issuance'
 ),
 attempt AS (
     SELECT w.source, w.revocation_event, w.token_id, w.grant_id, w.resource_server, w.use_before_s, w.use_after_s,
@@ -130,7 +132,7 @@ summed AS (
            min(used_at) FILTER (denial) AS first_denial_at,
            min(used_at) FILTER (denial AND (last_success_at IS NULL OR used_at > last_success_at)) AS denial_after_last_success_at,
            min(used_at) FILTER (denial AND proven AND used_at > first_proven_success_at) AS denial_between_at,
-           -- What a finding counts: successes and denials, not calls that failed for another reason.
+           -- What a finding counts, beside the revocation: successes and denials, not calls that failed for another reason.
            min(used_at) FILTER (success OR denial) AS first_event_at, max(used_at) FILTER (success OR denial) AS last_event_at,
            list(usage_id ORDER BY used_at, event_id) FILTER (success OR denial) AS usage_ids
     FROM placed
@@ -138,7 +140,8 @@ summed AS (
 ),
 allowed AS (
     SELECT s.*, coalesce(v.tenant, s.caller_tenant) AS tenant, v.of_several, v.revoked_at, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
-           v.batch_id AS revocation_batch_id, v.line_no AS revocation_line_no,
+           {'seen_at': v.revoked_at, 'batch_id': v.batch_id, 'line_no': v.line_no, 'event_id': v.revocation_event} AS record,
+           s.successes + s.denials + 1 AS events,
            v.token_kind, coalesce(v.client_id, s.caller_client_id) AS client_id, coalesce(v.subject_id, s.caller_subject_id) AS subject_id, v.scopes, v.expires_at, v.is_target, v.alive,
            """
     + ALLOWED_S

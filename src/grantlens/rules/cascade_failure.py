@@ -21,8 +21,7 @@ SELECT CASE WHEN u.of_several OR u.allowed_s IS NULL THEN 'indeterminate' ELSE '
        'high' AS severity,
        coalesce(u.client_id, 'An unnamed client') || CASE WHEN u.of_several THEN ' may have kept' ELSE ' kept' END || ' a working access token after the revocation of its ' || CASE u.target_kind WHEN 'grant' THEN 'grant' ELSE 'refresh token' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
-       u.scopes,
-       u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.successes + u.denials + 1 AS events,
+       u.scopes, u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.events,
        to_json({
            'revocation_event': u.revocation_event,
            'last_success_s': round(u.last_success_s, 6),
@@ -34,8 +33,7 @@ SELECT CASE WHEN u.of_several OR u.allowed_s IS NULL THEN 'indeterminate' ELSE '
            'allowed_s': round(u.allowed_s, 6),
            'reason': CASE WHEN u.of_several THEN 'the revocation names no tenant, and several have this client'
                           WHEN u.allowed_s IS NULL THEN 'nothing says how long this server may go on accepting a revoked token' END}) AS detail,
-       u.join_key, u.calls,
-       [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
+       u.join_key, u.calls, [u.record] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
 FROM revoked_use u
 WHERE u.uses_after > 0 AND NOT u.is_target

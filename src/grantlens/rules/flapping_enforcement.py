@@ -22,8 +22,7 @@ SELECT CASE WHEN u.token_id IS NULL OR u.of_several THEN 'indeterminate' ELSE 'v
        coalesce(u.client_id, 'An unnamed client') || ' was refused and then let in again after '
            || CASE WHEN u.of_several THEN 'a revocation that may have been another tenant''s' ELSE 'its revocation' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
-       u.scopes,
-       u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.successes + u.denials + 1 AS events,
+       u.scopes, u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.events,
        to_json({
            'revocation_event': u.revocation_event,
            'last_success_s': round(u.last_success_s, 6),
@@ -35,8 +34,7 @@ SELECT CASE WHEN u.token_id IS NULL OR u.of_several THEN 'indeterminate' ELSE 'v
            'denials': u.denials,
            'reason': CASE WHEN u.of_several THEN 'the revocation names no tenant, and several have this client'
                           WHEN u.token_id IS NULL THEN 'no call names a token: one may have been refused, and another let in' END}) AS detail,
-       u.join_key, u.calls,
-       [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
+       u.join_key, u.calls, [u.record] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
 FROM revoked_use u
 WHERE u.flapped

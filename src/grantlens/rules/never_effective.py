@@ -32,8 +32,7 @@ SELECT CASE WHEN u.over AND u.to_the_end THEN 'violation' ELSE 'indeterminate' E
            WHEN u.over THEN ' was not seen to be stopped before the token expired'
            ELSE ' was not stopped by the end of the window: the token may live on, and be refused later' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
-       u.scopes,
-       u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.successes + u.denials + 1 AS events,
+       u.scopes, u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.events,
        to_json({
            'revocation_event': u.revocation_event,
            'last_success_s': round(u.last_success_s, 6),
@@ -47,8 +46,7 @@ SELECT CASE WHEN u.over AND u.to_the_end THEN 'violation' ELSE 'indeterminate' E
            'reason': CASE WHEN u.of_several THEN 'the revocation names no tenant, and several have this client'
                           WHEN NOT u.over THEN 'the token may live on after the window'
                           WHEN NOT u.to_the_end THEN 'no call was let in during the last tenth of what the token had left to live' END}) AS detail,
-       u.join_key, u.calls,
-       [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
+       u.join_key, u.calls, [u.record] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
 FROM judged u
 WHERE u.uses_after > 0 AND u.denials = 0 AND u.alive IS DISTINCT FROM false

@@ -63,8 +63,7 @@ SELECT CASE WHEN u.uses_after = 0 OR u.of_several OR u.allowed_s IS NULL THEN 'i
        coalesce(u.client_id, 'An unnamed client') || CASE WHEN u.uses_after = 0 THEN ' may have used access at the moment of its revocation'
            WHEN u.of_several THEN ' may have used access after its revocation' ELSE ' used access after its revocation' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
-       u.scopes,
-       u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.successes + u.denials + 1 AS events,
+       u.scopes, u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.events,
        to_json({
            'revocation_event': u.revocation_event,
            'last_success_s': round(u.last_success_s, 6),
@@ -77,8 +76,7 @@ SELECT CASE WHEN u.uses_after = 0 OR u.of_several OR u.allowed_s IS NULL THEN 'i
            'writes_after': u.writes_after,
            'reason': CASE WHEN u.uses_after = 0 THEN 'the success and the revocation are closer than the clocks can tell'
                           WHEN u.of_several THEN 'the revocation names no tenant, and several have this client' WHEN u.allowed_s IS NULL THEN 'nothing says how long this server may go on accepting a revoked token' END}) AS detail,
-       u.join_key, u.calls,
-       [{'seen_at': u.revoked_at, 'batch_id': u.revocation_batch_id, 'line_no': u.revocation_line_no, 'event_id': u.revocation_event}] AS records,
+       u.join_key, u.calls, [u.record] AS records,
        'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
 FROM revoked_use u
 WHERE u.successes > 0
