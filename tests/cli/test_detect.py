@@ -188,7 +188,7 @@ def test_a_table_ends_with_what_it_holds(run, sample_file):
     ran = run("detect", sample_file, "REV-1", "OOS-12", *NOW)
     assert ran.err.splitlines()[-1] == "16 violations; 2 indeterminate; 4 clear, which only the other formats list."
     assert all(name in ran.out for name in ("token id", "resource server"))
-    assert "mailbox-mirror used access after its revocation" in ran.out
+    assert "Access of mailbox-mirror was used after its revocation" in ran.out
     assert "last success 11 h 29 min after" in ran.out, "the table answers for how long"
     assert run("detect", sample_file, "OOS-12", *NOW).err == ""
     assert run("detect", sample_file, "REV-1", *NOW, "--format", "csv").err == ""

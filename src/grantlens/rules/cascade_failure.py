@@ -19,7 +19,8 @@ RULE = Rule(
     sql="""
 SELECT CASE WHEN u.of_several OR u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,
-       coalesce(u.client_id, 'An unnamed client') || CASE WHEN u.of_several THEN ' may have kept' ELSE ' kept' END || ' a working access token after the revocation of its ' || CASE u.target_kind WHEN 'grant' THEN 'grant' ELSE 'refresh token' END AS title,
+       'An access token of ' || coalesce(u.client_id, 'an unnamed client') || CASE WHEN u.of_several THEN ' may have gone on' ELSE ' went on' END
+           || ' working after the revocation of its ' || CASE u.target_kind WHEN 'grant' THEN 'grant' ELSE 'refresh token' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
        u.scopes, u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.events,
        to_json({

@@ -19,7 +19,7 @@ RULE = Rule(
     sql="""
 SELECT CASE WHEN u.token_id IS NULL OR u.of_several THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,
-       coalesce(u.client_id, 'An unnamed client') || ' was refused and then let in again after '
+       'Access of ' || coalesce(u.client_id, 'an unnamed client') || ' was refused and then accepted again after '
            || CASE WHEN u.of_several THEN 'a revocation that may have been another tenant''s' ELSE 'its revocation' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
        u.scopes, u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.events,
@@ -131,7 +131,7 @@ WHERE u.flapped
                 {
                     "verdict": "indeterminate",
                     "tenant": "one",
-                    "title": "app was refused and then let in again after a revocation that may have been another tenant's",
+                    "title": "Access of app was refused and then accepted again after a revocation that may have been another tenant's",
                     "detail": {"reason": "the revocation names no tenant, and several have this client"},
                 },
             ),

@@ -11,7 +11,7 @@ RULE = Rule(
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which revocations never took effect while the token lived?",
     severity="critical",
-    remedy="The server does not check revocation at all: make it, or count on expiry and keep token lives short.",
+    remedy="The server does not check revocation at all: make it check, or count on expiry and keep token lives short.",
     basis="RFC 7009 section 2; RFC 7662 section 4",
     needs=("revoked_use",),
     # It rests on a success late in the token's life, which is a presence.
@@ -27,10 +27,10 @@ judged AS (
 SELECT CASE WHEN u.over AND u.to_the_end THEN 'violation' ELSE 'indeterminate' END AS verdict,
        CASE WHEN NOT u.beyond_allowed THEN 'high' ELSE 'critical' END AS severity,
        CASE WHEN NOT u.beyond_allowed THEN u.explanation END AS explained_by,
-       coalesce(u.client_id, 'An unnamed client') || CASE
-           WHEN u.over AND u.to_the_end THEN ' was still let in near the end of the life of its token: no effect of the revocation is seen'
-           WHEN u.over THEN ' was not seen to be stopped before the token expired'
-           ELSE ' was not stopped by the end of the window: the token may live on, and be refused later' END AS title,
+       'Access of ' || coalesce(u.client_id, 'an unnamed client') || CASE
+           WHEN u.over AND u.to_the_end THEN ' still worked near the end of its token''s life: no effect of the revocation is seen'
+           WHEN u.over THEN ' was not seen to end before its token expired'
+           ELSE ' had not ended by the end of the window: its token may live on, and be refused later' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
        u.scopes, u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.events,
        to_json({
@@ -123,7 +123,7 @@ WHERE u.uses_after > 0 AND u.denials = 0 AND u.alive IS DISTINCT FROM false
                 use("10 12:05", "GET /v1/messages/7"),
                 *logs_from_to("10 09:00", "10 18:00"),
             ),
-            ({"verdict": "indeterminate", "title": "app was not seen to be stopped before the token expired"},),
+            ({"verdict": "indeterminate", "title": "Access of app was not seen to end before its token expired"},),
         ),
         Example(
             "it worked to the end of the window, and the token outlives that",

@@ -60,8 +60,8 @@ SELECT CASE WHEN u.uses_after = 0 OR u.of_several OR u.allowed_s IS NULL THEN 'i
             WHEN u.writes_after > 0 THEN 'medium'
             ELSE 'low' END AS severity,
        CASE WHEN NOT u.beyond_allowed THEN u.explanation END AS explained_by,
-       coalesce(u.client_id, 'An unnamed client') || CASE WHEN u.uses_after = 0 THEN ' may have used access at the moment of its revocation'
-           WHEN u.of_several THEN ' may have used access after its revocation' ELSE ' used access after its revocation' END AS title,
+       'Access of ' || coalesce(u.client_id, 'an unnamed client') || CASE WHEN u.uses_after = 0 THEN ' may have been used at the moment of its revocation'
+           WHEN u.of_several THEN ' may have been used after its revocation' ELSE ' was used after its revocation' END AS title,
        u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
        u.scopes, u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.events,
        to_json({
@@ -82,7 +82,7 @@ FROM revoked_use u
 WHERE u.successes > 0
 UNION ALL
 SELECT 'indeterminate', 'high', NULL,
-       coalesce(p.client_id, 'An unnamed client') || ' may have used access after its revocation',
+       'Access of ' || coalesce(p.client_id, 'an unnamed client') || ' may have been used after its revocation',
        p.source, p.tenant, p.client_id, p.subject_id, p.grant_id, NULL, p.resource_server,
        p.scopes,
        p.first_used_at, p.last_used_at, p.uses_after + 1,
@@ -169,6 +169,7 @@ ANTI JOIN revoked_use u ON u.source = p.source AND u.revocation_event = p.revoca
                 {
                     "verdict": "violation",
                     "severity": "critical",
+                    "title": "Access of app was used after its revocation",
                     "explained_by": None,
                     "token_id": "t1",
                     "resource_server": "mail.example",
