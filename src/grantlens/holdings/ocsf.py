@@ -68,6 +68,14 @@ _STATUS = """1 AS severity_id, 'Informational' AS severity,
 
 _WHERE = "'file': b.path, 'line': e.line_no, 'sha256': b.sha256"
 
+_CLIENT = (
+    "CASE WHEN coalesce(e.client_id, e.client_name) IS NOT NULL THEN {'uid': e.client_id, 'name': e.client_name} END"
+)
+
+_MANAGEMENT = """
+    SELECT [e.batch_id, e.line_no] AS place, 3 AS category_uid, 'Identity & Access Management' AS category_name, 3004 AS class_uid,
+           'Entity Management' AS class_name"""
+
 _JOINED = """
     LEFT JOIN carried c ON c.source = e.source AND c.token_id = e.token_id
     LEFT JOIN delegation d ON d.source = e.source AND d.uid = coalesce(c.uid, e.grant_id)
@@ -82,8 +90,7 @@ _USAGE = f"""
            epoch_ms(e.used_at) AS "time", epoch_ms(e.ended_at) AS end_time,
            {_STATUS}, e.status::VARCHAR AS status_code, e.denial_reason AS status_detail,
            {_METADATA % "usage"} AS metadata,
-           {{'application': CASE WHEN coalesce(e.client_id, e.client_name) IS NOT NULL THEN {{'uid': e.client_id, 'name': e.client_name}}
-                                WHEN coalesce(e.subject_id, e.session_id) IS NULL THEN {{'uid': NULL, 'name': 'not logged'}} END,
+           {{'application': coalesce({_CLIENT}, CASE WHEN coalesce(e.subject_id, e.session_id) IS NULL THEN {{'uid': NULL, 'name': 'not logged'}} END),
              'user': CASE WHEN e.subject_id IS NOT NULL THEN {{'uid': e.subject_id, 'name': e.subject_name}} END,
              'session': CASE WHEN e.session_id IS NOT NULL THEN {{'uid': e.session_id}} END}} AS actor,
            {{'operation': coalesce(e.operation, e.method || ' ' || e.target, e.method, e.target, 'not logged'),
@@ -97,13 +104,11 @@ _USAGE = f"""
              'resource_tenant': e.resource_tenant, 'tool_call_id': e.tool_call_id}} AS unmapped
     FROM usage e {_JOINED}"""
 
-_ISSUANCE = f"""
-    SELECT [e.batch_id, e.line_no] AS place, 3 AS category_uid, 'Identity & Access Management' AS category_name, 3004 AS class_uid,
-           'Entity Management' AS class_name, CASE WHEN e.kind = 'change' THEN 3 ELSE 1 END AS activity_id,
+_ISSUANCE = f"""{_MANAGEMENT}, CASE WHEN e.kind = 'change' THEN 3 ELSE 1 END AS activity_id,
            CASE WHEN e.kind = 'change' THEN 'Update' ELSE 'Create' END AS activity_name,
            epoch_ms(e.issued_at) AS "time", {_STATUS}, e.denial_reason AS status_detail, {_METADATA % "issuance"} AS metadata,
            CASE WHEN coalesce(e.client_id, e.client_name, e.consent_actor, e.subject_id) IS NOT NULL
-                THEN {{'application': CASE WHEN coalesce(e.client_id, e.client_name) IS NOT NULL THEN {{'uid': e.client_id, 'name': e.client_name}} END,
+                THEN {{'application': {_CLIENT},
                        'user': CASE WHEN coalesce(e.consent_actor, e.subject_id) IS NOT NULL
                                     THEN {{'uid': coalesce(e.consent_actor, e.subject_id)}} END}} END AS actor,
            {{'type': CASE WHEN e.kind IN ('consent', 'change') THEN 'OAuth grant' ELSE coalesce(e.token_kind::VARCHAR, e.kind::VARCHAR) || ' token' END,
@@ -114,9 +119,7 @@ _ISSUANCE = f"""
            CASE WHEN e.ip IS NOT NULL THEN {{'ip': e.ip}} END AS src_endpoint, {_AUTHORITY}, {{{_WHERE}}} AS unmapped
     FROM issuance e {_JOINED}"""
 
-_REVOCATION = f"""
-    SELECT [e.batch_id, e.line_no] AS place, 3 AS category_uid, 'Identity & Access Management' AS category_name, 3004 AS class_uid,
-           'Entity Management' AS class_name,
+_REVOCATION = f"""{_MANAGEMENT},
            CASE e.kind WHEN 'downgrade' THEN 3 WHEN 'disable' THEN 9 WHEN 'signal' THEN 99 ELSE 4 END AS activity_id,
            CASE e.kind WHEN 'downgrade' THEN 'Update' WHEN 'disable' THEN 'Disable' WHEN 'signal' THEN 'Signal' ELSE 'Delete' END AS activity_name,
            epoch_ms(e.revoked_at) AS "time", {_STATUS}, e.reason AS "comment", {_METADATA % "revocation"} AS metadata,

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from grantlens.holdings.ocsf import VERSION
 from grantlens.report.encode import line
 from grantlens.report.same_finding import fingerprint
 from grantlens.visible import visible
-
-VERSION = "1.9.0"
 
 _SEVERITY = {
     "info": (1, "Informational"),
