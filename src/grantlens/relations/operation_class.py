@@ -19,13 +19,12 @@ alternative AS (
 need AS (
     SELECT op_id, min(rank) AS rank FROM alternative GROUP BY op_id
 )
-SELECT o.op_id AS operation_id, o.label, o.catalogue, o.security, o.complete,
+SELECT o.op_id AS operation_id, o.label,
        CASE WHEN o.method IS NOT NULL THEN o.method NOT IN ('GET', 'HEAD', 'OPTIONS')
             ELSE NOT regexp_matches(lower(o.label), '(^|[._:/ -])(get|list|read|search|query|describe|head|fetch|watch|count|batchget|info|history)')
        END AS writes,
        coalesce(o.method = 'DELETE', false)
            OR regexp_matches(lower(o.label), '(delete|destroy|drop|purge|remove|wipe|terminate|truncate)') AS destroys,
-       coalesce(n.rank, 0) AS rank,
        coalesce(n.rank, 0) >= 3 AS sensitive
 FROM cat_operation o
 LEFT JOIN need n ON n.op_id = o.op_id

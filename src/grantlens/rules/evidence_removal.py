@@ -27,7 +27,7 @@ RULE = Rule(
     remedy="Ask who did it and why, switch the log on again, and look for copies that it could not reach: what was sent on, exported or backed up. If it "
     "is somebody's task, write the operation into the register, and let a client do it that does nothing else.",
     basis="NIST SP 800-53 AU-9 (protection of audit information); MITRE ATT&CK T1562.008 (disable or modify cloud logs)",
-    needs=("named_caller", "canonical_identity", "covered_time"),
+    needs=("named_caller", "canonical_identity", "covered_time", "approved_operation"),
     rests_on=Evidence(
         (
             Way(
@@ -65,12 +65,6 @@ aimed AS (
     JOIN listed l ON l.server = t.resource_server
         AND (t.operation = l.call OR regexp_matches(coalesce(t.method, t.operation) || ' ' || t.target, l.pattern))
 ),
-approved AS (
-    -- Only * is a glob; every other character means itself.
-    SELECT client_id,
-           replace(replace(replace(replace(unnest(approved_operations), '\\', '\\\\'), '%', '\\%'), '_', '\\_'), '*', '%') AS pattern
-    FROM register
-),
 who AS (
     SELECT c.caller_id, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.grant_id, c.token_id, c.resource_server, c.join_key,
            coalesce(k.name, c.client_id) AS client, coalesce(p.name, c.subject_id) AS person
@@ -86,7 +80,7 @@ removal AS (
     JOIN aimed a USING (target_id)
     JOIN who w USING (caller_id)
     WHERE u.used_at < $until
-      AND NOT EXISTS (SELECT 1 FROM approved g WHERE g.client_id = w.client_id AND a.call LIKE g.pattern ESCAPE '\\')
+      AND NOT EXISTS (SELECT 1 FROM approved_operation g WHERE g.client_id = w.client_id AND a.call LIKE g.pattern ESCAPE '\\')
 ),
 habit AS (
     SELECT source, tenant, client, person, call, count(DISTINCT epoch_us(used_at) // 86400000000) AS days

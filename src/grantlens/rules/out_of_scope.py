@@ -37,7 +37,7 @@ WITH both_held AS (
 together AS (
     SELECT call_no
     FROM (
-        SELECT h.call_no, a.alt, a.scope_id, bool_or(a.held_by IS NOT NULL) AS met
+        SELECT h.call_no, a.alt, bool_or(a.held_by IS NOT NULL) AS met
         FROM both_held h
         SEMI JOIN (SELECT op_id FROM cat_requirement GROUP BY op_id, alt HAVING count(*) > 1) m ON m.op_id = h.operation_id
         JOIN question q ON q.operation_id = h.operation_id AND q.set_id = h.set_id AND q.application IS NOT DISTINCT FROM h.application

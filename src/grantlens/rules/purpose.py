@@ -13,7 +13,7 @@ RULE = Rule(
     severity="medium",
     remedy="Ask the owner. Then narrow the scopes to the purpose, or write the operation into the register.",
     basis="Register of connections: map every delegated connection to an owner and a purpose",
-    needs=("used_pair", "judged_question", "scope_set", "named_caller", "operation_class"),
+    needs=("used_pair", "judged_question", "scope_set", "named_caller", "operation_class", "approved_operation"),
     parameters=(
         Parameter(
             "bulk_calls", 1000, "calls", "From how many calls of one operation on a finding counts as bulk and is high."
@@ -22,13 +22,7 @@ RULE = Rule(
     # It looks only at calls that are in scope, so it needs all that OOS-1 needs.
     rests_on=Evidence(scopes_of_a_call("catalogue", "register", says=(WORKED,))),
     sql="""
-WITH approved AS (
-    -- Only * is a glob; every other character means itself.
-    SELECT client_id,
-           replace(replace(replace(replace(unnest(approved_operations), '\\', '\\\\'), '%', '\\%'), '_', '\\_'), '*', '%') AS pattern
-    FROM register
-),
-used AS (
+WITH used AS (
     SELECT p.*, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server, x.scopes
     FROM used_pair p
     JOIN cat_operation y ON y.op_id = p.operation_id
@@ -45,7 +39,7 @@ outside AS (
     JOIN operation_class o USING (operation_id)
     JOIN register g USING (client_id)
     WHERE g.approved_operations IS NOT NULL
-      AND NOT EXISTS (SELECT 1 FROM approved a WHERE a.client_id = u.client_id AND o.label LIKE a.pattern ESCAPE '\\')
+      AND NOT EXISTS (SELECT 1 FROM approved_operation a WHERE a.client_id = u.client_id AND o.label LIKE a.pattern ESCAPE '\\')
 ),
 exception AS (
     SELECT client_id, min(e.reason) AS reason
