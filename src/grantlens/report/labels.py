@@ -8,29 +8,48 @@ from grantlens.window import NO_TIME
 from grantlens.wording import day
 
 _DETAIL = {
+    "address_before": "Address that the replacement came from",
+    "again_after_s": "Shortest time from the replacement to the reuse",
     "allowed_s": "Time that the server is documented to need",
+    "apart_s": "Time from the first issue to the last",
     "calls_after_decision": "Calls after the decision that worked",
     "calls_after_due": "Of them after the revocation was due",
+    "came_of": "Clients of the tokens that they came of",
+    "cannot_tell": "What this cannot tell",
     "censored": "What bounds the lag",
     "coverage_share": "Share of the time that logs cover",
+    "does": "What the call does to the log",
     "due_at": "Revocation due",
+    "ends_apart_s": "Time from the first end to the last",
     "ends_by": "What ended it",
-    "in_time": "Grants ended in time",
     "exposure_days": "Days watched",
+    "family_ended": "Other tokens of the grant ended in time",
     "first_denial_s": "First refusal after the revocation",
+    "held_from": "What names the scopes",
     "history_share": "Share of the time before it that the log covers",
+    "in_time": "Grants ended in time",
     "issued_after_s": "Issued after the revocation",
+    "known_hours": "Hours for which the client had been seen before",
     "lag_lower_s": "Went on working for at least",
     "lag_upper_s": "Went on working for at most",
-    "late": "Grants ended late",
     "last_success_s": "Last success after the revocation",
+    "late": "Grants ended late",
     "life_ends_s": "End of the token's life after the revocation",
     "longest_s": "Longest time from decision to revocation",
     "map_share": "Share of the calls that a catalogue knows",
+    "not_for": "Servers that the audience leaves out",
+    "not_shown": "What is shown no more",
+    "operations_after": "Operations that the narrower scope opens",
+    "operations_before": "Operations that the scope opens",
     "p_needed": "Chance that it is needed",
+    "parent_unknown": "Tokens whose parent is in no log",
+    "refusals_unjudged": "Refused calls that no catalogue knows",
+    "silent_hours": "Hours of silence in the log after it",
     "standing": "Grants without an end in the logs",
+    "sure_grants": "Grants of which this is certain",
     "undecided": "Grants of which it is not known",
     "uses_after": "Calls that succeeded after it",
+    "usual_gap_days": "Usual days from one day of use to the next",
     "writes_after": "Of them calls that write",
 }
 
@@ -54,8 +73,8 @@ def label(key: str) -> str:
 
     Examples
     --------
-    >>> label("lag_lower_s"), label("revocation_event")
-    ('Went on working for at least', 'Revocation event')
+    >>> label("sure_grants"), label("revocation_event")
+    ('Grants of which this is certain', 'Revocation event')
     """
     return _DETAIL.get(key, key.removesuffix("_s").replace("_", " ").capitalize())
 

@@ -47,10 +47,10 @@ RULE = Rule(
         ),
     ),
     parameters=(
-        Parameter("people", 5, "people", "So many must have let the client in."),
-        Parameter("burst_hours", 24.0, "hours", "Within this time."),
-        Parameter("new_days", 7, "days", "For so long after its first trace in the logs a client is new."),
-        Parameter("history_days", 14, "days", "So far back the issuance log must reach before that first trace."),
+        Parameter("people", 5, "people", "How many must have let the client in."),
+        Parameter("burst_hours", 24.0, "hours", "Within how long they must have done so."),
+        Parameter("new_days", 7, "days", "How long after its first trace in the logs a client is new."),
+        Parameter("history_days", 14, "days", "How far back the issuance log must reach before that first trace."),
         Parameter("min_coverage", 0.95, "share", "Least share of that time for which the issuance log must be there."),
     ),
     sql="""

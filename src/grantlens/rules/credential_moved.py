@@ -20,8 +20,8 @@ RULE = Rule(
     question="Which tokens, keys or sessions were used by somebody other than their holder?",
     severity="high",
     remedy="Ask whoever runs the client whether the second place is theirs: a new worker, a proxy, or somebody who tried something out. If it is, list its "
-    "network for the client in the register. If it is not, "
-    "take the token for stolen: revoke it with its grant, look at all calls from that place with any token, and find out where it was kept. "
+    "network for the client in the register. If it is not, treat the token as stolen: revoke it with its grant, look at all calls from that place with "
+    "any token, and find out where it was kept. "
     "Let servers take tokens only with the proof that they are bound to (DPoP, mutual TLS).",
     basis="RFC 9449 section 7 (proof of the bound key); RFC 9700 section 2.2 (sender-constrained tokens), 4.14 (replay)",
     needs=("named_caller", "canonical_identity", "caller_place", "covered_time"),
@@ -48,16 +48,16 @@ RULE = Rule(
             "alone_minutes",
             60.0,
             "minutes",
-            "So long the client must have called before the second place: workers who share a token begin together.",
+            "How long the client must have called before the second place did: workers that share a token begin together.",
         ),
         Parameter(
             "usual_hours",
             24.0,
             "hours",
-            "So long before it the client must have been seen for what is usual to be known.",
+            "How long the client must have been seen before it, for what is usual to be known.",
         ),
         Parameter(
-            "history_days", 14, "days", "So far back the usage log must reach before the second place was first seen."
+            "history_days", 14, "days", "How far back the usage log must reach before the second place was first seen."
         ),
         Parameter(
             "min_coverage",
@@ -69,7 +69,7 @@ RULE = Rule(
             "many_networks",
             3,
             "networks",
-            "A client that used one token from so many networks before, listed ones aside, has no place of its own.",
+            "From how many networks, listed ones aside, a client must have used one token to have no place of its own.",
         ),
     ),
     sql="""

@@ -36,7 +36,7 @@ RULE = Rule(
             "most_actors",
             0,
             "actors",
-            "So many a chain may name; 0 is no limit, as RFC 8693 sets none and each organisation must know its own.",
+            "How many a chain may name; 0 sets no limit: RFC 8693 has none, and each organisation must know its own.",
         ),
     ),
     rests_on=Evidence(

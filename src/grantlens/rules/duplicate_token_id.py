@@ -15,7 +15,7 @@ RULE = Rule(
     key=("token_id",),
     question="Which token ids were given out twice?",
     severity="high",
-    remedy="Find out who made the second: ids of a server that counts or draws them badly repeat, and so does what somebody mints who holds its key. "
+    remedy="Find out who issued the second: a server that counts or draws its ids badly repeats them, and so does somebody else who holds its signing key. "
     "Until then trust no finding about this id: its revocation, its uses and its end may be those of either token.",
     basis="RFC 9068 section 2.2 (jti); RFC 7519 section 4.1.7 (an id is given to one token only)",
     needs=("issued", "canonical_identity"),

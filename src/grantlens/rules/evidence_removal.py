@@ -43,13 +43,13 @@ RULE = Rule(
             "within_hours",
             24.0,
             "hours",
-            "So long before it another call of the same client, person or token must have worked. What is done in one sitting lies within a day.",
+            "Within how long before it another call of the same client, person or token must have worked. What is done in one sitting lies within a day.",
         ),
         Parameter(
             "routine_days",
             5,
             "days",
-            "On so many days the same removal is a habit: it may be a task that the register does not name.",
+            "On how many days the same removal is a habit: it may be a task that the register does not name.",
         ),
     ),
     sql="""

@@ -35,7 +35,10 @@ RULE = Rule(
     ),
     parameters=(
         Parameter(
-            "history_days", 14, "days", "So far back the issuance log must reach before the first token by device code."
+            "history_days",
+            14,
+            "days",
+            "How far back the issuance log must reach before the first token by device code.",
         ),
         Parameter("min_coverage", 0.95, "share", "Least share of that time for which the issuance log must be there."),
     ),

@@ -19,7 +19,7 @@ RULE = Rule(
     key=("client_id", "subject_id", "grant_id", "token_id"),
     question="Which refresh tokens or codes were used again after they had been used up?",
     severity="high",
-    remedy="Take it for stolen: nobody can tell whether the client or a thief came second. End the grant, have the person consent again, "
+    remedy="Treat it as stolen: nobody can tell whether the client or a thief came second. End the grant, have the person consent again, "
     "and look at what was called from each address. Let the server end all tokens of a grant when one is used twice. Where it does, and every "
     "reuse was refused, look for a client that asks twice: one that lost an answer, or several workers or tabs that share a token.",
     basis="RFC 9700 section 4.14.2 (refresh token rotation); RFC 6749 section 4.1.2 (codes)",

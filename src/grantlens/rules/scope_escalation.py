@@ -66,13 +66,13 @@ RULE = Rule(
             "refusals",
             1,
             "calls",
-            "So often it must have been refused, counting back so many minutes from the last refusal.",
+            "How often it must have been refused, counted back from the last refusal for within_minutes.",
         ),
         Parameter(
             "within_minutes",
             10.0,
             "minutes",
-            "So soon after the last refusal the scope must be given, and so soon after that the action be done.",
+            "How soon after the last refusal the scope must be given, and how soon after that the action be done.",
         ),
     ),
     sql="""

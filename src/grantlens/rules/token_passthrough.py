@@ -13,7 +13,7 @@ RULE = Rule(
     question="Which tokens opened several servers, though they are not for each of them?",
     severity="critical",
     remedy="Let a server that calls another one get a token of its own for it, by token exchange, and never hand on the one it was given; let each "
-    "server refuse tokens that do not name it as audience. Take the token for known to every server that took it.",
+    "server refuse tokens that do not name it as audience. Every server that took the token knows it: treat it as shared with them.",
     basis="MCP authorization 2026-07-28 (Access Token Privilege Restriction); RFC 9700 section 2.3; RFC 8707 section 2",
     needs=("stray_use",),
     rests_on=for_a_server(),

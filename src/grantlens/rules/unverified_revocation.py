@@ -13,7 +13,8 @@ RULE = Rule(
     key=("revocation_event",),
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
     severity="medium",
-    remedy="Send a canary: one approved, read-only call with the revoked token, tagged so that other rules skip it.",
+    remedy="Try it, with approval: a read-only call with a token that it ended must be refused. Where nobody holds one any more - a role was deleted, "
+    "say - take the access for open until its tokens expire.",
     basis="RFC 7009 section 2.2: a 200 is no proof that anything was revoked",
     needs=("effective_revocation", "covered_token", "token", "revoked_use", "named_caller", "covered_time"),
     parameters=(
@@ -188,8 +189,7 @@ SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violat
        revoked_at AS first_seen, revoked_at AS last_seen, 1 AS events,
        to_json({
            'revocation_event': revocation_event,
-           'last_success_s': NULL, 'first_denial_s': NULL, 'lag_lower_s': NULL, 'lag_upper_s': NULL,
-           'uses_after': 0, 'censored': 'right',
+           'last_success_s': NULL, 'first_denial_s': NULL, 'lag_lower_s': NULL, 'lag_upper_s': NULL, 'uses_after': 0, 'censored': 'right',
            'tokens_alive': tokens,
            'exposed_children': exposed_children,
            'reason': CASE WHEN unknown_token THEN 'calls of the same client and subject name a token of which no issuance is known'

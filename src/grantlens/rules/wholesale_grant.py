@@ -16,9 +16,9 @@ RULE = Rule(
     key=("client_id", "resource_server"),
     question="Which grants hold everything that their server offers?",
     severity="low",
-    remedy="Ask the owner what the connection is for, and let people consent again to that. How it was given is told here, and no call is looked at: "
-    "what its calls needed, PRV-1 and PRV-4 tell. A client that asks for all scopes of a server's metadata asks by need once the server's "
-    "challenge names the scopes of a call.",
+    remedy="Ask the owner what the connection is for, and have people consent again, to no more than that. This rule looks at what was granted: what the "
+    "calls needed, PRV-1 and PRV-4 tell. A client that asks for every scope in a server's metadata asks for less once the server's challenges name "
+    "the scopes that a call needs.",
     basis="MCP authorization, scope selection: all of scopes_supported where the challenge names none; RFC 9728 section 2; vendors' own words on a scope",
     needs=("grant_state", "issued", "used_pair", "named_caller", "server_name"),
     rests_on=Evidence(
