@@ -74,7 +74,7 @@ COMMANDS: tuple[tuple[str, Callable[..., int], str], ...] = (
 GROUPS = {
     "catalogue": "Scope catalogues: which scopes permit which operation.",
     "register": "The organisation's own list of connections: owner, purpose, approved operations.",
-    "server": "What is known of a resource server's enforcement: validation, cache, documented bound.",
+    "server": "How resource servers check tokens, and which scopes they offer.",
     "clock": "How exact the clocks behind the logs are.",
     "decision": "Which access was to be revoked, and since when that is decided.",
     "identities": "Which ids of which logs are one client, one person or one resource server.",

@@ -41,7 +41,7 @@ FailOn = Annotated[
     Parameter(
         metavar="LEVEL",
         help="Exit with 1 if there is a violation at or above this severity, with 2 if the data is too thin to tell: a log is "
-        "missing, many records were rejected, or a log ends two days or more before the period does (or before now) and "
-        "was never silent for so long.",
+        "missing, many records were rejected, or a log ends before the period does (or before now) by more than two days and "
+        "more than twice its longest silence.",
     ),
 ]

@@ -97,9 +97,8 @@ def write_anew(engine: Engine) -> bool:
         engine.execute(f"DELETE FROM meta WHERE {_IS_DUE}")
         return False
     place = Path(os.path.realpath(engine.path))
-    for left in place.parent.glob(
-        f".{escape(place.name)}.*"
-    ):  # by a killed process: nobody else writes beside a store that is open
+    # What a killed process left: nobody else writes beside a store that is open.
+    for left in place.parent.glob(f".{escape(place.name)}.*"):
         left.unlink()
     old = engine.value("SELECT current_database()")
     fresh = quote(f"{old}_anew")

@@ -58,7 +58,7 @@ def review_figures(document: dict[str, Any]) -> dict[str, Figure | None]:
     }
 
 
-def as_figure(chart: Chart, caption: str = "") -> Figure:
+def as_figure(chart: Chart, caption: str) -> Figure:
     """Return a chart as a picture of the page; its own sentence is the text alternative."""
     return Figure(svg=chart.svg(), alt=chart.alt, caption=caption)
 
