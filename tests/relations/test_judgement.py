@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grantlens.relations import registry
+from grantlens.schema import USAGE_CALLER
 from grantlens.schema.catalogue import (
     CAT_META,
     CAT_OPERATION,
@@ -143,10 +144,13 @@ def lay(bench, known, grants):
         bench.engine.execute(
             "INSERT INTO scope_set VALUES ($number, $scopes)", {"number": number, "scopes": [*scopes, "alien"]}
         )
+    bench.insert(
+        USAGE_CALLER, [{"caller_id": n, "source": "s", "token_scopes": scopes} for n, scopes in enumerate(names)]
+    )
     bench.engine.execute(
         "CREATE OR REPLACE TEMP TABLE question AS "
         "SELECT row_number() OVER () AS question_id, o::INTEGER AS operation_id, s::BIGINT AS set_id, a AS application "
-        f"FROM range({OPERATIONS}) t(o), range({len(names)}) u(s), (VALUES (true), (false)) v(a)"
+        f"FROM range({OPERATIONS}) t(o), range({len(names)}) u(s), (VALUES (true), (false), (NULL)) v(a)"
     )
     # Each grant holds one set, and made these calls.
     bench.engine.execute("CREATE OR REPLACE TEMP TABLE named_caller (caller_id INT, source VARCHAR)")
@@ -191,7 +195,7 @@ def closure(known, held):
 
 
 def open_to(operation, application):
-    kinds = APPLICATION if application else DELEGATED
+    kinds = (*APPLICATION, *DELEGATED) if application is None else APPLICATION if application else DELEGATED
     return [alternative for alternative in operation["alternatives"] if alternative["principal"] in kinds]
 
 
@@ -294,7 +298,9 @@ def test_every_answer_is_that_of_brute_force(bench, seed):
         for _ in range(30)
     ]
     lay(bench, known, grants)
-    with worked_out(bench, "question_alternative", "judged_question", "credited_scope", "narrower_scope"):
+    with worked_out(
+        bench, "known_scope", "question_alternative", "judged_question", "credited_scope", "narrower_scope"
+    ):
         questions = {row["question_id"]: row for row in bench.rows("SELECT * FROM question")}
         judged = {row["question_id"]: row for row in bench.rows("SELECT * FROM judged_question")}
         credits = bench.rows("SELECT * FROM credited_scope")

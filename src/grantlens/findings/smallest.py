@@ -27,6 +27,7 @@ NEEDS = (
     "everyones_use",
     "grant_state",
     "granted_scope",
+    "known_scope",
 )
 """Relations that must be worked out."""
 
@@ -126,9 +127,7 @@ GROUP BY ALL
 """
 
 _NAMES = """
-SELECT n.scope_id, h.scope
-FROM (SELECT DISTINCT scope FROM granted_scope) h
-JOIN cat_scope_name n ON n.name = lower(h.scope) AND (n.exact IS NULL OR n.exact = h.scope)
+SELECT scope_id, scope FROM known_scope SEMI JOIN granted_scope USING (scope)
 """
 
 _OPENED = """

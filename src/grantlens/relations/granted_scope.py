@@ -34,9 +34,8 @@ held AS (
 ),
 -- A scope string may mean one scope in each of several catalogues; it is then credited through any of them.
 known AS (
-    SELECT x.scope, n.scope_id, s.is_protocol
-    FROM (SELECT DISTINCT scope FROM held) x
-    JOIN cat_scope_name n ON n.name = lower(x.scope) AND (n.exact IS NULL OR n.exact = x.scope)
+    SELECT n.scope, n.scope_id, s.is_protocol
+    FROM (FROM known_scope SEMI JOIN held USING (scope)) n
     JOIN cat_scope s USING (scope_id)
 ),
 -- What a scope opens, itself and by implication, and whether any calls to that API are in the logs of its source and tenant.
@@ -178,6 +177,7 @@ LEFT JOIN record r ON r.source = h.source AND r.grant_id = h.grant_id
         "named_caller",
         "caller_party",
         "possible_grant",
+        "known_scope",
         "covered_time",
         "everyones_use",
         "question",

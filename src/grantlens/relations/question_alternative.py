@@ -12,7 +12,7 @@ RELATION = Relation(
 WITH held AS (
     SELECT DISTINCT x.set_id, n.catalogue, n.scope_id
     FROM (SELECT set_id, unnest(scopes) AS scope FROM scope_set SEMI JOIN question USING (set_id)) x
-    JOIN cat_scope_name n ON n.name = lower(x.scope) AND (n.exact IS NULL OR n.exact = x.scope)
+    JOIN known_scope n USING (scope)
 ),
 closed AS (
     SELECT h.set_id, h.catalogue, h.scope_id AS held_by, c.implied_scope_id AS scope_id, c.evidence
@@ -22,11 +22,9 @@ SELECT q.question_id, q.operation_id, r.alt, r.scope_id, c.held_by, c.evidence, 
 FROM question q
 JOIN cat_operation o ON o.op_id = q.operation_id
 JOIN cat_requirement r ON r.op_id = q.operation_id
-    AND (r.principal = 'any'
-         OR (coalesce(q.application, true) AND r.principal IN ('application', 'bot'))
-         OR (NOT coalesce(q.application, false) AND r.principal IN ('delegated', 'delegated_personal', 'user')))
+    AND (r.principal = 'any' OR coalesce(q.application = (r.principal IN ('application', 'bot')), true))
 LEFT JOIN closed c ON c.set_id = q.set_id AND c.catalogue = o.catalogue AND c.scope_id = r.scope_id
 """,
-    needs=("question", "scope_set"),
+    needs=("question", "scope_set", "known_scope"),
     windowed=True,
 )

@@ -96,22 +96,12 @@ everyones AS (
     WHERE s.of_grant AND g.subject_id IS NULL AND g.subject_kind = 'user' AND c.subject_id IS NOT NULL AND g.grant_id <> s.grant_id
 ),
 -- Scopes by their number in a catalogue, however they are written.
-known AS (
-    SELECT x.scope, n.scope_id
-    FROM (
-        SELECT unnest(scopes) AS scope FROM scope_set SEMI JOIN (SELECT own_set_id AS set_id FROM stretch) USING (set_id)
-        UNION SELECT unnest(kept) FROM stretch
-        UNION SELECT scope FROM lost
-        UNION SELECT unnest(scopes) FROM everyones
-    ) x
-    JOIN cat_scope_name n ON n.name = lower(x.scope) AND (n.exact IS NULL OR n.exact = x.scope)
-),
 gone AS (
-    SELECT l.stretch_no, k.scope_id, l.* EXCLUDE (stretch_no) FROM lost l JOIN known k USING (scope)
+    SELECT l.stretch_no, k.scope_id, l.* EXCLUDE (stretch_no) FROM lost l JOIN known_scope k USING (scope)
 ),
 own AS (
     SELECT s.stretch_no, k.scope_id
-    FROM stretch s JOIN (SELECT set_id, unnest(scopes) AS scope FROM scope_set) x ON x.set_id = s.own_set_id JOIN known k USING (scope)
+    FROM stretch s JOIN (SELECT set_id, unnest(scopes) AS scope FROM scope_set) x ON x.set_id = s.own_set_id JOIN known_scope k USING (scope)
 ),
 -- What was held, and what is kept of it; where the token says nothing, the grant had held both.
 holding AS (
@@ -122,13 +112,13 @@ holding AS (
     WHERE s.own_set_id IS NULL OR o.scope_id IS NOT NULL
     UNION
     SELECT s.stretch_no, k.scope_id, s.own_set_id IS NULL, true
-    FROM (SELECT stretch_no, own_set_id, unnest(kept) AS scope FROM stretch) s JOIN known k USING (scope)
+    FROM (SELECT stretch_no, own_set_id, unnest(kept) AS scope FROM stretch) s JOIN known_scope k USING (scope)
 ),
 holder AS (
     SELECT a.stretch_no, a.operation_id, h.* EXCLUDE (stretch_no) FROM asked a JOIN holding h USING (stretch_no)
     UNION
     SELECT e.stretch_no, e.operation_id, k.scope_id, s.own_set_id IS NULL, true
-    FROM (SELECT stretch_no, operation_id, unnest(scopes) AS scope FROM everyones) e JOIN stretch s USING (stretch_no) JOIN known k USING (scope)
+    FROM (SELECT stretch_no, operation_id, unnest(scopes) AS scope FROM everyones) e JOIN stretch s USING (stretch_no) JOIN known_scope k USING (scope)
 ),
 covering AS (
     SELECT h.stretch_no, h.operation_id, c.implied_scope_id AS scope_id, bool_or(h.was_held) AS was_held, bool_or(h.is_kept) AS is_kept
@@ -142,9 +132,7 @@ alternative AS (
     JOIN stretch s USING (stretch_no)
     JOIN named_caller c USING (caller_id)
     JOIN cat_requirement r ON r.op_id = a.operation_id
-        AND (r.principal = 'any'
-             OR (coalesce(c.application, true) AND r.principal IN ('application', 'bot'))
-             OR (NOT coalesce(c.application, false) AND r.principal IN ('delegated', 'delegated_personal', 'user')))
+        AND (r.principal = 'any' OR coalesce(c.application = (r.principal IN ('application', 'bot')), true))
     LEFT JOIN covering h ON h.stretch_no = a.stretch_no AND h.operation_id = a.operation_id AND h.scope_id = r.scope_id
     GROUP BY a.stretch_no, a.operation_id, r.alt
 ),
@@ -200,6 +188,7 @@ WHERE s.own_set_id IS NOT NULL OR e.stretch_no IS NULL
         "named_caller",
         "grant_state",
         "scope_set",
+        "known_scope",
         "token",
         "issued",
         "clock_error",

@@ -13,7 +13,7 @@ RULE = Rule(
     severity="medium",
     remedy="Replace the scope by the narrower one; the calls behind this finding are those it must still permit.",
     basis="NIST SP 800-53 AC-6; RFC 9700 section 2.3",
-    needs=("granted_scope", "narrower_scope"),
+    needs=("granted_scope", "narrower_scope", "known_scope"),
     parameters=(
         Parameter("floor_days", 30, "days", "Least exposure before a replacement is proposed."),
         Parameter("floor_sessions", 60, "sessions", "Or this many sessions."),
@@ -41,9 +41,8 @@ WITH proposal AS (
            coalesce((g.exposure_days >= $floor_days OR g.sessions >= $floor_sessions)
                AND g.coverage_share >= $min_coverage AND g.map_share >= $min_map, false) AS enough
     FROM narrower_scope n
-    JOIN cat_scope_name m ON m.scope_id = n.scope_id
-    JOIN granted_scope g ON g.source = n.source AND g.grant_id = n.grant_id
-        AND lower(g.scope) = m.name AND (m.exact IS NULL OR m.exact = g.scope)
+    JOIN known_scope m ON m.scope_id = n.scope_id
+    JOIN granted_scope g ON g.source = n.source AND g.grant_id = n.grant_id AND g.scope = m.scope
 )
 SELECT CASE WHEN enough THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'medium' AS severity,

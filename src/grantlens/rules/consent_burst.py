@@ -34,7 +34,7 @@ RULE = Rule(
     remedy="Ask those people how they came to it. If nobody announced the client, switch it off for everyone, revoke its grants, and look at what it "
     "called; if it is yours, enter it in the register.",
     basis="Microsoft, 'Detect and remediate illicit consent grants'; MITRE ATT&CK T1528",
-    needs=("known_client", "canonical_identity", "covered_time"),
+    needs=("known_client", "known_scope", "canonical_identity", "covered_time"),
     # That nobody had let it in before is an absence.
     rests_on=Evidence(
         (Way(("issuance",), says=_OWN, silence=("issuance",)),),
@@ -123,7 +123,7 @@ history AS (
 ranked AS (
     SELECT m.source, m.tenant, m.client, m.scope, max(r.rank) AS rank
     FROM (SELECT DISTINCT source, tenant, client, unnest(scopes) AS scope FROM member) m
-    LEFT JOIN cat_scope_name n ON n.name = lower(m.scope) AND (n.exact IS NULL OR n.exact = m.scope)
+    LEFT JOIN known_scope n ON n.scope = m.scope
     LEFT JOIN cat_scope_risk r ON r.scope_id = n.scope_id
     GROUP BY m.source, m.tenant, m.client, m.scope
 ),

@@ -31,6 +31,7 @@ RULE = Rule(
     basis="NIST SP 800-53 AC-6(7); PCI DSS 4.0.1 requirement 7.2.5.1",
     needs=(
         "granted_scope",
+        "known_scope",
         "used_pair",
         "named_caller",
         "question",
@@ -69,7 +70,7 @@ quiet AS (
 crediting AS (
     SELECT DISTINCT q.source, q.grant_id, q.scope, p.caller_id, p.segment_id, p.operation_id
     FROM quiet q
-    JOIN cat_scope_name n ON n.name = lower(q.scope) AND (n.exact IS NULL OR n.exact = q.scope)
+    JOIN known_scope n ON n.scope = q.scope
     JOIN used_pair p ON p.grant_id = q.grant_id
     JOIN named_caller c ON c.caller_id = p.caller_id AND c.source = q.source
     JOIN question u ON u.operation_id = p.operation_id AND u.set_id = p.set_id AND u.application IS NOT DISTINCT FROM p.application

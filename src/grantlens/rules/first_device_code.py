@@ -21,7 +21,7 @@ RULE = Rule(
     remedy="Ask whose token it is whether they signed in on a device of their own, or typed in a code that somebody had sent them. If the latter, revoke "
     "their grants and sessions. Block the device code flow where no device needs it.",
     basis="RFC 8628 section 5.4 (remote phishing); Microsoft, 'Storm-2372 conducts device code phishing campaign'",
-    needs=("known_client", "covered_time"),
+    needs=("known_client", "known_scope", "covered_time"),
     # That it had never been done before is an absence.
     rests_on=Evidence(
         (Way(("issuance",), says=_SAYS, silence=("issuance",)),),
@@ -87,7 +87,7 @@ history AS (
 sensitive AS (
     SELECT d.source, d.tenant, d.client, list(DISTINCT d.scope ORDER BY d.scope) AS sensitive
     FROM (SELECT DISTINCT source, tenant, client, unnest(scopes) AS scope FROM device) d
-    JOIN cat_scope_name n ON n.name = lower(d.scope) AND (n.exact IS NULL OR n.exact = d.scope)
+    JOIN known_scope n ON n.scope = d.scope
     JOIN cat_scope_risk r ON r.scope_id = n.scope_id AND r.rank >= 3
     GROUP BY d.source, d.tenant, d.client
 ),

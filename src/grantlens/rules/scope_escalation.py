@@ -25,7 +25,7 @@ RULE = Rule(
     remedy="Find out who decides about this scope. Where a policy or the client itself gave it, let a person be asked first, or take it away again. "
     "Where a person consented, nothing is wrong: that is how a client is to ask for more.",
     basis="RFC 6750 section 3.1 (insufficient_scope); MCP authorization, step-up authorization flow",
-    needs=("used_pair", "named_caller", "issued", "token", "grant_state", "clock_error", "covered_time"),
+    needs=("used_pair", "named_caller", "issued", "token", "grant_state", "known_scope", "clock_error", "covered_time"),
     rests_on=Evidence(
         (
             Way(
@@ -122,9 +122,7 @@ wanted AS (
     SELECT DISTINCT t.turn_no, t.source, t.tenant, t.client_id, t.subject_id, t.perhaps_from, t.perhaps_until, r.alt, r.scope_id
     FROM turn t
     JOIN cat_requirement r ON r.op_id = t.operation_id
-        AND (r.principal = 'any'
-             OR (coalesce(t.application, true) AND r.principal IN ('application', 'bot'))
-             OR (NOT coalesce(t.application, false) AND r.principal IN ('delegated', 'delegated_personal', 'user')))
+        AND (r.principal = 'any' OR coalesce(t.application = (r.principal IN ('application', 'bot')), true))
 ),
 given AS (
     SELECT i.source, i.tenant, i.client_id, i.subject_id, i.subject_id IS NULL AND coalesce(i.subject_kind = 'user', false) AS for_everyone,
@@ -141,7 +139,7 @@ given AS (
 opens AS (
     SELECT DISTINCT x.scope, c.implied_scope_id AS scope_id
     FROM (SELECT DISTINCT unnest(scopes) AS scope FROM given) x
-    JOIN cat_scope_name n ON n.name = lower(x.scope) AND (n.exact IS NULL OR n.exact = x.scope)
+    JOIN known_scope n USING (scope)
     JOIN scope_closure c ON c.scope_id = n.scope_id
     SEMI JOIN wanted w ON w.scope_id = c.implied_scope_id
 ),

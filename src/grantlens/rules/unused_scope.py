@@ -59,7 +59,7 @@ RULE = Rule(
     severity="medium",
     remedy="Remove the scope, or let the client ask for it when it needs it; where the answer is 'wait', watch longer.",
     basis="NIST SP 800-53 AC-6(7); need model: zero-inflated Gamma-Poisson, empirical Bayes per scope",
-    needs=("granted_scope", "narrower_scope"),
+    needs=("granted_scope", "narrower_scope", "known_scope"),
     parameters=(
         Parameter("horizon_days", 90, "days", "The need is asked for this long a future."),
         Parameter("floor_days", 30, "days", "Least exposure before a scope may be called unused."),
@@ -96,7 +96,7 @@ replacement AS (
     SELECT n.source, n.grant_id, s.scope, min(n.replacement) AS replacement
     FROM narrower_scope n
     JOIN granted_scope s ON s.source = n.source AND s.grant_id = n.grant_id
-    JOIN cat_scope_name m ON m.name = lower(s.scope) AND (m.exact IS NULL OR m.exact = s.scope) AND m.scope_id = n.scope_id
+    JOIN known_scope m ON m.scope = s.scope AND m.scope_id = n.scope_id
     GROUP BY n.source, n.grant_id, s.scope
 ),
 -- A refresh is the use of offline_access.
