@@ -99,7 +99,7 @@ def test_an_exception_that_no_rule_honours_is_refused(read, rule):
 
 
 def test_the_rules_that_honour_exceptions_are_those_whose_sql_reads_them():
-    assert {rule.id for rule in registry().values() if "exceptions" in rule.sql} == set(EXCEPTED)
+    assert {rule.id for rule in registry().values() if "accepted_exception" in rule.needs} == set(EXCEPTED)
 
 
 def test_into_a_store_and_again(read, engine):

@@ -13,7 +13,15 @@ RULE = Rule(
     severity="medium",
     remedy="Ask the owner. Then narrow the scopes to the purpose, or write the operation into the register.",
     basis="Register of connections: map every delegated connection to an owner and a purpose",
-    needs=("used_pair", "judged_question", "scope_set", "named_caller", "operation_class", "approved_operation"),
+    needs=(
+        "used_pair",
+        "judged_question",
+        "scope_set",
+        "named_caller",
+        "operation_class",
+        "approved_operation",
+        "accepted_exception",
+    ),
     parameters=(
         Parameter(
             "bulk_calls", 1000, "calls", "From how many calls of one operation on a finding counts as bulk and is high."
@@ -40,12 +48,6 @@ outside AS (
     JOIN register g USING (client_id)
     WHERE g.approved_operations IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM approved_operation a WHERE a.client_id = u.client_id AND o.label LIKE a.pattern ESCAPE '\\')
-),
-exception AS (
-    SELECT client_id, min(e.reason) AS reason
-    FROM (SELECT client_id, unnest(exceptions) AS e FROM register)
-    WHERE e.rule = 'OOS-3' AND (e.until IS NULL OR e.until > $until)
-    GROUP BY client_id
 )
 SELECT 'violation' AS verdict,
        CASE WHEN x.reason IS NOT NULL THEN 'info'
@@ -71,7 +73,7 @@ FROM used u
 JOIN outside USING (client_id, operation_id)
 JOIN operation_class o USING (operation_id)
 JOIN register g USING (client_id)
-LEFT JOIN exception x USING (client_id)
+LEFT JOIN accepted_exception x ON x.client_id = u.client_id AND x.rule = 'OOS-3'
 GROUP BY u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, o.operation_id, o.label, o.destroys, x.reason
 UNION ALL
 -- A client whose row names no operations cannot be judged.

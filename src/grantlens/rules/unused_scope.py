@@ -59,7 +59,7 @@ RULE = Rule(
     severity="medium",
     remedy="Remove the scope, or let the client ask for it when it needs it; where the answer is 'wait', watch longer.",
     basis="NIST SP 800-53 AC-6(7); need model: zero-inflated Gamma-Poisson, empirical Bayes per scope",
-    needs=("granted_scope", "narrower_scope", "known_scope"),
+    needs=("granted_scope", "narrower_scope", "known_scope", "accepted_exception"),
     parameters=(
         Parameter("horizon_days", 90, "days", "The need is asked for this long a future."),
         Parameter("floor_days", 30, "days", "Least exposure before a scope may be called unused."),
@@ -86,13 +86,7 @@ RULE = Rule(
     ),
     conclude=conclude,
     sql="""
-WITH exception AS (
-    SELECT client_id, min(e.reason) AS reason
-    FROM (SELECT client_id, unnest(exceptions) AS e FROM register)
-    WHERE e.rule = 'PRV-1' AND (e.until IS NULL OR e.until > $until)
-    GROUP BY client_id
-),
-replacement AS (
+WITH replacement AS (
     SELECT n.source, n.grant_id, s.scope, min(n.replacement) AS replacement
     FROM narrower_scope n
     JOIN granted_scope s ON s.source = n.source AND s.grant_id = n.grant_id
@@ -139,7 +133,7 @@ SELECT 'indeterminate' AS verdict, 'medium' AS severity,
        CASE WHEN g.is_refresh THEN list_concat([g.opening], g.refreshed_by) ELSE [g.opening] END AS records,
        'usage' AS about_log, g.held_from AS about_from, g.held_until AS about_until
 FROM judged g
-LEFT JOIN exception x ON x.client_id = g.client_id
+LEFT JOIN accepted_exception x ON x.client_id = g.client_id AND x.rule = 'PRV-1'
 LEFT JOIN replacement r ON r.source = g.source AND r.grant_id = g.grant_id AND r.scope = g.scope
 """,
     fires=(
