@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import RegisterError
 from grantlens.handwritten import Entry, read_entries
-from grantlens.register.rows import BROUGHT, bound
+from grantlens.register.rows import BROUGHT, bound, keep
 from grantlens.schema.register import STATED_CLOCK
 from grantlens.schema.vocabulary import LOG
 from grantlens.visible import grid
@@ -61,11 +61,7 @@ class Clocks:
         for entry in read_entries(path, "clock", STATED_CLOCK.names, RegisterError):
             row = _row(entry)
             key = tuple(row[name] for name in _KEY)
-            if key in found:
-                raise entry.mistake(
-                    f"this clock of {row['source']!r} stands here a second time.", "source", "Make one entry of both."
-                )
-            found[key] = row
+            keep(found, key, row, entry, f"this clock of {row['source']!r}", "source")
         if not found:
             raise RegisterError(
                 f"{path} holds no clock.",

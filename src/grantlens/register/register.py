@@ -41,7 +41,7 @@ from grantlens.errors import RegisterError
 from grantlens.handwritten import Document, Entry, read_csv, read_document
 from grantlens.register.moment import moment
 from grantlens.register.networks import networks
-from grantlens.register.rows import replace_rows
+from grantlens.register.rows import keep, replace_rows
 from grantlens.schema.register import REGISTER, REVIEW_SNAPSHOT
 from grantlens.visible import grid
 from grantlens.wording import plural
@@ -101,13 +101,7 @@ class Register:
         clients: dict[str, dict[str, Any]] = {}
         for entry, accepted in zip(entries, exceptions, strict=True):
             row = _client(entry) | {"exceptions": accepted}
-            if row["client_id"] in clients:
-                raise entry.mistake(
-                    f"the client {row['client_id']!r} stands here a second time.",
-                    "client_id",
-                    "Make one entry of both.",
-                )
-            clients[row["client_id"]] = row
+            keep(clients, row["client_id"], row, entry, f"the client {row['client_id']!r}", "client_id")
         if not clients and not reviews:
             raise RegisterError(
                 f"{path} holds no client.", 'Write [[client]] and client_id = "...", or a CSV with a column client_id.'
@@ -190,19 +184,8 @@ def _csv_exceptions(entry: Entry) -> list[dict[str, Any]] | None:
                 None,
                 "For example PRV-1|2026-12-31|quarter-end job.",
             )
-        values = {"rule": parts[0], "until": parts[1], "reason": parts[2]}
-        accepted.append(
-            _exception(
-                Entry(
-                    entry.file,
-                    "exception",
-                    {key: value for key, value in values.items() if value},
-                    entry.line,
-                    {},
-                    RegisterError,
-                )
-            )
-        )
+        values = {key: part for key, part in zip(("rule", "until", "reason"), parts, strict=True) if part}
+        accepted.append(_exception(Entry(entry.file, "exception", values, entry.line, {}, RegisterError)))
     return accepted
 
 

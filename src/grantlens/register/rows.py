@@ -1,4 +1,4 @@
-"""Put rows that people wrote into their table of the store."""
+"""Rows that people wrote: each once, and into their table of the store."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import quote
+from grantlens.handwritten import Entry
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 
 BROUGHT = "(SELECT unnest(from_json($rows, $shape), max_depth := 2))"
 """Rows that are bound by `bound`, in the columns of their table."""
+
+
+def keep(found: dict[Any, dict[str, Any]], key: Any, row: dict[str, Any], entry: Entry, what: str, column: str) -> None:
+    """Keep a row under its key; a second one is a mistake of the file."""
+    if key in found:
+        raise entry.mistake(f"{what} stands here a second time.", column, "Make one entry of both.")
+    found[key] = row
 
 
 def bound(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:

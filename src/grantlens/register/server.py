@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import RegisterError
 from grantlens.handwritten import Entry, read_entries
-from grantlens.register.rows import replace_rows
+from grantlens.register.rows import keep, replace_rows
 from grantlens.schema.register import SERVER
 from grantlens.schema.vocabulary import VALIDATION
 from grantlens.visible import grid
@@ -61,13 +61,8 @@ class Servers:
         servers: dict[str, dict[str, Any]] = {}
         for entry in read_entries(path, "server", SERVER.names, RegisterError, lists=("scopes_supported",)):
             row = _server(entry)
-            if row["resource_server"] in servers:
-                raise entry.mistake(
-                    f"the server {row['resource_server']!r} stands here a second time.",
-                    "resource_server",
-                    "Make one entry of both.",
-                )
-            servers[row["resource_server"]] = row
+            name = row["resource_server"]
+            keep(servers, name, row, entry, f"the server {name!r}", "resource_server")
         if not servers:
             raise RegisterError(
                 f"{path} holds no server.", 'Write [[server]] and resource_server = "...", or a CSV with that column.'
