@@ -100,7 +100,11 @@ def _each(
     stretches: dict[str, list[Stretch]] = {}
     for name, *stretch in engine.rows(_STRETCHES):
         stretches.setdefault(name, []).append(Stretch(*stretch))
-    keys = {(name, log): key for log, sql in _KEYS.items() for name, key in engine.rows(sql, {"log": log})}
+    keys = {
+        (name, log): key
+        for log, table in _TABLES.items()
+        for name, key in engine.rows(f"SELECT source, {_STRONGEST} FROM {table} GROUP BY source")
+    }
     filled = _filled(engine)
     carried: dict[str, set[str]] = {}
     for name, log in engine.rows(_CARRIED):
@@ -110,72 +114,46 @@ def _each(
         for name, ends, nested in engine.rows(_DECLARED)
     }
     endless = {name for (name,) in engine.rows(_ENDLESS)}
-    return [
-        _held(
-            name,
-            tuple(stretches[name]),
-            keys,
-            filled.get(name, frozenset()),
-            frozenset(carried.get(name, ())),
-            declared.get(name, frozenset()),
-            name in endless,
-            calls.get(name, {}),
-            {thing: known.get(thing, {}).get(name, (0, 0)) for thing in BROUGHT},
-            there,
+    found = []
+    for name, there_of_it in stretches.items():
+        loader = loaders().get(name)
+        logs = tuple(stretch.log for stretch in there_of_it)
+        rows = {stretch.log for stretch in there_of_it if stretch.records}
+        full, fills = carried.get(name, set()), filled.get(name, frozenset())
+        provider = source_of(loader) if loader else _mapped(name, logs, fills, full, declared.get(name, frozenset()))
+        # A column that no row fills is not there, whatever the loader could give; a word may still come, so it stays.
+        says = frozenset(
+            said
+            for said in provider.says
+            if said.partition(".")[0] not in rows or said not in _COLUMNS or said in fills
         )
-        for name in stretches
-    ]
-
-
-def _held(
-    name: str,
-    stretches: tuple[Stretch, ...],
-    keys: Mapping[tuple[str, str], str],
-    filled: frozenset[str],
-    carried: frozenset[str],
-    declared: frozenset[str],
-    endless: bool,
-    calls: Mapping[str, int],
-    known: Mapping[str, tuple[int, int]],
-    there: Mapping[str, bool],
-) -> Held:
-    loader = loaders().get(name)
-    logs = tuple(stretch.log for stretch in stretches)
-    rows = {stretch.log for stretch in stretches if stretch.records}
-    provider = source_of(loader) if loader else _mapped(name, logs, filled, carried, declared)
-    # A column that no row fills is not there, whatever the loader could give; a word may still come, so it stays.
-    says = frozenset(
-        said for said in provider.says if said.partition(".")[0] not in rows or said not in _COLUMNS or said in filled
-    ) - (frozenset({KEYS_END}) if endless else frozenset())
-    joins = tuple(
-        replace(
-            join, strength=_weaker(join.strength, *(keys.get((name, log), "none") for log in rows & {*_pair(join)}))
+        joins = tuple(
+            replace(
+                join, strength=_weaker(join.strength, *(keys.get((name, log), "none") for log in rows & {*_pair(join)}))
+            )
+            for join in provider.joins
+            if {*_pair(join)} <= {*logs}
         )
-        for join in provider.joins
-        if {*_pair(join)} <= {*logs}
-    )
-    brought = tuple(
-        thing for thing in BROUGHT if there[thing] and (thing == "register" or known[thing][0] or not known[thing][1])
-    )
-    return Held(
-        provider,
-        replace(
+        knows = {thing: known.get(thing, {}).get(name, (0, 0)) for thing in BROUGHT}
+        held_of_it = replace(
             provider,
             logs=logs,
-            carries=tuple(log for log in provider.carries if log in carried),
+            carries=tuple(log for log in provider.carries if log in full),
             joins=joins,
-            says=says,
-            brought=brought,
+            says=says - {KEYS_END} if name in endless else says,
+            brought=tuple(
+                thing
+                for thing in BROUGHT
+                if there[thing] and (thing == "register" or knows[thing][0] or not knows[thing][1])
+            ),
             wants=_wants(provider, there),
-        ),
-        stretches,
-        calls,
-        known,
-    )
+        )
+        found.append(Held(provider, held_of_it, tuple(there_of_it), calls.get(name, {}), knows))
+    return found
 
 
 def _mapped(
-    name: str, logs: tuple[str, ...], filled: frozenset[str], carried: frozenset[str], declared: frozenset[str]
+    name: str, logs: tuple[str, ...], filled: frozenset[str], carried: set[str], declared: frozenset[str]
 ) -> Source:
     """Return a source that a mapping read, or a loader that is no more: the rows say how it joins, the store what was declared."""
     joins = tuple(Join(first, second, TOKEN, "what the rows name") for first, second in LOG_PAIRS)
@@ -202,7 +180,7 @@ def _wants(provider: Source, there: Mapping[str, bool]) -> dict[str, str]:
 def _filled(engine: Engine) -> dict[str, frozenset[str]]:
     """Return, by source, which of the columns that rules rest on are filled at all."""
     filled: dict[str, set[str]] = {}
-    for table, log in (("issuance", "issuance"), ("usage_caller", "usage"), ("revocation", "revocation")):
+    for log, table in _TABLES.items():
         columns = [said for said in _COLUMNS if said.startswith(f"{log}.")]
         if not columns:
             continue
@@ -239,6 +217,9 @@ _KNOWS_NOTHING = {
     "server": "the store does not say how the servers it called check tokens",
 }
 
+_TABLES = {"issuance": "issuance", "usage": "usage_caller", "revocation": "revocation"}
+"""Where the keys of each log stand."""
+
 # Counted as they were loaded, whatever the coverage.
 _STRETCHES = """
 SELECT a.source, a.log::VARCHAR, sum(a.records)::BIGINT, min(a.first_event), max(a.last_event),
@@ -263,12 +244,6 @@ CASE WHEN count(token_id) > 0 THEN 'token' WHEN count(session_id) > 0 THEN 'sess
      WHEN count(*) FILTER (grant_id NOT LIKE 'derived:%') > 0 THEN 'grant'
      WHEN count(client_id) + count(subject_id) > 0 THEN 'client and subject' ELSE 'none' END
 """
-
-_KEYS = {
-    "issuance": f"SELECT source, {_STRONGEST} FROM issuance GROUP BY source",
-    "usage": f"SELECT source, {_STRONGEST} FROM usage_caller GROUP BY source",
-    "revocation": f"SELECT source, {_STRONGEST} FROM revocation GROUP BY source",
-}
 
 # The alphabet has the weakest key first.
 _CALLS = f"""
