@@ -42,7 +42,7 @@ KEYS = [
     "evidence",
 ]
 """Of a finding, always present."""
-TIME = re.compile(r"2026-07-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
+TIME = re.compile(r"2026-0[67]-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 SPEAKING = ("OOS-1", "OOS-12", "PRV-1", "REV-1", "REV-6", "INT-1", "GOV-1")
 
 

@@ -27,7 +27,7 @@ def _undecided(title: str, *records: Mapping[str, Any], reason: str, **declared:
 
 RULE = Rule(
     id="INT-1",
-    version=4,
+    version=5,
     name="orphan_use",
     key=("token_id", "client_id", "subject_id"),
     question="Which calls were made with access that no issuance record explains?",
@@ -94,6 +94,15 @@ keyed AS (
     FROM orphan
     GROUP BY ALL
 ),
+-- A token is at least as old as its first use, which may be older than the window.
+begun AS (
+    SELECT c.source, c.tenant, c.token_id, min(u.used_at) AS first_used_at
+    FROM usage_caller c
+    SEMI JOIN keyed k ON k.source = c.source AND k.token_id = c.token_id
+    JOIN usage_row u ON u.caller_id = c.caller_id
+    WHERE u.outcome = 'success' AND u.used_at < $until
+    GROUP BY c.source, c.tenant, c.token_id
+),
 -- The longest life of a token that a call could name; an access token of which no end is told has the default.
 life AS (
     SELECT source, max(CASE WHEN expires_at IS NOT NULL THEN epoch(expires_at) - epoch(issued_at)
@@ -112,11 +121,12 @@ home AS (
 -- The issuance log is complete if one stretch of it reaches from before the token could have been issued up to its first use; of a call
 -- that names no tenant, if that of each tenant does.
 stretch AS (
-    SELECT k.*, h.tenants, c.source IS NOT NULL AS log_held, NOT c.in_part AS log_carried, l.longest_s, c.tenant AS log_tenant,
-           coalesce(NOT c.in_part AND c.covered_from <= k.first_seen - to_seconds(l.longest_s::BIGINT) AND c.covered_until >= k.first_seen, false) AS reaches
+    SELECT k.*, b.first_used_at, h.tenants, c.source IS NOT NULL AS log_held, NOT c.in_part AS log_carried, l.longest_s, c.tenant AS log_tenant,
+           coalesce(NOT c.in_part AND c.covered_from <= b.first_used_at - to_seconds(l.longest_s::BIGINT) AND c.covered_until >= b.first_used_at, false) AS reaches
     FROM keyed k
-    LEFT JOIN home h USING (source)
-    LEFT JOIN life l USING (source)
+    LEFT JOIN begun b ON b.source = k.source AND b.tenant IS NOT DISTINCT FROM k.tenant AND b.token_id = k.token_id
+    LEFT JOIN home h ON h.source = k.source
+    LEFT JOIN life l ON l.source = k.source
     LEFT JOIN coverage c ON c.source = k.source AND c.log = 'issuance' AND NOT c.is_gap
         AND (k.tenant IS NULL OR c.tenant IS NULL OR c.tenant = k.tenant)
 ),
@@ -164,7 +174,8 @@ SELECT CASE WHEN reason IS NULL THEN 'violation' ELSE 'indeterminate' END AS ver
            'reason': reason}) AS detail,
        CASE WHEN token_id IS NOT NULL THEN 'token' ELSE 'client_subject' END AS join_key,
        firsts, lasts,
-       'issuance' AS about_log, first_seen AS about_from, last_seen AS about_until
+       'issuance' AS about_log, coalesce(first_used_at - to_seconds(longest_s::BIGINT), first_seen) AS about_from,
+       coalesce(first_used_at, last_seen) AS about_until
 FROM judged
 """,
     fires=(
@@ -261,6 +272,12 @@ FROM judged
                     "detail": {"issuance_log": "partial"},
                 },
             ),
+        ),
+        Example(
+            "it was used before the window too, when the issuance log had just begun",
+            (*_FORGED, use("01 09:00", "GET /v1/messages/7", "t-forged")),
+            ({"verdict": "indeterminate", "events": 1, "detail": {"issuance_log": "partial"}},),
+            since="12 00:00",
         ),
         Example(
             "there is no issuance log",
