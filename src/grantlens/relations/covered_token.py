@@ -157,14 +157,16 @@ JOIN state g ON g.source = r.source AND g.client_id = r.client_id AND (r.target_
     AND g.opened_at <= r.revoked_at AND (g.ended_at IS NULL OR g.ended_at > r.revoked_at)
 WHERE r.of_several AND r.target_kind IN ('client', 'grant')
 UNION ALL
--- The grant that a revocation names, though its issuance is not in the log.
+-- The grant that a revocation names, though it is older than the log, until it is given again.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.batch_id, r.line_no, r.of_several,
        NULL, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
-       'infinity'::TIMESTAMPTZ, false, NULL
+       coalesce(min(o.opened_at) FILTER (o.opened_at > r.revoked_at), 'infinity'::TIMESTAMPTZ), false, NULL
 FROM ended r
-ANTI JOIN state g ON g.source = r.source AND g.grant_id = r.grant_id
+LEFT JOIN reopened o ON o.source = r.source AND o.grant_id = r.grant_id
 WHERE r.target_kind = 'grant' AND r.grant_id IS NOT NULL
+GROUP BY ALL
+HAVING coalesce(min(o.opened_at) >= r.revoked_at, true)
 """,
     needs=("effective_revocation", "token", "issued", "grant_state"),
 )

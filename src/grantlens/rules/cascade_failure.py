@@ -6,7 +6,7 @@ from grantlens.rules.rule import Rule
 
 RULE = Rule(
     id="REV-3",
-    version=4,
+    version=5,
     name="cascade_failure",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which access tokens went on working after their grant or refresh token was revoked?",
@@ -63,6 +63,16 @@ WHERE u.uses_after > 0 AND NOT u.is_target
             ),
             ({"verdict": "violation", "token_id": "t1"},),
         ),
+        Example(
+            "a grant that is older than the logs: what worked before it was given again",
+            (
+                revoked("10 12:00", "grant"),
+                use("10 12:10", "GET /v1/messages/7", None, grant_id="g1"),
+                consent("10 13:00", ["mail.read"]),
+                use("10 13:10", "GET /v1/messages/7", None, grant_id="g1"),
+            ),
+            ({"verdict": "violation", "grant_id": "g1", "detail": {"uses_after": 1}},),
+        ),
     ),
     silent=(
         Example(
@@ -71,6 +81,14 @@ WHERE u.uses_after > 0 AND NOT u.is_target
                 token("10 11:00", "t1", ["files.read"], "10 13:00"),
                 revoked("10 12:00", "grant"),
                 use("10 12:02", "GET /v1/files/7", server="files.example"),
+            ),
+        ),
+        Example(
+            "within the errors of the clocks, which REV-1 tells of",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+                revoked("10 12:00", "grant"),
+                use("10 12:00:10", "GET /v1/messages/7"),
             ),
         ),
         Example(
