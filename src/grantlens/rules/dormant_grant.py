@@ -8,7 +8,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=6,
+    version=7,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -30,7 +30,7 @@ RULE = Rule(
     ),
     parameters=(
         Parameter("dormant_days", 90, "days", "Silence from which a grant counts as dormant."),
-        Parameter("min_coverage", 0.95, "share", "Least share of the silence for which the usage log must be there."),
+        Parameter("min_coverage", 0.95, "share", "Least share of these days for which the usage log must be there."),
     ),
     # Nobody used the grant: an absence, of the grant as a whole.
     rests_on=Evidence(
@@ -52,7 +52,7 @@ RULE = Rule(
     sql="""
 WITH standing AS (
     SELECT source, tenant, grant_id, min(client_id) AS client_id, min(client_name) AS client_name, min(subject_id) AS subject_id,
-           max(opened_at) AS opened_at, arg_max(scopes, valid_from) AS scopes
+           max(opened_at) AS opened_at, arg_max(scopes, valid_from) AS scopes, arg_max(coalesce(taken, []), valid_from) AS taken
     FROM grant_state
     WHERE valid_from < $until AND (ended_at IS NULL OR ended_at >= $until)
     GROUP BY source, tenant, grant_id
@@ -60,20 +60,32 @@ WITH standing AS (
 refresh AS (
     SELECT t.source, t.grant_id, bool_or(c.token_id IS NULL AND (t.expires_at IS NULL OR t.expires_at > $until)) AS alive
     FROM token t
-    LEFT JOIN (SELECT DISTINCT source, token_id FROM covered_token WHERE revoked_at < $until) c
+    LEFT JOIN (SELECT DISTINCT source, token_id FROM covered_token WHERE revoked_at < $until AND NOT of_several) c
         ON c.source = t.source AND c.token_id = t.token_id
     WHERE t.token_kind = 'refresh' AND t.issued_at < $until
     GROUP BY t.source, t.grant_id
 ),
-refreshable AS (
-    SELECT s.*, f.last_refresh_at
+-- One consent that names it is enough, whatever others leave unsaid.
+offline AS (
+    SELECT DISTINCT s.source, s.grant_id
     FROM standing s
+    JOIN (SELECT source, grant_id, issued_at, unnest(scopes) AS scope FROM issued WHERE issued_at < $until) i
+        ON i.source = s.source AND i.grant_id = s.grant_id AND i.issued_at >= s.opened_at
+    WHERE lower(i.scope) LIKE '%offline_access' AND NOT list_contains(list_transform(s.taken, lambda x: x.scope), i.scope)
+),
+refreshable AS (
+    SELECT s.*, f.last_refresh_at, d.grant_id IS NOT NULL AS doubtful
+    FROM standing s
+    -- What one may have ended that does not say in which tenant.
+    LEFT JOIN (SELECT source, grant_id, max(revoked_at) AS revoked_at FROM covered_token WHERE of_several AND revoked_at < $until GROUP BY ALL) d
+        ON d.source = s.source AND d.grant_id = s.grant_id AND d.revoked_at >= s.opened_at
     LEFT JOIN refresh r ON r.source = s.source AND r.grant_id = s.grant_id
+    LEFT JOIN offline o ON o.source = s.source AND o.grant_id = s.grant_id
     LEFT JOIN (
         SELECT source, grant_id, max(issued_at) AS last_refresh_at FROM issued
         WHERE kind = 'refresh' AND issued_at < $until GROUP BY source, grant_id
     ) f ON f.source = s.source AND f.grant_id = s.grant_id
-    WHERE r.alive OR (r.grant_id IS NULL AND len(list_filter(s.scopes, lambda x: lower(x) LIKE '%offline_access')) > 0)
+    WHERE r.alive OR (r.grant_id IS NULL AND o.grant_id IS NOT NULL)
 ),
 -- The silence may have begun before the window: what was called until then is read too, of who may speak for these grants.
 spoken_for AS (
@@ -92,12 +104,12 @@ earlier AS (
     SEMI JOIN spoken_for USING (caller_id)
     JOIN named_caller c USING (caller_id)
     LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
-    WHERE u.used_at < $since
+    WHERE u.used_at < $since AND u.outcome = 'success'
     GROUP BY ALL
 ),
 called AS (
     SELECT c.source, p.*
-    FROM (SELECT caller_id, grant_id, join_key = 'client_subject' AS by_pair, last_used_at, last_no, NULL AS usage_id FROM used_pair
+    FROM (SELECT caller_id, grant_id, join_key = 'client_subject' AS by_pair, last_used_at, last_no, NULL AS usage_id FROM used_pair WHERE outcome = 'success'
           UNION ALL SELECT caller_id, grant_id, join_key = 'client_subject', last_used_at, NULL, usage_id FROM earlier) p
     JOIN named_caller c USING (caller_id)
     UNION ALL SELECT source, NULL, grant_id, true, last_used_at, last_no, NULL FROM everyones_use
@@ -125,7 +137,8 @@ silent AS (
            $until - to_days($dormant_days::INTEGER) AS judged_from,
            y.last_used_at >= $until - to_days($dormant_days::INTEGER) AS strays
     FROM refreshable g
-    LEFT JOIN last_call l ON l.source = g.source AND l.grant_id = g.grant_id
+    -- A call from before it was given again is none of this grant.
+    LEFT JOIN last_call l ON l.source = g.source AND l.grant_id = g.grant_id AND l.last_used_at >= g.opened_at
     LEFT JOIN stray y ON y.source = g.source AND y.grant_id = g.grant_id
     WHERE coalesce(l.last_used_at, g.opened_at) <= $until - to_days($dormant_days::INTEGER)
 ),
@@ -153,7 +166,7 @@ judged AS (
     LEFT JOIN opening o ON o.source = s.source AND o.grant_id = s.grant_id
     LEFT JOIN register g ON g.client_id = s.client_id
 )
-SELECT CASE WHEN coalesce(strays, false) OR share < $min_coverage THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN doubtful OR coalesce(strays, false) OR share < $min_coverage THEN 'indeterminate' ELSE 'violation' END AS verdict,
        CASE WHEN status = 'retired' THEN 'critical' ELSE 'high' END AS severity,
        coalesce(client_name, client_id, 'An unnamed client') || ' holds a live grant that was not seen used for '
            || silent_days || CASE WHEN silent_days = 1 THEN ' day' ELSE ' days' END AS title,
@@ -164,7 +177,8 @@ SELECT CASE WHEN coalesce(strays, false) OR share < $min_coverage THEN 'indeterm
            'last_refresh_at': strftime(last_refresh_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
            'silent_days': silent_days,
            'retired': coalesce(status = 'retired', false),
-           'reason': CASE WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which an issuance is known'
+           'reason': CASE WHEN doubtful THEN 'a revocation that names no tenant may have ended it, and several have this client'
+                          WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which an issuance is known'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence' END}) AS detail,
        CASE WHEN by_pair OR grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key,
@@ -191,6 +205,16 @@ FROM judged
                     "detail": {"retired": False, "last_refresh_at": "2026-07-18T09:00:00.000000Z"},
                 },
             ),
+            parameters={"dormant_days": 10},
+        ),
+        Example(
+            "a refused call is no use",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                use("19 09:00", "GET /v1/messages/7", None, grant_id="g1", status=403),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            ({"verdict": "violation", "detail": {"last_used_at": None}},),
             parameters={"dormant_days": 10},
         ),
         Example(
@@ -232,6 +256,17 @@ FROM judged
                 consent("01 08:30", ["mail.send"]),
                 token("01 09:00", "t1", None),
                 use("19 09:30", "GET /v1/messages/7"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            parameters={"dormant_days": 10},
+        ),
+        Example(
+            "given again five days ago, after it had been revoked",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                use("02 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+                revoked("14 08:00", "grant"),
+                consent("15 08:00", ["mail.read", "offline_access"]),
                 *logs_from_to("01 08:00", "20 08:00"),
             ),
             parameters={"dormant_days": 10},
