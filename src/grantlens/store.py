@@ -7,9 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from grantlens.engine.asking import asked
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import GrantlensError, StoreError
 from grantlens.framed import Rows
+from grantlens.given_path import given_path
 from grantlens.holdings.card import coverage_card
 from grantlens.holdings.export import write_ndjson, write_parquet
 from grantlens.holdings.forgetting import Forgotten, forget_calls, write_anew
@@ -84,7 +86,7 @@ class Store:
         confined: bool = False,
         tenant: str | None = None,
     ) -> None:
-        self.path = os.fspath(path)
+        self.path = given_path(path, 'Name the file of the store: gl.open("acme.duckdb").', StoreError)
         self.tenant = tenant
         self._open = partial(Engine, self.path, read_only=read_only, memory_limit=memory_limit, confined=confined)
         self.engine = self._open()
@@ -173,8 +175,20 @@ class Store:
                 thing.write_to(self.engine)
 
     def sql(self, sql: str, **parameters: Any) -> pa.Table:
-        """Run a query, `$name` bound to the keyword, and return an Arrow table."""
-        return self.engine.arrow(sql, parameters)
+        """Run a query, `$name` bound to the keyword, and return an Arrow table.
+
+        Raises
+        ------
+        GrantlensError
+            If DuckDB refuses the query; the error of DuckDB is its cause.
+
+        Examples
+        --------
+        >>> with Store(":memory:") as store:
+        ...     store.sql("SELECT $client AS client_id", client="mail-copilot").to_pylist()
+        [{'client_id': 'mail-copilot'}]
+        """
+        return asked(self.engine, sql, parameters)
 
     def coverage(self) -> Rows:
         """Return the stretches of time for which each log is there.

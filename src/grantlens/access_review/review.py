@@ -27,6 +27,7 @@ from grantlens.access_review import (
 )
 from grantlens.errors import NO_ROOM, GrantlensError
 from grantlens.findings import severity, smallest
+from grantlens.given_path import given_path
 from grantlens.report.encode import REVIEW_SCHEMA, to_json
 from grantlens.rules.rule import SEVERITIES
 from grantlens.view import View
@@ -308,7 +309,7 @@ def _command(view: View, parameters: Mapping[str, Any], compared: bool) -> str:
 def _write(path: str | os.PathLike[str] | None, text: str) -> Path | str:
     if path is None:
         return text
-    target = Path(path)
+    target = Path(given_path(path, 'Name the file: review.to_html("review.html").'))
     try:
         with in_place_of(target) as place:
             place.write_text(text, encoding="utf-8", newline="\n")

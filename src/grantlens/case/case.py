@@ -25,6 +25,7 @@ from grantlens.case.focus import NEEDS, drop_focus, lay_focus
 from grantlens.case.narrowed import narrowed
 from grantlens.case.timeline import Timeline, read_timeline
 from grantlens.errors import NO_ROOM, CaseError
+from grantlens.given_path import given_path
 from grantlens.holdings.overwriting import keep_evidence
 from grantlens.report.encode import CASE_SCHEMA, to_json
 from grantlens.rules.nothing_found import NOTHING
@@ -200,7 +201,7 @@ class Case:
         """
         from grantlens.report.case_page import case_page
 
-        folder = Path(directory)
+        folder = Path(given_path(directory, 'Name a folder: case.write("case-1").', CaseError))
         keep_evidence(self.store.engine, [folder / name for name in WRITTEN])
         _keep_another(folder, self.about, self.store.tenant)
         try:

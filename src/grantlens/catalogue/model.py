@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.catalogue.packaged import packaged
 from grantlens.errors import CatalogueError
+from grantlens.given_path import given_path
 from grantlens.schema.catalogue import CATALOGUE_TABLES, USAGE_OPERATION
 from grantlens.visible import LEFT, markup
 from grantlens.wording import plural
@@ -97,6 +98,7 @@ class Catalogue:
         if path is None:
             path, package = packaged(source)
             version = version or package
+        path = given_path(path, f'Name the file or folder: gl.Catalogue.build("{source}", "api").', CatalogueError)
         if not Path(path).exists():
             raise CatalogueError(f"{path} does not exist.", "Check the path.")
         converter = import_module(f"grantlens.catalogue.{source}")
@@ -131,6 +133,7 @@ class Catalogue:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Catalogue:
         """Read a catalogue that `write` made; one written by hand in TOML is read as it is."""
+        path = given_path(path, 'Name the file: gl.Catalogue.read("msgraph.parquet").', CatalogueError)
         if Path(path).suffix.lower() == ".toml":
             return cls.build("toml", path)
         import pyarrow as pa
@@ -138,7 +141,7 @@ class Catalogue:
 
         remedy = "Build it again: grantlens catalogue build SOURCE PATH -o FILE."
         try:
-            with pq.ParquetFile(os.fspath(path)) as file:
+            with pq.ParquetFile(path) as file:
                 whole = file.read()
         except FileNotFoundError:
             raise CatalogueError(f"{path} does not exist.", remedy) from None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.charts.label import wrap
 from grantlens.charts.theme import CONFIG
 from grantlens.errors import GrantlensError
+from grantlens.given_path import given_path
 
 if TYPE_CHECKING:
     import altair as alt
@@ -90,7 +91,7 @@ class Chart:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the chart as .svg, .png or .json, as the name says."""
-        target = Path(path)
+        target = Path(given_path(path, 'Name the file: chart.save("chart.svg").'))
         forms: dict[str, Callable[[], str | bytes]] = {".svg": self.svg, ".png": self.png, ".json": self.json}
         form = forms.get(target.suffix.lower())
         if form is None:

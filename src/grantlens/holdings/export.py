@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
 from grantlens.errors import GrantlensError
+from grantlens.given_path import given_path
 from grantlens.holdings.ocsf import VERSION, ocsf_select
 from grantlens.holdings.overwriting import keep_evidence
 from grantlens.schema import LOGS
@@ -49,7 +50,7 @@ def write_ndjson(engine: Engine, path: str | os.PathLike[str], *, ocsf: bool = F
     list of Path
         The file.
     """
-    target = Path(path)
+    target = Path(given_path(path, 'Name the file: store.export("logs.ndjson.zst").'))
     if not any(suffix in _NDJSON for suffix in target.suffixes):
         raise GrantlensError(f"{target} does not end like NDJSON.", "Name it *.ndjson, *.ndjson.gz or *.ndjson.zst.")
     _need_folder(target.parent)
@@ -87,7 +88,7 @@ def write_parquet(engine: Engine, folder: str | os.PathLike[str]) -> list[Path]:
     list of Path
         The files.
     """
-    home = Path(folder)
+    home = Path(given_path(folder, 'Name a folder: store.export("logs", parquet=True).'))
     if home.exists() and not home.is_dir():
         raise GrantlensError(f"{home} is a file.", "Name a folder.")
     _need_folder(home if home.exists() else home.parent)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grantlens.errors import StoreError
+from grantlens.given_path import given_path
 from grantlens.handwritten import nearest
 from grantlens.holdings.forgetting import taken_out
 from grantlens.ingest.coverage import refresh_coverage
@@ -74,7 +75,8 @@ def _batches(engine: Engine, paths: Iterable[str | os.PathLike[str]]) -> list[in
     known = engine.rows("SELECT path, batch_id FROM batch ORDER BY batch_id")
     places = [(os.path.abspath(path), batch) for path, batch in known]
     chosen: dict[int, None] = {}
-    for path in map(str, paths):
+    for given in paths:
+        path = given_path(given, 'Name what was loaded: store.unload("logs/okta").', StoreError)
         here = os.path.abspath(path)
         inside = os.path.join(here, "")
         meant = [batch for place, batch in places if place == here or place.startswith(inside)]

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from grantlens.errors import LoadError
+from grantlens.given_path import given_path
 
 Identity = tuple[int, int]
 """Device and number of a file."""
@@ -40,7 +41,9 @@ def expand(paths: Iterable[str | os.PathLike[str]], store: str | None = None) ->
     errors: dict[str, LoadError] = {}
     own = {each for end in OWN_ENDS if store and (each := _identity(os.path.realpath(store) + end))}
     for given in paths:
-        name = os.fspath(given)
+        name = given_path(
+            given, 'Name files and folders: store.load("logs/okta"); those of a list: store.load(*names).', LoadError
+        )
         # An empty name is the unset variable of a script, and not the current folder.
         found = _files_of(name, own, errors) if name else None
         if found is None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import RegisterError
+from grantlens.given_path import given_path
 from grantlens.handwritten import Entry, read_entries
 from grantlens.register.rows import BROUGHT, bound, keep
 from grantlens.schema.register import STATED_CLOCK
@@ -56,7 +57,7 @@ class Clocks:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Clocks:
         """Read clocks from a TOML or CSV file; a mistake names its line."""
-        path = Path(path)
+        path = Path(given_path(path, 'Name the file: gl.Clocks.read("clocks.toml").', RegisterError))
         found: dict[tuple[str | None, ...], dict[str, Any]] = {}
         for entry in read_entries(path, "clock", STATED_CLOCK.names, RegisterError):
             row = _row(entry)

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import RegisterError
+from grantlens.given_path import given_path
 from grantlens.handwritten import Entry, read_entries
 from grantlens.register.moment import moment
 from grantlens.register.rows import BROUGHT, bound
@@ -95,7 +96,7 @@ class Decisions:
         WindowError
             If decided_at is no time.
         """
-        path = Path(path)
+        path = Path(given_path(path, 'Name the file: gl.Decisions.read("decisions.toml").', RegisterError))
         otherwise = None if decided_at is None else parse_time(decided_at)
         entries = read_entries(path, "decision", (*DECISION.names, *LISTED), RegisterError)
         decided = [entry for entry in entries if "decision" in entry.values or path.suffix.lower() != ".csv"]

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import RegisterError
+from grantlens.given_path import given_path
 from grantlens.handwritten import Entry, read_entries
 from grantlens.register.rows import BROUGHT, bound
 from grantlens.schema.register import IDENTITY
@@ -73,7 +74,7 @@ class Identities:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Identities:
         """Read identities from a TOML or CSV file; a mistake names its line, a contradiction both of its lines."""
-        path = Path(path)
+        path = Path(given_path(path, 'Name the file: gl.Identities.read("identities.toml").', RegisterError))
         found: dict[tuple[str, str, str], tuple[dict[str, Any], Entry]] = {}
         for entry in read_entries(path, "identity", _KEYS, RegisterError):
             row = _row(entry)

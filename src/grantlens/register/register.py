@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import RegisterError
+from grantlens.given_path import given_path
 from grantlens.handwritten import Document, Entry, read_csv, read_document
 from grantlens.register.moment import moment
 from grantlens.register.networks import networks
@@ -89,7 +90,7 @@ class Register:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Register:
         """Read a register from a TOML or CSV file; a mistake names its line."""
-        path = Path(path)
+        path = Path(given_path(path, 'Name the file: gl.Register.read("connections.toml").', RegisterError))
         if path.suffix.lower() == ".csv":
             entries, reviews = read_csv(path, "client", _COLUMNS, RegisterError, _LISTS), []
             exceptions = [_csv_exceptions(entry) for entry in entries]

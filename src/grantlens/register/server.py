@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import RegisterError
+from grantlens.given_path import given_path
 from grantlens.handwritten import Entry, read_entries
 from grantlens.register.rows import keep, replace_rows
 from grantlens.schema.register import SERVER
@@ -57,7 +58,7 @@ class Servers:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Servers:
         """Read servers from a TOML or CSV file; a mistake names its line."""
-        path = Path(path)
+        path = Path(given_path(path, 'Name the file: gl.Servers.read("servers.toml").', RegisterError))
         servers: dict[str, dict[str, Any]] = {}
         for entry in read_entries(path, "server", SERVER.names, RegisterError, lists=("scopes_supported",)):
             row = _server(entry)

@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from grantlens.errors import LoadError
+from grantlens.given_path import given_path
 from grantlens.loaders.loader import Loader
 from grantlens.loaders.mapped.origin import origins
 from grantlens.loaders.mapped.reading import read
@@ -54,7 +56,7 @@ def mapping(path: str | os.PathLike[str]) -> Loader:
     >>> mapping(file).name
     'acme_gateway'
     """
-    return loader_of(read(Path(path)))
+    return loader_of(read(Path(given_path(path, 'Name the file: gl.mapping("acme.toml").', LoadError))))
 
 
 def shipped() -> Iterator[Loader]:
