@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
+from grantlens.errors import GrantlensError
 from grantlens.plain import first_rows, plain, plain_rows
 from grantlens.visible import markup
 from grantlens.wording import plural
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Framed:
-    """An answer whose rows are its `table`: any library that takes Arrow takes it as it is."""
+    """An answer whose rows are its `table`: any library that takes Arrow takes it as it is.
+
+    It is read like a list of dictionaries too: `len(answer)`, `for row in answer`, `answer[0]`, `answer[:3]`.
+    """
 
     table: pa.Table
     shown: ClassVar[Sequence[str]] = ()
@@ -45,7 +49,31 @@ class Framed:
         return self.table.__arrow_c_stream__(requested_schema)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(plain_rows(self.table))  # times as datetimes: as text, 12:00:00.25Z would come before 12:00:00Z
+        return iter(self._rows(self.table))
+
+    @overload
+    def __getitem__(self, at: int) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[dict[str, Any]]: ...
+
+    def __getitem__(self, at: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        import pyarrow
+
+        try:
+            places = range(len(self))[at]
+        except TypeError:
+            remedy = "Give the number of a row, from 0; a column is that of a frame, as in answer.df()[NAME]."
+            raise GrantlensError(f"{at!r} is no row.", remedy) from None
+        except IndexError:
+            raise IndexError(f"There is no row {at}, of {plural(len(self), 'row')} from 0.") from None
+        if isinstance(places, int):
+            return self._rows(self.table.slice(places, 1))[0]
+        return self._rows(self.table.take(pyarrow.array(places, pyarrow.int64())))
+
+    def _rows(self, table: pa.Table) -> list[dict[str, Any]]:
+        """Return rows of the table as iteration gives them."""
+        return plain_rows(table)  # times as datetimes: as text, 12:00:00.25Z would come before 12:00:00Z
 
     def __len__(self) -> int:
         return self.table.num_rows

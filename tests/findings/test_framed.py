@@ -47,6 +47,25 @@ def test_rows_gone_through_one_by_one_have_times_to_reckon_with(scene, name):
     assert [plain(row) for row in rows] == answer.to_dicts()
 
 
+@pytest.mark.parametrize("name", ANSWERS)
+def test_rows_are_reached_by_number_as_in_a_list(scene, name):
+    answer = ANSWERS[name](scene)
+    rows = list(answer)
+    assert [answer[at] for at in range(-len(rows), len(rows))] == rows + rows
+    assert [*reversed(answer)] == rows[::-1]
+    for part in (slice(None), slice(1), slice(1, 3), slice(-2, None), slice(None, None, -2), slice(9, 3), slice(10**9)):
+        assert answer[part] == rows[part]
+
+
+def test_a_row_that_is_not_there_is_told(scene):
+    findings = scene.found["REV-1"]
+    assert isinstance(findings[0]["detail"], dict)
+    with pytest.raises(IndexError, match=rf"There is no row 99, of {len(findings)} rows? from 0\."):
+        findings[99]
+    with pytest.raises(gl.GrantlensError, match=r"^'client_id' is no row\. .*answer\.df\(\)\[NAME\]"):
+        findings["client_id"]
+
+
 @pytest.mark.parametrize("name", [name for name in ANSWERS if name != "tally"])  # it is counted by any column
 def test_every_column_is_documented(scene, name):
     answer = ANSWERS[name](scene)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -77,9 +77,8 @@ class Findings(Framed):
     sql: str
     why_empty: str | None = None
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        for row in super().__iter__():
-            yield row | {"detail": json.loads(row["detail"]) if row["detail"] else {}}
+    def _rows(self, table: pa.Table) -> list[dict[str, Any]]:
+        return [row | {"detail": json.loads(row["detail"]) if row["detail"] else {}} for row in super()._rows(table)]
 
     def only(self, verdict: str) -> Findings:
         """Return the findings with this verdict.
