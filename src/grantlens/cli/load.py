@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,8 +40,6 @@ COLUMNS = (
     "last",
     "note",
 )
-MOST = 3
-"""Files of which the same is said, and that are named; the others are counted."""
 
 
 def load(
@@ -140,22 +137,15 @@ SELECT reason FROM rejected JOIN batch USING (batch_id) WHERE sha256 = $sha256 O
 
 
 def _tell_failed(failed: list[tuple[str, str, str]]) -> None:
-    for (path, message, remedy), *alike in _alike(failed):
-        near = neighbour(Path(path)) if not Path(path).exists() else None
-        complain(message if path in message else f"{path}: {message}", f"Did you mean {near}?" if near else remedy)
-        if alike:
-            more = [f"{len(alike) - MOST:,} more"] if len(alike) > MOST else []
-            others = ", ".join([*(other for other, *_ in alike[:MOST]), *more])
-            complain(f"The same is true of {plural(len(alike), 'other file')}: {others}.")
+    from grantlens.ingest.outcome import said_once
+
+    for message, remedy in said_once([(path, message, _meant(path) or remedy) for path, message, remedy in failed]):
+        complain(message, remedy)
 
 
-def _alike(failed: list[tuple[str, str, str]]) -> list[list[tuple[str, str, str]]]:
-    """Put together the files of which the same is said, but for their names and what is quoted of them."""
-    groups: dict[str, list[tuple[str, str, str]]] = {}
-    for path, message, remedy in failed:
-        told = re.sub("'.*'", "", f"{message} {remedy}".replace(path, ""))
-        groups.setdefault(told, []).append((path, message, remedy))
-    return list(groups.values())
+def _meant(path: str) -> str:
+    near = neighbour(Path(path)) if not Path(path).exists() else None
+    return f"Did you mean {near}?" if near else ""
 
 
 def _with_advice(reason: str) -> str:

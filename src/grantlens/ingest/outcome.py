@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grantlens.visible import grid, markup
+from grantlens.visible import grid, in_one_line, markup
 from grantlens.wording import plural
 
 COUNTS = ("records", "issuance", "usage", "revocation", "ignored", "duplicates", "rejected")
@@ -17,6 +17,9 @@ COUNTS = ("records", "issuance", "usage", "revocation", "ignored", "duplicates",
 
 MANY = 40
 """Files that are shown one by one; of more, those of a folder of which the same is said are shown as one."""
+
+NAMED = 3
+"""Files that are named of those of which the same is true as of another."""
 
 
 def by_folder(batches: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -48,6 +51,28 @@ def _together(folder: str, loader: str | None, note: str | None, files: list[dic
         "last": max(lasts, default=None),
         "note": note,
     }
+
+
+def said_once(failed: Sequence[tuple[str, str, str]]) -> list[tuple[str, str]]:
+    """Return message and remedy of files that failed; what is true of several, but for their names and what is quoted of them, once.
+
+    Examples
+    --------
+    >>> said_once([(path, f"{path} is empty.", "Look.") for path in ("a.json", "b.json")])
+    [('a.json is empty.', 'Look.'), ('The same is true of 1 other file: b.json.', '')]
+    """
+    groups: dict[str, list[tuple[str, str, str]]] = {}
+    for path, message, remedy in failed:
+        told = re.sub("'.*'", "", f"{message} {remedy}".replace(path, ""))
+        groups.setdefault(told, []).append((path, message, remedy))
+    said = []
+    for (path, message, remedy), *alike in groups.values():
+        said.append((message if path in message else f"{path}: {message}", remedy))
+        if alike:
+            more = [f"{len(alike) - NAMED:,} more"] if len(alike) > NAMED else []
+            others = ", ".join([*(other for other, *_ in alike[:NAMED]), *more])
+            said.append((f"The same is true of {plural(len(alike), 'other file')}: {others}.", ""))
+    return said
 
 
 @dataclass
@@ -85,12 +110,13 @@ class LoadReport:
         totals = [(self.total(count), count) for count in COUNTS]
         counts = ", ".join(f"{total} {count.removesuffix('s') if total == 1 else count}" for total, count in totals)
         failed = f"; {len(self.failed)} failed" if self.failed else ""
-        return f"{plural(len(self.batches), 'file')}: {counts}{failed}"
+        return "\n".join([f"{plural(len(self.batches), 'file')}: {counts}{failed}", *map(in_one_line, self._said())])
+
+    def _said(self) -> list[str]:
+        return [f"{message} {remedy}".strip() for message, remedy in said_once(self.failed)]
 
     def _repr_html_(self) -> str:
         names = ("path", "loader", *COUNTS, "first", "last", "note")
         loaded = grid(names, ([batch.get(name) for name in names] for batch in by_folder(self.batches)), most=1000)
-        failed = "".join(
-            f"<li>{markup(path)}: {markup(message)} {markup(remedy)}</li>" for path, message, remedy in self.failed
-        )
+        failed = "".join(f"<li>{markup(said)}</li>" for said in self._said())
         return loaded + (f"<ul>{failed}</ul>" if failed else "")
