@@ -77,6 +77,12 @@ class Chart:
 
         return to_png(self, scale)
 
+    def html(self) -> str:
+        """Return the chart as an HTML page that needs no network; names and numbers show under the pointer."""
+        from grantlens.charts.page import to_page
+
+        return to_page(self)
+
     def json(self) -> str:
         """Return the specification as JSON."""
         from grantlens.charts.export import spec_json
@@ -90,14 +96,19 @@ class Chart:
         return alt.Chart.from_dict(self.spec)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the chart as .svg, .png or .json, as the name says."""
+        """Write the chart as .svg, .png, .html or .json, as the name says."""
         target = Path(given_path(path, 'Name the file: chart.save("chart.svg").'))
-        forms: dict[str, Callable[[], str | bytes]] = {".svg": self.svg, ".png": self.png, ".json": self.json}
+        forms: dict[str, Callable[[], str | bytes]] = {
+            ".svg": self.svg,
+            ".png": self.png,
+            ".html": self.html,
+            ".json": self.json,
+        }
         form = forms.get(target.suffix.lower())
         if form is None:
             raise GrantlensError(
                 f"A chart cannot be written as {target.suffix or 'a file without an ending'}.",
-                "Choose a name that ends in .svg, .png or .json.",
+                "Choose a name that ends in .svg, .png, .html or .json.",
             )
         drawn = form()
         try:
