@@ -1,5 +1,7 @@
+import re
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +64,17 @@ def test_compact_is_close_and_fits_a_cell(number):
 def test_percent_never_claims_all_or_nothing(share):
     assert (percent(share) == "0 %") == (share == 0)
     assert (percent(share) == "100 %") == (share == 1)
+
+
+@pytest.mark.parametrize("lag", ["9 s", "3 min 20 s", "4 h 12 min", "3 d 6 h"])
+def test_wrap_keeps_number_and_unit_together(lag):
+    units = re.compile(r"(s|min|h|d)\b")
+    assert not [
+        line
+        for width in range(8, 40)
+        for line in wrap(f"It still worked for {lag} and more", width)
+        if units.match(line)
+    ]
 
 
 def test_wrap_keeps_number_and_sign_together():

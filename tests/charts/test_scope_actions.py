@@ -93,3 +93,10 @@ def test_one_client_becomes_bars_and_the_rest_is_told_in_words():
 def test_another_question_about_the_same_calls():
     chart = scope_actions([{"client_id": "a", "operation": "x"}], what="were outside the registered purpose")
     assert chart.title == "a made 1 call that were outside the registered purpose"
+
+
+def test_where_no_catalogue_knows_an_operation_that_is_the_sentence():
+    chart = scope_actions([{"client_id": name, "operation": None, "verdict": "indeterminate"} for name in "ab"])
+    assert chart.subtitle.startswith("Calls by client; no catalogue in the store knows what they did.")
+    named = scope_actions([{"client_id": name, "operation": "GET /x", "verdict": "indeterminate"} for name in "ab"])
+    assert named.subtitle.startswith("Calls by client; the operation is GET /x.")

@@ -86,7 +86,7 @@ def test_a_decision_that_was_not_carried_out_is_in_the_title_and_one_that_was_is
 
 def test_a_refused_revocation_is_no_revocation():
     chart = timeline([*CASE[:3], {"lane": "revoked", "start": after(60), "state": "denied"}])
-    assert chart.title == "1 use; no revocation seen"
+    assert chart.title == "1 use; no revocation succeeded"
     assert "Dashed" not in chart.subtitle
 
 
@@ -170,7 +170,7 @@ def test_alternative_text_counts_everything():
         "granted 1",
         "used 3",
         "worked after a revocation 1",
-        "denied 1",
+        "refused or failed 1",
         "in order 1",
         "First revocation: 10 Aug 2026",
     ):

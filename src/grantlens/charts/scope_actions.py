@@ -231,5 +231,8 @@ def _bars(cells: Cells, side: int, ranked: list[str], top: int, title: str) -> C
         base.mark_bar(height={"band": 0.72}).encode(color=alt.Color("shade:N", scale=None)),
         base.mark_text(align="left", dx=5).encode(text="number:N"),
     ).properties(width=460, height=alt.Step(24))
-    start = f"Calls by {noun}; the {fixed} is {shorten([next(iter(cells))[1 - side]], 60).popitem()[1]}."
+    only = next(iter(cells))[1 - side]
+    start = f"Calls by {noun}; the {fixed} is {shorten([only], 60).popitem()[1]}."
+    if only == NO_OPERATION:
+        start = f"Calls by {noun}; no catalogue in the store knows what they did."
     return finish(drawing, title=title, subtitle=_subtitle(start, cells), alt_text=_alt(cells))

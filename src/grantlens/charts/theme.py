@@ -44,7 +44,7 @@ WORDS = MappingProxyType(
         "insufficient_evidence": "too little evidence",
         "not_observable": "no log could show it",
         "normal": "in order",
-        "denied": "denied",
+        "denied": "refused or failed",
     }
 )
 

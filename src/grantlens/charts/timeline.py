@@ -151,7 +151,8 @@ def _title(spans: list[Span], revoked: list[float], name: str | None) -> str:
         return f"{text}; revoked {written(revoked[0])} UTC"
     waiting = [span.start for span in spans if span.lane == SELDOM and span.open]
     since = f"to be revoked since {written(min(waiting))} UTC, " if waiting else ""
-    return f"{text}; {since}no revocation seen"
+    tried = any(span.lane == "revoked" for span in spans)
+    return f"{text}; {since}no revocation {'succeeded' if tried else 'seen'}"
 
 
 def _alt(spans: list[Span], revoked: list[float]) -> str:
