@@ -66,9 +66,9 @@ def test_percent_never_claims_all_or_nothing(share):
     assert (percent(share) == "100 %") == (share == 1)
 
 
-@pytest.mark.parametrize("lag", ["9 s", "3 min 20 s", "4 h 12 min", "3 d 6 h"])
+@pytest.mark.parametrize("lag", ["9 s", "3 min 20 s", "4 h 12 min", "3 d 6 h", "9 Feb 2020 15:34:06 UTC"])
 def test_wrap_keeps_number_and_unit_together(lag):
-    units = re.compile(r"(s|min|h|d)\b")
+    units = re.compile(r"(s|min|h|d|UTC)\b")
     assert not [
         line
         for width in range(8, 40)

@@ -52,6 +52,18 @@ def test_titles(table, title):
     assert tally(table, by="client_id").title == title
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "title"),
+    [
+        (["violation"], "1 finding is a violation"),
+        (["violation"] * 3, "3 findings are violations"),
+        (["indeterminate"] * 2 + ["violation"], "2 of 3 findings are indeterminate"),
+    ],
+)
+def test_a_tally_by_verdict_is_a_sentence(verdicts, title):
+    assert tally([{"verdict": verdict} for verdict in verdicts], by="verdict").title == title
+
+
 def test_things_may_be_named_in_the_plural():
     assert tally([{"a": 1}], by="a", what="findings").title == tally([{"a": 1}], by="a", what="finding").title
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from grantlens.charts.lanes import COLUMNS
-from grantlens.charts.theme import EDGE
+from grantlens.charts.theme import EDGE, PAPER
 from grantlens.charts.timeline import timeline
 
 START = datetime(2026, 8, 9, 11, 51, 13, tzinfo=UTC)
@@ -210,3 +210,9 @@ def test_what_worked_after_a_revocation_is_told_without_colour():
     ]
     assert "Triangle: worked after a revocation." in chart.subtitle
     assert "Triangle" not in timeline([use(0), revoked, use(400, "denied")]).subtitle
+
+
+def test_words_of_an_empty_lane_are_not_crossed_by_a_revocation():
+    layers = timeline([{"lane": "revoked", "start": after(0)}]).spec["layer"]
+    behind, words = (layer["mark"] for layer in layers[-2:])
+    assert (behind["type"], words["type"], behind["stroke"]) == ("text", "text", PAPER)

@@ -116,7 +116,7 @@ def percent(share: float) -> str:
 def wrap(text: str, width: int) -> list[str]:
     """Break a sentence into lines at most `width` letters wide, since Vega does not."""
     # A number stays with its unit. A wide sign counts twice; names on charts hold no NUL of their own.
-    whole = re.sub(r"(?<=\d) (?=%|(?:s|min|h|d)\b)", "\u00a0", text)
+    whole = re.sub(r"(?<=\d) (?=%|(?:s|min|h|d|UTC)\b)", "\u00a0", text)
     padded = "".join(f"\0{sign}" if _is_wide(sign) else sign for sign in whole)
     return [line.replace("\0", "") for line in textwrap.wrap(padded, width, break_on_hyphens=False)] or [""]
 

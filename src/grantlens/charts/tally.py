@@ -61,6 +61,10 @@ def _text(value: Any) -> Any:
 def _title(sums: dict[str, Counter[str]], ranked: list[str], heading: str, what: str, total: float) -> str:
     first = shorten(ranked[:1], 40)[ranked[0]]
     most = sum(sums[ranked[0]].values())
+    if heading in ("verdict", "severity"):
+        of = f"{most:,.0f} of {plural(total, what)}" if len(ranked) > 1 else plural(total, what)
+        first = ("a violation" if most == 1 else "violations") if first == "violation" else first
+        return f"{of} {'is' if most == 1 else 'are'} {first}"
     if len(ranked) == 1:
         return f"{first} has {plural(most, what)}"
     if most == sum(sums[ranked[1]].values()):

@@ -9,7 +9,7 @@ from grantlens.charts.chart import WIDTH
 from grantlens.charts.label import short
 from grantlens.charts.lanes import SPACE, STATE_WORDS, STATES, Box, Lane
 from grantlens.charts.moments import axis_format, written
-from grantlens.charts.theme import EDGE, PALETTE, SOFT
+from grantlens.charts.theme import EDGE, PALETTE, PAPER, SOFT
 
 if TYPE_CHECKING:
     import altair as alt
@@ -66,7 +66,11 @@ def panel(
         .mark_point(shape="triangle-down", filled=True, size=45, opacity=1, yOffset=-4, color=PALETTE["violation"])
         .encode(x=x, y=y),
         _rows(words).mark_text(align="left", dx=4).encode(x=x, y=y, text="label:N"),
-        _rows(silent).mark_text(align="left", dx=4, color=SOFT).encode(x=x, y=y, text="label:N"),
+        # Under the words the line of a revocation is left out.
+        *(
+            _rows(silent).mark_text(align="left", dx=4, **look).encode(x=x, y=y, text="label:N")
+            for look in ({"stroke": PAPER, "strokeWidth": 4}, {"color": SOFT})
+        ),
     ]
     return alt.layer(*layers).properties(width=WIDTH, height=height)
 

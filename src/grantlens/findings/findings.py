@@ -134,22 +134,21 @@ class Findings(Framed):
             from grantlens.charts.chart import blank
 
             return blank(f"{self.rule.id}: nothing to draw", self.why_empty or "No finding has the verdict asked for.")
-        rows = [row for row in self.to_dicts() if row["verdict"] != "clear" or self.rule.family == "PRV"]
         if self.rule.id == "PRV-1":
             from grantlens.charts.used_granted import used_granted
 
-            return used_granted(
-                [
-                    {**row, **{name: row["detail"][name] for name in ("scope", "state", "uses", "action")}}
-                    for row in rows
-                ]
-            )
+            names = ("scope", "state", "uses", "action")
+            rows = self._rows(self.table.select(["client_id", "detail"]))
+            return used_granted([{**row, **{name: row["detail"][name] for name in names}} for row in rows])
         if self.rule.id in _CALLS:
             from grantlens.charts.scope_actions import scope_actions
 
-            # what was refused is counted too: no finding of that rule says more than clear
-            calls = [{**row, "verdict": "violation"} for row in self.to_dicts()] if self.rule.id == "OOS-12" else rows
-            return scope_actions(calls, what=_CALLS[self.rule.id])
+            rows = self.table.select(["client_id", "operation", "events", "verdict"]).to_pylist()
+            if (
+                self.rule.id == "OOS-12"
+            ):  # what was refused is counted too: no finding of that rule says more than clear
+                rows = [{**row, "verdict": "violation"} for row in rows]
+            return scope_actions([row for row in rows if row["verdict"] != "clear"], what=_CALLS[self.rule.id])
         return self.by("client_id").chart()
 
     def __repr__(self) -> str:
