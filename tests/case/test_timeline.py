@@ -55,6 +55,7 @@ def test_what_was_given_and_taken_otherwise_than_by_a_token_is_told(store_of):
         "change by boss to be used by stranger",
         "downgrade grant by admin mail.send not needed",
     ]
+    assert [row["state"] for row in rows if row["lane"] == "revoked"] == ["narrowed"]
 
 
 def test_every_single_event_points_at_its_line(case):

@@ -28,7 +28,7 @@ def lab(rgb):
 GROUPS = (
     ("violation", "indeterminate", "clear"),
     ("used", "unused", "insufficient_evidence", "not_observable"),
-    ("violation", "indeterminate", "denied", "normal"),
+    ("violation", "indeterminate", "narrowed", "denied", "normal"),
 )
 
 
@@ -57,7 +57,7 @@ def test_text_on_every_fill_can_be_read(name):
     assert on(PALETTE[name]) in (INK, PAPER)
 
 
-@pytest.mark.parametrize("name", ["violation", "clear", "normal", "denied", "issued", "revoked", "bound"])
+@pytest.mark.parametrize("name", ["violation", "clear", "normal", "denied", "narrowed", "issued", "revoked", "bound"])
 def test_what_is_drawn_as_a_thin_line_stands_out_from_the_paper(name):
     """WCAG 1.4.11 asks for 3 to 1; amber has a dark edge where it is thin."""
     assert contrast(PALETTE[name], PAPER) >= 3

@@ -157,6 +157,15 @@ def test_times_with_and_without_zone_are_utc():
     assert starts == {START.timestamp() * 1000}
 
 
+def test_scopes_that_were_taken_away_end_no_access():
+    chart = timeline([*CASE[:3], {"lane": "revoked", "start": after(60), "state": "narrowed"}])
+    assert chart.title == "1 use; scopes taken away 9 Aug 2026 11:52:13 UTC"
+    assert "Dashed" not in chart.subtitle
+    assert "scopes taken away" in json.dumps(chart.spec)
+    revoked = timeline([*CASE, {"lane": "revoked", "start": after(60), "state": "narrowed"}])
+    assert "revoked" in revoked.title
+
+
 def test_one_moment_still_has_an_axis():
     chart = timeline([use(0)])
     assert chart.subtitle == "9 Aug 2026 11:51:13 UTC."

@@ -56,8 +56,8 @@ revoked AS (
            concat_ws(' ', r.kind::VARCHAR, r.target_kind::VARCHAR, CASE WHEN r.outcome <> 'success' THEN 'failed' END,
                      CASE WHEN r.initiator IS NOT NULL THEN 'by ' || r.initiator::VARCHAR END,
                      array_to_string(r.scopes_removed, ' '), r.reason) AS label,
-           CASE WHEN r.outcome = 'success' THEN 'normal' ELSE 'denied' END AS state, 1::BIGINT AS count,
-           r.batch_id, r.line_no, r.event_id
+           CASE WHEN r.outcome <> 'success' THEN 'denied' WHEN r.kind = 'downgrade' THEN 'narrowed' ELSE 'normal' END AS state,
+           1::BIGINT AS count, r.batch_id, r.line_no, r.event_id
     FROM revocation r
     WHERE r.revoked_at >= $since AND r.revoked_at < $until
       AND ((r.source, r.event_id) IN (SELECT (source, revocation_event) FROM focus_revocation)
@@ -122,7 +122,7 @@ class Timeline(Framed):
         The time that was looked at.
     table
         One row an event or stretch: lane (granted, issued, used, decided - to be revoked -, revoked), start, end, label, state (normal,
-        violation, indeterminate, denied), count, and - where it is one event - event_id, file, sha256, line.
+        violation, indeterminate, denied, or narrowed: only scopes were taken away), count, and - where it is one event - event_id, file, sha256, line.
     """
 
     about: str

@@ -16,7 +16,7 @@ SELDOM = "decided"
 """The lane that is left out where it is empty: few organisations bring their decisions."""
 OPEN = ("granted", "decided")
 """Lanes in which what has no end goes on."""
-STATES = ("violation", "indeterminate", "denied", "normal")
+STATES = ("violation", "indeterminate", "narrowed", "denied", "normal")
 """What matters most comes first; on the chart it is drawn last, on top."""
 STATE_WORDS = MappingProxyType({**WORDS, "violation": "worked after a revocation"})
 """A case shows what happened; whether the server was allowed to go on for that long, REV-1 says."""

@@ -26,6 +26,7 @@ PALETTE = MappingProxyType(
         "not_observable": "#D5DAE0",
         "normal": "#2B6CA3",
         "denied": "#8A949E",
+        "narrowed": "#7C3AED",
         "granted": "#9CC3DF",
         "issued": "#5E96BE",
         "decided": "#B8C0C8",
@@ -45,6 +46,7 @@ WORDS = MappingProxyType(
         "not_observable": "no log could show it",
         "normal": "in order",
         "denied": "refused or failed",
+        "narrowed": "scopes taken away",
     }
 )
 

@@ -31,7 +31,7 @@ def timeline(
     table
         One row a stretch or an event: `lane` (granted, issued, used, decided or revoked), `start`, `end` (None for an event;
         a grant without an end is still open, a decision without one was not carried out), `label`, `state` (normal,
-        violation - it worked after a revocation -, indeterminate or denied), `count`.
+        violation - it worked after a revocation -, indeterminate, denied, or narrowed - of its scopes alone -), `count`.
         Times are datetimes or ISO texts; without a zone they are UTC.
     case
         Whose case it is, for the title.
@@ -151,6 +151,9 @@ def _title(spans: list[Span], revoked: list[float], name: str | None) -> str:
         return f"{text}; revoked {written(revoked[0])} UTC"
     waiting = [span.start for span in spans if span.lane == SELDOM and span.open]
     since = f"to be revoked since {written(min(waiting))} UTC, " if waiting else ""
+    narrowed = [span.start for span in spans if span.lane == "revoked" and span.state == "narrowed"]
+    if narrowed:
+        return f"{text}; {since}scopes taken away {written(min(narrowed))} UTC"
     tried = any(span.lane == "revoked" for span in spans)
     return f"{text}; {since}no revocation {'succeeded' if tried else 'seen'}"
 
