@@ -53,7 +53,7 @@ SELECT c.caller_id, c.source, c.tenant, c.resource_server, c.validation::VARCHAR
                      WHEN c.token_id IS NULL OR t.token_id IS NOT NULL OR g.grant_id IS NOT NULL THEN true END) AS application,
        x.set_id AS own_set_id,
        CASE WHEN t.scopes IS NOT NULL THEN 'token' WHEN c.token_scopes IS NOT NULL THEN 'usage' END AS own_scopes_from,
-       t.issued_at, t.expires_at
+       t.issued_at, t.expires_at, c.resource_tenant
 FROM usage_caller c
 LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
 LEFT JOIN scope_set x ON x.scopes = coalesce(t.scopes, c.token_scopes)
