@@ -144,9 +144,8 @@ class Findings(Framed):
             from grantlens.charts.scope_actions import scope_actions
 
             rows = self.table.select(["client_id", "operation", "events", "verdict"]).to_pylist()
-            if (
-                self.rule.id == "OOS-12"
-            ):  # what was refused is counted too: no finding of that rule says more than clear
+            # What was refused is counted too: no finding of that rule says more than clear.
+            if self.rule.id == "OOS-12":
                 rows = [{**row, "verdict": "violation"} for row in rows]
             return scope_actions([row for row in rows if row["verdict"] != "clear"], what=_CALLS[self.rule.id])
         return self.by("client_id").chart()
