@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from grantlens.analysis.survival import curve, quantile_bounds
-from grantlens.charts.lag_curve import lag_curve
+from grantlens.charts.lag_curve import BANDS, lag_curve
 from grantlens.wording import duration
 
 
@@ -114,3 +114,7 @@ def test_steps_on_the_chart_are_those_of_the_table():
     for t, low, high in zip(table["t"], table["survival_low"], table["survival_high"], strict=True):
         if t > 0.1:
             assert drawn[round(t, 6)] == (low, high)
+
+
+def test_classes_of_enforcement_are_words_that_need_no_explanation():
+    assert [name for _, name in BANDS if not name.replace(" ", "").islower()] == []

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BANDS = (
     (5.0, "excellent"),
     (60.0, "good"),
-    (900.0, "CAE class"),
+    (900.0, "fair"),
     (5400.0, "by expiry"),
     (float("inf"), "failed"),
 )
