@@ -313,3 +313,15 @@ def test_intervals_of_one_revocation_count_about_as_one():
             held[name] += bound.band_lower <= math.exp(4) <= (bound.band_upper or NEVER)
     assert held["together"] >= 190
     assert held["alone"] < 120
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "said"),
+    [
+        ([0], [None], "Nothing tells when 95 % had ended, if at all. Of 1 case"),
+        ([0, 7], [None, None], "95 % had ended after at least 7 s, if at all. Of 2 cases"),
+        ([0, 7], [1, 9], "95 % had ended after at least 7 s and at most 9 s. Of 2 cases"),
+    ],
+)
+def test_an_end_that_no_log_bounds_is_not_told_as_one(lower, upper, said):
+    assert estimate(lower, upper).sentence().startswith(said)

@@ -80,7 +80,9 @@ class LagEstimate:
         spot = [bound.tau for bound in self.bounds].index(tau)
         bound = self.bounds[spot]
         said = f"{tau * 100:g} % had ended after at least {duration(bound.lower)}"
-        said += " (no upper bound)" if bound.upper is None else f" and at most {duration(bound.upper)}"
+        said += ", if at all" if bound.upper is None else f" and at most {duration(bound.upper)}"
+        if bound.upper is None and not bound.lower:
+            said = f"Nothing tells when {tau * 100:g} % had ended, if at all"
         if self.npmle is not None and self.bands is not None:
             said += f"; most likely {_range(*self.npmle[spot][1:])}"
             band = self.bands[spot]
