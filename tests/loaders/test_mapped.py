@@ -693,6 +693,11 @@ def test_a_key_that_stands_twice_is_not_taken_at_once():
     assert Unpacker().at_once(line) is None
 
 
+def test_no_record_is_kept_beside_its_values(make):
+    assert "r," not in make().steps["place"].partition("FROM")[0].split()
+    assert "r," in make(NESTED).steps["place"].partition("FROM")[0].split()
+
+
 NESTED = """
 name = "nested"
 records = "batches.calls"

@@ -80,18 +80,21 @@ class Writer:
     def _steps(self) -> dict[str, str]:
         values = [f"{self._value(place)} AS {column}" for place, column in self._columns.items()]
         texts = [
-            f"json_extract_string({self._base(top)}, {self._bind(paths)}) AS n{self._at[top]}"
-            for top, paths in self._nested.items()
-            if paths
+            f"{self._text(self._base(top), paths)} AS n{self._at[top]}" for top, paths in self._nested.items() if paths
         ]
         start = "record"
         steps = {}
         if texts:
             steps["nested"] = f"SELECT line_no, r, {', '.join(texts)} FROM record WHERE r IS NOT NULL"
             start = "nested"
-        listed = "".join(f",\n       {value}" for value in values)
-        steps["place"] = f"SELECT line_no, r{listed}\nFROM {start}\nWHERE r IS NOT NULL"
+        record = ["r"] if self._mapped.lists else []  # to keep it costs as much as all the values
+        listed = "".join(f",\n       {value}" for value in (*record, *values))
+        steps["place"] = f"SELECT line_no{listed}\nFROM {start}\nWHERE r IS NOT NULL"
         return steps
+
+    def _text(self, base: str, paths: list[str]) -> str:
+        """Return the texts at some paths of a value, NULL where it is: most records of a log hold few of the structures that it may hold."""
+        return f"CASE WHEN {base} IS NOT NULL THEN json_extract_string({base}, {self._bind(paths)}) END"
 
     def _base(self, top: Any) -> str:
         return "r" if self._whole else f"struct_extract_at(r, {self._at[top]})"
