@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 from zoneinfo import ZoneInfo
 
-import pyarrow
-import pyarrow.compute
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -18,7 +16,7 @@ from grantlens.explain.advice import advice
 from grantlens.loaders import Settings
 from grantlens.loaders.mapped import mapping
 from grantlens.loaders.mapped.place import place, written
-from grantlens.loaders.mapped.unpacking import Unpacker, pairs_of, record_of
+from grantlens.loaders.mapped.unpacking import pairs_of, record_of
 
 ACME = """
 name = "acme_gateway"
@@ -651,46 +649,6 @@ def test_text_is_read_as_it_was_written(pairs):
     escapes = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
     line = " ".join(f'{key}="{value.translate(escapes)}"' for key, value in pairs.items())
     assert pairs_of(line) == pairs
-
-
-PIECES = [
-    "app=mail",
-    "app=cal",
-    "tool=",
-    "to=a=b",
-    "x.y=%s",
-    "n=1,",
-    "l=a,b",
-    'q="a b"',
-    'q="',
-    "9=1",
-    "k",
-    "[w]",
-    "é=1",
-    "a=\\",
-    "-",
-]
-
-
-@given(
-    st.sampled_from(["2026-07-01T10:00:00Z", "2026-07-01T", "2026-07-01", "info", ""]),
-    st.lists(st.sampled_from(["info", "a/b", "x_y", "2026-07-01T11:00:00Z"]), max_size=3),
-    st.lists(st.sampled_from(["a=1", "b.c=2", "@d=%", *PIECES]), max_size=6),
-    st.sampled_from([" ", "\t", "  ", "\x0b"]),
-    st.sampled_from(["\n", " \r\n", ""]),
-)
-def test_plain_text_taken_apart_at_once_is_read_as_any_other(time, words, pieces, between, end):
-    line = between.join([time, *words, *pieces]) + end
-    unpack = Unpacker()
-    if pyarrow.compute.match_substring_regex(pyarrow.array([line]), unpack.plain)[0].as_py():
-        taken = unpack.at_once(line)
-        assert taken is None or taken == unpack(line.strip())
-
-
-def test_a_key_that_stands_twice_is_not_taken_at_once():
-    line = "2026-07-01T10:00:00Z info app=mail app=calendar"
-    assert pyarrow.compute.match_substring_regex(pyarrow.array([line]), Unpacker.plain)[0].as_py()
-    assert Unpacker().at_once(line) is None
 
 
 def test_no_record_is_kept_beside_its_values(make):

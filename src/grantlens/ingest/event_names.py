@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
 
-def named(engine: Engine, rows: pa.Table, *, text: bool) -> pa.Table:
+def named(engine: Engine, rows: pa.Table, *, text: bool, tight: bool = False) -> pa.Table:
     """Return the staged rows with an `event_id` in each of them; several rows of one record are numbered.
 
     Parameters
@@ -24,21 +24,29 @@ def named(engine: Engine, rows: pa.Table, *, text: bool) -> pa.Table:
         The staged rows, at least one.
     text
         Whether the records are lines of text.
+    tight
+        Whether `chunk_line` tells of which this is the text already, see `Lines`.
     """
     import pyarrow.compute as pc
 
+    same = "coalesce(TRY(json(line))::VARCHAR, line)"
+    if text:  # to try what is mostly no JSON costs more than to ask first
+        same = "CASE WHEN json_valid(line) THEN json(line)::VARCHAR ELSE line END"
+    if tight:
+        same = f"CASE WHEN tight THEN line ELSE {same} END"
+
     line_nos = numbers_of(rows["line_no"], "int64")
     if "event_id" not in rows.column_names:
-        return rows.append_column("event_id", _names(engine, line_nos, text=text)["name"])
+        return rows.append_column("event_id", _names(engine, line_nos, same)["name"])
     if not rows["event_id"].null_count:
         return rows
     nameless = numbers_of(pc.indices_nonzero(rows["event_id"].is_null()), "uint64")
-    names = _names(engine, line_nos[nameless], text=text)["name"].combine_chunks()
+    names = _names(engine, line_nos[nameless], same)["name"].combine_chunks()
     return replaced(rows, "event_id", nameless, names)
 
 
-def _names(engine: Engine, line_nos: np.ndarray, *, text: bool) -> pa.Table:
-    """Return a `name` for each of these rows."""
+def _names(engine: Engine, line_nos: np.ndarray, same: str) -> pa.Table:
+    """Return a `name` for each of these rows: `same` is the text of its record, the same however that is spaced."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -46,7 +54,7 @@ def _names(engine: Engine, line_nos: np.ndarray, *, text: bool) -> pa.Table:
     records, which = line_nos, np.arange(len(line_nos))
     if np.diff(line_nos).min(initial=1) <= 0:
         records, which = np.unique(line_nos, return_inverse=True)
-    names = pa.Table.from_arrays([_hashes(engine, records, text=text).take(int_array(which))], names=["name"])
+    names = pa.Table.from_arrays([_hashes(engine, records, same).take(int_array(which))], names=["name"])
     rows_of = np.bincount(which, minlength=len(records))
     several = np.flatnonzero(rows_of[which] > 1)
     if not len(several):
@@ -63,14 +71,11 @@ def _names(engine: Engine, line_nos: np.ndarray, *, text: bool) -> pa.Table:
     return replaced(names, "name", several, numbered)
 
 
-def _hashes(engine: Engine, line_nos: np.ndarray, *, text: bool) -> pa.Array:
-    """Return the hashes of these records, the same however their JSON is spaced."""
+def _hashes(engine: Engine, line_nos: np.ndarray, same: str) -> pa.Array:
+    """Return the hashes of these records."""
     import numpy as np
     import pyarrow as pa
 
-    same = "coalesce(TRY(json(line))::VARCHAR, line)"
-    if text:  # to try what is mostly no JSON costs more than to ask first
-        same = "CASE WHEN json_valid(line) THEN json(line)::VARCHAR ELSE line END"
     with engine.registered("nameless", pa.Table.from_arrays([int_array(line_nos)], names=["line_no"])):
         hashed = engine.arrow(
             f"SELECT line_no, 'md5:' || md5({same}) AS name FROM chunk_line SEMI JOIN nameless USING (line_no)"

@@ -165,7 +165,7 @@ class Mapper:
             answers.reject(self._said(loader, loader.rejected, kept))
         staged = []
         for each in known[1] if known else self._stagings_of(loader, record if calls_only else None, kept):
-            table = self._stage(each, answers)
+            table = self._stage(each, answers, tight=lines.told_tight)
             if table is not None:
                 staged.append(Rows(table, each, self._entries(each, table)))
                 answers.give(numbers_of(table["line_no"], "int64"))
@@ -201,7 +201,7 @@ class Mapper:
         self._bench.shop.learn(loader, kept, stagings)
         return stagings
 
-    def _stage(self, staged: Staging, answers: Answers) -> pa.Table | None:
+    def _stage(self, staged: Staging, answers: Answers, *, tight: bool) -> pa.Table | None:
         """Stage a log, reject the rows that do not fit, and return the others; None if there are none."""
         whole = (
             " SEMI JOIN chunk_line l ON l.line_no = s.line_no AND strlen(rtrim(l.line, chr(13) || chr(10))) = s.accounted"
@@ -211,7 +211,7 @@ class Mapper:
         rows = in_order(answers.fitting(self._engine.repeated(f"FROM ({staged.sql}) s{whole}", self._parameters)))
         if not len(rows):
             return None
-        rows = named(self._engine, rows, text=self._loader.text)
+        rows = named(self._engine, rows, text=self._loader.text, tight=tight)
         if staged.log == "usage":  # of calls the dictionaries hash what they hold
             return rows
         return hash_tokens(

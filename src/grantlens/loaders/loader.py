@@ -134,7 +134,8 @@ class Loader:
     text: bool = False
     """The log is lines of text: `r` is the line, VARCHAR, and `recognise` is given `{"line": ...}` for each."""
     decode: Callable[[str], str] | None = None
-    """Turns a line into the JSON of its record; a ValueError says why it is none, and rejects it."""
+    """Turns a line into the JSON of its record; a ValueError says why it is none, and rejects it. Where it has a method `forms`
+    that tells how lines like some it is given are written, those are decoded at once (see `mapped.forms`)."""
     keeps_json: bool = False
     """`decode` gives a line that begins as an object back as it is."""
     split: Callable[[str], Iterable[str]] | None = None

@@ -28,7 +28,8 @@ class Lines:
     ----------
     table
         Columns `line_no` (unique key of the record, rising, see `key`) and `line` (its JSON text); with `true_line` beside
-        them where several records share a line of the file.
+        them where several records share a line of the file, and `tight` where it is known of some that the database would
+        write their JSON as it stands: with nothing blank between values, for one.
     """
 
     def __init__(self, table: pa.Table) -> None:
@@ -43,6 +44,11 @@ class Lines:
     def shared(self) -> bool:
         """True where a record's line is not told by its key."""
         return "true_line" in self.table.column_names
+
+    @property
+    def told_tight(self) -> bool:
+        """True where it is known of some of them."""
+        return "tight" in self.table.column_names
 
     @property
     def keys(self) -> pa.ChunkedArray:

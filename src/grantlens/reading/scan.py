@@ -56,7 +56,7 @@ class FileLines(Lines):
         self._starts = starts
         self._first = first
 
-    shared = False
+    shared = told_tight = False
 
     @cached_property
     def table(self) -> pa.Table:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any, TypeGuard
 
+from grantlens.loaders.mapped.forms import Form, forms_of
 from grantlens.loaders.mapped.place import Place
 
 _WORD = re.compile(
@@ -21,8 +22,6 @@ _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 PAIR = ("key", "name", "Key", "Name"), ("value", "Value")
 """What logs call the two halves of a pair."""
-FORMS = 4096
-"""Different sets of keys that are remembered at once; a log has a few dozen."""
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d|\d\d/[A-Z][a-z]{2}/\d{4}:")
 
@@ -88,22 +87,10 @@ class Unpacker:
     ----------
     texts
         Where values stand that hold JSON and are read as what they hold.
-
-    Attributes
-    ----------
-    plain
-        RE2 pattern of the lines that `at_once` can take apart at blanks and equals signs: a time, words, then pairs of
-        ASCII, with nothing in them that JSON would have to escape.
     """
-
-    plain = (
-        r"^\d{4}-\d\d-\d\dT[0-9:.Z+-]*(?:[ \t]+[A-Za-z_][A-Za-z0-9_./-]*)*"
-        r"(?:[ \t]+[A-Za-z_@:][A-Za-z0-9_.@:/-]*=[!#-<>-\[\]-~]*[!#-+\--<>-\[\]-~])+\s*$"
-    )
 
     def __init__(self, texts: Iterable[Place] = ()) -> None:
         self._texts = tuple(texts)
-        self._forms: dict[tuple[Any, ...], str | None] = {}
 
     def __call__(self, line: str) -> str:
         """Return the JSON of any line.
@@ -118,36 +105,11 @@ class Unpacker:
         record = record_of(line)
         for place in self._texts:
             _open(record, place)
-        return json.dumps(record)
+        return json.dumps(record, separators=(",", ":"))
 
-    def at_once(self, line: str) -> str | None:
-        """Return the JSON of a plain line: one text for all lines with the same keys, filled with their values.
-
-        None if a key stands there twice.
-
-        Examples
-        --------
-        >>> Unpacker().at_once("2026-07-01T10:00:00Z info tool=send app=mail")
-        '{"#1": "2026-07-01T10:00:00Z", "#time": "2026-07-01T10:00:00Z", "#2": "info", "tool": "send", "app": "mail"}'
-        """
-        before, equals, after = line.partition("=")
-        *words, first = before.split()
-        parts = (equals + after).replace("=", " ").split()
-        keys = (len(words), first, *parts[1::2])
-        form = self._forms.get(keys, "")
-        if form == "":
-            if len(self._forms) >= FORMS:
-                self._forms.clear()
-            form = self._forms[keys] = _form(len(words), first, *parts[1::2])
-        return form and form % (words[0], *words, *parts[::2])
-
-
-def _form(words: int, *keys: str) -> str | None:
-    """Return the JSON text of a record with places for its values, None if a key is there twice."""
-    if len(set(keys)) < len(keys):
-        return None
-    names = ["#1", "#time", *(f"#{number}" for number in range(2, words + 1)), *keys]
-    return "{" + ", ".join(f'"{name}": "%s"' for name in names) + "}"
+    def forms(self, sample: Iterable[str]) -> list[Form]:
+        """Return the forms of lines like these; none where values have to be looked at, that may hold JSON."""
+        return [] if self._texts else forms_of(sample)
 
 
 def _unescaped(match: re.Match[str]) -> str:
