@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grantlens.report.change import cautions as cautions_of
-from grantlens.report.change import counted
+from grantlens.report.change import cautions, counted
 from grantlens.report.labels import period
 from grantlens.visible import LEFT, markup
 from grantlens.wording import number
@@ -22,12 +21,12 @@ def review_card(document: dict[str, Any]) -> str:
     )
     whose = f", tenant {markup(document['tenant'])}" if document["tenant"] else ""
     thin = f"<p>{markup(document['too_thin'])}</p>" if document["too_thin"] else ""
-    before = document["baseline"]
     change = ""
-    if before:
-        cautions = "".join(f"<li>{markup(text)}</li>" for text in cautions_of(before))
-        former = period(before["window"])
-        change = f"<p>Against the review of {former}: {counted(before)}.</p>" + (cautions and f"<ul>{cautions}</ul>")
+    if before := document["baseline"]:
+        warned = "".join(f"<li>{markup(text)}</li>" for text in cautions(before))
+        change = f"<p>Against the review of {period(before['window'])}: {counted(before)}.</p>" + (
+            warned and f"<ul>{warned}</ul>"
+        )
     return (
         f"<div><p><b>Review {'of ' * (window['since'] is None)}{period(window)}{whose}</b>. Violations: {counts}; "
         f"undecided: {number(summary['indeterminate'])}.</p>{thin}{change}<table>{rows}</table>"

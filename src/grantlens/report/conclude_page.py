@@ -62,15 +62,11 @@ def providers() -> list[str]:
             [
                 f"[{source.title}](docs/conclude.md#{_anchor(source)}) `{source.name}`",
                 *("full" if log in source.carries else "in part" if log in source.logs else "" for log in LOGS),
-                *(_strength(source.join(*pair)) for pair in pairs),
+                *(join.strength if (join := source.join(*pair)) else "" for pair in pairs),
             ]
             for source in map(source_of, loaders().values())
         ],
     )
-
-
-def _strength(join: Join | None) -> str:
-    return join.strength if join else ""
 
 
 def concluded() -> list[str]:

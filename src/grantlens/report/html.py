@@ -18,6 +18,7 @@ def review_page(document: dict[str, Any]) -> str:
     document
         What `Review.to_dict()` gives, or what a review JSON holds.
     """
+    before = document["baseline"]
     return render(
         "review.html.j2",
         document=document,
@@ -29,9 +30,5 @@ def review_page(document: dict[str, Any]) -> str:
         figures=review_figures(document),
         limits=outline.PAGE,
         meanings=GLOSSARY,
-        change=_change(document["baseline"]),
+        change=before and {"counted": change.counted(before), "cautions": change.cautions(before)},
     )
-
-
-def _change(baseline: dict[str, Any] | None) -> dict[str, Any] | None:
-    return baseline and {"counted": change.counted(baseline), "cautions": change.cautions(baseline)}

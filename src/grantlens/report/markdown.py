@@ -48,10 +48,8 @@ def _top(document: dict[str, Any]) -> list[str]:
     ]
     if document["too_thin"]:
         lines += [f"> {plain(document['too_thin'])}", ""]
-    if document["baseline"]:
-        before = document["baseline"]
-        former = period(before["window"])
-        lines += [f"Against the review of {former}: {change.counted(before)}.", ""]
+    if before := document["baseline"]:
+        lines += [f"Against the review of {period(before['window'])}: {change.counted(before)}.", ""]
         cautions = [f"- {told(line)}" for line in change.cautions(before)]
         lines += [*cautions, ""] if cautions else []
     for answer in document["answers"]:
