@@ -1,4 +1,4 @@
-"""Whose calls they may be, of which no grant is known."""
+"""Whose the calls may be of which no grant is known."""
 
 from grantlens.relations.relation import Relation
 

@@ -17,4 +17,4 @@ class Relation:
     needs: tuple[str, ...] = ()
     """Relations that this one reads."""
     windowed: bool = False
-    """True where the SELECT binds $since and $until."""
+    """True where the SELECT binds $since or $until."""

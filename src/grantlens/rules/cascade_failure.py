@@ -17,30 +17,30 @@ RULE = Rule(
     # A token that was itself revoked is REV-1: here the issue must tell which tokens stand behind the grant.
     rests_on=with_a_server(after_the_end(of_a_grant=True)),
     sql="""
-SELECT CASE WHEN u.of_several OR u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN of_several OR allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,
-       'An access token of ' || coalesce(u.client_id, 'an unnamed client') || CASE WHEN u.of_several THEN ' may have gone on' ELSE ' went on' END
-           || ' working after the revocation of its ' || CASE u.target_kind WHEN 'grant' THEN 'grant' ELSE 'refresh token' END AS title,
-       u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
-       u.scopes, u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.events,
+       'An access token of ' || coalesce(client_id, 'an unnamed client') || CASE WHEN of_several THEN ' may have gone on' ELSE ' went on' END
+           || ' working after the revocation of its ' || CASE target_kind WHEN 'grant' THEN 'grant' ELSE 'refresh token' END AS title,
+       source, tenant, client_id, subject_id, grant_id, token_id, resource_server,
+       scopes, first_event_at AS first_seen, last_event_at AS last_seen, events,
        to_json({
-           'revocation_event': u.revocation_event,
-           'last_success_s': round(u.last_success_s, 6),
-           'first_denial_s': round(u.first_denial_s, 6),
-           'lag_lower_s': round(u.lag_lower_s, 6),
-           'lag_upper_s': round(u.lag_upper_s, 6),
-           'uses_after': u.uses_after,
-           'censored': u.censored,
-           'allowed_s': round(u.allowed_s, 6),
-           'reason': CASE WHEN u.of_several THEN 'the revocation names no tenant, and several have this client'
-                          WHEN u.allowed_s IS NULL THEN 'nothing says how long this server may go on accepting a revoked token' END}) AS detail,
-       u.join_key, u.calls, [u.record] AS records,
-       'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
-FROM revoked_use u
-WHERE u.uses_after > 0 AND NOT u.is_target
-  AND u.target_kind IN ('grant', 'token', 'credential')
-  AND coalesce(u.token_kind, 'access') NOT IN ('refresh', 'code', 'id')
-  AND coalesce(u.beyond_allowed, true)
+           'revocation_event': revocation_event,
+           'last_success_s': round(last_success_s, 6),
+           'first_denial_s': round(first_denial_s, 6),
+           'lag_lower_s': round(lag_lower_s, 6),
+           'lag_upper_s': round(lag_upper_s, 6),
+           'uses_after': uses_after,
+           'censored': censored,
+           'allowed_s': round(allowed_s, 6),
+           'reason': CASE WHEN of_several THEN 'the revocation names no tenant, and several have this client'
+                          WHEN allowed_s IS NULL THEN 'nothing says how long this server may go on accepting a revoked token' END}) AS detail,
+       join_key, calls, [record] AS records,
+       'usage' AS about_log, revoked_at AS about_from, last_attempt_at AS about_until
+FROM revoked_use
+WHERE uses_after > 0 AND NOT is_target
+  AND target_kind IN ('grant', 'token', 'credential')
+  AND coalesce(token_kind, 'access') NOT IN ('refresh', 'code', 'id')
+  AND coalesce(beyond_allowed, true)
 """,
     fires=(
         Example(

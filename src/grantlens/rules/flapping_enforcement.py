@@ -17,27 +17,27 @@ RULE = Rule(
     # Success, refusal, success of one token: told of a grant, two of its tokens may have done it.
     rests_on=after_the_end(("usage.denial_reason=token",)),
     sql="""
-SELECT CASE WHEN u.token_id IS NULL OR u.of_several THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN token_id IS NULL OR of_several THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,
-       'Access of ' || coalesce(u.client_id, 'an unnamed client') || ' was refused and then accepted again after '
-           || CASE WHEN u.of_several THEN 'a revocation that may have been another tenant''s' ELSE 'its revocation' END AS title,
-       u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
-       u.scopes, u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.events,
+       'Access of ' || coalesce(client_id, 'an unnamed client') || ' was refused and then accepted again after '
+           || CASE WHEN of_several THEN 'a revocation that may have been another tenant''s' ELSE 'its revocation' END AS title,
+       source, tenant, client_id, subject_id, grant_id, token_id, resource_server,
+       scopes, first_event_at AS first_seen, last_event_at AS last_seen, events,
        to_json({
-           'revocation_event': u.revocation_event,
-           'last_success_s': round(u.last_success_s, 6),
-           'first_denial_s': round(u.first_denial_s, 6),
-           'lag_lower_s': round(u.lag_lower_s, 6),
-           'lag_upper_s': round(u.lag_upper_s, 6),
-           'uses_after': u.uses_after,
-           'censored': u.censored,
-           'denials': u.denials,
-           'reason': CASE WHEN u.of_several THEN 'the revocation names no tenant, and several have this client'
-                          WHEN u.token_id IS NULL THEN 'no call names a token: one may have been refused, and another let in' END}) AS detail,
-       u.join_key, u.calls, [u.record] AS records,
-       'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
-FROM revoked_use u
-WHERE u.flapped
+           'revocation_event': revocation_event,
+           'last_success_s': round(last_success_s, 6),
+           'first_denial_s': round(first_denial_s, 6),
+           'lag_lower_s': round(lag_lower_s, 6),
+           'lag_upper_s': round(lag_upper_s, 6),
+           'uses_after': uses_after,
+           'censored': censored,
+           'denials': denials,
+           'reason': CASE WHEN of_several THEN 'the revocation names no tenant, and several have this client'
+                          WHEN token_id IS NULL THEN 'no call names a token: one may have been refused, and another let in' END}) AS detail,
+       join_key, calls, [record] AS records,
+       'usage' AS about_log, revoked_at AS about_from, last_attempt_at AS about_until
+FROM revoked_use
+WHERE flapped
 """,
     fires=(
         Example(

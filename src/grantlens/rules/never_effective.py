@@ -24,32 +24,32 @@ judged AS (
     SELECT *, NOT of_several AND last_proven_success_at >= life_ends_at - (life_ends_at - revoked_at) / 10 AS to_the_end FROM lived
 )
 -- While a token lives it may still be refused.
-SELECT CASE WHEN u.over AND u.to_the_end THEN 'violation' ELSE 'indeterminate' END AS verdict,
-       CASE WHEN NOT u.beyond_allowed THEN 'high' ELSE 'critical' END AS severity,
-       CASE WHEN NOT u.beyond_allowed THEN u.explanation END AS explained_by,
-       'Access of ' || coalesce(u.client_id, 'an unnamed client') || CASE
-           WHEN u.over AND u.to_the_end THEN ' still worked near the end of its token''s life: no effect of the revocation is seen'
-           WHEN u.over THEN ' was not seen to end before its token expired'
+SELECT CASE WHEN over AND to_the_end THEN 'violation' ELSE 'indeterminate' END AS verdict,
+       CASE WHEN NOT beyond_allowed THEN 'high' ELSE 'critical' END AS severity,
+       CASE WHEN NOT beyond_allowed THEN explanation END AS explained_by,
+       'Access of ' || coalesce(client_id, 'an unnamed client') || CASE
+           WHEN over AND to_the_end THEN ' still worked near the end of its token''s life: no effect of the revocation is seen'
+           WHEN over THEN ' was not seen to end before its token expired'
            ELSE ' had not ended by the end of the window: its token may live on, and be refused later' END AS title,
-       u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, u.token_id, u.resource_server,
-       u.scopes, u.first_event_at AS first_seen, u.last_event_at AS last_seen, u.events,
+       source, tenant, client_id, subject_id, grant_id, token_id, resource_server,
+       scopes, first_event_at AS first_seen, last_event_at AS last_seen, events,
        to_json({
-           'revocation_event': u.revocation_event,
-           'last_success_s': round(u.last_success_s, 6),
-           'first_denial_s': round(u.first_denial_s, 6),
-           'lag_lower_s': round(u.lag_lower_s, 6),
-           'lag_upper_s': round(u.lag_upper_s, 6),
-           'uses_after': u.uses_after,
-           'censored': u.censored,
-           'life_ends_s': round((epoch_us(u.life_ends_at) - epoch_us(u.revoked_at)) / 1e6, 6),
-           'ends_by': CASE WHEN u.over THEN 'expiry' ELSE 'end of window' END,
-           'reason': CASE WHEN u.of_several THEN 'the revocation names no tenant, and several have this client'
-                          WHEN NOT u.over THEN 'the token may live on after the window'
-                          WHEN NOT u.to_the_end THEN 'no call was let in during the last tenth of what the token had left to live' END}) AS detail,
-       u.join_key, u.calls, [u.record] AS records,
-       'usage' AS about_log, u.revoked_at AS about_from, u.last_attempt_at AS about_until
-FROM judged u
-WHERE u.uses_after > 0 AND u.denials = 0 AND u.alive IS DISTINCT FROM false
+           'revocation_event': revocation_event,
+           'last_success_s': round(last_success_s, 6),
+           'first_denial_s': round(first_denial_s, 6),
+           'lag_lower_s': round(lag_lower_s, 6),
+           'lag_upper_s': round(lag_upper_s, 6),
+           'uses_after': uses_after,
+           'censored': censored,
+           'life_ends_s': round((epoch_us(life_ends_at) - epoch_us(revoked_at)) / 1e6, 6),
+           'ends_by': CASE WHEN over THEN 'expiry' ELSE 'end of window' END,
+           'reason': CASE WHEN of_several THEN 'the revocation names no tenant, and several have this client'
+                          WHEN NOT over THEN 'the token may live on after the window'
+                          WHEN NOT to_the_end THEN 'no call was let in during the last tenth of what the token had left to live' END}) AS detail,
+       join_key, calls, [record] AS records,
+       'usage' AS about_log, revoked_at AS about_from, last_attempt_at AS about_until
+FROM judged
+WHERE uses_after > 0 AND denials = 0 AND alive IS DISTINCT FROM false
 """,
     fires=(
         Example(

@@ -14,7 +14,7 @@ RULE = Rule(
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
     severity="medium",
     remedy="Try it, with approval: a read-only call with a token that it ended must be refused. Where nobody holds one any more - a role was deleted, "
-    "say - take the access for open until its tokens expire.",
+    "say - treat the access as open until its tokens expire.",
     basis="RFC 7009 section 2.2: a 200 is no proof that anything was revoked",
     needs=("effective_revocation", "covered_token", "token", "revoked_use", "named_caller", "covered_time"),
     parameters=(
