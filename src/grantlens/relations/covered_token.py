@@ -117,7 +117,7 @@ reopened AS (
     WINDOW in_turn AS (PARTITION BY source, grant_id ORDER BY opened_at)
 )
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.batch_id, r.line_no, r.of_several,
+       r.target_kind, r.initiator, r.record, r.of_several,
        t.token_id, t.token_kind, t.grant_id, t.client_id, t.subject_id, t.scopes, t.issued_at, t.expires_at,
        coalesce(n.renewed_at, 'infinity'::TIMESTAMPTZ) AS covered_until,
        coalesce(t.token_id = r.token_id, false) AS is_target,
@@ -130,7 +130,7 @@ WHERE t.issued_at <= r.revoked_at
 UNION ALL
 -- The token that a revocation names, though its issuance is not in the log.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.batch_id, r.line_no, r.of_several,
+       r.target_kind, r.initiator, r.record, r.of_several,
        r.token_id, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
        'infinity'::TIMESTAMPTZ, true, NULL
 FROM ended r
@@ -139,7 +139,7 @@ WHERE r.target_kind IN ('token', 'credential') AND r.token_id IS NOT NULL
 UNION ALL
 -- The grant, for calls that name no token.
 SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.batch_id, r.line_no, r.of_several,
+       r.target_kind, r.initiator, r.record, r.of_several,
        NULL::VARCHAR, NULL::VARCHAR, g.grant_id, g.client_id, g.subject_id, NULL::VARCHAR[], g.opened_at, NULL::TIMESTAMPTZ,
        -- A consent in the moment of the revocation opens the grant, and does not end what the revocation covers.
        coalesce(CASE WHEN o.next_at > r.revoked_at THEN o.next_at ELSE o.next_but_one_at END, 'infinity'::TIMESTAMPTZ), false, true
@@ -149,7 +149,7 @@ JOIN reopened o ON o.source = g.source AND o.grant_id = g.grant_id AND o.opened_
 UNION ALL
 -- The grants that one may have ended that does not say in which tenant.
 SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.batch_id, r.line_no, r.of_several,
+       r.target_kind, r.initiator, r.record, r.of_several,
        NULL::VARCHAR, NULL::VARCHAR, g.grant_id, g.client_id, g.subject_id, NULL::VARCHAR[], g.opened_at, NULL::TIMESTAMPTZ,
        coalesce(g.ended_at, 'infinity'::TIMESTAMPTZ), false, true
 FROM ended r
@@ -159,7 +159,7 @@ WHERE r.of_several AND r.target_kind IN ('client', 'grant')
 UNION ALL
 -- The grant that a revocation names, though it is older than the log, until it is given again.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.batch_id, r.line_no, r.of_several,
+       r.target_kind, r.initiator, r.record, r.of_several,
        NULL, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
        coalesce(min(o.opened_at) FILTER (o.opened_at > r.revoked_at), 'infinity'::TIMESTAMPTZ), false, NULL
 FROM ended r

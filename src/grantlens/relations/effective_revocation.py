@@ -27,7 +27,8 @@ several AS (
 SELECT r.source, r.tenant, r.event_id AS revocation_event, r.revoked_at, r.requested_at, r.decided_at,
        r.kind::VARCHAR AS kind, r.target_kind::VARCHAR AS target_kind,
        r.token_id, r.grant_id, r.session_id, r.client_id, r.client_name, r.subject_id, r.subject_name,
-       r.issued_before, r.initiator::VARCHAR AS initiator, r.actor_id, r.reason, r.batch_id, r.line_no,
+       r.issued_before, r.initiator::VARCHAR AS initiator, r.actor_id, r.reason,
+       {'seen_at': r.revoked_at, 'batch_id': r.batch_id, 'line_no': r.line_no, 'event_id': r.event_id} AS record,
        k.before_s, k.after_s, s.event_id IS NOT NULL AS of_several,
        r.revoked_at + to_microseconds((k.after_s * 1000000)::BIGINT) AS certain_from
 FROM revocation r

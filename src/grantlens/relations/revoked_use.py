@@ -34,7 +34,7 @@ WITH ended_access AS (
     UNION ALL
     -- The session itself, until it is opened again: what is refreshed or exchanged within it opens nothing.
     SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-           r.target_kind, r.initiator, r.batch_id, r.line_no, r.of_several,
+           r.target_kind, r.initiator, r.record, r.of_several,
            NULL, NULL, NULL, r.client_id, r.subject_id, NULL, NULL, NULL,
            coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ), true, NULL, r.session_id
     FROM effective_revocation r
@@ -140,8 +140,7 @@ summed AS (
 ),
 allowed AS (
     SELECT s.*, coalesce(v.tenant, s.caller_tenant) AS tenant, v.of_several, v.revoked_at, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
-           {'seen_at': v.revoked_at, 'batch_id': v.batch_id, 'line_no': v.line_no, 'event_id': v.revocation_event} AS record,
-           s.successes + s.denials + 1 AS events,
+           v.record, s.successes + s.denials + 1 AS events,
            v.token_kind, coalesce(v.client_id, s.caller_client_id) AS client_id, coalesce(v.subject_id, s.caller_subject_id) AS subject_id, v.scopes, v.expires_at, v.is_target, v.alive,
            """
     + ALLOWED_S

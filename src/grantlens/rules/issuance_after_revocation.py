@@ -113,7 +113,7 @@ last_consent AS (
 ),
 timed AS (
     SELECT c.source, c.token_id, coalesce(r.tenant, t.tenant) AS tenant, r.of_several,
-           {'revoked_at': r.revoked_at, 'event_id': r.revocation_event, 'batch_id': r.batch_id, 'line_no': r.line_no, 'join_key': c.join_key} AS ended,
+           {'revoked_at': r.revoked_at, 'event_id': r.revocation_event, 'record': r.record, 'join_key': c.join_key} AS ended,
            t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from AS proven,
            -- A consent after this the clocks cannot put before the revocation.
            r.revoked_at - to_microseconds(((k.after_s + r.before_s) * 1000000)::BIGINT) AS fresh_from,
@@ -152,8 +152,7 @@ SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
                           WHEN j.proven THEN 'a consent lies so near that the clocks cannot tell whether it came in between'
                           ELSE 'the issuance and the revocation are closer than the clocks can tell' END}) AS detail,
        j.ended.join_key,
-       [{'seen_at': j.ended.revoked_at, 'batch_id': j.ended.batch_id, 'line_no': j.ended.line_no, 'event_id': j.ended.event_id},
-        {'seen_at': t.issued_at, 'batch_id': t.batch_id, 'line_no': t.line_no, 'event_id': t.event_id}] AS records,
+       [j.ended.record, {'seen_at': t.issued_at, 'batch_id': t.batch_id, 'line_no': t.line_no, 'event_id': t.event_id}] AS records,
        'issuance' AS about_log, j.ended.revoked_at AS about_from, t.issued_at AS about_until
 FROM judged j
 JOIN token t ON t.source = j.source AND t.token_id = j.token_id

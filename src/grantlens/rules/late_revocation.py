@@ -127,8 +127,7 @@ opening AS (
     GROUP BY i.source, i.grant_id
 ),
 ending AS (
-    SELECT DISTINCT ON (source, revocation_event) source, revocation_event, before_s, after_s,
-           {'seen_at': revoked_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': revocation_event} AS record
+    SELECT DISTINCT ON (source, revocation_event) source, revocation_event, before_s, after_s, record
     FROM effective_revocation ORDER BY source, revocation_event, revoked_at
 ),
 judged AS (

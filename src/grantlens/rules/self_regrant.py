@@ -47,7 +47,7 @@ WITH holder AS (
 ),
 -- What an admin ended: of a token or grant whose holder the log does not name, the issuance says whose it was.
 ended AS (
-    SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.target_kind, r.of_several, r.batch_id, r.line_no,
+    SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.target_kind, r.of_several, r.record,
            coalesce(r.client_id, t.client_id, g.client_id) AS client_id,
            coalesce(r.subject_id, t.subject_id, g.subject_id) AS subject_id
     FROM effective_revocation r
@@ -88,8 +88,7 @@ lost AS (
     SELECT source, tenant, revoked_at, certain_from,
            CASE WHEN target_kind = 'token' THEN 'key' WHEN target_kind IN ('client', 'subject') THEN target_kind ELSE 'party' END AS way,
            CASE WHEN target_kind <> 'subject' THEN client_id END AS of_client, CASE WHEN target_kind <> 'client' THEN subject_id END AS of_subject,
-           {'revoked_at': revoked_at, 'event_id': revocation_event, 'target_kind': target_kind, 'of_several': of_several,
-            'batch_id': batch_id, 'line_no': line_no} AS taken
+           {'revoked_at': revoked_at, 'event_id': revocation_event, 'target_kind': target_kind, 'of_several': of_several, 'record': record} AS taken
     FROM ended
 ),
 -- Both in the order of time, for each from whom it was taken and who has it again: of several ends the last one tells.
@@ -156,7 +155,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
                           WHEN of_several THEN 'the log does not say in which tenant it was ended, and several have this client'
                           WHEN NOT sure THEN 'the log does not say who gave it' END}) AS detail,
        'client_subject' AS join_key,
-       list_prepend({'seen_at': taken.revoked_at, 'batch_id': taken.batch_id, 'line_no': taken.line_no, 'event_id': taken.event_id}, given) AS records,
+       list_prepend(taken.record, given) AS records,
        'issuance' AS about_log, taken.revoked_at AS about_from, last_at AS about_until
 FROM together
 """,

@@ -200,8 +200,7 @@ SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violat
                           WHEN coalesce(share, 0) = 0 THEN 'no usage log covers the time after the revocation'
                           WHEN share < $min_coverage THEN 'the usage log has a gap after the revocation, or ends too early' END}) AS detail,
        target_kind AS join_key,
-       [{'seen_at': revoked_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': revocation_event}] AS records,
-       'usage' AS about_log, revoked_at AS about_from, lives_until AS about_until
+       [record] AS records, 'usage' AS about_log, revoked_at AS about_from, lives_until AS about_until
 FROM judged
 """,
     fires=(

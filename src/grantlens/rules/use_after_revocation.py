@@ -36,7 +36,7 @@ alone AS (
 -- Calls that name neither token nor grant, of a client and subject whose only grant had ended.
 paired AS (
     SELECT v.source, coalesce(v.tenant, g.tenant) AS tenant, v.revocation_event, v.grant_id, c.resource_server, any_value(v.revoked_at) AS revoked_at,
-           any_value(v.batch_id) AS batch_id, any_value(v.line_no) AS line_no, any_value(v.client_id) AS client_id,
+           any_value(v.record) AS record, any_value(v.client_id) AS client_id,
            any_value(v.subject_id) AS subject_id, any_value(v.scopes) AS scopes,
            count(*) AS uses_after, min(w.used_at) AS first_used_at, max(w.used_at) AS last_used_at,
            list(w.usage_id ORDER BY w.used_at, w.event_id) AS usage_ids
@@ -97,8 +97,7 @@ SELECT 'indeterminate', 'high', NULL,
            'writes_after': NULL,
            'reason': 'the calls name neither token nor grant: their client and subject had no other grant that is known'}),
        'client_subject', CASE WHEN $every_call THEN p.usage_ids ELSE p.usage_ids[1:19] || p.usage_ids[20:][-1:] END,
-       [{'seen_at': p.revoked_at, 'batch_id': p.batch_id, 'line_no': p.line_no, 'event_id': p.revocation_event}],
-       'usage', p.revoked_at, p.last_used_at
+       [p.record], 'usage', p.revoked_at, p.last_used_at
 FROM paired p
 -- Where calls name the grant, they tell more.
 ANTI JOIN revoked_use u ON u.source = p.source AND u.revocation_event = p.revocation_event AND u.token_id IS NULL
