@@ -41,4 +41,167 @@ WITH proposal AS (
            coalesce((g.exposure_days >= $floor_days OR g.sessions >= $floor_sessions)
                AND g.coverage_share >= $min_coverage AND g.map_share >= $min_map, false) AS enough
     FROM narrower_scope n
+    JOIN known_scope m ON m.scope_id = n.scope_id
+    JOIN granted_scope g ON g.source = n.source AND g.grant_id = n.grant_id AND g.scope = m.scope
     WHERE g.held_until >= $until  -- of what is not held any more nothing is left to narrow
+)
+SELECT CASE WHEN enough THEN 'violation' ELSE 'indeterminate' END AS verdict,
+       'medium' AS severity,
+       coalesce(client_name, client_id, 'An unnamed client') || ' holds ' || scope || ' where ' || replacement || ' was enough for every call seen' AS title,
+       source, tenant, client_id, subject_id, grant_id, [scope] AS scopes,
+       first_used_at AS first_seen, last_used_at AS last_seen, uses + 1 AS events,  -- the calls, and what opened the grant
+       to_json({
+           'scope': scope,
+           'replacement': replacement,
+           'uses': uses,
+           'operations_used': operations_used,
+           'operations_before': operations_before,
+           'operations_after': operations_after,
+           'exposure_days': round(exposure_days, 6),
+           'reason': CASE WHEN in_part THEN 'the usage log shows only some of the calls: others may have needed more'
+                          WHEN NOT enough THEN 'watched too short, or too little of it could be judged' END}) AS detail,
+       join_key, firsts, lasts, [opening] AS records,
+       'usage' AS about_log, held_from AS about_from, held_until AS about_until
+FROM proposal
+""",
+    fires=(
+        Example(
+            "it writes nothing: reading would do",
+            (
+                consent("01 08:00", ["mail.write"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "scopes": ["mail.write"],
+                    "join_key": "grant",
+                    "detail": {"scope": "mail.write", "replacement": "mail.read", "uses": 30},
+                },
+            ),
+        ),
+        Example(
+            "one of its calls names neither token nor grant: the finding says so",
+            (
+                consent("01 08:00", ["mail.write"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 30)),
+                use("30 09:00", "GET /v1/messages/7", None),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            ({"verdict": "violation", "join_key": "client_subject", "detail": {"uses": 30}},),
+        ),
+    ),
+    silent=(
+        Example(
+            "a person whose own grant does not permit it writes with the grant for everyone",
+            (
+                consent("01 08:00", ["mail.write"], "g-all", subject_id=None, consent_kind="admin"),
+                consent("01 08:30", ["files.read"]),
+                token("01 09:00", "t1", None),
+                use("01 09:30", "DELETE /v1/messages/7"),
+                token("01 09:00", "t2", None, grant_id="g-all", subject_id="bob"),
+                use("01 10:00", "GET /v1/messages/7", "t2", subject_id="bob"),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+        *(
+            Example(
+                f"the scope was taken back by a {kind}: nothing is left to narrow",
+                (
+                    consent("01 08:00", ["mail.write"]),
+                    *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                    revoked("31 08:00", "grant", kind=kind, scopes_removed=["mail.write"]),
+                    *logs_from_to("01 08:00", "31 23:00"),
+                ),
+            )
+            for kind in ("revoke", "downgrade")
+        ),
+        Example(
+            "one write needs the broad scope",
+            (
+                consent("01 08:00", ["mail.write"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                use("12 10:00", "DELETE /v1/messages/7", None, grant_id="g1", status=204),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+        Example(
+            "one write with a token that was over shows the need as well, while the grant lives",
+            (
+                consent("01 08:00", ["mail.write"]),
+                token("01 08:01", "t1", ["mail.write"], "01 10:00"),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                use("12 10:00", "DELETE /v1/messages/7", status=204),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+        Example(
+            "the narrow scope is held as well: the broad one is not needed at all, which is no matter of narrowing",
+            (
+                consent("01 08:00", ["mail.write", "mail.read"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+        Example(
+            "two broad scopes share what a narrower one of each would lose: replaced side by side they would break a call",
+            (
+                consent("01 08:00", ["mail.write", "desk.use"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                *(use(f"{day:02} 09:05", "POST /v1/messages", None, grant_id="g1", status=202) for day in range(1, 31)),
+                *(
+                    use(f"{day:02} 09:10", "GET /v1/files/7", None, "files.example", grant_id="g1")
+                    for day in range(1, 31)
+                ),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+        Example(
+            "the narrower scope opens only some jobs, and no log shows which",
+            (
+                consent("01 08:00", ["jobs.run"]),
+                *(
+                    use(f"{day:02} 09:00", "GET /v1/jobs/7", None, "jobs.example", grant_id="g1")
+                    for day in range(1, 31)
+                ),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+        Example(
+            "two kinds of use, and no one narrower scope for both",
+            (
+                consent("01 08:00", ["mail.write"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                use("12 10:00", "POST /v1/messages", None, grant_id="g1", status=202),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+        ),
+    ),
+    undecidable=(
+        Example(
+            "a month, of a log that shows only some calls",
+            (
+                consent("01 08:00", ["mail.write"]),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", None, grant_id="g1") for day in range(1, 31)),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"reason": "the usage log shows only some of the calls: others may have needed more"},
+                },
+            ),
+            declared=IN_PART,
+        ),
+        Example(
+            "two days",
+            (
+                consent("01 08:00", ["mail.write"]),
+                use("01 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+                *logs_from_to("01 08:00", "03 08:00"),
+            ),
+            ({"verdict": "indeterminate", "detail": {"replacement": "mail.read"}},),
+        ),
+    ),
+)
