@@ -70,7 +70,7 @@ SELECT CASE WHEN s.reason IS NULL THEN 'violation' ELSE 'indeterminate' END AS v
        to_json({
            'own_tenant': s.own_tenant,
            'resource_tenant': s.resource_tenant,
-           'approved': min(s.approved),
+           'approved_tenants': min(s.approved),
            'people': count(DISTINCT s.subject_id),
            'operations': list_sort(list_distinct(list(o.label)))[1:20],
            'reason': s.reason}) AS detail,
@@ -100,7 +100,7 @@ GROUP BY s.source, s.tenant, s.own_tenant, s.client_id, s.resource_tenant, s.rea
                     "events": 2,
                     "detail": {
                         "resource_tenant": "globex",
-                        "approved": [],
+                        "approved_tenants": [],
                         "people": 2,
                         "operations": ["GET /v1/messages/{id}"],
                         "reason": None,
@@ -115,7 +115,13 @@ GROUP BY s.source, s.tenant, s.own_tenant, s.client_id, s.resource_tenant, s.rea
                 token("10 09:00", "t1", ["mail.read"], "10 12:00", **OURS),
                 use("10 09:10", READ, tenant="globex", resource_tenant="globex"),
             ),
-            ({"verdict": "violation", "tenant": "globex", "detail": {"own_tenant": "acme", "approved": ["initech"]}},),
+            (
+                {
+                    "verdict": "violation",
+                    "tenant": "globex",
+                    "detail": {"own_tenant": "acme", "approved_tenants": ["initech"]},
+                },
+            ),
             register=({"client_id": "app", "approved_tenants": ["Initech"]},),
         ),
     ),
