@@ -131,7 +131,7 @@ def test_keys_of_one_order_are_one_form_in_whatever_order_the_lines_come():
 
 
 def test_few_lines_are_read_one_by_one(monkeypatch):
-    monkeypatch.setattr(decoding, "FEW", 3)
+    monkeypatch.setattr(decoding, "FEW", 100)
     made, _ = decoded(table(["a=1", "a=2"]), Unpacker())
     assert made["tight"].to_pylist() == [False, False]
     assert made["line"].to_pylist() == ['{"a":"1"}', '{"a":"2"}']

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from grantlens.loaders.mapped.forms import Form
 
-FEW = 10_000
-"""Lines that are decoded one by one before polars is imported."""
+FEW = 4 << 20
+"""Bytes of lines that are decoded one by one in about the time that the import of polars takes."""
 
 SAMPLE = 1000
 """Lines of a piece that show in which forms it is written."""
@@ -33,7 +33,7 @@ def decoded(lines: pa.Table, decode: Callable[[str], str], *, keeps_json: bool =
 
     if keeps_json and pc.all(pc.starts_with(lines["line"], "{")).as_py():
         return lines, _refused(lines, {})
-    forms = decode.forms(_sample(lines)) if hasattr(decode, "forms") and len(lines) >= FEW else []
+    forms = decode.forms(_sample(lines)) if hasattr(decode, "forms") and lines["line"].nbytes >= FEW else []
     texts, tight = [], []
     refused: dict[int, str] = {}
     begin = 0
