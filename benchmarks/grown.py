@@ -10,12 +10,14 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 COPIES = 100
 """Copies of a record that share their clients, people and tokens."""
 
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:)\d\d:\d\d")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 _EPOCH = re.compile(r"\b(1[4-9]\d{3})\d{5}(\d{3})?\b")
 _ID = re.compile(r"[A-Za-z0-9_]{3,}-?[A-Za-z0-9_-]*\d[A-Za-z0-9_-]{8,}")
 
@@ -71,7 +73,7 @@ def _writer(line: str, events: set[str]) -> Callable[[int], str]:
             if kind == "plain":
                 told.append(text)
             elif kind == "iso":
-                told.append(f"{text[:14]}{copy // 60 % 60:02}:{copy % 60:02}")
+                told.append(_later(text, copy))
             elif kind == "epoch":
                 told.append(f"{text[:5]}{copy % 100_000:05}{text[10:]}")
             else:
@@ -86,6 +88,19 @@ def _writer(line: str, events: set[str]) -> Callable[[int], str]:
         return "".join(told)
 
     return write
+
+
+def _later(text: str, seconds: int) -> str:
+    """Return a time so many seconds later: each copy has its own, or logs without ids would hold little but duplicates."""
+    days, second = divmod(int(text[11:13]) * 3600 + int(text[14:16]) * 60 + int(text[17:19]) + seconds, 86_400)
+    minute, second = divmod(second, 60)
+    hour, minute = divmod(minute, 60)
+    return f"{_day(text[:10], days)}{text[10]}{hour:02}:{minute:02}:{second:02}"
+
+
+@cache
+def _day(text: str, days: int) -> str:
+    return str(date.fromisoformat(text) + timedelta(days))
 
 
 def _other(text: str, world: int) -> str:

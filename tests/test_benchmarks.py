@@ -4,6 +4,7 @@ import pytest
 
 import grantlens
 from benchmarks import bench_case, bench_files, bench_growth, bench_loaders, bench_questions, world
+from benchmarks.grown import grown
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +91,11 @@ def test_a_step_that_does_would_be_seen(joined):
 def test_small_files_beside_one(capsys):
     assert bench_files.main(["--files", "6", "--records", "5"]) in (0, 1)  # so few say nothing of the time
     assert "30 records: in one file" in capsys.readouterr().out
+
+
+def test_each_copy_of_a_record_has_a_time_of_its_own():
+    line = '{"time":"2026-02-28T23:59:58.5Z","app":"mail"}'
+    copies = list(grown([line], set(), 5000 * (len(line) + 1)))
+    assert copies[:2] == [line, line.replace("58.5", "59.5")]
+    assert copies[2] == '{"time":"2026-03-01T00:00:00.5Z","app":"mail"}'
+    assert len(set(copies)) == len(copies) == 5000
