@@ -78,7 +78,7 @@ def test_a_store_is_told_by_what_it_holds(run, sample_file):
     okta = told["okta"]
     assert any(line.split() == ["usage", "-", "not", "in", "this", "store"] for line in okta["logs"])
     assert {"OOS-1", "REV-1", "INT-2"} <= set(rules_in(okta["not yet"])), "could, but the store holds no usage"
-    assert rules_in(okta["cannot"]) == ["OOS-5", "OOS-6", "OOS-11", "PRV-2", "REV-5", "REV-11"], (
+    assert rules_in(okta["cannot"]) == ["OOS-5", "OOS-6", "OOS-9", "OOS-11", "PRV-2", "REV-5", "REV-11"], (
         "not with this provider"
     )
     assert "no" not in {word for line in told["native"]["verdicts"] for word in line.split()}

@@ -18,7 +18,7 @@ def test_it_prints_findings_and_names_a_report(run, tmp_path):
     assert (tmp_path / "demo" / "mine.txt").read_text() == "keep me"
     assert {"OOS-1", "OOS-3", "PRV-1", "REV-1", "REV-4", "GOV-1"} <= set(ran.out.split())
     assert "critical" in ran.out
-    assert any("mailbox-mirror used" in line and "11 h 29 min" in line for line in ran.out.splitlines())
+    assert any("Access of mailbox-mirror" in line and "11 h 29 min" in line for line in ran.out.splitlines())
     commands = [line[18:] for line in ran.out.splitlines() if line[18:].startswith("grantlens ")]
     assert len(commands) == 3
     for line in commands[:2]:
