@@ -151,4 +151,4 @@ def test_rules_that_could_not_look_are_not_among_those_that_found_no_violation(s
     said = gl.Case(store, client="app").answers()["Which rules did it break?"]
     found, _, rest = said.partition(" found no violation")
     assert found == "Rules REV-2 and REV-9"
-    assert "OOS-1, OOS-3, REV-1 and REV-11 could not look: No usage log is in the store." in rest
+    assert "OOS-1, OOS-3, OOS-9, REV-1 and REV-11 could not look: No usage log is in the store." in rest

@@ -45,7 +45,7 @@ def test_the_terminal_says_where_the_other_rules_are_and_the_written_case_does_n
     hint = "Their findings are in the whole case: -o DIR writes it."
     told = " ".join(run("case", sample_file, "--client", "mailbox-mirror").out.split())
     assert (
-        "Asked were OOS-1, OOS-3, REV-1, REV-2, REV-9 and REV-11. The other rules compare it with the rest of the store."
+        "Asked were OOS-1, OOS-3, OOS-9, REV-1, REV-2, REV-9 and REV-11. The other rules compare it with the rest of the store."
         in told
     )
     assert hint in told

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from grantlens.findings import Findings
     from grantlens.store import Store
 
-LOCAL = ("OOS-1", "OOS-3", "REV-1", "REV-2", "REV-9", "REV-11")
+LOCAL = ("OOS-1", "OOS-3", "OOS-9", "REV-1", "REV-2", "REV-9", "REV-11")
 """Rules whose answer depends on the rows of the case alone: they cost what the case weighs."""
 
 WRITTEN = PAGE, DOCUMENT, EVIDENCE, CUSTODY = "case.html", "case.json", "evidence.ndjson", "custody.json"
