@@ -20,6 +20,7 @@ SAMPLE = 1000
 """Lines of a piece that show in which forms it is written."""
 
 GOLDEN = (5**0.5 - 1) / 2
+"""Steps of this share of a piece fall in line with no rhythm in which its lines repeat."""
 
 
 def decoded(lines: pa.Table, decode: Callable[[str], str], *, keeps_json: bool = False) -> tuple[pa.Table, pa.Table]:

@@ -7,7 +7,8 @@ RELATION = Relation(
     "Each caller with the strongest key at hand: its token, else the grant that the log names, else its "
     "session. join_key says which, and the words' order in the alphabet is that of their strength, the weakest first: "
     "the least of several is the weakest; 'client_subject' means that only the pair is left, see caller_segment. "
-    "own_set_id is the scope set of its token, or the one that the usage log repeats; application is true "
+    "own_set_id is the scope set of its token, or the one that the usage log repeats; token_tenant is the tenant that issued its token; "
+    "application is true "
     "where the client acts for itself: so says the issuance of its token, of its grant or of anything to that subject, or "
     "else no log names a subject; NULL where a token of which no issuance is known names none.",
     """
@@ -53,7 +54,7 @@ SELECT c.caller_id, c.source, c.tenant, c.resource_server, c.validation::VARCHAR
                      WHEN c.token_id IS NULL OR t.token_id IS NOT NULL OR g.grant_id IS NOT NULL THEN true END) AS application,
        x.set_id AS own_set_id,
        CASE WHEN t.scopes IS NOT NULL THEN 'token' WHEN c.token_scopes IS NOT NULL THEN 'usage' END AS own_scopes_from,
-       t.issued_at, t.expires_at, c.resource_tenant
+       t.issued_at, t.expires_at, t.tenant AS token_tenant, c.resource_tenant
 FROM usage_caller c
 LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
 LEFT JOIN scope_set x ON x.scopes = coalesce(t.scopes, c.token_scopes)

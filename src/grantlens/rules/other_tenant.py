@@ -20,7 +20,7 @@ RULE = Rule(
     remedy="Ask both tenants whether they share it. If they do, list the other tenant for the client in the register (approved_tenants). If they do not, "
     "stop the client, tell the other tenant what was read or changed, and find out why the server did not look whose it is.",
     basis="OWASP API Security Top 10 2023, API1 (object level authorization)",
-    needs=("used_pair", "named_caller", "token", "operation_class"),
+    needs=("used_pair", "named_caller", "operation_class"),
     rests_on=Evidence(
         (
             Way(
@@ -34,11 +34,10 @@ RULE = Rule(
     sql="""
 -- Whoever got the token belongs to the tenant that issued it, wherever the call was logged.
 WITH reached AS (
-    SELECT p.*, c.source, c.tenant, coalesce(t.tenant, c.tenant) AS own_tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server,
+    SELECT p.*, c.source, c.tenant, coalesce(c.token_tenant, c.tenant) AS own_tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server,
            lower(trim(c.resource_tenant)) AS resource_tenant
     FROM used_pair p
     JOIN named_caller c USING (caller_id)
-    LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
     WHERE p.outcome = 'success' AND c.resource_tenant IS NOT NULL
 ),
 stated AS (

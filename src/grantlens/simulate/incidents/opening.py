@@ -27,6 +27,7 @@ def opened(
     owner: str | None = None,
     status: str = "active",
     registered: bool = True,
+    tenants: tuple[str, ...] | None = None,
     since: datetime | None = None,
     **how: Any,
 ) -> Connection:
@@ -35,7 +36,7 @@ def opened(
     if approved is None:
         approved = every_operation_of(server, closure(scopes))
     owner = PEOPLE[sum(map(ord, slug)) % 22].mail if owner is None else owner
-    client = Client(slug, name, kind, owner, purpose, approved, status, registered)
+    client = Client(slug, name, kind, owner, purpose, approved, status, registered, tenants)
     how.setdefault("rotate", False)
     since = since or world.start + timedelta(hours=world.rng("since", slug).uniform(1, 50))
     return connect(world, client, subject, server, scopes, since, style=style, **how)

@@ -4,8 +4,7 @@ from datetime import timedelta
 
 from grantlens.simulate.apis import CRM, DESK, FILES, MAIL, TOOLS, Operation, operation
 from grantlens.simulate.incidents.opening import exchanged, key, opened, resume, where, work
-from grantlens.simulate.life import connect
-from grantlens.simulate.population import PEOPLE, TENANT, Client
+from grantlens.simulate.population import TENANT, Client
 from grantlens.simulate.world import World
 
 
@@ -315,8 +314,19 @@ def neighbours_tickets(world: World) -> None:
     read = operation(DESK, "GET /v1/tickets/{ticket}")
     approved = ((DESK, read.label),)
     for slug, name, tenants in (("desk-reader", "Desk Reader", ()), ("group-reader", "Group Reader", ("harbourside",))):
-        client = Client(slug, name, "agent", approved=approved, tenants=tenants)
-        connection = connect(world, client, PEOPLE[12], DESK, scopes, moment, style="agent")
+        connection = opened(
+            world,
+            slug,
+            name,
+            "agent",
+            DESK,
+            scopes,
+            12,
+            style="agent",
+            approved=approved,
+            tenants=tenants,
+            since=moment,
+        )
         token = connection.access(moment + timedelta(minutes=1))
         for number in range(3):
             call = connection.call(token, moment + timedelta(seconds=70 + 9 * number), read)
