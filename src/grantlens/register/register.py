@@ -26,7 +26,8 @@ TOML::
 CSV: a header with the same names (only client_id is needed). Cells with a list are joined by `;`, and
 column exceptions holds `RULE|until|reason`. An empty cell says nothing.
 
-No approved_operations means that none were named; an empty list in TOML means that nothing is approved. So with approved_tenants.
+No approved_operations means that none were named; an empty list in TOML means that nothing is approved. The same holds for
+approved_tenants.
 """
 
 from __future__ import annotations
