@@ -131,7 +131,7 @@ class Pipeline:
             keys = np.ascontiguousarray(seen.keys_of(apart.hashes)[apart.which], np.int32)
             column = pa.Array.from_buffers(pa.int32(), len(keys), [None, pa.py_buffer(keys)])
             table = table.drop_columns([each.hash]).append_column(each.key, column)
-        return table.append_column("number", int_array(np.arange(len(table))))
+        return table
 
     def _shown(self, name: str, staged: Staging, lines: Lines, line_nos: np.ndarray) -> pa.Table:
         """Read again from the records what hashes stand for: not what the others on these lines do, which takes longer."""
@@ -180,11 +180,14 @@ class Pipeline:
         return rows
 
     def _keep_usage(self, calls: Rows, table: pa.Table, lines: Lines) -> None:
-        """Write calls that have their keys; `number` counts them."""
-        staged, shift = calls.staging, self._usage_id + 1
+        """Write calls that have their keys, each under a number of its own."""
+        import numpy as np
+
+        staged, first = calls.staging, self._usage_id + 1
         self._usage_id += len(table)
+        table = table.append_column("usage_id", int_array(np.arange(first, first + len(table))))
         special = {
-            "usage_id": f"{shift} + s.number",
+            "usage_id": "s.usage_id",
             "caller_id": "s.caller_id",
             "target_id": "s.target_id",
             "batch_id": _BATCH,
@@ -196,9 +199,9 @@ class Pipeline:
             for column in USAGE_ROW.columns
         )
         self._count("usage", table)
-        with self.engine.registered("chunk_call", table):
-            self._run(f"INSERT INTO usage_row SELECT {values} FROM chunk_call s{_true_lines(lines)}")
-            self._duplicates.note_usage("chunk_call", staged.column("source", "VARCHAR"), f"{shift} + number")
+        for target, part in self._duplicates.apart("usage", table, staged.column("source", "VARCHAR")):
+            with self.engine.registered("chunk_call", part):
+                self._run(f"INSERT INTO {target} SELECT {values} FROM chunk_call s{_true_lines(lines)}")
 
     def _keep(self, staged: Staging, table: pa.Table, lines: Lines) -> None:
         rows = self._count(staged.log, table)
@@ -215,10 +218,11 @@ class Pipeline:
             f"{special.get(c.name) or staged.column(c.name, c.type)} AS {quote(c.name)}" for c in columns
         )
         derived = f" REPLACE ({DERIVED_GRANT} AS grant_id)" if staged.log == "issuance" else ""
-        with self.engine.registered("mapped_row", table):
-            self._run(
-                f"INSERT INTO {staged.log} SELECT *{derived} FROM (SELECT {values} FROM mapped_row s{_true_lines(lines)})"
-            )
+        for target, part in self._duplicates.apart(staged.log, table, staged.column("source", "VARCHAR")):
+            with self.engine.registered("mapped_row", part):
+                self._run(
+                    f"INSERT INTO {target} SELECT *{derived} FROM (SELECT {values} FROM mapped_row s{_true_lines(lines)})"
+                )
 
     def _run(self, sql: str) -> None:
         self.engine.execute(sql, self._parameters)
