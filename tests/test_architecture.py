@@ -1,8 +1,10 @@
 """The house rules that a linter of lines cannot see."""
 
 import ast
+import importlib
 import importlib.util
 import json
+import pkgutil
 import re
 import subprocess
 import sys
@@ -85,6 +87,19 @@ def test_files_stay_short(root):
 def test_no_drawer_for_odds_and_ends(root):
     drawers = {"utils", "util", "helpers", "helper", "common", "misc"}
     assert [str(path) for path in sources(root) if path.stem in drawers] == []
+
+
+ONE_EACH = {"relations": ("RELATION", {"relation"})}
+"""Rooms whose every module declares one thing, by what it is called there, and the module that says what that is."""
+
+
+@pytest.mark.parametrize("room", ONE_EACH)
+def test_a_room_of_declarations_holds_nothing_else(room):
+    name, beside = ONE_EACH[room]
+    package = importlib.import_module(f"grantlens.{room}")
+    modules = {module.name: f"grantlens.{room}.{module.name}" for module in pkgutil.iter_modules(package.__path__)}
+    bare = {short for short, module in modules.items() if not hasattr(importlib.import_module(module), name)}
+    assert bare == beside
 
 
 def test_type_checkers_see_what_python_finds(root):

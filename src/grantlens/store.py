@@ -15,6 +15,7 @@ from grantlens.given_path import given_path
 from grantlens.holdings.card import coverage_card
 from grantlens.holdings.export import write_ndjson, write_parquet
 from grantlens.holdings.forgetting import Forgotten, forget_calls, write_anew
+from grantlens.holdings.one_tenant import lay_tenant
 from grantlens.holdings.summary import providers
 from grantlens.holdings.unloading import Unloaded, unload
 from grantlens.holdings.verification import verified
@@ -22,7 +23,6 @@ from grantlens.ingest import LoadReport, load_files
 from grantlens.ingest.coverage import coverage_is_due, refresh_coverage
 from grantlens.ingest.declared import note_undeclared, undeclared
 from grantlens.relations import install_views, views_stand
-from grantlens.relations.one_tenant import lay_tenant
 from grantlens.schema.migrations import prepare
 from grantlens.view import View, view_of
 from grantlens.visible import markup
@@ -62,7 +62,7 @@ class Store:
         Read and write no file but the store's own, whatever is asked: for a store that somebody else made. `load` and
         `export` need other files.
     tenant
-        See the rows of this tenant alone, whatever is asked, as if the store held no other: see `grantlens.relations.one_tenant`.
+        See the rows of this tenant alone, whatever is asked, as if the store held no other: see `grantlens.holdings.one_tenant`.
         `load`, `forget`, `verify` and `providers` are about a whole store.
 
     Raises

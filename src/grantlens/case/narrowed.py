@@ -102,7 +102,7 @@ WHERE {own_r}
 _CALLS = "SELECT * FROM usage_row WHERE caller_id IN (SELECT caller_id FROM case_caller)"
 
 ASIDE = "tenant_part_{}"
-"""What a table is called during a case that a tenant's rows are laid over, see `grantlens.relations.one_tenant`."""
+"""What a table is called during a case that a tenant's rows are laid over, see `grantlens.holdings.one_tenant`."""
 
 _NOTES = ("case_id", "case_pair", "case_issuance", "case_token", "case_caller")
 

@@ -1,4 +1,4 @@
-"""One tenant of a store, laid over the whole: relations, and all that reads the logs, see its rows alone."""
+"""One tenant of a store, laid over the whole: all that reads the logs, relations too, sees its rows alone."""
 
 from __future__ import annotations
 
