@@ -10,6 +10,7 @@ from itertools import count
 import pytest
 
 from grantlens import detect
+from grantlens.catalogue.removals import REMOVALS
 from grantlens.loaders import STRENGTHS, loaders
 from grantlens.register.decisions import Decisions
 from grantlens.register.register import Register
@@ -30,7 +31,6 @@ from grantlens.rules.evidence import (
     every_word,
 )
 from grantlens.rules.example import BYSTANDER, Example, consent, decided, logs_from_to, revoked, token, use
-from grantlens.rules.removals import REMOVALS
 from grantlens.rules.rule import Rule
 from grantlens.schema import LOGS
 from grantlens.schema.register import DECISION, REGISTER

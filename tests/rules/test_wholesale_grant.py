@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from grantlens import detect
+from grantlens.catalogue.omnibus import OMNIBUS
 from grantlens.register.identities import Identities
 from grantlens.register.server import Servers
 from grantlens.rules.example import consent, moment, revoked, token, use
-from grantlens.rules.omnibus import OMNIBUS
 from grantlens.schema.register import SERVER
 
 OFFERS = {

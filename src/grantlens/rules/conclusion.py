@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from grantlens.catalogue.removals import names_removals
 from grantlens.loaders import STRENGTHS
 from grantlens.rules.evidence import (
     AS_CALLED,
@@ -37,7 +38,6 @@ from grantlens.rules.evidence import (
     Way,
 )
 from grantlens.rules.given import given
-from grantlens.rules.removals import names_removals
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:

@@ -54,7 +54,7 @@ ASKED_ABOUT = "issuance.audience=asked about"
 """Calls show that a server with such a name asked about a token, not that it took it."""
 
 REMOVES = "usage.operation=removal"
-"""Among its calls are some that are known to end, delete or change logs: `grantlens.rules.removals`."""
+"""Among its calls are some that are known to end, delete or change logs: `grantlens.catalogue.removals`."""
 
 WHOSE = "usage.client_id or usage.subject_id or usage.token_id"
 """Calls name something by which one tells whose they are."""

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from grantlens import detect
-from grantlens.rules.removals import CHANGES, DELETES, REMOVALS, STOPS, TIDIES
+from grantlens.catalogue.removals import CHANGES, DELETES, REMOVALS, STOPS, TIDIES
 from grantlens.store import Store
 from tests.loaders import test_auth0 as auth0
 from tests.loaders import test_cloudflare as cloudflare
