@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from grantlens.rules.moved_example import LOGGED, STOLEN, USUAL
+from grantlens.rules.credential_moved.examples import LOGGED, STOLEN, USUAL
 from grantlens.store import Store
 
 

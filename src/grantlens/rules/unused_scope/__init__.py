@@ -7,7 +7,7 @@ from typing import Any
 from grantlens.rules.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
 from grantlens.rules.example import BYSTANDER, IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
 from grantlens.rules.rule import Parameter, Rule
-from grantlens.rules.scope_need import IN_PART_REASON, conclude
+from grantlens.rules.unused_scope.judgement import IN_PART_REASON, conclude
 
 
 def _files_read(when: str) -> dict[str, Any]:
