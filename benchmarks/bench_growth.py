@@ -192,8 +192,8 @@ def asked(name: str, size: int, measure: Callable[[Engine, str, Mapping[str, Any
     """Return what is measured of each step, relations and rules, for a shape of this size."""
     from grantlens import detect, relations
     from grantlens.findings.pointers import relations_of
+    from grantlens.rule.written import defaults
     from grantlens.rules import registry
-    from grantlens.rules.written import defaults
 
     measured: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="grantlens-growth-") as folder, made(name, size, Path(folder)) as store:

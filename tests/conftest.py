@@ -60,6 +60,29 @@ def engine():
 
 
 @pytest.fixture(scope="session")
+def prepared(tmp_path_factory) -> Path:
+    """Return a store file that knows catalogue, servers and register of the examples, and no logs yet; copy it to load some."""
+    from grantlens.catalogue.model import Catalogue
+    from grantlens.register.register import Register
+    from grantlens.register.server import Servers
+    from grantlens.rule.example import CATALOGUE, SERVERS
+    from grantlens.schema.register import REGISTER, SERVER
+    from grantlens.store import Store
+
+    registered = (
+        {"client_id": "app", "owner": "jo", "purpose": "reads mail", "approved_operations": ["GET *"]},
+        {"client_id": "bystander", "owner": "jo", "purpose": "keeps the logs going"},
+    )
+    folder = tmp_path_factory.mktemp("prepared")
+    (folder / "catalogue.toml").write_text(CATALOGUE)
+    servers = Servers(tuple(dict.fromkeys(SERVER.names) | row for row in SERVERS))
+    register = Register(tuple(dict.fromkeys(REGISTER.names) | row for row in registered))
+    with Store(folder / "world.duckdb") as store:
+        store.add(Catalogue.build("toml", folder / "catalogue.toml"), servers, register)
+    return folder / "world.duckdb"
+
+
+@pytest.fixture(scope="session")
 def sample_file(samples, tmp_path_factory) -> Path:
     """Return a store file with samples, catalogue, register and servers; copy it to change it."""
     from grantlens.cli.demo import load_samples

@@ -89,8 +89,8 @@ def test_no_drawer_for_odds_and_ends(root):
     assert [str(path) for path in sources(root) if path.stem in drawers] == []
 
 
-ONE_EACH = {"relations": ("RELATION", {"relation"})}
-"""Rooms whose every module declares one thing, by what it is called there, and the module that says what that is."""
+ONE_EACH = {"relations": ("RELATION", {"relation"}), "rules": ("RULE", set())}
+"""Rooms whose every module declares one thing, by what it is called there; beside them only what says what that is."""
 
 
 @pytest.mark.parametrize("room", ONE_EACH)

@@ -12,13 +12,13 @@ import pytest
 import grantlens as gl
 from grantlens import detect
 from grantlens.access_review import review
+from grantlens.conclusion.nothing_found import NOTHING
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import RuleError, StoreError, WindowError
 from grantlens.loaders import loaders
+from grantlens.rule.example import consent, logs_from_to, revoked, token, use
+from grantlens.rule.written import defaults
 from grantlens.rules import registry
-from grantlens.rules.example import consent, logs_from_to, revoked, token, use
-from grantlens.rules.nothing_found import NOTHING
-from grantlens.rules.written import defaults
 from grantlens.store import Store
 
 ONE_CALL = (token("10 09:00", "t1", ["mail.read"], "10 12:00"), use("10 09:06", "GET /v1/messages/7"))

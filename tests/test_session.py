@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import grantlens as gl
-from grantlens.rules.example import consent, logs_from_to, revoked, token, use
+from grantlens.rule.example import consent, logs_from_to, revoked, token, use
 
 ROOT = Path(__file__).parent.parent
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import grantlens as gl
-from grantlens.rules.example import CATALOGUE
+from grantlens.rule.example import CATALOGUE
 from grantlens.writing import in_place_of
 
 

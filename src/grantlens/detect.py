@@ -11,6 +11,9 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from grantlens import relations
+from grantlens.conclusion.conclusion import BROUGHT
+from grantlens.conclusion.held import could_tell
+from grantlens.conclusion.nothing_found import why_empty
 from grantlens.errors import RuleError, StoreError, WindowError
 from grantlens.findings import Backtest, Findings, RevocationLag, SmallestScopes, UnusedPrivileges, smallest
 from grantlens.findings.frame import gather
@@ -18,12 +21,9 @@ from grantlens.findings.intervals import NEEDS, calls_after, intervals
 from grantlens.findings.pointers import relations_of
 from grantlens.framed import Rows
 from grantlens.handwritten import did_you_mean
+from grantlens.rule.rule import Rule
+from grantlens.rule.written import defaults, written_out
 from grantlens.rules import find, registry
-from grantlens.rules.conclusion import BROUGHT
-from grantlens.rules.held import could_tell
-from grantlens.rules.nothing_found import why_empty
-from grantlens.rules.rule import Rule
-from grantlens.rules.written import defaults, written_out
 from grantlens.view import View, view_of
 from grantlens.window import format_time, parse_time
 

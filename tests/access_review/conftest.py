@@ -7,14 +7,14 @@ import pytest
 
 from grantlens.catalogue.model import Catalogue
 from grantlens.register.server import Servers
-from grantlens.rules.example import CATALOGUE, SERVERS
+from grantlens.rule.example import CATALOGUE, SERVERS
 from grantlens.schema.register import SERVER
 from grantlens.store import Store
 
 
 @pytest.fixture
 def world(tmp_path):
-    """Return a maker of stores: of records of `grantlens.rules.example`, and what else is added."""
+    """Return a maker of stores: of records of `grantlens.rule.example`, and what else is added."""
     opened, numbers = [], itertools.count()
 
     def make(*records, also=()):

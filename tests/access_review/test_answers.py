@@ -2,7 +2,7 @@ import pytest
 
 import grantlens as gl
 from grantlens.register.register import Register
-from grantlens.rules.example import consent, logs_from_to, revoked, token, use
+from grantlens.rule.example import consent, logs_from_to, revoked, token, use
 
 CALLS = (
     consent("01 08:00", ["mail.read"]),

@@ -1,5 +1,5 @@
 import grantlens as gl
-from grantlens.rules.example import token, use
+from grantlens.rule.example import token, use
 
 
 def test_a_share_is_nothing_or_all_only_where_it_is(world):

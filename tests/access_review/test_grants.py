@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import grantlens as gl
 from grantlens.loaders import loaders
-from grantlens.rules.example import BYSTANDER, IN_PART, consent, moment, revoked, token, use
+from grantlens.rule.example import BYSTANDER, IN_PART, consent, moment, revoked, token, use
 
 JULY = ("2026-07-01", "2026-07-31")
 

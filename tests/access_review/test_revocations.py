@@ -1,7 +1,7 @@
 import pytest
 
 import grantlens as gl
-from grantlens.rules.example import consent, logs_from_to, revoked, token, use
+from grantlens.rule.example import consent, logs_from_to, revoked, token, use
 
 CALL = "GET /v1/messages/7"
 HELD = (

@@ -4,7 +4,7 @@ import pytest
 
 import grantlens as gl
 from grantlens.register.identities import Identities
-from grantlens.rules.example import consent, refreshed, revoked, token, use
+from grantlens.rule.example import consent, refreshed, revoked, token, use
 
 CONSENT = "Who consented to what, and when?"
 REVOKED = "When was it revoked, and by whom?"

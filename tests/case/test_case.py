@@ -11,7 +11,7 @@ import grantlens as gl
 from grantlens import detect
 from grantlens.case.case import LOCAL
 from grantlens.errors import CaseError
-from grantlens.rules.example import consent, revoked, token, use
+from grantlens.rule.example import consent, revoked, token, use
 
 CLIENTS = (
     "queue-watch",

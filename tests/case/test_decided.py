@@ -3,7 +3,7 @@
 import pytest
 
 import grantlens as gl
-from grantlens.rules.example import consent, decided, logs_from_to, revoked, token, use
+from grantlens.rule.example import consent, decided, logs_from_to, revoked, token, use
 
 REVOKED = "When was it revoked, and by whom?"
 OF_ANN = (

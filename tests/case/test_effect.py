@@ -1,7 +1,7 @@
 """What a case says of its revocations, and of what went on in spite of them."""
 
 import grantlens as gl
-from grantlens.rules.example import consent, logs_from_to, refreshed, revoked, token, use
+from grantlens.rule.example import consent, logs_from_to, refreshed, revoked, token, use
 
 CONSENT = "Who consented to what, and when?"
 TOUCHED = "What data was touched, and how much?"

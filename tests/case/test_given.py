@@ -6,7 +6,7 @@ import pytest
 
 import grantlens as gl
 from grantlens.case.given import handed_on
-from grantlens.rules.example import consent, logs_from_to, revoked, token, use
+from grantlens.rule.example import consent, logs_from_to, revoked, token, use
 
 CONSENT = "Who consented to what, and when?"
 MINTED = "Was anything minted downstream?"

@@ -2,7 +2,7 @@
 
 import grantlens as gl
 from grantlens.case.silence import outside, scope
-from grantlens.rules.example import consent, logs_from_to, revoked, token, use
+from grantlens.rule.example import consent, logs_from_to, revoked, token, use
 
 UNKNOWN = "What cannot be known from these logs?"
 USED = "When was it first and last used?"

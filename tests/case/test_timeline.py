@@ -2,7 +2,7 @@ import pytest
 
 import grantlens as gl
 from grantlens.case import timeline
-from grantlens.rules.example import consent, logs_from_to, revoked
+from grantlens.rule.example import consent, logs_from_to, revoked
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from grantlens.catalogue.aws import TAGS
 from grantlens.catalogue.model import Catalogue
 from grantlens.errors import CatalogueError
-from grantlens.rules.example import token
+from grantlens.rule.example import token
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from grantlens.catalogue.model import Catalogue
 from grantlens.catalogue.oauth_cap import lets_through
 from grantlens.errors import CatalogueError
-from grantlens.rules.example import token, use
+from grantlens.rule.example import token, use
 
 ACCOUNT = "ci@acme.iam.gserviceaccount.com"
 SERVICE = "storage.googleapis.com"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from grantlens.catalogue.model import Catalogue
 from grantlens.errors import CatalogueError
-from grantlens.rules.example import consent
+from grantlens.rule.example import consent
 
 ACCOUNT = "system:serviceaccount:prod:worker"
 

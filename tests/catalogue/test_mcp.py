@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from grantlens.catalogue.model import Catalogue
 from grantlens.errors import CatalogueError
-from grantlens.rules.example import token, use
+from grantlens.rule.example import token, use
 
 
 def tool(name, *schemes, **more):

@@ -4,9 +4,9 @@ import json
 import re
 from datetime import datetime
 
+from grantlens.conclusion.conclusion import LEVELS, conclude, source_of
 from grantlens.loaders import loaders
 from grantlens.rules import registry
-from grantlens.rules.conclusion import LEVELS, conclude, source_of
 from grantlens.store import Store
 
 RULE = re.compile(r"\b[A-Z]{3}-\d+\b")

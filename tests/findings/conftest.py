@@ -10,7 +10,7 @@ import pytest
 from grantlens import detect
 from grantlens.catalogue.model import Catalogue
 from grantlens.register.server import Servers
-from grantlens.rules.example import CATALOGUE, SERVERS, consent, logs_from_to, revoked, token, use
+from grantlens.rule.example import CATALOGUE, SERVERS, consent, logs_from_to, revoked, token, use
 from grantlens.schema.register import SERVER
 from grantlens.store import Store
 

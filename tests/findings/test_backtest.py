@@ -5,7 +5,7 @@ import pytest
 import grantlens as gl
 from grantlens.errors import RuleError, WindowError
 from grantlens.findings.backtest import OUTCOMES
-from grantlens.rules.example import CATALOGUE, revoked, use
+from grantlens.rule.example import CATALOGUE, revoked, use
 from grantlens.rules.unused_scope import RULE
 
 AT = "2026-07-21"

@@ -14,8 +14,8 @@ import grantlens as gl
 from grantlens.case import Case
 from grantlens.errors import RuleError
 from grantlens.findings.records import read_records
+from grantlens.rule.example import CATALOGUE, consent, logs_from_to, use
 from grantlens.rules import registry
-from grantlens.rules.example import CATALOGUE, consent, logs_from_to, use
 
 KEYS = [
     "rule",

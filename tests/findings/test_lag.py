@@ -7,8 +7,8 @@ import pytest
 
 from grantlens import detect
 from grantlens.errors import RuleError
+from grantlens.rule.example import revoked, token, use
 from grantlens.rules import registry
-from grantlens.rules.example import revoked, token, use
 from grantlens.store import Store
 
 COLUMNS = (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import grantlens as gl
 from grantlens.analysis.cover import scope_cost
-from grantlens.rules.example import CATALOGUE, consent, logs_from_to, revoked, token, use
+from grantlens.rule.example import CATALOGUE, consent, logs_from_to, revoked, token, use
 
 WORLD = tomllib.loads(CATALOGUE)
 LIMITED = {scope["name"] for scope in WORLD["scope"] if scope.get("resource_limited")}

@@ -7,7 +7,7 @@ import pytest
 import grantlens as gl
 from grantlens.access_review.grants import grants
 from grantlens.errors import StoreError
-from grantlens.rules.example import consent, logs_from_to, revoked, token, use
+from grantlens.rule.example import consent, logs_from_to, revoked, token, use
 
 READ = "GET /v1/messages/7"
 NORTH = (

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from grantlens import relations
+from grantlens.conclusion.held import held
 from grantlens.holdings import summary
-from grantlens.rules.held import held
 
 CONSENT = {"log": "issuance", "issued_at": "2026-06-01T00:00:00Z", "kind": "consent", "scopes": ["x"]}
 TOKEN = {"log": "issuance", "issued_at": "2026-06-02T00:00:00Z", "kind": "token", "token_id": "t1", "scopes": ["x"]}

@@ -702,9 +702,9 @@ def handed_on(id, minute, client, *ids, scope="read:data"):
 
 
 def test_a_person_who_takes_back_what_an_admin_took_is_told(judged):
+    from grantlens.conclusion.conclusion import conclude, source_of
     from grantlens.loaders import loaders
     from grantlens.rules import find
-    from grantlens.rules.conclusion import conclude, source_of
 
     records = [
         login(given_(), id="1", date="2026-07-01T08:00:00Z"),
@@ -730,9 +730,9 @@ def test_a_chain_in_which_somebody_has_no_id_makes_no_circle(judged):
 
 def test_an_exchange_that_widened_scopes_is_not_judged_and_not_called_clear(judged):
     """No record names the token that was shown, so nothing says what it held."""
+    from grantlens.conclusion.conclusion import conclude, source_of
     from grantlens.loaders import loaders
     from grantlens.rules import find
-    from grantlens.rules.conclusion import conclude, source_of
 
     narrow = handed_on("1", 10, "a", "agt_a", "spa")
     wide = handed_on("2", 20, "b", "agt_b", "agt_a", "spa", scope="read:data delete:data")

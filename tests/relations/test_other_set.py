@@ -7,7 +7,7 @@ import pytest
 from grantlens import relations
 from grantlens.catalogue.model import Catalogue
 from grantlens.register.clocks import Clocks
-from grantlens.rules.example import CATALOGUE, consent, use
+from grantlens.rule.example import CATALOGUE, consent, use
 from grantlens.store import Store
 
 WINDOW = {"since": "2026-07-01T00:00:00Z", "until": "2026-08-01T00:00:00Z", "every_call": False}

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import grantlens as gl
+from grantlens.conclusion.conclusion import conclude
+from grantlens.conclusion.held import held
 from grantlens.loaders.mapped import mapping
 from grantlens.rules import find
-from grantlens.rules.conclusion import conclude
-from grantlens.rules.held import held
 
 MCP, TICKETS = "https://mcp.acme.example/tickets", "https://api.acme.example"
 JOINED = '[[join]]\nfirst = "issuance"\nsecond = "usage"\nstrength = "token"\nkey = "jti"\n'

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import pytest
 
 import grantlens as gl
+from grantlens.conclusion.conclusion import conclude
+from grantlens.conclusion.held import held
 from grantlens.rules import find
-from grantlens.rules.conclusion import conclude
-from grantlens.rules.held import held
 
 from .entra import call, delegated, sign_in
 from .test_consent_phishing import ANNA, OFFICE, ROOMS, SECOPS

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
+from grantlens.conclusion.conclusion import conclude, source_of
 from grantlens.loaders import loaders
 from grantlens.report.conclude_page import CELLS, concluded, main, written
 from grantlens.rules import registry
-from grantlens.rules.conclusion import conclude, source_of
 
 BEGIN, END = "<!-- concluded: begin -->", "<!-- concluded: end -->"
 

@@ -8,11 +8,7 @@ import shutil
 
 import pytest
 
-from grantlens.catalogue.model import Catalogue
-from grantlens.register.register import Register
-from grantlens.register.server import Servers
-from grantlens.rules.example import CATALOGUE, SERVERS, consent, logs_from_to, revoked, token, use
-from grantlens.schema.register import REGISTER, SERVER
+from grantlens.rule.example import consent, logs_from_to, revoked, token, use
 from grantlens.store import Store
 
 CALLS = (
@@ -155,24 +151,6 @@ def logs_kept_going():
         revoked("01 08:00:02.5", kind="expiry", token_id="t-bystander-3", **who),
     )
     return [{**record, "event_id": f"bystander-{number}"} for number, record in enumerate((*kept, late, *fine))]
-
-
-REGISTERED = (
-    {"client_id": "app", "owner": "jo", "purpose": "reads mail", "approved_operations": ["GET *"]},
-    {"client_id": "bystander", "owner": "jo", "purpose": "keeps the logs going"},
-)
-
-
-@pytest.fixture(scope="session")
-def prepared(tmp_path_factory):
-    """Return a store file that knows catalogue, servers and register of the examples, and no logs yet."""
-    folder = tmp_path_factory.mktemp("prepared")
-    (folder / "catalogue.toml").write_text(CATALOGUE)
-    servers = Servers(tuple(dict.fromkeys(SERVER.names) | row for row in SERVERS))
-    register = Register(tuple(dict.fromkeys(REGISTER.names) | row for row in REGISTERED))
-    with Store(folder / "world.duckdb") as store:
-        store.add(Catalogue.build("toml", folder / "catalogue.toml"), servers, register)
-    return folder / "world.duckdb"
 
 
 class Desk:

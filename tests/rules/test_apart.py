@@ -3,7 +3,7 @@
 import pytest
 
 from grantlens import Case, detect
-from grantlens.rules.example import consent, logs_from_to, moment, refreshed, revoked, token, use
+from grantlens.rule.example import consent, logs_from_to, moment, refreshed, revoked, token, use
 
 APP = {"client_id": "app", "subject_id": None, "subject_kind": "service"}
 ANN = {"client_id": "app", "subject_id": "ann"}

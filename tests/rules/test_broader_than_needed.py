@@ -9,7 +9,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.loaders import loaders
-from grantlens.rules.example import IN_PART, consent, moment, revoked, token, use
+from grantlens.rule.example import IN_PART, consent, moment, revoked, token, use
 
 DAYS = 10
 SINCE, UNTIL = (datetime.fromisoformat(moment(text)) for text in ("02 08:00", "20 08:00"))

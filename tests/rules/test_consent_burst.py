@@ -9,7 +9,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.register.identities import Identities
-from grantlens.rules.example import consent, moment, revoked, token, use
+from grantlens.rule.example import consent, moment, revoked, token, use
 
 PARAMETERS = {"people": 3, "burst_hours": 5, "new_days": 2, "history_days": 3}
 BEGIN = datetime.fromisoformat("2026-07-01T08:00:00Z")

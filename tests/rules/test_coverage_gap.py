@@ -9,7 +9,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.loaders import loaders
-from grantlens.rules.example import moment, revoked, token, use
+from grantlens.rule.example import moment, revoked, token, use
 
 BEGIN = datetime.fromisoformat(moment("02 00:00"))
 LEAST, TAIL, TIMES, SHORTEST = 1000, 0.001, 2, 3600

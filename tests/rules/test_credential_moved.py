@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from grantlens import detect
 from grantlens.register.register import Register
-from grantlens.rules.example import logs_from_to, moment, token, use
+from grantlens.rule.example import logs_from_to, moment, token, use
 from grantlens.store import Store
 
 READ = "GET /v1/messages/7"

@@ -9,12 +9,12 @@ import pytest
 
 import grantlens as gl
 from grantlens import detect
+from grantlens.conclusion.conclusion import conclude
+from grantlens.conclusion.held import held
 from grantlens.register.identities import Identities
+from grantlens.rule.example import refreshed, token, use
 from grantlens.rules import find
-from grantlens.rules.conclusion import conclude
 from grantlens.rules.delegation_chain import READ, asked, exchanged
-from grantlens.rules.example import refreshed, token, use
-from grantlens.rules.held import held
 
 ACTORS = ("planner", "planner@acme", "tool", "tool", "scribe", "c1", "c2")
 NAMED = {"planner": "Planner", "planner@acme": "Planner", "c1": "First", "k1": "First"}

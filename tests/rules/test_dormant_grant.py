@@ -8,7 +8,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.register.register import Register
-from grantlens.rules.example import consent, moment, revoked, token, use
+from grantlens.rule.example import consent, moment, revoked, token, use
 from grantlens.schema.register import REGISTER
 
 READ = "GET /v1/messages/7"

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from grantlens import detect
-from grantlens.rules.example import consent, logs_from_to, moment, token, use
+from grantlens.rule.example import consent, logs_from_to, moment, token, use
 
 SCOPES = ["mail.read", "files.read"]
 END = "30 12:00"

@@ -4,7 +4,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.register.clocks import Clocks
-from grantlens.rules.example import consent, moment, refreshed, revoked, token, use
+from grantlens.rule.example import consent, moment, refreshed, revoked, token, use
 
 # No two of the six errors are equal: a stamp may be too late by error + offset, and too early by error - offset.
 CLOCKS = """

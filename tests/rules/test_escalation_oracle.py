@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from grantlens import detect
-from grantlens.rules.example import consent, revoked, token, use
+from grantlens.rule.example import consent, revoked, token, use
 
 WITHIN, ERRORS = timedelta(minutes=10), timedelta(seconds=10)
 CALLS = {

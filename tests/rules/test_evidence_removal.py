@@ -9,7 +9,7 @@ import pytest
 from grantlens import detect
 from grantlens.register.identities import Identities
 from grantlens.register.register import Register
-from grantlens.rules.example import moment, use
+from grantlens.rule.example import moment, use
 from grantlens.schema.register import REGISTER
 
 READ = "GET /v1/messages/7"

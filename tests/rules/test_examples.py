@@ -12,8 +12,8 @@ from grantlens.loaders import loaders
 from grantlens.register.decisions import Decisions
 from grantlens.register.register import Register
 from grantlens.register.server import Servers
+from grantlens.rule.example import BYSTANDER, CATALOGUE, SERVERS, moment
 from grantlens.rules import SEVERITIES, registry
-from grantlens.rules.example import BYSTANDER, CATALOGUE, SERVERS, moment
 from grantlens.schema.register import DECISION, REGISTER, SERVER
 from grantlens.store import Store
 

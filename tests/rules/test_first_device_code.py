@@ -8,7 +8,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.register.identities import Identities
-from grantlens.rules.example import consent, moment, revoked, token
+from grantlens.rule.example import consent, moment, revoked, token
 
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 WAYS = (DEVICE, "authorization_code", "authorization_code", "refresh_token", "none", None)

@@ -10,7 +10,7 @@ import grantlens as gl
 from grantlens import detect
 from grantlens.loaders import loaders
 from grantlens.register.decisions import Decisions
-from grantlens.rules.example import BYSTANDER, consent, decided, moment, revoked, token, use
+from grantlens.rule.example import BYSTANDER, consent, decided, moment, revoked, token, use
 from grantlens.schema.register import DECISION
 
 WATCHED = [

@@ -7,7 +7,7 @@ from grantlens import detect
 from grantlens.register.identities import Identities
 from grantlens.register.networks import ranges
 from grantlens.register.register import Register
-from grantlens.rules.example import logs_from_to, use
+from grantlens.rule.example import logs_from_to, use
 from grantlens.store import Store
 
 READ = "GET /v1/messages/7"

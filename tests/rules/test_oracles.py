@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from grantlens import detect
-from grantlens.rules.example import moment, token
+from grantlens.rule.example import moment, token
 
 SEEDS = range(5)
 ERROR = timedelta(seconds=5)

@@ -9,7 +9,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.loaders import loaders
-from grantlens.rules.example import moment, token, use
+from grantlens.rule.example import moment, token, use
 
 READ = "GET /v1/messages/7"
 SINCE, UNTIL = "10 09:00", "10 15:00"

@@ -7,7 +7,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.register.register import Register
-from grantlens.rules.example import moment, token, use
+from grantlens.rule.example import moment, token, use
 from grantlens.schema.register import REGISTER
 
 SINCE, UNTIL = "10 10:00", "10 11:00"

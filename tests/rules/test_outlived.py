@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from grantlens import detect
-from grantlens.rules.example import consent, moment, revoked, token, use
+from grantlens.rule.example import consent, moment, revoked, token, use
 
 READ = "GET /v1/messages/7"
 AT = datetime.fromisoformat(moment("10 12:00:00"))

@@ -8,8 +8,8 @@ import pytest
 
 from grantlens import detect
 from grantlens.report.same_finding import key
+from grantlens.rule.example import refreshed, revoked, token, use
 from grantlens.rules import SEVERITIES, VERDICTS, registry
-from grantlens.rules.example import refreshed, revoked, token, use
 
 SEEDS = range(4)
 

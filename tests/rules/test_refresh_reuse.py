@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from grantlens import detect
-from grantlens.rules.example import BYSTANDER, moment, refreshed, revoked, token, use
+from grantlens.rule.example import BYSTANDER, moment, refreshed, revoked, token, use
 
 RETRY, FAMILY, ERRORS = timedelta(seconds=60), timedelta(seconds=60), timedelta(seconds=10)
 STEPS = (5, 40, 61, 90, 600, 3600)

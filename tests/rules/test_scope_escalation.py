@@ -4,7 +4,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.register.clocks import Clocks
-from grantlens.rules.example import consent, moment, token, use
+from grantlens.rule.example import consent, moment, token, use
 
 DELETE = "DELETE /v1/messages/7"
 OPENED = consent("10 09:00", ["mail.read"])

@@ -5,7 +5,7 @@ import pytest
 from grantlens import detect
 from grantlens.catalogue.model import Catalogue
 from grantlens.register.clocks import Clocks
-from grantlens.rules.example import Example, consent, moment, revoked, token, use
+from grantlens.rule.example import Example, consent, moment, revoked, token, use
 from grantlens.rules.stale_privilege import BOTH, DELETE, READ, SEND, taken
 
 CASES = (

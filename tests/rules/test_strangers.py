@@ -3,7 +3,7 @@
 from itertools import product
 
 from grantlens import detect
-from grantlens.rules.example import consent, revoked, token, use
+from grantlens.rule.example import consent, revoked, token, use
 
 READ = "GET /v1/messages/7"
 

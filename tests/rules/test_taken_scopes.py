@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from grantlens import detect
-from grantlens.rules.example import consent, revoked, token, use
+from grantlens.rule.example import consent, revoked, token, use
 from grantlens.rules.stale_privilege import DELETE, READ, SEND
 
 ERROR = timedelta(seconds=5)

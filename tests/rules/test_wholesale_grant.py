@@ -12,7 +12,7 @@ from grantlens import detect
 from grantlens.catalogue.omnibus import OMNIBUS
 from grantlens.register.identities import Identities
 from grantlens.register.server import Servers
-from grantlens.rules.example import consent, moment, revoked, token, use
+from grantlens.rule.example import consent, moment, revoked, token, use
 from grantlens.schema.register import SERVER
 
 OFFERS = {

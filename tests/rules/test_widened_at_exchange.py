@@ -3,7 +3,7 @@
 from itertools import product
 
 from grantlens import detect
-from grantlens.rules.example import consent, token
+from grantlens.rule.example import consent, token
 
 SCOPES = (None, ["mail.read"], ["mail.write", "openid"], ["files.read", "mail.send"], ["odd.read"])
 AUDIENCES = (None, ["mail.example"], ["files.example", "https://Mail.example/"])

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from grantlens import detect
-from grantlens.rules.example import consent, moment, token
+from grantlens.rule.example import consent, moment, token
 
 SCOPES = (None, ["mail.read"], ["mail.write"], ["mail.read", "mail.send"], ["files.read", "offline_access"], ["openid"])
 AUDIENCES = (

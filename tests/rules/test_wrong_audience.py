@@ -6,7 +6,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.register.identities import Identities
-from grantlens.rules.example import moment, token, use
+from grantlens.rule.example import moment, token, use
 
 READ = "GET /v1/messages/7"
 TOKEN = partial(token, scopes=["mail.read"])

@@ -11,7 +11,7 @@ from typing import Any
 from grantlens.errors import GrantlensError
 from grantlens.report.encode import REVIEW_SCHEMA
 from grantlens.report.same_finding import key
-from grantlens.rules.rule import SEVERITIES, VERDICTS
+from grantlens.rule.rule import SEVERITIES, VERDICTS
 
 BROUGHT = {
     "catalogues": "catalogues", "register": "entries of the register", "servers": "statements about servers",

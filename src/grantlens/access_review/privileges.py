@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from grantlens.findings import smallest
+from grantlens.rule.rule import SEVERITIES
 from grantlens.rules import find
-from grantlens.rules.rule import SEVERITIES
 from grantlens.window import Window, format_time
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from grantlens.errors import NO_ROOM, GrantlensError
 from grantlens.findings import severity, smallest
 from grantlens.given_path import given_path
 from grantlens.report.encode import REVIEW_SCHEMA, to_json
-from grantlens.rules.rule import SEVERITIES
+from grantlens.rule.rule import SEVERITIES
 from grantlens.view import View
 from grantlens.window import NO_TIME, format_time
 from grantlens.wording import plural

@@ -24,11 +24,11 @@ from grantlens.case.facts import collect, drop_facts, lay_facts
 from grantlens.case.focus import NEEDS, drop_focus, lay_focus
 from grantlens.case.narrowed import narrowed
 from grantlens.case.timeline import Timeline, read_timeline
+from grantlens.conclusion.nothing_found import NOTHING
 from grantlens.errors import NO_ROOM, CaseError
 from grantlens.given_path import given_path
 from grantlens.holdings.overwriting import keep_evidence
 from grantlens.report.encode import CASE_SCHEMA, to_json
-from grantlens.rules.nothing_found import NOTHING
 from grantlens.view import View, view_of
 from grantlens.visible import visible
 from grantlens.window import format_time

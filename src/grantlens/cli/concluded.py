@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from grantlens.cli.help import page_width
+from grantlens.conclusion.conclusion import BROUGHT, Conclusion, Source, conclude, together
 from grantlens.rules import registry
-from grantlens.rules.conclusion import BROUGHT, Conclusion, Source, conclude, together
 from grantlens.schema import LOGS
 from grantlens.visible import visible
 from grantlens.wording import plural
 
 if TYPE_CHECKING:
+    from grantlens.conclusion.held import Held
     from grantlens.loaders import Join
-    from grantlens.rules.held import Held
 
 LEFT = 12
 """Columns of the words at the left."""

@@ -107,8 +107,8 @@ ASIDE = {
 
 def _every_provider(json: bool) -> int:
     from grantlens.cli import concluded
+    from grantlens.conclusion.conclusion import source_of
     from grantlens.loaders import loaders
-    from grantlens.rules.conclusion import source_of
 
     sources = [source_of(loader) for loader in loaders().values()]
     if json:
@@ -120,7 +120,7 @@ def _every_provider(json: bool) -> int:
 
 def _explained(store: Path, json: bool) -> int:
     from grantlens.cli import concluded
-    from grantlens.rules.held import held
+    from grantlens.conclusion.held import held
 
     with existing(store) as opened:
         sources = held(opened)

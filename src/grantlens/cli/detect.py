@@ -62,9 +62,9 @@ def detect(
     Each finding has a verdict: violation, indeterminate where the logs cannot tell, or clear. The table leaves out
     what is clear; JSON, NDJSON and CSV hold everything.
     """
+    from grantlens.conclusion.nothing_found import NOTHING
     from grantlens.detect import run
     from grantlens.rules import find
-    from grantlens.rules.nothing_found import NOTHING
     from grantlens.view import view_of
 
     swapped = [rule for rule in rules if Path(rule).suffix == ".duckdb"]

@@ -14,7 +14,7 @@ from grantlens.findings.records import read_records
 from grantlens.findings.tally import Tally
 from grantlens.framed import Framed
 from grantlens.plain import first_rows
-from grantlens.rules.rule import VERDICTS, Rule
+from grantlens.rule.rule import VERDICTS, Rule
 from grantlens.visible import markup
 from grantlens.window import Window
 

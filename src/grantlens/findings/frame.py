@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.pointers import pointers
-from grantlens.rules.rule import Rule
+from grantlens.rule.rule import Rule
 
 if TYPE_CHECKING:
     import pyarrow as pa

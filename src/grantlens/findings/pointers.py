@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from grantlens.relations import ordered
-from grantlens.rules.rule import Rule
+from grantlens.rule.rule import Rule
 
 _RECORDS = """
     SELECT finding_no, record.seen_at, record.batch_id, record.line_no, record.event_id

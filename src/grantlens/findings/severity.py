@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from grantlens.errors import RuleError
-from grantlens.rules.rule import SEVERITIES
+from grantlens.rule.rule import SEVERITIES
 
 
 def at_or_above(findings: Iterable[dict[str, Any]], level: str) -> list[dict[str, Any]]:

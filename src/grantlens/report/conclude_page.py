@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grantlens.conclusion.conclusion import Conclusion, Source, conclude, source_of, together
 from grantlens.loaders import loaders
 from grantlens.report.markdown_text import table
 from grantlens.rules import registry
-from grantlens.rules.conclusion import Conclusion, Source, conclude, source_of, together
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 from grantlens.findings.severity import worst
 from grantlens.report.labels import explained
-from grantlens.rules.rule import SEVERITIES, VERDICTS
+from grantlens.rule.rule import SEVERITIES, VERDICTS
 from grantlens.window import in_time
 from grantlens.wording import chance, day, duration, plural
 

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from grantlens.errors import RuleError
 from grantlens.handwritten import did_you_mean
-from grantlens.rules.example import Example
-from grantlens.rules.rule import SEVERITIES, VERDICTS, Parameter, Rule
+from grantlens.rule.example import Example
+from grantlens.rule.rule import SEVERITIES, VERDICTS, Parameter, Rule
 
 __all__ = ["SEVERITIES", "VERDICTS", "Example", "Parameter", "Rule", "find", "registry", "text"]
 
@@ -62,6 +62,6 @@ def text(name: str, dialect: str = "duckdb") -> str:
     >>> print(rules.text("INT-5").splitlines()[0])
     -- INT-5 (version 1): Where is a log silent for longer than chance explains?
     """
-    from grantlens.rules.written import translated, written_out
+    from grantlens.rule.written import translated, written_out
 
     return translated(written_out(find(name)), dialect)

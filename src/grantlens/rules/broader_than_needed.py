@@ -1,8 +1,8 @@
 """PRV-4: scopes that are used, where a narrower one would have been enough."""
 
-from grantlens.rules.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rules.example import IN_PART, Example, consent, logs_from_to, revoked, token, use
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
+from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, revoked, token, use
+from grantlens.rule.rule import Parameter, Rule
 
 RULE = Rule(
     id="PRV-4",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from grantlens.rules.evidence import Evidence, Way
-from grantlens.rules.example import Example, consent, logs_from_to, token, use
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import Evidence, Way
+from grantlens.rule.example import Example, consent, logs_from_to, token, use
+from grantlens.rule.rule import Parameter, Rule
 
 _OWN = ("issuance.kind=consent", "issuance.client_id", "issuance.subject_id", "issuance.consent_kind=user")
 _BEFORE = logs_from_to("01 08:00", "31 23:00")

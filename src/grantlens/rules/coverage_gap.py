@@ -1,8 +1,8 @@
 """INT-5: stretches of time for which a log is missing."""
 
-from grantlens.rules.evidence import Evidence, Way
-from grantlens.rules.example import IN_PART, Example, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import Evidence, Way
+from grantlens.rule.example import IN_PART, Example, use
+from grantlens.rule.rule import Rule
 from grantlens.schema import LOGS
 
 RULE = Rule(

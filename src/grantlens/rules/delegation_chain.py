@@ -1,8 +1,8 @@
 """OOS-6: tokens whose actors do not follow from those before, and calls by another actor than the token's."""
 
-from grantlens.rules.evidence import EXCHANGED, ISSUE_USE, NAMED, NESTED, TOKEN, WORKED, Evidence, Way
-from grantlens.rules.example import Example, refreshed, token, use
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import EXCHANGED, ISSUE_USE, NAMED, NESTED, TOKEN, WORKED, Evidence, Way
+from grantlens.rule.example import Example, refreshed, token, use
+from grantlens.rule.rule import Parameter, Rule
 
 READ = "GET /v1/messages/7"
 _KEPT = (NESTED, NAMED, EXCHANGED)

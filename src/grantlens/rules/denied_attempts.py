@@ -1,8 +1,8 @@
 """OOS-12: actions beyond scope that were refused."""
 
-from grantlens.rules.evidence import REFUSED_OTHERWISE, Evidence, Way, scopes_of_a_call
-from grantlens.rules.example import Example, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import REFUSED_OTHERWISE, Evidence, Way, scopes_of_a_call
+from grantlens.rule.example import Example, token, use
+from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="OOS-12",

@@ -1,8 +1,8 @@
 """PRV-3: grants that nobody uses and that live on."""
 
-from grantlens.rules.evidence import ISSUE_USE, PAIR, Evidence, Way
-from grantlens.rules.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import ISSUE_USE, PAIR, Evidence, Way
+from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
+from grantlens.rule.rule import Parameter, Rule
 
 _STANDING = "which grants stand, not whether anybody uses them"
 

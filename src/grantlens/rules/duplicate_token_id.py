@@ -4,9 +4,9 @@ An id may come again and mean the same token: a key that is switched on again, a
 that tells of one issue a second time. These are no finding. Nor does it prove two tokens that a server gives one token out again.
 """
 
-from grantlens.rules.evidence import NAMED, TWO_TOKENS, Evidence, Way
-from grantlens.rules.example import Example, refreshed, token
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import NAMED, TWO_TOKENS, Evidence, Way
+from grantlens.rule.example import Example, refreshed, token
+from grantlens.rule.rule import Parameter, Rule
 
 RULE = Rule(
     id="INT-4",

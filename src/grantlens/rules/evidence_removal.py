@@ -3,9 +3,9 @@
 from typing import Any
 
 from grantlens.catalogue.removals import values
-from grantlens.rules.evidence import REMOVES, WHOSE, WORKED, Evidence, Way
-from grantlens.rules.example import IN_PART, Example, logs_from_to, use
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import REMOVES, WHOSE, WORKED, Evidence, Way
+from grantlens.rule.example import IN_PART, Example, logs_from_to, use
+from grantlens.rule.rule import Parameter, Rule
 
 LOGGED = logs_from_to("01 08:00", "31 23:00")
 READ = "GET /v1/messages/7"

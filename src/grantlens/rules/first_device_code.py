@@ -1,8 +1,8 @@
 """GOV-3: a client that gets tokens by device code, and never did before."""
 
-from grantlens.rules.evidence import Evidence, Way
-from grantlens.rules.example import Example, consent, logs_from_to, refreshed, token
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import Evidence, Way
+from grantlens.rule.example import Example, consent, logs_from_to, refreshed, token
+from grantlens.rule.rule import Parameter, Rule
 
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 

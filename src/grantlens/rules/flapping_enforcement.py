@@ -1,8 +1,8 @@
 """REV-5: servers that refuse, then accept again."""
 
-from grantlens.rules.evidence import after_the_end
-from grantlens.rules.example import Example, consent, revoked, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import after_the_end
+from grantlens.rule.example import Example, consent, revoked, token, use
+from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-5",

@@ -1,8 +1,8 @@
 """REV-2: tokens that were issued although their grant was revoked."""
 
-from grantlens.rules.evidence import ENDED, ENDED_GRANT, GRANT, ISSUE_END, NAMED, PAIR, TOKEN, Evidence, Way
-from grantlens.rules.example import Example, consent, refreshed, revoked, token
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import ENDED, ENDED_GRANT, GRANT, ISSUE_END, NAMED, PAIR, TOKEN, Evidence, Way
+from grantlens.rule.example import Example, consent, refreshed, revoked, token
+from grantlens.rule.rule import Rule
 
 _KEY = {"kind": "credential", "token_kind": "api_key"}
 

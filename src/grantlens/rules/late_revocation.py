@@ -1,8 +1,8 @@
 """REV-10: access that was to be revoked, and was revoked late or not at all."""
 
-from grantlens.rules.evidence import ENDED, ISSUE_END, ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rules.example import BYSTANDER, Example, consent, decided, logs_from_to, revoked, token, use
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import ENDED, ISSUE_END, ISSUE_USE, PAIR, WORKED, Evidence, Way
+from grantlens.rule.example import BYSTANDER, Example, consent, decided, logs_from_to, revoked, token, use
+from grantlens.rule.rule import Parameter, Rule
 
 _BROUGHT = ("decision",)
 _LEAVER = decided("05 12:00", "leaver", subject_id="ann")

@@ -1,8 +1,8 @@
 """REV-4: revocations that were really the expiry."""
 
-from grantlens.rules.evidence import after_the_end, with_an_expiry
-from grantlens.rules.example import Example, logs_from_to, revoked, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import after_the_end, with_an_expiry
+from grantlens.rule.example import Example, logs_from_to, revoked, token, use
+from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-4",

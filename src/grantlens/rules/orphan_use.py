@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from grantlens.loaders import Join
-from grantlens.rules.evidence import ISSUE_USE, KEYS_END, PAIR, TOKEN, WORKED, Evidence, Way
-from grantlens.rules.example import Example, logs_from_to, token, use
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import ISSUE_USE, KEYS_END, PAIR, TOKEN, WORKED, Evidence, Way
+from grantlens.rule.example import Example, logs_from_to, token, use
+from grantlens.rule.rule import Parameter, Rule
 
 _FORGED = (
     token("10 09:00", "t1", ["mail.read"], "10 10:00"),

@@ -1,8 +1,8 @@
 """INT-3: tokens in the hands of another client than the one that they were issued to."""
 
-from grantlens.rules.evidence import ISSUE_USE, TOKEN, WORKED, Evidence, Way
-from grantlens.rules.example import Example, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import ISSUE_USE, TOKEN, WORKED, Evidence, Way
+from grantlens.rule.example import Example, token, use
+from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="INT-3",

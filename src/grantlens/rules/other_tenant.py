@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from grantlens.rules.evidence import WORKED, Evidence, Way
-from grantlens.rules.example import Example, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import WORKED, Evidence, Way
+from grantlens.rule.example import Example, token, use
+from grantlens.rule.rule import Rule
 
 READ = "GET /v1/messages/7"
 OURS: dict[str, Any] = {"tenant": "acme"}

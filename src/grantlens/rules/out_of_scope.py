@@ -1,8 +1,8 @@
 """OOS-1: actions that no granted scope permitted."""
 
-from grantlens.rules.evidence import WORKED, Evidence, scopes_of_a_call
-from grantlens.rules.example import Example, consent, revoked, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import WORKED, Evidence, scopes_of_a_call
+from grantlens.rule.example import Example, consent, revoked, token, use
+from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="OOS-1",

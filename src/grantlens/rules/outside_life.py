@@ -1,8 +1,8 @@
 """INT-2: calls before the token was issued, or after it expired."""
 
-from grantlens.rules.evidence import ISSUE_USE, TOKEN, WORKED, Evidence, Way
-from grantlens.rules.example import Example, revoked, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import ISSUE_USE, TOKEN, WORKED, Evidence, Way
+from grantlens.rule.example import Example, revoked, token, use
+from grantlens.rule.rule import Rule
 
 _KEY = {"kind": "credential", "token_kind": "api_key"}
 

@@ -1,8 +1,8 @@
 """OOS-3: actions that were permitted, but not what the connection is for."""
 
-from grantlens.rules.evidence import WORKED, Evidence, scopes_of_a_call
-from grantlens.rules.example import Example, token, use
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import WORKED, Evidence, scopes_of_a_call
+from grantlens.rule.example import Example, token, use
+from grantlens.rule.rule import Parameter, Rule
 
 RULE = Rule(
     id="OOS-3",

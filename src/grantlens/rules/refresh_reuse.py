@@ -4,9 +4,9 @@ Either the log shows that a refresh token was replaced and came again, or the se
 rotations that no log shows, and how much leeway it gives: its word is a fact. Who came second it cannot tell either.
 """
 
-from grantlens.rules.evidence import NAMED, NAMED_REUSE, ROTATED, Evidence, Way
-from grantlens.rules.example import BYSTANDER, Example, logs_from_to, moment, refreshed, revoked, token, use
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import NAMED, NAMED_REUSE, ROTATED, Evidence, Way
+from grantlens.rule.example import BYSTANDER, Example, logs_from_to, moment, refreshed, revoked, token, use
+from grantlens.rule.rule import Parameter, Rule
 
 REFUSED = refreshed("10 11:30", None, None, None, outcome="denied", token_kind=None, denial_reason="reuse")
 

@@ -1,8 +1,8 @@
 """OOS-11: an action that was refused for want of scope, and done as soon as somebody had given the scope."""
 
-from grantlens.rules.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rules.example import Example, consent, token, use
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
+from grantlens.rule.example import Example, consent, token, use
+from grantlens.rule.rule import Parameter, Rule
 
 _DELETE = "DELETE /v1/messages/7"
 _KNOWN = consent("10 09:00", ["mail.read"])

@@ -1,8 +1,8 @@
 """REV-9: access that an admin took away, and that its holder gave itself again."""
 
-from grantlens.rules.evidence import ENDED, ISSUE_END, PAIR, Evidence, Way
-from grantlens.rules.example import Example, consent, revoked, token
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import ENDED, ISSUE_END, PAIR, Evidence, Way
+from grantlens.rule.example import Example, consent, revoked, token
+from grantlens.rule.rule import Parameter, Rule
 
 _KEY = {"kind": "credential", "token_kind": "api_key"}
 _BY_ADMIN = (ENDED, "revocation.initiator=admin")

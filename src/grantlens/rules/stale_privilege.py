@@ -3,9 +3,9 @@
 from typing import Any
 
 from grantlens.relations.revoked_use import ALLOWED_S, EXPLANATION
-from grantlens.rules.evidence import after_a_downgrade, with_a_server
-from grantlens.rules.example import Example, consent, revoked, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import after_a_downgrade, with_a_server
+from grantlens.rule.example import Example, consent, revoked, token, use
+from grantlens.rule.rule import Rule
 
 BOTH, READ, SEND, DELETE = (
     ["mail.read", "mail.send"],

@@ -1,8 +1,8 @@
 """OOS-7: tokens that opened several servers, and are not for each of them: one handed them on, or they open whatever takes them."""
 
-from grantlens.rules.evidence import for_a_server
-from grantlens.rules.example import Example, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import for_a_server
+from grantlens.rule.example import Example, token, use
+from grantlens.rule.rule import Rule
 from grantlens.rules.wrong_audience import AT_WORK, FILE, FILES, MAIL, OTHERS, READ
 
 RULE = Rule(

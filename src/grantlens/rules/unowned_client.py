@@ -1,8 +1,8 @@
 """GOV-1: connections that nobody owns, or that are for nothing."""
 
-from grantlens.rules.evidence import Evidence, Way
-from grantlens.rules.example import Example, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import Evidence, Way
+from grantlens.rule.example import Example, token, use
+from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="GOV-1",

@@ -1,8 +1,8 @@
 """REV-6: revocations that nobody ever tested."""
 
-from grantlens.rules.evidence import ALL_THREE, ENDED, ISSUE_END, ISSUE_USE, PAIR, USE_END, Evidence, Way
-from grantlens.rules.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import ALL_THREE, ENDED, ISSUE_END, ISSUE_USE, PAIR, USE_END, Evidence, Way
+from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
+from grantlens.rule.rule import Parameter, Rule
 
 _LISTED = "it lists revocations, and cannot say that one went untested"
 

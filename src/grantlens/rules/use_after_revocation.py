@@ -1,8 +1,8 @@
 """REV-1: calls that succeeded after the revocation."""
 
-from grantlens.rules.evidence import after_the_end, with_a_server
-from grantlens.rules.example import Example, consent, refreshed, revoked, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import after_the_end, with_a_server
+from grantlens.rule.example import Example, consent, refreshed, revoked, token, use
+from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-1",

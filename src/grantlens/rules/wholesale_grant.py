@@ -1,9 +1,9 @@
 """PRV-5: grants that hold all that their server offers, or a scope that alone opens everything."""
 
 from grantlens.catalogue.omnibus import values
-from grantlens.rules.evidence import ISSUE_USE, PAIR, Evidence, Way
-from grantlens.rules.example import Example, consent, revoked, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import ISSUE_USE, PAIR, Evidence, Way
+from grantlens.rule.example import Example, consent, revoked, token, use
+from grantlens.rule.rule import Rule
 
 _SAYS = ("issuance.scopes",)
 _OFFER = ["mail.read", "mail.send", "mail.write"]

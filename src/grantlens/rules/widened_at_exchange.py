@@ -1,8 +1,8 @@
 """OOS-5: a token that came of another one, for the same server, and holds more."""
 
-from grantlens.rules.evidence import AUDIENCE, EXCHANGED, NAMED, Evidence, Way
-from grantlens.rules.example import Example, consent, token
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import AUDIENCE, EXCHANGED, NAMED, Evidence, Way
+from grantlens.rule.example import Example, consent, token
+from grantlens.rule.rule import Rule
 
 _CAME_OF = (NAMED, EXCHANGED, "issuance.scopes")
 

@@ -1,8 +1,8 @@
 """OOS-4: a refresh that gave more than it had."""
 
-from grantlens.rules.evidence import NAMED, Evidence, Way
-from grantlens.rules.example import Example, consent, refreshed, token
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import NAMED, Evidence, Way
+from grantlens.rule.example import Example, consent, refreshed, token
+from grantlens.rule.rule import Rule
 
 _REFRESHED = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", "issuance.parent_token_id")
 

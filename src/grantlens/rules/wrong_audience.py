@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from grantlens.rules.evidence import for_a_server
-from grantlens.rules.example import Example, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.evidence import for_a_server
+from grantlens.rule.example import Example, token, use
+from grantlens.rule.rule import Rule
 
 READ, FILE = "GET /v1/messages/7", "GET /v1/files/7"
 MAIL: dict[str, Any] = {"audience": ["mail.example"]}

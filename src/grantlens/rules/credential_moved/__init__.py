@@ -6,9 +6,9 @@ thief or another customer of the same cloud, is not seen. A bound token without 
 That a proof of possession came twice (RFC 9449 section 11.1) is not asked: no column holds the id of a proof, since no log is known that writes it.
 """
 
+from grantlens.rule.evidence import BOUND, ISSUE_USE, NAMES_CREDENTIAL, TOKEN, WORKED, Evidence, Way
+from grantlens.rule.rule import Parameter, Rule
 from grantlens.rules.credential_moved.examples import FIRES, SILENT, UNDECIDABLE
-from grantlens.rules.evidence import BOUND, ISSUE_USE, NAMES_CREDENTIAL, TOKEN, WORKED, Evidence, Way
-from grantlens.rules.rule import Parameter, Rule
 
 _PLACES = (NAMES_CREDENTIAL, WORKED, "usage.ip", "usage.user_agent")
 

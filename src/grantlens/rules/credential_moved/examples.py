@@ -3,7 +3,7 @@
 from typing import Any
 
 from grantlens.register.networks import ranges
-from grantlens.rules.example import IN_PART, Example, logs_from_to, refreshed, token, use
+from grantlens.rule.example import IN_PART, Example, logs_from_to, refreshed, token, use
 
 READ = "GET /v1/messages/7"
 LOGGED = logs_from_to("01 08:00", "31 23:00")

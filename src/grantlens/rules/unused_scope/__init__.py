@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from grantlens.rules.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rules.example import BYSTANDER, IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
-from grantlens.rules.rule import Parameter, Rule
+from grantlens.rule.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
+from grantlens.rule.example import BYSTANDER, IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
+from grantlens.rule.rule import Parameter, Rule
 from grantlens.rules.unused_scope.judgement import IN_PART_REASON, conclude
 
 

@@ -1,4 +1,4 @@
-"""What can be concluded: which rules give verdicts on a log, which only bounds, which nothing, and why.
+"""Whether a rule gives verdicts on a log, only bounds, or nothing, worked out from what both declare.
 
 Nothing here knows a provider: all follows from what its loader declares and what the rules declare.
 """
@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from grantlens.catalogue.removals import names_removals
+from grantlens.conclusion.can_tell import can_tell
 from grantlens.loaders import STRENGTHS
-from grantlens.rules.evidence import (
+from grantlens.rule.evidence import (
     AS_CALLED,
     AUDIENCE,
     BOUND,
@@ -37,12 +38,11 @@ from grantlens.rules.evidence import (
     WORKED,
     Way,
 )
-from grantlens.rules.given import given
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:
     from grantlens.loaders import Join, Loader
-    from grantlens.rules.rule import Rule
+    from grantlens.rule.rule import Rule
 
 LEVELS = ("verdict", "bounds", "no")
 """From the most that can be concluded to the least."""
@@ -89,7 +89,7 @@ def source_of(loader: Loader) -> Source:
     """
     shown = tuple(log for log in LOGS if getattr(loader, log) or log in loader.carries)
     carried = tuple(log for log in LOGS if log in loader.carries)
-    says = given(loader)
+    says = can_tell(loader)
     if any(join.first == "issuance" and join.strength == TOKEN for join in loader.joins):
         says |= {NAMED}
     if loader.keys_end:

@@ -9,7 +9,7 @@ from typing import Any
 
 from grantlens.errors import RuleError
 from grantlens.relations import ordered
-from grantlens.rules.rule import Rule
+from grantlens.rule.rule import Rule
 
 _NAMED = re.compile(r"\$([a-z_][a-z0-9_]*)")
 

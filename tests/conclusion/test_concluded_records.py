@@ -11,11 +11,11 @@ import pytest
 
 from grantlens import detect
 from grantlens.catalogue.model import Catalogue
+from grantlens.conclusion.conclusion import conclude, source_of
+from grantlens.conclusion.held import held
 from grantlens.loaders import loaders
 from grantlens.register.server import Servers
 from grantlens.rules import find
-from grantlens.rules.conclusion import conclude, source_of
-from grantlens.rules.held import held
 from grantlens.schema.register import SERVER
 from grantlens.store import Store
 from tests.loaders import test_auth0 as auth0

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from grantlens.conclusion.can_tell import can_tell
 from grantlens.loaders.loader import Loader
-from grantlens.rules.given import given
 
 LOADER = Loader(
     name="acme",
@@ -21,7 +21,7 @@ ENDED = "SELECT line_no, r.id AS event_id, r.time AS revoked_at, 'revoke' AS kin
 
 
 def initiators(select):
-    told = given(replace(LOADER, revocation=select))
+    told = can_tell(replace(LOADER, revocation=select))
     return {word.partition("=")[2] for word in told if word.startswith("revocation.initiator=")}
 
 

@@ -6,11 +6,12 @@ import pytest
 
 from grantlens import detect, relations
 from grantlens.register.decisions import Decisions
+from grantlens.rule.example import consent, decided, revoked, token, use
+from grantlens.rule.written import defaults, translated, written_out
 from grantlens.rules import registry, text
 from grantlens.rules.delegation_chain import asked, exchanged
-from grantlens.rules.example import consent, decided, revoked, token, use
-from grantlens.rules.written import defaults, translated, written_out
 from grantlens.schema.register import DECISION
+from tests.rules.conftest import logs_kept_going, random_log
 
 SINCE, UNTIL = datetime(2026, 7, 3, tzinfo=UTC), datetime(2026, 7, 18, 12, tzinfo=UTC)
 CHOSEN = {"dormant_days": 3, "quiet_days": 3, "least_days": 1, "people": 1}
@@ -87,7 +88,7 @@ DECIDED = (
 
 
 @pytest.fixture(scope="module")
-def store(prepared, log_of, kept_going, tmp_path_factory):
+def store(prepared, tmp_path_factory):
     """Return a store with a busy log; read it only."""
     import json
     import shutil
@@ -96,14 +97,14 @@ def store(prepared, log_of, kept_going, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("written")
     log = folder / "log.ndjson"
-    records = [record for seed in (1, 5, 8) for record in log_of(seed, f"n{seed}")]
+    records = [record for seed in (1, 5, 8) for record in random_log(seed, f"n{seed}")]
     log.write_text(
         "".join(
             json.dumps(record) + "\n"
             for record in (
                 *records,
-                *log_of(0),
-                *kept_going,
+                *random_log(0),
+                *logs_kept_going(),
                 *OF_PROVIDERS,
                 *NARROWED,
                 *LOST,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from grantlens.rules.conclusion import Conclusion, Source, conclude, lacking
-from grantlens.rules.evidence import Way
+from grantlens.conclusion.conclusion import Conclusion, Source, conclude, lacking
+from grantlens.rule.evidence import Way
 from grantlens.wording import listed, number
 
 if TYPE_CHECKING:
-    from grantlens.rules.rule import Rule
+    from grantlens.rule.rule import Rule
     from grantlens.window import Window
 
 NOTHING = "Nothing of the kind is found in the logs held for this window."

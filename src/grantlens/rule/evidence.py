@@ -1,7 +1,7 @@
 """What a rule must be able to see before it says anything: logs, joins, columns, and what is brought beside them.
 
 A rule may know in several ways. In a way all that it names must be there. Of the ways to a verdict one is enough; the
-ways to bounds are asked where there is none. `grantlens.rules.conclusion` asks them of a provider or a store.
+ways to bounds are asked where there is none. `grantlens.conclusion.conclusion` asks them of a provider or a store.
 """
 
 from collections.abc import Iterable, Mapping

@@ -23,13 +23,13 @@ UNKNOWN = "unknown"
 _NOTHING = "(SELECT 0::BIGINT AS line_no, ''::VARCHAR AS line)"
 
 
-def given(loader: Loader) -> frozenset[str]:
+def can_tell(loader: Loader) -> frozenset[str]:
     """Return what the loader's logs can tell: "usage.token_id" for a column, "usage.denial_reason=token" for a word.
 
     Examples
     --------
     >>> from grantlens.loaders import loaders
-    >>> told = given(loaders()["okta"])
+    >>> told = can_tell(loaders()["okta"])
     >>> "issuance.parent_token_id" in told, "usage.token_scopes" in told, "issuance.token_kind=refresh" in told
     (True, False, True)
     """

@@ -11,12 +11,11 @@ import pytest
 
 from grantlens import detect
 from grantlens.catalogue.removals import REMOVALS
+from grantlens.conclusion.conclusion import LEVELS, conclude, lacking, source_of
 from grantlens.loaders import STRENGTHS, loaders
 from grantlens.register.decisions import Decisions
 from grantlens.register.register import Register
-from grantlens.rules import find, registry
-from grantlens.rules.conclusion import LEVELS, conclude, lacking, source_of
-from grantlens.rules.evidence import (
+from grantlens.rule.evidence import (
     AS_CALLED,
     AUDIENCE,
     EXCHANGED,
@@ -30,8 +29,9 @@ from grantlens.rules.evidence import (
     Way,
     every_word,
 )
-from grantlens.rules.example import BYSTANDER, Example, consent, decided, logs_from_to, revoked, token, use
-from grantlens.rules.rule import Rule
+from grantlens.rule.example import BYSTANDER, Example, consent, decided, logs_from_to, revoked, token, use
+from grantlens.rule.rule import Rule
+from grantlens.rules import find, registry
 from grantlens.schema import LOGS
 from grantlens.schema.register import DECISION, REGISTER
 from grantlens.schema.vocabulary import ENUMS

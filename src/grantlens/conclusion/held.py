@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from grantlens.conclusion.conclusion import BROUGHT, LOG_PAIRS, UNSAID, Source, source_of
 from grantlens.engine.duckdb import quote
 from grantlens.holdings.summary import NEEDS, STANDING
 from grantlens.loaders import STRENGTHS, Join, loaders
 from grantlens.relations import worked_out
-from grantlens.rules import registry
-from grantlens.rules.conclusion import BROUGHT, LOG_PAIRS, UNSAID, Source, source_of
-from grantlens.rules.evidence import (
+from grantlens.rule.evidence import (
     AS_CALLED,
     ASKED_ABOUT,
     AUDIENCE,
@@ -27,6 +26,7 @@ from grantlens.rules.evidence import (
     TOKEN,
     every_word,
 )
+from grantlens.rules import registry
 from grantlens.schema import LOGS, USAGE_CALLER
 
 if TYPE_CHECKING:

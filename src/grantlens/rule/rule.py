@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from grantlens.rules.evidence import UNDECLARED, Evidence
-from grantlens.rules.example import Example
+from grantlens.rule.evidence import UNDECLARED, Evidence
+from grantlens.rule.example import Example
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 """From the least to the worst."""
