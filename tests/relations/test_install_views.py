@@ -18,7 +18,7 @@ def test_every_relation_without_a_window_is_a_view(tmp_path):
         unwindowed = {name for name, relation in relations.registry().items() if not relation.windowed}
         assert unwindowed <= set(views)
         for name in unwindowed:  # DuckDB does not look at a view before it is read
-            assert store.sql(f"FROM {name}").num_rows == 0
+            assert (store.sql(f"FROM {name}").num_rows == 0) == (name != "protocol_scope")
 
 
 def test_opening_again_writes_nothing(tmp_path):

@@ -26,7 +26,7 @@ implied AS (
 -- These scopes authorise no operation: servers add them as they like.
 protocol AS (
     SELECT DISTINCT name FROM cat_scope_name JOIN cat_scope USING (scope_id) WHERE is_protocol
-    UNION SELECT unnest(['openid', 'profile', 'email', 'address', 'phone', 'offline_access', '.default'])
+    UNION SELECT name FROM protocol_scope
 ),
 risk AS (
     SELECT n.name, max(r.rank) AS rank FROM cat_scope_name n JOIN cat_scope_risk r USING (scope_id) GROUP BY n.name
@@ -43,5 +43,5 @@ WHERE NOT list_contains(c.parent_scopes, c.scope)
       WHERE i.narrower = lower(c.scope) AND list_contains(list_transform(c.parent_scopes, lambda s: lower(s)), i.broader))
 GROUP BY c.source, c.token_id
 """,
-    needs=("token",),
+    needs=("token", "protocol_scope"),
 )

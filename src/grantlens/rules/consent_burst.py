@@ -34,7 +34,7 @@ RULE = Rule(
     remedy="Ask those people how they came to it. If nobody announced the client, switch it off for everyone, revoke its grants, and look at what it "
     "called; if it is yours, enter it in the register.",
     basis="Microsoft, 'Detect and remediate illicit consent grants'; MITRE ATT&CK T1528",
-    needs=("known_client", "known_scope", "canonical_identity", "covered_time"),
+    needs=("known_client", "known_scope", "protocol_scope", "canonical_identity", "covered_time"),
     # That nobody had let it in before is an absence.
     rests_on=Evidence(
         (Way(("issuance",), says=_OWN, silence=("issuance",)),),
@@ -121,7 +121,7 @@ history AS (
     GROUP BY b.source, b.tenant, b.client
 ),
 ranked AS (
-    SELECT m.source, m.tenant, m.client, m.scope, max(r.rank) AS rank
+    SELECT m.source, m.tenant, m.client, m.scope, max(r.rank) AS rank, lower(m.scope) IN (SELECT name FROM protocol_scope) AS is_protocol
     FROM (SELECT DISTINCT source, tenant, client, unnest(scopes) AS scope FROM member) m
     LEFT JOIN known_scope n ON n.scope = m.scope
     LEFT JOIN cat_scope_risk r ON r.scope_id = n.scope_id
@@ -130,9 +130,7 @@ ranked AS (
 -- Who a person is opens no data; .default is all that the client is set up for.
 opened AS (
     SELECT source, tenant, client, list(scope ORDER BY scope) AS scopes, list(scope ORDER BY scope) FILTER (rank >= 3) AS sensitive,
-           bool_and(lower(scope) NOT LIKE '%.default' AND (coalesce(rank = 0, false) OR lower(scope) IN (
-               'openid', 'profile', 'email', 'address', 'phone', 'offline_access',
-               'https://www.googleapis.com/auth/userinfo.email', 'https://www.googleapis.com/auth/userinfo.profile'))) AS sign_in_only
+           bool_and(lower(scope) NOT LIKE '%.default' AND (coalesce(rank = 0, false) OR is_protocol)) AS sign_in_only
     FROM ranked
     GROUP BY source, tenant, client
 ),

@@ -11,7 +11,7 @@ _MAIL = "https://mail.google.com/"
 
 RULE = Rule(
     id="PRV-5",
-    version=1,
+    version=2,
     name="wholesale_grant",
     key=("client_id", "resource_server"),
     question="Which grants hold everything that their server offers?",
@@ -20,7 +20,7 @@ RULE = Rule(
     "calls needed, PRV-1 and PRV-4 tell. A client that asks for every scope in a server's metadata asks for less once the server's challenges name "
     "the scopes that a call needs.",
     basis="MCP authorization, scope selection: all of scopes_supported where the challenge names none; RFC 9728 section 2; vendors' own words on a scope",
-    needs=("grant_state", "issued", "used_pair", "named_caller", "server_name"),
+    needs=("grant_state", "issued", "used_pair", "named_caller", "server_name", "protocol_scope"),
     rests_on=Evidence(
         (
             Way(("issuance",), says=(*_SAYS, "issuance.audience"), brought=("server",)),
@@ -40,9 +40,9 @@ listed AS (
     SELECT resource_server,
            rtrim(regexp_replace(regexp_replace(regexp_replace(lower(trim(resource_server)), '^[a-z][a-z0-9+.-]*://', ''), '[?#].*$', ''),
                '^([^/:]*):(443|80)(/|$)', '\\1\\3'), '/') AS place,
-           list_sort(list_distinct(list_filter(scopes_supported, lambda x: lower(x) NOT IN (
-               'openid', 'profile', 'email', 'address', 'phone', 'offline_access')))) AS scopes
+           list_sort(list_distinct(list_filter(scopes_supported, lambda x: NOT list_contains(p.names, lower(x))))) AS scopes
     FROM server
+    CROSS JOIN (SELECT list(name) AS names FROM protocol_scope) p
 ),
 offered AS (
     SELECT * FROM listed WHERE len(scopes) > 1

@@ -19,7 +19,7 @@ _EXCHANGED = token(
 
 RULE = Rule(
     id="OOS-5",
-    version=1,
+    version=2,
     name="widened_at_exchange",
     key=("client_id", "subject_id", "grant_id"),
     question="Which tokens hold scopes that the token they came of did not hold, at the same resource server?",

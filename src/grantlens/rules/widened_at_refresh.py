@@ -5,10 +5,11 @@ from grantlens.rule.example import Example, consent, refreshed, token
 from grantlens.rule.rule import Rule
 
 _REFRESHED = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", "issuance.parent_token_id")
+_EMAIL = "https://www.googleapis.com/auth/userinfo.email"
 
 RULE = Rule(
     id="OOS-4",
-    version=7,
+    version=8,
     name="widened_at_refresh",
     key=("client_id", "subject_id", "grant_id"),
     question="Which refreshed tokens hold scopes or audiences that their parent did not?",
@@ -206,10 +207,10 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
             ),
         ),
         Example(
-            "openid and offline_access never count",
+            "openid, offline_access and their like never count",
             (
                 token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
-                refreshed("10 10:00", "t2", "rt1", ["mail.read", "openid", "offline_access"]),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read", "openid", "offline_access", _EMAIL]),
             ),
         ),
     ),
