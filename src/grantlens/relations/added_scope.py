@@ -16,32 +16,28 @@ WITH child AS (
 ),
 -- Also the other names of the same scope.
 implied AS (
-    SELECT b.name AS broader, n.name AS narrower
-    FROM cat_scope_implies i
-    JOIN cat_scope_name b ON b.scope_id = i.broader
-    JOIN cat_scope_name n ON n.scope_id = i.narrower
-    UNION
-    SELECT b.name, n.name FROM cat_scope_name b JOIN cat_scope_name n USING (scope_id)
+    SELECT DISTINCT b.scope AS broader, n.scope AS narrower
+    FROM scope_closure i
+    JOIN known_scope b ON b.scope_id = i.scope_id
+    JOIN known_scope n ON n.scope_id = i.implied_scope_id
 ),
--- These scopes authorise no operation: servers add them as they like.
-protocol AS (
-    SELECT DISTINCT name FROM cat_scope_name JOIN cat_scope USING (scope_id) WHERE is_protocol
-    UNION SELECT name FROM protocol_scope
-),
-risk AS (
-    SELECT n.name, max(r.rank) AS rank FROM cat_scope_name n JOIN cat_scope_risk r USING (scope_id) GROUP BY n.name
+kind AS (
+    SELECT n.scope, bool_or(s.is_protocol) AS is_protocol, max(r.rank) AS rank
+    FROM known_scope n
+    JOIN cat_scope s USING (scope_id)
+    LEFT JOIN cat_scope_risk r USING (scope_id)
+    GROUP BY n.scope
 )
 SELECT c.source, c.token_id, list(c.scope ORDER BY c.scope) AS scopes_added, coalesce(max(k.rank), 0) AS rank
 FROM child c
-LEFT JOIN risk k ON k.name = lower(c.scope)
+LEFT JOIN kind k ON k.scope = c.scope
 WHERE NOT list_contains(c.parent_scopes, c.scope)
-  AND lower(c.scope) NOT IN (SELECT name FROM protocol)
+  -- Servers add these as they like.
+  AND NOT coalesce(k.is_protocol, false) AND lower(c.scope) NOT IN (SELECT name FROM protocol_scope)
   -- Vault's policy root permits everything, and default is every token's.
   AND NOT (c.source = 'hashicorp_vault' AND (c.scope = 'default' OR list_contains(c.parent_scopes, 'root')))
-  AND NOT EXISTS (
-      SELECT 1 FROM implied i
-      WHERE i.narrower = lower(c.scope) AND list_contains(list_transform(c.parent_scopes, lambda s: lower(s)), i.broader))
+  AND NOT EXISTS (SELECT 1 FROM implied i WHERE i.narrower = c.scope AND list_contains(c.parent_scopes, i.broader))
 GROUP BY c.source, c.token_id
 """,
-    needs=("token", "protocol_scope"),
+    needs=("token", "known_scope", "protocol_scope"),
 )

@@ -19,14 +19,14 @@ _EXCHANGED = token(
 
 RULE = Rule(
     id="OOS-5",
-    version=2,
+    version=3,
     name="widened_at_exchange",
     key=("client_id", "subject_id", "grant_id"),
     question="Which tokens hold scopes that the token they came of did not hold, at the same resource server?",
     severity="medium",
     remedy="Let the authorisation server give in an exchange no more than the presented token holds, and find out who asked for more.",
     basis="RFC 9700 section 2.3; RFC 8693 section 2.1, which leaves it to the server; HashiCorp Vault: token create",
-    needs=("token", "added_scope", "grant_state", "server_name"),
+    needs=("token", "added_scope", "known_scope", "grant_state", "server_name"),
     # Parent and child are both issuance: no join between logs.
     rests_on=Evidence(
         (
@@ -69,8 +69,8 @@ addressed AS (
 ),
 -- Where the log does not tell for which servers both are, a catalogue may: whose operations the scopes open.
 server AS (
-    SELECT DISTINCT n.name AS scope, o.catalogue, o.host
-    FROM cat_scope_name n
+    SELECT DISTINCT n.scope, o.catalogue, o.host
+    FROM known_scope n
     JOIN scope_closure i USING (scope_id)
     JOIN cat_requirement q ON q.scope_id = i.implied_scope_id
     JOIN cat_operation o USING (op_id)
@@ -82,7 +82,7 @@ opened AS (
         UNION ALL
         SELECT source, token_id, unnest(scopes_added), true FROM added_scope
     ) s
-    JOIN server v ON v.scope = lower(s.scope)
+    JOIN server v USING (scope)
     GROUP BY s.source, s.token_id, s.of_child
 ),
 judged AS (
@@ -166,6 +166,21 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
                 ),
             ),
             ({"verdict": "violation", "severity": "high", "detail": {"scopes_added": ["admin"]}},),
+        ),
+        Example(
+            "a catalogue whose scopes differ by case: mail.write implies mail.read, and not Mail.Read",
+            (
+                token("10 09:00", "t1", ["mail.write"], audience=["mail.example"]),
+                token(
+                    "10 09:05",
+                    "t2",
+                    ["mail.read", "Mail.Read"],
+                    kind="exchange",
+                    parent_token_id="t1",
+                    audience=["mail.example"],
+                ),
+            ),
+            ({"verdict": "violation", "detail": {"scopes_added": ["Mail.Read"]}},),
         ),
     ),
     silent=(

@@ -9,7 +9,7 @@ _EMAIL = "https://www.googleapis.com/auth/userinfo.email"
 
 RULE = Rule(
     id="OOS-4",
-    version=8,
+    version=9,
     name="widened_at_refresh",
     key=("client_id", "subject_id", "grant_id"),
     question="Which refreshed tokens hold scopes or audiences that their parent did not?",
