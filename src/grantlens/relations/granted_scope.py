@@ -135,11 +135,6 @@ refreshed AS (
     FROM (SELECT *, {'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no} AS record FROM token)
     WHERE kind = 'refresh' AND issued_at >= $since AND issued_at < $until AND coalesce(token_kind, 'access') <> 'refresh'
     GROUP BY source, grant_id
-),
-record AS (
-    SELECT source, grant_id, min({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}) AS opening
-    FROM issued WHERE grant_id IS NOT NULL
-    GROUP BY source, grant_id
 )
 SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id, h.scope,
        h.held_from, h.held_until,
@@ -159,7 +154,7 @@ SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id,
        coalesce(k.mappable, false) AS mappable,
        l.scope IS NOT NULL AS api_logged,
        coalesce(k.rank, 0) AS rank,
-       u.firsts, u.lasts, r.opening
+       u.firsts, u.lasts, r.record AS opening
 FROM held h
 LEFT JOIN seen v ON v.source = h.source AND v.grant_id = h.grant_id AND v.scope = h.scope
 LEFT JOIN scope_kind k ON k.scope = h.scope
@@ -169,7 +164,7 @@ LEFT JOIN stray y ON y.source = h.source AND y.grant_id = h.grant_id
 LEFT JOIN used u ON u.source = h.source AND u.grant_id = h.grant_id AND u.scope = h.scope
 LEFT JOIN session t ON t.source = h.source AND t.grant_id = h.grant_id AND t.scope = h.scope
 LEFT JOIN refreshed f ON f.source = h.source AND f.grant_id = h.grant_id
-LEFT JOIN record r ON r.source = h.source AND r.grant_id = h.grant_id
+LEFT JOIN opening_record r ON r.source = h.source AND r.grant_id = h.grant_id
 """,
     needs=(
         "grant_state",
@@ -184,7 +179,7 @@ LEFT JOIN record r ON r.source = h.source AND r.grant_id = h.grant_id
         "question",
         "credited_scope",
         "token",
-        "issued",
+        "opening_record",
     ),
     windowed=True,
 )

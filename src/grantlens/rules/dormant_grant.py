@@ -25,6 +25,7 @@ RULE = Rule(
         "caller_party",
         "possible_grant",
         "issued",
+        "opening_record",
         "covered_token",
         "covered_time",
     ),
@@ -152,10 +153,6 @@ seen AS (
     JOIN covered_time c ON c.source = s.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM s.tenant
     GROUP BY s.source, s.grant_id
 ),
-opening AS (
-    SELECT source, grant_id, min({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}) AS record
-    FROM issued WHERE grant_id IS NOT NULL GROUP BY source, grant_id
-),
 judged AS (
     SELECT s.*, o.record, g.status, coalesce(v.in_part, false) AS in_part,
            -- A log that begins later shows no longer silence than since then.
@@ -163,7 +160,7 @@ judged AS (
            coalesce(v.covered_us, 0) / (epoch_us($until) - epoch_us(s.judged_from)) AS share
     FROM silent s
     LEFT JOIN seen v ON v.source = s.source AND v.grant_id = s.grant_id
-    LEFT JOIN opening o ON o.source = s.source AND o.grant_id = s.grant_id
+    LEFT JOIN opening_record o ON o.source = s.source AND o.grant_id = s.grant_id
     LEFT JOIN register g ON g.client_id = s.client_id
 )
 SELECT CASE WHEN doubtful OR coalesce(strays, false) OR share < $min_coverage THEN 'indeterminate' ELSE 'violation' END AS verdict,

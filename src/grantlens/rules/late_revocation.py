@@ -31,7 +31,7 @@ RULE = Rule(
     remedy="Revoke what still stands, look at what was done with it since the decision, and find out what held it up.",
     basis="NIST SP 800-53 PS-4 a and AC-2(3): access is disabled within a time that the organisation sets",
     needs=(
-        *("decided", "decided_access", "decided_caller", "decided_holder", "issued", "effective_revocation"),
+        *("decided", "decided_access", "decided_caller", "decided_holder", "opening_record", "effective_revocation"),
         *("covered_time", "named_caller", "caller_segment", "clock_error"),
     ),
     # That it was revoked late is in the log of revocations, and that it was not is its silence; a call shows that it still worked.
@@ -121,11 +121,6 @@ perhaps_ended AS (
         AND (r.target_kind = 'client' OR r.subject_id = a.subject_id) AND r.revoked_at > a.opened_at AND r.revoked_at < a.asked_until
     WHERE a.closed_at IS NULL
 ),
-opening AS (
-    SELECT i.source, i.grant_id, min({'seen_at': i.issued_at, 'batch_id': i.batch_id, 'line_no': i.line_no, 'event_id': i.event_id}) AS record
-    FROM issued i SEMI JOIN access a ON a.source = i.source AND a.grant_id = i.grant_id
-    GROUP BY i.source, i.grant_id
-),
 ending AS (
     SELECT DISTINCT ON (source, revocation_event) source, revocation_event, before_s, after_s, record
     FROM effective_revocation ORDER BY source, revocation_event, revoked_at
@@ -146,7 +141,7 @@ judged AS (
     LEFT JOIN called c ON c.access_no = a.access_no
     LEFT JOIN perhaps_ended p ON p.access_no = a.access_no
     LEFT JOIN watched w ON w.access_no = a.access_no
-    LEFT JOIN opening o ON o.source = a.source AND o.grant_id = a.grant_id
+    LEFT JOIN opening_record o ON o.source = a.source AND o.grant_id = a.grant_id
     LEFT JOIN ending e ON e.source = a.source AND e.revocation_event = a.ended_by
 ),
 summed AS (
