@@ -165,6 +165,8 @@ def test_beside_plain_python(desk, worlds):
         ("tools.example/mcp", "https://tools.example/other", False),
         ("tools.example", "https://tools.example.org/", False),
         ("http://tools.example:8080", "tools.example:8080", True),
+        ("https://tools.example./", "tools.example", True),
+        ("https://kubernetes.default.svc.cluster.local", "https://kubernetes.default.svc", True),
     ],
 )
 def test_a_server_in_other_writing(desk, described, audience, told):

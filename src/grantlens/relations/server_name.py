@@ -5,15 +5,17 @@ from grantlens.relations.relation import Relation
 RELATION = Relation(
     "server_name",
     "Each name of a resource server in the logs of a source and tenant: said_as 'audience' where something was issued for it, "
-    "'called' where calls name it. key is the name in small letters without scheme, user, query, usual port and closing slash; "
-    "wide_key has no port at all; portless is true where neither scheme nor port is told. known_as is the name that the "
-    "identities file gives it.",
+    "'called' where calls name it, and of no source 'listed' where the servers' file has it. key is the name in small letters "
+    "without scheme, user, query, usual port and closing slash; wide_key has no port at all; portless is true where neither "
+    "scheme nor port is told. known_as is the name that the identities file gives it.",
     r"""
 WITH said AS (
     SELECT source, tenant, unnest(audience) AS name, 'audience' AS said_as
     FROM (SELECT DISTINCT source, tenant, audience FROM issuance WHERE audience IS NOT NULL AND outcome = 'success')
     UNION
     SELECT source, tenant, resource_server, 'called' FROM usage_caller
+    UNION
+    SELECT NULL, NULL, resource_server, 'listed' FROM server
     UNION
     SELECT source, NULL, id, 'stated' FROM identity WHERE kind = 'server'
 ),

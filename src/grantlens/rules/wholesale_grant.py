@@ -11,7 +11,7 @@ _MAIL = "https://mail.google.com/"
 
 RULE = Rule(
     id="PRV-5",
-    version=2,
+    version=3,
     name="wholesale_grant",
     key=("client_id", "resource_server"),
     question="Which grants hold everything that their server offers?",
@@ -37,11 +37,10 @@ WITH omnibus AS (
 ),
 -- What each server says that it offers, without what opens no data. Where that is one scope, nobody could ask for less.
 listed AS (
-    SELECT resource_server,
-           rtrim(regexp_replace(regexp_replace(regexp_replace(lower(trim(resource_server)), '^[a-z][a-z0-9+.-]*://', ''), '[?#].*$', ''),
-               '^([^/:]*):(443|80)(/|$)', '\\1\\3'), '/') AS place,
-           list_sort(list_distinct(list_filter(scopes_supported, lambda x: NOT list_contains(p.names, lower(x))))) AS scopes
-    FROM server
+    SELECT s.resource_server, n.key AS place,
+           list_sort(list_distinct(list_filter(s.scopes_supported, lambda x: NOT list_contains(p.names, lower(x))))) AS scopes
+    FROM server s
+    JOIN server_name n ON n.name = s.resource_server AND n.said_as = 'listed'
     CROSS JOIN (SELECT list(name) AS names FROM protocol_scope) p
 ),
 offered AS (
