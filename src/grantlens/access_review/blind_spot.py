@@ -48,7 +48,7 @@ numbered AS (
 ),
 used AS (
     SELECT c.source, c.token_id, sum(p.events)::BIGINT AS calls,
-           sum(p.events) FILTER (k.writes AND (k.sensitive OR k.destroys))::BIGINT AS grave_calls
+           sum(p.events) FILTER (k.grave)::BIGINT AS grave_calls
     FROM used_pair p
     JOIN named_caller c USING (caller_id)
     LEFT JOIN operation_class k ON k.operation_id = p.operation_id

@@ -49,7 +49,7 @@ token_of AS (
 ),
 called AS (
     SELECT c.source, p.grant_id, p.first_used_at, p.last_used_at, p.events,
-           coalesce(k.writes AND (k.sensitive OR k.destroys), false) AS grave
+           coalesce(k.grave, false) AS grave
     FROM used_pair p
     JOIN named_caller c ON c.caller_id = p.caller_id
     LEFT JOIN operation_class k ON k.operation_id = p.operation_id

@@ -6,7 +6,7 @@ RELATION = Relation(
     "operation_class",
     "Whether an operation writes, destroys or needs a sensitive scope. HTTP says it by the method; for a "
     "name the verb in it is read, and a name without a known reading verb counts as writing. Sensitive "
-    "means that each way to be permitted holds a scope of rank 3 or 4.",
+    "means that each way to be permitted holds a scope of rank 3 or 4; grave is what destroys, or writes what is sensitive.",
     """
 WITH scope_rank AS (
     SELECT scope_id, max(rank) AS rank FROM cat_scope_risk GROUP BY scope_id
@@ -25,7 +25,8 @@ SELECT o.op_id AS operation_id, o.label,
        END AS writes,
        coalesce(o.method = 'DELETE', false)
            OR regexp_matches(lower(o.label), '(delete|destroy|drop|purge|remove|wipe|terminate|truncate)') AS destroys,
-       coalesce(n.rank, 0) >= 3 AS sensitive
+       coalesce(n.rank, 0) >= 3 AS sensitive,
+       writes AND (sensitive OR destroys) AS grave
 FROM cat_operation o
 LEFT JOIN need n ON n.op_id = o.op_id
 """,
