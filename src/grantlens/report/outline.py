@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from grantlens.findings.severity import worst
+from grantlens.findings.severity import at_or_above, worst
 from grantlens.report.labels import explained
 from grantlens.rule.rule import SEVERITIES, VERDICTS
 from grantlens.window import in_time
@@ -138,8 +138,8 @@ def decisions(document: dict[str, Any]) -> list[dict[str, Any]]:
     rules: dict[tuple[str, str], set[str]] = {}
     weight: Counter[tuple[str, str]] = Counter()
     among = several(document)
-    for finding in document["findings"]:
-        if finding["verdict"] == "violation" and finding["severity"] in ("critical", "high") and finding["client_id"]:
+    for finding in at_or_above(document["findings"], "high"):
+        if finding["client_id"]:
             whose = finding["client_id"], whose_tenant(finding, among) or ""
             rules.setdefault(whose, set()).add(finding["rule"])
             weight[whose] += 100 if finding["severity"] == "critical" else 1
