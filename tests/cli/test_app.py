@@ -1,5 +1,6 @@
 """The contract that every command keeps: help, wrong usage, quick start."""
 
+import re
 import subprocess
 import sys
 
@@ -31,6 +32,15 @@ def test_help_explains_every_argument(run, words):
         names, _, about = line.strip().partition("  ")
         follows = lines[lines.index(line) + 1] if line is not lines[-1] else ""
         assert about.strip() or follows.startswith(" " * 26), f"{names} is not explained"
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_usage_names_every_argument_as_its_explanation_does(run, words):
+    usage, _, rest = run(*words.split(), "--help").out.partition("\n")
+    arguments = rest.partition("Arguments:\n")[2].partition("\n\n")[0]
+    names = re.findall(r"^  (\S+)", arguments, re.MULTILINE)
+    told = re.sub(r"[][.]", "", usage).split()
+    assert told[len(told) - len(names) :] == names
 
 
 def test_help_needs_no_known_width(run, monkeypatch):

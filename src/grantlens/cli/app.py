@@ -104,7 +104,14 @@ def build() -> App:
                 groups[first] = App(name=first, help=GROUPS[first], help_epilogue="", sort_key=order, version_flags=[])
                 app.command(groups[first])
             home = groups[first]
-        home.command(function, name=second or first, sort_key=order, help_epilogue=examples, version_flags=[])
+        home.command(
+            function,
+            name=second or first,
+            sort_key=order,
+            help_epilogue=examples,
+            help_formatter=Columns(function),
+            version_flags=[],
+        )
     return app
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import shutil
 import textwrap
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +22,16 @@ LEFT = 26
 
 
 class Columns:
-    """Help formatter in the form that cyclopts asks for."""
+    """Help formatter in the form that cyclopts asks for.
+
+    Parameters
+    ----------
+    function
+        The command, whose usage line is to name the arguments that may be left out: cyclopts writes ARGS for all of them.
+    """
+
+    def __init__(self, function: Callable[..., int] | None = None) -> None:
+        self._optional = " ".join(_optional(function)) if function else ""
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
         """Write one panel: its title, and a line for each entry."""
@@ -32,13 +44,22 @@ class Columns:
     def render_usage(self, console: Console, options: ConsoleOptions, usage: Any) -> None:
         """Write how the command is called."""
         if usage:
-            _write(console, f"Usage: {_text(usage).removeprefix('Usage: ')}\n")
+            line = re.sub(r"\[ARGS(\.\.\.)?\]$", self._optional, _text(usage).removeprefix("Usage: "))
+            _write(console, f"Usage: {line}\n")
 
     def render_description(self, console: Console, options: ConsoleOptions, description: Any) -> None:
         """Write what the command does, each paragraph wrapped."""
         paragraphs = _text(description).split("\n\n") if description else []
         for paragraph in paragraphs:
             _write(console, textwrap.fill(" ".join(paragraph.split()), _width(console)) + "\n")
+
+
+def _optional(function: Callable[..., int]) -> Iterator[str]:
+    for argument in inspect.signature(function).parameters.values():
+        if argument.kind is argument.VAR_POSITIONAL:
+            yield f"[{argument.name.upper()}...]"
+        elif argument.kind is argument.POSITIONAL_ONLY and argument.default is not argument.empty:
+            yield f"[{argument.name.upper()}]"
 
 
 def _names(panel: HelpPanel, entry: HelpEntry) -> str:
