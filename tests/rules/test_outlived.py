@@ -1,4 +1,4 @@
-"""REV-3 and REV-4 beside plain Python: few tokens of small families, a revocation or two, and calls soon and late after it."""
+"""REV-1, REV-3, REV-4 and REV-5 beside plain Python: few tokens of small families, a revocation or two, and calls soon and late after it."""
 
 import math
 import random
@@ -18,6 +18,7 @@ NEAR = 10
 SERVERS = ("mail.example", "files.example", "offline.example", "jobs.example")
 LIVES = (None, -60, 100, 1000, 3600, 36000)
 """How long after the revocation an access token ends."""
+RULES = ("REV-1", "REV-3", "REV-4", "REV-5")
 CALLS = (
     -1,
     0,
@@ -87,17 +88,28 @@ def family(rng, number):
             "event_id": f"r{number}-{turn}",
             "kind": rng.choice(("revoke", "revoke", "revoke", "disable", "downgrade", "expiry")),
             "outcome": rng.choice(("success",) * 5 + ("denied",)),
+            "initiator": rng.choice(("admin", "client")),
         }
         records.append(revoked(stamp(rng.choice((0, 0, 0.3, -5000))), target, **of, **more))
-    for _ in range(rng.randint(1, 8)):
+    if rng.random() < 0.2:  # the client is in another tenant too, and may be there for the same person
+        more = {"tenant": "two", "grant_id": f"k{number}", "subject_id": rng.choice((who["subject_id"], "x"))}
+        records.append(token(stamp(-8000), f"x{number}", None, None, **{**who, **more}))
+        names.append(f"x{number}")
+    for _ in range(rng.randint(1, 12)):
         status, reason = rng.choice(((200, None),) * 5 + ((401, "token"), (403, "scope"), (401, None), (500, None)))
         more = {
             "denial_reason": reason,
             "validation": rng.choice((None, None, "introspection", "cached", "offline")),
         }
         name = rng.choice([*names, None])
-        more["grant_id"] = rng.choice((grant, grant, other)) if name is None else None
-        records.append(use(stamp(rng.choice(CALLS)), READ, name, rng.choice(SERVERS), status, **who, **more))
+        more["grant_id"] = rng.choice((grant, grant, other, None)) if name is None else None
+        call = rng.choice((READ, READ, "POST /v1/messages"))
+        records.append(use(stamp(rng.choice(CALLS)), call, name, rng.choice(SERVERS), status, **who, **more))
+    if rng.random() < 0.25:  # in, out and in again
+        server, name = rng.choice(SERVERS), rng.choice([*names, None])
+        for second, status in zip(rng.choice(((1, 60, 89), (60, 89, 90))), (200, 401, 200), strict=True):
+            of = {**who, "grant_id": grant if name is None else None}
+            records.append(use(stamp(second), READ, name, server, status, **of))
     return records
 
 
@@ -185,6 +197,31 @@ def allowed(server, calls, left):
     return 0 if {call.get("validation") for call in calls} - {None} == {"introspection"} else None
 
 
+def used(revocation, calls, over, grace):
+    """Say how bad it is that a revoked token worked: the verdict and severity."""
+    after = [call for call in calls if call["outcome"] == "success" and seconds(call) - over > NEAR]
+    if not after:
+        return "indeterminate", "critical"
+    if grace is None:
+        return "indeterminate", "high"
+    if max(seconds(call) for call in after) - over > grace + NEAR:
+        return "violation", "critical"
+    if revocation["initiator"] == "client":
+        return "violation", "high"
+    return "violation", "medium" if any(call["method"] != "GET" for call in after) else "low"
+
+
+def flapped(calls, over, expiry):
+    """Tell whether a token worked, was refused and worked again, all surely after its revocation and before its expiry."""
+    surely = [call for call in calls if seconds(call) - over > NEAR]
+    worked = [seconds(call) for call in surely if call["outcome"] == "success"]
+    return any(
+        min(worked) < seconds(call) < max(worked)
+        for call in surely
+        if worked and call.get("denial_reason") == "token" and (expiry is None or seconds(call) + NEAR < expiry)
+    )
+
+
 def outlived(records):
     """Say what a reader of one family says: the verdict by rule, revocation, token and server."""
     said = {}
@@ -210,9 +247,14 @@ def outlived(records):
                     and over // 1 <= seconds(call) < until
                 ]
                 worked = [seconds(call) - over for call in calls if call["outcome"] == "success"]
-                if max(worked, default=0) <= NEAR or (over < (SINCE - AT).total_seconds() > max(worked) + over):
+                if not worked or (over < (SINCE - AT).total_seconds() > max(worked) + over):
                     continue
-                key = (revocation["event_id"], issue.get("token_id"), server)
+                key = (revocation["event_id"], issue.get("token_id", f"grant {issue['grant_id']}"), server)
+                said["REV-1", *key] = used(revocation, calls, over, allowed(server, calls, left))
+                if flapped(calls, over, expiry):
+                    said["REV-5", *key] = "violation" if "token_id" in issue else "indeterminate"
+                if max(worked) <= NEAR:
+                    continue
                 refused = any(
                     call.get("denial_reason") == "token" and (expiry is None or seconds(call) + NEAR < expiry)
                     for call in calls
@@ -228,24 +270,96 @@ def outlived(records):
                     over_by_then = left is not None and expiry <= (UNTIL - AT).total_seconds()
                     late = over_by_then and max(worked) >= 0.9 * left
                     said["REV-4", *key] = "violation" if late else "indeterminate"
+            if "token_id" not in issue:
+                for server, when in nameless(records, issue["grant_id"], over, until).items():
+                    key = (revocation["event_id"], f"grant {issue['grant_id']}", server)
+                    if ("REV-1", *key) not in said and not (over < (SINCE - AT).total_seconds() > when):
+                        said["REV-1", *key] = ("indeterminate", "high")
+        if of_several(revocation, records):
+            for key in said:
+                if key[1] == revocation["event_id"]:
+                    said[key] = ("indeterminate", said[key][1]) if key[0] == "REV-1" else "indeterminate"
     return said
+
+
+def of_several(revocation, records):
+    """Tell whether a revocation may have been that of another tenant, which has the same client."""
+    if "tenant" in revocation or "grant_id" in revocation or revocation["target_kind"] not in ("grant", "client"):
+        return False
+    good = [record for record in records if record["log"] == "issuance" and record["outcome"] == "success"]
+    of = WHOSE[revocation["target_kind"]]
+    tenants = {row.get("tenant") for row in good if all(row[key] == revocation[key] for key in of)}
+    return len(tenants - {None}) > 1
+
+
+def nameless(records, grant, over, until):
+    """Return by server when calls last worked that name neither token nor grant, where nothing but this grant was held."""
+    good = [record for record in records if record["log"] == "issuance" and record["outcome"] == "success"]
+    mine = [record for record in good if record["grant_id"] == grant]
+    if all(record["kind"] != "consent" and seconds(record, "issued_at") >= over for record in mine):
+        return {}  # that it was held, and by whom, nothing tells
+
+    def party(record):
+        return record.get("tenant"), record["client_id"], record["subject_id"]
+
+    for other in {record["grant_id"] for record in good if party(record) == party(mine[0])} - {grant}:
+        given = [record for record in good if record["grant_id"] == other]
+        first = min(seconds(record, "issued_at") for record in given)
+        if over >= (end := last_end(records, given, over)):
+            again = [seconds(record, "issued_at") for record in given if record["kind"] == "consent"]
+            first = min((when for when in again if when > end), default=math.inf)
+        until = min(until, max(over, first))
+    unsaid = [
+        call
+        for call in records
+        if call["log"] == "usage" and not call.keys() & {"token_id", "grant_id"} and party(call) == party(mine[0])
+    ]
+    worked = [call for call in unsaid if call["outcome"] == "success" and over + NEAR < seconds(call) < until]
+    return {call["resource_server"]: seconds(call) for call in sorted(worked, key=seconds)}
+
+
+def last_end(records, given, over):
+    """Return when a grant was last ended by then."""
+    ends = [math.inf]
+    for revocation in records:
+        if revocation["log"] != "revocation" or revocation["outcome"] != "success" or of_several(revocation, records):
+            continue
+        if revocation["kind"] not in ("revoke", "disable") or revocation["target_kind"] == "token":
+            continue
+        by_name = revocation.get("grant_id") == given[0]["grant_id"]
+        by_party = "grant_id" not in revocation and all(
+            given[0][key] == revocation[key] for key in WHOSE[revocation["target_kind"]]
+        )
+        by_party &= revocation.get("tenant") in (None, given[0].get("tenant"))
+        when = seconds(revocation, "revoked_at")
+        if (by_name or by_party) and min(seconds(record, "issued_at") for record in given) <= when <= over:
+            ends.append(when)
+    return max(ends[1:], default=math.inf)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_what_outlived_its_revocation_beside_plain_python(desk, kept_going, seed):
     rng = random.Random(seed)
-    families = [family(rng, number) for number in range(300)]
+    families = [family(rng, number) for number in range(500)]
     told = [{"event_id": f"e{number:05}", **row} for number, row in enumerate(row for rows in families for row in rows)]
     with desk.store(desk.write("log.ndjson", [*kept_going, *told])) as store:
-        found = detect.run(store, ["REV-3", "REV-4"], since=SINCE, until=UNTIL)
-    expected = {key: verdict for rows in families for key, verdict in outlived(rows).items()}
+        found = detect.run(store, list(RULES), since=SINCE, until=UNTIL)
+    expected = {key: said for rows in families for key, said in outlived(rows).items()}
     rows = {
-        (name, row["detail"]["revocation_event"], row["token_id"], row["resource_server"]): row
-        for name, each in zip(("REV-3", "REV-4"), found, strict=True)
+        (
+            name,
+            row["detail"]["revocation_event"],
+            row["token_id"] or f"grant {row['grant_id']}",
+            row["resource_server"],
+        ): (row["verdict"], row["severity"]) if name == "REV-1" else row["verdict"]
+        for name, each in zip(RULES, found, strict=True)
         for row in each.to_dicts()
     }
-    assert {key: row["verdict"] for key, row in rows.items()} == expected
-    assert min(Counter((rule, verdict) for (rule, *_), verdict in expected.items()).values()) > 4
+    assert rows == expected
+    often = Counter((rule, said) for (rule, *_), said in expected.items())
+    assert min(often[rule, said] for rule in RULES[1:] for said in ("violation", "indeterminate")) > 1
+    assert min(often["REV-1", ("violation", severity)] for severity in ("critical", "high", "medium", "low")) > 1
+    assert min(often["REV-1", ("indeterminate", severity)] for severity in ("critical", "high")) > 1
 
 
 def test_a_grant_that_is_older_than_the_logs_is_over_until_it_is_given_again(desk, kept_going):
@@ -255,3 +369,31 @@ def test_a_grant_that_is_older_than_the_logs_is_over_until_it_is_given_again(des
         found = detect.run(store, ["REV-1", "REV-3", "REV-4", "REV-6"])
         told = [[(row["verdict"], row["detail"].get("uses_after")) for row in rule.to_dicts()] for rule in found]
     assert told == [[("violation", 1)], [("violation", 1)], [("indeterminate", 1)], []]
+
+
+def test_calls_that_name_no_grant_while_the_other_one_was_over_may_rest_on_the_one_that_was_revoked(desk, kept_going):
+    rows = [
+        consent("10 08:00", ["mail.read"], event_id="c1"),
+        consent("10 08:00", ["mail.read"], "g2", event_id="c2"),
+        revoked("10 09:00", "grant", grant_id="g2", event_id="r2"),
+        revoked("10 12:00", "grant"),
+        use("10 12:30", READ, None, event_id="u1"),
+        consent("10 13:00", ["mail.read"], "g2", event_id="c3"),
+        use("10 13:30", READ, None, event_id="u2"),
+    ]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *rows])) as store:
+        (found,) = detect.run(store, ["REV-1"])
+        told = [(row["verdict"], row["grant_id"], row["detail"]["uses_after"]) for row in found.to_dicts()]
+    assert told == [("indeterminate", "g1", 1)]
+
+
+def test_a_grant_that_was_given_again_is_not_under_the_revocation_that_may_have_been_another_tenants(desk, kept_going):
+    north = [
+        consent("10 08:00", ["mail.read"], tenant="north"),
+        consent("10 12:30", ["mail.read"], tenant="north", event_id="again"),
+        use("10 13:00", READ, None, grant_id="g1", tenant="north"),
+    ]
+    south = [token("10 08:00", "t2", ["mail.read"], grant_id="g2", tenant="south"), revoked("10 12:00", "client")]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *north, *south])) as store:
+        found = detect.run(store, ["REV-1", "REV-4"])
+    assert [rule.to_dicts() for rule in found] == [[], []]

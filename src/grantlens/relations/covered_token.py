@@ -147,15 +147,17 @@ FROM ended r
 JOIN state g ON g.source = r.source AND g.ended_by = r.revocation_event
 JOIN reopened o ON o.source = g.source AND o.grant_id = g.grant_id AND o.opened_at = g.opened_at
 UNION ALL
--- The grants that one may have ended that does not say in which tenant.
-SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
+-- The grants that one may have ended that does not say in which tenant, until they are given again.
+SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, r.of_several,
-       NULL::VARCHAR, NULL::VARCHAR, g.grant_id, g.client_id, g.subject_id, NULL::VARCHAR[], g.opened_at, NULL::TIMESTAMPTZ,
-       coalesce(g.ended_at, 'infinity'::TIMESTAMPTZ), false, true
+       NULL, NULL, g.grant_id, g.client_id, g.subject_id, NULL, g.opened_at, NULL,
+       least(coalesce(min(g.ended_at), 'infinity'::TIMESTAMPTZ), coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ)), false, true
 FROM ended r
 JOIN state g ON g.source = r.source AND g.client_id = r.client_id AND (r.target_kind = 'client' OR g.subject_id = r.subject_id)
-    AND g.opened_at <= r.revoked_at AND (g.ended_at IS NULL OR g.ended_at > r.revoked_at)
+    AND g.opened_at < r.revoked_at AND (g.ended_at IS NULL OR g.ended_at > r.revoked_at)
+LEFT JOIN issued i ON i.source = g.source AND i.grant_id = g.grant_id AND i.kind IN ('consent', 'change') AND i.issued_at > r.revoked_at
 WHERE r.of_several AND r.target_kind IN ('client', 'grant')
+GROUP BY ALL
 UNION ALL
 -- The grant that a revocation names, though it is older than the log, until it is given again.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-1",
-    version=6,
+    version=7,
     name="use_after_revocation",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which tokens still worked after they were revoked, and for how long?",
@@ -18,9 +18,8 @@ RULE = Rule(
     rests_on=with_a_server(after_the_end()),
     sql="""
 WITH held_by AS (
-    SELECT source, tenant, client_id, subject_id, grant_id, min(opened_at) AS opened_at, max(coalesce(ended_at, 'infinity'::TIMESTAMPTZ)) AS ended_at
+    SELECT DISTINCT source, tenant, client_id, subject_id, grant_id, opened_at, coalesce(ended_at, 'infinity'::TIMESTAMPTZ) AS ended_at
     FROM grant_state
-    GROUP BY source, tenant, client_id, subject_id, grant_id
 ),
 -- Until when the revoked grant is the only one that its client and subject are known to have held.
 alone AS (
