@@ -42,7 +42,7 @@ SELECT client_id, coalesce(r.name, h.client_name, a.client_name, c.client_name) 
 FROM held h
 FULL JOIN called c USING (client_id)
 FULL JOIN asked a USING (client_id)
-LEFT JOIN register r USING (client_id)
+LEFT JOIN registered_client r USING (client_id)
 ORDER BY (nullif(trim(r.owner), '') IS NOT NULL), coalesce(h.live, 0) > 0 DESC, coalesce(c.calls, 0) DESC, client_id
 """
 

@@ -89,7 +89,7 @@ SELECT coalesce(sum(p.events), 0)::BIGINT AS succeeded,
 FROM used_pair p
 LEFT JOIN judged_question j ON j.operation_id = p.operation_id AND j.set_id = p.set_id AND j.application IS NOT DISTINCT FROM p.application
 LEFT JOIN named_caller c ON c.caller_id = p.caller_id
-LEFT JOIN register g ON g.client_id = c.client_id
+LEFT JOIN registered_client g ON g.client_id = c.client_id
 WHERE p.outcome = 'success'
 """
 

@@ -149,14 +149,14 @@ LEFT JOIN open_calls o USING (source, grant_id, opened_at)
 LEFT JOIN (SELECT DISTINCT ON (source, revocation_event) source, revocation_event, kind, initiator
            FROM effective_revocation ORDER BY source, revocation_event, revoked_at) v
     ON v.source = g.source AND v.revocation_event = g.ended_by
-LEFT JOIN register r ON r.client_id = g.client_id
+LEFT JOIN registered_client r ON r.client_id = g.client_id
 WHERE g.closed_at IS NULL OR g.closed_at > $since
 ORDER BY (r.owner IS NOT NULL), state DESC, g.calls DESC, g.source, g.client_id, g.subject_id, g.grant_id, g.opened_at
 """
 
 NEEDS = (
     "used_pair", "named_caller", "operation_class", "grant_state", "token", "issued", "effective_revocation", "covered_time", "everyones_use",
-    "caller_party", "possible_grant",
+    "caller_party", "possible_grant", "registered_client",
 )  # fmt: skip
 """What the list of grants reads."""
 

@@ -227,14 +227,14 @@ ORDER BY s.source, s.tenant, list_position(['issuance', 'usage', 'revocation'], 
 """
 
 _REGISTER = """
-SELECT r.client_id, r.name, r.kind, nullif(trim(r.owner), '') AS owner, nullif(trim(r.purpose), '') AS purpose,
+SELECT DISTINCT r.registered_as AS client_id, r.name, r.kind, nullif(trim(r.owner), '') AS owner, nullif(trim(r.purpose), '') AS purpose,
        r.status, r.registered_at
-FROM register r
+FROM registered_client r
 WHERE r.client_id IN (SELECT client_id FROM grant_state JOIN focus_grant USING (source, grant_id)
                       UNION SELECT client_id FROM named_caller JOIN focus_caller USING (caller_id)
                       UNION SELECT $id WHERE $kind = 'client'
                       UNION SELECT id FROM case_id WHERE $kind = 'client')
-ORDER BY r.client_id
+ORDER BY r.registered_as
 """
 
 _KEYS = """

@@ -26,7 +26,7 @@ _FIVE = ("20 09:00", "20 09:10", "20 09:20", "20 09:30", "20 09:42")
 
 RULE = Rule(
     id="GOV-2",
-    version=1,
+    version=2,
     name="consent_burst",
     key=("client_id",),
     question="Which new clients did many people let in within a day?",
@@ -34,7 +34,7 @@ RULE = Rule(
     remedy="Ask those people how they came to it. If nobody announced the client, switch it off for everyone, revoke its grants, and look at what it "
     "called; if it is yours, enter it in the register.",
     basis="Microsoft, 'Detect and remediate illicit consent grants'; MITRE ATT&CK T1528",
-    needs=("known_client", "known_scope", "protocol_scope", "canonical_identity", "covered_time"),
+    needs=("known_client", "known_scope", "protocol_scope", "canonical_identity", "registered_client", "covered_time"),
     # That nobody had let it in before is an absence.
     rests_on=Evidence(
         (Way(("issuance",), says=_OWN, silence=("issuance",)),),
@@ -135,7 +135,7 @@ opened AS (
     GROUP BY source, tenant, client
 ),
 answered AS (
-    SELECT client_id FROM register WHERE trim(owner) <> '' AND trim(purpose) <> '' AND status IS DISTINCT FROM 'retired'
+    SELECT client_id FROM registered_client WHERE trim(owner) <> '' AND trim(purpose) <> '' AND status IS DISTINCT FROM 'retired'
 ),
 together AS (
     SELECT m.source, m.tenant, m.client, any_value(m.sure) AS sure, any_value(m.first_at) AS first_at, any_value(m.perhaps_at) AS perhaps_at,

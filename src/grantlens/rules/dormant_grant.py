@@ -8,7 +8,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=7,
+    version=8,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -16,6 +16,7 @@ RULE = Rule(
     remedy="Ask the owner, then revoke the grant. A grant that nobody uses serves only a thief.",
     basis="NIST SP 800-53 AC-2(3); GitHub revokes tokens unused for a year",
     needs=(
+        "registered_client",
         "grant_state",
         "token",
         "used_pair",
@@ -161,7 +162,7 @@ judged AS (
     FROM silent s
     LEFT JOIN seen v ON v.source = s.source AND v.grant_id = s.grant_id
     LEFT JOIN opening_record o ON o.source = s.source AND o.grant_id = s.grant_id
-    LEFT JOIN register g ON g.client_id = s.client_id
+    LEFT JOIN registered_client g ON g.client_id = s.client_id
 )
 SELECT CASE WHEN doubtful OR coalesce(strays, false) OR share < $min_coverage THEN 'indeterminate' ELSE 'violation' END AS verdict,
        CASE WHEN status = 'retired' THEN 'critical' ELSE 'high' END AS severity,

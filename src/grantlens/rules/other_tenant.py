@@ -12,7 +12,7 @@ THEIRS: dict[str, Any] = {**OURS, "resource_tenant": "globex"}
 
 RULE = Rule(
     id="OOS-9",
-    version=1,
+    version=2,
     name="other_tenant",
     key=("client_id", "own_tenant", "resource_tenant"),
     question="Which calls reached what belongs to another tenant?",
@@ -20,7 +20,7 @@ RULE = Rule(
     remedy="Ask both tenants whether they share it. If they do, list the other tenant for the client in the register (approved_tenants). If they do not, "
     "stop the client, tell the other tenant what was read or changed, and find out why the server did not look whose it is.",
     basis="OWASP API Security Top 10 2023, API1 (object level authorization)",
-    needs=("used_pair", "named_caller", "operation_class"),
+    needs=("used_pair", "named_caller", "operation_class", "registered_client"),
     rests_on=Evidence(
         (
             Way(
@@ -42,7 +42,7 @@ WITH reached AS (
 ),
 stated AS (
     SELECT client_id, name, list_transform(approved_tenants, lambda x: lower(trim(x))) AS approved
-    FROM register
+    FROM registered_client
 ),
 -- An approved tenant is nobody's question, whatever the log says or leaves out of the client's own.
 strange AS (

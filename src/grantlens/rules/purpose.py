@@ -1,12 +1,12 @@
 """OOS-3: actions that were permitted, but not what the connection is for."""
 
 from grantlens.rule.evidence import WORKED, Evidence, scopes_of_a_call
-from grantlens.rule.example import Example, token, use
+from grantlens.rule.example import Example, consent, token, use
 from grantlens.rule.rule import Parameter, Rule
 
 RULE = Rule(
     id="OOS-3",
-    version=4,
+    version=5,
     name="purpose",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions were permitted, but outside the purpose the connection was registered for?",
@@ -14,6 +14,7 @@ RULE = Rule(
     remedy="Ask the owner. Then narrow the scopes to the purpose, or write the operation into the register.",
     basis="Register of connections: map every delegated connection to an owner and a purpose",
     needs=(
+        "registered_client",
         "used_pair",
         "judged_question",
         "scope_set",
@@ -45,7 +46,7 @@ outside AS (
     SELECT client_id, operation_id
     FROM (SELECT DISTINCT u.client_id, u.operation_id FROM used u) u
     JOIN operation_class o USING (operation_id)
-    JOIN register g USING (client_id)
+    JOIN registered_client g USING (client_id)
     WHERE g.approved_operations IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM approved_operation a WHERE a.client_id = u.client_id AND o.label LIKE a.pattern ESCAPE '\\')
 )
@@ -72,7 +73,7 @@ SELECT 'violation' AS verdict,
 FROM used u
 JOIN outside USING (client_id, operation_id)
 JOIN operation_class o USING (operation_id)
-JOIN register g USING (client_id)
+JOIN registered_client g USING (client_id)
 LEFT JOIN accepted_exception x ON x.client_id = u.client_id AND x.rule = 'OOS-3'
 GROUP BY u.source, u.tenant, u.client_id, u.subject_id, u.grant_id, o.operation_id, o.label, o.destroys, x.reason
 UNION ALL
@@ -88,7 +89,7 @@ SELECT 'indeterminate', 'medium', NULL,
        CASE WHEN $every_call THEN list(u.first_no) ELSE min(u.first_no, 19) END, [max(u.last_no)],
        'usage', min(u.first_used_at), max(u.last_used_at)
 FROM used u
-JOIN register g USING (client_id)
+JOIN registered_client g USING (client_id)
 WHERE g.approved_operations IS NULL
 GROUP BY u.source, u.tenant, u.client_id, u.subject_id, u.grant_id
 """,
@@ -108,6 +109,27 @@ GROUP BY u.source, u.tenant, u.client_id, u.subject_id, u.grant_id
                     "detail": {"destroys": True},
                 },
             ),
+            register=(
+                {
+                    "client_id": "app",
+                    "owner": "jo@example.org",
+                    "purpose": "reads mail",
+                    "approved_operations": ["GET /v1/messages/*"],
+                },
+            ),
+        ),
+        Example(
+            "registered by its application id, where the log names the service principal",
+            (
+                consent("09 09:00", ["mail.write"], "entra:object-of-app:mail", source="microsoft_entra"),
+                token(
+                    "10 09:01", "t1", ["mail.write"], "10 12:00", client_id="object-of-app", source="microsoft_entra"
+                ),
+                use(
+                    "10 09:06", "DELETE /v1/messages/7", status=204, client_id="object-of-app", source="microsoft_entra"
+                ),
+            ),
+            ({"verdict": "violation", "client_id": "object-of-app", "operation": "DELETE /v1/messages/{id}"},),
             register=(
                 {
                     "client_id": "app",

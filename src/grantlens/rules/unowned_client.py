@@ -1,19 +1,19 @@
 """GOV-1: connections that nobody owns, or that are for nothing."""
 
 from grantlens.rule.evidence import Evidence, Way
-from grantlens.rule.example import Example, token, use
+from grantlens.rule.example import Example, consent, token, use
 from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="GOV-1",
-    version=2,
+    version=3,
     name="unowned_client",
     key=("client_id",),
     question="Which clients have no owner or no purpose in the register?",
     severity="high",
     remedy="Find the owner and write down the purpose, or revoke the client's grants.",
     basis="NIST SP 800-53 AC-2; PCI DSS 4.0.1 requirement 7.2.5.1",
-    needs=("used_pair", "named_caller"),
+    needs=("used_pair", "named_caller", "registered_client"),
     # A client that was seen at all; without any register the answer is undecided.
     rests_on=Evidence(
         (
@@ -53,7 +53,7 @@ lacking AS (
            CASE WHEN g.client_id IS NULL THEN 'no register row'
                 WHEN trim(coalesce(g.owner, '')) = '' THEN 'no owner'
                 WHEN trim(coalesce(g.purpose, '')) = '' THEN 'no purpose' END AS lacks
-    FROM client c LEFT JOIN register g USING (client_id)
+    FROM client c LEFT JOIN registered_client g USING (client_id)
     WINDOW same_id AS (PARTITION BY c.source, c.client_id)
 )
 SELECT CASE WHEN (SELECT count(*) FROM register) = 0 THEN 'indeterminate' ELSE 'violation' END AS verdict,
@@ -73,6 +73,15 @@ WHERE lacks IS NOT NULL
 GROUP BY source, tenant, client_id
 """,
     fires=(
+        Example(
+            "another client's service principal, which no grant ties to the registered one",
+            (
+                consent("09 09:00", ["mail.read"], "entra:object-of-app:mail", source="microsoft_entra"),
+                use("10 09:06", "GET /v1/messages/7", None, client_id="object-of-other", source="microsoft_entra"),
+            ),
+            ({"verdict": "violation", "client_id": "object-of-other", "detail": {"lacks": "no register row"}},),
+            register=({"client_id": "app", "owner": "jo", "purpose": "mail"},),
+        ),
         Example(
             "one id in two tenants is two clients, and what names no tenant may be of either",
             (
@@ -127,6 +136,14 @@ GROUP BY source, tenant, client_id
         Example(
             "owner and purpose are named",
             (use("10 09:06", "GET /v1/messages/7"),),
+            register=({"client_id": "app", "owner": "jo", "purpose": "mail"},),
+        ),
+        Example(
+            "registered by its application id, where calls name the service principal: a grant tells that both are one",
+            (
+                consent("09 09:00", ["mail.read"], "entra:object-of-app:mail", source="microsoft_entra"),
+                use("10 09:06", "GET /v1/messages/7", None, client_id="object-of-app", source="microsoft_entra"),
+            ),
             register=({"client_id": "app", "owner": "jo", "purpose": "mail"},),
         ),
     ),

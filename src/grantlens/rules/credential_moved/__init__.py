@@ -14,7 +14,7 @@ _PLACES = (NAMES_CREDENTIAL, WORKED, "usage.ip", "usage.user_agent")
 
 RULE = Rule(
     id="OOS-10",
-    version=2,
+    version=3,
     name="credential_moved",
     key=("holder", "fault", "program"),
     question="Which tokens, keys or sessions were used by somebody other than their holder?",
@@ -24,7 +24,7 @@ RULE = Rule(
     "any token, and find out where it was kept. "
     "Let servers take tokens only with the proof that they are bound to (DPoP, mutual TLS).",
     basis="RFC 9449 section 7 (proof of the bound key); RFC 9700 section 2.2 (sender-constrained tokens), 4.14 (replay)",
-    needs=("named_caller", "canonical_identity", "caller_place", "covered_time"),
+    needs=("named_caller", "canonical_identity", "registered_client", "caller_place", "covered_time"),
     # That a place is new is an absence.
     rests_on=Evidence(
         (
@@ -105,7 +105,7 @@ newcomer AS (
 listed AS (
     SELECT c.caller_id, min(g.n.network) AS network
     FROM called c
-    JOIN (SELECT client_id, unnest(networks) AS n FROM register) g ON g.client_id = c.client_id AND c.address BETWEEN g.n.first_address AND g.n.last_address
+    JOIN (SELECT client_id, unnest(networks) AS n FROM registered_client) g ON g.client_id = c.client_id AND c.address BETWEEN g.n.first_address AND g.n.last_address
     GROUP BY c.caller_id
 ),
 around AS (
