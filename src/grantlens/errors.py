@@ -47,7 +47,7 @@ class LoadError(GrantlensError):
 
 
 class RegisterError(GrantlensError):
-    """A register, server, clock or identities file has a mistake; the message names the line."""
+    """A file that the organisation brings - register, servers, clocks, identities, decisions - has a mistake; the message names the line."""
 
 
 class CatalogueError(GrantlensError):

@@ -93,7 +93,7 @@ class Review:
         return _write(path, review_sarif(self.document))
 
     def to_ocsf(self, path: str | os.PathLike[str] | None = None) -> Path | str:
-        """Write the open findings as OCSF 1.7.0, for SIEMs, one a line; return the path, or the text if there is none."""
+        """Write the open findings as OCSF 1.9.0, for SIEMs, one a line; return the path, or the text if there is none."""
         from grantlens.report.ocsf import review_ocsf
 
         return _write(path, review_ocsf(self.document))
