@@ -106,7 +106,7 @@ def blind_spot(engine: Engine, values: Mapping[str, Any]) -> dict[str, Any]:
             start, end, [datetime.fromisoformat(date).timestamp() for date in dates], calls, grave,
             [(row["source"], row["tenant"], row["client_id"], row["subject_id"]) for row in rows],
         )  # fmt: skip
-        shares = (spot.grants, spot.access, spot.actions, spot.sensitive, spot.entitlements)
+        shares = (spot.grants, spot.access, spot.actions, spot.grave, spot.entitlements)
         answer["unseen"] = [
             {"by": name, "share": None if share is None else round(share, 12), "meaning": meaning}
             for (name, meaning), share in zip(_MEANING.items(), shares, strict=True)

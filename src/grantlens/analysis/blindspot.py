@@ -20,8 +20,8 @@ class Blindspot:
         Of the stretches of access.
     access
         Of the time that access was open.
-    actions, sensitive
-        Of the actions performed, and of the sensitive ones.
+    actions, grave
+        Of the actions performed, and of the grave ones.
     entitlements
         Of the entitlements: one that recurs counts as seen if any of its stretches was.
     seen
@@ -31,7 +31,7 @@ class Blindspot:
     grants: float | None
     access: float | None
     actions: float | None
-    sensitive: float | None
+    grave: float | None
     entitlements: float | None
     seen: tuple[bool, ...]
 
@@ -41,7 +41,7 @@ def unseen(
     end: Sequence[float],
     snapshots: Sequence[float],
     actions: Sequence[float] | None = None,
-    sensitive: Sequence[float] | None = None,
+    grave: Sequence[float] | None = None,
     entitlement: Sequence[Hashable] | None = None,
 ) -> Blindspot:
     """Compare stretches of access [start, end) with the dates on which somebody looked.
@@ -50,8 +50,8 @@ def unseen(
     ----------
     start, end, snapshots
         When access came and went, and when the reviews took their lists, on one scale.
-    actions, sensitive
-        Number of actions, and of sensitive ones, in each stretch.
+    actions, grave
+        Number of actions, and of grave ones, in each stretch.
     entitlement
         What each stretch gave to whom, to see what no review ever saw even though it recurs.
 
@@ -72,7 +72,7 @@ def unseen(
         grants=_share(~seen, np.ones(begin.size)),
         access=_share(~seen, np.maximum(finish - begin, 0.0)),
         actions=None if actions is None else _share(~seen, np.asarray(actions, dtype=float)),
-        sensitive=None if sensitive is None else _share(~seen, np.asarray(sensitive, dtype=float)),
+        grave=None if grave is None else _share(~seen, np.asarray(grave, dtype=float)),
         entitlements=len(lost) / len(set(entitlement)) if entitlement else None,
         seen=tuple(seen.tolist()),
     )

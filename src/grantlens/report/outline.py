@@ -184,7 +184,7 @@ def _clients(findings: list[dict[str, Any]], among: set[str]) -> list[dict[str, 
 
 
 def _fresh(document: dict[str, Any], which: str) -> set[int]:
-    """Return the identity of each finding that the baseline did not have, or had less grave."""
+    """Return the identity of each finding that the baseline did not have, or had less severe."""
     if not document["baseline"]:
         return set()
     return {id(document["findings"][index]) for index in document["baseline"][which]}

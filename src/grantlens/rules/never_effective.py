@@ -83,7 +83,7 @@ WHERE uses_after > 0 AND denials = 0 AND alive IS DISTINCT FROM false
             ({"verdict": "violation", "detail": {"first_denial_s": None}},),
         ),
         Example(
-            "an offline server, as documented: still true, less grave",
+            "an offline server, as documented: still true, less severe",
             (
                 token("10 11:00", "t1", ["mail.read"], "10 13:00"),
                 revoked("10 12:00"),
