@@ -16,6 +16,9 @@ ITEMS = 5
 LEAVES = 300
 """Values of a record that are looked at."""
 
+LONGEST = 120
+"""Letters of a value that are shown."""
+
 
 def leaves(record: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return (path, value) of each value that says something; a list of plain values is one.
@@ -38,7 +41,7 @@ def leaves(record: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return found
 
 
-def safe(path: str, value: Any, length: int = 120) -> str:
+def safe(path: str, value: Any) -> str:
     """Return a value as text, without what looks like a secret.
 
     Examples
@@ -51,8 +54,8 @@ def safe(path: str, value: Any, length: int = 120) -> str:
     if masked(f"{key[0]}=abcdefgh") != f"{key[0]}=abcdefgh":
         return "***"
     before = f" {key[0]}="
-    shown = masked(before + text, len(before) + length + 1).removeprefix(before)
-    return shown[:length] + "…" if len(shown) > length else shown
+    shown = masked(before + text, len(before) + LONGEST + 1).removeprefix(before)
+    return shown[:LONGEST] + "…" if len(shown) > LONGEST else shown
 
 
 def _walked(value: Any, keys: list[str | int]) -> Iterator[tuple[list[str | int], Any]]:

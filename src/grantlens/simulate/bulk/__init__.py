@@ -19,7 +19,6 @@ def bulk(
     *,
     seed: int = 7,
     days: int = 90,
-    connections: int | None = None,
     form: str = "ndjson",
     files: int = 1,
 ) -> dict:
@@ -42,7 +41,7 @@ def bulk(
         The counts: rows of each log, and findings of OOS-1, PRV-1 (state unused), REV-1 and REV-6.
     """
     out = Path(out)
-    drawn = draw(usage, seed=seed, days=days, connections=connections)
+    drawn = draw(usage, seed=seed, days=days)
     (out / "logs").mkdir(parents=True, exist_ok=True)
     WRITERS[form](out / "logs", drawn, files)
     clients = [Client(client_id(n), f"Connection {n}", approved=_approved(n)) for n in range(drawn.connections)]

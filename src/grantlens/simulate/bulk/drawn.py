@@ -94,15 +94,14 @@ def _goes_beyond(connection: "np.ndarray") -> "np.ndarray":
     return connection % 50 == 7
 
 
-def draw(usage: int, *, seed: int = 7, days: int = 90, connections: int | None = None) -> Drawn:
+def draw(usage: int, *, seed: int = 7, days: int = 90) -> Drawn:
     """Draw a population and its calls.
 
     Parameters
     ----------
     usage
         How many calls.
-    connections
-        How many connections; one for each 5,000 calls by default, 60 at least.
+        Every 5,000 are a connection's, and 60 connections are there at least.
 
     Examples
     --------
@@ -113,7 +112,7 @@ def draw(usage: int, *, seed: int = 7, days: int = 90, connections: int | None =
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    connections = connections or max(60, usage // 5000)
+    connections = max(60, usage // 5000)
     tokens = max(2 * connections, usage // 50)
     span = (days * 86400 - 2 * LIFE_S) * 1000
     issued = rng.integers(0, span, tokens)
