@@ -7,7 +7,7 @@ from typing import Any
 from grantlens.case.listing import FEW, few
 from grantlens.case.silence import scope
 from grantlens.window import in_time
-from grantlens.wording import number, plural, when
+from grantlens.wording import duration, number, plural, when
 
 
 def moment(facts: dict[str, Any], row: dict[str, Any], key: str) -> str:
@@ -19,13 +19,7 @@ def moment(facts: dict[str, Any], row: dict[str, Any], key: str) -> str:
 def revoked(facts: dict[str, Any]) -> str:
     """Say when what was revoked, and by whom."""
     rows, other = facts["revocations"], facts["other_revocations"]
-    parts = [
-        f"{moment(facts, row, 'revoked_at')}{_target(row)} by "
-        f"{row['actor_id'] or row['initiator'] or 'somebody the log does not name'}"
-        + (f" ({row['reason']})" if row["reason"] else "")
-        + _lead_time(row)
-        for row in rows[:FEW]
-    ]
+    parts = [f"{moment(facts, row, 'revoked_at')}{_target(row)} {_by(row)}{_lead_time(row)}" for row in rows[:FEW]]
     if len(rows) > FEW:
         parts.append(f"and {plural(len(rows) - FEW, 'more revocation')}")
     narrowed = _downgrades(facts)
@@ -48,8 +42,13 @@ def _downgrades(facts: dict[str, Any]) -> list[dict[str, Any]]:
 def _taken(row: dict[str, Any]) -> str:
     """Return what a downgrade took away, and who did it."""
     scopes = few(row["scopes_removed"] or []) or "scopes that the log does not name"
+    return f"{scopes} {_by(row)}"
+
+
+def _by(row: dict[str, Any]) -> str:
+    """Return who did it, and the reason that the log gives."""
     by = row["actor_id"] or row["initiator"] or "somebody the log does not name"
-    return f"{scopes} by {by}" + (f" ({row['reason']})" if row["reason"] else "")
+    return f"by {by}" + (f" ({row['reason']})" if row["reason"] else "")
 
 
 def _target(row: dict[str, Any]) -> str:
@@ -62,8 +61,6 @@ def _target(row: dict[str, Any]) -> str:
 
 
 def _lead_time(row: dict[str, Any]) -> str:
-    from grantlens.wording import duration
-
     said = [
         f"{word} {duration(row[key])} before"
         for word, key in (("requested", "requested_s"), ("decided", "decided_s"))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from grantlens.findings.pointers import pointers
-from grantlens.rule.rule import Rule
+from grantlens.rule.rule import SEVERITIES, VERDICTS, Rule
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,8 +50,8 @@ _CONCLUDED = ("verdict", "severity", "explained_by", "title", "detail")
 _FINISH = """
 WITH numbered AS (
     SELECT row_number() OVER (
-               ORDER BY rule, list_position(['violation', 'indeterminate', 'clear'], verdict),
-                        list_position(['critical', 'high', 'medium', 'low', 'info'], severity),
+               ORDER BY rule, list_position($verdicts, verdict),
+                        list_position($severities, severity),
                         source, client_id, subject_id, grant_id, token_id, resource_server, operation, first_seen, scopes, detail, tenant
            ) AS finding_no, *
     FROM finding
@@ -125,7 +125,8 @@ def gather(engine: Engine, asked: Sequence[tuple[Rule, Mapping[str, Any]]]) -> l
         if rule.conclude is not None:
             _conclude(engine, rule, values)
     finish = _FINISH.replace("__pointers__", pointers(rule for rule, _ in asked))
-    table = engine.arrow(finish, asked[0][1])
+    worst_first = {"verdicts": VERDICTS[::-1], "severities": SEVERITIES[::-1]}
+    table = engine.arrow(finish, {**asked[0][1], **worst_first})
     counts = dict(engine.rows("SELECT rule, count(*) FROM finding GROUP BY rule"))
     engine.execute("DROP TABLE temp.finding")
     tables: dict[str, pa.Table] = {}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from grantlens.conclusion.conclusion import Conclusion, Source, conclude, source_of, together
+from grantlens.conclusion.conclusion import LOG_PAIRS, Conclusion, Source, conclude, source_of, together
 from grantlens.loaders import loaders
 from grantlens.report.markdown_text import table
 from grantlens.rules import registry
@@ -55,14 +55,13 @@ def written(page: str) -> str:
 
 def providers() -> list[str]:
     """Return a table with a line for each provider: which logs it has, and what joins each pair of them."""
-    pairs = ("issuance", "usage"), ("issuance", "revocation"), ("usage", "revocation")
     return table(
-        ["log", *LOGS, *(f"{first} – {second}" for first, second in pairs)],
+        ["log", *LOGS, *(f"{first} – {second}" for first, second in LOG_PAIRS)],
         [
             [
                 f"[{source.title}](docs/conclude.md#{_anchor(source)}) `{source.name}`",
                 *("full" if log in source.carries else "in part" if log in source.logs else "" for log in LOGS),
-                *(join.strength if (join := source.join(*pair)) else "" for pair in pairs),
+                *(join.strength if (join := source.join(*pair)) else "" for pair in LOG_PAIRS),
             ]
             for source in map(source_of, loaders().values())
         ],

@@ -34,9 +34,8 @@ def environment() -> Environment:
     )
     for name in ("number", "share", "chance", "when", "day", "size", "plural", "duration"):
         env.filters[name] = getattr(wording, name)
-    for name in ("label", "censored", "explained", "period"):
+    for name in ("label", "words", "censored", "explained", "period"):
         env.filters[name] = getattr(labels, name)
-    env.filters["words"] = words
     env.filters["place"] = place
     env.filters["after_verdict"] = after_verdict
     env.filters["lines"] = lines
@@ -51,17 +50,6 @@ def render(template: str, **values: Any) -> str:
     style = (files("grantlens.report") / "templates" / "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return env.get_template(template).render(style=Markup(style), style_hash=Markup(digest), **values)
-
-
-def words(text: str) -> str:
-    """Return an identifier as words; the unit of seconds goes, since durations carry theirs.
-
-    Examples
-    --------
-    >>> words("last_success_s"), words("not_demonstrated")
-    ('last success', 'not demonstrated')
-    """
-    return text.removesuffix("_s").replace("_", " ")
 
 
 def after_verdict(answer: str) -> str:

@@ -79,7 +79,18 @@ def label(key: str) -> str:
     >>> label("sure_grants"), label("revocation_event")
     ('Grants of which this is certain', 'Revocation event')
     """
-    return _DETAIL.get(key, key.removesuffix("_s").replace("_", " ").capitalize())
+    return _DETAIL.get(key, words(key).capitalize())
+
+
+def words(text: str) -> str:
+    """Return an identifier as words; the unit of seconds goes, since durations carry theirs.
+
+    Examples
+    --------
+    >>> words("last_success_s"), words("not_demonstrated")
+    ('last success', 'not demonstrated')
+    """
+    return text.removesuffix("_s").replace("_", " ")
 
 
 def censored(value: str) -> str:

@@ -127,8 +127,7 @@ def _findings(document: dict[str, Any], rules: list[dict[str, Any]]) -> list[str
             "",
             *table(["Severity", "Finding", "Client", "What", "Events", "Last", "Evidence"], rows),
         ]
-        if len(rule["findings"]) > len(rows):
-            lines += [f"{number(len(rows))} of {number(len(rule['findings']))} are shown; the JSON has all.", ""]
+        lines += _more(rows, rule["findings"])
     return lines
 
 
