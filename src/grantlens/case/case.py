@@ -24,7 +24,7 @@ from grantlens.case.facts import collect, drop_facts, lay_facts
 from grantlens.case.focus import NEEDS, drop_focus, lay_focus
 from grantlens.case.narrowed import narrowed
 from grantlens.case.timeline import Timeline, read_timeline
-from grantlens.conclusion.nothing_found import NOTHING
+from grantlens.conclusion.nothing_found import could_not_look
 from grantlens.errors import NO_ROOM, CaseError
 from grantlens.given_path import given_path
 from grantlens.holdings.overwriting import keep_evidence
@@ -103,9 +103,7 @@ class Case:
             self.facts["broken"] = [row for row in local if row["verdict"] != "clear" and self._concerns(row)]
             self.facts["rules_asked"] = list(LOCAL)
             self.facts["rules_blind"] = {
-                part.rule.id: part.why_empty
-                for part in found
-                if part.why_empty and not part.why_empty.startswith(NOTHING)
+                part.rule.id: part.why_empty for part in found if could_not_look(part.why_empty)
             }
             self.facts |= {"since": format_time(self.window.since), "until": format_time(self.window.until)}
             self._timeline = read_timeline(engine, self.about, self.window, self._values)

@@ -62,7 +62,7 @@ def detect(
     Each finding has a verdict: violation, indeterminate where the logs cannot tell, or clear. The table leaves out
     what is clear; JSON, NDJSON and CSV hold everything.
     """
-    from grantlens.conclusion.nothing_found import NOTHING
+    from grantlens.conclusion.nothing_found import could_not_look
     from grantlens.detect import run
     from grantlens.rules import find
     from grantlens.view import view_of
@@ -89,7 +89,7 @@ def detect(
     )
     if told or format != "table":
         for each in results:
-            if each.why_empty and not each.why_empty.startswith(NOTHING):
+            if could_not_look(each.why_empty):
                 say(f"{each.rule.id} could not look: {each.why_empty}")
     if told and format == "table":
         say(_counted(findings))

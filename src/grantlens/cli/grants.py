@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from grantlens.cli.codes import FAILED
+from grantlens.cli.codes import FAILED, FINE
 from grantlens.cli.gate import covered_logs
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
@@ -75,7 +75,7 @@ def grants(
     if rows and format == "table":
         # Of a long table the last screen is what a person sees.
         say(f"{plural(len(rows), 'grant')}; {asked.uses_told(row['use'] for row in rows)}.")
-    return 0
+    return FINE
 
 
 def _silent_for(row: dict[str, Any]) -> str | None:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from grantlens.cli.output import Format
+
 StorePath = Annotated[Path, Parameter(help="The store: a DuckDB file made by `grantlens load`.")]
 Since = Annotated[
     str | None,
@@ -32,7 +34,7 @@ Tenant = Annotated[
 ]
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON.")]
 FormatChoice = Annotated[
-    Literal["table", "json", "ndjson", "csv"],
+    Format,
     Parameter(name="--format", metavar="FORM", help="How to print. A table, if left out."),
 ]
 Level = Literal["info", "low", "medium", "high", "critical"]

@@ -17,6 +17,17 @@ NOTHING = "Nothing of the kind is found in the logs held for this window."
 """Begins what is said of a rule that could look, and found nothing; of one that could not, something else is said."""
 
 
+def could_not_look(why: str | None) -> bool:
+    """Tell from why nothing was found whether the rule could not look: then that it found nothing says nothing.
+
+    Examples
+    --------
+    >>> could_not_look("The store holds no log."), could_not_look(NOTHING), could_not_look(None)
+    (True, False, False)
+    """
+    return why is not None and not why.startswith(NOTHING)
+
+
 def why_empty(
     window: Window,
     rule: Rule,
