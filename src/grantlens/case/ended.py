@@ -21,6 +21,11 @@ UNION SELECT DISTINCT v.source, v.revocation_event FROM covered_token v JOIN foc
 UNION SELECT source, revocation_event FROM effective_revocation WHERE {own}
 """
 
+IS_OWN = """((r.source, r.event_id) IN (SELECT (source, revocation_event) FROM focus_revocation)
+       OR (r.source, r.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
+       OR (r.source, r.token_id) IN (SELECT (source, token_id) FROM focus_token) OR {own_r})"""
+"""Whether a row `r` of the revocation log is one of the case."""
+
 _OTHER_REVOCATIONS = """
 SELECT r.source, r.revoked_at, r.kind::VARCHAR AS kind, r.outcome::VARCHAR AS outcome,
        r.target_kind::VARCHAR AS target_kind,

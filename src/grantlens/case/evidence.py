@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask, stream
+from grantlens.case.ended import IS_OWN
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:
@@ -34,10 +35,8 @@ WHERE u.used_at >= $since AND u.used_at < $until""",
     "revocation": """
 SELECT r.*, r.revoked_at AS moment FROM revocation r
 WHERE r.revoked_at >= $since AND r.revoked_at < $until
-  AND ((r.source, r.event_id) IN (SELECT (source, revocation_event) FROM focus_revocation)
-       OR (r.source, r.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
-       OR (r.source, r.token_id) IN (SELECT (source, token_id) FROM focus_token)
-       OR {own_r})""",
+  AND """
+    + IS_OWN,
 }
 """The rows of the case by log; they read the tables of `focus` and `facts`."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from grantlens.case.ended import IS_OWN
 from grantlens.framed import Framed
 from grantlens.visible import visible
 from grantlens.window import Window
@@ -60,10 +61,7 @@ revoked AS (
            1::BIGINT AS count, r.batch_id, r.line_no, r.event_id
     FROM revocation r
     WHERE r.revoked_at >= $since AND r.revoked_at < $until
-      AND ((r.source, r.event_id) IN (SELECT (source, revocation_event) FROM focus_revocation)
-           OR (r.source, r.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
-           OR (r.source, r.token_id) IN (SELECT (source, token_id) FROM focus_token)
-           OR {own_r})
+      AND {is_own}
 ),
 -- From the decision until all that it is about had ended, or it was taken back.
 decided_on AS (
@@ -147,6 +145,7 @@ def read_timeline(engine: Engine, about: Asked, window: Window, values: Mapping[
         _LANES,
         issued=_ISSUED_SUM if issued > MOST else _ISSUED_EACH,
         used=_USED_SUM if calls > MOST else _USED_EACH,
+        is_own=about.into(IS_OWN),
     )
     step = max(1, int((window.until - window.since).total_seconds() * 1_000_000 / STRETCHES))
     return Timeline(str(about), window, engine.arrow(sql, {**values, "step_us": step}))
