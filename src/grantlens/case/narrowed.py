@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from grantlens.case.asked import Asked, unknown
-from grantlens.engine.duckdb import quote
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -126,7 +125,6 @@ def narrowed(engine: Engine, about: Asked) -> Iterator[None]:
 
     try:
         _note(engine, about)
-        whole = quote(engine.value("SELECT current_database()"))
         parts = {
             "issuance": "SELECT * FROM issuance WHERE rowid IN (SELECT row_no FROM case_issuance)",
             "usage_caller": "SELECT * FROM usage_caller WHERE caller_id IN (SELECT caller_id FROM case_caller)",
@@ -144,7 +142,7 @@ def narrowed(engine: Engine, about: Asked) -> Iterator[None]:
             laid.append(table)
         for table, key in (("cat_operation", "op_id"), ("cat_requirement", "op_id")):
             engine.execute(
-                f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM {whole}.main.{table} WHERE {key} IN ("
+                f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM {engine.stored}.{table} WHERE {key} IN ("
                 "SELECT o.operation_id FROM usage_operation o "
                 "WHERE o.target_id IN (SELECT DISTINCT target_id FROM temp.usage_row))"
             )
@@ -166,7 +164,7 @@ def everyones_issuance(engine: Engine) -> str:
     aside = ASIDE.format("issuance")
     if engine.rows(_LAID, {"name": aside}):
         return f"temp.{aside}"
-    return f"{quote(engine.value('SELECT current_database()'))}.main.issuance"
+    return f"{engine.stored}.issuance"
 
 
 def _note(engine: Engine, about: Asked) -> None:

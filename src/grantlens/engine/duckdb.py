@@ -151,6 +151,11 @@ class Engine:
         rows = self.rows(sql, parameters)  # a result that is not read to its end blocks the connection
         return rows[0][0] if rows else None
 
+    @property
+    def stored(self) -> str:
+        """What to write before a table that is meant as it stands in the file, whatever is laid over it: `{engine.stored}.batch`."""
+        return f"{quote(self.value('SELECT current_database()'))}.main"
+
     def cursor(self) -> Engine:
         """Return another connection to the same database, with transactions, temporary tables and registered names of its own."""
         other = copy(self)

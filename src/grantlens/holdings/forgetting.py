@@ -17,7 +17,7 @@ from grantlens.engine.duckdb import owner_only, quote
 from grantlens.engine.opening import MEMORY
 from grantlens.errors import StoreError
 from grantlens.ingest.coverage import coverage_of_all_is_due, refresh_coverage
-from grantlens.schema.migrations import EVENT_KEY_SQL
+from grantlens.schema.migrations import EVENT_KEYS_ANEW
 from grantlens.window import format_time
 from grantlens.writing import in_place_of
 
@@ -142,7 +142,6 @@ _TAKEN_OUT = (
     "DELETE FROM caller_first WHERE caller_id NOT IN (SELECT caller_id FROM usage_caller)",
     "DELETE FROM usage_target WHERE target_id NOT IN (SELECT target_id FROM usage_row)",
     "DELETE FROM usage_operation WHERE target_id NOT IN (SELECT target_id FROM usage_target)",
-    "DELETE FROM event_key",
-    f"INSERT INTO event_key SELECT {EVENT_KEY_SQL} FROM usage_row JOIN usage_caller USING (caller_id)",
+    *EVENT_KEYS_ANEW,
     "INSERT INTO meta SELECT 'write_anew_due', 'true' WHERE NOT EXISTS (FROM meta WHERE name = 'write_anew_due')",
 )

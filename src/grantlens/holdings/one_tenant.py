@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grantlens.engine.duckdb import quote
 from grantlens.errors import StoreError
 from grantlens.handwritten import nearest
 from grantlens.wording import listed
@@ -80,7 +79,7 @@ def lay_tenant(engine: Engine, tenant: str) -> None:
     StoreError
         If no log names the tenant.
     """
-    whole = f"{quote(engine.value('SELECT current_database()'))}.main"
+    whole = engine.stored
     known = [
         name for (name,) in engine.rows("SELECT DISTINCT tenant FROM activity WHERE tenant IS NOT NULL ORDER BY ALL")
     ]

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from grantlens.engine.duckdb import quote
 from grantlens.errors import GrantlensError
 
 if TYPE_CHECKING:
@@ -24,8 +23,8 @@ def keep_evidence(engine: Engine, targets: Iterable[str | os.PathLike[str]]) -> 
     wanted = {os.path.realpath(target): os.fspath(target) for target in targets}
     if os.path.realpath(engine.path) in wanted:
         raise GrantlensError(f"{engine.path} is the store itself.", "Name another file to write.")
-    whole = quote(engine.value("SELECT current_database()"))  # of other tenants too, where it was opened for one
-    for (path,) in engine.rows(f"SELECT path FROM {whole}.main.batch ORDER BY batch_id"):
+    # Files of other tenants too, where it was opened for one.
+    for (path,) in engine.rows(f"SELECT path FROM {engine.stored}.batch ORDER BY batch_id"):
         if "\0" in path:  # no system has such a file, but a store that somebody sent may
             continue
         if (target := wanted.get(os.path.realpath(path))) is not None:

@@ -229,12 +229,14 @@ def _renew_hashes(engine: Engine) -> None:
     if engine.value("SELECT value FROM meta WHERE name = 'hash_probe'") == probe:
         return
     with engine.transaction():
-        engine.execute("DELETE FROM event_key")
-        engine.execute(
-            f"INSERT INTO event_key SELECT {EVENT_KEY_SQL} FROM usage_row JOIN usage_caller USING (caller_id)"
-        )
+        for statement in EVENT_KEYS_ANEW:
+            engine.execute(statement)
         engine.execute("UPDATE meta SET value = $probe WHERE name = 'hash_probe'", {"probe": probe})
 
 
-EVENT_KEY_SQL = "hash((SELECT value FROM meta WHERE name = 'token_key'), source, event_id)"
-"""How an event key is computed; the salt keeps strangers from making two ids collide."""
+EVENT_KEYS_ANEW = (
+    "DELETE FROM event_key",
+    "INSERT INTO event_key SELECT hash((SELECT value FROM meta WHERE name = 'token_key'), source, event_id) "
+    "FROM usage_row JOIN usage_caller USING (caller_id)",
+)
+"""Computes the event key of each call that is there; the salt keeps strangers from making two ids collide."""
