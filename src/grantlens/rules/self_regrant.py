@@ -10,7 +10,7 @@ _ANEW = "issuance.kind=consent or issuance.kind=credential"
 
 RULE = Rule(
     id="REV-9",
-    version=2,
+    version=3,
     name="self_regrant",
     key=("client_id", "subject_id", "grant_id", "token_id", "revocation_event"),
     question="Which access was taken away by an admin, and then given again by the one who had held it?",
@@ -40,19 +40,20 @@ RULE = Rule(
     ),
     sql="""
 WITH holder AS (
-    SELECT source, tenant, grant_id, min(client_id) AS client_id, min(subject_id) AS subject_id
+    SELECT source, grant_id, min(tenant) AS tenant, min(client_id) AS client_id, min(subject_id) AS subject_id
     FROM issued
-    GROUP BY source, tenant, grant_id
-    HAVING count(DISTINCT client_id) <= 1 AND count(DISTINCT subject_id) <= 1
+    GROUP BY source, grant_id
+    HAVING count(DISTINCT tenant) <= 1 AND count(DISTINCT client_id) <= 1 AND count(DISTINCT subject_id) <= 1
 ),
--- What an admin ended: of a token or grant whose holder the log does not name, the issuance says whose it was.
+-- What an admin ended: of a token or grant whose holder or tenant the log does not name, the issuance says whose it was.
 ended AS (
-    SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.target_kind, r.of_several, r.record,
+    SELECT r.source, r.revocation_event, r.revoked_at, r.certain_from, r.target_kind, r.record,
+           coalesce(r.tenant, t.tenant, g.tenant) AS tenant,
            coalesce(r.client_id, t.client_id, g.client_id) AS client_id,
            coalesce(r.subject_id, t.subject_id, g.subject_id) AS subject_id
     FROM effective_revocation r
     LEFT JOIN token t ON t.source = r.source AND t.token_id = r.token_id
-    LEFT JOIN holder g ON g.source = r.source AND g.tenant IS NOT DISTINCT FROM r.tenant AND g.grant_id = r.grant_id
+    LEFT JOIN holder g ON g.source = r.source AND g.grant_id = r.grant_id
     WHERE r.initiator = 'admin' AND r.target_kind IN ('token', 'grant', 'credential', 'client', 'subject')
       AND r.issued_before IS NULL
       -- who ends what is its own took it from nobody, admin or not
@@ -60,13 +61,17 @@ ended AS (
 ),
 given AS (
     SELECT *,
-           -- What somebody else gave in between is a decision of its own.
-           max(CASE WHEN given_by = 'other' THEN issued_at END) OVER (
-               PARTITION BY source, tenant, client_id, subject_id ORDER BY issued_at RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+           -- What somebody else gave in between, to this person or to everyone, is a decision of its own.
+           greatest(
+               max(CASE WHEN given_by = 'other' THEN issued_at END) OVER (
+                   PARTITION BY source, tenant, client_id, subject_id ORDER BY issued_at RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
+               max(CASE WHEN given_by = 'other' AND for_everyone THEN issued_at END) OVER (
+                   PARTITION BY source, tenant, client_id ORDER BY issued_at RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
            ) AS last_other_at
     FROM (
         SELECT i.source, i.tenant, i.event_id, i.issued_at, i.kind, i.client_id, i.client_name, i.subject_id, i.grant_id, i.token_id, i.scopes,
                i.batch_id, i.line_no, i.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) AS surely_at,
+               i.kind = 'consent' AND i.subject_id IS NULL AND i.subject_kind = 'user' AS for_everyone,
                CASE WHEN i.consent_kind = 'user' OR (i.consent_kind IS NULL AND i.consent_actor IN (i.subject_id, i.client_id)) THEN 'self'
                     WHEN i.consent_kind IS NULL AND i.consent_actor IS NULL THEN 'unknown' ELSE 'other' END AS given_by
         FROM issued i
@@ -84,19 +89,35 @@ regained AS (
     WHERE n.given_by <> 'other' AND (w.way <> 'key' OR n.kind = 'credential')
       AND CASE WHEN w.way = 'subject' THEN n.subject_id ELSE n.client_id END IS NOT NULL
 ),
-lost AS (
-    SELECT source, tenant, revoked_at, certain_from,
-           CASE WHEN target_kind = 'token' THEN 'key' WHEN target_kind IN ('client', 'subject') THEN target_kind ELSE 'party' END AS way,
-           CASE WHEN target_kind <> 'subject' THEN client_id END AS of_client, CASE WHEN target_kind <> 'client' THEN subject_id END AS of_subject,
-           {'revoked_at': revoked_at, 'event_id': revocation_event, 'target_kind': target_kind, 'of_several': of_several, 'record': record} AS taken
-    FROM ended
+-- In which tenants each of them is.
+place AS (
+    SELECT i.source, w.way, CASE WHEN w.way <> 'subject' THEN i.client_id END AS of_client,
+           CASE WHEN w.way <> 'client' THEN i.subject_id END AS of_subject, min(i.tenant) AS first_tenant, max(i.tenant) AS last_tenant
+    FROM (SELECT DISTINCT source, tenant, client_id, subject_id FROM issued WHERE tenant IS NOT NULL) i
+    CROSS JOIN (SELECT unnest(['party', 'key', 'client', 'subject']) AS way) w
+    GROUP BY ALL
 ),
--- Both in the order of time, for each from whom it was taken and who has it again: of several ends the last one tells.
+lost AS (
+    SELECT e.*, p.first_tenant, p.last_tenant
+    FROM (
+        SELECT source, tenant, revoked_at, certain_from, revocation_event, target_kind, record,
+               CASE WHEN target_kind = 'token' THEN 'key' WHEN target_kind IN ('client', 'subject') THEN target_kind ELSE 'party' END AS way,
+               CASE WHEN target_kind <> 'subject' THEN client_id END AS of_client, CASE WHEN target_kind <> 'client' THEN subject_id END AS of_subject
+        FROM ended
+    ) e
+    LEFT JOIN place p ON p.source = e.source AND p.way = e.way
+        AND p.of_client IS NOT DISTINCT FROM e.of_client AND p.of_subject IS NOT DISTINCT FROM e.of_subject
+),
+-- Both in the order of time, for each from whom it was taken and who has it again.
 in_turn AS (
     SELECT source, tenant, way, of_client, of_subject, event_id, issued_at AS happened_at, surely_at, 0 AS is_end, NULL AS taken
     FROM regained
     UNION ALL
-    SELECT w.source, w.tenant, w.way, w.of_client, w.of_subject, NULL, l.revoked_at, l.certain_from, 1, l.taken
+    SELECT w.source, w.tenant, w.way, w.of_client, w.of_subject, NULL, l.revoked_at, l.certain_from, 1,
+           {'revoked_at': l.revoked_at, 'event_id': l.revocation_event, 'target_kind': l.target_kind, 'record': l.record,
+            -- Where one of the two names no tenant, and there are several. A person is ended everywhere.
+            'of_several': (l.tenant IS NULL OR w.tenant IS NULL) AND (l.way <> 'subject' OR l.tenant IS NOT NULL)
+                AND coalesce(least(l.first_tenant, l.tenant) < greatest(l.last_tenant, l.tenant), false)}
     FROM lost l
     JOIN (SELECT DISTINCT source, tenant, way, of_client, of_subject FROM regained) w
         ON w.source = l.source AND w.way = l.way AND w.of_client IS NOT DISTINCT FROM l.of_client AND w.of_subject IS NOT DISTINCT FROM l.of_subject
@@ -105,32 +126,30 @@ in_turn AS (
 last_end AS (
     SELECT source, tenant, event_id, is_end,
            max(taken) OVER (PARTITION BY source, tenant, way, of_client, of_subject ORDER BY happened_at, is_end ROWS UNBOUNDED PRECEDING) AS before_it,
-           max(taken) OVER (PARTITION BY source, tenant, way, of_client, of_subject ORDER BY surely_at, is_end ROWS UNBOUNDED PRECEDING) AS surely_before
+           max(taken) OVER (PARTITION BY source, tenant, way, of_client, of_subject ORDER BY surely_at, is_end ROWS UNBOUNDED PRECEDING) AS surely_before,
+           max(CASE WHEN NOT taken.of_several THEN taken END) OVER (
+               PARTITION BY source, tenant, way, of_client, of_subject ORDER BY surely_at, is_end ROWS UNBOUNDED PRECEDING) AS surely_taken
     FROM in_turn
 ),
+-- Of several ends the last one tells, but none of which it is not sure takes back what another one proves.
 timed AS (
-    SELECT *, coalesce(surely_before, before_it) AS taken, surely_before IS NOT NULL AS proven
+    SELECT g.*, l.taken, l.doubt
     FROM (
-        SELECT g.*,
-               CASE WHEN l.before_it.revoked_at >= g.taken_from AND NOT coalesce(g.last_other_at > l.before_it.revoked_at, false)
-                    THEN l.before_it END AS before_it,
-               CASE WHEN l.surely_before.revoked_at >= g.taken_from AND NOT coalesce(g.last_other_at > l.surely_before.revoked_at, false)
-                    THEN l.surely_before END AS surely_before
-        FROM last_end l
-        JOIN (SELECT *, issued_at - to_microseconds(($within_hours * 3600000000)::BIGINT) AS taken_from FROM given) g
-            ON g.source = l.source AND g.tenant IS NOT DISTINCT FROM l.tenant AND g.event_id = l.event_id
-        WHERE l.is_end = 0
-    )
-    WHERE coalesce(surely_before, before_it) IS NOT NULL AND issued_at >= $since AND issued_at < $until
-    QUALIFY row_number() OVER (
-        PARTITION BY source, tenant, event_id ORDER BY surely_before IS NULL, coalesce(surely_before, before_it) DESC) = 1
+        SELECT source, tenant, event_id, d.doubt, CASE d.doubt WHEN 0 THEN surely_taken WHEN 1 THEN surely_before ELSE before_it END AS taken
+        FROM last_end CROSS JOIN (SELECT unnest([0, 1, 2]) AS doubt) d
+        WHERE is_end = 0
+    ) l
+    JOIN given g ON g.source = l.source AND g.tenant IS NOT DISTINCT FROM l.tenant AND g.event_id = l.event_id
+    WHERE l.taken.revoked_at >= g.issued_at - to_microseconds(($within_hours * 3600000000)::BIGINT)
+      AND NOT coalesce(g.last_other_at > l.taken.revoked_at, false) AND g.issued_at >= $since AND g.issued_at < $until
+    QUALIFY row_number() OVER (PARTITION BY g.source, g.tenant, g.event_id ORDER BY l.doubt, l.taken DESC) = 1
 ),
 -- One consent may be several records of one moment: a finding for each grant, or key, that was given.
 together AS (
     SELECT source, tenant, taken.event_id AS revocation_event, client_id, subject_id, grant_id, token_id, kind, max(client_name) AS client_name,
            any_value(taken) AS taken, min(issued_at) AS first_at, max(issued_at) AS last_at, count(*) AS records,
            list_distinct(flatten(list(scopes))) AS scopes,
-           bool_or(proven AND given_by = 'self' AND NOT taken.of_several) AS sure, bool_or(proven) AS proven, bool_and(taken.of_several) AS of_several,
+           bool_or(doubt = 0 AND given_by = 'self') AS sure, bool_or(doubt < 2) AS proven, bool_and(taken.of_several) AS of_several,
            list({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id} ORDER BY issued_at, event_id) AS given
     FROM timed
     GROUP BY source, tenant, taken.event_id, client_id, subject_id, grant_id, token_id, kind
@@ -152,7 +171,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'given': kind,
            'given_after_s': round((epoch_us(first_at) - epoch_us(taken.revoked_at)) / 1e6, 6),
            'reason': CASE WHEN NOT proven THEN 'the issuance and the revocation are closer than the clocks can tell'
-                          WHEN of_several THEN 'the log does not say in which tenant it was ended, and several have this client'
+                          WHEN of_several THEN 'the log does not say in which tenant it was ended, or given again, and several have this client'
                           WHEN NOT sure THEN 'the log does not say who gave it' END}) AS detail,
        'client_subject' AS join_key,
        list_prepend(taken.record, given) AS records,
@@ -220,6 +239,26 @@ FROM together
             ),
             ({"verdict": "violation", "subject_id": "ben", "detail": {"ended": "client"}},),
         ),
+        Example(
+            "the log names no more than the grant that was ended: its issuance says whose it was, and in which tenant",
+            (
+                consent("10 09:00", ["mail.read"], tenant="one"),
+                revoked("10 12:00", "grant", client_id=None, subject_id=None),
+                consent("10 13:00", ["mail.read"], "g2", tenant="one"),
+            ),
+            ({"verdict": "violation", "tenant": "one", "grant_id": "g2"},),
+        ),
+        Example(
+            "what may have been ended in another tenant takes nothing back",
+            (
+                consent("10 09:00", ["mail.read"], tenant="one"),
+                consent("10 09:00", ["mail.read"], "g3", tenant="two"),
+                revoked("10 12:00", "grant", tenant="one"),
+                revoked("10 12:30", "client", event_id="r2"),
+                consent("10 13:00", ["mail.read"], "g2", tenant="one"),
+            ),
+            ({"verdict": "violation", "tenant": "one", "detail": {"revocation_event": "r1"}},),
+        ),
     ),
     silent=(
         Example(
@@ -253,6 +292,24 @@ FROM together
                 revoked("10 12:00", "grant"),
                 consent("10 13:00", ["mail.read"], "g2", consent_kind="admin", consent_actor="eve"),
                 consent("10 14:00", ["mail.send"], "g2"),
+            ),
+        ),
+        Example(
+            "an admin gives it to everyone, and then the person consents",
+            (
+                consent("10 09:00", ["mail.read"]),
+                revoked("10 12:00", "client"),
+                consent("10 13:00", ["mail.read"], "g2", subject_id=None, consent_kind="admin", consent_actor="eve"),
+                consent("10 14:00", ["mail.read"], "g3"),
+            ),
+        ),
+        Example(
+            "in another tenant, where the client and the person have the same names",
+            (
+                consent("10 09:00", ["mail.read"], tenant="one"),
+                consent("10 09:00", ["mail.read"], "g2", tenant="two"),
+                revoked("10 12:00", "grant"),
+                consent("10 13:00", ["mail.read"], "g3", tenant="two"),
             ),
         ),
         Example(
@@ -318,7 +375,7 @@ FROM together
                 {
                     "verdict": "indeterminate",
                     "detail": {
-                        "reason": "the log does not say in which tenant it was ended, and several have this client"
+                        "reason": "the log does not say in which tenant it was ended, or given again, and several have this client"
                     },
                 },
             ),
