@@ -9,7 +9,7 @@ RELATION = Relation(
     "the audience names the server; 'no' where it names others that are called or stated, and the server is an audience or stated "
     "too, but 'asked' where the log shows no more than that the server asked the authorisation server about the token; 'unknown' "
     "where one may be another name of the other; 'untold' where there is no audience. Names are compared as server_name has them; "
-    "server tells one server from another; only_asked is true where all calls are such questions. Calls of the authorisation "
+    "server tells one server from another, and one that lies in another is no other; only_asked is true where all calls are such questions. Calls of the authorisation "
     "server's own userinfo are left out: it takes each of its tokens.",
     """
 WITH name AS (
@@ -96,8 +96,11 @@ served AS (
 stray AS (
     SELECT s.* FROM served s
     SEMI JOIN (
-        SELECT source, token_id FROM served GROUP BY source, token_id
-        HAVING bool_or(meant IN ('no', 'unknown')) OR (bool_or(meant = 'untold') AND count(DISTINCT server) > 1)
+        SELECT source, token_id
+        FROM (SELECT *, max(server) OVER (PARTITION BY source, token_id) AS last_server FROM served)
+        GROUP BY source, token_id
+        -- Servers are one where each lies in the last of them.
+        HAVING bool_or(meant IN ('no', 'unknown')) OR (bool_or(meant = 'untold') AND bool_or(NOT starts_with(last_server || '/', server || '/')))
     ) t USING (source, token_id)
 ),
 worked AS (

@@ -7,7 +7,7 @@ from grantlens.rules.wrong_audience import AT_WORK, FILE, FILES, MAIL, OTHERS, R
 
 RULE = Rule(
     id="OOS-7",
-    version=1,
+    version=2,
     name="token_passthrough",
     key=("client_id", "audience"),
     question="Which tokens opened several servers, though they are not for each of them?",
@@ -18,11 +18,18 @@ RULE = Rule(
     needs=("stray_use",),
     rests_on=for_a_server(),
     sql="""
-WITH opened AS (
-    SELECT source, token_id, count(DISTINCT server) FILTER (meant IN ('yes', 'no')) > 1 AND bool_or(meant = 'no') AS sure
+WITH placed AS (
+    SELECT *, max(server) OVER of_token AS last_server, max(server) FILTER (meant IN ('yes', 'no')) OVER of_token AS last_sure_server
     FROM stray_use
+    WINDOW of_token AS (PARTITION BY source, token_id)
+),
+-- Servers are one where each lies in the last of them.
+opened AS (
+    SELECT source, token_id,
+           bool_or(meant IN ('yes', 'no') AND NOT starts_with(last_sure_server || '/', server || '/')) AND bool_or(meant = 'no') AS sure
+    FROM placed
     GROUP BY source, token_id
-    HAVING count(DISTINCT server) > 1 AND bool_or(meant <> 'yes')
+    HAVING bool_or(NOT starts_with(last_server || '/', server || '/')) AND bool_or(meant <> 'yes')
 ),
 used AS (
     SELECT s.*, o.sure, CASE WHEN o.sure THEN s.client_id END AS of_client
@@ -161,11 +168,12 @@ FROM found
             ),
         ),
         Example(
-            "it opened one server only, which is not its own: OOS-2 tells of it",
+            "it opened one server only, under two names, which is not its own: OOS-2 tells of it",
             (
                 *AT_WORK,
                 token("10 09:00", "t1", ["mail.read"], "10 18:00", **MAIL),
                 use("10 09:20", FILE, server="files.example"),
+                use("10 09:30", FILE, server="https://files.example/v1"),
             ),
         ),
         Example(
