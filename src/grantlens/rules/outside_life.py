@@ -1,14 +1,14 @@
 """INT-2: calls before the token was issued, or after it expired."""
 
 from grantlens.rule.evidence import ISSUE_USE, TOKEN, WORKED, Evidence, Way
-from grantlens.rule.example import Example, revoked, token, use
+from grantlens.rule.example import Example, refreshed, revoked, token, use
 from grantlens.rule.rule import Rule
 
 _KEY = {"kind": "credential", "token_kind": "api_key"}
 
 RULE = Rule(
     id="INT-2",
-    version=2,
+    version=3,
     name="outside_life",
     key=("token_id",),
     question="Which tokens worked before they were issued, or after they expired?",
@@ -33,7 +33,7 @@ WITH watched AS (
     SELECT c.caller_id, c.source, c.tenant, c.token_id, c.client_id, c.client_name, c.subject_id, c.grant_id, c.resource_server,
            t.issued_at, t.expires_at, t.scopes, t.batch_id, t.line_no, t.event_id,
            -- What switches a key on again, or renews a token of the same id, is no sign that it had not been issued before.
-           (t.kind = 'refresh' AND t.parent_token_id IS NULL)
+           (t.kind = 'refresh' AND coalesce(t.parent_token_id, t.token_id) = t.token_id)
                OR (t.kind = 'credential' AND EXISTS (
                    SELECT 1 FROM effective_revocation r
                    WHERE r.source = t.source AND r.token_id = t.token_id AND r.revoked_at <= t.issued_at)) AS may_be_older,
@@ -118,6 +118,14 @@ GROUP BY source, tenant, token_id
         ),
     ),
     undecidable=(
+        Example(
+            "a token that is older than the log was renewed, and kept its id",
+            (
+                use("10 09:00", "GET /v1/messages/7"),
+                refreshed("10 11:00", "t1", "t1", ["mail.read"], "10 12:00"),
+            ),
+            ({"verdict": "indeterminate", "token_id": "t1", "detail": {"before_issue": 1}},),
+        ),
         Example(
             "a key that is older than the log was switched off, and on again",
             (

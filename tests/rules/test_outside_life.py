@@ -1,0 +1,140 @@
+"""INT-2 beside plain Python: tokens that are issued once or again, keys that are switched off and on, and calls at the edges of their lives."""
+
+import random
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+
+import pytest
+
+from grantlens import detect
+from grantlens.register.clocks import Clocks
+from grantlens.register.server import Servers
+from grantlens.rules.example import moment, revoked, token, use
+from grantlens.schema.register import SERVER
+
+AT = datetime.fromisoformat(moment("10 12:00:00"))
+SINCE, UNTIL = AT - timedelta(hours=1), AT + timedelta(hours=2)
+NEAR = 10
+"""The errors of two clocks, in seconds."""
+LEEWAY = {"mail.example": 60, "strict.example": 0, "lax.example": 300, None: 60}
+"""How long after the end of a token servers may take it, in seconds."""
+CLOCK = {"source": "native", "tenant": None, "log": None, "error_seconds": 5.0, "offset_seconds": 0.0}
+ISSUED = (0, 0, 0.000001, 600)
+LIVES = (None, 0, 300, 1000)
+CALLS = (
+    -3600,
+    -3600.000001,
+    -600,
+    -10.000001,
+    -10,
+    5,
+    310,
+    310.000001,
+    370,
+    370.000001,
+    610,
+    610.000001,
+    1070,
+    1600,
+    1910.5,
+    7200,
+)
+
+
+def stamp(seconds):
+    return f"{AT + timedelta(seconds=seconds):%d %H:%M:%S.%f}"
+
+
+def family(rng, number):
+    """Return the records of a token or two: issues, ends, and calls of some tenants."""
+    tenants = rng.choice(((None,), ("one",), ("one", None)))
+    records, names = [], [f"t{number}", f"k{number}"]
+    for _ in range(rng.randint(1, 4)):
+        name = rng.choice(names)
+        kind = rng.choice(("token", "token", "refresh", "refresh", "exchange", "credential", "consent"))
+        life, when = rng.choice(LIVES), rng.choice(ISSUED)
+        more = {
+            "kind": "credential" if name[0] == "k" and rng.random() < 0.7 else kind,
+            "token_kind": rng.choice(("access", "refresh", None)),
+            "parent_token_id": rng.choice((None, name, "other")) if kind in ("refresh", "exchange") else None,
+            "outcome": rng.choice(("success",) * 6 + ("denied",)),
+            "tenant": tenants[0],
+        }
+        records.append(token(stamp(when), name, None, None if life is None else stamp(when + life), **more))
+    for _ in range(rng.choice((0, 1, 2))):
+        more = {
+            "kind": rng.choice(("disable", "revoke", "downgrade")),
+            "outcome": rng.choice(("success",) * 4 + ("denied",)),
+        }
+        ended = stamp(rng.choice((-60, 0, 60)))
+        records.append(revoked(ended, token_id=rng.choice(names), tenant=tenants[-1], event_id=None, **more))
+    for _ in range(rng.randint(1, 6)):
+        more = {"tenant": rng.choice(tenants), "resource_server": rng.choice((*LEEWAY, "mail.example"))}
+        status = rng.choice((200,) * 6 + (401, 500))
+        records.append(
+            use(stamp(rng.choice(CALLS)), "GET /v1/messages/7", rng.choice([*names, None]), status=status, **more)
+        )
+    return records
+
+
+def seconds(record, key):
+    return (datetime.fromisoformat(record[key]) - AT).total_seconds()
+
+
+def outside(records):
+    """Say what a reader says: the verdict, and how many calls came before and after, by token and tenant of the calls."""
+    issues, counts, said = defaultdict(list), defaultdict(lambda: [0, 0]), {}
+    for record in records:
+        if record["log"] == "issuance" and record["outcome"] == "success" and record["kind"] != "consent":
+            issues[record["token_id"]].append(record)
+    ended = [r for r in records if r["log"] == "revocation" and r["outcome"] == "success" and r["kind"] != "downgrade"]
+    for call in records:
+        mine = sorted(issues.get(call.get("token_id"), ()), key=lambda issue: (issue["issued_at"], issue["event_id"]))
+        if call["log"] != "usage" or call["outcome"] != "success" or not mine:
+            continue
+        when = seconds(call, "used_at")
+        if not SINCE <= AT + timedelta(seconds=when) < UNTIL:
+            continue
+        first, key = mine[0], (call["token_id"], call.get("tenant"))
+        ends = [seconds(issue, "expires_at") for issue in mine if "expires_at" in issue]
+        told = max((issue["issued_at"] for issue in mine if "expires_at" in issue), default="")
+        open_end = any(i["kind"] == "credential" and "expires_at" not in i and i["issued_at"] > told for i in mine)
+        if ends and not open_end and when > max(ends) + NEAR + LEEWAY[call.get("resource_server")]:
+            counts[key][1] += 1
+        elif when < seconds(first, "issued_at") - NEAR:
+            counts[key][0] += 1
+        else:
+            continue
+        # What renews a token under its own id, or switches a key on again, does not say that it had not been there.
+        renews = first["kind"] == "refresh" and first.get("parent_token_id", call["token_id"]) == call["token_id"]
+        again = first["kind"] == "credential" and any(
+            r.get("token_id") == call["token_id"] and r["revoked_at"] <= first["issued_at"] for r in ended
+        )
+        early, late = counts[key]
+        said[key] = ("indeterminate" if (renews or again) and not late else "violation", early, late)
+    return said
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_calls_outside_the_life_of_their_token_beside_plain_python(desk, kept_going, seed):
+    rng = random.Random(seed)
+    families = [family(rng, number) for number in range(300)]
+    told = [row for rows in families for row in rows]
+    for number, row in enumerate(told):
+        row["event_id"] = f"e{number:05}"
+    servers = [
+        {"resource_server": name, "leeway_seconds": leeway}
+        for name, leeway in LEEWAY.items()
+        if name and name[0] != "m"
+    ]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *told])) as store:
+        # Where so many calls come before their token's issue, the logs themselves would say that a clock is off.
+        store.add(Servers(tuple(dict.fromkeys(SERVER.names) | row for row in servers)), Clocks((CLOCK,)))
+        (found,) = detect.run(store, ["INT-2"], since=SINCE, until=UNTIL)
+    expected = {key: said for rows in families for key, said in outside(rows).items()}
+    rows = {
+        (row["token_id"], row["tenant"]): (row["verdict"], row["detail"]["before_issue"], row["detail"]["after_expiry"])
+        for row in found.to_dicts()
+    }
+    assert rows == expected
+    assert min(Counter((said, bool(early)) for said, early, _ in expected.values()).values()) > 4
