@@ -81,10 +81,19 @@ def test_rejected_records_are_told_with_their_reasons():
 
 
 def test_that_no_gap_is_found_is_not_told_of_logs_too_short_for_one():
-    rows = [row | {"notes": ["under 1,000 records: no gap can be told"]} for row in make_document()["coverage"][:2]]
+    rows = [row | {"notes": ["under 100 records: no gap can be told"]} for row in make_document()["coverage"][:2]]
     rows += make_document()["coverage"][2:]
     (told,) = [line for line in limitations(make_document(coverage=rows)) if "to tell a gap" in line]
     assert told.startswith("2 logs of native have too few records to tell a gap")
+
+
+def test_which_gap_can_hide_is_told_of_each_log():
+    first, *others = make_document()["coverage"]
+    rows = [first | {"tenant": "acme", "notes": ["a gap of under 31 hours can hide"]}, *others]
+    assert [line for line in limitations(make_document(coverage=rows)) if "can hide" in line] == [
+        "The issuance log of native, tenant acme, is taken to be there where no gap is told, yet a gap of under 31 hours can hide, "
+        "and one of any length in hours in which it is usually silent."
+    ]
 
 
 def test_a_file_that_was_loaded_in_two_versions_is_named():

@@ -4,11 +4,11 @@ import json
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 import pytest
 
-from grantlens.ingest.coverage import DEFAULT_ERROR_SECONDS, GAP_FACTOR, MIN_EVENTS, MIN_GAP_SECONDS, TAIL_SHARE
+from grantlens.ingest.coverage import DEFAULT_ERROR_SECONDS
+from grantlens.ingest.silence import MIN_EVENTS_SHORT
 from grantlens.loaders import Join, loaders
 from grantlens.store import Store
 
@@ -74,56 +74,34 @@ def clock(store, log="usage"):
     return rows[0]
 
 
-def expected(moments):
-    """Return the stretches and gaps of one stream, from its events alone."""
-    moments = sorted(moments)
-    silences = [later - sooner for sooner, later in pairwise(moments)]
-    longest_by_chance = sorted(silences, reverse=True)[int(len(moments) * TAIL_SHARE)]
-    told, first, records = [], moments[0], 1
-    for sooner, later in pairwise(moments):
-        if len(moments) >= MIN_EVENTS and later - sooner > max(MIN_GAP_SECONDS, GAP_FACTOR * longest_by_chance):
-            told.append((at(first), at(sooner) + MICROSECOND, False, records))
-            told.append((at(sooner) + MICROSECOND, at(later), True, 0))
-            first, records = later, 0
-        records += 1
-    told.append((at(first), at(moments[-1]) + MICROSECOND, False, records))
-    return told
+def at_random(seed, records):
+    rng = random.Random(seed)
+    second, moments = 0.0, []
+    for _ in range(records):
+        second += rng.expovariate(1 / 90)
+        moments.append(round(second, 6))
+    return moments
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_gaps_are_silences_longer_than_chance(load, seed):
-    rng = random.Random(seed)
-    second, moments = 0.0, []
-    for _ in range(MIN_EVENTS + rng.choice((-1, 0, 500))):
-        second += rng.expovariate(1 / 90)
-        if rng.random() < 0.002:
-            second += rng.choice((1800, 5000, 20_000, 90_000))
-        moments.append(round(second, 6))
-    cut = rng.randrange(1, len(moments))
-    store = load([call(moment) for moment in moments])
-    told = expected(moments)
-    assert sorted(stretches(store)) == sorted(told)
+def test_a_gap_parts_two_stretches_however_the_files_are_cut(load, seed):
+    moments = at_random(seed, MIN_EVENTS_SHORT + seed)
+    outage = 300 + 100 * seed
+    moments = moments[:outage] + [moment + 40_000 for moment in moments[outage:]]
+    told = [
+        (at(moments[0]), at(moments[outage - 1]) + MICROSECOND, False, outage),
+        (at(moments[outage - 1]) + MICROSECOND, at(moments[outage]), True, 0),
+        (at(moments[outage]), at(moments[-1]) + MICROSECOND, False, len(moments) - outage),
+    ]
+    assert stretches(load([call(moment) for moment in moments])) == told
     # In two files, the later one first: the same.
-    assert sorted(
-        stretches(load([call(moment) for moment in moments[cut:]], [call(moment) for moment in moments[:cut]]))
-    ) == sorted(told)
-
-
-def test_the_oracle_meets_gaps_and_none():
-    steady = [60.0 * number for number in range(MIN_EVENTS)]
-    broken = steady + [60.0 * MIN_EVENTS + 50_000 + 60 * number for number in range(10)]
-    assert [part[2] for part in expected(steady)] == [False]
-    assert [part[2] for part in expected(broken)] == [False, True, False]
-
-
-@pytest.mark.parametrize(("records", "note"), [(999, "under 1,000 records: no gap can be told"), (1000, None)])
-def test_a_stream_in_which_no_gap_can_be_told_says_so(load, records, note):
-    store = load([call(60.0 * number) for number in range(records)])
-    assert [row["note"] for row in store.coverage() if row["log"] == "usage"] == [note]
+    cut = random.Random(seed).randrange(1, len(moments))
+    files = ([call(moment) for moment in moments[cut:]], [call(moment) for moment in moments[:cut]])
+    assert stretches(load(*files)) == told
 
 
 def test_an_hour_is_no_gap_and_more_is(load):
-    steady = [60.0 * number for number in range(MIN_EVENTS)]
+    steady = [60.0 * number for number in range(MIN_EVENTS_SHORT)]
     for pause, gaps in ((3600.0, 0), (3601.0, 1)):
         store = load([call(moment) for moment in (*steady, steady[-1] + pause, steady[-1] + pause + 60)])
         assert sum(part[2] for part in stretches(store)) == gaps

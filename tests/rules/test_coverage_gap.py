@@ -1,5 +1,6 @@
 """INT-5 beside plain Python: logs with holes of many lengths, of several sources and tenants, in one file or two."""
 
+import math
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,11 +13,12 @@ from grantlens.loaders import loaders
 from grantlens.rule.example import moment, revoked, token, use
 
 BEGIN = datetime.fromisoformat(moment("02 00:00"))
-LEAST, TAIL, TIMES, SHORTEST = 1000, 0.001, 2, 3600
-"""Records before a silence says anything, the share of silences that are chance, and how much longer than these a gap is, in seconds too."""
+LEAST, MOST, TIMES, SHORTEST = 1000, 10, 5, 3600
+"""Of a log of under two weeks: records before a silence says anything, how many gaps it may have, how many times as long as the next
+silence each of them is at least, and in seconds."""
 SECOND = 1_000_000
 STREAMS = (("native", None), ("native", "one"), ("desk", None), ("part", None), ("part", "one"))
-HOLES = (0, 1800, 3599, 3600, 3601, 7000, 7200, 7201, 14400, 14402, 43200, 43200, 86400)
+HOLES = (0, 90, 400, 700, 3599, 3600, 3601, 7000, 14400, 20000, 43200)
 
 
 def stamps(rng, count):
@@ -67,17 +69,21 @@ def silent(files, in_part):
             if mine and not in_part:  # what else the file holds shows that it went on
                 marks |= {min(map(stamp, rows)), max(map(stamp, rows))}
         line = sorted([*events, *marks])
-        silences = sorted((later - at for at, later in pairwise(line)), reverse=True)
-        if len(events) >= LEAST:
-            chance = silences[int(len(events) * TAIL)]
-            for at, later in pairwise(line):
-                begun = at + 1  # the record before it was logged
-                if later - at > max(SHORTEST * SECOND, TIMES * chance):
-                    found[kind, begun, later] = "indeterminate" if in_part else "violation"
+        silences = [(at, later) for at, later in pairwise(line) if at // (60 * SECOND) < later // (60 * SECOND)]
+        longest = sorted((later - at for at, later in silences), reverse=True)
+        for many in range(MOST, 0, -1) if len(events) >= LEAST else ():
+            alike = sum(each >= longest[many] / 2 for each in longest[many:])
+            least = longest[many] * max(TIMES, 1 + math.log(1000) / 2 / math.log(alike)) if alike > 1 else math.inf
+            if longest[many - 1] > max(SHORTEST * SECOND, least) and sum(longest[:many]) <= (line[-1] - line[0]) / 2:
+                for at, later in silences:
+                    if later - at >= longest[many - 1]:
+                        begun = at + 1  # the record before it was logged
+                        found[kind, begun, later] = "indeterminate" if in_part else "violation"
+                break
     return found
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [19, 39])  # they have gaps of both verdicts
 def test_gaps_beside_plain_python(desk, seed):
     rng = random.Random(seed)
     expected = {}

@@ -84,6 +84,13 @@ def _logs(document: dict[str, Any]) -> list[str]:
             f"{plural(len(untold), 'log')} of {names} {'has' if len(untold) == 1 else 'have'} too few records to tell a gap: "
             "that none is found there does not show that none is."
         )
+    lines += [
+        f"The {row['log']} log of {row['source']}{', tenant ' + row['tenant'] + ',' if row['tenant'] else ''} is taken to be there "
+        f"where no gap is told, yet {note}, and one of any length in hours in which it is usually silent."
+        for row in document["coverage"]
+        for note in row["notes"]
+        if "can hide" in note
+    ]
     rejected = sum(row["rejected"] for row in document["manifest"]["batches"])
     if rejected:
         reasons: Counter[str] = Counter()

@@ -10,22 +10,11 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from grantlens.ingest import silence
 from grantlens.schema import TIMES
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
-
-MIN_EVENTS = 1000
-"""Events below which a silence says nothing: no gap is looked for."""
-
-TAIL_SHARE = 0.001
-"""The longest silences that are taken for chance: one in a thousand (the 99.9th percentile)."""
-
-GAP_FACTOR = 2.0
-"""How much longer than the longest chance silence a gap must be."""
-
-MIN_GAP_SECONDS = 3600.0
-"""No silence shorter than this is a gap."""
 
 DEFAULT_ERROR_SECONDS = 5.0
 """Error of a clock of which nobody states another."""
@@ -90,14 +79,7 @@ def refresh_coverage(engine: Engine) -> None:
     """
     if not coverage_is_due(engine):
         return
-    values = {
-        "min_events": MIN_EVENTS,
-        "tail": TAIL_SHARE,
-        "factor": GAP_FACTOR,
-        "min_gap": MIN_GAP_SECONDS,
-        "error": DEFAULT_ERROR_SECONDS,
-        "min_pairs": MIN_PAIRS,
-    }
+    values = {**silence.VALUES, "error": DEFAULT_ERROR_SECONDS, "min_pairs": MIN_PAIRS}
     with engine.transaction():
         engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _TOUCHED)
         for statement in (_DROP_COVERAGE, _COVERAGE):
@@ -186,36 +168,18 @@ DELETE FROM coverage c USING touched t WHERE c.source = t.source AND c.tenant IS
 
 # A file that carries a log marked its ends. Rows of a log that a file does not carry are facts, and its silence is none:
 # they make stretches of their own, beside those of the files that do carry it.
-_COVERAGE = """
+_COVERAGE = f"""
 INSERT INTO coverage
 WITH counted AS (
     SELECT a.*, NOT bool_or(a.records = 0) OVER (PARTITION BY a.batch_id, a.source, a.tenant, a.log) AS in_part
     FROM activity a JOIN touched t ON t.source = a.source AND t.tenant IS NOT DISTINCT FROM a.tenant
 ),
-minute AS (
+minute AS MATERIALIZED (
     SELECT source, tenant, log, in_part, minute, sum(records) AS records, min(first_event) AS first_event, max(last_event) AS last_event
     FROM counted
     GROUP BY ALL
 ),
-silence AS (
-    SELECT *, lag(last_event) OVER stream AS silent_from,
-           epoch(first_event) - epoch(lag(last_event) OVER stream) AS silent_s,
-           sum(records) OVER (PARTITION BY source, tenant, log, in_part) AS total
-    FROM minute
-    WINDOW stream AS (PARTITION BY source, tenant, log, in_part ORDER BY minute)
-),
--- The 99.9th percentile of all silences: those inside a minute are shorter than any between minutes.
-chance AS (
-    SELECT source, tenant, log, in_part,
-           list(silent_s ORDER BY silent_s DESC)[floor(any_value(total) * $tail)::BIGINT + 1] AS longest_s
-    FROM silence WHERE silent_s IS NOT NULL
-    GROUP BY source, tenant, log, in_part
-),
-judged AS (
-    SELECT s.*, s.total >= $min_events AND s.silent_s > greatest($min_gap, $factor * coalesce(c.longest_s, 0)) AS after_gap
-    FROM silence s
-    LEFT JOIN chance c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant AND c.log = s.log AND c.in_part = s.in_part
-),
+{silence.SILENCES},
 numbered AS (
     SELECT *, sum(CASE WHEN after_gap THEN 1 ELSE 0 END) OVER (PARTITION BY source, tenant, log, in_part ORDER BY minute) AS stretch
     FROM judged
@@ -223,7 +187,11 @@ numbered AS (
 SELECT source, tenant, log, min(first_event), max(last_event) + to_microseconds(1), false, sum(records),
        nullif(concat_ws('; ',
            CASE WHEN in_part THEN 'shown in part: its silence proves nothing'
-                WHEN any_value(total) < $min_events THEN format('under {:,} records: no gap can be told', $min_events) END,
+                WHEN any_value(looked_at)
+                THEN coalesce(format('a gap of under {{:,}} hours can hide', ceil(round(any_value(told_from), 1))::BIGINT),
+                              'too few silences: no gap can be told')
+                WHEN any_value(has_rhythm) THEN format('under {{:,}} records: no gap can be told', $min_events)
+                ELSE format('under {{:,}} records in less than two weeks: no gap can be told', $min_events_short) END,
            CASE WHEN log = 'usage' AND min(first_event) IN (SELECT before FROM forgotten) THEN 'calls before it were forgotten' END), ''),
        in_part
 FROM numbered

@@ -7,14 +7,14 @@ from grantlens.schema import LOGS
 
 RULE = Rule(
     id="INT-5",
-    version=1,
+    version=2,
     name="coverage_gap",
     key=("log", "first_seen"),
     question="Where is a log silent for longer than chance explains?",
     severity="medium",
     remedy="Fetch the missing stretch from the provider while it is still kept. Until then, absence there proves nothing.",
     basis="NIST SP 800-53 AU-6, AU-9; SSF 1.0: absence of a signal proves nothing unless the stream is known to be alive",
-    # Any log will do that would show what happens, with a thousand events or more.
+    # Any log will do that would show what happens, with events enough to tell a gap.
     rests_on=Evidence(
         tuple(Way((log,), silence=(log,)) for log in LOGS),
         (

@@ -92,7 +92,11 @@ COVERAGE = Table(
         Column("covered_until", "TIMESTAMPTZ", "End of the stretch, exclusive.", required=True),
         Column("is_gap", "BOOLEAN", "True for a silence too long to be chance (INT-5).", required=True),
         Column("records", "BIGINT", "Rows of this log in the stretch.", required=True),
-        Column("note", "VARCHAR", "Why it is a gap, or that the stretch ends at a known cap."),
+        Column(
+            "note",
+            "VARCHAR",
+            "Why it is a gap; of a stretch which gaps can hide in the log, and why it begins or ends there.",
+        ),
         Column(
             "in_part",
             "BOOLEAN",
