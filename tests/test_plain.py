@@ -23,6 +23,16 @@ def test_values_are_those_of_arrow_itself():
     assert plain_rows(table) == table.to_pylist()
 
 
+def test_only_times_are_looked_at_value_by_value(monkeypatch):
+    """Of seventy thousand findings that took longer than all the rest."""
+    seen = []
+    monkeypatch.setattr("grantlens.plain._zoned", lambda value: seen.append(value) or value)
+    kind = pa.timestamp("us", tz="UTC")
+    table = pa.table({"title": ["a", "b"], "evidence": [[{"line": 1}], []], "seen": pa.array([MOMENT, None], kind)})
+    assert [[*row] for row in plain_rows(table)] == [["title", "evidence", "seen"]] * 2
+    assert len(seen) == 2
+
+
 def test_a_table_made_of_rows_is_that_of_arrow_itself():
     schema = pa.schema(
         {"scope": pa.string(), "held": pa.list_(pa.string()), "uses": pa.int64(), "p_needed": pa.float64()}

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_AT_ONCE = 5000
+"""Rows that are made at once: who stops early has not waited for all of them."""
+
+
 class Framed:
     """An answer whose rows are its `table`: any library that takes Arrow takes it as it is.
 
@@ -49,7 +53,8 @@ class Framed:
         return self.table.__arrow_c_stream__(requested_schema)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(self._rows(self.table))
+        for begin in range(0, len(self), _AT_ONCE):
+            yield from self._rows(self.table.slice(begin, _AT_ONCE))
 
     @overload
     def __getitem__(self, at: int) -> dict[str, Any]: ...

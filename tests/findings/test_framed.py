@@ -9,6 +9,7 @@ import pytest
 
 import grantlens as gl
 from grantlens.findings import RevocationLag, UnusedPrivileges
+from grantlens.framed import Rows
 from grantlens.plain import plain
 from grantlens.store import Store
 
@@ -88,3 +89,12 @@ def test_a_notebook_shows_a_title(scene, name):
 def test_one_is_singular(scene):
     assert repr(scene.lag.calls) == "Calls after a revocation: 2 rows"
     assert repr(scene.store.providers()) == "Providers: 1 row"
+
+
+def test_who_stops_early_has_not_waited_for_all_rows(monkeypatch):
+    made = []
+    monkeypatch.setattr("grantlens.framed.plain_rows", lambda table: made.append(len(table)) or table.to_pylist())
+    answer = Rows("numbers", pyarrow.table({"number": range(12_345)}))
+    assert next(iter(answer)) == {"number": 0}
+    assert sum(made) < len(answer)
+    assert [row["number"] for row in answer] == [*range(12_345)]

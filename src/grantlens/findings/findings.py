@@ -78,7 +78,10 @@ class Findings(Framed):
     why_empty: str | None = None
 
     def _rows(self, table: pa.Table) -> list[dict[str, Any]]:
-        return [row | {"detail": json.loads(row["detail"]) if row["detail"] else {}} for row in super()._rows(table)]
+        rows = super()._rows(table)
+        for row in rows:
+            row["detail"] = json.loads(row["detail"]) if row["detail"] else {}
+        return rows
 
     def only(self, verdict: str) -> Findings:
         """Return the findings with this verdict.
