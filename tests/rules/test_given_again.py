@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from grantlens import detect
-from grantlens.rules.example import consent, moment, revoked, token
+from grantlens.rule.example import consent, moment, revoked, token
 
 AT = datetime.fromisoformat(moment("10 12:00:00"))
 SINCE, UNTIL = AT - timedelta(hours=24), AT + timedelta(hours=25)

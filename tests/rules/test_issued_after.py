@@ -5,9 +5,9 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
-from grantlens.rules.example import consent, moment, revoked, token
 
 from grantlens import detect
+from grantlens.rule.example import consent, moment, revoked, token
 
 AT = datetime.fromisoformat(moment("10 12:00:00"))
 SINCE, UNTIL = AT - timedelta(hours=1), AT + timedelta(seconds=700)

@@ -9,7 +9,7 @@ import pytest
 from grantlens import detect
 from grantlens.register.clocks import Clocks
 from grantlens.register.server import Servers
-from grantlens.rules.example import moment, revoked, token, use
+from grantlens.rule.example import moment, revoked, token, use
 from grantlens.schema.register import SERVER
 
 AT = datetime.fromisoformat(moment("10 12:00:00"))

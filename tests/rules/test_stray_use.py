@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from grantlens import detect
-from grantlens.rules.example import moment, token, use
+from grantlens.rule.example import moment, token, use
 
 AT = datetime.fromisoformat(moment("10 12:00:00"))
 SINCE, UNTIL = AT, AT + timedelta(hours=1)

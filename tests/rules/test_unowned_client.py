@@ -8,7 +8,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.register.register import Register
-from grantlens.rules.example import moment, token, use
+from grantlens.rule.example import moment, token, use
 from grantlens.schema.register import REGISTER
 from grantlens.store import Store
 
