@@ -82,8 +82,9 @@ def refresh_coverage(engine: Engine) -> None:
     values = {**silence.VALUES, "error": DEFAULT_ERROR_SECONDS, "min_pairs": MIN_PAIRS}
     with engine.transaction():
         engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _TOUCHED)
-        for statement in (_DROP_COVERAGE, _COVERAGE):
-            engine.execute(statement, values)
+        few = engine.value(_MOST_RECORDS) < silence.MIN_EVENTS
+        engine.execute(_DROP_COVERAGE)
+        engine.execute(_COVERAGE.format(silences=silence.TOO_FEW if few else silence.SILENCES), values)
         engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _ALL_OF_SOURCE)
         for statement in (_DROP_CLOCK, _CLOCK):
             engine.execute(statement, values)
@@ -166,9 +167,17 @@ _DROP_COVERAGE = """
 DELETE FROM coverage c USING touched t WHERE c.source = t.source AND c.tenant IS NOT DISTINCT FROM t.tenant
 """
 
+_MOST_RECORDS = """
+SELECT coalesce(max(records), 0) FROM (
+    SELECT sum(a.records) AS records
+    FROM activity a JOIN touched t ON t.source = a.source AND t.tenant IS NOT DISTINCT FROM a.tenant
+    GROUP BY a.source, a.tenant, a.log
+)
+"""
+
 # A file that carries a log marked its ends. Rows of a log that a file does not carry are facts, and its silence is none:
 # they make stretches of their own, beside those of the files that do carry it.
-_COVERAGE = f"""
+_COVERAGE = """
 INSERT INTO coverage
 WITH counted AS (
     SELECT a.*, NOT bool_or(a.records = 0) OVER (PARTITION BY a.batch_id, a.source, a.tenant, a.log) AS in_part
@@ -179,7 +188,7 @@ minute AS MATERIALIZED (
     FROM counted
     GROUP BY ALL
 ),
-{silence.SILENCES},
+{silences},
 numbered AS (
     SELECT *, sum(CASE WHEN after_gap THEN 1 ELSE 0 END) OVER (PARTITION BY source, tenant, log, in_part ORDER BY minute) AS stretch
     FROM judged

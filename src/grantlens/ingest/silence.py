@@ -156,3 +156,16 @@ judged AS (
 """Steps that read relation minute (source, tenant, log, in_part, minute, records, first_event, last_event) and make
 judged: its rows with the silence before each and after_gap where it is a gap; told_from, the hours from which on one is told,
 NULL where none is."""
+
+TOO_FEW = """
+stream AS (
+    SELECT source, tenant, log, in_part, epoch(max(last_event)) - epoch(min(first_event)) >= $rhythm AS has_rhythm
+    FROM minute
+    GROUP BY source, tenant, log, in_part
+),
+judged AS (
+    SELECT m.*, NULL::TIMESTAMPTZ AS silent_from, s.has_rhythm, false AS looked_at, NULL::DOUBLE AS told_from, false AS after_gap
+    FROM minute m
+    JOIN stream s ON s.source = m.source AND s.tenant IS NOT DISTINCT FROM m.tenant AND s.log = m.log AND s.in_part = m.in_part
+)"""
+"""The same for logs that are all too small to be looked at: to plan what looks at none takes longer than all else."""
