@@ -7,10 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from grantlens.errors import WindowError
+from grantlens.ingest.far import near
 from grantlens.window import Window, format_time, parse_time
 
 if TYPE_CHECKING:
     from grantlens.store import Store
+
+
+_SPAN = "SELECT min(covered_from), max(covered_until) FROM coverage"
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,10 @@ def view_of(
     since: str | datetime | Window | None = None,
     until: str | datetime | None = None,
     now: str | datetime | None = None,
+    *,
+    far: bool = False,
 ) -> View:
-    """Return a view; without ends it is all that the logs cover, up to `now`.
+    """Return a view; without ends it is all that the logs cover, up to `now`, but for records that are years from their log.
 
     Parameters
     ----------
@@ -53,9 +59,11 @@ def view_of(
         The instant at which the window ends.
     now
         The present.
+    far
+        Reach to the records that are years from the rest of their log, too.
     """
     present = None if now is None else parse_time(now)
-    first, last = store.engine.rows("SELECT min(covered_from), max(covered_until) FROM coverage")[0]
+    first, last = store.engine.rows(_SPAN)[0] if far else near(store.engine)
     if isinstance(since, Window) or (isinstance(since, str) and until is None and not _is_time(since)):
         window = Window.parse(since, until, now=present or last)
         return View(store, window, present or window.until)

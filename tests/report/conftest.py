@@ -80,6 +80,7 @@ def make_document(findings=(), text=None, **changes):
         "window": {"since": "2026-07-01T00:00:00Z", "until": "2026-10-01T00:00:00Z"},
         "now": "2026-10-02T00:00:00Z",
         "tenant": None,
+        "far_records": [],
         "taken_for_one": [],
         "too_thin": None,
         "manifest": {"sha256": "cd" * 32, "batches": [batch], "forgotten": [], "unloaded": [], **HASHES},

@@ -85,6 +85,12 @@ def _logs(document: dict[str, Any]) -> list[str]:
             "that none is found there does not show that none is."
         )
     lines += [
+        f"{plural(row['records'], 'record')} of {row['path']}, the first in line {row['line']}, {'is' if row['records'] == 1 else 'are'} of "
+        f"{day(row['first'])}, years from the rest of the {row['log']} log: if that time is wrong, what {'it tells' if row['records'] == 1 else 'they tell'} "
+        "is missing in the period, and no window without ends reaches there."
+        for row in document["far_records"][:_MOST]
+    ]
+    lines += [
         f"The {row['log']} log of {row['source']}{', tenant ' + row['tenant'] + ',' if row['tenant'] else ''} is taken to be there "
         f"where no gap is told, yet {note}, and one of any length in hours in which it is usually silent."
         for row in document["coverage"]

@@ -28,6 +28,8 @@ from grantlens.access_review import (
 from grantlens.errors import NO_ROOM, GrantlensError
 from grantlens.findings import severity, smallest
 from grantlens.given_path import given_path
+from grantlens.ingest.far import far_records
+from grantlens.plain import plain
 from grantlens.report.encode import REVIEW_SCHEMA, to_json
 from grantlens.rule.rule import SEVERITIES
 from grantlens.view import View
@@ -214,6 +216,7 @@ def _document(
             "answers": [],
             "coverage": coverage.covered(engine, values),
             "clocks": coverage.clocks(engine),
+            "far_records": plain(far_records(engine)),
             "taken_for_one": coverage.taken_for_one(engine),
             "map_coverage": coverage.map_coverage(engine, values),
             "attribution": coverage.attribution(engine),

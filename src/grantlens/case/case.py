@@ -93,7 +93,7 @@ class Case:
             )
         self.about = resolved(store.engine, about)
         self.store = store
-        self.view = view_of(store, now=now)
+        self.view = view_of(store, now=now, far=True)
         self.window = self.view.window
         self._values = {**self.window.parameters(), "now": self.view.now, "id": self.about.id, "kind": self.about.kind}
         with self._laid_out(LOCAL) as (engine, found):

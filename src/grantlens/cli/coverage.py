@@ -11,7 +11,9 @@ from cyclopts import Parameter
 from grantlens.cli.opening import existing
 from grantlens.cli.output import write_json, write_table
 from grantlens.cli.parameters import AsJson
+from grantlens.cli.present import say_far
 from grantlens.errors import GrantlensError
+from grantlens.ingest.far import far_records
 from grantlens.wording import plural, share
 
 EXAMPLES = """Examples:
@@ -54,6 +56,7 @@ def coverage(
     if explain:
         return _explained(store, json)
     with existing(store) as opened:
+        say_far(far_records(opened.engine))
         providers, stretches = list(opened.providers()), list(opened.coverage())
         names = ("loader", "reason", "records")
         aside = {

@@ -13,7 +13,7 @@ from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import with_tenant, write_records
 from grantlens.cli.parameters import FailOn, FormatChoice, Now, Since, StorePath, Tenant, Until
-from grantlens.cli.present import present, tell_present
+from grantlens.cli.present import present, tell_far, tell_present
 from grantlens.errors import StoreError
 from grantlens.wording import plural
 
@@ -76,6 +76,7 @@ def detect(
     with existing(store, tenant=tenant) as opened:
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
+        tell_far(view, since, until)
         results = run(view, rules or None, evidence=evidence)
         findings = [finding for result in results for finding in result.to_dicts()]
         code = exit_code(view, findings, fail_on)

@@ -12,7 +12,7 @@ from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import with_tenant, write_records
 from grantlens.cli.parameters import FormatChoice, Now, Since, StorePath, Tenant, Until
-from grantlens.cli.present import present, tell_present
+from grantlens.cli.present import present, tell_far, tell_present
 
 EXAMPLES = """Examples:
   grantlens grants acme.duckdb --live
@@ -57,6 +57,7 @@ def grants(
     with existing(store, tenant=tenant) as opened:
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
+        tell_far(view, since, until)
         found = asked.grants(view)
         is_covered = "issuance" in covered_logs(view)
     rows = [row for row in found.to_dicts() if row["state"] == "live" or not live]

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grantlens.cli.message import say
+from grantlens.ingest.far import far_records, near
 from grantlens.window import format_time, parse_time
+from grantlens.wording import plural
 
 if TYPE_CHECKING:
     from grantlens.store import Store
+    from grantlens.view import View
 
 AHEAD = timedelta(days=1)
 """Logs that are further ahead of the clock make one doubt it; a zone that is wrong is less."""
+
+FAR_TOLD = 3
+"""Stretches of records that are years from their log, and are named."""
 
 
 def present(now: str | None) -> datetime:
@@ -31,9 +37,34 @@ def tell_present(now: str | None, instant: datetime, store: Store) -> None:
     if now is not None:
         return
     say(f"Now is {format_time(instant)}; give --now {format_time(instant)} to get the same answer again.")
-    last = store.engine.value("SELECT max(covered_until) FROM coverage")
+    last = near(store.engine)[1]
     if last and last - instant > AHEAD:
         say(
             f"A log goes on until {format_time(last)}: the clock of this machine is wrong, or that of the log. "
             "If it is this one, give --now."
         )
+
+
+def tell_far(view: View, since: str | None, until: str | None) -> None:
+    """Say which records the window would reach to, were they not years from the rest of their log, and how to see them."""
+    window, last = view.window, near(view.store.engine)[1]
+    ends_with_logs = until is None and last is not None and window.until == min(last, view.now)
+    say_far(
+        [
+            row
+            for row in far_records(view.store.engine)
+            if (row["first"] < window.since and since is None) or (row["last"] >= window.until and ends_with_logs)
+        ]
+    )
+
+
+def say_far(found: list[dict[str, Any]]) -> None:
+    """Say of the first of these far records where they stand, and how to see them."""
+    for row in found[:FAR_TOLD]:
+        begin, end = format_time(row["first"]), format_time(row["last"] + timedelta(seconds=1))
+        say(
+            f"{row['path']} has {plural(row['records'], 'record')} of {begin[:10]}, years from the rest of its {row['log']} log, the first "
+            f"in line {row['line']}: a window without ends leaves that out. To see it: --since {begin} --until {end}"
+        )
+    if found[FAR_TOLD:]:
+        say("Others are as far: grantlens coverage shows when.")

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from grantlens.cli.gate import exit_code
 from grantlens.cli.opening import existing, neighbour
 from grantlens.cli.parameters import FailOn, Now, Since, StorePath, Tenant, Until
-from grantlens.cli.present import present, tell_present
+from grantlens.cli.present import present, tell_far, tell_present
 from grantlens.errors import GrantlensError
 
 EXAMPLES = """Examples:
@@ -68,6 +68,7 @@ def report(
         keep_evidence(opened.engine, [out])
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
+        tell_far(view, since, until)
         result = review(view, baseline=baseline)
         getattr(result, WRITERS[out.suffix.lower()])(out)
         code = exit_code(view, result.gated(), fail_on, result.document["baseline"])

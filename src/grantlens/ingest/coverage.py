@@ -79,7 +79,7 @@ def refresh_coverage(engine: Engine) -> None:
     """
     if not coverage_is_due(engine):
         return
-    values = {**silence.VALUES, "error": DEFAULT_ERROR_SECONDS, "min_pairs": MIN_PAIRS}
+    values = {**silence.VALUES, "far": silence.FAR, "error": DEFAULT_ERROR_SECONDS, "min_pairs": MIN_PAIRS}
     with engine.transaction():
         engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _TOUCHED)
         few = engine.value(_MOST_RECORDS) < silence.MIN_EVENTS
@@ -195,7 +195,8 @@ numbered AS (
 )
 SELECT source, tenant, log, min(first_event), max(last_event) + to_microseconds(1), false, sum(records),
        nullif(concat_ws('; ',
-           CASE WHEN in_part THEN 'shown in part: its silence proves nothing'
+           CASE WHEN bool_and(far) THEN $far
+                WHEN in_part THEN 'shown in part: its silence proves nothing'
                 WHEN any_value(looked_at)
                 THEN coalesce(format('a gap of under {{:,}} hours can hide', ceil(round(any_value(told_from), 1))::BIGINT),
                               'too few silences: no gap can be told')
@@ -208,7 +209,7 @@ GROUP BY source, tenant, log, in_part, stretch
 UNION ALL
 SELECT source, tenant, log, silent_from + to_microseconds(1), first_event, true, 0, 'silent for longer than chance explains', in_part
 FROM numbered
-WHERE after_gap
+WHERE after_gap AND beside_far IS NOT TRUE  -- nobody says that the log was to be there in the years up to a far record
 """
 
 _DROP_CLOCK = """

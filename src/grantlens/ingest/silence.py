@@ -41,7 +41,18 @@ MOST_GAPS = 10
 BEFOREHAND = 0.1
 """How much of a week the log as a whole counts in the share of each hour."""
 
+FAR_SECONDS = 365 * 86400.0
+"""A silence that is longer, and longer than the log itself, parts far records from it: their times are likely wrong."""
+
+FAR_SHARE = 0.01
+"""The share of a source's records, or else one record, that can be far from the others; of fewer than twenty none is."""
+
+FAR = "years from the rest of the log: is the time right?"
+"""The note of a stretch of far records. They are kept and shown, and neither gaps nor a window without ends are measured by them."""
+
 VALUES = {
+    "far_seconds": FAR_SECONDS,
+    "far_share": FAR_SHARE,
     "min_events": MIN_EVENTS,
     "min_events_short": MIN_EVENTS_SHORT,
     "rhythm": RHYTHM_SECONDS,
@@ -72,6 +83,37 @@ def _alive(week: str, hour: str, moment: str) -> str:
 
 
 SILENCES = f"""
+-- All logs of a source together, since its files mark the ends of each.
+moment AS (
+    SELECT source, tenant, minute, sum(records) AS records, min(first_event) AS first_event, max(last_event) AS last_event
+    FROM minute
+    SEMI JOIN (SELECT source, coalesce(tenant, '') AS named FROM minute GROUP BY source, tenant
+               HAVING sum(records) >= 20 AND epoch(max(last_event)) - epoch(min(first_event)) > $far_seconds) long
+    ON long.source = minute.source AND long.named = coalesce(minute.tenant, '')
+    GROUP BY ALL
+),
+counted_up AS (
+    SELECT *, sum(records) OVER in_time - records AS before, lag(last_event) OVER in_time AS silent_from,
+           sum(records) OVER (PARTITION BY source, tenant) AS total,
+           greatest(1, $far_share * sum(records) OVER (PARTITION BY source, tenant)) AS few
+    FROM moment
+    WINDOW in_time AS (PARTITION BY source, tenant ORDER BY minute)
+),
+compared AS (
+    SELECT *, epoch(max(last_event) FILTER (total - before > few) OVER (PARTITION BY source, tenant))
+              - epoch(min(first_event) FILTER (before + records > few) OVER (PARTITION BY source, tenant)) AS core_s
+    FROM counted_up
+),
+near AS MATERIALIZED (
+    SELECT source, tenant, max(first_event) FILTER (before <= few) AS near_from, min(silent_from) FILTER (total - before <= few) AS near_until
+    FROM compared
+    WHERE epoch(first_event) - epoch(silent_from) > greatest($far_seconds, core_s)
+    GROUP BY source, tenant
+),
+placed AS (
+    SELECT m.*, coalesce(m.first_event < n.near_from, false) OR coalesce(m.first_event > n.near_until, false) AS far
+    FROM minute m LEFT JOIN near n ON n.source = m.source AND n.tenant IS NOT DISTINCT FROM m.tenant
+),
 stream AS MATERIALIZED (
     SELECT *, row_number() OVER () AS stream, total >= CASE WHEN has_rhythm THEN $min_events ELSE $min_events_short END AS looked_at
     FROM (
@@ -79,19 +121,19 @@ stream AS MATERIALIZED (
                min({_HOUR}) AS first_hour, max({_HOUR}) AS last_hour, count(DISTINCT {_HOUR}) AS alive_hours,
                (epoch(max(last_event)) - epoch(min(first_event))) / 3600 AS hours,
                epoch(max(last_event)) - epoch(min(first_event)) >= $rhythm AS has_rhythm
-        FROM minute
+        FROM placed WHERE NOT far
         GROUP BY source, tenant, log, in_part)
 ),
 silence AS MATERIALIZED (
     SELECT m.*, s.stream, s.looked_at, s.has_rhythm, lag(m.last_event) OVER in_time AS silent_from,
-           epoch(m.first_event) - epoch(lag(m.last_event) OVER in_time) AS silent_s
-    FROM minute m
-    JOIN stream s ON s.source = m.source AND s.tenant IS NOT DISTINCT FROM m.tenant AND s.log = m.log AND s.in_part = m.in_part
-    WINDOW in_time AS (PARTITION BY s.stream ORDER BY m.minute)
+           epoch(m.first_event) - epoch(lag(m.last_event) OVER in_time) AS silent_s, m.far OR lag(m.far) OVER in_time AS beside_far
+    FROM placed m
+    LEFT JOIN stream s ON s.source = m.source AND s.tenant IS NOT DISTINCT FROM m.tenant AND s.log = m.log AND s.in_part = m.in_part
+    WINDOW in_time AS (PARTITION BY m.source, m.tenant, m.log, m.in_part ORDER BY m.minute)
 ),
 alive AS (
     SELECT stream, {_OF_WEEK.format(hour=_HOUR)} AS of_week, count(DISTINCT {_HOUR}) AS weeks
-    FROM silence WHERE looked_at AND has_rhythm
+    FROM silence WHERE looked_at AND has_rhythm AND NOT far
     GROUP BY ALL
 ),
 -- Whoever asks about an hour asks because it was silent: it counts by the other weeks.
@@ -110,7 +152,8 @@ week AS MATERIALIZED (
     WINDOW up_to AS (PARTITION BY stream ORDER BY of_week)
 ),
 measured AS MATERIALIZED (
-    SELECT i.*, CASE WHEN i.has_rhythm THEN ({_alive("b", _LATER, "first_event")}) - ({_alive("a", _SOONER, "silent_from")})
+    SELECT i.*, CASE WHEN i.beside_far THEN NULL
+                     WHEN i.has_rhythm THEN ({_alive("b", _LATER, "first_event")}) - ({_alive("a", _SOONER, "silent_from")})
                      WHEN i.looked_at THEN i.silent_s / 3600 END AS missed
     FROM silence i
     LEFT JOIN week a ON a.stream = i.stream AND a.of_week = {_OF_WEEK.format(hour=_SOONER)}
@@ -149,7 +192,7 @@ chance AS (
     QUALIFY row_number() OVER (PARTITION BY stream ORDER BY a.gaps DESC) = 1
 ),
 judged AS (
-    SELECT m.*, c.told_from, coalesce(m.missed > c.least AND m.silent_s > $min_gap, false) AS after_gap
+    SELECT m.*, c.told_from, coalesce((m.missed > c.least OR m.beside_far) AND m.silent_s > $min_gap, false) AS after_gap
     FROM measured m
     LEFT JOIN chance c USING (stream)
 )"""
