@@ -82,9 +82,9 @@ def refresh_coverage(engine: Engine) -> None:
     values = {**silence.VALUES, "far": silence.FAR, "error": DEFAULT_ERROR_SECONDS, "min_pairs": MIN_PAIRS}
     with engine.transaction():
         engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _TOUCHED)
-        few = engine.value(_MOST_RECORDS) < silence.MIN_EVENTS
+        steps = silence.SILENCES if engine.value(_TO_JUDGE, values) else silence.NONE_JUDGED
         engine.execute(_DROP_COVERAGE)
-        engine.execute(_COVERAGE.format(silences=silence.TOO_FEW if few else silence.SILENCES), values)
+        engine.execute(_COVERAGE.format(silences=steps), values)
         engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _ALL_OF_SOURCE)
         for statement in (_DROP_CLOCK, _CLOCK):
             engine.execute(statement, values)
@@ -167,12 +167,14 @@ _DROP_COVERAGE = """
 DELETE FROM coverage c USING touched t WHERE c.source = t.source AND c.tenant IS NOT DISTINCT FROM t.tenant
 """
 
-_MOST_RECORDS = """
-SELECT coalesce(max(records), 0) FROM (
-    SELECT sum(a.records) AS records
+# Sources of which a log may be large enough to have its silences judged, or long enough to hold a record that is far from it.
+_TO_JUDGE = """
+SELECT count(*) FROM (
+    SELECT sum(a.records) AS records, epoch(max(a.last_event)) - epoch(min(a.first_event)) AS seconds
     FROM activity a JOIN touched t ON t.source = a.source AND t.tenant IS NOT DISTINCT FROM a.tenant
-    GROUP BY a.source, a.tenant, a.log
+    GROUP BY a.source, a.tenant
 )
+WHERE records >= $min_events OR (records >= $far_among AND seconds > $far_seconds)
 """
 
 # A file that carries a log marked its ends. Rows of a log that a file does not carry are facts, and its silence is none:

@@ -45,7 +45,10 @@ FAR_SECONDS = 365 * 86400.0
 """A silence that is longer, and longer than the log itself, parts far records from it: their times are likely wrong."""
 
 FAR_SHARE = 0.01
-"""The share of a source's records, or else one record, that can be far from the others; of fewer than twenty none is."""
+"""The share of a source's records, or else one record, that can be far from the others."""
+
+FAR_AMONG = 20
+"""Records of a source below which none is far from the others."""
 
 FAR = "years from the rest of the log: is the time right?"
 """The note of a stretch of far records. They are kept and shown, and neither gaps nor a window without ends are measured by them."""
@@ -53,6 +56,7 @@ FAR = "years from the rest of the log: is the time right?"
 VALUES = {
     "far_seconds": FAR_SECONDS,
     "far_share": FAR_SHARE,
+    "far_among": FAR_AMONG,
     "min_events": MIN_EVENTS,
     "min_events_short": MIN_EVENTS_SHORT,
     "rhythm": RHYTHM_SECONDS,
@@ -88,7 +92,7 @@ moment AS (
     SELECT source, tenant, minute, sum(records) AS records, min(first_event) AS first_event, max(last_event) AS last_event
     FROM minute
     SEMI JOIN (SELECT source, coalesce(tenant, '') AS named FROM minute GROUP BY source, tenant
-               HAVING sum(records) >= 20 AND epoch(max(last_event)) - epoch(min(first_event)) > $far_seconds) long
+               HAVING sum(records) >= $far_among AND epoch(max(last_event)) - epoch(min(first_event)) > $far_seconds) long
     ON long.source = minute.source AND long.named = coalesce(minute.tenant, '')
     GROUP BY ALL
 ),
@@ -200,15 +204,16 @@ judged AS (
 judged: its rows with the silence before each and after_gap where it is a gap; told_from, the hours from which on one is told,
 NULL where none is."""
 
-TOO_FEW = """
+NONE_JUDGED = """
 stream AS (
     SELECT source, tenant, log, in_part, epoch(max(last_event)) - epoch(min(first_event)) >= $rhythm AS has_rhythm
     FROM minute
     GROUP BY source, tenant, log, in_part
 ),
 judged AS (
-    SELECT m.*, NULL::TIMESTAMPTZ AS silent_from, s.has_rhythm, false AS looked_at, NULL::DOUBLE AS told_from, false AS after_gap
+    SELECT m.*, NULL::TIMESTAMPTZ AS silent_from, s.has_rhythm, false AS looked_at, NULL::DOUBLE AS told_from, false AS after_gap,
+           false AS far, false AS beside_far
     FROM minute m
     JOIN stream s ON s.source = m.source AND s.tenant IS NOT DISTINCT FROM m.tenant AND s.log = m.log AND s.in_part = m.in_part
 )"""
-"""The same for logs that are all too small to be looked at: to plan what looks at none takes longer than all else."""
+"""The same where no log is large or long enough to be looked at: to plan what looks at none takes longer than all else."""
