@@ -264,9 +264,7 @@ class Store:
         """
         self.be_whole("forget")
         found = forget_calls(self.engine, parse_time(before))
-        if write_anew(self.engine):
-            self.engine.close()
-            self.engine = self._open()
+        self._write_anew()
         return found
 
     def unload(self, *paths: str | os.PathLike[str]) -> Unloaded:
@@ -299,10 +297,14 @@ class Store:
         """
         self.be_whole("unload")
         found = unload(self.engine, paths)
+        self._write_anew()
+        return found
+
+    def _write_anew(self) -> None:
+        """Leave nothing in the file of what was taken out; another file has its name then, so that is opened."""
         if write_anew(self.engine):
             self.engine.close()
             self.engine = self._open()
-        return found
 
     def export(self, path: str | os.PathLike[str], *, parquet: bool = False, ocsf: bool = False) -> list[Path]:
         """Write the three logs in the native format, so that a load of it gives them again, or as events for a SIEM.
