@@ -45,7 +45,7 @@ def by_mapping(
     filled: list[tuple[str, list[Filled]]] = []
     decided: list[str] = []
     taken: list[str] = []
-    values = {re.sub(r"\[\d+\]", "[*]", path): value for path, value in reversed(leaves(record))}
+    values = {_anywhere(path): value for path, value in reversed(leaves(record))}
     origins = loader.origins(record) if loader.origins else {}
     for log, columns in origins.items():
         decided += columns.get("when", [])
@@ -54,7 +54,7 @@ def by_mapping(
         for column, paths in columns.items():
             if column == "when":
                 continue
-            value = row[column] if row else values.get(re.sub(r"\[\d+\]", "[*]", paths[0])) if paths else None
+            value = row[column] if row else values.get(_anywhere(paths[0])) if paths else None
             if value is not None:
                 found.append(Filled(column, _shown(column, value), list(paths)))
                 taken += paths
@@ -119,8 +119,13 @@ def _shown(column: str, value: Any) -> str:
     return safe(column, value)
 
 
+def _anywhere(path: str) -> str:
+    """Return a path as a mapping writes it: of a list any item, not the one that was met."""
+    return re.sub(r"\[\d+\]", "[*]", path)
+
+
 def _within(path: str, taken: Sequence[str]) -> bool:
-    general = re.sub(r"\[\d+\]", "[*]", path)
+    general = _anywhere(path)
     return any(
         each in (path, general)
         or path.startswith((each + ".", each + "["))
