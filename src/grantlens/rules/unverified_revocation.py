@@ -8,7 +8,7 @@ _LISTED = "it lists revocations, and cannot say that one went untested"
 
 RULE = Rule(
     id="REV-6",
-    version=8,
+    version=9,
     name="unverified_revocation",
     key=("revocation_event",),
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
@@ -16,7 +16,15 @@ RULE = Rule(
     remedy="Try it, with approval: a read-only call with a token that it ended must be refused. Where nobody holds one any more - a role was deleted, "
     "say - treat the access as open until its tokens expire.",
     basis="RFC 7009 section 2.2: a 200 is no proof that anything was revoked",
-    needs=("effective_revocation", "covered_token", "token", "revoked_use", "named_caller", "covered_time"),
+    needs=(
+        "effective_revocation",
+        "covered_token",
+        "token",
+        "grant_state",
+        "revoked_use",
+        "named_caller",
+        "covered_time",
+    ),
     parameters=(
         Parameter(
             "min_coverage",
@@ -50,17 +58,13 @@ WITH alive AS (
                           WHERE t.source = c.source AND t.revocation_event = c.revocation_event AND t.token_id IS NOT NULL))
     GROUP BY c.source, c.revocation_event
 ),
-tried AS (
-    SELECT DISTINCT source, revocation_event FROM revoked_use WHERE tests > 0
-),
+tried AS (SELECT DISTINCT source, revocation_event FROM revoked_use WHERE tests > 0),
 -- A refresh is a try too, refused or not, and so is what a revoked grant gave without a new consent: REV-2 tells of what worked.
 -- A fault of the server answers nothing, and who asks for consent tries no token.
 attempt AS (
     FROM issuance WHERE issued_at < $until AND outcome <> 'error'
 ),
-refused AS (
-    FROM attempt WHERE outcome = 'denied' AND kind IN ('token', 'refresh', 'exchange')
-),
+refused AS (FROM attempt WHERE outcome = 'denied' AND kind IN ('token', 'refresh', 'exchange')),
 -- Joined on what is equal, one way after the other.
 refresh_tried AS (
     SELECT c.source, c.revocation_event
@@ -71,9 +75,11 @@ refresh_tried AS (
     FROM covered_token c
     SEMI JOIN refused i ON i.source = c.source AND i.token_id = c.token_id AND i.issued_at >= c.revoked_at
     UNION
+    -- One that does not say for which token: an access token that was ended alone is no part of it.
     SELECT c.source, c.revocation_event
-    FROM (SELECT DISTINCT source, revocation_event, revoked_at, grant_id FROM covered_token) c
-    SEMI JOIN refused i ON i.source = c.source AND i.grant_id = c.grant_id AND i.issued_at >= c.revoked_at
+    FROM (SELECT DISTINCT source, revocation_event, revoked_at, grant_id, target_kind IN ('token', 'credential') AS of_token FROM covered_token
+          WHERE target_kind NOT IN ('token', 'credential') OR token_kind IS DISTINCT FROM 'access') c
+    SEMI JOIN refused i ON i.source = c.source AND i.grant_id = c.grant_id AND i.issued_at >= c.revoked_at AND (NOT c.of_token OR i.parent_token_id IS NULL)
     UNION
     SELECT c.source, c.revocation_event
     FROM (FROM covered_token WHERE target_kind = 'grant' AND token_id IS NULL) c
@@ -158,10 +164,12 @@ stray AS (
     JOIN usage_row w ON w.caller_id = s.caller_id AND w.used_at >= u.revoked_at AND w.used_at < u.lives_until
     GROUP BY u.source, u.revocation_event
 ),
--- Where a revocation names no tenant, the tokens that it ended tell in which their calls would stand: in each they must be seen.
+-- Where a revocation names no tenant, the tokens and grants that it ended tell in which their calls would stand: in each they must be seen.
 home AS (
-    SELECT DISTINCT u.source, u.revocation_event, coalesce(u.tenant, t.tenant) AS tenant
-    FROM untried u JOIN covered_token c USING (source, revocation_event) LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
+    SELECT DISTINCT u.source, u.revocation_event, coalesce(u.tenant, t.tenant, g.tenant) AS tenant
+    FROM untried u JOIN covered_token c USING (source, revocation_event)
+    LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
+    LEFT JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id AND c.token_id IS NULL
 ),
 seen AS (
     SELECT u.source, u.revocation_event, bool_and(c.in_part) AS in_part,
