@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from grantlens import Store
-    from grantlens.engine import Engine
+    from grantlens.engine.duckdb import Engine
 
 EQUAL = re.compile(r".* (=|IS NOT DISTINCT FROM) ")
 

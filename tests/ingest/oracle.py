@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from grantlens.errors import LoadError
+from grantlens.loaders import Loader
 from grantlens.store import Store
 
 CANONICAL = ("issuance", "usage", "revocation")
@@ -79,6 +81,14 @@ def content(store: Store, *, pointers: bool = True) -> dict[str, list[tuple]]:
         rows = store.engine.rows(f"SELECT {', '.join(wanted)} FROM {log}")
         found[log] = sorted(tuple(map(str, row)) for row in rows)
     return found
+
+
+def load_file(store: Store, path: Path | str, loader: Loader | str | None = None) -> dict[str, Any]:
+    """Load one file and return its batch; what was wrong with it is raised."""
+    report = store.load(path, loader=loader)
+    for _, message, remedy in report.failed:
+        raise LoadError(message, remedy)
+    return report.batches[0]
 
 
 def moment(text: str) -> datetime:

@@ -5,11 +5,10 @@ import json
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grantlens.ingest import load_file
 from grantlens.loaders import Loader
 from grantlens.store import Store
 
-from .oracle import CANONICAL, issuance, ndjson, revocation, usage
+from .oracle import CANONICAL, issuance, load_file, ndjson, revocation, usage
 
 TIMES = {"usage": "used_at", "issuance": "issued_at", "revocation": "revoked_at"}
 
@@ -54,7 +53,7 @@ def test_counts_are_those_of_plain_python(tmp_path, records):
     good = [record for record in records if _is_good(record)]
     distinct = {log: {record["event_id"] for record in good if record["log"] == log} for log in CANONICAL}
     with Store(":memory:") as store:
-        batch = load_file(store.engine, path)
+        batch = load_file(store, path)
         assert batch["records"] == len(records)
         assert batch["rejected"] == len(records) - len(good)
         for log in CANONICAL:
@@ -94,7 +93,7 @@ def test_a_record_in_two_logs_counts_once_and_others_are_named(tmp_path):
     records[-1]["t"] = "never"
     path = ndjson(tmp_path / "a.ndjson", records)
     with Store(":memory:") as store:
-        batch = load_file(store.engine, path, BOTH)
+        batch = load_file(store, path, BOTH)
         assert {name: batch[name] for name in ("records", "usage", "issuance", "ignored", "rejected", "duplicates")} == {
             "records": 8, "usage": 2, "issuance": 2, "ignored": 2, "rejected": 3, "duplicates": 0,
         }  # fmt: skip
@@ -122,7 +121,7 @@ def test_rows_of_one_record_without_an_id_are_told_apart(tmp_path):
         tmp_path / "a.ndjson", [{"events": ["a", "b"]}, {"events": ["a"]}, {"events": ["a", "b"]}, {"events": []}]
     )
     with Store(":memory:") as store:
-        batch = load_file(store.engine, path, loader)
+        batch = load_file(store, path, loader)
         assert (batch["records"], batch["usage"], batch["duplicates"], batch["ignored"]) == (4, 3, 2, 1)
 
 
@@ -162,7 +161,7 @@ def test_a_record_is_ignored_once_for_the_first_of_its_reasons(tmp_path, records
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     ignored = [min(why) for kind, why in records if kind == "mute" and why]
     with Store(":memory:") as store:
-        batch = load_file(store.engine, path, SEVERAL)
+        batch = load_file(store, path, SEVERAL)
         assert batch["usage"] == sum(kind == "good" for kind, _ in records)
         assert batch["ignored"] == len(ignored)
         assert batch["rejected"] == sum(kind == "bad" or (kind == "mute" and not why) for kind, why in records)

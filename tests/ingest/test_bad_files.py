@@ -9,14 +9,13 @@ import pyarrow as pa
 import pytest
 
 from grantlens.errors import LoadError, StoreError
-from grantlens.ingest import load_file
 from grantlens.reading import content as content_module
 from grantlens.reading import lines
 from grantlens.reading.one_file import Reading
 from grantlens.reading.tabular import CsvRows
 from grantlens.store import Store
 
-from .oracle import ndjson, usage
+from .oracle import load_file, ndjson, usage
 
 GOOD = "".join(json.dumps(usage(n)) + "\n" for n in range(5)).encode()
 
@@ -92,11 +91,11 @@ def test_an_error_late_in_a_file_keeps_nothing_of_it(tmp_path, monkeypatch):
     path.write_bytes(GOOD * 10 + b"\xff\xfe\n")
     with Store(":memory:") as store:
         with pytest.raises(LoadError, match="line 51: not UTF-8"):
-            load_file(store.engine, path)
+            load_file(store, path)
         tables = ("usage_row", "usage_caller", "usage_target", "batch", "rejected", "event_key", "activity", "coverage")
         assert all(store.engine.value(f"SELECT count(*) FROM {name}") == 0 for name in tables)
         path.write_bytes(GOOD)
-        assert load_file(store.engine, path)["usage"] == 5
+        assert load_file(store, path)["usage"] == 5
 
 
 def test_a_header_of_very_many_names_is_read_at_once():
@@ -109,7 +108,7 @@ def test_a_line_that_is_too_long_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(lines, "MAX_LINE", 1000)
     path = ndjson(tmp_path / "a.ndjson", [usage(1), usage(2, client_name="x" * 2000), usage(3)])
     with Store(":memory:") as store, pytest.raises(LoadError, match="line 2: longer than"):
-        load_file(store.engine, path)
+        load_file(store, path)
 
 
 def test_missing_paths_are_named_and_the_rest_loads(tmp_path):
@@ -129,7 +128,7 @@ def test_a_loader_that_does_not_exist_is_named_with_the_nearest(tmp_path):
     path = ndjson(tmp_path / "a.ndjson", [usage(1)])
     with Store(":memory:") as store:
         with pytest.raises(LoadError, match="no loader 'nativ'") as caught:
-            load_file(store.engine, path, "nativ")
+            load_file(store, path, "nativ")
         assert caught.value.remedy == "Did you mean 'native'?"
 
 

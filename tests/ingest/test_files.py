@@ -9,10 +9,9 @@ import sys
 import pytest
 
 from grantlens.errors import LoadError
-from grantlens.ingest import load_file
 from grantlens.store import Store
 
-from .oracle import ndjson, usage
+from .oracle import load_file, ndjson, usage
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def test_a_folder_is_read_without_its_pipes_and_sockets(folder):
 def test_what_is_no_file_is_named_if_it_is_asked_for(folder, name, says):
     with Store(":memory:") as store:
         with pytest.raises(LoadError, match=says) as caught:
-            load_file(store.engine, name)
+            load_file(store, name)
         assert "file" in caught.value.remedy
 
 

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from grantlens.ingest import load_file, opening
+from grantlens.ingest import opening
 from grantlens.ingest.beside import Beside
 from grantlens.ingest.mapper import Mapper
 from grantlens.reading import lines
 from grantlens.store import Store
 
-from .oracle import content, issuance, ndjson, revocation, usage
+from .oracle import content, issuance, load_file, ndjson, revocation, usage
 
 
 def _threads():
@@ -98,7 +98,7 @@ def test_what_stops_a_load_ends_its_threads(folder, tmp_path):
         assert not _threads()
         assert store.engine.value("SELECT count(*) FROM batch") == 1
         assert store.engine.value("SELECT current_setting('threads')") == threads
-        assert load_file(store.engine, folder / "b.json.gz")["issuance"] == 9
+        assert load_file(store, folder / "b.json.gz")["issuance"] == 9
 
 
 @pytest.mark.parametrize("mappers", [1, opening.MAPPERS])

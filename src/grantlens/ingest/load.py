@@ -83,24 +83,6 @@ def load_files(
     return report
 
 
-def load_file(
-    engine: Engine,
-    path: str | os.PathLike[str],
-    loader: str | Loader | None = None,
-    progress: Callable[[float], None] | None = None,
-    settings: Settings | None = None,
-) -> dict[str, Any]:
-    """Load one file in one transaction and return its batch, as `grantlens load --json` prints it.
-
-    Raises
-    ------
-    LoadError
-        If the file cannot be read or no loader knows it; nothing of it is kept then.
-    """
-    with owner_only(), memory_kept(), coverage_refreshed(engine), closing(Opener(engine, loader, settings)) as opener:
-        return _load_next(engine, opener, [os.fspath(path)], 0, 0, progress)[0]
-
-
 class _NotTogether(Exception):  # noqa: N818
     """Something is wrong with one of so many files that were read together; nothing of them was kept."""
 
