@@ -84,7 +84,7 @@ def test_that_no_gap_is_found_is_not_told_of_logs_too_short_for_one():
     rows = [row | {"notes": ["under 100 records: no gap can be told"]} for row in make_document()["coverage"][:2]]
     rows += make_document()["coverage"][2:]
     (told,) = [line for line in limitations(make_document(coverage=rows)) if "to tell a gap" in line]
-    assert told.startswith("2 logs of native have too few records to tell a gap")
+    assert told.startswith("2 logs of native have too few records, or too long silences, to tell a gap")
 
 
 def test_which_gap_can_hide_is_told_of_each_log():

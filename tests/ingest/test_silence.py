@@ -210,7 +210,9 @@ def test_a_log_in_which_no_gap_can_be_told_says_so(records, days, note):
 
 def test_a_log_of_two_bursts_tells_no_gap():
     moments = [number % 60 + number // 600 * DAY for number in range(1200)]
-    assert [row["note"] for row in coverage(moments)] == ["too few silences: no gap can be told"]
+    assert [row["note"] for row in coverage(moments)] == [
+        "its own silences are too long or too few: no gap can be told"
+    ]
 
 
 def test_the_log_says_which_gap_can_hide():

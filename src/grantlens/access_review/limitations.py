@@ -81,7 +81,7 @@ def _logs(document: dict[str, Any]) -> list[str]:
     if untold:
         names = ", ".join(sorted({row["source"] for row in untold}))
         lines.append(
-            f"{plural(len(untold), 'log')} of {names} {'has' if len(untold) == 1 else 'have'} too few records to tell a gap: "
+            f"{plural(len(untold), 'log')} of {names} {'has' if len(untold) == 1 else 'have'} too few records, or too long silences, to tell a gap: "
             "that none is found there does not show that none is."
         )
     lines += [

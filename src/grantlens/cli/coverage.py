@@ -44,7 +44,8 @@ def coverage(
     """Show for each source, tenant and log the stretches that are really there, and the gaps.
 
     Nothing can be concluded about a time that no log covers, and nothing from the silence of a log that shows only some
-    of what happened (in_part). First comes what became of each provider's records, and
+    of what happened (in_part). A gap is a silence far longer than chance and the rhythm of the week explain; the note of a log
+    says how long one can be and still hide. First comes what became of each provider's records, and
     the share of its usage that an issuance stands behind; last, by reason, what was ignored and rejected.
     With --explain: what can be concluded from the sources in the store or, without a store, from every log that
     grantlens reads.

@@ -201,7 +201,7 @@ SELECT source, tenant, log, min(first_event), max(last_event) + to_microseconds(
                 WHEN in_part THEN 'shown in part: its silence proves nothing'
                 WHEN any_value(looked_at)
                 THEN coalesce(format('a gap of under {{:,}} hours can hide', ceil(round(any_value(told_from), 1))::BIGINT),
-                              'too few silences: no gap can be told')
+                              'its own silences are too long or too few: no gap can be told')
                 WHEN any_value(has_rhythm) THEN format('under {{:,}} records: no gap can be told', $min_events)
                 ELSE format('under {{:,}} records in less than two weeks: no gap can be told', $min_events_short) END,
            CASE WHEN log = 'usage' AND min(first_event) IN (SELECT before FROM forgotten) THEN 'calls before it were forgotten' END), ''),
