@@ -13,7 +13,6 @@ from grantlens.cli.output import write_json, write_table
 from grantlens.cli.parameters import AsJson
 from grantlens.cli.present import say_far
 from grantlens.errors import GrantlensError
-from grantlens.ingest.far import far_records
 from grantlens.wording import plural, share
 
 EXAMPLES = """Examples:
@@ -56,6 +55,8 @@ def coverage(
         return _every_provider(json)
     if explain:
         return _explained(store, json)
+    from grantlens.ingest.far import far_records
+
     with existing(store) as opened:
         say_far(far_records(opened.engine))
         providers, stretches = list(opened.providers()), list(opened.coverage())

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.cli.codes import FAILED, FINDINGS, FINE
 from grantlens.cli.message import say
-from grantlens.ingest.far import near
 from grantlens.report.change import log_of
 from grantlens.schema import LOGS
 from grantlens.wording import listed, plural
@@ -92,6 +91,8 @@ SELECT DISTINCT log::VARCHAR FROM coverage WHERE NOT is_gap AND covered_from < $
 
 def _late(view: View) -> list[str]:
     """Name each log that ends so much before the period does that its silence is no quiet time of its own."""
+    from grantlens.ingest.far import near
+
     logs_end = near(view.store.engine)[1]
     # Where no end was asked for, the window ends with the logs: the present is what they are measured by.
     end = view.now if view.window.until == logs_end else min(view.window.until, view.now)

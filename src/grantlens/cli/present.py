@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from grantlens.cli.message import say
-from grantlens.ingest.far import far_records, near
 from grantlens.window import format_time, parse_time
 from grantlens.wording import plural
 
@@ -34,6 +33,8 @@ def present(now: str | None) -> datetime:
 
 def tell_present(now: str | None, instant: datetime, store: Store) -> None:
     """Say which instant the clock gave, where none was named: the answer depends on it. Doubt it if logs are ahead of it."""
+    from grantlens.ingest.far import near
+
     if now is not None:
         return
     say(f"Now is {format_time(instant)}; give --now {format_time(instant)} to get the same answer again.")
@@ -47,6 +48,8 @@ def tell_present(now: str | None, instant: datetime, store: Store) -> None:
 
 def tell_far(view: View, since: str | None, until: str | None) -> None:
     """Say which records the window would reach to, were they not years from the rest of their log, and how to see them."""
+    from grantlens.ingest.far import far_records, near
+
     window, last = view.window, near(view.store.engine)[1]
     ends_with_logs = until is None and last is not None and window.until == min(last, view.now)
     say_far(
