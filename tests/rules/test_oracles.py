@@ -325,6 +325,7 @@ def unowned(log):
 
 
 RETOLD = timedelta(seconds=5)
+SINCE, UNTIL = (datetime.fromisoformat(moment(when)) for when in ("10 10:00", "10 12:30"))
 
 
 def given_out(seed):
@@ -342,6 +343,7 @@ def given_out(seed):
             "subject_id": rng.choice(("ann", "ann", "ann", "ann", "ben", None)),
             "outcome": rng.choice(("success",) * 5 + ("denied",)),
             "parent_token_id": rng.choice((None, name, "r1", "r2")),
+            "tenant": rng.choice((None, None, None, "north", "south")),
         }
         life = rng.choice((None, 0, 300, 300, 303, 3600))
         ends = None if life is None else f"{clock + timedelta(seconds=life):%d %H:%M:%S}"
@@ -350,13 +352,16 @@ def given_out(seed):
 
 
 def twice(records):
-    """Return by token id what is to be said of it: verdict, records, clients, people."""
+    """Return by token id and tenant what is to be said of it: verdict, records, clients, people."""
     found, by_id = {}, defaultdict(list)
     for record in records:
         made = record["kind"] in ("token", "refresh", "exchange") and record.get("token_kind") != "api_key"
         if made and record["outcome"] == "success":
-            by_id[record["token_id"]].append(record)
-    for name, issues in by_id.items():
+            by_id[record["token_id"], record.get("tenant")].append(record)
+    for (name, tenant), issues in by_id.items():
+        issues = [issue for issue in issues if stamp(issue) < UNTIL]
+        if not issues or max(map(stamp, issues)) < SINCE:
+            continue
         clients, people = ({issue[key] for issue in issues if key in issue} for key in ("client_id", "subject_id"))
         new = [issue for issue in issues if issue["kind"] != "refresh" or issue.get("parent_token_id", name) != name]
         born = sorted(map(stamp, new))
@@ -365,19 +370,24 @@ def twice(records):
         two_ends = bool(ends) and (ends[-1] - ends[0] > RETOLD or (apart and born[-1] > ends[0]))
         lasts = any(issue.get("token_kind") in ("refresh", "session") for issue in issues)
         if len(issues) > 1 and (len(clients) > 1 or len(people) > 1 or (two_ends and not lasts)):
-            found[name] = ("violation", len(issues), len(clients), len(people))
+            found[name, tenant] = ("violation", len(issues), len(clients), len(people))
         elif apart:
-            found[name] = ("indeterminate", len(issues), len(clients), len(people))
+            found[name, tenant] = ("indeterminate", len(issues), len(clients), len(people))
     return found
 
 
 def test_ids_given_out_twice_beside_plain_python(desk, kept_going):
     records = [record for seed in range(6) for record in given_out(seed)]
     with desk.store(desk.write("log.ndjson", [*kept_going, *records])) as store:
-        (found,) = detect.run(store, ["INT-4"])
+        (found,) = detect.run(store, ["INT-4"], since=SINCE, until=UNTIL)
     wanted = twice(records)
     assert {
-        row["token_id"]: (row["verdict"], row["events"], row["detail"]["clients"], row["detail"]["people"])
+        (row["token_id"], row["tenant"]): (
+            row["verdict"],
+            row["events"],
+            row["detail"]["clients"],
+            row["detail"]["people"],
+        )
         for row in found.to_dicts()
     } == wanted
     assert Counter(verdict for verdict, *_ in wanted.values()).keys() == {"violation", "indeterminate"}
