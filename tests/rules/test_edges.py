@@ -70,15 +70,6 @@ def test_int_2_before_the_issue_and_after_the_expiry(told):
     assert told("INT-2", cases, since=moment("10 08:59:52.5"))[0] == {**only, "early": None}
 
 
-def test_int_2_takes_a_key_that_is_issued_as_it_is_revoked_for_one_that_is_older(told):
-    def switched(when):
-        key = {"kind": "credential", "token_kind": "api_key"}
-        return [use("10 09:00", READ), revoked(when, kind="disable"), token("10 11:00", "t1", ["mail.read"], **key)]
-
-    cases = {"at once": switched("10 11:00"), "before it": switched("10 11:00:00.000001")}
-    assert told("INT-2", cases)[0] == {"at once": "indeterminate", "before it": "violation"}
-
-
 def test_int_2_takes_a_record_of_a_refresh_that_names_no_parent_for_a_renewal(told):
     def renewed(parent):
         return [use("10 09:00", READ), refreshed("10 11:00", "t1", parent, ["mail.read"])]
