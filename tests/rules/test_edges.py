@@ -249,10 +249,10 @@ def test_prv_3_silent_for_as_long_as_is_asked(told):
 
 
 def test_rev_6_tried_from_the_moment_of_the_revocation_on(told):
-    def ended(*more):
+    def ended(*more, target="token"):
         return [
             token("10 09:00", "t1", ["mail.read"], "10 13:00"),
-            revoked("10 12:00"),
+            revoked("10 12:00", target),
             *more,
         ]
 
@@ -265,8 +265,8 @@ def test_rev_6_tried_from_the_moment_of_the_revocation_on(told):
         "made anew before": ended(refused(before, parent="t1", grant_id=None)),
         "itself": ended(refused(later, token_id="t1", grant_id=None)),
         "itself before": ended(refused(before, token_id="t1", grant_id=None)),
-        "of its grant": ended(refused(later)),
-        "of its grant before": ended(refused(before)),
+        "of its grant": ended(refused(later), target="grant"),
+        "of its grant before": ended(refused(before), target="grant"),
         "maybe": ended(use(later, READ, None)),
         "maybe before": ended(use(before, READ, None)),
         "maybe at the end": ended(use("10 12:59:59.999999", READ, None)),
