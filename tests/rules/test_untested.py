@@ -5,7 +5,7 @@ import random
 from collections import Counter
 
 import pytest
-from grantlens.rules.example import consent, revoked, token, use
+from grantlens.rule.example import consent, revoked, token, use
 
 from grantlens import detect
 from tests.rules.test_outlived import AT, UNTIL, ended, grants, seconds, stamp
