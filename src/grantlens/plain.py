@@ -48,7 +48,7 @@ def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
     for column in table.columns:
         zoneless = _zoneless(column.type)
         values = column.cast(zoneless).to_pylist()
-        # To look at each value of seventy thousand findings would take longer than all the rest.
+        # To look at each value of seventy thousand findings would take a third of the time.
         columns.append(values if zoneless == column.type else [_zoned(value) for value in values])
     names = table.column_names
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
