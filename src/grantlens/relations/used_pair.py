@@ -10,14 +10,23 @@ RELATION = Relation(
     "grant_ended of these only where the grant was over too; container for a batch, whose parts are not in the row. first_no "
     "numbers the pairs by their first call, last_no by their last: a rule keeps the numbers of its evidence.",
     """
-WITH counted AS (
+-- Calls with a token that is over may lie on both sides of the end of its grant, and of its new beginning.
+WITH open_grant AS (
+    SELECT DISTINCT c.caller_id, g.opened_at, coalesce(g.ended_at, 'infinity'::TIMESTAMPTZ) AS ended_at
+    FROM caller_end e
+    JOIN named_caller c USING (caller_id)
+    JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id
+),
+counted AS (
     SELECT u.caller_id, s.segment_id, s.set_id, o.operation_id, coalesce(o.container, false) AS container,
            u.outcome, u.denial_reason,
            coalesce(s.phase = 'ended', false) OR coalesce(u.used_at > e.ended_at, false) AS ended,
+           g.caller_id IS NOT NULL AS grant_open,
            count(*) AS events, min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at
     FROM usage_row u
     LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
     LEFT JOIN caller_end e ON e.caller_id = u.caller_id
+    LEFT JOIN open_grant g ON g.caller_id = e.caller_id AND u.used_at > e.ended_at AND g.opened_at <= u.used_at AND g.ended_at > u.used_at
     -- There may be as many targets as calls: what is joined is kept narrow.
     LEFT JOIN (
         SELECT target_id, operation_id, match = 'container' AS container FROM usage_operation
@@ -26,16 +35,13 @@ WITH counted AS (
     WHERE u.used_at >= $since AND u.used_at < $until
     GROUP BY ALL
 )
-SELECT k.* EXCLUDE (set_id),
+SELECT k.* EXCLUDE (set_id, grant_open),
        coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key,
        coalesce(s.scopes_from, c.own_scopes_from) AS scopes_from,
-       k.ended AND coalesce(s.grant_id, c.grant_id) IS NOT NULL AND NOT EXISTS (
-           SELECT 1 FROM grant_state g
-           WHERE g.source = c.source AND g.grant_id = coalesce(s.grant_id, c.grant_id)
-             AND g.valid_from <= k.first_used_at AND g.valid_until > k.first_used_at) AS grant_ended,
+       k.ended AND NOT k.grant_open AND coalesce(s.grant_id, c.grant_id) IS NOT NULL AS grant_ended,
        coalesce(k.set_id, CASE WHEN k.segment_id IS NULL THEN c.own_set_id END) AS set_id, c.application,
-       row_number() OVER (ORDER BY k.first_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.container) AS first_no,
-       row_number() OVER (ORDER BY k.last_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.container) AS last_no
+       row_number() OVER (ORDER BY k.first_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.grant_open, k.container) AS first_no,
+       row_number() OVER (ORDER BY k.last_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.grant_open, k.container) AS last_no
 FROM counted k
 JOIN named_caller c USING (caller_id)
 LEFT JOIN caller_segment s USING (segment_id)
