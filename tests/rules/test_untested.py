@@ -5,9 +5,9 @@ import random
 from collections import Counter
 
 import pytest
-from grantlens.rule.example import consent, revoked, token, use
 
 from grantlens import detect
+from grantlens.rule.example import consent, revoked, token, use
 from tests.rules.test_outlived import AT, UNTIL, ended, grants, seconds, stamp
 
 HOUR = 3600

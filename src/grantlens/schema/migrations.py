@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 8
+VERSION = 9
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -25,27 +25,14 @@ MADE_BY = "grantlens"
 def _to_version_2(engine: Engine) -> None:
     """Add identities, what loaders declare, and whether a log is covered in part.
 
-    Written out, so that what this step makes does not change with later columns. A stretch to which some file added
-    rows of a log that it does not carry counts as covered in part, until the next load works it out anew.
+    Written out, so that what this step makes does not change with later columns. Coverage itself version 9 has worked out anew.
     """
     for statement in (
         "CREATE TABLE identity (kind VARCHAR NOT NULL, name VARCHAR NOT NULL, source VARCHAR NOT NULL, id VARCHAR NOT NULL)",
         "CREATE TABLE declared (source VARCHAR NOT NULL, issuance_usage VARCHAR, keys_end BOOLEAN NOT NULL)",
-        "ALTER TABLE coverage RENAME TO coverage_before",
+        "DROP TABLE coverage",
         "CREATE TABLE coverage (source VARCHAR NOT NULL, tenant VARCHAR, log log_t NOT NULL, covered_from TIMESTAMPTZ NOT NULL, "
         "covered_until TIMESTAMPTZ NOT NULL, is_gap BOOLEAN NOT NULL, records BIGINT NOT NULL, note VARCHAR, in_part BOOLEAN NOT NULL)",
-        """
-        INSERT INTO coverage
-        SELECT c.*, EXISTS (
-            SELECT 1 FROM activity a
-            WHERE a.source = c.source AND a.tenant IS NOT DISTINCT FROM c.tenant AND a.log = c.log
-              AND NOT EXISTS (
-                  SELECT 1 FROM activity m
-                  WHERE m.batch_id = a.batch_id AND m.source = a.source AND m.tenant IS NOT DISTINCT FROM a.tenant
-                    AND m.log = a.log AND m.records = 0))
-        FROM coverage_before c
-        """,
-        "DROP TABLE coverage_before",
     ):
         engine.execute(statement)
 
@@ -120,6 +107,12 @@ def _to_version_8(engine: Engine) -> None:
     engine.execute("ALTER TABLE register ADD COLUMN approved_tenants VARCHAR[]")
 
 
+def _to_version_9(engine: Engine) -> None:
+    """Have the gaps of all logs told anew, as they are told now: coverage is worked out again before anything is asked."""
+    engine.execute("DELETE FROM meta WHERE name = 'coverage_due_from_batch'")
+    engine.execute("INSERT INTO meta VALUES ('coverage_due_from_batch', '0')")
+
+
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     2: _to_version_2,
     3: _to_version_3,
@@ -128,6 +121,7 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     6: _to_version_6,
     7: _to_version_7,
     8: _to_version_8,
+    9: _to_version_9,
 }
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 
