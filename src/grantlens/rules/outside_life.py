@@ -16,17 +16,25 @@ RULE = Rule(
     remedy="Before: look at the clocks. After: the resource server does not check expiry.",
     basis="RFC 9068 section 4; RFC 7519 section 4.1.4",
     needs=("named_caller", "clock_error", "token"),
-    # The life is the token's own: nothing but the token joins.
+    # The life is the token's own: nothing but the token joins. What is logged of a key may be that it was switched on again.
     rests_on=Evidence(
         (
             Way(ISSUE_USE, {ISSUE_USE: TOKEN}, ("usage.token_id", WORKED, "issuance.expires_at")),
             Way(
                 ISSUE_USE,
                 {ISSUE_USE: TOKEN},
-                ("usage.token_id", WORKED),
+                ("usage.token_id", WORKED, "issuance.kind=token or issuance.kind=exchange"),
                 leaves_open="only of calls before the issue: no expiry is logged",
             ),
-        )
+        ),
+        (
+            Way(
+                ISSUE_USE,
+                {ISSUE_USE: TOKEN},
+                ("usage.token_id", WORKED),
+                leaves_open="only of calls before the first record of a key, which may be older: no expiry is logged",
+            ),
+        ),
     ),
     sql="""
 WITH watched AS (
