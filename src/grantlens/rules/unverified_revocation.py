@@ -46,8 +46,7 @@ RULE = Rule(
     ),
     sql="""
 WITH alive AS (
-    SELECT c.source, c.revocation_event,
-           count(DISTINCT c.token_id) AS tokens,
+    SELECT c.source, c.revocation_event, count(DISTINCT c.token_id) AS tokens,
            max(least(coalesce(c.expires_at, $until), c.covered_until)) AS lives_until,
            bool_and(c.alive IS NULL) AS unknown_life
     FROM covered_token c
@@ -61,18 +60,14 @@ WITH alive AS (
 tried AS (SELECT DISTINCT source, revocation_event FROM revoked_use WHERE tests > 0),
 -- A refresh is a try too, refused or not, and so is what a revoked grant gave without a new consent: REV-2 tells of what worked.
 -- A fault of the server answers nothing, and who asks for consent tries no token.
-attempt AS (
-    FROM issuance WHERE issued_at < $until AND outcome <> 'error'
-),
+attempt AS (FROM issuance WHERE issued_at < $until AND outcome <> 'error'),
 refused AS (FROM attempt WHERE outcome = 'denied' AND kind IN ('token', 'refresh', 'exchange')),
 -- Joined on what is equal, one way after the other.
 refresh_tried AS (
-    SELECT c.source, c.revocation_event
-    FROM covered_token c
+    SELECT c.source, c.revocation_event FROM covered_token c
     SEMI JOIN attempt i ON i.source = c.source AND i.parent_token_id = c.token_id AND i.issued_at >= c.revoked_at
     UNION
-    SELECT c.source, c.revocation_event
-    FROM covered_token c
+    SELECT c.source, c.revocation_event FROM covered_token c
     SEMI JOIN refused i ON i.source = c.source AND i.token_id = c.token_id AND i.issued_at >= c.revoked_at
     UNION
     -- One that does not say for which token: an access token that was ended alone is no part of it.
@@ -145,14 +140,12 @@ suspect AS (
     WHERE ended_tenant IS NULL OR tenant IS NULL OR tenant = ended_tenant
     UNION
     SELECT u.source, u.revocation_event, c.caller_id, c.token_id IS NOT NULL, false
-    FROM untried u
-    JOIN covered_token v USING (source, revocation_event)
+    FROM untried u JOIN covered_token v USING (source, revocation_event)
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     UNION
     -- Of several grants of one client for one subject, no log says which gave this token.
     SELECT u.source, u.revocation_event, c.caller_id, false, true
-    FROM untried u
-    JOIN party p USING (source, revocation_event)
+    FROM untried u JOIN party p USING (source, revocation_event)
     JOIN named_caller c ON c.source = p.source AND c.client_id = p.client_id AND c.subject_id IS NOT DISTINCT FROM p.subject_id
     WHERE u.target_kind = 'grant' AND u.grant_id NOT LIKE 'derived:%' AND c.token_known AND c.grant_id LIKE 'derived:%'
       AND c.issued_at <= u.revoked_at AND (u.tenant IS NULL OR c.tenant IS NULL OR c.tenant = u.tenant)
