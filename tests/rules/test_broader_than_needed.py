@@ -88,6 +88,13 @@ def at(record):
     return datetime.fromisoformat(next(record[name] for name in names if name in record))
 
 
+def every_six_hours(first, last):
+    """Return times, so that no silence of the log is far longer than the others."""
+    begun = datetime.fromisoformat(moment(first))
+    hours = (datetime.fromisoformat(moment(last)) - begun) / timedelta(hours=1)
+    return [f"{begun + timedelta(hours=hour):%d %H:%M}" for hour in range(0, int(hours), 6)] + [last]
+
+
 def closed(scopes):
     return set(scopes).union(*(BELOW.get(scope, ()) for scope in scopes))
 
@@ -174,7 +181,7 @@ def test_narrower_scopes_beside_plain_python(desk, seed):
             mine = [row for row in rows if row["source"] == source]
             beat = [
                 use(when, "GET /v1/status", None, "jobs.example", client_id="beat", subject_id=None, source=source)
-                for when in (first, "20 09:00")
+                for when in every_six_hours(first, "20 09:00")
             ]
             for log, part in (
                 ("given", [row for row in mine if row["log"] != "usage"]),

@@ -5,9 +5,9 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
-from grantlens.rules.example import consent, moment, revoked, token, use
 
 from grantlens import detect
+from grantlens.rule.example import consent, moment, revoked, token, use
 
 SINCE, UNTIL = (datetime.fromisoformat(moment(when)) for when in ("05 00:00", "15 00:00"))
 LOGS = {

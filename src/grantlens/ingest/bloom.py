@@ -20,10 +20,10 @@ class Bloom:
     Examples
     --------
     >>> import numpy as np
-    >>> bloom = Bloom()
-    >>> bloom.met(np.array([7, 8, 7], np.uint64)).tolist()
+    >>> bloom, hashes = Bloom(), np.arange(1, 4, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    >>> bloom.met(hashes[[0, 1, 0]]).tolist()
     [False, False, True]
-    >>> bloom.met(np.array([8, 9], np.uint64)).tolist()
+    >>> bloom.met(hashes[[1, 2]]).tolist()
     [True, False]
     """
 

@@ -60,7 +60,7 @@ def text(name: str, dialect: str = "duckdb") -> str:
     --------
     >>> from grantlens import rules
     >>> print(rules.text("INT-5").splitlines()[0])
-    -- INT-5 (version 1): Where is a log silent for longer than chance explains?
+    -- INT-5 (version 2): Where is a log silent for longer than chance explains?
     """
     from grantlens.rule.written import translated, written_out
 
