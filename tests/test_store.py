@@ -204,7 +204,6 @@ def test_what_a_large_file_brings_does_not_go_through_the_write_ahead_log(tmp_pa
         assert (
             store.engine.value("SELECT current_setting('wal_autocheckpoint')") == "16.0 MiB"
         )  # for what else is written
-        assert store.engine.value("SELECT current_setting('write_buffer_row_group_count')") == 5
 
 
 def test_an_interrupt_while_duckdb_asks_python_is_an_interrupt(monkeypatch):

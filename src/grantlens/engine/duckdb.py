@@ -198,13 +198,10 @@ class Engine:
         Parameters
         ----------
         large
-            Whether much is written: it is then written where it stays, and each 122,880 rows of a table as soon as they are there,
-            while others still work. Else it may go to the write-ahead log, and from there to its place when the file is closed:
-            good for little, of which much more may follow, but twice the work.
+            Whether much is written: it is then written where it stays. Else it may go to the write-ahead log, and from there
+            to its place when the file is closed: good for little, of which much more may follow, but twice the work.
         """
         with owner_only():
-            if large:
-                self.execute("SET write_buffer_row_group_count = 1")
             self.execute("BEGIN")
             try:
                 yield
@@ -222,7 +219,6 @@ class Engine:
                 if large:
                     with suppress(duckdb.Error, GrantlensError):
                         self.execute("RESET wal_autocheckpoint")
-                        self.execute("RESET write_buffer_row_group_count")
 
     def leave_filters(self) -> None:
         """From here on filter where the statements say so, in all connections to this database.

@@ -1,4 +1,4 @@
-"""Which hashes may have been met before: a Bloom filter of one hash function."""
+"""Which hashes may have been met before: Bloom filters of one hash function, each larger than the one before."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-BITS = 28
-"""As a power of 2. Of ten million hashes that differ, this takes less than two in a hundred for met; 32 MiB, used as they fill."""
+SPARSE = 64
+"""Bits of a filter for each hash in it: of those that differ, less than one in so many is taken for met by each filter."""
 
-_NEAR_BITS = 22
-"""The same for those of one call, which are few."""
+LARGEST = 1 << 29
+"""Bits of the largest filter, 64 MiB: from ten million hashes on, filters of this size follow each other."""
 
 
 class Bloom:
@@ -20,27 +20,68 @@ class Bloom:
     Examples
     --------
     >>> import numpy as np
-    >>> bloom, hashes = Bloom(), np.arange(1, 4, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    >>> bloom.met(hashes[[0, 1, 0]]).tolist()
+    >>> bloom = Bloom()
+    >>> bloom.met(np.array([7, 8, 7], np.uint64)).tolist()
     [False, False, True]
-    >>> bloom.met(hashes[[1, 2]]).tolist()
+    >>> bloom.met(np.array([8, 9], np.uint64)).tolist()
     [True, False]
     """
 
     def __init__(self) -> None:
-        import numpy as np
-
-        self._bits = np.zeros(1 << BITS >> 3, np.uint8)
-        self._place = np.zeros(1 << _NEAR_BITS, np.int32)
+        self._filters: list[np.ndarray] = []
+        self._room = 0
 
     def met(self, hashes: np.ndarray) -> np.ndarray:
         """Return of each hash whether it may have been met before, in an earlier call or further up in this one."""
         import numpy as np
 
-        places = (hashes & np.uint64((1 << BITS) - 1)).astype(np.int64)
-        bytes_, bits = places >> 3, np.left_shift(1, places & 7).astype(np.uint8)
-        before = self._bits[bytes_] & bits > 0
-        np.bitwise_or.at(self._bits, bytes_, bits)
-        near, order = (hashes >> np.uint64(64 - _NEAR_BITS)).astype(np.int64), np.arange(len(hashes), dtype=np.int32)
-        self._place[near[::-1]] = order[::-1]  # of several the last counts: here the first of all
-        return before | (self._place[near] != order)
+        if not len(hashes):
+            return np.zeros(0, bool)
+        met = _further_up(hashes)
+        for bits in self._filters:
+            places = _places(hashes, bits)
+            met |= bits[places >> 3] & _bit(places) > 0
+        self._room -= len(hashes)
+        if self._room < 0:
+            last = 8 * len(self._filters[-1]) if self._filters else 0
+            size = min(LARGEST, max(4 * last, 1 << (SPARSE * len(hashes)).bit_length()))
+            self._filters.append(np.zeros(size >> 3, np.uint8))
+            self._room = size // SPARSE - len(hashes)
+        self._add(hashes)
+        return met
+
+    def _add(self, hashes: np.ndarray) -> None:
+        """Set a bit for each in the last filter: those of one byte at once."""
+        import numpy as np
+
+        bits = self._filters[-1]
+        places = np.sort(_places(hashes, bits))
+        bytes_ = places >> 3
+        first = np.flatnonzero(np.diff(bytes_, prepend=-1))
+        bits[bytes_[first]] |= np.bitwise_or.reduceat(_bit(places), first)
+
+
+def _places(hashes: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    return (hashes & np.uint64(8 * len(bits) - 1)).astype(np.int64)
+
+
+def _bit(places: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    return np.left_shift(1, places & 7).astype(np.uint8)
+
+
+def _further_up(hashes: np.ndarray) -> np.ndarray:
+    """Return of each hash whether an equal one stands further up. To sort is fast; to keep what stands where is not."""
+    import numpy as np
+
+    again = np.zeros(len(hashes), bool)
+    ordered = np.sort(hashes)
+    several = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(several):
+        places = np.flatnonzero(np.isin(hashes, several))
+        first = np.unique(hashes[places], return_index=True)[1]
+        again[np.delete(places, first)] = True
+    return again

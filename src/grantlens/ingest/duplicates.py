@@ -66,7 +66,6 @@ SELECT row FROM numbered WHERE row IS NOT NULL AND nth > 1 AND (tenant IS NULL O
 _LATER = 1 << 60
 """What is added to the row numbers of a waiting table, so that its rows come after those that were written."""
 
-
 _SAME_ID = """
 CREATE OR REPLACE TEMP TABLE duplicate AS
 WITH revoked AS (FROM {revocations})
@@ -81,29 +80,42 @@ WHERE batch_id >= $batch AND nth > 1
 class Duplicates:
     """Settles at the end of files which of their rows were there before.
 
-    All but a few rows are written as they come. A row waits in a table beside the log if an earlier one of these files may have its
-    key: it turns out to be a duplicate, or is written at the end. To write it first and to delete it in the same transaction
-    would make DuckDB write all others once more. What the store itself holds is looked at only at the end.
+    The rows are written as they come, so that they are held only once; the few that turn out to be duplicates are deleted again,
+    inside the same transaction. That makes DuckDB write all others once more, so of large files a row waits in a table beside the
+    log if an earlier one may have its key: it turns out to be a duplicate, or is written at the end.
+
+    Parameters
+    ----------
+    engine
+        The open store.
+    accounts
+        Where everything is counted.
+    parameters
+        What statements bind.
+    large
+        Whether the files are so large that it pays to let rows wait.
     """
 
-    def __init__(self, engine: Engine, accounts: Accounts, parameters: dict[str, Any]) -> None:
+    def __init__(self, engine: Engine, accounts: Accounts, parameters: dict[str, Any], *, large: bool) -> None:
         import numpy as np
 
         self._engine = engine
         self._accounts = accounts
         self._parameters = parameters
         self._left_out = np.zeros(len(accounts.files), np.int64)
-        self._met = Bloom()
-        self._run("CREATE OR REPLACE TEMP TABLE usage_key (event_key UBIGINT, usage_id BIGINT)")
+        self._met = Bloom() if large else None
         self._waiting: dict[str, str] = {}
+        self._run("CREATE OR REPLACE TEMP TABLE usage_key (event_key UBIGINT, usage_id BIGINT)")
 
-    def apart(self, log: str, rows: pa.Table, source: str) -> list[tuple[str, pa.Table]]:
+    def apart(self, log: str, stage: str, rows: pa.Table, source: str) -> list[tuple[str, pa.Table]]:
         """Tell the rows that can be written from those that have to wait; return both, each with the table it belongs in.
 
         Parameters
         ----------
         log
             issuance, usage or revocation.
+        stage
+            Name under which the rows are registered.
         rows
             Staged rows with `event_id`, in order; of usage with `usage_id`.
         source
@@ -111,16 +123,14 @@ class Duplicates:
         """
         import numpy as np
 
-        # Calls are told by a key that the store keeps. In another log an equal id means nothing.
-        of_log = "" if log == "usage" else f", '{log}'"
-        with self._engine.registered("staged_row", rows):
-            keys = self._engine.arrow(
-                f"SELECT hash($salt{of_log}, {source}, event_id) AS event_key FROM staged_row", self._parameters
-            )
         if log == "usage":
-            with self._engine.registered("staged_key", keys.append_column("usage_id", rows["usage_id"])):
-                self._run("INSERT INTO usage_key FROM staged_key")
-        met = self._met.met(numbers_of(keys["event_key"], "uint64"))
+            self._run(f"INSERT INTO usage_key SELECT hash($salt, {source}, event_id), usage_id FROM {stage}")
+        if self._met is None:
+            return [(_TABLES[log], rows)]
+        keys = self._engine.arrow(
+            f"SELECT hash($salt, '{log}', {source}, event_id) AS key FROM {stage}", self._parameters
+        )
+        met = self._met.met(numbers_of(keys["key"], "uint64"))
         if not met.any():
             return [(_TABLES[log], rows)]
         if log not in self._waiting:
@@ -169,34 +179,37 @@ class Duplicates:
                 file.notes.append(f"{said} the id of another one, of another tenant or time")
 
     def _settle_usage(self) -> None:
-        """Equal hashes name candidates."""
-        again = "SELECT e.event_key FROM event_key e SEMI JOIN usage_key n ON n.event_key = e.event_key"
-        if "usage" in self._waiting:
-            again += " UNION SELECT event_key FROM usage_key SEMI JOIN waiting_usage USING (usage_id)"
-        doubted = self._engine.arrow(again)
-        if len(doubted):
-            with self._engine.registered("doubted", doubted):
-                self._run(
-                    "CREATE OR REPLACE TEMP TABLE mine AS SELECT row, batch_id, line_no, source, tenant, event_id, used_at AS moment "
-                    f"FROM {self._all_of('usage')} SEMI JOIN (SELECT usage_id FROM usage_key SEMI JOIN doubted USING (event_key)) USING (usage_id) "
-                    "JOIN usage_caller USING (caller_id)"
-                )
-            self._tell(
-                "SELECT source, tenant, event_id, used_at AS moment FROM usage_row JOIN usage_caller USING (caller_id) "
-                "WHERE batch_id < $batch"
-            )
-            self._forget("usage")
-            self._run("DELETE FROM usage_key WHERE usage_id IN (SELECT row FROM duplicate)")
+        rows, different = self._engine.rows("SELECT count(*), count(DISTINCT event_key) FROM usage_key")[0]
+        known = self._engine.value(
+            "SELECT count(*) FROM event_key e SEMI JOIN usage_key n ON n.event_key = e.event_key"
+        )
+        if rows != different or known:
+            self._drop_usage()
         self._run("INSERT INTO event_key SELECT event_key FROM usage_key")
+
+    def _drop_usage(self) -> None:
+        """Equal hashes name candidates."""
+        self._run(
+            "CREATE OR REPLACE TEMP TABLE mine AS SELECT row, batch_id, line_no, source, tenant, event_id, used_at AS moment "
+            f"FROM {self._all_of('usage')} SEMI JOIN (SELECT usage_id FROM usage_key WHERE event_key IN "
+            "(SELECT event_key FROM usage_key GROUP BY 1 HAVING count(*) > 1) "
+            "OR event_key IN (SELECT event_key FROM event_key)) USING (usage_id) JOIN usage_caller USING (caller_id)"
+        )
+        self._tell(
+            "SELECT source, tenant, event_id, used_at AS moment FROM usage_row JOIN usage_caller USING (caller_id) "
+            "WHERE batch_id < $batch"
+        )
+        self._forget("usage")
+        self._run("DELETE FROM usage_key WHERE usage_id IN (SELECT row FROM duplicate)")
 
     def _settle(self, log: str) -> None:
         """Equal hashes name candidates here too: of most files few events are there twice, and to look at all of them takes long."""
-        mine, theirs = f"FROM {log} WHERE batch_id >= $batch", f"FROM {log} WHERE batch_id < $batch"
-        waiting = self._waiting.get(log)
+        mine = f"FROM {self._all_of(log)} WHERE batch_id >= $batch"
+        theirs = f"FROM {log} WHERE batch_id < $batch"
         doubted = self._engine.arrow(
-            f"SELECT hash(source, event_id) AS id FROM (SELECT source, event_id {mine}) "
-            f"SEMI JOIN (SELECT source, event_id {theirs}) USING (source, event_id)"
-            + (f" UNION ALL SELECT hash(source, event_id) FROM {waiting}" if waiting else ""),
+            f"SELECT hash(source, event_id) AS id {mine} GROUP BY id HAVING count(*) > 1 UNION ALL "
+            f"SELECT hash(source, event_id) FROM (SELECT source, event_id {mine}) "
+            f"SEMI JOIN (SELECT source, event_id {theirs}) USING (source, event_id)",
             self._parameters,
         )
         if not len(doubted):
@@ -204,8 +217,7 @@ class Duplicates:
         event = f"source, tenant, event_id, {TIMES[log]} AS moment"
         with self._engine.registered("doubted", doubted):
             self._run(
-                f"CREATE OR REPLACE TEMP TABLE mine AS SELECT row, batch_id, line_no, {event} FROM {self._all_of(log)} "
-                "WHERE batch_id >= $batch AND hash(source, event_id) IN (FROM doubted)"
+                f"CREATE OR REPLACE TEMP TABLE mine AS SELECT row, batch_id, line_no, {event} {mine} AND hash(source, event_id) IN (FROM doubted)"
             )
         self._tell(f"SELECT {event} {theirs}")
         self._forget(log)

@@ -50,9 +50,13 @@ class Pipeline:
         Where everything is counted.
     bench
         Where a chunk is mapped that does not come mapped.
+    large
+        Whether the files are large, see `Duplicates`.
     """
 
-    def __init__(self, engine: Engine, loader: Loader, accounts: Accounts, bench: Workbench) -> None:
+    def __init__(
+        self, engine: Engine, loader: Loader, accounts: Accounts, bench: Workbench, *, large: bool = False
+    ) -> None:
         self.engine = engine
         self.loader = loader
         self.accounts = accounts
@@ -62,7 +66,7 @@ class Pipeline:
         self._again = Mapper(loader, paths, salt, bench)
         self._seen = {dictionary.key: Seen() for dictionary in DICTIONARIES}
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
-        self._duplicates = Duplicates(engine, accounts, self._parameters)
+        self._duplicates = Duplicates(engine, accounts, self._parameters, large=large)
         self._run("CREATE OR REPLACE TEMP TABLE file_ignored (file BIGINT, reason VARCHAR, records BIGINT)")
         for dictionary in DICTIONARIES:
             dictionary.open(engine, self._parameters)
@@ -199,9 +203,7 @@ class Pipeline:
             for column in USAGE_ROW.columns
         )
         self._count("usage", table)
-        for target, part in self._duplicates.apart("usage", table, staged.column("source", "VARCHAR")):
-            with self.engine.registered("chunk_call", part):
-                self._run(f"INSERT INTO {target} SELECT {values} FROM chunk_call s{_true_lines(lines)}")
+        self._write("usage", table, staged, f"SELECT {values} FROM staged_row s{_true_lines(lines)}")
 
     def _keep(self, staged: Staging, table: pa.Table, lines: Lines) -> None:
         rows = self._count(staged.log, table)
@@ -218,11 +220,20 @@ class Pipeline:
             f"{special.get(c.name) or staged.column(c.name, c.type)} AS {quote(c.name)}" for c in columns
         )
         derived = f" REPLACE ({DERIVED_GRANT} AS grant_id)" if staged.log == "issuance" else ""
-        for target, part in self._duplicates.apart(staged.log, table, staged.column("source", "VARCHAR")):
-            with self.engine.registered("mapped_row", part):
-                self._run(
-                    f"INSERT INTO {target} SELECT *{derived} FROM (SELECT {values} FROM mapped_row s{_true_lines(lines)})"
-                )
+        self._write(
+            staged.log, table, staged, f"SELECT *{derived} FROM (SELECT {values} FROM staged_row s{_true_lines(lines)})"
+        )
+
+    def _write(self, log: str, table: pa.Table, staged: Staging, select: str) -> None:
+        """Write staged rows where they belong, as `select` makes them of `staged_row`."""
+        with self.engine.registered("staged_row", table):
+            targets = self._duplicates.apart(log, "staged_row", table, staged.column("source", "VARCHAR"))
+            if len(targets) == 1:
+                self._run(f"INSERT INTO {targets[0][0]} {select}")
+                return
+        for target, rows in targets:
+            with self.engine.registered("staged_row", rows):
+                self._run(f"INSERT INTO {target} {select}")
 
     def _run(self, sql: str) -> None:
         self.engine.execute(sql, self._parameters)
