@@ -86,7 +86,7 @@ segment AS (
     JOIN pair_segment s ON s.source = p.source AND s.tenant IS NOT DISTINCT FROM p.tenant
         AND s.client_id = p.client_id AND s.subject_id IS NOT DISTINCT FROM p.subject_id
 )
-SELECT row_number() OVER (ORDER BY caller_id, valid_from, grant_id)::INTEGER AS segment_id,
+SELECT row_number() OVER (ORDER BY caller_id, valid_from, grant_id, valid_until, phase)::INTEGER AS segment_id,
        caller_id, valid_from, valid_until, grant_id, set_id, scopes_from, join_key, phase
 FROM segment
 """,
