@@ -1,19 +1,11 @@
 """The same event is kept once: within a file, across files, in any order; loading again changes nothing."""
 
 import random
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from grantlens.engine.duckdb import Engine
-from grantlens.ingest import load
-from grantlens.ingest.bloom import Bloom
 from grantlens.ingest.mapper import in_order
 from grantlens.ingest.pipeline import first_of_each
 from grantlens.loaders import Loader
@@ -212,59 +204,3 @@ def test_revocations_of_a_log_that_names_no_source_are_told_apart_piece_by_piece
         "1 revocation left out: it has the id of another one, of another tenant or time",
         "2 revocations left out: they have the id of another one, of another tenant or time",
     ]
-
-
-_OVER_AND_OVER = st.lists(
-    st.tuples(
-        st.sampled_from([usage, issuance, revocation]),
-        st.integers(1, 3),
-        st.sampled_from(
-            ["2026-03-01T00:00:00Z", "2026-03-01T00:00:00.8Z", "2026-03-01T00:00:01.6Z", "2026-03-02T00:00:00Z"]
-        ),
-        st.sampled_from(["acme", "other", None]),
-    ),
-    max_size=14,
-)
-
-
-@settings(max_examples=12)
-@given(_OVER_AND_OVER, st.integers(0, 14))
-def test_it_does_not_matter_which_rows_wait(drawn, cut):
-    """Rows that an earlier one may equal are written at the end: were all of them, the same would be in the store."""
-    times = {usage: "used_at", issuance: "issued_at", revocation: "revoked_at"}
-    records = [
-        kind(number, **{times[kind]: at}, client_id=f"c{line}") | ({"tenant": tenant} if tenant else {})
-        for line, (kind, number, at, tenant) in enumerate(drawn)
-    ]
-    found = []
-    for large, met in ((False, None), (True, Bloom.met), (True, lambda bloom, hashes: np.ones(len(hashes), bool))):
-        with tempfile.TemporaryDirectory() as folder, Store(":memory:") as store, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(load, "LARGE", 0 if large else load.LARGE)
-            patch.setattr(Bloom, "met", met)
-            parts = [part for part in (records[:cut], records[cut:]) if part]
-            report = store.load(*[ndjson(Path(folder) / f"{n}.ndjson", part) for n, part in enumerate(parts)])
-            numbers = {log: report.total(log) for log in ("usage", "issuance", "revocation", "duplicates")}
-            found.append((content(store), numbers, store.engine.rows("SELECT event_key FROM event_key ORDER BY 1")))
-            assert not store.engine.rows("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'waiting%'")
-    at_once, *others = [(rows, numbers, len(keys)) for rows, numbers, keys in found]
-    assert others == [at_once, at_once]
-
-
-def test_what_was_written_is_not_deleted_again(tmp_path, monkeypatch):
-    """A row deleted in the transaction that wrote it makes DuckDB write all others once more: a load took a fifth longer."""
-    records = [*map(usage, range(9)), *map(issuance, range(9)), *map(revocation, range(9))]
-    path = ndjson(tmp_path / "a.ndjson", records * 2)
-    deleted, read = {}, Engine.arrow
-
-    def arrow(engine, sql, *values):
-        told = read(engine, sql, *values)
-        if sql.startswith("DELETE FROM"):
-            deleted[sql.split()[2]] = len(told)
-        return told
-
-    monkeypatch.setattr(load, "LARGE", 0)
-    with Store(":memory:") as store:
-        monkeypatch.setattr(Engine, "arrow", arrow)
-        assert store.load(path).total("duplicates") == 27
-    assert deleted["usage_row"] == 0 == deleted.get("issuance", 0) == deleted.get("revocation", 0)
-    assert deleted["waiting_usage"] == 9

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from grantlens.ingest.bloom import Bloom
 from grantlens.ingest.rows import codes, first_places
 from grantlens.reading.chunk import int_array, numbers_of
 from grantlens.schema import LOGS, TIMES
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 NEAR_US = 1_000_000
 """Records of one event tell times nearer to each other than these microseconds: exports cut them to whole seconds, and devices
 write one after another. More would let whoever repeats an id hide calls behind the first."""
-
-_TABLES = {"issuance": "issuance", "usage": "usage_row", "revocation": "revocation"}
 
 _LEFT = "FROM mine ANTI JOIN duplicate USING (row)"
 
@@ -63,83 +60,35 @@ numbered AS (
 SELECT row FROM numbered WHERE row IS NOT NULL AND nth > 1 AND (tenant IS NULL OR of_any OR nth_of_tenant > 1)
 """
 
-_LATER = 1 << 60
-"""What is added to the row numbers of a waiting table, so that its rows come after those that were written."""
-
 _SAME_ID = """
 CREATE OR REPLACE TEMP TABLE duplicate AS
-WITH revoked AS (FROM {revocations})
 SELECT row FROM (
-    SELECT row, batch_id, row_number() OVER (PARTITION BY source, event_id ORDER BY batch_id, line_no, row) AS nth
-    FROM revoked SEMI JOIN (SELECT source, event_id FROM revoked WHERE batch_id >= $batch) mine USING (source, event_id)
+    SELECT rowid AS row, batch_id, row_number() OVER (PARTITION BY source, event_id ORDER BY batch_id, line_no, rowid) AS nth
+    FROM revocation SEMI JOIN (SELECT source, event_id FROM revocation WHERE batch_id >= $batch) mine USING (source, event_id)
 )
 WHERE batch_id >= $batch AND nth > 1
 """
 
 
 class Duplicates:
-    """Settles at the end of files which of their rows were there before.
+    """Notes the event keys of files and settles at their end which rows were there before.
 
-    The rows are written as they come, so that they are held only once; the few that turn out to be duplicates are deleted again,
-    inside the same transaction. That makes DuckDB write all others once more, so of large files a row waits in a table beside the
-    log if an earlier one may have its key: it turns out to be a duplicate, or is written at the end.
-
-    Parameters
-    ----------
-    engine
-        The open store.
-    accounts
-        Where everything is counted.
-    parameters
-        What statements bind.
-    large
-        Whether the files are so large that it pays to let rows wait.
+    The rows are already written then, so that they are held only once; the few that turn out to
+    be duplicates are deleted again, inside the same transaction.
     """
 
-    def __init__(self, engine: Engine, accounts: Accounts, parameters: dict[str, Any], *, large: bool) -> None:
+    def __init__(self, engine: Engine, accounts: Accounts, parameters: dict[str, Any]) -> None:
         import numpy as np
 
         self._engine = engine
         self._accounts = accounts
         self._parameters = parameters
         self._left_out = np.zeros(len(accounts.files), np.int64)
-        self._met = Bloom() if large else None
-        self._waiting: dict[str, str] = {}
         self._run("CREATE OR REPLACE TEMP TABLE usage_key (event_key UBIGINT, usage_id BIGINT)")
 
-    def apart(self, log: str, stage: str, rows: pa.Table, source: str) -> list[tuple[str, pa.Table]]:
-        """Tell the rows that can be written from those that have to wait; return both, each with the table it belongs in.
-
-        Parameters
-        ----------
-        log
-            issuance, usage or revocation.
-        stage
-            Name under which the rows are registered.
-        rows
-            Staged rows with `event_id`, in order; of usage with `usage_id`.
-        source
-            SQL that gives the source of each.
-        """
-        import numpy as np
-
-        if log == "usage":
-            self._run(f"INSERT INTO usage_key SELECT hash($salt, {source}, event_id), usage_id FROM {stage}")
-        if self._met is None:
-            return [(_TABLES[log], rows)]
-        keys = self._engine.arrow(
-            f"SELECT hash($salt, '{log}', {source}, event_id) AS key FROM {stage}", self._parameters
-        )
-        met = self._met.met(numbers_of(keys["key"], "uint64"))
-        if not met.any():
-            return [(_TABLES[log], rows)]
-        if log not in self._waiting:
-            self._run(f"CREATE OR REPLACE TEMP TABLE waiting_{log} AS FROM {_TABLES[log]} LIMIT 0")
-            self._waiting[log] = f"waiting_{log}"
-        return [
-            (table, rows.take(int_array(np.flatnonzero(which))))
-            for table, which in ((_TABLES[log], ~met), (self._waiting[log], met))
-        ]
+    def note_usage(self, stage: str, source: str, usage_id: str) -> None:
+        """Note the keys of staged calls; `source` and `usage_id` are SQL."""
+        self._run(f"INSERT INTO usage_key SELECT hash($salt, {source}, event_id), {usage_id} FROM {stage}")
 
     def one_of_each_id(self, revocations: pa.Table) -> pa.Table:
         """Return the first revocation of each id: the others would be dropped at the end, see `_keep_one_of_each_id`."""
@@ -160,7 +109,7 @@ class Duplicates:
         return revocations.take(int_array(first))
 
     def settle(self) -> None:
-        """Drop what is there already, write what waited, and remember what is new."""
+        """Drop what is there already, and remember what is new."""
         for log in LOGS:
             if not self._accounts.total(log):
                 continue
@@ -168,9 +117,6 @@ class Duplicates:
                 self._settle_usage()
             else:
                 self._settle(log)
-        for log, waiting in self._waiting.items():
-            self._run(f"INSERT INTO {_TABLES[log]} FROM {waiting}")
-            self._run(f"DROP TABLE temp.{waiting}")
         for file, left_out in zip(self._accounts.files, self._left_out.tolist(), strict=True):
             if left_out:
                 said = (
@@ -190,8 +136,8 @@ class Duplicates:
     def _drop_usage(self) -> None:
         """Equal hashes name candidates."""
         self._run(
-            "CREATE OR REPLACE TEMP TABLE mine AS SELECT row, batch_id, line_no, source, tenant, event_id, used_at AS moment "
-            f"FROM {self._all_of('usage')} SEMI JOIN (SELECT usage_id FROM usage_key WHERE event_key IN "
+            "CREATE OR REPLACE TEMP TABLE mine AS SELECT usage_id AS row, batch_id, line_no, source, tenant, event_id, used_at AS moment "
+            "FROM usage_row SEMI JOIN (SELECT usage_id FROM usage_key WHERE event_key IN "
             "(SELECT event_key FROM usage_key GROUP BY 1 HAVING count(*) > 1) "
             "OR event_key IN (SELECT event_key FROM event_key)) USING (usage_id) JOIN usage_caller USING (caller_id)"
         )
@@ -199,13 +145,12 @@ class Duplicates:
             "SELECT source, tenant, event_id, used_at AS moment FROM usage_row JOIN usage_caller USING (caller_id) "
             "WHERE batch_id < $batch"
         )
-        self._forget("usage")
+        self._forget("usage", "usage_row", "usage_id")
         self._run("DELETE FROM usage_key WHERE usage_id IN (SELECT row FROM duplicate)")
 
     def _settle(self, log: str) -> None:
         """Equal hashes name candidates here too: of most files few events are there twice, and to look at all of them takes long."""
-        mine = f"FROM {self._all_of(log)} WHERE batch_id >= $batch"
-        theirs = f"FROM {log} WHERE batch_id < $batch"
+        mine, theirs = f"FROM {log} WHERE batch_id >= $batch", f"FROM {log} WHERE batch_id < $batch"
         doubted = self._engine.arrow(
             f"SELECT hash(source, event_id) AS id {mine} GROUP BY id HAVING count(*) > 1 UNION ALL "
             f"SELECT hash(source, event_id) FROM (SELECT source, event_id {mine}) "
@@ -217,10 +162,10 @@ class Duplicates:
         event = f"source, tenant, event_id, {TIMES[log]} AS moment"
         with self._engine.registered("doubted", doubted):
             self._run(
-                f"CREATE OR REPLACE TEMP TABLE mine AS SELECT row, batch_id, line_no, {event} {mine} AND hash(source, event_id) IN (FROM doubted)"
+                f"CREATE OR REPLACE TEMP TABLE mine AS SELECT rowid AS row, batch_id, line_no, {event} {mine} AND hash(source, event_id) IN (FROM doubted)"
             )
         self._tell(f"SELECT {event} {theirs}")
-        self._forget(log)
+        self._forget(log, log, "rowid")
         if log == "revocation":
             self._keep_one_of_each_id()
 
@@ -229,8 +174,8 @@ class Duplicates:
 
         To take the one for the other would blame a client for what it did after the other one.
         """
-        self._run(_SAME_ID.format(revocations=self._all_of("revocation")))
-        self._left_out += self._forget("revocation")
+        self._run(_SAME_ID)
+        self._left_out += self._forget("revocation", "revocation", "rowid")
 
     def _tell(self, theirs: str) -> None:
         """Find which rows of `mine` are events that are there already; `theirs` is the SELECT of those that are."""
@@ -267,27 +212,15 @@ class Duplicates:
         column = pa.Array.from_buffers(pa.uint64(), len(near), [None, pa.py_buffer(near)])
         return pa.Table.from_arrays([column], names=["id"])
 
-    def _numbered(self, log: str) -> list[tuple[str, str]]:
-        """Return the tables that hold rows of a log, each with SQL for the number of a row: those that wait come later."""
-        tables = [_TABLES[log], *filter(None, [self._waiting.get(log)])]
-        numbers = ["usage_id"] * 2 if log == "usage" else ["rowid", f"rowid + {_LATER}"]
-        return [*zip(tables, numbers, strict=False)]
-
-    def _all_of(self, log: str) -> str:
-        """Return SQL that gives all rows of a log, each with its number as `row`."""
-        return f"({' UNION ALL '.join(f'SELECT {row} AS row, * FROM {table}' for table, row in self._numbered(log))})"
-
-    def _forget(self, log: str) -> np.ndarray:
+    def _forget(self, log: str, table: str, row: str) -> np.ndarray:
         """Delete the duplicates and take them out of the counts; return how many each file had."""
         import numpy as np
 
-        numbers = np.zeros(len(self._accounts.files), np.int64)
-        for table, row in self._numbered(log):
-            deleted = self._engine.arrow(
-                f"DELETE FROM {table} WHERE {row} IN (SELECT row FROM duplicate) RETURNING batch_id"
-            )
-            batches = numbers_of(deleted["batch_id"], "int32") - self._accounts.batch_id
-            numbers += np.bincount(batches, minlength=len(numbers))
+        deleted = self._engine.arrow(
+            f"DELETE FROM {table} WHERE {row} IN (SELECT row FROM duplicate) RETURNING batch_id"
+        )
+        batches = numbers_of(deleted["batch_id"], "int32") - self._accounts.batch_id
+        numbers = np.bincount(batches, minlength=len(self._accounts.files))
         self._accounts.add("duplicates", numbers)
         self._accounts.add(log, -numbers)
         return numbers

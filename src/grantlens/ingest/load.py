@@ -83,10 +83,6 @@ def load_files(
     return report
 
 
-LARGE = 256 << 20
-"""Bytes on disk from which on it pays to look for duplicates before rows are written: of less, to write them once more is quick."""
-
-
 class _NotTogether(Exception):  # noqa: N818
     """Something is wrong with one of so many files that were read together; nothing of them was kept."""
 
@@ -158,7 +154,7 @@ def _load(
     )
     if loader is None:
         return accounts.close(contents)
-    pipeline = Pipeline(engine, loader, accounts, opener.spare, large=opened.bytes > LARGE)
+    pipeline = Pipeline(engine, loader, accounts, opener.spare)
     # To start and end threads takes a few milliseconds.
     with engine.sharing() if opened.bytes > SMALL else nullcontext():
         for chunk in opened.chunks:

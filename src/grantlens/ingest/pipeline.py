@@ -50,13 +50,9 @@ class Pipeline:
         Where everything is counted.
     bench
         Where a chunk is mapped that does not come mapped.
-    large
-        Whether the files are large, see `Duplicates`.
     """
 
-    def __init__(
-        self, engine: Engine, loader: Loader, accounts: Accounts, bench: Workbench, *, large: bool = False
-    ) -> None:
+    def __init__(self, engine: Engine, loader: Loader, accounts: Accounts, bench: Workbench) -> None:
         self.engine = engine
         self.loader = loader
         self.accounts = accounts
@@ -66,7 +62,7 @@ class Pipeline:
         self._again = Mapper(loader, paths, salt, bench)
         self._seen = {dictionary.key: Seen() for dictionary in DICTIONARIES}
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
-        self._duplicates = Duplicates(engine, accounts, self._parameters, large=large)
+        self._duplicates = Duplicates(engine, accounts, self._parameters)
         self._run("CREATE OR REPLACE TEMP TABLE file_ignored (file BIGINT, reason VARCHAR, records BIGINT)")
         for dictionary in DICTIONARIES:
             dictionary.open(engine, self._parameters)
@@ -135,7 +131,7 @@ class Pipeline:
             keys = np.ascontiguousarray(seen.keys_of(apart.hashes)[apart.which], np.int32)
             column = pa.Array.from_buffers(pa.int32(), len(keys), [None, pa.py_buffer(keys)])
             table = table.drop_columns([each.hash]).append_column(each.key, column)
-        return table
+        return table.append_column("number", int_array(np.arange(len(table))))
 
     def _shown(self, name: str, staged: Staging, lines: Lines, line_nos: np.ndarray) -> pa.Table:
         """Read again from the records what hashes stand for: not what the others on these lines do, which takes longer."""
@@ -184,14 +180,11 @@ class Pipeline:
         return rows
 
     def _keep_usage(self, calls: Rows, table: pa.Table, lines: Lines) -> None:
-        """Write calls that have their keys, each under a number of its own."""
-        import numpy as np
-
-        staged, first = calls.staging, self._usage_id + 1
+        """Write calls that have their keys; `number` counts them."""
+        staged, shift = calls.staging, self._usage_id + 1
         self._usage_id += len(table)
-        table = table.append_column("usage_id", int_array(np.arange(first, first + len(table))))
         special = {
-            "usage_id": "s.usage_id",
+            "usage_id": f"{shift} + s.number",
             "caller_id": "s.caller_id",
             "target_id": "s.target_id",
             "batch_id": _BATCH,
@@ -203,7 +196,9 @@ class Pipeline:
             for column in USAGE_ROW.columns
         )
         self._count("usage", table)
-        self._write("usage", table, staged, f"SELECT {values} FROM staged_row s{_true_lines(lines)}")
+        with self.engine.registered("chunk_call", table):
+            self._run(f"INSERT INTO usage_row SELECT {values} FROM chunk_call s{_true_lines(lines)}")
+            self._duplicates.note_usage("chunk_call", staged.column("source", "VARCHAR"), f"{shift} + number")
 
     def _keep(self, staged: Staging, table: pa.Table, lines: Lines) -> None:
         rows = self._count(staged.log, table)
@@ -220,20 +215,10 @@ class Pipeline:
             f"{special.get(c.name) or staged.column(c.name, c.type)} AS {quote(c.name)}" for c in columns
         )
         derived = f" REPLACE ({DERIVED_GRANT} AS grant_id)" if staged.log == "issuance" else ""
-        self._write(
-            staged.log, table, staged, f"SELECT *{derived} FROM (SELECT {values} FROM staged_row s{_true_lines(lines)})"
-        )
-
-    def _write(self, log: str, table: pa.Table, staged: Staging, select: str) -> None:
-        """Write staged rows where they belong, as `select` makes them of `staged_row`."""
-        with self.engine.registered("staged_row", table):
-            targets = self._duplicates.apart(log, "staged_row", table, staged.column("source", "VARCHAR"))
-            if len(targets) == 1:
-                self._run(f"INSERT INTO {targets[0][0]} {select}")
-                return
-        for target, rows in targets:
-            with self.engine.registered("staged_row", rows):
-                self._run(f"INSERT INTO {target} {select}")
+        with self.engine.registered("mapped_row", table):
+            self._run(
+                f"INSERT INTO {staged.log} SELECT *{derived} FROM (SELECT {values} FROM mapped_row s{_true_lines(lines)})"
+            )
 
     def _run(self, sql: str) -> None:
         self.engine.execute(sql, self._parameters)
