@@ -74,7 +74,8 @@ class Duplicates:
     """Notes the event keys of files and settles at their end which rows were there before.
 
     The rows are already written then, so that they are held only once; the few that turn out to
-    be duplicates are deleted again, inside the same transaction.
+    be duplicates are deleted again, inside the same transaction. DuckDB then writes all others once
+    more; to hold back whatever might be a duplicate costs about as much.
     """
 
     def __init__(self, engine: Engine, accounts: Accounts, parameters: dict[str, Any]) -> None:
