@@ -21,9 +21,12 @@ import time
 from pathlib import Path
 from statistics import median
 
-from benchmarks.grown import grown, real_lines
+from benchmarks.grown import grown, own_name, real_lines
+from grantlens.loaders import Settings
+from grantlens.store import Store
 
 GOAL = 0.7
+SETTINGS = Settings(time_zone="UTC", unverified=True)
 PAGE = 8 << 20
 """Bytes of records in one CloudTrail page before it is packed."""
 SHARED = Path(os.environ.get("GRANTLENS_SHARED", Path(__file__).parents[2] / "shared"))
@@ -56,15 +59,14 @@ def sources() -> dict[str, list[Path]]:
 
 def write(name: str, paths: list[Path], size: int, folder: Path) -> Path:
     """Write a grown log and return the path to load."""
-    from grantlens.store import Store
-
     with Store(":memory:") as store:
-        store.load(*paths, loader=name)
+        if failed := store.load(*paths, loader=name, settings=SETTINGS).failed:
+            raise SystemExit(f"{name}: {failed}")
         known = store.engine.rows(
             "SELECT event_id FROM issuance UNION SELECT event_id FROM usage UNION SELECT event_id FROM revocation"
         )
-    events = {part for (event,) in known for part in (event, event.partition("#")[0], event.partition(":")[0])}
     lines = [line for path in paths if path.suffix != ".gz" for line in real_lines(path)]
+    events = {name for (event,) in known for name in [own_name(event, lines)] if name}
     if name != "aws_cloudtrail":
         file = folder / f"{name}.ndjson"
         with file.open("w") as out:
@@ -124,12 +126,9 @@ def _quoted(text: str) -> str:
 
 def load(name: str, path: Path, database: Path) -> tuple[int, float, float]:
     """Load the log into a new store."""
-    from grantlens.loaders import Settings
-    from grantlens.store import Store
-
     begun, busy = time.perf_counter(), time.process_time()
     with Store(database) as store:
-        report = store.load(path, loader=name, settings=Settings(time_zone="UTC", unverified=True))
+        report = store.load(path, loader=name, settings=SETTINGS)
         if report.failed:
             raise SystemExit(f"{name}: {report.failed}")
     return report.total("records"), time.perf_counter() - begun, time.process_time() - busy
@@ -142,8 +141,7 @@ def one(what: str, name: str, path: Path, database: Path) -> None:
     import pyarrow.compute
     import pyarrow.parquet  # noqa: F401
 
-    import grantlens.catalogue.matcher
-    import grantlens.store  # noqa: F401
+    import grantlens.catalogue.matcher  # noqa: F401
     from benchmarks.machine import peak_gib
     from grantlens.loaders import loaders
     from grantlens.relations import registry

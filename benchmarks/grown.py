@@ -1,6 +1,6 @@
 """Large logs of real shape: the real records of a provider, repeated with other ids and other times.
 
-Ids that tell one event from another change with each copy, as times do; every other id (clients, people, tokens) changes
+The id that tells one event from another changes with each copy, as times do; every other id (clients, people, tokens) changes
 with each hundredth copy, so that the population grows with the file and what joined still joins.
 """
 
@@ -17,8 +17,12 @@ from pathlib import Path
 COPIES = 100
 """Copies of a record that share their clients, people and tokens."""
 
+SHORT, LONG = 4, 20
+"""Letters below which something is no id, and from which there are enough ids of the same form."""
+
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
-_EPOCH = re.compile(r"\b(1[4-9]\d{3})\d{5}(\d{3})?\b")
+_EPOCH = re.compile(r"\b(1[4-9]\d{3}|(?<=\"timestamp\":)1\d{4})\d{5}(\d{3})?\b")
+_NAME = re.compile(r"[A-Za-z0-9_-]*\d[A-Za-z0-9_-]*")
 _ID = re.compile(r"[A-Za-z0-9_]{3,}-?[A-Za-z0-9_-]*\d[A-Za-z0-9_-]{8,}")
 
 
@@ -34,8 +38,15 @@ def real_lines(path: Path) -> list[str]:
     return [json.dumps(record, separators=(",", ":")) for record in value]
 
 
+def own_name(event: str, lines: list[str]) -> str | None:
+    """Return the part of an event's id that stands in its record and in no other event's: the longest that is no time."""
+    parts = [part for part in re.split(r"[|@#]", event) if len(part) >= SHORT and not _EPOCH.search(part)]
+    names = {found.group() for line in lines for found in _NAME.finditer(line)}
+    return max((part for part in parts if part in names), key=len, default=None)
+
+
 def grown(lines: list[str], events: set[str], size: int) -> Iterator[str]:
-    """Give lines until they make `size` bytes; `events` are the ids of the events in `lines`."""
+    """Give lines until they make `size` bytes; `events` are the names of the events in `lines`, see `own_name`."""
     writers = [writer for line in lines for writer in [_writer(line, events)]]
     written, copy = 0, 0
     while written < size:
@@ -53,15 +64,14 @@ def _writer(line: str, events: set[str]) -> Callable[[int], str]:
     spans = sorted(
         [(found.start(), found.end(), "iso") for found in _ISO.finditer(line)]
         + [(found.start(), found.end(), "epoch") for found in _EPOCH.finditer(line)]
-        + [(found.start(), found.end(), "id") for found in _ID.finditer(line)],
-        key=lambda span: (span[0], -span[1]),
+        + [(found.start(), found.end(), "id") for found in _ID.finditer(line)]
+        + [(found.start(), found.end(), "event") for found in _NAME.finditer(line) if found.group() in events],
+        key=lambda span: (span[0], span[2] != "event", -span[1]),
     )
     for start, end, kind in spans:
         if start < at:
             continue
         text = line[start:end]
-        if kind == "id":
-            kind = "event" if text in events else "id"
         parts += [("plain", line[at:start]), (kind, text)]
         at = end
     parts.append(("plain", line[at:]))
@@ -76,15 +86,13 @@ def _writer(line: str, events: set[str]) -> Callable[[int], str]:
                 told.append(_later(text, copy))
             elif kind == "epoch":
                 told.append(f"{text[:5]}{copy % 100_000:05}{text[10:]}")
+            elif kind == "event":
+                told.append(_numbered(text, copy))
             else:
-                world = copy if kind == "event" else -1 - copy // COPIES
-                if kind == "event":
-                    told.append(_other(text, world))
-                else:
-                    key = (text, world)
-                    if key not in worlds:
-                        worlds[key] = _other(text, world)
-                    told.append(worlds[key])
+                key = (text, -1 - copy // COPIES)
+                if key not in worlds:
+                    worlds[key] = _other(*key)
+                told.append(worlds[key])
         return "".join(told)
 
     return write
@@ -101,6 +109,12 @@ def _later(text: str, seconds: int) -> str:
 @cache
 def _day(text: str, days: int) -> str:
     return str(date.fromisoformat(text) + timedelta(days))
+
+
+def _numbered(text: str, copy: int) -> str:
+    """Return another id for each copy: a short one has too few others of its form."""
+    other = _other(text, copy)
+    return other if len(text) >= LONG else f"{other}{copy}"
 
 
 def _other(text: str, world: int) -> str:

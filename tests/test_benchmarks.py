@@ -1,10 +1,12 @@
 """The benchmark of questions asks everyone for the same thing, and everyone knows the answer."""
 
+import json
+
 import pytest
 
 import grantlens
 from benchmarks import bench_case, bench_files, bench_growth, bench_loaders, bench_questions, world
-from benchmarks.grown import grown
+from benchmarks.grown import grown, own_name
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +101,23 @@ def test_each_copy_of_a_record_has_a_time_of_its_own():
     assert copies[:2] == [line, line.replace("58.5", "59.5")]
     assert copies[2] == '{"time":"2026-03-01T00:00:00.5Z","app":"mail"}'
     assert len(set(copies)) == len(copies) == 5000
+
+
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [
+        ("7222222", "7222222"),
+        ("audit_log-test003", "audit_log-test003"),
+        ("2026-03-01T00:00:00.5Z|7222222|token|C01", "7222222"),
+        ("https://idp.example/1234/|24c63fb56e5a2d77|session-revoked", "24c63fb56e5a2d77"),
+        ("24c63fb56e5a2d77@2026-03-01T00:00:00.5Z", "24c63fb56e5a2d77"),
+        ("md5:1015ad351f53abf5c927e032e7c9dccc#2", None),
+    ],
+)
+def test_of_a_record_each_copy_is_an_event_of_its_own(event, name):
+    line = '{"id":7222222,"log":"audit_log-test003","jti":"24c63fb56e5a2d77","issuer":"https://idp.example/1234/","user":"u-12345678901"}'
+    assert own_name(event, [line]) == name
+    if name:
+        copies = list(grown([line], {name}, 100 * len(line)))
+        assert len(set(copies)) == len(copies) >= 95
+        assert all('"https://idp.example/1234/"' in copy and json.loads(copy) for copy in copies)
