@@ -9,7 +9,7 @@ VALUES = [
     *(None, "", "x", "x" * 5000, "null", 0, 7, -1, -1.5, 1.5e300, 2**63, 2**64, 10**30, "9" * 40, True),
     *([], {}, [None], ["x"], [[{}]], [[["deep"]]], {"x": 1}, {"": {"a": None}}, "[]", '["', '{"a": 1}', '{"a":'),
     *("2026-13-45T99:99:99Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "-infinity", "infinity", "epoch"),
-    *("'; DROP TABLE usage; --", "$salt", "%", "\x00", "\u202e\u0007\x1b[31mred'", "\ud83d\ude00"),
+    *("'; DROP TABLE usage; --", "$token_key", "%", "\x00", "\u202e\u0007\x1b[31mred'", "\ud83d\ude00"),
     *("</script><img src=x onerror=alert(1)>", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."),
 ]
 """What stands for a value."""

@@ -791,7 +791,7 @@ HOSTILE = [
     'a"b',
     "\x1b[31mred\x1b[0m",
     "\u202egnp",
-    "$p0 $salt $zone",
+    "$p0 $token_key $zone",
     "{{x}}",
     "\\",
     "%",

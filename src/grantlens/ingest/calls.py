@@ -37,7 +37,7 @@ class CallReader:
     loader
         The loader of the file.
     parameters
-        What the staging binds: source and salt.
+        What the staging binds: source and token key.
     bench
         Where it works.
     whole

@@ -1,6 +1,6 @@
 """Callers and targets as integer keys: the dictionaries of usage, only ever appended to.
 
-A caller or target is known by a 64-bit hash of its columns, salted with the store's own key so that
+A caller or target is known by a 64-bit hash of its columns, keyed with the store's token key so that
 nobody outside can make two of them collide. By chance, two of a million callers do with a
 probability of 3e-8. Hashes live for the session only; those of stored entries are computed from
 their columns, so that the store itself depends on no hash function.
@@ -132,7 +132,7 @@ class Dictionary:
         )
 
     def add(
-        self, engine: Engine, entries: pa.Table, hashes: np.ndarray, lines: np.ndarray, seen: Seen, salt: str
+        self, engine: Engine, entries: pa.Table, hashes: np.ndarray, lines: np.ndarray, seen: Seen, token_key: str
     ) -> None:
         """Give a key to each of some hashes, adding entries for what is not stored.
 
@@ -148,8 +148,8 @@ class Dictionary:
             The line on which each is met.
         seen
             What was met in this file; these are added.
-        salt
-            The store's random key.
+        token_key
+            The store's token key.
 
         Raises
         ------
@@ -164,13 +164,13 @@ class Dictionary:
             unfit = rows.select(["seen", "refused"]).take(pc.indices_nonzero(pc.is_valid(rows["refused"])))
             raise Unfit(self.hash, unfit)
         # What was cleansed may be stored already, or twice among the new: hash again, number what is left.
-        rows = self._cleansed(rows, salt).append_column("row", int_array(np.arange(len(rows))))
+        rows = self._cleansed(rows, token_key).append_column("row", int_array(np.arange(len(rows))))
         typed = ", ".join(f"{quote(each.name)}::{each.type} AS {quote(each.name)}" for each in self._columns())
         with engine.registered("new_entry", rows):
             found = engine.arrow(
                 f"SELECT hash, coalesce(s.id, 0) AS id FROM (SELECT *, {self._hash_sql()} AS hash FROM (SELECT row, {typed} FROM new_entry)) "
                 f"LEFT JOIN {self.stored} s USING (hash) ORDER BY row",
-                {"salt": salt},
+                {"token_key": token_key},
             )
         keys = numbers_of(found["id"], "int32").copy()
         absent = np.flatnonzero(keys == 0)
@@ -198,14 +198,14 @@ class Dictionary:
         return [column for column in self.table.columns if column.name != self.key]
 
     def _hash_sql(self) -> str:
-        return f"hash($salt, {', '.join(map(told_apart, self._columns()))})"
+        return f"hash($token_key, {', '.join(map(told_apart, self._columns()))})"
 
-    def _cleansed(self, rows: pa.Table, salt: str) -> pa.Table:
+    def _cleansed(self, rows: pa.Table, token_key: str) -> pa.Table:
         """Return the entries without raw tokens and without the query of a target."""
         import pyarrow.compute as pc
 
         if "token_id" in self.table.names:
-            rows = hash_tokens(rows, ("token_id", "session_id"), salt)
+            rows = hash_tokens(rows, ("token_id", "session_id"), token_key)
         if "target" in self.table.names and len(pc.indices_nonzero(pc.match_substring(rows["target"], "?"))):
             paths = pc.replace_substring_regex(rows["target"], r"(?s)\?.*", "")
             rows = rows.set_column(rows.column_names.index("target"), "target", paths)

@@ -89,7 +89,7 @@ class Duplicates:
 
     def note_usage(self, stage: str, source: str, usage_id: str) -> None:
         """Note the keys of staged calls; `source` and `usage_id` are SQL."""
-        self._run(f"INSERT INTO usage_key SELECT hash($salt, {source}, event_id), {usage_id} FROM {stage}")
+        self._run(f"INSERT INTO usage_key SELECT hash($token_key, {source}, event_id), {usage_id} FROM {stage}")
 
     def one_of_each_id(self, revocations: pa.Table) -> pa.Table:
         """Return the first revocation of each id: the others would be dropped at the end, see `_keep_one_of_each_id`."""

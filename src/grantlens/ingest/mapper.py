@@ -66,10 +66,10 @@ class Mapped:
     rejected: pa.Table | None
 
 
-def bound(loader: Loader, paths: Sequence[str], salt: str) -> dict[str, Any]:
-    """Return what the SELECTs of a loader bind: its own parameters, and the files' names, source and salt."""
+def bound(loader: Loader, paths: Sequence[str], token_key: str) -> dict[str, Any]:
+    """Return what the SELECTs of a loader bind: its own parameters, and the files' names, source and token key."""
     names = [os.path.basename(path) for path in paths]
-    return {**loader.parameters, "file_names": names, "source": loader.name, "salt": salt}
+    return {**loader.parameters, "file_names": names, "source": loader.name, "token_key": token_key}
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ class Mapper:
         The loader of the file.
     paths
         The files, in the order of their numbers.
-    salt
-        The store's random key.
+    token_key
+        The store's token key.
     bench
         Where it works.
     whole
@@ -106,11 +106,11 @@ class Mapper:
     """
 
     def __init__(
-        self, loader: Loader, paths: Sequence[str], salt: str, bench: Workbench, whole: Content | None = None
+        self, loader: Loader, paths: Sequence[str], token_key: str, bench: Workbench, whole: Content | None = None
     ) -> None:
         self._loader = loader
         self._paths = paths
-        self._parameters = bound(loader, paths, salt)
+        self._parameters = bound(loader, paths, token_key)
         self._bench = bench
         self._all_json = True
         self.calls = CallReader(loader, self._parameters, bench, whole)
@@ -215,7 +215,7 @@ class Mapper:
         if staged.log == "usage":  # of calls the dictionaries hash what they hold
             return rows
         return hash_tokens(
-            mask_tokens(rows), [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["salt"]
+            mask_tokens(rows), [name for name in TOKEN_COLUMNS if name in staged.given], self._parameters["token_key"]
         )
 
     def _entries(self, staged: Staging, rows: pa.Table) -> dict[str, pa.Table]:

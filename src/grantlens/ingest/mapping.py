@@ -315,7 +315,7 @@ def staging(
 
 def _hash(names: list[str], values: list[str] | None) -> str:
     """Return the SQL of a hash over columns; their names take part, so that no two of them are mixed up."""
-    return f"hash($salt || {_literal(' '.join(names))}, {', '.join(values or [f's.{quote(name)}' for name in names]) or '0'})"
+    return f"hash($token_key || {_literal(' '.join(names))}, {', '.join(values or [f's.{quote(name)}' for name in names]) or '0'})"
 
 
 def told_apart(column: Column, before: str = "") -> str:

@@ -143,7 +143,7 @@ class Opener:
     def __init__(self, engine: Engine, loader: str | Loader | None, settings: Settings | None) -> None:
         self._loader = loader
         self._settings = settings
-        self._salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
+        self._token_key = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
         self._shop = Workshop()
         self._benches = [[Workbench(self._shop) for _ in range(MAPPERS)] for _ in range(2)]
         self.spare = Workbench(self._shop)
@@ -228,7 +228,7 @@ class Opener:
             if len(paths) == 1:
                 return Opened([first], self._mapped_chunks(first, first.loader, opened, once=once), opened.pop_all())
             files, chunks = self._gathered(first, paths[1:])
-            mapper = Mapper(first.loader, [file.path for file in files], self._salt, self._benches[0][0])
+            mapper = Mapper(first.loader, [file.path for file in files], self._token_key, self._benches[0][0])
             self._shop.share(1)
             mapped = (mapper.map(chunk, first=True) for chunk in chunks)
             return Opened(files, opened.enter_context(closing(Beside(mapped, "mapped"))), opened.pop_all())
@@ -253,7 +253,7 @@ class Opener:
         in_turn = reads_calls_only(loader)  # what the database reads itself comes in one stream
         benches = self._benches[0][: 1 if in_turn else MAPPERS]
         whole = content if direct else None
-        mappers = [Mapper(loader, [file.path], self._salt, bench, whole) for bench in benches]
+        mappers = [Mapper(loader, [file.path], self._token_key, bench, whole) for bench in benches]
         calls = mappers[0].calls
         chunks = file.chunks(as_files=calls.wants_files, in_place=calls.reads_whole)
         cut = opened.enter_context(closing(Beside(chunks, "cut")))

@@ -56,10 +56,10 @@ class Pipeline:
         self.engine = engine
         self.loader = loader
         self.accounts = accounts
-        salt = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
+        token_key = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
         paths = [file.path for file in accounts.files]
-        self._parameters = {**bound(loader, paths, salt), "batch": accounts.batch_id}
-        self._again = Mapper(loader, paths, salt, bench)
+        self._parameters = {**bound(loader, paths, token_key), "batch": accounts.batch_id}
+        self._again = Mapper(loader, paths, token_key, bench)
         self._seen = {dictionary.key: Seen() for dictionary in DICTIONARIES}
         self._usage_id = engine.value("SELECT coalesce(max(usage_id), 0) FROM usage_row")
         self._duplicates = Duplicates(engine, accounts, self._parameters)
@@ -127,7 +127,7 @@ class Pipeline:
                 entries = calls.entries.get(each.hash)
                 if entries is None:
                     entries = self._shown(each.hash, calls.staging, lines, examples)
-                each.add(self.engine, entries, found, examples, seen, self._parameters["salt"])
+                each.add(self.engine, entries, found, examples, seen, self._parameters["token_key"])
             keys = np.ascontiguousarray(seen.keys_of(apart.hashes)[apart.which], np.int32)
             column = pa.Array.from_buffers(pa.int32(), len(keys), [None, pa.py_buffer(keys)])
             table = table.drop_columns([each.hash]).append_column(each.key, column)

@@ -24,7 +24,7 @@ TEXTS = ("user_agent", "reason", "target", "operation")
 """Columns in which anything may stand, for a stranger wrote it."""
 
 
-def hash_tokens(rows: pa.Table, columns: Iterable[str], key: str) -> pa.Table:
+def hash_tokens(rows: pa.Table, columns: Iterable[str], token_key: str) -> pa.Table:
     """Return the rows with what looks like a raw token replaced by its keyed SHA-256; the same table where nothing does.
 
     Parameters
@@ -33,8 +33,8 @@ def hash_tokens(rows: pa.Table, columns: Iterable[str], key: str) -> pa.Table:
         At least one row.
     columns
         Columns of it that hold ids of tokens.
-    key
-        The store's random key, in hexadecimal.
+    token_key
+        The store's token key, in hexadecimal.
 
     Examples
     --------
@@ -50,7 +50,10 @@ def hash_tokens(rows: pa.Table, columns: Iterable[str], key: str) -> pa.Table:
         if len(raw):
             tokens = rows[name].take(int_array(raw)).to_pylist()
             rows = replaced(
-                rows, name, raw, text_array([keyed_hash(re.sub(_AROUND, "", token).rstrip(), key) for token in tokens])
+                rows,
+                name,
+                raw,
+                text_array([keyed_hash(re.sub(_AROUND, "", token).rstrip(), token_key) for token in tokens]),
             )
     return rows
 

@@ -17,7 +17,7 @@ META = Table(
 EVENT_KEY = Table(
     "event_key",
     "64-bit hash of (source, event id) of each kept call: finds what may be a duplicate without reading the ids of all rows.",
-    (Column("event_key", "UBIGINT", "Hash, salted with the store's own key.", required=True),),
+    (Column("event_key", "UBIGINT", "Hash, keyed with the store's token key.", required=True),),
 )
 
 ACTIVITY = Table(

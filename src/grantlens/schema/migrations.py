@@ -7,7 +7,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from grantlens.errors import StoreError
-from grantlens.schema import META, TABLES, VIEWS
+from grantlens.schema import META, TABLES
 from grantlens.schema.standing import is_empty, is_made, refuse_acting, refuse_other_tables, refuse_strange, tables
 from grantlens.schema.vocabulary import ENUMS
 
@@ -127,13 +127,11 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {
 
 
 def create(engine: Engine) -> None:
-    """Make every type, table and view in an empty database."""
+    """Make every type and table in an empty database."""
     with engine.transaction():
         make_types(engine)
         for table in TABLES:
             engine.execute(table.ddl())
-        for name, sql in VIEWS.items():
-            engine.execute(f"CREATE OR REPLACE VIEW {name} AS {sql}")
         facts = {
             "made_by": MADE_BY,
             "schema_version": str(VERSION),
@@ -233,4 +231,4 @@ EVENT_KEYS_ANEW = (
     "INSERT INTO event_key SELECT hash((SELECT value FROM meta WHERE name = 'token_key'), source, event_id) "
     "FROM usage_row JOIN usage_caller USING (caller_id)",
 )
-"""Computes the event key of each call that is there; the salt keeps strangers from making two ids collide."""
+"""Computes the event key of each call that is there; the token key keeps strangers from making two ids collide."""

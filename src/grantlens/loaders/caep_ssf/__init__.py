@@ -141,7 +141,7 @@ def _id_of(name: str) -> str:
 # The store's keyed hash (HMAC-SHA-256, RFC 2104), as of every raw token.
 _PADDED = (
     "unhex(array_to_string(list_transform(range(32), lambda n: printf('%02x', "
-    "xor(('0x' || substr($salt::VARCHAR, 2 * n + 1, 2))::INTEGER, {pad}))), '') || repeat('{hex}', 32))"
+    "xor(('0x' || substr($token_key::VARCHAR, 2 * n + 1, 2))::INTEGER, {pad}))), '') || repeat('{hex}', 32))"
 )
 _KEYED = (
     f"'hmac:' || sha256({_PADDED.format(pad=92, hex='5c')} || unhex(sha256({_PADDED.format(pad=54, hex='36')} "

@@ -152,7 +152,7 @@ class Writer:
             if rule.values:
                 value = self._meaning(value, rule, last=last)
             if rule.hash:
-                value = f"'sha256:' || sha256($salt || {value})"
+                value = f"'sha256:' || sha256($token_key || {value})"
             if type_ == "TIMESTAMPTZ":
                 value = self._moment(value, rule)
             elif type_.endswith("[]"):
