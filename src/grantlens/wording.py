@@ -138,6 +138,18 @@ def size(count: int | None) -> str:
     raise AssertionError("unreachable")
 
 
+def first_few(words: Sequence[str], most: int, rest: str = "{} more") -> list[str]:
+    """Return so many words at most, and in place of the others how many they are.
+
+    Examples
+    --------
+    >>> first_few(["read", "send"], 2), first_few(["read", "send", "write", "purge"], 2)
+    (['read', 'send'], ['read', 'send', '2 more'])
+    """
+    left = len(words) - most
+    return [*words[:most], *([rest.format(number(left))] if left > 0 else [])]
+
+
 def listed(words: Sequence[str]) -> str:
     """Return words as a sentence lists them.
 

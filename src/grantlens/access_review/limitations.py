@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from grantlens.schema import LOGS
-from grantlens.wording import day, listed, number, plural, share
+from grantlens.wording import day, first_few, listed, number, plural, share
 
 _MOST = 5
 """Reasons that are told before they are counted."""
@@ -158,8 +158,7 @@ def _lacking(document: dict[str, Any], log: str) -> list[str]:
             lacking.append(source)
         elif None not in held:  # what names no tenant may be any tenant's
             lacking += [f"{source} (tenant {tenant})" for tenant in sorted(named - held)]
-    rest = len(lacking) - _MOST
-    return [*lacking[:_MOST], f"{number(rest)} more"] if rest > 0 else lacking
+    return first_few(lacking, _MOST)
 
 
 def _judgement(document: dict[str, Any]) -> list[str]:

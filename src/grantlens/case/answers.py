@@ -15,7 +15,7 @@ from grantlens.case.listing import FEW, few
 from grantlens.case.silence import outside, scope
 from grantlens.visible import LEFT, markup, visible
 from grantlens.window import in_time
-from grantlens.wording import listed, number, plural, size, when
+from grantlens.wording import first_few, listed, number, plural, size, when
 
 BROKEN = "Which rules did it break?"
 """The question whose answer names a few rules only."""
@@ -117,10 +117,9 @@ def _keys(facts: dict[str, Any]) -> str:
     rows = facts["keys_made"]
     made = [
         f"{row['token_id']} at {when(row['made_at'])} UTC by {row['consent_actor'] or 'somebody the log does not name'}"
-        for row in rows[:FEW]
+        for row in rows
     ]
-    made += [f"{len(rows) - FEW} more"] if len(rows) > FEW else []
-    return f" {'Key' if len(rows) == 1 else 'Keys'} made: {'; '.join(made)}." if made else ""
+    return f" {'Key' if len(rows) == 1 else 'Keys'} made: {'; '.join(first_few(made, FEW))}." if made else ""
 
 
 def _came(issued: dict[str, Any], of: str) -> str:
@@ -288,12 +287,11 @@ def _rules(facts: dict[str, Any]) -> Answer:
     for finding in broken:
         events[finding["rule"], finding["title"], finding["severity"]] += finding["events"]
     parts = [f"{rule}: {title} ({level}, {plural(count, 'event')})" for (rule, title, level), count in events.items()]
-    more = f"; and {number(len(parts) - FEW)} more" if len(parts) > FEW else ""
     blind = facts["rules_blind"]
     could = [rule for rule in facts["rules_asked"] if rule not in blind]
     asked = listed(could)
     text = (
-        "; ".join(parts[:FEW]) + f"{more}. Asked were {asked}."
+        f"{'; '.join(first_few(parts, FEW, 'and {} more'))}. Asked were {asked}."
         if parts
         else f"{'Rule' if len(could) == 1 else 'Rules'} {asked} found no violation {scope(facts, 'usage')}."
         if could

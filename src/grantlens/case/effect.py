@@ -7,7 +7,7 @@ from typing import Any
 from grantlens.case.listing import FEW, few
 from grantlens.case.silence import scope
 from grantlens.window import in_time
-from grantlens.wording import duration, number, plural, when
+from grantlens.wording import duration, first_few, number, plural, when
 
 
 def moment(facts: dict[str, Any], row: dict[str, Any], key: str) -> str:
@@ -29,9 +29,9 @@ def revoked(facts: dict[str, Any]) -> str:
     if failed:
         text += f" {plural(failed, 'request')} to revoke failed."
     if narrowed:
-        taken = [moment(facts, row, "revoked_at") + _taken(row) for row in narrowed[:FEW]]
-        taken += [f"and {number(len(narrowed) - FEW)} more"] if len(narrowed) > FEW else []
-        text += f" {plural(len(narrowed), 'downgrade')} took scopes away: {'; '.join(taken)}."
+        taken = [moment(facts, row, "revoked_at") + _taken(row) for row in narrowed]
+        told = "; ".join(first_few(taken, FEW, "and {} more"))
+        text += f" {plural(len(narrowed), 'downgrade')} took scopes away: {told}."
     return text
 
 

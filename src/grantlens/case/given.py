@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from grantlens.case.listing import FEW, few
-from grantlens.wording import number, when
+from grantlens.wording import first_few, number, when
 
 _LONGEST = 120
 """Letters of the details of a grant that a sentence gives."""
@@ -41,10 +41,9 @@ def handed_on(rows: list[dict[str, Any]]) -> str:
         f"{_called(row['client_id'], row['client_name']) or 'an unnamed client'} {_got(row)}"
         + (f" for {row['subject_id']}" if row["subject_id"] else "")
         + f" at {when(row['given_at'])} UTC"
-        for row in rows[:FEW]
+        for row in rows
     ]
-    said += [f"and {number(len(rows) - FEW)} more"] if len(rows) > FEW else []
-    return f"It gave access to others: {'; '.join(said)}." if said else ""
+    return f"It gave access to others: {'; '.join(first_few(said, FEW, 'and {} more'))}." if said else ""
 
 
 def scopes_of_calls(facts: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grantlens.wording import listed
+from grantlens.wording import first_few, listed
 
 FEW = 5
 """Names that a sentence gives before it counts."""
@@ -18,4 +18,4 @@ def few(names: list[str]) -> str:
     >>> few(list("abcdefg"))
     'a, b, c, d, e and 2 more'
     """
-    return listed(names if len(names) <= FEW else [*names[:FEW], f"{len(names) - FEW} more"])
+    return listed(first_few(names, FEW))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from grantlens.conclusion.conclusion import Conclusion, Source, conclude, lacking
 from grantlens.rule.evidence import Way
-from grantlens.wording import listed, number
+from grantlens.wording import first_few, listed, number
 
 if TYPE_CHECKING:
     from grantlens.rule.rule import Rule
@@ -92,8 +92,7 @@ def _cannot(concluded: Sequence[tuple[Source, Conclusion]]) -> str:
 
 
 def _names(names: Sequence[str]) -> str:
-    rest = len(names) - _MOST
-    return listed([*names[:_MOST], f"{number(rest)} more"] if rest > 0 else names)
+    return listed(first_few(names, _MOST))
 
 
 def _wanting(way: Way, logs: Mapping[str, bool], brought: Mapping[str, bool]) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from grantlens.errors import StoreError
 from grantlens.handwritten import nearest
-from grantlens.wording import listed
+from grantlens.wording import first_few, listed
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -114,5 +114,4 @@ def _remedy(tenant: str, known: list[str]) -> str:
         return f"Did you mean {near}?"
     if not known:
         return "Its logs name no tenant at all."
-    named = known if len(known) < 6 else [*known[:5], f"{len(known) - 5} others"]
-    return f"Its logs name {listed(named)}."
+    return f"Its logs name {listed(first_few(known, 5))}."
