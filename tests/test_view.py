@@ -19,8 +19,8 @@ def store():
     """Return a store whose logs reach from FIRST to LAST."""
     with Store(":memory:") as opened:
         opened.engine.execute(
-            "INSERT INTO coverage VALUES ('native', NULL, 'usage', $first, $middle, false, 9, NULL, false), "
-            "('okta', 't', 'issuance', $middle, $last, false, 9, NULL, false)",
+            "INSERT INTO coverage VALUES ('native', NULL, 'usage', $first, $middle, false, 9, NULL, false, false), "
+            "('okta', 't', 'issuance', $middle, $last, false, 9, NULL, false, false)",
             {"first": FIRST, "middle": NOON, "last": LAST},
         )
         yield opened

@@ -196,7 +196,8 @@ class Store:
         Returns
         -------
         Rows
-            source, tenant, log, covered_from, covered_until, is_gap, records, note, in_part (it shows only some of what happened).
+            source, tenant, log, covered_from, covered_until, is_gap, records, note, in_part (it shows only some of what
+            happened), is_far (its times are likely wrong).
         """
         stretches = self.engine.arrow("SELECT * FROM coverage ORDER BY source, tenant, log, covered_from")
         return Rows("Coverage", stretches)

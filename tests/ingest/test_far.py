@@ -8,7 +8,6 @@ import pytest
 import grantlens as gl
 from grantlens.cli import main
 from grantlens.ingest.far import far_records
-from grantlens.ingest.silence import FAR
 from grantlens.view import view_of
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
@@ -56,7 +55,7 @@ def test_a_far_record_widens_no_window_and_makes_no_gap(load, far):
         rows = usage(store)
         assert not any(row["is_gap"] for row in rows)
         assert sum(row["records"] for row in rows) == len(STEADY) + len(far)
-        assert [row["covered_from"] for row in rows if row["note"] == FAR] == far
+        assert [row["covered_from"] for row in rows if row["is_far"]] == far
         assert len(gl.detect.run(store, ["INT-5"])[0]) == 0
         told = [(row["line"], row["records"], row["first"]) for row in far_records(store.engine)]
         assert told == [(len(STEADY) + 2 + number, 1, moment) for number, moment in enumerate(far)]
@@ -92,7 +91,7 @@ def test_other_records_are_not_far(load, moments):
 
 def test_the_ends_of_a_file_are_no_sign_of_its_other_logs_years_away(load):
     with gl.open(load([*STEADY, EPOCH])) as store:
-        issuance = [row for row in store.coverage() if row["log"] == "issuance" and row["note"] != FAR]
+        issuance = [row for row in store.coverage() if row["log"] == "issuance" and not row["is_far"]]
         assert min(row["covered_from"] for row in issuance) == STEADY[0]
 
 

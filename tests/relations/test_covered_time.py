@@ -32,7 +32,7 @@ def test_stretches_are_told_apart_and_hold_the_same_hours(seed):
         for row in rows:
             store.engine.execute(
                 "INSERT INTO coverage BY NAME SELECT 's' AS source, $tenant AS tenant, $log AS log, $first AS covered_from, "
-                "$last AS covered_until, $gap AS is_gap, 1 AS records, $in_part AS in_part",
+                "$last AS covered_until, $gap AS is_gap, 1 AS records, $in_part AS in_part, false AS is_far",
                 row | {name: START + timedelta(hours=row[name]) for name in ("first", "last")},
             )
         found = store.engine.rows(

@@ -102,6 +102,7 @@ def as_version_1(path):
         connection.execute("DROP TYPE issuance_denial_t")
         connection.execute("ALTER TABLE clock ADD COLUMN assumed BOOLEAN DEFAULT true")
         connection.execute("ALTER TABLE coverage DROP COLUMN in_part")
+        connection.execute("ALTER TABLE coverage DROP COLUMN is_far")
         connection.execute("ALTER TABLE server DROP COLUMN scopes_supported")
         connection.execute("UPDATE meta SET value = '1' WHERE name = 'schema_version'")
 
@@ -131,7 +132,7 @@ def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_
         assert store.engine.rows("SELECT * FROM declared") == [("native", "token", True, "nested")]
 
 
-def test_the_gaps_of_a_store_of_version_8_are_told_anew(tmp_path):
+def test_the_coverage_of_a_store_of_version_8_is_told_anew(tmp_path):
     path = tmp_path / "s.duckdb"
     (tmp_path / "a.ndjson").write_text(CALL)
     with Store(path) as store:
@@ -139,6 +140,7 @@ def test_the_gaps_of_a_store_of_version_8_are_told_anew(tmp_path):
         told = list(store.coverage())
     with duckdb.connect(str(path)) as connection:
         connection.execute("UPDATE coverage SET is_gap = true")
+        connection.execute("ALTER TABLE coverage DROP COLUMN is_far")
         connection.execute("UPDATE meta SET value = '8' WHERE name = 'schema_version'")
     with Store(path) as store:
         assert list(store.coverage()) == told

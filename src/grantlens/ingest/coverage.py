@@ -79,7 +79,7 @@ def refresh_coverage(engine: Engine) -> None:
     """
     if not coverage_is_due(engine):
         return
-    values = {**silence.VALUES, "far": silence.FAR, "error": DEFAULT_ERROR_SECONDS, "min_pairs": MIN_PAIRS}
+    values = {**silence.VALUES, "error": DEFAULT_ERROR_SECONDS, "min_pairs": MIN_PAIRS}
     with engine.transaction():
         engine.execute("CREATE OR REPLACE TEMP TABLE touched AS " + _TOUCHED)
         steps = silence.SILENCES if engine.value(_TO_JUDGE, values) else silence.NONE_JUDGED
@@ -197,7 +197,7 @@ numbered AS (
 )
 SELECT source, tenant, log, min(first_event), max(last_event) + to_microseconds(1), false, sum(records),
        nullif(concat_ws('; ',
-           CASE WHEN bool_and(far) THEN $far
+           CASE WHEN bool_and(far) THEN 'years from the rest of the log: is the time right?'
                 WHEN in_part THEN 'shown in part: its silence proves nothing'
                 WHEN any_value(looked_at)
                 THEN coalesce(format('a gap of under {{:,}} hours can hide', ceil(round(any_value(told_from), 1))::BIGINT),
@@ -205,11 +205,11 @@ SELECT source, tenant, log, min(first_event), max(last_event) + to_microseconds(
                 WHEN any_value(has_rhythm) THEN format('under {{:,}} records: no gap can be told', $min_events)
                 ELSE format('under {{:,}} records in less than two weeks: no gap can be told', $min_events_short) END,
            CASE WHEN log = 'usage' AND min(first_event) IN (SELECT before FROM forgotten) THEN 'calls before it were forgotten' END), ''),
-       in_part
+       in_part, bool_and(far)
 FROM numbered
 GROUP BY source, tenant, log, in_part, stretch
 UNION ALL
-SELECT source, tenant, log, silent_from + to_microseconds(1), first_event, true, 0, 'silent for longer than chance explains', in_part
+SELECT source, tenant, log, silent_from + to_microseconds(1), first_event, true, 0, 'silent for longer than chance explains', in_part, false
 FROM numbered
 WHERE after_gap AND beside_far IS NOT TRUE  -- nobody says that the log was to be there in the years up to a far record
 """

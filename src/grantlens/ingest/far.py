@@ -5,20 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from grantlens.ingest.silence import FAR
-
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
-_IS_FAR = "starts_with(coalesce(note, ''), $far)"
+_NEAR = "SELECT min(covered_from), max(covered_until) FROM coverage WHERE NOT is_gap AND NOT is_far"
 
-_NEAR = f"SELECT min(covered_from), max(covered_until) FROM coverage WHERE NOT is_gap AND NOT {_IS_FAR}"
+_ANY = "SELECT count(*) FROM coverage WHERE records > 0 AND is_far"
 
-_ANY = f"SELECT count(*) FROM coverage WHERE records > 0 AND {_IS_FAR}"
-
-_RECORDS = f"""
+_RECORDS = """
 WITH far AS (
-    SELECT source, tenant, log::VARCHAR AS log, covered_from, covered_until FROM coverage WHERE records > 0 AND {_IS_FAR}
+    SELECT source, tenant, log::VARCHAR AS log, covered_from, covered_until FROM coverage WHERE records > 0 AND is_far
 ),
 record AS (
     SELECT c.source, c.tenant, 'usage' AS log, u.used_at AS seen_at, u.batch_id, u.line_no
@@ -41,12 +37,12 @@ ORDER BY first, b.path, r.log
 
 def near(engine: Engine) -> tuple[datetime | None, datetime | None]:
     """Return from when until when the logs go, far records left out; None where there is no log."""
-    return engine.rows(_NEAR, {"far": FAR})[0]
+    return engine.rows(_NEAR)[0]
 
 
 def far_records(engine: Engine) -> list[dict[str, Any]]:
     """Return where the far records stand, a row for each file, log and time: how many, the line of the first, first and last time."""
-    if not engine.value(_ANY, {"far": FAR}):
+    if not engine.value(_ANY):
         return []
     names = ("path", "sha256", "source", "tenant", "log", "records", "line", "first", "last")
-    return [dict(zip(names, row, strict=True)) for row in engine.rows(_RECORDS, {"far": FAR})]
+    return [dict(zip(names, row, strict=True)) for row in engine.rows(_RECORDS)]

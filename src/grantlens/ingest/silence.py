@@ -42,16 +42,15 @@ BEFOREHAND = 0.1
 """How much of a week the log as a whole counts in the share of each hour."""
 
 FAR_SECONDS = 365 * 86400.0
-"""A silence that is longer, and longer than the log itself, parts far records from it: their times are likely wrong."""
+"""A silence that is longer, and longer than the log itself, parts far records from it: their times are likely wrong.
+
+They are kept and shown, and neither gaps nor a window without ends are measured by them."""
 
 FAR_SHARE = 0.01
 """The share of a source's records, or else one record, that can be far from the others."""
 
 FAR_AMONG = 20
 """Records of a source below which none is far from the others."""
-
-FAR = "years from the rest of the log: is the time right?"
-"""The note of a stretch of far records. They are kept and shown, and neither gaps nor a window without ends are measured by them."""
 
 VALUES = {
     "far_seconds": FAR_SECONDS,

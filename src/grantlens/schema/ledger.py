@@ -103,6 +103,12 @@ COVERAGE = Table(
             "True where the log shows only some of what happened: a row is a fact, its silence proves nothing.",
             required=True,
         ),
+        Column(
+            "is_far",
+            "BOOLEAN",
+            "True for records that are years from the rest of the log: a window without ends leaves them out.",
+            required=True,
+        ),
     ),
 )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 9
+VERSION = 10
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -113,6 +113,17 @@ def _to_version_9(engine: Engine) -> None:
     engine.execute("INSERT INTO meta VALUES ('coverage_due_from_batch', '0')")
 
 
+def _to_version_10(engine: Engine) -> None:
+    """Tell records that are far from their log by a column of coverage, which is worked out again."""
+    engine.execute("DROP TABLE coverage")
+    engine.execute(
+        "CREATE TABLE coverage (source VARCHAR NOT NULL, tenant VARCHAR, log log_t NOT NULL, covered_from TIMESTAMPTZ NOT NULL, "
+        "covered_until TIMESTAMPTZ NOT NULL, is_gap BOOLEAN NOT NULL, records BIGINT NOT NULL, note VARCHAR, "
+        "in_part BOOLEAN NOT NULL, is_far BOOLEAN NOT NULL)"
+    )
+    _to_version_9(engine)
+
+
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     2: _to_version_2,
     3: _to_version_3,
@@ -122,6 +133,7 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     7: _to_version_7,
     8: _to_version_8,
     9: _to_version_9,
+    10: _to_version_10,
 }
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 
