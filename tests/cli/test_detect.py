@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 
 import pytest
 
@@ -198,3 +199,39 @@ def test_a_store_after_the_rule_is_told_where_it_stands(run, sample_file):
     ran = run("detect", "OOS-1", sample_file)
     assert ran.failed_well()
     assert f"The store comes first: grantlens detect {sample_file} OOS-1" in ran.err
+
+
+def test_without_rules_the_worst_comes_first_and_what_is_undecided_is_counted_by_reason(run, sample_file, detected):
+    found = json.loads(detected)
+    listed, _, undecided = run("detect", sample_file, *NOW).out.partition("\n\n")
+    violations = [line.split()[:3] for line in listed.splitlines()[1:]]
+    assert all(verdict == "violation" for _, verdict, _ in violations)
+    levels = [severity for _, _, severity in violations]
+    assert levels == sorted(levels, key=("critical", "high", "medium", "low", "info").index)
+    assert sorted(rule for rule, _, _ in violations) == sorted(f["rule"] for f in found if f["verdict"] == "violation")
+    heading, columns, *rows = undecided.splitlines()
+    assert heading.endswith(f"name a rule: grantlens detect {sample_file} OOS-1")
+    assert columns.split() == ["rule", "undecided", "reason"]
+    counted = Counter(f["rule"] for f in found if f["verdict"] == "indeterminate")
+    told = Counter()
+    for row in rows:
+        rule, count, _ = row.split(maxsplit=2)
+        told[rule] += int(count)
+    assert told == counted
+    assert "OOS-1           1  no catalogue knows the operation" in rows
+    assert "other reasons" in undecided
+
+
+def test_a_store_of_which_nothing_can_be_decided_says_so_by_reason(run, tmp_path):
+    log = tmp_path / "log.ndjson"
+    used = {"log": "usage", "used_at": "2026-07-01T09:00:00Z", "outcome": "success", "client_id": "c", "operation": "o"}
+    log.write_text("".join(json.dumps(used | {"client_id": f"c{number}"}) + "\n" for number in range(20)))
+    with Store(tmp_path / "s.duckdb") as store:
+        store.load(log)
+    ran = run("detect", tmp_path / "s.duckdb", *NOW)
+    assert (ran.code, ran.out.splitlines()[0][:24]) == (0, "No violation was found f")
+    assert "GOV-1         20  no register was brought\n" in ran.out
+    assert "No violation; " in ran.err.splitlines()[-1]
+    ran = run("detect", tmp_path / "s.duckdb", "GOV-1", *NOW)
+    assert sum(line.startswith("GOV-1 ") for line in ran.out.splitlines()) == 20
+    assert "Not decided" not in ran.out

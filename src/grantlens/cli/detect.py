@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from grantlens.cli.gate import exit_code
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
-from grantlens.cli.output import with_tenant, write_records
+from grantlens.cli.output import with_tenant, write_records, write_table
 from grantlens.cli.parameters import FailOn, FormatChoice, Now, Since, StorePath, Tenant, Until
 from grantlens.cli.present import present, tell_far, tell_present
 from grantlens.errors import StoreError
@@ -25,6 +25,9 @@ EXAMPLES = """Examples:
   grantlens detect acme.duckdb OOS-1 REV-1 --since 2026-07-01 --until 2026-10-01
   grantlens detect acme.duckdb --since 'last 30 days' --format ndjson
   grantlens detect acme.duckdb --fail-on high"""
+
+REASONS = 3
+"""Reasons of one rule that the table gives before it counts."""
 
 COLUMNS = (
     "rule",
@@ -59,8 +62,9 @@ def detect(
 ) -> int:
     """Print the findings of rules over a window.
 
-    Each finding has a verdict: violation, indeterminate where the logs cannot tell, or clear. The table leaves out
-    what is clear; JSON, NDJSON and CSV hold everything.
+    Each finding has a verdict: violation, indeterminate where the logs cannot tell, or clear. Without RULES the table
+    lists the violations, the worst first, and tells by rule and reason how many could not be decided; with RULES it
+    lists these too. It leaves out what is clear; JSON, NDJSON and CSV hold everything.
     """
     from grantlens.conclusion.nothing_found import could_not_look
     from grantlens.detect import run
@@ -80,28 +84,49 @@ def detect(
         results = run(view, rules or None, evidence=evidence)
         findings = [finding for result in results for finding in result.to_dicts()]
         code = exit_code(view, findings, fail_on)
-    told = findings if format != "table" else _rows(findings)
+    open_ones = [finding for finding in findings if finding["verdict"] == "indeterminate" and not rules]
+    told = findings if format != "table" else _rows(findings, undecided=not open_ones)
     columns = results[0].table.column_names if format == "csv" else with_tenant(COLUMNS, told)
-    write_records(
-        told,
-        format,
-        columns=columns,
-        empty=_nothing(results, f"{'in' if view.window.of_nothing else 'from'} {view.window}", len(findings)),
-    )
-    if told or format != "table":
+    window = f"{'in' if view.window.of_nothing else 'from'} {view.window}"
+    empty = f"No violation was found {window}." if open_ones else _nothing(results, window, len(findings))
+    write_records(told, format, columns=columns, empty=empty)
+    if open_ones and format == "table":
+        print(f"\nNot decided, and why. To list them, name a rule: grantlens detect {store} {open_ones[0]['rule']}")
+        write_table(_reasons(open_ones), ("rule", "undecided", "reason"))
+    if told or open_ones or format != "table":
         for each in results:
             if could_not_look(each.why_empty):
                 say(f"{each.rule.id} could not look: {each.why_empty}")
-    if told and format == "table":
+    if (told or open_ones) and format == "table":
         say(_counted(findings))
     return code
 
 
-def _rows(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what the table shows: the findings that are not clear, with what tells each from its neighbours."""
-    from grantlens.report.outline import facts
+def _rows(findings: list[dict[str, Any]], *, undecided: bool) -> list[dict[str, Any]]:
+    """Return what the table shows, with what tells each from its neighbours: violations alone are ordered, the worst first."""
+    from grantlens.report.outline import LEVELS, facts
 
-    return [finding | {"facts": "; ".join(facts(finding))} for finding in findings if finding["verdict"] != "clear"]
+    rows = [finding | {"facts": "; ".join(facts(finding))} for finding in findings if finding["verdict"] != "clear"]
+    if undecided:
+        return rows
+    violations = (row for row in rows if row["verdict"] == "violation")
+    return sorted(violations, key=lambda row: LEVELS.index(row["severity"]))
+
+
+def _reasons(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return by rule why nothing could be decided, and how often: hundreds of findings share few reasons."""
+    from grantlens.report.outline import why_undecided
+
+    counted: dict[str, Counter[str]] = {}
+    for finding in findings:
+        counted.setdefault(finding["rule"], Counter())[why_undecided(finding)] += 1
+    rows = []
+    for rule, reasons in counted.items():
+        shown = reasons.most_common(REASONS)
+        rest = reasons.total() - sum(count for _, count in shown)
+        shown += [(f"{plural(len(reasons) - REASONS, 'other reason')}", rest)] if rest else []
+        rows += [{"rule": rule, "undecided": count, "reason": reason} for reason, count in shown]
+    return rows
 
 
 def _counted(findings: list[dict[str, Any]]) -> str:

@@ -90,7 +90,7 @@ def order(finding: dict[str, Any]) -> tuple:
 def facts(finding: dict[str, Any]) -> list[str]:
     """Return what tells a finding from its neighbours, in a few words each; of an undecided one, why it is undecided."""
     detail, parts = finding["detail"], []
-    why = _why_undecided(finding)
+    why = why_undecided(finding)
     if finding["rule"] == "PRV-1":
         if not why:
             watched = duration(detail["exposure_days"] * 86400)
@@ -115,7 +115,8 @@ def facts(finding: dict[str, Any]) -> list[str]:
     return [*parts, why] if why else parts
 
 
-def _why_undecided(finding: dict[str, Any]) -> str:
+def why_undecided(finding: dict[str, Any]) -> str:
+    """Return what is missing to decide, "" where it is decided."""
     if finding["verdict"] != "indeterminate":
         return ""
     reasons = finding["detail"].get("reasons") or [finding["detail"].get("reason") or ""]
