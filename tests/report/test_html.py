@@ -357,6 +357,18 @@ def test_the_list_of_decisions_does_not_speak_for_what_is_undecided(document, fi
 
 
 @pytest.mark.parametrize("form", [review_page, review_markdown])
+def test_each_rule_tells_once_why_it_could_not_decide(document, finding, form):
+    reasons = ["no <b>log</b>", "no log", "no log", "clocks", "no scope", "no end"]
+    undecided = [finding(n, verdict="indeterminate") for n in range(len(reasons))]
+    for each, reason in zip(undecided, reasons, strict=True):
+        each["detail"] = {"reason": reason}
+    text = form(document([finding(9), *undecided]))
+    escaped = "no &lt;b&gt;log&lt;/b&gt;"
+    assert re.sub(r"</?b>|[*\\]", "", text).count(f"no log (2); {escaped} (1); clocks (1); 2 other reasons (2).") == 1
+    assert "(1)." not in form(document([finding(9), undecided[0]]))  # of one its own card tells
+
+
+@pytest.mark.parametrize("form", [review_page, review_markdown])
 def test_every_word_that_a_reader_meets_is_defined(document, finding, form):
     text = form(document([finding(0), finding(1, verdict="indeterminate")]))
     for word in (

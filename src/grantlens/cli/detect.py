@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -25,9 +27,6 @@ EXAMPLES = """Examples:
   grantlens detect acme.duckdb OOS-1 REV-1 --since 2026-07-01 --until 2026-10-01
   grantlens detect acme.duckdb --since 'last 30 days' --format ndjson
   grantlens detect acme.duckdb --fail-on high"""
-
-REASONS = 3
-"""Reasons of one rule that the table gives before it counts."""
 
 COLUMNS = (
     "rule",
@@ -114,19 +113,14 @@ def _rows(findings: list[dict[str, Any]], *, undecided: bool) -> list[dict[str, 
 
 
 def _reasons(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return by rule why nothing could be decided, and how often: hundreds of findings share few reasons."""
-    from grantlens.report.outline import why_undecided
+    """Return by rule why nothing could be decided, and how often."""
+    from grantlens.report.outline import PAGE, undecided
 
-    counted: dict[str, Counter[str]] = {}
-    for finding in findings:
-        counted.setdefault(finding["rule"], Counter())[why_undecided(finding)] += 1
-    rows = []
-    for rule, reasons in counted.items():
-        shown = reasons.most_common(REASONS)
-        rest = reasons.total() - sum(count for _, count in shown)
-        shown += [(f"{plural(len(reasons) - REASONS, 'other reason')}", rest)] if rest else []
-        rows += [{"rule": rule, "undecided": count, "reason": reason} for reason, count in shown]
-    return rows
+    return [
+        {"rule": rule, "undecided": count, "reason": reason}
+        for rule, group in groupby(findings, key=itemgetter("rule"))
+        for reason, count in undecided(group, PAGE.reasons)
+    ]
 
 
 def _counted(findings: list[dict[str, Any]]) -> str:

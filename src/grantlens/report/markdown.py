@@ -125,10 +125,18 @@ def _findings(document: dict[str, Any], rules: list[dict[str, Any]]) -> list[str
             "",
             plain(rule["remedy"]),
             "",
+            *_undecided(rule),
             *table(["Severity", "Finding", "Client", "What", "Events", "Last", "Evidence"], rows),
         ]
         lines += _more(rows, rule["findings"])
     return lines
+
+
+def _undecided(rule: dict[str, Any]) -> list[str]:
+    if rule["counts"]["indeterminate"] < 2:
+        return []
+    told = "; ".join(f"{plain(reason)} ({number(count)})" for reason, count in rule["undecided"])
+    return [f"Undecided: {told}.", ""]
 
 
 def _pointer(finding: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ class Limits:
 
     findings: int = 25
     clients: int = 12
+    reasons: int = 3
     rows: int = 100
     files: int = 200
     evidence: int = 20
@@ -69,6 +71,7 @@ def by_rule(document: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
                 "worst": worst(open_ones),
                 "new": sum(id(f) in fresh for f in open_ones),
                 "clients": _clients(open_ones, among),
+                "undecided": undecided(open_ones, limits.reasons),
                 "grouped": 1 < len({(f["client_id"], whose_tenant(f, among)) for f in open_ones}) < len(open_ones),
             }
         )
@@ -90,7 +93,7 @@ def order(finding: dict[str, Any]) -> tuple:
 def facts(finding: dict[str, Any]) -> list[str]:
     """Return what tells a finding from its neighbours, in a few words each; of an undecided one, why it is undecided."""
     detail, parts = finding["detail"], []
-    why = why_undecided(finding)
+    why = _why_undecided(finding)
     if finding["rule"] == "PRV-1":
         if not why:
             watched = duration(detail["exposure_days"] * 86400)
@@ -115,8 +118,22 @@ def facts(finding: dict[str, Any]) -> list[str]:
     return [*parts, why] if why else parts
 
 
-def why_undecided(finding: dict[str, Any]) -> str:
-    """Return what is missing to decide, "" where it is decided."""
+def undecided(findings: Iterable[dict[str, Any]], most: int) -> list[tuple[str, int]]:
+    """Return why nothing could be decided and how often, the most frequent first: hundreds of findings share few reasons.
+
+    Examples
+    --------
+    >>> findings = [{"verdict": "indeterminate", "detail": {"reason": reason}} for reason in "aababc"]
+    >>> undecided(findings, most=1)
+    [('a', 3), ('2 other reasons', 3)]
+    """
+    reasons = Counter(why for finding in findings if (why := _why_undecided(finding)))
+    shown = reasons.most_common(most)
+    rest = reasons.total() - sum(count for _, count in shown)
+    return [*shown, (plural(len(reasons) - most, "other reason"), rest)] if rest else shown
+
+
+def _why_undecided(finding: dict[str, Any]) -> str:
     if finding["verdict"] != "indeterminate":
         return ""
     reasons = finding["detail"].get("reasons") or [finding["detail"].get("reason") or ""]
