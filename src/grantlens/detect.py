@@ -15,7 +15,15 @@ from grantlens.conclusion.conclusion import BROUGHT
 from grantlens.conclusion.held import could_tell
 from grantlens.conclusion.nothing_found import why_empty
 from grantlens.errors import RuleError, StoreError, WindowError
-from grantlens.findings import Backtest, Findings, RevocationLag, SmallestScopes, UnusedPrivileges, smallest
+from grantlens.findings import (
+    Backtest,
+    Findings,
+    FindingsByRule,
+    RevocationLag,
+    SmallestScopes,
+    UnusedPrivileges,
+    smallest,
+)
 from grantlens.findings.frame import gather
 from grantlens.findings.intervals import NEEDS, calls_after, intervals
 from grantlens.findings.pointers import relations_of
@@ -46,7 +54,7 @@ def run(
     now: str | datetime | None = None,
     parameters: Mapping[str, Any] | None = None,
     evidence: str = "few",
-) -> list[Findings]:
+) -> FindingsByRule:
     """Ask several rules at once: what they share is worked out once.
 
     Parameters
@@ -64,8 +72,8 @@ def run(
 
     Returns
     -------
-    list of Findings
-        One a rule, in the order of reports.
+    FindingsByRule
+        A list of `Findings`, one a rule, in the order of reports; `found["OOS-3"]` is that rule's.
 
     Raises
     ------
@@ -97,7 +105,7 @@ def asked(
     parameters: Mapping[str, Any] | None = None,
     evidence: str = "few",
     also: Iterable[str] = (),
-) -> Iterator[list[Findings]]:
+) -> Iterator[FindingsByRule]:
     """Ask several rules, and keep what they rest on until the block ends.
 
     Parameters
@@ -243,7 +251,7 @@ def revocation_lag(store: Store | View, **parameters: Any) -> RevocationLag:
     shared = {**view.window.parameters(), "every_call": False}
     engine = view.store.engine
     with relations.worked_out(engine, (*relations_of(family), *NEEDS), shared):
-        found = tuple(_found(view, family, shared, given))
+        found = _found(view, family, shared, given)
         table, sql = intervals(engine, shared)
         calls = Rows("Calls after a revocation", calls_after(engine, shared))
     return RevocationLag(view.window, view.now, table, calls, found, sql)
@@ -272,9 +280,9 @@ def view_asked(
 
 def _found(
     view: View, rules: tuple[Rule, ...], shared: Mapping[str, Any], given: Mapping[str, Mapping[str, Any]]
-) -> list[Findings]:
+) -> FindingsByRule:
     asked = [(rule, {**shared, **given[rule.id]}) for rule in rules]
-    engine, found = view.store.engine, []
+    engine, found = view.store.engine, FindingsByRule()
     logs = dict(engine.rows(_LOGS, view.window.parameters()))
     brought = dict(zip(BROUGHT, engine.rows(_IS_BROUGHT)[0], strict=True))
     tables = gather(engine, asked)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from grantlens.errors import RuleError
-from grantlens.findings.findings import Findings
+from grantlens.findings.by_rule import FindingsByRule
 from grantlens.findings.intervals import by_minute
 from grantlens.framed import Framed, Rows
 from grantlens.handwritten import did_you_mean
@@ -53,7 +53,7 @@ class RevocationLag(Framed):
     now: datetime
     table: pa.Table
     calls: Rows
-    rules: tuple[Findings, ...]
+    rules: FindingsByRule
     sql: str
     resource_server: str | None = None
 
