@@ -55,11 +55,11 @@ def cells(table):
 def test_in_a_notebook_words_stand_left_and_numbers_right():
     """JupyterLab sets every cell to the right, prose too."""
     seen = datetime(2026, 8, 27, 18, 40, 28, tzinfo=UTC)
-    names, rows = ["client", "seen", "calls", "known"], [["a", seen, 2929, True], [None, None, None, None]]
+    names, rows = ["client", "seen", "calls", "known"], [["mailcopilot", seen, 2929, True], [None, None, None, None]]
     found = cells(grid(names, rows))
     sides = ["left", "left;white-space:nowrap", "right", "left"]
     assert [side for side, _ in found] == 3 * sides
-    assert [text for _, text in found[4:8]] == ["a", "2026-08-27T18:40:28Z", "2,929", "True"]
+    assert [text for _, text in found[4:8]] == ["mailcopilot", "2026-08-27T18:40:28Z", "2,929", "True"]
     assert [text for _, text in found[8:]] == ["", "", "", ""]
 
 
@@ -82,3 +82,9 @@ def test_a_name_that_never_ends_is_broken_and_a_sentence_has_room():
     names, kept = grid(["a"], [["x" * 200], ["y"]]), grid(["a"], [["x" * 60]])
     assert names.count("min-width:18em;overflow-wrap:anywhere") == 3
     assert "overflow-wrap" not in kept
+
+
+def test_short_words_stay_in_one_line():
+    side = '<td style="text-align:left;white-space:nowrap">'
+    assert f"{side}OOS-1</td>" in grid(["rule"], [["OOS-1"], [None], ["INT-7"]])
+    assert f"{side}OOS-1</td>" not in grid(["rule"], [["OOS-1"], ["a longer text"]])

@@ -36,6 +36,9 @@ LISTED = 10
 LONG = 60
 """Letters above which a text of such a table is broken wherever it must."""
 
+SHORT = 8
+"""Letters up to which the texts of a column stay in one line: the id of a rule would be broken at its hyphen."""
+
 LEFT = ' style="text-align:left"'
 """Jupyter sets every cell to the right; only numbers belong there."""
 
@@ -143,7 +146,7 @@ def _side(cells: list[Any]) -> str:
     known = [cell for cell in cells if cell is not None]
     if known and all(_is_number(cell) for cell in known):
         return ' style="text-align:right"'
-    if known and all(isinstance(cell, datetime) for cell in known):
+    if known and all(isinstance(cell, datetime) or (isinstance(cell, str) and len(cell) <= SHORT) for cell in known):
         return ' style="text-align:left;white-space:nowrap"'
     if any(isinstance(cell, str) and len(cell) > LONG for cell in known):
         return ' style="text-align:left;min-width:18em;overflow-wrap:anywhere"'
