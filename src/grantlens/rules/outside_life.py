@@ -8,14 +8,14 @@ _KEY = {"kind": "credential", "token_kind": "api_key"}
 
 RULE = Rule(
     id="INT-2",
-    version=4,
+    version=5,
     name="outside_life",
     key=("token_id",),
     question="Which tokens worked before they were issued, or after they expired?",
     severity="high",
     remedy="Before: look at the clocks. After: the resource server does not check expiry.",
     basis="RFC 9068 section 4; RFC 7519 section 4.1.4",
-    needs=("named_caller", "clock_error", "token"),
+    needs=("clock_error", "issued"),
     # The life is the token's own: nothing but the token joins. What is logged of a key may be that it was switched on again.
     rests_on=Evidence(
         (
@@ -37,17 +37,36 @@ RULE = Rule(
         ),
     ),
     sql="""
-WITH watched AS (
-    SELECT c.caller_id, c.source, c.tenant, c.token_id, c.client_id, c.client_name, c.subject_id, c.grant_id, c.resource_server,
-           t.issued_at, t.expires_at, t.scopes, t.batch_id, t.line_no, t.event_id,
+-- A token id is one tenant's: where issue and call both name theirs, these are the same. Each token's life is as relation token has it.
+WITH life AS (
+    SELECT c.source, c.tenant, c.token_id, count(DISTINCT i.tenant) > 1 AS of_several,
+           arg_min({'tenant': i.tenant, 'kind': i.kind, 'parent_token_id': i.parent_token_id, 'issued_at': i.issued_at,
+                    'client_id': i.client_id, 'client_name': i.client_name, 'subject_id': i.subject_id, 'grant_id': i.grant_id,
+                    'batch_id': i.batch_id, 'line_no': i.line_no, 'event_id': i.event_id}, (i.issued_at, i.event_id)) AS first,
+           CASE WHEN NOT coalesce(max(CASE WHEN i.kind = 'credential' AND i.expires_at IS NULL THEN i.issued_at END)
+                                      > max(CASE WHEN i.expires_at IS NOT NULL THEN i.issued_at END), false)
+                THEN max(i.expires_at) END AS expires_at,
+           CASE WHEN count(DISTINCT list_sort(i.scopes)) = 1 THEN any_value(i.scopes) END AS scopes
+    FROM (SELECT DISTINCT source, tenant, token_id FROM usage_caller) c
+    JOIN issued i ON i.source = c.source AND i.token_id = c.token_id AND (i.tenant IS NULL OR c.tenant IS NULL OR i.tenant = c.tenant)
+    WHERE i.kind IN ('token', 'refresh', 'exchange', 'credential')
+    GROUP BY c.source, c.tenant, c.token_id
+),
+watched AS (
+    SELECT c.caller_id, c.source, c.tenant, c.token_id, coalesce(c.client_id, t.first.client_id) AS client_id,
+           coalesce(c.client_name, t.first.client_name) AS client_name, coalesce(c.subject_id, t.first.subject_id) AS subject_id,
+           coalesce(t.first.grant_id, c.grant_id) AS grant_id, c.resource_server,
+           t.first.issued_at AS issued_at, t.expires_at, t.scopes, t.first.batch_id AS batch_id, t.first.line_no AS line_no,
+           t.first.event_id AS event_id, t.of_several,
            -- What renews a token under its own id, or may have switched a key on again, is no sign that it had not been there before.
-           t.kind = 'credential' OR (t.kind = 'refresh' AND coalesce(t.parent_token_id, t.token_id) = t.token_id) AS may_be_older,
-           t.issued_at - to_microseconds(((u.after_s + k.before_s) * 1000000)::BIGINT) AS surely_before,
+           t.first.kind = 'credential' OR (t.first.kind = 'refresh' AND coalesce(t.first.parent_token_id, t.token_id) = t.token_id)
+               AS may_be_older,
+           t.first.issued_at - to_microseconds(((u.after_s + k.before_s) * 1000000)::BIGINT) AS surely_before,
            t.expires_at + to_microseconds(((u.before_s + k.after_s + coalesce(s.leeway_seconds, 60)) * 1000000)::BIGINT) AS surely_after
-    FROM named_caller c
-    JOIN token t ON t.source = c.source AND t.token_id = c.token_id
+    FROM usage_caller c
+    JOIN life t ON t.source = c.source AND t.tenant IS NOT DISTINCT FROM c.tenant AND t.token_id = c.token_id
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
-    JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
+    JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.first.tenant AND k.log = 'issuance'
     LEFT JOIN server s ON s.resource_server = c.resource_server
 ),
 outside AS (
@@ -57,9 +76,10 @@ outside AS (
         AND (u.used_at < w.surely_before OR u.used_at > w.surely_after)
     WHERE u.outcome = 'success' AND u.used_at >= $since AND u.used_at < $until
 )
-SELECT CASE WHEN bool_or(late) OR NOT bool_and(may_be_older) THEN 'violation' ELSE 'indeterminate' END AS verdict, 'high' AS severity,
+SELECT CASE WHEN NOT bool_or(of_several) AND (bool_or(late) OR NOT bool_and(may_be_older)) THEN 'violation' ELSE 'indeterminate' END AS verdict, 'high' AS severity,
        coalesce(max(client_name), max(client_id), 'An unnamed client')
-           || CASE WHEN bool_or(late) THEN ' used a token after it had expired'
+           || CASE WHEN bool_or(of_several) THEN ' used a token outside its life, if it is one that the log tells of'
+                   WHEN bool_or(late) THEN ' used a token after it had expired'
                    WHEN bool_and(may_be_older) THEN ' used a token before the first record of its issue'
                    ELSE ' used a token before it was issued' END AS title,
        source, tenant, max(client_id) AS client_id, max(subject_id) AS subject_id, max(grant_id) AS grant_id, token_id,
@@ -71,7 +91,8 @@ SELECT CASE WHEN bool_or(late) OR NOT bool_and(may_be_older) THEN 'violation' EL
            'after_expiry': count(*) FILTER (late),
            'earliest_before_issue_s': round(max(epoch_us(issued_at) - epoch_us(used_at)) FILTER (NOT late) / 1e6, 6),
            'latest_after_expiry_s': round(max(epoch_us(used_at) - epoch_us(expires_at)) FILTER (late) / 1e6, 6),
-           'reason': CASE WHEN NOT bool_or(late) AND bool_and(may_be_older)
+           'reason': CASE WHEN bool_or(of_several) THEN 'the calls name no tenant, and several issued a token of this id'
+                          WHEN NOT bool_or(late) AND bool_and(may_be_older)
                           THEN 'the record may have renewed it or switched it on again: when it was issued is not in the logs' END}) AS detail,
        'token' AS join_key,
        CASE WHEN $every_call THEN list(usage_id ORDER BY used_at, call_event)
@@ -82,6 +103,24 @@ FROM outside
 GROUP BY source, tenant, token_id
 """,
     fires=(
+        Example(
+            "two tenants issued a token of one id, and that of the caller had expired",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 10:00", tenant="one", grant_id="g1"),
+                token("10 08:00", "t1", ["mail.read"], "10 18:00", tenant="two", grant_id="g2", client_id="other"),
+                use("10 11:00", "GET /v1/messages/7", tenant="one"),
+                use("10 11:00", "GET /v1/messages/7", tenant="two", client_id="other"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "tenant": "one",
+                    "client_id": "app",
+                    "grant_id": "g1",
+                    "detail": {"after_expiry": 1, "latest_after_expiry_s": 3600.0},
+                },
+            ),
+        ),
         Example(
             "an hour after expiry",
             (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 11:00", "GET /v1/messages/7")),
@@ -101,6 +140,13 @@ GROUP BY source, tenant, token_id
         ),
     ),
     silent=(
+        Example(
+            "a token of that id is another tenant's",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 10:00", tenant="one"),
+                use("10 11:00", "GET /v1/messages/7", tenant="two"),
+            ),
+        ),
         Example(
             "within the leeway of sixty seconds and the clock errors",
             (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 10:01:05", "GET /v1/messages/7")),
@@ -123,6 +169,24 @@ GROUP BY source, tenant, token_id
         ),
     ),
     undecidable=(
+        Example(
+            "two tenants issued a token of one id, and the call names none",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 10:00", tenant="one"),
+                token("10 09:00", "t1", ["mail.read"], tenant="two"),
+                use("10 11:00", "GET /v1/messages/7"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "title": "app used a token outside its life, if it is one that the log tells of",
+                    "detail": {
+                        "after_expiry": 1,
+                        "reason": "the calls name no tenant, and several issued a token of this id",
+                    },
+                },
+            ),
+        ),
         Example(
             "a token that is older than the log was renewed, and kept its id",
             (
