@@ -1,14 +1,14 @@
 """REV-6: revocations that nobody ever tested."""
 
 from grantlens.rule.evidence import ALL_THREE, ENDED, ISSUE_END, ISSUE_USE, PAIR, USE_END, Evidence, Way
-from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
 from grantlens.rule.rule import Parameter, Rule
+from grantlens.rules.unverified_revocation.examples import FIRES, SILENT, UNDECIDABLE
 
 _LISTED = "it lists revocations, and cannot say that one went untested"
 
 RULE = Rule(
     id="REV-6",
-    version=9,
+    version=10,
     name="unverified_revocation",
     key=("revocation_event",),
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
@@ -45,41 +45,69 @@ RULE = Rule(
         ),
     ),
     sql="""
-WITH alive AS (
+-- What each of several tenants had, where a revocation does not say whose it ended. A grant stands in only where the log has no token of it.
+WITH several AS (
+    SELECT DISTINCT c.source, c.revocation_event, c.token_id, c.grant_id, c.alive, coalesce(t.tenant, g.tenant) AS tenant
+    FROM (FROM covered_token WHERE of_several) c
+    LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
+    LEFT JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id AND c.token_id IS NULL
+    QUALIFY c.token_id IS NOT NULL OR count(c.token_id) OVER (PARTITION BY c.source, c.revocation_event, coalesce(t.tenant, g.tenant)) = 0
+),
+alive AS (
     SELECT c.source, c.revocation_event, count(DISTINCT c.token_id) AS tokens,
            max(least(coalesce(c.expires_at, $until), c.covered_until)) AS lives_until,
            bool_and(c.alive IS NULL) AS unknown_life
     FROM covered_token c
     WHERE c.alive IS DISTINCT FROM false AND c.revoked_at >= $since AND c.revoked_at < $until
-      -- The grant stands in only where the log has no token of it.
       AND (c.token_id IS NOT NULL
            OR NOT EXISTS (SELECT 1 FROM covered_token t
-                          WHERE t.source = c.source AND t.revocation_event = c.revocation_event AND t.token_id IS NOT NULL))
+                          WHERE t.source = c.source AND t.revocation_event = c.revocation_event AND t.token_id IS NOT NULL)
+           OR EXISTS (SELECT 1 FROM several s
+                      WHERE s.source = c.source AND s.revocation_event = c.revocation_event AND s.grant_id = c.grant_id AND s.token_id IS NULL))
     GROUP BY c.source, c.revocation_event
 ),
-tried AS (SELECT DISTINCT source, revocation_event FROM revoked_use WHERE tests > 0),
 -- A refresh is a try too, refused or not, and so is what a revoked grant gave without a new consent: REV-2 tells of what worked.
 -- A fault of the server answers nothing, and who asks for consent tries no token.
 attempt AS (FROM issuance WHERE issued_at < $until AND outcome <> 'error'),
 refused AS (FROM attempt WHERE outcome = 'denied' AND kind IN ('token', 'refresh', 'exchange')),
--- Joined on what is equal, one way after the other.
+-- Of many tries the last one tells whether any came after the revocation. Joined on what is equal, one way after the other.
 refresh_tried AS (
-    SELECT c.source, c.revocation_event FROM covered_token c
-    SEMI JOIN attempt i ON i.source = c.source AND i.parent_token_id = c.token_id AND i.issued_at >= c.revoked_at
+    SELECT c.source, c.revocation_event, c.token_id, c.grant_id, i.tenant FROM covered_token c
+    JOIN (SELECT source, tenant, parent_token_id, max(issued_at) AS last_at FROM attempt GROUP BY ALL) i
+        ON i.source = c.source AND i.parent_token_id = c.token_id AND i.last_at >= c.revoked_at
     UNION
-    SELECT c.source, c.revocation_event FROM covered_token c
-    SEMI JOIN refused i ON i.source = c.source AND i.token_id = c.token_id AND i.issued_at >= c.revoked_at
+    SELECT c.source, c.revocation_event, c.token_id, c.grant_id, i.tenant FROM covered_token c
+    JOIN (SELECT source, tenant, token_id, max(issued_at) AS last_at FROM refused GROUP BY ALL) i
+        ON i.source = c.source AND i.token_id = c.token_id AND i.last_at >= c.revoked_at
     UNION
     -- One that does not say for which token: an access token that was ended alone is no part of it.
-    SELECT c.source, c.revocation_event
+    SELECT c.source, c.revocation_event, NULL, c.grant_id, i.tenant
     FROM (SELECT DISTINCT source, revocation_event, revoked_at, grant_id, target_kind IN ('token', 'credential') AS of_token FROM covered_token
           WHERE target_kind NOT IN ('token', 'credential') OR token_kind IS DISTINCT FROM 'access') c
-    SEMI JOIN refused i ON i.source = c.source AND i.grant_id = c.grant_id AND i.issued_at >= c.revoked_at AND (NOT c.of_token OR i.parent_token_id IS NULL)
+    JOIN (SELECT source, tenant, grant_id, parent_token_id IS NULL AS names_none, max(issued_at) AS last_at FROM refused GROUP BY ALL) i
+        ON i.source = c.source AND i.grant_id = c.grant_id AND i.last_at >= c.revoked_at AND (NOT c.of_token OR i.names_none)
     UNION
-    SELECT c.source, c.revocation_event
+    SELECT c.source, c.revocation_event, NULL, c.grant_id, NULL
     FROM (FROM covered_token WHERE target_kind = 'grant' AND token_id IS NULL) c
     SEMI JOIN (FROM attempt WHERE kind IN ('token', 'refresh', 'exchange')) i
         ON i.source = c.source AND i.grant_id = c.grant_id AND i.issued_at > c.revoked_at AND i.issued_at < c.covered_until
+),
+tried AS (
+    SELECT source, revocation_event, token_id, grant_id, tenant FROM revoked_use WHERE tests > 0
+    UNION
+    FROM refresh_tried
+),
+-- A try counts for the tenant that it names, or for any where it names none.
+missed AS (
+    SELECT DISTINCT source, revocation_event
+    FROM several s
+    ANTI JOIN (
+        SELECT s.source, s.revocation_event, s.tenant
+        FROM several s
+        JOIN tried t ON t.source = s.source AND t.revocation_event = s.revocation_event
+            AND coalesce(t.token_id = s.token_id, t.grant_id = s.grant_id) AND (t.tenant IS NULL OR t.tenant = s.tenant)
+    ) m USING (source, revocation_event, tenant)
+    WHERE s.tenant IS NOT NULL AND s.alive IS DISTINCT FROM false
 ),
 exposed AS (
     SELECT v.source, v.revocation_event, count(DISTINCT x.token_id) AS children
@@ -89,11 +117,13 @@ exposed AS (
     GROUP BY v.source, v.revocation_event
 ),
 untried AS (
-    SELECT r.*, a.tokens, a.unknown_life, least(a.lives_until, $until) AS lives_until, coalesce(x.children, 0) AS exposed_children
+    SELECT r.*, a.tokens, a.unknown_life, least(a.lives_until, $until) AS lives_until, coalesce(x.children, 0) AS exposed_children,
+           t.revocation_event IS NOT NULL AS tried_elsewhere
     FROM effective_revocation r
     JOIN alive a USING (source, revocation_event) LEFT JOIN exposed x USING (source, revocation_event)
-    WHERE NOT EXISTS (SELECT 1 FROM tried t WHERE t.source = r.source AND t.revocation_event = r.revocation_event)
-      AND NOT EXISTS (SELECT 1 FROM refresh_tried t WHERE t.source = r.source AND t.revocation_event = r.revocation_event)
+    LEFT JOIN (SELECT DISTINCT source, revocation_event FROM tried) t ON t.source = r.source AND t.revocation_event = r.revocation_event
+    LEFT JOIN missed m ON m.source = r.source AND m.revocation_event = r.revocation_event
+    WHERE t.revocation_event IS NULL OR m.revocation_event IS NOT NULL
 ),
 -- Whose access the revocation ended: as it says itself, where what it leaves out may be anybody, or as the issuance says.
 party AS (
@@ -174,7 +204,7 @@ seen AS (
 judged AS (
     SELECT u.*, s.revocation_event IS NOT NULL AS strays, s.unknown_token, s.unknown_grant, coalesce(c.in_part, false) AS in_part,
            coalesce(c.covered_us, 0) / nullif(epoch_us(u.lives_until) - epoch_us(u.revoked_at), 0) AS share,
-           strays OR coalesce(share, 0) < $min_coverage AS unknown_tries
+           tried_elsewhere OR strays OR coalesce(share, 0) < $min_coverage AS unknown_tries
     FROM untried u
     LEFT JOIN stray s ON s.source = u.source AND s.revocation_event = u.revocation_event
     LEFT JOIN (SELECT source, revocation_event, bool_or(in_part) AS in_part, min(covered_us) AS covered_us FROM seen GROUP BY ALL) c ON c.source = u.source AND c.revocation_event = u.revocation_event
@@ -193,7 +223,8 @@ SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violat
            'last_success_s': NULL, 'first_denial_s': NULL, 'lag_lower_s': NULL, 'lag_upper_s': NULL, 'uses_after': 0, 'censored': 'right',
            'tokens_alive': tokens,
            'exposed_children': exposed_children,
-           'reason': CASE WHEN unknown_token THEN 'calls of the same client and subject name a token of which no issuance is known'
+           'reason': CASE WHEN tried_elsewhere THEN 'the revocation names no tenant, and of several that have this client not each was tried'
+                          WHEN unknown_token THEN 'calls of the same client and subject name a token of which no issuance is known'
                           WHEN unknown_grant THEN 'calls of the same client and subject rest on a token of which no log says which grant gave it'
                           WHEN strays THEN 'calls of the same grant, or of the same client and subject, do not say with which token'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
@@ -204,197 +235,7 @@ SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violat
        [record] AS records, 'usage' AS about_log, revoked_at AS about_from, lives_until AS about_until
 FROM judged
 """,
-    fires=(
-        Example(
-            "tried too often, on a server that failed, and after its expiry: none of these answers tells",
-            (
-                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
-                revoked("10 12:00"),
-                use("10 12:10", "GET /v1/messages/7", status=429),
-                use("10 12:20", "GET /v1/messages/7", status=500),
-                use("10 13:10", "GET /v1/messages/7", status=401),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-            ({"verdict": "violation", "token_id": "t1"},),
-        ),
-        Example(
-            "a refresh that failed for a fault of the server, and a refused consent, tell nothing of the refresh token",
-            (
-                token("10 11:00", "rt1", ["mail.read"], token_kind="refresh"),
-                revoked("10 12:00", token_id="rt1"),
-                refreshed("10 12:30", "t9", "rt1", ["mail.read"], outcome="error"),
-                consent("10 13:00", ["mail.send"], outcome="denied"),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-            ({"verdict": "violation", "token_id": "rt1"},),
-        ),
-        Example(
-            "a token of a new consent tests no revocation of the consent before",
-            (
-                consent("10 09:01", ["mail.read"]),
-                revoked("10 12:00", "grant"),
-                consent("10 12:30", ["mail.read"]),
-                token("10 13:00", "t2", ["mail.read"], "10 14:00"),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-            ({"verdict": "violation", "grant_id": "g1"},),
-        ),
-        Example(
-            "alive, revoked, never tried again",
-            (
-                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
-                revoked("10 12:00"),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-            (
-                {
-                    "verdict": "violation",
-                    "severity": "medium",
-                    "token_id": "t1",
-                    "resource_server": None,
-                    "detail": {"tokens_alive": 1, "uses_after": 0},
-                },
-            ),
-        ),
-        Example(
-            "a child by exchange lives on and is listed",
-            (
-                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
-                token("10 11:30", "t2", ["mail.read"], "10 13:30", kind="exchange", parent_token_id="t1"),
-                revoked("10 12:00"),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-            ({"verdict": "violation", "detail": {"exposed_children": 1}},),
-        ),
-    ),
-    silent=(
-        Example(
-            "the revoked refresh token was tried: it still worked, which REV-2 tells",
-            (
-                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
-                revoked("10 12:00", token_id="rt1"),
-                refreshed("10 13:00", "t2", "rt1", ["mail.read"], "10 14:00"),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-        ),
-        Example(
-            "the revoked grant gave a new token without a new consent, which REV-2 tells",
-            (
-                consent("10 09:01", ["mail.read"]),
-                revoked("10 12:00", "grant"),
-                token("10 13:00", "t2", ["mail.read"], "10 14:00"),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-        ),
-        Example(
-            "tried and refused",
-            (
-                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
-                revoked("10 12:00"),
-                use("10 12:01", "GET /v1/messages/7", status=401),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-        ),
-        Example(
-            "tried at the authorisation server and refused",
-            (
-                token("10 11:00", "rt1", ["mail.read"], token_kind="refresh"),
-                revoked("10 12:00", token_id="rt1"),
-                refreshed("10 12:30", "t9", "rt1", ["mail.read"], outcome="denied"),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-        ),
-        Example(
-            "nothing it covers was alive",
-            (
-                token("10 09:00", "t1", ["mail.read"], "10 10:00"),
-                revoked("10 12:00"),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-        ),
-    ),
-    undecidable=(
-        Example(
-            "no issuance tells of the token: it may have expired before its revocation",
-            (revoked("10 12:00"), *logs_from_to("10 09:00", "11 18:00")),
-            (
-                {
-                    "verdict": "indeterminate",
-                    "detail": {"reason": "no issuance of what was revoked is in the logs: it may have ended before"},
-                },
-            ),
-        ),
-        Example(
-            "a call of the client, which does not say for whom, could have been a try",
-            (
-                token("10 09:01", "t1", ["mail.read"], "10 17:00"),
-                revoked("10 12:00"),
-                use("10 12:30", "GET /v1/messages/7", None, subject_id=None),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-            ({"verdict": "indeterminate", "token_id": "t1"},),
-        ),
-        Example(
-            "a call that names the grant of the token could have been a try",
-            (
-                token("10 09:01", "t1", ["mail.read"], "10 17:00"),
-                revoked("10 12:00"),
-                use("10 12:30", "GET /v1/messages/7", None, grant_id="g1"),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-            ({"verdict": "indeterminate", "token_id": "t1"},),
-        ),
-        Example(
-            "a log that shows only some calls shows no try",
-            (
-                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
-                revoked("10 12:00"),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-            (
-                {
-                    "verdict": "indeterminate",
-                    "detail": {"reason": "the usage log shows only some of the calls, so its silence proves nothing"},
-                },
-            ),
-            declared=IN_PART,
-        ),
-        Example(
-            "the usage log ends with the revocation",
-            (
-                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
-                revoked("10 12:00"),
-                consent("10 23:00", ["mail.read"], "g9", client_id="bystander"),
-            ),
-            ({"verdict": "indeterminate"},),
-        ),
-        Example(
-            "calls with a token that was never seen issued could have been tries",
-            (
-                consent("10 09:00", ["mail.read"]),
-                revoked("10 12:00", "grant"),
-                use("10 12:10", "GET /v1/messages/7", "t-unseen"),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-            (
-                {
-                    "verdict": "indeterminate",
-                    "detail": {
-                        "reason": "calls of the same client and subject name a token of which no issuance is known"
-                    },
-                },
-            ),
-        ),
-        Example(
-            "calls that name neither token nor grant could have been tries",
-            (
-                consent("10 09:00", ["mail.read"]),
-                token("10 11:00", "t1", ["mail.read"], "10 13:00"),
-                revoked("10 12:00"),
-                use("10 12:10", "GET /v1/messages/7", None),
-                *logs_from_to("10 09:00", "10 18:00"),
-            ),
-            ({"verdict": "indeterminate"},),
-        ),
-    ),
+    fires=FIRES,
+    silent=SILENT,
+    undecidable=UNDECIDABLE,
 )
