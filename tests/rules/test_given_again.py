@@ -125,6 +125,19 @@ def again(end, gift):
     return end["subject_id"] == gift.get("subject_id") and (end["target"] != "token" or gift["kind"] == "credential")
 
 
+def for_everyone(gift):
+    """Tell whether a consent is for all people."""
+    return gift["kind"] == "consent" and gift.get("subject_id") is None and gift.get("subject_kind") == "user"
+
+
+def home(gift, good):
+    """Return the tenant of a gift: where it names none, the one in which its client and person are; None if there are several."""
+    mine = [each for each in good if each.get("client_id") == gift.get("client_id")]
+    mine = [each for each in mine if for_everyone(gift) or each.get("subject_id") == gift.get("subject_id")]
+    places = {gift["tenant"]} if "tenant" in gift else {each["tenant"] for each in mine if "tenant" in each}
+    return None if len(places) > 1 else "".join(places)
+
+
 def given_again(records):
     """Say what a reader of one family says: the verdict by revocation, client, person, grant, token and kind."""
     good = [record for record in records if record["log"] == "issuance" and record["outcome"] == "success"]
@@ -133,17 +146,16 @@ def given_again(records):
         when = seconds(gift)
         if giver(gift) == "other" or not SINCE <= AT + timedelta(seconds=when) < UNTIL:
             continue
-        decided = [
-            seconds(each)
+        others = [
+            each
             for each in gifts
             if giver(each) == "other"
             and each["client_id"] == gift["client_id"]
-            and each.get("tenant") == gift.get("tenant")
-            and (
-                each.get("subject_id") == gift.get("subject_id")
-                or (each["kind"] == "consent" and each.get("subject_id") is None and each.get("subject_kind") == "user")
-            )
+            and (each.get("subject_id") == gift.get("subject_id") or for_everyone(each))
         ]
+        here = home(gift, good)
+        decided = [seconds(each) for each in others if here is not None and home(each, good) == here]
+        perhaps = [seconds(each) for each in others if None in (each.get("tenant"), gift.get("tenant"))]
         found = []
         for end in ends:
             between = any(end["at"] < other <= when for other in decided)
@@ -153,17 +165,18 @@ def given_again(records):
             of = [each for each in of if end["target"] == "client" or each.get("subject_id") == end["subject_id"]]
             places = {each.get("tenant") for each in of} | {end["tenant"]}
             everywhere = end["target"] == "subject" and end["tenant"] is None
-            here = end["tenant"] is not None and end["tenant"] == gift.get("tenant")
+            same = end["tenant"] is not None and end["tenant"] == gift.get("tenant")
             proven = when - end["at"] > NEAR
-            sure = proven and (everywhere or here or len(places - {None}) < 2)
-            found.append((sure, proven, end["at"], end["event"]))
+            sure = proven and (everywhere or same or len(places - {None}) < 2)
+            kept = any(end["at"] < other <= when for other in perhaps)
+            found.append((sure, proven, end["at"], end["event"], kept))
         if found:
-            sure, _, _, event = max(found)
+            sure, _, _, event, kept = max(found)
             key = (
                 event,
                 *(gift.get(name) for name in ("tenant", "client_id", "subject_id", "grant_id", "token_id", "kind")),
             )
-            bad = sure and giver(gift) == "self"
+            bad = sure and giver(gift) == "self" and not kept
             said[key] = "violation" if bad or said.get(key) == "violation" else "indeterminate"
     return said
 
