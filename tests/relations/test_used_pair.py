@@ -106,15 +106,32 @@ def test_every_call_of_the_window_is_in_one_pair(bench, worlds, seed, window):
     callers = {row["caller_id"]: row for row in bench.answers("named_caller")}
     own = {name: row["own_set_id"] for name, row in callers.items()}
     by_id = {row["segment_id"]: row for rows in segments.values() for row in rows}
-    opened = defaultdict(list)
+    opened, over = defaultdict(list), defaultdict(set)
     for state in bench.answers("grant_state"):
         opened[state["source"], state["grant_id"]].append((state["valid_from"], state["valid_until"]))
+        if state["ended_by"] is not None:
+            over[state["source"], state["grant_id"]].add(state["ended_by"])
+    errors = {(row["source"], row["tenant"], row["log"]): row for row in bench.answers("clock_error")}
+    revoked = {(row["source"], row["revocation_event"]): row for row in bench.answers("effective_revocation")}
 
     def grant_ended(key, stamp):
         caller = callers[key[0]]
         grant = by_id.get(key[1], {}).get("grant_id") or caller["grant_id"]
-        stretches = opened[caller["source"], grant]
-        return key[6] and grant is not None and not any(start <= stamp < end for start, end in stretches)
+        if grant is None or any(start <= stamp < end for start, end in opened[caller["source"], grant]):
+            return False
+        if key[6]:
+            return True
+        # A token that says what it may, though its grant is over: a call that is proven to come after that end.
+        if not caller["token_known"] or caller["own_set_id"] is None:
+            return False
+        late = round(errors[caller["source"], caller["tenant"], "usage"]["before_s"] * SECOND)
+        begun = [start for start, _ in opened[caller["source"], grant]]
+        for event in over[caller["source"], grant]:
+            end = revoked[caller["source"], event]
+            given_again = any(end["revoked_at"] <= start <= stamp for start in begun)
+            if end["certain_from"] + late < stamp and not given_again:
+                return True
+        return False
 
     expected = defaultdict(list)
     for world in laid:

@@ -10,6 +10,7 @@ from grantlens import detect
 from grantlens.rule.example import consent, moment, revoked, token, use
 
 SINCE, UNTIL = (datetime.fromisoformat(moment(when)) for when in ("05 00:00", "15 00:00"))
+ERROR = timedelta(seconds=5)
 LOGS = {
     ("whole", None): ("01 00:00", "20 00:00"),
     ("late", None): ("09 00:00", "20 00:00"),
@@ -114,6 +115,12 @@ def was_over(issue, when, records):
     return min(ends, default=UNTIL) < when
 
 
+def ended(records, spans, when):
+    """Tell whether a call is proven to come after the end of the grant: by more than the errors of two clocks."""
+    ends = [end for _, end, _ in spans if end <= when - 2 * ERROR]
+    return any(time_of(r) in ends for r in records if r["log"] == "revocation" and r["kind"] == "revoke")
+
+
 def facts(records):
     """Say of each scope what a reader counts: uses, days of exposure, sessions, and calls of the grant."""
     where = records[0]["source"], records[0].get("tenant")
@@ -128,8 +135,10 @@ def facts(records):
         now = [state for start, end, state in spans if start <= when < end]
         own = born.get(call.get("token_id"), {}).get("scopes")
         known = any(start <= when for start, _, _ in spans)
-        # With a token that is over it shows a need while the grant lives; what was issued after that is another question.
-        if not now and (known if own is None else was_over(born[call["token_id"]], when, records)):
+        # With a token that is over, or was issued after the end of its grant, it shows a need while the grant lives.
+        if not now and (
+            known if own is None else was_over(born[call["token_id"]], when, records) or ended(records, spans, when)
+        ):
             continue
         total += 1
         has = set(own) if own is not None else set(now[0]) if now else set()
@@ -196,3 +205,20 @@ def test_a_token_that_is_over_shows_a_need_once_the_grant_is_given_again(desk, k
         (found,) = detect.run(store, ["PRV-1"])
     mine = [row for row in found.to_dicts() if row["grant_id"] == "g1"]
     assert [(row["verdict"], row["detail"]["uses"]) for row in mine] == [("clear", 1)]
+
+
+def test_use_after_the_end_of_a_grant_is_none_though_its_token_was_issued_after_it(desk, kept_going):
+    rows = [
+        consent("02 08:00", ["mail.read", "mail.send"], event_id="c1"),
+        token("02 08:00", "t1", ["mail.read", "mail.send"], event_id="t1"),
+        use("03 08:00", "POST /v1/messages", event_id="u1"),
+        revoked("05 08:00", "grant"),
+        token("05 08:00:08", "t2", ["mail.read", "mail.send"], event_id="t2"),
+        use("06 08:00", READ, "t2", event_id="u2"),
+    ]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *rows])) as store:
+        found = detect.run(store, ["PRV-1", "REV-2"])
+    rows = [row for each in found for row in each.to_dicts() if row["grant_id"] == "g1"]
+    uses = {row["detail"]["scope"]: row["detail"]["uses"] for row in rows if row["rule"] == "PRV-1"}
+    assert uses == {"mail.read": 0, "mail.send": 1}
+    assert [row["token_id"] for row in rows if row["rule"] == "REV-2"] == ["t2"]

@@ -7,7 +7,7 @@ RELATION = Relation(
     "Calls of the window, counted for each caller, segment, operation and outcome: rules decide on these "
     "pairs, not on calls. grant_id is the grant that stood behind them, join_key the key that led to it; set_id is the set of "
     "scopes that was held, and scopes_from tells what names it. ended is true for calls after the end of the token or grant, "
-    "grant_ended of these only where the grant was over too; container for a batch, whose parts are not in the row. first_no "
+    "grant_ended for those after the end of the grant, also with a token that was issued after it; container for a batch, whose parts are not in the row. first_no "
     "numbers the pairs by their first call, last_no by their last: a rule keeps the numbers of its evidence.",
     """
 -- Calls with a token that is over may lie on both sides of the end of its grant, and of its new beginning.
@@ -17,16 +17,28 @@ WITH open_grant AS (
     JOIN named_caller c USING (caller_id)
     JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id
 ),
+-- What a token says that it may, it says also when its grant is over: from when a call is proven to come after that, until it is given again.
+over_grant AS (
+    SELECT c.caller_id, r.certain_from + to_microseconds((k.before_s * 1000000)::BIGINT) AS ended_at, coalesce(g.reopened_at, 'infinity'::TIMESTAMPTZ) AS reopened_at
+    FROM (
+        SELECT source, grant_id, ended_by, lead(opened_at) OVER (PARTITION BY source, grant_id ORDER BY opened_at) AS reopened_at
+        FROM (SELECT DISTINCT source, grant_id, opened_at, ended_by FROM grant_state)
+    ) g
+    JOIN effective_revocation r ON r.source = g.source AND r.revocation_event = g.ended_by
+    JOIN named_caller c ON c.source = g.source AND c.grant_id = g.grant_id AND c.token_known AND c.own_set_id IS NOT NULL
+    JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
+),
 counted AS (
     SELECT u.caller_id, s.segment_id, s.set_id, o.operation_id, coalesce(o.container, false) AS container,
            u.outcome, u.denial_reason,
            coalesce(s.phase = 'ended', false) OR coalesce(u.used_at > e.ended_at, false) AS ended,
-           g.caller_id IS NOT NULL AS grant_open,
+           g.caller_id IS NOT NULL AS grant_open, v.caller_id IS NOT NULL AS grant_over,
            count(*) AS events, min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at
     FROM usage_row u
     LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
     LEFT JOIN caller_end e ON e.caller_id = u.caller_id
     LEFT JOIN open_grant g ON g.caller_id = e.caller_id AND u.used_at > e.ended_at AND g.opened_at <= u.used_at AND g.ended_at > u.used_at
+    LEFT JOIN over_grant v ON v.caller_id = u.caller_id AND v.ended_at < u.used_at AND v.reopened_at > u.used_at
     -- There may be as many targets as calls: what is joined is kept narrow.
     LEFT JOIN (
         SELECT target_id, operation_id, match = 'container' AS container FROM usage_operation
@@ -35,17 +47,17 @@ counted AS (
     WHERE u.used_at >= $since AND u.used_at < $until
     GROUP BY ALL
 )
-SELECT k.* EXCLUDE (set_id, grant_open),
+SELECT k.* EXCLUDE (set_id, grant_open, grant_over),
        coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key,
        coalesce(s.scopes_from, c.own_scopes_from) AS scopes_from,
-       k.ended AND NOT k.grant_open AND coalesce(s.grant_id, c.grant_id) IS NOT NULL AS grant_ended,
+       k.grant_over OR (k.ended AND NOT k.grant_open AND coalesce(s.grant_id, c.grant_id) IS NOT NULL) AS grant_ended,
        coalesce(k.set_id, CASE WHEN k.segment_id IS NULL THEN c.own_set_id END) AS set_id, c.application,
-       row_number() OVER (ORDER BY k.first_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.grant_open, k.container) AS first_no,
-       row_number() OVER (ORDER BY k.last_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.grant_open, k.container) AS last_no
+       row_number() OVER (ORDER BY k.first_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.grant_open, k.grant_over, k.container) AS first_no,
+       row_number() OVER (ORDER BY k.last_used_at, k.caller_id, k.segment_id, k.operation_id, k.outcome, k.denial_reason, k.ended, k.grant_open, k.grant_over, k.container) AS last_no
 FROM counted k
 JOIN named_caller c USING (caller_id)
 LEFT JOIN caller_segment s USING (segment_id)
 """,
-    needs=("caller_segment", "caller_end", "named_caller", "grant_state"),
+    needs=("caller_segment", "caller_end", "named_caller", "grant_state", "effective_revocation", "clock_error"),
     windowed=True,
 )
