@@ -117,7 +117,8 @@ def orphans(records):
         source, tenant, client, subject = (call.get(name) for name in ("source", "tenant", "client_id", "subject_id"))
         named = {name: (source, call[name]) in known[name] for name in known if name in call}
         homes = TENANTS.get(source, (None,)) if tenant is None else (tenant, None)
-        of_pair = any((source, home, client, subject) in pairs for home in homes)
+        # A call that names a grant is of no other, where the issuance log names its grants.
+        of_pair = "grant_id" not in call and any((source, home, client, subject) in pairs for home in homes)
         if named["token_id"] if "token_id" in call else any(named.values()) or of_pair:
             continue
         key = (source, tenant, call["token_id"]) if "token_id" in call else (source, tenant, None, client, subject)

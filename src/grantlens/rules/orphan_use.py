@@ -27,7 +27,7 @@ def _undecided(title: str, *records: Mapping[str, Any], reason: str, **declared:
 
 RULE = Rule(
     id="INT-1",
-    version=5,
+    version=6,
     name="orphan_use",
     key=("token_id", "client_id", "subject_id"),
     question="Which calls were made with access that no issuance record explains?",
@@ -60,26 +60,36 @@ RULE = Rule(
 WITH session AS (
     SELECT DISTINCT source, session_id FROM issued WHERE session_id IS NOT NULL
 ),
+-- Whose issuance names grants as the provider does: a grant that a call names must be among these, whatever else client and subject hold.
+grants_named AS (
+    SELECT DISTINCT source FROM issued WHERE grant_id NOT LIKE 'derived:%'
+),
+nameless AS (
+    SELECT c.*, CASE WHEN c.grant_id NOT LIKE 'derived:%' AND n.source IS NOT NULL THEN c.grant_id END AS named_grant
+    FROM named_caller c LEFT JOIN grants_named n ON n.source = c.source
+    WHERE c.token_id IS NULL
+),
 -- What the issuance names by grant, or by client and subject. Joined on what is equal, one way after the other.
 explained AS (
     SELECT c.caller_id
-    FROM (FROM named_caller WHERE token_id IS NULL) c
+    FROM nameless c
     SEMI JOIN issued i ON i.source = c.source AND i.grant_id = c.grant_id
     UNION
     SELECT c.caller_id
-    FROM (FROM named_caller WHERE token_id IS NULL) c
+    FROM (FROM nameless WHERE named_grant IS NULL) c
     JOIN (SELECT DISTINCT source, tenant, client_id, subject_id FROM issued) i
         ON i.source = c.source AND i.client_id = c.client_id AND i.subject_id IS NOT DISTINCT FROM c.subject_id
     WHERE i.tenant IS NULL OR c.tenant IS NULL OR i.tenant = c.tenant
 ),
 orphan AS (
     SELECT c.source, c.tenant, c.token_id, p.*, c.client_id AS client, c.client_name, c.subject_id AS subject, c.resource_server,
-           x.session_id IS NOT NULL AS session_known
+           x.session_id IS NOT NULL AS session_known, n.named_grant
     FROM used_pair p
     JOIN named_caller c USING (caller_id)
     JOIN usage_caller k USING (caller_id)
     LEFT JOIN session x ON x.source = c.source AND x.session_id = k.session_id
     LEFT JOIN explained e ON e.caller_id = p.caller_id
+    LEFT JOIN nameless n ON n.caller_id = p.caller_id
     WHERE p.outcome = 'success' AND NOT c.token_known
       AND (c.token_id IS NOT NULL OR (x.session_id IS NULL AND e.caller_id IS NULL))
 ),
@@ -88,6 +98,7 @@ keyed AS (
            CASE WHEN token_id IS NULL THEN client END AS client_key, CASE WHEN token_id IS NULL THEN subject END AS subject_key,
            min(client) AS client_id, min(client_name) AS client_name, min(subject) AS subject_id,
            CASE WHEN count(DISTINCT resource_server) = 1 AND count(resource_server) = count(*) THEN min(resource_server) END AS resource_server,
+           CASE WHEN count(DISTINCT named_grant) = 1 AND count(named_grant) = count(*) THEN min(named_grant) END AS grant_id,
            bool_or(session_known) AS session_known,
            min(first_used_at) AS first_seen, max(last_used_at) AS last_seen, sum(events)::BIGINT AS events,
            CASE WHEN $every_call THEN list(first_no) ELSE min(first_no, 19) END AS firsts, [max(last_no)] AS lasts
@@ -165,7 +176,7 @@ judged AS (
 SELECT CASE WHEN reason IS NULL THEN 'violation' ELSE 'indeterminate' END AS verdict,
        CASE WHEN reason IS NULL THEN 'critical' ELSE 'medium' END AS severity,
        coalesce(client_name, client_id, 'An unnamed client') || ' made calls with access that no issuance record explains' AS title,
-       source, tenant, client_id, subject_id, token_id, resource_server,
+       source, tenant, client_id, subject_id, grant_id, token_id, resource_server,
        first_seen, last_seen, events,
        to_json({
            'issuance_log': CASE WHEN NOT log_held THEN 'absent'
@@ -194,6 +205,13 @@ FROM judged
     ),
     silent=(
         Example(
+            "the call names a grant, but the issuance log of this source names none",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 10:00", grant_id=None),
+                use("10 09:06", "GET /v1/messages/7", None, grant_id="g-of-the-gateway"),
+            ),
+        ),
+        Example(
             "the token is known",
             (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 09:06", "GET /v1/messages/7")),
         ),
@@ -210,6 +228,23 @@ FROM judged
         ),
     ),
     undecidable=(
+        Example(
+            "the call names a grant of which the log has no issuance, and the same client and subject have another",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 10:00"),
+                use("10 09:06", "GET /v1/messages/7", None, grant_id="g-older"),
+                use("10 09:07", "GET /v1/messages/7", None, grant_id="g1"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "client_id": "app",
+                    "subject_id": "ann",
+                    "grant_id": "g-older",
+                    "events": 1,
+                },
+            ),
+        ),
         _undecided(
             "the provider logs only some of what it issues",
             carries=("usage", "revocation"),
