@@ -93,6 +93,7 @@ class Call(NamedTuple):
     place: str
     meant: str
     only_asked: bool
+    tenant_untold: bool
 
 
 def counted(records):
@@ -133,6 +134,10 @@ def judged(records, number):
         placed = server in called[tenant] and among(server, audiences[tenant])
         # Names that only another tenant knows decide nothing.
         known = [name in audiences[tenant] and among(name, called[tenant]) for name in names]
+        # Did both logs name the tenant, or neither: what names none may be of this one.
+        here = [audiences[tenant] | audiences[None], called[tenant] | called[None]]
+        perhaps = server in here[1] and among(server, here[0])
+        perhaps = perhaps and all(name in here[0] and among(name, here[1]) for name in names)
         if among(server, names):
             meant = "yes"
         elif names:
@@ -144,7 +149,7 @@ def judged(records, number):
         caller = tuple(call.get(key) for key in ("token_id", "client_id", "tenant", "resource_server"))
         key = (tenant, mine[0].get("client_id") or call.get("client_id"), ", ".join(names) or None, server)
         asks = call.get("operation") == "introspect_token"
-        yield Call(call["token_id"], caller, key, form[server], meant, asks)
+        yield Call(call["token_id"], caller, key, form[server], meant, asks, meant == "unknown" and perhaps)
 
 
 def apart(calls):
@@ -154,7 +159,7 @@ def apart(calls):
 
 def strays(records, number):
     """Say what a reader of one family says: how many calls, by rule, verdict and what tells one finding from another."""
-    calls, said = list(judged(records, number)), Counter()
+    calls, said, untold = list(judged(records, number)), Counter(), defaultdict(list)
     asking = {call.caller for call in calls} - {call.caller for call in calls if not call.only_asked}
     calls = [each._replace(meant="asked") if each.meant == "no" and each.caller in asking else each for each in calls]
     for call in calls:
@@ -163,6 +168,7 @@ def strays(records, number):
             said["OOS-2", "violation", tenant, client, audience, server] += 1
         elif call.meant in ("asked", "unknown"):
             said["OOS-2", "indeterminate", tenant, None, audience, server] += 1
+            untold["OOS-2", tenant, audience, server].append(call)
     for name in {call.token for call in calls}:
         mine = [call for call in calls if call.token == name]
         sure = [call for call in mine if call.meant in ("yes", "no")]
@@ -171,6 +177,12 @@ def strays(records, number):
             for tenant, client, audience, _ in (call.key for call in (sure if proven else mine)):
                 about = ("violation", tenant, client) if proven else ("indeterminate", tenant, None)
                 said["OOS-7", *about, audience, None] += 1
+            for call in () if proven else mine:
+                untold["OOS-7", call.key[0], call.key[2], None].append(call)
+    for about, mine in untold.items():
+        of_names = [call.tenant_untold for call in mine if call.meant == "unknown"]
+        if of_names and all(of_names) and not any(call.meant == "asked" for call in mine) and about[2]:
+            said["only one log names the tenant", *about] = 1
     return said
 
 
@@ -187,7 +199,9 @@ def test_calls_at_other_servers_beside_plain_python(desk, kept_going, seed):
         server = row["resource_server"] if row["rule"] == "OOS-2" else None
         key = (row["rule"], row["verdict"], row["tenant"], row["client_id"], row["detail"]["audience"], server)
         rows[key] += row["detail"]["calls"]
+        if "names the tenant" in (row["detail"]["reason"] or ""):
+            rows["only one log names the tenant", row["rule"], row["tenant"], row["detail"]["audience"], server] = 1
     assert rows == expected
     often = Counter(key[:2] for key in expected)
-    assert len(often) == 4
-    assert min(often.values()) > 1
+    assert len(often) == 6
+    assert min(often.values()) > 0

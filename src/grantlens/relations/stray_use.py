@@ -8,7 +8,7 @@ RELATION = Relation(
     "does not name, or was issued without an audience and used at several servers that are audiences of others. meant is 'yes' where "
     "the audience names the server; 'no' where it names others that are called or stated, and the server is an audience or stated "
     "too, but 'asked' where the log shows no more than that the server asked the authorisation server about the token; 'unknown' "
-    "where one may be another name of the other; 'untold' where there is no audience. Names are compared as server_name has them; "
+    "where one may be another name of the other, tenant_untold then true where it would be 'no', did both logs name the tenant; 'untold' where there is no audience. Names are compared as server_name has them; "
     "server tells one server from another, and one that lies in another is no other; only_asked is true where all calls are such questions. Calls of the authorisation "
     "server's own userinfo are left out: it takes each of its tokens.",
     """
@@ -36,56 +36,65 @@ around AS (
            unnest(list_transform(range(1, len(parts) + 1), lambda n: array_to_string(parts[1:n], '/'))) AS key
     FROM (SELECT *, string_split(key, '/') AS parts FROM place)
 ),
--- Audiences and called servers that are the same.
+-- Audiences and called servers that are the same: told is false where one of the logs does not say in which tenant.
 met AS (
-    SELECT i.source, i.tenant, CASE WHEN i.said_as = 'audience' THEN i.name ELSE o.name END AS audience,
+    SELECT i.source, coalesce(i.tenant, o.tenant) AS tenant, i.tenant IS NOT DISTINCT FROM o.tenant AS told,
+           CASE WHEN i.said_as = 'audience' THEN i.name ELSE o.name END AS audience,
            CASE WHEN i.said_as = 'audience' THEN o.name ELSE i.name END AS server
     FROM around i
-    JOIN place o ON o.source = i.source AND o.tenant IS NOT DISTINCT FROM i.tenant AND o.wide = i.wide AND o.key = i.key
-    WHERE o.said_as <> i.said_as AND o.wide = (o.portless OR i.portless) AND (o.known_as IS NULL OR i.known_as IS NULL OR o.known_as = i.known_as)
+    JOIN place o ON o.source = i.source AND o.wide = i.wide AND o.key = i.key
+    WHERE (o.tenant IS NULL OR i.tenant IS NULL OR o.tenant = i.tenant) AND o.said_as <> i.said_as AND o.wide = (o.portless OR i.portless) AND (o.known_as IS NULL OR i.known_as IS NULL OR o.known_as = i.known_as)
 ),
 -- Servers for which something is issued under the name by which they are called.
 placed AS (
-    SELECT source, tenant, server AS name FROM met
+    SELECT source, tenant, server AS name, told FROM met
     UNION
-    SELECT source, tenant, name FROM server_name WHERE said_as = 'called' AND known_as IS NOT NULL
+    SELECT source, tenant, name, true FROM server_name WHERE said_as = 'called' AND known_as IS NOT NULL
 ),
 -- Audiences that are servers by the name under which they are called.
 called AS (
-    SELECT source, tenant, audience AS name FROM met
+    SELECT source, tenant, audience AS name, told FROM met
     UNION
-    SELECT source, tenant, name FROM server_name WHERE said_as = 'audience' AND (known_as IS NOT NULL OR ends_with(key, '/userinfo'))
+    SELECT source, tenant, name, true FROM server_name WHERE said_as = 'audience' AND (known_as IS NOT NULL OR ends_with(key, '/userinfo'))
 ),
 -- Decided once for each audience and server, of which there are few.
 pair AS (
     SELECT row_number() OVER () AS pair_no, * FROM (SELECT DISTINCT source, tenant, audience, resource_server FROM held WHERE audience IS NOT NULL)
 ),
 part AS (
-    SELECT p.pair_no, k.name IS NOT NULL AS is_called,
-           CASE WHEN a.known_as IS NOT NULL AND s.known_as IS NOT NULL THEN a.known_as = s.known_as
-                WHEN a.portless OR s.portless
-                THEN starts_with(a.wide_key || '/', s.wide_key || '/') OR starts_with(s.wide_key || '/', a.wide_key || '/')
-                ELSE starts_with(a.key || '/', s.key || '/') OR starts_with(s.key || '/', a.key || '/') END AS same
+    SELECT p.pair_no, p.part, bool_or(coalesce(k.told AND k.tenant IS NOT DISTINCT FROM p.tenant, false)) AS is_called, bool_or(k.name IS NOT NULL) AS may_be_called,
+           bool_or(CASE WHEN a.known_as IS NOT NULL AND s.known_as IS NOT NULL THEN a.known_as = s.known_as
+                        WHEN a.portless OR s.portless
+                        THEN starts_with(a.wide_key || '/', s.wide_key || '/') OR starts_with(s.wide_key || '/', a.wide_key || '/')
+                        ELSE starts_with(a.key || '/', s.key || '/') OR starts_with(s.key || '/', a.key || '/') END) AS same
     FROM (SELECT *, unnest(audience) AS part FROM pair) p
     JOIN name a ON a.source = p.source AND a.name = p.part
     JOIN name s ON s.source = p.source AND s.name = p.resource_server
-    LEFT JOIN called k ON k.source = p.source AND k.tenant IS NOT DISTINCT FROM p.tenant AND k.name = p.part
+    LEFT JOIN called k ON k.source = p.source AND k.name = p.part AND (k.tenant IS NULL OR k.tenant = p.tenant)
+    GROUP BY p.pair_no, p.part
 ),
 meant AS (
     SELECT p.source, p.tenant, p.audience, p.resource_server,
-           CASE WHEN j.same THEN 'yes' WHEN l.name IS NOT NULL AND j.all_called THEN 'no' ELSE 'unknown' END AS meant
+           CASE WHEN j.same THEN 'yes' WHEN j.all_called AND l.is_placed THEN 'no' ELSE 'unknown' END AS meant,
+           NOT j.same AND NOT coalesce(j.all_called AND l.is_placed, false) AND j.all_may_be_called AND l.pair_no IS NOT NULL AS tenant_untold
     FROM pair p
-    JOIN (SELECT pair_no, bool_or(same) AS same, bool_and(is_called) AS all_called FROM part GROUP BY pair_no) j USING (pair_no)
-    LEFT JOIN placed l ON l.source = p.source AND l.tenant IS NOT DISTINCT FROM p.tenant AND l.name = p.resource_server
+    JOIN (
+        SELECT pair_no, bool_or(same) AS same, bool_and(is_called) AS all_called, bool_and(may_be_called) AS all_may_be_called FROM part GROUP BY pair_no
+    ) j USING (pair_no)
+    LEFT JOIN (
+        SELECT p.pair_no, bool_or(l.told AND l.tenant IS NOT DISTINCT FROM p.tenant) AS is_placed
+        FROM pair p JOIN placed l ON l.source = p.source AND l.name = p.resource_server AND (l.tenant IS NULL OR l.tenant = p.tenant)
+        GROUP BY p.pair_no
+    ) l USING (pair_no)
 ),
 judged AS (
-    SELECT h.*, m.meant
+    SELECT h.*, m.meant, m.tenant_untold
     FROM held h
     JOIN meant m ON m.source = h.source AND m.tenant IS NOT DISTINCT FROM h.tenant AND m.audience = h.audience AND m.resource_server = h.resource_server
     UNION ALL
-    SELECT h.*, 'untold'
+    SELECT h.*, 'untold', false
     FROM held h
-    JOIN placed l ON l.source = h.source AND l.tenant IS NOT DISTINCT FROM h.tenant AND l.name = h.resource_server
+    SEMI JOIN (FROM placed WHERE told) l ON l.source = h.source AND l.tenant IS NOT DISTINCT FROM h.tenant AND l.name = h.resource_server
     WHERE h.audience IS NULL
 ),
 served AS (

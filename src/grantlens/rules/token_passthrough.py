@@ -7,7 +7,7 @@ from grantlens.rules.wrong_audience import AT_WORK, FILE, FILES, MAIL, OTHERS, R
 
 RULE = Rule(
     id="OOS-7",
-    version=2,
+    version=3,
     name="token_passthrough",
     key=("client_id", "audience"),
     question="Which tokens opened several servers, though they are not for each of them?",
@@ -50,7 +50,8 @@ found AS (
            list_sort(list(DISTINCT resource_server)) AS servers,
            list_sort(coalesce(list(DISTINCT resource_server) FILTER (meant = 'no'), [])) AS not_for,
            list_transform(list_sort(flatten(list(uses))), lambda u: u.usage_id) AS usage_ids,
-           min(issue) AS issue, bool_or(meant = 'asked') AS asked, bool_and(only_asked) AS only_asked
+           min(issue) AS issue, bool_or(meant = 'asked') AS asked, bool_and(only_asked) AS only_asked,
+           coalesce(bool_and(tenant_untold) FILTER (meant = 'unknown'), false) AS tenant_untold
     FROM used
     GROUP BY source, tenant, sure, audience, of_client
 )
@@ -67,6 +68,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict, 'cri
            || CASE WHEN sure THEN ''
                    WHEN audience IS NULL THEN ', and no log says for which ' || CASE WHEN tokens = 1 THEN 'it was' ELSE 'they were' END || ' issued'
                    WHEN asked THEN ', and the log does not say whether each took it'
+                   WHEN tenant_untold THEN ', and only one of the logs says in which tenant'
                    ELSE ', and nothing tells whether they are one server' END AS title,
        source, tenant, CASE WHEN sure THEN client_id END AS client_id, subject_id, grant_id, token_id,
        CASE WHEN len(not_for) = 1 THEN not_for[1] END AS resource_server, scopes, first_seen, last_seen,
@@ -81,6 +83,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict, 'cri
            'reason': CASE WHEN sure THEN NULL
                WHEN audience IS NULL THEN 'issued without an audience, which may mean all of these servers'
                WHEN asked THEN 'introspections show that the token came to these servers: their own logs tell whether they took it'
+               WHEN tenant_untold THEN 'only one of the logs of issuance and usage names the tenant: whether these servers are of it is not told'
                ELSE 'nothing in the logs tells which of these are names of one server: the identities file can' END}) AS detail,
        'token' AS join_key,
        CASE WHEN $every_call THEN usage_ids ELSE list_concat(usage_ids[1:19], usage_ids[20:][-1:]) END AS calls,
@@ -206,6 +209,25 @@ FROM found
         ),
     ),
     undecidable=(
+        Example(
+            "only the log of calls names the tenant",
+            (
+                *({**record, "tenant": "one"} if record["log"] == "usage" else record for record in AT_WORK),
+                token("10 09:00", "t1", ["mail.read"], "10 18:00", **MAIL),
+                use("10 09:10", READ, tenant="one"),
+                use("10 09:10:01", FILE, server="files.example", tenant="one"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "tenant": "one",
+                    "title": "A token of app for mail.example opened files.example, mail.example, and only one of the logs says in which tenant",
+                    "detail": {
+                        "reason": "only one of the logs of issuance and usage names the tenant: whether these servers are of it is not told"
+                    },
+                },
+            ),
+        ),
         Example(
             "a token that was issued without an audience opens two servers, for which others have tokens of their own",
             (

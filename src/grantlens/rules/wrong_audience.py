@@ -21,7 +21,7 @@ AT_WORK = (
 
 RULE = Rule(
     id="OOS-2",
-    version=1,
+    version=2,
     name="wrong_audience",
     key=("client_id", "resource_server", "audience"),
     question="Which servers took tokens that are not for them?",
@@ -42,7 +42,7 @@ WITH found AS (
            CASE WHEN count(DISTINCT token_id) = 1 THEN any_value(scopes) END AS scopes,
            count(DISTINCT client_id) AS clients,
            list_transform(list_sort(flatten(list(uses))), lambda u: u.usage_id) AS usage_ids,
-           min(issue) AS issue, bool_and(only_asked) AS only_asked,
+           min(issue) AS issue, bool_and(only_asked) AS only_asked, bool_or(tenant_untold) AS tenant_untold,
            array_to_string(audience, ', ') AS named
     FROM stray_use
     WHERE meant IN ('no', 'asked', 'unknown')
@@ -55,7 +55,8 @@ SELECT CASE WHEN meant = 'no' THEN 'violation' ELSE 'indeterminate' END AS verdi
            || named
            || CASE meant WHEN 'no' THEN ''
                          WHEN 'asked' THEN ', and the log does not say whether it took ' || CASE WHEN tokens = 1 THEN 'it' ELSE 'them' END
-                         ELSE ', and nothing tells whether that is the same server' END AS title,
+                         ELSE CASE WHEN tenant_untold THEN ', and only one of the logs says in which tenant'
+                                   ELSE ', and nothing tells whether that is the same server' END END AS title,
        source, tenant, of_client AS client_id, subject_id, grant_id, token_id, resource_server, scopes, first_seen, last_seen,
        calls + 1 AS events,  -- the calls, and an issuance
        to_json({
@@ -63,8 +64,10 @@ SELECT CASE WHEN meant = 'no' THEN 'violation' ELSE 'indeterminate' END AS verdi
            'tokens': tokens,
            'clients': clients,
            'calls': calls,
-           'reason': CASE meant WHEN 'unknown' THEN 'nothing in the logs tells whether these are two names of one server: the identities file can'
-                              WHEN 'asked' THEN 'an introspection shows that the token came to this server: its own log tells whether it took it' END}) AS detail,
+           'reason': CASE WHEN tenant_untold
+                          THEN 'only one of the logs of issuance and usage names the tenant: whether both servers are of it is not told'
+                          WHEN meant = 'unknown' THEN 'nothing in the logs tells whether these are two names of one server: the identities file can'
+                          WHEN meant = 'asked' THEN 'an introspection shows that the token came to this server: its own log tells whether it took it' END}) AS detail,
        'token' AS join_key,
        CASE WHEN $every_call THEN usage_ids ELSE list_concat(usage_ids[1:19], usage_ids[20:][-1:]) END AS calls,
        [issue] AS records,
@@ -171,6 +174,24 @@ FROM found
         ),
     ),
     undecidable=(
+        Example(
+            "only the log of issuance names the tenant",
+            (
+                *({**record, "tenant": "one"} if record["log"] == "issuance" else record for record in AT_WORK),
+                token("10 09:00", "t1", ["mail.read"], "10 18:00", **MAIL, tenant="one"),
+                use("10 09:10", FILE, server="files.example"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "tenant": "one",
+                    "title": "files.example took a token issued for mail.example, and only one of the logs says in which tenant",
+                    "detail": {
+                        "reason": "only one of the logs of issuance and usage names the tenant: whether both servers are of it is not told"
+                    },
+                },
+            ),
+        ),
         Example(
             "the server asked the authorisation server about the token",
             (
