@@ -177,21 +177,23 @@ def test_rev_4_in_the_last_tenth_of_the_life(told):
 
 @pytest.mark.parametrize("grant", ["g1", "g2"])
 def test_oos_4_with_a_consent_in_between(told, grant):
-    def widened(when):
+    def widened(when, to="files.read"):
         return [
             token("10 09:00", "rt", ["mail.read"], token_kind="refresh"),
-            consent(when, ["files.read"], grant),
+            consent(when, [to], grant),
             refreshed("10 10:00", "t1", "rt", ["mail.read", "mail.send"]),
         ]
 
     cases = {
+        "before the parent": widened("10 08:59:59.999999"),
+        "the parent's own": widened("10 09:00", "mail.read"),
         "with the parent": widened("10 09:00"),
         "after the parent": widened("10 09:00:00.000001"),
         "with the child": widened("10 10:00"),
         "maybe after the child": widened("10 10:00:04"),  # the two errors of their clock
         "after the child": widened("10 10:00:04.000001"),
     }
-    verdicts = ("violation", None, None, "indeterminate", "violation")
+    verdicts = ("violation", "violation", "indeterminate", None, None, "indeterminate", "violation")
     assert told("OOS-4", cases)[0] == dict(zip(cases, verdicts, strict=True))
     assert told("OOS-4", cases, since=moment("10 10:00"))[0] == dict(zip(cases, verdicts, strict=True))
     assert told("OOS-4", cases, since=moment("10 10:00:00.000001"))[0] == dict.fromkeys(cases)

@@ -71,7 +71,8 @@ def families(seed):
                 "kind": rng.choice(("consent", "consent", "change")),
             }
             of["subject_kind"] = "user" if of["subject_id"] else rng.choice(("user", "service", None))
-            given = consent(rng.choice(BETWEEN), ["files.read"], rng.choice((f"g{number}", f"h{number}")), **of)
+            to = rng.choice((["files.read"], ["files.read"], ["mail.read", "openid"], None))
+            given = consent(rng.choice(BETWEEN), to, rng.choice((f"g{number}", f"h{number}")), **of)
         yield parent, child, given
 
 
@@ -115,6 +116,10 @@ def verdict(parent, child, given):
     elsewhere = parent.get("audience") and servers(child.get("audience")) - servers(parent["audience"])
     if added or elsewhere:
         maybe = excuse is not False and born < when <= moment("10 10:00:10")
+        # One in the very moment of the parent was the parent's own if it gave no more than that.
+        if excuse is not False and born == when:
+            more = "scopes" not in given or not {*given["scopes"]} <= {*(held or ()), *NO_OPERATION}
+            maybe = bool((added and more) or elsewhere)
         return "indeterminate" if maybe or parent.get("token_kind") == "access" else "violation"
     return "indeterminate" if held is None or has is None else None
 

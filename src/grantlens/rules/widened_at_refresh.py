@@ -9,14 +9,14 @@ _EMAIL = "https://www.googleapis.com/auth/userinfo.email"
 
 RULE = Rule(
     id="OOS-4",
-    version=9,
+    version=10,
     name="widened_at_refresh",
     key=("client_id", "subject_id", "grant_id"),
     question="Which refreshed tokens hold scopes or audiences that their parent did not?",
     severity="critical",
     remedy="Treat it as a fault of the authorisation server: no consent lies between parent and child.",
     basis="RFC 6749 section 6; RFC 9700 section 4.14.2; RFC 8707",
-    needs=("issued", "token", "added_scope", "clock_error", "server_name"),
+    needs=("issued", "token", "added_scope", "clock_error", "server_name", "protocol_scope"),
     # Parent and child are both issuance: no join between logs.
     rests_on=Evidence(
         (
@@ -51,7 +51,7 @@ added_audience AS (
     GROUP BY source, token_id
 ),
 given AS (
-    SELECT source, tenant, client_id, subject_id, grant_id, issued_at,
+    SELECT source, tenant, client_id, subject_id, grant_id, issued_at, scopes, audience,
            subject_id IS NULL AND coalesce(subject_kind = 'user', false) AS for_everyone, coalesce(subject_kind = 'service', false) AS to_itself
     FROM issued WHERE kind IN ('consent', 'change')
 ),
@@ -74,9 +74,11 @@ judged AS (
         WHERE i.for_everyone AND i.source = r.source AND i.tenant IS NOT DISTINCT FROM r.tenant AND i.client_id = r.client_id
           AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at)
 ),
--- A consent logged after the child may be so near that the clocks cannot tell which was first.
+-- A consent logged after the child may be so near that the clocks cannot tell which was first. One in the very moment of the parent may be its own,
+-- or have come after it: it is its own where it gave no more than the parent held.
 doubted AS (
     SELECT j.source, j.tenant, j.token_id, j.client_id, j.subject_id, j.subject_kind, j.grant_id, j.parent_issued_at,
+           j.scopes_added, j.parent_scopes, j.audience_added, j.parent_audience,
            j.issued_at + to_microseconds(((k.before_s + k.after_s) * 1000000)::BIGINT) AS until
     FROM judged j
     JOIN clock_error k ON k.source = j.source AND k.tenant IS NOT DISTINCT FROM j.tenant AND k.log = 'issuance'
@@ -86,6 +88,18 @@ may_come_between AS (
     SELECT d.source, d.token_id, 'a consent lies so near that the clocks cannot tell whether it came in between' AS why
     FROM doubted d
     JOIN given i ON i.source = d.source AND i.grant_id = d.grant_id AND i.issued_at > d.parent_issued_at AND i.issued_at <= d.until
+    UNION
+    SELECT d.source, d.token_id, 'a consent bears the very time of the token before, and may have come after it'
+    FROM doubted d
+    CROSS JOIN (SELECT list(name) AS names FROM protocol_scope) p
+    JOIN given i ON i.source = d.source AND i.issued_at = d.parent_issued_at
+        AND (i.grant_id = d.grant_id
+             OR (i.client_id = d.client_id AND (i.tenant IS NULL OR d.tenant IS NULL OR i.tenant = d.tenant)
+                 AND (i.subject_id IS NOT DISTINCT FROM d.subject_id OR i.for_everyone
+                      OR (i.subject_id IS NULL AND NOT i.to_itself)
+                      OR (d.subject_id IS NULL AND coalesce(d.subject_kind, '') <> 'service'))))
+    WHERE (d.scopes_added IS NOT NULL AND NOT coalesce(list_has_all(list_concat(d.parent_scopes, p.names), i.scopes), false))
+       OR (d.audience_added IS NOT NULL AND NOT coalesce(list_has_all(d.parent_audience, i.audience), false))
     UNION
     SELECT d.source, d.token_id,
            CASE WHEN (i.tenant IS NULL) <> (d.tenant IS NULL)
@@ -141,6 +155,15 @@ WHERE verdict IS NOT NULL
 GROUP BY source, tenant, client_id, subject_id, grant_id
 """,
     fires=(
+        Example(
+            "the parent's own consent, in the very moment of the parent",
+            (
+                consent("10 09:01", ["openid", "mail.read"]),
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read", "mail.send"]),
+            ),
+            ({"verdict": "violation", "detail": {"scopes_added": ["mail.send"]}},),
+        ),
         Example(
             "a scope that the parent did not hold",
             (
@@ -215,6 +238,23 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
         ),
     ),
     undecidable=(
+        Example(
+            "a consent to more, in the very moment of the parent",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+                consent("10 09:01", ["mail.read", "mail.send"]),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read", "mail.send"]),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "title": "app got more at refresh than it had before, and may have got a new consent in between",
+                    "detail": {
+                        "reasons": ["a consent bears the very time of the token before, and may have come after it"]
+                    },
+                },
+            ),
+        ),
         Example(
             "a consent logged a second after the child: the clocks cannot tell which was first",
             (
