@@ -84,13 +84,11 @@ def of_others(records):
             if "client_id" in issue
         ]
         caller = SAME.get((call["source"], call["client_id"]), call["client_id"])
-        if (
-            not names
-            or caller == names[0]
-            or not ("tenant" not in call or None in tenants or call["tenant"] in tenants)
-        ):
+        if not names or caller == names[0]:
             continue
-        unsure = caller in names or len(names) < len(mine)
+        # What is known in another tenant only may be another token of the same id.
+        elsewhere = not ("tenant" not in call or None in tenants or call["tenant"] in tenants)
+        unsure = elsewhere or caller in names or len(names) < len(mine)
         verdict = "indeterminate" if unsure else "violation"
         first = next(issue["client_id"] for issue in mine if "client_id" in issue)
         said[call["source"], call.get("tenant"), call["token_id"], call["client_id"], first, verdict] += 1

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="INT-3",
-    version=2,
+    version=3,
     name="other_client",
     key=("token_id", "client_id"),
     question="Which tokens worked for another client than the one that they were issued to?",
@@ -47,14 +47,15 @@ held AS (
 other AS (
     SELECT c.caller_id, c.source, c.tenant, c.token_id, c.client_id, c.client_name, t.subject_id, t.grant_id, c.resource_server,
            h.issued_to, h.record, t.scopes,
-           CASE WHEN list_contains(h.holders, coalesce(n.name, c.client_id)) THEN 'the issuance log names several clients for this token'
+           CASE WHEN NOT (c.tenant IS NULL OR h.of_any_tenant OR list_contains(h.tenants, c.tenant))
+                THEN 'the issuance log knows a token of this id in another tenant only, which may be another token'
+                WHEN list_contains(h.holders, coalesce(n.name, c.client_id)) THEN 'the issuance log names several clients for this token'
                 WHEN h.one_unnamed THEN 'not every issuance of this token names a client' END AS reason
     FROM usage_caller c
     JOIN token t ON t.source = c.source AND t.token_id = c.token_id
     JOIN held h ON h.source = c.source AND h.token_id = c.token_id
     LEFT JOIN canonical_identity n ON n.source = c.source AND n.kind = 'client' AND n.id = c.client_id
     WHERE coalesce(n.name, c.client_id) <> h.first_holder
-      AND (c.tenant IS NULL OR h.of_any_tenant OR list_contains(h.tenants, c.tenant))
 ),
 worked AS (
     SELECT o.*, u.used_at, u.usage_id, u.event_id AS call_event
@@ -65,6 +66,7 @@ worked AS (
 SELECT CASE WHEN max(reason) IS NULL THEN 'violation' ELSE 'indeterminate' END AS verdict, 'high' AS severity,
        coalesce(max(client_name), client_id) || CASE
            WHEN max(reason) IS NULL THEN ' used a token that was issued to ' || max(issued_to)
+           WHEN max(reason) LIKE '%another tenant only%' THEN ' used a token of an id that the log knows in another tenant only'
            WHEN max(reason) LIKE 'not every%' THEN ' used a token of which one issuance names no client'
            ELSE ' used a token that the log issues to several clients' END AS title,
        source, tenant, client_id, max(subject_id) AS subject_id, max(grant_id) AS grant_id, token_id,
@@ -117,6 +119,13 @@ GROUP BY source, tenant, token_id, client_id
     ),
     silent=(
         Example(
+            "a token of that id was issued to the same client, in another tenant",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 18:00", tenant="one"),
+                use("10 09:10", "GET /v1/messages/7", tenant="two"),
+            ),
+        ),
+        Example(
             "the log of calls names no client",
             (
                 token("10 09:00", "t1", ["mail.read"], "10 18:00"),
@@ -148,6 +157,24 @@ GROUP BY source, tenant, token_id, client_id
         ),
     ),
     undecidable=(
+        Example(
+            "a token of that id was issued to another client, in another tenant",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 18:00", tenant="one"),
+                use("10 09:10", "GET /v1/messages/7", client_id="other", tenant="two"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "tenant": "two",
+                    "title": "other used a token of an id that the log knows in another tenant only",
+                    "detail": {
+                        "issued_to": "app",
+                        "reason": "the issuance log knows a token of this id in another tenant only, which may be another token",
+                    },
+                },
+            ),
+        ),
         Example(
             "the issuance log names two clients for one token",
             (
