@@ -154,11 +154,10 @@ def test_the_list_names_each_call_once_and_where_it_is_told():
 
 def test_a_log_in_which_no_such_call_is_known_is_told_so():
     from grantlens.conclusion.conclusion import conclude, source_of
-    from grantlens.loaders import loaders
     from grantlens.rules import find
 
     def said(name):
-        return conclude(find("INT-7"), source_of(loaders()[name])).sentence
+        return conclude(find("INT-7"), source_of(name)).sentence
 
     assert said("slack") == "Says nothing: no call is known that removes logs."
     assert said("salesforce") == "Gives verdicts: what was lost by it."

@@ -43,7 +43,7 @@ def test_every_log_is_explained_in_a_hundred_columns(run):
     told = blocks(ran.out)
     assert list(told) == list(loaders())
     for name in ("okta", "google_workspace", "slack", "native"):
-        source = source_of(loaders()[name])
+        source = source_of(name)
         levels = {
             rule: level
             for level, part in zip(LEVELS, ("verdicts", "bounds", "cannot"), strict=True)

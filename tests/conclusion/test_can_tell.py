@@ -1,9 +1,12 @@
 """What a loader's SELECTs can tell, read off their SQL."""
 
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
+from grantlens import detect
+from grantlens.conclusion import conclusion
 from grantlens.conclusion.can_tell import can_tell
 from grantlens.loaders.loader import Loader
 
@@ -45,3 +48,15 @@ def test_a_place_behind_a_star_is_not_guessed():
 def test_what_is_united_by_name_has_its_own_names(union):
     below = f"SELECT 'system' AS initiator, * FROM ({ENDED} FROM record)"
     assert initiators(f"{ENDED}, 'user' AS initiator FROM record {union} {below}") == {"user", "system"}
+
+
+def test_the_selects_of_a_loader_are_read_once_however_often_is_asked_why_nothing_was_found(sample_store, monkeypatch):
+    read = Mock(side_effect=can_tell)
+    monkeypatch.setattr(conclusion, "can_tell", read)
+    conclusion.source_of.cache_clear()
+    for _ in range(2):
+        (found,) = detect.run(sample_store, ["REV-1"], since="2020-01-01", until="2020-02-01")
+        assert found.why_empty
+    names = [call.args[0].name for call in read.call_args_list]
+    assert "okta" in names
+    assert len(names) == len(set(names))

@@ -211,7 +211,7 @@ def holding(tmp_path):
 @pytest.mark.parametrize("told", TOLD)
 def test_a_rule_says_as_much_as_is_concluded(told, holding):
     records, loader, rule, level, token = TOLD[told]
-    assert conclude(find(rule), source_of(loaders()[loader])).level == level
+    assert conclude(find(rule), source_of(loader)).level == level
     store = holding(records)
     (source,) = held(store)
     assert source.source.name == loader

@@ -226,7 +226,7 @@ def said_of(prepared, tmp_path_factory):
 
     def ask(name):
         if name not in known:
-            known[name] = answers(source_of(loaders()[name]), prepared, tmp_path_factory.mktemp(name))
+            known[name] = answers(source_of(name), prepared, tmp_path_factory.mktemp(name))
         return known[name]
 
     return ask
@@ -270,7 +270,7 @@ ASKED = [rule for rule in registry().values() if rule.id != "INT-5"]  # which as
 
 @pytest.mark.parametrize("name", loaders())
 def test_a_planted_case_gets_what_is_said_of_the_provider(name, said_of):
-    source, said = source_of(loaders()[name]), said_of(name)
+    source, said = source_of(name), said_of(name)
     wrong = {}
     for rule in ASKED:
         conclusion, found = conclude(rule, source), said[rule.id]
@@ -287,7 +287,7 @@ def test_a_planted_case_gets_what_is_said_of_the_provider(name, said_of):
 
 @pytest.mark.parametrize("name", ["okta", "auth0", "keycloak", "slack"])
 def test_silence_in_a_log_that_is_shown_in_part_is_no_verdict(name, said_of):
-    source, said = source_of(loaders()[name]), said_of(name)
+    source, said = source_of(name), said_of(name)
     assert "usage" not in source.carries
     silent = [find(rule) for rule in ("PRV-1", "PRV-2", "PRV-3", "PRV-4", "REV-6")]
     assert all(conclude(rule, source).level != "verdict" for rule in silent)
@@ -333,7 +333,7 @@ def test_every_rule_declares_what_it_rests_on_in_known_words(rule):
 
 def test_a_rule_that_declares_nothing_concludes_nothing():
     silent = Rule("GOV-9", 1, "x", ("client_id",), "x?", "low", "x", "x", "SELECT 1")
-    assert conclude(silent, source_of(loaders()["native"])).level == "no"
+    assert conclude(silent, source_of("native")).level == "no"
 
 
 def rule_that_rests_on(evidence):
@@ -343,7 +343,7 @@ def rule_that_rests_on(evidence):
 
 
 def test_what_is_lacking_is_said_once_and_in_words():
-    slack = source_of(loaders()["slack"])
+    slack = source_of("slack")
     way = Way(("issuance", "usage"), {("issuance", "usage"): "token"}, ("usage.token_id",), silence=("usage",))
     assert lacking(way, slack) == [
         "usage is logged in part, so its absence shows nothing",
@@ -361,7 +361,7 @@ def test_what_is_lacking_is_said_once_and_in_words():
 
 
 def test_one_word_of_several_is_enough():
-    native = source_of(loaders()["native"])
+    native = source_of("native")
     way = Way(("usage",), says=("usage.denial_reason=nonsense or usage.denial_reason=scope",))
     assert lacking(way, native) == []
     assert lacking(way, replace(native, says=frozenset({"usage.denial_reason"}))) != []

@@ -703,7 +703,6 @@ def handed_on(id, minute, client, *ids, scope="read:data"):
 
 def test_a_person_who_takes_back_what_an_admin_took_is_told(judged):
     from grantlens.conclusion.conclusion import conclude, source_of
-    from grantlens.loaders import loaders
     from grantlens.rules import find
 
     records = [
@@ -713,7 +712,7 @@ def test_a_person_who_takes_back_what_an_admin_took_is_told(judged):
     ]
     (again,) = judged(records, "REV-9")
     assert (again["verdict"], again["grant_id"], again["subject_id"]) == ("violation", "new", USER)
-    assert conclude(find("REV-9"), source_of(loaders()["auth0"])).level == "verdict"
+    assert conclude(find("REV-9"), source_of("auth0")).level == "verdict"
 
 
 def test_a_chain_of_two_agents_is_judged_by_itself(judged):
@@ -731,13 +730,12 @@ def test_a_chain_in_which_somebody_has_no_id_makes_no_circle(judged):
 def test_an_exchange_that_widened_scopes_is_not_judged_and_not_called_clear(judged):
     """No record names the token that was shown, so nothing says what it held."""
     from grantlens.conclusion.conclusion import conclude, source_of
-    from grantlens.loaders import loaders
     from grantlens.rules import find
 
     narrow = handed_on("1", 10, "a", "agt_a", "spa")
     wide = handed_on("2", 20, "b", "agt_b", "agt_a", "spa", scope="read:data delete:data")
     assert judged([narrow, wide], "OOS-5") == []
-    concluded = conclude(find("OOS-5"), source_of(loaders()["auth0"]))
+    concluded = conclude(find("OOS-5"), source_of("auth0"))
     assert (concluded.level, concluded.lacks) == ("no", ("no token that was got for another names that one",))
 
 

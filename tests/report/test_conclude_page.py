@@ -30,7 +30,7 @@ def test_the_matrix_has_a_cell_for_every_provider_and_rule(lines):
     }
     assert list(rows) == list(loaders())
     for name in ("okta", "slack", "google_workspace"):
-        source = source_of(loaders()[name])
+        source = source_of(name)
         assert rows[name] == [CELLS[conclude(rule, source).level] for rule in registry().values()]
     assert {cell for row in rows.values() for cell in row} == set(CELLS.values())
 

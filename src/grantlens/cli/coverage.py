@@ -115,7 +115,7 @@ def _every_provider(json: bool) -> int:
     from grantlens.conclusion.conclusion import source_of
     from grantlens.loaders import loaders
 
-    sources = [source_of(loader) for loader in loaders().values()]
+    sources = [source_of(name) for name in loaders()]
     if json:
         write_json({"sources": [concluded.provider_json(source) for source in sources]})
     else:

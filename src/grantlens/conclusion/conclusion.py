@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from grantlens.catalogue.removals import names_removals
 from grantlens.conclusion.can_tell import can_tell
-from grantlens.loaders import STRENGTHS
+from grantlens.loaders import STRENGTHS, loaders
 from grantlens.rule.evidence import (
     AS_CALLED,
     AUDIENCE,
@@ -41,7 +42,7 @@ from grantlens.rule.evidence import (
 from grantlens.schema import LOGS
 
 if TYPE_CHECKING:
-    from grantlens.loaders import Join, Loader
+    from grantlens.loaders import Join
     from grantlens.rule.rule import Rule
 
 LEVELS = ("verdict", "bounds", "no")
@@ -78,15 +79,18 @@ class Source:
         return next((join for join in self.joins if (join.first, join.second) == (first, second)), None)
 
 
-def source_of(loader: Loader) -> Source:
-    """Return what a loader declares of its provider.
+@cache
+def source_of(name: str) -> Source:
+    """Return what the loader of this name declares of its provider.
+
+    Its SELECTs are read but once: DuckDB is to parse them, and each question of which the answer is empty asks for this.
 
     Examples
     --------
-    >>> from grantlens.loaders import loaders
-    >>> source_of(loaders()["okta"]).carries
+    >>> source_of("okta").carries
     ('issuance', 'revocation')
     """
+    loader = loaders()[name]
     shown = tuple(log for log in LOGS if getattr(loader, log) or log in loader.carries)
     carried = tuple(log for log in LOGS if log in loader.carries)
     says = can_tell(loader)
@@ -136,9 +140,8 @@ def conclude(rule: Rule, source: Source) -> Conclusion:
 
     Examples
     --------
-    >>> from grantlens.loaders import loaders
     >>> from grantlens.rules import find
-    >>> conclude(find("PRV-1"), source_of(loaders()["okta"])).level
+    >>> conclude(find("PRV-1"), source_of("okta")).level
     'bounds'
     """
     rests_on = rule.rests_on

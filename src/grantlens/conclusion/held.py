@@ -116,11 +116,11 @@ def _each(
     endless = {name for (name,) in engine.rows(_ENDLESS)}
     found = []
     for name, there_of_it in stretches.items():
-        loader = loaders().get(name)
         logs = tuple(stretch.log for stretch in there_of_it)
         rows = {stretch.log for stretch in there_of_it if stretch.records}
         full, fills = carried.get(name, set()), filled.get(name, frozenset())
-        provider = source_of(loader) if loader else _mapped(name, logs, fills, full, declared.get(name, frozenset()))
+        told = declared.get(name, frozenset())
+        provider = source_of(name) if name in loaders() else _mapped(name, logs, fills, full, told)
         # A column that no row fills is not there, whatever the loader could give; a word may still come, so it stays.
         says = frozenset(
             said

@@ -63,14 +63,14 @@ def providers() -> list[str]:
                 *("full" if log in source.carries else "in part" if log in source.logs else "" for log in LOGS),
                 *(join.strength if (join := source.join(*pair)) else "" for pair in LOG_PAIRS),
             ]
-            for source in map(source_of, loaders().values())
+            for source in map(source_of, loaders())
         ],
     )
 
 
 def concluded() -> list[str]:
     """Return the lines of the matrix, and of a block for each provider."""
-    sources = [source_of(loader) for loader in loaders().values()]
+    sources = [source_of(name) for name in loaders()]
     told = {source.name: [conclude(rule, source) for rule in registry().values()] for source in sources}
     lines = ["", "## Providers and rules", ""]
     lines += table(

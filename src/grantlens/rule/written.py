@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from grantlens.errors import RuleError
@@ -69,6 +70,7 @@ def _literal(given: Mapping[str, Any], match: re.Match) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
+@cache  # a relation's words stand in the text of each rule that rests on it
 def _wrapped(text: str) -> str:
     import textwrap
 
