@@ -60,8 +60,8 @@ def engine():
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory) -> Path:
-    """Return a store file that knows catalogue, servers and register of the examples, and no logs yet; copy it to load some."""
+def prepared(tmp_path_factory):
+    """Return a function that opens a new store, which knows catalogue, servers and register of the examples, and no logs yet."""
     from grantlens.catalogue.model import Catalogue
     from grantlens.register.register import Register
     from grantlens.register.server import Servers
@@ -73,13 +73,18 @@ def prepared(tmp_path_factory) -> Path:
         {"client_id": "app", "owner": "jo", "purpose": "reads mail", "approved_operations": ["GET *"]},
         {"client_id": "bystander", "owner": "jo", "purpose": "keeps the logs going"},
     )
-    folder = tmp_path_factory.mktemp("prepared")
-    (folder / "catalogue.toml").write_text(CATALOGUE)
+    path = tmp_path_factory.mktemp("prepared") / "catalogue.toml"
+    path.write_text(CATALOGUE)
+    catalogue = Catalogue.build("toml", path)
     servers = Servers(tuple(dict.fromkeys(SERVER.names) | row for row in SERVERS))
     register = Register(tuple(dict.fromkeys(REGISTER.names) | row for row in registered))
-    with Store(folder / "world.duckdb") as store:
-        store.add(Catalogue.build("toml", folder / "catalogue.toml"), servers, register)
-    return folder / "world.duckdb"
+
+    def new(path=":memory:"):
+        store = Store(path)
+        store.add(catalogue, servers, register)
+        return store
+
+    return new
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from itertools import count
 
@@ -35,7 +34,6 @@ from grantlens.rules import find, registry
 from grantlens.schema import LOGS
 from grantlens.schema.register import DECISION, REGISTER
 from grantlens.schema.vocabulary import ENUMS
-from grantlens.store import Store
 
 READ, DELETE = "GET /v1/messages/7", "DELETE /v1/messages/7"
 WINDOW = {"since": "2026-07-01", "until": "2026-08-01", "now": "2026-08-01"}
@@ -245,7 +243,7 @@ def answers(source, prepared, folder):
         (others if any(map(lasts, logged)) else lasting).extend(r for r in logged if r.get("client_id") == BYSTANDER)
     declared = {"carries": source.carries, "joins": source.joins, "keys_end": KEYS_END in source.says}
     declared["actors"] = "nested" if NESTED in source.says else ""
-    with Store(shutil.copy(prepared, folder / "store.duckdb")) as store:
+    with prepared() as store:
         store.add(Register(tuple(rows)), Decisions(DECIDED))
         for name, logged in (("shape", others), ("lasting", lasting)):
             log = folder / f"{name}.ndjson"

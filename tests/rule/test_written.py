@@ -91,9 +91,6 @@ DECIDED = (
 def store(prepared, tmp_path_factory):
     """Return a store with a busy log; read it only."""
     import json
-    import shutil
-
-    from grantlens.store import Store
 
     folder = tmp_path_factory.mktemp("written")
     log = folder / "log.ndjson"
@@ -114,7 +111,7 @@ def store(prepared, tmp_path_factory):
             )
         )
     )
-    with Store(shutil.copy(prepared, folder / "store.duckdb")) as opened:
+    with prepared() as opened:
         opened.load(log)
         opened.add(Decisions(tuple(dict.fromkeys(DECISION.names) | row for row in DECIDED)))
         yield opened

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 
 import pytest
 
 from grantlens.rule.example import consent, logs_from_to, revoked, token, use
-from grantlens.store import Store
 
 CALLS = (
     ("GET /v1/messages/7", "mail.example"),
@@ -159,17 +157,15 @@ class Desk:
     def __init__(self, prepared, folder):
         self.prepared = prepared
         self.folder = folder
-        self.stores = 0
 
     def write(self, name, records):
         path = self.folder / name
         path.write_text("".join(json.dumps(record) + "\n" for record in records))
         return path
 
-    def store(self, *paths):
+    def store(self, *paths, at=":memory:"):
         """Return a fresh store in the world of the examples that holds these files, loaded in this order."""
-        self.stores += 1
-        store = Store(shutil.copy(self.prepared, self.folder / f"{self.stores}.duckdb"))
+        store = self.prepared(at)
         for path in paths:
             report = store.load(path)
             assert report.failed == []

@@ -4,7 +4,6 @@ import ipaddress
 import itertools
 import json
 import random
-import shutil
 from collections import defaultdict
 from datetime import datetime, timedelta
 
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from grantlens import detect
 from grantlens.register.register import Register
 from grantlens.rule.example import logs_from_to, moment, token, use
-from grantlens.store import Store
 
 READ = "GET /v1/messages/7"
 FAR_BACK = logs_from_to("01 08:00", "31 23:00")
@@ -266,7 +264,7 @@ def told(clients, prepared, folder):
     log, register = folder / "log.ndjson", folder / "register.toml"
     log.write_text("".join(json.dumps(record) + "\n" for record in (*FAR_BACK, *written(clients))))
     register.write_text(registered(clients))
-    with Store(shutil.copy(prepared, folder / "store.duckdb")) as store:
+    with prepared() as store:
         assert store.load(log).total("rejected") == 0
         store.add(Register.read(register))
         (found,) = detect.run(store, ["OOS-10"], evidence="all")
@@ -347,7 +345,7 @@ def test_bound_tokens_beside_plain_python(prepared, tmp_path, bound, calls):
             right[f"of {name}", "another key" if key else "no key"].append(f"e{n:02}")
     log = tmp_path / "log.ndjson"
     log.write_text("".join(json.dumps(record) + "\n" for record in (*FAR_BACK, *records)))
-    with Store(shutil.copy(prepared, tmp_path / "store.duckdb")) as store:
+    with prepared() as store:
         store.load(log)
         (found,) = detect.run(store, ["OOS-10"], evidence="all")
         told_of = {
@@ -365,7 +363,7 @@ def test_only_calls_after_the_first_key_of_a_server_count_as_made_without_one(pr
     ]
     log = tmp_path / "log.ndjson"
     log.write_text("".join(json.dumps(record) + "\n" for record in records))
-    with Store(shutil.copy(prepared, tmp_path / "store.duckdb")) as store:
+    with prepared() as store:
         store.load(log)
         (found,) = detect.run(store, ["OOS-10"])
     ((row,), shown) = found.to_dicts(), ["issue", "without-1", "without-2"]

@@ -1,7 +1,6 @@
 """Every rule, on the examples that it declares."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -28,13 +27,11 @@ CASES = [
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory):
-    """Return a store that knows the world of the examples, and no logs yet."""
-    folder = tmp_path_factory.mktemp("world")
-    (folder / "catalogue.toml").write_text(CATALOGUE)
+    """Return what is brought to the world of the examples."""
+    path = tmp_path_factory.mktemp("world") / "catalogue.toml"
+    path.write_text(CATALOGUE)
     servers = Servers(tuple(dict.fromkeys(SERVER.names) | row for row in SERVERS))
-    with Store(folder / "world.duckdb") as store:
-        store.add(Catalogue.build("toml", folder / "catalogue.toml"), servers)
-    return folder / "world.duckdb"
+    return Catalogue.build("toml", path), servers
 
 
 def fits(finding, expected):
@@ -50,7 +47,8 @@ def fits(finding, expected):
 def answer(rule, example, world, folder):
     log = folder / "log.ndjson"
     log.write_text("".join(json.dumps(record) + "\n" for record in example.records))
-    with Store(shutil.copy(world, folder / "store.duckdb")) as store:
+    with Store(":memory:") as store:
+        store.add(*world)
         native = loaders()["native"]
         declared = replace(native, name="declared", dialect=None, **example.declared) if example.declared else None
         report = store.load(log, loader=declared)

@@ -415,7 +415,8 @@ def test_a_report_of_one_tenant_names_no_decision_about_what_only_others_have(de
         for tenant in ("one", "two")
     ]
     records = [{"event_id": f"e{number}", **record} for number, record in enumerate((*kept_going, *WATCHED, *records))]
-    with desk.store(desk.write("log.ndjson", records)) as store:
+    path = desk.folder / "store.duckdb"
+    with desk.store(desk.write("log.ndjson", records), at=path) as store:
         about = (
             {"client_id": "app-one"},
             {"client_id": "app-two"},
@@ -424,6 +425,5 @@ def test_a_report_of_one_tenant_names_no_decision_about_what_only_others_have(de
         )
         store.add(brought(*(decided("05 12:00", "compromise", **each) for each in about)))
         assert len(detect.run(store, "REV-10")[0].to_dicts()) == 4
-        path = store.path
     with gl.open(path, tenant="one") as one:
         assert [row["client_id"] for row in detect.run(one, "REV-10")[0].to_dicts()] == ["app-one"]

@@ -1,14 +1,12 @@
 """OOS-10 and the networks that the register lists: whose list counts."""
 
 import json
-import shutil
 
 from grantlens import detect
 from grantlens.register.identities import Identities
 from grantlens.register.networks import ranges
 from grantlens.register.register import Register
 from grantlens.rule.example import logs_from_to, use
-from grantlens.store import Store
 
 READ = "GET /v1/messages/7"
 FAR_BACK = logs_from_to("01 08:00", "31 23:00")
@@ -30,7 +28,7 @@ def test_of_two_ids_with_entries_of_their_own_only_the_one_that_lists_a_network_
     log.write_text("".join(json.dumps(record) + "\n" for record in (*FAR_BACK, *calls)))
     one = Identities(tuple({"kind": "client", "name": "one", "source": "native", "id": each} for each in "ab"))
     found = {}
-    with Store(shutil.copy(prepared, tmp_path / "store.duckdb")) as store:
+    with prepared() as store:
         store.load(log)
         for listed in ([], ["203.0.113.0/24"]):
             store.add(one, Register(({"client_id": "a", "networks": ranges(listed)}, {"client_id": "b"})))
@@ -47,7 +45,7 @@ def test_an_id_without_an_entry_of_its_own_is_at_home_where_the_entry_of_the_sam
     log = tmp_path / "log.ndjson"
     log.write_text("".join(json.dumps(record) + "\n" for record in (*FAR_BACK, *calls)))
     found = []
-    with Store(shutil.copy(prepared, tmp_path / "store.duckdb")) as store:
+    with prepared() as store:
         store.load(log)
         store.add(Identities(tuple({"kind": "client", "name": "one", "source": "native", "id": each} for each in "ab")))
         for listed in ([], ["203.0.113.0/24"]):
