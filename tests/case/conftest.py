@@ -1,10 +1,17 @@
 """Stores for cases out of a few records."""
 
 import json
+from functools import cache
 
 import pytest
 
 import grantlens as gl
+
+
+@pytest.fixture(scope="session")
+def case_of(sample_store):
+    """Return a function that gives the case of a client of the samples, made once: read it and write it out, but do not change it."""
+    return cache(lambda client, now=None: gl.Case(sample_store, client=client, now=now))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@ import errno
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -37,8 +38,20 @@ def native(samples):
 
 @pytest.fixture(scope="module")
 def whole(sample_store):
-    """Return what the local rules find over the whole store."""
-    return {part.rule.id: part.to_dicts() for part in detect.run(sample_store, LOCAL)}
+    """Return what every rule finds over the whole store."""
+    return {part.rule.id: part.to_dicts() for part in detect.run(sample_store)}
+
+
+@pytest.fixture(scope="module")
+def former(case_of, tmp_path_factory):
+    """Return a folder that holds the case of file-lens; copy it to write into it."""
+    folder = tmp_path_factory.mktemp("case")
+    case_of("file-lens").write(folder)
+    return folder
+
+
+def held(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def of_client(native, client):
@@ -50,8 +63,8 @@ def of_client(native, client):
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_client_gets_the_calls_of_the_files_and_the_verdicts_of_the_whole_store(sample_store, native, whole, client):
-    case = gl.Case(sample_store, client=client)
+def test_a_client_gets_the_calls_of_the_files_and_the_verdicts_of_the_whole_store(case_of, native, whole, client):
+    case = case_of(client)
     calls = of_client(native, client)
     good = sorted(r["used_at"][:19] for r in calls if r["outcome"] == "success")
     used = case.facts["used"]
@@ -77,10 +90,10 @@ def test_the_same_holds_for_subjects_grants_and_tokens(sample_store, whole, kind
         assert expected <= found
 
 
-def test_a_revocation_without_effect_says_until_when(sample_store, native):
+def test_a_revocation_without_effect_says_until_when(case_of, native):
     calls = of_client(native, "mailbox-mirror")
     last = max(r["used_at"] for r in calls if r["outcome"] == "success")
-    answer = gl.Case(sample_store, client="mailbox-mirror").answers()["Was it effective?"]
+    answer = case_of("mailbox-mirror").answers()["Was it effective?"]
     assert answer.startswith(f"no, still succeeding at {last[:19].replace('T', ' ')}")
 
 
@@ -91,17 +104,17 @@ def test_a_revocation_that_nobody_tried_is_not_demonstrated_and_says_what_was_lo
     assert "coverage" in answer
 
 
-def test_an_effective_revocation_names_the_moment(sample_store):
-    assert gl.Case(sample_store, client="file-lens").answers()["Was it effective?"].startswith("yes, by 2026-")
+def test_an_effective_revocation_names_the_moment(case_of):
+    assert case_of("file-lens").answers()["Was it effective?"].startswith("yes, by 2026-")
 
 
-def test_what_was_never_revoked_is_a_scoped_statement(sample_store):
-    answers = gl.Case(sample_store, client="shelf-cleaner").answers()
+def test_what_was_never_revoked_is_a_scoped_statement(case_of):
+    answers = case_of("shelf-cleaner").answers()
     assert "is recorded in the revocation log of native between" in answers["When was it revoked, and by whom?"]
     assert answers["Was it effective?"] == "There is no revocation to judge."
 
 
-def test_children_by_exchange_are_downstream(sample_store, native):
+def test_children_by_exchange_are_downstream(case_of, native):
     own = {
         r["token_id"]
         for r in native
@@ -110,7 +123,7 @@ def test_children_by_exchange_are_downstream(sample_store, native):
     children = [
         r for r in native if r["log"] == "issuance" and r["kind"] == "exchange" and r.get("parent_token_id") in own
     ]
-    case = gl.Case(sample_store, client="brief-writer")
+    case = case_of("brief-writer")
     assert children
     assert {row["token_id"] for row in case.facts["children"]} == {
         r["token_id"] for r in children if r["outcome"] == "success"
@@ -179,38 +192,35 @@ def test_the_store_is_left_as_it_was(sample_store):
     assert state() == before
 
 
-def test_all_findings_are_those_of_the_store(sample_store):
-    case = gl.Case(sample_store, client="report-reader")
-    expected = [f for part in detect.run(sample_store) for f in part.to_dicts() if f["client_id"] == "report-reader"]
+def test_all_findings_are_those_of_the_store(case_of, whole):
+    case = case_of("report-reader")
+    expected = [f for found in whole.values() for f in found if f["client_id"] == "report-reader"]
     assert [f for part in case.findings for f in part.to_dicts()] == expected
     assert any(f["rule"] == "PRV-4" for f in expected)
 
 
 @pytest.mark.parametrize("stopped", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=repr)
-def test_whoever_is_stopped_while_writing_keeps_the_former_case(sample_store, tmp_path, monkeypatch, stopped):
-    gl.Case(sample_store, client="file-lens").write(tmp_path)
-    former = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+def test_whoever_is_stopped_while_writing_keeps_the_former_case(case_of, former, tmp_path, monkeypatch, stopped):
+    shutil.copytree(former, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr("grantlens.case.case.records", Mock(side_effect=stopped))
     with pytest.raises((CaseError, KeyboardInterrupt)) as caught:
-        gl.Case(sample_store, client="file-lens", now="2026-08-01").write(tmp_path)
+        case_of("file-lens", "2026-08-01").write(tmp_path)
     assert isinstance(caught.value, KeyboardInterrupt) or caught.value.remedy == "Free some space."
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == former
+    assert held(tmp_path) == held(former)
 
 
-def test_a_case_is_not_written_over_that_of_something_else(sample_store, tmp_path):
-    for case in (
-        gl.Case(sample_store, client="file-lens"),
-        gl.Case(sample_store, client="file-lens", now="2026-08-01"),
-    ):
-        case.write(tmp_path)
-    former = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+def test_a_case_is_not_written_over_that_of_something_else(case_of, former, tmp_path):
+    shutil.copytree(former, tmp_path, dirs_exist_ok=True)
+    case_of("file-lens", "2026-08-01").write(tmp_path)
+    newer = held(tmp_path)
+    assert newer != held(former)
     with pytest.raises(CaseError, match=r"holds the case of client file-lens\. Name another folder"):
-        gl.Case(sample_store, client="report-reader").write(tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == former
+        case_of("report-reader").write(tmp_path)
+    assert held(tmp_path) == newer
 
 
-def test_a_written_case_can_be_checked(sample_store, samples, native, tmp_path):
-    written = gl.Case(sample_store, client="file-lens").write(tmp_path / "case")
+def test_a_written_case_can_be_checked(sample_store, case_of, native, tmp_path):
+    written = case_of("file-lens").write(tmp_path / "case")
     assert [path.name for path in written] == ["case.html", "case.json", "evidence.ndjson", "custody.json"]
     custody = json.loads((tmp_path / "case" / "custody.json").read_text())
     for row in custody["written"]:
@@ -327,12 +337,11 @@ def test_what_comes_after_the_present_is_left_out(store_of):
     assert all(row["end"] is None for row in then.timeline())
 
 
-def test_a_long_case_lists_the_first_pointers_and_writes_every_record(sample_store, monkeypatch, tmp_path):
+def test_a_long_case_lists_the_first_pointers_and_writes_every_record(case_of, monkeypatch, tmp_path):
     from grantlens.case import case as module
 
     monkeypatch.setattr(module, "MOST_POINTERS", 5)
-    incident = gl.Case(sample_store, client="file-lens")
-    incident.__dict__["findings"] = []
+    incident = case_of("file-lens")
     incident.write(tmp_path)
     document = json.loads((tmp_path / "case.json").read_text())
     lines = (tmp_path / "evidence.ndjson").read_text().splitlines()

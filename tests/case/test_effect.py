@@ -164,13 +164,13 @@ def test_a_downgrade_that_did_not_hold_is_told_as_the_rule_tells_it(sample_store
     )
 
 
-def test_a_revocation_at_a_time_that_no_usage_log_covers_says_so(sample_store):
+def test_a_revocation_at_a_time_that_no_usage_log_covers_says_so(sample_store, case_of):
     answer = gl.Case(sample_store, client="spare-copy").answers()[EFFECTIVE]
     assert answer.startswith(
         "not demonstrated: no call with it afterwards is in the logs held; it was revoked at a time that no usage log covers, "
         "from 2026-06-18 05:46:34 UTC to 2026-06-19 18:04:06 UTC (24 calls of this case succeeded later, "
     )
-    assert "no usage log covers" not in gl.Case(sample_store, client="chatrelay").answers()[EFFECTIVE]
+    assert "no usage log covers" not in case_of("chatrelay").answers()[EFFECTIVE]
 
 
 def test_a_revocation_that_names_nothing_says_whose_it_was_and_two_of_one_moment_are_told_apart(store_of):

@@ -6,8 +6,8 @@ from grantlens.rule.example import consent, logs_from_to, revoked
 
 
 @pytest.fixture(scope="module")
-def case(sample_store):
-    return gl.Case(sample_store, client="mailbox-mirror")
+def case(case_of):
+    return case_of("mailbox-mirror")
 
 
 def test_its_lanes_in_order_of_time(case):
