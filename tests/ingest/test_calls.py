@@ -1,6 +1,7 @@
 """The fast way and the careful way give the same store, and the fast way takes nothing that it did not read whole."""
 
 import json
+from functools import cache
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -39,6 +40,15 @@ def taken(monkeypatch):
 
     monkeypatch.setattr(calls.CallReader, "read", counted)
     return done
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """Return a folder for files that are read in both ways, and so loaded carefully but once."""
+    return tmp_path_factory.mktemp("shelf")
+
+
+_read_once = cache(lambda path: _careful(path))
 
 
 def _careful(path):
@@ -94,15 +104,15 @@ ODD = {
 
 @pytest.mark.parametrize("where", ["first", "last"])
 @pytest.mark.parametrize("odd", ODD)
-def test_an_odd_record_among_calls(tmp_path, odd, where):
+def test_an_odd_record_among_calls(shelf, odd, where):
     records = [json.dumps(usage(n), separators=(",", ":")) for n in range(120)]
     records.insert(0 if where == "first" else 120, ODD[odd])
-    path = ndjson(tmp_path / "a.ndjson", records)
+    path = ndjson(shelf / f"{odd}, {where}.ndjson", records)
     with Store(":memory:") as store:
         batch = store.load(path).batches[0]
         fast = content(store)
         event = store.engine.rows("SELECT event_id, used_at FROM usage WHERE event_id = 'u5'")
-    careful_batches, careful = _careful(path)
+    careful_batches, careful = _read_once(path)
     strip = {name: [_without_key(row) for row in rows] for name, rows in fast.items()}
     assert strip == {name: [_without_key(row) for row in rows] for name, rows in careful.items()}
     assert dict(batch) == careful_batches[0]
@@ -175,21 +185,21 @@ def test_what_follows_an_odd_record_goes_the_fast_way_again(tmp_path, taken, way
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n", "\n   \n"])
-def test_any_end_of_a_file_gives_the_same(tmp_path, end):
-    path = tmp_path / "a.ndjson"
+def test_any_end_of_a_file_gives_the_same(shelf, end):
+    path = shelf / f"end {end!r}.ndjson"
     path.write_bytes("\n".join(json.dumps(usage(n)) for n in range(200)).encode() + end.encode())
     fast = _fast(path)
-    assert fast == _careful(path)
+    assert fast == _read_once(path)
     assert fast[0][0]["usage"] == 200
 
 
 @pytest.mark.parametrize("line", ["\r\n", "\n"])
 @pytest.mark.parametrize("begin", [b"", b"\xef\xbb\xbf", b"\n"])
-def test_any_line_end_and_beginning_gives_the_same(tmp_path, begin, line):
-    path = tmp_path / "a.ndjson"
+def test_any_line_end_and_beginning_gives_the_same(shelf, begin, line):
+    path = shelf / f"{begin!r} {line!r}.ndjson"
     path.write_bytes(begin + "".join(json.dumps(usage(n)) + line for n in range(200)).encode())
     fast = _fast(path)
-    assert fast == _careful(path)
+    assert fast == _read_once(path)
     assert fast[0][0]["usage"] == 200
 
 
