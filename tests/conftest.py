@@ -60,28 +60,34 @@ def engine():
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory):
-    """Return a function that opens a new store, which knows catalogue, servers and register of the examples, and no logs yet."""
+def world_of_examples(tmp_path_factory):
+    """Return the catalogue and the servers of the world in which the examples of rules play, to be added to a store."""
     from grantlens.catalogue.model import Catalogue
-    from grantlens.register.register import Register
     from grantlens.register.server import Servers
     from grantlens.rule.example import CATALOGUE, SERVERS
-    from grantlens.schema.register import REGISTER, SERVER
+    from grantlens.schema.register import SERVER
+
+    path = tmp_path_factory.mktemp("world") / "catalogue.toml"
+    path.write_text(CATALOGUE)
+    return Catalogue.build("toml", path), Servers(tuple(dict.fromkeys(SERVER.names) | row for row in SERVERS))
+
+
+@pytest.fixture(scope="session")
+def prepared(world_of_examples):
+    """Return a function that opens a new store, which knows the world of the examples and a register, and no logs yet."""
+    from grantlens.register.register import Register
+    from grantlens.schema.register import REGISTER
     from grantlens.store import Store
 
     registered = (
         {"client_id": "app", "owner": "jo", "purpose": "reads mail", "approved_operations": ["GET *"]},
         {"client_id": "bystander", "owner": "jo", "purpose": "keeps the logs going"},
     )
-    path = tmp_path_factory.mktemp("prepared") / "catalogue.toml"
-    path.write_text(CATALOGUE)
-    catalogue = Catalogue.build("toml", path)
-    servers = Servers(tuple(dict.fromkeys(SERVER.names) | row for row in SERVERS))
     register = Register(tuple(dict.fromkeys(REGISTER.names) | row for row in registered))
 
     def new(path=":memory:"):
         store = Store(path)
-        store.add(catalogue, servers, register)
+        store.add(*world_of_examples, register)
         return store
 
     return new

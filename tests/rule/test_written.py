@@ -120,10 +120,10 @@ def store(prepared, tmp_path_factory):
 @pytest.fixture(scope="module")
 def bound(store):
     """Return the rows of each rule as grantlens runs it: relations worked out, values bound."""
-    rows = {}
-    for rule in registry().values():
-        values = {"since": SINCE, "until": UNTIL, "every_call": False, **defaults(rule), **CHOSEN}
-        with relations.worked_out(store.engine, rule.needs, values):
+    rows, shared = {}, {"since": SINCE, "until": UNTIL, "every_call": False}
+    with relations.worked_out(store.engine, [name for rule in registry().values() for name in rule.needs], shared):
+        for rule in registry().values():
+            values = {**shared, **defaults(rule), **CHOSEN}
             rows[rule.id] = sorted(map(repr, store.engine.arrow(rule.sql, values).to_pylist()))
     return rows
 

@@ -6,14 +6,12 @@ from dataclasses import replace
 import pytest
 
 from grantlens import detect
-from grantlens.catalogue.model import Catalogue
 from grantlens.loaders import loaders
 from grantlens.register.decisions import Decisions
 from grantlens.register.register import Register
-from grantlens.register.server import Servers
-from grantlens.rule.example import BYSTANDER, CATALOGUE, SERVERS, moment
+from grantlens.rule.example import BYSTANDER, moment
 from grantlens.rules import SEVERITIES, registry
-from grantlens.schema.register import DECISION, REGISTER, SERVER
+from grantlens.schema.register import DECISION, REGISTER
 from grantlens.store import Store
 
 KINDS = ("fires", "silent", "undecidable")
@@ -23,15 +21,6 @@ CASES = [
     for kind in KINDS
     for example in getattr(rule, kind)
 ]
-
-
-@pytest.fixture(scope="session")
-def world(tmp_path_factory):
-    """Return what is brought to the world of the examples."""
-    path = tmp_path_factory.mktemp("world") / "catalogue.toml"
-    path.write_text(CATALOGUE)
-    servers = Servers(tuple(dict.fromkeys(SERVER.names) | row for row in SERVERS))
-    return Catalogue.build("toml", path), servers
 
 
 def fits(finding, expected):
@@ -64,8 +53,8 @@ def answer(rule, example, world, folder):
 
 
 @pytest.mark.parametrize(("rule", "kind", "example"), CASES)
-def test_example(rule, kind, example, world, tmp_path):
-    found = answer(rule, example, world, tmp_path)
+def test_example(rule, kind, example, world_of_examples, tmp_path):
+    found = answer(rule, example, world_of_examples, tmp_path)
     left = list(found)
     for expected in example.expect:
         match = next((finding for finding in left if fits(finding, expected)), None)
