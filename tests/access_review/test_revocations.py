@@ -1,7 +1,10 @@
+from functools import cache
+
 import pytest
 
 import grantlens as gl
 from grantlens.rule.example import consent, logs_from_to, revoked, token, use
+from tests.access_review.conftest import laid
 
 CALL = "GET /v1/messages/7"
 HELD = (
@@ -14,58 +17,77 @@ CLOSE = (use("10 12:00:08", CALL),)
 CLOSE_THEN_REFUSED = (*CLOSE, use("10 12:01", CALL, status=401))
 FLAPPING = (use("10 12:00:20", CALL, status=401), use("10 12:01", CALL))
 REFUSED = (use("10 12:01", CALL, status=401),)
+TRIED = {
+    "close": CLOSE,
+    "close, then refused": CLOSE_THEN_REFUSED,
+    "flapping": FLAPPING,
+    "refused": REFUSED,
+    "untried": (),
+}
+
+
+@pytest.fixture(scope="module")
+def told(world_of_examples, tmp_path_factory):
+    """Return a function that gives the review and the lag of a case of `TRIED`, worked out once."""
+    folder = tmp_path_factory.mktemp("tried")
+
+    @cache
+    def of(name):
+        with laid(folder / f"{name}.ndjson", (*HELD, *TRIED[name]), world_of_examples) as store:
+            view = store.between("2026-07-01", "2026-08-01")
+            return gl.review(view), gl.detect.revocation_lag(view)
+
+    return of
 
 
 @pytest.mark.parametrize(
     ("tried", "right", "left", "untried", "too_close"),
     [
-        (CLOSE, 1, 0, 0, 1),
-        (CLOSE_THEN_REFUSED, 0, 0, 0, 1),
-        (FLAPPING, 1, 0, 0, 0),
-        (REFUSED, 0, 1, 0, 0),
-        ((), 1, 0, 1, 0),
+        ("close", 1, 0, 0, 1),
+        ("close, then refused", 0, 0, 0, 1),
+        ("flapping", 1, 0, 0, 0),
+        ("refused", 0, 1, 0, 0),
+        ("untried", 1, 0, 1, 0),
     ],
-    ids=["close", "close, then refused", "flapping", "refused", "untried"],
 )
-def test_a_share_says_only_what_is_known_of_its_cases(world, tried, right, left, untried, too_close):
-    view = world(*HELD, *tried).between("2026-07-01", "2026-08-01")
-    lag = gl.review(view).document["lag"]
+def test_a_share_says_only_what_is_known_of_its_cases(told, tried, right, left, untried, too_close):
+    result, found = told(tried)
+    lag = result.document["lag"]
     assert (lag["right_share"], lag["left_share"], lag["untried"], lag["too_close"]) == (
         right,
         left,
         untried,
         too_close,
     )
-    estimate = gl.detect.revocation_lag(view).estimate()
+    estimate = found.estimate()
     assert (estimate.right_share, estimate.left_share, estimate.untried_share) == (right, left, untried)
 
 
 @pytest.mark.parametrize(
     ("tried", "title"),
     [
-        (CLOSE, "How long the revoked access went on working cannot be bounded from these logs"),
-        (CLOSE_THEN_REFUSED, "The revoked access ended within 71 s"),
-        (FLAPPING, "The revoked access was not denied after its last success, 49 s or more after the revocation"),
-        (REFUSED, "The revoked access ended within 71 s; no success was seen after the revocation"),
-        ((), "The revoked access was not used again after the revocation, so far as the logs show"),
+        ("close", "How long the revoked access went on working cannot be bounded from these logs"),
+        ("close, then refused", "The revoked access ended within 71 s"),
+        ("flapping", "The revoked access was not denied after its last success, 49 s or more after the revocation"),
+        ("refused", "The revoked access ended within 71 s; no success was seen after the revocation"),
+        ("untried", "The revoked access was not used again after the revocation, so far as the logs show"),
     ],
-    ids=["close", "close, then refused", "flapping", "refused", "untried"],
 )
-def test_the_chart_denies_no_logged_call(world, tried, title):
-    lag = gl.detect.revocation_lag(world(*HELD, *tried).between("2026-07-01", "2026-08-01"))
+def test_the_chart_denies_no_logged_call(told, tried, title):
+    _, lag = told(tried)
     assert lag.curve().chart().title == title
 
 
-def test_a_success_too_close_to_tell_is_no_silence(world):
-    document = gl.review(world(*HELD, *CLOSE).between("2026-07-01", "2026-08-01")).document
+def test_a_success_too_close_to_tell_is_no_silence(told):
+    document = told("close")[0].document
     (row,) = document["revocations"]
     assert (row["effective"], row["last_success_s"]) == ("not_demonstrated", 8.0)
     assert "too close to the revocation to tell" in row["answer"]
     assert "1 not demonstrated." in document["answers"][-1]["lines"][0]
 
 
-def test_a_refusal_before_the_last_success_is_not_denied(world):
-    result = gl.review(world(*HELD, *FLAPPING).between("2026-07-01", "2026-08-01"))
+def test_a_refusal_before_the_last_success_is_not_denied(told):
+    result, _ = told("flapping")
     assert any("not refused after their last success" in line for line in result.document["limitations"])
     assert "100 % have no refusal after the last success, 0 % were refused with no success" in result.to_html()
 
