@@ -186,7 +186,7 @@ def review(
     before = None if baseline is None else former.read(baseline)
     with detect.asked(view, parameters=parameters, also=NEEDS) as found:
         document = _document(view, found, before, parameters or {})
-    document["privileges"]["tried"] = privileges.tried(view, parameters or {})
+        document["privileges"]["tried"] = privileges.tried(view, parameters or {})
     return Review(tuple(found), document)
 
 

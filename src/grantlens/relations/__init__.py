@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from grantlens.errors import StoreError
 from grantlens.relations.relation import Relation
@@ -113,16 +115,41 @@ def _written(engine: Engine, sql: str) -> dict[str, str]:
     }
 
 
+_KEPT_NOW: WeakKeyDictionary[Engine, dict[str, Mapping[str, Any]]] = WeakKeyDictionary()
+"""The relations that stand as temporary tables in each open database, with the values they were worked out for."""
+
+_BLOCKS = count()
+"""Numbers the blocks, so that what stands aside for each of them has a name of its own."""
+
+
 @contextmanager
 def worked_out(engine: Engine, names: Iterable[str], values: Mapping[str, Any]) -> Iterator[None]:
-    """Keep these relations, and all they need, as temporary tables inside the block; other threads wait until it ends."""
-    made = []
+    """Keep these relations, and all they need, as temporary tables inside the block; other threads wait until it ends.
+
+    What a block around this one keeps already is not worked out again. Only where it was for another window does it stand aside
+    until this block ends.
+    """
+    made: list[str] = []
+    aside: dict[str, Mapping[str, Any]] = {}
     with engine.alone():
+        kept = _KEPT_NOW.setdefault(engine, {})
+        number = next(_BLOCKS)
         try:
             for relation in ordered(names):
-                engine.execute(f"CREATE OR REPLACE TEMP TABLE {relation.name} AS {relation.sql}", values)
-                made.append(relation.name)
+                name, given = relation.name, dict(values) if relation.windowed else {}
+                if name in kept:
+                    if kept[name] == given:
+                        continue
+                    engine.execute(f"ALTER TABLE temp.{name} RENAME TO {name}_{number}")
+                    aside[name] = kept.pop(name)
+                engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {relation.sql}", values)
+                kept[name] = given
+                made.append(name)
             yield
         finally:
             for name in reversed(made):
+                del kept[name]
                 engine.execute(f"DROP TABLE IF EXISTS temp.{name}")
+            for name, before in aside.items():
+                engine.execute(f"ALTER TABLE temp.{name}_{number} RENAME TO {name}")
+                kept[name] = before
