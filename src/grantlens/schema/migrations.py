@@ -7,7 +7,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from grantlens.errors import StoreError
-from grantlens.schema import META, TABLES
+from grantlens.schema import META, TABLES, VIEWS
 from grantlens.schema.standing import is_empty, is_made, refuse_acting, refuse_other_tables, refuse_strange, tables
 from grantlens.schema.vocabulary import ENUMS
 
@@ -139,11 +139,13 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {
 
 
 def create(engine: Engine) -> None:
-    """Make every type and table in an empty database."""
+    """Make every type, table and view in an empty database."""
     with engine.transaction():
         make_types(engine)
         for table in TABLES:
             engine.execute(table.ddl())
+        for name, sql in VIEWS.items():
+            engine.execute(f"CREATE OR REPLACE VIEW {name} AS {sql}")
         facts = {
             "made_by": MADE_BY,
             "schema_version": str(VERSION),
