@@ -190,14 +190,22 @@ def test_a_grant_stands_in_for_calls_without_a_token(bench, worlds, seed):
                         if other["grant_id"] == state["grant_id"] and other["opened_at"] > revocation["revoked_at"]
                     ]
                     expected[world["source"], revocation["event_id"], state["grant_id"]] = min(later, default=None)
-            # What one may have ended of which nobody knows the tenant.
+            # What one may have ended of which nobody knows the tenant, until it is given again.
             may_end = revocation["target_kind"] in ("client", "grant") and of_several(world, revocation)
             for state in mine if may_end else ():
                 same = state["client_id"] == revocation["client_id"] and (
-                    revocation["target_kind"] == "client" or state["subject_id"] == revocation["subject_id"]
+                    revocation["target_kind"] == "client" or None is not state["subject_id"] == revocation["subject_id"]
                 )
-                if same and state["opened_at"] <= revocation["revoked_at"] < (state["ended_at"] or 2**63 - 1):
-                    expected[world["source"], revocation["event_id"], state["grant_id"]] = state["ended_at"]
+                if same and state["opened_at"] < revocation["revoked_at"] < (state["ended_at"] or 2**63 - 1):
+                    again = [
+                        row["issued_at"]
+                        for row in world["issuance"]
+                        if (row["outcome"], row.get("grant_id")) == ("success", state["grant_id"])
+                        and row["kind"] in ("consent", "change")
+                        and row["issued_at"] > revocation["revoked_at"]
+                    ]
+                    ended = min([*again, state["ended_at"] or 2**63 - 1])
+                    expected[world["source"], revocation["event_id"], state["grant_id"]] = ended
             # One that is older than the log, until it is given again.
             grant = revocation.get("grant_id")
             opened = {state["opened_at"] for state in mine if state["grant_id"] == grant}
