@@ -67,7 +67,7 @@ placed AS (
 ),
 interval_of AS (
     SELECT s.source, s.grant_id, s.opened_at,
-           min(e.revoked_at) AS ended_at, arg_min(e.revocation_event, e.revoked_at) AS ended_by
+           min(e.revoked_at) AS ended_at, arg_min(e.revocation_event, (e.revoked_at, e.revocation_event)) AS ended_by
     FROM (
         SELECT source, grant_id, min(changed_at) AS opened_at
         FROM placed
