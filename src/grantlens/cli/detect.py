@@ -83,14 +83,15 @@ def detect(
         results = run(view, rules or None, evidence=evidence)
         findings = [finding for result in results for finding in result.to_dicts()]
         code = exit_code(view, findings, fail_on)
-    open_ones = [finding for finding in findings if finding["verdict"] == "indeterminate" and not rules]
-    told = findings if format != "table" else _rows(findings, undecided=not open_ones)
+    counted = format == "table" and not rules  # what is undecided is counted by reason, and not listed
+    open_ones = [finding for finding in findings if counted and finding["verdict"] == "indeterminate"]
+    told = findings if format != "table" else _worst_first(findings) if counted else _rows(findings)
     columns = results[0].table.column_names if format == "csv" else with_tenant(COLUMNS, told)
     window = f"{'in' if view.window.of_nothing else 'from'} {view.window}"
     empty = f"No violation was found {window}." if open_ones else _nothing(results, window, len(findings))
     write_records(told, format, columns=columns, empty=empty)
-    if open_ones and format == "table":
-        print(f"\nNot decided, and why. To list them, name a rule: grantlens detect {store} {open_ones[0]['rule']}")
+    if open_ones:
+        print(f"\nNot decided, and why. To list them, add a rule to the command, such as {open_ones[0]['rule']}.")
         write_table(_reasons(open_ones), ("rule", "undecided", "reason"))
     if told or open_ones or format != "table":
         for each in results:
@@ -101,15 +102,19 @@ def detect(
     return code
 
 
-def _rows(findings: list[dict[str, Any]], *, undecided: bool) -> list[dict[str, Any]]:
-    """Return what the table shows, with what tells each from its neighbours: violations alone are ordered, the worst first."""
-    from grantlens.report.outline import LEVELS, facts
+def _rows(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the findings that are not clear, with what tells each from its neighbours."""
+    from grantlens.report.outline import facts
 
-    rows = [finding | {"facts": "; ".join(facts(finding))} for finding in findings if finding["verdict"] != "clear"]
-    if undecided:
-        return rows
-    violations = (row for row in rows if row["verdict"] == "violation")
-    return sorted(violations, key=lambda row: LEVELS.index(row["severity"]))
+    return [finding | {"facts": "; ".join(facts(finding))} for finding in findings if finding["verdict"] != "clear"]
+
+
+def _worst_first(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the violations so, the worst of them first."""
+    from grantlens.report.outline import LEVELS
+
+    violations = [finding for finding in findings if finding["verdict"] == "violation"]
+    return sorted(_rows(violations), key=lambda row: LEVELS.index(row["severity"]))
 
 
 def _reasons(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -127,7 +127,7 @@ def undecided(findings: Iterable[dict[str, Any]], most: int) -> list[tuple[str, 
     >>> undecided(findings, most=1)
     [('a', 3), ('2 other reasons', 3)]
     """
-    reasons = Counter(why for finding in findings if (why := _why_undecided(finding)))
+    reasons = Counter(_why_undecided(finding) for finding in findings if finding["verdict"] == "indeterminate")
     shown = reasons.most_common(most)
     rest = reasons.total() - sum(count for _, count in shown)
     return [*shown, (plural(len(reasons) - most, "other reason"), rest)] if rest else shown

@@ -45,9 +45,13 @@ held AS (
     HAVING count(client_id) > 0
 ),
 other AS (
-    SELECT c.caller_id, c.source, c.tenant, c.token_id, c.client_id, c.client_name, t.subject_id, t.grant_id, c.resource_server,
-           h.issued_to, h.record, t.scopes,
-           CASE WHEN NOT (c.tenant IS NULL OR h.of_any_tenant OR list_contains(h.tenants, c.tenant))
+    SELECT c.caller_id, c.source, c.tenant, c.token_id, c.client_id, c.client_name, c.resource_server, h.issued_to, h.record,
+           NOT (c.tenant IS NULL OR h.of_any_tenant OR list_contains(h.tenants, c.tenant)) AS elsewhere,
+           -- Of another tenant's token nothing is this call's.
+           CASE WHEN elsewhere THEN c.subject_id ELSE t.subject_id END AS holder_id,
+           CASE WHEN elsewhere THEN c.grant_id ELSE t.grant_id END AS held_grant,
+           CASE WHEN NOT elsewhere THEN t.scopes END AS scopes,
+           CASE WHEN elsewhere
                 THEN 'the issuance log knows a token of this id in another tenant only, which may be another token'
                 WHEN list_contains(h.holders, coalesce(n.name, c.client_id)) THEN 'the issuance log names several clients for this token'
                 WHEN h.one_unnamed THEN 'not every issuance of this token names a client' END AS reason
@@ -66,10 +70,10 @@ worked AS (
 SELECT CASE WHEN max(reason) IS NULL THEN 'violation' ELSE 'indeterminate' END AS verdict, 'high' AS severity,
        coalesce(max(client_name), client_id) || CASE
            WHEN max(reason) IS NULL THEN ' used a token that was issued to ' || max(issued_to)
-           WHEN max(reason) LIKE '%another tenant only%' THEN ' used a token of an id that the log knows in another tenant only'
+           WHEN bool_or(elsewhere) THEN ' used a token of an id that the log knows in another tenant only'
            WHEN max(reason) LIKE 'not every%' THEN ' used a token of which one issuance names no client'
            ELSE ' used a token that the log issues to several clients' END AS title,
-       source, tenant, client_id, max(subject_id) AS subject_id, max(grant_id) AS grant_id, token_id,
+       source, tenant, client_id, max(holder_id) AS subject_id, max(held_grant) AS grant_id, token_id,
        CASE WHEN count(DISTINCT resource_server) = 1 AND count(resource_server) = count(*) THEN min(resource_server) END AS resource_server,
        any_value(scopes) AS scopes,
        min(used_at) AS first_seen, max(used_at) AS last_seen, count(*) + 1 AS events,  -- the calls, and the issuance
@@ -168,6 +172,7 @@ GROUP BY source, tenant, token_id, client_id
                     "verdict": "indeterminate",
                     "tenant": "two",
                     "title": "other used a token of an id that the log knows in another tenant only",
+                    "grant_id": None,
                     "detail": {
                         "issued_to": "app",
                         "reason": "the issuance log knows a token of this id in another tenant only, which may be another token",
