@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from grantlens.cli.detect import _nothing, _worst_first
+from grantlens.cli.detect import _nothing
 from grantlens.store import Store
 from tests.findings.test_findings import KEYS
 
@@ -235,16 +235,3 @@ def test_a_store_of_which_nothing_can_be_decided_says_so_by_reason(run, tmp_path
     ran = run("detect", tmp_path / "s.duckdb", "GOV-1", *NOW)
     assert sum(line.startswith("GOV-1 ") for line in ran.out.splitlines()) == 20
     assert "Not decided" not in ran.out
-
-
-def test_the_worst_comes_first_where_everything_is_decided_too():
-    found = [
-        {"rule": rule, "verdict": verdict, "severity": level, "detail": {}, "explained_by": None}
-        for rule, verdict, level in (
-            ("OOS-1", "violation", "low"),
-            ("OOS-2", "violation", "critical"),
-            ("OOS-3", "clear", "critical"),
-            ("OOS-4", "violation", "critical"),
-        )
-    ]
-    assert [row["rule"] for row in _worst_first(found)] == ["OOS-2", "OOS-4", "OOS-1"]

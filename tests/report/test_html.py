@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 import grantlens as gl
+from grantlens.report import outline
 from grantlens.report.card import review_card
 from grantlens.report.encode import to_json
 from grantlens.report.html import review_page
@@ -47,8 +48,8 @@ class Page(HTMLParser):
                 self.handlers.append(name)
 
 
-def browse(chromium, page, folder, *flags):
-    command = [chromium, *OFFLINE, f"--user-data-dir={folder / 'profile'}", *flags, page.as_uri()]
+def browse(chromium, page, folder, *flags, place=""):
+    command = [chromium, *OFFLINE, f"--user-data-dir={folder / 'profile'}", *flags, page.as_uri() + place]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
 
 
@@ -183,11 +184,56 @@ def test_a_title_is_read_from_the_left_whatever_name_begins_it(document, finding
     assert '<bdi dir="ltr">\u05e9\u05dc\u05d5\u05dd called' in text
 
 
-def test_contents_count_what_is_listed_undecided_cases_too(document, finding):
-    found = [finding(0), finding(1, verdict="indeterminate"), finding(2, verdict="clear")]
+def test_contents_count_violations_and_undecided_cases_apart(document, finding):
+    found = [finding(0), *(finding(i, verdict="indeterminate") for i in (1, 2)), finding(3, verdict="clear")]
     text = review_page(document(found))
-    assert '<a href="#findings">Findings <span class="count">2</span></a>' in text
-    assert '<a href="#OOS-1">OOS-1 out of scope <span class="count">2</span></a>' in text
+    for line in ('<a href="#findings">Findings', '<a href="#OOS-1">OOS-1 out of scope'):
+        counts = text[text.index(line) :].partition("</a>")[0]
+        assert re.findall(r'title="(\w+)">(\d+)<', counts) == [("violations", "1"), ("undecided", "2")]
+
+
+def worst_of(text, form):
+    """Return the part of a report that lists the worst violations."""
+    return text[text.index("The worst of") :].partition("</table>" if form is review_page else "\n## ")[0]
+
+
+@pytest.mark.parametrize("form", [review_page, review_markdown])
+def test_the_worst_violations_of_all_rules_stand_before_the_coverage(document, finding, form):
+    found = [
+        *(finding(i, title=f"medium {i}", severity="medium") for i in range(15)),
+        finding(15, title="doubted", severity="critical", verdict="indeterminate"),
+        finding(16, title="the gravest", severity="critical", rule="REV-1"),
+    ]
+    text = form(
+        document(
+            found,
+            rules=[one_rule | {"id": name} for one_rule in document()["rules"][:1] for name in ("OOS-1", "REV-1")],
+        )
+    )
+    assert text.index("The worst of 16 violations") < text.index(
+        "What the logs can show</h2>" if form is review_page else "## What the logs can show"
+    )
+    worst = worst_of(text, form)
+    assert worst.index("the gravest") < worst.index("medium 0")
+    assert len(re.findall(r"medium \d+", worst)) == (outline.PAGE if form is review_page else outline.TICKET).worst - 1
+    assert "doubted" not in worst
+
+
+@pytest.mark.parametrize("form", [review_page, review_markdown])
+def test_where_nothing_is_violated_no_list_of_the_worst_stands(document, finding, form):
+    text = form(document([finding(0, verdict="indeterminate")]))
+    assert ">0 violations<" not in text
+    assert "## 0 violations" not in text
+
+
+def test_a_link_to_a_finding_unfolds_it(chromium, tmp_path, document, finding):
+    made = document([finding(0, title="one"), finding(1, title="other")])
+    anchor = re.search('href="#(OOS-1.2)"><bdi dir="ltr">other<', review_page(made))[1]
+    page = tmp_path / "report.html"
+    page.write_text(review_page(made), encoding="utf-8")
+    dom = browse(chromium, page, tmp_path, "--dump-dom", place=f"#{anchor}")
+    unfolded = re.findall(r'<details class="finding" open.*?</details>', dom, re.DOTALL)
+    assert [">other<" in each for each in unfolded] == [True]
 
 
 def test_an_unused_scope_has_no_last_event_but_a_time_for_which_it_was_watched(document, finding):

@@ -100,3 +100,16 @@ def test_a_whole_second_comes_before_its_fractions(document, finding):
     rule = outline.by_rule(document(findings), outline.Limits())[0]
     assert [row["first_seen"] for row in rule["shown"]] == [whole, part]
     assert rule["clients"][0]["last_seen"] == part
+
+
+def test_of_one_severity_the_violations_stay_in_the_order_of_the_rules(finding):
+    found = [
+        finding(rule=rule, severity=severity, verdict=verdict)
+        for rule, severity, verdict in (
+            ("OOS-1", "low", "violation"),
+            ("OOS-2", "critical", "violation"),
+            ("OOS-3", "critical", "indeterminate"),
+            ("OOS-4", "critical", "violation"),
+        )
+    ]
+    assert [each["rule"] for each in outline.worst_first(found)] == ["OOS-2", "OOS-4", "OOS-1"]

@@ -18,9 +18,6 @@ EXAMPLES = """Examples:
 STORE, REPORT = "demo.duckdb", "report.html"
 """What the demo writes; it may replace these two files and no other."""
 
-WORST = 12
-"""Findings that are printed; the report has them all."""
-
 
 def demo(
     *,
@@ -83,7 +80,7 @@ def load_samples(path: Path, folder: Path) -> None:
 
 def _tell(document: dict[str, Any]) -> None:
     """Print what the front page of the report says: questions and answers, rules, and the worst findings."""
-    from grantlens.report.outline import LEVELS, facts
+    from grantlens.report.outline import PAGE, facts, worst_first, worst_heading
 
     window = document["window"]
     print(f"From {window['since'][:10]} to {window['until'][:10]}:")
@@ -103,8 +100,7 @@ def _tell(document: dict[str, Any]) -> None:
     ]
     print("\nWhat the rules found")
     write_table(rules, ("rule", "violations", "undecided", "question"))
-    broken = [finding for finding in document["findings"] if finding["verdict"] == "violation"]
-    worst = sorted(broken, key=lambda finding: LEVELS.index(finding["severity"]))
-    print(f"\nThe worst of {len(broken)} violations")
-    shown = [finding | {"facts": "; ".join(facts(finding))} for finding in worst[:WORST]]
+    worst = worst_first(document["findings"])
+    shown = [finding | {"facts": "; ".join(facts(finding))} for finding in worst[: PAGE.worst]]
+    print(f"\n{worst_heading(len(shown), len(worst))}")
     write_table(shown, ("severity", "rule", "client_id", "events", "title", "facts"))

@@ -67,6 +67,7 @@ def detect(
     """
     from grantlens.conclusion.nothing_found import could_not_look
     from grantlens.detect import run
+    from grantlens.report.outline import worst_first
     from grantlens.rules import find
     from grantlens.view import view_of
 
@@ -85,7 +86,7 @@ def detect(
         code = exit_code(view, findings, fail_on)
     counted = format == "table" and not rules  # what is undecided is counted by reason, and not listed
     open_ones = [finding for finding in findings if counted and finding["verdict"] == "indeterminate"]
-    told = findings if format != "table" else _worst_first(findings) if counted else _rows(findings)
+    told = findings if format != "table" else _rows(worst_first(findings)) if counted else _rows(findings)
     columns = results[0].table.column_names if format == "csv" else with_tenant(COLUMNS, told)
     window = f"{'in' if view.window.of_nothing else 'from'} {view.window}"
     empty = f"No violation was found {window}." if open_ones else _nothing(results, window, len(findings))
@@ -107,14 +108,6 @@ def _rows(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     from grantlens.report.outline import facts
 
     return [finding | {"facts": "; ".join(facts(finding))} for finding in findings if finding["verdict"] != "clear"]
-
-
-def _worst_first(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the violations so, the worst of them first."""
-    from grantlens.report.outline import LEVELS
-
-    violations = [finding for finding in findings if finding["verdict"] == "violation"]
-    return sorted(_rows(violations), key=lambda row: LEVELS.index(row["severity"]))
 
 
 def _reasons(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -19,10 +19,14 @@ def review_page(document: dict[str, Any]) -> str:
         What `Review.to_dict()` gives, or what a review JSON holds.
     """
     before = document["baseline"]
+    rules = outline.by_rule(document, outline.PAGE)
+    worst = outline.worst_shown(rules, outline.PAGE)
     return render(
         "review.html.j2",
         document=document,
-        rules=outline.by_rule(document, outline.PAGE),
+        rules=rules,
+        worst=worst,
+        worst_heading=outline.worst_heading(len(worst), document["summary"]["violations"]),
         clients={row["client_id"]: row for row in document["clients"]},
         clocks=outline.clocks(document),
         decisions=outline.decisions(document),

@@ -23,6 +23,7 @@ def review_markdown(document: dict[str, Any]) -> str:
     rules = outline.by_rule(document, limits)
     lines = [
         *_top(document),
+        *_worst(document, rules, limits),
         *_coverage(document),
         *_findings(document, rules),
         *_clients(document, limits),
@@ -56,6 +57,25 @@ def _top(document: dict[str, Any]) -> list[str]:
         more = "".join(f" {told(text)}" for text in answer["lines"])
         lines.append(f"- {answer['question']} **{plain(answer['headline'])}**{more}")
     return [*lines, ""]
+
+
+def _worst(document: dict[str, Any], rules: list[dict[str, Any]], limits: outline.Limits) -> list[str]:
+    among = outline.several(document)
+    worst = outline.worst_shown(rules, limits)
+    rows = [
+        [
+            f["severity"],
+            f["rule"],
+            plain(f["title"]),
+            _client(f, among),
+            "–" if f["rule"] == "PRV-1" else day(f["last_seen"]),
+        ]
+        for f in worst
+    ]
+    if not rows:
+        return []
+    head = outline.worst_heading(len(rows), document["summary"]["violations"])
+    return [f"## {head}", "", *table(["Severity", "Rule", "Finding", "Client", "Last"], rows)]
 
 
 def _coverage(document: dict[str, Any]) -> list[str]:

@@ -31,12 +31,13 @@ class Limits:
     files: int = 200
     evidence: int = 20
     timeline: int = 300
+    worst: int = 12
 
 
 PAGE = Limits()
 """What an HTML page shows."""
 
-TICKET = Limits(findings=10)
+TICKET = Limits(findings=10, worst=10)
 """What a Markdown text shows."""
 
 
@@ -60,11 +61,12 @@ def by_rule(document: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
                 "shown": [
                     {
                         **finding,
+                        "anchor": f"{rule['id']}.{number}",
                         "is_new": id(finding) in fresh,
                         "is_worse": id(finding) in worse_ones,
                         "facts": facts(finding),
                     }
-                    for finding in shown
+                    for number, finding in enumerate(shown, 1)
                 ],
                 "hidden_clear": len(everything) - len(open_ones),
                 "counts": {v: sum(f["verdict"] == v for f in everything) for v in _VERDICT},
@@ -76,6 +78,34 @@ def by_rule(document: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
             }
         )
     return outlined
+
+
+def worst_shown(rules: list[dict[str, Any]], limits: Limits) -> list[dict[str, Any]]:
+    """Return the worst violations, whatever the rule; `rules` is `by_rule`, which shows no fewer of each one."""
+    return worst_first(finding for rule in rules for finding in rule["shown"])[: limits.worst]
+
+
+def worst_heading(shown: int, violations: int) -> str:
+    """Return what stands above the worst of the violations.
+
+    Examples
+    --------
+    >>> worst_heading(12, 94), worst_heading(3, 3), worst_heading(1, 1)
+    ('The worst of 94 violations', '3 violations', '1 violation')
+    """
+    return f"The worst of {plural(violations, 'violation')}" if shown < violations else plural(violations, "violation")
+
+
+def worst_first(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the violations, the worst first; those of one severity stay in their order.
+
+    Examples
+    --------
+    >>> one, other = ({"verdict": "violation", "severity": level} for level in ("low", "high"))
+    >>> [finding["severity"] for finding in worst_first([one, other, {"verdict": "clear", "severity": "critical"}])]
+    ['high', 'low']
+    """
+    return sorted((f for f in findings if f["verdict"] == "violation"), key=lambda f: _RANK[f["severity"]])
 
 
 def order(finding: dict[str, Any]) -> tuple:
