@@ -116,3 +116,33 @@ def test_a_case_of_several_tenants_says_that_it_tells_them_together(store_of):
 
     assert unknown("a", "b").startswith("Whether what has this id in 2 tenants of native (a and b) is one: ")
     assert "tenant" not in unknown("a")
+
+
+def test_what_it_switched_off_or_deleted_itself_is_told_as_unknown(store_of):
+    def told(when, operation, outcome="success", **more):
+        at = {"server": "cloudtrail.amazonaws.com", "method": None, "target": None}
+        return use(when, "GET /v1/messages/7", operation=operation, outcome=outcome, **(at | more))
+
+    store = store_of(
+        *logs_from_to("01 00:00", "30 00:00"),
+        told("10 09:00", "cloudtrail:StopLogging"),
+        told("10 09:30", "cloudtrail:StopLogging"),
+        told("10 10:00", "logs:DeleteLogGroup", server="logs.amazonaws.com"),
+        told("10 11:00", "cloudtrail:UpdateTrail"),
+        told("10 08:00", "cloudtrail:DeleteTrail", outcome="denied"),
+        told("10 12:00", "cloudtrail:LookupEvents"),
+        told("10 08:00", "cloudtrail:DeleteEventDataStore", client_id="other"),
+    )
+    assert (
+        gl.Case(store, client="app")
+        .answers()[UNKNOWN]
+        .startswith(
+            "What is in no log since it called cloudtrail:StopLogging at 2026-07-10 09:00:00 UTC, which stops one; what stood in the "
+            "records that it deleted by logs:DeleteLogGroup at 2026-07-10 10:00:00 UTC; what is in no log since it called "
+            "cloudtrail:UpdateTrail at 2026-07-10 11:00:00 UTC, if it narrowed one by that; "
+        )
+    )
+    assert (
+        "no log since"
+        not in gl.Case(store_of(*OURS, *logs_from_to("01 00:00", "30 00:00")), client="app").answers()[UNKNOWN]
+    )

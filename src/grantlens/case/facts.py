@@ -135,6 +135,14 @@ FROM done
 ORDER BY destroys DESC, contains(lower(operation), 'delete') DESC, sensitive DESC, writes DESC, calls DESC, resource_server, operation
 """
 
+_REMOVED = """
+SELECT m.call AS operation, m.does, count(*) AS calls, min(u.used_at) AS first_used_at
+FROM case_call u JOIN removal m USING (target_id)
+WHERE u.outcome = 'success' AND m.does <> 'tidies'
+GROUP BY m.call, m.does
+ORDER BY first_used_at, m.call
+"""
+
 _PLACES = """
 SELECT c.ip, c.user_agent, count(*) AS calls, count(*) FILTER (u.outcome = 'success') AS successes,
        min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at
@@ -281,6 +289,7 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: l
         "used": ask(engine, _USED, values)[0],
         "operations": ask(engine, _OPERATIONS, values),
         "call_scopes": ask(engine, _CALL_SCOPES)[0]["scopes"],
+        "removed": ask(engine, _REMOVED),
         "places": ask(engine, _PLACES, values),
         "children": ask(engine, _CHILDREN, values),
         "handed_on": ask(engine, _HANDED_ON),

@@ -26,6 +26,25 @@ def scope(facts: dict[str, Any], log: str) -> str:
     return "; ".join([f"in {few(held)}", *_missing(facts, log)])
 
 
+TOOK = {
+    "stops": "what is in no log since it called {}, which stops one",
+    "deletes": "what stood in the records that it deleted by {}",
+    "changes": "what is in no log since it called {}, if it narrowed one by that",
+}
+"""What is lost by each kind of removal."""
+
+
+def removed(facts: dict[str, Any]) -> list[str]:
+    """Return what cannot be known because the case is of who took it away."""
+    lines = []
+    for does, lost in TOOK.items():
+        calls = [
+            f"{r['operation']} at {_second(r['first_used_at'])} UTC" for r in facts["removed"] if r["does"] == does
+        ]
+        lines += [lost.format(few(calls))] if calls else []
+    return lines
+
+
 def outside(facts: dict[str, Any]) -> list[str]:
     """Return what cannot be known because no log was there, or only a part of one."""
     lines = [missing for log in LOGS for missing in _missing(facts, log)]

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from grantlens.catalogue.removals import values
 from grantlens.rule.evidence import REMOVES, WHOSE, WORKED, Evidence, Way
 from grantlens.rule.example import IN_PART, Example, logs_from_to, use
 from grantlens.rule.rule import Parameter, Rule
@@ -27,7 +26,7 @@ RULE = Rule(
     remedy="Ask who did it and why, switch the log on again, and look for copies that it could not reach: what was sent on, exported or backed up. If it "
     "is somebody's task, write the operation into the register, and let a client do it that does nothing else.",
     basis="NIST SP 800-53 AU-9 (protection of audit information); MITRE ATT&CK T1562.008 (disable or modify cloud logs)",
-    needs=("named_caller", "canonical_identity", "covered_time", "approved_operation"),
+    needs=("named_caller", "removal", "canonical_identity", "covered_time", "approved_operation"),
     rests_on=Evidence(
         (
             Way(
@@ -53,38 +52,26 @@ RULE = Rule(
         ),
     ),
     sql="""
-WITH listed AS (
-    SELECT * FROM (VALUES
-           """
-    + values()
-    + """) v(server, call, pattern, does)
-),
-aimed AS (
-    SELECT t.target_id, l.call, l.does
-    FROM usage_target t
-    JOIN listed l ON l.server = t.resource_server
-        AND (t.operation = l.call OR regexp_matches(coalesce(t.method, t.operation) || ' ' || t.target, l.pattern))
-),
-who AS (
+WITH who AS (
     SELECT c.caller_id, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.grant_id, c.token_id, c.resource_server, c.join_key,
            coalesce(k.name, c.client_id) AS client, coalesce(p.name, c.subject_id) AS person
     FROM named_caller c
     LEFT JOIN canonical_identity k ON k.source = c.source AND k.kind = 'client' AND k.id = c.client_id
     LEFT JOIN canonical_identity p ON p.source = c.source AND p.kind = 'subject' AND p.id = c.subject_id
 ),
-removal AS (
+removing AS (
     SELECT w.*, a.call, a.does, u.usage_id, u.used_at, u.outcome,
            {'seen_at': u.used_at, 'batch_id': u.batch_id, 'line_no': u.line_no, 'event_id': u.event_id} AS record,
            u.used_at - to_microseconds(($within_hours * 3600000000)::BIGINT) AS acted_from
     FROM usage_row u
-    JOIN aimed a USING (target_id)
+    JOIN removal a USING (target_id)
     JOIN who w USING (caller_id)
     WHERE u.used_at < $until
       AND NOT EXISTS (SELECT 1 FROM approved_operation g WHERE g.client_id = w.client_id AND a.call LIKE g.pattern ESCAPE '\\')
 ),
 habit AS (
     SELECT source, tenant, client, person, call, count(DISTINCT epoch_us(used_at) // 86400000000) AS days
-    FROM removal WHERE outcome = 'success'
+    FROM removing WHERE outcome = 'success'
     GROUP BY source, tenant, client, person, call
 ),
 -- By what a caller is known again: all calls of those who removed something, each in the order of time.
@@ -96,7 +83,7 @@ party AS (
 actor AS (
     SELECT p.*
     FROM party p
-    SEMI JOIN (SELECT q.source, q.tenant, q.kind, q.name FROM removal r JOIN party q USING (caller_id) WHERE r.used_at >= $since) q
+    SEMI JOIN (SELECT q.source, q.tenant, q.kind, q.name FROM removing r JOIN party q USING (caller_id) WHERE r.used_at >= $since) q
         ON q.source = p.source AND q.tenant IS NOT DISTINCT FROM p.tenant AND q.kind = p.kind AND q.name = p.name
 ),
 act AS (
@@ -105,7 +92,7 @@ act AS (
                 THEN {'seen_at': u.used_at, 'batch_id': u.batch_id, 'line_no': u.line_no, 'event_id': u.event_id} END AS other
     FROM usage_row u
     JOIN actor c USING (caller_id)
-    LEFT JOIN aimed a USING (target_id)
+    LEFT JOIN removal a USING (target_id)
     WHERE u.used_at + to_microseconds(($within_hours * 3600000000)::BIGINT) >= $since AND u.used_at < $until
       AND (a.target_id IS NOT NULL OR u.outcome = 'success')
 ),
@@ -123,7 +110,7 @@ before AS (
 acted AS (
     SELECT r.*, b.other_beside, coalesce(h.days, 0) >= $routine_days AS is_routine,
            CASE WHEN b.last_other.seen_at >= r.acted_from THEN b.last_other END AS last_other
-    FROM removal r
+    FROM removing r
     LEFT JOIN before b USING (usage_id)
     LEFT JOIN habit h ON h.source = r.source AND h.tenant IS NOT DISTINCT FROM r.tenant AND h.client IS NOT DISTINCT FROM r.client
         AND h.person IS NOT DISTINCT FROM r.person AND h.call = r.call
