@@ -102,14 +102,19 @@ def test_a_whole_second_comes_before_its_fractions(document, finding):
     assert rule["clients"][0]["last_seen"] == part
 
 
-def test_of_one_severity_the_violations_stay_in_the_order_of_the_rules(finding):
+def test_of_one_severity_the_violations_come_by_rule_and_then_the_busiest(finding):
     found = [
-        finding(rule=rule, severity=severity, verdict=verdict)
-        for rule, severity, verdict in (
-            ("OOS-1", "low", "violation"),
-            ("OOS-2", "critical", "violation"),
-            ("OOS-3", "critical", "indeterminate"),
-            ("OOS-4", "critical", "violation"),
+        finding(rule=rule, severity=severity, verdict=verdict, events=events)
+        for rule, severity, verdict, events in (
+            ("OOS-1", "low", "violation", 99),
+            ("OOS-2", "critical", "violation", 1),
+            ("OOS-2", "critical", "violation", 7),
+            ("OOS-3", "critical", "indeterminate", 99),
+            ("OOS-1", "critical", "violation", 3),
+            ("GOV-1", "critical", "violation", 99),
         )
     ]
-    assert [each["rule"] for each in outline.worst_first(found)] == ["OOS-2", "OOS-4", "OOS-1"]
+    worst = outline.worst_first(found)
+    assert [(each["rule"], each["events"]) for each in worst] == [
+        ("OOS-1", 3), ("OOS-2", 7), ("OOS-2", 1), ("GOV-1", 99), ("OOS-1", 99)
+    ]  # fmt: skip

@@ -97,15 +97,10 @@ def worst_heading(shown: int, violations: int) -> str:
 
 
 def worst_first(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the violations, the worst first; those of one severity stay in their order.
-
-    Examples
-    --------
-    >>> one, other = ({"verdict": "violation", "severity": level} for level in ("low", "high"))
-    >>> [finding["severity"] for finding in worst_first([one, other, {"verdict": "clear", "severity": "critical"}])]
-    ['high', 'low']
-    """
-    return sorted((f for f in findings if f["verdict"] == "violation"), key=lambda f: _RANK[f["severity"]])
+    """Return the violations, the worst first; those of one severity by rule, in the order in which the rules come, and each rule's by `order`."""
+    violations = [finding for finding in findings if finding["verdict"] == "violation"]
+    turn = {rule: place for place, rule in enumerate(dict.fromkeys(finding["rule"] for finding in violations))}
+    return sorted(violations, key=lambda f: (_RANK[f["severity"]], turn[f["rule"]], order(f)))
 
 
 def order(finding: dict[str, Any]) -> tuple:
