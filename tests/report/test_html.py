@@ -360,6 +360,19 @@ def test_beside_a_client_of_several_tenants_stands_whose_it_is(document, finding
         assert named.format(f"t{place}") not in alone or name == "findings"
 
 
+def test_of_several_sources_each_grant_says_whose_log_tells_of_it(document):
+    made = document()
+    grants = [row | {"source": source} for row, source in zip(made["grants"], ("okta", "github"), strict=True)]
+    alone = review_page(document(grants=grants))
+    assert "in okta<" not in alone
+    among = review_page(
+        document(
+            grants=grants, coverage=[row | {"source": name} for row in made["coverage"] for name in ("okta", "github")]
+        )
+    )
+    assert among.count("in okta<") == 1
+
+
 def test_a_report_of_one_tenant_says_so_at_its_head(document):
     one, everybody = document(tenant="<i>acme</i>"), document()
     assert "<dt>Tenant</dt><dd><bdi>&lt;i&gt;acme&lt;/i&gt;</bdi> alone</dd>" in review_page(one)

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from grantlens.cli.gate import exit_code
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
-from grantlens.cli.output import with_tenant, write_records, write_table
+from grantlens.cli.output import with_whose, write_records, write_table
 from grantlens.cli.parameters import FailOn, FormatChoice, Now, Since, StorePath, Tenant, Until
 from grantlens.cli.present import present, tell_far, tell_present
 from grantlens.errors import StoreError
@@ -87,7 +87,7 @@ def detect(
     counted = format == "table" and not rules  # what is undecided is counted by reason, and not listed
     open_ones = [finding for finding in findings if counted and finding["verdict"] == "indeterminate"]
     told = findings if format != "table" else _rows(worst_first(findings)) if counted else _rows(findings)
-    columns = results[0].table.column_names if format == "csv" else with_tenant(COLUMNS, told)
+    columns = results[0].table.column_names if format == "csv" else with_whose(COLUMNS, told)
     window = f"{'in' if view.window.of_nothing else 'from'} {view.window}"
     empty = f"No violation was found {window}." if open_ones else _nothing(results, window, len(findings))
     write_records(told, format, columns=columns, empty=empty)

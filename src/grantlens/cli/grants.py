@@ -10,7 +10,7 @@ from grantlens.cli.codes import FAILED, FINE
 from grantlens.cli.gate import covered_logs
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
-from grantlens.cli.output import with_tenant, write_records
+from grantlens.cli.output import with_whose, write_records
 from grantlens.cli.parameters import FormatChoice, Now, Since, StorePath, Tenant, Until
 from grantlens.cli.present import present, tell_far, tell_present
 
@@ -66,7 +66,7 @@ def grants(
     write_records(
         told,
         format,
-        columns=with_tenant(COLUMNS, told),
+        columns=with_whose(COLUMNS, told),
         empty=f"No {kind} is in {'' if view.window.of_nothing else 'the logs held from '}{view.window}.",
     )
     if not rows and not is_covered:

@@ -56,13 +56,15 @@ def write_records(
         print(empty)
 
 
-def with_tenant(columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Put the tenant before the client in a table whose records are of several: there a client alone does not say whose it is."""
+def with_whose(columns: Sequence[str], records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Put source and tenant before the client in a table whose records are of several: there a client alone does not say whose it is."""
+    sources = {record["source"] for record in records}
     among = {(record["source"], record["tenant"]) for record in records if record["tenant"] is not None}
-    if len(among) == len({source for source, _ in among}):
-        return tuple(columns)
+    whose = ["source"] if len(sources) > 1 else []
+    if len(among) > len({source for source, _ in among}):
+        whose.append("tenant")
     place = columns.index("client_id")
-    return (*columns[:place], "tenant", *columns[place:])
+    return (*columns[:place], *whose, *columns[place:])
 
 
 def write_json(value: Any) -> None:

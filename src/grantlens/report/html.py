@@ -31,6 +31,7 @@ def review_page(document: dict[str, Any]) -> str:
         clocks=outline.clocks(document),
         decisions=outline.decisions(document),
         several=outline.several(document),
+        many_sources=len({row["source"] for row in document["coverage"]}) > 1,
         figures=review_figures(document),
         limits=outline.PAGE,
         meanings=GLOSSARY,
