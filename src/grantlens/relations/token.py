@@ -2,13 +2,31 @@
 
 from grantlens.relations.relation import Relation
 
+
+def merged(records: str, key: str) -> str:
+    """Return a SELECT that makes one row of all records with the same key."""
+    return f"""
+SELECT * REPLACE (
+           CASE WHEN NOT coalesce(min(list_sort(scopes)) OVER same <> max(list_sort(scopes)) OVER same, false) THEN scopes END AS scopes,
+           list_sort(list_distinct(flatten(list(audience) FILTER (audience IS NOT NULL) OVER same))) AS audience,
+           CASE WHEN NOT coalesce(max(CASE WHEN kind = 'credential' AND expires_at IS NULL THEN issued_at END) OVER same
+                                      > max(CASE WHEN expires_at IS NOT NULL THEN issued_at END) OVER same, false)
+                THEN max(expires_at) OVER same END AS expires_at),
+       count(DISTINCT tenant) OVER same AS tenants,
+       count(tenant) OVER same < count(*) OVER same AS any_unnamed
+FROM {records}
+WINDOW same AS (PARTITION BY {key})
+QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY issued_at, event_id) = 1"""
+
+
 RELATION = Relation(
     "token",
     "One row for each token that came into being: life, scopes, parent and grant. A token that the log "
     "reports several times (GitHub repeats the hash at regeneration) begins with its first record and "
     "ends with its last expiry; of a key that was issued again later without one, the end is not known. "
     "Its scopes are not its own where its records disagree about them: the grant tells which were given when. "
-    "It is for all audiences that any of its records names.",
+    "It is for all audiences that any of its records names. An id is one row, whichever tenants issued it: tenants_differ is true where its "
+    "records do not all name the same one, and caller_token tells which of them are those of a call.",
     """
 -- Named once: DuckDB works out the columns of a view anew wherever it stands.
 WITH every_issue AS NOT MATERIALIZED (
@@ -23,23 +41,14 @@ born AS NOT MATERIALIZED (
 ),
 -- Few tokens have several records, and only these are put into order.
 repeated AS (
-    SELECT source, token_id, max(expires_at) AS expires_at,
-           max(CASE WHEN kind = 'credential' AND expires_at IS NULL THEN issued_at END)
-               > max(CASE WHEN expires_at IS NOT NULL THEN issued_at END) AS end_unknown,
-           min(list_sort(scopes)) <> max(list_sort(scopes)) AS scopes_differ,
-           list_sort(list_distinct(flatten(list(audience) FILTER (audience IS NOT NULL)))) AS audience
-    FROM born
-    SEMI JOIN (SELECT source, token_id FROM born GROUP BY source, token_id HAVING count(*) > 1) USING (source, token_id)
-    GROUP BY source, token_id
+    FROM born SEMI JOIN (SELECT source, token_id FROM born GROUP BY source, token_id HAVING count(*) > 1) USING (source, token_id)
 )
-FROM born ANTI JOIN repeated USING (source, token_id)
+SELECT *, false AS tenants_differ FROM born ANTI JOIN repeated USING (source, token_id)
 UNION ALL
-SELECT b.source, b.tenant, b.token_id, b.token_kind, b.kind, b.grant_type, b.grant_id, b.parent_token_id, b.session_id,
-       b.client_id, b.client_name, b.subject_id, b.subject_name, b.subject_kind, b.actor_chain,
-       CASE WHEN NOT coalesce(r.scopes_differ, false) THEN b.scopes END AS scopes, r.audience,
-       b.issued_at, CASE WHEN NOT coalesce(r.end_unknown, false) THEN r.expires_at END AS expires_at, b.event_id, b.batch_id, b.line_no
-FROM born b JOIN repeated r USING (source, token_id)
-QUALIFY row_number() OVER (PARTITION BY b.source, b.token_id ORDER BY b.issued_at, b.event_id) = 1
+SELECT * EXCLUDE (tenants, any_unnamed), tenants > 1 OR (tenants = 1 AND any_unnamed) AS tenants_differ
+FROM ("""
+    + merged("repeated", "source, token_id")
+    + """)
 """,
     needs=("issued",),
 )

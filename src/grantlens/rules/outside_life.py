@@ -15,7 +15,7 @@ RULE = Rule(
     severity="high",
     remedy="Before: look at the clocks. After: the resource server does not check expiry.",
     basis="RFC 9068 section 4; RFC 7519 section 4.1.4",
-    needs=("clock_error", "issued"),
+    needs=("clock_error", "caller_token"),
     # The life is the token's own: nothing but the token joins. What is logged of a key may be that it was switched on again.
     rests_on=Evidence(
         (
@@ -37,36 +37,19 @@ RULE = Rule(
         ),
     ),
     sql="""
--- A token id is one tenant's: where issue and call both name theirs, these are the same. Each token's life is as relation token has it.
-WITH life AS (
-    SELECT c.source, c.tenant, c.token_id, count(DISTINCT i.tenant) > 1 AS of_several,
-           arg_min({'tenant': i.tenant, 'kind': i.kind, 'parent_token_id': i.parent_token_id, 'issued_at': i.issued_at,
-                    'client_id': i.client_id, 'client_name': i.client_name, 'subject_id': i.subject_id, 'grant_id': i.grant_id,
-                    'batch_id': i.batch_id, 'line_no': i.line_no, 'event_id': i.event_id}, (i.issued_at, i.event_id)) AS first,
-           CASE WHEN NOT coalesce(max(CASE WHEN i.kind = 'credential' AND i.expires_at IS NULL THEN i.issued_at END)
-                                      > max(CASE WHEN i.expires_at IS NOT NULL THEN i.issued_at END), false)
-                THEN max(i.expires_at) END AS expires_at,
-           CASE WHEN count(DISTINCT list_sort(i.scopes)) = 1 THEN any_value(i.scopes) END AS scopes
-    FROM (SELECT DISTINCT source, tenant, token_id FROM usage_caller) c
-    JOIN issued i ON i.source = c.source AND i.token_id = c.token_id AND (i.tenant IS NULL OR c.tenant IS NULL OR i.tenant = c.tenant)
-    WHERE i.kind IN ('token', 'refresh', 'exchange', 'credential')
-    GROUP BY c.source, c.tenant, c.token_id
-),
-watched AS (
-    SELECT c.caller_id, c.source, c.tenant, c.token_id, coalesce(c.client_id, t.first.client_id) AS client_id,
-           coalesce(c.client_name, t.first.client_name) AS client_name, coalesce(c.subject_id, t.first.subject_id) AS subject_id,
-           coalesce(t.first.grant_id, c.grant_id) AS grant_id, c.resource_server,
-           t.first.issued_at AS issued_at, t.expires_at, t.scopes, t.first.batch_id AS batch_id, t.first.line_no AS line_no,
-           t.first.event_id AS event_id, t.of_several,
+WITH watched AS (
+    SELECT c.caller_id, c.source, c.tenant, c.token_id, coalesce(c.client_id, t.client_id) AS client_id,
+           coalesce(c.client_name, t.client_name) AS client_name, coalesce(c.subject_id, t.subject_id) AS subject_id,
+           coalesce(t.grant_id, c.grant_id) AS grant_id, c.resource_server,
+           t.issued_at, t.expires_at, t.scopes, t.batch_id, t.line_no, t.event_id, t.of_several,
            -- What renews a token under its own id, or may have switched a key on again, is no sign that it had not been there before.
-           t.first.kind = 'credential' OR (t.first.kind = 'refresh' AND coalesce(t.first.parent_token_id, t.token_id) = t.token_id)
-               AS may_be_older,
-           t.first.issued_at - to_microseconds(((u.after_s + k.before_s) * 1000000)::BIGINT) AS surely_before,
+           t.kind = 'credential' OR (t.kind = 'refresh' AND coalesce(t.parent_token_id, t.token_id) = t.token_id) AS may_be_older,
+           t.issued_at - to_microseconds(((u.after_s + k.before_s) * 1000000)::BIGINT) AS surely_before,
            t.expires_at + to_microseconds(((u.before_s + k.after_s + coalesce(s.leeway_seconds, 60)) * 1000000)::BIGINT) AS surely_after
     FROM usage_caller c
-    JOIN life t ON t.source = c.source AND t.tenant IS NOT DISTINCT FROM c.tenant AND t.token_id = c.token_id
+    JOIN caller_token t ON t.caller_id = c.caller_id
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
-    JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.first.tenant AND k.log = 'issuance'
+    JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
     LEFT JOIN server s ON s.resource_server = c.resource_server
 ),
 outside AS (
