@@ -10,7 +10,7 @@ SERVICE_KEYS = ("client_id", "subject_id")
 
 def facts(bench):
     """Return the relations that a segment rests on; each has an oracle of its own."""
-    return {name: bench.answers(name) for name in ("token", "issued", "grant_state")}
+    return {name: bench.answers(name) for name in ("caller_token", "issued", "grant_state")}
 
 
 def caller_key(caller, token, sessions):
@@ -79,9 +79,11 @@ def test_who_stood_behind_a_caller(bench, worlds, moments, seed):
     for row in bench.answers("caller_segment"):
         segments[row["caller_id"]].append(row)
     callers = bench.rows("SELECT * FROM usage_caller")
+    tokens = {token["caller_id"]: token for token in known["caller_token"]}
     for world in laid:
-        mine = {name: [row for row in rows if row["source"] == world["source"]] for name, rows in known.items()}
-        tokens = {token["token_id"]: token for token in mine["token"]}
+        mine = {
+            name: [row for row in known[name] if row["source"] == world["source"]] for name in ("issued", "grant_state")
+        }
         in_session = defaultdict(set)
         for row in mine["issued"]:
             if row["session_id"] and row["grant_id"]:
@@ -90,7 +92,7 @@ def test_who_stood_behind_a_caller(bench, worlds, moments, seed):
         for caller in callers:
             if caller["source"] != world["source"]:
                 continue
-            token = tokens.get(caller["token_id"])
+            token = tokens.get(caller["caller_id"])
             # What the call leaves out, its token says.
             for moment in moments(world):
                 holding = [s for s in segments[caller["caller_id"]] if s["valid_from"] <= moment < s["valid_until"]]

@@ -10,6 +10,8 @@ from grantlens.schema import ISSUANCE, USAGE_CALLER
 
 KINDS = ("token", "refresh", "exchange", "credential")
 
+OWN = ("grant_id", "client_id", "subject_id")
+
 
 def told_of(rng, number):
     """Return what two logs tell of one token id: some records of its issuance, in tenants or in none, and callers."""
@@ -60,8 +62,8 @@ def expected(records, tenant):
         "expires_at": None if open_end else max(ends, default=None),
         "scopes": first["scopes"] if len({tuple(sorted(row["scopes"])) for row in mine if row["scopes"]}) < 2 else None,
         "audience": sorted(audiences) or None,
-        # Of two tenants' tokens none is the caller's for sure.
-        **{name: None if several else first[name] for name in ("grant_id", "client_id", "subject_id")},
+        # Of two tenants' tokens nothing is the caller's for sure but what is the same in both.
+        **{name: first[name] if not several or len({row[name] for row in mine}) == 1 else None for name in OWN},
     }
 
 

@@ -44,7 +44,7 @@ def test_the_end_of_a_caller(bench, worlds, seed):
     laid = worlds(seed)
     bench.lay(laid)
     ends = {row["caller_id"]: row["ended_at"] for row in bench.answers("caller_end")}
-    covered, tokens = bench.answers("covered_token"), bench.answers("token")
+    covered, tokens = bench.answers("covered_token"), {row["caller_id"]: row for row in bench.answers("caller_token")}
     callers = bench.rows("SELECT * FROM usage_caller")
     for world in laid:
         for caller in callers:
@@ -56,16 +56,12 @@ def test_the_end_of_a_caller(bench, worlds, seed):
                 good_again = row["covered_until"] < FOREVER or row["of_several"]
                 if row["source"] == world["source"] and row["token_id"] == caller["token_id"] and not good_again:
                     moments.append(row["revoked_at"] + clock(world, "revocation", row["tenant"])[1])
-            for token in tokens:
-                if (
-                    token["source"] == world["source"]
-                    and token["token_id"] == caller["token_id"]
-                    and token["expires_at"]
-                ):
-                    leeway = world["server"].get(caller["resource_server"], {}).get("leeway_seconds", 60)
-                    moments.append(
-                        token["expires_at"] + clock(world, "issuance", token["tenant"])[1] + round(leeway * SECOND)
-                    )
+            token = tokens.get(caller["caller_id"])
+            if token and token["expires_at"]:
+                leeway = world["server"].get(caller["resource_server"], {}).get("leeway_seconds", 60)
+                moments.append(
+                    token["expires_at"] + clock(world, "issuance", token["tenant"])[1] + round(leeway * SECOND)
+                )
             assert ends.get(caller["caller_id"]) == (min(moments) + late if moments else None), caller
 
 

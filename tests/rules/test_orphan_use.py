@@ -107,19 +107,22 @@ def orphans(records):
     good = [record for record in records if record["log"] == "issuance" and record["outcome"] == "success"]
     known = {
         name: {(record["source"], record.get(name)) for record in good if name in record}
-        for name in ("token_id", "grant_id", "session_id")
+        for name in ("grant_id", "session_id")
     }
+    # A token is of the tenant that issued it.
+    tokens = {(record["source"], record.get("tenant"), record["token_id"]) for record in good if "token_id" in record}
     pairs = {(record["source"], record.get("tenant"), record["client_id"], record.get("subject_id")) for record in good}
     calls, begun = defaultdict(list), {}
     for call in sorted((record for record in records if record["log"] == "usage"), key=lambda call: call["used_at"]):
         if call["outcome"] != "success":
             continue
         source, tenant, client, subject = (call.get(name) for name in ("source", "tenant", "client_id", "subject_id"))
-        named = {name: (source, call[name]) in known[name] for name in known if name in call}
+        named = [(source, call[name]) in known[name] for name in known if name in call]
         homes = TENANTS.get(source, (None,)) if tenant is None else (tenant, None)
+        of_token = any((source, home, call.get("token_id")) in tokens for home in homes)
         # A call that names a grant is of no other, where the issuance log names its grants.
         of_pair = "grant_id" not in call and any((source, home, client, subject) in pairs for home in homes)
-        if named["token_id"] if "token_id" in call else any(named.values()) or of_pair:
+        if of_token if "token_id" in call else any(named) or of_pair:
             continue
         key = (source, tenant, call["token_id"]) if "token_id" in call else (source, tenant, None, client, subject)
         begun.setdefault(key, call["used_at"])

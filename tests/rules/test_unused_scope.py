@@ -222,3 +222,22 @@ def test_use_after_the_end_of_a_grant_is_none_though_its_token_was_issued_after_
     uses = {row["detail"]["scope"]: row["detail"]["uses"] for row in rows if row["rule"] == "PRV-1"}
     assert uses == {"mail.read": 0, "mail.send": 1}
     assert [row["token_id"] for row in rows if row["rule"] == "REV-2"] == ["t2"]
+
+
+def test_a_call_that_names_nobody_may_be_of_each_tenant_that_issued_a_token_of_its_id(desk, kept_going):
+    rows = [
+        row | {"tenant": tenant, "client_id": client}
+        for tenant, client in (("one", "app"), ("two", "other"))
+        for row in (
+            consent("02 08:00", ["mail.read"], f"g-{tenant}", event_id=f"c-{tenant}"),
+            token("02 08:00", "t1", ["mail.read"], grant_id=f"g-{tenant}", event_id=f"t-{tenant}"),
+        )
+    ]
+    call = use("03 08:00", READ, client_id=None, subject_id=None, event_id="u1")
+    with desk.store(desk.write("log.ndjson", [*kept_going, *rows, call])) as store:
+        (found,) = detect.run(store, ["PRV-1"])
+    told = {row["grant_id"]: row["detail"] for row in found.to_dicts() if row["tenant"]}
+    assert {name: (detail["uses"], detail["calls"]) for name, detail in told.items()} == {
+        "g-one": (0, 1),
+        "g-two": (0, 1),
+    }

@@ -19,11 +19,11 @@ SELECT c.caller_id,
            + to_microseconds((u.before_s * 1000000)::BIGINT) AS ended_at
 FROM named_caller c
 JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
-LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
-LEFT JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
+LEFT JOIN caller_token t ON t.caller_id = c.caller_id
+LEFT JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
 LEFT JOIN end_of_token e ON e.source = c.source AND e.token_id = c.token_id
 LEFT JOIN server s ON s.resource_server = c.resource_server
 WHERE e.ended_at IS NOT NULL OR c.expires_at IS NOT NULL
 """,
-    needs=("named_caller", "covered_token", "clock_error", "token"),
+    needs=("named_caller", "covered_token", "clock_error", "caller_token"),
 )

@@ -3,11 +3,17 @@
 from grantlens.relations.relation import Relation
 from grantlens.relations.token import merged
 
+# Of several tenants' tokens nothing is the caller's for sure but what is the same in all.
+_ONLY_ITS_OWN = "".join(
+    f",\n           CASE WHEN count(DISTINCT tenant) OVER same <= 1 OR count(DISTINCT coalesce({name}, '')) OVER same = 1 THEN {name} END AS {name}"
+    for name in ("grant_id", "client_id", "client_name", "subject_id", "subject_name", "subject_kind")
+)
+
 RELATION = Relation(
     "caller_token",
     "For each caller with a token of which an issuance is known: the token as relation token has it, but by the records only that may be of the "
     "tenant of the calls. A token id is one tenant's: where issuance and call both name theirs, these are the same. of_several is true where the calls "
-    "name no tenant, and several issued a token of the id: whose it is and to which grant it belongs is not known then.",
+    "name no tenant, and several issued a token of the id: grant, client and subject are told then where all records name the same.",
     """
 -- Named once: DuckDB works out the columns of a view anew wherever it stands.
 WITH known AS NOT MATERIALIZED (
@@ -25,7 +31,7 @@ possible AS (
 ),
 own AS (
     SELECT *, tenants > 1 AS of_several FROM ("""
-    + merged("possible", "source, called_in, token_id")
+    + merged("possible", "source, called_in, token_id", _ONLY_ITS_OWN)
     + """)
 )
 SELECT c.caller_id, false AS of_several, t.token_id, t.tenant, t.token_kind, t.kind, t.parent_token_id, t.grant_id,
@@ -35,10 +41,8 @@ FROM usage_caller c
 JOIN known t ON t.source = c.source AND t.token_id = c.token_id
 WHERE NOT t.tenants_differ AND (c.tenant IS NULL OR t.tenant IS NULL OR c.tenant = t.tenant)
 UNION ALL
-SELECT c.caller_id, o.of_several, o.token_id, o.tenant, o.token_kind, o.kind, o.parent_token_id, CASE WHEN NOT o.of_several THEN o.grant_id END,
-       CASE WHEN NOT o.of_several THEN o.client_id END, CASE WHEN NOT o.of_several THEN o.client_name END,
-       CASE WHEN NOT o.of_several THEN o.subject_id END, CASE WHEN NOT o.of_several THEN o.subject_name END,
-       CASE WHEN NOT o.of_several THEN o.subject_kind END, o.scopes, o.audience, o.issued_at, o.expires_at,
+SELECT c.caller_id, o.of_several, o.token_id, o.tenant, o.token_kind, o.kind, o.parent_token_id, o.grant_id,
+       o.client_id, o.client_name, o.subject_id, o.subject_name, o.subject_kind, o.scopes, o.audience, o.issued_at, o.expires_at,
        o.event_id, o.batch_id, o.line_no
 FROM usage_caller c
 JOIN own o ON o.source = c.source AND o.called_in IS NOT DISTINCT FROM c.tenant AND o.token_id = c.token_id

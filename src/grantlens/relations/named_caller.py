@@ -7,7 +7,8 @@ RELATION = Relation(
     "Each caller with the strongest key at hand: its token, else the grant that the log names, else its "
     "session. join_key says which, and the words' order in the alphabet is that of their strength, the weakest first: "
     "the least of several is the weakest; 'client_subject' means that only the pair is left, see caller_segment. "
-    "own_set_id is the scope set of its token, or the one that the usage log repeats; token_tenant is the tenant that issued its token; "
+    "own_set_id is the scope set of its token, or the one that the usage log repeats; token_tenant is the tenant that issued its token. The token is that "
+    "of caller_token: one that another tenant issued under the same id is not known; "
     "application is true "
     "where the client acts for itself: so says the issuance of its token, of its grant or of anything to that subject, or "
     "else no log names a subject; NULL where a token of which no issuance is known names none.",
@@ -51,17 +52,17 @@ SELECT c.caller_id, c.source, c.tenant, c.resource_server, c.validation::VARCHAR
             WHEN c.client_id IS NOT NULL AND c.token_id IS NULL THEN 'client_subject' END AS join_key,
        coalesce(coalesce(t.subject_kind, g.subject_kind, k.subject_kind) = 'service',
                 CASE WHEN coalesce(c.subject_id, t.subject_id) IS NOT NULL OR g.has_subject THEN false
-                     WHEN c.token_id IS NULL OR t.token_id IS NOT NULL OR g.grant_id IS NOT NULL THEN true END) AS application,
+                     WHEN c.token_id IS NULL OR NOT t.of_several OR g.grant_id IS NOT NULL THEN true END) AS application,
        x.set_id AS own_set_id,
        CASE WHEN t.scopes IS NOT NULL THEN 'token' WHEN c.token_scopes IS NOT NULL THEN 'usage' END AS own_scopes_from,
-       t.issued_at, t.expires_at, t.tenant AS token_tenant, c.resource_tenant
+       t.issued_at, t.expires_at, CASE WHEN NOT t.of_several THEN t.tenant END AS token_tenant, c.resource_tenant
 FROM usage_caller c
-LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
+LEFT JOIN caller_token t ON t.caller_id = c.caller_id
 LEFT JOIN scope_set x ON x.scopes = coalesce(t.scopes, c.token_scopes)
 LEFT JOIN session_grant s ON s.source = c.source AND s.session_id = c.session_id
 LEFT JOIN kind_of_grant g ON g.source = c.source AND g.grant_id = coalesce(t.grant_id, c.grant_id, s.grant_id)
 LEFT JOIN kind_of_subject k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant
     AND k.subject_id = coalesce(c.subject_id, t.subject_id)
 """,
-    needs=("token", "issued", "scope_set"),
+    needs=("caller_token", "issued", "scope_set"),
 )

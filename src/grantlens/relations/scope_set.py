@@ -10,10 +10,11 @@ RELATION = Relation(
 SELECT row_number() OVER (ORDER BY scopes) AS set_id, scopes
 FROM (
     SELECT scopes FROM token
+    UNION SELECT scopes FROM caller_token
     UNION SELECT token_scopes FROM usage_caller
     UNION SELECT scopes FROM grant_state
 )
 WHERE scopes IS NOT NULL
 """,
-    needs=("token", "grant_state"),
+    needs=("token", "caller_token", "grant_state"),
 )

@@ -3,15 +3,15 @@
 from grantlens.relations.relation import Relation
 
 
-def merged(records: str, key: str) -> str:
-    """Return a SELECT that makes one row of all records with the same key."""
+def merged(records: str, key: str, more: str = "") -> str:
+    """Return a SELECT that makes one row of all records with the same key; more columns may be replaced."""
     return f"""
 SELECT * REPLACE (
            CASE WHEN NOT coalesce(min(list_sort(scopes)) OVER same <> max(list_sort(scopes)) OVER same, false) THEN scopes END AS scopes,
            list_sort(list_distinct(flatten(list(audience) FILTER (audience IS NOT NULL) OVER same))) AS audience,
            CASE WHEN NOT coalesce(max(CASE WHEN kind = 'credential' AND expires_at IS NULL THEN issued_at END) OVER same
                                       > max(CASE WHEN expires_at IS NOT NULL THEN issued_at END) OVER same, false)
-                THEN max(expires_at) OVER same END AS expires_at),
+                THEN max(expires_at) OVER same END AS expires_at{more}),
        count(DISTINCT tenant) OVER same AS tenants,
        count(tenant) OVER same < count(*) OVER same AS any_unnamed
 FROM {records}

@@ -23,7 +23,7 @@ _OF_ANN = (
 
 RULE = Rule(
     id="REV-10",
-    version=1,
+    version=2,
     name="late_revocation",
     key=("client_id", "subject_id", "grant_id", "token_id", "decided_at"),
     question="Which access was to be revoked, and was revoked late or still stands?",

@@ -27,7 +27,7 @@ def _undecided(title: str, *records: Mapping[str, Any], reason: str, **declared:
 
 RULE = Rule(
     id="INT-1",
-    version=6,
+    version=7,
     name="orphan_use",
     key=("token_id", "client_id", "subject_id"),
     question="Which calls were made with access that no issuance record explains?",
@@ -202,6 +202,15 @@ FROM judged
                 },
             ),
         ),
+        Example(
+            "a token of that id was issued in another tenant only",
+            (
+                *({**record, "tenant": "two"} for record in (*logs_from_to("01 08:00", "20 08:00"), _FORGED[-1])),
+                token("12 09:00", "t1", ["mail.read"], "12 10:00", tenant="one"),
+                use("12 09:06", "GET /v1/messages/7", tenant="two"),
+            ),
+            ({"verdict": "violation", "tenant": "two", "token_id": "t1", "detail": {"issuance_log": "complete"}},),
+        ),
     ),
     silent=(
         Example(
@@ -209,6 +218,14 @@ FROM judged
             (
                 token("10 09:00", "t1", ["mail.read"], "10 10:00", grant_id=None),
                 use("10 09:06", "GET /v1/messages/7", None, grant_id="g-of-the-gateway"),
+            ),
+        ),
+        Example(
+            "the token is known, be it that the call names no tenant",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 10:00", tenant="one"),
+                token("10 09:00", "t1", ["mail.read"], "10 10:00", tenant="two"),
+                use("10 09:06", "GET /v1/messages/7"),
             ),
         ),
         Example(

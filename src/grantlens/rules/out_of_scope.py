@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="OOS-1",
-    version=5,
+    version=6,
     name="out_of_scope",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions did no granted scope permit at that moment?",
@@ -283,6 +283,20 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
         ),
     ),
     undecidable=(
+        Example(
+            "a token of that id was issued in another tenant only",
+            (token("10 09:01", "t1", ["mail.read"], tenant="one"), use("10 09:06", "POST /v1/messages", tenant="two")),
+            ({"verdict": "indeterminate", "tenant": "two", "grant_id": None, "scopes": []},),
+        ),
+        Example(
+            "two tenants issued a token of one id with other scopes, and the call names none",
+            (
+                token("10 09:01", "t1", ["mail.read"], "10 12:00", tenant="one"),
+                token("10 09:01", "t1", ["mail.write"], "10 12:00", tenant="two", grant_id="g2"),
+                use("10 09:06", "DELETE /v1/messages/7"),
+            ),
+            ({"verdict": "indeterminate", "tenant": None, "grant_id": None, "scopes": []},),
+        ),
         Example(
             "a token of which no issuance is known, and no subject: whether a person or the client calls, nothing tells",
             (

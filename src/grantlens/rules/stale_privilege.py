@@ -22,7 +22,7 @@ def taken(when: str, *scopes: str, target_kind: str = "grant", **more: Any) -> d
 
 RULE = Rule(
     id="REV-11",
-    version=1,
+    version=2,
     name="stale_privilege",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which scopes were still used after they had been taken away, and for how long?",

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="GOV-1",
-    version=3,
+    version=4,
     name="unowned_client",
     key=("client_id",),
     question="Which clients have no owner or no purpose in the register?",
