@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="INT-3",
-    version=3,
+    version=4,
     name="other_client",
     key=("token_id", "client_id"),
     question="Which tokens worked for another client than the one that they were issued to?",
@@ -14,7 +14,7 @@ RULE = Rule(
     remedy="Revoke the token, and find out how it came there: it was stolen or handed on, or one of the two logs names clients wrongly. "
     "If both ids are one client, say so in the identities file.",
     basis="RFC 9068 section 4 (client_id); RFC 9700 section 2.2 (sender-constrained tokens)",
-    needs=("token", "issued", "canonical_identity"),
+    needs=("token", "caller_token", "issued", "canonical_identity"),
     rests_on=Evidence(
         (
             Way(
@@ -28,38 +28,60 @@ RULE = Rule(
 -- A token that the log issues several times may have been issued to several clients, and not each record need name one.
 WITH issue AS (
     SELECT i.source, i.tenant, i.token_id, i.client_id, coalesce(n.name, i.client_id) AS holder,
-           i.issued_at, i.batch_id, i.line_no, i.event_id
+           {'seen_at': i.issued_at, 'batch_id': i.batch_id, 'line_no': i.line_no, 'event_id': i.event_id} AS record
     FROM issued i
     LEFT JOIN canonical_identity n ON n.source = i.source AND n.kind = 'client' AND n.id = i.client_id
     WHERE i.token_id IS NOT NULL AND i.kind IN ('token', 'refresh', 'exchange', 'credential')
 ),
-held AS (
-    SELECT source, token_id, list(DISTINCT holder) AS holders, bool_or(client_id IS NULL) AS one_unnamed,
-           bool_or(tenant IS NULL) AS of_any_tenant, list(DISTINCT tenant) AS tenants,
-           arg_min({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id},
-                   (issued_at, event_id)) FILTER (client_id IS NOT NULL) AS record,
-           arg_min(client_id, (issued_at, event_id)) FILTER (client_id IS NOT NULL) AS issued_to,
-           arg_min(holder, (issued_at, event_id)) FILTER (client_id IS NOT NULL) AS first_holder
-    FROM issue
+-- Each tenant's token has holders of its own. What names no tenant may be of each of those, and of any other.
+home AS (
+    SELECT source, token_id, list(DISTINCT tenant) FILTER (tenant IS NOT NULL) || [NULL] AS homes
+    FROM issue SEMI JOIN (FROM token WHERE tenants_differ) USING (source, token_id)
     GROUP BY source, token_id
-    HAVING count(client_id) > 0
 ),
-other AS (
-    SELECT c.caller_id, c.source, c.tenant, c.token_id, c.client_id, c.client_name, c.resource_server, h.issued_to, h.record,
-           NOT (c.tenant IS NULL OR h.of_any_tenant OR list_contains(h.tenants, c.tenant)) AS elsewhere,
-           -- Of another tenant's token nothing is this call's.
-           CASE WHEN elsewhere THEN c.subject_id ELSE t.subject_id END AS holder_id,
-           CASE WHEN elsewhere THEN c.grant_id ELSE t.grant_id END AS held_grant,
-           CASE WHEN NOT elsewhere THEN t.scopes END AS scopes,
-           CASE WHEN elsewhere
-                THEN 'the issuance log knows a token of this id in another tenant only, which may be another token'
-                WHEN list_contains(h.holders, coalesce(n.name, c.client_id)) THEN 'the issuance log names several clients for this token'
-                WHEN h.one_unnamed THEN 'not every issuance of this token names a client' END AS reason
+held AS (
+    SELECT source, token_id, home, of_many, list(DISTINCT holder) AS holders, bool_or(client_id IS NULL) AS one_unnamed,
+           min({'seen_at': record.seen_at, 'event_id': record.event_id, 'client_id': client_id, 'holder': holder, 'record': record})
+               FILTER (client_id IS NOT NULL) AS first
+    FROM (
+        SELECT i.*, h.homes IS NOT NULL AS of_many,
+               unnest(CASE WHEN h.homes IS NULL OR i.tenant IS NOT NULL THEN [i.tenant] ELSE h.homes END) AS home
+        FROM issue i LEFT JOIN home h ON h.source = i.source AND h.token_id = i.token_id
+    )
+    GROUP BY source, token_id, home, of_many
+),
+-- A call is made with a token of its own tenant, else with one that names none; one that names no tenant, with that of any.
+possible AS (
+    SELECT c.caller_id, h.first, coalesce(n.name, c.client_id) <> h.first.holder AS is_other,
+           CASE WHEN list_contains(h.holders, coalesce(n.name, c.client_id)) THEN 'the issuance log names several clients for this token'
+                WHEN h.one_unnamed THEN 'not every issuance of this token names a client' END AS reason,
+           CASE WHEN h.home IS NULL THEN 2 WHEN c.tenant IS NULL OR c.tenant = h.home THEN 1 ELSE 3 END AS distance
     FROM usage_caller c
-    JOIN token t ON t.source = c.source AND t.token_id = c.token_id
     JOIN held h ON h.source = c.source AND h.token_id = c.token_id
     LEFT JOIN canonical_identity n ON n.source = c.source AND n.kind = 'client' AND n.id = c.client_id
-    WHERE coalesce(n.name, c.client_id) <> h.first_holder
+    WHERE c.client_id IS NOT NULL AND (h.of_many OR coalesce(n.name, c.client_id) <> h.first.holder)
+    QUALIFY distance = min(distance) OVER (PARTITION BY c.caller_id)
+),
+judged AS (
+    SELECT caller_id, min(first) FILTER (is_other) AS first, distance = 3 AS elsewhere,
+           CASE WHEN elsewhere THEN 'the issuance log knows a token of this id in another tenant only, which may be another token'
+                WHEN bool_and(coalesce(is_other, false) AND reason IS NULL) THEN NULL
+                WHEN count(*) > 1 THEN 'the calls name no tenant, and several issued a token of this id'
+                ELSE any_value(reason) END AS reason
+    FROM possible
+    GROUP BY caller_id, distance
+    HAVING CASE WHEN elsewhere THEN bool_and(is_other) ELSE bool_or(is_other) END
+),
+other AS (
+    SELECT j.caller_id, j.reason, j.elsewhere, j.first.client_id AS issued_to, j.first.record AS record,
+           c.source, c.tenant, c.token_id, c.client_id, c.client_name, c.resource_server,
+           -- Of another tenant's token nothing is this call's.
+           CASE WHEN t.of_several IS NOT DISTINCT FROM false THEN t.subject_id ELSE c.subject_id END AS holder_id,
+           CASE WHEN t.of_several IS NOT DISTINCT FROM false THEN t.grant_id ELSE c.grant_id END AS held_grant,
+           CASE WHEN NOT t.of_several THEN t.scopes END AS scopes
+    FROM judged j
+    JOIN usage_caller c ON c.caller_id = j.caller_id
+    LEFT JOIN caller_token t ON t.caller_id = j.caller_id
 ),
 worked AS (
     SELECT o.*, u.used_at, u.usage_id, u.event_id AS call_event
@@ -71,6 +93,7 @@ SELECT CASE WHEN max(reason) IS NULL THEN 'violation' ELSE 'indeterminate' END A
        coalesce(max(client_name), client_id) || CASE
            WHEN max(reason) IS NULL THEN ' used a token that was issued to ' || max(issued_to)
            WHEN bool_or(elsewhere) THEN ' used a token of an id that the log knows in another tenant only'
+           WHEN max(reason) LIKE 'the calls name no tenant%' THEN ' used a token of an id that several tenants issued, one of them to ' || max(issued_to)
            WHEN max(reason) LIKE 'not every%' THEN ' used a token of which one issuance names no client'
            ELSE ' used a token that the log issues to several clients' END AS title,
        source, tenant, client_id, max(holder_id) AS subject_id, max(held_grant) AS grant_id, token_id,
@@ -90,6 +113,22 @@ FROM worked
 GROUP BY source, tenant, token_id, client_id
 """,
     fires=(
+        Example(
+            "two tenants issued a token of one id, and that of the one is used by the client of the other",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 18:00", tenant="one"),
+                token("10 08:00", "t1", ["mail.read"], "10 18:00", tenant="two", grant_id="g2", client_id="other"),
+                use("10 09:10", "GET /v1/messages/7", tenant="one", client_id="other"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "tenant": "one",
+                    "grant_id": "g1",
+                    "detail": {"issued_to": "app", "reason": None},
+                },
+            ),
+        ),
         Example(
             "a token of app is used by another client, beside app itself",
             (
@@ -130,6 +169,15 @@ GROUP BY source, tenant, token_id, client_id
             ),
         ),
         Example(
+            "two tenants issued a token of one id, each to a client of its own",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 18:00", tenant="one"),
+                token("10 08:00", "t1", ["mail.read"], "10 18:00", tenant="two", grant_id="g2", client_id="other"),
+                use("10 09:10", "GET /v1/messages/7", tenant="one"),
+                use("10 09:10", "GET /v1/messages/7", tenant="two", client_id="other"),
+            ),
+        ),
+        Example(
             "the log of calls names no client",
             (
                 token("10 09:00", "t1", ["mail.read"], "10 18:00"),
@@ -161,6 +209,26 @@ GROUP BY source, tenant, token_id, client_id
         ),
     ),
     undecidable=(
+        Example(
+            "two tenants issued a token of one id to two clients, and a call of one of these names no tenant",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 18:00", tenant="one"),
+                token("10 08:00", "t1", ["mail.read"], "10 18:00", tenant="two", grant_id="g2", client_id="other"),
+                use("10 09:10", "GET /v1/messages/7", client_id="other"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "tenant": None,
+                    "title": "other used a token of an id that several tenants issued, one of them to app",
+                    "grant_id": None,
+                    "detail": {
+                        "issued_to": "app",
+                        "reason": "the calls name no tenant, and several issued a token of this id",
+                    },
+                },
+            ),
+        ),
         Example(
             "a token of that id was issued to another client, in another tenant",
             (
