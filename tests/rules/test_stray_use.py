@@ -136,13 +136,13 @@ def judged(records, number):
         known = [name in audiences[tenant] and among(name, called[tenant]) for name in names]
         # Did both logs name the tenant, or neither: what names none may be of this one.
         here = [audiences[tenant] | audiences[None], called[tenant] | called[None]]
-        perhaps = server in here[1] and among(server, here[0])
-        perhaps = perhaps and all(name in here[0] and among(name, here[1]) for name in names)
+        perhaps_placed = server in here[1] and among(server, here[0])
+        perhaps = perhaps_placed and all(name in here[0] and among(name, here[1]) for name in names)
         if among(server, names):
             meant = "yes"
         elif names:
             meant = "no" if placed and all(known) else "unknown"
-        elif placed:
+        elif perhaps_placed:
             meant = "untold"
         else:
             continue

@@ -94,7 +94,8 @@ judged AS (
     UNION ALL
     SELECT h.*, 'untold', false
     FROM held h
-    SEMI JOIN (FROM placed WHERE told) l ON l.source = h.source AND l.tenant IS NOT DISTINCT FROM h.tenant AND l.name = h.resource_server
+    -- One of the logs may not name the tenant: that the server is another's audience is no proof then, and none is needed.
+    SEMI JOIN placed l ON l.source = h.source AND l.name = h.resource_server AND (l.tenant IS NULL OR l.tenant = h.tenant)
     WHERE h.audience IS NULL
 ),
 served AS (

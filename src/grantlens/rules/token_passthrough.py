@@ -7,7 +7,7 @@ from grantlens.rules.wrong_audience import AT_WORK, FILE, FILES, MAIL, OTHERS, R
 
 RULE = Rule(
     id="OOS-7",
-    version=3,
+    version=4,
     name="token_passthrough",
     key=("client_id", "audience"),
     question="Which tokens opened several servers, though they are not for each of them?",
@@ -245,6 +245,22 @@ FROM found
                         "audience": None,
                         "reason": "issued without an audience, which may mean all of these servers",
                     },
+                },
+            ),
+        ),
+        Example(
+            "a token without an audience, where only the log of calls names the tenant",
+            (
+                *({**record, "tenant": "one"} if record["log"] == "usage" else record for record in AT_WORK),
+                token("10 09:00", "t1", ["mail.read", "files.read"], "10 18:00"),
+                use("10 09:10", READ, tenant="one"),
+                use("10 09:20", FILE, server="files.example", tenant="one"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "tenant": "one",
+                    "detail": {"reason": "issued without an audience, which may mean all of these servers"},
                 },
             ),
         ),
