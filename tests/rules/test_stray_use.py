@@ -87,13 +87,24 @@ def same(one, other):
 class Call(NamedTuple):
     """A call that worked with an access token: its key is that of one finding."""
 
-    token: str
+    token: tuple
     caller: tuple
     key: tuple
     place: str
     meant: str
     only_asked: bool
     tenant_untold: bool
+
+
+def of_several(issues):
+    """Tell whether several tenants issued the token."""
+    return len({issue["tenant"] for issue in issues if "tenant" in issue}) > 1
+
+
+def the_same(issues, name):
+    """Return what the first issue names; of several tenants' tokens only what all name."""
+    one = not of_several(issues) or len({issue.get(name) for issue in issues}) == 1
+    return issues[0].get(name) if one else None
 
 
 def counted(records):
@@ -103,15 +114,16 @@ def counted(records):
         if record["log"] == "issuance" and record["outcome"] == "success":
             issues[record["token_id"]].append(record)
     for call in records:
-        mine = issues.get(call.get("token_id"))
+        mine = issues.get(call.get("token_id"), ())
+        # A tenant's call is made with that tenant's token; what names none may be of any.
+        mine = [i for i in mine if "tenant" not in call or i.get("tenant", call["tenant"]) == call["tenant"]]
         if call["log"] != "usage" or call["outcome"] != "success" or not mine or "resource_server" not in call:
             continue
         kind = mine[0].get("token_kind", "access" if any(issue.get("audience") for issue in mine) else None)
-        own = call["resource_server"] == mine[0].get("client_id")
+        own = call["resource_server"] == the_same(mine, "client_id")
         info = call.get("operation") == "user_info_request" or call["target"].endswith("userinfo")
-        elsewhere = call.get("tenant") and mine[0].get("tenant") and call["tenant"] != mine[0]["tenant"]
         in_window = SINCE <= datetime.fromisoformat(call["used_at"]) < UNTIL
-        if kind == "access" and mine[0]["kind"] != "credential" and in_window and not (own or info or elsewhere):
+        if kind == "access" and mine[0]["kind"] != "credential" and in_window and not (own or info):
             yield call, mine
 
 
@@ -130,7 +142,7 @@ def judged(records, number):
 
     for call, mine in counted(records):
         names = sorted({name for issue in mine for name in issue.get("audience", ())})
-        server, tenant = call["resource_server"], call.get("tenant") or mine[0].get("tenant")
+        server, tenant = call["resource_server"], call.get("tenant") or the_same(mine, "tenant")
         placed = server in called[tenant] and among(server, audiences[tenant])
         # Names that only another tenant knows decide nothing.
         known = [name in audiences[tenant] and among(name, called[tenant]) for name in names]
@@ -147,9 +159,11 @@ def judged(records, number):
         else:
             continue
         caller = tuple(call.get(key) for key in ("token_id", "client_id", "tenant", "resource_server"))
-        key = (tenant, mine[0].get("client_id") or call.get("client_id"), ", ".join(names) or None, server)
+        key = (tenant, the_same(mine, "client_id") or call.get("client_id"), ", ".join(names) or None, server)
         asks = call.get("operation") == "introspect_token"
-        yield Call(call["token_id"], caller, key, form[server], meant, asks, meant == "unknown" and perhaps)
+        yield Call(
+            (of_several(mine), id(mine[0])), caller, key, form[server], meant, asks, meant == "unknown" and perhaps
+        )
 
 
 def apart(calls):

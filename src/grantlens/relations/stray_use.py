@@ -9,7 +9,7 @@ RELATION = Relation(
     "the audience names the server; 'no' where it names others that are called or stated, and the server is an audience or stated "
     "too, but 'asked' where the log shows no more than that the server asked the authorisation server about the token; 'unknown' "
     "where one may be another name of the other, tenant_untold then true where it would be 'no', did both logs name the tenant; 'untold' where there is no audience. Names are compared as server_name has them; "
-    "server tells one server from another, and one that lies in another is no other; only_asked is true where all calls are such questions. Calls of the authorisation "
+    "server tells one server from another, and one that lies in another is no other; only_asked is true where all calls are such questions, token tells one token of an id from another. Calls of the authorisation "
     "server's own userinfo are left out: it takes each of its tokens.",
     """
 WITH name AS (
@@ -17,13 +17,14 @@ WITH name AS (
 ),
 -- A key is for whatever it opens, and who holds a token is no server that takes it.
 held AS (
-    SELECT c.caller_id, c.source, coalesce(c.tenant, t.tenant) AS tenant, c.token_id, c.resource_server,
-           CASE WHEN len(t.audience) > 0 THEN list_sort(t.audience) END AS audience
+    SELECT c.caller_id, c.source, coalesce(c.tenant, CASE WHEN NOT t.of_several THEN t.tenant END) AS tenant, c.token_id, c.resource_server,
+           CASE WHEN len(t.audience) > 0 THEN list_sort(t.audience) END AS audience,
+           -- An id is that of another token in another tenant.
+           {'of_several': t.of_several, 'event_id': t.event_id} AS token
     FROM usage_caller c
-    JOIN token t ON t.source = c.source AND t.token_id = c.token_id
+    JOIN caller_token t ON t.caller_id = c.caller_id
     WHERE c.resource_server IS NOT NULL AND c.resource_server IS DISTINCT FROM t.client_id AND t.kind <> 'credential'
       AND coalesce(t.token_kind, CASE WHEN len(t.audience) > 0 THEN 'access' END) = 'access'
-      AND (c.tenant IS NULL OR t.tenant IS NULL OR c.tenant = t.tenant)
 ),
 -- A name lies in every name that it begins with, part by part.
 place AS (
@@ -106,12 +107,12 @@ served AS (
 stray AS (
     SELECT s.* FROM served s
     SEMI JOIN (
-        SELECT source, token_id
-        FROM (SELECT *, max(server) OVER (PARTITION BY source, token_id) AS last_server FROM served)
-        GROUP BY source, token_id
+        SELECT source, token_id, token
+        FROM (SELECT *, max(server) OVER (PARTITION BY source, token_id, token) AS last_server FROM served)
+        GROUP BY source, token_id, token
         -- Servers are one where each lies in the last of them.
         HAVING bool_or(meant IN ('no', 'unknown')) OR (bool_or(meant = 'untold') AND bool_or(NOT starts_with(last_server || '/', server || '/')))
-    ) t USING (source, token_id)
+    ) t USING (source, token_id, token)
 ),
 worked AS (
     SELECT u.caller_id, count(*) AS calls, min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at,
@@ -131,8 +132,8 @@ SELECT s.* REPLACE (CASE WHEN s.meant = 'no' AND w.only_asked THEN 'asked' ELSE 
 FROM stray s
 JOIN worked w USING (caller_id)
 JOIN usage_caller c USING (caller_id)
-JOIN token t ON t.source = s.source AND t.token_id = s.token_id
+JOIN caller_token t ON t.caller_id = s.caller_id
 """,
-    needs=("token", "server_name"),
+    needs=("caller_token", "server_name"),
     windowed=True,
 )

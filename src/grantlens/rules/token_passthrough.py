@@ -7,7 +7,7 @@ from grantlens.rules.wrong_audience import AT_WORK, FILE, FILES, MAIL, OTHERS, R
 
 RULE = Rule(
     id="OOS-7",
-    version=4,
+    version=5,
     name="token_passthrough",
     key=("client_id", "audience"),
     question="Which tokens opened several servers, though they are not for each of them?",
@@ -21,20 +21,20 @@ RULE = Rule(
 WITH placed AS (
     SELECT *, max(server) OVER of_token AS last_server, max(server) FILTER (meant IN ('yes', 'no')) OVER of_token AS last_sure_server
     FROM stray_use
-    WINDOW of_token AS (PARTITION BY source, token_id)
+    WINDOW of_token AS (PARTITION BY source, token_id, token)
 ),
 -- Servers are one where each lies in the last of them.
 opened AS (
-    SELECT source, token_id,
+    SELECT source, token_id, token,
            bool_or(meant IN ('yes', 'no') AND NOT starts_with(last_sure_server || '/', server || '/')) AND bool_or(meant = 'no') AS sure
     FROM placed
-    GROUP BY source, token_id
+    GROUP BY source, token_id, token
     HAVING bool_or(NOT starts_with(last_server || '/', server || '/')) AND bool_or(meant <> 'yes')
 ),
 used AS (
     SELECT s.*, o.sure, CASE WHEN o.sure THEN s.client_id END AS of_client
     FROM stray_use s
-    JOIN opened o USING (source, token_id)
+    JOIN opened o USING (source, token_id, token)
     WHERE NOT o.sure OR s.meant IN ('yes', 'no')
 ),
 found AS (

@@ -21,7 +21,7 @@ AT_WORK = (
 
 RULE = Rule(
     id="OOS-2",
-    version=2,
+    version=3,
     name="wrong_audience",
     key=("client_id", "resource_server", "audience"),
     question="Which servers took tokens that are not for them?",
@@ -101,6 +101,16 @@ FROM found
         ),
     ),
     silent=(
+        Example(
+            "two tenants issued a token of one id, each for the server at which it was used",
+            (
+                *({**record, "tenant": tenant} for tenant in ("one", "two") for record in AT_WORK),
+                token("10 09:00", "t1", ["mail.read"], "10 18:00", **MAIL, tenant="one"),
+                token("10 09:00", "t1", ["files.read"], "10 18:00", **FILES, tenant="two"),
+                use("10 09:10", READ, tenant="one"),
+                use("10 09:20", FILE, server="files.example", tenant="two"),
+            ),
+        ),
         Example(
             "one server, written in several ways",
             (
