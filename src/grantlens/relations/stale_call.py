@@ -67,8 +67,8 @@ lost AS (
     JOIN named_caller c USING (caller_id)
     JOIN revocation r ON r.source = c.source AND r.event_id = s.taken.event_id
     JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
-    LEFT JOIN token t ON c.token_known AND t.source = c.source AND t.token_id = c.token_id
-    LEFT JOIN clock_error i ON i.source = t.source AND i.tenant IS NOT DISTINCT FROM t.tenant AND i.log = 'issuance'
+    LEFT JOIN caller_token t ON t.caller_id = c.caller_id
+    LEFT JOIN clock_error i ON i.source = c.source AND i.tenant IS NOT DISTINCT FROM t.tenant AND i.log = 'issuance'
     WHERE NOT c.token_known
        OR (t.kind <> 'exchange'
            AND t.issued_at - to_microseconds((i.before_s * 1000000)::BIGINT) <= r.revoked_at + to_microseconds((k.after_s * 1000000)::BIGINT))
@@ -179,7 +179,7 @@ LEFT JOIN (SELECT DISTINCT stretch_no, operation_id FROM everyones WHERE scopes 
     ON e.stretch_no = b.stretch_no AND e.operation_id = b.operation_id
 -- A key that was issued again with the scopes that its records name was given them again.
 ANTI JOIN issued n ON s.own_set_id IS NOT NULL AND n.source = c.source AND n.token_id = c.token_id AND n.kind = 'credential'
-    AND n.issued_at > b.latest.revoked_at AND n.issued_at <= u.used_at
+    AND n.issued_at > b.latest.revoked_at AND n.issued_at <= u.used_at AND (n.tenant IS NULL OR c.tenant IS NULL OR n.tenant = c.tenant)
 WHERE s.own_set_id IS NOT NULL OR e.stretch_no IS NULL
 """,
     needs=(
@@ -189,7 +189,7 @@ WHERE s.own_set_id IS NOT NULL OR e.stretch_no IS NULL
         "grant_state",
         "scope_set",
         "known_scope",
-        "token",
+        "caller_token",
         "issued",
         "clock_error",
     ),

@@ -22,7 +22,7 @@ def taken(when: str, *scopes: str, target_kind: str = "grant", **more: Any) -> d
 
 RULE = Rule(
     id="REV-11",
-    version=2,
+    version=3,
     name="stale_privilege",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which scopes were still used after they had been taken away, and for how long?",
@@ -114,6 +114,17 @@ SELECT CASE WHEN uses_after = 0 OR allowed_s IS NULL THEN 'indeterminate' ELSE '
 FROM placed
 """,
     fires=(
+        Example(
+            "a key of that id was issued again, in another tenant",
+            (
+                consent("10 09:00", BOTH, tenant="one"),
+                token("10 11:00", "k1", BOTH, tenant="one", kind="credential"),
+                taken("10 12:00", "mail.send", tenant="one"),
+                token("10 12:30", "k1", BOTH, tenant="two", kind="credential", grant_id="g2"),
+                use("10 12:40", SEND, "k1", tenant="one"),
+            ),
+            ({"verdict": "violation", "tenant": "one", "token_id": "k1", "grant_id": "g1"},),
+        ),
         Example(
             "a token from before the downgrade still sends, beyond all that explains it",
             (
@@ -215,6 +226,16 @@ FROM placed
         ),
     ),
     silent=(
+        Example(
+            "a token of that id is older than the downgrade, and another tenant's",
+            (
+                consent("10 09:00", BOTH, tenant="one"),
+                token("10 09:30", "t1", BOTH, tenant="two", grant_id="g2"),
+                taken("10 12:00", "mail.send", tenant="one"),
+                token("10 12:30", "t1", BOTH, tenant="one"),
+                use("10 12:40", SEND, tenant="one"),
+            ),
+        ),
         Example(
             "a scope that remains permits it: of the token, by implication, or of the grant",
             (
