@@ -18,6 +18,7 @@ from grantlens.rule.evidence import (
     AS_CALLED,
     AUDIENCE,
     EXCHANGED,
+    KEYS_BEGIN,
     KEYS_END,
     NAMED,
     NESTED,
@@ -243,6 +244,7 @@ def answers(source, prepared, folder):
         (others if any(map(lasts, logged)) else lasting).extend(r for r in logged if r.get("client_id") == BYSTANDER)
     declared = {"carries": source.carries, "joins": source.joins, "keys_end": KEYS_END in source.says}
     declared["actors"] = "nested" if NESTED in source.says else ""
+    declared["keys_begin"] = KEYS_BEGIN in source.says
     with prepared() as store:
         store.add(Register(tuple(rows)), Decisions(DECIDED))
         for name, logged in (("shape", others), ("lasting", lasting)):

@@ -251,16 +251,20 @@ def test_a_file_that_carries_a_log_and_one_that_does_not_stay_apart(load, order)
 def test_what_a_loader_declares_is_kept_with_its_source(load):
     store = load([call(0)])
     load.add(
-        store, [call(0)], declaring("usage", joins=(Join("issuance", "usage", "session"),), keys_end=False, actors="")
+        store,
+        [call(0)],
+        declaring("usage", joins=(Join("issuance", "usage", "session"),), keys_end=False, actors="", keys_begin=True),
     )
     declared = {row.pop("source"): row for row in store.sql("SELECT * FROM declared").to_pylist()}
     assert declared["native"]["issuance_usage"] == "token"
     assert declared["native"]["keys_end"]
     assert declared["native"]["actors"] == "nested"
+    assert not declared["native"]["keys_begin"]
     assert declared["other"] == {
         "issuance_usage": "session",
         "keys_end": False,
         "actors": None,
+        "keys_begin": True,
     }
     load.add(store, [call(60)], declaring("usage", joins=(Join("issuance", "usage", "none"),)))
     assert store.sql("SELECT issuance_usage FROM declared WHERE source = 'other'").to_pylist() == [

@@ -2,11 +2,13 @@
 
 import random
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from grantlens import detect
+from grantlens.loaders import loaders
 from grantlens.register.clocks import Clocks
 from grantlens.register.server import Servers
 from grantlens.rule.example import moment, token, use
@@ -74,8 +76,11 @@ def seconds(record, key):
     return (datetime.fromisoformat(record[key]) - AT).total_seconds()
 
 
-def outside(records):
-    """Say what a reader says: the verdict, and how many calls came before and after, by token and tenant of the calls."""
+def outside(records, *, begins):
+    """Say what a reader says: the verdict, and how many calls came before and after, by token and tenant of the calls.
+
+    Where a key `begins` with its first issue, it was not there before.
+    """
     issues, counts, said = defaultdict(list), defaultdict(lambda: [0, 0]), {}
     for record in records:
         if record["log"] == "issuance" and record["outcome"] == "success" and record["kind"] != "consent":
@@ -101,15 +106,15 @@ def outside(records):
             continue
         # What renews a token under its own id, or may have switched a key on again, does not say that it had not been there.
         renewed = first["kind"] == "refresh" and first.get("parent_token_id", call["token_id"]) == call["token_id"]
-        older = renewed or first["kind"] == "credential"
+        older = renewed or (first["kind"] == "credential" and not begins)
         early, late = counts[key]
         several = len({issue["tenant"] for issue in mine if "tenant" in issue}) > 1
         said[key] = ("indeterminate" if several or (older and not late) else "violation", early, late)
     return said
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_calls_outside_the_life_of_their_token_beside_plain_python(desk, kept_going, seed):
+@pytest.mark.parametrize(("seed", "begins"), [(0, False), (1, False), (2, False), (2, True)])
+def test_calls_outside_the_life_of_their_token_beside_plain_python(desk, kept_going, seed, begins):
     rng = random.Random(seed)
     families = [family(rng, number) for number in range(800)]
     told = [row for rows in families for row in rows]
@@ -120,11 +125,13 @@ def test_calls_outside_the_life_of_their_token_beside_plain_python(desk, kept_go
         for name, leeway in LEEWAY.items()
         if name and name[0] != "m"
     ]
-    with desk.store(desk.write("log.ndjson", [*kept_going, *told])) as store:
+    log = desk.write("log.ndjson", [*kept_going, *told])
+    with desk.store() as store:
+        store.load(log, loader=replace(loaders()["native"], dialect=None, keys_begin=begins))
         # Where so many calls come before their token's issue, the logs themselves would say that a clock is off.
         store.add(Servers(tuple(dict.fromkeys(SERVER.names) | row for row in servers)), Clocks((CLOCK,)))
         (found,) = detect.run(store, ["INT-2"], since=SINCE, until=UNTIL)
-    expected = {key: said for rows in families for key, said in outside(rows).items()}
+    expected = {key: said for rows in families for key, said in outside(rows, begins=begins).items()}
     rows = {
         (row["token_id"], row["tenant"]): (row["verdict"], row["detail"]["before_issue"], row["detail"]["after_expiry"])
         for row in found.to_dicts()
@@ -134,3 +141,61 @@ def test_calls_outside_the_life_of_their_token_beside_plain_python(desk, kept_go
     assert often.pop(("indeterminate", False)) > 0  # too late for a token that two tenants gave out
     assert len(often) == 3
     assert min(often.values()) > 4
+
+
+def cloudflare(made, day="2026-07-10T"):
+    """Write a change that a token made at nine, and what is told of that token at eleven."""
+    ada = {"id": "ada", "type": "user"}
+    called = {
+        "id": "1",
+        "account": {"id": "acc"},
+        "action": {"result": "success", "time": f"{day}09:00:00Z", "type": "create"},
+        "actor": {**ada, "context": "api_token", "token_id": "tag"},
+        "raw": {"method": "POST", "status_code": 200, "uri": "/zones/z/dns_records"},
+    }
+    told = {"action": {"type": made, "result": True}, "actor": ada, "metadata": {"token_tag": "tag"}}
+    return called, {"id": "2", "when": f"{day}11:00:00Z", **told}
+
+
+def openai(made, day="2026-07-10T"):
+    by_key = {"type": "api_key", "api_key": {"id": "key", "type": "service_account", "service_account": {"id": "sa"}}}
+    person = {"type": "session", "session": {"user": {"id": "ada"}}}
+    nine = int(datetime.fromisoformat(f"{day}09:00:00+00:00").timestamp())
+    return (
+        {"id": "1", "type": "project.updated", "effective_at": nine, "actor": by_key},
+        {"id": "2", "type": made, "effective_at": nine + 7200, "actor": person, made: {"id": "key"}},
+    )
+
+
+def gitlab(made, day="2026-07-10T"):
+    called = {"time": f"{day}09:00:00Z", "status": 200, "method": "GET", "path": "/api/v4/projects/3", "route": "/r"}
+    called |= {"correlation_id": "1", "token_type": "PersonalAccessToken", "token_id": 12}
+    told = {"event_type": made, "target_type": "PersonalAccessToken", "target_id": 12}
+    return called, {
+        "id": 2,
+        "created_at": f"{day}11:00:00Z",
+        "author_id": 1,
+        "entity_id": 1,
+        "entity_type": "User",
+        **told,
+    }
+
+
+@pytest.mark.parametrize(
+    ("records", "verdicts"),
+    [
+        (cloudflare("token_create"), ["violation"]),
+        (cloudflare("token_roll"), ["indeterminate"]),
+        (openai("api_key.created"), ["violation"]),
+        (openai("api_key.updated"), []),
+        # Two instances number their tokens alike, and no event says of which it is.
+        (gitlab("personal_access_token_created"), ["indeterminate"]),
+    ],
+    ids=["made", "rolled", "made by its id", "changed", "made somewhere"],
+)
+def test_a_call_before_the_first_record_of_a_key_is_judged_where_that_is_its_making(desk, records, verdicts):
+    # A log of each kind of record, as they are collected.
+    paths = [desk.write(f"{number}.ndjson", [record]) for number, record in enumerate(records)]
+    with desk.store(*paths) as store:
+        (found,) = detect.run(store, ["INT-2"])
+        assert [row["verdict"] for row in found.to_dicts()] == verdicts

@@ -129,7 +129,24 @@ def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_
         assert store.engine.rows(fresh) == new.engine.rows(fresh) != []
         assert store.sql("SELECT name FROM canonical_identity").num_rows == 1
         assert store.engine.value("SELECT value FROM meta WHERE name = 'schema_version'") == str(migrations.VERSION)
-        assert store.engine.rows("SELECT * FROM declared") == [("native", "token", True, "nested")]
+        assert store.engine.rows("SELECT * FROM declared") == [("native", "token", True, "nested", False)]
+
+
+def test_of_the_logs_of_version_10_those_are_known_that_tell_of_a_key_first_when_it_is_made(tmp_path):
+    path = tmp_path / "s.duckdb"
+    Store(path).close()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("ALTER TABLE declared DROP COLUMN keys_begin")
+        for name in ("cloudflare", "gitlab", "my_mapping", "openai_audit"):
+            connection.execute("INSERT INTO declared VALUES ($name, 'token', false, NULL)", {"name": name})
+        connection.execute("UPDATE meta SET value = '10' WHERE name = 'schema_version'")
+    with Store(path) as store:
+        begin = store.engine.rows("SELECT source FROM declared WHERE keys_begin ORDER BY source")
+        assert begin == [("cloudflare",), ("openai_audit",)]
+        assert begin == [(name,) for name, loader in sorted(loaders().items()) if loader.keys_begin]
+        assert (
+            store.engine.value("SELECT count(*) FROM declared WHERE NOT keys_begin AND issuance_usage = 'token'") == 2
+        )
 
 
 def test_the_coverage_of_a_store_of_version_8_is_told_anew(tmp_path):

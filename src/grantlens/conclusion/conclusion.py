@@ -22,6 +22,7 @@ from grantlens.rule.evidence import (
     EXCHANGED,
     ISSUE_END,
     ISSUE_USE,
+    KEYS_BEGIN,
     KEYS_END,
     NAMED,
     NAMED_REUSE,
@@ -98,6 +99,8 @@ def source_of(name: str) -> Source:
         says |= {NAMED}
     if loader.keys_end:
         says |= {KEYS_END}
+    if loader.keys_begin:
+        says |= {KEYS_BEGIN}
     says |= {f"issuance.parent_token_id={tokens}" for tokens in loader.parents}
     if loader.audiences:
         says |= {AUDIENCE, f"issuance.audience={loader.audiences}"}

@@ -19,6 +19,7 @@ from grantlens.rule.evidence import (
     AS_CALLED,
     ASKED_ABOUT,
     AUDIENCE,
+    KEYS_BEGIN,
     KEYS_END,
     NAMED,
     NESTED,
@@ -110,8 +111,8 @@ def _each(
     for name, log in engine.rows(_CARRIED):
         carried.setdefault(name, set()).add(log)
     declared = {
-        name: frozenset(word for word, holds in ((KEYS_END, ends), (NESTED, nested)) if holds)
-        for name, ends, nested in engine.rows(_DECLARED)
+        name: frozenset(word for word, holds in ((KEYS_END, ends), (NESTED, nested), (KEYS_BEGIN, begins)) if holds)
+        for name, ends, nested, begins in engine.rows(_DECLARED)
     }
     endless = {name for (name,) in engine.rows(_ENDLESS)}
     found = []
@@ -231,7 +232,7 @@ ORDER BY a.source, a.log
 
 _CARRIED = "SELECT DISTINCT source, log::VARCHAR FROM coverage WHERE NOT is_gap AND NOT in_part"
 
-_DECLARED = "SELECT source, keys_end, actors = 'nested' FROM declared"
+_DECLARED = "SELECT source, keys_end, actors = 'nested', keys_begin FROM declared"
 
 _ENDLESS = """
 SELECT DISTINCT source FROM issuance

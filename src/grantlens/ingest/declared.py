@@ -27,9 +27,10 @@ def note_declared(engine: Engine, loader: Loader) -> None:
         "issuance_usage": strengths.get(("issuance", "usage")),
         "keys_end": loader.keys_end,
         "actors": loader.actors or None,
+        "keys_begin": loader.keys_begin,
     }
     engine.execute("DELETE FROM declared WHERE source = $source", {"source": loader.name})
-    engine.execute("INSERT INTO declared VALUES ($source, $issuance_usage, $keys_end, $actors)", values)
+    engine.execute("INSERT INTO declared VALUES ($source, $issuance_usage, $keys_end, $actors, $keys_begin)", values)
 
 
 def note_undeclared(engine: Engine) -> None:

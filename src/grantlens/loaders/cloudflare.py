@@ -204,6 +204,7 @@ LOADER = Loader(
     fields='"JSON"',
     dialect=_fitted,
     carries=("issuance", "revocation"),
+    keys_begin=True,  # a roll is a refresh, whatever else is done to a token a change
     steps={"shaped": _ANY_SHAPE, "timed": _TIMED, "event": _EVENT_STEP},
     issuance=_ISSUANCE,
     usage=_USAGE,

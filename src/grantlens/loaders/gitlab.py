@@ -7,6 +7,8 @@ What the mapping decides, and why:
 - **Token id** is written as GitLab itself does, `PersonalAccessToken/12`: personal, project and group tokens share that
   numbering, deploy tokens and OAuth tokens have their own. It stands in the message or is the target.
 - The message is GitLab's own text, but the name of a deploy token inside it is anybody's: what is read stands behind it.
+- An instance counts its tokens from 1, and no event names the instance: the first event of a number may tell of another instance's token
+  than the calls of that number do, so that no token is said to begin with it (`keys_begin`).
 - Each token is a client of its own; an OAuth application is one by its id. What is attempted and fails gives and ends nothing.
 - `api_json.log` names the token of each call, and of a refused one where it was known (`meta.auth_fail_token_id`). Its `time` is
   when the call ended. Git over HTTP is logged elsewhere, so that no use seen there is no proof of no use.

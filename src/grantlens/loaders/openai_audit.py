@@ -168,6 +168,7 @@ LOADER = Loader(
     recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=("issuance", "revocation"),
+    keys_begin=True,  # `api_key.created` is no other event than the making, and no two keys share a tracking id
     steps={"meant": _MEANT, "event": _EVENT},
     issuance=_ISSUANCE,
     usage=_USAGE,

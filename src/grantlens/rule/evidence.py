@@ -32,6 +32,9 @@ NAMED = "issuance.token_id=named"
 KEYS_END = "usage.token_id=ends"
 """No call names a key that has no end, and may be older than any log."""
 
+KEYS_BEGIN = "issuance.token_id=begins"
+"""A key's first record, where it is an issue of kind credential, is of its making."""
+
 ROTATED = "issuance.parent_token_id=rotated"
 """A refresh token that takes the place of another names it."""
 
@@ -68,7 +71,9 @@ BOUND = ("issuance.cnf_jkt", "usage.dpop_jkt")
 NESTED = "issuance.actor_chain=nested"
 """The actors of a token are its claim `act`: who acts now, for whom, and so on."""
 
-OWN_WORDS = frozenset({NAMED, KEYS_END, ROTATED, EXCHANGED, AUDIENCE, AS_CALLED, ASKED_ABOUT, NESTED, REMOVES})
+OWN_WORDS = frozenset(
+    {NAMED, KEYS_END, KEYS_BEGIN, ROTATED, EXCHANGED, AUDIENCE, AS_CALLED, ASKED_ABOUT, NESTED, REMOVES}
+)
 """What loaders declare in other ways than by a column or its word."""
 
 TOKEN, SESSION, GRANT, PAIR, NOTHING = "token", "session", "grant", "client and subject", "none"

@@ -1,6 +1,6 @@
 """INT-2: calls before the token was issued, or after it expired."""
 
-from grantlens.rule.evidence import ISSUE_USE, TOKEN, WORKED, Evidence, Way
+from grantlens.rule.evidence import ISSUE_USE, KEYS_BEGIN, TOKEN, WORKED, Evidence, Way
 from grantlens.rule.example import Example, refreshed, token, use
 from grantlens.rule.rule import Rule
 
@@ -8,7 +8,7 @@ _KEY = {"kind": "credential", "token_kind": "api_key"}
 
 RULE = Rule(
     id="INT-2",
-    version=5,
+    version=6,
     name="outside_life",
     key=("token_id",),
     question="Which tokens worked before they were issued, or after they expired?",
@@ -23,7 +23,7 @@ RULE = Rule(
             Way(
                 ISSUE_USE,
                 {ISSUE_USE: TOKEN},
-                ("usage.token_id", WORKED, "issuance.kind=token or issuance.kind=exchange"),
+                ("usage.token_id", WORKED, f"issuance.kind=token or issuance.kind=exchange or {KEYS_BEGIN}"),
                 leaves_open="only of calls before the issue: no expiry is logged",
             ),
         ),
@@ -43,13 +43,15 @@ WITH watched AS (
            coalesce(t.grant_id, c.grant_id) AS grant_id, c.resource_server,
            t.issued_at, t.expires_at, t.scopes, t.batch_id, t.line_no, t.event_id, t.of_several,
            -- What renews a token under its own id, or may have switched a key on again, is no sign that it had not been there before.
-           t.kind = 'credential' OR (t.kind = 'refresh' AND coalesce(t.parent_token_id, t.token_id) = t.token_id) AS may_be_older,
+           (t.kind = 'credential' AND NOT coalesce(d.keys_begin, false))
+               OR (t.kind = 'refresh' AND coalesce(t.parent_token_id, t.token_id) = t.token_id) AS may_be_older,
            t.issued_at - to_microseconds(((u.after_s + k.before_s) * 1000000)::BIGINT) AS surely_before,
            t.expires_at + to_microseconds(((u.before_s + k.after_s + coalesce(s.leeway_seconds, 60)) * 1000000)::BIGINT) AS surely_after
     FROM usage_caller c
     JOIN caller_token t ON t.caller_id = c.caller_id
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
+    LEFT JOIN declared d ON d.source = c.source
     LEFT JOIN server s ON s.resource_server = c.resource_server
 ),
 outside AS (
@@ -120,6 +122,12 @@ GROUP BY source, tenant, token_id
             "a minute before it was issued",
             (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 08:59", "GET /v1/messages/7")),
             ({"verdict": "violation", "detail": {"after_expiry": 0, "before_issue": 1}},),
+        ),
+        Example(
+            "a key before it was made, where the log tells of no key first in another way",
+            (use("10 09:00", "GET /v1/messages/7", "k1"), token("10 11:00", "k1", ["mail.read"], **_KEY)),
+            ({"verdict": "violation", "token_id": "k1", "detail": {"before_issue": 1}},),
+            declared={"keys_begin": True},
         ),
     ),
     silent=(

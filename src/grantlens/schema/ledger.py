@@ -124,6 +124,12 @@ DECLARED = Table(
         ),
         Column("keys_end", "BOOLEAN", "True if no call can name a key that has no end.", required=True),
         Column("actors", "VARCHAR", "What actor_chain is: nested, as in RFC 8693; NULL if something else or not said."),
+        Column(
+            "keys_begin",
+            "BOOLEAN",
+            "True if an issue of kind credential is always the making of its key.",
+            required=True,
+        ),
     ),
 )
 

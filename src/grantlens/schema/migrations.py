@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 10
+VERSION = 11
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -124,6 +124,18 @@ def _to_version_10(engine: Engine) -> None:
     _to_version_9(engine)
 
 
+def _to_version_11(engine: Engine) -> None:
+    """Keep which logs tell of a key first when it is made: of those loaded before, Cloudflare's and OpenAI's."""
+    for statement in (
+        "ALTER TABLE declared RENAME TO declared_before",
+        "CREATE TABLE declared (source VARCHAR NOT NULL, issuance_usage VARCHAR, keys_end BOOLEAN NOT NULL, actors VARCHAR, "
+        "keys_begin BOOLEAN NOT NULL)",
+        "INSERT INTO declared SELECT source, issuance_usage, keys_end, actors, source IN ('cloudflare', 'openai_audit') FROM declared_before",
+        "DROP TABLE declared_before",
+    ):
+        engine.execute(statement)
+
+
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     2: _to_version_2,
     3: _to_version_3,
@@ -134,6 +146,7 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     8: _to_version_8,
     9: _to_version_9,
     10: _to_version_10,
+    11: _to_version_11,
 }
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 
