@@ -81,6 +81,24 @@ def test_what_was_taken_back_had_ended_before_or_meets_nothing_is_said(decided_i
     )
 
 
+def test_what_was_taken_back_in_one_tenant_alone_is_said_of_that_one(decided_in):
+    at_one, at_two = ({"client_id": "cat", "tenant": tenant} for tenant in ("one", "two"))
+    store = decided_in(
+        [
+            decided("04 12:00", "retired", client_id="cat"),
+            decided("06 12:00", "retired", "keep", **at_one),
+        ],
+        consent("01 09:00", ["files.read"], "c1", **at_one),
+        consent("01 09:00", ["files.read"], "c2", **at_two),
+        revoked("07 12:00", "grant", grant_id="c1", **at_one),
+    )
+    head = "To be revoked by a decision of 2026-07-04 12:00:00 UTC (retired): "
+    assert said(store, client="cat") == [head + "none of 2 grants has ended in the logs; taken back for 1 of them"]
+    one = head + "its one grant has not ended in the logs; taken back at 2026-07-06 12:00:00 UTC"
+    assert said(store, grant="c1") == [one]
+    assert said(store, grant="c2") == [head + "its one grant has not ended in the logs"]
+
+
 def test_all_grants_are_counted_and_the_last_end_is_told(decided_in):
     ends = [
         revoked(f"05 {hour}:00", "grant", grant_id=name, client_id="bot", subject_id=who, event_id=name)

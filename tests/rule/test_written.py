@@ -84,6 +84,7 @@ MOVED = tuple(
 DECIDED = (
     *(decided("05 12:00", "compromise", client_id=f"n{seed}") for seed in (1, 5, 8)),
     decided("10 12:00", "compromise", grant_id="desk"),
+    decided("11 12:00", decision="keep", grant_id="desk"),
 )
 
 

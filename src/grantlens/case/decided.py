@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _DECISIONS = """
 CREATE OR REPLACE TEMP TABLE case_decision AS
 WITH met AS (
-    SELECT a.decision_no, a.closed_at
+    SELECT a.decision_no, a.closed_at, a.kept_at
     FROM decided_access a
     WHERE (a.token_id IS NULL AND (a.source, a.grant_id) IN (SELECT (source, grant_id) FROM focus_grant))
        OR (a.source, a.token_id) IN (SELECT (source, token_id) FROM focus_token)
@@ -25,12 +25,14 @@ WITH met AS (
 became AS (
     SELECT d.decision_no,
            count(*) FILTER (m.closed_at IS NULL OR m.closed_at > d.decided_at) AS there,
-           count(*) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(d.kept_at, $until)) AS ended,
-           max(m.closed_at) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(d.kept_at, $until)) AS last_ended_at
+           count(*) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(m.kept_at, $until)) AS ended,
+           max(m.closed_at) FILTER (m.closed_at > d.decided_at AND m.closed_at < least(m.kept_at, $until)) AS last_ended_at,
+           -- Taken back for all of it that the case knows, or for some.
+           CASE WHEN count(m.kept_at) = count(*) THEN max(m.kept_at) END AS kept_at, count(m.kept_at) AS kept
     FROM decided d JOIN met m USING (decision_no)
     GROUP BY d.decision_no
 )
-SELECT d.* EXCLUDE (decision_no), b.there, b.ended, b.last_ended_at,
+SELECT d.* EXCLUDE (decision_no, kept_at), coalesce(d.kept_at, b.kept_at) AS kept_at, b.kept, b.there, b.ended, b.last_ended_at,
        (epoch_us(b.last_ended_at) - epoch_us(d.decided_at)) / 1e6 AS took_s
 FROM decided d LEFT JOIN became b USING (decision_no)
 WHERE d.decided_at < $until AND (b.decision_no IS NOT NULL OR {own})
@@ -61,6 +63,8 @@ def _whose(row: dict[str, Any]) -> str:
 
 def _became(row: dict[str, Any]) -> str:
     back = f"; taken back at {when(row['kept_at'])} UTC" if row["kept_at"] else ""
+    if row["kept"] and not back:
+        back = f"; taken back for {number(row['kept'])} of them"
     if row["there"] is None:
         return f"no issuance of such access is known from before it{back}"
     if not row["there"]:

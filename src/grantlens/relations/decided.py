@@ -4,7 +4,8 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "decided",
-    "Decisions to revoke, numbered. kept_at is when somebody decided later that the same access is kept.",
+    "Decisions to revoke, numbered. kept_at is when somebody decided later that all of it is kept: a decision that "
+    "names no source or no tenant is about any.",
     """
 WITH numbered AS (
     SELECT row_number() OVER (ORDER BY decided_at, source, tenant, client_id, subject_id, grant_id, token_id)::INTEGER AS decision_no,
@@ -20,7 +21,7 @@ LEFT JOIN (
     JOIN decision k ON k.decision = 'keep' AND k.decided_at > n.decided_at
         AND k.client_id IS NOT DISTINCT FROM n.client_id AND k.subject_id IS NOT DISTINCT FROM n.subject_id
         AND k.grant_id IS NOT DISTINCT FROM n.grant_id AND k.token_id IS NOT DISTINCT FROM n.token_id
-        AND k.source IS NOT DISTINCT FROM n.source AND k.tenant IS NOT DISTINCT FROM n.tenant
+        AND coalesce(k.source = n.source, k.source IS NULL) AND coalesce(k.tenant = n.tenant, k.tenant IS NULL)
     GROUP BY n.decision_no
 ) k USING (decision_no)
 """,

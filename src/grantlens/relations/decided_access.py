@@ -6,7 +6,8 @@ RELATION = Relation(
     "decided_access",
     "For each decision to revoke the access that it is about and that had been opened by then: each life of a grant or, where it is about a "
     "token, the token, with the moment at which it ended. A grant ends by its revocation or, where no consent stands behind it, with the "
-    "last of its tokens, each by its revocation or expiry. ended_by is NULL where it ended by itself.",
+    "last of its tokens, each by its revocation or expiry. ended_by is NULL where it ended by itself. kept_at is when it was taken back "
+    "for this access.",
     """
 WITH stretch AS (
     SELECT source, grant_id, opened_at, min(tenant) AS tenant, min(client_id) AS client_id, min(client_name) AS client_name,
@@ -58,14 +59,17 @@ met AS (
     SELECT d.decision_no, h.* FROM decided d JOIN held h ON h.subject_id = d.subject_id
     WHERE d.token_id IS NULL AND d.grant_id IS NULL AND d.client_id IS NULL AND h.token_id IS NULL
 )
-SELECT d.decision_no, d.decided_at, m.* EXCLUDE (decision_no)
+SELECT d.decision_no, d.decided_at, m.* EXCLUDE (decision_no), min(b.kept_at) AS kept_at
 FROM met m
 JOIN decided d ON d.decision_no = m.decision_no
     AND coalesce(d.source, m.source) = m.source AND coalesce(d.tenant, m.tenant) IS NOT DISTINCT FROM m.tenant
     AND coalesce(d.client_id, m.client_id) IS NOT DISTINCT FROM m.client_id
     AND coalesce(d.subject_id, m.subject_id) IS NOT DISTINCT FROM m.subject_id
     AND coalesce(d.grant_id, m.grant_id) IS NOT DISTINCT FROM m.grant_id
+LEFT JOIN taken_back b ON b.decision_no = m.decision_no
+    AND coalesce(b.source, m.source) = m.source AND coalesce(b.tenant, m.tenant) IS NOT DISTINCT FROM m.tenant
 WHERE m.opened_at <= d.decided_at
+GROUP BY ALL
 """,
-    needs=("decided", "grant_state", "token", "covered_token"),
+    needs=("decided", "taken_back", "grant_state", "token", "covered_token"),
 )

@@ -1,25 +1,10 @@
 """REV-10: access that was to be revoked, and was revoked late or not at all."""
 
 from grantlens.rule.evidence import ENDED, ISSUE_END, ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rule.example import BYSTANDER, Example, consent, decided, logs_from_to, revoked, token, use
 from grantlens.rule.rule import Parameter, Rule
+from grantlens.rules.late_revocation.examples import FIRES, SILENT, UNDECIDABLE
 
 _BROUGHT = ("decision",)
-_LEAVER = decided("05 12:00", "leaver", subject_id="ann")
-_COMPROMISED = decided("05 12:00", "compromise", client_id="app")
-_BY_KEY = {"kind": "credential", "token_kind": "api_key", "grant_id": None, "subject_id": None}
-_KEPT = (
-    *logs_from_to("01 08:00", "20 08:00"),
-    *(
-        revoked(when, kind="expiry", token_id="t-bystander", client_id=BYSTANDER, event_id=when)
-        for when in ("01 08:00", "20 08:00")
-    ),
-)
-_OF_ANN = (
-    consent("01 09:00", ["mail.read"]),
-    token("01 09:01", "t1", ["mail.read"], "08 09:00"),
-    consent("01 09:00", ["files.read"], "g2", client_id="bot"),
-)
 
 RULE = Rule(
     id="REV-10",
@@ -88,15 +73,19 @@ WITH asked AS (
     FROM decided
 ),
 access AS (
-    SELECT row_number() OVER (ORDER BY decision_no, a.source, a.grant_id, a.token_id, a.opened_at) AS access_no, a.* EXCLUDE (closed_at, ended_by), d.due_at, d.asked_until, a.closed_at <= a.decided_at AS was_closed,
-           CASE WHEN a.closed_at < d.asked_until THEN a.closed_at END AS closed_at, CASE WHEN a.closed_at < d.asked_until THEN a.ended_by END AS ended_by
-    FROM decided_access a JOIN asked d USING (decision_no)
+    SELECT row_number() OVER (ORDER BY decision_no, a.source, a.grant_id, a.token_id, a.opened_at) AS access_no, a.* EXCLUDE (closed_at, ended_by),
+           d.due_at, a.closed_at <= a.decided_at AS was_closed,
+           CASE WHEN a.closed_at < a.asked_until THEN a.closed_at END AS closed_at, CASE WHEN a.closed_at < a.asked_until THEN a.ended_by END AS ended_by,
+           -- Taken back in time for this access alone.
+           coalesce(a.kept_at <= d.due_at AND d.due_at < d.asked_until AND coalesce(a.closed_at >= a.kept_at, true), false) AS was_kept
+    FROM (SELECT *, least(coalesce(kept_at, 'infinity'::TIMESTAMPTZ), $until::TIMESTAMPTZ) AS asked_until FROM decided_access) a
+    JOIN asked d USING (decision_no)
 ),
 called AS (
     SELECT a.access_no, count(*) AS calls,
            count(*) FILTER (u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > a.due_at) AS late_calls,
            max(u.used_at) AS last_used_at, arg_max(u.usage_id, u.used_at) AS usage_id
-    FROM access a
+    FROM (FROM access WHERE NOT was_kept) a
     JOIN caller_segment s ON s.grant_id = a.grant_id
     JOIN named_caller c ON c.caller_id = s.caller_id AND c.source = a.source AND (a.token_id IS NULL OR c.token_id = a.token_id)
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
@@ -127,8 +116,9 @@ ending AS (
 ),
 judged AS (
     SELECT a.*, coalesce(c.calls, 0) AS calls, coalesce(c.late_calls, 0) AS late_calls, c.last_used_at, c.usage_id,
-           CASE WHEN a.closed_at IS NULL THEN o.record ELSE e.record END AS record,
+           CASE WHEN a.was_kept THEN NULL WHEN a.closed_at IS NULL THEN o.record ELSE e.record END AS record,
            CASE WHEN a.was_closed THEN 'before'
+                WHEN a.was_kept THEN 'kept'
                 WHEN a.closed_at - to_microseconds((coalesce(e.before_s, 0) * 1000000)::BIGINT) > a.due_at THEN 'late'
                 WHEN a.closed_at + to_microseconds((coalesce(e.after_s, 0) * 1000000)::BIGINT) > a.due_at THEN 'close'
                 WHEN a.closed_at IS NOT NULL THEN 'in time'
@@ -146,7 +136,7 @@ judged AS (
 ),
 summed AS (
     SELECT decision_no, source, min(tenant) AS tenant, min(client_name) AS client_name,
-           count(*) FILTER (state <> 'before') AS there, count(*) FILTER (state = 'in time') AS in_time, count(*) FILTER (state = 'late') AS late,
+           count(*) FILTER (state NOT IN ('before', 'kept')) AS there, count(*) FILTER (state = 'in time') AS in_time, count(*) FILTER (state = 'late') AS late,
            count(*) FILTER (state = 'standing') AS standing, count(*) FILTER (state = 'open') AS open,
            list(DISTINCT state) FILTER (state IN ('close', 'of several', 'not seen')) AS unsure,
            max(epoch_us(closed_at) - epoch_us(decided_at)) FILTER (state IN ('in time', 'late', 'close')) / 1e6 AS longest_s,
@@ -161,7 +151,7 @@ unexplained AS (
     SELECT d.decision_no, c.source, arg_max(u.usage_id, u.used_at) AS stray_id
     FROM asked d
     JOIN decided_caller c USING (decision_no)
-    JOIN usage_row u ON u.caller_id = c.caller_id AND u.outcome = 'success' AND u.used_at < least(d.asked_until, c.ended_at)
+    JOIN usage_row u ON u.caller_id = c.caller_id AND u.outcome = 'success' AND u.used_at < least(d.asked_until, c.ended_at, coalesce(c.kept_at, 'infinity'::TIMESTAMPTZ))
         AND u.used_at - to_microseconds((c.before_s * 1000000)::BIGINT) > d.due_at
     GROUP BY d.decision_no, c.source
 ),
@@ -209,186 +199,7 @@ SELECT verdict,
        CASE WHEN late_calls > 0 THEN 'usage' ELSE 'revocation' END AS about_log, decided_at AS about_from, greatest(due_at, coalesce(last_at, due_at)) AS about_until
 FROM told
 """,
-    fires=(
-        Example(
-            "the leaver's mail client was revoked a day late, the other one in time",
-            (
-                *_OF_ANN,
-                revoked("05 18:00", "grant", grant_id="g2", client_id="bot", event_id="r2"),
-                use("06 14:00", "GET /v1/messages/7"),
-                revoked("07 12:00", "grant"),
-                *_KEPT,
-            ),
-            (
-                {
-                    "verdict": "violation",
-                    "severity": "high",
-                    "subject_id": "ann",
-                    "title": "What acts for ann was to lose access by 2026-07-06 12:00 UTC, and 1 of 2 grants ended later",
-                    "detail": {
-                        "cause": "leaver",
-                        "in_time": 1,
-                        "late": 1,
-                        "standing": 0,
-                        "longest_s": 172800.0,
-                        "calls_after_decision": 1,
-                        "calls_after_due": 1,
-                    },
-                },
-            ),
-            decisions=(_LEAVER,),
-        ),
-        Example(
-            "nobody revoked it",
-            (*_OF_ANN, *_KEPT),
-            (
-                {
-                    "verdict": "violation",
-                    "severity": "high",
-                    "client_id": "app",
-                    "title": "app was to lose access by 2026-07-05 13:00 UTC, and 1 of 1 grant has not ended in the logs",
-                    "detail": {"standing": 1, "late": 0, "longest_s": None, "calls_after_due": 0},
-                },
-            ),
-            decisions=(_COMPROMISED,),
-        ),
-        Example(
-            "a compromised client worked on after the hour that it had",
-            (
-                *_OF_ANN,
-                use("05 12:30", "GET /v1/messages/7"),
-                use("05 13:01", "GET /v1/messages/7"),
-                revoked("05 14:00", "client"),
-                *_KEPT,
-            ),
-            (
-                {
-                    "verdict": "violation",
-                    "severity": "critical",
-                    "events": 3,
-                    "detail": {"late": 1, "longest_s": 7200.0, "calls_after_decision": 2, "calls_after_due": 1},
-                },
-            ),
-            decisions=(_COMPROMISED,),
-        ),
-        Example(
-            "no log of revocations, but a call that shows that the access worked on",
-            (*_OF_ANN, use("06 09:00", "GET /v1/messages/7"), *logs_from_to("01 08:00", "20 08:00")),
-            ({"verdict": "violation", "severity": "critical", "detail": {"standing": 1, "calls_after_due": 1}},),
-            decisions=(_COMPROMISED,),
-        ),
-        Example(
-            "a key that was deleted a day late, and another in time",
-            (
-                token("01 09:00", "k1", None, **_BY_KEY),
-                token("01 09:00", "k2", None, **_BY_KEY, client_id="bot"),
-                revoked("06 14:00", "credential", token_id="k1", subject_id=None),
-                revoked("05 14:00", "credential", token_id="k2", subject_id=None, client_id="bot", event_id="r2"),
-                *_KEPT,
-            ),
-            (
-                {"verdict": "violation", "client_id": "app", "token_id": None, "detail": {"late": 1}},
-                {"verdict": "violation", "client_id": "app", "token_id": "k1", "detail": {"late": 1}},
-                {"verdict": "clear", "client_id": "bot", "detail": {"in_time": 1}},
-            ),
-            decisions=(
-                decided("05 12:00", within_hours=24.0, client_id="app"),
-                decided("05 12:00", within_hours=24.0, token_id="k1"),
-                decided("05 12:00", within_hours=24.0, client_id="bot"),
-            ),
-        ),
-    ),
-    silent=(
-        Example(
-            "revoked in time",
-            (*_OF_ANN, use("05 12:30", "GET /v1/messages/7"), revoked("05 12:59", "client"), *_KEPT),
-            (
-                {
-                    "verdict": "clear",
-                    "title": "app was to lose access by 2026-07-05 13:00 UTC, and did",
-                    "detail": {"in_time": 1, "longest_s": 3540.0, "calls_after_decision": 1, "calls_after_due": 0},
-                },
-            ),
-            decisions=(_COMPROMISED,),
-        ),
-        Example(
-            "access that had ended before, and access that was given afterwards",
-            (*_OF_ANN, revoked("04 12:00", "client"), consent("06 09:00", ["mail.read"], "g4"), *_KEPT),
-            decisions=(_COMPROMISED,),
-        ),
-        Example("not due yet", (*_OF_ANN, *_KEPT), decisions=(decided("19 12:00", client_id="app"),)),
-        Example(
-            "kept after all, before it was due",
-            (*_OF_ANN, *_KEPT),
-            decisions=(_LEAVER, decided("06 11:00", decision="keep", subject_id="ann")),
-        ),
-    ),
-    undecidable=(
-        Example(
-            "no log of revocations is there to show one",
-            (*_OF_ANN, *logs_from_to("01 08:00", "20 08:00")),
-            (
-                {
-                    "verdict": "indeterminate",
-                    "detail": {"reason": "the revocation log does not cover the time in which it was to be revoked"},
-                },
-            ),
-            decisions=(_COMPROMISED,),
-        ),
-        Example(
-            "nobody knows of such access: is the id right?",
-            (*_OF_ANN, *_KEPT),
-            (
-                {
-                    "verdict": "indeterminate",
-                    "client_id": "ap",
-                    "title": "ap was to lose access by 2026-07-05 13:00 UTC, and whether it did is not known",
-                    "detail": {"reason": "no issuance of such access is in the logs from before the decision"},
-                },
-            ),
-            decisions=(_COMPROMISED | {"client_id": "ap"},),
-        ),
-        Example(
-            "a revocation that names no tenant, where two have the client",
-            (
-                consent("01 09:00", ["mail.read"], "g1", tenant="one"),
-                consent("01 09:00", ["mail.read"], "g3", tenant="two"),
-                revoked("05 12:30", "client"),
-                *_KEPT,
-                *(
-                    revoked(
-                        when,
-                        kind="expiry",
-                        token_id="t-bystander",
-                        client_id=BYSTANDER,
-                        event_id=when + tenant,
-                        tenant=tenant,
-                    )
-                    for when in ("01 08:00", "20 08:00")
-                    for tenant in ("one", "two")
-                ),
-            ),
-            (
-                {
-                    "verdict": "indeterminate",
-                    "detail": {
-                        "undecided": 2,
-                        "reason": "a revocation does not say in which tenant, and several have this client",
-                    },
-                },
-            ),
-            decisions=(_COMPROMISED,),
-        ),
-        Example(
-            "in its last second",
-            (*_OF_ANN, revoked("05 13:00", "client"), *_KEPT),
-            (
-                {
-                    "verdict": "indeterminate",
-                    "detail": {"reason": "the revocation and its last moment are closer than the clock can tell"},
-                },
-            ),
-            decisions=(_COMPROMISED,),
-        ),
-    ),
+    fires=FIRES,
+    silent=SILENT,
+    undecidable=UNDECIDABLE,
 )
