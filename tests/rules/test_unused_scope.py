@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from grantlens import detect
-from grantlens.rule.example import consent, moment, revoked, token, use
+from grantlens.rule.example import consent, moment, refreshed, revoked, token, use
 
 SINCE, UNTIL = (datetime.fromisoformat(moment(when)) for when in ("05 00:00", "15 00:00"))
 ERROR = timedelta(seconds=5)
@@ -147,7 +147,11 @@ def facts(records):
     renewed = [
         r
         for r in born.values()
-        if r["kind"] == "refresh" and r["token_kind"] != "refresh" and SINCE <= time_of(r) < UNTIL
+        if r["kind"] == "refresh"
+        and r["token_kind"] != "refresh"
+        and SINCE <= time_of(r) < UNTIL
+        # One after the end of the grant shows no need of it.
+        and (any(start <= time_of(r) < end for start, end, _ in spans) or not ended(records, spans, time_of(r)))
     ]
     for scope in held:
         mine = [(max(start, SINCE), min(end, UNTIL)) for start, end, state in spans if scope in state]
@@ -241,3 +245,22 @@ def test_a_call_that_names_nobody_may_be_of_each_tenant_that_issued_a_token_of_i
         "g-one": (0, 1),
         "g-two": (0, 1),
     }
+
+
+@pytest.mark.parametrize(
+    ("when", "uses"),
+    [("04 08:00", 1), ("05 08:00:10", 1), ("05 08:00:10.000001", 0), ("06 08:00", 0), ("07 08:00", 1), ("08 08:00", 1)],
+)
+def test_a_refresh_after_the_end_of_a_grant_is_no_use_of_it_until_it_is_given_again(desk, kept_going, when, uses):
+    rows = [
+        consent("02 08:00", ["offline_access"], event_id="c1"),
+        token("02 08:00", "rt1", ["offline_access"], token_kind="refresh", event_id="t1"),
+        revoked("05 08:00", "grant"),
+        consent("07 08:00", ["offline_access"], event_id="c2"),
+        refreshed(when, "t2", "rt1", [], event_id="t2"),
+    ]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *rows])) as store:
+        (found,) = detect.run(store, ["PRV-1"])
+    (row,) = (row for row in found.to_dicts() if row["grant_id"] == "g1")
+    assert (row["detail"]["uses"], row["verdict"]) == (uses, "clear" if uses else "indeterminate")
+    assert len(row["evidence"]) == 1 + uses

@@ -6,7 +6,7 @@ RELATION = Relation(
     "granted_scope",
     "One row for each grant and scope that it held in the window: for how long it could have been used and "
     "seen (exposure), in how many sessions, how often it was used, and how much of the grant's calls a "
-    "catalogue can judge. refreshes are those of the grant, and refreshed_by their records. in_part is true where the usage log shows only some calls: nothing was exposed to it then. join_key "
+    "catalogue can judge. refreshes are those of the grant while it stood, and refreshed_by their records. in_part is true where the usage log shows only some calls: nothing was exposed to it then. join_key "
     "is the weakest key by which a call or the issuance came to the grant.",
     """
 WITH holding AS (
@@ -132,8 +132,15 @@ session AS (
 refreshed AS (
     SELECT source, grant_id, count(*) AS refreshes, min(issued_at) AS first_refreshed_at, max(issued_at) AS last_refreshed_at,
            CASE WHEN $every_call THEN list(record) ELSE list_distinct([min(record), max(record)]) END AS refreshed_by
-    FROM (SELECT *, {'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no} AS record FROM token)
-    WHERE kind = 'refresh' AND issued_at >= $since AND issued_at < $until AND coalesce(token_kind, 'access') <> 'refresh'
+    FROM (
+        SELECT t.*, {'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no} AS record,
+               t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) AS surely_at
+        FROM token t
+        JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
+        WHERE t.kind = 'refresh' AND t.issued_at >= $since AND t.issued_at < $until AND coalesce(t.token_kind, 'access') <> 'refresh'
+    ) f
+    -- Nor does a refresh show a need when the grant was over.
+    ANTI JOIN grant_end e ON e.source = f.source AND e.grant_id = f.grant_id AND e.certain_from < f.surely_at AND e.reopened_at > f.issued_at
     GROUP BY source, grant_id
 )
 SELECT h.source, h.tenant, h.grant_id, h.client_id, h.client_name, h.subject_id, h.scope,
@@ -180,6 +187,8 @@ LEFT JOIN opening_record r ON r.source = h.source AND r.grant_id = h.grant_id
         "credited_scope",
         "token",
         "opening_record",
+        "grant_end",
+        "clock_error",
     ),
     windowed=True,
 )

@@ -19,12 +19,8 @@ WITH open_grant AS (
 ),
 -- What a token says that it may, it says also when its grant is over: from when a call is proven to come after that, until it is given again.
 over_grant AS (
-    SELECT c.caller_id, r.certain_from + to_microseconds((k.before_s * 1000000)::BIGINT) AS ended_at, coalesce(g.reopened_at, 'infinity'::TIMESTAMPTZ) AS reopened_at
-    FROM (
-        SELECT source, grant_id, ended_by, lead(opened_at) OVER (PARTITION BY source, grant_id ORDER BY opened_at) AS reopened_at
-        FROM (SELECT DISTINCT source, grant_id, opened_at, ended_by FROM grant_state)
-    ) g
-    JOIN effective_revocation r ON r.source = g.source AND r.revocation_event = g.ended_by
+    SELECT c.caller_id, g.certain_from + to_microseconds((k.before_s * 1000000)::BIGINT) AS ended_at, g.reopened_at
+    FROM grant_end g
     JOIN named_caller c ON c.source = g.source AND c.grant_id = g.grant_id AND c.token_known AND c.own_set_id IS NOT NULL
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
 ),
@@ -58,6 +54,6 @@ FROM counted k
 JOIN named_caller c USING (caller_id)
 LEFT JOIN caller_segment s USING (segment_id)
 """,
-    needs=("caller_segment", "caller_end", "named_caller", "grant_state", "effective_revocation", "clock_error"),
+    needs=("caller_segment", "caller_end", "named_caller", "grant_state", "grant_end", "clock_error"),
     windowed=True,
 )

@@ -117,7 +117,7 @@ SELECT 'indeterminate' AS verdict, 'medium' AS severity,
            'map_share': g.map_share,
            'calls': g.calls::BIGINT,
            'unobservable': CASE
-               WHEN g.is_refresh THEN 'No refresh is in the logs; whether one will be needed cannot be reckoned.'
+               WHEN g.is_refresh THEN 'No refresh while it stood is in the logs; whether one will be needed cannot be reckoned.'
                WHEN g.is_protocol THEN 'It authorises no operation, so no call can show its use.'
                WHEN NOT g.known THEN 'No catalogue in the store says what it permits.'
                WHEN NOT g.mappable THEN 'The catalogue names no operation that it permits.'
