@@ -245,3 +245,22 @@ def test_a_revocation_that_does_not_say_in_which_tenant_leaves_open_whether_a_gr
     told = {row["grant_id"]: (row["verdict"], row["detail"]["reason"]) for row in found.to_dicts()}
     reason = "a revocation that names no tenant may have ended it, and several have this client"
     assert told == dict.fromkeys(("g1", "g2"), ("indeterminate", reason))
+
+
+@pytest.mark.parametrize("tokens", [("t2", "t2"), ("t2", "t3")])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_two_last_calls_in_one_moment_the_same_is_shown_whichever_was_loaded_first(desk, kept_going, turn, tokens):
+    """Before the window they are no pairs yet, with one token or with two."""
+    rows = [
+        consent("01 08:00", OFFLINE, "g1"),
+        token("01 08:01", "rt1", LIVE, token_kind="refresh"),
+        *(token("01 08:02", name, None) for name in ("t2", "t3")),
+        *[use("02 09:00", READ, name, event_id=event) for name, event in zip(tokens, ("u-a", "u-b"), strict=True)][
+            ::turn
+        ],
+    ]
+    rows = [{"event_id": f"e{number}", **row} for number, row in enumerate([*kept_going, *rows])]
+    with desk.store(desk.write("log.ndjson", rows)) as store:
+        (found,) = detect.run(store, ["PRV-3"], since=moment("05 08:00"), parameters={"dormant_days": DAYS})
+    (row,) = found.to_dicts()
+    assert [name for pointer in row["evidence"] if (name := pointer["event_id"]).startswith("u-")] == ["u-b"]

@@ -352,6 +352,34 @@ def test_access_that_had_ended_before_is_told_where_a_call_says_otherwise(desk, 
     assert row["verdict"] == "indeterminate"
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_two_events_in_one_moment_the_same_is_shown_whichever_was_loaded_first(desk, kept_going, turn):
+    ends = [revoked("05 14:00", "token", token_id="t1", grant_id=None, event_id=name) for name in ("r-a", "r-b")]
+    calls = [use("05 13:30", "GET /v1/messages/7", event_id=name) for name in ("u-a", "u-b")]
+    strays = [{**OLD_KEY, "event_id": name} for name in ("s-a", "s-b")]
+    records = (*OF_APP, *ends[::turn], *calls[::turn], *strays[::turn])
+    of_token, of_client = COMPROMISED | {"token_id": "t1"}, COMPROMISED
+    shown = [
+        {pointer["event_id"] for pointer in row["evidence"]} & {"r-a", "r-b", "u-a", "u-b", "s-a", "s-b"}
+        for row in told(desk, kept_going, records, of_token, of_client)
+    ]
+    assert sorted(map(sorted, shown)) == [["r-a", "u-b"], ["s-b", "u-b"]]
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_grant_without_a_consent_ends_with_the_last_of_its_tokens_by_whatever_ended_that(desk, kept_going, turn):
+    """One that expires names no revocation, and is the last for all that."""
+    lives = [token("01 09:01", f"t{number}", ["mail.read"], f"0{6 + number} 12:00") for number in (1, 2)]
+    end = revoked("05 12:30", "token", token_id="t1", grant_id=None, event_id="r-1")
+    (row,) = told(desk, kept_going, (*lives[::turn], end), COMPROMISED)
+    assert (row["verdict"], row["detail"]["late"], row["detail"]["longest_s"]) == ("violation", 1, 3 * 86400.0)
+    assert [pointer["event_id"] for pointer in row["evidence"]] == []
+    at_once = revoked("08 12:00", "token", token_id="t2", grant_id=None, event_id="r-2")
+    lives.append(token("01 09:01", "t3", ["mail.read"], "08 12:00"))
+    (row,) = told(desk, kept_going, (*lives[::turn], end, at_once), COMPROMISED)
+    assert [pointer["event_id"] for pointer in row["evidence"]] == ["r-2"]
+
+
 def test_a_case_of_the_client_shows_decisions_about_its_grants(desk, kept_going):
     records = [{"event_id": f"e{number}", **record} for number, record in enumerate((*kept_going, *WATCHED, *OF_APP))]
     with desk.store(desk.write("log.ndjson", records)) as store:

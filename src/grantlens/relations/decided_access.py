@@ -17,7 +17,7 @@ WITH stretch AS (
     GROUP BY source, grant_id, opened_at
 ),
 revoked_token AS (
-    SELECT source, token_id, min(revoked_at) AS revoked_at, arg_min(revocation_event, revoked_at) AS revocation_event
+    SELECT source, token_id, min(revoked_at) AS revoked_at, arg_min(revocation_event, (revoked_at, revocation_event)) AS revocation_event
     FROM covered_token
     WHERE token_id IS NOT NULL AND isinf(covered_until)
     GROUP BY source, token_id
@@ -29,7 +29,9 @@ token_life AS (
     FROM token t LEFT JOIN revoked_token r USING (source, token_id)
 ),
 last_token AS (
-    SELECT s.source, s.grant_id, max(t.closed_at) AS closed_at, arg_max(t.ended_by, t.closed_at) AS ended_by
+    -- What ends by itself has no name for it, and is no less the last for that.
+    SELECT s.source, s.grant_id, max(t.closed_at) AS closed_at,
+           arg_max({'ended_by': t.ended_by}, (t.closed_at, t.ended_by IS NOT NULL, t.ended_by)).ended_by AS ended_by
     FROM stretch s
     JOIN token_life t ON t.source = s.source AND t.grant_id = s.grant_id
     WHERE NOT s.by_consent

@@ -101,7 +101,8 @@ spoken_for AS (
 ),
 earlier AS (
     SELECT u.caller_id, coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key,
-           max(u.used_at) AS last_used_at, arg_max(u.usage_id, u.used_at) AS usage_id
+           max(u.used_at) AS last_used_at, max({'used_at': u.used_at, 'event_id': u.event_id}).event_id AS event_id,
+           arg_max(u.usage_id, (u.used_at, u.event_id)) AS usage_id
     FROM usage_row u
     SEMI JOIN spoken_for USING (caller_id)
     JOIN named_caller c USING (caller_id)
@@ -111,14 +112,15 @@ earlier AS (
 ),
 called AS (
     SELECT c.source, p.*
-    FROM (SELECT caller_id, grant_id, join_key = 'client_subject' AS by_pair, last_used_at, last_no, NULL AS usage_id FROM used_pair WHERE outcome = 'success'
-          UNION ALL SELECT caller_id, grant_id, join_key = 'client_subject', last_used_at, NULL, usage_id FROM earlier) p
+    FROM (SELECT caller_id, grant_id, join_key = 'client_subject' AS by_pair, last_used_at, last_no, NULL AS usage_id, NULL AS event_id
+          FROM used_pair WHERE outcome = 'success'
+          UNION ALL SELECT caller_id, grant_id, join_key = 'client_subject', last_used_at, NULL, usage_id, event_id FROM earlier) p
     JOIN named_caller c USING (caller_id)
-    UNION ALL SELECT source, NULL, grant_id, true, last_used_at, last_no, NULL FROM everyones_use
+    UNION ALL SELECT source, NULL, grant_id, true, last_used_at, last_no, NULL, NULL FROM everyones_use
 ),
 last_call AS (
     SELECT source, grant_id, bool_or(by_pair) AS by_pair, max(last_used_at) AS last_used_at, max(last_no) AS last_no,
-           arg_max(usage_id, last_used_at) AS last_usage_id
+           arg_max(usage_id, (last_used_at, event_id)) AS last_usage_id
     FROM called
     GROUP BY source, grant_id
 ),

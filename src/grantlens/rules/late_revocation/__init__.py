@@ -8,7 +8,7 @@ _BROUGHT = ("decision",)
 
 RULE = Rule(
     id="REV-10",
-    version=2,
+    version=3,
     name="late_revocation",
     key=("client_id", "subject_id", "grant_id", "token_id", "decided_at"),
     question="Which access was to be revoked, and was revoked late or still stands?",
@@ -84,7 +84,7 @@ access AS (
 called AS (
     SELECT a.access_no, count(*) AS calls,
            count(*) FILTER (u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > a.due_at) AS late_calls,
-           max(u.used_at) AS last_used_at, arg_max(u.usage_id, u.used_at) AS usage_id
+           max(u.used_at) AS last_used_at, arg_max(u.usage_id, (u.used_at, u.event_id)) AS usage_id
     FROM (FROM access WHERE NOT was_kept) a
     JOIN caller_segment s ON s.grant_id = a.grant_id
     JOIN named_caller c ON c.caller_id = s.caller_id AND c.source = a.source AND (a.token_id IS NULL OR c.token_id = a.token_id)
@@ -148,7 +148,7 @@ summed AS (
 ),
 -- Calls after it was due that no known grant or token explains.
 unexplained AS (
-    SELECT d.decision_no, c.source, arg_max(u.usage_id, u.used_at) AS stray_id
+    SELECT d.decision_no, c.source, arg_max(u.usage_id, (u.used_at, u.event_id)) AS stray_id
     FROM asked d
     JOIN decided_caller c USING (decision_no)
     JOIN usage_row u ON u.caller_id = c.caller_id AND u.outcome = 'success' AND u.used_at < least(d.asked_until, c.ended_at, coalesce(c.kept_at, 'infinity'::TIMESTAMPTZ))
