@@ -1,10 +1,16 @@
 """What was tried after a revocation, and how long it went on working, call by call."""
 
+import inspect
+import re
 from collections import defaultdict
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from grantlens.access_review.revocations import REVOCATION_SQL
+from grantlens.findings import intervals
+from grantlens.rules import registry
 
 SECOND = 1_000_000
 START = 1_783_684_800 * SECOND
@@ -321,3 +327,9 @@ def test_calls_that_say_different_things_of_their_server(bench, modes, allowed):
     for row, mode in zip(world["usage"], modes, strict=True):
         row["validation"] = mode
     assert asked(bench, world)["allowed_s"] == allowed
+
+
+def test_it_hands_out_nothing_that_nobody_reads(bench):
+    readers = [rule.sql for rule in registry().values() if "revoked_use" in rule.needs]
+    said = set(re.findall(r"\w+", " ".join((*readers, REVOCATION_SQL, inspect.getsource(intervals)))))
+    assert set(asked(bench, one_token((130, "success")))) <= said

@@ -156,7 +156,8 @@ allowed AS (
         AND v.token_id IS NOT DISTINCT FROM s.token_id AND v.grant_id IS NOT DISTINCT FROM s.grant_id
     LEFT JOIN server p ON p.resource_server = s.resource_server
 )
-SELECT *,
+SELECT * EXCLUDE (use_before_s, use_after_s, before_s, after_s, certain_from, validation, caller_client_id, caller_subject_id, caller_tenant,
+                  first_proven_success_at, first_denial_at, denial_between_at),
        CASE WHEN $every_call THEN usage_ids ELSE usage_ids[1:19] || usage_ids[-1:] END AS calls,
        (epoch_us(last_success_at) - epoch_us(revoked_at)) / 1e6 AS last_success_s,
        (epoch_us(first_denial_at) - epoch_us(revoked_at)) / 1e6 AS first_denial_s,
