@@ -122,7 +122,8 @@ def test_reasons_never_round_a_share_onto_its_limit():
     assert "94.9 %" in decide(coverage_share=0.94999).reason
     assert decide(exposure_days=89.853).reason.startswith("No use in 89.9 days;"), "watched for less than 90"
     assert decide(exposure_days=100.0).reason.startswith("No use in 100 days;")
-    assert "4.9 %, below 5 %" in decide(p_needed=0.04999).reason
+    assert "4.9 %, below 5.0 %" in decide(p_needed=0.04999).reason
+    assert "is < 0.1 %, below 5.0 %" in decide(p_needed=0.0004).reason, "which is not none"
 
 
 def test_no_chance_is_said_where_nothing_could_be_learned():

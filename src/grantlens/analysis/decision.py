@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grantlens.analysis.gamma_poisson import rule_of_three
-from grantlens.wording import plural
+from grantlens.wording import chance, plural
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,14 @@ def decide(
     if accepted is not None:
         return Decision("insufficient_evidence", "ask", f"The register accepts that it is silent: {accepted}.")
     if coverage_share < min_coverage:
-        need = f"{_percent(min_coverage)} are needed"
+        need = f"{chance(min_coverage)} are needed"
         return Decision(
-            "insufficient_evidence", "wait", f"The logs cover {_percent(coverage_share)} of the exposure; {need}."
+            "insufficient_evidence", "wait", f"The logs cover {chance(coverage_share)} of the exposure; {need}."
         )
     if map_share < min_map:
-        need = f"{_percent(min_map)} are needed"
+        need = f"{chance(min_map)} are needed"
         return Decision(
-            "insufficient_evidence", "wait", f"The catalogue knows {_percent(map_share)} of the calls; {need}."
+            "insufficient_evidence", "wait", f"The catalogue knows {chance(map_share)} of the calls; {need}."
         )
     floor = max(floor_days, first_use_p95 or 0.0)
     if exposure_days < floor and sessions < floor_sessions:
@@ -110,21 +110,14 @@ def decide(
     silent = f"No use in {watched} day{'' if watched == '1' else 's'}"
     if p_needed is None:
         bound = (
-            f": at most {_percent(rule_of_three(sessions))} of sessions can be taken to need it"
-            if sessions >= 3
-            else ""
+            f": at most {chance(rule_of_three(sessions))} of sessions can be taken to need it" if sessions >= 3 else ""
         )
         few = f"there are too few grants to learn from how likely it is needed in the next {horizon_days:g} days."
         return Decision("unused", "ask", f"{silent} and {plural(sessions, 'session')}{bound}; {few}")
-    chance = f"{silent}; the chance that it is needed in the next {horizon_days:g} days is"
+    likely = f"{silent}; the chance that it is needed in the next {horizon_days:g} days is"
     if p_needed >= break_even:
-        return Decision("unused", "ask", f"{chance} {_percent(p_needed)}, not below {_percent(break_even)}.")
-    reason = f"{chance} {_percent(p_needed)}, below {_percent(break_even)}."
+        return Decision("unused", "ask", f"{likely} {chance(p_needed)}, not below {chance(break_even)}.")
+    reason = f"{likely} {chance(p_needed)}, below {chance(break_even)}."
     if held_until is not None:
         return Decision("unused", "ask", f"{reason} It is not held since {held_until}: ask before it is granted again.")
     return Decision("unused", "remove", f"{reason} It is sensitive: grant it on demand only." if sensitive else reason)
-
-
-def _percent(share: float) -> str:
-    """Print a share without rounding it onto the limit it is compared with: always downward, to a tenth."""
-    return f"{int(share * 1000 + 1e-9) / 10:g} %"
