@@ -53,7 +53,10 @@ def unowned(records, register):
         when = datetime.fromisoformat(record.get("issued_at") or record["used_at"])
         client = record.get("client_id")
         if record["log"] == "usage":
-            client = client or born.get(record.get("token_id"), {}).get("client_id")
+            held = born.get(record.get("token_id"), {})
+            # A token of that id is another's in another tenant.
+            if held.get("tenant", tenant := record.get("tenant")) == tenant or tenant is None:
+                client = client or held.get("client_id")
         if client and SINCE <= when < UNTIL:
             seen[client][record.get("tenant")] += 1
     said = {}
