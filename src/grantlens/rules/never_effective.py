@@ -15,7 +15,7 @@ RULE = Rule(
     basis="RFC 7009 section 2; RFC 7662 section 4",
     needs=("revoked_use",),
     # It rests on a success late in the token's life, which is a presence.
-    rests_on=with_an_expiry(after_the_end(), "no expiry is logged: whether it would have ended before is not known"),
+    rests_on=with_an_expiry(after_the_end(), "whether the token would have ended by itself is not known"),
     sql="""
 WITH lived AS (
     SELECT *, least(expires_at, $until) AS life_ends_at, coalesce(expires_at <= $until, false) AS over FROM revoked_use
