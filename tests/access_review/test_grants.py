@@ -50,6 +50,15 @@ def test_a_grant_with_calls_says_when_they_were(world):
     assert (row["state"], row["standing"], row["tokens"], row["scopes"]) == ("live", True, 1, ["mail.read"])
 
 
+def test_scopes_that_a_later_consent_leaves_unsaid_are_not_those_of_the_one_before(world):
+    first = consent("02 00:00", ["mail.read"], event_id="c1")
+    assert rows_of(world(first, consent("03 00:00", ["mail.send"], event_id="c2")))["g1"]["scopes"] == [
+        "mail.read",
+        "mail.send",
+    ]
+    assert rows_of(world(first, consent("03 00:00", None, event_id="c2")))["g1"]["scopes"] is None
+
+
 def test_silence_counts_only_while_the_log_of_calls_was_there(world):
     # The log of calls ends on 21 July, 00:00; the grant stands from 1 July to the end of the window, 31 July.
     store = world(consent("01 00:00", ["mail.read"]), *heartbeat(0, 480))

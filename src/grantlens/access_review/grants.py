@@ -30,7 +30,8 @@ WITH state AS (
            min(subject_id) AS subject_id, min(subject_name) AS subject_name, min(subject_kind) AS subject_kind,
            min(ended_at) AS ended_at, min(ended_by) AS ended_by, bool_or(by_consent) AS by_consent,
            max(valid_until) AS valid_until,
-           arg_max(scopes, valid_from) FILTER (valid_from < $until) AS scopes
+           -- In a structure, or scopes that are no longer known would give way to those before.
+           (arg_max({'scopes': scopes}, valid_from) FILTER (valid_from < $until)).scopes AS scopes
     FROM grant_state
     GROUP BY source, grant_id, opened_at
 ),

@@ -54,7 +54,7 @@ RULE = Rule(
     sql="""
 WITH standing AS (
     SELECT source, tenant, grant_id, min(client_id) AS client_id, min(client_name) AS client_name, min(subject_id) AS subject_id,
-           max(opened_at) AS opened_at, arg_max(scopes, valid_from) AS scopes, arg_max(coalesce(taken, []), valid_from) AS taken
+           max(opened_at) AS opened_at, arg_max({'scopes': scopes}, valid_from).scopes AS scopes, arg_max(coalesce(taken, []), valid_from) AS taken
     FROM grant_state
     WHERE valid_from < $until AND (ended_at IS NULL OR ended_at >= $until)
     GROUP BY source, tenant, grant_id
