@@ -8,7 +8,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.register.register import Register
-from grantlens.rule.example import consent, moment, revoked, token, use
+from grantlens.rule.example import consent, moment, refreshed, revoked, token, use
 from grantlens.schema.register import REGISTER
 
 READ = "GET /v1/messages/7"
@@ -264,3 +264,28 @@ def test_of_two_last_calls_in_one_moment_the_same_is_shown_whichever_was_loaded_
         (found,) = detect.run(store, ["PRV-3"], since=moment("05 08:00"), parameters={"dormant_days": DAYS})
     (row,) = found.to_dicts()
     assert [name for pointer in row["evidence"] if (name := pointer["event_id"]).startswith("u-")] == ["u-b"]
+
+
+def test_a_grant_that_was_given_again_has_no_refresh_and_no_scopes_of_the_one_before(desk, kept_going):
+    rows = [
+        consent("01 08:00", OFFLINE, "g1", event_id="c1"),
+        token("01 08:01", "rt1", LIVE, token_kind="refresh", event_id="t1"),
+        refreshed("02 08:00", "t2", "rt1", LIVE, event_id="t2"),
+        revoked("03 08:00", "grant"),
+        consent("04 08:00", OFFLINE, "g1", event_id="c2"),
+        consent("05 08:00", None, "g1", event_id="c3"),
+    ]
+
+    def told(*more):
+        with desk.store(desk.write("log.ndjson", [*kept_going, *rows, *more])) as store:
+            (found,) = detect.run(store, ["PRV-3"], parameters={"dormant_days": DAYS})
+        (row,) = (row for row in found.to_dicts() if row["grant_id"] == "g1")
+        return row["verdict"], row["scopes"], row["detail"]["last_refresh_at"]
+
+    again = token("04 08:01", "rt2", LIVE, token_kind="refresh", event_id="t3")
+    assert told(again) == ("violation", [], None)
+    assert told(again, refreshed("06 08:00", "t4", "rt2", LIVE, event_id="t4")) == (
+        "violation",
+        [],
+        "2026-07-06T08:00:00.000000Z",
+    )

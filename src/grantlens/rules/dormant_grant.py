@@ -84,8 +84,9 @@ refreshable AS (
     LEFT JOIN refresh r ON r.source = s.source AND r.grant_id = s.grant_id
     LEFT JOIN offline o ON o.source = s.source AND o.grant_id = s.grant_id
     LEFT JOIN (
-        SELECT source, grant_id, max(issued_at) AS last_refresh_at FROM issued
-        WHERE kind = 'refresh' AND issued_at < $until GROUP BY source, grant_id
+        SELECT s.source, s.grant_id, max(i.issued_at) AS last_refresh_at
+        FROM standing s JOIN issued i ON i.source = s.source AND i.grant_id = s.grant_id AND i.issued_at >= s.opened_at
+        WHERE i.kind = 'refresh' AND i.issued_at < $until GROUP BY s.source, s.grant_id
     ) f ON f.source = s.source AND f.grant_id = s.grant_id
     WHERE r.alive OR (r.grant_id IS NULL AND o.grant_id IS NOT NULL)
 ),
