@@ -199,7 +199,9 @@ class Store:
             source, tenant, log, covered_from, covered_until, is_gap, records, note, in_part (it shows only some of what
             happened), is_far (its times are likely wrong).
         """
-        stretches = self.engine.arrow("SELECT * FROM coverage ORDER BY source, tenant, log, covered_from")
+        stretches = self.engine.arrow(
+            "SELECT * FROM coverage ORDER BY source, tenant, log, covered_from, covered_until, in_part, is_gap"
+        )
         return Rows("Coverage", stretches)
 
     def providers(self) -> Rows:
