@@ -190,6 +190,8 @@ def test_contents_count_violations_and_undecided_cases_apart(document, finding):
     for line in ('<a href="#findings">Findings', '<a href="#OOS-1">OOS-1 out of scope'):
         counts = text[text.index(line) :].partition("</a>")[0]
         assert re.findall(r'title="(\w+)">(\d+)<', counts) == [("violations", "1"), ("undecided", "2")]
+        # Not only to a mouse.
+        assert re.sub(r"<[^>]+>", "", counts).endswith(" 1 violation 2 undecided")
 
 
 def worst_of(text, form):

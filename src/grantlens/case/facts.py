@@ -136,7 +136,7 @@ ORDER BY destroys DESC, contains(lower(operation), 'delete') DESC, sensitive DES
 """
 
 _REMOVED = """
-SELECT m.call AS operation, m.does, count(*) AS calls, min(u.used_at) AS first_used_at
+SELECT m.call AS operation, m.does, min(u.used_at) AS first_used_at
 FROM case_call u JOIN removal m USING (target_id)
 WHERE u.outcome = 'success' AND m.does <> 'tidies'
 GROUP BY m.call, m.does

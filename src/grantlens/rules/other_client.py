@@ -76,8 +76,8 @@ other AS (
     SELECT j.caller_id, j.reason, j.elsewhere, j.first.client_id AS issued_to, j.first.record AS record,
            c.source, c.tenant, c.token_id, c.client_id, c.client_name, c.resource_server,
            -- Of another tenant's token nothing is this call's.
-           CASE WHEN t.of_several IS NOT DISTINCT FROM false THEN t.subject_id ELSE c.subject_id END AS holder_id,
-           CASE WHEN t.of_several IS NOT DISTINCT FROM false THEN t.grant_id ELSE c.grant_id END AS held_grant,
+           CASE WHEN NOT t.of_several THEN t.subject_id ELSE c.subject_id END AS holder_id,
+           CASE WHEN NOT t.of_several THEN t.grant_id ELSE c.grant_id END AS held_grant,
            CASE WHEN NOT t.of_several THEN t.scopes END AS scopes
     FROM judged j
     JOIN usage_caller c ON c.caller_id = j.caller_id
