@@ -93,6 +93,16 @@ def test_a_parameter_takes_a_number(empty, value):
     assert "90" in raised.value.remedy
 
 
+@pytest.mark.parametrize("rule", [rule for rule in registry().values() if rule.parameters], ids=lambda rule: rule.id)
+def test_every_parameter_takes_whole_numbers_fractions_and_the_largest(loaded, rule):
+    store = loaded(*ENDED)
+    for parameter in rule.parameters:
+        for value in (0, int(parameter.default), parameter.default / 3, detect.MOST.get(parameter.unit, 10**6)):
+            (found,) = detect.run(store, rule.id, parameters={parameter.name: value})
+            assert found.parameters[parameter.name] == value
+            assert isinstance(found.parameters[parameter.name], float) >= isinstance(parameter.default, float)
+
+
 def test_evidence_is_few_or_all(empty):
     with pytest.raises(RuleError, match="There is no evidence 'All'"):
         detect.run(empty, evidence="All")

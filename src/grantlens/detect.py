@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -37,6 +37,9 @@ from grantlens.window import format_time, parse_time
 
 if TYPE_CHECKING:
     from grantlens.store import Store
+
+MOST = {"share": 1, "probability": 1, "seconds": 3_155_760_000, "minutes": 52_596_000, "hours": 876_600, "days": 36_525}
+"""The largest number that a parameter of a unit takes: the whole, or a hundred years, beyond which dates overflow."""
 
 __all__ = ["backtest", "out_of_scope", "revocation_lag", "run", "smallest_scopes", "unused_privileges"]
 
@@ -308,21 +311,43 @@ def _given(rules: Iterable[Rule], parameters: Mapping[str, Any] | None) -> dict[
     rules = tuple(rules)
     # What numpy and pandas count with is a number too, and DuckDB does not take it as one.
     parameters = {name: _own_number(value) for name, value in (parameters or {}).items()}
-    known = {name: value for rule in rules for name, value in defaults(rule).items()}
-    for name, value in (parameters or {}).items():
+    known = {parameter.name: parameter for rule in rules for parameter in rule.parameters}
+    for name, value in parameters.items():
         if name not in known:
-            hint = did_you_mean(name, known, f"There are {', '.join(sorted(known)) or 'none'}.")
-            if name in ("since", "until", "now"):
-                hint = "Give the window with the store: store.between(since, until, now)."
-            raise RuleError(f"None of {', '.join(rule.id for rule in rules)} has a parameter {name!r}.", hint)
+            raise _unknown(name, rules, known)
         if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
             raise RuleError(
-                f"Parameter {name} takes a number that is not negative, not {value!r}.",
-                f"Its default is {known[name]}.",
+                f"Parameter {name} takes a number of {known[name].unit} that is not negative, not {value!r}.",
+                f"Its default is {known[name].default}.",
+            )
+        most = MOST.get(known[name].unit)
+        if most is not None and float(value) > most:
+            raise RuleError(
+                f"Parameter {name} is at most {most:,} ({known[name].unit}), not {value!r}.",
+                f"Its default is {known[name].default}.",
             )
     return {
-        rule.id: {name: (parameters or {}).get(name, value) for name, value in defaults(rule).items()} for rule in rules
+        rule.id: {name: _as_default(parameters.get(name, value), value) for name, value in defaults(rule).items()}
+        for rule in rules
     }
+
+
+def _as_default(value: Any, default: Any) -> Any:
+    """Return a number as the default is written, where nothing is lost: the SQL multiplies a float further than an integer."""
+    return float(value) if isinstance(default, float) or value != int(value) else int(value)
+
+
+def _unknown(name: str, rules: Sequence[Rule], known: Iterable[str]) -> RuleError:
+    """Say that no rule that is asked has a parameter, and what to write instead."""
+    others = [rule.id for rule in registry().values() if any(each.name == name for each in rule.parameters)]
+    if name in ("since", "until", "now"):
+        hint = "Give the window with the store: store.between(since, until, now)."
+    elif others:
+        hint = f"{' and '.join(others)} {'has' if len(others) == 1 else 'have'} it: ask that rule too."
+    else:
+        hint = did_you_mean(name, known, f"There are {', '.join(sorted(known)) or 'none'}.")
+    asked = f"None of {', '.join(rule.id for rule in rules)}" if len(rules) < 4 else "No rule"
+    return RuleError(f"{asked} has a parameter {name!r}.", hint)
 
 
 def _own_number(value: Any) -> Any:

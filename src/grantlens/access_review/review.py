@@ -232,7 +232,7 @@ def _document(
             "blind_spot": blind_spot.blind_spot(engine, values),
             "limitations": [],
             "baseline": None,
-            "reproduce": {"command": _command(view, parameters, before is not None), **manifest.basis(engine)},
+            "reproduce": {"command": _command(view, found, parameters, before is not None), **manifest.basis(engine)},
         }
     document["summary"] = _summary(document)
     if before is not None:
@@ -292,21 +292,17 @@ def _is_told(view: View) -> bool:
     return not view.window.of_nothing or view.now != view.window.until
 
 
-def _command(view: View, parameters: Mapping[str, Any], compared: bool) -> str:
+def _command(view: View, found: list[Findings], parameters: Mapping[str, Any], compared: bool) -> str:
     """Return the command that makes this report again; STORE and FORMER.json stand for files, wherever they lie."""
     window = view.window
     tenant = view.store.tenant
     ends = "" if window.of_nothing else f" --since {format_time(window.since)} --until {format_time(window.until)}"
-    line = (
+    given = {name: value for part in found for name, value in part.parameters.items() if name in parameters}
+    settings = "".join(f" --set {name}={value!r}" for name, value in sorted(given.items()))
+    return (
         f"grantlens report STORE -o report.html{f' --tenant={shlex.quote(tenant)}' if tenant else ''}{ends}"
-        f"{f' --now {format_time(view.now)}' if _is_told(view) else ''}{' --baseline FORMER.json' * compared}"
+        f"{f' --now {format_time(view.now)}' if _is_told(view) else ''}{settings}{' --baseline FORMER.json' * compared}"
     )
-    if not parameters:
-        return line
-    given = ", ".join(f"{name!r}: {value!r}" for name, value in sorted(parameters.items()))
-    former = ', baseline="FORMER.json"' * compared
-    opened = f"gl.open(..., tenant={tenant!r})" if tenant else "store"
-    return f"{line}\n# with parameters, in Python: gl.review({opened}.between(...), parameters={{{given}}}{former})"
 
 
 def _write(path: str | os.PathLike[str] | None, text: str) -> Path | str:

@@ -14,7 +14,7 @@ from grantlens.cli.gate import exit_code
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import with_whose, write_records, write_table
-from grantlens.cli.parameters import FailOn, FormatChoice, Now, Since, StorePath, Tenant, Until
+from grantlens.cli.parameters import FailOn, FormatChoice, Now, Set, Since, StorePath, Tenant, Until, numbers
 from grantlens.cli.present import present, tell_far, tell_present
 from grantlens.errors import StoreError
 from grantlens.wording import plural
@@ -26,6 +26,7 @@ EXAMPLES = """Examples:
   grantlens detect acme.duckdb
   grantlens detect acme.duckdb OOS-1 REV-1 --since 2026-07-01 --until 2026-10-01
   grantlens detect acme.duckdb --since 'last 30 days' --format ndjson
+  grantlens detect acme.duckdb PRV-3 --set dormant_days=60
   grantlens detect acme.duckdb --fail-on high"""
 
 COLUMNS = (
@@ -53,6 +54,7 @@ def detect(
     until: Until = None,
     now: Now = None,
     tenant: Tenant = None,
+    settings: Set = (),
     format: FormatChoice = "table",
     evidence: Annotated[
         Literal["few", "all"], Parameter(help="List at most 20 events behind each finding (few), or every one (all).")
@@ -76,12 +78,13 @@ def detect(
         raise StoreError(f"{swapped[0]} is no rule.", f"The store comes first: grantlens detect {swapped[0]} {store}")
     for rule in rules:
         find(rule)
+    values = numbers(settings)
     instant = present(now)
     with existing(store, tenant=tenant) as opened:
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
         tell_far(view, since, until)
-        results = run(view, rules or None, evidence=evidence)
+        results = run(view, rules or None, parameters=values, evidence=evidence)
         findings = [finding for result in results for finding in result.to_dicts()]
         code = exit_code(view, findings, fail_on)
     counted = format == "table" and not rules  # what is undecided is counted by reason, and not listed

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from grantlens.cli.output import Format
+from grantlens.errors import RuleError
 
 StorePath = Annotated[Path, Parameter(help="The store: a DuckDB file made by `grantlens load`.")]
 Since = Annotated[
@@ -32,6 +35,15 @@ Tenant = Annotated[
         help="Look at this tenant alone, as the logs name it; what names none may be its own. All, if left out.",
     ),
 ]
+Set = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--set",
+        metavar="NAME=NUMBER",
+        help="A parameter of the rules, such as dormant_days=60; as often as there are some to set. Those of a rule stand at the "
+        "head of `grantlens sql RULE`.",
+    ),
+]
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON.")]
 FormatChoice = Annotated[
     Format,
@@ -47,3 +59,35 @@ FailOn = Annotated[
         "more than twice its longest silence.",
     ),
 ]
+
+
+def numbers(settings: Sequence[str]) -> dict[str, float]:
+    """Return what `--set` says, by name.
+
+    Raises
+    ------
+    RuleError
+        If one of them is no name and number, or a name is set twice.
+
+    Examples
+    --------
+    >>> numbers(["dormant_days=60", "min_coverage=0.9"])
+    {'dormant_days': 60, 'min_coverage': 0.9}
+    """
+    told: dict[str, float] = {}
+    for setting in settings:
+        name, equals, text = (part.strip() for part in setting.partition("="))
+        number = _number(text)
+        if not name or not equals or number is None:
+            raise RuleError(f"--set takes NAME=NUMBER, not {setting!r}.", "Write it like --set dormant_days=60.")
+        if name in told:
+            raise RuleError(f"{name} is set twice.", "Leave one of them out.")
+        told[name] = number
+    return told
+
+
+def _number(text: str) -> float | None:
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return None

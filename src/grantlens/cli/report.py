@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from grantlens.cli.gate import exit_code
 from grantlens.cli.opening import existing, neighbour
-from grantlens.cli.parameters import FailOn, Now, Since, StorePath, Tenant, Until
+from grantlens.cli.parameters import FailOn, Now, Set, Since, StorePath, Tenant, Until, numbers
 from grantlens.cli.present import present, tell_far, tell_present
 from grantlens.errors import GrantlensError
 
@@ -42,6 +42,7 @@ def report(
     until: Until = None,
     now: Now = None,
     tenant: Tenant = None,
+    settings: Set = (),
     baseline: Annotated[
         Path | None,
         Parameter(
@@ -63,13 +64,14 @@ def report(
         near = neighbour(baseline)
         remedy = f"Did you mean {near}?" if near else "The first time there is none: leave --baseline out."
         raise GrantlensError(f"{baseline} does not exist.", remedy)
+    values = numbers(settings)
     instant = present(now)
     with existing(store, tenant=tenant) as opened:
         keep_evidence(opened.engine, [out])
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
         tell_far(view, since, until)
-        result = review(view, baseline=baseline)
+        result = review(view, baseline=baseline, parameters=values)
         getattr(result, WRITERS[out.suffix.lower()])(out)
         code = exit_code(view, result.gated(), fail_on, result.document["baseline"])
     print(out)

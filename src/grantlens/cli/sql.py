@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -21,6 +20,9 @@ HOW_TO_BIND = (
     '-- In Python: connection.execute(text, {"since": ..., "until": ...}), each a datetime with its zone.',
 )
 """What the reader has to fill in; every rule leaves these two open."""
+
+ABOUT = 2
+"""Lines at the head of a rule's text that say what it asks, and on what basis; its parameters follow."""
 
 
 def sql(
@@ -42,13 +44,6 @@ def sql(
         ]
         write_table(listed, ("rule", "severity", "question"))
         return 0
-    head, body = _parted(rules.text(rule, dialect=dialect))
-    print("\n".join([*head, *(HOW_TO_BIND if dialect == "duckdb" else HOW_TO_BIND[:1]), *body]))
+    lines = rules.text(rule, dialect=dialect).split("\n")
+    print("\n".join([*lines[:ABOUT], *(HOW_TO_BIND if dialect == "duckdb" else HOW_TO_BIND[:1]), *lines[ABOUT:]]))
     return 0
-
-
-def _parted(text: str) -> tuple[list[str], list[str]]:
-    """Part a text into the comments at its beginning, and the rest."""
-    lines = text.split("\n")
-    comments = list(takewhile(lambda line: line.startswith(("--", "/*")), lines))
-    return comments, lines[len(comments) :]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -27,10 +27,25 @@ def written_out(rule: Rule, values: Mapping[str, Any] | None = None) -> str:
     """
     given = {"every_call": False, **defaults(rule), **(values or {})}
     steps = [f"-- {_wrapped(relation.doc)}\n{relation.name} AS ({relation.sql})" for relation in ordered(rule.needs)]
-    head = f"-- {rule.id} (version {rule.version}): {rule.question}\n-- Basis: {rule.basis}\n"
+    head = "\n".join(
+        (
+            f"-- {rule.id} (version {rule.version}): {rule.question}",
+            f"-- Basis: {rule.basis}",
+            *_parameters(rule, given),
+            "",
+        )
+    )
     before = "WITH RECURSIVE\n" + ",\n".join(steps) + "\n"
     body = f"{before}SELECT * FROM ({rule.sql})" if steps else rule.sql.strip()
     return head + _NAMED.sub(lambda match: _literal(given, match), body)
+
+
+def _parameters(rule: Rule, given: Mapping[str, Any]) -> Iterator[str]:
+    """Give a line for each parameter: its value stands in the text, where nothing tells it from other numbers."""
+    for parameter in rule.parameters:
+        yield "-- " + _wrapped(
+            f"Parameter {parameter.name} = {given[parameter.name]} ({parameter.unit}). {parameter.doc}"
+        )
 
 
 def translated(sql: str, dialect: str) -> str:

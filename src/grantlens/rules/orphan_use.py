@@ -38,7 +38,7 @@ RULE = Rule(
     parameters=(
         Parameter(
             "default_life_hours",
-            24,
+            24.0,
             "hours",
             "How far back an issuance log must reach, where no expiry in it tells the longest token life.",
         ),
