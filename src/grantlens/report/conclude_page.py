@@ -1,6 +1,6 @@
-"""The parts of pages that follow from what loaders and rules declare: in docs/conclude.md all of it, in README.md a line for each provider.
+"""The parts of pages that follow from what loaders and rules declare: what can be concluded, the rules, a line for each provider.
 
-`python -m grantlens.report.conclude_page README.md docs/conclude.md` writes each between its two marks.
+`python -m grantlens.report.conclude_page README.md docs/conclude.md docs/rules.md` writes each between its two marks.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from grantlens.conclusion.conclusion import LOG_PAIRS, Conclusion, Source, conclude, source_of, together
 from grantlens.loaders import loaders
 from grantlens.report.markdown_text import table
+from grantlens.report.rules_page import anchor, rules
 from grantlens.rules import registry
 from grantlens.schema import LOGS
 
@@ -81,7 +82,9 @@ def concluded() -> list[str]:
         ],
     )
     lines += ["## The rules", ""]
-    lines += table(["rule", "question"], [[rule.id, rule.question] for rule in registry().values()])
+    lines += table(
+        ["rule", "question"], [[f"[{rule.id}](rules.md#{anchor(rule)})", rule.question] for rule in registry().values()]
+    )
     lines += ["## Provider by provider", ""]
     for source in sources:
         lines += _block(source, told[source.name])
@@ -136,7 +139,7 @@ def _named(conclusion: Conclusion) -> str:
     return conclusion.rule + (f" ({', '.join(conclusion.brought)})" if conclusion.brought else "")
 
 
-PARTS = {"concluded": concluded, "providers": providers}
+PARTS = {"concluded": concluded, "providers": providers, "rules": rules}
 """The marks of a part, and what gives its lines."""
 
 
