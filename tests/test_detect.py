@@ -17,6 +17,7 @@ from grantlens.engine.duckdb import Engine
 from grantlens.errors import RuleError, StoreError, WindowError
 from grantlens.loaders import loaders
 from grantlens.rule.example import consent, logs_from_to, revoked, token, use
+from grantlens.rule.parameters import MOST
 from grantlens.rule.written import defaults
 from grantlens.rules import registry
 from grantlens.store import Store
@@ -97,7 +98,7 @@ def test_a_parameter_takes_a_number(empty, value):
 def test_every_parameter_takes_whole_numbers_fractions_and_the_largest(loaded, rule):
     store = loaded(*ENDED)
     for parameter in rule.parameters:
-        for value in (0, int(parameter.default), parameter.default / 3, detect.MOST.get(parameter.unit, 10**6)):
+        for value in (0, int(parameter.default), parameter.default / 3, MOST.get(parameter.unit, 10**6)):
             (found,) = detect.run(store, rule.id, parameters={parameter.name: value})
             assert found.parameters[parameter.name] == value
             assert isinstance(found.parameters[parameter.name], float) >= isinstance(parameter.default, float)

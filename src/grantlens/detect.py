@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from grantlens import relations
@@ -28,18 +26,15 @@ from grantlens.findings.frame import gather
 from grantlens.findings.intervals import NEEDS, calls_after, intervals
 from grantlens.findings.pointers import relations_of
 from grantlens.framed import Rows
-from grantlens.handwritten import did_you_mean
+from grantlens.rule.parameters import values_of
 from grantlens.rule.rule import Rule
-from grantlens.rule.written import defaults, written_out
+from grantlens.rule.written import written_out
 from grantlens.rules import find, registry
 from grantlens.view import View, view_of
 from grantlens.window import format_time, parse_time
 
 if TYPE_CHECKING:
     from grantlens.store import Store
-
-MOST = {"share": 1, "probability": 1, "seconds": 3_155_760_000, "minutes": 52_596_000, "hours": 876_600, "days": 36_525}
-"""The largest number that a parameter of a unit takes: the whole, or a hundred years, beyond which dates overflow."""
 
 __all__ = ["backtest", "out_of_scope", "revocation_lag", "run", "smallest_scopes", "unused_privileges"]
 
@@ -119,7 +114,7 @@ def asked(
         More relations to work out; inside the block they are tables of their own names.
     """
     chosen = _chosen(rules)
-    given = _given(chosen, parameters)
+    given = values_of(chosen, parameters, registry().values())
     engine = view.store.engine
     shared = {**view.window.parameters(), "every_call": evidence == "all"}
     with relations.worked_out(engine, (*relations_of(chosen), *also), shared):
@@ -129,12 +124,31 @@ def asked(
 def out_of_scope(store: Store | View, **parameters: Any) -> Findings:
     """Which actions did no granted scope permit at that moment (OOS-1)?
 
+    A call is judged by the scopes of its token where a log names them, else by those that the call repeats, else by those of its grant
+    at that moment. An operation that no catalogue knows is left undecided.
+
     Parameters
     ----------
     store
         A store, for all that its logs cover, or `store.between(...)`.
     parameters
-        Of the rule.
+        Of the rule: it has none.
+
+    Returns
+    -------
+    Findings
+        A row for each client, person, grant and operation; its columns and their types are those of `Findings.table`.
+
+    Raises
+    ------
+    RuleError
+        If a parameter does not exist, or a value does not fit.
+    StoreError
+        If it is neither a store nor a view of one.
+
+    References
+    ----------
+    RFC 6749 section 3.3 and RFC 6750 section 3.1. The cases that decide what is in scope: docs/rules.md, OOS-1.
 
     Examples
     --------
@@ -154,7 +168,26 @@ def unused_privileges(store: Store | View, **parameters: Any) -> UnusedPrivilege
     store
         A store, for all that its logs cover, or `store.between(...)`.
     parameters
-        Of the rule: horizon_days, floor_days, floor_sessions, min_coverage, min_map, break_even.
+        Of the rule: horizon_days (90 days; for how long a future a need is asked for), floor_days (30 days) or floor_sessions
+        (60) of exposure before a scope may be called unused, learn_days (7 days; shorter grants teach nothing), min_coverage
+        (0.95 of the grant's life that the usage log must cover), min_map (0.9 of its calls that a catalogue must know) and
+        break_even (0.05; below this chance of a need a scope should go).
+
+    Returns
+    -------
+    UnusedPrivileges
+        A row for each grant and granted scope, also the used ones (verdict clear); `recommend()` puts them together by grant.
+
+    Raises
+    ------
+    RuleError
+        If a parameter does not exist, or a value does not fit.
+    StoreError
+        If it is neither a store nor a view of one.
+
+    References
+    ----------
+    NIST SP 800-53 AC-6(7). When a scope counts as unused: docs/rules.md, PRV-1.
 
     Examples
     --------
@@ -182,6 +215,11 @@ def backtest(store: Store | View, at: str | datetime, **parameters: Any) -> Back
         The moment, inside the window.
     parameters
         Of the rule, as for `unused_privileges`, but for horizon_days: that is the time after the moment.
+
+    Returns
+    -------
+    Backtest
+        A row for each granted scope that the advice would take away, narrow or ask about, with the calls that needed it afterwards.
 
     Raises
     ------
@@ -218,6 +256,16 @@ def smallest_scopes(store: Store | View) -> SmallestScopes:
     store
         A store, for all that its logs cover, or `store.between(...)`.
 
+    Returns
+    -------
+    SmallestScopes
+        A row for each client of which a call could be judged: what it held, and what would have been enough.
+
+    Raises
+    ------
+    StoreError
+        If it is neither a store nor a view of one.
+
     Examples
     --------
     >>> import grantlens as gl
@@ -239,7 +287,24 @@ def revocation_lag(store: Store | View, **parameters: Any) -> RevocationLag:
     store
         A store, for all that its logs cover, or `store.between(...)`.
     parameters
-        Of the rules.
+        Of the REV rules, by name, such as leaver_hours=8 for REV-10; docs/rules.md lists them.
+
+    Returns
+    -------
+    RevocationLag
+        A row for each revocation, token (or grant) and server, with the bounds of its lag in seconds; `curve()` is their
+        distribution, `rules` holds the findings.
+
+    Raises
+    ------
+    RuleError
+        If a parameter does not exist, or a value does not fit.
+    StoreError
+        If it is neither a store nor a view of one.
+
+    References
+    ----------
+    RFC 7009 section 2 and RFC 7662 section 4. Lags are interval-censored: B. W. Turnbull, 1976.
 
     Examples
     --------
@@ -250,7 +315,7 @@ def revocation_lag(store: Store | View, **parameters: Any) -> RevocationLag:
     """
     view = view_asked(store)
     family = tuple(rule for rule in registry().values() if rule.family == "REV")
-    given = _given(family, parameters)
+    given = values_of(family, parameters, registry().values())
     shared = {**view.window.parameters(), "every_call": False}
     engine = view.store.engine
     with relations.worked_out(engine, (*relations_of(family), *NEEDS), shared):
@@ -304,56 +369,6 @@ def _chosen(rules: str | Iterable[str] | None) -> tuple[Rule, ...]:
         find(name).id for name in (rules if isinstance(rules, Iterable) and not isinstance(rules, str) else [rules])
     }
     return tuple(rule for rule in registry().values() if rule.id in wanted)
-
-
-def _given(rules: Iterable[Rule], parameters: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
-    """Return each rule's parameters, the given values in place of the defaults."""
-    rules = tuple(rules)
-    # What numpy and pandas count with is a number too, and DuckDB does not take it as one.
-    parameters = {name: _own_number(value) for name, value in (parameters or {}).items()}
-    known = {parameter.name: parameter for rule in rules for parameter in rule.parameters}
-    for name, value in parameters.items():
-        if name not in known:
-            raise _unknown(name, rules, known)
-        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
-            raise RuleError(
-                f"Parameter {name} takes a number of {known[name].unit} that is not negative, not {value!r}.",
-                f"Its default is {known[name].default}.",
-            )
-        most = MOST.get(known[name].unit)
-        if most is not None and float(value) > most:
-            raise RuleError(
-                f"Parameter {name} is at most {most:,} ({known[name].unit}), not {value!r}.",
-                f"Its default is {known[name].default}.",
-            )
-    return {
-        rule.id: {name: _as_default(parameters.get(name, value), value) for name, value in defaults(rule).items()}
-        for rule in rules
-    }
-
-
-def _as_default(value: Any, default: Any) -> Any:
-    """Return a number as the default is written, where nothing is lost: the SQL multiplies a float further than an integer."""
-    return float(value) if isinstance(default, float) or value != int(value) else int(value)
-
-
-def _unknown(name: str, rules: Sequence[Rule], known: Iterable[str]) -> RuleError:
-    """Say that no rule that is asked has a parameter, and what to write instead."""
-    others = [rule.id for rule in registry().values() if any(each.name == name for each in rule.parameters)]
-    if name in ("since", "until", "now"):
-        hint = "Give the window with the store: store.between(since, until, now)."
-    elif others:
-        hint = f"{' and '.join(others)} {'has' if len(others) == 1 else 'have'} it: ask that rule too."
-    else:
-        hint = did_you_mean(name, known, f"There are {', '.join(sorted(known)) or 'none'}.")
-    asked = f"None of {', '.join(rule.id for rule in rules)}" if len(rules) < 4 else "No rule"
-    return RuleError(f"{asked} has a parameter {name!r}.", hint)
-
-
-def _own_number(value: Any) -> Any:
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        return int(value)
-    return float(value) if isinstance(value, Real) and not isinstance(value, (bool, int)) else value
 
 
 _LOGS = """
