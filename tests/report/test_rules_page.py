@@ -54,3 +54,7 @@ def test_cases_stand_under_what_comes_of_them(blocks):
     assert "- a deletion with a token that may only read" in violations[1].splitlines()
     assert "A violation:" not in blocks["oos-12"], "a refused call is never one"
     assert "Told as clear:\n\n- the server refused for want of scope" in blocks["oos-12"]
+
+
+def test_nothing_is_cut(blocks):
+    assert "characters left out" not in "".join(blocks.values())

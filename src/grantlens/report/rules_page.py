@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grantlens.report.labels import label
-from grantlens.report.markdown_text import code, plain, table
+from grantlens.report.markdown_text import code, table, told
 from grantlens.rule.example import Example
 from grantlens.rule.rule import VERDICTS, Rule
 from grantlens.rules import registry
@@ -48,8 +48,8 @@ def _block(rule: Rule) -> Iterator[str]:
     yield ""
     yield f"- Severity: {rule.severity}, where nothing raises or lowers it. Version {rule.version}."
     yield f"- One finding for each: {', '.join(label(part).lower() for part in ('source', *rule.key))}."
-    yield f"- Basis: {plain(rule.basis)}."
-    yield f"- What to do: {plain(rule.remedy)}"
+    yield f"- Basis: {told(rule.basis)}."
+    yield f"- What to do: {told(rule.remedy)}"
     yield ""
     if rule.parameters:
         yield from table(
@@ -63,7 +63,7 @@ def _block(rule: Rule) -> Iterator[str]:
         if titles:
             yield f"{OUTCOMES[outcome]}:"
             yield ""
-            yield from (f"- {plain(title)}" for title in titles)
+            yield from (f"- {told(title)}" for title in titles)
             yield ""
 
 
