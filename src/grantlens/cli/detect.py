@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from grantlens.cli.cell import shown
 from grantlens.cli.gate import exit_code
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
-from grantlens.cli.output import with_whose, write_records, write_table
+from grantlens.cli.output import INDENT, with_whose, write_records, write_table
 from grantlens.cli.parameters import FailOn, FormatChoice, Now, Set, Since, StorePath, Tenant, Until, numbers
 from grantlens.cli.present import present, tell_far, tell_present
 from grantlens.errors import StoreError
@@ -27,6 +28,7 @@ EXAMPLES = """Examples:
   grantlens detect acme.duckdb OOS-1 REV-1 --since 2026-07-01 --until 2026-10-01
   grantlens detect acme.duckdb --since 'last 30 days' --format ndjson
   grantlens detect acme.duckdb PRV-3 --set dormant_days=60
+  grantlens detect acme.duckdb REV-1 --records
   grantlens detect acme.duckdb --fail-on high"""
 
 COLUMNS = (
@@ -46,6 +48,10 @@ COLUMNS = (
 )
 
 
+UNREADABLE = "(the file is gone, or no longer what it was when it was loaded)"
+"""In place of a record that cannot be read again."""
+
+
 def detect(
     store: StorePath,
     /,
@@ -59,6 +65,13 @@ def detect(
     evidence: Annotated[
         Literal["few", "all"], Parameter(help="List at most 20 events behind each finding (few), or every one (all).")
     ] = "few",
+    records: Annotated[
+        bool,
+        Parameter(
+            help="Read the log records behind each finding again and show them, secrets masked: below the table, and beside "
+            "each pointer to evidence in the other forms."
+        ),
+    ] = False,
     fail_on: FailOn = None,
 ) -> int:
     """Print the findings of rules over a window.
@@ -90,10 +103,15 @@ def detect(
     counted = format == "table" and not rules  # what is undecided is counted by reason, and not listed
     open_ones = [finding for finding in findings if counted and finding["verdict"] == "indeterminate"]
     told = findings if format != "table" else _rows(worst_first(findings)) if counted else _rows(findings)
+    if records:
+        _read_again(told)
     columns = results[0].table.column_names if format == "csv" else with_whose(COLUMNS, told)
     window = f"{'in' if view.window.of_nothing else 'from'} {view.window}"
     empty = f"No violation was found {window}." if open_ones else _nothing(results, window, len(findings))
     write_records(told, format, columns=columns, empty=empty)
+    if records and format == "table":
+        for finding in told:
+            _write_behind(finding)
     if open_ones:
         print(f"\nNot decided, and why. To list them, add a rule to the command, such as {open_ones[0]['rule']}.")
         write_table(_reasons(open_ones), ("rule", "undecided", "reason"))
@@ -111,6 +129,31 @@ def _rows(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     from grantlens.report.outline import facts
 
     return [finding | {"facts": "; ".join(facts(finding))} for finding in findings if finding["verdict"] != "clear"]
+
+
+def _read_again(findings: list[dict[str, Any]]) -> None:
+    """Put the text of its record beside each pointer to evidence; each file is read once."""
+    from grantlens.findings.records import read_records
+
+    found = iter(read_records(pointer for finding in findings for pointer in finding["evidence"]))
+    lost = cited = 0
+    for finding in findings:
+        finding["evidence"] = [next(found) for _ in finding["evidence"]]
+        cited += len(finding["evidence"])
+        lost += sum(each["record"] is None for each in finding["evidence"])
+    if lost:
+        say(
+            f"{lost:,} of {plural(cited, 'cited record')} cannot be read again: the files are gone, have changed, or their paths "
+            "hold from another folder - run this where they were loaded."
+        )
+
+
+def _write_behind(finding: dict[str, Any]) -> None:
+    """Print the log records behind a finding, a line each."""
+    print(f"\n{finding['rule']} {finding['severity']}: {shown(finding['title'])}")
+    for each in finding["evidence"]:
+        text = UNREADABLE if each["record"] is None else shown(each["record"])
+        print(f"{INDENT}{shown(each['file'])}:{each['line']}  {text}")
 
 
 def _reasons(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
