@@ -8,7 +8,7 @@ from grantlens.register.decisions import LISTED, TARGET, Decisions
 
 
 def test_the_list_of_grants_is_read_as_it_is(sample_file, run, tmp_path):
-    ran = run("grants", str(sample_file), "--live", "--format", "csv", "--now", "2026-10-01")
+    ran = run("grants", str(sample_file), "--live", "--advice", "--format", "csv", "--now", "2026-10-01")
     rows = list(csv.DictReader(io.StringIO(ran.out)))
     assert {*rows[0]} == {*LISTED, *TARGET} - {"token_id"}
     out = io.StringIO()

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+import grantlens as gl
+
 
 @pytest.fixture
 def asked(run, sample_file):
@@ -35,6 +37,36 @@ def test_programs_get_every_column(asked):
     assert [row["grant_id"] for row in told] == [row["grant_id"] for row in rows]
     assert list(told[0]) == list(rows[0])
     assert {"grant_id", "consent_kind", "watched", "ended_by"} <= set(told[0])
+
+
+def test_the_advice_is_that_of_the_rule_for_live_grants_alone(asked, sample_file):
+    with gl.open(sample_file, read_only=True) as store:
+        view = store.between("2026-07-03", "2026-10-01", now="2026-10-01")
+        advised = {row["grant_id"]: row for row in gl.detect.unused_privileges(view).recommend().to_dicts()}
+    rows, plain = json.loads(asked("--advice", "--format", "json").out), json.loads(asked("--format", "json").out)
+    names = ("keep", "remove", "replace", "ask", "wait", "calls_unknown")
+    assert [{name: value for name, value in row.items() if name not in names} for row in rows] == plain
+    taken_away = 0
+    for row in rows:
+        expected = advised.get(row["grant_id"], {}) if row["state"] == "live" else {}
+        told = {scope.partition(" -> ")[0]: name for name in names[:-1] for scope in row[name] or ()}
+        held = {scope.partition(" -> ")[0]: name for name in names[:-1] for scope in expected.get(name, ())}
+        assert told == {scope: name for scope, name in held.items() if scope in (row["scopes"] or ())}
+        assert row["calls_unknown"] == expected.get("calls_unknown")
+        assert sorted(told) == sorted(row["scopes"] or ()) or not expected, "each scope that is held stands in one column"
+        taken_away += len(held) - len(told)
+    assert taken_away, "nothing is advised on a scope that the grant holds no more"
+    assert any(row["remove"] for row in rows)
+    assert any(row["state"] == "ended" for row in rows)
+
+
+def test_the_table_shows_what_is_to_be_done(asked):
+    head, *lines = asked("--live", "--advice").out.splitlines()
+    assert head.split("  ")[0] == "source"
+    assert " remove " in head
+    assert " keep " not in head
+    (row,) = [line for line in lines if "stagehand-coder" in line]
+    assert " account.all -> infra.manage " in row
 
 
 def test_no_grant_is_said(asked, run, tmp_path):

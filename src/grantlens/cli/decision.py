@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from grantlens.register.decisions import Decisions
 
 EXAMPLES = """Examples:
-  grantlens grants acme.duckdb --live --format csv > review.csv
+  grantlens grants acme.duckdb --live --advice --format csv > review.csv
   grantlens decision add acme.duckdb review.csv --decided-at 2026-10-02
   grantlens decision add acme.duckdb leavers.toml
   grantlens detect acme.duckdb REV-10

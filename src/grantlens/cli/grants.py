@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -14,8 +14,12 @@ from grantlens.cli.output import with_whose, write_records
 from grantlens.cli.parameters import FormatChoice, Now, Since, StorePath, Tenant, Until
 from grantlens.cli.present import present, tell_far, tell_present
 
+if TYPE_CHECKING:
+    from grantlens.view import View
+
 EXAMPLES = """Examples:
   grantlens grants acme.duckdb --live
+  grantlens grants acme.duckdb --live --advice
   grantlens grants acme.duckdb --since 2026-Q3 --format csv > review.csv"""
 
 COLUMNS = (
@@ -32,6 +36,9 @@ COLUMNS = (
     "watched",
 )
 
+ADVICE = ("keep", "remove", "replace", "ask", "wait", "calls_unknown")
+"""Columns of the advice; the table leaves out what is to be kept."""
+
 
 def grants(
     store: StorePath,
@@ -42,6 +49,13 @@ def grants(
     now: Now = None,
     tenant: Tenant = None,
     live: Annotated[bool, Parameter(help="Leave out what had ended.")] = False,
+    advice: Annotated[
+        bool,
+        Parameter(
+            help="Add what PRV-1 advises for the scopes of each live grant: keep, remove, replace, ask, wait; and of how many "
+            "calls nobody can say what they needed."
+        ),
+    ] = False,
     format: FormatChoice = "table",
 ) -> int:
     """List the grants of a window: who holds access, for whom, since when, and was it used?
@@ -59,14 +73,17 @@ def grants(
         tell_present(now, instant, opened)
         tell_far(view, since, until)
         found = asked.grants(view)
+        advised = _advised(view) if advice else {}
         is_covered = "issuance" in covered_logs(view)
     rows = [row for row in found.to_dicts() if row["state"] == "live" or not live]
+    if advice:
+        rows = [row | (_of(row, advised) if row["state"] == "live" else dict.fromkeys(ADVICE)) for row in rows]
     kind = "live grant" if live else "grant"
     told = rows if format != "table" else [row | {"watched": _silent_for(row)} for row in rows]
     write_records(
         told,
         format,
-        columns=with_whose(COLUMNS, told),
+        columns=with_whose((*COLUMNS, *ADVICE[1:]) if advice else COLUMNS, told),
         empty=f"No {kind} is in {'' if view.window.of_nothing else 'the logs held from '}{view.window}.",
     )
     if not rows and not is_covered:
@@ -77,6 +94,24 @@ def grants(
         # Of a long table the last screen is what a person sees.
         say(f"{plural(len(rows), 'grant')}; {asked.uses_told(row['use'] for row in rows)}.")
     return FINE
+
+
+def _advised(view: View) -> dict[tuple[str, str | None, str], dict[str, Any]]:
+    """Return the advice for each grant, by source, tenant and id."""
+    from grantlens.detect import unused_privileges
+
+    told = unused_privileges(view).recommend().to_dicts()
+    return {(row["source"], row["tenant"], row["grant_id"]): row for row in told}
+
+
+def _of(row: dict[str, Any], advised: dict[tuple[str, str | None, str], dict[str, Any]]) -> dict[str, Any]:
+    """Return the advice for one grant: on the scopes that it holds still, nothing where no log names them."""
+    found = advised.get((row["source"], row["tenant"], row["grant_id"]))
+    if found is None:
+        return dict.fromkeys(ADVICE)
+    held = set(row["scopes"] or ())
+    kept = {name: [told for told in found[name] if told.partition(" -> ")[0] in held] for name in ADVICE[:-1]}
+    return kept | {ADVICE[-1]: found[ADVICE[-1]]}
 
 
 def _silent_for(row: dict[str, Any]) -> str | None:

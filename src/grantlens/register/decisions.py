@@ -51,8 +51,9 @@ LISTED = (
     *("client_name", "subject_kind", "owner", "purpose", "scopes", "opened_at", "consent_kind", "consent_actor"),
     *("standing", "tokens", "calls", "first_used_at", "last_used_at", "use", "watched", "state"),
     *("ended_at", "ended_how", "ended_by"),
+    *("keep", "remove", "replace", "ask", "wait", "calls_unknown"),
 )
-"""Columns of the list of grants that say nothing of the decision."""
+"""Columns of the list of grants, with its advice, that say nothing of the decision."""
 
 
 @dataclass(frozen=True, repr=False)
