@@ -53,7 +53,9 @@ def test_the_advice_is_that_of_the_rule_for_live_grants_alone(asked, sample_file
         held = {scope.partition(" -> ")[0]: name for name in names[:-1] for scope in expected.get(name, ())}
         assert told == {scope: name for scope, name in held.items() if scope in (row["scopes"] or ())}
         assert row["calls_unknown"] == expected.get("calls_unknown")
-        assert sorted(told) == sorted(row["scopes"] or ()) or not expected, "each scope that is held stands in one column"
+        assert sorted(told) == sorted(row["scopes"] or ()) or not expected, (
+            "each scope that is held stands in one column"
+        )
         taken_away += len(held) - len(told)
     assert taken_away, "nothing is advised on a scope that the grant holds no more"
     assert any(row["remove"] for row in rows)

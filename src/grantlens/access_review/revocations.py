@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +143,7 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
     """
     from grantlens.analysis.survival import MIN_EVENTS, estimate
 
+    timed = plain_rows(intervals(engine, values)[0])
     cases = [
         {
             "source": row["source"],
@@ -157,7 +158,7 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
             "censored": row["censored"],
             "tried": row["attempts"] > 0,
         }
-        for row in plain_rows(intervals(engine, values)[0])
+        for row in timed
     ]
     verdicts = Counter(row["effective"] for row in rows)
     answer: dict[str, Any] = {
@@ -166,8 +167,8 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
         "estimated": False, "least": MIN_EVENTS, "untried": sum(not case["tried"] for case in cases),
         "too_close": sum(case["last_success_s"] is not None and not case["uses_after"] for case in cases),
         "sentence": None, "quantiles": [], "acceptance": by_minute(calls_after(engine, values)),
-        "by_server": _by_server(engine, cases), "intervals": cases,
-        "why_empty": None if rows else _none(engine, values),
+        "by_server": by_server(engine, timed), "intervals": cases,
+        "why_empty": None if rows else none_ended(engine, values),
     }  # fmt: skip
     if not cases:
         return answer
@@ -184,7 +185,7 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
     return answer
 
 
-def _none(engine: Engine, values: Mapping[str, Any]) -> str:
+def none_ended(engine: Engine, values: Mapping[str, Any]) -> str:
     """Say that nothing was ended, and what else the revocation logs tell of: who reads 0 beside a log that has rows asks what they are."""
     said = "No revocation that ended access is recorded in the logs held for this period"
     others = dict(engine.rows(_OTHERS, {name: values[name] for name in ("since", "until")}))
@@ -225,18 +226,27 @@ def _quantiles(found: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def _by_server(engine: Engine, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def by_server(engine: Engine, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what the revocations that were put to the test tell of each resource server, the most often tried first.
+
+    Parameters
+    ----------
+    engine
+        The open store.
+    rows
+        Those of `grantlens.findings.intervals.intervals`.
+    """
     from grantlens.analysis.survival import quantile_bounds
 
     checks = dict(engine.rows("SELECT resource_server, validation::VARCHAR FROM server"))
-    groups: dict[str | None, list[dict[str, Any]]] = {}
-    for case in cases:
-        if case["tried"]:
-            groups.setdefault(case["resource_server"], []).append(case)
-    rows = []
+    groups: dict[str | None, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        if row["attempts"] > 0:
+            groups.setdefault(row["resource_server"], []).append(row)
+    told = []
     for server, group in groups.items():
-        (median,) = quantile_bounds([c["lower"] for c in group], [c["upper"] for c in group], taus=(0.5,))
-        rows.append(
+        (median,) = quantile_bounds([c["lag_lower_s"] for c in group], [c["lag_upper_s"] for c in group], taus=(0.5,))
+        told.append(
             {
                 "resource_server": server,
                 "validation": checks.get(server),
@@ -247,4 +257,4 @@ def _by_server(engine: Engine, cases: list[dict[str, Any]]) -> list[dict[str, An
                 "right": sum(c["censored"] == "right" for c in group),
             }
         )
-    return sorted(rows, key=lambda row: (-row["n"], row["resource_server"] or ""))
+    return sorted(told, key=lambda row: (-row["n"], row["resource_server"] or ""))
