@@ -20,8 +20,8 @@ def test_it_prints_findings_and_names_a_report(run, tmp_path):
     assert "critical" in ran.out
     assert any("Access of mailbox-mirror" in line and "11 h 29 min" in line for line in ran.out.splitlines())
     commands = [line[18:] for line in ran.out.splitlines() if line[18:].startswith("grantlens ")]
-    assert len(commands) == 3
-    for line in commands[:2]:
+    assert len(commands) == 5
+    for line in commands[:4]:
         assert run(*line.split()[1:]).code == 0
     detect = run(*commands[1].split()[1:], "--format", "ndjson")
     found = Counter(json.loads(line)["rule"] for line in detect.out.splitlines() if '"verdict": "violation"' in line)

@@ -48,10 +48,11 @@ def demo(
         result.to_html(page)
     _tell(result.document)
     print(f"\nThe whole report: {page}")
+    when = f"--since {truth['period_from'][:10]}/{truth['until'][:10]} --now {truth['now'][:10]}"
     print(f"Look closer:      grantlens case {path} --client mailbox-mirror")
-    print(
-        f"                  grantlens detect {path} --since {truth['period_from'][:10]}/{truth['until'][:10]} --now {truth['now'][:10]}"
-    )
+    print(f"                  grantlens detect {path} {when} --records")
+    print(f"                  grantlens grants {path} {when} --live --advice")
+    print(f"                  grantlens lag {path} {when}")
     print("Your own logs:    grantlens load acme.duckdb LOGS")
     return 0
 
