@@ -37,14 +37,14 @@ def written_out(rule: Rule, values: Mapping[str, Any] | None = None) -> str:
     )
     before = "WITH RECURSIVE\n" + ",\n".join(steps) + "\n"
     body = f"{before}SELECT * FROM ({rule.sql})" if steps else rule.sql.strip()
-    return head + _NAMED.sub(lambda match: _literal(given, match), body)
+    return head + _NAMED.sub(lambda match: _literal(given[match[1]]) if match[1] in given else match[0], body)
 
 
 def _parameters(rule: Rule, given: Mapping[str, Any]) -> Iterator[str]:
     """Give a line for each parameter: its value stands in the text, where nothing tells it from other numbers."""
     for parameter in rule.parameters:
         yield "-- " + _wrapped(
-            f"Parameter {parameter.name} = {given[parameter.name]} ({parameter.unit}). {parameter.doc}"
+            f"Parameter {parameter.name} = {_literal(given[parameter.name])} ({parameter.unit}). {parameter.doc}"
         )
 
 
@@ -71,11 +71,7 @@ def translated(sql: str, dialect: str) -> str:
         ) from None
 
 
-def _literal(given: Mapping[str, Any], match: re.Match) -> str:
-    name = match.group(1)
-    if name not in given:
-        return match.group(0)
-    value = given[name]
+def _literal(value: Any) -> str:
     if isinstance(value, datetime):
         return f"TIMESTAMPTZ '{value.isoformat()}'"
     if isinstance(value, bool):

@@ -214,6 +214,10 @@ FROM judged
     ),
     silent=(
         Example(
+            "the token is known",
+            (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 09:06", "GET /v1/messages/7")),
+        ),
+        Example(
             "the call names a grant, but the issuance log of this source names none",
             (
                 token("10 09:00", "t1", ["mail.read"], "10 10:00", grant_id=None),
@@ -229,10 +233,6 @@ FROM judged
             ),
         ),
         Example(
-            "the token is known",
-            (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 09:06", "GET /v1/messages/7")),
-        ),
-        Example(
             "no token, but a grant of this client and subject",
             (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 09:06", "GET /v1/messages/7", None)),
         ),
@@ -245,6 +245,31 @@ FROM judged
         ),
     ),
     undecidable=(
+        Example(
+            "there is no issuance log",
+            (use("10 09:06", "GET /v1/messages/7", "t-any"),),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"issuance_log": "absent", "reason": "no issuance log of this source is held"},
+                },
+            ),
+        ),
+        Example(
+            "the token may be older than the issuance log",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 19:00"),
+                use("10 09:06", "GET /v1/messages/7", "t-old"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "severity": "medium",
+                    "token_id": "t-old",
+                    "detail": {"issuance_log": "partial"},
+                },
+            ),
+        ),
         Example(
             "the call names a grant of which the log has no issuance, and the same client and subject have another",
             (
@@ -311,35 +336,10 @@ FROM judged
             ),
         ),
         Example(
-            "the token may be older than the issuance log",
-            (
-                token("10 09:00", "t1", ["mail.read"], "10 19:00"),
-                use("10 09:06", "GET /v1/messages/7", "t-old"),
-            ),
-            (
-                {
-                    "verdict": "indeterminate",
-                    "severity": "medium",
-                    "token_id": "t-old",
-                    "detail": {"issuance_log": "partial"},
-                },
-            ),
-        ),
-        Example(
             "it was used before the window too, when the issuance log had just begun",
             (*_FORGED, use("01 09:00", "GET /v1/messages/7", "t-forged")),
             ({"verdict": "indeterminate", "events": 1, "detail": {"issuance_log": "partial"}},),
             since="12 00:00",
-        ),
-        Example(
-            "there is no issuance log",
-            (use("10 09:06", "GET /v1/messages/7", "t-any"),),
-            (
-                {
-                    "verdict": "indeterminate",
-                    "detail": {"issuance_log": "absent", "reason": "no issuance log of this source is held"},
-                },
-            ),
         ),
         Example(
             "there is an issuance log of another tenant only",

@@ -114,22 +114,6 @@ GROUP BY source, tenant, token_id, client_id
 """,
     fires=(
         Example(
-            "two tenants issued a token of one id, and that of the one is used by the client of the other",
-            (
-                token("10 09:00", "t1", ["mail.read"], "10 18:00", tenant="one"),
-                token("10 08:00", "t1", ["mail.read"], "10 18:00", tenant="two", grant_id="g2", client_id="other"),
-                use("10 09:10", "GET /v1/messages/7", tenant="one", client_id="other"),
-            ),
-            (
-                {
-                    "verdict": "violation",
-                    "tenant": "one",
-                    "grant_id": "g1",
-                    "detail": {"issued_to": "app", "reason": None},
-                },
-            ),
-        ),
-        Example(
             "a token of app is used by another client, beside app itself",
             (
                 token("10 09:00", "t1", ["mail.read"], "10 18:00"),
@@ -147,6 +131,22 @@ GROUP BY source, tenant, token_id, client_id
                     "grant_id": "g1",
                     "events": 3,
                     "detail": {"issued_to": "app", "calls": 2, "reason": None},
+                },
+            ),
+        ),
+        Example(
+            "two tenants issued a token of one id, and that of the one is used by the client of the other",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 18:00", tenant="one"),
+                token("10 08:00", "t1", ["mail.read"], "10 18:00", tenant="two", grant_id="g2", client_id="other"),
+                use("10 09:10", "GET /v1/messages/7", tenant="one", client_id="other"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "tenant": "one",
+                    "grant_id": "g1",
+                    "detail": {"issued_to": "app", "reason": None},
                 },
             ),
         ),

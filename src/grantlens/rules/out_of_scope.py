@@ -219,6 +219,18 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
     ),
     silent=(
         Example(
+            "an operation that needs no scope",
+            (token("10 09:01", "t1", [], "10 12:00"), use("10 09:06", "GET /v1/status", server="jobs.example")),
+        ),
+        Example(
+            "a broader scope implies the narrower one",
+            (token("10 09:01", "t1", ["mail.write"], "10 12:00"), use("10 09:06", "GET /v1/messages/7")),
+        ),
+        Example(
+            "a refused call is no action",
+            (token("10 09:01", "t1", ["mail.read"], "10 12:00"), use("10 09:06", "DELETE /v1/messages/7", status=403)),
+        ),
+        Example(
             "a scope that was taken from the grant permitted it: that is REV-11, be it proven or not",
             (
                 consent("10 09:00", ["mail.read", "mail.send"]),
@@ -242,14 +254,6 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
             (use("10 09:05", "GET /v1/status", None, "jobs.example", grant_id="g-unseen"),),
         ),
         Example(
-            "a broader scope implies the narrower one",
-            (token("10 09:01", "t1", ["mail.write"], "10 12:00"), use("10 09:06", "GET /v1/messages/7")),
-        ),
-        Example(
-            "an operation that needs no scope",
-            (token("10 09:01", "t1", [], "10 12:00"), use("10 09:06", "GET /v1/status", server="jobs.example")),
-        ),
-        Example(
             "a client that acts for itself, by grant and by pair",
             (
                 consent("10 09:00", ["people.read"], subject_id="robot", subject_kind="service"),
@@ -266,10 +270,6 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
             ),
         ),
         Example(
-            "a refused call is no action",
-            (token("10 09:01", "t1", ["mail.read"], "10 12:00"), use("10 09:06", "DELETE /v1/messages/7", status=403)),
-        ),
-        Example(
             "a call proven to come after the revocation belongs to REV-1",
             (
                 token("10 09:01", "t1", ["mail.read"], "10 12:00"),
@@ -283,6 +283,20 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
         ),
     ),
     undecidable=(
+        Example(
+            "an operation that no catalogue knows",
+            (
+                token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+                use("10 09:06", "GET /v1/secrets/9"),
+                use("10 09:07", "GET /v1/odd"),
+            ),
+            ({"verdict": "indeterminate", "operation": None, "events": 2, "detail": {"match": "unmatched"}},),
+        ),
+        Example(
+            "a token whose scopes no log names",
+            (token("10 09:01", "t1", None, "10 12:00"), use("10 09:06", "GET /v1/messages/7")),
+            ({"verdict": "indeterminate", "operation": None, "detail": {"held": None}},),
+        ),
         Example(
             "a token of that id was issued in another tenant only",
             (token("10 09:01", "t1", ["mail.read"], tenant="one"), use("10 09:06", "POST /v1/messages", tenant="two")),
@@ -304,20 +318,6 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
                 use("10 09:06", "GET /v1/odd/7", "t-unseen", subject_id=None, token_scopes=["people.mine"]),
             ),
             ({"verdict": "indeterminate", "operation": None, "events": 1},),
-        ),
-        Example(
-            "an operation that no catalogue knows",
-            (
-                token("10 09:01", "t1", ["mail.read"], "10 12:00"),
-                use("10 09:06", "GET /v1/secrets/9"),
-                use("10 09:07", "GET /v1/odd"),
-            ),
-            ({"verdict": "indeterminate", "operation": None, "events": 2, "detail": {"match": "unmatched"}},),
-        ),
-        Example(
-            "a token whose scopes no log names",
-            (token("10 09:01", "t1", None, "10 12:00"), use("10 09:06", "GET /v1/messages/7")),
-            ({"verdict": "indeterminate", "operation": None, "detail": {"held": None}},),
         ),
         Example(
             "a consent that does not say to what, before one that does",

@@ -74,6 +74,32 @@ GROUP BY source, tenant, client_id
 """,
     fires=(
         Example(
+            "a client that nobody registered",
+            (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 09:06", "GET /v1/messages/7")),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "high",
+                    "client_id": "app",
+                    "events": 2,
+                    "detail": {"lacks": "no register row"},
+                },
+            ),
+            register=({"client_id": "another", "owner": "jo", "purpose": "mail"},),
+        ),
+        Example(
+            "a row without an owner",
+            (use("10 09:06", "GET /v1/messages/7"),),
+            ({"verdict": "violation", "detail": {"lacks": "no owner"}},),
+            register=({"client_id": "app", "owner": "  ", "purpose": "mail"},),
+        ),
+        Example(
+            "a row without a purpose",
+            (token("10 09:00", "t1", ["mail.read"], "10 10:00"),),
+            ({"verdict": "violation", "detail": {"lacks": "no purpose"}},),
+            register=({"client_id": "app", "owner": "jo"},),
+        ),
+        Example(
             "another client's service principal, which no grant ties to the registered one",
             (
                 consent("09 09:00", ["mail.read"], "entra:object-of-app:mail", source="microsoft_entra"),
@@ -104,32 +130,6 @@ GROUP BY source, tenant, client_id
             ),
             ({"verdict": "violation", "client_id": "app", "tenant": "north", "events": 2},),
             register=({"client_id": "another", "owner": "jo", "purpose": "mail"},),
-        ),
-        Example(
-            "a client that nobody registered",
-            (token("10 09:00", "t1", ["mail.read"], "10 10:00"), use("10 09:06", "GET /v1/messages/7")),
-            (
-                {
-                    "verdict": "violation",
-                    "severity": "high",
-                    "client_id": "app",
-                    "events": 2,
-                    "detail": {"lacks": "no register row"},
-                },
-            ),
-            register=({"client_id": "another", "owner": "jo", "purpose": "mail"},),
-        ),
-        Example(
-            "a row without an owner",
-            (use("10 09:06", "GET /v1/messages/7"),),
-            ({"verdict": "violation", "detail": {"lacks": "no owner"}},),
-            register=({"client_id": "app", "owner": "  ", "purpose": "mail"},),
-        ),
-        Example(
-            "a row without a purpose",
-            (token("10 09:00", "t1", ["mail.read"], "10 10:00"),),
-            ({"verdict": "violation", "detail": {"lacks": "no purpose"}},),
-            register=({"client_id": "app", "owner": "jo"},),
         ),
     ),
     silent=(
