@@ -211,6 +211,75 @@ def test_too_few_pairs_set_no_clock(load):
     assert (told["offset_s"], told["estimated_offset_s"]) == (0.0, -30.0)
 
 
+@pytest.mark.parametrize(
+    ("stamp", "apart", "offset"),
+    [
+        (0.5, -10, 0.0),  # as far as two clocks may be from each other
+        (0.5, -10.000001, -10.000001),
+        (0, -11, 0.0),  # and as far as a stamp of whole seconds is wide
+        (0, -12, -12.0),
+    ],
+)
+def test_a_clock_is_behind_only_beyond_the_errors_of_both(load, stamp, apart, offset):
+    rows = pairs(lambda number: apart + stamp)
+    issued = [row | {"issued_at": (at(stamp) - START + datetime.fromisoformat(row["issued_at"])).isoformat()}
+              for row in rows if row["log"] == "issuance"]  # fmt: skip
+    told = clock(load([*issued, *(row for row in rows if row["log"] == "usage")]))
+    assert told["offset_s"] == pytest.approx(offset, abs=1e-9)
+
+
+@pytest.mark.parametrize("odd", [-259200, -4000])
+def test_an_id_that_was_given_out_again_is_no_part_of_the_estimate(load, odd):
+    told = clock(load(pairs(lambda number: odd if number == 7 else -30)))
+    assert (told["offset_s"], told["error_s"]) == (-30.0, DEFAULT_ERROR_SECONDS)
+
+
+def test_a_clock_that_drifts_is_estimated_over_all_of_it(load):
+    told = clock(load(pairs(lambda number: -30 - 10 * (number // 6))))
+    assert (told["offset_s"], told["error_s"]) == (-50.0, DEFAULT_ERROR_SECONDS + 10.0)
+
+
+def test_an_hour_of_which_half_is_behind_does_not_agree(load):
+    assert clock(load(pairs(lambda number: -30 if number % 2 else 30)))["offset_s"] == 0.0
+
+
+def test_another_tenants_token_of_the_same_id_makes_no_pair(load):
+    rows = [{**row, "tenant": "two" if row["log"] == "usage" else "one"} for row in pairs(lambda number: -30)]
+    assert clock(load(rows))["estimated_offset_s"] is None
+    # A call that names no tenant may mean the token of either: that it was used before both were issued is sure.
+    twice = [
+        {**row, "issued_at": row["issued_at"].replace("T0", "T2"), "tenant": "two"}
+        for row in rows
+        if row["log"] == "issuance"
+    ]
+    calls = [{**row, "tenant": None} for row in rows if row["log"] == "usage"]
+    issued = [row for row in rows if row["log"] == "issuance"]
+    assert clock(load([*twice, *issued, *calls]))["offset_s"] == -30.0
+
+
+@pytest.mark.parametrize(
+    ("made", "offset"),
+    [
+        ({"kind": "exchange", "parent_token_id": "p"}, -30.0),
+        ({"kind": "refresh", "parent_token_id": "p"}, -30.0),
+        ({"kind": "refresh"}, 0.0),  # it may be that of a token of this id, older than the log
+        ({"kind": "credential"}, 0.0),  # a key may have been switched on again
+        ({"kind": "consent"}, 0.0),
+        ({"kind": "token", "outcome": "denied"}, 0.0),
+    ],
+)
+def test_only_the_making_of_a_token_tells_of_a_clock(load, made, offset):
+    rows = [{**row, **made} if row["log"] == "issuance" else row for row in pairs(lambda number: -30)]
+    assert clock(load(rows))["offset_s"] == offset
+
+
+def test_a_key_tells_of_a_clock_where_its_first_record_is_its_making(load):
+    rows = [{**row, "kind": "credential"} if row["log"] == "issuance" else row for row in pairs(lambda number: -30)]
+    store = load()
+    load.add(store, rows, declaring("usage", keys_begin=True))
+    assert clock(store)["offset_s"] == -30.0
+
+
 def test_the_issuance_clock_is_the_one_that_others_are_measured_by(load):
     store = load(pairs(lambda number: -30))
     assert (clock(store, "issuance")["offset_s"], clock(store, "issuance")["estimated_offset_s"]) == (0.0, None)

@@ -163,3 +163,30 @@ def test_good_clocks_prove_that_a_call_came_after_the_revocation(read, store):
     assert verdicts() == {"violation"}  # 3.5 s apart, 1.2 s on either side and a second of the revocation's stamp
     store.add(read('[[clock]]\nsource = "native"\nerror_seconds = 1.3\n'))
     assert verdicts() == {"indeterminate"}
+
+
+@pytest.mark.parametrize(
+    ("stated", "offset"),
+    [
+        ("", -30.0),
+        ("error_seconds = 1", -30.0),  # of the issuance alone, which says nothing of how far it is ahead
+        ("error_seconds = 1\noffset_seconds = 10", -20.0),
+        ("error_seconds = 1\noffset_seconds = 30", 0.0),
+        ("error_seconds = 1\noffset_seconds = 40", 0.0),
+    ],
+)
+def test_what_the_issuance_clock_is_stated_to_be_ahead_the_usage_clock_is_not_behind(read, tmp_path, stated, offset):
+    rows = []
+    for name in ("a", "b", "c", "d", "e"):  # each used half a minute before its issue
+        token = {"token_id": name, "client_id": "c", "outcome": "success"}
+        rows.append({"log": "issuance", "issued_at": "2026-07-01T10:01:00Z", "kind": "token", **token})
+        rows.append({"log": "usage", "used_at": "2026-07-01T10:00:30Z", "resource_server": "mail", **token})
+    log = tmp_path / "log.ndjson"
+    log.write_text("".join(json.dumps({**row, "event_id": str(number)}) + "\n" for number, row in enumerate(rows)))
+    with Store(":memory:") as store:
+        store.load(log)
+        if stated:
+            store.add(read(f'[[clock]]\nsource = "native"\nlog = "issuance"\n{stated}\n'))
+        told = errors(store)[None, "usage"]
+        assert (told["offset_s"], told["assumed"]) == (offset, True)
+        assert told["before_s"] == told["error_s"] + offset

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from grantlens.ingest import silence
+from grantlens.relations import causal_pair
 from grantlens.schema import TIMES
 
 if TYPE_CHECKING:
@@ -218,47 +219,24 @@ _DROP_CLOCK = """
 DELETE FROM clock c USING touched t WHERE c.source = t.source AND c.tenant IS NOT DISTINCT FROM t.tenant
 """
 
-# A token is issued before it is used. Where most pairs of an hour say the opposite, the usage clock runs behind (INT-6);
-# the offset is applied only if most of the hours that can tell agree, else it is only reported. It is that of the tokens that
-# were used soonest, and no surer than how far the others lie from it: how long each waited for its use, nobody knows.
-_CLOCK = """
+# A token is issued before it is used. Where most pairs of an hour say the opposite, beyond the errors of both clocks, the usage clock
+# runs behind (INT-6); the offset is applied only if most of the hours that can tell agree, else it is only reported.
+_CLOCK = f"""
 INSERT INTO clock
-WITH issued AS (
-    SELECT source, token_id, min(issued_at) AS issued_at
-    FROM issuance WHERE token_id IS NOT NULL AND outcome = 'success'
-    GROUP BY source, token_id
-),
-pair AS (
-    SELECT c.source, c.tenant, i.issued_at, epoch(min(f.first_used_at)) - epoch(i.issued_at) AS apart_s
-    FROM caller_first f
-    JOIN usage_caller c USING (caller_id)
-    JOIN touched t ON t.source = c.source AND t.tenant IS NOT DISTINCT FROM c.tenant
-    JOIN issued i ON i.source = c.source AND i.token_id = c.token_id
-    GROUP BY c.source, c.tenant, c.token_id, i.issued_at
-),
-hour AS (
-    SELECT source, tenant, count(*) FILTER (apart_s < -$error) > count(*) / 2 AS behind
-    FROM pair
-    GROUP BY source, tenant, date_trunc('hour', issued_at)
-    HAVING count(*) >= $min_pairs
-),
-agreement AS (
-    SELECT source, tenant, count(*) FILTER (behind) > count(*) / 2 AS agreed FROM hour GROUP BY source, tenant
-),
-estimate AS (
-    SELECT source, tenant, quantile_cont(apart_s, 0.05) AS offset_s, median(apart_s) - quantile_cont(apart_s, 0.05) AS spread_s
-    FROM pair WHERE apart_s < 0
-    GROUP BY source, tenant
-),
-stamp AS (
+WITH stamp AS (
     SELECT a.source, a.tenant, a.log, bool_and(a.whole_seconds) AS whole
     FROM activity a JOIN touched t ON t.source = a.source AND t.tenant IS NOT DISTINCT FROM a.tenant
     WHERE a.records > 0
     GROUP BY a.source, a.tenant, a.log
-)
+),
+pair AS (
+    SELECT p.source, p.tenant, p.issued_at, p.apart_s, p.apart_s < -2 * $error - CASE WHEN s.whole THEN 1 ELSE 0 END AS inverted
+    FROM ({causal_pair.RELATION.sql}) p
+    JOIN stamp s ON s.source = p.source AND s.tenant IS NOT DISTINCT FROM p.tenant AND s.log = 'usage'
+),{causal_pair.JUDGED}
 SELECT s.source, s.tenant, s.log, CASE WHEN s.whole THEN 1.0 ELSE 0.0 END,
-       $error + CASE WHEN s.log = 'usage' AND g.agreed THEN e.spread_s ELSE 0 END,
-       CASE WHEN s.log = 'usage' AND g.agreed THEN e.offset_s ELSE 0.0 END,
+       $error + CASE WHEN s.log = 'usage' AND g.hours_behind > g.hours / 2 THEN e.spread_s ELSE 0 END,
+       CASE WHEN s.log = 'usage' AND g.hours_behind > g.hours / 2 THEN e.offset_s ELSE 0.0 END,
        CASE WHEN s.log = 'usage' THEN e.offset_s END
 FROM stamp s
 LEFT JOIN agreement g ON g.source = s.source AND g.tenant IS NOT DISTINCT FROM s.tenant

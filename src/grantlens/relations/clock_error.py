@@ -7,7 +7,8 @@ RELATION = Relation(
     "For each source, tenant and log, how many seconds a time stamp may be too late (before_s) or too early "
     "(after_s): the event lies in [stamp - before_s, stamp + after_s]. A stamp of whole seconds is cut "
     "off, so it can only be early. An offset that is applied shifts both. What the organisation states goes before what the "
-    "logs tell; assumed is true where nobody stated anything.",
+    "logs tell; assumed is true where nobody stated anything. What the logs tell is how far the usage clock is behind that of the issuance: as far as "
+    "that one is stated to be ahead, it is not behind.",
     """
 WITH stamped AS (
     SELECT DISTINCT source, tenant, 'issuance' AS log FROM issuance
@@ -17,7 +18,7 @@ WITH stamped AS (
 -- What is said of one tenant goes before what is said of one log, and that before what is said of all.
 stated AS (
     SELECT o.source, o.tenant, o.log, c.error_seconds, c.offset_seconds
-    FROM stamped o
+    FROM (FROM stamped UNION SELECT source, tenant, 'issuance' FROM stamped) o
     JOIN stated_clock c ON c.source = o.source
         AND (c.tenant IS NULL OR c.tenant = o.tenant) AND (c.log IS NULL OR c.log::VARCHAR = o.log)
     QUALIFY row_number() OVER (
@@ -27,9 +28,11 @@ SELECT *, error_s + offset_s AS before_s, error_s + grid_s - offset_s AS after_s
 FROM (
     SELECT o.source, o.tenant, o.log,
            coalesce(c.error_seconds, k.error_s, 5.0) AS error_s, coalesce(k.grid_s, 0.0) AS grid_s,
-           coalesce(c.offset_seconds, k.offset_s, 0.0) AS offset_s, k.estimated_offset_s, c.source IS NULL AS assumed
+           coalesce(c.offset_seconds, CASE WHEN k.offset_s < 0 THEN least(k.offset_s + coalesce(i.offset_seconds, 0.0), 0.0) END, 0.0) AS offset_s,
+           k.estimated_offset_s, c.source IS NULL AS assumed
     FROM stamped o
     LEFT JOIN stated c ON c.source = o.source AND c.tenant IS NOT DISTINCT FROM o.tenant AND c.log = o.log
+    LEFT JOIN stated i ON o.log = 'usage' AND i.source = o.source AND i.tenant IS NOT DISTINCT FROM o.tenant AND i.log = 'issuance'
     LEFT JOIN clock k ON k.source = o.source AND k.tenant IS NOT DISTINCT FROM o.tenant AND k.log::VARCHAR = o.log
 )
 """,
