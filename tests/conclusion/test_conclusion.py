@@ -32,6 +32,7 @@ from grantlens.rule.evidence import (
 from grantlens.rule.example import BYSTANDER, Example, consent, decided, logs_from_to, revoked, token, use
 from grantlens.rule.rule import Rule
 from grantlens.rules import find, registry
+from grantlens.rules.clock_skew import pairs
 from grantlens.schema import LOGS
 from grantlens.schema.register import DECISION, REGISTER
 from grantlens.schema.vocabulary import ENUMS
@@ -132,6 +133,14 @@ PLANTED = {
     ],
     "INT-1": [(use("12 09:06", READ), *logs_from_to("01 08:00", "20 08:00"))],
     "INT-2": [(token("10 09:01", "t1", ["mail.read"]), use("10 09:00", READ))],
+    "INT-6": [
+        tuple(record | (made if record["log"] == "issuance" else called) for record in pairs(*[-30] * 5))
+        for made, called in (
+            ({"kind": "refresh", "parent_token_id": "rt"}, {}),
+            ({"kind": "exchange", "parent_token_id": "subject"}, {}),
+            ({}, {"outcome": "denied", "denial_reason": "token"}),
+        )
+    ],
 }
 
 
@@ -235,10 +244,13 @@ def answers(source, prepared, folder):
     numbers = count()
     named = (f"{rule}.{number}" for rule in ("OOS-3", "OOS-9") for number in range(9))
     rows = [dict.fromkeys(REGISTER.names) | REGISTERED | {"client_id": client_id} for client_id in named]
-    lasting, others = [], []
-    for _, name, told in stories():
+    lasting, others, behind = [], [], []
+    for rule, name, told in stories():
         records = [named_apart(record, name, numbers) for record in told]
         logged = [kept for record in records if (kept := as_logged(record, source))]
+        if rule.id == "INT-6":  # a clock that is behind is that of a whole source
+            behind.extend(logged)
+            continue
         # Beside keys without an end no issuance log is ever complete: they are a source of their own.
         (lasting if any(map(lasts, logged)) else others).extend(logged)
         (others if any(map(lasts, logged)) else lasting).extend(r for r in logged if r.get("client_id") == BYSTANDER)
@@ -247,7 +259,7 @@ def answers(source, prepared, folder):
     declared["keys_begin"] = KEYS_BEGIN in source.says
     with prepared() as store:
         store.add(Register(tuple(rows)), Decisions(DECIDED))
-        for name, logged in (("shape", others), ("lasting", lasting)):
+        for name, logged in (("shape", others), ("lasting", lasting), ("behind", behind)):
             log = folder / f"{name}.ndjson"
             log.write_text("".join(json.dumps(record) + "\n" for record in logged))
             report = store.load(log, loader=replace(loaders()["native"], name=name, dialect=None, **declared))

@@ -124,7 +124,7 @@ def test_an_unrelated_client_changes_nothing(desk, log_of, kept_going, seed):
         together_path = desk.write("stranger.ndjson", stranger)
         store.load(together_path)
         together = found(store)
-    for rule in alone:
+    for rule in alone.keys() - {"INT-6"}:  # a clock is judged by what everyone did
         others = [finding for finding in together[rule] if finding["client_id"] != "stranger"]
         others = [finding for finding in others if not str(finding["token_id"]).startswith("stranger")]
         assert plain(alone[rule]) == plain(others), rule
@@ -176,6 +176,8 @@ def test_one_tenant_is_as_none_though_revocations_leave_it_out(desk, log_of, kep
         for finding in (finding for findings in told[-1].values() for finding in findings):
             finding["evidence"] = [pointer["event_id"] for pointer in finding["evidence"]]
             assert finding.pop("tenant") in (None, "one")
+            if finding["rule"] == "INT-6":  # which names the tenant in words
+                finding["title"] = finding["detail"]["clock_entry"] = None
     for rule in told[0]:
         assert plain(told[0][rule]) == plain(told[1][rule]), rule
 

@@ -38,6 +38,9 @@ KEYS_BEGIN = "issuance.token_id=begins"
 ROTATED = "issuance.parent_token_id=rotated"
 """A refresh token that takes the place of another names it."""
 
+MADE = f"issuance.kind=token or issuance.kind=exchange or {ROTATED} or {KEYS_BEGIN}"
+"""Some issues are the making of their token, and do not only renew it or switch it on again."""
+
 NAMED_REUSE = "issuance.denial_reason=reuse"
 """A server that refuses what came again says that it came again."""
 

@@ -42,12 +42,16 @@ KEYS = {
     "INT-3": ("client_id", "token_id"),
     "INT-4": ("token_id",),
     "INT-5": ("source", "log"),
+    "INT-6": ("source", "log"),
     "INT-7": ("client_id", "subject_id", "operation"),
     "GOV-1": ("client_id",),
     "GOV-2": ("client_id",),
     "GOV-3": ("client_id",),
 }
 """What makes a finding of each rule one finding."""
+
+NOT_PLANTED = frozenset({"INT-6"})
+"""Rules of which nothing is planted: a clock that is wrong changes what others say of the calls."""
 
 ENOUGH_DAYS = 45.0
 """Exposure from which nobody can doubt that the evidence floor of 30 days is met."""
