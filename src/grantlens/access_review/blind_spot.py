@@ -16,60 +16,20 @@ RHYTHMS = (("quarter", 90.0), ("month", 30.0), ("week", 7.0), ("day", 1.0))
 
 _DAY = 86400.0
 
-STRETCHES = """
+NEEDS = ("access_stretch", "covered_time")
+"""What the blind spot reads."""
+
+_STRETCHES = """
 -- Nobody watched after the logs of a tenant end, and nobody knows what is to come.
 WITH watch AS (
     SELECT source, tenant, least(max(covered_until), $until, $now) AS ends_at FROM covered_time GROUP BY source, tenant
-),
-standing AS (
-    SELECT source, tenant, grant_id, client_id, subject_id, opened_at AS start_at, closed_at AS end_at, calls, grave_calls
-    FROM review_grant
-    WHERE by_consent AND (closed_at IS NULL OR closed_at > $since)
-),
--- Without a standing consent access lives as long as its tokens: lives that touch are one stretch.
-life AS (
-    SELECT g.source, g.tenant, g.grant_id, g.client_id, g.subject_id, t.token_id, t.issued_at,
-           least(coalesce(t.expires_at, g.closed_at, 'infinity'::TIMESTAMPTZ), coalesce(g.ended_at,
-               'infinity'::TIMESTAMPTZ)) AS end_at
-    FROM review_grant g
-    JOIN token t ON t.source = g.source AND t.grant_id = g.grant_id AND t.issued_at >= g.opened_at
-        AND (g.ended_at IS NULL OR t.issued_at < g.ended_at)
-    WHERE NOT g.by_consent AND t.issued_at < $until
-),
-marked AS (
-    SELECT *, coalesce(issued_at > max(end_at) OVER (
-        PARTITION BY source, grant_id ORDER BY issued_at, token_id ROWS BETWEEN UNBOUNDED PRECEDING
-            AND 1 PRECEDING), true) AS opens
-    FROM life
-),
-numbered AS (
-    SELECT *, count(*) FILTER (opens) OVER (PARTITION BY source, grant_id ORDER BY issued_at, token_id) AS stretch_no
-    FROM marked
-),
-used AS (
-    SELECT c.source, c.token_id, sum(p.events)::BIGINT AS calls,
-           sum(p.events) FILTER (k.grave)::BIGINT AS grave_calls
-    FROM used_pair p
-    JOIN named_caller c USING (caller_id)
-    LEFT JOIN operation_class k ON k.operation_id = p.operation_id
-    WHERE p.outcome = 'success' AND c.token_id IS NOT NULL
-    GROUP BY c.source, c.token_id
-),
-fleeting AS (
-    SELECT n.source, n.tenant, n.grant_id, n.client_id, n.subject_id, min(n.issued_at) AS start_at, max(n.end_at) AS end_at,
-           coalesce(sum(u.calls), 0)::BIGINT AS calls, coalesce(sum(u.grave_calls), 0)::BIGINT AS grave_calls
-    FROM numbered n
-    LEFT JOIN used u ON u.source = n.source AND u.token_id = n.token_id
-    GROUP BY n.source, n.tenant, n.grant_id, n.client_id, n.subject_id, n.stretch_no
-    HAVING max(n.end_at) > $since
 )
 SELECT s.source, s.tenant, client_id, subject_id, epoch_us(start_at) / 1e6 AS start_s,
        epoch_us(least(end_at, ends_at)) / 1e6 AS end_s, coalesce(end_at > ends_at, true) AS is_open, calls, grave_calls
-FROM (SELECT * FROM standing UNION ALL SELECT * FROM fleeting) s JOIN watch w ON w.source = s.source AND w.tenant IS NOT DISTINCT FROM s.tenant
+FROM access_stretch s JOIN watch w ON w.source = s.source AND w.tenant IS NOT DISTINCT FROM s.tenant
 WHERE least(end_at, ends_at) > greatest(start_at, $since)
 ORDER BY s.source, s.tenant, client_id, subject_id, start_s, end_s
 """
-"""Each stretch of time in which access was open; reads `review_grant`."""
 
 _MEANING = {
     "stretches of access": "Each time that access was open, whatever its length.",
@@ -81,10 +41,10 @@ _MEANING = {
 
 
 def blind_spot(engine: Engine, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Compare stretches of access with the dates of reviews, known or supposed; reads `review_grant`."""
+    """Compare stretches of access with the dates of reviews, known or supposed; reads `NEEDS`."""
     from grantlens.analysis.blindspot import expected_unseen, review_interval, unseen
 
-    rows = engine.arrow(STRETCHES, values).to_pylist()
+    rows = engine.arrow(_STRETCHES, values).to_pylist()
     snapshots = ask(
         engine,
         # A review before the period saw what was open then, and may be open still.

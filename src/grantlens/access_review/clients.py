@@ -16,7 +16,7 @@ _CLIENTS = """
 WITH held AS (
     SELECT client_id, max(client_name) AS client_name, list(DISTINCT tenant) AS tenants, count(*) AS grants,
            count(*) FILTER (closed_at IS NULL OR closed_at > least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ)) AS live
-    FROM review_grant
+    FROM grant_life
     WHERE client_id IS NOT NULL AND (closed_at IS NULL OR closed_at > $since)
     GROUP BY client_id
 ),
@@ -50,7 +50,7 @@ ORDER BY (nullif(trim(r.owner), '') IS NOT NULL), coalesce(h.live, 0) > 0 DESC, 
 def clients(
     engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]], grants: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return each client seen in the window, those without an owner first; reads `review_grant`.
+    """Return each client seen in the window, those without an owner first; reads `grant_life`.
 
     Parameters
     ----------

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -22,68 +21,11 @@ if TYPE_CHECKING:
     from grantlens.store import Store
     from grantlens.view import View
 
-_USE = """
-CREATE OR REPLACE TEMP TABLE review_grant AS
-WITH state AS (
-    SELECT source, min(tenant) AS tenant, grant_id, opened_at, min(client_id) AS client_id,
-           min(client_name) AS client_name,
-           min(subject_id) AS subject_id, min(subject_name) AS subject_name, min(subject_kind) AS subject_kind,
-           min(ended_at) AS ended_at, min(ended_by) AS ended_by, bool_or(by_consent) AS by_consent,
-           max(valid_until) AS valid_until,
-           -- In a structure, or scopes that are no longer known would give way to those before.
-           (arg_max({'scopes': scopes}, valid_from) FILTER (valid_from < $until)).scopes AS scopes
-    FROM grant_state
-    GROUP BY source, grant_id, opened_at
-),
-placed AS (
-    SELECT *, lead(opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER (PARTITION BY source,
-           grant_id ORDER BY opened_at) AS reopened_at
-    FROM state
-),
-token_of AS (
-    SELECT p.source, p.grant_id, p.opened_at, count(*) AS tokens,
-           count(*) FILTER (t.expires_at IS NULL) AS endless, max(t.expires_at) AS last_expiry
-    FROM placed p
-    JOIN token t ON t.source = p.source AND t.grant_id = p.grant_id
-        AND t.issued_at >= p.opened_at AND t.issued_at < p.reopened_at AND t.issued_at < $until
-    GROUP BY ALL
-),
-called AS (
-    SELECT c.source, p.grant_id, p.first_used_at, p.last_used_at, p.events,
-           coalesce(k.grave, false) AS grave
-    FROM used_pair p
-    JOIN named_caller c ON c.caller_id = p.caller_id
-    LEFT JOIN operation_class k ON k.operation_id = p.operation_id
-    WHERE p.outcome = 'success'
-),
-use_of AS (
-    SELECT p.source, p.grant_id, p.opened_at, sum(c.events)::BIGINT AS calls,
-           coalesce(sum(c.events) FILTER (c.grave), 0)::BIGINT AS grave_calls,
-           min(c.first_used_at) AS first_used_at, max(c.last_used_at) AS last_used_at
-    FROM placed p
-    JOIN called c ON c.source = p.source AND c.grant_id = p.grant_id
-        AND c.first_used_at >= p.opened_at AND c.first_used_at < p.reopened_at
-    GROUP BY ALL
-)
-SELECT p.* EXCLUDE (valid_until, reopened_at),
-       -- Access ends by revocation, by the date on the grant, or - without a standing consent - with the last token.
-       CASE WHEN p.ended_at IS NOT NULL THEN p.ended_at
-            WHEN NOT isinf(p.valid_until) THEN p.valid_until
-            WHEN NOT p.by_consent AND t.endless = 0 THEN t.last_expiry END AS closed_at,
-       coalesce(t.tokens, 0) AS tokens, coalesce(u.calls, 0) AS calls, coalesce(u.grave_calls, 0) AS grave_calls,
-       u.first_used_at, u.last_used_at
-FROM placed p
-LEFT JOIN token_of t USING (source, grant_id, opened_at)
-LEFT JOIN use_of u USING (source, grant_id, opened_at)
-WHERE p.opened_at < $until
-"""
-"""Each stretch of life of each grant, with its use; sections of a review read it as `review_grant`."""
-
 _GRANTS = """
 WITH consent AS (
     SELECT g.source, g.grant_id, g.opened_at, arg_min(i.consent_kind, i.issued_at) AS consent_kind,
            arg_min(i.consent_actor, i.issued_at) AS consent_actor
-    FROM review_grant g
+    FROM grant_life g
     JOIN issued i ON i.source = g.source AND i.grant_id = g.grant_id AND i.kind = 'consent'
         AND i.issued_at >= g.opened_at AND (g.ended_at IS NULL OR i.issued_at <= g.ended_at)
     GROUP BY ALL
@@ -92,7 +34,7 @@ life AS (
     SELECT source, tenant, grant_id, opened_at, coalesce(closed_at, 'infinity'::TIMESTAMPTZ) AS closed_at,
            greatest(opened_at, $since::TIMESTAMPTZ) AS seen_from,
            least(coalesce(closed_at, $until::TIMESTAMPTZ), $until::TIMESTAMPTZ, $now::TIMESTAMPTZ) AS seen_until
-    FROM review_grant
+    FROM grant_life
 ),
 watched AS (
     SELECT l.source, l.grant_id, l.opened_at,
@@ -141,7 +83,7 @@ SELECT g.source, g.tenant, g.grant_id, g.client_id, g.client_name, g.subject_id,
             WHEN g.by_consent THEN 'expired'
             ELSE 'last token expired' END AS ended_how,
        g.ended_by
-FROM review_grant g
+FROM grant_life g
 JOIN life l USING (source, grant_id, opened_at)
 LEFT JOIN consent c USING (source, grant_id, opened_at)
 LEFT JOIN watched w USING (source, grant_id, opened_at)
@@ -156,8 +98,8 @@ ORDER BY (r.owner IS NOT NULL), state DESC, g.calls DESC, g.source, g.client_id,
 """
 
 NEEDS = (
-    "used_pair", "named_caller", "operation_class", "grant_state", "token", "issued", "effective_revocation", "covered_time", "everyones_use",
-    "caller_party", "possible_grant", "registered_client",
+    "grant_life", "used_pair", "named_caller", "operation_class", "token", "issued", "effective_revocation", "covered_time",
+    "everyones_use", "caller_party", "possible_grant", "registered_client",
 )  # fmt: skip
 """What the list of grants reads."""
 
@@ -258,23 +200,10 @@ def grants(
     view = view_asked(store, since, until, now)
     engine = view.store.engine
     values = {**view.window.parameters(), "now": view.now}
-    with (
-        relations.worked_out(engine, NEEDS, {**view.window.parameters(), "every_call": False}),
-        with_use(engine, values),
-    ):
+    with relations.worked_out(engine, NEEDS, {**view.window.parameters(), "every_call": False}):
         return Grants(view.window, view.now, engine.arrow(_GRANTS, values))
 
 
-@contextmanager
-def with_use(engine: Engine, values: Mapping[str, Any]) -> Iterator[None]:
-    """Keep each stretch of life of each grant, with its use, as `review_grant` inside the block; reads `NEEDS`."""
-    engine.execute(_USE, values)
-    try:
-        yield
-    finally:
-        engine.execute("DROP TABLE IF EXISTS temp.review_grant")
-
-
 def rows(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the grants as JSON can hold them; reads `review_grant`."""
+    """Return the grants as JSON can hold them; reads `grant_life`."""
     return ask(engine, _GRANTS, values)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from grantlens.findings import Findings
     from grantlens.store import Store
 
-NEEDS = (*grants.NEEDS, *smallest.NEEDS, "caller_segment", "covered_token", "revoked_use")
+NEEDS = (*grants.NEEDS, *blind_spot.NEEDS, *smallest.NEEDS, "caller_segment", "covered_token", "revoked_use")
 """What the sections of a review read beside the findings."""
 
 
@@ -197,43 +197,41 @@ def _document(
     values = {**view.window.parameters(), "now": view.now}
     rows = [row for part in found for row in part.to_dicts()]
     rules = [_rule(part) for part in found]
-    with grants.with_use(engine, values):
-        revoked = revocations.revocations(engine, values, rows)
-        held = grants.rows(engine, values)
-        document: dict[str, Any] = {
-            "schema": REVIEW_SCHEMA,
-            "made_by": manifest.made_by(engine),
-            "window": {
-                name: None if view.window.of_nothing else format_time(end)
-                for name, end in view.window.parameters().items()
-            },
-            "now": format_time(view.now) if _is_told(view) else None,
-            "tenant": view.store.tenant,
-            "too_thin": None,
-            "manifest": manifest.manifest(engine),
-            "rejected": manifest.rejected(engine),
-            "summary": {},
-            "answers": [],
-            "coverage": coverage.covered(engine, values),
-            "clocks": coverage.clocks(engine),
-            "far_records": plain(far_records(engine)),
-            "taken_for_one": coverage.taken_for_one(engine),
-            "map_coverage": coverage.map_coverage(engine, values),
-            "attribution": coverage.attribution(engine),
-            "rules": rules,
-            "findings": rows,
-            "clients": clients.clients(engine, values, rows, held),
-            "grants": held,
-            "revocations": revoked,
-            "lag": revocations.lag(engine, values, revoked),
-            "privileges": privileges.summary(rows, rules),
-            "proposals": privileges.proposals(rows),
-            "enough": privileges.enough(engine, view.window),
-            "blind_spot": blind_spot.blind_spot(engine, values),
-            "limitations": [],
-            "baseline": None,
-            "reproduce": {"command": _command(view, found, parameters, before is not None), **manifest.basis(engine)},
-        }
+    revoked = revocations.revocations(engine, values, rows)
+    held = grants.rows(engine, values)
+    document: dict[str, Any] = {
+        "schema": REVIEW_SCHEMA,
+        "made_by": manifest.made_by(engine),
+        "window": {
+            name: None if view.window.of_nothing else format_time(end) for name, end in view.window.parameters().items()
+        },
+        "now": format_time(view.now) if _is_told(view) else None,
+        "tenant": view.store.tenant,
+        "too_thin": None,
+        "manifest": manifest.manifest(engine),
+        "rejected": manifest.rejected(engine),
+        "summary": {},
+        "answers": [],
+        "coverage": coverage.covered(engine, values),
+        "clocks": coverage.clocks(engine),
+        "far_records": plain(far_records(engine)),
+        "taken_for_one": coverage.taken_for_one(engine),
+        "map_coverage": coverage.map_coverage(engine, values),
+        "attribution": coverage.attribution(engine),
+        "rules": rules,
+        "findings": rows,
+        "clients": clients.clients(engine, values, rows, held),
+        "grants": held,
+        "revocations": revoked,
+        "lag": revocations.lag(engine, values, revoked),
+        "privileges": privileges.summary(rows, rules),
+        "proposals": privileges.proposals(rows),
+        "enough": privileges.enough(engine, view.window),
+        "blind_spot": blind_spot.blind_spot(engine, values),
+        "limitations": [],
+        "baseline": None,
+        "reproduce": {"command": _command(view, found, parameters, before is not None), **manifest.basis(engine)},
+    }
     document["summary"] = _summary(document)
     if before is not None:
         document["baseline"] = former.compare(rows, before, document)

@@ -1,0 +1,66 @@
+"""Each stretch of life of each grant, with its use."""
+
+from grantlens.relations.relation import Relation
+
+RELATION = Relation(
+    "grant_life",
+    "Each stretch of life of each grant up to the end of the window, with its tokens and, of the window, its successful calls. closed_at "
+    "is when access ended: by revocation, or - where by_consent is false, and tokens are all that is known of the grant - with "
+    "the last token; NULL where no end is known. scopes are the last, NULL where no record names any.",
+    """
+WITH state AS (
+    SELECT source, min(tenant) AS tenant, grant_id, opened_at, min(client_id) AS client_id,
+           min(client_name) AS client_name,
+           min(subject_id) AS subject_id, min(subject_name) AS subject_name, min(subject_kind) AS subject_kind,
+           min(ended_at) AS ended_at, min(ended_by) AS ended_by, bool_or(by_consent) AS by_consent,
+           max(valid_until) AS valid_until,
+           -- In a structure, or scopes that are no longer known would give way to those before.
+           (arg_max({'scopes': scopes}, valid_from) FILTER (valid_from < $until)).scopes AS scopes
+    FROM grant_state
+    GROUP BY source, grant_id, opened_at
+),
+placed AS (
+    SELECT *, lead(opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER (PARTITION BY source,
+           grant_id ORDER BY opened_at) AS reopened_at
+    FROM state
+),
+token_of AS (
+    SELECT p.source, p.grant_id, p.opened_at, count(*) AS tokens,
+           count(*) FILTER (t.expires_at IS NULL) AS endless, max(t.expires_at) AS last_expiry
+    FROM placed p
+    JOIN token t ON t.source = p.source AND t.grant_id = p.grant_id
+        AND t.issued_at >= p.opened_at AND t.issued_at < p.reopened_at AND t.issued_at < $until
+    GROUP BY ALL
+),
+called AS (
+    SELECT c.source, p.grant_id, p.first_used_at, p.last_used_at, p.events,
+           coalesce(k.grave, false) AS grave
+    FROM used_pair p
+    JOIN named_caller c ON c.caller_id = p.caller_id
+    LEFT JOIN operation_class k ON k.operation_id = p.operation_id
+    WHERE p.outcome = 'success'
+),
+use_of AS (
+    SELECT p.source, p.grant_id, p.opened_at, sum(c.events)::BIGINT AS calls,
+           coalesce(sum(c.events) FILTER (c.grave), 0)::BIGINT AS grave_calls,
+           min(c.first_used_at) AS first_used_at, max(c.last_used_at) AS last_used_at
+    FROM placed p
+    JOIN called c ON c.source = p.source AND c.grant_id = p.grant_id
+        AND c.first_used_at >= p.opened_at AND c.first_used_at < p.reopened_at
+    GROUP BY ALL
+)
+SELECT p.* EXCLUDE (valid_until, reopened_at),
+       -- Access ends by revocation, by the date on the grant, or - without a standing consent - with the last token.
+       CASE WHEN p.ended_at IS NOT NULL THEN p.ended_at
+            WHEN NOT isinf(p.valid_until) THEN p.valid_until
+            WHEN NOT p.by_consent AND t.endless = 0 THEN t.last_expiry END AS closed_at,
+       coalesce(t.tokens, 0) AS tokens, coalesce(u.calls, 0) AS calls, coalesce(u.grave_calls, 0) AS grave_calls,
+       u.first_used_at, u.last_used_at
+FROM placed p
+LEFT JOIN token_of t USING (source, grant_id, opened_at)
+LEFT JOIN use_of u USING (source, grant_id, opened_at)
+WHERE p.opened_at < $until
+""",
+    needs=("grant_state", "token", "used_pair", "named_caller", "operation_class"),
+    windowed=True,
+)
