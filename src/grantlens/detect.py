@@ -377,5 +377,5 @@ SELECT log::VARCHAR, bool_or(covered_from < $until AND covered_until > $since) F
 
 _IS_BROUGHT = """
 SELECT EXISTS (FROM cat_operation) AS catalogue, EXISTS (FROM register) AS register, EXISTS (FROM server) AS server,
-       EXISTS (FROM decision) AS decision
+       EXISTS (FROM decision) AS decision, EXISTS (FROM review_snapshot) AS review_date
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from itertools import count
 
 import pytest
@@ -29,7 +30,7 @@ from grantlens.rule.evidence import (
     Way,
     every_word,
 )
-from grantlens.rule.example import BYSTANDER, Example, consent, decided, logs_from_to, revoked, token, use
+from grantlens.rule.example import BYSTANDER, Example, consent, decided, logs_from_to, moment, revoked, token, use
 from grantlens.rule.rule import Rule
 from grantlens.rules import find, registry
 from grantlens.rules.clock_skew import pairs
@@ -46,6 +47,7 @@ DECIDED = tuple(
     for number in range(9)
     for about in ({"client_id": f"REV-10.{number}"}, {"token_id": f"k1-REV-10.{number}"})
 )
+REVIEWS = tuple(datetime.fromisoformat(moment(when)) for when in ("02 09:00", "16 09:00"))
 REGISTERED = {"owner": "jo", "purpose": "reads mail", "approved_operations": ["GET *"], "approved_tenants": []}
 
 # Beside the examples of the rules, which mostly name tokens: the same planted in logs that name none.
@@ -130,6 +132,10 @@ PLANTED = {
     "REV-6": [
         (consent("10 11:00", ["mail.read"]), token("10 11:00", "t1", ["mail.read"]), ended)
         for ended in (revoked("10 12:00"), revoked("10 12:00", "grant"), revoked("10 12:00", "client"))
+    ],
+    "PRV-6": [
+        (consent("10 11:00", ["mail.read"]), revoked("10 12:00", whose), *logs_from_to("01 08:00", "30 23:00"))
+        for whose in ("client", "subject")
     ],
     "INT-1": [(use("12 09:06", READ), *logs_from_to("01 08:00", "20 08:00"))],
     "INT-2": [(token("10 09:01", "t1", ["mail.read"]), use("10 09:00", READ))],
@@ -258,7 +264,7 @@ def answers(source, prepared, folder):
     declared["actors"] = "nested" if NESTED in source.says else ""
     declared["keys_begin"] = KEYS_BEGIN in source.says
     with prepared() as store:
-        store.add(Register(tuple(rows)), Decisions(DECIDED))
+        store.add(Register(tuple(rows), REVIEWS), Decisions(DECIDED))
         for name, logged in (("shape", others), ("lasting", lasting), ("behind", behind)):
             log = folder / f"{name}.ndjson"
             log.write_text("".join(json.dumps(record) + "\n" for record in logged))

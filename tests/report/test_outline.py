@@ -89,6 +89,11 @@ def test_the_facts_of_an_undecided_case_say_why_it_is(finding):
     assert outline.facts(finding(0)) == []
 
 
+def test_the_facts_of_access_that_no_review_saw_say_how_long_and_how_much(finding):
+    between = finding(0, rule="PRV-6", detail={"open_s": 2280.0, "calls": 1, "reason": None})
+    assert outline.facts(between) == ["open 38 min in all, 1 call"]
+
+
 def test_a_whole_second_comes_before_its_fractions(document, finding):
     """As text `12:00:00Z` would come after `12:00:00.250000Z`."""
     whole, part = "2026-07-04T12:00:00Z", "2026-07-04T12:00:00.250000Z"

@@ -6,6 +6,7 @@ import pytest
 
 from grantlens import detect, relations
 from grantlens.register.decisions import Decisions
+from grantlens.register.register import Register
 from grantlens.rule.example import consent, decided, revoked, token, use
 from grantlens.rule.written import defaults, translated, written_out
 from grantlens.rules import registry, text
@@ -115,6 +116,7 @@ def store(prepared, tmp_path_factory):
     with prepared() as opened:
         opened.load(log)
         opened.add(Decisions(tuple(dict.fromkeys(DECISION.names) | row for row in DECIDED)))
+        opened.add(Register((), (datetime(2026, 7, 1, 9, tzinfo=UTC),)))
         yield opened
 
 

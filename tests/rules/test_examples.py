@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -47,6 +48,8 @@ def answer(rule, example, world, folder):
             store.add(Register(tuple(dict.fromkeys(REGISTER.names) | dict(row) for row in example.register)))
         if example.decisions:
             store.add(Decisions(tuple(dict.fromkeys(DECISION.names) | dict(row) for row in example.decisions)))
+        if example.reviews:
+            store.add(Register((), tuple(datetime.fromisoformat(moment(review)) for review in example.reviews)))
         since = example.since and moment(example.since)
         found = detect.run(store, [rule.id], since=since, parameters=example.parameters)[0].to_dicts()
     return [finding for finding in found if finding["client_id"] != BYSTANDER]

@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
 from grantlens import detect
+from grantlens.register.register import Register
 from grantlens.report.same_finding import key
 from grantlens.rule.example import refreshed, revoked, token, use
 from grantlens.rules import SEVERITIES, VERDICTS, registry
@@ -15,7 +17,8 @@ SEEDS = range(4)
 
 
 def found(store, evidence="few"):
-    """Return the findings of every rule, by rule."""
+    """Return the findings of every rule, by rule, with a review before most of what is told, and one after it."""
+    store.add(Register((), (datetime(2026, 7, 1, 9, tzinfo=UTC), datetime(2026, 7, 19, 12, tzinfo=UTC))))
     asked = detect.run(store, parameters={"dormant_days": 3, "floor_days": 5}, evidence=evidence)
     return {each.rule.id: each.to_dicts() for each in asked}
 

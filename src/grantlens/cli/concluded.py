@@ -21,7 +21,8 @@ LEFT = 12
 """Columns of the words at the left."""
 
 LEGEND = (
-    "[c] judged by a catalogue, [r] by the register, [s] by the table of servers, [d] by the decisions: what you add to the store. "
+    "[c] judged by a catalogue, [r] by the register, [s] by the table of servers, [d] by the decisions, [v] by the dates "
+    "of reviews: what you add to the store. "
     "docs/conclude.md tells how to read this."
 )
 
@@ -123,7 +124,11 @@ def _reasons(conclusions: Iterable[Conclusion]) -> Iterator[str]:
 
 
 def _marks(conclusion: Conclusion) -> str:
-    return f"[{''.join(thing[0] for thing in conclusion.brought)}]" if conclusion.brought else ""
+    return f"[{''.join(_MARKS.get(thing, thing[0]) for thing in conclusion.brought)}]" if conclusion.brought else ""
+
+
+_MARKS = {"review date": "v"}
+"""Of what does not stand by its first letter."""
 
 
 def _rows(word: str, lines: Iterable[str], further: int = 2) -> Iterator[str]:

@@ -19,6 +19,7 @@ from grantlens.rule.evidence import (
     BOUND,
     ENDED,
     ENDED_GRANT,
+    ENDED_WHOLE,
     EXCHANGED,
     ISSUE_END,
     ISSUE_USE,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 LEVELS = ("verdict", "bounds", "no")
 """From the most that can be concluded to the least."""
 
-BROUGHT = ("catalogue", "register", "server", "decision")
+BROUGHT = ("catalogue", "register", "server", "decision", "review date")
 """What a user adds to a store, in the order of reports."""
 
 LOG_PAIRS = (ISSUE_USE, ISSUE_END, USE_END)
@@ -265,6 +266,7 @@ UNSAID = {
     ENDED: "what is logged narrows access, and ends none",
     NARROWED[0]: "no downgrade is logged",
     NARROWED[1]: "no scopes are named that were taken away",
+    ENDED_WHOLE: "what ends is a token, a key or a session, never a grant, a client or a person",
     ENDED_GRANT[0]: "no end of a grant is logged",
     ENDED_GRANT[1]: "no end of a grant says whose it was",
     "revocation.token_id": "no revocation names a token",

@@ -276,4 +276,5 @@ _THERE = {
     "register": "SELECT count(*) FROM register",
     "server": "SELECT count(*) FROM server",
     "decision": "SELECT count(*) FROM decision",
+    "review date": "SELECT count(*) FROM review_snapshot",
 }

@@ -105,10 +105,18 @@ def _wanting(way: Way, logs: Mapping[str, bool], brought: Mapping[str, bool]) ->
 
 
 def _add(thing: str) -> str:
+    if thing == "review date":
+        return "write one as [[review]] into a file for `grantlens register add`"
     return f"add one with `grantlens {thing} add`"
 
 
 _MOST = 3
 """Groups of sources, and names of one, that are told before they are counted."""
 
-_BROUGHT = {"catalogue": "catalogue", "register": "register", "server": "table of servers", "decision": "decision"}
+_BROUGHT = {
+    "catalogue": "catalogue",
+    "register": "register",
+    "server": "table of servers",
+    "decision": "decision",
+    "review date": "date of a review",
+}

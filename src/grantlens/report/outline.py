@@ -128,6 +128,8 @@ def facts(finding: dict[str, Any]) -> list[str]:
             if detail["p_needed"] is not None:
                 parts.append(f"chance it is needed {chance(detail['p_needed'])}")
         parts.append(f"proposal: {detail['action']}")
+    if finding["rule"] == "PRV-6":
+        parts.append(f"open {duration(detail['open_s'])} in all, {plural(detail['calls'], 'call')}")
     if finding["rule"].startswith("REV-"):
         last, refused = detail.get("last_success_s"), detail.get("first_denial_s")
         if last is not None:

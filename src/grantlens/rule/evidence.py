@@ -26,6 +26,9 @@ NARROWED = ("revocation.kind=downgrade", "revocation.scopes_removed")
 ENDED_GRANT = ("revocation.target_kind=grant", "revocation.grant_id or revocation.subject_id")
 """Grants end in the log, and it says which or whose."""
 
+ENDED_WHOLE = "revocation.target_kind=grant or revocation.target_kind=client or revocation.target_kind=subject"
+"""More ends in the log than tokens, keys and sessions."""
+
 NAMED = "issuance.token_id=named"
 """The tokens themselves have ids at issue, not only keys and other credentials."""
 

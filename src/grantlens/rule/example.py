@@ -159,6 +159,8 @@ class Example:
         When the window begins, as "28 00:00"; with the logs, if left out.
     decisions
         Rows of the decisions.
+    reviews
+        When access reviews read the list, as "15 09:00"; "15 00:00" is the day alone.
     """
 
     title: str
@@ -169,6 +171,7 @@ class Example:
     declared: Mapping[str, Any] = field(default_factory=dict)
     since: str | None = None
     decisions: tuple[Mapping[str, Any], ...] = ()
+    reviews: tuple[str, ...] = ()
 
 
 IN_PART = {"carries": ("issuance", "revocation")}

@@ -63,6 +63,7 @@ def build(seed: int = 7, days: int = 90, connections: int = 30, end: datetime = 
     token_moved(world)
     neighbours_tickets(world)
     world.truth.privileges(world.grants, end)
+    world.truth.unreviewed(world.grants, REVIEWS, world.start, end)
     return world
 
 

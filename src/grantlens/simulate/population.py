@@ -95,6 +95,8 @@ class Grant:
     ----------
     uses
         For each granted scope, how many successful calls were made because of it.
+    stood
+        From when to when consents held it open, None where nothing ended it; empty where there is no consent.
     """
 
     grant_id: str
@@ -108,6 +110,7 @@ class Grant:
     ended: datetime | None = None
     uses: dict[str, int] = field(default_factory=dict)
     tokens: list["Token"] = field(default_factory=list)
+    stood: list[tuple[datetime, datetime | None]] = field(default_factory=list)
     incident: str | None = None
     states: dict[str, str] = field(default_factory=dict)
     """PRV-1 states that the author of an incident knows better than the bookkeeping."""

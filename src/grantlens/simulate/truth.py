@@ -5,10 +5,11 @@ a perfect detector may decide either way (`leave_open`). PRV-1 comes from bookke
 scope, and the grant counts it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 
-from grantlens.simulate.population import Grant
+from grantlens.simulate.population import Grant, Token
 
 KEYS = {
     "OOS-1": ("client_id", "subject_id", "grant_id", "operation"),
@@ -27,6 +28,7 @@ KEYS = {
     "PRV-3": ("client_id", "subject_id", "grant_id"),
     "PRV-4": ("client_id", "subject_id", "grant_id", "scope"),
     "PRV-5": ("client_id",),
+    "PRV-6": ("client_id",),
     "REV-1": ("revocation_event", "token_id", "resource_server"),
     "REV-2": ("token_id",),
     "REV-3": ("revocation_event", "token_id", "resource_server"),
@@ -153,6 +155,32 @@ class Truth:
                     verdict = "indeterminate" if state and state != "unused" else None
                     self.expect("PRV-1", verdict, **row, state=state or "unused")
 
+    def unreviewed(self, grants: list[Grant], reviews: Iterable[date], begin: datetime, end: datetime) -> None:
+        """Note PRV-6: the clients with access that came and went between reviews, of which the day is stated.
+
+        Parameters
+        ----------
+        grants
+            All there were.
+        reviews
+            The days on which the list was read, at a time that nobody knows.
+        begin, end
+            Between which the logs were kept.
+        """
+        days = [datetime.combine(day, time(), UTC) for day in sorted(reviews)]
+        held: dict[tuple[str, str], dict[str | None, list[Grant]]] = {}
+        for grant in grants:
+            if grant.stood or grant.tokens:
+                held.setdefault((grant.home, grant.client.client_id), {}).setdefault(grant.subject_id, []).append(grant)
+        for (home, client_id), of_subjects in held.items():
+            told = {_told(of_one, days, begin, end) for of_one in of_subjects.values()}
+            for verdict in ("violation", "indeterminate"):
+                if verdict in told:
+                    incident = next(iter(of_subjects.values()))[0].incident
+                    row = {} if home == "native" else {"source": home}
+                    self.expect("PRV-6", verdict, client_id=client_id, incident=incident, **row)
+                    break
+
     def to_dict(self) -> dict:
         """Return everything as plain data, sorted."""
 
@@ -164,3 +192,42 @@ class Truth:
             "open": sorted(self.open, key=order),
             "incidents": [vars(incident) for incident in self.incidents],
         }
+
+
+_DAY = timedelta(days=1)
+
+
+def _told(grants: list[Grant], days: list[datetime], begin: datetime, end: datetime) -> str | None:
+    """Say whether reviews on these days saw what one subject let a client do: None where one did, or the next may."""
+    lives = [life for grant in grants for life in (grant.stood or _lives(grant))]
+    if any(since < day and (until is None or until > day + _DAY) for since, until in lives for day in days):
+        return None
+    ended = [(since, until) for since, until in lives if until is not None and until < end]
+    if len(ended) < len(lives):
+        return None
+    on_that_day = any(since <= day + _DAY and until >= day for since, until in ended for day in days)
+    before_all = any(until < days[0] for _, until in ended)
+    return "indeterminate" if on_that_day or before_all or _may_have_lived(grants, days, begin) else "violation"
+
+
+def _lives(grant: Grant) -> list[tuple[datetime, datetime | None]]:
+    """Return from when to when a grant without a consent had a token."""
+    lives: list[tuple[datetime, datetime | None]] = []
+    for token in sorted(grant.tokens, key=lambda token: token.issued):
+        until = _until(token)
+        if not lives or (lives[-1][1] is not None and token.issued > lives[-1][1]):
+            lives.append((token.issued, until))
+        elif lives[-1][1] is not None and (until is None or until > lives[-1][1]):
+            lives[-1] = (lives[-1][0], until)
+    return lives
+
+
+def _may_have_lived(grants: list[Grant], days: list[datetime], begin: datetime) -> bool:
+    """Say whether a token from before the logs may have been alive at the last review before the first that they show."""
+    tokens = [token for grant in grants if not grant.stood for token in grant.tokens]
+    before = [day for day in days if tokens and day < min(token.issued for token in tokens)]
+    return bool(before) and before[-1] - max((_until(token) or begin) - token.issued for token in tokens) < begin
+
+
+def _until(token: Token) -> datetime | None:
+    return min(filter(None, (token.expires, token.grant.ended)), default=None)

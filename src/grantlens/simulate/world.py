@@ -120,6 +120,8 @@ class World:
 
     def consent(self, grant: Grant, moment: datetime, scopes: tuple[str, ...], kind: str = "user") -> None:
         """Log a consent: it opens the grant or adds to it."""
+        if not grant.stood or grant.stood[-1][1]:
+            grant.stood.append((_ms(moment), None))
         who = grant.subject_id if kind == "user" else "u-999-admin"
         self._issue(
             grant,
@@ -307,6 +309,8 @@ class World:
                     or (target_kind == "subject" and subject and held.subject_id == subject.subject_id)
                 ):
                     held.ended = moment
+                    if held.stood and held.stood[-1][1] is None:
+                        held.stood[-1] = (held.stood[-1][0], moment)
         return row
 
     def decide(self, moment: datetime, cause: str, reference: str, **about: str) -> dict:
