@@ -42,8 +42,8 @@ RULE = Rule(
     key=("log",),
     question="Which usage logs tell of tokens that were used before they were issued: whose clock runs behind?",
     severity="info",
-    remedy="Write the line clock_entry of the detail into a TOML file, beside what was stated of that source before, and state it: "
-    "grantlens clock add STORE FILE. Where the times are wrong by whole or half hours, load that log again with the right --time-zone.",
+    remedy="Write the line that --format json and the page of a report give (clock_entry) into a TOML file, with what was stated of that source "
+    "before, and state it: grantlens clock add STORE FILE. Where the times are wrong by whole or half hours, load that log again with the right --time-zone.",
     basis="NIST SP 800-53 AU-8; RFC 9068 section 2.2: a token is issued (iat) before it is used",
     needs=("causal_pair", "clock_error"),
     parameters=(
