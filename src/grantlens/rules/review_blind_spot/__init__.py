@@ -213,9 +213,9 @@ beside AS (
 SELECT CASE WHEN unseen > 0 THEN 'violation' ELSE 'indeterminate' END AS verdict,
        CASE WHEN grave_calls > 0 THEN 'high' ELSE 'medium' END AS severity,
        coalesce(client_name, s.client_id, 'An unnamed client') || CASE WHEN unseen > 0 THEN ' had' ELSE ' may have had' END
-           || ' access that no review saw: ' || CASE WHEN entitlements = 1 THEN 'its only entitlement'
-                WHEN counted = entitlements THEN 'all ' || entitlements || ' of its entitlements'
-                ELSE counted || ' of its ' || entitlements || ' entitlements' END AS title,
+           || ' access that no review saw' || CASE WHEN entitlements = 1 THEN ''
+                WHEN counted = entitlements THEN ': all ' || entitlements || ' of its entitlements'
+                ELSE ': ' || counted || ' of its ' || entitlements || ' entitlements' END AS title,
        s.source, s.tenant, s.client_id, subject_id, grant_id, scopes, first_seen, last_seen, stretches + ended + grave_calls AS events,
        to_json({
            'entitlements': entitlements,

@@ -45,7 +45,7 @@ FIRES = (
             {
                 "verdict": "violation",
                 "severity": "high",
-                "title": "app had access that no review saw: its only entitlement",
+                "title": "app had access that no review saw",
                 "client_id": "app",
                 "subject_id": "ann",
                 "grant_id": "g1",
@@ -246,7 +246,7 @@ UNDECIDABLE = (
             {
                 "verdict": "indeterminate",
                 "severity": "high",
-                "title": "app may have had access that no review saw: its only entitlement",
+                "title": "app may have had access that no review saw",
                 "detail": {"unseen": 0, "grave_calls": 1, "reason": _DAY},
             },
         ),
