@@ -17,7 +17,7 @@ RULE = Rule(
     "have the owner confirm each of these entitlements, or let a policy bound who gets them and for how long.",
     basis="NIST SP 800-53 AC-6(7) and AC-2 j; PCI DSS 4.0.1 requirement 7.2.5.1",
     needs=(
-        *("access_stretch", "grant_state", "issued", "token", "effective_revocation", "covered_time", "clock_error"),
+        *("access_stretch", "issued", "token", "effective_revocation", "covered_time", "clock_error"),
         *("used_pair", "named_caller", "operation_class"),
     ),
     # That a consent stood or ended is logged; that no token lived at a review is an absence.
