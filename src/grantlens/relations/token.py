@@ -26,7 +26,7 @@ RELATION = Relation(
     "ends with its last expiry; of a key that was issued again later without one, the end is not known. "
     "Its scopes are not its own where its records disagree about them: the grant tells which were given when. "
     "It is for all audiences that any of its records names. An id is one row, whichever tenants issued it: tenants_differ is true where its "
-    "records do not all name the same one, and caller_token tells which of them are those of a call.",
+    "records do not all name the same one, and tenant_token has each tenant's by itself.",
     """
 -- Named once: DuckDB works out the columns of a view anew wherever it stands.
 WITH every_issue AS NOT MATERIALIZED (
