@@ -248,6 +248,18 @@ def world(rng, source):
                     "scopes": rng.choice([row["scopes"], some(scopes)]),
                 }
             )
+    # Another tenant gives out a token of the same id.
+    for row in tokens if len(tenants) > 1 else ():
+        if rng.random() < 0.5:
+            grant = rng.choice(grants)
+            client, subject = holder[grant]
+            more = {"issued_at": moment(30), "event_id": event("i"), "tenant": home[grant], "grant_id": grant}
+            more |= {
+                "client_id": client,
+                "subject_id": subject,
+                "token_kind": rng.choice([row["token_kind"], "access"]),
+            }
+            issuance.append({**row, **more})
     revocation = []
     for _ in range(rng.randrange(0, 5)):
         grant = rng.choice(grants)

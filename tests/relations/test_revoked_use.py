@@ -12,6 +12,8 @@ from grantlens.access_review.revocations import REVOCATION_SQL
 from grantlens.findings import intervals
 from grantlens.rules import registry
 
+from .test_token_coverage import homes_of, records_of
+
 SECOND = 1_000_000
 START = 1_783_684_800 * SECOND
 
@@ -69,9 +71,28 @@ def sessions(world):
     ]
 
 
+SEVERAL = "the {} no tenant, and several have a token of this id"
+
+
+def doubt(world, cover, caller):
+    """Say why a call may be with another tenant's token of the id than the one that was ended, None where it is that one, False where it is not."""
+    if cover["token_id"] is None:
+        return "the revocation names no tenant, and several have this client" if cover.get("of_several") else None
+    ended, called = cover["token_tenant"], caller["tenant"]
+    named = homes_of(records_of(world).get(cover["token_id"], ()))
+    if None not in (ended, called) and ended != called:
+        return False
+    if ended is None and not cover["is_target"] and called in named:
+        return False  # that tenant has a token of its own
+    if cover["of_several"] and cover["target_kind"] not in ("token", "credential"):
+        return "the revocation names no tenant, and several have this client"
+    if cover["of_several"] or (None in (ended, called) and len(named | {ended, called} - {None}) > 1):
+        return SEVERAL.format("revocation names" if ended is None or cover["of_several"] else "calls name")
+    return None
+
+
 def followed(world, covered, callers, since, until):
-    """Return what was tried after each revocation of one world, by (revocation, token, grant, server)."""
-    born_in = {row.get("token_id"): row.get("tenant") for row in world["issuance"]}
+    """Return what was tried after each revocation of one world, by (revocation, token, grant, server, doubt, tenant)."""
     by_caller = defaultdict(list)
     for row in world["usage"]:
         by_caller[row["caller_id"]].append(row)
@@ -82,11 +103,30 @@ def followed(world, covered, callers, since, until):
                 if caller["token_known"] or caller["session_id"] != cover["session_id"]:
                     continue
             elif cover["token_id"] is not None:
-                if caller["token_id"] != cover["token_id"]:
+                if caller["token_id"] != cover["token_id"] or doubt(world, cover, caller) is False:
+                    continue
+                # One of several tenants' tokens, that is told for sure if any is.
+                mine = [
+                    (why is not None, other["token_tenant"] is None, other["token_tenant"] or "")
+                    for other in covered
+                    if (other["revocation_event"], other["token_id"]) == (cover["revocation_event"], cover["token_id"])
+                    if (why := doubt(world, other, caller)) is not False
+                ]
+                tenant = cover["token_tenant"]
+                if (doubt(world, cover, caller) is not None, tenant is None, tenant or "") != min(mine):
                     continue
             elif caller["token_known"] or caller["grant_id"] != cover["grant_id"]:
                 continue
-            key = (cover["revocation_event"], cover["token_id"], cover["grant_id"], caller["resource_server"])
+            why = doubt(world, cover, caller)
+            apart = caller["tenant"] if why else cover.get("token_tenant")
+            key = (
+                cover["revocation_event"],
+                cover["token_id"],
+                cover["grant_id"],
+                caller["resource_server"],
+                why,
+                apart,
+            )
             for row in by_caller[caller["caller_id"]]:
                 if cover["revoked_at"] // SECOND * SECOND <= row["used_at"] < min(cover["covered_until"], until):
                     tries[key].append((row, caller, cover))
@@ -95,7 +135,7 @@ def followed(world, covered, callers, since, until):
         cover = rows[0][2]
         revoked_at, expires_at = cover["revoked_at"], cover["expires_at"]
         revocation_late, revocation_early = clock(world, "revocation", cover["tenant"])
-        expiry_late = clock(world, "issuance", born_in.get(key[1]))[0]
+        expiry_late = clock(world, "issuance", cover.get("issued_in"))[0]
         clocks = {caller["caller_id"]: clock(world, "usage", caller["tenant"]) for _, caller, _ in rows}
         late, early = (max(errors) for errors in zip(*clocks.values(), strict=True))
         good = sorted(row["used_at"] for row, _, _ in rows if row["outcome"] == "success")
@@ -120,7 +160,11 @@ def followed(world, covered, callers, since, until):
         life = None if expires_at is None else max(0.0, (expires_at - revoked_at) / SECOND)
         allowed = allowed_window(world["server"].get(key[3]), {caller["validation"] for _, caller, _ in rows}, life)
         between = [row for row in denials if row["usage_id"] in proven and after and after[0] < row["used_at"] < last]
-        answers[key] = {
+        homes = {caller["tenant"] for _, caller, _ in rows} - {None}
+        home = homes.pop() if len(homes) == 1 else None
+        if not key[4]:
+            home = key[5] if None not in (key[5], cover["tenant"]) else cover["tenant"] or home
+        answers[(*key[:5], home)] = {
             "attempts": len(rows),
             "successes": len(good),
             "uses_after": len(after),
@@ -154,7 +198,8 @@ def test_what_was_tried_after_each_revocation(bench, worlds, seed, since, until)
     begins, ends = START + since * SECOND, START + until * SECOND
     told = defaultdict(dict)
     for row in bench.answers("revoked_use", since=begins, until=ends):
-        key = (row["revocation_event"], row["token_id"], row["grant_id"], row["resource_server"])
+        of = ("revocation_event", "token_id", "grant_id", "resource_server", "why_unknown", "tenant")
+        key = tuple(row[name] for name in of)
         assert key not in told[row["source"]]
         told[row["source"]][key] = row
     covered, callers = bench.answers("covered_token"), bench.answers("named_caller")

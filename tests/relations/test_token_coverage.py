@@ -1,6 +1,6 @@
 """Tokens, and which of them a revocation ends: the table of targets, walked by hand."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import pytest
 from hypothesis import given, settings
@@ -11,12 +11,38 @@ from .oracle import issued, of_several
 BORN = ("token", "refresh", "exchange", "credential")
 
 
-def tokens_of(world):
-    """Return each token once: its first record, its last expiry."""
+def records_of(world):
+    """Return the records of each token id."""
     born = defaultdict(list)
     for row in issued(world):
         if row.get("token_id") and row["kind"] in BORN:
             born[row["token_id"]].append(row)
+    return born
+
+
+def homes_of(rows):
+    """Return the tenants that issued a token of an id."""
+    return {row.get("tenant") for row in rows} - {None}
+
+
+def tokens_of(world):
+    """Return each token once: its first record, its last expiry."""
+    return tokens_from(records_of(world))
+
+
+def tokens_of_tenants(world):
+    """Return each token of each tenant, and by None what the records that name none tell by themselves."""
+    return tokens_from(
+        {
+            (token_id, home): mine
+            for token_id, rows in records_of(world).items()
+            for home in {*homes_of(rows), None}
+            if (mine := [row for row in rows if row.get("tenant") in (home, None)])
+        }
+    )
+
+
+def tokens_from(born):
     tokens = {}
     for token_id, rows in born.items():
         first = min(rows, key=lambda row: (row["issued_at"], row["event_id"]))
@@ -39,40 +65,56 @@ def counting(world):
     return [row for row in world["revocation"] if row["outcome"] == "success" and row["kind"] in ("revoke", "disable")]
 
 
-def covered(revocation, tokens):
-    """Return the ids of the tokens that one revocation ends."""
-    target = revocation["target_kind"]
-    ends = set()
+def covered(revocation, world):
+    """Return the tokens that one revocation ends, by their id and tenant, and which of them it ends perhaps only."""
+    target, where, records = revocation["target_kind"], revocation.get("tenant"), records_of(world)
+    tokens = tokens_of_tenants(world)
+    homes = {name: homes_of(rows) for name, rows in records.items()}
+
+    def is_meant(key, tenant):
+        """Tell whether a token is the one that a tenant means by its id; who names none may mean any."""
+        return tenant is None or key[1] == tenant or (key[1] is None and tenant not in homes[key[0]])
+
+    ends, doubtful = {}, set()
     if target in ("token", "credential") and revocation["token_id"] is not None:
         named = revocation["token_id"]
-        ends |= {named} & set(tokens)
-        # A refresh token whose issuance is not in the log is known by what came of it.
-        came = [token for token in tokens.values() if token["parent_token_id"] == named and token["kind"] == "refresh"]
-        if tokens[named]["token_kind"] == "refresh" if named in tokens else came:
-            family = {named}
-            while True:  # rotated successors
-                more = {
-                    name
-                    for name, token in tokens.items()
-                    if token["parent_token_id"] in family
-                    and token["token_kind"] == "refresh"
-                    and token["kind"] != "exchange"
-                }
-                if more <= family:
-                    break
-                family |= more
-            of_them = [tokens[name] for name in family & set(tokens)] + ([] if named in tokens else came)
-            grants = {token["grant_id"] for token in of_them} - {None}
-            ends |= family & set(tokens)
-            ends |= {
-                name
-                for name, token in tokens.items()
-                if token["grant_id"] in grants and token["token_kind"] == "access" and token["kind"] != "exchange"
+        mine = [row for row in records.get(named, ()) if where is None or row.get("tenant") in (None, where)]
+        if mine:
+            ends[named, where] = tokens_from({named: mine})[named]
+        # It and its rotated successors, each with the tenant that it is in so far. A refresh token whose issuance is not in the log
+        # is known by what came of it.
+        came = [
+            (key, token)
+            for key, token in tokens.items()
+            if token["parent_token_id"] == named and token["kind"] == "refresh"
+            if not any(other == named and (None in (home, key[1]) or home == key[1]) for other, home in tokens)
+        ]
+        known = [(key, token) for key, token in tokens.items() if key[0] == named and token["token_kind"] == "refresh"]
+        roots = [(key, token) for key, token in known + came if is_meant(key, where)]
+        among = {key[1] for key, _ in roots} - {None}
+        perhaps = where is None and max([len(among), *(len(homes[key[0]]) for key, _ in roots)]) > 1
+        family = {(named, key[1], where or key[1], token["grant_id"]) for key, token in roots}
+        before = None
+        while family != before:
+            before = set(family)
+            family |= {
+                (key[0], key[1], tenant or key[1], token["grant_id"])
+                for name, _, tenant, _ in before
+                for key, token in tokens.items()
+                if token["parent_token_id"] == name and is_meant(key, tenant)
+                if token["token_kind"] == "refresh" and token["kind"] != "exchange"
             }
-    for name, token in tokens.items():
+        for name, home, tenant, grant in family:
+            for key, token in tokens.items():
+                of_grant = grant is not None and token["grant_id"] == grant and token["token_kind"] == "access"
+                of_grant = of_grant and token["kind"] != "exchange" and is_meant(key, tenant)
+                if key[0] != named and (key == (name, home) or of_grant):
+                    ends[key[0], where or key[1]] = token
+                    doubtful |= {(key[0], where or key[1])} if perhaps else set()
+    for key, token in tokens.items():
         if token["kind"] == "exchange":
             continue
-        there = revocation.get("tenant") in (None, token.get("tenant"))
+        there = where in (None, key[1])
         same_client = (
             revocation.get("client_id") is not None and token["client_id"] == revocation["client_id"] and there
         )
@@ -91,7 +133,7 @@ def covered(revocation, tokens):
                 and token["session_id"] == revocation["session_id"]
             )
         ):
-            ends.add(name)
+            ends[key] = token
         if target == "policy" and token["kind"] != "credential" and token["issued_at"] < revocation["issued_before"]:
             asked = [
                 same
@@ -99,8 +141,10 @@ def covered(revocation, tokens):
                 if revocation.get(key) is not None
             ]
             if asked and there and all(asked):
-                ends.add(name)
-    return {name for name in ends if tokens[name]["issued_at"] <= revocation["revoked_at"]}
+                ends[key] = token
+    if target in ("token", "credential") and where is None and len(homes.get(revocation["token_id"], ())) > 1:
+        doubtful.add((revocation["token_id"], None))
+    return {key: token for key, token in ends.items() if token["issued_at"] <= revocation["revoked_at"]}, doubtful
 
 
 @settings(max_examples=4)
@@ -133,6 +177,13 @@ def test_a_revocation_ends_these_tokens_and_no_others(bench, worlds, seed):
     ends_these(bench, worlds(seed))
 
 
+def test_a_revocation_ends_tokens_of_its_own_tenant(bench, worlds):
+    met = ends_these(bench, worlds(7, 2500))
+    # Named tokens of which an issuance is known to that tenant, to another one, and to none; what is ended perhaps, and for sure.
+    assert set(met) == {(True, True), (False, True), (False, False), True, False}
+    assert min(met.values()) > 5, met
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_revocation_ends_these_tokens_where_much_happens_at_once(bench, parties, seed):
     ends_these(bench, parties(seed))
@@ -140,33 +191,50 @@ def test_a_revocation_ends_these_tokens_where_much_happens_at_once(bench, partie
 
 def ends_these(bench, laid):
     bench.lay(laid)
-    told = defaultdict(dict)
+    told, met = defaultdict(dict), Counter()
     for row in bench.answers("covered_token"):
         if row["token_id"] is not None:
-            assert row["token_id"] not in told[row["source"], row["revocation_event"]], "named twice"
-            told[row["source"], row["revocation_event"]][row["token_id"]] = row
+            key = (row["token_id"], row["token_tenant"])
+            assert key not in told[row["source"], row["revocation_event"]], "named twice"
+            told[row["source"], row["revocation_event"]][key] = row
     for world in laid:
-        tokens = tokens_of(world)
+        records = records_of(world)
         for revocation in counting(world):
             said = told.pop((world["source"], revocation["event_id"]), {})
-            expected = covered(revocation, tokens)
+            expected, doubtful = covered(revocation, world)
+            named, where = revocation.get("token_id"), revocation.get("tenant")
             unseen = set()
-            if revocation["target_kind"] in ("token", "credential") and revocation["token_id"] not in tokens:
-                unseen = {revocation["token_id"]}
-            assert set(said) == expected | unseen, f"{revocation}\n{world['issuance']}"
-            for name in expected:
-                ends = tokens[name]["expires_at"]
-                assert said[name]["alive"] == (ends is None or ends > revocation["revoked_at"])
-                assert said[name]["of_several"] == of_several(world, revocation)
-                assert said[name]["is_target"] == (name == revocation.get("token_id"))
+            if revocation["target_kind"] in ("token", "credential"):
+                mine = [
+                    row
+                    for row in records.get(named, ())
+                    if None in (where, row.get("tenant")) or row["tenant"] == where
+                ]
+                unseen = set() if mine else {(named, where)}
+                met[bool(mine), bool(records.get(named))] += 1
+            assert set(said) == expected.keys() | unseen, f"{revocation}\n{world['issuance']}"
+            for key, token in expected.items():
+                ends = token["expires_at"]
+                assert said[key]["alive"] == (ends is None or ends > revocation["revoked_at"])
+                assert said[key]["grant_id"] == token["grant_id"] or (named, None) == key in doubtful
+                assert said[key]["issued_in"] == token.get("tenant")
+                assert said[key]["of_several"] == (key in doubtful or of_several(world, revocation))
+                assert said[key]["is_target"] == (key[0] == named)
+                met[key in doubtful] += 1
+                # A key that was issued again, to the same tenant.
+                homes = homes_of(records[key[0]])
+                homes = homes & {key[1]} if key[1] or key[0] != named else homes
                 again = [
                     row["issued_at"]
-                    for row in world["issuance"]
-                    if (row["outcome"], row["kind"], row.get("token_id")) == ("success", "credential", name)
-                    and row["issued_at"] > revocation["revoked_at"]
+                    for row in records[key[0]]
+                    if row["kind"] == "credential" and row["issued_at"] > revocation["revoked_at"]
+                    if row.get("tenant") in (None, *homes)
                 ]
-                assert said[name]["covered_until"] == min(again, default=2**63 - 1)
+                if key[0] == named and key in doubtful:
+                    again = []
+                assert said[key]["covered_until"] == min(again, default=2**63 - 1), (revocation, key, records[key[0]])
     assert not told, "a revocation that does not count ends something"
+    return met
 
 
 @settings(max_examples=4)

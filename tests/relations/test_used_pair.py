@@ -5,6 +5,8 @@ from collections import defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from .test_revoked_use import doubt
+
 SECOND = 1_000_000
 START = 1_783_684_800 * SECOND
 FOREVER = 2**63 - 1
@@ -53,8 +55,8 @@ def test_the_end_of_a_caller(bench, worlds, seed):
             late, _ = clock(world, "usage", caller["tenant"])
             moments = []
             for row in covered:
-                good_again = row["covered_until"] < FOREVER or row["of_several"]
-                if row["source"] == world["source"] and row["token_id"] == caller["token_id"] and not good_again:
+                mine = row["source"] == world["source"] and row["token_id"] == caller["token_id"]
+                if mine and row["covered_until"] == FOREVER and doubt(world, row, caller) is None:
                     moments.append(row["revoked_at"] + clock(world, "revocation", row["tenant"])[1])
             token = tokens.get(caller["caller_id"])
             if token and token["expires_at"]:

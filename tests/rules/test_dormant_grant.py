@@ -289,3 +289,30 @@ def test_a_grant_that_was_given_again_has_no_refresh_and_no_scopes_of_the_one_be
         [],
         "2026-07-06T08:00:00.000000Z",
     )
+
+
+@pytest.mark.parametrize(
+    ("tenant", "told"), [("one", {"g2": "violation"}), (None, {"g1": "indeterminate", "g2": "indeterminate"})]
+)
+def test_a_refresh_token_is_ended_in_its_own_tenant(desk, kept_going, tenant, told):
+    """Two tenants issued one of the same id; a revocation that names neither ended that of one of them."""
+    rows = [
+        row
+        for home, grant in (("one", "g1"), ("two", "g2"))
+        for row in (
+            consent("01 08:00", LIVE, grant, tenant=home),
+            token("01 08:01", "rt1", LIVE, token_kind="refresh", tenant=home, grant_id=grant),
+            *(
+                use(when, READ, None, tenant=home, client_id="beat", subject_id=None)
+                for when in ("01 08:00", "20 08:00")
+            ),
+        )
+    ]
+    rows = [*kept_going, *rows, revoked("02 08:00", token_id="rt1", tenant=tenant)]
+    rows = [{"event_id": f"e{number}", **row} for number, row in enumerate(rows)]
+    with desk.store(desk.write("log.ndjson", rows)) as store:
+        (found,) = detect.run(store, ["PRV-3"], parameters={"dormant_days": DAYS})
+    found = [row for row in found.to_dicts() if row["grant_id"] in ("g1", "g2")]
+    assert {row["grant_id"]: row["verdict"] for row in found} == told
+    reason = "a revocation that names no tenant may have ended it, and several have a refresh token of its id"
+    assert all((row["detail"]["reason"] == reason) == (tenant is None) for row in found)

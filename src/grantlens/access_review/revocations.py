@@ -26,8 +26,8 @@ WITH tried AS (
            sum(uses_after)::BIGINT AS uses_after,
            max(lag_lower_s) AS lag_lower_s,
            CASE WHEN count(*) = count(lag_upper_s) THEN max(lag_upper_s) END AS lag_upper_s,
-           max(last_success_at) FILTER (uses_after > 0 AND denial_after_last_success_at IS NULL) AS still_at,
-           max(denial_after_last_success_at) AS by_at,
+           max(last_success_at) FILTER (uses_after > 0 AND denial_after_last_success_at IS NULL AND why_unknown IS NULL) AS still_at,
+           max(denial_after_last_success_at) FILTER (why_unknown IS NULL) AS by_at, min(why_unknown) AS why_unknown,
            count(*) FILTER (denial_after_last_success_at IS NOT NULL) AS ended_cases,
            count(DISTINCT token_id) FILTER (tests > 0 AND alive AND token_kind IS DISTINCT FROM 'refresh') AS tokens_tried
     FROM revoked_use
@@ -57,7 +57,7 @@ SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.kind, r.target_ki
        coalesce(t.cases, 0) AS cases, coalesce(t.ended_cases, 0) AS ended_cases,
        t.last_success_s, t.first_denial_s, coalesce(t.uses_after, 0) AS uses_after, t.lag_lower_s, t.lag_upper_s,
        t.still_at, t.by_at,
-       r.of_several,
+       r.of_several, t.why_unknown,
        CASE WHEN x.revocation_event IS NOT NULL OR t.still_at IS NOT NULL AND NOT r.of_several THEN 'no'
             WHEN t.by_at IS NOT NULL THEN 'yes'
             ELSE 'not_demonstrated' END AS effective,
@@ -124,6 +124,8 @@ def _worked(row: Mapping[str, Any]) -> str:
         return "no, " + " and ".join(parts)
     if row["of_several"]:
         return "not demonstrated: the log does not say in which tenant, and several have this client"
+    if row["why_unknown"]:
+        return f"not demonstrated: {row['why_unknown']}"
     if row["cases"] and row["last_success_s"] is not None:
         return "not demonstrated: the last success is too close to the revocation to tell which came first, and no refusal because of the token followed"
     if row["cases"]:

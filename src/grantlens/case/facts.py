@@ -71,13 +71,15 @@ WHERE t.issued_at < $until
 
 CALLS = """
 WITH revoked AS (
-    SELECT c.caller_id, min(v.revoked_at) AS revoked_at, min(v.certain_from) FILTER (NOT v.of_several) AS certain_from,
-           max(v.covered_until) AS covered_until
-    FROM named_caller c
-    JOIN focus_caller USING (caller_id)
-    JOIN covered_token v ON v.source = c.source
-        AND (v.token_id = c.token_id OR (v.token_id IS NULL AND c.token_id IS NULL AND v.grant_id = c.grant_id))
-    GROUP BY c.caller_id
+    SELECT caller_id, min(revoked_at) AS revoked_at, min(certain_from) FILTER (known) AS certain_from, max(covered_until) AS covered_until
+    FROM (
+        SELECT caller_id, revoked_at, certain_from, covered_until, why_unknown IS NULL AS known FROM revoked_caller
+        UNION ALL
+        SELECT c.caller_id, v.revoked_at, v.certain_from, v.covered_until, NOT v.of_several
+        FROM named_caller c JOIN covered_token v ON v.source = c.source AND v.token_id IS NULL AND c.token_id IS NULL AND v.grant_id = c.grant_id
+    )
+    SEMI JOIN focus_caller USING (caller_id)
+    GROUP BY caller_id
 )
 SELECT u.usage_id, u.used_at, u.outcome::VARCHAR AS outcome, u.denial_reason::VARCHAR AS denial_reason, u.status,
        u.caller_id, u.target_id, u.resource_id, u.response_bytes, u.tool_call_id, u.event_id, u.batch_id, u.line_no,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 NEEDS = (
     "issued", "token", "grant_state", "named_caller", "caller_segment", "effective_revocation", "covered_token",
-    "clock_error", "operation_class", "revoked_use", "ambiguous_revocation", "canonical_identity", "decided", "decided_access",
+    "revoked_caller", "clock_error", "operation_class", "revoked_use", "ambiguous_revocation", "canonical_identity", "decided", "decided_access",
     "removal",
 )  # fmt: skip
 """What the questions of a case read."""

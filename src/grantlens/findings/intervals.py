@@ -18,14 +18,14 @@ SELECT u.revocation_event, u.source, u.tenant, u.client_id, u.subject_id, u.toke
        u.target_kind, u.initiator, u.last_success_s, u.first_denial_s, u.lag_lower_s, u.lag_upper_s,
        u.uses_after, u.censored, u.attempts, u.allowed_s, u.join_key
 FROM revoked_use u
-WHERE u.revoked_at >= $since AND NOT u.of_several
+WHERE u.revoked_at >= $since AND u.why_unknown IS NULL
 UNION ALL
 -- Nothing was tried afterwards, or nobody knows of whose access it was: the lag may be anything. Leaving these out would make every quantile too small.
 SELECT r.revocation_event, r.source, r.tenant, r.client_id, r.subject_id, r.token_id, r.grant_id, NULL, r.revoked_at,
        r.target_kind, r.initiator, NULL, NULL, 0, NULL, 0, 'right', 0, NULL, NULL
 FROM effective_revocation r
 WHERE r.revoked_at >= $since AND r.revoked_at < $until
-  AND NOT EXISTS (SELECT 1 FROM revoked_use u WHERE u.source = r.source AND u.revocation_event = r.revocation_event AND NOT u.of_several)
+  AND NOT EXISTS (SELECT 1 FROM revoked_use u WHERE u.source = r.source AND u.revocation_event = r.revocation_event AND u.why_unknown IS NULL)
   AND EXISTS (SELECT 1 FROM covered_token c
               WHERE c.source = r.source AND c.revocation_event = r.revocation_event AND c.alive IS DISTINCT FROM false)
 ORDER BY revoked_at, revocation_event, token_id, grant_id, resource_server
@@ -36,7 +36,7 @@ SELECT a.source, a.revocation_event, a.resource_server, (epoch_us(u.used_at) - e
        u.outcome = 'success' AS accepted
 FROM (
     SELECT source, revocation_event, resource_server, revoked_at, unnest(usage_ids) AS usage_id
-    FROM revoked_use WHERE revoked_at >= $since AND NOT of_several
+    FROM revoked_use WHERE revoked_at >= $since AND why_unknown IS NULL
 ) a
 JOIN usage_row u USING (usage_id)
 WHERE u.used_at >= a.revoked_at

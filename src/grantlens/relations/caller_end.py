@@ -9,10 +9,10 @@ RELATION = Relation(
     "belong to REV-1 and INT-2, not to OOS-1 and OOS-3.",
     """
 WITH end_of_token AS (
-    SELECT source, token_id, min(certain_from) AS ended_at
-    FROM covered_token
-    WHERE covered_until = 'infinity' AND NOT of_several
-    GROUP BY source, token_id
+    SELECT caller_id, min(certain_from) AS ended_at
+    FROM revoked_caller
+    WHERE covered_until = 'infinity' AND why_unknown IS NULL
+    GROUP BY caller_id
 )
 SELECT c.caller_id,
        least(e.ended_at, c.expires_at + to_microseconds(((coalesce(s.leeway_seconds, 60) + k.after_s) * 1000000)::BIGINT))
@@ -21,9 +21,9 @@ FROM named_caller c
 JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
 LEFT JOIN caller_token t ON t.caller_id = c.caller_id
 LEFT JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
-LEFT JOIN end_of_token e ON e.source = c.source AND e.token_id = c.token_id
+LEFT JOIN end_of_token e ON e.caller_id = c.caller_id
 LEFT JOIN server s ON s.resource_server = c.resource_server
 WHERE e.ended_at IS NOT NULL OR c.expires_at IS NOT NULL
 """,
-    needs=("named_caller", "covered_token", "clock_error", "caller_token"),
+    needs=("named_caller", "revoked_caller", "clock_error", "caller_token"),
 )

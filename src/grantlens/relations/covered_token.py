@@ -1,6 +1,7 @@
 """Which tokens a revocation ends."""
 
 from grantlens.relations.relation import Relation
+from grantlens.relations.tenant_token import meant_by
 
 RELATION = Relation(
     "covered_token",
@@ -9,11 +10,16 @@ RELATION = Relation(
     "is all their tokens, a session all that carry it, a policy all issued before its cut-off but for keys - issued up to "
     "then. A child by token exchange is never covered, it is listed as exposed (RFC 7009 section 2.1, RFC 8693). "
     "A key that is issued again - switched off, and on - is covered until then. Where the log has no token id the grant stands "
-    "in (token_id NULL), from the revocation to the next consent. of_several is that of effective_revocation. alive is NULL where no issuance tells whether it still was.",
-    """
+    "in (token_id NULL), from the revocation to the next consent. alive is NULL where no issuance tells whether it still was. token_tenant is the "
+    "tenant whose token it is: the one that a revocation of a token names, else the one that issued it. of_several is that of effective_revocation, or true "
+    "where a revocation names a token and no tenant, and several issued one of its id.",
+    f"""
 -- Each of the three is named once: DuckDB works out the columns of a view anew wherever it stands.
-WITH RECURSIVE known_token AS NOT MATERIALIZED (
-    FROM token
+WITH RECURSIVE every_token AS NOT MATERIALIZED (
+    FROM tenant_token
+),
+known_token AS (
+    FROM every_token WHERE NOT of_several
 ),
 ended AS NOT MATERIALIZED (
     FROM effective_revocation
@@ -22,93 +28,100 @@ state AS NOT MATERIALIZED (
     FROM grant_state
 ),
 refresh_token AS (
-    SELECT source, token_id, grant_id, tenant FROM known_token WHERE token_kind = 'refresh'
+    SELECT source, token_id, grant_id, home, homes, of_several, of_any FROM known_token WHERE token_kind = 'refresh'
     UNION
     -- One whose own issuance is not in the log is known by its children.
-    SELECT c.source, c.parent_token_id, c.grant_id, c.tenant
+    SELECT c.source, c.parent_token_id, c.grant_id, c.home, c.homes, c.of_several, c.of_any
     FROM known_token c ANTI JOIN known_token p ON p.source = c.source AND p.token_id = c.parent_token_id
+        AND (p.home IS NULL OR c.home IS NULL OR p.home = c.home)
     WHERE c.kind = 'refresh' AND c.parent_token_id IS NOT NULL
 ),
+-- From one to the next in the tenant that one of them names.
 rotated AS (
-    SELECT r.source, r.revocation_event, t.token_id, t.grant_id, t.tenant
+    SELECT r.source, r.revocation_event, t.token_id, t.grant_id, t.home, coalesce(r.tenant, t.home) AS tenant, r.tenant AS ended_in, r.token_id AS root_id,
+           r.tenant IS NULL AND greatest(count(DISTINCT t.home) OVER same, max(len(t.homes)) OVER same) > 1 AS of_several
     FROM ended r
-    JOIN refresh_token t ON t.source = r.source AND t.token_id = r.token_id
+    JOIN refresh_token t ON t.source = r.source AND t.token_id = r.token_id AND (r.tenant IS NULL OR {meant_by("r.tenant", "t")})
     WHERE r.target_kind IN ('token', 'credential')
+    WINDOW same AS (PARTITION BY r.source, r.revocation_event)
     UNION
-    SELECT p.source, p.revocation_event, t.token_id, t.grant_id, t.tenant
+    SELECT p.source, p.revocation_event, t.token_id, t.grant_id, t.home, coalesce(p.tenant, t.home), p.ended_in, p.root_id, p.of_several
     FROM rotated p
-    JOIN known_token t ON t.source = p.source AND t.parent_token_id = p.token_id
+    JOIN known_token t ON t.source = p.source AND t.parent_token_id = p.token_id AND (p.tenant IS NULL OR {meant_by("p.tenant", "t")})
         AND t.token_kind = 'refresh' AND t.kind <> 'exchange'
 ),
 -- A revocation has one kind of target: only of a refresh token's family may one be met twice.
 family AS (
-    SELECT r.source, r.revocation_event, t.token_id
+    SELECT r.source, r.revocation_event, t.token_id, t.home, t.of_several AS of_all, r.tenant AS token_tenant, t.of_several
     FROM ended r
-    JOIN known_token t ON t.source = r.source AND t.token_id = r.token_id
+    JOIN every_token t ON t.source = r.source AND t.token_id = r.token_id AND {meant_by("r.tenant", "t")}
     WHERE r.target_kind IN ('token', 'credential')
     UNION
-    SELECT source, revocation_event, token_id FROM rotated
+    SELECT source, revocation_event, token_id, home, false, coalesce(ended_in, home), of_several FROM rotated WHERE token_id <> root_id
     UNION
-    SELECT p.source, p.revocation_event, t.token_id
+    SELECT p.source, p.revocation_event, t.token_id, t.home, false, coalesce(p.ended_in, t.home), p.of_several
     FROM rotated p
     JOIN known_token t ON t.source = p.source AND t.grant_id = p.grant_id AND t.token_kind = 'access' AND t.kind <> 'exchange'
+        AND t.token_id <> p.root_id AND (p.tenant IS NULL OR {meant_by("p.tenant", "t")})
 ),
 target AS (
     FROM family
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
     WHERE r.target_kind = 'grant'
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
-        AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
+        AND (r.tenant IS NULL OR t.home IS NOT DISTINCT FROM r.tenant)
     WHERE r.target_kind = 'client'
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.subject_id = r.subject_id AND t.kind <> 'exchange'
-        AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
+        AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.home IS NOT DISTINCT FROM r.tenant)
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.subject_id = r.subject_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
-        AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
+        AND (r.tenant IS NULL OR t.home IS NOT DISTINCT FROM r.tenant)
     WHERE r.target_kind = 'subject'
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.session_id = r.session_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
     WHERE r.target_kind = 'session'
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind NOT IN ('exchange', 'credential')
-        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
+        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.home IS NOT DISTINCT FROM r.tenant)
         AND (r.subject_id IS NULL OR t.subject_id = r.subject_id) AND (r.grant_id IS NULL OR t.grant_id = r.grant_id)
     WHERE r.target_kind = 'policy'
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.subject_id = r.subject_id AND t.kind NOT IN ('exchange', 'credential')
-        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
+        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.home IS NOT DISTINCT FROM r.tenant)
         AND (r.grant_id IS NULL OR t.grant_id = r.grant_id)
     WHERE r.target_kind = 'policy' AND r.client_id IS NULL
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.kind NOT IN ('exchange', 'credential')
-        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
+        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.home IS NOT DISTINCT FROM r.tenant)
     WHERE r.target_kind = 'policy' AND r.client_id IS NULL AND r.subject_id IS NULL
 ),
+-- Of several tenants' keys no renewal is known to be that of the one that ended.
 renewed AS (
-    SELECT x.source, x.revocation_event, x.token_id, min(i.issued_at) AS renewed_at
-    FROM target x
+    SELECT x.source, x.revocation_event, x.token_id, x.home, min(i.issued_at) AS renewed_at
+    FROM (FROM target WHERE NOT of_all) x
     JOIN ended r USING (source, revocation_event)
     JOIN issued i ON i.source = x.source AND i.token_id = x.token_id AND i.kind = 'credential' AND i.issued_at > r.revoked_at
+        AND (i.tenant IS NULL OR i.tenant = x.home)
     GROUP BY ALL
 ),
 reopened AS (
@@ -117,30 +130,30 @@ reopened AS (
     WINDOW in_turn AS (PARTITION BY source, grant_id ORDER BY opened_at)
 )
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.record, r.of_several,
-       t.token_id, t.token_kind, t.grant_id, t.client_id, t.subject_id, t.scopes, t.issued_at, t.expires_at,
+       r.target_kind, r.initiator, r.record, x.of_several,
+       t.token_id, x.token_tenant, t.tenant AS issued_in, t.token_kind, t.grant_id, t.client_id, t.subject_id, t.scopes, t.issued_at, t.expires_at,
        coalesce(n.renewed_at, 'infinity'::TIMESTAMPTZ) AS covered_until,
        coalesce(t.token_id = r.token_id, false) AS is_target,
        t.expires_at IS NULL OR t.expires_at > r.revoked_at AS alive
 FROM target x
 JOIN ended r USING (source, revocation_event)
-JOIN known_token t ON t.source = x.source AND t.token_id = x.token_id
-LEFT JOIN renewed n ON n.source = x.source AND n.revocation_event = x.revocation_event AND n.token_id = x.token_id
+JOIN every_token t ON t.source = x.source AND t.token_id = x.token_id AND t.home IS NOT DISTINCT FROM x.home AND t.of_several = x.of_all
+LEFT JOIN renewed n ON n.source = x.source AND n.revocation_event = x.revocation_event AND n.token_id = x.token_id AND n.home IS NOT DISTINCT FROM x.home
 WHERE t.issued_at <= r.revoked_at
 UNION ALL
 -- The token that a revocation names, though its issuance is not in the log.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, r.of_several,
-       r.token_id, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
+       r.token_id, r.tenant, NULL, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
        'infinity'::TIMESTAMPTZ, true, NULL
 FROM ended r
-ANTI JOIN known_token t ON t.source = r.source AND t.token_id = r.token_id
+ANTI JOIN every_token t ON t.source = r.source AND t.token_id = r.token_id AND {meant_by("r.tenant", "t")}
 WHERE r.target_kind IN ('token', 'credential') AND r.token_id IS NOT NULL
 UNION ALL
 -- The grant, for calls that name no token.
 SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, r.of_several,
-       NULL::VARCHAR, NULL::VARCHAR, g.grant_id, g.client_id, g.subject_id, NULL::VARCHAR[], g.opened_at, NULL::TIMESTAMPTZ,
+       NULL::VARCHAR, NULL::VARCHAR, NULL::VARCHAR, NULL::VARCHAR, g.grant_id, g.client_id, g.subject_id, NULL::VARCHAR[], g.opened_at, NULL::TIMESTAMPTZ,
        -- A consent in the moment of the revocation opens the grant, and does not end what the revocation covers.
        coalesce(CASE WHEN o.next_at > r.revoked_at THEN o.next_at ELSE o.next_but_one_at END, 'infinity'::TIMESTAMPTZ), false, true
 FROM ended r
@@ -150,7 +163,7 @@ UNION ALL
 -- The grants that one may have ended that does not say in which tenant, until they are given again.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, r.of_several,
-       NULL, NULL, g.grant_id, g.client_id, g.subject_id, NULL, g.opened_at, NULL,
+       NULL, NULL, NULL, NULL, g.grant_id, g.client_id, g.subject_id, NULL, g.opened_at, NULL,
        least(coalesce(min(g.ended_at), 'infinity'::TIMESTAMPTZ), coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ)), false, true
 FROM ended r
 JOIN state g ON g.source = r.source AND g.client_id = r.client_id AND (r.target_kind = 'client' OR g.subject_id = r.subject_id)
@@ -162,7 +175,7 @@ UNION ALL
 -- The grant that a revocation names, though it is older than the log, until it is given again.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
        r.target_kind, r.initiator, r.record, r.of_several,
-       NULL, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
        coalesce(min(o.opened_at) FILTER (o.opened_at > r.revoked_at), 'infinity'::TIMESTAMPTZ), false, NULL
 FROM ended r
 LEFT JOIN reopened o ON o.source = r.source AND o.grant_id = r.grant_id
@@ -170,5 +183,5 @@ WHERE r.target_kind = 'grant' AND r.grant_id IS NOT NULL
 GROUP BY ALL
 HAVING coalesce(min(o.opened_at) >= r.revoked_at, true)
 """,
-    needs=("effective_revocation", "token", "issued", "grant_state"),
+    needs=("effective_revocation", "tenant_token", "issued", "grant_state"),
 )

@@ -26,7 +26,8 @@ RELATION = Relation(
     "touching. Only a refusal because of the token, before its expiry, is a denial. The bounds describe the "
     "end of the last success (T2 of an uneven enforcement). allowed_s is the window in which the server is "
     "documented to go on accepting the token; NULL where nothing says so. Calls that name a revoked session and no token that is "
-    "known are uses of the session: token and grant are NULL then. Whose access it was the calls say where nothing else does. A revocation from before the window is here only if "
+    "known are uses of the session: token and grant are NULL then. Whose access it was the calls say where nothing else does. why_unknown says why "
+    "the calls may be with the access of another tenant, NULL where they are not. A revocation from before the window is here only if "
     "what it ended worked within the window.",
     """
 WITH ended_access AS (
@@ -35,7 +36,7 @@ WITH ended_access AS (
     -- The session itself, until it is opened again: what is refreshed or exchanged within it opens nothing.
     SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
            r.target_kind, r.initiator, r.record, r.of_several,
-           NULL, NULL, NULL, r.client_id, r.subject_id, NULL, NULL, NULL,
+           NULL, NULL, NULL, NULL, NULL, r.client_id, r.subject_id, NULL, NULL, NULL,
            coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ), true, NULL, r.session_id
     FROM effective_revocation r
     LEFT JOIN issued i ON i.source = r.source AND i.session_id = r.session_id AND i.issued_at > r.revoked_at
@@ -53,14 +54,15 @@ last_call AS (
     SELECT caller_id, max(used_at) AS last_used_at FROM usage_row WHERE used_at < $until GROUP BY caller_id
 ),
 met AS (
-    SELECT v.*, c.caller_id, 'token' AS join_key
+    SELECT v.*, c.caller_id, 'token' AS join_key, c.why_unknown
     FROM ended_access v
-    JOIN named_caller c ON c.source = v.source AND c.token_id = v.token_id
+    JOIN revoked_caller c ON c.source = v.source AND c.revocation_event = v.revocation_event AND c.token_id = v.token_id
+        AND c.token_tenant IS NOT DISTINCT FROM v.token_tenant
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
     WHERE v.revoked_at < $until
       AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.token_id = v.token_id))
     UNION ALL
-    SELECT v.*, c.caller_id, c.join_key
+    SELECT v.*, c.caller_id, c.join_key, CASE WHEN v.of_several THEN 'the revocation names no tenant, and several have this client' END
     FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
@@ -68,7 +70,7 @@ met AS (
       AND (v.revoked_at >= $since
            OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.grant_id = v.grant_id AND NOT n.token_known))
     UNION ALL
-    SELECT v.*, c.caller_id, 'session'
+    SELECT v.*, c.caller_id, 'session', NULL
     FROM ended_access v
     JOIN usage_caller k ON k.source = v.source AND k.session_id = v.session_id
     JOIN named_caller c ON c.caller_id = k.caller_id AND NOT c.token_known
@@ -76,17 +78,18 @@ met AS (
     WHERE v.revoked_at < $until
 ),
 watched AS (
-    SELECT m.*, c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.tenant AS caller_tenant, c.resource_server, c.validation,
+    -- Each tenant's token is told by itself; where it is not known whose it was, the calls of each tenant.
+    SELECT m.*, CASE WHEN m.why_unknown IS NULL THEN m.token_tenant ELSE c.tenant END AS apart,
+           c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.tenant AS caller_tenant, c.resource_server, c.validation,
            u.before_s AS use_before_s, u.after_s AS use_after_s, coalesce(i.before_s, 0) AS issue_before_s
     FROM met m
     JOIN named_caller c ON c.caller_id = m.caller_id
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     -- The revocation may name no tenant, or another: how sure the expiry is, the clock of the token's own issuance says.
-    LEFT JOIN token t ON t.source = m.source AND t.token_id = m.token_id
-    LEFT JOIN clock_error i ON i.source = t.source AND i.tenant IS NOT DISTINCT FROM t.tenant AND i.log = 'issuance'
+    LEFT JOIN clock_error i ON i.source = m.source AND i.tenant IS NOT DISTINCT FROM m.issued_in AND i.log = 'issuance' AND m.expires_at IS NOT NULL
 ),
 attempt AS (
-    SELECT w.source, w.revocation_event, w.token_id, w.grant_id, w.resource_server, w.use_before_s, w.use_after_s,
+    SELECT w.source, w.revocation_event, w.token_id, w.grant_id, w.why_unknown, w.apart, w.resource_server, w.use_before_s, w.use_after_s,
            w.validation, w.join_key, w.caller_client_id, w.caller_subject_id, w.caller_tenant, u.used_at, u.usage_id, u.event_id, u.target_id,
            u.outcome = 'success' AS success,
            u.outcome = 'denied' AND u.denial_reason = 'token'
@@ -109,10 +112,10 @@ placed AS (
     JOIN usage_target g ON g.target_id = a.target_id
     LEFT JOIN usage_operation o ON o.target_id = a.target_id
     LEFT JOIN operation_class k ON k.operation_id = o.operation_id
-    WINDOW same_key AS (PARTITION BY a.source, a.revocation_event, a.token_id, a.grant_id, a.resource_server)
+    WINDOW same_key AS (PARTITION BY a.source, a.revocation_event, a.token_id, a.grant_id, a.why_unknown, a.apart, a.resource_server)
 ),
 summed AS (
-    SELECT source, revocation_event, token_id, grant_id, resource_server,
+    SELECT source, revocation_event, token_id, grant_id, why_unknown, apart, resource_server,
            min(join_key) AS join_key,
            max(use_before_s) AS use_before_s, max(use_after_s) AS use_after_s,
            CASE WHEN min(validation) = max(validation) THEN min(validation) END AS validation,  -- calls that contradict each other say nothing
@@ -136,10 +139,13 @@ summed AS (
            min(used_at) FILTER (success OR denial) AS first_event_at, max(used_at) FILTER (success OR denial) AS last_event_at,
            list(usage_id ORDER BY used_at, event_id) FILTER (success OR denial) AS usage_ids
     FROM placed
-    GROUP BY source, revocation_event, token_id, grant_id, resource_server
+    GROUP BY source, revocation_event, token_id, grant_id, why_unknown, apart, resource_server
 ),
 allowed AS (
-    SELECT s.*, coalesce(v.tenant, s.caller_tenant) AS tenant, v.of_several, v.revoked_at, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
+    SELECT s.*,
+           CASE WHEN s.why_unknown IS NOT NULL THEN s.caller_tenant WHEN v.tenant <> v.token_tenant THEN v.token_tenant
+                ELSE coalesce(v.tenant, s.caller_tenant) END AS tenant,
+           v.revoked_at, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
            v.record, s.successes + s.denials + 1 AS events,
            v.token_kind, coalesce(v.client_id, s.caller_client_id) AS client_id, coalesce(v.subject_id, s.caller_subject_id) AS subject_id, v.scopes, v.expires_at, v.is_target, v.alive,
            """
@@ -149,14 +155,15 @@ allowed AS (
     + EXPLANATION
     + """ AS explanation
     FROM summed s
-    JOIN (SELECT DISTINCT ON (source, revocation_event, token_id, grant_id) *,
+    JOIN (SELECT DISTINCT ON (source, revocation_event, token_id, grant_id, why_unknown, apart) *,
                  CASE WHEN expires_at IS NOT NULL THEN greatest(0, epoch(expires_at - revoked_at)) END AS life_left_s
-          FROM watched ORDER BY source, revocation_event, token_id, grant_id, issued_at) v
+          FROM watched ORDER BY source, revocation_event, token_id, grant_id, why_unknown, apart, issued_at) v
         ON v.source = s.source AND v.revocation_event = s.revocation_event
         AND v.token_id IS NOT DISTINCT FROM s.token_id AND v.grant_id IS NOT DISTINCT FROM s.grant_id
+        AND v.why_unknown IS NOT DISTINCT FROM s.why_unknown AND v.apart IS NOT DISTINCT FROM s.apart
     LEFT JOIN server p ON p.resource_server = s.resource_server
 )
-SELECT * EXCLUDE (use_before_s, use_after_s, before_s, after_s, certain_from, validation, caller_client_id, caller_subject_id, caller_tenant,
+SELECT * EXCLUDE (apart, use_before_s, use_after_s, before_s, after_s, certain_from, validation, caller_client_id, caller_subject_id, caller_tenant,
                   first_proven_success_at, first_denial_at, denial_between_at),
        CASE WHEN $every_call THEN usage_ids ELSE usage_ids[1:19] || usage_ids[-1:] END AS calls,
        (epoch_us(last_success_at) - epoch_us(revoked_at)) / 1e6 AS last_success_s,
@@ -172,9 +179,9 @@ WHERE revoked_at >= $since OR last_success_at >= $since
 """,
     needs=(
         "covered_token",
+        "revoked_caller",
         "effective_revocation",
         "issued",
-        "token",
         "named_caller",
         "clock_error",
         "operation_class",

@@ -1,6 +1,7 @@
 """Calls that worked, and that only a scope permitted which had been taken away."""
 
 from grantlens.relations.relation import Relation
+from grantlens.relations.tenant_token import why_unknown
 
 RELATION = Relation(
     "stale_call",
@@ -8,7 +9,7 @@ RELATION = Relation(
     "was held is what the token names, else what the call repeats, else what the grant had held; what remains is the rest of it, "
     "and what the grant and grants for everyone hold at that moment. A token that was issued after the downgrade is none of these, nor one by "
     "exchange, nor a key that was issued again. scopes are those taken away that would permit the call; the latest downgrade that took one of them is "
-    "told. why_unknown is NULL where it is proven.",
+    "told. why_unknown is NULL where it is proven; of_any is true where the downgrade may be of another tenant's token with the same id.",
     """
 WITH narrowed AS (
     SELECT source, grant_id, scopes, taken, valid_from, valid_until FROM grant_state WHERE taken IS NOT NULL
@@ -30,7 +31,7 @@ stretch AS (
     FROM (
         SELECT s.caller_id, s.segment_id, s.grant_id, s.join_key, s.scopes_from, CASE WHEN s.scopes_from <> 'grant' THEN s.set_id END AS own_set_id,
                g.scopes AS kept, g.taken, true AS of_grant,
-               greatest(s.valid_from, g.valid_from) AS valid_from, least(s.valid_until, g.valid_until) AS valid_until
+               greatest(s.valid_from, g.valid_from) AS valid_from, least(s.valid_until, g.valid_until) AS valid_until, NULL AS whose_unknown
         FROM caller_segment s
         JOIN named_caller c USING (caller_id)
         JOIN spell p USING (caller_id)
@@ -40,20 +41,27 @@ stretch AS (
         -- A grant that a downgrade names, though its issuance is not in the log.
         SELECT c.caller_id, NULL, c.grant_id, c.join_key, c.own_scopes_from, c.own_set_id,
                NULL, list_transform(r.scopes_removed, lambda x: {'scope': x, 'taken_at': r.revoked_at, 'event_id': r.event_id}),
-               true, r.revoked_at, 'infinity'::TIMESTAMPTZ
+               true, r.revoked_at, 'infinity'::TIMESTAMPTZ, NULL
         FROM named_caller c
         JOIN revocation r ON r.source = c.source AND r.grant_id = c.grant_id
         ANTI JOIN grant_state g ON g.source = r.source AND g.grant_id = r.grant_id
         WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.target_kind NOT IN ('token', 'credential', 'session')
         UNION ALL
         -- A token that is narrowed itself, whatever its grant holds.
-        SELECT s.caller_id, s.segment_id, s.grant_id, s.join_key, s.scopes_from, s.set_id,
+        SELECT c.caller_id, s.segment_id, s.grant_id, c.join_key, coalesce(s.scopes_from, c.own_scopes_from), coalesce(s.set_id, c.own_set_id),
                [], list_transform(r.scopes_removed, lambda x: {'scope': x, 'taken_at': r.revoked_at, 'event_id': r.event_id}),
-               false, greatest(s.valid_from, r.revoked_at), s.valid_until
+               false, greatest(s.valid_from, r.revoked_at), coalesce(s.valid_until, 'infinity'::TIMESTAMPTZ),
+               """
+    + why_unknown("r.tenant", "c.tenant", "h.homes")
+    + """ AS whose_unknown
         FROM revocation r
         JOIN named_caller c ON c.source = r.source AND c.token_id = r.token_id AND c.token_known
-        JOIN caller_segment s USING (caller_id)
-        WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.target_kind IN ('token', 'credential') AND s.set_id IS NOT NULL
+            AND (r.tenant IS NULL OR c.tenant IS NULL OR c.tenant = r.tenant)
+        JOIN (SELECT DISTINCT source, token_id, homes FROM tenant_token) h ON h.source = r.source AND h.token_id = r.token_id
+        LEFT JOIN caller_segment s ON s.caller_id = c.caller_id
+        WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.target_kind IN ('token', 'credential')
+          -- Of a token that several tenants have, the grant may not be known.
+          AND (s.set_id IS NOT NULL OR (s.caller_id IS NULL AND c.own_set_id IS NOT NULL AND whose_unknown IS NOT NULL))
     )
     WHERE kept IS NOT NULL OR own_set_id IS NOT NULL
 ),
@@ -168,7 +176,9 @@ SELECT u.usage_id, u.event_id, u.used_at, u.operation_id, s.caller_id, s.segment
             THEN 'the call and a change of the grant are closer than the clocks can tell'
             WHEN NOT b.older THEN 'the issuance of the token and the downgrade are closer than the clocks can tell'
             WHEN s.kept IS NULL OR e.stretch_no IS NOT NULL THEN 'which scopes were still granted is not known'
-            WHEN b.depends THEN 'what it needs depends on what the log does not show' END AS why_unknown
+            WHEN b.depends THEN 'what it needs depends on what the log does not show'
+            ELSE s.whose_unknown END AS why_unknown,
+       s.whose_unknown IS NOT NULL AS of_any
 FROM by_scope b
 JOIN stretch s USING (stretch_no)
 JOIN call u ON u.stretch_no = b.stretch_no AND u.operation_id = b.operation_id AND (u.used_at >= s.valid_from OR b.latest.revoked_at = s.valid_from)
@@ -190,6 +200,7 @@ WHERE s.own_set_id IS NOT NULL OR e.stretch_no IS NULL
         "scope_set",
         "known_scope",
         "caller_token",
+        "tenant_token",
         "issued",
         "clock_error",
     ),

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-3",
-    version=6,
+    version=7,
     name="cascade_failure",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which access tokens went on working after their grant or refresh token was revoked?",
@@ -17,9 +17,9 @@ RULE = Rule(
     # A token that was itself revoked is REV-1: here the issue must tell which tokens stand behind the grant.
     rests_on=with_a_server(after_the_end(of_a_grant=True)),
     sql="""
-SELECT CASE WHEN of_several OR allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN why_unknown IS NOT NULL OR allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,
-       'An access token of ' || coalesce(client_id, 'an unnamed client') || CASE WHEN of_several THEN ' may have gone on' ELSE ' went on' END
+       'An access token of ' || coalesce(client_id, 'an unnamed client') || CASE WHEN why_unknown IS NOT NULL THEN ' may have gone on' ELSE ' went on' END
            || ' working after the revocation of its ' || CASE target_kind WHEN 'grant' THEN 'grant' ELSE 'refresh token' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id, resource_server,
        scopes, first_event_at AS first_seen, last_event_at AS last_seen, events,
@@ -32,7 +32,7 @@ SELECT CASE WHEN of_several OR allowed_s IS NULL THEN 'indeterminate' ELSE 'viol
            'uses_after': uses_after,
            'censored': censored,
            'allowed_s': round(allowed_s, 6),
-           'reason': CASE WHEN of_several THEN 'the revocation names no tenant, and several have this client'
+           'reason': CASE WHEN why_unknown IS NOT NULL THEN why_unknown
                           WHEN allowed_s IS NULL THEN 'nothing says how long this server may go on accepting a revoked token' END}) AS detail,
        join_key, calls, [record] AS records,
        'usage' AS about_log, revoked_at AS about_from, last_attempt_at AS about_until
@@ -43,6 +43,19 @@ WHERE uses_after > 0 AND NOT is_target
   AND coalesce(beyond_allowed, true)
 """,
     fires=(
+        Example(
+            "a refresh token is gone in one tenant, and the access token of its grant works on there; another tenant's has the same ids",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh", tenant="one"),
+                token("10 11:00", "t1", ["mail.read"], "10 13:00", tenant="one"),
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh", tenant="two", grant_id="g2"),
+                token("10 11:00", "t1", ["mail.read"], "10 13:00", tenant="two", grant_id="g2"),
+                revoked("10 12:00", token_id="rt1", tenant="two"),
+                use("10 12:10", "GET /v1/messages/7", tenant="one"),
+                use("10 12:10", "GET /v1/messages/7", tenant="two"),
+            ),
+            ({"verdict": "violation", "tenant": "two", "token_id": "t1", "grant_id": "g2", "events": 2},),
+        ),
         Example(
             "the grant is gone, its access token works on",
             (
@@ -109,6 +122,23 @@ WHERE uses_after > 0 AND NOT is_target
         ),
     ),
     undecidable=(
+        Example(
+            "the refresh token is gone in one tenant, and a call with a token of its grant's id, which another tenant issued too, names none",
+            (
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh", tenant="one"),
+                token("10 11:00", "t1", ["mail.read"], "10 13:00", tenant="one"),
+                token("10 11:00", "t1", ["mail.read"], "10 13:00", tenant="two", grant_id="g2"),
+                revoked("10 12:00", token_id="rt1", tenant="one"),
+                use("10 12:10", "GET /v1/messages/7"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "tenant": None,
+                    "detail": {"reason": "the calls name no tenant, and several have a token of this id"},
+                },
+            ),
+        ),
         Example(
             "a server of which nothing is known",
             (

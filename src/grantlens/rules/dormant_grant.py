@@ -8,7 +8,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=9,
+    version=10,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -18,7 +18,7 @@ RULE = Rule(
     needs=(
         "registered_client",
         "grant_state",
-        "token",
+        "tenant_token",
         "used_pair",
         "everyones_use",
         "named_caller",
@@ -59,12 +59,19 @@ WITH standing AS (
     WHERE valid_from < $until AND (ended_at IS NULL OR ended_at >= $until)
     GROUP BY source, tenant, grant_id
 ),
+ended AS (
+    SELECT source, token_id, token_tenant, grant_id, of_several, target_kind IN ('token', 'credential') AS by_name, max(revoked_at) AS revoked_at
+    FROM covered_token WHERE revoked_at < $until GROUP BY ALL
+),
 refresh AS (
-    SELECT t.source, t.grant_id, bool_or(c.token_id IS NULL AND (t.expires_at IS NULL OR t.expires_at > $until)) AS alive
-    FROM token t
-    LEFT JOIN (SELECT DISTINCT source, token_id FROM covered_token WHERE revoked_at < $until AND NOT of_several) c
-        ON c.source = t.source AND c.token_id = t.token_id
-    WHERE t.token_kind = 'refresh' AND t.issued_at < $until
+    SELECT t.source, t.grant_id, bool_or(c.token_id IS NULL AND (t.expires_at IS NULL OR t.expires_at > $until)) AS alive,
+           bool_or(p.token_id IS NOT NULL) AS doubtful
+    FROM tenant_token t
+    LEFT JOIN (FROM ended WHERE NOT of_several) c
+        ON c.source = t.source AND c.token_id = t.token_id AND (c.token_tenant IS NULL OR t.home IS NULL OR t.home = c.token_tenant)
+    LEFT JOIN (FROM ended WHERE of_several AND by_name) p  -- by its id, without its tenant
+        ON p.source = t.source AND p.token_id = t.token_id AND (p.token_tenant IS NULL OR t.home IS NULL OR t.home = p.token_tenant)
+    WHERE t.token_kind = 'refresh' AND NOT t.of_several AND t.issued_at < $until
     GROUP BY t.source, t.grant_id
 ),
 -- One consent that names it is enough, whatever others leave unsaid.
@@ -76,10 +83,10 @@ offline AS (
     WHERE lower(i.scope) LIKE '%offline_access' AND NOT list_contains(list_transform(s.taken, lambda x: x.scope), i.scope)
 ),
 refreshable AS (
-    SELECT s.*, f.last_refresh_at, d.grant_id IS NOT NULL AS doubtful
+    SELECT s.*, f.last_refresh_at, CASE WHEN d.grant_id IS NOT NULL THEN 'this client' WHEN r.doubtful THEN 'a refresh token of its id' END AS doubt
     FROM standing s
     -- What one may have ended that does not say in which tenant.
-    LEFT JOIN (SELECT source, grant_id, max(revoked_at) AS revoked_at FROM covered_token WHERE of_several AND revoked_at < $until GROUP BY ALL) d
+    LEFT JOIN (SELECT source, grant_id, max(revoked_at) AS revoked_at FROM ended WHERE of_several AND NOT by_name GROUP BY ALL) d
         ON d.source = s.source AND d.grant_id = s.grant_id AND d.revoked_at >= s.opened_at
     LEFT JOIN refresh r ON r.source = s.source AND r.grant_id = s.grant_id
     LEFT JOIN offline o ON o.source = s.source AND o.grant_id = s.grant_id
@@ -93,9 +100,7 @@ refreshable AS (
 -- The silence may have begun before the window: what was called until then is read too, of who may speak for these grants.
 spoken_for AS (
     SELECT c.caller_id FROM caller_party c
-    SEMI JOIN (
-        SELECT p.party_no FROM possible_grant p SEMI JOIN refreshable g ON g.source = p.source AND g.grant_id = p.grant_id
-    ) p USING (party_no)
+    SEMI JOIN (SELECT p.party_no FROM possible_grant p SEMI JOIN refreshable g ON g.source = p.source AND g.grant_id = p.grant_id) p USING (party_no)
     UNION
     SELECT s.caller_id FROM caller_segment s JOIN named_caller c USING (caller_id)
     JOIN refreshable g ON g.source = c.source AND g.grant_id = s.grant_id
@@ -167,7 +172,7 @@ judged AS (
     LEFT JOIN opening_record o ON o.source = s.source AND o.grant_id = s.grant_id
     LEFT JOIN registered_client g ON g.client_id = s.client_id
 )
-SELECT CASE WHEN doubtful OR coalesce(strays, false) OR share < $min_coverage THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN doubt IS NOT NULL OR coalesce(strays, false) OR share < $min_coverage THEN 'indeterminate' ELSE 'violation' END AS verdict,
        CASE WHEN status = 'retired' THEN 'critical' ELSE 'high' END AS severity,
        coalesce(client_name, client_id, 'An unnamed client') || ' holds a live grant that was not seen used for '
            || silent_days || CASE WHEN silent_days = 1 THEN ' day' ELSE ' days' END AS title,
@@ -178,7 +183,7 @@ SELECT CASE WHEN doubtful OR coalesce(strays, false) OR share < $min_coverage TH
            'last_refresh_at': strftime(last_refresh_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
            'silent_days': silent_days,
            'retired': coalesce(status = 'retired', false),
-           'reason': CASE WHEN doubtful THEN 'a revocation that names no tenant may have ended it, and several have this client'
+           'reason': CASE WHEN doubt IS NOT NULL THEN 'a revocation that names no tenant may have ended it, and several have ' || doubt
                           WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which an issuance is known'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence' END}) AS detail,

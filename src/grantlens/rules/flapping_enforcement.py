@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-5",
-    version=6,
+    version=7,
     name="flapping_enforcement",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Where was a revoked token refused and then accepted again?",
@@ -17,10 +17,10 @@ RULE = Rule(
     # Success, refusal, success of one token: told of a grant, two of its tokens may have done it.
     rests_on=after_the_end(("usage.denial_reason=token",)),
     sql="""
-SELECT CASE WHEN token_id IS NULL OR of_several THEN 'indeterminate' ELSE 'violation' END AS verdict,
+SELECT CASE WHEN token_id IS NULL OR why_unknown IS NOT NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,
        'Access of ' || coalesce(client_id, 'an unnamed client') || ' was refused and then accepted again after '
-           || CASE WHEN of_several THEN 'a revocation that may have been another tenant''s' ELSE 'its revocation' END AS title,
+           || CASE WHEN why_unknown IS NOT NULL THEN 'a revocation that may have been another tenant''s' ELSE 'its revocation' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id, resource_server,
        scopes, first_event_at AS first_seen, last_event_at AS last_seen, events,
        to_json({
@@ -32,7 +32,7 @@ SELECT CASE WHEN token_id IS NULL OR of_several THEN 'indeterminate' ELSE 'viola
            'uses_after': uses_after,
            'censored': censored,
            'denials': denials,
-           'reason': CASE WHEN of_several THEN 'the revocation names no tenant, and several have this client'
+           'reason': CASE WHEN why_unknown IS NOT NULL THEN why_unknown
                           WHEN token_id IS NULL THEN 'no call names a token: one may have been refused, and another let in' END}) AS detail,
        join_key, calls, [record] AS records,
        'usage' AS about_log, revoked_at AS about_from, last_attempt_at AS about_until
@@ -66,6 +66,17 @@ WHERE flapped
         ),
     ),
     silent=(
+        Example(
+            "two tenants' tokens of one id: the revoked one is let in and then refused, the other one is let in",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 14:00", tenant="one"),
+                token("10 11:00", "t1", ["mail.read"], "10 14:00", tenant="two", grant_id="g2"),
+                revoked("10 12:00", tenant="one"),
+                use("10 12:01", "GET /v1/messages/7", tenant="one"),
+                use("10 12:02", "GET /v1/messages/7", status=401, tenant="one"),
+                use("10 12:03", "GET /v1/messages/7", tenant="two"),
+            ),
+        ),
         Example(
             "in, then out for good",
             (
@@ -117,6 +128,24 @@ WHERE flapped
         ),
     ),
     undecidable=(
+        Example(
+            "two tenants issued a token of one id, and calls that name neither were let in, refused and let in",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 14:00", tenant="one"),
+                token("10 11:00", "t1", ["mail.read"], "10 14:00", tenant="two", grant_id="g2"),
+                revoked("10 12:00", tenant="one"),
+                use("10 12:01", "GET /v1/messages/7"),
+                use("10 12:02", "GET /v1/messages/7", status=401),
+                use("10 12:03", "GET /v1/messages/7"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "tenant": None,
+                    "detail": {"reason": "the calls name no tenant, and several have a token of this id"},
+                },
+            ),
+        ),
         Example(
             "a client of two tenants is ended, the log does not say in which",
             (

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-4",
-    version=7,
+    version=8,
     name="never_effective",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which revocations never took effect while the token lived?",
@@ -21,7 +21,7 @@ WITH lived AS (
     SELECT *, least(expires_at, $until) AS life_ends_at, coalesce(expires_at <= $until, false) AS over FROM revoked_use
 ),
 judged AS (
-    SELECT *, NOT of_several AND last_proven_success_at >= life_ends_at - (life_ends_at - revoked_at) / 10 AS to_the_end FROM lived
+    SELECT *, why_unknown IS NULL AND last_proven_success_at >= life_ends_at - (life_ends_at - revoked_at) / 10 AS to_the_end FROM lived
 )
 -- While a token lives it may still be refused.
 SELECT CASE WHEN over AND to_the_end THEN 'violation' ELSE 'indeterminate' END AS verdict,
@@ -43,7 +43,7 @@ SELECT CASE WHEN over AND to_the_end THEN 'violation' ELSE 'indeterminate' END A
            'censored': censored,
            'life_ends_s': round((epoch_us(life_ends_at) - epoch_us(revoked_at)) / 1e6, 6),
            'ends_by': CASE WHEN over THEN 'expiry' ELSE 'end of window' END,
-           'reason': CASE WHEN of_several THEN 'the revocation names no tenant, and several have this client'
+           'reason': CASE WHEN why_unknown IS NOT NULL THEN why_unknown
                           WHEN NOT over THEN 'the token may live on after the window'
                           WHEN NOT to_the_end THEN 'no call was let in during the last tenth of what the token had left to live' END}) AS detail,
        join_key, calls, [record] AS records,
@@ -95,6 +95,17 @@ WHERE uses_after > 0 AND denials = 0 AND alive IS DISTINCT FROM false
     ),
     silent=(
         Example(
+            "the token that worked to its end is another tenant's of the same id",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00", tenant="one"),
+                token("10 11:00", "t1", ["mail.read"], "10 13:00", tenant="two", grant_id="g2"),
+                revoked("10 12:00", tenant="one"),
+                use("10 12:20", "GET /v1/messages/7", status=401, tenant="one"),
+                use("10 12:55", "GET /v1/messages/7", tenant="two"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+        ),
+        Example(
             "refused in the end",
             (
                 token("10 11:00", "t1", ["mail.read"], "10 13:00"),
@@ -115,6 +126,23 @@ WHERE uses_after > 0 AND denials = 0 AND alive IS DISTINCT FROM false
         ),
     ),
     undecidable=(
+        Example(
+            "a token of an id that two tenants issued worked to its end, and the revocation names neither",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00", tenant="one"),
+                token("10 11:00", "t1", ["mail.read"], "10 13:00", tenant="two", grant_id="g2"),
+                revoked("10 12:00"),
+                use("10 12:55", "GET /v1/messages/7", tenant="one"),
+                *logs_from_to("10 09:00", "10 18:00"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "tenant": "one",
+                    "detail": {"reason": "the revocation names no tenant, and several have a token of this id"},
+                },
+            ),
+        ),
         Example(
             "the last success came early, and nothing after it",
             (

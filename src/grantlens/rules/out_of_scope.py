@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="OOS-1",
-    version=6,
+    version=7,
     name="out_of_scope",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions did no granted scope permit at that moment?",

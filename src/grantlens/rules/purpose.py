@@ -6,7 +6,7 @@ from grantlens.rule.rule import Parameter, Rule
 
 RULE = Rule(
     id="OOS-3",
-    version=6,
+    version=7,
     name="purpose",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions were permitted, but outside the purpose the connection was registered for?",

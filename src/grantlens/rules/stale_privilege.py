@@ -3,6 +3,7 @@
 from typing import Any
 
 from grantlens.relations.revoked_use import ALLOWED_S, EXPLANATION
+from grantlens.relations.tenant_token import meant_by
 from grantlens.rule.evidence import after_a_downgrade, with_a_server
 from grantlens.rule.example import Example, consent, revoked, token, use
 from grantlens.rule.rule import Rule
@@ -22,7 +23,7 @@ def taken(when: str, *scopes: str, target_kind: str = "grant", **more: Any) -> d
 
 RULE = Rule(
     id="REV-11",
-    version=3,
+    version=4,
     name="stale_privilege",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which scopes were still used after they had been taken away, and for how long?",
@@ -30,19 +31,19 @@ RULE = Rule(
     remedy="End the tokens of a grant when scopes are taken from it, or let the server ask at each call which it still holds; "
     "a shorter token life bounds what is left.",
     basis="RFC 7662 section 4; CAEP 1.0 (token-claims-change); MCP authorization, scope checks",
-    needs=("stale_call", "named_caller", "token", "clock_error", "operation_class"),
+    needs=("stale_call", "named_caller", "tenant_token", "clock_error", "operation_class"),
     # Without a bound of the server, from its row or from the call, every finding is undecided.
     rests_on=with_a_server(after_a_downgrade()),
     sql="""
--- One finding for each downgrade, token and resource server. Of a token that no issuance tells of, its grant stands in.
+-- One finding for each downgrade, token and resource server, and each tenant that calls if it may be another's. For an unknown token its grant stands in.
 WITH summed AS (
-    SELECT c.source, s.revocation_event, CASE WHEN c.token_known THEN c.token_id END AS token_id, s.grant_id, c.resource_server,
+    SELECT c.source, s.revocation_event, CASE WHEN c.token_known THEN c.token_id END AS token_id, s.grant_id, c.resource_server, s.of_any,
            min(c.tenant) AS tenant, CASE WHEN min(c.client_name) = max(c.client_name) THEN min(c.client_name) END AS client_name,
            CASE WHEN min(c.client_id) = max(c.client_id) THEN min(c.client_id) END AS client_id,
            CASE WHEN min(c.subject_id) = max(c.subject_id) THEN min(c.subject_id) END AS subject_id,
            CASE WHEN min(c.validation) = max(c.validation) THEN min(c.validation) END AS validation,  -- calls that contradict each other say nothing
            min(s.join_key) AS join_key, min(s.scopes_from) AS held_from, any_value(s.revoked_at) AS revoked_at, any_value(s.certain_from) AS certain_from,
-           max(s.use_before_s) AS use_before_s,
+           max(s.use_before_s) AS use_before_s, CASE WHEN s.of_any THEN c.tenant END AS apart,
            list_sort(list_distinct(flatten(list(s.scopes)))) AS scopes, list_sort(list(DISTINCT o.label)) AS operations,
            count(*) AS calls, count(*) FILTER (s.why_unknown IS NULL) AS uses_after,
            count(*) FILTER (s.why_unknown IS NULL AND o.writes) AS writes_after,
@@ -53,20 +54,22 @@ WITH summed AS (
     FROM stale_call s
     JOIN named_caller c USING (caller_id)
     JOIN operation_class o USING (operation_id)
-    GROUP BY c.source, s.revocation_event, CASE WHEN c.token_known THEN c.token_id END, s.grant_id, c.resource_server
+    GROUP BY ALL
 ),
 taken AS (
-    SELECT s.source, s.revocation_event, s.token_id, s.grant_id, s.resource_server, r.tenant, r.batch_id, r.line_no, k.after_s, t.client_id, t.subject_id,
+    SELECT s.source, s.revocation_event, s.token_id, s.grant_id, s.resource_server, s.of_any, s.apart, r.tenant,
+           r.batch_id, r.line_no, k.after_s, t.client_id, t.subject_id,
            CASE WHEN t.expires_at IS NOT NULL THEN greatest(0, epoch(t.expires_at - r.revoked_at)) END AS life_left_s
     FROM summed s
     JOIN revocation r ON r.source = s.source AND r.event_id = s.revocation_event
     JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
-    LEFT JOIN token t ON t.source = s.source AND t.token_id = s.token_id
+    LEFT JOIN tenant_token t ON t.source = s.source AND t.token_id = s.token_id AND """
+    + meant_by("s.tenant", "t")
+    + """
 ),
--- What the table of servers allows, or the calls say.
 allowed AS (
-    SELECT s.* REPLACE (coalesce(v.tenant, s.tenant) AS tenant, coalesce(v.client_id, s.client_id) AS client_id,
-                        coalesce(v.subject_id, s.subject_id) AS subject_id), v.batch_id, v.line_no,
+    SELECT s.* REPLACE (CASE WHEN s.of_any THEN s.tenant ELSE coalesce(v.tenant, s.tenant) END AS tenant,
+                        coalesce(v.client_id, s.client_id) AS client_id, coalesce(v.subject_id, s.subject_id) AS subject_id), v.batch_id, v.line_no,
            """
     + ALLOWED_S
     + """ AS allowed_s,
@@ -77,7 +80,8 @@ allowed AS (
            greatest(0, (epoch_us(s.last_used_at) - epoch_us(s.revoked_at)) / 1e6 - s.use_before_s - v.after_s) AS lag_lower_s
     FROM summed s
     JOIN taken v ON v.source = s.source AND v.revocation_event = s.revocation_event AND v.token_id IS NOT DISTINCT FROM s.token_id
-        AND v.grant_id IS NOT DISTINCT FROM s.grant_id AND v.resource_server IS NOT DISTINCT FROM s.resource_server
+        AND v.grant_id IS NOT DISTINCT FROM s.grant_id AND v.resource_server IS NOT DISTINCT FROM s.resource_server AND v.of_any = s.of_any
+        AND v.apart IS NOT DISTINCT FROM s.apart
     LEFT JOIN server p ON p.resource_server = s.resource_server
 ),
 placed AS (
@@ -290,6 +294,21 @@ FROM placed
         ),
     ),
     undecidable=(
+        Example(
+            "scopes are taken from a token of an id that two tenants issued, and of two calls one names neither, the other the other tenant",
+            (
+                token("10 11:00", "t1", BOTH, "10 13:00", tenant="one"),
+                token("10 11:00", "t1", BOTH, "10 13:00", tenant="two", grant_id="g2"),
+                taken("10 12:00", "mail.send", target_kind="token", token_id="t1", tenant="two"),
+                use("10 12:10", SEND),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"reason": "the calls name no tenant, and several have a token of this id"},
+                },
+            ),
+        ),
         Example(
             "in the same second, and closer than two clocks can tell",
             (

@@ -8,7 +8,7 @@ _LISTED = "it lists revocations, and cannot say that one went untested"
 
 RULE = Rule(
     id="REV-6",
-    version=11,
+    version=12,
     name="unverified_revocation",
     key=("revocation_event",),
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
@@ -19,7 +19,7 @@ RULE = Rule(
     needs=(
         "effective_revocation",
         "covered_token",
-        "token",
+        "tenant_token",
         "grant_state",
         "revoked_use",
         "named_caller",
@@ -47,11 +47,11 @@ RULE = Rule(
     sql="""
 -- What each of several tenants had, where a revocation does not say whose it ended. A grant stands in only where the log has no token of it.
 WITH several AS (
-    SELECT DISTINCT c.source, c.revocation_event, c.token_id, c.grant_id, c.alive, coalesce(t.tenant, g.tenant) AS tenant
+    SELECT DISTINCT c.source, c.revocation_event, c.token_id, c.grant_id, c.alive, coalesce(t.home, g.tenant) AS tenant
     FROM (FROM covered_token WHERE of_several) c
-    LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
+    LEFT JOIN tenant_token t ON t.source = c.source AND t.token_id = c.token_id AND NOT t.of_several AND coalesce(t.home = c.token_tenant, c.is_target)
     LEFT JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id AND c.token_id IS NULL
-    QUALIFY c.token_id IS NOT NULL OR count(c.token_id) OVER (PARTITION BY c.source, c.revocation_event, coalesce(t.tenant, g.tenant)) = 0
+    QUALIFY c.token_id IS NOT NULL OR count(c.token_id) OVER (PARTITION BY c.source, c.revocation_event, coalesce(t.home, g.tenant)) = 0
 ),
 alive AS (
     SELECT c.source, c.revocation_event, count(DISTINCT c.token_id) AS tokens,
@@ -75,10 +75,12 @@ refresh_tried AS (
     SELECT c.source, c.revocation_event, c.token_id, c.grant_id, i.tenant FROM covered_token c
     JOIN (SELECT source, tenant, parent_token_id, max(issued_at) AS last_at FROM attempt GROUP BY ALL) i
         ON i.source = c.source AND i.parent_token_id = c.token_id AND i.last_at >= c.revoked_at
+        AND (c.token_tenant IS NULL OR i.tenant IS NULL OR i.tenant = c.token_tenant)
     UNION
     SELECT c.source, c.revocation_event, c.token_id, c.grant_id, i.tenant FROM covered_token c
     JOIN (SELECT source, tenant, token_id, max(issued_at) AS last_at FROM refused GROUP BY ALL) i
         ON i.source = c.source AND i.token_id = c.token_id AND i.last_at >= c.revoked_at
+        AND (c.token_tenant IS NULL OR i.tenant IS NULL OR i.tenant = c.token_tenant)
     UNION
     -- One that does not say for which token: an access token that was ended alone is no part of it.
     SELECT c.source, c.revocation_event, NULL, c.grant_id, i.tenant
@@ -93,7 +95,9 @@ refresh_tried AS (
         ON i.source = c.source AND i.grant_id = c.grant_id AND i.issued_at > c.revoked_at AND i.issued_at < c.covered_until
 ),
 tried AS (
-    SELECT source, revocation_event, token_id, grant_id, tenant FROM revoked_use WHERE tests > 0
+    SELECT source, revocation_event, token_id, grant_id, tenant FROM revoked_use
+    -- What may have been tried with another token is no try; of a revocation that may be another tenant's it is one in that tenant.
+    WHERE tests > 0 AND (why_unknown IS NULL OR (source, revocation_event) IN (SELECT (source, revocation_event) FROM several))
     UNION
     FROM refresh_tried
 ),
@@ -112,7 +116,8 @@ missed AS (
 exposed AS (
     SELECT v.source, v.revocation_event, count(DISTINCT x.token_id) AS children
     FROM covered_token v
-    JOIN token x ON x.source = v.source AND x.parent_token_id = v.token_id AND x.kind = 'exchange'
+    JOIN tenant_token x ON x.source = v.source AND x.parent_token_id = v.token_id AND x.kind = 'exchange' AND NOT x.of_several
+        AND (v.token_tenant IS NULL OR x.home IS NULL OR x.home = v.token_tenant)
         AND x.issued_at <= v.revoked_at AND (x.expires_at IS NULL OR x.expires_at > v.revoked_at)
     GROUP BY v.source, v.revocation_event
 ),
@@ -189,9 +194,9 @@ stray AS (
 ),
 -- Where a revocation names no tenant, the tokens and grants that it ended tell in which their calls would stand: in each they must be seen.
 home AS (
-    SELECT DISTINCT u.source, u.revocation_event, coalesce(u.tenant, t.tenant, g.tenant) AS tenant
+    SELECT DISTINCT u.source, u.revocation_event, coalesce(u.tenant, t.home, g.tenant) AS tenant
     FROM untried u JOIN covered_token c USING (source, revocation_event)
-    LEFT JOIN token t ON t.source = c.source AND t.token_id = c.token_id
+    LEFT JOIN tenant_token t ON t.source = c.source AND t.token_id = c.token_id AND coalesce(t.home = c.token_tenant, c.is_target AND t.home IS NOT NULL)
     LEFT JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id AND c.token_id IS NULL
 ),
 seen AS (
@@ -201,11 +206,16 @@ seen AS (
     LEFT JOIN covered_time c ON c.source = u.source AND c.log = 'usage' AND c.tenant IS NOT DISTINCT FROM h.tenant
     GROUP BY u.source, u.revocation_event, h.tenant
 ),
+-- What was tried with another tenant's token of the same id, perhaps.
+unsure AS (
+    SELECT source, revocation_event, min(why_unknown) AS why_unknown FROM revoked_use WHERE tests > 0 AND why_unknown IS NOT NULL GROUP BY ALL
+),
 judged AS (
-    SELECT u.*, s.revocation_event IS NOT NULL AS strays, s.unknown_token, s.unknown_grant, coalesce(c.in_part, false) AS in_part,
+    SELECT u.*, y.why_unknown, s.revocation_event IS NOT NULL AS strays, s.unknown_token, s.unknown_grant, coalesce(c.in_part, false) AS in_part,
            coalesce(c.covered_us, 0) / nullif(epoch_us(u.lives_until) - epoch_us(u.revoked_at), 0) AS share,
-           tried_elsewhere OR strays OR coalesce(share, 0) < $min_coverage AS unknown_tries
+           tried_elsewhere OR y.why_unknown IS NOT NULL OR strays OR coalesce(share, 0) < $min_coverage AS unknown_tries
     FROM untried u
+    LEFT JOIN unsure y ON y.source = u.source AND y.revocation_event = u.revocation_event
     LEFT JOIN stray s ON s.source = u.source AND s.revocation_event = u.revocation_event
     LEFT JOIN (SELECT source, revocation_event, bool_or(in_part) AS in_part, min(covered_us) AS covered_us FROM seen GROUP BY ALL) c ON c.source = u.source AND c.revocation_event = u.revocation_event
 )
@@ -223,7 +233,9 @@ SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violat
            'last_success_s': NULL, 'first_denial_s': NULL, 'lag_lower_s': NULL, 'lag_upper_s': NULL, 'uses_after': 0, 'censored': 'right',
            'tokens_alive': tokens,
            'exposed_children': exposed_children,
-           'reason': CASE WHEN tried_elsewhere THEN 'the revocation names no tenant, and of several that have this client not each was tried'
+           'reason': CASE WHEN tried_elsewhere THEN 'the revocation names no tenant, and of several that have '
+                               || CASE WHEN target_kind IN ('token', 'credential') THEN 'a token of this id' ELSE 'this client' END || ' not each was tried'
+                          WHEN why_unknown IS NOT NULL THEN why_unknown
                           WHEN unknown_token THEN 'calls of the same client and subject name a token of which no issuance is known'
                           WHEN unknown_grant THEN 'calls of the same client and subject rest on a token of which no log says which grant gave it'
                           WHEN strays THEN 'calls of the same grant, or of the same client and subject, do not say with which token'

@@ -2,7 +2,24 @@
 
 from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
 
+_OF_TWO = (
+    token("10 11:00", "t1", ["mail.read"], "10 13:00", tenant="one"),
+    token("10 11:00", "t1", ["mail.read"], "10 13:00", tenant="two", grant_id="g2"),
+)
+"""Two tenants issued a token of one id."""
+_LOGGED = tuple({**row, "tenant": tenant} for tenant in ("one", "two") for row in logs_from_to("10 09:00", "10 18:00"))
+
 FIRES = (
+    Example(
+        "what was tried is the token of another tenant, of the same id",
+        (
+            *_OF_TWO,
+            revoked("10 12:00", tenant="one"),
+            use("10 12:10", "GET /v1/messages/7", status=401, tenant="two"),
+            *_LOGGED,
+        ),
+        ({"verdict": "violation", "tenant": "one", "token_id": "t1"},),
+    ),
     Example(
         "tried too often, on a server that failed, and after its expiry: none of these answers tells",
         (
@@ -75,6 +92,16 @@ _TWO_TENANTS = (
 """A client of two tenants is ended, and the log does not say in which."""
 SILENT = (
     Example(
+        "two tenants issued a token of one id, the revocation names neither, and both were tried",
+        (
+            *_OF_TWO,
+            revoked("10 12:00"),
+            use("10 12:10", "GET /v1/messages/7", status=401, tenant="one"),
+            use("10 12:10", "GET /v1/messages/7", status=401, tenant="two"),
+            *_LOGGED,
+        ),
+    ),
+    Example(
         "a client of two tenants is ended, and in both that was tried",
         (
             *_TWO_TENANTS,
@@ -129,6 +156,39 @@ SILENT = (
 )
 
 UNDECIDABLE = (
+    Example(
+        "two tenants issued a token of one id, the revocation names neither, and that of one of them was tried",
+        (
+            *_OF_TWO,
+            revoked("10 12:00"),
+            use("10 12:10", "GET /v1/messages/7", status=401, tenant="one"),
+            *_LOGGED,
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {
+                    "reason": "the revocation names no tenant, and of several that have a token of this id not each was tried"
+                },
+            },
+        ),
+    ),
+    Example(
+        "two tenants issued a token of one id, one of them revoked its own, and what was tried names neither",
+        (
+            *_OF_TWO,
+            revoked("10 12:00", tenant="one"),
+            use("10 12:10", "GET /v1/messages/7", status=401),
+            *_LOGGED,
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "tenant": "one",
+                "detail": {"reason": "the calls name no tenant, and several have a token of this id"},
+            },
+        ),
+    ),
     Example(
         "a client of two tenants is ended, and it was tried in one: it may have been ended in the other",
         (*_TWO_TENANTS, use("10 12:01", "GET /v1/messages/7", tenant="one", status=401)),

@@ -1,0 +1,394 @@
+"""Small logs in which access is used after its revocation, or is not: what REV-1 is run on."""
+
+from grantlens.rule.example import Example, consent, refreshed, revoked, token, use
+
+READ = "GET /v1/messages/7"
+
+_OF_TWO = (
+    token("10 11:00", "t1", ["mail.read"], "10 18:00", tenant="one"),
+    token("10 10:00", "t1", ["mail.read"], "10 18:00", tenant="two", grant_id="g2", client_id="other"),
+)
+"""Two tenants issued a token of one id."""
+
+FIRES = (
+    Example(
+        "two tenants issued a token of one id, and the token of the one works on after it was revoked there",
+        (
+            *_OF_TWO,
+            revoked("10 12:00", tenant="one"),
+            use("10 12:10", READ, tenant="one"),
+            use("10 12:20", READ, tenant="two", client_id="other"),
+        ),
+        ({"verdict": "violation", "tenant": "one", "grant_id": "g1", "events": 2, "detail": {"reason": None}},),
+    ),
+    Example(
+        "a tenant revoked a token of which no issuance is known, and its calls name no tenant",
+        (revoked("10 12:00", token_id="t9", tenant="one"), use("10 12:10", READ, "t9")),
+        ({"verdict": "violation", "tenant": "one", "token_id": "t9", "grant_id": None},),
+    ),
+    Example(
+        "a client of two tenants is ended in one, where a token of its id is the other tenant's too",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 18:00", tenant="one"),
+            token("10 10:00", "t1", ["mail.read"], "10 18:00", tenant="two", grant_id="g2"),
+            revoked("10 12:00", "client", tenant="two"),
+            use("10 12:10", READ, tenant="one"),
+            use("10 12:20", READ, tenant="two"),
+        ),
+        ({"verdict": "violation", "tenant": "two", "grant_id": "g2", "events": 2},),
+    ),
+    Example(
+        "calls that name the revoked session, which no refresh opens again, while another session of the grant lives on",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 18:00", session_id="s1"),
+            token("10 11:30", "t2", ["mail.read"], "10 18:00", session_id="s2"),
+            revoked("10 12:00", "session", session_id="s1", client_id=None, subject_id=None),
+            refreshed("10 12:10", "t3", "rt1", ["mail.read"], "10 18:00", session_id="s1"),
+            use("10 12:30", READ, None, session_id="s1"),
+            use("10 12:40", READ, "t2", session_id="s2"),
+        ),
+        (
+            {
+                "verdict": "violation",
+                "subject_id": "ann",
+                "token_id": None,
+                "grant_id": None,
+                "join_key": "session",
+                "detail": {"uses_after": 1, "last_success_s": 1800.0},
+            },
+        ),
+    ),
+    Example(
+        "it was revoked before the window, and worked within it",
+        (
+            token("10 11:00", "t1", ["mail.read"], "12 13:00"),
+            revoked("10 12:00"),
+            use("10 12:10", READ, status=401),
+            use("12 09:00", READ),
+        ),
+        ({"verdict": "violation", "token_id": "t1", "events": 3, "detail": {"first_denial_s": 600.0}},),
+        since="12 00:00",
+    ),
+    Example(
+        "a key that worked while it was switched off",
+        (
+            token("10 09:00", "t1", None, kind="credential", token_kind="api_key"),
+            revoked("10 12:00", kind="disable"),
+            use("10 12:30", READ),
+            token("10 13:00", "t1", None, kind="credential", token_kind="api_key"),
+            use("10 14:00", READ),
+        ),
+        ({"verdict": "violation", "token_id": "t1", "events": 2, "detail": {"last_success_s": 1800.0}},),
+    ),
+    Example(
+        "the call names the revoked grant, and a token of which no issuance is known",
+        (
+            consent("10 09:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            use("10 12:30", READ, "t9", grant_id="g1"),
+        ),
+        ({"verdict": "violation", "grant_id": "g1", "token_id": None, "join_key": "grant"},),
+    ),
+    Example(
+        "it went on, and nothing explains it",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00"),
+            use("10 12:00:30.25", READ),
+            use("10 12:01", READ, status=401),
+        ),
+        (
+            {
+                "verdict": "violation",
+                "severity": "critical",
+                "title": "Access of app was used after its revocation",
+                "explained_by": None,
+                "token_id": "t1",
+                "resource_server": "mail.example",
+                "events": 3,
+                "join_key": "token",
+                "detail": {
+                    "revocation_event": "r1",
+                    "last_success_s": 30.25,
+                    "first_denial_s": 60.0,
+                    "lag_lower_s": 19.25,
+                    "lag_upper_s": 70.0,
+                    "uses_after": 1,
+                    "censored": "no",
+                },
+            },
+        ),
+    ),
+    Example(
+        "inside the server's cache time: a fact, explained",
+        (
+            token("10 11:00", "t1", ["files.read"], "10 13:00"),
+            revoked("10 12:00"),
+            use("10 12:02", "GET /v1/files/7", server="files.example"),
+            use("10 12:06", "GET /v1/files/7", server="files.example", status=401),
+        ),
+        ({"verdict": "violation", "severity": "low", "explained_by": "cache", "detail": {"allowed_s": 300.0}},),
+    ),
+    Example(
+        "the same with a write",
+        (
+            token("10 11:00", "t1", ["files.write"], "10 13:00"),
+            revoked("10 12:00"),
+            use("10 12:02", "PUT /v1/files/7", server="files.example"),
+        ),
+        (
+            {
+                "verdict": "violation",
+                "severity": "medium",
+                "explained_by": "cache",
+                "detail": {"censored": "right", "lag_upper_s": None},
+            },
+        ),
+    ),
+    Example(
+        "a client that goes on with what it had revoked itself",
+        (
+            token("10 11:00", "t1", ["files.read"], "10 13:00"),
+            revoked("10 12:00", initiator="client"),
+            use("10 12:02", "GET /v1/files/7", server="files.example"),
+        ),
+        ({"verdict": "violation", "severity": "high"},),
+    ),
+    Example(
+        "an offline server accepts until the token expires",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00"),
+            use("10 12:30", READ, server="offline.example"),
+        ),
+        ({"verdict": "violation", "explained_by": "offline_jwt", "detail": {"allowed_s": 3600.0}},),
+    ),
+    Example(
+        "a grant is revoked and the log names no token: the grant stands in",
+        (
+            consent("10 11:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            use("10 12:10", READ, None, grant_id="g1"),
+        ),
+        ({"verdict": "violation", "token_id": None, "grant_id": "g1", "join_key": "grant"},),
+    ),
+    Example(
+        "the subject is disabled: all its tokens are covered",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00", "subject", kind="disable"),
+            use("10 12:10", READ),
+        ),
+        ({"verdict": "violation", "token_id": "t1"},),
+    ),
+)
+
+SILENT = (
+    Example(
+        "two tenants issued a token of one id, and one of them revoked its own",
+        (*_OF_TWO, revoked("10 12:00", tenant="two"), use("10 12:10", READ, tenant="one")),
+    ),
+    Example(
+        "one tenant revoked a token of an id that the log knows in another tenant only, where it works on",
+        (_OF_TWO[0], revoked("10 12:00", tenant="two"), use("10 12:10", READ, tenant="one")),
+    ),
+    Example(
+        "a refresh token is revoked in one tenant, and the token that came of one with its id in another works on",
+        (
+            token("10 09:00", "rt1", ["mail.read"], token_kind="refresh", tenant="one"),
+            token("10 09:00", "rt1", ["mail.read"], token_kind="refresh", tenant="two", grant_id="g2"),
+            refreshed("10 11:00", "rt2", "rt1", ["mail.read"], token_kind="refresh", tenant="two", grant_id="g2"),
+            token("10 11:00", "t2", ["mail.read"], "10 18:00", tenant="two", grant_id="g2"),
+            revoked("10 12:00", token_id="rt1", tenant="one"),
+            use("10 12:10", READ, "t2", tenant="two"),
+        ),
+    ),
+    Example(
+        "it was revoked, and worked, before the window",
+        (
+            token("10 11:00", "t1", ["mail.read"], "12 13:00"),
+            revoked("10 12:00"),
+            use("11 09:00", READ),
+            use("12 09:00", READ, status=401),
+        ),
+        since="12 00:00",
+    ),
+    Example(
+        "a key that was switched on again is good again",
+        (
+            token("10 09:00", "t1", None, kind="credential", token_kind="api_key"),
+            revoked("10 12:00", kind="disable"),
+            token("10 13:00", "t1", None, kind="credential", token_kind="api_key"),
+            use("10 14:00", READ),
+        ),
+    ),
+    Example(
+        "calls that name neither token nor grant, while another grant of client and subject lives",
+        (
+            consent("10 11:00", ["mail.read"]),
+            consent("10 11:00", ["files.read"], "g2"),
+            revoked("10 12:00", "grant"),
+            use("10 12:10", READ, None),
+        ),
+    ),
+    Example(
+        "refused at once",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            use("10 11:59", READ),
+            revoked("10 12:00"),
+            use("10 12:00:12", READ, status=401),
+        ),
+    ),
+    Example(
+        "a call that began before and ended after",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            use("10 11:59:50", READ, ended_at="2026-07-10T12:05:00Z"),
+            revoked("10 12:00"),
+        ),
+    ),
+    Example(
+        "a failed revocation ends nothing",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00", outcome="error"),
+            use("10 12:10", READ),
+        ),
+    ),
+    Example(
+        "a downgrade is no revocation",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00", "grant", kind="downgrade", scopes_removed=["mail.send"]),
+            use("10 12:10", READ),
+        ),
+    ),
+    Example(
+        "a child by token exchange is never covered",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            token("10 11:30", "t2", ["mail.read"], "10 13:00", kind="exchange", parent_token_id="t1"),
+            revoked("10 12:00", "grant"),
+            use("10 12:10", READ, "t2"),
+        ),
+    ),
+    Example(
+        "a token issued after the revocation of its grant is not covered",
+        (
+            consent("10 11:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            consent("10 12:30", ["mail.read"]),
+            token("10 12:31", "t2", ["mail.read"], "10 13:00"),
+            use("10 12:40", READ, "t2"),
+            use("10 12:41", READ, None, grant_id="g1"),
+        ),
+    ),
+)
+
+UNDECIDABLE = (
+    Example(
+        "two tenants issued a token of one id, and the revocation of one of them names no tenant",
+        (
+            *_OF_TWO,
+            revoked("10 12:00"),
+            use("10 12:10", READ, tenant="one"),
+            use("10 12:20", READ, tenant="two", client_id="other"),
+        ),
+        tuple(
+            {
+                "verdict": "indeterminate",
+                "tenant": tenant,
+                "title": f"Access of {client} may have been used after its revocation",
+                "grant_id": None,
+                "events": 2,
+                "detail": {"reason": "the revocation names no tenant, and several have a token of this id"},
+            }
+            for tenant, client in (("one", "app"), ("two", "other"))
+        ),
+    ),
+    Example(
+        "two tenants issued a token of one id, one of them revoked its own, and a call names no tenant",
+        (*_OF_TWO, revoked("10 12:00", tenant="one"), use("10 12:10", READ)),
+        (
+            {
+                "verdict": "indeterminate",
+                "tenant": None,
+                "grant_id": "g1",
+                "detail": {"reason": "the calls name no tenant, and several have a token of this id"},
+            },
+        ),
+    ),
+    Example(
+        "a revocation that names no tenant, and calls with a token of that id in another tenant than the one that is known to have issued it",
+        (_OF_TWO[0], revoked("10 12:00"), use("10 12:10", READ, tenant="two")),
+        (
+            {
+                "verdict": "indeterminate",
+                "tenant": "two",
+                "detail": {"reason": "the revocation names no tenant, and several have a token of this id"},
+            },
+        ),
+    ),
+    Example(
+        "calls that name neither token nor grant, after the end of the only grant of their client and subject",
+        (
+            consent("10 11:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            use("10 11:30", READ, None),
+            use("10 12:10", READ, None),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "token_id": None,
+                "grant_id": "g1",
+                "events": 2,
+                "join_key": "client_subject",
+                "detail": {"last_success_s": 600.0, "uses_after": 1},
+            },
+        ),
+    ),
+    Example(
+        "in the same second",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00"),
+            use("10 12:00", READ),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "severity": "critical",
+                "detail": {"uses_after": 0, "last_success_s": 0.0, "lag_lower_s": 0.0},
+            },
+        ),
+    ),
+    Example(
+        "closer than two clocks can tell",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00:00.5"),
+            use("10 12:00:09.5", READ),
+        ),
+        ({"verdict": "indeterminate", "detail": {"uses_after": 0, "last_success_s": 9.0}},),
+    ),
+    Example(
+        "a server of which nothing is known",
+        (
+            token("10 11:00", "t1", ["jobs.run"], "10 13:00"),
+            revoked("10 12:00"),
+            use("10 12:10", "POST /v1/jobs", server="jobs.example"),
+        ),
+        ({"verdict": "indeterminate", "severity": "high", "detail": {"uses_after": 1, "allowed_s": None}},),
+    ),
+    Example(
+        "the log says 'cached', nobody says how long",
+        (
+            token("10 11:00", "t1", ["jobs.run"], "10 13:00"),
+            revoked("10 12:00"),
+            use("10 12:10", "POST /v1/jobs", server="jobs.example", validation="cached"),
+        ),
+        ({"verdict": "indeterminate", "severity": "high"},),
+    ),
+)
