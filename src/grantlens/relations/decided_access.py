@@ -6,8 +6,8 @@ RELATION = Relation(
     "decided_access",
     "For each decision to revoke the access that it is about and that had been opened by then: each life of a grant or, where it is about a "
     "token, the token, with the moment at which it ended. A grant ends by its revocation or, where no consent stands behind it, with the "
-    "last of its tokens, each by its revocation or expiry. ended_by is NULL where it ended by itself. kept_at is when it was taken back "
-    "for this access.",
+    "last of its tokens, each by its revocation or expiry. ended_by is NULL where it ended by itself; perhaps_at is when it may have ended by a revocation "
+    "of a token of an id that several tenants have. kept_at is when it was taken back for this access.",
     """
 WITH stretch AS (
     SELECT source, grant_id, opened_at, min(tenant) AS tenant, min(client_id) AS client_id, min(client_name) AS client_name,
@@ -17,35 +17,41 @@ WITH stretch AS (
     GROUP BY source, grant_id, opened_at
 ),
 revoked_token AS (
-    SELECT source, token_id, min(revoked_at) AS revoked_at, arg_min(revocation_event, (revoked_at, revocation_event)) AS revocation_event
+    SELECT source, token_id, token_tenant, of_several AND target_kind IN ('token', 'credential') AS perhaps,
+           min({'revoked_at': revoked_at, 'revocation_event': revocation_event}) AS first
     FROM covered_token
     WHERE token_id IS NOT NULL AND isinf(covered_until)
-    GROUP BY source, token_id
+    GROUP BY ALL
 ),
 token_life AS (
     SELECT t.source, t.tenant, t.grant_id, t.token_id, t.client_id, t.client_name, t.subject_id, t.issued_at,
-           nullif(least(coalesce(r.revoked_at, 'infinity'::TIMESTAMPTZ), coalesce(t.expires_at, 'infinity'::TIMESTAMPTZ)), 'infinity'::TIMESTAMPTZ) AS closed_at,
-           CASE WHEN t.expires_at IS NULL OR r.revoked_at <= t.expires_at THEN r.revocation_event END AS ended_by
-    FROM token t LEFT JOIN revoked_token r USING (source, token_id)
+           least(min(r.first.revoked_at) FILTER (NOT r.perhaps), t.expires_at) AS closed_at, min(r.first.revoked_at) FILTER (r.perhaps) AS perhaps_at,
+           min(r.first) FILTER (NOT r.perhaps AND (t.expires_at IS NULL OR r.first.revoked_at <= t.expires_at)).revocation_event AS ended_by
+    -- Each tenant's own; what names no tenant has no life beside these.
+    FROM (FROM tenant_token WHERE home IS NOT NULL OR len(homes) = 0) t
+    LEFT JOIN revoked_token r ON r.source = t.source AND r.token_id = t.token_id
+        AND (r.token_tenant IS NULL OR t.home IS NULL OR r.token_tenant = t.home)
+    GROUP BY t.source, t.home, t.tenant, t.grant_id, t.token_id, t.client_id, t.client_name, t.subject_id, t.issued_at, t.expires_at
 ),
 last_token AS (
     -- What ends by itself has no name for it, and is no less the last for that.
-    SELECT s.source, s.grant_id, max(t.closed_at) AS closed_at,
+    SELECT s.source, s.grant_id, CASE WHEN count(t.closed_at) = count(*) THEN max(t.closed_at) END AS closed_at,
+           max(coalesce(t.closed_at, t.perhaps_at)) AS perhaps_at,
            arg_max({'ended_by': t.ended_by}, (t.closed_at, t.ended_by IS NOT NULL, t.ended_by)).ended_by AS ended_by
     FROM stretch s
     JOIN token_life t ON t.source = s.source AND t.grant_id = s.grant_id
     WHERE NOT s.by_consent
     GROUP BY s.source, s.grant_id
-    HAVING count(t.closed_at) = count(*)
+    HAVING count(coalesce(t.closed_at, t.perhaps_at)) = count(*)
 ),
 held AS (
     SELECT s.source, s.tenant, s.grant_id, NULL AS token_id, s.client_id, s.client_name, s.subject_id, s.opened_at,
            coalesce(s.ended_at, l.closed_at, CASE WHEN NOT isinf(s.valid_until) THEN s.valid_until END) AS closed_at,
-           CASE WHEN s.ended_at IS NULL THEN l.ended_by ELSE s.ended_by END AS ended_by
+           CASE WHEN s.ended_at IS NULL AND l.closed_at IS NOT NULL THEN l.ended_by ELSE s.ended_by END AS ended_by, l.perhaps_at
     FROM stretch s
     LEFT JOIN last_token l USING (source, grant_id)
     UNION ALL
-    SELECT source, tenant, grant_id, token_id, client_id, client_name, subject_id, issued_at, closed_at, ended_by
+    SELECT source, tenant, grant_id, token_id, client_id, client_name, subject_id, issued_at, closed_at, ended_by, perhaps_at
     FROM token_life SEMI JOIN decided USING (token_id)
 ),
 -- By what the decision names most closely; the rest of it must fit.
@@ -73,5 +79,5 @@ LEFT JOIN taken_back b ON b.decision_no = m.decision_no
 WHERE m.opened_at <= d.decided_at
 GROUP BY ALL
 """,
-    needs=("decided", "taken_back", "grant_state", "token", "covered_token"),
+    needs=("decided", "taken_back", "grant_state", "tenant_token", "covered_token"),
 )

@@ -125,6 +125,7 @@ judged AS (
                 WHEN a.due_at >= a.asked_until THEN 'open'
                 WHEN late_calls > 0 THEN 'standing'
                 WHEN p.access_no IS NOT NULL THEN 'of several'
+                WHEN a.perhaps_at < a.asked_until THEN 'of one id'
                 WHEN coalesce(w.share, 0) < $min_coverage THEN 'not seen'
                 ELSE 'standing' END AS state
     FROM access a
@@ -138,7 +139,7 @@ summed AS (
     SELECT decision_no, source, min(tenant) AS tenant, min(client_name) AS client_name,
            count(*) FILTER (state NOT IN ('before', 'kept')) AS there, count(*) FILTER (state = 'in time') AS in_time, count(*) FILTER (state = 'late') AS late,
            count(*) FILTER (state = 'standing') AS standing, count(*) FILTER (state = 'open') AS open,
-           list(DISTINCT state) FILTER (state IN ('close', 'of several', 'not seen')) AS unsure,
+           list(DISTINCT state) FILTER (state IN ('close', 'of several', 'of one id', 'not seen')) AS unsure,
            max(epoch_us(closed_at) - epoch_us(decided_at)) FILTER (state IN ('in time', 'late', 'close')) / 1e6 AS longest_s,
            sum(calls)::BIGINT AS calls, sum(late_calls)::BIGINT AS late_calls,
            max(greatest(coalesce(closed_at, last_used_at), coalesce(last_used_at, closed_at))) AS last_at,
@@ -163,6 +164,7 @@ told AS (
                 WHEN s.unsure IS NOT NULL OR x.stray_id IS NOT NULL THEN 'indeterminate' ELSE 'clear' END AS verdict,
            CASE WHEN s.decision_no IS NULL THEN 'no issuance of such access is in the logs from before the decision'
                 WHEN list_contains(s.unsure, 'of several') THEN 'a revocation does not say in which tenant, and several have this client'
+                WHEN list_contains(s.unsure, 'of one id') THEN 'a revocation does not say in which tenant, and several have a token of this id'
                 WHEN list_contains(s.unsure, 'not seen') THEN 'the revocation log does not cover the time in which it was to be revoked'
                 WHEN list_contains(s.unsure, 'close') THEN 'the revocation and its last moment are closer than the clock can tell'
                 ELSE 'after it was due calls were made with a token of which no issuance is known' END AS reason, x.stray_id,

@@ -28,7 +28,24 @@ _OF_ANN = (
     consent("01 09:00", ["files.read"], "g2", client_id="bot"),
 )
 
+_ONE_ID = tuple(
+    token("01 09:00", "k1", None, tenant=tenant, **_BY_KEY, client_id=client)
+    for tenant, client in (("one", "app"), ("two", "bot"))
+)
+"""Two tenants have a key of one id."""
+
 FIRES = (
+    Example(
+        "the key that was revoked in time is another tenant's of the same id",
+        (
+            *_ONE_ID,
+            revoked("05 14:00", "credential", token_id="k1", tenant="two", subject_id=None, client_id="bot"),
+            *_KEPT,
+            *_in("one"),
+        ),
+        ({"verdict": "violation", "tenant": "one", "token_id": "k1", "detail": {"standing": 1, "in_time": 0}},),
+        decisions=(decided("05 12:00", within_hours=24.0, token_id="k1", tenant="one"),),
+    ),
     Example(
         "the leaver's mail client was revoked a day late, the other one in time",
         (
@@ -162,6 +179,23 @@ SILENT = (
 )
 
 UNDECIDABLE = (
+    Example(
+        "two tenants have a key of one id, and the revocation of one of them names neither",
+        (
+            *_ONE_ID,
+            revoked("05 14:00", "credential", token_id="k1", subject_id=None, client_id=None),
+            *_KEPT,
+            *_in("one"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "token_id": "k1",
+                "detail": {"reason": "a revocation does not say in which tenant, and several have a token of this id"},
+            },
+        ),
+        decisions=(decided("05 12:00", within_hours=24.0, token_id="k1", tenant="one"),),
+    ),
     Example(
         "no log of revocations is there to show one",
         (*_OF_ANN, *logs_from_to("01 08:00", "20 08:00")),
