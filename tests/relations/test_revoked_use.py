@@ -82,8 +82,6 @@ def doubt(world, cover, caller):
     named = homes_of(records_of(world).get(cover["token_id"], ()))
     if None not in (ended, called) and ended != called:
         return False
-    if ended is None and not cover["is_target"] and called in named:
-        return False  # that tenant has a token of its own
     if cover["of_several"] and cover["target_kind"] not in ("token", "credential"):
         return "the revocation names no tenant, and several have this client"
     if cover["of_several"] or (None in (ended, called) and len(named | {ended, called} - {None}) > 1):

@@ -31,13 +31,13 @@ def tokens_of(world):
 
 
 def tokens_of_tenants(world):
-    """Return each token of each tenant, and by None what the records that name none tell by themselves."""
+    """Return each token of each tenant, by None where no record names one."""
     return tokens_from(
         {
             (token_id, home): mine
             for token_id, rows in records_of(world).items()
-            for home in {*homes_of(rows), None}
-            if (mine := [row for row in rows if row.get("tenant") in (home, None)])
+            for home in homes_of(rows) or {None}
+            for mine in [[row for row in rows if row.get("tenant") in (home, None)]]
         }
     )
 

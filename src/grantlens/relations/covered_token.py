@@ -18,8 +18,9 @@ RELATION = Relation(
 WITH RECURSIVE every_token AS NOT MATERIALIZED (
     FROM tenant_token
 ),
+-- What some records of an id tell without a tenant is no token beside those of the tenants that others name.
 known_token AS (
-    FROM every_token WHERE NOT of_several
+    FROM every_token WHERE NOT of_several AND (home IS NOT NULL OR len(homes) = 0)
 ),
 ended AS NOT MATERIALIZED (
     FROM effective_revocation

@@ -19,8 +19,6 @@ SELECT c.caller_id, v.source, v.revocation_event, v.token_id, v.token_tenant, v.
 FROM covered_token v
 JOIN usage_caller c ON c.source = v.source AND c.token_id = v.token_id AND (v.token_tenant IS NULL OR c.tenant IS NULL OR c.tenant = v.token_tenant)
 LEFT JOIN of_id h ON h.source = v.source AND h.token_id = v.token_id
--- A token that no tenant is told of is not that of a call in a tenant that has its own, but where the revocation itself may be of that one.
-WHERE v.is_target OR v.token_tenant IS NOT NULL OR c.tenant IS NULL OR NOT coalesce(list_contains(h.homes, c.tenant), false)
 QUALIFY row_number() OVER (PARTITION BY v.source, v.revocation_event, c.caller_id ORDER BY why_unknown IS NOT NULL, v.token_tenant NULLS LAST) = 1
 """,
     needs=("covered_token", "tenant_token"),
