@@ -41,7 +41,7 @@ from grantlens.schema.vocabulary import ENUMS
 READ, DELETE = "GET /v1/messages/7", "DELETE /v1/messages/7"
 WINDOW = {"since": "2026-07-01", "until": "2026-08-01", "now": "2026-08-01"}
 # Not how much evidence is asked for, but whether there can be any.
-PARAMETERS = {"dormant_days": 10, "quiet_days": 10, "bulk_calls": 5, "break_even": 1.1}
+PARAMETERS = {"dormant_days": 10, "quiet_days": 10, "bulk_calls": 5, "break_even": 1}
 DECIDED = tuple(
     dict.fromkeys(DECISION.names) | decided("05 12:00", "compromise", **about)
     for number in range(9)

@@ -244,7 +244,7 @@ def test_a_thousand_people_are_one_finding_and_few_events_of_it(desk):
     assert {**few[0]["detail"], "reason": None} == {
         "entitlements": 1000, "unseen": 1000, "unseen_unsure": 0, "stretches": 1000, "of_tokens": 0, "open_s": 2000.0,
         "longest_open_s": 2.0, "calls": 1000, "grave_calls": 1000, "reason": None,
-        "review_before": "2026-07-02T09:00:00.000000Z", "review_after": "2026-07-16T09:00:00.000000Z",
+        "last_review_at": "2026-07-02T09:00:00.000000Z", "next_review_at": "2026-07-16T09:00:00.000000Z",
     }  # fmt: skip
 
 

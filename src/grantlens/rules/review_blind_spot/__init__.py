@@ -204,8 +204,8 @@ summed AS (
     GROUP BY t.source, t.tenant, t.client_id
 ),
 beside AS (
-    SELECT s.source, s.tenant, s.client_id, max(r.read_from) FILTER (r.read_until < s.first_seen) AS review_before,
-           min(r.read_from) FILTER (r.read_from > s.last_seen) AS review_after
+    SELECT s.source, s.tenant, s.client_id, max(r.read_from) FILTER (r.read_until < s.first_seen) AS last_review_at,
+           min(r.read_from) FILTER (r.read_from > s.last_seen) AS next_review_at
     FROM summed s
     CROSS JOIN reading r
     GROUP BY s.source, s.tenant, s.client_id
@@ -227,8 +227,8 @@ SELECT CASE WHEN unseen > 0 THEN 'violation' ELSE 'indeterminate' END AS verdict
            'longest_open_s': longest_us / 1e6,
            'calls': calls,
            'grave_calls': grave_calls,
-           'review_before': strftime(review_before, '%Y-%m-%dT%H:%M:%S.%fZ'),
-           'review_after': strftime(review_after, '%Y-%m-%dT%H:%M:%S.%fZ'),
+           'last_review_at': strftime(last_review_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
+           'next_review_at': strftime(next_review_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
            'reason': CASE WHEN unseen = 0 THEN reason END}) AS detail,
        CASE WHEN derived THEN 'client_subject' ELSE 'grant' END AS join_key,
        firsts, CASE WHEN grave_calls > 0 THEN lasts END AS lasts, begins || CASE WHEN ended > 0 THEN ends ELSE [] END AS records,

@@ -64,8 +64,8 @@ FIRES = (
                     "longest_open_s": 3600.0,
                     "calls": 2,
                     "grave_calls": 1,
-                    "review_before": "2026-07-02T09:00:00.000000Z",
-                    "review_after": "2026-07-16T09:00:00.000000Z",
+                    "last_review_at": "2026-07-02T09:00:00.000000Z",
+                    "next_review_at": "2026-07-16T09:00:00.000000Z",
                     "reason": None,
                 },
             },
@@ -255,7 +255,7 @@ UNDECIDABLE = (
     Example(
         "ended before the first review that is stated",
         (_GIVEN, _ENDED, *_KEPT),
-        _undecided(_EARLY, review_before=None, review_after="2026-07-16T09:00:00.000000Z"),
+        _undecided(_EARLY, last_review_at=None, next_review_at="2026-07-16T09:00:00.000000Z"),
         reviews=("16 09:00",),
     ),
     Example(
