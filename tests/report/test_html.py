@@ -269,11 +269,17 @@ def test_without_a_register_no_column_says_unknown_in_every_line(document):
 
 
 def test_the_details_of_a_finding_are_told_in_words(document, finding):
-    detail = {"censored": "right", "lag_lower_s": 240.0, "revocation_event": "rv-1"}
+    detail = {
+        "censored": "right",
+        "lag_lower_s": 240.0,
+        "revocation_event": "rv-1",
+        "due_at": "2026-07-10T12:00:00.500000Z",
+    }
     text = review_page(document([finding(0, detail=detail, explained_by="offline_jwt")]))
     assert "<dt>What bounds the lag</dt><dd>a success only: no refusal was seen after it, or nobody tried</dd>" in text
     assert "<dt>Went on working for at least</dt><dd>4 min</dd>" in text
     assert "explained by offline validation of tokens, as documented" in text
+    assert "<dd>2026-07-10 12:00:00.5 UTC</dd>" in text
 
 
 def test_what_an_undecided_finding_would_be_is_not_only_told_to_a_mouse(document, finding):
