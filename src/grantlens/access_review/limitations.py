@@ -165,11 +165,19 @@ def _judgement(document: dict[str, Any]) -> list[str]:
     lines = []
     shared: dict[str, list[str]] = {}
     for row in document["taken_for_one"]:
-        shared.setdefault(row["source"], []).append(plural(row["ids"], row["kind"]))
+        if row["kind"] == "token":
+            lines.append(
+                f"In {row['source']} {plural(row['ids'], 'token id')} {'was' if row['ids'] == 1 else 'were'} given out in several tenants: calls "
+                "and revocations are held to the token of their own tenant, where they name it; what it was refreshed or exchanged for is told "
+                "by the id alone."
+            )
+        else:
+            shared.setdefault(row["source"], []).append(plural(row["ids"], row["kind"]))
     for source, kinds in shared.items():
+        one = len(kinds) == 1 and kinds[0].startswith("1 ")
         lines.append(
-            f"In {source} {listed(kinds)} bear an id that was issued in several tenants: what has one id is taken for one, whose end is the "
-            "end of all. Where it is not one, ask each tenant alone (--tenant)."
+            f"In {source} {listed(kinds)} {'bears' if one else 'bear'} an id that was issued in several tenants: what has one id is taken for one, "
+            "whose end is the end of all. Where it is not one, ask each tenant alone (--tenant)."
         )
     mapped, traced = document["map_coverage"], document["attribution"]
     if mapped["calls"] and not document["reproduce"]["catalogues"]:
