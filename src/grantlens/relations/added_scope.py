@@ -4,15 +4,14 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "added_scope",
-    "For each token that holds scopes which the token it came of does not hold, and no scope of that one implies: these scopes, and the "
+    "For each token, and tenant that issued it, that holds scopes which the token it came of does not hold, and no scope of that one implies: these scopes, and the "
     "risk of the worst. Scopes that authorise no operation (openid, offline_access) are none. Tokens of which either's scopes are not known "
-    "have no row.",
+    "have no row; which token one came of, child_token tells.",
     """
 WITH child AS (
-    SELECT c.source, c.token_id, p.scopes AS parent_scopes, unnest(c.scopes) AS scope
-    FROM token c
-    JOIN token p ON p.source = c.source AND p.token_id = c.parent_token_id
-    WHERE p.scopes IS NOT NULL
+    SELECT source, tenant, token_id, parent_scopes, unnest(scopes) AS scope
+    FROM child_token
+    WHERE parent_scopes IS NOT NULL
 ),
 -- Also the other names of the same scope.
 implied AS (
@@ -28,7 +27,7 @@ kind AS (
     LEFT JOIN cat_scope_risk r USING (scope_id)
     GROUP BY n.scope
 )
-SELECT c.source, c.token_id, list(c.scope ORDER BY c.scope) AS scopes_added, coalesce(max(k.rank), 0) AS rank
+SELECT c.source, c.tenant, c.token_id, list(c.scope ORDER BY c.scope) AS scopes_added, coalesce(max(k.rank), 0) AS rank
 FROM child c
 LEFT JOIN kind k ON k.scope = c.scope
 WHERE NOT list_contains(c.parent_scopes, c.scope)
@@ -37,7 +36,7 @@ WHERE NOT list_contains(c.parent_scopes, c.scope)
   -- Vault's policy root permits everything, and default is every token's.
   AND NOT (c.source = 'hashicorp_vault' AND (c.scope = 'default' OR list_contains(c.parent_scopes, 'root')))
   AND NOT EXISTS (SELECT 1 FROM implied i WHERE i.narrower = c.scope AND list_contains(c.parent_scopes, i.broader))
-GROUP BY c.source, c.token_id
+GROUP BY c.source, c.tenant, c.token_id
 """,
-    needs=("token", "known_scope", "protocol_scope"),
+    needs=("child_token", "known_scope", "protocol_scope"),
 )

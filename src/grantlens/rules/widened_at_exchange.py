@@ -17,16 +17,21 @@ _EXCHANGED = token(
     audience=["mail.example"],
 )
 
+_OF_TWO_TENANTS = (
+    token("10 09:00", "t1", ["mail.read"], audience=["mail.example"], tenant="north"),
+    token("10 09:01", "t1", ["mail.read", "mail.send"], audience=["mail.example"], tenant="south"),
+)
+
 RULE = Rule(
     id="OOS-5",
-    version=3,
+    version=4,
     name="widened_at_exchange",
     key=("client_id", "subject_id", "grant_id"),
     question="Which tokens hold scopes that the token they came of did not hold, at the same resource server?",
     severity="medium",
     remedy="Let the authorisation server give in an exchange no more than the presented token holds, and find out who asked for more.",
     basis="RFC 9700 section 2.3; RFC 8693 section 2.1, which leaves it to the server; HashiCorp Vault: token create",
-    needs=("token", "added_scope", "known_scope", "grant_state", "server_name"),
+    needs=("child_token", "added_scope", "known_scope", "grant_state", "server_name"),
     # Parent and child are both issuance: no join between logs.
     rests_on=Evidence(
         (
@@ -43,29 +48,26 @@ RULE = Rule(
     sql="""
 -- A rotated token is OOS-4's.
 WITH came_of AS (
-    SELECT c.*, p.token_id IS NOT NULL AS parent_known, p.client_id AS parent_client_id, p.scopes AS parent_scopes
-    FROM token c
-    LEFT JOIN token p ON p.source = c.source AND p.token_id = c.parent_token_id
-    WHERE c.kind <> 'refresh' AND c.parent_token_id IS NOT NULL AND c.scopes IS NOT NULL
-      AND c.issued_at >= $since AND c.issued_at < $until
+    FROM child_token
+    WHERE kind <> 'refresh' AND scopes IS NOT NULL AND issued_at >= $since AND issued_at < $until
 ),
 -- What the person or an admin gave this client themselves needs no other token.
 own_grant AS (
-    SELECT c.source, c.token_id, list_distinct(flatten(list(g.scopes))) AS scopes
+    SELECT c.source, c.tenant, c.token_id, list_distinct(flatten(list(g.scopes))) AS scopes
     FROM came_of c
     JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id AND g.valid_from <= c.issued_at AND g.valid_until > c.issued_at
     WHERE g.by_consent
-    GROUP BY c.source, c.token_id
+    GROUP BY c.source, c.tenant, c.token_id
 ),
 addressed AS (
-    SELECT t.source, t.token_id, list(coalesce(n.known_as, n.wide_key)) AS servers
+    SELECT t.source, t.tenant, t.token_id, t.of_child, list(coalesce(n.known_as, n.wide_key)) AS servers
     FROM (
-        SELECT source, token_id, unnest(audience) AS name
-        FROM token
-        SEMI JOIN (SELECT source, token_id FROM came_of UNION SELECT source, parent_token_id FROM came_of) USING (source, token_id)
+        SELECT source, tenant, token_id, true AS of_child, unnest(audience) AS name FROM came_of
+        UNION ALL
+        SELECT source, tenant, token_id, false, unnest(parent_audience) FROM came_of
     ) t
     JOIN (SELECT DISTINCT source, name, wide_key, known_as FROM server_name WHERE said_as = 'audience') n USING (source, name)
-    GROUP BY t.source, t.token_id
+    GROUP BY t.source, t.tenant, t.token_id, t.of_child
 ),
 -- Where the log does not tell for which servers both are, a catalogue may: whose operations the scopes open.
 server AS (
@@ -76,29 +78,30 @@ server AS (
     JOIN cat_operation o USING (op_id)
 ),
 opened AS (
-    SELECT s.source, s.token_id, s.of_child, list({'catalogue': v.catalogue, 'host': v.host}) AS servers
+    SELECT s.source, s.tenant, s.token_id, s.of_child, list({'catalogue': v.catalogue, 'host': v.host}) AS servers
     FROM (
-        SELECT source, token_id, unnest(parent_scopes) AS scope, false AS of_child FROM came_of
+        SELECT source, tenant, token_id, unnest(parent_scopes) AS scope, false AS of_child FROM came_of
         UNION ALL
-        SELECT source, token_id, unnest(scopes_added), true FROM added_scope
+        SELECT source, tenant, token_id, unnest(scopes_added), true FROM added_scope
     ) s
     JOIN server v USING (scope)
-    GROUP BY s.source, s.token_id, s.of_child
+    GROUP BY s.source, s.tenant, s.token_id, s.of_child
 ),
 judged AS (
     SELECT c.*, coalesce(list_has_any(x.servers, y.servers), list_has_any(b.servers, f.servers)) AS same_server,
            list_filter(a.scopes_added, lambda s: NOT list_contains(coalesce(o.scopes, []), s)) AS added, a.rank,
            CASE WHEN NOT c.parent_known THEN 'no issuance of the token that it came of is in the logs'
+                WHEN c.parent_of_several THEN 'the token names no tenant, and several issued one of the id that it came of'
                 WHEN c.parent_scopes IS NULL THEN 'the log does not say which scopes the token that it came of held'
                 WHEN len(added) > 0 AND same_server IS NULL
                 THEN 'neither the log nor a catalogue says whether both tokens are for one server: each has scopes of its own' END AS why_unknown
     FROM came_of c
-    LEFT JOIN added_scope a ON a.source = c.source AND a.token_id = c.token_id
-    LEFT JOIN own_grant o ON o.source = c.source AND o.token_id = c.token_id
-    LEFT JOIN addressed x ON x.source = c.source AND x.token_id = c.token_id
-    LEFT JOIN addressed y ON y.source = c.source AND y.token_id = c.parent_token_id
-    LEFT JOIN opened b ON b.source = c.source AND b.token_id = c.token_id AND NOT b.of_child
-    LEFT JOIN opened f ON f.source = c.source AND f.token_id = c.token_id AND f.of_child
+    LEFT JOIN added_scope a ON a.source = c.source AND a.token_id = c.token_id AND a.tenant IS NOT DISTINCT FROM c.tenant
+    LEFT JOIN own_grant o ON o.source = c.source AND o.token_id = c.token_id AND o.tenant IS NOT DISTINCT FROM c.tenant
+    LEFT JOIN addressed x ON x.source = c.source AND x.token_id = c.token_id AND x.tenant IS NOT DISTINCT FROM c.tenant AND NOT x.of_child
+    LEFT JOIN addressed y ON y.source = c.source AND y.token_id = c.token_id AND y.tenant IS NOT DISTINCT FROM c.tenant AND y.of_child
+    LEFT JOIN opened b ON b.source = c.source AND b.token_id = c.token_id AND b.tenant IS NOT DISTINCT FROM c.tenant AND NOT b.of_child
+    LEFT JOIN opened f ON f.source = c.source AND f.token_id = c.token_id AND f.tenant IS NOT DISTINCT FROM c.tenant AND f.of_child
 ),
 found AS (
     SELECT *, CASE WHEN why_unknown IS NOT NULL THEN 'indeterminate' WHEN len(added) > 0 AND same_server THEN 'violation' END AS verdict
@@ -182,6 +185,11 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
             ),
             ({"verdict": "violation", "detail": {"scopes_added": ["Mail.Read"]}},),
         ),
+        Example(
+            "two tenants have a token of one id: what came of the one that may not send",
+            (*_OF_TWO_TENANTS, {**_EXCHANGED, "tenant": "north"}),
+            ({"verdict": "violation", "tenant": "north", "detail": {"scopes_added": ["mail.send"]}},),
+        ),
     ),
     silent=(
         Example(
@@ -229,6 +237,10 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
                 token("10 09:05", "t2", None, kind="exchange", parent_token_id="t1", audience=["mail.example"]),
             ),
         ),
+        Example(
+            "two tenants have a token of one id: what came of the one that may send",
+            (*_OF_TWO_TENANTS, {**_EXCHANGED, "tenant": "south"}),
+        ),
     ),
     undecidable=(
         Example(
@@ -270,6 +282,19 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
                 {
                     "verdict": "indeterminate",
                     "detail": {"reasons": ["the log does not say which scopes the token that it came of held"]},
+                },
+            ),
+        ),
+        Example(
+            "two tenants have a token of one id, and the new token names no tenant",
+            (*_OF_TWO_TENANTS, _EXCHANGED),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "scopes_added": [],
+                        "reasons": ["the token names no tenant, and several issued one of the id that it came of"],
+                    },
                 },
             ),
         ),

@@ -5,18 +5,23 @@ from grantlens.rule.example import Example, consent, refreshed, token
 from grantlens.rule.rule import Rule
 
 _REFRESHED = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", "issuance.parent_token_id")
+_MAY_SEND = ["mail.read", "mail.send"]
+_OF_TWO_TENANTS = (
+    token("10 09:00", "rt1", ["mail.read"], token_kind="refresh", tenant="north"),
+    token("10 09:01", "rt1", _MAY_SEND, token_kind="refresh", tenant="south"),
+)
 _EMAIL = "https://www.googleapis.com/auth/userinfo.email"
 
 RULE = Rule(
     id="OOS-4",
-    version=10,
+    version=11,
     name="widened_at_refresh",
     key=("client_id", "subject_id", "grant_id"),
     question="Which refreshed tokens hold scopes or audiences that their parent did not?",
     severity="critical",
     remedy="Treat it as a fault of the authorisation server: no consent lies between parent and child.",
     basis="RFC 6749 section 6; RFC 9700 section 4.14.2; RFC 8707",
-    needs=("issued", "token", "added_scope", "clock_error", "server_name", "protocol_scope"),
+    needs=("issued", "child_token", "added_scope", "clock_error", "server_name", "protocol_scope"),
     # Parent and child are both issuance: no join between logs.
     rests_on=Evidence(
         (
@@ -26,29 +31,25 @@ RULE = Rule(
     ),
     sql="""
 WITH refreshed AS (
-    SELECT c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.subject_kind, c.grant_id, c.token_id,
-           c.issued_at, c.scopes, c.audience, c.batch_id, c.line_no, c.event_id,
-           p.token_id IS NOT NULL AS parent_known, coalesce(p.token_kind = 'access', false) AS of_access,
-           p.issued_at AS parent_issued_at, p.scopes AS parent_scopes, p.audience AS parent_audience
-    FROM token c
-    LEFT JOIN token p ON p.source = c.source AND p.token_id = c.parent_token_id
-    WHERE c.kind = 'refresh' AND c.parent_token_id IS NOT NULL
-      AND c.issued_at >= $since AND c.issued_at < $until
+    SELECT *, coalesce(parent_token_kind = 'access', false) AS of_access
+    FROM child_token
+    WHERE kind = 'refresh' AND issued_at >= $since AND issued_at < $until
 ),
 -- One server may be written in several ways.
 meant_for AS (
-    SELECT r.source, r.token_id, r.of_child, r.name, coalesce(n.known_as, n.wide_key, r.name) AS server
+    SELECT r.source, r.tenant, r.token_id, r.of_child, r.name, coalesce(n.known_as, n.wide_key, r.name) AS server
     FROM (
-        SELECT source, token_id, true AS of_child, unnest(audience) AS name FROM refreshed WHERE len(parent_audience) > 0
-        UNION ALL SELECT source, token_id, false, unnest(parent_audience) FROM refreshed
+        SELECT source, tenant, token_id, true AS of_child, unnest(audience) AS name FROM refreshed WHERE len(parent_audience) > 0
+        UNION ALL SELECT source, tenant, token_id, false, unnest(parent_audience) FROM refreshed
     ) r
     LEFT JOIN (SELECT DISTINCT source, name, wide_key, known_as FROM server_name WHERE said_as = 'audience') n USING (source, name)
 ),
 added_audience AS (
-    SELECT source, token_id, list(name ORDER BY name) AS audience_added
+    SELECT m.source, m.tenant, m.token_id, list(m.name ORDER BY m.name) AS audience_added
     FROM (FROM meant_for WHERE of_child) m
-    ANTI JOIN (FROM meant_for WHERE NOT of_child) p USING (source, token_id, server)
-    GROUP BY source, token_id
+    ANTI JOIN (FROM meant_for WHERE NOT of_child) p
+        ON p.source = m.source AND p.token_id = m.token_id AND p.tenant IS NOT DISTINCT FROM m.tenant AND p.server = m.server
+    GROUP BY m.source, m.tenant, m.token_id
 ),
 given AS (
     SELECT source, tenant, client_id, subject_id, grant_id, issued_at, scopes, audience,
@@ -59,8 +60,8 @@ given AS (
 judged AS (
     SELECT r.*, a.scopes_added, u.audience_added, a.token_id IS NOT NULL OR u.token_id IS NOT NULL AS widened
     FROM refreshed r
-    LEFT JOIN added_scope a ON a.source = r.source AND a.token_id = r.token_id
-    LEFT JOIN added_audience u ON u.source = r.source AND u.token_id = r.token_id
+    LEFT JOIN added_scope a ON a.source = r.source AND a.token_id = r.token_id AND a.tenant IS NOT DISTINCT FROM r.tenant
+    LEFT JOIN added_audience u ON u.source = r.source AND u.token_id = r.token_id AND u.tenant IS NOT DISTINCT FROM r.tenant
     WHERE NOT EXISTS (
         SELECT 1 FROM given i
         WHERE i.source = r.source AND i.grant_id = r.grant_id AND i.issued_at > r.parent_issued_at AND i.issued_at <= r.issued_at)
@@ -85,11 +86,11 @@ doubted AS (
     WHERE j.widened AND j.parent_known
 ),
 may_come_between AS (
-    SELECT d.source, d.token_id, 'a consent lies so near that the clocks cannot tell whether it came in between' AS why
+    SELECT d.source, d.tenant, d.token_id, 'a consent lies so near that the clocks cannot tell whether it came in between' AS why
     FROM doubted d
     JOIN given i ON i.source = d.source AND i.grant_id = d.grant_id AND i.issued_at > d.parent_issued_at AND i.issued_at <= d.until
     UNION
-    SELECT d.source, d.token_id, 'a consent bears the very time of the token before, and may have come after it'
+    SELECT d.source, d.tenant, d.token_id, 'a consent bears the very time of the token before, and may have come after it'
     FROM doubted d
     CROSS JOIN (SELECT list(name) AS names FROM protocol_scope) p
     JOIN given i ON i.source = d.source AND i.issued_at = d.parent_issued_at
@@ -101,7 +102,7 @@ may_come_between AS (
     WHERE (d.scopes_added IS NOT NULL AND NOT coalesce(list_has_all(list_concat(d.parent_scopes, p.names), i.scopes), false))
        OR (d.audience_added IS NOT NULL AND NOT coalesce(list_has_all(d.parent_audience, i.audience), false))
     UNION
-    SELECT d.source, d.token_id,
+    SELECT d.source, d.tenant, d.token_id,
            CASE WHEN (i.tenant IS NULL) <> (d.tenant IS NULL)
                 THEN 'a consent in between may be another tenant''s: it names none, or the token does not'
                 WHEN i.subject_id IS DISTINCT FROM d.subject_id AND NOT i.for_everyone
@@ -115,7 +116,7 @@ may_come_between AS (
            OR (d.subject_id IS NULL AND coalesce(d.subject_kind, '') <> 'service'))
 ),
 near AS (
-    SELECT source, token_id, min(why) AS why FROM may_come_between GROUP BY source, token_id
+    SELECT source, tenant, token_id, min(why) AS why FROM may_come_between GROUP BY source, tenant, token_id
 ),
 found AS (
     SELECT j.*, n.why AS near,
@@ -125,10 +126,11 @@ found AS (
                 WHEN widened AND n.why IS NOT NULL THEN n.why
                 WHEN widened THEN 'the token before is an access token, which may hold less than the grant was given'
                 WHEN NOT parent_known THEN 'no issuance of the token before is in the logs'
+                WHEN parent_of_several THEN 'the new token names no tenant, and several issued one of the id that it came of'
                 WHEN parent_scopes IS NULL THEN 'the log does not say which scopes the token before held'
                 WHEN scopes IS NULL THEN 'the log does not say which scopes the new token holds' END AS why_unknown
     FROM judged j
-    LEFT JOIN near n ON n.source = j.source AND n.token_id = j.token_id
+    LEFT JOIN near n ON n.source = j.source AND n.token_id = j.token_id AND n.tenant IS NOT DISTINCT FROM j.tenant
 )
 SELECT max(verdict) AS verdict,
        'critical' AS severity,
@@ -190,6 +192,11 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
             ),
             ({"verdict": "violation", "detail": {"scopes_added": ["mail.send"]}},),
         ),
+        Example(
+            "two tenants have a refresh token of one id: what came of the one that may not send",
+            (*_OF_TWO_TENANTS, refreshed("10 10:00", "t2", "rt1", _MAY_SEND, tenant="north")),
+            ({"verdict": "violation", "tenant": "north", "detail": {"scopes_added": ["mail.send"]}},),
+        ),
     ),
     silent=(
         Example(
@@ -235,6 +242,10 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
                 token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
                 refreshed("10 10:00", "t2", "rt1", ["mail.read", "openid", "offline_access", _EMAIL]),
             ),
+        ),
+        Example(
+            "two tenants have a refresh token of one id: what came of the one that may send",
+            (*_OF_TWO_TENANTS, refreshed("10 10:00", "t2", "rt1", _MAY_SEND, tenant="south")),
         ),
     ),
     undecidable=(
@@ -327,6 +338,24 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
                     "detail": {
                         "parent_unknown": 0,
                         "reasons": ["the log does not say which scopes the new token holds"],
+                    },
+                },
+            ),
+        ),
+        Example(
+            "two tenants have a refresh token of one id, and the new token names no tenant: whichever it came of, and whatever was consented to in one",
+            (
+                *_OF_TWO_TENANTS,
+                consent("10 09:00:30", ["mail.send"], tenant="north"),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read"]),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "scopes_added": [],
+                        "parent_unknown": 0,
+                        "reasons": ["the new token names no tenant, and several issued one of the id that it came of"],
                     },
                 },
             ),
