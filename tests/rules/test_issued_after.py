@@ -1,7 +1,7 @@
 """REV-2 beside plain Python: what came of few grants and tokens after they were revoked, with consents near it, and of whom that is not told."""
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
 import pytest
@@ -24,7 +24,7 @@ def stamp(seconds):
 def family(rng, number):
     """Return what was given to one client and person, or two of that name, what of it was revoked, and what came after."""
     grants = [f"g{number}", f"g{number}", f"h{number}"]
-    tenants = rng.choice(((None,), ("one",), ("one",), ("one", None), ("one", "two")))
+    tenants = rng.choice(((None,), ("one",), ("one", None), *[("one", "two")] * 3, ("one", "two", None)))
 
     def party():
         return {
@@ -35,9 +35,12 @@ def family(rng, number):
 
     records, names = [], []
     for turn in range(rng.randint(2, 7)):
-        name, again = f"t{number}-{turn}", bool(names) and rng.random() < 0.15
+        name, again = (
+            f"t{number}-{turn}",
+            bool(names) and rng.random() < (0.7 if turn == 1 and "two" in tenants else 0.15),
+        )
         if again:  # a key that is switched on, or an id that comes twice
-            name, kind = rng.choice(names), rng.choice(("credential", "credential", "token"))
+            name, kind = rng.choice(names), rng.choice(("credential", "credential", "token", "refresh"))
         else:
             kind = rng.choice(("token", "refresh", "refresh", "exchange", "credential")[: None if names else 1])
         kind = "credential" if not names and rng.random() < 0.4 else kind
@@ -83,70 +86,143 @@ def same(one, other, keys):
     return all(one.get(key) == other.get(key) is not None for key in keys)
 
 
-def tokens(good):
-    """Return each token as its first record tells of it."""
-    born = {}
+def issuance(good):
+    """Return the records of each token id."""
+    told = defaultdict(list)
     for record in sorted(good, key=lambda record: (seconds(record), record["event_id"])):
         if record["kind"] != "consent":
-            born.setdefault(record["token_id"], record)
-    return born
+            told[record["token_id"]].append(record)
+    return told
 
 
-def ended(revocation, born):
-    """Return the tokens that a revocation ends."""
-    over, target = seconds(revocation), revocation["target_kind"]
-    own = {name: issue for name, issue in born.items() if issue["kind"] != "exchange"}
-    here = {name: each for name, each in own.items() if revocation.get("tenant") in (None, each.get("tenant"))}
-    if target == "session":
-        names = {name for name, each in own.items() if each.get("session_id") == revocation["session_id"]}
-    elif target == "grant" and "grant_id" in revocation:
-        names = {name for name, each in own.items() if each["grant_id"] == revocation["grant_id"]}
-    elif target != "token":
-        names = {name for name, each in here.items() if same(each, revocation, WHOSE[target])}
+def issuers(records):
+    return {each.get("tenant") for each in records} - {None}
+
+
+def meant(tenant, records):
+    """Return the records of the token that one of a tenant means: its own, or those that name none."""
+    own = {tenant, None} if tenant in issuers(records) else {None}
+    return [each for each in records if tenant is None or each.get("tenant") in own]
+
+
+def tokens(told):
+    """Return each tenant's token as its first record tells of it."""
+    return {
+        (home, name): {**meant(home, records)[0], "tenant": home}
+        for name, records in told.items()
+        for home in issuers(records) or {None}
+    }
+
+
+def near(one, other):
+    """Tell whether two tenants may be one."""
+    return None in (one, other) or one == other
+
+
+def switched_on(records, over):
+    return [seconds(each) for each in records if each["kind"] == "credential" and seconds(each) > over]
+
+
+def ended(revocation, told, born):
+    """Return the tokens that a revocation ends: tenant, id, whether it may be another tenant's, whether it begets, and when it was switched on again."""
+    over, target, where = seconds(revocation), revocation["target_kind"], revocation.get("tenant")
+    own = {key: issue for key, issue in born.items() if issue["kind"] != "exchange"}
+    if target != "token":
+        here = {key: each for key, each in own.items() if where in (None, each["tenant"])}
+        if target == "session":
+            keys = {key for key, each in own.items() if each.get("session_id") == revocation["session_id"]}
+        elif target == "grant" and "grant_id" in revocation:
+            keys = {key for key, each in own.items() if each["grant_id"] == revocation["grant_id"]}
+        else:
+            keys = {key for key, each in here.items() if same(each, revocation, WHOSE[target])}
+        family, unsure, root = {(*key, key[0]) for key in keys}, False, None
     else:
-        first = revocation["token_id"]
-        came = [each for each in born.values() if (each.get("parent_token_id"), each["kind"]) == (first, "refresh")]
-        names = {first}
-        if born[first].get("token_kind") == "refresh" if first in born else came:
-            more = None
-            while more != names:
-                more = set(names)
-                names |= {
-                    name
-                    for name, each in own.items()
-                    if each.get("parent_token_id") in more and each.get("token_kind") == "refresh"
-                }
-            grants = {born[name]["grant_id"] for name in names & set(born)}
-            grants |= set() if first in born else {each["grant_id"] for each in came}
-            names |= {
-                name for name, each in own.items() if each["grant_id"] in grants and each.get("token_kind") == "access"
-            }
-    return {name for name in names if name in born and seconds(born[name]) <= over}
+        root = revocation["token_id"]
+        family, unsure = of_refresh(root, where, told, born, own)
+    over_now = [
+        (
+            tenant,
+            name,
+            unsure,
+            born[home, name].get("token_kind") == "refresh",
+            switched_on(meant(home, told[name]), over),
+        )
+        for home, name, tenant in family
+        if seconds(born[home, name]) <= over
+    ]
+    if root:
+        records = meant(where, told[root])
+        several = where is None and len(issuers(records)) > 1
+        known = records and seconds(records[0]) <= over
+        over_now.append(
+            (where, root, several and known, True, switched_on(records, over) if known and not several else [])
+        )
+    return over_now
 
 
-def line(revocation, born, good):
-    """Return what came of revoked tokens: children and theirs of refresh tokens and of what it names, and what was exchanged for any."""
+def of_refresh(root, where, told, born, own):
+    """Return what else a revoked refresh token ends, each with the tenant in which it was ended, and whether that may be another's."""
+
+    def mine(tenant, home):
+        return tenant is None or home in (tenant, None)
+
+    base = {
+        (home, name, each["grant_id"])
+        for (home, name), each in born.items()
+        if name == root and each.get("token_kind") == "refresh" and mine(where, home)
+    }
+    homes = [issuers(told[root])] if base else []
+    for (home, name), each in born.items():
+        known = any(other == root and near(home, tenant) for tenant, other in born)
+        if (each.get("parent_token_id"), each["kind"]) == (root, "refresh") and not known and mine(where, home):
+            base.add((home, root, each["grant_id"]))
+            homes.append(issuers(told[name]))
+    unsure = where is None and len(set().union(*homes, {home for home, *_ in base} - {None})) > 1
+    line, more = set(), {(home, name, grant, where or home) for home, name, grant in base}
+    while more - line:
+        line |= more
+        more = {
+            (home, name, each["grant_id"], tenant or home)
+            for _, parent, _, tenant in line
+            for (home, name), each in own.items()
+            if (each.get("parent_token_id"), each.get("token_kind")) == (parent, "refresh") and mine(tenant, home)
+        }
+    found = {(home, name, where or home) for home, name, *_ in line}
+    found |= {
+        (home, name, where or home)
+        for _, _, grant, tenant in line
+        for (home, name), each in own.items()
+        if (each["grant_id"], each.get("token_kind")) == (grant, "access") and mine(tenant, home)
+    }
+    return {each for each in found if each[1] != root}, unsure
+
+
+def line(revocation, told, born):
+    """Return what came of revoked tokens, and whether it may have come of another tenant's.
+
+    These are children and theirs of refresh tokens and of what it names, and what was exchanged for any.
+    """
     over, target = seconds(revocation), revocation["target_kind"]
     if target in ("client", "subject") and revocation["kind"] == "disable":
         return set()  # it may have been enabled again, and its tokens with it
-    parents = ended(revocation, born) | ({revocation["token_id"]} if target == "token" else set())
-    found = set()
-    for name, issue in born.items():
-        parent = issue.get("parent_token_id")
-        if parent not in parents or seconds(issue) <= over:
-            continue
-        again = [seconds(each) for each in good if each.get("token_id") == parent and each["kind"] == "credential"]
-        on = parent in ended(revocation, born) and any(over < when <= seconds(issue) for when in again)
-        begets = parent == revocation.get("token_id") or born[parent].get("token_kind") == "refresh"
-        if not on and (begets or issue["kind"] == "exchange"):
-            found.add(name)
-    while (
-        more := {
-            name for name, each in born.items() if each.get("parent_token_id") in found and each["kind"] != "exchange"
-        }
-        - found
-    ):
+    found, more = set(), set()
+    for tenant, parent, unsure, begets, on in ended(revocation, told, born):
+        for (home, name), issue in born.items():
+            switched = any(when <= seconds(issue) for when in on)
+            if issue.get("parent_token_id") != parent or not near(tenant, home) or seconds(issue) <= over or switched:
+                continue
+            if begets or issue["kind"] == "exchange":
+                others = issuers(told[parent]) - {tenant or home}
+                several = None in (tenant, home) and len(others | {tenant, home} - {None}) > 1 and bool(others)
+                more.add((home, name, tenant or home, unsure or several))
+    while more - found:
         found |= more
+        more = {
+            (home, name, tenant or home, unsure or (home is None and len(issuers(told[parent])) > 1))
+            for _, parent, tenant, unsure in found
+            for (home, name), each in born.items()
+            if each.get("parent_token_id") == parent and each["kind"] != "exchange" and near(tenant, home)
+        }
     return found
 
 
@@ -173,33 +249,31 @@ def consented(revocation, issue, good):
 
 
 def issued_after(records):
-    """Say what a reader of one family says: the verdict by token."""
+    """Say what a reader of one family says: the verdict by tenant and token."""
     good = [record for record in records if record["log"] == "issuance" and record["outcome"] == "success"]
-    born, said = tokens(good), {}
+    told, said = issuance(good), {}
+    born = tokens(told)
     for revocation in records:
         if revocation["log"] != "revocation" or revocation["outcome"] != "success" or revocation["kind"] == "downgrade":
             continue
-        over, came = seconds(revocation), line(revocation, born, good)
-        for name, issue in born.items():
+        over, several = seconds(revocation), of_several(revocation, good)
+        came = {(home, name, unsure) for home, name, _, unsure in line(revocation, told, born)}
+        for (home, name), issue in born.items():
             of = revocation["target_kind"] == "grant" and seconds(issue) > over
             if "grant_id" in revocation:
                 of = of and issue["grant_id"] == revocation["grant_id"]
             else:
-                of = (
-                    of
-                    and same(issue, revocation, WHOSE["grant"])
-                    and revocation.get("tenant") in (None, issue.get("tenant"))
-                )
-            fresh = "no" if name in came else consented(revocation, issue, good)
-            if (
-                not (of or name in came)
-                or fresh == "yes"
-                or not SINCE <= AT + timedelta(seconds=seconds(issue)) < UNTIL
-            ):
-                continue
-            sure = fresh == "no" and seconds(issue) - over > NEAR and not of_several(revocation, good)
-            said[name] = "violation" if sure or said.get(name) == "violation" else "indeterminate"
-    return said
+                of = of and same(issue, revocation, WHOSE["grant"]) and revocation.get("tenant") in (None, home)
+            ways = [("no", unsure or several) for unsure in (True, False) if (home, name, unsure) in came]
+            if of and (home, name, False) not in came:
+                ways.append((consented(revocation, issue, good), several))
+            for fresh, unsure in ways:
+                if fresh == "yes" or not SINCE <= AT + timedelta(seconds=seconds(issue)) < UNTIL:
+                    continue
+                sure = fresh == "no" and seconds(issue) - over > NEAR and not unsure
+                known = said.get((home, name))
+                said[home, name] = "violation" if sure or known == "violation" else "indeterminate"
+    return said, born
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -216,7 +290,15 @@ def test_what_was_issued_after_a_revocation_beside_plain_python(desk, kept_going
     for rows in families:
         for row in rows:
             row["held"] = held.get(row["event_id"])
-    expected = {name: said for rows in families for name, said in issued_after(rows).items()}
-    rows = {row["token_id"]: row["verdict"] for row in found.to_dicts()}
-    assert rows == expected
+    expected, born = {}, {}
+    for said, of in map(issued_after, families):
+        expected |= said
+        born |= of
+    # One that names no tenant is told of that of the revocation.
+    keys = [(row["tenant"], row["token_id"]) for row in found.to_dicts()]
+    keys = [key if key in born else (None, key[1]) for key in keys]
+    assert len(set(keys)) == len(keys)
+    assert dict(zip(keys, (row["verdict"] for row in found.to_dicts()), strict=True)) == expected
+    shared = {name for (home, name) in born if home and any((other, name) in born for other in {"one", "two"} - {home})}
+    assert sum(born[key].get("parent_token_id") in shared for key in expected) > 5
     assert min(Counter(expected.values()).values()) > 20

@@ -1,7 +1,7 @@
 """Each token that came of another, beside the one that it came of."""
 
 from grantlens.relations.relation import Relation
-from grantlens.relations.tenant_token import meant_by
+from grantlens.relations.tenant_token import OF_ONE_TENANT, meant_by
 
 # Of several tenants' tokens none is known to be the parent.
 _PARENT = ", ".join(
@@ -22,11 +22,10 @@ WITH every_token AS NOT MATERIALIZED (
 SELECT c.source, c.home AS tenant, c.token_id, c.token_kind, c.kind, c.grant_id, c.client_id, c.client_name, c.subject_id, c.subject_kind,
        c.scopes, c.audience, c.issued_at, c.event_id, c.batch_id, c.line_no,
        c.parent_token_id, p.token_id IS NOT NULL AS parent_known, coalesce(p.of_several, false) AS parent_of_several,
-       coalesce(p.homes, []) AS parent_tenants, {_PARENT}
-FROM every_token c
+       coalesce(a.homes, []) AS parent_tenants, {_PARENT}
+FROM (FROM every_token WHERE parent_token_id IS NOT NULL AND {OF_ONE_TENANT}) c
 LEFT JOIN every_token p ON p.source = c.source AND p.token_id = c.parent_token_id AND {meant_by("c.home", "p")}
--- What some records of an id tell without a tenant is no token beside those of the tenants that others name.
-WHERE c.parent_token_id IS NOT NULL AND NOT c.of_several AND (c.home IS NOT NULL OR len(c.homes) = 0)
+LEFT JOIN every_token a ON a.source = c.source AND a.token_id = c.parent_token_id AND a.of_any
 """,
     needs=("tenant_token",),
 )

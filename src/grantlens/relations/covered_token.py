@@ -1,7 +1,7 @@
 """Which tokens a revocation ends."""
 
 from grantlens.relations.relation import Relation
-from grantlens.relations.tenant_token import meant_by
+from grantlens.relations.tenant_token import OF_ONE_TENANT, meant_by
 
 RELATION = Relation(
     "covered_token",
@@ -18,9 +18,8 @@ RELATION = Relation(
 WITH RECURSIVE every_token AS NOT MATERIALIZED (
     FROM tenant_token
 ),
--- What some records of an id tell without a tenant is no token beside those of the tenants that others name.
 known_token AS (
-    FROM every_token WHERE NOT of_several AND (home IS NOT NULL OR len(homes) = 0)
+    FROM every_token WHERE {OF_ONE_TENANT}
 ),
 ended AS NOT MATERIALIZED (
     FROM effective_revocation

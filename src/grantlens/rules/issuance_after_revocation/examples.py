@@ -1,0 +1,270 @@
+"""Small logs in which a token is issued after a revocation, or is not: what REV-2 is run on."""
+
+from grantlens.rule.example import Example, consent, refreshed, revoked, token
+
+_KEY = {"kind": "credential", "token_kind": "api_key"}
+
+_OF_TWO_TENANTS = (
+    token("10 09:00", "rt1", ["mail.read"], token_kind="refresh", tenant="north"),
+    token("10 09:01", "rt1", ["mail.read"], token_kind="refresh", tenant="south", grant_id="g2", client_id="other"),
+)
+
+FIRES = (
+    Example(
+        "a refresh after the grant's end",
+        (
+            consent("10 09:00", ["mail.read"]),
+            token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("10 12:00", "grant"),
+            refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+        ),
+        (
+            {
+                "join_key": "token",
+                "verdict": "violation",
+                "severity": "critical",
+                "token_id": "t2",
+                "resource_server": None,
+                "detail": {"revocation_event": "r1", "issued_after_s": 3600.0},
+            },
+        ),
+    ),
+    Example(
+        "the log names the revoked grant by its client and subject only",
+        (
+            consent("10 09:00", ["mail.read"]),
+            revoked("10 12:00", "grant", grant_id=None),
+            token("10 13:00", "t2", ["mail.read"]),
+        ),
+        ({"verdict": "violation", "token_id": "t2", "join_key": "client_subject"},),
+    ),
+    Example(
+        "a child of a revoked refresh token",
+        (
+            token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("10 12:00", token_id="rt1"),
+            refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+        ),
+        ({"verdict": "violation", "token_id": "t2"},),
+    ),
+    Example(
+        "a grandchild over a rotated refresh token",
+        (
+            token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+            refreshed("10 10:00", "rt2", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("10 12:00", token_id="rt1"),
+            refreshed("10 13:00", "t2", "rt2", ["mail.read"]),
+        ),
+        ({"verdict": "violation", "token_id": "t2"},),
+    ),
+    Example(
+        "the whole line of a revoked refresh token, however long",
+        (
+            token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("10 12:00", token_id="rt1"),
+            refreshed("10 13:00", "rt2", "rt1", ["mail.read"], token_kind="refresh"),
+            refreshed("10 14:00", "rt3", "rt2", ["mail.read"], token_kind="refresh"),
+            refreshed("10 15:00", "t4", "rt3", ["mail.read"]),
+        ),
+        tuple({"verdict": "violation", "token_id": name} for name in ("rt2", "rt3", "t4")),
+    ),
+    Example(
+        "all sessions of a person were revoked, and a refresh token of them still works",
+        (
+            token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("10 12:00", "subject"),
+            refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+        ),
+        ({"verdict": "violation", "token_id": "t2", "join_key": "token"},),
+    ),
+    Example(
+        "a fresh consent brings no revoked refresh token back to life",
+        (
+            token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("10 12:00", token_id="rt1"),
+            consent("10 12:30", ["mail.read"]),
+            refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+        ),
+        ({"verdict": "violation", "token_id": "t2"},),
+    ),
+    Example(
+        "a revoked access token was exchanged for a new one",
+        (
+            token("10 09:01", "t1", ["mail.read"], "10 18:00"),
+            revoked("10 12:00"),
+            token("10 13:00", "x1", ["mail.read"], kind="exchange", parent_token_id="t1", grant_id="g2", client_id="b"),
+        ),
+        ({"verdict": "violation", "token_id": "x1", "client_id": "b", "grant_id": "g2", "join_key": "token"},),
+    ),
+    Example(
+        "consent to another grant of the same client and person revives none",
+        (
+            consent("10 09:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            consent("10 12:30", ["mail.read"], "g2"),
+            token("10 13:00", "t2", ["mail.read"]),
+        ),
+        ({"verdict": "violation", "token_id": "t2", "join_key": "grant"},),
+    ),
+    Example(
+        "two tenants have a refresh token of one id: what came of the one that was revoked",
+        (
+            *_OF_TWO_TENANTS,
+            revoked("10 12:00", token_id="rt1", tenant="north"),
+            refreshed("10 13:00", "t2", "rt1", ["mail.read"], tenant="north"),
+        ),
+        ({"verdict": "violation", "tenant": "north", "token_id": "t2", "detail": {"reason": None}},),
+    ),
+    Example(
+        "two tenants give out a token of one id after the grant of the second had ended",
+        (
+            revoked("10 12:00", "grant", grant_id="g2", tenant="south"),
+            token("10 13:00", "t2", ["mail.read"], tenant="north"),
+            token("10 13:30", "t2", ["mail.read"], tenant="south", grant_id="g2"),
+        ),
+        ({"verdict": "violation", "tenant": "south", "grant_id": "g2", "token_id": "t2", "join_key": "grant"},),
+    ),
+    Example(
+        "two tenants have a refresh token of one id, which came of a revoked one in the first, and what came of it names no tenant",
+        (
+            token("10 09:00", "rt1", ["mail.read"], token_kind="refresh", tenant="north"),
+            token("10 09:01", "rt2", ["mail.read"], token_kind="refresh", tenant="south", grant_id="g2"),
+            revoked("10 12:00", token_id="rt1", tenant="north"),
+            refreshed("10 13:00", "rt2", "rt1", ["mail.read"], token_kind="refresh", tenant="north"),
+            refreshed("10 14:00", "t3", "rt2", ["mail.read"]),
+        ),
+        (
+            {"verdict": "violation", "tenant": "north", "token_id": "rt2"},
+            {
+                "verdict": "indeterminate",
+                "token_id": "t3",
+                "detail": {"reason": "the new token names no tenant, and several have a token of the parent's id"},
+            },
+        ),
+    ),
+)
+
+SILENT = (
+    Example(
+        "a fresh consent starts a new grant, though the id is reused",
+        (
+            consent("10 09:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            consent("10 12:30", ["mail.read"]),
+            token("10 13:00", "t2", ["mail.read"]),
+        ),
+    ),
+    Example(
+        "a token that was exchanged before the end of its parent is none",
+        (
+            token("10 09:01", "t1", ["mail.read"], "10 18:00"),
+            token("10 11:00", "x1", ["mail.read"], kind="exchange", parent_token_id="t1", grant_id="g2", client_id="b"),
+            revoked("10 12:00"),
+        ),
+    ),
+    Example(
+        "a key was switched off, and on again before it got a session",
+        (
+            token("10 09:01", "k1", ["mail.read"], **_KEY),
+            revoked("10 10:00", token_id="k1", kind="disable"),
+            token("10 11:00", "k1", ["mail.read"], **_KEY),
+            token("10 12:00", "t1", ["mail.read"], parent_token_id="k1", grant_id="g2"),
+        ),
+    ),
+    Example(
+        "refused issuance is none",
+        (
+            token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("10 12:00", "grant"),
+            refreshed("10 13:00", "t2", "rt1", ["mail.read"], outcome="denied"),
+        ),
+    ),
+    Example(
+        "a person who was disabled may have been enabled again, and the refresh token with him",
+        (
+            token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("10 12:00", "subject", kind="disable"),
+            refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+        ),
+    ),
+    Example(
+        "the end of one access token ends no grant",
+        (
+            token("10 09:01", "t1", ["mail.read"]),
+            revoked("10 12:00"),
+            token("10 13:00", "t2", ["mail.read"]),
+        ),
+    ),
+    Example(
+        "two tenants have a refresh token of one id: what came of the one that was not revoked",
+        (
+            *_OF_TWO_TENANTS,
+            revoked("10 12:00", token_id="rt1", tenant="north"),
+            refreshed("10 13:00", "t2", "rt1", ["mail.read"], tenant="south", grant_id="g2", client_id="other"),
+        ),
+    ),
+)
+
+UNDECIDABLE = (
+    Example(
+        "a refresh in flight at the moment of revocation",
+        (
+            token("10 09:01", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("10 12:00:00.5", "grant"),
+            refreshed("10 12:00:03.5", "t2", "rt1", ["mail.read"]),
+        ),
+        ({"verdict": "indeterminate", "token_id": "t2"},),
+    ),
+    Example(
+        "a consent logged a second before the revocation, or after the token: the clocks cannot tell whether it came in between",
+        (
+            consent("10 09:00", ["mail.read"]),
+            consent("10 11:59:59.5", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            token("10 13:00", "t2", ["mail.read"]),
+            consent("11 09:00", ["mail.read"], "g2"),
+            revoked("11 12:00", "grant", grant_id="g2", event_id="r2"),
+            token("11 13:00", "t3", ["mail.read"], grant_id="g2"),
+            consent("11 13:00:01.5", ["mail.read"], "g2"),
+        ),
+        tuple(
+            {
+                "verdict": "indeterminate",
+                "token_id": name,
+                "title": "app got a new token after the revocation, and may have got a new consent before it",
+            }
+            for name in ("t2", "t3")
+        ),
+    ),
+    Example(
+        "two tenants have a refresh token of one id, and the new token names no tenant",
+        (
+            *_OF_TWO_TENANTS,
+            revoked("10 12:00", token_id="rt1", tenant="north"),
+            refreshed("10 13:00", "t2", "rt1", ["mail.read"]),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "token_id": "t2",
+                "title": "app got a new token after a revocation that may have been another tenant's",
+                "detail": {"reason": "the new token names no tenant, and several have a token of the parent's id"},
+            },
+        ),
+    ),
+    Example(
+        "two tenants have a refresh token of one id, and the revocation names no tenant",
+        (
+            *_OF_TWO_TENANTS,
+            revoked("10 12:00", token_id="rt1"),
+            refreshed("10 13:00", "t2", "rt1", ["mail.read"], tenant="south", grant_id="g2", client_id="other"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "tenant": "south",
+                "detail": {"reason": "the revocation names no tenant, and several have a token of the parent's id"},
+            },
+        ),
+    ),
+)
