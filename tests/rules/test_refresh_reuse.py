@@ -1,6 +1,7 @@
 """REV-7 beside plain Python: random histories of refresh tokens, read line by line."""
 
 import random
+from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,21 +12,27 @@ from grantlens.rule.example import BYSTANDER, moment, refreshed, revoked, token,
 RETRY, FAMILY, ERRORS = timedelta(seconds=60), timedelta(seconds=60), timedelta(seconds=10)
 STEPS = (5, 40, 61, 90, 600, 3600)
 WATCHED = [
-    revoked(when, token_id="old", event_id=f"r{when[:2]}", client_id=BYSTANDER, subject_id=None)
+    revoked(when, token_id="old", event_id=f"r{when[:2]}-{tenant}", client_id=BYSTANDER, subject_id=None, tenant=tenant)
     for when in ("01 08:00", "20 08:00")
+    for tenant in (None, "north", "south")
 ]
 
 
 def history(seed):
-    """Return what one client did: it shows refresh tokens, now and then an old one, and works with what it got."""
+    """Return what one client did: it shows refresh tokens, now and then an old one, and works with what it got.
+
+    Two of three share their token ids with a client of another tenant.
+    """
     rng = random.Random(seed)
     who = {"client_id": f"c{seed}", "grant_id": f"g{seed}", "subject_id": f"p{seed}"}
+    who["tenant"] = (None, "north", "south")[seed % 3]
+    name = f"{seed // 3}-" if seed % 3 else f"alone-{seed}-"
     clock = datetime.fromisoformat(moment("10 09:00"))
 
     def stamp():
         return clock.strftime("%d %H:%M:%S")
 
-    held = [f"{seed}-r0"]
+    held = [f"{name}r0"]
     records = [token(stamp(), held[0], ["mail.read"], token_kind="refresh", **who)]
     access = []
     for number in range(1, rng.randint(3, 7)):
@@ -40,9 +47,9 @@ def history(seed):
         else:
             rotates = rng.random() < 0.8
             if rotates:
-                held.append(f"{seed}-r{number}")
+                held.append(f"{name}r{number}")
                 records.append(refreshed(stamp(), held[-1], shown, ["mail.read"], token_kind="refresh", **who))
-            access.append(f"{seed}-a{number}")
+            access.append(f"{name}a{number}")
             records.append(refreshed(stamp(), access[-1], shown, ["mail.read"], **who))
         if access and rng.random() < 0.5:
             clock += timedelta(seconds=rng.choice(STEPS))
@@ -55,6 +62,7 @@ def history(seed):
                     status=status,
                     client_id=who["client_id"],
                     subject_id=who["subject_id"],
+                    tenant=who["tenant"],
                 )
             )
         if rng.random() < 0.3:
@@ -133,14 +141,16 @@ def test_random_histories(desk, kept_going, batch):
     with desk.store(desk.write("log.ndjson", records)) as store:
         (found,) = detect.run(store, ["REV-7"])
     told = {
-        row["token_id"]: (
+        (row["tenant"], row["token_id"]): (
             row["verdict"],
             row["severity"],
             *map(row["detail"].get, ("times", "accepted", "said_by_server")),
         )
         for row in found.to_dicts()
     }
-    wanted = {name: said for rows in histories.values() for name, said in expected(rows).items()}
+    wanted = {
+        (rows[0].get("tenant"), name): said for rows in histories.values() for name, said in expected(rows).items()
+    }
     assert told == wanted
     assert {said[:2] for said in wanted.values()} >= {
         ("violation", "critical"),
@@ -148,6 +158,7 @@ def test_random_histories(desk, kept_going, batch):
         ("indeterminate", "high"),
     }
     assert any(said[4] for said in wanted.values())
+    assert min(Counter(tenant for tenant, _ in wanted).values()) > 5
 
 
 def test_without_a_log_of_revocations_it_is_not_known_whether_the_family_was_ended(desk, kept_going):

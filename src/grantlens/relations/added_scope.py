@@ -4,9 +4,9 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "added_scope",
-    "For each token, and tenant that issued it, that holds scopes which the token it came of does not hold, and no scope of that one implies: these scopes, and the "
-    "risk of the worst. Scopes that authorise no operation (openid, offline_access) are none. Tokens of which either's scopes are not known "
-    "have no row; which token one came of, child_token tells.",
+    "For each token, and tenant that issued it, that holds scopes which the token it came of does not hold, and no scope of that one implies: "
+    "these scopes, and the risk of the worst. Scopes that authorise no operation (openid, offline_access) are none. Tokens of which either's "
+    "scopes are not known have no row; which token one came of, child_token tells.",
     """
 WITH child AS (
     SELECT source, tenant, token_id, parent_scopes, unnest(scopes) AS scope
