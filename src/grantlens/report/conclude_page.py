@@ -39,7 +39,7 @@ def written(page: str) -> str:
     >>> written("no marks")
     Traceback (most recent call last):
     ...
-    ValueError: The page holds no part to write: <!-- concluded: begin --> or <!-- providers: begin -->, and its end after it.
+    ValueError: The page holds no part to write: <!-- concluded: begin --> or <!-- providers: begin --> or <!-- rules: begin -->, and its end after it.
     """
     found = False
     for part, lines in PARTS.items():
