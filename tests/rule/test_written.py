@@ -10,7 +10,7 @@ from grantlens.register.register import Register
 from grantlens.rule.example import consent, decided, revoked, token, use
 from grantlens.rule.written import defaults, translated, written_out
 from grantlens.rules import registry, text
-from grantlens.rules.delegation_chain import asked, exchanged
+from grantlens.rules.delegation_chain.examples import asked, exchanged
 from grantlens.schema.register import DECISION
 from tests.rules.conftest import logs_kept_going, random_log
 
