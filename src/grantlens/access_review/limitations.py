@@ -167,9 +167,9 @@ def _judgement(document: dict[str, Any]) -> list[str]:
     for row in document["taken_for_one"]:
         if row["kind"] == "token":
             lines.append(
-                f"In {row['source']} {plural(row['ids'], 'token id')} {'was' if row['ids'] == 1 else 'were'} given out in several tenants: calls "
-                "and revocations are held to the token of their own tenant, where they name it; what it was refreshed or exchanged for is told "
-                "by the id alone."
+                f"In {row['source']} {plural(row['ids'], 'token id')} {'was' if row['ids'] == 1 else 'were'} given out in several tenants: calls, "
+                "revocations and what it was refreshed or exchanged for are held to the token of their own tenant, where they name it; PRV-6 and "
+                "cases tell by the id alone what a token came of."
             )
         else:
             shared.setdefault(row["source"], []).append(plural(row["ids"], row["kind"]))
