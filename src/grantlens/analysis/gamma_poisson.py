@@ -81,7 +81,7 @@ def fit(exposure_days: Sequence[float], uses: Sequence[int]) -> NeedModel | None
     days, count = days[days > 0], count[days > 0]
     if days.size < MIN_GRANTS or not count.any():
         return None
-    used_rate = float(count.sum() / days[count > 0].sum())
+    used_rate = float(count.sum()) / float(days[count > 0].sum())
     share_unused = float(np.clip((count == 0).mean(), 0.05, 0.95))
     likelihood = _likelihood(days, count)
     low, high = np.array([-12.0, -6.0, -12.0]), np.array([12.0, 6.0, 14.0])

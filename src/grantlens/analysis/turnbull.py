@@ -146,7 +146,7 @@ def _em(
     if not tells.any():
         return np.full(size, 1.0 / size), 0.0
     first, last, weight = first[tells], last[tells], weight[tells]
-    total = weight.sum()
+    total = float(weight.sum())
     mass = np.full(size, 1.0 / size)
     before = -np.inf
     while True:
@@ -155,7 +155,7 @@ def _em(
         likelihood = float(weight @ np.log(seen)) / total
         assert likelihood >= before - 1e-9 * max(1.0, abs(before)), "the log-likelihood of an EM step fell"
         if likelihood - before <= tolerance:
-            return mass, likelihood * float(total)
+            return mass, likelihood * total
         before = likelihood
         share = weight / seen
         step = np.bincount(first, share, minlength=size + 1) - np.bincount(last, share, minlength=size + 1)

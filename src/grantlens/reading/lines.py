@@ -135,7 +135,7 @@ class _Cutter:
         count, size = len(starts) - 1, int(starts[-1])
         lengths = np.diff(starts)
         if lengths.max() > MAX_LINE:
-            raise _too_long(self._path, first_line + int(lengths.argmax()))
+            raise _too_long(self._path, first_line + int(np.argmax(lengths)))
         text = pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(starts), pa.py_buffer(self._block)])
         numbers = int_array(np.arange(first_line, first_line + count))
         begins, finishes = letters[starts[:-1]], letters[np.maximum(starts[1:] - 2, 0)]

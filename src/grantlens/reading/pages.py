@@ -190,7 +190,7 @@ def _only_commas(data: bytearray, begins: np.ndarray, ends: np.ndarray, opening:
     if not (letters[ends[:-1][plain]] == _COMMA).all():
         return False
     letters[ends[:-1][plain]] = _SPACE
-    for at in np.flatnonzero(~plain):
+    for at in np.flatnonzero(~plain).tolist():
         begin, end = int(ends[at]), int(begins[at + 1])
         if data[begin:end].strip() != b",":
             return False
