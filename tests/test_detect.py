@@ -77,13 +77,13 @@ def test_a_rule_unlike_any_lists_them_all(empty):
 
 
 def test_an_unknown_parameter_names_the_nearest(empty):
-    with pytest.raises(RuleError, match="has a parameter 'dormant_day'") as raised:
+    with pytest.raises(RuleError, match="PRV-3 has no parameter 'dormant_day'") as raised:
         detect.run(empty, ["PRV-3"], parameters={"dormant_day": 9})
     assert "dormant_days" in raised.value.remedy
 
 
 def test_a_parameter_of_another_rule_is_unknown_here(empty):
-    with pytest.raises(RuleError, match="OOS-1 has a parameter 'dormant_days'"):
+    with pytest.raises(RuleError, match="OOS-1 has no parameter 'dormant_days'"):
         detect.out_of_scope(empty, dormant_days=9)
 
 

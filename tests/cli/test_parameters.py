@@ -58,9 +58,9 @@ def test_nothing_is_set_twice():
 @pytest.mark.parametrize(
     ("asked", "setting", "says"),
     [
-        ((), "dormant_day=40", "No rule has a parameter 'dormant_day'. Did you mean 'dormant_days'?"),
-        (("OOS-1",), "dormant_days=40", "None of OOS-1 has a parameter 'dormant_days'. PRV-3 has it: ask that rule too."),
-        (("REV-1",), "burst=4", "None of REV-1 has a parameter 'burst'. There are none."),
+        ((), "dormant_day=40", "No rule that is asked has a parameter 'dormant_day'. Did you mean 'dormant_days'?"),
+        (("OOS-1",), "dormant_days=40", "OOS-1 has no parameter 'dormant_days'. PRV-3 has it: ask that rule too."),
+        (("REV-1",), "burst=4", "REV-1 has no parameter 'burst'. There are none."),
         ((), "min_coverage=95", "Parameter min_coverage is at most 1 (share), not 95. Its default is 0.95."),
         ((), "dormant_days=nan", "Parameter dormant_days takes a number of days that is not negative, not nan. Its default is 90."),
         ((), "people=-1", "Parameter people takes a number of people that is not negative, not -1. Its default is 5."),

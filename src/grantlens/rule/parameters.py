@@ -78,8 +78,8 @@ def _unknown(name: str, rules: Sequence[Rule], known: Iterable[str], all_rules: 
         hint = f"{' and '.join(others)} {'has' if len(others) == 1 else 'have'} it: ask that rule too."
     else:
         hint = did_you_mean(name, known, f"There are {', '.join(sorted(known)) or 'none'}.")
-    asked = f"None of {', '.join(rule.id for rule in rules)}" if len(rules) < 4 else "No rule"
-    return RuleError(f"{asked} has a parameter {name!r}.", hint)
+    asked = f"{rules[0].id} has no" if len(rules) == 1 else "No rule that is asked has a"
+    return RuleError(f"{asked} parameter {name!r}.", hint)
 
 
 def _own_number(value: Any) -> Any:
