@@ -20,7 +20,8 @@ WITH born AS (
 used AS (
     SELECT c.source, c.tenant, c.token_id, min(f.first_used_at) AS used_at
     FROM caller_first f JOIN usage_caller c ON c.caller_id = f.caller_id
-    WHERE c.token_id IS NOT NULL
+    -- Where nothing was issued, no caller need be looked at.
+    SEMI JOIN born b ON b.source = c.source AND b.token_id = c.token_id
     GROUP BY c.source, c.tenant, c.token_id
 )
 SELECT u.source, u.tenant, u.token_id, u.used_at, b.tenant AS issued_in, b.issued_at, b.event_id, b.batch_id, b.line_no,
