@@ -223,7 +223,14 @@ DELETE FROM clock c USING touched t WHERE c.source = t.source AND c.tenant IS NO
 # runs behind (INT-6); the offset is applied only if most of the hours that can tell agree, else it is only reported.
 _CLOCK = f"""
 INSERT INTO clock
-WITH stamp AS (
+-- The pairs of what new files touched: those of all other sources would take longer than to load a small file.
+WITH usage_caller AS (
+    SELECT * FROM main.usage_caller SEMI JOIN touched USING (source)
+),
+issuance AS (
+    SELECT * FROM main.issuance SEMI JOIN touched USING (source)
+),
+stamp AS (
     SELECT a.source, a.tenant, a.log, bool_and(a.whole_seconds) AS whole
     FROM activity a JOIN touched t ON t.source = a.source AND t.tenant IS NOT DISTINCT FROM a.tenant
     WHERE a.records > 0
