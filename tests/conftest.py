@@ -21,6 +21,22 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread_in_memory():
+    """Give each store in memory one thread: for a few records a second one costs more than it does. Those in files have all."""
+    from grantlens.engine import duckdb as engine
+
+    def connect(path, **how):
+        connection = opened(path, **how)
+        if path == engine.MEMORY:
+            connection.execute("SET threads = 1")
+        return connection
+
+    opened, engine.connect = engine.connect, connect
+    yield
+    engine.connect = opened
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of real logs and catalogues, which lies beside the checkout and is no part of it."""

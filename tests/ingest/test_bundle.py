@@ -137,7 +137,7 @@ FILE = st.one_of(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(files=st.lists(FILE, min_size=2, max_size=8))
 def test_any_small_files_are_as_if_loaded_one_by_one(files, tmp_path_factory):
     folder = tmp_path_factory.mktemp("logs")
