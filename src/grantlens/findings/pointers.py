@@ -40,9 +40,11 @@ def pointers(rules: Iterable[Rule]) -> str:
 
 
 def relations_of(rules: Iterable[Rule]) -> tuple[str, ...]:
-    """Return the names of all relations that these rules and their evidence read, in order."""
+    """Return the names of all relations that these rules, their evidence and its coverage read, in order."""
     rules = tuple(rules)
-    needed = {name for rule in rules for name in rule.needs} | ({"caller_segment"} if _counts_pairs(rules) else set())
+    needed = {"covered_time", *(name for rule in rules for name in rule.needs)}
+    if _counts_pairs(rules):
+        needed.add("caller_segment")
     return tuple(relation.name for relation in ordered(sorted(needed)))
 
 
