@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -78,6 +79,16 @@ def test_what_one_load_leaves_the_next_one_takes(shop):
     for each in (taken, other, second, third):
         each.close()
     assert len(workbench._AT_REST) == 1
+
+
+def test_no_more_is_remembered_than_of_so_many_loaders(shop):
+    okta = loaders()["okta"]
+    read = [replace(okta, version=number) for number in range(workbench._REMEMBERED + 1)]
+    for loader in read:
+        shop.learn(loader, {"step": f"SELECT {loader.version}"}, [])
+    assert shop.known(read[0]) is None
+    assert shop.known(read[1]) == ({"step": "SELECT 1"}, [])
+    assert shop.known(read[-1]) == ({"step": f"SELECT {workbench._REMEMBERED}"}, [])
 
 
 def test_one_that_met_an_error_of_its_own_is_forgotten(shop):

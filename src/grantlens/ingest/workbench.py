@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     Learnt = tuple[Loader, dict[str, str], list[Staging]]
 
+_REMEMBERED = 64
+"""Loaders of which something is remembered, more than there are: a mapping that is read from its file anew is another one each time."""
+
 _AT_REST: deque[tuple[Engine, list[Learnt]]] = deque(maxlen=1)
 """What the last load of this process left, for the next one to take: to open one is a fifth of the time of loading a small file."""
 
@@ -53,8 +56,9 @@ class Workshop:
         return next(((kept, found) for each, kept, found in self._stagings if each == loader), None)
 
     def learn(self, loader: Loader, kept: dict[str, str], stagings: list[Staging]) -> None:
-        """Remember them."""
+        """Remember them, and forget what was learnt long before."""
         self._stagings.append((loader, kept, stagings))
+        del self._stagings[:-_REMEMBERED]
 
     def close(self) -> None:
         """Leave it to the next load, once nobody works here."""
