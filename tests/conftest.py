@@ -37,6 +37,16 @@ def one_thread_in_memory():
     engine.connect = opened
 
 
+@pytest.fixture(scope="module")
+def without_views():
+    """Open stores that lack the relations as views."""
+    from grantlens import store
+
+    stand, store.views_stand = store.views_stand, lambda engine: True
+    yield
+    store.views_stand = stand
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of real logs and catalogues, which lies beside the checkout and is no part of it."""

@@ -16,22 +16,14 @@ from grantlens.schema.register import DECISION, REGISTER
 from grantlens.store import Store
 
 KINDS = ("fires", "silent", "undecidable")
+# A rule that does not say what it needs would read a view, worked out anew each time.
+pytestmark = pytest.mark.usefixtures("without_views")
 CASES = [
     pytest.param(rule, kind, example, id=f"{rule.id}-{kind}-{example.title}")
     for rule in registry().values()
     for kind in KINDS
     for example in getattr(rule, kind)
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def without_views():
-    """Open stores that lack the relations as views: a rule that does not say what it needs would read one, worked out anew each time."""
-    from grantlens import store
-
-    stand, store.views_stand = store.views_stand, lambda engine: True
-    yield
-    store.views_stand = stand
 
 
 def fits(finding, expected):
