@@ -79,6 +79,35 @@ def test_the_time_of_a_grant_ends_with_it(world):
     assert rows["g2"]["watched"] == pytest.approx(2 / 12)
 
 
+KEY = {"kind": "credential", "token_kind": "api_key"}
+
+
+@pytest.mark.parametrize(
+    ("records", "end"),
+    [
+        ([token("02 00:00", "t1", None, **KEY), revoked("05 00:00")], ("ended", "last token revoked by admin", "r1")),
+        ([token("02 00:00", "t1", None, "20 00:00"), revoked("05 00:00")], ("ended", "last token revoked by admin", "r1")),
+        ([token("02 00:00", "t1", None, "04 00:00"), revoked("05 00:00")], ("ended", "last token expired", None)),
+        ([token("02 00:00", "t1", None, **KEY), revoked("05 00:00"), token("06 00:00", "t1", None, event_id="on", **KEY)], ("live", None, None)),
+        ([token("02 00:00", "t1", None, **KEY), token("03 00:00", "t2", None, **KEY), revoked("05 00:00")], ("live", None, None)),
+        # Of what has no id in the log no revocation can be seen, and without an expiry no end.
+        ([token("02 00:00", "t1", None, **KEY), token("03 00:00", None, None), revoked("05 00:00")], ("live", None, None)),
+        ([token("02 00:00", "t1", None, **KEY), token("03 00:00", None, None, "04 00:00"), revoked("05 00:00")],
+         ("ended", "last token revoked by admin", "r1")),
+        # A consent stands, whatever became of a token.
+        ([consent("01 00:00", ["mail.read"]), token("02 00:00", "t1", None, **KEY), revoked("05 00:00")], ("live", None, None)),
+        # Two tenants have a token of the id, and the revocation does not say whose it ended.
+        ([token("02 00:00", "t1", None, tenant="one", **KEY), token("02 00:00", "t1", None, tenant="two", grant_id="g2", event_id="x", **KEY),
+          revoked("05 00:00")], ("live", None, None)),
+    ],
+    ids=["a key", "before its expiry", "after its expiry", "switched on again", "another key", "no id", "no id, expired", "a consent", "of two"],
+)  # fmt: skip
+def test_access_by_tokens_alone_ends_with_the_last_of_them(world, records, end):
+    row = rows_of(world(*records))["g1"]
+    assert (row["state"], row["ended_how"], row["ended_by"]) == end
+    assert (row["ended_at"] is not None) == (end[0] == "ended")
+
+
 def test_the_present_ends_what_could_be_watched(world):
     store = world(consent("01 00:00", ["mail.read"]), *heartbeat(0, 240))
     assert rows_of(store, now="2026-07-16")["g1"]["watched"] == pytest.approx(10 / 15)

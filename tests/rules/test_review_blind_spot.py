@@ -65,27 +65,30 @@ def drawn_grant(rng, reviews, name):
         parent = rng.choice((f"{name}-t0", f"{name}-unseen", None, None)) if number else None
         make = (lambda *told, parent=parent: refreshed(*told[:2], parent, *told[2:])) if parent else token
         records.append(make(stamp(issued), named, ["mail.read"], expires and stamp(expires)))
-        names.append((issued, expires, named, parent))
+        over = drawn_time(rng, reviews, issued) if named and rng.random() < 0.2 else None
+        if over:
+            records.append(revoked(stamp(over), token_id=named))
+        names.append((issued, expires, named, parent, over))
     ended = None
     if rng.random() < 0.3:
         ended = drawn_time(rng, reviews, opened)
         records.append(revoked(stamp(ended), "grant"))
-    known = {named for _, _, named, _ in names}
+    known = {named for _, _, named, *_ in names}
     untold = "unnamed" if None in known else None
-    if not untold and any(parent and parent not in known for *_, parent in names):
+    if not untold and any(parent and parent not in known for *_, parent, _ in names):
         untold = "refreshed"
     lives = []
-    for issued, expires, named, _ in sorted(names, key=lambda each: each[0]):
+    for issued, expires, named, _, over in sorted(names, key=lambda each: each[0]):
         if named and (ended is None or issued < ended):
-            ends = [each for each in (expires, ended) if each]
-            lives.append((issued, min(ends) if ends else None))
+            ends = [each for each in (expires, ended, over) if each]
+            lives.append((issued, min(ends) if ends else None, expires - issued if expires else None))
     return records, lives, untold or "tokens"
 
 
 def together(lives):
     """Return lives that touch as one."""
     joined = []
-    for since, until in lives:
+    for since, until, _ in lives:
         if joined and (joined[-1][1] is None or since <= joined[-1][1]):
             last = joined[-1][1]
             joined[-1] = (joined[-1][0], None if None in (last, until) else max(last, until))
@@ -105,7 +108,9 @@ def expected_of(grants, readings):
             by_tokens |= bool(lives)
             stretches += together(lives)
             reasons |= {untold} - {"tokens"} if lives else set()
-            longest = max([longest, *(until - since for since, until in lives if until)])
+            # How long another may have lived is told by what they were given, not by what ended these.
+            given = [given for _, _, given in lives]
+            longest = None if None in (longest, *given) else max([longest, *given])
     if not stretches:
         return None
     edges = [(since, until if until and until <= UNTIL else None) for since, until in stretches]
@@ -129,7 +134,7 @@ def expected_of(grants, readings):
         after = [reading for reading in readings if reading[0] > last][:1]
         between = [reading for reading in readings if reading[1] >= first and reading[0] <= last]
         asked = [read for read, _ in (*before, *between, *after) if read < UNTIL]
-        reasons |= {"unwatched" for read in asked if read - longest < SINCE}
+        reasons |= {"unwatched" for read in asked if longest is None or read - longest < SINCE}
     return ("undecided" if reasons else "unseen"), reasons
 
 

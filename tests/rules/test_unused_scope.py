@@ -264,3 +264,22 @@ def test_a_refresh_after_the_end_of_a_grant_is_no_use_of_it_until_it_is_given_ag
     (row,) = (row for row in found.to_dicts() if row["grant_id"] == "g1")
     assert (row["detail"]["uses"], row["verdict"]) == (uses, "clear" if uses else "indeterminate")
     assert len(row["evidence"]) == 1 + uses
+
+
+@pytest.mark.parametrize(
+    ("more", "until", "end", "days"),
+    [
+        ({"kind": "credential"}, None, [revoked("05 08:00")], 3),
+        ({"kind": "credential"}, "05 08:00", [], 3),
+        ({"kind": "credential"}, None, [revoked("05 08:00", kind="downgrade", scopes_removed=["odd.scope"])], 18),
+        ({}, "05 08:00", [], 18),
+        ({}, "05 08:00", [revoked("04 08:00")], 2),
+    ],
+    ids=["deleted", "expired", "narrowed", "a client may be given another token", "its token revoked"],
+)
+def test_without_a_consent_a_scope_could_be_used_until_the_last_token_is_over(desk, kept_going, more, until, end, days):
+    rows = [token("02 08:00", "t1", ["mail.read"], until, **more), *end]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *rows])) as store:
+        (found,) = detect.run(store, ["PRV-1"])
+    (mine,) = (row for row in found.to_dicts() if row["grant_id"] == "g1")
+    assert mine["detail"]["exposure_days"] == pytest.approx(days, abs=0.01)

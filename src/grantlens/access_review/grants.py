@@ -78,8 +78,8 @@ SELECT g.source, g.tenant, g.grant_id, g.client_id, g.client_name, g.subject_id,
        CASE WHEN g.closed_at <= least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) THEN 'ended' ELSE 'live' END AS state,
        CASE WHEN g.closed_at <= least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) THEN g.closed_at END AS ended_at,
        CASE WHEN g.closed_at > least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) OR g.closed_at IS NULL THEN NULL
-            WHEN g.ended_at IS NOT NULL THEN
-                CASE v.kind WHEN 'disable' THEN 'disabled' ELSE 'revoked' END || coalesce(' by ' || v.initiator, '')
+            WHEN g.ended_by IS NOT NULL THEN CASE WHEN g.ended_at IS NULL THEN 'last token ' ELSE '' END
+                || CASE v.kind WHEN 'disable' THEN 'disabled' ELSE 'revoked' END || coalesce(' by ' || v.initiator, '')
             WHEN g.by_consent THEN 'expired'
             ELSE 'last token expired' END AS ended_how,
        g.ended_by
@@ -98,7 +98,7 @@ ORDER BY (r.owner IS NOT NULL), state DESC, g.calls DESC, g.source, g.client_id,
 """
 
 NEEDS = (
-    "grant_life", "used_pair", "named_caller", "operation_class", "token", "issued", "effective_revocation", "covered_time",
+    "grant_life", "used_pair", "named_caller", "operation_class", "issued", "effective_revocation", "covered_time",
     "everyones_use", "caller_party", "possible_grant", "registered_client",
 )  # fmt: skip
 """What the list of grants reads."""

@@ -16,30 +16,13 @@ WITH stretch AS (
     FROM grant_state
     GROUP BY source, grant_id, opened_at
 ),
-revoked_token AS (
-    SELECT source, token_id, token_tenant, of_several AND target_kind IN ('token', 'credential') AS perhaps,
-           min({'revoked_at': revoked_at, 'revocation_event': revocation_event}) AS first
-    FROM covered_token
-    WHERE token_id IS NOT NULL AND isinf(covered_until)
-    GROUP BY ALL
-),
-token_life AS (
-    SELECT t.source, t.tenant, t.grant_id, t.token_id, t.client_id, t.client_name, t.subject_id, t.issued_at,
-           least(min(r.first.revoked_at) FILTER (NOT r.perhaps), t.expires_at) AS closed_at, min(r.first.revoked_at) FILTER (r.perhaps) AS perhaps_at,
-           min(r.first) FILTER (NOT r.perhaps AND (t.expires_at IS NULL OR r.first.revoked_at <= t.expires_at)).revocation_event AS ended_by
-    -- Each tenant's own; what names no tenant has no life beside these.
-    FROM (FROM tenant_token WHERE home IS NOT NULL OR len(homes) = 0) t
-    LEFT JOIN revoked_token r ON r.source = t.source AND r.token_id = t.token_id
-        AND (r.token_tenant IS NULL OR t.home IS NULL OR r.token_tenant = t.home)
-    GROUP BY t.source, t.home, t.tenant, t.grant_id, t.token_id, t.client_id, t.client_name, t.subject_id, t.issued_at, t.expires_at
-),
 last_token AS (
     -- What ends by itself has no name for it, and is no less the last for that.
     SELECT s.source, s.grant_id, CASE WHEN count(t.closed_at) = count(*) THEN max(t.closed_at) END AS closed_at,
            max(coalesce(t.closed_at, t.perhaps_at)) AS perhaps_at,
            arg_max({'ended_by': t.ended_by}, (t.closed_at, t.ended_by IS NOT NULL, t.ended_by)).ended_by AS ended_by
     FROM stretch s
-    JOIN token_life t ON t.source = s.source AND t.grant_id = s.grant_id
+    JOIN token_life t ON t.source = s.source AND t.grant_id = s.grant_id AND t.token_id IS NOT NULL
     WHERE NOT s.by_consent
     GROUP BY s.source, s.grant_id
     HAVING count(coalesce(t.closed_at, t.perhaps_at)) = count(*)
@@ -79,5 +62,5 @@ LEFT JOIN taken_back b ON b.decision_no = m.decision_no
 WHERE m.opened_at <= d.decided_at
 GROUP BY ALL
 """,
-    needs=("decided", "taken_back", "grant_state", "tenant_token", "covered_token"),
+    needs=("decided", "taken_back", "grant_state", "token_life"),
 )

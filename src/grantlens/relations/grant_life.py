@@ -6,7 +6,8 @@ RELATION = Relation(
     "grant_life",
     "Each stretch of life of each grant up to the end of the window, with its tokens and, of the window, its successful calls. closed_at "
     "is when access ended: by revocation, or - where by_consent is false, and tokens are all that is known of the grant - with "
-    "the last token; NULL where no end is known. scopes are the last, NULL where no record names any.",
+    "the last token, revoked or expired; NULL where no end is known. ended_at is when the grant itself was revoked, ended_by the revocation that "
+    "ended the access, NULL where it ended by itself. scopes are the last, NULL where no record names any.",
     """
 WITH state AS (
     SELECT source, min(tenant) AS tenant, grant_id, opened_at, min(client_id) AS client_id,
@@ -25,10 +26,11 @@ placed AS (
     FROM state
 ),
 token_of AS (
-    SELECT p.source, p.grant_id, p.opened_at, count(*) AS tokens,
-           count(*) FILTER (t.expires_at IS NULL) AS endless, max(t.expires_at) AS last_expiry
+    SELECT p.source, p.grant_id, p.opened_at, count(t.token_id) AS tokens,
+           -- What ends by itself has no name for it, and is no less the last for that.
+           CASE WHEN count(t.closed_at) = count(*) THEN max({'at': t.closed_at, 'named': t.ended_by IS NOT NULL, 'by': t.ended_by}) END AS last_end
     FROM placed p
-    JOIN token t ON t.source = p.source AND t.grant_id = p.grant_id
+    JOIN token_life t ON t.source = p.source AND t.grant_id = p.grant_id
         AND t.issued_at >= p.opened_at AND t.issued_at < p.reopened_at AND t.issued_at < $until
     GROUP BY ALL
 ),
@@ -49,11 +51,12 @@ use_of AS (
         AND c.first_used_at >= p.opened_at AND c.first_used_at < p.reopened_at
     GROUP BY ALL
 )
-SELECT p.* EXCLUDE (valid_until, reopened_at),
+SELECT p.* EXCLUDE (valid_until, reopened_at) REPLACE (
+           CASE WHEN p.ended_at IS NULL AND isinf(p.valid_until) AND NOT p.by_consent THEN t.last_end.by ELSE p.ended_by END AS ended_by),
        -- Access ends by revocation, by the date on the grant, or - without a standing consent - with the last token.
        CASE WHEN p.ended_at IS NOT NULL THEN p.ended_at
             WHEN NOT isinf(p.valid_until) THEN p.valid_until
-            WHEN NOT p.by_consent AND t.endless = 0 THEN t.last_expiry END AS closed_at,
+            WHEN NOT p.by_consent THEN t.last_end.at END AS closed_at,
        coalesce(t.tokens, 0) AS tokens, coalesce(u.calls, 0) AS calls, coalesce(u.grave_calls, 0) AS grave_calls,
        u.first_used_at, u.last_used_at
 FROM placed p
@@ -61,6 +64,6 @@ LEFT JOIN token_of t USING (source, grant_id, opened_at)
 LEFT JOIN use_of u USING (source, grant_id, opened_at)
 WHERE p.opened_at < $until
 """,
-    needs=("grant_state", "token", "used_pair", "named_caller", "operation_class"),
+    needs=("grant_state", "token_life", "used_pair", "named_caller", "operation_class"),
     windowed=True,
 )

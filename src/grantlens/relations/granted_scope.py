@@ -5,15 +5,23 @@ from grantlens.relations.relation import Relation
 RELATION = Relation(
     "granted_scope",
     "One row for each grant and scope that it held in the window: for how long it could have been used and "
-    "seen (exposure), in how many sessions, how often it was used, and how much of the grant's calls a "
+    "seen (exposure), which ends with the grant, in how many sessions, how often it was used, and how much of the grant's calls a "
     "catalogue can judge. refreshes are those of the grant while it stood, and refreshed_by their records. in_part is true where the usage log shows only some calls: nothing was exposed to it then. join_key "
     "is the weakest key by which a call or the issuance came to the grant.",
     """
-WITH holding AS (
-    SELECT source, tenant, grant_id, client_id, client_name, subject_id, unnest(scopes) AS scope,
-           greatest(valid_from, $since) AS held_from, least(valid_until, $until) AS held_until
-    FROM grant_state
-    WHERE valid_from < $until AND valid_until > $since
+-- A client whose last token expired may be given another: what it holds stands. A key that expired, or a last token that was revoked, is over.
+WITH ended AS (
+    SELECT l.source, l.grant_id, l.opened_at, l.closed_at
+    FROM grant_life l
+    WHERE NOT l.by_consent AND (l.ended_by IS NOT NULL OR NOT EXISTS (
+        FROM token_life t WHERE t.source = l.source AND t.grant_id = l.grant_id AND t.kind <> 'credential'))
+),
+holding AS (
+    SELECT s.source, s.tenant, s.grant_id, s.client_id, s.client_name, s.subject_id, unnest(s.scopes) AS scope,
+           greatest(s.valid_from, $since) AS held_from, least(s.valid_until, o.closed_at, $until) AS held_until
+    FROM grant_state s
+    LEFT JOIN ended o USING (source, grant_id, opened_at)
+    WHERE s.valid_from < least(o.closed_at, $until) AND least(s.valid_until, o.closed_at) > $since
 ),
 seen AS (
     SELECT h.source, h.grant_id, h.scope,
@@ -175,6 +183,8 @@ LEFT JOIN opening_record r ON r.source = h.source AND r.grant_id = h.grant_id
 """,
     needs=(
         "grant_state",
+        "grant_life",
+        "token_life",
         "used_pair",
         "named_caller",
         "caller_party",

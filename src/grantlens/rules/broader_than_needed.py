@@ -6,7 +6,7 @@ from grantlens.rule.rule import Parameter, Rule
 
 RULE = Rule(
     id="PRV-4",
-    version=9,
+    version=10,
     name="broader_than_needed",
     key=("grant_id", "scope"),
     question="For which used scopes would a narrower one have been enough for every call seen?",
@@ -91,6 +91,15 @@ FROM proposal
             ),
             ({"verdict": "violation", "join_key": "client_subject", "detail": {"uses": 30}},),
         ),
+        Example(
+            "no consent stands behind its tokens, and the last one expired: it may be given another",
+            (
+                *(token(f"{day:02} 08:00", f"t{day}", ["mail.write"], f"{day:02} 10:00") for day in range(1, 31)),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7", f"t{day}") for day in range(1, 31)),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            ({"verdict": "violation", "scopes": ["mail.write"], "detail": {"replacement": "mail.read", "uses": 30}},),
+        ),
     ),
     silent=(
         Example(
@@ -116,6 +125,18 @@ FROM proposal
                 ),
             )
             for kind in ("revoke", "downgrade")
+        ),
+        *(
+            Example(
+                f"the key {how}: nothing is left to narrow",
+                (
+                    token("01 08:00", "t1", ["mail.write"], expiry, kind="credential", token_kind="api_key"),
+                    *(use(f"{day:02} 09:00", "GET /v1/messages/7") for day in range(1, 31)),
+                    *end,
+                    *logs_from_to("01 08:00", "31 23:00"),
+                ),
+            )
+            for how, expiry, end in (("expired", "31 08:00", ()), ("was deleted", None, (revoked("31 08:00"),)))
         ),
         Example(
             "one write needs the broad scope",

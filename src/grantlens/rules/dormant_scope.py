@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grantlens.rule.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
-from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, token, use
+from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, revoked, token, use
 from grantlens.rule.rule import Parameter, Rule
 
 
@@ -22,7 +22,7 @@ def _work(*files: int, reads: range = range(1, 31), **more: Any) -> tuple[dict[s
 
 RULE = Rule(
     id="PRV-2",
-    version=5,
+    version=6,
     name="dormant_scope",
     key=("grant_id", "scope"),
     question="Which scopes were used, and then no more, though the client worked on?",
@@ -156,6 +156,17 @@ FROM judged
             parameters={"quiet_days": 10},
         ),
         Example("a silence of less than the least", _work(1, 3, 5, 7, 9)),
+        Example(
+            "the key was deleted: what nobody holds is not dormant",
+            (
+                token("01 08:00", "t1", ["mail.read", "files.read"], kind="credential", token_kind="api_key"),
+                *(use(f"{day:02} 09:00", "GET /v1/messages/7") for day in range(1, 30)),
+                *(use(f"{day:02} 09:05", "GET /v1/files/7", server="files.example") for day in (1, 3, 5, 7, 9)),
+                revoked("30 08:00"),
+                *logs_from_to("01 08:00", "31 23:00"),
+            ),
+            parameters={"quiet_days": 10},
+        ),
     ),
     undecidable=(
         Example(

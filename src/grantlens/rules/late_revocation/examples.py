@@ -220,25 +220,34 @@ UNDECIDABLE = (
         ),
         decisions=(_COMPROMISED | {"client_id": "ap"},),
     ),
-    Example(
-        "a revocation that names no tenant, where two have the client",
-        (
-            *_OF_TWO,
-            revoked("05 12:30", "client"),
-            *_KEPT,
-            *_in("one"),
-            *_in("two"),
-        ),
-        (
-            {
-                "verdict": "indeterminate",
-                "detail": {
-                    "undecided": 2,
-                    "reason": "a revocation does not say in which tenant, and several have this client",
+    *(
+        Example(
+            f"a revocation that names no tenant, where two have the client, {by}",
+            (
+                *access,
+                revoked("05 12:30", "client"),
+                *_KEPT,
+                *_in("one"),
+                *_in("two"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {
+                        "undecided": 2,
+                        "reason": "a revocation does not say in which tenant, and several have this client",
+                    },
                 },
-            },
-        ),
-        decisions=(_COMPROMISED,),
+            ),
+            decisions=(_COMPROMISED,),
+        )
+        for by, access in (
+            ("by consent", _OF_TWO),
+            (
+                "by a key each",
+                [token("01 09:00", f"k-{name}", None, tenant=name, **_BY_KEY) for name in ("one", "two")],
+            ),
+        )
     ),
     Example(
         "in its last second",

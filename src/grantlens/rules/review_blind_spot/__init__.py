@@ -8,7 +8,7 @@ _DATES = ("review date",)
 
 RULE = Rule(
     id="PRV-6",
-    version=1,
+    version=2,
     name="review_blind_spot",
     key=("client_id",),
     question="Which access came and went between access reviews, so that none saw it?",
@@ -29,7 +29,7 @@ RULE = Rule(
                 {ISSUE_END: PAIR},
                 ("issuance.kind=consent", ENDED, ENDED_WHOLE),
                 brought=_DATES,
-                leaves_open="only of access that a consent gave: when others ended no log tells",
+                leaves_open="only of access that a consent gave: of other access no log tells how long it may live",
             ),
         ),
         (
@@ -115,7 +115,7 @@ stretch AS (
 entitlement AS (
     SELECT source, tenant, client_id, subject_id, bool_or(seen) AS seen, bool_or(is_open) AS is_open, NOT bool_and(by_consent) AS by_tokens,
            bool_or(near) AS near, bool_or(by_day) AS by_day, bool_or(early) AS early, NOT bool_and(begun) AS older,
-           max(half_told) AS half_told, max(life_us) AS life_us, min(start_from) AS first_from, max(end_until) AS last_until
+           max(half_told) AS half_told, CASE WHEN bool_and(by_consent OR life_us IS NOT NULL) THEN max(life_us) END AS life_us, min(start_from) AS first_from, max(end_until) AS last_until
     FROM stretch
     GROUP BY source, tenant, client_id, subject_id
     HAVING bool_or(is_open OR end_at > $since)
@@ -137,7 +137,7 @@ unwatched AS (
     JOIN held_at h ON h.source = e.source AND h.tenant IS NOT DISTINCT FROM e.tenant
         AND coalesce(h.read_next, 'infinity'::TIMESTAMPTZ) >= e.first_from AND coalesce(h.read_before, '-infinity'::TIMESTAMPTZ) <= e.last_until
     WHERE e.by_tokens AND NOT e.seen AND NOT e.is_open
-      AND (h.held_from IS NULL OR epoch_us(h.held_from) > epoch_us(h.read_from) - e.life_us)
+      AND (h.held_from IS NULL OR e.life_us IS NULL OR epoch_us(h.held_from) > epoch_us(h.read_from) - e.life_us)
 ),
 weighed AS (
     SELECT e.*, NOT e.seen AND NOT e.is_open AS passed,

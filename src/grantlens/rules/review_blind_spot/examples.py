@@ -91,6 +91,26 @@ FIRES = (
         reviews=_REVIEWS,
     ),
     Example(
+        "a token that was to live past the next review was revoked before it",
+        (
+            token("10 09:00", "t1", ["mail.read"], "16 10:00"),
+            use("10 09:30", "GET /v1/messages/7"),
+            revoked("10 10:00"),
+            *_KEPT,
+        ),
+        (
+            {
+                "verdict": "violation",
+                "grant_id": "g1",
+                "first_seen": "2026-07-10T09:00:00Z",
+                "last_seen": "2026-07-10T10:00:00Z",
+                "events": 2,
+                "detail": {"stretches": 1, "of_tokens": 1, "open_s": 3600, "calls": 1},
+            },
+        ),
+        reviews=("08 09:00", "16 09:00"),
+    ),
+    Example(
         "of three people the access of one was seen, and that of one stands: the third is told, and once for the client",
         (
             consent("01 09:00", ["mail.read"]),
@@ -280,6 +300,12 @@ UNDECIDABLE = (
         "tokens alone that live for two days, and the log begins a day before the review",
         (token("10 09:00", "t1", ["mail.read"], "12 09:00"), *_KEPT),
         _undecided(_UNWATCHED),
+        reviews=_REVIEWS,
+    ),
+    Example(
+        "a key without an expiry was deleted after an hour: another like it may be older than the log",
+        (token("10 09:00", "t1", ["mail.read"], kind="credential", token_kind="api_key"), revoked("10 10:00"), *_KEPT),
+        _undecided(_UNWATCHED, of_tokens=1, open_s=3600),
         reviews=_REVIEWS,
     ),
     Example(

@@ -1,0 +1,34 @@
+"""How long each token lived."""
+
+from grantlens.relations.relation import Relation
+
+RELATION = Relation(
+    "token_life",
+    "Each tenant's own token with the moment at which it ended: by the first revocation that ends it for good, or by its expiry. closed_at is NULL where no "
+    "end is known, ended_by where it ended by itself; what was issued without an id lives to its expiry, as no revocation names it. perhaps_at is when it may have ended by a revocation of a token of an id that several "
+    "tenants have. A key that was switched off and on again lives on.",
+    """
+WITH revoked_token AS (
+    SELECT source, token_id, token_tenant,
+           min({'revoked_at': revoked_at, 'revocation_event': revocation_event}) FILTER (NOT of_several) AS first,
+           min(revoked_at) FILTER (of_several AND target_kind IN ('token', 'credential')) AS perhaps_at
+    FROM covered_token
+    WHERE token_id IS NOT NULL AND isinf(covered_until)
+    GROUP BY source, token_id, token_tenant
+)
+SELECT t.source, t.tenant, t.grant_id, t.token_id, t.token_kind, t.kind, t.client_id, t.client_name, t.subject_id, t.issued_at, t.expires_at,
+       least(min(r.first.revoked_at), t.expires_at) AS closed_at,
+       min(r.first) FILTER (t.expires_at IS NULL OR r.first.revoked_at <= t.expires_at).revocation_event AS ended_by,
+       min(r.perhaps_at) AS perhaps_at
+-- What names no tenant has no life beside those of the tenants that others name.
+FROM (FROM tenant_token WHERE home IS NOT NULL OR len(homes) = 0) t
+LEFT JOIN revoked_token r ON r.source = t.source AND r.token_id = t.token_id
+    AND (r.token_tenant IS NULL OR t.home IS NULL OR r.token_tenant = t.home)
+GROUP BY t.source, t.home, t.tenant, t.grant_id, t.token_id, t.token_kind, t.kind, t.client_id, t.client_name, t.subject_id, t.issued_at, t.expires_at
+UNION ALL
+SELECT source, tenant, grant_id, NULL, token_kind, kind, client_id, client_name, subject_id, issued_at, expires_at, expires_at, NULL, NULL
+FROM issued
+WHERE token_id IS NULL AND kind IN ('token', 'refresh', 'exchange', 'credential')
+""",
+    needs=("tenant_token", "covered_token", "issued"),
+)
