@@ -303,6 +303,34 @@ def test_the_servers_log_as_json_holds_the_event_in_its_message(loaded):
     assert got.ignored == {"server message that is no event": 1}
 
 
+def test_the_servers_log_in_the_elastic_common_schema_is_known_among_the_lines_of_its_start(loaded):
+    message = new("CODE_TO_TOKEN", token_id="t-1").split(") ", 1)[1]
+    record = {"@timestamp": "2026-07-01T10:00:00.250777000Z", "log.logger": "org.keycloak.events", "message": message}
+    start = record | {"log.logger": "io.quarkus", "message": "started"}
+    got = loaded(start, start | {"event.sequence": 2}, record, zone=None)
+    row = got.one("issuance")
+    assert (row["token_id"], row["issued_at"]) == ("t-1", datetime(2026, 7, 1, 10, 0, 0, 250777, tzinfo=UTC))
+    assert got.ignored == {"server message that is no event": 2}
+    assert got.batch["loader"] == "keycloak"
+
+
+def test_docker_keeps_each_line_in_a_record_of_its_own(loaded):
+    lines = [
+        new("CODE_TO_TOKEN", token_id="t-1"),
+        new("REFRESH_TOKEN_ERROR", error="invalid_token"),
+        "  at java.lang.Thread",
+    ]
+    kept = [{"log": f"{line}\n", "stream": "stdout", "time": "2026-07-01T10:00:00.3Z"} for line in lines]
+    plain, got = loaded(*lines), loaded(*kept)
+    assert [row | {"event_id": ""} for row in got.rows["issuance"]] == [
+        row | {"event_id": ""} for row in plain.rows["issuance"]
+    ]
+    assert [row["token_id"] for row in got.rows["issuance"]] == ["t-1", None]
+    assert got.ignored == {"continuation of a server message": 1}
+    with pytest.raises(AssertionError, match="local time without a zone"):
+        loaded(*kept, zone=None)
+
+
 def test_containers_and_syslog_put_something_before_the_line(loaded):
     line = new("CODE_TO_TOKEN", token_id="t-1")
     got = loaded(

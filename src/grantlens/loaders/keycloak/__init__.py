@@ -5,6 +5,8 @@ What the mapping decides, and why:
 - **Time.** A line tells the server's local time without a zone: it has to be named (`--time-zone`). A time that the
   zone knows twice (the clock is put back) or never is rejected, not guessed; load such an hour by itself with a fixed
   zone, such as Etc/GMT-2. A time of day without a date is rejected, unless a collector wrote date and zone before it.
+- Docker's driver json-file puts each line into the `log` of a record. The time that it adds is not needed.
+- The server's log as JSON names the logger `loggerName`, or `log.logger` in the form of the Elastic Common Schema.
 - **Token id** is the `jti` of the token, as it stands there, prefix included (`onrtac:...`). The refresh token that
   comes with it is a row of its own.
 - **Session** is `sessionId`; versions that log none have the session's id in `code_id` and, at logout, in
@@ -30,7 +32,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from grantlens.errors import LoadError
-from grantlens.loaders.keycloak.lines import ADMIN, EVENT, MEANINGS, NEITHER, SIGN_IN, TIMED, TOLD, WRITTEN
+from grantlens.loaders.keycloak.lines import (
+    ADMIN,
+    EVENT,
+    MEANINGS,
+    NEITHER,
+    SIGN_IN,
+    TIMED,
+    TOLD,
+    TOLD_IN_DOCKER,
+    WRITTEN,
+)
 from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.settings import Settings
 
@@ -40,9 +52,19 @@ _SUCCESS = re.compile(r"\[org\.keycloak\.events\].*?type\W{1,3}[A-Z0-9_]+", re.I
 _TYPE = re.compile(r"[A-Z][A-Z0-9_]{3,}")
 
 
+def _unwrapped(record: Mapping) -> Mapping:
+    """Return the line that Docker wrote as JSON (its driver json-file), or the record as it is."""
+    return {"line": record["log"]} if isinstance(record.get("log"), str) and "stream" in record else record
+
+
+def _logger(record: Mapping) -> str:
+    """Return who wrote a line of the server's log that is JSON, in Keycloak's own form or in that of the Elastic Common Schema."""
+    return str(record.get("loggerName") or record.get("log.logger") or "")
+
+
 def _is_event(record: Mapping) -> bool:
     """Tell an event in JSON: a user's, an admin's, or a line of the server's log written as JSON."""
-    if str(record.get("loggerName", "")).startswith("org.keycloak."):
+    if _logger(record).startswith("org.keycloak."):
         return True
     who = {"realmId", "realmName", "authDetails"} & record.keys()
     if "operationType" in record and "resourceType" in record:
@@ -52,9 +74,12 @@ def _is_event(record: Mapping) -> bool:
 
 
 def _recognise(sample: Sequence[Mapping]) -> bool:
-    """Ask whether one line is Keycloak's, or most records are its events."""
+    """Ask whether one line is Keycloak's, or most records are its events. A server that starts logs other lines first."""
+    sample = [*map(_unwrapped, sample)]
     if "line" in sample[0]:
         return any(_LINE.search(str(record.get("line"))) for record in sample)
+    if any(_logger(record).startswith("org.keycloak.") for record in sample):
+        return True
     return 2 * sum(map(_is_event, sample)) > len(sample)
 
 
@@ -67,7 +92,7 @@ def _local_time(record: Mapping) -> str | None:
 
 def _shows_success(record: Mapping) -> bool:
     if "line" in record or "message" in record:
-        said = _SUCCESS.search(str(record.get("line") or f"[{record.get('loggerName')}] {record.get('message')}"))
+        said = _SUCCESS.search(str(record.get("line") or f"[{_logger(record)}] {record.get('message')}"))
         return said is not None and not said.group().upper().endswith("_ERROR")
     return not record.get("error") and not str(record.get("type")).endswith("_ERROR")
 
@@ -91,12 +116,13 @@ class _Configure:
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Find out whether a zone is needed, and whether the log shows more than refusals."""
-    carries = ("issuance", "revocation") if any(map(_shows_success, sample)) else ()
-    local_time = next(filter(None, map(_local_time, sample)), None)
-    return replace(
-        LOADER, carries=carries, configure=_Configure(local_time, any("line" in record for record in sample))
-    )
+    """Find out whether a zone is needed, whether the log shows more than refusals, and whether Docker wrote its lines."""
+    lines = [*map(_unwrapped, sample)]
+    carries = ("issuance", "revocation") if any(map(_shows_success, lines)) else ()
+    local_time = next(filter(None, map(_local_time, lines)), None)
+    steps = {**LOADER.steps, "told": TOLD_IN_DOCKER} if lines != [*sample] else LOADER.steps
+    configure = _Configure(local_time, any("line" in record for record in lines))
+    return replace(LOADER, steps=steps, carries=carries, configure=configure)
 
 
 _KIND = " ".join(f"WHEN '{name}' THEN '{meaning}'" for name, meaning in MEANINGS.items())
@@ -265,7 +291,7 @@ SELECT line_no, 'no JSON object' FROM told WHERE (is_text AND logger IS NULL AND
 
 LOADER = Loader(
     name="keycloak",
-    version=4,
+    version=5,
     title="Keycloak events: server log, JSON listeners and admin API",
     recognise=_recognise,
     fields="",

@@ -48,7 +48,7 @@ def _structure(names: tuple[str, ...]) -> str:
 _JSON = _structure(
     (*_OUTER, *_DETAILS, "time", "timestamp", "@timestamp", "loggerName", "message", "details", "authDetails")
 )
-_SAID = _structure(("loggerName", "message"))
+_SAID = _structure(("loggerName", "log.logger", "message"))
 _AUTH = _structure(("realmId", "clientId", "userId", "ipAddress"))
 
 MEANINGS = {
@@ -108,7 +108,7 @@ FROM (SELECT *,
                   ELSE '{NEITHER}' END AS dull
       FROM (
           SELECT *,
-                 CASE WHEN NOT is_text THEN j.loggerName
+                 CASE WHEN NOT is_text THEN coalesce(j.loggerName, j."log.logger")
                       WHEN has_plain_head
                       THEN CASE WHEN strpos(line, '[org.keycloak.events]') = strpos(line, '[') THEN 'org.keycloak.events' ELSE 'another' END
                       ELSE nullif(regexp_extract(line, '{_OWN}\s+[A-Z]+\s+\[([\w.$-]+)\]', 1), '') END AS logger,
@@ -123,6 +123,13 @@ FROM (SELECT *,
                 FROM record)
       ))
 """
+
+TOLD_IN_DOCKER = TOLD.replace(
+    "FROM record",
+    """FROM (SELECT line_no, CASE WHEN starts_with(r, '{"log":')
+                                  THEN coalesce(rtrim(TRY(json_extract_string(r, '$.log')), chr(10)), r) ELSE r END AS r FROM record)""",
+)
+"""The same of lines that Docker keeps in records of its own."""
 
 # The text of an event, and when it was: the last time before the level is the line's own, one before it the collector's.
 # Where the pairs of a message can be told without care, it becomes JSON by replacing what is between them.
