@@ -168,6 +168,24 @@ def test_csv_and_json_are_the_same_events(load):
     assert load(records + records).batch["duplicates"] == len(records)
 
 
+def test_names_of_columns_in_lower_case_are_the_same_events(load):
+    records = [
+        login(),
+        line("RestApi", seconds=5, METHOD="GET", URI="/services/data", STATUS_CODE="200"),
+        line("Logout", seconds=9, USER_INITIATED_LOGOUT="1"),
+        line("LightningPageView", seconds=10),
+    ]
+    upper = load(records)
+    lower = load([{name.lower(): value for name, value in record.items()} for record in records])
+    assert lower.counts() == {"records": 4, "issuance": 1, "usage": 1, "revocation": 1, "ignored": 1}
+    assert lower.rows == upper.rows
+
+
+def test_a_login_at_the_token_endpoint_opens_an_access_token(load):
+    loaded = load([login(URI="/services/oauth2/token"), login(seconds=1, URI="/index.jsp")])
+    assert [row["token_kind"] for row in loaded.rows["issuance"]] == ["access", "session"]
+
+
 @pytest.mark.parametrize(
     ("changes", "outcome", "reason"),
     [

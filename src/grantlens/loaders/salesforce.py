@@ -12,6 +12,8 @@ What the mapping decides, and why:
 - `TIMESTAMP` is yyyyMMddHHmmss.SSS in UTC, its last zeros left out. `TIMESTAMP_DERIVED` is ISO text, and preferred.
 - Events of the stream carry no type. A login says how, a call of the API which operation; a logout has its session and
   nothing that the other events have.
+- A log file's Login at `/services/oauth2/` is one of an app: it opens an access token, though the record does not name the app.
+- Microsoft's connector writes the names of a log file's columns in lower case. The values are the same, so are the rows.
 - No record of an event log file has an id of its own (a REQUEST_ID holds several). One is made of the columns that
   tell events apart, the same for CSV and JSON.
 - A file holds one type of events, so what it carries depends on its first records. Only ApiTotalUsage sees all calls.
@@ -22,10 +24,12 @@ What the mapping decides, and why:
   wording are read.
 
 Proven on real records: Login (CSV and JSON), LoginEvent, insertConnectedApplication, the list of log files. Both kinds of
-logout are written after a collector's test records, API events after collectors' lists of columns, the other actions
-after a public list of audit actions; ApiEvent is as known, and not proven.
+logout are written after a collector's test records, API events after collectors' lists of columns and proven on samples of
+Microsoft's connector (API, ApexRestApi, ApexSoap, RestApi, Logout), the other actions after a public list of audit actions;
+ApiEvent is as known, and not proven.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -52,6 +56,9 @@ _FIELDS = """{
     "Id": "VARCHAR", "Action": "VARCHAR", "CreatedById": "VARCHAR", "Display": "VARCHAR", "EventType": "VARCHAR"
 }"""
 
+# DuckDB finds a field of a structure in whatever case it is asked for, but parses names only as they are written.
+_LOWER_FIELDS = re.sub('"[A-Z_]+": ', lambda name: name.group().lower(), _FIELDS)
+
 _NOT_A_LOGOUT = (
     "LoginType",
     "Operation",
@@ -71,8 +78,15 @@ def _listed(names: Sequence[str]) -> str:
     return "(" + ", ".join(f"'{name}'" for name in names) + ")"
 
 
+def _is_lower(record: Mapping) -> bool:
+    """Tell a log file's event whose names a collector wrote in lower case."""
+    return isinstance(record.get("event_type"), str) and "timestamp_derived" in record
+
+
 def _kind(record: Mapping) -> str | None:
     """Tell the stream of a record: the type of a log file's event, `LoginEvent`, `SetupAuditTrail`, `EventLogFile`."""
+    if _is_lower(record):
+        return str(record["event_type"])
     if isinstance(record.get("EVENT_TYPE"), str) and {"TIMESTAMP", "TIMESTAMP_DERIVED"} & record.keys():
         return record["EVENT_TYPE"]
     attributes = record.get("attributes")
@@ -180,7 +194,8 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
             WHEN LOGIN_STATUS IN ('LOGIN_ERROR_INVALID_PASSWORD', 'LOGIN_ERROR_INVALID_USERNAME', 'LOGIN_ERROR_CSS_PW_LOCKOUT') THEN 'subject'
             WHEN LOGIN_STATUS = 'LOGIN_ERROR_LOGINS_EXCEEDED' THEN 'rate' WHEN LOGIN_STATUS <> '' THEN 'other' END AS denial_reason,
        CASE WHEN means = 'login' AND outcome = 'success' THEN key_of_session END AS token_id,
-       CASE WHEN means <> 'login' THEN NULL WHEN LoginType LIKE 'Remote Access%' THEN 'access' ELSE 'session' END
+       CASE WHEN means <> 'login' THEN NULL WHEN LoginType LIKE 'Remote Access%' OR starts_with(URI, '/services/oauth2/') THEN 'access'
+            ELSE 'session' END
            AS token_kind,
        CASE WHEN means = 'login' THEN key_of_login END AS session_id,
        client_id, client_id AS client_name,
@@ -276,12 +291,13 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
         "usage": {"ApiTotalUsage"},
         "revocation": {"Logout", "LogoutEvent", "SetupAuditTrail"},
     }
-    return replace(LOADER, carries=tuple(log for log, types in shown.items() if kinds & types))
+    fields = _LOWER_FIELDS if any(map(_is_lower, sample)) else _FIELDS
+    return replace(LOADER, fields=fields, carries=tuple(log for log, types in shown.items() if kinds & types))
 
 
 LOADER = Loader(
     name="salesforce",
-    version=4,
+    version=5,
     title="Salesforce event log files, login events and setup audit trail",
     recognise=mostly(_kind),
     fields=_FIELDS,
