@@ -790,6 +790,11 @@ def test_no_secret_is_kept(load):
     assert "SECRET" not in json.dumps(loaded.rows, default=str)
 
 
+def test_a_collector_writes_the_time_with_a_blank(load):
+    record = streamed(event("seacft", date="2026-07-01 10:00:00.123000000"))
+    assert load([record]).one("issuance")["issued_at"] == datetime(2026, 7, 1, 10, 0, 0, 123000, tzinfo=UTC)
+
+
 def test_a_broken_time_is_rejected_and_nothing_is_guessed(load):
     expected = {
         "redacted": "date is no time",

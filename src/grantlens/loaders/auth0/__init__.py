@@ -3,7 +3,7 @@
 What the mapping decides, and why:
 
 - **Two shapes**: a stream wraps the event in `data`, the Management API gives it bare. Amazon EventBridge puts `detail`
-  around it, Elastic `json` or the text `event.original`. All give the same rows.
+  around it, Elastic `json` or the text `event.original`; Panther writes the time with a blank for the `T`. All give the same rows.
 - **A consent stands inside the login**: a prompt of `s` or `ssa` with `grantInfo` names the grant, its audience and scopes.
   Revoking it (`DELETE /api/v2/grants/<id>`) names the same id. Proven on real records, as are `seacft`, refused
   authorization requests (`f`), client grants, deleted clients, and calls with their token's `jti`.
@@ -44,8 +44,9 @@ from dataclasses import replace
 
 from grantlens.loaders.auth0.calls import ACT, ENDED_BY_CALL, GIVEN_BY_CALL, USAGE
 from grantlens.loaders.auth0.exchanges import CONSENTED, EXCHANGES, ISSUED, REFUSED_EXCHANGES, REFUSED_TOKENS, TOKENS
-from grantlens.loaders.auth0.fields import ANY_SHAPE, EVENT, FLAT_SHAPE, STREAM_SHAPE, listed, moment
+from grantlens.loaders.auth0.fields import ANY_SHAPE, EVENT, FLAT_SHAPE, STREAM_SHAPE, listed
 from grantlens.loaders.loader import Join, Loader, mostly
+from grantlens.loaders.written_time import text_moment
 
 
 def _event_of(record: Mapping) -> Mapping:
@@ -72,7 +73,7 @@ def _is_original(record: Mapping) -> bool:
 # Empty texts are unknown. What follows reads these columns only: each one more would be copied for each record.
 # The meaning stands inside: written out beside the columns that ask for it, it would be worked out for each of them.
 _EVENT_STEP = f"""
-SELECT * EXCLUDE (e, delivered), {moment("date")} AS happened_at, {moment("delivered")} AS received_at,
+SELECT * EXCLUDE (e, delivered), {text_moment("date")} AS happened_at, {text_moment("delivered")} AS received_at,
        nullif(e.client_id, '') AS client_id, nullif(e.client_name, '') AS client_name, nullif(e.user_id, '') AS user_id,
        nullif(e.user_name, '') AS user_name, nullif(e.description, '') AS description,
        coalesce(nullif(e.external_agent_id, ''), nullif(e.agent_id, '')) AS agent,
@@ -167,7 +168,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="auth0",
-    version=6,
+    version=7,
     title="Auth0 tenant log",
     recognise=mostly(lambda record: _is_event(record) or _is_original(record)),
     fields='"JSON"',

@@ -63,11 +63,6 @@ def scopes(text: str) -> str:
             WHEN trim({text}) <> '' THEN list_filter(string_split({text}, ' '), lambda s: s <> '') END"""
 
 
-def moment(text: str) -> str:
-    """Return SQL that reads a time only if it is written as one."""
-    return f"CASE WHEN {text} LIKE '____-__-__T__:__%' AND {text} >= '1' THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
-
-
 def listed(codes: str) -> str:
     """Return SQL that lists these codes."""
     return "(" + ", ".join(f"'{code}'" for code in codes.split()) + ")"
