@@ -48,6 +48,13 @@ def test_time_of_a_collector(load):
     assert load([record]).one("usage")["used_at"] == datetime(2026, 7, 1, 10, 0, 0, 250000, tzinfo=UTC)
 
 
+def test_time_and_id_of_a_webhook(load):
+    record = event(13, uuid="e-1", event_timestamp="2026-07-01 10:00:00 UTC")
+    del record["created_at"], record["id"]
+    row = load([record]).one("usage")
+    assert (row["used_at"], row["event_id"]) == (datetime(2026, 7, 1, 10, tzinfo=UTC), "e-1")
+
+
 def test_what_is_ignored(load):
     loaded = load([event(5, client=None), event("6", client=""), event(3, client=None), event(13, client=None)])
     assert loaded.ignored == {

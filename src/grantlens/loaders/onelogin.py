@@ -6,9 +6,9 @@ What the mapping decides, and why:
   the event: a use by that client. Its token is not named, and neither making nor ending of one is among the event types
   that are known here.
 - The type is a number, or a text that holds a number. Only the types whose meaning was checked are named.
-- Collectors may leave out `created_at`: then `p_event_time` is the time of the event.
+- OneLogin's event webhooks write `event_timestamp` for `created_at`, and collectors leave both out: then `p_event_time` is the time of the event.
 
-Proven on records that a collector published as tests: that they name no client, so all are ignored.
+Proven on records that two collectors published, one of them of webhooks: that they name no client, so all are ignored.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
     "id": "VARCHAR", "uuid": "VARCHAR", "p_row_id": "VARCHAR", "account_id": "VARCHAR", "event_type_id": "VARCHAR",
-    "created_at": "VARCHAR", "p_event_time": "VARCHAR", "p_parse_time": "VARCHAR", "client_id": "VARCHAR",
+    "created_at": "VARCHAR", "event_timestamp": "VARCHAR", "p_event_time": "VARCHAR", "p_parse_time": "VARCHAR", "client_id": "VARCHAR",
     "actor_user_id": "VARCHAR", "actor_user_name": "VARCHAR", "user_id": "VARCHAR", "ipaddr": "VARCHAR"
 }"""
 
@@ -36,7 +36,7 @@ WHERE r IS NOT NULL
 """
 
 _CALL = f"""
-SELECT line_no, event_type_id, client, e, coalesce(e.created_at, e.p_event_time) AS written, {text_moment("written")} AS happened_at
+SELECT line_no, event_type_id, client, e, coalesce(e.created_at, e.event_timestamp, e.p_event_time) AS written, {text_moment("written")} AS happened_at
 FROM (SELECT *, from_json(held, '{_FIELDS}') AS e FROM event WHERE held IS NOT NULL)
 """
 
@@ -67,7 +67,7 @@ SELECT line_no, 'created_at is no time' FROM call WHERE written IS NOT NULL AND 
 
 LOADER = Loader(
     name="onelogin",
-    version=1,
+    version=2,
     title="OneLogin events",
     recognise=mostly(_is_event),
     fields=_FIELDS,
