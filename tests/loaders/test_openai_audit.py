@@ -106,6 +106,22 @@ def test_key_made_by_a_key_is_a_delegation(load):
     assert use["resource_id"] == "key-2"
 
 
+def test_what_a_key_does_is_a_use_though_it_is_not_named(load):
+    owned = {"type": "user", "user": {"id": "user-9", "email": "ada@example.com"}}
+    robot = {"type": "service_account", "service_account": {"id": "sa-9"}}
+    loaded = load(
+        [
+            event("project.archived", {"id": "proj-1"}, actor={"type": "api_key", "api_key": owned}),
+            event("api_key.deleted", {"id": "key-2"}, number=2, actor={"type": "api_key", "api_key": robot}),
+        ]
+    )
+    first, second = loaded.rows["usage"]
+    assert (first["token_id"], first["subject_id"], first["operation"]) == (None, "user-9", "project.archived")
+    assert (second["token_id"], second["client_id"], second["resource_id"]) == (None, "sa-9", "key-2")
+    ended = loaded.one("revocation")
+    assert (ended["token_id"], ended["initiator"], ended["actor_id"]) == ("key-2", "client", "sa-9")
+
+
 def test_ends(load):
     loaded = load(
         [

@@ -5,7 +5,8 @@ What the mapping decides, and why:
 - **Token id** is the tracking id of the key (`key-...`): made, changed and deleted keys carry it, and so does an actor
   that used one (`actor.api_key.id`). The payload stands under the name of the type, with a dot (API) or with `_`
   (collectors), and may be missing: then a key came into being of which nobody knows the id.
-- Whatever is done with a key is a use of that key. Only changes of the organisation are logged, no call of a model.
+- Whatever is done with a key is a use of that key, though some records, as one of OpenAI's own reference, do not name it.
+  Only changes of the organisation are logged, no call of a model.
 - A key that makes a key is a delegation: the first is the parent of the second, its owner the actor.
 - A key made in a session acts as the person of that session. Whose key it is that a key makes is not said.
 - `api_key.updated` gives the scopes that hold from then on, and not which were there before: a change.
@@ -68,7 +69,7 @@ SELECT line_no, r,
                    WHEN 'workload_identity_provider_mapping.created' THEN 'mapping'
                    WHEN 'workload_identity_provider_mapping.updated' THEN 'mapping change'
                    WHEN 'workload_identity_provider_mapping.deleted' THEN 'mapping end' END AS meaning,
-       r.actor.api_key.id IS NOT NULL AS by_key
+       coalesce(r.actor.type = 'api_key', false) OR r.actor.api_key.id IS NOT NULL AS by_key
 FROM record
 WHERE r IS NOT NULL
 """
@@ -163,7 +164,7 @@ WHERE (meaning IS NOT NULL OR by_key) AND effective_at IS NOT NULL AND happened_
 
 LOADER = Loader(
     name="openai_audit",
-    version=2,
+    version=3,
     title="OpenAI audit log",
     recognise=mostly(_is_event),
     fields=_FIELDS,
