@@ -303,6 +303,7 @@ def test_people_and_sessions(load):
             activity("org_user_deleted", number=4),
             activity("org_user_trusted_devices_revoked", number=5, user_id="user_2"),
             activity("org_user_trusted_devices_revoked", number=6),
+            activity("account_deleted", number=7),
         ]
     )
     assert [(row["kind"], row["target_kind"], row["subject_id"]) for row in loaded.rows["revocation"]] == [
@@ -311,8 +312,22 @@ def test_people_and_sessions(load):
         ("revoke", "session", "user_1"),
         ("revoke", "session", "user_2"),
         ("revoke", "session", None),
+        ("disable", "subject", "user_1"),
     ]
     assert [row["reason"] for row in loaded.rejected] == ["names no person"]
+
+
+def test_a_key_where_its_id_should_stand_is_kept_nowhere(load):
+    raw = "sk-ant-api01-" + "Kq7" * 12
+    loaded = load(
+        [
+            activity("api_key_created", actor=key(raw), api_key_id="apikey_2"),
+            activity("service_key_revoked", number=2, actor=key(raw), service_key_id="svckey_1"),
+            activity("service_created", number=3, actor=key(raw), service_name="nightly"),
+        ]
+    )
+    assert {log: len(rows) for log, rows in loaded.rows.items()} == {"issuance": 2, "usage": 3, "revocation": 1}
+    assert raw not in repr(loaded.rows)
 
 
 def test_export_with_json_inside_text(load):

@@ -15,6 +15,7 @@ What the mapping decides, and why:
   it asked for; the token that it presented is the parent, by its `jti`. `status.outcome` says whether it got any.
 - An integration that a person connects is a consent of that person, an MCP server or integration that an admin adds one
   for all people; the client is the server's id or the kind of the integration.
+- A person who deletes the own account is named by the actor alone.
 - Roles of people are not delegated access. What a person consents to (`user_consent_recorded`) may be terms: ignored.
 - Exports write `actor` and `scopes` as JSON inside a text; both ways are read. `TimeGenerated` is their delivery.
 
@@ -120,7 +121,8 @@ SELECT *,
        regexp_replace(coalesce(who.admin_api_key_id, who.api_key_id), '^(admin_api_key|admin_key)_', 'apikey_') AS own_key,
        regexp_replace(coalesce(admin_api_key_id, api_key_id, service_key_id, tunnel_token_id, token_id),
                       '^(admin_api_key|admin_key)_', 'apikey_') AS named,
-       coalesce(who.user_id, own_key, who.service_account_id) AS doer,
+       -- a collector's records hold the key itself where its id should stand
+       coalesce(who.user_id, CASE WHEN NOT starts_with(own_key, 'sk-') THEN own_key END, who.service_account_id) AS doer,
        starts_with(type, 'service_') OR starts_with(type, 'claude_code_runner_') AS of_service,
        CASE WHEN meaning = 'exchange' THEN exchanged.requested_service_account_id
             WHEN type = 'platform_oauth_app_revoked' THEN oauth_app_id
@@ -134,6 +136,7 @@ SELECT *,
        TRY_CAST(status_code AS INTEGER) AS http_status,
        CASE WHEN meaning IN ('own consent', 'own end') OR type IN ('org_user_left', 'session_revoked')
             THEN coalesce(user_id, who.user_id)
+            WHEN type = 'account_deleted' THEN coalesce(user_id, account_id, who.user_id)
             WHEN meaning = 'person end' THEN coalesce(user_id, account_id)
             WHEN meaning = 'session end' THEN user_id END AS person
 FROM acting
@@ -230,7 +233,7 @@ SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL 
 
 LOADER = Loader(
     name="anthropic_compliance",
-    version=2,
+    version=3,
     title="Anthropic Compliance API activity feed",
     recognise=mostly(_is_activity),
     fields=_FIELDS,
