@@ -8,8 +8,8 @@ What the mapping decides, and why:
   use of a delegated credential of 1Password.
 - A person who is suspended or deleted loses everything below them.
 
-Proven on records that a collector published as tests: sign-in attempts and item usages. Audit events are those of
-1Password's reference, as known, and **not proven on a real record**. That publisher's file holds records of Okta, too:
+Proven on records that collectors published as tests: sign-in attempts, item usages and a suspended user. The other audit events
+are those of 1Password's reference, as known, and **not proven on a real record**. One publisher's file holds records of Okta, too:
 they are rejected as no event of 1Password.
 """
 
