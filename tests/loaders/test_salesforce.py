@@ -337,7 +337,20 @@ def test_logout_of_the_stream(load, named):
     assert (row["event_id"], row["reason"], row["initiator"]) == ("event 1", "LogoutEvent", None)
 
 
-@pytest.mark.parametrize("other", ["Score", "RecordId", "DelegatedUsername", "FileAction", "QueriedEntities"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        "Score",
+        "RecordId",
+        "DelegatedUsername",
+        "FileAction",
+        "QueriedEntities",
+        "Query",
+        "EvaluationTime",
+        "RequestUri",
+        "VerificationMethod",
+    ],
+)
 def test_other_events_of_the_stream_are_no_logout(load, other):
     assert load([ended(**{other: "x"})]).ignored == {"event that is neither login nor call of the API": 1}
 
@@ -350,6 +363,37 @@ def test_call_of_the_stream(load, policy, outcome, denial):
     row = load([ended(**call, PolicyOutcome=policy, Query="SELECT Name FROM Contact")]).one("usage")
     assert (row["outcome"], row["denial_reason"], row["operation"]) == (outcome, denial, "Query")
     assert (row["client_id"], row["resource_id"], row["token_id"]) == ("Nightly", "Contact", "session key")
+
+
+def test_events_as_the_stream_delivers_them_are_the_same(load):
+    call = {"ApiType": "REST", "Operation": "Query", "QueriedEntities": "Contact"}
+    events = {
+        "LoginEventStream": stream(),
+        "LogoutEventStream": ended(EventIdentifier="event 2"),
+        "ApiEventStream": ended(EventIdentifier="event 3", **call),
+        "BulkApiResultEvent": ended(EventIdentifier="event 4"),
+    }
+    delivered = [
+        {"channel": f"/event/{kind}", "data": {"schema": "s", "payload": event, "event": {"replayId": 7}}}
+        for kind, event in events.items()
+    ]
+    bare = load([event | {"attributes": {"type": kind}} for kind, event in events.items()])
+    got = load(delivered)
+    assert got.counts() == {"records": 4, "issuance": 1, "usage": 1, "revocation": 1, "ignored": 1}
+    assert (got.rows, got.ignored) == (bare.rows, bare.ignored)
+
+
+def test_no_application_is_no_client_and_no_address_none(load):
+    call = {"ApiType": "REST", "Operation": "Query", "Application": "N/A"}
+    by_id, by_none = load([ended(**call, ConnectedAppId="0H4x"), ended(**call, EventIdentifier="event 2")]).rows[
+        "usage"
+    ]
+    assert [(row["client_id"], row["client_name"]) for row in (by_id, by_none)] == [("0H4x", None), (None, None)]
+    inside = "Salesforce.com IP"
+    known, unknown = load([login(CLIENT_IP=inside, SOURCE_IP="192.0.2.9"), login(seconds=1, CLIENT_IP=inside)]).rows[
+        "issuance"
+    ]
+    assert (known["ip"], unknown["ip"]) == ("192.0.2.9", None)
 
 
 @pytest.mark.parametrize(
@@ -388,6 +432,8 @@ def test_what_a_file_carries():
     assert LOADER.fitted([stream()]).carries == ("issuance",)
     assert LOADER.fitted([ended()]).carries == ("revocation",)
     assert LOADER.fitted([setup("x")]).carries == ("revocation",)
+    delivered = {"channel": "/event/LoginEventStream", "data": {"payload": stream()}}
+    assert LOADER.fitted([delivered]).carries == ("issuance",)
 
 
 def test_ignored_and_broken_records_are_named(load):

@@ -10,7 +10,8 @@ What the mapping decides, and why:
 - User ids come with 15 characters or with 18. All are brought to 18: the last three are a checksum of the case.
 - No row names its organisation: only event log files could, and what they show would join with no login event and no change of setup.
 - `TIMESTAMP` is yyyyMMddHHmmss.SSS in UTC, its last zeros left out. `TIMESTAMP_DERIVED` is ISO text, and preferred.
-- Events of the stream carry no type. A login says how, a call of the API which operation; a logout has its session and
+- The Streaming API delivers each event as the `payload` of its `data`, and names its type by the `channel`.
+- Events of the stream carry no type otherwise. A login says how, a call of the API which operation; a logout has its session and
   nothing that the other events have.
 - A log file's Login at `/services/oauth2/` is one of an app: it opens an access token, though the record does not name the app.
 - Microsoft's connector writes the names of a log file's columns in lower case. The values are the same, so are the rows.
@@ -22,11 +23,11 @@ What the mapping decides, and why:
   a user is one record for many sessions revoked at once, by the same page: it does not say which.
 - The audit trail knows when an app is installed, blocked, deleted; it names the app in its text, and only texts of known
   wording are read.
+- Where Salesforce shows no application (`N/A`) or no address (`Salesforce.com IP`), nobody knows it.
 
-Proven on real records: Login (CSV and JSON), LoginEvent, insertConnectedApplication, the list of log files. Both kinds of
-logout are written after a collector's test records, API events after collectors' lists of columns and proven on samples of
-Microsoft's connector (API, ApexRestApi, ApexSoap, RestApi, Logout), the other actions after a public list of audit actions;
-ApiEvent is as known, and not proven.
+Proven on real records: Login (CSV and JSON), LoginEvent, insertConnectedApplication, the list of log files; on samples of
+Microsoft's connector: API, ApexRestApi, ApexSoap, RestApi, Logout; on samples of a public collection, as delivered: ApiEvent, LoginEvent,
+LogoutEvent. BulkApi2, ApiTotalUsage are written after collectors' lists of columns, the other actions after a public list of audit actions.
 """
 
 import re
@@ -51,6 +52,7 @@ _FIELDS = """{
     "Application": "VARCHAR", "LoginKey": "VARCHAR", "SessionKey": "VARCHAR", "Status": "VARCHAR",
     "SessionLevel": "VARCHAR", "Operation": "VARCHAR", "ApiType": "VARCHAR", "QueriedEntities": "VARCHAR",
     "RecordId": "VARCHAR", "Score": "VARCHAR", "DelegatedUsername": "VARCHAR", "FileAction": "VARCHAR",
+    "Query": "VARCHAR", "EvaluationTime": "VARCHAR", "RequestUri": "VARCHAR", "VerificationMethod": "VARCHAR",
     "ConnectedAppId": "VARCHAR", "UserAgent": "VARCHAR", "PolicyOutcome": "VARCHAR",
     "UserId": "VARCHAR", "Username": "VARCHAR", "SourceIp": "VARCHAR", "Browser": "VARCHAR",
     "Id": "VARCHAR", "Action": "VARCHAR", "CreatedById": "VARCHAR", "Display": "VARCHAR", "EventType": "VARCHAR"
@@ -68,6 +70,10 @@ _NOT_A_LOGOUT = (
     "Score",
     "DelegatedUsername",
     "FileAction",
+    "Query",
+    "EvaluationTime",
+    "RequestUri",
+    "VerificationMethod",
 )
 """What other events of the stream have: a logout has no type and nothing but its session."""
 
@@ -83,17 +89,35 @@ def _is_lower(record: Mapping) -> bool:
     return isinstance(record.get("event_type"), str) and "timestamp_derived" in record
 
 
+def _is_delivered(record: Mapping) -> bool:
+    """Tell an event as the Streaming API delivers it: a channel, and the event as the payload of its data."""
+    data = record.get("data")
+    return (
+        isinstance(record.get("channel"), str)
+        and isinstance(data, Mapping)
+        and isinstance(data.get("payload"), Mapping)
+    )
+
+
+def _delivered(record: Mapping) -> Mapping:
+    """Return the event, of the type that its channel names, or the record as it is."""
+    if not _is_delivered(record):
+        return record
+    return {"attributes": {"type": record["channel"].removeprefix("/event/")}, **record["data"]["payload"]}
+
+
 def _kind(record: Mapping) -> str | None:
     """Tell the stream of a record: the type of a log file's event, `LoginEvent`, `SetupAuditTrail`, `EventLogFile`."""
     if _is_lower(record):
         return str(record["event_type"])
+    record = _delivered(record)
     if isinstance(record.get("EVENT_TYPE"), str) and {"TIMESTAMP", "TIMESTAMP_DERIVED"} & record.keys():
         return record["EVENT_TYPE"]
     attributes = record.get("attributes")
     named = attributes.get("type") if isinstance(attributes, Mapping) else None
     if "EventIdentifier" in record and "EventDate" in record:
         if isinstance(named, str):
-            return named
+            return named.removesuffix("Stream")
         logout = "SessionLevel" in record and not set(_NOT_A_LOGOUT) & record.keys()
         return "LoginEvent" if "LoginType" in record else "LogoutEvent" if logout else "event"
     if {"Action", "CreatedById", "Section"} <= record.keys():
@@ -133,10 +157,17 @@ FROM record
 WHERE r IS NOT NULL
 """
 
+_TYPED_WITHIN = _TYPED.replace(
+    "FROM record",
+    """FROM (SELECT line_no, struct_update(r.data.payload, attributes := {'type':
+                  coalesce(r.data.payload.attributes.type, regexp_extract(r.channel, '^/event/(.+)$', 1))}) AS r FROM record)""",
+)
+
 # What the following read no more: each column less is one less to write for each record.
 _READ = """"TIMESTAMP", TIMESTAMP_DERIVED, REQUEST_ID, USER_ID, USER_ID_DERIVED, USER_NAME, SESSION_KEY, LOGIN_KEY,
     BATCH_ID, STATUS_CODE, RUN_TIME, CPU_TIME, CONNECTED_APP_ID, CLIENT_IP, SOURCE_IP, attributes, EventIdentifier, EventDate,
-    CreatedDate, LoginKey, SessionKey, SessionLevel, ApiType, RecordId, Score, DelegatedUsername, FileAction, ConnectedAppId,
+    CreatedDate, LoginKey, SessionKey, SessionLevel, ApiType, RecordId, Score, DelegatedUsername, FileAction, Query,
+    EvaluationTime, RequestUri, VerificationMethod, ConnectedAppId,
     UserId, Username, SourceIp, Id, CreatedById, EventType, is_file, written_user, named_client"""
 
 # Inside stands what is asked for many times: written out beside it, it would be worked out as often.
@@ -157,7 +188,7 @@ SELECT * EXCLUDE ({_READ}),
        coalesce(nullif(Username, ''), nullif(USER_NAME, '')) AS person_name,
        CASE WHEN meaning = 'change' THEN nullif(regexp_extract(Display, '^Changed connected app (.+) scopes from ', 1), '')
             ELSE nullif(named_client, '') END AS client_id,
-       coalesce(nullif(SourceIp, ''), nullif(CLIENT_IP, ''), nullif(SOURCE_IP, '')) AS ip,
+       nullif(coalesce(nullif(SourceIp, ''), nullif(nullif(CLIENT_IP, ''), 'Salesforce.com IP'), nullif(SOURCE_IP, '')), 'Salesforce.com IP') AS ip,
        TRY_CAST(STATUS_CODE AS INTEGER) AS http_status
 FROM (
     SELECT *,
@@ -167,8 +198,8 @@ FROM (
                     nullif(USER_ID_DERIVED, ''), nullif(USER_ID, '')) AS written_user,
            CASE WHEN is_setup THEN regexp_extract(Display,
                      '^(?:Installed|Uninstalled|Unblocked|Blocked|Deleted) Connected App (.+?)(?: to Salesforce)?$', 1)
-                WHEN is_stream THEN CASE WHEN LoginType LIKE 'Remote Access%' THEN Application
-                                         WHEN means = 'call' THEN coalesce(Application, ConnectedAppId) END
+                WHEN is_stream THEN CASE WHEN LoginType LIKE 'Remote Access%' THEN nullif(Application, 'N/A')
+                                         WHEN means = 'call' THEN coalesce(nullif(Application, 'N/A'), ConnectedAppId) END
                 ELSE coalesce(CONNECTED_APP_NAME, CONNECTED_APP_ID) END AS named_client
     FROM (
         SELECT *, regexp_replace(meaning, '^(file|stream) ', '') AS means, starts_with(meaning, 'stream') AS is_stream,
@@ -231,7 +262,7 @@ SELECT line_no, event_id, happened_at AS used_at, received_at,
             END AS denial_reason,
        key_of_session AS token_id, key_of_login AS session_id,
        client_id,
-       coalesce(CASE WHEN is_stream THEN Application END, nullif(CONNECTED_APP_NAME, ''), nullif(CLIENT_NAME, ''))
+       coalesce(CASE WHEN is_stream THEN nullif(Application, 'N/A') END, nullif(CONNECTED_APP_NAME, ''), nullif(CLIENT_NAME, ''))
            AS client_name,
        person AS subject_id, person_name AS subject_name,
        'salesforce' AS resource_server,
@@ -291,13 +322,16 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
         "usage": {"ApiTotalUsage"},
         "revocation": {"Logout", "LogoutEvent", "SetupAuditTrail"},
     }
-    fields = _LOWER_FIELDS if any(map(_is_lower, sample)) else _FIELDS
-    return replace(LOADER, fields=fields, carries=tuple(log for log, types in shown.items() if kinds & types))
+    carries = tuple(log for log, types in shown.items() if kinds & types)
+    if any(map(_is_delivered, sample)):
+        fields = f'{{"channel": "VARCHAR", "data": {{"payload": {_FIELDS}}}}}'
+        return replace(LOADER, fields=fields, steps={**LOADER.steps, "typed": _TYPED_WITHIN}, carries=carries)
+    return replace(LOADER, fields=_LOWER_FIELDS if any(map(_is_lower, sample)) else _FIELDS, carries=carries)
 
 
 LOADER = Loader(
     name="salesforce",
-    version=5,
+    version=6,
     title="Salesforce event log files, login events and setup audit trail",
     recognise=mostly(_kind),
     fields=_FIELDS,
