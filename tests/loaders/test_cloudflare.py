@@ -282,6 +282,16 @@ def test_version_2_tells_the_use_of_a_token_beside_its_life(load):
     assert (used["client_name"], used["status"], used["resource_server"]) == ("ci", 200, "api.cloudflare.com")
 
 
+@pytest.mark.parametrize("context", ["api_key", "oauth", "origin_ca_key"])
+def test_a_call_with_another_credential_is_a_use_too(load, context):
+    loaded = load(
+        [version2("POST", "/certificates", context=context), version2("POST", "/certificates", id="2", context="dash")]
+    )
+    used = loaded.one("usage")
+    assert (used["target"], used["token_id"], used["outcome"]) == ("/certificates", None, "success")
+    assert loaded.ignored == {"not about delegated access": 1}
+
+
 CALLS = {
     ("POST", "/accounts/a/tokens"): ("credential", "new"),
     ("POST", "/accounts/a/access/service_tokens"): ("credential", "new"),

@@ -101,7 +101,7 @@ SELECT *,
        CASE WHEN method IS NOT NULL THEN regexp_extract(split_part(uri, '?', 1),
             '^(?:/client/v4)?/(?:user|accounts/[^/]+|zones/[^/]+)/(tokens|access/service_tokens)(?:/([^/]+))?(?:/(value|rotate|refresh))?/?$',
             ['kind', 'id', 'part']) END AS place,
-       context IN ('api_token', 'api_key', 'oauth') AS is_call
+       context IN ('api_token', 'api_key', 'oauth', 'origin_ca_key') AS is_call
 FROM shaped
 """
 
@@ -198,7 +198,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="cloudflare",
-    version=2,
+    version=3,
     title="Cloudflare account audit log",
     recognise=mostly_inside(_is_event),
     fields='"JSON"',
