@@ -11,7 +11,7 @@ What the mapping decides, and why:
 - `Updated enabled for User` does not say whether on or off: ignored by name, nothing is guessed.
 - `USER.ACCESS_ALLOWED` is a user who reached an application: a use, as near as this log comes to one. No token is ever named.
 - Reading a client's secret is neither issue nor use: ignored by name, so that it is counted.
-- Proven on real records: all but `GRANT.CREATED`, `USER.ACCESS_DENIED` and failures, which follow Ping's list of events.
+- Proven on real records: all but `GRANT.CREATED` and failures of changes, which follow Ping's list of events.
 """
 
 from collections.abc import Mapping

@@ -13,7 +13,8 @@ What the mapping decides, and why:
   is not carried.
 
 Proven on real records: user_login, user_created, file_downloaded, anomaly. On records that a collector published as
-tests: app_installed, app_scopes_expanded, app_resources_granted, app_restricted, org_app_workspace_removed. The other
+tests: app_installed, app_scopes_expanded, app_resources_granted, app_restricted, org_app_workspace_removed; in a public
+collection of events: app_installed, app_scopes_expanded, app_uninstalled, user_deactivated. The other
 actions are those of Slack's page "Audit Logs API methods & actions".
 """
 
