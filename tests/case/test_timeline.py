@@ -2,7 +2,7 @@ import pytest
 
 import grantlens as gl
 from grantlens.case import timeline
-from grantlens.rule.example import consent, logs_from_to, revoked
+from grantlens.rule.example import consent, logs_from_to, revoked, token
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,19 @@ def test_calls_after_the_revocation_are_marked(case):
     assert {row["state"] for row in after} == {"violation"}
     before = [row for row in rows if row["lane"] == "used" and row["start"] < revoked]
     assert {row["state"] for row in before} == {"normal"}
+
+
+def test_access_by_a_key_alone_ends_with_it(store_of):
+    rows = gl.Case(
+        store_of(
+            token("10 09:00", "k1", ["mail.read"], kind="credential", token_kind="api_key"),
+            revoked("10 12:00", "credential", token_id="k1"),
+            *logs_from_to("10 08:00", "10 18:00"),
+        ),
+        client="app",
+    ).timeline()
+    (granted,) = (row for row in rows if row["lane"] == "granted")
+    assert (granted["start"].hour, granted["end"].hour) == (9, 12)
 
 
 def test_what_was_given_and_taken_otherwise_than_by_a_token_is_told(store_of):

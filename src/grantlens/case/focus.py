@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
 NEEDS = (
-    "issued", "token", "grant_state", "named_caller", "caller_segment", "effective_revocation", "covered_token",
+    "issued", "token", "grant_state", "grant_life", "named_caller", "caller_segment", "effective_revocation", "covered_token",
     "revoked_caller", "clock_error", "operation_class", "revoked_use", "ambiguous_revocation", "canonical_identity", "decided", "decided_access",
     "removal",
 )  # fmt: skip

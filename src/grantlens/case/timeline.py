@@ -26,10 +26,11 @@ STRETCHES = 400
 
 _LANES = """
 WITH granted AS (
-    SELECT 'granted' AS lane, g.valid_from AS start, CASE WHEN g.valid_until < $until THEN g.valid_until END AS "end",
+    SELECT 'granted' AS lane, g.valid_from AS start, nullif(least(g.valid_until, l.closed_at, $until), $until) AS "end",
            coalesce(array_to_string(g.scopes, ' '), 'scopes not logged') || ' (' || g.grant_id || ')' AS label,
            'normal' AS state, 1::BIGINT AS count, NULL::INTEGER AS batch_id, NULL::BIGINT AS line_no, NULL AS event_id
     FROM grant_state g JOIN focus_grant USING (source, grant_id)
+    LEFT JOIN grant_life l USING (source, grant_id, opened_at)
     WHERE g.valid_from < $until
 ),
 issued_one AS (
