@@ -5,8 +5,8 @@ from grantlens.relations.relation import Relation
 RELATION = Relation(
     "token_life",
     "Each tenant's own token with the moment at which it ended: by the first revocation that ends it for good, or by its expiry. closed_at is NULL where no "
-    "end is known, ended_by where it ended by itself; what was issued without an id lives to its expiry, as no revocation names it. perhaps_at is when it may have ended by a revocation of a token of an id that several "
-    "tenants have. A key that was switched off and on again lives on.",
+    "end is known, ended_by where it ended by itself; what was issued without an id lives to its expiry, as no revocation names it. perhaps_at is from when on it may have ended: by a revocation of a "
+    "token of an id that several tenants have, or, without an id, at any time. A key that was switched off and on again lives on.",
     """
 WITH revoked_token AS (
     SELECT source, token_id, token_tenant,
@@ -26,7 +26,7 @@ LEFT JOIN revoked_token r ON r.source = t.source AND r.token_id = t.token_id
     AND (r.token_tenant IS NULL OR t.home IS NULL OR r.token_tenant = t.home)
 GROUP BY t.source, t.home, t.tenant, t.grant_id, t.token_id, t.token_kind, t.kind, t.client_id, t.client_name, t.subject_id, t.issued_at, t.expires_at
 UNION ALL
-SELECT source, tenant, grant_id, NULL, token_kind, kind, client_id, client_name, subject_id, issued_at, expires_at, expires_at, NULL, NULL
+SELECT source, tenant, grant_id, NULL, token_kind, kind, client_id, client_name, subject_id, issued_at, expires_at, expires_at, NULL, issued_at
 FROM issued
 WHERE token_id IS NULL AND kind IN ('token', 'refresh', 'exchange', 'credential')
 """,

@@ -119,13 +119,15 @@ judged AS (
            CASE WHEN a.was_kept THEN NULL WHEN a.closed_at IS NULL THEN o.record ELSE e.record END AS record,
            CASE WHEN a.was_closed THEN 'before'
                 WHEN a.was_kept THEN 'kept'
-                WHEN a.closed_at - to_microseconds((coalesce(e.before_s, 0) * 1000000)::BIGINT) > a.due_at THEN 'late'
-                WHEN a.closed_at + to_microseconds((coalesce(e.after_s, 0) * 1000000)::BIGINT) > a.due_at THEN 'close'
+                WHEN a.closed_at IS NOT NULL
+                    AND least(a.perhaps_at, a.closed_at) - to_microseconds((coalesce(e.before_s, 0) * 1000000)::BIGINT) > a.due_at THEN 'late'
+                WHEN a.closed_at + to_microseconds((coalesce(e.after_s, 0) * 1000000)::BIGINT) > a.due_at
+                THEN CASE WHEN coalesce(a.perhaps_at >= a.closed_at, true) THEN 'close' WHEN a.unnamed THEN 'unnamed' ELSE 'of one id' END
                 WHEN a.closed_at IS NOT NULL THEN 'in time'
                 WHEN a.due_at >= a.asked_until THEN 'open'
                 WHEN late_calls > 0 THEN 'standing'
                 WHEN p.access_no IS NOT NULL THEN 'of several'
-                WHEN a.perhaps_at < a.asked_until THEN 'of one id'
+                WHEN a.perhaps_at < a.asked_until THEN CASE WHEN a.unnamed THEN 'unnamed' ELSE 'of one id' END
                 WHEN coalesce(w.share, 0) < $min_coverage THEN 'not seen'
                 ELSE 'standing' END AS state
     FROM access a
@@ -139,7 +141,7 @@ summed AS (
     SELECT decision_no, source, min(tenant) AS tenant, min(client_name) AS client_name,
            count(*) FILTER (state NOT IN ('before', 'kept')) AS there, count(*) FILTER (state = 'in time') AS in_time, count(*) FILTER (state = 'late') AS late,
            count(*) FILTER (state = 'standing') AS standing, count(*) FILTER (state = 'open') AS open,
-           list(DISTINCT state) FILTER (state IN ('close', 'of several', 'of one id', 'not seen')) AS unsure,
+           list(DISTINCT state) FILTER (state IN ('close', 'of several', 'of one id', 'unnamed', 'not seen')) AS unsure,
            max(epoch_us(closed_at) - epoch_us(decided_at)) FILTER (state IN ('in time', 'late', 'close')) / 1e6 AS longest_s,
            sum(calls)::BIGINT AS calls, sum(late_calls)::BIGINT AS late_calls,
            max(greatest(coalesce(closed_at, last_used_at), coalesce(last_used_at, closed_at))) AS last_at,
@@ -165,6 +167,7 @@ told AS (
            CASE WHEN s.decision_no IS NULL THEN 'no issuance of such access is in the logs from before the decision'
                 WHEN list_contains(s.unsure, 'of several') THEN 'a revocation does not say in which tenant, and several have this client'
                 WHEN list_contains(s.unsure, 'of one id') THEN 'a revocation does not say in which tenant, and several have a token of this id'
+                WHEN list_contains(s.unsure, 'unnamed') THEN 'when a token ended that the log does not name is not known'
                 WHEN list_contains(s.unsure, 'not seen') THEN 'the revocation log does not cover the time in which it was to be revoked'
                 WHEN list_contains(s.unsure, 'close') THEN 'the revocation and its last moment are closer than the clock can tell'
                 ELSE 'after it was due calls were made with a token of which no issuance is known' END AS reason, x.stray_id,

@@ -161,6 +161,16 @@ SILENT = (
         decisions=(_COMPROMISED,),
     ),
     Example(
+        "tokens without an id, the last of which expired in time",
+        (
+            token("01 09:00", None, None, "01 10:00", grant_id=None, subject_id=None),
+            token("05 11:50", None, None, "05 12:50", grant_id=None, subject_id=None),
+            *_KEPT,
+        ),
+        ({"verdict": "clear", "detail": {"in_time": 1, "longest_s": 3000.0}},),
+        decisions=(_COMPROMISED,),
+    ),
+    Example(
         "access that had ended before, and access that was given afterwards",
         (*_OF_ANN, revoked("04 12:00", "client"), consent("06 09:00", ["mail.read"], "g4"), *_KEPT),
         decisions=(_COMPROMISED,),
@@ -195,6 +205,25 @@ UNDECIDABLE = (
             },
         ),
         decisions=(decided("05 12:00", within_hours=24.0, token_id="k1", tenant="one"),),
+    ),
+    *(
+        Example(
+            f"beside a key that was deleted in time a token without an id {lived}",
+            (
+                token("01 09:00", "k1", None, **_BY_KEY),
+                token("01 10:00", None, None, expiry, grant_id=None, subject_id=None),
+                revoked("05 12:30", "credential", token_id="k1", subject_id=None),
+                *_KEPT,
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "detail": {"undecided": 1, "reason": "when a token ended that the log does not name is not known"},
+                },
+            ),
+            decisions=(_COMPROMISED,),
+        )
+        for lived, expiry in (("could live on", "08 09:00"), ("has no expiry", None))
     ),
     Example(
         "no log of revocations is there to show one",
