@@ -179,6 +179,11 @@ def test_text_and_json_give_the_same_row(load):
         ("mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket",
          "mcp.method=resources/read mcp.resource.type=resource mcp.resource.name=memo://1",
          {"operation": "resources/read", "resource_id": "memo://1"}),
+        ("mcp.method.name=tools/call mcp.target=tickets mcp.resource.type=tool gen_ai.tool.name=close_ticket",
+         "mcp.method=tools/call mcp.resource=tool mcp.resource.name=close_ticket",
+         {"operation": "close_ticket", "resource_id": None}),
+        ("http.method=POST", "src.identity=spiffe://acme.example/ns/mail/sa/copilot http.method=POST",
+         {"client_id": "spiffe://acme.example/ns/mail/sa/copilot", "subject_id": "auth0|jo"}),
         ("http.status=200", "http.status=200 grpc.status=0", {"outcome": "success", "denial_reason": None}),
         ("http.status=200", "http.status=200 grpc.status=16", {"outcome": "denied", "denial_reason": "token"}),
         ("http.status=200", "http.status=200 grpc.status=7", {"outcome": "denied", "denial_reason": None}),
@@ -318,6 +323,34 @@ def test_outcomes_of_spans(load, status, more, outcome, why):
     assert (row["outcome"], row["denial_reason"]) == (outcome, why)
 
 
+@pytest.mark.parametrize(
+    ("values", "operation", "resource_id", "tool_call_id"),
+    [
+        ({"gen_ai__system": "acme.ai", "gen_ai__request__model": "m-1", "llm__request__type": "chat"}, "chat", "m-1", None),
+        ({"traceloop__span__kind": "tool", "traceloop__entity__name": "close_ticket"}, "close_ticket", None, None),
+        ({"gen_ai__request__model": "m-1", "ai__operationId": "ai.generateText.doGenerate"}, "ai.generateText.doGenerate", "m-1", None),
+        ({"ai__operationId": "ai.toolCall", "ai__toolCall__name": "close_ticket", "ai__toolCall__id": "c1"}, "close_ticket", None, "c1"),
+        ({"mcp__method__name": "tools/call", "mcp__tool__name": "close_ticket"}, "close_ticket", None, None),
+    ],
+)  # fmt: skip
+def test_calls_of_libraries_that_name_no_operation_of_the_conventions(
+    load, values, operation, resource_id, tool_call_id
+):
+    loaded = load([export(span(1, **values))])
+    row = loaded.one("usage")
+    assert (loaded.batch["loader"], row["operation"]) == ("otel_genai", operation)
+    assert (row["resource_id"], row["tool_call_id"], row["outcome"]) == (resource_id, tool_call_id, "success")
+
+
+def test_steps_between_such_calls_are_no_calls(load):
+    steps = [span(number, traceloop__span__kind=kind) for number, kind in enumerate(("workflow", "task", "agent"), 2)]
+    outer = span(5, ai__operationId="ai.generateText", ai__model__id="m-1")
+    chat = span(6, traceloop__span__kind="task", gen_ai__operation__name="chat")
+    loaded = load([export(*steps, outer, chat)])
+    assert loaded.counts() == {"records": 5, "usage": 1, "ignored": 4}
+    assert loaded.ignored == {"step of an agent, no call": 3, "span of something else": 1}
+
+
 def test_a_pretty_printed_export_reads_alike(load):
     loaded = load(json.dumps(export(span(1, **CALL), span(2, **CALL)), indent=2))
     assert loaded.counts() == {"records": 2, "usage": 2}
@@ -403,6 +436,7 @@ def test_a_request_of_kong(load):
     assert "2b64e2f0193851d4" not in str(loaded.rows), "the credential itself"
 
 
+FAILED = '{"jsonrpc":"2.0","id":2,"result":{"content":[],"isError":true}}'
 DENY = [{"primitive_name": "delete_mail", "primitive": "tool", "action": "deny", "scope": "primitive"}]
 
 
@@ -413,6 +447,8 @@ DENY = [{"primitive_name": "delete_mail", "primitive": "tool", "action": "deny",
         ({"ai": mcp("tools/call", "list_mail", [DENY[0] | {"primitive_name": "list_mail", "action": "allow"}])}, "list_mail", "success", None),
         ({"ai": mcp("tools/call")}, "tools/call", "success", None),
         ({"ai": mcp("tools/call", "list_mail", error="timeout")}, "list_mail", "error", None),
+        ({"ai": mcp("tools/call", "list_mail", payload={"response": FAILED})}, "list_mail", "error", None),
+        ({"ai": mcp("tools/call", "list_mail", payload={"response": json.dumps({"text": FAILED})})}, "list_mail", "success", None),
         ({"ai": mcp(None, audit=DENY)}, "delete_mail", "denied", "policy"),
         ({"ai": mcp("tools/call", "delete_mail", DENY)}, "delete_mail", "denied", "policy"),
         ({"ai": mcp("tools/list", audit=DENY)}, "tools/list", "success", None),
@@ -539,7 +575,13 @@ def without_evidence(row):
         ({"status": "failure", "metadata": {"error_information": {"error_code": "Timeout"}}}, "error", None, "mail-send"),
         ({"status": "failure", "metadata": {}}, "error", None, "mail-send"),
         ({"status": None, "metadata": {"status": "success"}}, "success", None, "mail-send"),
-        ({"mcp_namespaced_tool_name": None, "call_type": "acompletion", "model": "gpt-4o"}, "success", None, "acompletion"),
+        ({"status": None, "metadata": {}}, "success", None, "mail-send"),
+        ({"status": None, "metadata": {"error_information": {"error_code": "Timeout"}}}, "error", None, "mail-send"),
+        ({"mcp_namespaced_tool_name": None}, "success", None, "send"),
+        ({"mcp_namespaced_tool_name": None, "metadata": {"mcp_tool_call_metadata": {"name": "send", "namespaced_tool_name": "mail/send"}}},
+         "success", None, "mail/send"),
+        ({"mcp_namespaced_tool_name": None, "metadata": {}}, "success", None, "call_mcp_tool"),
+        ({"mcp_namespaced_tool_name": None, "call_type": "acompletion", "metadata": {}}, "success", None, "acompletion"),
     ],
 )  # fmt: skip
 def test_how_a_call_of_litellm_ended(load, more, outcome, status, operation):
