@@ -16,10 +16,9 @@ What the mapping decides, and why:
 - Go writes "no time" as the year 0001: no end of life.
 - What is done in a session of a person is no use of a delegated credential.
 
-Proven on records that a collector published as tests: cert.create, lock.created, auth, and that user.login,
-role.created, session.command, session.network are ignored. join_token.create is in the list of events of Teleport's web
-client, user.delete and access requests are in a collector's test records; lock.deleted, bot.delete, bot.join and
-spiffe.svid.issued follow Teleport's page "Audit Event Reference".
+Proven on records that collectors published as tests: cert.create, lock.created and lock.deleted, auth, bot.join, bot.delete,
+spiffe.svid.issued, user.delete, access requests, and what is ignored. join_token.create is in the list of events of Teleport's
+web client.
 """
 
 from collections.abc import Mapping
