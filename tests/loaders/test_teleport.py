@@ -119,6 +119,57 @@ def test_refused_authentication(load, error, denial):
     assert (row["outcome"], row["denial_reason"], row["subject_id"]) == ("denied", denial, "ada")
 
 
+def mcp(number, message, *, user="ada", code="TMCP003I", **more):
+    """Write one request to an MCP server."""
+    own = {"user": user, "code": code, "number": number, "sid": "s1", "app_name": "tickets", "message": message}
+    return event("mcp.session.request", **own, **more)
+
+
+def tool(name, **arguments):
+    """Write the message that calls a tool."""
+    params = {} if name is None else {"name": name, "arguments": arguments}
+    return {"id": "int64:2", "jsonrpc": "2.0", "method": "tools/call", "params": params}
+
+
+REFUSED = {"code": "TMCP003E", "success": False}
+
+
+@pytest.mark.parametrize(
+    ("request_", "operation", "resource_id", "outcome", "reason"),
+    [
+        (mcp(1, tool("close_ticket"), success=True), "close_ticket", None, "success", None),
+        (mcp(1, tool("close_ticket")), "close_ticket", None, "success", None),
+        (mcp(1, tool(None), success=True), "tools/call", None, "success", None),
+        (mcp(1, {"method": "initialize", "params": {"clientInfo": {"name": "x"}}}, success=True), "initialize", None, "success", None),
+        (mcp(1, {"method": "resources/read", "params": {"uri": "memo://1"}}, success=True), "resources/read", "memo://1", "success", None),
+        (mcp(1, {"method": "prompts/get", "params": {"name": "hello"}}, success=True), "prompts/get", "hello", "success", None),
+        (mcp(1, tool("drop"), error="access denied", **REFUSED), "drop", None, "denied", "scope"),
+        (mcp(1, tool("drop"), error="access to app denied. Confirm.", **REFUSED), "drop", None, "denied", "scope"),
+        (mcp(1, tool("drop"), error="HTTP 401 Unauthorized", **REFUSED), "drop", None, "denied", "other"),
+        (mcp(1, tool("drop"), error="HTTP 502 Bad Gateway", **REFUSED), "drop", None, "error", None),
+        (mcp(1, "no object", success=True), None, None, "success", None),
+    ],
+)  # fmt: skip
+def test_a_request_to_an_mcp_server_is_a_use(load, request_, operation, resource_id, outcome, reason):
+    row = load([request_]).one("usage")
+    assert row | {
+        "operation": operation, "resource_id": resource_id, "outcome": outcome, "denial_reason": reason, "resource_server": "tickets",
+        "session_id": "s1", "subject_id": "ada", "client_id": None, "tenant": "acme",
+    } == row  # fmt: skip
+
+
+def test_an_mcp_request_of_a_bot_names_it_and_no_argument_is_kept(load):
+    kinds = ("start", "notification", "end")
+    others = [event(f"mcp.session.{kind}", number=number, code="TMCP001I") for number, kind in enumerate(kinds, 2)]
+    loaded = load(
+        [mcp(1, tool("close_ticket", password="hunter2"), user="bot-deploy", user_kind=2, success=True), *others]
+    )
+    row = loaded.one("usage")
+    assert (row["client_id"], row["subject_id"], row["operation"]) == ("bot-deploy", "bot-deploy", "close_ticket")
+    assert loaded.ignored == {"act in a session": 3}
+    assert "hunter2" not in str(loaded.rows)
+
+
 def test_an_svid_is_a_token_known_by_its_serial_number(load):
     svid = {"spiffe_id": "spiffe://acme/bar", "serial_number": "d1:e5:fc", "svid_type": "x509", "user_kind": 2}
     issued, refused = load(

@@ -14,7 +14,12 @@ What the mapping decides, and why:
   got no certificate: an issuance that was denied. What it tried to join with is never named.
 - An SVID (`spiffe.svid.issued`) is a token too, known by its serial number; which SPIFFE id it carries is a detail.
 - Go writes "no time" as the year 0001: no end of life.
-- What is done in a session of a person is no use of a delegated credential.
+- What is done in a session of a person is no use of a delegated credential. But a request to an MCP server
+  (`mcp.session.request`) is made by a program, with the certificate of a person or a bot: a use. It is logged when it is
+  let through, so success says that it was permitted, or when the roles or the server refuse it. Lists and pings are not
+  logged, arguments not read.
+
+MCP requests follow the records in Teleport's reference of audit events, and its source (lib/srv/mcp/audit.go).
 
 Proven on records that collectors published as tests: cert.create, lock.created and lock.deleted, auth, bot.join, bot.delete,
 spiffe.svid.issued, user.delete, access requests, and what is ignored. join_token.create is in the list of events of Teleport's
@@ -31,6 +36,7 @@ _FIELDS = """{
     "user": "VARCHAR", "success": "VARCHAR", "error": "VARCHAR", "updated_by": "VARCHAR", "expires": "VARCHAR",
     "addr.remote": "VARCHAR", "user_agent": "VARCHAR", "name": "VARCHAR", "roles": "VARCHAR", "target": "VARCHAR",
     "cert_type": "VARCHAR", "bot_name": "VARCHAR", "spiffe_id": "VARCHAR", "serial_number": "VARCHAR", "user_kind": "VARCHAR",
+    "sid": "VARCHAR", "app_name": "VARCHAR", "message": "VARCHAR",
     "identity": {"user": "VARCHAR", "impersonator": "VARCHAR", "expires": "VARCHAR", "roles": "VARCHAR",
         "route_to_cluster": "VARCHAR", "bot_name": "VARCHAR", "client_ip": "VARCHAR"}
 }"""
@@ -48,7 +54,8 @@ SELECT line_no, r.*,
        CASE r.event WHEN 'cert.create' THEN 'token' WHEN 'join_token.create' THEN 'credential'
                     WHEN 'lock.created' THEN 'lock' WHEN 'user.delete' THEN 'person end' WHEN 'bot.delete' THEN 'bot end'
                     WHEN 'spiffe.svid.issued' THEN 'svid' WHEN 'bot.join' THEN CASE WHEN r.success = 'false' THEN 'join' END
-                    WHEN 'auth' THEN CASE WHEN r.success = 'false' THEN 'use' END END AS meaning,
+                    WHEN 'auth' THEN CASE WHEN r.success = 'false' THEN 'use' END
+                    WHEN 'mcp.session.request' THEN 'call' END AS meaning,
        {text_moment("r.time")} AS happened_at
 FROM record
 WHERE r IS NOT NULL
@@ -58,9 +65,12 @@ _PARTY = f"""
 SELECT *,
        nullif(nullif(identity.impersonator, identity."user"), '') AS other,
        CASE meaning WHEN 'token' THEN identity."user" WHEN 'svid' THEN nullif("user", '')
+                    WHEN 'use' THEN "user" WHEN 'call' THEN "user"
                     WHEN 'join' THEN 'bot-' || nullif(nullif(bot_name, ''), 'unknown') END AS holder,
        coalesce(starts_with(holder, 'bot-') OR identity.bot_name <> '' OR user_kind = '2', false) AS is_bot,
        TRY(from_json(target, '{{"user": "VARCHAR"}}'))."user" AS locked,
+       CASE WHEN meaning = 'call'
+            THEN TRY(from_json(message, '{{"method": "VARCHAR", "params": {{"name": "VARCHAR", "uri": "VARCHAR"}}}}')) END AS asked,
        CASE WHEN meaning = 'token' THEN {text_moment("identity.expires")} ELSE {text_moment("expires")} END AS ends_at
 FROM event
 WHERE meaning IS NOT NULL
@@ -88,12 +98,21 @@ WHERE (meaning = 'token' AND identity."user" IS NOT NULL) OR meaning IN ('creden
 
 _USAGE = """
 SELECT line_no, uid AS event_id, happened_at AS used_at, cluster_name AS tenant,
-       'denied' AS outcome,
-       CASE WHEN error LIKE '%not in the set of valid principals%' THEN 'scope' ELSE 'other' END AS denial_reason,
-       CASE WHEN starts_with("user", 'bot-') THEN "user" END AS client_id, "user" AS subject_id, 'teleport' AS resource_server, event AS operation,
+       CASE WHEN meaning = 'use' THEN 'denied' WHEN success = 'false' OR ends_with(code, 'E') THEN
+            CASE WHEN error ILIKE 'access %denied%' OR error LIKE 'HTTP 401%' OR error LIKE 'HTTP 403%' THEN 'denied' ELSE 'error' END
+            ELSE 'success' END AS outcome,
+       CASE WHEN outcome = 'denied' THEN
+            CASE WHEN error ILIKE 'access %denied%' OR error LIKE '%not in the set of valid principals%' THEN 'scope' ELSE 'other' END
+            END AS denial_reason,
+       CASE WHEN is_bot THEN holder END AS client_id, holder AS subject_id,
+       CASE WHEN meaning = 'call' THEN sid END AS session_id,
+       CASE WHEN meaning = 'call' THEN app_name ELSE 'teleport' END AS resource_server,
+       CASE WHEN meaning = 'use' THEN event WHEN asked.method = 'tools/call' THEN coalesce(asked.params.name, asked.method)
+            ELSE asked.method END AS operation,
+       CASE WHEN asked.method <> 'tools/call' THEN coalesce(asked.params.uri, asked.params.name) END AS resource_id,
        "addr.remote" AS ip
 FROM party
-WHERE meaning = 'use'
+WHERE meaning IN ('use', 'call')
 """
 
 _REVOCATION = """
@@ -131,7 +150,7 @@ SELECT line_no, 'time is no time' FROM party WHERE "time" IS NOT NULL AND happen
 
 LOADER = Loader(
     name="teleport",
-    version=2,
+    version=3,
     title="Teleport audit log",
     recognise=mostly(_is_event),
     fields=_FIELDS,
@@ -144,7 +163,11 @@ LOADER = Loader(
     rejected=_REJECTED,
     joins=(
         Join(
-            "issuance", "usage", "client and subject", "identity.user, user", "bots, and only refused authentications"
+            "issuance",
+            "usage",
+            "client and subject",
+            "identity.user, user",
+            "bots: their calls of MCP servers, and what was refused",
         ),
         Join(
             "issuance",
@@ -154,11 +177,15 @@ LOADER = Loader(
             "bots: certificates have no id, and those of people no client",
         ),
         Join(
-            "usage", "revocation", "client and subject", "user, target.user", "bots, and only refused authentications"
+            "usage",
+            "revocation",
+            "client and subject",
+            "user, target.user",
+            "bots: their calls of MCP servers, and what was refused",
         ),
     ),
     join_note=(
         "Certificates have no id in this log: those of bots join with locks and deletions by the bot, those of "
-        "people are only known. Of uses, refused authentications are read."
+        "people are only known. Of uses, calls of MCP servers and refused authentications are read."
     ),
 )
