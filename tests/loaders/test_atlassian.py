@@ -50,6 +50,31 @@ def test_token_from_making_to_revoking(load):
     assert made["issued_at"] == datetime(2026, 7, 1, 10, 0, 0, 250000, tzinfo=UTC)
 
 
+def test_an_event_done_with_a_token_is_a_use_of_it(load):
+    auth = {"authType": "container-token", "tokenId": "t-1", "tokenLabel": "nightly"}
+    ada, bo = {"id": "u-1", "name": "Ada"}, {"id": "u-2", "name": "Bo"}
+    records = [
+        event("user_api_token_created", [thing("apiTokens")]),
+        *(event("policy_updated", number=n) for n in (2, 3, 4, 5)),
+    ]
+    for record, actor in zip(
+        records[1:],
+        (ada | {"auth": auth}, ada | {"auth": auth, "onBehalfOf": bo}, ada | {"auth": {}}, ada),
+        strict=True,
+    ):
+        record["attributes"]["actor"] = actor
+    loaded = load(records)
+    own, for_bo = loaded.rows["usage"]
+    assert own | {
+        "token_id": "t-1", "client_name": "nightly", "subject_id": "u-1", "actor_chain": None, "operation": "policy_updated",
+        "outcome": "success", "resource_server": "atlassian", "tenant": "site-1", "ip": "192.0.2.7",
+        "used_at": datetime(2026, 7, 1, 10, 0, 0, 250000, tzinfo=UTC),
+    } == own  # fmt: skip
+    assert (for_bo["token_id"], for_bo["subject_id"], for_bo["actor_chain"]) == ("t-1", "u-2", ["u-1"])
+    assert loaded.one("issuance")["token_id"] == "t-1"
+    assert loaded.ignored == {"not about delegated access": 2}
+
+
 @pytest.mark.parametrize("context", [(), [thing("users", "u-9")]])
 def test_token_that_nobody_names(load, context):
     assert load([event("api_token_created", context)]).one("issuance")["token_id"] is None

@@ -5,10 +5,12 @@ What the mapping decides, and why:
 - Atlassian publishes what activities there are, not how `action` names them. So an action is read for what its words
   say: an `api_token` that is created, or revoked or deleted; an `app` that is installed or uninstalled. Everything else
   is ignored, under a name of its own where it is about tokens or apps.
+- An event that names the token it was done with (`actor.auth`, in Atlassian's reference of the events API) is a use of it, whatever
+  the action; with `onBehalfOf` the person is the one named there, and the actor acts for them. No real record shows it.
 - The token or app is the first object of the context that calls itself one; where none does, its id is not known.
 - An admin who signs in as somebody (`user_logged_in_as_user`) gets no credential of its own.
 
-Proven on records that a collector published as tests: user_logged_in_as_user and user_login, which are ignored. Token
+Proven on records that collectors published: user_logged_in_as_user, user_login and jira_issue_viewed, which are ignored. Token
 and app actions are **not proven on a real record**.
 """
 
@@ -19,7 +21,8 @@ from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
     "id": "VARCHAR", "p_parse_time": "VARCHAR",
-    "attributes": {"action": "VARCHAR", "time": "VARCHAR", "actor": {"id": "VARCHAR", "name": "VARCHAR"},
+    "attributes": {"action": "VARCHAR", "time": "VARCHAR", "actor": {"id": "VARCHAR", "name": "VARCHAR", "onBehalfOf": {"id": "VARCHAR", "name": "VARCHAR"},
+            "auth": {"tokenId": "VARCHAR", "tokenLabel": "VARCHAR", "tokenName": "VARCHAR"}},
         "context": "VARCHAR", "container": "VARCHAR", "location": {"ip": "VARCHAR"}}
 }"""
 
@@ -36,7 +39,8 @@ SELECT line_no, r.id AS id, r.attributes.action AS action, r.attributes.time AS 
        CASE WHEN regexp_matches(action, 'api_?token') AND regexp_matches(action, '(_|^)creat') THEN 'credential'
             WHEN regexp_matches(action, 'api_?token') AND regexp_matches(action, '(_|^)(revok|delet)') THEN 'token end'
             WHEN regexp_matches(action, '(^|_)app_uninstall(ed)?$') THEN 'app end'
-            WHEN regexp_matches(action, '(^|_)app_install(ed)?$') THEN 'consent' END AS meaning
+            WHEN regexp_matches(action, '(^|_)app_install(ed)?$') THEN 'consent' END AS meaning,
+       nullif(r.attributes.actor.auth.tokenId, '') AS used_token
 FROM record
 WHERE r IS NOT NULL
 """
@@ -50,7 +54,7 @@ SELECT *, {text_moment("written")} AS happened_at, {text_moment("p_parse_time")}
        )[1] AS object,
        list_filter(TRY(from_json(container, '{_OBJECTS}')), lambda o: o.id IS NOT NULL)[1].id AS tenant
 FROM event
-WHERE meaning IS NOT NULL
+WHERE meaning IS NOT NULL OR used_token IS NOT NULL
 """
 
 _ISSUANCE = """
@@ -68,6 +72,16 @@ SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
        ip
 FROM party
 WHERE meaning IN ('credential', 'consent')
+"""
+
+_USAGE = """
+SELECT line_no, id AS event_id, happened_at AS used_at, received_at, tenant, 'success' AS outcome,
+       used_token AS token_id, coalesce(nullif(actor.auth.tokenLabel, ''), actor.auth.tokenName) AS client_name,
+       coalesce(actor.onBehalfOf.id, actor.id) AS subject_id, coalesce(actor.onBehalfOf.name, actor.name) AS subject_name,
+       CASE WHEN actor.onBehalfOf.id <> actor.id THEN [actor.id] END AS actor_chain,
+       'atlassian' AS resource_server, action AS operation, ip
+FROM party
+WHERE used_token IS NOT NULL
 """
 
 _REVOCATION = """
@@ -90,7 +104,7 @@ SELECT line_no,
             THEN 'token or app event that neither gives nor takes access'
             ELSE 'not about delegated access' END AS reason
 FROM event
-WHERE meaning IS NULL AND action IS NOT NULL
+WHERE meaning IS NULL AND used_token IS NULL AND action IS NOT NULL
 """
 
 _REJECTED = """
@@ -101,19 +115,36 @@ SELECT line_no, 'attributes.time is no time' FROM party WHERE written IS NOT NUL
 
 LOADER = Loader(
     name="atlassian",
-    version=1,
+    version=2,
     title="Atlassian organisation audit log",
     recognise=mostly(_is_event),
     fields=_FIELDS,
     carries=(),
     steps={"event": _EVENT, "party": _PARTY},
     issuance=_ISSUANCE,
+    usage=_USAGE,
     revocation=_REVOCATION,
     ignored=_IGNORED,
     rejected=_REJECTED,
-    joins=(Join("issuance", "revocation", "token", "context.id", "where the context names the token; not proven"),),
+    joins=(
+        Join(
+            "issuance",
+            "usage",
+            "token",
+            "context.id = actor.auth.tokenId",
+            "where the context names the token; not proven",
+        ),
+        Join("issuance", "revocation", "token", "context.id", "where the context names the token; not proven"),
+        Join(
+            "usage",
+            "revocation",
+            "token",
+            "actor.auth.tokenId = context.id",
+            "where the context names the token; not proven",
+        ),
+    ),
     join_note=(
-        "Tokens and apps join by the id in the context where it is there; how actions are named is not published, so "
-        "the absence of one says nothing."
+        "Tokens and apps join by the id in the context where it is there, and tokens with the events that say they were done "
+        "with them. How actions are named is not published, so the absence of one says nothing."
     ),
 )
