@@ -589,7 +589,34 @@ def test_how_a_call_of_litellm_ended(load, more, outcome, status, operation):
     assert (row["outcome"], row["status"], row["operation"]) == (outcome, status, operation)
 
 
-@given(lists_of_damaged([spend(), *AUDIT]))
+def payload(number, code="", **more):
+    """Write what a logging callback writes for a call."""
+    return {
+        "id": f"chatcmpl-{number}", "trace_id": "s1", "call_type": "acompletion", "status": "success", "custom_llm_provider": "acme",
+        "startTime": 1782900000.25, "endTime": 1782900001.25, "response_cost": 0.0, "model": "m-1", "model_group": "",
+        "messages": [{"role": "user", "content": "hunter2"}], "error_str": None, "error_information": {"error_code": code, "error_class": ""},
+        "metadata": {"user_api_key_hash": KEY, "user_api_key_alias": "mail-copilot", "user_api_key_user_id": "jo", "requester_ip_address": "203.0.113.7"},
+        **more,
+    }  # fmt: skip
+
+
+def test_what_the_callbacks_of_litellm_write_joins_the_key_as_its_spend_log_does(load):
+    payloads = [payload(1), payload(2, "429", status="failure", startTime=1782900060)]
+    loaded = load(payloads)
+    assert (loaded.batch["loader"], loaded.counts()) == ("litellm", {"records": 2, "usage": 2})
+    called, refused = load([*payloads, spend(), *AUDIT]).rows["usage"][:2]
+    assert called | {
+        "used_at": datetime(2026, 7, 1, 10, 0, 0, 250000, UTC), "ended_at": datetime(2026, 7, 1, 10, 0, 1, 250000, UTC), "outcome": "success",
+        "event_id": "chatcmpl-1", "client_id": "mail-copilot", "subject_id": "jo", "session_id": "s1", "operation": "acompletion",
+        "resource_server": "acme", "resource_id": "m-1", "ip": "203.0.113.7", "status": None,
+    } == called  # fmt: skip
+    assert (refused["outcome"], refused["status"], refused["denial_reason"]) == ("denied", 429, "rate")
+    all_rows = load([payload(1), spend(), AUDIT[0]]).rows
+    assert len({row["token_id"] for rows in all_rows.values() for row in rows}) == 1
+    assert "hunter2" not in str(all_rows)
+
+
+@given(lists_of_damaged([spend(), payload(3), *AUDIT]))
 @settings(max_examples=10)
 def test_damaged_rows_of_litellm_are_accounted_for(load, records):
     assert_all_accounted_for(load, records, "litellm")
