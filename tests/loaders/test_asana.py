@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from grantlens.store import Store
+
 NAME = "panther-asana.ndjson"
 
 
@@ -79,6 +81,37 @@ def test_what_a_person_authorises_and_revokes_names_the_person_only(load):
     nobody = {"actor_type": "anonymous"}
     unsaid = load([event(kind, number=number, actor=nobody) for number, kind in enumerate((kinds[0], kinds[2]))])
     assert (unsaid.one("issuance")["consent_kind"], unsaid.one("revocation")["initiator"]) == (None, None)
+
+
+def test_an_app_that_a_person_authorises_is_known_by_its_name_as_in_its_calls(load):
+    details = {"app_type": "oauth", "app_gid": "31", "app_name": "Sync", "app_url": ""}
+    own = {"resource": {"gid": "7", "name": "Ada", "resource_type": "user"}, "details": details}
+    given, called = (
+        event("user_app_authorized", **own),
+        event("task_deleted", number=2, context=by_api("oauth", oauth_app_name="Sync")),
+    )
+    unnamed = event("user_app_authorized", number=4, **own | {"details": details | {"app_name": ""}})
+    loaded = load([given, called, event("user_app_revoked", number=3, **own), unnamed])
+    first, second = loaded.rows["issuance"]
+    for row in (first, loaded.one("usage"), loaded.one("revocation")):
+        assert (row["client_id"], row["client_name"], row["subject_id"]) == ("Sync", "Sync", "7")
+    assert (first["kind"], second["client_id"]) == ("consent", "31")
+
+
+def test_an_app_that_is_revoked_ends_its_grant(tmp_path):
+    own = {"resource": {"gid": "7", "name": "Ada", "resource_type": "user"}}
+    apps = [own | {"details": {"app_gid": gid, "app_name": name}} for gid, name in (("31", "Sync"), ("32", "Other"))]
+    records = [event("user_app_authorized", number=number, **app) for number, app in enumerate(apps)]
+    records.append(event("user_app_revoked", number=9, at="2026-07-01T12:00:00Z", **apps[0]))
+    path = tmp_path / "log.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        store.load(path)
+        ends = {
+            row["client_id"]: row["ended_at"]
+            for row in store.sql("SELECT client_id, ended_at FROM grant_state").to_pylist()
+        }
+    assert ends == {"Sync": datetime(2026, 7, 1, 12, tzinfo=UTC), "Other": None}
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,16 @@ What the mapping decides, and why:
 - A service account comes with its token and is known by its own id: making one is a credential of that client, deleting
   it ends the client. No token id is ever logged.
 - An app that a person authorises or revokes (`user_app_...`) is a consent and its end, a personal access token
-  (`user_personal_access_token_...`) a credential and its end. The resource is the person; no page says where such an event names the
-  app or the token, so neither is known, and the end covers nothing.
+  (`user_personal_access_token_...`) a credential and its end. The resource is the person, and the details name the app. Its calls name
+  it by its name alone, so it is known by that: two of one name are one here. That the end names it as well is as known; no
+  page says where an event names a personal access token, so it is not known, and its end covers nothing.
 - `context.api_authentication_method` says that an event came through the API, and by what: an OAuth app is known by its
   name only, a personal access token by its owner, a service account by itself. Such an event is a use. Reads are not
   logged, so usage is not carried.
 - A person who is deprovisioned loses everything below them.
 
 Proven on records that a collector published as tests: service_account_created, user_login_failed, user_login_succeeded,
-workspace_require_app_approvals_of_type_changed. The context of API calls is that of Asana's API schema
+user_app_authorized, workspace_require_app_approvals_of_type_changed. The context of API calls is that of Asana's API schema
 (AuditLogEventContext), the other types are those of Asana's page "Audit log events".
 """
 
@@ -28,7 +29,8 @@ _FIELDS = """{
     "actor": {"actor_type": "VARCHAR", "gid": "VARCHAR", "name": "VARCHAR"},
     "context": {"client_ip_address": "VARCHAR", "user_agent": "VARCHAR", "api_authentication_method": "VARCHAR",
         "oauth_app_name": "VARCHAR"},
-    "resource": {"gid": "VARCHAR", "name": "VARCHAR", "resource_type": "VARCHAR"}
+    "resource": {"gid": "VARCHAR", "name": "VARCHAR", "resource_type": "VARCHAR"},
+    "details": {"app_gid": "VARCHAR", "app_name": "VARCHAR"}
 }"""
 
 
@@ -48,7 +50,8 @@ SELECT line_no, r.*, {text_moment("r.created_at")} AS happened_at, {text_moment(
                          WHEN 'user_personal_access_token_revoked' THEN 'own credential end'
                          WHEN 'user_deprovisioned' THEN 'person end' END AS meaning,
        coalesce(r.context.api_authentication_method IN ('oauth', 'personal_access_token', 'service_account'), false)
-           AS by_api
+           AS by_api,
+       CASE WHEN meaning IN ('consent', 'consent end') THEN coalesce(nullif(r.details.app_name, ''), nullif(r.details.app_gid, '')) END AS app
 FROM record
 WHERE r IS NOT NULL
 """
@@ -57,8 +60,8 @@ _ISSUANCE = """
 SELECT line_no, gid AS event_id, happened_at AS issued_at, received_at,
        CASE WHEN meaning = 'consent' THEN 'consent' ELSE 'credential' END AS kind, 'success' AS outcome,
        CASE WHEN meaning <> 'consent' THEN 'api_key' END AS token_kind,
-       CASE WHEN meaning = 'credential' THEN resource.gid END AS client_id,
-       CASE WHEN meaning = 'credential' THEN resource.name END AS client_name,
+       CASE WHEN meaning = 'credential' THEN resource.gid ELSE app END AS client_id,
+       CASE WHEN meaning = 'credential' THEN resource.name ELSE app END AS client_name,
        CASE WHEN meaning <> 'credential' THEN resource.gid END AS subject_id,
        CASE WHEN meaning <> 'credential' THEN resource.name END AS subject_name,
        CASE WHEN meaning = 'credential' THEN 'service' ELSE 'user' END AS subject_kind,
@@ -91,8 +94,8 @@ SELECT line_no, gid AS event_id, happened_at AS revoked_at, received_at,
        CASE WHEN meaning IN ('client end', 'person end') THEN 'disable' ELSE 'revoke' END AS kind, 'success' AS outcome,
        CASE meaning WHEN 'client end' THEN 'client' WHEN 'person end' THEN 'subject' WHEN 'consent end' THEN 'grant'
                     ELSE 'credential' END AS target_kind,
-       CASE WHEN meaning = 'client end' THEN resource.gid END AS client_id,
-       CASE WHEN meaning = 'client end' THEN resource.name END AS client_name,
+       CASE WHEN meaning = 'client end' THEN resource.gid ELSE app END AS client_id,
+       CASE WHEN meaning = 'client end' THEN resource.name ELSE app END AS client_name,
        CASE WHEN meaning <> 'client end' THEN resource.gid END AS subject_id,
        CASE WHEN meaning <> 'client end' THEN resource.name END AS subject_name,
        CASE WHEN meaning IN ('client end', 'person end') OR actor.gid <> resource.gid THEN 'admin'
@@ -122,7 +125,7 @@ FROM event WHERE (meaning IS NOT NULL OR by_api) AND created_at IS NOT NULL AND 
 
 LOADER = Loader(
     name="asana",
-    version=2,
+    version=3,
     title="Asana audit log",
     recognise=mostly(_is_event),
     fields=_FIELDS,
@@ -138,14 +141,27 @@ LOADER = Loader(
             "issuance",
             "usage",
             "client and subject",
-            "resource.gid, actor.gid",
-            "service accounts; reads are not logged",
+            "resource.gid or details.app_name, actor.gid",
+            "service accounts, and apps by name; reads are not logged",
         ),
-        Join("issuance", "revocation", "grant", "resource.gid", "service accounts as such, never a token"),
-        Join("usage", "revocation", "client and subject", "actor.gid, resource.gid", "service accounts and people"),
+        Join(
+            "issuance",
+            "revocation",
+            "grant",
+            "resource.gid, details.app_name",
+            "service accounts as such, apps by name, never a token",
+        ),
+        Join(
+            "usage",
+            "revocation",
+            "client and subject",
+            "actor.gid, resource.gid",
+            "service accounts, people, and apps by name",
+        ),
     ),
     join_note=(
         "A service account joins by its id from making over changes through the API to deleting; no token is ever "
-        "named. OAuth apps are known by name, and by their changes only: what a person authorises or revokes names none."
+        "named. OAuth apps join by their name from what a person authorises over their changes to its end; that the end names "
+        "them is not proven."
     ),
 )
