@@ -11,8 +11,8 @@ What the mapping decides, and why:
   but for who did it. Both are ends without an id, and no use of the service that they name.
 - `ENTERPRISE_APP_AUTHORIZATION_UPDATE` says that an app was authorised, and no page says where it names it: ignored.
 
-Proven on records that a collector published as tests: which events are ignored, and ACCESS_GRANTED - none of these
-records has a time, so that one is rejected. The types are those of Box's own SDK, what they mean is
+Proven on records that collectors published as tests: which events are ignored, ACCESS_GRANTED (without a time, so that it is
+rejected), USER_AUTHENTICATE_OAUTH2_ACCESS_TOKEN_CREATE without a service, and UPLOAD by one. The types are those of Box's own SDK, what they mean is
 that of its page "Enterprise events".
 """
 
