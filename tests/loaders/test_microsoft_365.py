@@ -333,6 +333,23 @@ def test_operations_are_told_with_and_without_a_full_stop(load):
     assert ended["subject_id"] == BOB
 
 
+def test_a_removal_that_leaves_all_scopes_is_the_other_half_of_a_change(load):
+    """A grant that is widened is told as added and as removed, both with the scopes before and after."""
+    wider = {
+        "DelegatedPermissionGrant.Scope": (" User.Read", " User.Read Mail.Read"),
+        "DelegatedPermissionGrant.ConsentType": "AllPrincipals",
+    }
+    loaded = load(
+        [
+            on_graph("Add delegated permission grant.", changes=wider, Id="a"),
+            on_graph("Remove delegated permission grant.", changes=wider, Id="b"),
+        ]
+    )
+    assert loaded.one("issuance")["scopes"] == ["User.Read", "Mail.Read"]
+    assert loaded.ignored == {"directory change that neither gives nor takes access": 1}
+    assert loaded.counts() == {"records": 2, "issuance": 1, "ignored": 1}
+
+
 def test_a_role_that_is_named_ends_and_one_that_is_not_is_one_of_several(load):
     role = {"AppRole.Id": "role-1", "AppRole.Value": "Mail.ReadWrite"}
     old = {name: (value, "") for name, value in role.items()}

@@ -422,6 +422,24 @@ def test_calls_of_both_graphs_in_log_analytics_spelling(load):
     assert load([row]).one("usage")["tenant"] == TENANT
 
 
+@pytest.mark.parametrize("category", ["ServicePrincipalSignInLogs", "ManagedIdentitySignInLogs"])
+def test_tables_of_log_analytics_that_tell_only_when_the_event_was(load, category):
+    """Those of services have neither CreatedDateTime nor Status, nor the name of the app."""
+    gone = dict.fromkeys(("createdDateTime", "status", "appDisplayName", "userId", "userPrincipalName"))
+    record = sign_in(category, servicePrincipalName="nightly", **gone) | {"time": "2026-07-01T10:00:02.5Z"}
+    rows = [from_log_analytics(record) | {"ResultType": code, "Id": code} for code in ("0", "7000222")]
+    good, refused = load(rows).rows["issuance"]
+    assert good["issued_at"] == datetime(2026, 7, 1, 10, 0, 2, 500000, tzinfo=UTC)
+    assert (good["client_id"], good["client_name"], good["subject_kind"]) == (CLIENT, "nightly", "service")
+    assert [row["outcome"] for row in (good, refused)] == ["success", "denied"]
+
+
+def test_a_sign_in_at_federation_services_is_one(load):
+    row = load([sign_in("ADFSSignInLogs", resourceId="https://files.example.com")]).one("issuance")
+    assert (row["client_id"], row["subject_id"], row["subject_kind"]) == (CLIENT, USER, "user")
+    assert row["audience"] == ["https://files.example.com"]
+
+
 def test_a_file_that_begins_with_calls_may_hold_anything(load):
     calls = [call(number=number) for number in range(80)]
     rest = [sign_in(), delegated(None, "Mail.Read", number=2), delegated("Mail.Read", None, removal=True, number=3)]
@@ -771,6 +789,15 @@ def test_a_narrowed_grant_is_a_downgrade(load):
     ]
     # a record that both gives and takes counts once
     assert loaded.counts() == {"records": 3, "issuance": 2, "revocation": 2}
+
+
+def test_a_removal_that_leaves_all_scopes_is_the_other_half_of_a_change(load):
+    """One consent that widens a grant is told as added and, milliseconds later, as removed, both with the scopes before and after."""
+    before, after = " User.Read", " User.Read User.ReadBasic.All"
+    loaded = load([delegated(before, after, number=1), delegated(before, after, removal=True, number=2)])
+    assert loaded.one("issuance")["scopes"] == ["User.Read", "User.ReadBasic.All"]
+    assert loaded.ignored == {"removal that takes no scope: its other half tells the change": 1}
+    assert loaded.counts() == {"records": 2, "issuance": 1, "ignored": 1}
 
 
 def test_an_old_removal_without_scopes_ends_the_grant(load):

@@ -221,8 +221,8 @@ FROM (
                  grant_id := {_GRANT_ID}, client_id := g.app, client_name := g.app_name, person := g.person,
                  removed := list_filter(g.held, lambda s: s IS NOT NULL AND NOT list_contains(coalesce(g.holds, []), s)),
                  narrows := len(g.holds) > 0 OR g.whom = 'role')),
-                 -- a grant that is written anew with fewer scopes
-                 lambda t: meaning <> 'delegate' OR len(t.removed) > 0) END,
+                 -- a grant that is written anew with fewer scopes, as added and as removed; a removal that leaves all that was held takes nothing
+                 lambda t: meaning = 'unassign' OR len(t.removed) > 0 OR (meaning = 'undelegate' AND t.narrows IS DISTINCT FROM true)) END,
         list_transform(keys_ended, lambda k: struct_pack(target_kind := 'credential', token_id := k, grant_id := NULL::VARCHAR,
              client_id := target_client, client_name := target_name, person := NULL::VARCHAR, removed := NULL::VARCHAR[],
              narrows := false)),
@@ -314,7 +314,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=4,
+    version=5,
     title="Microsoft 365 unified audit log",
     recognise=mostly(_is_audit),
     fields=_RECORD,

@@ -9,6 +9,8 @@ one, else the object id of its service principal.
 - Operation names come with and without a final full stop or blank, and with an en dash: compared trimmed.
 - A key list is text, old against new: an id only in the new one is a credential made, only in the old one ended.
 - A consent is text, before against after: only what is new in it counts; a consent repeated gives nothing.
+- A grant that changes is told twice in some milliseconds, as added and as removed, with the same scopes before and after
+  (seen in two tenants): a removal that leaves scopes takes only those that are gone, and nothing if none is.
 - Ended sign-in sessions (a password reset ends them, too) end what was issued before, and no consent: the person signs in
   again to applications "that they consented to previously" (Microsoft Graph, `user: revokeSignInSessions`). The time from
   which on sessions are valid stands bare, or in a list of one; where it does not stand it is the time of the event.
@@ -168,8 +170,8 @@ SELECT *,
                scopes := NULL::VARCHAR[], audience := NULL::VARCHAR[], consent_kind := NULL::VARCHAR)) AS keys_made,
        list_concat(granted, granted_unsaid, keys_made) AS given,
        list_transform(
-           list_filter(grants, lambda g: meaning IN ('undelegate', 'unassign')
-               OR (meaning = 'delegate' AND len({_LOST}) > 0)),
+           list_filter(grants, lambda g: meaning = 'unassign' OR len({_LOST}) > 0
+               OR (meaning = 'undelegate' AND coalesce(len(g.holds), 0) = 0)),
            lambda g: struct_pack(kind := CASE WHEN len(g.holds) > 0 THEN 'downgrade' ELSE 'revoke' END,
                target_kind := 'grant', {_PARTY}
                subject_name := NULL::VARCHAR, scopes_removed := nullif({_LOST}, []))) AS ungranted,
@@ -238,6 +240,7 @@ SELECT line_no,
        CASE meaning WHEN 'consent' THEN 'consent repeated, nothing new in it'
             WHEN 'keys' THEN 'credentials listed, none added or removed'
             WHEN 'delegate' THEN 'grant without scopes'
+            WHEN 'undelegate' THEN 'removal that takes no scope: its other half tells the change'
             ELSE 'directory change that neither gives nor takes access' END AS reason
 FROM change
 WHERE len(coalesce(given, [])) = 0 AND len(coalesce(taken, [])) = 0

@@ -2,7 +2,8 @@
 
 - Diagnostic settings (Event Hub, storage): an envelope, the record itself under `properties`.
 - Microsoft Graph API (`auditLogs/signIns`, `auditLogs/directoryAudits`): the record, bare.
-- Log Analytics (Sentinel, Azure Monitor): the record, bare, names in PascalCase, nested JSON inside strings.
+- Log Analytics (Sentinel, Azure Monitor): the record, bare, names in PascalCase, nested JSON inside strings. Its tables of
+  the sign-ins of service principals and managed identities have no `CreatedDateTime`, `TimeGenerated` only.
 
 Nested parts are taken as text in all three, and read where they are needed: they are rare, calls are not.
 """
@@ -19,6 +20,7 @@ CATEGORIES = {
         "ServicePrincipalSignInLogs",
         "ManagedIdentitySignInLogs",
         "MicrosoftServicePrincipalSignInLogs",
+        "ADFSSignInLogs",
     ),
 }
 """The diagnostic categories that are read, by the log they belong to."""
@@ -51,8 +53,8 @@ _RECORD = _in_logs(
 """The names that are read, and in which of the logs."""
 _ENVELOPED = _in_logs({_ALL: "tenantId callerIpAddress", _SIGN_IN: "resourceId"})
 """Names that mean one thing in the envelope and another below `properties`."""
-_BARE = _in_logs({_ALL: "AADTenantId", _SIGN_IN: "resourceIdentity"})
-"""Names that only Log Analytics has; its TenantId is the workspace, no directory."""
+_BARE = _in_logs({_ALL: "AADTenantId", _SIGN_IN: "resourceIdentity", _SIGN_IN | _CALL: "timeGenerated"})
+"""Names that only Log Analytics has, or that say there what no other does; its TenantId is the workspace, no directory."""
 _NUMBERS = {"responseStatusCode": "INTEGER", "httpStatusCode": "INTEGER", "responseSizeBytes": "BIGINT"}
 
 
@@ -103,13 +105,13 @@ def _spelled(names: Sequence[str], sample: Sequence[Mapping]) -> dict[str, str]:
 
 def event_step(sample: Sequence[Mapping], kinds: Set[str] = KINDS) -> str:
     """Return the first step: the same columns, whatever the shape."""
-    directory = "r.resourceId"
+    directory, created = "r.resourceId", "r.properties.createdDateTime"
     if is_enveloped(sample):
         inner, resource = "r.properties.", "r.properties.resourceId"
         tenants = ["r.properties.tenantId", "r.tenantId"]
         ips = ["r.properties.ipAddress", "r.properties.callerIpAddress", "r.callerIpAddress"]
     else:
-        inner = "r."
+        inner, created = "r.", "coalesce(r.createdDateTime, r.timeGenerated)"
         resource = "coalesce(r.resourceIdentity, CASE WHEN NOT starts_with(r.resourceId, '/') THEN r.resourceId END)"
         tenants = ["r.AADTenantId"]
         ips = ["r.ipAddress", "r.callerIpAddress"]
@@ -120,7 +122,8 @@ def event_step(sample: Sequence[Mapping], kinds: Set[str] = KINDS) -> str:
         *([f"{_as_it_stands(*tenants, directory, *ips)} AS tenant_and_ip_input"] if "activity" in kinds else []),
         *([f"{resource} AS resource"] if "sign-in" in kinds else []),
         *(f"r.{name} AS {name}" for name in ("category", "operationName", "resultType") if _ENVELOPE[name] & kinds),
-        *(f"{inner}{name} AS {name}" for name in _read(_RECORD, kinds) if name != "ipAddress"),
+        *([f"{created} AS createdDateTime"] if "sign-in" in kinds else []),
+        *(f"{inner}{name} AS {name}" for name in _read(_RECORD, kinds) if name not in ("ipAddress", "createdDateTime")),
     ]
     return "SELECT line_no,\n       " + ",\n       ".join(columns) + "\nFROM record"
 
