@@ -173,6 +173,17 @@ def test_issue_and_use_join_on_the_id_of_the_credential(load, annotation):
     assert issued["expires_at"] == datetime(2026, 7, 1, 11, tzinfo=UTC)
 
 
+def test_who_asks_for_no_audience_gets_the_one_that_the_answer_tells(load):
+    asked = {"kind": "TokenRequest", "spec": {"audiences": None, "expirationSeconds": 3607}}
+    got = {
+        "spec": {"audiences": ["https://kubernetes.default.svc.cluster.local"]},
+        "status": {"token": "eyJSECRET.eyJSECRET.SECRET"},
+    }
+    row = load([token_request(requestObject=asked, responseObject=got)]).one("issuance")
+    assert row["audience"] == ["https://kubernetes.default.svc.cluster.local"]
+    assert "SECRET" not in str(row)
+
+
 def test_the_token_itself_is_never_read(load):
     loaded = load([token_request()])
     assert "SECRET" not in json.dumps(loaded.rows, default=str)

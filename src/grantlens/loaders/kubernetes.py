@@ -40,7 +40,7 @@ _EVENT = """{
     "requestObject": {"dryRun": ["VARCHAR"], "spec": {"audiences": ["VARCHAR"], "expirationSeconds": "VARCHAR"},
         "roleRef": {"kind": "VARCHAR", "name": "VARCHAR"},
         "subjects": [{"kind": "VARCHAR", "name": "VARCHAR", "namespace": "VARCHAR"}]},
-    "responseObject": {"metadata": {"name": "VARCHAR"}, "status": {"expirationTimestamp": "VARCHAR"}},
+    "responseObject": {"metadata": {"name": "VARCHAR"}, "spec": {"audiences": ["VARCHAR"]}, "status": {"expirationTimestamp": "VARCHAR"}},
     "annotations": {"authorization.k8s.io/decision": "VARCHAR", "authentication.kubernetes.io/issued-credential-id": "VARCHAR",
         "authentication.k8s.io/issued-credential-id": "VARCHAR"}
 }"""
@@ -133,7 +133,8 @@ SELECT line_no, part_id AS event_id, happened_at AS issued_at, received_at, outc
        CASE WHEN meaning = 'token' OR member.kind = 'ServiceAccount' THEN 'service'
             WHEN member.kind = 'User' THEN 'user' END AS subject_kind,
        CASE WHEN meaning = 'token' THEN list_filter([impersonated, username], lambda a: a IS NOT NULL) END AS actor_chain,
-       CASE WHEN meaning = 'token' THEN asked.spec.audiences END AS audience,
+       -- who asks for none gets the server's own, which the answer alone tells
+       CASE WHEN meaning = 'token' THEN coalesce(asked.spec.audiences, got.spec.audiences) END AS audience,
        CASE WHEN meaning = 'bind' THEN to_json({{'role': asked.roleRef.kind || '/' || asked.roleRef.name,
             'binding': o.resource || '/' || o.name, 'namespace': o.namespace}}) END AS authorization_details,
        CASE WHEN meaning = 'token' THEN coalesce({_moment("got.status.expirationTimestamp")},
@@ -209,7 +210,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="kubernetes",
-    version=4,
+    version=5,
     title="Kubernetes audit log",
     recognise=mostly(lambda record: _is_event(record) or _text_in(record) is not None),
     fields=_EVENT,
