@@ -515,6 +515,21 @@ def test_the_end_of_an_oauth_token_names_none_and_ends_no_grant(load, action):
         assert set(column(name).values()) == {expected}
 
 
+def test_a_git_event_by_nobody_is_no_use_and_its_number_of_a_user_is_nobody(load):
+    """Git events are written with `user_id` 0 and an empty `user`; who clones what is public is not named at all."""
+    pat = {"programmatic_access_type": "Fine-grained personal access token", "user_programmatic_access_name": "ci"}
+    git = {"actor_id": None, "user": "", "user_id": 0, "repo": "acme/app"}
+    loaded = load(
+        [
+            event("git.clone", number=1, **git, actor=None, repository_public=True),
+            event("git.clone", number=2, **git, **pat, hashed_token=HASH),
+            event("git.clone", number=3, **git, **pat, actor="bob"),
+        ]
+    )
+    assert loaded.ignored == {"event that names no token": 1}
+    assert [row["client_id"] for row in loaded.rows["usage"]] == ["pat:ada:ci", "pat:bob:ci"]
+
+
 def test_the_tokens_beside_a_deleted_one_are_not_ended(tmp_path):
     """The eleventh token of an app deletes the first: neither the grant nor any token is taken for ended."""
     from grantlens.store import Store

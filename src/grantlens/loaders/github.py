@@ -20,7 +20,8 @@ What the mapping decides, and why:
 - A request for access that an organisation must approve (`personal_access_token.request_created`) gives nothing, nor does taking
   it back: the approval (`access_granted`) is the consent.
 - `oauth_access.regenerate` repeats the hash of the creation: a `refresh` of the same token.
-- Any record that names a token is a use of it: `api.request`, `git.*`, and the changes made through the API.
+- Any record that names a token is a use of it: `api.request`, `git.*`, and the changes made through the API. A public repository is
+  cloned by nobody with nothing: that is no use. Git events have the user's number `0`, which is nobody's.
 - Times are milliseconds; in webhooks seconds, or text with an offset. `org` may be a text, a number or a list.
 - Scopes are joined by commas. An empty text means none for tokens that have scopes, and says nothing for the others.
 """
@@ -141,7 +142,8 @@ SELECT line_no, r.*,
             WHEN r.action IN {_listed(_SIGNALS)} THEN 'signal'
             WHEN r.action = 'integration_installation.repositories_removed' THEN 'downgrade'
             WHEN r.action IN {_listed(_REQUESTS)} THEN NULL
-            WHEN r.action IN ('api.request', 'git.clone', 'git.fetch', 'git.push') THEN 'use'
+            WHEN r.action = 'api.request' THEN 'use'
+            WHEN r.action IN ('git.clone', 'git.fetch', 'git.push') AND r.actor <> '' THEN 'use'
             WHEN r.hashed_token <> '' OR r.token_id <> '0' THEN 'use' END AS meaning,
        coalesce(r."@timestamp", r.at_sign_timestamp,
                 CASE WHEN r.installation.app_id IS NULL OR r.created_at IS NOT NULL THEN r.created_at
@@ -165,9 +167,9 @@ SELECT *,
        action IN {_listed(_APP_ENDS)} OR is_github_app AS is_application,
        is_installation OR is_application OR action LIKE 'org.%' AS is_of_app,
        coalesce(nullif(actor_id, ''), sender.id, nullif(actor, '')) AS doer,
-       coalesce(nullif(user_id, ''), nullif("user", ''), nullif(actor_id, ''), nullif(actor, '')) AS person,
+       coalesce(nullif(nullif(user_id, ''), '0'), nullif("user", ''), nullif(actor_id, ''), nullif(actor, '')) AS person,
        coalesce(nullif("user", ''), nullif(actor, '')) AS person_name,
-       ends_person AND coalesce(nullif(user_id, ''), nullif("user", '')) IS NULL AS names_nobody,
+       ends_person AND coalesce(nullif(nullif(user_id, ''), '0'), nullif("user", '')) IS NULL AS names_nobody,
        -- beside an app stands the token with which it was changed; somebody may have pasted the token itself as its name
        CASE WHEN is_of_app AND meaning <> 'use' THEN NULL
             WHEN regexp_matches(user_programmatic_access_name, 'gh[pousr]_[A-Za-z0-9]{{16}}|github_pat_')
@@ -313,7 +315,7 @@ FROM party WHERE meaning IS NOT NULL AND logged_at IS NOT NULL AND happened_at I
 
 LOADER = Loader(
     name="github",
-    version=4,
+    version=5,
     title="GitHub audit log, security log and app webhooks",
     recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,
