@@ -248,12 +248,26 @@ def test_what_is_signed_for_an_account_is_a_token_of_it(load, call, kind, token_
     assert row["audience"] == (["https://api.example.com"] if kind == "exchange" else None)
 
 
-def test_a_token_of_another_cloud_is_exchanged(load):
+def test_a_token_of_another_cloud_is_exchanged_for_one_of_a_pool(load):
+    """The caller is called as it is elsewhere; calls are made by what it is mapped to."""
     pool = "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject/repo:acme"
-    payload = {"metadata": {"mapped_principal": pool}, "request": {"audience": "//iam.googleapis.com/pools/p"}}
+    staff = "principal://iam.googleapis.com/locations/global/workforcePools/p/subject/ada"
     method = "google.identity.sts.v1.SecurityTokenService.ExchangeToken"
-    row = load([entry(method, "sts.googleapis.com", {"principalSubject": pool}, [], payload=payload)]).one("issuance")
-    assert (row["kind"], row["client_id"], row["subject_id"]) == ("exchange", pool, pool)
+    asked = {"request": {"audience": "//iam.googleapis.com/pools/p"}}
+    records = [
+        entry(method, "sts.googleapis.com", {"principalSubject": "b6112abb"}, [], payload={"metadata": said, **asked})
+        for said in ({"mapped_principal": pool}, {"mapped_principal": staff}, {})
+    ]
+    loaded = load([record | {"insertId": f"e-{number}"} for number, record in enumerate(records)])
+    rows = [(row["kind"], row["client_id"], row["subject_id"], row["subject_kind"]) for row in loaded.rows["issuance"]]
+    assert rows == [
+        ("exchange", pool, None, "service"),
+        ("exchange", staff, None, "user"),
+        ("exchange", "b6112abb", None, "service"),
+    ]
+    assert {tuple(row["actor_chain"]) for row in loaded.rows["issuance"]} == {("b6112abb",)}
+    later = load([entry("storage.objects.get", "storage.googleapis.com", {"principalSubject": pool})]).one("usage")
+    assert later["client_id"] == pool
 
 
 def test_the_end_of_an_account_ends_what_is_below_and_its_return_is_a_change(load):

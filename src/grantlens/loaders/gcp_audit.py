@@ -11,7 +11,8 @@ What the mapping decides, and why:
 - **Token id**: only keys have one. It is the last part of the key's name: the name is written with the number of the
   account or its address, with the project or `-`.
 - **A token that is made for a service account is an exchange** (`GenerateAccessToken`, `GenerateIdToken`, `ExchangeToken`), what is
-  signed with its key a token (`SignJwt`, `SignBlob`). None of them has an id in the log.
+  signed with its key a token (`SignJwt`, `SignBlob`). None of them has an id in the log. `ExchangeToken` makes the identity of a pool out
+  of one of elsewhere: calls are made by the former (`mapped_principal`), which is the client, and the latter is the actor.
 - **What was needed** stands in the log: the permissions of `authorizationInfo` are the `target` of the call, the resource is
   its `resource_id`. So each method is beside the permissions that it asked for.
 - **Outcome**: status 7 and 16 are denied, any other code but 0 is an error; `{}` is none. Without such a code, a call that was
@@ -137,7 +138,7 @@ _MEANT_STEP = f"""
 SELECT *,
        CASE WHEN meaning IN ('credential', 'end', 'switch off')
             THEN coalesce({_key("p.response.name")}, {_key("p.request.name")}, {_key("p.resourceName")}) END AS key_id,
-       CASE WHEN call = 'ExchangeToken' THEN principal
+       CASE WHEN call = 'ExchangeToken' THEN coalesce(nullif(p.metadata.mapped_principal, ''), principal)
             WHEN server <> 'apikeys.googleapis.com' THEN coalesce(
             CASE WHEN {_account("p.request.name")} LIKE '%@%' THEN {_account("p.request.name")} END,
             CASE WHEN {_account("p.response.name")} LIKE '%@%' THEN {_account("p.response.name")} END,
@@ -167,8 +168,7 @@ SELECT line_no, part_id AS event_id, happened_at AS issued_at, received_at,
        CASE WHEN meaning IN ('exchange', 'sign') THEN used_key END AS parent_token_id,
        CASE WHEN meaning = 'bind' THEN member ELSE account END AS client_id,
        CASE WHEN server = 'apikeys.googleapis.com' THEN coalesce(p.response.displayName, p.response.display_name) END AS client_name,
-       CASE WHEN call = 'ExchangeToken' THEN p.metadata.mapped_principal END AS subject_id,
-       CASE WHEN meaning <> 'bind' AND account IS NOT NULL THEN 'service' END AS subject_kind,
+       CASE WHEN account LIKE '%/workforcePools/%' THEN 'user' WHEN meaning <> 'bind' AND account IS NOT NULL THEN 'service' END AS subject_kind,
        CASE WHEN meaning IN ('exchange', 'sign') THEN list_concat(list_reverse(hands), coalesce(delegates, [])) END AS actor_chain,
        CASE WHEN starts_with(p.request.scope, '[') THEN TRY(from_json(p.request.scope, '["VARCHAR"]'))
             WHEN p.request.scope <> '' THEN string_split(p.request.scope, ' ') END AS scopes,
@@ -268,7 +268,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="gcp_audit",
-    version=3,
+    version=4,
     title="Google Cloud audit logs",
     recognise=mostly(_is_entry),
     fields=_ENTRY,
