@@ -698,6 +698,57 @@ def test_a_call_between_accounts_is_kept_in_both(load):
     assert [row["parent_token_id"] for row in loaded.rows["issuance"]] == ["AKIAADAKEY0000000001", None]
 
 
+def portal(**more):
+    """Write the identity of a user of the Identity Center who calls its portal with a token."""
+    return {
+        "type": "IdentityCenterUser",
+        "accountId": ACCOUNT,
+        "onBehalfOf": {"userId": "u-1"},
+        "credentialId": "AAAA-c-1",
+    } | more
+
+
+def test_a_token_of_the_identity_center_is_issued_and_used(load):
+    """An app trades the user's token of elsewhere for one of its own; the portal's calls are written as events of the service."""
+    asked = {
+        "clientId": f"arn:aws:sso::{ACCOUNT}:application/ssoins-1/apl-1",
+        "grantType": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "scope": ["sso:account:access"],
+        "assertion": "HIDDEN_DUE_TO_SECURITY_REASONS",
+    }
+    got = {"accessToken": "HIDDEN_DUE_TO_SECURITY_REASONS", "expiresIn": 3600, "tokenType": "Bearer"}
+    said = {"identitystore:UserId": "u-1", "identitycenter:CredentialId": "AAAA-c-1"}
+    handed_out = {"role_name": "Admin", "account_id": OTHER}
+    loaded = load(
+        [
+            call("CreateTokenWithIAM", "sso-oauth", session(), asked, got, additionalEventData=said),
+            call("GetRoleCredentials", "sso", portal(), eventType="AwsServiceEvent", serviceEventDetails=handed_out),
+            call("UserAuthentication", "signin", portal(), eventType="AwsServiceEvent"),
+        ]
+    )
+    assert loaded.ignored == {"sign-in of a person": 1}
+    issued, (traded, used) = loaded.one("issuance"), loaded.rows["usage"]
+    assert (issued["kind"], issued["grant_type"], issued["token_kind"]) == ("exchange", asked["grantType"], "access")
+    assert (issued["client_id"], issued["subject_id"], issued["subject_kind"]) == (asked["clientId"], "u-1", "user")
+    assert (issued["scopes"], issued["actor_chain"]) == (["sso:account:access"], [session()["arn"]])
+    assert issued["expires_at"] == datetime(2026, 7, 1, 11, tzinfo=UTC)
+    assert issued["parent_token_id"] is None
+    assert (traded["token_id"], traded["operation"]) == ("ASIASESSION000000001", "sso-oauth:CreateTokenWithIAM")
+    assert (used["token_id"], used["subject_id"], used["operation"]) == ("AAAA-c-1", "u-1", "sso:GetRoleCredentials")
+    assert issued["token_id"] == used["token_id"]
+
+
+@pytest.mark.parametrize(
+    ("grant", "kind"), [("urn:ietf:params:oauth:grant-type:device_code", "token"), ("refresh_token", "refresh")]
+)
+def test_a_token_of_the_identity_center_for_a_person_names_no_id(load, grant, kind):
+    who = {"type": "Unknown", "principalId": "example.com//S-1-5-21", "accountId": ACCOUNT, "userName": "ada"}
+    asked = {"clientId": "c-9", "grantType": grant, "deviceCode": "a-device-code"}
+    row = load([call("CreateToken", "sso", who, asked, {"accessToken": "HIDDEN"})]).one("issuance")
+    assert (row["kind"], row["client_id"], row["subject_id"], row["token_id"]) == (kind, "c-9", "ada", None)
+    assert "a-device-code" not in str(row)
+
+
 def test_a_user_of_the_identity_center_is_the_subject(load):
     who = {"type": "IdentityCenterUser", "accountId": ACCOUNT, "onBehalfOf": {"userId": "u-1"}, "credentialId": "c-1"}
     row = load([call("GenerateCompletions", "codewhisperer", who=who)]).one("usage")

@@ -19,6 +19,9 @@ What the mapping decides, and why:
   is a revocation of every session issued before; to delete that policy is a change that brings them back. What else such a
   policy allows is a change beside the revocation.
 - **A key made active again** is issued again; nothing in the log says that it is another key.
+- **A token of the Identity Center** (`CreateToken`, `CreateTokenWithIAM`) goes to an OAuth client; its id, where the record tells it, is the
+  `credentialId` of the calls made with it. The portal's calls are written as events of the service, and are the user's all the same: the
+  role's keys that `GetRoleCredentials` hands out are not named, and are not those of the `AssumeRoleWithSAML` beside it.
 - Throttling refuses nobody: it is an error. `AccessDenied` and its like are denied.
 - A service that uses a caller's key is an actor, not an address. What a service does for itself is ignored.
 - The time of delivery stands in the name of the delivered file only.
@@ -40,13 +43,14 @@ _EVENT = """{
     "requestParameters": {"userName": "VARCHAR", "roleName": "VARCHAR", "roleArn": "VARCHAR", "accessKeyId": "VARCHAR",
         "serviceSpecificCredentialId": "VARCHAR", "status": "VARCHAR", "policyName": "VARCHAR", "policyArn": "VARCHAR",
         "policyDocument": "VARCHAR", "assumeRolePolicyDocument": "VARCHAR", "policy": "VARCHAR", "groupName": "VARCHAR",
-        "policyArns": "VARCHAR", "sourceIdentity": "VARCHAR", "targetPrincipal": "VARCHAR"},
+        "policyArns": "VARCHAR", "sourceIdentity": "VARCHAR", "targetPrincipal": "VARCHAR",
+        "clientId": "VARCHAR", "grantType": "VARCHAR", "scope": "VARCHAR"},
     "responseElements": {"credentials": {"accessKeyId": "VARCHAR", "expiration": "VARCHAR"},
         "accessKey": {"accessKeyId": "VARCHAR", "userName": "VARCHAR"},
         "serviceSpecificCredential": {"serviceSpecificCredentialId": "VARCHAR", "userName": "VARCHAR"},
         "assumedRoleUser": {"arn": "VARCHAR"}, "federatedUser": {"arn": "VARCHAR"}, "sourceIdentity": "VARCHAR",
-        "subjectFromWebIdentityToken": "VARCHAR", "subject": "VARCHAR", "ConsoleLogin": "VARCHAR"},
-    "additionalEventData": {"bytesTransferredOut": "VARCHAR"},
+        "subjectFromWebIdentityToken": "VARCHAR", "subject": "VARCHAR", "ConsoleLogin": "VARCHAR", "expiresIn": "VARCHAR"},
+    "additionalEventData": {"bytesTransferredOut": "VARCHAR", "identitycenter:CredentialId": "VARCHAR", "identitystore:UserId": "VARCHAR"},
     "resources": [{"ARN": "VARCHAR", "accountId": "VARCHAR"}]
 }"""
 
@@ -109,7 +113,7 @@ SELECT line_no, e.eventID AS event_id, e.eventTime AS logged_at, e.eventSource A
        e.recipientAccountId AS recipient, e.eventCategory AS category, e.eventType AS event_type,
        e.errorCode AS error, e.errorMessage AS message,
        CASE WHEN regexp_full_match(e.sourceIPAddress, '[0-9A-Fa-f.:]+') THEN e.sourceIPAddress END AS ip,
-       e.userAgent AS user_agent, e.resources AS resources, e.additionalEventData.bytesTransferredOut AS bytes_out
+       e.userAgent AS user_agent, e.resources AS resources, e.additionalEventData AS added
 FROM spelled
 """
 
@@ -144,10 +148,12 @@ SELECT *,
                           AND asked.policyDocument LIKE '%DateLessThan%' AND asked.policyDocument LIKE '%Deny%') THEN 'cut off'
                       WHEN asked.policyDocument LIKE '%Deny%' AND asked.policyDocument NOT LIKE '%Allow%' THEN 'narrow'
                       ELSE 'widen' END
+            WHEN call IN ('CreateToken', 'CreateTokenWithIAM') AND server IN ('sso.amazonaws.com', 'sso-oauth.amazonaws.com') THEN 'oauth'
             WHEN got.credentials.accessKeyId <> '' THEN 'session'
             WHEN server = 'sts.amazonaws.com' AND (starts_with(call, 'AssumeRo') OR call IN ('GetSessionToken',
                 'GetFederationToken')) THEN 'session' END AS meaning,
-       coalesce(event_type, '') NOT IN ('AwsServiceEvent', 'AwsVpceEvent', 'AwsCloudTrailInsight')
+       (coalesce(event_type, '') NOT IN ('AwsServiceEvent', 'AwsVpceEvent', 'AwsCloudTrailInsight')
+            OR (server = 'sso.amazonaws.com' AND who."type" = 'IdentityCenterUser'))
            AND coalesce(category, '') <> 'Insight'
            AND (token_id IS NOT NULL
                 OR (server <> 'signin.amazonaws.com' AND coalesce(caller, who.onBehalfOf.userId) IS NOT NULL
@@ -173,7 +179,8 @@ FROM (
                      THEN json_extract(document, '$.Statement') ELSE json_array(json_extract(document, '$.Statement')) END,
                      '[{{"Effect": "VARCHAR", "Action": "VARCHAR", "NotAction": "VARCHAR"}}]'), lambda s: s.Effect = 'Allow') END AS allowed,
            coalesce(asked.userName, got.accessKey.userName, got.serviceSpecificCredential.userName, '') AS user_name,
-           CASE WHEN meaning = 'session'
+           CASE WHEN meaning = 'oauth' THEN asked.clientId
+                WHEN meaning = 'session'
                 THEN coalesce({_principal("coalesce(asked.roleArn, got.assumedRoleUser.arn)")},
                               -- AssumeRoot names the member's account or its root; the session calls as that root
                               CASE WHEN regexp_full_match(asked.targetPrincipal, '\\d{{12}}')
@@ -184,7 +191,8 @@ FROM (
                 WHEN user_name <> '' THEN 'arn:' || part || ':iam::' || account || ':user/' || user_name
                 WHEN outcome <> 'success' AND asked IS NULL THEN {_principal("refused_at")}
                 WHEN meaning IN ('credential', 'switch off', 'end') THEN caller END AS owner,
-           CASE WHEN meaning = 'session'
+           CASE WHEN meaning = 'oauth' THEN coalesce(added."identitystore:UserId", behalf, who.userName)
+                WHEN meaning = 'session'
                 THEN coalesce(nullif(asked.sourceIdentity, ''), nullif(got.sourceIdentity, ''), got.federatedUser.arn,
                               got.subjectFromWebIdentityToken, got.subject,
                               CASE WHEN who."type" IN ('WebIdentityUser', 'SAMLUser') THEN who.userName END, behalf) END AS for_whom,
@@ -196,27 +204,32 @@ FROM (
 
 _ISSUANCE = f"""
 SELECT line_no, event_id, happened_at AS issued_at, received_at,
-       CASE meaning WHEN 'session' THEN 'token' WHEN 'credential' THEN 'credential' ELSE 'change' END AS kind,
-       outcome,
+       CASE WHEN meaning = 'oauth' AND asked.grantType = 'refresh_token' THEN 'refresh'
+            WHEN meaning = 'oauth' AND regexp_matches(asked.grantType, ':(jwt-bearer|token-exchange)$') THEN 'exchange'
+            WHEN meaning IN ('session', 'oauth') THEN 'token' WHEN meaning = 'credential' THEN 'credential' ELSE 'change' END AS kind,
+       outcome, CASE WHEN meaning = 'oauth' THEN asked.grantType END AS grant_type,
        CASE WHEN outcome <> 'denied' THEN NULL
             WHEN contains(error, 'ExpiredToken') THEN 'expired'
             WHEN regexp_matches(error, '{_BAD_TOKENS}') THEN 'token'
             WHEN regexp_matches(error, '{_REFUSALS}') THEN 'policy' END AS denial_reason,
        CASE WHEN outcome <> 'success' THEN NULL
             WHEN meaning = 'session' THEN got.credentials.accessKeyId
+            WHEN meaning = 'oauth' THEN added."identitycenter:CredentialId"
             WHEN meaning = 'credential' THEN coalesce(got.accessKey.accessKeyId, asked.accessKeyId,
                 got.serviceSpecificCredential.serviceSpecificCredentialId, asked.serviceSpecificCredentialId) END AS token_id,
-       CASE WHEN meaning = 'session' THEN 'session'
+       CASE WHEN meaning = 'session' THEN 'session' WHEN meaning = 'oauth' THEN 'access'
             WHEN meaning = 'credential' AND call <> 'CreateLoginProfile' THEN 'api_key' END AS token_kind,
        CASE WHEN meaning = 'session' THEN token_id END AS parent_token_id,
        owner AS client_id, owner_name AS client_name,
        for_whom AS subject_id,
        CASE WHEN for_whom IS NULL AND who."type" = 'AWSService' THEN 'service'
-            WHEN who."type" = 'SAMLUser' OR behalf = for_whom OR asked.sourceIdentity = for_whom THEN 'user' END AS subject_kind,
-       CASE WHEN meaning = 'session' THEN list_filter([coalesce(who.arn, caller, who.invokedBy, who.principalId), behalf],
+            WHEN meaning = 'oauth' OR who."type" = 'SAMLUser' OR behalf = for_whom OR asked.sourceIdentity = for_whom THEN 'user' END AS subject_kind,
+       CASE WHEN meaning = 'oauth' THEN CASE WHEN who.arn <> '' THEN [who.arn] END
+            WHEN meaning = 'session' THEN list_filter([coalesce(who.arn, caller, who.invokedBy, who.principalId), behalf],
                                                       lambda a: a IS NOT NULL) END AS actor_chain,
        -- a statement that allows all but some actions names none
-       CASE WHEN len(list_filter(allowed, lambda s: s.Action IS NULL)) = 0
+       CASE WHEN meaning = 'oauth' THEN TRY(from_json(asked.scope, '["VARCHAR"]'))
+            WHEN len(list_filter(allowed, lambda s: s.Action IS NULL)) = 0
             THEN list_sort(list_distinct(flatten(list_transform(allowed, lambda s: CASE WHEN starts_with(s.Action, '[')
                  THEN coalesce(TRY(from_json(s.Action, '["VARCHAR"]')), []) ELSE [s.Action] END)))) END AS scopes,
        -- the values of each Principal: a text that no colon follows
@@ -224,16 +237,18 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
             to_json(json_extract(document, '$..Principal'))::VARCHAR, '"([^"]*)"(?:[],}}]|$)', 1))) END AS may_act,
        CASE WHEN meaning IN ('widen', 'session', 'cut off') THEN coalesce(document, CASE WHEN policy IS NOT NULL
             THEN to_json({{'policy': policy, 'change': logged_name}}) END) END AS authorization_details,
-       coalesce(TRY_CAST(CASE WHEN got.credentials.expiration LIKE '____-__-__T__:__:__%' THEN got.credentials.expiration END AS TIMESTAMPTZ),
+       coalesce(CASE WHEN meaning = 'oauth' AND regexp_full_match(got.expiresIn, '\\d{{1,8}}')
+                     THEN happened_at + to_seconds(TRY_CAST(got.expiresIn AS INTEGER)) END,
+                TRY_CAST(CASE WHEN got.credentials.expiration LIKE '____-__-__T__:__:__%' THEN got.credentials.expiration END AS TIMESTAMPTZ),
                 make_timestamptz(epoch_us(try_strptime(regexp_replace(got.credentials.expiration, '[\\x{{202f}}\\x{{a0}}]', ' ', 'g'),
                     ['%b %d, %Y, %I:%M:%S %p', '%b %d, %Y %I:%M:%S %p'])))) AS expires_at,
-       CASE WHEN meaning <> 'session' THEN coalesce(caller, who.invokedBy) END AS consent_actor,
-       CASE WHEN meaning = 'session' THEN NULL WHEN caller = owner THEN 'user' ELSE 'admin' END AS consent_kind,
+       CASE WHEN meaning NOT IN ('session', 'oauth') THEN coalesce(caller, who.invokedBy) END AS consent_actor,
+       CASE WHEN meaning IN ('session', 'oauth') THEN NULL WHEN caller = owner THEN 'user' ELSE 'admin' END AS consent_kind,
        ip, user_agent,
        -- a session belongs to the account of its role, whoever assumed it from wherever
        coalesce(nullif(regexp_extract(owner, '^arn:[^:]*:[^:]*::([^:]+):', 1), ''), recipient, account) AS tenant
 FROM meant
-WHERE meaning IN ('session', 'credential', 'widen', 'trust')
+WHERE meaning IN ('session', 'oauth', 'credential', 'widen', 'trust')
    OR (meaning = 'cut off' AND regexp_matches(written, '"Effect"\\s*:\\s*"Allow"'))
 """
 
@@ -251,7 +266,8 @@ SELECT line_no, event_id, happened_at AS used_at, received_at, outcome,
        split_part(server, '.', 1) || ':' || call AS operation,
        resources[1].ARN AS resource_id,
        nullif(coalesce(resources[1].accountId, recipient), '') AS resource_tenant,
-       CASE WHEN TRY_CAST(bytes_out AS DOUBLE) >= 0 THEN TRY_CAST(TRY_CAST(bytes_out AS DOUBLE) AS BIGINT) END AS response_bytes,
+       CASE WHEN TRY_CAST(added.bytesTransferredOut AS DOUBLE) >= 0
+            THEN TRY_CAST(TRY_CAST(added.bytesTransferredOut AS DOUBLE) AS BIGINT) END AS response_bytes,
        ip, user_agent, coalesce(recipient, account) AS tenant
 FROM known
 WHERE is_use
@@ -324,7 +340,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="aws_cloudtrail",
-    version=5,
+    version=6,
     title="AWS CloudTrail",
     recognise=mostly(lambda record: _is_event(record) or _place(record) is not None),
     fields=_EVENT,
@@ -338,7 +354,7 @@ LOADER = Loader(
     ignored=_IGNORED,
     rejected=_REJECTED,
     joins=(
-        Join("issuance", "usage", "token", "accessKeyId", "keys of the console have no issue in the log"),
+        Join("issuance", "usage", "token", "accessKeyId, credentialId", "keys of the console have no issue in the log"),
         Join("issuance", "revocation", "token", "accessKeyId", "sessions are ended by their role and time of issue"),
         Join("usage", "revocation", "token", "accessKeyId", "sessions are ended by their role and time of issue"),
     ),
