@@ -15,7 +15,8 @@ What the mapping decides, and why:
 - `created_at` is when it happened, `time` when it was written down. An audit event in the file has no id, so the same one
   loaded from file and stream counts twice.
 - An audited API request does not say what came of it: ignored by name, `api_json.log` tells it.
-- Proven on real records: a sign-in and a change of visibility, no more. The rest follows GitLab's source and its list of event types.
+- Proven on real records: a sign-in, a change of visibility and calls of `api_json.log` with a personal token, no more. The rest
+  follows GitLab's source and its list of event types.
 """
 
 from collections.abc import Mapping, Sequence
