@@ -204,6 +204,11 @@ def test_real_calls_of_the_api_name_their_token(shared, real):
         assert row["used_at"] == moment(record["published"])
 
 
+def test_a_call_whose_token_is_left_empty_names_none(load):
+    row = load([event("group.user_membership.add", person(), transaction=called_with(""))]).one("usage")
+    assert (row["token_id"], row["client_id"]) == (None, CLIENT)
+
+
 # The three steps of a token's life join.
 
 
@@ -617,6 +622,17 @@ def test_panthers_dialect_gives_the_same_rows(load):
             assert mine["received_at"] is None
             assert theirs["received_at"] == datetime(2026, 7, 1, 10, 2, tzinfo=UTC)
             assert mine | {"received_at": None} == theirs | {"received_at": None}
+
+
+@pytest.mark.parametrize("more", [{"p_log_type": "Okta.SystemLog"}, {}])
+def test_debug_context_alone_may_be_in_lower_case(load, more):
+    def mixed(record):
+        return {name.lower() if name == "debugContext" else name: value for name, value in record.items()} | more
+
+    plain, panther = load(EVERY_KIND), load([mixed(record) for record in EVERY_KIND])
+    assert plain.counts() == panther.counts()
+    for log, rows in plain.rows.items():
+        assert [row | {"batch_id": None} for row in rows] == [row | {"batch_id": None} for row in panther.rows[log]]
 
 
 @pytest.mark.parametrize(

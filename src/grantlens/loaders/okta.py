@@ -18,8 +18,8 @@ What the mapping decides, and why:
   OAuth or of Okta's own (`no_matching_policy`): no real record shows one. That a refresh token came again has events of its own
   (`detect_reuse`, Okta's page "Refresh access tokens"), whose only real record names no token.
 - An authorization code may be worth a token to a thief: its id is never kept.
-- Panther writes the outer field names in lower case and the times with a blank. Both are read, and so is an event inside that
-  of Elastic, Filebeat or EventBridge, to which Okta streams its log.
+- Panther writes the outer field names in lower case, all or only that of `debugContext`, and the times with a blank. This is
+  read, and so is an event inside that of Elastic, Filebeat or EventBridge, to which Okta streams its log.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,7 +69,7 @@ WHERE r IS NOT NULL
 
 # Out of what a collector put around it, and in both spellings of the outer names: Panther's is looked for where Okta's is not.
 _WITH_CARE = f"""
-SELECT *, from_json(CASE WHEN e.eventType IS NULL THEN event END, '{_LOWER}') AS panther
+SELECT *, from_json(CASE WHEN e.eventType IS NULL OR e.debugContext IS NULL THEN event END, '{_LOWER}') AS panther
 FROM (SELECT line_no, event, from_json(event, '{_EVENT}') AS e
       FROM (SELECT line_no, {OPENED} AS event FROM record WHERE json_type(r) = 'OBJECT'))
 WHERE e IS NOT NULL
@@ -88,10 +88,8 @@ SELECT line_no, e.uuid AS event_id, e.published AS published,
                                             '_(success|failure)$', 1)), '')) AS result,
        e.outcome.reason AS reason,
        e.actor AS actor, e.client AS client, e.target AS targets, e.transaction.detail AS request,
-       CASE WHEN e.eventType IS NULL THEN panther.debugcontext.debugData
-            ELSE e.debugContext.debugData END AS debug,
-       nullif(CASE WHEN e.eventType IS NULL THEN panther.authenticationcontext.externalSessionId
-                   ELSE e.authenticationContext.externalSessionId END, 'unknown') AS session_id,
+       coalesce(e.debugContext.debugData, panther.debugcontext.debugData) AS debug,
+       nullif(coalesce(e.authenticationContext.externalSessionId, panther.authenticationcontext.externalSessionId), 'unknown') AS session_id,
        coalesce(e.client.ipAddress, e.request.ipChain[1].ip) AS ip,
        e.client.userAgent.rawUserAgent AS user_agent
 FROM spelled
@@ -302,7 +300,7 @@ FROM (SELECT *, unnest(ended_tokens) AS token, generate_subscripts(ended_tokens,
 _USAGE = """
 SELECT line_no, event_id, happened_at AS used_at, received_at,
        CASE WHEN result = 'FAILURE' THEN 'error' ELSE outcome END AS outcome,
-       request.requestApiTokenId AS token_id,  -- no session: one sign-in serves many clients
+       nullif(request.requestApiTokenId, '') AS token_id,  -- no session: one sign-in serves many clients
        coalesce(request.requestApiTokenClientId, CASE WHEN by_app THEN actor.id END) AS client_id,
        CASE WHEN by_app THEN actor.displayName END AS client_name,
        CASE WHEN actor.type = 'User' THEN actor.id END AS subject_id,
@@ -349,7 +347,9 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
     """Parse twice only what a collector wrote: one structure cannot hold names that differ only in case."""
 
     def is_collected(record: Mapping) -> bool:
-        return opened(record) is not record or any(name.startswith("p_") or name == "eventtype" for name in record)
+        return opened(record) is not record or any(
+            name.startswith("p_") or name in ("eventtype", "debugcontext") for name in record
+        )
 
     if any(map(is_collected, sample)):
         return replace(LOADER, fields='"JSON"', steps={**LOADER.steps, "spelled": _WITH_CARE})
@@ -358,7 +358,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="okta",
-    version=4,
+    version=5,
     title="Okta System Log",
     recognise=mostly_inside(_is_event),
     fields=_EVENT,
