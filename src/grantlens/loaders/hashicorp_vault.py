@@ -19,7 +19,8 @@ What the mapping decides, and why:
 - Policies are the scopes. The client is the role of the login, else the display name; the subject is the entity.
 - A lease is a credential and named in the clear on issue; its revocation names it in the path, or hashed in the body.
 - `permission denied` is a lack of policy if the token is known, else the token is bad. A refused login is a denied issue.
-- Proven on real records: uses, denials, times of 8 and 9 digits. Logins, leases and revocations follow Vault's source and pages.
+- Proven on real records: uses, denials, times of 8 and 9 digits; a login of AppRole. Other logins, leases and
+  revocations follow Vault's source and pages.
 """
 
 from collections.abc import Mapping
