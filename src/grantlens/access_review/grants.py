@@ -82,7 +82,7 @@ SELECT g.source, g.tenant, g.grant_id, g.client_id, g.client_name, g.subject_id,
                 || CASE v.kind WHEN 'disable' THEN 'disabled' ELSE 'revoked' END || coalesce(' by ' || v.initiator, '')
             WHEN g.by_consent THEN 'expired'
             ELSE 'last token expired' END AS ended_how,
-       g.ended_by
+       CASE WHEN g.closed_at <= least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) THEN g.ended_by END AS ended_by
 FROM grant_life g
 JOIN life l USING (source, grant_id, opened_at)
 LEFT JOIN consent c USING (source, grant_id, opened_at)

@@ -21,9 +21,9 @@ WITH state AS (
     GROUP BY source, grant_id, opened_at
 ),
 placed AS (
-    SELECT *, lead(opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER (PARTITION BY source,
-           grant_id ORDER BY opened_at) AS reopened_at
+    SELECT *, lead(opened_at, 1, 'infinity'::TIMESTAMPTZ) OVER in_turn AS reopened_at, row_number() OVER in_turn = 1 AS is_first
     FROM state
+    WINDOW in_turn AS (PARTITION BY source, grant_id ORDER BY opened_at)
 ),
 token_of AS (
     SELECT p.source, p.grant_id, p.opened_at, count(t.token_id) AS tokens,
@@ -34,13 +34,30 @@ token_of AS (
         AND t.issued_at >= p.opened_at AND t.issued_at < p.reopened_at AND t.issued_at < $until
     GROUP BY ALL
 ),
-called AS (
-    SELECT c.source, p.grant_id, p.first_used_at, p.last_used_at, p.events,
+pair AS (
+    SELECT c.source, p.caller_id, p.grant_id, p.first_used_at, p.last_used_at, p.events,
            coalesce(k.grave, false) AS grave
     FROM used_pair p
     JOIN named_caller c ON c.caller_id = p.caller_id
     LEFT JOIN operation_class k ON k.operation_id = p.operation_id
     WHERE p.outcome = 'success'
+),
+-- Who called before a grant was given again and after it: of these few every call is looked at.
+over_both AS (
+    SELECT DISTINCT c.caller_id
+    FROM pair c
+    JOIN placed p ON p.source = c.source AND p.grant_id = c.grant_id AND c.first_used_at < p.reopened_at AND c.last_used_at >= p.reopened_at
+),
+called AS (
+    SELECT source, grant_id, first_used_at, last_used_at, events, grave FROM pair ANTI JOIN over_both USING (caller_id)
+    UNION ALL
+    SELECT c.source, coalesce(s.grant_id, c.grant_id), u.used_at, u.used_at, 1, o.target_id IS NOT NULL
+    FROM usage_row u
+    SEMI JOIN over_both USING (caller_id)
+    JOIN named_caller c USING (caller_id)
+    LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
+    LEFT JOIN (SELECT DISTINCT target_id FROM usage_operation JOIN operation_class USING (operation_id) WHERE grave) o ON o.target_id = u.target_id
+    WHERE u.used_at >= $since AND u.used_at < $until AND u.outcome = 'success'
 ),
 use_of AS (
     SELECT p.source, p.grant_id, p.opened_at, sum(c.events)::BIGINT AS calls,
@@ -48,10 +65,11 @@ use_of AS (
            min(c.first_used_at) AS first_used_at, max(c.last_used_at) AS last_used_at
     FROM placed p
     JOIN called c ON c.source = p.source AND c.grant_id = p.grant_id
-        AND c.first_used_at >= p.opened_at AND c.first_used_at < p.reopened_at
+        -- What was called with it before its first record shows that it is older than the log, or a clock that is off.
+        AND (c.first_used_at >= p.opened_at OR p.is_first) AND c.first_used_at < p.reopened_at
     GROUP BY ALL
 )
-SELECT p.* EXCLUDE (valid_until, reopened_at) REPLACE (
+SELECT p.* EXCLUDE (valid_until, reopened_at, is_first) REPLACE (
            CASE WHEN p.ended_at IS NULL AND isinf(p.valid_until) AND NOT p.by_consent THEN t.last_end.by ELSE p.ended_by END AS ended_by),
        -- Access ends by revocation, by the date on the grant, or - without a standing consent - with the last token.
        CASE WHEN p.ended_at IS NOT NULL THEN p.ended_at
@@ -64,6 +82,6 @@ LEFT JOIN token_of t USING (source, grant_id, opened_at)
 LEFT JOIN use_of u USING (source, grant_id, opened_at)
 WHERE p.opened_at < $until
 """,
-    needs=("grant_state", "token_life", "used_pair", "named_caller", "operation_class"),
+    needs=("grant_state", "token_life", "used_pair", "named_caller", "caller_segment", "operation_class"),
     windowed=True,
 )

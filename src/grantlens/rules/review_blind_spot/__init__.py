@@ -8,7 +8,7 @@ _DATES = ("review date",)
 
 RULE = Rule(
     id="PRV-6",
-    version=2,
+    version=3,
     name="review_blind_spot",
     key=("client_id",),
     question="Which access came and went between access reviews, so that none saw it?",

@@ -1,0 +1,78 @@
+"""The list of grants beside plain Python: random small worlds, each client read record by record."""
+
+import json
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+import grantlens as gl
+from grantlens.rule.example import BYSTANDER, use
+from tests.access_review.drawn import START, Drawn, when
+from tests.access_review.oracle import Read
+
+WORLDS = 400
+WINDOWS = [(0, 20, 20), (5, 14, 14), (9, 16, 12), (0, 8, 8)]  # since, until and now, as days
+
+
+def day(number):
+    return START + timedelta(days=number)
+
+
+DRAWN = [Drawn(seed) for seed in range(WORLDS)]
+READ = {drawn.client: Read(drawn.records) for drawn in DRAWN}
+
+
+@pytest.fixture(scope="module")
+def store(prepared, tmp_path_factory):
+    """Return a store of all worlds, with a log of calls that has a hole."""
+    who = {"client_id": BYSTANDER, "subject_id": None}
+    kept = [use(when(hour * 60), "GET /v1/status", None, "jobs.example", tenant=tenant, **who)
+            for hour in range(24, 19 * 24) if not 8 * 24 < hour < 11 * 24 for tenant in (None, "one")]  # fmt: skip
+    path = tmp_path_factory.mktemp("grants") / "log.ndjson"
+    records = [{"event_id": f"kept/{number}", **record} for number, record in enumerate(kept)]
+    path.write_text(
+        "".join(json.dumps(record) + "\n" for drawn in DRAWN for record in drawn.records)
+        + "".join(json.dumps(r) + "\n" for r in records)
+    )
+    with prepared() as opened:
+        assert opened.load(path).total("rejected") == 0
+        yield opened
+
+
+def covered_of(store):
+    """Return for a tenant when its log of calls was there, as stretches that do not overlap."""
+    rows = [
+        row
+        for row in store.sql("FROM coverage").to_pylist()
+        if row["log"] == "usage" and not row["is_gap"] and not row["in_part"]
+    ]
+
+    def covered(tenant):
+        found = []
+        mine = [row for row in rows if tenant is None or row["tenant"] in (None, tenant)]
+        for begin, end in sorted((row["covered_from"], row["covered_until"]) for row in mine):
+            if found and begin <= found[-1][1]:
+                found[-1][1] = max(found[-1][1], end)
+            else:
+                found.append([begin, end])
+        return found
+
+    return covered
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_it_says_what_plain_python_says(store, window):
+    since, until, now = map(day, window)
+    found = {}
+    for row in gl.grants(store.between(since, until, now=now)).arrow().to_pylist():
+        name = None if row["grant_id"].startswith("derived:") else row["grant_id"]
+        found[row["tenant"], row["client_id"], row["subject_id"], name, row["opened_at"]] = row
+    covered = covered_of(store)
+    wanted = {}
+    for read in READ.values():
+        wanted |= read.rows(since, until, now, covered)
+    assert {key for key in found if key[1] != BYSTANDER} == {*wanted}
+    assert {key: {name: found[key][name] for name in row} for key, row in wanted.items()} == wanted
+    assert {row["use"] for row in wanted.values()} >= {"seen", "possible", "none seen"}
+    assert min(Counter((row["standing"], row["state"]) for row in wanted.values()).values()) > 5
