@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from grantlens.rule.example import consent, revoked, token, use
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
-SCOPES = ("mail.read", "mail.send", "files.read")
+SCOPES = ("mail.read", "mail.send", "files.read", "offline_access")
 
 
 def when(minute):

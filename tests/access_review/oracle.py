@@ -207,6 +207,8 @@ class Read:
                     (at(row["expires_at"]), None) if "expires_at" in row else None for row in self.grants[grant]
                     if row["kind"] in ALONE and not row.get("token_id") and opened <= at(row["issued_at"]) < min(following, until)
                 ]  # fmt: skip
+                if self.has_unnamed_refresh(grant, opened, min(following, until)):
+                    bare.append(None)
                 closed, by, how = None, None, None
                 if end:
                     closed, by = at(end["revoked_at"]), end
@@ -255,6 +257,14 @@ class Read:
                     "watched": pytest.approx(watched / span) if span > timedelta(0) else None,
                 }
         return found
+
+    def has_unnamed_refresh(self, grant, opened, until):
+        """Tell whether a grant has offline_access, and the log names no refresh token of it."""
+        rows = self.grants[grant]
+        named = any(row.get("token_kind") == "refresh" for row in rows)
+        return not named and any(
+            opened <= at(row["issued_at"]) < until and "offline_access" in (row.get("scopes") or ()) for row in rows
+        )
 
     def stray(self, grant, opened, closed, calls):
         """Tell whether calls without a grant may be of it: such calls are looked at from the first to the last of a client and person."""

@@ -94,18 +94,45 @@ KEY = {"kind": "credential", "token_kind": "api_key"}
         ([token("02 00:00", "t1", None, **KEY), token("03 00:00", None, None), revoked("05 00:00")], ("live", None, None)),
         ([token("02 00:00", "t1", None, **KEY), token("03 00:00", None, None, "04 00:00"), revoked("05 00:00")],
          ("ended", "last token revoked by admin", "r1")),
+        # A refresh token that the log does not name may live on.
+        ([token("02 00:00", "t1", ["mail.read", "offline_access"], "04 00:00")], ("live", None, None)),
+        ([token("02 00:00", "t1", ["mail.read", "offline_access"], "04 00:00"),
+          token("02 00:00", "rt1", ["mail.read", "offline_access"], "04 00:00", token_kind="refresh")], ("ended", "last token expired", None)),
         # A consent stands, whatever became of a token.
         ([consent("01 00:00", ["mail.read"]), token("02 00:00", "t1", None, **KEY), revoked("05 00:00")], ("live", None, None)),
         # Two tenants have a token of the id, and the revocation does not say whose it ended.
         ([token("02 00:00", "t1", None, tenant="one", **KEY), token("02 00:00", "t1", None, tenant="two", grant_id="g2", event_id="x", **KEY),
           revoked("05 00:00")], ("live", None, None)),
     ],
-    ids=["a key", "before its expiry", "after its expiry", "switched on again", "another key", "no id", "no id, expired", "a consent", "of two"],
+    ids=["a key", "before its expiry", "after its expiry", "switched on again", "another key", "no id", "no id, expired", "offline access", "refresh token",
+         "a consent", "of two"],
 )  # fmt: skip
 def test_access_by_tokens_alone_ends_with_the_last_of_them(world, records, end):
     row = rows_of(world(*records))["g1"]
     assert (row["state"], row["ended_how"], row["ended_by"]) == end
     assert (row["ended_at"] is not None) == (end[0] == "ended")
+
+
+def test_a_grant_that_lives_at_the_end_of_the_window_names_no_end(world):
+    row = rows_of(
+        world(consent("02 00:00", ["mail.read"]), revoked("20 00:00", "grant")), ("2026-07-01", "2026-07-10")
+    )["g1"]
+    assert (row["state"], row["ended_at"], row["ended_how"], row["ended_by"]) == ("live", None, None, None)
+
+
+def test_calls_before_the_first_record_of_a_grant_hide_none_after_it(world):
+    calls = [
+        use(f"{day} 00:00", "GET /v1/messages/7", None, grant_id="g1", token_scopes=["mail.read"])
+        for day in ("02", "04", "07")
+    ]
+    store = world(
+        consent("03 00:00", ["mail.read"]),
+        revoked("05 00:00", "grant"),
+        consent("06 00:00", ["mail.read"], event_id="c2"),
+        *calls,
+    )
+    rows = gl.grants(store.between(*JULY)).arrow().to_pylist()
+    assert {row["opened_at"].day: (row["use"], row["calls"]) for row in rows} == {3: ("seen", 2), 6: ("seen", 1)}
 
 
 def test_the_present_ends_what_could_be_watched(world):

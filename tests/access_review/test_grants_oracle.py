@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 import grantlens as gl
+from grantlens import detect
 from grantlens.rule.example import BYSTANDER, use
 from tests.access_review.drawn import START, Drawn, when
 from tests.access_review.oracle import Read
@@ -16,7 +17,8 @@ WINDOWS = [(0, 20, 20), (5, 14, 14), (9, 16, 12), (0, 8, 8)]  # since, until and
 
 
 def day(number):
-    return START + timedelta(days=number)
+    # No record is of the moment in which a window ends.
+    return START + timedelta(days=number, seconds=30)
 
 
 DRAWN = [Drawn(seed) for seed in range(WORLDS)]
@@ -76,3 +78,33 @@ def test_it_says_what_plain_python_says(store, window):
     assert {key: {name: found[key][name] for name in row} for key, row in wanted.items()} == wanted
     assert {row["use"] for row in wanted.values()} >= {"seen", "possible", "none seen"}
     assert min(Counter((row["standing"], row["state"]) for row in wanted.values()).values()) > 5
+
+
+def test_a_review_counts_what_the_list_has(store):
+    view = store.between(day(5), day(14))
+    listed = gl.grants(view).arrow().to_pylist()
+    held, live = (
+        Counter(row["client_id"] for row in listed if row["state"] in states)
+        for states in (("live", "ended"), ("live",))
+    )
+    for client in (clients := gl.review(view).to_dict()["clients"]):
+        assert (client["grants"], client["live"]) == (held[client["client_id"]], live[client["client_id"]])
+    assert set(held) <= {client["client_id"] for client in clients}
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_a_grant_that_is_called_dormant_is_live_in_the_list(store, window):
+    since, until, _ = map(day, window)
+    listed = {
+        row["grant_id"]: row
+        for row in gl.grants(store.between(since, until)).arrow().to_pylist()
+        if row["state"] == "live"
+    }
+    found = detect.run(store, "PRV-3", since=since, until=until, parameters={"dormant_days": 1, "min_coverage": 0.5})[
+        0
+    ].to_dicts()
+    assert len(found) > 20
+    for finding in found:
+        used = listed[finding["grant_id"]]["last_used_at"]  # of the window alone
+        told = finding["detail"]["last_used_at"]
+        assert used is None or used == (told and datetime.fromisoformat(told))

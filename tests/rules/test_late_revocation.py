@@ -253,6 +253,14 @@ def test_a_key_that_was_switched_on_again_stands(desk, kept_going):
     assert (row["verdict"], row["detail"]["standing"]) == ("violation", 1)
 
 
+def test_a_refresh_token_that_the_log_does_not_name_may_stand(desk, kept_going):
+    lasting = ["mail.read", "offline_access"]
+    for scopes, verdict in ((["mail.read"], "clear"), (lasting, "indeterminate")):
+        (row,) = told(desk, kept_going, (token("05 11:00", "t1", scopes, "05 12:30"),), COMPROMISED)
+        assert row["verdict"] == verdict
+    assert row["detail"]["reason"] == "when a token ended that the log does not name is not known"
+
+
 @pytest.mark.parametrize(
     "about",
     [

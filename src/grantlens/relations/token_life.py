@@ -5,7 +5,7 @@ from grantlens.relations.relation import Relation
 RELATION = Relation(
     "token_life",
     "Each tenant's own token with the moment at which it ended: by the first revocation that ends it for good, or by its expiry. closed_at is NULL where no "
-    "end is known, ended_by where it ended by itself; what was issued without an id lives to its expiry, as no revocation names it. perhaps_at is from when on it may have ended: by a revocation of a "
+    "end is known, ended_by where it ended by itself; what was issued without an id lives to its expiry, as no revocation names it, and so does, without one, the refresh token that offline_access stands for where the log names none. perhaps_at is from when on it may have ended: by a revocation of a "
     "token of an id that several tenants have, or, without an id, at any time. A key that was switched off and on again lives on.",
     """
 WITH revoked_token AS (
@@ -29,6 +29,13 @@ UNION ALL
 SELECT source, tenant, grant_id, NULL, token_kind, kind, client_id, client_name, subject_id, issued_at, expires_at, expires_at, NULL, issued_at
 FROM issued
 WHERE token_id IS NULL AND kind IN ('token', 'refresh', 'exchange', 'credential')
+UNION ALL
+SELECT i.source, min(i.tenant), i.grant_id, NULL, 'refresh', 'token', min(i.client_id), min(i.client_name), min(i.subject_id), i.issued_at, NULL, NULL, NULL,
+       i.issued_at
+FROM (SELECT *, unnest(scopes) AS scope FROM issued WHERE grant_id IS NOT NULL) i
+ANTI JOIN (FROM issued WHERE token_kind = 'refresh') r ON r.source = i.source AND r.grant_id = i.grant_id
+WHERE lower(i.scope) LIKE '%offline_access'
+GROUP BY i.source, i.grant_id, i.issued_at
 """,
     needs=("tenant_token", "covered_token", "issued"),
 )

@@ -8,7 +8,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=10,
+    version=11,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -54,8 +54,8 @@ RULE = Rule(
     sql="""
 WITH standing AS (
     SELECT source, tenant, grant_id, min(client_id) AS client_id, min(client_name) AS client_name, min(subject_id) AS subject_id,
-           max(opened_at) AS opened_at, arg_max({'scopes': scopes}, valid_from).scopes AS scopes, arg_max(coalesce(taken, []), valid_from) AS taken
-    FROM grant_state
+           max(opened_at) AS opened_at, max(opened_at) = min(first_at) AS is_first, arg_max({'scopes': scopes}, valid_from).scopes AS scopes, arg_max(coalesce(taken, []), valid_from) AS taken
+    FROM (SELECT *, min(opened_at) OVER (PARTITION BY source, grant_id) AS first_at FROM grant_state)
     WHERE valid_from < $until AND (ended_at IS NULL OR ended_at >= $until)
     GROUP BY source, tenant, grant_id
 ),
@@ -64,14 +64,14 @@ ended AS (
     FROM covered_token WHERE revoked_at < $until GROUP BY ALL
 ),
 refresh AS (
-    SELECT t.source, t.grant_id, bool_or(c.token_id IS NULL AND (t.expires_at IS NULL OR t.expires_at > $until)) AS alive,
+    SELECT t.source, t.grant_id, bool_or(t.issued_at < $until AND c.token_id IS NULL AND (t.expires_at IS NULL OR t.expires_at > $until)) AS alive,
            bool_or(p.token_id IS NOT NULL) AS doubtful
     FROM tenant_token t
     LEFT JOIN (FROM ended WHERE NOT of_several) c
         ON c.source = t.source AND c.token_id = t.token_id AND (c.token_tenant IS NULL OR t.home IS NULL OR t.home = c.token_tenant)
     LEFT JOIN (FROM ended WHERE of_several AND by_name) p  -- by its id, without its tenant
         ON p.source = t.source AND p.token_id = t.token_id AND (p.token_tenant IS NULL OR t.home IS NULL OR t.home = p.token_tenant)
-    WHERE t.token_kind = 'refresh' AND NOT t.of_several AND t.issued_at < $until
+    WHERE t.token_kind = 'refresh' AND NOT t.of_several
     GROUP BY t.source, t.grant_id
 ),
 -- One consent that names it is enough, whatever others leave unsaid.
@@ -143,14 +143,14 @@ stray AS (
 ),
 silent AS (
     SELECT g.*, l.last_used_at, l.last_no, CASE WHEN l.last_no IS NULL THEN l.last_usage_id END AS last_usage_id, l.by_pair,
-           coalesce(l.last_used_at, g.opened_at) AS silent_from,
+           greatest(l.last_used_at, g.opened_at) AS silent_from,
            $until - to_days($dormant_days::INTEGER) AS judged_from,
            y.last_used_at >= $until - to_days($dormant_days::INTEGER) AS strays
     FROM refreshable g
-    -- A call from before it was given again is none of this grant.
-    LEFT JOIN last_call l ON l.source = g.source AND l.grant_id = g.grant_id AND l.last_used_at >= g.opened_at
+    -- A call from before it was given again is none of this grant; one from before its first record shows that it is older than the log.
+    LEFT JOIN last_call l ON l.source = g.source AND l.grant_id = g.grant_id AND (l.last_used_at >= g.opened_at OR g.is_first)
     LEFT JOIN stray y ON y.source = g.source AND y.grant_id = g.grant_id
-    WHERE coalesce(l.last_used_at, g.opened_at) <= $until - to_days($dormant_days::INTEGER)
+    WHERE greatest(l.last_used_at, g.opened_at) <= $until - to_days($dormant_days::INTEGER)
 ),
 seen AS (
     SELECT s.source, s.grant_id,
@@ -177,7 +177,7 @@ SELECT CASE WHEN doubt IS NOT NULL OR coalesce(strays, false) OR share < $min_co
        coalesce(client_name, client_id, 'An unnamed client') || ' holds a live grant that was not seen used for '
            || silent_days || CASE WHEN silent_days = 1 THEN ' day' ELSE ' days' END AS title,
        source, tenant, client_id, subject_id, grant_id, scopes,
-       opened_at AS first_seen, coalesce(last_used_at, opened_at) AS last_seen, 1 + (last_used_at IS NOT NULL)::BIGINT AS events,
+       opened_at AS first_seen, greatest(last_used_at, opened_at) AS last_seen, 1 + (last_used_at IS NOT NULL)::BIGINT AS events,
        to_json({
            'last_used_at': strftime(last_used_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
            'last_refresh_at': strftime(last_refresh_at, '%Y-%m-%dT%H:%M:%S.%fZ'),

@@ -22,7 +22,7 @@ def _work(*files: int, reads: range = range(1, 31), **more: Any) -> tuple[dict[s
 
 RULE = Rule(
     id="PRV-2",
-    version=6,
+    version=7,
     name="dormant_scope",
     key=("grant_id", "scope"),
     question="Which scopes were used, and then no more, though the client worked on?",

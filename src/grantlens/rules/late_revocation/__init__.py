@@ -8,7 +8,7 @@ _BROUGHT = ("decision",)
 
 RULE = Rule(
     id="REV-10",
-    version=5,
+    version=6,
     name="late_revocation",
     key=("client_id", "subject_id", "grant_id", "token_id", "decided_at"),
     question="Which access was to be revoked, and was revoked late or still stands?",
