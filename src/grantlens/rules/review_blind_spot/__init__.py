@@ -17,7 +17,7 @@ RULE = Rule(
     "have the owner confirm each of these entitlements, or let a policy bound who gets them and for how long.",
     basis="NIST SP 800-53 AC-6(7) and AC-2 j; PCI DSS 4.0.1 requirement 7.2.5.1",
     needs=(
-        *("access_stretch", "issued", "token", "effective_revocation", "covered_time", "clock_error"),
+        *("access_stretch", "issued", "token", "token_life", "effective_revocation", "covered_time", "clock_error"),
         *("used_pair", "named_caller", "operation_class"),
     ),
     # That a consent stood or ended is logged; that no token lived at a review is an absence.
@@ -65,14 +65,18 @@ consented AS (
         AND i.issued_at >= s.start_at AND i.issued_at <= s.start_at + to_microseconds(((k.before_s + k.after_s) * 1000000)::BIGINT)
     WHERE s.by_consent
 ),
--- Tokens that tell of access whose life they do not tell: refreshed ones of the refresh token, those without an id of themselves.
+-- Tokens that tell of access whose life they do not tell: those without an id, as the refresh token of offline_access may be, and refreshed ones of a
+-- token that is not known.
 half_told AS (
-    SELECT i.source, i.grant_id, bool_or(i.token_id IS NULL) AS unnamed
-    FROM issued i
-    LEFT JOIN token p ON p.source = i.source AND p.token_id = i.parent_token_id
-    WHERE i.kind IN ('token', 'refresh', 'exchange', 'credential') AND i.issued_at < $until
-        AND (i.token_id IS NULL OR (i.kind = 'refresh' AND p.token_id IS NULL))
-    GROUP BY i.source, i.grant_id
+    SELECT source, grant_id, bool_or(unnamed) AS unnamed
+    FROM (
+        SELECT source, grant_id, true AS unnamed FROM token_life WHERE token_id IS NULL AND issued_at < $until
+        UNION ALL
+        SELECT i.source, i.grant_id, false
+        FROM token i ANTI JOIN token p ON p.source = i.source AND p.token_id = i.parent_token_id
+        WHERE i.kind = 'refresh' AND i.issued_at < $until
+    )
+    GROUP BY source, grant_id
 ),
 ending AS (
     SELECT source, revocation_event, max(before_s) AS before_s, max(after_s) AS after_s, min(record) AS record

@@ -346,4 +346,10 @@ UNDECIDABLE = (
         _undecided("of a token that the log does not name it is not known how long it lived"),
         reviews=_REVIEWS,
     ),
+    Example(
+        "it may be refreshed, and the log does not name the refresh token",
+        (token("10 09:00", "t1", ["mail.read", "offline_access"], "10 09:05"), *_KEPT),
+        _undecided("of a token that the log does not name it is not known how long it lived"),
+        reviews=_REVIEWS,
+    ),
 )
