@@ -126,17 +126,23 @@ class Read:
     def refreshes(self, tenant, name):
         return self.tokens[tenant, name][0]["token_kind"] == "refresh"
 
-    def end_of(self, key):
-        """Return when a token ended, and by which revocation, if any; None where no end is known."""
+    def end_of(self, key, until):
+        """Return when a token ended, and by which revocation, if any; None where no end is known.
+
+        A key that is switched on again only after the window is over at its end.
+        """
         rows = self.tokens[key]
         keys = [row["issued_at"] for row in rows if row["kind"] == "credential"]
+        again = [max(keys, default=""), max((stamp for stamp in keys if at(stamp) < until), default="")]
         dated = [row for row in rows if "expires_at" in row]
         bare = [row["issued_at"] for row in rows if row["kind"] == "credential" and "expires_at" not in row]
         expires = max((at(row["expires_at"]) for row in dated), default=None)
         if dated and bare and max(bare) > max(row["issued_at"] for row in dated):
             expires = None  # given again without a date
         final = [
-            end for end in self.ends if self.covers(end, key) and not any(again > end["revoked_at"] for again in keys)
+            end
+            for end in self.ends
+            if self.covers(end, key) and end["revoked_at"] > again[at(end["revoked_at"]) < until]
         ]
         ends = [(at(end["revoked_at"]), end) for end in final]
         first = min(ends, key=lambda each: each[0], default=(None, None))
@@ -212,7 +218,11 @@ class Read:
                 closed, by, how = None, None, None
                 if end:
                     closed, by = at(end["revoked_at"]), end
-                elif not by_consent and (lives := [*map(self.end_of, keys), *bare]) and None not in lives:
+                elif (
+                    not by_consent
+                    and (lives := [*(self.end_of(key, until) for key in keys), *bare])
+                    and None not in lives
+                ):
                     closed, by = max(lives, key=lambda life: life[0])
                     how = "last token "
                 if opened >= until or (closed and closed <= since):

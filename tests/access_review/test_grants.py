@@ -120,6 +120,16 @@ def test_a_grant_that_lives_at_the_end_of_the_window_names_no_end(world):
     assert (row["state"], row["ended_at"], row["ended_how"], row["ended_by"]) == ("live", None, None, None)
 
 
+def test_a_key_is_over_at_the_end_of_a_window_in_which_it_was_switched_off_and_not_yet_on_again(world):
+    store = world(
+        token("02 00:00", "t1", None, **KEY), revoked("05 00:00"), token("10 00:00", "t1", None, event_id="on", **KEY)
+    )
+    told = {until: rows_of(store, ("2026-07-01", until))["g1"] for until in ("2026-07-04", "2026-07-08", "2026-07-12")}
+    assert [(row["state"], row["ended_how"], row["ended_by"]) for row in told.values()] == [
+        ("live", None, None), ("ended", "last token revoked by admin", "r1"), ("live", None, None),
+    ]  # fmt: skip
+
+
 def test_calls_before_the_first_record_of_a_grant_hide_none_after_it(world):
     calls = [
         use(f"{day} 00:00", "GET /v1/messages/7", None, grant_id="g1", token_scopes=["mail.read"])

@@ -25,13 +25,18 @@ placed AS (
     FROM state
     WINDOW in_turn AS (PARTITION BY source, grant_id ORDER BY opened_at)
 ),
+-- A key that is switched on again only after the window is over at its end.
+life AS (
+    SELECT * EXCLUDE (pauses, pause) REPLACE (
+               least(pause.off_at, closed_at) AS closed_at, CASE WHEN pause.off_at <= coalesce(closed_at, pause.off_at) THEN pause.by ELSE ended_by END AS ended_by)
+    FROM (SELECT *, list_min(list_filter(pauses, lambda x: x.off_at < $until AND x.on_at >= $until)) AS pause FROM token_life WHERE issued_at < $until)
+),
 token_of AS (
     SELECT p.source, p.grant_id, p.opened_at, count(t.token_id) AS tokens,
            -- What ends by itself has no name for it, and is no less the last for that.
            CASE WHEN count(t.closed_at) = count(*) THEN max({'at': t.closed_at, 'named': t.ended_by IS NOT NULL, 'by': t.ended_by}) END AS last_end
     FROM placed p
-    JOIN token_life t ON t.source = p.source AND t.grant_id = p.grant_id
-        AND t.issued_at >= p.opened_at AND t.issued_at < p.reopened_at AND t.issued_at < $until
+    JOIN life t ON t.source = p.source AND t.grant_id = p.grant_id AND t.issued_at >= p.opened_at AND t.issued_at < p.reopened_at
     GROUP BY ALL
 ),
 pair AS (
