@@ -20,7 +20,7 @@ WITH revoked_token AS (
 SELECT t.source, t.tenant, t.grant_id, t.token_id, t.token_kind, t.kind, t.client_id, t.client_name, t.subject_id, t.issued_at, t.expires_at,
        least(min(r.first.revoked_at), t.expires_at) AS closed_at,
        min(r.first) FILTER (t.expires_at IS NULL OR r.first.revoked_at <= t.expires_at).revocation_event AS ended_by,
-       min(r.perhaps_at) AS perhaps_at, flatten(list(r.pauses) FILTER (r.pauses IS NOT NULL)) AS pauses
+       min(r.perhaps_at) AS perhaps_at, list_sort(flatten(list(r.pauses) FILTER (r.pauses IS NOT NULL))) AS pauses
 -- What names no tenant has no life beside those of the tenants that others name.
 FROM (FROM tenant_token WHERE home IS NOT NULL OR len(homes) = 0) t
 LEFT JOIN revoked_token r ON r.source = t.source AND r.token_id = t.token_id
