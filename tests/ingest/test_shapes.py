@@ -55,6 +55,14 @@ SHAPES = {
     f"wrapped in {key}": lambda records, key=key: json.dumps({"kind": "page", "next": None, key: records})
     for key in WRAPPERS
 }
+SHAPES |= {
+    "embedded": lambda records: json.dumps({"_links": {}, "_embedded": {"activities": records}, "size": 50}),
+    "embedded, pretty": lambda records: json.dumps({"_embedded": {"items": records}, "_links": {}}, indent=2),
+    "embedded, pages as lines": lambda records: "".join(
+        json.dumps({"_links": {}, "_embedded": {"activities": records[at : at + 9]}}) + "\n" for at in range(0, 50, 9)
+    ),
+    "each alone": lambda records: "".join(json.dumps({"audit_log": record}) + "\n" for record in records),
+}
 
 
 def _zstd(data):
@@ -98,7 +106,16 @@ def test_one_pretty_record_is_one_record(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\n \n", "[]", '{"items":[]}', '{"records": []}\n{"records": []}\n', "log,used_at\n"]
+    "text",
+    [
+        "",
+        "\n \n",
+        "[]",
+        '{"items":[]}',
+        '{"_embedded": {"activities": []}}',
+        '{"records": []}\n{"records": []}\n',
+        "log,used_at\n",
+    ],
 )
 def test_an_empty_page_is_normal(tmp_path, text):
     path = tmp_path / "empty.json"

@@ -275,6 +275,16 @@ def test_what_a_collector_puts_around_changes_nothing(load, wrap):
     assert bare.ignored == wrapped.ignored
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_page_of_the_api_is_read_as_it_comes(load_file, load, tmp_path, indent):
+    next_page = {"_links": {"next": {"href": "https://api.example/activities?cursor=2"}}}
+    path = tmp_path / "page.json"
+    path.write_text(json.dumps(next_page | {"_embedded": {"activities": EVERY_KIND}, "size": 7}, indent=indent))
+    loaded = load_file(path)
+    assert loaded.batch["loader"] == "ping_one"
+    assert loaded.counts() == load(EVERY_KIND).counts()
+
+
 @settings(max_examples=6)
 @given(lists_of_damaged([*EVERY_KIND, *map(WRAPS["stored"], EVERY_KIND)]))
 def test_a_damaged_record_never_stops_a_load(load, records):

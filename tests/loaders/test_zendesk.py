@@ -109,3 +109,12 @@ def test_broken_and_double_records(load):
         4: "action or source_type is missing",
     }
     assert (loaded.batch["issuance"], loaded.batch["duplicates"]) == (1, 1)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_the_answer_about_one_record_is_that_record(load_file, tmp_path, indent):
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps({"audit_log": record("create")}, indent=indent))
+    loaded = load_file(path)
+    assert loaded.batch["loader"] == "zendesk"
+    assert loaded.one("issuance")["token_id"] == "55"

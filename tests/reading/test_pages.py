@@ -23,9 +23,17 @@ FRAMES = st.dictionaries(st.sampled_from(("next", "kind", "note")), VALUES, max_
 
 
 @settings(max_examples=150, deadline=None)
-@given(RECORDS, FRAMES, st.booleans(), st.sampled_from((None, 1)), st.booleans(), st.integers(5, 80))
+@given(
+    RECORDS,
+    FRAMES,
+    st.sampled_from(("", "items", "_embedded")),
+    st.sampled_from((None, 1)),
+    st.booleans(),
+    st.integers(5, 80),
+)
 def test_a_page_is_cut_as_it_is_parsed(records, frame, wrapped, indent, after, step):
-    value = (frame | {"items": records} if after else {"items": records} | frame) if wrapped else records
+    held = {"_embedded": {"items": records}} if wrapped == "_embedded" else {"items": records}
+    value = (frame | held if after else held | frame) if wrapped else records
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     before, pages._STEP = pages._STEP, step  # what is open at the end of a step goes on in the next
     try:
@@ -41,10 +49,18 @@ def test_a_page_is_cut_as_it_is_parsed(records, frame, wrapped, indent, after, s
     assert (page.key, page.frame) == (("items", frame) if wrapped else (None, None))
 
 
-@pytest.mark.parametrize("wrapped", [False, True])
-def test_plain_pages_are_cut_and_not_parsed(wrapped):
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda records: records,
+        lambda records: {"Records": records},
+        lambda records: {"_links": {}, "_embedded": {"size": 1, "activities": records}, "count": 50},
+        lambda records: {"_embedded": {}, "items": records},
+    ],
+)
+def test_plain_pages_are_cut_and_not_parsed(wrap):
     records = [{"a": n, "b": ["x", {"c": "}]"}]} for n in range(50)]
-    page = page_of(json.dumps({"Records": records} if wrapped else records).encode())
+    page = page_of(json.dumps(wrap(records)).encode())
     assert len(page) == 50
 
 
@@ -63,6 +79,8 @@ def test_plain_pages_are_cut_and_not_parsed(wrapped):
         '{"items": [{"a": 1}], "records": [{"b": 2}]}',
         '{"items": [{"a": 1}]',
         '{"items": {"a": [1]}}',
+        '{"_embedded": {"items": [{"a": 1}]}, "records": [{"b": 2}]}',
+        '{"_embedded": {"items": [{"a": 1}]}, "items": 2}',
         '{"a": 1}',
         "x",
         "",

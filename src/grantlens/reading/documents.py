@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from grantlens.errors import LoadError
-from grantlens.reading.shape import WRAPPERS, is_wrapper
+from grantlens.reading.shape import ALONE, EMBEDDED, WRAPPERS, is_wrapper
 
 _BETWEEN = re.compile(r"[\s,]*")
 _SPACE = re.compile(r"\s*")
@@ -72,7 +72,12 @@ def _unwrapped(text: str, start: int, decoder: json.JSONDecoder) -> Iterator[str
                 at = _past(_BETWEEN, text, at)
             at += 1
         else:
+            begin = at
             _, at = decoder.raw_decode(text, at)
+            if key == EMBEDDED and text[begin] == "{":
+                yield from _unwrapped(text, begin, decoder)
+            elif key == ALONE and text[begin] == "{":
+                yield text[begin:at]
         at = _past(_BETWEEN, text, at)
 
 

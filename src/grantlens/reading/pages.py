@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from grantlens.reading.chunk import Chunk, Lines, int_array, sliced
-from grantlens.reading.shape import WRAPPERS, wrapped_at
+from grantlens.reading.shape import EMBEDDED, WRAPPERS, wrapped_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,6 +102,10 @@ def page_of(data: bytes) -> Page | None:
             frame = json.loads(data[:opening].decode("utf-8", "replace") + "[]" + rest)
         except (ValueError, RecursionError):
             return None
+        embedded = frame.pop(EMBEDDED, {})
+        if not isinstance(embedded, dict) or embedded.keys() & frame.keys():
+            return None
+        frame |= embedded
         held = [name for name in frame if name in WRAPPERS]
         if len(held) != 1 or frame[held[0]] != []:
             return None

@@ -12,6 +12,12 @@ WRAPPERS = (
 )
 """Keys under which APIs and collectors wrap an array of records."""
 
+EMBEDDED = "_embedded"
+"""The key of HAL below which such an array stands one level down, as in PingOne's answers."""
+
+ALONE = "audit_log"
+"""The only key of an object in which Zendesk's API gives a single record."""
+
 SAMPLE = 50
 """Records that are looked at to recognise a log."""
 
@@ -109,13 +115,16 @@ def wrapped_at(text: str) -> int | None:
     at = 1
     try:
         while True:
-            at = _skip(text, at, _SPACE + ",")
+            at = _skip(text, at, _SPACE + ",}")  # } ends what is embedded
             if text[at : at + 1] != '"':
                 return None
             key, at = decoder.raw_decode(text, at)
             at = _skip(text, at, _SPACE + ":")
             if key in WRAPPERS and text[at : at + 1] == "[":
                 return at
+            if key == EMBEDDED and text[at : at + 1] == "{":
+                at += 1
+                continue
             _, at = decoder.raw_decode(text, at)
     except (ValueError, RecursionError):
         return None
@@ -128,9 +137,17 @@ def is_wrapper(record: dict[str, Any]) -> bool:
     --------
     >>> is_wrapper({"records": [{"a": 1}]}), is_wrapper({"data": {"a": 1}})
     (True, False)
+    >>> is_wrapper({"_embedded": {"activities": [{"a": 1}]}}), is_wrapper({"audit_log": {"a": 1}})
+    (True, True)
     """
-    pages = (record[key] for key in WRAPPERS if isinstance(record.get(key), list))
-    return any(not page or isinstance(page[0], dict) for page in pages)
+    embedded = record.get(EMBEDDED)
+    held = record | embedded if isinstance(embedded, dict) else record
+    pages = (held[key] for key in WRAPPERS if isinstance(held.get(key), list))
+    return any(not page or isinstance(page[0], dict) for page in pages) or _alone(record)
+
+
+def _alone(record: dict[str, Any]) -> bool:
+    return len(record) == 1 and isinstance(record.get(ALONE), dict)
 
 
 def sampled(lines: list[str]) -> list[dict]:
