@@ -26,7 +26,8 @@ Anthropic's API reference; ids, names, updates and calls are as a collector gene
 
 from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader, mostly
+from grantlens.loaders.collected import mostly_inside, with_envelopes
+from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.written_time import moment
 
 _ACTOR = """{"type": "VARCHAR", "user_id": "VARCHAR", "email_address": "VARCHAR", "api_key_id": "VARCHAR",
@@ -57,7 +58,7 @@ def _is_activity(record: Mapping) -> bool:
 
 
 # A key that is switched off is no change of its scopes.
-_SWITCHED_OFF = """len(list_filter(TRY(from_json(r.updates, '[{"type": "VARCHAR", "current_value": "VARCHAR"}]')),
+_SWITCHED_OFF = """len(list_filter(TRY(from_json(e.updates, '[{"type": "VARCHAR", "current_value": "VARCHAR"}]')),
                 lambda u: u.type = 'status' AND u.current_value IN ('inactive', 'disabled', 'archived'))) > 0"""
 
 _KINDS = {
@@ -92,17 +93,17 @@ _KINDS = {
 _MEANING = ", ".join(f"'{kind}': '{meaning}'" for meaning, kinds in _KINDS.items() for kind in kinds)
 
 _EVENT = f"""
-SELECT line_no, r.type AS type,
-       CASE WHEN r.type = 'platform_service_account_updated' AND {_SWITCHED_OFF} THEN 'client end'
+SELECT line_no, e.type AS type,
+       CASE WHEN e.type = 'platform_service_account_updated' AND {_SWITCHED_OFF} THEN 'client end'
             WHEN known = 'change' AND {_SWITCHED_OFF} THEN 'key end'
             ELSE known END AS meaning,
        contains(actor, 'api_actor') OR contains(actor, 'admin_api_key_actor') OR contains(actor, 'service_account_actor') AS by_machine,
        CASE WHEN meaning IS NOT NULL OR by_machine THEN line END AS held
 FROM (
-    SELECT *, MAP {{{_MEANING}}}[r.type] AS known,
+    SELECT *, MAP {{{_MEANING}}}[e.type] AS known,
            -- to read the whole of an actor takes longer: only of one that is text
-           coalesce(r.actor.type, from_json(line, '{{"actor": "VARCHAR"}}').actor) AS actor
-    FROM record WHERE r IS NOT NULL
+           coalesce(e.actor.type, from_json(line, '{{"actor": "VARCHAR"}}').actor) AS actor
+    FROM shaped WHERE e IS NOT NULL
 )
 """
 
@@ -231,33 +232,36 @@ UNION ALL
 SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL AND happened_at IS NULL
 """
 
-LOADER = Loader(
-    name="anthropic_compliance",
-    version=3,
-    title="Anthropic Compliance API activity feed",
-    recognise=mostly(_is_activity),
-    fields=_FIELDS,
-    glance='{"type": "VARCHAR", "actor": {"type": "VARCHAR"}, "updates": "VARCHAR"}',
-    carries=("issuance", "revocation"),
-    steps={"event": _EVENT, "acting": _ACTING, "party": _PARTY},
-    issuance=_ISSUANCE,
-    usage=_USAGE,
-    revocation=_REVOCATION,
-    ignored=_IGNORED,
-    rejected=_REJECTED,
-    joins=(
-        Join("issuance", "usage", "token", "api_key_id, actor.api_key_id", "where the activity names the key"),
-        Join(
-            "issuance",
-            "revocation",
-            "token",
-            "api_key_id, token_id",
-            "where the activity names it; published samples do not",
+LOADER = with_envelopes(
+    Loader(
+        name="anthropic_compliance",
+        version=4,
+        title="Anthropic Compliance API activity feed",
+        recognise=mostly_inside(_is_activity),
+        fields=_FIELDS,
+        glance='{"type": "VARCHAR", "actor": {"type": "VARCHAR"}, "updates": "VARCHAR"}',
+        carries=("issuance", "revocation"),
+        steps={"event": _EVENT, "acting": _ACTING, "party": _PARTY},
+        issuance=_ISSUANCE,
+        usage=_USAGE,
+        revocation=_REVOCATION,
+        ignored=_IGNORED,
+        rejected=_REJECTED,
+        joins=(
+            Join("issuance", "usage", "token", "api_key_id, actor.api_key_id", "where the activity names the key"),
+            Join(
+                "issuance",
+                "revocation",
+                "token",
+                "api_key_id, token_id",
+                "where the activity names it; published samples do not",
+            ),
+            Join("usage", "revocation", "token", "actor.api_key_id, api_key_id", "where the activity names the key"),
         ),
-        Join("usage", "revocation", "token", "actor.api_key_id, api_key_id", "where the activity names the key"),
+        join_note=(
+            "Keys and tokens join by their id where the activity names it, which published samples of key activities do "
+            "not; integrations join by kind and person, MCP servers by their id. Calls of models are not in this log."
+        ),
     ),
-    join_note=(
-        "Keys and tokens join by their id where the activity names it, which published samples of key activities do "
-        "not; integrations join by kind and person, MCP servers by their id. Calls of models are not in this log."
-    ),
+    mark="r.type IS NOT NULL",
 )

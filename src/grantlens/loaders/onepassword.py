@@ -15,7 +15,8 @@ they are rejected as no event of 1Password.
 
 from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader, mostly
+from grantlens.loaders.collected import mostly_inside, with_envelopes
+from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -35,16 +36,16 @@ def _is_event(record: Mapping) -> bool:
 
 
 _EVENT = f"""
-SELECT line_no, r.*, {text_moment("r.timestamp")} AS happened_at, {text_moment("r.p_parse_time")} AS received_at,
-       CASE WHEN r.object_type IS NOT NULL THEN 'audit' WHEN r.item_uuid IS NOT NULL THEN 'item'
-            WHEN r.session_uuid IS NOT NULL AND r.category IS NOT NULL THEN 'sign-in' END AS stream,
-       CASE WHEN r.object_type = 'satoken' AND r.action = 'create' THEN 'credential'
-            WHEN r.object_type = 'satoken' AND r.action IN ('delete', 'revoke', 'trevoke') THEN 'token end'
-            WHEN r.object_type = 'sa' AND r.action = 'create' THEN 'consent'
-            WHEN r.object_type = 'sa' AND r.action IN ('delete', 'suspend') THEN 'client end'
-            WHEN r.object_type = 'user' AND r.action IN ('delete', 'suspend') THEN 'person end' END AS meaning
-FROM record
-WHERE r IS NOT NULL
+SELECT line_no, e.*, {text_moment("e.timestamp")} AS happened_at, {text_moment("e.p_parse_time")} AS received_at,
+       CASE WHEN e.object_type IS NOT NULL THEN 'audit' WHEN e.item_uuid IS NOT NULL THEN 'item'
+            WHEN e.session_uuid IS NOT NULL AND e.category IS NOT NULL THEN 'sign-in' END AS stream,
+       CASE WHEN e.object_type = 'satoken' AND e.action = 'create' THEN 'credential'
+            WHEN e.object_type = 'satoken' AND e.action IN ('delete', 'revoke', 'trevoke') THEN 'token end'
+            WHEN e.object_type = 'sa' AND e.action = 'create' THEN 'consent'
+            WHEN e.object_type = 'sa' AND e.action IN ('delete', 'suspend') THEN 'client end'
+            WHEN e.object_type = 'user' AND e.action IN ('delete', 'suspend') THEN 'person end' END AS meaning
+FROM shaped
+WHERE e IS NOT NULL
 """
 
 _ISSUANCE = """
@@ -90,21 +91,24 @@ SELECT line_no, 'timestamp is no time'
 FROM event WHERE meaning IS NOT NULL AND "timestamp" IS NOT NULL AND happened_at IS NULL
 """
 
-LOADER = Loader(
-    name="onepassword",
-    version=2,
-    title="1Password Events API",
-    recognise=mostly(_is_event),
-    fields=_FIELDS,
-    carries=("issuance", "revocation"),
-    steps={"event": _EVENT},
-    issuance=_ISSUANCE,
-    revocation=_REVOCATION,
-    ignored=_IGNORED,
-    rejected=_REJECTED,
-    joins=(Join("issuance", "revocation", "token", "object_uuid", "not proven on a real record"),),
-    join_note=(
-        "Tokens of service accounts join by their id from making to deleting, which is not proven on a real record. "
-        "What service accounts read is not told apart from what people read, and is ignored."
+LOADER = with_envelopes(
+    Loader(
+        name="onepassword",
+        version=3,
+        title="1Password Events API",
+        recognise=mostly_inside(_is_event),
+        fields=_FIELDS,
+        carries=("issuance", "revocation"),
+        steps={"event": _EVENT},
+        issuance=_ISSUANCE,
+        revocation=_REVOCATION,
+        ignored=_IGNORED,
+        rejected=_REJECTED,
+        joins=(Join("issuance", "revocation", "token", "object_uuid", "not proven on a real record"),),
+        join_note=(
+            "Tokens of service accounts join by their id from making to deleting, which is not proven on a real record. "
+            "What service accounts read is not told apart from what people read, and is ignored."
+        ),
     ),
+    mark="r.uuid IS NOT NULL",
 )

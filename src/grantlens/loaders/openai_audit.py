@@ -21,7 +21,8 @@ scim.disabled. The other types are those of OpenAI's API reference and of its li
 
 from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader, mostly
+from grantlens.loaders.collected import mostly_inside, with_envelopes
+from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.written_time import moment
 
 # Payloads are JSON: one stands in a record at most, and to look for the fields of all of them costs more than to parse that one.
@@ -62,16 +63,16 @@ def _payload(name: str) -> str:
 
 
 _MEANT = """
-SELECT line_no, r,
-       CASE r.type WHEN 'api_key.created' THEN 'credential' WHEN 'api_key.updated' THEN 'change'
+SELECT line_no, e AS r,
+       CASE e.type WHEN 'api_key.created' THEN 'credential' WHEN 'api_key.updated' THEN 'change'
                    WHEN 'api_key.deleted' THEN 'key end' WHEN 'service_account.created' THEN 'consent'
                    WHEN 'service_account.deleted' THEN 'account end' WHEN 'user.deleted' THEN 'user end'
                    WHEN 'workload_identity_provider_mapping.created' THEN 'mapping'
                    WHEN 'workload_identity_provider_mapping.updated' THEN 'mapping change'
                    WHEN 'workload_identity_provider_mapping.deleted' THEN 'mapping end' END AS meaning,
-       coalesce(r.actor.type = 'api_key', false) OR r.actor.api_key.id IS NOT NULL AS by_key
-FROM record
-WHERE r IS NOT NULL
+       coalesce(e.actor.type = 'api_key', false) OR e.actor.api_key.id IS NOT NULL AS by_key
+FROM shaped
+WHERE e IS NOT NULL
 """
 
 _EVENT = f"""
@@ -162,29 +163,44 @@ SELECT line_no, 'effective_at is no time' FROM event
 WHERE (meaning IS NOT NULL OR by_key) AND effective_at IS NOT NULL AND happened_at IS NULL
 """
 
-LOADER = Loader(
-    name="openai_audit",
-    version=3,
-    title="OpenAI audit log",
-    recognise=mostly(_is_event),
-    fields=_FIELDS,
-    carries=("issuance", "revocation"),
-    keys_begin=True,  # `api_key.created` is no other event than the making, and no two keys share a tracking id
-    steps={"meant": _MEANT, "event": _EVENT},
-    issuance=_ISSUANCE,
-    usage=_USAGE,
-    revocation=_REVOCATION,
-    ignored=_IGNORED,
-    rejected=_REJECTED,
-    joins=(
-        Join("issuance", "usage", "token", "api_key_created.id, actor.api_key.id", "only changes of the organisation"),
-        Join("issuance", "revocation", "token", "api_key_created.id, api_key_deleted.id", "where the payload is there"),
-        Join(
-            "usage", "revocation", "token", "actor.api_key.id, api_key_deleted.id", "only changes of the organisation"
+LOADER = with_envelopes(
+    Loader(
+        name="openai_audit",
+        version=4,
+        title="OpenAI audit log",
+        recognise=mostly_inside(_is_event),
+        fields=_FIELDS,
+        carries=("issuance", "revocation"),
+        keys_begin=True,  # `api_key.created` is no other event than the making, and no two keys share a tracking id
+        steps={"meant": _MEANT, "event": _EVENT},
+        issuance=_ISSUANCE,
+        usage=_USAGE,
+        revocation=_REVOCATION,
+        ignored=_IGNORED,
+        rejected=_REJECTED,
+        joins=(
+            Join(
+                "issuance", "usage", "token", "api_key_created.id, actor.api_key.id", "only changes of the organisation"
+            ),
+            Join(
+                "issuance",
+                "revocation",
+                "token",
+                "api_key_created.id, api_key_deleted.id",
+                "where the payload is there",
+            ),
+            Join(
+                "usage",
+                "revocation",
+                "token",
+                "actor.api_key.id, api_key_deleted.id",
+                "only changes of the organisation",
+            ),
+        ),
+        join_note=(
+            "Keys join by their tracking id, from creation over changes that they made to deletion, where the record has "
+            "its payload; a key made by a key names its parent. Calls of models are not in this log."
         ),
     ),
-    join_note=(
-        "Keys join by their tracking id, from creation over changes that they made to deletion, where the record has "
-        "its payload; a key made by a key names its parent. Calls of models are not in this log."
-    ),
+    mark="r.type IS NOT NULL",
 )

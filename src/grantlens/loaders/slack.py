@@ -20,7 +20,8 @@ actions are those of Slack's page "Audit Logs API methods & actions".
 
 from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader, mostly
+from grantlens.loaders.collected import mostly_inside, with_envelopes
+from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.written_time import moment
 
 _FIELDS = """{
@@ -47,25 +48,25 @@ def _is_event(record: Mapping) -> bool:
 
 
 _EVENT = """
-SELECT line_no, r.action AS action,
-       CASE WHEN r.action IN ('app_installed', 'org_app_workspace_added', 'org_app_upgraded_to_org_install')
+SELECT line_no, e.action AS action,
+       CASE WHEN e.action IN ('app_installed', 'org_app_workspace_added', 'org_app_upgraded_to_org_install')
             THEN 'consent'
-            WHEN r.action IN ('app_scopes_expanded', 'app_resources_granted', 'app_resources_added',
+            WHEN e.action IN ('app_scopes_expanded', 'app_resources_granted', 'app_resources_added',
                               'bot_token_upgraded', 'bot_token_downgraded') THEN 'change'
-            WHEN r.action IN ('app_uninstalled', 'org_app_workspace_removed') THEN 'removal'
-            WHEN r.action = 'app_deleted' THEN 'deletion'
-            WHEN r.action IN ('app_restricted', 'app_removed_from_whitelist') THEN 'restriction'
-            WHEN r.action IN ('app_token_preserved', 'workflow_app_token_preserved') THEN 'preserved'
-            WHEN r.action IN ('user_session_invalidated', 'user_session_reset_by_admin', 'user_logout_compromised',
+            WHEN e.action IN ('app_uninstalled', 'org_app_workspace_removed') THEN 'removal'
+            WHEN e.action = 'app_deleted' THEN 'deletion'
+            WHEN e.action IN ('app_restricted', 'app_removed_from_whitelist') THEN 'restriction'
+            WHEN e.action IN ('app_token_preserved', 'workflow_app_token_preserved') THEN 'preserved'
+            WHEN e.action IN ('user_session_invalidated', 'user_session_reset_by_admin', 'user_logout_compromised',
                               'user_sessions_reset_by_anomaly_event_response', 'bulk_session_reset_by_admin',
                               'user_logout_non_compliant_mobile_app_version') THEN 'session'
-            WHEN r.action IN ('user_deactivated', 'guest_deactivated', 'guest_expired') THEN 'person'
-            WHEN r.action LIKE 'mcp@_slack@_%@_tool@_called' ESCAPE '@'
-              OR r.action IN ('app_agentforce_execute_slack_action', 'app_flows_execute_slack_action')
+            WHEN e.action IN ('user_deactivated', 'guest_deactivated', 'guest_expired') THEN 'person'
+            WHEN e.action LIKE 'mcp@_slack@_%@_tool@_called' ESCAPE '@'
+              OR e.action IN ('app_agentforce_execute_slack_action', 'app_flows_execute_slack_action')
             THEN 'use' END AS meaning,
        CASE WHEN meaning IS NOT NULL THEN line END AS held
-FROM record
-WHERE r IS NOT NULL
+FROM shaped
+WHERE e IS NOT NULL
 """
 
 _PARTY = f"""
@@ -149,33 +150,36 @@ UNION ALL
 SELECT line_no, 'date_create is missing' FROM party WHERE date_create IS NULL
 """
 
-LOADER = Loader(
-    name="slack",
-    version=2,
-    title="Slack Audit Logs API",
-    recognise=mostly(_is_event),
-    fields=_FIELDS,
-    glance='{"action": "VARCHAR"}',
-    carries=("issuance", "revocation"),
-    steps={"event": _EVENT, "party": _PARTY},
-    issuance=_ISSUANCE,
-    usage=_USAGE,
-    revocation=_REVOCATION,
-    ignored=_IGNORED,
-    rejected=_REJECTED,
-    joins=(
-        Join("issuance", "usage", "none", note="an app is installed for a workspace, a call is made for a person"),
-        Join(
-            "issuance",
-            "revocation",
-            "grant",
-            "entity.app.id, context.location.id",
-            "the app in its workspace, no token",
+LOADER = with_envelopes(
+    Loader(
+        name="slack",
+        version=3,
+        title="Slack Audit Logs API",
+        recognise=mostly_inside(_is_event),
+        fields=_FIELDS,
+        glance='{"action": "VARCHAR"}',
+        carries=("issuance", "revocation"),
+        steps={"event": _EVENT, "party": _PARTY},
+        issuance=_ISSUANCE,
+        usage=_USAGE,
+        revocation=_REVOCATION,
+        ignored=_IGNORED,
+        rejected=_REJECTED,
+        joins=(
+            Join("issuance", "usage", "none", note="an app is installed for a workspace, a call is made for a person"),
+            Join(
+                "issuance",
+                "revocation",
+                "grant",
+                "entity.app.id, context.location.id",
+                "the app in its workspace, no token",
+            ),
+            Join("usage", "revocation", "none", note="no token, and only calls of AI apps are logged"),
         ),
-        Join("usage", "revocation", "none", note="no token, and only calls of AI apps are logged"),
+        join_note=(
+            "An app joins by its id inside its workspace, from installation to removal. The log has no token, and of the "
+            "calls of apps only those of AI apps; a widening of scopes often does not say of which app."
+        ),
     ),
-    join_note=(
-        "An app joins by its id inside its workspace, from installation to removal. The log has no token, and of the "
-        "calls of apps only those of AI apps; a widening of scopes often does not say of which app."
-    ),
+    mark="r.action IS NOT NULL",
 )

@@ -15,7 +15,8 @@ are ignored. Deleting one is listed by collectors and by Snyk's API; its content
 
 from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader, mostly
+from grantlens.loaders.collected import mostly_inside, with_envelopes
+from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -34,13 +35,13 @@ def _is_event(record: Mapping) -> bool:
 
 
 _EVENT = """
-SELECT line_no, r.*,
-       CASE WHEN regexp_matches(r.event, '^(org|group)[.]service_account[.]create$') THEN 'consent'
-            WHEN regexp_matches(r.event, '^(org|group)[.]service_account[.]edit$') THEN 'change'
-            WHEN regexp_matches(r.event, '^(org|group)[.]service_account[.]delete$') THEN 'end'
-            WHEN r.event = 'api.access' THEN 'use' END AS meaning
-FROM record
-WHERE r IS NOT NULL
+SELECT line_no, e.*,
+       CASE WHEN regexp_matches(e.event, '^(org|group)[.]service_account[.]create$') THEN 'consent'
+            WHEN regexp_matches(e.event, '^(org|group)[.]service_account[.]edit$') THEN 'change'
+            WHEN regexp_matches(e.event, '^(org|group)[.]service_account[.]delete$') THEN 'end'
+            WHEN e.event = 'api.access' THEN 'use' END AS meaning
+FROM shaped
+WHERE e IS NOT NULL
 """
 
 _DETAILED = f"""
@@ -97,26 +98,29 @@ UNION ALL
 SELECT line_no, 'created is no time' FROM detailed WHERE created IS NOT NULL AND happened_at IS NULL
 """
 
-LOADER = Loader(
-    name="snyk",
-    version=1,
-    title="Snyk audit log",
-    recognise=mostly(_is_event),
-    fields=_FIELDS,
-    carries=("issuance", "revocation"),
-    steps={"event": _EVENT, "detailed": _DETAILED},
-    issuance=_ISSUANCE,
-    usage=_USAGE,
-    revocation=_REVOCATION,
-    ignored=_IGNORED,
-    rejected=_REJECTED,
-    joins=(
-        Join("issuance", "usage", "none", note="a call names a user, making a service account names none"),
-        Join("issuance", "revocation", "grant", "content.serviceAccountPublicId", "the account, never a key"),
-        Join("usage", "revocation", "none", note="a call names a user, deleting a service account names none"),
+LOADER = with_envelopes(
+    Loader(
+        name="snyk",
+        version=2,
+        title="Snyk audit log",
+        recognise=mostly_inside(_is_event),
+        fields=_FIELDS,
+        carries=("issuance", "revocation"),
+        steps={"event": _EVENT, "detailed": _DETAILED},
+        issuance=_ISSUANCE,
+        usage=_USAGE,
+        revocation=_REVOCATION,
+        ignored=_IGNORED,
+        rejected=_REJECTED,
+        joins=(
+            Join("issuance", "usage", "none", note="a call names a user, making a service account names none"),
+            Join("issuance", "revocation", "grant", "content.serviceAccountPublicId", "the account, never a key"),
+            Join("usage", "revocation", "none", note="a call names a user, deleting a service account names none"),
+        ),
+        join_note=(
+            "A service account joins by its id from making to deleting, never by a key. Calls of the API name the user whose "
+            "key it was, which is not the id of a service account."
+        ),
     ),
-    join_note=(
-        "A service account joins by its id from making to deleting, never by a key. Calls of the API name the user whose "
-        "key it was, which is not the id of a service account."
-    ),
+    mark="NOT starts_with(r.event, '{')",
 )

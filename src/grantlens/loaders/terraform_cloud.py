@@ -17,7 +17,8 @@ the other resources and impersonation are those of HashiCorp's page "Audit Trail
 
 from collections.abc import Mapping
 
-from grantlens.loaders.loader import Join, Loader, mostly
+from grantlens.loaders.collected import mostly_inside, with_envelopes
+from grantlens.loaders.loader import Join, Loader
 from grantlens.loaders.written_time import text_moment
 
 _FIELDS = """{
@@ -40,19 +41,19 @@ def _is_event(record: Mapping) -> bool:
 
 
 _EVENT = f"""
-SELECT line_no, r.id AS event_id, r.timestamp IS NOT NULL AS has_time, {text_moment("r.timestamp")} AS happened_at,
-       r.auth.organization_id AS tenant, r.auth.description AS called, r.auth.type = 'System' AS by_system,
-       nullif(r.auth.impersonator_id, '') AS impersonator, r.resource.id AS resource_id,
-       r.resource.action AS done, r.resource.type AS kind_of_resource, r.auth.accessor_id AS accessor,
-       CASE WHEN r.resource.type = 'authentication_token' THEN
-                CASE WHEN r.resource.action = 'create' THEN 'credential'
-                     WHEN r.resource.action IN ('regenerate', 'rotate') THEN 'refresh'
-                     WHEN r.resource.action IN ('destroy', 'delete', 'revoke') THEN 'end' END
-            WHEN r.resource.type IN ('oauth_client', 'oauth_token') OR r.auth.type = 'System' THEN NULL
-            WHEN r.resource.action IS NOT NULL AND regexp_matches(r.auth.accessor_id, '^(team|org|agent|at|sa)-')
+SELECT line_no, e.id AS event_id, e.timestamp IS NOT NULL AS has_time, {text_moment("e.timestamp")} AS happened_at,
+       e.auth.organization_id AS tenant, e.auth.description AS called, e.auth.type = 'System' AS by_system,
+       nullif(e.auth.impersonator_id, '') AS impersonator, e.resource.id AS resource_id,
+       e.resource.action AS done, e.resource.type AS kind_of_resource, e.auth.accessor_id AS accessor,
+       CASE WHEN e.resource.type = 'authentication_token' THEN
+                CASE WHEN e.resource.action = 'create' THEN 'credential'
+                     WHEN e.resource.action IN ('regenerate', 'rotate') THEN 'refresh'
+                     WHEN e.resource.action IN ('destroy', 'delete', 'revoke') THEN 'end' END
+            WHEN e.resource.type IN ('oauth_client', 'oauth_token') OR e.auth.type = 'System' THEN NULL
+            WHEN e.resource.action IS NOT NULL AND regexp_matches(e.auth.accessor_id, '^(team|org|agent|at|sa)-')
             THEN 'use' END AS meaning
-FROM record
-WHERE r IS NOT NULL
+FROM shaped
+WHERE e IS NOT NULL
 """
 
 _ISSUANCE = """
@@ -106,26 +107,29 @@ SELECT line_no, 'timestamp is no time'
 FROM event WHERE meaning IS NOT NULL AND has_time AND happened_at IS NULL
 """
 
-LOADER = Loader(
-    name="terraform_cloud",
-    version=1,
-    title="HCP Terraform audit trail",
-    recognise=mostly(_is_event),
-    fields=_FIELDS,
-    carries=("issuance", "revocation"),
-    steps={"event": _EVENT},
-    issuance=_ISSUANCE,
-    usage=_USAGE,
-    revocation=_REVOCATION,
-    ignored=_IGNORED,
-    rejected=_REJECTED,
-    joins=(
-        Join("issuance", "usage", "none", note="a call names its accessor, never its token"),
-        Join("issuance", "revocation", "token", "resource.id"),
-        Join("usage", "revocation", "none", note="a call names its accessor, never its token"),
+LOADER = with_envelopes(
+    Loader(
+        name="terraform_cloud",
+        version=2,
+        title="HCP Terraform audit trail",
+        recognise=mostly_inside(_is_event),
+        fields=_FIELDS,
+        carries=("issuance", "revocation"),
+        steps={"event": _EVENT},
+        issuance=_ISSUANCE,
+        usage=_USAGE,
+        revocation=_REVOCATION,
+        ignored=_IGNORED,
+        rejected=_REJECTED,
+        joins=(
+            Join("issuance", "usage", "none", note="a call names its accessor, never its token"),
+            Join("issuance", "revocation", "token", "resource.id"),
+            Join("usage", "revocation", "none", note="a call names its accessor, never its token"),
+        ),
+        join_note=(
+            "A token joins from making to destroying by its id, exactly. What teams and organisations did is known by the "
+            "accessor, not by the token; what people did may come from a browser and is left out."
+        ),
     ),
-    join_note=(
-        "A token joins from making to destroying by its id, exactly. What teams and organisations did is known by the "
-        "accessor, not by the token; what people did may come from a browser and is left out."
-    ),
+    mark="r.resource IS NOT NULL",
 )
