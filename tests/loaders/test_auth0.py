@@ -899,3 +899,33 @@ def test_the_kinds_of_records_here_show_every_log(load):
     assert Counter(load(EVERY_KIND).counts()) == Counter(
         {"records": 15, "issuance": 9, "usage": 4, "revocation": 8, "ignored": 1}
     )
+
+
+def columns(value, path="", *, letters):
+    """Write an event as Log Analytics does: a column for each value, named by its path and, with letters, its type."""
+    if isinstance(value, dict):
+        inside = [columns(inner, f"{path}_{name}" if path else name, letters=letters) for name, inner in value.items()]
+        return {name: cell for cells in inside for name, cell in cells.items()}
+    letter = "_t" if path == "date" else "_d" if isinstance(value, int) else "_s"
+    cell = (
+        json.dumps(value) if isinstance(value, list) else float(value) if isinstance(value, int) and letters else value
+    )
+    return {path + letter * letters: cell}
+
+
+@pytest.mark.parametrize("letters", [True, False])
+def test_columns_of_sentinel_are_the_events_that_they_were(load, letters):
+    records = [
+        call("post", "/api/v2/client-grants", id="1", status=201, body={"client_id": CLIENT}, answer={"id": "cgr_1", "scope": ["read:a"]}),
+        call("delete", f"/api/v2/grants/{GRANT}", id="2", status=204),
+        call("patch", "/api/v2/users/u1", id="3", status=403, body={"blocked": "true"}),
+        login(given_(), id="4"),
+        on_behalf("agent-1", id="5"),
+        event("f", id="6"),
+    ]  # fmt: skip
+    bare, flat = load(records), load([columns(record, letters=letters) for record in records])
+    assert bare.batch["loader"] == flat.batch["loader"] == "auth0"
+    assert [row["kind"] for row in bare.rows["issuance"]] == ["consent", "consent", "exchange"]
+    assert bare.rows["issuance"][-1].pop("actor_chain")
+    assert flat.rows["issuance"][-1].pop("actor_chain") is None  # what stood inside what, columns do not say
+    assert (bare.rows, bare.ignored, bare.rejected) == (flat.rows, flat.ignored, flat.rejected)

@@ -3,7 +3,8 @@
 What the mapping decides, and why:
 
 - **Two shapes**: a stream wraps the event in `data`, the Management API gives it bare. Amazon EventBridge puts `detail`
-  around it, Elastic `json` or the text `event.original`; Panther writes the time with a blank for the `T`. All give the same rows.
+  around it, Elastic `json` or the text `event.original`; Panther writes the time with a blank for the `T`. All give the same rows,
+  as do the columns of the table `Auth0AM_CL` in Microsoft Sentinel (see `columns`).
 - **A consent stands inside the login**: a prompt of `s` or `ssa` with `grantInfo` names the grant, its audience and scopes.
   Revoking it (`DELETE /api/v2/grants/<id>`) names the same id. Proven on real records, as are `seacft`, refused
   authorization requests (`f`), client grants, deleted clients, and calls with their token's `jti`.
@@ -43,6 +44,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grantlens.loaders.auth0.calls import ACT, ENDED_BY_CALL, GIVEN_BY_CALL, USAGE
+from grantlens.loaders.auth0.columns import as_written, is_flat
 from grantlens.loaders.auth0.exchanges import CONSENTED, EXCHANGES, ISSUED, REFUSED_EXCHANGES, REFUSED_TOKENS, TOKENS
 from grantlens.loaders.auth0.fields import ANY_SHAPE, EVENT, FLAT_SHAPE, STREAM_SHAPE, listed
 from grantlens.loaders.loader import Join, Loader, mostly
@@ -157,6 +159,9 @@ WHERE happened_at IS NOT NULL AND meaning LIKE 'subject %' AND user_id IS NULL
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """Read the two usual shapes in one go; what does not fit is read with care afterwards."""
+    if any(map(is_flat, sample)):
+        steps = {**LOADER.steps, "shaped": FLAT_SHAPE}
+        return replace(LOADER, fields=EVENT, steps=steps, decode=as_written, otherwise=LOADER, dialect=None)
     if all(isinstance(record.get("data"), Mapping) for record in sample):
         fields, shape = f'{{"log_id": "VARCHAR", "data": {EVENT}}}', STREAM_SHAPE
     elif all({"type", "date"} <= record.keys() for record in sample):
@@ -168,9 +173,11 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="auth0",
-    version=7,
+    version=8,
     title="Auth0 tenant log",
-    recognise=mostly(lambda record: _is_event(record) or _is_original(record)),
+    recognise=mostly(
+        lambda record: _is_event(record) or _is_original(record) or (is_flat(record) and "type_s" in record)
+    ),
     fields='"JSON"',
     dialect=_fitted,
     carries=("issuance", "revocation"),
