@@ -1,6 +1,7 @@
 """The mappings that come with grantlens: MCP and model gateways, and OpenTelemetry spans of agents."""
 
 import json
+import re
 from datetime import UTC, datetime
 from itertools import product
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from grantlens.loaders import loaders
 from grantlens.loaders.mapped import SHIPPED, shipped
 from grantlens.loaders.mapped.unpacking import pairs_of
+from grantlens.store import Store
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 NAMES = ("agentgateway", "envoy_ai_gateway", "kong", "litellm", "otel_genai")
@@ -342,6 +344,75 @@ def test_calls_of_libraries_that_name_no_operation_of_the_conventions(
     assert (row["resource_id"], row["tool_call_id"], row["outcome"]) == (resource_id, tool_call_id, "success")
 
 
+def test_spans_of_openinference_are_read_by_their_kind(load):
+    spans = [
+        span(1, openinference__span__kind="TOOL", tool__name="close_ticket", tool__id="c1", session__id="s1", user__id="jo"),
+        span(2, openinference__span__kind="LLM", llm__model_name="m-1", llm__provider="acme.ai", session__id="s1"),
+        span(3, openinference__span__kind="TOOL"),
+        span(4, openinference__span__kind="RETRIEVER"),
+        span(5, openinference__span__kind="AGENT", llm__model_name="m-1"),
+        span(6, openinference__span__kind="CHAIN"),
+        span(7, session__id="browser", **CALL),
+    ]  # fmt: skip
+    loaded = load([export(*spans)])
+    assert loaded.batch["loader"] == "otel_genai"
+    assert loaded.ignored == {"step of an agent, no call": 2}
+    tool, model, unknown, retriever, other = loaded.rows["usage"]
+    assert (tool["operation"], tool["tool_call_id"], tool["session_id"]) == ("close_ticket", "c1", "s1")
+    assert (tool["subject_id"], tool["client_id"]) == ("jo", "planner")
+    assert (model["operation"], model["resource_id"], model["resource_server"]) == ("LLM", "m-1", "acme.ai")
+    assert (unknown["operation"], retriever["operation"]) == ("TOOL", "RETRIEVER")
+    assert other["session_id"] is None, "elsewhere it is a browser's session"
+
+
+@pytest.mark.parametrize(
+    ("hash_at", "alias_at", "user_at"),
+    [
+        ("metadata__user_api_key_hash", "metadata__user_api_key_alias", "metadata__user_api_key_user_id"),
+        ("litellm__api_key__hash", "litellm__metadata__user_api_key_alias", "litellm__metadata__user_api_key_user_id"),
+    ],
+)
+def test_spans_of_litellm_name_who_called_by_the_key(load, hash_at, alias_at, user_at):
+    call = {"gen_ai__operation__name": "chat", "gen_ai__request__model": "m-1", "gen_ai__system": "openai"}
+    row = load([export(span(1, **call, **{hash_at: KEY, alias_at: "triage", user_at: "jo"}), service="litellm")]).one(
+        "usage"
+    )
+    assert row["token_id"].startswith("sha256:")
+    assert (row["client_id"], row["subject_id"], row["resource_server"]) == ("triage", "jo", "openai")
+    nameless = load([export(span(1, **call, **{hash_at: KEY}), service="litellm")]).one("usage")
+    assert nameless["client_id"] is None, "the gateway is not who called"
+
+
+def test_litellm_inside_an_application_names_no_key(load):
+    empty = dict.fromkeys((f"metadata__user_api_key_{name}" for name in ("hash", "alias", "user_id")), "")
+    row = load([export(span(1, gen_ai__operation__name="chat", **empty), service="app")]).one("usage")
+    assert (row["token_id"], row["client_id"], row["subject_id"]) == (None, "app", None)
+
+
+def test_spans_of_litellm_join_its_log_by_the_key(tmp_path):
+    named = {"litellm__api_key__hash": KEY, "gen_ai__operation__name": "chat"}
+    (tmp_path / "spans.ndjson").write_text(json.dumps(export(span(1, **named), service="litellm")))
+    (tmp_path / "spend.ndjson").write_text(json.dumps(spend(api_key=KEY)))
+    with Store(":memory:") as store:
+        assert not store.load(tmp_path).failed
+        assert store.sql("SELECT count(*), count(DISTINCT token_id) FROM usage").to_pylist() == [
+            {"count_star()": 2, "count(DISTINCT token_id)": 1}
+        ]
+
+
+def test_what_litellm_does_inside_is_no_call(load):
+    inherited = {"litellm__api_key__hash": KEY, "gen_ai__request__model": "m-1"}
+    spans = [
+        span(1, kind=2, http__request__method="POST", url__path="/v1/chat/completions", **inherited),
+        span(2, db__system__name="postgresql", **inherited),
+        span(3, litellm__guardrail__name="pii", **inherited),
+        span(4, gen_ai__operation__name="chat", **inherited),
+    ]
+    loaded = load([export(*spans, service="litellm")])
+    assert loaded.counts() == {"records": 4, "usage": 1, "ignored": 3}
+    assert loaded.ignored == {"step of a gateway, no call": 3}
+
+
 def test_steps_between_such_calls_are_no_calls(load):
     steps = [span(number, traceloop__span__kind=kind) for number, kind in enumerate(("workflow", "task", "agent"), 2)]
     outer = span(5, ai__operationId="ai.generateText", ai__model__id="m-1")
@@ -392,7 +463,7 @@ def test_a_copied_mapping_may_add_what_the_operator_logs(load, tmp_path):
 
     copy = tmp_path / "mine.toml"
     text = (SHIPPED / "otel_genai.toml").read_text().replace('name = "otel_genai"', 'name = "my_spans"')
-    copy.write_text(text.replace("[usage]\n", '[usage]\ntoken_id = "attributes.acme.token.id"\n', 1))
+    copy.write_text(re.sub("^token_id = .*", 'token_id = "attributes.acme.token.id"', text, flags=re.MULTILINE))
     row = load([export(span(1, acme__token__id="jti-1", **CALL))], mapping(copy)).one("usage")
     assert (row["token_id"], row["source"]) == ("jti-1", "my_spans")
 
