@@ -225,3 +225,55 @@ def test_broken_and_double_records(load):
     }
     assert loaded.ignored == {"not about delegated access": 1}
     assert (loaded.batch["issuance"], loaded.batch["duplicates"]) == (1, 1)
+
+
+BOT = {"user": "bot-deploy", "user_kind": 2, "bot_name": "deploy", "sid": "s1"}
+POD = {
+    "kubernetes_cluster": "prod",
+    "verb": "delete",
+    "request_path": "/api/v1/namespaces/a/pods/web?x=1",
+    "resource_name": "web",
+}
+QUERY = {"db_service": "orders", "db_name": "main", "db_query": "SELECT secret"}
+
+
+@pytest.mark.parametrize(
+    ("record", "wanted"),
+    [
+        (event("kube.request", code="T3009I", response_code=200, **POD, **BOT), ("prod", "DELETE", None, "web", "success", None)),
+        (event("kube.request", code="T3009I", response_code=403, **POD, **BOT), ("prod", "DELETE", None, "web", "denied", "other")),
+        (event("kube.request", code="T3009I", response_code=401, **POD, **BOT), ("prod", "DELETE", None, "web", "denied", "other")),
+        (event("kube.request", code="T3009I", response_code=500, **POD, **BOT), ("prod", "DELETE", None, "web", "error", None)),
+        (event("db.session.query", code="TDB02I", success=True, **QUERY, **BOT), ("orders", None, "db.session.query", "main", "success", None)),
+        (event("db.session.query", code="TDB02I", **QUERY, **BOT), ("orders", None, "db.session.query", "main", "success", None)),
+        (
+            event("db.session.query.failed", code="TDB02W", error="access to db denied", **QUERY, **BOT),
+            ("orders", None, "db.session.query.failed", "main", "denied", "scope"),
+        ),
+        (event("exec", code="T3002I", server_hostname="web-1", command="id", **BOT), ("web-1", None, "exec", None, "success", None)),
+        (event("exec", code="T3002E", server_hostname="web-1", exitCode="1", **BOT), ("web-1", None, "exec", None, "error", None)),
+    ],
+)  # fmt: skip
+def test_what_a_bot_does_is_a_use_by_it(load, record, wanted):
+    row = load([record]).one("usage")
+    told = ("resource_server", "method", "operation", "resource_id", "outcome", "denial_reason")
+    assert tuple(row[name] for name in told) == wanted
+    assert (row["client_id"], row["subject_id"], row["session_id"]) == ("bot-deploy", "bot-deploy", "s1")
+    assert row["target"] in (None, "/api/v1/namespaces/a/pods/web")
+    assert "secret" not in str(row)
+
+
+@pytest.mark.parametrize("named", [{"bot_name": "deploy"}, {"user_kind": 2}, {}])
+def test_a_bot_is_told_by_any_of_its_names(load, named):
+    user = "" if "bot_name" in named else "bot-deploy"
+    row = load([event("exec", code="T3002I", user=user, **named)]).one("usage")
+    assert (row["client_id"], row["subject_id"]) == ("bot-deploy", "bot-deploy")
+
+
+def test_the_same_done_by_a_person_is_no_use_and_without_an_answer_nothing_is_guessed(load):
+    kinds = ("kube.request", "db.session.query", "db.session.query.failed", "exec")
+    people = [event(kind, number=number, user_kind=1, response_code=200) for number, kind in enumerate(kinds)]
+    loaded = load([*people, event("kube.request", number=9, **POD, **BOT)])
+    assert loaded.counts() == {"records": 5, "ignored": 4, "rejected": 1}
+    assert loaded.ignored == {"act in a session": 4}
+    assert "outcome" in loaded.rejected[0]["reason"]

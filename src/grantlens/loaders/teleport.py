@@ -18,8 +18,12 @@ What the mapping decides, and why:
   (`mcp.session.request`) is made by a program, with the certificate of a person or a bot: a use. It is logged when it is
   let through, so success says that it was permitted, or when the roles or the server refuse it. Lists and pings are not
   logged, arguments not read.
+- A bot is a program: what it asks of a Kubernetes cluster (`kube.request`) and of a database, and the commands that it runs (`exec`) are
+  uses by it. That it was a bot the record tells by `bot_name`, `user_kind` 2, or the user's name. Queries and commands are not read.
+  What a cluster answers (`response_code`) is said to Teleport, which asks with a certificate of its own: 401 is not about the bot's.
 
-MCP requests follow the records in Teleport's reference of audit events, and its source (lib/srv/mcp/audit.go).
+MCP requests follow the records in Teleport's reference of audit events, and its source (lib/srv/mcp/audit.go); requests to clusters,
+queries and commands follow that reference, and how an event names a bot a published export.
 
 Proven on records that collectors published as tests: cert.create, lock.created and lock.deleted, auth, bot.join, bot.delete,
 spiffe.svid.issued, user.delete, access requests, and what is ignored. join_token.create is in the list of events of Teleport's
@@ -37,6 +41,8 @@ _FIELDS = """{
     "addr.remote": "VARCHAR", "user_agent": "VARCHAR", "name": "VARCHAR", "roles": "VARCHAR", "target": "VARCHAR",
     "cert_type": "VARCHAR", "bot_name": "VARCHAR", "spiffe_id": "VARCHAR", "serial_number": "VARCHAR", "user_kind": "VARCHAR",
     "sid": "VARCHAR", "app_name": "VARCHAR", "message": "VARCHAR",
+    "verb": "VARCHAR", "request_path": "VARCHAR", "response_code": "VARCHAR", "kubernetes_cluster": "VARCHAR", "resource_name": "VARCHAR",
+    "db_service": "VARCHAR", "db_name": "VARCHAR", "server_hostname": "VARCHAR",
     "identity": {"user": "VARCHAR", "impersonator": "VARCHAR", "expires": "VARCHAR", "roles": "VARCHAR",
         "route_to_cluster": "VARCHAR", "bot_name": "VARCHAR", "client_ip": "VARCHAR"}
 }"""
@@ -51,11 +57,13 @@ def _is_event(record: Mapping) -> bool:
 
 _EVENT = f"""
 SELECT line_no, r.*,
-       CASE r.event WHEN 'cert.create' THEN 'token' WHEN 'join_token.create' THEN 'credential'
+       CASE WHEN r.event IN ('kube.request', 'db.session.query', 'db.session.query.failed', 'exec')
+            THEN CASE WHEN r.bot_name <> '' OR r.user_kind = '2' OR starts_with(r."user", 'bot-') THEN 'act' END
+            ELSE CASE r.event WHEN 'cert.create' THEN 'token' WHEN 'join_token.create' THEN 'credential'
                     WHEN 'lock.created' THEN 'lock' WHEN 'user.delete' THEN 'person end' WHEN 'bot.delete' THEN 'bot end'
                     WHEN 'spiffe.svid.issued' THEN 'svid' WHEN 'bot.join' THEN CASE WHEN r.success = 'false' THEN 'join' END
                     WHEN 'auth' THEN CASE WHEN r.success = 'false' THEN 'use' END
-                    WHEN 'mcp.session.request' THEN 'call' END AS meaning,
+                    WHEN 'mcp.session.request' THEN 'call' END END AS meaning,
        {text_moment("r.time")} AS happened_at
 FROM record
 WHERE r IS NOT NULL
@@ -65,9 +73,9 @@ _PARTY = f"""
 SELECT *,
        nullif(nullif(identity.impersonator, identity."user"), '') AS other,
        CASE meaning WHEN 'token' THEN identity."user" WHEN 'svid' THEN nullif("user", '')
-                    WHEN 'use' THEN "user" WHEN 'call' THEN "user"
+                    WHEN 'use' THEN "user" WHEN 'call' THEN "user" WHEN 'act' THEN coalesce(nullif("user", ''), 'bot-' || bot_name)
                     WHEN 'join' THEN 'bot-' || nullif(nullif(bot_name, ''), 'unknown') END AS holder,
-       coalesce(starts_with(holder, 'bot-') OR identity.bot_name <> '' OR user_kind = '2', false) AS is_bot,
+       coalesce(starts_with(holder, 'bot-') OR identity.bot_name <> '' OR user_kind = '2' OR meaning = 'act', false) AS is_bot,
        TRY(from_json(target, '{{"user": "VARCHAR"}}'))."user" AS locked,
        CASE WHEN meaning = 'call'
             THEN TRY(from_json(message, '{{"method": "VARCHAR", "params": {{"name": "VARCHAR", "uri": "VARCHAR"}}}}')) END AS asked,
@@ -98,21 +106,31 @@ WHERE (meaning = 'token' AND identity."user" IS NOT NULL) OR meaning IN ('creden
 
 _USAGE = """
 SELECT line_no, uid AS event_id, happened_at AS used_at, cluster_name AS tenant,
-       CASE WHEN meaning = 'use' THEN 'denied' WHEN success = 'false' OR ends_with(code, 'E') THEN
+       CASE WHEN meaning = 'use' THEN 'denied'
+            WHEN event = 'kube.request' THEN CASE WHEN answered IN (401, 403, 429) THEN 'denied'
+                 WHEN answered BETWEEN 100 AND 399 THEN 'success' WHEN answered IS NOT NULL THEN 'error' END
+            WHEN success = 'false' OR ends_with(code, 'E') OR event = 'db.session.query.failed' THEN
             CASE WHEN error ILIKE 'access %denied%' OR error LIKE 'HTTP 401%' OR error LIKE 'HTTP 403%' THEN 'denied' ELSE 'error' END
             ELSE 'success' END AS outcome,
+       CASE WHEN answered BETWEEN 0 AND 999 THEN answered::SMALLINT END AS status,
        CASE WHEN outcome = 'denied' THEN
-            CASE WHEN error ILIKE 'access %denied%' OR error LIKE '%not in the set of valid principals%' THEN 'scope' ELSE 'other' END
+            CASE WHEN answered = 429 THEN 'rate'
+                 WHEN error ILIKE 'access %denied%' OR error LIKE '%not in the set of valid principals%' THEN 'scope' ELSE 'other' END
             END AS denial_reason,
        CASE WHEN is_bot THEN holder END AS client_id, holder AS subject_id,
-       CASE WHEN meaning = 'call' THEN sid END AS session_id,
-       CASE WHEN meaning = 'call' THEN app_name ELSE 'teleport' END AS resource_server,
-       CASE WHEN meaning = 'use' THEN event WHEN asked.method = 'tools/call' THEN coalesce(asked.params.name, asked.method)
+       CASE WHEN meaning IN ('call', 'act') THEN nullif(sid, '') END AS session_id,
+       CASE WHEN meaning = 'call' THEN app_name WHEN meaning = 'act' THEN coalesce(db_service, kubernetes_cluster, server_hostname)
+            ELSE 'teleport' END AS resource_server,
+       CASE WHEN event = 'kube.request' THEN upper(verb) END AS method,
+       CASE WHEN event = 'kube.request' THEN split_part(request_path, '?', 1) END AS target,
+       CASE WHEN meaning = 'act' THEN CASE WHEN request_path IS NULL THEN event END
+            WHEN meaning = 'use' THEN event WHEN asked.method = 'tools/call' THEN coalesce(asked.params.name, asked.method)
             ELSE asked.method END AS operation,
-       CASE WHEN asked.method <> 'tools/call' THEN coalesce(asked.params.uri, asked.params.name) END AS resource_id,
+       CASE WHEN meaning = 'act' THEN coalesce(db_name, resource_name)
+            WHEN asked.method <> 'tools/call' THEN coalesce(asked.params.uri, asked.params.name) END AS resource_id,
        "addr.remote" AS ip
-FROM party
-WHERE meaning IN ('use', 'call')
+FROM (SELECT *, CASE WHEN event = 'kube.request' THEN TRY_CAST(response_code AS INTEGER) END AS answered FROM party)
+WHERE meaning IN ('use', 'call', 'act')
 """
 
 _REVOCATION = """
@@ -150,7 +168,7 @@ SELECT line_no, 'time is no time' FROM party WHERE "time" IS NOT NULL AND happen
 
 LOADER = Loader(
     name="teleport",
-    version=3,
+    version=4,
     title="Teleport audit log",
     recognise=mostly(_is_event),
     fields=_FIELDS,
@@ -167,7 +185,7 @@ LOADER = Loader(
             "usage",
             "client and subject",
             "identity.user, user",
-            "bots: their calls of MCP servers, and what was refused",
+            "bots: their calls and commands, and what was refused",
         ),
         Join(
             "issuance",
@@ -181,11 +199,11 @@ LOADER = Loader(
             "revocation",
             "client and subject",
             "user, target.user",
-            "bots: their calls of MCP servers, and what was refused",
+            "bots: their calls and commands, and what was refused",
         ),
     ),
     join_note=(
         "Certificates have no id in this log: those of bots join with locks and deletions by the bot, those of "
-        "people are only known. Of uses, calls of MCP servers and refused authentications are read."
+        "people are only known. Of uses, calls of MCP servers, what bots do, and refused authentications are read."
     ),
 )
