@@ -524,10 +524,13 @@ def test_a_git_event_by_nobody_is_no_use_and_its_number_of_a_user_is_nobody(load
             event("git.clone", number=1, **git, actor=None, repository_public=True),
             event("git.clone", number=2, **git, **pat, hashed_token=HASH),
             event("git.clone", number=3, **git, **pat, actor="bob"),
+            # What is not public was not cloned with nothing, whoever it was.
+            event("git.clone", number=4, **git, actor=None, repository_public=False),
+            event("git.clone", number=5, **git, actor=None),
         ]
     )
     assert loaded.ignored == {"event that names no token": 1}
-    assert [row["client_id"] for row in loaded.rows["usage"]] == ["pat:ada:ci", "pat:bob:ci"]
+    assert [row["client_id"] for row in loaded.rows["usage"]] == ["pat:ada:ci", "pat:bob:ci", None, None]
 
 
 def test_the_tokens_beside_a_deleted_one_are_not_ended(tmp_path):

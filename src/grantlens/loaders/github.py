@@ -34,7 +34,7 @@ _FIELDS = """{
     "action": "VARCHAR", "_document_id": "VARCHAR",
     "@timestamp": "VARCHAR", "at_sign_timestamp": "VARCHAR", "created_at": "VARCHAR",
     "actor": "VARCHAR", "actor_id": "VARCHAR", "actor_is_bot": "BOOLEAN", "actor_is_agent": "BOOLEAN",
-    "user": "VARCHAR", "user_id": "VARCHAR", "org": "VARCHAR", "business": "VARCHAR", "repo": "VARCHAR",
+    "user": "VARCHAR", "user_id": "VARCHAR", "org": "VARCHAR", "business": "VARCHAR", "repository_public": "VARCHAR", "repo": "VARCHAR",
     "hashed_token": "VARCHAR", "token_id": "VARCHAR", "token_scopes": "VARCHAR",
     "programmatic_access_type": "VARCHAR", "user_programmatic_access_name": "VARCHAR",
     "integration": "VARCHAR", "name": "VARCHAR", "application_client_id": "VARCHAR",
@@ -143,7 +143,7 @@ SELECT line_no, r.*,
             WHEN r.action = 'integration_installation.repositories_removed' THEN 'downgrade'
             WHEN r.action IN {_listed(_REQUESTS)} THEN NULL
             WHEN r.action = 'api.request' THEN 'use'
-            WHEN r.action IN ('git.clone', 'git.fetch', 'git.push') AND r.actor <> '' THEN 'use'
+            WHEN r.action IN ('git.clone', 'git.fetch', 'git.push') AND (r.actor <> '' OR r.repository_public IS DISTINCT FROM 'true') THEN 'use'
             WHEN r.hashed_token <> '' OR r.token_id <> '0' THEN 'use' END AS meaning,
        coalesce(r."@timestamp", r.at_sign_timestamp,
                 CASE WHEN r.installation.app_id IS NULL OR r.created_at IS NOT NULL THEN r.created_at
