@@ -80,7 +80,6 @@ SELECT g.source, g.tenant, g.grant_id, g.client_id, g.client_name, g.subject_id,
        CASE WHEN g.closed_at > least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) OR g.closed_at IS NULL THEN NULL
             WHEN g.ended_by IS NOT NULL THEN CASE WHEN g.ended_at IS NULL THEN 'last token ' ELSE '' END
                 || CASE v.kind WHEN 'disable' THEN 'disabled' ELSE 'revoked' END || coalesce(' by ' || v.initiator, '')
-            WHEN g.by_consent THEN 'expired'
             ELSE 'last token expired' END AS ended_how,
        CASE WHEN g.closed_at <= least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) THEN g.ended_by END AS ended_by
 FROM grant_life g

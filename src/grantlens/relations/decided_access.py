@@ -11,7 +11,7 @@ RELATION = Relation(
     """
 WITH stretch AS (
     SELECT source, grant_id, opened_at, min(tenant) AS tenant, min(client_id) AS client_id, min(client_name) AS client_name,
-           min(subject_id) AS subject_id, min(ended_at) AS ended_at, min(ended_by) AS ended_by, max(valid_until) AS valid_until,
+           min(subject_id) AS subject_id, min(ended_at) AS ended_at, min(ended_by) AS ended_by,
            bool_or(by_consent) AS by_consent
     FROM grant_state
     GROUP BY source, grant_id, opened_at
@@ -29,7 +29,7 @@ last_token AS (
 ),
 held AS (
     SELECT s.source, s.tenant, s.grant_id, NULL AS token_id, s.client_id, s.client_name, s.subject_id, s.opened_at,
-           coalesce(s.ended_at, l.closed_at, CASE WHEN NOT isinf(s.valid_until) THEN s.valid_until END) AS closed_at,
+           coalesce(s.ended_at, l.closed_at) AS closed_at,
            CASE WHEN s.ended_at IS NULL AND l.closed_at IS NOT NULL THEN l.ended_by ELSE s.ended_by END AS ended_by, l.perhaps_at, l.unnamed
     FROM stretch s
     LEFT JOIN last_token l USING (source, grant_id)

@@ -14,7 +14,6 @@ WITH state AS (
            min(client_name) AS client_name,
            min(subject_id) AS subject_id, min(subject_name) AS subject_name, min(subject_kind) AS subject_kind,
            min(ended_at) AS ended_at, min(ended_by) AS ended_by, bool_or(by_consent) AS by_consent,
-           max(valid_until) AS valid_until,
            -- In a structure, or scopes that are no longer known would give way to those before.
            (arg_max({'scopes': scopes}, valid_from) FILTER (valid_from < $until)).scopes AS scopes
     FROM grant_state
@@ -74,12 +73,10 @@ use_of AS (
         AND (c.first_used_at >= p.opened_at OR p.is_first) AND c.first_used_at < p.reopened_at
     GROUP BY ALL
 )
-SELECT p.* EXCLUDE (valid_until, reopened_at, is_first) REPLACE (
-           CASE WHEN p.ended_at IS NULL AND isinf(p.valid_until) AND NOT p.by_consent THEN t.last_end.by ELSE p.ended_by END AS ended_by),
-       -- Access ends by revocation, by the date on the grant, or - without a standing consent - with the last token.
-       CASE WHEN p.ended_at IS NOT NULL THEN p.ended_at
-            WHEN NOT isinf(p.valid_until) THEN p.valid_until
-            WHEN NOT p.by_consent THEN t.last_end.at END AS closed_at,
+SELECT p.* EXCLUDE (reopened_at, is_first) REPLACE (
+           CASE WHEN p.ended_at IS NULL AND NOT p.by_consent THEN t.last_end.by ELSE p.ended_by END AS ended_by),
+       -- Access ends by revocation, or - without a standing consent - with the last token.
+       CASE WHEN p.ended_at IS NOT NULL THEN p.ended_at WHEN NOT p.by_consent THEN t.last_end.at END AS closed_at,
        coalesce(t.tokens, 0) AS tokens, coalesce(u.calls, 0) AS calls, coalesce(u.grave_calls, 0) AS grave_calls,
        u.first_used_at, u.last_used_at
 FROM placed p
