@@ -32,7 +32,7 @@ class Loaded:
 
 
 def read(path, loader=None, **settings) -> Loaded:
-    """Load one file into a new store and read everything back. Nothing reads views: to write them was a fifth of it."""
+    """Load one file into a new store and read everything back. Nothing reads views: to write them was a sixth of it."""
     from grantlens.loaders import Settings
     from grantlens.store import Store
 

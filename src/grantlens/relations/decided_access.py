@@ -7,12 +7,12 @@ RELATION = Relation(
     "For each decision to revoke the access that it is about and that had been opened by then: each life of a grant or, where it is about a "
     "token, the token, with the moment at which it ended. A grant ends by its revocation or, where no consent stands behind it, with the "
     "last of its tokens, each by its revocation or expiry. ended_by is NULL where it ended by itself; perhaps_at is the earliest moment at which it may "
-    "have ended, where that is not known: unnamed is true where a token has no id in the log, else several tenants have one of the id that was revoked. kept_at is when it was taken back for this access.",
+    "have ended, before closed_at where that is not known: unnamed is true where a token has no id in the log, else several tenants have one "
+    "of the id that was revoked. kept_at is when it was taken back for this access.",
     """
 WITH stretch AS (
     SELECT source, grant_id, opened_at, min(tenant) AS tenant, min(client_id) AS client_id, min(client_name) AS client_name,
-           min(subject_id) AS subject_id, min(ended_at) AS ended_at, min(ended_by) AS ended_by,
-           bool_or(by_consent) AS by_consent
+           min(subject_id) AS subject_id, min(ended_at) AS ended_at, min(ended_by) AS ended_by, bool_or(by_consent) AS by_consent
     FROM grant_state
     GROUP BY source, grant_id, opened_at
 ),

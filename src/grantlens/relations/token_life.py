@@ -4,9 +4,11 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "token_life",
-    "Each tenant's own token with the moment at which it ended: by the first revocation that ends it for good, or by its expiry. closed_at is NULL where no "
-    "end is known, ended_by where it ended by itself; what was issued without an id lives to its expiry, as no revocation names it, and so does, without one, the refresh token that offline_access stands for where the log names none. perhaps_at is from when on it may have ended: by a revocation of a "
-    "token of an id that several tenants have, or, without an id, at any time. A key that was switched off and on again lives on; pauses are when it was off, and what switched it off.",
+    "Each tenant's own token with the moment at which it ended: by the first revocation that ends it for good, or by its expiry. closed_at is "
+    "NULL where no end is known, ended_by where it ended by itself. What was issued without an id lives to its expiry, as no revocation names "
+    "it; so does, without one, the refresh token that offline_access stands for where the log names none. perhaps_at is from when on it may "
+    "have ended: by a revocation of a token of an id that several tenants have, or, without an id, at any time. A key that was switched off "
+    "and on again lives on; pauses are when it was off, and what switched it off.",
     """
 WITH revoked_token AS (
     SELECT source, token_id, token_tenant,
