@@ -3,6 +3,7 @@
 import pytest
 
 from grantlens import Case, detect
+from grantlens.relations import install_views
 from grantlens.rule.example import consent, logs_from_to, moment, refreshed, revoked, token, use
 
 APP = {"client_id": "app", "subject_id": None, "subject_kind": "service"}
@@ -164,6 +165,7 @@ def test_what_ended_a_client_of_some_tenant_is_decided_in_none(desk, kept_going,
     records = [*shared("one"), *shared("two"), {**ENDS[end], "tenant": whose}]
     with desk.store(desk.write("log.ndjson", [*records, *of("three", kept_going)])) as store:
         found = [row for part in detect.run(store) for row in part.to_dicts() if row["client_id"] == "app"]
+        install_views(store.engine)
         ended = store.sql("SELECT DISTINCT tenant FROM grant_state WHERE ended_at IS NOT NULL").to_pylist()
         lag = detect.revocation_lag(store).table.to_pylist()
     told = {(row["rule"], row["tenant"], row["verdict"]) for row in found if row["rule"] in ("REV-1", "REV-2", "REV-4")}

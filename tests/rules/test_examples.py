@@ -16,8 +16,6 @@ from grantlens.schema.register import DECISION, REGISTER
 from grantlens.store import Store
 
 KINDS = ("fires", "silent", "undecidable")
-# A rule that does not say what it needs would read a view, worked out anew each time.
-pytestmark = pytest.mark.usefixtures("without_views")
 CASES = [
     pytest.param(rule, kind, example, id=f"{rule.id}-{kind}-{example.title}")
     for rule in registry().values()

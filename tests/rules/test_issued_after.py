@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from grantlens import detect
+from grantlens.relations import install_views
 from grantlens.rule.example import consent, moment, revoked, token
 
 AT = datetime.fromisoformat(moment("10 12:00:00"))
@@ -284,6 +285,7 @@ def test_what_was_issued_after_a_revocation_beside_plain_python(desk, kept_going
         for number in range(500)
     ]
     with desk.store(desk.write("log.ndjson", [*kept_going, *(row for rows in families for row in rows)])) as store:
+        install_views(store.engine)
         # Which grant a consent belongs to that names none is a question of its own.
         held = dict(store.sql("SELECT event_id, grant_id FROM issued WHERE kind = 'consent'").to_pandas().values)
         (found,) = detect.run(store, ["REV-2"], since=SINCE, until=UNTIL)
