@@ -99,7 +99,9 @@ def client(rng, number):
         of = {**who, "event_id": f"e{number}-{turn}", "tenant": rng.choice((None, who["tenant"]))}
         of |= {"subject_id": None} if target == "client" else {"client_id": None} if target == "subject" else {}
         of |= {"grant_id": rng.choice((grant, grant, None))} if target == "grant" else {}
-        of |= {"token_id": rng.choice((f"r{number}-0", f"r{number}-0", f"a{number}"))} if target == "token" else {}
+        of |= (
+            {"token_id": rng.choice((f"r{number}-0", f"r{number}-0", f"a{number}", None))} if target == "token" else {}
+        )
         kind = rng.choice(("revoke", "revoke", "revoke", "disable", "downgrade", "expiry"))
         of |= {"scopes_removed": ["offline_access"]} if kind == "downgrade" else {}
         when = rng.choice(("04 08:00", "14 08:00", "19 08:00", "20 08:00"))
@@ -150,19 +152,27 @@ def standing(records, grant, when):
     return min((stamp for stamp in opened if stamp <= when), default=None)
 
 
-def refreshable(records, grant):
-    """Tell whether a refresh token of a grant lives; where none is known, whether the grant holds offline_access."""
+def refresh_tokens(records, grant):
+    """Return the refresh tokens of a grant, and those that live."""
     tokens = [row for row in given(records, grant) if row.get("token_kind") == "refresh"]
     over = set()
     for end in taken(records, grant, UNTIL):
         older = {row["token_id"]: row.get("parent_token_id") for row in sorted(tokens, key=at) if at(row) <= at(end)}
-        line = {end["token_id"]} if end["target_kind"] == "token" else set(older)
+        line = {end.get("token_id", "unnamed")} if end["target_kind"] == "token" else set(older)
         for name, parent in older.items():
             line |= {name} if parent in line else set()
         over |= line & set(older)
+    left = [row for row in tokens if row["token_id"] not in over]
+    return tokens, [
+        row for row in left if "expires_at" not in row or datetime.fromisoformat(row["expires_at"]) >= UNTIL
+    ]
+
+
+def refreshable(records, grant):
+    """Tell whether a refresh token of a grant lives; where none is known, whether the grant holds offline_access."""
+    tokens, alive = refresh_tokens(records, grant)
     if tokens:
-        alive = [row for row in tokens if row["token_id"] not in over]
-        return any("expires_at" not in row or datetime.fromisoformat(row["expires_at"]) > UNTIL for row in alive)
+        return bool(alive)
     begun, held = standing(records, grant, UNTIL), False
     for row in sorted(records, key=at):
         if begun <= at(row) < UNTIL and row.get("grant_id", grant) == grant and row["outcome"] == "success":
@@ -170,6 +180,16 @@ def refreshable(records, grant):
                 held = False
             held |= "offline_access" in row.get("scopes", ())
     return held
+
+
+def doubted(records, grant):
+    """Tell whether the revocation of some token may be of what refreshes a grant: it names none, or one of which nobody saw the issue."""
+    tokens, alive = refresh_tokens(records, grant)
+    known = {row.get("token_id") for row in records if (row["log"], row["outcome"]) == ("issuance", "success")}
+    ends = [end for end in taken(records, grant, UNTIL) if end["target_kind"] == "token"]
+    ends = [end for end in ends if "token_id" not in end or (not tokens and end["token_id"] not in known)]
+    may = alive or [row for row in given(records, grant) if "offline_access" in row.get("scopes", ())]
+    return all(any(at(row) <= at(end) for end in ends) for row in may)
 
 
 def dormant(records, grant):
@@ -195,7 +215,7 @@ def dormant(records, grant):
     if since > ASKED:
         return None
     seen = sum((max(timedelta(0), min(until, UNTIL) - max(first, ASKED)) for first, until in log), timedelta(0))
-    unsure = any(when >= ASKED for when in maybe) or seen < 0.95 * (UNTIL - ASKED)
+    unsure = any(when >= ASKED for when in maybe) or seen < 0.95 * (UNTIL - ASKED) or doubted(records, grant)
     return "indeterminate" if unsure else "violation", (UNTIL - max(since, log[0][0])).days
 
 
@@ -245,6 +265,35 @@ def test_a_revocation_that_does_not_say_in_which_tenant_leaves_open_whether_a_gr
     told = {row["grant_id"]: (row["verdict"], row["detail"]["reason"]) for row in found.to_dicts()}
     reason = "a revocation that names no tenant may have ended it, and several have this client"
     assert told == dict.fromkeys(("g1", "g2"), ("indeterminate", reason))
+    again = consent("03 08:00", OFFLINE, "g1", tenant="north", event_id="again")
+    calls = (use(f"{day} 08:00", READ, None, tenant="north", client_id="beat", subject_id=None) for day in ("01", "20"))
+    rows = [{"event_id": f"e{number}", **row} for number, row in enumerate([*kept_going, *rows, again, *calls])]
+    with desk.store(desk.write("log.ndjson", rows)) as store:
+        (found,) = detect.run(store, ["PRV-3"], parameters={"dormant_days": DAYS})
+    told = {row["grant_id"]: row["verdict"] for row in found.to_dicts()}
+    assert (told["g1"], told["g2"]) == ("violation", "indeterminate"), "what was given again stands"
+    older = token("01 08:02", "rt1", LIVE, token_kind="refresh", grant_id="g1", tenant="north", event_id="rt1")
+    with desk.store(desk.write("log.ndjson", [*rows, older])) as store:
+        (found,) = detect.run(store, ["PRV-3"], parameters={"dormant_days": DAYS})
+    told = {row["grant_id"]: (row["verdict"], row["detail"]["reason"]) for row in found.to_dicts()}
+    assert told["g1"] == ("indeterminate", reason), "but its refresh token may be over"
+
+
+@pytest.mark.parametrize("ended", [{"token_id": None}, {"token_id": "older"}])
+def test_a_refresh_token_that_the_log_does_not_name_may_be_the_one_that_was_revoked(desk, kept_going, ended):
+    rows = [consent("01 08:00", OFFLINE, "g1"), revoked("02 08:00", **ended)]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *rows])) as store:
+        (found,) = detect.run(store, ["PRV-3"], parameters={"dormant_days": DAYS})
+    (row,) = found.to_dicts()
+    assert (row["verdict"], row["detail"]["reason"]) == (
+        "indeterminate", "a token of its client was revoked, and the log does not tell which",
+    )  # fmt: skip
+
+
+def test_a_refresh_token_without_an_id_that_has_expired_refreshes_nothing(desk, kept_going):
+    rows = [token("01 08:01", None, OFFLINE, "05 08:00", token_kind="refresh", grant_id="g1")]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *rows])) as store:
+        assert detect.run(store, ["PRV-3"], parameters={"dormant_days": DAYS})[0].to_dicts() == []
 
 
 @pytest.mark.parametrize("tokens", [("t2", "t2"), ("t2", "t3")])

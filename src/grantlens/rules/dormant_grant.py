@@ -8,7 +8,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=11,
+    version=12,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -18,7 +18,6 @@ RULE = Rule(
     needs=(
         "registered_client",
         "grant_state",
-        "tenant_token",
         "used_pair",
         "everyones_use",
         "named_caller",
@@ -28,6 +27,7 @@ RULE = Rule(
         "issued",
         "opening_record",
         "covered_token",
+        "token_life",
         "covered_time",
     ),
     parameters=(
@@ -59,20 +59,11 @@ WITH standing AS (
     WHERE valid_from < $until AND (ended_at IS NULL OR ended_at >= $until)
     GROUP BY source, tenant, grant_id
 ),
-ended AS (
-    SELECT source, token_id, token_tenant, grant_id, of_several, target_kind IN ('token', 'credential') AS by_name, max(revoked_at) AS revoked_at
-    FROM covered_token WHERE revoked_at < $until GROUP BY ALL
-),
 refresh AS (
-    SELECT t.source, t.grant_id, bool_or(t.issued_at < $until AND c.token_id IS NULL AND (t.expires_at IS NULL OR t.expires_at > $until)) AS alive,
-           bool_or(p.token_id IS NOT NULL) AS doubtful
-    FROM tenant_token t
-    LEFT JOIN (FROM ended WHERE NOT of_several) c
-        ON c.source = t.source AND c.token_id = t.token_id AND (c.token_tenant IS NULL OR t.home IS NULL OR t.home = c.token_tenant)
-    LEFT JOIN (FROM ended WHERE of_several AND by_name) p  -- by its id, without its tenant
-        ON p.source = t.source AND p.token_id = t.token_id AND (p.token_tenant IS NULL OR t.home IS NULL OR t.home = p.token_tenant)
-    WHERE t.token_kind = 'refresh' AND NOT t.of_several
-    GROUP BY t.source, t.grant_id
+    SELECT source, grant_id, bool_or(lives) AS alive, bool_or(lives AND is_sure) AS surely, min(why) AS why
+    FROM (SELECT *, coalesce(closed_at >= $until, true) AS lives, coalesce(doubt.revoked_at >= $until, true) AS is_sure, CASE WHEN NOT is_sure THEN doubt.why END AS why
+          FROM token_life WHERE token_kind = 'refresh' AND issued_at < $until)
+    GROUP BY source, grant_id
 ),
 -- One consent that names it is enough, whatever others leave unsaid.
 offline AS (
@@ -83,11 +74,13 @@ offline AS (
     WHERE lower(i.scope) LIKE '%offline_access' AND NOT list_contains(list_transform(s.taken, lambda x: x.scope), i.scope)
 ),
 refreshable AS (
-    SELECT s.*, f.last_refresh_at, CASE WHEN d.grant_id IS NOT NULL THEN 'this client' WHEN r.doubtful THEN 'a refresh token of its id' END AS doubt
+    SELECT s.*, f.last_refresh_at, CASE WHEN d.grant_id IS NOT NULL THEN 'client' WHEN NOT r.surely THEN r.why END AS doubt
     FROM standing s
-    -- What one may have ended that does not say in which tenant.
-    LEFT JOIN (SELECT source, grant_id, max(revoked_at) AS revoked_at FROM ended WHERE of_several AND NOT by_name GROUP BY ALL) d
-        ON d.source = s.source AND d.grant_id = s.grant_id AND d.revoked_at >= s.opened_at
+    -- What one may have ended that does not say in which tenant, and what was not given again since.
+    LEFT JOIN (SELECT DISTINCT source, grant_id, issued_at FROM covered_token
+               WHERE of_several AND token_id IS NULL AND revoked_at < $until AND covered_until >= $until) d
+        ON d.source = s.source AND d.grant_id = s.grant_id AND d.issued_at = s.opened_at
+    LEFT JOIN (SELECT DISTINCT source, grant_id FROM issued WHERE token_kind = 'refresh') n ON n.source = s.source AND n.grant_id = s.grant_id
     LEFT JOIN refresh r ON r.source = s.source AND r.grant_id = s.grant_id
     LEFT JOIN offline o ON o.source = s.source AND o.grant_id = s.grant_id
     LEFT JOIN (
@@ -95,7 +88,7 @@ refreshable AS (
         FROM standing s JOIN issued i ON i.source = s.source AND i.grant_id = s.grant_id AND i.issued_at >= s.opened_at
         WHERE i.kind = 'refresh' AND i.issued_at < $until GROUP BY s.source, s.grant_id
     ) f ON f.source = s.source AND f.grant_id = s.grant_id
-    WHERE r.alive OR (r.grant_id IS NULL AND o.grant_id IS NOT NULL)
+    WHERE CASE WHEN n.grant_id IS NOT NULL THEN r.alive ELSE o.grant_id IS NOT NULL END
 ),
 -- The silence may have begun before the window: what was called until then is read too, of who may speak for these grants.
 spoken_for AS (
@@ -183,7 +176,9 @@ SELECT CASE WHEN doubt IS NOT NULL OR coalesce(strays, false) OR share < $min_co
            'last_refresh_at': strftime(last_refresh_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
            'silent_days': silent_days,
            'retired': coalesce(status = 'retired', false),
-           'reason': CASE WHEN doubt IS NOT NULL THEN 'a revocation that names no tenant may have ended it, and several have ' || doubt
+           'reason': CASE WHEN doubt = 'client' THEN 'a revocation that names no tenant may have ended it, and several have this client'
+                          WHEN doubt = 'id' THEN 'a revocation that names no tenant may have ended it, and several have a refresh token of its id'
+                          WHEN doubt = 'token' THEN 'a token of its client was revoked, and the log does not tell which'
                           WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which an issuance is known'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence' END}) AS detail,
