@@ -23,13 +23,16 @@ class Drawn:
     def __init__(self, seed):
         self.rng = rng = random.Random(f"grants/{seed}")
         self.client, self.records, self.taken = f"c{seed}", [], set()
-        self.tenants = rng.choice(((None,), (None,), ("one",), ("one", "two")))
+        self.tenants = rng.choice(((None,), (None,), ("one",), ("one", "two"), ("one", "two")))
         self.named = rng.random() < 0.75
         self.people = [f"{seed}-ann", f"{seed}-bob"][: rng.choice((1, 1, 2))]
         for tenant in self.tenants:
             for person in self.people:
                 for number in range(rng.choice((1, 1, 2)) if self.named else 1):
                     self.grant(tenant, person, f"g{seed}-{tenant}-{person}-{number}" if self.named else None)
+        if len(self.tenants) > 1 and rng.random() < 0.2:
+            self.records = []
+            self.twins()
         self.ends()
         self.calls()
         for number, record in enumerate(self.records):
@@ -51,14 +54,14 @@ class Drawn:
         for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
             self.records.append(consent(when(self.minute(1, 17)), self.some(), grant, **without))
         refresh = None
-        for number in range(rng.randrange(5)):
+        for number in range(rng.choice((0, 1, 1, 1, 2, 3, 4))):
             # Now and then two tenants have a token of one id.
             name = (
                 f"{self.client}-{person}-{number}"
-                if rng.random() < 0.3
+                if rng.random() < 0.6
                 else f"{self.client}-{tenant}-{person}-{grant}-{number}"
             )
-            name = None if rng.random() < 0.1 else name
+            name = None if rng.random() < 0.2 else name
             born = self.minute(1, 17)
             until = rng.choice((None, born + rng.randrange(60, 8 * 1440), born + rng.randrange(60, 20 * 1440)))
             ends = None if until is None or until > 30 * 1440 - 1 else when(until)
@@ -82,6 +85,19 @@ class Drawn:
                     on = rng.randrange(off + 1, off + 1440)
                     self.records.append(token(when(on), name, None, **more))
 
+    def twins(self):
+        """Give each tenant a token of one id alone, and end one of the two."""
+        kind, name, person = self.rng.choice(("token", "credential")), f"{self.client}-twin", self.people[0]
+        more = {"client_id": self.client, "subject_id": person, "kind": kind}
+        for tenant in self.tenants:
+            grant = f"{self.client}-{tenant}" if self.named else None
+            self.records.append(
+                token(when(self.minute(1, 7)), name, self.some(), None, tenant=tenant, grant_id=grant, **more)
+            )
+        self.end(
+            self.minute(3, 12), kind, token_id=name, tenant=self.rng.choice((*self.tenants, None)), subject_id=person
+        )
+
     def end(self, minute, target, **about):
         kind = self.rng.choice(("revoke", "revoke", "disable", "expiry"))
         outcome = self.rng.choice(("success", "success", "success", "error"))
@@ -103,8 +119,22 @@ class Drawn:
             if not (known := [row for row in issued if row["log"] == "issuance"]):
                 return
             row = rng.choice(known)
-            tenant = rng.choice((row.get("tenant"), row.get("tenant"), None))
-            target = rng.choice(("grant", "grant", "client", "subject", "token", "token", "session", "policy", "less"))
+            tenant = rng.choice((row.get("tenant"), None))
+            target = rng.choice(
+                (
+                    "grant",
+                    "grant",
+                    "client",
+                    "subject",
+                    "token",
+                    "token",
+                    "session",
+                    "policy",
+                    "less",
+                    "unnamed",
+                    "unnamed",
+                )
+            )
             about = {
                 "grant": rng.choice(
                     (
@@ -115,6 +145,10 @@ class Drawn:
                 "client": {},
                 "subject": {"client_id": None, "subject_id": row["subject_id"]},
                 "token": {"token_id": row.get("token_id"), "subject_id": row["subject_id"]},
+                "unnamed": {
+                    "token_id": rng.choice((None, None, f"{self.client}-unheard-of")),
+                    "subject_id": row["subject_id"],
+                },
                 "session": {"session_id": f"s{self.client}", "client_id": None},
                 "policy": {
                     "issued_before": iso(self.minute(4, 19)),
@@ -129,6 +163,8 @@ class Drawn:
             }[target]
             if target == "token" and not about["token_id"]:
                 continue
+            if target == "unnamed":
+                target = rng.choice(("token", "token", "credential"))
             if target == "less":
                 about |= {"kind": "downgrade", "scopes_removed": [rng.choice(SCOPES)]}
                 target = rng.choice(("grant", "grant", "client", "subject"))

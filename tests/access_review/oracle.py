@@ -5,6 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 ALONE = ("token", "refresh", "exchange", "credential")
+REASONS = {
+    "client": "a revocation that names no tenant may have ended it, and several have this client",
+    "id": "a revocation that names no tenant may have ended it, and several have a token of its id",
+    "token": "a token of its client was revoked, and the log does not tell which",
+}
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -98,7 +103,7 @@ class Read:
             return False
         mine = end.get("tenant") in (None, tenant)
         if (kind := end["target_kind"]) in ("token", "credential"):
-            homes = [home for home, other in self.tokens if other == end["token_id"]]
+            homes = [home for home, other in self.tokens if other == end.get("token_id")]
             if not mine or tenant not in homes:
                 return False
             # Of several tenants' tokens of one id none is known to have ended.
@@ -122,6 +127,59 @@ class Read:
             whose = mine and end["client_id"] == row["client_id"] and end.get("subject_id") in (None, row["subject_id"])
             return whose and row["kind"] != "credential" and at(row["issued_at"]) < at(end["issued_before"])
         return self.meets(end, self.grant_of(row))
+
+    def may_be_of(self, end, row):
+        """Tell why a revocation may be of a token, though the logs do not tell; None where it is, or is not."""
+        tenant, name = row.get("tenant"), row.get("token_id")
+        if row["issued_at"] > end["revoked_at"]:
+            return None
+        of_token = end["target_kind"] in ("token", "credential")
+        again = any(
+            other["kind"] == "credential" and other["issued_at"] > end["revoked_at"]
+            for other in self.tokens.get((tenant, name), ())
+        )
+        # It would be, if it named this tenant. A key that was issued again is not over, unless several have its id.
+        here = self.covers({**end, "tenant": tenant}, (tenant, name)) if name and not end.get("tenant") else False
+        if here and not self.covers(end, (tenant, name)) and (not again or end.get("token_id") == name):
+            return "id" if of_token else "client"
+        if not of_token or end.get("tenant") not in (None, tenant):
+            return None
+        if (end.get("client_id"), end.get("subject_id")) != (row["client_id"], row["subject_id"]):
+            return None
+        key = row["kind"] == "credential"
+        if key != (end["target_kind"] == "credential") or end.get("token_id") in {other for _, other in self.tokens}:
+            return None
+        unnamed = [end.get("token_id") is None, name is None]
+        return "token" if (all if key else any)(unnamed) else None
+
+    def doubt(self, row):
+        """Return the first revocation that may have ended a token, and why; None where there is none."""
+        found = [
+            (at(end["revoked_at"]), end["event_id"], why) for end in self.ends if (why := self.may_be_of(end, row))
+        ]
+        return min(found, default=None)
+
+    def perhaps(self, grant, opened, lives, until):
+        """Return from when on all access may have been over, by which revocation, and why; None where there is no doubt.
+
+        A life is when and by what a token ended, or None, and the doubt of it.
+        """
+        lives = [(life and life[0], doubt) for life, doubt in lives]
+        given = [at(row["issued_at"]) for row in self.grants[grant] if row["kind"] == "consent"]
+        found = [
+            (moment, end["event_id"], "client")
+            for end in self.ends
+            if end["target_kind"] in ("client", "grant")
+            and self.unsure(end)
+            and self.meets(end, grant)
+            and opened < (moment := at(end["revoked_at"])) < until
+            and not any(moment < again < until for again in given)
+        ]
+        doubts = [doubt for closed, doubt in lives if doubt and (closed is None or doubt[0] < closed)]
+        if doubts and all(closed or doubt for closed, doubt in lives):
+            last = max(min(closed or NEVER, doubt[0] if doubt else NEVER) for closed, doubt in lives)
+            found.append((last, *max(doubts)[1:]))
+        return min(found, default=None)
 
     def refreshes(self, tenant, name):
         return self.tokens[tenant, name][0]["token_kind"] == "refresh"
@@ -199,7 +257,6 @@ class Read:
     def rows(self, since, until, now, covered):
         """Return what the list of grants is to say of each life."""
         found = {}
-        seen = min(until, now)
         calls = [(call, self.credited(call)) for call in self.calls if since <= at(call["used_at"]) < until]
         for grant in self.grants:
             stretches, by_consent = self.stretches(grant)
@@ -210,24 +267,32 @@ class Read:
                     if self.grant_of(rows[0]) == grant and opened <= at(rows[0]["issued_at"]) < min(following, until)
                 ]  # fmt: skip
                 bare = [
-                    (at(row["expires_at"]), None) if "expires_at" in row else None for row in self.grants[grant]
+                    row for row in self.grants[grant]
                     if row["kind"] in ALONE and not row.get("token_id") and opened <= at(row["issued_at"]) < min(following, until)
                 ]  # fmt: skip
-                if self.has_unnamed_refresh(grant, opened, min(following, until)):
-                    bare.append(None)
+                lives = [(self.end_of(key, until), self.doubt(self.tokens[key][0])) for key in keys]
+                lives += [
+                    ((at(row["expires_at"]), None) if "expires_at" in row else None, self.doubt(row)) for row in bare
+                ]
+                lives += [
+                    (None, self.doubt({**row, "token_id": None, "kind": "token"}))
+                    for row in self.unnamed_refresh(grant, opened, min(following, until))
+                ]
+                lives = [] if by_consent else lives
                 closed, by, how = None, None, None
                 if end:
                     closed, by = at(end["revoked_at"]), end
-                elif (
-                    not by_consent
-                    and (lives := [*(self.end_of(key, until) for key in keys), *bare])
-                    and None not in lives
-                ):
-                    closed, by = max(lives, key=lambda life: life[0])
+                elif lives and all(life for life, _ in lives):
+                    closed, by = max((life for life, _ in lives), key=lambda life: life[0])
                     how = "last token "
                 if opened >= until or (closed and closed <= since):
                     continue
-                state = "ended" if closed and closed <= seen else "live"
+                state, unsure = "live", (None, None, None)
+                perhaps = self.perhaps(grant, opened, lives, until)
+                if closed and closed < until and closed <= now:
+                    state = "ended"
+                elif perhaps and perhaps[0] < until and perhaps[0] <= now:
+                    state, unsure = "indeterminate", perhaps
                 over = {"disable": "disabled"}.get(by["kind"], "revoked") if by else "expired"
                 told = f"{how or ''}{over}" + (f" by {by['initiator']}" if by and "initiator" in by else "")
                 mine = [
@@ -257,6 +322,9 @@ class Read:
                     "ended_at": closed if state == "ended" else None,
                     "ended_how": told if state == "ended" else None,
                     "ended_by": by["event_id"] if by and state == "ended" else None,
+                    "perhaps_ended_at": unsure[0],
+                    "perhaps_ended_by": unsure[1],
+                    "reason": REASONS.get(unsure[2]),
                     "tokens": len(keys),
                     "scopes": self.scopes(grant, opened, end and at(end["revoked_at"]), until),
                     "standing": by_consent,
@@ -268,13 +336,15 @@ class Read:
                 }
         return found
 
-    def has_unnamed_refresh(self, grant, opened, until):
-        """Tell whether a grant has offline_access, and the log names no refresh token of it."""
+    def unnamed_refresh(self, grant, opened, until):
+        """Return what gave a grant offline_access, where the log names no refresh token of it."""
         rows = self.grants[grant]
-        named = any(row.get("token_kind") == "refresh" for row in rows)
-        return not named and any(
-            opened <= at(row["issued_at"]) < until and "offline_access" in (row.get("scopes") or ()) for row in rows
-        )
+        if any(row.get("token_kind") == "refresh" for row in rows):
+            return []
+        return [
+            row for row in rows
+            if opened <= at(row["issued_at"]) < until and "offline_access" in (row.get("scopes") or ())
+        ]  # fmt: skip
 
     def stray(self, grant, opened, closed, calls):
         """Tell whether calls without a grant may be of it: such calls are looked at from the first to the last of a client and person."""

@@ -70,6 +70,19 @@ def test_calls_with_access_that_had_ended_are_calls_that_succeeded(world):
     )
 
 
+def test_a_grant_that_may_have_ended_is_counted_apart(world, register):
+    given = [
+        consent("01 08:30", None, f"o-{tenant}", client_id="other", tenant=tenant) for tenant in ("north", "south")
+    ]
+    document, answers = answered(
+        world(*CALLS, *given, revoked("02 08:00", "client", client_id="other"), also=(register,))
+    )
+    (other,) = (row for row in document["clients"] if row["client_id"] == "other")
+    assert (other["grants"], other["live"], other["indeterminate"]) == (2, 0, 2)
+    assert answers["Who owns them?"]["lines"][-1] == "Whether 1 of them still has access is undecided."
+    assert answers["How does access end?"]["lines"][-1].startswith("Grants: undecided 2, no end in the logs ")
+
+
 def test_a_client_that_is_in_no_register_is_told_by_the_name_that_the_log_gives_it(world, register):
     stranger = consent("01 09:00", ["mail.read"], "g9", client_id="2f1c", client_name="Document Viewer")
     _, answers = answered(world(*CALLS, stranger, also=(register,)))

@@ -102,7 +102,7 @@ KEY = {"kind": "credential", "token_kind": "api_key"}
         ([consent("01 00:00", ["mail.read"]), token("02 00:00", "t1", None, **KEY), revoked("05 00:00")], ("live", None, None)),
         # Two tenants have a token of the id, and the revocation does not say whose it ended.
         ([token("02 00:00", "t1", None, tenant="one", **KEY), token("02 00:00", "t1", None, tenant="two", grant_id="g2", event_id="x", **KEY),
-          revoked("05 00:00")], ("live", None, None)),
+          revoked("05 00:00")], ("indeterminate", None, None)),
     ],
     ids=["a key", "before its expiry", "after its expiry", "switched on again", "another key", "no id", "no id, expired", "offline access", "refresh token",
          "a consent", "of two"],
@@ -111,6 +111,94 @@ def test_access_by_tokens_alone_ends_with_the_last_of_them(world, records, end):
     row = rows_of(world(*records))["g1"]
     assert (row["state"], row["ended_how"], row["ended_by"]) == end
     assert (row["ended_at"] is not None) == (end[0] == "ended")
+
+
+NORTH, SOUTH = ({"tenant": tenant, "grant_id": grant} for tenant, grant in (("north", "g1"), ("south", "g2")))
+TWO = [token("02 00:00", "t1", None, **NORTH), token("02 00:00", "t2", None, event_id="x", **SOUTH)]
+OF_CLIENT = "a revocation that names no tenant may have ended it, and several have this client"
+OF_TOKEN = "a token of its client was revoked, and the log does not tell which"
+UNNAMED, NAMED = revoked("05 00:00", token_id=None), revoked("05 00:00", token_id="older")
+
+
+@pytest.mark.parametrize(
+    ("records", "reason"),
+    [
+        ([*TWO, revoked("05 00:00", "client")], OF_CLIENT),
+        ([*TWO, revoked("05 00:00", "grant", grant_id=None)], OF_CLIENT),
+        ([*TWO, revoked("05 00:00", "policy", issued_before=moment("04 00:00"), subject_id=None, grant_id=None)], OF_CLIENT),
+        ([*TWO, revoked("05 00:00", "policy", issued_before=moment("01 00:00"), subject_id=None, grant_id=None)], None),
+        ([*TWO, revoked("05 00:00", "client", tenant="south")], None),
+        ([*TWO, revoked("05 00:00", "client"), token("06 00:00", "t3", None, **NORTH)], OF_CLIENT),  # it may be the token that REV-2 tells of
+        ([*TWO, revoked("05 00:00", "client"), consent("06 00:00", None, tenant="north")], None),  # given again
+        ([token("02 00:00", None, None), UNNAMED], OF_TOKEN),
+        ([token("02 00:00", "t1", None), UNNAMED], OF_TOKEN),
+        ([token("02 00:00", None, None), NAMED], OF_TOKEN),
+        ([token("02 00:00", "t1", None), NAMED], None),
+        ([token("06 00:00", None, None), UNNAMED], None),
+        ([token("02 00:00", None, None), UNNAMED, token("06 00:00", None, None, event_id="x")], None),
+        ([token("02 00:00", None, None, subject_id="bob"), UNNAMED], None),
+        ([token("02 00:00", None, None, tenant="north"), UNNAMED | {"tenant": "south"}], None),
+        ([token("02 00:00", None, None, **KEY), revoked("05 00:00", "credential", token_id=None)], OF_TOKEN),
+        # A log of keys names those that have a name: the one that ended is not this one.
+        ([token("02 00:00", None, None, **KEY), revoked("05 00:00", "credential", token_id="older")], None),
+        ([token("02 00:00", "t1", None, **KEY), revoked("05 00:00", "credential", token_id=None)], None),
+        ([token("02 00:00", "t1", None, **KEY), UNNAMED], None),
+        ([consent("01 00:00", ["mail.read"]), token("02 00:00", None, None), UNNAMED], None),
+    ],
+    ids=["client", "its access for a person", "policy", "policy, younger", "of the other tenant", "issued after it", "given again", "no names",
+         "names no token", "names one of before the log", "names another", "younger", "a younger one beside it", "another person", "another tenant", "key",
+         "named key", "key that has a name", "key beside a token", "consent"],
+)  # fmt: skip
+def test_what_a_revocation_may_have_ended_is_neither_live_nor_ended(world, records, reason):
+    numbered = [{**row, "event_id": f"e{number}"} for number, row in enumerate(records)]
+    (event,) = (row["event_id"] for row in numbered if row["log"] == "revocation")
+    found = gl.grants(world(*numbered).between(*JULY))
+    rows = found.arrow().to_pylist()
+    row = {row["grant_id"]: row for row in rows}["g1"]
+    assert (row["state"], row["reason"]) == ("indeterminate" if reason else "live", reason)
+    told = (datetime(2026, 7, 5, tzinfo=UTC), event) if reason else (None, None)
+    assert (row["perhaps_ended_at"], row["perhaps_ended_by"]) == told
+    assert (row["ended_at"], row["ended_how"], row["ended_by"]) == (None, None, None)
+    assert ("undecided" in repr(found)) == any(row["state"] == "indeterminate" for row in rows)
+
+
+def test_a_grant_may_have_ended_until_it_surely_has(world):
+    two = [
+        consent("02 00:00", None, event_id=whose["tenant"], grant=whose["grant_id"], tenant=whose["tenant"])
+        for whose in (NORTH, SOUTH)
+    ]
+    store = world(*two, revoked("05 00:00", "client"), revoked("10 00:00", "grant", event_id="r2"))
+    told = [rows_of(store, ("2026-07-01", until))["g1"] for until in ("2026-07-05", "2026-07-10", "2026-07-11")]
+    assert [(row["state"], row["perhaps_ended_by"], row["ended_by"]) for row in told] == [
+        ("live", None, None), ("indeterminate", "r1", None), ("ended", None, "r2"),
+    ]  # fmt: skip
+    assert rows_of(store, now="2026-07-08")["g1"]["state"] == "indeterminate"
+    assert rows_of(store, now="2026-07-04")["g1"]["state"] == "live"
+
+
+def test_access_may_have_ended_with_the_last_token_by_what_may_have_ended_one(world):
+    store = world(
+        token("02 00:00", None, None), revoked("03 00:00", token_id=None, event_id="r1"),
+        token("04 00:00", "t2", None, "05 00:00", event_id="x"), revoked("06 00:00", token_id=None, event_id="r2"),
+    )  # fmt: skip
+    row = rows_of(store)["g1"]
+    assert (row["state"], row["perhaps_ended_at"].day, row["perhaps_ended_by"]) == ("indeterminate", 5, "r1")
+
+
+@pytest.mark.parametrize("end", [(None, revoked("10 00:00")), ("10 00:00", None)], ids=["revoked", "expired"])
+def test_what_ends_with_the_window_lives_in_all_of_it_and_the_rule_says_so_too(world, end):
+    expires, ended = end
+    records = [token("01 00:00", "t1", ["mail.read"], expires, token_kind="refresh"), *([ended] if ended else [])]
+    store = world(*records, *heartbeat(0, 480))
+
+    def told(*until):
+        window = store.between("2026-07-01", *until)
+        (found,) = gl.detect.run(window, ["PRV-3"], parameters={"dormant_days": 5})
+        (row,) = (row for row in gl.grants(window).arrow().to_pylist() if row["grant_id"] == "g1")
+        return row["state"], [row["grant_id"] for row in found.to_dicts()]
+
+    assert told("2026-07-10") == ("live", ["g1"])
+    assert told("2026-07-10T00:00:00.000001Z") == ("ended", [])
 
 
 def test_a_grant_that_lives_at_the_end_of_the_window_names_no_end(world):

@@ -10,9 +10,9 @@ import grantlens as gl
 from grantlens import detect
 from grantlens.rule.example import BYSTANDER, use
 from tests.access_review.drawn import START, Drawn, when
-from tests.access_review.oracle import Read
+from tests.access_review.oracle import REASONS, Read
 
-WORLDS = 400
+WORLDS = 800
 WINDOWS = [(0, 20, 20), (5, 14, 14), (9, 16, 12), (0, 8, 8)]  # since, until and now, as days
 
 
@@ -77,18 +77,24 @@ def test_it_says_what_plain_python_says(store, window):
     assert {key for key in found if key[1] != BYSTANDER} == {*wanted}
     assert {key: {name: found[key][name] for name in row} for key, row in wanted.items()} == wanted
     assert {row["use"] for row in wanted.values()} >= {"seen", "possible", "none seen"}
-    assert min(Counter((row["standing"], row["state"]) for row in wanted.values()).values()) > 5
+    told = Counter((row["standing"], row["state"], row["reason"]) for row in wanted.values())
+    assert {*told} == {
+        *((standing, state, None) for standing in (True, False) for state in ("live", "ended")),
+        *((False, "indeterminate", reason) for reason in REASONS.values()),
+        (True, "indeterminate", REASONS["client"]),  # of what became of single tokens a consent does not depend
+    }
 
 
 def test_a_review_counts_what_the_list_has(store):
     view = store.between(day(5), day(14))
     listed = gl.grants(view).arrow().to_pylist()
-    held, live = (
-        Counter(row["client_id"] for row in listed if row["state"] in states)
-        for states in (("live", "ended"), ("live",))
-    )
+    held = Counter(row["client_id"] for row in listed)
+    states = Counter((row["client_id"], row["state"]) for row in listed)
+    assert {state for _, state in states} == {"live", "indeterminate", "ended"}
     for client in (clients := gl.review(view).to_dict()["clients"]):
-        assert (client["grants"], client["live"]) == (held[client["client_id"]], live[client["client_id"]])
+        name = client["client_id"]
+        assert client["grants"] == held[name]
+        assert (client["live"], client["indeterminate"]) == (states[name, "live"], states[name, "indeterminate"])
     assert set(held) <= {client["client_id"] for client in clients}
 
 
@@ -98,13 +104,19 @@ def test_a_grant_that_is_called_dormant_is_live_in_the_list(store, window):
     listed = {
         row["grant_id"]: row
         for row in gl.grants(store.between(since, until)).arrow().to_pylist()
-        if row["state"] == "live"
+        if row["state"] != "ended"
     }
     found = detect.run(store, "PRV-3", since=since, until=until, parameters={"dormant_days": 1, "min_coverage": 0.5})[
         0
     ].to_dicts()
     assert len(found) > 20
     for finding in found:
-        used = listed[finding["grant_id"]]["last_used_at"]  # of the window alone
+        row = listed[finding["grant_id"]]
+        assert (row["state"] == "live") or finding["verdict"] == "indeterminate"
+        used = row["last_used_at"]  # of the window alone
         told = finding["detail"]["last_used_at"]
         assert used is None or used == (told and datetime.fromisoformat(told))
+    unsure = {row["grant_id"] for row in listed.values() if row["state"] == "indeterminate"}
+    told = [finding["detail"]["reason"] for finding in found if finding["grant_id"] in unsure]
+    assert told
+    assert {reason.replace("a refresh token", "a token") for reason in told} <= {*REASONS.values()}

@@ -45,6 +45,27 @@ def test_access_by_a_key_alone_ends_with_it(store_of):
     assert (granted["start"].hour, granted["end"].hour) == (9, 12)
 
 
+def test_from_when_on_a_grant_may_have_ended_it_is_undecided(store_of):
+    rows = gl.Case(
+        store_of(
+            consent("10 09:00", ["mail.read"], "g1", tenant="north"),
+            consent("10 09:00", ["mail.read"], "g2", tenant="south"),
+            revoked("10 12:00", "client"),
+            consent("10 14:00", ["mail.read"], "g2", tenant="south"),
+            *logs_from_to("10 08:00", "10 18:00"),
+        ),
+        client="app",
+    ).timeline()
+    told = [
+        (row["start"].hour, row["end"] and row["end"].hour, row["state"], row["label"])
+        for row in rows
+        if row["lane"] == "granted"
+    ]
+    assert told == [
+        (9, 12, "normal", "mail.read (g1)"), (9, None, "normal", "mail.read (g2)"), (12, None, "indeterminate", "perhaps ended: mail.read (g1)"),
+    ]  # fmt: skip
+
+
 def test_what_was_given_and_taken_otherwise_than_by_a_token_is_told(store_of):
     given = {"kind": "change", "consent_actor": "boss"}
     rows = gl.Case(

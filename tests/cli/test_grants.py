@@ -31,6 +31,32 @@ def test_live_grants_are_those_without_an_end(asked):
     assert len(live) < len(rows)
 
 
+def test_what_may_have_ended_stays_among_the_live_and_says_why(run, tmp_path):
+    issued = {
+        "log": "issuance",
+        "issued_at": "2026-07-01T00:00:00Z",
+        "outcome": "success",
+        "client_id": "app",
+        "subject_id": "ann",
+    }
+    rows = [
+        {**issued, "kind": "consent", "tenant": "north", "event_id": "c1"},
+        {**issued, "kind": "consent", "tenant": "south", "event_id": "c2"},
+        {**issued, "kind": "consent", "client_id": "other", "event_id": "c3"},
+        {"log": "revocation", "revoked_at": "2026-07-02T00:00:00Z", "kind": "revoke", "outcome": "success", "target_kind": "client",
+         "client_id": "app", "event_id": "r1"},
+    ]  # fmt: skip
+    (tmp_path / "log.ndjson").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run("load", tmp_path / "s.duckdb", tmp_path / "log.ndjson")
+    ran = run("grants", tmp_path / "s.duckdb", "--live")
+    head, *lines = ran.out.splitlines()
+    assert "perhaps ended at" in head
+    reason = "a revocation that names no tenant may have ended it, and several have this client"
+    told = {word: ("indeterminate" in line, reason in line) for line in lines for word in line.split()[:1]}
+    assert told == {"north": (True, True), "south": (True, True), "other": (False, False)}
+    assert ran.err.splitlines()[-1].startswith("grantlens: 3 grants; whether 2 of them had ended is undecided; ")
+
+
 def test_programs_get_every_column(asked):
     rows = json.loads(asked("--format", "json").out)
     told = list(csv.DictReader(io.StringIO(asked("--format", "csv").out)))

@@ -326,9 +326,20 @@ def test_numbers_of_one_thing_are_one_number(document):
     assert "4.9 %" in text  # rounded as the reason is
     assert "4.9 %" in review_markdown(document())
     assert "from all scopes" in text
-    assert "2 of them held 2 grants" in text
+    assert "2 of them held 3 grants" in text
     clients = document()["clients"]
-    assert "1 of them held 2 grants" in review_page(document(clients=[clients[0], clients[1] | {"grants": 0}]))
+    assert "1 of them held 3 grants" in review_page(document(clients=[clients[0], clients[1] | {"grants": 0}]))
+
+
+def test_a_grant_that_may_have_ended_is_told_apart_with_its_reason(document):
+    text = review_page(document())
+    assert (
+        '<span class="badge unsure">undecided</span><br>a token of its client was revoked, and the log does not tell which<br>'
+        in text
+    )
+    assert text.count("no end seen") == 1
+    assert '<td class="n">1<br><span class="soft small">1 undecided</span></td>' in text
+    assert "| 1, 1 undecided |" in review_markdown(document())
 
 
 def test_one_is_told_in_the_singular(document):
@@ -370,7 +381,7 @@ def test_beside_a_client_of_several_tenants_stands_whose_it_is(document, finding
 
 def test_of_several_sources_each_grant_says_whose_log_tells_of_it(document):
     made = document()
-    grants = [row | {"source": source} for row, source in zip(made["grants"], ("okta", "github"), strict=True)]
+    grants = [row | {"source": source} for row, source in zip(made["grants"], ("okta", "github", "okta"), strict=True)]
     alone = review_page(document(grants=grants))
     assert "in okta<" not in alone
     among = review_page(

@@ -60,6 +60,8 @@ def _owners(document: dict[str, Any]) -> dict[str, Any]:
     live = sum(row["live"] > 0 for row in lost)
     if live:
         lines.append(f"{number(live)} of them still {'has' if live == 1 else 'have'} live access.")
+    if unsure := sum(not row["live"] and row["indeterminate"] > 0 for row in lost):
+        lines.append(f"Whether {number(unsure)} of them still {'has' if unsure == 1 else 'have'} access is undecided.")
     headline = f"{_of(clients, lost)} have an owner" if clients else _NO_CLIENT
     return _answer("Who owns them?", headline, lines, "grants")
 
@@ -148,7 +150,7 @@ def _judged(judged: int, by: str, count: int, where: str) -> str:
 def _endings(document: dict[str, Any]) -> dict[str, Any]:
     verdicts = document["lag"]["verdicts"]
     ended = Counter(row["ended_how"] for row in document["grants"] if row["state"] == "ended")
-    live = sum(row["state"] == "live" for row in document["grants"])
+    live, unsure = (sum(row["state"] == state for row in document["grants"]) for state in ("live", "indeterminate"))
     late = sum(row["effective"] == "yes" and row["uses_after"] > 0 for row in document["revocations"])
     undone = sum(row["given_again_at"] is not None for row in document["revocations"])
     after_use = f", {number(late)} of these only after further use" if late else ""
@@ -160,6 +162,7 @@ def _endings(document: dict[str, Any]) -> dict[str, Any]:
     ]
     lines = ["; ".join(text for held, text in told if held) + "."] if any(held for held, _ in told) else []
     parts = [f"{how} {number(held)}" for how, held in sorted(ended.items())]
+    parts += [f"undecided {number(unsure)}"] if unsure else []
     parts += [f"no end in the logs {number(live)}"] if live else []
     lines += [f"Grants: {', '.join(parts)}."] if parts else []
     decided = Counter(finding["verdict"] for finding in document["findings"] if finding["rule"] == "REV-10")

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 _CLIENTS = """
 WITH held AS (
-    SELECT client_id, max(client_name) AS client_name, list(DISTINCT tenant) AS tenants, count(*) AS grants,
-           count(*) FILTER (closed_at IS NULL OR closed_at > least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ)) AS live
+    SELECT client_id, max(client_name) AS client_name, list(DISTINCT tenant) AS tenants
     FROM grant_life
     WHERE client_id IS NOT NULL AND (closed_at IS NULL OR closed_at > $since)
     GROUP BY client_id
@@ -38,12 +37,11 @@ SELECT client_id, coalesce(r.name, h.client_name, a.client_name, c.client_name) 
        coalesce(r.kind, CASE WHEN a.acts THEN 'agent' END) AS kind, r.client_id IS NOT NULL AS registered,
        nullif(trim(r.owner), '') AS owner, nullif(trim(r.purpose), '') AS purpose, r.status, r.registered_at,
        list_sort(list_distinct(coalesce(h.tenants, []) || coalesce(c.tenants, []) || coalesce(a.tenants, []))) AS tenants,
-       coalesce(h.grants, 0) AS grants, coalesce(h.live, 0) AS live, coalesce(c.calls, 0) AS calls, c.last_used_at
+       coalesce(c.calls, 0) AS calls, c.last_used_at
 FROM held h
 FULL JOIN called c USING (client_id)
 FULL JOIN asked a USING (client_id)
 LEFT JOIN registered_client r USING (client_id)
-ORDER BY (nullif(trim(r.owner), '') IS NOT NULL), coalesce(h.live, 0) > 0 DESC, coalesce(c.calls, 0) DESC, client_id
 """
 
 
@@ -59,9 +57,10 @@ def clients(
     findings
         Of the review: violations are counted.
     grants
-        The grants of the window: what could be seen of their use tells how no call of a client is to be read.
+        The grants of the window: counted by state, and what could be seen of their use tells how no call of a client is to be read.
     """
     violations = Counter(finding["client_id"] for finding in findings if finding["verdict"] == "violation")
+    states = Counter((grant["client_id"], grant["state"]) for grant in grants)
     uses: dict[str, set[str]] = {}
     for grant in grants:
         uses.setdefault(grant["client_id"], set()).add(grant["use"])
@@ -69,5 +68,14 @@ def clients(
     def use(row: dict[str, Any]) -> str | None:
         return "seen" if row["calls"] else next((use for use in USES if use in uses.get(row["client_id"], ())), None)
 
-    rows = ask(engine, _CLIENTS, values)
+    def held(row: dict[str, Any]) -> dict[str, int]:
+        live, indeterminate, ended = (states[row["client_id"], state] for state in ("live", "indeterminate", "ended"))
+        return {"grants": live + indeterminate + ended, "live": live, "indeterminate": indeterminate}
+
+    rows = [{**row, **held(row)} for row in ask(engine, _CLIENTS, values)]
+    rows.sort(
+        key=lambda row: (
+            row["owner"] is not None, not row["live"], not row["indeterminate"], -row["calls"], row["client_id"]
+        )
+    )  # fmt: skip
     return [{**row, "use": use(row), "violations": violations[row["client_id"]]} for row in rows]

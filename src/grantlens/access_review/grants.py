@@ -33,7 +33,11 @@ WITH consent AS (
 life AS (
     SELECT source, tenant, grant_id, opened_at, coalesce(closed_at, 'infinity'::TIMESTAMPTZ) AS closed_at,
            greatest(opened_at, $since::TIMESTAMPTZ) AS seen_from,
-           least(coalesce(closed_at, $until::TIMESTAMPTZ), $until::TIMESTAMPTZ, $now::TIMESTAMPTZ) AS seen_until
+           least(coalesce(closed_at, $until::TIMESTAMPTZ), $until::TIMESTAMPTZ, $now::TIMESTAMPTZ) AS seen_until,
+           -- What ends in the moment in which the window does is alive in all of it.
+           CASE WHEN closed_at < $until::TIMESTAMPTZ AND closed_at <= $now::TIMESTAMPTZ THEN 'ended'
+                WHEN doubt.at < $until::TIMESTAMPTZ AND doubt.at <= $now::TIMESTAMPTZ THEN 'indeterminate' ELSE 'live' END AS state,
+           CASE WHEN state = 'indeterminate' THEN doubt END AS doubt
     FROM grant_life
 ),
 watched AS (
@@ -75,13 +79,16 @@ SELECT g.source, g.tenant, g.grant_id, g.client_id, g.client_name, g.subject_id,
             WHEN w.watched_us > 0 THEN 'none seen' ELSE 'not observable' END AS use,
        CASE WHEN l.seen_until > l.seen_from
             THEN coalesce(w.watched_us, 0) / (epoch_us(l.seen_until) - epoch_us(l.seen_from)) END AS watched,
-       CASE WHEN g.closed_at <= least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) THEN 'ended' ELSE 'live' END AS state,
-       CASE WHEN g.closed_at <= least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) THEN g.closed_at END AS ended_at,
-       CASE WHEN g.closed_at > least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) OR g.closed_at IS NULL THEN NULL
+       l.state, CASE WHEN l.state = 'ended' THEN g.closed_at END AS ended_at,
+       CASE WHEN l.state <> 'ended' THEN NULL
             WHEN g.ended_by IS NOT NULL THEN CASE WHEN g.ended_at IS NULL THEN 'last token ' ELSE '' END
                 || CASE v.kind WHEN 'disable' THEN 'disabled' ELSE 'revoked' END || coalesce(' by ' || v.initiator, '')
             ELSE 'last token expired' END AS ended_how,
-       CASE WHEN g.closed_at <= least($until::TIMESTAMPTZ, $now::TIMESTAMPTZ) THEN g.ended_by END AS ended_by
+       CASE WHEN l.state = 'ended' THEN g.ended_by END AS ended_by,
+       l.doubt.at AS perhaps_ended_at, l.doubt.by AS perhaps_ended_by,
+       CASE l.doubt.why WHEN 'client' THEN 'a revocation that names no tenant may have ended it, and several have this client'
+                        WHEN 'id' THEN 'a revocation that names no tenant may have ended it, and several have a token of its id'
+                        WHEN 'token' THEN 'a token of its client was revoked, and the log does not tell which' END AS reason
 FROM grant_life g
 JOIN life l USING (source, grant_id, opened_at)
 LEFT JOIN consent c USING (source, grant_id, opened_at)
@@ -93,7 +100,7 @@ LEFT JOIN (SELECT DISTINCT ON (source, revocation_event) source, revocation_even
     ON v.source = g.source AND v.revocation_event = g.ended_by
 LEFT JOIN registered_client r ON r.client_id = g.client_id
 WHERE g.closed_at IS NULL OR g.closed_at > $since
-ORDER BY (r.owner IS NOT NULL), state DESC, g.calls DESC, g.source, g.client_id, g.subject_id, g.grant_id, g.opened_at
+ORDER BY (r.owner IS NOT NULL), l.state DESC, g.calls DESC, g.source, g.client_id, g.subject_id, g.grant_id, g.opened_at
 """
 
 NEEDS = (
@@ -127,8 +134,9 @@ class Grants(Framed):
         any), opened_at, consent_kind and consent_actor (of the first consent), standing (a consent holds it, not tokens alone),
         tokens, calls (that succeeded; one that only a grant for everyone permitted counts for that and for the person's own),
         first_used_at, last_used_at, use (seen, possible, none seen or not observable), watched (for which share of its time in the
-        window a log of all calls was held), state (live where the logs show no end, or ended), ended_at, ended_how, ended_by
-        (event of the revocation).
+        window a log of all calls was held), state (live where the logs show no end at the end of the window, ended, or indeterminate where they
+        do not tell whether a revocation ended it), ended_at, ended_how, ended_by (event of the revocation), and of an indeterminate
+        one perhaps_ended_at, perhaps_ended_by and reason.
     """
 
     window: Window
@@ -142,7 +150,8 @@ class Grants(Framed):
     def __repr__(self) -> str:
         states = Counter(self.table["state"].to_pylist())
         told = uses_told(self.table["use"].to_pylist())
-        found = f"Grants alive in {self.window}: {states['live']:,} live at its end, {states['ended']:,} ended"
+        unsure = f"{states['indeterminate']:,} undecided, " if states["indeterminate"] else ""
+        found = f"Grants alive in {self.window}: {states['live']:,} live at its end, {unsure}{states['ended']:,} ended"
         return f"{found}; {told}." if told else f"{found}."
 
 

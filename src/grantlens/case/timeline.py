@@ -25,13 +25,24 @@ STRETCHES = 400
 """Stretches that a lane is cut into then."""
 
 _LANES = """
-WITH granted AS (
-    SELECT 'granted' AS lane, g.valid_from AS start, nullif(least(g.valid_until, l.closed_at, $until), $until) AS "end",
-           coalesce(array_to_string(g.scopes, ' '), 'scopes not logged') || ' (' || g.grant_id || ')' AS label,
-           'normal' AS state, 1::BIGINT AS count, NULL::INTEGER AS batch_id, NULL::BIGINT AS line_no, NULL AS event_id
+WITH held AS (
+    SELECT g.valid_from, least(g.valid_until, l.closed_at, $until) AS held_until, l.doubt.at AS doubted_from,
+           coalesce(array_to_string(g.scopes, ' '), 'scopes not logged') || ' (' || g.grant_id || ')' AS label
     FROM grant_state g JOIN focus_grant USING (source, grant_id)
     LEFT JOIN grant_life l USING (source, grant_id, opened_at)
     WHERE g.valid_from < $until
+),
+-- From when on it may have been over it is a stretch of its own.
+granted AS (
+    SELECT 'granted' AS lane, start, nullif(held_until, $until) AS "end", label, state,
+           1::BIGINT AS count, NULL::INTEGER AS batch_id, NULL::BIGINT AS line_no, NULL AS event_id
+    FROM (
+        SELECT valid_from AS start, least(held_until, doubted_from) AS held_until, label, 'normal' AS state
+        FROM held WHERE coalesce(doubted_from > valid_from, true)
+        UNION ALL
+        SELECT greatest(valid_from, doubted_from), held_until, 'perhaps ended: ' || label, 'indeterminate'
+        FROM held WHERE doubted_from < held_until
+    )
 ),
 issued_one AS (
     SELECT i.issued_at AS moment, i.outcome = 'success' AS well,

@@ -97,7 +97,7 @@ def case(
 
 
 STATES = {"violation": "after revocation", "indeterminate": "too close to tell", "denied": "refused"}
-"""What the state of an event is called; of the others nothing is to be said."""
+"""What the state of an event is called; of the others nothing is to be said. The label of a grant says that it may have ended."""
 
 
 def _event(event: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _event(event: dict[str, Any]) -> dict[str, Any]:
         "time": event["start"],
         "until": event["end"],
         "lane": event["lane"],
-        "state": STATES.get(event["state"], ""),
+        "state": "" if event["lane"] == "granted" else STATES.get(event["state"], ""),
         "count": event["count"],
         "what": event["label"],
     }

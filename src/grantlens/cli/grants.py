@@ -30,6 +30,8 @@ COLUMNS = (
     "opened_at",
     "state",
     "ended_at",
+    "perhaps_ended_at",
+    "reason",
     "calls",
     "last_used_at",
     "use",
@@ -48,7 +50,9 @@ def grants(
     until: Until = None,
     now: Now = None,
     tenant: Tenant = None,
-    live: Annotated[bool, Parameter(help="Leave out what had ended.")] = False,
+    live: Annotated[
+        bool, Parameter(help="Leave out what had ended; what may have, and nobody can tell, stays in.")
+    ] = False,
     advice: Annotated[
         bool,
         Parameter(
@@ -61,7 +65,8 @@ def grants(
     """List the grants of a window: who holds access, for whom, since when, and was it used?
 
     `use` is seen, none seen (in the share `watched` of its time), possible where calls that name no grant may be of
-    it, or not observable: no log held could have shown any. Scopes are the last of the window.
+    it, or not observable: no log held could have shown any. Scopes are the last of the window. `state` is live where the
+    logs show no end, and indeterminate where a revocation may have ended it, and they do not tell: `reason` says why.
     """
     from grantlens.access_review import grants as asked
     from grantlens.view import view_of
@@ -75,10 +80,11 @@ def grants(
         found = asked.grants(view)
         advised = _advised(view) if advice else {}
         is_covered = "issuance" in covered_logs(view)
-    rows = [row for row in found.to_dicts() if row["state"] == "live" or not live]
+    rows = [row for row in found.to_dicts() if row["state"] != "ended" or not live]
     if advice:
-        rows = [row | (_of(row, advised) if row["state"] == "live" else dict.fromkeys(ADVICE)) for row in rows]
+        rows = [row | (_of(row, advised) if row["state"] != "ended" else dict.fromkeys(ADVICE)) for row in rows]
     kind = "live grant" if live else "grant"
+    unsure = sum(row["state"] == "indeterminate" for row in rows)
     told = rows if format != "table" else [row | {"watched": _silent_for(row)} for row in rows]
     write_records(
         told,
@@ -92,7 +98,8 @@ def grants(
         return FAILED
     if rows and format == "table":
         # Of a long table the last screen is what a person sees.
-        say(f"{plural(len(rows), 'grant')}; {asked.uses_told(row['use'] for row in rows)}.")
+        doubt = f"; whether {unsure:,} of them had ended is undecided" if unsure else ""
+        say(f"{plural(len(rows), 'grant')}{doubt}; {asked.uses_told(row['use'] for row in rows)}.")
     return FINE
 
 

@@ -7,7 +7,8 @@ RELATION = Relation(
     "Each stretch of life of each grant up to the end of the window, with its tokens and, of the window, its successful calls. closed_at "
     "is when access ended: by revocation, or - where by_consent is false, and tokens are all that is known of the grant - with "
     "the last token, revoked or expired; NULL where no end is known. ended_at is when the grant itself was revoked, ended_by the revocation that "
-    "ended the access, NULL where it ended by itself. scopes are the last, NULL where no record names any.",
+    "ended the access, NULL where it ended by itself. doubt is from when on all access may have been over, though the "
+    "logs do not tell, by which revocation, and why, as in token_life. scopes are the last, NULL where no record names any.",
     """
 WITH state AS (
     SELECT source, min(tenant) AS tenant, grant_id, opened_at, min(client_id) AS client_id,
@@ -33,10 +34,20 @@ life AS (
 token_of AS (
     SELECT p.source, p.grant_id, p.opened_at, count(t.token_id) AS tokens,
            -- What ends by itself has no name for it, and is no less the last for that.
-           CASE WHEN count(t.closed_at) = count(*) THEN max({'at': t.closed_at, 'named': t.ended_by IS NOT NULL, 'by': t.ended_by}) END AS last_end
+           CASE WHEN count(t.closed_at) = count(*) THEN max({'at': t.closed_at, 'named': t.ended_by IS NOT NULL, 'by': t.ended_by}) END AS last_end,
+           CASE WHEN count(coalesce(t.closed_at, t.doubt.revoked_at)) = count(*) THEN max(least(t.closed_at, t.doubt.revoked_at)) END AS perhaps_at,
+           max(t.doubt) FILTER (t.closed_at IS NULL OR t.doubt.revoked_at < t.closed_at) AS doubt
     FROM placed p
     JOIN life t ON t.source = p.source AND t.grant_id = p.grant_id AND t.issued_at >= p.opened_at AND t.issued_at < p.reopened_at
     GROUP BY ALL
+),
+-- What one may have ended that does not say in which tenant, and what was not given again since.
+doubted AS (
+    SELECT s.source, s.grant_id, s.opened_at, min({'at': c.revoked_at, 'by': c.revocation_event, 'why': 'client'}) AS doubt
+    FROM state s
+    JOIN covered_token c ON c.source = s.source AND c.grant_id = s.grant_id AND c.issued_at = s.opened_at
+    WHERE c.of_several AND c.token_id IS NULL AND c.revoked_at < $until AND c.covered_until >= least(s.ended_at, $until)
+    GROUP BY s.source, s.grant_id, s.opened_at
 ),
 pair AS (
     SELECT c.source, p.caller_id, p.grant_id, p.first_used_at, p.last_used_at, p.events,
@@ -77,13 +88,24 @@ SELECT p.* EXCLUDE (reopened_at, is_first) REPLACE (
            CASE WHEN p.ended_at IS NULL AND NOT p.by_consent THEN t.last_end.by ELSE p.ended_by END AS ended_by),
        -- Access ends by revocation, or - without a standing consent - with the last token.
        CASE WHEN p.ended_at IS NOT NULL THEN p.ended_at WHEN NOT p.by_consent THEN t.last_end.at END AS closed_at,
+       list_min([d.doubt, CASE WHEN NOT p.by_consent AND t.doubt IS NOT NULL AND t.perhaps_at < $until
+                          THEN {'at': t.perhaps_at, 'by': t.doubt.revocation_event, 'why': t.doubt.why} END]) AS doubt,
        coalesce(t.tokens, 0) AS tokens, coalesce(u.calls, 0) AS calls, coalesce(u.grave_calls, 0) AS grave_calls,
        u.first_used_at, u.last_used_at
 FROM placed p
 LEFT JOIN token_of t USING (source, grant_id, opened_at)
+LEFT JOIN doubted d USING (source, grant_id, opened_at)
 LEFT JOIN use_of u USING (source, grant_id, opened_at)
 WHERE p.opened_at < $until
 """,
-    needs=("grant_state", "token_life", "used_pair", "named_caller", "caller_segment", "operation_class"),
+    needs=(
+        "grant_state",
+        "token_life",
+        "covered_token",
+        "used_pair",
+        "named_caller",
+        "caller_segment",
+        "operation_class",
+    ),
     windowed=True,
 )

@@ -36,7 +36,8 @@ GLOSSARY = (
     ),
     (
         "Live",
-        "The logs held show no end of a grant up to the end of the period. An end that is in no log is not known.",
+        "The logs held show no end of a grant up to the end of the period. An end that is in no log is not known. Undecided: a revocation "
+        "may have ended it, and the logs do not tell; which one, grantlens grants says.",
     ),
     (
         "Unused",

@@ -172,7 +172,7 @@ def _clients(document: dict[str, Any], limits: outline.Limits) -> list[str]:
             plain(r["owner"]) if r["owner"] else "**no owner**" if registered else "unknown",
             plain(r["purpose"]) if r["purpose"] else "**no purpose**" if registered else "unknown",
             number(r["grants"]),
-            number(r["live"]),
+            number(r["live"]) + (f", {number(r['indeterminate'])} undecided" if r["indeterminate"] else ""),
             "not observable" if r["use"] == "not observable" else number(r["calls"]),
             day(r["last_used_at"]),
         ]
