@@ -94,7 +94,7 @@ class Bench:
                 row["caller_id"] = callers.setdefault(key, (len(callers) + 1, caller))[0]
                 row["usage_id"] = len(rows) + 1
                 target = targets.setdefault((row["resource_server"], row["call"]), len(targets) + 1)
-                rows.append({**where, **row, "target_id": target})
+                rows.append({**where, "batch_id": 2, **row, "target_id": target})  # a file of its own
         self.insert(ISSUANCE, issuance)
         self.insert(REVOCATION, revocation)
         self.insert(CLOCK, clock)

@@ -71,11 +71,12 @@ WHERE t.issued_at < $until
 
 CALLS = """
 WITH revoked AS (
-    SELECT caller_id, min(revoked_at) AS revoked_at, min(certain_from) FILTER (known) AS certain_from, max(covered_until) AS covered_until
+    SELECT caller_id, min(revoked_at) AS revoked_at, min(certain_from) FILTER (known) AS certain_from, max(covered_until) AS covered_until,
+           arg_min(record, revoked_at) AS record
     FROM (
-        SELECT caller_id, revoked_at, certain_from, covered_until, why_unknown IS NULL AS known FROM revoked_caller
+        SELECT caller_id, revoked_at, certain_from, covered_until, record, why_unknown IS NULL AS known FROM revoked_caller
         UNION ALL
-        SELECT c.caller_id, v.revoked_at, v.certain_from, v.covered_until, NOT v.of_several
+        SELECT c.caller_id, v.revoked_at, v.certain_from, v.covered_until, v.record, NOT v.of_several
         FROM named_caller c JOIN covered_token v ON v.source = c.source AND v.token_id IS NULL AND c.token_id IS NULL AND v.grant_id = c.grant_id
     )
     SEMI JOIN focus_caller USING (caller_id)
@@ -85,7 +86,9 @@ SELECT u.usage_id, u.used_at, u.outcome::VARCHAR AS outcome, u.denial_reason::VA
        u.caller_id, u.target_id, u.resource_id, u.response_bytes, u.tool_call_id, u.event_id, u.batch_id, u.line_no,
        CASE WHEN u.outcome <> 'success' THEN 'denied'
             WHEN r.caller_id IS NULL OR u.used_at < date_trunc('second', r.revoked_at)
-                OR u.used_at >= r.covered_until THEN 'normal'
+                OR u.used_at >= r.covered_until
+                -- by this call itself it was ended
+                OR (u.batch_id = r.record.batch_id AND u.line_no = r.record.line_no) THEN 'normal'
             WHEN u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from THEN 'violation'
             WHEN u.used_at >= r.revoked_at THEN 'indeterminate'
             ELSE 'normal' END AS state

@@ -12,7 +12,7 @@ RELATION = Relation(
 WITH of_id AS (
     SELECT DISTINCT source, token_id, homes FROM tenant_token
 )
-SELECT c.caller_id, v.source, v.revocation_event, v.token_id, v.token_tenant, v.revoked_at, v.certain_from, v.covered_until,
+SELECT c.caller_id, v.source, v.revocation_event, v.token_id, v.token_tenant, v.revoked_at, v.certain_from, v.covered_until, v.record,
        CASE WHEN v.of_several AND v.target_kind NOT IN ('token', 'credential') THEN 'the revocation names no tenant, and several have this client'
             WHEN v.of_several THEN 'the revocation names no tenant, and several have a token of this id'
             ELSE {why_unknown("v.token_tenant", "c.tenant", "coalesce(h.homes, [])")} END AS why_unknown

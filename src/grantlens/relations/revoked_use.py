@@ -102,7 +102,8 @@ attempt AS (
     FROM watched w
     JOIN usage_row u ON u.caller_id = w.caller_id
         AND u.used_at >= date_trunc('second', w.revoked_at) AND u.used_at < w.covered_until
-    WHERE u.used_at < $until
+    -- A call that ends the token with which it is made is no use of it after its end, and no test.
+    WHERE u.used_at < $until AND (u.batch_id <> w.record.batch_id OR u.line_no <> w.record.line_no)
 ),
 placed AS (
     SELECT a.*, coalesce(k.writes, g.method NOT IN ('GET', 'HEAD', 'OPTIONS'), true) AS writes,
