@@ -33,7 +33,7 @@ format: $(READY) ## Put the code in its usual form
 bench: $(READY) ## Measure loads, questions and cases beside hand-written yardsticks
 	$(BIN)/python -m benchmarks
 
-score: $(READY) ## Print precision and recall of every rule on simulated truth
+score: $(READY) ## Print precision and recall of every rule, and of the list of grants, on simulated truth
 	$(BIN)/python -m benchmarks.score
 
 lab: $(READY) ## Open the notebooks in JupyterLab

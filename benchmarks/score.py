@@ -1,4 +1,4 @@
-"""Precision and recall of every rule on simulated truth, as a table: `make score`.
+"""Precision and recall of every rule, and of the list of grants, on simulated truth, as a table: `make score`.
 
 Each seed is another company with the same kinds of planted incidents at other places and times. What the
 truth leaves open - what only chance decides - counts neither for nor against a rule.
@@ -11,28 +11,31 @@ import json
 import sys
 import tempfile
 from collections import Counter
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import grantlens as gl
 from grantlens import detect
 from grantlens.cli.demo import load_samples
 from grantlens.cli.output import write_table
 from grantlens.simulate.generate import generate
-from grantlens.simulate.score import compare, score
+from grantlens.simulate.score import compare, compare_grants, score, score_grants
 from grantlens.store import Store
 
 SUMS = ("expected", "found", "true_positives")
 
 
-def findings(folder: Path, truth: dict[str, Any]) -> list[dict[str, Any]]:
-    """Load one simulated company and ask every rule."""
+def answers(folder: Path, truth: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Load one simulated company, ask every rule, and list its grants."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "scored.duckdb"
         load_samples(path, folder)
         with Store(path) as store:
             # The truth speaks of all that the logs cover, run-in included.
             found = detect.run(store, now=truth["now"])
-            return [finding for result in found for finding in result.to_dicts()]
+            listed = gl.grants(store, now=truth["now"]).arrow().to_pylist()
+            return [finding for result in found for finding in result.to_dicts()], listed
 
 
 def main() -> int:
@@ -47,12 +50,11 @@ def main() -> int:
             folder = Path(scratch)
             generate(folder, seed, 90, 30)
             truth = json.loads((folder / "truth.json").read_text())
-            found = findings(folder, truth)
-        for row in score(truth, found):
+            found, listed = answers(folder, truth)
+        for row in [*score(truth, found), score_grants(truth, listed)]:
             totals.setdefault(row["rule"], Counter()).update({name: row[name] for name in SUMS})
         if given.show:
-            result = compare(truth, found)
-            for what in ("missed", "wrong"):
+            for what, result in product(("missed", "wrong"), (compare(truth, found), compare_grants(truth, listed))):
                 for each in result[what]:
                     print(f"seed {seed} {what}: {json.dumps(each, default=str)[:400]}", file=sys.stderr)
     table = [

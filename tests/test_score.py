@@ -1,11 +1,11 @@
-"""The rules against the simulator's truth: precision and recall 1.0 on everything that is not statistical."""
+"""The rules, and the list of grants, against the simulator's truth: precision and recall 1.0 on everything that is not statistical."""
 
 import json
 
 import pytest
 
 from grantlens.simulate import generate
-from grantlens.simulate.score import compare
+from grantlens.simulate.score import compare, compare_grants
 from grantlens.simulate.truth import KEYS, NOT_PLANTED
 
 
@@ -25,7 +25,8 @@ def scored(request, tmp_path_factory):
             gl.Decisions.read(path / "decisions.toml"),
         )
         findings = [finding for found in gl.detect.run(store, now=truth["now"]) for finding in found.to_dicts()]
-    return truth, findings, compare(truth, findings)
+        listed = gl.grants(store, now=truth["now"]).arrow().to_pylist()
+    return truth, findings, {**compare(truth, findings), "grants": compare_grants(truth, listed)}
 
 
 @pytest.mark.parametrize("rule", KEYS)
@@ -39,6 +40,13 @@ def test_every_planted_finding_is_found(scored, rule):
 def test_nothing_else_is_found(scored, rule):
     _, _, result = scored
     assert [finding for finding in result["wrong"] if finding["rule"] == rule] == []
+
+
+def test_the_list_of_grants_says_what_stands_what_ended_when_and_what_was_used(scored):
+    truth, _, result = scored
+    assert result["grants"] == {"missed": [], "wrong": []}
+    keys = {row["ended_at"] is None for row in truth["grants"] if row["source"] == "aws_cloudtrail"}
+    assert keys == {True, False}
 
 
 def test_what_must_stay_silent_is_silent(scored):

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from grantlens.simulate import build, entra, github, google, okta
+from grantlens.simulate import aws, build, entra, github, google, okta
 from grantlens.simulate.generate import write
 
-HOMES = (okta.HOME, entra.HOME, google.HOME, github.HOME)
+HOMES = (okta.HOME, entra.HOME, google.HOME, github.HOME, aws.HOME)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,16 @@ def test_every_row_arrives(world, loaded, home, log):
 def test_consents_carry_the_grant_of_the_truth(world, loaded, home):
     store, _ = loaded
     stored = store.sql("SELECT DISTINCT grant_id FROM issuance WHERE source = $home AND kind = 'consent'", home=home)
-    assert set(stored["grant_id"].to_pylist()) == {grant.grant_id for grant in world.grants if grant.home == home}
+    named = {grant.grant_id for grant in world.grants if grant.home == home and grant.named}
+    assert set(stored["grant_id"].to_pylist()) == named
+    assert bool(named) is (home != aws.HOME)
+
+
+def test_keys_of_aws_lead_to_the_grant_of_the_truth(world, loaded):
+    store, _ = loaded
+    stored = store.sql("SELECT token_id, grant_id FROM issuance WHERE source = $home", home=aws.HOME).to_pylist()
+    made = {key.token_id: grant.grant_id for grant in world.grants if grant.home == aws.HOME for key in grant.tokens}
+    assert {row["token_id"]: row["grant_id"] for row in stored} == made
 
 
 def test_tokens_and_revocations_keep_their_ids(world, loaded):
@@ -62,7 +71,7 @@ def test_tokens_and_revocations_keep_their_ids(world, loaded):
     issued = set(store.sql("SELECT token_id FROM issuance WHERE token_id IS NOT NULL")["token_id"].to_pylist())
     assert issued == {token.token_id for grant in world.grants if grant.home != "native" for token in grant.tokens}
     used = set(store.sql("SELECT DISTINCT token_id FROM usage WHERE token_id IS NOT NULL")["token_id"].to_pylist())
-    assert used <= issued
+    assert used - issued == {"AKIAOLDERTHANTRAIL22"}
     ended = set(store.sql("SELECT event_id FROM revocation")["event_id"].to_pylist())
     assert {row["event_id"] for row in world.revocation if row["home"] not in ("native", google.HOME)} <= ended
 

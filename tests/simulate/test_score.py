@@ -1,9 +1,12 @@
 """Precision and recall are counted by key and verdict."""
 
 import json
+from datetime import datetime
 
-from grantlens.simulate import build, score
-from grantlens.simulate.score import compare
+import pytest
+
+from grantlens.simulate import build, score, score_grants
+from grantlens.simulate.score import compare, compare_grants
 from grantlens.simulate.truth import KEYS, NOT_PLANTED
 
 
@@ -104,3 +107,60 @@ def test_a_star_in_the_truth_fits_any_id():
     assert next(r for r in score(truth, [finding]) if r["rule"] == "PRV-3")["recall"] == 1.0
     other = {**finding, "client_id": "d"}
     assert next(r for r in score(truth, [other]) if r["rule"] == "PRV-3")["true_positives"] == 0
+
+
+def listed(truth):
+    """Return what a perfect list of grants would say."""
+    return [
+        {
+            **row,
+            "opened_at": datetime.fromisoformat(row["opened_at"]),
+            "state": "live" if row["ended_at"] is None else "ended",
+            "ended_at": row["ended_at"] and datetime.fromisoformat(row["ended_at"]),
+        }
+        for row in truth["grants"]
+    ]
+
+
+def test_a_perfect_list_of_grants_scores_one():
+    truth = build(seed=5).truth.to_dict()
+    table = score_grants(truth, listed(truth))
+    assert (table["precision"], table["recall"]) == (1.0, 1.0)
+    assert table["expected"] == table["true_positives"] > 100
+    assert {row["use"] for row in truth["grants"]} == {"seen", "none seen", "not observable"}
+    assert {row["ended_at"] is None for row in truth["grants"]} == {True, False}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"state": "live", "ended_at": None},
+        {"ended_at": datetime.fromisoformat("2026-08-01T00:00:00Z")},
+        {"opened_at": datetime.fromisoformat("2026-08-01T00:00:00Z")},
+        {"use": "possible"},
+        {"calls": 10_000},
+        {"client_id": "somebody-else"},
+    ],
+)
+def test_one_grant_told_otherwise_costs_both(wrong):
+    truth = build(seed=5).truth.to_dict()
+    rows = listed(truth)
+    number = next(number for number, row in enumerate(rows) if row["state"] == "ended")
+    rows[number] |= wrong
+    result = compare_grants(truth, rows)
+    assert [len(result[what]) for what in ("missed", "wrong")] == [1, 1]
+    table = score_grants(truth, rows)
+    assert table["precision"] == table["recall"] == (len(rows) - 1) / len(rows)
+
+
+def test_a_grant_that_is_left_out_costs_recall_and_one_too_many_precision():
+    truth = build(seed=5).truth.to_dict()
+    rows = listed(truth)
+    fewer, more = score_grants(truth, rows[1:]), score_grants(truth, [*rows, {**rows[0], "grant_id": "invented"}])
+    assert (fewer["precision"], more["recall"]) == (1.0, 1.0)
+    assert (fewer["recall"], more["precision"]) == ((len(rows) - 1) / len(rows), len(rows) / (len(rows) + 1))
+
+
+def test_nothing_listed_has_no_precision():
+    table = score_grants(build(seed=5).truth.to_dict(), [])
+    assert (table["precision"], table["recall"]) == (None, 0.0)

@@ -512,6 +512,45 @@ def test_logs_that_were_deleted_by_whom_they_tell_of(written):
     assert found == keyed(written.expected("INT-7"), "client_id", "subject_id", "operation", verdict=False)
 
 
+def test_keys_of_a_trail(written):
+    """Each user's access begins with the first key and ends when the last is deleted; who goes on with a deleted one is told."""
+    trail = json.loads((written.path / "logs" / "aws_cloudtrail" / "cloudtrail.json").read_text(encoding="utf-8"))
+    made, deleted, calls = {}, {}, defaultdict(list)
+    for record in trail["Records"]:
+        asked, moment = record["requestParameters"], at(record["eventTime"])
+        calls[record["userIdentity"]["accessKeyId"]].append((moment, record["eventID"], record["eventSource"]))
+        if record["eventName"] == "CreateAccessKey":
+            made[record["responseElements"]["accessKey"]["accessKeyId"]] = asked["userName"], moment
+        elif record["eventName"] == "DeleteAccessKey":
+            deleted[asked["accessKeyId"]] = moment, record["eventID"]
+    held = defaultdict(list)
+    for key, (user, _) in made.items():
+        held[user].append(key)
+    access = {
+        row["client_id"].split("/")[-1]: row for row in written.truth["grants"] if row["source"] == "aws_cloudtrail"
+    }
+    assert access.keys() == held.keys()
+    for user, keys in held.items():
+        assert at(access[user]["opened_at"]) == min(made[key][1] for key in keys)
+        last = max(deleted[key][0] for key in keys) if all(key in deleted for key in keys) else None
+        assert at(access[user]["ended_at"]) == last
+        assert access[user]["calls"] == sum(len(calls[key]) for key in keys)
+    late = {
+        (ended[1], key, server)
+        for key, ended in deleted.items()
+        for moment, event, server in calls[key]
+        if moment > ended[0] and event != ended[1]
+    }
+    told = [
+        row for row in written.truth["expected"] if row["rule"] == "REV-1" and row.get("source") == "aws_cloudtrail"
+    ]
+    assert late == {(row["revocation_event"], row["token_id"], row["resource_server"]) for row in told}
+    assert {row.get("explained_by") for row in told} == {"propagation", None}
+    anew = {user for user, keys in held.items() if len(keys) > 1}
+    assert {"stock-feeder", "mail-digest", "thread-namer"} == anew
+    assert {user for user, keys in held.items() if not any(calls[key] for key in keys)} == {"demo-kiosk"}
+
+
 def test_forbidden_findings_are_not_expected(written):
     for incident in written.truth["incidents"]:
         for forbidden in incident["must_not_fire"]:

@@ -5,6 +5,7 @@ moment at which the clock model could be read in two ways, unless the undecidabl
 the point.
 """
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -38,7 +39,7 @@ def aftermath(
         One letter for each attempt, `s` success and `d` denial, where the server does not do what its kind does.
     """
     revoked_at = revocation["revoked_at"]
-    left_s = (token.ends - revoked_at).total_seconds()
+    left_s = (token.ends - revoked_at).total_seconds() if token.expires else math.inf
     op = connection.ops[0]
     server = SERVERS[op.server]
     seen: list[tuple[float, str]] = []
@@ -94,6 +95,7 @@ def _note(
         "subject_id": connection.grant.subject_id,
         "grant_id": connection.grant.grant_id,
         "detail": detail,
+        **({} if connection.grant.home == "native" else {"source": connection.grant.home}),
     }
     inside = bool(proven) and allowed_s is not None and max(proven) <= allowed_s
     explained = EXPLANATION.get(SERVERS[op.server].validation) if inside else None
@@ -130,6 +132,7 @@ def unverified(connection: Connection, revocation: dict, verdict: str = "violati
         client_id=grant.client.client_id,
         subject_id=grant.subject_id,
         grant_id=grant.grant_id,
+        **({} if grant.home == "native" else {"source": grant.home}),
     )
 
 

@@ -87,6 +87,8 @@ SERVERS = {
         Server(METRICS, "introspection"),
         Server(GRAPH, "push", bound_s=900),
         Server(GITHUB, "introspection"),
+        Server("s3.amazonaws.com", "push", bound_s=60),
+        Server("dynamodb.amazonaws.com", "push", bound_s=60),
         Server(ARCHIVE, "offline", documented=False),
     )
 }

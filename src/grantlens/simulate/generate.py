@@ -4,10 +4,10 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from grantlens.simulate import entra, github, google, native, okta, side_files
+from grantlens.simulate import aws, entra, github, google, native, okta, side_files
 from grantlens.simulate.aftermath import routine_revocation
 from grantlens.simulate.apis import CRM, DESK, FILES, LEDGER, MAIL
-from grantlens.simulate.incidents import ALL
+from grantlens.simulate.incidents import ALL, keys
 from grantlens.simulate.incidents.integrity import log_deleted, token_moved
 from grantlens.simulate.incidents.opening import opened
 from grantlens.simulate.incidents.scope import forgotten_actor, neighbours_tickets, passed_on, stale_scope, stepped_up
@@ -62,8 +62,11 @@ def build(seed: int = 7, days: int = 90, connections: int = 30, end: datetime = 
     forgotten_actor(world)
     token_moved(world)
     neighbours_tickets(world)
+    for incident in keys.ALL:
+        incident(world)
     world.truth.privileges(world.grants, end)
     world.truth.unreviewed(world.grants, REVIEWS, world.start, end)
+    world.truth.access(world.grants, world.kept_usage(), end)
     return world
 
 
@@ -96,7 +99,7 @@ def write(world: World, out: Path) -> None:
         [row for row in world.kept_usage() if row["home"] == "native"],
         [row for row in world.revocation if row["home"] == "native"],
     )
-    for provider in (okta, entra, google, github):
+    for provider in (okta, entra, google, github, aws):
         provider.write(out / "logs" / provider.HOME, world)
     texts = {
         "catalogue.toml": side_files.catalogue_toml(),
@@ -123,11 +126,11 @@ def truth_json(world: World) -> str:
         "now": iso(world.end),
         **world.truth.to_dict(),
     }
-    rows = {"expected", "open", "incidents"}
+    rows = ("expected", "open", "grants", "incidents")
     head = json.dumps({name: value for name, value in truth.items() if name not in rows}, ensure_ascii=False)[1:-1]
     lists = ",\n".join(
         f'"{name}": [\n' + ",\n".join(json.dumps(row, ensure_ascii=False) for row in truth[name]) + "\n]"
-        for name in ("expected", "open", "incidents")
+        for name in rows
     )
     return "{" + head + ",\n" + lists + "}\n"
 

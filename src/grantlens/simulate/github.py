@@ -80,10 +80,11 @@ def _called(row: dict, world: World) -> dict:
 
 
 def _ended(row: dict, world: World) -> dict:
-    event = _event(row, "revoked_at", "personal_access_token.destroy", "org-owner")
-    return event | {
-        "actor_id": 4001,
-        "user": _login(world, row["subject_id"]),
+    person = _login(world, row["subject_id"])
+    by = {"actor": person} if row["initiator"] == "user" else {"actor": "org-owner", "actor_id": 4001}
+    return _event(row, "revoked_at", "personal_access_token.destroy", "org-owner") | {
+        **by,
+        "user": person,
         "user_id": int(row["subject_id"]),
         "operation_type": "remove",
     }

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import uuid
 
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -48,6 +49,8 @@ def token_id(home: str, kind: str, *name: object) -> str:
         return short({"access": "AT.", "refresh": "oar"}[kind], 24, "token", *name)
     if home == "microsoft_entra":
         return _uti("token", *name)
+    if home == "aws_cloudtrail":
+        return "AKIA" + base64.b32encode(_bytes("token", *name)).decode()[:16]
     return base64.b64encode(_bytes("token", *name)).decode()
 
 
@@ -58,3 +61,15 @@ def event_id(home: str, *name: object) -> str:
     if home == "google_workspace":
         return str(int.from_bytes(_bytes("event", *name)[:8], "big", signed=True))
     return guid("event", *name)
+
+
+def derived_grant(source: str, tenant: str | None, client_id: str, subject_id: str | None) -> str:
+    """Return the grant as grantlens derives it where neither a log nor a loader names one.
+
+    Examples
+    --------
+    >>> len(derived_grant("aws_cloudtrail", "210987654321", "arn:aws:iam::210987654321:user/stock-feeder", None))
+    40
+    """
+    parts = json.dumps([source, tenant, client_id, subject_id, None], separators=(",", ":"))
+    return "derived:" + hashlib.md5(parts.encode(), usedforsecurity=False).hexdigest()

@@ -13,6 +13,7 @@ TENANTS = {
     "microsoft_entra": guid("tenant", TENANT),
     "google_workspace": "C0brightw",
     "github": TENANT,
+    "aws_cloudtrail": "210987654321",
 }
 """The organisation, as each log names it."""
 
@@ -97,6 +98,8 @@ class Grant:
         For each granted scope, how many successful calls were made because of it.
     stood
         From when to when consents held it open, None where nothing ended it; empty where there is no consent.
+    named
+        False where no log names it: it is what the stand-alone keys of a client permit.
     """
 
     grant_id: str
@@ -111,6 +114,7 @@ class Grant:
     uses: dict[str, int] = field(default_factory=dict)
     tokens: list["Token"] = field(default_factory=list)
     stood: list[tuple[datetime, datetime | None]] = field(default_factory=list)
+    named: bool = True
     incident: str | None = None
     states: dict[str, str] = field(default_factory=dict)
     """PRV-1 states that the author of an incident knows better than the bookkeeping."""
@@ -138,6 +142,7 @@ class Token:
     expires: datetime | None
     parent: "Token | None" = None
     session: str | None = None
+    ended: datetime | None = None
 
     @property
     def ends(self) -> datetime:

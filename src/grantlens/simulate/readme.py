@@ -16,7 +16,7 @@ the logs begin 30 days earlier, so that something can be quiet for longer than t
 | `register.toml` | the organisation's register of clients, and the dates of its access reviews |
 | `servers.toml` | how each resource server checks tokens; one is missing on purpose |
 | `decisions.toml` | which access was to be revoked, and since when that was decided |
-| `truth.json` | the right answer: `expected` findings by rule, `open` ones that may go either way, facts per incident |
+| `truth.json` | the right answer: `expected` findings by rule, `open` ones that may go either way, the list of `grants`, facts per incident |
 
 ## Planted incidents
 

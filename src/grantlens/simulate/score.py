@@ -1,9 +1,13 @@
-"""Compares findings with the truth: precision and recall for each rule."""
+"""Compares findings, and the list of grants, with the truth: precision and recall for each rule, and for the list."""
 
 import json
 from collections.abc import Iterable, Mapping
 
-from grantlens.simulate.truth import KEYS
+from grantlens.simulate.truth import KEYS, iso
+
+GRANTS = "grants"
+"""Names the list of grants among the rules."""
+_LIFE = ("source", "client_id", "subject_id", "grant_id", "opened_at", "state", "ended_at", "use", "calls")
 
 
 def _detail(finding: Mapping) -> Mapping:
@@ -87,6 +91,61 @@ def compare(truth: Mapping, findings: Iterable[Mapping]) -> dict[str, list]:
             wrong.append(finding)
     missed = [row for row in truth["expected"] if id(row) not in met]
     return {"hits": hits, "missed": missed, "wrong": wrong}
+
+
+def compare_grants(truth: Mapping, listed: Iterable[Mapping]) -> dict[str, list]:
+    """Match the list of grants with the truth: each life of each grant, whether and when it ended, and its use.
+
+    Parameters
+    ----------
+    truth
+        What `truth.json` holds.
+    listed
+        Rows of `grantlens.grants`, asked over all that the logs cover.
+
+    Returns
+    -------
+    dict
+        `missed` lives of the truth that the list does not have, or has otherwise; `wrong` lives that it has and the truth has not.
+    """
+    right = {_life(row) for row in truth["grants"]}
+    said = {_life(row) for row in listed}
+    named = [
+        [dict(zip(_LIFE, life, strict=True)) for life in sorted(some, key=str)] for some in (right - said, said - right)
+    ]
+    return {"missed": named[0], "wrong": named[1]}
+
+
+def _life(row: Mapping) -> tuple:
+    """Return what can be right or wrong about a row of the truth, or of the list."""
+    opened, ended = (at if at is None or isinstance(at, str) else iso(at) for at in (row["opened_at"], row["ended_at"]))
+    state = row.get("state", "live" if ended is None else "ended")
+    return (*(row[part] for part in _LIFE[:4]), opened, state, ended, row["use"], row["calls"])
+
+
+def score_grants(truth: Mapping, listed: Iterable[Mapping]) -> dict:
+    """Return precision and recall of the list of grants, in the shape of `score`.
+
+    Examples
+    --------
+    >>> whose = {"source": "native", "client_id": "a", "subject_id": None, "grant_id": "g"}
+    >>> life = {**whose, "opened_at": "2026-07-01T08:00:00.000Z", "use": "seen", "calls": 3}
+    >>> truth = {"grants": [{**life, "ended_at": "2026-08-01T08:00:00.000Z"}]}
+    >>> listed = [{**life, "state": "live", "ended_at": None}]
+    >>> score_grants(truth, listed)["recall"]
+    0.0
+    """
+    listed = list(listed)
+    result = compare_grants(truth, listed)
+    hits = len(truth["grants"]) - len(result["missed"])
+    return {
+        "rule": GRANTS,
+        "expected": len(truth["grants"]),
+        "found": len(listed),
+        "true_positives": hits,
+        "precision": hits / len(listed) if listed else None,
+        "recall": hits / len(truth["grants"]) if truth["grants"] else None,
+    }
 
 
 def _key_of_row(row: Mapping) -> dict:

@@ -92,6 +92,7 @@ class Truth:
     def __init__(self) -> None:
         self.expected: list[dict] = []
         self.open: list[dict] = []
+        self.grants: list[dict] = []
         self.incidents: list[Incident] = []
 
     @property
@@ -155,6 +156,36 @@ class Truth:
                     verdict = "indeterminate" if state and state != "unused" else None
                     self.expect("PRV-1", verdict, **row, state=state or "unused")
 
+    def access(self, grants: Iterable[Grant], calls: Iterable[dict], end: datetime) -> None:
+        """Note each life of each grant: from when to when it stood, and how many calls that are in a log were let in with it.
+
+        A consent holds a grant until it is ended. Without one, tokens and keys are all that there is of it: it begins with the first
+        and ends with the last of them.
+        """
+        made: dict[int, list[datetime]] = {}
+        watched = set()
+        for call in calls:
+            watched.add(call["home"])
+            if call["outcome"] == "success":
+                made.setdefault(id(call["made_with"]), []).append(call["used_at"])
+        for grant in grants:
+            lives = grant.stood or _whole_life(grant)
+            for since, until in lives:
+                later = [other for other, _ in lives if other > since]
+                mine = [used for used in made.get(id(grant), ()) if since <= used and not (later and used >= later[0])]
+                unseen = "none seen" if grant.home in watched else "not observable"
+                row = {
+                    "source": grant.home,
+                    "client_id": grant.client.client_id,
+                    "subject_id": grant.subject_id,
+                    "grant_id": grant.grant_id,
+                    "opened_at": iso(since),
+                    "ended_at": iso(until) if until and until <= end else None,
+                    "use": "seen" if mine else unseen,
+                    "calls": len(mine),
+                }
+                self.grants.append(row)
+
     def unreviewed(self, grants: list[Grant], reviews: Iterable[date], begin: datetime, end: datetime) -> None:
         """Note PRV-6: the clients with access that came and went between reviews, of which the day is stated.
 
@@ -190,6 +221,7 @@ class Truth:
         return {
             "expected": sorted(self.expected, key=order),
             "open": sorted(self.open, key=order),
+            "grants": self.grants,
             "incidents": [vars(incident) for incident in self.incidents],
         }
 
@@ -210,6 +242,13 @@ def _told(grants: list[Grant], days: list[datetime], begin: datetime, end: datet
     return "indeterminate" if on_that_day or before_all or _may_have_lived(grants, days, begin) else "violation"
 
 
+def _whole_life(grant: Grant) -> list[tuple[datetime, datetime | None]]:
+    """Return from the first to the last token of a grant without a consent, none where it had none."""
+    lives = _lives(grant)
+    ends = [until for _, until in lives if until is not None]
+    return [(lives[0][0], max(ends) if len(ends) == len(lives) else None)] if lives else []
+
+
 def _lives(grant: Grant) -> list[tuple[datetime, datetime | None]]:
     """Return from when to when a grant without a consent had a token."""
     lives: list[tuple[datetime, datetime | None]] = []
@@ -226,8 +265,10 @@ def _may_have_lived(grants: list[Grant], days: list[datetime], begin: datetime) 
     """Say whether a token from before the logs may have been alive at the last review before the first that they show."""
     tokens = [token for grant in grants if not grant.stood for token in grant.tokens]
     before = [day for day in days if tokens and day < min(token.issued for token in tokens)]
-    return bool(before) and before[-1] - max((_until(token) or begin) - token.issued for token in tokens) < begin
+    if not before or any(token.expires is None for token in tokens):
+        return bool(before)  # of one without an expiry nobody can say how long another may have lived
+    return before[-1] - max((_until(token) or begin) - token.issued for token in tokens) < begin
 
 
 def _until(token: Token) -> datetime | None:
-    return min(filter(None, (token.expires, token.grant.ended)), default=None)
+    return min(filter(None, (token.expires, token.ended, token.grant.ended)), default=None)

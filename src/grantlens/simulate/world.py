@@ -85,7 +85,7 @@ class World:
         full = {
             "issued_at": _ms(moment),
             "outcome": "success",
-            "grant_id": grant.grant_id,
+            "grant_id": grant.grant_id if grant.named else None,
             **self._party(grant),
             "subject_kind": kind,
             **named,
@@ -174,6 +174,25 @@ class World:
         )
         return token
 
+    def key(self, grant: Grant, moment: datetime, maker: Token, op: Operation) -> Token:
+        """Make a stand-alone key, which lives until somebody deletes it, by a call with the key of its maker."""
+        moment = moment.replace(microsecond=0)
+        name = ids.token_id(grant.home, "api_key", self.seed, self.next_id(f"{grant.home}-key"))
+        key = Token(name, "api_key", grant, grant.scopes, moment, None)
+        grant.tokens.append(key)
+        by = maker.grant.client.client_id
+        self._issue(
+            grant,
+            moment,
+            kind="credential",
+            token_id=name,
+            token_kind="api_key",
+            consent_kind="user" if maker.grant is grant else "admin",
+            consent_actor=by,
+        )
+        self.call(maker, moment, op)["event_id"] = self.issuance[-1]["event_id"]
+        return key
+
     def refused_token(self, grant: Grant, moment: datetime, parent: Token | None, grant_type: str, reason: str) -> None:
         """Log a refused request for a token, and why: it creates nothing."""
         self._issue(
@@ -228,6 +247,7 @@ class World:
             "denial_reason": denial,
             "token_id": token.token_id if keys == "token" else None,
             "grant_id": grant.grant_id if keys == "grant" else None,
+            "made_with": grant,
             "client_id": grant.client.client_id,
             "subject_id": grant.subject_id,
             "actor_chain": list(grant.actors) or None,
@@ -288,7 +308,7 @@ class World:
             "outcome": outcome,
             "target_kind": target_kind,
             "token_id": token.token_id if token else None,
-            "grant_id": owner.grant_id if owner else None,
+            "grant_id": owner.grant_id if owner and owner.named else None,
             "client_id": owner.client.client_id if owner else client.client_id if client else None,
             "subject_id": owner.subject_id if owner else subject.subject_id if subject else None,
             "session_id": session,
@@ -302,6 +322,8 @@ class World:
         }
         self.revocation.append(row)
         if outcome == "success" and kind in ("revoke", "disable"):
+            if token:
+                token.ended = moment
             for held in self.grants:
                 if (
                     (target_kind == "grant" and held is grant)

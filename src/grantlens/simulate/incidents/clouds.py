@@ -16,7 +16,8 @@ def _begin(world: World) -> datetime:
     return world.end - timedelta(days=DAYS)
 
 
-def _client(world: World, client_id: str, name: str, *labels: str, registered: bool = True) -> Client:
+def cloud_client(world: World, client_id: str, name: str, *labels: str, registered: bool = True) -> Client:
+    """Return a client that may call these operations, and that the register knows or does not."""
     approved = tuple((op.server, op.label) for op in OPERATIONS if op.label in labels)
     client = Client(client_id, name, purpose=f"What {name} is for", approved=approved, registered=registered)
     return world.clients.setdefault(client_id, client)
@@ -43,8 +44,8 @@ def okta_incident(world: World) -> None:
     begin = _begin(world)
     scopes = ("sheets.read", "offline_access")
     people = [Person(short("00u", 20, "okta", n), PEOPLE[n].name) for n in (0, 2)]
-    importer = _client(world, short("0oa", 20, "sheet-importer"), "Sheet Importer")
-    stranger = _client(world, short("0oa", 20, "shadow"), "Handy Converter", registered=False)
+    importer = cloud_client(world, short("0oa", 20, "sheet-importer"), "Sheet Importer")
+    stranger = cloud_client(world, short("0oa", 20, "shadow"), "Handy Converter", registered=False)
     for client, person in ((importer, people[0]), (stranger, people[1])):
         grant_id = min(okta.consent_ids(client.client_id, person.subject_id, scopes))
         grant = world.grant(
@@ -99,7 +100,7 @@ def entra_incident(world: World) -> None:
     )
     grants: dict[str, tuple[Grant, Token]] = {}
     for name, number, scopes, approved, labels in plan:
-        client = _client(world, guid("app", name), name, *approved)
+        client = cloud_client(world, guid("app", name), name, *approved)
         person = Person(guid("person", number), PEOPLE[number].mail)
         grant_id = entra.grant_id(client.client_id, person.subject_id)
         grant = world.grant(
@@ -182,7 +183,7 @@ def google_incident(world: World) -> None:
     grants = {}
     for name, number, short_scopes, called, every_h, registered in plan:
         client_id = f"{100200300400 + number}-{short('', 8, name).lower()}.apps.googleusercontent.com"
-        client = _client(world, client_id, name, *(label for _, label in called), registered=registered)
+        client = cloud_client(world, client_id, name, *(label for _, label in called), registered=registered)
         person = Person(PEOPLE[number].mail, PEOPLE[number].name)
         scopes = tuple(GOOGLE + scope for scope in short_scopes)
         grant_id = google.grant_id(client_id, person.subject_id)
@@ -237,7 +238,7 @@ def github_incident(world: World) -> None:
     pulls = operation(GITHUB, "GET /repos/{owner}/{repo}/pulls")
     for name, person in (("release-notes", Person("4101", "ada-l")), ("ci-cache", Person("4102", "ravi-d"))):
         grant_id = github.grant_id(person.subject_id, name)
-        client = _client(world, grant_id, name, pulls.label)
+        client = cloud_client(world, grant_id, name, pulls.label)
         made = begin + timedelta(hours=3, minutes=int(person.subject_id) - 4100)
         grant = world.grant(client, person, GITHUB, ("repo",), made, home="github", grant_id=grant_id)
         grant.states = {"repo": "open"}
