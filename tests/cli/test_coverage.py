@@ -72,7 +72,7 @@ def test_a_store_is_told_by_what_it_holds(run, sample_file):
     assert (ran.code, ran.err) == (0, "")
     assert max(map(len, ran.out.splitlines())) <= 100
     told = blocks(ran.out)
-    assert set(told) == {"github", "google_workspace", "microsoft_entra", "native", "okta"}
+    assert set(told) == {"aws_cloudtrail", "github", "google_workspace", "microsoft_entra", "native", "okta"}
     for parts in told.values():
         assert sorted(rules_in(line for part in PARTS for line in parts.get(part, []))) == sorted(registry())
     okta = told["okta"]
