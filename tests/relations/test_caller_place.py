@@ -4,7 +4,7 @@ import ipaddress
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from grantlens.relations.caller_place import RELATION
@@ -69,6 +69,7 @@ NEARLY = st.lists(
 
 
 @settings(max_examples=20, deadline=None)
+@example(["::1:1.2.3.4:001", "::ffff:1.2.3.4:001"])
 @given(st.lists(NEARLY, min_size=50, max_size=200, unique=True))
 def test_what_is_no_address_has_none(texts):
     for text, told in zip(texts, addresses_of(texts), strict=True):
@@ -85,12 +86,12 @@ def test_what_is_no_address_has_none(texts):
 
 
 def is_quad(text):
-    """True if a text is an IPv4 address, be it one that IPv6 has for it."""
+    """True if a text is an IPv4 address, be it one that IPv6 has for it, as in `::ffff:192.0.2.7`."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    return "." in text and (address.version == 4 or text.count(":") == 3)
+    return "." in text and (address.version == 4 or (text.count(":") == 3 and address.ipv4_mapped is not None))
 
 
 @pytest.mark.parametrize(
