@@ -21,9 +21,8 @@ from grantlens.explain.suggestion import Suggestion, suggest
 from grantlens.ingest.account import Account, Accounts
 from grantlens.ingest.mapper import MappedChunk
 from grantlens.ingest.pipeline import Pipeline
-from grantlens.ingest.recognise import choose, doubts, recognises, unfound
+from grantlens.ingest.recognise import choose, doubts, is_known, recognises, unfound
 from grantlens.ingest.workbench import Workbench, Workshop
-from grantlens.loaders import loaders
 from grantlens.loaders.mapped.unpacking import pairs_of, record_of
 from grantlens.reading.chunk import chunks_of
 from grantlens.reading.content import Content
@@ -127,7 +126,7 @@ def explain(
         hollow = reading.hollow()
         if hollow:
             return Explanation(name, reading.shape, note=hollow)
-        if loader is None and not _known(reading):
+        if loader is None and not is_known(reading):
             records = [_seen(record) for record in reading.unwrapped_sample()]
             return Explanation(name, reading.shape, suggestion=suggest(name, [each for each in records if each]))
         chosen = choose(reading, loader, settings)
@@ -138,11 +137,6 @@ def explain(
             ]
         said = doubts(chosen, loader, reading), list(unfound(chosen, loader, reading))
         return Explanation(name, reading.shape, chosen.name, chosen.title, chosen.origins is None, first, *said)
-
-
-def _known(reading: Reading) -> bool:
-    samples = [sample for sample in (reading.sample, reading.unwrapped_sample()) if sample]
-    return any(recognises(loader, sample) for sample in samples for loader in loaders().values())
 
 
 def _records(chunks: Iterator[Any]) -> Iterator[tuple[int, str]]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from grantlens.errors import LoadError
 from grantlens.handwritten import did_you_mean
-from grantlens.loaders import Loader, Settings, Unfound, loaders
+from grantlens.loaders import Loader, Settings, Unfound, loaders, siem
 from grantlens.reading.one_file import Reading
 from grantlens.schema import TIMES
 from grantlens.secrecy import RAW_TOKEN, masked
@@ -35,25 +35,45 @@ def choose(reading: Reading, wanted: str | Loader | None = None, settings: Setti
     LoadError
         If no loader knows these records, none has that name, or the log needs a setting that was not given.
     """
-    chosen = _chosen(reading, wanted).configured(settings or Settings())
+    chosen, known = _chosen(reading, wanted)
+    chosen = chosen.configured(settings or Settings())
+    if known is not None:
+        chosen = siem.taking_out(chosen, known.recognise, reading.unwrapped_sample())
     if reading.shape == "text" and not (chosen.text or chosen.decode):
         raise reading.unreadable()
     reading.split = chosen.split
     return chosen
 
 
-def _chosen(reading: Reading, wanted: str | Loader | None) -> Loader:
+def _chosen(reading: Reading, wanted: str | Loader | None) -> tuple[Loader, Loader | None]:
+    """Return the fitted loader, and beside it the loader that knows its records only inside those of a SIEM."""
     if isinstance(wanted, Loader):
-        return wanted.fitted(_sample_for(wanted, reading))
+        return wanted.fitted(_sample_for(wanted, reading)), None
+    known = loaders() if wanted is None else {wanted: named(wanted)}
+    found = _found(reading, known, some=wanted is not None)
+    if found is not None:
+        return found
     if wanted is not None:
-        loader = named(wanted)
-        return loader.fitted(_sample_for(loader, reading))
-    known = loaders()
-    for sample in (reading.sample, reading.unwrapped_sample()):
+        return known[wanted].fitted(reading.unwrapped_sample()), None
+    raise _unknown(reading, known)
+
+
+def is_known(reading: Reading) -> bool:
+    """True if a loader knows these records."""
+    return _found(reading, loaders()) is not None
+
+
+def _found(reading: Reading, known: dict[str, Loader], *, some: bool = False) -> tuple[Loader, Loader | None] | None:
+    unwrapped = reading.unwrapped_sample()
+    for sample in (reading.sample, unwrapped):
         for loader in known.values():
             if sample and recognises(loader, sample):
-                return loader.fitted(sample)
-    raise _unknown(reading, known)
+                return loader.fitted(sample), None
+    within = siem.within(unwrapped, known.values(), some=some)
+    if within is None:
+        return None
+    loader, records = within
+    return loader.fitted(records), loader
 
 
 def named(name: str) -> Loader:

@@ -1,0 +1,190 @@
+"""Records inside those of a SIEM, whoever the provider: Wazuh, Splunk, Elasticsearch and OpenSearch.
+
+What a provider's own collectors put around a record the loaders read themselves, and fast (see `collected`). This is for what no loader
+knows as it stands: each line is taken out in Python, before its loader sees it.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from grantlens.loaders.loader import Loader
+
+DEPTH = 5
+"""Records that may stand inside each other: a hit holds an alert, that the line that was sent, and that the record."""
+
+_HEC = {"event", "time", "host", "source", "sourcetype", "index", "fields"}
+"""All that Splunk's HTTP Event Collector takes."""
+
+_WHOLE = re.compile(r"-?\d{1,15}\.000000")
+_WORDS = {"null": None, "true": True, "false": False}
+
+
+def layers(record: Mapping) -> Iterator[Mapping]:
+    """Give the record, the one inside it, and so on.
+
+    Examples
+    --------
+    >>> [*layers({"result": {"_raw": '{"integration": "github", "github": {"action": "team.create"}}'}})][-1]
+    {'action': 'team.create'}
+    """
+    inner: Mapping | None = record
+    for _ in range(DEPTH):
+        if inner is None:
+            return
+        yield inner
+        inner = _inside(inner)
+
+
+def _inside(record: Mapping) -> Mapping | None:
+    """Return what a record holds: a hit, what Splunk keeps, what Wazuh received or decoded, what a shipper took for a line of text."""
+    event, result, integration = record.get("event"), record.get("result"), record.get("integration")
+    original = event.get("original") if isinstance(event, Mapping) else None
+    if isinstance(record.get("_source"), Mapping):
+        return record["_source"]
+    if isinstance(result, Mapping) and isinstance(result.get("_raw"), str):
+        return _object(result["_raw"])
+    if record.keys() <= _HEC and original is None:
+        return _object(event)
+    if isinstance(integration, str) and isinstance(record.get(integration), Mapping):
+        sent = record[integration]
+        # Wazuh's reader of CloudTrail puts the only one of a list in the place of the list.
+        return {**sent, "resources": [sent["resources"]]} if isinstance(sent.get("resources"), Mapping) else sent
+    if record.keys() & {"agent", "manager"} and record.keys() & {"decoder", "rule"}:
+        return _object(record.get("full_log")) or _as_sent(record.get("data"))
+    return next(
+        filter(None, map(_object, (record.get("_raw"), original, record.get("message"), record.get("log")))), None
+    )
+
+
+def _object(value: object) -> Mapping | None:
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    return value if isinstance(value, Mapping) else None
+
+
+def _as_sent(data: Any) -> Any:
+    """Return what Wazuh's decoder read: outside of lists it makes everything text, and puts six digits behind the point of a large number."""
+    if isinstance(data, str):
+        return _WORDS.get(data, data.partition(".")[0] if _WHOLE.fullmatch(data) else data)
+    if not isinstance(data, Mapping):
+        return data
+    return {name: _as_sent(value) for name, value in data.items()}
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Finds the record that a loader knows, however deep it stands. Two are equal if they know it in the same way.
+
+    Examples
+    --------
+    >>> inside = Inside(lambda sample: "action" in sample[0])
+    >>> inside.text('{"_source": {"action": "team.create", "actor": {"full_log": "{}"}}}')
+    '{"action":"team.create","actor":{"full_log":"{}"}}'
+    """
+
+    known: Callable[[Sequence[Mapping]], bool]
+
+    def of(self, found: Sequence[Mapping]) -> Mapping:
+        """Return of these layers the outermost that is known, or the innermost of all."""
+        return next((each for each in found if self.knows([each])), found[-1])
+
+    def __call__(self, sample: Sequence[Mapping]) -> bool:
+        """True if most of these records are known, or what is inside them is."""
+        return self.knows([self.of([*layers(outer)]) for outer in sample])
+
+    def text(self, line: str) -> str:
+        """Return the record of a line, or the line where it is no JSON."""
+        outer = _object(line)
+        return line if outer is None else json.dumps(self.of([*layers(outer)]), separators=(",", ":"))
+
+    def knows(self, sample: Sequence[Mapping]) -> bool:
+        """True if most of these records are known as they stand."""
+        try:
+            return bool(self.known(sample))
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            return False
+
+
+@dataclass(frozen=True)
+class _Decode:
+    inside: Inside
+    decode: Callable[[str], str] | None
+    keeps_json: bool
+
+    def __call__(self, line: str) -> str:
+        text = self.inside.text(line)
+        return text if self.decode is None or (self.keeps_json and text.startswith("{")) else self.decode(text)
+
+
+@dataclass(frozen=True)
+class _Split:
+    inside: Inside
+    split: Callable[[str], Iterable[str]] | None
+
+    def __call__(self, text: str) -> Iterator[str]:
+        answer = _object(text)
+        for hit in [text] if answer is None else map(json.dumps, hits(answer)):
+            inner = self.inside.text(hit)
+            yield from [inner] if self.split is None else self.split(inner)
+
+
+def hits(record: Mapping) -> Sequence[Any]:
+    """Return the hits of a search of Elasticsearch, and any other record alone.
+
+    Examples
+    --------
+    >>> hits({"took": 3, "hits": {"total": {"value": 1}, "hits": [{"_source": {}}]}}), hits({"hits": 3})
+    ([{'_source': {}}], [{'hits': 3}])
+    """
+    found = record.get("hits")
+    inner = found.get("hits") if isinstance(found, Mapping) else None
+    return inner if isinstance(inner, list) else [record]
+
+
+def within(
+    sample: Sequence[Mapping], loaders: Iterable[Loader], *, some: bool = False
+) -> tuple[Loader, list[Mapping]] | None:
+    """Return the first loader that knows most of the records inside these, and the records it knows.
+
+    Parameters
+    ----------
+    sample
+        The first records of a file.
+    loaders
+        The loaders to ask.
+    some
+        Whether few will do, or none so far: the user has named the loader.
+    """
+    found = [[*layers(hit)] for outer in sample for hit in hits(outer) if isinstance(hit, Mapping)]
+    if all(len(each) == 1 for each in found):
+        return None
+    for loader in loaders:
+        inside = Inside(loader.recognise)
+        records = [inside.of(each) for each in found]
+        if not loader.text and (some or inside.knows(records)):
+            return loader, [record for record in records if inside.knows([record])] or records
+    return None
+
+
+def taking_out(loader: Loader, known: Callable[[Sequence[Mapping]], bool], sample: Sequence[Mapping]) -> Loader:
+    """Return a loader that takes each record out of that of a SIEM first.
+
+    Parameters
+    ----------
+    loader
+        The loader, fitted to the records inside and configured.
+    known
+        How it knows these.
+    sample
+        The first records of the file as they stand.
+    """
+    inside = Inside(known)
+    if loader.split or any(hits(record) != [record] for record in sample):
+        return replace(loader, recognise=inside, split=_Split(inside, loader.split))
+    return replace(loader, recognise=inside, decode=_Decode(inside, loader.decode, loader.keeps_json), keeps_json=False)
