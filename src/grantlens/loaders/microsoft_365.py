@@ -24,6 +24,7 @@ from dataclasses import replace
 
 from grantlens.loaders.loader import Join, Loader, mostly
 from grantlens.loaders.microsoft_change import either, entries, new, old, words
+from grantlens.loaders.microsoft_ecs import as_written, is_processed
 
 _RECORD = """{
     "Id": "VARCHAR", "CreationTime": "VARCHAR", "Operation": "VARCHAR", "Workload": "VARCHAR", "RecordType": "VARCHAR",
@@ -40,13 +41,22 @@ _GUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
 
 
-def _is_audit(record: Mapping) -> bool:
-    """Tell an audit record by the names that all workloads share, bare or as text inside what a tool exported."""
+def _is_text(text: object) -> bool:
+    """Tell the text of an audit record."""
+    names = ("CreationTime", "Operation", "Workload", "OrganizationId")
+    return isinstance(text, str) and text.lstrip().startswith("{") and all(f'"{name}"' in text for name in names)
+
+
+def _original(record: Mapping) -> object:
     event = record.get("event")
-    original = event.get("original") if isinstance(event, Mapping) else None
-    text = record.get("AuditData") or original or record.get("message")
-    if isinstance(text, str) and text.lstrip().startswith("{"):
-        return all(f'"{name}"' in text for name in ("CreationTime", "Operation", "Workload", "OrganizationId"))
+    return event.get("original") if isinstance(event, Mapping) else None
+
+
+def _is_audit(record: Mapping) -> bool:
+    """Tell an audit record by the names that all workloads share, bare, as text inside what a tool exported, or as Elastic took it apart."""
+    text = record.get("AuditData") or _original(record) or record.get("message")
+    if is_processed(record) or _is_text(text):
+        return True
     inner = record.get("auditData")
     record = inner if isinstance(inner, Mapping) else record
     return {"CreationTime", "Operation", "Workload"} <= record.keys() and bool(
@@ -303,6 +313,8 @@ _NESTED = {
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """Look for the record where it is; one that lies bare among others is read all the same."""
+    if any(is_processed(record) and not _is_text(_original(record)) for record in sample):
+        return replace(LOADER, decode=as_written, dialect=None)
     bare = sum("Workload" in record for record in sample)
     for name, (fields, spelled) in _NESTED.items():
         if any(name in record for record in sample) and 2 * bare < len(sample):

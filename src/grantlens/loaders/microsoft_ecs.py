@@ -1,0 +1,84 @@
+"""Microsoft 365: what Elastic makes of an audit record, by Filebeat's module `o365` and the integration of that name, brought back to what Microsoft wrote.
+
+Both keep the record itself (`event.original`) only if they are told to. The rest of it stands in `o365.audit`, or in `o365audit` before the pipeline
+ran: modified properties by their names, a dot or blank in which became `_`, and what the Elastic Common Schema has a name for outside.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+_OUTSIDE = {
+    "Id": ("event", "id"),
+    "Operation": ("event", "action"),
+    "Workload": ("event", "provider"),
+    "OrganizationId": ("organization", "id"),
+    "ClientIP": ("client", "address"),
+    "UserAgent": ("user_agent", "original"),
+    "UserId": ("user", "id"),
+    "ObjectId": ("url", "original"),
+    "MailboxOwnerUPN": ("user", "email"),
+}
+"""Where the pipeline puts a field, or a copy of it."""
+
+_RENAMED = {
+    "added-user-account": "Add user.",
+    "modified-user-account": "Update user.",
+    "deleted-user-account": "Delete user.",
+    "added-group-account-to": "TeamCreated",
+    "added-users-to-group": "MemberAdded",
+}
+"""Operations that the pipeline gives a name of its own."""
+
+
+def is_processed(record: Mapping) -> bool:
+    """Tell an audit record that Elastic's pipeline, or the input before it, took apart."""
+    return _audit(record) is not None
+
+
+def as_written(line: str) -> str:
+    """Return the record as Microsoft wrote it, as far as it is read; a line that holds none as it is.
+
+    Examples
+    --------
+    >>> as_written('{"event": {"action": "Add user.", "id": "7"}, "o365": {"audit": {"RecordType": "8"}}}')
+    '{"RecordType": "8", "Id": "7", "Operation": "Add user."}'
+    """
+    record = _object(line)
+    audit = None if record is None else _audit(record)
+    if record is None or audit is None:
+        return line
+    original = _at(record, "event", "original")
+    if isinstance(original, str) and "CreationTime" in (_object(original) or {}):
+        return original
+    outside = {name: _at(record, *path) for name, path in _OUTSIDE.items() if name not in audit}
+    written = {**audit, **{name: value for name, value in outside.items() if value is not None}}
+    operation = written.get("Operation")
+    if isinstance(operation, str):
+        written["Operation"] = _RENAMED.get(operation, operation)
+    changes = audit.get("ModifiedProperties")
+    if isinstance(changes, Mapping):
+        written["ModifiedProperties"] = [
+            {"Name": name.replace("_", "."), **change}
+            for name, change in changes.items()
+            if isinstance(change, Mapping)
+        ]
+    return json.dumps(written)
+
+
+def _audit(record: Mapping) -> Mapping | None:
+    audit = record.get("o365audit") or _at(record, "o365", "audit")
+    return audit if isinstance(audit, Mapping) and "RecordType" in audit else None
+
+
+def _at(record: Mapping, outer: str, inner: str) -> Any:
+    value = record.get(outer)
+    return value.get(inner) if isinstance(value, Mapping) else None
+
+
+def _object(text: str) -> Mapping | None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, Mapping) else None
