@@ -659,6 +659,67 @@ def test_an_event_inside_that_of_a_collector_gives_the_same_rows(load, wrap):
     assert collected.ignored == bare.ignored == {"sign-in of a person": 1}
 
 
+def hook(*events):
+    """Write a delivery of an event hook."""
+    return {
+        "eventType": "com.okta.event_hook",
+        "eventTypeVersion": "1.0",
+        "cloudEventsVersion": "0.1",
+        "eventId": "d-1",
+        "eventTime": "2026-07-01T10:00:09.000Z",
+        "source": "https://acme.okta.com/api/v1/eventHooks/who1",
+        "contentType": "application/json",
+        "data": {"events": list(events)},
+    }
+
+
+HOOKS = {
+    "one each": lambda records: [hook(record) for record in records],
+    "several": lambda records: [hook(*records[:4]), hook(), hook(*records[4:])],
+    "among events": lambda records: [*records[:3], hook(*records[3:])],
+    "as Panther spells": lambda records: [hook(*map(as_panther, records))],
+    "inside": lambda records: [{"result": {"_raw": json.dumps(hook(*records))}}],
+}
+
+
+@pytest.mark.parametrize("how", HOOKS)
+@pytest.mark.parametrize("indent", [None, 1])
+def test_what_an_event_hook_delivers_gives_the_same_rows(load, how, indent):
+    apart = {"batch_id": None, "line_no": None, "received_at": None}
+    bare, hooked = load(EVERY_KIND), load("\n".join(json.dumps(each, indent=indent) for each in HOOKS[how](EVERY_KIND)))
+    assert hooked.batch["loader"] == "okta"
+    assert hooked.counts() == bare.counts()
+    assert hooked.ignored == bare.ignored
+    for log, rows in bare.rows.items():
+        assert rows, log
+        told = sorted([row | apart for row in hooked.rows[log]], key=lambda row: row["event_id"])
+        assert told == sorted([row | apart for row in rows], key=lambda row: row["event_id"])
+
+
+def test_a_delivery_stands_on_its_line(load):
+    loaded = load([hook(EVERY_KIND[4]), hook(EVERY_KIND[0], EVERY_KIND[1])])
+    assert [row["line_no"] for row in loaded.rows["issuance"]] == [2, 2]
+
+
+def test_what_is_no_event_in_a_delivery_is_rejected(load):
+    loaded = load([hook(EVERY_KIND[1], 7, {"uuid": "x"}), hook() | {"data": 3}, hook(EVERY_KIND[0])])
+    assert loaded.counts() == {"records": 5, "issuance": 2, "rejected": 3}
+
+
+@pytest.mark.parametrize("reason", ["authorization_pending", "slow_down"])
+@pytest.mark.parametrize("server", ["app.oauth2", "app.oauth2.as"])
+def test_a_device_that_asks_again_is_refused_nothing(load, server, reason):
+    grant = {"grantType": "urn:ietf:params:oauth:grant-type:device_code"}
+    polls = [
+        event(f"{server}.{kind}", result="FAILURE", reason=reason, debug=grant)
+        for kind in ("token.grant", "token.grant.access_token")
+    ]
+    denied = event(f"{server}.token.grant", result="FAILURE", reason="access_denied", debug=grant)
+    loaded = load([poll | {"uuid": f"p{number}"} for number, poll in enumerate([*polls, denied])])
+    assert loaded.ignored == {"device that asks whether its code was entered yet": 2}
+    assert (loaded.one("issuance")["outcome"], loaded.one("issuance")["event_id"]) == ("denied", "p2")
+
+
 def test_text_that_nests_too_deeply_is_one_record_that_is_no_event(load):
     deep = {"message": '{"a":' * 20000 + "1" + "}" * 20000}
     loaded = load([deep, event("user.session.start", person()), event("app.oauth2.token.revoke", token(), uuid="e2")])

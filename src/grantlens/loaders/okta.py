@@ -17,63 +17,19 @@ What the mapping decides, and why:
 - A failed request is no issuance and no revocation: it is kept with outcome `denied` or `error`. Its reason is an error of
   OAuth or of Okta's own (`no_matching_policy`): no real record shows one. That a refresh token came again has events of its own
   (`detect_reuse`, Okta's page "Refresh access tokens"), whose only real record names no token.
+- **A device that asks whether its code was entered yet** (`authorization_pending`, `slow_down`, RFC 8628 section 3.5) is told to ask again: that
+  refuses nobody, and is ignored.
 - An authorization code may be worth a token to a thief: its id is never kept.
 - Panther writes the outer field names in lower case, all or only that of `debugContext`, and the times with a blank. This is
-  read, and so is an event inside that of Elastic, Filebeat or EventBridge, to which Okta streams its log.
+  read, and so is an event inside that of Elastic, Filebeat or EventBridge, to which Okta streams its log, and the events of an event hook.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grantlens.loaders.collected import OPENED, mostly_inside, opened
+from grantlens.loaders.collected import mostly_inside
 from grantlens.loaders.loader import Join, Loader
-
-_EVENT = """{
-    "uuid": "VARCHAR", "published": "VARCHAR", "p_parse_time": "VARCHAR",
-    "eventType": "VARCHAR", "legacyEventType": "VARCHAR",
-    "outcome": {"result": "VARCHAR", "reason": "VARCHAR"},
-    "actor": {"id": "VARCHAR", "type": "VARCHAR", "alternateId": "VARCHAR", "displayName": "VARCHAR"},
-    "client": {"id": "VARCHAR", "ipAddress": "VARCHAR", "userAgent": {"rawUserAgent": "VARCHAR"}},
-    "request": {"ipChain": [{"ip": "VARCHAR"}]},
-    "authenticationContext": {"externalSessionId": "VARCHAR", "rootSessionId": "VARCHAR"},
-    "debugContext": {"debugData": {
-        "grantType": "VARCHAR", "grantedScopes": "VARCHAR", "requestedScopes": "VARCHAR", "userId": "VARCHAR",
-        "authorizationServer": "VARCHAR", "requestUri": "VARCHAR", "clientId": "VARCHAR"}},
-    "transaction": {"detail": {"requestApiTokenId": "VARCHAR", "requestApiTokenClientId": "VARCHAR"}},
-    "target": [{"id": "VARCHAR", "type": "VARCHAR", "alternateId": "VARCHAR", "displayName": "VARCHAR",
-        "detailEntry": {"expires": "VARCHAR", "subject": "VARCHAR", "publicclientapp": "VARCHAR",
-            "authorizationserver": "VARCHAR", "user": "VARCHAR", "clientid": "VARCHAR"}}]
-}"""
-
-# The outer names as Panther's lower case has them; the inner ones stay.
-_LOWER = """{
-    "eventtype": "VARCHAR", "legacyeventtype": "VARCHAR",
-    "authenticationcontext": {"externalSessionId": "VARCHAR", "rootSessionId": "VARCHAR"},
-    "debugcontext": {"debugData": {
-        "grantType": "VARCHAR", "grantedScopes": "VARCHAR", "requestedScopes": "VARCHAR", "userId": "VARCHAR",
-        "authorizationServer": "VARCHAR", "requestUri": "VARCHAR", "clientId": "VARCHAR"}}
-}"""
-
-
-def _is_event(record: Mapping) -> bool:
-    """Tell an Okta event: it names its type, its actor, and its time or the older name of the type."""
-    names = {name.lower() for name in record}
-    return "eventtype" in names and "actor" in names and bool(names & {"published", "legacyeventtype"})
-
-
-_AS_OKTA_SPELLS = f"""
-SELECT line_no, r AS e, from_json(NULL, '{_LOWER}') AS panther
-FROM record
-WHERE r IS NOT NULL
-"""
-
-# Out of what a collector put around it, and in both spellings of the outer names: Panther's is looked for where Okta's is not.
-_WITH_CARE = f"""
-SELECT *, from_json(CASE WHEN e.eventType IS NULL OR e.debugContext IS NULL THEN event END, '{_LOWER}') AS panther
-FROM (SELECT line_no, event, from_json(event, '{_EVENT}') AS e
-      FROM (SELECT line_no, {OPENED} AS event FROM record WHERE json_type(r) = 'OBJECT'))
-WHERE e IS NOT NULL
-"""
+from grantlens.loaders.okta_event import AS_OKTA_SPELLS, EVENT, WITH_CARE, delivered, events_of, is_collected, is_event
 
 # A time is read only if it is written as one: nothing is guessed.
 _EVENT_STEP = """
@@ -102,6 +58,7 @@ SELECT *,
        CASE WHEN result IN ('SUCCESS', 'ALLOW') THEN 'success'
             WHEN result IN ('FAILURE', 'DENY', 'CHALLENGE') THEN 'denied'
             WHEN result IS NOT NULL THEN 'error' END AS outcome,
+       coalesce(outcome = 'denied' AND oauth LIKE 'token.grant%' AND reason IN ('authorization_pending', 'slow_down'), false) AS is_poll,
        CASE WHEN event_type IN ('application.lifecycle.deactivate', 'application.lifecycle.delete', 'user.lifecycle.deactivate',
                                 'user.lifecycle.suspend', 'user.lifecycle.delete.completed') THEN 'disable'
             WHEN event_type IN ('user.session.clear', 'user.authentication.universal_logout') THEN 'sign-out'
@@ -112,6 +69,7 @@ SELECT *,
             WHEN event_type = 'system.api_token.revoke' THEN 'credential revoke'
             WHEN oauth IN ('consent.grant', 'authorize.code') THEN 'consent'
             WHEN oauth IN ('authorize', 'authorize.scope_denied') AND outcome <> 'success' THEN 'consent'
+            WHEN is_poll THEN NULL
             WHEN oauth LIKE 'token.grant%' OR oauth LIKE 'authorize.implicit.%' THEN 'token'
             WHEN oauth LIKE '%.detect_reuse' THEN 'reuse'
             WHEN oauth LIKE 'token.revoke%' THEN 'token revoke'
@@ -315,7 +273,8 @@ WHERE is_api_call AND outcome IS NOT NULL
 
 _IGNORED = """
 SELECT line_no,
-       CASE WHEN oauth <> '' THEN 'OAuth event that neither gives nor takes access'
+       CASE WHEN is_poll THEN 'device that asks whether its code was entered yet'
+            WHEN oauth <> '' THEN 'OAuth event that neither gives nor takes access'
             WHEN starts_with(event_type, 'workload_principal.') THEN 'agent: by which client its tokens go is not known'
             WHEN event_type LIKE 'user.session.%' OR event_type LIKE 'user.authentication.%'
               OR event_type = 'policy.evaluate_sign_on' THEN 'sign-in of a person'
@@ -344,28 +303,31 @@ SELECT line_no, 'names no client' FROM party WHERE outcome IS NOT NULL AND meani
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
+    """Take events out of deliveries only where there are some."""
+    if any(delivered(record) is not None for record in sample):
+        events = [event for record in sample for event in delivered(record) or [] if isinstance(event, Mapping)]
+        bare = [record for record in sample if delivered(record) is None]
+        return replace(_spelled([*events, *bare]), split=events_of)
+    return _spelled(sample)
+
+
+def _spelled(sample: Sequence[Mapping]) -> Loader:
     """Parse twice only what a collector wrote: one structure cannot hold names that differ only in case."""
-
-    def is_collected(record: Mapping) -> bool:
-        return opened(record) is not record or any(
-            name.startswith("p_") or name in ("eventtype", "debugcontext") for name in record
-        )
-
     if any(map(is_collected, sample)):
-        return replace(LOADER, fields='"JSON"', steps={**LOADER.steps, "spelled": _WITH_CARE})
+        return replace(LOADER, fields='"JSON"', steps={**LOADER.steps, "spelled": WITH_CARE})
     return LOADER
 
 
 LOADER = Loader(
     name="okta",
-    version=5,
+    version=6,
     title="Okta System Log",
-    recognise=mostly_inside(_is_event),
-    fields=_EVENT,
+    recognise=mostly_inside(is_event),
+    fields=EVENT,
     dialect=_fitted,
     carries=("issuance", "revocation"),
     steps={
-        "spelled": _AS_OKTA_SPELLS,
+        "spelled": AS_OKTA_SPELLS,
         "event": _EVENT_STEP,
         "known": _KNOWN_STEP,
         "named": _NAMED_STEP,
