@@ -1,5 +1,6 @@
 """The Auth0 loader against every real record, against a second reading in plain Python, and quirk by quirk."""
 
+import csv
 import json
 from collections import Counter
 from datetime import UTC, datetime
@@ -929,3 +930,53 @@ def test_columns_of_sentinel_are_the_events_that_they_were(load, letters):
     assert bare.rows["issuance"][-1].pop("actor_chain")
     assert flat.rows["issuance"][-1].pop("actor_chain") is None  # what stood inside what, columns do not say
     assert (bare.rows, bare.ignored, bare.rejected) == (flat.rows, flat.ignored, flat.rejected)
+
+
+def renamed(record, *, text=False):
+    """Write an event as the newer table of Sentinel has it: names of its own for the outer fields, the details whole."""
+    names = {
+        "log_id": "LogId", "type": "EventType", "description": "Description", "client_id": "ClientId", "client_name": "ClientName",
+        "user_id": "ActorUserId", "user_name": "ActorUsername", "connection": "Connection", "connection_id": "ConnectionId", "ip": "SrcIpAddr",
+        "user_agent": "HttpUserAgent", "hostname": "SrcHostname", "audience": "Audience", "scope": "Scope", "details": "Details",
+        "tenant_name": "TenantName", "isMobile": "IsMobile", "strategy": "Strategy", "strategy_type": "StrategyType", "date": "TimeGenerated",
+    }  # fmt: skip
+    cells = {names[name]: value for name, value in record.items() if name in names}
+    strings = ("Details", "Scope") if text else ("Scope",)  # the scope is a column of text
+    written = {
+        name: json.dumps(value) if name in strings and not isinstance(value, str) else value
+        for name, value in cells.items()
+    }
+    return {"TenantId": "workspace", "Type": "Auth0Logs_CL", "_ResourceId": "", **written}
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_the_newer_table_of_sentinel_holds_the_events_that_they_were(load, text):
+    bare, table = load(EVERY_KIND), load([renamed(record, text=text) for record in EVERY_KIND])
+    assert bare.batch["loader"] == table.batch["loader"] == "auth0"
+    assert (bare.rows, bare.ignored, bare.rejected) == (table.rows, table.ignored, table.rejected)
+
+
+def test_the_newer_table_as_csv(load, load_file, tmp_path):
+    rows = [renamed(record, text=True) for record in EVERY_KIND]
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    with (tmp_path / "table.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, header, quoting=csv.QUOTE_ALL)
+        writer.writeheader()
+        writer.writerows(rows)
+    assert load_file(tmp_path / "table.csv").counts() == load(EVERY_KIND).counts()
+
+
+def test_when_it_happened_goes_before_when_it_was_stored(load):
+    row = renamed(EVERY_KIND[1]) | {"event_date": "2026-07-01T09:59:00Z"}
+    assert load([row]).one("issuance")["issued_at"] == datetime(2026, 7, 1, 9, 59, tzinfo=UTC)
+
+
+def test_a_row_of_the_newer_table_without_its_details_is_not_dropped(load):
+    rows = [
+        renamed(EVERY_KIND[1]),
+        renamed(EVERY_KIND[1]) | {"LogId": "x", "Details": "{cut"},
+        {"LogId": "y", "EventType": "", "Details": 7},
+    ]
+    loaded = load(rows)
+    assert loaded.counts() == {"records": 3, "issuance": 2, "rejected": 1}
+    assert loaded.rejected[0]["reason"] == "type is missing"

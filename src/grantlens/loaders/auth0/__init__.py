@@ -44,7 +44,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grantlens.loaders.auth0.calls import ACT, ENDED_BY_CALL, GIVEN_BY_CALL, USAGE
-from grantlens.loaders.auth0.columns import as_written, is_flat
+from grantlens.loaders.auth0.columns import as_written, is_flat, is_renamed
 from grantlens.loaders.auth0.exchanges import CONSENTED, EXCHANGES, ISSUED, REFUSED_EXCHANGES, REFUSED_TOKENS, TOKENS
 from grantlens.loaders.auth0.fields import ANY_SHAPE, EVENT, FLAT_SHAPE, STREAM_SHAPE, listed
 from grantlens.loaders.loader import Join, Loader, mostly
@@ -159,7 +159,7 @@ WHERE happened_at IS NOT NULL AND meaning LIKE 'subject %' AND user_id IS NULL
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """Read the two usual shapes in one go; what does not fit is read with care afterwards."""
-    if any(map(is_flat, sample)):
+    if any(is_flat(record) or is_renamed(record) for record in sample):
         steps = {**LOADER.steps, "shaped": FLAT_SHAPE}
         return replace(LOADER, fields=EVENT, steps=steps, decode=as_written, otherwise=LOADER, dialect=None)
     if all(isinstance(record.get("data"), Mapping) for record in sample):
@@ -173,10 +173,12 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="auth0",
-    version=8,
+    version=9,
     title="Auth0 tenant log",
     recognise=mostly(
-        lambda record: _is_event(record) or _is_original(record) or (is_flat(record) and "type_s" in record)
+        lambda record: (
+            _is_event(record) or _is_original(record) or is_renamed(record) or (is_flat(record) and "type_s" in record)
+        )
     ),
     fields='"JSON"',
     dialect=_fitted,

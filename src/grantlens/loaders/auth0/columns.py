@@ -1,8 +1,9 @@
-"""Auth0: events that Microsoft Sentinel's connector wrote as columns, in the table `Auth0AM_CL`.
+"""Auth0: events that Microsoft Sentinel's connectors wrote as columns, in the tables `Auth0AM_CL` and, since, `Auth0Logs_CL`.
 
-Log Analytics writes one column for each value, named by the path to it with `_` between, lists as JSON text, and at its end puts
-a letter for the type, as in `details_request_path_s`. Samples without that letter are published. The chain of actors is not read: of
-actors inside actors the columns do not say where one ends.
+In the newer table the outer fields have names of Sentinel's own, and `Details` is JSON. For the older, Log Analytics writes one column for
+each value, named by the path to it with `_` between, lists as JSON text, and at its end puts a letter for the type, as in
+`details_request_path_s`. Samples without that letter are published. The chain of actors is not read from these: of actors inside actors the
+columns do not say where one ends.
 """
 
 import json
@@ -10,6 +11,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from grantlens.loaders.auth0.fields import EVENT
+
+_RENAMED = {
+    "log_id": ("LogId",),
+    "type": ("EventType",),
+    "date": ("event_date", "TimeGenerated"),
+    "description": ("Description",),
+    "client_id": ("ClientId",),
+    "client_name": ("ClientName",),
+    "user_id": ("ActorUserId",),
+    "user_name": ("ActorUsername",),
+    "connection": ("Connection",),
+    "ip": ("SrcIpAddr",),
+    "user_agent": ("HttpUserAgent",),
+    "tenant_name": ("TenantName",),
+    "scope": ("Scope",),
+    "audience": ("Audience",),
+    "details": ("Details",),
+}
+"""What the newer table calls them."""
 
 _TYPES = ("", "_s", "_t", "_d", "_b", "_g")
 _FIELDS = json.loads(EVENT)
@@ -26,6 +46,11 @@ def is_flat(record: Mapping) -> bool:
     return {"type_s", "date_t", "log_id_s"} <= record.keys() or any(name.startswith("details_") for name in record)
 
 
+def is_renamed(record: Mapping) -> bool:
+    """Tell an event of the newer table."""
+    return {"LogId", "EventType"} <= record.keys()
+
+
 def as_written(line: str) -> str:
     """Return the event as Auth0 wrote it, as far as it is read.
 
@@ -35,7 +60,15 @@ def as_written(line: str) -> str:
     '{"type": "sapi", "details": {"request": {"path": "/api/v2/users"}, "response": {"statusCode": 201}}}'
     """
     record = json.loads(line)
+    if isinstance(record, dict) and is_renamed(record):
+        return json.dumps(_named(record))
     return json.dumps(_inside(record, _FIELDS, "")) if isinstance(record, dict) and is_flat(record) else line
+
+
+def _named(record: Mapping) -> dict[str, Any]:
+    found = {name: next((record[each] for each in names if record.get(each)), None) for name, names in _RENAMED.items()}
+    details = found["details"]
+    return {**found, "details": _parsed(details) if isinstance(details, str) else details}
 
 
 def _inside(record: Mapping, fields: Mapping[str, Any], path: str) -> dict[str, Any]:
