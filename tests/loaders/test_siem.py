@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import datetime
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.loaders import (
     test_microsoft_365,
     test_microsoft_entra,
     test_okta,
+    test_salesforce,
     test_slack,
 )
 from tests.loaders.test_collected import told
@@ -35,6 +37,7 @@ RECORDS = {
     "microsoft_365": test_microsoft_365.EVERY_KIND,
     "microsoft_entra": test_microsoft_entra.SEEDS,
     "okta": test_okta.EVERY_KIND,
+    "salesforce": [test_salesforce.login(), test_salesforce.stream()],
     "slack": [test_slack.event("app_installed"), test_slack.event("app_uninstalled", number=2)],
 }
 ALERT = {
@@ -138,6 +141,67 @@ def test_a_table_of_splunk_is_read_by_its_raw_column(load, bare):
     for row in (row for rows in loaded.rows.values() for row in rows):
         row["line_no"] -= 1  # below the header
     assert same(bare["github"], loaded)
+
+
+def as_portal(rows):
+    """Write rows of Log Analytics as the Azure portal saves them: times in US text, their zone behind the name of the column."""
+
+    def cell(name, value):
+        if not (name.endswith("DateTime") or name in ("TimeGenerated", "event_date")):
+            return name, value
+        moment = datetime.fromisoformat(value)
+        text = (
+            f"{moment.month}/{moment.day}/{moment.year}, {moment:%I:%M:%S}.{moment.microsecond // 1000:03d} {moment:%p}"
+        )
+        return f"{name} [UTC]", text
+
+    table = [dict(cell(*each) for each in row.items() if each[1] is not None) for row in rows]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in table for name in row)), quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    writer.writerows(table)
+    return text.getvalue()
+
+
+SENTINEL = {
+    "sign-ins": (
+        "microsoft_entra",
+        [test_microsoft_entra.from_log_analytics(test_microsoft_entra.sign_in(number=n)) for n in (1, 2)],
+    ),
+    "calls": (
+        "microsoft_entra",
+        [test_microsoft_entra.from_log_analytics(test_microsoft_entra.call(number=n)) for n in (1, 2)],
+    ),
+    "audit": (
+        "microsoft_entra",
+        [test_microsoft_entra.from_log_analytics(test_microsoft_entra.SEEDS[n]) for n in (2, 3, 4)],
+    ),
+    "auth0": ("auth0", [test_auth0.renamed(record, text=True) for record in test_auth0.EVERY_KIND]),
+}
+
+
+@pytest.mark.parametrize("table", SENTINEL)
+def test_a_table_as_the_azure_portal_saves_it(load, table):
+    loader, rows = SENTINEL[table]
+    whole, saved = load(rows), load(as_portal(rows))
+    assert whole.batch["loader"] == saved.batch["loader"] == loader
+    assert whole.counts() == saved.counts()
+    assert any(whole.rows.values())
+    for log, plain in whole.rows.items():
+        for mine, theirs in zip(plain, saved.rows[log], strict=True):
+            # the portal shows milliseconds
+            cut = {
+                name: value.replace(microsecond=value.microsecond // 1000 * 1000)
+                for name, value in mine.items()
+                if isinstance(value, datetime)
+            }
+            assert {**mine, **cut, "line_no": theirs["line_no"]} == theirs
+
+
+def test_a_time_in_a_zone_that_is_not_told_is_not_guessed(load):
+    rows = as_portal(SENTINEL["sign-ins"][1]).replace("[UTC]", "[Local Time]")
+    loaded = load(rows, "microsoft_entra")
+    assert loaded.counts() == {"records": 2, "rejected": 2}
 
 
 def test_bare_records_and_several_wraps_stand_in_one_file(load, bare):

@@ -65,10 +65,12 @@ def is_known(reading: Reading) -> bool:
 
 def _found(reading: Reading, known: dict[str, Loader], *, some: bool = False) -> tuple[Loader, Loader | None] | None:
     unwrapped = reading.unwrapped_sample()
-    for sample in (reading.sample, unwrapped):
-        for loader in known.values():
-            if sample and recognises(loader, sample):
-                return loader.fitted(sample), None
+    # What knows a row by other cells would take its times for missing.
+    if not any(name.endswith(siem.ZONE) for name in reading.columns or ()):
+        for sample in (reading.sample, unwrapped):
+            for loader in known.values():
+                if sample and recognises(loader, sample):
+                    return loader.fitted(sample), None
     within = siem.within(unwrapped, known.values(), some=some)
     if within is None:
         return None

@@ -1,4 +1,4 @@
-"""Records inside those of a SIEM, whoever the provider: Wazuh, Splunk, Elasticsearch and OpenSearch.
+"""Records inside those of a SIEM, whoever the provider: Wazuh, Splunk, Elasticsearch, OpenSearch, and tables as the Azure portal saves them.
 
 What a provider's own collectors put around a record the loaders read themselves, and fast (see `collected`). This is for what no loader
 knows as it stands: each line is taken out in Python, before its loader sees it.
@@ -7,13 +7,18 @@ knows as it stands: each line is taken out in Python, before its loader sees it.
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from grantlens.loaders.loader import Loader
 
 DEPTH = 5
 """Records that may stand inside each other: a hit holds an alert, that the line that was sent, and that the record."""
+
+ZONE = " [UTC]"
+"""What the Azure portal writes behind the names of columns that hold times, if it shows them in UTC."""
 
 _HEC = {"event", "time", "host", "source", "sourcetype", "index", "fields"}
 """All that Splunk's HTTP Event Collector takes."""
@@ -30,12 +35,32 @@ def layers(record: Mapping) -> Iterator[Mapping]:
     >>> [*layers({"result": {"_raw": '{"integration": "github", "github": {"action": "team.create"}}'}})][-1]
     {'action': 'team.create'}
     """
-    inner: Mapping | None = record
+    inner: Mapping | None = in_utc(record)
     for _ in range(DEPTH):
         if inner is None:
             return
         yield inner
         inner = _inside(inner)
+
+
+def in_utc(record: Mapping) -> Mapping:
+    """Return a row of the Azure portal's CSV with the names and times of the table: a zone stands behind the former, the latter are US text.
+
+    Examples
+    --------
+    >>> in_utc({"TimeGenerated [UTC]": "7/1/2026, 1:05:00.250 PM", "Category": "AuditLogs"})
+    {'TimeGenerated': '2026-07-01T13:05:00.250Z', 'Category': 'AuditLogs'}
+    """
+    if not any(name.endswith(ZONE) for name in record):
+        return record
+    return {name.removesuffix(ZONE): _utc(value) if name.endswith(ZONE) else value for name, value in record.items()}
+
+
+def _utc(value: object) -> object:
+    if isinstance(value, str) and value.endswith(("AM", "PM")):
+        with suppress(ValueError):
+            return datetime.strptime(value, "%m/%d/%Y, %I:%M:%S.%f %p").isoformat(timespec="milliseconds") + "Z"
+    return value
 
 
 def _inside(record: Mapping) -> Mapping | None:
@@ -161,8 +186,9 @@ def within(
     some
         Whether few will do, or none so far: the user has named the loader.
     """
-    found = [[*layers(hit)] for outer in sample for hit in hits(outer) if isinstance(hit, Mapping)]
-    if all(len(each) == 1 for each in found):
+    outer = [hit for record in sample for hit in hits(record) if isinstance(hit, Mapping)]
+    found = [[*layers(record)] for record in outer]
+    if all(each[-1] is record for each, record in zip(found, outer, strict=True)):
         return None
     for loader in loaders:
         inside = Inside(loader.recognise)
