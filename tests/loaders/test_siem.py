@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 
 import pytest
+from hypothesis import given, settings
 
 from grantlens.explain.explanation import explain
 from grantlens.loaders import loaders
@@ -21,6 +22,7 @@ from tests.loaders import (
     test_salesforce,
     test_slack,
 )
+from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 from tests.loaders.test_collected import told
 
 TOKENS = [
@@ -265,3 +267,9 @@ def test_a_record_is_no_deeper_than_it_may_be():
     for _ in range(50):
         record = {"_source": record}
     assert len([*layers(record)]) == 5
+
+
+@settings(max_examples=8)
+@given(lists_of_damaged([wrap(record) for wrap in WRAPS.values() for record in RECORDS["github"][:3]]))
+def test_damaged_records_never_raise_and_always_add_up(load, records):
+    assert_all_accounted_for(load, records, "github")
