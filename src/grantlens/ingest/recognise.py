@@ -135,6 +135,12 @@ def _unknown(reading: Reading, known: dict[str, Loader]) -> LoadError:
             f"{reading.path}: none of the first records is a JSON object, so no loader can know it.",
             "Name the loader with --loader, if it is a log at all.",
         )
+    some = [name for name, loader in known.items() if siem.few_within(sample, loader)]
+    if some:
+        return LoadError(
+            f"{reading.path}: the first records are of several logs; inside some there are records of {', '.join(some)}.",
+            f"Cut the file apart, or name one log: --loader {some[0]}. What is none of it is rejected and counted.",
+        )
     keys = list(sample[0])
     shared = {name: len(set(keys) & _fields(loader)) for name, loader in known.items()}
     nearest = max(shared, key=lambda name: shared[name], default=None)

@@ -198,6 +198,13 @@ def within(
     return None
 
 
+def few_within(sample: Sequence[Mapping], loader: Loader) -> bool:
+    """True if a loader knows the record inside any of these, where it does not know most."""
+    inside = Inside(loader.recognise)
+    outer = [hit for record in sample for hit in hits(record) if isinstance(hit, Mapping)]
+    return not loader.text and any(inside.knows([inner]) for record in outer for inner in [*layers(record)][1:])
+
+
 def taking_out(loader: Loader, known: Callable[[Sequence[Mapping]], bool], sample: Sequence[Mapping]) -> Loader:
     """Return a loader that takes each record out of that of a SIEM first.
 
