@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from grantlens.explain.explanation import explain
 from grantlens.loaders import loaders
-from grantlens.loaders.siem import layers, within
+from grantlens.loaders.siem import layers, taking_out, within
 from tests.loaders import (
     test_auth0,
     test_aws_cloudtrail,
@@ -218,9 +218,9 @@ def test_what_is_none_of_the_log_is_rejected_and_not_dropped(load):
         "data": {"srcuser": "root", "srcip": "192.0.2.1"},
         "full_log": "sshd[1]: Invalid user root from 192.0.2.1",
     }
-    loaded = load([*map(WRAPS["Wazuh, alert"], RECORDS["github"]), login, {"_source": {}}])
-    assert loaded.batch["records"] == len(RECORDS["github"]) + 2
-    assert [row["reason"] for row in loaded.rejected[-2:]] == ["action is missing"] * 2
+    loaded = load([*map(WRAPS["Wazuh, alert"], RECORDS["github"]), login, {"_source": {}}, ALERT | {"data": ""}])
+    assert loaded.batch["records"] == len(RECORDS["github"]) + 3
+    assert [row["reason"] for row in loaded.rejected[-3:]] == ["action is missing"] * 3
 
 
 def test_a_damaged_line_is_rejected_as_no_json(load):
@@ -244,6 +244,24 @@ def test_a_loader_that_is_named_takes_its_own_out_of_others(load, bare):
             row["line_no"] -= 60
     loaded.rejected = loaded.rejected[60:]
     assert same(bare["github"], loaded)
+
+
+def test_of_alerts_a_silence_says_nothing():
+    """A rule fired on these and on nothing else; archives hold the rest, too."""
+    github = loaders()["github"]
+    alerts = [
+        WRAPS[wrap](record) for wrap in ("Wazuh, alert", "Wazuh, hit of its index") for record in RECORDS["github"]
+    ]
+    archive = [{name: value for name, value in alert.items() if name != "rule"} for alert in alerts[:3]]
+    sent = [*map(WRAPS["Splunk, sent"], RECORDS["github"])]
+    assert github.carries
+    for sample, carried in (
+        (alerts, ()),
+        (archive, github.carries),
+        ([*alerts, *archive], github.carries),
+        (sent, github.carries),
+    ):
+        assert taking_out(github, github.recognise, sample).carries == carried
 
 
 def test_explain_shows_what_was_read_inside(tmp_path):

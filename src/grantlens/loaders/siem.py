@@ -78,10 +78,16 @@ def _inside(record: Mapping) -> Mapping | None:
         # Wazuh's reader of CloudTrail puts the only one of a list in the place of the list.
         return {**sent, "resources": [sent["resources"]]} if isinstance(sent.get("resources"), Mapping) else sent
     if record.keys() & {"agent", "manager"} and record.keys() & {"decoder", "rule"}:
-        return _object(record.get("full_log")) or _as_sent(record.get("data"))
+        data = record.get("data")
+        return _object(record.get("full_log")) or (_as_sent(data) if isinstance(data, Mapping) else None)
     return next(
         filter(None, map(_object, (record.get("_raw"), original, record.get("message"), record.get("log")))), None
     )
+
+
+def _is_alert(record: Mapping) -> bool:
+    """Tell an alert of Wazuh from what it archives: a rule fired on it."""
+    return bool(record.keys() & {"agent", "manager"}) and isinstance(record.get("rule"), Mapping)
 
 
 def _object(value: object) -> Mapping | None:
@@ -208,6 +214,8 @@ def few_within(sample: Sequence[Mapping], loader: Loader) -> bool:
 def taking_out(loader: Loader, known: Callable[[Sequence[Mapping]], bool], sample: Sequence[Mapping]) -> Loader:
     """Return a loader that takes each record out of that of a SIEM first.
 
+    Of alerts a silence says nothing: what no rule fired on is not there.
+
     Parameters
     ----------
     loader
@@ -218,6 +226,9 @@ def taking_out(loader: Loader, known: Callable[[Sequence[Mapping]], bool], sampl
         The first records of the file as they stand.
     """
     inside = Inside(known)
+    outer = [hit for record in sample for hit in hits(record) if isinstance(hit, Mapping)]
+    alerts = all(any(_is_alert(each) for each in layers(record)) for record in outer)
+    loader = replace(loader, recognise=inside, carries=() if alerts else loader.carries)
     if loader.split or any(hits(record) != [record] for record in sample):
-        return replace(loader, recognise=inside, split=_Split(inside, loader.split))
-    return replace(loader, recognise=inside, decode=_Decode(inside, loader.decode, loader.keeps_json), keeps_json=False)
+        return replace(loader, split=_Split(inside, loader.split))
+    return replace(loader, decode=_Decode(inside, loader.decode, loader.keeps_json), keeps_json=False)
