@@ -1,3 +1,4 @@
+from grantlens.access_review import review
 from grantlens.access_review.manifest import basis, digest, manifest
 from grantlens.register.identities import Identities
 from grantlens.register.networks import ranges
@@ -27,6 +28,25 @@ def test_the_contents_are_known_wherever_the_files_lie(tmp_path):
             told.append(manifest(store.engine))
     assert told[0]["contents_sha256"] == told[1]["contents_sha256"]
     assert told[0]["sha256"] != told[1]["sha256"]
+
+
+def test_half_a_line_that_came_whole_with_the_next_load_is_not_told_as_unread(tmp_path):
+    """A log that grows is loaded each night, and ends in half a line each time: the report told of records on which nothing rests."""
+    path = tmp_path / "grows.ndjson"
+    lines = [CONSENT.replace("i1", f"i{number}") for number in range(6)]
+    with Store(":memory:") as store:
+        for whole in range(1, 5):
+            path.write_text("".join(lines[:whole]) + lines[whole][:40])
+            store.load(path)
+        half = review(store).document
+        assert [row["records"] for row in half["rejected"]] == [1], "half a line is there still"
+        path.write_text("".join(lines))
+        store.load(path)
+        document = review(store).document
+    assert [row["rejected"] for row in document["manifest"]["read_again"]] == [1, 1, 1, 1]
+    assert document["rejected"] == []
+    assert not [line for line in document["limitations"] if "could not be read" in line]
+    assert len([line for line in half["limitations"] if line.startswith("1 record could not be read")]) == 1
 
 
 def test_only_a_client_of_which_a_later_column_is_said_makes_the_register_another_than_it_was_without_it():

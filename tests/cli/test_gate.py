@@ -167,4 +167,26 @@ def test_a_store_of_which_much_was_rejected_says_so_once(tmp_path, gated):
         path.write_text("".join(json.dumps(each) + "\n" for each in records))
         store.load(path)
         code, said = gated(store, "2026-07-08")
-    assert (code, said) == (2, "Too thin to judge: 17% of all records were rejected; see `grantlens coverage`.\n")
+    assert code == 2
+    assert said.startswith(
+        "Too thin to judge: 17% of all records were rejected; see `grantlens coverage`. Load the files again"
+    )
+    assert said.count("\n") == 1
+
+
+def test_what_was_rejected_of_a_file_that_was_mended_is_no_part_of_the_share(holding, gated, tmp_path):
+    store = holding(every_log(hours(range(8))), broken(90, 100))
+    assert "of all records were rejected" in gated(store, "2026-07-14")[1]
+    (tmp_path / "1.ndjson").write_text("".join(json.dumps(each) + "\n" for each in broken(0, 110)))
+    store.load(tmp_path / "1.ndjson")
+    assert gated(store, "2026-07-14") == (0, "")
+
+
+def test_a_file_of_which_nothing_was_read_is_taken_out_and_loaded_again_as_the_alarm_says(holding, gated, tmp_path):
+    store = holding(every_log(hours(range(8))), broken(20, 20))
+    assert "taken out first (grantlens unload)" in gated(store, "2026-07-14")[1]
+    path = tmp_path / "1.ndjson"
+    store.unload(path)
+    path.write_text("".join(json.dumps(each) + "\n" for each in broken(0, 110)))
+    store.load(path)
+    assert gated(store, "2026-07-14") == (0, "")

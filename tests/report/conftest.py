@@ -83,7 +83,14 @@ def make_document(findings=(), text=None, **changes):
         "far_records": [],
         "taken_for_one": [],
         "too_thin": None,
-        "manifest": {"sha256": "cd" * 32, "batches": [batch], "forgotten": [], "unloaded": [], **HASHES},
+        "manifest": {
+            "sha256": "cd" * 32,
+            "batches": [batch],
+            "forgotten": [],
+            "read_again": [],
+            "unloaded": [],
+            **HASHES,
+        },
         "rejected": [{"path": batch["path"], "sha256": batch["sha256"], "reason": name, "records": 1}],
         "summary": {
             "violations": len(counted),

@@ -97,7 +97,8 @@ def _logs(document: dict[str, Any]) -> list[str]:
         for note in row["notes"]
         if "can hide" in note
     ]
-    rejected = sum(row["rejected"] for row in document["manifest"]["batches"])
+    batches, read_again = document["manifest"]["batches"], document["manifest"]["read_again"]
+    rejected = sum(row["rejected"] for row in batches) - sum(row["rejected"] for row in read_again)
     if rejected:
         reasons: Counter[str] = Counter()
         for row in document["rejected"]:
@@ -110,7 +111,7 @@ def _logs(document: dict[str, Any]) -> list[str]:
             f"{plural(rejected, 'record')} could not be read and {'was' if rejected == 1 else 'were'} kept aside, so nothing here "
             f"rests on {'it' if rejected == 1 else 'them'}: {told}{more}. Table rejected of the store has each."
         )
-    versions = Counter(row["path"] for row in document["manifest"]["batches"])
+    versions = Counter(row["path"] for row in batches)
     again = sorted(path for path, count in versions.items() if count > 1)
     if again:
         lines.append(

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
+from grantlens.ingest.account import READ_AGAIN
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -45,6 +46,9 @@ def manifest(engine: Engine) -> dict[str, Any]:
             "SELECT path, sha256, before, calls, forgotten_at FROM forgotten JOIN batch USING (batch_id) "
             "ORDER BY path, sha256, forgotten_at, before",
         ),
+        "read_again": ask(
+            engine, f"SELECT path, sha256, rejected FROM batch b WHERE {READ_AGAIN} ORDER BY path, sha256"
+        ),
         "unloaded": ask(
             engine,
             'SELECT path, sha256, loader, records, "rows", unloaded_at FROM unloaded ORDER BY unloaded_at, path, sha256',
@@ -75,7 +79,8 @@ def rejected(engine: Engine) -> list[dict[str, Any]]:
     """Return why records of each file were kept aside, and how many; the most frequent reasons, since each may quote a value."""
     return ask(
         engine,
-        "SELECT path, sha256, reason, count(*) AS records FROM rejected JOIN batch USING (batch_id) GROUP BY ALL "
+        "SELECT path, sha256, reason, count(*) AS records FROM rejected JOIN batch b USING (batch_id) "
+        f"WHERE NOT {READ_AGAIN} GROUP BY ALL "
         "ORDER BY records DESC, path, sha256, reason LIMIT 200",
     )
 

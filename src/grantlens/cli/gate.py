@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.cli.codes import FAILED, FINDINGS, FINE
 from grantlens.cli.message import say
+from grantlens.ingest.account import IN_VAIN, READ_AGAIN
 from grantlens.report.change import log_of
 from grantlens.schema import LOGS
 from grantlens.wording import listed, plural
@@ -147,26 +148,31 @@ def _ends_early(end: datetime, source: str, tenant: str | None, logs: list[str],
 def _rejected(view: View) -> list[str]:
     """Say which records are not there to be judged: of the store, and of each file of the period."""
     store = view.store
-    share = store.engine.value("SELECT sum(rejected) / nullif(sum(records), 0) FROM batch") or 0.0
+    share = store.engine.value(_REJECTED_SHARE) or 0.0
     if share > REJECTED_SHARE:
-        return [f"{share:.0%} of all records were rejected; see `grantlens coverage`."]
+        return [
+            f"{share:.0%} of all records were rejected; see `grantlens coverage`. Load the files again under their names when they are "
+            f"mended; {_IN_VAIN}."
+        ]
     known = {**view.window.parameters(), "share": REJECTED_SHARE, "few": REJECTED_FEW}
     return [
-        f"{rejected} of {plural(records, 'record')} of {path} {'was' if rejected == 1 else 'were'} rejected; "
-        "see `grantlens coverage`. Load it again under its name when it is mended, or begin the period after it (--since)."
-        for path, records, rejected in store.engine.rows(_REJECTED, known)
+        f"{rejected} of {plural(records, 'record')} of {path} {'was' if rejected == 1 else 'were'} rejected; see `grantlens coverage`. "
+        f"Load it again under its name when it is mended{f'; {_IN_VAIN}' if in_vain else ''}, or begin the period after it (--since)."
+        for path, records, rejected, in_vain in store.engine.rows(_REJECTED, known)
     ]
 
 
+_IN_VAIN = "one of which nothing was read must be taken out first (grantlens unload)"
+
+_REJECTED_SHARE = f"SELECT sum(rejected) / nullif(sum(records), 0) FROM batch b WHERE NOT {READ_AGAIN}"
+
 # A file of which nothing was read has no time of its own: what was loaded before the period began is not of the period. One
-# that was mended and loaded again under its name holds what its earlier version gave, and is judged in its place.
-_REJECTED = """
-SELECT path, records, rejected FROM batch b
+# that was mended and loaded again under its name is judged in place of its earlier version; of one of which nothing was read nobody
+# can tell whether it is the same that came again.
+_REJECTED = f"""
+SELECT path, records, rejected, {IN_VAIN} FROM batch b
 WHERE rejected > $share * records AND (rejected >= $few OR rejected = records)
   AND coalesce(first_event < $until AND last_event >= $since, loaded_at >= $since)
-  AND NOT EXISTS (
-      SELECT 1 FROM batch a
-      WHERE a.path = b.path AND a.batch_id > b.batch_id AND b.issuance + b.usage + b.revocation > 0
-        AND a.duplicates >= b.issuance + b.usage + b.revocation + b.duplicates)
+  AND NOT {READ_AGAIN}
 ORDER BY batch_id
 """

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 IN_VAIN = "issuance + usage + revocation + duplicates = 0 AND rejected > 0"
 """Of a file that was read so, nothing is known but that it was not understood: read again, in another way, it may be."""
 
+READ_AGAIN = """EXISTS (
+    SELECT 1 FROM batch a
+    WHERE a.path = b.path AND a.batch_id > b.batch_id AND b.issuance + b.usage + b.revocation + b.duplicates > 0
+      AND a.duplicates >= b.issuance + b.usage + b.revocation + b.duplicates)"""
+"""Of a batch `b`: whether its file, mended or grown, was loaded again under its name with all that it gave. What was rejected of it
+was then read, or rejected again, and is counted there."""
+
 _BATCH = (
     "INSERT INTO batch VALUES ($batch_id, $path, $sha256, $bytes, $loader, $loader_version, $records, $issuance, $usage, "
     "$revocation, $ignored, $duplicates, $rejected, $first_event, $last_event, $loaded_at, $note)"
