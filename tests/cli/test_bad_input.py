@@ -4,7 +4,9 @@ import contextlib
 import gzip
 import json
 import os
+import re
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
@@ -379,3 +381,36 @@ def test_a_file_where_a_folder_is_needed_gets_a_next_step(run, evidence, command
     assert "Name another" in ran.err
     assert "unexpected" not in ran.err
     assert log.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("load", "my store.duckdb", "half a line.ndjson"),
+        ("load", "my store.duckdb", "unknown log; touch owned.json"),
+        ("load", "my store.duckdb", "no log; touch owned.txt"),
+        ("load", "my store.duckdb", "wrong form.ndjson", "--loader", "okta"),
+        ("coverage", "no such store; touch owned.duckdb"),
+        ("coverage", "half a line.ndjson"),
+        ("verify", "empty store.duckdb"),
+        ("report", "empty store.duckdb", "-o", "no such; touch owned/x.html"),
+        ("export", "empty store.duckdb", "-o", "no such; touch owned/x.ndjson"),
+        ("load", "no such; touch owned/acme.duckdb", "half a line.ndjson"),
+    ],
+)
+def test_a_command_that_is_proposed_can_be_pasted_whatever_a_file_is_called(run, tmp_path, monkeypatch, given):
+    """Names of files come from strangers too: a blank broke the command that was proposed, and a semicolon began another."""
+    monkeypatch.chdir(tmp_path)
+    with Store("empty store.duckdb"):
+        pass
+    (tmp_path / "half a line.ndjson").write_bytes(lines(3)[:-20])
+    (tmp_path / "wrong form.ndjson").write_bytes(lines(3))
+    (tmp_path / "unknown log; touch owned.json").write_text('{"a": 1, "b": "x"}\n' * 3)
+    (tmp_path / "no log; touch owned.txt").write_text("this is no log\nof any kind\n")
+    said = run(*given).err
+    proposed = re.search(r"(?:grantlens|mkdir) .*", said.removeprefix("grantlens: "))
+    assert proposed, said
+    words = shlex.split(proposed[0].rstrip("."))
+    named = [word for word in words if " " in word]
+    assert named, said
+    assert set(named) <= {*given, *(os.path.dirname(name) for name in given)}, said

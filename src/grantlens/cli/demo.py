@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from grantlens.cli.message import say
 from grantlens.cli.output import write_table
+from grantlens.given_path import in_shell
 
 EXAMPLES = """Examples:
   grantlens demo
@@ -48,11 +49,12 @@ def demo(
         result.to_html(page)
     _tell(result.document)
     print(f"\nThe whole report: {page}")
+    typed = in_shell(path)
     when = f"--since {truth['period_from'][:10]}/{truth['until'][:10]} --now {truth['now'][:10]}"
-    print(f"Look closer:      grantlens case {path} --client mailbox-mirror")
-    print(f"                  grantlens detect {path} {when} --records")
-    print(f"                  grantlens grants {path} {when} --live --advice")
-    print(f"                  grantlens lag {path} {when}")
+    print(f"Look closer:      grantlens case {typed} --client mailbox-mirror")
+    print(f"                  grantlens detect {typed} {when} --records")
+    print(f"                  grantlens grants {typed} {when} --live --advice")
+    print(f"                  grantlens lag {typed} {when}")
     print("Your own logs:    grantlens load acme.duckdb LOGS")
     return 0
 

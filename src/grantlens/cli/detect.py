@@ -18,6 +18,7 @@ from grantlens.cli.output import INDENT, with_whose, write_records, write_table
 from grantlens.cli.parameters import FailOn, FormatChoice, Now, Set, Since, StorePath, Tenant, Until, numbers
 from grantlens.cli.present import present, tell_far, tell_present
 from grantlens.errors import StoreError
+from grantlens.given_path import in_shell
 from grantlens.wording import plural
 
 if TYPE_CHECKING:
@@ -88,7 +89,10 @@ def detect(
 
     swapped = [rule for rule in rules if Path(rule).suffix == ".duckdb"]
     if swapped:
-        raise StoreError(f"{swapped[0]} is no rule.", f"The store comes first: grantlens detect {swapped[0]} {store}")
+        raise StoreError(
+            f"{swapped[0]} is no rule.",
+            f"The store comes first: grantlens detect {in_shell(swapped[0])} {in_shell(store)}",
+        )
     for rule in rules:
         find(rule)
     values = numbers(settings)

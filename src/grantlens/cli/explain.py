@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from grantlens.cli.cell import shown
+from grantlens.given_path import in_shell
 from grantlens.ingest.recognise import UNLIKE
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _write_suggestion(path: str, suggestion: Suggestion) -> None:
     comments = [
         f"No loader knows {shown(path)}: this is what stands in its {first}, and a mapping to begin with.",
         "Save it, correct it, and look again:",
-        f"  grantlens load --explain {shown(os.path.basename(path))} --mapping THIS_FILE.toml",
+        f"  grantlens load --explain {shown(in_shell(os.path.basename(path)))} --mapping THIS_FILE.toml",
         "",
     ]
     for line in comments:

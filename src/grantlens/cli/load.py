@@ -13,6 +13,7 @@ from grantlens.cli.opening import anew, neighbour, readable
 from grantlens.cli.output import write_json, write_records
 from grantlens.cli.parameters import AsJson, StorePath
 from grantlens.errors import GrantlensError, StoreError
+from grantlens.given_path import in_shell
 from grantlens.loaders import Loader
 from grantlens.loaders.mapped import mapping as read_mapping
 from grantlens.loaders.settings import Settings, key_set
@@ -98,7 +99,8 @@ def load(
     swapped = [path for path in paths if Path(path).suffix == ".duckdb"]
     if store.is_dir() and swapped:
         raise StoreError(
-            f"{store} is a folder, not a store.", f"The store comes first: grantlens load {swapped[0]} {store}"
+            f"{store} is a folder, not a store.",
+            f"The store comes first: grantlens load {in_shell(swapped[0])} {in_shell(store)}",
         )
     made_here = not store.exists()
     with anew(store) as opened, progress() as tell:
@@ -115,7 +117,7 @@ def load(
     rejected = sum(batch["rejected"] for batch in report.batches)
     if rejected:
         say(
-            f"{plural(rejected, 'record')} {'was' if rejected == 1 else 'were'} rejected and kept aside; see: grantlens coverage {store}"
+            f"{plural(rejected, 'record')} {'was' if rejected == 1 else 'were'} rejected and kept aside; see: grantlens coverage {in_shell(store)}"
         )
     _tell_failed(
         [
@@ -157,7 +159,7 @@ def _with_advice(reason: str) -> str:
 def _otherwise(batch: dict[str, Any], wanted: Loader | None, mapping: Path | None) -> str:
     """Say how to see why a file was not read at all, and, where the user named what to read it as, how to read it otherwise."""
     path = batch["path"]
-    look = f"See what it holds: grantlens load --explain {path}{f' --mapping {mapping}' if mapping else ''}"
+    look = f"See what it holds: grantlens load --explain {in_shell(path)}{f' --mapping {in_shell(mapping)}' if mapping else ''}"
     if wanted is None:
         return look
     return f"Load it again {'with a better mapping' if mapping else 'without --loader'}. {look}"

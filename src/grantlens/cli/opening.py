@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grantlens.errors import GrantlensError, StoreError
+from grantlens.given_path import in_shell
 
 if TYPE_CHECKING:
     from grantlens.store import Store
@@ -38,7 +39,7 @@ def existing(path: Path, *, read_only: bool = True, confined: bool = True, tenan
 
         near = neighbour(path, among=lambda name: not named_like_a_log(name))
         name = "acme.duckdb" if named_like_a_log(path) else path
-        hint = f"Did you mean {near}?" if near else f"Make it by loading logs: grantlens load {name} LOGS"
+        hint = f"Did you mean {near}?" if near else f"Make it by loading logs: grantlens load {in_shell(name)} LOGS"
         raise StoreError(f"There is no store at {path}.", hint)
     return (read_only and _as_it_is(path, confined, tenant)) or anew(path, confined=confined, tenant=tenant)
 

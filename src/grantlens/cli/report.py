@@ -12,6 +12,7 @@ from grantlens.cli.opening import existing, neighbour
 from grantlens.cli.parameters import FailOn, Now, Set, Since, StorePath, Tenant, Until, numbers
 from grantlens.cli.present import present, tell_far, tell_present
 from grantlens.errors import GrantlensError
+from grantlens.given_path import in_shell
 
 EXAMPLES = """Examples:
   grantlens report acme.duckdb -o q3.html --since 2026-Q3
@@ -59,7 +60,7 @@ def report(
     if out.suffix.lower() not in WRITERS:
         raise GrantlensError(f"{out} has no ending that says how to write it.", f"Name it *{', *'.join(WRITERS)}.")
     if not out.parent.is_dir():
-        raise GrantlensError(f"The folder of {out} does not exist.", f"Make it first: mkdir -p {out.parent}")
+        raise GrantlensError(f"The folder of {out} does not exist.", f"Make it first: mkdir -p {in_shell(out.parent)}")
     if baseline is not None and not baseline.exists():
         near = neighbour(baseline)
         remedy = f"Did you mean {near}?" if near else "The first time there is none: leave --baseline out."

@@ -7,6 +7,7 @@ from grantlens.cli.codes import FAILED, FINE
 from grantlens.cli.message import complain
 from grantlens.cli.opening import existing
 from grantlens.cli.parameters import StorePath
+from grantlens.given_path import in_shell
 
 EXAMPLES = """Examples:
   grantlens verify acme.duckdb"""
@@ -39,7 +40,8 @@ def verify(store: StorePath, /) -> int:
     files = found.files
     if not files:
         complain(
-            f"No file is loaded in {store}: nothing was verified.", f"Load logs first: grantlens load {store} LOGS"
+            f"No file is loaded in {store}: nothing was verified.",
+            f"Load logs first: grantlens load {in_shell(store)} LOGS",
         )
         return FAILED
     print("The loaded file is what it was." if files == 1 else f"{files} of {files} loaded files are what they were.")

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from grantlens.errors import StoreError
+from grantlens.given_path import in_shell
 
 MEMORY = ":memory:"
 
@@ -124,7 +125,9 @@ def _explain(path: str, error: duckdb.IOException) -> StoreError:
     if "permission denied" in text.lower():
         return StoreError(f"{path} may not be read or written by this user.", "Ask its owner, or name another file.")
     if not Path(path).parent.is_dir():
-        return StoreError(f"The folder of {path} does not exist.", f"Make it first: mkdir -p {Path(path).parent}")
+        return StoreError(
+            f"The folder of {path} does not exist.", f"Make it first: mkdir -p {in_shell(Path(path).parent)}"
+        )
     if not Path(path).exists():
         return StoreError(f"There is no store at {path}.", "Check the path; without read_only=True a new one is made.")
     return StoreError(f"{path} cannot be opened: {first_line(error)}.")
@@ -135,7 +138,7 @@ def _no_database(path: str) -> StoreError:
 
 
 def _put(path: str) -> str:
-    return f"The first argument is the store; a log is loaded into it: grantlens load acme.duckdb {path}"
+    return f"The first argument is the store; a log is loaded into it: grantlens load acme.duckdb {in_shell(path)}"
 
 
 def _folder(path: str) -> StoreError:
@@ -144,5 +147,5 @@ def _folder(path: str) -> StoreError:
         return StoreError(f"{path} is a folder, not a store.", f"Name a file in it: {', '.join(stores[:5])}")
     return StoreError(
         f"{path} is a folder, not a store, and holds no *.duckdb file.",
-        f"Make a store by loading logs: grantlens load {Path(path) / 'grants.duckdb'} LOGS",
+        f"Make a store by loading logs: grantlens load {in_shell(Path(path) / 'grants.duckdb')} LOGS",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
 from grantlens.errors import GrantlensError
-from grantlens.given_path import given_path
+from grantlens.given_path import given_path, in_shell
 from grantlens.holdings.ocsf import VERSION, ocsf_select
 from grantlens.holdings.overwriting import keep_evidence
 from grantlens.schema import LOGS
@@ -124,7 +124,7 @@ def _select(log: str, *, text_times: bool = False) -> str:
 
 def _need_folder(folder: Path) -> None:
     if not folder.is_dir():
-        raise GrantlensError(f"The folder {folder} does not exist.", f"Make it first: mkdir -p {folder}")
+        raise GrantlensError(f"The folder {folder} does not exist.", f"Make it first: mkdir -p {in_shell(folder)}")
     if not os.access(folder, os.W_OK):
         raise GrantlensError(
             f"The folder {folder} may not be written to.", "Check its permissions, or name another place."

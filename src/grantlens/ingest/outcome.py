@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from grantlens.given_path import in_shell
 from grantlens.visible import grid, in_one_line, markup
 from grantlens.wording import plural
 
@@ -63,7 +64,7 @@ def said_once(failed: Sequence[tuple[str, str, str]]) -> list[tuple[str, str]]:
     """
     groups: dict[str, list[tuple[str, str, str]]] = {}
     for path, message, remedy in failed:
-        told = re.sub("'.*'", "", f"{message} {remedy}".replace(path, ""))
+        told = re.sub("'.*'", "", f"{message} {remedy}".replace(in_shell(path), "").replace(path, ""))
         groups.setdefault(told, []).append((path, message, remedy))
     said = []
     for (path, message, remedy), *alike in groups.values():

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from grantlens.errors import LoadError
+from grantlens.given_path import in_shell
 from grantlens.handwritten import did_you_mean
 from grantlens.loaders import Loader, Settings, Unfound, loaders, siem
 from grantlens.reading.one_file import Reading
@@ -145,9 +146,10 @@ def _unknown(reading: Reading, known: dict[str, Loader]) -> LoadError:
     shared = {name: len(set(keys) & _fields(loader)) for name, loader in known.items()}
     nearest = max(shared, key=lambda name: shared[name], default=None)
     seen = ", ".join(masked(repr(key)[1:-1], 40) for key in keys[:6]) + (", ..." if len(keys) > 6 else "")
-    remedy = f"Begin a mapping: grantlens load --explain {reading.path}"
+    begin = f"begin a mapping: grantlens load --explain {in_shell(reading.path)}"
+    remedy = begin[0].upper() + begin[1:]
     if nearest and shared[nearest]:
-        remedy = f"The nearest is {nearest}; if that is right, name it with --loader. If not, begin a mapping: grantlens load --explain {reading.path}"
+        remedy = f"The nearest is {nearest}; if that is right, name it with --loader. If not, {begin}"
     return LoadError(f"{reading.path}: no loader knows these records; the first has the keys {seen}.", remedy)
 
 

@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import IO
 
 from grantlens.errors import LoadError
+from grantlens.given_path import in_shell
 from grantlens.reading.chunk import Chunk, chunks_of
 from grantlens.reading.content import Content
 from grantlens.reading.documents import records_of
@@ -180,7 +181,7 @@ class Reading:
         return LoadError(
             f"{self.path} is neither JSON nor CSV nor Parquet, nor lines of text that a loader knows; "
             f"it begins with {seen or 'blanks'!r}.",
-            f"Load the log as its provider exports it, or begin a mapping: grantlens load --explain {self.path}",
+            f"Load the log as its provider exports it, or begin a mapping: grantlens load --explain {in_shell(self.path)}",
         )
 
     def _shape(self, head: bytes) -> str:
