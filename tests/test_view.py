@@ -38,6 +38,7 @@ def day(number, hour=0):
         ({"now": NOON}, FIRST, NOON, NOON),
         ({"now": "2026-08-01"}, FIRST, LAST, datetime(2026, 8, 1, tzinfo=UTC)),
         ({"since": "2026-07-05"}, day(5), LAST, LAST),
+        ({"since": "2026-W28"}, day(6), day(13), day(13)),
         ({"since": day(5)}, day(5), LAST, LAST),
         ({"since": "2026-07-05T06:00:00+02:00", "now": NOON}, day(5, 4), NOON, NOON),
         ({"until": "2026-07-05"}, FIRST, day(5), day(5)),

@@ -29,6 +29,8 @@ def utc(*parts: int) -> datetime:
         ("2026-12", utc(2026, 12, 1), utc(2027, 1, 1)),
         ("2024-02", utc(2024, 2, 1), utc(2024, 3, 1)),
         ("2026-02-28", utc(2026, 2, 28), utc(2026, 3, 1)),
+        ("2026-W01", utc(2025, 12, 29), utc(2026, 1, 5)),
+        ("2026w53", utc(2026, 12, 28), utc(2027, 1, 4)),
         (" 2026-07-01/2026-07-03 ", utc(2026, 7, 1), utc(2026, 7, 3)),
         ("2026-07-01T10:00+02:00/2026-07-01T10:00Z", utc(2026, 7, 1, 8), utc(2026, 7, 1, 10)),
         ("last 30 days", utc(2026, 9, 1), utc(2026, 10, 1)),
@@ -42,7 +44,22 @@ def test_what_people_write(text, since, until):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "2026-Q5", "2026-13", "2026-00", "0000", "9999", "2026-02-30", "last -3 days", "1/2/3", "a/b"]
+    "text",
+    [
+        "",
+        "soon",
+        "2026-Q5",
+        "2026-13",
+        "2026-00",
+        "0000",
+        "9999",
+        "2026-02-30",
+        "2026-W54",
+        "9999-W52",
+        "last -3 days",
+        "1/2/3",
+        "a/b",
+    ],
 )
 def test_what_is_no_window_says_how_to_write_one(text):
     with pytest.raises(WindowError) as caught:
@@ -53,6 +70,13 @@ def test_what_is_no_window_says_how_to_write_one(text):
 def test_a_window_that_reaches_before_the_calendar_is_refused():
     with pytest.raises(WindowError, match="beyond the calendar"):
         Window.parse("last 999999 weeks", now=utc(2026, 1, 1))
+
+
+@pytest.mark.parametrize("text", ["2026-W36", "2026w36", "2026-09", "2026-Q3"])
+def test_a_stretch_is_no_instant(text):
+    """Python reads a week as its Monday: as a begin, weeks after it came with it unasked, and as an end it was left out."""
+    with pytest.raises(WindowError, match="is no date or time"):
+        parse_time(text)
 
 
 def test_last_needs_now():

@@ -25,6 +25,7 @@ NO_TIME = "a store without events"
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
 _LAST = re.compile(r"last\s+(?:(\d{1,6})\s+)?(minute|hour|day|week)s?")
 _CALENDAR = re.compile(r"(\d{4})(?:-(?:q([1-4])|(\d{2})))?")
+_WEEK = re.compile(r"(\d{4})-?w(\d{2})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, order=True)
@@ -74,7 +75,7 @@ class Window:
         Parameters
         ----------
         window
-            A year, quarter, month or day in UTC, `last N days` (minutes, hours, weeks), two times joined by `/`,
+            A year, quarter, month, ISO week or day in UTC, `last N days` (minutes, hours, weeks), two times joined by `/`,
             or, if `until` is given, the first instant.
         until
             The instant at which the window ends.
@@ -104,6 +105,8 @@ class Window:
             return _last(match, now)
         if match := _CALENDAR.fullmatch(text):
             return _calendar_part(match)
+        if match := _WEEK.fullmatch(text):
+            return _week(match)
         try:
             if text.count("/") == 1:
                 since, until = map(parse_time, text.split("/"))
@@ -165,6 +168,8 @@ def parse_time(value: str | date) -> datetime:
     """
     try:
         if isinstance(value, str):
+            if _WEEK.fullmatch(value.strip()):  # Python takes a week for its Monday
+                raise ValueError
             value = datetime.fromisoformat(value.strip().upper())
         elif not isinstance(value, datetime):
             value = _midnight(value)
@@ -225,3 +230,13 @@ def _calendar_part(match: re.Match[str]) -> Window:
         raise WindowError(f"{match[0]!r} is no month of the calendar.", f"Write a window like one of {WINDOWS}.")
     end = date(year, last, calendar.monthrange(year, last)[1]) + timedelta(days=1)
     return Window(_midnight(date(year, first, 1)), _midnight(end))
+
+
+def _week(match: re.Match[str]) -> Window:
+    try:
+        monday = _midnight(date.fromisocalendar(int(match[1]), int(match[2]), 1))
+        return Window(monday, monday + timedelta(days=7))
+    except (ValueError, OverflowError):
+        raise WindowError(
+            f"{match[0]!r} is no week of the calendar.", f"Write a window like one of {WINDOWS}."
+        ) from None
