@@ -1,5 +1,7 @@
 """What a case says of its revocations, and of what went on in spite of them."""
 
+import pytest
+
 import grantlens as gl
 from grantlens.rule.example import consent, logs_from_to, refreshed, revoked, token, use
 
@@ -263,6 +265,36 @@ def test_what_was_tried_in_vain_is_told(store_of):
     assert (
         gl.Case(store, client="app").answers()[TOUCHED].endswith(" Refused: POST /v1/rules at mail.example (2 calls).")
     )
+
+
+@pytest.mark.parametrize(
+    ("deleted", "said"),
+    [
+        (1, "(1 call, deletes: /v1/jobs/0)"),
+        (3, "(3 calls, deletes: /v1/jobs/0, /v1/jobs/1 and /v1/jobs/2)"),
+        (30, "(30 calls, deletes: /v1/jobs/0, /v1/jobs/1, /v1/jobs/10, /v1/jobs/11, /v1/jobs/12 and 25 more)"),
+    ],
+)
+def test_what_was_deleted_is_named_where_a_catalogue_knows_the_operation(store_of, tmp_path, deleted, said):
+    """The answer gave the pattern of the path alone, and said that the log names no objects: it does, in the path."""
+    calls = [use("01 09:00", f"DELETE /v1/jobs/{number}") for number in range(deleted)]
+    refused = use("01 09:30", "DELETE /v1/jobs/99", outcome="denied", status=403)
+    store = store_of(token("01 08:00", "t1", ["mail.read"]), *calls, refused)
+    (tmp_path / "catalogue.toml").write_text(
+        '[catalogue]\nname = "jobs"\nversion = "1"\nlicence = "CC0-1.0"\nretrieved = "2026-07-01"\n'
+        '[[operation]]\nmethod = "DELETE"\npath = "/v1/jobs/{job}"\nserver = "mail.example"\nrequires = [["jobs.purge"]]\n'
+    )
+    store.add(gl.Catalogue.build("toml", tmp_path / "catalogue.toml"))
+    answer = gl.Case(store, client="app").answers()[TOUCHED]
+    assert answer.startswith(f"DELETE /v1/jobs/{{job}} at mail.example {said}. ")
+    assert "/v1/jobs/99" not in answer
+    assert "names no objects" not in answer
+
+
+def test_a_deleted_object_that_is_named_apart_is_told_by_its_own_name(store_of):
+    store = store_of(token("01 08:00", "t1", ["mail.read"]), use("01 09:00", "DELETE /v1/jobs", resource_id="job-7"))
+    answer = gl.Case(store, client="app").answers()[TOUCHED]
+    assert answer.startswith("DELETE /v1/jobs at mail.example (1 call, 1 object, deletes: job-7). 1 object is named.")
 
 
 def test_a_deletion_is_told_first_though_no_catalogue_knows_it(store_of):

@@ -189,7 +189,7 @@ def _data(facts: dict[str, Any]) -> Answer:
     top = "; ".join(
         f"{row['operation']} at {row['resource_server'] or 'a server not named'} ({plural(row['successes'], 'call')}"
         + (f", {plural(row['resources'], 'object')}" if row["resources"] else "")
-        + (", deletes" if row["destroys"] else ", writes" if row["writes"] else "")
+        + (f", deletes{_which(row)}" if row["destroys"] else ", writes" if row["writes"] else "")
         + ")"
         for row in done[:FEW]
     )
@@ -202,10 +202,17 @@ def _data(facts: dict[str, Any]) -> Answer:
     objects = (
         f" {plural(used['resources'], 'object is', 'objects are')} named."
         if used["resources"]
-        else " The log names no objects."
+        else " No object is named apart from what was called."
     )
     text = f"{top}{more}.{objects}{amount}{_refused(rows)}"
     return Answer("What data was touched, and how much?", text, tuple(rows), ("usage",))
+
+
+def _which(row: dict[str, Any]) -> str:
+    """Return what was deleted, where the operation is a pattern that does not say it."""
+    told = [each for each in row["first_named"][:FEW] if each not in row["operation"]]
+    more = [f"{number(row['named'] - len(told))} more"] if row["named"] > len(told) else []
+    return f": {listed([*told, *more])}" if told else ""
 
 
 def _refused(rows: list[dict[str, Any]]) -> str:

@@ -127,7 +127,9 @@ WITH done AS (
            coalesce(k.sensitive, false) AS sensitive,
            count(*) AS calls, count(*) FILTER (u.outcome = 'success') AS successes,
            count(*) FILTER (u.outcome = 'denied') AS denied,
-           count(DISTINCT u.resource_id) AS resources, sum(u.response_bytes)::BIGINT AS bytes,
+           count(DISTINCT u.resource_id) AS resources,
+           coalesce(list(DISTINCT coalesce(u.resource_id, t.target)) FILTER (u.outcome = 'success'), []) AS objects,
+           sum(u.response_bytes)::BIGINT AS bytes,
            min(u.used_at) AS first_used_at, max(u.used_at) AS last_used_at
     FROM case_call u
     JOIN usage_target t USING (target_id)
@@ -135,7 +137,7 @@ WITH done AS (
     LEFT JOIN operation_class k ON k.operation_id = o.operation_id
     GROUP BY ALL
 )
-FROM done
+SELECT * EXCLUDE (objects), len(objects) AS named, list_sort(objects)[:20] AS first_named FROM done
 -- What is called a deletion comes first, too: one of it would be lost behind many reads.
 ORDER BY destroys DESC, contains(lower(operation), 'delete') DESC, sensitive DESC, writes DESC, calls DESC, resource_server, operation
 """
