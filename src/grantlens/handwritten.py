@@ -15,6 +15,22 @@ from typing import Any
 
 from grantlens.errors import GrantlensError
 
+FILE = "file"
+"""What people call all that stands outside of the tables of TOML."""
+
+_HOMES = {
+    "client": "register",
+    "review": "register",
+    "server": "server",
+    "clock": "clock",
+    "identity": "identities",
+    "decision": "decision",
+    "catalogue": "catalogue",
+    "operation": "catalogue",
+    "scope": "catalogue",
+}
+"""By the name of a table, the command that adds files of such tables."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -36,6 +52,12 @@ class Entry:
         known = tuple(known)
         for key in self.values:
             if key not in known:
+                if self.what == FILE and (home := _HOMES.get(key)):
+                    raise self.mistake(
+                        f"{key!r} stands in files of another kind.",
+                        key,
+                        f"Add such a file by: grantlens {home} add STORE FILE",
+                    )
                 remedy = did_you_mean(str(key), known, f"Leave it out. Known are: {', '.join(known)}.")
                 raise self.mistake(f"{key!r} is no key of {_a(self.what)}.", key, remedy)
 
@@ -186,7 +208,7 @@ def read_document(path: Path, error: type[GrantlensError]) -> Document:
     lines = _toml_lines(text)
     top = Entry(
         str(path),
-        "file",
+        FILE,
         document,
         1,
         lines.get(("", 0), ({}, 1))[0] | {name: where[1] for (name, _), where in reversed(lines.items())},

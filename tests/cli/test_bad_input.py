@@ -414,3 +414,26 @@ def test_a_command_that_is_proposed_can_be_pasted_whatever_a_file_is_called(run,
     named = [word for word in words if " " in word]
     assert named, said
     assert set(named) <= {*given, *(os.path.dirname(name) for name in given)}, said
+
+
+BY_HAND = {
+    "register": '[[client]]\nclient_id = "app"\n',
+    "server": '[[server]]\nresource_server = "mail.example"\nvalidation = "introspection"\n',
+    "clock": '[[clock]]\nsource = "okta"\nerror_seconds = 1\n',
+    "identities": '[[identity]]\nkind = "client"\nsame_as = "App"\nsource = "okta"\nid = "app"\n',
+    "decision": '[[decision]]\nclient_id = "app"\ndecision = "revoke"\ndecided_at = 2026-07-01\n',
+    "catalogue": '[catalogue]\nname = "c"\nversion = "1"\nlicence = "CC0-1.0"\nretrieved = "2026-07-01"\n'
+    '[[operation]]\nmethod = "GET"\npath = "/"\nrequires = [["read"]]\n',
+}
+
+
+@pytest.mark.parametrize("held", BY_HAND)
+def test_a_file_of_another_kind_is_told_by_the_command_that_takes_it(run, store_path, tmp_path, held):
+    """The remedy was to leave its tables out, which is all there is."""
+    path = tmp_path / "file.toml"
+    path.write_text(BY_HAND[held])
+    for asked in set(BY_HAND) - {held}:
+        ran = run(asked, "add", store_path, path)
+        assert ran.failed_well()
+        assert ran.err.endswith(f"Add such a file by: grantlens {held} add STORE FILE\n"), ran.err
+    assert run(held, "add", store_path, path).code == 0

@@ -1,5 +1,6 @@
 """Commands that only read leave the store as it is, and several of them may read it at once."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+import grantlens as gl
 from grantlens.cli.opening import existing
 from grantlens.errors import StoreError
 from grantlens.schema import VIEWS
@@ -93,6 +95,42 @@ def test_a_reader_beside_a_writer_says_who_holds_the_store(run, held, path):
 def test_a_store_that_may_not_be_written_can_be_read(run, path):
     path.chmod(0o444)
     assert run("coverage", path).code == 0
+
+
+@contextlib.contextmanager
+def not_to_be_written(folder):
+    """Let nothing be made in a folder: to the superuser its mode says nothing, so another user takes his place."""
+    superuser = os.geteuid() == 0
+    folder.chmod(0o555)
+    if superuser:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if superuser:
+            os.seteuid(0)
+        folder.chmod(0o755)
+
+
+def test_a_store_in_a_folder_that_may_not_be_written_is_no_mistake_of_grantlens(tmp_path):
+    """DuckDB makes a file beside the store at the first commit: who may write the store alone was told of a mistake in grantlens."""
+    Store(tmp_path / "acme.duckdb").close()
+    with Store(tmp_path / "acme.duckdb") as store:
+        with (
+            not_to_be_written(tmp_path),
+            pytest.raises(StoreError, match="The folder of the store may not be written to"),
+        ):
+            store.add(gl.Register(({"client_id": "app"},)))
+        store.add(gl.Register(({"client_id": "app"},)))
+
+
+@pytest.mark.parametrize("command", [("coverage",), ("load", "LOG")])
+def test_an_empty_file_is_no_store_and_no_log(run, tmp_path, command):
+    empty = tmp_path / "acme.duckdb"
+    empty.touch()
+    ran = run(command[0], empty, *command[1:])
+    assert ran.failed_well()
+    assert "is an empty file, no store. Remove it, and load logs into a store of that name" in ran.err
 
 
 @pytest.mark.parametrize(

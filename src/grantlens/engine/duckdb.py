@@ -286,6 +286,11 @@ def _explained() -> Iterator[None]:
     except duckdb.TransactionException as error:
         if _no_room(error):  # a commit that the disk refuses
             raise _explain_io(error) from None
+        if any(sign in str(error) for sign in ("Permission denied", "Read-only file system")):
+            raise StoreError(
+                f"The folder of the store may not be written to: {first_line(error)}. DuckDB keeps a file beside the store while it writes.",
+                "Let this user write to the folder, or copy the store to one where that is so.",
+            ) from None
         raise
     except duckdb.FatalException as error:
         if _no_room(error):  # a commit that may stand in the write-ahead log, and could not be written to its place
