@@ -329,3 +329,16 @@ def _at(hour):
 
 def _line(record):
     return json.dumps(record) + "\n"
+
+
+def test_without_a_log_of_issues_it_is_not_known_who_holds_access(world):
+    """It said 0 live and 0 ended, of a time of which no log tells."""
+    store = world(consent("10 08:00", ["mail.read"]), use("10 09:00", "GET /v1/messages/7"))
+    before = gl.grants(store.between("2025-01-01", "2025-02-01"))
+    assert repr(before) == "Grants alive in 2025-01-01 to 2025-02-01: not known, for no issuance log covers any of it."
+    assert (
+        gl.review(store.between("2025-01-01", "2025-02-01"))
+        .document["lag"]["why_empty"]
+        .startswith("No revocation log covers any of this period")
+    )
+    assert "1 live at its end" in repr(gl.grants(store.between(*JULY)))

@@ -65,11 +65,31 @@ def test_what_was_not_tried_and_what_no_log_names_is_said(run, tmp_path, calls, 
     assert "Of 1 case (1 revocation) 1 has no refusal after the last success" in ran.out
 
 
-def test_no_revocation_is_said(run, tmp_path):
+@pytest.fixture
+def usage_only(run, tmp_path):
     (tmp_path / "log.ndjson").write_text(
         '{"log": "usage", "used_at": "2026-07-01T00:00:00Z", "outcome": "success", "client_id": "a"}\n'
     )
     run("load", tmp_path / "s.duckdb", tmp_path / "log.ndjson")
-    ran = run("lag", tmp_path / "s.duckdb", "--now", "2026-07-03")
-    assert (ran.code, ran.out) == (0, "No revocation that ended access is recorded in the logs held for this period.\n")
-    assert run("lag", tmp_path / "s.duckdb", "--now", "2026-07-03", "--format", "ndjson").out == ""
+    return tmp_path / "s.duckdb"
+
+
+def test_no_revocation_is_said(run, usage_only):
+    (usage_only.parent / "ends.ndjson").write_text(
+        '{"log": "revocation", "revoked_at": "2026-07-01T01:00:00Z", "kind": "signal", "target_kind": "client", "client_id": "a", "outcome": "success"}\n'
+    )
+    run("load", usage_only, usage_only.parent / "ends.ndjson")
+    ran = run("lag", usage_only, "--now", "2026-07-03")
+    assert ran.code == 0
+    assert ran.out.startswith("No revocation that ended access is recorded in the logs held for this period.")
+    assert run("lag", usage_only, "--now", "2026-07-03", "--format", "ndjson").out == ""
+
+
+@pytest.mark.parametrize("form", ["table", "ndjson"])
+def test_without_a_log_of_revocations_there_is_no_answer(run, usage_only, form):
+    """It said that no revocation is recorded, and ended with 0, as if there were a log in which one could be."""
+    ran = run("lag", usage_only, "--now", "2026-07-03", "--format", form)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        "Too thin to judge: no revocation log covers any of this period, so how long revoked access went on working is not known.\n"
+    )

@@ -26,3 +26,13 @@ def stream(engine: Engine, sql: str, values: Mapping[str, Any] | None = None) ->
     while rows := answer.fetchmany(_AT_ONCE):
         for row in rows:
             yield dict(zip(names, map(plain, row), strict=True))
+
+
+def covers(engine: Engine, log: str, values: Mapping[str, Any]) -> bool:
+    """Tell whether any log of a kind covers some of the window: without one, that nothing is found is no answer."""
+    return bool(engine.value(_COVERS, {"log": log, **values}))
+
+
+_COVERS = """
+SELECT count(*) FROM coverage WHERE log = $log::log_t AND NOT is_gap AND covered_from < $until AND covered_until > $since
+"""

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grantlens import relations
-from grantlens.access_review.ask import ask
+from grantlens.access_review.ask import ask, covers
 from grantlens.detect import view_asked
 from grantlens.framed import Framed
 from grantlens.window import Window
@@ -137,17 +137,22 @@ class Grants(Framed):
         window a log of all calls was held), state (live where the logs show no end at the end of the window, ended, or indeterminate where they
         do not tell whether a revocation ended it), ended_at, ended_how, ended_by (event of the revocation), and of an indeterminate
         one perhaps_ended_at, perhaps_ended_by and reason.
+    covered
+        Whether an issuance log covers any of the window: without one nobody knows who holds access.
     """
 
     window: Window
     now: datetime
     table: pa.Table
+    covered: bool
     shown = (
         *("client_id", "subject_id", "owner", "scopes", "state", "opened_at", "ended_at"),
         *("use", "calls", "last_used_at", "watched"),
     )
 
     def __repr__(self) -> str:
+        if not (self.covered or self.table.num_rows):
+            return f"Grants alive in {self.window}: not known, for no issuance log covers any of it."
         states = Counter(self.table["state"].to_pylist())
         told = uses_told(self.table["use"].to_pylist())
         unsure = f"{states['indeterminate']:,} undecided, " if states["indeterminate"] else ""
@@ -203,13 +208,13 @@ def grants(
     >>> import grantlens as gl
     >>> with gl.open(":memory:") as store:
     ...     gl.grants(store.between("2026-07-01", "2026-10-01"))
-    Grants alive in 2026-07-01 to 2026-10-01: 0 live at its end, 0 ended.
+    Grants alive in 2026-07-01 to 2026-10-01: not known, for no issuance log covers any of it.
     """
     view = view_asked(store, since, until, now)
     engine = view.store.engine
     values = {**view.window.parameters(), "now": view.now}
     with relations.worked_out(engine, NEEDS, {**view.window.parameters(), "every_call": False}):
-        return Grants(view.window, view.now, engine.arrow(_GRANTS, values))
+        return Grants(view.window, view.now, engine.arrow(_GRANTS, values), covers(engine, "issuance", values))
 
 
 def rows(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from grantlens.cli.codes import FAILED, FINE
-from grantlens.cli.gate import covered_logs
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import with_whose, write_records
@@ -79,7 +78,6 @@ def grants(
         tell_far(view, since, until)
         found = asked.grants(view)
         advised = _advised(view) if advice else {}
-        is_covered = "issuance" in covered_logs(view)
     rows = [row for row in found.to_dicts() if row["state"] != "ended" or not live]
     if advice:
         rows = [row | (_of(row, advised) if row["state"] != "ended" else dict.fromkeys(ADVICE)) for row in rows]
@@ -92,7 +90,7 @@ def grants(
         columns=with_whose((*COLUMNS, *ADVICE[1:]) if advice else COLUMNS, told),
         empty=f"No {kind} is in {'' if view.window.of_nothing else 'the logs held from '}{view.window}.",
     )
-    if not rows and not is_covered:
+    if not rows and not found.covered:
         why = "the store holds no event" if view.window.of_nothing else f"no issuance log covers any of {view.window}"
         say(f"Too thin to judge: {why}, so who holds access is not known.")
         return FAILED

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from grantlens.cli.codes import FINE
+from grantlens.cli.codes import FAILED, FINE
+from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import write_records
 from grantlens.cli.parameters import FormatChoice, Now, Since, StorePath, Tenant, Until
@@ -35,6 +36,7 @@ def lag(
     half of them had ended, the longest success after a revocation, and how many were not refused after it. Where `at
     most` is empty, no refusal bounds it. The other forms hold a row for each case, the untried among them.
     """
+    from grantlens.access_review.ask import covers
     from grantlens.access_review.revocations import by_server, none_ended
     from grantlens.detect import revocation_lag
     from grantlens.plain import plain_rows
@@ -49,15 +51,19 @@ def lag(
         cases = plain_rows(found.table)
         servers = by_server(opened.engine, cases)
         empty = "" if cases else none_ended(opened.engine, view.window.parameters())
+        is_covered = covers(opened.engine, "revocation", view.window.parameters())
     if format != "table":
         write_records(cases, format, columns=found.table.column_names)
+    elif cases or is_covered:
+        write_records(
+            [_told(server) for server in servers], format, empty=empty or "No revocation was put to the test by a call."
+        )
+        if cases:
+            print(f"\n{found.estimate().sentence()}")
+    if cases or is_covered:
         return FINE
-    write_records(
-        [_told(server) for server in servers], format, empty=empty or "No revocation was put to the test by a call."
-    )
-    if cases:
-        print(f"\n{found.estimate().sentence()}")
-    return FINE
+    say(f"Too thin to judge: {empty[0].lower()}{empty[1:]}")
+    return FAILED
 
 
 def _told(server: dict[str, Any]) -> dict[str, Any]:
