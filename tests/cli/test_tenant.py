@@ -24,6 +24,15 @@ def test_each_command_looks_at_one_tenant_alone(run, sample_file, tmp_path):
     assert exported <= {"brightwater", None}
 
 
+def test_a_client_of_another_tenant_is_not_said_to_be_in_no_log_of_the_store(run, sample_file):
+    ran = run("case", sample_file, "--client", "mailbox-mirror", "--tenant", "C0brightw")
+    assert ran.failed_well()
+    assert (
+        "No client mailbox-mirror occurs in the logs of the tenant C0brightw, at which alone it was looked." in ran.err
+    )
+    assert "occurs in the logs of this store." in run("case", sample_file, "--client", "nobody-at-all").err
+
+
 def test_a_tenant_of_no_log_is_refused(run, sample_file):
     ran = run("grants", sample_file, "--tenant", "brightwatr")
     assert (ran.code, ran.out) == (2, "")

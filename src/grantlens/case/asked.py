@@ -151,7 +151,7 @@ def _other_spellings(engine: Engine, pairs: set[tuple[str, str]]) -> set[tuple[s
     return {(source, spelling) for source, id, app in found if app in apps for spelling in (id, app)} - pairs
 
 
-def unknown(engine: Engine, about: Asked) -> CaseError:
+def unknown(engine: Engine, about: Asked, tenant: str | None) -> CaseError:
     """Return the error for an id that occurs nowhere: it names the ids with that display name, or the nearest ids."""
     named = _called(engine, about) if about.kind in ("client", "subject") else []
     if named:
@@ -170,7 +170,8 @@ def unknown(engine: Engine, about: Asked) -> CaseError:
         {"id": about.id, "kind": about.kind},
     )
     remedy = f"Nearest are {', '.join(name for (name,) in near)}." if near else f"The logs hold no {about.kind} at all."
-    return CaseError(f"No {about} occurs in the logs of this store.", remedy)
+    where = "this store" if tenant is None else f"the tenant {tenant}, at which alone it was looked"
+    return CaseError(f"No {about} occurs in the logs of {where}.", remedy)
 
 
 def _called(engine: Engine, about: Asked) -> list[str]:

@@ -239,7 +239,11 @@ class Case:
     def _laid_out(self, rules: tuple[str, ...]) -> Iterator[tuple[Engine, list[Findings]]]:
         """Lay the rows of the case over the store, with the relations and the focus worked out."""
         engine = self.store.engine
-        with engine.alone(), narrowed(engine, self.about), detect.asked(self.view, rules, also=NEEDS) as found:
+        with (
+            engine.alone(),
+            narrowed(engine, self.about, self.store.tenant),
+            detect.asked(self.view, rules, also=NEEDS) as found,
+        ):
             try:
                 lay_focus(engine, self.about)
                 yield engine, found

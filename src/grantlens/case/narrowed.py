@@ -112,7 +112,7 @@ WHERE table_catalog = 'temp' AND table_name = $name"""
 
 
 @contextmanager
-def narrowed(engine: Engine, about: Asked) -> Iterator[None]:
+def narrowed(engine: Engine, about: Asked, tenant: str | None) -> Iterator[None]:
     """Lay the rows of a case over the tables of the store until the block ends.
 
     Raises
@@ -124,7 +124,7 @@ def narrowed(engine: Engine, about: Asked) -> Iterator[None]:
     aside: list[tuple[str, str]] = []
 
     try:
-        _note(engine, about)
+        _note(engine, about, tenant)
         parts = {
             "issuance": "SELECT * FROM issuance WHERE rowid IN (SELECT row_no FROM case_issuance)",
             "usage_caller": "SELECT * FROM usage_caller WHERE caller_id IN (SELECT caller_id FROM case_caller)",
@@ -167,7 +167,7 @@ def everyones_issuance(engine: Engine) -> str:
     return f"{engine.stored}.issuance"
 
 
-def _note(engine: Engine, about: Asked) -> None:
+def _note(engine: Engine, about: Asked, tenant: str | None) -> None:
     """Note which rows belong to the case."""
     values = {"id": about.id}
     engine.execute("CREATE OR REPLACE TEMP TABLE case_id (source VARCHAR, id VARCHAR)")
@@ -189,7 +189,7 @@ def _note(engine: Engine, about: Asked) -> None:
         values,
     )
     if not found:
-        raise unknown(engine, about)
+        raise unknown(engine, about, tenant)
 
 
 def _follow(engine: Engine) -> None:
