@@ -160,6 +160,9 @@ def test_what_was_never_loaded_is_named_with_what_was_meant(tmp_path):
         with pytest.raises(StoreError, match="was not loaded into this store") as caught:
             store.unload(tmp_path / "elsewhere" / "a.ndjson")
         assert str(path) in str(caught.value)
+        with pytest.raises(StoreError) as caught:
+            store.unload("entirely-different")
+        assert caught.value.remedy == f"Loaded is {path}.", "no command lists what is loaded"
         assert store.sql("FROM usage").num_rows == 1
 
 

@@ -15,7 +15,7 @@ from grantlens.handwritten import nearest
 from grantlens.holdings.forgetting import taken_out
 from grantlens.ingest.coverage import refresh_coverage
 from grantlens.visible import visible
-from grantlens.wording import listed, plural
+from grantlens.wording import first_few, listed, plural
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -100,7 +100,12 @@ def _unknown(path: str, known: Iterable[str]) -> StoreError:
     known = list(known)
     by_name = {Path(each).name: each for each in known}
     near = by_name.get(Path(path).name) or nearest(path, known)
-    remedy = f"Did you mean {visible(near)}?" if near else "`grantlens verify STORE` names what was loaded."
+    loaded = listed(first_few([visible(each) for each in known], 3))
+    remedy = (
+        f"Did you mean {visible(near)}?"
+        if near
+        else f"Loaded {'is' if len(known) == 1 else 'are'} {loaded or 'no files'}."
+    )
     return StoreError(f"{visible(path)} was not loaded into this store.", remedy)
 
 
