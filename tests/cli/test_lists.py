@@ -106,6 +106,28 @@ def test_clocks_are_added_and_a_strange_source_is_named(run, store_path, tmp_pat
     assert count(store_path, "stated_clock") == 1
 
 
+def test_a_server_that_no_call_names_is_told_with_the_nearest(run, store_path, tmp_path):
+    """It was taken without a word, and REV-1 left each use after a revocation there undecided as before."""
+    file = tmp_path / "servers.toml"
+    file.write_text(
+        "".join(f'[[server]]\nresource_server = "{name}"\n' for name in ("https://mail.example", "mail.example", "x1"))
+    )
+    assert "No call" not in run("server", "add", store_path, file).err, "without logs nothing is strange"
+    log = tmp_path / "a.ndjson"
+    log.write_text(
+        '{"log":"usage","used_at":"2026-01-01T00:00:00Z","outcome":"success","client_id":"c","resource_server":"mail.example"}\n'
+    )
+    assert run("load", store_path, log).code == 0
+    ran = run("server", "add", store_path, file)
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err.splitlines()[1:] == [
+        "No call in the logs is at 'https://mail.example'; nearest is 'mail.example'. It is compared as the logs write it.",
+        "No call in the logs is at 'x1'. It is compared as the logs write it.",
+    ]
+    file.write_text("".join(f'[[server]]\nresource_server = "x{number}"\n' for number in range(7)))
+    assert run("server", "add", store_path, file).err.endswith("The same is true of 2 more servers.\n")
+
+
 @pytest.mark.parametrize("words", [("register", "add"), ("server", "add"), ("catalogue", "add")])
 def test_a_name_mistyped_gets_the_right_one(run, store_path, tmp_path, words):
     (tmp_path / "connections.toml").write_text("")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -11,6 +11,9 @@ from grantlens.cli.message import say
 from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
 from grantlens.wording import plural
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
 
 EXAMPLES = """Examples:
   grantlens server add acme.duckdb servers.toml
@@ -32,5 +35,33 @@ def add(
     with existing(store, read_only=False) as opened:
         opened.add(servers)
         entries = opened.engine.value("SELECT count(*) FROM server")
-    say(f"The store {store} knows {plural(entries, 'server')} now.")
+        say(f"The store {store} knows {plural(entries, 'server')} now.")
+        _tell_uncalled(opened.engine, [server["resource_server"] for server in servers.servers])
     return 0
+
+
+_UNCALLED = """
+WITH called AS (SELECT DISTINCT resource_server AS name FROM usage_caller WHERE resource_server IS NOT NULL)
+SELECT s.name, (
+    SELECT c.name FROM called c
+    WHERE jaro_winkler_similarity(lower(c.name), regexp_replace(lower(s.name), '^[a-z]+://', '')) >= 0.85
+    ORDER BY jaro_winkler_similarity(lower(c.name), regexp_replace(lower(s.name), '^[a-z]+://', '')) DESC, c.name
+    LIMIT 1)
+FROM (SELECT DISTINCT unnest($names) AS name) s
+ANTI JOIN called c USING (name)
+WHERE EXISTS (FROM called)
+ORDER BY s.name
+"""
+
+_MOST = 5
+
+
+def _tell_uncalled(engine: Engine, names: list[str]) -> None:
+    """Say which servers no call names: how these check tokens decides nothing, and a name that differs by a letter does not either."""
+    found = engine.rows(_UNCALLED, {"names": names})
+    for name, near in found[:_MOST]:
+        say(
+            f"No call in the logs is at {name!r}{f'; nearest is {near!r}' if near else ''}. It is compared as the logs write it."
+        )
+    if len(found) > _MOST:
+        say(f"The same is true of {plural(len(found) - _MOST, 'more server')}.")
