@@ -54,7 +54,7 @@ def test_what_may_have_ended_stays_among_the_live_and_says_why(run, tmp_path):
     reason = "a revocation that names no tenant may have ended it, and several have this client"
     told = {word: ("indeterminate" in line, reason in line) for line in lines for word in line.split()[:1]}
     assert told == {"north": (True, True), "south": (True, True), "other": (False, False)}
-    assert ran.err.splitlines()[-1].startswith("grantlens: 3 grants; whether 2 of them had ended is undecided; ")
+    assert ran.err.splitlines()[-1].startswith("3 grants; whether 2 of them had ended is undecided; ")
 
 
 def test_programs_get_every_column(asked):
