@@ -58,7 +58,8 @@ SELECT *,
        CASE WHEN result IN ('SUCCESS', 'ALLOW') THEN 'success'
             WHEN result IN ('FAILURE', 'DENY', 'CHALLENGE') THEN 'denied'
             WHEN result IS NOT NULL THEN 'error' END AS outcome,
-       coalesce(outcome = 'denied' AND oauth LIKE 'token.grant%' AND reason IN ('authorization_pending', 'slow_down'), false) AS is_poll,
+       CASE WHEN reason IN ('authorization_pending', 'slow_down')
+            THEN coalesce(outcome = 'denied' AND oauth LIKE 'token.grant%', false) ELSE false END AS is_poll,
        CASE WHEN event_type IN ('application.lifecycle.deactivate', 'application.lifecycle.delete', 'user.lifecycle.deactivate',
                                 'user.lifecycle.suspend', 'user.lifecycle.delete.completed') THEN 'disable'
             WHEN event_type IN ('user.session.clear', 'user.authentication.universal_logout') THEN 'sign-out'
