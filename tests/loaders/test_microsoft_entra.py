@@ -539,12 +539,14 @@ def test_outcome_of_a_sign_in(load):
         "fine": sign_in(),
         "expired secret": sign_in(status={"errorCode": 7000222}),
         "asked to stay": sign_in(status={"errorCode": 50140}),
+        "code not yet entered": sign_in(status={"errorCode": 70016}),
         "only in the envelope": sign_in(status=None) | {"resultType": "50126"},
     }
     assert each(load, "issuance", cases)("outcome") == {
         "fine": "success",
         "expired secret": "denied",
         "asked to stay": "error",
+        "code not yet entered": "error",
         "only in the envelope": "denied",
     }
 
@@ -563,6 +565,7 @@ def test_why_a_sign_in_gave_no_token(load):
         50196: "rate",
         50011: "other",
         50140: None,
+        70016: None,
         0: None,
     }
     cases = {code: sign_in(status={"errorCode": code}) for code in reasons}

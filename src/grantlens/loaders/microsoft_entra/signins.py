@@ -2,8 +2,8 @@
 
 - A sign-in that a refresh token carried is a `refresh`; any other success is a `token`.
 - The credential a service signed in with is the token's parent: ending the credential ends its tokens.
-- An error code other than 0 means that no token was made: `denied`; an interrupt (the person was asked
-  something, error 50140 and its like) is an `error`, since the same attempt goes on.
+- An error code other than 0 means that no token was made: `denied`; an interrupt (the person was asked something, error 50140 and
+  its like; a device asks whether its code was entered yet, 70016) is an `error`, since the same attempt goes on.
 - The protocol `none` means none of those that Entra tells apart, so no device code either (Azure Monitor, table SigninLogs).
 - Scopes stand as a JSON list inside a text, for delegated tokens only. An empty text says nothing,
   an empty list says none.
@@ -29,6 +29,7 @@ _REASONS: Mapping[str, str] = {
         530032 530034 530035""",
     "rate": "50196 90055",
 }
+_GOES_ON = "('50140', '50199', '70016')"
 _REASON = " ".join(
     f"WHEN code IN ({', '.join(map(repr, codes.split()))}) THEN '{reason}'" for reason, codes in _REASONS.items()
 )
@@ -50,9 +51,9 @@ SELECT line_no,
        {moment("createdDateTime")} AS issued_at,
        CASE WHEN contains(lower(incomingTokenType), 'refreshtoken') THEN 'refresh' ELSE 'token' END AS kind,
        CASE WHEN code = '0' THEN 'success'
-            WHEN code IN ('50140', '50199') THEN 'error'
+            WHEN code IN {_GOES_ON} THEN 'error'
             WHEN code IS NOT NULL THEN 'denied' END AS outcome,
-       CASE WHEN code IN ('0', '50140', '50199') THEN NULL {_REASON} WHEN code IS NOT NULL THEN 'other' END AS denial_reason,
+       CASE WHEN code = '0' OR code IN {_GOES_ON} THEN NULL {_REASON} WHEN code IS NOT NULL THEN 'other' END AS denial_reason,
        nullif(authenticationProtocol, '') AS grant_type,
        NULL::VARCHAR AS grant_id,
        {uti("uniqueTokenIdentifier")} AS token_id,
