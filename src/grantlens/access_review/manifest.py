@@ -46,9 +46,7 @@ def manifest(engine: Engine) -> dict[str, Any]:
             "SELECT path, sha256, before, calls, forgotten_at FROM forgotten JOIN batch USING (batch_id) "
             "ORDER BY path, sha256, forgotten_at, before",
         ),
-        "read_again": ask(
-            engine, f"SELECT path, sha256, rejected FROM batch b WHERE {READ_AGAIN} ORDER BY path, sha256"
-        ),
+        "read_again": ask(engine, f"SELECT path, sha256, rejected FROM batch WHERE {READ_AGAIN} ORDER BY path, sha256"),
         "unloaded": ask(
             engine,
             'SELECT path, sha256, loader, records, "rows", unloaded_at FROM unloaded ORDER BY unloaded_at, path, sha256',
@@ -79,7 +77,7 @@ def rejected(engine: Engine) -> list[dict[str, Any]]:
     """Return why records of each file were kept aside, and how many; the most frequent reasons, since each may quote a value."""
     return ask(
         engine,
-        "SELECT path, sha256, reason, count(*) AS records FROM rejected JOIN batch b USING (batch_id) "
+        "SELECT path, sha256, reason, count(*) AS records FROM rejected JOIN batch USING (batch_id) "
         f"WHERE NOT {READ_AGAIN} GROUP BY ALL "
         "ORDER BY records DESC, path, sha256, reason LIMIT 200",
     )

@@ -164,13 +164,13 @@ def _rejected(view: View) -> list[str]:
 
 _IN_VAIN = "one of which nothing was read must be taken out first (grantlens unload)"
 
-_REJECTED_SHARE = f"SELECT sum(rejected) / nullif(sum(records), 0) FROM batch b WHERE NOT {READ_AGAIN}"
+_REJECTED_SHARE = f"SELECT sum(rejected) / nullif(sum(records), 0) FROM batch WHERE NOT {READ_AGAIN}"
 
 # A file of which nothing was read has no time of its own: what was loaded before the period began is not of the period. One
 # that was mended and loaded again under its name is judged in place of its earlier version; of one of which nothing was read nobody
 # can tell whether it is the same that came again.
 _REJECTED = f"""
-SELECT path, records, rejected, {IN_VAIN} FROM batch b
+SELECT path, records, rejected, {IN_VAIN} FROM batch
 WHERE rejected > $share * records AND (rejected >= $few OR rejected = records)
   AND coalesce(first_event < $until AND last_event >= $since, loaded_at >= $since)
   AND NOT {READ_AGAIN}
