@@ -1,3 +1,9 @@
+import html
+import re
+import shlex
+import subprocess
+
+import grantlens as gl
 from grantlens.access_review import review
 from grantlens.access_review.manifest import basis, digest, manifest
 from grantlens.register.identities import Identities
@@ -5,7 +11,7 @@ from grantlens.register.networks import ranges
 from grantlens.register.register import Register
 from grantlens.store import Store
 
-CONSENT = '{"log": "issuance", "issued_at": "2026-07-02T08:00:00Z", "kind": "consent", "outcome": "success", "event_id": "i1"}\n'
+CONSENT = '{"log": "issuance", "issued_at": "2026-07-02T08:00:00Z", "kind": "consent", "outcome": "success", "client_id": "app", "event_id": "i1"}\n'
 
 
 def test_identities_are_part_of_what_a_verdict_rests_on():
@@ -47,6 +53,22 @@ def test_half_a_line_that_came_whole_with_the_next_load_is_not_told_as_unread(tm
     assert document["rejected"] == []
     assert not [line for line in document["limitations"] if "could not be read" in line]
     assert len([line for line in half["limitations"] if line.startswith("1 record could not be read")]) == 1
+
+
+def test_the_page_says_how_the_hash_of_the_contents_is_made_again(tmp_path):
+    files = [tmp_path / name for name in ("a.ndjson", "b.ndjson", "a copy.ndjson")]
+    for file, event in zip(files, ("i1", "i2", "i1"), strict=True):
+        file.write_text(CONSENT.replace("i1", event))
+    with Store(":memory:") as store:
+        store.load(*files)
+        review(store).to_html(tmp_path / "report.html")
+        gl.Case(store, client="app").write(tmp_path / "case")
+    for page in (tmp_path / "report.html", tmp_path / "case" / "case.html"):
+        text = html.unescape(page.read_text())
+        told = re.search(r"in any folder: <code>(\w+)</code>, which <code>(.*?)</code> gives of the files below", text)
+        command = told[2].replace("FILES", shlex.join(map(str, files)))
+        ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+        assert ran.stdout.split()[0] == told[1]
 
 
 def test_only_a_client_of_which_a_later_column_is_said_makes_the_register_another_than_it_was_without_it():
