@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from grantlens.access_review.ask import ask
-from grantlens.ingest.account import READ_AGAIN
+from grantlens.schema.ledger import READ_AGAIN
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine

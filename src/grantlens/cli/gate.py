@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.cli.codes import FAILED, FINDINGS, FINE
 from grantlens.cli.message import say
-from grantlens.ingest.account import IN_VAIN, READ_AGAIN
 from grantlens.report.change import log_of
 from grantlens.schema import LOGS
+from grantlens.schema.ledger import IN_VAIN, READ_AGAIN
 from grantlens.wording import listed, plural
 
 if TYPE_CHECKING:

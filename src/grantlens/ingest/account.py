@@ -10,23 +10,13 @@ from grantlens.ingest.key import file_of
 from grantlens.ingest.outcome import COUNTS
 from grantlens.plain import plain
 from grantlens.reading.content import Content
+from grantlens.schema.ledger import IN_VAIN
 
 if TYPE_CHECKING:
     import numpy as np
 
     from grantlens.engine.duckdb import Engine
     from grantlens.loaders import Loader
-
-IN_VAIN = "issuance + usage + revocation + duplicates = 0 AND rejected > 0"
-"""Of a file that was read so, nothing is known but that it was not understood: read again, in another way, it may be."""
-
-READ_AGAIN = """batch_id IN (
-    SELECT batch_id FROM batch
-    QUALIFY issuance + usage + revocation + duplicates > 0
-        AND issuance + usage + revocation + duplicates <= max(duplicates) OVER (
-            PARTITION BY path ORDER BY batch_id ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING))"""
-"""Of a batch: whether its file, mended or grown, was loaded again under its name with all that it gave. What was rejected of it
-was then read, or rejected again, and is counted there."""
 
 _BATCH = (
     "INSERT INTO batch VALUES ($batch_id, $path, $sha256, $bytes, $loader, $loader_version, $records, $issuance, $usage, "

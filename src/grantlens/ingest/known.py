@@ -9,9 +9,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import LoadError
-from grantlens.ingest.account import IN_VAIN, entry
+from grantlens.ingest.account import entry
 from grantlens.ingest.outcome import COUNTS
 from grantlens.reading.content import Content
+from grantlens.schema.ledger import IN_VAIN
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine

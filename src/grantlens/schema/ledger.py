@@ -31,6 +31,17 @@ BATCH = Table(
     ),
 )
 
+IN_VAIN = "issuance + usage + revocation + duplicates = 0 AND rejected > 0"
+"""Of a file that was read so, nothing is known but that it was not understood: read again, in another way, it may be."""
+
+READ_AGAIN = """batch_id IN (
+    SELECT batch_id FROM batch
+    QUALIFY issuance + usage + revocation + duplicates > 0
+        AND issuance + usage + revocation + duplicates <= max(duplicates) OVER (
+            PARTITION BY path ORDER BY batch_id ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING))"""
+"""Of a batch: whether its file, mended or grown, was loaded again under its name with all that it gave. What was rejected of it
+was then read, or rejected again, and is counted there."""
+
 IGNORED = Table(
     "ignored",
     "Why records of a file were ignored, counted.",
