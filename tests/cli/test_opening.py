@@ -130,7 +130,9 @@ def test_an_empty_file_is_no_store_and_no_log(run, tmp_path, command):
     empty.touch()
     ran = run(command[0], empty, *command[1:])
     assert ran.failed_well()
-    assert "is an empty file, no store. Remove it, and load logs into a store of that name" in ran.err
+    assert (
+        "is no store: it is empty, and so no DuckDB file. Remove it, and load logs into a store of that name" in ran.err
+    )
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def _explain(path: str, error: duckdb.IOException) -> StoreError:
 def _no_database(path: str) -> StoreError:
     if not named_like_a_log(path) and Path(path).stat().st_size == 0:
         return StoreError(
-            f"{path} is an empty file, no store.",
+            f"{path} is no store: it is empty, and so no DuckDB file.",
             f"Remove it, and load logs into a store of that name: grantlens load {in_shell(path)} LOGS",
         )
     return StoreError(f"{path} is no store: it is no DuckDB file.", _put(path))
