@@ -381,7 +381,9 @@ def test_beside_a_client_of_several_tenants_stands_whose_it_is(document, finding
 
 def test_of_several_sources_each_grant_says_whose_log_tells_of_it(document):
     made = document()
-    grants = [row | {"source": source} for row, source in zip(made["grants"], ("okta", "github", "okta"), strict=True)]
+    grants = [
+        row | {"source": source} for row, source in zip(made["grants"], ("okta", "github", "github"), strict=True)
+    ]
     alone = review_page(document(grants=grants))
     assert "in okta<" not in alone
     among = review_page(
