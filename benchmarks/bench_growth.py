@@ -43,6 +43,7 @@ CALL = f"{ANYWHERE}, 'api.example' AS resource_server"
 REMOVED = "SELECT 'usage' AS log, 'success' AS outcome, 'DELETE' AS method, 'auth0' AS resource_server, '/api/v2/log-streams/' || i AS target"
 REFUSED = "SELECT 'usage' AS log, 'denied' AS outcome, 'scope' AS denial_reason, 'GET' AS method, 'api.example' AS resource_server"
 END = "SELECT 'revocation' AS log, 'success' AS outcome, 'grant' AS target_kind, 'admin' AS initiator"
+END_OF_TOKEN = "SELECT 'revocation' AS log, 'revoke' AS kind, 'success' AS outcome, 'token' AS target_kind"
 EACH = "'app' || i AS client_id, 'p' || i AS subject_id"
 PERSON = "'app' AS client_id, 'p' || i AS subject_id"
 ONE = "'app' AS client_id, 'ann' AS subject_id, 'g' AS grant_id"
@@ -67,6 +68,12 @@ SHAPES = {
         f"{TOKEN}, {ONE}, 't' || i AS token_id, {AT} AS issued_at, {AT} + INTERVAL 1 HOUR AS expires_at",
         f"{CALL}, 't' || i AS token_id, '/read' AS target, {AT} + INTERVAL 1 MINUTE AS used_at",
         f"{END}, 'revoke' AS kind, {ONE}, {AT} + INTERVAL 2 MINUTE AS revoked_at",
+    ),
+    "tokens without an id": (
+        f"{TOKEN}, {ONE}, {AT} AS issued_at, {AT} + INTERVAL 1 HOUR AS expires_at",
+        f"{CALL}, {ONE}, '/read' AS target, {AT} + INTERVAL 1 MINUTE AS used_at",
+        f"{END_OF_TOKEN}, 'app' AS client_id, 'ann' AS subject_id, {AT} + INTERVAL 2 MINUTE AS revoked_at",
+        f"{END_OF_TOKEN}, 'app' AS client_id, 'ann' AS subject_id, 'u' || i AS token_id, {AT} + INTERVAL 3 MINUTE AS revoked_at",
     ),
     "consents and revocations": (
         f"{CONSENT}, {ONE}, ['read'] AS scopes, {AT} AS issued_at",

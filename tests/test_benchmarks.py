@@ -57,6 +57,7 @@ SIZES = {
     "clients": 6000,
     "grants for everyone": 4000,
     "revocations of a grant": 1000,
+    "tokens without an id": 4000,
     "consents and revocations": 1000,
     "downgrades of a grant": 1000,
     "servers of a host": 6000,

@@ -24,15 +24,19 @@ WITH revoked_token AS (
     WHERE token_id IS NOT NULL
     GROUP BY source, token_id, token_tenant
 ),
--- The ends of tokens of which no issuance is known by its id.
+-- The ends of tokens of which no issuance is known by its id, for those that each may have ended: whose keeps apart what a log names, and
+-- in which tenant, where '*' stands for any.
 unnamed_end AS (
-    SELECT r.source, r.client_id, r.subject_id,
-           list({'revoked_at': r.revoked_at, 'revocation_event': r.revocation_event, 'tenant': r.tenant,
-                 'is_key': r.target_kind = 'credential', 'is_named': r.token_id IS NOT NULL}) AS ends
-    FROM effective_revocation r
-    ANTI JOIN tenant_token t ON t.source = r.source AND t.token_id = r.token_id
-    WHERE r.target_kind IN ('token', 'credential') AND coalesce(r.client_id, r.subject_id) IS NOT NULL
-    GROUP BY r.source, r.client_id, r.subject_id
+    SELECT source, client_id, subject_id, whose, tenant, revoked_at, min(revocation_event) AS revocation_event
+    FROM (
+        SELECT r.source, r.client_id, r.subject_id, r.revoked_at, r.revocation_event, unnest([r.tenant, '*']) AS tenant,
+               CASE WHEN r.target_kind <> 'credential' THEN CASE WHEN r.token_id IS NULL THEN ['named', 'unnamed'] ELSE ['unnamed'] END
+                    WHEN r.token_id IS NULL THEN ['unnamed key'] ELSE [] END AS of_those
+        FROM effective_revocation r
+        ANTI JOIN tenant_token t ON t.source = r.source AND t.token_id = r.token_id
+        WHERE r.target_kind IN ('token', 'credential') AND coalesce(r.client_id, r.subject_id) IS NOT NULL
+    ), unnest(of_those) u(whose)
+    GROUP BY ALL
 ),
 life AS (
     SELECT t.source, t.tenant, t.grant_id, t.token_id, t.token_kind, t.kind, t.client_id, t.client_name, t.subject_id, t.issued_at, t.expires_at,
@@ -57,13 +61,22 @@ life AS (
     WHERE lower(i.scope) LIKE '%offline_access'
     GROUP BY i.source, i.grant_id, i.issued_at
 )
-SELECT l.* EXCLUDE (doubts),
-       list_min(list_concat(list_filter(l.doubts, lambda x: x.revoked_at >= l.issued_at), list_transform(
-           list_filter(u.ends, lambda x: x.revoked_at >= l.issued_at AND coalesce(x.tenant = l.tenant, true) AND x.is_key = (l.kind = 'credential')
-                                         AND CASE WHEN x.is_key THEN NOT x.is_named AND l.token_id IS NULL ELSE NOT x.is_named OR l.token_id IS NULL END),
-           lambda x: {'revoked_at': x.revoked_at, 'revocation_event': x.revocation_event, 'why': 'token'}))) AS doubt
-FROM life l
-LEFT JOIN unnamed_end u ON u.source = l.source AND u.client_id IS NOT DISTINCT FROM l.client_id AND u.subject_id IS NOT DISTINCT FROM l.subject_id
+SELECT l.* EXCLUDE (doubts, whose),
+       list_min(list_concat(list_filter(l.doubts, lambda x: x.revoked_at >= l.issued_at), [
+           CASE WHEN a.revoked_at IS NOT NULL THEN {'revoked_at': a.revoked_at, 'revocation_event': a.revocation_event, 'why': 'token'} END,
+           CASE WHEN n.revoked_at IS NOT NULL THEN {'revoked_at': n.revoked_at, 'revocation_event': n.revocation_event, 'why': 'token'} END])) AS doubt
+FROM (
+    SELECT *, CASE WHEN kind <> 'credential' THEN CASE WHEN token_id IS NULL THEN 'unnamed' ELSE 'named' END
+                   WHEN token_id IS NULL THEN 'unnamed key' END AS whose
+    FROM life
+) l
+ASOF LEFT JOIN unnamed_end a
+    ON a.source = l.source AND a.client_id IS NOT DISTINCT FROM l.client_id AND a.subject_id IS NOT DISTINCT FROM l.subject_id
+    AND a.whose = l.whose AND a.tenant = coalesce(l.tenant, '*') AND a.revoked_at >= l.issued_at
+-- Those without a tenant may be of each.
+ASOF LEFT JOIN (FROM unnamed_end WHERE tenant IS NULL) n
+    ON n.source = l.source AND n.client_id IS NOT DISTINCT FROM l.client_id AND n.subject_id IS NOT DISTINCT FROM l.subject_id
+    AND n.whose = l.whose AND n.revoked_at >= l.issued_at
 """,
     needs=("tenant_token", "covered_token", "issued", "effective_revocation"),
 )
