@@ -16,7 +16,6 @@ WITHOUT_VIEWS = (
     "conclusion",
     "findings",
     "ingest",
-    "loaders",
     "report",
     "rules",
 )
