@@ -138,6 +138,9 @@ UNNAMED, NAMED = revoked("05 00:00", token_id=None), revoked("05 00:00", token_i
         ([token("02 00:00", None, None), UNNAMED, token("06 00:00", None, None, event_id="x")], None),
         ([token("02 00:00", None, None, subject_id="bob"), UNNAMED], None),
         ([token("02 00:00", None, None, tenant="north"), UNNAMED | {"tenant": "south"}], None),
+        ([token("02 00:00", None, None), UNNAMED | {"tenant": "south"}], OF_TOKEN),
+        ([token("02 00:00", None, None, tenant="*"), UNNAMED | {"tenant": "south"}], None),
+        ([token("02 00:00", None, None, tenant="north"), UNNAMED], OF_TOKEN),
         ([token("02 00:00", None, None, **KEY), revoked("05 00:00", "credential", token_id=None)], OF_TOKEN),
         # A log of keys names those that have a name: the one that ended is not this one.
         ([token("02 00:00", None, None, **KEY), revoked("05 00:00", "credential", token_id="older")], None),
@@ -146,7 +149,8 @@ UNNAMED, NAMED = revoked("05 00:00", token_id=None), revoked("05 00:00", token_i
         ([consent("01 00:00", ["mail.read"]), token("02 00:00", None, None), UNNAMED], None),
     ],
     ids=["client", "its access for a person", "policy", "policy, younger", "of the other tenant", "issued after it", "given again", "no names",
-         "names no token", "names one of before the log", "names another", "younger", "a younger one beside it", "another person", "another tenant", "key",
+         "names no token", "names one of before the log", "names another", "younger", "a younger one beside it", "another person", "another tenant",
+         "no tenant beside one", "tenant called *", "end without a tenant", "key",
          "named key", "key that has a name", "key beside a token", "consent"],
 )  # fmt: skip
 def test_what_a_revocation_may_have_ended_is_neither_live_nor_ended(world, records, reason):

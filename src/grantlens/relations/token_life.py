@@ -24,12 +24,13 @@ WITH revoked_token AS (
     WHERE token_id IS NOT NULL
     GROUP BY source, token_id, token_tenant
 ),
--- The ends of tokens of which no issuance is known by its id, for those that each may have ended: whose keeps apart what a log names, and
--- in which tenant, where '*' stands for any.
+-- The ends of tokens of which no issuance is known by its id, for those that each may have ended: those that the log names or not, of its
+-- tenant, or, of_any, of none.
 unnamed_end AS (
-    SELECT source, client_id, subject_id, whose, tenant, revoked_at, min(revocation_event) AS revocation_event
+    SELECT source, client_id, subject_id, whose, tenant, of_any, revoked_at, min(revocation_event) AS revocation_event
     FROM (
-        SELECT r.source, r.client_id, r.subject_id, r.revoked_at, r.revocation_event, unnest([r.tenant, '*']) AS tenant,
+        SELECT r.source, r.client_id, r.subject_id, r.revoked_at, r.revocation_event,
+               unnest([{'tenant': r.tenant, 'of_any': false}, {'tenant': NULL, 'of_any': true}], recursive := true),
                CASE WHEN r.target_kind <> 'credential' THEN CASE WHEN r.token_id IS NULL THEN ['named', 'unnamed'] ELSE ['unnamed'] END
                     WHEN r.token_id IS NULL THEN ['unnamed key'] ELSE [] END AS of_those
         FROM effective_revocation r
@@ -72,9 +73,9 @@ FROM (
 ) l
 ASOF LEFT JOIN unnamed_end a
     ON a.source = l.source AND a.client_id IS NOT DISTINCT FROM l.client_id AND a.subject_id IS NOT DISTINCT FROM l.subject_id
-    AND a.whose = l.whose AND a.tenant = coalesce(l.tenant, '*') AND a.revoked_at >= l.issued_at
+    AND a.whose = l.whose AND a.of_any = (l.tenant IS NULL) AND a.tenant IS NOT DISTINCT FROM l.tenant AND a.revoked_at >= l.issued_at
 -- Those without a tenant may be of each.
-ASOF LEFT JOIN (FROM unnamed_end WHERE tenant IS NULL) n
+ASOF LEFT JOIN (FROM unnamed_end WHERE tenant IS NULL AND NOT of_any) n
     ON n.source = l.source AND n.client_id IS NOT DISTINCT FROM l.client_id AND n.subject_id IS NOT DISTINCT FROM l.subject_id
     AND n.whose = l.whose AND n.revoked_at >= l.issued_at
 """,
