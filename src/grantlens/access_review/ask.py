@@ -28,11 +28,11 @@ def stream(engine: Engine, sql: str, values: Mapping[str, Any] | None = None) ->
             yield dict(zip(names, map(plain, row), strict=True))
 
 
-def covers(engine: Engine, log: str, values: Mapping[str, Any]) -> bool:
-    """Tell whether any log of a kind covers some of the window: without one, that nothing is found is no answer."""
-    return bool(engine.value(_COVERS, {"log": log, **values}))
+def covered_logs(engine: Engine, values: Mapping[str, Any]) -> set[str]:
+    """Return which of the three logs cover something of the window: of another, that nothing is found is no answer."""
+    return {log for (log,) in engine.rows(_COVERED, values)}
 
 
-_COVERS = """
-SELECT count(*) FROM coverage WHERE log = $log::log_t AND NOT is_gap AND covered_from < $until AND covered_until > $since
+_COVERED = """
+SELECT DISTINCT log::VARCHAR FROM coverage WHERE NOT is_gap AND covered_from < $until AND covered_until > $since
 """

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from grantlens import relations
-from grantlens.access_review.ask import ask, covers
+from grantlens.access_review.ask import ask, covered_logs
 from grantlens.detect import view_asked
 from grantlens.framed import Framed
 from grantlens.window import Window
@@ -214,7 +214,7 @@ def grants(
     engine = view.store.engine
     values = {**view.window.parameters(), "now": view.now}
     with relations.worked_out(engine, NEEDS, {**view.window.parameters(), "every_call": False}):
-        return Grants(view.window, view.now, engine.arrow(_GRANTS, values), covers(engine, "issuance", values))
+        return Grants(view.window, view.now, engine.arrow(_GRANTS, values), "issuance" in covered_logs(engine, values))
 
 
 def rows(engine: Engine, values: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from grantlens.access_review.ask import ask, covers
+from grantlens.access_review.ask import ask, covered_logs
 from grantlens.findings.intervals import by_minute, calls_after, intervals
 from grantlens.plain import plain_rows
 from grantlens.window import format_time, in_time, parse_time
@@ -189,7 +189,7 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
 
 def none_ended(engine: Engine, values: Mapping[str, Any]) -> str:
     """Say that nothing was ended, and what else the revocation logs tell of: who reads 0 beside a log that has rows asks what they are."""
-    if not covers(engine, "revocation", values):
+    if "revocation" not in covered_logs(engine, values):
         return "No revocation log covers any of this period, so how long revoked access went on working is not known."
     said = "No revocation that ended access is recorded in the logs held for this period"
     others = dict(engine.rows(_OTHERS, {name: values[name] for name in ("since", "until")}))

@@ -57,10 +57,12 @@ def exit_code(
 
 def _tell_lacks(view: View, fail_on: str | None, baseline: Mapping[str, Any] | None) -> bool:
     """Say what is too thin to judge; return whether anything is."""
+    from grantlens.access_review.ask import covered_logs
+
     if not view.store.engine.value("SELECT count(*) FROM coverage"):
         say("Too thin to judge: the store holds no event. Load logs first: grantlens load STORE LOGS")
         return True
-    covered = covered_logs(view)
+    covered = covered_logs(view.store.engine, view.window.parameters())
     lacks = [f"no {log} log covers any of {view.window}." for log in LOGS if log not in covered]
     if fail_on is None and len(lacks) < len(LOGS):
         return False
@@ -78,16 +80,6 @@ def _tell_lacks(view: View, fail_on: str | None, baseline: Mapping[str, Any] | N
             "up, begin it later (--since)."
         )
     return bool(lacks)
-
-
-def covered_logs(view: View) -> set[str]:
-    """Return the logs that cover something of the window."""
-    return {log for (log,) in view.store.engine.rows(_COVERED, view.window.parameters())}
-
-
-_COVERED = """
-SELECT DISTINCT log::VARCHAR FROM coverage WHERE NOT is_gap AND covered_from < $until AND covered_until > $since
-"""
 
 
 def _late(view: View) -> list[str]:

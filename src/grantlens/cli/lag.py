@@ -36,7 +36,7 @@ def lag(
     half of them had ended, the longest success after a revocation, and how many were not refused after it. Where `at
     most` is empty, no refusal bounds it. The other forms hold a row for each case, the untried among them.
     """
-    from grantlens.access_review.ask import covers
+    from grantlens.access_review.ask import covered_logs
     from grantlens.access_review.revocations import by_server, none_ended
     from grantlens.detect import revocation_lag
     from grantlens.plain import plain_rows
@@ -51,7 +51,7 @@ def lag(
         cases = plain_rows(found.table)
         servers = by_server(opened.engine, cases)
         empty = "" if cases else none_ended(opened.engine, view.window.parameters())
-        is_covered = covers(opened.engine, "revocation", view.window.parameters())
+        is_covered = "revocation" in covered_logs(opened.engine, view.window.parameters())
     if format != "table":
         write_records(cases, format, columns=found.table.column_names)
     elif cases or is_covered:
