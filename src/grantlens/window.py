@@ -16,7 +16,7 @@ from grantlens.errors import WindowError
 FORMS = "2026-07-01, 2026-07-01T12:30:00Z, or 2026-07-01T14:30:00+02:00"
 """The forms of a time, as error messages show them."""
 
-WINDOWS = "2026, 2026-Q3, 2026-07, 2026-07-01, 'last 30 days', or 2026-07-01/2026-10-01"
+WINDOWS = "2026, 2026-Q3, 2026-07, 2026-W36, 2026-07-01, 'last 30 days', or 2026-07-01/2026-10-01"
 """The forms of a window, as error messages show them."""
 
 NO_TIME = "a store without events"
