@@ -1,7 +1,10 @@
 """Loaders written in TOML: what a mapping says is done, whatever shape the log has, and a mistake names its line."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from zoneinfo import ZoneInfo
@@ -304,6 +307,24 @@ def test_what_the_user_said_stands_beside_the_file(make, tmp_path):
     )
     assert mapped[0] == mapped[1] != mapped[2]
     assert mapped[0].startswith("read as local of SHA-256 ")
+
+
+def test_the_hash_of_a_mapping_is_the_same_in_every_process():
+    script = (
+        "from grantlens.loaders import loaders\nfrom grantlens.ingest.opening import _digest\n"
+        "print([_digest(loaders()[name]) for name in ('agentgateway', 'envoy_ai_gateway', 'kong', 'litellm', 'otel_genai')])"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(told) == 1
 
 
 def test_what_is_taken_apart_before_it_is_mapped_tells_mappings_apart_too(make, tmp_path):

@@ -40,7 +40,8 @@ class Writer:
         self._columns = {place: f"v{number}" for number, place in enumerate(self._places)}
         tops = list(dict.fromkeys(way[0] for place in self._places for way in place.ways))
         self._whole = not _one_structure(tops)
-        nested = {way[0] for place in self._places for way in place.ways if len(way) > 1} | {*mapped.lists[:1]}
+        deep = (way[0] for place in self._places for way in place.ways if len(way) > 1)
+        nested = dict.fromkeys([*deep, *mapped.lists[:1]])  # in order: the account of a load has a hash of the SQL
         self._at = {top: number for number, top in enumerate(tops, 1)}
         self._nested: dict[Any, list[str]] = {top: [] for top in (tops if self._whole else nested)}
         self.fields = '"JSON"'
