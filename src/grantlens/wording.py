@@ -21,6 +21,17 @@ def plural(count: float, one: str, many: str | None = None) -> str:
     return f"{text} {one if text == '1' else many or one + 's'}"
 
 
+def agree(count: float, one: str, many: str) -> str:
+    """Return the word that goes with a count.
+
+    Examples
+    --------
+    >>> agree(1, "was", "were"), agree(0, "was", "were")
+    ('was', 'were')
+    """
+    return one if count == 1 else many
+
+
 def duration(seconds: float | None) -> str:
     """Return a duration in the unit a person would choose.
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from grantlens.access_review.revocations import NONE_ENDED
-from grantlens.wording import listed, number, plural, share
+from grantlens.wording import agree, listed, number, plural, share
 
 _MOST = 3
 """Names that an answer gives before it counts."""
@@ -59,9 +59,9 @@ def _owners(document: dict[str, Any]) -> dict[str, Any]:
     lines = [f"The register names no owner for {_names(lost)}."] if lost else []
     live = sum(row["live"] > 0 for row in lost)
     if live:
-        lines.append(f"{number(live)} of them still {'has' if live == 1 else 'have'} live access.")
+        lines.append(f"{number(live)} of them still {agree(live, 'has', 'have')} live access.")
     if unsure := sum(not row["live"] and row["indeterminate"] > 0 for row in lost):
-        lines.append(f"Whether {number(unsure)} of them still {'has' if unsure == 1 else 'have'} access is undecided.")
+        lines.append(f"Whether {number(unsure)} of them still {agree(unsure, 'has', 'have')} access is undecided.")
     headline = f"{_of(clients, lost)} have an owner" if clients else _NO_CLIENT
     return _answer("Who owns them?", headline, lines, "grants")
 
@@ -86,7 +86,7 @@ def _power(document: dict[str, Any]) -> dict[str, Any]:
         )
     if unknown:
         lines.append(f"For {plural(unknown, 'grant')} the log names no scopes.")
-    headline = f"{plural(len(scopes), 'different scope')} {'was' if len(scopes) == 1 else 'were'} held"
+    headline = f"{plural(len(scopes), 'different scope')} {agree(len(scopes), 'was', 'were')} held"
     if not scopes and unknown:
         headline = "Unknown: the log names no scopes"
     elif not scopes and not _shown(document, "issuance"):
@@ -123,7 +123,7 @@ def _deeds(document: dict[str, Any]) -> dict[str, Any]:
         by_purpose = _judged(mapped["judged_by_purpose"], "purpose", counted["OOS-3"], "outside")
         late_calls = mapped["after_end"]
         ended = (
-            f"{number(late_calls)} {'was' if late_calls == 1 else 'were'} made with access that had ended, "
+            f"{number(late_calls)} {agree(late_calls, 'was', 'were')} made with access that had ended, "
             if late_calls
             else ""
         )
@@ -134,7 +134,7 @@ def _deeds(document: dict[str, Any]) -> dict[str, Any]:
         lines.append(
             f"{plural(mapped['calls'] - mapped['known'], 'call')} "
             f"({share((mapped['calls'] - mapped['known']) / mapped['calls'])}) "
-            f"{'is' if mapped['calls'] - mapped['known'] == 1 else 'are'} known to no catalogue and could not be judged."
+            f"{agree(mapped['calls'] - mapped['known'], 'is', 'are')} known to no catalogue and could not be judged."
         )
     headline = plural(calls, "call") if calls or _shown(document, "usage") else _NO_LOG.format("usage")
     return _answer("What have they done?", headline, lines if calls else [], "findings")
@@ -144,13 +144,20 @@ def _judged(judged: int, by: str, count: int, where: str) -> str:
     """Say how many calls broke a limit, and of how many that is known: of calls that could not be judged nobody knows."""
     if not judged:
         return f"none could be judged by {by}"
-    return f"{number(judged)} could be judged by {by} and {number(count)} {'was' if count == 1 else 'were'} {where} it"
+    return f"{number(judged)} could be judged by {by} and {number(count)} {agree(count, 'was', 'were')} {where} it"
 
 
 def _endings(document: dict[str, Any]) -> dict[str, Any]:
+    lines = [*_effects(document), *_ends_of_grants(document), *_decisions(document)]
+    count = len(document["revocations"])
+    if not count and NONE_ENDED in (document["lag"]["why_empty"] or ""):
+        lines.insert(0, document["lag"]["why_empty"])
+    headline = plural(count, "revocation") if count or _shown(document, "revocation") else _NO_LOG.format("revocation")
+    return _answer("How does access end?", headline, lines, "revocations")
+
+
+def _effects(document: dict[str, Any]) -> list[str]:
     verdicts = document["lag"]["verdicts"]
-    ended = Counter(row["ended_how"] for row in document["grants"] if row["state"] == "ended")
-    live, unsure = (sum(row["state"] == state for row in document["grants"]) for state in ("live", "indeterminate"))
     late = sum(row["effective"] == "yes" and row["uses_after"] > 0 for row in document["revocations"])
     undone = sum(row["given_again_at"] is not None for row in document["revocations"])
     after_use = f", {number(late)} of these only after further use" if late else ""
@@ -160,20 +167,24 @@ def _endings(document: dict[str, Any]) -> dict[str, Any]:
         (verdicts["not_demonstrated"], f"{number(verdicts['not_demonstrated'])} not demonstrated"),
         (undone, f"{number(undone)} of them undone: the holder gave the access again"),
     ]
-    lines = ["; ".join(text for held, text in told if held) + "."] if any(held for held, _ in told) else []
+    parts = [text for held, text in told if held]
+    return ["; ".join(parts) + "."] if parts else []
+
+
+def _ends_of_grants(document: dict[str, Any]) -> list[str]:
+    ended = Counter(row["ended_how"] for row in document["grants"] if row["state"] == "ended")
+    states = Counter(row["state"] for row in document["grants"])
     parts = [f"{how} {number(held)}" for how, held in sorted(ended.items())]
-    parts += [f"undecided {number(unsure)}"] if unsure else []
-    parts += [f"no end in the logs {number(live)}"] if live else []
-    lines += [f"Grants: {', '.join(parts)}."] if parts else []
+    parts += [f"undecided {number(states['indeterminate'])}"] if states["indeterminate"] else []
+    parts += [f"no end in the logs {number(states['live'])}"] if states["live"] else []
+    return [f"Grants: {', '.join(parts)}."] if parts else []
+
+
+def _decisions(document: dict[str, Any]) -> list[str]:
     decided = Counter(finding["verdict"] for finding in document["findings"] if finding["rule"] == "REV-10")
     kept = {"clear": "carried out in time", "violation": "late or not at all", "indeterminate": "not known"}
     parts = [f"{words} {number(decided[verdict])}" for verdict, words in kept.items() if decided[verdict]]
-    lines += [f"Decisions to revoke: {', '.join(parts)}."] if parts else []
-    count = len(document["revocations"])
-    if not count and NONE_ENDED in (document["lag"]["why_empty"] or ""):
-        lines.insert(0, document["lag"]["why_empty"])
-    headline = plural(count, "revocation") if count or _shown(document, "revocation") else _NO_LOG.format("revocation")
-    return _answer("How does access end?", headline, lines, "revocations")
+    return [f"Decisions to revoke: {', '.join(parts)}."] if parts else []
 
 
 def _shown(document: dict[str, Any], log: str) -> bool:

@@ -144,20 +144,7 @@ def _otherwise_made(before: Mapping[str, Any], document: Mapping[str, Any]) -> l
     then, now = (review.get("tenant") for review in (before, document))
     if then != now:
         told.append(f"it was of {_whole(then)} and is of {_whole(now)}")
-    rules = {rule["id"]: rule for rule in before.get("rules", ())}
-    for rule in document.get("rules", ()):
-        former = rules.get(rule["id"])
-        if former is None:
-            told += [f"rule {rule['id']} was not asked"] if rules else []
-            continue
-        if former["version"] != rule["version"]:
-            told.append(f"rule {rule['id']} was version {former['version']} and is version {rule['version']}")
-        values = {parameter["name"]: parameter["value"] for parameter in former["parameters"]}
-        told += [
-            f"{parameter['name']} of {rule['id']} was {values[parameter['name']]} and is {parameter['value']}"
-            for parameter in rule["parameters"]
-            if parameter["name"] in values and values[parameter["name"]] != parameter["value"]
-        ]
+    told += _other_rules(before, document)
     basis, mine = before.get("reproduce", {}), document.get("reproduce", {})
     told += [
         f"other {words} were brought" for name, words in BROUGHT.items() if name in basis and basis[name] != mine[name]
@@ -166,6 +153,30 @@ def _otherwise_made(before: Mapping[str, Any], document: Mapping[str, Any]) -> l
     if hashed and hashed_then and not hashed & hashed_then:
         told.append("no raw token has the same hash in both, and each store hashes with a key of its own")
     return told
+
+
+def _other_rules(before: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
+    rules = {rule["id"]: rule for rule in before.get("rules", ())}
+    if not rules:
+        return []
+    told = []
+    for rule in document.get("rules", ()):
+        former = rules.get(rule["id"])
+        if former is None:
+            told.append(f"rule {rule['id']} was not asked")
+        elif former["version"] != rule["version"]:
+            told.append(f"rule {rule['id']} was version {former['version']} and is version {rule['version']}")
+        told += _other_parameters(former, rule) if former else []
+    return told
+
+
+def _other_parameters(former: Mapping[str, Any], rule: Mapping[str, Any]) -> list[str]:
+    values = {parameter["name"]: parameter["value"] for parameter in former["parameters"]}
+    return [
+        f"{parameter['name']} of {rule['id']} was {values[parameter['name']]} and is {parameter['value']}"
+        for parameter in rule["parameters"]
+        if parameter["name"] in values and values[parameter["name"]] != parameter["value"]
+    ]
 
 
 def _whole(tenant: str | None) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from grantlens.schema import LOGS
-from grantlens.wording import day, first_few, listed, number, plural, share
+from grantlens.wording import agree, day, first_few, listed, number, plural, share
 
 _MOST = 5
 """Reasons that are told before they are counted."""
@@ -24,7 +24,12 @@ def limitations(document: dict[str, Any]) -> list[str]:
         *_tenant(document),
         *_forgotten(document),
         *_unloaded(document),
-        *_logs(document),
+        *_absent(document),
+        *_untold_gaps(document),
+        *_far_records(document),
+        *_hidden_gaps(document),
+        *_rejected(document),
+        *_versions(document),
         *_judgement(document),
         *_time(document),
         *_always(document),
@@ -59,67 +64,86 @@ def _unloaded(document: dict[str, Any]) -> list[str]:
     files = {(row["path"], row["sha256"]) for row in gone}
     kept = {(row["path"], row["sha256"]) for row in document["manifest"]["batches"]}
     again = (
-        f", {number(len(files & kept))} of which {'is' if len(files & kept) == 1 else 'are'} there again"
+        f", {number(len(files & kept))} of which {agree(len(files & kept), 'is', 'are')} there again"
         if files & kept
         else ""
     )
     return [
-        f"{plural(len(files), 'file')} had been loaded and {'was' if len(files) == 1 else 'were'} taken out of the store{again}: "
+        f"{plural(len(files), 'file')} had been loaded and {agree(len(files), 'was', 'were')} taken out of the store{again}: "
         "what only the others told this cannot show. The manifest names them, and tells when."
     ]
 
 
-def _logs(document: dict[str, Any]) -> list[str]:
-    lines = []
+def _absent(document: dict[str, Any]) -> list[str]:
     present = {row["log"] for row in document["coverage"]}
-    lines += [f"No {log} log covers any part of the period: {_ABSENT[log]}." for log in LOGS if log not in present]
+    lines = [f"No {log} log covers any part of the period: {_ABSENT[log]}." for log in LOGS if log not in present]
     for log in LOGS:
         without = _lacking(document, log)
         if log in present and without:
             lines.append(f"No {log} log of {listed(without)} covers any part of the period: {_ABSENT[log]}.")
+    return lines
+
+
+def _untold_gaps(document: dict[str, Any]) -> list[str]:
     untold = [row for row in document["coverage"] if any("no gap can be told" in note for note in row["notes"])]
-    if untold:
-        names = ", ".join(sorted({row["source"] for row in untold}))
-        lines.append(
-            f"{plural(len(untold), 'log')} of {names} {'has' if len(untold) == 1 else 'have'} too few records, or too long silences, to tell a gap: "
-            "that none is found there does not show that none is."
-        )
-    lines += [
-        f"{plural(row['records'], 'record')} of {row['path']}, the first in line {row['line']}, {'is' if row['records'] == 1 else 'are'} of "
-        f"{day(row['first'])}, years from the rest of the {row['log']} log: if that time is wrong, what {'it tells' if row['records'] == 1 else 'they tell'} "
-        "is missing in the period, and no window without ends reaches there."
+    if not untold:
+        return []
+    names = ", ".join(sorted({row["source"] for row in untold}))
+    return [
+        f"{plural(len(untold), 'log')} of {names} {agree(len(untold), 'has', 'have')} too few records, or too long silences, to tell a gap: "
+        "that none is found there does not show that none is."
+    ]
+
+
+def _far_records(document: dict[str, Any]) -> list[str]:
+    return [
+        f"{plural(row['records'], 'record')} of {row['path']}, the first in line {row['line']}, {agree(row['records'], 'is', 'are')} of "
+        f"{day(row['first'])}, years from the rest of the {row['log']} log: if that time is wrong, what "
+        f"{agree(row['records'], 'it tells', 'they tell')} is missing in the period, and no window without ends reaches there."
         for row in document["far_records"][:_MOST]
     ]
-    lines += [
+
+
+def _hidden_gaps(document: dict[str, Any]) -> list[str]:
+    return [
         f"The {row['log']} log of {row['source']}{', tenant ' + row['tenant'] + ',' if row['tenant'] else ''} is taken to be there "
         f"where no gap is told, yet {note}, and one of any length in hours in which it is usually silent."
         for row in document["coverage"]
         for note in row["notes"]
         if "can hide" in note
     ]
-    batches, read_again = document["manifest"]["batches"], document["manifest"]["read_again"]
-    rejected = sum(row["rejected"] for row in batches) - sum(row["rejected"] for row in read_again)
-    if rejected:
-        reasons: Counter[str] = Counter()
-        for row in document["rejected"]:
-            reasons[row["reason"]] += row["records"]
-        most = reasons.most_common(_MOST)
-        told = "; ".join(f"{reason} ({number(count)})" for reason, count in most)
-        rest = rejected - sum(count for _, count in most)
-        more = f"; for other reasons {number(rest)}" if rest else ""
-        lines.append(
-            f"{plural(rejected, 'record')} could not be read and {'was' if rejected == 1 else 'were'} kept aside, so nothing here "
-            f"rests on {'it' if rejected == 1 else 'them'}: {told}{more}. Table rejected of the store has each."
-        )
-    versions = Counter(row["path"] for row in batches)
+
+
+def _rejected(document: dict[str, Any]) -> list[str]:
+    manifest = document["manifest"]
+    rejected = sum(row["rejected"] for row in manifest["batches"]) - sum(
+        row["rejected"] for row in manifest["read_again"]
+    )
+    if not rejected:
+        return []
+    reasons: Counter[str] = Counter()
+    for row in document["rejected"]:
+        reasons[row["reason"]] += row["records"]
+    most = reasons.most_common(_MOST)
+    told = "; ".join(f"{reason} ({number(count)})" for reason, count in most)
+    rest = rejected - sum(count for _, count in most)
+    more = f"; for other reasons {number(rest)}" if rest else ""
+    return [
+        f"{plural(rejected, 'record')} could not be read and {agree(rejected, 'was', 'were')} kept aside, so nothing here "
+        f"rests on {agree(rejected, 'it', 'them')}: {told}{more}. Table rejected of the store has each."
+    ]
+
+
+def _versions(document: dict[str, Any]) -> list[str]:
+    versions = Counter(row["path"] for row in document["manifest"]["batches"])
     again = sorted(path for path, count in versions.items() if count > 1)
-    if again:
-        lines.append(
-            f"{plural(len(again), 'file')} {'was' if len(again) == 1 else 'were'} loaded in more than one version ({', '.join(again[:_MOST])}"
-            f"{', …' if len(again) > _MOST else ''}): evidence names the version by its hash, and of the earlier ones only what stands "
-            "in the last can still be looked up."
-        )
-    return lines
+    if not again:
+        return []
+    return [
+        f"{plural(len(again), 'file')} {agree(len(again), 'was', 'were')} loaded in more than one version ({', '.join(again[:_MOST])}"
+        f"{', …' if len(again) > _MOST else ''}): evidence names the version by its hash, and of the earlier ones only what stands "
+        "in the last can still be looked up."
+    ]
 
 
 def _partly(document: dict[str, Any]) -> list[str]:
@@ -137,10 +161,10 @@ def _partly(document: dict[str, Any]) -> list[str]:
             continue
         alike.setdefault((row["source"], row["tenant"], *said), []).append(row["log"])
     for (source, tenant, verb, rest), logs in alike.items():
-        named = f"The {listed(logs)} log{'s' if len(logs) > 1 else ''} of {source}" + (
+        named = f"The {listed(logs)} {agree(len(logs), 'log', 'logs')} of {source}" + (
             f", tenant {tenant}," if tenant else ""
         )
-        lines.append(f"{named} {verb}{'s' if len(logs) == 1 else ''} {rest}")
+        lines.append(f"{named} {agree(len(logs), verb + 's', verb)} {rest}")
     return lines
 
 
@@ -168,7 +192,7 @@ def _judgement(document: dict[str, Any]) -> list[str]:
     for row in document["taken_for_one"]:
         if row["kind"] == "token":
             lines.append(
-                f"In {row['source']} {plural(row['ids'], 'token id')} {'was' if row['ids'] == 1 else 'were'} given out in several tenants: calls, "
+                f"In {row['source']} {plural(row['ids'], 'token id')} {agree(row['ids'], 'was', 'were')} given out in several tenants: calls, "
                 "revocations and what it was refreshed or exchanged for are held to the token of their own tenant, where they name it; PRV-6 and "
                 "cases tell by the id alone what a token came of."
             )

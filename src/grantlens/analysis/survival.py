@@ -14,7 +14,7 @@ from grantlens.analysis.bounds import TAUS, QuantileBound, quantile_bounds
 from grantlens.analysis.intervals import natural_grid, read
 from grantlens.analysis.resample import Band, bootstrap
 from grantlens.analysis.turnbull import Turnbull, turnbull
-from grantlens.wording import duration, plural
+from grantlens.wording import agree, duration, plural
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,9 +93,9 @@ class LagEstimate:
         )
         return (
             f"{said}. Of {plural(self.n, 'case')} ({plural(self.events, 'revocation')}) "
-            f"{right:,} {'has' if right == 1 else 'have'} no refusal after the last success"
+            f"{right:,} {agree(right, 'has', 'have')} no refusal after the last success"
             f"{f' ({untried:,} of these with no call afterwards)' * bool(untried)}, "
-            f"{left:,} {'was' if left == 1 else 'were'} refused with no success after the revocation. "
+            f"{left:,} {agree(left, 'was', 'were')} refused with no success after the revocation. "
             "Times are counted from the acknowledgement."
         )
 

@@ -11,7 +11,7 @@ from grantlens.charts.fold import fold
 from grantlens.charts.label import clean, compact, shorten
 from grantlens.charts.rows import number, rows
 from grantlens.charts.theme import PALETTE, WORDS
-from grantlens.wording import plural
+from grantlens.wording import agree, plural
 
 VERDICTS = ("violation", "indeterminate", "clear")
 
@@ -64,7 +64,7 @@ def _title(sums: dict[str, Counter[str]], ranked: list[str], heading: str, what:
     if heading in ("verdict", "severity"):
         of = f"{most:,.0f} of {plural(total, what)}" if len(ranked) > 1 else plural(total, what)
         first = ("a violation" if most == 1 else "violations") if first == "violation" else first
-        return f"{of} {'is' if most == 1 else 'are'} {first}"
+        return f"{of} {agree(most, 'is', 'are')} {first}"
     if len(ranked) == 1:
         return f"{first} has {plural(most, what)}"
     if most == sum(sums[ranked[1]].values()):

@@ -145,17 +145,21 @@ def _title(spans: list[Span], revoked: list[float], name: str | None) -> str:
         last = max(span.end for span in wrong)
         before = [moment for moment in revoked if moment <= last]
         return f"{text}, the last one {duration((last - before[-1]) / 1000)} later" if before else text
-    done = sum(span.count for span in uses if span.state != "denied")
-    text = f"{start}{plural(done, 'use')}" if uses else f"{start}no use seen"
+    done = plural(sum(span.count for span in uses if span.state != "denied"), "use") if uses else "no use seen"
+    return f"{start}{done}; {_ended(spans, revoked)}"
+
+
+def _ended(spans: list[Span], revoked: list[float]) -> str:
+    """Say how the access ended, as far as the logs tell."""
     if revoked:
-        return f"{text}; revoked {written(revoked[0])} UTC"
+        return f"revoked {written(revoked[0])} UTC"
     waiting = [span.start for span in spans if span.lane == SELDOM and span.open]
     since = f"to be revoked since {written(min(waiting))} UTC, " if waiting else ""
-    narrowed = [span.start for span in spans if span.lane == "revoked" and span.state == "narrowed"]
+    tried = [span for span in spans if span.lane == "revoked"]
+    narrowed = [span.start for span in tried if span.state == "narrowed"]
     if narrowed:
-        return f"{text}; {since}scopes taken away {written(min(narrowed))} UTC"
-    tried = any(span.lane == "revoked" for span in spans)
-    return f"{text}; {since}no revocation {'succeeded' if tried else 'seen'}"
+        return f"{since}scopes taken away {written(min(narrowed))} UTC"
+    return f"{since}no revocation {'succeeded' if tried else 'seen'}"
 
 
 def _alt(spans: list[Span], revoked: list[float]) -> str:

@@ -106,10 +106,7 @@ def _each(
         for log, table in _TABLES.items()
         for name, key in engine.rows(f"SELECT source, {_STRONGEST} FROM {table} GROUP BY source")
     }
-    filled = _filled(engine)
-    carried: dict[str, set[str]] = {}
-    for name, log in engine.rows(_CARRIED):
-        carried.setdefault(name, set()).add(log)
+    filled, carried = _filled(engine), _carried(engine)
     declared = {
         name: frozenset(word for word, holds in ((KEYS_END, ends), (NESTED, nested), (KEYS_BEGIN, begins)) if holds)
         for name, ends, nested, begins in engine.rows(_DECLARED)
@@ -122,35 +119,50 @@ def _each(
         full, fills = carried.get(name, set()), filled.get(name, frozenset())
         told = declared.get(name, frozenset())
         provider = source_of(name) if name in loaders() else _mapped(name, logs, fills, full, told)
-        # A column that no row fills is not there, whatever the loader could give; a word may still come, so it stays.
-        says = frozenset(
-            said
-            for said in provider.says
-            if said.partition(".")[0] not in rows or said not in _COLUMNS or said in fills
-        )
-        joins = tuple(
-            replace(
-                join, strength=_weaker(join.strength, *(keys.get((name, log), "none") for log in rows & {*_pair(join)}))
-            )
-            for join in provider.joins
-            if {*_pair(join)} <= {*logs}
-        )
+        says = _said(provider, rows, fills)
         knows = {thing: known.get(thing, {}).get(name, (0, 0)) for thing in BROUGHT}
-        held_of_it = replace(
+        source = replace(
             provider,
             logs=logs,
             carries=tuple(log for log in provider.carries if log in full),
-            joins=joins,
-            says=says - {KEYS_END} if name in endless else says,
-            brought=tuple(
-                thing
-                for thing in BROUGHT
-                if there[thing] and (thing == "register" or knows[thing][0] or not knows[thing][1])
+            joins=tuple(
+                _as_held(join, *(keys.get((name, log), "none") for log in rows & {*_pair(join)}))
+                for join in provider.joins
+                if {*_pair(join)} <= {*logs}
             ),
+            says=says - {KEYS_END} if name in endless else says,
+            brought=_knowing(there, knows),
             wants=_wants(provider, there),
         )
-        found.append(Held(provider, held_of_it, tuple(there_of_it), calls.get(name, {}), knows))
+        found.append(Held(provider, source, tuple(there_of_it), calls.get(name, {}), knows))
     return found
+
+
+def _said(provider: Source, rows: set[str], fills: frozenset[str]) -> frozenset[str]:
+    """Return what the logs say: a column that no row fills is not there, whatever the loader could give; a word may still come."""
+    return frozenset(
+        said for said in provider.says if said.partition(".")[0] not in rows or said not in _COLUMNS or said in fills
+    )
+
+
+def _as_held(join: Join, *keys: str) -> Join:
+    """Return a join as strong as the keys in the rows of both sides allow."""
+    return replace(join, strength=max((join.strength, *keys), key=STRENGTHS.index))
+
+
+def _knowing(there: Mapping[str, bool], knows: Mapping[str, tuple[int, int]]) -> tuple[str, ...]:
+    """Return what was brought that knows something of a source, or has nothing to know there."""
+    return tuple(
+        thing for thing in BROUGHT if there[thing] and (thing == "register" or knows[thing][0] or not knows[thing][1])
+    )
+
+
+def _carried(engine: Engine) -> dict[str, set[str]]:
+    """Return, by source, the logs that are there in full."""
+    carried: dict[str, set[str]] = {}
+    for name, log in engine.rows(_CARRIED):
+        carried.setdefault(name, set()).add(log)
+    return carried
 
 
 def _mapped(
@@ -193,10 +205,6 @@ def _filled(engine: Engine) -> dict[str, frozenset[str]]:
 
 def _pair(join: Join) -> tuple[str, str]:
     return join.first, join.second
-
-
-def _weaker(*strengths: str) -> str:
-    return max(strengths, key=STRENGTHS.index)
 
 
 def _columns() -> tuple[str, ...]:

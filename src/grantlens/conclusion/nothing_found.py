@@ -52,24 +52,26 @@ def why_empty(
     if not logs:
         return "The store holds no log."
     pairs = tuple(held)
-    rests_on = rule.rests_on
-    declared = rests_on.verdict or rests_on.bounds or (Way(),)
-    open_ways = (
-        way for way in rests_on.verdict + rests_on.bounds if any(not lacking(way, there) for _, there in pairs)
-    )
-    ways = tuple(open_ways) or declared
+    ways = _open_ways(rule, pairs)
     way = min(ways, key=lambda way: _wanting(way, logs, brought))
     if gone := [log for log in way.logs if log not in logs]:
         return f"No {' log and no '.join(gone)} log is in the store."
     if before := [log for log in way.logs if not logs[log]]:
         return f"No {' log and no '.join(before)} log covers any of {window}."
     concluded = [(there, _conclude(rule, provider, there)) for provider, there in pairs]
-    if rests_on.verdict and concluded and all(each.level == "no" for _, each in concluded):
+    if rule.rests_on.verdict and concluded and all(each.level == "no" for _, each in concluded):
         return _cannot(concluded)
     if lacks := [thing for thing in way.brought if not brought[thing]]:
         return " ".join(f"No {_BROUGHT[thing]} is in the store: {_add(thing)}." for thing in lacks)
     more = {thing for way in ways for thing in way.brought if not brought[thing] and not set(way.logs) - set(logs)}
     return " ".join([NOTHING, *(f"With a {_BROUGHT[thing]} more could be: {_add(thing)}." for thing in sorted(more))])
+
+
+def _open_ways(rule: Rule, held: Iterable[tuple[Source, Source]]) -> Sequence[Way]:
+    """Return the ways of a rule for which some source has all; those that it prefers, if there are none."""
+    ways = rule.rests_on.verdict + rule.rests_on.bounds
+    found = [way for way in ways if any(not lacking(way, there) for _, there in held)]
+    return found or rule.rests_on.verdict or rule.rests_on.bounds or [Way()]
 
 
 def _conclude(rule: Rule, provider: Source, there: Source) -> Conclusion:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -194,35 +194,56 @@ def _columns(values: Mapping[str, Sequence[Any]], count: int) -> dict[str, str]:
     """Return for columns the path that may fill each; a column goes to the path that suits it best."""
     time = _time(values, count)
     columns = {"used_at": time} if time else {}
-    suited = []
+    for _, _, path, column in sorted(_suited(values, count)):
+        if path not in columns.values() and column not in columns:
+            columns[column] = path
+    for told_by in (_request, _outcome, _unnamed):
+        free = {path: found for path, found in values.items() if path not in columns.values()}
+        columns |= told_by(free, count, columns)
+    return columns
+
+
+def _suited(values: Mapping[str, Sequence[Any]], count: int) -> Iterator[tuple[float, int, str, str]]:
+    """Give each path and column whose names are alike: how little they are, the place of the path, and the two."""
     for column, (fits, names) in _NAMES.items():
         for order, (path, found) in enumerate(values.items()):
             likeness = _likeness(path, names)
             if likeness >= _LEAST and _suits(column, fits, found, count):
-                suited.append((-likeness, order, path, column))
-    for _, _, path, column in sorted(suited):
-        if path not in columns.values() and column not in columns:
-            columns[column] = path
-    for path, found in values.items():
-        if path in columns.values():
-            continue
-        if not {"outcome", "status"} & columns.keys() and len(found) == count and all(map(_says, found)):
-            columns["outcome"] = path
-            continue
-        if "target" not in columns and all(re.fullmatch(REQUEST, told(value)) for value in found):
-            columns |= {"method": path, "target": path}
-    if not {"outcome", "status"} & columns.keys():
-        free = (path for path, found in values.items() if path not in columns.values() and len(found) == count)
-        told_by = next((path for path in free if _may_say(values[path])), None)
-        columns |= {"outcome": told_by} if told_by else {}
-    words = {path: [*map(told, found)] for path, found in values.items() if path[0] == "#" and len(found) == count}
+                yield -likeness, order, path, column
+
+
+def _request(free: Mapping[str, Sequence[Any]], _count: int, columns: Mapping[str, str]) -> dict[str, str]:
+    """Find the line of a request, which has method and target."""
+    if "target" in columns:
+        return {}
+    line = next(
+        (path for path, found in free.items() if all(re.fullmatch(REQUEST, told(value)) for value in found)), None
+    )
+    return {"method": line, "target": line} if line else {}
+
+
+def _outcome(free: Mapping[str, Sequence[Any]], count: int, columns: Mapping[str, str]) -> dict[str, str]:
+    """Find what says how a call ended, whatever it is called: by each of its values, else by one of a few."""
+    if {"outcome", "status"} & columns.keys():
+        return {}
+    whole = {path: found for path, found in free.items() if len(found) == count}
+    by_all = (path for path, found in whole.items() if all(map(_says, found)))
+    by_one = (path for path, found in whole.items() if _may_say(found))
+    told_by = next(by_all, None) or next(by_one, None)
+    return {"outcome": told_by} if told_by else {}
+
+
+def _unnamed(free: Mapping[str, Sequence[Any]], count: int, columns: Mapping[str, str]) -> dict[str, str]:
+    """Find status and address among the columns of text that has no names."""
+    words = {path: [*map(told, found)] for path, found in free.items() if path[0] == "#" and len(found) == count}
+    found: dict[str, str] = {}
     for column, fits in (("status", _is_status), ("ip", _is_address)):
-        guessed = [path for path, found in words.items() if path not in columns.values() and all(map(fits, found))]
+        guessed = [path for path, texts in words.items() if path not in found.values() and all(map(fits, texts))]
         if column == "status":  # a port is the same in every line, and is no success
-            guessed = [path for path in guessed if any(word[0] == "2" for word in words[path])]
+            guessed = [path for path in guessed if any(text[0] == "2" for text in words[path])]
         if guessed and column not in columns:
-            columns[column] = max(guessed, key=lambda path: len(set(words[path])))
-    return columns
+            found[column] = max(guessed, key=lambda path: len(set(words[path])))
+    return found
 
 
 def _says(value: Any) -> bool:

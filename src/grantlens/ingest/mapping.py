@@ -266,56 +266,62 @@ def staging(
     """
     select = with_steps(loader, getattr(loader, log), record, kept)
     types = {name: type_ for name, type_, *_ in engine.rows(f"DESCRIBE {select}", parameters)}
-    table = {column.name: column for column in LOGS[log].columns}
-    accounted = "accounted" in types
     inputs = {
         name: [each for each in types if each.startswith(f"{name.removesuffix('_hash')}_input_")] for name in ENTRIES
     }
-    strange = [
-        name for name in types if name not in (*table, "accounted", *inputs["caller_hash"], *inputs["target_hash"])
-    ]
-    if strange:
-        raise ValueError(f"Loader {loader.name} gives {strange} for {log}: no such columns.")
-    given = tuple(name for name in table if name in types and name not in ("batch_id", "line_no"))
-    missing = [column.name for column in table.values() if column.required and column.name not in (*given, *FILLED)]
-    if missing:
-        raise ValueError(f"Loader {loader.name} gives no {', '.join(missing)} for {log}.")
-    hashed = {}
+    given = _given(loader, log, types, {column for columns in inputs.values() for column in columns})
+    table = {column.name: column for column in LOGS[log].columns}
+    hashed: dict[str, list[Column]] = {}
     if log == "usage":
-        hashed = {name: [column for column in entry.names if column in given] for name, entry in ENTRIES.items()}
-    apart = {column for columns in hashed.values() for column in columns if column not in (*USAGE_ROW.names, *_SHARED)}
+        hashed = {name: [table[each] for each in entry.names if each in given] for name, entry in ENTRIES.items()}
+    hashes = {name: _hash(inputs[name], columns) for name, columns in hashed.items()}
+    apart = {column.name for columns in hashed.values() for column in columns} - {*USAGE_ROW.names, *_SHARED}
     staged = [table[name] for name in given if name not in apart]
-    hashes = {
-        name: _hash(
-            inputs[name] or columns, [told_apart(table[c], "s.") for c in columns] if not inputs[name] else None
-        )
-        for name, columns in hashed.items()
-    }
-    extra = "".join(f", {sql} AS {name}" for name, sql in hashes.items()) + (", s.accounted" if accounted else "")
-    values = "".join(f", {value} AS {quote(name)}" for name, value in _values(staged, types).items())
-    entries = {
-        name: _entry(hashes[name], [table[c] for c in columns], types, ENTRIES[name])
-        for name, columns in hashed.items()
-    }
-    wanted = (None, kept, WANTED) if set(kept) - {"record"} else (again,)
-    shown = with_steps(loader, loader.usage, *wanted) if log == "usage" and loader.usage else ""
-    packed = ", ".join(
-        f"struct_pack({', '.join(f'{quote(column)} := {value}' for column, value in entry.items())}) AS {name}"
-        for name, entry in entries.items()
+    accounted = {"accounted": "s.accounted"} if "accounted" in types else {}
+    values = "".join(
+        f", {value} AS {quote(name)}" for name, value in (_values(staged, types) | hashes | accounted).items()
     )
+    entries = ", ".join(
+        f"{_struct(_entry(hashes[name], columns, types, ENTRIES[name]))} AS {name}" for name, columns in hashed.items()
+    )
+    wanted = (None, kept, WANTED) if set(kept) - {"record"} else (again,)
     return Staging(
         log,
         given,
-        f"SELECT s.line_no{values}{extra}, {_refused(staged, types)} AS refused FROM ({select}) s",
-        tuple(entries),
-        f"SELECT {packed} FROM ({shown}) s",
-        accounted,
+        f"SELECT s.line_no{values}, {_refused(staged, types)} AS refused FROM ({select}) s",
+        tuple(hashes),
+        f"SELECT {entries} FROM ({with_steps(loader, loader.usage, *wanted)}) s" if hashes and loader.usage else "",
+        bool(accounted),
     )
 
 
-def _hash(names: list[str], values: list[str] | None) -> str:
-    """Return the SQL of a hash over columns; their names take part, so that no two of them are mixed up."""
-    return f"hash($token_key || {_literal(' '.join(names))}, {', '.join(values or [f's.{quote(name)}' for name in names]) or '0'})"
+def _given(loader: Loader, log: str, types: Mapping[str, str], inputs: set[str]) -> tuple[str, ...]:
+    """Return the canonical columns that a SELECT of a loader gives.
+
+    Raises
+    ------
+    ValueError
+        If it gives a column that there is not, or lacks one that there has to be.
+    """
+    columns = LOGS[log].columns
+    strange = [name for name in types if name not in {*LOGS[log].names, "accounted", *inputs}]
+    if strange:
+        raise ValueError(f"Loader {loader.name} gives {strange} for {log}: no such columns.")
+    missing = [column.name for column in columns if column.required and column.name not in {*types, *FILLED}]
+    if missing:
+        raise ValueError(f"Loader {loader.name} gives no {', '.join(missing)} for {log}.")
+    return tuple(name for name in LOGS[log].names if name in types and name not in ("batch_id", "line_no"))
+
+
+def _hash(inputs: list[str], columns: list[Column]) -> str:
+    """Return the SQL of a hash over columns, or over inputs that stand for them; their names take part, so that no two are mixed up."""
+    names = inputs or [column.name for column in columns]
+    values = [f"s.{quote(name)}" for name in inputs] or [told_apart(column, "s.") for column in columns]
+    return f"hash($token_key || {_literal(' '.join(names))}, {', '.join(values) or '0'})"
+
+
+def _struct(values: Mapping[str, str]) -> str:
+    return f"struct_pack({', '.join(f'{quote(name)} := {value}' for name, value in values.items())})"
 
 
 def told_apart(column: Column, before: str = "") -> str:

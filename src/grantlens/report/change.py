@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from grantlens.wording import number, plural
+from grantlens.wording import agree, number, plural
 
 
 def counted(baseline: Mapping[str, Any]) -> str:
@@ -50,19 +50,18 @@ def cautions(baseline: Mapping[str, Any]) -> list[str]:
     ]
     unseen = now["not covered"]
     if unseen:
-        sources = "this source" if len({source for source, _ in lost}) == 1 else "these sources"
+        sources = agree(len({source for source, _ in lost}), "this source", "these sources")
         lines.append(
-            f"Whether {plural(unseen, 'finding')} of {sources}, which {_is(unseen)} gone, would be found is not known."
+            f"Whether {plural(unseen, 'finding')} of {sources}, which {agree(unseen, 'is', 'are')} gone, would be found is not known."
         )
     if now["clear"]:
         lines.append(
-            f"{_gone(now['clear'])} {_is(now['clear'])} clear now: the rule saw it, and found nothing wrong or left to decide."
+            f"{_gone(now['clear'])} {agree(now['clear'], 'is', 'are')} clear now: the rule saw it, and found nothing wrong or left to decide."
         )
     if now["not found"]:
-        was = "was" if now["not found"] == 1 else "were"
         lines.append(
-            f"{_gone(now['not found'])} {was} not found in this period. That shows no remedy: only a revocation or a changed "
-            "grant in the log does."
+            f"{_gone(now['not found'])} {agree(now['not found'], 'was', 'were')} not found in this period. That shows no remedy: "
+            "only a revocation or a changed grant in the log does."
         )
     if baseline["otherwise_made"]:
         lines.append(
@@ -84,8 +83,4 @@ def log_of(row: Mapping[str, Any]) -> str:
 
 
 def _gone(count: int) -> str:
-    return f"{plural(count, 'finding')} that {_is(count)} gone"
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
+    return f"{plural(count, 'finding')} that {agree(count, 'is', 'are')} gone"

@@ -8,7 +8,7 @@ from grantlens.report import change, outline
 from grantlens.report.glossary import GLOSSARY
 from grantlens.report.labels import period
 from grantlens.report.markdown_text import code, plain, table, told
-from grantlens.wording import chance, day, duration, number, plural, share, when
+from grantlens.wording import agree, chance, day, duration, number, plural, share, when
 
 
 def review_markdown(document: dict[str, Any]) -> str:
@@ -99,7 +99,7 @@ def _coverage(document: dict[str, Any]) -> list[str]:
         "",
         *table(heads, rows, "No log covers any part of this period."),
         f"A catalogue knows {share(mapped['share'])} of {plural(mapped['calls'], 'call')}; "
-        f"{share(traced['share'])} {'belongs' if traced['attributed'] == 1 else 'belong'} to a grant of the issuance log."
+        f"{share(traced['share'])} {agree(traced['attributed'], 'belongs', 'belong')} to a grant of the issuance log."
         if mapped["calls"]
         else "No call is logged in this period.",
         "",
