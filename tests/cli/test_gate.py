@@ -190,3 +190,29 @@ def test_a_file_of_which_nothing_was_read_is_taken_out_and_loaded_again_as_the_a
     path.write_text("".join(json.dumps(each) + "\n" for each in broken(0, 110)))
     store.load(path)
     assert gated(store, "2026-07-14") == (0, "")
+
+
+def test_a_file_of_which_nothing_was_read_is_no_alarm_when_it_has_grown(holding, gated, tmp_path):
+    store = holding(every_log(hours(range(8))), broken(1, 1))
+    assert "1 of 1 record of" in gated(store, "2026-07-14")[1]
+    path = tmp_path / "1.ndjson"
+    path.write_text("".join(json.dumps(each) + "\n" for each in broken(1, 110)))
+    store.load(path)
+    assert gated(store, "2026-07-14") == (0, "")
+    rows = store.engine.rows("SELECT records, rejected FROM batch WHERE path = $path", {"path": str(path)})
+    assert rows == [(110, 1)], "what it began with is counted there"
+    assert store.verify() == []
+
+
+def test_another_file_under_the_name_of_one_of_which_nothing_was_read_is_not_taken_for_it(holding, gated, tmp_path):
+    store = holding(every_log(hours(range(8))), broken(20, 20))
+    path = tmp_path / "1.ndjson"
+    path.write_text("".join(json.dumps(each) + "\n" for each in broken(0, 110)))
+    store.load(path)
+    code, said = gated(store, "2026-07-14")
+    assert code == 2
+    assert "20 of 20 records of" in said
+    assert "Another file of this name was loaded since" in said
+    store.unload(path)
+    store.load(path)
+    assert gated(store, "2026-07-14") == (0, "")

@@ -147,11 +147,17 @@ def _rejected(view: View) -> list[str]:
             f"mended; {_IN_VAIN}."
         ]
     known = {**view.window.parameters(), "share": REJECTED_SHARE, "few": REJECTED_FEW}
-    return [
-        f"{rejected} of {plural(records, 'record')} of {path} {'was' if rejected == 1 else 'were'} rejected; see `grantlens coverage`. "
-        f"Load it again under its name when it is mended{f'; {_IN_VAIN}' if in_vain else ''}, or begin the period after it (--since)."
-        for path, records, rejected, in_vain in store.engine.rows(_REJECTED, known)
-    ]
+    return [_kept_aside(*row) for row in store.engine.rows(_REJECTED, known)]
+
+
+def _kept_aside(path: str, records: int, rejected: int, in_vain: bool, came_again: bool) -> str:
+    said = f"{rejected} of {plural(records, 'record')} of {path} {'was' if rejected == 1 else 'were'} rejected; see `grantlens coverage`. "
+    if in_vain and came_again:
+        return (
+            f"{said}Another file of this name was loaded since, and nobody can tell whether it is the same, mended. If it is, take both "
+            "out (grantlens unload) and load it again; if not, begin the period after it (--since)."
+        )
+    return f"{said}Load it again under its name when it is mended{f'; {_IN_VAIN}' if in_vain else ''}, or begin the period after it (--since)."
 
 
 _IN_VAIN = "one of which nothing was read must be taken out first (grantlens unload)"
@@ -160,9 +166,10 @@ _REJECTED_SHARE = f"SELECT sum(rejected) / nullif(sum(records), 0) FROM batch WH
 
 # A file of which nothing was read has no time of its own: what was loaded before the period began is not of the period. One
 # that was mended and loaded again under its name is judged in place of its earlier version; of one of which nothing was read nobody
-# can tell whether it is the same that came again.
+# can tell whether it is the same that came again, unless it only grew: then it is no longer there.
 _REJECTED = f"""
-SELECT path, records, rejected, {IN_VAIN} FROM batch
+SELECT path, records, rejected, {IN_VAIN}, EXISTS (FROM batch later WHERE later.path = b.path AND later.batch_id > b.batch_id)
+FROM batch b
 WHERE rejected > $share * records AND (rejected >= $few OR rejected = records)
   AND coalesce(first_event < $until AND last_event >= $since, loaded_at >= $since)
   AND NOT {READ_AGAIN}

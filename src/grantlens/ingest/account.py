@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ _BATCH = (
     "INSERT INTO batch VALUES ($batch_id, $path, $sha256, $bytes, $loader, $loader_version, $records, $issuance, $usage, "
     "$revocation, $ignored, $duplicates, $rejected, $first_event, $last_event, $loaded_at, $note)"
 )
+
+_IN_VAIN = f"SELECT bytes, sha256 FROM batch WHERE path = $path AND bytes < $bytes AND {IN_VAIN}"
 
 _UNSEEN = (1 << 63) - 1
 """Microseconds that no event tells."""
@@ -105,13 +107,17 @@ class Accounts:
         return sum(file.counts[count] for file in self.files)
 
     def close(self, contents: Iterable[Content]) -> list[dict[str, Any]]:
-        """Write the batches and return them."""
+        """Write the batches and return them; what was read in vain of the same bytes before is no longer counted."""
+        contents = [*contents]
         ends = zip(self._first_us.tolist(), self._last_us.tolist(), strict=True)
         rows = [
             file.closed(content) | {"first_event": _moment(first), "last_event": _moment(last)}
             for file, content, (first, last) in zip(self.files, contents, ends, strict=True)
         ]
-        hashes = {"hashes": [row["sha256"] for row in rows]}
+        grown = [
+            hash for file, content in zip(self.files, contents, strict=True) for hash in self._grown(file, content)
+        ]
+        hashes = {"hashes": [*(row["sha256"] for row in rows), *grown]}
         for table in ("rejected", "ignored", "batch"):
             self._engine.execute(
                 f"DELETE FROM {table} WHERE batch_id IN "
@@ -122,6 +128,13 @@ class Accounts:
         for number, row in enumerate(rows):
             self._engine.execute(_BATCH, {"batch_id": self.batch_id + number, "loaded_at": now, **row})
         return [entry(**row) for row in rows]
+
+    def _grown(self, file: Account, content: Content) -> Iterator[str]:
+        """Give the hashes of what was read in vain under the name of a file, and is its beginning: its records are of this load now."""
+        known = {"path": file.path, "bytes": content.taken}
+        for size, sha256 in self._engine.rows(_IN_VAIN, known):
+            if content.begins_with(size, sha256):
+                yield sha256
 
 
 def entry(**row: Any) -> dict[str, Any]:

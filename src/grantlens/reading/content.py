@@ -145,6 +145,14 @@ class Content:
             self._take()
         return self._hash.hexdigest()
 
+    def begins_with(self, size: int, sha256: str) -> bool:
+        """Tell whether the first bytes on disk are those of a file of this size and hash: a log that only grew begins with what it was."""
+        digest, offset = hashlib.sha256(), 0
+        while offset < size and (block := os.pread(self._file.fileno(), min(BLOCK, size - offset), offset)):
+            digest.update(block)
+            offset += len(block)
+        return offset == size and digest.hexdigest() == sha256
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

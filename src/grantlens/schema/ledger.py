@@ -32,7 +32,8 @@ BATCH = Table(
 )
 
 IN_VAIN = "issuance + usage + revocation + duplicates = 0 AND rejected > 0"
-"""Of a file that was read so, nothing is known but that it was not understood: read again, in another way, it may be."""
+"""Of a file that was read so, nothing is known but that it was not understood: read again, in another way, it may be.
+It is taken out when the same bytes come again, or a file of its name that begins with them."""
 
 READ_AGAIN = """batch_id IN (
     SELECT batch_id FROM batch
