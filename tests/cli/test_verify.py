@@ -107,3 +107,47 @@ def test_verify_does_not_say_that_it_compared_the_rows(run, evidence):
     with Store(store) as opened:
         opened.engine.execute("UPDATE usage_row SET outcome = 'denied'")
     assert run("verify", store).out.splitlines()[-1] == COUNTED
+
+
+def test_verify_finds_a_log_that_was_moved_and_loaded_from_its_new_place(run, evidence):
+    store, log = evidence
+    moved = log.with_name("archive.ndjson")
+    log.rename(moved)
+    assert run("verify", store).code == 2
+    run("load", store, moved)
+    run("load", store, moved)
+    ran = run("verify", store)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[0] == (
+        f"{log} is gone, and what its last load saw is in {moved}, which was loaded since."
+    )
+    with Store(store) as opened:
+        assert opened.engine.rows("FROM other_path") == [(1, str(moved))]
+    moved.write_text("{}\n")
+    assert run("verify", store).code == 2, "what is there now is something else"
+    run("unload", store, log)
+    with Store(store) as opened:
+        assert opened.engine.rows("FROM other_path") == []
+
+
+def test_verify_finds_what_a_log_held_before_it_was_rotated(run, evidence):
+    store, log = evidence
+    first, night = log.read_text(), log.with_name("usage.ndjson.1")
+    log.rename(night)
+    log.write_text(first.replace('"u"', '"u1"'))
+    run("load", store, night, log)
+    ran = run("verify", store)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines()[0] == f"{log} is what its last load saw; the earlier version is in {night} now."
+    night.unlink()
+    assert "an earlier version was replaced by a later load" in run("verify", store).out
+
+
+def test_what_a_moved_log_holds_is_not_written_over(run, evidence):
+    store, log = evidence
+    moved = log.with_name("archive.json")
+    log.rename(moved)
+    run("load", store, moved)
+    ran = run("report", store, "-o", moved)
+    assert ran.code == 2
+    assert "it is evidence, and is not written over" in ran.err

@@ -96,6 +96,7 @@ def as_version_1(path):
         connection.execute("ALTER TABLE register DROP COLUMN networks")
         connection.execute("ALTER TABLE register DROP COLUMN approved_tenants")
         connection.execute("DROP TABLE unloaded")
+        connection.execute("DROP TABLE other_path")
         connection.execute("DROP TYPE decision_t")
         connection.execute("DROP TYPE cause_t")
         connection.execute("ALTER TABLE issuance DROP COLUMN denial_reason")
@@ -122,7 +123,8 @@ def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_
         Store(path, read_only=True)
     fresh = (
         "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() WHERE NOT internal AND table_name IN "
-        "('identity', 'declared', 'coverage', 'clock', 'stated_clock', 'forgotten', 'decision', 'unloaded', 'issuance', 'register', 'server') "
+        "('identity', 'declared', 'coverage', 'clock', 'stated_clock', 'forgotten', 'decision', 'unloaded', 'other_path', 'issuance', 'register', "
+        "'server') "
         "ORDER BY table_name, column_index"
     )
     with Store(path) as store, Store(":memory:") as new:
@@ -137,6 +139,7 @@ def test_of_the_logs_of_version_10_those_are_known_that_tell_of_a_key_first_when
     Store(path).close()
     with duckdb.connect(str(path)) as connection:
         connection.execute("ALTER TABLE declared DROP COLUMN keys_begin")
+        connection.execute("DROP TABLE other_path")
         for name in ("cloudflare", "gitlab", "my_mapping", "openai_audit"):
             connection.execute("INSERT INTO declared VALUES ($name, 'token', false, NULL)", {"name": name})
         connection.execute("UPDATE meta SET value = '10' WHERE name = 'schema_version'")
@@ -158,6 +161,7 @@ def test_the_coverage_of_a_store_of_version_8_is_told_anew(tmp_path):
     with duckdb.connect(str(path)) as connection:
         connection.execute("UPDATE coverage SET is_gap = true")
         connection.execute("ALTER TABLE coverage DROP COLUMN is_far")
+        connection.execute("DROP TABLE other_path")
         connection.execute("UPDATE meta SET value = '8' WHERE name = 'schema_version'")
     with Store(path) as store:
         assert list(store.coverage()) == told

@@ -24,7 +24,8 @@ def keep_evidence(engine: Engine, targets: Iterable[str | os.PathLike[str]]) -> 
     if os.path.realpath(engine.path) in wanted:
         raise GrantlensError(f"{engine.path} is the store itself.", "Name another file to write.")
     # Files of other tenants too, where it was opened for one.
-    for (path,) in engine.rows(f"SELECT path FROM {engine.stored}.batch ORDER BY batch_id"):
+    paths = f"SELECT batch_id, path FROM {engine.stored}.batch UNION ALL SELECT batch_id, path FROM {engine.stored}.other_path"
+    for _, path in engine.rows(f"{paths} ORDER BY ALL"):
         if "\0" in path:  # no system has such a file, but a store that somebody sent may
             continue
         if (target := wanted.get(os.path.realpath(path))) is not None:

@@ -134,6 +134,7 @@ _UNLOAD = (
             "revocation",
             "ignored",
             "rejected",
+            "other_path",
             "forgotten",
             "caller_first",
             "activity",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.errors import LoadError
 from grantlens.reading.content import Content
-from grantlens.wording import plural
+from grantlens.wording import listed, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,11 @@ def verified(engine: Engine) -> Verified:
         elif packed := _packed(path, last["sha256"]):
             found.versions.append(f"{path} was packed since: {packed} unpacks to what its last load saw.")
             continue
+        elif moved := _moved(last):
+            found.versions.append(
+                f"{path} {_other(path)}, and what its last load saw is in {moved}, which was loaded since."
+            )
+            continue
         else:
             found.differences.append(difference)
             continue
@@ -62,7 +67,11 @@ def verified(engine: Engine) -> Verified:
 
 
 _VERSIONS = """
-SELECT path, list({'bytes': bytes, 'sha256': sha256} ORDER BY batch_id) FROM batch GROUP BY path ORDER BY min(batch_id)
+WITH other AS (SELECT batch_id, list(path ORDER BY path) AS paths FROM other_path GROUP BY batch_id)
+SELECT path, list({'bytes': bytes, 'sha256': sha256, 'paths': paths} ORDER BY batch_id)
+FROM batch LEFT JOIN other USING (batch_id)
+GROUP BY path
+ORDER BY min(batch_id)
 """
 
 _ROWS = """
@@ -95,6 +104,10 @@ def _become(path: str, earlier: list[dict[str, Any]]) -> str:
     if _begins_with(path, earlier):
         are = "the earlier version is" if len(earlier) == 1 else f"the {len(earlier)} earlier versions are"
         return f"it grew, and {are} its beginning, unchanged."
+    moved = [_moved(version) for version in earlier]
+    if all(moved):
+        are = "the earlier version is" if len(earlier) == 1 else f"the {len(earlier)} earlier versions are"
+        return f"{are} in {listed(sorted({str(each) for each in moved}))} now."
     were = "an earlier version was" if len(earlier) == 1 else f"{len(earlier)} earlier versions were"
     return f"{were} replaced by a later load: evidence of it is no longer in the file."
 
@@ -127,6 +140,18 @@ def _packed(path: str, sha256: str) -> str | None:
             if digest.hexdigest() == sha256:
                 return packed
     return None
+
+
+def _moved(version: dict[str, Any]) -> str | None:
+    """Return another path under which a version came again, and where it still is; None if there is none."""
+    return next(
+        (path for path in version["paths"] or () if _difference(path, version["bytes"], version["sha256"]) is None),
+        None,
+    )
+
+
+def _other(path: str) -> str:
+    return "holds something else" if os.path.isfile(path) else "is gone"
 
 
 def _difference(path: str, size: int, sha256: str) -> str | None:

@@ -86,6 +86,11 @@ class Known:
             if sha256 not in found:
                 break
             entries.append(_told(path, sha256, found[sha256], wanted, zone))
+        known = {"paths": [*paths[first : first + len(entries)]], "hashes": hashes[: len(entries)]}
+        if any(
+            entry_of[0] != path for path, entry_of in zip(known["paths"], map(found.get, known["hashes"]), strict=True)
+        ):
+            self._engine.execute(_NOTE_PATHS, known)
         return entries
 
     def _hash(self, path: str, *, must: bool) -> str | None:
@@ -104,6 +109,16 @@ _LOADED = (
     "SELECT sha256, path, loader, records, issuance + usage + revocation + duplicates, ignored, rejected, first_event, last_event, note "
     f"FROM batch WHERE sha256 IN (SELECT unnest($hashes)) AND NOT ({IN_VAIN}) ORDER BY batch_id"
 )
+
+# Where the bytes of a loaded file are too, so that they are found if it is moved.
+_NOTE_PATHS = f"""
+INSERT INTO other_path
+SELECT DISTINCT b.batch_id, met.path
+FROM (SELECT unnest($paths) AS path, unnest($hashes) AS sha256) met
+JOIN (SELECT sha256, min(batch_id) AS batch_id FROM batch WHERE NOT ({IN_VAIN}) GROUP BY sha256) b USING (sha256)
+WHERE met.path <> (SELECT path FROM batch WHERE batch_id = b.batch_id)
+  AND NOT EXISTS (FROM other_path o WHERE o.batch_id = b.batch_id AND o.path = met.path)
+"""
 
 
 def _told(path: str, sha256: str, found: Sequence[Any], wanted: str | None, zone: str | None) -> dict[str, Any]:

@@ -68,6 +68,15 @@ REJECTED = Table(
     ),
 )
 
+OTHER_PATH = Table(
+    "other_path",
+    "Another path under which the bytes of a loaded file came again: where they are, if the file was moved since.",
+    (
+        Column("batch_id", "INTEGER", "See table batch.", required=True),
+        Column("path", "VARCHAR", "Path as given.", required=True),
+    ),
+)
+
 FORGOTTEN = Table(
     "forgotten",
     "Calls of a loaded file that were taken out of the store again.",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 11
+VERSION = 12
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -136,6 +136,11 @@ def _to_version_11(engine: Engine) -> None:
         engine.execute(statement)
 
 
+def _to_version_12(engine: Engine) -> None:
+    """Keep under which other paths a loaded file came again: of those that came before, it is not known."""
+    engine.execute("CREATE TABLE other_path (batch_id INTEGER NOT NULL, path VARCHAR NOT NULL)")
+
+
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     2: _to_version_2,
     3: _to_version_3,
@@ -147,6 +152,7 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     9: _to_version_9,
     10: _to_version_10,
     11: _to_version_11,
+    12: _to_version_12,
 }
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 
