@@ -125,6 +125,11 @@ def test_wrong_usage_is_2_and_names_the_help(run, arguments, tmp_path, monkeypat
         ),
         (["report", "--store", "x.duckdb"], "STORE is named without an option: --store is none."),
         (["detect", "x.duckdb", "--unitl", "2026"], "Unknown option: --unitl. Did you mean --until?"),
+        (["detect", "x.duckdb", "--json"], "Unknown option: --json. Did you mean --format json?"),
+        (["case", "x.duckdb", "--client", "c", "--json"], "Unknown option: --json. Did you mean --format json?"),
+        (["coverage", "x.duckdb", "--format", "json"], "Unknown option: --format. Did you mean --json?"),
+        (["verify", "x.duckdb", "--json"], "Unknown option: --json. See"),
+        (["case", "x.duckdb", "--tokn=t1"], "Unknown option: --tokn. Did you mean --token?"),
     ],
 )
 def test_wrong_usage_is_said_in_words_of_the_command(run, arguments, says):

@@ -33,6 +33,7 @@ from grantlens.cli import (
 )
 from grantlens.cli.help import Columns
 from grantlens.errors import GrantlensError
+from grantlens.handwritten import nearest
 
 HELP = """Accountability for delegated OAuth access, from the logs.
 
@@ -140,14 +141,28 @@ def _wrong(error: CycloptsError) -> str:
         kind = error.argument.parameter.metavar if error.argument else None
         return f"{match[1]} needs a value{f': {kind}' if kind else ''}."
     if isinstance(error, UnknownOptionError):
-        option = error.token.value.removeprefix("--").upper()
+        given = error.token.keyword or error.token.value
+        option = given.removeprefix("--").upper()
         for bare in (each.name for each in error.argument_collection or ()):
             if bare in (option, f"{option}S"):
-                return f"{bare} {'are' if bare.endswith('S') else 'is'} named without an option: {error.token.value} is none."
+                return f"{bare} {'are' if bare.endswith('S') else 'is'} named without an option: {given} is none."
+        return _unknown(given, [name for each in error.argument_collection or () for name in each.names])
     if isinstance(error, UnusedCliTokensError):
         extra = error.unused_tokens or []
         return f"{' '.join(extra)!r} {'is' if len(extra) == 1 else 'are'} more than this command takes."
     return text
+
+
+_SAME = {"--json": ("--format", "--format json"), "--format": ("--json", "--json")}
+"""By an option that only some commands have: the one by which others do the same, and how it is written."""
+
+
+def _unknown(given: str, known: list[str]) -> str:
+    """Say that there is no such option, and which one was meant: one that does the same, or is spelled almost so."""
+    instead, written = _SAME.get(given, ("", ""))
+    near = nearest(given.lstrip("-"), [name.lstrip("-") for name in known])
+    meant = written if instead in known else f"--{near}" if near and given.startswith("--") else ""
+    return f"Unknown option: {given}.{f' Did you mean {meant}?' if meant else ''}"
 
 
 def _known(arguments: list[str]) -> list[str]:

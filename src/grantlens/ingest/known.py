@@ -81,16 +81,15 @@ class Known:
             sha256: rest
             for sha256, *rest in reversed(self._engine.rows(_LOADED, {"hashes": hashes}))  # the first of several
         }
-        entries = []
+        entries, other = [], {}
         for path, sha256 in zip(paths[first : first + len(hashes)], hashes, strict=True):
             if sha256 not in found:
                 break
             entries.append(_told(path, sha256, found[sha256], wanted, zone))
-        known = {"paths": [*paths[first : first + len(entries)]], "hashes": hashes[: len(entries)]}
-        if any(
-            entry_of[0] != path for path, entry_of in zip(known["paths"], map(found.get, known["hashes"]), strict=True)
-        ):
-            self._engine.execute(_NOTE_PATHS, known)
+            if path != found[sha256][0]:
+                other[path] = sha256
+        if other:
+            self._engine.execute(_NOTE_PATHS, {"paths": [*other], "hashes": [*other.values()]})
         return entries
 
     def _hash(self, path: str, *, must: bool) -> str | None:
