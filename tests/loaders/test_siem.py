@@ -3,14 +3,14 @@
 import csv
 import io
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 
 from grantlens.explain.explanation import explain
 from grantlens.loaders import loaders
-from grantlens.loaders.siem import layers, taking_out, within
+from grantlens.loaders.siem import in_utc, layers, taking_out, within
 from tests.loaders import (
     test_auth0,
     test_aws_cloudtrail,
@@ -200,10 +200,35 @@ def test_a_table_as_the_azure_portal_saves_it(load, table):
             assert {**mine, **cut, "line_no": theirs["line_no"]} == theirs
 
 
-def test_a_time_in_a_zone_that_is_not_told_is_not_guessed(load):
+@pytest.mark.parametrize("loader", [None, "microsoft_entra"])
+def test_a_time_in_a_zone_that_is_not_told_is_not_guessed(load, loader):
     rows = as_portal(SENTINEL["sign-ins"][1]).replace("[UTC]", "[Local Time]")
-    loaded = load(rows, "microsoft_entra")
-    assert loaded.counts() == {"records": 2, "rejected": 2}
+    with pytest.raises(AssertionError, match=r"\[Local Time\].*Name the zone.*--time-zone Europe/Berlin"):
+        load(rows, loader)
+
+
+def test_a_table_in_local_time_is_read_in_the_zone_that_is_told(load):
+    text = as_portal(SENTINEL["sign-ins"][1])
+    utc = load(text)
+    local = load(text.replace("[UTC]", "[Local Time]"), time_zone="America/New_York")
+    assert (local.batch["loader"], local.counts()) == ("microsoft_entra", utc.counts())
+    assert local.batch["note"] == "times without a zone read as of America/New_York"
+    pairs = [*zip(utc.rows["issuance"], local.rows["issuance"], strict=True)]
+    assert [mine["issued_at"] - theirs["issued_at"] for theirs, mine in pairs] == [timedelta(hours=4)] * 2
+    assert load(text, time_zone="America/New_York").rows == utc.rows, "where UTC stands, it is UTC"
+
+
+@pytest.mark.parametrize(
+    ("shown", "read"),
+    [
+        ("10/25/2026, 1:59:59.999 AM", "2026-10-24T23:59:59.999Z"),
+        ("10/25/2026, 2:30:00.000 AM", "10/25/2026, 2:30:00.000 AM"),  # the clock was put back: it comes twice
+        ("10/25/2026, 3:00:00.000 AM", "2026-10-25T02:00:00.000Z"),
+        ("3/29/2026, 2:30:00.000 AM", "3/29/2026, 2:30:00.000 AM"),  # it was put forward: there is none
+    ],
+)
+def test_a_local_time_that_comes_twice_or_never_is_not_guessed(shown, read):
+    assert in_utc({"TimeGenerated [Local Time]": shown}, "Europe/Berlin") == {"TimeGenerated": read}
 
 
 def test_bare_records_and_several_wraps_stand_in_one_file(load, bare):

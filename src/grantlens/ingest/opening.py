@@ -166,9 +166,9 @@ class Opener:
         told = []
         if self._loader is not None and not isinstance(self._loader, str):
             told.append(f"read as {loader.name} of SHA-256 {_digest(self._loader)[:16]}")
+        if self._settings and self._settings.time_zone and "zone" in loader.parameters:
+            told.append(f"{IN_ZONE}{self._settings.time_zone}")
         if self._settings and loader.configure:
-            if self._settings.time_zone and "zone" in loader.parameters:
-                told.append(f"{IN_ZONE}{self._settings.time_zone}")
             if "zone" not in loader.parameters and self._settings.jwks:
                 keys = json.dumps(self._settings.jwks, sort_keys=True)
                 told.append(f"signatures verified by keys of SHA-256 {hashlib.sha256(keys.encode()).hexdigest()[:16]}")

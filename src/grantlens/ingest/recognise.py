@@ -39,7 +39,8 @@ def choose(reading: Reading, wanted: str | Loader | None = None, settings: Setti
     chosen, known = _chosen(reading, wanted)
     chosen = chosen.configured(settings or Settings())
     if known is not None:
-        chosen = siem.taking_out(chosen, known.recognise, reading.unwrapped_sample())
+        zone = settings.time_zone if settings else None
+        chosen = siem.taking_out(chosen, known.recognise, reading.unwrapped_sample(), zone)
     if reading.shape == "text" and not (chosen.text or chosen.decode):
         raise reading.unreadable()
     reading.split = chosen.split
@@ -67,7 +68,7 @@ def is_known(reading: Reading) -> bool:
 def _found(reading: Reading, known: dict[str, Loader], *, some: bool = False) -> tuple[Loader, Loader | None] | None:
     unwrapped = reading.unwrapped_sample()
     # What knows a row by other cells would take its times for missing.
-    if not any(name.endswith(siem.ZONE) for name in reading.columns or ()):
+    if not any(name.endswith(siem.ZONES) for name in reading.columns or ()):
         for sample in (reading.sample, unwrapped):
             for loader in known.values():
                 if sample and recognises(loader, sample):

@@ -9,9 +9,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from grantlens.errors import LoadError
 from grantlens.loaders.loader import Loader
 
 DEPTH = 5
@@ -20,6 +22,11 @@ DEPTH = 5
 ZONE = " [UTC]"
 """What the Azure portal writes behind the names of columns that hold times, if it shows them in UTC."""
 
+LOCAL = " [Local Time]"
+"""What it writes there if it shows them in the zone of who saved the table: which one that was, the table does not say."""
+
+ZONES = (ZONE, LOCAL)
+
 _HEC = {"event", "time", "host", "source", "sourcetype", "index", "fields"}
 """All that Splunk's HTTP Event Collector takes."""
 
@@ -27,7 +34,7 @@ _WHOLE = re.compile(r"-?\d{1,15}\.000000")
 _WORDS = {"null": None, "true": True, "false": False}
 
 
-def layers(record: Mapping) -> Iterator[Mapping]:
+def layers(record: Mapping, zone: str | None = None) -> Iterator[Mapping]:
     """Give the record, the one inside it, and so on.
 
     Examples
@@ -35,7 +42,7 @@ def layers(record: Mapping) -> Iterator[Mapping]:
     >>> [*layers({"result": {"_raw": '{"integration": "github", "github": {"action": "team.create"}}'}})][-1]
     {'action': 'team.create'}
     """
-    inner: Mapping | None = in_utc(record)
+    inner: Mapping | None = in_utc(record, zone)
     for _ in range(DEPTH):
         if inner is None:
             return
@@ -43,23 +50,35 @@ def layers(record: Mapping) -> Iterator[Mapping]:
         inner = _inside(inner)
 
 
-def in_utc(record: Mapping) -> Mapping:
+def in_utc(record: Mapping, zone: str | None = None) -> Mapping:
     """Return a row of the Azure portal's CSV with the names and times of the table: a zone stands behind the former, the latter are US text.
+
+    Times of a zone that the user did not name stay as they are, and are times of nothing.
 
     Examples
     --------
     >>> in_utc({"TimeGenerated [UTC]": "7/1/2026, 1:05:00.250 PM", "Category": "AuditLogs"})
     {'TimeGenerated': '2026-07-01T13:05:00.250Z', 'Category': 'AuditLogs'}
+    >>> in_utc({"TimeGenerated [Local Time]": "7/1/2026, 1:05:00.250 PM"}, "Europe/Berlin")
+    {'TimeGenerated': '2026-07-01T11:05:00.250Z'}
     """
-    if not any(name.endswith(ZONE) for name in record):
+    if not any(name.endswith(ZONES) for name in record):
         return record
-    return {name.removesuffix(ZONE): _utc(value) if name.endswith(ZONE) else value for name, value in record.items()}
+    return {
+        name.removesuffix(ZONE).removesuffix(LOCAL): _utc(value, "UTC" if name.endswith(ZONE) else zone)
+        if name.endswith(ZONES)
+        else value
+        for name, value in record.items()
+    }
 
 
-def _utc(value: object) -> object:
-    if isinstance(value, str) and value.endswith(("AM", "PM")):
+def _utc(value: object, zone: str | None) -> object:
+    if isinstance(value, str) and value.endswith(("AM", "PM")) and zone is not None:
         with suppress(ValueError):
-            return datetime.strptime(value, "%m/%d/%Y, %I:%M:%S.%f %p").isoformat(timespec="milliseconds") + "Z"
+            shown = datetime.strptime(value, "%m/%d/%Y, %I:%M:%S.%f %p").replace(tzinfo=ZoneInfo(zone))
+            # A time that the zone knows twice, since the clock was put back, or never, is not guessed.
+            if shown.utcoffset() == shown.replace(fold=1).utcoffset():
+                return shown.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
     return value
 
 
@@ -120,6 +139,7 @@ class Inside:
     """
 
     known: Callable[[Sequence[Mapping]], bool]
+    zone: str | None = None
 
     def of(self, found: Sequence[Mapping]) -> Mapping:
         """Return of these layers the outermost that is known, or the innermost of all."""
@@ -132,7 +152,7 @@ class Inside:
     def text(self, line: str) -> str:
         """Return the record of a line, or the line where it is no JSON."""
         outer = _object(line)
-        return line if outer is None else json.dumps(self.of([*layers(outer)]), separators=(",", ":"))
+        return line if outer is None else json.dumps(self.of([*layers(outer, self.zone)]), separators=(",", ":"))
 
     def knows(self, sample: Sequence[Mapping]) -> bool:
         """True if most of these records are known as they stand."""
@@ -163,6 +183,18 @@ class _Split:
         for hit in [text] if answer is None else map(json.dumps, hits(answer)):
             inner = self.inside.text(hit)
             yield from [inner] if self.split is None else self.split(inner)
+
+
+def _require(zone: str | None, column: str) -> None:
+    if zone is None:
+        raise LoadError(
+            f"The times stand in local time, {column!r}: of which zone, the table does not say.",
+            "Name the zone in which it was saved: --time-zone Europe/Berlin. Or have the portal show UTC, and save it again.",
+        )
+    try:
+        ZoneInfo(zone)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise LoadError(f"Python knows no times of the zone {zone}.", "Install tzdata: pip install tzdata.") from None
 
 
 def hits(record: Mapping) -> Sequence[Any]:
@@ -211,7 +243,9 @@ def few_within(sample: Sequence[Mapping], loader: Loader) -> bool:
     return not loader.text and any(inside.knows([inner]) for record in outer for inner in [*layers(record)][1:])
 
 
-def taking_out(loader: Loader, known: Callable[[Sequence[Mapping]], bool], sample: Sequence[Mapping]) -> Loader:
+def taking_out(
+    loader: Loader, known: Callable[[Sequence[Mapping]], bool], sample: Sequence[Mapping], zone: str | None = None
+) -> Loader:
     """Return a loader that takes each record out of that of a SIEM first.
 
     Of alerts a silence says nothing: what no rule fired on is not there.
@@ -224,8 +258,19 @@ def taking_out(loader: Loader, known: Callable[[Sequence[Mapping]], bool], sampl
         How it knows these.
     sample
         The first records of the file as they stand.
+    zone
+        The time zone that the user named.
+
+    Raises
+    ------
+    LoadError
+        If times are of a zone that nobody named.
     """
-    inside = Inside(known)
+    local = next((name for record in sample for name in record if name.endswith(LOCAL)), None)
+    if local is not None:
+        _require(zone, local)
+        loader = replace(loader, parameters={**loader.parameters, "zone": zone})
+    inside = Inside(known, zone if local is not None else None)
     outer = [hit for record in sample for hit in hits(record) if isinstance(hit, Mapping)]
     alerts = all(any(_is_alert(each) for each in layers(record)) for record in outer)
     loader = replace(loader, recognise=inside, carries=() if alerts else loader.carries)
