@@ -54,6 +54,10 @@ BAD = {
         b'{"colour": "red", "size": 3}\n',
         "no loader knows these records; the first has the keys colour, size",
     ),
+    "error of a server": (
+        b'{"error": {"code": "Expired", "message": "gone"}}\n',
+        'holds an error that a server answered with, and no records: {"error": {"code": ',
+    ),
     "cut array": (json.dumps([usage(1), usage(2)]).encode()[:-30], "only part of the file"),
     "broken array": (b'[{"log": "usage"},\n {"log": "usage"} oops]', "record 2: no valid JSON at line 2"),
     "CSV cut in a quoted cell": (

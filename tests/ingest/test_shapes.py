@@ -115,6 +115,11 @@ def test_one_pretty_record_is_one_record(tmp_path):
         '{"_embedded": {"activities": []}}',
         '{"records": []}\n{"records": []}\n',
         "log,used_at\n",
+        '{"took": 3, "timed_out": false, "hits": {"total": {"value": 0}, "hits": []}}',
+        '{\n  "hits": {"hits": []}\n}\n',
+        '{"hits": {"hits": []}}\n{"hits": {"hits": []}}\n',
+        '{"preview":false,"lastrow":true}\n',
+        '{"kind": "admin#reports#activities", "etag": "e"}',
     ],
 )
 def test_an_empty_page_is_normal(tmp_path, text):
@@ -128,6 +133,21 @@ def test_an_empty_page_is_normal(tmp_path, text):
         assert batch["loader"] is None
         assert "empty" in batch["note"] or "no rows" in batch["note"]
         assert store.engine.value("SELECT count(*) FROM batch") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"took": 3, "timed_out": true, "hits": {"hits": []}}',
+        '{"preview":true}\n',
+        '{"hits": {"hits": []}}\n{"hits": {"hits": []}}\n{"hits": 7}\n',
+    ],
+)
+def test_an_answer_that_is_not_whole_is_no_empty_page(tmp_path, text):
+    path = tmp_path / "search.json"
+    path.write_text(text)
+    with Store(":memory:") as store:
+        assert "no loader knows these records" in store.load(path).failed[0][1]
 
 
 def test_lines_are_the_true_lines(tmp_path):

@@ -12,6 +12,7 @@ from grantlens.given_path import in_shell
 from grantlens.handwritten import did_you_mean
 from grantlens.loaders import Loader, Settings, Unfound, loaders, siem
 from grantlens.reading.one_file import Reading
+from grantlens.reading.shape import told_error
 from grantlens.schema import TIMES
 from grantlens.secrecy import RAW_TOKEN, masked
 
@@ -136,6 +137,12 @@ def _unknown(reading: Reading, known: dict[str, Loader]) -> LoadError:
         return LoadError(
             f"{reading.path}: none of the first records is a JSON object, so no loader can know it.",
             "Name the loader with --loader, if it is a log at all.",
+        )
+    if len(sample) == 1 and told_error(sample[0]):
+        told = masked(json.dumps(sample[0], ensure_ascii=False), 120)
+        return LoadError(
+            f"{reading.path} holds an error that a server answered with, and no records: {told}.",
+            "Fetch the log again.",
         )
     some = [name for name, loader in known.items() if siem.few_within(sample, loader)]
     if some:

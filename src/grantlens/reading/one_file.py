@@ -16,7 +16,7 @@ from grantlens.reading.documents import records_of
 from grantlens.reading.lines import MAX_LINE, line_chunks
 from grantlens.reading.pages import Page, page_of
 from grantlens.reading.scan import scanned
-from grantlens.reading.shape import SAMPLE, is_wrapper, looks_like_toml, sampled, shape_of
+from grantlens.reading.shape import SAMPLE, is_nothing_found, is_wrapper, looks_like_toml, sampled, shape_of
 from grantlens.reading.tabular import CsvRows, parquet_chunks, parquet_columns
 from grantlens.secrecy import masked
 
@@ -158,6 +158,8 @@ class Reading:
         """Say why there are no records, None where there are some."""
         if self.shape == "empty":
             return "empty file"
+        if self._found_nothing():
+            return "empty page" if len(self.sample) == 1 else "empty pages"
         if self.sample and not all(map(is_wrapper, self.sample)):
             return None
         if self.shape in ("csv", "parquet"):
@@ -168,6 +170,15 @@ class Reading:
             return None if next(records_of(self._text, self.path), None) else "empty page"
         pages = len(self._head) < HEAD and self.sample and not self.unwrapped_sample()
         return "empty pages" if pages and len(self.sample) == len(self._head_lines()) < SAMPLE else None
+
+    def _found_nothing(self) -> bool:
+        """True if the file holds answers of searches, and no record in any."""
+        whole = self.shape in ("lines", "document") and len(self._head) < HEAD and 0 < len(self.sample) < SAMPLE
+        return (
+            whole
+            and (self.shape == "document" or len(self.sample) == len(self._head_lines()))
+            and all(map(is_nothing_found, self.sample))
+        )
 
     def unreadable(self) -> LoadError:
         """Say that this is no log that any loader can read."""

@@ -146,6 +146,37 @@ def is_wrapper(record: dict[str, Any]) -> bool:
     return any(not page or isinstance(page[0], dict) for page in pages) or _alone(record)
 
 
+def is_nothing_found(record: dict[str, Any]) -> bool:
+    """True if an object is the whole answer of a search that has nothing more to give: Elasticsearch, Splunk, Google's reports.
+
+    Examples
+    --------
+    >>> is_nothing_found({"took": 3, "hits": {"total": {"value": 0}, "hits": []}}), is_nothing_found({"hits": 0})
+    (True, False)
+    >>> is_nothing_found({"preview": False, "lastrow": True}), is_nothing_found({"kind": "admin#reports#activities", "etag": "x"})
+    (True, True)
+    """
+    found = record.get("hits")
+    if isinstance(found, dict):
+        return found.get("hits") == [] and record.get("timed_out") is not True
+    if record.get("preview") is False:
+        return record.keys() <= {"preview", "lastrow"}
+    return record.get("kind") == "admin#reports#activities" and "items" not in record
+
+
+def told_error(record: dict[str, Any]) -> bool:
+    """True if an object is what an API answers in place of records when it refuses.
+
+    Examples
+    --------
+    >>> told_error({"error": {"code": "InvalidAuthenticationToken"}}), told_error({"error": "denied", "user": "jo", "path": "/"})
+    (True, False)
+    """
+    refused = {"error", "errors", "errorCode", "error_description", "documentation_url"} & record.keys()
+    beside = {"ok", "status", "statusCode", "message", "code", "request_id", "timestamp"}
+    return bool(refused) and all(name in beside or name.startswith(("error", "documentation")) for name in record)
+
+
 def _alone(record: dict[str, Any]) -> bool:
     return len(record) == 1 and isinstance(record.get(ALONE), dict)
 
