@@ -45,6 +45,24 @@ def test_a_source_that_no_log_has_is_named_with_the_nearest(filled, tmp_path, ru
     assert "No log of source 'otka' is in the store; nearest is 'okta'." in ran.err
 
 
+def test_an_id_that_no_log_of_its_source_has_is_named_with_the_nearest(filled, tmp_path, run):
+    (tmp_path / "i.csv").write_text(
+        f"{FILE}okta,client,0oa1x,Other copilot\nokta,subject,jo@acme.example,Jo\nokta,server,0oa1,Mail\n"
+    )
+    ran = run("identities", "add", str(filled), str(tmp_path / "i.csv"))
+    assert ran.code == 0
+    assert [line for line in ran.err.splitlines() if "No log" in line] == [
+        "No log of okta names a client '0oa1x'; nearest is '0oa1'. It is compared as the logs write it.",
+        "No log of okta names a server '0oa1'. It is compared as the logs write it.",
+        "No log of okta names a subject 'jo@acme.example'. It is compared as the logs write it.",
+    ]
+
+
+def test_many_unknown_ids_are_counted(filled, tmp_path, run):
+    (tmp_path / "i.csv").write_text(FILE + "".join(f"okta,subject,p{n},Jo\n" for n in range(8)))
+    assert "The same is true of 3 more ids." in run("identities", "add", str(filled), str(tmp_path / "i.csv")).err
+
+
 def test_a_contradiction_stops_it_and_changes_nothing(filled, tmp_path, run):
     (tmp_path / "i.csv").write_text(FILE + "okta,client,0oa1,Other\n")
     ran = run("identities", "add", str(filled), str(tmp_path / "i.csv"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -12,6 +12,10 @@ from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
 from grantlens.cli.sources import tell_strangers
 from grantlens.wording import plural
+
+if TYPE_CHECKING:
+    from grantlens.engine.duckdb import Engine
+    from grantlens.register.identities import Identities
 
 EXAMPLES = """Examples:
   grantlens identities add acme.duckdb identities.toml
@@ -36,4 +40,48 @@ def add(
         tell_strangers(
             opened.engine, [source for (source,) in opened.engine.rows("SELECT DISTINCT source FROM identity")]
         )
+        _tell_unseen(opened.engine, identities)
     return 0
+
+
+# Who acts for another, consents or revokes is a client or a person.
+_UNSEEN = """
+WITH person AS (
+    SELECT source, unnest([client_id, subject_id, consent_actor] || coalesce(actor_chain, [])) AS id FROM issuance
+    UNION SELECT source, unnest([client_id, subject_id] || coalesce(actor_chain, [])) FROM usage_caller
+    UNION SELECT source, unnest([client_id, subject_id, actor_id]) FROM revocation
+    -- an application's id that its log tells beside another is one for both of Microsoft's logs
+    UNION SELECT either, app_id FROM same_client, (VALUES ('microsoft_entra'), ('microsoft_365')) v(either)
+),
+server AS (
+    SELECT source, resource_server AS id FROM usage_caller
+    UNION SELECT source, unnest(audience) FROM issuance
+),
+known AS (
+    SELECT false AS is_server, source, id FROM person WHERE id IS NOT NULL
+    UNION SELECT true, source, id FROM server WHERE id IS NOT NULL
+)
+SELECT b.kind, b.source, b.id, (
+    SELECT k.id FROM known k
+    WHERE k.source = b.source AND k.is_server = (b.kind = 'server') AND jaro_winkler_similarity(lower(k.id), lower(b.id)) >= 0.85
+    ORDER BY jaro_winkler_similarity(lower(k.id), lower(b.id)) DESC, k.id
+    LIMIT 1)
+FROM (SELECT unnest($kinds) AS kind, unnest($sources) AS source, unnest($ids) AS id) b
+ANTI JOIN known k ON k.source = b.source AND k.id = b.id AND k.is_server = (b.kind = 'server')
+SEMI JOIN known a ON a.source = b.source
+ORDER BY ALL
+"""
+
+_MOST = 5
+
+
+def _tell_unseen(engine: Engine, identities: Identities) -> None:
+    """Say which ids no log of their source has: nothing is compared by one that differs by a letter."""
+    columns = {"kinds": "kind", "sources": "source", "ids": "id"}
+    found = engine.rows(_UNSEEN, {name: [row[column] for row in identities.rows] for name, column in columns.items()})
+    for kind, source, id_, near in found[:_MOST]:
+        say(
+            f"No log of {source} names a {kind} {id_!r}{f'; nearest is {near!r}' if near else ''}. It is compared as the logs write it."
+        )
+    if len(found) > _MOST:
+        say(f"The same is true of {plural(len(found) - _MOST, 'more id')}.")
