@@ -8,7 +8,7 @@ import io
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -324,14 +324,20 @@ _APART = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
 def read_csv(
-    path: Path, what: str, known: Iterable[str], error: type[GrantlensError], lists: Iterable[str] = ()
+    path: Path,
+    what: str,
+    known: Iterable[str],
+    error: type[GrantlensError],
+    lists: Iterable[str] = (),
+    beside: Callable[[Entry, str], bool] = lambda header, name: False,
 ) -> list[Entry]:
-    """Read a CSV file whose header holds known names; an empty cell is no value, list cells are joined by `;`.
+    """Read a CSV file whose header holds known names, and others that may stand `beside` them; an empty cell is no value, list cells
+    are joined by `;`.
 
     Cells are apart by what parts the header's names - spreadsheets of many countries write `;` - and empty columns at its end are none.
     """
     text = read_text(path, error)
-    lists = frozenset(lists)
+    lists, known = frozenset(lists), tuple(known)
     apart = max(_APART, key=text.lstrip("\r\n").partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=apart, strict=True)
     entries: list[Entry] = []
@@ -347,7 +353,7 @@ def read_csv(
                 while not header[-1]:
                     header.pop()
                 names = Entry(str(path), what, dict.fromkeys(header), line, {}, error)
-                names.check_keys(known)
+                names.check_keys([*known, *(name for name in header if name not in known and beside(names, name))])
                 if twice := [name for name in names.values if header.count(name) > 1]:
                     raise names.mistake(f"{twice[0]!r} names two columns.", None, "Leave one out.")
                 continue
@@ -371,9 +377,14 @@ def read_csv(
 
 
 def read_entries(
-    path: Path, what: str, known: Iterable[str], error: type[GrantlensError], lists: Iterable[str] = ()
+    path: Path,
+    what: str,
+    known: Iterable[str],
+    error: type[GrantlensError],
+    lists: Iterable[str] = (),
+    beside: Callable[[Entry, str], bool] = lambda header, name: False,
 ) -> list[Entry]:
     """Read the entries of a file that holds one kind only: the rows of CSV, else the tables `[[what]]` of TOML."""
     if path.suffix.lower() == ".csv":
-        return read_csv(path, what, known, error, lists)
+        return read_csv(path, what, known, error, lists, beside)
     return read_toml(path, {what: what}, error)[what]

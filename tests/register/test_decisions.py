@@ -120,9 +120,14 @@ def test_one_about_the_same_access_and_time_replaces_and_others_stay(written):
         ("client_id,decision,decided_at,within_hours\napp,revoke,2026-09-03,nan\n", "must be a number of hours"),
         ("client,decision,decided_at\napp,revoke,2026-09-03\n", "line 1: 'client' is no key of a decision"),
         (
-            "client_id,decision,decided_at,remark\napp,revoke,2026-09-03,x\n",
-            "line 1: 'remark' is no key of a decision. Leave it out. Known are",
+            "client_id,decision,decided_at,referense\napp,revoke,2026-09-03,x\n",
+            "line 1: 'referense' is no key of a decision. Did you mean 'reference'",
         ),
+        (
+            "client_id,decision,decided_at,User\napp,revoke,2026-09-03,jo\n",
+            "line 1: the column 'user' may say whose access is meant.* Name it one of source, tenant, client_id, subject_id",
+        ),
+        ("client_id,decision,,decided_at\napp,revoke,x,2026-09-03\n", "line 1: '' is no key of a decision"),
         ("client_id,decision,Decision\napp,revoke,keep\n", "line 1: 'decision' names two columns"),
         (
             "client_id;decision\napp;revoke;x\n",
@@ -140,6 +145,15 @@ def test_a_file_that_is_read_as_toml_for_its_name_is_told_so(written):
     with pytest.raises(RegisterError) as error:
         Decisions.read(written(CSV, "decisions.txt"))
     assert str(error.value).endswith("Correct the TOML there, or name the file *.csv if it is one.")
+
+
+def test_columns_of_a_ticket_system_are_left_out_and_named(written):
+    text = "Issue key,client_id,Decision,decided_at,Summary,Priority\nA-1,app,revoke,2026-09-03,gone,\n"
+    read = Decisions.read(written(text))
+    assert read.left_out == ("issue key", "summary"), "one that is empty says nothing"
+    assert [(row["client_id"], row["decision"]) for row in read.rows] == [("app", "revoke")]
+    with pytest.raises(RegisterError, match="'summary' is no key of a decision"):
+        Decisions.read(written(TOML + 'summary = "gone"\n', "d.toml"))
 
 
 def test_in_toml_each_entry_must_decide(written):

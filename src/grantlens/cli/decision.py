@@ -11,7 +11,7 @@ from grantlens.cli.message import say
 from grantlens.cli.opening import existing, readable
 from grantlens.cli.parameters import StorePath
 from grantlens.cli.sources import tell_strangers
-from grantlens.wording import plural
+from grantlens.wording import listed, plural
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -55,6 +55,10 @@ def add(
         known = opened.engine.value("SELECT count(*) FROM decision")
         undecided = f" {plural(decisions.undecided, 'row')} of {file} held none." if decisions.undecided else ""
         say(f"The store {store} knows {plural(known, 'decision')} now.{undecided}")
+        if decisions.left_out:
+            say(
+                f"Columns of {file} that say nothing of decisions were left out: {listed([*map(repr, decisions.left_out)])}."
+            )
         named = "SELECT DISTINCT source FROM decision WHERE source IS NOT NULL"
         tell_strangers(opened.engine, [source for (source,) in opened.engine.rows(named)])
         _tell_unknown(opened.engine, decisions, file)

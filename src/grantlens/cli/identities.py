@@ -51,7 +51,7 @@ WITH person AS (
     UNION SELECT source, unnest([client_id, subject_id] || coalesce(actor_chain, [])) FROM usage_caller
     UNION SELECT source, unnest([client_id, subject_id, actor_id]) FROM revocation
     -- an application's id that its log tells beside another is one for both of Microsoft's logs
-    UNION SELECT either, app_id FROM same_client, (VALUES ('microsoft_entra'), ('microsoft_365')) v(either)
+    UNION SELECT source, unnest([id, app_id]) FROM same_client
 ),
 server AS (
     SELECT source, resource_server AS id FROM usage_caller

@@ -14,15 +14,19 @@ TOML::
     reference = "TICKET-4711"
 
 CSV: the same names as columns. The list of `grantlens grants --format csv` is such a file once somebody has written revoke or keep
-into a column `decision`: its other columns may stay, and a row without a decision is one that nobody has decided yet.
+into a column `decision`: its other columns may stay, and a row without a decision is one that nobody has decided yet. Columns of a ticket
+system may stand beside these; they are left out and named, but for those that look like one of these names, or may say whose access is meant.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +60,26 @@ LISTED = (
 """Columns of the list of grants, with its advice, that say nothing of the decision."""
 
 
+_WHOSE = {
+    *(
+        "user",
+        "person",
+        "email",
+        "account",
+        "app",
+        "application",
+        "client",
+        "subject",
+        "grant",
+        "token",
+        "tenant",
+        "source",
+        "scope",
+    )
+}
+"""Words of which a column may say whose access is meant: left out, a decision would be about more than that."""
+
+
 @dataclass(frozen=True, repr=False)
 class Decisions:
     r"""What was decided about access: what is to be revoked, what is to be kept.
@@ -66,6 +90,8 @@ class Decisions:
         One row for each decision, in the columns of table decision.
     undecided
         How many rows of the file hold no decision.
+    left_out
+        Columns of the file that say nothing of decisions.
 
     Examples
     --------
@@ -78,6 +104,7 @@ class Decisions:
 
     rows: tuple[dict[str, Any], ...]
     undecided: int = 0
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], decided_at: str | date | None = None) -> Decisions:
@@ -99,7 +126,11 @@ class Decisions:
         """
         path = Path(given_path(path, 'Name the file: gl.Decisions.read("decisions.toml").', RegisterError))
         otherwise = None if decided_at is None else parse_time(decided_at)
-        entries = read_entries(path, "decision", (*DECISION.names, *LISTED), RegisterError)
+        known = (*DECISION.names, *LISTED)
+        entries = read_entries(path, "decision", known, RegisterError, beside=_beside)
+        left_out: tuple[str, ...] = ()
+        if path.suffix.lower() == ".csv":
+            left_out = tuple(dict.fromkeys(name for entry in entries for name in entry.values if name not in known))
         decided = [entry for entry in entries if "decision" in entry.values or path.suffix.lower() != ".csv"]
         if not decided:
             raise RegisterError(
@@ -108,7 +139,7 @@ class Decisions:
             )
         found: dict[tuple[Any, ...], tuple[dict[str, Any], Entry]] = {}
         for entry in decided:
-            row = _row(entry, otherwise)
+            row = _row(entry, otherwise, left_out)
             key = tuple(row[name] for name in _KEY)
             if key in found:
                 raise entry.mistake(
@@ -117,7 +148,7 @@ class Decisions:
                     "Leave one out.",
                 )
             found[key] = (row, entry)
-        return cls(tuple(row for row, _ in found.values()), len(entries) - len(decided))
+        return cls(tuple(row for row, _ in found.values()), len(entries) - len(decided), left_out)
 
     def write_to(self, engine: Engine) -> None:
         """Put the decisions into a store: one about the same access and of the same time is replaced, others stay.
@@ -138,8 +169,21 @@ class Decisions:
         return grid(_SHOWN, ([row[name] for name in _SHOWN] for row in self.rows))
 
 
-def _row(entry: Entry, otherwise: datetime | None) -> dict[str, Any]:
-    entry.check_keys((*DECISION.names, *LISTED))
+def _beside(header: Entry, name: str) -> bool:
+    """Tell whether a column that is none of ours may be left out; one that may say whose access is meant may not."""
+    if not name or get_close_matches(name, DECISION.names, n=1, cutoff=0.8):
+        return False
+    if _WHOSE.isdisjoint(re.findall("[a-z]+", name)):
+        return True
+    raise header.mistake(
+        f"the column {name!r} may say whose access is meant, and is none of a decision.",
+        None,
+        f"Name it one of {', '.join(TARGET)} if it does, and leave it out if not.",
+    )
+
+
+def _row(entry: Entry, otherwise: datetime | None, left_out: Iterable[str]) -> dict[str, Any]:
+    entry.check_keys((*DECISION.names, *LISTED, *left_out))
     if "decided_at" not in entry.values and otherwise is None:
         raise entry.mistake(
             "a decision needs 'decided_at'.",
