@@ -7,6 +7,7 @@ import json
 import pytest
 
 import grantlens as gl
+from grantlens.engine.duckdb import Engine
 
 
 @pytest.fixture
@@ -63,6 +64,22 @@ def test_programs_get_every_column(asked):
     assert [row["grant_id"] for row in told] == [row["grant_id"] for row in rows]
     assert list(told[0]) == list(rows[0])
     assert {"grant_id", "consent_kind", "watched", "ended_by"} <= set(told[0])
+
+
+def test_the_advice_is_by_the_numbers_that_are_set_and_works_nothing_out_twice(asked, monkeypatch):
+    made = []
+    execute = Engine.execute
+    monkeypatch.setattr(
+        Engine, "execute", lambda engine, sql, *more: (made.append(sql), execute(engine, sql, *more))[1]
+    )
+    usual = json.loads(asked("--advice", "--format", "json").out)
+    tables = [sql.split(" AS ")[0] for sql in made if sql.startswith("CREATE OR REPLACE TEMP TABLE")]
+    assert len(tables) == len(set(tables)) > 10
+    patient = json.loads(
+        asked("--advice", "--set", "floor_days=9999", "--set", "floor_sessions=9999", "--format", "json").out
+    )
+    assert sum(len(row["remove"] or ()) for row in usual) > sum(len(row["remove"] or ()) for row in patient) == 0
+    assert "--set changes the advice, and none is asked for. Add --advice." in asked("--set", "floor_days=9").err
 
 
 def test_the_advice_is_that_of_the_rule_for_live_grants_alone(asked, sample_file):

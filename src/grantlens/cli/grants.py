@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterable
+from contextlib import nullcontext
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -10,15 +12,14 @@ from grantlens.cli.codes import FAILED, FINE
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import with_whose, write_records
-from grantlens.cli.parameters import FormatChoice, Now, Since, StorePath, Tenant, Until
+from grantlens.cli.parameters import FormatChoice, Now, Set, Since, StorePath, Tenant, Until, numbers
 from grantlens.cli.present import present, tell_far, tell_present
-
-if TYPE_CHECKING:
-    from grantlens.view import View
+from grantlens.errors import GrantlensError
 
 EXAMPLES = """Examples:
   grantlens grants acme.duckdb --live
   grantlens grants acme.duckdb --live --advice
+  grantlens grants acme.duckdb --live --advice --set break_even=0.02
   grantlens grants acme.duckdb --since 2026-Q3 --format csv > review.csv"""
 
 COLUMNS = (
@@ -59,6 +60,7 @@ def grants(
             "calls nobody can say what they needed."
         ),
     ] = False,
+    settings: Set = (),
     format: FormatChoice = "table",
 ) -> int:
     """List the grants of a window: who holds access, for whom, since when, and was it used?
@@ -67,17 +69,23 @@ def grants(
     it, or not observable: no log held could have shown any. Scopes are the last of the window. `state` is live where the
     logs show no end, and indeterminate where a revocation may have ended it, and they do not tell: `reason` says why.
     """
+    from grantlens import detect
     from grantlens.access_review import grants as asked
     from grantlens.view import view_of
     from grantlens.wording import plural
 
+    if settings and not advice:
+        raise GrantlensError("--set changes the advice, and none is asked for.", "Add --advice.")
+    values = numbers(settings)
     instant = present(now)
     with existing(store, tenant=tenant) as opened:
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
         tell_far(view, since, until)
-        found = asked.grants(view)
-        advised = _advised(view) if advice else {}
+        # Inside the block the list reads what the rule rests on, and does not work it out again.
+        with detect.asked(view, "PRV-1", values) if advice else nullcontext(()) as rules:
+            found = asked.grants(view)
+        advised = _advised(rules)
     rows = [row for row in found.to_dicts() if row["state"] != "ended" or not live]
     if advice:
         rows = [row | (_of(row, advised) if row["state"] != "ended" else dict.fromkeys(ADVICE)) for row in rows]
@@ -101,11 +109,9 @@ def grants(
     return FINE
 
 
-def _advised(view: View) -> dict[tuple[str, str | None, str], dict[str, Any]]:
+def _advised(rules: Iterable[Any]) -> dict[tuple[str, str | None, str], dict[str, Any]]:
     """Return the advice for each grant, by source, tenant and id."""
-    from grantlens.detect import unused_privileges
-
-    told = unused_privileges(view).recommend().to_dicts()
+    told = [row for found in rules for row in found.recommend().to_dicts()]
     return {(row["source"], row["tenant"], row["grant_id"]): row for row in told}
 
 
