@@ -151,8 +151,16 @@ def test_no_table_of_the_samples_is_cut_off_on_a_desk_and_few_on_a_tablet(chromi
         "[...document.querySelectorAll('main .table')]"
         ".filter(box => box.scrollWidth > box.clientWidth + 1).map(box => box.innerText.slice(0, 60)).join('|')"
     )
-    assert measured(chromium, tmp_path, document, cut) == ""
+    for width in (1400, 1200):
+        assert measured(chromium, tmp_path, document, cut, width) == ""
     assert measured(chromium, tmp_path, document, cut, 1024).count("|") < 3
+
+
+def test_what_scrolls_is_reached_by_keyboard(document, finding):
+    text = review_page(document([finding(0)]))
+    boxes = re.findall('<div class="table"[^>]*>|<pre[^>]*aria-label[^>]*>', text)
+    assert len(boxes) > 9
+    assert all('tabindex="0"' in box and 'role="group"' in box and "aria-label=" in box for box in boxes)
 
 
 def test_bars_that_are_compared_begin_at_one_line(chromium, tmp_path, document):
