@@ -551,6 +551,35 @@ def test_outcome_of_a_sign_in(load):
     }
 
 
+def test_a_person_who_is_asked_something_is_not_refused(load):
+    status = {"errorCode": 65001}
+    cases = {
+        "consent asked": sign_in("SignInLogs", status=status, isInteractive=True),
+        "device asked": sign_in("SignInLogs", status={"errorCode": 50097}, isInteractive=True),
+        "not said whether anybody is there": sign_in("SignInLogs", status=status, isInteractive=None),
+        "nobody there": sign_in("SignInLogs", status=status),
+        "nobody there, by the category": sign_in(status=status, isInteractive=None),
+        "a service": sign_in("MicrosoftServicePrincipalSignInLogs", status=status, userId=None, isInteractive=None),
+        "wrong password": sign_in("SignInLogs", status={"errorCode": 50126}, isInteractive=True),
+    }
+    column = each(load, "issuance", cases)
+    assert column("outcome") == {
+        "consent asked": "error",
+        "device asked": "error",
+        "not said whether anybody is there": "error",
+        "nobody there": "denied",
+        "nobody there, by the category": "denied",
+        "a service": "denied",
+        "wrong password": "denied",
+    }
+    assert {case: reason for case, reason in column("denial_reason").items() if reason} == {
+        "nobody there": "consent",
+        "nobody there, by the category": "consent",
+        "a service": "consent",
+        "wrong password": "subject",
+    }
+
+
 def test_why_a_sign_in_gave_no_token(load):
     reasons = {
         54005: "reuse",

@@ -4,6 +4,7 @@
 - The credential a service signed in with is the token's parent: ending the credential ends its tokens.
 - An error code other than 0 means that no token was made: `denied`; an interrupt (the person was asked something, error 50140 and
   its like; a device asks whether its code was entered yet, 70016) is an `error`, since the same attempt goes on.
+- Where nobody can be asked, the same code is a refusal: a refresh after its consent was removed ends in 65001.
 - The protocol `none` means none of those that Entra tells apart, so no device code either (Azure Monitor, table SigninLogs).
 - Scopes stand as a JSON list inside a text, for delegated tokens only. An empty text says nothing,
   an empty list says none.
@@ -30,17 +31,24 @@ _REASONS: Mapping[str, str] = {
     "rate": "50196 90055",
 }
 _GOES_ON = "('50140', '50199', '70016')"
+# Pending user action in Microsoft's workbook of sign-ins; 500121 by its guide for privileged accounts; 50168 by its name; 50097, "in-flow device auth
+# challenge", by its library for Android. Of 50076 and 50079 no page of Microsoft's says so.
+_ASKS = """('16000', '16001', '16003', '50055', '50058', '50059', '50072', '50074', '50097', '500121', '50125', '50127', '50129', '50143', '50144', '50168',
+            '51006', '52004', '65001', '81010', '81012', '81014')"""
 _REASON = " ".join(
     f"WHEN code IN ({', '.join(map(repr, codes.split()))}) THEN '{reason}'" for reason, codes in _REASONS.items()
 )
 
-SIGN_IN = """
+SIGN_IN = f"""
 SELECT *,
-       coalesce(TRY(from_json(status, '{"errorCode": "VARCHAR"}')).errorCode, nullif(resultType, '')) AS code,
-       TRY(from_json(authenticationProcessingDetails, '[{"key": "VARCHAR", "value": "VARCHAR"}]')) AS details,
+       coalesce(TRY(from_json(status, '{{"errorCode": "VARCHAR"}}')).errorCode, nullif(resultType, '')) AS code,
+       TRY(from_json(authenticationProcessingDetails, '[{{"key": "VARCHAR", "value": "VARCHAR"}}]')) AS details,
        list_filter(details, lambda d: d.key = 'Oauth Scope Info')[1].value AS scope_text,
-       TRY(from_json(agent, '{"agentType": "VARCHAR"}')).agentType AS agent_type,
-       nullif(nullif(userId, ''), '00000000-0000-0000-0000-000000000000') AS user_id
+       TRY(from_json(agent, '{{"agentType": "VARCHAR"}}')).agentType AS agent_type,
+       nullif(nullif(userId, ''), '00000000-0000-0000-0000-000000000000') AS user_id,
+       code IN {_GOES_ON}
+           OR (code IN {_ASKS} AND coalesce(lower(isInteractive), '') <> 'false'
+               AND NOT regexp_full_match(coalesce(category, ''), '(NonInteractiveUser|.*ServicePrincipal|ManagedIdentity)SignInLogs')) AS goes_on
 FROM event
 WHERE log_kind = 'sign-in'
 """
@@ -51,9 +59,9 @@ SELECT line_no,
        {moment("createdDateTime")} AS issued_at,
        CASE WHEN contains(lower(incomingTokenType), 'refreshtoken') THEN 'refresh' ELSE 'token' END AS kind,
        CASE WHEN code = '0' THEN 'success'
-            WHEN code IN {_GOES_ON} THEN 'error'
+            WHEN goes_on THEN 'error'
             WHEN code IS NOT NULL THEN 'denied' END AS outcome,
-       CASE WHEN code = '0' OR code IN {_GOES_ON} THEN NULL {_REASON} WHEN code IS NOT NULL THEN 'other' END AS denial_reason,
+       CASE WHEN code = '0' OR goes_on THEN NULL {_REASON} WHEN code IS NOT NULL THEN 'other' END AS denial_reason,
        nullif(authenticationProtocol, '') AS grant_type,
        NULL::VARCHAR AS grant_id,
        {uti("uniqueTokenIdentifier")} AS token_id,
