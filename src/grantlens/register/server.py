@@ -8,7 +8,7 @@ TOML::
     cache_seconds = 300                   # how long it keeps an introspection answer
     bound_seconds = 300                   # documented bound for a revocation to take effect
     leeway_seconds = 60                   # after expiry; 60 where not said
-    scopes_supported = ["read", "send"]   # all that it offers: the list of this name in its metadata (RFC 9728)
+    scopes_supported = ["read", "send"]   # the list of this name in its metadata (RFC 9728)
 
 CSV: the same names as columns; the scopes of a list are joined by `;`.
 """

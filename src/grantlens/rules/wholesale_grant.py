@@ -1,4 +1,4 @@
-"""PRV-5: grants that hold all that their server offers, or a scope that alone opens everything."""
+"""PRV-5: grants that hold all that their server lists, or a scope that alone opens everything."""
 
 from grantlens.catalogue.omnibus import values
 from grantlens.rule.evidence import ISSUE_USE, PAIR, Evidence, Way
@@ -11,15 +11,16 @@ _MAIL = "https://mail.google.com/"
 
 RULE = Rule(
     id="PRV-5",
-    version=3,
+    version=4,
     name="wholesale_grant",
     key=("client_id", "resource_server"),
-    question="Which grants hold everything that their server offers?",
+    question="Which grants hold everything that their server lists, or a scope that alone opens everything?",
     severity="low",
     remedy="Ask the owner what the connection is for, and have people consent again, to no more than that. This rule looks at what was granted: what the "
     "calls needed, PRV-1 and PRV-4 tell. A client that asks for every scope in a server's metadata asks for less once the server's challenges name "
-    "the scopes that a call needs.",
-    basis="MCP authorization, scope selection: all of scopes_supported where the challenge names none; RFC 9728 section 2; vendors' own words on a scope",
+    "the scopes that a call needs, or once it lists only those that basic use needs, as MCP means it: where it does, its whole list is little.",
+    basis="MCP authorization 2025-11-25, scope selection: all of scopes_supported where the challenge names none, a list meant to be the least that "
+    "basic use needs; RFC 9728 section 2, by which a list may leave scopes out; vendors' own words on a scope",
     needs=("grant_state", "issued", "used_pair", "named_caller", "server_name", "protocol_scope"),
     rests_on=Evidence(
         (
@@ -35,7 +36,7 @@ WITH omnibus AS (
     + values()
     + """) v(scope, source, of_people, opens)
 ),
--- What each server says that it offers, without what opens no data. Where that is one scope, nobody could ask for less.
+-- What each server lists, without what opens no data. Where that is one scope, nobody could ask for less.
 listed AS (
     SELECT s.resource_server, n.key AS place,
            list_sort(list_distinct(list_filter(s.scopes_supported, lambda x: NOT list_contains(p.names, lower(x))))) AS scopes
@@ -133,11 +134,11 @@ together AS (
 SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict, 'low' AS severity,
        coalesce(client_name, client_id, 'An unnamed client') || CASE
            WHEN resource_server IS NULL THEN ' holds ' || array_to_string(scopes, ' and ') || ', which alone opens all of ' || array_to_string(opens, ' and of ')
-           WHEN sure THEN ' holds all ' || len(scopes) || ' scopes that ' || resource_server || ' offers'
-           ELSE ' may hold all ' || len(scopes) || ' scopes that ' || resource_server || ' offers' END AS title,
+           WHEN sure THEN ' holds all ' || len(scopes) || ' scopes that ' || resource_server || ' lists'
+           ELSE ' may hold all ' || len(scopes) || ' scopes that ' || resource_server || ' lists' END AS title,
        source, tenant, client_id, subject_id, grant_id, resource_server, scopes, first_seen, last_seen, grants AS events,
        to_json({
-           'held': CASE WHEN resource_server IS NULL THEN 'omnibus scope' ELSE 'all that the server offers' END,
+           'held': CASE WHEN resource_server IS NULL THEN 'omnibus scope' ELSE 'all that the server lists' END,
            'opens': opens,
            'grants': grants,
            'sure_grants': sure_grants,
@@ -156,7 +157,7 @@ FROM together
                 {
                     "verdict": "violation",
                     "severity": "low",
-                    "title": "app holds all 3 scopes that mail.example offers",
+                    "title": "app holds all 3 scopes that mail.example lists",
                     "client_id": "app",
                     "grant_id": "g1",
                     "resource_server": "mail.example",
@@ -238,7 +239,7 @@ FROM together
             (
                 {
                     "verdict": "indeterminate",
-                    "title": "app may hold all 3 scopes that mail.example offers",
+                    "title": "app may hold all 3 scopes that mail.example lists",
                     "detail": {"reason": "the log does not say for which server the grant is"},
                 },
             ),

@@ -46,7 +46,7 @@ SERVER = Table(
         Column("cache_seconds", "DOUBLE", "How long it caches an introspection answer."),
         Column("bound_seconds", "DOUBLE", "Documented bound for a revocation to take effect."),
         Column("leeway_seconds", "DOUBLE", "Leeway after expiry; 60 where not given."),
-        Column("scopes_supported", "VARCHAR[]", "All scopes that it offers, as its metadata names them (RFC 9728)."),
+        Column("scopes_supported", "VARCHAR[]", "The scopes that it lists, as its metadata names them (RFC 9728)."),
     ),
 )
 
