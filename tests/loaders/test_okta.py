@@ -451,6 +451,47 @@ def test_a_universal_logout_ends_what_an_app_holds_of_a_person_and_cleared_sessi
     assert [row["reason"] for row in loaded.rejected] == ["names no client"]
 
 
+def agent(id="wlp1", type_="AI Agent"):
+    """Write an actor or target that is an AI agent."""
+    return {"id": id, "type": type_, "alternateId": None, "displayName": "Sales agent", "detailEntry": None}
+
+
+def test_an_agent_that_gets_a_token_for_a_person_is_its_client(load):
+    jag, exchange = token("id_jag", "IJ.one"), {"grantType": "urn:ietf:params:oauth:grant-type:token-exchange"}
+    record = event("app.oauth2.token.grant.id_jag", person(), jag, actor=agent(type_="Agent"), debug=exchange)
+    row = load([record]).one("issuance")
+    assert (row["client_id"], row["client_name"], row["subject_id"], row["kind"]) == (
+        "wlp1",
+        "Sales agent",
+        USER,
+        "exchange",
+    )
+    assert (row["token_id"], row["token_kind"], row["subject_kind"]) == ("IJ.one", "id_jag", "user")
+
+
+def test_an_agent_and_its_credentials_end_like_a_client_and_its_secrets(load):
+    key = {"id": "wpc1", "type": "AIAgentCredential", "alternateId": None, "displayName": "Key", "detailEntry": None}
+    steps = {
+        "workload_principal.deactivate": [agent(type_="AIAgent")],
+        "workload_principal.delete": [agent(type_="AIAgent")],
+        "workload_principal.ai_agent.credential.create": [key, agent()],
+        "workload_principal.ai_agent.credential.delete": [key, agent()],
+        "workload_principal.activate": [agent()],
+        "workload_principal.ai_agent.credential.deactivate": [key],
+    }
+    loaded = load([event(name, *targets, actor=person("00uAdmin"), uuid=name) for name, targets in steps.items()])
+    assert loaded.counts() == {"records": 6, "issuance": 1, "revocation": 3, "ignored": 2}
+    assert loaded.ignored == {"agent: no end of it or of its credentials, or one that names no agent": 2}
+    made = loaded.one("issuance")
+    assert (made["kind"], made["client_id"], made["token_kind"]) == ("credential", "wlp1", "api_key")
+    ended = [(row["kind"], row["target_kind"], row["client_id"]) for row in loaded.rows["revocation"]]
+    assert sorted(ended) == [
+        ("disable", "client", "wlp1"),
+        ("disable", "client", "wlp1"),
+        ("revoke", "credential", "wlp1"),
+    ]
+
+
 def test_a_clients_secret_is_a_credential_of_the_client(load):
     text = "NOT-A-REAL-SECRET-abc123"
     secret = {"id": CLIENT, "type": "OAuth2ClientSecretEntity", "alternateId": "unknown", "displayName": "Copilot"}

@@ -17,6 +17,8 @@ What the mapping decides, and why:
 - A failed request is no issuance and no revocation: it is kept with outcome `denied` or `error`. Its reason is an error of
   OAuth or of Okta's own (`no_matching_policy`): no real record shows one. That a refresh token came again has events of its own
   (`detect_reuse`, Okta's page "Refresh access tokens"), whose only real record names no token.
+- **An AI agent** is a client by the id of its workload principal (`wlp...`), which acts where it gets tokens and is the target where it or
+  one of its credentials is switched off. No real record shows the latter: an event without such a target is ignored.
 - **A device that asks whether its code was entered yet** (`authorization_pending`, `slow_down`, RFC 8628 section 3.5) is told to ask again: that
   refuses nobody, and is ignored.
 - An authorization code may be worth a token to a thief: its id is never kept.
@@ -62,6 +64,11 @@ SELECT *,
             THEN coalesce(outcome = 'denied' AND oauth LIKE 'token.grant%', false) ELSE false END AS is_poll,
        CASE WHEN event_type IN ('application.lifecycle.deactivate', 'application.lifecycle.delete', 'user.lifecycle.deactivate',
                                 'user.lifecycle.suspend', 'user.lifecycle.delete.completed') THEN 'disable'
+            WHEN starts_with(event_type, 'workload_principal.') THEN
+                 CASE WHEN len(list_filter(targets, lambda t: starts_with(t.id, 'wlp'))) = 0 OR targets IS NULL THEN NULL
+                      WHEN event_type IN ('workload_principal.deactivate', 'workload_principal.delete') THEN 'disable'
+                      WHEN regexp_matches(event_type, 'ai_agent[.]credential[.](create|activate)$') THEN 'secret'
+                      WHEN regexp_matches(event_type, 'ai_agent[.]credential[.](deactivate|delete)$') THEN 'secret revoke' END
             WHEN event_type IN ('user.session.clear', 'user.authentication.universal_logout') THEN 'sign-out'
             WHEN oauth IN ('credentials.lifecycle.create', 'credentials.lifecycle.activate') THEN 'secret'
             WHEN oauth IN ('credentials.lifecycle.deactivate', 'credentials.lifecycle.delete') THEN 'secret revoke'
@@ -88,11 +95,11 @@ SELECT *,
            AND t.type IN ('access_token', 'refresh_token', 'id_token', 'id_jag')) AS tokens,
        list_filter(targets, lambda t: t.type = 'Token')[1] AS api_token,
        list_filter(targets, lambda t: t.type = 'User')[1] AS target_user,
-       list_filter(targets, lambda t: t.type IN ('AppInstance', 'PublicClientApp', 'PublicClientAppEntity'))[1]
-           AS target_app,
+       list_filter(targets, lambda t: CASE WHEN starts_with(event_type, 'workload_principal.') THEN starts_with(t.id, 'wlp')
+                                           ELSE t.type IN ('AppInstance', 'PublicClientApp', 'PublicClientAppEntity') END)[1] AS target_app,
        CASE WHEN starts_with(meaning, 'secret') THEN list_filter(targets, lambda t: t.detailEntry.clientid IS NOT NULL)[1] END AS secret,
        list_filter(targets, lambda t: t.type = 'AuthorizationServer')[1].id AS target_server,
-       coalesce(actor.type LIKE 'PublicClientApp%', false) AS by_app,
+       coalesce(actor.type LIKE 'PublicClientApp%' OR starts_with(actor.id, 'wlp'), false) AS by_app,
        coalesce(actor.alternateId = 'system@okta.com', false) AS by_system,
        starts_with(event_type, 'app.oauth2.admin.') AS by_admin
 FROM known
@@ -276,7 +283,7 @@ _IGNORED = """
 SELECT line_no,
        CASE WHEN is_poll THEN 'device that asks whether its code was entered yet'
             WHEN oauth <> '' THEN 'OAuth event that neither gives nor takes access'
-            WHEN starts_with(event_type, 'workload_principal.') THEN 'agent: by which client its tokens go is not known'
+            WHEN starts_with(event_type, 'workload_principal.') THEN 'agent: no end of it or of its credentials, or one that names no agent'
             WHEN event_type LIKE 'user.session.%' OR event_type LIKE 'user.authentication.%'
               OR event_type = 'policy.evaluate_sign_on' THEN 'sign-in of a person'
             ELSE 'not about delegated access' END AS reason
@@ -321,7 +328,7 @@ def _spelled(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="okta",
-    version=6,
+    version=7,
     title="Okta System Log",
     recognise=mostly_inside(is_event),
     fields=EVENT,
