@@ -199,6 +199,26 @@ def test_workload_that_exchanges_a_token_for_credentials(load, told, outcome):
         assert "hunter2" not in str(loaded.rows)
 
 
+def test_what_a_federation_rule_gave_ends_with_the_rule(load):
+    exchanged = {"federation_rule_id": "fdrl_1", "requested_service_account_id": "svac_1"}
+    loaded = load(
+        [
+            activity("platform_federated_authentication", event_data=exchanged, status={"outcome": "success"}),
+            activity("platform_federation_rule_archived", number=2, federation_rule_id="fdrl_1"),
+            activity("platform_federation_rule_archived", number=3),
+        ]
+    )
+    assert loaded.one("issuance")["grant_id"] == "fdrl_1"
+    row = loaded.one("revocation")
+    assert (row["kind"], row["target_kind"], row["grant_id"], row["actor_id"]) == (
+        "revoke",
+        "grant",
+        "fdrl_1",
+        "user_1",
+    )
+    assert [row["reason"] for row in loaded.rejected] == ["names no rule"]
+
+
 def test_exchange_that_does_not_say_what_came_of_it_is_rejected(load):
     loaded = load([activity("platform_federated_authentication")], "anthropic_compliance")
     assert [row["reason"] for row in loaded.rejected] == ["outcome: missing"]

@@ -12,7 +12,8 @@ What the mapping decides, and why:
   so usage is not carried.
 - A key that makes a key is the parent of it.
 - A workload that exchanges a token of its own issuer for credentials (`platform_federated_authentication`) does so for the service account that
-  it asked for; the token that it presented is the parent, by its `jti`. `status.outcome` says whether it got any.
+  it asked for; the token that it presented is the parent, by its `jti`. `status.outcome` says whether it got any. The federation rule that
+  lets it is the grant, which ends when the rule is archived.
 - An integration that a person connects is a consent of that person, an MCP server or integration that an admin adds one
   for all people; the client is the server's id or the kind of the integration.
 - A person who deletes the own account is named by the actor alone.
@@ -34,7 +35,9 @@ _ACTOR = """{"type": "VARCHAR", "user_id": "VARCHAR", "email_address": "VARCHAR"
     "admin_api_key_id": "VARCHAR", "service_account_id": "VARCHAR", "subject": "VARCHAR",
     "ip_address": "VARCHAR", "user_agent": "VARCHAR"}"""
 
-_EXCHANGED = '{"requested_service_account_id": "VARCHAR", "oidc_token": {"jti": "VARCHAR"}}'
+_EXCHANGED = (
+    '{"federation_rule_id": "VARCHAR", "requested_service_account_id": "VARCHAR", "oidc_token": {"jti": "VARCHAR"}}'
+)
 
 _FIELDS = """{
     "id": "VARCHAR", "type": "VARCHAR", "created_at": "VARCHAR", "TimeGenerated": "VARCHAR", "p_parse_time": "VARCHAR",
@@ -44,7 +47,7 @@ _FIELDS = """{
     "grant_type": "VARCHAR", "integration_type": "VARCHAR", "mcp_server_id": "VARCHAR", "mcp_server_name": "VARCHAR",
     "ghe_configuration_id": "VARCHAR", "service_account_id": "VARCHAR", "user_id": "VARCHAR", "account_id": "VARCHAR",
     "service_name": "VARCHAR", "key_name": "VARCHAR", "updates": "VARCHAR",
-    "oauth_app_id": "VARCHAR", "event_data": "VARCHAR", "status": "VARCHAR",
+    "oauth_app_id": "VARCHAR", "federation_rule_id": "VARCHAR", "event_data": "VARCHAR", "status": "VARCHAR",
     "url": "VARCHAR", "request_method": "VARCHAR", "status_code": "VARCHAR",
     "claude_chat_id": "VARCHAR", "claude_project_id": "VARCHAR", "claude_file_id": "VARCHAR", "file_id": "VARCHAR"
 }"""
@@ -85,6 +88,7 @@ _KINDS = {
         "platform_service_account_archived", "service_deleted", "platform_oauth_app_revoked", "ghe_configuration_deleted",
     ),
     "person end": ("org_user_deleted", "org_user_left", "account_deleted", "scim_user_deleted"),
+    "rule end": ("platform_federation_rule_archived",),
     "session end": ("session_revoked", "org_user_trusted_devices_revoked"),
 }  # fmt: skip
 """The types of activities that mean something."""
@@ -148,6 +152,7 @@ SELECT line_no, id AS event_id, happened_at AS issued_at, received_at, tenant,
        CASE WHEN meaning IN ('own consent', 'consent for all', 'service') THEN 'consent' ELSE meaning END AS kind,
        CASE WHEN meaning <> 'exchange' OR starts_with(told_outcome, 'succe') THEN 'success'
             WHEN told_outcome <> '' THEN 'denied' END AS outcome, grant_type,
+       CASE WHEN meaning = 'exchange' THEN exchanged.federation_rule_id END AS grant_id,
        CASE WHEN meaning IN ('credential', 'token', 'refresh', 'change') THEN named END AS token_id,
        CASE WHEN meaning IN ('token', 'refresh', 'exchange') THEN 'access' WHEN meaning = 'credential' THEN 'api_key' END AS token_kind,
        CASE WHEN meaning = 'exchange' THEN exchanged.oidc_token.jti
@@ -197,9 +202,9 @@ SELECT line_no, id AS event_id, happened_at AS revoked_at, received_at, tenant,
        CASE WHEN meaning = 'person end' OR type LIKE 'platform@_service@_account@_%' ESCAPE '@' OR ends_with(type, '_updated')
               OR type = 'service_deleted' THEN 'disable' ELSE 'revoke' END AS kind,
        'success' AS outcome,
-       CASE meaning WHEN 'key end' THEN 'credential' WHEN 'own end' THEN 'grant' WHEN 'client end' THEN 'client'
+       CASE meaning WHEN 'key end' THEN 'credential' WHEN 'own end' THEN 'grant' WHEN 'rule end' THEN 'grant' WHEN 'client end' THEN 'client'
                     WHEN 'person end' THEN 'subject' ELSE 'session' END AS target_kind,
-       CASE WHEN meaning = 'key end' THEN named END AS token_id,
+       CASE WHEN meaning = 'key end' THEN named END AS token_id, federation_rule_id AS grant_id,
        client_id,
        CASE WHEN meaning IN ('own end', 'client end') THEN coalesce(mcp_server_name, client_id) END AS client_name,
        person AS subject_id,
@@ -209,7 +214,7 @@ SELECT line_no, id AS event_id, happened_at AS revoked_at, received_at, tenant,
            AS initiator,
        doer AS actor_id
 FROM party
-WHERE ends_with(meaning, ' end') AND NOT (meaning = 'person end' AND person IS NULL)
+WHERE ends_with(meaning, ' end') AND NOT (meaning = 'person end' AND person IS NULL) AND NOT (meaning = 'rule end' AND federation_rule_id IS NULL)
 """
 
 _IGNORED = """
@@ -229,13 +234,15 @@ SELECT line_no, 'type is missing' AS reason FROM event WHERE type IS NULL
 UNION ALL
 SELECT line_no, 'names no person' FROM party WHERE meaning = 'person end' AND person IS NULL
 UNION ALL
+SELECT line_no, 'names no rule' FROM party WHERE meaning = 'rule end' AND federation_rule_id IS NULL
+UNION ALL
 SELECT line_no, 'created_at is no time' FROM party WHERE created_at IS NOT NULL AND happened_at IS NULL
 """
 
 LOADER = with_envelopes(
     Loader(
         name="anthropic_compliance",
-        version=4,
+        version=5,
         title="Anthropic Compliance API activity feed",
         recognise=mostly_inside(_is_activity),
         fields=_FIELDS,
