@@ -432,10 +432,34 @@ def test_an_account_that_google_disables_is_disabled_by_nobody_of_the_house(load
     assert loaded.ignored == {"other application than token and admin": 1}
 
 
+@pytest.mark.parametrize(
+    ("rejection", "reason"),
+    [("EXPLICIT_ADMIN_BLOCK", "policy"), ("EDU_UNDERAGE_BLOCK", "policy"), ("SCOPE_BLOCK", "scope"), (None, "policy")],
+)
+def test_an_app_that_a_person_was_refused(load, rejection, reason):
+    parameters = {"client_id": CLIENT, "app_name": "Mail copilot", "client_type": "WEB", "scope": [MAIL]}
+    told = {} if rejection is None else {"rejection_type": rejection}
+    loaded = load([activity(happening("deny", **parameters, **told)), activity(happening("deny", app_name="x"))])
+    [row] = loaded.rows["issuance"]
+    assert (row["kind"], row["outcome"], row["denial_reason"]) == ("consent", "denied", reason)
+    assert (row["client_id"], row["subject_id"], row["consent_kind"]) == (CLIENT, "ada@example.com", "user")
+    assert (row["scopes_requested"], row["scopes"]) == ([MAIL], None)
+    assert [rejected["reason"] for rejected in loaded.rejected] == ["deny names no client"]
+    assert loaded.rows["revocation"] == []
+
+
 def test_only_the_log_of_tokens_covers_a_time():
     ends = [administer("SUSPEND_USER", USER_EMAIL="ada@example.com"), activity(application="login")]
     assert LOADER.fitted(ends).carries == ()
     assert LOADER.fitted([*ends, activity(call())]).carries == ("issuance", "usage", "revocation")
+
+
+def test_only_a_log_with_calls_tells_that_there_was_none():
+    consent = activity(authorize(MAIL))
+    assert LOADER.fitted([consent]).carries == ("issuance", "revocation")
+    assert LOADER.fitted([consent, consent | {"events": call()}]).carries == ("issuance", "usage", "revocation")
+    on_top = {name: value for name, value in consent.items() if name != "events"} | {"name": "activity"}
+    assert LOADER.fitted([consent, on_top]).carries == ("issuance", "usage", "revocation")
 
 
 def test_what_is_wrong_is_named(load):

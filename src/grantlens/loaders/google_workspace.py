@@ -19,7 +19,10 @@ What the mapping decides, and why:
   kept as a downgrade by policy. Which way `CHANGE_APP_ACCESS` went is not told by any page at hand: ignored.
 - **A person** who was suspended, archived or deleted by an admin is disabled, and so is one whose account Google itself disabled
   (`account_disabled_...` of application `login`): Google's pages "Admin" and "Login audit activity events".
+- **A refusal** (`deny`) is a consent that was not given: Google's page names it, with `rejection_type` and the parameters of `authorize`.
+  Calls that were refused are not logged.
 - **Coverage**: consents and calls stand in `token` only. A file of another application tells ends, but its silence shows nothing.
+  Calls are logged in some editions only: a file without one says nothing of use.
 - `events` may be a list (Reports API), an object (Elastic), or its fields may stand on top (Panther, where
   `parameters` is an object too).
 """
@@ -77,6 +80,7 @@ SELECT * EXCLUDE (events, event), event.name AS name, event.parameters AS writte
             ELSE 1 + len(list_filter(list_slice(events, 1, nth - 1), lambda e: e = event)) END AS nth_alike,
        CASE application || ' ' || event.name
             WHEN 'token authorize' THEN 'consent'
+            WHEN 'token deny' THEN 'refuse'
             WHEN 'token activity' THEN 'use'
             WHEN 'token revoke' THEN 'revoke'
             WHEN 'admin REVOKE_3LO_TOKEN' THEN 'admin revoke'
@@ -123,8 +127,9 @@ SELECT * EXCLUDE (names, texts, parameters),
        texts[list_position(names, 'method_name')] AS method_name,
        texts[list_position(names, 'product_bucket')] AS product_bucket,
        TRY_CAST(texts[list_position(names, 'num_response_bytes')] AS BIGINT) AS response_bytes,
-       CASE WHEN meaning = 'consent' THEN parameters[list_position(names, 'scope')] END AS scope,
-       CASE WHEN meaning = 'consent' THEN TRY(from_json(parameters[list_position(names, 'scope_data')].multiMessageValue,
+       texts[list_position(names, 'rejection_type')] AS rejection,
+       CASE WHEN meaning IN ('consent', 'refuse') THEN parameters[list_position(names, 'scope')] END AS scope,
+       CASE WHEN meaning IN ('consent', 'refuse') THEN TRY(from_json(parameters[list_position(names, 'scope_data')].multiMessageValue,
             '[{"parameter": [{"name": "VARCHAR", "value": "VARCHAR"}]}]')) END AS scope_data,
        nullif(texts[list_position(names, 'API_CLIENT_NAME')], '') AS api_client_name,
        CASE WHEN meaning = 'delegate' THEN parameters[list_position(names, 'API_SCOPES')] END AS api_scopes,
@@ -145,18 +150,18 @@ FROM (SELECT *, list_transform(parameters, lambda p: p.name) AS names,
 _KNOWN = """
 SELECT *,
        -- the client and the user that the event is about: in admin events the actor is the admin
-       CASE WHEN meaning IN ('consent', 'use', 'revoke') THEN client_id
+       CASE WHEN meaning IN ('consent', 'refuse', 'use', 'revoke') THEN client_id
             WHEN meaning = 'admin revoke' THEN app_id
             WHEN meaning IN ('delegate', 'end delegation') THEN api_client_name
             WHEN meaning = 'disallow' THEN policy_app_id END AS client,
-       CASE WHEN meaning IN ('consent', 'use', 'revoke') THEN actor_email
+       CASE WHEN meaning IN ('consent', 'refuse', 'use', 'revoke') THEN actor_email
             WHEN meaning IN ('admin revoke', 'device revoke', 'password revoke', 'disable') THEN user_email
             END AS subject,
        CASE WHEN meaning IN ('delegate', 'end delegation') THEN '@' || coalesce(lower(domain_name), '')
             ELSE coalesce(subject, '') END AS holder,
        CASE WHEN client IS NOT NULL AND meaning <> 'disallow'
             THEN 'derived:google_workspace|' || coalesce(tenant, '') || '|' || client || '|' || holder END AS grant_id,
-       CASE WHEN meaning IN ('consent', 'revoke', 'delegate', 'end delegation', 'admin revoke') AND client IS NULL
+       CASE WHEN meaning IN ('consent', 'refuse', 'revoke', 'delegate', 'end delegation', 'admin revoke') AND client IS NULL
                  THEN name || ' names no client'
             WHEN meaning IN ('admin revoke', 'device revoke', 'password revoke', 'disable') AND subject IS NULL
                  THEN name || ' names no user' END AS mistake
@@ -174,7 +179,7 @@ SELECT * EXCLUDE (scope, scope_data, api_scopes),
                  CASE WHEN nth_alike > 1 THEN nth_alike END) AS event_id
 FROM (
     SELECT *,
-           CASE WHEN meaning = 'consent' AND (scope IS NOT NULL OR scope_data IS NOT NULL) THEN
+           CASE WHEN meaning IN ('consent', 'refuse') AND (scope IS NOT NULL OR scope_data IS NOT NULL) THEN
                      list_sort(list_distinct(list_concat(
                          coalesce(TRY(from_json(scope.multiValue, '["VARCHAR"]')), string_split(coalesce(scope.value, scope.intValue), ' '), []),
                          coalesce(flatten(list_transform(scope_data, lambda m: list_transform(
@@ -189,19 +194,22 @@ FROM (
 
 _ISSUANCE = """
 SELECT line_no, event_id, tenant, happened_at AS issued_at, received_at,
-       'consent' AS kind, 'success' AS outcome,
+       'consent' AS kind,
+       CASE meaning WHEN 'refuse' THEN 'denied' ELSE 'success' END AS outcome,
+       CASE WHEN meaning = 'refuse' THEN CASE rejection WHEN 'SCOPE_BLOCK' THEN 'scope' ELSE 'policy' END END AS denial_reason,
        grant_id, client AS client_id, app_name AS client_name, subject AS subject_id,
        CASE WHEN subject LIKE '%gserviceaccount.com' THEN 'service'
             WHEN subject IS NOT NULL THEN 'user' END AS subject_kind,
-       scopes,
+       CASE WHEN meaning = 'refuse' THEN scopes END AS scopes_requested,
+       CASE WHEN meaning <> 'refuse' THEN scopes END AS scopes,
        actor_email AS consent_actor,
-       CASE meaning WHEN 'consent' THEN 'user' ELSE 'admin' END AS consent_kind,
+       CASE meaning WHEN 'delegate' THEN 'admin' ELSE 'user' END AS consent_kind,
        ip
 FROM read
-WHERE meaning IN ('consent', 'delegate') AND mistake IS NULL
+WHERE meaning IN ('consent', 'refuse', 'delegate') AND mistake IS NULL
 """
 
-# A record means that the call happened: this log knows no refusals.
+# A record means that the call happened: this log knows no calls that were refused.
 _USAGE = """
 SELECT line_no, event_id, tenant, happened_at AS used_at, received_at,
        'success' AS outcome,
@@ -229,7 +237,7 @@ SELECT line_no, event_id, tenant, happened_at AS revoked_at, received_at,
        CASE WHEN meaning <> 'revoke'
             THEN name || coalesce(' ' || device_id, ' ' || policy_service, '') END AS reason
 FROM read
-WHERE meaning NOT IN ('consent', 'delegate', 'use') AND mistake IS NULL
+WHERE meaning NOT IN ('consent', 'refuse', 'delegate', 'use') AND mistake IS NULL
 """
 
 # A record is ignored if none of its events says anything about access.
@@ -264,16 +272,26 @@ HAVING bool_and(mistake IS NOT NULL)
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
-    """Let only what holds application `token` cover a time."""
-    told = any(
-        isinstance(record.get("id"), Mapping) and record["id"].get("applicationName") == "token" for record in sample
-    )
-    return replace(LOADER, carries=LOADER.carries if told else (), dialect=None)
+    """Let only what holds application `token` cover a time, and only what holds a call tell who called nothing."""
+    names = [name for record in sample if _application(record) == "token" for name in _names(record)]
+    told = [log for log in LOADER.carries if names and (log != "usage" or "activity" in names)]
+    return replace(LOADER, carries=tuple(told), dialect=None)
+
+
+def _application(record: Mapping) -> object:
+    return record["id"].get("applicationName") if isinstance(record.get("id"), Mapping) else None
+
+
+def _names(record: Mapping) -> list:
+    """Name the events of an activity, in whichever way they are written."""
+    events = record.get("events")
+    events = events if isinstance(events, list) else [events if isinstance(events, Mapping) else record]
+    return [event.get("name") for event in events if isinstance(event, Mapping)]
 
 
 LOADER = Loader(
     name="google_workspace",
-    version=3,
+    version=4,
     title="Google Workspace token and admin audit",
     recognise=_recognise,
     fields=_FIELDS,
@@ -299,6 +317,6 @@ LOADER = Loader(
     ),
     join_note=(
         "Consent, use and revocation join on (customer, client, user) only: this log has no token id, so no lag of a "
-        "single token can be told, and refused calls are not logged."
+        "single token can be told, refused calls are not logged, and calls are logged in some editions only."
     ),
 )
