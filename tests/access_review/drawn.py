@@ -23,14 +23,16 @@ class Drawn:
     def __init__(self, seed):
         self.rng = rng = random.Random(f"grants/{seed}")
         self.client, self.records, self.taken = f"c{seed}", [], set()
-        self.tenants = rng.choice(((None,), (None,), ("one",), ("one", "two"), ("one", "two")))
+        self.tenants = rng.choice(
+            ((None,), (None,), ("one",), ("one", "two"), ("one", "two"), (None, "one"), (None, "one"))
+        )
         self.named = rng.random() < 0.75
         self.people = [f"{seed}-ann", f"{seed}-bob"][: rng.choice((1, 1, 2))]
         for tenant in self.tenants:
             for person in self.people:
                 for number in range(rng.choice((1, 1, 2)) if self.named else 1):
                     self.grant(tenant, person, f"g{seed}-{tenant}-{person}-{number}" if self.named else None)
-        if len(self.tenants) > 1 and rng.random() < 0.2:
+        if len(self.tenants) > 1 and None not in self.tenants and rng.random() < 0.2:
             self.records = []
             self.twins()
         self.ends()
@@ -58,7 +60,7 @@ class Drawn:
             # Now and then two tenants have a token of one id.
             name = (
                 f"{self.client}-{person}-{number}"
-                if rng.random() < 0.6
+                if rng.random() < 0.6 and (None in self.tenants) <= (len(self.tenants) == 1)
                 else f"{self.client}-{tenant}-{person}-{grant}-{number}"
             )
             name = None if rng.random() < 0.2 else name
@@ -119,7 +121,7 @@ class Drawn:
             if not (known := [row for row in issued if row["log"] == "issuance"]):
                 return
             row = rng.choice(known)
-            tenant = rng.choice((row.get("tenant"), None))
+            tenant = rng.choice((row.get("tenant"), None, self.tenants[-1]))
             target = rng.choice(
                 (
                     "grant",

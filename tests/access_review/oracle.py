@@ -8,6 +8,8 @@ ALONE = ("token", "refresh", "exchange", "credential")
 REASONS = {
     "client": "a revocation that names no tenant may have ended it, and several have this client",
     "id": "a revocation that names no tenant may have ended it, and several have a token of its id",
+    "name": "a revocation that names a token only by its name may have ended it, and several had that name",
+    "tenant": "a revocation in one tenant may have ended it, and in which it was the logs do not tell",
     "token": "a token of its client was revoked, and the log does not tell which",
 }
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -43,7 +45,12 @@ class Read:
         if end.get("tenant") or end.get("grant_id") or end["target_kind"] not in ("client", "grant", "policy"):
             return False
         whose = end.get("subject_id") if end["target_kind"] != "client" else None
-        return len({row.get("tenant") for row in self.issued if whose in (None, row["subject_id"])}) > 1
+        return len({row.get("tenant") for row in self.issued if whose in (None, row["subject_id"])} - {None}) > 1
+
+    @staticmethod
+    def untold(end, tenant):
+        """Tell whether it names a tenant, and nothing tells whether something is in it."""
+        return bool(end.get("tenant")) and tenant is None and not end.get("token_id")
 
     @staticmethod
     def meets(end, grant):
@@ -102,6 +109,8 @@ class Read:
         if row["issued_at"] > end["revoked_at"]:
             return False
         mine = end.get("tenant") in (None, tenant)
+        if end.get("token_id") and tenant is None:  # an id is that of one token
+            end, mine = {**end, "tenant": None}, True
         if (kind := end["target_kind"]) in ("token", "credential"):
             homes = [home for home, other in self.tokens if other == end.get("token_id")]
             if not mine or tenant not in homes:
@@ -139,10 +148,12 @@ class Read:
             for other in self.tokens.get((tenant, name), ())
         )
         # It would be, if it named this tenant. A key that was issued again is not over, unless several have its id.
-        here = self.covers({**end, "tenant": tenant}, (tenant, name)) if name and not end.get("tenant") else False
+        untold = self.untold(end, tenant)
+        asked = name and (untold or not end.get("tenant"))
+        here = self.covers({**end, "tenant": tenant}, (tenant, name)) if asked else False
         if here and not self.covers(end, (tenant, name)) and (not again or end.get("token_id") == name):
-            return "id" if of_token else "client"
-        if not of_token or end.get("tenant") not in (None, tenant):
+            return "tenant" if untold else "id" if of_token else "client"
+        if not of_token or (tenant is not None and end.get("tenant") not in (None, tenant)):
             return None
         if (end.get("client_id"), end.get("subject_id")) != (row["client_id"], row["subject_id"]):
             return None
@@ -167,11 +178,11 @@ class Read:
         lives = [(life and life[0], doubt) for life, doubt in lives]
         given = [at(row["issued_at"]) for row in self.grants[grant] if row["kind"] == "consent"]
         found = [
-            (moment, end["event_id"], "client")
+            (moment, end["event_id"], "client" if self.unsure(end) else "tenant")
             for end in self.ends
-            if end["target_kind"] in ("client", "grant")
-            and self.unsure(end)
-            and self.meets(end, grant)
+            if self.unsure(end) or self.untold(end, grant[0])
+            if self.meets({**end, "tenant": None}, grant)
+            and not (end["target_kind"] == "grant" and end.get("grant_id"))
             and opened < (moment := at(end["revoked_at"])) < until
             and not any(moment < again < until for again in given)
         ]
@@ -239,14 +250,20 @@ class Read:
         turns = [
             (at(row["issued_at"]), row, None) for row in rows if row["kind"] == "consent" or row["issued_at"] < first
         ]
-        turns += [(at(row["revoked_at"]), None, row) for row in self.less if self.meets(row, grant)]
+        turns += [
+            (at(row["revoked_at"]), None, row)
+            for row in self.less
+            if self.meets({**row, "tenant": None} if self.untold(row, grant[0]) else row, grant)
+        ]
         held = None
         vague = False
         for moment, row, less in sorted(turns, key=lambda turn: turn[0]):
             if moment < opened or moment >= until or (end and moment >= end):
                 continue
             if less:
+                named = less["target_kind"] == "grant" and less.get("grant_id")
                 vague |= self.unsure(less) and less["target_kind"] != "subject"
+                vague |= self.untold(less, grant[0]) and not named
                 held = held and held - set(less["scopes_removed"])
             elif row.get("scopes") is not None:
                 held = (held or set()) | set(row["scopes"])

@@ -283,6 +283,20 @@ def test_what_only_a_grant_for_everyone_permitted_is_its_use(world):
     assert {grant: row["use"] for grant, row in rows.items()} == {"g1": "seen", "g9": "seen"}
 
 
+def test_what_only_a_grant_for_everyone_permitted_is_use_of_the_life_in_which_it_was_made(world):
+    everyones = {"subject_id": None, "consent_kind": "admin"}
+    store = world(
+        consent("01 00:00", ["mail.read"]),
+        consent("02 00:00", ["mail.send"], "g9", **everyones),
+        *(use(f"{day} 02:00", "POST /v1/messages", None) for day in ("02", "03", "05", "06", "06", "07")),
+        revoked("04 00:00", "grant", grant_id="g9", subject_id=None),
+        consent("06 00:00", ["mail.send"], "g9", **everyones), *heartbeat(24, 240),
+    )  # fmt: skip
+    told = {row["opened_at"].day: row for row in gl.grants(store.between(*JULY)).arrow().to_pylist()}
+    used = {day: (row["calls"], row["first_used_at"].day, row["last_used_at"].day) for day, row in told.items() if row["grant_id"] == "g9"}  # fmt: skip
+    assert used == {2: (2, 2, 3), 6: (3, 6, 7)}
+
+
 def test_a_review_and_the_list_agree(world):
     store = world(
         consent("01 00:00", ["mail.read"]),

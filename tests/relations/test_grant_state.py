@@ -25,7 +25,8 @@ def allowed(world, grant, moment):
         if row["outcome"] != "success":
             continue
         by_id = row["target_kind"] == "grant" and row.get("grant_id") is not None
-        if not by_id and row.get("tenant") not in (None, tenant):
+        untold = tenant is None and row.get("tenant") is not None
+        if not by_id and row.get("tenant") not in (None, tenant) and not (untold and row["kind"] == "downgrade"):
             continue
         if row["kind"] == "downgrade":
             whole = row["target_kind"] == "client" and row["client_id"] == client
@@ -36,7 +37,7 @@ def allowed(world, grant, moment):
                 and (row["client_id"], row["subject_id"]) == (client, subject)
             )
             alike = homes(world, client, subject) if pair else homes(world, client) if whole else ()
-            if row.get("tenant") is None and len(alike) > 1:
+            if (row.get("tenant") is None and len(alike) > 1) or (untold and (pair or whole or theirs)):
                 steps.append((row["revoked_at"], 2, {"kind": "consent", "scopes": None, "unsure": True}))
             elif (by_id and row["grant_id"] == grant) or pair or whole or theirs:
                 steps.append((row["revoked_at"], 1, row))

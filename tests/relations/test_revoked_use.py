@@ -72,20 +72,25 @@ def sessions(world):
 
 
 SEVERAL = "the {} no tenant, and several have a token of this id"
+WHY = {
+    "client": "the revocation names no tenant, and several have this client",
+    "id": SEVERAL.format("revocation names"),
+    "tenant": "the revocation is of one tenant, and in which this access was the logs do not tell",
+}
 
 
 def doubt(world, cover, caller):
     """Say why a call may be with another tenant's token of the id than the one that was ended, None where it is that one, False where it is not."""
     if cover["token_id"] is None:
-        return "the revocation names no tenant, and several have this client" if cover.get("of_several") else None
+        return WHY.get(cover.get("doubt"))
     ended, called = cover["token_tenant"], caller["tenant"]
     named = homes_of(records_of(world).get(cover["token_id"], ()))
     if None not in (ended, called) and ended != called:
         return False
-    if cover["of_several"] and cover["target_kind"] not in ("token", "credential"):
-        return "the revocation names no tenant, and several have this client"
-    if cover["of_several"] or (None in (ended, called) and len(named | {ended, called} - {None}) > 1):
-        return SEVERAL.format("revocation names" if ended is None or cover["of_several"] else "calls name")
+    if cover["doubt"]:
+        return WHY[cover["doubt"]]
+    if None in (ended, called) and len(named | {ended, called} - {None}) > 1:
+        return SEVERAL.format("revocation names" if ended is None else "calls name")
     return None
 
 

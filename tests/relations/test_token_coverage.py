@@ -66,7 +66,7 @@ def counting(world):
 
 
 def covered(revocation, world):
-    """Return the tokens that one revocation ends, by their id and tenant, and which of them it ends perhaps only."""
+    """Return the tokens that one revocation ends, by their id and tenant, and which of them it ends perhaps only, and why."""
     target, where, records = revocation["target_kind"], revocation.get("tenant"), records_of(world)
     tokens = tokens_of_tenants(world)
     homes = {name: homes_of(rows) for name, rows in records.items()}
@@ -75,7 +75,15 @@ def covered(revocation, world):
         """Tell whether a token is the one that a tenant means by its id; who names none may mean any."""
         return tenant is None or key[1] == tenant or (key[1] is None and tenant not in homes[key[0]])
 
-    ends, doubtful = {}, set()
+    def lived_in(key, token):
+        """Return the tenant that a token names, or else any record of its grant."""
+        of_grant = {
+            row.get("tenant") for row in issued(world) if row["grant_id"] == token["grant_id"] and token["grant_id"]
+        }
+        of_grant -= {None}
+        return key[1] or (min(of_grant) if len(of_grant) == 1 else None)
+
+    ends, doubtful = {}, {}
     if target in ("token", "credential") and revocation["token_id"] is not None:
         named = revocation["token_id"]
         mine = [row for row in records.get(named, ()) if where is None or row.get("tenant") in (None, where)]
@@ -110,11 +118,13 @@ def covered(revocation, world):
                 of_grant = of_grant and token["kind"] != "exchange" and is_meant(key, tenant)
                 if key[0] != named and (key == (name, home) or of_grant):
                     ends[key[0], where or key[1]] = token
-                    doubtful |= {(key[0], where or key[1])} if perhaps else set()
+                    doubtful |= {(key[0], where or key[1]): "id"} if perhaps else {}
     for key, token in tokens.items():
         if token["kind"] == "exchange":
             continue
-        there = where in (None, key[1])
+        home = lived_in(key, token)
+        there = None in (where, home) or where == home
+        untold = where is not None and home is None
         same_client = (
             revocation.get("client_id") is not None and token["client_id"] == revocation["client_id"] and there
         )
@@ -133,7 +143,10 @@ def covered(revocation, world):
                 and token["session_id"] == revocation["session_id"]
             )
         ):
-            ends[key] = token
+            by_id = target == "session" or (target == "grant" and same_grant)
+            ends[key if by_id else (key[0], key[1] or where)] = token
+            if untold and not by_id:
+                doubtful[key[0], where] = "tenant"
         if target == "policy" and token["kind"] != "credential" and token["issued_at"] < revocation["issued_before"]:
             asked = [
                 same
@@ -141,9 +154,12 @@ def covered(revocation, world):
                 if revocation.get(key) is not None
             ]
             if asked and there and all(asked):
-                ends[key] = token
+                alone = revocation.get("client_id") is None and revocation.get("subject_id") is None
+                ends[key if alone else (key[0], key[1] or where)] = token
+                if untold and revocation.get("grant_id") is None:
+                    doubtful[key[0], where] = "tenant"
     if target in ("token", "credential") and where is None and len(homes.get(revocation["token_id"], ())) > 1:
-        doubtful.add((revocation["token_id"], None))
+        doubtful[revocation["token_id"], None] = "id"
     return {key: token for key, token in ends.items() if token["issued_at"] <= revocation["revoked_at"]}, doubtful
 
 
@@ -180,7 +196,7 @@ def test_a_revocation_ends_these_tokens_and_no_others(bench, worlds, seed):
 def test_a_revocation_ends_tokens_of_its_own_tenant(bench, worlds):
     met = ends_these(bench, worlds(7, 2500))
     # Named tokens of which an issuance is known to that tenant, to another one, and to none; what is ended perhaps, and for sure.
-    assert set(met) == {(True, True), (False, True), (False, False), True, False}
+    assert set(met) == {(True, True), (False, True), (False, False), "id", "tenant", None}
     assert min(met.values()) > 5, met
 
 
@@ -218,9 +234,10 @@ def ends_these(bench, laid):
                 assert said[key]["alive"] == (ends is None or ends > revocation["revoked_at"])
                 assert said[key]["grant_id"] == token["grant_id"] or (named, None) == key in doubtful
                 assert said[key]["issued_in"] == token.get("tenant")
-                assert said[key]["of_several"] == (key in doubtful or of_several(world, revocation))
+                why = doubtful.get(key) or ("client" if of_several(world, revocation) else None)
+                assert said[key]["doubt"] == why, (revocation, key)
                 assert said[key]["is_target"] == (key[0] == named)
-                met[key in doubtful] += 1
+                met[doubtful.get(key)] += 1
                 # A key that was issued again, to the same tenant.
                 homes = homes_of(records[key[0]])
                 homes = homes & {key[1]} if key[1] or key[0] != named else homes
@@ -259,11 +276,14 @@ def test_a_grant_stands_in_for_calls_without_a_token(bench, worlds, seed):
                     ]
                     expected[world["source"], revocation["event_id"], state["grant_id"]] = min(later, default=None)
             # What one may have ended of which nobody knows the tenant, until it is given again.
-            may_end = revocation["target_kind"] in ("client", "grant") and of_several(world, revocation)
-            for state in mine if may_end else ():
-                same = state["client_id"] == revocation["client_id"] and (
-                    revocation["target_kind"] == "client" or None is not state["subject_id"] == revocation["subject_id"]
-                )
+            target, named = revocation["target_kind"], revocation.get("tenant")
+            may_end = target in ("client", "grant") and of_several(world, revocation)
+            for state in mine:
+                if not may_end and (named is None or state["tenant"] is not None or revocation.get("grant_id")):
+                    continue
+                of_client = state["client_id"] is not None and state["client_id"] == revocation["client_id"]
+                of_subject = state["subject_id"] is not None and state["subject_id"] == revocation["subject_id"]
+                same = {"client": of_client, "subject": of_subject, "grant": of_client and of_subject}.get(target)
                 if same and state["opened_at"] < revocation["revoked_at"] < (state["ended_at"] or 2**63 - 1):
                     again = [
                         row["issued_at"]

@@ -127,16 +127,18 @@ def switched_on(records, over):
 def ended(revocation, told, born):
     """Return the tokens that a revocation ends: tenant, id, whether it may be another tenant's, whether it begets, and when it was switched on again."""
     over, target, where = seconds(revocation), revocation["target_kind"], revocation.get("tenant")
-    own = {key: issue for key, issue in born.items() if issue["kind"] != "exchange"}
+    own, untold = {key: issue for key, issue in born.items() if issue["kind"] != "exchange"}, set()
     if target != "token":
-        here = {key: each for key, each in own.items() if where in (None, each["tenant"])}
+        here = {key: each for key, each in own.items() if near(where, each["lived_in"])}
         if target == "session":
             keys = {key for key, each in own.items() if each.get("session_id") == revocation["session_id"]}
         elif target == "grant" and "grant_id" in revocation:
             keys = {key for key, each in own.items() if each["grant_id"] == revocation["grant_id"]}
         else:
             keys = {key for key, each in here.items() if same(each, revocation, WHOSE[target])}
-        family, unsure, root = {(*key, key[0]) for key in keys}, False, None
+            untold = {key for key in keys if where and here[key]["lived_in"] is None}
+        by_id = target == "session" or (target == "grant" and "grant_id" in revocation)
+        family, unsure, root = {(*key, key[0] if by_id else key[0] or where) for key in keys}, False, None
     else:
         root = revocation["token_id"]
         family, unsure = of_refresh(root, where, told, born, own)
@@ -144,7 +146,7 @@ def ended(revocation, told, born):
         (
             tenant,
             name,
-            unsure,
+            unsure or (home, name) in untold,
             born[home, name].get("token_kind") == "refresh",
             switched_on(meant(home, told[name]), over),
         )
@@ -254,6 +256,12 @@ def issued_after(records):
     good = [record for record in records if record["log"] == "issuance" and record["outcome"] == "success"]
     told, said = issuance(good), {}
     born = tokens(told)
+    homes = {}
+    for each in good:
+        homes.setdefault(each["held"] if each["kind"] == "consent" else each["grant_id"], set()).add(each.get("tenant"))
+    for (home, _), each in born.items():
+        of_grant = homes.get(each["grant_id"], set()) - {None}
+        each["lived_in"] = home or (min(of_grant) if len(of_grant) == 1 else None)
     for revocation in records:
         if revocation["log"] != "revocation" or revocation["outcome"] != "success" or revocation["kind"] == "downgrade":
             continue
@@ -264,10 +272,11 @@ def issued_after(records):
             if "grant_id" in revocation:
                 of = of and issue["grant_id"] == revocation["grant_id"]
             else:
-                of = of and same(issue, revocation, WHOSE["grant"]) and revocation.get("tenant") in (None, home)
+                of = of and same(issue, revocation, WHOSE["grant"]) and near(revocation.get("tenant"), home)
+            untold = "grant_id" not in revocation and "tenant" in revocation and home is None
             ways = [("no", unsure or several) for unsure in (True, False) if (home, name, unsure) in came]
             if of and (home, name, False) not in came:
-                ways.append((consented(revocation, issue, good), several))
+                ways.append((consented(revocation, issue, good), several or untold))
             for fresh, unsure in ways:
                 if fresh == "yes" or not SINCE <= AT + timedelta(seconds=seconds(issue)) < UNTIL:
                     continue

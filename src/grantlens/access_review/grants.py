@@ -12,6 +12,7 @@ from grantlens import relations
 from grantlens.access_review.ask import ask, covered_logs
 from grantlens.detect import view_asked
 from grantlens.framed import Framed
+from grantlens.relations.grant_life import may_have_ended
 from grantlens.window import Window
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from grantlens.store import Store
     from grantlens.view import View
 
-_GRANTS = """
+_GRANTS = f"""
 WITH consent AS (
     SELECT g.source, g.grant_id, g.opened_at, arg_min(i.consent_kind, i.issued_at) AS consent_kind,
            arg_min(i.consent_actor, i.issued_at) AS consent_actor
@@ -52,8 +53,8 @@ everyones AS (
     SELECT l.source, l.grant_id, l.opened_at, sum(e.events)::BIGINT AS calls,
            min(e.first_used_at) AS first_used_at, max(e.last_used_at) AS last_used_at
     FROM life l
-    JOIN everyones_use e ON e.source = l.source AND e.grant_id = l.grant_id
-        AND e.first_used_at >= l.opened_at AND e.first_used_at < l.closed_at
+    JOIN everyones_use e USING (source, grant_id, opened_at)
+    WHERE e.first_used_at >= l.opened_at
     GROUP BY ALL
 ),
 -- Calls that lead to no grant may be of any that their client and subject hold.
@@ -86,9 +87,7 @@ SELECT g.source, g.tenant, g.grant_id, g.client_id, g.client_name, g.subject_id,
             ELSE 'last token expired' END AS ended_how,
        CASE WHEN l.state = 'ended' THEN g.ended_by END AS ended_by,
        l.doubt.at AS perhaps_ended_at, l.doubt.by AS perhaps_ended_by,
-       CASE l.doubt.why WHEN 'client' THEN 'a revocation that names no tenant may have ended it, and several have this client'
-                        WHEN 'id' THEN 'a revocation that names no tenant may have ended it, and several have a token of its id'
-                        WHEN 'token' THEN 'a token of its client was revoked, and the log does not tell which' END AS reason
+       {may_have_ended("l.doubt.why")} AS reason
 FROM grant_life g
 JOIN life l USING (source, grant_id, opened_at)
 LEFT JOIN consent c USING (source, grant_id, opened_at)

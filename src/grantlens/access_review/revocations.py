@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.access_review.ask import ask, covered_logs
 from grantlens.findings.intervals import by_minute, calls_after, intervals
 from grantlens.plain import plain_rows
+from grantlens.relations.covered_token import why_doubted
 from grantlens.window import format_time, in_time, parse_time
 from grantlens.wording import listed, number, plural, when
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 ANSWERS = ("yes", "no", "not_demonstrated")
 """Was it effective?"""
 
-REVOCATION_SQL = """
+REVOCATION_SQL = f"""
 WITH tried AS (
     SELECT source, revocation_event, count(*) AS cases,
            max(last_success_s) AS last_success_s, min(first_denial_s) AS first_denial_s,
@@ -57,8 +58,8 @@ SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.kind, r.target_ki
        coalesce(t.cases, 0) AS cases, coalesce(t.ended_cases, 0) AS ended_cases,
        t.last_success_s, t.first_denial_s, coalesce(t.uses_after, 0) AS uses_after, t.lag_lower_s, t.lag_upper_s,
        t.still_at, t.by_at,
-       r.of_several, t.why_unknown,
-       CASE WHEN x.revocation_event IS NOT NULL OR t.still_at IS NOT NULL AND NOT r.of_several THEN 'no'
+       {why_doubted("r.doubt")} AS why_doubted, t.why_unknown,
+       CASE WHEN x.revocation_event IS NOT NULL OR t.still_at IS NOT NULL AND r.doubt IS NULL THEN 'no'
             WHEN t.by_at IS NOT NULL THEN 'yes'
             ELSE 'not_demonstrated' END AS effective,
        x.revocation_event IS NOT NULL AS reissued
@@ -122,10 +123,8 @@ def _worked(row: Mapping[str, Any]) -> str:
         parts = [f"still succeeding at {when(row['still_at'])} UTC"] if row["still_at"] else []
         parts += ["a new token was issued from what had been revoked"] if row["reissued"] else []
         return "no, " + " and ".join(parts)
-    if row["of_several"]:
-        return "not demonstrated: the log does not say in which tenant, and several have this client"
-    if row["why_unknown"]:
-        return f"not demonstrated: {row['why_unknown']}"
+    if why := row["why_doubted"] or row["why_unknown"]:
+        return f"not demonstrated: {why}"
     if row["cases"] and row["last_success_s"] is not None:
         return "not demonstrated: the last success is too close to the revocation to tell which came first, and no refusal because of the token followed"
     if row["cases"]:

@@ -76,7 +76,7 @@ WITH revoked AS (
     FROM (
         SELECT caller_id, revoked_at, certain_from, covered_until, record, why_unknown IS NULL AS known FROM revoked_caller
         UNION ALL
-        SELECT c.caller_id, v.revoked_at, v.certain_from, v.covered_until, v.record, NOT v.of_several
+        SELECT c.caller_id, v.revoked_at, v.certain_from, v.covered_until, v.record, v.doubt IS NULL
         FROM named_caller c JOIN covered_token v ON v.source = c.source AND v.token_id IS NULL AND c.token_id IS NULL AND v.grant_id = c.grant_id
     )
     SEMI JOIN focus_caller USING (caller_id)

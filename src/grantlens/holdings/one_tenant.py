@@ -37,7 +37,7 @@ SELECT r.* FROM {whole}.{table} r {others} WHERE r.tenant IS NULL AND r.source I
 
 # Whether one of these was this tenant's nobody knows, and without the others' rows it would look so.
 _UNSURE = """
-SELECT source, revocation_event FROM effective_revocation WHERE of_several
+SELECT source, revocation_event FROM effective_revocation WHERE doubt = 'client'
 UNION
 SELECT r.source, r.event_id
 FROM revocation r

@@ -3,6 +3,21 @@
 from grantlens.relations.relation import Relation
 from grantlens.relations.tenant_token import OF_ONE_TENANT, meant_by
 
+
+def why_doubted(doubt: str, of_id: str = "this id") -> str:
+    """Return SQL for why it is not known whether a revocation ended something, NULL where it is: `doubt` as covered_token has it.
+
+    Examples
+    --------
+    >>> "WHEN 'id' THEN 'the revocation names no tenant, and several have a token of its id'" in why_doubted("c.doubt", "its id")
+    True
+    """
+    return f"""CASE {doubt} WHEN 'client' THEN 'the revocation names no tenant, and several have this client'
+                WHEN 'id' THEN 'the revocation names no tenant, and several have a token of {of_id}'
+                WHEN 'name' THEN 'the revocation names a token only by a name that several had'
+                WHEN 'tenant' THEN 'the revocation is of one tenant, and in which this access was the logs do not tell' END"""
+
+
 RELATION = Relation(
     "covered_token",
     "Which tokens each revocation ends. Its target kind alone decides: an access token is itself; a refresh "
@@ -11,21 +26,26 @@ RELATION = Relation(
     "then. A child by token exchange is never covered, it is listed as exposed (RFC 7009 section 2.1, RFC 8693). "
     "A key that is issued again - switched off, and on - is covered until then. Where the log has no token id the grant stands "
     "in (token_id NULL), from the revocation to the next consent. alive is NULL where no issuance tells whether it still was. token_tenant is the "
-    "tenant whose token it is: the one that a revocation of a token names, else the one that issued it. of_several is that of effective_revocation, or true "
-    "where a revocation names a token and no tenant, and several issued one of its id.",
+    "tenant whose token it is: the one that a revocation of a token names, else the one that issued it. doubt says why it is not known whether it "
+    "ended it, NULL where it is: as in effective_revocation, or 'id' where it names a token and no tenant, and several issued one of its id, or 'tenant' "
+    "where it names one, and no issuance of what it would have ended in it names any.",
     f"""
 -- Each of the three is named once: DuckDB works out the columns of a view anew wherever it stands.
 WITH RECURSIVE every_token AS NOT MATERIALIZED (
     FROM tenant_token
-),
-known_token AS (
-    FROM every_token WHERE {OF_ONE_TENANT}
 ),
 ended AS NOT MATERIALIZED (
     FROM effective_revocation
 ),
 state AS NOT MATERIALIZED (
     FROM grant_state
+),
+-- A token that names no tenant lived in that of its grant.
+known_token AS (
+    SELECT t.*, coalesce(t.home, g.tenant) AS lived_in
+    FROM (FROM every_token WHERE {OF_ONE_TENANT}) t
+    LEFT JOIN (SELECT source, grant_id, min(tenant) AS tenant FROM issued GROUP BY source, grant_id HAVING min(tenant) = max(tenant)) g
+        ON g.source = t.source AND g.grant_id = t.grant_id
 ),
 refresh_token AS (
     SELECT source, token_id, grant_id, home, homes, of_several, of_any FROM known_token WHERE token_kind = 'refresh'
@@ -39,27 +59,27 @@ refresh_token AS (
 -- From one to the next in the tenant that one of them names.
 rotated AS (
     SELECT r.source, r.revocation_event, t.token_id, t.grant_id, t.home, coalesce(r.tenant, t.home) AS tenant, r.tenant AS ended_in, r.token_id AS root_id,
-           r.tenant IS NULL AND greatest(count(DISTINCT t.home) OVER same, max(len(t.homes)) OVER same) > 1 AS of_several
+           CASE WHEN r.tenant IS NULL AND greatest(count(DISTINCT t.home) OVER same, max(len(t.homes)) OVER same) > 1 THEN 'id' END AS doubt
     FROM ended r
     JOIN refresh_token t ON t.source = r.source AND t.token_id = r.token_id AND (r.tenant IS NULL OR {meant_by("r.tenant", "t")})
     WHERE r.target_kind IN ('token', 'credential')
     WINDOW same AS (PARTITION BY r.source, r.revocation_event)
     UNION
-    SELECT p.source, p.revocation_event, t.token_id, t.grant_id, t.home, coalesce(p.tenant, t.home), p.ended_in, p.root_id, p.of_several
+    SELECT p.source, p.revocation_event, t.token_id, t.grant_id, t.home, coalesce(p.tenant, t.home), p.ended_in, p.root_id, p.doubt
     FROM rotated p
     JOIN known_token t ON t.source = p.source AND t.parent_token_id = p.token_id AND (p.tenant IS NULL OR {meant_by("p.tenant", "t")})
         AND t.token_kind = 'refresh' AND t.kind <> 'exchange'
 ),
 -- A revocation has one kind of target: only of a refresh token's family may one be met twice.
 family AS (
-    SELECT r.source, r.revocation_event, t.token_id, t.home, t.of_several AS of_all, r.tenant AS token_tenant, t.of_several
+    SELECT r.source, r.revocation_event, t.token_id, t.home, t.of_several AS of_all, r.tenant AS token_tenant, CASE WHEN t.of_several THEN 'id' END AS doubt
     FROM ended r
     JOIN every_token t ON t.source = r.source AND t.token_id = r.token_id AND {meant_by("r.tenant", "t")}
     WHERE r.target_kind IN ('token', 'credential')
     UNION
-    SELECT source, revocation_event, token_id, home, false, coalesce(ended_in, home), of_several FROM rotated WHERE token_id <> root_id
+    SELECT source, revocation_event, token_id, home, false, coalesce(ended_in, home), doubt FROM rotated WHERE token_id <> root_id
     UNION
-    SELECT p.source, p.revocation_event, t.token_id, t.home, false, coalesce(p.ended_in, t.home), p.of_several
+    SELECT p.source, p.revocation_event, t.token_id, t.home, false, coalesce(p.ended_in, t.home), p.doubt
     FROM rotated p
     JOIN known_token t ON t.source = p.source AND t.grant_id = p.grant_id AND t.token_kind = 'access' AND t.kind <> 'exchange'
         AND t.token_id <> p.root_id AND (p.tenant IS NULL OR {meant_by("p.tenant", "t")})
@@ -67,52 +87,57 @@ family AS (
 target AS (
     FROM family
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.doubt
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
     WHERE r.target_kind = 'grant'
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, coalesce(t.home, r.tenant),
+           CASE WHEN r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
-        AND (r.tenant IS NULL OR t.home IS NOT DISTINCT FROM r.tenant)
+        AND (r.tenant IS NULL OR coalesce(t.lived_in = r.tenant, true))
     WHERE r.target_kind = 'client'
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, coalesce(t.home, r.tenant),
+           CASE WHEN r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.subject_id = r.subject_id AND t.kind <> 'exchange'
-        AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.home IS NOT DISTINCT FROM r.tenant)
+        AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR coalesce(t.lived_in = r.tenant, true))
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, coalesce(t.home, r.tenant),
+           CASE WHEN r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.subject_id = r.subject_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
-        AND (r.tenant IS NULL OR t.home IS NOT DISTINCT FROM r.tenant)
+        AND (r.tenant IS NULL OR coalesce(t.lived_in = r.tenant, true))
     WHERE r.target_kind = 'subject'
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.doubt
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.session_id = r.session_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
     WHERE r.target_kind = 'session'
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, coalesce(t.home, r.tenant),
+           CASE WHEN r.grant_id IS NULL AND r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind NOT IN ('exchange', 'credential')
-        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.home IS NOT DISTINCT FROM r.tenant)
+        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR coalesce(t.lived_in = r.tenant, true))
         AND (r.subject_id IS NULL OR t.subject_id = r.subject_id) AND (r.grant_id IS NULL OR t.grant_id = r.grant_id)
     WHERE r.target_kind = 'policy'
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, coalesce(t.home, r.tenant),
+           CASE WHEN r.grant_id IS NULL AND r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.subject_id = r.subject_id AND t.kind NOT IN ('exchange', 'credential')
-        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.home IS NOT DISTINCT FROM r.tenant)
+        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR coalesce(t.lived_in = r.tenant, true))
         AND (r.grant_id IS NULL OR t.grant_id = r.grant_id)
     WHERE r.target_kind = 'policy' AND r.client_id IS NULL
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.of_several
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.doubt
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.kind NOT IN ('exchange', 'credential')
-        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR t.home IS NOT DISTINCT FROM r.tenant)
+        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR coalesce(t.lived_in = r.tenant, true))
     WHERE r.target_kind = 'policy' AND r.client_id IS NULL AND r.subject_id IS NULL
 ),
 -- Of several tenants' keys no renewal is known to be that of the one that ended.
@@ -124,13 +149,30 @@ renewed AS (
         AND (i.tenant IS NULL OR i.tenant = x.home)
     GROUP BY ALL
 ),
+doubted AS (
+    SELECT r.source, r.revocation_event, coalesce(r.doubt, 'tenant') AS doubt, g.grant_id, g.client_id, g.subject_id, g.opened_at, g.ended_at
+    FROM ended r
+    JOIN state g ON g.source = r.source AND g.client_id = r.client_id AND (r.target_kind = 'client' OR g.subject_id = r.subject_id)
+    WHERE r.target_kind IN ('client', 'grant') AND (r.target_kind = 'client' OR r.grant_id IS NULL)
+      AND (r.doubt = 'client' OR (r.tenant IS NOT NULL AND g.tenant IS NULL))
+    UNION
+    SELECT r.source, r.revocation_event, 'tenant', g.grant_id, g.client_id, g.subject_id, g.opened_at, g.ended_at
+    FROM ended r
+    JOIN state g ON g.source = r.source AND g.subject_id = r.subject_id AND g.tenant IS NULL
+    WHERE r.target_kind = 'subject' AND r.tenant IS NOT NULL
+    UNION
+    SELECT r.source, r.revocation_event, r.doubt, g.grant_id, g.client_id, g.subject_id, g.opened_at, g.ended_at
+    FROM ended r
+    JOIN state g ON g.source = r.source AND g.grant_id = r.grant_id
+    WHERE r.doubt = 'name'
+),
 reopened AS (
     SELECT source, grant_id, opened_at, lead(opened_at) OVER in_turn AS next_at, lead(opened_at, 2) OVER in_turn AS next_but_one_at
     FROM (SELECT DISTINCT source, grant_id, opened_at FROM state)
     WINDOW in_turn AS (PARTITION BY source, grant_id ORDER BY opened_at)
 )
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.record, x.of_several,
+       r.target_kind, r.initiator, r.record, x.doubt,
        t.token_id, x.token_tenant, t.tenant AS issued_in, t.token_kind, t.grant_id, t.client_id, t.subject_id, t.scopes, t.issued_at, t.expires_at,
        coalesce(n.renewed_at, 'infinity'::TIMESTAMPTZ) AS covered_until,
        coalesce(t.token_id = r.token_id, false) AS is_target,
@@ -143,7 +185,7 @@ WHERE t.issued_at <= r.revoked_at
 UNION ALL
 -- The token that a revocation names, though its issuance is not in the log.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.record, r.of_several,
+       r.target_kind, r.initiator, r.record, r.doubt,
        r.token_id, r.tenant, NULL, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
        'infinity'::TIMESTAMPTZ, true, NULL
 FROM ended r
@@ -152,7 +194,7 @@ WHERE r.target_kind IN ('token', 'credential') AND r.token_id IS NOT NULL
 UNION ALL
 -- The grant, for calls that name no token.
 SELECT DISTINCT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.record, r.of_several,
+       r.target_kind, r.initiator, r.record, r.doubt,
        NULL::VARCHAR, NULL::VARCHAR, NULL::VARCHAR, NULL::VARCHAR, g.grant_id, g.client_id, g.subject_id, NULL::VARCHAR[], g.opened_at, NULL::TIMESTAMPTZ,
        -- A consent in the moment of the revocation opens the grant, and does not end what the revocation covers.
        coalesce(CASE WHEN o.next_at > r.revoked_at THEN o.next_at ELSE o.next_but_one_at END, 'infinity'::TIMESTAMPTZ), false, true
@@ -160,21 +202,20 @@ FROM ended r
 JOIN state g ON g.source = r.source AND g.ended_by = r.revocation_event
 JOIN reopened o ON o.source = g.source AND o.grant_id = g.grant_id AND o.opened_at = g.opened_at
 UNION ALL
--- The grants that one may have ended that does not say in which tenant, until they are given again.
+-- The grants that one may have ended, though it is not known of which, until they are given again.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.record, r.of_several,
-       NULL, NULL, NULL, NULL, g.grant_id, g.client_id, g.subject_id, NULL, g.opened_at, NULL,
-       least(coalesce(min(g.ended_at), 'infinity'::TIMESTAMPTZ), coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ)), false, true
-FROM ended r
-JOIN state g ON g.source = r.source AND g.client_id = r.client_id AND (r.target_kind = 'client' OR g.subject_id = r.subject_id)
-    AND g.opened_at < r.revoked_at AND (g.ended_at IS NULL OR g.ended_at > r.revoked_at)
-LEFT JOIN issued i ON i.source = g.source AND i.grant_id = g.grant_id AND i.kind IN ('consent', 'change') AND i.issued_at > r.revoked_at
-WHERE r.of_several AND r.target_kind IN ('client', 'grant')
+       r.target_kind, r.initiator, r.record, d.doubt,
+       NULL, NULL, NULL, NULL, d.grant_id, d.client_id, d.subject_id, NULL, d.opened_at, NULL,
+       least(coalesce(min(d.ended_at), 'infinity'::TIMESTAMPTZ), coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ)), false, true
+FROM doubted d
+JOIN ended r USING (source, revocation_event)
+LEFT JOIN issued i ON i.source = d.source AND i.grant_id = d.grant_id AND i.kind IN ('consent', 'change') AND i.issued_at > r.revoked_at
+WHERE d.opened_at < r.revoked_at AND (d.ended_at IS NULL OR d.ended_at > r.revoked_at)
 GROUP BY ALL
 UNION ALL
 -- The grant that a revocation names, though it is older than the log, until it is given again.
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-       r.target_kind, r.initiator, r.record, r.of_several,
+       r.target_kind, r.initiator, r.record, r.doubt,
        NULL, NULL, NULL, NULL, r.grant_id, r.client_id, r.subject_id, NULL, NULL, NULL,
        coalesce(min(o.opened_at) FILTER (o.opened_at > r.revoked_at), 'infinity'::TIMESTAMPTZ), false, NULL
 FROM ended r

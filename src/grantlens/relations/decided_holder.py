@@ -22,4 +22,5 @@ WHERE d.client_id IS NULL AND coalesce(d.token_id, d.grant_id) IS NOT NULL
 GROUP BY i.decision_no, i.source
 """,
     needs=("decided", "decided_access", "issued"),
+    windowed=True,
 )

@@ -6,8 +6,9 @@ RELATION = Relation(
     "effective_revocation",
     "Revocations that count for the REV rules: acknowledged with success, of kind revoke or disable. "
     "certain_from is the moment from which a later event is proven to be later, before the error of "
-    "that event's own clock. of_several is true where it names a client and no tenant, and several have the client: which of them "
-    "it ended is not known. A person is ended everywhere.",
+    "that event's own clock. doubt says why it is not known which of several it ended, and is NULL where it is: 'client' where it names a "
+    "client and no tenant, and several have the client - a person is ended everywhere; 'name' where it names a personal access token of GitHub "
+    "by a name that another had that may not have been over: from the moment on at which the second was made after no end of the first.",
     """
 WITH party AS (
     SELECT DISTINCT source, tenant, client_id, subject_id FROM issuance WHERE outcome = 'success' AND tenant IS NOT NULL AND client_id IS NOT NULL
@@ -23,17 +24,35 @@ several AS (
     JOIN party p ON p.source = r.source AND p.client_id = r.client_id AND (r.subject_id IS NULL OR p.subject_id = r.subject_id)
     GROUP BY r.source, r.event_id
     HAVING min(p.tenant) < max(p.tenant)
+),
+-- What is renewed is no other token, whatever its id.
+named AS (
+    SELECT source, grant_id, min(issued_at) AS happened_at, false AS is_end, bool_or(kind <> 'refresh') AS is_new
+    FROM issuance
+    WHERE source = 'github' AND outcome = 'success' AND kind IN ('token', 'refresh', 'credential') AND starts_with(grant_id, 'pat:')
+    GROUP BY source, grant_id, coalesce(token_id, event_id)
+    UNION ALL
+    SELECT source, grant_id, revoked_at, true, false
+    FROM revocation
+    WHERE source = 'github' AND outcome = 'success' AND kind IN ('revoke', 'disable') AND target_kind = 'grant' AND starts_with(grant_id, 'pat:')
+),
+named_twice AS (
+    SELECT source, grant_id, min(happened_at) AS twice_from
+    FROM (SELECT *, lag(is_end) OVER (PARTITION BY source, grant_id ORDER BY happened_at, NOT is_end) AS was_over FROM named)
+    WHERE is_new AND NOT was_over
+    GROUP BY source, grant_id
 )
 SELECT r.source, r.tenant, r.event_id AS revocation_event, r.revoked_at, r.requested_at, r.decided_at,
        r.kind::VARCHAR AS kind, r.target_kind::VARCHAR AS target_kind,
        r.token_id, r.grant_id, r.session_id, r.client_id, r.client_name, r.subject_id, r.subject_name,
        r.issued_before, r.initiator::VARCHAR AS initiator, r.actor_id, r.reason,
        {'seen_at': r.revoked_at, 'batch_id': r.batch_id, 'line_no': r.line_no, 'event_id': r.event_id} AS record,
-       k.before_s, k.after_s, s.event_id IS NOT NULL AS of_several,
+       k.before_s, k.after_s, CASE WHEN s.event_id IS NOT NULL THEN 'client' WHEN n.grant_id IS NOT NULL THEN 'name' END AS doubt,
        r.revoked_at + to_microseconds((k.after_s * 1000000)::BIGINT) AS certain_from
 FROM revocation r
 JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
 LEFT JOIN several s ON s.source = r.source AND s.event_id = r.event_id
+LEFT JOIN named_twice n ON n.source = r.source AND n.grant_id = r.grant_id AND r.target_kind = 'grant' AND r.revoked_at >= n.twice_from
 WHERE r.outcome = 'success' AND r.kind IN ('revoke', 'disable')
 """,
     needs=("clock_error",),

@@ -2,6 +2,22 @@
 
 from grantlens.relations.relation import Relation
 
+
+def may_have_ended(why: str, token: str = "token") -> str:
+    """Return SQL that says how a grant may have ended: `why` as doubt of grant_life has it, `token` the kind of token that counts.
+
+    Examples
+    --------
+    >>> "WHEN 'id' THEN 'a revocation that names no tenant may have ended it, and several have a refresh token of its id'" in may_have_ended("l.why", "refresh token")
+    True
+    """
+    return f"""CASE {why} WHEN 'client' THEN 'a revocation that names no tenant may have ended it, and several have this client'
+                WHEN 'id' THEN 'a revocation that names no tenant may have ended it, and several have a {token} of its id'
+                WHEN 'name' THEN 'a revocation that names a token only by its name may have ended it, and several had that name'
+                WHEN 'tenant' THEN 'a revocation in one tenant may have ended it, and in which it was the logs do not tell'
+                WHEN 'token' THEN 'a token of its client was revoked, and the log does not tell which' END"""
+
+
 RELATION = Relation(
     "grant_life",
     "Each stretch of life of each grant up to the end of the window, with its tokens and, of the window, its successful calls. closed_at "
@@ -41,12 +57,12 @@ token_of AS (
     JOIN life t ON t.source = p.source AND t.grant_id = p.grant_id AND t.issued_at >= p.opened_at AND t.issued_at < p.reopened_at
     GROUP BY ALL
 ),
--- What one may have ended that does not say in which tenant, and what was not given again since.
+-- What one may have ended, and what was not given again since.
 doubted AS (
-    SELECT s.source, s.grant_id, s.opened_at, min({'at': c.revoked_at, 'by': c.revocation_event, 'why': 'client'}) AS doubt
+    SELECT s.source, s.grant_id, s.opened_at, min({'at': c.revoked_at, 'by': c.revocation_event, 'why': c.doubt}) AS doubt
     FROM state s
     JOIN covered_token c ON c.source = s.source AND c.grant_id = s.grant_id AND c.issued_at = s.opened_at
-    WHERE c.of_several AND c.token_id IS NULL AND c.revoked_at < $until AND c.covered_until >= least(s.ended_at, $until)
+    WHERE c.doubt IS NOT NULL AND c.token_id IS NULL AND c.revoked_at < $until AND c.covered_until >= least(s.ended_at, $until)
     GROUP BY s.source, s.grant_id, s.opened_at
 ),
 pair AS (

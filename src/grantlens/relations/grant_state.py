@@ -8,7 +8,7 @@ RELATION = Relation(
     "takes away, a revocation of these ends it, if it is known to be its own, and only a fresh consent "
     "opens it again - as a new grant interval, also where the provider reuses the id. A grant that is older than its first "
     "consent in the log is opened by its first token and holds what its tokens held. The scopes are not known before the first record that names "
-    "any, nor from a consent that does not say to what, nor a downgrade that does not say in which of several tenants. taken are the scopes "
+    "any, nor from a consent that does not say to what, nor a downgrade of which the logs do not tell whether it is of this tenant. taken are the scopes "
     "that were taken away and not given again, with when and by which downgrade.",
     """
 WITH opening AS (
@@ -34,21 +34,21 @@ ending AS (
     SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event) AS revocation_event
     FROM effective_revocation r
     JOIN grant_party p ON p.source = r.source AND p.grant_id = r.grant_id
-    WHERE r.target_kind = 'grant'
+    WHERE r.target_kind = 'grant' AND r.doubt IS NULL
     GROUP BY ALL
     UNION
     SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event)
     FROM effective_revocation r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id
         AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
-    WHERE r.target_kind = 'client' AND NOT r.of_several AND p.first_opened_at <= r.revoked_at
+    WHERE r.target_kind = 'client' AND r.doubt IS NULL AND p.first_opened_at <= r.revoked_at
     GROUP BY ALL
     UNION
     SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event)
     FROM effective_revocation r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND p.subject_id = r.subject_id
         AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
-    WHERE r.target_kind = 'grant' AND r.grant_id IS NULL AND NOT r.of_several AND p.first_opened_at <= r.revoked_at
+    WHERE r.target_kind = 'grant' AND r.grant_id IS NULL AND r.doubt IS NULL AND p.first_opened_at <= r.revoked_at
     GROUP BY ALL
     UNION
     SELECT p.source, p.grant_id, r.revoked_at, min(r.revocation_event)
@@ -82,7 +82,8 @@ downgrade AS (
     FROM revocation
     WHERE kind = 'downgrade' AND outcome = 'success' AND target_kind NOT IN ('token', 'credential', 'session')
 ),
--- Of a downgrade that names no tenant, where several have the pair or the client, it is not known of which it took something away.
+-- Of a downgrade that names no tenant, where several have the pair or the client, it is not known of which it took something away; nor of one that
+-- names a tenant, whether it took it from what names none.
 of_several AS (
     SELECT source, client_id, subject_id, false AS of_client FROM grant_party GROUP BY source, client_id, subject_id HAVING min(tenant) < max(tenant)
     UNION ALL
@@ -94,22 +95,22 @@ downgraded AS (
     JOIN grant_party p ON p.source = r.source AND p.grant_id = r.grant_id
     WHERE r.target_kind NOT IN ('client', 'subject')
     UNION ALL
-    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, r.tenant IS NULL AND s.source IS NOT NULL
+    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, CASE WHEN r.tenant IS NULL THEN s.source IS NOT NULL ELSE p.tenant IS NULL END
     FROM downgrade r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND p.subject_id IS NOT DISTINCT FROM r.subject_id
-        AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
+        AND (r.tenant IS NULL OR coalesce(p.tenant = r.tenant, true))
     LEFT JOIN of_several s ON s.source = p.source AND s.client_id = p.client_id AND s.subject_id IS NOT DISTINCT FROM p.subject_id AND NOT s.of_client
     WHERE r.grant_id IS NULL AND r.target_kind NOT IN ('client', 'subject')
     UNION ALL
-    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, r.tenant IS NULL AND s.source IS NOT NULL
+    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, CASE WHEN r.tenant IS NULL THEN s.source IS NOT NULL ELSE p.tenant IS NULL END
     FROM downgrade r
-    JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
+    JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND (r.tenant IS NULL OR coalesce(p.tenant = r.tenant, true))
     LEFT JOIN of_several s ON s.source = p.source AND s.client_id = p.client_id AND s.of_client
     WHERE r.target_kind = 'client'
     UNION ALL
-    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, false
+    SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.scopes_removed, r.tenant IS NOT NULL AND p.tenant IS NULL
     FROM downgrade r
-    JOIN grant_party p ON p.source = r.source AND p.subject_id = r.subject_id AND (r.tenant IS NULL OR p.tenant IS NOT DISTINCT FROM r.tenant)
+    JOIN grant_party p ON p.source = r.source AND p.subject_id = r.subject_id AND (r.tenant IS NULL OR coalesce(p.tenant = r.tenant, true))
     WHERE r.target_kind = 'subject'
 ),
 -- What is given and taken away at one moment is held.

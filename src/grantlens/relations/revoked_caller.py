@@ -1,5 +1,6 @@
 """Which callers used the tokens that a revocation ended."""
 
+from grantlens.relations.covered_token import why_doubted
 from grantlens.relations.relation import Relation
 from grantlens.relations.tenant_token import why_unknown
 
@@ -13,9 +14,8 @@ WITH of_id AS (
     SELECT DISTINCT source, token_id, homes FROM tenant_token
 )
 SELECT c.caller_id, v.source, v.revocation_event, v.token_id, v.token_tenant, v.revoked_at, v.certain_from, v.covered_until, v.record,
-       CASE WHEN v.of_several AND v.target_kind NOT IN ('token', 'credential') THEN 'the revocation names no tenant, and several have this client'
-            WHEN v.of_several THEN 'the revocation names no tenant, and several have a token of this id'
-            ELSE {why_unknown("v.token_tenant", "c.tenant", "coalesce(h.homes, [])")} END AS why_unknown
+       coalesce({why_doubted("v.doubt")},
+            {why_unknown("v.token_tenant", "c.tenant", "coalesce(h.homes, [])")}) AS why_unknown
 FROM covered_token v
 JOIN usage_caller c ON c.source = v.source AND c.token_id = v.token_id AND (v.token_tenant IS NULL OR c.tenant IS NULL OR c.tenant = v.token_tenant)
 LEFT JOIN of_id h ON h.source = v.source AND h.token_id = v.token_id

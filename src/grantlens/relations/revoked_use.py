@@ -1,5 +1,6 @@
 """What was tried with a token after its revocation, and how that went."""
 
+from grantlens.relations.covered_token import why_doubted
 from grantlens.relations.relation import Relation
 
 ALLOWED_S = """CASE coalesce(p.validation::VARCHAR, CASE WHEN p.bound_seconds IS NOT NULL THEN 'push' END)
@@ -27,7 +28,7 @@ RELATION = Relation(
     "end of the last success (T2 of an uneven enforcement). allowed_s is the window in which the server is "
     "documented to go on accepting the token; NULL where nothing says so. Calls that name a revoked session and no token that is "
     "known are uses of the session: token and grant are NULL then. Whose access it was the calls say where nothing else does. why_unknown says why "
-    "the calls may be with the access of another tenant, NULL where they are not. A revocation from before the window is here only if "
+    "the calls may be with access that it did not end, NULL where they are not. A revocation from before the window is here only if "
     "what it ended worked within the window.",
     """
 WITH ended_access AS (
@@ -35,7 +36,7 @@ WITH ended_access AS (
     UNION ALL
     -- The session itself, until it is opened again: what is refreshed or exchanged within it opens nothing.
     SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.before_s, r.after_s,
-           r.target_kind, r.initiator, r.record, r.of_several,
+           r.target_kind, r.initiator, r.record, r.doubt,
            NULL, NULL, NULL, NULL, NULL, r.client_id, r.subject_id, NULL, NULL, NULL,
            coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ), true, NULL, r.session_id
     FROM effective_revocation r
@@ -62,7 +63,9 @@ met AS (
     WHERE v.revoked_at < $until
       AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.token_id = v.token_id))
     UNION ALL
-    SELECT v.*, c.caller_id, c.join_key, CASE WHEN v.of_several THEN 'the revocation names no tenant, and several have this client' END
+    SELECT v.*, c.caller_id, c.join_key, """
+    + why_doubted("v.doubt")
+    + """
     FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)

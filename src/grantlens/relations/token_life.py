@@ -6,20 +6,17 @@ RELATION = Relation(
     "token_life",
     "Each tenant's own token with the moment at which it ended: by the first revocation that ends it for good, or by its expiry. closed_at is "
     "NULL where no end is known, ended_by where it ended by itself. What was issued without an id lives to its expiry, as no revocation names "
-    "it; so does, without one, the refresh token that offline_access stands for where the log names none. perhaps_at is from when on it may "
-    "have ended: by a revocation of a token of an id that several tenants have, or, without an id, at any time. doubt is the first revocation that "
-    "may have ended it, though the logs do not tell, and why: several tenants have the id or the client that it names, or it is of a token of the same "
+    "it; so does, without one, the refresh token that offline_access stands for where the log names none. doubt is the first revocation that "
+    "may have ended it, though the logs do not tell, and why: as in covered_token, or it is of a token of the same "
     "client and subject, and does not say of which, or says one that no issuance names where the log gives this one no id. Of keys, which their logs name "
     "where they can, it is only one without an id that one without may be of. A key that was switched off and on again lives on; pauses are when it was "
     "off, and what switched it off.",
     """
 WITH revoked_token AS (
     SELECT source, token_id, token_tenant,
-           min({'revoked_at': revoked_at, 'revocation_event': revocation_event}) FILTER (NOT of_several AND isinf(covered_until)) AS first,
-           min(revoked_at) FILTER (of_several AND isinf(covered_until) AND target_kind IN ('token', 'credential')) AS perhaps_at,
-           list({'revoked_at': revoked_at, 'revocation_event': revocation_event, 'why': CASE WHEN target_kind IN ('token', 'credential') THEN 'id' ELSE 'client' END})
-               FILTER (of_several AND isinf(covered_until)) AS doubts,
-           list({'off_at': revoked_at, 'on_at': covered_until, 'by': revocation_event}) FILTER (NOT of_several AND NOT isinf(covered_until)) AS pauses
+           min({'revoked_at': revoked_at, 'revocation_event': revocation_event}) FILTER (doubt IS NULL AND isinf(covered_until)) AS first,
+           list({'revoked_at': revoked_at, 'revocation_event': revocation_event, 'why': doubt}) FILTER (doubt IS NOT NULL AND isinf(covered_until)) AS doubts,
+           list({'off_at': revoked_at, 'on_at': covered_until, 'by': revocation_event}) FILTER (doubt IS NULL AND NOT isinf(covered_until)) AS pauses
     FROM covered_token
     WHERE token_id IS NOT NULL
     GROUP BY source, token_id, token_tenant
@@ -43,7 +40,7 @@ life AS (
     SELECT t.source, t.tenant, t.grant_id, t.token_id, t.token_kind, t.kind, t.client_id, t.client_name, t.subject_id, t.issued_at, t.expires_at,
            least(min(r.first.revoked_at), t.expires_at) AS closed_at,
            min(r.first) FILTER (t.expires_at IS NULL OR r.first.revoked_at <= t.expires_at).revocation_event AS ended_by,
-           min(r.perhaps_at) AS perhaps_at, flatten(list(r.doubts) FILTER (r.doubts IS NOT NULL)) AS doubts,
+           flatten(list(r.doubts) FILTER (r.doubts IS NOT NULL)) AS doubts,
            list_sort(flatten(list(r.pauses) FILTER (r.pauses IS NOT NULL))) AS pauses
     -- What names no tenant has no life beside those of the tenants that others name.
     FROM (FROM tenant_token WHERE home IS NOT NULL OR len(homes) = 0) t
@@ -51,12 +48,12 @@ life AS (
         AND (r.token_tenant IS NULL OR t.home IS NULL OR r.token_tenant = t.home)
     GROUP BY t.source, t.home, t.tenant, t.grant_id, t.token_id, t.token_kind, t.kind, t.client_id, t.client_name, t.subject_id, t.issued_at, t.expires_at
     UNION ALL
-    SELECT source, tenant, grant_id, NULL, token_kind, kind, client_id, client_name, subject_id, issued_at, expires_at, expires_at, NULL, issued_at, NULL, NULL
+    SELECT source, tenant, grant_id, NULL, token_kind, kind, client_id, client_name, subject_id, issued_at, expires_at, expires_at, NULL, NULL, NULL
     FROM issued
     WHERE token_id IS NULL AND kind IN ('token', 'refresh', 'exchange', 'credential')
     UNION ALL
     SELECT i.source, min(i.tenant), i.grant_id, NULL, 'refresh', 'token', min(i.client_id), min(i.client_name), min(i.subject_id), i.issued_at, NULL, NULL, NULL,
-           i.issued_at, NULL, NULL
+           NULL, NULL
     FROM (SELECT *, unnest(scopes) AS scope FROM issued WHERE grant_id IS NOT NULL) i
     ANTI JOIN (FROM issued WHERE token_kind = 'refresh') r ON r.source = i.source AND r.grant_id = i.grant_id
     WHERE lower(i.scope) LIKE '%offline_access'

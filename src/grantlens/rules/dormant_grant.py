@@ -1,5 +1,6 @@
 """PRV-3: grants that nobody uses and that live on."""
 
+from grantlens.relations.grant_life import may_have_ended
 from grantlens.rule.evidence import ISSUE_USE, PAIR, Evidence, Way
 from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
 from grantlens.rule.rule import Parameter, Rule
@@ -8,7 +9,7 @@ _STANDING = "which grants stand, not whether anybody uses them"
 
 RULE = Rule(
     id="PRV-3",
-    version=12,
+    version=13,
     name="dormant_grant",
     key=("grant_id",),
     question="Which refreshable grants stand unused, and were never revoked?",
@@ -74,11 +75,11 @@ offline AS (
     WHERE lower(i.scope) LIKE '%offline_access' AND NOT list_contains(list_transform(s.taken, lambda x: x.scope), i.scope)
 ),
 refreshable AS (
-    SELECT s.*, f.last_refresh_at, CASE WHEN d.grant_id IS NOT NULL THEN 'client' WHEN NOT r.surely THEN r.why END AS doubt
+    SELECT s.*, f.last_refresh_at, CASE WHEN d.grant_id IS NOT NULL THEN d.doubt WHEN NOT r.surely THEN r.why END AS doubt
     FROM standing s
-    -- What one may have ended that does not say in which tenant, and what was not given again since.
-    LEFT JOIN (SELECT DISTINCT source, grant_id, issued_at FROM covered_token
-               WHERE of_several AND token_id IS NULL AND revoked_at < $until AND covered_until >= $until) d
+    -- What one may have ended, and what was not given again since.
+    LEFT JOIN (SELECT source, grant_id, issued_at, arg_min(doubt, (revoked_at, revocation_event)) AS doubt FROM covered_token
+               WHERE doubt IS NOT NULL AND token_id IS NULL AND revoked_at < $until AND covered_until >= $until GROUP BY ALL) d
         ON d.source = s.source AND d.grant_id = s.grant_id AND d.issued_at = s.opened_at
     LEFT JOIN (SELECT DISTINCT source, grant_id FROM issued WHERE token_kind = 'refresh') n ON n.source = s.source AND n.grant_id = s.grant_id
     LEFT JOIN refresh r ON r.source = s.source AND r.grant_id = s.grant_id
@@ -176,9 +177,9 @@ SELECT CASE WHEN doubt IS NOT NULL OR coalesce(strays, false) OR share < $min_co
            'last_refresh_at': strftime(last_refresh_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
            'silent_days': silent_days,
            'retired': coalesce(status = 'retired', false),
-           'reason': CASE WHEN doubt = 'client' THEN 'a revocation that names no tenant may have ended it, and several have this client'
-                          WHEN doubt = 'id' THEN 'a revocation that names no tenant may have ended it, and several have a refresh token of its id'
-                          WHEN doubt = 'token' THEN 'a token of its client was revoked, and the log does not tell which'
+           'reason': CASE WHEN doubt IS NOT NULL THEN """
+    + may_have_ended("doubt", "refresh token")
+    + """
                           WHEN coalesce(strays, false) THEN 'calls that may be of this grant name neither it nor a token of which an issuance is known'
                           WHEN in_part THEN 'the usage log shows only some of the calls, so its silence proves nothing'
                           WHEN share < $min_coverage THEN 'the usage log does not cover the silence' END}) AS detail,
@@ -334,6 +335,24 @@ FROM judged
         ),
     ),
     undecidable=(
+        Example(
+            "the client was ended in one tenant, and no record says in which its grant was",
+            (
+                consent("01 08:00", ["mail.read", "offline_access"]),
+                revoked("03 09:00", "client", tenant="one"),
+                *logs_from_to("01 08:00", "20 08:00"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "grant_id": "g1",
+                    "detail": {
+                        "reason": "a revocation in one tenant may have ended it, and in which it was the logs do not tell"
+                    },
+                },
+            ),
+            parameters={"dormant_days": 10},
+        ),
         Example(
             "a log that shows only some calls is silent",
             (

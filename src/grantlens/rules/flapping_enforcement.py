@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="REV-5",
-    version=7,
+    version=8,
     name="flapping_enforcement",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Where was a revoked token refused and then accepted again?",
@@ -20,7 +20,7 @@ RULE = Rule(
 SELECT CASE WHEN token_id IS NULL OR why_unknown IS NOT NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        'high' AS severity,
        'Access of ' || coalesce(client_id, 'an unnamed client') || ' was refused and then accepted again after '
-           || CASE WHEN why_unknown IS NOT NULL THEN 'a revocation that may have been another tenant''s' ELSE 'its revocation' END AS title,
+           || CASE WHEN why_unknown IS NOT NULL THEN 'a revocation that may have been of other access' ELSE 'its revocation' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id, resource_server,
        scopes, first_event_at AS first_seen, last_event_at AS last_seen, events,
        to_json({
@@ -160,7 +160,7 @@ WHERE flapped
                 {
                     "verdict": "indeterminate",
                     "tenant": "one",
-                    "title": "Access of app was refused and then accepted again after a revocation that may have been another tenant's",
+                    "title": "Access of app was refused and then accepted again after a revocation that may have been of other access",
                     "detail": {"reason": "the revocation names no tenant, and several have this client"},
                 },
             ),

@@ -1,5 +1,6 @@
 """REV-2: tokens that were issued although their grant was revoked."""
 
+from grantlens.relations.covered_token import why_doubted
 from grantlens.relations.tenant_token import OF_ONE_TENANT, why_unknown
 from grantlens.rule.evidence import ENDED, ENDED_GRANT, GRANT, ISSUE_END, NAMED, PAIR, TOKEN, Evidence, Way
 from grantlens.rule.rule import Rule
@@ -7,7 +8,7 @@ from grantlens.rules.issuance_after_revocation.examples import FIRES, SILENT, UN
 
 RULE = Rule(
     id="REV-2",
-    version=6,
+    version=7,
     name="issuance_after_revocation",
     key=("token_id",),
     question="Which tokens were issued after the revocation of their grant or refresh token?",
@@ -42,23 +43,22 @@ WITH RECURSIVE token_of_one AS NOT MATERIALIZED (
 ),
 from_grant AS (
     SELECT r.source, r.revocation_event, t.tenant, t.token_id,
-           CASE WHEN r.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key
+           CASE WHEN r.grant_id LIKE 'derived:%' THEN 'client_subject' ELSE 'grant' END AS join_key, r.doubt
     FROM effective_revocation r
     JOIN token_of_one t ON t.source = r.source AND t.grant_id = r.grant_id AND t.issued_at > r.revoked_at
     WHERE r.target_kind = 'grant'
     UNION ALL
-    SELECT r.source, r.revocation_event, t.tenant, t.token_id, 'client_subject'
+    SELECT r.source, r.revocation_event, t.tenant, t.token_id, 'client_subject', CASE WHEN r.tenant IS NOT NULL AND t.tenant IS NULL THEN 'tenant' ELSE r.doubt END
     FROM effective_revocation r
     JOIN token_of_one t ON t.source = r.source AND t.client_id = r.client_id AND t.subject_id = r.subject_id AND t.issued_at > r.revoked_at
-        AND (r.tenant IS NULL OR t.tenant IS NOT DISTINCT FROM r.tenant)
+        AND (r.tenant IS NULL OR coalesce(t.tenant = r.tenant, true))
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL
 ),
 -- Children, and theirs, of a revoked refresh token, and what was exchanged for any revoked token: the server took it for good.
 -- A client or person that was disabled may be enabled again, its tokens with it; a key too, until then it is covered.
 revoked_token AS (
     SELECT c.source, c.revocation_event, c.revoked_at, c.token_tenant, c.token_id, c.token_kind = 'refresh' OR c.is_target AS begets, c.covered_until,
-           CASE WHEN c.of_several THEN 'the revocation names no tenant, and several have '
-               || CASE WHEN c.target_kind IN ('token', 'credential') THEN 'a token of the parent''s id' ELSE 'this client' END END AS why
+           {why_doubted("c.doubt", "the parent''s id")} AS why
     FROM covered_token c
     SEMI JOIN child_token x ON x.source = c.source AND x.parent_token_id = c.token_id
     JOIN effective_revocation r USING (source, revocation_event)
@@ -85,7 +85,7 @@ lineage AS (
         AND (d.ended_in IS NULL OR t.tenant IS NULL OR t.tenant = d.ended_in)
 ),
 candidate AS (
-    SELECT g.source, g.revocation_event, g.tenant, g.token_id, g.join_key, NULL::VARCHAR AS why
+    SELECT g.source, g.revocation_event, g.tenant, g.token_id, g.join_key, {why_doubted("g.doubt")} AS why
     FROM from_grant g
     ANTI JOIN (FROM lineage WHERE why IS NULL) d
         ON d.source = g.source AND d.revocation_event = g.revocation_event AND d.token_id = g.token_id AND d.tenant IS NOT DISTINCT FROM g.tenant
@@ -125,7 +125,7 @@ last_consent AS (
 ),
 timed AS (
     SELECT c.source, c.tenant AS home, c.token_id, coalesce(c.tenant, r.tenant) AS tenant,
-           coalesce(c.why, CASE WHEN r.of_several THEN 'the revocation names no tenant, and several have this client' END) AS why,
+           c.why,
            {{'revoked_at': r.revoked_at, 'event_id': r.revocation_event, 'record': r.record, 'join_key': c.join_key}} AS ended,
            t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) > r.certain_from AS proven,
            -- A consent after this the clocks cannot put before the revocation.
@@ -152,7 +152,7 @@ judged AS (
 SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
        'critical' AS severity,
        coalesce(t.client_name, t.client_id, 'An unnamed client') || CASE WHEN j.sure THEN ' got a new token after the revocation'
-           WHEN j.why IS NOT NULL THEN ' got a new token after a revocation that may have been another tenant''s'
+           WHEN j.why IS NOT NULL THEN ' got a new token after a revocation that may have been of other access'
            WHEN j.proven THEN ' got a new token after the revocation, and may have got a new consent before it'
            ELSE ' got a new token so near the revocation that either may have come first' END AS title,
        j.source, j.tenant, t.client_id, t.subject_id, t.grant_id, j.token_id, t.scopes,

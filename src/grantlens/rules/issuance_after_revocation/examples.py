@@ -247,7 +247,7 @@ UNDECIDABLE = (
             {
                 "verdict": "indeterminate",
                 "token_id": "t2",
-                "title": "app got a new token after a revocation that may have been another tenant's",
+                "title": "app got a new token after a revocation that may have been of other access",
                 "detail": {"reason": "the new token names no tenant, and several have a token of the parent's id"},
             },
         ),

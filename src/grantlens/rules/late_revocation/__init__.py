@@ -8,7 +8,7 @@ _BROUGHT = ("decision",)
 
 RULE = Rule(
     id="REV-10",
-    version=6,
+    version=7,
     name="late_revocation",
     key=("client_id", "subject_id", "grant_id", "token_id", "decided_at"),
     question="Which access was to be revoked, and was revoked late or still stands?",
@@ -73,9 +73,10 @@ WITH asked AS (
     FROM decided
 ),
 access AS (
-    SELECT row_number() OVER (ORDER BY decision_no, a.source, a.grant_id, a.token_id, a.opened_at) AS access_no, a.* EXCLUDE (closed_at, ended_by),
+    SELECT row_number() OVER (ORDER BY decision_no, a.source, a.grant_id, a.token_id, a.opened_at) AS access_no, a.* EXCLUDE (closed_at, ended_by, doubt),
            d.due_at, a.closed_at <= a.decided_at AS was_closed,
            CASE WHEN a.closed_at < a.asked_until THEN a.closed_at END AS closed_at, CASE WHEN a.closed_at < a.asked_until THEN a.ended_by END AS ended_by,
+           least(a.doubt.at, a.unnamed_at) AS perhaps_at, CASE WHEN a.doubt.at = perhaps_at THEN a.doubt.why ELSE 'unnamed' END AS why,
            -- Taken back in time for this access alone.
            coalesce(a.kept_at <= d.due_at AND d.due_at < d.asked_until AND coalesce(a.closed_at >= a.kept_at, true), false) AS was_kept
     FROM (SELECT *, least(coalesce(kept_at, 'infinity'::TIMESTAMPTZ), $until::TIMESTAMPTZ) AS asked_until FROM decided_access) a
@@ -99,16 +100,9 @@ watched AS (
                / (epoch_us(any_value(a.due_at)) - epoch_us(any_value(a.decided_at)) + 1000000) AS share
     FROM access a
     JOIN covered_time c ON c.source = a.source AND c.log = 'revocation' AND NOT c.in_part AND c.tenant IS NOT DISTINCT FROM a.tenant
-    WHERE a.closed_at IS NULL
+    -- What ended by itself may have been revoked before.
+    WHERE a.ended_by IS NULL
     GROUP BY a.access_no
-),
--- What may have ended it, though it does not say in which of several tenants.
-perhaps_ended AS (
-    SELECT DISTINCT a.access_no
-    FROM access a
-    JOIN effective_revocation r ON r.source = a.source AND r.client_id = a.client_id AND r.of_several
-        AND (r.target_kind = 'client' OR r.subject_id = a.subject_id) AND r.revoked_at > a.opened_at AND r.revoked_at < a.asked_until
-    WHERE a.closed_at IS NULL
 ),
 ending AS (
     SELECT DISTINCT ON (source, revocation_event) source, revocation_event, before_s, after_s, record
@@ -120,19 +114,18 @@ judged AS (
            CASE WHEN a.was_closed THEN 'before'
                 WHEN a.was_kept THEN 'kept'
                 WHEN a.closed_at IS NOT NULL
-                    AND least(a.perhaps_at, a.closed_at) - to_microseconds((coalesce(e.before_s, 0) * 1000000)::BIGINT) > a.due_at THEN 'late'
+                    AND least(a.perhaps_at, a.closed_at) - to_microseconds((coalesce(e.before_s, 0) * 1000000)::BIGINT) > a.due_at
+                THEN CASE WHEN a.ended_by IS NULL AND late_calls = 0 AND coalesce(w.share, 0) < $min_coverage THEN 'not seen' ELSE 'late' END
                 WHEN a.closed_at + to_microseconds((coalesce(e.after_s, 0) * 1000000)::BIGINT) > a.due_at
-                THEN CASE WHEN coalesce(a.perhaps_at >= a.closed_at, true) THEN 'close' WHEN a.unnamed THEN 'unnamed' ELSE 'of one id' END
+                THEN CASE WHEN coalesce(a.perhaps_at >= a.closed_at, true) THEN 'close' ELSE a.why END
                 WHEN a.closed_at IS NOT NULL THEN 'in time'
                 WHEN a.due_at >= a.asked_until THEN 'open'
                 WHEN late_calls > 0 THEN 'standing'
-                WHEN p.access_no IS NOT NULL THEN 'of several'
-                WHEN a.perhaps_at < a.asked_until THEN CASE WHEN a.unnamed THEN 'unnamed' ELSE 'of one id' END
+                WHEN a.perhaps_at < a.asked_until THEN a.why
                 WHEN coalesce(w.share, 0) < $min_coverage THEN 'not seen'
                 ELSE 'standing' END AS state
     FROM access a
     LEFT JOIN called c ON c.access_no = a.access_no
-    LEFT JOIN perhaps_ended p ON p.access_no = a.access_no
     LEFT JOIN watched w ON w.access_no = a.access_no
     LEFT JOIN opening_record o ON o.source = a.source AND o.grant_id = a.grant_id
     LEFT JOIN ending e ON e.source = a.source AND e.revocation_event = a.ended_by
@@ -141,7 +134,7 @@ summed AS (
     SELECT decision_no, source, min(tenant) AS tenant, min(client_name) AS client_name,
            count(*) FILTER (state NOT IN ('before', 'kept')) AS there, count(*) FILTER (state = 'in time') AS in_time, count(*) FILTER (state = 'late') AS late,
            count(*) FILTER (state = 'standing') AS standing, count(*) FILTER (state = 'open') AS open,
-           list(DISTINCT state) FILTER (state IN ('close', 'of several', 'of one id', 'unnamed', 'not seen')) AS unsure,
+           list(DISTINCT state) FILTER (state IN ('close', 'client', 'id', 'name', 'tenant', 'token', 'unnamed', 'not seen')) AS unsure,
            max(epoch_us(closed_at) - epoch_us(decided_at)) FILTER (state IN ('in time', 'late', 'close')) / 1e6 AS longest_s,
            sum(calls)::BIGINT AS calls, sum(late_calls)::BIGINT AS late_calls,
            max(greatest(coalesce(closed_at, last_used_at), coalesce(last_used_at, closed_at))) AS last_at,
@@ -165,8 +158,11 @@ told AS (
            CASE WHEN s.decision_no IS NULL THEN 'indeterminate' WHEN s.standing + s.late > 0 THEN 'violation'
                 WHEN s.unsure IS NOT NULL OR x.stray_id IS NOT NULL THEN 'indeterminate' ELSE 'clear' END AS verdict,
            CASE WHEN s.decision_no IS NULL THEN 'no issuance of such access is in the logs from before the decision'
-                WHEN list_contains(s.unsure, 'of several') THEN 'a revocation does not say in which tenant, and several have this client'
-                WHEN list_contains(s.unsure, 'of one id') THEN 'a revocation does not say in which tenant, and several have a token of this id'
+                WHEN list_contains(s.unsure, 'client') THEN 'a revocation does not say in which tenant, and several have this client'
+                WHEN list_contains(s.unsure, 'id') THEN 'a revocation does not say in which tenant, and several have a token of this id'
+                WHEN list_contains(s.unsure, 'name') THEN 'a revocation names a token only by its name, and several had that name'
+                WHEN list_contains(s.unsure, 'tenant') THEN 'a revocation is of one tenant, and in which this access was the logs do not tell'
+                WHEN list_contains(s.unsure, 'token') THEN 'a token of this client was revoked, and the log does not tell which'
                 WHEN list_contains(s.unsure, 'unnamed') THEN 'when a token ended that the log does not name is not known'
                 WHEN list_contains(s.unsure, 'not seen') THEN 'the revocation log does not cover the time in which it was to be revoked'
                 WHEN list_contains(s.unsure, 'close') THEN 'the revocation and its last moment are closer than the clock can tell'

@@ -47,6 +47,19 @@ FIRES = (
         decisions=(decided("05 12:00", within_hours=24.0, token_id="k1", tenant="one"),),
     ),
     Example(
+        "what a revocation without a tenant may have ended was given again",
+        (
+            *_OF_TWO,
+            revoked("04 12:30", "client"),
+            consent("04 13:00", ["mail.read"], "g1", tenant="one"),
+            *_KEPT,
+            *_in("one"),
+            *_in("two"),
+        ),
+        ({"verdict": "violation", "detail": {"standing": 1, "undecided": 0}},),
+        decisions=(_COMPROMISED | {"tenant": "one"},),
+    ),
+    Example(
         "the leaver's mail client was revoked a day late, the other one in time",
         (
             *_OF_ANN,
@@ -224,6 +237,46 @@ UNDECIDABLE = (
             decisions=(_COMPROMISED,),
         )
         for lived, expiry in (("could live on", "08 09:00"), ("has no expiry", None))
+    ),
+    Example(
+        "a revocation in one tenant, and no record says in which the access was",
+        (*_OF_ANN, revoked("05 12:30", "client", tenant="one"), *_KEPT),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {
+                    "undecided": 1,
+                    "reason": "a revocation is of one tenant, and in which this access was the logs do not tell",
+                },
+            },
+        ),
+        decisions=(_COMPROMISED,),
+    ),
+    Example(
+        "a token of the client was revoked in time, and the log does not say which",
+        (
+            token("01 09:00", "t1", ["mail.read"], None),
+            revoked("05 12:30", "token", token_id=None, grant_id=None),
+            *_KEPT,
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {"reason": "a token of this client was revoked, and the log does not tell which"},
+            },
+        ),
+        decisions=(_COMPROMISED,),
+    ),
+    Example(
+        "a token that expired late, and no log of revocations that could show an earlier end",
+        (token("01 09:00", "t1", ["mail.read"], "08 09:00"), *logs_from_to("01 08:00", "20 08:00")),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {"reason": "the revocation log does not cover the time in which it was to be revoked"},
+            },
+        ),
+        decisions=(_COMPROMISED,),
     ),
     Example(
         "no log of revocations is there to show one",

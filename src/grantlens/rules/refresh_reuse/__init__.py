@@ -137,7 +137,7 @@ ended AS (
            min(c.revoked_at) FILTER (a.known AND c.named AND c.revoked_at >= a.issued_at) AS ended_at,
            min(c.revoked_at) FILTER (NOT (a.known AND c.named)) AS maybe_ended_at
     FROM (SELECT *, NOT unsure AND NOT of_several AS known FROM again) a
-    JOIN (SELECT *, NOT of_several AS named FROM covered_token) c ON c.source = a.source AND c.token_id = coalesce(a.first_successor, a.token_id)
+    JOIN (SELECT *, doubt IS NULL AS named FROM covered_token) c ON c.source = a.source AND c.token_id = coalesce(a.first_successor, a.token_id)
         AND (c.token_tenant IS NULL OR a.home IS NULL OR c.token_tenant = a.home)
     GROUP BY a.source, a.shown_key, a.issued_at
 ),

@@ -288,6 +288,23 @@ SILENT = (
 
 UNDECIDABLE = (
     Example(
+        "the client was ended in one tenant, and no record says in which its token was issued or used",
+        (
+            token("10 09:00", "t1", ["mail.read"], None),
+            revoked("10 12:00", "client", tenant="one"),
+            use("10 12:10", READ),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "token_id": "t1",
+                "detail": {
+                    "reason": "the revocation is of one tenant, and in which this access was the logs do not tell"
+                },
+            },
+        ),
+    ),
+    Example(
         "two tenants issued a token of one id, and the revocation of one of them names no tenant",
         (
             *_OF_TWO,
