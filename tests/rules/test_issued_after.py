@@ -131,14 +131,16 @@ def ended(revocation, told, born):
     if target != "token":
         here = {key: each for key, each in own.items() if near(where, each["lived_in"])}
         if target == "session":
-            keys = {key for key, each in own.items() if each.get("session_id") == revocation["session_id"]}
+            mine = {key for key, each in own.items() if each.get("session_id") == revocation["session_id"]}
+            keys = {key for key in mine if near(where, key[0]) and seconds(born[key]) <= over}
         elif target == "grant" and "grant_id" in revocation:
             keys = {key for key, each in own.items() if each["grant_id"] == revocation["grant_id"]}
         else:
             keys = {key for key, each in here.items() if same(each, revocation, WHOSE[target])}
             untold = {key for key in keys if where and here[key]["lived_in"] is None}
         by_id = target == "session" or (target == "grant" and "grant_id" in revocation)
-        family, unsure, root = {(*key, key[0] if by_id else key[0] or where) for key in keys}, False, None
+        family, root = {(*key, key[0] if by_id else key[0] or where) for key in keys}, None
+        unsure = target == "session" and where is None and len({home for home, _ in keys} - {None}) > 1
     else:
         root = revocation["token_id"]
         family, unsure = of_refresh(root, where, told, born, own)

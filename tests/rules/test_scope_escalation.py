@@ -214,3 +214,34 @@ def test_only_the_window_counts(desk, kept_going):
     assert len(told(desk, kept_going, records, {"since": moment("10 09:00"), "until": moment("10 09:08")})) == 1
     assert told(desk, kept_going, records, {"since": moment("10 09:06")}) == []
     assert told(desk, kept_going, records, {"until": moment("10 09:07")}) == []
+
+
+NORTH = {"tenant": "north"}
+SOUTH = {"tenant": "south", "grant_id": "g-south"}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "found"),
+    [
+        # What the client held when it was refused, it did not have to get: its own token says so, though another tenant had one of the id before.
+        (token("10 08:00", "t1", ["mail.read"], "10 12:00", **SOUTH), ["mail.read", "mail.write"], []),
+        (
+            token("10 08:00", "t1", ["mail.read", "mail.write"], "10 12:00", **SOUTH),
+            ["mail.read"],
+            ["violation"],
+        ),
+        # What came before the token with which it was done, came before the deed: not before another tenant's token of its id.
+        (token("10 08:00", "t2", ["mail.read"], "10 12:00", **SOUTH), ["mail.read"], ["violation"]),
+    ],
+)
+def test_a_token_of_the_same_id_is_another_in_another_tenant(desk, kept_going, theirs, ours, found):
+    records = [
+        theirs,
+        {**OPENED, **NORTH},
+        {**NARROW, "scopes": ours, **NORTH},
+        {**REFUSED, **NORTH},
+        {**given("10 09:07", **POLICY), **NORTH},
+        {**WIDER, "issued_at": moment("10 09:07"), **NORTH},
+        {**DONE, **NORTH},
+    ]
+    assert [row["verdict"] for row in told(desk, kept_going, records)] == found

@@ -123,3 +123,30 @@ def test_the_end_of_one_tenants_token_hides_no_call_with_that_of_another(desk, k
     with desk.store(desk.write("log.ndjson", rows)) as store:
         (found,) = detect.run(store, ["OOS-1"])
     assert [row["events"] for row in found.to_dicts() if row["verdict"] == "violation" and row["tenant"]] == calls
+
+
+@pytest.mark.parametrize("name", [None, "t1", "t-unseen"])
+@pytest.mark.parametrize(
+    ("ended", "called", "verdict", "reason"),
+    [
+        ("north", "north", "violation", None),
+        ("south", "north", None, None),
+        (None, "north", "indeterminate", "the revocation names no tenant, and several have a session of this id"),
+        ("north", None, "indeterminate", "the calls name no tenant, and several have a {} of this id"),
+    ],
+)
+def test_a_session_that_was_ended_is_that_of_its_own_tenant(desk, kept_going, name, ended, called, verdict, reason):
+    session = {"session_id": "s1"}
+    rows = [
+        *(
+            token(stamp(-7000), "t1", ["mail.read"], None, tenant=home, grant_id=f"g-{home}", **session)
+            for home in ("north", "south")
+        ),
+        revoked(stamp(0), "session", tenant=ended, subject_id=None, client_id=None, **session),
+        use(stamp(60), READ, name, tenant=called, **session),
+    ]
+    rows = [{"event_id": f"e{number}", **row} for number, row in enumerate([*kept_going, *rows])]
+    with desk.store(desk.write("log.ndjson", rows)) as store:
+        (found,) = detect.run(store, ["REV-1"])
+    told = [(row["verdict"], row["detail"]["reason"]) for row in found.to_dicts()]
+    assert told == ([(verdict, reason and reason.format("token" if name == "t1" else "session"))] if verdict else [])

@@ -103,7 +103,7 @@ GROUP BY 1
 """
 
 
-# Ids join without the tenant, since a token of one may be used in another: equal ones that were issued in two are one for every rule.
+# Grants join by their id alone, and what names no tenant by its id: where several tenants issued one, that is to be told.
 _TAKEN_FOR_ONE = """
 WITH named AS (
     SELECT source, tenant, unnest(['token', 'grant', 'session']) AS kind, unnest([token_id, grant_id, session_id]) AS id

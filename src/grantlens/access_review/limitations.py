@@ -186,15 +186,21 @@ def _lacking(document: dict[str, Any], log: str) -> list[str]:
     return first_few(lacking, _MOST)
 
 
+_HELD_APART = {
+    "token": "calls, revocations and what it was refreshed or exchanged for are held to the token",
+    "session": "calls and revocations are held to the session",
+}
+"""What of one id is not taken for one though several tenants issued it, and what is held to it."""
+
+
 def _judgement(document: dict[str, Any]) -> list[str]:
     lines = []
     shared: dict[str, list[str]] = {}
     for row in document["taken_for_one"]:
-        if row["kind"] == "token":
+        if row["kind"] in _HELD_APART:
             lines.append(
-                f"In {row['source']} {plural(row['ids'], 'token id')} {agree(row['ids'], 'was', 'were')} given out in several tenants: calls, "
-                "revocations and what it was refreshed or exchanged for are held to the token of their own tenant, where they name it; PRV-6 and "
-                "cases tell by the id alone what a token came of."
+                f"In {row['source']} {plural(row['ids'], row['kind'] + ' id')} {agree(row['ids'], 'was', 'were')} given out in several tenants: "
+                f"{_HELD_APART[row['kind']]} of their own tenant, where they name it."
             )
         else:
             shared.setdefault(row["source"], []).append(plural(row["ids"], row["kind"]))

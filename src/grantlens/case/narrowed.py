@@ -45,7 +45,9 @@ UNION SELECT client_id, subject_id FROM revocation WHERE token_id = $id""",
 
 _BY_ID = """
 SELECT rowid AS row_no FROM issuance WHERE {own}
-UNION SELECT rowid FROM issuance WHERE parent_token_id IN (SELECT token_id FROM usage_caller WHERE {own} AND token_id IS NOT NULL)"""
+UNION SELECT i.rowid FROM issuance i
+JOIN (SELECT DISTINCT source, tenant, token_id FROM usage_caller WHERE {own}) c
+    ON c.source = i.source AND c.token_id = i.parent_token_id AND (c.tenant IS NULL OR i.tenant IS NULL OR c.tenant = i.tenant)"""
 """Its own rows, and the tokens that were made from those that it used: they may have been issued before the log begins."""
 
 _BY_PAIR = """
@@ -58,40 +60,72 @@ SELECT rowid AS row_no FROM issuance
 WHERE client_id IN (SELECT client_id FROM case_pair) AND {_EVERYONES}
   AND rowid NOT IN (SELECT row_no FROM case_issuance)"""
 
-# A client that several tenants have is known as such by a row of each, where its end may be any one's: see `effective_revocation`.
+# A client, token or session that several tenants have is known as such by rows of each, where its end may be any one's: see `effective_revocation`.
 _OTHER_TENANTS = """
-SELECT min(rowid) AS row_no FROM issuance
-WHERE outcome = 'success' AND tenant IS NOT NULL AND client_id IN (
-    SELECT client_id FROM revocation SEMI JOIN case_pair USING (client_id) WHERE tenant IS NULL AND grant_id IS NULL)
-GROUP BY source, tenant, client_id
-HAVING row_no NOT IN (SELECT row_no FROM case_issuance)"""
+WITH ended AS (
+    SELECT * FROM revocation WHERE tenant IS NULL
+),
+ours AS (
+    SELECT * FROM issuance WHERE rowid IN (SELECT row_no FROM case_issuance)
+)
+SELECT row_no FROM (
+    SELECT min(rowid) AS row_no FROM issuance
+    WHERE outcome = 'success' AND tenant IS NOT NULL AND client_id IN (SELECT client_id FROM ended SEMI JOIN case_pair USING (client_id) WHERE grant_id IS NULL)
+    GROUP BY source, tenant, client_id
+    UNION
+    SELECT i.rowid FROM issuance i SEMI JOIN (FROM ended SEMI JOIN ours USING (source, token_id)) r ON r.source = i.source AND r.token_id = i.token_id
+    UNION
+    SELECT i.rowid FROM issuance i SEMI JOIN (FROM ended SEMI JOIN ours USING (source, session_id)) r ON r.source = i.source AND r.session_id = i.session_id
+)
+WHERE row_no NOT IN (SELECT row_no FROM case_issuance)"""
 
+# A token id is one tenant's: where both records name theirs, these are the same.
 _LINEAGE = """
-SELECT DISTINCT i.rowid AS row_no FROM issuance i
-WHERE (i.parent_token_id IN (SELECT token_id FROM case_token)
-       OR i.token_id IN (SELECT parent_token_id FROM case_token WHERE parent_token_id IS NOT NULL))
-  AND i.rowid NOT IN (SELECT row_no FROM case_issuance)"""
+SELECT i.rowid AS row_no FROM issuance i
+SEMI JOIN case_token t ON t.source = i.source AND t.token_id = i.parent_token_id AND (t.tenant IS NULL OR i.tenant IS NULL OR t.tenant = i.tenant)
+WHERE i.rowid NOT IN (SELECT row_no FROM case_issuance)
+UNION
+SELECT i.rowid FROM issuance i
+SEMI JOIN case_token t ON t.source = i.source AND t.parent_token_id = i.token_id AND (t.tenant IS NULL OR i.tenant IS NULL OR t.tenant = i.tenant)
+WHERE i.rowid NOT IN (SELECT row_no FROM case_issuance)"""
 
-_CALLERS = """
-SELECT caller_id FROM usage_caller WHERE {own}
-UNION SELECT c.caller_id FROM usage_caller c JOIN case_token t ON t.token_id = c.token_id
+# What is called with in a tenant that issued none of the id came from another one.
+_NOT_OF_ITS_OWN = """NOT EXISTS (
+    SELECT 1 FROM issuance o WHERE o.source = c.source AND o.token_id = c.token_id AND o.tenant = c.tenant)"""
+
+_CALLERS = f"""
+SELECT caller_id FROM usage_caller WHERE {{own}}
+UNION SELECT c.caller_id FROM usage_caller c JOIN case_token t ON t.source = c.source AND t.token_id = c.token_id
+WHERE t.tenant IS NULL OR c.tenant IS NULL OR t.tenant = c.tenant OR {_NOT_OF_ITS_OWN}
 UNION SELECT c.caller_id FROM usage_caller c JOIN case_pair p ON p.client_id = c.client_id
     AND p.subject_id IS NOT DISTINCT FROM c.subject_id
 WHERE c.token_id IS NULL"""
 
-_USED_TOKENS = """
-SELECT i.rowid AS row_no FROM issuance i
-WHERE i.token_id IN (SELECT token_id FROM usage_caller JOIN case_caller USING (caller_id) WHERE token_id IS NOT NULL)
+_USED_TOKENS = f"""
+SELECT DISTINCT i.rowid AS row_no FROM issuance i
+JOIN (FROM usage_caller SEMI JOIN case_caller USING (caller_id)) c ON c.source = i.source AND c.token_id = i.token_id
+WHERE (c.tenant IS NULL OR i.tenant IS NULL OR c.tenant = i.tenant OR {_NOT_OF_ITS_OWN})
   AND i.rowid NOT IN (SELECT row_no FROM case_issuance)"""
 
 _REVOCATIONS = """
-WITH ours AS (SELECT * FROM issuance WHERE rowid IN (SELECT row_no FROM case_issuance))
+WITH ours AS (
+    SELECT * FROM issuance WHERE rowid IN (SELECT row_no FROM case_issuance)
+),
+named AS (
+    SELECT source, tenant, token_id, session_id FROM ours
+    UNION SELECT source, tenant, token_id, NULL FROM usage_caller SEMI JOIN case_caller USING (caller_id)
+),
+ending AS (
+    SELECT r.rowid AS row_no FROM revocation r
+    SEMI JOIN named n ON n.source = r.source AND n.token_id = r.token_id AND (n.tenant IS NULL OR r.tenant IS NULL OR n.tenant = r.tenant)
+    UNION
+    SELECT r.rowid FROM revocation r
+    SEMI JOIN named n ON n.source = r.source AND n.session_id = r.session_id AND (n.tenant IS NULL OR r.tenant IS NULL OR n.tenant = r.tenant)
+)
 SELECT r.* FROM revocation r
 WHERE {own_r}
-   OR r.token_id IN (SELECT token_id FROM ours WHERE token_id IS NOT NULL
-                     UNION ALL SELECT token_id FROM usage_caller SEMI JOIN case_caller USING (caller_id) WHERE token_id IS NOT NULL)
+   OR r.rowid IN (SELECT row_no FROM ending)
    OR r.grant_id IN (SELECT grant_id FROM ours WHERE grant_id IS NOT NULL)
-   OR r.session_id IN (SELECT session_id FROM ours WHERE session_id IS NOT NULL)
    OR (r.client_id IN (SELECT client_id FROM case_pair)
        AND (r.subject_id IS NULL OR r.subject_id IN (SELECT subject_id FROM case_pair)))
    OR (r.target_kind = 'subject' AND r.subject_id IN (SELECT subject_id FROM case_pair WHERE subject_id IS NOT NULL))
@@ -196,7 +230,7 @@ def _follow(engine: Engine) -> None:
     """Add the tokens that the case's tokens were made from, and those made from them."""
     for _ in range(_STEPS):
         engine.execute(
-            "CREATE OR REPLACE TEMP TABLE case_token AS SELECT DISTINCT token_id, parent_token_id FROM issuance "
+            "CREATE OR REPLACE TEMP TABLE case_token AS SELECT DISTINCT source, tenant, token_id, parent_token_id FROM issuance "
             "WHERE token_id IS NOT NULL AND rowid IN (SELECT row_no FROM case_issuance)"
         )
         before = engine.value("SELECT count(*) FROM case_issuance")

@@ -8,7 +8,7 @@ RELATION = Relation(
     "For each caller with a token of which an issuance is known: the token of its tenant, see tenant_token. of_several is true where the calls "
     "name no tenant, and several issued a token of the id: grant, client and subject are told then where all records name the same.",
     f"""
-SELECT c.caller_id, t.of_several, t.token_id, t.tenant, t.token_kind, t.kind, t.parent_token_id, t.grant_id,
+SELECT c.caller_id, t.of_several, t.home, t.token_id, t.tenant, t.token_kind, t.kind, t.parent_token_id, t.grant_id,
        t.client_id, t.client_name, t.subject_id, t.subject_name, t.subject_kind, t.scopes, t.audience, t.issued_at, t.expires_at,
        t.event_id, t.batch_id, t.line_no
 FROM usage_caller c

@@ -14,6 +14,7 @@ def why_doubted(doubt: str, of_id: str = "this id") -> str:
     """
     return f"""CASE {doubt} WHEN 'client' THEN 'the revocation names no tenant, and several have this client'
                 WHEN 'id' THEN 'the revocation names no tenant, and several have a token of {of_id}'
+                WHEN 'session' THEN 'the revocation names no tenant, and several have a session of this id'
                 WHEN 'name' THEN 'the revocation names a token only by a name that several had'
                 WHEN 'tenant' THEN 'the revocation is of one tenant, and in which this access was the logs do not tell' END"""
 
@@ -27,8 +28,8 @@ RELATION = Relation(
     "A key that is issued again - switched off, and on - is covered until then. Where the log has no token id the grant stands "
     "in (token_id NULL), from the revocation to the next consent. alive is NULL where no issuance tells whether it still was. token_tenant is the "
     "tenant whose token it is: the one that a revocation of a token names, else the one that issued it. doubt says why it is not known whether it "
-    "ended it, NULL where it is: as in effective_revocation, or 'id' where it names a token and no tenant, and several issued one of its id, or 'tenant' "
-    "where it names one, and no issuance of what it would have ended in it names any.",
+    "ended it, NULL where it is: as in effective_revocation, or 'id' or 'session' where it names a token or session and no tenant, and several issued "
+    "one of its id, or 'tenant' where it names one, and no issuance of what it would have ended in it names any.",
     f"""
 -- Each of the three is named once: DuckDB works out the columns of a view anew wherever it stands.
 WITH RECURSIVE every_token AS NOT MATERIALIZED (
@@ -113,10 +114,14 @@ target AS (
         AND (r.tenant IS NULL OR coalesce(t.lived_in = r.tenant, true))
     WHERE r.target_kind = 'subject'
     UNION ALL
-    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.doubt
+    -- A session id is one tenant's, as a token's is.
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home,
+           CASE WHEN r.tenant IS NULL AND min(t.home) OVER same < max(t.home) OVER same THEN 'session' END
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.session_id = r.session_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
+        AND (r.tenant IS NULL OR t.home IS NULL OR t.home = r.tenant)
     WHERE r.target_kind = 'session'
+    WINDOW same AS (PARTITION BY r.source, r.revocation_event)
     UNION ALL
     SELECT r.source, r.revocation_event, t.token_id, t.home, false, coalesce(t.home, r.tenant),
            CASE WHEN r.grant_id IS NULL AND r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END

@@ -1,6 +1,7 @@
 """Each granted scope with its exposure and its use."""
 
 from grantlens.relations.relation import Relation
+from grantlens.relations.tenant_token import OF_ONE_TENANT
 
 RELATION = Relation(
     "granted_scope",
@@ -8,7 +9,7 @@ RELATION = Relation(
     "seen (exposure), which ends with the grant, in how many sessions, how often it was used, and how much of the grant's calls a "
     "catalogue can judge. refreshes are those of the grant while it stood, and refreshed_by their records. in_part is true where the usage log shows only some calls: nothing was exposed to it then. join_key "
     "is the weakest key by which a call or the issuance came to the grant.",
-    """
+    f"""
 -- A client whose last token expired may be given another: what it holds stands. A key that expired, or a last token that was revoked, is over.
 WITH ended AS (
     SELECT l.source, l.grant_id, l.opened_at, l.closed_at
@@ -127,11 +128,14 @@ used AS (
     JOIN credit c ON c.source = h.source AND c.grant_id = h.grant_id AND c.scope_id = k.scope_id
     GROUP BY h.source, h.grant_id, h.scope
 ),
+own_token AS (
+    FROM tenant_token WHERE {OF_ONE_TENANT}
+),
 -- Tokens with which the scope could have been used: made while it was held, and not known to lack it.
 session AS (
     SELECT h.source, h.grant_id, h.scope, count(*) AS sessions
     FROM holding h
-    JOIN token t ON t.source = h.source AND t.grant_id = h.grant_id
+    JOIN own_token t ON t.source = h.source AND t.grant_id = h.grant_id
     WHERE t.issued_at >= h.held_from AND t.issued_at < h.held_until
       AND coalesce(t.token_kind, 'access') NOT IN ('refresh', 'id', 'code')
       AND (t.scopes IS NULL OR list_contains(t.scopes, h.scope))
@@ -141,9 +145,9 @@ refreshed AS (
     SELECT source, grant_id, count(*) AS refreshes, min(issued_at) AS first_refreshed_at, max(issued_at) AS last_refreshed_at,
            CASE WHEN $every_call THEN list(record) ELSE list_distinct([min(record), max(record)]) END AS refreshed_by
     FROM (
-        SELECT t.*, {'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no} AS record,
+        SELECT t.*, {{'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}} AS record,
                t.issued_at - to_microseconds((k.before_s * 1000000)::BIGINT) AS surely_at
-        FROM token t
+        FROM own_token t
         JOIN clock_error k ON k.source = t.source AND k.tenant IS NOT DISTINCT FROM t.tenant AND k.log = 'issuance'
         WHERE t.kind = 'refresh' AND t.issued_at >= $since AND t.issued_at < $until AND coalesce(t.token_kind, 'access') <> 'refresh'
     ) f
@@ -195,7 +199,7 @@ LEFT JOIN opening_record r ON r.source = h.source AND r.grant_id = h.grant_id
         "everyones_use",
         "question",
         "credited_scope",
-        "token",
+        "tenant_token",
         "opening_record",
         "grant_end",
         "clock_error",

@@ -17,12 +17,14 @@ RELATION = Relation(
 WITH given AS NOT MATERIALIZED (
     FROM issued
 ),
+-- A session id is one tenant's; what names no tenant may be of each.
 session_grant AS (
-    SELECT source, session_id, min(grant_id) AS grant_id
-    FROM given
-    WHERE session_id IS NOT NULL AND grant_id IS NOT NULL
-    GROUP BY source, session_id
-    HAVING count(DISTINCT grant_id) = 1
+    SELECT c.source, c.tenant, c.session_id, min(g.grant_id) AS grant_id
+    FROM (SELECT DISTINCT source, tenant, session_id FROM usage_caller WHERE session_id IS NOT NULL) c
+    JOIN (SELECT DISTINCT source, tenant, session_id, grant_id FROM given WHERE grant_id IS NOT NULL) g
+        ON g.source = c.source AND g.session_id = c.session_id AND (g.tenant IS NULL OR c.tenant IS NULL OR g.tenant = c.tenant)
+    GROUP BY c.source, c.tenant, c.session_id
+    HAVING count(DISTINCT g.grant_id) = 1
 ),
 kind_of_grant AS (
     SELECT source, grant_id, min(subject_kind) AS subject_kind, bool_or(subject_id IS NOT NULL) AS has_subject
@@ -59,7 +61,7 @@ SELECT c.caller_id, c.source, c.tenant, c.resource_server, c.validation::VARCHAR
 FROM usage_caller c
 LEFT JOIN caller_token t ON t.caller_id = c.caller_id
 LEFT JOIN scope_set x ON x.scopes = coalesce(t.scopes, c.token_scopes)
-LEFT JOIN session_grant s ON s.source = c.source AND s.session_id = c.session_id
+LEFT JOIN session_grant s ON s.source = c.source AND s.tenant IS NOT DISTINCT FROM c.tenant AND s.session_id = c.session_id
 LEFT JOIN kind_of_grant g ON g.source = c.source AND g.grant_id = coalesce(t.grant_id, c.grant_id, s.grant_id)
 LEFT JOIN kind_of_subject k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant
     AND k.subject_id = coalesce(c.subject_id, t.subject_id)

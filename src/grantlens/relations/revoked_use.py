@@ -2,6 +2,7 @@
 
 from grantlens.relations.covered_token import why_doubted
 from grantlens.relations.relation import Relation
+from grantlens.relations.tenant_token import why_unknown
 
 ALLOWED_S = """CASE coalesce(p.validation::VARCHAR, CASE WHEN p.bound_seconds IS NOT NULL THEN 'push' END)
                WHEN 'introspection' THEN coalesce(p.bound_seconds, 0)
@@ -41,9 +42,17 @@ WITH ended_access AS (
            coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ), true, NULL, r.session_id
     FROM effective_revocation r
     LEFT JOIN issued i ON i.source = r.source AND i.session_id = r.session_id AND i.issued_at > r.revoked_at
-        AND i.kind NOT IN ('refresh', 'exchange')
+        AND i.kind NOT IN ('refresh', 'exchange') AND (r.tenant IS NULL OR i.tenant IS NULL OR i.tenant = r.tenant)
     WHERE r.target_kind = 'session' AND r.session_id IS NOT NULL
     GROUP BY ALL
+),
+-- The tenants that have a session of an id that was ended.
+session_home AS (
+    SELECT source, session_id, list(DISTINCT tenant) AS homes
+    FROM (SELECT source, session_id, tenant FROM issued UNION SELECT source, session_id, tenant FROM usage_caller)
+    SEMI JOIN ended_access USING (source, session_id)
+    WHERE tenant IS NOT NULL
+    GROUP BY source, session_id
 ),
 recent AS (
     SELECT DISTINCT c.source, c.token_id, c.grant_id, c.token_known
@@ -73,9 +82,12 @@ met AS (
       AND (v.revoked_at >= $since
            OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.grant_id = v.grant_id AND NOT n.token_known))
     UNION ALL
-    SELECT v.*, c.caller_id, 'session', NULL
+    SELECT v.*, c.caller_id, 'session', """
+    + why_unknown("v.tenant", "c.tenant", "coalesce(h.homes, [])", which="a session of this id")
+    + """
     FROM ended_access v
-    JOIN usage_caller k ON k.source = v.source AND k.session_id = v.session_id
+    JOIN usage_caller k ON k.source = v.source AND k.session_id = v.session_id AND (v.tenant IS NULL OR k.tenant IS NULL OR k.tenant = v.tenant)
+    LEFT JOIN session_home h ON h.source = v.source AND h.session_id = v.session_id
     JOIN named_caller c ON c.caller_id = k.caller_id AND NOT c.token_known
     JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
     WHERE v.revoked_at < $until

@@ -20,7 +20,7 @@ held AS (
     SELECT c.caller_id, c.source, coalesce(c.tenant, CASE WHEN NOT t.of_several THEN t.tenant END) AS tenant, c.token_id, c.resource_server,
            CASE WHEN len(t.audience) > 0 THEN list_sort(t.audience) END AS audience,
            -- An id is that of another token in another tenant.
-           {'of_several': t.of_several, 'event_id': t.event_id} AS token
+           {'of_several': t.of_several, 'home': t.home, 'event_id': t.event_id} AS token
     FROM usage_caller c
     JOIN caller_token t ON t.caller_id = c.caller_id
     WHERE c.resource_server IS NOT NULL AND c.resource_server IS DISTINCT FROM t.client_id AND t.kind <> 'credential'

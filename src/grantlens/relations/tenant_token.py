@@ -28,16 +28,18 @@ OF_ONE_TENANT = "NOT of_several AND (home IS NOT NULL OR len(homes) = 0)"
 """SQL that is true of each token once: what some records of an id tell without a tenant is no token beside those of the tenants that others name."""
 
 
-def why_unknown(ended: str, called: str, homes: str, calls: str = "calls name", which: str = "this id") -> str:
+def why_unknown(
+    ended: str, called: str, homes: str, calls: str = "calls name", which: str = "a token of this id"
+) -> str:
     """Return SQL for why a call may be with another token than the one that was ended, though both have one id; NULL where it is that one.
 
     `ended` is the tenant whose token it was, as far as the revocation and the issuance tell, `called` that of the call, and `homes` are the
-    tenants that issued a token of the id. Where both are named, and differ, it is another. `calls` and `which` are the words for the call and the id.
+    tenants that issued a token of the id. Where both are named, and differ, it is another. `calls` and `which` are the words for the call and what has the id.
     """
     named = f"coalesce({ended}, {called})"
     return f"""CASE WHEN ({ended} IS NULL OR {called} IS NULL)
                AND len({homes}) > coalesce(list_contains({homes}, {named}), {named} IS NULL)::INTEGER
-          THEN 'the ' || CASE WHEN {ended} IS NULL THEN 'revocation names' ELSE '{calls}' END || ' no tenant, and several have a token of {which}' END"""
+          THEN 'the ' || CASE WHEN {ended} IS NULL THEN 'revocation names' ELSE '{calls}' END || ' no tenant, and several have {which}' END"""
 
 
 RELATION = Relation(

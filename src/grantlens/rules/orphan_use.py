@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grantlens.loaders import Join
+from grantlens.relations.tenant_token import OF_ONE_TENANT
 from grantlens.rule.evidence import ISSUE_USE, KEYS_END, PAIR, TOKEN, WORKED, Evidence, Way
 from grantlens.rule.example import Example, logs_from_to, token, use
 from grantlens.rule.rule import Parameter, Rule
@@ -27,14 +28,14 @@ def _undecided(title: str, *records: Mapping[str, Any], reason: str, **declared:
 
 RULE = Rule(
     id="INT-1",
-    version=7,
+    version=8,
     name="orphan_use",
     key=("token_id", "client_id", "subject_id"),
     question="Which calls were made with access that no issuance record explains?",
     severity="medium",
     remedy="Look for a missing issuance log first. If it is complete, treat the token as forged or stolen from elsewhere.",
     basis="RFC 9068 section 2.2 (jti); NIST SP 800-53 AU-6",
-    needs=("used_pair", "named_caller", "token", "issued"),
+    needs=("used_pair", "named_caller", "tenant_token", "issued"),
     parameters=(
         Parameter(
             "default_life_hours",
@@ -56,9 +57,10 @@ RULE = Rule(
             ),
         ),
     ),
-    sql="""
+    sql=f"""
 WITH session AS (
-    SELECT DISTINCT source, session_id FROM issued WHERE session_id IS NOT NULL
+    SELECT source, session_id, list(DISTINCT tenant) AS homes, bool_or(tenant IS NULL) AS any_unnamed
+    FROM issued WHERE session_id IS NOT NULL GROUP BY source, session_id
 ),
 -- Whose issuance names grants as the provider does: a grant that a call names must be among these, whatever else client and subject hold.
 grants_named AS (
@@ -87,7 +89,7 @@ orphan AS (
     FROM used_pair p
     JOIN named_caller c USING (caller_id)
     JOIN usage_caller k USING (caller_id)
-    LEFT JOIN session x ON x.source = c.source AND x.session_id = k.session_id
+    LEFT JOIN session x ON x.source = c.source AND x.session_id = k.session_id AND (c.tenant IS NULL OR x.any_unnamed OR list_contains(x.homes, c.tenant))
     LEFT JOIN explained e ON e.caller_id = p.caller_id
     LEFT JOIN nameless n ON n.caller_id = p.caller_id
     WHERE p.outcome = 'success' AND NOT c.token_known
@@ -118,7 +120,7 @@ begun AS (
 life AS (
     SELECT source, max(CASE WHEN expires_at IS NOT NULL THEN epoch(expires_at) - epoch(issued_at)
                             WHEN token_kind = 'access' THEN $default_life_hours * 3600 END) AS longest_s
-    FROM token WHERE coalesce(token_kind, '') <> 'refresh' GROUP BY source
+    FROM tenant_token WHERE {OF_ONE_TENANT} AND coalesce(token_kind, '') <> 'refresh' GROUP BY source
 ),
 -- Keys of which no end is told may be older than any log.
 endless AS (
@@ -178,11 +180,11 @@ SELECT CASE WHEN reason IS NULL THEN 'violation' ELSE 'indeterminate' END AS ver
        coalesce(client_name, client_id, 'An unnamed client') || ' made calls with access that no issuance record explains' AS title,
        source, tenant, client_id, subject_id, grant_id, token_id, resource_server,
        first_seen, last_seen, events,
-       to_json({
+       to_json({{
            'issuance_log': CASE WHEN NOT log_held THEN 'absent'
                                 WHEN NOT coalesce(log_carried, false) THEN 'in part'
                                 WHEN reaches THEN 'complete' ELSE 'partial' END,
-           'reason': reason}) AS detail,
+           'reason': reason}}) AS detail,
        CASE WHEN token_id IS NOT NULL THEN 'token' ELSE 'client_subject' END AS join_key,
        firsts, lasts,
        'issuance' AS about_log, coalesce(first_used_at - to_seconds(longest_s::BIGINT), first_seen) AS about_from,

@@ -12,7 +12,7 @@ THEIRS: dict[str, Any] = {**OURS, "resource_tenant": "globex"}
 
 RULE = Rule(
     id="OOS-9",
-    version=3,
+    version=4,
     name="other_tenant",
     key=("client_id", "own_tenant", "resource_tenant"),
     question="Which calls reached what belongs to another tenant?",
@@ -20,7 +20,7 @@ RULE = Rule(
     remedy="Ask both tenants whether they share it. If they do, list the other tenant for the client in the register (approved_tenants). If they do not, "
     "stop the client, tell the other tenant what was read or changed, and find out why the server did not look whose it is.",
     basis="OWASP API Security Top 10 2023, API1 (object level authorization)",
-    needs=("used_pair", "named_caller", "token", "operation_class", "registered_client"),
+    needs=("used_pair", "named_caller", "tenant_token", "operation_class", "registered_client"),
     rests_on=Evidence(
         (
             Way(
@@ -35,12 +35,12 @@ RULE = Rule(
 -- Whoever got the token belongs to the tenant that issued it, wherever the call was logged; where the call's own tenant issued one of
 -- its id, to that one.
 WITH reached AS (
-    SELECT p.*, c.source, c.tenant, coalesce(CASE WHEN c.token_known THEN c.token_tenant ELSE t.tenant END, c.tenant) AS own_tenant,
+    SELECT p.*, c.source, c.tenant, CASE WHEN NOT coalesce(t.of_several, false) THEN coalesce(c.token_tenant, t.home, c.tenant) END AS own_tenant,
            coalesce(c.client_id, t.client_id) AS client_id, coalesce(c.client_name, t.client_name) AS client_name,
            coalesce(c.subject_id, t.subject_id) AS subject_id, c.token_id, c.resource_server, lower(trim(c.resource_tenant)) AS resource_tenant
     FROM used_pair p
     JOIN named_caller c USING (caller_id)
-    LEFT JOIN token t ON NOT c.token_known AND t.source = c.source AND t.token_id = c.token_id
+    LEFT JOIN tenant_token t ON NOT c.token_known AND t.source = c.source AND t.token_id = c.token_id AND t.of_any
     WHERE p.outcome = 'success' AND c.resource_tenant IS NOT NULL
 ),
 stated AS (
@@ -159,6 +159,25 @@ GROUP BY s.source, s.tenant, s.own_tenant, s.client_id, s.resource_tenant, s.rea
         ),
     ),
     undecidable=(
+        Example(
+            "two other tenants issued a token of the id that was shown",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 12:00", tenant="initech"),
+                token("10 09:00", "t1", ["mail.read"], "10 12:00", tenant="globex"),
+                use("10 09:10", READ, **THEIRS),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "tenant": "acme",
+                    "detail": {
+                        "own_tenant": None,
+                        "reason": "the log does not say to which tenant the client belongs",
+                    },
+                },
+            ),
+            register=({"client_id": "app", "approved_tenants": []},),
+        ),
         Example(
             "the register knows the client, and not with whom its tenant shares",
             (use("10 09:10", READ, **THEIRS),),

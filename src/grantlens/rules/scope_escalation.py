@@ -1,5 +1,6 @@
 """OOS-11: an action that was refused for want of scope, and done as soon as somebody had given the scope."""
 
+from grantlens.relations.tenant_token import OF_ONE_TENANT, meant_by
 from grantlens.rule.evidence import ISSUE_USE, PAIR, WORKED, Evidence, Way
 from grantlens.rule.example import Example, consent, token, use
 from grantlens.rule.rule import Parameter, Rule
@@ -17,7 +18,7 @@ _SAID = ("usage.outcome=denied", "usage.denial_reason=scope", WORKED, "issuance.
 
 RULE = Rule(
     id="OOS-11",
-    version=3,
+    version=4,
     name="scope_escalation",
     key=("client_id", "subject_id", "operation"),
     question="Which actions were refused for want of scope, and done minutes later with a scope got in between?",
@@ -25,7 +26,16 @@ RULE = Rule(
     remedy="Find out who decides about this scope. Where a policy or the client itself gave it, let a person be asked first, or take it away again. "
     "Where a person consented, nothing is wrong: that is how a client is to ask for more.",
     basis="RFC 6750 section 3.1 (insufficient_scope); MCP authorization, step-up authorization flow",
-    needs=("used_pair", "named_caller", "issued", "token", "grant_state", "known_scope", "clock_error", "covered_time"),
+    needs=(
+        "used_pair",
+        "named_caller",
+        "issued",
+        "tenant_token",
+        "grant_state",
+        "known_scope",
+        "clock_error",
+        "covered_time",
+    ),
     rests_on=Evidence(
         (
             Way(
@@ -75,7 +85,7 @@ RULE = Rule(
             "How soon after the last refusal the scope must be given, and how soon after that the action be done.",
         ),
     ),
-    sql="""
+    sql=f"""
 WITH caller AS (
     SELECT DISTINCT c.caller_id, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.application, c.token_id, c.resource_server, p.operation_id
     FROM used_pair p
@@ -87,7 +97,7 @@ WITH caller AS (
 -- Refusals, and the success that follows them, have the same number of successes before them.
 call AS (
     SELECT c.*, u.used_at, u.outcome = 'denied' AS refused,
-           {'seen_at': u.used_at, 'batch_id': u.batch_id, 'line_no': u.line_no, 'event_id': u.event_id} AS record,
+           {{'seen_at': u.used_at, 'batch_id': u.batch_id, 'line_no': u.line_no, 'event_id': u.event_id}} AS record,
            count(*) FILTER (u.outcome = 'success') OVER (
                PARTITION BY c.source, c.tenant, c.client_id, c.subject_id, c.operation_id ORDER BY u.used_at, u.outcome = 'success', u.event_id
                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS done_before
@@ -127,7 +137,7 @@ wanted AS (
 given AS (
     SELECT i.source, i.tenant, i.client_id, i.subject_id, i.subject_id IS NULL AND coalesce(i.subject_kind = 'user', false) AS for_everyone,
            i.kind, i.scopes, i.grant_id, i.issued_at,
-           {'seen_at': i.issued_at, 'batch_id': i.batch_id, 'line_no': i.line_no, 'event_id': i.event_id} AS record,
+           {{'seen_at': i.issued_at, 'batch_id': i.batch_id, 'line_no': i.line_no, 'event_id': i.event_id}} AS record,
            CASE WHEN i.consent_actor = i.client_id OR (i.consent_actor = i.subject_id AND i.subject_kind IN ('service', 'agent')) THEN 'itself'
                 WHEN i.consent_kind = 'user' OR (i.consent_kind IS NULL AND i.consent_actor = i.subject_id) THEN 'person'
                 WHEN i.consent_kind = 'policy' THEN 'policy' WHEN i.consent_kind = 'admin' THEN 'administrator'
@@ -150,8 +160,8 @@ held AS (
                unnest(scopes) AS scope, valid_from AS held_from, valid_until AS held_until
         FROM grant_state SEMI JOIN wanted USING (source, client_id)
         UNION ALL
-        SELECT source, tenant, client_id, subject_id, false, unnest(scopes), issued_at, coalesce(expires_at, 'infinity'::TIMESTAMPTZ)
-        FROM token SEMI JOIN wanted USING (source, client_id)
+        SELECT source, home, client_id, subject_id, false, unnest(scopes), issued_at, coalesce(expires_at, 'infinity'::TIMESTAMPTZ)
+        FROM (FROM tenant_token WHERE {OF_ONE_TENANT}) SEMI JOIN wanted USING (source, client_id)
     ) h
     JOIN opens o ON o.scope = h.scope
 ),
@@ -199,7 +209,7 @@ soon AS (
            list_position(['person', 'untold', 'unclear', 'itself', 'policy', 'administrator', 'nobody'], g.given_by) AS weight
     FROM got g
     JOIN turn t ON t.turn_no = g.turn_no
-    LEFT JOIN token k ON k.source = t.source AND k.token_id = t.token_id
+    LEFT JOIN tenant_token k ON k.source = t.source AND k.token_id = t.token_id AND {meant_by("t.tenant", "k")}
     WHERE g.record.seen_at <= t.refused_at + to_microseconds(($within_minutes * 60000000)::BIGINT)
       AND g.record.seen_at >= t.used_at - to_microseconds(($within_minutes * 60000000)::BIGINT)
 ),
@@ -207,7 +217,7 @@ together AS (
     SELECT turn_no, list_sort(list_distinct(list(scope) FILTER (scope IS NOT NULL))) AS scopes,
            CASE WHEN count(DISTINCT grant_id) = 1 AND count(grant_id) = count(*) THEN min(grant_id) END AS grant_id,
            list_distinct(list(record)) AS records, max(record.seen_at) AS last_at,
-           arg_min(given_by, weight) AS giver, NOT min({'weight': weight, 'unsure': NOT in_order}).unsure AS in_order
+           arg_min(given_by, weight) AS giver, NOT min({{'weight': weight, 'unsure': NOT in_order}}).unsure AS in_order
     FROM soon
     GROUP BY turn_no
 ),
@@ -260,7 +270,7 @@ unjudged AS (
 SELECT max(j.verdict) AS verdict,
        CASE WHEN max(j.verdict) = 'clear' THEN 'info' WHEN max(j.verdict) = 'violation' OR bool_or(j.why_unknown LIKE 'refusal%') THEN 'high'
             ELSE 'medium' END AS severity,
-       coalesce(max(j.client_name), j.client_id) || ' was refused ' || o.label || ', ' || arg_max(j.how, {'verdict': j.verdict, 'at': j.used_at})
+       coalesce(max(j.client_name), j.client_id) || ' was refused ' || o.label || ', ' || arg_max(j.how, {{'verdict': j.verdict, 'at': j.used_at}})
            || ', and did it' AS title,
        j.source, j.tenant, j.client_id, j.subject_id,
        CASE WHEN count(DISTINCT j.grant_id) = 1 AND count(j.grant_id) = count(*) THEN min(j.grant_id) END AS grant_id,
@@ -269,13 +279,13 @@ SELECT max(j.verdict) AS verdict,
        o.label AS operation,
        list_sort(list_distinct(flatten(list(coalesce(j.scopes, []))))) AS scopes,
        min(j.refused_at) AS first_seen, max(j.used_at) AS last_seen, len(list_distinct(flatten(list(j.records)))) AS events,
-       to_json({
+       to_json({{
            'times': count(*),
            'refusals': sum(len(j.refusals)),
            'given_by': list_sort(list_distinct(list(j.giver))),
            'done_after_s': min(epoch_us(j.used_at) - epoch_us(j.refused_at)) / 1e6,
            'refusals_unjudged': coalesce(any_value(n.calls), 0),
-           'reasons': list_sort(list_distinct(list(j.why_unknown) FILTER (j.why_unknown IS NOT NULL)))}) AS detail,
+           'reasons': list_sort(list_distinct(list(j.why_unknown) FILTER (j.why_unknown IS NOT NULL)))}}) AS detail,
        'client_subject' AS join_key,
        list_sort(list_distinct(flatten(list(j.records)))) AS records,
        'usage' AS about_log, min(j.refused_at) AS about_from, max(j.used_at) AS about_until

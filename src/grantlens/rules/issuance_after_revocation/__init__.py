@@ -73,7 +73,7 @@ revoked_token AS (
 -- Each in the tenant that it, one before it or the revocation names.
 lineage AS (
     SELECT v.source, v.revocation_event, t.tenant, t.token_id, coalesce(v.token_tenant, t.tenant) AS ended_in,
-           coalesce(v.why, {why_unknown("v.token_tenant", "t.tenant", "t.parent_tenants", "new token names", "the parent''s id")}) AS why
+           coalesce(v.why, {why_unknown("v.token_tenant", "t.tenant", "t.parent_tenants", "new token names", "a token of the parent''s id")}) AS why
     FROM revoked_token v
     JOIN child_token t ON t.source = v.source AND t.parent_token_id = v.token_id AND (v.begets OR t.kind = 'exchange')
         AND t.issued_at > v.revoked_at AND t.issued_at < v.covered_until AND (v.token_tenant IS NULL OR t.tenant IS NULL OR t.tenant = v.token_tenant)

@@ -1,5 +1,6 @@
 """PRV-6: access that came and went between access reviews."""
 
+from grantlens.relations.tenant_token import OF_ONE_TENANT, meant_by
 from grantlens.rule.evidence import ENDED, ENDED_WHOLE, ISSUE_END, NAMED, PAIR, Evidence, Way
 from grantlens.rule.rule import Rule
 from grantlens.rules.review_blind_spot.examples import FIRES, SILENT, UNDECIDABLE
@@ -8,7 +9,7 @@ _DATES = ("review date",)
 
 RULE = Rule(
     id="PRV-6",
-    version=3,
+    version=4,
     name="review_blind_spot",
     key=("client_id",),
     question="Which access came and went between access reviews, so that none saw it?",
@@ -17,7 +18,15 @@ RULE = Rule(
     "have the owner confirm each of these entitlements, or let a policy bound who gets them and for how long.",
     basis="NIST SP 800-53 AC-6(7) and AC-2 j; PCI DSS 4.0.1 requirement 7.2.5.1",
     needs=(
-        *("access_stretch", "issued", "token", "token_life", "effective_revocation", "covered_time", "clock_error"),
+        *(
+            "access_stretch",
+            "issued",
+            "tenant_token",
+            "token_life",
+            "effective_revocation",
+            "covered_time",
+            "clock_error",
+        ),
         *("used_pair", "named_caller", "operation_class"),
     ),
     # That a consent stood or ended is logged; that no token lived at a review is an absence.
@@ -41,7 +50,7 @@ RULE = Rule(
             ),
         ),
     ),
-    sql="""
+    sql=f"""
 -- A review that is stated by its day alone may have read the list at any moment of it.
 WITH reading AS (
     SELECT read_from, read_until, lag(read_from) OVER (ORDER BY read_from) AS read_before, lead(read_until) OVER (ORDER BY read_from) AS read_next
@@ -73,7 +82,8 @@ half_told AS (
         SELECT source, grant_id, true AS unnamed FROM token_life WHERE token_id IS NULL AND issued_at < $until
         UNION ALL
         SELECT i.source, i.grant_id, false
-        FROM token i ANTI JOIN token p ON p.source = i.source AND p.token_id = i.parent_token_id
+        FROM (FROM tenant_token WHERE {OF_ONE_TENANT}) i
+        ANTI JOIN tenant_token p ON p.source = i.source AND p.token_id = i.parent_token_id AND {meant_by("i.home", "p")}
         WHERE i.kind = 'refresh' AND i.issued_at < $until
     )
     GROUP BY source, grant_id
@@ -175,7 +185,7 @@ told AS (
 ),
 opening AS (
     SELECT t.source, t.grant_id, t.start_at,
-           min({'seen_at': i.issued_at, 'event_id': i.event_id, 'batch_id': i.batch_id, 'line_no': i.line_no}) AS record
+           min({{'seen_at': i.issued_at, 'event_id': i.event_id, 'batch_id': i.batch_id, 'line_no': i.line_no}}) AS record
     FROM told t
     JOIN issued i ON i.source = t.source AND i.grant_id = t.grant_id AND i.issued_at = t.start_at
     GROUP BY t.source, t.grant_id, t.start_at
@@ -221,7 +231,7 @@ SELECT CASE WHEN unseen > 0 THEN 'violation' ELSE 'indeterminate' END AS verdict
                 WHEN counted = entitlements THEN ': all ' || entitlements || ' of its entitlements'
                 ELSE ': ' || counted || ' of its ' || entitlements || ' entitlements' END AS title,
        s.source, s.tenant, s.client_id, subject_id, grant_id, scopes, first_seen, last_seen, stretches + ended + grave_calls AS events,
-       to_json({
+       to_json({{
            'entitlements': entitlements,
            'unseen': unseen,
            'unseen_unsure': undecided,
@@ -233,7 +243,7 @@ SELECT CASE WHEN unseen > 0 THEN 'violation' ELSE 'indeterminate' END AS verdict
            'grave_calls': grave_calls,
            'last_review_at': strftime(last_review_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
            'next_review_at': strftime(next_review_at, '%Y-%m-%dT%H:%M:%S.%fZ'),
-           'reason': CASE WHEN unseen = 0 THEN reason END}) AS detail,
+           'reason': CASE WHEN unseen = 0 THEN reason END}}) AS detail,
        CASE WHEN derived THEN 'client_subject' ELSE 'grant' END AS join_key,
        firsts, CASE WHEN grave_calls > 0 THEN lasts END AS lasts, begins || CASE WHEN ended > 0 THEN ends ELSE [] END AS records,
        'issuance' AS about_log, first_seen AS about_from, least(last_seen, $until) AS about_until

@@ -337,6 +337,16 @@ UNDECIDABLE = (
         reviews=_REVIEWS,
     ),
     Example(
+        "refreshed with a token of which another tenant alone issued one of the id",
+        (
+            token("10 08:00", "rt", ["mail.read"], "30 09:00", token_kind="refresh", grant_id="g2", tenant="two"),
+            refreshed("10 09:00", "t1", "rt", ["mail.read"], "10 10:00", tenant="one"),
+            *({**record, "tenant": "one"} for record in _KEPT),
+        ),
+        _undecided("tokens were refreshed with one of which no issuance is known: how long that lived is not known"),
+        reviews=_REVIEWS,
+    ),
+    Example(
         "of one of its tokens the log does not give the id",
         (
             token("10 09:00", "t1", ["mail.read"], "10 09:05"),

@@ -1,5 +1,6 @@
 """REV-9: access that an admin took away, and that its holder gave itself again."""
 
+from grantlens.relations.tenant_token import meant_by
 from grantlens.rule.evidence import ENDED, ISSUE_END, PAIR, Evidence, Way
 from grantlens.rule.rule import Parameter, Rule
 from grantlens.rules.self_regrant.examples import FIRES, SILENT, UNDECIDABLE
@@ -9,14 +10,14 @@ _ANEW = "issuance.kind=consent or issuance.kind=credential"
 
 RULE = Rule(
     id="REV-9",
-    version=4,
+    version=5,
     name="self_regrant",
     key=("client_id", "subject_id", "grant_id", "token_id", "revocation_event"),
     question="Which access was taken away by an admin, and then given again by the one who had held it?",
     severity="critical",
     remedy="End it again, and close the way back: a person must not consent, nor a client make a key, to what was just taken from it.",
     basis="Microsoft Entra, 'Review permissions granted to enterprise applications': revoking does not stop users from consenting again",
-    needs=("effective_revocation", "token", "issued", "clock_error"),
+    needs=("effective_revocation", "tenant_token", "issued", "clock_error"),
     # Who ended it and who gave it again is what the two logs say; they join by client and subject.
     rests_on=Evidence(
         (Way(ISSUE_END, {ISSUE_END: PAIR}, (*_BY_ADMIN, _ANEW, "issuance.consent_kind=user")),),
@@ -37,7 +38,7 @@ RULE = Rule(
             "How long after the revocation a new consent or key counts. Later ones are taken for a new decision.",
         ),
     ),
-    sql="""
+    sql=f"""
 WITH holder AS (
     SELECT source, grant_id, min(tenant) AS tenant, min(client_id) AS client_id, min(subject_id) AS subject_id
     FROM issued
@@ -47,11 +48,11 @@ WITH holder AS (
 -- What an admin ended: of a token or grant whose holder or tenant the log does not name, the issuance says whose it was.
 ended AS (
     SELECT r.source, r.revocation_event, r.revoked_at, r.certain_from, r.target_kind, r.record,
-           coalesce(r.tenant, t.tenant, g.tenant) AS tenant,
+           coalesce(r.tenant, t.home, g.tenant) AS tenant,
            coalesce(r.client_id, t.client_id, g.client_id) AS client_id,
            coalesce(r.subject_id, t.subject_id, g.subject_id) AS subject_id
     FROM effective_revocation r
-    LEFT JOIN token t ON t.source = r.source AND t.token_id = r.token_id
+    LEFT JOIN tenant_token t ON t.source = r.source AND t.token_id = r.token_id AND {meant_by("r.tenant", "t")}
     LEFT JOIN holder g ON g.source = r.source AND g.grant_id = r.grant_id
     WHERE r.initiator = 'admin' AND r.target_kind IN ('token', 'grant', 'credential', 'client', 'subject')
       AND r.issued_before IS NULL
@@ -123,10 +124,10 @@ in_turn AS (
     FROM regained
     UNION ALL
     SELECT w.source, w.tenant, w.way, w.of_client, w.of_subject, NULL, l.revoked_at, l.certain_from, 1,
-           {'revoked_at': l.revoked_at, 'event_id': l.revocation_event, 'target_kind': l.target_kind, 'record': l.record,
+           {{'revoked_at': l.revoked_at, 'event_id': l.revocation_event, 'target_kind': l.target_kind, 'record': l.record,
             -- Where one of the two names no tenant, and there are several. A person is ended everywhere.
             'of_several': (l.tenant IS NULL OR w.tenant IS NULL) AND (l.way <> 'subject' OR l.tenant IS NOT NULL)
-                AND coalesce(least(l.first_tenant, l.tenant) < greatest(l.last_tenant, l.tenant), false)}
+                AND coalesce(least(l.first_tenant, l.tenant) < greatest(l.last_tenant, l.tenant), false)}}
     FROM lost l
     JOIN (SELECT DISTINCT source, tenant, way, of_client, of_subject FROM regained) w
         ON w.source = l.source AND w.way = l.way AND w.of_client IS NOT DISTINCT FROM l.of_client AND w.of_subject IS NOT DISTINCT FROM l.of_subject
@@ -160,7 +161,7 @@ together AS (
            list_distinct(flatten(list(scopes))) AS scopes,
            bool_or(doubt = 0 AND given_by = 'self' AND NOT perhaps_decided) AS sure, bool_or(doubt < 2) AS proven,
            bool_and(taken.of_several) AS of_several, bool_and(perhaps_decided) AS perhaps_decided,
-           list({'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id} ORDER BY issued_at, event_id) AS given
+           list({{'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id}} ORDER BY issued_at, event_id) AS given
     FROM timed
     GROUP BY source, tenant, taken.event_id, client_id, subject_id, grant_id, token_id, kind
 )
@@ -175,7 +176,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
                    ELSE ' has a new key that its own holder made after an admin had ended the access' END AS title,
        source, tenant, client_id, subject_id, grant_id, token_id, list_sort(scopes) AS scopes,
        taken.revoked_at AS first_seen, last_at AS last_seen, 1 + records AS events,
-       to_json({
+       to_json({{
            'revocation_event': revocation_event,
            'issuance_event': given[1].event_id,
            'ended': taken.target_kind,
@@ -184,7 +185,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'reason': CASE WHEN NOT proven THEN 'the issuance and the revocation are closer than the clocks can tell'
                           WHEN of_several THEN 'the log does not say in which tenant it was ended, or given again, and several have this client'
                           WHEN perhaps_decided THEN 'what somebody else gave in between may be of the same tenant: one of the two names none'
-                          WHEN NOT sure THEN 'the log does not say who gave it' END}) AS detail,
+                          WHEN NOT sure THEN 'the log does not say who gave it' END}}) AS detail,
        'client_subject' AS join_key,
        list_prepend(taken.record, given) AS records,
        'issuance' AS about_log, taken.revoked_at AS about_from, last_at AS about_until

@@ -5,7 +5,18 @@ from grantlens.rule.example import Example, consent, revoked, token
 KEY = {"kind": "credential", "token_kind": "api_key"}
 
 
+_OF_TWO_TENANTS = (
+    token("10 08:00", "k1", None, **KEY, consent_actor="ann", tenant="two"),
+    token("10 09:00", "k1", None, **KEY, consent_actor="ben", subject_id="ben", tenant="one"),
+)
+_ANEW = token("10 13:00", "k2", None, **KEY, consent_actor="ben", subject_id="ben", tenant="one")
+
 FIRES = (
+    Example(
+        "the log names no more than the key that was ended, and two tenants have one of its id: its own tenant's issuance says whose it was",
+        (*_OF_TWO_TENANTS, revoked("10 12:00", token_id="k1", tenant="one", client_id=None, subject_id=None), _ANEW),
+        ({"verdict": "violation", "tenant": "one", "token_id": "k2", "subject_id": "ben"},),
+    ),
     Example(
         "an admin gives it again in another tenant, and then the person consents in the one in which it was ended",
         (
@@ -99,6 +110,14 @@ FIRES = (
 )
 
 SILENT = (
+    Example(
+        "a key of the same id was ended in another tenant",
+        (
+            *_OF_TWO_TENANTS,
+            revoked("10 12:00", token_id="k1", tenant="two", client_id=None, subject_id=None),
+            _ANEW,
+        ),
+    ),
     Example(
         "an admin gives it again, which names no tenant, but there is one alone",
         (
@@ -195,6 +214,23 @@ SILENT = (
 )
 
 UNDECIDABLE = (
+    Example(
+        "a key was ended of an id that those of two tenants have, and the log does not say in which",
+        (
+            *({**record, "subject_id": "ben"} for record in _OF_TWO_TENANTS),
+            revoked("10 12:00", token_id="k1", client_id=None, subject_id=None),
+            _ANEW,
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "tenant": "one",
+                "detail": {
+                    "reason": "the log does not say in which tenant it was ended, or given again, and several have this client"
+                },
+            },
+        ),
+    ),
     Example(
         "an admin gives it again, does not say in which tenant, and then the person consents in one",
         (

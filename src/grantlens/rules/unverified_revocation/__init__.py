@@ -52,7 +52,7 @@ WITH covered AS NOT MATERIALIZED (
 -- What each of several tenants had, where a revocation does not say whose it ended. A grant stands in only where the log has no token of it.
 several AS (
     SELECT DISTINCT c.source, c.revocation_event, c.token_id, c.grant_id, c.alive, coalesce(t.home, g.tenant) AS tenant
-    FROM (FROM covered WHERE doubt IN ('client', 'id')) c
+    FROM (FROM covered WHERE doubt IN ('client', 'id', 'session')) c
     LEFT JOIN tenant_token t ON t.source = c.source AND t.token_id = c.token_id AND NOT t.of_several AND coalesce(t.home = c.token_tenant, c.is_target)
     LEFT JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id AND c.token_id IS NULL
     QUALIFY c.token_id IS NOT NULL OR count(c.token_id) OVER (PARTITION BY c.source, c.revocation_event, coalesce(t.home, g.tenant)) = 0

@@ -1,0 +1,66 @@
+"""Two tenants that have logs of their own, and the same ids in them: clients, people, tokens, sessions and events of one have those of the other.
+
+What is told of each is what is told of it alone. Grants and revocations have ids of their own: by these alone rules know them.
+"""
+
+import random
+
+import pytest
+
+from grantlens.rule.example import refreshed, revoked, token, use
+from tests.rules.test_properties import found
+
+DELETE = "DELETE /v1/messages/7"
+
+
+def told_more(seed):
+    """Return records that a random log lacks: sessions that are ended and called with, refresh tokens that are shown again."""
+    rng = random.Random(f"more of {seed}")
+    who = {"client_id": "phone", "subject_id": "ann", "grant_id": "phone-g"}
+    for number in range(6):
+        session, day = {"session_id": f"s{number}"}, rng.randint(4, 12)
+        issued = {**who, **session, "event_id": f"more-{number}"}
+        yield token(f"{day:02} 09:00", f"phone-t{number}", rng.choice((["mail.read"], ["mail.write"])), **issued)
+        if rng.random() < 0.5:
+            yield revoked(f"{day:02} 10:00", "session", **session, client_id="phone", event_id=f"more-r{number}")
+        for turn in range(rng.randint(0, 3)):
+            when = f"{day:02} {rng.choice(('09:30', '10:30', '11:30'))}"
+            name = rng.choice((None, f"phone-t{number}"))
+            called = {**session, "client_id": "phone", "event_id": f"more-{number}-{turn}"}
+            yield use(when, DELETE, name, status=rng.choice((200, 401)), **called)
+    for number in range(4):
+        first, second = f"phone-r{number}", f"phone-r{number}b"
+        kept = {**who, "token_kind": "refresh"}
+        if rng.random() < 0.7:
+            yield token("05 09:00", first, ["mail.read"], event_id=f"more-f{number}", **kept)
+        for turn, day in enumerate(rng.sample(range(6, 16), 3)):
+            record = {**kept, "event_id": f"more-f{number}-{turn}"}
+            yield refreshed(
+                f"{day:02} 09:00", second if turn == 0 else f"{second}{turn}", first, ["mail.read"], **record
+            )
+
+
+def own(tenant, records):
+    """Return the records as those of a tenant."""
+    for record in records:
+        ids = ("grant_id", "event_id") if record["log"] == "revocation" else ("grant_id",)
+        named = {name: f"{tenant}-{record[name]}" for name in ids if record.get(name)}
+        yield {**record, **named, "tenant": tenant}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_told_of_a_tenant_is_what_is_told_of_it_alone(desk, log_of, kept_going, seed):
+    logs, alone = {}, {}
+    for tenant, each in (("one", seed), ("two", seed + 100)):
+        records = [*log_of(each, calls=80), *log_of(each, "helper", 40), *told_more(each), *kept_going]
+        logs[tenant] = desk.write(f"{tenant}.ndjson", own(tenant, records))
+        with desk.store(logs[tenant]) as store:
+            alone[tenant] = found(store)
+    with desk.store(*logs.values()) as store:
+        both = found(store)
+    for rule, findings in both.items():
+        for tenant in logs:
+            mine = [finding for finding in findings if finding["tenant"] == tenant]
+            assert mine == alone[tenant][rule], rule
+        assert {finding["tenant"] for finding in findings} <= {*logs}
+    assert sum(map(len, both.values())) > 100
