@@ -13,6 +13,7 @@ def may_have_ended(why: str, token: str = "token") -> str:
     """
     return f"""CASE {why} WHEN 'client' THEN 'a revocation that names no tenant may have ended it, and several have this client'
                 WHEN 'id' THEN 'a revocation that names no tenant may have ended it, and several have a {token} of its id'
+                WHEN 'session' THEN 'a revocation that names no tenant may have ended it, and several have a session of its id'
                 WHEN 'name' THEN 'a revocation that names a token only by its name may have ended it, and several had that name'
                 WHEN 'tenant' THEN 'a revocation in one tenant may have ended it, and in which it was the logs do not tell'
                 WHEN 'token' THEN 'a token of its client was revoked, and the log does not tell which' END"""

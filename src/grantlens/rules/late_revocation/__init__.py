@@ -134,7 +134,7 @@ summed AS (
     SELECT decision_no, source, min(tenant) AS tenant, min(client_name) AS client_name,
            count(*) FILTER (state NOT IN ('before', 'kept')) AS there, count(*) FILTER (state = 'in time') AS in_time, count(*) FILTER (state = 'late') AS late,
            count(*) FILTER (state = 'standing') AS standing, count(*) FILTER (state = 'open') AS open,
-           list(DISTINCT state) FILTER (state IN ('close', 'client', 'id', 'name', 'tenant', 'token', 'unnamed', 'not seen')) AS unsure,
+           list(DISTINCT state) FILTER (state IN ('close', 'client', 'id', 'session', 'name', 'tenant', 'token', 'unnamed', 'not seen')) AS unsure,
            max(epoch_us(closed_at) - epoch_us(decided_at)) FILTER (state IN ('in time', 'late', 'close')) / 1e6 AS longest_s,
            sum(calls)::BIGINT AS calls, sum(late_calls)::BIGINT AS late_calls,
            max(greatest(coalesce(closed_at, last_used_at), coalesce(last_used_at, closed_at))) AS last_at,
@@ -160,6 +160,7 @@ told AS (
            CASE WHEN s.decision_no IS NULL THEN 'no issuance of such access is in the logs from before the decision'
                 WHEN list_contains(s.unsure, 'client') THEN 'a revocation does not say in which tenant, and several have this client'
                 WHEN list_contains(s.unsure, 'id') THEN 'a revocation does not say in which tenant, and several have a token of this id'
+                WHEN list_contains(s.unsure, 'session') THEN 'a revocation does not say in which tenant, and several have a session of this id'
                 WHEN list_contains(s.unsure, 'name') THEN 'a revocation names a token only by its name, and several had that name'
                 WHEN list_contains(s.unsure, 'tenant') THEN 'a revocation is of one tenant, and in which this access was the logs do not tell'
                 WHEN list_contains(s.unsure, 'token') THEN 'a token of this client was revoked, and the log does not tell which'

@@ -49,12 +49,16 @@ RULE = Rule(
 WITH covered AS NOT MATERIALIZED (
     FROM covered_token WHERE doubt IS DISTINCT FROM 'tenant'
 ),
+-- Once for each grant, however often it was given: every token of it is beside it.
+grant_home AS (
+    SELECT DISTINCT source, grant_id, tenant FROM grant_state
+),
 -- What each of several tenants had, where a revocation does not say whose it ended. A grant stands in only where the log has no token of it.
 several AS (
     SELECT DISTINCT c.source, c.revocation_event, c.token_id, c.grant_id, c.alive, coalesce(t.home, g.tenant) AS tenant
     FROM (FROM covered WHERE doubt IN ('client', 'id', 'session')) c
     LEFT JOIN tenant_token t ON t.source = c.source AND t.token_id = c.token_id AND NOT t.of_several AND coalesce(t.home = c.token_tenant, c.is_target)
-    LEFT JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id AND c.token_id IS NULL
+    LEFT JOIN grant_home g ON g.source = c.source AND g.grant_id = c.grant_id AND c.token_id IS NULL
     QUALIFY c.token_id IS NOT NULL OR count(c.token_id) OVER (PARTITION BY c.source, c.revocation_event, coalesce(t.home, g.tenant)) = 0
 ),
 alive AS (
@@ -201,7 +205,7 @@ home AS (
     SELECT DISTINCT u.source, u.revocation_event, coalesce(u.tenant, t.home, g.tenant) AS tenant
     FROM untried u JOIN covered c USING (source, revocation_event)
     LEFT JOIN tenant_token t ON t.source = c.source AND t.token_id = c.token_id AND coalesce(t.home = c.token_tenant, c.is_target AND t.home IS NOT NULL)
-    LEFT JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id AND c.token_id IS NULL
+    LEFT JOIN grant_home g ON g.source = c.source AND g.grant_id = c.grant_id AND c.token_id IS NULL
 ),
 seen AS (
     SELECT u.source, u.revocation_event, bool_and(c.in_part) AS in_part,
