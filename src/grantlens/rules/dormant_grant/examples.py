@@ -1,0 +1,228 @@
+"""Small logs of grants that stand unused, or not: what PRV-3 is run on."""
+
+from grantlens.rule.example import IN_PART, Example, consent, logs_from_to, refreshed, revoked, token, use
+
+FIRES = (
+    Example(
+        "a live refresh token, and ten days of silence",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            token("01 08:01", "rt1", ["mail.read", "offline_access"], token_kind="refresh"),
+            use("02 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+            refreshed("18 09:00", "t2", "rt1", ["mail.read"], "18 10:00"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        (
+            {
+                "verdict": "violation",
+                "severity": "high",
+                "grant_id": "g1",
+                "detail": {"retired": False, "last_refresh_at": "2026-07-18T09:00:00.000000Z"},
+            },
+        ),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
+        "a refused call is no use",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            use("19 09:00", "GET /v1/messages/7", None, grant_id="g1", status=403),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        ({"verdict": "violation", "detail": {"last_used_at": None}},),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
+        "a window of one day: the silence counts from the last call, which was before it",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            token("01 08:01", "rt1", ["mail.read", "offline_access"], token_kind="refresh"),
+            use("02 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        (
+            {
+                "verdict": "violation",
+                "events": 2,
+                "last_seen": "2026-07-02T09:00:00Z",
+                "detail": {"silent_days": 17, "last_used_at": "2026-07-02T09:00:00.000000Z"},
+            },
+        ),
+        parameters={"dormant_days": 10},
+        since="19 00:00",
+    ),
+    Example(
+        "the integration was retired, its grant was not",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        ({"verdict": "violation", "severity": "critical", "detail": {"retired": True, "last_used_at": None}},),
+        register=({"client_id": "app", "status": "retired"},),
+        parameters={"dormant_days": 10},
+    ),
+)
+
+SILENT = (
+    Example(
+        "a grant for everyone, used yesterday by a person whose own grant does not permit the call",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"], "g-all", subject_id=None, consent_kind="admin"),
+            consent("01 08:30", ["mail.send"]),
+            token("01 09:00", "t1", None),
+            use("19 09:30", "GET /v1/messages/7"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
+        "given again five days ago, after it had been revoked",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            use("02 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+            revoked("14 08:00", "grant"),
+            consent("15 08:00", ["mail.read", "offline_access"]),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
+        "revoked",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("02 08:00", "grant"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
+        "used yesterday",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+            use("19 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
+        "used five days before a window that is shorter than the silence asked for",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+            use("15 09:00", "GET /v1/messages/7", None, grant_id="g1"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        parameters={"dormant_days": 10},
+        since="19 00:00",
+    ),
+    Example(
+        "its only refresh token has expired",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            token("01 08:01", "rt1", ["mail.read"], "05 08:00", token_kind="refresh"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
+        "its refresh token was revoked, and so was the one that took its place",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+            refreshed("01 09:00", "rt2", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("02 08:00", token_id="rt1"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
+        "younger than the silence asked for",
+        (
+            consent("15 08:00", ["mail.read", "offline_access"]),
+            token("15 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        parameters={"dormant_days": 10},
+    ),
+)
+
+UNDECIDABLE = (
+    Example(
+        "the client was ended in one tenant, and no record says in which its grant was",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            revoked("03 09:00", "client", tenant="one"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {
+                    "reason": "a revocation in one tenant may have ended it, and in which it was the logs do not tell"
+                },
+            },
+        ),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
+        "a log that shows only some calls is silent",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            token("01 08:01", "rt1", ["mail.read", "offline_access"], token_kind="refresh"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {"reason": "the usage log shows only some of the calls, so its silence proves nothing"},
+            },
+        ),
+        parameters={"dormant_days": 10},
+        declared=IN_PART,
+    ),
+    Example(
+        "a call names a token of which no issuance is known: it may be of this grant",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            use("19 09:00", "GET /v1/messages/7", "t-unseen"),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {
+                    "last_refresh_at": None,
+                    "reason": "calls that may be of this grant name neither it nor a token of which an issuance is known",
+                },
+            },
+        ),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
+        "a call of the client does not say for whom it was made",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            use("19 09:00", "GET /v1/messages/7", None, subject_id=None),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        ({"verdict": "indeterminate", "grant_id": "g1"},),
+        parameters={"dormant_days": 10},
+    ),
+    Example(
+        "a call of the same client and subject belongs to one of two grants",
+        (
+            consent("01 08:00", ["mail.read", "offline_access"]),
+            token("01 08:01", "rt1", ["mail.read"], token_kind="refresh"),
+            consent("01 08:00", ["mail.read"], "g2"),
+            use("19 09:00", "GET /v1/messages/7", None),
+            *logs_from_to("01 08:00", "20 08:00"),
+        ),
+        ({"verdict": "indeterminate", "grant_id": "g1"},),
+        parameters={"dormant_days": 10},
+    ),
+)
