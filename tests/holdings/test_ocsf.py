@@ -210,6 +210,40 @@ def test_delegations_beside_plain_python(exported):
     assert len({told[1] for told in expected.values()}) > 4
 
 
+def own(tenant, records):
+    """Return these records as a tenant's: its grants and events have ids of their own, its tokens have not."""
+    for record in records:
+        ids = {name: f"{tenant}-{record[name]}" for name in ("grant_id", "event_id") if name in record}
+        yield {**record, **ids, "tenant": tenant}
+
+
+def test_the_delegations_of_a_tenant_are_its_own_where_another_has_tokens_of_the_same_ids(exported):
+    chance = random.Random(12)
+    worlds = [(f"w{number:03}", ("north", "south")[turn]) for number in range(150) for turn in range(2)]
+    records = [list(own(tenant, world(name, chance))) for name, tenant in worlds]
+    alone = {
+        tenant: exported([row for rows in records[turn::2] for row in rows])
+        for turn, tenant in enumerate(("north", "south"))
+    }
+    together = exported([row for rows in records for row in rows])
+
+    def told(events, tenant):
+        mine = (event for event in events if event["metadata"]["tenant_uid"] == tenant)
+        return {event["metadata"]["uid"]: event.get("delegation") for event in mine}
+
+    for tenant, events in alone.items():
+        assert told(together, tenant) == told(events, tenant)
+
+
+def test_a_record_without_a_tenant_has_no_delegation_where_several_have_the_token(exported):
+    given = [
+        issue(number, token_id="a", grant_id=f"g-{tenant}", tenant=tenant)
+        for number, tenant in enumerate(("north", "south"))
+    ]
+    events = exported([*given, call(1, token_id="a"), call(2, token_id="a", tenant="south")])
+    assert [event.get("delegation", {}).get("uid") for event in events[2:]] == [None, "g-south"]
+
+
 def test_an_agent_of_the_register_is_named_as_one(exported):
     agent = {"id": "app", "kind": "agent", "name": "Mail copilot"}
     known, other = exported([call(1, client_id="app"), call(2, client_id="another")], register=agent)

@@ -13,41 +13,61 @@ from __future__ import annotations
 
 VERSION = "1.9.0"
 
-_DELEGATIONS = """
-WITH RECURSIVE given AS (
-    SELECT * FROM issuance WHERE outcome = 'success'
+
+def _home(tenant: str, issuer: str) -> str:
+    """Return SQL for the tenant whose token a record of `tenant` means by an id; none where no issuer of it is named."""
+    only = f"CASE WHEN {issuer}.first_home = {issuer}.last_home THEN {issuer}.first_home END"
+    return f"CASE WHEN {issuer}.first_home IS NOT NULL THEN coalesce({tenant}, {only}) END"
+
+
+_DELEGATIONS = f"""
+-- A token id is one tenant's, its home: that which a record names, or the only one that issued one. Where several did, what names none is of none.
+WITH RECURSIVE issuer AS (
+    SELECT source, token_id, min(tenant) AS first_home, max(tenant) AS last_home
+    FROM issuance WHERE outcome = 'success' AND token_id IS NOT NULL GROUP BY source, token_id
+),
+given AS (
+    SELECT i.* REPLACE (CASE WHEN i.tenant IS NOT NULL OR t.first_home IS NOT DISTINCT FROM t.last_home THEN i.token_id END AS token_id),
+           {_home("i.tenant", "t")} AS home, {_home("i.tenant", "p")} AS parent_home
+    FROM issuance i
+    LEFT JOIN issuer t ON t.source = i.source AND t.token_id = i.token_id
+    LEFT JOIN issuer p ON p.source = i.source AND p.token_id = i.parent_token_id
+    WHERE i.outcome = 'success'
 ),
 exchanged AS (
-    SELECT source, min(tenant) AS tenant, token_id, min(issued_at) AS created_at, min(parent_token_id) AS parent_token_id
+    SELECT source, home, min(tenant) AS tenant, token_id, min(issued_at) AS created_at,
+           min({{'token_id': parent_token_id, 'home': parent_home}}) FILTER (parent_token_id IS NOT NULL) AS parent
     FROM given
     WHERE kind = 'exchange' AND token_id IS NOT NULL
-    GROUP BY source, token_id
+    GROUP BY source, home, token_id
 ),
 handed_on AS (
-    SELECT source, token_id, token_id AS uid FROM exchanged
+    SELECT source, home, token_id, {{'uid': token_id, 'home': home}} AS delegated FROM exchanged
     UNION
-    SELECT g.source, g.token_id, h.uid
-    FROM handed_on h JOIN given g ON g.source = h.source AND g.parent_token_id = h.token_id
+    SELECT g.source, g.home, g.token_id, h.delegated
+    FROM handed_on h JOIN given g ON g.source = h.source AND g.parent_token_id = h.token_id AND g.parent_home IS NOT DISTINCT FROM h.home
     WHERE g.kind = 'refresh' AND g.token_id IS NOT NULL
 ),
 carried AS (
-    SELECT source, token_id, coalesce(min(handed_uid), CASE WHEN count(DISTINCT grant_id) = 1 THEN min(grant_id) END) AS uid
+    SELECT source, home, token_id,
+           coalesce(min(handed), CASE WHEN count(DISTINCT grant_id) = 1 THEN {{'uid': min(grant_id), 'home': NULL::VARCHAR}} END) AS delegated
     FROM (
-        SELECT source, token_id, uid AS handed_uid, NULL AS grant_id FROM handed_on
+        SELECT source, home, token_id, delegated AS handed, NULL AS grant_id FROM handed_on
         UNION ALL
-        SELECT source, token_id, NULL, grant_id FROM given WHERE token_id IS NOT NULL
+        SELECT source, home, token_id, NULL, grant_id FROM given WHERE token_id IS NOT NULL
     )
-    GROUP BY source, token_id
+    GROUP BY source, home, token_id
 ),
 delegation AS (
-    SELECT source, uid, min(tenant) AS tenant, min(created_at) AS created_at, max(parent_uid) AS parent_uid
+    SELECT source, home, uid, min(tenant) AS tenant, min(created_at) AS created_at, max(parent_uid) AS parent_uid
     FROM (
-        SELECT source, grant_id AS uid, tenant, issued_at AS created_at, NULL AS parent_uid FROM given WHERE grant_id IS NOT NULL
+        SELECT source, NULL AS home, grant_id AS uid, tenant, issued_at AS created_at, NULL AS parent_uid FROM given WHERE grant_id IS NOT NULL
         UNION ALL
-        SELECT x.source, x.token_id, x.tenant, x.created_at, nullif(c.uid, x.token_id)
-        FROM exchanged x LEFT JOIN carried c ON c.source = x.source AND c.token_id = x.parent_token_id
+        SELECT x.source, x.home, x.token_id, x.tenant, x.created_at, nullif(c.delegated.uid, x.token_id)
+        FROM exchanged x
+        LEFT JOIN carried c ON c.source = x.source AND c.token_id = x.parent.token_id AND c.home IS NOT DISTINCT FROM x.parent.home
     )
-    GROUP BY source, uid
+    GROUP BY source, home, uid
 ),
 agent AS (
     SELECT client_id, name FROM register WHERE kind = 'agent'
@@ -76,9 +96,10 @@ _MANAGEMENT = """
     SELECT [e.batch_id, e.line_no] AS place, 3 AS category_uid, 'Identity & Access Management' AS category_name, 3004 AS class_uid,
            'Entity Management' AS class_name"""
 
-_JOINED = """
-    LEFT JOIN carried c ON c.source = e.source AND c.token_id = e.token_id
-    LEFT JOIN delegation d ON d.source = e.source AND d.uid = coalesce(c.uid, e.grant_id)
+_JOINED = f"""
+    LEFT JOIN issuer s ON s.source = e.source AND s.token_id = e.token_id
+    LEFT JOIN carried c ON c.source = e.source AND c.token_id = e.token_id AND c.home IS NOT DISTINCT FROM {_home("e.tenant", "s")}
+    LEFT JOIN delegation d ON d.source = e.source AND d.uid = coalesce(c.delegated.uid, e.grant_id) AND d.home IS NOT DISTINCT FROM c.delegated.home
     LEFT JOIN agent a ON a.client_id = e.client_id
     LEFT JOIN batch b ON b.batch_id = e.batch_id"""
 
