@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+import grantlens as gl
 from grantlens.rule.example import refreshed, revoked, token, use
 from tests.rules.test_properties import found
 
@@ -48,6 +49,12 @@ def own(tenant, records):
         yield {**record, **named, "tenant": tenant}
 
 
+def asked(store):
+    """Return what every rule finds, the list of grants and the lag of each revocation, as rows."""
+    lists = {"grants": gl.grants(store), "lag": gl.detect.revocation_lag(store)}
+    return {**found(store), **{name: each.pl().to_dicts() for name, each in lists.items()}}
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_what_is_told_of_a_tenant_is_what_is_told_of_it_alone(desk, log_of, kept_going, seed):
     logs, alone = {}, {}
@@ -55,9 +62,9 @@ def test_what_is_told_of_a_tenant_is_what_is_told_of_it_alone(desk, log_of, kept
         records = [*log_of(each, calls=80), *log_of(each, "helper", 40), *told_more(each), *kept_going]
         logs[tenant] = desk.write(f"{tenant}.ndjson", own(tenant, records))
         with desk.store(logs[tenant]) as store:
-            alone[tenant] = found(store)
+            alone[tenant] = asked(store)
     with desk.store(*logs.values()) as store:
-        both = found(store)
+        both = asked(store)
     for rule, findings in both.items():
         for tenant in logs:
             mine = [finding for finding in findings if finding["tenant"] == tenant]
