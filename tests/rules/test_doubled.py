@@ -1,6 +1,6 @@
-"""Two tenants that have logs of their own, and the same ids in them: clients, people, tokens, sessions and events of one have those of the other.
+"""Two tenants, or two providers, that have logs of their own, and the same ids in them: clients, people, tokens, sessions and events.
 
-What is told of each is what is told of it alone. Grants and revocations have ids of their own: by these alone rules know them.
+What is told of each is what is told of it alone. Grants and revocations of tenants have ids of their own: by these alone rules know them.
 """
 
 import random
@@ -41,12 +41,11 @@ def told_more(seed):
             )
 
 
-def own(tenant, records):
-    """Return the records as those of a tenant."""
+def own(apart, name, records):
+    """Return the records as those of a tenant, or of a provider, of this name; of a provider all ids may be another's too."""
     for record in records:
-        ids = ("grant_id", "event_id") if record["log"] == "revocation" else ("grant_id",)
-        named = {name: f"{tenant}-{record[name]}" for name in ids if record.get(name)}
-        yield {**record, **named, "tenant": tenant}
+        ids = () if apart == "source" else ("grant_id", "event_id") if record["log"] == "revocation" else ("grant_id",)
+        yield {**record, **{each: f"{name}-{record[each]}" for each in ids if record.get(each)}, apart: name}
 
 
 def asked(store):
@@ -55,19 +54,19 @@ def asked(store):
     return {**found(store), **{name: each.pl().to_dicts() for name, each in lists.items()}}
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_what_is_told_of_a_tenant_is_what_is_told_of_it_alone(desk, log_of, kept_going, seed):
+@pytest.mark.parametrize(("apart", "seed"), [("tenant", 0), ("tenant", 1), ("source", 0)])
+def test_what_is_told_of_one_is_what_is_told_of_it_alone(desk, log_of, kept_going, apart, seed):
     logs, alone = {}, {}
-    for tenant, each in (("one", seed), ("two", seed + 100)):
+    for name, each in (("one", seed), ("two", seed + 100)):
         records = [*log_of(each, calls=80), *log_of(each, "helper", 40), *told_more(each), *kept_going]
-        logs[tenant] = desk.write(f"{tenant}.ndjson", own(tenant, records))
-        with desk.store(logs[tenant]) as store:
-            alone[tenant] = asked(store)
+        logs[name] = desk.write(f"{name}.ndjson", own(apart, name, records))
+        with desk.store(logs[name]) as store:
+            alone[name] = asked(store)
     with desk.store(*logs.values()) as store:
         both = asked(store)
     for rule, findings in both.items():
-        for tenant in logs:
-            mine = [finding for finding in findings if finding["tenant"] == tenant]
-            assert mine == alone[tenant][rule], rule
-        assert {finding["tenant"] for finding in findings} <= {*logs}
+        for name in logs:
+            mine = [finding for finding in findings if finding[apart] == name]
+            assert mine == alone[name][rule], rule
+        assert {finding[apart] for finding in findings} <= {*logs}
     assert sum(map(len, both.values())) > 100
