@@ -115,7 +115,7 @@ judged AS (
                 WHEN a.was_kept THEN 'kept'
                 WHEN a.closed_at IS NOT NULL
                     AND least(a.perhaps_at, a.closed_at) - to_microseconds((coalesce(e.before_s, 0) * 1000000)::BIGINT) > a.due_at
-                THEN CASE WHEN a.ended_by IS NULL AND late_calls = 0 AND coalesce(w.share, 0) < $min_coverage THEN 'not seen' ELSE 'late' END
+                THEN CASE WHEN a.ended_by IS NULL AND coalesce(c.late_calls, 0) = 0 AND coalesce(w.share, 0) < $min_coverage THEN 'not seen' ELSE 'late' END
                 WHEN a.closed_at + to_microseconds((coalesce(e.after_s, 0) * 1000000)::BIGINT) > a.due_at
                 THEN CASE WHEN coalesce(a.perhaps_at >= a.closed_at, true) THEN 'close' ELSE a.why END
                 WHEN a.closed_at IS NOT NULL THEN 'in time'
