@@ -53,7 +53,14 @@ def test_with_a_baseline_only_what_is_new_counts(run, sample_file, before, tmp_p
     fewer["findings"].remove(broken[0])
     (tmp_path / "fewer.json").write_text(json.dumps(fewer))
     ran = run("report", sample_file, "-o", tmp_path / "new.json", *gate, tmp_path / "fewer.json")
-    assert (ran.code, ran.err) == (1, "1 violation is high or worse, and new or worse than in the baseline.\n")
+    told = f"1 violation is high or worse, and new or worse than in the baseline.\n  {broken[0]['severity']} {broken[0]['rule']}: "
+    assert (ran.code, ran.err) == (1, f"{told}{broken[0]['title']}\n")
+
+
+def test_of_many_violations_the_worst_are_named(run, sample_file, tmp_path):
+    told = run("report", sample_file, "-o", tmp_path / "r.json", *PERIOD, "--fail-on", "high").err.splitlines()
+    assert [line.split()[0] for line in told] == ["62", *["critical"] * 5, "and"]
+    assert told[-1] == "  and 57 more"
 
 
 def test_the_first_night_is_told_that_it_has_no_baseline(run, sample_file, tmp_path):

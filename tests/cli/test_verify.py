@@ -143,6 +143,19 @@ def test_verify_finds_what_a_log_held_before_it_was_rotated(run, evidence):
     assert "an earlier version was replaced by a later load" in run("verify", store).out
 
 
+def test_verify_finds_what_grew_before_it_was_rotated(run, evidence):
+    store, log = evidence
+    first, night = log.read_text(), log.with_name("usage.ndjson.1")
+    log.write_text(first + first.replace('"u"', '"u1"'))
+    run("load", store, log)
+    log.rename(night)
+    log.write_text(first.replace('"u"', '"u2"'))
+    run("load", store, log.parent / "usage.ndjson.1", log)
+    assert run("verify", store).out.splitlines()[0] == (
+        f"{log} is what its last load saw; the 2 earlier versions are in {night} now."
+    )
+
+
 def test_what_a_moved_log_holds_is_not_written_over(run, evidence):
     store, log = evidence
     moved = log.with_name("archive.json")

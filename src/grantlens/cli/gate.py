@@ -29,6 +29,9 @@ minutes over `days`, so that a weekend was among them."""
 LATE_DAYS = 2.0
 """No log is late by less than this: small sources have days without a record."""
 
+_MOST_NAMED = 5
+"""Violations that are named on stderr: what a scheduler sends by mail."""
+
 GIVEN_UP_DAYS = 30.0
 """A log that ended so long before the period is taken for given up: a source may be replaced by another."""
 
@@ -38,21 +41,36 @@ def exit_code(
     findings: Iterable[dict[str, Any]],
     fail_on: str | None,
     baseline: Mapping[str, Any] | None = None,
+    *,
+    named: bool = False,
 ) -> int:
     """Return 1 if a violation is as severe as `fail_on`, 2 if the data is too thin to judge, else 0.
 
     Without `fail_on` nothing is gated; a window of which no log covers anything is too thin all the same. With a
     `baseline` a log that covered something then must do so now: else what it showed would be taken for mended. What is too
-    thin is told beside violations too: a log that stopped must not hide behind a finding that is there each night.
+    thin is told beside violations too: a log that stopped must not hide behind a finding that is there each night. `named` says
+    which violations these are, where they are not printed: the worst first, and of many the first.
     """
     from grantlens.findings.severity import at_or_above
 
-    broken = 0 if fail_on is None else len(at_or_above(findings, fail_on))
+    worst = [] if fail_on is None else at_or_above(findings, fail_on)
+    broken = len(worst)
     if broken:
         news = ", and new or worse than in the baseline" if baseline else ""
         say(f"{plural(broken, 'violation')} {'is' if broken == 1 else 'are'} {fail_on} or worse{news}.")
+    if named:
+        _name(worst)
     too_thin = _tell_lacks(view, fail_on, baseline)
     return FINDINGS if broken else FAILED if too_thin else FINE
+
+
+def _name(broken: list[dict[str, Any]]) -> None:
+    from grantlens.report.outline import worst_first
+
+    for finding in worst_first(broken)[:_MOST_NAMED]:
+        say(f"  {finding['severity']} {finding['rule']}: {finding['title']}")
+    if len(broken) > _MOST_NAMED:
+        say(f"  and {len(broken) - _MOST_NAMED:,} more")
 
 
 def _tell_lacks(view: View, fail_on: str | None, baseline: Mapping[str, Any] | None) -> bool:

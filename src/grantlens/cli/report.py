@@ -74,6 +74,6 @@ def report(
         tell_far(view, since, until)
         result = review(view, baseline=baseline, parameters=values)
         getattr(result, WRITERS[out.suffix.lower()])(out)
-        code = exit_code(view, result.gated(), fail_on, result.document["baseline"])
+        code = exit_code(view, result.gated(), fail_on, result.document["baseline"], named=True)
     print(out)
     return code

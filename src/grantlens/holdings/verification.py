@@ -45,6 +45,7 @@ def verified(engine: Engine) -> Verified:
     found = Verified(engine.value("SELECT count(DISTINCT path) FROM batch"), [], [], list(_other_rows(engine)))
     for path, versions in engine.rows(_VERSIONS):
         *earlier, last = versions
+        places = list(dict.fromkeys(place for version in versions for place in version["paths"] or ()))
         difference = _difference(path, last["bytes"], last["sha256"])
         if difference is None:
             seen = "is what its last load saw"
@@ -53,7 +54,7 @@ def verified(engine: Engine) -> Verified:
         elif packed := _packed(path, last["sha256"]):
             found.versions.append(f"{path} was packed since: {packed} unpacks to what its last load saw.")
             continue
-        elif moved := _moved(last):
+        elif moved := _home(last, places):
             found.versions.append(
                 f"{path} {_other(path)}, and what its last load saw is in {moved}, which was loaded since."
             )
@@ -62,7 +63,7 @@ def verified(engine: Engine) -> Verified:
             found.differences.append(difference)
             continue
         if difference or earlier:
-            found.versions.append(f"{path} {seen}{f'; {_become(path, earlier)}' if earlier else '.'}")
+            found.versions.append(f"{path} {seen}{f'; {_become(path, earlier, places)}' if earlier else '.'}")
     return found
 
 
@@ -99,15 +100,16 @@ def _other_rows(engine: Engine) -> Iterator[str]:
         yield f"The load of {path} wrote {plural(written, f'{log} row')}, and the store holds {held:,}."
 
 
-def _become(path: str, earlier: list[dict[str, Any]]) -> str:
+def _become(path: str, earlier: list[dict[str, Any]], places: list[str]) -> str:
     """Say what became of the earlier versions of a file: a log that only grew still begins with them."""
     if _begins_with(path, earlier):
         are = "the earlier version is" if len(earlier) == 1 else f"the {len(earlier)} earlier versions are"
         return f"it grew, and {are} its beginning, unchanged."
-    moved = [_moved(version) for version in earlier]
-    if all(moved):
+    homes = [_home(version, [path, *places]) for version in earlier]
+    found = list(dict.fromkeys(home for home in homes if home))
+    if found and None not in homes:
         are = "the earlier version is" if len(earlier) == 1 else f"the {len(earlier)} earlier versions are"
-        return f"{are} in {listed(sorted({str(each) for each in moved}))} now."
+        return f"{are} in {listed(found)} now."
     were = "an earlier version was" if len(earlier) == 1 else f"{len(earlier)} earlier versions were"
     return f"{were} replaced by a later load: evidence of it is no longer in the file."
 
@@ -142,12 +144,9 @@ def _packed(path: str, sha256: str) -> str | None:
     return None
 
 
-def _moved(version: dict[str, Any]) -> str | None:
-    """Return another path under which a version came again, and where it still is; None if there is none."""
-    return next(
-        (path for path in version["paths"] or () if _difference(path, version["bytes"], version["sha256"]) is None),
-        None,
-    )
+def _home(version: dict[str, Any], places: list[str]) -> str | None:
+    """Return the first place that begins with a version, None if there is none: one that came again, or what it grew to did."""
+    return next((place for place in places if os.path.isfile(place) and _begins_with(place, [version])), None)
 
 
 def _other(path: str) -> str:
