@@ -129,6 +129,11 @@ def test_wrong_usage_is_2_and_names_the_help(run, arguments, tmp_path, monkeypat
         (["case", "x.duckdb", "--client", "c", "--json"], "Unknown option: --json. Did you mean --format json?"),
         (["coverage", "x.duckdb", "--format", "json"], "Unknown option: --format. Did you mean --json?"),
         (["verify", "x.duckdb", "--json"], "Unknown option: --json. See"),
+        (["case", "x.duckdb", "--person", "ana"], "Unknown option: --person. Did you mean --subject ID?"),
+        (
+            ["case", "x.duckdb", "ana"],
+            "Of what 'ana' is the id, an option says: --client, --token, --subject or --grant.",
+        ),
         (["case", "x.duckdb", "--tokn=t1"], "Unknown option: --tokn. Did you mean --token?"),
     ],
 )

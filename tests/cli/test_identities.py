@@ -70,3 +70,12 @@ def test_a_contradiction_stops_it_and_changes_nothing(filled, tmp_path, run):
     assert "line 4" in ran.err
     assert "line 2" in ran.err
     assert run("case", str(filled), "--client", "Mail copilot").code == 2
+
+
+def test_a_store_in_the_place_of_the_file_is_told_as_one(filled, tmp_path, run):
+    (tmp_path / "i.csv").write_text(FILE)
+    ran = run("identities", "add", str(tmp_path / "i.csv"), str(filled))
+    assert ran.failed_well()
+    assert (
+        "s.duckdb is a store, and stands in the place of the file. The store comes first, the file after it." in ran.err
+    )

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from grantlens.errors import LoadError
+from grantlens.ingest.files import expand
 from grantlens.store import Store
 
 from .oracle import load_file, ndjson, usage
@@ -89,6 +90,15 @@ def test_another_store_among_the_logs_is_named(tmp_path):
         report = store.load(tmp_path)
         assert len(report) == 1
         assert [path for path, _, _ in report.failed] == [str(tmp_path / "other.duckdb")]
+
+
+def test_a_folder_that_is_not_there_is_told_with_the_nearest(tmp_path):
+    (tmp_path / "logs").mkdir()
+    _, errors = expand([tmp_path / "log", f"{tmp_path}/lgos/", tmp_path / "other"])
+    assert [error.remedy for error in errors.values()] == [
+        *[f"Did you mean {tmp_path / 'logs'}?"] * 2,
+        "Check the path.",
+    ]
 
 
 def test_an_empty_name_is_not_the_current_folder(folder):

@@ -149,12 +149,19 @@ def _wrong(error: CycloptsError) -> str:
         return _unknown(given, [name for each in error.argument_collection or () for name in each.names])
     if isinstance(error, UnusedCliTokensError):
         extra = error.unused_tokens or []
+        if error.target is case.case:
+            return f"Of what {' '.join(extra)!r} is the id, an option says: --client, --token, --subject or --grant."
         return f"{' '.join(extra)!r} {'is' if len(extra) == 1 else 'are'} more than this command takes."
     return text
 
 
-_SAME = {"--json": ("--format", "--format json"), "--format": ("--json", "--json")}
-"""By an option that only some commands have: the one by which others do the same, and how it is written."""
+_SAME = {
+    "--json": ("--format", "--format json"),
+    "--format": ("--json", "--json"),
+    **dict.fromkeys(("--person", "--user"), ("--subject", "--subject ID")),
+    **dict.fromkeys(("--app", "--agent"), ("--client", "--client ID")),
+}
+"""By an option that a command does not have: the one by which it does the same, and how it is written."""
 
 
 def _unknown(given: str, known: list[str]) -> str:

@@ -90,4 +90,8 @@ def readable(path: Path) -> Path:
     if not path.exists():
         near = neighbour(path)
         raise GrantlensError(f"{path} does not exist.", f"Did you mean {near}?" if near else "Check the path.")
+    if path.suffix == ".duckdb":
+        raise GrantlensError(
+            f"{path} is a store, and stands in the place of the file.", "The store comes first, the file after it."
+        )
     return path

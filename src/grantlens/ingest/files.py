@@ -6,6 +6,8 @@ import glob
 import os
 import stat
 from collections.abc import Collection, Iterable
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 
 from grantlens.errors import LoadError
@@ -106,4 +108,16 @@ def _absent(name: str) -> LoadError:
         return LoadError(f"No file matches {name}.", "Check the pattern; quote it so that the shell leaves it alone.")
     if not name:
         return LoadError("An empty name was given among the logs.", "Name a file or a folder; the current one is '.'.")
-    return LoadError(f"{name} does not exist.", "Check the path.")
+    near = _neighbour(name)
+    return LoadError(f"{name} does not exist.", f"Did you mean {near}?" if near else "Check the path.")
+
+
+def _neighbour(name: str) -> str | None:
+    """Return the file or folder beside a missing one whose name is nearest to it."""
+    folder, last = os.path.split(name.rstrip(os.sep))
+    with suppress(OSError, ValueError):
+        near = get_close_matches(
+            last, [each for each in os.listdir(folder or ".") if not each.startswith(".")], 1, 0.75
+        )
+        return os.path.join(folder, near[0]) if near else None
+    return None
