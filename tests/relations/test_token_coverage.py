@@ -141,6 +141,7 @@ def covered(revocation, world):
                 target == "session"
                 and token["session_id"] is not None
                 and token["session_id"] == revocation["session_id"]
+                and (None in (where, key[1]) or where == key[1])
             )
         ):
             by_id = target == "session" or (target == "grant" and same_grant)
@@ -160,7 +161,10 @@ def covered(revocation, world):
                     doubtful[key[0], where] = "tenant"
     if target in ("token", "credential") and where is None and len(homes.get(revocation["token_id"], ())) > 1:
         doubtful[revocation["token_id"], None] = "id"
-    return {key: token for key, token in ends.items() if token["issued_at"] <= revocation["revoked_at"]}, doubtful
+    ends = {key: token for key, token in ends.items() if token["issued_at"] <= revocation["revoked_at"]}
+    if target == "session" and where is None and len({home for _, home in ends} - {None}) > 1:
+        doubtful |= dict.fromkeys(ends, "session")
+    return ends, doubtful
 
 
 @settings(max_examples=4)
