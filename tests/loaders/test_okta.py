@@ -204,6 +204,11 @@ def test_real_calls_of_the_api_name_their_token(shared, real):
         assert row["used_at"] == moment(record["published"])
 
 
+def test_a_call_with_no_api_token_of_a_person_names_no_client_of_that_id(load):
+    row = load([event("group.user_membership.add", person(), actor=person(), transaction=called_with("AT.one"))])
+    assert (row.one("usage")["token_id"], row.one("usage")["client_id"]) == ("AT.one", None)
+
+
 def test_a_call_whose_token_is_left_empty_names_none(load):
     row = load([event("group.user_membership.add", person(), transaction=called_with(""))]).one("usage")
     assert (row["token_id"], row["client_id"]) == (None, CLIENT)
@@ -249,7 +254,8 @@ def test_an_api_token_joins_on_its_id_and_acts_as_its_maker(load):
     assert issued["token_id"] == called["token_id"] == ended["token_id"] == "00Tkey"
     assert (issued["kind"], issued["token_kind"], issued["client_name"]) == ("credential", "api_key", "nightly")
     assert issued["subject_id"] == called["subject_id"] == USER
-    assert (issued["client_id"], issued["grant_id"]) == (None, None)
+    assert issued["client_id"] == called["client_id"] == ended["client_id"] == "00Tkey"  # it is its own client
+    assert issued["grant_id"].startswith("derived:")
     assert (ended["target_kind"], ended["initiator"], ended["actor_id"]) == ("credential", "admin", "00uAdmin")
 
 

@@ -11,6 +11,7 @@ What the mapping decides, and why:
 - **Tokens that are revoked for a user or a client**, and a Universal Logout of a user from an app (Okta's page "Universal
   Logout revocations"), end what was issued before, and no consent. Sessions that are cleared end no token by
   themselves: whether tokens went, too, stands in events of their own.
+- **An API token is its own client**, by its id and name; whoever made it is the subject. The record of its end names no one else.
 - **A client's secret or key** is a credential of the client without an id in this log: its target is the client, and
   its own text, which the event shows, is never read. The event's shape is that of a collector's test record.
 - An admin's consent is for the client, and not for the admin.
@@ -174,7 +175,7 @@ SELECT line_no, happened_at AS issued_at, received_at,
        CASE WHEN meaning = 'reuse' OR (debug.grantType = 'refresh_token' AND token.type <> 'refresh_token')
             THEN list_filter(tokens, lambda t: t.type = 'refresh_token')[1].id END AS parent_token_id,
        session_id,
-       CASE WHEN meaning <> 'credential' THEN client_id END AS client_id,
+       CASE WHEN meaning = 'credential' THEN api_token.id ELSE client_id END AS client_id,
        CASE WHEN meaning = 'credential' THEN api_token.displayName ELSE client_name END AS client_name,
        -- an API token acts as the person who made it
        CASE WHEN meaning = 'credential' THEN actor.id ELSE subject_id END AS subject_id,
@@ -244,9 +245,11 @@ SELECT line_no, happened_at AS revoked_at, received_at,
        CASE target_kind WHEN 'credential' THEN api_token.id WHEN 'token' THEN token.id END AS token_id,
        CASE WHEN target_kind = 'grant' THEN list_min(list_transform(consents, lambda t: t.id)) END AS grant_id,
        CASE WHEN target_kind = 'client' OR cuts_off_client OR meaning = 'secret revoke' THEN ended_client
+            WHEN target_kind = 'credential' THEN api_token.id
             WHEN target_kind IN ('token', 'grant') THEN client_id END AS client_id,
        CASE WHEN target_kind = 'client' OR cuts_off_client THEN coalesce(target_app.displayName, client_name)
-            WHEN target_kind IN ('token', 'grant') OR meaning = 'secret revoke' THEN client_name END AS client_name,
+            WHEN target_kind IN ('token', 'grant') OR meaning = 'secret revoke' THEN client_name
+            WHEN target_kind = 'credential' THEN api_token.displayName END AS client_name,
        CASE WHEN target_kind IN ('subject', 'token', 'grant', 'session') OR cuts_off_subject THEN subject_id END AS subject_id,
        CASE WHEN target_kind IN ('subject', 'token', 'grant', 'session') OR cuts_off_subject THEN subject_name END AS subject_name,
        CASE WHEN cuts_off_client OR cuts_off_subject THEN happened_at END AS issued_before,
@@ -267,7 +270,8 @@ _USAGE = """
 SELECT line_no, event_id, happened_at AS used_at, received_at,
        CASE WHEN result = 'FAILURE' THEN 'error' ELSE outcome END AS outcome,
        nullif(request.requestApiTokenId, '') AS token_id,  -- no session: one sign-in serves many clients
-       coalesce(request.requestApiTokenClientId, CASE WHEN by_app THEN actor.id END) AS client_id,
+       coalesce(request.requestApiTokenClientId, CASE WHEN by_app THEN actor.id
+                WHEN starts_with(request.requestApiTokenId, '00T') THEN request.requestApiTokenId END) AS client_id,
        CASE WHEN by_app THEN actor.displayName END AS client_name,
        CASE WHEN actor.type = 'User' THEN actor.id END AS subject_id,
        CASE WHEN actor.type = 'User' THEN actor.displayName END AS subject_name,
