@@ -25,6 +25,12 @@ def clock(world, log, tenant):
     return round(before * SECOND), round(after * SECOND)
 
 
+def right(world, log, tenant, stamp):
+    """Set a stamp right by the offset of its clock."""
+    said = world["clock"].get((log, tenant), {"offset_s": 0.0})
+    return stamp if stamp == 2**63 - 1 else stamp - round(said["offset_s"] * SECOND)
+
+
 def allowed_window(server, said, life):
     """Return the seconds a server may go on accepting a revoked token; None where nothing says so."""
     if server is not None:
@@ -130,8 +136,10 @@ def followed(world, covered, callers, since, until):
                 why,
                 apart,
             )
+            begun = right(world, "revocation", cover["tenant"], cover["revoked_at"] // SECOND * SECOND)
+            ended = right(world, "issuance", cover.get("issued_in"), cover["covered_until"])
             for row in by_caller[caller["caller_id"]]:
-                if cover["revoked_at"] // SECOND * SECOND <= row["used_at"] < min(cover["covered_until"], until):
+                if begun <= right(world, "usage", caller["tenant"], row["used_at"]) < ended and row["used_at"] < until:
                     tries[key].append((row, caller, cover))
     answers = {}
     for key, rows in tries.items():
@@ -159,6 +167,10 @@ def followed(world, covered, callers, since, until):
         ]
         refused = sorted(row["used_at"] for row in denials)
         last = good[-1] if good else None
+        true = {row["usage_id"]: right(world, "usage", caller["tenant"], row["used_at"]) for row, caller, _ in rows}
+        true_end = right(world, "revocation", cover["tenant"], revoked_at)
+        worked_true = [true[row["usage_id"]] for row, _, _ in rows if row["outcome"] == "success"]
+        refused_true = [true[row["usage_id"]] for row in denials]
         end = next((stamp for stamp in refused if last is None or stamp > last), None)
         life = None if expires_at is None else max(0.0, (expires_at - revoked_at) / SECOND)
         allowed = allowed_window(world["server"].get(key[3]), {caller["validation"] for _, caller, _ in rows}, life)
@@ -173,8 +185,8 @@ def followed(world, covered, callers, since, until):
             "uses_after": len(after),
             "writes_after": sum(not row["call"].startswith("GET ") for row in worked),
             "denials": len(refused),
-            "last_success_s": None if last is None else (last - revoked_at) / SECOND,
-            "first_denial_s": (refused[0] - revoked_at) / SECOND if refused else None,
+            "last_success_s": None if last is None else (max(worked_true) - true_end) / SECOND,
+            "first_denial_s": (min(refused_true) - true_end) / SECOND if refused else None,
             "lag_lower_s": 0 if last is None else max(0, (last - revoked_at - late - revocation_early) / SECOND),
             "lag_upper_s": None if end is None else (end - revoked_at + early + revocation_late) / SECOND,
             "censored": "right" if end is None else "left" if last is None else "no",

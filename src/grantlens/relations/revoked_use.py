@@ -23,7 +23,7 @@ EXPLANATION = (
 RELATION = Relation(
     "revoked_use",
     "For each revocation, covered token (or grant) and resource server: what was tried after the revocation, "
-    "in plain differences of logged times and in bounds widened by the clock errors. A success is proven to "
+    "in differences of logged times, each set right by the offset of its clock, and in bounds widened by the clock errors. A success is proven to "
     "be after the revocation only if the two clocks' intervals do not touch; one in the same second counts as "
     "touching. Only a refusal because of the token, before its expiry, is a denial. The bounds describe the "
     "end of the last success (T2 of an uneven enforcement). allowed_s is the window in which the server is "
@@ -32,7 +32,7 @@ RELATION = Relation(
     "the calls may be with access that it did not end, NULL where they are not. A revocation from before the window is here only if "
     "what it ended worked within the window.",
     """
-WITH ended_access AS (
+WITH over AS (
     SELECT *, NULL AS session_id FROM covered_token
     UNION ALL
     -- The session itself, until it is opened again: what is refreshed or exchanged within it opens nothing.
@@ -45,6 +45,13 @@ WITH ended_access AS (
         AND i.kind NOT IN ('refresh', 'exchange') AND (r.tenant IS NULL OR i.tenant IS NULL OR i.tenant = r.tenant)
     WHERE r.target_kind = 'session' AND r.session_id IS NOT NULL
     GROUP BY ALL
+),
+-- Times that end in _true are set right by the offset of their clock.
+ended_access AS (
+    SELECT v.*, v.revoked_at - to_microseconds((k.offset_s * 1000000)::BIGINT) AS revoked_true,
+           date_trunc('second', v.revoked_at) - to_microseconds((k.offset_s * 1000000)::BIGINT) AS ended_true
+    FROM over v
+    JOIN clock_error k ON k.source = v.source AND k.tenant IS NOT DISTINCT FROM v.tenant AND k.log = 'revocation'
 ),
 -- The tenants that have a session of an id that was ended.
 session_home AS (
@@ -61,14 +68,17 @@ recent AS (
 ),
 -- When each caller called last: it tried nothing that was ended later.
 last_call AS (
-    SELECT caller_id, max(used_at) AS last_used_at FROM usage_row WHERE used_at < $until GROUP BY caller_id
+    SELECT l.caller_id, l.last_used_at - to_microseconds((k.offset_s * 1000000)::BIGINT) AS last_used_true
+    FROM (SELECT caller_id, max(used_at) AS last_used_at FROM usage_row WHERE used_at < $until GROUP BY caller_id) l
+    JOIN usage_caller c ON c.caller_id = l.caller_id
+    JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
 ),
 met AS (
     SELECT v.*, c.caller_id, 'token' AS join_key, c.why_unknown
     FROM ended_access v
     JOIN revoked_caller c ON c.source = v.source AND c.revocation_event = v.revocation_event AND c.token_id = v.token_id
         AND c.token_tenant IS NOT DISTINCT FROM v.token_tenant
-    JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
+    JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_true >= v.ended_true
     WHERE v.revoked_at < $until
       AND (v.revoked_at >= $since OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.token_id = v.token_id))
     UNION ALL
@@ -77,7 +87,7 @@ met AS (
     + """
     FROM ended_access v
     JOIN named_caller c ON c.source = v.source AND c.grant_id = v.grant_id AND NOT c.token_known
-    JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
+    JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_true >= v.ended_true
     WHERE v.token_id IS NULL AND v.revoked_at < $until
       AND (v.revoked_at >= $since
            OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.grant_id = v.grant_id AND NOT n.token_known))
@@ -89,34 +99,39 @@ met AS (
     JOIN usage_caller k ON k.source = v.source AND k.session_id = v.session_id AND (v.tenant IS NULL OR k.tenant IS NULL OR k.tenant = v.tenant)
     LEFT JOIN session_home h ON h.source = v.source AND h.session_id = v.session_id
     JOIN named_caller c ON c.caller_id = k.caller_id AND NOT c.token_known
-    JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_at >= date_trunc('second', v.revoked_at)
+    JOIN last_call l ON l.caller_id = c.caller_id AND l.last_used_true >= v.ended_true
     WHERE v.revoked_at < $until
 ),
 watched AS (
     -- Each tenant's token is told by itself; where it is not known whose it was, the calls of each tenant.
     SELECT m.*, CASE WHEN m.why_unknown IS NULL THEN m.token_tenant ELSE c.tenant END AS apart,
            c.client_id AS caller_client_id, c.subject_id AS caller_subject_id, c.tenant AS caller_tenant, c.resource_server, c.validation,
-           u.before_s AS use_before_s, u.after_s AS use_after_s, coalesce(i.before_s, 0) AS issue_before_s
+           u.before_s AS use_before_s, u.after_s AS use_after_s, u.offset_s AS use_offset_s,
+           coalesce(i.before_s, 0) AS issue_before_s,
+           m.expires_at - to_microseconds((coalesce(i.offset_s, 0) * 1000000)::BIGINT) AS expires_true,
+           CASE WHEN m.covered_until <> 'infinity' THEN m.covered_until - to_microseconds((coalesce(i.offset_s, 0) * 1000000)::BIGINT) END AS covered_true
     FROM met m
     JOIN named_caller c ON c.caller_id = m.caller_id
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
     -- The revocation may name no tenant, or another: how sure the expiry is, the clock of the token's own issuance says.
-    LEFT JOIN clock_error i ON i.source = m.source AND i.tenant IS NOT DISTINCT FROM m.issued_in AND i.log = 'issuance' AND m.expires_at IS NOT NULL
+    LEFT JOIN clock_error i ON i.source = m.source AND i.tenant IS NOT DISTINCT FROM m.issued_in AND i.log = 'issuance'
 ),
 attempt AS (
     SELECT w.source, w.revocation_event, w.token_id, w.grant_id, w.why_unknown, w.apart, w.resource_server, w.use_before_s, w.use_after_s,
            w.validation, w.join_key, w.caller_client_id, w.caller_subject_id, w.caller_tenant, u.used_at, u.usage_id, u.event_id, u.target_id,
+           u.used_at - to_microseconds((w.use_offset_s * 1000000)::BIGINT) AS used_true,
            u.outcome = 'success' AS success,
            u.outcome = 'denied' AND u.denial_reason = 'token'
                AND (w.expires_at IS NULL
                     OR u.used_at + to_microseconds(((w.use_after_s + w.issue_before_s) * 1000000)::BIGINT) < w.expires_at) AS denial,
            u.used_at - to_microseconds((w.use_before_s * 1000000)::BIGINT) > w.certain_from AS proven,
            -- An answer to the token: neither a fault, nor a refusal for haste or for its age.
-           u.used_at >= w.revoked_at AND (success OR (u.outcome = 'denied' AND u.denial_reason IS DISTINCT FROM 'rate'
-               AND (w.expires_at IS NULL OR u.used_at < w.expires_at))) AS tells
+           used_true >= w.revoked_true AND (success OR (u.outcome = 'denied' AND u.denial_reason IS DISTINCT FROM 'rate'
+               AND (w.expires_at IS NULL OR used_true < w.expires_true))) AS tells
     FROM watched w
     JOIN usage_row u ON u.caller_id = w.caller_id
-        AND u.used_at >= date_trunc('second', w.revoked_at) AND u.used_at < w.covered_until
+        AND u.used_at >= w.ended_true + to_microseconds((w.use_offset_s * 1000000)::BIGINT)
+        AND (w.covered_true IS NULL OR u.used_at < w.covered_true + to_microseconds((w.use_offset_s * 1000000)::BIGINT))
     -- A call that ends the token with which it is made is no use of it after its end, and no test.
     WHERE u.used_at < $until AND (u.batch_id <> w.record.batch_id OR u.line_no <> w.record.line_no)
 ),
@@ -146,9 +161,10 @@ summed AS (
            count(*) FILTER (tells) AS tests,
            max(used_at) AS last_attempt_at,
            max(last_success_at) AS last_success_at,
+           max(used_true) FILTER (success) AS last_success_true,
+           min(used_true) FILTER (denial) AS first_denial_true,
            max(used_at) FILTER (success AND proven) AS last_proven_success_at,
            min(first_proven_success_at) AS first_proven_success_at,
-           min(used_at) FILTER (denial) AS first_denial_at,
            min(used_at) FILTER (denial AND (last_success_at IS NULL OR used_at > last_success_at)) AS denial_after_last_success_at,
            min(used_at) FILTER (denial AND proven AND used_at > first_proven_success_at) AS denial_between_at,
            -- What a finding counts, beside the revocation: successes and denials, not calls that failed for another reason.
@@ -161,7 +177,7 @@ allowed AS (
     SELECT s.*,
            CASE WHEN s.why_unknown IS NOT NULL THEN s.caller_tenant WHEN v.tenant <> v.token_tenant THEN v.token_tenant
                 ELSE coalesce(v.tenant, s.caller_tenant) END AS tenant,
-           v.revoked_at, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
+           v.revoked_at, v.revoked_true, v.certain_from, v.before_s, v.after_s, v.target_kind, v.initiator,
            v.record, s.successes + s.denials + 1 AS events,
            v.token_kind, coalesce(v.client_id, s.caller_client_id) AS client_id, coalesce(v.subject_id, s.caller_subject_id) AS subject_id, v.scopes, v.expires_at, v.is_target, v.alive,
            """
@@ -180,10 +196,10 @@ allowed AS (
     LEFT JOIN server p ON p.resource_server = s.resource_server
 )
 SELECT * EXCLUDE (apart, use_before_s, use_after_s, before_s, after_s, certain_from, validation, caller_client_id, caller_subject_id, caller_tenant,
-                  first_proven_success_at, first_denial_at, denial_between_at),
+                  first_proven_success_at, last_success_true, first_denial_true, denial_between_at, revoked_true),
        CASE WHEN $every_call THEN usage_ids ELSE usage_ids[1:19] || usage_ids[-1:] END AS calls,
-       (epoch_us(last_success_at) - epoch_us(revoked_at)) / 1e6 AS last_success_s,
-       (epoch_us(first_denial_at) - epoch_us(revoked_at)) / 1e6 AS first_denial_s,
+       (epoch_us(last_success_true) - epoch_us(revoked_true)) / 1e6 AS last_success_s,
+       (epoch_us(first_denial_true) - epoch_us(revoked_true)) / 1e6 AS first_denial_s,
        greatest(0, coalesce((epoch_us(last_success_at) - epoch_us(revoked_at)) / 1e6 - use_before_s - after_s, 0)) AS lag_lower_s,
        (epoch_us(denial_after_last_success_at) - epoch_us(revoked_at)) / 1e6 + use_after_s + before_s AS lag_upper_s,
        CASE WHEN denial_after_last_success_at IS NULL THEN 'right' WHEN successes = 0 THEN 'left' ELSE 'no' END AS censored,

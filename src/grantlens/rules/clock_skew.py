@@ -1,4 +1,10 @@
-"""INT-6: usage logs whose clock runs behind that of the issuance: tokens were used before they were issued."""
+"""INT-6: usage logs whose clock runs behind that of the issuance: tokens were used before they were issued.
+
+A clock that runs ahead is told by no order of events. A call comes after the issue, and a refusal for a token that is over after its end:
+both only ever show a clock that is behind. What a clock that is ahead looks like - calls let in after a revocation or an expiry - is what a
+server that lets in too much looks like, which REV-1 and INT-2 are to find. How far it is ahead at most, the token that was used soonest tells. A record that
+another clock received before it happened would show it; few logs say when they were received, and this is not read.
+"""
 
 from typing import Any
 
@@ -37,13 +43,14 @@ def pairs(*apart: float, first: int = 0, **more: Any) -> tuple[dict, ...]:
 
 RULE = Rule(
     id="INT-6",
-    version=1,
+    version=2,
     name="clock_skew",
     key=("log",),
     question="Which usage logs tell of tokens that were used before they were issued: whose clock runs behind?",
     severity="info",
     remedy="Write the line that --format json and the page of a report give (clock_entry) into a TOML file, with what was stated of that source "
-    "before, and state it: grantlens clock add STORE FILE. Where the times are wrong by whole or half hours, load that log again with the right --time-zone.",
+    "before, and state it: grantlens clock add STORE FILE. Where the times are wrong by whole or half hours, load that log again with the right --time-zone. "
+    "A usage clock that runs ahead nothing here can tell from late calls, by which REV-1 and INT-2 would be wrong: state it, where it is known.",
     basis="NIST SP 800-53 AU-8; RFC 9068 section 2.2: a token is issued (iat) before it is used",
     needs=("causal_pair", "clock_error"),
     parameters=(
@@ -221,6 +228,10 @@ JOIN evidence e ON e.source = j.source AND e.tenant IS NOT DISTINCT FROM j.tenan
     ),
     silent=(
         Example("each token waits for its use", pairs(0, 1, 30, 600, 5)),
+        Example(
+            "a clock that runs five minutes ahead: calls that seem late may be late, so that no order of events tells it",
+            pairs(301, 303, 310, 302, 305),
+        ),
         Example("within the errors of the two clocks, and the width of a stamp", pairs(*[-11] * 5)),
         Example(
             "a token of that id is another tenant's",
