@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -21,12 +22,22 @@ class Written:
                 row = json.loads(line)
                 self.logs[row["log"]].append(row)
         self.truth = json.loads((path / "truth.json").read_text(encoding="utf-8"))
+        (self.wrong_clock,) = [row["facts"] for row in self.truth["incidents"] if row["name"] == "clock_behind"]
+        # One clock is wrong: whoever judges the calls sets its stamps right.
+        self.as_logged = self.logs
+        self.logs = {**self.logs, "usage": [self._right(row) for row in self.logs["usage"]]}
         self.catalogue = tomllib.loads((path / "catalogue.toml").read_text(encoding="utf-8"))
         self.register = tomllib.loads((path / "register.toml").read_text(encoding="utf-8"))
         self.servers = {
             row["resource_server"]: row
             for row in tomllib.loads((path / "servers.toml").read_text(encoding="utf-8"))["server"]
         }
+
+    def _right(self, row):
+        if row["tenant"] != self.wrong_clock["tenant"]:
+            return row
+        moment = datetime.fromisoformat(row["used_at"]) + timedelta(seconds=self.wrong_clock["behind_s"])
+        return {**row, "used_at": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
 
     def expected(self, rule):
         return [row for row in self.truth["expected"] if row["rule"] == rule and row.get("source") in (None, "native")]

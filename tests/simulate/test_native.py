@@ -18,7 +18,7 @@ BY_INGEST = {"source", "batch_id", "line_no", "event_id"}
 @pytest.mark.parametrize("log", TABLES)
 def test_columns_and_values_are_the_schemas(written, log):
     columns = {column.name: column for column in TABLES[log].columns}
-    for row in written.logs[log]:
+    for row in written.as_logged[log]:
         assert set(row) - {"log"} <= set(columns)
         for column in columns.values():
             value = row.get(column.name)
@@ -34,13 +34,13 @@ def test_columns_and_values_are_the_schemas(written, log):
 
 
 def test_ids_of_events_are_unique(written):
-    ids = Counter(row["event_id"] for rows in written.logs.values() for row in rows)
+    ids = Counter(row["event_id"] for rows in written.as_logged.values() for row in rows)
     assert max(ids.values()) == 1
 
 
 def test_each_file_is_in_order_of_time(written):
     stamp = {"issuance": "issued_at", "usage": "used_at", "revocation": "revoked_at"}
-    for log, rows in written.logs.items():
+    for log, rows in written.as_logged.items():
         times = [datetime.fromisoformat(row[stamp[log]]) for row in rows]
         assert times == sorted(times)
 

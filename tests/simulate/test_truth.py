@@ -5,6 +5,7 @@ Where the two differ, one of them is wrong.
 """
 
 import json
+import tomllib
 from collections import defaultdict
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -359,7 +360,10 @@ def test_use_after_revocation(written, reader):
     assert five == keyed(written.expected("REV-5"), *parts)
     for row in written.expected("REV-1"):
         seen = details[tuple(row[part] for part in parts)]
-        assert {name: row["detail"][name] for name in seen} == seen
+        if "detail" in row:
+            assert {name: row["detail"][name] for name in seen} == seen
+        else:  # by a clock that is wrong nobody reads exact seconds
+            assert [seen["last_success_s"], seen["first_denial_s"]] == written.wrong_clock["lag_interval_s"]
 
 
 def test_use_of_what_had_been_taken_away(written, reader):
@@ -512,34 +516,57 @@ def test_logs_that_were_deleted_by_whom_they_tell_of(written):
     assert found == keyed(written.expected("INT-7"), "client_id", "subject_id", "operation", verdict=False)
 
 
+def test_a_clock_that_is_wrong(written):
+    """In one tenant each token was used before it was issued, as the stamps have it, and in no other."""
+    issued = {
+        row["token_id"]: (row["tenant"], at(row["issued_at"])) for row in written.logs["issuance"] if "token_id" in row
+    }
+    before = defaultdict(set)
+    for row in written.as_logged["usage"]:
+        if row.get("token_id") in issued and row["outcome"] == "success":
+            tenant, moment = issued[row["token_id"]]
+            before[tenant].add(at(row["used_at"]) < moment - timedelta(seconds=2 * CLOCK_S))
+    assert {tenant for tenant, told in before.items() if True in told} == {written.wrong_clock["tenant"]}
+    assert [(row["tenant"], row["log"]) for row in written.expected("INT-6")] == [
+        (written.wrong_clock["tenant"], "usage")
+    ]
+
+
 def test_keys_of_a_trail(written):
-    """Each user's access begins with the first key and ends when the last is deleted; who goes on with a deleted one is told."""
+    """Each user's access begins with the first key and ends when the last is over; who goes on with a key that is over is told."""
     trail = json.loads((written.path / "logs" / "aws_cloudtrail" / "cloudtrail.json").read_text(encoding="utf-8"))
-    made, deleted, calls = {}, {}, defaultdict(list)
+    made, over, again, calls = {}, defaultdict(list), defaultdict(list), defaultdict(list)
     for record in trail["Records"]:
         asked, moment = record["requestParameters"], at(record["eventTime"])
         calls[record["userIdentity"]["accessKeyId"]].append((moment, record["eventID"], record["eventSource"]))
         if record["eventName"] == "CreateAccessKey":
             made[record["responseElements"]["accessKey"]["accessKeyId"]] = asked["userName"], moment
-        elif record["eventName"] == "DeleteAccessKey":
-            deleted[asked["accessKeyId"]] = moment, record["eventID"]
+        elif record["eventName"] == "DeleteAccessKey" or (asked or {}).get("status") == "Inactive":
+            over[asked["accessKeyId"]].append((moment, record["eventID"]))
+        elif record["eventName"] == "UpdateAccessKey":
+            again[asked["accessKeyId"]].append((moment, record["userIdentity"]["userName"]))
     held = defaultdict(list)
     for key, (user, _) in made.items():
         held[user].append(key)
+    ends = {}
+    for key, ended in over.items():
+        since = max((moment for moment, _ in again[key]), default=made[key][1])
+        ends[key] = min((moment for moment, _ in ended if moment > since), default=None)
     access = {
         row["client_id"].split("/")[-1]: row for row in written.truth["grants"] if row["source"] == "aws_cloudtrail"
     }
     assert access.keys() == held.keys()
     for user, keys in held.items():
         assert at(access[user]["opened_at"]) == min(made[key][1] for key in keys)
-        last = max(deleted[key][0] for key in keys) if all(key in deleted for key in keys) else None
+        last = max(ends[key] for key in keys) if all(ends.get(key) for key in keys) else None
         assert at(access[user]["ended_at"]) == last
         assert access[user]["calls"] == sum(len(calls[key]) for key in keys)
     late = {
-        (ended[1], key, server)
-        for key, ended in deleted.items()
-        for moment, event, server in calls[key]
-        if moment > ended[0] and event != ended[1]
+        (event, key, server)
+        for key, ended in over.items()
+        for moment, event in ended
+        for used, own, server in calls[key]
+        if moment < used < min((on for on, _ in again[key] if on > moment), default=FAR) and own != event
     }
     told = [
         row for row in written.truth["expected"] if row["rule"] == "REV-1" and row.get("source") == "aws_cloudtrail"
@@ -547,8 +574,75 @@ def test_keys_of_a_trail(written):
     assert late == {(row["revocation_event"], row["token_id"], row["resource_server"]) for row in told}
     assert {row.get("explained_by") for row in told} == {"propagation", None}
     anew = {user for user, keys in held.items() if len(keys) > 1}
-    assert {"stock-feeder", "mail-digest", "thread-namer"} == anew
+    assert {"stock-feeder", "mail-digest", "thread-namer", "badge-printer"} == anew
+    own = {(made[key][0], by) for key, on in again.items() for _, by in on}
+    assert own == {("rate-watcher", "key-keeper"), ("seat-mapper", "key-keeper"), ("badge-printer", "badge-printer")}
     assert {user for user, keys in held.items() if not any(calls[key] for key in keys)} == {"demo-kiosk"}
+
+
+def test_api_tokens_of_a_system_log(written):
+    """What an API token changes is told, what happens to it after its end is not; who left and was not deactivated goes on."""
+    lines = (written.path / "logs" / "okta" / "system-log.ndjson").read_text(encoding="utf-8").splitlines()
+    made, over, used, gone = {}, {}, defaultdict(list), {}
+    for event in map(json.loads, lines):
+        moment, target = at(event["published"]), event["target"][0]["id"]
+        if event["eventType"] == "system.api_token.create":
+            made[target] = event["actor"]["id"], moment
+        elif event["eventType"] == "system.api_token.revoke":
+            over[target] = moment
+        elif event["eventType"] == "user.lifecycle.deactivate":
+            gone[target] = moment
+        elif token := event["transaction"]["detail"].get("requestApiTokenId"):
+            assert event["actor"]["id"] == made[token][0]
+            used[token].append(moment)
+    access = {
+        row["client_id"]: row for row in written.truth["grants"] if row["source"] == "okta" and row["client_id"] in made
+    }
+    assert access.keys() == made.keys()
+    for token, (person, moment) in made.items():
+        end = min(filter(None, (over.get(token), gone.get(person))), default=None)
+        assert (at(access[token]["opened_at"]), at(access[token]["ended_at"])) == (moment, end)
+        assert access[token]["use"] == ("seen" if used[token] else "not observable")
+        assert all(each < (end or FAR) for each in used[token])
+    decided = tomllib.loads((written.path / "decisions.toml").read_text(encoding="utf-8"))["decision"]
+    left = {row["subject_id"] for row in decided if row.get("subject_id") in {person for person, _ in made.values()}}
+    late = [
+        row["subject_id"]
+        for row in written.truth["expected"]
+        if row["rule"] == "REV-10" and row.get("source") == "okta"
+    ]
+    assert (len(left), late) == (2, sorted(left - gone.keys()))
+
+
+def test_secrets_of_applications(written):
+    """Each list of keys says what it held before; a sign-in with a secret that was removed is told where it was let in."""
+    folder = written.path / "logs" / "microsoft_entra"
+    changes, sign_ins = (
+        [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]
+        for name in ("audit.ndjson", "signins.ndjson")
+    )
+    lists, removed = defaultdict(list), {}
+    for event in changes:
+        target = event["properties"]["targetResources"][0]
+        for change in target["modifiedProperties"]:
+            if change["displayName"] == "KeyDescription":
+                before, after = json.loads(change["oldValue"]), json.loads(change["newValue"])
+                assert before == lists[target["id"]]
+                lists[target["id"]] = after
+                for text in set(before) - set(after):
+                    removed[text.split("KeyIdentifier=")[1].split(",")[0]] = at(event["time"])
+    late = {}
+    for event in sign_ins:
+        key = event["properties"].get("servicePrincipalCredentialKeyId")
+        if key in removed and at(event["time"]) > removed[key]:
+            late[event["properties"]["uniqueTokenIdentifier"]] = event["resultType"]
+    told = {
+        row["token_id"]
+        for row in written.truth["expected"]
+        if row["rule"] == "REV-2" and row.get("source") == "microsoft_entra"
+    }
+    assert {token for token, code in late.items() if code == "0"} == told
+    assert len(late) == 2
 
 
 def test_forbidden_findings_are_not_expected(written):

@@ -164,6 +164,7 @@ DELETE /api/v2/log-streams/{{id}} : delete:log_streams
 GET /v1.0/me/messages : Mail.Read
 GET /v1.0/me/drive/root/children : Files.Read
 GET /v1.0/me/events : Calendars.Read
+GET /v1.0/users : User.Read.All
 @github {GITHUB}
 GET /repos/{{owner}}/{{repo}}/pulls : repo
 POST /repos/{{owner}}/{{repo}}/releases : repo

@@ -36,7 +36,7 @@ def write(folder: Path, world: World) -> None:
 
 def _record(row: dict, change: dict | None) -> dict:
     name = row["client_id"].rsplit("/", 1)[1]
-    asked, got = _change(change)
+    asked, got = _change(row["operation"], change)
     return {
         "eventVersion": "1.11",
         "userIdentity": {
@@ -64,13 +64,16 @@ def _record(row: dict, change: dict | None) -> dict:
     }
 
 
-def _change(row: dict | None) -> tuple[dict | None, dict | None]:
-    """Return what was asked, and what was answered, where a key was made or deleted."""
+def _change(operation: str, row: dict | None) -> tuple[dict | None, dict | None]:
+    """Return what was asked, and what was answered, where a key was made, switched or deleted."""
     if row is None:
         return None, None
     name = row["client_id"].rsplit("/", 1)[1]
+    which = {"userName": name, "accessKeyId": row["token_id"]}
+    if operation == "iam:UpdateAccessKey":
+        return which | {"status": "Inactive" if "revoked_at" in row else "Active"}, None
     if "revoked_at" in row:
-        return {"userName": name, "accessKeyId": row["token_id"]}, None
+        return which, None
     made = {
         "accessKeyId": row["token_id"],
         "status": "Active",

@@ -31,15 +31,24 @@ def grant_id(client_id: str, subject_id: str) -> str:
     return f"entra:{principal(client_id)}:{principal(GRAPH)}:{subject_id}"
 
 
+def role_grant_id(client_id: str, role: str) -> str:
+    """Return the grant of an application role, which an application has for itself."""
+    return f"entra:{principal(client_id)}:{principal(GRAPH)}:role/{guid('app role', role)}"
+
+
 def write(folder: Path, world: World) -> None:
     """Write one file for each category."""
     folder.mkdir(parents=True, exist_ok=True)
     issued = [row for row in world.issuance if row["home"] == HOME]
+    ended = [row for row in world.revocation if row["home"] == HOME]
+    keys = [row for row in issued if row["kind"] == "credential"]
+    keys += [row for row in ended if row["target_kind"] == "credential"]
     files = {
-        "signins.ndjson": [_sign_in(row) for row in issued if row["kind"] != "consent"],
+        "signins.ndjson": [_sign_in(row) for row in issued if row["kind"] not in ("consent", "credential")],
         "graph-activity.ndjson": [_activity(row, world) for row in world.usage if row["home"] == HOME],
         "audit.ndjson": [_audit(row, "issued_at") for row in issued if row["kind"] == "consent"]
-        + [_audit(row, "revoked_at") for row in world.revocation if row["home"] == HOME],
+        + [_audit(row, "revoked_at") for row in ended if row["target_kind"] == "grant"]
+        + [_key_list(row, keys) for row in keys],
     }
     for name, events in files.items():
         ordered = sorted(events, key=lambda event: (event["time"], event["correlationId"]))
@@ -67,6 +76,8 @@ def _seven(text: str) -> str:
 
 
 def _sign_in(row: dict) -> dict:
+    if row["subject_id"] is None:
+        return _service_sign_in(row)
     refreshed = row["kind"] == "refresh"
     time = _seven(iso(row["issued_at"]))
     properties = {
@@ -92,9 +103,35 @@ def _sign_in(row: dict) -> dict:
     return _envelope(time, category, "Sign-in activity", row["event_id"], properties)
 
 
+def _service_sign_in(row: dict) -> dict:
+    """Return the sign-in of an application for itself: it names the secret, and no scopes."""
+    time = _seven(iso(row["issued_at"]))
+    refused = row["outcome"] != "success"
+    properties = {
+        "id": row["event_id"],
+        "createdDateTime": time.replace("Z", "+00:00"),
+        "appId": row["client_id"],
+        "userId": None,
+        "servicePrincipalId": principal(row["client_id"]),
+        "servicePrincipalName": row["client_name"],
+        "servicePrincipalCredentialKeyId": row["parent_token_id"],
+        "ipAddress": row["ip"],
+        "uniqueTokenIdentifier": row.get("token_id") or row["event_id"],
+        "incomingTokenType": "none",
+        "authenticationProtocol": "none",
+        "isInteractive": False,
+        "resourceId": _GRAPH_APP,
+        "resourceDisplayName": "Microsoft Graph",
+        "status": {"errorCode": 7000215 if refused else 0},
+    }
+    event = _envelope(time, "ServicePrincipalSignInLogs", "Sign-in activity", row["event_id"], properties)
+    return event | {"resultType": str(properties["status"]["errorCode"])}
+
+
 def _activity(row: dict, world: World) -> dict:
     time = _seven(iso(row["used_at"]))
     issued = next(i for i in world.issuance if i.get("token_id") == row["token_id"])
+    scopes, by_itself = " ".join(issued["scopes"]), row["subject_id"] is None
     properties = {
         "timeGenerated": time,
         "requestId": row["event_id"],
@@ -106,31 +143,38 @@ def _activity(row: dict, world: World) -> dict:
         "responseSizeBytes": row["response_bytes"] or 912,
         "appId": row["client_id"],
         "userId": row["subject_id"],
-        "servicePrincipalId": None,
-        "scopes": " ".join(issued["scopes"]),
-        "roles": None,
+        "servicePrincipalId": principal(row["client_id"]) if by_itself else None,
+        "scopes": None if by_itself else scopes,
+        "roles": scopes if by_itself else None,
         "signInActivityId": row["token_id"],
         "tokenIssuedAt": iso(issued["issued_at"].replace(microsecond=0)),
         "tenantId": _TENANT,
-        "ipAddress": "198.51.100.31",
-        "userAgent": "python-httpx/0.28",
+        "ipAddress": row["ip"] if by_itself else "198.51.100.31",
+        "userAgent": row["user_agent"] or "python-httpx/0.28",
     }
     return _envelope(time, "MicrosoftGraphActivityLogs", "Microsoft Graph Activity", row["event_id"], properties)
 
 
 def _audit(row: dict, stamp: str) -> dict:
     added = stamp == "issued_at"
-    time = _seven(iso(row[stamp]))
     scopes = " ".join(row["scopes"] if added else row["scopes_removed"])
     changes = {
-        "DelegatedPermissionGrant.Scope": scopes,
-        "DelegatedPermissionGrant.ConsentType": "Principal",
         "ServicePrincipal.ObjectID": principal(row["client_id"]),
         "ServicePrincipal.DisplayName": row.get("client_name"),
         "ServicePrincipal.AppId": row["client_id"],
-        "DelegatedPermissionGrant.PrincipalId": row["subject_id"],
-        "TargetId.ServicePrincipalNames": _GRAPH_NAMES,
     }
+    if row["subject_id"] is None:
+        changes |= {"AppRole.Id": guid("app role", scopes), "AppRole.Value": scopes}
+        activity = "Add app role assignment to service principal"
+    else:
+        changes = {
+            "DelegatedPermissionGrant.Scope": scopes,
+            "DelegatedPermissionGrant.ConsentType": "Principal",
+            **changes,
+            "DelegatedPermissionGrant.PrincipalId": row["subject_id"],
+        }
+        activity = f"{'Add' if added else 'Remove'} delegated permission grant"
+    changes["TargetId.ServicePrincipalNames"] = _GRAPH_NAMES
     old, new = ("oldValue", "newValue") if added else ("newValue", "oldValue")
     modified = [
         {"displayName": name, old: None, new: f'"{value}"'} for name, value in changes.items() if value is not None
@@ -138,28 +182,65 @@ def _audit(row: dict, stamp: str) -> dict:
     for change in modified:
         if not added and change["displayName"] != "DelegatedPermissionGrant.Scope":
             change["newValue"] = change["oldValue"]
+    targets = [
+        _target(principal(GRAPH), "Microsoft Graph", "ServicePrincipal", modified),
+        _target(principal(row["client_id"]), None, "ServicePrincipal", []),
+    ]
+    by = row["subject_id"] if added and row["subject_id"] else guid("person", "admin")
+    return _change(row, stamp, activity, by, targets, [])
+
+
+def _key_list(row: dict, keys: list[dict]) -> dict:
+    """Return the change of a list of secrets, old against new: an application has one, and its service principal another."""
+    added = "issued_at" in row
+    stamp = "issued_at" if added else "revoked_at"
+    mine = [key for key in keys if (key["client_id"], key["list"]) == (row["client_id"], row["list"])]
+    gone = {key["token_id"] for key in mine if key.get("revoked_at", row[stamp]) < row[stamp]}
+    before = [key for key in mine if key.get("issued_at", row[stamp]) < row[stamp] and key["token_id"] not in gone]
+    after = [*before, row] if added else [key for key in before if key["token_id"] != row["token_id"]]
+    texts = [
+        json.dumps(
+            [
+                f"[KeyIdentifier={k['token_id']},KeyType=Password,KeyUsage=Verify,DisplayName={k['label']}]"
+                for k in some
+            ],
+            separators=(",", ":"),
+        )
+        for some in (before, after)
+    ]
+    modified: list[dict] = [
+        {"displayName": "KeyDescription", "oldValue": texts[0], "newValue": texts[1]},
+        {"displayName": "Included Updated Properties", "oldValue": None, "newValue": '"KeyDescription"'},
+    ]
+    if row["list"] == "application":
+        # With a dash and a blank at its end, as Entra writes it.
+        activity = "Update application \u2013 Certificates and secrets management "
+        target = _target(guid("application", row["client_id"]), row["client_name"], "Application", modified)
+    else:
+        activity = f"{'Add' if added else 'Remove'} service principal credentials"
+        modified.append(
+            {"displayName": "TargetId.ServicePrincipalNames", "oldValue": None, "newValue": f'"{row["client_id"]}"'}
+        )
+        target = _target(principal(row["client_id"]), row["client_name"], "ServicePrincipal", modified)
+    by = row["consent_actor"] if added else row["actor_id"]
+    return _change(row, stamp, activity, by, [target], [{"key": "AppId", "value": row["client_id"]}])
+
+
+def _target(object_id: str, name: str | None, kind: str, modified: list[dict]) -> dict:
+    return {"id": object_id, "displayName": name, "type": kind, "modifiedProperties": modified}
+
+
+def _change(row: dict, stamp: str, activity: str, by: str, targets: list[dict], details: list[dict]) -> dict:
+    time = _seven(iso(row[stamp]))
     properties = {
         "id": row["event_id"],
         "category": "ApplicationManagement",
-        "activityDisplayName": f"{'Add' if added else 'Remove'} delegated permission grant",
+        "activityDisplayName": activity,
         "activityDateTime": time.replace("Z", "+00:00"),
         "result": "success",
         "resultReason": "",
-        "initiatedBy": {"user": {"id": row["subject_id"] if added else guid("person", "admin"), "ipAddress": None}},
-        "targetResources": [
-            {
-                "id": principal(GRAPH),
-                "displayName": "Microsoft Graph",
-                "type": "ServicePrincipal",
-                "modifiedProperties": modified,
-            },
-            {
-                "id": principal(row["client_id"]),
-                "displayName": None,
-                "type": "ServicePrincipal",
-                "modifiedProperties": [],
-            },
-        ],
-        "additionalDetails": [],
+        "initiatedBy": {"user": {"id": by, "ipAddress": None}},
+        "targetResources": targets,
+        "additionalDetails": details,
     }
-    return _envelope(time, "AuditLogs", properties["activityDisplayName"], row["event_id"], properties)
+    return _envelope(time, "AuditLogs", activity, row["event_id"], properties)

@@ -7,7 +7,7 @@ from pathlib import Path
 from grantlens.simulate import aws, entra, github, google, native, okta, side_files
 from grantlens.simulate.aftermath import routine_revocation
 from grantlens.simulate.apis import CRM, DESK, FILES, LEDGER, MAIL
-from grantlens.simulate.incidents import ALL, keys
+from grantlens.simulate.incidents import ALL, clocks, credentials, keys
 from grantlens.simulate.incidents.integrity import log_deleted, token_moved
 from grantlens.simulate.incidents.opening import opened
 from grantlens.simulate.incidents.scope import forgotten_actor, neighbours_tickets, passed_on, stale_scope, stepped_up
@@ -62,7 +62,7 @@ def build(seed: int = 7, days: int = 90, connections: int = 30, end: datetime = 
     forgotten_actor(world)
     token_moved(world)
     neighbours_tickets(world)
-    for incident in keys.ALL:
+    for incident in (*keys.ALL, *credentials.ALL, *clocks.ALL):
         incident(world)
     world.truth.privileges(world.grants, end)
     world.truth.unreviewed(world.grants, REVIEWS, world.start, end)
@@ -96,7 +96,7 @@ def write(world: World, out: Path) -> None:
     native.write(
         out / "logs" / "native",
         [row for row in world.issuance if row["home"] == "native"],
-        [row for row in world.kept_usage() if row["home"] == "native"],
+        [world.stamped(row) for row in world.kept_usage() if row["home"] == "native"],
         [row for row in world.revocation if row["home"] == "native"],
     )
     for provider in (okta, entra, google, github, aws):

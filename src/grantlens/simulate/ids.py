@@ -46,7 +46,11 @@ def _uti(*name: object) -> str:
 def token_id(home: str, kind: str, *name: object) -> str:
     """Return the id of a token as the provider logs it."""
     if home == "okta":
-        return short({"access": "AT.", "refresh": "oar"}[kind], 24, "token", *name)
+        return short(
+            {"access": "AT.", "refresh": "oar", "api_key": "00T"}[kind], 20 if kind == "api_key" else 24, "token", *name
+        )
+    if home == "microsoft_entra" and kind == "api_key":
+        return guid("key", *name)
     if home == "microsoft_entra":
         return _uti("token", *name)
     if home == "aws_cloudtrail":

@@ -100,6 +100,8 @@ class Grant:
         From when to when consents held it open, None where nothing ended it; empty where there is no consent.
     named
         False where no log names it: it is what the stand-alone keys of a client permit.
+    branch
+        The part of the organisation that it belongs to, where that has logs and clocks of its own.
     """
 
     grant_id: str
@@ -115,9 +117,15 @@ class Grant:
     tokens: list["Token"] = field(default_factory=list)
     stood: list[tuple[datetime, datetime | None]] = field(default_factory=list)
     named: bool = True
+    branch: str | None = None
     incident: str | None = None
     states: dict[str, str] = field(default_factory=dict)
     """PRV-1 states that the author of an incident knows better than the bookkeeping."""
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant, as its log names it."""
+        return self.branch or TENANTS[self.home]
 
     @property
     def subject_id(self) -> str | None:

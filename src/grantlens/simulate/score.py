@@ -30,6 +30,7 @@ def key_of(finding: Mapping) -> dict:
         },
         "scope": detail.get("scope") or (scopes[0] if len(scopes) == 1 else None),
         "source": finding.get("source"),
+        "tenant": finding.get("tenant"),
         "log": detail.get("log"),
     }
     return {part: values[part] for part in KEYS[finding["rule"]]}

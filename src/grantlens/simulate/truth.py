@@ -44,7 +44,7 @@ KEYS = {
     "INT-3": ("client_id", "token_id"),
     "INT-4": ("token_id",),
     "INT-5": ("source", "log"),
-    "INT-6": ("source", "log"),
+    "INT-6": ("source", "tenant", "log"),
     "INT-7": ("client_id", "subject_id", "operation"),
     "GOV-1": ("client_id",),
     "GOV-2": ("client_id",),
@@ -52,8 +52,8 @@ KEYS = {
 }
 """What makes a finding of each rule one finding."""
 
-NOT_PLANTED = frozenset({"INT-6"})
-"""Rules of which nothing is planted: a clock that is wrong changes what others say of the calls."""
+SHOWS_SOME = frozenset({"okta"})
+"""Logs that show only calls of some kind: that they show none proves nothing."""
 
 ENOUGH_DAYS = 45.0
 """Exposure from which nobody can doubt that the evidence floor of 30 days is met."""
@@ -165,7 +165,8 @@ class Truth:
         made: dict[int, list[datetime]] = {}
         watched = set()
         for call in calls:
-            watched.add(call["home"])
+            if call["home"] not in SHOWS_SOME:
+                watched.add(call["home"])
             if call["outcome"] == "success":
                 made.setdefault(id(call["made_with"]), []).append(call["used_at"])
         for grant in grants:

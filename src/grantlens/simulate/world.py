@@ -45,6 +45,8 @@ class World:
         self.revocation: list[dict] = []
         self.decisions: list[dict] = []
         self.gaps: list[tuple[datetime, datetime]] = []
+        self.ahead: dict[str | None, timedelta] = {}
+        """How far the clock behind the usage log of a tenant is ahead of the truth; behind it, where less than nothing."""
         self._numbers: dict[str, int] = {}
 
     def rng(self, *name: object) -> random.Random:
@@ -73,7 +75,7 @@ class World:
             "client_name": grant.client.name,
             "subject_id": grant.subject_id,
             "subject_name": subject.name if subject else None,
-            "tenant": TENANTS[grant.home],
+            "tenant": grant.tenant,
         }
 
     def _issue(self, grant: Grant, moment: datetime, **row: object) -> dict:
@@ -174,36 +176,56 @@ class World:
         )
         return token
 
-    def key(self, grant: Grant, moment: datetime, maker: Token, op: Operation) -> Token:
-        """Make a stand-alone key, which lives until somebody deletes it, by a call with the key of its maker."""
+    def key(
+        self, grant: Grant, moment: datetime, by: Token | str, op: Operation | None = None, name: str | None = None
+    ) -> Token:
+        """Make a stand-alone key, which lives until somebody deletes it: by a call with the key of its maker, or by a person who signed in."""
         moment = moment.replace(microsecond=0)
-        name = ids.token_id(grant.home, "api_key", self.seed, self.next_id(f"{grant.home}-key"))
+        name = name or ids.token_id(grant.home, "api_key", self.seed, self.next_id(f"{grant.home}-key"))
         key = Token(name, "api_key", grant, grant.scopes, moment, None)
         grant.tokens.append(key)
-        by = maker.grant.client.client_id
-        self._issue(
-            grant,
-            moment,
-            kind="credential",
-            token_id=name,
-            token_kind="api_key",
-            consent_kind="user" if maker.grant is grant else "admin",
-            consent_actor=by,
-        )
-        self.call(maker, moment, op)["event_id"] = self.issuance[-1]["event_id"]
+        self._credential(key, moment, by, op)
         return key
 
-    def refused_token(self, grant: Grant, moment: datetime, parent: Token | None, grant_type: str, reason: str) -> None:
+    def switch_on(self, key: Token, moment: datetime, by: Token, op: Operation) -> None:
+        """Switch a stand-alone key on again that was switched off: its id stays."""
+        key.ended = None
+        self._credential(key, moment.replace(microsecond=0), by, op)
+
+    def _credential(self, key: Token, moment: datetime, by: Token | str, op: Operation | None) -> None:
+        own = by.grant is key.grant if isinstance(by, Token) else by == key.grant.subject_id
+        self._issue(
+            key.grant,
+            moment,
+            kind="credential",
+            token_id=key.token_id,
+            token_kind="api_key",
+            consent_kind="user" if own else "admin",
+            consent_actor=by.grant.client.client_id if isinstance(by, Token) else by,
+        )
+        if isinstance(by, Token) and op:  # what makes a key with a key is a call as well
+            self.call(by, moment, op)["event_id"] = self.issuance[-1]["event_id"]
+
+    def refused_token(
+        self,
+        grant: Grant,
+        moment: datetime,
+        parent: Token | None,
+        grant_type: str,
+        reason: str,
+        ip: str | None = None,
+    ) -> None:
         """Log a refused request for a token, and why: it creates nothing."""
         self._issue(
             grant,
             moment,
-            kind="refresh",
+            kind="refresh" if grant_type == "refresh_token" else "token",
             outcome="denied",
             denial_reason=reason,
             grant_type=grant_type,
             parent_token_id=parent.token_id if parent else None,
             scopes=None,
+            ip=ip,
         )
 
     # -- usage ------------------------------------------------------------------------------------------------------
@@ -262,7 +284,7 @@ class World:
             "response_bytes": response_bytes,
             "ip": ip or f"192.0.2.{10 + sum(map(ord, grant.client.client_id)) % 200}",
             "user_agent": agent,
-            "tenant": TENANTS[grant.home],
+            "tenant": grant.tenant,
             "event_id": self._event_id("us", grant.home),
             "home": grant.home,
         }
@@ -296,10 +318,12 @@ class World:
         reason: str | None = None,
         scopes_removed: tuple[str, ...] | None = None,
         decided_min: float | None = None,
+        home: str = "native",
     ) -> dict:
         """Log a revocation, stamped in whole seconds as many authorities do."""
         moment = moment.replace(microsecond=0)
         owner = token.grant if token else grant
+        home = owner.home if owner else home
         row = {
             "revoked_at": moment,
             "requested_at": moment - timedelta(minutes=1),
@@ -316,14 +340,14 @@ class World:
             "initiator": initiator,
             "actor_id": "u-999-admin" if initiator == "admin" else None,
             "reason": reason,
-            "tenant": TENANTS[owner.home if owner else "native"],
-            "event_id": self._event_id("rv", owner.home if owner else "native"),
-            "home": owner.home if owner else "native",
+            "tenant": owner.tenant if owner else TENANTS[home],
+            "event_id": self._event_id("rv", home),
+            "home": home,
         }
         self.revocation.append(row)
         if outcome == "success" and kind in ("revoke", "disable"):
             if token:
-                token.ended = moment
+                token.ended = token.ended or moment  # what is over already ends no second time
             for held in self.grants:
                 if (
                     (target_kind == "grant" and held is grant)
@@ -350,6 +374,10 @@ class World:
     def kept_usage(self) -> list[dict]:
         """Return the usage rows that reached the log."""
         return [row for row in self.usage if not any(a <= row["used_at"] < b for a, b in self.gaps)]
+
+    def stamped(self, row: dict) -> dict:
+        """Return a row of usage as the clock behind its log has it."""
+        return row | {"used_at": row["used_at"] + self.ahead.get(row["tenant"], timedelta())}
 
 
 def _logged_validation(server: str) -> str | None:

@@ -1,7 +1,8 @@
 """Issuance from the sign-in logs: a sign-in of a person, a service or a managed identity makes a token.
 
 - A sign-in that a refresh token carried is a `refresh`; any other success is a `token`.
-- The credential a service signed in with is the token's parent: ending the credential ends its tokens.
+- The credential a service signed in with is the token's parent. That the credential ended ends no token that it gave: what comes of it later
+  is told by REV-2.
 - An error code other than 0 means that no token was made: `denied`; an interrupt (the person was asked something, error 50140 and
   its like; a device asks whether its code was entered yet, 70016) is an `error`, since the same attempt goes on.
 - Where nobody can be asked, the same code is a refusal: a refresh after its consent was removed ends in 65001.

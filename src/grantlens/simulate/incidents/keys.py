@@ -21,6 +21,7 @@ def _aws(service: str, call: str) -> Operation:
 
 
 MADE, DELETED = _aws("iam", "CreateAccessKey"), _aws("iam", "DeleteAccessKey")
+SWITCHED = _aws("iam", "UpdateAccessKey")
 BUCKETS, TABLE = _aws("s3", "ListBuckets"), _aws("dynamodb", "DescribeTable")
 DAYS = 40
 """How far back the trail reaches."""
@@ -33,7 +34,7 @@ def _begin(world: World, name: str, days: int) -> datetime:
 
 def _user(world: World, name: str, since: datetime) -> Connection:
     """Register an IAM user. No consent stands behind its keys, and no log names what they permit."""
-    approved = tuple((op.server, op.label) for op in (BUCKETS, TABLE, MADE, DELETED))
+    approved = tuple((op.server, op.label) for op in (BUCKETS, TABLE, MADE, SWITCHED, DELETED))
     client = Client(aws.user(name), name, "service", PEOPLE[len(name)].mail, f"What {name} is for", approved)
     grant_id = ids.derived_grant(aws.HOME, TENANTS[aws.HOME], client.client_id, None)
     grant = world.grant(client, None, BUCKETS.server, (), since, consent=None, home=aws.HOME, grant_id=grant_id)
@@ -45,17 +46,15 @@ def _keeper(world: World, since: datetime) -> Token:
     """Return the key of the pipeline that makes and deletes the keys of others: it is older than the trail."""
     connection = _user(world, "key-keeper", since)
     world.grants.remove(connection.grant)
-    world.truth.expect(
-        "INT-1", "indeterminate", source=aws.HOME, client_id=aws.user("key-keeper"), token_id="AKIAOLDERTHANTRAIL22"
-    )
     return Token("AKIAOLDERTHANTRAIL22", "api_key", connection.grant, (), since - timedelta(days=200), None)
 
 
-def _delete(world: World, key: Token, moment: datetime, by: Token) -> dict:
-    """Delete a key, by a call with another one or with itself."""
+def _delete(world: World, key: Token, moment: datetime, by: Token, op: Operation = DELETED) -> dict:
+    """Delete a key, or switch it off, by a call with another one or with itself."""
     own = by.grant is key.grant
-    revocation = world.revoke(moment, "credential", token=key, initiator="user" if own else "admin")
-    world.call(by, revocation["revoked_at"], DELETED)["event_id"] = revocation["event_id"]
+    kind = "revoke" if op is DELETED else "disable"
+    revocation = world.revoke(moment, "credential", token=key, initiator="user" if own else "admin", kind=kind)
+    world.call(by, revocation["revoked_at"], op)["event_id"] = revocation["event_id"]
     return revocation
 
 
@@ -83,6 +82,9 @@ def aws_keys(world: World) -> None:
         return begin + timedelta(days=day, hours=hour, minutes=minute)
 
     keeper = _keeper(world, begin)
+    world.truth.expect(
+        "INT-1", "indeterminate", source=aws.HOME, client_id=aws.user("key-keeper"), token_id=keeper.token_id
+    )
     feeder = _user(world, "stock-feeder", at(0, 3))
     old = world.key(feeder.grant, at(0, 3), keeper, MADE)
     _used(feeder, old, at(0, 4), at(20, 6), 95)
@@ -128,6 +130,64 @@ def aws_keys(world: World) -> None:
         )
     world.truth.expect("OOS-1", "indeterminate", source=aws.HOME, client_id=aws.user("key-keeper"))
     world.truth.forbid("REV-9", "it had ended its key itself", client_id=aws.user("mail-digest"))
+
+
+def aws_switched(world: World) -> None:
+    """Tell the story: access keys that are switched off, and on again."""
+    world.truth.begin(
+        "aws_switched",
+        "AWS: access keys that are switched off, and on again",
+        "An admin switches the key of rate-watcher off for a night, and it works on from the next morning. The key of seat-mapper is switched off, "
+        "too: DynamoDB takes it for eighteen minutes more, and the admin gives it back two days later, so that all later calls are with access that "
+        "stands. Of the two keys of badge-printer an admin switches one off; with the other it switches that one on again itself. The key of "
+        "till-reader is switched off, and deleted three days later, since nobody missed it.",
+    )
+    begin = _begin(world, "aws_switched", 34)
+
+    def at(day: float, hour: int, minute: int = 0) -> datetime:
+        return begin + timedelta(days=day, hours=hour, minutes=minute)
+
+    keeper = _keeper(world, begin)
+    watcher = _user(world, "rate-watcher", at(1, 8))
+    key = world.key(watcher.grant, at(1, 8), keeper, MADE)
+    _used(watcher, key, at(1, 9), at(12, 10), 80)
+    unverified(watcher, _delete(world, key, at(12, 19), keeper, SWITCHED))
+    world.switch_on(key, at(13, 7), keeper, SWITCHED)
+    _used(watcher, key, at(13, 8), world.end, 110)
+
+    mapper = _user(world, "seat-mapper", at(2, 9))
+    key = world.key(mapper.grant, at(2, 9), keeper, MADE)
+    _used(mapper, key, at(2, 10), at(15, 8), 90)
+    revocation = _delete(world, key, at(15, 14), keeper, SWITCHED)
+    mapper.ops = (TABLE,)
+    aftermath(mapper, key, revocation, (420.0, 1080.0), outcomes="ss")
+    world.switch_on(key, at(17, 9), keeper, SWITCHED)
+    _used(mapper, key, at(17, 10), world.end, 120)
+
+    printer = _user(world, "badge-printer", at(3, 10))
+    one, other = (world.key(printer.grant, at(3, 10, minute), keeper, MADE) for minute in (0, 2))
+    for key, day in ((one, 3), (other, 4), (one, 9)):
+        printer.call(key, at(day, 15))
+    revocation = _delete(world, one, at(10, 11), keeper, SWITCHED)
+    unverified(printer, revocation)
+    world.switch_on(one, at(10, 12, 20), other, SWITCHED)
+    _used(printer, one, at(10, 13), world.end, 140)
+    world.truth.expect("REV-9", "violation", **_parties(printer.grant), revocation_event=revocation["event_id"])
+
+    till = _user(world, "till-reader", at(4, 9))
+    key = world.key(till.grant, at(4, 9), keeper, MADE)
+    _used(till, key, at(4, 10), at(18, 9), 100)
+    unverified(till, _delete(world, key, at(19, 16), keeper, SWITCHED))
+    unverified(till, _delete(world, key, at(22, 8), keeper))
+
+    for connection in (watcher, mapper, printer, till):
+        who = connection.grant.client.client_id
+        world.truth.expect("OOS-1", "indeterminate", **_parties(connection.grant))
+        world.truth.forbid("REV-2", "a key that is switched on is not issued under a revoked one", client_id=who)
+        world.truth.forbid("INT-4", "a key that is switched on again keeps its id", client_id=who)
+    for slug in ("rate-watcher", "seat-mapper"):
+        world.truth.forbid("REV-9", "an admin gave it back", client_id=aws.user(slug))
+    world.truth.forbid("REV-1", "it was used when it was on", client_id=aws.user("rate-watcher"))
 
 
 def _parties(grant: Grant) -> dict:
@@ -184,4 +244,4 @@ def _pulls(world: World, token: Token, since: datetime, until: datetime, **how: 
         since += timedelta(hours=71)
 
 
-ALL = (aws_keys, github_keys)
+ALL = (aws_keys, github_keys, aws_switched)
