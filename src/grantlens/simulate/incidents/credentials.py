@@ -47,7 +47,7 @@ def okta_tokens(world: World) -> None:
     old = _api_token(world, ravi, "joiner-sync", at(0, 6))
     unused = _api_token(world, ravi, "try-out", at(0, 7), registered=False)
     world.truth.expect("GOV-1", "violation", source=okta.HOME, client_id=unused.token_id)
-    _changes(world, old, at(0, 8), at(6, 9), 31)
+    _changes(world, old, at(0, 8), at(6, 9), 40)
     new = _api_token(world, ravi, "joiner-sync-2", at(6, 10))
     revocation = world.revoke(at(7, 9), "credential", token=old, initiator="user")
     revocation |= {
@@ -55,7 +55,7 @@ def okta_tokens(world: World) -> None:
         "actor_id": ravi.subject_id,
     }  # the record names the token and no one whose it was
     _untold(world, revocation, client_id=old.token_id)
-    _changes(world, new, at(7, 1), world.end, 31)
+    _changes(world, new, at(7, 1), world.end, 60)
 
     hers = _api_token(world, leila, "badge-sync", at(1, 9))
     _changes(world, hers, at(1, 10), at(9, 9), 45)
@@ -64,7 +64,7 @@ def okta_tokens(world: World) -> None:
     _untold(world, revocation, subject_id=leila.subject_id)
 
     his = _api_token(world, oskar, "room-sync", at(1, 11))
-    _changes(world, his, at(1, 12), world.end, 40)
+    _changes(world, his, at(1, 12), world.end, 60)
     world.decide(at(10, 10), "leaver", "HR-4472", subject_id=oskar.subject_id)
     world.truth.expect("REV-10", "violation", source=okta.HOME, subject_id=oskar.subject_id)
     for key in (old, new, hers, his):
@@ -107,7 +107,7 @@ def entra_secrets(world: World) -> None:
     incident = world.truth.begin(
         "entra_secrets",
         "Microsoft Entra: secrets of applications that are rotated, never used, and added by a stranger",
-        "Seat Planner signs in with a secret of its own every day; it gets a second one and changes over, and the first is removed. A worker that was "
+        "Seat Planner signs in with a secret of its own every few days; it gets a second one and changes over, and the first is removed. A worker that was "
         "forgotten signs in with it two minutes later, and is let in. Desk Planner's old secret is removed, and nobody tries it. A stranger with the "
         "account of an administrator adds a secret to the service principal of Payroll Bridge, where the page of the application does not show it, signs "
         "in with it from elsewhere and reads the directory. The secret is removed the next morning: a token that it got before works for half an hour "
@@ -123,9 +123,9 @@ def entra_secrets(world: World) -> None:
         _application(world, name, at(0, 5)) for name in ("Seat Planner", "Desk Planner", "Payroll Bridge", "Room Board")
     )
     first = _secret(world, planner, at(0, 6), admin, "2026")
-    _sign_ins(world, first, at(0, 7), at(8, 6), 25)
+    _sign_ins(world, first, at(0, 7), at(8, 6), 70)
     second = _secret(world, planner, at(8, 7), admin, "2027")
-    _sign_ins(world, second, at(8, 8), world.end, 25)
+    _sign_ins(world, second, at(8, 8), world.end, 70)
     removed = _remove(world, first, at(9, 9), admin)
     late = _sign_in(world, first, at(9, 9, 2))
     world.call(late, at(9, 9, 3), DIRECTORY, ip="192.0.2.88")
@@ -133,14 +133,14 @@ def entra_secrets(world: World) -> None:
     world.truth.forbid("REV-1", "issued later: REV-2 says it", client_id=planner.client.client_id)
 
     first = _secret(world, desk, at(0, 7), admin, "2026")
-    _sign_ins(world, first, at(0, 8), at(8, 6), 45)
+    _sign_ins(world, first, at(0, 8), at(8, 6), 90)
     second = _secret(world, desk, at(8, 7), admin, "2027")
-    _sign_ins(world, second, at(8, 8), world.end, 45)
+    _sign_ins(world, second, at(8, 8), world.end, 90)
     unverified(Connection(world, desk, "service"), _remove(world, first, at(9, 9), admin))
     _secret(world, board, at(2, 9), admin, "spare")
 
     own = _secret(world, bridge, at(0, 8), admin, "bridge")
-    _sign_ins(world, own, at(0, 9), world.end, 30)
+    _sign_ins(world, own, at(0, 9), world.end, 75)
     added = _secret(world, bridge, at(10, 23), taken_over, "backup", where="service principal")
     elsewhere: dict[str, Any] = {"ip": "203.0.113.88", "agent": "python-requests/2.32.4"}
     for hour, minutes in ((0, (2, 6, 13)), (8, (1, 9))):
