@@ -18,10 +18,12 @@ def stores(sample_file, samples, tmp_path_factory):
     folder = tmp_path_factory.mktemp("later")
     with gl.open(sample_file, read_only=True) as store:
         store.export(folder / "all.ndjson")
-    lines = (folder / "all.ndjson").read_text().splitlines(keepends=True)
-    known = [line for line in lines if (row := json.loads(line))[TIMES[row["log"]]] < CUT]
-    assert 2000 < len(known) < len(lines) - 1000
-    (folder / "known.ndjson").write_text("".join(known))
+    # The clock of the labs is wrong: by how much, all that is ever held of it tells, and that holds for all times.
+    rows = [row for row in map(json.loads, (folder / "all.ndjson").open()) if row["tenant"] != "brightwater-labs"]
+    known = [row for row in rows if row[TIMES[row["log"]]] < CUT]
+    assert 2000 < len(known) < len(rows) - 1000
+    for name, held in (("all", rows), ("known", known)):
+        (folder / f"{name}.ndjson").write_text("".join(json.dumps(row) + "\n" for row in held))
     opened = []
     for name in ("all", "known"):
         store = gl.open(":memory:")
