@@ -200,7 +200,7 @@ def test_a_revocation_ends_these_tokens_and_no_others(bench, worlds, seed):
 def test_a_revocation_ends_tokens_of_its_own_tenant(bench, worlds):
     met = ends_these(bench, worlds(7, 2500))
     # Named tokens of which an issuance is known to that tenant, to another one, and to none; what is ended perhaps, and for sure.
-    assert set(met) == {(True, True), (False, True), (False, False), "id", "tenant", None}
+    assert set(met) == {(True, True), (False, True), (False, False), "id", "session", "tenant", None}
     assert min(met.values()) > 5, met
 
 

@@ -94,9 +94,13 @@ def taken(records):
             continue
         if record.get("initiator") != "admin":
             continue
-        known = [each for each in good if each.get("token_id") == record.get("token_id", "")] or [
-            each for each in good if each["grant_id"] == record.get("grant_id")
-        ]
+        # A token that another tenant issued is another one, though it has the same id.
+        known = [
+            each
+            for each in good
+            if each.get("token_id") == record.get("token_id", "")
+            and (None in (record.get("tenant"), each.get("tenant")) or each["tenant"] == record["tenant"])
+        ] or [each for each in good if each["grant_id"] == record.get("grant_id")]
         whose = {key: {each.get(key) for each in known} for key in ("client_id", "subject_id", "tenant")}
         if (
             len(whose["client_id"] - {None}) > 1
