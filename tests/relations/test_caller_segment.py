@@ -13,9 +13,21 @@ def facts(bench):
     return {name: bench.answers(name) for name in ("caller_token", "issued", "grant_state")}
 
 
-def caller_key(caller, token, sessions):
+def session_grant(caller, issued):
+    """Return the one grant of a caller's session: its own tenant's, and what names no tenant may be of each."""
+    grants = {
+        row["grant_id"]
+        for row in issued
+        if row["grant_id"]
+        and row["session_id"]
+        and row["session_id"] == caller["session_id"]
+        and (None in (row["tenant"], caller["tenant"]) or row["tenant"] == caller["tenant"])
+    }
+    return grants.pop() if len(grants) == 1 else None
+
+
+def caller_key(caller, token, session):
     """Return (grant, join key) of a caller: token, else grant, else session, else the pair."""
-    session = sessions.get(caller["session_id"]) if caller["session_id"] else None
     grants = [token and token["grant_id"], caller["grant_id"], session]
     grant = next((each for each in grants if each), None)
     if token:
@@ -29,9 +41,9 @@ def caller_key(caller, token, sessions):
     return None, None
 
 
-def behind(caller, token, sessions, states, moment):
+def behind(caller, token, session, states, moment):
     """Return (grant, scopes, where they stand, join key, phase), or None where nobody can say."""
-    grant, key = caller_key(caller, token, sessions)
+    grant, key = caller_key(caller, token, session)
     own = token["scopes"] if token and token["scopes"] is not None else caller["token_scopes"]
     own_from = "token" if token and token["scopes"] is not None else "usage" if own is not None else None
 
@@ -84,20 +96,15 @@ def test_who_stood_behind_a_caller(bench, worlds, moments, seed):
         mine = {
             name: [row for row in known[name] if row["source"] == world["source"]] for name in ("issued", "grant_state")
         }
-        in_session = defaultdict(set)
-        for row in mine["issued"]:
-            if row["session_id"] and row["grant_id"]:
-                in_session[row["session_id"]].add(row["grant_id"])
-        sessions = {name: min(grants) for name, grants in in_session.items() if len(grants) == 1}
         for caller in callers:
             if caller["source"] != world["source"]:
                 continue
-            token = tokens.get(caller["caller_id"])
+            token, session = tokens.get(caller["caller_id"]), session_grant(caller, mine["issued"])
             # What the call leaves out, its token says.
             for moment in moments(world):
                 holding = [s for s in segments[caller["caller_id"]] if s["valid_from"] <= moment < s["valid_until"]]
                 assert len(holding) <= 1, f"two segments at {moment}: {holding}"
-                expected = behind(caller, token, sessions, mine["grant_state"], moment)
+                expected = behind(caller, token, session, mine["grant_state"], moment)
                 said = None
                 if holding:
                     row = holding[0]
