@@ -134,7 +134,9 @@ def test_calls_are_all_accounted_for(document, native):
 
 def test_rows_are_those_of_the_period(document, native):
     times = {"issuance": "issued_at", "usage": "used_at", "revocation": "revoked_at"}
-    counted = {row["log"]: row["records"] for row in document["coverage"] if row["source"] == "native"}
+    counted: Counter[str] = Counter()
+    for row in document["coverage"]:
+        counted[row["log"]] += row["records"] if row["source"] == "native" else 0
     assert counted == Counter(r["log"] for r in native if inside(r, times[r["log"]]))
     assert document["summary"]["events"] == sum(row["records"] for row in document["coverage"])
 

@@ -32,17 +32,19 @@ def drawn(seed):
 
 def told(steps):
     """Return each life of the name as (first step, end or None, perhaps ended or None), and of which ends it is known what they ended."""
-    lives, alive, sure = [], 0, {}
+    lives, alive, is_open, sure = [], 0, False, {}
     for step, number in steps:
         if step == "made":
-            if not alive:
+            if not is_open:
                 lives.append([number, None, None])
-            alive += 1
+            alive, is_open = alive + 1, True
             lives[-1][2] = None  # given again
+        elif step == "renewed":
+            alive = max(alive, 1)  # after an end: one of the name lives, of which nobody saw that it was made
         elif step == "over" and alive <= 1:
-            if alive:
+            if is_open:
                 lives[-1][1] = number
-            alive, sure[number] = 0, True
+            alive, is_open, sure[number] = 0, False, True
         elif step == "over":
             sure[number] = False
             lives[-1][2] = lives[-1][2] or number

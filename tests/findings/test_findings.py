@@ -291,9 +291,9 @@ def test_dictionaries_need_no_pandas(scene):
 
 def test_a_cell_names_server_and_token_leaves_out_what_is_empty_and_counts_in_words(sample_store):
     (used,) = gl.detect.run(sample_store.between("2026-07-03", "2026-10-01", now="2026-10-01"), ["REV-1"])
-    assert repr(used).endswith(": 18 violations, 2 indeterminate")
+    assert repr(used).endswith(": 20 violations, 2 indeterminate")
     cell = used._repr_html_()
-    assert "Findings: 18 violations, 2 indeterminate." in cell
+    assert "Findings: 20 violations, 2 indeterminate." in cell
     heads = re.findall("<th[^>]*>([^<]*)</th>", cell)
     assert heads[:3] == ["verdict", "severity", "title"], "the sentence is not what a narrow cell cuts off"
     assert {"token_id", "resource_server"} <= set(heads)

@@ -89,7 +89,11 @@ def test_a_review_since_that_time_says_what_it_said_before(sample_file, tmp_path
         dormant = [[row for row in each["findings"] if row["rule"] == "PRV-3"] for each in (before, after)]
         assert [row["verdict"] for row in dormant[0]] == ["violation"]
         assert [(row["verdict"], row["detail"]["silent_days"]) for row in dormant[1]] == [("indeterminate", 47)]
-        assert before["revocations"] == after["revocations"]
+        # How far the clock of the labs is off, the calls tell that are left.
+        one, other = (
+            [row for row in each["revocations"] if row["tenant"] != "brightwater-labs"] for each in (before, after)
+        )
+        assert one == other
         (said,) = [line for line in after["limitations"] if "taken out of the store" in line]
         assert said == (
             "Calls before 2026-08-15 were taken out of the store: what was done until then this cannot show. The manifest tells when, "

@@ -2,7 +2,8 @@
 
 from grantlens.rule.evidence import after_the_end, with_a_server
 from grantlens.rule.rule import Rule
-from grantlens.rules.use_after_revocation.examples import FIRES, SILENT, UNDECIDABLE
+from grantlens.rules.use_after_revocation.examples import FIRES, SILENT
+from grantlens.rules.use_after_revocation.undecidable import UNDECIDABLE
 
 RULE = Rule(
     id="REV-1",

@@ -1,0 +1,128 @@
+"""Small logs that do not tell whether access was used after its revocation: what REV-1 leaves undecided."""
+
+from grantlens.rule.example import Example, consent, revoked, token, use
+from grantlens.rules.use_after_revocation.examples import OF_TWO, READ
+
+UNDECIDABLE = (
+    Example(
+        "the client was ended in one tenant, and no record says in which its token was issued or used",
+        (
+            token("10 09:00", "t1", ["mail.read"], None),
+            revoked("10 12:00", "client", tenant="one"),
+            use("10 12:10", READ),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "token_id": "t1",
+                "detail": {
+                    "reason": "the revocation is of one tenant, and in which this access was the logs do not tell"
+                },
+            },
+        ),
+    ),
+    Example(
+        "two tenants issued a token of one id, and the revocation of one of them names no tenant",
+        (
+            *OF_TWO,
+            revoked("10 12:00"),
+            use("10 12:10", READ, tenant="one"),
+            use("10 12:20", READ, tenant="two", client_id="other"),
+        ),
+        tuple(
+            {
+                "verdict": "indeterminate",
+                "tenant": tenant,
+                "title": f"Access of {client} may have been used after its revocation",
+                "grant_id": None,
+                "events": 2,
+                "detail": {"reason": "the revocation names no tenant, and several have a token of this id"},
+            }
+            for tenant, client in (("one", "app"), ("two", "other"))
+        ),
+    ),
+    Example(
+        "two tenants issued a token of one id, one of them revoked its own, and a call names no tenant",
+        (*OF_TWO, revoked("10 12:00", tenant="one"), use("10 12:10", READ)),
+        (
+            {
+                "verdict": "indeterminate",
+                "tenant": None,
+                "grant_id": "g1",
+                "detail": {"reason": "the calls name no tenant, and several have a token of this id"},
+            },
+        ),
+    ),
+    Example(
+        "a revocation that names no tenant, and calls with a token of that id in another tenant than the one that is known to have issued it",
+        (OF_TWO[0], revoked("10 12:00"), use("10 12:10", READ, tenant="two")),
+        (
+            {
+                "verdict": "indeterminate",
+                "tenant": "two",
+                "detail": {"reason": "the revocation names no tenant, and several have a token of this id"},
+            },
+        ),
+    ),
+    Example(
+        "calls that name neither token nor grant, after the end of the only grant of their client and subject",
+        (
+            consent("10 11:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            use("10 11:30", READ, None),
+            use("10 12:10", READ, None),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "token_id": None,
+                "grant_id": "g1",
+                "events": 2,
+                "join_key": "client_subject",
+                "detail": {"last_success_s": 600.0, "uses_after": 1},
+            },
+        ),
+    ),
+    Example(
+        "in the same second",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00"),
+            use("10 12:00", READ),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "severity": "critical",
+                "detail": {"uses_after": 0, "last_success_s": 0.0, "lag_lower_s": 0.0},
+            },
+        ),
+    ),
+    Example(
+        "closer than two clocks can tell",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00:00.5"),
+            use("10 12:00:09.5", READ),
+        ),
+        ({"verdict": "indeterminate", "detail": {"uses_after": 0, "last_success_s": 9.0}},),
+    ),
+    Example(
+        "a server of which nothing is known",
+        (
+            token("10 11:00", "t1", ["jobs.run"], "10 13:00"),
+            revoked("10 12:00"),
+            use("10 12:10", "POST /v1/jobs", server="jobs.example"),
+        ),
+        ({"verdict": "indeterminate", "severity": "high", "detail": {"uses_after": 1, "allowed_s": None}},),
+    ),
+    Example(
+        "the log says 'cached', nobody says how long",
+        (
+            token("10 11:00", "t1", ["jobs.run"], "10 13:00"),
+            revoked("10 12:00"),
+            use("10 12:10", "POST /v1/jobs", server="jobs.example", validation="cached"),
+        ),
+        ({"verdict": "indeterminate", "severity": "high"},),
+    ),
+)
