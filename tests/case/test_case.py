@@ -100,7 +100,7 @@ def test_a_revocation_without_effect_says_until_when(case_of, native):
 def test_a_revocation_that_nobody_tried_is_not_demonstrated_and_says_what_was_looked_at(sample_store):
     answer = gl.Case(sample_store, client="guest-list").answers()["Was it effective?"]
     assert answer.startswith("not demonstrated: no call with it afterwards is in the logs held")
-    assert "the usage log of native between" in answer
+    assert "the usage log of native (tenant brightwater) between" in answer
     assert "coverage" in answer
 
 
@@ -110,7 +110,10 @@ def test_an_effective_revocation_names_the_moment(case_of):
 
 def test_what_was_never_revoked_is_a_scoped_statement(case_of):
     answers = case_of("shelf-cleaner").answers()
-    assert "is recorded in the revocation log of native between" in answers["When was it revoked, and by whom?"]
+    assert (
+        "is recorded in the revocation log of native (tenant brightwater) between"
+        in answers["When was it revoked, and by whom?"]
+    )
     assert answers["Was it effective?"] == "There is no revocation to judge."
 
 

@@ -30,7 +30,7 @@ def test_the_command_says_what_became_of_the_file(sample_file, tmp_path, run):
     path.write_text("source,client_id,decision,decided_at,Key\nnativ,app,revoke,2026-09-03,A-1\n,bot,,,\n")
     ran = run("decision", "add", str(store), str(path))
     assert ran.code == 0
-    assert "knows 7 decisions now. 1 row of" in ran.err
+    assert "knows 9 decisions now. 1 row of" in ran.err
     assert f"Columns of {path} that say nothing of decisions were left out: 'key'." in ran.err
     assert "No log of source 'nativ' is in the store; nearest is 'native'." in ran.err
 

@@ -22,7 +22,7 @@ def test_the_table_says_what_no_log_could_show(asked):
     assert ran.code == 0
     (row,) = [line for line in ran.out.splitlines() if "0oaLLA8CAVH5qveTrLpE" in line]
     assert row.endswith("not observable")
-    assert ran.err.splitlines()[-1].endswith("not observable of 2.")
+    assert ran.err.splitlines()[-1].endswith("not observable of 3.")
 
 
 def test_live_grants_are_those_without_an_end(asked):
