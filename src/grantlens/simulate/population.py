@@ -123,6 +123,16 @@ class Grant:
     """PRV-1 states that the author of an incident knows better than the bookkeeping."""
 
     @property
+    def parties(self) -> dict[str, str | None]:
+        """What names it and its two parties in a finding."""
+        return {
+            "source": self.home,
+            "client_id": self.client.client_id,
+            "subject_id": self.subject_id,
+            "grant_id": self.grant_id,
+        }
+
+    @property
     def tenant(self) -> str | None:
         """The tenant, as its log names it."""
         return self.branch or TENANTS[self.home]

@@ -23,15 +23,6 @@ def cloud_client(world: World, client_id: str, name: str, *labels: str, register
     return world.clients.setdefault(client_id, client)
 
 
-def _key(grant: Grant) -> dict:
-    return {
-        "source": grant.home,
-        "client_id": grant.client.client_id,
-        "subject_id": grant.subject_id,
-        "grant_id": grant.grant_id,
-    }
-
-
 def okta_incident(world: World) -> None:
     """Tell the story: Okta's authority hands out a token although the refresh token was revoked."""
     incident = world.truth.begin(
@@ -67,13 +58,13 @@ def okta_incident(world: World) -> None:
                 grant_type="refresh_token",
                 parent=refresh,
             )
-            world.truth.expect("REV-2", "violation", **_key(grant), token_id=born.token_id)
+            world.truth.expect("REV-2", "violation", **grant.parties, token_id=born.token_id)
             world.truth.leave_open(
                 "REV-6", "this log shows no use at all", source="okta", revocation_event=revocation["event_id"]
             )
             incident.facts = {"revocation_event": revocation["event_id"], "token_id": born.token_id}
         for rule in ("PRV-3", "PRV-4"):
-            world.truth.leave_open(rule, "this log shows no use at all", **_key(grant))
+            world.truth.leave_open(rule, "this log shows no use at all", **grant.parties)
     world.truth.expect("GOV-1", "violation", source="okta", client_id=stranger.client_id)
 
 
@@ -124,7 +115,7 @@ def entra_incident(world: World) -> None:
     grant, token = grants["Deck Builder"]
     for number in range(4):
         world.call(token, token.issued + timedelta(minutes=3 + 2 * number), operation(GRAPH, "GET /v1.0/me/messages"))
-    world.truth.expect("OOS-3", "violation", **_key(grant), operation="GET /v1.0/me/messages", events=4)
+    world.truth.expect("OOS-3", "violation", **grant.parties, operation="GET /v1.0/me/messages", events=4)
     grant, token = grants["Trip Desk"]
     revocation = world.revoke(token.issued + timedelta(minutes=5), "grant", grant=grant, scopes_removed=grant.scopes)
     calls = []
@@ -142,7 +133,7 @@ def entra_incident(world: World) -> None:
         world.truth.expect(
             rule,
             "violation",
-            **_key(grant),
+            **grant.parties,
             revocation_event=revocation["event_id"],
             token_id=token.token_id,
             resource_server=GRAPH,
@@ -210,7 +201,7 @@ def google_incident(world: World) -> None:
             keys="pair",
             because=False,
         )
-    world.truth.expect("OOS-1", "violation", **_key(helper), operation="gmail.users.messages.send", events=3)
+    world.truth.expect("OOS-1", "violation", **helper.parties, operation="gmail.users.messages.send", events=3)
     office = grants["Allow-all Office"]
     world.truth.expect("GOV-1", "violation", source="google_workspace", client_id=office.client.client_id)
     world.truth.expect("PRV-5", "violation", source="google_workspace", client_id=office.client.client_id)
@@ -264,7 +255,7 @@ def github_incident(world: World) -> None:
             world.truth.expect(
                 rule,
                 "violation",
-                **_key(grant),
+                **grant.parties,
                 revocation_event=revocation["event_id"],
                 token_id=token.token_id,
                 resource_server=GITHUB,

@@ -68,7 +68,7 @@ def okta_tokens(world: World) -> None:
     world.decide(at(10, 10), "leaver", "HR-4472", subject_id=oskar.subject_id)
     world.truth.expect("REV-10", "violation", source=okta.HOME, subject_id=oskar.subject_id)
     for key in (old, new, hers, his):
-        world.truth.expect("OOS-1", "indeterminate", **_parties(key.grant))  # no log tells what an API token permits
+        world.truth.expect("OOS-1", "indeterminate", **key.grant.parties)  # no log tells what an API token permits
     world.truth.forbid("REV-10", "deactivated within a day", client_id=hers.token_id)
     for rule in ("PRV-3", "PRV-4"):
         world.truth.forbid(rule, "this log does not show what was read", client_id=unused.token_id)
@@ -91,15 +91,6 @@ def _untold(world: World, revocation: dict, **whose: str) -> None:
     """Note that nobody can say whether a revocation was put to the test: refused calls are no events."""
     event = revocation["event_id"]
     world.truth.expect("REV-6", "indeterminate", source=okta.HOME, revocation_event=event, **whose)
-
-
-def _parties(grant: Grant) -> dict:
-    return {
-        "source": grant.home,
-        "client_id": grant.client.client_id,
-        "subject_id": grant.subject_id,
-        "grant_id": grant.grant_id,
-    }
 
 
 def entra_secrets(world: World) -> None:
@@ -129,7 +120,7 @@ def entra_secrets(world: World) -> None:
     removed = _remove(world, first, at(9, 9), admin)
     late = _sign_in(world, first, at(9, 9, 2))
     world.call(late, at(9, 9, 3), DIRECTORY, ip="192.0.2.88")
-    world.truth.expect("REV-2", "violation", **_parties(planner), token_id=late.token_id)
+    world.truth.expect("REV-2", "violation", **planner.parties, token_id=late.token_id)
     world.truth.forbid("REV-1", "issued later: REV-2 says it", client_id=planner.client.client_id)
 
     first = _secret(world, desk, at(0, 7), admin, "2026")
