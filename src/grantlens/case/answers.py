@@ -15,7 +15,7 @@ from grantlens.case.listing import FEW, few
 from grantlens.case.silence import outside, removed, scope
 from grantlens.visible import LEFT, markup, visible
 from grantlens.window import in_time
-from grantlens.wording import first_few, listed, number, plural, size, when
+from grantlens.wording import agree, first_few, listed, number, plural, size, when
 
 BROKEN = "Which rules did it break?"
 """The question whose answer names a few rules only."""
@@ -119,7 +119,7 @@ def _keys(facts: dict[str, Any]) -> str:
         f"{row['token_id']} at {when(row['made_at'])} UTC by {row['consent_actor'] or 'somebody the log does not name'}"
         for row in rows
     ]
-    return f" {'Key' if len(rows) == 1 else 'Keys'} made: {'; '.join(first_few(made, FEW))}." if made else ""
+    return f" {agree(len(rows), 'Key', 'Keys')} made: {'; '.join(first_few(made, FEW))}." if made else ""
 
 
 def _came(issued: dict[str, Any], of: str) -> str:
@@ -271,7 +271,7 @@ def _children(rows: list[dict[str, Any]]) -> str:
         else ""
     )
     return (
-        f"{plural(len(rows), 'token')} made from it for {few(clients)}; {plural(calls, 'successful call')} with {'it' if len(rows) == 1 else 'them'}"
+        f"{plural(len(rows), 'token')} made from it for {few(clients)}; {plural(calls, 'successful call')} with {agree(len(rows), 'it', 'them')}"
         f"{f', the last at {when(last)} UTC' if last else ''}. No revocation of its own tokens covers these.{own}"
     )
 
@@ -300,7 +300,7 @@ def _rules(facts: dict[str, Any]) -> Answer:
     text = (
         f"{'; '.join(first_few(parts, FEW, 'and {} more'))}. Asked were {asked}."
         if parts
-        else f"{'Rule' if len(could) == 1 else 'Rules'} {asked} found no violation {scope(facts, 'usage')}."
+        else f"{agree(len(could), 'Rule', 'Rules')} {asked} found no violation {scope(facts, 'usage')}."
         if could
         else "None of the rules asked could look."
     )

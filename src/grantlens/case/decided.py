@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from grantlens.case.listing import FEW
-from grantlens.wording import duration, number, plural, when
+from grantlens.wording import agree, duration, number, plural, when
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,4 +79,4 @@ def _became(row: dict[str, Any]) -> str:
         return f"all {things} {later}{back}"
     if not ended:
         return f"none of {things} has ended in the logs{back}"
-    return f"{number(ended)} of {things} {later}; {number(standing)} {'has' if standing == 1 else 'have'} not ended in the logs{back}"
+    return f"{number(ended)} of {things} {later}; {number(standing)} {agree(standing, 'has', 'have')} not ended in the logs{back}"

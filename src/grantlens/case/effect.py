@@ -7,7 +7,7 @@ from typing import Any
 from grantlens.case.listing import FEW, few
 from grantlens.case.silence import scope
 from grantlens.window import in_time
-from grantlens.wording import duration, first_few, number, plural, when
+from grantlens.wording import agree, duration, first_few, number, plural, when
 
 
 def moment(facts: dict[str, Any], row: dict[str, Any], key: str) -> str:
@@ -137,7 +137,7 @@ def _in_spite(facts: dict[str, Any]) -> list[str]:
         said.append(
             text
             + (
-                f"; {calls} with {'it' if new['tokens'] == 1 else 'them'}, the last at {when(new['last_used_at'])} UTC"
+                f"; {calls} with {agree(new['tokens'], 'it', 'them')}, the last at {when(new['last_used_at'])} UTC"
                 if new["more_calls"]
                 else ""
             )

@@ -11,7 +11,7 @@ from grantlens.cli.message import say
 from grantlens.report.change import log_of
 from grantlens.schema import LOGS
 from grantlens.schema.ledger import IN_VAIN, READ_AGAIN
-from grantlens.wording import listed, plural
+from grantlens.wording import agree, listed, plural
 
 if TYPE_CHECKING:
     from grantlens.view import View
@@ -57,7 +57,7 @@ def exit_code(
     broken = len(worst)
     if broken:
         news = ", and new or worse than in the baseline" if baseline else ""
-        say(f"{plural(broken, 'violation')} {'is' if broken == 1 else 'are'} {fail_on} or worse{news}.")
+        say(f"{plural(broken, 'violation')} {agree(broken, 'is', 'are')} {fail_on} or worse{news}.")
     if named:
         _name(worst)
     too_thin = _tell_lacks(view, fail_on, baseline)
@@ -169,7 +169,7 @@ def _rejected(view: View) -> list[str]:
 
 
 def _kept_aside(path: str, records: int, rejected: int, in_vain: bool, came_again: bool) -> str:
-    said = f"{rejected} of {plural(records, 'record')} of {path} {'was' if rejected == 1 else 'were'} rejected; see `grantlens coverage`. "
+    said = f"{rejected} of {plural(records, 'record')} of {path} {agree(rejected, 'was', 'were')} rejected; see `grantlens coverage`. "
     if in_vain and came_again:
         return (
             f"{said}Another file of this name was loaded since, and nobody can tell whether it is the same, mended. If it is, take both "

@@ -60,15 +60,22 @@ server AS (
 known AS (
     SELECT false AS is_server, source, id FROM person WHERE id IS NOT NULL
     UNION SELECT true, source, id FROM server WHERE id IS NOT NULL
+),
+-- Only of those that are told the nearest is looked for: each is held against all ids of its source.
+told AS (
+    SELECT *, count(*) OVER () AS unseen
+    FROM (SELECT unnest($kinds) AS kind, unnest($sources) AS source, unnest($ids) AS id) b
+    ANTI JOIN known k ON k.source = b.source AND k.id = b.id AND k.is_server = (b.kind = 'server')
+    SEMI JOIN known a ON a.source = b.source
+    ORDER BY kind, source, id
+    LIMIT $most
 )
-SELECT b.kind, b.source, b.id, (
+SELECT b.kind, b.source, b.id, b.unseen, (
     SELECT k.id FROM known k
     WHERE k.source = b.source AND k.is_server = (b.kind = 'server') AND jaro_winkler_similarity(lower(k.id), lower(b.id)) >= 0.85
     ORDER BY jaro_winkler_similarity(lower(k.id), lower(b.id)) DESC, k.id
     LIMIT 1)
-FROM (SELECT unnest($kinds) AS kind, unnest($sources) AS source, unnest($ids) AS id) b
-ANTI JOIN known k ON k.source = b.source AND k.id = b.id AND k.is_server = (b.kind = 'server')
-SEMI JOIN known a ON a.source = b.source
+FROM told b
 ORDER BY ALL
 """
 
@@ -78,10 +85,11 @@ _MOST = 5
 def _tell_unseen(engine: Engine, identities: Identities) -> None:
     """Say which ids no log of their source has: nothing is compared by one that differs by a letter."""
     columns = {"kinds": "kind", "sources": "source", "ids": "id"}
-    found = engine.rows(_UNSEEN, {name: [row[column] for row in identities.rows] for name, column in columns.items()})
-    for kind, source, id_, near in found[:_MOST]:
+    asked = {name: [row[column] for row in identities.rows] for name, column in columns.items()}
+    found = engine.rows(_UNSEEN, {**asked, "most": _MOST})
+    for kind, source, id_, _, near in found:
         say(
             f"No log of {source} names a {kind} {id_!r}{f'; nearest is {near!r}' if near else ''}. It is compared as the logs write it."
         )
-    if len(found) > _MOST:
-        say(f"The same is true of {plural(len(found) - _MOST, 'more id')}.")
+    if found and (more := found[0][3] - len(found)):
+        say(f"The same is true of {plural(more, 'more id')}.")

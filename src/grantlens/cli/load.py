@@ -17,7 +17,7 @@ from grantlens.given_path import in_shell
 from grantlens.loaders import Loader
 from grantlens.loaders.mapped import mapping as read_mapping
 from grantlens.loaders.settings import Settings, key_set
-from grantlens.wording import plural
+from grantlens.wording import agree, plural
 
 EXAMPLES = """Examples:
   grantlens load acme.duckdb logs/entra/ 'logs/okta/*.json.gz'
@@ -117,7 +117,7 @@ def load(
     rejected = sum(batch["rejected"] for batch in report.batches)
     if rejected:
         say(
-            f"{plural(rejected, 'record')} {'was' if rejected == 1 else 'were'} rejected and kept aside; see: grantlens coverage {in_shell(store)}"
+            f"{plural(rejected, 'record')} {agree(rejected, 'was', 'were')} rejected and kept aside; see: grantlens coverage {in_shell(store)}"
         )
     _tell_failed(
         [

@@ -15,7 +15,7 @@ from grantlens.handwritten import nearest
 from grantlens.holdings.forgetting import taken_out
 from grantlens.ingest.coverage import refresh_coverage
 from grantlens.visible import visible
-from grantlens.wording import first_few, listed, plural
+from grantlens.wording import agree, first_few, listed, plural
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -90,7 +90,7 @@ def _batches(engine: Engine, paths: Iterable[str | os.PathLike[str]]) -> list[in
         )
         rows = sum(count for _, count in lacking)
         raise StoreError(
-            f"{named} left out {plural(rows, 'row')} that {'was' if rows == 1 else 'were'} in the store already, perhaps from what is to go.",
+            f"{named} left out {plural(rows, 'row')} that {agree(rows, 'was', 'were')} in the store already, perhaps from what is to go.",
             "Name these files too, and load them again afterwards.",
         )
     return [*chosen]
@@ -102,9 +102,7 @@ def _unknown(path: str, known: Iterable[str]) -> StoreError:
     near = by_name.get(Path(path).name) or nearest(path, known)
     loaded = listed(first_few([visible(each) for each in known], 3))
     remedy = (
-        f"Did you mean {visible(near)}?"
-        if near
-        else f"Loaded {'is' if len(known) == 1 else 'are'} {loaded or 'no files'}."
+        f"Did you mean {visible(near)}?" if near else f"Loaded {agree(len(known), 'is', 'are')} {loaded or 'no files'}."
     )
     return StoreError(f"{visible(path)} was not loaded into this store.", remedy)
 

@@ -60,8 +60,8 @@ LISTED = (
 """Columns of the list of grants, with its advice, that say nothing of the decision."""
 
 
-_WHOSE = {
-    *(
+_WHOSE = frozenset(
+    [
         "user",
         "person",
         "email",
@@ -75,8 +75,8 @@ _WHOSE = {
         "tenant",
         "source",
         "scope",
-    )
-}
+    ]
+)
 """Words of which a column may say whose access is meant: left out, a decision would be about more than that."""
 
 
