@@ -15,6 +15,8 @@ from grantlens.window import format_time
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_AS_IT_IS = frozenset((str, int, float, bool))
+
 
 def plain(value: Any) -> Any:
     """Return a value as JSON can hold it.
@@ -24,6 +26,10 @@ def plain(value: Any) -> Any:
     >>> plain({"first": datetime(2026, 7, 1, tzinfo=UTC), "scopes": ["a", None]})
     {'first': '2026-07-01T00:00:00Z', 'scopes': ['a', None]}
     """
+    if (
+        value is None or type(value) in _AS_IT_IS
+    ):  # most are, and to ask whether each is a Mapping takes longer than all else
+        return value
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
