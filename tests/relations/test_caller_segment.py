@@ -5,7 +5,7 @@ from collections import defaultdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-SERVICE_KEYS = ("client_id", "subject_id")
+SECOND = 1_000_000
 
 
 def facts(bench):
@@ -48,7 +48,7 @@ def behind(caller, token, session, states, moment):
     own_from = "token" if token and token["scopes"] is not None else "usage" if own is not None else None
 
     def state_of(name):
-        return next((s for s in states if s["grant_id"] == name and s["valid_from"] <= moment < s["valid_until"]), None)
+        return next((s for s in states if s["grant_id"] == name and s["from_true"] <= moment < s["until_true"]), None)
 
     if grant:
         mine = [state for state in states if state["grant_id"] == grant]
@@ -72,7 +72,7 @@ def behind(caller, token, session, states, moment):
             if state["tenant"] == caller["tenant"]
             and state["client_id"] == caller["client_id"]
             and state["subject_id"] == caller["subject_id"]
-            and state["valid_from"] <= moment < state["valid_until"]
+            and state["from_true"] <= moment < state["until_true"]
         ]
         if len(alive) == 1:
             scopes = own if own is not None else alive[0]["scopes"]
@@ -99,12 +99,13 @@ def test_who_stood_behind_a_caller(bench, worlds, moments, seed):
         for caller in callers:
             if caller["source"] != world["source"]:
                 continue
+            ahead = round(world["clock"].get(("usage", caller["tenant"]), {"offset_s": 0})["offset_s"] * SECOND)
             token, session = tokens.get(caller["caller_id"]), session_grant(caller, mine["issued"])
             # What the call leaves out, its token says.
-            for moment in moments(world):
+            for moment in {moment + shift for moment in moments(world) for shift in (0, ahead)}:
                 holding = [s for s in segments[caller["caller_id"]] if s["valid_from"] <= moment < s["valid_until"]]
                 assert len(holding) <= 1, f"two segments at {moment}: {holding}"
-                expected = behind(caller, token, session, mine["grant_state"], moment)
+                expected = behind(caller, token, session, mine["grant_state"], moment - ahead)
                 said = None
                 if holding:
                     row = holding[0]

@@ -28,7 +28,7 @@ def others(tmp_path):
             assert store.load(tmp_path / "log.ndjson").total("rejected") == 0
             with relations.worked_out(store.engine, ("other_set", "used_pair", "named_caller"), WINDOW):
                 return store.engine.rows(
-                    f"SELECT {columns} FROM other_set JOIN used_pair USING (first_no) JOIN named_caller USING (caller_id)"
+                    f"SELECT {columns} FROM other_set SEMI JOIN used_pair USING (first_no) JOIN named_caller USING (caller_id)"
                 )
 
     return answer

@@ -106,7 +106,7 @@ def test_every_call_of_the_window_is_in_one_pair(bench, worlds, seed, window):
     by_id = {row["segment_id"]: row for rows in segments.values() for row in rows}
     opened, over = defaultdict(list), defaultdict(set)
     for state in bench.answers("grant_state"):
-        opened[state["source"], state["grant_id"]].append((state["valid_from"], state["valid_until"]))
+        opened[state["source"], state["grant_id"]].append((state["from_true"], state["until_true"]))
         if state["ended_by"] is not None:
             over[state["source"], state["grant_id"]].add(state["ended_by"])
     errors = {(row["source"], row["tenant"], row["log"]): row for row in bench.answers("clock_error")}
@@ -115,7 +115,8 @@ def test_every_call_of_the_window_is_in_one_pair(bench, worlds, seed, window):
     def grant_ended(key, stamp):
         caller = callers[key[0]]
         grant = by_id.get(key[1], {}).get("grant_id") or caller["grant_id"]
-        if grant is None or any(start <= stamp < end for start, end in opened[caller["source"], grant]):
+        true = stamp - round(errors[caller["source"], caller["tenant"], "usage"]["offset_s"] * SECOND)
+        if grant is None or any(start <= true < end for start, end in opened[caller["source"], grant]):
             return False
         if key[6]:
             return True
@@ -126,7 +127,7 @@ def test_every_call_of_the_window_is_in_one_pair(bench, worlds, seed, window):
         begun = [start for start, _ in opened[caller["source"], grant]]
         for event in over[caller["source"], grant]:
             end = revoked[caller["source"], event]
-            given_again = any(end["revoked_at"] <= start <= stamp for start in begun)
+            given_again = any(end["revoked_at"] <= start <= true for start in begun)
             if end["certain_from"] + late < stamp and not given_again:
                 return True
         return False

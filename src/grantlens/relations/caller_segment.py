@@ -4,7 +4,8 @@ from grantlens.relations.relation import Relation
 
 RELATION = Relation(
     "caller_segment",
-    "Half-open intervals in which a caller's grant and scopes stay the same. Scopes are the token's own "
+    "Half-open intervals in which a caller's grant and scopes stay the same, by the stamps of its usage log: the moments of a change are set right by "
+    "the offset of both clocks. Scopes are the token's own "
     "where known, else those the usage log repeats, else the grant's at that moment (scopes_from). A pair "
     "of client and subject is attributed only while exactly one of its grants is alive. phase is 'ended' "
     "between a grant's end and its next consent. Moments without a segment are unattributed.",
@@ -17,7 +18,7 @@ any_caller AS NOT MATERIALIZED (
     FROM named_caller
 ),
 state AS (
-    SELECT g.*, x.set_id FROM any_state g LEFT JOIN scope_set x ON x.scopes = g.scopes
+    SELECT g.* REPLACE (g.from_true AS valid_from, g.until_true AS valid_until), x.set_id FROM any_state g LEFT JOIN scope_set x ON x.scopes = g.scopes
 ),
 by_key AS (
     SELECT * FROM any_caller WHERE grant_id IS NOT NULL
@@ -50,8 +51,8 @@ pair_segment AS (
     HAVING count(*) = 1
 ),
 grant_interval AS (
-    SELECT source, grant_id, opened_at, min(ended_at) AS ended_at,
-           lead(opened_at) OVER (PARTITION BY source, grant_id ORDER BY opened_at) AS reopened_at,
+    SELECT source, grant_id, min(from_true) AS opened_at, CASE WHEN min(ended_at) IS NOT NULL THEN max(until_true) END AS ended_at,
+           lead(min(from_true)) OVER (PARTITION BY source, grant_id ORDER BY opened_at) AS reopened_at,
            row_number() OVER (PARTITION BY source, grant_id ORDER BY opened_at) = 1 AS is_first
     FROM any_state
     GROUP BY source, grant_id, opened_at
@@ -86,9 +87,12 @@ segment AS (
     JOIN pair_segment s ON s.source = p.source AND s.tenant IS NOT DISTINCT FROM p.tenant
         AND s.client_id = p.client_id AND s.subject_id IS NOT DISTINCT FROM p.subject_id
 )
-SELECT row_number() OVER (ORDER BY caller_id, valid_from, grant_id, valid_until, phase)::INTEGER AS segment_id,
-       caller_id, valid_from, valid_until, grant_id, set_id, scopes_from, join_key, phase
-FROM segment
+SELECT row_number() OVER (ORDER BY s.caller_id, s.valid_from, s.grant_id, s.valid_until, s.phase)::INTEGER AS segment_id, s.caller_id,
+       s.valid_from + to_microseconds((k.offset_s * 1000000)::BIGINT) AS valid_from,
+       s.valid_until + to_microseconds((k.offset_s * 1000000)::BIGINT) AS valid_until, s.grant_id, s.set_id, s.scopes_from, s.join_key, s.phase
+FROM segment s
+JOIN usage_caller c USING (caller_id)
+JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
 """,
-    needs=("named_caller", "grant_state", "scope_set"),
+    needs=("named_caller", "grant_state", "scope_set", "clock_error"),
 )

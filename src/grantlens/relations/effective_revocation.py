@@ -47,7 +47,7 @@ SELECT r.source, r.tenant, r.event_id AS revocation_event, r.revoked_at, r.reque
        r.token_id, r.grant_id, r.session_id, r.client_id, r.client_name, r.subject_id, r.subject_name,
        r.issued_before, r.initiator::VARCHAR AS initiator, r.actor_id, r.reason,
        {'seen_at': r.revoked_at, 'batch_id': r.batch_id, 'line_no': r.line_no, 'event_id': r.event_id} AS record,
-       k.before_s, k.after_s, CASE WHEN s.event_id IS NOT NULL THEN 'client' WHEN n.grant_id IS NOT NULL THEN 'name' END AS doubt,
+       k.before_s, k.after_s, k.offset_s, CASE WHEN s.event_id IS NOT NULL THEN 'client' WHEN n.grant_id IS NOT NULL THEN 'name' END AS doubt,
        r.revoked_at + to_microseconds((k.after_s * 1000000)::BIGINT) AS certain_from
 FROM revocation r
 JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'

@@ -8,12 +8,9 @@ RELATION = Relation(
     "operation and scopes between which no such grant began, changed or ended are one row: each of these grants was beside all of them "
     "or beside none. pairs are their numbers.",
     """
-WITH everyones AS (
-    SELECT source, tenant, client_id, valid_from, valid_until FROM grant_state WHERE subject_id IS NULL AND subject_kind = 'user'
-),
-moment AS (
-    SELECT source, tenant, client_id, valid_from AS moment FROM everyones
-    UNION SELECT source, tenant, client_id, valid_until FROM everyones
+WITH moment AS (
+    SELECT source, tenant, client_id, valid_from AS moment FROM everyones_state
+    UNION SELECT source, tenant, client_id, valid_until FROM everyones_state
 ),
 pair AS (
     SELECT c.source, c.tenant, c.client_id, p.operation_id, p.application, p.set_id, p.events, p.first_used_at, p.last_used_at, p.first_no, p.last_no
@@ -42,6 +39,6 @@ JOIN placed f ON f.source = p.source AND f.tenant IS NOT DISTINCT FROM p.tenant 
 JOIN placed l ON l.source = p.source AND l.tenant IS NOT DISTINCT FROM p.tenant AND l.client_id = p.client_id AND l.stamp = p.last_used_at AND NOT l.changes
 GROUP BY p.source, p.tenant, p.client_id, p.operation_id, p.application, p.set_id, f.reached, l.reached
 """,
-    needs=("used_pair", "named_caller", "grant_state"),
+    needs=("used_pair", "named_caller", "everyones_state"),
     windowed=True,
 )

@@ -15,26 +15,23 @@ WITH beyond AS (
     WHERE own.verdict = 'out_of_scope'
 ),
 permitted AS (
-    SELECT b.call_no, g.grant_id, g.opened_at, max_by(x.set_id, g.valid_from) AS set_id
+    SELECT b.call_no, g.grant_id, g.opened_at, max_by(g.set_id, g.valid_from) AS set_id
     FROM beyond b
-    JOIN grant_state g ON g.source = b.source AND g.tenant IS NOT DISTINCT FROM b.tenant AND g.client_id = b.client_id
-        AND g.subject_id IS NULL AND g.subject_kind = 'user'
+    JOIN everyones_state g ON g.source = b.source AND g.tenant IS NOT DISTINCT FROM b.tenant AND g.client_id = b.client_id
         AND g.valid_from <= b.last_used_at AND g.valid_until > b.first_used_at
-    JOIN scope_set x ON x.scopes = g.scopes
-    JOIN judged_question j ON j.operation_id = b.operation_id AND j.set_id = x.set_id AND j.application IS NOT DISTINCT FROM b.application
+    JOIN judged_question j ON j.operation_id = b.operation_id AND j.set_id = g.set_id AND j.application IS NOT DISTINCT FROM b.application
     WHERE j.verdict IN ('in_scope', 'in_scope_by_implication')
     GROUP BY b.call_no, g.grant_id, g.opened_at
 ),
 life AS (
-    SELECT DISTINCT source, tenant, client_id, grant_id, opened_at, coalesce(ended_at, 'infinity'::TIMESTAMPTZ) AS ended_at
-    FROM grant_state WHERE subject_id IS NULL AND subject_kind = 'user'
+    SELECT DISTINCT source, tenant, client_id, grant_id, opened_at, life_from, life_until FROM everyones_state
 ),
 -- Made in more than one life of a grant: of these few every call is looked at.
 over_several AS (
     SELECT b.call_no, l.grant_id
     FROM beyond b
     JOIN life l ON l.source = b.source AND l.tenant IS NOT DISTINCT FROM b.tenant AND l.client_id = b.client_id
-        AND l.opened_at <= b.last_used_at AND l.ended_at > b.first_used_at
+        AND l.life_from <= b.last_used_at AND l.life_until > b.first_used_at
     GROUP BY b.call_no, l.grant_id
     HAVING count(*) > 1
 ),
@@ -56,7 +53,7 @@ made AS (
     FROM permitted p
     SEMI JOIN over_several USING (call_no, grant_id)
     JOIN single s USING (call_no)
-    JOIN life l ON l.grant_id = p.grant_id AND l.opened_at = p.opened_at AND s.used_at >= l.opened_at AND s.used_at < l.ended_at
+    JOIN life l ON l.grant_id = p.grant_id AND l.opened_at = p.opened_at AND s.used_at >= l.life_from AND s.used_at < l.life_until
     JOIN beyond b ON b.call_no = p.call_no AND b.source = l.source
     GROUP BY p.grant_id, p.opened_at, p.set_id, s.call_no
 )
@@ -70,8 +67,7 @@ GROUP BY b.source, m.grant_id, m.opened_at, b.operation_id, m.set_id, b.applicat
     needs=(
         "everyones_call",
         "judged_question",
-        "scope_set",
-        "grant_state",
+        "everyones_state",
         "used_pair",
         "caller_segment",
         "caller_end",

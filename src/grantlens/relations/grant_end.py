@@ -5,12 +5,15 @@ from grantlens.relations.relation import Relation
 RELATION = Relation(
     "grant_end",
     "For each end of a grant from when something is proven to come after it, before the error of that something's own clock, and when "
-    "the grant was given again: infinity where it was not.",
+    "the grant was given again, set right by the offset of the clock that tells it: infinity where it was not.",
     """
-SELECT g.source, g.grant_id, r.certain_from, coalesce(g.reopened_at, 'infinity'::TIMESTAMPTZ) AS reopened_at
+SELECT g.source, g.grant_id, r.certain_from, coalesce(g.reopened_at, 'infinity'::TIMESTAMPTZ) AS reopened_at,
+       coalesce(g.reopened_true, 'infinity'::TIMESTAMPTZ) AS reopened_true
 FROM (
-    SELECT source, grant_id, ended_by, lead(opened_at) OVER (PARTITION BY source, grant_id ORDER BY opened_at) AS reopened_at
-    FROM (SELECT DISTINCT source, grant_id, opened_at, ended_by FROM grant_state)
+    SELECT source, grant_id, ended_by, lead(opened_at) OVER (PARTITION BY source, grant_id ORDER BY opened_at) AS reopened_at,
+           lead(min(from_true)) OVER (PARTITION BY source, grant_id ORDER BY opened_at) AS reopened_true
+    FROM grant_state
+    GROUP BY source, grant_id, opened_at, ended_by
 ) g
 JOIN effective_revocation r ON r.source = g.source AND r.revocation_event = g.ended_by
 """,

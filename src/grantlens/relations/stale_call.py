@@ -12,7 +12,26 @@ RELATION = Relation(
     "told. why_unknown is NULL where it is proven; of_any is true where the downgrade may be of another tenant's token with the same id.",
     """
 WITH narrowed AS (
-    SELECT source, grant_id, scopes, taken, valid_from, valid_until FROM grant_state WHERE taken IS NOT NULL
+    SELECT source, grant_id, scopes, taken, valid_from AS taken_at, from_true, until_true FROM grant_state WHERE taken IS NOT NULL
+),
+-- How far the stamps of what gives and takes may be from the truth, once they are set right.
+changing AS (
+    SELECT source, max(error_s) AS error_s FROM clock_error WHERE log <> 'usage' GROUP BY source
+),
+-- near: how far before a change a call may be stamped, and have come after it in truth.
+calling AS (
+    SELECT c.*, to_microseconds((k.offset_s * 1000000)::BIGINT) AS ahead, k.before_s,
+           to_microseconds(((k.error_s + k.grid_s + d.error_s) * 1000000)::BIGINT) AS near
+    FROM named_caller c
+    JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
+    JOIN changing d ON d.source = c.source
+),
+downgrade AS (
+    SELECT r.source, r.tenant, r.event_id, r.revoked_at, r.target_kind, r.token_id, r.grant_id, r.scopes_removed,
+           r.revoked_at - to_microseconds((k.offset_s * 1000000)::BIGINT) AS revoked_true, k.before_s, k.after_s
+    FROM revocation r
+    JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
+    WHERE r.kind = 'downgrade' AND r.outcome = 'success'
 ),
 -- From when to when each caller called that they may concern.
 spell AS (
@@ -25,41 +44,45 @@ spell AS (
     WHERE outcome = 'success' AND used_at >= $since AND used_at < $until
     GROUP BY caller_id
 ),
--- Stretches of time in which scopes were taken from what a caller holds. own is what its token names, kept what its grant still held.
+-- Stretches of time, by the stamps of the usage log, in which scopes were taken from what a caller holds. begun_by is when that was, where nothing
+-- else begins the stretch; own is what its token names, kept what its grant still held.
 stretch AS (
     SELECT row_number() OVER () AS stretch_no, *
     FROM (
         SELECT s.caller_id, s.segment_id, s.grant_id, s.join_key, s.scopes_from, CASE WHEN s.scopes_from <> 'grant' THEN s.set_id END AS own_set_id,
                g.scopes AS kept, g.taken, true AS of_grant,
-               greatest(s.valid_from, g.valid_from) AS valid_from, least(s.valid_until, g.valid_until) AS valid_until, NULL AS whose_unknown
+               greatest(s.valid_from, g.from_true + c.ahead) AS valid_from, least(s.valid_until, g.until_true + c.ahead) AS valid_until,
+               CASE WHEN s.valid_from <= g.from_true + c.ahead THEN g.taken_at END AS begun_by, NULL AS whose_unknown
         FROM caller_segment s
-        JOIN named_caller c USING (caller_id)
+        JOIN calling c USING (caller_id)
         JOIN spell p USING (caller_id)
-        JOIN narrowed g ON g.source = c.source AND g.grant_id = s.grant_id AND g.valid_from < s.valid_until AND g.valid_until > s.valid_from
-            AND date_trunc('second', g.valid_from) <= p.last_used_at AND g.valid_until > p.first_used_at
+        JOIN narrowed g ON g.source = c.source AND g.grant_id = s.grant_id
+            AND g.from_true + c.ahead < s.valid_until AND g.until_true + c.ahead > s.valid_from
+            AND g.from_true + c.ahead <= p.last_used_at + c.near AND g.until_true + c.ahead > p.first_used_at
         UNION ALL
         -- A grant that a downgrade names, though its issuance is not in the log.
         SELECT c.caller_id, NULL, c.grant_id, c.join_key, c.own_scopes_from, c.own_set_id,
                NULL, list_transform(r.scopes_removed, lambda x: {'scope': x, 'taken_at': r.revoked_at, 'event_id': r.event_id}),
-               true, r.revoked_at, 'infinity'::TIMESTAMPTZ, NULL
-        FROM named_caller c
-        JOIN revocation r ON r.source = c.source AND r.grant_id = c.grant_id
+               true, r.revoked_true + c.ahead, 'infinity'::TIMESTAMPTZ, r.revoked_at, NULL
+        FROM calling c
+        JOIN downgrade r ON r.source = c.source AND r.grant_id = c.grant_id
         ANTI JOIN grant_state g ON g.source = r.source AND g.grant_id = r.grant_id
-        WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.target_kind NOT IN ('token', 'credential', 'session')
+        WHERE r.target_kind NOT IN ('token', 'credential', 'session')
         UNION ALL
         -- A token that is narrowed itself, whatever its grant holds.
         SELECT c.caller_id, s.segment_id, s.grant_id, c.join_key, coalesce(s.scopes_from, c.own_scopes_from), coalesce(s.set_id, c.own_set_id),
                [], list_transform(r.scopes_removed, lambda x: {'scope': x, 'taken_at': r.revoked_at, 'event_id': r.event_id}),
-               false, greatest(s.valid_from, r.revoked_at), coalesce(s.valid_until, 'infinity'::TIMESTAMPTZ),
+               false, greatest(s.valid_from, r.revoked_true + c.ahead), coalesce(s.valid_until, 'infinity'::TIMESTAMPTZ),
+               CASE WHEN coalesce(s.valid_from <= r.revoked_true + c.ahead, true) THEN r.revoked_at END,
                """
     + why_unknown("r.tenant", "c.tenant", "h.homes")
     + """ AS whose_unknown
-        FROM revocation r
-        JOIN named_caller c ON c.source = r.source AND c.token_id = r.token_id AND c.token_known
+        FROM downgrade r
+        JOIN calling c ON c.source = r.source AND c.token_id = r.token_id AND c.token_known
             AND (r.tenant IS NULL OR c.tenant IS NULL OR c.tenant = r.tenant)
         JOIN (SELECT DISTINCT source, token_id, homes FROM tenant_token) h ON h.source = r.source AND h.token_id = r.token_id
         LEFT JOIN caller_segment s ON s.caller_id = c.caller_id
-        WHERE r.kind = 'downgrade' AND r.outcome = 'success' AND r.target_kind IN ('token', 'credential')
+        WHERE r.target_kind IN ('token', 'credential')
           -- Of a token that several tenants have, the grant may not be known.
           AND (s.set_id IS NOT NULL OR (s.caller_id IS NULL AND c.own_set_id IS NOT NULL AND whose_unknown IS NOT NULL))
     )
@@ -67,25 +90,25 @@ stretch AS (
 ),
 -- What was taken from each, where its token is not known to be younger. A child by exchange is never covered.
 lost AS (
-    SELECT s.stretch_no, s.taken.scope, r.event_id AS revocation_event, r.revoked_at,
-           r.revoked_at + to_microseconds((k.after_s * 1000000)::BIGINT) AS certain_from,
+    SELECT s.stretch_no, s.taken.scope, r.event_id AS revocation_event, r.revoked_at, r.revoked_true,
+           r.revoked_at + to_microseconds((r.after_s * 1000000)::BIGINT) AS certain_from,
            NOT c.token_known
-               OR t.issued_at + to_microseconds((i.after_s * 1000000)::BIGINT) < r.revoked_at - to_microseconds((k.before_s * 1000000)::BIGINT) AS older
+               OR t.issued_at + to_microseconds((i.after_s * 1000000)::BIGINT) < r.revoked_at - to_microseconds((r.before_s * 1000000)::BIGINT) AS older
     FROM (SELECT stretch_no, caller_id, unnest(taken) AS taken FROM stretch) s
     JOIN named_caller c USING (caller_id)
-    JOIN revocation r ON r.source = c.source AND r.event_id = s.taken.event_id
-    JOIN clock_error k ON k.source = r.source AND k.tenant IS NOT DISTINCT FROM r.tenant AND k.log = 'revocation'
+    JOIN downgrade r ON r.source = c.source AND r.event_id = s.taken.event_id
     LEFT JOIN caller_token t ON t.caller_id = c.caller_id
     LEFT JOIN clock_error i ON i.source = c.source AND i.tenant IS NOT DISTINCT FROM t.tenant AND i.log = 'issuance'
     WHERE NOT c.token_known
        OR (t.kind <> 'exchange'
-           AND t.issued_at - to_microseconds((i.before_s * 1000000)::BIGINT) <= r.revoked_at + to_microseconds((k.after_s * 1000000)::BIGINT))
+           AND t.issued_at - to_microseconds((i.before_s * 1000000)::BIGINT) <= r.revoked_at + to_microseconds((r.after_s * 1000000)::BIGINT))
 ),
--- Calls proven to come after the end of the token belong to REV-1 and INT-2. A downgrade in the same second may have been first.
+-- Calls proven to come after the end of the token belong to REV-1 and INT-2. A downgrade whose stamp is a little later may have been first.
 call AS (
     SELECT s.stretch_no, o.operation_id, u.usage_id, u.event_id, u.used_at
     FROM (FROM stretch SEMI JOIN lost USING (stretch_no)) s
-    JOIN usage_row u ON u.caller_id = s.caller_id AND u.used_at >= date_trunc('second', s.valid_from) AND u.used_at < s.valid_until
+    JOIN calling c ON c.caller_id = s.caller_id
+    JOIN usage_row u ON u.caller_id = s.caller_id AND u.used_at >= s.valid_from - c.near AND u.used_at < s.valid_until
     JOIN usage_operation o ON o.target_id = u.target_id
     LEFT JOIN caller_end e ON e.caller_id = u.caller_id
     WHERE o.operation_id IS NOT NULL AND u.outcome = 'success' AND u.used_at >= $since AND u.used_at < $until
@@ -99,9 +122,9 @@ everyones AS (
     FROM asked a
     JOIN stretch s USING (stretch_no)
     JOIN named_caller c USING (caller_id)
-    JOIN grant_state g ON g.source = c.source AND g.tenant IS NOT DISTINCT FROM c.tenant AND g.client_id = c.client_id
+    JOIN everyones_state g ON g.source = c.source AND g.tenant IS NOT DISTINCT FROM c.tenant AND g.client_id = c.client_id
         AND g.valid_from <= a.last_used_at AND g.valid_until > a.first_used_at
-    WHERE s.of_grant AND g.subject_id IS NULL AND g.subject_kind = 'user' AND c.subject_id IS NOT NULL AND g.grant_id <> s.grant_id
+    WHERE s.of_grant AND c.subject_id IS NOT NULL AND g.grant_id <> s.grant_id
 ),
 -- Scopes by their number in a catalogue, however they are written.
 gone AS (
@@ -154,7 +177,7 @@ judged AS (
 -- Which of the scopes taken away would permit it, and the latest downgrade that took one of them.
 by_scope AS (
     SELECT j.stretch_no, j.operation_id, any_value(j.depends) AS depends, list_sort(list_distinct(list(g.scope))) AS scopes,
-           max({'revoked_at': g.revoked_at, 'certain_from': g.certain_from, 'revocation_event': g.revocation_event}) AS latest, bool_and(g.older) AS older
+           max({'revoked_at': g.revoked_at, 'revoked_true': g.revoked_true, 'certain_from': g.certain_from, 'revocation_event': g.revocation_event}) AS latest, bool_and(g.older) AS older
     FROM judged j
     JOIN alternative a USING (stretch_no, operation_id)
     JOIN cat_requirement r ON r.op_id = j.operation_id AND r.alt = a.alt
@@ -165,14 +188,16 @@ by_scope AS (
     WHERE a.was_permitted
     GROUP BY j.stretch_no, j.operation_id
 ),
--- How far the stamps of what gives and takes may be too late.
-changing AS (
-    SELECT source, max(before_s) AS before_s FROM clock_error WHERE log <> 'usage' GROUP BY source
+given_again AS (
+    SELECT n.source, n.tenant, n.token_id, n.issued_at - to_microseconds((k.offset_s * 1000000)::BIGINT) AS issued_true
+    FROM issued n
+    JOIN clock_error k ON k.source = n.source AND k.tenant IS NOT DISTINCT FROM n.tenant AND k.log = 'issuance'
+    WHERE n.kind = 'credential' AND n.token_id IS NOT NULL
 )
 SELECT u.usage_id, u.event_id, u.used_at, u.operation_id, s.caller_id, s.segment_id, s.grant_id, s.join_key, s.scopes_from,
-       b.latest.revocation_event, b.latest.revoked_at, b.latest.certain_from, b.scopes, k.before_s AS use_before_s,
-       CASE WHEN u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) <= b.latest.certain_from
-              OR u.used_at + to_microseconds(((k.after_s + d.before_s) * 1000000)::BIGINT) >= s.valid_until
+       b.latest.revocation_event, b.latest.revoked_at, b.latest.certain_from, b.scopes, c.before_s AS use_before_s,
+       u.used_at - c.ahead AS used_true, b.latest.revoked_true,
+       CASE WHEN u.used_at - to_microseconds((c.before_s * 1000000)::BIGINT) <= b.latest.certain_from OR u.used_at + c.near >= s.valid_until
             THEN 'the call and a change of the grant are closer than the clocks can tell'
             WHEN NOT b.older THEN 'the issuance of the token and the downgrade are closer than the clocks can tell'
             WHEN s.kept IS NULL OR e.stretch_no IS NOT NULL THEN 'which scopes were still granted is not known'
@@ -181,15 +206,13 @@ SELECT u.usage_id, u.event_id, u.used_at, u.operation_id, s.caller_id, s.segment
        s.whose_unknown IS NOT NULL AS of_any
 FROM by_scope b
 JOIN stretch s USING (stretch_no)
-JOIN call u ON u.stretch_no = b.stretch_no AND u.operation_id = b.operation_id AND (u.used_at >= s.valid_from OR b.latest.revoked_at = s.valid_from)
-JOIN named_caller c USING (caller_id)
-JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
-JOIN changing d ON d.source = c.source
+JOIN call u ON u.stretch_no = b.stretch_no AND u.operation_id = b.operation_id AND (u.used_at >= s.valid_from OR b.latest.revoked_at = s.begun_by)
+JOIN calling c USING (caller_id)
 LEFT JOIN (SELECT DISTINCT stretch_no, operation_id FROM everyones WHERE scopes IS NULL) e
     ON e.stretch_no = b.stretch_no AND e.operation_id = b.operation_id
 -- A key that was issued again with the scopes that its records name was given them again.
-ANTI JOIN issued n ON s.own_set_id IS NOT NULL AND n.source = c.source AND n.token_id = c.token_id AND n.kind = 'credential'
-    AND n.issued_at > b.latest.revoked_at AND n.issued_at <= u.used_at AND (n.tenant IS NULL OR c.tenant IS NULL OR n.tenant = c.tenant)
+ANTI JOIN given_again n ON s.own_set_id IS NOT NULL AND n.source = c.source AND n.token_id = c.token_id
+    AND n.issued_true > b.latest.revoked_true AND n.issued_true <= u.used_at - c.ahead AND (n.tenant IS NULL OR c.tenant IS NULL OR n.tenant = c.tenant)
 WHERE s.own_set_id IS NOT NULL OR e.stretch_no IS NULL
 """,
     needs=(
@@ -197,6 +220,7 @@ WHERE s.own_set_id IS NOT NULL OR e.stretch_no IS NULL
         "caller_end",
         "named_caller",
         "grant_state",
+        "everyones_state",
         "scope_set",
         "known_scope",
         "caller_token",

@@ -12,14 +12,18 @@ RELATION = Relation(
     """
 -- Calls with a token that is over may lie on both sides of the end of its grant, and of its new beginning.
 WITH open_grant AS (
-    SELECT DISTINCT c.caller_id, g.opened_at, coalesce(g.ended_at, 'infinity'::TIMESTAMPTZ) AS ended_at
+    SELECT c.caller_id, min(g.from_true) + to_microseconds((any_value(k.offset_s) * 1000000)::BIGINT) AS opened_at,
+           max(g.until_true) + to_microseconds((any_value(k.offset_s) * 1000000)::BIGINT) AS ended_at
     FROM caller_end e
     JOIN named_caller c USING (caller_id)
+    JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
     JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id
+    GROUP BY c.caller_id, g.opened_at
 ),
 -- What a token says that it may, it says also when its grant is over: from when a call is proven to come after that, until it is given again.
 over_grant AS (
-    SELECT c.caller_id, g.certain_from + to_microseconds((k.before_s * 1000000)::BIGINT) AS ended_at, g.reopened_at
+    SELECT c.caller_id, g.certain_from + to_microseconds((k.before_s * 1000000)::BIGINT) AS ended_at,
+           g.reopened_true + to_microseconds((k.offset_s * 1000000)::BIGINT) AS reopened_at
     FROM grant_end g
     JOIN named_caller c ON c.source = g.source AND c.grant_id = g.grant_id AND c.token_known AND c.own_set_id IS NOT NULL
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'

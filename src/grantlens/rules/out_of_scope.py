@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="OOS-1",
-    version=7,
+    version=8,
     name="out_of_scope",
     key=("client_id", "subject_id", "grant_id", "operation"),
     question="Which actions did no granted scope permit at that moment?",
@@ -47,14 +47,22 @@ together AS (
     GROUP BY call_no, alt
     HAVING bool_and(met)
 ),
+-- What may have been held instead, on the other side of a change: whether it permits the call, and whether it does not.
+instead AS (
+    SELECT n.first_no, bool_or(j.verdict IS DISTINCT FROM 'out_of_scope') AS may_permit,
+           bool_or(j.verdict = 'out_of_scope' AND z.caller_id IS NULL) AS may_not
+    FROM other_set n
+    LEFT JOIN judged_question j ON j.operation_id = n.operation_id AND j.set_id = n.set_id AND j.application IS NOT DISTINCT FROM n.application
+    -- What a scope permitted that had been taken away is told by REV-11.
+    LEFT JOIN (SELECT DISTINCT caller_id, segment_id, operation_id FROM stale_call) z
+        ON z.caller_id = n.caller_id AND z.segment_id = n.segment_id AND z.operation_id = n.operation_id
+    GROUP BY n.first_no
+),
 -- Permitted by what may have been held instead, or as well.
 beside AS (
     SELECT first_no, min(why) AS why
     FROM (
-        SELECT n.first_no, 'the call and a change of the grant are closer than the clocks can tell' AS why
-        FROM other_set n
-        LEFT JOIN judged_question j ON j.operation_id = n.operation_id AND j.set_id = n.set_id AND j.application IS NOT DISTINCT FROM n.application
-        WHERE j.verdict IS DISTINCT FROM 'out_of_scope'
+        SELECT first_no, 'the call and a change of the grant are closer than the clocks can tell' AS why FROM instead WHERE may_permit
         UNION ALL
         SELECT unnest(e.pairs), 'the client holds a grant for everyone beside this one'
         FROM everyones_call e
@@ -69,12 +77,13 @@ beside AS (
     GROUP BY first_no
 ),
 judged AS (
-    SELECT p.*, CASE WHEN b.first_no IS NULL THEN coalesce(j.verdict, 'unknown') ELSE 'unknown' END AS judgement,
+    SELECT p.*, CASE WHEN b.first_no IS NULL AND j.verdict = 'out_of_scope' THEN 'out_of_scope' ELSE 'unknown' END AS judgement,
            x.scopes, coalesce(j.ambiguous_list, false) AS ambiguous_list,
            CASE WHEN b.first_no IS NOT NULL AND j.verdict = 'out_of_scope' THEN b.why
                 WHEN p.container THEN 'a batch: what it did is not in this row'
                 WHEN p.operation_id IS NULL THEN 'no catalogue knows the operation'
                 WHEN p.set_id IS NULL THEN 'no log says which scopes were held'
+                WHEN j.verdict IN ('in_scope', 'in_scope_by_implication') THEN 'the call and a change of the grant are closer than the clocks can tell'
                 ELSE j.why_unknown END AS why_unknown,
            c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.token_id, c.resource_server
     FROM used_pair p
@@ -82,11 +91,11 @@ judged AS (
     LEFT JOIN scope_set x ON x.set_id = p.set_id
     LEFT JOIN cat_operation y ON y.op_id = p.operation_id
     LEFT JOIN beside b ON b.first_no = p.first_no
+    LEFT JOIN instead i ON i.first_no = p.first_no
     JOIN named_caller c ON c.caller_id = p.caller_id
-    -- What a scope permitted that had been taken away is told by REV-11.
     ANTI JOIN stale_call z ON z.caller_id = p.caller_id AND z.segment_id = p.segment_id AND z.operation_id = p.operation_id
     -- What is open to everyone needs no scope, whatever is known of those held.
-    WHERE p.outcome = 'success' AND NOT p.ended AND coalesce(j.verdict, 'unknown') IN ('out_of_scope', 'unknown')
+    WHERE p.outcome = 'success' AND NOT p.ended AND (coalesce(j.verdict, 'unknown') IN ('out_of_scope', 'unknown') OR i.may_not)
       AND y.security IS DISTINCT FROM 'none_required'
 ),
 required AS (
@@ -339,6 +348,21 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
                 {
                     "verdict": "indeterminate",
                     "operation": None,
+                    "events": 1,
+                    "detail": {"reasons": ["the call and a change of the grant are closer than the clocks can tell"]},
+                },
+            ),
+        ),
+        Example(
+            "a call seconds after the consent that permits it: it may have come before",
+            (
+                consent("10 09:00", ["mail.read"]),
+                consent("10 10:00", ["mail.send"]),
+                use("10 10:00:03", "POST /v1/messages", None, grant_id="g1"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
                     "events": 1,
                     "detail": {"reasons": ["the call and a change of the grant are closer than the clocks can tell"]},
                 },

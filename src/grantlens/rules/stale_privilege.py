@@ -23,7 +23,7 @@ def taken(when: str, *scopes: str, target_kind: str = "grant", **more: Any) -> d
 
 RULE = Rule(
     id="REV-11",
-    version=4,
+    version=5,
     name="stale_privilege",
     key=("revocation_event", "token_id", "grant_id", "resource_server"),
     question="Which scopes were still used after they had been taken away, and for how long?",
@@ -42,13 +42,13 @@ WITH summed AS (
            CASE WHEN min(c.client_id) = max(c.client_id) THEN min(c.client_id) END AS client_id,
            CASE WHEN min(c.subject_id) = max(c.subject_id) THEN min(c.subject_id) END AS subject_id,
            CASE WHEN min(c.validation) = max(c.validation) THEN min(c.validation) END AS validation,  -- calls that contradict each other say nothing
-           min(s.join_key) AS join_key, min(s.scopes_from) AS held_from, any_value(s.revoked_at) AS revoked_at, any_value(s.certain_from) AS certain_from,
+           min(s.join_key) AS join_key, min(s.scopes_from) AS held_from, any_value(s.revoked_at) AS revoked_at, any_value(s.revoked_true) AS revoked_true, any_value(s.certain_from) AS certain_from,
            max(s.use_before_s) AS use_before_s, CASE WHEN s.of_any THEN c.tenant END AS apart,
            list_sort(list_distinct(flatten(list(s.scopes)))) AS scopes, list_sort(list(DISTINCT o.label)) AS operations,
            count(*) AS calls, count(*) FILTER (s.why_unknown IS NULL) AS uses_after,
            count(*) FILTER (s.why_unknown IS NULL AND o.writes) AS writes_after,
            coalesce(bool_or(o.writes OR o.sensitive) FILTER (s.why_unknown IS NULL), bool_or(o.writes OR o.sensitive)) AS weighty,
-           min(s.used_at) AS first_used_at, max(s.used_at) AS last_used_at, max(s.used_at) FILTER (s.why_unknown IS NULL) AS last_proven_at,
+           min(s.used_at) AS first_used_at, max(s.used_at) AS last_used_at, max(s.used_true) AS last_used_true, max(s.used_at) FILTER (s.why_unknown IS NULL) AS last_proven_at,
            list_sort(list(DISTINCT s.why_unknown)) AS reasons,
            list(s.usage_id ORDER BY s.used_at, s.event_id) AS usage_ids
     FROM stale_call s
@@ -76,7 +76,7 @@ allowed AS (
            """
     + EXPLANATION
     + """ AS explanation,
-           (epoch_us(s.last_used_at) - epoch_us(s.revoked_at)) / 1e6 AS last_success_s,
+           (epoch_us(s.last_used_true) - epoch_us(s.revoked_true)) / 1e6 AS last_success_s,
            greatest(0, (epoch_us(s.last_used_at) - epoch_us(s.revoked_at)) / 1e6 - s.use_before_s - v.after_s) AS lag_lower_s
     FROM summed s
     JOIN taken v ON v.source = s.source AND v.revocation_event = s.revocation_event AND v.token_id IS NOT DISTINCT FROM s.token_id
