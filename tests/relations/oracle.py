@@ -50,7 +50,9 @@ def held(world, party, opened, moment):
     line = sorted((min(stamps), grant) for grant, stamps in opened.items())
     ends = [*line[1:], (float("inf"), None)]
     for (start, grant), (following, _) in zip(line, ends, strict=True):
-        over = any(ends_it(row, party, grant, start, following) for row in world["revocation"])
+        over = any(
+            ends_it(row, party, grant, start, following) and not of_several(world, row) for row in world["revocation"]
+        )
         older = grant == line[0][1] and (over or len(line) == 1)  # what is older than the log belongs to the first
         if (older or start <= moment) and moment < following:
             return grant

@@ -97,6 +97,21 @@ def test_another_grant_that_may_be_on_the_same_resource_leaves_it_open(grants_of
     assert grants_of([*rows, token("mail", "ada", "user", ["mail"])]) == {"mail": None}
 
 
+def test_an_end_in_doubt_leaves_open_which_of_two_grants_holds_the_token(grants_of):
+    first, second = (
+        consent("g1", "ada", "user", ["mail"], "2026-07-01T08:00:00Z"),
+        consent("g2", "ada", "user", ["mail"]),
+    )
+    end = {
+        "log": "revocation", "kind": "revoke", "outcome": "success", "target_kind": "client", "client_id": "bot", "source": "x",
+        "revoked_at": "2026-07-01T08:30:00Z", "event_id": "r",
+    }  # fmt: skip
+    rows = [first, end, second, token("mail", "ada", "user", ["mail"])]
+    assert grants_of(rows) == {"mail": "g2"}
+    # Another tenant has the client, and the end may be its.
+    assert grants_of([{**consent("g3", "bob", "user", ["mail"]), "tenant": "another"}]) == {"mail": None}
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_each_row_belongs_to_the_grant_that_was_held_then(bench, parties, seed):
     laid = parties(seed)

@@ -30,10 +30,10 @@ opened AS (
 ),
 ending AS (
     SELECT source, tenant, target_kind, grant_id, client_id, subject_id, revoked_at
-    FROM revocation
-    WHERE target_kind IN ('grant', 'client', 'subject') AND outcome = 'success' AND kind IN ('revoke', 'disable')
+    FROM effective_revocation
+    WHERE target_kind IN ('grant', 'client', 'subject') AND doubt IS NULL
 ),
--- Of grants that follow each other, those that had been ended before the next was given. Joined on what is equal, one way after the other.
+-- Of grants that follow each other, those that had been ended, without a doubt, before the next was given. Joined on what is equal, one way after the other.
 succeeded AS (
     SELECT o.source, o.grant_id, o.resource
     FROM opened o
@@ -94,4 +94,5 @@ LEFT JOIN everyones_grant e
     AND e.client_id = i.client_id AND e.audience IS NOT DISTINCT FROM i.audience AND i.subject_id IS NOT NULL
 WHERE i.outcome = 'success'
 """,
+    needs=("effective_revocation",),
 )

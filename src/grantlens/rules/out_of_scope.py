@@ -401,6 +401,18 @@ GROUP BY k.source, k.tenant, k.client_id, k.subject_id, k.grant_id, k.operation_
             ),
         ),
         Example(
+            "a token that names no grant, after a second one was given: the end of the client between them may be another tenant's",
+            (
+                consent("10 08:00", ["mail.read"], "g3", subject_id="bob", tenant="south"),
+                consent("10 08:00", ["mail.read", "mail.send"], tenant="north"),
+                revoked("10 09:00", "client"),
+                consent("10 10:00", ["mail.read"], "g2", tenant="north"),
+                token("10 10:30", "t1", None, "10 12:00", tenant="north", grant_id=None),
+                use("10 11:00", "POST /v1/messages", tenant="north"),
+            ),
+            ({"verdict": "indeterminate", "detail": {"held": None}},),
+        ),
+        Example(
             "a grant older than the log, before the first record that names a scope of it",
             (
                 token("10 09:00", "t1", None, "10 12:00"),
