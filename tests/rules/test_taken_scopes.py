@@ -189,7 +189,7 @@ class Told:
             own = frozenset(call["token_scopes"])
         grant = born[0]["grant_id"] if born else call.get("grant_id")
         told = []
-        for moment in [at(call), *(when for when in self.events if when.replace(microsecond=0) <= at(call) < when)]:
+        for moment in [at(call), *(when for when in self.events if when - 2 * ERROR <= at(call) < when)]:
             held_by = grant or self.alone(call["subject_id"], moment)
             state = self.state(held_by, moment) if held_by else None
             ways = []

@@ -50,7 +50,7 @@ together AS (
 -- What may have been held instead, on the other side of a change: whether it permits the call, and whether it does not.
 instead AS (
     SELECT n.first_no, bool_or(j.verdict IS DISTINCT FROM 'out_of_scope') AS may_permit,
-           bool_or(j.verdict = 'out_of_scope' AND z.caller_id IS NULL) AS may_not
+           bool_or(j.verdict = 'out_of_scope') AND count(z.caller_id) = 0 AS may_not
     FROM other_set n
     LEFT JOIN judged_question j ON j.operation_id = n.operation_id AND j.set_id = n.set_id AND j.application IS NOT DISTINCT FROM n.application
     -- What a scope permitted that had been taken away is told by REV-11.
