@@ -148,3 +148,33 @@ def test_the_page_says_that_a_decision_is_no_logged_event(decided_in, tmp_path):
     page = (tmp_path / "case" / "case.html").read_text()
     assert "but for the decisions, which the organisation brought" in page
     assert "To be revoked by a decision of 2026-07-05 12:00:00 UTC (leaver)" in page
+
+
+def test_access_that_may_have_ended_is_not_told_as_standing(decided_in):
+    at_one, at_two = ({"client_id": "cat", "tenant": tenant} for tenant in ("one", "two"))
+    store = decided_in(
+        [decided("04 12:00", "retired", client_id="cat"), decided("04 12:00", "leaver", grant_id="c1")],
+        consent("01 09:00", ["files.read"], "c1", **at_one),
+        consent("01 09:00", ["files.read"], "c2", **at_two, subject_id="bob"),
+        revoked("07 12:00", "client", client_id="cat", subject_id=None),
+    )
+    why = "a revocation that names no tenant may have ended it, and several have this client"
+    told = [
+        f"none of 2 grants has ended in the logs, 2 of them for all they tell: {why}",
+        f"whether it has ended the logs do not tell: {why}",
+    ]
+    assert said(store, client="cat") == [
+        f"To be revoked by a decision of 2026-07-04 12:00:00 UTC ({cause}): {what}"
+        for cause, what in zip(("retired", "leaver"), told, strict=True)
+    ]
+
+
+def test_a_token_that_no_log_names_may_have_ended(decided_in):
+    store = decided_in(
+        [decided("04 12:00", "leaver", grant_id="g9")],
+        token("01 09:00", None, ["mail.read"], grant_id="g9", client_id="cat"),
+    )
+    assert said(store, grant="g9") == [
+        "To be revoked by a decision of 2026-07-04 12:00:00 UTC (leaver): "
+        "whether it has ended the logs do not tell: when a token ended that the log does not name is not known"
+    ]

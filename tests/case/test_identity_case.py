@@ -166,6 +166,29 @@ def test_a_token_name_that_was_used_again_is_told_as_unknown(tmp_path):
     assert "it names “deploy”, as 2 tokens were called, 2 of them issued before" in unknown
 
 
+def test_an_earlier_token_of_a_name_that_was_over_when_it_was_used_again_is_no_candidate(tmp_path):
+    name = "pat:7:deploy"
+    of_it = {"target_kind": "grant", "grant_id": name, "client_id": name, "subject_id": "7"}
+
+    def made(hour):
+        moment = {"issued_at": f"2026-07-01T0{hour}:00:00Z", "event_id": f"i{hour}"}
+        return token("github", name, "7", f"t{hour}", grant_id=name, **moment)
+
+    records = [made(1), ended("github", "r1", **of_it, revoked_at="2026-07-01T02:00:00Z"), made(3)]
+    last = ended("github", "r2", **of_it, revoked_at="2026-07-01T06:00:00Z")
+    for more, candidates in (([], None), ([made(4)], ["t3", "t4"])):
+        (tmp_path / "log.ndjson").write_text("".join(json.dumps(row) + "\n" for row in [*records, *more, last]))
+        with Store(":memory:") as opened:
+            opened.load(tmp_path / "log.ndjson")
+            case = gl.Case(opened, grant=name)
+            assert [row["token_ids"] for row in case.facts["ambiguous"]] == ([candidates] if candidates else [])
+            said = (
+                "ended: it names “deploy”, as 2 tokens were called"
+                in case.answers()["What cannot be known from these logs?"]
+            )
+            assert said == bool(candidates)
+
+
 def test_calls_elsewhere_after_a_revocation_are_told_and_not_judged(tmp_path):
     records = [use("okta", "0oa1", "00u1", second, f"u{second}") for second in (10, 30, 40)]
     records.append(ended("github", "r1", target_kind="subject", subject_id="7", revoked_at="2026-07-01T10:00:20Z"))

@@ -260,10 +260,15 @@ LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.us
 GROUP BY 1 ORDER BY 1
 """
 
+# Of a name that was used again: which of the tokens that were not surely over by then.
 _AMBIGUOUS = """
-SELECT a.token_name, a.grant_id, a.revoked_at, a.revocation_event, list(a.token_id ORDER BY a.issued_at, a.token_id) AS token_ids,
+SELECT coalesce(a.token_name, regexp_extract(a.grant_id, '[^:]*$')) AS token_name, a.grant_id, a.revoked_at, a.revocation_event,
+       list(a.token_id ORDER BY a.issued_at, a.token_id) AS token_ids,
        list(a.token_id ORDER BY a.issued_at, a.token_id) FILTER (a.issued_before) AS issued_before
 FROM ambiguous_revocation a
+SEMI JOIN (FROM effective_revocation WHERE doubt = 'name') e ON e.source = a.source AND e.revocation_event = a.revocation_event
+ANTI JOIN (FROM effective_revocation WHERE doubt IS NULL AND target_kind = 'grant') o
+    ON o.source = a.source AND o.grant_id = a.grant_id AND o.revoked_at >= a.issued_at AND o.revoked_at < a.revoked_at
 WHERE a.revoked_at < $until AND (a.source, a.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
 GROUP BY ALL ORDER BY a.revoked_at, a.revocation_event
 """
