@@ -48,17 +48,20 @@ def unowned(records, register):
     for record in records:
         if record["log"] == "issuance" and record["outcome"] == "success" and record["kind"] in ("token", "refresh"):
             born[record["token_id"]] = record
-    seen = defaultdict(Counter)
+    seen, connected = defaultdict(Counter), set()
     for record in records:
         when = datetime.fromisoformat(record.get("issued_at") or record["used_at"])
-        client = record.get("client_id")
+        client, good = record.get("client_id"), record["outcome"] == "success"
         if record["log"] == "usage":
+            good = record["status"] != 401
             held = born.get(record.get("token_id"), {})
             # A token of that id is another's in another tenant.
             if held.get("tenant", tenant := record.get("tenant")) == tenant or tenant is None:
-                client = client or held.get("client_id")
+                client, good = client or held.get("client_id"), good or bool(held)
         if client and SINCE <= when < UNTIL:
             seen[client][record.get("tenant")] += 1
+            if good:
+                connected.add((client, record.get("tenant")))
     said = {}
     for client, counts in seen.items():
         row = register.get(client)
@@ -70,7 +73,9 @@ def unowned(records, register):
         named = counts.keys() - {None}
         for tenant, count in counts.items():
             home = min(named) if tenant is None and len(named) == 1 else tenant
-            if lacks:
+            # What names no tenant is told with the only one that is named.
+            together = {tenant, home, None} if len(named) == 1 and home is not None else {tenant}
+            if lacks and any((client, each) in connected for each in together):
                 before = said.get((home, client), (lacks, 0))[1]
                 said[home, client] = (lacks, before + count)
     return said

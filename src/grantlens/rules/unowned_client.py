@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="GOV-1",
-    version=4,
+    version=5,
     name="unowned_client",
     key=("client_id",),
     question="Which clients have no owner or no purpose in the register?",
@@ -24,6 +24,7 @@ RULE = Rule(
     sql="""
 WITH issued_to AS (
     SELECT source, tenant, client_id, max(client_name) AS client_name, min(issued_at) AS first_seen, max(issued_at) AS last_seen, count(*) AS events,
+           bool_or(outcome = 'success') AS connected,
            min({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}, 19)
                || [max({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no})] AS ends,
            coalesce(list({'seen_at': issued_at, 'event_id': event_id, 'batch_id': batch_id, 'line_no': line_no}) FILTER ($every_call), ends) AS records
@@ -34,6 +35,8 @@ WITH issued_to AS (
 called_by AS (
     SELECT c.source, c.tenant, c.client_id, max(c.client_name) AS client_name,
            min(p.first_used_at) AS first_seen, max(p.last_used_at) AS last_seen, sum(p.events)::BIGINT AS events,
+           -- Who is refused for its token shows none that was ever good, unless its issue is known; who is refused for a scope does.
+           bool_or(c.token_known OR p.outcome <> 'denied' OR p.denial_reason IS DISTINCT FROM 'token') AS connected,
            CASE WHEN $every_call THEN list(p.first_no) ELSE min(p.first_no, 19) END AS firsts, [max(p.last_no)] AS lasts
     FROM used_pair p JOIN named_caller c USING (caller_id)
     WHERE c.client_id IS NOT NULL
@@ -43,7 +46,8 @@ client AS (
     SELECT source, tenant, client_id, coalesce(i.client_name, u.client_name) AS client_name,
            least(coalesce(i.first_seen, u.first_seen), coalesce(u.first_seen, i.first_seen)) AS first_seen,
            greatest(coalesce(i.last_seen, u.last_seen), coalesce(u.last_seen, i.last_seen)) AS last_seen,
-           coalesce(i.events, 0) + coalesce(u.events, 0) AS events, i.records, u.firsts, u.lasts
+           coalesce(i.events, 0) + coalesce(u.events, 0) AS events,
+           coalesce(i.connected, false) OR coalesce(u.connected, false) AS connected, i.records, u.firsts, u.lasts
     FROM issued_to i FULL JOIN called_by u USING (source, tenant, client_id)
 ),
 -- What names no tenant is the one's that the logs name for this client, where they name one.
@@ -71,6 +75,8 @@ SELECT CASE WHEN (SELECT count(*) FROM register) = 0 THEN 'indeterminate' ELSE '
 FROM lacking
 WHERE lacks IS NOT NULL
 GROUP BY source, tenant, client_id
+-- An attempt is no connection.
+HAVING bool_or(connected)
 """,
     fires=(
         Example(
@@ -98,6 +104,12 @@ GROUP BY source, tenant, client_id
             (token("10 09:00", "t1", ["mail.read"], "10 10:00"),),
             ({"verdict": "violation", "detail": {"lacks": "no purpose"}},),
             register=({"client_id": "app", "owner": "jo"},),
+        ),
+        Example(
+            "a call that is refused for its scope shows a token that is good",
+            (use("10 09:06", "GET /v1/messages/7", status=403),),
+            ({"verdict": "violation", "events": 1},),
+            register=({"client_id": "another", "owner": "jo", "purpose": "mail"},),
         ),
         Example(
             "another client's service principal, which no grant ties to the registered one",
@@ -137,6 +149,14 @@ GROUP BY source, tenant, client_id
             "owner and purpose are named",
             (use("10 09:06", "GET /v1/messages/7"),),
             register=({"client_id": "app", "owner": "jo", "purpose": "mail"},),
+        ),
+        Example(
+            "a client that was only ever refused: a token, and calls for want of a good one",
+            (
+                token("10 09:00", None, ["mail.read"], outcome="denied"),
+                use("10 09:06", "GET /v1/messages/7", "t-made-up", status=401),
+            ),
+            register=({"client_id": "another", "owner": "jo", "purpose": "mail"},),
         ),
         Example(
             "registered by its application id, where calls name the service principal: a grant tells that both are one",
