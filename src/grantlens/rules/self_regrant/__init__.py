@@ -10,7 +10,7 @@ _ANEW = "issuance.kind=consent or issuance.kind=credential"
 
 RULE = Rule(
     id="REV-9",
-    version=5,
+    version=6,
     name="self_regrant",
     key=("client_id", "subject_id", "grant_id", "token_id", "revocation_event"),
     question="Which access was taken away by an admin, and then given again by the one who had held it?",
@@ -50,8 +50,14 @@ ended AS (
     SELECT r.source, r.revocation_event, r.revoked_at, r.certain_from, r.target_kind, r.record,
            coalesce(r.tenant, t.home, g.tenant) AS tenant,
            coalesce(r.client_id, t.client_id, g.client_id) AS client_id,
-           coalesce(r.subject_id, t.subject_id, g.subject_id) AS subject_id
+           coalesce(r.subject_id, t.subject_id, g.subject_id) AS subject_id,
+           -- A token of which the logs tell nothing else may be the client's own or that of one of its people, where it has any.
+           r.target_kind IN ('token', 'credential') AND r.subject_id IS NULL AND t.token_id IS NULL AND g.grant_id IS NULL
+               AND CASE r.target_kind WHEN 'token' THEN p.client_id IS NOT NULL ELSE coalesce(p.has_keys, false) END AS of_whom_unknown
     FROM effective_revocation r
+    LEFT JOIN (
+        SELECT source, client_id, bool_or(kind = 'credential') AS has_keys FROM issued WHERE subject_id IS NOT NULL GROUP BY source, client_id
+    ) p ON p.source = r.source AND p.client_id = r.client_id
     LEFT JOIN tenant_token t ON t.source = r.source AND t.token_id = r.token_id AND {meant_by("r.tenant", "t")}
     LEFT JOIN holder g ON g.source = r.source AND g.grant_id = r.grant_id
     WHERE r.initiator = 'admin' AND r.target_kind IN ('token', 'grant', 'credential', 'client', 'subject')
@@ -110,7 +116,7 @@ regained AS (
 lost AS (
     SELECT e.*, p.first_tenant, p.last_tenant
     FROM (
-        SELECT source, tenant, revoked_at, certain_from, revocation_event, target_kind, record,
+        SELECT source, tenant, revoked_at, certain_from, revocation_event, target_kind, record, of_whom_unknown,
                CASE WHEN target_kind = 'token' THEN 'key' WHEN target_kind IN ('client', 'subject') THEN target_kind ELSE 'party' END AS way,
                CASE WHEN target_kind <> 'subject' THEN client_id END AS of_client, CASE WHEN target_kind <> 'client' THEN subject_id END AS of_subject
         FROM ended
@@ -127,7 +133,8 @@ in_turn AS (
            {{'revoked_at': l.revoked_at, 'event_id': l.revocation_event, 'target_kind': l.target_kind, 'record': l.record,
             -- Where one of the two names no tenant, and there are several. A person is ended everywhere.
             'of_several': (l.tenant IS NULL OR w.tenant IS NULL) AND (l.way <> 'subject' OR l.tenant IS NOT NULL)
-                AND coalesce(least(l.first_tenant, l.tenant) < greatest(l.last_tenant, l.tenant), false)}}
+                AND coalesce(least(l.first_tenant, l.tenant) < greatest(l.last_tenant, l.tenant), false),
+            'of_whom_unknown': l.of_whom_unknown}}
     FROM lost l
     JOIN (SELECT DISTINCT source, tenant, way, of_client, of_subject FROM regained) w
         ON w.source = l.source AND w.way = l.way AND w.of_client IS NOT DISTINCT FROM l.of_client AND w.of_subject IS NOT DISTINCT FROM l.of_subject
@@ -137,7 +144,7 @@ last_end AS (
     SELECT source, tenant, event_id, is_end,
            max(taken) OVER (PARTITION BY source, tenant, way, of_client, of_subject ORDER BY happened_at, is_end ROWS UNBOUNDED PRECEDING) AS before_it,
            max(taken) OVER (PARTITION BY source, tenant, way, of_client, of_subject ORDER BY surely_at, is_end ROWS UNBOUNDED PRECEDING) AS surely_before,
-           max(CASE WHEN NOT taken.of_several THEN taken END) OVER (
+           max(CASE WHEN NOT taken.of_several AND NOT taken.of_whom_unknown THEN taken END) OVER (
                PARTITION BY source, tenant, way, of_client, of_subject ORDER BY surely_at, is_end ROWS UNBOUNDED PRECEDING) AS surely_taken
     FROM in_turn
 ),
@@ -160,7 +167,7 @@ together AS (
            any_value(taken) AS taken, min(issued_at) AS first_at, max(issued_at) AS last_at, count(*) AS records,
            list_distinct(flatten(list(scopes))) AS scopes,
            bool_or(doubt = 0 AND given_by = 'self' AND NOT perhaps_decided) AS sure, bool_or(doubt < 2) AS proven,
-           bool_and(taken.of_several) AS of_several, bool_and(perhaps_decided) AS perhaps_decided,
+           bool_and(taken.of_several) AS of_several, bool_and(taken.of_whom_unknown) AS of_whom_unknown, bool_and(perhaps_decided) AS perhaps_decided,
            list({{'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id}} ORDER BY issued_at, event_id) AS given
     FROM timed
     GROUP BY source, tenant, taken.event_id, client_id, subject_id, grant_id, token_id, kind
@@ -170,6 +177,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
        coalesce(client_name, client_id, 'An unnamed client')
            || CASE WHEN NOT proven THEN ' was given access so near its revocation that either may have come first'
                    WHEN of_several THEN ' was given access after a revocation that may have been another tenant''s'
+                   WHEN of_whom_unknown THEN ' was given access after a revocation that may have been somebody else''s'
                    WHEN perhaps_decided THEN ' has access again after its revocation, and somebody else may have given it before its holder did'
                    WHEN NOT sure THEN ' has access again after its revocation, and the log does not say who gave it'
                    WHEN kind = 'consent' THEN ' was consented to again by the one from whom an admin had taken it'
@@ -184,6 +192,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict,
            'given_after_s': round((epoch_us(first_at) - epoch_us(taken.revoked_at)) / 1e6, 6),
            'reason': CASE WHEN NOT proven THEN 'the issuance and the revocation are closer than the clocks can tell'
                           WHEN of_several THEN 'the log does not say in which tenant it was ended, or given again, and several have this client'
+                          WHEN of_whom_unknown THEN 'no issuance of the token that was ended is known, nor whose it was: the client acts for itself and for people'
                           WHEN perhaps_decided THEN 'what somebody else gave in between may be of the same tenant: one of the two names none'
                           WHEN NOT sure THEN 'the log does not say who gave it' END}}) AS detail,
        'client_subject' AS join_key,

@@ -9,9 +9,16 @@ _OF_TWO_TENANTS = (
     token("10 08:00", "k1", None, **KEY, consent_actor="ann", tenant="two"),
     token("10 09:00", "k1", None, **KEY, consent_actor="ben", subject_id="ben", tenant="one"),
 )
+_OLDER = revoked("10 12:00", "credential", token_id="k-older", subject_id=None)
+_OWN_AGAIN = token("10 13:00", "k2", None, **KEY, subject_id=None, subject_kind="service", consent_actor="app")
 _ANEW = token("10 13:00", "k2", None, **KEY, consent_actor="ben", subject_id="ben", tenant="one")
 
 FIRES = (
+    Example(
+        "a key that is older than the log, of a client whose people consent and hold no keys: it was its own",
+        (consent("10 09:00", ["mail.read"]), _OLDER, _OWN_AGAIN),
+        ({"verdict": "violation", "token_id": "k2", "subject_id": None},),
+    ),
     Example(
         "the log names no more than the key that was ended, and two tenants have one of its id: its own tenant's issuance says whose it was",
         (*_OF_TWO_TENANTS, revoked("10 12:00", token_id="k1", tenant="one", client_id=None, subject_id=None), _ANEW),
@@ -214,6 +221,19 @@ SILENT = (
 )
 
 UNDECIDABLE = (
+    Example(
+        "a key that is older than the log, of a client whose people hold keys too: the end names none of them, and the client makes one for itself",
+        (token("10 09:00", "k1", None, **KEY, consent_actor="ann"), _OLDER, _OWN_AGAIN),
+        (
+            {
+                "verdict": "indeterminate",
+                "token_id": "k2",
+                "detail": {
+                    "reason": "no issuance of the token that was ended is known, nor whose it was: the client acts for itself and for people"
+                },
+            },
+        ),
+    ),
     Example(
         "a key was ended of an id that those of two tenants have, and the log does not say in which",
         (
