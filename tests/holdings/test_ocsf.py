@@ -210,17 +210,10 @@ def test_delegations_beside_plain_python(exported):
     assert len({told[1] for told in expected.values()}) > 4
 
 
-def own(tenant, records):
-    """Return these records as a tenant's: its grants and events have ids of their own, its tokens have not."""
-    for record in records:
-        ids = {name: f"{tenant}-{record[name]}" for name in ("grant_id", "event_id") if name in record}
-        yield {**record, **ids, "tenant": tenant}
-
-
-def test_the_delegations_of_a_tenant_are_its_own_where_another_has_tokens_of_the_same_ids(exported):
+def test_the_delegations_of_a_tenant_are_its_own_where_another_has_grants_and_tokens_of_the_same_ids(exported):
     chance = random.Random(12)
     worlds = [(f"w{number:03}", ("north", "south")[turn]) for number in range(150) for turn in range(2)]
-    records = [list(own(tenant, world(name, chance))) for name, tenant in worlds]
+    records = [[{**row, "tenant": tenant} for row in world(name, chance)] for name, tenant in worlds]
     alone = {
         tenant: exported([row for rows in records[turn::2] for row in rows])
         for turn, tenant in enumerate(("north", "south"))

@@ -1,6 +1,6 @@
-"""Two tenants, or two providers, that have logs of their own, and the same ids in them: clients, people, tokens, sessions and events.
+"""Two tenants, or two providers, that have logs of their own, and the same ids in them: clients, people, grants, tokens, sessions and events.
 
-What is told of each is what is told of it alone. Grants and revocations of tenants have ids of their own: by these alone rules know them.
+What is told of each is what is told of it alone.
 """
 
 import random
@@ -41,16 +41,14 @@ def told_more(seed):
             )
 
 
-def own(apart, name, records):
-    """Return the records as those of a tenant, or of a provider, of this name; of a provider all ids may be another's too."""
-    for record in records:
-        ids = () if apart == "source" else ("grant_id", "event_id") if record["log"] == "revocation" else ("grant_id",)
-        yield {**record, **{each: f"{name}-{record[each]}" for each in ids if record.get(each)}, apart: name}
-
-
 def asked(store):
-    """Return what every rule finds, the list of grants and the lag of each revocation, as rows."""
-    lists = {"grants": gl.grants(store), "lag": gl.detect.revocation_lag(store)}
+    """Return what every rule finds, the list of grants, the lag of each revocation and the advice tried, as rows."""
+    lists = {
+        "grants": gl.grants(store),
+        "lag": gl.detect.revocation_lag(store),
+        "advice": gl.detect.backtest(store, at="2026-07-12"),
+        "smallest": gl.detect.smallest_scopes(store),
+    }
     return {**found(store), **{name: each.pl().to_dicts() for name, each in lists.items()}}
 
 
@@ -59,7 +57,7 @@ def test_what_is_told_of_one_is_what_is_told_of_it_alone(desk, log_of, kept_goin
     logs, alone = {}, {}
     for name, each in (("one", seed), ("two", seed + 100)):
         records = [*log_of(each, calls=80), *log_of(each, "helper", 40), *told_more(each), *kept_going]
-        logs[name] = desk.write(f"{name}.ndjson", own(apart, name, records))
+        logs[name] = desk.write(f"{name}.ndjson", [{**record, apart: name} for record in records])
         with desk.store(logs[name]) as store:
             alone[name] = asked(store)
     with desk.store(*logs.values()) as store:

@@ -24,7 +24,7 @@ def stream(engine: Engine, sql: str, values: Mapping[str, Any] | None = None) ->
     answer = engine.execute(sql, values)
     names = [column[0] for column in answer.description]
     while rows := answer.fetchmany(_AT_ONCE):
-        for row in rows:
+        for row in engine.shown(rows) if engine.shown else rows:
             yield dict(zip(names, map(plain, row), strict=True))
 
 

@@ -103,7 +103,7 @@ GROUP BY 1
 """
 
 
-# Grants join by their id alone, and what names no tenant by its id: where several tenants issued one, that is to be told.
+# What names no tenant joins by its id alone: where several tenants issued one, that is to be told. Grants that are told apart have other ids here.
 _TAKEN_FOR_ONE = """
 WITH named AS (
     SELECT source, tenant, unnest(['token', 'grant', 'session']) AS kind, unnest([token_id, grant_id, session_id]) AS id

@@ -207,8 +207,8 @@ def _judgement(document: dict[str, Any]) -> list[str]:
     for source, kinds in shared.items():
         one = len(kinds) == 1 and kinds[0].startswith("1 ")
         lines.append(
-            f"In {source} {listed(kinds)} {'bears' if one else 'bear'} an id that was issued in several tenants: what has one id is taken for one, "
-            "whose end is the end of all. Where it is not one, ask each tenant alone (--tenant)."
+            f"In {source} {listed(kinds)} {'bears' if one else 'bear'} an id that was issued in several tenants, and that records without a tenant "
+            "name too: what has one id is taken for one, whose end is the end of all. Where it is not one, ask each tenant alone (--tenant)."
         )
     mapped, traced = document["map_coverage"], document["attribution"]
     if mapped["calls"] and not document["reproduce"]["catalogues"]:

@@ -83,7 +83,7 @@ def summary(findings: list[dict[str, Any]], rules: list[dict[str, Any]]) -> dict
     counted = Counter(finding["detail"]["action"] for finding in judged)
     rule = next(rule for rule in rules if rule["id"] == "PRV-1")
     return {
-        "grants": len({(finding["source"], finding["grant_id"]) for finding in judged}),
+        "grants": len({(finding["source"], finding["tenant"], finding["grant_id"]) for finding in judged}),
         "scopes": len(judged),
         "horizon_days": next(each["value"] for each in rule["parameters"] if each["name"] == "horizon_days"),
         "by_action": {action: counted.get(action, 0) for action in ACTIONS},

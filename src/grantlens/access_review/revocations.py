@@ -11,6 +11,7 @@ from grantlens.access_review.ask import ask, covered_logs
 from grantlens.findings.intervals import by_minute, calls_after, intervals
 from grantlens.plain import plain_rows
 from grantlens.relations.covered_token import why_doubted
+from grantlens.schema.apart import as_logged
 from grantlens.window import format_time, in_time, parse_time
 from grantlens.wording import listed, number, plural, when
 
@@ -43,7 +44,10 @@ ended AS (
     GROUP BY source, revocation_event
 ),
 reissued AS (
-    SELECT unnest($reissued::STRUCT(source VARCHAR, revocation_event VARCHAR)[], recursive := true)
+    SELECT DISTINCT r.source, r.revocation_event
+    FROM effective_revocation r
+    JOIN (SELECT unnest($reissued::STRUCT(source VARCHAR, tenant VARCHAR, revocation_event VARCHAR)[], recursive := true)) f
+        ON f.source = r.source AND f.revocation_event = {as_logged("r.revocation_event")} AND coalesce(f.tenant = r.tenant, true)
 )
 SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.kind, r.target_kind,
        CASE r.target_kind WHEN 'token' THEN r.token_id WHEN 'credential' THEN r.token_id WHEN 'grant' THEN r.grant_id
@@ -66,7 +70,7 @@ SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.kind, r.target_ki
 FROM effective_revocation r
 LEFT JOIN tried t USING (source, revocation_event)
 LEFT JOIN ended e USING (source, revocation_event)
-LEFT JOIN (SELECT DISTINCT source, revocation_event FROM reissued) x USING (source, revocation_event)
+LEFT JOIN reissued x USING (source, revocation_event)
 WHERE r.revoked_at >= $since AND r.revoked_at < $until
 ORDER BY list_position(['no', 'not_demonstrated', 'yes'], effective), coalesce(t.uses_after, 0) DESC, r.revoked_at,
 r.source, r.revocation_event
@@ -77,22 +81,33 @@ r.source, r.revocation_event
 def revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return each revocation with `effective`, `given_again_at` and `answer`; reads relations revoked_use and covered_token."""
     reissued = [
-        {"source": finding["source"], "revocation_event": finding["detail"]["revocation_event"]}
+        {name: finding[name] for name in ("source", "tenant")}
+        | {"revocation_event": finding["detail"]["revocation_event"]}
         for finding in findings
         if finding["rule"] == "REV-2" and finding["verdict"] == "violation"
     ]
     rows = ask(engine, REVOCATION_SQL, {**values, "reissued": reissued})
-    again: dict[tuple[str, str], str] = {}
+    again: dict[tuple[str, str], list[tuple[str | None, str]]] = {}
     for finding in findings:
         if finding["rule"] == "REV-9" and finding["verdict"] == "violation":
             place, detail = (finding["source"], finding["detail"]["revocation_event"]), finding["detail"]
             given_at = format_time(parse_time(finding["first_seen"]) + timedelta(seconds=detail["given_after_s"]))
-            again[place] = min(again.get(place, given_at), given_at, key=in_time)
+            again.setdefault(place, []).append((finding["tenant"], given_at))
     return [
         {**told, "answer": answer(told)}
         for row in rows
-        for told in [{**row, "given_again_at": again.get((row["source"], row["revocation_event"]))}]
+        for told in [
+            {
+                **row,
+                "given_again_at": _first_given(row["tenant"], again.get((row["source"], row["revocation_event"]), ())),
+            }
+        ]
     ]
+
+
+def _first_given(tenant: str | None, given: Iterable[tuple[str | None, str]]) -> str | None:
+    """Return the first of these times; those of other tenants came after another revocation of the same id."""
+    return min((at for home, at in given if None in (home, tenant) or home == tenant), key=in_time, default=None)
 
 
 def answer(row: Mapping[str, Any]) -> str:
@@ -176,7 +191,7 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
     found = estimate(
         [case["lower"] for case in cases],
         [case["upper"] for case in cases],
-        cluster=[f"{case['source']}/{case['revocation_event']}" for case in cases],
+        cluster=[(row["source"], row["revocation_event"], row["revoked_at"]) for row in timed],
         censored=[case["censored"] if case["tried"] else "untried" for case in cases],
     )
     answer |= {

@@ -48,9 +48,14 @@ class Asked:
         places = {"own": "", "own_i": "i.", "own_r": "r."}
         return sql.format(**{name: self._is_it(before) for name, before in places.items()}, **more)
 
+    def named(self, before: str = "") -> str:
+        """Return SQL for whether a row has the id that was asked for; of a grant, which tenant's it may be, see `grantlens.schema.apart`."""
+        same = f"{before}{self.column} = $id"
+        return f"({same} OR starts_with({before}{self.column}, $id || chr(1)))" if self.kind == "grant" else same
+
     def _is_it(self, before: str) -> str:
         if not self.ids:
-            return f"{before}{self.column} = $id"
+            return self.named(before)
         return f"({before}source, {before}{self.column}) IN (SELECT (source, id) FROM case_id)"
 
     def is_it(self, source: str | None, id: str | None) -> bool:

@@ -21,6 +21,8 @@ UNION SELECT DISTINCT v.source, v.revocation_event FROM covered_token v JOIN foc
 UNION SELECT source, revocation_event FROM effective_revocation WHERE {own}
 """
 
+_OWN = "SELECT source, tenant, revocation_event FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)"
+
 IS_OWN = """((r.source, r.event_id) IN (SELECT (source, revocation_event) FROM focus_revocation)
        OR (r.source, r.grant_id) IN (SELECT (source, grant_id) FROM focus_grant)
        OR (r.source, r.token_id) IN (SELECT (source, token_id) FROM focus_token) OR {own_r})"""
@@ -61,12 +63,12 @@ WHERE i.outcome = 'denied' AND i.kind IN ('token', 'refresh', 'exchange') AND i.
 
 # Calls of the case after a revocation, and those of them that are not known to rest on what any revocation ended.
 _LATER = """
-SELECT r.source, r.revocation_event, count(*) AS calls, max(u.used_at) AS last_used_at,
+SELECT r.source, r.tenant, r.revocation_event, count(*) AS calls, max(u.used_at) AS last_used_at,
        count(*) FILTER (u.state = 'normal') AS other_calls, max(u.used_at) FILTER (u.state = 'normal') AS other_last_used_at
 FROM (FROM effective_revocation SEMI JOIN focus_revocation USING (source, revocation_event)) r
 JOIN (SELECT c.source, u.used_at, u.state FROM case_call u JOIN named_caller c USING (caller_id) WHERE u.outcome = 'success') u
     ON u.source = r.source AND u.used_at > r.certain_from
-GROUP BY r.source, r.revocation_event
+GROUP BY r.source, r.tenant, r.revocation_event
 """
 
 # A revocation ends what its own source issued. Calls elsewhere by the same client or person are told, not judged.
@@ -88,10 +90,10 @@ whole AS (
     FROM case_source s JOIN covered_time c ON c.source = s.source AND c.tenant IS NOT DISTINCT FROM s.tenant
     WHERE c.log = 'usage' AND NOT c.in_part
 )
-SELECT r.source, r.revocation_event, max(w.covered_until) FILTER (w.covered_until <= r.revoked_at) AS "from",
+SELECT r.source, r.tenant, r.revocation_event, max(w.covered_until) FILTER (w.covered_until <= r.revoked_at) AS "from",
        min(w.covered_from) FILTER (w.covered_from > r.revoked_at AND w.covered_from < $until) AS "until"
 FROM ended r JOIN whole w ON w.source = r.source
-GROUP BY r.source, r.revocation_event
+GROUP BY r.source, r.tenant, r.revocation_event
 HAVING NOT bool_or(w.covered_from <= r.revoked_at AND w.covered_until > r.revoked_at)
 """
 """Revocations at whose moment no usage log was there, and from when until when there was none."""
@@ -115,13 +117,17 @@ def ended(engine: Engine, about: Asked, values: Mapping[str, Any], findings: lis
 
 def _revocations(engine: Engine, values: Mapping[str, Any], findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the revocations that end something of the case, with the same verdicts as a review gives."""
-    found = (ask(engine, "FROM focus_revocation"), ask(engine, _LATER, values), ask(engine, _UNCOVERED, values))
-    own, later, uncovered = ({(row["source"], row["revocation_event"]): row for row in rows} for rows in found)
+    found = (ask(engine, _OWN), ask(engine, _LATER, values), ask(engine, _UNCOVERED, values))
+    own, later, uncovered = ({_which(row): row for row in rows} for rows in found)
     rows = []
     for row in revocations(engine, values, findings):
-        key = (row["source"], row["revocation_event"])
+        key = _which(row)
         rows += [{**row, "later": later.get(key), "uncovered": uncovered.get(key)}] if key in own else []
     return sorted(rows, key=lambda row: (in_time(row["revoked_at"]), row["source"], row["revocation_event"]))
+
+
+def _which(row: Mapping[str, Any]) -> tuple[str | None, ...]:
+    return row["source"], row["tenant"], row["revocation_event"]
 
 
 def _renewed(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -276,9 +276,9 @@ GROUP BY ALL ORDER BY a.revoked_at, a.revocation_event
 # The same id in several sources is one only where somebody says so.
 _UNLINKED = """
 WITH seen AS (
-    SELECT source FROM issuance WHERE {column} = $id AND {own}
-    UNION SELECT source FROM usage_caller WHERE {column} = $id AND {own}
-    UNION SELECT source FROM revocation WHERE {column} = $id AND {own}
+    SELECT source FROM issuance WHERE {named} AND {own}
+    UNION SELECT source FROM usage_caller WHERE {named} AND {own}
+    UNION SELECT source FROM revocation WHERE {named} AND {own}
 )
 SELECT s.source, $kind AS kind, $id AS id
 FROM seen s LEFT JOIN canonical_identity n ON n.source = s.source AND n.kind = $kind AND n.id = $id
@@ -307,7 +307,7 @@ def collect(engine: Engine, about: Asked, values: Mapping[str, Any], findings: l
         "handed_on": ask(engine, _HANDED_ON),
         **ended(engine, about, values, findings),
         "sources": ask(engine, "SELECT source, tenant, name FROM case_source ORDER BY source, tenant"),
-        "unlinked": ask(engine, about.into(_UNLINKED, column=about.column), values),
+        "unlinked": ask(engine, about.into(_UNLINKED, named=about.named()), values),
         "coverage": ask(engine, _COVERAGE, values),
         "register": ask(engine, _REGISTER, values),
         "keys": ask(engine, _KEYS, values),

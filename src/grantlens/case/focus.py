@@ -26,10 +26,11 @@ WHERE subject_id IS NULL AND subject_kind = 'user' AND (source, client_id) IN (
     SELECT (source, client_id) FROM issued WHERE {own} UNION SELECT (source, client_id) FROM named_caller WHERE {own})""",
     # The id as logged, or the one that the relations gave to the row.
     "grant": """
-SELECT DISTINCT i.source, i.grant_id FROM issued i
-WHERE i.grant_id = $id OR i.event_id IN (SELECT event_id FROM issuance WHERE grant_id = $id)
-UNION SELECT source, $id FROM usage_caller WHERE grant_id = $id
-UNION SELECT source, $id FROM revocation WHERE grant_id = $id""",
+SELECT source, grant_id FROM issued WHERE {own}
+UNION SELECT i.source, i.grant_id FROM issued i
+JOIN (FROM issuance WHERE {own}) o ON o.source = i.source AND o.tenant IS NOT DISTINCT FROM i.tenant AND o.event_id = i.event_id
+UNION SELECT source, grant_id FROM usage_caller WHERE {own}
+UNION SELECT source, grant_id FROM revocation WHERE {own}""",
     "token": """
 SELECT DISTINCT source, grant_id FROM token
 WHERE token_id IN (SELECT token_id FROM focus_token) AND grant_id IS NOT NULL""",

@@ -71,6 +71,8 @@ class Engine:
         """True if there was nothing before, so that nobody else put anything in."""
         self._forget_spill: Callable[[], object] | None = None
         self._asked: dict[str, tuple[duckdb.DuckDBPyRelation, dict[str, Any]]] = {}  # what `repeated` ran
+        self.shown: Callable[[Any], Any] | None = None
+        """How answers are to be shown while tables hold ids of our own, see `grantlens.schema.apart`."""
         self._turn = RLock()  # DuckDB refuses two threads at once, and takes what one began for the other's
         self._threads: int | None = None  # all that it may use, once some of them are left to others
         with owner_only():
@@ -108,7 +110,8 @@ class Engine:
         """Run one query and return its whole result as an Arrow table."""
         used = _used(sql, parameters)
         with self._turn, _explained():
-            return self._connection.sql(sql, params=used or None).to_arrow_table()
+            found = self._connection.sql(sql, params=used or None).to_arrow_table()
+        return self.shown(found) if self.shown else found
 
     def repeated(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Run a query as `arrow` does, one that is asked again and again of other rows under the same names.
@@ -144,7 +147,8 @@ class Engine:
         with self._turn:
             result = self.execute(sql, parameters)
             with _explained():
-                return result.fetchall()
+                found = result.fetchall()
+        return self.shown(found) if self.shown else found
 
     def value(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """Run one query and return the first cell, or None."""

@@ -91,8 +91,8 @@ class Backtest(Framed):
 _NAMES = ("source", "tenant", "client_id", "subject_id", "grant_id", "scope")
 
 
-def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
-    return row["source"], row["grant_id"], row["detail"]["scope"]
+def _key(row: Mapping[str, Any]) -> tuple[str | None, ...]:
+    return row["source"], row["tenant"], row["grant_id"], row["detail"]["scope"]
 
 
 def _tried(row: Mapping[str, Any], later: Mapping[str, Any] | None, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -129,8 +129,10 @@ class RevocationLag(Framed):
     def _bounds(self) -> tuple[list[float], list[float | None]]:
         return self.table["lag_lower_s"].to_pylist(), self.table["lag_upper_s"].to_pylist()
 
-    def _revocations(self) -> list[tuple[str, str]]:
-        return list(zip(self.table["source"].to_pylist(), self.table["revocation_event"].to_pylist(), strict=True))
+    def _revocations(self) -> list[tuple[object, ...]]:
+        """Return what tells the revocations apart: two tenants may have some of one id, told by the time."""
+        source, event, moment = (self.table[name] for name in ("source", "revocation_event", "revoked_at"))
+        return list(zip(source.to_pylist(), event.to_pylist(), moment.cast("int64").to_pylist(), strict=True))
 
     def __repr__(self) -> str:
         at = "" if self.resource_server is None else f" at {visible(self.resource_server)}"

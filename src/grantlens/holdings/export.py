@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from grantlens.given_path import given_path, in_shell
 from grantlens.holdings.ocsf import VERSION, ocsf_select
 from grantlens.holdings.overwriting import keep_evidence
 from grantlens.schema import LOGS
+from grantlens.schema.apart import shown_column, told_apart
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -59,9 +61,10 @@ def write_ndjson(engine: Engine, path: str | os.PathLike[str], *, ocsf: bool = F
     whole = target.with_name(f".whole-{target.name}")
     how = _TEXT_AS_IT_IS if ocsf else "FORMAT json"
     try:
-        for log, part in zip(LOGS, parts, strict=True):
-            select = ocsf_select(log) if ocsf else _select(log, text_times=True)
-            engine.execute(f"COPY ({select}) TO $path ({how})", {"path": str(part), "version": VERSION})
+        with told_apart(engine) if ocsf else nullcontext():
+            for log, part in zip(LOGS, parts, strict=True):
+                select = shown_column(engine, "event", ocsf_select(log)) if ocsf else _select(log, text_times=True)
+                engine.execute(f"COPY ({select}) TO $path ({how})", {"path": str(part), "version": VERSION})
         with whole.open("wb") as joined:
             for part in parts:
                 with part.open("rb") as one:

@@ -63,10 +63,12 @@ SELECT row FROM numbered WHERE row IS NOT NULL AND nth > 1 AND (tenant IS NULL O
 _SAME_ID = """
 CREATE OR REPLACE TEMP TABLE duplicate AS
 SELECT row FROM (
-    SELECT rowid AS row, batch_id, row_number() OVER (PARTITION BY source, event_id ORDER BY batch_id, line_no, rowid) AS nth
+    SELECT rowid AS row, batch_id, tenant, row_number() OVER same AS nth, first_value(tenant IS NULL) OVER same AS of_any,
+           row_number() OVER (PARTITION BY source, event_id, tenant ORDER BY batch_id, line_no, rowid) AS nth_of_tenant
     FROM revocation SEMI JOIN (SELECT source, event_id FROM revocation WHERE batch_id >= $batch) mine USING (source, event_id)
+    WINDOW same AS (PARTITION BY source, event_id ORDER BY batch_id, line_no, rowid)
 )
-WHERE batch_id >= $batch AND nth > 1
+WHERE batch_id >= $batch AND nth > 1 AND (tenant IS NULL OR of_any OR nth_of_tenant > 1)
 """
 
 
@@ -92,20 +94,19 @@ class Duplicates:
         self._run(f"INSERT INTO usage_key SELECT hash($token_key, {source}, event_id), {usage_id} FROM {stage}")
 
     def one_of_each_id(self, revocations: pa.Table) -> pa.Table:
-        """Return the first revocation of each id: the others would be dropped at the end, see `_keep_one_of_each_id`."""
+        """Return the first revocation of each id and tenant: the others would be dropped at the end, see `_keep_one_of_each_id`."""
         import numpy as np
-        import pyarrow.compute as pc
+        import pyarrow as pa
 
         ids = codes(revocations["event_id"])
-        first = first_places(ids)
-        if len(first) == len(ids):
+        if len(first_places(ids)) == len(ids):
             return revocations
-        kept, moments = first[ids], numbers_of(revocations[TIMES["revocation"]], "int64")
-        another = np.abs(moments - moments[kept]) >= NEAR_US
         if "tenant" in revocations.column_names:
-            tenants, unsaid = codes(revocations["tenant"]), pc.indices_nonzero(revocations["tenant"].is_null())
-            none = tenants[unsaid[0].as_py()] if len(unsaid) else -1
-            another |= (tenants != tenants[kept]) & (tenants != none) & (tenants[kept] != none)
+            tenants = codes(revocations["tenant"]).astype(np.int64)
+            ids = codes(pa.chunked_array([int_array(ids * (tenants.max() + 1) + tenants)]))
+        first = first_places(ids)
+        moments = numbers_of(revocations[TIMES["revocation"]], "int64")
+        another = np.abs(moments - moments[first[ids]]) >= NEAR_US
         self._left_out += self._accounts.counted(numbers_of(revocations["line_no"], "int64")[another])
         return revocations.take(int_array(first))
 
@@ -123,7 +124,7 @@ class Duplicates:
                 said = (
                     "1 revocation left out: it has" if left_out == 1 else f"{left_out} revocations left out: they have"
                 )
-                file.notes.append(f"{said} the id of another one, of another tenant or time")
+                file.notes.append(f"{said} the id of another one, of another time or where a tenant is not named")
 
     def _settle_usage(self) -> None:
         rows, different = self._engine.rows("SELECT count(*), count(DISTINCT event_key) FROM usage_key")[0]
@@ -171,9 +172,9 @@ class Duplicates:
             self._keep_one_of_each_id()
 
     def _keep_one_of_each_id(self) -> None:
-        """Leave out what is another revocation and has the id of one: rules know a revocation by source and id.
+        """Leave out what is another revocation and has the id of one: rules know a revocation by source, tenant and id.
 
-        To take the one for the other would blame a client for what it did after the other one.
+        To take the one for the other would blame a client for what it did after the other one. What names no tenant may be of any.
         """
         self._run(_SAME_ID)
         self._left_out += self._forget("revocation", "revocation", "rowid")

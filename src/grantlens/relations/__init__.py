@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import count
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 from grantlens.errors import StoreError
 from grantlens.relations.relation import Relation
 from grantlens.schema import VIEWS
+from grantlens.schema.apart import told_apart
 from grantlens.schema.standing import tables
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def worked_out(engine: Engine, names: Iterable[str], values: Mapping[str, Any]) 
     """
     made: list[str] = []
     aside: dict[str, Mapping[str, Any]] = {}
-    with engine.alone():
+    with engine.alone(), nullcontext() if _KEPT_NOW.get(engine) else told_apart(engine):
         kept = _KEPT_NOW.setdefault(engine, {})
         number = next(_BLOCKS)
         try:

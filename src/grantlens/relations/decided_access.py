@@ -1,6 +1,7 @@
 """The access that decisions to revoke are about."""
 
 from grantlens.relations.relation import Relation
+from grantlens.schema.apart import as_logged
 
 RELATION = Relation(
     "decided_access",
@@ -8,7 +9,7 @@ RELATION = Relation(
     "is about a token, the token, with the moment at which it ended. ended_by is NULL where it ended by itself. doubt is that of the life: by which "
     "revocation it may have ended before, though the logs do not tell. unnamed_at is from when on it may have ended without any that names it, as a "
     "token of it has no id in the log. kept_at is when it was taken back for this access.",
-    """
+    f"""
 -- Where no consent stands behind a grant it ends with the last of its tokens.
 WITH unnamed AS (
     SELECT g.source, g.grant_id, g.opened_at,
@@ -25,14 +26,14 @@ held AS (
     LEFT JOIN unnamed u USING (source, grant_id, opened_at)
     UNION ALL
     SELECT source, tenant, grant_id, token_id, client_id, client_name, subject_id, issued_at, closed_at, ended_by,
-           {'at': doubt.revoked_at, 'by': doubt.revocation_event, 'why': doubt.why}, NULL
+           {{'at': doubt.revoked_at, 'by': doubt.revocation_event, 'why': doubt.why}}, NULL
     FROM token_life SEMI JOIN decided USING (token_id)
 ),
 -- By what the decision names most closely; the rest of it must fit.
 met AS (
     SELECT d.decision_no, h.* FROM decided d JOIN held h ON h.token_id = d.token_id
     UNION ALL
-    SELECT d.decision_no, h.* FROM decided d JOIN held h ON h.grant_id = d.grant_id
+    SELECT d.decision_no, h.* FROM decided d JOIN held h ON {as_logged("h.grant_id")} = {as_logged("d.grant_id")}
     WHERE d.token_id IS NULL AND h.token_id IS NULL
     UNION ALL
     SELECT d.decision_no, h.* FROM decided d JOIN held h ON h.client_id = d.client_id
@@ -47,7 +48,7 @@ JOIN decided d ON d.decision_no = m.decision_no
     AND coalesce(d.source, m.source) = m.source AND coalesce(d.tenant, m.tenant) IS NOT DISTINCT FROM m.tenant
     AND coalesce(d.client_id, m.client_id) IS NOT DISTINCT FROM m.client_id
     AND coalesce(d.subject_id, m.subject_id) IS NOT DISTINCT FROM m.subject_id
-    AND coalesce(d.grant_id, m.grant_id) IS NOT DISTINCT FROM m.grant_id
+    AND coalesce({as_logged("d.grant_id")}, {as_logged("m.grant_id")}) IS NOT DISTINCT FROM {as_logged("m.grant_id")}
 LEFT JOIN taken_back b ON b.decision_no = m.decision_no
     AND coalesce(b.source, m.source) = m.source AND coalesce(b.tenant, m.tenant) IS NOT DISTINCT FROM m.tenant
 WHERE m.opened_at <= d.decided_at
