@@ -19,6 +19,7 @@ from grantlens.rule.evidence import (
     AS_CALLED,
     AUDIENCE,
     EXCHANGED,
+    KEY_MAKERS,
     KEYS_BEGIN,
     KEYS_END,
     NAMED,
@@ -164,6 +165,9 @@ def named_apart(record, name, numbers):
         return {**record, "event_id": f"{name}-{next(numbers)}"}
     keys = ("subject_id", "grant_id", "token_id", "parent_token_id", "session_id")
     mine = {key: f"{record[key]}-{name}" for key in keys if key in record}
+    for key in ("consent_actor", "actor_id"):
+        if key in record:
+            mine[key] = name if record[key] == "app" else f"{record[key]}-{name}"
     if "client_id" in record:
         mine["client_id"] = name if record["client_id"] == "app" else f"{record['client_id']} of {name}"
     return {**record, **mine, "event_id": f"{name}-{next(numbers)}"}
@@ -214,6 +218,8 @@ def as_logged(record, source):
             told = told and ROTATED in source.says
         if name == "scopes" and "parent_token_id" in record and record["kind"] != "refresh":
             told = told and EXCHANGED in source.says
+        if name == "consent_actor" and record["kind"] == "credential":
+            told = told and KEY_MAKERS in source.says
         if name == "audience" and AS_CALLED not in source.says:
             told = told and AUDIENCE in source.says
             value = [f"id of {each}" for each in value]

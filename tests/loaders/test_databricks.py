@@ -248,6 +248,7 @@ def test_the_secret_of_a_service_principal_joins_by_its_id(load):
     assert issued["token_id"] == ended["token_id"] == "s1"
     assert issued["client_id"] == ended["client_id"] == "sp1"
     assert ended["target_kind"] == "credential"
+    assert issued["consent_actor"] == ended["actor_id"] == OWNER
     assert loaded.ignored == {"token or app event that neither gives nor takes access": 1}
 
 

@@ -82,6 +82,12 @@ MOVED = tuple(
 )
 """A token that is used in turn from two places, as no random log tells addresses."""
 
+ADDED = tuple(
+    {**ISSUED, "event_id": f"added-{by}", "issued_at": f"2026-07-{day:02}T09:00:00Z", "client_id": "added", "token_id": f"key of {by}", "consent_actor": by}
+    for day, by in ((4, "ann"), (15, "eve"))
+)  # fmt: skip
+"""Two keys of a client, each made by another, as random logs make none."""
+
 DECIDED = (
     *(decided("05 12:00", "compromise", client_id=f"n{seed}") for seed in (1, 5, 8)),
     decided("10 12:00", "compromise", grant_id="desk"),
@@ -110,6 +116,7 @@ def store(prepared, tmp_path_factory):
                 *WHOLE,
                 *ELSEWHERE,
                 *MOVED,
+                *ADDED,
             )
         )
     )

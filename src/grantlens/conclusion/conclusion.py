@@ -23,6 +23,7 @@ from grantlens.rule.evidence import (
     EXCHANGED,
     ISSUE_END,
     ISSUE_USE,
+    KEY_MAKERS,
     KEYS_BEGIN,
     KEYS_END,
     MADE,
@@ -103,6 +104,8 @@ def source_of(name: str) -> Source:
         says |= {KEYS_END}
     if loader.keys_begin:
         says |= {KEYS_BEGIN}
+    if loader.makers:
+        says |= {KEY_MAKERS}
     says |= {f"issuance.parent_token_id={tokens}" for tokens in loader.parents}
     if loader.audiences:
         says |= {AUDIENCE, f"issuance.audience={loader.audiences}"}
@@ -237,6 +240,9 @@ UNSAID = {
     "issuance.subject_id": "no issuance names a person",
     "issuance.grant_type": "no issuance names its grant type",
     "issuance.kind=consent": "no consent is logged",
+    "issuance.kind=credential": "no making of a key is logged",
+    "issuance.consent_actor": "no issuance tells who gave it",
+    KEY_MAKERS: "no key is told with the client that it was added to and who made it",
     "issuance.kind=token": "no issue of a token is logged",
     "issuance.consent_kind=user": "no consent is told to be the person's own",
     "issuance.kind=refresh": "no refresh is logged",

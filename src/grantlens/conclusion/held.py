@@ -19,6 +19,7 @@ from grantlens.rule.evidence import (
     AS_CALLED,
     ASKED_ABOUT,
     AUDIENCE,
+    KEY_MAKERS,
     KEYS_BEGIN,
     KEYS_END,
     NAMED,
@@ -171,7 +172,7 @@ def _mapped(
     """Return a source that a mapping read, or a loader that is no more: the rows say how it joins, the store what was declared."""
     joins = tuple(Join(first, second, TOKEN, "what the rows name") for first, second in LOG_PAIRS)
     words = frozenset(word for word in every_word(rule.rests_on for rule in registry().values()) if "=" in word)
-    says = filled - {NESTED} | (words - OWN_WORDS) | declared
+    says = filled - {NESTED} | (words - OWN_WORDS) | {KEY_MAKERS} | declared
     return Source(name, "read by a mapping", logs, tuple(log for log in LOGS if log in carried), joins, says)
 
 

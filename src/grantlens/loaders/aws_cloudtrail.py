@@ -347,6 +347,7 @@ LOADER = Loader(
     dialect=_fitted,
     # Of issuance not the keys of console sessions, nor those that another account's trail holds.
     carries=("usage", "revocation"),
+    makers=True,
     steps={"spelled": _SPELLED, "event": _EVENT_STEP, "known": _KNOWN_STEP, "meant": _MEANT_STEP},
     issuance=_ISSUANCE,
     usage=_USAGE,

@@ -199,7 +199,7 @@ SELECT line_no, event_id, happened_at AS issued_at, received_at,
             THEN make_timestamptz(TRY_CAST(p.tokenExpirationTime AS BIGINT) * 1000)
             WHEN meaning = 'issue oauth' AND TRY_CAST(p.expires_in AS BIGINT) BETWEEN 1 AND 100000000000
             THEN happened_at + to_seconds(TRY_CAST(p.expires_in AS BIGINT)) END AS expires_at,
-       CASE WHEN meaning = 'issue consent' THEN person END AS consent_actor,
+       CASE WHEN meaning IN ('issue consent', 'issue secret', 'issue recipient') THEN actor END AS consent_actor,
        CASE WHEN meaning = 'issue consent' THEN 'user' END AS consent_kind,
        ip, user_agent, tenant
 FROM known
@@ -266,12 +266,13 @@ WHERE outcome IS NULL OR (starts_with(meaning, 'end ') AND ended IS NULL)
 LOADER = with_envelopes(
     Loader(
         name="databricks",
-        version=2,
+        version=3,
         title="Databricks audit log",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
         glance=_GLANCE,
         carries=("issuance", "revocation"),
+        makers=True,
         steps={"event": _EVENT, "known": _KNOWN},
         issuance=f"SELECT * EXCLUDE (audiences) FROM ({_ISSUANCE})",
         usage=_USAGE,

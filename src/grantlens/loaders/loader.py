@@ -123,6 +123,8 @@ class Loader:
     keys_begin: bool = False
     """True if an issue of kind `credential` is always the making of its key, under an id that no other key ever has, and never that one was
     renewed or switched on again: where it is the first record of a key, nobody can have called with that key before."""
+    makers: bool = False
+    """True if an issue of kind `credential` that adds to a client names both the client and, as `consent_actor`, who made it."""
     parents: tuple[str, ...] = ()
     """Of which tokens the log names the one that they came of, and tells the scopes of both where it tells any: "rotated" of a refresh
     token that takes the place of another, "exchanged" of one that was got for another or made with it."""

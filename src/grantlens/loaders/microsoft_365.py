@@ -332,6 +332,7 @@ LOADER = Loader(
     fields=_RECORD,
     dialect=_fitted,
     carries=("issuance", "revocation"),
+    makers=True,
     steps={
         "spelled": _SPELLED,
         "event": _EVENT_STEP,

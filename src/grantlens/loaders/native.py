@@ -97,6 +97,7 @@ LOADER = Loader(
     recognise=recognise,
     fields=json.dumps({"log": "VARCHAR", **{name: "JSON" if name in _STRUCTURED else "VARCHAR" for name in _TYPES}}),
     carries=("issuance", "usage", "revocation"),
+    makers=True,
     issuance=_select("issuance"),
     usage=_select("usage"),
     revocation=_select("revocation"),

@@ -338,6 +338,7 @@ LOADER = Loader(
     fields=EVENT,
     dialect=_fitted,
     carries=("issuance", "revocation"),
+    makers=True,
     steps={
         "spelled": AS_OKTA_SPELLS,
         "event": _EVENT_STEP,

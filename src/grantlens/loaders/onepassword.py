@@ -99,6 +99,7 @@ LOADER = with_envelopes(
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
         carries=("issuance", "revocation"),
+        makers=True,
         steps={"event": _EVENT},
         issuance=_ISSUANCE,
         revocation=_REVOCATION,

@@ -14,6 +14,7 @@ _DETAIL = {
     "apart_s": "Time from the first issue to the last",
     "applied": "Set right in all answers",
     "approved_tenants": "Tenants that share with the client",
+    "actor": "Who made it",
     "calls_after_decision": "Calls after the decision that worked",
     "calls_after_due": "Of them after the revocation was due",
     "came_of": "Clients of the tokens that they came of",

@@ -38,6 +38,9 @@ KEYS_END = "usage.token_id=ends"
 KEYS_BEGIN = "issuance.token_id=begins"
 """A key's first record, where it is an issue of kind credential, is of its making."""
 
+KEY_MAKERS = "issuance.consent_actor=of keys"
+"""A key that is added to a client names both the client and who made it."""
+
 ROTATED = "issuance.parent_token_id=rotated"
 """A refresh token that takes the place of another names it."""
 
@@ -78,7 +81,7 @@ NESTED = "issuance.actor_chain=nested"
 """The actors of a token are its claim `act`: who acts now, for whom, and so on."""
 
 OWN_WORDS = frozenset(
-    {NAMED, KEYS_END, KEYS_BEGIN, ROTATED, EXCHANGED, AUDIENCE, AS_CALLED, ASKED_ABOUT, NESTED, REMOVES}
+    {NAMED, KEYS_END, KEYS_BEGIN, KEY_MAKERS, ROTATED, EXCHANGED, AUDIENCE, AS_CALLED, ASKED_ABOUT, NESTED, REMOVES}
 )
 """What loaders declare in other ways than by a column or its word."""
 

@@ -49,6 +49,7 @@ KEYS = {
     "GOV-1": ("client_id",),
     "GOV-2": ("client_id",),
     "GOV-3": ("client_id",),
+    "GOV-4": ("client_id",),
 }
 """What makes a finding of each rule one finding."""
 

@@ -299,6 +299,7 @@ LOADER = Loader(
     dialect=_fitted,
     parameters={"zone": None, "text": True},
     carries=("issuance", "revocation"),
+    makers=True,
     parents=("rotated",),
     steps={
         "told": TOLD,

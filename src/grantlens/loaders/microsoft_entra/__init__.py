@@ -100,6 +100,7 @@ _LOADER = Loader(
     recognise=mostly_inside(_kind),
     fields="",
     carries=("issuance", "usage", "revocation"),
+    makers=True,
     joins=(
         Join(
             "issuance",

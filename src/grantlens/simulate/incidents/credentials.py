@@ -141,6 +141,11 @@ def entra_secrets(world: World) -> None:
     removed = _remove(world, added, at(11, 8, 30), admin)
     last = world.call(token, at(11, 9), DIRECTORY, **elsewhere)
     world.refused_token(bridge, at(11, 11), added, "none", "client", ip=elsewhere["ip"])
+    world.truth.expect("GOV-4", "violation", source=entra.HOME, client_id=bridge.client.client_id)
+    for other in (planner, desk):
+        world.truth.forbid(
+            "GOV-4", "the admin who made the first secret made the second", client_id=other.client.client_id
+        )
     for rule in ("REV-1", "REV-3"):
         world.truth.forbid(
             rule, "a secret that is removed ends no token that it gave", client_id=bridge.client.client_id
