@@ -127,22 +127,23 @@ known AS (
         AND (d.tenant IS NOT DISTINCT FROM a.tenant OR d.tenant IS NULL OR a.tenant IS NULL)
     GROUP BY a.nth
 ),
--- All that a client did, and where it was when.
+-- Who called for such clients, from where, and since when it worked.
 called AS (
-    SELECT u.caller_id, c.source, k.of_tenant AS tenant, k.client, c.token_id, c.subject_id, p.network, p.address, p.program,
-           u.usage_id, u.used_at, u.event_id, c.client_id
-    FROM usage_row u
-    JOIN usage_caller c USING (caller_id)
-    JOIN caller_place p USING (caller_id)
+    SELECT c.caller_id, c.source, k.of_tenant AS tenant, k.client, c.client_id, c.token_id, c.subject_id, p.network, p.address, p.program,
+           min(u.used_at) AS first_at
+    FROM usage_caller c
     JOIN known_client k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.client_id = c.client_id
     SEMI JOIN added a ON a.source = c.source AND a.client = k.client
+    JOIN caller_place p USING (caller_id)
+    JOIN usage_row u USING (caller_id)
     WHERE u.outcome = 'success' AND u.used_at < $until
+    GROUP BY ALL
 ),
 -- For itself: what it does for people needs no credential of its own.
 worked AS (
     SELECT source, tenant, client, min(worked_at) AS worked_at
     FROM (
-        SELECT source, tenant, client, used_at AS worked_at FROM called WHERE subject_id IS NULL
+        SELECT source, tenant, client, first_at AS worked_at FROM called WHERE subject_id IS NULL
         UNION ALL
         SELECT i.source, k.of_tenant, k.client, i.issued_at
         FROM issuance i
@@ -193,20 +194,23 @@ listed AS (
     JOIN (SELECT client_id, unnest(networks) AS n FROM registered_client) g ON g.client_id = c.client_id AND c.address BETWEEN g.n.first_address AND g.n.last_address
 ),
 used AS (
-    SELECT o.nth, c.usage_id, c.used_at, c.event_id, CASE WHEN l.caller_id IS NULL THEN c.network END AS network, c.program
+    SELECT o.nth, u.used_at, {'used_at': u.used_at, 'event_id': u.event_id, 'usage_id': u.usage_id} AS call,
+           CASE WHEN l.caller_id IS NULL THEN c.network END AS network, c.program
     FROM open o
     JOIN got t USING (nth)
     JOIN called c ON c.source = o.source AND c.client = o.client AND c.token_id = t.token_id
         AND (c.tenant IS NOT DISTINCT FROM o.tenant OR c.tenant IS NULL OR o.tenant IS NULL)
     LEFT JOIN listed l USING (caller_id)
-    WHERE c.used_at >= o.made_at AND c.used_at <= o.made_at + to_microseconds(($use_days * 86400000000)::BIGINT)
+    JOIN usage_row u ON u.caller_id = c.caller_id
+    WHERE u.outcome = 'success' AND u.used_at < $until
+      AND u.used_at >= o.made_at AND u.used_at <= o.made_at + to_microseconds(($use_days * 86400000000)::BIGINT)
 ),
 before AS (
     SELECT o.nth, list(DISTINCT c.network) FILTER (c.network IS NOT NULL) AS networks,
            list(DISTINCT c.program) FILTER (c.program IS NOT NULL) AS programs
     FROM open o
     JOIN called c ON c.source = o.source AND c.client = o.client AND (c.tenant IS NOT DISTINCT FROM o.tenant OR c.tenant IS NULL OR o.tenant IS NULL)
-    WHERE c.used_at < o.made_at
+    WHERE c.first_at < o.made_at
     GROUP BY o.nth
 ),
 -- New are a network or a program only where others are known.
@@ -214,7 +218,7 @@ elsewhere AS (
     SELECT u.nth, count(*) AS uses, max(u.used_at) AS last_at,
            list_sort(coalesce(list(DISTINCT u.network) FILTER (len(b.networks) > 0 AND NOT list_contains(b.networks, u.network)), [])) AS networks,
            list_sort(coalesce(list(DISTINCT u.program) FILTER (len(b.programs) > 0 AND NOT list_contains(b.programs, u.program)), [])) AS programs,
-           CASE WHEN $every_call THEN list(u.usage_id ORDER BY u.used_at, u.event_id) ELSE list(u.usage_id ORDER BY u.used_at, u.event_id)[1:18] END AS calls
+           list_transform(coalesce(list(u.call ORDER BY u.call) FILTER ($every_call), min(u.call, 18)), lambda c: c.usage_id) AS calls
     FROM used u
     LEFT JOIN before b USING (nth)
     GROUP BY u.nth
@@ -260,7 +264,8 @@ SELECT CASE WHEN why_unknown IS NULL THEN 'violation' ELSE 'indeterminate' END A
        coalesce(client_name, client_id) || ' got ' || CASE WHEN events = 1 THEN 'a credential' ELSE events || ' credentials' END || ' from '
            || coalesce(actor, 'somebody whom the log does not name')
            || CASE WHEN why_unknown IS NULL THEN ', who had never dealt with it' WHEN actor IS NULL THEN '' ELSE ', who may never have dealt with it' END
-           || CASE WHEN is_elsewhere THEN ', and was used from where the client had not been' ELSE '' END AS title,
+           || CASE WHEN NOT is_elsewhere THEN '' WHEN events = 1 THEN '; it was used ' ELSE '; some were used ' END
+           || CASE WHEN is_elsewhere THEN 'from where the client had not been' ELSE '' END AS title,
        source, tenant, client_id, token_id, first_seen, last_seen, events,
        to_json({
            'actor': actor,

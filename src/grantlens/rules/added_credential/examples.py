@@ -65,7 +65,7 @@ FIRES = (
             {
                 "verdict": "violation",
                 "severity": "high",
-                "title": "app got a credential from eve, who had never dealt with it, and was used from where the client had not been",
+                "title": "app got a credential from eve, who had never dealt with it; it was used from where the client had not been",
                 "detail": {"uses": 1, "new_networks": ["203.0.113.0/24"], "new_programs": ["curl"]},
             },
         ),
