@@ -129,6 +129,13 @@ def test_rules_find_the_use_after_the_end_of_the_role_and_leave_open_whether_gra
     assert untried == ["2024-01-12T09:30:00"]
 
 
+def test_who_gave_it_a_key_is_told_though_nobody_is_known_to_have_done_so_before(store):
+    (found,) = gl.detect.run(store, ["GOV-4"])
+    assert [(row["client_id"], row["verdict"], row["detail"]["actor"]) for row in found.to_dicts()] == [
+        (LEGACY[0], "indeterminate", TESTER[0])
+    ]
+
+
 def test_where_one_of_two_roles_on_one_server_is_taken_away_nothing_is_claimed_of_the_token(replay):
     token = sign_in(at(1, 10, 9), SYNC, ABROAD, key="sync-key")
     audits = [role(at(1, 9, 9), SYNC, GRAPH, name, SECOPS) for name in ("Mail.Read", "User.Read.All")]

@@ -28,7 +28,7 @@ ITSELF = {"subject_id": None, "subject_kind": "service", "grant_id": None}
 CLIENTS = [f"{owned}{number}" for owned in OWNERS for number in range(5)]
 MAKERS = ["u", "v", "w", "x@example.com", "y", "z1", "z2", "z3", "itself", None]
 WHATS = ["made"] * 4 + ["again", "removed", "consent", "own consent", "denied"] + ["call"] * 6 + ["token"] * 2
-REASONS = ("who made it", "does not cover", "another tenant", "older than the log", "names an owner", None)
+REASONS = ("who made it", "does not cover", "another tenant", "is in no log", "names an owner", None)
 
 
 def deeds(seed):
@@ -138,6 +138,8 @@ def added(rows):
     }
     ids = {row.get(name) for row in rows for name in ("client_id", "subject_id")} - {None}
 
+    made = {row["token_id"] for row in traces if row["log"] == "issuance" and "token_id" in row}
+
     def home(row):
         told = tenants[row["client_id"]]
         return row.get("tenant") or (min(told) if len(told) == 1 else None)
@@ -176,6 +178,11 @@ def added(rows):
             and when(each) < at - SETTLED
             for each in mine
         )
+        # A key with which it signs in at any time, and that no record makes.
+        worked = worked or any(
+            each.get("kind") == "token" and each.get("subject_id") is None and each["parent_token_id"] not in made
+            for each in mine
+        )
         if knows(sure) or not (hands(before) or worked):
             return None
         calls = [each for each in mine if each["log"] == "usage" and when(each) < UNTIL]
@@ -200,7 +207,7 @@ def added(rows):
                     ("who made it", not actor),
                     ("does not cover", (at - max(BEGIN, at - HISTORY)) / HISTORY < 0.95),
                     ("another tenant", knows(before) or (not hands(sure) and hands(before))),
-                    ("older than the log", not hands(sure)),
+                    ("is in no log", not hands(sure)),
                     ("names an owner", unknown and not networks and not programs),
                 )
                 if holds

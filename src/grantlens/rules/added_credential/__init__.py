@@ -139,7 +139,7 @@ called AS (
     WHERE u.outcome = 'success' AND u.used_at < $until
     GROUP BY ALL
 ),
--- For itself: what it does for people needs no credential of its own.
+-- For itself: what it does for people needs no credential of its own. A key with which it signs in, be it later, and which no record makes, is older than the log.
 worked AS (
     SELECT source, tenant, client, min(worked_at) AS worked_at
     FROM (
@@ -149,6 +149,12 @@ worked AS (
         FROM issuance i
         JOIN known_client k ON k.source = i.source AND k.tenant IS NOT DISTINCT FROM i.tenant AND k.client_id = i.client_id
         WHERE i.outcome = 'success' AND i.kind IN ('token', 'refresh', 'exchange') AND i.subject_id IS NULL
+        UNION ALL
+        SELECT i.source, k.of_tenant, k.client, '-infinity'::TIMESTAMPTZ
+        FROM issuance i
+        JOIN known_client k ON k.source = i.source AND k.tenant IS NOT DISTINCT FROM i.tenant AND k.client_id = i.client_id
+        ANTI JOIN issuance p ON p.source = i.source AND p.token_id = i.parent_token_id AND p.outcome = 'success'
+        WHERE i.outcome = 'success' AND i.kind = 'token' AND i.subject_id IS NULL AND i.parent_token_id IS NOT NULL
     )
     GROUP BY source, tenant, client
 ),
@@ -241,7 +247,7 @@ judged AS (
                 WHEN history_share < $min_coverage THEN 'the issuance log does not cover the time before it'
                 WHEN o.perhaps_known OR (len(o.hands) = 0 AND o.perhaps_hands)
                 THEN 'what was done before may have been about another tenant: one of the two names none'
-                WHEN len(o.hands) = 0 THEN 'the client worked before, but who dealt with its credentials is older than the log'
+                WHEN len(o.hands) = 0 THEN 'the client is older, but who dealt with its credentials is in no log'
                 WHEN NOT is_elsewhere THEN o.owner_unknown END AS why_unknown
     FROM open o
     LEFT JOIN elsewhere e USING (nth)

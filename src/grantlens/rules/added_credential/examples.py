@@ -232,11 +232,14 @@ UNDECIDABLE = (
         (
             {
                 "verdict": "indeterminate",
-                "detail": {
-                    "reason": "the client worked before, but who dealt with its credentials is older than the log"
-                },
+                "detail": {"reason": "the client is older, but who dealt with its credentials is in no log"},
             },
         ),
+    ),
+    Example(
+        "the client signs in later with a key that is older than the log",
+        (*_BEFORE, _ADDED, token("25 09:00", "t9", ["jobs.run"], parent_token_id="k0", **_ITSELF)),
+        ({"verdict": "indeterminate", "detail": {"known_hands": []}},),
     ),
     Example(
         "the register names the owner by another kind of id",
