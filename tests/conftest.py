@@ -21,6 +21,10 @@ WITHOUT_VIEWS = (
 )
 """Folders whose tests read the relations only as `worked_out` keeps them."""
 
+# Tests start many processes, and each would compile all that it imports: where Python is to leave no bytecode, it goes aside instead.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".pytest_cache" / "bytecode"))
+
 # Time limits of single examples say more about the machine than about the code.
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True)
