@@ -268,7 +268,7 @@ FROM placed
             (
                 consent("10 09:00", BOTH),
                 token("10 11:00", "t1", BOTH, "10 13:00"),
-                use("10 11:59:58", SEND),
+                use("10 11:59:00", SEND),
                 taken("10 12:00", "mail.send"),
                 use("10 12:10", SEND, status=403),
             ),
@@ -294,6 +294,22 @@ FROM placed
         ),
     ),
     undecidable=(
+        Example(
+            "a call seconds before the downgrade: it may have come after",
+            (
+                consent("10 09:00", BOTH),
+                token("10 11:00", "t1", BOTH, "10 13:00"),
+                use("10 11:59:58", SEND),
+                taken("10 12:00", "mail.send"),
+            ),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "events": 2,
+                    "detail": {"reason": "the call and a change of the grant are closer than the clocks can tell"},
+                },
+            ),
+        ),
         Example(
             "scopes are taken from a token of an id that two tenants issued, and of two calls one names neither, the other the other tenant",
             (
