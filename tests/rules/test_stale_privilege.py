@@ -6,7 +6,7 @@ from grantlens import detect
 from grantlens.catalogue.model import Catalogue
 from grantlens.register.clocks import Clocks
 from grantlens.rule.example import Example, consent, moment, revoked, token, use
-from grantlens.rules.stale_privilege import BOTH, DELETE, READ, SEND, taken
+from grantlens.rules.stale_privilege.examples import BOTH, DELETE, READ, SEND, taken
 
 CASES = (
     Example(

@@ -1,0 +1,292 @@
+"""Small logs of calls that the scopes of a grant permit, or do not: what OOS-1 is run on."""
+
+from grantlens.rule.example import Example, consent, revoked, token, use
+
+FIRES = (
+    Example(
+        "a deletion with a token that may only read",
+        (
+            consent("10 09:00", ["mail.read"]),
+            token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+            use("10 09:05", "GET /v1/messages/7"),
+            use("10 09:06", "DELETE /v1/messages/7", status=204),
+        ),
+        (
+            {
+                "verdict": "violation",
+                "severity": "critical",
+                "operation": "DELETE /v1/messages/{id}",
+                "grant_id": "g1",
+                "token_id": "t1",
+                "events": 1,
+                "join_key": "token",
+                "detail": {"required": [["mail.write"]], "held": ["mail.read"], "match": "in_catalogue"},
+            },
+        ),
+    ),
+    Example(
+        "two calls, one of which names no token: the finding is told of the grant",
+        (
+            consent("10 09:00", ["mail.read"]),
+            token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+            use("10 09:05", "DELETE /v1/messages/7", status=204),
+            use("10 09:06", "DELETE /v1/messages/7", None, grant_id="g1", status=204),
+        ),
+        ({"verdict": "violation", "grant_id": "g1", "token_id": None, "events": 2, "join_key": "grant"},),
+    ),
+    Example(
+        "half of an all-of is not enough",
+        (
+            token("10 09:01", "t1", ["files.write"], "10 12:00"),
+            use("10 09:06", "POST /v1/shares", server="files.example", status=201),
+        ),
+        ({"verdict": "violation", "detail": {"required": [["files.write", "people.read"], ["admin"]]}},),
+    ),
+    Example(
+        "a token narrower than its grant is judged by its own scopes",
+        (
+            consent("10 09:00", ["mail.read", "mail.send"]),
+            token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+            use("10 09:06", "POST /v1/messages", status=202),
+        ),
+        (
+            {
+                "verdict": "violation",
+                "operation": "POST /v1/messages",
+                "detail": {"held": ["mail.read"], "held_from": "token"},
+            },
+        ),
+    ),
+    Example(
+        "a call for a person, though the call does not say for whom: the grant does",
+        (
+            consent("10 09:00", ["people.read"]),
+            use("10 09:30", "GET /v1/people", None, subject_id=None, grant_id="g1"),
+        ),
+        ({"verdict": "violation", "operation": "GET /v1/people", "detail": {"held": ["people.read"]}},),
+    ),
+    Example(
+        "without a token the grant is judged as it stood at the moment",
+        (
+            consent("10 09:00", ["mail.read"]),
+            use("10 09:30", "POST /v1/messages", None, grant_id="g1"),
+            consent("10 10:00", ["mail.send"]),
+            use("10 10:30", "POST /v1/messages", None, grant_id="g1"),
+        ),
+        (
+            {
+                "verdict": "violation",
+                "events": 1,
+                "join_key": "grant",
+                "detail": {"held": ["mail.read"], "held_from": "grant"},
+            },
+        ),
+    ),
+)
+
+SILENT = (
+    Example(
+        "an operation that needs no scope",
+        (token("10 09:01", "t1", [], "10 12:00"), use("10 09:06", "GET /v1/status", server="jobs.example")),
+    ),
+    Example(
+        "a broader scope implies the narrower one",
+        (token("10 09:01", "t1", ["mail.write"], "10 12:00"), use("10 09:06", "GET /v1/messages/7")),
+    ),
+    Example(
+        "a refused call is no action",
+        (token("10 09:01", "t1", ["mail.read"], "10 12:00"), use("10 09:06", "DELETE /v1/messages/7", status=403)),
+    ),
+    Example(
+        "a scope that was taken from the grant permitted it: that is REV-11, be it proven or not",
+        (
+            consent("10 09:00", ["mail.read", "mail.send"]),
+            token("10 10:00", "t1", ["mail.read", "mail.send"], "10 13:00"),
+            revoked("10 11:00", "grant", kind="downgrade", scopes_removed=["mail.read"]),
+            use("10 11:00:02", "GET /v1/messages/7", None, grant_id="g1"),
+            use("10 11:30", "GET /v1/messages/7"),
+            use("10 11:30", "GET /v1/messages/7", None, grant_id="g1"),
+        ),
+    ),
+    Example(
+        "a key that was renewed with another scope",
+        (
+            token("10 09:00", "k1", ["mail.read"], kind="credential", token_kind="api_key"),
+            token("10 10:00", "k1", ["mail.read", "mail.write"], kind="credential", token_kind="api_key"),
+            use("10 11:00", "DELETE /v1/messages/7", "k1"),
+        ),
+    ),
+    Example(
+        "what is open to everyone needs no scope, whatever was held",
+        (use("10 09:05", "GET /v1/status", None, "jobs.example", grant_id="g-unseen"),),
+    ),
+    Example(
+        "a client that acts for itself, by grant and by pair",
+        (
+            consent("10 09:00", ["people.read"], subject_id="robot", subject_kind="service"),
+            use("10 09:30", "GET /v1/people", None, subject_id="robot", grant_id="g1"),
+            use("10 09:40", "GET /v1/people", None, subject_id="robot"),
+        ),
+    ),
+    Example(
+        "a grant that is older than the log holds what its token held, too",
+        (
+            token("10 09:00", "t0", ["mail.read"], "10 12:00"),
+            consent("10 10:00", ["mail.send"]),
+            use("10 10:30", "GET /v1/messages/7", None, grant_id="g1"),
+        ),
+    ),
+    Example(
+        "a call proven to come after the revocation belongs to REV-1",
+        (
+            token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+            revoked("10 09:10"),
+            use("10 09:20", "DELETE /v1/messages/7", status=204),
+        ),
+    ),
+    Example(
+        "the pair of client and subject finds its one grant",
+        (consent("10 09:00", ["mail.read"]), use("10 09:30", "GET /v1/messages/7", None)),
+    ),
+)
+
+UNDECIDABLE = (
+    Example(
+        "an operation that no catalogue knows",
+        (
+            token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+            use("10 09:06", "GET /v1/secrets/9"),
+            use("10 09:07", "GET /v1/odd"),
+        ),
+        ({"verdict": "indeterminate", "operation": None, "events": 2, "detail": {"match": "unmatched"}},),
+    ),
+    Example(
+        "a token whose scopes no log names",
+        (token("10 09:01", "t1", None, "10 12:00"), use("10 09:06", "GET /v1/messages/7")),
+        ({"verdict": "indeterminate", "operation": None, "detail": {"held": None}},),
+    ),
+    Example(
+        "a token of that id was issued in another tenant only",
+        (token("10 09:01", "t1", ["mail.read"], tenant="one"), use("10 09:06", "POST /v1/messages", tenant="two")),
+        ({"verdict": "indeterminate", "tenant": "two", "grant_id": None, "scopes": []},),
+    ),
+    Example(
+        "two tenants issued a token of one id with other scopes, and the call names none",
+        (
+            token("10 09:01", "t1", ["mail.read"], "10 12:00", tenant="one"),
+            token("10 09:01", "t1", ["mail.write"], "10 12:00", tenant="two", grant_id="g2"),
+            use("10 09:06", "DELETE /v1/messages/7"),
+        ),
+        ({"verdict": "indeterminate", "tenant": None, "grant_id": None, "scopes": []},),
+    ),
+    Example(
+        "a token of which no issuance is known, and no subject: whether a person or the client calls, nothing tells",
+        (
+            use("10 09:05", "GET /v1/people", "t-unseen", subject_id=None, token_scopes=["people.mine"]),
+            use("10 09:06", "GET /v1/odd/7", "t-unseen", subject_id=None, token_scopes=["people.mine"]),
+        ),
+        ({"verdict": "indeterminate", "operation": None, "events": 1},),
+    ),
+    Example(
+        "a consent that does not say to what, before one that does",
+        (
+            consent("10 09:00", None),
+            use("10 09:30", "DELETE /v1/messages/7", None, grant_id="g1"),
+            consent("10 10:00", ["mail.read"]),
+        ),
+        ({"verdict": "indeterminate", "detail": {"held": None}},),
+    ),
+    Example(
+        "a call seconds before the consent that permits it: either may be first",
+        (
+            consent("10 09:00", ["mail.read"]),
+            use("10 09:59:58.5", "POST /v1/messages", None, grant_id="g1"),
+            consent("10 10:00", ["mail.send"]),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "operation": None,
+                "events": 1,
+                "detail": {"reasons": ["the call and a change of the grant are closer than the clocks can tell"]},
+            },
+        ),
+    ),
+    Example(
+        "a call seconds after the consent that permits it: it may have come before",
+        (
+            consent("10 09:00", ["mail.read"]),
+            consent("10 10:00", ["mail.send"]),
+            use("10 10:00:03", "POST /v1/messages", None, grant_id="g1"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "events": 1,
+                "detail": {"reasons": ["the call and a change of the grant are closer than the clocks can tell"]},
+            },
+        ),
+    ),
+    Example(
+        "an admin's consent for everyone permits what the person's own does not: the token may hold both",
+        (
+            consent("10 08:00", ["mail.read"], "g-all", subject_id=None, consent_kind="admin"),
+            consent("10 08:30", ["mail.send"]),
+            token("10 09:00", "t1", None, "10 12:00"),
+            use("10 09:30", "GET /v1/messages/7"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {"reasons": ["the client holds a grant for everyone beside this one"]},
+            },
+        ),
+    ),
+    Example(
+        "an operation needs two scopes: one is the person's own, the other that of everyone",
+        (
+            consent("10 08:00", ["files.write"], "g-all", subject_id=None, consent_kind="admin"),
+            consent("10 08:30", ["people.read"]),
+            token("10 09:00", "t1", None, "10 12:00"),
+            use("10 09:30", "POST /v1/shares", server="files.example"),
+        ),
+        (
+            {
+                "verdict": "indeterminate",
+                "grant_id": "g1",
+                "detail": {"reasons": ["the client holds a grant for everyone beside this one"]},
+            },
+        ),
+    ),
+    Example(
+        "a token that names no grant, after a second one was given: the end of the client between them may be another tenant's",
+        (
+            consent("10 08:00", ["mail.read"], "g3", subject_id="bob", tenant="south"),
+            consent("10 08:00", ["mail.read", "mail.send"], tenant="north"),
+            revoked("10 09:00", "client"),
+            consent("10 10:00", ["mail.read"], "g2", tenant="north"),
+            token("10 10:30", "t1", None, "10 12:00", tenant="north", grant_id=None),
+            use("10 11:00", "POST /v1/messages", tenant="north"),
+        ),
+        ({"verdict": "indeterminate", "detail": {"held": None}},),
+    ),
+    Example(
+        "a grant older than the log, before the first record that names a scope of it",
+        (
+            token("10 09:00", "t1", None, "10 12:00"),
+            use("10 09:30", "DELETE /v1/messages/7"),
+            consent("10 10:00", ["mail.read"]),
+        ),
+        ({"verdict": "indeterminate", "detail": {"held": None}},),
+    ),
+    Example(
+        "two grants of the pair are alive: the call belongs to neither",
+        (
+            consent("10 09:00", ["mail.read"]),
+            consent("10 09:00", ["mail.send"], "g2"),
+            use("10 09:30", "POST /v1/messages", None),
+        ),
+        ({"verdict": "indeterminate", "grant_id": None},),
+    ),
+)
