@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from grantlens.charts.chart import offline
     from grantlens.errors import GrantlensError
     from grantlens.loaders.mapped import mapping
+    from grantlens.loaders.settings import Settings
     from grantlens.register.clocks import Clocks
     from grantlens.register.decisions import Decisions
     from grantlens.register.identities import Identities
@@ -38,6 +39,7 @@ __all__ = [
     "Register",
     "Review",
     "Servers",
+    "Settings",
     "Store",
     "Window",
     "detect",
@@ -58,6 +60,7 @@ _HOMES = {
     "Register": "grantlens.register.register",
     "Review": "grantlens.access_review.review",
     "Servers": "grantlens.register.server",
+    "Settings": "grantlens.loaders.settings",
     "Store": "grantlens.store",
     "Window": "grantlens.window",
     "grants": "grantlens.access_review.grants",

@@ -143,7 +143,8 @@ class Store:
         progress
             Called with (file, files done, files in all, percent of this file); of small files, which are read together, with the first.
         settings
-            What the logs do not say themselves, such as the time zone of their clock.
+            What the logs do not say themselves, such as the time zone of their clock, or whose they are:
+            `gl.Settings(tenant="cluster-eu")`.
         """
         self.be_whole("load")
         return load_files(self.engine, paths, loader, progress, settings)

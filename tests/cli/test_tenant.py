@@ -59,3 +59,20 @@ def test_a_table_names_source_and_tenant_where_there_are_several(run, tmp_path):
         assert header(command, ("okta", "north"), ("okta", "south")) == ["tenant"]
         assert header(command, ("okta", "north"), ("auth0", "north")) == ["source"]
         assert header(command, ("okta", "north"), ("okta", "south"), ("auth0", "south")) == ["source", "tenant"]
+
+
+def test_logs_that_name_no_tenant_are_told_apart_where_load_is_told(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for tenant, day in (("eu", "02"), ("us", "03")):
+        record = {"log": "issuance", "issued_at": f"2026-07-{day}T10:00:00Z", "kind": "consent", "outcome": "success"}
+        (tmp_path / f"{tenant}.ndjson").write_text(json.dumps(record | {"client_id": "app", "grant_id": "1"}) + "\n")
+        ran = run("load", "s.duckdb", f"{tenant}.ndjson", "--tenant", tenant)
+        assert (ran.code, ran.err) == (0, "")
+    listed = json.loads(run("grants", "s.duckdb", "--now", "2026-07-04", "--format", "json").out)
+    assert sorted((row["tenant"], row["opened_at"]) for row in listed) == [
+        ("eu", "2026-07-02T10:00:00Z"),
+        ("us", "2026-07-03T10:00:00Z"),
+    ]
+    ran = run("load", "s.duckdb", "eu.ndjson", "--tenant", "")
+    assert ran.failed_well()
+    assert "The tenant has no name." in ran.err

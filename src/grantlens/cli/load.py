@@ -67,6 +67,10 @@ def load(
     time_zone: Annotated[
         str | None, Parameter(metavar="ZONE", help="The zone of a log that writes local time, such as Europe/Berlin.")
     ] = None,
+    tenant: Annotated[
+        str | None,
+        Parameter(metavar="NAME", help="Whose logs these are, where they name no tenant: an organisation, a cluster."),
+    ] = None,
     jwks: Annotated[
         Path | None, Parameter(metavar="FILE", help="The key set (JWKS) against which signed records are verified.")
     ] = None,
@@ -85,7 +89,7 @@ def load(
     from grantlens.ingest.outcome import by_folder
     from grantlens.ingest.recognise import named
 
-    settings = Settings(time_zone, key_set(jwks) if jwks else None, unverified)
+    settings = Settings(time_zone, key_set(jwks) if jwks else None, unverified, tenant)
     if mapping and loader:
         raise GrantlensError("--loader and --mapping both say how to read.", "Leave one of them out.")
     wanted = read_mapping(readable(mapping)) if mapping else named(loader) if loader else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from contextlib import closing
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 IN_ZONE = "times without a zone read as of "
 """What the note of a file says before the zone that the user named."""
+
+OF_TENANT = "where it names no tenant, it is of "
+"""What the note of a file says before the tenant that the user named, which is a JSON text."""
 
 RUN = 1000
 """Files that are looked up at once: a folder that is loaded every night holds thousands, and each question takes a millisecond."""
@@ -49,7 +53,12 @@ class Known:
         return content.digest() in self._hashes
 
     def run(
-        self, paths: Sequence[str], first: int, wanted: str | None = None, zone: str | None = None
+        self,
+        paths: Sequence[str],
+        first: int,
+        wanted: str | None = None,
+        zone: str | None = None,
+        tenant: str | None = None,
     ) -> list[dict[str, Any]]:
         """Return the entries of the file that stands first and of those after it, up to one that is not in the store.
 
@@ -61,8 +70,8 @@ class Known:
             All files of a load.
         first
             Which of them is next.
-        wanted, zone
-            Loader and time zone that the user named, which is noted of a file that was read by another.
+        wanted, zone, tenant
+            Loader, time zone and tenant that the user named, which is noted of a file that was read by another.
 
         Raises
         ------
@@ -85,7 +94,7 @@ class Known:
         for path, sha256 in zip(paths[first : first + len(hashes)], hashes, strict=True):
             if sha256 not in found:
                 break
-            entries.append(_told(path, sha256, found[sha256], wanted, zone))
+            entries.append(_told(path, sha256, found[sha256], wanted, zone, tenant))
             if path != found[sha256][0]:
                 other[path] = sha256
         if other:
@@ -120,7 +129,9 @@ WHERE met.path <> (SELECT path FROM batch WHERE batch_id = b.batch_id)
 """
 
 
-def _told(path: str, sha256: str, found: Sequence[Any], wanted: str | None, zone: str | None) -> dict[str, Any]:
+def _told(
+    path: str, sha256: str, found: Sequence[Any], wanted: str | None, zone: str | None, tenant: str | None
+) -> dict[str, Any]:
     before, loader, records, rows, ignored, rejected, first, last, note = found
     counts = dict.fromkeys(COUNTS, 0) | {
         "records": records,
@@ -130,6 +141,9 @@ def _told(path: str, sha256: str, found: Sequence[Any], wanted: str | None, zone
     }
     read_as = [(loader, wanted)]
     read_as += [(f"of {each}", zone and f"of {zone}") for each in re.findall(f"{IN_ZONE}([^;]+)", note or "")]
+    if tenant is not None:
+        told = re.search(rf'{OF_TENANT}("(?:[^"\\]|\\.)*")', note or "")
+        read_as.append((f"logs of {json.loads(told[1]) if told else 'no tenant'}", f"logs of {tenant}"))
     differs = next(((was, now) for was, now in read_as if was and now and was != now), None)
     said = f"already loaded as {before}: nothing was changed"
     if differs:

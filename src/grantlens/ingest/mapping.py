@@ -14,8 +14,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import quote
-from grantlens.schema import LOGS, TIMES, USAGE_CALLER, USAGE_ROW, USAGE_TARGET
-from grantlens.schema.vocabulary import ENUMS
+from grantlens.ingest.fitting import FILLED, values_of, why_refused
+from grantlens.loaders.loader import TOLD_TENANT
+from grantlens.schema import LOGS, USAGE_CALLER, USAGE_ROW, USAGE_TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,17 +25,11 @@ if TYPE_CHECKING:
     from grantlens.loaders import Loader
     from grantlens.schema import Column, Table
 
-FILLED = ("source", "event_id", "batch_id", "line_no")
-"""Required columns that are filled here, not by the loader."""
-
 ENTRIES = {"caller_hash": USAGE_CALLER, "target_hash": USAGE_TARGET}
 """Staged hash, and the dictionary that holds what was hashed."""
 
 WANTED = "line_no IN (SELECT example FROM example)"
 """The records that show what a new hash stands for."""
-
-TELLABLE = "BETWEEN TIMESTAMPTZ '0001-01-02 00:00:00+00' AND TIMESTAMPTZ '9999-12-30 23:59:59.999999+00'"
-"""Times of events that Python can hold, with a day to spare at each end: a window ends after its last event."""
 
 _SHARED = ("source",)
 """Column of a caller that is staged all the same: it is part of what makes an event the same event."""
@@ -264,8 +259,13 @@ def staging(
     kept
         Steps that are worked out before.
     """
-    select = with_steps(loader, getattr(loader, log), record, kept)
+    mapping = getattr(loader, log)
+    select = with_steps(loader, mapping, record, kept)
     types = {name: type_ for name, type_, *_ in engine.rows(f"DESCRIBE {select}", parameters)}
+    told = ""
+    if TOLD_TENANT in parameters:
+        mapping, told = _of_tenant(mapping, named="tenant" in types), f" || ${TOLD_TENANT}"
+        select, types["tenant"] = with_steps(loader, mapping, record, kept), "VARCHAR"
     inputs = {
         name: [each for each in types if each.startswith(f"{name.removesuffix('_hash')}_input_")] for name in ENTRIES
     }
@@ -274,12 +274,12 @@ def staging(
     hashed: dict[str, list[Column]] = {}
     if log == "usage":
         hashed = {name: [table[each] for each in entry.names if each in given] for name, entry in ENTRIES.items()}
-    hashes = {name: _hash(inputs[name], columns) for name, columns in hashed.items()}
+    hashes = {name: _hash(inputs[name], columns, told) for name, columns in hashed.items()}
     apart = {column.name for columns in hashed.values() for column in columns} - {*USAGE_ROW.names, *_SHARED}
     staged = [table[name] for name in given if name not in apart]
     accounted = {"accounted": "s.accounted"} if "accounted" in types else {}
     values = "".join(
-        f", {value} AS {quote(name)}" for name, value in (_values(staged, types) | hashes | accounted).items()
+        f", {value} AS {quote(name)}" for name, value in (values_of(staged, types) | hashes | accounted).items()
     )
     entries = ", ".join(
         f"{_struct(_entry(hashes[name], columns, types, ENTRIES[name]))} AS {name}" for name, columns in hashed.items()
@@ -288,9 +288,9 @@ def staging(
     return Staging(
         log,
         given,
-        f"SELECT s.line_no{values}, {_refused(staged, types)} AS refused FROM ({select}) s",
+        f"SELECT s.line_no{values}, {why_refused(staged, types)} AS refused FROM ({select}) s",
         tuple(hashes),
-        f"SELECT {entries} FROM ({with_steps(loader, loader.usage, *wanted)}) s" if hashes and loader.usage else "",
+        f"SELECT {entries} FROM ({with_steps(loader, mapping, *wanted)}) s" if hashes else "",
         bool(accounted),
     )
 
@@ -313,11 +313,17 @@ def _given(loader: Loader, log: str, types: Mapping[str, str], inputs: set[str])
     return tuple(name for name in LOGS[log].names if name in types and name not in ("batch_id", "line_no"))
 
 
-def _hash(inputs: list[str], columns: list[Column]) -> str:
+def _of_tenant(select: str, *, named: bool) -> str:
+    """Return a loader's SELECT with the tenant that the user named, where the record names none."""
+    given = f"coalesce(tenant::VARCHAR, ${TOLD_TENANT})" if named else f"${TOLD_TENANT}::VARCHAR"
+    return f"SELECT * {f'REPLACE ({given} AS tenant)' if named else f', {given} AS tenant'} FROM ({_bare(select)})"
+
+
+def _hash(inputs: list[str], columns: list[Column], told: str = "") -> str:
     """Return the SQL of a hash over columns, or over inputs that stand for them; their names take part, so that no two are mixed up."""
     names = inputs or [column.name for column in columns]
     values = [f"s.{quote(name)}" for name in inputs] or [told_apart(column, "s.") for column in columns]
-    return f"hash($token_key || {_literal(' '.join(names))}, {', '.join(values) or '0'})"
+    return f"hash($token_key || {_literal(' '.join(names))}{told}, {', '.join(values) or '0'})"
 
 
 def _struct(values: Mapping[str, str]) -> str:
@@ -345,55 +351,7 @@ def _entry(hashed: str, columns: list[Column], types: dict[str, str], entry: Tab
         for column in entry.columns[1:]
         if column.name not in given
     }
-    return {"seen": hashed} | _values(columns, types) | absent | {"refused": _refused(columns, types)}
-
-
-def _values(columns: list[Column], types: dict[str, str]) -> dict[str, str]:
-    """Return by name the SQL of each column in its canonical type."""
-    values = {column.name: _cast(column, types[column.name]) for column in columns}
-    return {name: f"coalesce({value}, $source)" if name == "source" else value for name, value in values.items()}
-
-
-def _refused(columns: list[Column], types: dict[str, str]) -> str:
-    """Return the CASE that says why a row is none."""
-    reasons = ""
-    for column in columns:
-        name, value = f"s.{quote(column.name)}", _cast(column, types[column.name])
-        if column.required and column.name not in FILLED:
-            reasons += f" WHEN {name} IS NULL THEN '{column.name}: missing'"
-        seen = f"'{column.name}: ''' || left({name}::VARCHAR, 60) || ''' is {_expected(column.type)}'"
-        if column.name in TIMES.values():
-            reasons += f" WHEN {name} IS NOT NULL AND ({value} {TELLABLE}) IS NOT TRUE THEN {seen}"
-        elif column.type == "TIMESTAMPTZ":
-            reasons += f" WHEN {name} IS NOT NULL AND ({value} IS NULL OR NOT isfinite({value})) THEN {seen}"
-        elif column.name == "status" and "INT" not in types[column.name]:  # what a loader made a number, it checked
-            reasons += f" WHEN {name} IS NOT NULL AND ({_no_status(name, value, types[column.name])}) THEN {seen}"
-        elif value != name:
-            reasons += f" WHEN {name} IS NOT NULL AND {value} IS NULL THEN {seen}"
-    return f"CASE{reasons} END" if reasons else "NULL::VARCHAR"
-
-
-def _no_status(name: str, value: str, type_: str) -> str:
-    """Return the condition under which a number is none of a status: DuckDB rounds where it casts.
-
-    0 stays: proxies write it where no answer came; and numbers below 100, for RPC has statuses of its own.
-    """
-    outside = f"({value} BETWEEN 0 AND 999) IS NOT TRUE"
-    if type_ in ("VARCHAR", "JSON"):
-        return f"{outside} OR (contains({name}, '.') AND TRY_CAST({name} AS DOUBLE) <> {value})"
-    return f"{outside} OR {name} <> {value}"
-
-
-def _cast(column: Column, type_: str) -> str:
-    name = f"s.{quote(column.name)}"
-    same = column.type == type_ or (column.type == "TIMESTAMPTZ" and type_ == "TIMESTAMP WITH TIME ZONE")
-    return name if same else f"TRY_CAST({name} AS {column.type})"
-
-
-def _expected(type_: str) -> str:
-    if type_ in ENUMS:
-        return "none of " + ", ".join(ENUMS[type_])
-    return {"TIMESTAMPTZ": "no time", "VARCHAR[]": "no list", "JSON": "no JSON"}.get(type_, "no number that fits")
+    return {"seen": hashed} | values_of(columns, types) | absent | {"refused": why_refused(columns, types)}
 
 
 def _bare(sql: str) -> str:

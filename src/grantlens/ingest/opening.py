@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.ingest.beside import Beside
 from grantlens.ingest.bundle import Bundle
-from grantlens.ingest.known import IN_ZONE, Known
+from grantlens.ingest.known import IN_ZONE, OF_TENANT, Known
 from grantlens.ingest.mapper import MappedChunk, Mapper
 from grantlens.ingest.mapping import reads_calls_only
 from grantlens.ingest.recognise import choose, doubts, named, recognises
@@ -161,6 +161,10 @@ class Opener:
         """Return the time zone that the user named, if any."""
         return self._settings.time_zone if self._settings else None
 
+    def tenant(self) -> str | None:
+        """Return the tenant that the user named, if any."""
+        return self._settings.tenant if self._settings else None
+
     def said(self, loader: Loader) -> list[str]:
         """Return what the user said that a log was read by: without it, the same file gives other rows."""
         told = []
@@ -168,6 +172,8 @@ class Opener:
             told.append(f"read as {loader.name} of SHA-256 {_digest(self._loader)[:16]}")
         if self._settings and self._settings.time_zone and "zone" in loader.parameters:
             told.append(f"{IN_ZONE}{self._settings.time_zone}")
+        if self._settings and self._settings.tenant is not None:
+            told.append(f"{OF_TENANT}{json.dumps(self._settings.tenant, ensure_ascii=False)}")
         if self._settings and loader.configure:
             if "zone" not in loader.parameters and self._settings.jwks:
                 keys = json.dumps(self._settings.jwks, sort_keys=True)

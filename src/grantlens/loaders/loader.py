@@ -5,7 +5,7 @@ that holds one `LOADER`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from grantlens.loaders.settings import Settings
@@ -15,6 +15,9 @@ PLACE_BITS = 32
 
 FILE_NUMBER = f"(1 + (line_no >> {PLACE_BITS}))"
 """SQL that tells which of the $file_names is that of a record."""
+
+TOLD_TENANT = "told_tenant"
+"""Parameter that holds the tenant which the user named for records that name none."""
 
 STRENGTHS = ("token", "session", "grant", "client and subject", "none")
 """How surely two rows belong together, from the very token to not at all."""
@@ -171,7 +174,12 @@ class Loader:
 
     def configured(self, settings: Settings) -> "Loader":
         """Return the loader as it fits what the user said of the log."""
-        return self.configure(self, settings) if self.configure else self
+        loader = self.configure(self, settings) if self.configure else self
+        return (
+            loader
+            if settings.tenant is None
+            else replace(loader, parameters={**loader.parameters, TOLD_TENANT: settings.tenant})
+        )
 
 
 def mostly(is_event: Callable[[Mapping], object]) -> Callable[[Sequence[Mapping]], bool]:

@@ -12,7 +12,23 @@ from grantlens.errors import LoadError
 
 @dataclass(frozen=True)
 class Settings:
-    """What `grantlens load` was told beside the files.
+    """What an organisation says of its logs where these do not say it themselves; `store.load` takes it.
+
+    Parameters
+    ----------
+    time_zone
+        IANA name of the zone in which a log without zones was written, such as Europe/Berlin.
+    jwks
+        JSON Web Key Set (RFC 7517) against which signed records are verified.
+    unverified
+        Take records whose signature cannot be verified.
+    tenant
+        Whose the logs are, where they name no tenant: an organisation, an installation, a cluster.
+
+    Raises
+    ------
+    LoadError
+        If the name of the tenant is empty.
 
     Examples
     --------
@@ -21,11 +37,15 @@ class Settings:
     """
 
     time_zone: str | None = None
-    """IANA name of the zone in which a log without zones was written, such as Europe/Berlin."""
     jwks: dict[str, Any] | None = None
-    """JSON Web Key Set (RFC 7517) against which signed records are verified."""
     unverified: bool = False
-    """Take records whose signature cannot be verified."""
+    tenant: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.tenant is not None and not self.tenant.strip():
+            raise LoadError(
+                "The tenant has no name.", "Name the organisation, installation or cluster whose logs these are."
+            )
 
 
 def key_set(path: str | os.PathLike[str]) -> dict[str, Any]:
