@@ -17,7 +17,7 @@ from grantlens.schema.register import REGISTER
 BEGIN = datetime.fromisoformat("2026-07-01T00:00:00+00:00")
 SINCE, UNTIL = BEGIN + timedelta(hours=60), BEGIN + timedelta(hours=220)
 SETTLED, HISTORY, USE = timedelta(hours=24), timedelta(days=4), timedelta(days=2)
-PARAMETERS = {"history_days": 4, "settled_hours": 24, "regular_clients": 2, "use_days": 2}
+PARAMETERS = {"maker_days": 4, "settled_hours": 24, "regular_clients": 2, "use_days": 2}
 OWNERS = {"a": "U ", "b": "boss@example.com", "c": " ", "d": None}
 HOME = "192.0.2"
 PLACES = (f"{HOME}.7", "198.51.100.7", "203.0.113.7")

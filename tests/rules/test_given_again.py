@@ -112,8 +112,23 @@ def taken(records):
             key: record.get(key) or max(filter(None, whose.get(key, ())), default=None)
             for key in ("client_id", "subject_id", "tenant")
         }
+        # A token of which the logs tell nothing else may be the client's own or that of one of its people, where these have any.
+        theirs = [each for each in good if each["client_id"] == record.get("client_id") and each.get("subject_id")]
+        theirs = [each for each in theirs if record["target_kind"] == "token" or each["kind"] == "credential"]
+        untold = (
+            record["target_kind"] in ("token", "credential")
+            and "subject_id" not in record
+            and not known
+            and bool(theirs)
+        )
         if record.get("actor_id") is None or record["actor_id"] != end["subject_id"]:
-            yield {**end, "at": seconds(record), "event": record["event_id"], "target": record["target_kind"]}
+            yield {
+                **end,
+                "at": seconds(record),
+                "event": record["event_id"],
+                "target": record["target_kind"],
+                "untold": untold,
+            }
 
 
 def again(end, gift):
@@ -171,7 +186,7 @@ def given_again(records):
             everywhere = end["target"] == "subject" and end["tenant"] is None
             same = end["tenant"] is not None and end["tenant"] == gift.get("tenant")
             proven = when - end["at"] > NEAR
-            sure = proven and (everywhere or same or len(places - {None}) < 2)
+            sure = proven and not end["untold"] and (everywhere or same or len(places - {None}) < 2)
             kept = any(end["at"] < other <= when for other in perhaps)
             found.append((sure, proven, end["at"], end["event"], kept))
         if found:

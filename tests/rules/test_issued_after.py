@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from grantlens import detect
-from grantlens.relations import install_views
+from grantlens.relations import worked_out
 from grantlens.rule.example import consent, moment, revoked, token
+from tests.rules.shared_ids import told_apart
 
 AT = datetime.fromisoformat(moment("10 12:00:00"))
 SINCE, UNTIL = AT - timedelta(hours=1), AT + timedelta(seconds=700)
@@ -296,10 +297,16 @@ def test_what_was_issued_after_a_revocation_beside_plain_python(desk, kept_going
         for number in range(500)
     ]
     with desk.store(desk.write("log.ndjson", [*kept_going, *(row for rows in families for row in rows)])) as store:
-        install_views(store.engine)
         # Which grant a consent belongs to that names none is a question of its own.
-        held = dict(store.sql("SELECT event_id, grant_id FROM issued WHERE kind = 'consent'").to_pandas().values)
+        with worked_out(store.engine, ["issued"], {}):
+            own = {
+                mark: (name, tenant)
+                for mark, name, tenant in store.engine.execute("SELECT own, id, tenant FROM id_apart").fetchall()
+            }
+            of = store.engine.execute("SELECT event_id, grant_id FROM issued WHERE kind = 'consent'").fetchall()
+            held = {event: own.get(grant, grant) for event, grant in of}
         (found,) = detect.run(store, ["REV-2"], since=SINCE, until=UNTIL)
+    families = [told_apart(rows) for rows in families]
     for rows in families:
         for row in rows:
             row["held"] = held.get(row["event_id"])

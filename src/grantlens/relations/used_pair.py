@@ -11,14 +11,16 @@ RELATION = Relation(
     "numbers the pairs by their first call, last_no by their last: a rule keeps the numbers of its evidence.",
     """
 -- Calls with a token that is over may lie on both sides of the end of its grant, and of its new beginning.
-WITH open_grant AS (
-    SELECT c.caller_id, min(g.from_true) + to_microseconds((any_value(k.offset_s) * 1000000)::BIGINT) AS opened_at,
-           max(g.until_true) + to_microseconds((any_value(k.offset_s) * 1000000)::BIGINT) AS ended_at
+WITH life AS (
+    SELECT source, grant_id, min(from_true) AS from_true, max(until_true) AS until_true FROM grant_state GROUP BY source, grant_id, opened_at
+),
+open_grant AS (
+    SELECT c.caller_id, g.from_true + to_microseconds((k.offset_s * 1000000)::BIGINT) AS opened_at,
+           g.until_true + to_microseconds((k.offset_s * 1000000)::BIGINT) AS ended_at
     FROM caller_end e
     JOIN named_caller c USING (caller_id)
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
-    JOIN grant_state g ON g.source = c.source AND g.grant_id = c.grant_id
-    GROUP BY c.caller_id, g.opened_at
+    JOIN life g ON g.source = c.source AND g.grant_id = c.grant_id
 ),
 -- What a token says that it may, it says also when its grant is over: from when a call is proven to come after that, until it is given again.
 over_grant AS (

@@ -10,7 +10,7 @@ _OF_TWO_TENANTS = (
     token("10 09:00", "k1", None, **KEY, consent_actor="ben", subject_id="ben", tenant="one"),
 )
 _OLDER = revoked("10 12:00", "credential", token_id="k-older", subject_id=None)
-_OWN_AGAIN = token("10 13:00", "k2", None, **KEY, subject_id=None, subject_kind="service", consent_actor="app")
+_OWN_AGAIN = token("10 13:00", "k2", None, **KEY, subject_id=None, subject_kind="service", consent_kind="user")
 _ANEW = token("10 13:00", "k2", None, **KEY, consent_actor="ben", subject_id="ben", tenant="one")
 
 FIRES = (
