@@ -176,9 +176,9 @@ def score(truth: Mapping, findings: Iterable[Mapping]) -> list[dict]:
 
     Examples
     --------
-    >>> truth = {"expected": [{"rule": "GOV-3", "verdict": "violation", "client_id": "x"}], "open": []}
-    >>> score(truth, [{"rule": "GOV-3", "verdict": "violation", "client_id": "x"}])[-1]
-    {'rule': 'GOV-3', 'expected': 1, 'found': 1, 'true_positives': 1, 'precision': 1.0, 'recall': 1.0}
+    >>> truth = {"expected": [{"rule": "GOV-4", "verdict": "violation", "client_id": "x"}], "open": []}
+    >>> score(truth, [{"rule": "GOV-4", "verdict": "violation", "client_id": "x"}])[-1]
+    {'rule': 'GOV-4', 'expected': 1, 'found': 1, 'true_positives': 1, 'precision': 1.0, 'recall': 1.0}
     """
     result = compare(truth, findings)
     table = []

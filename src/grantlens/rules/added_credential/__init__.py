@@ -6,7 +6,7 @@ itself, the owner whom the register names, who had dealt with the credentials of
 a client that had done nothing for itself yet, or of which nothing at all is known before: nothing says then that it had been another's. A credential
 that has a subject, or is its own client, is somebody's own: it was added to nothing.
 
-A log cannot prove that somebody never did something before it began. `history_days` is the least that it must reach back; more is always used, and the
+A log cannot prove that somebody never did something before it began. `maker_days` is the least that it must reach back; more is always used, and the
 finding says how much there was. That the owner is known by another kind of id leaves it undecided, until the credential is used from where the client had
 never been: then it is to be looked into whoever made it. Not seen is a stranger with the account of a regular admin, or with a credential of the client
 itself. Which list at the provider holds the credential - application or service principal, of which a console may show one - no column tells.
@@ -41,9 +41,7 @@ RULE = Rule(
         ),
     ),
     parameters=(
-        Parameter(
-            "history_days", 7, "days", "How far back the issuance log must reach before the credential was made."
-        ),
+        Parameter("maker_days", 7, "days", "How far back the issuance log must reach before the credential was made."),
         Parameter("min_coverage", 0.95, "share", "Least share of that time for which the issuance log must be there."),
         Parameter(
             "settled_hours",
@@ -100,7 +98,7 @@ added AS (
     SELECT i.source, k.of_tenant AS tenant, k.client, i.client_id, i.client_name, i.token_id, i.consent_actor AS actor_id,
            coalesce(n.name, i.consent_actor) AS actor, coalesce(n.by_identities, false) AS by_identities, i.issued_at AS made_at,
            i.issued_at - to_microseconds(($settled_hours * 3600000000)::BIGINT) AS settled_at,
-           i.issued_at - to_microseconds(($history_days * 86400000000)::BIGINT) AS history_from,
+           i.issued_at - to_microseconds(($maker_days * 86400000000)::BIGINT) AS history_from,
            {'seen_at': i.issued_at, 'batch_id': i.batch_id, 'line_no': i.line_no, 'event_id': i.event_id} AS record,
            row_number() OVER () AS nth
     FROM issuance i
@@ -233,7 +231,7 @@ history AS (
     SELECT o.nth, bool_and(c.in_part) AS in_part,
            sum(greatest(0, epoch_us(least(c.covered_until, o.made_at)) - epoch_us(c.covered_from))) FILTER (NOT c.in_part) / 86400e6 AS covered_days,
            sum(greatest(0, epoch_us(least(c.covered_until, o.made_at)) - epoch_us(greatest(c.covered_from, o.history_from)))) FILTER (NOT c.in_part)
-               / ($history_days * 86400e6) AS share
+               / ($maker_days * 86400e6) AS share
     FROM open o
     JOIN covered_time c ON c.source = o.source AND c.log = 'issuance' AND c.tenant IS NOT DISTINCT FROM o.tenant
     GROUP BY o.nth
