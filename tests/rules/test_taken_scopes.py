@@ -8,7 +8,7 @@ import pytest
 
 from grantlens import detect
 from grantlens.rule.example import consent, revoked, token, use
-from grantlens.rules.stale_privilege import DELETE, READ, SEND
+from grantlens.rules.stale_privilege.examples import DELETE, READ, SEND
 
 ERROR = timedelta(seconds=5)
 LEEWAY = timedelta(seconds=60)
