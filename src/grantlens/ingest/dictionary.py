@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grantlens.engine.duckdb import quote
-from grantlens.ingest.mapping import told_apart
+from grantlens.ingest.mapping import as_hashed
 from grantlens.ingest.raw_tokens import hash_tokens, mask_tokens
 from grantlens.ingest.rows import distinct
 from grantlens.reading.chunk import int_array, numbers_of
@@ -198,7 +198,7 @@ class Dictionary:
         return [column for column in self.table.columns if column.name != self.key]
 
     def _hash_sql(self) -> str:
-        return f"hash($token_key, {', '.join(map(told_apart, self._columns()))})"
+        return f"hash($token_key, {', '.join(map(as_hashed, self._columns()))})"
 
     def _cleansed(self, rows: pa.Table, token_key: str) -> pa.Table:
         """Return the entries without raw tokens and without the query of a target."""

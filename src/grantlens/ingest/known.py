@@ -17,6 +17,7 @@ from grantlens.schema.ledger import IN_VAIN
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
+    from grantlens.loaders import Settings
 
 IN_ZONE = "times without a zone read as of "
 """What the note of a file says before the zone that the user named."""
@@ -52,14 +53,7 @@ class Known:
         """Tell whether a file was noted, or was in the store before; reads what is left of it."""
         return content.digest() in self._hashes
 
-    def run(
-        self,
-        paths: Sequence[str],
-        first: int,
-        wanted: str | None = None,
-        zone: str | None = None,
-        tenant: str | None = None,
-    ) -> list[dict[str, Any]]:
+    def run(self, paths: Sequence[str], first: int, wanted: str | None, settings: Settings) -> list[dict[str, Any]]:
         """Return the entries of the file that stands first and of those after it, up to one that is not in the store.
 
         What was read in vain is taken for not there. Only a file of a size that was met is read for it.
@@ -70,8 +64,8 @@ class Known:
             All files of a load.
         first
             Which of them is next.
-        wanted, zone, tenant
-            Loader, time zone and tenant that the user named, which is noted of a file that was read by another.
+        wanted, settings
+            The loader that the user named, and what was said of the logs: it is noted of a file that was read otherwise.
 
         Raises
         ------
@@ -94,7 +88,7 @@ class Known:
         for path, sha256 in zip(paths[first : first + len(hashes)], hashes, strict=True):
             if sha256 not in found:
                 break
-            entries.append(_told(path, sha256, found[sha256], wanted, zone, tenant))
+            entries.append(_told(path, sha256, found[sha256], wanted, settings))
             if path != found[sha256][0]:
                 other[path] = sha256
         if other:
@@ -129,9 +123,7 @@ WHERE met.path <> (SELECT path FROM batch WHERE batch_id = b.batch_id)
 """
 
 
-def _told(
-    path: str, sha256: str, found: Sequence[Any], wanted: str | None, zone: str | None, tenant: str | None
-) -> dict[str, Any]:
+def _told(path: str, sha256: str, found: Sequence[Any], wanted: str | None, settings: Settings) -> dict[str, Any]:
     before, loader, records, rows, ignored, rejected, first, last, note = found
     counts = dict.fromkeys(COUNTS, 0) | {
         "records": records,
@@ -140,6 +132,7 @@ def _told(
         "rejected": rejected,
     }
     read_as = [(loader, wanted)]
+    zone, tenant = settings.time_zone, settings.tenant
     read_as += [(f"of {each}", zone and f"of {zone}") for each in re.findall(f"{IN_ZONE}([^;]+)", note or "")]
     if tenant is not None:
         told = re.search(rf'{OF_TENANT}("(?:[^"\\]|\\.)*")', note or "")

@@ -118,7 +118,7 @@ def _load_next(
     def turn(at: int) -> list[str]:
         return [paths[at]] if at < singly else small_run(paths, at)
 
-    seen = opener.known.run(paths, first, opener.wanted(), opener.zone(), opener.tenant())
+    seen = opener.known.run(paths, first, opener.wanted(), opener.settings)
     if seen:
         return seen
     opened = opener.open(turn(first))

@@ -262,9 +262,8 @@ def staging(
     mapping = getattr(loader, log)
     select = with_steps(loader, mapping, record, kept)
     types = {name: type_ for name, type_, *_ in engine.rows(f"DESCRIBE {select}", parameters)}
-    told = ""
     if TOLD_TENANT in parameters:
-        mapping, told = _of_tenant(mapping, named="tenant" in types), f" || ${TOLD_TENANT}"
+        mapping = _of_tenant(mapping, named="tenant" in types)
         select, types["tenant"] = with_steps(loader, mapping, record, kept), "VARCHAR"
     inputs = {
         name: [each for each in types if each.startswith(f"{name.removesuffix('_hash')}_input_")] for name in ENTRIES
@@ -274,7 +273,7 @@ def staging(
     hashed: dict[str, list[Column]] = {}
     if log == "usage":
         hashed = {name: [table[each] for each in entry.names if each in given] for name, entry in ENTRIES.items()}
-    hashes = {name: _hash(inputs[name], columns, told) for name, columns in hashed.items()}
+    hashes = {name: _hash(inputs[name], columns) for name, columns in hashed.items()}
     apart = {column.name for columns in hashed.values() for column in columns} - {*USAGE_ROW.names, *_SHARED}
     staged = [table[name] for name in given if name not in apart]
     accounted = {"accounted": "s.accounted"} if "accounted" in types else {}
@@ -319,24 +318,24 @@ def _of_tenant(select: str, *, named: bool) -> str:
     return f"SELECT * {f'REPLACE ({given} AS tenant)' if named else f', {given} AS tenant'} FROM ({_bare(select)})"
 
 
-def _hash(inputs: list[str], columns: list[Column], told: str = "") -> str:
+def _hash(inputs: list[str], columns: list[Column]) -> str:
     """Return the SQL of a hash over columns, or over inputs that stand for them; their names take part, so that no two are mixed up."""
     names = inputs or [column.name for column in columns]
-    values = [f"s.{quote(name)}" for name in inputs] or [told_apart(column, "s.") for column in columns]
-    return f"hash($token_key || {_literal(' '.join(names))}{told}, {', '.join(values) or '0'})"
+    values = [f"s.{quote(name)}" for name in inputs] or [as_hashed(column, "s.") for column in columns]
+    return f"hash($token_key || {_literal(' '.join(names))}, {', '.join(values) or '0'})"
 
 
 def _struct(values: Mapping[str, str]) -> str:
     return f"struct_pack({', '.join(f'{quote(name)} := {value}' for name, value in values.items())})"
 
 
-def told_apart(column: Column, before: str = "") -> str:
+def as_hashed(column: Column, before: str = "") -> str:
     """Return a column as it goes into a hash: DuckDB gives NULL and the empty list the same one.
 
     Examples
     --------
     >>> from grantlens.schema.table import Column
-    >>> told_apart(Column("token_scopes", "VARCHAR[]", "Scopes."), "s.")
+    >>> as_hashed(Column("token_scopes", "VARCHAR[]", "Scopes."), "s.")
     's."token_scopes", s."token_scopes" IS NULL'
     """
     name = before + quote(column.name)

@@ -26,6 +26,7 @@ from grantlens.ingest.recognise import choose, doubts, named, recognises
 from grantlens.ingest.unknown_keys import refuse_unknown_columns
 from grantlens.ingest.workbench import Workbench, Workshop
 from grantlens.loaders.mapped.unpacking import Splitter
+from grantlens.loaders.settings import Settings
 from grantlens.reading.content import Content
 from grantlens.reading.lines import FIRST_BYTES, MAPPERS
 from grantlens.reading.one_file import Reading
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from grantlens.engine.duckdb import Engine
-    from grantlens.loaders import Loader, Settings
+    from grantlens.loaders import Loader
     from grantlens.reading.chunk import Chunk
 
 SMALL = 16 << 20
@@ -134,6 +135,8 @@ class Opener:
 
     Attributes
     ----------
+    settings
+        What the user said of the logs.
     known
         The files that are in the store.
     spare
@@ -142,7 +145,7 @@ class Opener:
 
     def __init__(self, engine: Engine, loader: str | Loader | None, settings: Settings | None) -> None:
         self._loader = loader
-        self._settings = settings
+        self.settings = settings or Settings()
         self._token_key = engine.value("SELECT value FROM meta WHERE name = 'token_key'")
         self._shop = Workshop()
         self._benches = [[Workbench(self._shop) for _ in range(MAPPERS)] for _ in range(2)]
@@ -157,28 +160,20 @@ class Opener:
             return named(self._loader).name
         return None if self._loader is None else self._loader.name
 
-    def zone(self) -> str | None:
-        """Return the time zone that the user named, if any."""
-        return self._settings.time_zone if self._settings else None
-
-    def tenant(self) -> str | None:
-        """Return the tenant that the user named, if any."""
-        return self._settings.tenant if self._settings else None
-
     def said(self, loader: Loader) -> list[str]:
         """Return what the user said that a log was read by: without it, the same file gives other rows."""
         told = []
         if self._loader is not None and not isinstance(self._loader, str):
             told.append(f"read as {loader.name} of SHA-256 {_digest(self._loader)[:16]}")
-        if self._settings and self._settings.time_zone and "zone" in loader.parameters:
-            told.append(f"{IN_ZONE}{self._settings.time_zone}")
-        if self._settings and self._settings.tenant is not None:
-            told.append(f"{OF_TENANT}{json.dumps(self._settings.tenant, ensure_ascii=False)}")
-        if self._settings and loader.configure:
-            if "zone" not in loader.parameters and self._settings.jwks:
-                keys = json.dumps(self._settings.jwks, sort_keys=True)
+        if self.settings.time_zone and "zone" in loader.parameters:
+            told.append(f"{IN_ZONE}{self.settings.time_zone}")
+        if self.settings.tenant is not None:
+            told.append(f"{OF_TENANT}{json.dumps(self.settings.tenant, ensure_ascii=False)}")
+        if loader.configure:
+            if "zone" not in loader.parameters and self.settings.jwks:
+                keys = json.dumps(self.settings.jwks, sort_keys=True)
                 told.append(f"signatures verified by keys of SHA-256 {hashlib.sha256(keys.encode()).hexdigest()[:16]}")
-            if "zone" not in loader.parameters and self._settings.unverified:
+            if "zone" not in loader.parameters and self.settings.unverified:
                 told.append("records taken although nothing verified who wrote them")
         return told
 
@@ -247,7 +242,7 @@ class Opener:
             hollow = reading.hollow()
             if hollow:
                 return LogFile(content, reading, None, hollow, (), opened.pop_all())
-            loader = choose(reading, self._loader, self._settings)
+            loader = choose(reading, self._loader, self.settings)
             refuse_unknown_columns(reading, loader)
             return LogFile(content, reading, loader, None, doubts(loader, self._loader, reading), opened.pop_all())
 
