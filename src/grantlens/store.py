@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from grantlens.engine.asking import asked
+from grantlens.engine.asking import asked, lists_tables
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import GrantlensError, StoreError
 from grantlens.framed import Rows
@@ -22,7 +22,7 @@ from grantlens.holdings.verification import verified
 from grantlens.ingest import LoadReport, load_files
 from grantlens.ingest.coverage import coverage_is_due, refresh_coverage
 from grantlens.ingest.declared import note_undeclared, undeclared
-from grantlens.relations import install_views, views_stand
+from grantlens.relations import install_views, let_go, views_stand
 from grantlens.schema.migrations import prepare
 from grantlens.view import View, view_of
 from grantlens.visible import markup
@@ -189,6 +189,8 @@ class Store:
         ...     store.sql("SELECT $client AS client_id", client="mail-copilot").to_pylist()
         [{'client_id': 'mail-copilot'}]
         """
+        if lists_tables(sql):
+            let_go(self.engine)
         return asked(self.engine, sql, parameters)
 
     def coverage(self) -> Rows:

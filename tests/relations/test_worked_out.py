@@ -1,12 +1,19 @@
-"""Relations are worked out once, however blocks that need them stand in each other, and each block sees its own window."""
+"""Relations are worked out once, however blocks that need them stand in each other or follow each other, and each block sees its own window."""
+
+import random
+import shutil
+from contextlib import suppress
 
 import pytest
 
-from grantlens import relations
+import grantlens as gl
+from grantlens import detect, relations
 from grantlens.engine.duckdb import Engine
+from grantlens.store import Store
 
 WHOLE = {"since": "2026-07-01", "until": "2026-10-01", "every_call": False}
 MONTH = WHOLE | {"since": "2026-09-01"}
+LATER = '{"log": "usage", "used_at": "2026-09-20T10:00:00Z", "event_id": "later", "outcome": "success", "token_id": "t", "client_id": "c"}\n'
 
 
 @pytest.fixture
@@ -20,12 +27,14 @@ def made(sample_store, monkeypatch):
             names.append(words[5])
         return execute(engine, sql, parameters)
 
+    relations.let_go(sample_store.engine)
     monkeypatch.setattr(Engine, "execute", told)
     return names
 
 
 def temporary(engine):
-    return {name for (name,) in engine.rows("SELECT table_name FROM duckdb_tables() WHERE temporary")}
+    found = {name for (name,) in engine.rows("SELECT table_name FROM duckdb_tables() WHERE temporary")}
+    return {name for name in found if not name.startswith("at_rest_")}
 
 
 def rows(engine):
@@ -69,9 +78,124 @@ def test_another_window_has_tables_of_its_own_and_gives_them_back(sample_store, 
     assert temporary(engine) == before
 
 
-def test_after_the_block_it_is_worked_out_anew(sample_store, made):
+def test_a_block_takes_what_one_before_it_worked_out(sample_store, made):
     engine = sample_store.engine
-    for _ in range(2):
+    before = temporary(engine)
+    with relations.worked_out(engine, ["revoked_use"], WHOLE):
+        assert made == names("revoked_use")
+        whole = rows(engine)
+    del made[:]
+    with relations.worked_out(engine, ["revoked_use"], WHOLE):
+        assert made == []
+        assert rows(engine) == whole
+    with relations.worked_out(engine, ["revoked_use"], MONTH):
+        assert set(made) == {name for name in names("revoked_use") if relations.registry()[name].windowed}
+        assert rows(engine) < whole
+    assert temporary(engine) == before
+
+
+def test_what_an_error_broke_off_is_worked_out_anew(sample_store, made):
+    engine = sample_store.engine
+    with pytest.raises(ZeroDivisionError), relations.worked_out(engine, ["revoked_use"], WHOLE):
+        1 / 0  # noqa: B018
+    del made[:]
+    with relations.worked_out(engine, ["revoked_use"], WHOLE):
+        assert made == names("revoked_use")
+
+
+def test_what_waits_is_none_of_the_tables_that_a_user_sees(sample_store):
+    relations.let_go(sample_store.engine)
+    before = sample_store.sql("SHOW TABLES").to_pylist()
+    gl.grants(sample_store)
+    assert any(
+        name.startswith("at_rest_") for (name,) in sample_store.engine.rows("SELECT table_name FROM duckdb_tables()")
+    )
+    with pytest.raises(gl.GrantlensError) as refused:
+        sample_store.sql("FROM at_rest_toke")
+    assert "at_rest" not in refused.value.remedy
+    assert sample_store.sql("SHOW TABLES").to_pylist() == before
+
+
+@pytest.fixture(scope="module")
+def some_store(sample_file, tmp_path_factory):
+    """Return a function that opens a copy of the samples' store for writing."""
+    folder = tmp_path_factory.mktemp("some")
+
+    def new(name):
+        path = folder / f"{name}.duckdb"
+        shutil.copy(sample_file, path)
+        return Store(path)
+
+    return new
+
+
+def loaded(store, folder):
+    (folder / "later.ndjson").write_text(LATER)
+    store.load(folder / "later.ndjson", loader="native")
+
+
+def twice_open(store, folder):
+    with Store(store.path) as other:
+        loaded(other, folder)
+
+
+def taken_back(store, _):
+    with suppress(ZeroDivisionError), store.engine.transaction():
+        store.engine.execute("DELETE FROM revocation")
+        gl.grants(store, "2026-07-01", "2026-10-01")
+        1 / 0  # noqa: B018
+
+
+CHANGES = {
+    "a load": loaded,
+    "a load by another store of the file": twice_open,
+    "something brought": lambda store, _: store.add(gl.Servers(())),
+    "calls forgotten": lambda store, _: store.forget("2026-08-01"),
+    "SQL of the user": lambda store, _: store.sql("WITH r AS (FROM revocation LIMIT 1) INSERT INTO revocation FROM r"),
+    "a statement of ours": lambda store, _: store.engine.execute("-- all\nDELETE FROM usage_row WHERE line_no % 2 = 0"),
+    "a change taken back": taken_back,
+    "a case": lambda store, _: gl.Case(store, client="mail-copilot"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_after_a_change_all_is_worked_out_anew(some_store, tmp_path, made, change):
+    with some_store(change) as store:
+        gl.grants(store, "2026-07-01", "2026-10-01")
+        CHANGES[change](store, tmp_path)
         del made[:]
-        with relations.worked_out(engine, ["revoked_use"], WHOLE):
-            assert made == names("revoked_use")
+        gl.grants(store, "2026-07-01", "2026-10-01")
+        assert "grant_life" in made
+
+
+def answers(store, question):
+    kind, since, more = question
+    view = store.between(since, "2026-10-01")
+    if kind == "grants":
+        return gl.grants(view).table.to_pylist()
+    if kind == "lag":
+        return detect.revocation_lag(view).table.to_pylist()
+    if kind == "case":
+        return list(gl.Case(store, client=more).answers().items())
+    return [found.table.to_pylist() for found in detect.run(view, more, evidence="all" if since[6] == "8" else "few")]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_long_session_answers_as_new_ones_do(some_store, sample_file, tmp_path, seed):
+    rng = random.Random(seed)
+    with some_store(f"session-{seed}") as store:
+        clients = [client for (client,) in store.engine.rows("SELECT DISTINCT client_id FROM usage ORDER BY ALL")]
+        for step in range(14):
+            kind = rng.choice(("grants", "lag", "rules", "rules", "case", "forget", "load"))
+            if kind == "forget":
+                store.forget(f"2026-07-{rng.randint(2, 28):02}")
+                continue
+            if kind == "load":
+                (tmp_path / f"{step}.ndjson").write_text(LATER.replace("later", f"later {step}"))
+                store.load(tmp_path / f"{step}.ndjson", loader="native")
+                continue
+            more = rng.choice(clients) if kind == "case" else rng.sample(sorted(detect.registry()), 3)
+            question = kind, rng.choice(("2026-07-01", "2026-08-01", "2026-09-15")), more
+            told = answers(store, question)
+            with Store(store.path) as new:
+                assert told == answers(new, question), question

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 import grantlens as gl
-from grantlens.relations import worked_out
+from grantlens.relations import let_go, worked_out
 from grantlens.rule.example import consent, decided, logs_from_to, revoked, token, use
 from grantlens.schema.apart import shown, told_apart
 
@@ -153,6 +153,7 @@ def test_nothing_is_laid_over_the_tables_afterwards(store_of):
         assert {id for (id,) in engine.rows("SELECT event_id FROM revocation")} == {"7"}
     with pytest.raises(ZeroDivisionError), told_apart(engine):
         1 / 0  # noqa: B018
+    let_go(engine)
     assert left(engine) == before
     assert engine.shown is None
     assert engine.value("SELECT count(DISTINCT event_id) FROM revocation") == 1

@@ -156,7 +156,7 @@ def narrowed(engine: Engine, about: Asked, tenant: str | None) -> Iterator[None]
     """
     laid: list[str] = []
     aside: list[tuple[str, str]] = []
-
+    engine.note_change()
     try:
         _note(engine, about, tenant)
         parts = {
@@ -191,6 +191,7 @@ def narrowed(engine: Engine, about: Asked, tenant: str | None) -> Iterator[None]
             engine.execute(f"DROP TABLE IF EXISTS temp.{name}")
         for kind, table in aside:
             engine.execute(f"ALTER {kind} temp.{ASIDE.format(table)} RENAME TO {table}")
+        engine.note_change()
 
 
 def everyones_issuance(engine: Engine) -> str:

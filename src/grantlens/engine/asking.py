@@ -21,7 +21,20 @@ _COLUMN = re.compile(
     r'column (?:named )?"(.+?)" (?:in \w+ list )?(?:not found|does not exist)|have a column named "(.+?)"', re.I
 )
 _VALUES = re.compile(r"Values were not provided for the following parameters: (\w+)")
+_LISTING = re.compile(r"\b(show|pragma|call|information_schema|duckdb_\w+|pg_\w+|sqlite_master)\b", re.IGNORECASE)
+_KNOWN_TABLES = "SELECT table_name FROM information_schema.tables WHERE NOT starts_with(table_name, 'at_rest_')"
 _LINE = re.compile(r"^LINE (\d+): (.*)$", re.MULTILINE)
+
+
+def lists_tables(sql: str) -> bool:
+    """Tell whether a query may tell which tables there are.
+
+    Examples
+    --------
+    >>> lists_tables("SHOW TABLES"), lists_tables("SELECT count(*) FROM usage")
+    (True, False)
+    """
+    return bool(_LISTING.search(str(sql)))
 
 
 def asked(engine: Engine, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
@@ -33,16 +46,21 @@ def asked(engine: Engine, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
         If DuckDB refuses it; what DuckDB said is the cause.
     """
     try:
-        if not isinstance(sql, str) or not duckdb.extract_statements(sql):
+        statements = duckdb.extract_statements(sql) if isinstance(sql, str) else []
+        if not statements:
             raise _error(f"{sql!r} is no query", 'Write SQL: store.sql("SELECT count(*) FROM usage").')
-        return engine.arrow(sql, parameters)
+        try:
+            return engine.arrow(sql, parameters)
+        finally:
+            if any(statement.type != duckdb.StatementType.SELECT for statement in statements):
+                engine.note_change()
     except (duckdb.Error, MalformedJson) as error:
         raise _explained(engine, sql, parameters, str(error)) from error
 
 
 def _explained(engine: Engine, sql: str, given: Mapping[str, Any], said: str) -> GrantlensError:
     if table := _TABLE.search(said):
-        known = [name for (name,) in engine.rows("SELECT table_name FROM information_schema.tables")]
+        known = [name for (name,) in engine.rows(_KNOWN_TABLES)]
         remedy = did_you_mean(
             table[1], known, 'store.sql("SHOW TABLES") names them; the logs are issuance, usage, revocation.'
         )

@@ -27,6 +27,13 @@ _INTERRUPTED = re.compile(r"object registered as '\w+' failed: KeyboardInterrupt
 
 _NAMED = re.compile(r"\$([a-z_][a-z0-9_]*)", re.IGNORECASE)
 
+_LEAVES_ALL = re.compile(
+    r"\s*(?:--[^\n]*\n\s*)*(?:(?:SELECT|WITH|FROM|DESCRIBE|SHOW|EXPLAIN|SET|RESET|BEGIN|CREATE (?:OR REPLACE )?TEMP)\b"
+    r"|(?:DROP|ALTER) (?:TABLE|VIEW) (?:IF EXISTS )?temp\.|(?:INSERT INTO|UPDATE|DELETE FROM) temp\.)",
+    re.IGNORECASE,
+)
+"""How a statement of ours begins that leaves what is stored as it is; of any other it is not known."""
+
 
 def quote(identifier: str) -> str:
     """Return an identifier quoted for SQL: the only way a name may become SQL text.
@@ -57,6 +64,9 @@ class Engine:
     confined
         Let no statement read or write a file but the database's own: its log and what it spills are among them.
     """
+
+    changes = 0
+    """How often something may have changed what is stored, in any database of this process: two may have one file open."""
 
     def __init__(
         self,
@@ -103,8 +113,17 @@ class Engine:
     def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
         """Run one statement; `parameters` may hold more names than the statement uses."""
         used = _used(sql, parameters)
-        with self._turn, _explained():
-            return self._connection.execute(sql, used) if used else self._connection.execute(sql)
+        try:
+            with self._turn, _explained():
+                return self._connection.execute(sql, used) if used else self._connection.execute(sql)
+        finally:
+            if not _LEAVES_ALL.match(sql):
+                self.note_change()
+
+    @staticmethod
+    def note_change() -> None:
+        """Let nobody take what was worked out before now for what would be worked out from now on."""
+        Engine.changes += 1
 
     def arrow(self, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
         """Run one query and return its whole result as an Arrow table."""
@@ -215,6 +234,7 @@ class Engine:
             except BaseException:
                 with suppress(duckdb.Error):  # a failed commit has already rolled back
                     self._connection.rollback()
+                self.note_change()
                 with suppress(duckdb.Error, GrantlensError):  # where the disk was full, the database takes nothing more
                     self.execute("SET disabled_optimizers = ''")
                     self.share(1)

@@ -119,7 +119,7 @@ def gather(engine: Engine, asked: Sequence[tuple[Rule, Mapping[str, Any]]]) -> l
     for rule, values in asked:
         named = {**values, "rule": rule.id, "rule_version": rule.version}
         engine.execute(
-            f"INSERT INTO finding BY NAME SELECT $rule AS rule, $rule_version AS rule_version, * FROM ({rule.sql})",
+            f"INSERT INTO temp.finding BY NAME SELECT $rule AS rule, $rule_version AS rule_version, * FROM ({rule.sql})",
             named,
         )
         if rule.conclude is not None:
@@ -143,7 +143,7 @@ def _conclude(engine: Engine, rule: Rule, values: Mapping[str, Any]) -> None:
     rule.conclude(rows, values)
     # As text: pyarrow would import pandas before it looks at the first row.
     engine.execute(
-        "UPDATE finding SET verdict = c.verdict, severity = c.severity, explained_by = c.explained_by, title = c.title, "
+        "UPDATE temp.finding SET verdict = c.verdict, severity = c.severity, explained_by = c.explained_by, title = c.title, "
         "detail = c.detail FROM (SELECT unnest(from_json($rows, $shape), recursive := true)) c WHERE finding.rowid = c.row_no",
         {"rows": json.dumps(rows), "shape": json.dumps([{"row_no": "BIGINT", **dict.fromkeys(_CONCLUDED, "VARCHAR")}])},
     )

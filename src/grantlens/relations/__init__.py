@@ -26,7 +26,7 @@ from grantlens.schema.standing import tables
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
 
-__all__ = ["Relation", "install_views", "ordered", "registry", "views_stand", "worked_out"]
+__all__ = ["Relation", "install_views", "let_go", "ordered", "registry", "views_stand", "worked_out"]
 
 
 @cache
@@ -119,6 +119,11 @@ def _written(engine: Engine, sql: str) -> dict[str, str]:
 _KEPT_NOW: WeakKeyDictionary[Engine, dict[str, Mapping[str, Any]]] = WeakKeyDictionary()
 """The relations that stand as temporary tables in each open database, with the values they were worked out for."""
 
+_AT_REST: WeakKeyDictionary[Engine, dict[str, tuple[Mapping[str, Any], int]]] = WeakKeyDictionary()
+"""Those of blocks that have ended, which wait under another name for the next one, and the number of changes that they have seen."""
+
+_REST = "at_rest_{}"
+
 _BLOCKS = count()
 """Numbers the blocks, so that what stands aside for each of them has a name of its own."""
 
@@ -127,13 +132,15 @@ _BLOCKS = count()
 def worked_out(engine: Engine, names: Iterable[str], values: Mapping[str, Any]) -> Iterator[None]:
     """Keep these relations, and all they need, as temporary tables inside the block; other threads wait until it ends.
 
-    What a block around this one keeps already is not worked out again. Only where it was for another window does it stand aside
-    until this block ends.
+    What a block around this one keeps already is not worked out again, nor what one before it did for the same window while nothing
+    was changed since. Only where it was for another window does it stand aside until this block ends.
     """
-    made: list[str] = []
+    made: dict[str, int] = {}
     aside: dict[str, Mapping[str, Any]] = {}
+    ended_well = False
     with engine.alone(), nullcontext() if _KEPT_NOW.get(engine) else told_apart(engine):
-        kept = _KEPT_NOW.setdefault(engine, {})
+        _let_go(engine, outdated=True)
+        kept, at_rest = _KEPT_NOW.setdefault(engine, {}), _AT_REST.setdefault(engine, {})
         number = next(_BLOCKS)
         try:
             for relation in ordered(names):
@@ -143,14 +150,37 @@ def worked_out(engine: Engine, names: Iterable[str], values: Mapping[str, Any]) 
                         continue
                     engine.execute(f"ALTER TABLE temp.{name} RENAME TO {name}_{number}")
                     aside[name] = kept.pop(name)
-                engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {relation.sql}", values)
+                if name in at_rest and at_rest[name][0] == given:
+                    made[name] = at_rest.pop(name)[1]
+                    engine.execute(f"ALTER TABLE temp.{_REST.format(name)} RENAME TO {name}")
+                else:
+                    made[name] = engine.changes
+                    engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {relation.sql}", values)
                 kept[name] = given
-                made.append(name)
             yield
+            ended_well = True
         finally:
             for name in reversed(made):
-                del kept[name]
-                engine.execute(f"DROP TABLE IF EXISTS temp.{name}")
+                worked_for = kept.pop(name, None)
+                if ended_well and worked_for is not None:
+                    engine.execute(f"DROP TABLE IF EXISTS temp.{_REST.format(name)}")
+                    engine.execute(f"ALTER TABLE temp.{name} RENAME TO {_REST.format(name)}")
+                    at_rest[name] = worked_for, made[name]
+                else:
+                    engine.execute(f"DROP TABLE IF EXISTS temp.{name}")
             for name, before in aside.items():
                 engine.execute(f"ALTER TABLE temp.{name}_{number} RENAME TO {name}")
                 kept[name] = before
+
+
+def let_go(engine: Engine) -> None:
+    """Drop what waits for the next block: among the tables of a database it is nothing to be shown."""
+    with engine.alone():
+        _let_go(engine)
+
+
+def _let_go(engine: Engine, *, outdated: bool = False) -> None:
+    at_rest = _AT_REST.get(engine, {})
+    for name in [name for name, (_, seen) in at_rest.items() if not outdated or seen != engine.changes]:
+        engine.execute(f"DROP TABLE IF EXISTS temp.{_REST.format(name)}")
+        del at_rest[name]
