@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from grantlens.access_review.accepted import MARKS
 from grantlens.cli.detect import _nothing
 from grantlens.store import Store
 from tests.findings.test_findings import KEYS
@@ -22,7 +23,8 @@ def test_every_finding_has_every_key_and_its_evidence(detected):
     found = json.loads(detected)
     assert len({finding["rule"] for finding in found}) > 10
     for finding in found:
-        assert list(finding) == KEYS
+        assert list(finding) == [*KEYS, *MARKS]
+        assert finding["accepted"] is None
         assert set(finding["coverage"]) == {"from", "until", "share"}
         assert finding["verdict"] in ("violation", "indeterminate", "clear")
         assert len(finding["evidence"]) <= 20
@@ -92,7 +94,7 @@ def test_csv_has_the_same_columns_without_findings(run, sample_file):
     )
     assert len(with_some) > len(without) == 1
     assert with_some[0] == without[0]
-    assert without[0].split(",") == KEYS
+    assert without[0].split(",") == [*KEYS, *MARKS]
 
 
 def test_two_runs_are_byte_equal(run, sample_file, detected):
@@ -193,6 +195,46 @@ def test_a_table_ends_with_what_it_holds(run, sample_file):
     assert "last success 11 h 29 min after" in ran.out, "the table answers for how long"
     assert run("detect", sample_file, "OOS-12", *NOW).err == ""
     assert run("detect", sample_file, "REV-1", *NOW, "--format", "csv").err == ""
+
+
+def accept(run, sample_file, path, rule, chosen):
+    """Write reason and end into rows of the list that the command prints, as somebody does in a spreadsheet."""
+    rows = list(csv.DictReader(io.StringIO(run("detect", sample_file, rule, *NOW, "--format", "csv").out)))
+    for row in filter(chosen, rows):
+        row.update(accepted="known, TICKET-7", accepted_until="2026-12-31")
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return [row for row in rows if row["accepted"]]
+
+
+def test_the_list_with_reasons_written_into_it_leaves_out_what_is_accepted(run, sample_file, tmp_path):
+    path = tmp_path / "accepted.csv"
+    accepted = accept(run, sample_file, path, "REV-1", lambda row: row["client_id"] == "mailbox-mirror")
+    assert len(accepted) == 1
+    ran = run("detect", sample_file, "REV-1", "OOS-12", *NOW, "--accepted", path)
+    assert "mailbox-mirror" not in ran.out
+    assert ran.err.splitlines()[0] == "1 violation is accepted."
+    told = "19 violations; 2 indeterminate; 4 clear and 1 accepted, which only the other formats list."
+    assert ran.err.splitlines()[-1] == told
+    held = findings(run("detect", sample_file, "REV-1", *NOW, "--accepted", path, "--format", "json"))
+    (again,) = (finding for finding in held if finding["accepted"])
+    assert [again[name] for name in MARKS] == [
+        accepted[0]["fingerprint"], "known, TICKET-7", "2026-12-31T00:00:00Z", None,
+    ]  # fmt: skip
+    ran = run("detect", sample_file, "REV-1", "--now", "2027-01-01", "--accepted", path)
+    assert "mailbox-mirror" in ran.out
+    assert "1 finding was accepted until a time that has passed, and counts again." in ran.err
+
+
+def test_where_all_is_accepted_it_is_not_said_that_nothing_is_there(run, sample_file, tmp_path):
+    path = tmp_path / "accepted.csv"
+    accepted = accept(run, sample_file, path, "OOS-4", lambda row: row["verdict"] != "clear")
+    assert accepted
+    ran = run("detect", sample_file, "OOS-4", *NOW, "--accepted", path, "--fail-on", "info")
+    assert (ran.code, ran.out.split(" was found ")[1].endswith(" but what is accepted.\n")) == (0, True), ran
+    assert run("detect", sample_file, "OOS-4", *NOW, "--fail-on", "info").code == 1
 
 
 def test_a_store_after_the_rule_is_told_where_it_stands(run, sample_file):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from grantlens.access_review.accepted import Accepted
 from grantlens.loaders.native import LOADER
 from grantlens.register.clocks import Clocks
 from grantlens.register.decisions import Decisions
@@ -123,6 +124,11 @@ def test_toml_and_csv_say_the_same(laid_out, reader):
         (one["rule"], one["until"]) for one in second[0]["exceptions"]
     ]
     assert (first[1]["approved_operations"], second[1]["approved_operations"]) == ([], None)
+
+
+def test_accepted_findings_say_the_same_in_both_forms(laid_out):
+    toml, table = (Accepted.read(f"accepted.{form}") for form in ("toml", "csv"))
+    assert toml.rows == table.rows != {}
 
 
 def test_its_commands_run(laid_out, run):

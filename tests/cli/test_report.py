@@ -57,6 +57,21 @@ def test_with_a_baseline_only_what_is_new_counts(run, sample_file, before, tmp_p
     assert (ran.code, ran.err) == (1, f"{told}{broken[0]['title']}\n")
 
 
+def test_what_is_accepted_is_told_and_does_not_count(run, sample_file, before, tmp_path):
+    open_ones = [f for f in json.loads(before.read_text())["findings"] if f["verdict"] == "violation"]
+    lines = ["fingerprint,verdict,severity,accepted,accepted_until"]
+    lines += [f"{f['fingerprint']},{f['verdict']},{f['severity']},a drill,2026-12-31" for f in open_ones]
+    (tmp_path / "accepted.csv").write_text("\n".join(lines))
+    told = ("report", sample_file, *PERIOD, "--accepted", tmp_path / "accepted.csv", "--fail-on", "info", "-o")
+    ran = run(*told, tmp_path / "r.html")
+    assert (ran.code, ran.err) == (0, f"{len(open_ones)} violations are accepted.\n")
+    assert f"{len(open_ones)} violations are accepted by the organisation" in (tmp_path / "r.html").read_text()
+    (tmp_path / "accepted.csv").write_text("\n".join(lines[:-1]))
+    ran = run(*told, tmp_path / "r.html")
+    assert (ran.code, "1 violation is info or worse." in ran.err) == (1, True)
+    assert run(*told[:-4], "--accepted", tmp_path / "none.csv", "-o", tmp_path / "r.html").failed_well()
+
+
 def test_of_many_violations_the_worst_are_named(run, sample_file, tmp_path):
     told = run("report", sample_file, "-o", tmp_path / "r.json", *PERIOD, "--fail-on", "high").err.splitlines()
     assert [line.split()[0] for line in told] == ["69", *["critical"] * 5, "and"]

@@ -512,3 +512,16 @@ def test_no_call_seen_is_told_apart_from_none_that_could_be_seen(document):
     assert cell(use="seen", watched=0.9, calls=3) == "3"
     client = document()["clients"][0] | {"calls": 0, "use": "not observable"}
     assert "not observable" in review_markdown(document(clients=[client]))
+
+
+@pytest.mark.parametrize("form", [review_page, review_markdown])
+def test_of_what_is_accepted_it_says_how_much_and_until_when(document, finding, form):
+    held = finding(0, accepted="a drill <b>", accepted_until="2026-12-31T00:00:00Z", accepted_by="sam")
+    counts = {"violation": 1, "indeterminate": 0, "worse": 0, "ended": 1, "not_found": 0}
+    text = form(document([held, finding(1)], accepted={"sha256": "ab" * 32, **counts}))
+    assert "1 violation is accepted by the organisation" in text
+    assert "1 finding was accepted until a time that has passed, and counts again" in text
+    assert "1 violation that is not accepted" in text
+    if form is review_page:
+        assert "<dt>Accepted</dt><dd><bdi>a drill &lt;b&gt;</bdi>, until" in text
+    assert "accepted by the organisation" not in form(document([finding(1)]))

@@ -101,3 +101,10 @@ def test_hostile_names_stay_text(document, finding, nasty):
 
 def test_nothing_found_is_an_empty_text(document):
     assert review_ocsf(document()) == ""
+
+
+def test_what_is_accepted_is_suppressed_and_no_alert(document, finding):
+    held = finding(1, accepted="a drill", accepted_until="2026-12-31T00:00:00Z", accepted_by=None)
+    first, second = read(document([finding(0), held]))
+    assert (first["status"], second["status"], second["is_alert"]) == ("New", "Suppressed", False)
+    assert second["unmapped"]["accepted"] == "a drill"

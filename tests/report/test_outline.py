@@ -123,3 +123,13 @@ def test_of_one_severity_the_violations_come_by_rule_and_then_the_busiest(findin
     assert [(each["rule"], each["events"]) for each in worst] == [
         ("OOS-1", 3), ("OOS-2", 7), ("OOS-2", 1), ("GOV-1", 99), ("OOS-1", 99)
     ]  # fmt: skip
+
+
+def test_what_is_accepted_comes_last_and_asks_for_no_decision(document, finding):
+    held = finding(0, severity="critical", accepted="a drill", accepted_until="2026-12-31T00:00:00Z", accepted_by=None)
+    whole = document([held, finding(1, severity="low"), finding(2)])
+    (rule,) = (rule for rule in outline.by_rule(whole, outline.PAGE) if rule["id"] == "OOS-1")
+    assert [row["grant_id"] for row in rule["shown"]] == ["g-2", "g-1", "g-0"]
+    assert "accepted until 2026-12-31: a drill" in rule["shown"][-1]["facts"]
+    assert [row["grant_id"] for row in outline.worst_shown([rule], outline.PAGE)] == ["g-2", "g-1"]
+    assert [row["client_id"] for row in outline.decisions(whole)] == ["client-2"]

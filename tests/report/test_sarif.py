@@ -94,3 +94,11 @@ def test_a_run_that_could_judge_nothing_has_failed(document):
     (invocation,) = read(document(too_thin="No log covers any part of this period."))["invocations"]
     assert not invocation["executionSuccessful"]
     assert invocation["toolExecutionNotifications"][0]["level"] == "error"
+
+
+def test_what_is_accepted_is_suppressed_with_its_reason(document, finding):
+    held = finding(1, accepted="a drill, see {T-1}", accepted_until="2026-12-31T00:00:00Z", accepted_by=None)
+    first, second = read(document([finding(0), held]))["results"]
+    assert "suppressions" not in first
+    justification = "a drill, see {{T-1}} (until 2026-12-31T00:00:00Z)"
+    assert second["suppressions"] == [{"kind": "external", "status": "accepted", "justification": justification}]

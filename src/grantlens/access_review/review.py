@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens import detect
 from grantlens.access_review import (
+    accepted as accepting,
+)
+from grantlens.access_review import (
     answers,
     blind_spot,
     clients,
@@ -106,10 +109,10 @@ class Review:
         return self.document["too_thin"]
 
     def gated(self) -> list[dict[str, Any]]:
-        """Return the findings that count for a gate: with a baseline, those that are new or worse."""
-        if self.document["baseline"] is None:
-            return list(self.document["findings"])
-        return [self.document["findings"][index] for index in self.document["baseline"]["new_findings"]]
+        """Return the findings that count for a gate: with a baseline those that are new or worse, and none that is accepted."""
+        findings, before = self.document["findings"], self.document["baseline"]
+        counted = findings if before is None else [findings[index] for index in before["new_findings"]]
+        return [finding for finding in counted if finding["accepted"] is None]
 
     def at_or_above(self, level: str, new_only: bool = False) -> list[dict[str, Any]]:
         """Return the violations of this severity or a higher one.
@@ -159,6 +162,7 @@ def review(
     now: str | datetime | None = None,
     baseline: str | os.PathLike[str] | Mapping[str, Any] | Review | None = None,
     parameters: Mapping[str, Any] | None = None,
+    accepted: str | os.PathLike[str] | None = None,
 ) -> Review:
     """Ask every rule over one window.
 
@@ -172,6 +176,8 @@ def review(
         A former review, or its JSON file: what is new since then is marked, and what is gone is listed.
     parameters
         Values for parameters of the rules, by name.
+    accepted
+        A file that says which findings are accepted, until when and why: they are told with that, and count for no gate.
 
     Examples
     --------
@@ -184,14 +190,19 @@ def review(
     if isinstance(baseline, Review):
         baseline = baseline.to_dict()
     before = None if baseline is None else former.read(baseline)
+    taken = None if accepted is None else accepting.Accepted.read(accepted)
     with detect.asked(view, parameters=parameters, also=NEEDS) as found:
-        document = _document(view, found, before, parameters or {})
+        document = _document(view, found, before, taken, parameters or {})
         document["privileges"]["tried"] = privileges.tried(view, parameters or {})
     return Review(tuple(found), document)
 
 
 def _document(
-    view: View, found: list[Findings], before: Mapping[str, Any] | None, parameters: Mapping[str, Any]
+    view: View,
+    found: list[Findings],
+    before: Mapping[str, Any] | None,
+    taken: accepting.Accepted | None,
+    parameters: Mapping[str, Any],
 ) -> dict[str, Any]:
     engine = view.store.engine
     values = {**view.window.parameters(), "now": view.now}
@@ -229,8 +240,12 @@ def _document(
         "enough": privileges.enough(engine, view.window),
         "blind_spot": blind_spot.blind_spot(engine, values),
         "limitations": [],
+        "accepted": accepting.mark(rows, taken, view.now),
         "baseline": None,
-        "reproduce": {"command": _command(view, found, parameters, before is not None), **manifest.basis(engine)},
+        "reproduce": {
+            "command": _command(view, found, parameters, before is not None, taken is not None),
+            **manifest.basis(engine),
+        },
     }
     document["summary"] = _summary(document)
     if before is not None:
@@ -290,8 +305,8 @@ def _is_told(view: View) -> bool:
     return not view.window.of_nothing or view.now != view.window.until
 
 
-def _command(view: View, found: list[Findings], parameters: Mapping[str, Any], compared: bool) -> str:
-    """Return the command that makes this report again; STORE and FORMER.json stand for files, wherever they lie."""
+def _command(view: View, found: list[Findings], parameters: Mapping[str, Any], compared: bool, accepted: bool) -> str:
+    """Return the command that makes this report again; STORE, FORMER.json and ACCEPTED.csv stand for files, wherever they lie."""
     window = view.window
     tenant = view.store.tenant
     ends = "" if window.of_nothing else f" --since {format_time(window.since)} --until {format_time(window.until)}"
@@ -300,6 +315,7 @@ def _command(view: View, found: list[Findings], parameters: Mapping[str, Any], c
     return (
         f"grantlens report STORE -o report.html{f' --tenant={shlex.quote(tenant)}' if tenant else ''}{ends}"
         f"{f' --now {format_time(view.now)}' if _is_told(view) else ''}{settings}{' --baseline FORMER.json' * compared}"
+        f"{' --accepted ACCEPTED.csv' * accepted}"
     )
 
 

@@ -105,5 +105,5 @@ def _tell(document: dict[str, Any]) -> None:
     write_table(rules, ("rule", "violations", "undecided", "question"))
     worst = worst_first(document["findings"])
     shown = [finding | {"facts": "; ".join(facts(finding))} for finding in worst[: PAGE.worst]]
-    print(f"\n{worst_heading(len(shown), len(worst))}")
+    print(f"\n{worst_heading(len(shown), document)}")
     write_table(shown, ("severity", "rule", "client_id", "events", "title", "facts"))

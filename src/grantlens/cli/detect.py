@@ -15,8 +15,19 @@ from grantlens.cli.gate import exit_code
 from grantlens.cli.message import say
 from grantlens.cli.opening import existing
 from grantlens.cli.output import INDENT, with_whose, write_records, write_table
-from grantlens.cli.parameters import FailOn, FormatChoice, Now, Set, Since, StorePath, Tenant, Until, numbers
-from grantlens.cli.present import present, tell_far, tell_present
+from grantlens.cli.parameters import (
+    AcceptedFile,
+    FailOn,
+    FormatChoice,
+    Now,
+    Set,
+    Since,
+    StorePath,
+    Tenant,
+    Until,
+    numbers,
+)
+from grantlens.cli.present import present, tell_accepted, tell_far, tell_present
 from grantlens.errors import StoreError
 from grantlens.given_path import in_shell
 from grantlens.wording import plural
@@ -30,7 +41,9 @@ EXAMPLES = """Examples:
   grantlens detect acme.duckdb --since 'last 30 days' --format ndjson
   grantlens detect acme.duckdb PRV-3 --set dormant_days=60
   grantlens detect acme.duckdb REV-1 --records
-  grantlens detect acme.duckdb --fail-on high"""
+  grantlens detect acme.duckdb --fail-on high
+  grantlens detect acme.duckdb --format csv > findings.csv
+  grantlens detect acme.duckdb --accepted accepted.csv"""
 
 COLUMNS = (
     "rule",
@@ -73,14 +86,16 @@ def detect(
             "each pointer to evidence in the other forms."
         ),
     ] = False,
+    accepted: AcceptedFile = None,
     fail_on: FailOn = None,
 ) -> int:
     """Print the findings of rules over a window.
 
     Each finding has a verdict: violation, indeterminate where the logs cannot tell, or clear. Without RULES the table
     lists the violations, the worst first, and tells by rule and reason how many could not be decided; with RULES it
-    lists these too. It leaves out what is clear; JSON, NDJSON and CSV hold everything.
+    lists these too. It leaves out what is clear or accepted; JSON, NDJSON and CSV hold everything.
     """
+    from grantlens.access_review.accepted import MARKS, Accepted, mark
     from grantlens.conclusion.nothing_found import could_not_look
     from grantlens.detect import run
     from grantlens.report.outline import worst_first
@@ -96,6 +111,7 @@ def detect(
     for rule in rules:
         find(rule)
     values = numbers(settings)
+    taken = None if accepted is None else Accepted.read(accepted)
     instant = present(now)
     with existing(store, tenant=tenant) as opened:
         view = view_of(opened, since, until, instant)
@@ -103,15 +119,22 @@ def detect(
         tell_far(view, since, until)
         results = run(view, rules or None, parameters=values, evidence=evidence)
         findings = [finding for result in results for finding in result.to_dicts()]
-        code = exit_code(view, findings, fail_on)
+        tell_accepted(mark(findings, taken, view.now))
+        code = exit_code(view, [finding for finding in findings if finding["accepted"] is None], fail_on)
     counted = format == "table" and not rules  # what is undecided is counted by reason, and not listed
-    open_ones = [finding for finding in findings if counted and finding["verdict"] == "indeterminate"]
+    open_ones = [
+        finding
+        for finding in findings
+        if counted and finding["verdict"] == "indeterminate" and finding["accepted"] is None
+    ]
     told = findings if format != "table" else _rows(worst_first(findings)) if counted else _rows(findings)
     if records:
         _read_again(told)
-    columns = results[0].table.column_names if format == "csv" else with_whose(COLUMNS, told)
+    columns = [*results[0].table.column_names, *MARKS] if format == "csv" else with_whose(COLUMNS, told)
     window = f"{'in' if view.window.of_nothing else 'from'} {view.window}"
-    empty = f"No violation was found {window}." if open_ones else _nothing(results, window, len(findings))
+    held = " but what is accepted" if any(finding["accepted"] is not None for finding in findings) else ""
+    clear = sum(finding["verdict"] == "clear" for finding in findings)
+    empty = f"No violation was found {window}{held}." if open_ones else _nothing(results, window + held, clear)
     write_records(told, format, columns=columns, empty=empty)
     if records and format == "table":
         for finding in told:
@@ -129,10 +152,14 @@ def detect(
 
 
 def _rows(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the findings that are not clear, with what tells each from its neighbours."""
+    """Return the findings that are neither clear nor accepted, with what tells each from its neighbours."""
     from grantlens.report.outline import facts
 
-    return [finding | {"facts": "; ".join(facts(finding))} for finding in findings if finding["verdict"] != "clear"]
+    return [finding | {"facts": "; ".join(facts(finding))} for finding in _open(findings)]
+
+
+def _open(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [finding for finding in findings if finding["verdict"] != "clear" and finding["accepted"] is None]
 
 
 def _read_again(findings: list[dict[str, Any]]) -> None:
@@ -173,11 +200,13 @@ def _reasons(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _counted(findings: list[dict[str, Any]]) -> str:
     """Say how many findings of each verdict there are: of a long table the last screen is what a person sees."""
-    count = Counter(finding["verdict"] for finding in findings)
+    count = Counter(finding["verdict"] for finding in findings if finding["accepted"] is None)
     violations = plural(count["violation"], "violation") if count["violation"] else "No violation"
     undecided = f"; {count['indeterminate']:,} indeterminate" if count["indeterminate"] else ""
-    clear = f"; {count['clear']:,} clear, which only the other formats list" if count["clear"] else ""
-    return f"{violations}{undecided}{clear}."
+    accepted = sum(finding["accepted"] is not None for finding in findings)
+    left_out = [f"{many:,} {what}" for many, what in ((count["clear"], "clear"), (accepted, "accepted")) if many]
+    others = f"; {' and '.join(left_out)}, which only the other formats list" if left_out else ""
+    return f"{violations}{undecided}{others}."
 
 
 def _nothing(results: list[Findings], window: str, clear: int) -> str:

@@ -44,6 +44,15 @@ Set = Annotated[
         "head of `grantlens sql RULE`.",
     ),
 ]
+AcceptedFile = Annotated[
+    Path | None,
+    Parameter(
+        name="--accepted",
+        metavar="FILE",
+        help="Findings that are accepted, until when and why: the list that `detect --format csv` prints, with that written into it. "
+        "They count for no --fail-on.",
+    ),
+]
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON.")]
 FormatChoice = Annotated[
     Format,

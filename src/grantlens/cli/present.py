@@ -1,7 +1,8 @@
-"""What `--now` means."""
+"""What `--now` means, and what is said before the answer."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,15 @@ def tell_far(view: View, since: str | None, until: str | None) -> None:
             if (row["first"] < window.since and since is None) or (row["last"] >= window.until and ends_with_logs)
         ]
     )
+
+
+def tell_accepted(accepted: Mapping[str, Any] | None) -> None:
+    """Say how many findings are accepted, and what of the file counts again or is no longer found."""
+    from grantlens.report.accepted import counted, counts_again
+
+    if accepted is not None:
+        for sentence in [counted(accepted), *counts_again(accepted)]:
+            say(f"{sentence}.")
 
 
 def say_far(found: list[dict[str, Any]]) -> None:

@@ -9,14 +9,15 @@ from cyclopts import Parameter
 
 from grantlens.cli.gate import exit_code
 from grantlens.cli.opening import existing, neighbour
-from grantlens.cli.parameters import FailOn, Now, Set, Since, StorePath, Tenant, Until, numbers
-from grantlens.cli.present import present, tell_far, tell_present
+from grantlens.cli.parameters import AcceptedFile, FailOn, Now, Set, Since, StorePath, Tenant, Until, numbers
+from grantlens.cli.present import present, tell_accepted, tell_far, tell_present
 from grantlens.errors import GrantlensError
 from grantlens.given_path import in_shell
 
 EXAMPLES = """Examples:
   grantlens report acme.duckdb -o q3.html --since 2026-Q3
   grantlens report acme.duckdb -o new.json --baseline old.json --fail-on high
+  grantlens report acme.duckdb -o r.html --accepted accepted.csv
 
 The ending of FILE chooses the form: .html, .json, .md,
 .sarif for code hosts, or .ocsf (NDJSON) for SIEMs."""
@@ -50,6 +51,7 @@ def report(
             metavar="FILE", help="An earlier report as JSON: what is new is marked, and only that counts for --fail-on."
         ),
     ] = None,
+    accepted: AcceptedFile = None,
     fail_on: FailOn = None,
 ) -> int:
     """Write a report that opens offline: coverage, findings by rule, grants, revocations, privileges, limitations."""
@@ -72,8 +74,9 @@ def report(
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
         tell_far(view, since, until)
-        result = review(view, baseline=baseline, parameters=values)
+        result = review(view, baseline=baseline, parameters=values, accepted=accepted)
         getattr(result, WRITERS[out.suffix.lower()])(out)
+        tell_accepted(result.document["accepted"])
         code = exit_code(view, result.gated(), fail_on, result.document["baseline"], named=True)
     print(out)
     return code

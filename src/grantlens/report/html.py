@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grantlens.report import change, outline
+from grantlens.report import accepted, change, outline
 from grantlens.report.environment import render
 from grantlens.report.figures import review_figures
 from grantlens.report.glossary import GLOSSARY
@@ -18,7 +18,7 @@ def review_page(document: dict[str, Any]) -> str:
     document
         What `Review.to_dict()` gives, or what a review JSON holds.
     """
-    before = document["baseline"]
+    before, taken = document["baseline"], document.get("accepted")
     rules = outline.by_rule(document, outline.PAGE)
     worst = outline.worst_shown(rules, outline.PAGE)
     return render(
@@ -26,7 +26,7 @@ def review_page(document: dict[str, Any]) -> str:
         document=document,
         rules=rules,
         worst=worst,
-        worst_heading=outline.worst_heading(len(worst), document["summary"]["violations"]),
+        worst_heading=outline.worst_heading(len(worst), document),
         clients={row["client_id"]: row for row in document["clients"]},
         clocks=outline.clocks(document),
         decisions=outline.decisions(document),
@@ -35,5 +35,6 @@ def review_page(document: dict[str, Any]) -> str:
         figures=review_figures(document),
         limits=outline.PAGE,
         meanings=GLOSSARY,
+        accepted=taken and {"counted": accepted.counted(taken), "again": accepted.counts_again(taken)},
         change=before and {"counted": change.counted(before), "cautions": change.cautions(before)},
     )

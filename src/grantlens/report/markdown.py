@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grantlens.report import change, outline
+from grantlens.report import accepted, change, outline
 from grantlens.report.glossary import GLOSSARY
 from grantlens.report.labels import period
 from grantlens.report.markdown_text import code, plain, table, told
@@ -49,6 +49,9 @@ def _top(document: dict[str, Any]) -> list[str]:
     ]
     if document["too_thin"]:
         lines += [f"> {plain(document['too_thin'])}", ""]
+    if taken := document.get("accepted"):
+        held = f"{accepted.counted(taken)} by the organisation, and counted here"
+        lines += [f"{'; '.join([held, *accepted.counts_again(taken)])}.", ""]
     if before := document["baseline"]:
         lines += [f"Against the review of {period(before['window'])}: {change.counted(before)}.", ""]
         cautions = [f"- {told(line)}" for line in change.cautions(before)]
@@ -74,7 +77,7 @@ def _worst(document: dict[str, Any], rules: list[dict[str, Any]], limits: outlin
     ]
     if not rows:
         return []
-    head = outline.worst_heading(len(rows), document["summary"]["violations"])
+    head = outline.worst_heading(len(rows), document)
     return [f"## {head}", "", *table(["Severity", "Rule", "Finding", "Client", "Last"], rows)]
 
 

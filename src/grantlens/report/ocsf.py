@@ -31,7 +31,8 @@ def review_ocsf(document: dict[str, Any]) -> str:
     """Return the open findings of a review as NDJSON, nothing where there is none; what is clear is left out.
 
     A finding keeps its `finding_info.uid` from review to review. With a baseline, one that was there before is an update, also
-    where it is worse now; none is closed, for a finding that is gone may lie before the period. What the register explains is suppressed.
+    where it is worse now; none is closed, for a finding that is gone may lie before the period. What the register explains or the organisation accepts is
+    suppressed.
     What is undecided is no alert, and each piece of its evidence says "Insufficient Data".
 
     Parameters
@@ -66,7 +67,7 @@ def _event(
     client: Mapping[str, Any],
     activity: tuple[int, str],
 ) -> dict[str, Any]:
-    explained = finding["explained_by"] is not None
+    explained = finding["explained_by"] is not None or finding.get("accepted") is not None
     severity, status = _SEVERITY[finding["severity"]], _SUPPRESSED if explained else _NEW
     now, title = _milliseconds(document["now"]), visible(finding["title"])
     first, last = _milliseconds(finding["first_seen"]), _milliseconds(finding["last_seen"])
@@ -117,6 +118,7 @@ def _event(
         "unmapped": _stated({
             "window": document["window"],
             "manifest": document["manifest"]["sha256"],
+            **{name: finding.get(name) for name in ("accepted", "accepted_until", "accepted_by")},
             **{name: finding[name] for name in ("explained_by", "token_id", "scopes", "join_key", "coverage", "detail")},
         }),
     })  # fmt: skip

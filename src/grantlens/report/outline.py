@@ -11,7 +11,7 @@ from grantlens.findings.severity import at_or_above, worst
 from grantlens.report.labels import explained
 from grantlens.rule.rule import SEVERITIES, VERDICTS
 from grantlens.window import in_time
-from grantlens.wording import chance, day, duration, plural
+from grantlens.wording import agree, chance, day, duration, plural
 
 LEVELS = tuple(reversed(SEVERITIES))
 """Severities, the worst first."""
@@ -51,7 +51,7 @@ def by_rule(document: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
     outlined = []
     for rule in document["rules"]:
         everything = found[rule["id"]]
-        open_ones = sorted((f for f in everything if f["verdict"] != "clear"), key=order)
+        open_ones = sorted((f for f in everything if f["verdict"] != "clear"), key=lambda f: (is_accepted(f), order(f)))
         shown = open_ones[: limits.findings]
         outlined.append(
             {
@@ -82,18 +82,27 @@ def by_rule(document: dict[str, Any], limits: Limits) -> list[dict[str, Any]]:
 
 def worst_shown(rules: list[dict[str, Any]], limits: Limits) -> list[dict[str, Any]]:
     """Return the worst violations, whatever the rule; `rules` is `by_rule`, which shows no fewer of each one."""
-    return worst_first(finding for rule in rules for finding in rule["shown"])[: limits.worst]
+    return worst_first(finding for rule in rules for finding in rule["shown"] if not is_accepted(finding))[
+        : limits.worst
+    ]
 
 
-def worst_heading(shown: int, violations: int) -> str:
-    """Return what stands above the worst of the violations.
+def worst_heading(shown: int, document: dict[str, Any]) -> str:
+    """Return what stands above the worst of the violations, those left out that are accepted.
 
     Examples
     --------
-    >>> worst_heading(12, 94), worst_heading(3, 3), worst_heading(1, 1)
-    ('The worst of 94 violations', '3 violations', '1 violation')
+    >>> worst_heading(12, {"summary": {"violations": 94}}), worst_heading(1, {"summary": {"violations": 1}})
+    ('The worst of 94 violations', '1 violation')
+    >>> worst_heading(12, {"summary": {"violations": 94}, "accepted": {"violation": 4}})
+    'The worst of 90 violations that are not accepted'
     """
-    return f"The worst of {plural(violations, 'violation')}" if shown < violations else plural(violations, "violation")
+    accepted = (document.get("accepted") or {}).get("violation", 0)
+    violations = document["summary"]["violations"] - accepted
+    told = plural(violations, "violation")
+    if accepted:
+        told += f" that {agree(violations, 'is', 'are')} not accepted"
+    return f"The worst of {told}" if shown < violations else told
 
 
 def worst_first(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -101,6 +110,11 @@ def worst_first(findings: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     violations = [finding for finding in findings if finding["verdict"] == "violation"]
     turn = {rule: place for place, rule in enumerate(dict.fromkeys(finding["rule"] for finding in violations))}
     return sorted(violations, key=lambda f: (_RANK[f["severity"]], turn[f["rule"]], order(f)))
+
+
+def is_accepted(finding: dict[str, Any]) -> bool:
+    """True if the organisation accepted it: it is told last, and nobody is asked to decide about it."""
+    return finding.get("accepted") is not None
 
 
 def order(finding: dict[str, Any]) -> tuple:
@@ -140,6 +154,8 @@ def facts(finding: dict[str, Any]) -> list[str]:
             parts.append(f"revoked {duration(longest)} after the decision")
         if late := detail.get("calls_after_due"):
             parts.append(f"{plural(late, 'call')} after it was due")
+    if is_accepted(finding):
+        parts.append(f"accepted until {day(finding['accepted_until'])}: {finding['accepted']}")
     if finding["explained_by"]:
         parts.append(f"explained by {explained(finding['explained_by'])}")
     return [*parts, why] if why else parts
@@ -179,12 +195,12 @@ def whose_tenant(row: dict[str, Any], among: set[str]) -> str | None:
 
 
 def decisions(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the clients somebody must decide about, in each tenant: those with a violation of high severity or above."""
+    """Return the clients somebody must decide about, in each tenant: those with a violation of high severity or above that is not accepted."""
     rules: dict[tuple[str, str], set[str]] = {}
     weight: Counter[tuple[str, str]] = Counter()
     among = several(document)
     for finding in at_or_above(document["findings"], "high"):
-        if finding["client_id"]:
+        if finding["client_id"] and not is_accepted(finding):
             whose = finding["client_id"], whose_tenant(finding, among) or ""
             rules.setdefault(whose, set()).add(finding["rule"])
             weight[whose] += 100 if finding["severity"] == "critical" else 1

@@ -111,6 +111,9 @@ def _result(
             )
         },
     }  # fmt: skip
+    if finding.get("accepted") is not None:
+        justification = _text(f"{finding['accepted']} (until {finding['accepted_until']})")
+        result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": justification}]
     if state is not None:
         result["baselineState"] = state
     return result
