@@ -51,6 +51,7 @@ def test_the_script_tells_what_is_new_and_what_is_missing(night, tmp_path):
     write(logs / "week.ndjson", quiet)
     assert night().returncode == 0
     (first,) = reports.glob("*.json")
+    assert first.with_suffix(".html").exists()
     first = first.rename(reports / "2020-01-01.json")  # some other day's
 
     revoked = record("revocation", now - timedelta(hours=2), target_kind="grant", grant_id="g", token_id=None)

@@ -26,6 +26,18 @@ def test_two_runs_are_byte_equal(run, sample_file, tmp_path):
     assert b"mailbox-mirror" in one.read_bytes()
 
 
+def test_one_answer_is_written_in_several_forms(run, sample_file, before, tmp_path):
+    page, text = tmp_path / "r.html", tmp_path / "r.json"
+    ran = run("report", sample_file, "-o", page, "-o", text, *PERIOD)
+    assert (ran.code, ran.out) == (0, f"{page}\n{text}\n")
+    assert text.read_bytes() == before.read_bytes()
+    assert b"mailbox-mirror" in page.read_bytes()
+    for other in (tmp_path / "none" / "r.md", tmp_path / "r.pdf"):
+        ran = run("report", sample_file, "-o", tmp_path / "new.html", "-o", other, *PERIOD)
+        assert ran.failed_well()
+        assert not (tmp_path / "new.html").exists(), "all are looked at before any is written"
+
+
 def test_the_same_store_in_another_place_gives_the_same_report(run, sample_file, before, tmp_path):
     copy = shutil.copy(sample_file, tmp_path / "copy.duckdb")
     run("report", copy, "-o", tmp_path / "other.json", *PERIOD)

@@ -1,4 +1,4 @@
-"""`grantlens report`: every rule over one window, in one file."""
+"""`grantlens report`: every rule over one window, in one file, or in several forms at once."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from grantlens.given_path import in_shell
 
 EXAMPLES = """Examples:
   grantlens report acme.duckdb -o q3.html --since 2026-Q3
+  grantlens report acme.duckdb -o today.html -o today.json
   grantlens report acme.duckdb -o new.json --baseline old.json --fail-on high
   grantlens report acme.duckdb -o r.html --accepted accepted.csv
 
@@ -38,7 +39,12 @@ def report(
     /,
     *,
     out: Annotated[
-        Path, Parameter(name=("--out", "-o"), metavar="FILE", help="File to write: .html, .json, .md, .sarif or .ocsf.")
+        list[Path],
+        Parameter(
+            name=("--out", "-o"),
+            metavar="FILE",
+            help="File to write: .html, .json, .md, .sarif or .ocsf; as often as there are forms to write.",
+        ),
     ],
     since: Since = None,
     until: Until = None,
@@ -59,10 +65,12 @@ def report(
     from grantlens.holdings.overwriting import keep_evidence
     from grantlens.view import view_of
 
-    if out.suffix.lower() not in WRITERS:
-        raise GrantlensError(f"{out} has no ending that says how to write it.", f"Name it *{', *'.join(WRITERS)}.")
-    if not out.parent.is_dir():
-        raise GrantlensError(f"The folder of {out} does not exist.", f"Make it first: mkdir -p {in_shell(out.parent)}")
+    for path in out:
+        if path.suffix.lower() not in WRITERS:
+            raise GrantlensError(f"{path} has no ending that says how to write it.", f"Name it *{', *'.join(WRITERS)}.")
+        if not path.parent.is_dir():
+            remedy = f"Make it first: mkdir -p {in_shell(path.parent)}"
+            raise GrantlensError(f"The folder of {path} does not exist.", remedy)
     if baseline is not None and not baseline.exists():
         near = neighbour(baseline)
         remedy = f"Did you mean {near}?" if near else "The first time there is none: leave --baseline out."
@@ -70,13 +78,14 @@ def report(
     values = numbers(settings)
     instant = present(now)
     with existing(store, tenant=tenant) as opened:
-        keep_evidence(opened.engine, [out])
+        keep_evidence(opened.engine, out)
         view = view_of(opened, since, until, instant)
         tell_present(now, instant, opened)
         tell_far(view, since, until)
         result = review(view, baseline=baseline, parameters=values, accepted=accepted)
-        getattr(result, WRITERS[out.suffix.lower()])(out)
+        for path in out:
+            getattr(result, WRITERS[path.suffix.lower()])(path)
         tell_accepted(result.document["accepted"])
         code = exit_code(view, result.gated(), fail_on, result.document["baseline"], named=True)
-    print(out)
+    print(*out, sep="\n")
     return code
