@@ -3,8 +3,10 @@
 import pytest
 
 import grantlens as gl
+from grantlens.case.case import LOCAL
 from grantlens.register.identities import Identities
 from grantlens.rule.example import consent, refreshed, revoked, token, use
+from grantlens.rules import registry
 
 CONSENT = "Who consented to what, and when?"
 REVOKED = "When was it revoked, and by whom?"
@@ -150,5 +152,20 @@ def test_rules_that_could_not_look_are_not_among_those_that_found_no_violation(s
     store = store_of(consent("01 08:00", ["mail.read"]), revoked("02 08:00"))
     said = gl.Case(store, client="app").answers()["Which rules did it break?"]
     found, _, rest = said.partition(" found no violation")
-    assert found == "Rules REV-2 and REV-9"
+    assert found == "Only some rules were asked here. Rules REV-2 and REV-9"
     assert "OOS-1, OOS-3, OOS-9, REV-1 and REV-11 could not look: No usage log is in the store." in rest
+
+
+def test_what_only_other_rules_find_is_not_told_as_no_violation(store_of):
+    """INT-3 finds that the client used a token of another: a case that does not ask it must not read as if all were well."""
+    store = store_of(token("01 08:00", "t1", ["mail.read"]), use("01 09:00", "GET /v1/messages/7", client_id="thief"))
+    case = gl.Case(store, client="thief")
+    some, every = (case.answers(whole=whole)["Which rules did it break?"] for whole in (False, True))
+    assert some.startswith("Only some rules were asked here. ")
+    others = len(registry()) - len(LOCAL)
+    assert some.endswith(
+        f" {others} other rules, such as INT-3 and INT-7, compare it with the rest of the store, and were not asked here."
+    )
+    assert "INT-3 (1 violation)" in every
+    assert "were not asked" not in every
+    assert not every.startswith("Only some")

@@ -13,6 +13,7 @@ from grantlens.case.decided import decided
 from grantlens.case.given import consented, handed_on, scopes_of_calls
 from grantlens.case.listing import FEW, few
 from grantlens.case.silence import outside, removed, scope
+from grantlens.rules import registry
 from grantlens.visible import LEFT, markup, visible
 from grantlens.window import in_time
 from grantlens.wording import agree, first_few, listed, number, plural, size, when
@@ -308,15 +309,18 @@ def _rules(facts: dict[str, Any]) -> Answer:
         text += f" {listed([rule for rule, reason in blind.items() if reason == why])} could not look: {why}"
     if open_ones:
         text += f" {plural(len(open_ones), 'question')} of theirs could not be decided."
+    if facts["others"] is None and not parts:
+        text = f"Only some rules were asked here. {text}"
     text += _others(facts)
     return Answer(BROKEN, text, tuple(facts["broken"]), ("issuance", "usage", "revocation"))
 
 
 def _others(facts: dict[str, Any]) -> str:
     """Return what the rules found that are asked of the whole store only, where they were asked."""
-    compare = " The other rules compare it with the rest of the store"
     if facts["others"] is None:
-        return f"{compare}."
+        count = len(registry()) - len(facts["rules_asked"])
+        return f" {count} other rules, such as INT-3 and INT-7, compare it with the rest of the store, and were not asked here."
+    compare = " The other rules compare it with the rest of the store"
     found = Counter(row["rule"] for row in facts["others"] if row["verdict"] == "violation")
     undecided = sum(row["verdict"] == "indeterminate" for row in facts["others"])
     named = listed([f"{rule} ({plural(count, 'violation')})" for rule, count in found.items()])

@@ -88,7 +88,7 @@ def case(
         meant = incident.about.told()
         if meant:
             print(textwrap.fill(shown(meant), page_width()), end="\n\n")
-        more = {BROKEN: " Their findings are in the whole case: -o DIR writes it."} if out is None else {}
+        more = {BROKEN: " -o DIR asks them too, and writes the whole case."} if out is None else {}
         told = [_told(question, answer + more.get(question, "")) for question, answer in answers.items()]
         print("\n\n".join(told))
     for path in written:
