@@ -340,6 +340,8 @@ def read_csv(
     lists, known = frozenset(lists), tuple(known)
     apart = max(_APART, key=text.lstrip("\r\n").partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=apart, strict=True)
+    # A list of findings may have the log records behind each in one cell.
+    usual = csv.field_size_limit(max(len(text), csv.field_size_limit()))
     entries: list[Entry] = []
     header: list[str] | None = None
     try:
@@ -371,6 +373,8 @@ def read_csv(
             entries.append(Entry(str(path), what, values, line, {}, error))
     except csv.Error as bad:
         raise error(f"{path} line {reader.line_num}: {bad}.", "Correct the quotes there.") from None
+    finally:
+        csv.field_size_limit(usual)
     if header is None:
         raise error(f"{path} is empty.", "The first line must name the columns.")
     return entries

@@ -81,6 +81,8 @@ def test_rows_and_columns_that_say_nothing_of_it_are_left_out(tmp_path):
     path = tmp_path / "list.csv"
     path.write_text(f'rule,detail,{HEAD}REV-1,"{{""a"": 1}}",{"ab" * 32},violation,high,,,\n')
     assert Accepted.read(path).rows == {}
+    path.write_text(f"evidence,{HEAD}{'r' * 200_000},{'ab' * 32},violation,high,why,2026-12-31,\n")
+    assert len(Accepted.read(path).rows) == 1, "as `detect --records` prints it"
     path.write_text(HEAD)
     assert Accepted.read(path).rows == {}
 
@@ -134,6 +136,9 @@ def test_a_review_tells_what_is_accepted_and_gates_the_rest(world, tmp_path):
     after = gl.review(store, **window, accepted=path)
     assert told(after.document["accepted"]) == {first["verdict"]: 1}
     assert after.summary() == before.summary(), "it is still told"
+    assert repr(after).endswith(" is accepted")
+    assert " is accepted.</p>" in after._repr_html_()
+    assert after.findings[first["rule"]].rule.id == first["rule"]
     assert len(after.gated()) == len(before.gated()) - 1
     assert first["fingerprint"] not in {finding["fingerprint"] for finding in after.gated()}
     assert after.document["reproduce"]["command"].endswith(" --accepted ACCEPTED.csv")

@@ -41,7 +41,7 @@ from grantlens.wording import plural
 from grantlens.writing import in_place_of
 
 if TYPE_CHECKING:
-    from grantlens.findings import Findings
+    from grantlens.findings import Findings, FindingsByRule
     from grantlens.store import Store
 
 NEEDS = (*grants.NEEDS, *blind_spot.NEEDS, *smallest.NEEDS, "caller_segment", "covered_token", "revoked_use")
@@ -55,7 +55,7 @@ class Review:
     Parameters
     ----------
     findings
-        The findings of each rule, in the order of reports.
+        The findings of each rule, in the order of reports; `findings["INT-7"]` is what that rule found.
     document
         Everything the report shows, as plain values (schema `grantlens.review/1`); docs/json.md tells what stands under each key.
 
@@ -68,7 +68,7 @@ class Review:
     (True, 'No log covers any part of this period: nothing can be judged.')
     """
 
-    findings: tuple[Findings, ...]
+    findings: FindingsByRule
     document: dict[str, Any] = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -144,10 +144,12 @@ class Review:
         )
 
     def _change(self) -> str:
+        from grantlens.report import accepted
         from grantlens.report.change import counted
 
-        before = self.document["baseline"]
-        return f"; since the former review {counted(before)}" if before else ""
+        before, taken = self.document["baseline"], self.document["accepted"]
+        held = f"; {accepted.counted(taken)}" if taken else ""
+        return f"{held}; since the former review {counted(before)}" if before else held
 
     def _repr_html_(self) -> str:
         from grantlens.report.card import review_card
@@ -194,7 +196,7 @@ def review(
     with detect.asked(view, parameters=parameters, also=NEEDS) as found:
         document = _document(view, found, before, taken, parameters or {})
         document["privileges"]["tried"] = privileges.tried(view, parameters or {})
-    return Review(tuple(found), document)
+    return Review(found, document)
 
 
 def _document(
