@@ -290,6 +290,23 @@ def test_the_details_of_a_finding_are_told_in_words(document, finding):
     assert "<dd>2026-07-10 12:00:00.5 UTC</dd>" in text
 
 
+def test_a_verdict_from_a_log_in_part_does_not_read_as_one_from_no_log(document, finding):
+    """What such a log shows did happen; its share is 0, since nothing follows from its silence."""
+    seen = {"from": "2026-07-03T10:00:00Z", "until": "2026-07-04T11:30:00Z"}
+    part, full = (review_page(document([finding(0, coverage=seen | {"share": share})])) for share in (0.0, 0.5))
+    assert "2026-07-04 11:30:00, 0 % of it covered by a log that shows all that happened</dd>" in part
+    assert "covered 0 %" not in part
+    assert "2026-07-04 11:30:00, covered 50.0 %</dd>" in full
+
+
+def test_no_detail_of_a_rule_is_called_as_what_the_organisation_says(document, finding):
+    detail = {"accepted": 0, "times": 2, "after_s": 24.0}
+    text = review_page(document([finding(0, detail=detail)]))
+    assert "<dt>Accepted</dt>" not in text
+    assert "<dt>Reuses for which tokens were given</dt><dd>0</dd>" in text
+    assert "<dt>Shortest time since another call of its own</dt><dd>24 s</dd>" in text
+
+
 def test_what_an_undecided_finding_would_be_is_not_only_told_to_a_mouse(document, finding):
     text = review_page(document([finding(0, verdict="indeterminate", severity="critical")]))
     assert "<dt>Severity</dt><dd>not decided; it would be critical</dd>" in text
