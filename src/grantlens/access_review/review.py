@@ -122,7 +122,7 @@ class Review:
         level
             info, low, medium, high or critical.
         new_only
-            Only what the baseline did not have.
+            Only what counts for a gate: what the baseline did not have, and nobody accepted.
         """
         return severity.at_or_above(self.gated() if new_only else self.document["findings"], level)
 
