@@ -211,6 +211,7 @@ def test_the_real_key_is_known_by_its_id_alone(shared, real):
     assert row["event_id"] == record["Id"]
     assert f"KeyIdentifier={row['token_id']}," in record["ModifiedProperties"][0]["NewValue"]
     assert row["client_id"] == record["Target"][1]["ID"]
+    assert row["earlier_keys"] == json.loads(record["ModifiedProperties"][0]["OldValue"]) == []
 
 
 # A grant's life.
@@ -398,8 +399,22 @@ def test_keys_come_and_go_by_their_ids(load):
     assert {(row["token_kind"], row["consent_actor"]) for row in loaded.rows["issuance"]} == {
         ("api_key", "ada@example.com")
     }
+    assert [row["earlier_keys"] for row in loaded.rows["issuance"]] == [["k1", "k2"]] * 2
     assert (loaded.one("revocation")["token_id"], loaded.one("revocation")["target_kind"]) == ("k1", "credential")
     assert loaded.ignored == {"directory change that neither gives nor takes access": 1}
+
+
+def test_the_name_of_a_key_is_no_key_and_a_list_that_is_not_there_says_nothing(load):
+    forged = json.dumps([key("k1"), key("k2").replace("nightly", '"[KeyIdentifier=k9,')])
+    cases = {"forged": ("[]", forged), "left out": ("", json.dumps([key("k3")]))}
+    loaded = load(
+        [change("Update application", properties(KeyDescription=each), Id=case) for case, each in cases.items()]
+    )
+    assert [(row["event_id"], row["token_id"], row["earlier_keys"]) for row in loaded.rows["issuance"]] == [
+        ("forged", "k1", []),
+        ("forged#2", "k2", []),
+        ("left out", "k3", None),
+    ]
 
 
 def test_what_is_switched_off_ends_everything_below_it(load):

@@ -344,6 +344,7 @@ def test_real_key_list_names_the_key_that_is_new(real, real_records):
     before, after = ({key.split(",")[0] for key in json.loads(changed[side])} for side in ("oldValue", "newValue"))
     row = real("elastic-audit-sample.ndjson").one("issuance")
     assert {f"[KeyIdentifier={row['token_id']}"} == after - before
+    assert {f"[KeyIdentifier={key}" for key in row["earlier_keys"]} == before
     assert (row["kind"], row["token_kind"]) == ("credential", "api_key")
     # Who made the key: the managed identity that renews its own.
     assert row["consent_actor"] == "b9814691-9ca1-4e55-a1ac-8ef5dd010ec0"
@@ -932,9 +933,27 @@ def test_a_key_list_is_a_difference_in_text(load):
         "Directory_2": "k5",
         "Directory_2#2": "k6",
     }
+    assert {row["event_id"]: row["earlier_keys"] for row in loaded.rows["issuance"]} == {
+        "Directory_1": ["k1", "k2"],
+        "Directory_1#2": ["k1", "k2"],
+        "Directory_2": [],
+        "Directory_2#2": [],
+    }
     taken = loaded.one("revocation")
     assert (taken["kind"], taken["target_kind"], taken["token_id"]) == ("revoke", "credential", "k1")
     assert taken["client_id"] == CLIENT
+
+
+def test_a_key_list_that_is_not_there_or_not_read_says_nothing_of_earlier_keys(load):
+    def listed(before):
+        return change(
+            "Add service principal credentials", target(CLIENT_SP, KeyDescription=(before, json.dumps([key("k2")])))
+        )
+
+    cases = {"left out": listed(None), "cut off": listed('["[KeyIdentifier=k1,KeyT'), "none": listed("[ ]")}
+    assert each(load, "issuance", cases)("earlier_keys") == {"left out": None, "cut off": None, "none": []}
+    consented = load([consent([], [(USER, "Mail.Read")])]).one("issuance")
+    assert consented["earlier_keys"] is None
 
 
 def test_what_disables(load):

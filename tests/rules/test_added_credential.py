@@ -50,6 +50,7 @@ def deeds(seed):
                 "place": rng.choice(places),
                 "agent": rng.choice(agents),
                 "person": rng.random() < 0.3,
+                "lists": rng.random() < 0.4,
             }
             world.append(deed)
             if deed["what"] == "made":  # a second one of the same evening, and what is done with them
@@ -96,8 +97,11 @@ def log(world):
             "subject_id": subject,
         }
         if what == "made":
+            listed = {"earlier_keys": [name for name in mine if not name.startswith("t")]} if one["lists"] else {}
+            if one["lists"] and one["key"]:  # the older one was on another list, or is gone
+                listed["earlier_keys"].remove(mine[0])
             mine.append(f"k{number}")
-            rows.append(credential(at, mine[-1], actor, **who))
+            rows.append(credential(at, mine[-1], actor, **who, **listed))
         elif what == "denied":
             rows.append(credential(at, f"k{number}", actor, outcome="denied", **who))
         elif what == "again":
@@ -156,6 +160,9 @@ def added(rows):
         if row["log"] == "revocation" and row.get("actor_id"):
             work.append((home(row), row["client_id"], row["actor_id"], when(row), True))
 
+    def told_of(row):
+        return row.get("tenant"), row.get("token_id")
+
     def judge(row):
         """Return why this key is undecided, None if it is not; and what is told of it. Nothing where it is excused."""
         at, client, actor, here = when(row), row["client_id"], row.get("consent_actor"), home(row)
@@ -183,7 +190,17 @@ def added(rows):
             each.get("kind") == "token" and each.get("subject_id") is None and each["parent_token_id"] not in made
             for each in mine
         )
-        if knows(sure) or not (hands(before) or worked):
+        # A key that its record lists, unless its own was written on that evening.
+        evening = {
+            key: min(when(each) for each in traces if each.get("kind") == "credential" and told_of(each) == key)
+            for key in {told_of(each) for each in traces if each.get("kind") == "credential"}
+        }
+        older = sorted(
+            key
+            for key in set(row.get("earlier_keys", ()))
+            if not at - SETTLED <= evening.get((row.get("tenant"), key), UNTIL) <= at
+        )
+        if knows(sure) or not (hands(before) or worked or older):
             return None
         calls = [each for each in mine if each["log"] == "usage" and when(each) < UNTIL]
         got = {row["token_id"]} | {
@@ -214,7 +231,7 @@ def added(rows):
             ),
             None,
         )
-        return reason, row["token_id"], hands(sure), len(used), networks, programs
+        return reason, row["token_id"], hands(sure), len(used), networks, programs, older
 
     found, seen = {}, set()
     for row in sorted(traces, key=when):
@@ -230,6 +247,7 @@ def added(rows):
             "severity": "high" if any(each[4] or each[5] for each in all_of) else "medium",
             "credentials": sorted(each[1] for each in all_of),
             "known_hands": sorted({hand for each in all_of for hand in each[2]}),
+            "older_keys": sorted({key for each in all_of for key in each[6]}),
             "uses": sum(each[3] for each in all_of),
             "new_networks": sorted({network for each in all_of for network in each[4]}),
             "new_programs": sorted({program for each in all_of for program in each[5]}),
@@ -287,3 +305,9 @@ def test_such_worlds_tell_of_everything():
     }
     assert {len(each["credentials"]) for each in found} >= {1, 2}
     assert all(any(each[name] for each in found) for name in ("known_hands", "new_networks", "new_programs"))
+
+
+def test_in_such_worlds_some_clients_are_older_by_what_a_record_lists_alone():
+    logs = [log(deeds(seed)) for seed in range(3)]
+    bare = [[{name: row[name] for name in row if name != "earlier_keys"} for row in rows] for rows in logs]
+    assert any(set(added(rows)) > set(added(less)) for rows, less in zip(logs, bare, strict=True))

@@ -100,6 +100,7 @@ def as_version_1(path):
         connection.execute("DROP TYPE decision_t")
         connection.execute("DROP TYPE cause_t")
         connection.execute("ALTER TABLE issuance DROP COLUMN denial_reason")
+        connection.execute("ALTER TABLE issuance DROP COLUMN earlier_keys")
         connection.execute("DROP TYPE issuance_denial_t")
         connection.execute("ALTER TABLE clock ADD COLUMN assumed BOOLEAN DEFAULT true")
         connection.execute("ALTER TABLE coverage DROP COLUMN in_part")
@@ -200,6 +201,26 @@ def test_why_an_issue_of_version_4_was_refused_is_not_known_and_the_rest_of_it_i
         assert [row["denial_reason"] for row in before] == [None, None]
         store.load(tmp_path / "b.ndjson")
         assert store.engine.rows("SELECT denial_reason::VARCHAR FROM issuance WHERE event_id = 'i3'") == [("reuse",)]
+
+
+def test_which_keys_a_client_already_had_is_not_known_of_version_12_and_the_rest_is_kept(tmp_path):
+    path, columns = tmp_path / "s.duckdb", "SELECT * FROM issuance ORDER BY issued_at"
+    (tmp_path / "a.ndjson").write_text(REFUSED)
+    with Store(path) as store:
+        store.load(tmp_path / "a.ndjson")
+        before = store.sql(columns).to_pylist()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("ALTER TABLE issuance DROP COLUMN earlier_keys")
+        connection.execute("UPDATE meta SET value = '12' WHERE name = 'schema_version'")
+    (tmp_path / "b.ndjson").write_text(
+        '{"log":"issuance","event_id":"i3","issued_at":"2026-01-03T00:00:00Z","kind":"credential","outcome":"success",'
+        '"earlier_keys":["k1","k2"]}\n'
+    )
+    with Store(path) as store:
+        assert store.sql(columns).to_pylist() == before
+        assert [row["earlier_keys"] for row in before] == [None, None]
+        store.load(tmp_path / "b.ndjson")
+        assert store.engine.rows("SELECT earlier_keys FROM issuance WHERE event_id = 'i3'") == [(["k1", "k2"],)]
 
 
 def test_what_somebody_said_of_a_clock_in_version_2_is_kept_as_a_statement(tmp_path):

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from grantlens.loaders import Loader
     from grantlens.reading.content import Content
 
-TOKEN_COLUMNS = ("token_id", "parent_token_id", "session_id")
+TOKEN_COLUMNS = ("token_id", "parent_token_id", "session_id", "earlier_keys")
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def hash_tokens(rows: pa.Table, columns: Iterable[str], token_key: str) -> pa.Ta
     rows
         At least one row.
     columns
-        Columns of it that hold ids of tokens.
+        Columns of it that hold ids of tokens, or lists of them.
     token_key
         The store's token key, in hexadecimal.
 
@@ -42,10 +42,20 @@ def hash_tokens(rows: pa.Table, columns: Iterable[str], token_key: str) -> pa.Ta
     >>> rows = pa.table({"token_id": ["a-plain-id", "ya29.a0AfH6SMBx", None]})
     >>> [str(token)[:9] for token in hash_tokens(rows, ["token_id"], "00ff")["token_id"].to_pylist()]
     ['a-plain-i', 'hmac:e7a5', 'None']
+    >>> lists = pa.table({"earlier_keys": [["a-plain-id"], None, ["k", "ya29.a0AfH6SMBx"], []]})
+    >>> [text and [each[:9] for each in text] for text in hash_tokens(lists, ["earlier_keys"], "00ff")["earlier_keys"].to_pylist()]
+    [['a-plain-i'], None, ['k', 'hmac:e7a5'], []]
     """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     for name in columns:
+        if pa.types.is_list(rows[name].type):
+            lists = rows[name].combine_chunks()
+            texts = hash_tokens(pa.table({name: lists.values}), [name], token_key)[name].combine_chunks()
+            hashed = pa.ListArray.from_arrays(lists.offsets, texts, mask=lists.is_null())
+            rows = rows.set_column(rows.column_names.index(name), name, hashed)
+            continue
         raw = numbers_of(pc.indices_nonzero(pc.match_substring_regex(rows[name], _WHOLE)), "uint64")
         if len(raw):
             tokens = rows[name].take(int_array(raw)).to_pylist()

@@ -151,7 +151,8 @@ WHERE meaning IS NOT NULL
 
 def _keys(column: str) -> str:
     """Return SQL for the key ids of `["[KeyIdentifier=...,KeyType=...,DisplayName=...]", ...]`."""
-    return f"""coalesce(list_filter(regexp_extract_all({column}, '\\[KeyIdentifier=([^,\\]]+)', 1), lambda k: k <> ''), [])"""
+    # Only where a text begins: people name keys, and in a name a quote is escaped.
+    return f"""coalesce(list_filter(regexp_extract_all({column}, '[\\[,\\s]"\\[KeyIdentifier=([^,\\]]+)', 1), lambda k: k <> ''), [])"""
 
 
 # Where the log says neither for whom nor that it is for everybody, the grant has no name.
@@ -176,6 +177,7 @@ SELECT *,
                 held := CASE WHEN NOT is_role THEN {words("scope_old")} WHEN meaning = 'unassign' THEN [role_value] END)] END AS grants,
        list_filter({_keys("keys_new")}, lambda k: NOT list_contains({_keys("keys_old")}, k)) AS keys_made,
        list_filter({_keys("keys_old")}, lambda k: NOT list_contains({_keys("keys_new")}, k)) AS keys_ended,
+       CASE WHEN len({_keys("keys_old")}) > 0 OR keys_old = '[]' THEN {_keys("keys_old")} END AS earlier_keys,
        -- a consent whose text is left out or cut off: that there was one is known
        meaning = 'consent' AND len(coalesce(consented_after, [])) = 0
            AND coalesce(trim(split_part(permissions, '=>', 2), ' ;'), '') <> '[]' AS is_unsaid,
@@ -186,7 +188,7 @@ FROM party
 _ISSUED_STEP = f"""
 SELECT * EXCLUDE (given), unnest(given) AS g, generate_subscripts(given, 1) AS nth
 FROM (
-    SELECT line_no, event_id, happened_at, outcome, meaning, actor, actor_object, is_admin_consent, ip, tenant, list_concat(
+    SELECT line_no, event_id, happened_at, outcome, meaning, actor, actor_object, is_admin_consent, earlier_keys, ip, tenant, list_concat(
         CASE WHEN meaning IN ('consent', 'delegate', 'assign') THEN
              list_transform(grants, lambda g: struct_pack(kind := 'consent', grant_id := {_GRANT_ID}, token_id := NULL::VARCHAR,
                  client_id := g.app, client_name := g.app_name, person := g.person,
@@ -218,6 +220,7 @@ SELECT line_no, event_id || CASE WHEN nth > 1 THEN '#' || nth ELSE '' END AS eve
             WHEN meaning = 'assign' OR g.everybody OR is_admin_consent ILIKE 'true' THEN 'admin'
             WHEN g.person = actor_object OR is_admin_consent ILIKE 'false' THEN 'user'
             WHEN g.person IS NOT NULL THEN 'admin' END AS consent_kind,
+       CASE WHEN g.kind = 'credential' THEN earlier_keys END AS earlier_keys,
        ip, tenant
 FROM issued
 """
@@ -326,7 +329,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=5,
+    version=6,
     title="Microsoft 365 unified audit log",
     recognise=mostly(_is_audit),
     fields=_RECORD,

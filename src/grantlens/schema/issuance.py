@@ -52,6 +52,11 @@ ISSUANCE = Table(
         Column("expires_at", "TIMESTAMPTZ", "When the token ends by itself."),
         Column("consent_actor", "VARCHAR", "Who consented, or made the key."),
         Column("consent_kind", "consent_kind_t", "user, admin or policy."),
+        Column(
+            "earlier_keys",
+            "VARCHAR[]",
+            "Of a key: the others that its client already had, by id, where the record lists them; the client may have more in another list.",
+        ),
         Column("cnf_jkt", "VARCHAR", "Thumbprint of the key the token is bound to (RFC 9449)."),
         Column("ip", "VARCHAR", "Address of the caller."),
         Column("user_agent", "VARCHAR", "User agent of the caller, as sent."),

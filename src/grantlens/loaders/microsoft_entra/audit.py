@@ -7,7 +7,9 @@ and has no name where the log leaves out a party. The client is its application 
 one, else the object id of its service principal.
 
 - Operation names come with and without a final full stop or blank, and with an en dash: compared trimmed.
-- A key list is text, old against new: an id only in the new one is a credential made, only in the old one ended.
+- A key list is text, old against new: an id only in the new one is a credential made, only in the old one ended. An application has
+  such a list, and its service principal another: the record tells which by its activity and the type of its target, no column does,
+  and of the other list it says nothing.
 - A consent is text, before against after: only what is new in it counts; a consent repeated gives nothing.
 - A grant that changes is told twice in some milliseconds, as added and as removed, with the same scopes before and after
   (seen in two tenants): a removal that leaves scopes takes only those that are gone, and nothing if none is.
@@ -131,7 +133,8 @@ SELECT * EXCLUDE (keys_old, keys_new),
                     holds := CASE WHEN meaning = 'assign' THEN [role_value] END)]
        END AS grants,
        CASE WHEN meaning = 'keys' THEN {_keys("keys_old")} END AS keys_before,
-       CASE WHEN meaning = 'keys' THEN {_keys("keys_new")} END AS keys_after
+       CASE WHEN meaning = 'keys' THEN {_keys("keys_new")} END AS keys_after,
+       CASE WHEN len(keys_before) > 0 OR replace(keys_old, ' ', '') = '[]' THEN keys_before END AS earlier_keys
 FROM named
 """
 
@@ -211,6 +214,7 @@ SELECT line_no,
        g.scopes AS scopes, g.audience AS audience,
        coalesce(user_by, app_by) AS consent_actor,
        g.consent_kind AS consent_kind,
+       CASE WHEN g.kind = 'credential' THEN earlier_keys END AS earlier_keys,
        coalesce(nullif(starter.user.ipAddress, ''), ip) AS ip,
        nullif(userAgent, '') AS user_agent,
        tenant

@@ -3,13 +3,15 @@
 Who had dealt with a client is what the logs tell: who made or ended its credentials, and who consented to it, or changed its grants, for others. What
 somebody did within `settled_hours` before does not make him known, so that several steps of one evening do not excuse each other. Not told are the client
 itself, the owner whom the register names, who had dealt with the credentials of `regular_clients` other clients, and the first credential of
-a client that had done nothing for itself yet, or of which nothing at all is known before: nothing says then that it had been another's. A credential
+a client that had done nothing for itself yet, or of which nothing at all is known before: nothing says then that it had been another's. That the
+client had keys already, the record itself may say (`earlier_keys`); that it lists none proves nothing, for it shows one list of several. A credential
 that has a subject, or is its own client, is somebody's own: it was added to nothing.
 
 A log cannot prove that somebody never did something before it began. `maker_days` is the least that it must reach back; more is always used, and the
 finding says how much there was. That the owner is known by another kind of id leaves it undecided, until the credential is used from where the client had
 never been: then it is to be looked into whoever made it. Not seen is a stranger with the account of a regular admin, or with a credential of the client
-itself. Which list at the provider holds the credential - application or service principal, of which a console may show one - no column tells.
+itself. Which list at the provider holds the credential - application or service principal, of which a console may show one - no column tells; the
+record does (`detect --records`).
 """
 
 from grantlens.rule.evidence import KEY_MAKERS, Evidence, Way
@@ -20,7 +22,7 @@ _SAYS = ("issuance.kind=credential", "issuance.client_id", "issuance.consent_act
 
 RULE = Rule(
     id="GOV-4",
-    version=1,
+    version=2,
     name="added_credential",
     key=("client_id", "actor"),
     question="Which clients got a credential from somebody who had never dealt with them, while others had?",
@@ -85,11 +87,11 @@ dealt AS (
 ),
 -- A key that was made, or ended, before is only switched on again.
 key_since AS (
-    SELECT source, tenant, token_id, min(since) AS since
+    SELECT source, tenant, token_id, min(since) AS since, min(since) FILTER (is_made) AS made_at
     FROM (
-        SELECT source, tenant, token_id, issued_at AS since FROM issuance WHERE kind = 'credential' AND outcome = 'success'
+        SELECT source, tenant, token_id, issued_at AS since, true AS is_made FROM issuance WHERE kind = 'credential' AND outcome = 'success'
         UNION ALL
-        SELECT source, tenant, token_id, revoked_at FROM revocation WHERE target_kind = 'credential' AND outcome = 'success'
+        SELECT source, tenant, token_id, revoked_at, false FROM revocation WHERE target_kind = 'credential' AND outcome = 'success'
     )
     WHERE token_id IS NOT NULL
     GROUP BY source, tenant, token_id
@@ -98,7 +100,7 @@ added AS (
     SELECT i.source, k.of_tenant AS tenant, k.client, i.client_id, i.client_name, i.token_id, i.consent_actor AS actor_id,
            coalesce(n.name, i.consent_actor) AS actor, coalesce(n.by_identities, false) AS by_identities, i.issued_at AS made_at,
            i.issued_at - to_microseconds(($settled_hours * 3600000000)::BIGINT) AS settled_at,
-           i.issued_at - to_microseconds(($maker_days * 86400000000)::BIGINT) AS history_from,
+           i.issued_at - to_microseconds(($maker_days * 86400000000)::BIGINT) AS history_from, i.tenant AS logged_tenant, i.earlier_keys,
            {'seen_at': i.issued_at, 'batch_id': i.batch_id, 'line_no': i.line_no, 'event_id': i.event_id} AS record,
            row_number() OVER () AS nth
     FROM issuance i
@@ -156,8 +158,18 @@ worked AS (
     )
     GROUP BY source, tenant, client
 ),
+-- Which keys its record says that the client had, unless those, too, were made on that evening.
+had AS (
+    SELECT k.nth, list(DISTINCT k.token_id ORDER BY k.token_id) AS older_keys
+    FROM (SELECT nth, source, logged_tenant, made_at, settled_at, unnest(earlier_keys) AS token_id FROM added) k
+    LEFT JOIN key_since s ON s.source = k.source AND s.tenant IS NOT DISTINCT FROM k.logged_tenant AND s.token_id = k.token_id
+    WHERE k.token_id IS NOT NULL AND NOT coalesce(s.made_at BETWEEN k.settled_at AND k.made_at, false)
+    GROUP BY k.nth
+),
 older AS (
-    SELECT DISTINCT a.nth
+    SELECT nth FROM had
+    UNION
+    SELECT a.nth
     FROM added a
     JOIN worked w ON w.source = a.source AND w.client = a.client AND (w.tenant IS NOT DISTINCT FROM a.tenant OR w.tenant IS NULL OR a.tenant IS NULL)
     WHERE w.worked_at < a.settled_at
@@ -173,11 +185,12 @@ open AS (
     SELECT a.*, g.owner,
            CASE WHEN trim(g.owner) <> '' AND NOT a.by_identities AND e.id IS NULL AND NOT (contains(g.owner, '@') AND contains(a.actor_id, '@'))
                 THEN 'the register names an owner, and nothing says by which id this log knows him' END AS owner_unknown,
-           coalesce(w.hands, []) AS hands, coalesce(w.perhaps_hands, false) AS perhaps_hands,
+           coalesce(w.hands, []) AS hands, coalesce(h.older_keys, []) AS older_keys, coalesce(w.perhaps_hands, false) AS perhaps_hands,
            coalesce(w.perhaps_known, false) OR coalesce(w.perhaps_clients, 0) >= $regular_clients AS perhaps_known
     FROM added a
     LEFT JOIN known w USING (nth)
     LEFT JOIN older o USING (nth)
+    LEFT JOIN had h USING (nth)
     LEFT JOIN registered_client g ON g.client_id = a.client_id
     LEFT JOIN called_so e ON e.source = a.source AND e.id = lower(trim(g.owner))
     WHERE NOT coalesce(w.is_known, false) AND coalesce(w.others_clients, 0) < $regular_clients
@@ -255,7 +268,7 @@ together AS (
     SELECT source, tenant, client, actor, min(client_id) AS client_id, max(client_name) AS client_name, min(made_at) AS first_seen, max(last_at) AS last_seen,
            min(history_from) AS history_from, count(*) AS events, CASE WHEN count(*) = 1 THEN min(token_id) END AS token_id,
            list_sort(coalesce(list(DISTINCT token_id) FILTER (token_id IS NOT NULL), [])) AS credentials,
-           list_sort(list_distinct(flatten(list(hands)))) AS hands, max(owner) AS owner, sum(uses)::BIGINT AS uses,
+           list_sort(list_distinct(flatten(list(hands)))) AS hands, list_sort(list_distinct(flatten(list(older_keys)))) AS older_keys, max(owner) AS owner, sum(uses)::BIGINT AS uses,
            list_sort(list_distinct(flatten(list(networks)))) AS networks, list_sort(list_distinct(flatten(list(programs)))) AS programs,
            bool_or(is_elsewhere) AS is_elsewhere, min(covered_days) AS covered_days, min(history_share) AS history_share,
            CASE WHEN bool_and(why_unknown IS NOT NULL) THEN arg_min(why_unknown, record) END AS why_unknown,
@@ -275,6 +288,7 @@ SELECT CASE WHEN why_unknown IS NULL THEN 'violation' ELSE 'indeterminate' END A
            'actor': actor,
            'credentials': credentials[1:20],
            'known_hands': hands[1:20],
+           'older_keys': older_keys[1:20],
            'owner': owner,
            'uses': uses,
            'new_networks': networks[1:20],

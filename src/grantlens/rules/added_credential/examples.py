@@ -132,6 +132,11 @@ FIRES = (
         register=({"client_id": "app", "owner": "jo@example.com", "purpose": "mail"},),
     ),
     Example(
+        "others had made a key, and the record lists it, and one of which no record tells",
+        (*_BEFORE, _OWN, {**_ADDED, "earlier_keys": ["k1", "k0"]}),
+        ({"verdict": "violation", "detail": {"known_hands": ["ann"], "older_keys": ["k0", "k1"]}},),
+    ),
+    Example(
         "whoever made the key had made some for two other clients: too few to be an admin whose work it is",
         (*_BEFORE, _OWN, *_OTHERS[:2], _ADDED),
         ({"verdict": "violation", "client_id": "app"},),
@@ -169,6 +174,18 @@ SILENT = (
         (*logs_from_to("19 08:00", "31 23:00"), _ADDED),
     ),
     Example("two people set a new client up on one day", (*_BEFORE, _made("20 12:00", "k1", "ann"), _ADDED)),
+    Example(
+        "two people set a new client up on one day, and the record of the second key lists the first",
+        (*_BEFORE, _made("20 12:00", "k1", "ann", earlier_keys=[]), {**_ADDED, "earlier_keys": ["k1"]}),
+    ),
+    Example(
+        "of a client of which nothing is known before, the record lists no key",
+        (*_BEFORE, {**_ADDED, "earlier_keys": []}),
+    ),
+    Example(
+        "an admin who makes keys for many clients, and the record lists one of which no record tells",
+        (*_BEFORE, *_OTHERS, {**_ADDED, "earlier_keys": ["k0"]}),
+    ),
     Example(
         "the client had only worked for people, which needs no key",
         (*_BEFORE, token("05 09:00", "t1", ["mail.read"]), use("05 09:01", "GET /v1/messages/7"), _ADDED),
@@ -235,6 +252,40 @@ UNDECIDABLE = (
                 "detail": {"reason": "the client is older, but who dealt with its credentials is in no log"},
             },
         ),
+    ),
+    Example(
+        "the record lists a key of the client that is older than the log, and nothing else is known of it",
+        (*_BEFORE, {**_ADDED, "earlier_keys": ["k0"]}),
+        (
+            {
+                "verdict": "indeterminate",
+                "title": "app got a credential from eve, who may never have dealt with it",
+                "detail": {
+                    "known_hands": [],
+                    "older_keys": ["k0"],
+                    "reason": "the client is older, but who dealt with its credentials is in no log",
+                },
+            },
+        ),
+    ),
+    Example(
+        "the record lists a key that is removed a day later, and whose making is in no log",
+        (
+            *_BEFORE,
+            {**_ADDED, "earlier_keys": ["k0"]},
+            revoked("22 09:00", "credential", token_id="k0", subject_id=None, actor_id="ann"),
+        ),
+        ({"verdict": "indeterminate", "detail": {"known_hands": [], "older_keys": ["k0"]}},),
+    ),
+    Example(
+        "the record lists two keys, of which one was made on that evening",
+        (*_BEFORE, _made("20 22:00", "k1"), {**_ADDED, "earlier_keys": ["k0", "k1"]}),
+        ({"verdict": "indeterminate", "events": 1, "detail": {"older_keys": ["k0"]}},),
+    ),
+    Example(
+        "the log is short, and the record lists a key that is older",
+        (*logs_from_to("19 08:00", "31 23:00"), {**_ADDED, "earlier_keys": ["k0"]}),
+        ({"verdict": "indeterminate", "detail": {"reason": "the issuance log does not cover the time before it"}},),
     ),
     Example(
         "the client signs in later with a key that is older than the log",
