@@ -7,6 +7,8 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 
+from grantlens import detect
+from grantlens.store import Store
 from tests.loaders.damage import assert_all_accounted_for, lists_of_damaged
 
 REQUEST = "request: its response tells what came of it"
@@ -208,6 +210,158 @@ def test_a_secret_id_joins_by_its_accessor(load):
     issued, ended = loaded.one("issuance"), loaded.one("revocation")
     assert issued["token_id"] == ended["token_id"] == CHILD
     assert (issued["kind"], issued["client_id"], issued["subject_id"]) == ("credential", "ci", None)
+    assert issued["consent_actor"] == ended["actor_id"] == ENTITY
+    assert (ended["client_id"], ended["initiator"]) == ("ci", "admin")
+
+
+def secret_id(path="auth/approle/role/ci/secret-id", answer=..., **more):
+    """Write that a secret id was made, whose accessor is `CHILD`."""
+    told = {"secret_id": "hmac-sha256:1", "secret_id_accessor": CHILD, "secret_id_ttl": 0}
+    return response(path, answer=told if answer is ... else answer, **more)
+
+
+def approle(name="ci", display="approle", **metadata):
+    """Write the token of a login of an AppRole."""
+    return auth(display_name=display, metadata={"role_name": name, **metadata})
+
+
+MAKERS = {
+    "a person": (auth(), ENTITY),
+    "another role": (approle("deploy"), ENTITY),
+    "the role itself": (approle(), "ci"),
+    "a role of that name elsewhere": (approle(display="approle-two"), ENTITY),
+    "a token that was given such metadata": (approle(display="token-approle"), ENTITY),
+    "a token made with no name": (approle(display="token"), ENTITY),
+    "a root token": (auth(display_name="root", metadata=None, entity_id=""), None),
+    "a token without an entity, named as somebody else": (
+        auth(display_name="token-ann", metadata={"role": "ann"}, entity_id=""),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_who_made_a_secret_id_is_its_entity_or_the_role_itself_and_no_name_that_anybody_may_have(load, maker):
+    caller, expected = MAKERS[maker]
+    destroyed = response(
+        "auth/approle/role/ci/secret-id/destroy", id="2", data={"secret_id": "hmac-sha256:1"}, caller=caller
+    )
+    loaded = load([secret_id(caller=caller), destroyed])
+    issued, ended = loaded.one("issuance"), loaded.one("revocation")
+    assert issued["consent_actor"] == ended["actor_id"] == expected
+    assert (issued["client_id"], ended["client_id"], ended["token_id"]) == ("ci", "ci", None)
+    assert ended["initiator"] == ("client" if expected == "ci" else "admin")
+
+
+PATHS = {
+    "auth/approle/role/ci/custom-secret-id": "ci",
+    "auth/team/role/apps/role/CI-2/secret-id": "ci-2",
+    "auth/approle/role/secret-id/secret-id": "secret-id",
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_secret_id_is_of_the_role_that_its_path_names(load, path):
+    loaded = load([secret_id(path)])
+    assert (loaded.one("issuance")["client_id"], loaded.one("issuance")["token_id"]) == (PATHS[path], CHILD)
+    own = auth(display_name="team-role-apps", metadata={"role_name": "ci-2"})
+    (row,) = load([secret_id("auth/team/role/apps/role/CI-2/secret-id", caller=own)]).rows["issuance"]
+    assert row["consent_actor"] == "ci-2"
+
+
+def test_a_wrapped_secret_id_is_a_key_of_the_role_and_no_token_of_its_maker(load):
+    wrap = {
+        "ttl": 60,
+        "token": "hmac-sha256:2",
+        "accessor": "hmac-sha256:3",
+        "creation_path": "auth/approle/role/ci/secret-id",
+    }
+    now = secret_id(id="1", answer={}, response={"wrap_info": wrap | {"wrapped_accessor": CHILD}})
+    before = secret_id(id="2", answer={}, response={"wrap_info": wrap})  # until 1.8
+    unwrapped = response(
+        "sys/wrapping/unwrap", id="3", answer={"secret_id": "hmac-sha256:1", "secret_id_accessor": CHILD}
+    )
+    ended = response("auth/approle/role/ci/secret-id-accessor/destroy", id="4", data={"secret_id_accessor": CHILD})
+    loaded = load([now, before, unwrapped, ended])
+    assert loaded.counts() == {"records": 4, "issuance": 2, "usage": 4, "revocation": 1}
+    assert [
+        (row["kind"], row["client_id"], row["token_id"], row["consent_actor"]) for row in loaded.rows["issuance"]
+    ] == [
+        ("credential", "ci", CHILD, ENTITY),
+        ("credential", "ci", None, ENTITY),
+    ]
+    assert loaded.one("revocation")["token_id"] == CHILD
+    assert all(row["subject_id"] is None and row["scopes"] is None for row in loaded.rows["issuance"])
+
+
+def test_no_secret_id_is_made_by_a_list_a_look_up_or_a_refusal(load):
+    path = "auth/approle/role/ci/secret-id"
+    wrap = {"wrap_info": {"ttl": 60, "creation_path": path}}
+    loaded = load(
+        [
+            response(path, "list", id="1", answer={"keys": ["hmac-sha256:9"]}),
+            response(path, "list", id="2", response=wrap),
+            response("auth/approle/role/ci/secret-id-accessor/lookup", id="3", answer={"secret_id_accessor": CHILD}),
+            secret_id(id="4", answer={}, error=DENIED),
+        ]
+    )
+    assert loaded.counts() == {"records": 4, "usage": 4}
+
+
+def test_whoever_makes_a_secret_id_does_not_choose_the_client_of_its_logins(load):
+    login = response("auth/approle/login", caller=None, made=approle(role="payroll"))
+    row = load([login]).one("issuance")
+    assert (row["client_id"], row["subject_kind"]) == ("ci", "service")
+
+
+@pytest.mark.parametrize(("maker", "verdicts"), [(None, ["indeterminate"]), (ENTITY, []), ("ci", ["violation"])])
+def test_a_role_gives_itself_again_what_an_admin_destroyed(tmp_path, maker, verdicts):
+    """Hold REV-9 to what it says of Vault: its own logs, not what stands for them in the tests of all providers."""
+    callers = {None: auth(entity_id="", display_name="root"), ENTITY: auth(), "ci": approle()}
+    log = [
+        secret_id(id="1", caller=auth(entity_id="e-ann")) | {"time": "2026-07-01T08:00:00.5Z"},
+        response(
+            "auth/approle/role/ci/secret-id-accessor/destroy",
+            id="2",
+            data={"secret_id_accessor": CHILD},
+            caller=auth(entity_id="e-ann"),
+        )
+        | {"time": "2026-07-01T10:00:00.5Z"},
+        secret_id(id="3", caller=callers[maker], answer={"secret_id_accessor": "hmac-sha256:new"})
+        | {"time": "2026-07-01T11:00:00.5Z"},
+    ]
+    (tmp_path / "vault.ndjson").write_text("\n".join(map(json.dumps, log)))
+    with Store(tmp_path / "s.duckdb") as store:
+        store.load(tmp_path / "vault.ndjson")
+        (found,) = detect.run(store, ["REV-9"])
+    assert [(row["verdict"], row["client_id"]) for row in found.to_dicts()] == [(verdict, "ci") for verdict in verdicts]
+
+
+def test_a_stranger_adds_a_secret_id_to_a_role(tmp_path):
+    def at(day):
+        return {"time": f"2026-07-{day:02}T10:00:00.5Z"}
+
+    eve = auth(entity_id="e-eve", display_name="jwt-eve", metadata=None)
+    first = secret_id(id="1", caller=auth(entity_id="e-ann")) | at(3)
+    own = secret_id(id="2", caller=approle(entity="x"), answer={"secret_id_accessor": "hmac-sha256:own"}) | at(12)
+    wrap = {"creation_path": "auth/approle/role/ci/secret-id", "wrapped_accessor": "hmac-sha256:added"}
+    added = secret_id(id="3", caller=eve, answer={}, response={"wrap_info": wrap}) | at(20)
+    root = secret_id(
+        id="4", caller=auth(entity_id="", display_name="root"), answer={"secret_id_accessor": "hmac-sha256:root"}
+    ) | at(22)
+    logins = [response("auth/jwt/login", id=f"c{day}", caller=None, made=auth()) | at(day) for day in range(1, 29)]
+    (tmp_path / "vault.ndjson").write_text("\n".join(map(json.dumps, [first, own, added, root, *logins])))
+    with Store(tmp_path / "s.duckdb") as store:
+        store.load(tmp_path / "vault.ndjson")
+        (found,) = detect.run(store, ["GOV-4"])
+    told = {
+        (row["verdict"], row["detail"]["actor"], row["detail"]["reason"]): row["detail"]["known_hands"]
+        for row in found.to_dicts()
+    }
+    assert told == {
+        ("violation", "e-eve", None): ["ci", "e-ann"],
+        ("indeterminate", None, "the log does not say who made it"): ["ci", "e-ann", "e-eve"],
+    }
 
 
 ENDS = {

@@ -18,6 +18,10 @@ What the mapping decides, and why:
   or in an older one, and would be counted twice.
 - Policies are the scopes. The client is the role of the login, else the display name; the subject is the entity.
 - A lease is a credential and named in the clear on issue; its revocation names it in the path, or hashed in the body.
+- A secret id is a key of the AppRole that its path names, in small letters as the logins name it. Who made it is the entity of the token, or
+  the role itself: a token of its own login has the mount for its name, and one that somebody made is called `token-...`, whatever metadata
+  it was given. A token without an entity, as every root token, names nobody: anybody may have it, or have named it so.
+- Of a secret id that is wrapped the response has no data, but its accessor as that of what is wrapped, since Vault 1.9; before, no id.
 - `permission denied` is a lack of policy if the token is known, else the token is bad. A refused login is a denied issue.
 - Proven on real records: uses, denials, times of 8 and 9 digits; a login of AppRole. Other logins, leases and
   revocations follow Vault's source and pages.
@@ -41,7 +45,7 @@ _FIELDS = f"""{{
         "remote_address": "VARCHAR", "namespace": {{"id": "VARCHAR"}}, "headers": {{"user-agent": ["VARCHAR"]}},
         "data": {{"accessor": "VARCHAR", "token": "VARCHAR", "lease_id": "VARCHAR", "secret_id_accessor": "VARCHAR",
             "disabled": "VARCHAR"}}}},
-    "response": {{"auth": {_AUTH}, "secret": {{"lease_id": "VARCHAR"}}, "wrap_info": {{"wrapped_accessor": "VARCHAR"}},
+    "response": {{"auth": {_AUTH}, "secret": {{"lease_id": "VARCHAR"}}, "wrap_info": {{"wrapped_accessor": "VARCHAR", "creation_path": "VARCHAR"}},
         "data": {{"error": "VARCHAR", "secret_id_accessor": "VARCHAR"}}}}
 }}"""
 
@@ -55,7 +59,8 @@ def _is_event(record: Mapping) -> bool:
 
 def _who(auth: str, name: str) -> str:
     """Return SQL for client and subject of a token, by what Vault keeps with it."""
-    return f"""coalesce(nullif({auth}.metadata.role, ''), nullif({auth}.metadata.role_name, ''), nullif({auth}.display_name, ''))
+    # Of an AppRole login all metadata but the role's name is what the maker of the secret id wrote.
+    return f"""coalesce(nullif({auth}.metadata.role_name, ''), nullif({auth}.metadata.role, ''), nullif({auth}.display_name, ''))
            AS {name}_client,
        nullif({auth}.display_name, '') AS {name}_client_name,
        nullif({auth}.entity_id, '') AS {name}_subject,
@@ -80,6 +85,7 @@ SELECT line_no, e.type AS type, e.time AS logged_at,
        nullif(e.request.remote_address, '') AS ip, e.request.headers."user-agent"[1] AS user_agent,
        nullif(e.request.namespace.id, '') AS tenant,
        nullif(e.response.secret.lease_id, '') AS lease_id, nullif(e.response.wrap_info.wrapped_accessor, '') AS wrapped,
+       coalesce(e.response.wrap_info.creation_path <> '', false) AS is_wrapped,
        coalesce(nullif(e.request.client_token_accessor, ''), nullif(e.auth.accessor, '')) AS accessor,
        nullif(e.error, '') AS error, error IS NOT NULL OR e.response.data.error IS NOT NULL AS failed,
        CASE WHEN NOT failed THEN 'success'
@@ -87,23 +93,31 @@ SELECT line_no, e.type AS type, e.time AS logged_at,
 FROM shaped
 """
 
-_CALL = """
+_APPROLE = "^auth/(.+)/role/([^/]+)/"
+
+_CALL = f"""
 SELECT *,
-       coalesce(made.accessor <> '', false) OR made.policies IS NOT NULL OR wrapped IS NOT NULL AS makes_token,
+       -- the same path with another operation lists them
+       regexp_matches(path, '{_APPROLE}(custom-)?secret-id$') AND NOT failed AND operation IN ('create', 'update')
+           AND coalesce(answer.secret_id_accessor <> '' OR wrapped IS NOT NULL OR is_wrapped, false) AS makes_secret_id,
+       CASE WHEN makes_secret_id OR regexp_matches(path, '{_APPROLE}secret-id(-accessor)?/destroy/?$')
+            THEN lower(regexp_extract(path, '{_APPROLE}', 2)) END AS approle,
+       CASE WHEN approle = lower(auth.metadata.role_name) AND auth.display_name = replace(regexp_extract(path, '{_APPROLE}', 1), '/', '-')
+            THEN approle ELSE nullif(auth.entity_id, '') END AS approle_hand,
+       NOT makes_secret_id AND (coalesce(made.accessor <> '', false) OR made.policies IS NOT NULL OR wrapped IS NOT NULL) AS makes_token,
        (starts_with(path, 'auth/') AND NOT starts_with(path, 'auth/token/')) OR path = 'sys/mfa/validate' AS is_auth,
        regexp_matches(path, '^auth/(token/(create|renew)|.+/(login|callback)(/|$))') AS asks_token,
        CASE WHEN makes_token OR (failed AND asks_token) THEN CASE WHEN path LIKE 'auth/token/renew%' THEN 'refresh' ELSE 'token' END
             WHEN lease_id IS NOT NULL THEN CASE WHEN starts_with(path, 'sys/leases/renew') OR starts_with(path, 'sys/renew')
                  THEN 'lease refresh' ELSE 'lease' END
-            WHEN answer.secret_id_accessor <> '' AND starts_with(path, 'auth/') AND regexp_matches(path, '/(custom-)?secret-id$')
-            THEN 'secret id'
+            WHEN makes_secret_id THEN 'secret id'
             WHEN starts_with(path, 'identity/oidc/') AND NOT failed
             THEN CASE WHEN starts_with(path, 'identity/oidc/token/') THEN 'id token'
                       WHEN regexp_matches(path, '^identity/oidc/provider/[^/]+/token$') THEN 'provider token' END END AS gives,
        CASE WHEN starts_with(path, 'auth/token/revoke') THEN 'token'
             WHEN starts_with(path, 'sys/leases/revoke-') OR starts_with(path, 'sys/revoke-') THEN 'policy'
             WHEN starts_with(path, 'sys/leases/revoke') OR starts_with(path, 'sys/revoke') THEN 'credential'
-            WHEN starts_with(path, 'auth/') AND regexp_matches(path, '/secret-id(-accessor)?/destroy/?$') THEN 'credential'
+            WHEN approle IS NOT NULL AND NOT makes_secret_id THEN 'credential'
             WHEN operation = 'delete' AND (starts_with(path, 'sys/auth/') OR starts_with(path, 'sys/mounts/')) THEN 'policy'
             WHEN regexp_matches(path, '^identity/entity/(id|name)/') AND (operation = 'delete' OR body.disabled = 'true') THEN 'subject'
             WHEN path = 'identity/entity/batch-delete' THEN 'subject' END AS ends,
@@ -128,13 +142,13 @@ SELECT line_no, event_id, happened_at AS issued_at,
        CASE WHEN gives IN ('refresh', 'lease refresh') THEN 'refresh' WHEN gives IN ('lease', 'secret id') THEN 'credential'
             ELSE 'token' END AS kind,
        CASE WHEN failed AND is_auth THEN 'denied' ELSE outcome END AS outcome,
-       CASE WHEN gives IN ('lease', 'lease refresh') THEN lease_id WHEN gives = 'secret id' THEN answer.secret_id_accessor
+       CASE WHEN gives IN ('lease', 'lease refresh') THEN lease_id WHEN gives = 'secret id' THEN coalesce(nullif(answer.secret_id_accessor, ''), wrapped)
             WHEN gives IN ('token', 'refresh') THEN coalesce(nullif(made.accessor, ''), wrapped) END AS token_id,
        CASE gives WHEN 'id token' THEN 'id' WHEN 'lease' THEN 'api_key' WHEN 'lease refresh' THEN 'api_key'
                   WHEN 'secret id' THEN 'api_key' ELSE 'access' END AS token_kind,
        CASE WHEN gives = 'token' AND NOT is_auth THEN accessor END AS parent_token_id,
        CASE gives WHEN 'id token' THEN split_part(path, '/', 4) WHEN 'provider token' THEN NULL
-                  WHEN 'secret id' THEN regexp_extract(path, '/role/([^/]+)/', 1) ELSE own_client END AS client_id,
+                  WHEN 'secret id' THEN approle ELSE own_client END AS client_id,
        CASE WHEN gives NOT IN ('id token', 'provider token', 'secret id') THEN own_client_name END AS client_name,
        CASE WHEN gives <> 'secret id' THEN own_subject END AS subject_id,
        CASE WHEN gives <> 'secret id' THEN own_subject_name END AS subject_name,
@@ -145,6 +159,7 @@ SELECT line_no, event_id, happened_at AS issued_at,
        CASE WHEN gives IN ('token', 'refresh') THEN made.authorization_details END AS authorization_details,
        CASE WHEN gives IN ('token', 'refresh') AND TRY_CAST(made.token_ttl AS BIGINT) BETWEEN 1 AND 100000000000
             THEN happened_at + to_seconds(TRY_CAST(made.token_ttl AS BIGINT)) END AS expires_at,
+       CASE WHEN gives = 'secret id' THEN approle_hand END AS consent_actor,
        ip, user_agent, tenant
 FROM given
 """
@@ -171,14 +186,15 @@ SELECT line_no, event_id, happened_at AS revoked_at,
             WHEN ends = 'credential'
             THEN coalesce(nullif(body.secret_id_accessor, ''), nullif(body.lease_id, ''),
                           nullif(regexp_extract(path, '^sys/(leases/)?revoke/(.+)$', 2), '')) END AS token_id,
-       CASE WHEN path = 'auth/token/revoke-self' THEN do_client END AS client_id,
+       CASE WHEN path = 'auth/token/revoke-self' THEN do_client ELSE approle END AS client_id,
        CASE WHEN path = 'auth/token/revoke-self' THEN do_subject
             WHEN ends = 'subject' AND path LIKE '%/entity/id/%' THEN nullif(split_part(path, '/', 4), '') END AS subject_id,
        CASE WHEN ends = 'subject' AND path LIKE '%/entity/name/%'
             THEN nullif(regexp_extract(path, '/name/(.+)$', 1), '') END AS subject_name,
-       CASE WHEN path = 'auth/token/revoke-self' THEN 'client' WHEN ends = 'subject' AND do_subject = split_part(path, '/', 4) THEN 'user'
+       CASE WHEN path = 'auth/token/revoke-self' OR approle_hand = approle THEN 'client'
+            WHEN ends = 'subject' AND do_subject = split_part(path, '/', 4) THEN 'user'
             ELSE 'admin' END AS initiator,
-       coalesce(do_subject, do_client) AS actor_id,
+       CASE WHEN approle IS NOT NULL THEN approle_hand ELSE coalesce(do_subject, do_client) END AS actor_id,
        CASE WHEN ends = 'policy' THEN path END AS reason, tenant
 FROM (SELECT *, {_who("auth", "do")} FROM call WHERE counts AND ends IS NOT NULL)
 """
@@ -200,11 +216,12 @@ WHERE type IS NULL OR (type <> 'request' AND (type <> 'response' OR happened_at 
 LOADER = with_envelopes(
     Loader(
         name="hashicorp_vault",
-        version=2,
+        version=3,
         title="HashiCorp Vault audit device",
         recognise=mostly_inside(_is_event),
         fields=_FIELDS,
         carries=("issuance", "usage", "revocation"),
+        makers=True,
         steps={"noted": _NOTED, "call": _CALL, "given": _GIVEN},
         issuance=_ISSUANCE,
         usage=_USAGE,

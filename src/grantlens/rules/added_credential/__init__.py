@@ -139,7 +139,8 @@ called AS (
     WHERE u.outcome = 'success' AND u.used_at < $until
     GROUP BY ALL
 ),
--- For itself: what it does for people needs no credential of its own. A key with which it signs in, be it later, and which no record makes, is older than the log.
+-- For itself, be it under an id of its own: what it does for people needs no credential of its own. A key with which it signs in, be it later, and
+-- which no record makes, is older than the log.
 worked AS (
     SELECT source, tenant, client, min(worked_at) AS worked_at
     FROM (
@@ -148,13 +149,13 @@ worked AS (
         SELECT i.source, k.of_tenant, k.client, i.issued_at
         FROM issuance i
         JOIN known_client k ON k.source = i.source AND k.tenant IS NOT DISTINCT FROM i.tenant AND k.client_id = i.client_id
-        WHERE i.outcome = 'success' AND i.kind IN ('token', 'refresh', 'exchange') AND i.subject_id IS NULL
+        WHERE i.outcome = 'success' AND i.kind IN ('token', 'refresh', 'exchange') AND (i.subject_id IS NULL OR i.subject_kind = 'service')
         UNION ALL
         SELECT i.source, k.of_tenant, k.client, '-infinity'::TIMESTAMPTZ
         FROM issuance i
         JOIN known_client k ON k.source = i.source AND k.tenant IS NOT DISTINCT FROM i.tenant AND k.client_id = i.client_id
         ANTI JOIN issuance p ON p.source = i.source AND p.token_id = i.parent_token_id AND p.outcome = 'success'
-        WHERE i.outcome = 'success' AND i.kind = 'token' AND i.subject_id IS NULL AND i.parent_token_id IS NOT NULL
+        WHERE i.outcome = 'success' AND i.kind = 'token' AND (i.subject_id IS NULL OR i.subject_kind = 'service') AND i.parent_token_id IS NOT NULL
     )
     GROUP BY source, tenant, client
 ),
@@ -268,7 +269,8 @@ together AS (
     SELECT source, tenant, client, actor, min(client_id) AS client_id, max(client_name) AS client_name, min(made_at) AS first_seen, max(last_at) AS last_seen,
            min(history_from) AS history_from, count(*) AS events, CASE WHEN count(*) = 1 THEN min(token_id) END AS token_id,
            list_sort(coalesce(list(DISTINCT token_id) FILTER (token_id IS NOT NULL), [])) AS credentials,
-           list_sort(list_distinct(flatten(list(hands)))) AS hands, list_sort(list_distinct(flatten(list(older_keys)))) AS older_keys, max(owner) AS owner, sum(uses)::BIGINT AS uses,
+           list_sort(list_distinct(flatten(list(hands)))) AS hands, list_sort(list_distinct(flatten(list(older_keys)))) AS older_keys,
+           max(owner) AS owner, sum(uses)::BIGINT AS uses,
            list_sort(list_distinct(flatten(list(networks)))) AS networks, list_sort(list_distinct(flatten(list(programs)))) AS programs,
            bool_or(is_elsewhere) AS is_elsewhere, min(covered_days) AS covered_days, min(history_share) AS history_share,
            CASE WHEN bool_and(why_unknown IS NOT NULL) THEN arg_min(why_unknown, record) END AS why_unknown,

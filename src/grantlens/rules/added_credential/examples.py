@@ -288,6 +288,16 @@ UNDECIDABLE = (
         ({"verdict": "indeterminate", "detail": {"reason": "the issuance log does not cover the time before it"}},),
     ),
     Example(
+        "the client signed in before, as a service with an id of its own",
+        (*_BEFORE, token("05 09:00", "t1", ["jobs.run"], subject_id="service-7", subject_kind="service"), _ADDED),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {"reason": "the client is older, but who dealt with its credentials is in no log"},
+            },
+        ),
+    ),
+    Example(
         "the client signs in later with a key that is older than the log",
         (*_BEFORE, _ADDED, token("25 09:00", "t9", ["jobs.run"], parent_token_id="k0", **_ITSELF)),
         ({"verdict": "indeterminate", "detail": {"known_hands": []}},),

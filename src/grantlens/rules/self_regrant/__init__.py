@@ -1,7 +1,7 @@
 """REV-9: access that an admin took away, and that its holder gave itself again."""
 
 from grantlens.relations.tenant_token import meant_by
-from grantlens.rule.evidence import ENDED, ISSUE_END, PAIR, Evidence, Way
+from grantlens.rule.evidence import ENDED, ISSUE_END, KEY_MAKERS, PAIR, Evidence, Way
 from grantlens.rule.rule import Parameter, Rule
 from grantlens.rules.self_regrant.examples import FIRES, SILENT, UNDECIDABLE
 
@@ -20,7 +20,15 @@ RULE = Rule(
     needs=("effective_revocation", "tenant_token", "issued", "clock_error"),
     # Who ended it and who gave it again is what the two logs say; they join by client and subject.
     rests_on=Evidence(
-        (Way(ISSUE_END, {ISSUE_END: PAIR}, (*_BY_ADMIN, _ANEW, "issuance.consent_kind=user")),),
+        (
+            Way(ISSUE_END, {ISSUE_END: PAIR}, (*_BY_ADMIN, _ANEW, "issuance.consent_kind=user")),
+            Way(
+                ISSUE_END,
+                {ISSUE_END: PAIR},
+                (*_BY_ADMIN, "issuance.kind=credential", "issuance.subject_id", KEY_MAKERS),
+                leaves_open="where it was no key: of nothing else the log says who gave it",
+            ),
+        ),
         (
             Way(
                 ISSUE_END,
