@@ -1,5 +1,7 @@
 """OOS-11 where it is less plain: who gave the scope, when, to whom, and what was held before."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from grantlens import detect
@@ -245,3 +247,55 @@ def test_a_token_of_the_same_id_is_another_in_another_tenant(desk, kept_going, t
         {**DONE, **NORTH},
     ]
     assert [row["verdict"] for row in told(desk, kept_going, records)] == found
+
+
+def by_clock(log, ahead_s, error_s=5.0):
+    return Clocks(
+        ({"source": "native", "tenant": None, "log": log, "error_seconds": error_s, "offset_seconds": ahead_s},)
+    )
+
+
+NO_CONSENT = "no consent to the client is in the log: it may be older, and have been for this scope too"
+
+
+@pytest.mark.parametrize(
+    ("consented", "verdict", "reason"),
+    [
+        ("10 09:04:00", "violation", None),
+        ("10 09:04:49", "violation", None),
+        ("10 09:04:51", "indeterminate", CLOSE),
+        ("10 09:05:09", "indeterminate", CLOSE),
+        ("10 09:05:11", "indeterminate", NO_CONSENT),
+    ],
+)
+@pytest.mark.parametrize(("log", "ahead_s"), [("usage", 0), ("usage", -120), ("usage", 120), ("issuance", 120)])
+def test_what_was_known_of_the_time_before_is_told_by_times_that_are_set_right(
+    desk, kept_going, log, ahead_s, consented, verdict, reason
+):
+    # All times are true; the log whose clock is wrong stamps its own.
+    wrong = timedelta(seconds=ahead_s)
+    records = [
+        consent(consented, ["mail.read"]),
+        token("10 09:06:00", "t2", ["mail.read", "mail.write"], "10 12:00"),
+        use("10 09:05:00", DELETE, None, status=403),
+        use("10 09:07:00", DELETE, "t2", status=204),
+    ]
+    stamped = [
+        {
+            name: moment_of(value) + wrong
+            if name in ("issued_at", "used_at", "expires_at") and record["log"] == log
+            else value
+            for name, value in record.items()
+        }
+        for record in records
+    ]
+    stamped = [
+        {name: value.isoformat() if isinstance(value, datetime) else value for name, value in record.items()}
+        for record in stamped
+    ]
+    (found,) = told(desk, kept_going, stamped, clock=by_clock(log, float(ahead_s)))
+    assert (found["verdict"], found["detail"]["reasons"]) == (verdict, reason and [reason])
+
+
+def moment_of(text):
+    return datetime.fromisoformat(text)

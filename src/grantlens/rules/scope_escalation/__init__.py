@@ -9,7 +9,7 @@ _SAID = ("usage.outcome=denied", "usage.denial_reason=scope", WORKED, "issuance.
 
 RULE = Rule(
     id="OOS-11",
-    version=4,
+    version=5,
     name="scope_escalation",
     key=("client_id", "subject_id", "operation"),
     question="Which actions were refused for want of scope, and done minutes later with a scope got in between?",
@@ -113,7 +113,9 @@ turn AS (
            t.refused_at - to_microseconds(((i.after_s + u.before_s) * 1000000)::BIGINT) AS perhaps_from,
            t.refused_at + to_microseconds(((i.before_s + u.after_s) * 1000000)::BIGINT) AS surely_from,
            t.used_at - to_microseconds(((i.after_s + u.before_s) * 1000000)::BIGINT) AS surely_until,
-           t.used_at + to_microseconds(((i.before_s + u.after_s) * 1000000)::BIGINT) AS perhaps_until
+           t.used_at + to_microseconds(((i.before_s + u.after_s) * 1000000)::BIGINT) AS perhaps_until,
+           t.refused_at - to_microseconds((u.offset_s * 1000000)::BIGINT) AS refused_true,
+           to_microseconds(((u.error_s + u.grid_s + i.error_s + i.grid_s) * 1000000)::BIGINT) AS near
     FROM turned t
     JOIN clock_error u ON u.source = t.source AND u.tenant IS NOT DISTINCT FROM t.tenant AND u.log = 'usage'
     JOIN clock_error i ON i.source = t.source AND i.tenant IS NOT DISTINCT FROM t.tenant AND i.log = 'issuance'
@@ -212,15 +214,20 @@ together AS (
     FROM soon
     GROUP BY turn_no
 ),
--- What is known of the time before, and whether a consent in between would be in the log.
+-- What is known of the time before, and whether a consent in between would be in the log. Of what changed as near as the clocks can tell, it is not.
 before AS (
-    SELECT t.turn_no, bool_or(g.scopes IS NULL) AS scopes_unknown, bool_and(c.grant_id IS NOT NULL) AS consent_known
-    FROM turn t
-    JOIN grant_state g ON g.source = t.source AND g.tenant IS NOT DISTINCT FROM t.tenant AND g.client_id = t.client_id
-        AND g.subject_id IS NOT DISTINCT FROM t.subject_id AND g.valid_from <= t.refused_at AND g.valid_until > t.refused_at
-    LEFT JOIN (SELECT DISTINCT source, grant_id, issued_at FROM given WHERE kind = 'consent') c
-        ON c.source = g.source AND c.grant_id = g.grant_id AND c.issued_at = g.opened_at
-    GROUP BY t.turn_no
+    SELECT turn_no, bool_or(scopes_unknown) AS scopes_unknown, bool_and(by_consent) AS consent_known, bool_or(is_sure) AS is_sure
+    FROM (
+        SELECT t.turn_no, bool_or(g.scopes IS NULL) AS scopes_unknown, bool_or(c.grant_id IS NOT NULL) AS by_consent,
+               min(g.from_true) < min(t.refused_true - t.near) AND max(g.until_true) > max(t.refused_true + t.near) AS is_sure
+        FROM turn t
+        JOIN grant_state g ON g.source = t.source AND g.tenant IS NOT DISTINCT FROM t.tenant AND g.client_id = t.client_id
+            AND g.subject_id IS NOT DISTINCT FROM t.subject_id AND g.from_true <= t.refused_true + t.near AND g.until_true > t.refused_true - t.near
+        LEFT JOIN (SELECT DISTINCT source, grant_id, issued_at FROM given WHERE kind = 'consent') c
+            ON c.source = g.source AND c.grant_id = g.grant_id AND c.issued_at = g.opened_at
+        GROUP BY t.turn_no, g.grant_id, g.opened_at
+    )
+    GROUP BY turn_no
 ),
 watched AS (
     SELECT DISTINCT t.turn_no
@@ -238,7 +245,8 @@ judged AS (
                 WHEN g.giver = 'nobody' AND b.scopes_unknown THEN 'no log says which scopes the client had been granted before'
                 WHEN g.giver = 'nobody' AND NOT coalesce(b.consent_known, false) AND NOT coalesce(t.application, false)
                 THEN 'no consent to the client is in the log: it may be older, and have been for this scope too'
-                WHEN NOT g.in_order THEN 'refusal, grant and call are closer than the clocks can tell' END AS why_unknown,
+                WHEN NOT g.in_order OR (g.giver = 'nobody' AND NOT coalesce(b.is_sure, true))
+                THEN 'refusal, grant and call are closer than the clocks can tell' END AS why_unknown,
            CASE WHEN g.giver = 'person' THEN 'clear' WHEN why_unknown IS NULL THEN 'violation' ELSE 'indeterminate' END AS verdict,
            CASE WHEN g.giver = 'unclear' THEN 'got a consent that does not say to what'
                 WHEN g.giver <> 'person' AND NOT g.in_order THEN 'may have got ' || named || ' in between'

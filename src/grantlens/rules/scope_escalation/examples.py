@@ -102,6 +102,16 @@ UNDECIDABLE = (
         ),
     ),
     Example(
+        "the person let the client in some seconds before the refusal, or after it: an older consent may be in no log",
+        (consent("10 09:04:55", ["mail.read"]), _REFUSED, _WIDER, _DONE),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {"reasons": ["refusal, grant and call are closer than the clocks can tell"]},
+            },
+        ),
+    ),
+    Example(
         "all within seconds: the policy may have given it before the refusal",
         (
             *_BEFORE,
