@@ -153,11 +153,16 @@ def judged(records, refused, done, ways, token_of):
         for record, by in got
         if by == first
     )
-    before = standing(records, own, when(refused))
-    known = before and before[0] and before[1] is not None
+    # As it stood at any moment that may be that of the refusal.
+    early, late = when(refused) - ERRORS, when(refused) + ERRORS
+    moments = [early, *(when(record) for record in records if early < when(record) <= late)]
+    stood = [standing(records, own, moment) for moment in moments]
+    before = [state for state in stood if state]
+    told = all(scopes is not None for _, scopes in before)
+    known = before and told and all(by_consent for by_consent, _ in before)
     if first == "person":
         verdict = "clear"
-    elif first == "nobody" and not (known if subject else not before or before[1] is not None):
+    elif first == "nobody" and not (known and all(stood) if subject else told):
         verdict = "indeterminate"
     else:
         verdict = "violation" if in_order and first not in ("untold", "unclear") else "indeterminate"

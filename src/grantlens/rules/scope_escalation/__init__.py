@@ -219,7 +219,7 @@ before AS (
     SELECT turn_no, bool_or(scopes_unknown) AS scopes_unknown, bool_and(by_consent) AS consent_known, bool_or(is_sure) AS is_sure
     FROM (
         SELECT t.turn_no, bool_or(g.scopes IS NULL) AS scopes_unknown, bool_or(c.grant_id IS NOT NULL) AS by_consent,
-               min(g.from_true) < min(t.refused_true - t.near) AND max(g.until_true) > max(t.refused_true + t.near) AS is_sure
+               min(g.from_true) <= min(t.refused_true - t.near) AND max(g.until_true) > max(t.refused_true + t.near) AS is_sure
         FROM turn t
         JOIN grant_state g ON g.source = t.source AND g.tenant IS NOT DISTINCT FROM t.tenant AND g.client_id = t.client_id
             AND g.subject_id IS NOT DISTINCT FROM t.subject_id AND g.from_true <= t.refused_true + t.near AND g.until_true > t.refused_true - t.near
@@ -245,7 +245,7 @@ judged AS (
                 WHEN g.giver = 'nobody' AND b.scopes_unknown THEN 'no log says which scopes the client had been granted before'
                 WHEN g.giver = 'nobody' AND NOT coalesce(b.consent_known, false) AND NOT coalesce(t.application, false)
                 THEN 'no consent to the client is in the log: it may be older, and have been for this scope too'
-                WHEN NOT g.in_order OR (g.giver = 'nobody' AND NOT coalesce(b.is_sure, true))
+                WHEN NOT g.in_order OR (g.giver = 'nobody' AND NOT (coalesce(b.is_sure, true) OR coalesce(t.application, false)))
                 THEN 'refusal, grant and call are closer than the clocks can tell' END AS why_unknown,
            CASE WHEN g.giver = 'person' THEN 'clear' WHEN why_unknown IS NULL THEN 'violation' ELSE 'indeterminate' END AS verdict,
            CASE WHEN g.giver = 'unclear' THEN 'got a consent that does not say to what'
