@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens import detect
 from grantlens.access_review import (
-    accepted as accepting,
-)
-from grantlens.access_review import (
     answers,
     blind_spot,
     clients,
@@ -28,6 +25,7 @@ from grantlens.access_review import (
 from grantlens.access_review import (
     baseline as former,
 )
+from grantlens.access_review.accepted import Accepted, mark
 from grantlens.errors import NO_ROOM, GrantlensError
 from grantlens.findings import severity, smallest
 from grantlens.given_path import given_path
@@ -192,7 +190,7 @@ def review(
     if isinstance(baseline, Review):
         baseline = baseline.to_dict()
     before = None if baseline is None else former.read(baseline)
-    taken = None if accepted is None else accepting.Accepted.read(accepted)
+    taken = None if accepted is None else Accepted.read(accepted)
     with detect.asked(view, parameters=parameters, also=NEEDS) as found:
         document = _document(view, found, before, taken, parameters or {})
         document["privileges"]["tried"] = privileges.tried(view, parameters or {})
@@ -203,7 +201,7 @@ def _document(
     view: View,
     found: list[Findings],
     before: Mapping[str, Any] | None,
-    taken: accepting.Accepted | None,
+    taken: Accepted | None,
     parameters: Mapping[str, Any],
 ) -> dict[str, Any]:
     engine = view.store.engine
@@ -242,7 +240,7 @@ def _document(
         "enough": privileges.enough(engine, view.window),
         "blind_spot": blind_spot.blind_spot(engine, values),
         "limitations": [],
-        "accepted": accepting.mark(rows, taken, view.now),
+        "accepted": mark(rows, taken, view.now),
         "baseline": None,
         "reproduce": {
             "command": _command(view, found, parameters, before is not None, taken is not None),
