@@ -25,6 +25,7 @@ from grantlens.rule.evidence import (
     NAMED,
     NESTED,
     OWN_WORDS,
+    REDEEMED,
     REMOVES,
     ROTATED,
     Evidence,
@@ -216,6 +217,8 @@ def as_logged(record, source):
             told = told and (log != "issuance" or NAMED in source.says)
         if name == "parent_token_id" and record.get("token_kind") == record["kind"] == "refresh":
             told = told and ROTATED in source.says
+        if name == "parent_token_id" and record.get("grant_type") == "authorization_code":
+            told = told and REDEEMED in source.says
         if name == "scopes" and "parent_token_id" in record and record["kind"] != "refresh":
             told = told and EXCHANGED in source.says
         if name == "consent_actor" and record["kind"] == "credential":

@@ -130,7 +130,7 @@ class Loader:
     """True if an issue of kind `credential` that adds to a client names both the client and, as `consent_actor`, who made it."""
     parents: tuple[str, ...] = ()
     """Of which tokens the log names the one that they came of, and tells the scopes of both where it tells any: "rotated" of a refresh
-    token that takes the place of another, "exchanged" of one that was got for another or made with it."""
+    token that takes the place of another, "redeemed" of one that was got for a code, "exchanged" of one that was got for another or made with it."""
     audiences: str = ""
     """What the audiences of tokens that calls can name are: "as called" where they are servers by the names that calls give them, "asked about"
     where such servers only ask about tokens, "of tokens" where they are ids of their own; empty where no such token has one."""

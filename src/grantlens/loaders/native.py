@@ -102,7 +102,7 @@ LOADER = Loader(
     usage=_select("usage"),
     revocation=_select("revocation"),
     rejected=_rejected(),
-    parents=("rotated", "exchanged"),
+    parents=("rotated", "redeemed", "exchanged"),
     joins=(
         Join("issuance", "usage", "token", "token_id", "as far as the export names it"),
         Join("issuance", "revocation", "token", "token_id", "as far as the export names it"),

@@ -53,6 +53,9 @@ NAMED_REUSE = "issuance.denial_reason=reuse"
 TWO_TOKENS = "issuance.client_id or issuance.subject_id or issuance.expires_at"
 """An issue tells something by which two tokens with one id differ."""
 
+REDEEMED = "issuance.parent_token_id=redeemed"
+"""A token that was got for a code names the code."""
+
 EXCHANGED = "issuance.parent_token_id=exchanged"
 """A token that was got for another one, or made with it, names that one."""
 
@@ -81,7 +84,20 @@ NESTED = "issuance.actor_chain=nested"
 """The actors of a token are its claim `act`: who acts now, for whom, and so on."""
 
 OWN_WORDS = frozenset(
-    {NAMED, KEYS_END, KEYS_BEGIN, KEY_MAKERS, ROTATED, EXCHANGED, AUDIENCE, AS_CALLED, ASKED_ABOUT, NESTED, REMOVES}
+    {
+        NAMED,
+        KEYS_END,
+        KEYS_BEGIN,
+        KEY_MAKERS,
+        ROTATED,
+        REDEEMED,
+        EXCHANGED,
+        AUDIENCE,
+        AS_CALLED,
+        ASKED_ABOUT,
+        NESTED,
+        REMOVES,
+    }
 )
 """What loaders declare in other ways than by a column or its word."""
 

@@ -5,7 +5,7 @@ rotations that no log shows, and how much leeway it gives: its word is a fact. W
 """
 
 from grantlens.relations.tenant_token import meant_by
-from grantlens.rule.evidence import NAMED, NAMED_REUSE, ROTATED, Evidence, Way
+from grantlens.rule.evidence import NAMED, NAMED_REUSE, REDEEMED, ROTATED, Evidence, Way
 from grantlens.rule.rule import Parameter, Rule
 from grantlens.rules.refresh_reuse.examples import FIRES, SILENT, UNDECIDABLE
 
@@ -13,7 +13,7 @@ _SHOWN = ("issuance.kind=refresh", NAMED, "issuance.token_kind=refresh", ROTATED
 
 RULE = Rule(
     id="REV-7",
-    version=3,
+    version=4,
     name="refresh_reuse",
     key=("client_id", "subject_id", "grant_id", "token_id"),
     question="Which refresh tokens or codes were used again after they had been used up?",
@@ -46,12 +46,16 @@ RULE = Rule(
                 says=(NAMED_REUSE,),
                 leaves_open="a reuse that the server took, or refused in other words",
             ),
+            Way(("issuance",), says=("issuance.kind=token", REDEEMED), leaves_open="refresh tokens that came again"),
         )
     ),
     sql=f"""
 WITH attempt AS (
-    FROM issuance
+    FROM issuance i
     WHERE (kind = 'refresh' AND parent_token_id IS NOT NULL) OR (kind IN ('refresh', 'token') AND denial_reason = 'reuse')
+       OR (kind = 'token' AND outcome = 'success' AND (
+           grant_type = 'authorization_code' AND parent_token_id IS NOT NULL
+           OR EXISTS (SELECT 1 FROM issuance c WHERE c.source = i.source AND c.token_id = i.parent_token_id AND c.token_kind = 'code')))
 ),
 -- A token id is one tenant's. Where several issued one, or showed it, an attempt that names none is any of theirs: its home is not known.
 home AS (
@@ -71,7 +75,7 @@ shown AS (
     SELECT source, home, of_several, parent_token_id AS token_id, issued_at, outcome = 'success' AS accepted, bool_and(kind = 'token') AS is_code,
            coalesce(bool_or(denial_reason = 'reuse'), false) AS named, min(tenant) AS tenant, min(client_id) AS client_id,
            min(client_name) AS client_name, min(subject_id) AS subject_id, min(grant_id) AS grant_id, min(ip) AS ip,
-           min(token_id) FILTER (token_kind = 'refresh' AND token_id <> parent_token_id) AS successor,
+           coalesce(min(token_id) FILTER (token_kind = 'refresh' AND token_id <> parent_token_id), min(token_id) FILTER (kind = 'token')) AS successor,
            min({{'seen_at': issued_at, 'batch_id': batch_id, 'line_no': line_no, 'event_id': event_id}}) AS record
     FROM (
         SELECT a.*, coalesce(a.tenant, CASE WHEN h.first_home = h.last_home THEN h.first_home END) AS home,
@@ -84,7 +88,7 @@ shown AS (
 replaced AS (
     SELECT source, home, of_several, token_id, min({{'shown_at': issued_at, 'successor': successor, 'ip': ip, 'record': record}}) AS first
     FROM shown
-    WHERE accepted AND successor IS NOT NULL
+    WHERE accepted AND (successor IS NOT NULL OR is_code)
     GROUP BY source, home, of_several, token_id
 ),
 -- One that names no tenant, where there are several, may be of the same token as any of theirs.
@@ -147,7 +151,8 @@ judged AS (
            CASE WHEN a.unsure THEN 'a refresh names no tenant, and several have a token of this id'
                 WHEN e.maybe_before THEN 'a revocation names no tenant, and may have ended this token before it came again, or another tenant''s'
                 END AS why_unknown,
-           CASE WHEN why_unknown IS NULL AND (v.arrived_at < a.issued_at OR (a.named AND is_late)) THEN 'violation'
+           -- A code is good for once, be it that the answer was lost.
+           CASE WHEN why_unknown IS NULL AND (v.arrived_at < a.issued_at OR (is_late AND (a.named OR a.is_code))) THEN 'violation'
                 WHEN v.arrived_at < a.issued_at OR a.named OR is_late THEN 'indeterminate' END AS verdict
     FROM again a
     LEFT JOIN arrived v ON v.source = a.source AND v.shown_key = a.shown_key

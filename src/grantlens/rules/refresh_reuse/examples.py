@@ -120,9 +120,71 @@ FIRES = (
             },
         ),
     ),
+    Example(
+        "a code is redeemed twice, and what was given for it lives on",
+        (
+            token("10 09:00", "c1", None, "10 09:10", token_kind="code"),
+            token("10 09:01", "a1", ["mail.read"], "10 12:00", parent_token_id="c1"),
+            token("10 09:01", "r1", ["mail.read"], token_kind="refresh", parent_token_id="c1"),
+            token("10 09:04", "a2", ["mail.read"], "10 12:00", parent_token_id="c1", ip="203.0.113.9"),
+            revoked("09 09:00", "grant", grant_id="g-other", client_id="other", event_id="r0"),
+            revoked("11 09:00", "grant", grant_id="g-other", client_id="other", event_id="r2"),
+        ),
+        (
+            {
+                "verdict": "violation",
+                "severity": "critical",
+                "title": "app used a code again after it had been redeemed, and got tokens for it",
+                "token_id": "c1",
+                "events": 2,
+                "detail": {"accepted": 1, "again_after_s": 180.0, "addresses": ["203.0.113.9"], "family_ended": False},
+            },
+        ),
+    ),
+    Example(
+        "what was given for a code was used before the code came again, within seconds",
+        (
+            token("10 09:01", "a1", ["mail.read"], "10 12:00", parent_token_id="c1", grant_type="authorization_code"),
+            use("10 09:01:12", "GET /v1/messages/7", "a1"),
+            token(
+                "10 09:01:40", "a2", ["mail.read"], "10 12:00", parent_token_id="c1", grant_type="authorization_code"
+            ),
+        ),
+        ({"verdict": "violation", "severity": "high", "token_id": "c1", "detail": {"again_after_s": 40.0}},),
+    ),
 )
 
 SILENT = (
+    Example(
+        "what is given for a code stands in two records, a moment apart",
+        (
+            token("10 09:01", "a1", ["mail.read"], "10 12:00", parent_token_id="c1", grant_type="authorization_code"),
+            token(
+                "10 09:01:00.3",
+                "r1",
+                ["mail.read"],
+                token_kind="refresh",
+                parent_token_id="c1",
+                grant_type="authorization_code",
+            ),
+            refreshed("10 11:00", "a2", "r1", ["mail.read"], "10 14:00"),
+        ),
+    ),
+    Example(
+        "a code is redeemed once, and refused after that for its age",
+        (
+            token("10 09:01", "a1", ["mail.read"], "10 12:00", parent_token_id="c1", grant_type="authorization_code"),
+            token(
+                "10 10:01",
+                None,
+                None,
+                parent_token_id="c1",
+                grant_type="authorization_code",
+                outcome="denied",
+                denial_reason="expired",
+            ),
+        ),
+    ),
     Example(
         "refused because it had expired",
         (
