@@ -59,8 +59,28 @@ def test_the_way_that_is_shown_for_the_shell_works(run, sample_file):
 def test_another_dialect(run):
     ran = run("sql", "OOS-1", "--dialect", "spark")
     assert ran.code == 0
-    assert ran.out.splitlines()[2] == "-- Bind since and until, the instants at which the window begins and ends."
+    assert ran.out.splitlines()[:2] == [
+        "-- Bind since and until, the instants at which the window begins and ends.",
+        "-- Translated by SQLGlot for spark, and never run there.",
+    ]
     assert "DuckDB" not in ran.out
+    # The first of many in DuckDB's words, `min(x, 19)`, had become a single one.
+    assert "SLICE(ARRAY_SORT(COLLECT_LIST(k.first_no)), 1, 19)" in ran.out
+    assert "supported" not in ran.err
     ran = run("sql", "OOS-1", "--dialect", "sprk")
     assert ran.failed_well()
     assert "spark" in ran.err
+
+
+def test_what_another_database_cannot_do_stands_in_the_text(run):
+    ran = run("sql", "REV-1", "--dialect", "postgres")
+    assert ran.code == 0
+    assert "-- Not carried over: PostgreSQL does not support IGNORE NULLS." in ran.out.splitlines()[:4]
+    assert "NULLS" not in ran.err
+
+
+def test_a_database_for_which_it_cannot_be_written(run):
+    ran = run("sql", "OOS-1", "--dialect", "bigquery")
+    assert ran.failed_well()
+    assert "SQLGlot cannot write this for 'bigquery'." in ran.err
+    assert "mistake in grantlens" not in ran.err

@@ -33,7 +33,8 @@ def sql(
 ) -> int:
     """Print the SQL of a rule; without a rule, list the rules and their questions.
 
-    It runs on the tables and views of a store. The window is left open: bind since and until, as its first lines show.
+    It runs on the tables and views of a store. The window is left open: bind since and until, as its first lines show. For another database than
+    DuckDB it is a translation to begin with: what SQLGlot could not carry over stands in its first lines.
     """
     from grantlens import rules
 
@@ -45,5 +46,6 @@ def sql(
         write_table(listed, ("rule", "severity", "question"))
         return 0
     lines = rules.text(rule, dialect=dialect).split("\n")
-    print("\n".join([*lines[:ABOUT], *(HOW_TO_BIND if dialect == "duckdb" else HOW_TO_BIND[:1]), *lines[ABOUT:]]))
+    about = lines[:ABOUT] if dialect == "duckdb" else []
+    print("\n".join([*about, *(HOW_TO_BIND if dialect == "duckdb" else HOW_TO_BIND[:1]), *lines[len(about) :]]))
     return 0

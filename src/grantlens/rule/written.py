@@ -49,26 +49,46 @@ def _parameters(rule: Rule, given: Mapping[str, Any]) -> Iterator[str]:
 
 
 def translated(sql: str, dialect: str) -> str:
-    """Translate a text for another database by SQLGlot, which has to be installed.
+    """Translate a text for another database by SQLGlot, which has to be installed; what it could not carry over stands at the head.
 
     Raises
     ------
     RuleError
-        If SQLGlot is absent or does not know the dialect.
+        If SQLGlot is absent, does not know the dialect, or cannot write the text for it.
     """
     if dialect == "duckdb":
         return sql
     try:
         import sqlglot
+        from sqlglot import exp
     except ImportError:
         raise RuleError("Translation needs SQLGlot.", "Install it: pip install sqlglot") from None
+
+    def portable(node: exp.Expression) -> exp.Expression:
+        """Write `min(x, 19)` in words that other databases have."""
+        count = node.args.get("count") if isinstance(node, exp.Min) else None
+        if count is None:
+            return node
+        smallest = exp.func("list_sort", exp.func("list", node.this, dialect="duckdb"), dialect="duckdb")
+        return exp.ArraySlice(this=smallest, start=exp.Literal.number(1), end=count.copy())
+
     try:
-        return sqlglot.transpile(sql, read="duckdb", write=dialect, pretty=True)[0]
-    except ValueError as error:
+        writer = sqlglot.Dialect.get_or_raise(dialect).generator(
+            pretty=True, unsupported_level=sqlglot.ErrorLevel.IGNORE
+        )
+        written = writer.generate(sqlglot.parse_one(sql, read="duckdb").transform(portable))
+    except (ValueError, AttributeError) as error:  # some of its writers fail in the middle of what they do not know
+        why = f": {error}" if isinstance(error, ValueError) else "."
         raise RuleError(
-            f"SQLGlot cannot write this for {dialect!r}: {error}",
-            "Known dialects are duckdb, spark, postgres and others.",
+            f"SQLGlot cannot write this for {dialect!r}{why}",
+            "It can for duckdb, spark, snowflake, postgres and others.",
         ) from None
+    lost = sorted({message.rstrip(".") for message in writer.unsupported_messages})
+    head = [
+        f"-- Translated by SQLGlot for {dialect}, and never run there.",
+        *(f"-- Not carried over: {each}." for each in lost),
+    ]
+    return "\n".join([*head, written])
 
 
 def _literal(value: Any) -> str:
