@@ -59,6 +59,41 @@ def test_scopes_that_a_later_consent_leaves_unsaid_are_not_those_of_the_one_befo
     assert rows_of(world(first, consent("03 00:00", None, event_id="c2")))["g1"]["scopes"] is None
 
 
+def test_scopes_that_the_register_does_not_approve_are_named(world, tmp_path):
+    held = ["openid", "mail.read", "files.read", "https://mail.example/mail.write", "odd"]
+    store = world(
+        *(consent("02 00:00", scopes, client, client_id=client, event_id=client)
+          for client, scopes in (("app", held), ("narrow", held), ("nothing", held), ("silent", held), ("unsaid", None))),
+    )  # fmt: skip
+    register = tmp_path / "register.toml"
+    register.write_text(
+        """
+[[client]]
+client_id = "app"
+approved_scopes = ["mail.write", "files.write", "odd"]
+[[client]]
+client_id = "narrow"
+approved_scopes = ["mail.read"]
+[[client]]
+client_id = "nothing"
+approved_scopes = []
+[[client]]
+client_id = "silent"
+[[client]]
+client_id = "unsaid"
+approved_scopes = ["mail.read"]
+"""
+    )
+    store.add(gl.Register.read(register))
+    assert {grant: row["not_approved"] for grant, row in rows_of(store).items()} == {
+        "app": [],  # mail.write by its other name, and what it and files.write imply
+        "narrow": ["files.read", "https://mail.example/mail.write", "odd"],
+        "nothing": ["files.read", "https://mail.example/mail.write", "mail.read", "odd"],
+        "silent": None,
+        "unsaid": None,
+    }
+
+
 def test_silence_counts_only_while_the_log_of_calls_was_there(world):
     # The log of calls ends on 21 July, 00:00; the grant stands from 1 July to the end of the window, 31 July.
     store = world(consent("01 00:00", ["mail.read"]), *heartbeat(0, 480))

@@ -25,6 +25,19 @@ def test_the_table_says_what_no_log_could_show(asked):
     assert ran.err.splitlines()[-1].endswith("not observable of 3.")
 
 
+def test_scopes_that_are_not_approved_stand_in_the_table_where_there_are_some(asked, run, sample_file, tmp_path):
+    assert "not approved" not in asked().out
+    store, register = tmp_path / "copy.duckdb", tmp_path / "register.csv"
+    store.write_bytes(sample_file.read_bytes())
+    register.write_text("client_id,approved_scopes\nsales-pulse,offline_access\n")
+    assert run("register", "add", store, register).code == 0
+    ran = run("grants", store, "--now", "2026-10-01")
+    assert "not approved" in ran.out.splitlines()[0]
+    rows = json.loads(run("grants", store, "--now", "2026-10-01", "--format", "json").out)
+    assert {str(row["not_approved"]) for row in rows if row["client_id"] == "sales-pulse"} == {"['mail.read']"}
+    assert {row["not_approved"] for row in rows if row["client_id"] != "sales-pulse"} == {None}
+
+
 def test_live_grants_are_those_without_an_end(asked):
     rows, live = (json.loads(asked("--format", "json", *more).out) for more in ((), ("--live",)))
     assert live == [row for row in rows if row["state"] == "live"]

@@ -65,6 +65,23 @@ uncredited AS (
     WHERE p.grant_id IS NULL AND p.outcome = 'success'
     GROUP BY y.party_no
 ),
+-- By whichever name a catalogue has for a scope: what an approved one implies is approved with it.
+approved AS (
+    SELECT r.client_id, i.implied_scope_id AS scope_id
+    FROM (SELECT client_id, unnest(approved_scopes) AS name FROM registered_client) r
+    JOIN cat_scope_name n ON n.name = lower(r.name) AND (n.exact IS NULL OR n.exact = r.name)
+    JOIN scope_closure i ON i.scope_id = n.scope_id
+),
+beyond AS (
+    SELECT h.source, h.grant_id, h.opened_at, list(h.scope ORDER BY h.scope) AS not_approved
+    FROM (
+        SELECT g.source, g.grant_id, g.opened_at, g.client_id, r.approved_scopes, unnest(g.scopes) AS scope
+        FROM grant_life g JOIN registered_client r ON r.client_id = g.client_id
+    ) h
+    WHERE NOT list_contains(h.approved_scopes, h.scope) AND lower(h.scope) NOT IN (SELECT name FROM protocol_scope)
+      AND NOT EXISTS (SELECT 1 FROM known_scope k JOIN approved a USING (scope_id) WHERE k.scope = h.scope AND a.client_id = h.client_id)
+    GROUP BY h.source, h.grant_id, h.opened_at
+),
 open_calls AS (
     SELECT DISTINCT l.source, l.grant_id, l.opened_at
     FROM uncredited u
@@ -72,7 +89,8 @@ open_calls AS (
     JOIN life l ON l.source = p.source AND l.grant_id = p.grant_id AND u.first_used_at < l.closed_at AND u.last_used_at >= l.opened_at
 )
 SELECT g.source, g.tenant, g.grant_id, g.client_id, g.client_name, g.subject_id, g.subject_kind::VARCHAR AS subject_kind,
-       r.owner, r.purpose, g.scopes, g.opened_at,
+       r.owner, r.purpose, g.scopes,
+       CASE WHEN g.scopes IS NOT NULL AND r.approved_scopes IS NOT NULL THEN coalesce(y.not_approved, []) END AS not_approved, g.opened_at,
        c.consent_kind::VARCHAR AS consent_kind, c.consent_actor, g.by_consent AS standing, g.tokens::BIGINT AS tokens,
        g.calls + coalesce(e.calls, 0) AS calls,
        least(g.first_used_at, e.first_used_at) AS first_used_at, greatest(g.last_used_at, e.last_used_at) AS last_used_at,
@@ -94,6 +112,7 @@ LEFT JOIN consent c USING (source, grant_id, opened_at)
 LEFT JOIN watched w USING (source, grant_id, opened_at)
 LEFT JOIN everyones e USING (source, grant_id, opened_at)
 LEFT JOIN open_calls o USING (source, grant_id, opened_at)
+LEFT JOIN beyond y USING (source, grant_id, opened_at)
 LEFT JOIN (SELECT DISTINCT ON (source, revocation_event) source, revocation_event, kind, initiator
            FROM effective_revocation ORDER BY source, revocation_event, revoked_at) v
     ON v.source = g.source AND v.revocation_event = g.ended_by
@@ -104,7 +123,7 @@ ORDER BY (r.owner IS NOT NULL), l.state DESC, g.calls DESC, g.source, g.client_i
 
 NEEDS = (
     "grant_life", "used_pair", "named_caller", "operation_class", "issued", "effective_revocation", "covered_time",
-    "everyones_use", "caller_party", "possible_grant", "registered_client",
+    "everyones_use", "caller_party", "possible_grant", "registered_client", "known_scope", "protocol_scope",
 )  # fmt: skip
 """What the list of grants reads."""
 
@@ -130,7 +149,8 @@ class Grants(Framed):
     table
         One row for each stretch of life of a grant, those without an owner first: source, tenant, grant_id, client_id, client_name,
         subject_id, subject_kind, owner and purpose (of the register), scopes (the last of the window; NULL where no record names
-        any), opened_at, consent_kind and consent_actor (of the first consent), standing (a consent holds it, not tokens alone),
+        any), not_approved (those of them that the register does not approve for the client, NULL where it names none), opened_at,
+        consent_kind and consent_actor (of the first consent), standing (a consent holds it, not tokens alone),
         tokens, calls (that succeeded; one that only a grant for everyone permitted counts for that and for the person's own),
         first_used_at, last_used_at, use (seen, possible, none seen or not observable), watched (for which share of its time in the
         window a log of all calls was held), state (live where the logs show no end at the end of the window, ended, or indeterminate where they

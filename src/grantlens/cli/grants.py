@@ -27,6 +27,7 @@ COLUMNS = (
     "subject_id",
     "owner",
     "scopes",
+    "not_approved",
     "opened_at",
     "state",
     "ended_at",
@@ -66,7 +67,8 @@ def grants(
     """List the grants of a window: who holds access, for whom, since when, and was it used?
 
     `use` is seen, none seen (in the share `watched` of its time), possible where calls that name no grant may be of
-    it, or not observable: no log held could have shown any. Scopes are the last of the window. `state` is live where the
+    it, or not observable: no log held could have shown any. Scopes are the last of the window; `not_approved` are those
+    that the register does not approve for the client, where it names any. `state` is live where the
     logs show no end, and indeterminate where a revocation may have ended it, and they do not tell: `reason` says why.
     """
     from grantlens import detect
@@ -91,11 +93,13 @@ def grants(
         rows = [row | (_of(row, advised) if row["state"] != "ended" else dict.fromkeys(ADVICE)) for row in rows]
     kind = "live grant" if live else "grant"
     unsure = sum(row["state"] == "indeterminate" for row in rows)
+    beyond = any(row["not_approved"] for row in rows)
+    columns = tuple(name for name in COLUMNS if beyond or name != "not_approved") + (ADVICE[1:] if advice else ())
     told = rows if format != "table" else [row | {"watched": _silent_for(row)} for row in rows]
     write_records(
         told,
         format,
-        columns=with_whose((*COLUMNS, *ADVICE[1:]) if advice else COLUMNS, told),
+        columns=with_whose(columns, told),
         empty=f"No {kind} is in {'' if view.window.of_nothing else 'the logs held from '}{view.window}.",
     )
     if not rows and not found.covered:

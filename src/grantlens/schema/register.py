@@ -16,7 +16,11 @@ REGISTER = Table(
             "VARCHAR[]",
             "Operations as findings print them; * is a glob. NULL means none were named.",
         ),
-        Column("approved_scopes", "VARCHAR[]", "Scopes it may hold. NULL means none were named."),
+        Column(
+            "approved_scopes",
+            "VARCHAR[]",
+            "Scopes it may hold: the list of grants names those beyond them. NULL means none were named.",
+        ),
         Column("status", "VARCHAR", "active, retired or planned."),
         Column(
             "exceptions",
