@@ -14,7 +14,7 @@ _EMAIL = "https://www.googleapis.com/auth/userinfo.email"
 
 RULE = Rule(
     id="OOS-4",
-    version=11,
+    version=12,
     name="widened_at_refresh",
     key=("client_id", "subject_id", "grant_id"),
     question="Which refreshed tokens hold scopes or audiences that their parent did not?",
@@ -35,12 +35,16 @@ WITH refreshed AS (
     FROM child_token
     WHERE kind = 'refresh' AND issued_at >= $since AND issued_at < $until
 ),
--- One server may be written in several ways.
+-- One server may be written in several ways. What the grant is for, its consent says beside the parent, whose own audience may be narrower.
 meant_for AS (
     SELECT r.source, r.tenant, r.token_id, r.of_child, r.name, coalesce(n.known_as, n.wide_key, r.name) AS server
     FROM (
         SELECT source, tenant, token_id, true AS of_child, unnest(audience) AS name FROM refreshed WHERE len(parent_audience) > 0
         UNION ALL SELECT source, tenant, token_id, false, unnest(parent_audience) FROM refreshed
+        UNION ALL
+        SELECT r.source, r.tenant, r.token_id, false, unnest(i.audience)
+        FROM refreshed r
+        JOIN issued i ON i.source = r.source AND i.grant_id = r.grant_id AND i.kind IN ('consent', 'change') AND i.issued_at <= r.issued_at
     ) r
     LEFT JOIN (SELECT DISTINCT source, name, wide_key, known_as FROM server_name WHERE said_as = 'audience') n USING (source, name)
 ),
@@ -220,6 +224,14 @@ GROUP BY source, tenant, client_id, subject_id, grant_id
             (
                 token("10 09:01", "rt1", ["mail.read"], token_kind="refresh", audience=["https://Mail.example/"]),
                 refreshed("10 10:00", "t2", "rt1", ["mail.read"], audience=["mail.example"]),
+            ),
+        ),
+        Example(
+            "the consent names both servers, the refresh token one of them",
+            (
+                consent("10 09:00", ["mail.read"], audience=["mail.example", "https://files.example"]),
+                token("10 09:01", "rt1", ["mail.read"], token_kind="refresh", audience=["mail.example"]),
+                refreshed("10 10:00", "t2", "rt1", ["mail.read"], audience=["files.example"]),
             ),
         ),
         Example(

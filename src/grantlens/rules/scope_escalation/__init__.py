@@ -14,7 +14,8 @@ RULE = Rule(
     key=("client_id", "subject_id", "operation"),
     question="Which actions were refused for want of scope, and done minutes later with a scope got in between?",
     severity="medium",
-    remedy="Find out who decides about this scope. Where a policy or the client itself gave it, let a person be asked first, or take it away again. "
+    remedy="Find out who decides about this scope. Where a policy or the client itself gave it, let a person be asked first, or take it away again; "
+    "where an administrator did, ask whether it was for this. "
     "Where a person consented, nothing is wrong: that is how a client is to ask for more.",
     basis="RFC 6750 section 3.1 (insufficient_scope); MCP authorization, step-up authorization flow",
     needs=(
@@ -267,7 +268,8 @@ unjudged AS (
     GROUP BY c.source, c.tenant, c.client_id, c.subject_id
 )
 SELECT max(j.verdict) AS verdict,
-       CASE WHEN max(j.verdict) = 'clear' THEN 'info' WHEN max(j.verdict) = 'violation' OR bool_or(j.why_unknown LIKE 'refusal%') THEN 'high'
+       CASE WHEN max(j.verdict) = 'clear' THEN 'info' WHEN bool_and(j.giver IN ('person', 'administrator')) THEN 'medium'
+            WHEN max(j.verdict) = 'violation' OR bool_or(j.why_unknown LIKE 'refusal%') THEN 'high'
             ELSE 'medium' END AS severity,
        coalesce(max(j.client_name), j.client_id) || ' was refused ' || o.label || ', ' || arg_max(j.how, {{'verdict': j.verdict, 'at': j.used_at}})
            || ', and did it' AS title,

@@ -13,6 +13,11 @@ _ITSELF = {"client_id": "app", "subject_id": None, "subject_kind": "service"}
 
 FIRES = (
     Example(
+        "an administrator gives the scope within a minute: a person, though not the one for whom it acts",
+        (*_BEFORE, consent("10 09:05:40", ["mail.write"], consent_kind="admin", consent_actor="eve"), _WIDER, _DONE),
+        ({"verdict": "violation", "severity": "medium", "detail": {"given_by": ["administrator"], "reasons": None}},),
+    ),
+    Example(
         "a policy gives the scope within a minute",
         (*_BEFORE, consent("10 09:05:40", ["mail.write"], **_POLICY), _WIDER, _DONE),
         (
