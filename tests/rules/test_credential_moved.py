@@ -322,13 +322,12 @@ PROVEN = st.tuples(
 )
 
 
-@settings(
-    max_examples=25, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    bound=st.dictionaries(st.sampled_from(("t1", "t2", "t3")), KEYS, min_size=3), calls=st.lists(PROVEN, max_size=12)
-)
-def test_bound_tokens_beside_plain_python(prepared, tmp_path, bound, calls):
+BOUND = st.tuples(st.dictionaries(st.sampled_from(("t1", "t2", "t3")), KEYS, min_size=3), st.lists(PROVEN, max_size=12))
+"""The keys to which the tokens of a source are bound, and the calls with them."""
+
+
+def called(bound, calls):
+    """Return the records of a source, and which calls with another key or with none are to be told of."""
     records = [
         token("10 08:00", name, ["mail.read"], cnf_jkt=key, client_id=f"of {name}", event_id=name)
         for name, key in bound.items()
@@ -343,16 +342,31 @@ def test_bound_tokens_beside_plain_python(prepared, tmp_path, bound, calls):
         shown = any(k and s == server and m < minute for _, k, s, m, _ in calls)
         if own and status == 200 and (key.rstrip("=") != own if key else shown):
             right[f"of {name}", "another key" if key else "no key"].append(f"e{n:02}")
-    log = tmp_path / "log.ndjson"
-    log.write_text("".join(json.dumps(record) + "\n" for record in (*FAR_BACK, *records)))
+    return records, {about: sorted(events) for about, events in right.items()}
+
+
+@settings(
+    max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(worlds=st.lists(BOUND, min_size=7, max_size=7))
+def test_bound_tokens_beside_plain_python(prepared, tmp_path, worlds):
+    """Seven worlds side by side, each a source."""
+    right, log = {}, tmp_path / "log.ndjson"
+    with log.open("w") as file:
+        for number, (bound, calls) in enumerate(worlds):
+            records, found = called(bound, calls)
+            right |= {(f"w{number}", *about): events for about, events in found.items()}
+            file.writelines(json.dumps(record | {"source": f"w{number}"}) + "\n" for record in (*FAR_BACK, *records))
     with prepared() as store:
         store.load(log)
         (found,) = detect.run(store, ["OOS-10"], evidence="all")
         told_of = {
-            (row["client_id"], row["detail"]["fault"]): sorted(p["event_id"] for p in row["evidence"][1:])
+            (row["source"], row["client_id"], row["detail"]["fault"]): sorted(
+                p["event_id"] for p in row["evidence"][1:]
+            )
             for row in found.to_dicts()
         }
-    assert told_of == {about: sorted(events) for about, events in right.items()}
+    assert told_of == right
 
 
 def test_only_calls_after_the_first_key_of_a_server_count_as_made_without_one(prepared, tmp_path):
