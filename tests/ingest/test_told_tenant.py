@@ -136,16 +136,16 @@ def test_a_tenant_has_a_name(name):
 
 def test_all_rows_of_real_logs_get_a_tenant_and_nothing_else_changes(shared):
     every = Settings(time_zone="UTC", unverified=True)
-    for folder in sorted((shared / "real-logs").iterdir()):
-        counted = []
-        for settings in (every, Settings(time_zone="UTC", unverified=True, tenant="labs")):
-            with gl.open(":memory:") as store:
-                store.load(folder, settings=settings)
-                rows = Counter()
-                for log in ("issuance", "usage", "revocation"):
-                    for source, tenant, client, subject, event in store.engine.rows(
-                        f"SELECT source, coalesce(tenant, 'labs'), client_id, subject_id, event_id FROM {log}"
-                    ):
-                        rows[log, source, tenant, client, subject, event] += 1
-                counted.append(rows)
-        assert counted[0] == counted[1], folder.name
+    counted = []
+    for settings in (every, Settings(time_zone="UTC", unverified=True, tenant="labs")):
+        with gl.open(":memory:") as store:
+            store.load(shared / "real-logs", settings=settings)
+            rows = Counter()
+            for log in ("issuance", "usage", "revocation"):
+                for source, tenant, client, subject, event in store.engine.rows(
+                    f"SELECT source, coalesce(tenant, 'labs'), client_id, subject_id, event_id FROM {log}"
+                ):
+                    rows[log, source, tenant, client, subject, event] += 1
+            counted.append(rows)
+    assert counted[0] == counted[1]
+    assert len({source for _, source, *_ in counted[0]}) > 20
