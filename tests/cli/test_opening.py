@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import grantlens as gl
 from grantlens.cli.opening import existing
 from grantlens.errors import StoreError
+from grantlens.rule.example import consent, revoked, token, use
 from grantlens.schema import VIEWS
 from grantlens.store import Store
 
@@ -40,11 +42,30 @@ with Store(sys.argv[1], read_only=sys.argv[2] == "read"):
 """
 
 
+@pytest.fixture(scope="module")
+def acme(tmp_path_factory):
+    """Return a store of a few records, since what is opened, written and locked is the same of many; copy it."""
+    folder = tmp_path_factory.mktemp("acme")
+    who = {"client_id": "mail-copilot"}
+    records = (
+        consent("10 09:00", ["mail.read"], **who),
+        token("10 09:05", "t1", ["mail.read"], "10 18:00", **who),
+        use("10 09:10", "GET /v1/messages/7", **who),
+        revoked("10 12:00", **who),
+        use("10 13:00", "GET /v1/messages/7", **who),
+    )
+    log = folder / "log.ndjson"
+    log.write_text("".join(json.dumps({"event_id": f"e{n}", **row}) + "\n" for n, row in enumerate(records)))
+    with Store(folder / "acme.duckdb") as store:
+        assert store.load(log).total("rejected") == 0
+    return folder / "acme.duckdb"
+
+
 @pytest.fixture
-def path(sample_file, tmp_path):
-    """Return a copy of the samples in a folder of its own."""
+def path(acme, tmp_path):
+    """Return a copy of the store in a folder of its own."""
     (tmp_path / "store").mkdir()
-    return Path(shutil.copy(sample_file, tmp_path / "store" / "samples.duckdb"))
+    return Path(shutil.copy(acme, tmp_path / "store" / "acme.duckdb"))
 
 
 @pytest.fixture
