@@ -6,7 +6,9 @@ from grantlens import detect
 from grantlens.catalogue.model import Catalogue
 from grantlens.register.clocks import Clocks
 from grantlens.rule.example import Example, consent, moment, revoked, token, use
+from grantlens.rules import find
 from grantlens.rules.stale_privilege.examples import BOTH, DELETE, READ, SEND, taken
+from tests.rules.together import Together
 
 CASES = (
     Example(
@@ -458,9 +460,15 @@ def fits(finding, expected):
     return all(whole[name] == value for name, value in wanted.items() if name != "detail")
 
 
+@pytest.fixture(scope="module")
+def together(world_of_examples, tmp_path_factory):
+    """Return what asks the cases that need the same world and window at once."""
+    return Together(find("REV-11"), CASES, world_of_examples, tmp_path_factory.mktemp("cases"))
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
-def test_what_was_used_after_it_had_been_taken_away(desk, case):
-    found = told(desk, case.records, **({"since": f"2026-07-{case.since[:2]}"} if case.since else {}))
+def test_what_was_used_after_it_had_been_taken_away(together, case):
+    found = together.found(case)
     assert len(found) == len(case.expect)
     for expected in case.expect:
         assert any(fits(finding, expected) for finding in found), f"{expected} is not among {found}"
