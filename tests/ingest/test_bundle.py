@@ -69,17 +69,21 @@ REAL = sorted(
 )
 
 
+EACH = 6
+"""Records of a small file."""
+
+
 def _cut(source, folder):
     """Write the first lines of a log in small files, as a bucket holds them; return how many."""
     lines = [line for line in source.read_text().splitlines() if line.strip()][:30]
     folder.mkdir(parents=True)
-    for at in range(0, len(lines), 3):
-        (folder / f"{at:04}.ndjson").write_text("".join(line + "\n" for line in lines[at : at + 3]))
-    return len(range(0, len(lines), 3))
+    for at in range(0, len(lines), EACH):
+        (folder / f"{at:04}.ndjson").write_text("".join(line + "\n" for line in lines[at : at + EACH]))
+    return len(range(0, len(lines), EACH))
 
 
 @pytest.mark.parametrize("folder", REAL or ["none"])
-def test_real_records_in_files_of_three(shared, tmp_path, folder):
+def test_real_records_in_small_files(shared, tmp_path, folder):
     sources = [
         path for path in sorted((shared / "real-logs" / folder).rglob("*")) if path.suffix in (".ndjson", ".log")
     ]
