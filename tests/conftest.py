@@ -1,5 +1,6 @@
 """What tests share: where data lies, stores to play with, and a browser."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -15,6 +16,7 @@ WITHOUT_VIEWS = (
     "charts",
     "conclusion",
     "findings",
+    "holdings",
     "ingest",
     "report",
     "rules",
@@ -29,6 +31,12 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def pytest_collection_finish():
+    """Let Python look no more for rubbish among what was imported and collected, which stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

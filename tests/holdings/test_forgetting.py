@@ -57,7 +57,7 @@ def test_what_is_left_is_what_a_store_holds_that_never_had_the_old_calls(tmp_pat
     calls = [*(call(minute, number) for number, minute in enumerate(minutes)), last]
     floor = BEGIN + timedelta(minutes=cut)
     young = [each for each in calls if datetime.fromisoformat(each["used_at"]) >= floor]
-    with Store(folder / "all.duckdb") as store, Store(folder / "young.duckdb") as other:
+    with Store(folder / "all.duckdb") as store, Store(":memory:") as other:
         store.load(write(folder / "all.ndjson", calls))
         other.load(write(folder / "young.ndjson", young))
         found = store.forget(floor + timedelta(seconds=second))
