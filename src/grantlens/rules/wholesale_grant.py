@@ -11,7 +11,7 @@ _MAIL = "https://mail.google.com/"
 
 RULE = Rule(
     id="PRV-5",
-    version=4,
+    version=5,
     name="wholesale_grant",
     key=("client_id", "resource_server"),
     question="Which grants hold everything that their server lists, or a scope that alone opens everything?",
@@ -136,7 +136,7 @@ SELECT CASE WHEN sure THEN 'violation' ELSE 'indeterminate' END AS verdict, 'low
            WHEN resource_server IS NULL THEN ' holds ' || array_to_string(scopes, ' and ') || ', which alone opens all of ' || array_to_string(opens, ' and of ')
            WHEN sure THEN ' holds all ' || len(scopes) || ' scopes that ' || resource_server || ' lists'
            ELSE ' may hold all ' || len(scopes) || ' scopes that ' || resource_server || ' lists' END AS title,
-       source, tenant, client_id, subject_id, grant_id, resource_server, scopes, first_seen, last_seen, grants AS events,
+       source, tenant, client_id, subject_id, grant_id, resource_server, scopes, first_seen, last_seen, len(records) AS events,
        to_json({
            'held': CASE WHEN resource_server IS NULL THEN 'omnibus scope' ELSE 'all that the server lists' END,
            'opens': opens,
@@ -183,6 +183,14 @@ FROM together
                     "detail": {"grants": 2, "people": 2},
                 },
             ),
+        ),
+        Example(
+            "a person consented to everything in two pieces: both records are told, of one grant",
+            (
+                consent("10 09:00", _OFFER[:2], audience=["mail.example"]),
+                consent("12 09:00", _OFFER[2:], audience=["mail.example"]),
+            ),
+            ({"verdict": "violation", "events": 2, "detail": {"grants": 1}},),
         ),
         Example(
             "one scope that opens all of a mailbox",
