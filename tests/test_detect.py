@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 import grantlens as gl
-from grantlens import detect
+from grantlens import detect, relations
 from grantlens.access_review import review
 from grantlens.conclusion.nothing_found import NOTHING
 from grantlens.engine.duckdb import Engine
@@ -280,6 +280,7 @@ def test_short_names_ask_the_same(loaded):
 
 
 def temporary(store):
+    relations.let_go(store.engine)
     return {name for (name,) in store.engine.rows("SELECT table_name FROM duckdb_tables() WHERE temporary")}
 
 

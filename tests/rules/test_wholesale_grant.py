@@ -152,7 +152,11 @@ def test_beside_plain_python(desk, worlds):
     desk.folder = Path(tempfile.mkdtemp(dir=desk.folder))
     first = token("01 08:00", "t", None, client_id="z", grant_id="z", event_id="first")  # of a grant that no world has
     found = asked(desk, [*log(worlds), first], offers)
-    told = {(row["client_id"], row["resource_server"]): (row["verdict"], row["events"], row["scopes"]) for row in found}
+    told = {
+        (row["client_id"], row["resource_server"]): (row["verdict"], row["detail"]["grants"], row["scopes"])
+        for row in found
+    }
+    assert all(min(row["events"], 20) == len(row["evidence"]) for row in found)
     assert told == wholesale(worlds)
     assert all(row["severity"] == "low" and row["evidence"] for row in found)
 
