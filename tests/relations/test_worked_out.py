@@ -154,7 +154,6 @@ CHANGES = {
     "SQL of the user": lambda store, _: store.sql("WITH r AS (FROM revocation LIMIT 1) INSERT INTO revocation FROM r"),
     "a statement of ours": lambda store, _: store.engine.execute("-- all\nDELETE FROM usage_row WHERE line_no % 2 = 0"),
     "a change taken back": taken_back,
-    "a case": lambda store, _: gl.Case(store, client="mail-copilot"),
 }
 
 
@@ -165,6 +164,17 @@ def test_after_a_change_all_is_worked_out_anew(some_store, tmp_path, made, chang
         CHANGES[change](store, tmp_path)
         del made[:]
         gl.grants(store, "2026-07-01", "2026-10-01")
+        assert "grant_life" in made
+
+
+def test_a_case_between_two_questions_changes_neither(some_store, made):
+    with some_store("case") as store:
+        whole = gl.grants(store, "2026-07-01", "2026-10-01").table.to_pylist()
+        case = list(gl.Case(store, client="mail-copilot").answers().items())
+        del made[:]
+        assert gl.grants(store, "2026-07-01", "2026-10-01").table.to_pylist() == whole
+        assert made == []
+        assert list(gl.Case(store, client="mail-copilot").answers().items()) == case
         assert "grant_life" in made
 
 

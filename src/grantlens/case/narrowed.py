@@ -156,7 +156,7 @@ def narrowed(engine: Engine, about: Asked, tenant: str | None) -> Iterator[None]
     """
     laid: list[str] = []
     aside: list[tuple[str, str]] = []
-    engine.note_change()
+    engine.is_narrowed = True
     try:
         _note(engine, about, tenant)
         parts = {
@@ -191,7 +191,7 @@ def narrowed(engine: Engine, about: Asked, tenant: str | None) -> Iterator[None]
             engine.execute(f"DROP TABLE IF EXISTS temp.{name}")
         for kind, table in aside:
             engine.execute(f"ALTER {kind} temp.{ASIDE.format(table)} RENAME TO {table}")
-        engine.note_change()
+        engine.is_narrowed = False
 
 
 def everyones_issuance(engine: Engine) -> str:
@@ -208,16 +208,16 @@ def _note(engine: Engine, about: Asked, tenant: str | None) -> None:
     engine.execute("CREATE OR REPLACE TEMP TABLE case_id (source VARCHAR, id VARCHAR)")
     if about.ids:
         pairs = {"sources": [source for source, _ in about.ids], "ids": [id for _, id in about.ids]}
-        engine.execute("INSERT INTO case_id SELECT unnest($sources), unnest($ids)", pairs)
+        engine.execute("INSERT INTO temp.case_id SELECT unnest($sources), unnest($ids)", pairs)
     first = about.into(_BY_ID) if about.kind in ("client", "subject") else _BY_PAIR
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_pair AS {about.into(_PAIR[about.kind])}", values)
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_issuance AS {first}", values)
-    engine.execute(f"INSERT INTO case_issuance {_FOR_EVERYONE}")
+    engine.execute(f"INSERT INTO temp.case_issuance {_FOR_EVERYONE}")
     _follow(engine)
     engine.execute(f"CREATE OR REPLACE TEMP TABLE case_caller AS {about.into(_CALLERS)}", values)
     # Tokens that this client used though they were issued to another.
-    engine.execute(f"INSERT INTO case_issuance {_USED_TOKENS}")
-    engine.execute(f"INSERT INTO case_issuance {_OTHER_TENANTS}")
+    engine.execute(f"INSERT INTO temp.case_issuance {_USED_TOKENS}")
+    engine.execute(f"INSERT INTO temp.case_issuance {_OTHER_TENANTS}")
     found = engine.value(
         "SELECT (SELECT count(*) FROM case_issuance) + (SELECT count(*) FROM case_caller) "
         + about.into("+ (SELECT count(*) FROM revocation WHERE {own})"),
@@ -235,6 +235,6 @@ def _follow(engine: Engine) -> None:
             "WHERE token_id IS NOT NULL AND rowid IN (SELECT row_no FROM case_issuance)"
         )
         before = engine.value("SELECT count(*) FROM case_issuance")
-        engine.execute(f"INSERT INTO case_issuance {_LINEAGE}")
+        engine.execute(f"INSERT INTO temp.case_issuance {_LINEAGE}")
         if engine.value("SELECT count(*) FROM case_issuance") == before:
             return

@@ -133,7 +133,8 @@ def worked_out(engine: Engine, names: Iterable[str], values: Mapping[str, Any]) 
     """Keep these relations, and all they need, as temporary tables inside the block; other threads wait until it ends.
 
     What a block around this one keeps already is not worked out again, nor what one before it did for the same window while nothing
-    was changed since. Only where it was for another window does it stand aside until this block ends.
+    was changed since; of a part of the store alone, as a case is, neither is taken nor kept. Only where it was for another window
+    does it stand aside until this block ends.
     """
     made: dict[str, int] = {}
     aside: dict[str, Mapping[str, Any]] = {}
@@ -150,7 +151,7 @@ def worked_out(engine: Engine, names: Iterable[str], values: Mapping[str, Any]) 
                         continue
                     engine.execute(f"ALTER TABLE temp.{name} RENAME TO {name}_{number}")
                     aside[name] = kept.pop(name)
-                if name in at_rest and at_rest[name][0] == given:
+                if not engine.is_narrowed and name in at_rest and at_rest[name][0] == given:
                     made[name] = at_rest.pop(name)[1]
                     engine.execute(f"ALTER TABLE temp.{_REST.format(name)} RENAME TO {name}")
                 else:
@@ -162,7 +163,7 @@ def worked_out(engine: Engine, names: Iterable[str], values: Mapping[str, Any]) 
         finally:
             for name in reversed(made):
                 worked_for = kept.pop(name, None)
-                if ended_well and worked_for is not None:
+                if ended_well and worked_for is not None and not engine.is_narrowed:
                     engine.execute(f"DROP TABLE IF EXISTS temp.{_REST.format(name)}")
                     engine.execute(f"ALTER TABLE temp.{name} RENAME TO {_REST.format(name)}")
                     at_rest[name] = worked_for, made[name]
