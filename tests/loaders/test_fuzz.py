@@ -19,8 +19,8 @@ from grantlens.store import Store
 from tests.loaders.conftest import read_back
 from tests.loaders.damage import assert_accounted_for, damaged_line
 
-FILES = int(os.environ.get("GRANTLENS_FUZZ", "3"))
-RECORDS = 60
+FILES = int(os.environ.get("GRANTLENS_FUZZ", "6"))
+RECORDS = 25
 TOLD = Settings(time_zone="Europe/Berlin", unverified=True)
 
 

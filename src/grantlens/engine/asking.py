@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from grantlens.engine import AT_REST
 from grantlens.engine.duckdb import Engine, MalformedJson
 from grantlens.errors import GrantlensError
 from grantlens.handwritten import did_you_mean
@@ -22,7 +23,7 @@ _COLUMN = re.compile(
 )
 _VALUES = re.compile(r"Values were not provided for the following parameters: (\w+)")
 _LISTING = re.compile(r"\b(show|pragma|call|information_schema|duckdb_\w+|pg_\w+|sqlite_master)\b", re.IGNORECASE)
-_KNOWN_TABLES = "SELECT table_name FROM information_schema.tables WHERE NOT starts_with(table_name, 'at_rest_')"
+_KNOWN_TABLES = "SELECT table_name FROM information_schema.tables WHERE NOT starts_with(table_name, $at_rest)"
 _LINE = re.compile(r"^LINE (\d+): (.*)$", re.MULTILINE)
 
 
@@ -60,7 +61,7 @@ def asked(engine: Engine, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
 
 def _explained(engine: Engine, sql: str, given: Mapping[str, Any], said: str) -> GrantlensError:
     if table := _TABLE.search(said):
-        known = [name for (name,) in engine.rows(_KNOWN_TABLES)]
+        known = [name for (name,) in engine.rows(_KNOWN_TABLES, {"at_rest": AT_REST})]
         remedy = did_you_mean(
             table[1], known, 'store.sql("SHOW TABLES") names them; the logs are issuance, usage, revocation.'
         )

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from grantlens.engine import AT_REST
 from grantlens.errors import StoreError
 from grantlens.relations.relation import Relation
 from grantlens.schema import VIEWS
@@ -122,8 +123,6 @@ _KEPT_NOW: WeakKeyDictionary[Engine, dict[str, Mapping[str, Any]]] = WeakKeyDict
 _AT_REST: WeakKeyDictionary[Engine, dict[str, tuple[Mapping[str, Any], int]]] = WeakKeyDictionary()
 """Those of blocks that have ended, which wait under another name for the next one, and the number of changes that they have seen."""
 
-_REST = "at_rest_{}"
-
 _BLOCKS = count()
 """Numbers the blocks, so that what stands aside for each of them has a name of its own."""
 
@@ -153,7 +152,7 @@ def worked_out(engine: Engine, names: Iterable[str], values: Mapping[str, Any]) 
                     aside[name] = kept.pop(name)
                 if not engine.is_narrowed and name in at_rest and at_rest[name][0] == given:
                     made[name] = at_rest.pop(name)[1]
-                    engine.execute(f"ALTER TABLE temp.{_REST.format(name)} RENAME TO {name}")
+                    engine.execute(f"ALTER TABLE temp.{AT_REST}{name} RENAME TO {name}")
                 else:
                     made[name] = engine.changes
                     engine.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {relation.sql}", values)
@@ -164,8 +163,8 @@ def worked_out(engine: Engine, names: Iterable[str], values: Mapping[str, Any]) 
             for name in reversed(made):
                 worked_for = kept.pop(name, None)
                 if ended_well and worked_for is not None and not engine.is_narrowed:
-                    engine.execute(f"DROP TABLE IF EXISTS temp.{_REST.format(name)}")
-                    engine.execute(f"ALTER TABLE temp.{name} RENAME TO {_REST.format(name)}")
+                    engine.execute(f"DROP TABLE IF EXISTS temp.{AT_REST}{name}")
+                    engine.execute(f"ALTER TABLE temp.{name} RENAME TO {AT_REST}{name}")
                     at_rest[name] = worked_for, made[name]
                 else:
                     engine.execute(f"DROP TABLE IF EXISTS temp.{name}")
@@ -183,5 +182,5 @@ def let_go(engine: Engine) -> None:
 def _let_go(engine: Engine, *, outdated: bool = False) -> None:
     at_rest = _AT_REST.get(engine, {})
     for name in [name for name, (_, seen) in at_rest.items() if not outdated or seen != engine.changes]:
-        engine.execute(f"DROP TABLE IF EXISTS temp.{_REST.format(name)}")
+        engine.execute(f"DROP TABLE IF EXISTS temp.{AT_REST}{name}")
         del at_rest[name]
