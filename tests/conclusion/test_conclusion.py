@@ -195,7 +195,10 @@ def as_logged(record, source):
         return None
     if REMOVES not in source.says and record.get("resource_server") in {each.server for each in REMOVALS}:
         return None
-    if record.get("token_kind") == "refresh" and "issuance.token_kind=refresh" not in source.says:
+    if (
+        record.get("token_kind") in ("refresh", "txn")
+        and f"issuance.token_kind={record['token_kind']}" not in source.says
+    ):
         return None
     record = dict(record)
     for column in LOGS[log].columns:

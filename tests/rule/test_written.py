@@ -56,6 +56,20 @@ LOST = (asked("lost", "planner", event_id="lost-1"), exchanged("kept", "lost", "
 """An exchange that forgets who asked, as no random log names actors."""
 
 
+LENT = (
+    token(
+        "05 09:00",
+        "lent",
+        ["mail.read"],
+        "05 10:00",
+        kind="exchange",
+        token_kind="txn",
+        client_id="lent",
+        event_id="lent",
+    ),
+)
+"""A transaction token that lives for an hour, as random logs have none."""
+
 WHOLE = (consent("05 09:00", ["https://mail.google.com/"], "whole", client_id="whole", event_id="whole"),)
 """A scope that alone opens everything."""
 
@@ -113,6 +127,7 @@ def store(prepared, tmp_path_factory):
                 *OF_PROVIDERS,
                 *NARROWED,
                 *LOST,
+                *LENT,
                 *WHOLE,
                 *ELSEWHERE,
                 *MOVED,

@@ -208,13 +208,36 @@ def test_actors_who_do_not_follow_from_those_before(written, reader):
     found = set()
     for row in reader.issued:
         before = reader.tokens.get(row.get("parent_token_id"), {}).get("actor_chain", [])
-        if row["kind"] == "exchange" and row["actor_chain"][1:] != before:
+        if row["kind"] == "exchange" and row["token_kind"] != "txn" and row["actor_chain"][1:] != before:
             found.add((row["client_id"], "not continued", ", ".join(row["actor_chain"]), "violation"))
     for call in reader.usage:
         issued, acting = reader.tokens.get(call.get("token_id"), {}), call.get("actor_chain")
         if acting and "actor_chain" in issued and acting[0] != issued["actor_chain"][0]:
             found.add((issued["client_id"], "other actor", acting[0], "violation"))
     assert found == keyed(written.expected("OOS-6"), "client_id", "fault", "actors")
+
+
+def test_transaction_tokens_that_were_used_outside_their_transaction(written, reader):
+    found = set()
+    for name, row in reader.tokens.items():
+        if row["token_kind"] != "txn":
+            continue
+        born, holder = at(row["issued_at"]), row["client_id"]
+        if at(row["expires_at"]) - born > timedelta(minutes=5):
+            found.add((holder, "long life", "violation"))
+        over = max(
+            at(call["ended_at"])
+            for call in reader.calls[row["parent_token_id"]]
+            if at(call["used_at"]) <= born <= at(call["ended_at"])
+        )
+        called = {holder}
+        for call in sorted(reader.calls[name], key=lambda call: call["used_at"]):
+            if call["client_id"] not in called:
+                found.add((call["client_id"], "other caller", "violation"))
+            if at(call["used_at"]) > over:
+                found.add((holder, "after its call", "violation"))
+            called.add(call["resource_server"])
+    assert found == keyed(written.expected("OOS-13"), "client_id", "fault")
 
 
 def test_tokens_that_went_to_and_fro_between_a_known_place_and_a_new_one(written, reader):

@@ -53,6 +53,7 @@ _DETAIL = {
     "longest_open_s": "Longest time open without a break",
     "longest_s": "Longest time from decision to revocation",
     "map_share": "Share of the calls that a catalogue knows",
+    "most_s": "How long, at most",
     "next_review_at": "First review after it",
     "not_applied": "Why it is not set right",
     "not_for": "Servers that the audience leaves out",

@@ -80,6 +80,9 @@ NAMES_CREDENTIAL = "usage.token_id or usage.session_id"
 BOUND = ("issuance.cnf_jkt", "usage.dpop_jkt")
 """Tokens are bound to a key in the log, and calls tell which key was proven."""
 
+TRANSACTION = "issuance.token_kind=txn"
+"""Some issues are told to be of transaction tokens."""
+
 NESTED = "issuance.actor_chain=nested"
 """The actors of a token are its claim `act`: who acts now, for whom, and so on."""
 

@@ -6,7 +6,7 @@ from grantlens.rule.rule import Rule
 
 RULE = Rule(
     id="INT-3",
-    version=4,
+    version=5,
     name="other_client",
     key=("token_id", "client_id"),
     question="Which tokens worked for another client than the one that they were issued to?",
@@ -26,12 +26,13 @@ RULE = Rule(
     ),
     sql="""
 -- A token that the log issues several times may have been issued to several clients, and not each record need name one.
+-- A transaction token goes from workload to workload: whether its caller had been called with it, OOS-13 asks.
 WITH issue AS (
     SELECT i.source, i.tenant, i.token_id, i.client_id, coalesce(n.name, i.client_id) AS holder,
            {'seen_at': i.issued_at, 'batch_id': i.batch_id, 'line_no': i.line_no, 'event_id': i.event_id} AS record
     FROM issued i
     LEFT JOIN canonical_identity n ON n.source = i.source AND n.kind = 'client' AND n.id = i.client_id
-    WHERE i.token_id IS NOT NULL AND i.kind IN ('token', 'refresh', 'exchange', 'credential')
+    WHERE i.token_id IS NOT NULL AND i.kind IN ('token', 'refresh', 'exchange', 'credential') AND i.token_kind IS DISTINCT FROM 'txn'
 ),
 -- Each tenant's token has holders of its own. What names no tenant may be of each of those, and of any other.
 home AS (
@@ -205,6 +206,14 @@ GROUP BY source, tenant, token_id, client_id
                     client_id="other",
                 ),
                 use("10 09:10", "GET /v1/messages/7", "t2", client_id="other"),
+            ),
+        ),
+        Example(
+            "a transaction token is passed on from workload to workload",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 09:05", kind="exchange", token_kind="txn"),
+                use("10 09:01", "GET /v1/messages/7"),
+                use("10 09:02", "GET /v1/messages/7", client_id="mail.example"),
             ),
         ),
     ),

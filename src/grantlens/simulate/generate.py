@@ -10,7 +10,14 @@ from grantlens.simulate.apis import CRM, DESK, FILES, LEDGER, MAIL
 from grantlens.simulate.incidents import ALL, clocks, credentials, keys
 from grantlens.simulate.incidents.integrity import log_deleted, token_moved
 from grantlens.simulate.incidents.opening import opened
-from grantlens.simulate.incidents.scope import forgotten_actor, neighbours_tickets, passed_on, stale_scope, stepped_up
+from grantlens.simulate.incidents.scope import (
+    forgotten_actor,
+    lent_transaction,
+    neighbours_tickets,
+    passed_on,
+    stale_scope,
+    stepped_up,
+)
 from grantlens.simulate.life import heartbeat, ordinary_connection
 from grantlens.simulate.readme import readme
 from grantlens.simulate.truth import iso
@@ -64,6 +71,7 @@ def build(seed: int = 7, days: int = 90, connections: int = 30, end: datetime = 
     neighbours_tickets(world)
     for incident in (*keys.ALL, *credentials.ALL, *clocks.ALL):
         incident(world)
+    lent_transaction(world)
     world.truth.privileges(world.grants, end)
     world.truth.unreviewed(world.grants, REVIEWS, world.start, end)
     world.truth.access(world.grants, world.kept_usage(), end)

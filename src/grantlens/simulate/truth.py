@@ -23,6 +23,7 @@ KEYS = {
     "OOS-10": ("client_id", "fault", "program"),
     "OOS-11": ("client_id", "subject_id", "operation"),
     "OOS-12": ("client_id", "subject_id", "grant_id", "operation"),
+    "OOS-13": ("client_id", "fault"),
     "PRV-1": ("client_id", "subject_id", "grant_id", "scope"),
     "PRV-2": ("client_id", "subject_id", "grant_id", "scope"),
     "PRV-3": ("client_id", "subject_id", "grant_id"),

@@ -182,7 +182,8 @@ SELECT line_no, CASE WHEN nth = 1 THEN id ELSE id || '#' || nth END AS event_id,
                                            WHEN 'CLIENT_LOGIN' THEN 'client_credentials'
                                            WHEN 'OAUTH2_DEVICE_CODE_TO_TOKEN' THEN 'urn:ietf:params:oauth:grant-type:device_code'
                                            WHEN 'REFRESH_TOKEN' THEN 'refresh_token' END) AS grant_type,
-       token.id AS token_id, CASE WHEN by_admin THEN 'api_key' ELSE token.kind END AS token_kind,
+       token.id AS token_id, CASE WHEN by_admin THEN 'api_key' WHEN token.kind = 'access' THEN 'access'
+            WHEN token.kind = 'refresh' THEN 'refresh' END AS token_kind,
        CASE WHEN meaning = 'refresh' THEN refresh_token_id END AS parent_token_id,
        coalesce(sessionId, code_id) AS session_id,
        CASE WHEN by_admin THEN resource_id ELSE clientId END AS client_id,

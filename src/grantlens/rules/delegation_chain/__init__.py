@@ -10,7 +10,7 @@ _CALLED = (NESTED, NAMED, "usage.token_id", "usage.actor_chain", WORKED)
 
 RULE = Rule(
     id="OOS-6",
-    version=2,
+    version=3,
     name="delegation_chain",
     key=("client_id", "fault", "actors"),
     question="Which tokens name actors that do not follow from the token before, and which were used by another actor?",
@@ -171,7 +171,7 @@ used AS (
     JOIN shown s ON s.source = c.source AND s.token_id = c.token_id AND s.home IS NOT DISTINCT FROM c.home
     JOIN tenant_token t ON t.source = c.source AND t.token_id = c.token_id AND t.home IS NOT DISTINCT FROM c.home AND NOT t.of_several
     LEFT JOIN acting h ON h.source = c.source AND h.token_id = c.token_id AND h.home IS NOT DISTINCT FROM c.home AND h.actor = a.actors[1]
-    WHERE s.names AND h.source IS NULL
+    WHERE s.names AND h.source IS NULL AND t.token_kind IS DISTINCT FROM 'txn'
 ),
 worked AS (
     SELECT caller_id, min(used_at) AS first_used_at, max(used_at) AS last_used_at,

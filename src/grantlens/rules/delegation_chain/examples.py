@@ -143,6 +143,13 @@ SILENT = (
         ),
     ),
     Example(
+        "the callers of a transaction token are no actors of it",
+        (
+            asked("x1", "planner", token_kind="txn"),
+            use("10 09:10", READ, "x1", client_id="tool", actor_chain=["tool"]),
+        ),
+    ),
+    Example(
         "a log whose actors are something else takes no part",
         (asked("t1", "planner"), exchanged("t2", "t1", "tool"), use("10 09:10", READ, actor_chain=["stranger"])),
         declared={"actors": ""},

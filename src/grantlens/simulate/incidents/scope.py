@@ -1,8 +1,8 @@
-"""Incidents about what scopes and audiences permit, and who acts: OOS-1, 2, 4 to 7, 9, 11 and 12, REV-11, and their harmless twins."""
+"""Incidents about what scopes and audiences permit, and who acts: OOS-1, 2, 4 to 7, 9 and 11 to 13, REV-11, and their harmless twins."""
 
 from datetime import timedelta
 
-from grantlens.simulate.apis import CRM, DESK, FILES, MAIL, TOOLS, Operation, operation
+from grantlens.simulate.apis import CRM, DESK, FILES, LEDGER, MAIL, TOOLS, Operation, operation
 from grantlens.simulate.incidents.opening import exchanged, key, opened, resume, where, work
 from grantlens.simulate.population import TENANT, Client
 from grantlens.simulate.world import World
@@ -335,6 +335,43 @@ def neighbours_tickets(world: World) -> None:
         "OOS-9", "violation", client_id="desk-reader", own_tenant=TENANT, resource_tenant="harbourside", events=2
     )
     world.truth.forbid("OOS-9", "harbourside shares with it", client_id="group-reader")
+
+
+def lent_transaction(world: World) -> None:
+    """Tell the story: a transaction token that lives too long, goes from service to service, and is used where nobody called."""
+    world.truth.begin(
+        "lent_transaction",
+        "A transaction token outside its transaction",
+        "The desk gets a transaction token for a call of group-reader, which lives for a quarter of an hour, and asks the files with it, which ask the "
+        "mail. Meanwhile the ledger, which nobody had called, asks the files with it too; and the desk does minutes after the call had ended.",
+    )
+    reader = next(grant for grant in world.grants if grant.client.client_id == "group-reader")
+    moment, domain = reader.tokens[-1].issued + timedelta(hours=1), DESK.partition(".")[2]
+    shown = world.token(reader, moment - timedelta(seconds=5), 600.0)
+    world.call(shown, moment, operation(DESK, "GET /v1/tickets/{ticket}"), took_s=4)["resource_tenant"] = TENANT
+    read, search = operation(FILES, "GET /v1/files"), operation(MAIL, "GET /v1/users/{user}/messages")
+    desk, files, ledger = (
+        Client(server, f"{name} Service", "service", purpose="Answer calls", approved=((op.server, op.label),))
+        for server, name, op in ((DESK, "Desk", read), (FILES, "Files", search), (LEDGER, "Ledger", read))
+    )
+    held = world.grant(desk, reader.subject, FILES, ("files.read", "mail.read"), moment, consent=None)
+    token = world.token(
+        held,
+        moment + timedelta(seconds=1),
+        900.0,
+        kind="exchange",
+        parent=shown,
+        grant_type="urn:ietf:params:oauth:grant-type:token-exchange",
+    )
+    world.issuance[-1] |= {"token_kind": "txn", "audience": [domain]}
+    for client, seconds, op in ((desk, 2, read), (files, 2.5, search), (ledger, 3, read), (desk, 240, read)):
+        world.clients.setdefault(client.client_id, client)
+        call = world.call(token, moment + timedelta(seconds=seconds), op, ip="192.0.2.251")
+        call["client_id"] = client.client_id
+    for client, fault in ((desk, "long life"), (desk, "after its call"), (ledger, "other caller")):
+        world.truth.expect("OOS-13", "violation", client_id=client.client_id, fault=fault)
+    world.truth.forbid("OOS-13", "the desk had called them", client_id=FILES)
+    world.truth.forbid("INT-3", "a transaction token is passed on", token_id=token.token_id)
 
 
 ALL = (beyond_scope, knocking, widened_refresh, widened_exchange, excused_widening, unknown_operation, narrowed)
