@@ -15,7 +15,7 @@ from tests.loaders import test_okta as okta
 AT = "2026-07-01T10:00:00Z"
 
 
-def of_aws(server, call):
+def of_aws(server, call, id):
     arn = "arn:aws:iam::123456789012:user/ben"
     return {
         "eventVersion": "1.08",
@@ -23,13 +23,13 @@ def of_aws(server, call):
         "eventTime": AT,
         "eventSource": server,
         "eventName": call.partition(":")[2],
-        "eventID": "e1",
+        "eventID": id,
         "eventType": "AwsApiCall",
         "recipientAccountId": "123456789012",
     }
 
 
-def of_google(server, call):
+def of_google(server, call, id):
     payload = {
         "@type": "type.googleapis.com/google.cloud.audit.AuditLog",
         "serviceName": server,
@@ -39,17 +39,17 @@ def of_google(server, call):
         "resourceName": "projects/one/things/two",
     }
     log = "projects/one/logs/cloudaudit.googleapis.com%2Factivity"
-    return {"insertId": "e1", "timestamp": AT, "logName": log, "protoPayload": payload}
+    return {"insertId": id, "timestamp": AT, "logName": log, "protoPayload": payload}
 
 
-def of_kubernetes(_, call):
+def of_kubernetes(_, call, id):
     verb, _, kind = call.partition(" ")
     group, _, resource = kind.partition("/")
     place = {"resource": resource, "namespace": "shop"} | ({} if group == "core" else {"apiGroup": group})
     return {
         "kind": "Event",
         "apiVersion": "audit.k8s.io/v1",
-        "auditID": "e1",
+        "auditID": id,
         "stage": "ResponseComplete",
         "requestURI": "/api/v1/namespaces/shop/events",
         "verb": verb,
@@ -61,9 +61,9 @@ def of_kubernetes(_, call):
     }
 
 
-def of_microsoft(server, call):
+def of_microsoft(server, call, id):
     return {
-        "Id": "e1",
+        "Id": id,
         "CreationTime": AT,
         "Operation": call,
         "OrganizationId": "11111111-2222-3333-4444-555555555555",
@@ -75,10 +75,10 @@ def of_microsoft(server, call):
     }
 
 
-def of_github(_, call):
+def of_github(_, call, id):
     record = {
         "@timestamp": 1782900000000,
-        "_document_id": "e1",
+        "_document_id": id,
         "actor": "ben",
         "actor_id": 7,
         "hashed_token": "aGFzaA==",
@@ -89,7 +89,7 @@ def of_github(_, call):
     return record | {"action": "api.request", "request_method": method, "route": route, "status_code": 204}
 
 
-def of_salesforce(_, call):
+def of_salesforce(_, call, id):
     method, _, path = filled(call).partition(" ")
     return {
         "EVENT_TYPE": "RestApi",
@@ -116,12 +116,12 @@ LOGGED = {
     "microsoft_365": of_microsoft,
     "github": of_github,
     "salesforce": of_salesforce,
-    "okta": lambda _, call: okta.event(call, actor=okta.person(), transaction=okta.called_with("00T1")),
-    "auth0": lambda _, call: auth0.call(*filled(call).lower().split(" "), status=204),
-    "cloudflare": lambda _, call: cloudflare.version2(*filled(call).split(" ")),
-    "hashicorp_vault": lambda _, call: vault.response(filled(call).split(" ")[1], "delete"),
+    "okta": lambda _, call, id: okta.event(call, actor=okta.person(), transaction=okta.called_with("00T1"), uuid=id),
+    "auth0": lambda _, call, id: auth0.call(*filled(call).lower().split(" "), status=204, id=id),
+    "cloudflare": lambda _, call, id: cloudflare.version2(*filled(call).split(" "), id=id),
+    "hashicorp_vault": lambda _, call, id: vault.response(filled(call).split(" ")[1], "delete", id=id),
 }
-"""How the log of each provider writes a call of the list."""
+"""How the log of each provider writes a call of the list, as an event of this id; Salesforce gives events none."""
 
 
 @pytest.mark.parametrize("loader", LOGGED)
@@ -129,16 +129,15 @@ def test_each_call_of_the_list_is_found_as_its_provider_logs_it(tmp_path, loader
     wanted = {
         (each.server, call, does) for each in REMOVALS if each.loader == loader for call, does in each.calls.items()
     }
-    found = set()
-    for number, (server, call, _) in enumerate(sorted(wanted)):
-        log = tmp_path / f"{number}.ndjson"
-        log.write_text(json.dumps(LOGGED[loader](server, call)) + "\n")
-        with Store(":memory:") as store:
-            report = store.load(log)
-            assert (report.failed, report.total("rejected")) == ([], 0)
-            rows = detect.run(store, ["INT-7"])[0].to_dicts()
-        assert {row["source"] for row in rows} == {loader}
-        found |= {(row["resource_server"], row["operation"], row["detail"]["does"]) for row in rows}
+    log = tmp_path / "log.ndjson"
+    records = [LOGGED[loader](server, call, f"e{number}") for number, (server, call, _) in enumerate(sorted(wanted))]
+    log.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with Store(":memory:") as store:
+        report = store.load(log)
+        assert (report.failed, report.total("rejected"), report.total("usage")) == ([], 0, len(wanted))
+        rows = detect.run(store, ["INT-7"])[0].to_dicts()
+    assert {row["source"] for row in rows} == {loader}
+    found = {(row["resource_server"], row["operation"], row["detail"]["does"]) for row in rows}
     assert wanted
     assert found == wanted
 
