@@ -2,10 +2,19 @@
 
 import hashlib
 import json
+import subprocess
 
 import pytest
 
 from grantlens.rules import registry
+
+
+@pytest.fixture(scope="module")
+def written(sample_file, tmp_path_factory, command):
+    """Return a folder that holds the case of mailbox-mirror, and what the command that wrote it printed."""
+    folder = tmp_path_factory.mktemp("written") / "case"
+    arguments = [*command, "case", sample_file, "--client", "mailbox-mirror", "-o", folder]
+    return folder, subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
 
 
 def test_the_answers_are_words(run, sample_file):
@@ -43,7 +52,7 @@ def test_the_timeline_is_one_event_a_line_with_what_became_of_it(run, sample_fil
     assert decided.split(maxsplit=6)[:5] == ["2026-08-05", "06:55:00", "2026-08-05", "08:30:00", "decided"]
 
 
-def test_the_terminal_says_where_the_other_rules_are_and_the_written_case_does_not(run, sample_file, tmp_path):
+def test_the_terminal_says_where_the_other_rules_are_and_the_written_case_does_not(run, sample_file, written):
     hint = "-o DIR asks them too, and writes the whole case."
     told = " ".join(run("case", sample_file, "--client", "mailbox-mirror").out.split())
     assert (
@@ -51,27 +60,26 @@ def test_the_terminal_says_where_the_other_rules_are_and_the_written_case_does_n
         "compare it with the rest of the store, and were not asked here." in told
     )
     assert hint in told
-    ran = run("case", sample_file, "--client", "mailbox-mirror", "-o", tmp_path / "case")
-    assert hint not in " ".join(ran.out.split())
-    written = json.loads((tmp_path / "case" / "case.json").read_text())
-    (answer,) = [row["answer"] for row in written["answers"] if row["question"] == "Which rules did it break?"]
+    folder, out = written
+    assert hint not in " ".join(out.split())
+    document = json.loads((folder / "case.json").read_text())
+    (answer,) = [row["answer"] for row in document["answers"] if row["question"] == "Which rules did it break?"]
     others = "The other rules compare it with the rest of the store, and found REV-3 (1 violation), REV-4 (1 violation) and REV-10 (1 violation)."
     assert answer.endswith(others)
-    assert others in " ".join(ran.out.split())
-    assert {"REV-1", "REV-3", "REV-4"} <= {finding["rule"] for finding in written["findings"]}
+    assert others in " ".join(out.split())
+    assert {"REV-1", "REV-3", "REV-4"} <= {finding["rule"] for finding in document["findings"]}
 
 
-def test_the_folder_holds_the_case_and_the_hashes_of_its_files(run, sample_file, tmp_path):
-    for name in ("case", "again"):
-        ran = run("case", sample_file, "--client", "mailbox-mirror", "-o", tmp_path / name)
-        assert ran.code == 0
+def test_the_folder_holds_the_case_and_the_hashes_of_its_files(run, sample_file, written, tmp_path):
+    ran = run("case", sample_file, "--client", "mailbox-mirror", "-o", tmp_path / "again")
+    assert ran.code == 0
     files = {path.name: path for path in (tmp_path / "again").iterdir()}
     assert {"case.html", "case.json", "evidence.ndjson", "custody.json"} == set(files)
     assert all(f"Wrote {path}" in ran.err for path in files.values())
     custody = files["custody.json"].read_text()
     for name in ("case.html", "case.json", "evidence.ndjson"):
         assert hashlib.sha256(files[name].read_bytes()).hexdigest() in custody
-    assert all(path.read_bytes() == (tmp_path / "case" / name).read_bytes() for name, path in files.items())
+    assert all(path.read_bytes() == (written[0] / name).read_bytes() for name, path in files.items())
 
 
 def test_the_command_of_a_case_makes_it_again(run, sample_file, tmp_path):
