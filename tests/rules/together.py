@@ -1,8 +1,9 @@
-"""Examples of one rule that need the same world and window, asked together in one store."""
+"""Examples of one rule that need the same world, together in one store: each is asked in its own window."""
 
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
 
 from grantlens import detect
 from grantlens.ingest.declared import note_declared
@@ -19,12 +20,19 @@ ALONE = ("PRV-1", "PRV-2", "INT-5", "INT-6")
 
 
 def world_of(rule, example):
-    """Return what an example needs beside its records, the window among it; examples of one rule that need the same can stand in one store."""
+    """Return what an example needs beside its records; examples of one rule that need the same can stand in one store."""
     own = rule.id in ALONE or any("source" in record for record in example.records)
+    beside = (example.register, example.parameters, example.declared, example.decisions, example.reviews)
+    return repr((rule.id, *beside, example.title if own else None))
+
+
+def window_of(example):
+    """Return the window in which an example is asked: all that its own logs cover, or what it says of it."""
     moments = [record[name] for record in example.records for name in TIMES.values() if name in record]
-    beside = (example.register, example.parameters, example.declared, example.since, example.decisions, example.reviews)
-    window = (min(moments, default=None), max(moments, default=None))
-    return repr((rule.id, *window, *beside, example.title if own else None))
+    if not moments:
+        return {}
+    since = moment(example.since) if example.since else min(moments)
+    return {"since": since, "until": datetime.fromisoformat(max(moments)) + timedelta(microseconds=1)}
 
 
 def answers(rule, examples, world, folder):
@@ -52,11 +60,16 @@ def answers(rule, examples, world, folder):
             store.add(Decisions(tuple(dict.fromkeys(DECISION.names) | dict(row) for row in first.decisions)))
         if first.reviews:
             store.add(Register((), tuple(datetime.fromisoformat(moment(review)) for review in first.reviews)))
-        since = first.since and moment(first.since)
-        found = detect.run(store, [rule.id], since=since, parameters=first.parameters)[0].to_dicts()
-    found = [finding for finding in found if finding["client_id"] != BYSTANDER]
-    assert not sources or {finding["source"] for finding in found} <= {*sources}
-    return [[finding for finding in found if finding["source"] == source] for source in sources] or [found]
+
+        @cache
+        def found_in(**window):
+            found = detect.run(store, [rule.id], **window, parameters=first.parameters)[0].to_dicts()
+            assert not sources or {finding["source"] for finding in found} <= {*sources}
+            return [finding for finding in found if finding["client_id"] != BYSTANDER]
+
+        found = [found_in(**window_of(example)) for example in examples]
+    told = zip(sources, found, strict=True)
+    return [[finding for finding in each if finding["source"] == source] for source, each in told] if sources else found
 
 
 class Together:
