@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,9 @@ WITHOUT_VIEWS = (
 # Tests start many processes, and each would compile all that it imports: where Python is to leave no bytecode, it goes aside instead.
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / ".pytest_cache" / "bytecode"))
+
+# As commands do, for what draws charts: where JupyterLab is installed, jsonschema builds a grammar of addresses for a second.
+sys.modules.setdefault("rfc3987_syntax", None)
 
 # Time limits of single examples say more about the machine than about the code.
 settings.register_profile("local", deadline=None, suppress_health_check=[HealthCheck.too_slow])
