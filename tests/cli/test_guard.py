@@ -122,6 +122,17 @@ def test_a_full_disk_behind_stdout_is_told(command):
     )
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+@pytest.mark.parametrize("words", [("coverage", "nosuch.duckdb"), ("register", "add", "nosuch.duckdb", "/dev/null")])
+def test_a_failure_that_cannot_be_told_is_not_the_code_of_findings(command, words):
+    """The disk of a nightly log is full: Python ended with 1, which says that a rule is broken."""
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([*command, *words], stderr=full, timeout=60).returncode == 2
+    process = subprocess.Popen([*command, *words], stderr=subprocess.PIPE)
+    process.stderr.close()
+    assert process.wait(60) == 2
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_control_c_and_the_end_of_a_job_during_a_load(command, tmp_path, number, code):
     path, store = tmp_path / "usage.ndjson", tmp_path / "store.duckdb"

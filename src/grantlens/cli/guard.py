@@ -24,7 +24,10 @@ def guarded(arguments: Sequence[str] | None) -> int:
             # A name from a log may hold what this terminal cannot write.
             stream.reconfigure(errors="backslashreplace")
     with _terminable() as asked_to_end:
-        return _run(given, asked_to_end)
+        try:
+            return _run(given, asked_to_end)
+        except OSError:  # nobody can be told: Python would end with 1, which says that there are findings
+            return FAILED
 
 
 def _run(given: list[str], asked_to_end: list[int]) -> int:
