@@ -352,7 +352,7 @@ def _found(
     asked = [(rule, {**shared, **given[rule.id]}) for rule in rules]
     engine, found = view.store.engine, FindingsByRule()
     logs = dict(engine.rows(_LOGS, view.window.parameters()))
-    brought = dict(zip(BROUGHT, engine.rows(_IS_BROUGHT)[0], strict=True))
+    brought = dict(zip(BROUGHT, engine.rows(_IS_BROUGHT.format(stored=engine.stored))[0], strict=True))
     tables = gather(engine, asked)
     held = () if all(table.num_rows for table in tables) else could_tell(engine)
     for (rule, values), table in zip(asked, tables, strict=True):
@@ -375,7 +375,8 @@ _LOGS = """
 SELECT log::VARCHAR, bool_or(covered_from < $until AND covered_until > $since) FROM coverage WHERE NOT is_gap GROUP BY log
 """
 
+# Over the catalogue a case lays the operations of its own calls, which may be none.
 _IS_BROUGHT = """
-SELECT EXISTS (FROM cat_operation) AS catalogue, EXISTS (FROM register) AS register, EXISTS (FROM server) AS server,
+SELECT EXISTS (FROM {stored}.cat_operation) AS catalogue, EXISTS (FROM register) AS register, EXISTS (FROM server) AS server,
        EXISTS (FROM decision) AS decision, EXISTS (FROM review_snapshot) AS review_date
 """

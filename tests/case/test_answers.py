@@ -156,6 +156,19 @@ def test_rules_that_could_not_look_are_not_among_those_that_found_no_violation(s
     assert "OOS-1, OOS-3, OOS-9, REV-1 and REV-11 could not look: No usage log is in the store." in rest
 
 
+def test_a_catalogue_that_knows_none_of_its_calls_is_in_the_store_all_the_same(store_of, tmp_path):
+    """A case looks at the operations of its own calls: where the catalogue knows none, OOS-3 was said to want one."""
+    store = store_of(token("01 08:00", "t1", ["mail.read"]), use("01 09:00", "GET /v1/messages/7"))
+    (tmp_path / "catalogue.toml").write_text(
+        '[catalogue]\nname = "jobs"\nversion = "1"\nlicence = "CC0-1.0"\nretrieved = "2026-07-01"\n'
+        '[[operation]]\nmethod = "DELETE"\npath = "/v1/jobs/{job}"\nserver = "mail.example"\nrequires = [["jobs.purge"]]\n'
+    )
+    store.add(gl.Catalogue.build("toml", tmp_path / "catalogue.toml"))
+    said = gl.Case(store, client="app").answers()["Which rules did it break?"]
+    assert "No catalogue is in the store" not in said
+    assert "OOS-3 could not look: No register is in the store" in said
+
+
 def test_what_only_other_rules_find_is_not_told_as_no_violation(store_of):
     """INT-3 finds that the client used a token of another: a case that does not ask it must not read as if all were well."""
     store = store_of(token("01 08:00", "t1", ["mail.read"]), use("01 09:00", "GET /v1/messages/7", client_id="thief"))
