@@ -123,6 +123,21 @@ def test_the_same_store_gives_the_same_bytes(loaded, tmp_path):
     assert one == other
 
 
+@pytest.mark.parametrize("write", [write_ndjson, write_parquet])
+def test_a_link_and_the_permissions_of_a_file_stay(loaded, tmp_path, write):
+    """Who had closed the file to others found it open to them, and a link had become a file of its own."""
+    kept, home = tmp_path / "kept", tmp_path / "lake"
+    kept.touch(mode=0o600)
+    home.mkdir()
+    link = home / ("issuance.parquet" if write is write_parquet else "out.ndjson")
+    link.symlink_to(kept)
+    assert write(loaded.engine, home if write is write_parquet else link)[0] == link
+    assert link.is_symlink()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert kept.stat().st_size
+    assert [path.name for path in home.iterdir() if path.name.startswith(".")] == []
+
+
 def test_nothing_is_left_of_an_export_that_failed(loaded, tmp_path):
     (tmp_path / "folder.ndjson").mkdir()
     with pytest.raises(OSError, match="directory"):

@@ -15,6 +15,7 @@ from grantlens.holdings.ocsf import VERSION, ocsf_select
 from grantlens.holdings.overwriting import keep_evidence
 from grantlens.schema import LOGS
 from grantlens.schema.apart import shown_column, told_apart
+from grantlens.writing import in_place_of
 
 if TYPE_CHECKING:
     from grantlens.engine.duckdb import Engine
@@ -57,22 +58,21 @@ def write_ndjson(engine: Engine, path: str | os.PathLike[str], *, ocsf: bool = F
         raise GrantlensError(f"{target} does not end like NDJSON.", "Name it *.ndjson, *.ndjson.gz or *.ndjson.zst.")
     _need_folder(target.parent)
     keep_evidence(engine, [target])
-    parts = [target.with_name(f".{log}-{target.name}") for log in LOGS]
-    whole = target.with_name(f".whole-{target.name}")
+    # By the end of its name each is compressed.
+    parts = [target.with_name(f".{log}.{os.getpid()}-{target.name}") for log in LOGS]
     how = _TEXT_AS_IT_IS if ocsf else "FORMAT json"
     try:
         with told_apart(engine) if ocsf else nullcontext():
             for log, part in zip(LOGS, parts, strict=True):
                 select = shown_column(engine, "event", ocsf_select(log)) if ocsf else _select(log, text_times=True)
                 engine.execute(f"COPY ({select}) TO $path ({how})", {"path": str(part), "version": VERSION})
-        with whole.open("wb") as joined:
+        with in_place_of(target) as whole, whole.open("wb") as joined:
             for part in parts:
                 with part.open("rb") as one:
                     shutil.copyfileobj(one, joined, 1 << 20)
-        whole.replace(target)
     finally:
-        for leftover in (*parts, whole):
-            leftover.unlink(missing_ok=True)
+        for part in parts:
+            part.unlink(missing_ok=True)
     return [target]
 
 
@@ -99,13 +99,9 @@ def write_parquet(engine: Engine, folder: str | os.PathLike[str]) -> list[Path]:
     home.mkdir(exist_ok=True)
     written = []
     for log in LOGS:
-        part, target = home / f".{log}.parquet", home / f"{log}.parquet"
-        try:
-            engine.execute(f"COPY ({_select(log)}) TO $path (FORMAT parquet, COMPRESSION zstd)", {"path": str(part)})
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-        written.append(target)
+        written.append(home / f"{log}.parquet")
+        with in_place_of(written[-1]) as place:
+            engine.execute(f"COPY ({_select(log)}) TO $path (FORMAT parquet, COMPRESSION zstd)", {"path": str(place)})
     return written
 
 
