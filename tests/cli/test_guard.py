@@ -104,6 +104,22 @@ def test_a_name_in_a_message_cannot_forge_a_second_one(raising, run):
     assert run("anything").err == "grantlens: No client x⟨U+000A⟩grantlens: all is well. occurs in the logs.\n"
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_json_is_json_whatever_letters_the_other_end_of_a_pipe_takes(command, tmp_path, encoding):
+    """In a code page of Windows a picture in a name was escaped as Python does it, and an é in ASCII: no parser takes either."""
+    log, store, name = tmp_path / "a.ndjson", tmp_path / "s.duckdb", "Zoë 🐍"
+    log.write_text(
+        json.dumps({"log": "usage", "used_at": "2026-07-01", "outcome": "success", "tenant": name, "event_id": "1"})
+    )
+    with Store(store) as opened:
+        opened.load(log)
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(
+        [*command, "coverage", str(store), "--json"], capture_output=True, env=environment, timeout=60
+    )
+    assert json.loads(done.stdout.decode(encoding))["coverage"][0]["tenant"] == name
+
+
 def test_a_closed_pipe_is_no_drama(command):
     process = subprocess.Popen([*command, "sql", "REV-1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()

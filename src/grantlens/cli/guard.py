@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
+import json
 import os
 import signal
 import sys
@@ -21,13 +23,21 @@ def guarded(arguments: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            # A name from a log may hold what this terminal cannot write.
-            stream.reconfigure(errors="backslashreplace")
+            # A name from a log may hold what this terminal cannot write; JSON must stay JSON.
+            stream.reconfigure(errors="as_in_json")
     with _terminable() as asked_to_end:
         try:
             return _run(given, asked_to_end)
         except OSError:  # nobody can be told: Python would end with 1, which says that there are findings
             return FAILED
+
+
+def _as_in_json(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error("as_in_json", _as_in_json)
 
 
 def _run(given: list[str], asked_to_end: list[int]) -> int:
