@@ -111,7 +111,12 @@ def test_wrong_usage_is_2_and_names_the_help(run, arguments, tmp_path, monkeypat
     [
         (["detect", "x.duckdb", "REV-2", "--since"], "--since needs a value: TIME. See: grantlens detect --help"),
         (["detect", "x.duckdb", "--since", "--until", "2026"], "--since needs a value: TIME."),
-        (["report", "x.duckdb", "-o"], "-o needs a value: FILE."),
+        (["report", "x.duckdb", "-o"], "-o needs a value: FILE. See: grantlens report --help"),
+        (
+            ["case", "x.duckdb", "--token", "-x 7"],
+            "--token needs a value: ID. If it is -x 7, write '--token=-x 7'. See: grantlens case --help",
+        ),
+        (["case", "x.duckdb", "--token", "-o", "d"], "--token needs a value: ID. See: grantlens case --help"),
         (["report", "x.duckdb"], "--out is missing."),
         (["detect", "x.duckdb", "--format"], "--format needs a value: FORM."),
         (["catalogue", "build", "openapi", "x.yaml", "-o", "y", "--name"], "--name needs a value."),

@@ -33,6 +33,7 @@ from grantlens.cli import (
 )
 from grantlens.cli.help import Columns
 from grantlens.errors import GrantlensError
+from grantlens.given_path import in_shell
 from grantlens.handwritten import nearest
 
 HELP = """Accountability for delegated OAuth access, from the logs.
@@ -128,18 +129,22 @@ def run(arguments: list[str]) -> int:
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        raise GrantlensError(_wrong(error), f"See: {' '.join(['grantlens', *_known(arguments), '--help'])}") from None
+        raise GrantlensError(
+            _wrong(error, arguments), f"See: {' '.join(['grantlens', *_known(arguments), '--help'])}"
+        ) from None
     return code or 0
 
 
-def _wrong(error: CycloptsError) -> str:
+def _wrong(error: CycloptsError, arguments: list[str]) -> str:
     """Say what is wrong with the usage, in one sentence."""
     text = " ".join(str(error).split())
     if isinstance(error, MissingArgumentError) and (match := re.search(r"parameter (\S+) requires", text)):
         if error.keyword is None:
             return f"{match[1]} is missing."
         kind = error.argument.parameter.metavar if error.argument else None
-        return f"{match[1]} needs a value{f': {kind}' if kind else ''}."
+        after = dict(pairwise(arguments)).get(error.keyword, "")
+        dashed = f" If it is {after}, write {in_shell(f'{error.keyword}={after}')}." if _DASHED.match(after) else ""
+        return f"{match[1]} needs a value{f': {kind}' if kind else ''}.{dashed}"
     if isinstance(error, UnknownOptionError):
         given = error.token.keyword or error.token.value
         option = given.removeprefix("--").upper()
@@ -154,6 +159,9 @@ def _wrong(error: CycloptsError) -> str:
         return f"{' '.join(extra)!r} {'is' if len(extra) == 1 else 'are'} more than this command takes."
     return text
 
+
+_DASHED = re.compile("-[^-].")
+"""An id that begins with a dash, as a letter in 64 of base64url is one; an option has two dashes, or one letter."""
 
 _SAME = {
     "--json": ("--format", "--format json"),
