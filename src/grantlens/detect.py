@@ -26,7 +26,7 @@ from grantlens.findings.frame import gather
 from grantlens.findings.intervals import NEEDS, calls_after, intervals
 from grantlens.findings.pointers import relations_of
 from grantlens.framed import Rows
-from grantlens.rule.parameters import values_of
+from grantlens.rule.parameters import MOST, values_of
 from grantlens.rule.rule import Rule
 from grantlens.rule.written import written_out
 from grantlens.rules import find, registry
@@ -242,7 +242,8 @@ def backtest(store: Store | View, at: str | datetime, **parameters: Any) -> Back
     if not view.window.since < moment < view.window.until:
         raise WindowError(f"{format_time(moment)} does not lie inside {view.window}.", "Give a moment between the two.")
     before, after = replace(view.window, until=moment), replace(view.window, since=moment)
-    advice = unused_privileges(View(view.store, before, moment), **parameters, horizon_days=after.days)
+    horizon = min(after.days, MOST["days"])
+    advice = unused_privileges(View(view.store, before, moment), **parameters, horizon_days=horizon)
     return Backtest.of(advice, unused_privileges(View(view.store, after, after.until), **parameters))
 
 

@@ -72,6 +72,12 @@ def test_the_chance_is_that_of_the_time_that_was_tried(tmp_path):
     assert 0 < row["p_needed"] < 0.05
 
 
+def test_a_time_of_centuries_after_the_moment_is_as_long_as_a_chance_is_asked_for(store):
+    """A report since the year 1 failed for a parameter that nobody had set."""
+    found = gl.detect.backtest(store.between("1000-01-01", "2026-08-01"), "1700-01-01")
+    assert found.summary()[0]["scopes"] == 0
+
+
 def test_in_the_samples_it_would_have_stopped_what_the_thief_did(sample_file):
     with gl.open(sample_file, read_only=True) as store:
         found = gl.detect.backtest(store.between("2026-07-03", "2026-10-01"), "2026-09-01")

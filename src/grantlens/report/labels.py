@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from grantlens.window import NO_TIME
-from grantlens.wording import day
+from grantlens.wording import day, when
 
 _DETAIL = {
     "accepted": "Reuses for which tokens were given",
@@ -140,11 +140,16 @@ def explained(value: str) -> str:
 
 
 def period(window: Mapping[str, str | None]) -> str:
-    """Return the days of a window; what has no ends is that of a store without events.
+    """Return the days of a window, and the times where it is within one; what has no ends is that of a store without events.
 
     Examples
     --------
     >>> period({"since": "2026-07-01T00:00:00Z", "until": "2026-10-01T00:00:00Z"}), period({"since": None, "until": None})
     ('2026-07-01 to 2026-10-01', 'a store without events')
     """
-    return NO_TIME if window["since"] is None else f"{day(window['since'])} to {day(window['until'])}"
+    since, until = window["since"], window["until"]
+    if since is None:
+        return NO_TIME
+    if day(since) == day(until):
+        return f"{when(since)} to {when(until)} UTC"
+    return f"{day(since)} to {day(until)}"
