@@ -345,6 +345,17 @@ def test_a_hundred_thousand_findings_do_not_burst_the_page(document, finding):
     assert "10 of 100,000 are shown" in markdown
 
 
+@pytest.mark.parametrize("form", [review_page, review_markdown])
+def test_nothing_of_ours_is_cut_in_the_middle(document, finding, form):
+    """Of 98,000 letters of SQL the page gave the first thousand and the last, and the Markdown cut what to do."""
+    value = document([finding()])
+    remedy = f"Ask the owner first. {'Then look again. ' * 30}Revoke it last."
+    value["rules"][0] |= {"sql": "SELECT 1; " * 9000, "remedy": remedy}
+    text = form(value)
+    assert remedy in text
+    assert "characters left out" not in text
+
+
 def test_numbers_of_one_thing_are_one_number(document):
     text = review_page(document())
     assert '#privileges">Unused privileges <span class="count">2</span>' in text  # 3 scopes, of which 1 is to keep

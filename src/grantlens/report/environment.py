@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens import wording
 from grantlens.report import labels
-from grantlens.visible import in_one_line, visible
+from grantlens.visible import in_one_line
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from markupsafe import Markup
 
 
 @cache
@@ -38,7 +37,6 @@ def environment() -> Environment:
         env.filters[name] = getattr(labels, name)
     env.filters["place"] = place
     env.filters["after_verdict"] = after_verdict
-    env.filters["lines"] = lines
     return env
 
 
@@ -75,13 +73,6 @@ def place(moment: str, window: dict[str, str]) -> int:
     """
     since, until, here = (datetime.fromisoformat(text) for text in (window["since"], window["until"], moment))
     return round(1000 * ((here - since) / (until - since)))
-
-
-def lines(text: str) -> Markup:
-    """Return a text of our own that may have several lines, SQL say."""
-    from markupsafe import escape
-
-    return escape(visible(text))
 
 
 def _show(value: Any) -> Any:

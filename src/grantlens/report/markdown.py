@@ -58,7 +58,7 @@ def _top(document: dict[str, Any]) -> list[str]:
         lines += [*cautions, ""] if cautions else []
     for answer in document["answers"]:
         more = "".join(f" {told(text)}" for text in answer["lines"])
-        lines.append(f"- {answer['question']} **{plain(answer['headline'])}**{more}")
+        lines.append(f"- {answer['question']} **{told(answer['headline'])}**{more}")
     return [*lines, ""]
 
 
@@ -146,7 +146,7 @@ def _findings(document: dict[str, Any], rules: list[dict[str, Any]]) -> list[str
         lines += [
             f"### {rule['id']} {rule['title']}",
             "",
-            plain(rule["remedy"]),
+            told(rule["remedy"]),
             "",
             *_undecided(rule),
             *table(["Severity", "Finding", "Client", "What", "Events", "Last", "Evidence"], rows),
@@ -158,8 +158,8 @@ def _findings(document: dict[str, Any], rules: list[dict[str, Any]]) -> list[str
 def _undecided(rule: dict[str, Any]) -> list[str]:
     if rule["counts"]["indeterminate"] < 2:
         return []
-    told = "; ".join(f"{plain(reason)} ({number(count)})" for reason, count in rule["undecided"])
-    return [f"Undecided: {told}.", ""]
+    reasons = "; ".join(f"{told(reason)} ({number(count)})" for reason, count in rule["undecided"])
+    return [f"Undecided: {reasons}.", ""]
 
 
 def _pointer(finding: dict[str, Any]) -> str:
@@ -243,7 +243,7 @@ def _proposals(document: dict[str, Any], limits: outline.Limits) -> list[str]:
     return [
         "## Unused privileges",
         "",
-        *([plain(tried["said"]), ""] if (tried := document["privileges"].get("tried")) else []),
+        *([told(tried["said"]), ""] if (tried := document["privileges"].get("tried")) else []),
         *table(["Proposal", "Client", "Scope", "Grants", "Uses", "Chance of need", "Instead"], rows),
         *_more(rows, document["proposals"]),
         *_enough(document, limits),
@@ -293,11 +293,11 @@ def _end(document: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
     return [
         "## Limitations", "", *limits, "",
-        "## What the words mean", "", *(f"- **{word}**: {plain(meaning)}" for word, meaning in GLOSSARY), "",
+        "## What the words mean", "", *(f"- **{word}**: {told(meaning)}" for word, meaning in GLOSSARY), "",
         "## How to reproduce", "", f"`{made['command']}`", "",
         f"It rests on {', '.join(basis)}. SHA-256 of the manifest: `{manifest['sha256']}`; of the contents of the files alone: "
         f"`{manifest['contents_sha256']}`.", "",
-        *(f"- {plain(line)}" for line in manifest["limits"]),
+        *(f"- {told(line)}" for line in manifest["limits"]),
     ]  # fmt: skip
 
 
