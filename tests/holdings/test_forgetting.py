@@ -150,14 +150,16 @@ def test_nothing_of_a_forgotten_call_is_left_in_the_folder(tmp_path):
 
 
 def test_a_store_keeps_its_permissions_and_nothing_that_a_killed_process_left(tmp_path):
-    path, left = tmp_path / "s.duckdb", tmp_path / ".s.duckdb.12345"
+    path, left, copy = (tmp_path / name for name in ("s.duckdb", ".s.duckdb.12345", ".s.duckdb.bak"))
     with Store(path) as store:
         store.load(write(tmp_path / "log.ndjson", [call(0, 0), call(1440, 1)]))
         path.chmod(0o640)
         left.write_text("half a store")
+        left.with_name(f"{left.name}.wal").touch()
+        copy.write_text("somebody's own copy of it")
         assert store.forget("2026-07-02").calls == 1
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert {file.name for file in tmp_path.iterdir()} == {"s.duckdb", "log.ndjson"}
+    assert {file.name for file in tmp_path.iterdir()} == {"s.duckdb", "log.ndjson", copy.name}
 
 
 def test_what_is_quoted_of_bad_records_goes_with_a_file_that_ended_before(tmp_path):

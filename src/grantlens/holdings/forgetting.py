@@ -7,6 +7,7 @@ of a deleted row on disk still holds it.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from glob import escape
@@ -97,9 +98,10 @@ def write_anew(engine: Engine) -> bool:
         engine.execute(f"DELETE FROM meta WHERE {_IS_DUE}")
         return False
     place = Path(os.path.realpath(engine.path))
-    # What a killed process left: nobody else writes beside a store that is open.
+    # What a killed process left: nobody else writes beside a store that is open. What has no such name is somebody's copy.
     for left in place.parent.glob(f".{escape(place.name)}.*"):
-        left.unlink()
+        if re.fullmatch(r"\d+(\.wal)?", left.name.removeprefix(f".{place.name}.")):
+            left.unlink()
     old = engine.value("SELECT current_database()")
     fresh = quote(f"{old}_anew")
     with owner_only(), in_place_of(place) as new:
