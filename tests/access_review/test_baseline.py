@@ -181,6 +181,12 @@ def test_a_file_that_is_no_review_is_named(tmp_path, content, said):
         read(path)
 
 
+def test_what_is_no_review_and_no_path_is_told_so():
+    with pytest.raises(GrantlensError, match="is no path") as told:
+        read(["q2.json"])
+    assert "q2.json" in told.value.remedy
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(GrantlensError, match="cannot be read"):
         read(tmp_path / "absent.json")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from grantlens.errors import GrantlensError
+from grantlens.given_path import given_path
 from grantlens.report.encode import REVIEW_SCHEMA
 from grantlens.report.same_finding import key
 from grantlens.rule.rule import SEVERITIES, VERDICTS
@@ -32,7 +33,7 @@ def read(baseline: str | os.PathLike[str] | Mapping[str, Any]) -> Mapping[str, A
     """
     if isinstance(baseline, Mapping):
         return _checked(baseline, "The baseline")
-    path = Path(baseline)
+    path = Path(given_path(baseline, 'Name a report in JSON: baseline="q2.json".'))
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
