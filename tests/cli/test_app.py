@@ -148,6 +148,14 @@ def test_wrong_usage_is_said_in_words_of_the_command(run, arguments, says):
     assert says in ran.err
 
 
+def test_a_file_that_begins_with_a_dash_is_told_how_to_be_written(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-old.ndjson").touch()
+    ran = run("load", "x.duckdb", "-old.ndjson")
+    assert ran.failed_well()
+    assert "-old.ndjson is taken for an option. If the file is meant, write ./-old.ndjson." in ran.err
+
+
 def test_version_names_what_the_answers_rest_on(run):
     for arguments in (["version"], ["--version"]):
         ran = run(*arguments)

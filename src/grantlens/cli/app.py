@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from itertools import pairwise
@@ -147,6 +148,8 @@ def _wrong(error: CycloptsError, arguments: list[str]) -> str:
         return f"{match[1]} needs a value{f': {kind}' if kind else ''}.{dashed}"
     if isinstance(error, UnknownOptionError):
         given = error.token.keyword or error.token.value
+        if os.path.lexists(given):
+            return f"{given} is taken for an option. If the file is meant, write {in_shell(f'./{given}')}."
         option = given.removeprefix("--").upper()
         for bare in (each.name for each in error.argument_collection or ()):
             if bare in (option, f"{option}S"):
