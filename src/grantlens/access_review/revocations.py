@@ -165,6 +165,7 @@ def lag(engine: Engine, values: Mapping[str, Any], rows: list[dict[str, Any]]) -
             "source": row["source"],
             "tenant": row["tenant"],
             "revocation_event": row["revocation_event"],
+            "revoked_at": format_time(row["revoked_at"]),
             "resource_server": row["resource_server"],
             "lower": row["lag_lower_s"],
             "upper": row["lag_upper_s"],

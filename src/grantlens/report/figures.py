@@ -87,8 +87,10 @@ def _lag(document: dict[str, Any]) -> Figure | None:
     if not lag["n"]:
         return None
     lower, upper = ([case[side] for case in lag["intervals"]] for side in ("lower", "upper"))
+    # Two tenants may have revocations of one id. A review of before says no time.
+    revocations = [(case["source"], case["revocation_event"], case.get("revoked_at")) for case in lag["intervals"]]
     chart = lag_curve(
-        curve(lower, upper, cluster=[f"{case['source']}/{case['revocation_event']}" for case in lag["intervals"]]),
+        curve(lower, upper, cluster=revocations),
         n=lag["n"],
         events=lag["events"],
         right_share=lag["right_share"],
