@@ -2,7 +2,7 @@
 
 A transaction token goes from workload to workload, unchanged, so that other clients than the one that got it call with it: INT-3 looks at none
 of them, and this rule asks whether the caller had been called in the transaction. It is for a trust domain, not for a server: OOS-2 looks at
-none either. What is used after it expired is INT-2's, after it was revoked REV-1's, and neither is told here.
+none either. What is used after it expired is INT-2's, and not told here; a call with one that was revoked REV-1 tells, whatever else is wrong with it.
 """
 
 from grantlens.relations.tenant_token import meant_by
