@@ -9,6 +9,16 @@ import pytest
 from grantlens import detect
 from grantlens.register.identities import Identities
 from grantlens.rule.example import moment, token, use
+from grantlens.rules.transaction_token.examples import (
+    KEPT_GOING,
+    MAILS,
+    MAILS_IS_CALLED,
+    PASSED_ON,
+    SHORT,
+    SHOWN,
+    STOCK,
+    handed,
+)
 
 ERROR, LEEWAY, LIMIT = 5.0, 60.0, 300.0
 SINCE, UNTIL = "10 09:00", "10 11:00"
@@ -258,3 +268,24 @@ def test_transactions_beside_plain_python(desk, kept_going, seed):
         ("long life", "violation"), ("shown too late", "violation"), ("outlives", "clear"), ("other domain", "violation"),
         ("other domain", "indeterminate"), ("after its call", "violation"), ("other caller", "violation"), ("other caller", "indeterminate"),
     }  # fmt: skip
+
+
+def test_a_workload_may_have_been_called_while_the_usage_log_was_silent(desk):
+    records = (*KEPT_GOING, SHOWN, MAILS_IS_CALLED, SHORT, *PASSED_ON, handed("10 09:11", MAILS, STOCK))
+    log = desk.write("log.ndjson", [{**row, "event_id": f"e{number}"} for number, row in enumerate(records)])
+
+    def told(store):
+        (found,) = detect.run(store, ["OOS-13"])
+        return [(row["verdict"], row["detail"]["reasons"]) for row in found if row["detail"]["fault"] == "other caller"]
+
+    with desk.store(log) as store:
+        assert told(store) == [("violation", None)]
+        store.engine.execute(
+            "INSERT INTO coverage BY NAME SELECT * REPLACE ($back::TIMESTAMPTZ AS covered_from) FROM coverage WHERE log = 'usage'",
+            {"back": moment("10 09:10:30")},
+        )
+        store.engine.execute(
+            "UPDATE coverage SET covered_until = $silent WHERE log = 'usage' AND covered_from < $silent",
+            {"silent": moment("10 09:10:10")},
+        )
+        assert told(store) == [("indeterminate", ["the usage log does not show all calls from its issue on"])]
