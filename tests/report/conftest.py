@@ -47,7 +47,8 @@ def make_rule(rule_id="OOS-1", name="out_of_scope"):
         "parameters": [
             {"name": "leeway", "value": 60, "default": 60, "unit": "s", "doc": "Seconds allowed after expiry."}
         ],
-        "sql": "SELECT 1 -- the rule",
+        "sql": "WITH call AS (SELECT 1 AS n)\nSELECT * FROM (SELECT n FROM call WHERE n < $leeway)",
+        "own_sql": "SELECT n\nFROM call WHERE n < $leeway",
         "why_empty": None,
     }
 
@@ -464,6 +465,7 @@ def make_document(findings=(), text=None, **changes):
                 name: {"rows": 0, "sha256": mark * 32}
                 for name, mark in (("clocks", "ee"), ("identities", "ff"), ("decisions", "dd"))
             },
+            "relations": [{"name": "call", "doc": "Every call.", "sql": "SELECT 1 AS n\nWHERE 1 < 2"}],
         },
     }
     return value | changes

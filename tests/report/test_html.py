@@ -350,10 +350,20 @@ def test_nothing_of_ours_is_cut_in_the_middle(document, finding, form):
     """Of 98,000 letters of SQL the page gave the first thousand and the last, and the Markdown cut what to do."""
     value = document([finding()])
     remedy = f"Ask the owner first. {'Then look again. ' * 30}Revoke it last."
-    value["rules"][0] |= {"sql": "SELECT 1; " * 9000, "remedy": remedy}
+    own, read = (f"SELECT 1;\n{text} " * 900 for text in ("SELECT 2;", "SELECT 3;"))
+    value["rules"][0] |= {"own_sql": own, "remedy": remedy}
+    value["reproduce"]["relations"][0]["sql"] = read
     text = form(value)
     assert remedy in text
+    assert (own in text, read in text) == ((True, True) if form is review_page else (False, False))
     assert "characters left out" not in text
+
+
+def test_the_page_shows_each_rule_and_what_it_reads_as_sql(document, finding):
+    text = review_page(document([finding()]))
+    assert ">SELECT n\nFROM call WHERE n &lt; $leeway</pre>" in text
+    assert "<code>call</code></summary>" in text
+    assert ">SELECT 1 AS n\nWHERE 1 &lt; 2</pre>" in text
 
 
 def test_numbers_of_one_thing_are_one_number(document):

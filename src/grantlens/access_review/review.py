@@ -31,6 +31,7 @@ from grantlens.findings import severity, smallest
 from grantlens.given_path import given_path
 from grantlens.ingest.far import far_records
 from grantlens.plain import plain
+from grantlens.relations import ordered
 from grantlens.report.encode import REVIEW_SCHEMA, to_json
 from grantlens.rule.rule import SEVERITIES
 from grantlens.view import View
@@ -245,6 +246,10 @@ def _document(
         "reproduce": {
             "command": _command(view, found, parameters, before is not None, taken is not None),
             **manifest.basis(engine),
+            "relations": [
+                {"name": relation.name, "doc": relation.doc, "sql": relation.sql.strip()}
+                for relation in ordered(name for part in found for name in part.rule.needs)
+            ],
         },
     }
     document["summary"] = _summary(document)
@@ -281,6 +286,7 @@ def _rule(part: Findings) -> dict[str, Any]:
         "counts": part.counts(),
         "why_empty": part.why_empty,
         "sql": part.sql,
+        "own_sql": rule.sql.strip(),
     }
 
 
