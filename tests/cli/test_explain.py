@@ -332,7 +332,7 @@ def test_a_record_that_no_table_takes_shows_what_was_asked_and_what_it_says(run,
 
 def test_wrong_times_of_many_records_are_one_line_of_the_coverage(run, write, tmp_path):
     (tmp_path / "gate.toml").write_text(WRONG.replace('"tz", unit = "ms"', '"ts"'))
-    log = write(*(GATE | {"ts": f"day {number}"} for number in range(4)), GATE | {"result": "odd"})
+    log = write(*(GATE | {"ts": day} for day in ("day 0", "day 1", "day 2", "day 3\nor 4")), GATE | {"result": "odd"})
     assert run("load", "acme.duckdb", log, "--mapping", "gate.toml").code == 2
     rejected = [line for line in squeezed(run("coverage", "acme.duckdb").out) if line.startswith("rejected")]
     assert rejected == [

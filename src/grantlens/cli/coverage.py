@@ -87,7 +87,7 @@ def _together(aside: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Put together reasons that differ in nothing but the value that they quote: of a wrong time each record has its own."""
     alike: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in aside:
-        alike.setdefault((row["loader"], re.sub("'.*'", "''", row["reason"])), []).append(row)
+        alike.setdefault((row["loader"], re.sub("(?s)'.*'", "''", row["reason"])), []).append(row)
     return [
         rows[0]
         | {
