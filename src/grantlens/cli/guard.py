@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 from grantlens.cli.codes import BROKEN_PIPE, FAILED, INTERRUPTED, TERMINATED
 from grantlens.cli.message import complain, say
@@ -29,6 +30,7 @@ def guarded(arguments: Sequence[str] | None) -> int:
         try:
             return _run(given, asked_to_end)
         except OSError:  # nobody can be told: Python would end with 1, which says that there are findings
+            _forget(sys.stderr)
             return FAILED
 
 
@@ -56,11 +58,11 @@ def _run(given: list[str], asked_to_end: list[int]) -> int:
         say(f"Interrupted{kept if given[:1] == ['load'] else '.'}")
         return TERMINATED if asked_to_end else INTERRUPTED
     except BrokenPipeError:
-        _forget_stdout()
+        _forget(sys.stdout)
         return BROKEN_PIPE
     except OSError as error:
         if error.errno in NO_ROOM:
-            _forget_stdout()
+            _forget(sys.stdout)
         complain(*_explain(error))
         return FAILED
     except Exception as error:
@@ -96,10 +98,10 @@ def _open_closed() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
-def _forget_stdout() -> None:
+def _forget(stream: TextIO) -> None:
     """Send what is left in the buffer nowhere, so that the interpreter does not fail on it again at exit."""
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _explain(error: OSError) -> tuple[str, str]:
