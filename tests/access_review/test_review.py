@@ -44,6 +44,18 @@ def test_the_document_is_plain(result, document):
     assert document["schema"] == "grantlens.review/1"
 
 
+@pytest.mark.parametrize("rule_id", ["OOS-13", "INT-3", "GOV-1"])
+def test_what_the_page_shows_of_a_rule_is_all_that_it_takes_to_run_it(sample_store, document, rule_id):
+    (rule,) = (rule for rule in document["rules"] if rule["id"] == rule_id)
+    read = ",".join(f"{each['name']} AS ({each['sql']})" for each in document["reproduce"]["relations"])
+    values = {parameter["name"]: parameter["value"] for parameter in rule["parameters"]} | {"every_call": False}
+    moments = dict(zip(("since", "until", "now"), map(datetime.fromisoformat, (*WINDOW, document["now"])), strict=True))
+    found = sample_store.engine.rows(
+        f"WITH RECURSIVE {read} SELECT verdict FROM ({rule['own_sql']})", {**values, **moments}
+    )
+    assert Counter(verdict for (verdict,) in found) == Counter({name: n for name, n in rule["counts"].items() if n})
+
+
 def test_every_finding_has_exactly_the_keys_of_the_contract(document):
     keys = {
         "rule", "rule_version", "verdict", "severity", "explained_by", "title", "source", "tenant", "client_id", "subject_id",
