@@ -111,6 +111,7 @@ def test_wrong_usage_is_2_and_names_the_help(run, arguments, tmp_path, monkeypat
     [
         (["detect", "x.duckdb", "REV-2", "--since"], "--since needs a value: TIME. See: grantlens detect --help"),
         (["detect", "x.duckdb", "--since", "--until", "2026"], "--since needs a value: TIME."),
+        (["load", "x.duckdb", "-"], "- is no file: nothing is read from standard input"),
         (["report", "x.duckdb", "-o"], "-o needs a value: FILE. See: grantlens report --help"),
         (
             ["case", "x.duckdb", "--token", "-x 7"],

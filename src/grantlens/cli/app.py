@@ -148,6 +148,8 @@ def _wrong(error: CycloptsError, arguments: list[str]) -> str:
         return f"{match[1]} needs a value{f': {kind}' if kind else ''}.{dashed}"
     if isinstance(error, UnknownOptionError):
         given = error.token.keyword or error.token.value
+        if given == "-":
+            return "- is no file: nothing is read from standard input. Name a file, which can be shown again."
         if os.path.lexists(given):
             return f"{given} is taken for an option. If the file is meant, write {in_shell(f'./{given}')}."
         option = given.removeprefix("--").upper()
