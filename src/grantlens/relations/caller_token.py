@@ -3,6 +3,12 @@
 from grantlens.relations.relation import Relation
 from grantlens.relations.tenant_token import meant_by
 
+SURELY_EXPIRED = (
+    "t.expires_at + to_microseconds(((u.before_s + k.after_s + coalesce(s.leeway_seconds, 60)) * 1000000)::BIGINT)"
+)
+"""SQL for the time after which a call with token `t` surely came after its expiry, whatever is wrong with the clocks of calls, `u`, and issues, `k`,
+and however long server `s` takes it still. INT-2 tells such calls, and who leaves them to it goes by the same time."""
+
 RELATION = Relation(
     "caller_token",
     "For each caller with a token of which an issuance is known: the token of its tenant, see tenant_token. of_several is true where the calls "

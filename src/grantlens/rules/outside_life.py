@@ -1,5 +1,6 @@
 """INT-2: calls before the token was issued, or after it expired."""
 
+from grantlens.relations.caller_token import SURELY_EXPIRED
 from grantlens.rule.evidence import ISSUE_USE, KEYS_BEGIN, TOKEN, WORKED, Evidence, Way
 from grantlens.rule.example import Example, refreshed, token, use
 from grantlens.rule.rule import Rule
@@ -46,7 +47,9 @@ WITH watched AS (
            (t.kind = 'credential' AND NOT coalesce(d.keys_begin, false))
                OR (t.kind = 'refresh' AND coalesce(t.parent_token_id, t.token_id) = t.token_id) AS may_be_older,
            t.issued_at - to_microseconds(((u.after_s + k.before_s) * 1000000)::BIGINT) AS surely_before,
-           t.expires_at + to_microseconds(((u.before_s + k.after_s + coalesce(s.leeway_seconds, 60)) * 1000000)::BIGINT) AS surely_after
+           """
+    + SURELY_EXPIRED
+    + """ AS surely_after
     FROM usage_caller c
     JOIN caller_token t ON t.caller_id = c.caller_id
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'

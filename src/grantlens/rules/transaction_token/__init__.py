@@ -5,6 +5,7 @@ of them, and this rule asks whether the caller had been called in the transactio
 none either. What is used after it expired is INT-2's, and not told here; a call with one that was revoked REV-1 tells, whatever else is wrong with it.
 """
 
+from grantlens.relations.caller_token import SURELY_EXPIRED
 from grantlens.relations.tenant_token import meant_by
 from grantlens.rule.evidence import EXCHANGED, ISSUE_USE, NAMED, TOKEN, TRANSACTION, WORKED, Evidence, Way
 from grantlens.rule.rule import Parameter, Rule
@@ -116,7 +117,9 @@ held AS (
            {'seen_at': t.issued_at, 'batch_id': t.batch_id, 'line_no': t.line_no, 'event_id': t.event_id} AS record,
            u.before_s, u.after_s, k.before_s AS issue_before_s, k.after_s AS issue_after_s,
            -- From here on a call is INT-2's.
-           t.expires_at + to_microseconds(((u.before_s + k.after_s + coalesce(s.leeway_seconds, 60)) * 1000000)::BIGINT) AS surely_after
+           """
+    + SURELY_EXPIRED
+    + """ AS surely_after
     FROM usage_caller c
     JOIN caller_token t ON t.caller_id = c.caller_id
     JOIN clock_error u ON u.source = c.source AND u.tenant IS NOT DISTINCT FROM c.tenant AND u.log = 'usage'
