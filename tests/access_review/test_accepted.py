@@ -71,6 +71,41 @@ def test_what_was_undecided_and_is_now_a_violation_counts_again(accepted):
     assert told(mark([row(1)], given, NOW)) == {"worse": 1}
 
 
+@pytest.mark.parametrize(
+    ("rule", "before", "now", "again"),
+    [
+        ("REV-1", "2026-09-01T10:00:00Z", "2026-09-01T10:00:00.250000Z", True),
+        ("REV-1", "2026-09-01T10:00:00Z", "2026-09-01T10:00:00Z", False),
+        ("REV-1", "2026-09-01T10:00:00Z", "2026-08-01T10:00:00Z", False),
+        ("REV-1", "", "2026-09-01T10:00:00Z", False),
+        ("PRV-1", "2026-09-01T10:00:00Z", "2026-09-02T10:00:00Z", False),  # its watch goes on
+    ],
+)
+@pytest.mark.parametrize("column", ["last_seen", "accepted_last_seen"])
+def test_what_was_seen_again_since_is_told(tmp_path, rule, before, now, again, column):
+    path = tmp_path / "accepted.csv"
+    path.write_text(
+        f"fingerprint,verdict,severity,accepted,accepted_until,{column}\n"
+        f"{fingerprint(row(1, rule=rule))},violation,critical,why,2027-01-01,{before}\n"
+    )
+    findings = [row(1, rule=rule, last_seen=now)]
+    assert told(mark(findings, Accepted.read(path), NOW)) == {"violation": 1} | ({"seen_again": 1} if again else {})
+    assert findings[0]["accepted_last_seen"] == (before or None)
+
+
+def test_a_list_written_anew_keeps_when_it_was_accepted(tmp_path):
+    path = tmp_path / "accepted.csv"
+    path.write_text(
+        "fingerprint,verdict,severity,last_seen,accepted,accepted_until,accepted_last_seen\n"
+        f"{fingerprint(row(1))},violation,critical,2026-09-20T00:00:00Z,why,2027-01-01,2026-09-01T00:00:00Z\n"
+        f"{fingerprint(row(2))},violation,critical,2026-09-20T00:00:00Z,,,2026-09-01T00:00:00Z\n"
+    )
+    given = Accepted.read(path)
+    assert len(given.rows) == 1, "what nobody accepts any more is not accepted, whenever it was"
+    findings = [row(1, last_seen="2026-09-10T00:00:00Z")]
+    assert told(mark(findings, given, NOW)) == {"violation": 1, "seen_again": 1}
+
+
 def test_without_a_file_nothing_is_accepted():
     findings = [row(1)]
     assert mark(findings, None, NOW) is None

@@ -61,7 +61,7 @@ def test_every_finding_has_exactly_the_keys_of_the_contract(document):
         "rule", "rule_version", "verdict", "severity", "explained_by", "title", "source", "tenant", "client_id", "subject_id",
         "grant_id", "token_id", "resource_server", "operation", "scopes", "first_seen", "last_seen", "events", "detail",
         "join_key",
-        "coverage", "evidence", "fingerprint", "accepted", "accepted_until", "accepted_by",
+        "coverage", "evidence", "fingerprint", "accepted", "accepted_until", "accepted_by", "accepted_last_seen",
     }  # fmt: skip
     assert document["findings"]
     for finding in document["findings"]:

@@ -221,7 +221,7 @@ def test_the_list_with_reasons_written_into_it_leaves_out_what_is_accepted(run, 
     held = findings(run("detect", sample_file, "REV-1", *NOW, "--accepted", path, "--format", "json"))
     (again,) = (finding for finding in held if finding["accepted"])
     assert [again[name] for name in MARKS] == [
-        accepted[0]["fingerprint"], "known, TICKET-7", "2026-12-31T00:00:00Z", None,
+        accepted[0]["fingerprint"], "known, TICKET-7", "2026-12-31T00:00:00Z", None, accepted[0]["last_seen"],
     ]  # fmt: skip
     ran = run("detect", sample_file, "REV-1", "--now", "2027-01-01", "--accepted", path)
     assert "mailbox-mirror" in ran.out

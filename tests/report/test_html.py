@@ -555,11 +555,14 @@ def test_no_call_seen_is_told_apart_from_none_that_could_be_seen(document):
 @pytest.mark.parametrize("form", [review_page, review_markdown])
 def test_of_what_is_accepted_it_says_how_much_and_until_when(document, finding, form):
     held = finding(0, accepted="a drill <b>", accepted_until="2026-12-31T00:00:00Z", accepted_by="sam")
-    counts = {"violation": 1, "indeterminate": 0, "worse": 0, "ended": 1, "not_found": 0}
+    held |= {"accepted_last_seen": "2026-07-01T10:00:00Z", "last_seen": "2026-07-03T10:00:00Z"}
+    counts = {"violation": 1, "indeterminate": 0, "seen_again": 1, "worse": 0, "ended": 1, "not_found": 0}
     text = form(document([held, finding(1)], accepted={"sha256": "ab" * 32, **counts}))
     assert "1 violation is accepted by the organisation" in text
     assert "1 finding was accepted until a time that has passed, and counts again" in text
+    assert "1 accepted finding was seen again since it was accepted" in text
     assert "1 violation that is not accepted" in text
     if form is review_page:
         assert "<dt>Accepted</dt><dd><bdi>a drill &lt;b&gt;</bdi>, until" in text
+        assert "last seen 2026-07-01 when it was accepted" in text
     assert "accepted by the organisation" not in form(document([finding(1)]))

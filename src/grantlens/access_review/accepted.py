@@ -9,9 +9,10 @@ TOML::
     accepted = "red team, TICKET-4711"    # required: why
     accepted_until = 2026-12-31           # required: when it counts again; a date means 00:00 UTC
     accepted_by = "sam@acme.example"
+    accepted_last_seen = 2026-09-24T03:01:20Z   # its `last_seen` then; what is seen later is told
 
-CSV: the same names as columns. What `grantlens detect --format csv` prints is such a file: its other columns may stay, and a row
-without `accepted` is a finding that nobody has accepted.
+CSV: the same names as columns. What `grantlens detect --format csv` prints is such a file: its other columns may stay, `last_seen` is
+read where `accepted_last_seen` is empty, and a row without `accepted` is a finding that nobody has accepted.
 """
 
 from __future__ import annotations
@@ -31,14 +32,19 @@ from grantlens.given_path import given_path
 from grantlens.handwritten import Entry, read_entries
 from grantlens.register.moment import moment
 from grantlens.register.rows import keep
+from grantlens.report.accepted import seen_again
 from grantlens.report.same_finding import fingerprint
 from grantlens.rule.rule import SEVERITIES, VERDICTS
 from grantlens.window import format_time
 
-MARKS = ("fingerprint", "accepted", "accepted_until", "accepted_by")
+MARKS = ("fingerprint", "accepted", "accepted_until", "accepted_by", "accepted_last_seen")
 """What is put beside a finding."""
 
-_KNOWN = (*MARKS, "verdict", "severity")
+_KNOWN = (*MARKS, "verdict", "severity", "last_seen")
+_WRITTEN = MARKS[1:4]
+"""What somebody writes into the list of findings."""
+_LAST = ("accepted_last_seen", "last_seen")
+"""When it was seen last as it was accepted: what was accepted before keeps that time in the lists that come after."""
 _OPEN = VERDICTS[1:]
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
 
@@ -76,7 +82,7 @@ class Accepted:
             )
         rows: dict[str, dict[str, Any]] = {}
         for entry in entries:
-            if is_csv and not any(name in entry.values for name in MARKS[1:]):
+            if is_csv and not any(name in entry.values for name in _WRITTEN):
                 continue
             row = _row(entry, is_csv)
             keep(rows, row["fingerprint"], row, entry, "this finding", "fingerprint")
@@ -98,12 +104,13 @@ def mark(findings: Iterable[dict[str, Any]], accepted: Accepted | None, now: dat
     Returns
     -------
     dict or None
-        How many findings are accepted, and of what was accepted how much counts again, being `worse` or its time `ended`, and how much
-        is `not_found`.
+        How many findings are accepted, and how many of them were `seen_again` since; of what was accepted how much counts again, being
+        `worse` or its time `ended`, and how much is `not_found`.
     """
     rows = accepted.rows if accepted else {}
     again: dict[str, set[str]] = {"worse": set(), "ended": set()}
     seen: set[str] = set()
+    went_on = 0
     count = dict.fromkeys(reversed(_OPEN), 0)
     for finding in findings:
         mine = fingerprint(finding)
@@ -115,12 +122,19 @@ def mark(findings: Iterable[dict[str, Any]], accepted: Accepted | None, now: dat
             again[why].add(mine)
             continue
         count[finding["verdict"]] += 1
-        finding.update(accepted=row["reason"], accepted_until=format_time(row["until"]), accepted_by=row["by"])
+        finding.update(
+            accepted=row["reason"],
+            accepted_until=format_time(row["until"]),
+            accepted_by=row["by"],
+            accepted_last_seen=row["last_seen"] and format_time(row["last_seen"]),
+        )
+        went_on += seen_again(finding)
     if accepted is None:
         return None
     return {
         "sha256": accepted.sha256,
         **count,
+        "seen_again": went_on,
         **{why: len(those) for why, those in again.items()},
         "not_found": len(rows.keys() - seen),
     }
@@ -150,6 +164,7 @@ def _row(entry: Entry, is_csv: bool) -> dict[str, Any]:
         "reason": entry.text("accepted", required=True),
         "until": moment(entry, "accepted_until"),
         "by": entry.text("accepted_by"),
+        "last_seen": next((moment(entry, name) for name in _LAST if name in entry.values), None),
         "weight": _weight(
             {
                 "verdict": entry.text("verdict", required=True, choices=_OPEN),

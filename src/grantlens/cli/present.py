@@ -63,11 +63,11 @@ def tell_far(view: View, since: str | None, until: str | None) -> None:
 
 
 def tell_accepted(accepted: Mapping[str, Any] | None) -> None:
-    """Say how many findings are accepted, and what of the file counts again or is no longer found."""
-    from grantlens.report.accepted import counted, counts_again
+    """Say how many findings are accepted, and what of the file was seen again, counts again or is no longer found."""
+    from grantlens.report.accepted import counted, since_then
 
     if accepted is not None:
-        for sentence in [counted(accepted), *counts_again(accepted)]:
+        for sentence in [counted(accepted), *since_then(accepted)]:
             say(f"{sentence}.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grantlens.report.accepted import counted as counted_as_accepted
-from grantlens.report.accepted import counts_again
+from grantlens.report.accepted import since_then
 from grantlens.report.change import cautions, counted
 from grantlens.report.labels import period
 from grantlens.visible import LEFT, markup
@@ -24,7 +24,7 @@ def review_card(document: dict[str, Any]) -> str:
     whose = f", tenant {markup(document['tenant'])}" if document["tenant"] else ""
     thin = f"<p>{markup(document['too_thin'])}</p>" if document["too_thin"] else ""
     if taken := document.get("accepted"):
-        thin += f"<p>{'. '.join([counted_as_accepted(taken), *counts_again(taken)])}.</p>"
+        thin += f"<p>{'. '.join([counted_as_accepted(taken), *since_then(taken)])}.</p>"
     change = ""
     if before := document["baseline"]:
         warned = "".join(f"<li>{markup(text)}</li>" for text in cautions(before))

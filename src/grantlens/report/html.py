@@ -35,6 +35,6 @@ def review_page(document: dict[str, Any]) -> str:
         figures=review_figures(document),
         limits=outline.PAGE,
         meanings=GLOSSARY,
-        accepted=taken and {"counted": accepted.counted(taken), "again": accepted.counts_again(taken)},
+        accepted=taken and {"counted": accepted.counted(taken), "again": accepted.since_then(taken)},
         change=before and {"counted": change.counted(before), "cautions": change.cautions(before)},
     )

@@ -51,7 +51,7 @@ def _top(document: dict[str, Any]) -> list[str]:
         lines += [f"> {plain(document['too_thin'])}", ""]
     if taken := document.get("accepted"):
         held = f"{accepted.counted(taken)} by the organisation, and counted here"
-        lines += [f"{'; '.join([held, *accepted.counts_again(taken)])}.", ""]
+        lines += [f"{'; '.join([held, *accepted.since_then(taken)])}.", ""]
     if before := document["baseline"]:
         lines += [f"Against the review of {period(before['window'])}: {change.counted(before)}.", ""]
         cautions = [f"- {told(line)}" for line in change.cautions(before)]

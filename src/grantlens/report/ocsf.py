@@ -118,7 +118,7 @@ def _event(
         "unmapped": _stated({
             "window": document["window"],
             "manifest": document["manifest"]["sha256"],
-            **{name: finding.get(name) for name in ("accepted", "accepted_until", "accepted_by")},
+            **{name: finding.get(name) for name in ("accepted", "accepted_until", "accepted_by", "accepted_last_seen")},
             **{name: finding[name] for name in ("explained_by", "token_id", "scopes", "join_key", "coverage", "detail")},
         }),
     })  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grantlens.findings.severity import at_or_above, worst
+from grantlens.report.accepted import seen_again
 from grantlens.report.labels import explained
 from grantlens.rule.rule import SEVERITIES, VERDICTS
 from grantlens.window import in_time
@@ -156,6 +157,8 @@ def facts(finding: dict[str, Any]) -> list[str]:
             parts.append(f"{plural(late, 'call')} after it was due")
     if is_accepted(finding):
         parts.append(f"accepted until {day(finding['accepted_until'])}: {finding['accepted']}")
+        if seen_again(finding):
+            parts.append(f"last seen {day(finding['accepted_last_seen'])} when it was accepted")
     if finding["explained_by"]:
         parts.append(f"explained by {explained(finding['explained_by'])}")
     return [*parts, why] if why else parts
