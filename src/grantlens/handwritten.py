@@ -206,15 +206,8 @@ def read_document(path: Path, error: type[GrantlensError]) -> Document:
     except (ValueError, RecursionError):
         raise error(f"{path} holds a number or a nesting that nobody writes.", "Check what wrote the file.") from None
     lines = _toml_lines(text)
-    top = Entry(
-        str(path),
-        FILE,
-        document,
-        1,
-        lines.get(("", 0), ({}, 1))[0] | {name: where[1] for (name, _), where in reversed(lines.items())},
-        error,
-    )
-    return Document(top, lines)
+    keys = lines.get(("", 0), ({}, 1))[0] | {name: where[1] for (name, _), where in reversed(lines.items())}
+    return Document(Entry(str(path), FILE, document, 1, keys, error), lines)
 
 
 _HINTS = {
@@ -331,8 +324,7 @@ def read_csv(
     lists: Iterable[str] = (),
     beside: Callable[[Entry, str], bool] = lambda header, name: False,
 ) -> list[Entry]:
-    """Read a CSV file whose header holds known names, and others that may stand `beside` them; an empty cell is no value, list cells
-    are joined by `;`.
+    """Read a CSV file whose header holds known names, and others that may stand `beside` them; an empty cell is no value.
 
     Cells are apart by what parts the header's names - spreadsheets of many countries write `;` - and empty columns at its end are none.
     """
@@ -364,12 +356,8 @@ def read_csv(
                     f"{path} line {line}: {len(row)} cells, but the header has {len(header)}.",
                     f"Put cells that hold a {_APART[apart]} into double quotes.",
                 )
-            values: dict[str, Any] = {}
-            for key, cell in zip(header, row, strict=False):
-                if cell.strip():
-                    values[key] = (
-                        [item.strip() for item in cell.split(";") if item.strip()] if key in lists else cell.strip()
-                    )
+            cells = ((key, cell.strip()) for key, cell in zip(header, row, strict=False))
+            values: dict[str, Any] = {key: items(key, cell) if key in lists else cell for key, cell in cells if cell}
             entries.append(Entry(str(path), what, values, line, {}, error))
     except csv.Error as bad:
         raise error(f"{path} line {reader.line_num}: {bad}.", "Correct the quotes there.") from None
@@ -378,6 +366,19 @@ def read_csv(
     if header is None:
         raise error(f"{path} is empty.", "The first line must name the columns.")
     return entries
+
+
+def items(column: str, cell: str) -> list[str]:
+    """Return what a cell of CSV lists, joined by `;`; of scopes also as OAuth joins them, by blanks, which no scope holds (RFC 6749, 3.3).
+
+    Examples
+    --------
+    >>> items("scopes", "mail.read mail.send"), items("scopes", "mail.read; Full access"), items("audience", "a b;c")
+    (['mail.read', 'mail.send'], ['mail.read', 'Full access'], ['a b', 'c'])
+    """
+    if "scopes" in column and ";" not in cell:
+        return cell.split()
+    return [item.strip() for item in cell.split(";") if item.strip()]
 
 
 def read_entries(

@@ -149,19 +149,23 @@ def test_a_csv_with_an_unknown_column_is_refused(tmp_path):
         assert remedy == "Did you mean 'client_id'?"
 
 
-def test_csv_cells_of_lists_are_joined_by_semicolons(tmp_path):
+def test_csv_cells_of_lists_are_joined_by_semicolons_and_those_of_scopes_by_blanks_too(tmp_path):
     path = tmp_path / "a.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["log", "used_at", "outcome", "token_scopes", "target"])
         writer.writerow(["usage", "2026-01-01T00:00:00Z", "success", "Mail.Read; User.Read", "/a;b"])
         writer.writerow(["usage", "2026-01-01T00:00:01Z", "success", "", "/a"])
+        writer.writerow(["usage", "2026-01-01T00:00:02Z", "success", "mail.read  mail.send", "/a b"])
+        writer.writerow(["usage", "2026-01-01T00:00:03Z", "success", "Full access;", "/a"])
     with Store(":memory:") as store:
-        assert store.load(path).total("usage") == 2
+        assert store.load(path).total("usage") == 4
         rows = store.sql("SELECT token_scopes, target FROM usage ORDER BY used_at").to_pylist()
         assert rows == [
             {"token_scopes": ["Mail.Read", "User.Read"], "target": "/a;b"},
             {"token_scopes": None, "target": "/a"},
+            {"token_scopes": ["mail.read", "mail.send"], "target": "/a b"},
+            {"token_scopes": ["Full access"], "target": "/a"},
         ]
 
 

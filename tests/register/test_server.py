@@ -39,6 +39,7 @@ def read(tmp_path):
 def test_toml_and_csv_say_the_same(read):
     servers = read(TOML)
     assert servers.servers == read(CSV, "s.csv").servers
+    assert servers.servers == read(CSV.replace("mail.read; mail.send", "mail.read mail.send"), "s.csv").servers
     assert servers.servers[0] == {
         "resource_server": "api.mail.example",
         "validation": "cached",

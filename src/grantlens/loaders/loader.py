@@ -166,7 +166,7 @@ class Loader:
     known_keys: frozenset[str] | None = None
     """If given, a record with any other top-level key is rejected, and the nearest known key is named."""
     list_cells: tuple[str, ...] = ()
-    """Columns of a CSV file whose cells hold lists joined by `;`."""
+    """Columns of a CSV file whose cells hold lists."""
 
     def fitted(self, sample: Sequence[Mapping]) -> "Loader":
         """Return the loader as it fits the first records of a file: `fields`, `steps` and `carries` may differ."""

@@ -96,7 +96,7 @@ class Reading:
         recognised
             Whether a loader knows records as they stand; pages are unwrapped only where it does not.
         list_cells
-            Columns of a CSV file whose cells hold lists joined by `;`.
+            Columns of a CSV file whose cells hold lists (see `handwritten.items`).
         as_files
             Whether the next chunk of lines is wanted so that it can be read as a file too.
         in_place

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from grantlens.engine.duckdb import Engine
 from grantlens.errors import LoadError
+from grantlens.handwritten import items
 from grantlens.reading.chunk import RECORDS, Chunk, Lines, int_array, sliced
 from grantlens.secrecy import masked
 
@@ -91,7 +92,7 @@ class CsvRows:
             return f"{ODD_ROW}{len(row)} cells, the header has {len(self.header)}: " + self._delimiter.join(row)
         return json.dumps(
             {
-                name: [item.strip() for item in cell.split(";") if item.strip()] if name in self.list_cells else cell
+                name: items(name, cell) if name in self.list_cells else cell
                 for name, cell in zip(self.header, row, strict=True)
                 if cell
             }
