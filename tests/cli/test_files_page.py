@@ -44,6 +44,8 @@ KINDS = {
 def kind(column) -> str:
     if column.name.endswith("_seconds"):
         return "seconds"
+    if column.name == "approved_hours":
+        return "list of days and hours"
     if column.name.endswith("_hours"):
         return "hours"
     if column.name.endswith("_bytes"):

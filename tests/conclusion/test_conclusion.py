@@ -52,6 +52,8 @@ DECIDED = tuple(
 )
 REVIEWS = tuple(datetime.fromisoformat(moment(when)) for when in ("02 09:00", "16 09:00"))
 REGISTERED = {"owner": "jo", "purpose": "reads mail", "approved_operations": ["GET *"], "approved_tenants": []}
+LIMITS = {"OOS-14": {"approved_hours": []}}
+"""What is registered beside it of the clients of a rule."""
 
 # Beside the examples of the rules, which mostly name tokens: the same planted in logs that name none.
 PLANTED = {
@@ -276,8 +278,11 @@ def told_by(source):
 
 
 def answers(providers, prepared, folder):
-    named = (f"{rule}.{number}" for rule in ("OOS-3", "OOS-9") for number in range(9))
-    rows = [dict.fromkeys(REGISTER.names) | REGISTERED | {"client_id": client_id} for client_id in named]
+    named = ((rule, f"{rule}.{number}") for rule in ("OOS-3", "OOS-9", *LIMITS) for number in range(9))
+    rows = [
+        dict.fromkeys(REGISTER.names) | REGISTERED | LIMITS.get(rule, {}) | {"client_id": client_id}
+        for rule, client_id in named
+    ]
     with prepared() as store:
         store.add(Register(tuple(rows), REVIEWS), Decisions(DECIDED))
         # Of what loaders declare a load asks only which logs a file carries.

@@ -77,6 +77,9 @@ def test_toml(read):
         "status": "active",
         "registered_at": datetime(2026, 1, 15, tzinfo=UTC),
         "networks": ranges(["203.0.113.0/24", "198.51.100.7"]),
+        "approved_hours": None,
+        "approved_resources": None,
+        "calls_per_day": None,
         "exceptions": [
             {"rule": "PRV-1", "reason": "quarter-end job", "until": datetime(2026, 12, 31, tzinfo=UTC)},
             {"rule": "OOS-3", "reason": "migration", "until": datetime(2026, 10, 1, 10, tzinfo=UTC)},

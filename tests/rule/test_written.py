@@ -11,7 +11,7 @@ from grantlens.rule.example import consent, decided, revoked, token, use
 from grantlens.rule.written import defaults, translated, written_out
 from grantlens.rules import registry, text
 from grantlens.rules.delegation_chain.examples import asked, exchanged
-from grantlens.schema.register import DECISION
+from grantlens.schema.register import DECISION, REGISTER
 from tests.rules.conftest import logs_kept_going, random_log
 
 SINCE, UNTIL = datetime(2026, 7, 3, tzinfo=UTC), datetime(2026, 7, 18, 12, tzinfo=UTC)
@@ -138,7 +138,8 @@ def store(prepared, tmp_path_factory):
     with prepared() as opened:
         opened.load(log)
         opened.add(Decisions(tuple(dict.fromkeys(DECISION.names) | row for row in DECIDED)))
-        opened.add(Register((), (datetime(2026, 7, 1, 9, tzinfo=UTC),)))
+        limited = dict.fromkeys(REGISTER.names) | {"client_id": "elsewhere", "approved_hours": []}
+        opened.add(Register((limited,), (datetime(2026, 7, 1, 9, tzinfo=UTC),)))
         yield opened
 
 

@@ -84,6 +84,11 @@ def test_an_older_store_is_brought_up_to_date(tmp_path, monkeypatch):
 CALL = '{"log":"usage","event_id":"e1","used_at":"2026-01-01T00:00:00Z","outcome":"success","client_id":"c"}\n'
 
 
+def before_version_14(connection):
+    for column in ("approved_hours", "approved_resources", "calls_per_day"):
+        connection.execute(f"ALTER TABLE register DROP COLUMN {column}")
+
+
 def as_version_1(path):
     with duckdb.connect(str(path)) as connection:
         for (view,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
@@ -95,6 +100,7 @@ def as_version_1(path):
         connection.execute("DROP TABLE decision")
         connection.execute("ALTER TABLE register DROP COLUMN networks")
         connection.execute("ALTER TABLE register DROP COLUMN approved_tenants")
+        before_version_14(connection)
         connection.execute("DROP TABLE unloaded")
         connection.execute("DROP TABLE other_path")
         connection.execute("DROP TYPE decision_t")
@@ -139,6 +145,7 @@ def test_of_the_logs_of_version_10_those_are_known_that_tell_of_a_key_first_when
     path = tmp_path / "s.duckdb"
     Store(path).close()
     with duckdb.connect(str(path)) as connection:
+        before_version_14(connection)
         connection.execute("ALTER TABLE declared DROP COLUMN keys_begin")
         connection.execute("DROP TABLE other_path")
         for name in ("cloudflare", "gitlab", "my_mapping", "openai_audit"):
@@ -160,6 +167,7 @@ def test_the_coverage_of_a_store_of_version_8_is_told_anew(tmp_path):
         store.load(tmp_path / "a.ndjson")
         told = list(store.coverage())
     with duckdb.connect(str(path)) as connection:
+        before_version_14(connection)
         connection.execute("UPDATE coverage SET is_gap = true")
         connection.execute("ALTER TABLE coverage DROP COLUMN is_far")
         connection.execute("DROP TABLE other_path")
@@ -175,9 +183,9 @@ def test_a_register_of_version_6_names_no_networks_or_tenants_and_is_kept(tmp_pa
         store.engine.execute("INSERT INTO register (client_id, owner) VALUES ('c', 'jo')")
     as_version_1(path)
     with Store(path) as store:
-        assert store.engine.rows("SELECT client_id, owner, networks, approved_tenants FROM register") == [
-            ("c", "jo", None, None)
-        ]
+        assert store.engine.rows(
+            "SELECT client_id, owner, networks, approved_tenants, approved_hours FROM register"
+        ) == [("c", "jo", None, None, None)]
 
 
 REFUSED = (
@@ -210,6 +218,7 @@ def test_which_keys_a_client_already_had_is_not_known_of_version_12_and_the_rest
         store.load(tmp_path / "a.ndjson")
         before = store.sql(columns).to_pylist()
     with duckdb.connect(str(path)) as connection:
+        before_version_14(connection)
         connection.execute("ALTER TABLE issuance DROP COLUMN earlier_keys")
         connection.execute("UPDATE meta SET value = '12' WHERE name = 'schema_version'")
     (tmp_path / "b.ndjson").write_text(

@@ -21,6 +21,7 @@ def as_finding(row):
             "state",
             "audience",
             "fault",
+            "limit",
             "actors",
             "program",
             "own_tenant",

@@ -14,6 +14,9 @@ TOML::
     status = "active"                     # active, retired or planned; active where not said
     registered_at = 2026-01-15            # a date means 00:00 UTC
     networks = ["203.0.113.0/24", "2001:db8::/32", "198.51.100.7"]   # places of its own: networks and addresses
+    approved_hours = ["Mon-Fri 07:00-19:00 Europe/Zurich"]           # when it works; UTC where no zone is named
+    approved_resources = ["/users/7/*"]   # on what it may work, as calls name it; * is a glob
+    calls_per_day = 500                   # how many calls it makes on a day at most
 
     [[client.exception]]                  # a finding accepted for a time, of the client above
     rule = "PRV-1"                        # or OOS-3: no other rule honours one
@@ -27,7 +30,7 @@ CSV: a header with the same names (only client_id is needed). Cells with a list 
 column exceptions holds `RULE|until|reason`. An empty cell says nothing.
 
 No approved_operations means that none were named; an empty list in TOML means that nothing is approved. The same holds for
-approved_tenants.
+approved_tenants, approved_hours and approved_resources.
 """
 
 from __future__ import annotations
@@ -41,6 +44,7 @@ from typing import TYPE_CHECKING, Any
 from grantlens.errors import RegisterError
 from grantlens.given_path import given_path
 from grantlens.handwritten import Document, Entry, read_csv, read_document
+from grantlens.register.hours import hours
 from grantlens.register.moment import moment
 from grantlens.register.networks import networks
 from grantlens.register.rows import keep, replace_rows
@@ -56,9 +60,17 @@ STATUSES = ("active", "retired", "planned")
 EXCEPTED = ("OOS-3", "PRV-1")
 """The rules that honour an exception."""
 
-_LISTS = ("approved_operations", "approved_scopes", "approved_tenants", "exceptions", "networks")
+_LISTS = (
+    "approved_operations",
+    "approved_scopes",
+    "approved_tenants",
+    "exceptions",
+    "networks",
+    "approved_hours",
+    "approved_resources",
+)
 _TEXTS = ("client_id", "name", "kind", "owner", "purpose", "status")
-_COLUMNS = (*_TEXTS, "registered_at", *_LISTS)
+_COLUMNS = (*_TEXTS, "registered_at", "calls_per_day", *_LISTS)
 
 
 @dataclass(frozen=True, repr=False)
@@ -142,7 +154,21 @@ def _client(entry: Entry) -> dict[str, Any]:
         "status": entry.text("status", choices=STATUSES) or "active",
         "registered_at": None if registered is None else moment(entry, "registered_at"),
         "networks": networks(entry, "networks"),
+        "approved_hours": hours(entry, "approved_hours"),
+        "approved_resources": entry.texts("approved_resources"),
+        "calls_per_day": _whole(entry, "calls_per_day"),
     }
+
+
+def _whole(entry: Entry, key: str) -> int | None:
+    value = entry.values.get(key)
+    if value is None:
+        return None
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 19:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise entry.mistake(f"{key!r} must be a whole number, not {value!r}.", key, f"Write {key} = 500.")
+    return value
 
 
 def _review(entry: Entry) -> datetime:

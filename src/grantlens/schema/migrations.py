@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 13
+VERSION = 14
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -161,6 +161,16 @@ def _to_version_13(engine: Engine) -> None:
         engine.execute(statement)
 
 
+def _to_version_14(engine: Engine) -> None:
+    """Keep when a client works, on what, and how much it calls on a day."""
+    for statement in (
+        "ALTER TABLE register ADD COLUMN approved_hours STRUCT(written VARCHAR, weekday TINYINT, from_minute SMALLINT, until_minute SMALLINT, zone VARCHAR)[]",
+        "ALTER TABLE register ADD COLUMN approved_resources VARCHAR[]",
+        "ALTER TABLE register ADD COLUMN calls_per_day BIGINT",
+    ):
+        engine.execute(statement)
+
+
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     2: _to_version_2,
     3: _to_version_3,
@@ -174,6 +184,7 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     11: _to_version_11,
     12: _to_version_12,
     13: _to_version_13,
+    14: _to_version_14,
 }
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 

@@ -38,6 +38,17 @@ REGISTER = Table(
             "VARCHAR[]",
             "Other tenants that share what is theirs with it. NULL means nobody said which.",
         ),
+        Column(
+            "approved_hours",
+            "STRUCT(written VARCHAR, weekday TINYINT, from_minute SMALLINT, until_minute SMALLINT, zone VARCHAR)[]",
+            "When it works. NULL means at any time.",
+        ),
+        Column(
+            "approved_resources",
+            "VARCHAR[]",
+            "Objects it may work on, as calls name them; * is a glob. NULL means none were named.",
+        ),
+        Column("calls_per_day", "BIGINT", "How many calls it makes on a day at most. NULL means nobody said."),
     ),
 )
 

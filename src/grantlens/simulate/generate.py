@@ -7,7 +7,7 @@ from pathlib import Path
 from grantlens.simulate import aws, entra, github, google, native, okta, side_files
 from grantlens.simulate.aftermath import routine_revocation
 from grantlens.simulate.apis import CRM, DESK, FILES, LEDGER, MAIL
-from grantlens.simulate.incidents import ALL, clocks, credentials, keys
+from grantlens.simulate.incidents import ALL, clocks, credentials, keys, limits
 from grantlens.simulate.incidents.integrity import log_deleted, token_moved
 from grantlens.simulate.incidents.opening import opened
 from grantlens.simulate.incidents.scope import (
@@ -72,6 +72,8 @@ def build(seed: int = 7, days: int = 90, connections: int = 30, end: datetime = 
     for incident in (*keys.ALL, *credentials.ALL, *clocks.ALL):
         incident(world)
     lent_transaction(world)
+    for incident in limits.ALL:
+        incident(world)
     world.truth.privileges(world.grants, end)
     world.truth.unreviewed(world.grants, REVIEWS, world.start, end)
     world.truth.access(world.grants, world.kept_usage(), end)

@@ -75,6 +75,8 @@ class Client:
         False where the register has no row.
     tenants
         Other tenants that share with it, None where the register does not say.
+    limits
+        When and how much it works, by the name under which the register has it.
     """
 
     client_id: str
@@ -86,6 +88,7 @@ class Client:
     status: str = "active"
     registered: bool = True
     tenants: tuple[str, ...] | None = None
+    limits: tuple[tuple[str, object], ...] = ()
 
 
 @dataclass

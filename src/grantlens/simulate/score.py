@@ -26,7 +26,16 @@ def key_of(finding: Mapping) -> dict:
         },
         **{
             name: detail.get(name)
-            for name in ("revocation_event", "audience", "fault", "actors", "program", "own_tenant", "resource_tenant")
+            for name in (
+                "revocation_event",
+                "audience",
+                "fault",
+                "limit",
+                "actors",
+                "program",
+                "own_tenant",
+                "resource_tenant",
+            )
         },
         "scope": detail.get("scope") or (scopes[0] if len(scopes) == 1 else None),
         "source": finding.get("source"),

@@ -68,6 +68,7 @@ def register_toml(clients: Iterable[Client], registered: date, reviews: Iterable
         text += [
             f"approved_operations = {_text(approved)}",
             *([] if client.tenants is None else [f"approved_tenants = {_text(client.tenants)}"]),
+            *(f"{name} = {_text(value)}" for name, value in client.limits),
             f'status = "{client.status}"',
             f"registered_at = {registered}",
             "",

@@ -24,6 +24,7 @@ KEYS = {
     "OOS-11": ("client_id", "subject_id", "operation"),
     "OOS-12": ("client_id", "subject_id", "grant_id", "operation"),
     "OOS-13": ("client_id", "fault"),
+    "OOS-14": ("client_id", "limit"),
     "PRV-1": ("client_id", "subject_id", "grant_id", "scope"),
     "PRV-2": ("client_id", "subject_id", "grant_id", "scope"),
     "PRV-3": ("client_id", "subject_id", "grant_id"),
