@@ -379,5 +379,5 @@ SELECT log::VARCHAR, bool_or(covered_from < $until AND covered_until > $since) F
 # Over the catalogue a case lays the operations of its own calls, which may be none.
 _IS_BROUGHT = """
 SELECT EXISTS (FROM {stored}.cat_operation) AS catalogue, EXISTS (FROM register) AS register, EXISTS (FROM server) AS server,
-       EXISTS (FROM decision) AS decision, EXISTS (FROM review_snapshot) AS review_date
+       EXISTS (FROM decision) AS decision, EXISTS (FROM review_snapshot) AS review_date, EXISTS (FROM details_type) AS details_type
 """

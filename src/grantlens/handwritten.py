@@ -21,6 +21,7 @@ FILE = "file"
 _HOMES = {
     "client": "register",
     "review": "register",
+    "details_type": "register",
     "server": "server",
     "clock": "clock",
     "identity": "identities",

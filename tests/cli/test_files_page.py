@@ -17,13 +17,14 @@ from grantlens.register.identities import Identities
 from grantlens.register.register import Register
 from grantlens.register.server import Servers
 from grantlens.schema import LOGS
-from grantlens.schema.register import DECISION, IDENTITY, REGISTER, SERVER, STATED_CLOCK
+from grantlens.schema.register import DECISION, DETAILS_TYPE, IDENTITY, REGISTER, SERVER, STATED_CLOCK
 from grantlens.schema.vocabulary import ENUMS
 from grantlens.store import Store
 
 PAGE = Path(__file__).parents[2] / "docs" / "files.md"
 TABLES = {
     "register": REGISTER,
+    "details_type": DETAILS_TYPE,
     "server": SERVER,
     "stated_clock": STATED_CLOCK,
     "identity": IDENTITY,
@@ -53,7 +54,7 @@ def kind(column) -> str:
     if column.name == "networks":
         return "list of networks or addresses"
     if column.type.startswith("STRUCT"):
-        return "rule, reason, until"
+        return ", ".join(re.findall(r"(\w+) (?:VARCHAR|TIMESTAMPTZ)", column.type))
     if column.type in ENUMS:
         return ", ".join(f"`{value}`" for value in ENUMS[column.type])
     return KINDS[column.type]
@@ -128,6 +129,16 @@ def test_toml_and_csv_say_the_same(laid_out, reader):
     assert (first[1]["approved_operations"], second[1]["approved_operations"]) == ([], None)
 
 
+def test_the_types_of_the_page_are_read(laid_out):
+    (kind,) = Register.read("types.toml").details_types
+    assert [each["action"] for each in kind["operations"]] == ["initiate", "status"]
+    assert {name: kind[name] for name in ("source", "absent_actions", "passed_over")} == {
+        "source": "keycloak",
+        "absent_actions": "none",
+        "passed_over": ["creditorName"],
+    }
+
+
 def test_accepted_findings_say_the_same_in_both_forms(laid_out):
     toml, table = (Accepted.read(f"accepted.{form}") for form in ("toml", "csv"))
     assert toml.rows == table.rows != {}
@@ -137,7 +148,7 @@ def test_its_commands_run(laid_out, run):
     commands = [line.split() for line in re.findall(r"^(grantlens .*)$", PAGE.read_text(), re.MULTILINE)]
     loads = [words for words in commands if words[1] == "load"]
     assert len(loads) == 1
-    assert len(commands) == 6
+    assert len(commands) == 7
     for words in sorted(commands, key=lambda words: words[1] != "load"):
         ran = run(*words[1:])
         assert ran.code == 0, ran

@@ -19,6 +19,7 @@ from grantlens.register.register import Register
 from grantlens.rule.evidence import (
     AS_CALLED,
     AUDIENCE,
+    DETAILS,
     EXCHANGED,
     KEY_MAKERS,
     KEYS_BEGIN,
@@ -37,8 +38,9 @@ from grantlens.rule.example import BYSTANDER, Example, consent, decided, logs_fr
 from grantlens.rule.rule import Rule
 from grantlens.rules import find, registry
 from grantlens.rules.clock_skew import pairs
+from grantlens.rules.granted_details.examples import TYPES
 from grantlens.schema import LOGS
-from grantlens.schema.register import DECISION, REGISTER
+from grantlens.schema.register import DECISION, DETAILS_TYPE, REGISTER
 from grantlens.schema.vocabulary import ENUMS
 
 READ, DELETE = "GET /v1/messages/7", "DELETE /v1/messages/7"
@@ -232,6 +234,8 @@ def as_logged(record, source):
         if name == "audience" and AS_CALLED not in source.says:
             told = told and AUDIENCE in source.says
             value = [f"id of {each}" for each in value]
+        if name == "authorization_details":
+            told = told and DETAILS in source.says
         if name == "grant_id" and not all(f"{each}.grant_id" in source.says for each in source.logs):
             told = told and joins_by(source, log, "grant")
         if (
@@ -284,7 +288,8 @@ def answers(providers, prepared, folder):
         for rule, client_id in named
     ]
     with prepared() as store:
-        store.add(Register(tuple(rows), REVIEWS), Decisions(DECIDED))
+        types = [dict.fromkeys(DETAILS_TYPE.names) | dict(kind) for kind in TYPES]
+        store.add(Register(tuple(rows), REVIEWS, tuple(types)), Decisions(DECIDED))
         # Of what loaders declare a load asks only which logs a file carries.
         for carries in sorted({source.carries for source in providers}):
             log, native = folder / f"{'-'.join(carries)}.ndjson", replace(loaders()["native"], dialect=None)

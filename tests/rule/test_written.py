@@ -11,7 +11,8 @@ from grantlens.rule.example import consent, decided, revoked, token, use
 from grantlens.rule.written import defaults, translated, written_out
 from grantlens.rules import registry, text
 from grantlens.rules.delegation_chain.examples import asked, exchanged
-from grantlens.schema.register import DECISION, REGISTER
+from grantlens.rules.granted_details.examples import BARE
+from grantlens.schema.register import DECISION, DETAILS_TYPE, REGISTER
 from tests.rules.conftest import logs_kept_going, random_log
 
 SINCE, UNTIL = datetime(2026, 7, 3, tzinfo=UTC), datetime(2026, 7, 18, 12, tzinfo=UTC)
@@ -69,6 +70,19 @@ LENT = (
     ),
 )
 """A transaction token that lives for an hour, as random logs have none."""
+
+CHARGED = (
+    token(
+        "05 09:00",
+        "charged",
+        ["pay"],
+        client_id="charged",
+        authorization_details=[{"type": "payment"}],
+        event_id="charged",
+    ),
+    use("05 09:01", "POST /v1/payments", "charged", "pay.example", client_id="charged", event_id="charge"),
+)
+"""A payment with an object of its type, as random logs have no details."""
 
 WHOLE = (consent("05 09:00", ["https://mail.google.com/"], "whole", client_id="whole", event_id="whole"),)
 """A scope that alone opens everything."""
@@ -128,6 +142,7 @@ def store(prepared, tmp_path_factory):
                 *NARROWED,
                 *LOST,
                 *LENT,
+                *CHARGED,
                 *WHOLE,
                 *ELSEWHERE,
                 *MOVED,
@@ -139,7 +154,8 @@ def store(prepared, tmp_path_factory):
         opened.load(log)
         opened.add(Decisions(tuple(dict.fromkeys(DECISION.names) | row for row in DECIDED)))
         limited = dict.fromkeys(REGISTER.names) | {"client_id": "elsewhere", "approved_hours": []}
-        opened.add(Register((limited,), (datetime(2026, 7, 1, 9, tzinfo=UTC),)))
+        types = (dict.fromkeys(DETAILS_TYPE.names) | BARE[0],)
+        opened.add(Register((limited,), (datetime(2026, 7, 1, 9, tzinfo=UTC),), types))
         yield opened
 
 

@@ -12,7 +12,7 @@ from grantlens.register.decisions import Decisions
 from grantlens.register.register import Register
 from grantlens.rule.example import BYSTANDER, moment
 from grantlens.schema import TIMES
-from grantlens.schema.register import DECISION, REGISTER
+from grantlens.schema.register import DECISION, DETAILS_TYPE, REGISTER
 from grantlens.store import Store
 
 ALONE = ("PRV-1", "PRV-2", "INT-5", "INT-6")
@@ -22,7 +22,14 @@ ALONE = ("PRV-1", "PRV-2", "INT-5", "INT-6")
 def world_of(rule, example):
     """Return what an example needs beside its records; examples of one rule that need the same can stand in one store."""
     own = rule.id in ALONE or any("source" in record for record in example.records)
-    beside = (example.register, example.parameters, example.declared, example.decisions, example.reviews)
+    beside = (
+        example.register,
+        example.parameters,
+        example.declared,
+        example.decisions,
+        example.reviews,
+        example.details_types,
+    )
     return repr((rule.id, *beside, example.title if own else None))
 
 
@@ -58,6 +65,9 @@ def answers(rule, examples, world, folder):
             store.add(Register(tuple(dict.fromkeys(REGISTER.names) | dict(row) for row in first.register)))
         if first.decisions:
             store.add(Decisions(tuple(dict.fromkeys(DECISION.names) | dict(row) for row in first.decisions)))
+        if first.details_types:
+            types = tuple(dict.fromkeys(DETAILS_TYPE.names) | dict(row) for row in first.details_types)
+            store.add(Register((), details_types=types))
         if first.reviews:
             store.add(Register((), tuple(datetime.fromisoformat(moment(review)) for review in first.reviews)))
 

@@ -87,6 +87,7 @@ CALL = '{"log":"usage","event_id":"e1","used_at":"2026-01-01T00:00:00Z","outcome
 def before_version_14(connection):
     for column in ("approved_hours", "approved_resources", "calls_per_day"):
         connection.execute(f"ALTER TABLE register DROP COLUMN {column}")
+    connection.execute("DROP TABLE details_type")
 
 
 def as_version_1(path):
@@ -131,7 +132,7 @@ def test_a_store_of_version_1_gets_what_this_version_has_and_keeps_its_rows(tmp_
     fresh = (
         "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() WHERE NOT internal AND table_name IN "
         "('identity', 'declared', 'coverage', 'clock', 'stated_clock', 'forgotten', 'decision', 'unloaded', 'other_path', 'issuance', 'register', "
-        "'server') "
+        "'server', 'details_type') "
         "ORDER BY table_name, column_index"
     )
     with Store(path) as store, Store(":memory:") as new:

@@ -99,6 +99,7 @@ def basis(engine: Engine) -> dict[str, Any]:
         engine, "SELECT * REPLACE (decision::VARCHAR AS decision, cause::VARCHAR AS cause) FROM decision ORDER BY ALL"
     )
     reviews = ask(engine, "SELECT * FROM review_snapshot ORDER BY ALL")
+    types = ask(engine, "SELECT * FROM details_type ORDER BY ALL")
     entries = [row["registered_at"] for row in register if row["registered_at"]]
     return {
         "catalogues": catalogues,
@@ -106,7 +107,7 @@ def basis(engine: Engine) -> dict[str, Any]:
             "clients": len(register),
             "newest": max(entries, default=None),
             "oldest": min(entries, default=None),
-            "sha256": digest([register, reviews]),
+            "sha256": digest([register, reviews, *([types] if types else [])]),
         },
         "servers": {"rows": len(servers), "sha256": digest(servers)},
         "clocks": {"rows": len(clocks), "sha256": digest(clocks)},

@@ -22,7 +22,7 @@ LEFT = 12
 
 LEGEND = (
     "[c] judged by a catalogue, [r] by the register, [s] by the table of servers, [d] by the decisions, [v] by the dates "
-    "of reviews: what you add to the store. "
+    "of reviews, [t] by the types of authorization details: what you add to the store. "
     "docs/conclude.md tells how to read this."
 )
 
@@ -127,7 +127,7 @@ def _marks(conclusion: Conclusion) -> str:
     return f"[{''.join(_MARKS.get(thing, thing[0]) for thing in conclusion.brought)}]" if conclusion.brought else ""
 
 
-_MARKS = {"review date": "v"}
+_MARKS = {"review date": "v", "details type": "t"}
 """Of what does not stand by its first letter."""
 
 

@@ -30,6 +30,9 @@ def add(
     register = Register.read(readable(file))
     with existing(store, read_only=False) as opened:
         opened.add(register)
-        entries = opened.engine.value("SELECT count(*) FROM register")
-    say(f"The register in {store} has {plural(entries, 'entry', 'entries')} now.")
+        ((entries, types),) = opened.engine.rows(
+            "SELECT (SELECT count(*) FROM register), (SELECT count(*) FROM details_type)"
+        )
+    beside = f" and {plural(types, 'type')} of authorization details" if types else ""
+    say(f"The register in {store} has {plural(entries, 'entry', 'entries')}{beside} now.")
     return 0

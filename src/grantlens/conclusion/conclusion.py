@@ -17,6 +17,7 @@ from grantlens.rule.evidence import (
     AS_CALLED,
     AUDIENCE,
     BOUND,
+    DETAILS,
     ENDED,
     ENDED_GRANT,
     ENDED_WHOLE,
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 LEVELS = ("verdict", "bounds", "no")
 """From the most that can be concluded to the least."""
 
-BROUGHT = ("catalogue", "register", "server", "decision", "review date")
+BROUGHT = ("catalogue", "register", "server", "decision", "review date", "details type")
 """What a user adds to a store, in the order of reports."""
 
 LOG_PAIRS = (ISSUE_USE, ISSUE_END, USE_END)
@@ -113,6 +114,8 @@ def source_of(name: str) -> Source:
         says |= {AUDIENCE, f"issuance.audience={loader.audiences}"}
     if names_removals(loader.name):
         says |= {REMOVES}
+    if loader.details_types and "issuance.authorization_details" in says:
+        says |= {DETAILS}
     if loader.actors:
         says |= {f"issuance.actor_chain={loader.actors}"}
     return Source(loader.name, loader.title, shown, carried, loader.joins, says, note=loader.join_note)
@@ -238,6 +241,7 @@ UNSAID = {
     NAMED_REUSE: "no refusal is told to be of something that came again",
     EXCHANGED: "no token that was got for another names that one",
     NESTED: "no token tells the chain of its actors",
+    DETAILS: "no authorization details of a type are told",
     "issuance.expires_at": "no expiry is logged",
     "issuance.client_id": "no issuance names a client",
     "issuance.subject_id": "no issuance names a person",

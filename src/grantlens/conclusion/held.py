@@ -19,6 +19,7 @@ from grantlens.rule.evidence import (
     AS_CALLED,
     ASKED_ABOUT,
     AUDIENCE,
+    DETAILS,
     KEY_MAKERS,
     KEYS_BEGIN,
     KEYS_END,
@@ -215,7 +216,11 @@ def _columns() -> tuple[str, ...]:
         f"{log}.{name}" for log in ("issuance", "revocation") for name in LOGS[log].names
     }
     return tuple(
-        sorted(word for word in words if word in known or word in (NAMED, AUDIENCE, AS_CALLED, ASKED_ABOUT, NESTED))
+        sorted(
+            word
+            for word in words
+            if word in known or word in (NAMED, AUDIENCE, AS_CALLED, ASKED_ABOUT, DETAILS, NESTED)
+        )
     )
 
 
@@ -286,4 +291,5 @@ _THERE = {
     "server": "SELECT count(*) FROM server",
     "decision": "SELECT count(*) FROM decision",
     "review date": "SELECT count(*) FROM review_snapshot",
+    "details type": "SELECT count(*) FROM details_type",
 }

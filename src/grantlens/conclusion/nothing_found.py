@@ -109,6 +109,8 @@ def _wanting(way: Way, logs: Mapping[str, bool], brought: Mapping[str, bool]) ->
 def _add(thing: str) -> str:
     if thing == "review date":
         return "write one as [[review]] into a file for `grantlens register add`"
+    if thing == "details type":
+        return "write one as [[details_type]] into a file for `grantlens register add`"
     return f"add one with `grantlens {thing} add`"
 
 
@@ -121,4 +123,5 @@ _BROUGHT = {
     "server": "table of servers",
     "decision": "decision",
     "review date": "date of a review",
+    "details type": "type of authorization details",
 }

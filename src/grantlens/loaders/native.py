@@ -110,6 +110,7 @@ LOADER = Loader(
     ),
     audiences="as called",
     actors="nested",
+    details_types=True,
     keys_end=True,  # as far as its rows show none without an end
     join_note="Whatever was exported: the columns are the canonical ones.",
     known_keys=frozenset({"log", *_TYPES}),

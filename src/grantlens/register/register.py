@@ -26,8 +26,10 @@ TOML::
     [[review]]                            # when an access review read the list of grants
     date = 2026-07-01
 
+    [[details_type]]                      # what a type of authorization details means: see details_type.py
+
 CSV: a header with the same names (only client_id is needed). Cells with a list are joined by `;`, and
-column exceptions holds `RULE|until|reason`. An empty cell says nothing.
+column exceptions holds `RULE|until|reason`. An empty cell says nothing. Reviews and types stand in TOML only.
 
 No approved_operations means that none were named; an empty list in TOML means that nothing is approved. The same holds for
 approved_tenants, approved_hours and approved_resources.
@@ -44,11 +46,12 @@ from typing import TYPE_CHECKING, Any
 from grantlens.errors import RegisterError
 from grantlens.given_path import given_path
 from grantlens.handwritten import Document, Entry, read_csv, read_document
+from grantlens.register.details_type import details_types
 from grantlens.register.hours import hours
 from grantlens.register.moment import moment
 from grantlens.register.networks import networks
 from grantlens.register.rows import keep, replace_rows
-from grantlens.schema.register import REGISTER, REVIEW_SNAPSHOT
+from grantlens.schema.register import DETAILS_TYPE, REGISTER, REVIEW_SNAPSHOT
 from grantlens.visible import grid
 from grantlens.wording import plural
 
@@ -83,6 +86,8 @@ class Register:
         One row for each connection, in the columns of table register.
     reviews
         When access reviews read the list of grants.
+    details_types
+        One row for each type of authorization details, in the columns of table details_type.
 
     Examples
     --------
@@ -99,36 +104,40 @@ class Register:
 
     clients: tuple[dict[str, Any], ...]
     reviews: tuple[datetime, ...] = field(default=())
+    details_types: tuple[dict[str, Any], ...] = field(default=())
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Register:
         """Read a register from a TOML or CSV file; a mistake names its line."""
         path = Path(given_path(path, 'Name the file: gl.Register.read("connections.toml").', RegisterError))
+        types: tuple[dict[str, Any], ...] = ()
         if path.suffix.lower() == ".csv":
             entries, reviews = read_csv(path, "client", _COLUMNS, RegisterError, _LISTS), []
             exceptions = [_csv_exceptions(entry) for entry in entries]
         else:
             document = read_document(path, RegisterError)
-            document.top.check_keys(("client", "review"))
+            document.top.check_keys(("client", "review", "details_type"))
             entries, reviews = (document.tables(name, name) for name in ("client", "review"))
             exceptions = _toml_exceptions(document, entries)
+            types = details_types(document)
         clients: dict[str, dict[str, Any]] = {}
         for entry, accepted in zip(entries, exceptions, strict=True):
             row = _client(entry) | {"exceptions": accepted}
             keep(clients, row["client_id"], row, entry, f"the client {row['client_id']!r}", "client_id")
-        if not clients and not reviews:
+        if not clients and not reviews and not types:
             raise RegisterError(
                 f"{path} holds no client.", 'Write [[client]] and client_id = "...", or a CSV with a column client_id.'
             )
-        return cls(tuple(clients.values()), tuple(sorted({_review(entry) for entry in reviews})))
+        return cls(tuple(clients.values()), tuple(sorted({_review(entry) for entry in reviews})), types)
 
     def write_to(self, engine: Engine) -> None:
-        """Put the register into a store: rows of the same clients are replaced, review dates are added.
+        """Put the register into a store: rows of the same clients and types are replaced, review dates are added.
 
         Runs inside the caller's transaction, which `Store.add` opens.
         """
         replace_rows(engine, REGISTER, "client_id", self.clients)
         replace_rows(engine, REVIEW_SNAPSHOT, "reviewed_at", [{"reviewed_at": date} for date in self.reviews])
+        replace_rows(engine, DETAILS_TYPE, "type", self.details_types)
 
     def __repr__(self) -> str:
         owned = sum(bool(client["owner"]) for client in self.clients)

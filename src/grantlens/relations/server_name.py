@@ -2,16 +2,33 @@
 
 from grantlens.relations.relation import Relation
 
+
+def are_one(one: str, other: str) -> str:
+    """Return SQL that is true where two names are one server: the identities file says so, or one name lies in the other.
+
+    Examples
+    --------
+    >>> are_one("a", "s").splitlines()[0]
+    'CASE WHEN a.known_as IS NOT NULL AND s.known_as IS NOT NULL THEN a.known_as = s.known_as'
+    """
+    return f"""CASE WHEN {one}.known_as IS NOT NULL AND {other}.known_as IS NOT NULL THEN {one}.known_as = {other}.known_as
+                        WHEN {one}.portless OR {other}.portless
+                        THEN starts_with({one}.wide_key || '/', {other}.wide_key || '/') OR starts_with({other}.wide_key || '/', {one}.wide_key || '/')
+                        ELSE starts_with({one}.key || '/', {other}.key || '/') OR starts_with({other}.key || '/', {one}.key || '/') END"""
+
+
 RELATION = Relation(
     "server_name",
     "Each name of a resource server in the logs of a source and tenant: said_as 'audience' where something was issued for it, "
-    "'called' where calls name it, and of no source 'listed' where the servers' file has it. key is the name in small letters "
+    "'location' where an object of granted details names it, 'called' where calls name it, and of no source 'listed' where the servers' file has it. key is the name in small letters "
     "without scheme, user, query, usual port and closing slash; wide_key has no port at all; portless is true where neither "
     "scheme nor port is told. known_as is the name that the identities file gives it.",
     r"""
 WITH said AS (
     SELECT source, tenant, unnest(audience) AS name, 'audience' AS said_as
     FROM (SELECT DISTINCT source, tenant, audience FROM issuance WHERE audience IS NOT NULL AND outcome = 'success')
+    UNION
+    SELECT source, tenant, unnest(locations), 'location' FROM granted_object
     UNION
     SELECT source, tenant, resource_server, 'called' FROM usage_caller
     UNION
@@ -52,4 +69,5 @@ FROM keyed k
 LEFT JOIN stated s ON s.source = k.source AND s.key = k.key
 WHERE k.said_as <> 'stated'
 """,
+    needs=("granted_object",),
 )

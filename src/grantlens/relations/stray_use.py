@@ -1,6 +1,7 @@
 """Calls that worked at servers which the token's audience does not name, and all others with these tokens."""
 
 from grantlens.relations.relation import Relation
+from grantlens.relations.server_name import are_one
 
 RELATION = Relation(
     "stray_use",
@@ -28,9 +29,9 @@ held AS (
 ),
 -- A name lies in every name that it begins with, part by part.
 place AS (
-    SELECT source, tenant, said_as, name, portless, known_as, false AS wide, key FROM server_name
+    SELECT source, tenant, said_as, name, portless, known_as, false AS wide, key FROM server_name WHERE said_as <> 'location'
     UNION ALL
-    SELECT source, tenant, said_as, name, portless, known_as, true, wide_key FROM server_name
+    SELECT source, tenant, said_as, name, portless, known_as, true, wide_key FROM server_name WHERE said_as <> 'location'
 ),
 around AS (
     SELECT source, tenant, said_as, name, portless, known_as, wide,
@@ -64,10 +65,9 @@ pair AS (
 ),
 part AS (
     SELECT p.pair_no, p.part, bool_or(coalesce(k.told AND k.tenant IS NOT DISTINCT FROM p.tenant, false)) AS is_called, bool_or(k.name IS NOT NULL) AS may_be_called,
-           bool_or(CASE WHEN a.known_as IS NOT NULL AND s.known_as IS NOT NULL THEN a.known_as = s.known_as
-                        WHEN a.portless OR s.portless
-                        THEN starts_with(a.wide_key || '/', s.wide_key || '/') OR starts_with(s.wide_key || '/', a.wide_key || '/')
-                        ELSE starts_with(a.key || '/', s.key || '/') OR starts_with(s.key || '/', a.key || '/') END) AS same
+           bool_or("""
+    + are_one("a", "s")
+    + """) AS same
     FROM (SELECT *, unnest(audience) AS part FROM pair) p
     JOIN name a ON a.source = p.source AND a.name = p.part
     JOIN name s ON s.source = p.source AND s.name = p.resource_server

@@ -83,6 +83,9 @@ BOUND = ("issuance.cnf_jkt", "usage.dpop_jkt")
 TRANSACTION = "issuance.token_kind=txn"
 """Some issues are told to be of transaction tokens."""
 
+DETAILS = "issuance.authorization_details=of types"
+"""What was granted is told as RFC 9396 has it, in objects that have a type, and not in others of the provider's own."""
+
 NESTED = "issuance.actor_chain=nested"
 """The actors of a token are its claim `act`: who acts now, for whom, and so on."""
 
@@ -98,6 +101,7 @@ OWN_WORDS = frozenset(
         AUDIENCE,
         AS_CALLED,
         ASKED_ABOUT,
+        DETAILS,
         NESTED,
         REMOVES,
     }
@@ -128,7 +132,7 @@ class Way:
     silence: tuple[str, ...] = ()
     """Logs from whose silence something is concluded: a loader must carry them, to show a row now and then is not enough."""
     brought: tuple[str, ...] = ()
-    """What the user adds to the store: catalogue, register or server."""
+    """What the user adds to the store: words of `grantlens.conclusion.conclusion.BROUGHT`."""
     leaves_open: str = ""
     """What cannot be told in this way."""
 

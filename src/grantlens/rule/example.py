@@ -161,6 +161,8 @@ class Example:
         Rows of the decisions.
     reviews
         When access reviews read the list, as "15 09:00"; "15 00:00" is the day alone.
+    details_types
+        Rows of the types of authorization details.
     """
 
     title: str
@@ -172,6 +174,7 @@ class Example:
     since: str | None = None
     decisions: tuple[Mapping[str, Any], ...] = ()
     reviews: tuple[str, ...] = ()
+    details_types: tuple[Mapping[str, Any], ...] = ()
 
 
 IN_PART = {"carries": ("issuance", "revocation")}

@@ -162,11 +162,14 @@ def _to_version_13(engine: Engine) -> None:
 
 
 def _to_version_14(engine: Engine) -> None:
-    """Keep when a client works, on what, and how much it calls on a day."""
+    """Keep when a client works, on what, and how much it calls on a day; and what the types of authorization details mean."""
     for statement in (
         "ALTER TABLE register ADD COLUMN approved_hours STRUCT(written VARCHAR, weekday TINYINT, from_minute SMALLINT, until_minute SMALLINT, zone VARCHAR)[]",
         "ALTER TABLE register ADD COLUMN approved_resources VARCHAR[]",
         "ALTER TABLE register ADD COLUMN calls_per_day BIGINT",
+        "CREATE TABLE details_type (type VARCHAR NOT NULL, source VARCHAR, absent_actions VARCHAR, absent_locations VARCHAR, "
+        "absent_datatypes VARCHAR, absent_identifier VARCHAR, passed_over VARCHAR[], "
+        "operations STRUCT(operation VARCHAR, action VARCHAR, datatype VARCHAR)[])",
     ):
         engine.execute(statement)
 

@@ -1,4 +1,4 @@
-"""The side tables that the organisation brings: register, server, identities, clocks, decisions, review snapshots."""
+"""The side tables that the organisation brings: register, server, identities, clocks, decisions, types of authorization details, review snapshots."""
 
 from grantlens.schema.table import Column, Table
 
@@ -124,6 +124,34 @@ DECISION = Table(
         Column("within_hours", "DOUBLE", "How long it may take; by the cause where not given: see rule REV-10."),
         Column("decided_by", "VARCHAR", "Who decided it."),
         Column("reference", "VARCHAR", "Where it is written down, such as the number of a ticket."),
+    ),
+)
+
+DETAILS_TYPE = Table(
+    "details_type",
+    "What the types of rich authorization details mean (RFC 9396): which operations an object of a type permits, and what it permits where it lacks a member.",
+    (
+        Column("type", "VARCHAR", "The type, as objects name it.", required=True),
+        Column("source", "VARCHAR", "The source whose objects have this meaning; any where not given."),
+        *(
+            Column(
+                f"absent_{member}",
+                "VARCHAR",
+                f"What an object without `{member}` permits: any or none. NULL means that nobody said.",
+            )
+            for member in ("actions", "locations", "datatypes", "identifier")
+        ),
+        Column(
+            "passed_over",
+            "VARCHAR[]",
+            "Other members that restrict nothing of what these operations do. An object with one that is not named here is not known to permit anything.",
+        ),
+        Column(
+            "operations",
+            "STRUCT(operation VARCHAR, action VARCHAR, datatype VARCHAR)[]",
+            "Operations that nothing permits but an object of this type, or of another that names them too: as findings print them or as the call was "
+            "logged, * is a glob; and which action and datatype each is in the words of the type.",
+        ),
     ),
 )
 

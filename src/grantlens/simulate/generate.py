@@ -8,6 +8,7 @@ from grantlens.simulate import aws, entra, github, google, native, okta, side_fi
 from grantlens.simulate.aftermath import routine_revocation
 from grantlens.simulate.apis import CRM, DESK, FILES, LEDGER, MAIL
 from grantlens.simulate.incidents import ALL, clocks, credentials, keys, limits
+from grantlens.simulate.incidents.details import other_ticket
 from grantlens.simulate.incidents.integrity import log_deleted, token_moved
 from grantlens.simulate.incidents.opening import opened
 from grantlens.simulate.incidents.scope import (
@@ -72,6 +73,7 @@ def build(seed: int = 7, days: int = 90, connections: int = 30, end: datetime = 
     for incident in (*keys.ALL, *credentials.ALL, *clocks.ALL):
         incident(world)
     lent_transaction(world)
+    other_ticket(world)
     for incident in limits.ALL:
         incident(world)
     world.truth.privileges(world.grants, end)

@@ -6,6 +6,7 @@ from datetime import date
 
 from grantlens.simulate.apis import DRIVE, GMAIL, OPERATIONS, SCOPES
 from grantlens.simulate.enforcement import SERVERS
+from grantlens.simulate.incidents.details import CLAIMED, TYPE
 from grantlens.simulate.population import Client
 
 RISK = {"read": 1, "write": 2, "export": 3, "delete": 3, "admin": 4}
@@ -49,7 +50,7 @@ def catalogue_toml() -> str:
 
 
 def register_toml(clients: Iterable[Client], registered: date, reviews: Iterable[date]) -> str:
-    """Return the register: every client that somebody registered, and the dates of the reviews."""
+    """Return the register: every client that somebody registered, the dates of the reviews, and a type of authorization details."""
     text: list[str] = []
     for client in sorted(clients, key=lambda client: client.client_id):
         if not client.registered:
@@ -75,6 +76,8 @@ def register_toml(clients: Iterable[Client], registered: date, reviews: Iterable
         ]
     for review in reviews:
         text += ["[[review]]", f"date = {review}", ""]
+    text += ["[[details_type]]", *(f"{name} = {_text(value)}" for name, value in TYPE.items()), ""]
+    text += ["[[details_type.operation]]", *(f"{name} = {_text(value)}" for name, value in CLAIMED.items()), ""]
     return "\n".join(text)
 
 

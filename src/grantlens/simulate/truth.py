@@ -19,6 +19,7 @@ KEYS = {
     "OOS-5": ("client_id", "subject_id", "grant_id"),
     "OOS-6": ("client_id", "fault", "actors"),
     "OOS-7": ("client_id", "audience"),
+    "OOS-8": ("client_id", "subject_id", "grant_id", "operation"),
     "OOS-9": ("client_id", "own_tenant", "resource_tenant"),
     "OOS-10": ("client_id", "fault", "program"),
     "OOS-11": ("client_id", "subject_id", "operation"),

@@ -86,6 +86,7 @@ def loader_of(mapped: Mapped) -> Loader:
         joins=mapped.joins,
         keys_end=mapped.keys_end,
         actors=mapped.actors,
+        details_types=True,
         audiences="as called" if any("audience" in part.columns for part in mapped.parts) else "",
         join_note=mapped.join_note,
         parameters={**writer.parameters, "zone": mapped.zone},

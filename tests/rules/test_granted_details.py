@@ -1,0 +1,290 @@
+"""OOS-8 beside plain Python, over random objects, types, calls and consents."""
+
+import random
+from collections import defaultdict
+from datetime import datetime
+
+import pytest
+
+from grantlens import detect
+from grantlens.register.identities import Identities
+from grantlens.register.register import Register
+from grantlens.rule.example import consent, moment, token, use
+from grantlens.schema.register import DETAILS_TYPE
+
+ERROR = 5.0
+ALIAS = {"urn:bank:pay": "Payments", "pay.example": "Payments", "urn:bank:books": "Books"}
+LOCATIONS = (
+    "https://Pay.example/",
+    "https://pay.example/v1",
+    "https://ledger.example",
+    "urn:bank:pay",
+    "urn:bank:books",
+    "urn:unknown",
+)
+SERVERS = ("pay.example", "ledger.example", "https://ledger.example/v1/books", "gateway", None)
+OPERATIONS = ("POST /v1/payments", "GET /v1/payments/7", "POST /v1/transfers", "GET /v1/status")
+
+
+def registered(seed):
+    """Return two types of this log, and one of another."""
+    rng = random.Random(f"types {seed}")
+
+    def absent():
+        return {f"absent_{name}": rng.choice(("any", "any", "none", None)) for name in MEMBERS}
+
+    def operation(name, *actions):
+        return {
+            "operation": name,
+            "action": rng.choice((*actions, None)),
+            "datatype": rng.choice(("order", "order", None)),
+        }
+
+    payment = [operation("POST /v1/payments", "initiate"), operation("GET /v1/payments/*", "status")]
+    return (
+        {"type": "payment", "passed_over": ["creditor"], "operations": payment, **absent()},
+        {"type": "ledger", "source": "native", "operations": [operation("POST /v1/*", "write")], **absent()},
+        {"type": "foreign", "source": "okta", "operations": [operation("GET /v1/status", "read")], **absent()},
+    )
+
+
+MEMBERS = ("actions", "locations", "datatypes", "identifier")
+
+
+def an_object(rng):
+    some = {
+        "actions": (
+            ["initiate"],
+            ["status", "initiate"],
+            "initiate",
+            ["write"],
+            ["status"],
+            [],
+            [None],
+            {"a": 1},
+            [["initiate"]],
+        ),
+        "locations": [rng.sample(LOCATIONS, rng.choice((1, 1, 2))) for _ in range(4)],
+        "datatypes": (["order"], ["order", "balance"], ["balance"]),
+        "identifier": ("a1", "a1", "a2", ["a1", "a3"], 7),
+        "creditor": ({"name": "Ben"},),
+        "amount": (5,),
+        "privileges": (["admin"], None),
+    }
+    likely = {
+        "actions": 0.8,
+        "identifier": 0.7,
+        "locations": 0.4,
+        "datatypes": 0.4,
+        "creditor": 0.2,
+        "amount": 0.1,
+        "privileges": 0.05,
+    }
+    members = {name: rng.choice(some[name]) for name in some if rng.random() < likely[name]}
+    kind = rng.choice(("payment",) * 8 + ("ledger",) * 3 + ("foreign", "strange", None, 7))
+    return members if kind is None else {"type": kind, **members}
+
+
+def details(rng):
+    roll = rng.random()
+    if roll < 0.08:
+        return rng.choice(([], "text", [1], {"role": "admin"}, [{"type": "strange"}]))
+    if roll < 0.2:
+        return an_object(rng)
+    return [an_object(rng) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
+
+
+def at(second):
+    minutes, rest = divmod(second, 60)
+    return f"10 {9 + int(minutes) // 60:02}:{int(minutes) % 60:02}:{rest:09.6f}"
+
+
+def seconds(text):
+    return (datetime.fromisoformat(text) - datetime.fromisoformat(moment("10 09:00"))).total_seconds()
+
+
+def story(seed):
+    """Return records of clients of their own: consents at moments, tokens that name details or none, calls by token or grant."""
+    rng = random.Random(seed)
+    for number in range(110):
+        who = {"client_id": f"c{number}", "grant_id": f"g{number}"}
+        where = {"tenant": home} if (home := rng.choice((None, None, "north"))) else {}
+        opened = rng.choice((0, 1, 1, 2, 3))
+        for when in sorted(rng.sample((0.25, 600.5, 606.25, 640.0), opened)):
+            says = {"authorization_details": details(rng)} if rng.random() < 0.9 else {}
+            yield consent(at(when), None, **who, **where, **says)
+        tokens = []
+        for nth in range(rng.choice((1, 1, 2))):
+            says = {"authorization_details": details(rng)} if rng.random() < (0.6 if opened else 0.95) else {}
+            yield token(at(rng.choice((300.25, 601.5))), f"t{number}-{nth}", [], **who, **where, **says)
+            tokens.append(f"t{number}-{nth}")
+        for _ in range(rng.choice((1, 2, 3, 4))):
+            named = rng.choice((*tokens, *tokens, *tokens, "unseen", None))
+            called = {
+                "client_id": who["client_id"],
+                "grant_id": who["grant_id"] if named in ("unseen", None) else None,
+                "resource_server": rng.choice(SERVERS),
+                "resource_id": rng.choice(("a1", "a1", "a1", "a2", "7", None)),
+                "status": rng.choice((200, 200, 200, 200, 403)),
+            }
+            when = rng.choice((602.75, 608.0, 612.5, 629.9, 651.0, 900.0))
+            yield use(at(when), rng.choice(OPERATIONS[:2] * 4 + OPERATIONS), named and f"{named}", **called, **where)
+
+
+def read(name):
+    """Return what tells a name from others: without scheme, path's end and usual port; and whether it has no scheme."""
+    key = name.lower().split("://")[-1].rstrip("/")
+    return key, "://" not in name and not name.lower().startswith("urn:x")
+
+
+def are_one(one, other):
+    if one in ALIAS and other in ALIAS:
+        return ALIAS[one] == ALIAS[other]
+    a, b = read(one)[0] + "/", read(other)[0] + "/"
+    return a.startswith(b) or b.startswith(a)
+
+
+def texts(value):
+    """Return a member as a list of texts; None where it holds anything else."""
+    listed = value if isinstance(value, list) else [value]
+    if any(each is None or isinstance(each, (dict, list)) for each in listed):
+        return None
+    return [str(each) for each in listed]
+
+
+def fits(one, kind, operation, call, is_location):
+    """Return what each member of an object says of a call: 2 covers, 0 does not, 1 nothing tells."""
+    asked = {
+        "actions": operation["action"],
+        "datatypes": operation["datatype"],
+        "identifier": call.get("resource_id"),
+        "locations": call.get("resource_server"),
+    }
+    for member, wanted in asked.items():
+        value = one.get(member)
+        if value is None:
+            yield {"any": 2, "none": 0, None: 1}[kind[f"absent_{member}"]]
+        elif (listed := texts(value)) is None:
+            yield 1
+        elif not listed:
+            yield 0 if kind[f"absent_{member}"] == "none" else 1
+        elif wanted is None:
+            yield 1
+        elif member == "locations":
+            yield is_location(wanted, listed, call.get("tenant"))
+        else:
+            yield 2 if wanted in listed else 0
+    rest = set(one) - {"type", *MEMBERS, *(kind.get("passed_over") or ())}
+    yield 1 if rest else 2
+
+
+def names(pattern, call):
+    """Say whether an operation of the register is that of a call."""
+    called = f"{call['method']} {call['target']}"
+    return called.startswith(pattern[:-1]) if pattern.endswith("*") else called == pattern
+
+
+def covers(granted, call, types, is_location):
+    """Return 2 where what was granted covers a call, 0 where it does not, 1 where nothing tells."""
+    objects = granted if isinstance(granted, list) else [granted]
+    known = {kind["type"]: kind for kind in types if kind.get("source") in (None, "native")}
+    readable = [one for one in objects if isinstance(one, dict) and isinstance(one.get("type"), str)]
+    best = max(
+        (
+            min(fits(one, known[one["type"]], operation, call, is_location))
+            for one in readable
+            if one["type"] in known
+            for operation in known[one["type"]]["operations"]
+            if names(operation["operation"], call)
+        ),
+        default=0,
+    )
+    if best < 2 and (len(readable) < len(objects) or (objects and not any(one["type"] in known for one in readable))):
+        return 1
+    return best
+
+
+def told_by(records, types):
+    """Return what a reader of all records finds: verdict and number of calls by client and operation."""
+    calls = [row for row in records if row["log"] == "usage"]
+    issues = [row for row in records if row["log"] == "issuance"]
+    tokens = {row["token_id"]: row for row in issues if "token_id" in row}
+    named = defaultdict(set)
+    for row in issues:
+        value = row.get("authorization_details")
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, dict) and one.get("locations"):
+                named[row.get("tenant")].update(texts(one["locations"]))
+    called = defaultdict(set)
+    for row in calls:
+        called[row.get("tenant")].add(row.get("resource_server"))
+
+    def is_location(server, listed, tenant):
+        if any(are_one(server, each) for each in listed):
+            return 2
+        in_use = all(each in ALIAS or any(s and are_one(s, each) for s in called[tenant]) for each in listed)
+        meant = server in ALIAS or any(are_one(server, each) for each in named[tenant])
+        return 0 if in_use and meant else 1
+
+    found = defaultdict(list)
+    for call in calls:
+        claimed = [
+            operation["operation"]
+            for kind in types
+            if kind.get("source") in (None, "native")
+            for operation in kind["operations"]
+            if names(operation["operation"], call)
+        ]
+        if call["outcome"] != "success" or not claimed:
+            continue
+        own = tokens.get(call.get("token_id"), {})
+        grant = own.get("grant_id", call.get("grant_id"))
+        when, is_last = seconds(call["used_at"]), []
+        if own.get("authorization_details") is not None:
+            candidates = [own["authorization_details"]]
+        else:
+            rows = [row for row in issues if row.get("grant_id") == grant]
+            consents = [row for row in rows if row["kind"] == "consent"]
+            first = min((seconds(row["issued_at"]) for row in consents), default=10**6)
+            rows = [*consents, *(row for row in rows if row["kind"] != "consent" and seconds(row["issued_at"]) < first)]
+            rows = [row for row in rows if seconds(row["issued_at"]) - 2 * ERROR <= when]
+            last = max((seconds(row["issued_at"]) for row in rows), default=None)
+            candidates = [row.get("authorization_details") for row in rows]
+            if last is not None and last + 2 * ERROR < when:
+                is_last = [row.get("authorization_details") for row in consents if seconds(row["issued_at"]) == last]
+        answers = [1 if each is None else covers(each, call, types, is_location) for each in candidates]
+        last_answers = [1 if each is None else covers(each, call, types, is_location) for each in is_last]
+        if (answers and min(answers) == 2) or (last_answers and min(last_answers) == 2):
+            continue
+        key = (call["client_id"], min(claimed), call.get("tenant"))
+        found[key].append("violation" if answers and max(answers) == 0 else "indeterminate")
+    return {key: ("violation" if "violation" in said else "indeterminate", len(said)) for key, said in found.items()}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_objects_beside_plain_python(desk, kept_going, seed):
+    going = [{**row, **where} for where in ({}, {"tenant": "north"}) for row in kept_going]
+    types = registered(seed)
+    told = [{**row, "event_id": f"e{number:05}"} for number, row in enumerate(story(seed))]
+    others = [{**row, "event_id": f"k{number:05}"} for number, row in enumerate(going)]
+    with desk.store(desk.write("log.ndjson", [*others, *told])) as store:
+        store.add(Register((), (), tuple(dict.fromkeys(DETAILS_TYPE.names) | kind for kind in types)))
+        store.add(
+            Identities(
+                tuple({"kind": "server", "name": name, "source": "native", "id": id_} for id_, name in ALIAS.items())
+            )
+        )
+        (found,) = detect.run(store, ["OOS-8"])
+        rows = found.to_dicts()
+    says, called = {}, {row["event_id"] for row in told if row["log"] == "usage"}
+    for row in rows:
+        records = {each["event_id"] for each in row["evidence"]}
+        assert records
+        assert bool(row["detail"]["reasons"]) is (row["verdict"] == "indeterminate")
+        calls = sum(each in called for each in records)
+        assert row["events"] == len(records)
+        says[row["client_id"], row["operation"], row["tenant"]] = (row["verdict"], calls)
+    expected = told_by(told, types)
+    assert len(says) == len(rows)
+    assert says == expected
+    assert {verdict for verdict, _ in says.values()} == {"violation", "indeterminate"}
