@@ -288,3 +288,64 @@ def test_objects_beside_plain_python(desk, kept_going, seed):
     assert len(says) == len(rows)
     assert says == expected
     assert {verdict for verdict, _ in says.values()} == {"violation", "indeterminate"}
+
+
+def test_each_member_that_says_nothing_to_go_by(desk):
+    kind = {
+        "type": "payment",
+        **{f"absent_{name}": "any" for name in MEMBERS},
+        "operations": [{"operation": "POST /v1/payments", "action": "initiate", "datatype": "order"}],
+    }
+    covers_it = {
+        "type": "payment",
+        "actions": ["initiate"],
+        "datatypes": ["order"],
+        "locations": ["pay.example"],
+        "identifier": "a1",
+    }
+    records, expected = [], {}
+    for member in MEMBERS:
+        for name, value, verdict in (
+            ("none", [], f"an object lists no `{member}`, and whether that is all or none is not told"),
+            ("table", {"a": 1}, "a member of an object is no list of texts"),
+            ("mixed", ["x", None], "a member of an object is no list of texts"),
+            ("absent", None, None),
+            ("text", covers_it[member], None),
+        ):
+            client = f"{member} {name}"
+            granted = [{**covers_it, member: value}]
+            records += [
+                token("10 09:00", client, [], client_id=client, authorization_details=granted, grant_id=client),
+                use(
+                    "10 09:01", "POST /v1/payments", client, "pay.example", client_id=client, resource_id="a1"
+                ),
+            ]  # fmt: skip
+            if verdict:
+                expected[client] = [verdict]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        store.add(Register((), (), (dict.fromkeys(DETAILS_TYPE.names) | kind,)))
+        rows = detect.run(store, ["OOS-8"])[0].to_dicts()
+    assert {row["client_id"]: row["detail"]["reasons"] for row in rows} == expected
+
+
+def test_a_call_says_how_it_came_to_its_grant_and_only_of_its_own_tenant(desk):
+    """The pair of client and subject finds the one grant; a token of another tenant is not its own, nor is a grant for everyone there."""
+    kind = {"type": "payment", "absent_actions": "none", "operations": [{"operation": "POST /v1/payments"}]}
+    nothing = {"authorization_details": [{"type": "payment"}], "tenant": "one"}
+    records = [
+        consent("10 09:00", None, "g1", **nothing),
+        consent("10 09:00", None, "g2", subject_id=None, client_id="app", consent_kind="admin", tenant="two"),
+        token("10 09:00", "t1", [], grant_id="g3", client_id="other", **nothing),
+        token("10 09:00", "t1", [], grant_id="g4", client_id="other", tenant="two", authorization_details=None),
+        use("10 09:30", "POST /v1/payments", None, tenant="one"),
+        use("10 09:31", "POST /v1/payments", "t1", client_id="other", tenant="one"),
+        use("10 09:32", "POST /v1/payments", "t1", client_id="other", tenant="two"),
+    ]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        store.add(Register((), (), (dict.fromkeys(DETAILS_TYPE.names) | kind,)))
+        rows = detect.run(store, ["OOS-8"])[0].to_dicts()
+    assert {(row["tenant"], row["client_id"]): (row["verdict"], row["join_key"], row["grant_id"]) for row in rows} == {
+        ("one", "app"): ("violation", "client_subject", "g1"),
+        ("one", "other"): ("violation", "token", "g3"),
+        ("two", "other"): ("indeterminate", "token", "g4"),
+    }
