@@ -95,9 +95,17 @@ def test_a_store_is_told_by_what_it_holds(run, sample_file):
         assert sorted(rules_in(line for part in PARTS for line in parts.get(part, []))) == sorted(registry())
     okta = told["okta"]
     assert any(line.split()[0] == "usage" and "in part" in line for line in okta["logs"])
-    assert rules_in(okta["cannot"]) == ["OOS-5", "OOS-6", "OOS-9", "OOS-11", "OOS-13", "PRV-2", "REV-5", "REV-11"], (
-        "not with this provider"
-    )
+    assert rules_in(okta["cannot"]) == [
+        "OOS-5",
+        "OOS-6",
+        "OOS-8",
+        "OOS-9",
+        "OOS-11",
+        "OOS-13",
+        "PRV-2",
+        "REV-5",
+        "REV-11",
+    ], "not with this provider"
     assert "no" not in {word for line in told["native"]["verdicts"] for word in line.split()}
     with Store(sample_file, read_only=True) as store:
         by_token = store.engine.value(

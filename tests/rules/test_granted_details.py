@@ -349,3 +349,56 @@ def test_a_call_says_how_it_came_to_its_grant_and_only_of_its_own_tenant(desk):
         ("one", "other"): ("violation", "token", "g3"),
         ("two", "other"): ("indeterminate", "token", "g4"),
     }
+
+
+def test_which_records_tell_what_was_granted(desk):
+    """Every issue of the token, whatever its kind; else consents and changes of the grant; and of tokens alone nobody knows which was used."""
+    kind = {
+        "type": "payment",
+        "absent_actions": "none",
+        **{f"absent_{name}": "any" for name in MEMBERS[1:]},
+        "operations": [{"operation": "POST /v1/payments", "action": "initiate"}],
+    }
+
+    def says(*actions):
+        return {"authorization_details": [{"type": "payment", "actions": list(actions)}]}
+
+    def pay(client, name=None, when="10 11:00"):
+        return use(when, "POST /v1/payments", name, client_id=client, grant_id=None if name else client)
+
+    records = []
+    for issued in ("token", "refresh", "exchange", "credential"):
+        records += [
+            consent("10 08:00", None, issued, client_id=issued, **says("initiate")),
+            token("10 09:00", f"t-{issued}", [], kind=issued, client_id=issued, grant_id=issued, **says("status")),
+            pay(issued, f"t-{issued}"),
+            pay(issued, f"t-{issued}", "10 12:00"),
+        ]
+    for client, first, second in (("widened", "status", "initiate"), ("changed", "status", "close")):
+        records += [
+            consent("10 08:00", None, client, client_id=client, **says(first)),
+            consent("10 09:00", None, client, client_id=client, kind="change", **says(second)),
+            pay(client),
+        ]
+    for client, first, second in (
+        ("once", "initiate", "status"),
+        ("lately", "status", "initiate"),
+        ("never", "a", "b"),
+    ):
+        records += [
+            token("10 08:00", f"{client}-1", [], client_id=client, grant_id=client, **says(first)),
+            token("10 09:00", f"{client}-2", [], client_id=client, grant_id=client, **says(second)),
+            pay(client),
+        ]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        store.add(Register((), (), (dict.fromkeys(DETAILS_TYPE.names) | kind,)))
+        rows = detect.run(store, ["OOS-8"], since=moment("10 08:00"), until=moment("10 11:30"))[0].to_dicts()
+        none = detect.run(store, ["OOS-8"], since=moment("10 11:10"), until=moment("10 11:50"))[0].to_dicts()
+    assert none == []
+    assert {row["client_id"]: (row["verdict"], row["events"]) for row in rows} == {
+        **dict.fromkeys(("token", "refresh", "exchange", "credential"), ("violation", 2)),
+        "changed": ("violation", 3),
+        "once": ("indeterminate", 3),
+        "lately": ("indeterminate", 3),
+        "never": ("violation", 3),
+    }
