@@ -402,3 +402,40 @@ def test_which_records_tell_what_was_granted(desk):
         "lately": ("indeterminate", 3),
         "never": ("violation", 3),
     }
+
+
+def test_only_a_grant_for_everyone_that_stood_beside_it_leaves_a_call_open(desk):
+    kind = {
+        "type": "payment",
+        **{f"absent_{name}": "any" for name in MEMBERS},
+        "operations": [{"operation": "POST /v1/payments", "action": "initiate"}],
+    }
+    status, amount = {"type": "payment", "actions": ["status"]}, {"type": "payment", "amount": 5}
+    everyones = {"subject_id": None, "consent_kind": "admin"}
+    records = [
+        consent("10 08:00", None, "all", client_id="of another", **everyones),
+        consent("10 08:00", None, "north", client_id="elsewhere", tenant="north", **everyones),
+        consent("10 12:00", None, "later", client_id="later", **everyones),
+        consent("10 08:00", None, "beside", client_id="beside", **everyones),
+    ]
+    for client in ("app", "elsewhere", "later", "beside"):
+        records += [
+            consent("10 09:00", None, f"g-{client}", client_id=client, authorization_details=[status]),
+            use("10 10:00", "POST /v1/payments", None, client_id=client, grant_id=f"g-{client}"),
+        ]
+    for client, granted in (("unread", [7, {"type": "payment"}]), ("restricted", [amount]), ("other", [])):
+        records += [
+            token("10 09:00", client, [], client_id=client, grant_id=client, authorization_details=granted),
+            use("10 10:00", "POST /v1/payments", client, client_id=client),
+        ]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        store.add(Register((), (), (dict.fromkeys(DETAILS_TYPE.names) | kind,)))
+        rows = detect.run(store, ["OOS-8"])[0].to_dicts()
+    assert {row["client_id"]: (row["verdict"], row["detail"]["not_covered"]) for row in rows} == {
+        "app": ("violation", ["actions"]),
+        "elsewhere": ("violation", ["actions"]),
+        "later": ("violation", ["actions"]),
+        "beside": ("indeterminate", None),
+        "restricted": ("indeterminate", None),
+        "other": ("violation", ["type"]),
+    }
