@@ -516,6 +516,28 @@ key = "jti"
     assert (without.keys_end, without.actors) == (False, "")
 
 
+@pytest.mark.parametrize(
+    ("claims", "signed_in"),
+    [
+        ({"auth_time": 1782900000}, datetime(2026, 7, 1, 10, tzinfo=UTC)),
+        ({"auth_time": "1782900000"}, datetime(2026, 7, 1, 10, tzinfo=UTC)),
+        ({"auth_time": 0}, None),
+        ({}, None),
+    ],
+)
+def test_when_the_person_signed_in_is_taken_from_the_claim(load, make, claims, signed_in):
+    loader = make("""
+name = "claims"
+[issuance]
+issued_at = "time"
+kind = { constant = "token" }
+outcome = { constant = "success" }
+auth_time = { path = "claims.auth_time", unit = "s", absent = ["0"] }
+""")
+    loaded = load([{"time": "2026-07-01T10:00:05Z", "claims": {"sub": "ann", **claims}}], loader)
+    assert loaded.one("issuance")["auth_time"] == signed_in
+
+
 ISSUED = """
 name = "acme"
 carries = ["issuance"]

@@ -88,6 +88,7 @@ def before_version_14(connection):
     for column in ("approved_hours", "approved_resources", "calls_per_day"):
         connection.execute(f"ALTER TABLE register DROP COLUMN {column}")
     connection.execute("DROP TABLE details_type")
+    connection.execute("ALTER TABLE issuance DROP COLUMN auth_time")
 
 
 def as_version_1(path):
@@ -231,6 +232,26 @@ def test_which_keys_a_client_already_had_is_not_known_of_version_12_and_the_rest
         assert [row["earlier_keys"] for row in before] == [None, None]
         store.load(tmp_path / "b.ndjson")
         assert store.engine.rows("SELECT earlier_keys FROM issuance WHERE event_id = 'i3'") == [(["k1", "k2"],)]
+
+
+def test_when_the_person_signed_in_is_not_known_of_version_14_and_the_rest_is_kept(tmp_path):
+    path, columns = tmp_path / "s.duckdb", "SELECT * FROM issuance ORDER BY issued_at"
+    (tmp_path / "a.ndjson").write_text(REFUSED)
+    with Store(path) as store:
+        store.load(tmp_path / "a.ndjson")
+        before = store.sql(columns).to_pylist()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("ALTER TABLE issuance DROP COLUMN auth_time")
+        connection.execute("UPDATE meta SET value = '14' WHERE name = 'schema_version'")
+    (tmp_path / "b.ndjson").write_text(
+        '{"log":"issuance","event_id":"i3","issued_at":"2026-01-03T00:00:00Z","kind":"token","outcome":"success",'
+        '"auth_time":"2026-01-02T23:00:00Z"}\n'
+    )
+    with Store(path) as store:
+        assert store.sql(columns).to_pylist() == before
+        assert [row["auth_time"] for row in before] == [None, None]
+        store.load(tmp_path / "b.ndjson")
+        assert store.engine.value("SELECT issued_at - auth_time = INTERVAL 1 HOUR FROM issuance WHERE event_id = 'i3'")
 
 
 def test_what_somebody_said_of_a_clock_in_version_2_is_kept_as_a_statement(tmp_path):

@@ -38,6 +38,12 @@ ISSUANCE = Table(
             "The token it was made from: refresh token, subject token of an exchange, code.",
         ),
         Column("session_id", "VARCHAR", "Session of the authorisation server."),
+        Column(
+            "auth_time",
+            "TIMESTAMPTZ",
+            "When the person signed in for it, as the token's claim auth_time tells (OpenID Connect Core section 2, RFC 9068 section 2.2.1): it stays the "
+            "same when the token is refreshed or exchanged. A time of 0 says nothing.",
+        ),
         Column("client_id", "VARCHAR", "The client: app, agent or tool."),
         Column("client_name", "VARCHAR", "Display name; written by strangers, never a key."),
         Column("subject_id", "VARCHAR", "On whose behalf; NULL also where the client acts for itself."),

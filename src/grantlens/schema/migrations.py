@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from grantlens.engine.duckdb import Engine
 
-VERSION = 14
+VERSION = 15
 """Version of the schema that this code reads and writes."""
 
 MADE_BY = "grantlens"
@@ -174,6 +174,26 @@ def _to_version_14(engine: Engine) -> None:
         engine.execute(statement)
 
 
+def _to_version_15(engine: Engine) -> None:
+    """Keep when the person signed in for a token: of what was loaded before, it is not known."""
+    for statement in (
+        "ALTER TABLE issuance RENAME TO issuance_before",
+        """
+        CREATE TABLE issuance (
+            issued_at TIMESTAMPTZ NOT NULL, kind issuance_kind_t NOT NULL, outcome outcome_t NOT NULL, denial_reason issuance_denial_t,
+            grant_type VARCHAR, grant_id VARCHAR, token_id VARCHAR, token_kind token_kind_t, parent_token_id VARCHAR, session_id VARCHAR,
+            auth_time TIMESTAMPTZ, client_id VARCHAR, client_name VARCHAR, subject_id VARCHAR, subject_name VARCHAR, subject_kind subject_kind_t,
+            actor_chain VARCHAR[], may_act VARCHAR[], scopes_requested VARCHAR[], scopes VARCHAR[], audience VARCHAR[],
+            authorization_details JSON, expires_at TIMESTAMPTZ, consent_actor VARCHAR, consent_kind consent_kind_t, earlier_keys VARCHAR[],
+            cnf_jkt VARCHAR, ip VARCHAR, user_agent VARCHAR, source VARCHAR NOT NULL, tenant VARCHAR, event_id VARCHAR NOT NULL,
+            received_at TIMESTAMPTZ, batch_id INTEGER NOT NULL, line_no BIGINT NOT NULL)
+        """,
+        "INSERT INTO issuance BY NAME FROM issuance_before",
+        "DROP TABLE issuance_before",
+    ):
+        engine.execute(statement)
+
+
 MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     2: _to_version_2,
     3: _to_version_3,
@@ -188,6 +208,7 @@ MIGRATIONS: dict[int, Callable[[Engine], None]] = {
     12: _to_version_12,
     13: _to_version_13,
     14: _to_version_14,
+    15: _to_version_15,
 }
 """Step that leads from the version before to this one; version 1 is made by `create`."""
 
