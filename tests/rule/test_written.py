@@ -84,6 +84,12 @@ CHARGED = (
 )
 """A payment with an object of its type, as random logs have no details."""
 
+SIGNED_IN = (
+    revoked("05 09:00", "subject", subject_id="signed-in", event_id="sign-in-1"),
+    token("05 10:00", "signed-in", ["mail.read"], auth_time="2026-07-04T09:00:00Z", subject_id="signed-in", event_id="sign-in-2"),
+)  # fmt: skip
+"""A token on a sign-in from before all access of the person was revoked, as random logs name no sign-in."""
+
 WHOLE = (consent("05 09:00", ["https://mail.google.com/"], "whole", client_id="whole", event_id="whole"),)
 """A scope that alone opens everything."""
 
@@ -143,6 +149,7 @@ def store(prepared, tmp_path_factory):
                 *LOST,
                 *LENT,
                 *CHARGED,
+                *SIGNED_IN,
                 *WHOLE,
                 *ELSEWHERE,
                 *MOVED,

@@ -438,6 +438,17 @@ def test_issuance_after_revocation(written, reader):
     assert found == keyed(written.expected("REV-2"), "token_id")
 
 
+def test_tokens_on_a_sign_in_from_before_the_revocation(written, reader):
+    found = set()
+    for end in reader.revocations:
+        for row in reader.issued:
+            if end["target_kind"] != "subject" or end["kind"] != "revoke" or row.get("subject_id") != end["subject_id"]:
+                continue
+            if "auth_time" in row and row["auth_time"] < end["revoked_at"] < row["issued_at"]:
+                found.add((row["client_id"], row["subject_id"], end["event_id"], "violation"))
+    assert found == keyed(written.expected("REV-12"), "client_id", "subject_id", "revocation_event") != set()
+
+
 def test_unverified_revocations(written, reader):
     gaps = [(at(row["gap_from"]), at(row["gap_until"])) for row in written.expected("INT-5")]
     tried = {revocation["event_id"] for revocation, *_ in reader.aftermaths()}

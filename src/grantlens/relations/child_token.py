@@ -6,7 +6,7 @@ from grantlens.relations.tenant_token import OF_ONE_TENANT, meant_by
 # Of several tenants' tokens none is known to be the parent.
 _PARENT = ", ".join(
     f"CASE WHEN NOT p.of_several THEN p.{name} END AS parent_{name}"
-    for name in ("token_kind", "client_id", "scopes", "audience", "issued_at")
+    for name in ("token_kind", "kind", "client_id", "subject_id", "scopes", "audience", "issued_at")
 )
 
 RELATION = Relation(

@@ -73,6 +73,7 @@ _DETAIL = {
     "refusals_unjudged": "Refused calls that no catalogue knows",
     "resource_tenant": "Tenant of what it reached",
     "risk_rank": "Risk, from 0 (identity only) to 4 (privilege escalation)",
+    "signed_in_at": "Last sign-in that they name",
     "silent_hours": "Hours of silence in the log after it",
     "standing": "Grants without an end in the logs",
     "stated": "Something was stated of the clocks",

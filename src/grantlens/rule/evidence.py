@@ -29,6 +29,17 @@ ENDED_GRANT = ("revocation.target_kind=grant", "revocation.grant_id or revocatio
 ENDED_WHOLE = "revocation.target_kind=grant or revocation.target_kind=client or revocation.target_kind=subject"
 """More ends in the log than tokens, keys and sessions."""
 
+PERSON_REVOKED = (
+    "revocation.kind=revoke",
+    "revocation.target_kind=subject or revocation.target_kind=policy",
+    "revocation.subject_id",
+    "issuance.subject_id",
+)
+"""All access of a person ends in the log, and not only the account; and it says whose."""
+
+SIGN_IN = "issuance.auth_time or issuance.session_id"
+"""Issues tell when the person signed in, or at least in which session."""
+
 NAMED = "issuance.token_id=named"
 """The tokens themselves have ids at issue, not only keys and other credentials."""
 

@@ -19,6 +19,7 @@ from grantlens.simulate.incidents.scope import (
     stale_scope,
     stepped_up,
 )
+from grantlens.simulate.incidents.withdrawn import old_sign_in
 from grantlens.simulate.life import heartbeat, ordinary_connection
 from grantlens.simulate.readme import readme
 from grantlens.simulate.truth import iso
@@ -76,6 +77,7 @@ def build(seed: int = 7, days: int = 90, connections: int = 30, end: datetime = 
     other_ticket(world)
     for incident in limits.ALL:
         incident(world)
+    old_sign_in(world)
     world.truth.privileges(world.grants, end)
     world.truth.unreviewed(world.grants, REVIEWS, world.start, end)
     world.truth.access(world.grants, world.kept_usage(), end)

@@ -42,6 +42,7 @@ KEYS = {
     "REV-9": ("client_id", "subject_id", "grant_id", "revocation_event"),
     "REV-10": ("client_id", "subject_id", "grant_id", "token_id"),
     "REV-11": ("revocation_event", "token_id", "resource_server"),
+    "REV-12": ("client_id", "subject_id", "revocation_event"),
     "INT-1": ("client_id", "subject_id", "token_id"),
     "INT-2": ("client_id", "subject_id", "token_id"),
     "INT-3": ("client_id", "token_id"),

@@ -1,11 +1,12 @@
-"""Incidents about what a revocation ends and what it does not: REV-2, REV-6, REV-9, and cases where nothing is wrong."""
+"""Incidents about what a revocation ends and what it does not: REV-2, REV-6, REV-9, REV-12, and cases where nothing is wrong."""
 
 from datetime import timedelta
 
 from grantlens.simulate.aftermath import aftermath, at_work, unverified
 from grantlens.simulate.apis import CRM, MAIL, TOOLS
 from grantlens.simulate.incidents.opening import exchanged, key, opened, resume, work
-from grantlens.simulate.population import Client
+from grantlens.simulate.population import Client, Person
+from grantlens.simulate.truth import iso
 from grantlens.simulate.world import World
 
 READ_MAIL = ("mail.read", "offline_access")
@@ -197,6 +198,39 @@ def never_tested(world: World) -> None:
     at_work(connection, revoked_at)
     revocation = world.revoke(revoked_at, "grant", grant=connection.grant, reason="project ended")
     unverified(connection, revocation)
+
+
+def old_sign_in(world: World) -> None:
+    """Tell the story: all access of a person is revoked, and her session lives on."""
+    incident = world.truth.begin(
+        "old_sign_in",
+        "New tokens on a sign-in from before",
+        "All access of a person is revoked, and the tokens of both her connections are refused. Two days later she gives route-planner its access back: the "
+        "authority does not have her sign in again, and hands out a token on the sign-in from the morning of the revocation. For wine-list she signs in.",
+    )
+    revoked_at = world.day(0.97, 14, 20)
+    morning, again = revoked_at - timedelta(hours=6), revoked_at + timedelta(hours=50)
+    person = Person("u-191-frida", "Frida Oyelaran-Holm")
+    connections = [
+        opened(world, slug, name, "integration", MAIL, ("mail.read",), person, since=morning)
+        for slug, name in (("route-planner", "Route Planner"), ("wine-list", "Wine List"))
+    ]
+    tokens = [at_work(connection, revoked_at) for connection in connections]
+    revocation = world.revoke(revoked_at, "subject", subject=person, reason="laptop lost")
+    for connection, token in zip(connections, tokens, strict=True):
+        aftermath(connection, token, revocation, [60.0])
+    for connection, signed_in in zip(connections, (morning, again - timedelta(minutes=1)), strict=True):
+        world.consent(connection.grant, again, connection.grant.scopes)
+        connection.grant.ended = connection.refresh = None
+        fresh = connection.access(again + timedelta(seconds=2))
+        for row in world.issuance[-2:]:
+            row["auth_time"] = signed_in
+        connection.call(fresh, again + timedelta(seconds=9))
+    who = {"subject_id": person.subject_id, "revocation_event": revocation["event_id"]}
+    world.truth.expect("REV-12", "violation", client_id="route-planner", **who)
+    world.truth.forbid("REV-12", "she signed in again", client_id="wine-list")
+    world.truth.forbid("REV-2", "no token from before was used for it", client_id="route-planner")
+    incident.facts = {"revocation_event": revocation["event_id"], "signed_in": iso(morning)}
 
 
 ALL = (
