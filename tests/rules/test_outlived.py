@@ -113,6 +113,12 @@ def family(rng, number):
     return records
 
 
+def as_logged(record, number):
+    """Return a record as a log tells it: every other one calls a token a credential when it ends it, which is the same."""
+    is_key = record.get("target_kind") == "token" and number % 2
+    return {**record, "target_kind": "credential"} if is_key else record
+
+
 WHOSE = {"client": ("client_id",), "subject": ("subject_id",), "grant": ("client_id", "subject_id")}
 
 
@@ -343,7 +349,8 @@ def last_end(records, given, over):
 def test_what_outlived_its_revocation_beside_plain_python(desk, kept_going, seed):
     rng = random.Random(seed)
     families = [family(rng, number) for number in range(500)]
-    told = [{"event_id": f"e{number:05}", **row} for number, row in enumerate(row for rows in families for row in rows)]
+    logged = [as_logged(row, number) for number, rows in enumerate(families) for row in rows]
+    told = [{"event_id": f"e{number:05}", **row} for number, row in enumerate(logged)]
     with desk.store(desk.write("log.ndjson", [*kept_going, *told])) as store:
         found = detect.run(store, list(RULES), since=SINCE, until=UNTIL)
     expected = {key: said for rows in families for key, said in outlived(rows).items()}

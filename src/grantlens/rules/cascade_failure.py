@@ -64,7 +64,16 @@ WHERE uses_after > 0 AND NOT is_target
                 revoked("10 12:00", "grant"),
                 use("10 12:10", "GET /v1/messages/7"),
             ),
-            ({"verdict": "violation", "severity": "high", "token_id": "t1", "resource_server": "mail.example"},),
+            (
+                {
+                    "verdict": "violation",
+                    "severity": "high",
+                    "title": "An access token of app went on working after the revocation of its grant",
+                    "token_id": "t1",
+                    "resource_server": "mail.example",
+                    "detail": {"lag_lower_s": 589.0, "lag_upper_s": None},
+                },
+            ),
         ),
         Example(
             "the refresh token is gone, the access token of its grant works on",
@@ -74,7 +83,13 @@ WHERE uses_after > 0 AND NOT is_target
                 revoked("10 12:00", token_id="rt1"),
                 use("10 12:10", "GET /v1/messages/7"),
             ),
-            ({"verdict": "violation", "token_id": "t1"},),
+            (
+                {
+                    "verdict": "violation",
+                    "title": "An access token of app went on working after the revocation of its refresh token",
+                    "token_id": "t1",
+                },
+            ),
         ),
         Example(
             "a grant that is older than the logs: what worked before it was given again",
@@ -113,6 +128,16 @@ WHERE uses_after > 0 AND NOT is_target
             ),
         ),
         Example(
+            "the grant is gone, and what is let in are no access tokens: that is REV-1",
+            (
+                token("10 11:00", "t1", ["mail.read"], "10 13:00", token_kind="id"),
+                token("10 11:00", "t2", ["mail.read"], "10 13:00", token_kind="code"),
+                revoked("10 12:00", "grant"),
+                use("10 12:10", "GET /v1/messages/7"),
+                use("10 12:10", "GET /v1/messages/7", "t2"),
+            ),
+        ),
+        Example(
             "a client was disabled: that is REV-1",
             (
                 token("10 11:00", "t1", ["mail.read"], "10 13:00"),
@@ -134,6 +159,7 @@ WHERE uses_after > 0 AND NOT is_target
             (
                 {
                     "verdict": "indeterminate",
+                    "title": "An access token of app may have gone on working after the revocation of its refresh token",
                     "tenant": None,
                     "detail": {"reason": "the calls name no tenant, and several have a token of this id"},
                 },

@@ -54,6 +54,7 @@ WHERE flapped
                 {
                     "verdict": "violation",
                     "severity": "high",
+                    "title": "Access of app was refused and then accepted again after its revocation",
                     "detail": {
                         "last_success_s": 180.0,
                         "first_denial_s": 120.0,

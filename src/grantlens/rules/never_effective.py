@@ -65,8 +65,9 @@ WHERE uses_after > 0 AND denials = 0 AND alive IS DISTINCT FROM false
                 {
                     "verdict": "violation",
                     "severity": "critical",
+                    "title": "Access of app still worked near the end of its token's life: no effect of the revocation is seen",
                     "explained_by": None,
-                    "detail": {"ends_by": "expiry", "censored": "right"},
+                    "detail": {"ends_by": "expiry", "censored": "right", "lag_lower_s": 3289.0, "lag_upper_s": None},
                 },
             ),
         ),
@@ -161,7 +162,13 @@ WHERE uses_after > 0 AND denials = 0 AND alive IS DISTINCT FROM false
                 use("20 17:58", "GET /v1/messages/7"),
                 *logs_from_to("10 09:00", "20 18:00"),
             ),
-            ({"verdict": "indeterminate", "detail": {"ends_by": "end of window"}},),
+            (
+                {
+                    "verdict": "indeterminate",
+                    "title": "Access of app had not ended by the end of the window: its token may live on, and be refused later",
+                    "detail": {"ends_by": "end of window"},
+                },
+            ),
         ),
         Example(
             "it worked to the end of the window, and no expiry is logged",

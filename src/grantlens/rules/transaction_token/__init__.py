@@ -16,7 +16,7 @@ _CALLED = (TRANSACTION, NAMED, "usage.token_id", WORKED, "usage.client_id", "iss
 
 RULE = Rule(
     id="OOS-13",
-    version=1,
+    version=2,
     name="transaction_token",
     key=("client_id", "fault", "issued_to", "resource_server", "audience"),
     question="Which transaction tokens live too long, came of a token that had expired, or were used outside their transaction or trust domain?",
@@ -251,7 +251,7 @@ found AS (
 ),
 told AS (
     SELECT fault, source, tenant, client_id, issued_to, audience, in_server, bool_or(reason IS NULL) AS sure,
-           coalesce(max(client_name), client_id, 'an unnamed client') AS client,
+           coalesce(max(client_name), client_id, 'An unnamed client') AS client, coalesce(max(client_name), client_id, 'an unnamed client') AS of_client,
            CASE WHEN count(DISTINCT subject_id) = 1 AND count(subject_id) = count(*) THEN min(subject_id) END AS subject_id,
            CASE WHEN count(DISTINCT grant_id) = 1 AND count(grant_id) = count(*) THEN min(grant_id) END AS grant_id,
            CASE WHEN count(DISTINCT token_id) = 1 AND count(token_id) = count(*) THEN min(token_id) END AS token_id,
@@ -268,9 +268,9 @@ SELECT CASE WHEN fault = 'outlives' THEN 'clear' WHEN sure THEN 'violation' ELSE
        CASE WHEN fault = 'outlives' THEN 'info' ELSE 'medium' END AS severity,
        CASE fault WHEN 'other caller' THEN client || ' called with a transaction token of ' || coalesce(issued_to, 'an unnamed client')
                                            || CASE WHEN sure THEN ', and nobody had called it with that' ELSE ', and nothing tells whether it had been called with that' END
-                  WHEN 'other domain' THEN in_server || ' took a transaction token of ' || client || ' that is for ' || audience
+                  WHEN 'other domain' THEN in_server || ' took a transaction token of ' || of_client || ' that is for ' || audience
                                            || CASE WHEN sure THEN '' ELSE ', and nothing tells whether it lies there' END
-                  WHEN 'after its call' THEN 'A transaction token of ' || client || ' was used after the call for which it was made had ended'
+                  WHEN 'after its call' THEN 'A transaction token of ' || of_client || ' was used after the call for which it was made had ended'
                   WHEN 'long life' THEN client || ' got a transaction token that lives longer than it may'
                   WHEN 'shown too late' THEN client || ' got a transaction token for a token that had expired'
                   ELSE client || ' got a transaction token that outlives the token it came of, which is allowed' END AS title,

@@ -52,7 +52,7 @@ _OTHERS = (
 
 RULE = Rule(
     id="PRV-1",
-    version=12,
+    version=13,
     name="unused_scope",
     key=("grant_id", "scope"),
     question="Which granted scopes were never needed, and how sure can we be after this much observation?",
@@ -101,7 +101,7 @@ judged AS (
     FROM (SELECT *, lower(scope) LIKE '%offline_access' AS is_refresh FROM granted_scope)
 )
 SELECT 'indeterminate' AS verdict, 'medium' AS severity,
-       coalesce(g.client_name, g.client_id, 'An unnamed client') AS title,
+       coalesce(g.client_name, g.client_id) AS title,
        g.source, g.tenant, g.client_id, g.subject_id, g.grant_id,
        [g.scope] AS scopes,
        coalesce(g.first_use, g.held_from) AS first_seen, coalesce(g.last_use, g.held_until) AS last_seen,

@@ -78,7 +78,8 @@ def _judge(
         else "indeterminate"
     )
     row["severity"] = "info" if used else "high" if fact["rank"] >= 3 else "medium"
-    client, scope = row["title"], fact["scope"]
+    name, scope = row["title"], fact["scope"]
+    client = name or "An unnamed client"
     silence_accepted = decision.state == "insufficient_evidence" and fact["exception"] is not None
     row["explained_by"] = "exception" if silence_accepted else None
     row["title"] = {
@@ -87,7 +88,7 @@ def _judge(
         "insufficient_evidence": f"{client} may be silent about {scope}: the register accepts it"
         if silence_accepted
         else f"{client} has not been watched long enough to judge {scope}",
-        "not_observable": f"Nothing held here can show whether {client} needs {scope}",
+        "not_observable": f"Nothing held here can show whether {name or 'an unnamed client'} needs {scope}",
     }[decision.state]
     row["detail"] = json.dumps(
         {
