@@ -15,11 +15,13 @@ AT = datetime.fromisoformat(moment("10 12:00:00"))
 SINCE, UNTIL = AT - timedelta(hours=1), AT + timedelta(hours=5)
 NEAR = 10
 """The errors of two clocks, in seconds."""
-SERVERS = ("mail.example", "files.example", "offline.example", "jobs.example")
+SERVERS = ("mail.example", "files.example", "offline.example", "jobs.example", None)
 LIVES = (None, -60, 100, 1000, 3600, 36000)
 """How long after the revocation an access token ends."""
 RULES = ("REV-1", "REV-3", "REV-4", "REV-5")
 CALLS = (
+    -4000,
+    -3600,
     -1,
     0,
     0.4,
@@ -65,7 +67,7 @@ def family(rng, number):
     first = rng.choice(("access", "refresh", "refresh", None, "api_key"))
     names = []
     for turn in range(rng.randint(1, 4)):
-        name, of = f"t{number}-{turn}", {**who, "grant_id": rng.choice((grant, grant, grant, other))}
+        name, of = f"t{number}-{turn}", {**who, "grant_id": rng.choice((grant, grant, grant, other, f"i{number}"))}
         kind = rng.choice(("token", "refresh", "refresh", "exchange")) if names else "token"
         more = {
             "kind": kind,
@@ -95,6 +97,10 @@ def family(rng, number):
         more = {"tenant": "two", "grant_id": f"k{number}", "subject_id": rng.choice((who["subject_id"], "x"))}
         records.append(token(stamp(-8000), f"x{number}", None, None, **{**who, **more}))
         names.append(f"x{number}")
+    if rng.random() < 0.2:  # the person lets another client in
+        second = {**who, "client_id": f"d{number}"}
+        records.append(consent(stamp(-8000), ["mail.read"], f"l{number}", **second))
+        records.append(use(stamp(rng.choice(CALLS)), READ, None, rng.choice(SERVERS), **second))
     for _ in range(rng.randint(1, 12)):
         status, reason = rng.choice(((200, None),) * 5 + ((401, "token"), (403, "scope"), (401, None), (500, None)))
         more = {
@@ -105,7 +111,7 @@ def family(rng, number):
         more["grant_id"] = rng.choice((grant, grant, other, None)) if name is None else None
         call = rng.choice((READ, READ, "POST /v1/messages"))
         records.append(use(stamp(rng.choice(CALLS)), call, name, rng.choice(SERVERS), status, **who, **more))
-    if rng.random() < 0.25:  # in, out and in again
+    if rng.random() < 0.35:  # in, out and in again
         server, name = rng.choice(SERVERS), rng.choice([*names, None])
         for second, status in zip(rng.choice(((1, 60, 89), (60, 89, 90))), (200, 401, 200), strict=True):
             of = {**who, "grant_id": grant if name is None else None}
@@ -204,17 +210,17 @@ def allowed(server, calls, left):
 
 
 def used(revocation, calls, over, grace):
-    """Say how bad it is that a revoked token worked: the verdict and severity."""
+    """Say how bad it is that a revoked token worked: the verdict, the severity, and how often it surely did."""
     after = [call for call in calls if call["outcome"] == "success" and seconds(call) - over > NEAR]
     if not after:
-        return "indeterminate", "critical"
+        return "indeterminate", "critical", 0
     if grace is None:
-        return "indeterminate", "high"
+        return "indeterminate", "high", len(after)
     if max(seconds(call) for call in after) - over > grace + NEAR:
-        return "violation", "critical"
+        return "violation", "critical", len(after)
     if revocation["initiator"] == "client":
-        return "violation", "high"
-    return "violation", "medium" if any(call["method"] != "GET" for call in after) else "low"
+        return "violation", "high", len(after)
+    return "violation", "medium" if any(call["method"] != "GET" for call in after) else "low", len(after)
 
 
 def flapped(calls, over, expiry):
@@ -247,7 +253,8 @@ def outlived(records):
                 calls = [
                     call
                     for call in records
-                    if call.get("resource_server") == server
+                    if call["log"] == "usage"
+                    and call.get("resource_server") == server
                     and (call.get("token_id"), issue.get("token_id") or call.get("grant_id"))
                     == (issue.get("token_id"), issue.get("token_id") or issue["grant_id"])
                     and over // 1 <= seconds(call) < until
@@ -279,14 +286,14 @@ def outlived(records):
                     late = over_by_then and max(worked) >= 0.9 * left
                     said["REV-4", *key] = "violation" if late else "indeterminate"
             if "token_id" not in issue:
-                for server, when in nameless(records, issue["grant_id"], over, until).items():
+                for server, times in nameless(records, issue["grant_id"], over, until).items():
                     key = (revocation["event_id"], f"grant {issue['grant_id']}", server)
-                    if ("REV-1", *key) not in said and not (over < (SINCE - AT).total_seconds() > when):
-                        said["REV-1", *key] = ("indeterminate", "high")
+                    if ("REV-1", *key) not in said and not (over < (SINCE - AT).total_seconds() > max(times)):
+                        said["REV-1", *key] = ("indeterminate", "high", len(times))
         if of_several(revocation, records):
             for key in said:
                 if key[1] == revocation["event_id"]:
-                    said[key] = ("indeterminate", said[key][1]) if key[0] == "REV-1" else "indeterminate"
+                    said[key] = ("indeterminate", *said[key][1:]) if key[0] == "REV-1" else "indeterminate"
     return said
 
 
@@ -301,7 +308,7 @@ def of_several(revocation, records):
 
 
 def nameless(records, grant, over, until):
-    """Return by server when calls last worked that name neither token nor grant, where nothing but this grant was held."""
+    """Return by server when calls worked that name neither token nor grant, where nothing but this grant was held."""
     good = [record for record in records if record["log"] == "issuance" and record["outcome"] == "success"]
     mine = [record for record in good if record["grant_id"] == grant]
     if all(record["kind"] != "consent" and seconds(record, "issued_at") >= over for record in mine):
@@ -323,7 +330,10 @@ def nameless(records, grant, over, until):
         if call["log"] == "usage" and not call.keys() & {"token_id", "grant_id"} and party(call) == party(mine[0])
     ]
     worked = [call for call in unsaid if call["outcome"] == "success" and over + NEAR < seconds(call) < until]
-    return {call["resource_server"]: seconds(call) for call in sorted(worked, key=seconds)}
+    return {
+        server: [seconds(call) for call in worked if call.get("resource_server") == server]
+        for server in {call.get("resource_server") for call in worked}
+    }
 
 
 def last_end(records, given, over):
@@ -360,12 +370,12 @@ def test_what_outlived_its_revocation_beside_plain_python(desk, kept_going, seed
             row["detail"]["revocation_event"],
             row["token_id"] or f"grant {row['grant_id']}",
             row["resource_server"],
-        ): (row["verdict"], row["severity"]) if name == "REV-1" else row["verdict"]
+        ): (row["verdict"], row["severity"], row["detail"]["uses_after"]) if name == "REV-1" else row["verdict"]
         for name, each in zip(RULES, found, strict=True)
         for row in each.to_dicts()
     }
     assert rows == expected
-    often = Counter((rule, said) for (rule, *_), said in expected.items())
+    often = Counter((rule, said[:2] if rule == "REV-1" else said) for (rule, *_), said in expected.items())
     assert min(often[rule, said] for rule in RULES[1:] for said in ("violation", "indeterminate")) > 1
     assert min(often["REV-1", ("violation", severity)] for severity in ("critical", "high", "medium", "low")) > 1
     assert min(often["REV-1", ("indeterminate", severity)] for severity in ("critical", "high")) > 1
@@ -389,6 +399,7 @@ def test_calls_that_name_no_grant_while_the_other_one_was_over_may_rest_on_the_o
         use("10 12:30", READ, None, event_id="u1"),
         consent("10 13:00", ["mail.read"], "g2", event_id="c3"),
         use("10 13:30", READ, None, event_id="u2"),
+        consent("10 14:00", ["mail.read"], "g3", event_id="c4"),
     ]
     with desk.store(desk.write("log.ndjson", [*kept_going, *rows])) as store:
         (found,) = detect.run(store, ["REV-1"])
@@ -406,3 +417,15 @@ def test_a_grant_that_was_given_again_is_not_under_the_revocation_that_may_have_
     with desk.store(desk.write("log.ndjson", [*kept_going, *north, *south])) as store:
         found = detect.run(store, ["REV-1", "REV-4"])
     assert [rule.to_dicts() for rule in found] == [[], []]
+
+
+def test_of_many_calls_that_name_no_grant_the_first_and_the_last_are_shown(desk, kept_going):
+    calls = [use(f"10 12:{minute}", READ, None, event_id=f"u{minute}") for minute in range(20, 45)]
+    rows = [consent("10 08:00", ["mail.read"], event_id="c"), revoked("10 12:00", "grant"), *calls]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *rows])) as store:
+        shown = {}
+        for evidence in ("few", "all"):
+            (found,) = detect.run(store, ["REV-1"], evidence=evidence)
+            shown[evidence] = [pointer["event_id"] for pointer in found.to_dicts()[0]["evidence"]]
+    assert shown["few"] == ["r1", *(f"u{minute}" for minute in range(20, 38)), "u44"]
+    assert shown["all"] == ["r1", *(call["event_id"] for call in calls)]

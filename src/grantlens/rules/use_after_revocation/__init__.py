@@ -48,9 +48,9 @@ paired AS (
     JOIN usage_row w ON w.caller_id = c.caller_id AND w.outcome = 'success'
         AND w.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) > v.certain_from
         AND w.used_at < least(v.covered_until, g.alone_until) AND w.used_at < $until
-    WHERE v.token_id IS NULL AND v.revoked_at < $until
+    WHERE v.token_id IS NULL
     GROUP BY v.source, coalesce(v.tenant, g.tenant), v.revocation_event, v.grant_id, c.resource_server
-    HAVING any_value(v.revoked_at) >= $since OR max(w.used_at) >= $since
+    HAVING max(w.used_at) >= $since
 )
 SELECT CASE WHEN u.uses_after = 0 OR u.why_unknown IS NOT NULL OR u.allowed_s IS NULL THEN 'indeterminate' ELSE 'violation' END AS verdict,
        CASE WHEN u.uses_after = 0 THEN 'critical'

@@ -81,6 +81,21 @@ FIRES = (
         ({"verdict": "violation", "token_id": "t1", "events": 2, "detail": {"last_success_s": 1800.0}},),
     ),
     Example(
+        "a grant was revoked, given again and revoked again: the first calls name it, later ones neither token nor grant",
+        (
+            consent("10 09:00", ["mail.read"]),
+            revoked("10 10:00", "grant", event_id="r0"),
+            use("10 10:10", READ, None, grant_id="g1"),
+            consent("10 11:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            use("10 12:10", READ, None),
+        ),
+        (
+            {"verdict": "violation", "events": 2, "detail": {"revocation_event": "r0", "uses_after": 1}},
+            {"verdict": "indeterminate", "events": 2, "detail": {"revocation_event": "r1", "uses_after": 1}},
+        ),
+    ),
+    Example(
         "the call names the revoked grant, and a token of which no issuance is known",
         (
             consent("10 09:00", ["mail.read"]),
@@ -214,6 +229,16 @@ SILENT = (
         since="12 00:00",
     ),
     Example(
+        "calls that name neither token nor grant, before the window, after the end of the only grant of their client and subject",
+        (
+            consent("10 11:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            use("10 12:10", READ, None),
+            use("12 09:00", READ, None, status=401),
+        ),
+        since="12 00:00",
+    ),
+    Example(
         "a key that was switched on again is good again",
         (
             token("10 09:00", "t1", None, kind="credential", token_kind="api_key"),
@@ -229,6 +254,15 @@ SILENT = (
             consent("10 11:00", ["files.read"], "g2"),
             revoked("10 12:00", "grant"),
             use("10 12:10", READ, None),
+        ),
+    ),
+    Example(
+        "a client for itself: calls that name neither token nor grant, while another grant of it lives",
+        (
+            consent("10 11:00", ["mail.read"], subject_id=None),
+            consent("10 11:00", ["files.read"], "g2", subject_id=None),
+            revoked("10 12:00", "grant", subject_id=None),
+            use("10 12:10", READ, None, subject_id=None),
         ),
     ),
     Example(

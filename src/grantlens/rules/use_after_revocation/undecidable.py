@@ -71,17 +71,41 @@ UNDECIDABLE = (
             revoked("10 12:00", "grant"),
             use("10 11:30", READ, None),
             use("10 12:10", READ, None),
+            use("10 12:20", READ, None),
         ),
         (
             {
                 "verdict": "indeterminate",
+                "title": "Access of app may have been used after its revocation",
                 "token_id": None,
                 "grant_id": "g1",
-                "events": 2,
+                "first_seen": "2026-07-10T12:10:00Z",
+                "last_seen": "2026-07-10T12:20:00Z",
+                "events": 3,
                 "join_key": "client_subject",
-                "detail": {"last_success_s": 600.0, "uses_after": 1},
+                "detail": {"last_success_s": 1200.0, "uses_after": 2},
             },
         ),
+    ),
+    Example(
+        "the same of a client for itself, of which the log does not say what was called",
+        (
+            consent("10 11:00", ["mail.read"], subject_id=None),
+            revoked("10 12:00", "grant", subject_id=None),
+            use("10 12:10", READ, None, None, subject_id=None),
+        ),
+        ({"verdict": "indeterminate", "grant_id": "g1", "subject_id": None, "resource_server": None},),
+    ),
+    Example(
+        "the same, before the window and within it",
+        (
+            consent("10 11:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            use("10 12:10", READ, None),
+            use("12 09:00", READ, None),
+        ),
+        ({"verdict": "indeterminate", "grant_id": "g1", "detail": {"uses_after": 2}},),
+        since="12 00:00",
     ),
     Example(
         "in the same second",
@@ -94,6 +118,7 @@ UNDECIDABLE = (
             {
                 "verdict": "indeterminate",
                 "severity": "critical",
+                "title": "Access of app may have been used at the moment of its revocation",
                 "detail": {"uses_after": 0, "last_success_s": 0.0, "lag_lower_s": 0.0},
             },
         ),
