@@ -14,8 +14,8 @@ SINCE, UNTIL = AT - timedelta(hours=24), AT + timedelta(hours=25)
 NEAR = 10
 """The errors of two clocks, in seconds."""
 WITHIN = 24 * 3600
-ENDS = (0, 0, 0, 0.3, 5, -86400, -90060)
-GIVEN = (-90000, -5, 0, 5, 10, 10.000001, 15, 15.000001, 60, 60, 3600, 86400, 86400.000001, 90000)
+ENDS = (0, 0, 0, 0.3, 5, 4000, -86400, -90060)
+GIVEN = (-90000, -86400, -5, 0, 5, 10, 10.000001, 15, 15.000001, 60, 60, 3600, 86400, 86400.000001, 90000)
 
 
 def stamp(seconds):
@@ -40,7 +40,8 @@ def family(rng, number):
         of = {key: mine.get(key) if rng.random() < 0.7 else None for key in ("tenant", "client_id", "subject_id")}
         of |= {"client_id": mine["client_id"], "subject_id": None} if target == "client" else {}
         of |= {"client_id": None, "subject_id": rng.choice(people[:3])} if target == "subject" else {}
-        of |= {"token_id": f"t{number}-{rng.randrange(held + 1)}"} if target in ("token", "credential") else {}
+        if target in ("token", "credential"):
+            of |= {"token_id": f"t{number}-{rng.randrange(held + 1)}", "grant_id": rng.choice((mine["grant_id"], None))}
         of |= {"grant_id": mine["grant_id"] if rng.random() < 0.7 else None} if target == "grant" else {}
         more = {
             "event_id": f"r{number}-{turn}",
@@ -58,12 +59,13 @@ def family(rng, number):
             "grant_id": f"n{number}-{turn}",
             "consent_kind": rng.choice(("user", "user", "user", "admin", "policy", None, None)),
             "consent_actor": rng.choice((None, people[0], clients[0], "eve")),
+            "subject_kind": rng.choice(("user", "user", "service")),
             "outcome": rng.choice(("success",) * 6 + ("denied",)),
             "event_id": f"n{number}-{turn}",
         }
         if rng.random() < 0.4:  # the grant that was there before
             mine = rng.choice([record for record in records if record["kind"] == "token"])
-            more |= {key: mine.get(key) for key in ("client_id", "subject_id", "grant_id")}
+            more |= {key: mine.get(key) for key in ("client_id", "subject_id", "grant_id") if rng.random() < 0.9}
             more["tenant"] = rng.choice((mine.get("tenant"), None))
         when = stamp(rng.choice(GIVEN))
         if rng.random() < 0.4:

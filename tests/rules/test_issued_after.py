@@ -10,6 +10,7 @@ from grantlens import detect
 from grantlens.relations import worked_out
 from grantlens.rule.example import consent, moment, revoked, token
 from tests.rules.shared_ids import told_apart
+from tests.rules.test_outlived import as_logged
 
 AT = datetime.fromisoformat(moment("10 12:00:00"))
 SINCE, UNTIL = AT - timedelta(hours=1), AT + timedelta(seconds=700)
@@ -68,7 +69,8 @@ def family(rng, number):
         of = party()
         of |= {"tenant": None} if rng.random() < 0.5 else {}
         of |= {"subject_id": None} if target == "client" else {"client_id": None} if target == "subject" else {}
-        of |= {"token_id": rng.choice([*names, f"u{number}"])} if target == "token" else {}
+        if target == "token":
+            of |= {"token_id": rng.choice([*names, f"u{number}"]), "grant_id": rng.choice((*grants, None))}
         of |= {"grant_id": rng.choice((*grants, None))} if target == "grant" else {}
         of |= {"session_id": f"z{number}", "client_id": None, "subject_id": None} if target == "session" else {}
         more = {
@@ -296,7 +298,8 @@ def test_what_was_issued_after_a_revocation_beside_plain_python(desk, kept_going
         [{"event_id": f"e{number:04}-{place:02}", **row} for place, row in enumerate(family(rng, number))]
         for number in range(500)
     ]
-    with desk.store(desk.write("log.ndjson", [*kept_going, *(row for rows in families for row in rows)])) as store:
+    told = [as_logged(row, number) for number, rows in enumerate(families) for row in rows]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *told])) as store:
         # Which grant a consent belongs to that names none is a question of its own.
         with worked_out(store.engine, ["issued"], {}):
             own = {

@@ -97,21 +97,21 @@ target AS (
            CASE WHEN r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
-        AND (r.tenant IS NULL OR coalesce(t.lived_in = r.tenant, true))
+        AND coalesce(t.lived_in = r.tenant, true)
     WHERE r.target_kind = 'client'
     UNION ALL
     SELECT r.source, r.revocation_event, t.token_id, t.home, false, coalesce(t.home, r.tenant),
            CASE WHEN r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.subject_id = r.subject_id AND t.kind <> 'exchange'
-        AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR coalesce(t.lived_in = r.tenant, true))
+        AND t.issued_at <= r.revoked_at AND coalesce(t.lived_in = r.tenant, true)
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL
     UNION ALL
     SELECT r.source, r.revocation_event, t.token_id, t.home, false, coalesce(t.home, r.tenant),
            CASE WHEN r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.subject_id = r.subject_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
-        AND (r.tenant IS NULL OR coalesce(t.lived_in = r.tenant, true))
+        AND coalesce(t.lived_in = r.tenant, true)
     WHERE r.target_kind = 'subject'
     UNION ALL
     -- A session id is one tenant's, as a token's is.
@@ -127,7 +127,7 @@ target AS (
            CASE WHEN r.grant_id IS NULL AND r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.kind NOT IN ('exchange', 'credential')
-        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR coalesce(t.lived_in = r.tenant, true))
+        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND coalesce(t.lived_in = r.tenant, true)
         AND (r.subject_id IS NULL OR t.subject_id = r.subject_id) AND (r.grant_id IS NULL OR t.grant_id = r.grant_id)
     WHERE r.target_kind = 'policy'
     UNION ALL
@@ -135,14 +135,14 @@ target AS (
            CASE WHEN r.grant_id IS NULL AND r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.subject_id = r.subject_id AND t.kind NOT IN ('exchange', 'credential')
-        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR coalesce(t.lived_in = r.tenant, true))
+        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND coalesce(t.lived_in = r.tenant, true)
         AND (r.grant_id IS NULL OR t.grant_id = r.grant_id)
     WHERE r.target_kind = 'policy' AND r.client_id IS NULL
     UNION ALL
     SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, r.doubt
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.kind NOT IN ('exchange', 'credential')
-        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND (r.tenant IS NULL OR coalesce(t.lived_in = r.tenant, true))
+        AND t.issued_at < r.issued_before AND t.issued_at <= r.revoked_at AND coalesce(t.lived_in = r.tenant, true)
     WHERE r.target_kind = 'policy' AND r.client_id IS NULL AND r.subject_id IS NULL
 ),
 -- Of several tenants' keys no renewal is known to be that of the one that ended.

@@ -100,19 +100,19 @@ downgraded AS (
     SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.offset_s, r.scopes_removed, CASE WHEN r.tenant IS NULL THEN s.source IS NOT NULL ELSE p.tenant IS NULL END
     FROM downgrade r
     JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND p.subject_id IS NOT DISTINCT FROM r.subject_id
-        AND (r.tenant IS NULL OR coalesce(p.tenant = r.tenant, true))
+        AND coalesce(p.tenant = r.tenant, true)
     LEFT JOIN of_several s ON s.source = p.source AND s.client_id = p.client_id AND s.subject_id IS NOT DISTINCT FROM p.subject_id AND NOT s.of_client
     WHERE r.grant_id IS NULL AND r.target_kind NOT IN ('client', 'subject')
     UNION ALL
     SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.offset_s, r.scopes_removed, CASE WHEN r.tenant IS NULL THEN s.source IS NOT NULL ELSE p.tenant IS NULL END
     FROM downgrade r
-    JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND (r.tenant IS NULL OR coalesce(p.tenant = r.tenant, true))
+    JOIN grant_party p ON p.source = r.source AND p.client_id = r.client_id AND coalesce(p.tenant = r.tenant, true)
     LEFT JOIN of_several s ON s.source = p.source AND s.client_id = p.client_id AND s.of_client
     WHERE r.target_kind = 'client'
     UNION ALL
     SELECT p.source, p.grant_id, r.event_id, r.revoked_at, r.offset_s, r.scopes_removed, r.tenant IS NOT NULL AND p.tenant IS NULL
     FROM downgrade r
-    JOIN grant_party p ON p.source = r.source AND p.subject_id = r.subject_id AND (r.tenant IS NULL OR coalesce(p.tenant = r.tenant, true))
+    JOIN grant_party p ON p.source = r.source AND p.subject_id = r.subject_id AND coalesce(p.tenant = r.tenant, true)
     WHERE r.target_kind = 'subject'
 ),
 -- What is given and taken away at one moment is held.

@@ -24,7 +24,7 @@ def meant_by(tenant: str, token: str) -> str:
     )
 
 
-OF_ONE_TENANT = "NOT of_several AND (home IS NOT NULL OR len(homes) = 0)"
+OF_ONE_TENANT = "(home IS NOT NULL OR len(homes) = 0)"
 """SQL that is true of each token once: what some records of an id tell without a tenant is no token beside those of the tenants that others name."""
 
 

@@ -246,7 +246,12 @@ def refreshed(
 
 
 def use(
-    when: str, call: str, token_id: str | None = "t1", server: str = "mail.example", status: int = 200, **more: Any
+    when: str,
+    call: str,
+    token_id: str | None = "t1",
+    server: str | None = "mail.example",
+    status: int = 200,
+    **more: Any,
 ) -> dict[str, Any]:
     """Write a call such as "GET /v1/messages/7"; 401 is a denial of the token, 403 of the scope."""
     method, _, target = call.partition(" ")

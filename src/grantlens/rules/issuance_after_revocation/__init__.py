@@ -51,7 +51,7 @@ from_grant AS (
     SELECT r.source, r.revocation_event, t.tenant, t.token_id, 'client_subject', CASE WHEN r.tenant IS NOT NULL AND t.tenant IS NULL THEN 'tenant' ELSE r.doubt END
     FROM effective_revocation r
     JOIN token_of_one t ON t.source = r.source AND t.client_id = r.client_id AND t.subject_id = r.subject_id AND t.issued_at > r.revoked_at
-        AND (r.tenant IS NULL OR coalesce(t.tenant = r.tenant, true))
+        AND coalesce(t.tenant = r.tenant, true)
     WHERE r.target_kind = 'grant' AND r.grant_id IS NULL
 ),
 -- Children, and theirs, of a revoked refresh token, and what was exchanged for any revoked token: the server took it for good.
@@ -146,7 +146,7 @@ judged AS (
            CASE WHEN bool_and(why IS NOT NULL) THEN min(why) END AS why,
            bool_or(coalesce(unnamed_at >= fresh_from, false)) AS unnamed
     FROM timed
-    WHERE NOT coalesce(before_token > ended.revoked_at AND before_token >= fresh_from, false)
+    WHERE NOT coalesce(before_token > ended.revoked_at, false)
     GROUP BY source, home, token_id
 )
 SELECT CASE WHEN j.sure THEN 'violation' ELSE 'indeterminate' END AS verdict,

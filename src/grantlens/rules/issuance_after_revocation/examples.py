@@ -11,6 +11,27 @@ _OF_TWO_TENANTS = (
 
 FIRES = (
     Example(
+        "a line of refresh tokens of which one names no tenant: it goes on in the tenant of the revocation, and in no other",
+        (
+            token("10 09:00", "rt1", ["mail.read"], token_kind="refresh", tenant="north"),
+            revoked("10 12:00", token_id="rt1", tenant="north"),
+            refreshed("10 13:00", "rt2", "rt1", ["mail.read"], token_kind="refresh"),
+            refreshed("10 14:00", "t3", "rt2", ["mail.read"], tenant="south", grant_id="g2"),
+        ),
+        ({"verdict": "violation", "token_id": "rt2"},),
+    ),
+    Example(
+        "the same where the revocation names none, and the first that came after it does",
+        (
+            token("10 09:00", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("10 12:00", token_id="rt1"),
+            refreshed("10 13:00", "rt2", "rt1", ["mail.read"], token_kind="refresh", tenant="north"),
+            refreshed("10 14:00", "rt3", "rt2", ["mail.read"], token_kind="refresh"),
+            refreshed("10 15:00", "t4", "rt3", ["mail.read"], tenant="south", grant_id="g2"),
+        ),
+        ({"verdict": "violation", "token_id": "rt2"}, {"verdict": "violation", "token_id": "rt3"}),
+    ),
+    Example(
         "a refresh after the grant's end",
         (
             consent("10 09:00", ["mail.read"]),
@@ -23,6 +44,7 @@ FIRES = (
                 "join_key": "token",
                 "verdict": "violation",
                 "severity": "critical",
+                "title": "app got a new token after the revocation",
                 "token_id": "t2",
                 "resource_server": None,
                 "detail": {"revocation_event": "r1", "issued_after_s": 3600.0},
@@ -203,6 +225,14 @@ SILENT = (
             refreshed("10 13:00", "t2", "rt1", ["mail.read"], tenant="south", grant_id="g2", client_id="other"),
         ),
     ),
+    Example(
+        "the end of one access token, of which the log names the grant too, ends no grant",
+        (
+            token("10 11:00", "t1", ["mail.read"]),
+            revoked("10 12:00", token_id="t1", grant_id="g1"),
+            token("10 13:00", "t2", ["mail.read"]),
+        ),
+    ),
 )
 
 UNDECIDABLE = (
@@ -213,7 +243,14 @@ UNDECIDABLE = (
             revoked("10 12:00:00.5", "grant"),
             refreshed("10 12:00:03.5", "t2", "rt1", ["mail.read"]),
         ),
-        ({"verdict": "indeterminate", "token_id": "t2"},),
+        (
+            {
+                "verdict": "indeterminate",
+                "token_id": "t2",
+                "title": "app got a new token so near the revocation that either may have come first",
+                "detail": {"reason": "the issuance and the revocation are closer than the clocks can tell"},
+            },
+        ),
     ),
     Example(
         "a consent logged a second before the revocation, or after the token: the clocks cannot tell whether it came in between",
@@ -232,6 +269,7 @@ UNDECIDABLE = (
                 "verdict": "indeterminate",
                 "token_id": name,
                 "title": "app got a new token after the revocation, and may have got a new consent before it",
+                "detail": {"reason": "a consent lies so near that the clocks cannot tell whether it came in between"},
             }
             for name in ("t2", "t3")
         ),

@@ -10,7 +10,7 @@ _ANEW = "issuance.kind=consent or issuance.kind=credential"
 
 RULE = Rule(
     id="REV-9",
-    version=6,
+    version=7,
     name="self_regrant",
     key=("client_id", "subject_id", "grant_id", "token_id", "revocation_event"),
     question="Which access was taken away by an admin, and then given again by the one who had held it?",
@@ -69,7 +69,6 @@ ended AS (
     LEFT JOIN tenant_token t ON t.source = r.source AND t.token_id = r.token_id AND {meant_by("r.tenant", "t")}
     LEFT JOIN holder g ON g.source = r.source AND g.grant_id = r.grant_id
     WHERE r.initiator = 'admin' AND r.target_kind IN ('token', 'grant', 'credential', 'client', 'subject')
-      AND r.issued_before IS NULL
       -- who ends what is its own took it from nobody, admin or not
       AND coalesce(r.actor_id <> coalesce(r.subject_id, t.subject_id, g.subject_id), true)
 ),

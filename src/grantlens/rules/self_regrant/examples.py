@@ -58,14 +58,22 @@ FIRES = (
         ),
     ),
     Example(
-        "one consent in two records of the same moment is one finding",
+        "one consent in two records of almost the same moment is one finding",
         (
             consent("10 09:00", ["mail.read"]),
             revoked("10 12:00", "grant"),
             consent("10 13:00", ["mail.read"], "g2"),
             consent("10 13:00:00.1", ["mail.send"], "g2"),
         ),
-        ({"verdict": "violation", "scopes": ["mail.read", "mail.send"], "events": 3},),
+        (
+            {
+                "verdict": "violation",
+                "last_seen": "2026-07-10T13:00:00.100000Z",
+                "scopes": ["mail.read", "mail.send"],
+                "events": 3,
+                "detail": {"given_after_s": 3600.0},
+            },
+        ),
     ),
     Example(
         "a key is deleted by an admin, and its owner makes another within seconds",
@@ -74,7 +82,14 @@ FIRES = (
             revoked("10 12:00", "credential", token_id="t1", client_id=None, subject_id=None),
             token("10 12:00:20", "k2", None, **KEY, grant_id=None, consent_actor="ann"),
         ),
-        ({"verdict": "violation", "token_id": "k2", "detail": {"ended": "credential", "given": "credential"}},),
+        (
+            {
+                "verdict": "violation",
+                "title": "app has a new key that its own holder made after an admin had ended the access",
+                "token_id": "k2",
+                "detail": {"ended": "credential", "given": "credential"},
+            },
+        ),
     ),
     Example(
         "another client is consented to by a person whose access an admin ended",
@@ -211,6 +226,22 @@ SILENT = (
         ),
     ),
     Example(
+        "a session is ended, and the person signs in and consents anew",
+        (
+            consent("10 09:00", ["mail.read"]),
+            revoked("10 12:00", "session", session_id="s1"),
+            consent("10 13:00", ["mail.read"], "g2"),
+        ),
+    ),
+    Example(
+        "a token is got without a consent: that is REV-2",
+        (
+            consent("10 09:00", ["mail.read"]),
+            revoked("10 12:00", "grant"),
+            token("10 13:00", "t2", ["mail.read"]),
+        ),
+    ),
+    Example(
         "all sessions of a person are ended, and the person signs in and consents anew",
         (
             consent("10 09:00", ["mail.read"]),
@@ -227,6 +258,7 @@ UNDECIDABLE = (
         (
             {
                 "verdict": "indeterminate",
+                "title": "app was given access after a revocation that may have been somebody else's",
                 "token_id": "k2",
                 "detail": {
                     "reason": "no issuance of the token that was ended is known, nor whose it was: the client acts for itself and for people"
@@ -298,6 +330,7 @@ UNDECIDABLE = (
         (
             {
                 "verdict": "indeterminate",
+                "title": "app was given access after a revocation that may have been another tenant's",
                 "detail": {
                     "reason": "the log does not say in which tenant it was ended, or given again, and several have this client"
                 },
@@ -314,6 +347,7 @@ UNDECIDABLE = (
         (
             {
                 "verdict": "indeterminate",
+                "title": "app was given access so near its revocation that either may have come first",
                 "detail": {"reason": "the issuance and the revocation are closer than the clocks can tell"},
             },
         ),
