@@ -99,6 +99,9 @@ GROUP BY s.source, s.tenant, s.own_tenant, s.client_id, s.resource_tenant, s.rea
                     "tenant": "acme",
                     "client_id": "app",
                     "subject_id": None,
+                    "resource_server": "mail.example",
+                    "first_seen": "2026-07-10T09:10:00Z",
+                    "last_seen": "2026-07-10T09:20:00Z",
                     "events": 2,
                     "detail": {
                         "resource_tenant": "globex",
@@ -107,6 +110,42 @@ GROUP BY s.source, s.tenant, s.own_tenant, s.client_id, s.resource_tenant, s.rea
                         "operations": ["GET /v1/messages/{id}"],
                         "reason": None,
                     },
+                },
+            ),
+            register=({"client_id": "app", "approved_tenants": []},),
+        ),
+        Example(
+            "calls with two tokens at two servers: the finding names neither",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 12:00", **OURS),
+                token("10 09:00", "t2", ["files.read"], "10 12:00", grant_id="g2", **OURS),
+                use("10 09:10", READ, **THEIRS),
+                use("10 09:20", "GET /v1/files/7", "t2", "files.example", **THEIRS),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "subject_id": "ann",
+                    "grant_id": None,
+                    "token_id": None,
+                    "resource_server": None,
+                },
+            ),
+            register=({"client_id": "app", "approved_tenants": []},),
+        ),
+        Example(
+            "a call with a token at a server, and one of which the log names neither: nor does the finding",
+            (
+                token("10 09:00", "t1", ["mail.read"], "10 12:00", **OURS),
+                use("10 09:10", READ, **THEIRS),
+                use("10 09:20", READ, None, None, **THEIRS),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "subject_id": "ann",
+                    "token_id": None,
+                    "resource_server": None,
                 },
             ),
             register=({"client_id": "app", "approved_tenants": []},),
