@@ -1,5 +1,6 @@
 """OOS-14: calls outside of the hours, the objects or the number for which the connection is registered."""
 
+from grantlens.relations.approved_operation import as_pattern
 from grantlens.rule.evidence import WORKED, Evidence, Way
 from grantlens.rule.rule import Rule
 from grantlens.rules.beyond_limits.examples import FIRES, SILENT, UNDECIDABLE
@@ -68,9 +69,10 @@ hour_told AS (
     FROM compared
     GROUP BY client_id, from_minute, until_minute
 ),
--- Only * is a glob: every other character of a pattern for LIKE means itself.
 pattern AS (
-    SELECT client_id, replace(replace(replace(replace(unnest(approved_resources), '\\', '\\\\'), '%', '\\%'), '_', '\\_'), '*', '%') AS pattern
+    SELECT client_id, """
+    + as_pattern("unnest(approved_resources)")
+    + """ AS pattern
     FROM limited
 ),
 strange_object AS (
