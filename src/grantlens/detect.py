@@ -312,7 +312,7 @@ def revocation_lag(store: Store | View, **parameters: Any) -> RevocationLag:
     >>> import grantlens as gl
     >>> with gl.open(":memory:") as store:
     ...     [len(found) for found in gl.detect.revocation_lag(store.between("2026-07-01", "2026-10-01")).rules]
-    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     """
     view = view_asked(store)
     family = tuple(rule for rule in registry().values() if rule.family == "REV")

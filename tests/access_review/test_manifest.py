@@ -6,6 +6,7 @@ import subprocess
 import grantlens as gl
 from grantlens.access_review import review
 from grantlens.access_review.manifest import basis, digest, manifest
+from grantlens.register.hours import spans
 from grantlens.register.identities import Identities
 from grantlens.register.networks import ranges
 from grantlens.register.register import Register
@@ -87,7 +88,13 @@ def test_only_a_client_of_which_a_later_column_is_said_makes_the_register_anothe
     )
     before = digest([[dict.fromkeys(names) | entry], []])
     with Store(":memory:") as store:
-        for column, listed in (("networks", ranges(["203.0.113.0/24"])), ("approved_tenants", ["globex"])):
-            for said, same in ((None, True), ([], False), (listed, False)):
+        for column, *said_of in (
+            ("networks", [], ranges(["203.0.113.0/24"])),
+            ("approved_tenants", [], ["globex"]),
+            ("approved_hours", [], spans("Mon 07:00-19:00")),
+            ("approved_resources", [], ["/a/*"]),
+            ("calls_per_day", 0, 500),
+        ):
+            for said, same in ((None, True), *((each, False) for each in said_of)):
                 store.add(Register((entry | {column: said},)))
                 assert (basis(store.engine)["register"]["sha256"] == before) is same

@@ -87,7 +87,7 @@ def basis(engine: Engine) -> dict[str, Any]:
     """Return the side tables that the verdicts also depend on, each with a hash of its content."""
     catalogues = ask(engine, "SELECT catalogue, source, version, operations, sha256 FROM cat_meta ORDER BY catalogue")
     # Who says nothing of these has the entry that a review had named before there were such columns.
-    later = ("networks", "approved_tenants")
+    later = ("networks", "approved_tenants", "approved_hours", "approved_resources", "calls_per_day")
     register = [
         {name: value for name, value in row.items() if name not in later or value is not None}
         for row in ask(engine, "SELECT * FROM register ORDER BY ALL")
