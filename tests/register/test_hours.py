@@ -18,6 +18,7 @@ def kept(text):
         ("fri-mon 7:30 - 9:00 Asia/Kathmandu", [(day, 450, 540, "Asia/Kathmandu") for day in (1, 5, 6, 7)]),
         ("Sat,Sun 00:00-24:00", [(6, 0, 1440, "UTC"), (7, 0, 1440, "UTC")]),
         ("Tuesday,Wed-Thu 12:00-13:00", [(day, 720, 780, "UTC") for day in (2, 3, 4)]),
+        ("Tue–Wed 12:00 – 13:00", [(day, 720, 780, "UTC") for day in (2, 3)]),
         ("22:00-00:00", [(day, 1320, 1440, "UTC") for day in range(1, 8)]),
         ("Sun 22:00-06:00 Etc/GMT+5", [(7, 1320, 1440, "Etc/GMT+5"), (1, 0, 360, "Etc/GMT+5")]),
     ],

@@ -38,7 +38,7 @@ def spans(text: str) -> list[dict[str, str | int]]:
     {'written': 'Fri 22:00-06:00 Europe/Zurich', 'weekday': 5, 'from_minute': 1320, 'until_minute': 1440, 'zone': 'Europe/Zurich'}
     {'written': 'Fri 22:00-06:00 Europe/Zurich', 'weekday': 6, 'from_minute': 0, 'until_minute': 360, 'zone': 'Europe/Zurich'}
     """
-    told = _SPAN.fullmatch(text)
+    told = _SPAN.fullmatch(text.replace("–", "-"))  # what word processors make of a hyphen
     if not told:
         raise ValueError("tells no hours")
     begins, ends = _minute(told["from"]), _minute(told["until"])
