@@ -4,9 +4,12 @@ import pytest
 
 import grantlens as gl
 from grantlens.case.case import LOCAL
+from grantlens.register.hours import spans
 from grantlens.register.identities import Identities
+from grantlens.register.register import Register
 from grantlens.rule.example import consent, refreshed, revoked, token, use
 from grantlens.rules import registry
+from grantlens.schema.register import REGISTER
 
 CONSENT = "Who consented to what, and when?"
 REVOKED = "When was it revoked, and by whom?"
@@ -182,3 +185,25 @@ def test_what_only_other_rules_find_is_not_told_as_no_violation(store_of):
     assert "INT-3 (1 violation)" in every
     assert "were not asked" not in every
     assert not every.startswith("Only some")
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({}, "."),
+        (
+            {
+                "approved_hours": spans("Mon,Tue 07:00-19:00") + spans("Sat 22:00-06:00"),
+                "approved_resources": ["/a/*", "/b"],
+                "calls_per_day": 5,
+            },
+            "; it is to work Mon,Tue 07:00-19:00, Sat 22:00-06:00, on /a/*, /b, at most 5 calls a day.",
+        ),
+        ({"approved_hours": [], "approved_resources": []}, "; it is to work at no time, on nothing."),
+    ],
+)
+def test_when_and_on_what_a_client_is_to_work_is_told(store_of, limits, told):
+    store = store_of(use("10 09:00", "GET /v1/messages/7"))
+    row = {"client_id": "app", "owner": "jo", "purpose": "mail", "status": "active"} | limits
+    store.add(Register((dict.fromkeys(REGISTER.names) | row,)))
+    assert gl.Case(store, client="app").answers()["Who owns it, and what is it for?"] == f"app: jo, for “mail”{told}"

@@ -144,6 +144,7 @@ def _owner(facts: dict[str, Any]) -> Answer:
         text = ". ".join(
             f"{row['client_id']}: {row['owner'] or 'no owner'}, for “{row['purpose'] or 'no purpose written down'}”"
             + (f" (status {row['status']})" if row["status"] and row["status"] != "active" else "")
+            + (f"; it is to work {', '.join(row['limits'])}" if row["limits"] else "")
             for row in rows[:FEW]
         ) + (f". And {plural(len(rows) - FEW, 'more client')}." if len(rows) > FEW else ".")
     return Answer("Who owns it, and what is it for?", text, tuple(rows), ())

@@ -243,7 +243,11 @@ ORDER BY s.source, s.tenant, list_position(['issuance', 'usage', 'revocation'], 
 
 _REGISTER = """
 SELECT DISTINCT r.registered_as AS client_id, r.name, r.kind, nullif(trim(r.owner), '') AS owner, nullif(trim(r.purpose), '') AS purpose,
-       r.status, r.registered_at
+       r.status, r.registered_at,
+       list_filter([CASE WHEN len(r.approved_hours) = 0 THEN 'at no time'
+                         ELSE array_to_string(list_sort(list_distinct([h.written FOR h IN r.approved_hours])), ', ') END,
+                    CASE WHEN len(r.approved_resources) = 0 THEN 'on nothing' ELSE 'on ' || array_to_string(r.approved_resources, ', ') END,
+                    'at most ' || r.calls_per_day || ' calls a day'], lambda said: said IS NOT NULL) AS limits
 FROM registered_client r
 WHERE r.client_id IN (SELECT client_id FROM grant_state JOIN focus_grant USING (source, grant_id)
                       UNION SELECT client_id FROM named_caller JOIN focus_caller USING (caller_id)

@@ -129,7 +129,7 @@ SELECT CASE WHEN bool_and(t.sure) THEN 'violation' ELSE 'indeterminate' END AS v
        to_json({
            'limit': t."limit",
            'purpose': max(g.purpose),
-           'approved': CASE t."limit" WHEN 'hours' THEN list_distinct([s.written FOR s IN any_value(g.approved_hours)])
+           'approved': CASE t."limit" WHEN 'hours' THEN list_sort(list_distinct([s.written FOR s IN any_value(g.approved_hours)]))
                                       WHEN 'resources' THEN any_value(g.approved_resources) ELSE [any_value(g.calls_per_day)::VARCHAR || ' calls per day'] END,
            'objects': CASE WHEN t."limit" = 'resources' THEN min(DISTINCT t.object, 20) END,
            'days_beyond': nullif(count(DISTINCT t.day), 0),
