@@ -24,21 +24,23 @@ WITH limited AS (
     FROM registered_client
     WHERE approved_hours IS NOT NULL OR approved_resources IS NOT NULL OR calls_per_day IS NOT NULL
 ),
+its_caller AS (
+    SELECT c.*, g.approved_hours IS NOT NULL AS is_timed, g.approved_resources IS NOT NULL AS is_bounded, g.calls_per_day
+    FROM named_caller c
+    JOIN limited g USING (client_id)
+),
 worked AS (
     SELECT u.usage_id, u.used_at, c.source, c.tenant, c.client_id, c.client_name, c.subject_id, c.grant_id, c.token_id, c.resource_server, c.join_key,
            coalesce(u.resource_id, t.target) AS object, coalesce(o.destroys, false) AS destroys,
            u.used_at - to_microseconds((k.before_s * 1000000)::BIGINT) AS from_true,
            u.used_at + to_microseconds((k.after_s * 1000000)::BIGINT) AS until_true,
-           g.approved_hours IS NOT NULL AS is_timed, g.approved_resources IS NOT NULL AS is_bounded, g.calls_per_day
-    FROM usage_row u
-    JOIN named_caller c USING (caller_id)
-    JOIN limited g ON g.client_id = c.client_id
+           c.is_timed, c.is_bounded, c.calls_per_day
+    FROM (FROM usage_row SEMI JOIN its_caller USING (caller_id) WHERE outcome = 'success' AND used_at >= $since AND used_at < $until) u
+    JOIN its_caller c USING (caller_id)
     JOIN usage_target t USING (target_id)
     JOIN clock_error k ON k.source = c.source AND k.tenant IS NOT DISTINCT FROM c.tenant AND k.log = 'usage'
-    LEFT JOIN (
-        SELECT x.target_id, bool_or(y.destroys) AS destroys FROM usage_operation x JOIN operation_class y USING (operation_id) GROUP BY x.target_id
-    ) o ON o.target_id = u.target_id
-    WHERE u.outcome = 'success' AND u.used_at >= $since AND u.used_at < $until
+    LEFT JOIN usage_operation x ON x.target_id = u.target_id
+    LEFT JOIN operation_class o ON o.operation_id = x.operation_id
 ),
 -- Hours begin and end with a minute: each minute of calls is compared once.
 minute AS (

@@ -86,14 +86,13 @@ asked AS (
     SELECT u.usage_id, u.event_id, u.used_at, u.target_id, u.resource_id, c.caller_id, c.source, c.tenant, c.client_id, c.client_name, c.subject_id,
            c.token_id, c.resource_server, coalesce(s.grant_id, c.grant_id) AS grant_id, coalesce(s.join_key, c.join_key) AS join_key, b.before_s, b.after_s,
            dense_rank() OVER (ORDER BY c.source, c.tenant, u.target_id, c.resource_server, u.resource_id) AS question_no
-    FROM usage_row u
+    FROM (FROM usage_row SEMI JOIN claimed USING (target_id) WHERE outcome = 'success' AND used_at >= $since AND used_at < $until) u
     JOIN named_caller c ON c.caller_id = u.caller_id
     JOIN clock_error b ON b.source = c.source AND b.tenant IS NOT DISTINCT FROM c.tenant AND b.log = 'usage'
     SEMI JOIN claimed t ON t.target_id = u.target_id AND (t.source IS NULL OR t.source = c.source)
     LEFT JOIN caller_segment s ON s.caller_id = u.caller_id AND s.valid_from <= u.used_at AND s.valid_until > u.used_at
     LEFT JOIN caller_end e ON e.caller_id = u.caller_id
-    WHERE u.outcome = 'success' AND u.used_at >= $since AND u.used_at < $until
-      AND NOT coalesce(s.phase = 'ended', false) AND NOT coalesce(u.used_at > e.ended_at, false)
+    WHERE NOT coalesce(s.phase = 'ended', false) AND NOT coalesce(u.used_at > e.ended_at, false)
 ),
 saying AS (
     SELECT source, tenant, kind, token_id, grant_id, issued_at, nullif(authorization_details::VARCHAR, 'null') AS details,
