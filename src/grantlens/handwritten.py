@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 from grantlens.errors import GrantlensError
 
@@ -54,13 +55,16 @@ class Entry:
         for key in self.values:
             if key not in known:
                 if self.what == FILE and (home := _HOMES.get(key)):
-                    raise self.mistake(
-                        f"{key!r} stands in files of another kind.",
-                        key,
-                        f"Add such a file by: grantlens {home} add STORE FILE",
-                    )
+                    remedy = f"Add such a file by: grantlens {home} add STORE FILE"
+                    raise self.mistake(f"{key!r} stands in files of another kind.", key, remedy)
                 remedy = did_you_mean(str(key), known, f"Leave it out. Known are: {', '.join(known)}.")
                 raise self.mistake(f"{key!r} is no key of {_a(self.what)}.", key, remedy)
+
+    def check_zone(self, key: str, zone: str) -> None:
+        """Refuse a time zone that does not exist."""
+        if (known := available_timezones() - {"localtime", "Factory"}) and zone not in known:
+            remedy = did_you_mean(zone, known, "Give an IANA name, such as Europe/Berlin.")
+            raise self.mistake(f"there is no time zone {zone!r}.", key, remedy)
 
     def lacking(self, key: str) -> GrantlensError:
         """Return the error for a key that must stand here and does not."""

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
-from zoneinfo import available_timezones
 
 from grantlens.handwritten import Document, Entry, did_you_mean
 from grantlens.loaders.mapped.place import Place, place
@@ -115,7 +114,8 @@ def _rule(document: Document, name: str, entry: Entry, target: Column, condition
     _check_lists(entry, sources[0], (*places, *parts), target)
     check_secrets(entry, sources[0], (*places, *parts))
     zone = entry.text("zone")
-    check_zone(entry, "zone", zone)
+    if zone is not None:
+        entry.check_zone("zone", zone)
     if "format" in entry.values and "unit" in entry.values:
         raise entry.mistake("'unit' is for numbers, 'format' for texts: it is one of them.", "format", "Leave one out.")
     return Rule(
@@ -256,11 +256,3 @@ def read_place(entry: Entry, key: str, text: str) -> Place:
         return replace(place(text), line=entry.lines.get(key, entry.line))
     except ValueError as error:
         raise entry.mistake(f"{error}.", key, NO_KEYS) from None
-
-
-def check_zone(entry: Entry, key: str, zone: str | None) -> None:
-    """Refuse a time zone that does not exist."""
-    known: Iterable[str] = available_timezones() - {"localtime"} if zone is not None else ()
-    if zone is not None and known and zone not in known:
-        remedy = did_you_mean(zone, known, "Give an IANA name, such as Europe/Berlin.")
-        raise entry.mistake(f"there is no time zone {zone!r}.", key, remedy)

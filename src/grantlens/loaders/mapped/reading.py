@@ -12,7 +12,7 @@ from typing import Any
 from grantlens.errors import LoadError
 from grantlens.handwritten import Document, Entry, did_you_mean, read_document
 from grantlens.loaders.loader import ACTORS, STRENGTHS, Join
-from grantlens.loaders.mapped.column import COLUMNS, check_zone, column, read_place
+from grantlens.loaders.mapped.column import COLUMNS, column, read_place
 from grantlens.loaders.mapped.place import Place
 from grantlens.loaders.mapped.rule import ALWAYS, Condition, Ignored, Mapped, Part, Recognise, When
 from grantlens.schema import LOGS, TIMES
@@ -49,7 +49,8 @@ def read(path: Path) -> Mapped:
     top.check_keys((*_TOP, *LOGS))
     absent = tuple(top.texts("absent") or ())
     zone = top.text("zone")
-    check_zone(top, "zone", zone)
+    if zone is not None:
+        top.check_zone("zone", zone)
     parts = tuple(_part(document, log, entry) for log in LOGS for entry in document.tables(log, f"{log} table"))
     if not parts:
         raise top.mistake(
