@@ -1,4 +1,4 @@
-"""Microsoft 365 unified audit log: consents, keys and their ends in the directory; what apps did with mail and files.
+"""Microsoft 365 unified audit log: consents, keys and their ends in the directory; what apps and agents did with mail and files.
 
 What the mapping decides, and why:
 
@@ -15,6 +15,7 @@ What the mapping decides, and why:
 - **Subject** is the sign-in name where the record has one: mailbox and file actions know no other.
 - **Use** is an action that names the application it was made with. Reads are logged for some licences only, and not
   when there are too many: an absence says nothing.
+- **Copilot and agents** work with what the person may read and need no consent: see `microsoft_agents`.
 - Operations are compared without the full stop or blank that some end in.
 - Sign-ins belong to the logs of Entra, which say more of them; they are not read here. Ended sessions end no consent (see there).
 """
@@ -23,19 +24,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grantlens.loaders.loader import Join, Loader, mostly
+from grantlens.loaders.microsoft_agents import ABOUT_AGENTS, AGENT, INTERACTIONS, READ_FOR_AGENTS, USED_BY_AGENTS
 from grantlens.loaders.microsoft_change import either, entries, new, old, words
 from grantlens.loaders.microsoft_ecs import as_written, is_processed
 
-_RECORD = """{
+_RECORD = f"""{{
     "Id": "VARCHAR", "CreationTime": "VARCHAR", "Operation": "VARCHAR", "Workload": "VARCHAR", "RecordType": "VARCHAR",
     "ResultStatus": "VARCHAR", "OrganizationId": "VARCHAR", "ObjectId": "VARCHAR", "UserId": "VARCHAR", "UserType": "VARCHAR",
     "ClientIP": "VARCHAR", "ClientIPAddress": "VARCHAR", "ActorIpAddress": "VARCHAR",
     "ClientAppId": "VARCHAR", "AppId": "VARCHAR", "ApplicationId": "VARCHAR", "ApplicationDisplayName": "VARCHAR",
     "ClientInfoString": "VARCHAR", "UserAgent": "VARCHAR", "SessionId": "VARCHAR", "MailboxOwnerUPN": "VARCHAR",
-    "AppAccessContext": {"ClientAppId": "VARCHAR", "ClientAppName": "VARCHAR", "UniqueTokenId": "VARCHAR", "AADSessionId": "VARCHAR"},
-    "Actor": [{"ID": "VARCHAR"}], "Target": [{"ID": "VARCHAR", "Type": "VARCHAR"}],
-    "ModifiedProperties": [{"Name": "VARCHAR", "OldValue": "VARCHAR", "NewValue": "VARCHAR"}]
-}"""
+    "AppAccessContext": {{"ClientAppId": "VARCHAR", "ClientAppName": "VARCHAR", "UniqueTokenId": "VARCHAR", "AADSessionId": "VARCHAR"}},
+    "Actor": [{{"ID": "VARCHAR"}}], "Target": [{{"ID": "VARCHAR", "Type": "VARCHAR"}}],
+    "ModifiedProperties": [{{"Name": "VARCHAR", "OldValue": "VARCHAR", "NewValue": "VARCHAR"}}],
+    {READ_FOR_AGENTS}
+}}"""
 
 _GUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
@@ -77,9 +80,11 @@ SELECT line_no, e.Id AS event_id, e.CreationTime AS logged_at, e.Operation AS lo
        CASE WHEN lower(e.ResultStatus) IN ('success', 'succeeded', 'partiallysucceeded', 'true') OR coalesce(e.ResultStatus, '') = ''
             THEN 'success' ELSE 'error' END AS outcome,
        lower(coalesce(e.Workload, '')) = 'azureactivedirectory' AS is_directory,
-       nullif(nullif(coalesce(nullif(e.AppAccessContext.ClientAppId, ''), nullif(e.ClientAppId, ''), nullif(e.AppId, ''),
-                              nullif(e.ApplicationId, '')), '{_NO_GUID}'), '') AS app,
-       coalesce(nullif(e.AppAccessContext.ClientAppName, ''), nullif(e.ApplicationDisplayName, '')) AS app_name,
+       activity IN {INTERACTIONS} AS is_interaction, CASE WHEN is_interaction THEN {AGENT} END AS agent,
+       coalesce(agent, nullif(nullif(coalesce(nullif(e.AppAccessContext.ClientAppId, ''), nullif(e.ClientAppId, ''), nullif(e.AppId, ''),
+                                              nullif(e.ApplicationId, '')), '{_NO_GUID}'), '')) AS app,
+       coalesce(CASE WHEN is_interaction THEN nullif(e.AgentName, '') END, nullif(e.AppAccessContext.ClientAppName, ''),
+                nullif(e.ApplicationDisplayName, '')) AS app_name,
        nullif(e.AppAccessContext.UniqueTokenId, '') AS token_id,
        coalesce(nullif(e.AppAccessContext.AADSessionId, ''), nullif(e.SessionId, '')) AS session_id,
        nullif(coalesce(nullif(e.ClientIPAddress, ''), nullif(e.ClientIP, ''), e.ActorIpAddress), '') AS address,
@@ -92,11 +97,12 @@ SELECT line_no, e.Id AS event_id, e.CreationTime AS logged_at, e.Operation AS lo
        coalesce(e.UserType IN ('3', '4', '5', '6', '7', '8', 'Application', 'ServicePrincipal', 'System'), false)
            OR starts_with(coalesce(e.UserId, ''), 'S-1-5-18') OR starts_with(coalesce(e.UserId, ''), 'ServicePrincipal_')
            OR e.UserId = 'app@sharepoint' AS by_app,
+       CASE WHEN is_interaction THEN e.ToolName END AS tool, CASE WHEN is_interaction THEN e.CopilotEventData.AccessedResources END AS resources,
        e.Actor AS actors, e.Target AS targets, e.ModifiedProperties AS changes
 FROM spelled
 """
 
-_KNOWN_STEP = """
+_KNOWN_STEP = f"""
 SELECT *,
        CASE WHEN activity = 'consent to application' THEN 'consent'
             WHEN activity IN ('add oauth2permissiongrant', 'add delegated permission grant') THEN 'delegate'
@@ -111,7 +117,7 @@ SELECT *,
             WHEN activity IN ('disable account', 'delete user') THEN 'person off'
             WHEN activity IN ('update stsrefreshtokenvalidfrom timestamp', 'revoke user sign in sessions', 'revoke sign in sessions')
             THEN 'sessions off' END AS meaning,
-       NOT is_directory AND app IS NOT NULL AND activity NOT IN ('userloggedin', 'userloginfailed') AS is_use
+       NOT is_directory AND app IS NOT NULL AND activity NOT IN ('userloggedin', 'userloginfailed', {ABOUT_AGENTS}) AS is_use
 FROM event
 WHERE happened_at IS NOT NULL AND activity <> ''
 """
@@ -265,20 +271,24 @@ SELECT line_no, event_id || CASE WHEN nth > 1 THEN '#' || nth ELSE '' END AS eve
 FROM ended
 """
 
-_USAGE = """
-SELECT line_no, event_id, happened_at AS used_at, outcome, token_id, session_id,
+_USAGE = f"""
+SELECT line_no, event_id, happened_at AS used_at, outcome, denial_reason, token_id, session_id,
        app AS client_id, app_name AS client_name,
        CASE WHEN NOT by_app THEN CASE WHEN user_name LIKE '%@%' THEN lower(user_name) ELSE user_name END END AS subject_id,
        CASE WHEN NOT by_app THEN user_name END AS subject_name,
        workload AS resource_server, operation, place AS resource_id, ip, user_agent, tenant
-FROM known
-WHERE is_use
+FROM (
+    SELECT *, NULL AS denial_reason FROM known WHERE is_use AND NOT is_interaction
+    UNION ALL BY NAME
+    {USED_BY_AGENTS}
+)
 """
 
-_IGNORED = """
+_IGNORED = f"""
 SELECT line_no,
        CASE WHEN activity IN ('userloggedin', 'userloginfailed', 'userloggedoff') THEN 'sign-in of a person'
             WHEN is_directory THEN 'directory change that neither gives nor takes access'
+            WHEN activity IN ({ABOUT_AGENTS}) THEN 'agent that was deployed, changed, blocked or removed'
             ELSE 'action that names no application' END AS reason
 FROM known
 WHERE meaning IS NULL AND NOT is_use
@@ -329,7 +339,7 @@ def _fitted(sample: Sequence[Mapping]) -> Loader:
 
 LOADER = Loader(
     name="microsoft_365",
-    version=6,
+    version=7,
     title="Microsoft 365 unified audit log",
     recognise=mostly(_is_audit),
     fields=_RECORD,

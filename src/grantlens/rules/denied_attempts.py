@@ -72,6 +72,14 @@ GROUP BY r.source, r.tenant, r.client_id, r.subject_id, r.grant_id, r.operation_
             ),
             ({"verdict": "clear", "detail": {"said_by_server": None, "judged_by_catalogue": 1}},),
         ),
+        Example(
+            "the call names no token: what its client holds for the person is known, and does not permit it",
+            (
+                token("10 09:01", "t1", ["mail.read"], "10 12:00"),
+                use("10 09:06", "DELETE /v1/messages/7", None, status=403, denial_reason="policy"),
+            ),
+            ({"verdict": "clear", "token_id": None, "detail": {"said_by_server": None, "judged_by_catalogue": 1}},),
+        ),
     ),
     silent=(
         Example(
