@@ -420,6 +420,28 @@ def test_who_calls(load):
     assert column("subject_id") == subjects
 
 
+def test_what_an_agent_does_is_its_use_for_the_person_who_started_it(load):
+    agent = {"actor": "Copilot", "actor_id": 198982749, "actor_is_agent": True, "agent_session_id": "session-1"}
+    cases = {
+        "no token": event("pull_request.create", user="ada", user_id=7, **agent),
+        "a token": request(user="ada", user_id=7, **agent),
+        "git": event("git.push", repo="acme/app", user="ada", user_id=0, **agent),
+        "nobody started it": event("pull_request.create", **agent),
+        "a bot as well": event("pull_request.create", user="ada", user_id=7, **agent | {"actor_is_bot": True}),
+        "through an app": request(integration="Coding agent", user="ada", user_id=7, **agent),
+    }
+    column = each(load, "usage", cases)
+    assert column("client_id") == dict.fromkeys(cases, "Copilot") | {"through an app": "Coding agent"}
+    assert column("subject_id") == dict.fromkeys(cases, "7") | {"git": "ada", "nobody started it": None}
+    assert column("subject_name") == dict.fromkeys(cases, "ada") | {"nobody started it": None}
+    assert column("operation")["no token"] == "pull_request.create"
+    assert set(column("session_id").values()) == {"session-1"}
+    made = load([event("oauth_access.create", hashed_token=HASH, user="ada", user_id=7, **agent)]).one("issuance")
+    assert (made["subject_id"], made["subject_kind"]) == ("7", "user")
+    made = load([event("oauth_access.create", hashed_token=HASH, **agent)]).one("issuance")
+    assert (made["client_id"], made["subject_kind"]) == ("Copilot", "agent")
+
+
 def test_a_token_and_its_uses_meet(load):
     loaded = load([request(), event("oauth_access.create", number=2, hashed_token=HASH, user="ada", user_id=7)])
     assert loaded.one("usage")["token_id"] == loaded.one("issuance")["token_id"]

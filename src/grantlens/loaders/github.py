@@ -22,6 +22,8 @@ What the mapping decides, and why:
 - `oauth_access.regenerate` repeats the hash of the creation: a `refresh` of the same token.
 - Any record that names a token is a use of it: `api.request`, `git.*`, and the changes made through the API. A public repository is
   cloned by nobody with nothing: that is no use. Git events have the user's number `0`, which is nobody's.
+- **What an agent does** (`actor_is_agent`) is a use, token or not, of the agent as client, for the person who started it (`user`), in the
+  agent's session. Of GitHub's page on such events ("Audit log events for agents"); no record of one is among those that the tests read.
 - Times are milliseconds; in webhooks seconds, or text with an offset. `org` may be a text, a number or a list.
 - Scopes are joined by commas. An empty text means none for tokens that have scopes, and says nothing for the others.
 """
@@ -33,7 +35,7 @@ from grantlens.loaders.loader import Join, Loader, mostly
 _FIELDS = """{
     "action": "VARCHAR", "_document_id": "VARCHAR",
     "@timestamp": "VARCHAR", "at_sign_timestamp": "VARCHAR", "created_at": "VARCHAR",
-    "actor": "VARCHAR", "actor_id": "VARCHAR", "actor_is_bot": "BOOLEAN", "actor_is_agent": "BOOLEAN",
+    "actor": "VARCHAR", "actor_id": "VARCHAR", "actor_is_bot": "BOOLEAN", "actor_is_agent": "BOOLEAN", "agent_session_id": "VARCHAR",
     "user": "VARCHAR", "user_id": "VARCHAR", "org": "VARCHAR", "business": "VARCHAR", "repository_public": "VARCHAR", "repo": "VARCHAR",
     "hashed_token": "VARCHAR", "token_id": "VARCHAR", "token_scopes": "VARCHAR",
     "programmatic_access_type": "VARCHAR", "user_programmatic_access_name": "VARCHAR",
@@ -144,7 +146,7 @@ SELECT line_no, r.*,
             WHEN r.action IN {_listed(_REQUESTS)} THEN NULL
             WHEN r.action = 'api.request' THEN 'use'
             WHEN r.action IN ('git.clone', 'git.fetch', 'git.push') AND (r.actor <> '' OR r.repository_public IS DISTINCT FROM 'true') THEN 'use'
-            WHEN r.hashed_token <> '' OR r.token_id <> '0' THEN 'use' END AS meaning,
+            WHEN r.hashed_token <> '' OR r.token_id <> '0' OR r.actor_is_agent THEN 'use' END AS meaning,
        coalesce(r."@timestamp", r.at_sign_timestamp,
                 CASE WHEN r.installation.app_id IS NULL OR r.created_at IS NOT NULL THEN r.created_at
                      WHEN r.action = 'created' THEN r.installation.created_at
@@ -160,16 +162,18 @@ SELECT *,
        -- a person who is suspended is so everywhere
        CASE WHEN NOT ends_person THEN coalesce({_plain("org")}, {_plain("business")}, installation.account.login) END AS tenant,
        coalesce(nullif(hashed_token, ''), nullif(nullif(token_id, ''), '0')) AS token,
-       coalesce(actor_is_bot, actor LIKE '%[bot]', false) AS is_bot,
+       coalesce(actor_is_agent, false) AS is_agent,
+       coalesce(actor_is_bot, actor LIKE '%[bot]', false) AND NOT is_agent AS is_bot,
        is_webhook OR action LIKE 'integration_installation.%' AS is_installation,
        -- what else a token does to an app is a use of that token, not of the app
        action LIKE 'integration.%' AND meaning <> 'use' AS is_github_app,
        action IN {_listed(_APP_ENDS)} OR is_github_app AS is_application,
        is_installation OR is_application OR action LIKE 'org.%' AS is_of_app,
        coalesce(nullif(actor_id, ''), sender.id, nullif(actor, '')) AS doer,
-       coalesce(nullif(nullif(user_id, ''), '0'), nullif("user", ''), nullif(actor_id, ''), nullif(actor, '')) AS person,
+       coalesce(nullif(nullif(user_id, ''), '0'), nullif("user", '')) AS named_person,
+       coalesce(named_person, nullif(actor_id, ''), nullif(actor, '')) AS person,
        coalesce(nullif("user", ''), nullif(actor, '')) AS person_name,
-       ends_person AND coalesce(nullif(nullif(user_id, ''), '0'), nullif("user", '')) IS NULL AS names_nobody,
+       ends_person AND named_person IS NULL AS names_nobody,
        -- beside an app stands the token with which it was changed; somebody may have pasted the token itself as its name
        CASE WHEN is_of_app AND meaning <> 'use' THEN NULL
             WHEN regexp_matches(user_programmatic_access_name, 'gh[pousr]_[A-Za-z0-9]{{16}}|github_pat_')
@@ -184,13 +188,13 @@ SELECT *,
             ELSE coalesce(pat, nullif(application_client_id, ''), nullif(nullif(oauth_application_id, ''), '0'),
                           installation.app_id, nullif(integration, ''), nullif(oauth_application_name, ''),
                           CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
-                          CASE WHEN is_bot THEN actor END) END AS client_id,
+                          CASE WHEN is_bot OR is_agent THEN nullif(actor, '') END) END AS client_id,
        CASE WHEN ends_person THEN NULL
             WHEN is_github_app THEN coalesce(nullif(name, ''), nullif(integration, ''))
             WHEN is_application THEN nullif(oauth_application, '')
             ELSE coalesce(pat_name, nullif(oauth_application_name, ''), nullif(integration, ''),
                           CASE WHEN action LIKE 'integration_installation.%' THEN nullif(name, '') END,
-                          nullif(installation.app_slug, ''), CASE WHEN is_bot THEN actor END) END AS client_name,
+                          nullif(installation.app_slug, ''), CASE WHEN is_bot OR is_agent THEN nullif(actor, '') END) END AS client_name,
        CASE WHEN is_application OR ends_person THEN NULL WHEN is_webhook THEN 'installation:' || installation.id ELSE pat END AS grant_id
 FROM event
 WHERE meaning IS NOT NULL
@@ -225,7 +229,7 @@ SELECT line_no,
        CASE WHEN NOT is_of_app THEN person_name END AS subject_name,
        CASE WHEN is_installation OR is_github_app OR is_bot THEN 'service'
             WHEN action LIKE 'org.%' THEN NULL
-            WHEN actor_is_agent THEN 'agent' ELSE 'user' END AS subject_kind,
+            WHEN is_agent AND named_person IS NULL THEN 'agent' ELSE 'user' END AS subject_kind,
        CASE WHEN is_webhook THEN {_PERMISSIONS}
             WHEN issued_as IN ('token', 'refresh') THEN {_SCOPES} END AS scopes,
        CASE WHEN issued_as NOT IN ('token', 'refresh') THEN doer END AS consent_actor,
@@ -250,8 +254,9 @@ SELECT line_no,
        token AS token_id,
        grant_id,
        client_id, client_name,
-       CASE WHEN NOT is_bot THEN coalesce(nullif(actor_id, ''), nullif(actor, '')) END AS subject_id,
-       CASE WHEN NOT is_bot THEN nullif(actor, '') END AS subject_name,
+       nullif(agent_session_id, '') AS session_id,
+       CASE WHEN is_agent THEN named_person WHEN NOT is_bot THEN coalesce(nullif(actor_id, ''), nullif(actor, '')) END AS subject_id,
+       CASE WHEN is_agent THEN nullif("user", '') WHEN NOT is_bot THEN nullif(actor, '') END AS subject_name,
        {_SCOPES} AS token_scopes,
        CASE WHEN action LIKE 'git.%' THEN 'github.com' ELSE 'api.github.com' END AS resource_server,
        upper(nullif(request_method, '')) AS method,
@@ -315,7 +320,7 @@ FROM party WHERE meaning IS NOT NULL AND logged_at IS NOT NULL AND happened_at I
 
 LOADER = Loader(
     name="github",
-    version=5,
+    version=6,
     title="GitHub audit log, security log and app webhooks",
     recognise=mostly(lambda record: _is_event(record) or _is_webhook(record)),
     fields=_FIELDS,
