@@ -195,6 +195,42 @@ def test_a_dialect_gives_the_same_rows(load, dialect):
     assert plain.rows["usage"] == other.rows["usage"]
 
 
+def as_table(record, *, as_text=False):
+    """Write the record as a row of Sentinel's table."""
+    event = record["CopilotEventData"]
+    return {
+        "TenantId": "a0000000-0000-4000-8000-00000000000f",
+        "TimeGenerated": record["CreationTime"] + "Z",
+        "RecordId": record["Id"],
+        "RecordType": record["Operation"],
+        "ActorName": record["UserId"],
+        "ActorUserType": "Regular",
+        "SrcIpAddr": record["ClientIP"],
+        "LLMEventData": json.dumps(event) if as_text else event,
+        "Type": "CopilotActivity",
+        **{name: record.get(name) for name in ("AgentId", "AgentName", "AppIdentity", "OrganizationId", "Workload")},
+    }
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_table_of_sentinel_gives_the_same_rows(load, as_text):
+    records = [
+        interaction(resource(), resource("b.docx", Status="failure", PolicyDetails=[{"PolicyId": "p"}]), AgentId=AGENT),
+        interaction(Id="2"),
+        interaction(operation="UpdateCopilotSettings", AppIdentity=None, Id="3"),
+    ]
+    plain, other = load(records), load([as_table(record, as_text=as_text) for record in records])
+    assert other.batch["loader"] == "microsoft_365"
+    assert plain.counts() == other.counts() == {"records": 3, "usage": 3, "ignored": 1}
+    assert plain.rows["usage"] == other.rows["usage"]
+    assert plain.ignored == other.ignored
+    damaged = [{**as_table(records[0]), "LLMEventData": what} for what in (None, 7, "no JSON", [], "[]")]
+    assert load([{**row, "RecordId": str(number)} for number, row in enumerate(damaged)]).counts() == {
+        "records": 5,
+        "usage": 5,
+    }
+
+
 def test_the_csv_of_a_search_gives_the_same_rows(load, load_file, tmp_path):
     record = interaction(resource(), AgentId=AGENT)
     text = io.StringIO()

@@ -24,7 +24,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from grantlens.loaders.loader import Join, Loader, mostly
-from grantlens.loaders.microsoft_agents import ABOUT_AGENTS, AGENT, INTERACTIONS, READ_FOR_AGENTS, USED_BY_AGENTS
+from grantlens.loaders.microsoft_agents import (
+    ABOUT_AGENTS,
+    AGENT,
+    AS_TABLE,
+    INTERACTIONS,
+    OF_TABLE,
+    READ_FOR_AGENTS,
+    USED_BY_AGENTS,
+)
 from grantlens.loaders.microsoft_change import either, entries, new, old, words
 from grantlens.loaders.microsoft_ecs import as_written, is_processed
 
@@ -62,6 +70,8 @@ def _is_audit(record: Mapping) -> bool:
         return True
     inner = record.get("auditData")
     record = inner if isinstance(inner, Mapping) else record
+    if {"TimeGenerated", "RecordType", "LLMEventData"} <= record.keys():
+        return True
     return {"CreationTime", "Operation", "Workload"} <= record.keys() and bool(
         {"OrganizationId", "RecordType"} & record.keys()
     )
@@ -320,15 +330,16 @@ _NESTED = {
         f'{{"auditData": {_RECORD}}}',
         "SELECT line_no, r.auditData AS e FROM record WHERE r.auditData IS NOT NULL",
     ),
+    "LLMEventData": (AS_TABLE, OF_TABLE.format(record=_RECORD)),
 }
-"""Where tools put the record: `Search-UnifiedAuditLog` and the portal, Elastic, shippers of lines, the query API of Graph."""
+"""Where tools put the record: `Search-UnifiedAuditLog` and the portal, Elastic, shippers of lines, the query API of Graph, Sentinel."""
 
 
 def _fitted(sample: Sequence[Mapping]) -> Loader:
     """Look for the record where it is; one that lies bare among others is read all the same."""
     if any(is_processed(record) and not _is_text(_original(record)) for record in sample):
         return replace(LOADER, decode=as_written, dialect=None)
-    bare = sum("Workload" in record for record in sample)
+    bare = sum("Workload" in record and "CreationTime" in record for record in sample)
     for name, (fields, spelled) in _NESTED.items():
         if any(name in record for record in sample) and 2 * bare < len(sample):
             return replace(

@@ -28,6 +28,19 @@ READ_FOR_AGENTS = """"AgentId": "VARCHAR", "AgentName": "VARCHAR", "AppIdentity"
     "CopilotEventData": {"AccessedResources": ["JSON"]}"""
 """The fields of a record that are read for agents."""
 
+AS_TABLE = """{"RecordId": "VARCHAR", "TimeGenerated": "VARCHAR", "RecordType": "VARCHAR", "Workload": "VARCHAR", "OrganizationId": "VARCHAR",
+    "ActorName": "VARCHAR", "ActorUserType": "VARCHAR", "AgentId": "VARCHAR", "AgentName": "VARCHAR", "AppIdentity": "VARCHAR",
+    "SrcIpAddr": "VARCHAR", "LLMEventData": "JSON"}"""
+"""The same in Sentinel, as its tables `CopilotActivity` and `LLMActivity` have it: the activity is the type of the record there."""
+
+OF_TABLE = """SELECT line_no, from_json(json_object(
+           'Id', r.RecordId, 'CreationTime', r.TimeGenerated, 'Operation', r.RecordType, 'Workload', r.Workload, 'RecordType', r.RecordType,
+           'OrganizationId', r.OrganizationId, 'UserId', r.ActorName, 'UserType', r.ActorUserType, 'ClientIP', r.SrcIpAddr,
+           'AgentId', r.AgentId, 'AgentName', r.AgentName, 'AppIdentity', r.AppIdentity,
+           'CopilotEventData', CASE WHEN json_type(r.LLMEventData) = 'VARCHAR' THEN TRY_CAST(r.LLMEventData ->> '$' AS JSON) ELSE r.LLMEventData END),
+           '{record}') AS e
+FROM record WHERE r IS NOT NULL"""
+
 AGENT = """coalesce(nullif(CASE WHEN NOT regexp_full_match(e.AgentId, '[0-]*') THEN e.AgentId END, ''), nullif(e.AppIdentity, ''),
                 CASE WHEN lower(e.Workload) = 'copilot' THEN e.Workload END)"""
 
