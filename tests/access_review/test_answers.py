@@ -96,6 +96,17 @@ def test_a_client_whose_kind_nobody_says_may_be_an_agent(world):
     assert answers["Which agents exist?"]["lines"] == ["2 of unknown kind."]
 
 
+def test_a_client_that_a_log_says_to_act_for_somebody_is_an_agent(world, register):
+    agent = use("02 09:00", "GET /v1/messages/7", None, client_id="helper", actor_chain=["helper"])
+    tool = use("02 10:00", "GET /v1/messages/7", None, client_id="tool", actor_chain=["helper"])
+    document, answers = answered(world(*CALLS, agent, tool))
+    kinds = {row["client_id"]: row["kind"] for row in document["clients"]}
+    assert (kinds["helper"], kinds["tool"]) == ("agent", None)
+    assert answers["Which agents exist?"]["headline"].startswith("1 agent among 4 clients")
+    document, _ = answered(world(*CALLS, use("02 09:00", "GET /v1/messages/7", actor_chain=["app"]), also=(register,)))
+    assert next(row["kind"] for row in document["clients"] if row["client_id"] == "app") == "agent"
+
+
 def test_of_no_client_no_share_is_told(world, register):
     store = world(*CALLS, also=(register,))
     document = gl.review(store.between("2020-01-01", "2020-02-01")).document

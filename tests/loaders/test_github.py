@@ -436,6 +436,7 @@ def test_what_an_agent_does_is_its_use_for_the_person_who_started_it(load):
     assert column("subject_name") == dict.fromkeys(cases, "ada") | {"nobody started it": None}
     assert column("operation")["no token"] == "pull_request.create"
     assert set(column("session_id").values()) == {"session-1"}
+    assert all(chain == ["Copilot"] for chain in column("actor_chain").values())
     made = load([event("oauth_access.create", hashed_token=HASH, user="ada", user_id=7, **agent)]).one("issuance")
     assert (made["subject_id"], made["subject_kind"]) == ("7", "user")
     made = load([event("oauth_access.create", hashed_token=HASH, **agent)]).one("issuance")

@@ -70,6 +70,7 @@ def test_each_resource_of_an_answer_is_a_call_of_the_agent_for_the_person(load):
         "198.51.100.9",
         TENANT,
     ]
+    assert read["actor_chain"] == [AGENT]
     assert (read["event_id"], changed["event_id"]) == ("c-CopilotInteraction", "c-CopilotInteraction#2")
     assert (read["operation"], changed["operation"]) == ("CopilotInteraction.read", "CopilotInteraction.modify")
     assert (read["resource_server"], read["outcome"], read["denial_reason"]) == ("Copilot", "success", None)

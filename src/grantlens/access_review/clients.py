@@ -21,8 +21,8 @@ WITH held AS (
 ),
 called AS (
     SELECT c.client_id, max(c.client_name) AS client_name, list(DISTINCT c.tenant) AS tenants, sum(p.events)::BIGINT AS calls,
-           max(p.last_used_at) AS last_used_at
-    FROM used_pair p JOIN named_caller c USING (caller_id)
+           max(p.last_used_at) AS last_used_at, bool_or(u.actor_chain[1] = c.client_id) AS acts
+    FROM used_pair p JOIN named_caller c USING (caller_id) JOIN usage_caller u USING (caller_id)
     WHERE c.client_id IS NOT NULL
     GROUP BY c.client_id
 ),
@@ -34,7 +34,8 @@ asked AS (
 )
 SELECT client_id, coalesce(r.name, h.client_name, a.client_name, c.client_name) AS name,
        coalesce(h.client_name, a.client_name, c.client_name) AS logged_name,
-       coalesce(r.kind, CASE WHEN a.acts THEN 'agent' END) AS kind, r.client_id IS NOT NULL AS registered,
+       -- the log says that it acts for others
+       coalesce(r.kind, CASE WHEN a.acts OR c.acts THEN 'agent' END) AS kind, r.client_id IS NOT NULL AS registered,
        nullif(trim(r.owner), '') AS owner, nullif(trim(r.purpose), '') AS purpose, r.status, r.registered_at,
        list_sort(list_distinct(coalesce(h.tenants, []) || coalesce(c.tenants, []) || coalesce(a.tenants, []))) AS tenants,
        coalesce(c.calls, 0) AS calls, c.last_used_at

@@ -4,7 +4,7 @@ What the mapping decides, and why:
 
 - **The agent is the client**: `AgentId`, which may be the object id of an agent identity in Entra; else `AppIdentity`, such as
   `Copilot.MicrosoftCopilot.BizChat`; else, in older records, the workload `Copilot`. An id of zeros only names nobody.
-- **The person is the subject.** An agent reads what the person may read, so no consent stands behind it in this log.
+- **The person is the subject**, for whom the agent acts (`actor_chain`). It reads what the person may read, so no consent stands behind it in this log.
 - **One call for each resource** that was used for the answer, with what was done to it: `CopilotInteraction.read`. Without any, or where the
   record does not list them, the interaction itself is the call. A resource that a policy kept back is a denied call.
 - Plugins are those that were switched on for the interaction, used or not: they are no calls. A tool that an agent ran
@@ -49,7 +49,7 @@ USED_BY_AGENTS = """SELECT * EXCLUDE (event_id, operation, outcome, place, logge
            event_id || CASE WHEN nth > 1 THEN '#' || nth ELSE '' END AS event_id,
            operation || coalesce('.' || coalesce(nullif(lower(resource ->> 'Action'), ''), nullif(tool, '')), '') AS operation,
            CASE WHEN is_withheld THEN 'denied' WHEN resource ->> 'Status' ILIKE 'fail%' THEN 'error' ELSE logged_outcome END AS outcome,
-           CASE WHEN is_withheld THEN 'policy' END AS denial_reason,
+           CASE WHEN is_withheld THEN 'policy' END AS denial_reason, [app] AS actor_chain,
            coalesce(CASE WHEN NOT contains(url, '/_layouts/') THEN url END, nullif(resource ->> 'Id', ''), nullif(resource ->> 'ID', ''),
                     nullif(resource ->> 'listItemUniqueId', ''), url, nullif(resource ->> 'Name', '')) AS place
     FROM (
