@@ -10,6 +10,7 @@ import grantlens as gl
 from grantlens import detect
 from grantlens.loaders import loaders
 from grantlens.register.decisions import Decisions
+from grantlens.register.identities import Identities
 from grantlens.rule.example import BYSTANDER, consent, decided, moment, revoked, token, use
 from grantlens.schema.register import DECISION
 
@@ -463,3 +464,52 @@ def test_a_report_of_one_tenant_names_no_decision_about_what_only_others_have(de
         assert len(detect.run(store, "REV-10")[0].to_dicts()) == 4
     with gl.open(path, tenant="one") as one:
         assert [row["client_id"] for row in detect.run(one, "REV-10")[0].to_dicts()] == ["app-one"]
+
+
+LEFT = decided("05 12:00", "leaver", subject_id="ann", within_hours=8.0)
+AT_THE_FORGE = {"source": "forge", "client_id": "pat", "subject_id": "4711", "grant_id": "g-forge"}
+
+
+def identities(*ids, kind="subject", name="Ann Berg"):
+    return Identities(tuple({"kind": kind, "name": name, "source": source, "id": id_} for source, id_ in ids))
+
+
+def of_each_source(desk, kept_going, records, said, *decisions):
+    kept = [record | {"source": source} for record in (*kept_going, *WATCHED) for source in ("native", "forge")]
+    records = [{"event_id": f"e{number}", **record} for number, record in enumerate((*kept, *records))]
+    with desk.store(desk.write("log.ndjson", records)) as store:
+        store.add(brought(*decisions), said)
+        rows = detect.run(store, "REV-10")[0].to_dicts()
+    return {row["source"]: (row["verdict"], row["subject_id"], row["detail"]["calls_after_due"]) for row in rows}
+
+
+@pytest.mark.parametrize("named", ["ann", "4711", "Ann Berg"])
+def test_a_leaver_is_meant_by_each_id_that_the_identities_file_says_is_theirs(desk, kept_going, named):
+    records = (
+        *OF_APP,
+        revoked("05 14:00", "subject", subject_id="ann", client_id=None),
+        token("01 09:01", "t2", ["repo"], **AT_THE_FORGE),
+        use("07 09:00", "GET /v1/messages/7", "t2", **{**AT_THE_FORGE, "grant_id": None}),
+        token("01 09:01", "t3", ["repo"], **{**AT_THE_FORGE, "subject_id": "4712", "grant_id": "g-other"}),
+    )
+    said = identities(("native", "ann"), ("forge", "4711"))
+    found = of_each_source(desk, kept_going, records, said, LEFT | {"subject_id": named})
+    assert found == {"native": ("clear", "ann", 0), "forge": ("violation", "4711", 1)}
+    # A decision about one source alone is about that one.
+    one = of_each_source(desk, kept_going, records, said, LEFT | {"source": "native"})
+    assert one == {"native": ("clear", "ann", 0)}
+
+
+def test_a_client_is_meant_by_each_of_its_ids(desk, kept_going):
+    records = (*OF_APP, revoked("05 12:30", "client"), token("01 09:01", "t2", ["repo"], **AT_THE_FORGE))
+    said = identities(("native", "app"), ("forge", "pat"), kind="client")
+    found = of_each_source(desk, kept_going, records, said, COMPROMISED)
+    assert {source: verdict for source, (verdict, *_) in found.items()} == {"native": "clear", "forge": "violation"}
+    assert set(of_each_source(desk, kept_going, records, said, COMPROMISED | {"subject_id": "ann"})) == {"native"}
+
+
+def test_calls_after_a_leaver_with_a_token_of_another_source_that_no_issuance_names_are_told(desk, kept_going):
+    call = use("07 09:00", "GET /v1/messages/7", "older-than-the-log", **{**AT_THE_FORGE, "grant_id": None})
+    records = (*OF_APP, revoked("05 14:00", "subject", subject_id="ann", client_id=None), call)
+    found = of_each_source(desk, kept_going, records, identities(("native", "ann"), ("forge", "4711")), LEFT)
+    assert {source: verdict for source, (verdict, *_) in found.items()} == {"native": "clear", "forge": "indeterminate"}

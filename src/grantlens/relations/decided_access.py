@@ -29,6 +29,12 @@ held AS (
            {{'at': doubt.revoked_at, 'by': doubt.revocation_event, 'why': doubt.why}}, NULL
     FROM token_life SEMI JOIN decided USING (token_id)
 ),
+client AS (
+    SELECT decision_no, source, id FROM decided_party WHERE kind = 'client'
+),
+subject AS (
+    SELECT decision_no, source, id FROM decided_party WHERE kind = 'subject'
+),
 -- By what the decision names most closely; the rest of it must fit.
 met AS (
     SELECT d.decision_no, h.* FROM decided d JOIN held h ON h.token_id = d.token_id
@@ -36,24 +42,24 @@ met AS (
     SELECT d.decision_no, h.* FROM decided d JOIN held h ON {as_logged("h.grant_id")} = {as_logged("d.grant_id")}
     WHERE d.token_id IS NULL AND h.token_id IS NULL
     UNION ALL
-    SELECT d.decision_no, h.* FROM decided d JOIN held h ON h.client_id = d.client_id
+    SELECT d.decision_no, h.* FROM decided d JOIN client c USING (decision_no) JOIN held h ON h.client_id = c.id AND coalesce(c.source, h.source) = h.source
     WHERE d.token_id IS NULL AND d.grant_id IS NULL AND h.token_id IS NULL
     UNION ALL
-    SELECT d.decision_no, h.* FROM decided d JOIN held h ON h.subject_id = d.subject_id
+    SELECT d.decision_no, h.* FROM decided d JOIN subject s USING (decision_no) JOIN held h ON h.subject_id = s.id AND coalesce(s.source, h.source) = h.source
     WHERE d.token_id IS NULL AND d.grant_id IS NULL AND d.client_id IS NULL AND h.token_id IS NULL
 )
 SELECT d.decision_no, d.decided_at, m.* EXCLUDE (decision_no), min(b.kept_at) AS kept_at
 FROM met m
 JOIN decided d ON d.decision_no = m.decision_no
     AND coalesce(d.source, m.source) = m.source AND coalesce(d.tenant, m.tenant) IS NOT DISTINCT FROM m.tenant
-    AND coalesce(d.client_id, m.client_id) IS NOT DISTINCT FROM m.client_id
-    AND coalesce(d.subject_id, m.subject_id) IS NOT DISTINCT FROM m.subject_id
+    AND (d.client_id IS NULL OR (m.decision_no, m.client_id) IN (SELECT (decision_no, id) FROM client WHERE coalesce(source, m.source) = m.source))
+    AND (d.subject_id IS NULL OR (m.decision_no, m.subject_id) IN (SELECT (decision_no, id) FROM subject WHERE coalesce(source, m.source) = m.source))
     AND coalesce({as_logged("d.grant_id")}, {as_logged("m.grant_id")}) IS NOT DISTINCT FROM {as_logged("m.grant_id")}
 LEFT JOIN taken_back b ON b.decision_no = m.decision_no
     AND coalesce(b.source, m.source) = m.source AND coalesce(b.tenant, m.tenant) IS NOT DISTINCT FROM m.tenant
 WHERE m.opened_at <= d.decided_at
 GROUP BY ALL
 """,
-    needs=("decided", "taken_back", "grant_life", "token_life"),
+    needs=("decided", "decided_party", "taken_back", "grant_life", "token_life"),
     windowed=True,
 )

@@ -14,13 +14,19 @@ WITH stray AS NOT MATERIALIZED (
     FROM named_caller
     WHERE token_id IS NOT NULL AND NOT token_known AND grant_id IS NULL
 ),
+client AS (
+    SELECT decision_no, source, id FROM decided_party WHERE kind = 'client'
+),
+subject AS (
+    SELECT decision_no, source, id FROM decided_party WHERE kind = 'subject'
+),
 met AS (
     SELECT d.decision_no, c.caller_id
-    FROM decided d JOIN stray c ON c.client_id = d.client_id AND coalesce(d.subject_id, c.subject_id) IS NOT DISTINCT FROM c.subject_id
-    WHERE coalesce(d.token_id, d.grant_id) IS NULL
-    UNION ALL
+    FROM decided d JOIN client n USING (decision_no) JOIN stray c ON c.client_id = n.id AND coalesce(n.source, c.source) = c.source
+    WHERE (d.subject_id IS NULL OR (d.decision_no, c.subject_id) IN (SELECT (decision_no, id) FROM subject WHERE coalesce(source, c.source) = c.source)) AND coalesce(d.token_id, d.grant_id) IS NULL
+    UNION
     SELECT d.decision_no, c.caller_id
-    FROM decided d JOIN stray c ON c.subject_id = d.subject_id
+    FROM decided d JOIN subject n USING (decision_no) JOIN stray c ON c.subject_id = n.id AND coalesce(n.source, c.source) = c.source
     WHERE coalesce(d.client_id, d.token_id, d.grant_id) IS NULL
 )
 SELECT m.decision_no, c.caller_id, c.source, k.before_s, coalesce(e.ended_at, 'infinity'::TIMESTAMPTZ) AS ended_at, min(b.kept_at) AS kept_at
@@ -34,5 +40,5 @@ LEFT JOIN taken_back b ON b.decision_no = m.decision_no
     AND coalesce(b.source, c.source) = c.source AND coalesce(b.tenant, c.tenant) IS NOT DISTINCT FROM c.tenant
 GROUP BY ALL
 """,
-    needs=("decided", "taken_back", "named_caller", "clock_error", "caller_end"),
+    needs=("decided", "decided_party", "taken_back", "named_caller", "clock_error", "caller_end"),
 )

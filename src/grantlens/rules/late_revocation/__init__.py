@@ -8,7 +8,7 @@ _BROUGHT = ("decision",)
 
 RULE = Rule(
     id="REV-10",
-    version=7,
+    version=8,
     name="late_revocation",
     key=("client_id", "subject_id", "grant_id", "token_id", "decided_at"),
     question="Which access was to be revoked, and was revoked late or still stands?",
@@ -132,6 +132,7 @@ judged AS (
 ),
 summed AS (
     SELECT decision_no, source, min(tenant) AS tenant, min(client_name) AS client_name,
+           CASE WHEN min(client_id) = max(client_id) THEN min(client_id) END AS its_client, CASE WHEN min(subject_id) = max(subject_id) THEN min(subject_id) END AS its_subject,
            count(*) FILTER (state NOT IN ('before', 'kept')) AS there, count(*) FILTER (state = 'in time') AS in_time, count(*) FILTER (state = 'late') AS late,
            count(*) FILTER (state = 'standing') AS standing, count(*) FILTER (state = 'open') AS open,
            list(DISTINCT state) FILTER (state IN ('close', 'client', 'id', 'session', 'name', 'tenant', 'token', 'unnamed', 'not seen')) AS unsure,
@@ -151,10 +152,14 @@ unexplained AS (
         AND u.used_at - to_microseconds((c.before_s * 1000000)::BIGINT) > d.due_at
     GROUP BY d.decision_no, c.source
 ),
--- A decision that meets nothing in the logs may name it wrongly.
+met AS (
+    SELECT decision_no, source FROM summed UNION SELECT decision_no, source FROM unexplained
+),
+-- A decision that meets nothing in the logs may name it wrongly. Whom it names is told by the id that the log of the access has.
 told AS (
-    SELECT d.* EXCLUDE (source, tenant, client_id), s.* EXCLUDE (decision_no, source, tenant), coalesce(s.source, d.source) AS source,
-           coalesce(s.tenant, d.tenant) AS tenant, coalesce(d.client_id, h.client_id) AS client_id,
+    SELECT d.* EXCLUDE (source, tenant, client_id, subject_id), s.* EXCLUDE (decision_no, source, tenant), coalesce(m.source, d.source) AS source,
+           coalesce(s.tenant, d.tenant) AS tenant, CASE WHEN d.client_id IS NULL THEN h.client_id ELSE coalesce(s.its_client, d.client_id) END AS client_id,
+           CASE WHEN d.subject_id IS NOT NULL THEN coalesce(s.its_subject, d.subject_id) END AS subject_id,
            CASE WHEN s.decision_no IS NULL THEN 'indeterminate' WHEN s.standing + s.late > 0 THEN 'violation'
                 WHEN s.unsure IS NOT NULL OR x.stray_id IS NOT NULL THEN 'indeterminate' ELSE 'clear' END AS verdict,
            CASE WHEN s.decision_no IS NULL THEN 'no issuance of such access is in the logs from before the decision'
@@ -169,10 +174,11 @@ told AS (
                 WHEN list_contains(s.unsure, 'close') THEN 'the revocation and its last moment are closer than the clock can tell'
                 ELSE 'after it was due calls were made with a token of which no issuance is known' END AS reason, x.stray_id,
            CASE WHEN h.clients > 1 THEN 'several clients' WHEN h.clients = 0 THEN coalesce(s.client_name, 'an unnamed client')
-                WHEN coalesce(d.client_id, h.client_id) IS NOT NULL THEN coalesce(s.client_name, d.client_id, h.client_id) END AS client,
+                WHEN coalesce(d.client_id, h.client_id) IS NOT NULL THEN coalesce(s.client_name, s.its_client, d.client_id, h.client_id) END AS client,
            CASE WHEN d.token_id IS NOT NULL THEN 'Token ' || d.token_id WHEN d.grant_id IS NOT NULL THEN 'Grant ' || d.grant_id END AS thing
-    FROM asked d LEFT JOIN summed s USING (decision_no) LEFT JOIN decided_holder h ON h.decision_no = s.decision_no AND h.source = s.source
-    LEFT JOIN unexplained x ON x.decision_no = s.decision_no AND x.source = s.source
+    FROM asked d LEFT JOIN met m USING (decision_no) LEFT JOIN summed s ON s.decision_no = m.decision_no AND s.source = m.source
+    LEFT JOIN decided_holder h ON h.decision_no = m.decision_no AND h.source = m.source
+    LEFT JOIN unexplained x ON x.decision_no = m.decision_no AND x.source = m.source
     -- Not judged: what ended long ago, what is not due yet, and what was taken back before it was.
     WHERE s.decision_no IS NULL AND d.due_at < d.asked_until
        OR s.there > 0 AND (s.open = 0 OR s.late > 0) AND (s.last_at >= $since OR s.standing > 0 OR s.unsure IS NOT NULL)
