@@ -201,6 +201,50 @@ def test_what_a_revocation_may_have_ended_is_neither_live_nor_ended(world, recor
     assert ("undecided" in repr(found)) == any(row["state"] == "indeterminate" for row in rows)
 
 
+ANYBODYS = revoked("05 00:00", "grant", grant_id=None, subject_id=None)
+OF_ANYBODY = "a revocation that does not say whose grant of its client it was may have ended it"
+OF_EVERYONE = "a revocation of a grant for everyone may have ended it, and whether of its tenant the logs do not tell"
+ALL = {"grant_id": "all", "subject_id": None}
+HERS = token("02 00:00", "t1", ["mail.read"], grant_id=None, tenant="north")
+
+
+@pytest.mark.parametrize(
+    ("records", "reason"),
+    [
+        ([consent("01 00:00", ["mail.read"]), ANYBODYS], OF_ANYBODY),
+        ([consent("01 00:00", ["mail.read"], tenant="north"), ANYBODYS], OF_ANYBODY),
+        ([consent("01 00:00", ["mail.read"], tenant="north"), ANYBODYS | {"tenant": "south"}], None),
+        ([consent("01 00:00", ["mail.read"], client_id="bot"), ANYBODYS], None),
+        ([consent("06 00:00", ["mail.read"]), ANYBODYS], None),
+        ([consent("01 00:00", ["mail.read"]), ANYBODYS | {"outcome": "error"}], None),
+        ([consent("01 00:00", ["mail.read"]), ANYBODYS, consent("05 00:01", ["mail.read"])], None),
+        # Of somebody who still gets tokens it was not, or it ended nothing.
+        ([consent("01 00:00", ["mail.read"]), ANYBODYS, token("06 00:00", "t2", ["mail.read"])], None),
+        ([consent("01 00:00", ["mail.read"], subject_kind="user", **ALL), HERS, revoked("05 00:00", "grant", **ALL)], OF_EVERYONE),
+        ([consent("01 00:00", ["mail.read"], subject_kind="user", **ALL, tenant="south"), HERS,
+          revoked("05 00:00", "grant", **ALL, tenant="south")], None),
+    ],
+    ids=["anybody's", "without a tenant", "of the other tenant", "of another client", "given later", "failed", "given again", "token after it",
+         "everyone's without a tenant", "everyone's of the other tenant"],
+)  # fmt: skip
+def test_a_grant_that_a_revocation_may_have_meant_is_not_live(world, records, reason):
+    rows = gl.grants(world(*({**row, "event_id": f"e{n}"} for n, row in enumerate(records))).between(*JULY)).to_dicts()
+    (row,) = (row for row in rows if row["subject_id"] == "ann" and row["client_id"] in ("app", "bot"))
+    assert (row["state"], row["reason"]) == ("indeterminate" if reason else "live", reason)
+
+
+def test_use_after_the_end_of_a_grant_for_everyone_is_undecided_where_one_log_names_no_tenant(world):
+    store = world(
+        consent("01 00:00", ["mail.read"], subject_kind="user", event_id="c", **ALL), HERS,
+        revoked("05 00:00", "grant", **ALL), use("05 01:00", "GET /v1/messages/7", "t1", grant_id=None, tenant="north"),
+    )  # fmt: skip
+    (found,) = gl.detect.run(store.between(*JULY), "REV-1")[0].to_dicts()
+    assert found["verdict"] == "indeterminate"
+    assert found["detail"]["reason"] == (
+        "the revocation is of a grant for everyone, and whether of this tenant the logs do not tell"
+    )
+
+
 def test_a_grant_may_have_ended_until_it_surely_has(world):
     two = [
         consent("02 00:00", None, event_id=whose["tenant"], grant=whose["grant_id"], tenant=whose["tenant"])

@@ -76,3 +76,47 @@ def test_logs_that_name_no_tenant_are_told_apart_where_load_is_told(run, tmp_pat
     ran = run("load", "s.duckdb", "eu.ndjson", "--tenant", "")
     assert ran.failed_well()
     assert "The tenant has no name." in ran.err
+
+
+def test_logs_that_name_no_tenant_beside_others_of_their_source_that_do_are_told_with_what_to_type(run, tmp_path):
+    """The Graph API hands out directory audits without a tenant, and diagnostic settings write sign-ins with theirs."""
+    directory = "0f1e2d3c-4b5a-4697-8899-aabbccddeeff"
+    audit = {
+        "id": "Directory_1",
+        "category": "UserManagement",
+        "result": "success",
+        "activityDisplayName": "Disable account",
+        "activityDateTime": "2026-10-05T09:00:00Z",
+        "loggedByService": "Core Directory",
+        "initiatedBy": {"user": {"id": "admin"}},
+        "targetResources": [{"id": "ann", "type": "User", "modifiedProperties": []}],
+    }
+    properties = {
+        "id": "5c1f9b0e-0000-4000-8000-000000000001",
+        "createdDateTime": "2026-10-05T08:00:00Z",
+        "appId": "app",
+        "userId": "ann",
+        "resourceId": "graph",
+        "status": {"errorCode": 0},
+    }
+    signin = {
+        "time": "2026-10-05T08:00:00Z",
+        "category": "NonInteractiveUserSignInLogs",
+        "operationName": "Sign-in activity",
+        "resultType": "0",
+        "tenantId": directory,
+        "callerIpAddress": "192.0.2.7",
+        "properties": properties,
+    }
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "signins.json").write_text(json.dumps(signin) + "\n")
+    (logs / "audit.json").write_text(json.dumps({"value": [audit]}))
+    said = f"Some of microsoft_entra's records of revocation name no tenant, and others name {directory}"
+    for command in (("load", tmp_path / "a.duckdb", logs), ("coverage", tmp_path / "a.duckdb")):
+        ran = run(*command)
+        assert ran.code == 0
+        assert said in ran.err
+        assert f"load them with --tenant {directory}." in ran.err
+    assert "name no tenant" not in run("load", tmp_path / "b.duckdb", logs, "--tenant", directory).err
+    assert "name no tenant" not in run("load", tmp_path / "c.duckdb", logs / "audit.json").err

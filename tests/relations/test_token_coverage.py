@@ -148,6 +148,17 @@ def covered(revocation, world):
             ends[key if by_id else (key[0], key[1] or where)] = token
             if untold and not by_id:
                 doubtful[key[0], where] = "tenant"
+        # What a person got by a grant for everyone on that resource, where only one of the two names its tenant.
+        everyones = target == "grant" and any(
+            row["kind"] == "consent"
+            and (row["grant_id"], row["subject_id"], row.get("subject_kind")) == (revocation["grant_id"], None, "user")
+            and (row["client_id"], row.get("audience")) == (token["client_id"], token.get("audience"))
+            and (row.get("tenant") is None) != (home is None)
+            for row in issued(world)
+        )
+        if everyones and token["subject_id"] is not None and (token["grant_id"] or "").startswith("derived:"):
+            ends[key] = token
+            doubtful[key] = "everyone"
         if target == "policy" and token["kind"] != "credential" and token["issued_at"] < revocation["issued_before"]:
             asked = [
                 same

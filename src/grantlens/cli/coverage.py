@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from grantlens.cli.opening import existing
 from grantlens.cli.output import write_json, write_table
 from grantlens.cli.parameters import AsJson
-from grantlens.cli.present import say_far
+from grantlens.cli.present import say_far, say_without_tenant
 from grantlens.errors import GrantlensError
 from grantlens.wording import plural, share
 
@@ -64,6 +64,7 @@ def coverage(
         aside = {
             what: [dict(zip(names, row, strict=True)) for row in opened.engine.rows(sql)] for what, sql in ASIDE.items()
         }
+    say_without_tenant(stretches)
     if json:
         write_json({"providers": providers, "coverage": stretches, **aside})
         return 0

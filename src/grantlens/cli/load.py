@@ -12,6 +12,7 @@ from grantlens.cli.message import complain, say
 from grantlens.cli.opening import anew, neighbour, readable
 from grantlens.cli.output import write_json, write_records
 from grantlens.cli.parameters import AsJson, StorePath
+from grantlens.cli.present import say_without_tenant
 from grantlens.errors import GrantlensError, StoreError
 from grantlens.given_path import in_shell
 from grantlens.loaders import Loader
@@ -110,6 +111,7 @@ def load(
     with anew(store) as opened, progress() as tell:
         report = opened.load(*paths, loader=wanted, progress=tell, settings=settings)
         unread = [batch for batch in report.batches if batch["records"] and batch["rejected"] == batch["records"]]
+        stretches = list(opened.coverage()) if report.batches else []
         reasons = [opened.engine.value(_FIRST_REASON, {"sha256": batch["sha256"]}) for batch in unread]
     if made_here and not report.batches:
         store.unlink()
@@ -123,6 +125,7 @@ def load(
         say(
             f"{plural(rejected, 'record')} {agree(rejected, 'was', 'were')} rejected and kept aside; see: grantlens coverage {in_shell(store)}"
         )
+    say_without_tenant(stretches)
     _tell_failed(
         [
             (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from grantlens.cli.message import say
+from grantlens.given_path import in_shell
 from grantlens.window import format_time, parse_time
-from grantlens.wording import plural
+from grantlens.wording import first_few, listed, plural
 
 if TYPE_CHECKING:
     from grantlens.store import Store
@@ -81,3 +82,21 @@ def say_far(found: list[dict[str, Any]]) -> None:
         )
     if found[FAR_TOLD:]:
         say("Others are as far: grantlens coverage shows when.")
+
+
+def say_without_tenant(stretches: Iterable[Mapping[str, Any]]) -> None:
+    """Say of which sources some logs of issuance or revocation name a tenant and others none: they tell of one grant as of two."""
+    named: dict[str, set[str]] = {}
+    without: dict[str, set[str]] = {}
+    for row in stretches:
+        if row["tenant"] is not None:
+            named.setdefault(row["source"], set()).add(row["tenant"])
+        elif row["records"] and row["log"] != "usage":
+            without.setdefault(row["source"], set()).add(row["log"])
+    for source in sorted(named.keys() & without.keys()):
+        tenants = sorted(named[source])
+        say(
+            f"Some of {source}'s records of {listed(sorted(without[source]))} name no tenant, and others name "
+            f"{listed(first_few(tenants, 3))}: what they give or take is not known to be the same access. If they are of it, "
+            f"take their files out (grantlens unload) and load them with --tenant {in_shell(tenants[0] if len(tenants) == 1 else 'NAME')}."
+        )

@@ -16,7 +16,9 @@ def why_doubted(doubt: str, of_id: str = "this id") -> str:
                 WHEN 'id' THEN 'the revocation names no tenant, and several have a token of {of_id}'
                 WHEN 'session' THEN 'the revocation names no tenant, and several have a session of this id'
                 WHEN 'name' THEN 'the revocation names a token only by a name that several had'
-                WHEN 'tenant' THEN 'the revocation is of one tenant, and in which this access was the logs do not tell' END"""
+                WHEN 'tenant' THEN 'the revocation is of one tenant, and in which this access was the logs do not tell'
+                WHEN 'everyone' THEN 'the revocation is of a grant for everyone, and whether of this tenant the logs do not tell'
+                WHEN 'whose' THEN 'the revocation does not say whose grant it ended' END"""
 
 
 RELATION = Relation(
@@ -29,7 +31,8 @@ RELATION = Relation(
     "in (token_id NULL), from the revocation to the next consent. alive is NULL where no issuance tells whether it still was. token_tenant is the "
     "tenant whose token it is: the one that a revocation of a token names, else the one that issued it. doubt says why it is not known whether it "
     "ended it, NULL where it is: as in effective_revocation, or 'id' or 'session' where it names a token or session and no tenant, and several issued "
-    "one of its id, or 'tenant' where it names one, and no issuance of what it would have ended in it names any.",
+    "one of its id, or 'tenant' where it names one, and no issuance of what it would have ended in it names any, or 'everyone' where it ends a grant for everyone and only "
+    "one of it and what a person got names a tenant, or 'whose' where it ends a grant of a client, and neither says which nor whose.",
     f"""
 -- Each of the three is named once: DuckDB works out the columns of a view anew wherever it stands.
 WITH RECURSIVE every_token AS NOT MATERIALIZED (
@@ -71,6 +74,13 @@ rotated AS (
     JOIN known_token t ON t.source = p.source AND t.parent_token_id = p.token_id AND (p.tenant IS NULL OR {meant_by("p.tenant", "t")})
         AND t.token_kind = 'refresh' AND t.kind <> 'exchange'
 ),
+-- Of what people got by a grant for everyone on a resource it is not known where only one of the two names its tenant.
+everyones AS (
+    SELECT DISTINCT r.source, r.revocation_event, r.revoked_at, i.client_id, i.tenant, i.audience
+    FROM ended r
+    JOIN issued i ON i.source = r.source AND i.grant_id = r.grant_id AND i.kind = 'consent' AND i.subject_id IS NULL AND i.subject_kind = 'user'
+    WHERE r.target_kind = 'grant'
+),
 -- A revocation has one kind of target: only of a refresh token's family may one be met twice.
 family AS (
     SELECT r.source, r.revocation_event, t.token_id, t.home, t.of_several AS of_all, r.tenant AS token_tenant, CASE WHEN t.of_several THEN 'id' END AS doubt
@@ -92,6 +102,11 @@ target AS (
     FROM ended r
     JOIN known_token t ON t.source = r.source AND t.grant_id = r.grant_id AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at
     WHERE r.target_kind = 'grant'
+    UNION ALL
+    SELECT r.source, r.revocation_event, t.token_id, t.home, false, t.home, 'everyone'
+    FROM everyones r
+    JOIN known_token t ON t.source = r.source AND t.client_id = r.client_id AND t.subject_id IS NOT NULL AND t.grant_id LIKE 'derived:%'
+        AND t.kind <> 'exchange' AND t.issued_at <= r.revoked_at AND (t.lived_in IS NULL) <> (r.tenant IS NULL) AND t.audience IS NOT DISTINCT FROM r.audience
     UNION ALL
     SELECT r.source, r.revocation_event, t.token_id, t.home, false, coalesce(t.home, r.tenant),
            CASE WHEN r.tenant IS NOT NULL AND t.lived_in IS NULL THEN 'tenant' ELSE r.doubt END
@@ -170,6 +185,18 @@ doubted AS (
     FROM ended r
     JOIN state g ON g.source = r.source AND g.grant_id = r.grant_id
     WHERE r.doubt = 'name'
+    UNION
+    SELECT r.source, r.revocation_event, 'everyone', g.grant_id, g.client_id, g.subject_id, g.opened_at, g.ended_at
+    FROM everyones r
+    JOIN state g ON g.source = r.source AND g.client_id = r.client_id AND g.subject_id IS NOT NULL AND g.grant_id LIKE 'derived:%'
+        AND (g.tenant IS NULL) <> (r.tenant IS NULL)
+    SEMI JOIN issued i ON i.source = g.source AND i.grant_id = g.grant_id AND i.audience IS NOT DISTINCT FROM r.audience
+    UNION
+    -- One that names a client alone ended the grant of somebody.
+    SELECT r.source, r.revocation_event, 'whose', g.grant_id, g.client_id, g.subject_id, g.opened_at, g.ended_at
+    FROM ended r
+    JOIN state g ON g.source = r.source AND g.client_id = r.client_id AND coalesce(g.tenant = r.tenant, true)
+    WHERE r.target_kind = 'grant' AND r.grant_id IS NULL AND r.subject_id IS NULL
 ),
 reopened AS (
     SELECT source, grant_id, opened_at, lead(opened_at) OVER in_turn AS next_at, lead(opened_at, 2) OVER in_turn AS next_but_one_at
@@ -214,7 +241,9 @@ SELECT r.source, r.tenant, r.revocation_event, r.revoked_at, r.certain_from, r.b
        least(coalesce(min(d.ended_at), 'infinity'::TIMESTAMPTZ), coalesce(min(i.issued_at), 'infinity'::TIMESTAMPTZ)), false, true
 FROM doubted d
 JOIN ended r USING (source, revocation_event)
-LEFT JOIN issued i ON i.source = d.source AND i.grant_id = d.grant_id AND i.kind IN ('consent', 'change') AND i.issued_at > r.revoked_at
+LEFT JOIN issued i ON i.source = d.source AND i.grant_id = d.grant_id AND i.issued_at > r.revoked_at
+    -- Of somebody who went on getting tokens it was not.
+    AND (i.kind IN ('consent', 'change') OR d.doubt = 'whose')
 WHERE d.opened_at < r.revoked_at AND (d.ended_at IS NULL OR d.ended_at > r.revoked_at)
 GROUP BY ALL
 UNION ALL

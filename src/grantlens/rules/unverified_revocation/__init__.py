@@ -8,7 +8,7 @@ _LISTED = "it lists revocations, and cannot say that one went untested"
 
 RULE = Rule(
     id="REV-6",
-    version=14,
+    version=15,
     name="unverified_revocation",
     key=("revocation_event",),
     question="For which revocations was nothing tried afterwards, so that their effect is unproven?",
@@ -221,7 +221,8 @@ unsure AS (
 judged AS (
     SELECT u.*, y.why_unknown, s.revocation_event IS NOT NULL AS strays, s.unknown_token, s.unknown_grant, coalesce(c.in_part, false) AS in_part,
            coalesce(c.covered_us, 0) / nullif(epoch_us(u.lives_until) - epoch_us(u.revoked_at), 0) AS share,
-           tried_elsewhere OR y.why_unknown IS NOT NULL OR strays OR coalesce(share, 0) < $min_coverage AS unknown_tries
+           u.target_kind = 'grant' AND u.grant_id IS NULL AND u.subject_id IS NULL AS is_anybodys,
+           tried_elsewhere OR is_anybodys OR y.why_unknown IS NOT NULL OR strays OR coalesce(share, 0) < $min_coverage AS unknown_tries
     FROM untried u
     LEFT JOIN unsure y ON y.source = u.source AND y.revocation_event = u.revocation_event
     LEFT JOIN stray s ON s.source = u.source AND s.revocation_event = u.revocation_event
@@ -243,6 +244,7 @@ SELECT CASE WHEN unknown_tries OR unknown_life THEN 'indeterminate' ELSE 'violat
            'exposed_children': exposed_children,
            'reason': CASE WHEN tried_elsewhere THEN 'the revocation names no tenant, and of several that have '
                                || CASE WHEN target_kind IN ('token', 'credential') THEN 'a token of this id' ELSE 'this client' END || ' not each was tried'
+                          WHEN is_anybodys THEN 'the revocation does not say whose grant it ended'
                           WHEN why_unknown IS NOT NULL THEN why_unknown
                           WHEN unknown_token THEN 'calls of the same client and subject name a token of which no issuance is known'
                           WHEN unknown_grant THEN 'calls of the same client and subject rest on a token of which no log says which grant gave it'

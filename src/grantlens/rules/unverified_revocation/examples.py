@@ -157,6 +157,15 @@ SILENT = (
 
 UNDECIDABLE = (
     Example(
+        "the revocation names a client, and not whose grant it ended",
+        (
+            consent("10 09:01", ["mail.read"]),
+            revoked("10 12:00", "grant", grant_id=None, subject_id=None),
+            *logs_from_to("10 09:00", "10 18:00"),
+        ),
+        ({"verdict": "indeterminate", "detail": {"reason": "the revocation does not say whose grant it ended"}},),
+    ),
+    Example(
         "two tenants issued a token of one id, the revocation names neither, and that of one of them was tried",
         (
             *_OF_TWO,
