@@ -201,6 +201,23 @@ def test_what_a_revocation_may_have_ended_is_neither_live_nor_ended(world, recor
     assert ("undecided" in repr(found)) == any(row["state"] == "indeterminate" for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("about", "use_of_it"),
+    [({}, "possible"), ({"audience": ["files.example"]}, "none seen"), ({"client_id": "bot"}, "none seen")],
+    ids=["of the same resource", "of another one", "of another client"],
+)
+def test_a_grant_beside_another_may_be_the_one_that_gave_a_token_of_neither(world, about, use_of_it):
+    """As where an application has two app roles, and its sign-ins do not say by which."""
+    role = {"subject_id": None, "subject_kind": "service", "audience": ["mail.example"]}
+    gave = [consent("01 00:00", [f"mail.{n}"], n, event_id=n, **{**role, **about}) for n in ("read", "send")]
+    store = world(
+        *gave, token("02 00:00", "t1", None, "02 12:00", grant_id=None, **role),
+        use("02 01:00", "GET /v1/messages/7", "t1", grant_id=None, subject_id=None), *heartbeat(0, 72),
+    )  # fmt: skip
+    rows = rows_of(store)
+    assert [rows[name]["use"] for name in ("read", "send")] == [use_of_it, use_of_it]
+
+
 ANYBODYS = revoked("05 00:00", "grant", grant_id=None, subject_id=None)
 OF_ANYBODY = "a revocation that does not say whose grant of its client it was may have ended it"
 OF_EVERYONE = "a revocation of a grant for everyone may have ended it, and whether of its tenant the logs do not tell"

@@ -87,6 +87,11 @@ open_calls AS (
     FROM uncredited u
     JOIN possible_grant p USING (party_no)
     JOIN life l ON l.source = p.source AND l.grant_id = p.grant_id AND u.first_used_at < l.closed_at AND u.last_used_at >= l.opened_at
+    UNION
+    SELECT l.source, l.grant_id, l.opened_at
+    FROM grant_life d
+    JOIN unplaced_grant p ON p.source = d.source AND p.derived_id = d.grant_id
+    JOIN life l ON l.source = p.source AND l.grant_id = p.grant_id AND d.first_used_at < l.closed_at AND d.last_used_at >= l.opened_at
 )
 SELECT g.source, g.tenant, g.grant_id, g.client_id, g.client_name, g.subject_id, g.subject_kind::VARCHAR AS subject_kind,
        r.owner, r.purpose, g.scopes,
@@ -123,13 +128,13 @@ ORDER BY (r.owner IS NOT NULL), l.state DESC, g.calls DESC, g.source, g.client_i
 
 NEEDS = (
     "grant_life", "used_pair", "named_caller", "operation_class", "issued", "effective_revocation", "covered_time",
-    "everyones_use", "caller_party", "possible_grant", "registered_client", "known_scope", "protocol_scope",
+    "everyones_use", "caller_party", "possible_grant", "unplaced_grant", "registered_client", "known_scope", "protocol_scope",
 )  # fmt: skip
 """What the list of grants reads."""
 
 USES = {
     "seen": "a call that succeeded was made with it",
-    "possible": "calls that name neither it nor a token of which an issuance is known may be of it",
+    "possible": "calls that name neither it nor a token of which the log tells the grant may be of it",
     "none seen": "no call was made with it in the time for which a log of all calls was held",
     "not observable": "no log held could have shown its calls",
 }

@@ -99,15 +99,21 @@ mapped AS (
 ),
 -- Calls that may be of this grant, and that no grant could be found for.
 stray AS (
-    SELECT g.source, g.grant_id, sum(c.calls) AS calls
+    SELECT source, grant_id, sum(calls) AS calls
     FROM (
-        SELECT y.party_no, sum(c.events) AS calls
-        FROM call c JOIN caller_party y USING (caller_id)
-        WHERE c.grant_id IS NULL
-        GROUP BY y.party_no
-    ) c
-    JOIN possible_grant g USING (party_no)
-    GROUP BY g.source, g.grant_id
+        SELECT g.source, g.grant_id, c.calls
+        FROM (
+            SELECT y.party_no, sum(c.events) AS calls
+            FROM call c JOIN caller_party y USING (caller_id)
+            WHERE c.grant_id IS NULL
+            GROUP BY y.party_no
+        ) c
+        JOIN possible_grant g USING (party_no)
+        UNION ALL
+        SELECT g.source, g.grant_id, c.events
+        FROM call c JOIN unplaced_grant g ON g.source = c.source AND g.derived_id = c.grant_id
+    )
+    GROUP BY source, grant_id
 ),
 credit AS (
     SELECT c.source, c.grant_id, k.scope_id,
@@ -193,6 +199,7 @@ LEFT JOIN opening_record r ON r.source = h.source AND r.grant_id = h.grant_id
         "named_caller",
         "caller_party",
         "possible_grant",
+        "unplaced_grant",
         "known_scope",
         "protocol_scope",
         "covered_time",
