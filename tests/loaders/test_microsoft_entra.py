@@ -797,6 +797,8 @@ def test_a_grant_and_its_removal_have_one_name(load):
     derived = given("grant_id")["unnamed"]
     assert derived.startswith("derived:")
     assert given("grant_id") == {**names, "unnamed": derived}
+    # whose it is nobody said: it is not for everyone
+    assert given("subject_kind") == {"everyone": "user", "person": "user", "unnamed": None}
     for read in (given, taken):
         assert read("subject_id") == {"everyone": None, "person": USER, "unnamed": None}
         assert set(read("client_id").values()) == {CLIENT}

@@ -210,7 +210,9 @@ SELECT line_no,
        NULL::VARCHAR AS parent_token_id, NULL::VARCHAR AS session_id,
        g.client_id AS client_id, g.client_name AS client_name,
        g.subject_id AS subject_id, NULL::VARCHAR AS subject_name,
-       CASE WHEN g.kind = 'credential' OR by_role THEN 'service' ELSE 'user' END AS subject_kind,
+       -- a grant for a person, or for everybody; else nobody said
+       CASE WHEN g.kind = 'credential' OR by_role THEN 'service'
+            WHEN g.subject_id IS NOT NULL OR g.grant_id LIKE '%:AllPrincipals' THEN 'user' END AS subject_kind,
        g.scopes AS scopes, g.audience AS audience,
        coalesce(user_by, app_by) AS consent_actor,
        g.consent_kind AS consent_kind,
