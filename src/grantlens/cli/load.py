@@ -111,7 +111,8 @@ def load(
     with anew(store) as opened, progress() as tell:
         report = opened.load(*paths, loader=wanted, progress=tell, settings=settings)
         unread = [batch for batch in report.batches if batch["records"] and batch["rejected"] == batch["records"]]
-        stretches = list(opened.coverage()) if report.batches else []
+        loaded = {batch["loader"] for batch in report.batches}
+        stretches = [row for row in opened.coverage() if row["source"] in loaded] if loaded else []
         reasons = [opened.engine.value(_FIRST_REASON, {"sha256": batch["sha256"]}) for batch in unread]
     if made_here and not report.batches:
         store.unlink()
