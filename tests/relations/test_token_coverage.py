@@ -178,6 +178,20 @@ def covered(revocation, world):
     return ends, doubtful
 
 
+def covered_until(world, revocation, key, doubtful):
+    """Return when a key that was ended was issued again, to the same tenant."""
+    rows, is_named = records_of(world)[key[0]], key[0] == revocation.get("token_id")
+    homes = homes_of(rows)
+    homes = homes & {key[1]} if key[1] or not is_named else homes
+    again = [
+        row["issued_at"]
+        for row in rows
+        if row["kind"] == "credential" and row["issued_at"] > revocation["revoked_at"]
+        if row.get("tenant") in (None, *homes)
+    ]
+    return 2**63 - 1 if is_named and key in doubtful else min(again, default=2**63 - 1)
+
+
 @settings(max_examples=4)
 @given(seed=st.integers(0, 10**6))
 def test_a_token_is_its_first_record_and_its_last_expiry(bench, worlds, seed):
@@ -253,18 +267,7 @@ def ends_these(bench, laid):
                 assert said[key]["doubt"] == why, (revocation, key)
                 assert said[key]["is_target"] == (key[0] == named)
                 met[doubtful.get(key)] += 1
-                # A key that was issued again, to the same tenant.
-                homes = homes_of(records[key[0]])
-                homes = homes & {key[1]} if key[1] or key[0] != named else homes
-                again = [
-                    row["issued_at"]
-                    for row in records[key[0]]
-                    if row["kind"] == "credential" and row["issued_at"] > revocation["revoked_at"]
-                    if row.get("tenant") in (None, *homes)
-                ]
-                if key[0] == named and key in doubtful:
-                    again = []
-                assert said[key]["covered_until"] == min(again, default=2**63 - 1), (revocation, key, records[key[0]])
+                assert said[key]["covered_until"] == covered_until(world, revocation, key, doubtful), (revocation, key)
     assert not told, "a revocation that does not count ends something"
     return met
 

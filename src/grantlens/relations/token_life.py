@@ -29,7 +29,7 @@ unnamed_end AS (
         SELECT r.source, r.client_id, r.subject_id, r.revoked_at, r.revocation_event,
                unnest([{'tenant': r.tenant, 'of_any': false}, {'tenant': NULL, 'of_any': true}], recursive := true),
                CASE WHEN r.target_kind <> 'credential' THEN CASE WHEN r.token_id IS NULL THEN ['named', 'unnamed'] ELSE ['unnamed'] END
-                    WHEN r.token_id IS NULL THEN ['unnamed key'] ELSE [] END AS of_those
+                    WHEN r.token_id IS NULL THEN ['unnamed key'] END AS of_those
         FROM effective_revocation r
         ANTI JOIN tenant_token t ON t.source = r.source AND t.token_id = r.token_id
         WHERE r.target_kind IN ('token', 'credential') AND coalesce(r.client_id, r.subject_id) IS NOT NULL
@@ -37,16 +37,16 @@ unnamed_end AS (
     GROUP BY ALL
 ),
 life AS (
-    SELECT t.source, t.tenant, t.grant_id, t.token_id, t.token_kind, t.kind, t.client_id, t.client_name, t.subject_id, t.issued_at, t.expires_at,
+    SELECT t.source, t.home AS tenant, t.grant_id, t.token_id, t.token_kind, t.kind, t.client_id, t.client_name, t.subject_id, t.issued_at, t.expires_at,
            least(min(r.first.revoked_at), t.expires_at) AS closed_at,
            min(r.first) FILTER (t.expires_at IS NULL OR r.first.revoked_at <= t.expires_at).revocation_event AS ended_by,
-           flatten(list(r.doubts) FILTER (r.doubts IS NOT NULL)) AS doubts,
+           flatten(list(r.doubts)) AS doubts,
            list_sort(flatten(list(r.pauses) FILTER (r.pauses IS NOT NULL))) AS pauses
     -- What names no tenant has no life beside those of the tenants that others name.
     FROM (FROM tenant_token WHERE home IS NOT NULL OR len(homes) = 0) t
     LEFT JOIN revoked_token r ON r.source = t.source AND r.token_id = t.token_id
         AND (r.token_tenant IS NULL OR t.home IS NULL OR r.token_tenant = t.home)
-    GROUP BY t.source, t.home, t.tenant, t.grant_id, t.token_id, t.token_kind, t.kind, t.client_id, t.client_name, t.subject_id, t.issued_at, t.expires_at
+    GROUP BY t.source, t.home, t.grant_id, t.token_id, t.token_kind, t.kind, t.client_id, t.client_name, t.subject_id, t.issued_at, t.expires_at
     UNION ALL
     SELECT source, tenant, grant_id, NULL, token_kind, kind, client_id, client_name, subject_id, issued_at, expires_at, expires_at, NULL, NULL, NULL
     FROM issued

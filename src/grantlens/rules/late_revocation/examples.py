@@ -47,6 +47,17 @@ FIRES = (
         decisions=(decided("05 12:00", within_hours=24.0, token_id="k1", tenant="one"),),
     ),
     Example(
+        "the first record of a key names no tenant, and another one does: it is the key that was to be revoked there",
+        (
+            token("01 09:00", "k2", None, **_BY_KEY),
+            token("01 09:05", "k2", None, tenant="one", **_BY_KEY),
+            *_KEPT,
+            *_in("one"),
+        ),
+        ({"verdict": "violation", "tenant": "one", "token_id": "k2", "detail": {"standing": 1}},),
+        decisions=(decided("05 12:00", within_hours=24.0, token_id="k2", tenant="one"),),
+    ),
+    Example(
         "what a revocation without a tenant may have ended was given again",
         (
             *_OF_TWO,
