@@ -90,6 +90,46 @@ def test_it_says_what_plain_python_says(prepared, tmp_path):
     assert len({*verdicts.values()}) == 2
 
 
+IN_DOUBT = {
+    "two were made": ("made 0 t1", "made 1 t2", "over 2 name"),
+    "two were made, and the log names neither": ("made 0 -", "made 1 -", "over 2 name"),
+    "two keys were made": ("made 0 t1 kind=credential", "made 1 t2 kind=credential", "over 2 name"),
+    "one was told again": ("made 0 t1", "made 1 t1", "over 2 sure"),
+    "one was told again after its end": ("made 0 t1", "over 1 sure", "made 2 t2", "made 3 t1", "over 4 sure"),
+    "the second was refused": ("made 0 t1", "made 1 t2 outcome=denied", "over 2 sure"),
+    "the first was ended before": ("made 0 t1", "over 1 sure kind=disable", "made 2 t2", "over 3 sure"),
+    "its end failed": ("made 0 t1", "over 1 none outcome=error", "made 2 t2", "over 3 name"),
+    "its end is only a signal": ("made 0 t1", "over 1 none kind=signal", "made 2 t2", "over 3 name"),
+    "a token ended, and not by its name": ("made 0 t1", "over 1 sure target_kind=token", "made 2 t2", "over 3 name"),
+    "one of two ended, and not by its name": ("made 0 t1", "made 1 t2", "over 2 sure target_kind=token"),
+    "in one moment the end comes first": ("made 0 t1", "made 1 t2", "over 1 sure"),
+    "two made in the moment of an end": ("made 0 t1", "over 1 sure", "made 2 t2", "made 2 t3", "over 2 name"),
+    "of another log, that names tokens otherwise": ("made 0 t1 source=native", "made 1 t2 source=native", "over 2 sure source=native"),
+    "the same name in two logs": ("made 0 t1", "made 1 t2", "over 2 name", "over 2 sure source=native"),
+}  # fmt: skip
+
+
+def test_which_ends_of_a_name_are_in_doubt(prepared, tmp_path):
+    records, wanted = [], {}
+    for case, steps in enumerate(IN_DOUBT.values()):
+        for number, step in enumerate(steps):
+            what, minute, told, *more = step.split()
+            more = dict(part.split("=") for part in more)
+            name, when, event = f"pat:7:n{case}", f"10 10:{int(minute):02}", f"{case:02}/{number}"
+            if what == "over":
+                records.append({**over(when, name), **more, "event_id": event})
+                wanted |= {} if told == "none" else {event: None if told == "sure" else "name"}
+            else:
+                token_id = None if told == "-" else f"{case}-{told}"
+                records += [{**row, **more, "event_id": event} for row in made(when, name, token_id)[-1:]]
+    # Two tokens of an app are no tokens of one name.
+    records += [{**made("10 10:00", "app:9", each)[-1], "event_id": each} for each in ("a1", "a2")]
+    records.append({**over("10 10:01", "app:9"), "event_id": "app"})
+    with stored(prepared, tmp_path, records) as store, relations.worked_out(store.engine, ["effective_revocation"], {}):
+        doubts = dict(store.engine.rows("SELECT revocation_event, doubt FROM effective_revocation"))
+    assert doubts == {**wanted, "app": None}
+
+
 def test_a_call_is_no_use_after_an_end_that_may_be_of_another_token_of_the_name(prepared, tmp_path):
     name = "pat:7:deploy"
     calls = [use("10 12:00", "GET /v1/messages/7", each, source="github", client_id=name, grant_id=name) for each in ("t1", "t2")]  # fmt: skip

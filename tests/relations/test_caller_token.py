@@ -10,7 +10,7 @@ from grantlens.schema import ISSUANCE, USAGE_CALLER
 
 KINDS = ("token", "refresh", "exchange", "credential")
 
-OWN = ("grant_id", "client_id", "subject_id")
+OWN = ("grant_id", "client_id", "client_name", "subject_id", "subject_name", "subject_kind")
 
 
 def told_of(rng, number):
@@ -28,6 +28,9 @@ def told_of(rng, number):
             "grant_id": rng.choice(("g1", "g2")),
             "client_id": rng.choice(("a", "b", None)),
             "subject_id": rng.choice(("x", "y", None)),
+            "client_name": rng.choice(("A", "A", "B", None)),
+            "subject_name": rng.choice(("X", "X", "Y", None)),
+            "subject_kind": rng.choice(("user", "user", "service", None)),
             "scopes": rng.choice((None, ["r"], ["r", "w"], ["w", "r"])),
             "audience": rng.choice((None, ["m"], ["n", "m"])),
         }
@@ -70,19 +73,19 @@ def expected(records, tenant):
 @pytest.mark.parametrize("seed", range(4))
 def test_a_call_is_made_with_a_token_of_its_own_tenant(bench, seed):
     rng = random.Random(seed)
-    told = [told_of(rng, number) for number in range(300)]
+    told = {(source, f"t{number}"): told_of(rng, number) for source in ("one", "two") for number in range(150)}
     bench.clear()
-    where = {"source": "native", "batch_id": 1, "line_no": 1}
-    callers = [
-        {**row, "source": "native", "caller_id": no} for no, row in enumerate(row for _, rows in told for row in rows)
-    ]
-    bench.insert(ISSUANCE, [{**where, **row} for records, _ in told for row in records])
+    where = {"batch_id": 1, "line_no": 1}
+    asked = [{**row, "source": source} for (source, _), (_, rows) in told.items() for row in rows]
+    callers = [{**row, "caller_id": number} for number, row in enumerate(asked)]
+    bench.insert(
+        ISSUANCE, [{**where, **row, "source": source} for (source, _), (rows, _) in told.items() for row in rows]
+    )
     bench.insert(USAGE_CALLER, callers)
-    records = {f"t{number}": rows for number, (rows, _) in enumerate(told)}
     said = {row["caller_id"]: row for row in bench.answers("caller_token")}
     met = Counter()
     for caller in callers:
-        wanted = expected(records[caller["token_id"]], caller["tenant"])
+        wanted = expected(told[caller["source"], caller["token_id"]][0], caller["tenant"])
         row = said.pop(caller["caller_id"], None)
         if row and row["audience"]:
             row["audience"].sort()

@@ -108,8 +108,11 @@ def test_an_end_in_doubt_leaves_open_which_of_two_grants_holds_the_token(grants_
     }  # fmt: skip
     rows = [first, end, second, token("mail", "ada", "user", ["mail"])]
     assert grants_of(rows) == {"mail": "g2"}
+    # Another tenant was refused the client.
+    other = {**consent("g3", "bob", "user", ["mail"]), "tenant": "another"}
+    assert grants_of([{**other, "outcome": "denied", "event_id": "refused"}]) == {"mail": "g2"}
     # Another tenant has the client, and the end may be its.
-    assert grants_of([{**consent("g3", "bob", "user", ["mail"]), "tenant": "another"}]) == {"mail": None}
+    assert grants_of([other]) == {"mail": None}
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -11,12 +11,12 @@ RELATION = Relation(
     "by a name that another had that may not have been over: from the moment on at which the second was made after no end of the first.",
     """
 WITH party AS (
-    SELECT DISTINCT source, tenant, client_id, subject_id FROM issuance WHERE outcome = 'success' AND tenant IS NOT NULL AND client_id IS NOT NULL
+    SELECT DISTINCT source, tenant, client_id, subject_id FROM issuance WHERE outcome = 'success' AND tenant IS NOT NULL
 ),
 of_any AS (
     SELECT source, event_id, client_id, CASE WHEN target_kind <> 'client' THEN subject_id END AS subject_id
     FROM revocation
-    WHERE tenant IS NULL AND target_kind IN ('client', 'grant', 'policy') AND grant_id IS NULL AND client_id IS NOT NULL
+    WHERE tenant IS NULL AND target_kind IN ('client', 'grant', 'policy') AND grant_id IS NULL
 ),
 several AS (
     SELECT r.source, r.event_id
@@ -34,7 +34,7 @@ named AS (
     UNION ALL
     SELECT source, grant_id, revoked_at, true, false
     FROM revocation
-    WHERE source = 'github' AND outcome = 'success' AND kind IN ('revoke', 'disable') AND target_kind = 'grant' AND starts_with(grant_id, 'pat:')
+    WHERE source = 'github' AND outcome = 'success' AND kind IN ('revoke', 'disable') AND target_kind = 'grant'
 ),
 named_twice AS (
     SELECT source, grant_id, min(happened_at) AS twice_from
