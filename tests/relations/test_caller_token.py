@@ -25,7 +25,7 @@ def told_of(rng, number):
             "outcome": rng.choice(("success",) * 6 + ("denied",)),
             "kind": rng.choice((*KINDS, "token", "consent")),
             "tenant": rng.choice(tenants),
-            "grant_id": rng.choice(("g1", "g2")),
+            "grant_id": rng.choice(("g1", "g2", None)),
             "client_id": rng.choice(("a", "b", None)),
             "subject_id": rng.choice(("x", "y", None)),
             "client_name": rng.choice(("A", "A", "B", None)),

@@ -15,11 +15,11 @@ WITH of_id AS (
 )
 SELECT c.caller_id, v.source, v.revocation_event, v.token_id, v.token_tenant, v.revoked_at, v.certain_from, v.covered_until, v.record,
        coalesce({why_doubted("v.doubt")},
-            {why_unknown("v.token_tenant", "c.tenant", "coalesce(h.homes, [])")}) AS why_unknown
+            {why_unknown("v.token_tenant", "c.tenant", "h.homes")}) AS why_unknown
 FROM covered_token v
 JOIN usage_caller c ON c.source = v.source AND c.token_id = v.token_id AND (v.token_tenant IS NULL OR c.tenant IS NULL OR c.tenant = v.token_tenant)
 LEFT JOIN of_id h ON h.source = v.source AND h.token_id = v.token_id
-QUALIFY row_number() OVER (PARTITION BY v.source, v.revocation_event, c.caller_id ORDER BY why_unknown IS NOT NULL, v.token_tenant NULLS LAST) = 1
+QUALIFY row_number() OVER (PARTITION BY v.source, v.revocation_event, c.caller_id ORDER BY v.token_tenant NULLS LAST) = 1
 """,
     needs=("covered_token", "tenant_token"),
 )

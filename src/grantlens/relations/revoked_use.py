@@ -93,7 +93,7 @@ met AS (
            OR EXISTS (SELECT 1 FROM recent n WHERE n.source = v.source AND n.grant_id = v.grant_id AND NOT n.token_known))
     UNION ALL
     SELECT v.*, c.caller_id, 'session', """
-    + why_unknown("v.tenant", "c.tenant", "coalesce(h.homes, [])", which="a session of this id")
+    + why_unknown("v.tenant", "c.tenant", "h.homes", which="a session of this id")
     + """
     FROM ended_access v
     JOIN usage_caller k ON k.source = v.source AND k.session_id = v.session_id AND (v.tenant IS NULL OR k.tenant IS NULL OR k.tenant = v.tenant)

@@ -7,9 +7,9 @@ def merged(records: str, key: str, more: str = "") -> str:
     """Return a SELECT that makes one row of all records with the same key; more columns may be replaced."""
     return f"""
 SELECT * REPLACE (
-           CASE WHEN NOT coalesce(min(list_sort(scopes)) OVER same <> max(list_sort(scopes)) OVER same, false) THEN scopes END AS scopes,
+           CASE WHEN min(list_sort(scopes)) OVER same = max(list_sort(scopes)) OVER same THEN scopes END AS scopes,
            list_sort(list_distinct(flatten(list(audience) FILTER (audience IS NOT NULL) OVER same))) AS audience,
-           CASE WHEN NOT coalesce(max(CASE WHEN kind = 'credential' AND expires_at IS NULL THEN issued_at END) OVER same
+           CASE WHEN NOT coalesce(max(CASE WHEN kind = 'credential' THEN issued_at END) OVER same
                                       > max(CASE WHEN expires_at IS NOT NULL THEN issued_at END) OVER same, false)
                 THEN max(expires_at) OVER same END AS expires_at{more}),
        count(DISTINCT tenant) OVER same AS tenants,
