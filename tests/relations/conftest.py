@@ -271,7 +271,7 @@ def world(rng, source):
         if kind == "downgrade":
             target = "grant"
         row = {
-            "event_id": event("r"),
+            "event_id": f"r{next(events):03}",  # as in other logs
             "revoked_at": moment(35),
             "kind": kind,
             "outcome": rng.choice(["success"] * 6 + ["error"]),
