@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from grantlens import detect
+from grantlens.register.identities import Identities
 from grantlens.rule.example import moment, token
 
 SEEDS = range(5)
@@ -392,3 +393,27 @@ def test_ids_given_out_twice_beside_plain_python(desk, kept_going):
     } == wanted
     assert Counter(verdict for verdict, *_ in wanted.values()).keys() == {"violation", "indeterminate"}
     assert len(wanted) < len({record["token_id"] for record in records})
+
+
+@pytest.mark.parametrize("names", [{}, {"client": "one"}, {"subject": "one"}, {"client": "one", "subject": "one"}])
+def test_two_names_of_one_client_and_of_one_person_are_no_two_that_got_an_id(desk, kept_going, names):
+    records = [
+        token("10 09:00", "t1", ["mail.read"]),
+        token("10 09:00", "t1", ["mail.read"], client_id="app-2", subject_id="ann-2"),
+    ]
+    rows = [
+        {"kind": kind, "name": name, "source": "native", "id": each}
+        for kind, name in names.items()
+        for each in {"client": ("app", "app-2"), "subject": ("ann", "ann-2")}[kind]
+    ]
+    # The same id of another kind, or of another log, names nobody here.
+    rows += [
+        {"kind": "subject", "name": "nobody", "source": "native", "id": "app"},
+        {"kind": "client", "name": "nobody", "source": "native", "id": "ann"},
+        {"kind": "client", "name": "nobody", "source": "okta", "id": "app"},
+    ]
+    with desk.store(desk.write("log.ndjson", [*kept_going, *records])) as store:
+        store.add(Identities(tuple(rows)))
+        (found,) = detect.run(store, ["INT-4"])
+    wanted = set() if len(names) == 2 else {(1 if "client" in names else 2, 1 if "subject" in names else 2)}
+    assert {(row["detail"]["clients"], row["detail"]["people"]) for row in found.to_dicts()} == wanted

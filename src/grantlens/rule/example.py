@@ -79,6 +79,12 @@ requires = [["jobs.own"]]
 
 [[operation]]
 method = "GET"
+path = "/v1/audit"
+server = "jobs.example"
+requires = [["admin"]]
+
+[[operation]]
+method = "GET"
 path = "/v1/status"
 server = "jobs.example"
 requires = []

@@ -127,6 +127,23 @@ WHERE verdict IS NOT NULL
             ),
         ),
         Example(
+            "three clients got tokens with one id",
+            (
+                token("10 09:00", "t1", ["mail.read"]),
+                token("10 09:10", "t1", ["mail.read"], client_id="other", grant_id="g2"),
+                token("10 09:20", "t1", ["mail.read"], client_id="third", grant_id="g3"),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "title": "3 clients got tokens with one id",
+                    "first_seen": "2026-07-10T09:00:00Z",
+                    "last_seen": "2026-07-10T09:20:00Z",
+                    "events": 3,
+                },
+            ),
+        ),
+        Example(
             "one client got tokens for two people with one id, in the same moment",
             (
                 token("10 09:00", "t1", ["mail.read"]),
@@ -145,10 +162,10 @@ WHERE verdict IS NOT NULL
         Example(
             "two tokens with one id end at different times",
             (
-                token("10 09:00", "t1", ["mail.read"], "10 10:00"),
+                token("10 09:00", "t1", ["mail.read"], "10 10:00", client_name="The app"),
                 token("10 09:00:10", "t1", ["mail.read"], "10 10:00:10"),
             ),
-            ({"verdict": "violation", "title": "app got tokens with one id that end at different times"},),
+            ({"verdict": "violation", "title": "The app got tokens with one id that end at different times"},),
         ),
     ),
     silent=(
@@ -202,6 +219,14 @@ WHERE verdict IS NOT NULL
                     },
                 },
             ),
+        ),
+        Example(
+            "a session of no named client is given out again when it had ended",
+            (
+                token("10 09:00", "s1", ["mail.read"], "10 10:00", token_kind="session", client_id=None),
+                token("10 12:00", "s1", ["mail.read"], "10 13:00", token_kind="session", client_id=None),
+            ),
+            ({"verdict": "indeterminate", "title": "An unnamed client may have got two tokens with one id"},),
         ),
         Example(
             "a session that is given out again, and ends later",
