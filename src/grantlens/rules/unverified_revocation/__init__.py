@@ -63,7 +63,7 @@ several AS (
 ),
 alive AS (
     SELECT c.source, c.revocation_event, count(DISTINCT c.token_id) AS tokens,
-           max(least(coalesce(c.expires_at, $until), c.covered_until)) AS lives_until,
+           max(least(c.expires_at, c.covered_until)) AS lives_until,
            bool_and(c.alive IS NULL) AS unknown_life
     FROM covered c
     WHERE c.alive IS DISTINCT FROM false AND c.revoked_at >= $since AND c.revoked_at < $until

@@ -55,6 +55,32 @@ FIRES = (
         ({"verdict": "violation", "grant_id": "g1"},),
     ),
     Example(
+        "the grant is gone, and only another one gave a token since",
+        (
+            consent("10 09:01", ["mail.read"]),
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00", "grant"),
+            consent("10 12:20", ["mail.read"], "g2"),
+            token("10 12:30", "t2", ["mail.read"], "10 13:00", grant_id="g2"),
+            *logs_from_to("10 09:00", "10 18:00"),
+        ),
+        ({"verdict": "violation", "grant_id": "g1", "detail": {"tokens_alive": 1}},),
+    ),
+    Example(
+        "what was refused before the revocation, or to another refresh token, is no test",
+        (
+            token("10 11:00", "rt1", ["mail.read"], token_kind="refresh"),
+            token("10 11:00", "rt2", ["mail.read"], token_kind="refresh", grant_id="g2"),
+            refreshed("10 11:30", None, "rt1", None, outcome="denied"),
+            refreshed("10 11:40", "rt1", None, None, outcome="denied"),
+            revoked("10 12:00", token_id="rt1"),
+            refreshed("10 12:30", None, "rt2", None, outcome="denied", grant_id="g2"),
+            refreshed("10 12:40", "rt2", None, None, outcome="denied", grant_id="g2"),
+            *logs_from_to("10 09:00", "10 18:00"),
+        ),
+        ({"verdict": "violation", "token_id": "rt1"},),
+    ),
+    Example(
         "alive, revoked, never tried again",
         (
             token("10 11:00", "t1", ["mail.read"], "10 13:00"),
@@ -144,6 +170,29 @@ SILENT = (
             refreshed("10 12:30", "t9", "rt1", ["mail.read"], outcome="denied"),
             *logs_from_to("10 09:00", "10 18:00"),
         ),
+    ),
+    Example(
+        "a refresh was refused that says only for which grant, or that names the token as the one that was asked for",
+        (
+            token("10 11:00", "rt1", ["mail.read"], token_kind="refresh"),
+            revoked("10 12:00", token_id="rt1"),
+            refreshed("10 11:30", None, None, None, outcome="denied"),
+            refreshed("10 12:30", None, None, None, outcome="denied"),
+            token("10 11:00", "rt2", ["mail.read"], token_kind="refresh", grant_id="g2"),
+            revoked("10 12:00", token_id="rt2", event_id="r2"),
+            refreshed("10 11:30", "rt2", None, None, outcome="denied", grant_id=None),
+            refreshed("10 12:30", "rt2", None, None, outcome="denied", grant_id=None),
+            *logs_from_to("10 09:00", "10 18:00"),
+        ),
+    ),
+    Example(
+        "a revocation from before the window",
+        (
+            token("10 11:00", "t1", ["mail.read"], "10 13:00"),
+            revoked("10 12:00"),
+            *logs_from_to("10 09:00", "10 18:00"),
+        ),
+        since="10 12:30",
     ),
     Example(
         "nothing it covers was alive",
@@ -264,7 +313,12 @@ UNDECIDABLE = (
             revoked("10 12:00"),
             consent("10 23:00", ["mail.read"], "g9", client_id="bystander"),
         ),
-        ({"verdict": "indeterminate"},),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {"reason": "no usage log covers the time after the revocation"},
+            },
+        ),
     ),
     Example(
         "calls with a token that was never seen issued could have been tries",
