@@ -149,7 +149,35 @@ FROM found
                 {
                     "verdict": "violation",
                     "title": "3 tokens of app for mail.example also opened files.example",
-                    "detail": {"tokens": 3, "calls": 6},
+                    "client_id": "app",
+                    "subject_id": "ann",
+                    "grant_id": "g1",
+                    "token_id": None,
+                    "first_seen": "2026-07-10T09:10:00Z",
+                    "last_seen": "2026-07-10T09:11:00Z",
+                    "detail": {"tokens": 3, "calls": 6, "servers": ["files.example", "mail.example"]},
+                },
+            ),
+        ),
+        Example(
+            "tokens of two people are handed on: one finding, which names neither of them, and the client as it calls itself",
+            (
+                *AT_WORK,
+                token("10 09:00", "t1", ["mail.read"], "10 18:00", **MAIL, client_name="The app"),
+                token("10 09:00", "t2", ["mail.read"], "10 18:00", **MAIL, subject_id="ben", grant_id="g2"),
+                *(use("10 09:10", READ, name, subject_id=who) for name, who in (("t1", "ann"), ("t2", "ben"))),
+                *(
+                    use("10 09:11", FILE, name, "files.example", subject_id=who)
+                    for name, who in (("t1", "ann"), ("t2", "ben"))
+                ),
+            ),
+            (
+                {
+                    "verdict": "violation",
+                    "title": "2 tokens of The app for mail.example also opened files.example",
+                    "subject_id": None,
+                    "grant_id": None,
+                    "detail": {"tokens": 2, "clients": 1},
                 },
             ),
         ),
@@ -168,6 +196,15 @@ FROM found
                 ),
                 use("10 09:10", READ),
                 use("10 09:20", FILE, server="files.example"),
+            ),
+        ),
+        Example(
+            "it is for one server, and opened it under two names",
+            (
+                *AT_WORK,
+                token("10 09:00", "t1", ["files.read"], "10 18:00", **FILES),
+                use("10 09:20", FILE, server="files.example"),
+                use("10 09:30", FILE, server="https://files.example/v1"),
             ),
         ),
         Example(
