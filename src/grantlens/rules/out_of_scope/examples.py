@@ -35,6 +35,29 @@ FIRES = (
         ({"verdict": "violation", "grant_id": "g1", "token_id": None, "events": 2, "join_key": "grant"},),
     ),
     Example(
+        "what is sensitive was read with two tokens of one grant, and not each call names the server: one finding, which names neither",
+        (
+            token("10 09:01", "t1", ["mail.read"], "10 12:00", client_name="The app"),
+            token("10 09:02", "t2", ["mail.send"], "10 12:00"),
+            use("10 09:05", "GET /v1/audit", "t1", "jobs.example"),
+            use("10 09:06", "GET /v1/audit", "t2", None),
+            use("10 09:07", "GET /v1/audit", "t2", "jobs.example"),
+        ),
+        (
+            {
+                "verdict": "violation",
+                "severity": "critical",
+                "title": "The app called GET /v1/audit without a scope that permits it",
+                "token_id": None,
+                "resource_server": None,
+                "scopes": ["mail.read", "mail.send"],
+                "first_seen": "2026-07-10T09:05:00Z",
+                "last_seen": "2026-07-10T09:07:00Z",
+                "events": 3,
+            },
+        ),
+    ),
+    Example(
         "half of an all-of is not enough",
         (
             token("10 09:01", "t1", ["files.write"], "10 12:00"),
