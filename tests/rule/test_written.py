@@ -71,6 +71,15 @@ LENT = (
 )
 """A transaction token that lives for an hour, as random logs have none."""
 
+UNPLACED = (
+    *(
+        consent("05 09:00", ["mail.read"], name, client_id="unplaced", event_id=name)
+        for name in ("one of two", "the other")
+    ),
+    token("05 09:01", "unplaced", ["mail.read"], client_id="unplaced", grant_id=None, event_id="unplaced"),
+)
+"""A token beside two grants of its client and person, of which nobody says which gave it."""
+
 CHARGED = (
     token(
         "05 09:00",
@@ -148,6 +157,7 @@ def store(prepared, tmp_path_factory):
                 *NARROWED,
                 *LOST,
                 *LENT,
+                *UNPLACED,
                 *CHARGED,
                 *SIGNED_IN,
                 *WHOLE,
