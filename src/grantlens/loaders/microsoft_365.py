@@ -127,7 +127,7 @@ SELECT *,
             WHEN activity IN ('disable account', 'delete user') THEN 'person off'
             WHEN activity IN ('update stsrefreshtokenvalidfrom timestamp', 'revoke user sign in sessions', 'revoke sign in sessions')
             THEN 'sessions off' END AS meaning,
-       NOT is_directory AND app IS NOT NULL AND activity NOT IN ('userloggedin', 'userloginfailed', {ABOUT_AGENTS}) AS is_use
+       NOT is_directory AND app IS NOT NULL AND activity NOT IN ('userloggedin', 'userloginfailed') AND activity NOT IN {ABOUT_AGENTS} AS is_use
 FROM event
 WHERE happened_at IS NOT NULL AND activity <> ''
 """
@@ -298,7 +298,7 @@ _IGNORED = f"""
 SELECT line_no,
        CASE WHEN activity IN ('userloggedin', 'userloginfailed', 'userloggedoff') THEN 'sign-in of a person'
             WHEN is_directory THEN 'directory change that neither gives nor takes access'
-            WHEN activity IN ({ABOUT_AGENTS}) THEN 'agent that was deployed, changed, blocked or removed'
+            WHEN activity IN {ABOUT_AGENTS} THEN 'agent that was deployed, changed, blocked or removed'
             ELSE 'action that names no application' END AS reason
 FROM known
 WHERE meaning IS NULL AND NOT is_use

@@ -21,7 +21,7 @@ The shape is that of "Copilot schema" (Office 365 Management Activity API). What
 INTERACTIONS = "('copilotinteraction', 'connectedaiappinteraction', 'aiappinteraction', 'aiexecutetool', 'aiinvokeagent', 'aiinferencecall')"
 """Activities in which an agent works for a person."""
 
-ABOUT_AGENTS = "'blockedagent', 'unblockedagent', 'deployedagent', 'removedagent', 'deletedagent', 'updatedagent', 'updatedtenantsettings'"
+ABOUT_AGENTS = "('blockedagent', 'unblockedagent', 'deployedagent', 'removedagent', 'deletedagent', 'updatedagent', 'updatedtenantsettings')"
 """Activities in which an administrator changes which agents there are."""
 
 READ_FOR_AGENTS = """"AgentId": "VARCHAR", "AgentName": "VARCHAR", "AppIdentity": "VARCHAR", "ToolName": "VARCHAR",
@@ -40,9 +40,11 @@ OF_TABLE = """SELECT line_no, from_json(json_object(
            'CopilotEventData', CASE WHEN json_type(r.LLMEventData) = 'VARCHAR' THEN TRY_CAST(r.LLMEventData ->> '$' AS JSON) ELSE r.LLMEventData END),
            '{record}') AS e
 FROM record WHERE r IS NOT NULL"""
+"""A row of such a table as the record of the audit log that it was; `record` are the fields of one."""
 
 AGENT = """coalesce(nullif(CASE WHEN NOT regexp_full_match(e.AgentId, '[0-]*') THEN e.AgentId END, ''), nullif(e.AppIdentity, ''),
                 CASE WHEN lower(e.Workload) = 'copilot' THEN e.Workload END)"""
+"""Who works for the person: the agent, else the app, else Copilot itself."""
 
 # The same resource may be listed under `Id` or `ID`; an address is worth more than either.
 USED_BY_AGENTS = """SELECT * EXCLUDE (event_id, operation, outcome, place, logged_outcome, resource, url, nth, tool, resources),
