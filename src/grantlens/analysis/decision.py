@@ -95,7 +95,9 @@ def decide(
     if map_share < min_map:
         need = f"{chance(min_map)} are needed"
         return Decision(
-            "insufficient_evidence", "wait", f"The catalogue knows {chance(map_share)} of the calls; {need}."
+            "insufficient_evidence",
+            "wait",
+            f"Of the calls that are or may be of this grant {chance(map_share)} are its own, and known to a catalogue; {need}.",
         )
     floor = max(floor_days, first_use_p95 or 0.0)
     if exposure_days < floor and sessions < floor_sessions:

@@ -107,7 +107,7 @@ judged AS (
     SELECT t.*, b.history_from, coalesce(b.other_ways, []) AS other_ways, coalesce(s.sensitive, []) AS sensitive,
            coalesce(h.covered_us, 0) / ($history_days * 86400e6) AS history_share,
            CASE WHEN h.in_part THEN 'the issuance log shows only some of what was issued'
-                WHEN history_share < $min_coverage THEN 'the issuance log does not cover the time before it'
+                WHEN history_share < $min_coverage THEN 'the issuance log does not cover enough of the time before it'
                 WHEN b.perhaps_known THEN 'an earlier token by device code may be of the same tenant: one of the two names none'
                 WHEN b.some_untold OR b.other_ways IS NULL THEN 'the log does not say how the client had got its earlier tokens' END AS why_unknown
     FROM together t
@@ -196,7 +196,7 @@ FROM judged
                 {
                     "verdict": "indeterminate",
                     "title": "app got a token by device code, perhaps for the first time",
-                    "detail": {"reason": "the issuance log does not cover the time before it"},
+                    "detail": {"reason": "the issuance log does not cover enough of the time before it"},
                 },
             ),
         ),

@@ -256,7 +256,7 @@ judged AS (
            coalesce(len(e.networks) + len(e.programs) > 0, false) AS is_elsewhere,
            CASE WHEN o.actor IS NULL THEN 'the log does not say who made it'
                 WHEN h.in_part THEN 'the issuance log shows only some of what was done before it'
-                WHEN history_share < $min_coverage THEN 'the issuance log does not cover the time before it'
+                WHEN history_share < $min_coverage THEN 'the issuance log does not cover enough of the time before it'
                 WHEN o.perhaps_known OR (len(o.hands) = 0 AND o.perhaps_hands)
                 THEN 'what was done before may have been about another tenant: one of the two names none'
                 WHEN len(o.hands) = 0 THEN 'the client is older, but who dealt with its credentials is in no log'

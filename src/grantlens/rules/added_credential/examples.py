@@ -228,7 +228,7 @@ UNDECIDABLE = (
             {
                 "verdict": "indeterminate",
                 "title": "app got a credential from eve, who may never have dealt with it",
-                "detail": {"reason": "the issuance log does not cover the time before it"},
+                "detail": {"reason": "the issuance log does not cover enough of the time before it"},
             },
         ),
     ),
@@ -285,7 +285,12 @@ UNDECIDABLE = (
     Example(
         "the log is short, and the record lists a key that is older",
         (*logs_from_to("19 08:00", "31 23:00"), {**_ADDED, "earlier_keys": ["k0"]}),
-        ({"verdict": "indeterminate", "detail": {"reason": "the issuance log does not cover the time before it"}},),
+        (
+            {
+                "verdict": "indeterminate",
+                "detail": {"reason": "the issuance log does not cover enough of the time before it"},
+            },
+        ),
     ),
     Example(
         "the client signed in before, as a service with an id of its own",

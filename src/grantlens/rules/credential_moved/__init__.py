@@ -239,7 +239,7 @@ weighed AS (
     SELECT t.*, h.turns, h.calls, s.came_at AS new_at, (epoch_us(s.came_at) - epoch_us(s.known_from)) / 3600e6 AS known_hours, coalesce(y.share, 0) AS history_share,
            array_to_string(list_filter([
                CASE WHEN y.in_part THEN 'the usage log shows only some of what was called'
-                    WHEN history_share < $min_coverage THEN 'the usage log does not cover the time before it' END,
+                    WHEN history_share < $min_coverage THEN 'the usage log does not cover enough of the time before it' END,
                CASE WHEN known_hours < $usual_hours THEN 'the client had been seen too shortly to know what is usual for it' END,
                CASE WHEN coalesce(p.share, 0) > 1 - $min_coverage THEN 'many earlier calls do not tell their place' END,
                CASE WHEN s.seen_at_home THEN 'the new program was later used from a known network too: the client may have been changed' END,

@@ -280,7 +280,7 @@ UNDECIDABLE = (
                 "verdict": "indeterminate",
                 "severity": "medium",
                 "title": "A token of app was used in turn from 192.0.2.0/24 by acme-app and from 203.0.113.0/24 by curl, which may be its own",
-                "detail": {"reason": "the usage log does not cover the time before it"},
+                "detail": {"reason": "the usage log does not cover enough of the time before it"},
             },
         ),
     ),
